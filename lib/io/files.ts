@@ -2,19 +2,38 @@
 import { dirname } from "@std/path";
 
 /**
- * Writes `content` to `path` so that no reader ever sees half of it; makes the folder when missing.
+ * Writes `path` through `write` so that no reader ever sees half of it; makes the folder when missing.
  *
- * @throws {Error} If the folder cannot be made or written; the message names `path`.
+ * @throws {Error} If the folder cannot be made or written, or `write` fails; the message names `path`.
  */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomicWith(path: string, write: (file: Deno.FsFile) => Promise<void>): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
-    if (typeof content === "string") await Deno.writeTextFile(temporary, content);
-    else await Deno.writeFile(temporary, content);
+    const file = await Deno.open(temporary, { write: true, createNew: true });
+    try {
+      await write(file);
+    } finally {
+      file.close();
+    }
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
     throw new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Writes all of `bytes` to `file`. */
+export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+}
+
+/**
+ * Writes `content` to `path` so that no reader ever sees half of it; makes the folder when missing.
+ *
+ * @throws {Error} If the folder cannot be made or written; the message names `path`.
+ */
+export function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  return writeFileAtomicWith(path, (file) => writeAll(file, bytes));
 }
