@@ -1,0 +1,152 @@
+/** Percentile bootstrap over cases: an interval of one statistic, and the paired difference of two. @module */
+import { mulberry32 } from "../../tensor/random.ts";
+
+/** A statistic of the cases at `indices` (repeats count); NaN where it is undefined. */
+export type Statistic = (indices: Uint32Array) => number;
+
+/** Options of {@linkcode bootstrapInterval} and {@linkcode pairedBootstrap}. */
+export interface BootstrapOptions {
+  /**
+   * Number of resamples.
+   * @default {1000}
+   */
+  resamples?: number;
+  /**
+   * Seed of the draws: the same seed draws the same cases.
+   * @default {1}
+   */
+  seed?: number;
+  /**
+   * Coverage of the interval, in (0, 1).
+   * @default {0.95}
+   */
+  level?: number;
+}
+
+/** What a bootstrap found. */
+export interface BootstrapInterval {
+  /** The statistic of the cases themselves. */
+  value: number;
+  /** Lower end of the interval. */
+  low: number;
+  /** Upper end of the interval. */
+  high: number;
+  /** Resamples the interval rests on. */
+  resamples: number;
+  /** Resamples on which the statistic was undefined. */
+  skipped: number;
+}
+
+/** What a paired bootstrap found. */
+export interface PairedBootstrap {
+  /** Statistic of A minus statistic of B, on the cases themselves. */
+  difference: number;
+  /** Lower end of the difference's interval. */
+  low: number;
+  /** Upper end of the difference's interval. */
+  high: number;
+  /** Two-sided: twice the smaller share of resamples on either side of zero (with one added to each), at most 1. */
+  p: number;
+  /** Resamples the interval rests on. */
+  resamples: number;
+  /** Resamples on which a statistic was undefined. */
+  skipped: number;
+}
+
+/**
+ * Percentile interval of `statistic` over resamples of `n` cases with replacement (quantiles interpolated linearly, as
+ * NumPy's default).
+ *
+ * @param n Number of cases.
+ * @param statistic Value for drawn indices; NaN counts as undefined and is skipped. Equal seeds draw equal cases.
+ * @param options See {@linkcode BootstrapOptions}.
+ * @returns Value, interval and counts.
+ * @throws {RangeError} If `n` or an option is out of range, or the statistic is undefined on the cases themselves or on
+ * every resample.
+ */
+export function bootstrapInterval(n: number, statistic: Statistic, options: BootstrapOptions = {}): BootstrapInterval {
+  const { level = 0.95 } = options;
+  const value = onAll(n, statistic);
+  const { values, skipped } = resample(n, statistic, options);
+  const [low, high] = quantiles(values, level);
+  return { value, low, high, resamples: values.length, skipped };
+}
+
+/**
+ * Interval of the difference of two statistics over the same resamples, and whether it may be zero.
+ *
+ * @param n Number of cases, the same ones for both.
+ * @param statisticA Statistic of the first method.
+ * @param statisticB Statistic of the second method.
+ * @param options See {@linkcode BootstrapOptions}.
+ * @returns Difference (A - B), interval, p and counts.
+ * @throws {RangeError} As {@linkcode bootstrapInterval}.
+ */
+export function pairedBootstrap(
+  n: number,
+  statisticA: Statistic,
+  statisticB: Statistic,
+  options: BootstrapOptions = {},
+): PairedBootstrap {
+  const { level = 0.95 } = options;
+  const subtract: Statistic = (indices) => statisticA(indices) - statisticB(indices);
+  const difference = onAll(n, subtract);
+  const { values, skipped } = resample(n, subtract, options);
+  const [low, high] = quantiles(values, level);
+  const notAbove = values.filter((v) => v <= 0).length;
+  const notBelow = values.filter((v) => v >= 0).length;
+  const p = Math.min(1, 2 * (Math.min(notAbove, notBelow) + 1) / (values.length + 1));
+  return { difference, low, high, p, resamples: values.length, skipped };
+}
+
+function onAll(n: number, statistic: Statistic): number {
+  if (!Number.isInteger(n) || n < 1) {
+    throw new RangeError(`Cannot bootstrap as the number of cases must be a positive integer: current value is ${n}`);
+  }
+  const value = statistic(Uint32Array.from({ length: n }, (_, i) => i));
+  if (Number.isNaN(value)) {
+    throw new RangeError("Cannot bootstrap as the statistic must be defined on all cases: current value is NaN");
+  }
+  return value;
+}
+
+function resample(
+  n: number,
+  statistic: Statistic,
+  options: BootstrapOptions,
+): { values: Float64Array; skipped: number } {
+  const { resamples = 1000, seed = 1, level = 0.95 } = options;
+  if (!Number.isInteger(resamples) || resamples < 1) {
+    throw new RangeError(
+      `Cannot bootstrap as the number of resamples must be a positive integer: current value is ${resamples}`,
+    );
+  }
+  if (!(level > 0 && level < 1)) {
+    throw new RangeError(`Cannot bootstrap as the level must be between 0 and 1: current value is ${level}`);
+  }
+  const rng = mulberry32(seed);
+  const indices = new Uint32Array(n);
+  const values = new Float64Array(resamples);
+  let kept = 0;
+  for (let r = 0; r < resamples; r++) {
+    for (let i = 0; i < n; i++) indices[i] = Math.floor(rng() * n);
+    const value = statistic(indices);
+    if (!Number.isNaN(value)) values[kept++] = value;
+  }
+  if (kept === 0) {
+    throw new RangeError(
+      `Cannot bootstrap as the statistic must be defined on at least one resample: current number is 0 of ${resamples}`,
+    );
+  }
+  return { values: values.slice(0, kept).sort(), skipped: resamples - kept };
+}
+
+/** Both ends of the central `level` of sorted values. */
+function quantiles(sorted: Float64Array, level: number): [number, number] {
+  const at = (q: number): number => {
+    const position = q * (sorted.length - 1), below = Math.floor(position);
+    const low = sorted[below]!, high = sorted[Math.min(below + 1, sorted.length - 1)]!;
+    return low + (high - low) * (position - below);
+  };
+  return [at((1 - level) / 2), at((1 + level) / 2)];
+}
