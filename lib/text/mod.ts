@@ -1,0 +1,13 @@
+/**
+ * BiomedCLIP's tokeniser: cleaning, BERT words, WordPiece, files and streams of lines.
+ *
+ * @module
+ */
+export * from "./bert_words.ts";
+export * from "./clean.ts";
+export * from "./fix_text.ts";
+export * from "./html.ts";
+export * from "./lines.ts";
+export * from "./load_tokenizer.ts";
+export * from "./tokenizer.ts";
+export * from "./word_piece.ts";
