@@ -1,0 +1,73 @@
+/**
+ * tfjs's WebGPU backend on a device that this package owns: every read throws what went wrong on the device, and a
+ * tensor over the device's limits is refused before anything is dispatched.
+ *
+ * @module
+ */
+import type { DataType } from "@tensorflow/tfjs";
+import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
+import type { OwnedDevice } from "./device.ts";
+
+/** tfjs's WebGPU backend. */
+export type WebgpuBackend = webgpu.WebGPUBackend;
+
+type DataId = Parameters<WebgpuBackend["read"]>[0];
+
+/** Limits of a device on the size of one buffer, in bytes. */
+export interface BufferLimits {
+  /** Largest buffer that can be made. */
+  maxBufferSize: number;
+  /** Largest part of a buffer that a program can see. */
+  maxStorageBufferBindingSize: number;
+}
+
+/**
+ * Refuses a tensor whose buffer would be over the device's limits.
+ *
+ * @throws {RangeError} Naming the shape, the size and the limit.
+ */
+export function checkBufferSize(shape: readonly number[], dtype: DataType, limits: BufferLimits): void {
+  const bytes = shape.reduce((product, size) => product * size, 1) * (dtype === "complex64" ? 8 : 4);
+  const binding = limits.maxStorageBufferBindingSize <= limits.maxBufferSize;
+  const limit = binding ? limits.maxStorageBufferBindingSize : limits.maxBufferSize;
+  if (bytes <= limit) return;
+  throw new RangeError(
+    `Cannot allocate a ${dtype} tensor of shape [${shape.join(", ")}] on webgpu as one buffer must be at most ` +
+      `${limit} bytes (${binding ? "maxStorageBufferBindingSize" : "maxBufferSize"}): current value is ${bytes}`,
+  );
+}
+
+/** Makes the backend. `Backend` is tfjs's class, passed in so that importing this file does not load it. */
+export function createBackend(Backend: typeof webgpu.WebGPUBackend, owned: OwnedDevice): WebgpuBackend {
+  class AceWebgpuBackend extends Backend {
+    override uploadToGPU(dataId: DataId): void {
+      owned.check();
+      const data = this.tensorMap.get(dataId);
+      if (data.resource == null && data.dtype !== "string") {
+        try {
+          checkBufferSize(data.shape, data.dtype, owned.device.limits);
+        } catch (error) {
+          // An output that nobody has seen yet would stay in the map for ever; a tensor of the caller has values.
+          if (data.values == null) this.tensorMap.delete(dataId);
+          throw error;
+        }
+      }
+      super.uploadToGPU(dataId);
+    }
+
+    override async read(dataId: DataId): ReturnType<WebgpuBackend["read"]> {
+      owned.check();
+      try {
+        const values = await super.read(dataId);
+        owned.check();
+        return values;
+      } catch (error) {
+        // A lost device rejects the read first and reports its loss a moment later.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        owned.check();
+        throw error;
+      }
+    }
+  }
+  return new AceWebgpuBackend(owned.device, owned.adapterInfo);
+}

@@ -1,0 +1,52 @@
+/**
+ * Starts tfjs's `webgpu` backend on an owned device with this package's kernels.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { createBackend } from "./backend.ts";
+import { type OwnedDevice, requestDevice, type RequestDeviceOptions } from "./device.ts";
+import { registerKernels } from "./register.ts";
+
+/** What {@linkcode initWebgpu} found. */
+export interface WebgpuAdapter {
+  /** The adapter's readable name. */
+  adapter: string;
+  /** Whether the adapter runs on the CPU. */
+  software: boolean;
+}
+
+let current: OwnedDevice | undefined;
+
+/**
+ * Registers tfjs's `webgpu` backend and the fused kernels; `tf.setBackend("webgpu")` is left to the caller.
+ *
+ * A second call gives the device of the first, unless an error was stored for it or it was lost: then the backend is
+ * made anew, and tensors of the old one are gone. The large backend package is loaded only when a device was found.
+ *
+ * @returns The adapter, or the reason why webgpu cannot be used.
+ */
+export async function initWebgpu(
+  options: RequestDeviceOptions = {},
+): Promise<WebgpuAdapter | { reason: string }> {
+  if (current && current.firstError() === undefined && tf.engine().registryFactory["webgpu"]) {
+    if (current.software && !options.allowSoftware) {
+      return { reason: `the only WebGPU adapter is a software one: ${current.adapterName}` };
+    }
+    return { adapter: current.adapterName, software: current.software };
+  }
+  const owned = await requestDevice(options);
+  if ("reason" in owned) return owned;
+  const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
+  if (tf.engine().registryFactory["webgpu"]) tf.removeBackend("webgpu");
+  const backend = createBackend(WebGPUBackend, owned);
+  tf.registerBackend("webgpu", () => backend, 3);
+  registerKernels();
+  current = owned;
+  return { adapter: owned.adapterName, software: owned.software };
+}
+
+/** The device that {@linkcode initWebgpu} started, or `undefined`. */
+export function currentDevice(): OwnedDevice | undefined {
+  return current;
+}

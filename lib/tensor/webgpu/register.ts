@@ -1,0 +1,17 @@
+/** Registers this package's kernels for tfjs's `webgpu` backend. @module */
+import * as tf from "@tensorflow/tfjs";
+import { adamwKernels } from "./adamw.ts";
+import { dropoutKernels } from "./dropout.ts";
+import { geluKernels } from "./gelu.ts";
+import { layerNormKernels } from "./layer_norm.ts";
+
+let registered = false;
+
+/** Registers every kernel once; further calls do nothing. tfjs's own kernels must have been registered before. */
+export function registerKernels(): void {
+  if (registered) return;
+  registered = true;
+  for (const config of [...layerNormKernels, ...geluKernels, ...dropoutKernels, ...adamwKernels]) {
+    tf.registerKernel(config);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Runs one WGSL program on tfjs's WebGPU backend with any number of outputs.
+ *
+ * tfjs's own `runWebGPUProgram` has one output per program; a LayerNorm (3 outputs) or AdamW (3) would cost three
+ * dispatches. This records into the same compute pass through the fields of tfjs-backend-webgpu 4.22.0 named in
+ * {@linkcode Internals}, so the order with tfjs's own programs, deferred disposal and `tf.time` stay as they are.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { TensorInfo } from "@tensorflow/tfjs";
+import type { WebgpuBackend } from "./backend.ts";
+
+/** One value of the uniform block: unsigned, signed or floating point. */
+export type Uniform = { u32: number } | { i32: number } | { f32: number };
+
+/** A program to run: inputs are bound at 0.., then the outputs, then the uniform block `params`. */
+export interface GpuProgram {
+  /** Names the code: everything that changes it must be in the key. */
+  key: string;
+  /** The WGSL body after the bindings; its entry point is `main`. Called only when the key is new. */
+  code: () => string;
+  /** `[name, WGSL element type]` of each input. */
+  inputs: readonly (readonly [string, string])[];
+  /** `[name, WGSL element type]` of each output. */
+  outputs: readonly (readonly [string, string])[];
+  /** Names of the uniforms, with their values. */
+  uniforms: Readonly<Record<string, Uniform>>;
+  /** Number of workgroups; the code finds its own by `groupIndex(group, groups)`. */
+  workgroups: number;
+}
+
+/** Fields of tfjs's backend that its types call private. */
+interface Internals {
+  commandEncoder: GPUCommandEncoder;
+  computePassEncoder: GPUComputePassEncoder | null;
+  commandQueueOwnedIds: WeakSet<object>;
+  dispatchCountInPass: number;
+  activeTimers: { name: string; query: Promise<number> }[] | null;
+  supportTimestampQuery: boolean;
+  querySet: GPUQuerySet | null;
+  querySetCount: number;
+}
+
+interface DeviceCache {
+  pipelines: Map<string, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }>;
+  layouts: Map<string, GPUBindGroupLayout>;
+  uniforms: Map<string, GPUBuffer>;
+}
+
+const caches = new WeakMap<GPUDevice, DeviceCache>();
+const MAX_UNIFORMS = 1024;
+let dispatches = 0;
+
+/** How many programs {@linkcode runProgram} has dispatched in this process. */
+export function dispatchCount(): number {
+  return dispatches;
+}
+
+/**
+ * Spreads `workgroups` over the dimensions of a dispatch, none over `limit` (65535 on most devices).
+ *
+ * @throws {RangeError} If they do not fit in two dimensions.
+ */
+export function spreadWorkgroups(workgroups: number, limit: number): [number, number, number] {
+  if (workgroups <= limit) return [workgroups, 1, 1];
+  const y = Math.ceil(workgroups / limit);
+  if (y > limit) {
+    throw new RangeError(
+      `Cannot dispatch a program as its workgroups must be at most ${limit * limit}: current value is ${workgroups}`,
+    );
+  }
+  return [Math.ceil(workgroups / y), y, 1];
+}
+
+/** The bindings and the function `groupIndex`, in WGSL. */
+export function header(program: Pick<GpuProgram, "inputs" | "outputs" | "uniforms">): string {
+  let binding = 0;
+  const lines: string[] = [];
+  for (const [name, type] of program.inputs) {
+    lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${type}>;`);
+  }
+  for (const [name, type] of program.outputs) {
+    lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> ${name}: array<${type}>;`);
+  }
+  const fields = Object.entries(program.uniforms).map(([name, value]) => `${name}: ${Object.keys(value)[0]}`);
+  lines.push(`struct Params { ${fields.join(", ")} }`);
+  lines.push(`@group(0) @binding(${binding}) var<uniform> params: Params;`);
+  lines.push(`fn groupIndex(group: vec3<u32>, groups: vec3<u32>) -> u32 { return group.y * groups.x + group.x; }`);
+  return lines.join("\n");
+}
+
+/**
+ * Records one dispatch of `program`.
+ *
+ * @param backend The backend that owns the tensors.
+ * @param io The input tensors (borrowed) and output tensors (made by `backend.makeTensorInfo`, none of them empty).
+ */
+export function runProgram(
+  backend: WebgpuBackend,
+  program: GpuProgram,
+  io: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },
+): void {
+  const internals = backend as unknown as Internals;
+  const cache = cacheOf(backend.device);
+  const tensors = [...io.inputs, ...io.outputs];
+  for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+  const { pipeline, layout } = pipelineOf(backend.device, cache, program);
+  const buffers = tensors.map((tensor) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer);
+  buffers.push(uniformBuffer(backend.device, cache, program.uniforms));
+  const bindGroup = backend.device.createBindGroup({
+    layout,
+    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
+  for (const tensor of tensors) internals.commandQueueOwnedIds.add(tensor.dataId);
+  const groups = spreadWorkgroups(program.workgroups, backend.device.limits.maxComputeWorkgroupsPerDimension);
+  const timed = internals.activeTimers !== null && internals.activeTimers !== undefined;
+  const pass = beginPass(backend, internals, timed);
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...groups);
+  dispatches++;
+  internals.dispatchCountInPass++;
+  if (timed) {
+    backend.endComputePassEncoder();
+    internals.activeTimers!.push({ name: program.key, query: backend.getQueryTime() });
+  } else if (internals.dispatchCountInPass >= tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE")) {
+    backend.endComputePassEncoder();
+    backend.submitQueue();
+  }
+}
+
+function beginPass(backend: WebgpuBackend, internals: Internals, timed: boolean): GPUComputePassEncoder {
+  backend.ensureCommandEncoderReady();
+  if (timed && internals.supportTimestampQuery) {
+    backend.endComputePassEncoder();
+    internals.querySet ??= backend.device.createQuerySet({ type: "timestamp", count: internals.querySetCount });
+    const timestampWrites = {
+      querySet: internals.querySet,
+      beginningOfPassWriteIndex: 0,
+      endOfPassWriteIndex: 1,
+    };
+    internals.computePassEncoder = internals.commandEncoder.beginComputePass({ timestampWrites });
+  }
+  internals.computePassEncoder ??= internals.commandEncoder.beginComputePass();
+  return internals.computePassEncoder;
+}
+
+function cacheOf(device: GPUDevice): DeviceCache {
+  let cache = caches.get(device);
+  if (!cache) {
+    cache = { pipelines: new Map(), layouts: new Map(), uniforms: new Map() };
+    caches.set(device, cache);
+  }
+  return cache;
+}
+
+function pipelineOf(
+  device: GPUDevice,
+  cache: DeviceCache,
+  program: GpuProgram,
+): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
+  const found = cache.pipelines.get(program.key);
+  if (found) return found;
+  const layout = layoutOf(device, cache, program.inputs.length, program.outputs.length);
+  const module = device.createShaderModule({ code: `${header(program)}\n${program.code()}`, label: program.key });
+  const pipeline = device.createComputePipeline({
+    label: program.key,
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module, entryPoint: "main" },
+  });
+  const made = { pipeline, layout };
+  cache.pipelines.set(program.key, made);
+  return made;
+}
+
+function layoutOf(device: GPUDevice, cache: DeviceCache, inputs: number, outputs: number): GPUBindGroupLayout {
+  const key = `${inputs},${outputs}`;
+  let layout = cache.layouts.get(key);
+  if (!layout) {
+    const types: GPUBufferBindingType[] = [
+      ...Array<GPUBufferBindingType>(inputs).fill("read-only-storage"),
+      ...Array<GPUBufferBindingType>(outputs).fill("storage"),
+      "uniform",
+    ];
+    layout = device.createBindGroupLayout({
+      entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
+    });
+    cache.layouts.set(key, layout);
+  }
+  return layout;
+}
+
+/** Uniform blocks repeat from step to step, so a block is written once and kept; the oldest is dropped, unused. */
+function uniformBuffer(device: GPUDevice, cache: DeviceCache, uniforms: GpuProgram["uniforms"]): GPUBuffer {
+  const values = Object.values(uniforms);
+  const data = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(values.length / 4) * 16)));
+  values.forEach((value, index) => {
+    if ("u32" in value) data.setUint32(index * 4, value.u32, true);
+    else if ("i32" in value) data.setInt32(index * 4, value.i32, true);
+    else data.setFloat32(index * 4, value.f32, true);
+  });
+  const key = new Uint32Array(data.buffer).join();
+  let buffer = cache.uniforms.get(key);
+  if (!buffer) {
+    buffer = device.createBuffer({
+      size: data.byteLength,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
+    new Uint8Array(buffer.getMappedRange()).set(new Uint8Array(data.buffer));
+    buffer.unmap();
+    if (cache.uniforms.size >= MAX_UNIFORMS) cache.uniforms.delete(cache.uniforms.keys().next().value!);
+    cache.uniforms.set(key, buffer);
+  }
+  return buffer;
+}
