@@ -5,6 +5,10 @@
  */
 export * from "./byte_source.ts";
 export * from "./files.ts";
+export * from "./open.ts";
+export * from "./pickle.ts";
 export * from "./safetensors.ts";
 export * from "./tensor_file.ts";
 export * from "./tensors.ts";
+export * from "./torch_archive.ts";
+export * from "./torch_tree.ts";

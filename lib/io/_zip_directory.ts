@@ -1,0 +1,124 @@
+/** Records of a zip file whose members are stored, found without reading them. @module */
+import { type Entry, Reader, WARNING_TRAILING_CENTRAL_DIRECTORY_DATA, ZipReader } from "@zip.js/zip.js";
+import { crc32 } from "node:zlib";
+import type { ByteSource } from "./byte_source.ts";
+import { quoted, unreadable } from "./_errors.ts";
+
+/** Where a stored record lies in its file. */
+export interface ZipRecord {
+  /** First byte of its data. */
+  offset: number;
+  /** Bytes of its data. */
+  size: number;
+  /** CRC-32 of its data; 0 when the writer did not compute one (torch's `set_crc32_options(False)`). */
+  crc: number;
+}
+
+/** Most records read from one archive. */
+const MAX_RECORDS = 200_000;
+const LOCAL_HEADER_BYTES = 30;
+/** Bytes read at once while a checksum is computed. */
+const CHUNK_BYTES = 1 << 22;
+
+class SourceReader extends Reader<ByteSource> {
+  #source: ByteSource;
+
+  constructor(source: ByteSource) {
+    super(source);
+    this.#source = source;
+    this.size = source.size;
+  }
+
+  override readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    return this.#source.read(index, Math.max(0, Math.min(length, this.#source.size - index)));
+  }
+}
+
+async function readEntries(source: ByteSource, format: string): Promise<Entry[]> {
+  const reader = new ZipReader(new SourceReader(source), { filenameValidation: "strict", useWebWorkers: false });
+  try {
+    const entries: Entry[] = [];
+    for await (const entry of reader.getEntriesGenerator()) {
+      if (entries.push(entry) > MAX_RECORDS) throw new RangeError(`more than ${MAX_RECORDS} records`);
+    }
+    // torch writes zip64 end records even where the plain one suffices, which zip.js calls trailing data
+    const warning = reader.warnings?.find(({ reason }) => reason !== WARNING_TRAILING_CENTRAL_DIRECTORY_DATA);
+    if (warning) throw new Error(warning.reason);
+    return entries;
+  } catch (error) {
+    const { message, filename, reason } = error as Error & { filename?: string; reason?: string };
+    const what = [message, reason, filename === undefined ? undefined : quoted(filename)].filter((x) =>
+      x !== undefined
+    );
+    throw unreadable(source.name, format, `its zip directory is damaged: ${what.join(": ")}`);
+  }
+}
+
+/** Finds the data of one record, checking that its own header agrees with the directory. */
+async function locate(source: ByteSource, entry: Entry, format: string): Promise<ZipRecord> {
+  const fail = (reason: string): SyntaxError =>
+    unreadable(source.name, format, `record ${quoted(entry.filename)} ${reason}`);
+  if (entry.encrypted) throw fail("must not be encrypted");
+  if (entry.compressionMethod !== 0 || entry.compressedSize !== entry.uncompressedSize) {
+    throw fail(
+      `must be stored, as torch.save writes it: found compression method ${entry.compressionMethod}, ` +
+        `${entry.compressedSize} bytes for ${entry.uncompressedSize}`,
+    );
+  }
+  const size = entry.uncompressedSize;
+  if (entry.offset + LOCAL_HEADER_BYTES > source.size) throw fail("must begin within the file");
+  const head = await source.read(entry.offset, LOCAL_HEADER_BYTES);
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (view.getUint32(0, true) !== 0x04034b50) throw fail("has no header of its own where the directory says");
+  const nameBytes = view.getUint16(26, true);
+  const offset = entry.offset + LOCAL_HEADER_BYTES + nameBytes + view.getUint16(28, true);
+  if (offset + size > source.size) throw fail(`must end within ${source.size} bytes: it ends at ${offset + size}`);
+  const ownName = await source.read(entry.offset + LOCAL_HEADER_BYTES, nameBytes);
+  if (ownName.length !== entry.rawFilename.length || ownName.some((byte, i) => byte !== entry.rawFilename[i])) {
+    throw fail("has another name in its own header");
+  }
+  if (view.getUint16(8, true) !== 0) throw fail("has another compression in its own header");
+  const ownSize = view.getUint32(22, true);
+  const isStreamed = (view.getUint16(6, true) & 8) !== 0; // sizes follow the data
+  if (!isStreamed && ownSize !== 0xffffffff && ownSize !== size) throw fail("has another size in its own header");
+  return { offset, size, crc: entry.crc32 ?? 0 };
+}
+
+/**
+ * Reads the directory of a zip file.
+ *
+ * @param format What messages call it.
+ * @returns Records by name; folders are left out.
+ * @throws {SyntaxError} If it is not a whole, unambiguous zip file of stored records that do not overlap.
+ */
+export async function readZipDirectory(source: ByteSource, format: string): Promise<Map<string, ZipRecord>> {
+  const records = new Map<string, ZipRecord>();
+  for (const entry of await readEntries(source, format)) {
+    if (entry.directory) continue;
+    if (records.has(entry.filename)) {
+      throw unreadable(source.name, format, `record ${quoted(entry.filename)} is there twice`);
+    }
+    records.set(entry.filename, await locate(source, entry, format));
+  }
+  let position = 0;
+  for (const [name, { offset, size }] of [...records].sort(([, a], [, b]) => a.offset - b.offset)) {
+    if (offset < position) throw unreadable(source.name, format, `record ${quoted(name)} overlaps the one before it`);
+    position = offset + size;
+  }
+  return records;
+}
+
+/** Whether the bytes of `record` have its CRC-32; reads in pieces. True when there is none to compare with. */
+export async function hasRightChecksum(source: ByteSource, record: ZipRecord): Promise<boolean> {
+  if (record.crc === 0) return true;
+  let crc = 0;
+  for (let done = 0; done < record.size; done += CHUNK_BYTES) {
+    crc = crc32(await source.read(record.offset + done, Math.min(CHUNK_BYTES, record.size - done)), crc);
+  }
+  return crc === record.crc;
+}
+
+/** Whether `bytes`, all of `record`, have its CRC-32. True when there is none to compare with. */
+export function matchesChecksum(bytes: Uint8Array, record: ZipRecord): boolean {
+  return record.crc === 0 || crc32(bytes) === record.crc;
+}

@@ -1,0 +1,63 @@
+/** What a PyTorch file holds: nested dicts and lists with tensors as leaves, and their flat dotted names. @module */
+import type { TensorData } from "./tensors.ts";
+import { quoted } from "./_errors.ts";
+
+/** A value of a PyTorch file: dicts are Maps, tuples frozen arrays, integers beyond 2^53 bigints. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | TensorData
+  | readonly PickleValue[]
+  | ReadonlyMap<string | number | boolean, PickleValue>;
+
+/** Deepest nesting read. */
+const MAX_DEPTH = 64;
+/** Most values visited; a shared list counts each time it is met, so that a small file cannot stand for a huge tree. */
+const MAX_VALUES = 1_000_000;
+
+/** Leaves by dotted name: tensors apart from other values; lists of plain values stay lists. */
+export interface FlatTree<Leaf> {
+  /** Tensors. */
+  tensors: Map<string, Leaf>;
+  /** Everything else that is not a dict or a list of dicts. */
+  values: Record<string, unknown>;
+}
+
+const isPlain = (value: unknown): boolean =>
+  value === null || ["boolean", "number", "bigint", "string"].includes(typeof value);
+
+/**
+ * Flattens a tree to dotted names: `{"a": {"b": [t]}}` gives `a.b.0`. A tree that is one tensor gets the name `tensor`.
+ *
+ * @param isLeaf Whether a value is a tensor.
+ * @throws {Error} If two values get one name, something is no plain value, or the tree is too deep or too large.
+ */
+export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => value is Leaf): FlatTree<Leaf> {
+  const tensors = new Map<string, Leaf>();
+  const values = new Map<string, unknown>();
+  let visited = 0;
+  const visit = (value: unknown, path: string, depth: number): void => {
+    if (++visited > MAX_VALUES) throw new Error(`the file must hold at most ${MAX_VALUES} values`);
+    if (depth > MAX_DEPTH) throw new Error(`values must be nested at most ${MAX_DEPTH} deep`);
+    const below = (key: unknown): string => depth === 0 ? String(key) : `${path}.${key}`;
+    if (isLeaf(value) || isPlain(value) || (Array.isArray(value) && value.every(isPlain))) {
+      const name = depth === 0 ? "tensor" : path;
+      if (tensors.has(name) || values.has(name)) throw new Error(`two values have the name ${quoted(name)}`);
+      if (isLeaf(value)) tensors.set(name, value);
+      else values.set(name, value);
+    } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, below(i), depth + 1));
+    else if (value instanceof Map) { for (const [key, item] of value) visit(item, below(key), depth + 1); }
+    else throw new Error(`${quoted(path)} must be a tensor or a plain value`);
+  };
+  visit(tree, "", 0);
+  return { tensors, values: Object.fromEntries(values) };
+}
+
+/** Whether a value is a {@linkcode TensorData}. */
+export function isTensorData(value: unknown): value is TensorData {
+  return typeof value === "object" && value !== null && (value as TensorData).data instanceof Uint8Array &&
+    typeof (value as TensorData).dtype === "string" && Array.isArray((value as TensorData).shape);
+}
