@@ -67,6 +67,13 @@ export function below(fixture: Fixture, prefix: string): Fixture {
   );
 }
 
+/** The batch's label rows, blank as null; the fixture writes it as -2. */
+export function labelRows(cases: Fixture): (1 | 0 | -1 | null)[][] {
+  const { shape: [rows = 0, width = 0], data } = pick(cases, "labels");
+  const row = (i: number): number[] => [...data.slice(i * width, (i + 1) * width)];
+  return Array.from({ length: rows }, (_, i) => row(i).map((value) => value === -2 ? null : value as 1 | 0 | -1));
+}
+
 /** Largest absolute difference; NaN counts as infinite. Read asynchronously. */
 export async function largestDifference(actual: tf.Tensor, expected: FixtureTensor): Promise<number> {
   assert(
