@@ -1,0 +1,249 @@
+/**
+ * ACE-LoRA in one file: a frozen BiomedCLIP, LoRA in its attention, ACE-HGNN over its tokens, label-guided InfoNCE.
+ *
+ * Source: Graph-Attentive Context Enhancement for Parameter-Efficient Adaptation of Medical Vision-Language Models,
+ * arXiv 2603.17079.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { type BiomedClipParams, encodeImage, encodeText } from "./encoders/biomed_clip.ts";
+import type { BiomedClipConfig } from "./encoders/config.ts";
+import type { EncoderResult } from "./encoders/vit.ts";
+import { aceHgnn, type AceHgnnConfig, type AceHgnnParams, initAceHgnn } from "./hypergraph/ace_hgnn.ts";
+import type { LoraConfig } from "./lora/config.ts";
+import { injectLora } from "./lora/inject.ts";
+import { mergeLora } from "./lora/merge.ts";
+import { infoNce } from "./losses/info_nce.ts";
+import type { ContrastiveModel, FeatureOptions } from "./model.ts";
+import { countParams, namedTensors } from "./tensor/params.ts";
+import { l2Normalise } from "./tensor/ops.ts";
+import { deriveSeed } from "./tensor/random.ts";
+import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "./tensor/types.ts";
+
+/** A BiomedCLIP with what ACE-LoRA adds. */
+export interface AceLoraParams extends BiomedClipParams {
+  /** ACE-HGNN of each encoder that has one. */
+  hgnn?: { image?: AceHgnnParams; text?: AceHgnnParams };
+  /** Learnable similarity scale; starts at `exp(logitScale)` and is not exponentiated again. */
+  scale?: Scalar;
+}
+
+/** What is added to a model, and its sizes. */
+export interface AceLoraConfig {
+  /** Sizes of the frozen model. */
+  encoders: BiomedClipConfig;
+  /** Low-rank updates. @default {none} */
+  lora?: LoraConfig;
+  /** Hypergraph modules. @default {none} */
+  hgnn?: AceHgnnConfig;
+  /** Learn the similarity scale. @default {true} */
+  learnScale?: boolean;
+  /**
+   * Text affinity: the masked probabilities of the released LoRA layer, or the logits the released code falls back to when
+   * the last text layer carries no LoRA. @default {"probabilities"}
+   */
+  textAffinity?: "probabilities" | "logits";
+}
+
+/**
+ * A model ready to be adapted: the frozen weights shared with `base`, LoRA, ACE-HGNN and the scale new.
+ *
+ * @param base Frozen weights.
+ * @param config What to add.
+ * @param options `seed` of the new weights (@default 1).
+ * @returns A new tree; free it with `disposeParams(result, base)`.
+ */
+export async function initAceLora(
+  base: BiomedClipParams,
+  config: AceLoraConfig,
+  options: { seed?: number } = {},
+): Promise<AceLoraParams> {
+  const { seed = 1 } = options;
+  const { lora, hgnn, learnScale = true } = config;
+  const logitScale = (await base.logitScale.data())[0]!;
+  const module = (encoder: "image" | "text"): AceHgnnParams =>
+    initAceHgnn(config.encoders.embedding, hgnn!.hidden, seed, `ace-hgnn ${encoder}`);
+  const injected: AceLoraParams = lora ? injectLora(base, lora, { seed }) : base;
+  return {
+    ...injected,
+    ...(hgnn ? { hgnn: Object.fromEntries(hgnn.encoders.map((encoder) => [encoder, module(encoder)])) } : {}),
+    ...(learnScale ? { scale: tf.scalar(Math.exp(logitScale)) } : {}),
+  };
+}
+
+/** Whether training changes the leaf of this name: LoRA, ACE-HGNN and the scale; all else is frozen. */
+export function isTrainable(name: string): boolean {
+  return /(^|\.)lora\.lora[AB]$/.test(name) || name.startsWith("hgnn.") || name === "scale";
+}
+
+/** The leaves that training changes, by name. */
+export function trainableTensors(params: AceLoraParams): Map<string, Tensor> {
+  return new Map([...namedTensors(params)].filter(([name]) => isTrainable(name)));
+}
+
+/** How many numbers training changes: 969,217 for BiomedCLIP with the paper's settings. */
+export function countTrainable(params: AceLoraParams): number {
+  return countParams(params, isTrainable);
+}
+
+/** The model for evaluation: updates merged into the frozen weights. Free it with `disposeParams(result, params)`. */
+export function mergeAceLora(params: AceLoraParams): AceLoraParams {
+  return mergeLora(params);
+}
+
+/**
+ * Features of images: unit rows, after ACE-HGNN where there is one.
+ *
+ * @param params Weights.
+ * @param pixels Normalised images, shape `[B, S, S, 3]`.
+ * @returns Shape `[B, E]`. The caller disposes it.
+ */
+export function imageFeatures(
+  params: AceLoraParams,
+  pixels: Tensor4D,
+  config: AceLoraConfig,
+  options: FeatureOptions = {},
+): Tensor2D {
+  return tf.tidy(() => {
+    const { tokens, affinity } = imageTokens(params, pixels, config, options);
+    return contextualise(params.hgnn?.image, tokens, affinity, config);
+  });
+}
+
+/**
+ * Features of texts: unit rows, after ACE-HGNN where there is one.
+ *
+ * @param params Weights.
+ * @param ids Token ids, shape `[B, N + 1]` int32.
+ * @returns Shape `[B, E]`. The caller disposes it.
+ */
+export function textFeatures(
+  params: AceLoraParams,
+  ids: Tensor2D,
+  config: AceLoraConfig,
+  options: FeatureOptions = {},
+): Tensor2D {
+  return tf.tidy(() => {
+    const { tokens, affinity } = textTokens(params, ids, config, options);
+    return contextualise(params.hgnn?.text, tokens, affinity, config);
+  });
+}
+
+/** Unit tokens of images and, where ACE-HGNN reads them, the CLS attention logits. */
+export function imageTokens(
+  params: AceLoraParams,
+  pixels: Tensor4D,
+  config: AceLoraConfig,
+  options: FeatureOptions = {},
+): EncoderResult {
+  const how = params.hgnn?.image ? { affinity: "logits" as const } : { clsOnly: true };
+  return unitTokens(() => encodeImage(params, pixels, config.encoders, { ...how, ...stream(options, "image") }));
+}
+
+/** Unit tokens of texts and, where ACE-HGNN reads them, the CLS attention. */
+export function textTokens(
+  params: AceLoraParams,
+  ids: Tensor2D,
+  config: AceLoraConfig,
+  options: FeatureOptions = {},
+): EncoderResult {
+  const how = params.hgnn?.text ? { affinity: config.textAffinity ?? "probabilities" } : { clsOnly: true };
+  return unitTokens(() => encodeText(params, ids, config.encoders, { ...how, ...stream(options, "text") }));
+}
+
+/**
+ * The feature of each class from its prompts: token features averaged over prompts token by token, the attention likewise,
+ * then ACE-HGNN, then unit length.
+ *
+ * Source: method section 6.
+ *
+ * @param params Weights.
+ * @param ids Token ids of `C` classes times `P` prompts, class by class; shape `[C·P, N + 1]`.
+ * @param prompts P.
+ * @returns Shape `[C, E]`. The caller disposes it.
+ */
+export function promptFeatures(params: AceLoraParams, ids: Tensor2D, prompts: number, config: AceLoraConfig): Tensor2D {
+  return tf.tidy(() => {
+    const { tokens, affinity } = textTokens(params, ids, config);
+    const classes = ids.shape[0] / prompts;
+    const mean = <T extends Tensor>(x: T): T =>
+      tf.mean(tf.reshape(x, [classes, prompts, ...x.shape.slice(1)]), 1) as Tensor as T;
+    return contextualise(params.hgnn?.text, mean(tokens), affinity && mean(affinity), config);
+  });
+}
+
+function stream(options: FeatureOptions, name: string): { seed?: number } {
+  return options.seed === undefined ? {} : { seed: deriveSeed(options.seed, name) };
+}
+
+function unitTokens(encode: () => EncoderResult): EncoderResult {
+  const { tokens, affinity } = encode();
+  const unit = l2Normalise(tokens);
+  tokens.dispose();
+  return affinity ? { tokens: unit, affinity } : { tokens: unit };
+}
+
+/** Steps 1 to 5 of method section 3, or the CLS token where there is no ACE-HGNN. */
+function contextualise(
+  hgnn: AceHgnnParams | undefined,
+  tokens: Tensor3D,
+  affinity: Tensor2D | undefined,
+  config: AceLoraConfig,
+): Tensor2D {
+  const [batch, , width] = tokens.shape;
+  const cls = hgnn
+    ? aceHgnn(hgnn, tokens, affinity!, config.hgnn!.topK)
+    : tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]) as Tensor2D;
+  return l2Normalise(cls);
+}
+
+/** The similarity's scale s: the learned one, else `exp(logitScale)`. */
+export function similarityScale(params: AceLoraParams): Scalar {
+  return params.scale ? tf.clone(params.scale) : tf.exp(params.logitScale);
+}
+
+/** Options of {@linkcode contrastiveLoss}. */
+export interface ContrastiveLossOptions extends FeatureOptions {
+  /** Pairs that take part, from `falseNegativeMask`; shape `[B, B]`. @default {all: plain InfoNCE} */
+  pairMask?: Tensor2D;
+}
+
+/** Images and texts of one batch. */
+export interface PairTensors {
+  /** Normalised images, shape `[B, S, S, 3]`. */
+  pixels: Tensor4D;
+  /** Token ids, shape `[B, N + 1]` int32. */
+  ids: Tensor2D;
+}
+
+/**
+ * The training loss of a batch of pairs.
+ *
+ * @returns Scalar, nats. The caller disposes it.
+ */
+export function contrastiveLoss(
+  params: AceLoraParams,
+  batch: PairTensors,
+  config: AceLoraConfig,
+  options: ContrastiveLossOptions = {},
+): Scalar {
+  return tf.tidy(() => {
+    const image = imageFeatures(params, batch.pixels, config, options);
+    const text = textFeatures(params, batch.ids, config, options);
+    return infoNce(image, text, similarityScale(params), options.pairMask ? { pairMask: options.pairMask } : {});
+  });
+}
+
+/** ACE-LoRA (or plain LoRA, or the frozen model, as the configuration says) as training and evaluation take it. */
+export function aceLoraModel(config: AceLoraConfig, name = "ACE-LoRA"): ContrastiveModel<AceLoraParams> {
+  return {
+    name,
+    isTrainable,
+    imageFeatures: (params, pixels, options) => imageFeatures(params, pixels, config, options),
+    textFeatures: (params, ids, options) => textFeatures(params, ids, config, options),
+    promptFeatures: (params, ids, prompts) => promptFeatures(params, ids, prompts, config),
+    scale: similarityScale,
+    forEvaluation: mergeAceLora,
+  };
+}

@@ -1,0 +1,153 @@
+/** ACE-HGNN: message passing along attention affinities between the global and the local tokens. @module */
+import * as tf from "@tensorflow/tfjs";
+import { maskedSoftmax, tidy, topKMask } from "../tensor/ops.ts";
+import { checkShape } from "../tensor/shape.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
+import { denseIncidence, keepTopK } from "./incidence.ts";
+
+/** Weights of one ACE-HGNN. */
+export interface AceHgnnParams {
+  /** φ of hyperedge features. */
+  edge: AdapterParams;
+  /** φ of node features. */
+  node: AdapterParams;
+}
+
+/** An ACE-HGNN configuration. */
+export interface AceHgnnConfig {
+  /** Members kept per hyperedge, k. */
+  topK: number;
+  /** Hidden width of both bottlenecks. */
+  hidden: number;
+  /** Encoders whose tokens go through one. */
+  encoders: readonly ("image" | "text")[];
+}
+
+/** The paper's settings: k = 5, hidden 128, both encoders. */
+export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["image", "text"] };
+
+/** Fresh weights: Kaiming normal, zero biases. */
+export function initAceHgnn(embedding: number, hidden: number, seed: number, name = "ace-hgnn"): AceHgnnParams {
+  return {
+    edge: initAdapter(embedding, hidden, seed, `${name} edge`),
+    node: initAdapter(embedding, hidden, seed, `${name} node`),
+  };
+}
+
+/**
+ * The CLS node after one round of message passing, in the sparse form: only the k + 1 hyperedges that reach the CLS node.
+ *
+ * With `w` the softmax over the top-k of the affinity and J its tokens: `H_0 = x_0 + Σ_j w_j x_j`,
+ * `H_i = w_i x_0 + x_i + Σ_n softmax_n(cos(x_i, x_n)) x_n` over i's k nearest, `Y_0 = φ_node(φ_edge(H_0) + Σ_i w_i φ_edge(H_i))`.
+ * Exactly the dense form's row 0: column 0 of the incidence is zero elsewhere.
+ *
+ * Source: ACE-LoRA, method section 3; the released code computes all N + 1 rows.
+ *
+ * @param params Weights.
+ * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param affinity CLS attention, shape `[B, N]`.
+ * @param topK k; fewer when there are fewer candidates.
+ * @returns Y_0, not normalised; shape `[B, E]`. The caller disposes it.
+ * @throws {TypeError} If the shapes do not belong together.
+ */
+export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
+  const [batch, size, width] = tokens.shape;
+  checkShape(affinity, [batch, size - 1], "the affinity");
+  return tf.tidy(() => {
+    const { weights, members, local } = clsHyperedge(tokens, affinity, topK);
+    const cls = tf.slice(tokens, [0, 0, 0], [batch, 1, width]); // [B, 1, E]
+    const chosen = tf.matMul(members, local) as Tensor3D; // [B, k, E]
+    const near = keepTopK(tf.matMul(chosen, local, false, true) as Tensor3D, tf.sub(1, members) as Tensor3D, topK);
+    const column = tf.expandDims(weights, 2); // [B, k, 1]
+    const clsEdge = tf.add(cls, tf.sum(tf.mul(column, chosen), 1, true)); // H_0 [B, 1, E]
+    const edges = tf.add(tf.add(tf.mul(column, cls), chosen), tf.matMul(near, local)); // H_i [B, k, E]
+    const messages = adapter(params.edge, tf.concat([clsEdge, edges], 1) as Tensor3D); // [B, k + 1, E]
+    const incoming = tf.concat([tf.ones([batch, 1, 1]), column], 1); // A[., 0] [B, k + 1, 1]
+    return adapter(params.node, tf.sum(tf.mul(incoming, messages), 1) as Tensor2D);
+  });
+}
+
+interface ClsHyperedge {
+  /** Softmax weights of the members, `[B, k]`. */
+  weights: Tensor2D;
+  /** One-hot rows, `[B, k, N]`. */
+  members: Tensor3D;
+  /** Tokens 1 to N, `[B, N, E]`. */
+  local: Tensor3D;
+}
+
+function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHyperedge {
+  const [batch, size, width] = tokens.shape;
+  const { mask, indices } = topKMask(affinity, topK);
+  const members = tf.oneHot(indices as Tensor2D, size - 1).toFloat() as Tensor3D;
+  // A one-hot product instead of a gather: its gradient exists on every backend.
+  const row = tf.expandDims(maskedSoftmax(affinity, mask), 2); // [B, N, 1]
+  const weights = tf.squeeze(tf.matMul(members, row), [2]) as Tensor2D;
+  return { weights, members, local: tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]) };
+}
+
+/** What {@linkcode aceHgnnDense} returns. */
+export interface DenseResult {
+  /** Y of all nodes, not normalised; shape `[B, N + 1, E]`. */
+  nodes: Tensor3D;
+  /** A, shape `[B, N + 1, N + 1]`. */
+  incidence: Tensor3D;
+}
+
+/**
+ * All nodes after one round of message passing over all N + 1 hyperedges: `H = A X; Y = φ_node(Aᵀ φ_edge(H))`. The
+ * reference of {@linkcode aceHgnn}, and what the released code computes.
+ *
+ * @param params Weights.
+ * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param affinity CLS attention, shape `[B, N]`.
+ * @param topK k.
+ * @returns Nodes and incidence. The caller disposes both.
+ */
+export function aceHgnnDense(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): DenseResult {
+  return tidy(() => {
+    const incidence = denseIncidence(tokens, affinity, topK);
+    const edges = adapter(params.edge, tf.matMul(incidence, tokens) as Tensor3D);
+    const nodes = adapter(params.node, tf.matMul(incidence, edges, true, false) as Tensor3D);
+    return { nodes, incidence };
+  });
+}
+
+/** A hyperedge that reaches the CLS node, for showing. Token indices count from 0 among the N local tokens. */
+export interface Hyperedge {
+  /** The token that owns the hyperedge; -1 is CLS. */
+  source: number;
+  /** Its members, strongest first. */
+  members: number[];
+  /** Their weights; they sum to 1. */
+  weights: number[];
+}
+
+/**
+ * The k + 1 hyperedges that reach the CLS node of each sample, the CLS hyperedge first.
+ *
+ * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param affinity Shape `[B, N]`.
+ * @param topK k.
+ */
+export async function chosenHyperedges(tokens: Tensor3D, affinity: Tensor2D, topK: number): Promise<Hyperedge[][]> {
+  const [batch, size] = tokens.shape;
+  const incidence = tf.tidy(() => denseIncidence(tokens, affinity, topK));
+  const rows = await incidence.data() as Float32Array;
+  incidence.dispose();
+  const edgeOf = (sample: number, node: number): Hyperedge => {
+    const start = (sample * size + node) * size;
+    const found: [number, number][] = [];
+    for (let j = 1; j < size; j++) {
+      const weight = rows[start + j]!;
+      if (weight > 0 && j !== node) found.push([j - 1, weight]);
+    }
+    found.sort((a, b) => b[1] - a[1]);
+    return { source: node - 1, members: found.map(([j]) => j), weights: found.map(([, weight]) => weight) };
+  };
+  return Array.from({ length: batch }, (_, sample) => {
+    const cls = edgeOf(sample, 0);
+    return [cls, ...cls.members.map((member) => edgeOf(sample, member + 1))];
+  });
+}

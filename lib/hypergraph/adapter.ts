@@ -1,0 +1,33 @@
+/** The bottleneck that hyperedge and node features go through. @module */
+import * as tf from "@tensorflow/tfjs";
+import { linear, type LinearParams } from "../nn/linear.ts";
+import { kaimingNormal, zeros } from "../tensor/init.ts";
+import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+
+/** Weights of a bottleneck `E -> hidden -> E`. */
+export interface AdapterParams {
+  /** `[hidden, E]` and bias. */
+  down: LinearParams;
+  /** `[E, hidden]` and bias. */
+  up: LinearParams;
+}
+
+/**
+ * `φ(x) = up(leakyRelu(down(x), 0.2))`. No residual, though the released class is called ResidualAdapter.
+ *
+ * @param params Weights.
+ * @param x Shape `[..., E]`.
+ * @returns Same shape. The caller disposes it.
+ */
+export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
+  return tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)) as Tensor as T);
+}
+
+/** Kaiming normal weights and zero biases. */
+export function initAdapter(embedding: number, hidden: number, seed: number, name: string): AdapterParams {
+  const layer = (outSize: number, inSize: number, part: string): LinearParams => ({
+    weight: kaimingNormal([outSize, inSize], seed, `${name} ${part}`) as Tensor2D,
+    bias: zeros([outSize]) as Tensor1D,
+  });
+  return { down: layer(hidden, embedding, "down"), up: layer(embedding, hidden, "up") };
+}

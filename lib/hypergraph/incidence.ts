@@ -1,0 +1,45 @@
+/** The affinity between nodes and hyperedges. @module */
+import * as tf from "@tensorflow/tfjs";
+import { maskedSoftmax, topKMask } from "../tensor/ops.ts";
+import { checkShape } from "../tensor/shape.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+
+/**
+ * The whole incidence matrix A of ACE-HGNN, one hyperedge per token.
+ *
+ * Row 0 ranks the other tokens by the CLS query's attention, row `i` by cosine similarity (never itself, never CLS); each
+ * keeps its k largest, softmaxed; then `A[i, i] = 1` and `A[i, 0] = A[0, i]`.
+ *
+ * Source: ACE-LoRA, method section 3, steps 1 to 3; no difference from the released code.
+ *
+ * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param affinity Shape `[B, N]`.
+ * @param topK k; fewer when there are fewer candidates.
+ * @returns `incidence` `[B, N + 1, N + 1]` (row = hyperedge, column = member). The caller disposes it.
+ * @throws {TypeError} If the shapes do not belong together.
+ */
+export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor3D {
+  const [batch, size] = tokens.shape;
+  const nodes = size - 1;
+  checkShape(affinity, [batch, nodes], "the affinity");
+  return tf.tidy(() => {
+    const clsRow = keepTopK(affinity, tf.ones([1, nodes]) as Tensor2D, topK); // [B, N]
+    const local = tf.slice(tokens, [0, 1, 0], [batch, nodes, -1]);
+    const others = tf.sub(1, tf.eye(nodes)); // a token is no neighbour of itself
+    const localRows = keepTopK(tf.matMul(local, local, false, true) as Tensor3D, tf.expandDims(others, 0) as Tensor3D, topK); // [B, N, N]
+    const clsPart = tf.expandDims(clsRow, 1); // [B, 1, N]
+    const rest = tf.add(localRows, tf.expandDims(tf.eye(nodes), 0));
+    const top = tf.concat([tf.ones([batch, 1, 1]), clsPart], 2);
+    const bottom = tf.concat([tf.transpose(clsPart, [0, 2, 1]), rest], 2);
+    return tf.concat([top, bottom], 1) as Tensor3D;
+  });
+}
+
+/** Softmax over the k largest of the allowed entries of each row, 0 elsewhere. */
+export function keepTopK<T extends Tensor2D | Tensor3D>(scores: T, allowed: Tensor2D | Tensor3D, topK: number): T {
+  return tf.tidy(() => {
+    const masked = tf.add(tf.mul(scores, allowed), tf.mul(tf.sub(allowed, 1), 1e9));
+    const { mask } = topKMask(masked, topK);
+    return maskedSoftmax(scores, tf.mul(mask, allowed)) as T;
+  });
+}

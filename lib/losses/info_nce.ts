@@ -1,0 +1,56 @@
+/** Symmetric contrastive losses. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+
+/** Options of {@linkcode infoNce}. */
+export interface InfoNceOptions {
+  /** 1 where a pair takes part, 0 where it is removed from both denominators; shape `[B, B]`. The diagonal always stays. @default {all} */
+  pairMask?: Tensor2D;
+}
+
+/**
+ * `loss = (CE(S) + CE(Sᵀ)) / 2` with `S = s V Tᵀ` and the targets on the diagonal. With a mask of false negatives it is
+ * the label-guided InfoNCE: masked pairs leave both denominators and never become positives.
+ *
+ * Source: ACE-LoRA, method section 4.
+ *
+ * @param imageFeatures Unit rows V, shape `[B, E]`.
+ * @param textFeatures Unit rows T, shape `[B, E]`.
+ * @param logitScale s, already exponentiated.
+ * @returns Scalar, nats. The caller disposes it.
+ * @throws {TypeError} If the shapes differ.
+ */
+export function infoNce(
+  imageFeatures: Tensor2D,
+  textFeatures: Tensor2D,
+  logitScale: Scalar,
+  options: InfoNceOptions = {},
+): Scalar {
+  if (imageFeatures.shape.join() !== textFeatures.shape.join()) {
+    throw new TypeError(
+      `Cannot compute InfoNCE as both features must have one shape: current shapes are [${imageFeatures.shape}] and [${textFeatures.shape}]`,
+    );
+  }
+  return tf.tidy(() => {
+    let logits = tf.mul(tf.matMul(imageFeatures, textFeatures, false, true), logitScale) as Tensor2D; // [B, B]
+    const positives = tf.mul(tf.sum(tf.mul(imageFeatures, textFeatures), 1), logitScale) as Tensor1D; // [B]
+    if (options.pairMask) logits = tf.add(logits, tf.mul(tf.sub(options.pairMask, 1), 1e9));
+    const denominators = tf.add(logSumExp(logits, 1), logSumExp(logits, 0));
+    return tf.mean(tf.sub(tf.mul(denominators, 0.5), positives)) as Scalar;
+  });
+}
+
+/** `log Σ exp` along an axis, without overflow; a gradient of its own keeps the tape short. */
+function logSumExp(x: Tensor2D, axis: number): Tensor {
+  const reduce = tf.customGrad((x, save) => {
+    const max = tf.max(x as Tensor, axis, true);
+    const sum = tf.add(tf.log(tf.sum(tf.exp(tf.sub(x as Tensor, max)), axis, true)), max);
+    (save as tf.GradSaveFunc)([x as Tensor, sum]);
+    return {
+      value: tf.squeeze(sum, [axis]),
+      gradFunc: (dy: Tensor, saved: Tensor[]) =>
+        tf.mul(tf.exp(tf.sub(saved[0]!, saved[1]!)), tf.expandDims(dy, axis)),
+    };
+  });
+  return reduce(x);
+}

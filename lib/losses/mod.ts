@@ -1,0 +1,7 @@
+/**
+ * Contrastive losses: InfoNCE and label-guided InfoNCE.
+ *
+ * @module
+ */
+export * from "./info_nce.ts";
+export * from "./label_mask.ts";

@@ -1,0 +1,112 @@
+/** Transformer blocks: pre-norm (ViT) and post-norm (BERT). @module */
+import * as tf from "@tensorflow/tfjs";
+import { dropout } from "../tensor/fused/dropout.ts";
+import { tidy } from "../tensor/ops.ts";
+import { deriveSeed } from "../tensor/random.ts";
+import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
+import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
+import { mlp, type MlpParams } from "./mlp.ts";
+
+/** Weights of one block. */
+export interface BlockParams {
+  /** Before the attention (pre-norm), or after its residual (post-norm). */
+  norm1: LayerNormParams;
+  /** Self-attention. */
+  attention: AttentionParams;
+  /** Before the feed-forward part (pre-norm), or after its residual (post-norm). */
+  norm2: LayerNormParams;
+  /** Feed-forward part. */
+  mlp: MlpParams;
+}
+
+/** Options of {@linkcode transformer}. */
+export interface TransformerOptions {
+  /** Number of heads. */
+  heads: number;
+  /** LayerNorm epsilon. */
+  epsilon: number;
+  /** `pre`: `x + f(norm(x))`; `post`: `norm(x + f(x))`. */
+  order: "pre" | "post";
+  /** 1 for a real token, 0 for a pad; shape `[B, N]`. @default {all real} */
+  keyMask?: Tensor2D;
+  /** Which attention of the last block's CLS query to return. @default {none} */
+  affinity?: "logits" | "probabilities";
+  /** Return token 0 only: the last block then computes just that row. @default {false} */
+  clsOnly?: boolean;
+  /** Dropout after the feed-forward part, and after attention parts without LoRA, while training. @default {0} */
+  hiddenDropout?: number;
+  /** Seed of the dropout masks; without it the blocks are in evaluation mode. */
+  seed?: number;
+}
+
+/** What {@linkcode transformer} returns. */
+export interface TransformerResult {
+  /** Shape `[B, N, D]`, or `[B, 1, D]` with `clsOnly`. */
+  tokens: Tensor3D;
+  /** Shape `[B, N - 1]`, when asked for. */
+  affinity?: Tensor2D;
+}
+
+/**
+ * Runs the blocks in order.
+ *
+ * @param blocks Weights, first block first.
+ * @param x Shape `[B, N, D]`.
+ * @returns Tokens and affinity. The caller disposes both.
+ */
+export function transformer(blocks: readonly BlockParams[], x: Tensor3D, options: TransformerOptions): TransformerResult {
+  const { affinity: kind, clsOnly = false, seed } = options;
+  return tidy(() => {
+    let state: TransformerResult = { tokens: x };
+    blocks.forEach((block, i) => {
+      const last = i === blocks.length - 1;
+      state = transformerBlock(block, state.tokens, {
+        ...without(options),
+        ...(seed === undefined ? {} : { seed: deriveSeed(seed, `block ${i}`) }),
+        ...(last && kind ? { affinity: kind } : {}),
+        ...(last && clsOnly ? { clsOnly } : {}),
+      });
+    });
+    return state;
+  });
+}
+
+function without(options: TransformerOptions): TransformerOptions {
+  const { affinity: _affinity, clsOnly: _clsOnly, seed: _seed, ...rest } = options;
+  return rest;
+}
+
+/**
+ * Runs one block.
+ *
+ * @param params Weights.
+ * @param x Shape `[B, N, D]`.
+ * @returns Tokens and affinity. The caller disposes both.
+ */
+export function transformerBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
+  const { order, epsilon, clsOnly = false, hiddenDropout = 0, seed } = options;
+  const attentionOptions: SelfAttentionOptions = options;
+  const drop = <T extends Tensor>(y: T, name: string): T =>
+    seed === undefined || hiddenDropout === 0 ? y : dropout(y, { rate: hiddenDropout, seed: deriveSeed(seed, name) }) as T;
+  return tidy(() => {
+    const residual = clsOnly ? tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : x;
+    const input = order === "pre" ? layerNorm(params.norm1, x, epsilon) : x;
+    const { output, affinity } = selfAttention(params.attention, input, attentionOptions);
+    // The released layers with LoRA replace the whole attention module, and with it its dropout.
+    const attended = tf.add(residual, carriesLora(params.attention) ? output : drop(output, "attention")) as Tensor3D;
+    let tokens: Tensor3D;
+    if (order === "pre") {
+      tokens = tf.add(attended, drop(mlp(params.mlp, layerNorm(params.norm2, attended, epsilon)), "mlp"));
+    } else {
+      const normed = layerNorm(params.norm1, attended, epsilon);
+      tokens = layerNorm(params.norm2, tf.add(normed, drop(mlp(params.mlp, normed), "mlp")) as Tensor3D, epsilon);
+    }
+    return affinity ? { tokens, affinity } : { tokens };
+  });
+}
+
+/** Whether any projection of the attention layer carries LoRA. */
+export function carriesLora(params: AttentionParams): boolean {
+  return [params.query, params.key, params.value, params.output].some((layer) => layer.lora !== undefined);
+}

@@ -1,0 +1,76 @@
+/** Chooses the backend: webgpu on real hardware, else wasm, else cpu. @module */
+import * as tf from "@tensorflow/tfjs";
+import "./fused/register.ts";
+import { initWasm } from "./wasm/init.ts";
+import { initWebgpu } from "./webgpu/init.ts";
+
+/** A tf.js backend this library runs on. */
+export type BackendName = "webgpu" | "wasm" | "cpu";
+
+/** What runs the numbers. */
+export interface BackendInfo {
+  /** The backend in use. */
+  name: BackendName;
+  /** The GPU adapter's name, or what the CPU backend is. */
+  adapter: string;
+  /** Why a faster backend was passed over; empty when none was. */
+  reasons: string[];
+}
+
+/** Options of {@linkcode selectBackend}. */
+export interface SelectBackendOptions {
+  /** Force one backend; it is an error if it cannot start. @default {ACE_BACKEND, else the fastest there is} */
+  backend?: BackendName;
+  /** Accept a software GPU adapter (correct, about 20 times slower than wasm). @default {only when webgpu is forced} */
+  allowSoftware?: boolean;
+}
+
+/** The environment variable, or undefined where it is unset or may not be read. */
+export function readEnv(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseName(name: string | undefined): BackendName | undefined {
+  if (name === undefined || name === "") return undefined;
+  if (name === "webgpu" || name === "wasm" || name === "cpu") return name;
+  throw new RangeError(`Cannot select a backend as it must be webgpu, wasm or cpu: current value is "${name}"`);
+}
+
+/**
+ * Starts the fastest backend that works and makes it tf.js's current one. Further calls return at once.
+ *
+ * @throws {Error} If a forced backend cannot start; the message says why.
+ */
+export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
+  const forced = options.backend ?? parseName(readEnv("ACE_BACKEND"));
+  const reasons: string[] = [];
+  for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {
+    const started = await start(name, options.allowSoftware ?? forced === "webgpu");
+    if ("adapter" in started) return { name, adapter: started.adapter, reasons };
+    reasons.push(`${name}: ${started.reason}`);
+  }
+  throw new Error(`Cannot start a backend: ${reasons.join("; ")}`);
+}
+
+async function start(name: BackendName, allowSoftware: boolean): Promise<{ adapter: string } | { reason: string }> {
+  try {
+    let adapter = "tf.js, plain JavaScript";
+    if (name === "webgpu") {
+      const found = await initWebgpu({ allowSoftware });
+      if ("reason" in found) return found;
+      adapter = found.adapter;
+    } else if (name === "wasm") {
+      await initWasm();
+      adapter = "tf.js, WebAssembly SIMD";
+    }
+    if (!await tf.setBackend(name)) return { reason: "tf.js could not initialise it" };
+    await tf.ready();
+    return { adapter };
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}

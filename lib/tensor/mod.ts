@@ -1,0 +1,11 @@
+/**
+ * Backends, parameter trees and seeded numbers.
+ *
+ * @module
+ */
+export * from "./backend.ts";
+export * from "./init.ts";
+export * from "./ops.ts";
+export * from "./params.ts";
+export * from "./random.ts";
+export * from "./types.ts";

@@ -1,0 +1,87 @@
+/** Small operations that tf.js lacks. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D } from "./types.ts";
+
+/**
+ * Runs `f` and frees every tensor it made except those in what it returns; `tf.tidy` for any record of tensors.
+ *
+ * @param f Synchronous.
+ */
+export function tidy<T>(f: () => T): T {
+  return tf.tidy(f as () => tf.TensorContainer) as T;
+}
+
+/**
+ * Rows of unit length along the last axis: `x / max(|x|, 1e-12)`, as torch's `F.normalize`.
+ *
+ * @param x Any shape `[..., D]`.
+ * @returns The same shape. The caller disposes it.
+ */
+export function l2Normalise<T extends Tensor>(x: T): T {
+  return tf.tidy(() => {
+    const square = tf.sum(tf.mul(x, x), -1, true);
+    return tf.div(x, tf.sqrt(tf.maximum(square, 1e-24))) as T;
+  });
+}
+
+/**
+ * The same numbers, cut off from the gradient tape.
+ *
+ * @param x Any tensor.
+ * @returns A new handle on the same data; no gradient flows through it.
+ */
+export function detach<T extends Tensor>(x: T): T {
+  const engine = tf.engine();
+  engine.backend.incRef(x.dataId);
+  return engine.makeTensorFromTensorInfo({ dataId: x.dataId, shape: x.shape, dtype: x.dtype }) as T;
+}
+
+/**
+ * Rows of a table by index, with a gradient on every backend (tf.js has no scatter-add on wasm): the backward pass is
+ * a one-hot product, so it is meant for tables of thousands of rows, and costs nothing while the table is frozen.
+ *
+ * @param table Shape `[V, D]`.
+ * @param ids Integers below V, any shape `[...]`.
+ * @returns Shape `[..., D]`. The caller disposes it.
+ */
+export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
+  const [size, width] = table.shape;
+  const lookup = tf.customGrad((rows) => ({
+    value: tf.gather(rows as Tensor, ids as tf.Tensor1D),
+    gradFunc: (dy: Tensor) =>
+      tf.tidy(() => {
+        const hot = tf.oneHot(tf.reshape(ids, [ids.size]) as tf.Tensor1D, size).toFloat() as Tensor2D;
+        return tf.matMul(hot, tf.reshape(dy, [ids.size, width]) as Tensor2D, true, false);
+      }),
+  }));
+  return lookup(table);
+}
+
+/**
+ * A 0/1 mask of each row's k largest entries; the lower index wins a tie. No gradient flows through it.
+ *
+ * @param x Shape `[..., N]`.
+ * @param k At most N are kept.
+ * @returns `mask` `[..., N]` float32 and `indices` `[..., min(k, N)]` int32, largest first. The caller disposes both.
+ */
+export function topKMask(x: Tensor, k: number): { mask: Tensor; indices: Tensor } {
+  const size = x.shape[x.shape.length - 1]!;
+  return tidy(() => {
+    const { indices } = tf.topk(detach(x), Math.min(k, size));
+    return { mask: tf.sum(tf.oneHot(indices as tf.Tensor1D, size).toFloat(), -2), indices };
+  });
+}
+
+/**
+ * Softmax over the entries of a row where `mask` is 1; 0 elsewhere. A row without any entry is all 0.
+ *
+ * @param x Shape `[..., N]`.
+ * @param mask Same shape, 1 or 0.
+ * @returns Same shape. The caller disposes it.
+ */
+export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
+  return tf.tidy(() => {
+    const dropped = tf.mul(tf.sub(mask, 1), 1e9);
+    return tf.mul(tf.softmax(tf.add(tf.mul(x, mask), dropped)), mask);
+  });
+}

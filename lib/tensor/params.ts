@@ -1,0 +1,86 @@
+/**
+ * Params trees: plain nested records and arrays whose leaves are tensors (or static numbers, strings and flags).
+ *
+ * A leaf's name is its path joined by dots, `vision.trunk.blocks.0.attention.query.weight`.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor } from "./types.ts";
+
+function isTensor(value: unknown): value is Tensor {
+  return value instanceof tf.Tensor;
+}
+
+/**
+ * A copy of the tree with each tensor leaf replaced by what `replace` returns; records and arrays are new, other leaves shared.
+ *
+ * @param tree Any params tree.
+ * @param replace Called with each tensor and its dotted name, in the tree's order.
+ * @returns The new tree; tensors that `replace` returned unchanged are shared with the old one.
+ */
+export function mapTensors<T>(tree: T, replace: (tensor: Tensor, name: string) => Tensor): T {
+  const visit = (node: unknown, name: string): unknown => {
+    if (isTensor(node)) return replace(node, name);
+    if (Array.isArray(node)) return node.map((child, i) => visit(child, join(name, String(i))));
+    if (node !== null && typeof node === "object") {
+      return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, visit(child, join(name, key))]));
+    }
+    return node;
+  };
+  return visit(tree, "") as T;
+}
+
+function join(name: string, key: string): string {
+  return name === "" ? key : `${name}.${key}`;
+}
+
+/** The tree's tensors under their dotted names, in the tree's order. The tensors are borrowed, not copied. */
+export function namedTensors(tree: unknown): Map<string, Tensor> {
+  const out = new Map<string, Tensor>();
+  mapTensors(tree, (tensor, name) => {
+    out.set(name, tensor);
+    return tensor;
+  });
+  return out;
+}
+
+/**
+ * The tree with the named leaves exchanged; all other leaves are shared.
+ *
+ * @throws {RangeError} If a name is not in the tree.
+ * @throws {TypeError} If a shape differs.
+ */
+export function withTensors<T>(tree: T, replacements: ReadonlyMap<string, Tensor>): T {
+  let used = 0;
+  const out = mapTensors(tree, (tensor, name) => {
+    const replacement = replacements.get(name);
+    if (!replacement) return tensor;
+    used++;
+    if (replacement.shape.join() !== tensor.shape.join()) {
+      throw new TypeError(
+        `Cannot replace "${name}" as shapes must be equal: expected [${tensor.shape}], current value is [${replacement.shape}]`,
+      );
+    }
+    return replacement;
+  });
+  if (used !== replacements.size) {
+    const names = namedTensors(tree);
+    const missing = [...replacements.keys()].find((name) => !names.has(name));
+    throw new RangeError(`Cannot replace "${missing}" as the tree has no tensor of that name`);
+  }
+  return out;
+}
+
+/** How many numbers the tree's tensors hold, optionally only those whose name `keep` accepts. */
+export function countParams(tree: unknown, keep: (name: string) => boolean = () => true): number {
+  let total = 0;
+  for (const [name, tensor] of namedTensors(tree)) if (keep(name)) total += tensor.size;
+  return total;
+}
+
+/** Frees every tensor of the tree, each once, except those in `keep` (a tree that shares leaves with it). */
+export function disposeParams(tree: unknown, keep?: unknown): void {
+  const kept = new Set(keep === undefined ? [] : namedTensors(keep).values());
+  for (const tensor of new Set(namedTensors(tree).values())) if (!kept.has(tensor)) tensor.dispose();
+}

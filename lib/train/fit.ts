@@ -1,0 +1,217 @@
+/** The training loop. @module */
+import * as tf from "@tensorflow/tfjs";
+import { falseNegativeMask, type Label } from "../losses/label_mask.ts";
+import type { ContrastiveModel } from "../model.ts";
+import { namedTensors, withTensors } from "../tensor/params.ts";
+import { deriveSeed } from "../tensor/random.ts";
+import type { Tensor, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
+import { epochBatches } from "./batches.ts";
+import { type BatchTensors, contrastiveGradients } from "./gradients.ts";
+import { warmupCosine } from "./schedule.ts";
+import { readRunState, type RunState, writeRunState } from "./state.ts";
+
+/** Samples of one batch, on the CPU. */
+export interface TrainingBatch {
+  /** Normalised images, row-major `[B, S, S, 3]`. */
+  pixels: Float32Array;
+  /** Token ids, row-major `[B, N]`. */
+  ids: Int32Array;
+  /** Label rows, needed by the label-guided loss. */
+  labels?: readonly (readonly Label[])[];
+}
+
+/** Where batches come from. */
+export interface BatchSource {
+  /** Number of samples. */
+  size: number;
+  /** Image side S, pixels. */
+  imageSize: number;
+  /** Tokens a text, N. */
+  contextLength: number;
+  /** Reads the samples of these indices. */
+  load(indices: readonly number[]): Promise<TrainingBatch>;
+}
+
+/** One training step, as reported. */
+export interface StepReport {
+  /** Step done, from 1. */
+  step: number;
+  /** Steps of the run. */
+  steps: number;
+  /** Epoch under way, from 0. */
+  epoch: number;
+  /** Loss of the batch, nats. */
+  loss: number;
+  /** Learning rate of the step. */
+  learningRate: number;
+  /** Samples in the batch. */
+  samples: number;
+}
+
+/** Options of {@linkcode fit}. */
+export interface FitOptions extends AdamwOptions {
+  /** Passes over the data. @default {40} */
+  epochs?: number;
+  /** Samples a batch. @default {64} */
+  batchSize?: number;
+  /** Samples encoded at a time. @default {the batch} */
+  microBatch?: number;
+  /** Highest learning rate. @default {1e-3} */
+  learningRate?: number;
+  /** Epochs of linear warm-up. @default {1} */
+  warmupEpochs?: number;
+  /** `label-guided` removes pairs with identical label rows from the denominators. @default {"label-guided"} */
+  loss?: "label-guided" | "info-nce";
+  /** Seed of orders and dropout. @default {1} */
+  seed?: number;
+  /** A new order every epoch. @default {true} */
+  shuffle?: boolean;
+  /** Leave out a last, smaller batch. @default {false} */
+  dropLast?: boolean;
+  /** File the run's state is kept in, after each epoch and on interruption. @default {none} */
+  statePath?: string;
+  /** Go on from `statePath` when it is there. @default {false} */
+  resume?: boolean;
+  /** Stops the run after the step under way; the state is written first. */
+  signal?: AbortSignal;
+  /** Called after each step. */
+  onStep?: (report: StepReport) => void;
+  /** Called after each epoch whose mean loss is the lowest so far, as the released script saves; the tree is borrowed. */
+  onBest?: (params: unknown, epoch: number, loss: number) => Promise<void>;
+}
+
+/** What {@linkcode fit} returns. */
+export interface FitResult<T> {
+  /** The adapted tree; it shares the frozen leaves with the tree given. */
+  params: T;
+  /** Loss and learning rate of each step, earlier parts of a resumed run included. */
+  history: { loss: number; learningRate: number }[];
+  /** Whether `signal` ended the run before its last step. */
+  interrupted: boolean;
+}
+
+/**
+ * Adapts a model to image-text pairs.
+ *
+ * Source: method section 5; the released single-GPU script does not shuffle.
+ *
+ * @param model Which leaves are trainable, and the features.
+ * @param params Start values; borrowed, not changed.
+ * @returns The adapted tree; free it with `disposeParams(result.params, params)`.
+ * @throws {RangeError} If a loss is not finite; the message names step and samples, and nothing is written.
+ */
+export async function fit<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  source: BatchSource,
+  options: FitOptions = {},
+): Promise<FitResult<T>> {
+  const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } = options;
+  const { shuffle = true, dropLast = false, microBatch = batchSize, statePath, signal } = options;
+  const plan = { batchSize, shuffle, dropLast, seed };
+  const perEpoch = epochBatches(source.size, 0, plan).length;
+  const steps = perEpoch * epochs;
+  const settings = { model: model.name, samples: source.size, epochs, learningRate, warmupEpochs, loss, microBatch, ...plan };
+  const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
+  let state = await startState(start, statePath, options.resume ?? false, settings);
+  const save = async (): Promise<void> => {
+    if (statePath) await writeRunState(statePath, state, settings);
+  };
+  for (; state.progress.epoch < epochs; nextEpoch(state)) {
+    const { epoch } = state.progress;
+    const batches = epochBatches(source.size, epoch, plan);
+    while (state.progress.batch < batches.length) {
+      if (signal?.aborted) {
+        await save();
+        return { params: adopt(params, state, start), history: state.progress.history, interrupted: true };
+      }
+      const indices = batches[state.progress.batch]!;
+      const rate = warmupCosine(state.adamw.step, { learningRate, warmupSteps: perEpoch * warmupEpochs, totalSteps: steps });
+      const batch = batchTensors(await source.load(indices), source, loss);
+      const found = contrastiveGradients(model, withTensors(params, state.tensors), batch, {
+        microBatch,
+        seed: deriveSeed(seed, `step ${state.adamw.step}`),
+      });
+      tf.dispose(Object.values(batch));
+      const value = (await found.value.data())[0]!;
+      found.value.dispose();
+      if (!Number.isFinite(value)) {
+        throw new RangeError(
+          `Cannot train on as the loss must be finite: current value is ${value} at step ${state.adamw.step + 1}, samples ${indices.slice(0, 4).join(", ")}...`,
+        );
+      }
+      state = update(state, found.gradients, rate, options, start);
+      state.progress.batch++;
+      state.progress.lossSum += value;
+      state.progress.history.push({ loss: value, learningRate: rate });
+      options.onStep?.({ step: state.adamw.step, steps, epoch, loss: value, learningRate: rate, samples: indices.length });
+    }
+    const mean = state.progress.lossSum / batches.length;
+    if (state.progress.bestLoss === null || mean < state.progress.bestLoss) {
+      state.progress.bestLoss = mean;
+      await options.onBest?.(withTensors(params, state.tensors), epoch, mean);
+    }
+    await save();
+  }
+  return { params: adopt(params, state, start), history: state.progress.history, interrupted: false };
+}
+
+/** The tree with the run's tensors in it; the moments are freed. Tensors the run never changed are copied, so that the result owns all of its own. */
+function adopt<T>(params: T, state: RunState, start: ReadonlyMap<string, Tensor>): T {
+  disposeAdamw(state.adamw);
+  return withTensors(params, new Map([...state.tensors].map(([name, x]) => [name, x === start.get(name) ? tf.clone(x) : x])));
+}
+
+async function startState(
+  start: ReadonlyMap<string, Tensor>,
+  path: string | undefined,
+  resume: boolean,
+  settings: Record<string, unknown>,
+): Promise<RunState> {
+  if (resume && path && await exists(path)) return await readRunState(path, settings, start);
+  const progress = { epoch: 0, batch: 0, lossSum: 0, bestLoss: null, history: [] };
+  return { tensors: new Map(start), adamw: initAdamw(start), progress };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function nextEpoch(state: RunState): void {
+  state.progress.epoch++;
+  state.progress.batch = 0;
+  state.progress.lossSum = 0;
+}
+
+function batchTensors(batch: TrainingBatch, source: BatchSource, loss: FitOptions["loss"]): BatchTensors {
+  const size = batch.pixels.length / (source.imageSize ** 2 * 3);
+  if (loss === "label-guided" && !batch.labels) {
+    throw new TypeError("Cannot compute the label-guided loss as every sample must have a label row: current batch has none");
+  }
+  return {
+    pixels: tf.tensor4d(batch.pixels, [size, source.imageSize, source.imageSize, 3]) as Tensor4D,
+    ids: tf.tensor2d(batch.ids, [size, source.contextLength], "int32") as Tensor2D,
+    ...(loss === "label-guided" ? { pairMask: tf.tensor2d(falseNegativeMask(batch.labels!), [size, size]) as Tensor2D } : {}),
+  };
+}
+
+/** Takes one AdamW step and frees what it replaces; the start values stay the caller's. */
+function update(
+  state: RunState,
+  gradients: ReadonlyMap<string, Tensor>,
+  rate: number,
+  options: AdamwOptions,
+  start: ReadonlyMap<string, Tensor>,
+): RunState {
+  const next = adamw(state.adamw, state.tensors, gradients, rate, options);
+  disposeAdamw(state.adamw);
+  tf.dispose([...gradients.values()]);
+  for (const [name, tensor] of state.tensors) if (tensor !== start.get(name)) tensor.dispose();
+  return { tensors: next.tensors, adamw: next.state, progress: state.progress };
+}

@@ -1,0 +1,11 @@
+/**
+ * Training: AdamW, warm-up and cosine, epochs over batches, checkpoints that resume to the same numbers.
+ *
+ * @module
+ */
+export * from "./adamw.ts";
+export * from "./batches.ts";
+export * from "./fit.ts";
+export * from "./gradients.ts";
+export * from "./schedule.ts";
+export * from "./state.ts";
