@@ -1,0 +1,124 @@
+/** Figures of curves: loss over steps, ROC. @module */
+import { plotText } from "./_escape.ts";
+import { axis, baseLayout, type Figure, seriesColour } from "./plot.ts";
+
+/** One line of {@linkcode lossFigure}. */
+export interface LossSeries {
+  /** Name in the legend. */
+  name: string;
+  /** One loss a step, or a pair of steps and losses. */
+  loss: readonly number[];
+  /**
+   * The step of each loss.
+   * @default {[1, 2, ...]}
+   */
+  steps?: readonly number[];
+}
+
+/** Options of {@linkcode lossFigure}. */
+export interface LossFigureOptions {
+  /**
+   * Title of the x axis.
+   * @default {"step"}
+   */
+  x?: string;
+  /**
+   * Title of the y axis.
+   * @default {"loss (nats)"}
+   */
+  y?: string;
+  /**
+   * Steps of the running mean drawn over the faint raw losses; 1 draws the losses alone.
+   * @default {a twentieth of the longest series}
+   */
+  smooth?: number;
+}
+
+/**
+ * Loss over steps: each series faint as measured, and its running mean over it.
+ *
+ * @param series One line each.
+ * @param options See {@linkcode LossFigureOptions}.
+ * @returns The figure.
+ * @throws {TypeError} If a series has another number of steps than losses.
+ */
+export function lossFigure(series: readonly LossSeries[], options: LossFigureOptions = {}): Figure {
+  const longest = Math.max(1, ...series.map((s) => s.loss.length));
+  const { x = "step", y = "loss (nats)", smooth = Math.max(1, Math.round(longest / 20)) } = options;
+  const data = series.flatMap(({ name, loss, steps }, i) => {
+    if (steps !== undefined && steps.length !== loss.length) {
+      throw new TypeError(
+        `Cannot draw losses as there must be one step for each: current numbers are ${steps.length} and ${loss.length}`,
+      );
+    }
+    const at = steps ?? loss.map((_, k) => k + 1);
+    const line = { type: "scatter", mode: "lines", x: at, name: plotText(name), legendgroup: String(i) };
+    const raw = { ...line, y: loss, line: { color: seriesColour(i), width: 1.2 } };
+    if (smooth <= 1) return [{ ...raw, line: { color: seriesColour(i), width: 2 } }];
+    return [
+      { ...raw, opacity: 0.28, showlegend: false, hoverinfo: "skip" },
+      { ...line, y: runningMean(loss, smooth), line: { color: seriesColour(i), width: 2.2 } },
+    ];
+  });
+  const ends = series.map(({ name, loss }) => `${name} ends at ${loss.at(-1)?.toFixed(3) ?? "nothing"}`).join(", ");
+  return { data, layout: baseLayout({ xaxis: axis(x), yaxis: axis(y) }), alt: `${y} over ${x}: ${ends}` };
+}
+
+/** One line of {@linkcode rocFigure}. */
+export interface RocSeries {
+  /** Name in the legend. */
+  name: string;
+  /** Rising from 0 to 1. */
+  falsePositiveRate: readonly number[];
+  /** Rising from 0 to 1. */
+  truePositiveRate: readonly number[];
+  /** Area, shown in the legend. */
+  auroc?: number;
+}
+
+/**
+ * ROC curves with the diagonal of chance.
+ *
+ * @param series One curve each.
+ * @returns The figure.
+ */
+export function rocFigure(series: readonly RocSeries[]): Figure {
+  const label = ({ name, auroc }: RocSeries): string => auroc === undefined ? name : `${name} (${auroc.toFixed(3)})`;
+  const data: Record<string, unknown>[] = series.map((s, i) => ({
+    type: "scatter",
+    mode: "lines",
+    x: s.falsePositiveRate,
+    y: s.truePositiveRate,
+    name: plotText(label(s)),
+    line: { color: seriesColour(i), width: 2.2 },
+  }));
+  data.push({
+    type: "scatter",
+    mode: "lines",
+    x: [0, 1],
+    y: [0, 1],
+    name: "chance",
+    hoverinfo: "skip",
+    line: { color: "rgba(128,128,128,0.8)", width: 1, dash: "dot" },
+  });
+  const unit = { range: [-0.01, 1.01], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1] };
+  return {
+    data,
+    layout: baseLayout({
+      xaxis: axis("false positive rate (1 - specificity)", unit),
+      yaxis: axis("true positive rate (sensitivity)", unit),
+    }),
+    alt: `ROC curves, area in brackets: ${series.map(label).join(", ")}`,
+  };
+}
+
+function runningMean(values: readonly number[], length: number): number[] {
+  const half = Math.floor(length / 2);
+  return values.map((_, i) => {
+    // The window shrinks at both ends by the same amount, so that it stays centred.
+    const reach = Math.min(half, i, values.length - 1 - i);
+    let sum = 0;
+    for (let k = i - reach; k <= i + reach; k++) sum += values[k]!;
+    return sum / (2 * reach + 1);
+  });
+}

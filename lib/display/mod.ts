@@ -1,0 +1,13 @@
+/** Data in, something to look at out: tables, progress, plotly figures, overlays, reports, notebook outputs. @module */
+export * from "./bars.ts";
+export * from "./confusion.ts";
+export * from "./curves.ts";
+export * from "./overlay.ts";
+export * from "./plot.ts";
+export * from "./png.ts";
+export * from "./progress.ts";
+export * from "./report.ts";
+export * from "./results.ts";
+export * from "./scatter.ts";
+export * from "./show.ts";
+export * from "./table.ts";

@@ -1,0 +1,177 @@
+/** Progress of long work on stderr: a bar on a terminal, now and then a plain line elsewhere. @module */
+
+/** Options of {@linkcode createProgress}. */
+export interface ProgressOptions {
+  /**
+   * Name of the work.
+   * @default {""}
+   */
+  label?: string;
+  /**
+   * Steps already done when it starts (work resumed).
+   * @default {0}
+   */
+  start?: number;
+  /**
+   * Items in one step, for the throughput.
+   * @default {1}
+   */
+  itemsPerStep?: number;
+  /**
+   * Name of the items.
+   * @default {"items"}
+   */
+  unit?: string;
+  /**
+   * Takes the text.
+   * @default {a writer to Deno.stderr}
+   */
+  write?: (text: string) => void;
+  /**
+   * Whether the text goes to a terminal.
+   * @default {Deno.stderr.isTerminal()}
+   */
+  terminal?: boolean;
+  /**
+   * Milliseconds now.
+   * @default {performance.now}
+   */
+  now?: () => number;
+  /**
+   * Columns of the terminal.
+   * @default {those of the terminal, or 80}
+   */
+  columns?: number;
+  /**
+   * Least milliseconds between two lines when there is no terminal.
+   * @default {10000}
+   */
+  plainInterval?: number;
+}
+
+/** What one {@linkcode Progress.update} may show besides the count. */
+export interface ProgressFields {
+  /** Loss of the last step. */
+  loss?: number;
+  /** Learning rate of the last step. */
+  learningRate?: number;
+}
+
+/** A running progress display. */
+export interface Progress {
+  /** Shows that `done` steps are done. Redraws at most ten times a second. */
+  update(done: number, fields?: ProgressFields): void;
+  /** Prints a line of its own without breaking the bar. */
+  note(text: string): void;
+  /** Shows the last state and ends the line. */
+  finish(): void;
+}
+
+const WINDOW = 32;
+
+/**
+ * Starts a progress display.
+ *
+ * @param total Steps the work has.
+ * @param options See {@linkcode ProgressOptions}.
+ * @returns The display; call `finish()` at the end.
+ * @throws {RangeError} If `total` is negative or not an integer.
+ */
+export function createProgress(total: number, options: ProgressOptions = {}): Progress {
+  if (!Number.isInteger(total) || total < 0) {
+    throw new RangeError(`Cannot show progress as total must be an integer of at least 0: current value is ${total}`);
+  }
+  const {
+    label = "",
+    start = 0,
+    itemsPerStep = 1,
+    unit = "items",
+    write = toStderr,
+    terminal = Deno.stderr.isTerminal(),
+    now = () => performance.now(),
+    columns = terminal ? terminalColumns() : 80,
+    plainInterval = 10_000,
+  } = options;
+  const began = now();
+  // The last few (time, done) pairs: the rate is that of the recent past, so a slow first step is soon forgotten.
+  const recent: [number, number][] = [[began, start]];
+  let done = start, fields: ProgressFields = {}, drawnAt = -Infinity, drawnDone = -1, drawn = false;
+
+  const describe = (): string => {
+    const [from, count] = recent[0]!;
+    const [to, last] = recent[recent.length - 1]!;
+    const rate = to > from ? (last - count) / ((to - from) / 1000) : 0;
+    return [
+      `${done}/${total}`,
+      fields.loss === undefined ? "" : `loss ${fields.loss.toFixed(4)}`,
+      fields.learningRate === undefined ? "" : `lr ${fields.learningRate.toExponential(2)}`,
+      rate > 0 ? `${significant(rate * itemsPerStep)} ${unit}/s` : "",
+      done >= total ? `took ${formatDuration((now() - began) / 1000)}` : "",
+      rate > 0 && done < total ? `${formatDuration((total - done) / rate)} left` : "",
+    ].filter((part) => part !== "").join("  ");
+  };
+  const draw = (): void => {
+    drawnAt = now();
+    drawnDone = done;
+    const head = label === "" ? "" : `${label} `;
+    if (!terminal) return write(`${head}${describe()}\n`);
+    const text = describe();
+    const room = Math.min(30, columns - head.length - text.length - 6);
+    const filled = total === 0 ? room : Math.min(room, Math.round(room * done / total));
+    const bar = room < 5 ? "" : `[${"#".repeat(filled)}${"-".repeat(room - filled)}] `;
+    write(`\r\x1b[2K${`${head}${bar}${text}`.slice(0, columns - 1)}`);
+    drawn = true;
+  };
+
+  return {
+    update(value, more = {}) {
+      done = value;
+      fields = { ...fields, ...more };
+      recent.push([now(), done]);
+      if (recent.length > WINDOW) recent.shift();
+      if (now() - drawnAt >= (terminal ? 100 : plainInterval)) draw();
+    },
+    note(text) {
+      write(drawn ? `\r\x1b[2K${text}\n` : `${text}\n`);
+      if (drawn) draw();
+    },
+    finish() {
+      if (drawnDone !== done || drawnAt === -Infinity || terminal) draw();
+      if (terminal) write("\n");
+      drawn = false;
+    },
+  };
+}
+
+/**
+ * A duration in words short enough for a bar: `4.2 s`, `3 min 05 s`, `2 h 07 min`.
+ *
+ * @param seconds The duration.
+ * @returns The text.
+ */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
+function significant(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80;
+  }
+}
+
+function toStderr(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+}

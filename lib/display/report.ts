@@ -1,0 +1,211 @@
+/** A report as one HTML file that needs nothing else: no network, no server, no fonts. @module */
+import { escapeHtml, scriptJson } from "./_escape.ts";
+import { REPORT_SCRIPT } from "./_report_script.ts";
+import { REPORT_STYLE } from "./_report_style.ts";
+import { type Overlay, overlaySvg } from "./overlay.ts";
+import type { Figure } from "./plot.ts";
+import { htmlTable, type Table } from "./table.ts";
+
+/** What every section may have. */
+export interface SectionHead {
+  /** Heading. */
+  title?: string;
+  /**
+   * Half the page's width on wide screens; two halves stand side by side.
+   * @default {false}
+   */
+  half?: boolean;
+}
+
+/** Paragraphs of plain text. */
+export interface ProseSection extends SectionHead {
+  /** Discriminant. */
+  kind: "prose";
+  /** One paragraph, or several. */
+  text: string | readonly string[];
+}
+
+/** A table. */
+export interface TableSection extends SectionHead {
+  /** Discriminant. */
+  kind: "table";
+  /** The table, with its caption and its badge. */
+  table: Table;
+}
+
+/** A plotly figure. */
+export interface FigureSection extends SectionHead {
+  /** Discriminant. */
+  kind: "figure";
+  /** The figure. */
+  figure: Figure;
+  /** One line about it. */
+  caption?: string;
+  /**
+   * Whether it shows synthetic data; shown as a badge.
+   * @default {false}
+   */
+  synthetic?: boolean;
+  /**
+   * Pixels.
+   * @default {380}
+   */
+  height?: number;
+}
+
+/** Images with attention and hyperedges. */
+export interface OverlaysSection extends SectionHead {
+  /** Discriminant. */
+  kind: "overlays";
+  /** The images. */
+  overlays: readonly Overlay[];
+  /** One line about them. */
+  caption?: string;
+  /**
+   * Whether they show synthetic images; shown as a badge.
+   * @default {false}
+   */
+  synthetic?: boolean;
+}
+
+/** What a run was: seed, backend, versions, split hash. */
+export interface FactsSection extends SectionHead {
+  /** Discriminant. */
+  kind: "facts";
+  /** Names and values, in order. */
+  facts: Readonly<Record<string, string | number>>;
+}
+
+/** One part of a report. */
+export type ReportSection = ProseSection | TableSection | FigureSection | OverlaysSection | FactsSection;
+
+/** What {@linkcode buildReport} shows. */
+export interface Report {
+  /** Heading of the page. */
+  title: string;
+  /** One line under it. */
+  subtitle?: string;
+  /** Parts, top to bottom. */
+  sections: readonly ReportSection[];
+}
+
+/**
+ * Builds a self-contained page: plotly.js (when there is a figure), data, images and style are inside it, its content
+ * policy forbids any request and any script but its own two, and all text is escaped.
+ *
+ * @param report Title and sections.
+ * @returns HTML text, about 5 MB with a figure in it.
+ * @throws {TypeError} If a table or an overlay does not fit its own shape.
+ */
+export async function buildReport(report: Report): Promise<string> {
+  const figures: Figure[] = [];
+  const body = report.sections.map((section) => sectionHtml(section, figures)).join("\n");
+  const scripts = figures.length === 0 ? [] : [inlineScript(await plotlySource()), REPORT_SCRIPT];
+  const hashes = await Promise.all(scripts.map(scriptHash));
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashes.length === 0 ? "'none'" : hashes.map((hash) => `'sha256-${hash}'`).join(" ")}`,
+    "style-src 'unsafe-inline'",
+    "img-src data: blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const data = figures.map(({ data, layout }) => ({ data, layout }));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${escapeHtml(report.title)}</title>
+<link rel="icon" href="data:,">
+<style>
+${REPORT_STYLE}
+</style>
+</head>
+<body>
+<header><h1>${escapeHtml(report.title)}</h1>${
+    report.subtitle === undefined ? "" : `<p class="subtitle">${escapeHtml(report.subtitle)}</p>`
+  }</header>
+<main>
+${body}
+</main>
+<footer>This file is complete in itself and opens without a network.</footer>
+${figures.length === 0 ? "" : `<script type="application/json" id="figures">${scriptJson(data)}</script>`}
+${scripts.map((script) => `<script>${script}</script>`).join("\n")}
+</body>
+</html>
+`;
+}
+
+function sectionHtml(section: ReportSection, figures: Figure[]): string {
+  const heading = section.title === undefined ? "" : `<h2>${escapeHtml(section.title)}</h2>`;
+  return `<section class="${section.kind}-section${section.half ? " half" : ""}">${heading}${
+    contentHtml(section, figures)
+  }</section>`;
+}
+
+function contentHtml(section: ReportSection, figures: Figure[]): string {
+  switch (section.kind) {
+    case "prose":
+      return (typeof section.text === "string" ? [section.text] : section.text)
+        .map((paragraph) => `<p>${escapeHtml(paragraph)}</p>`).join("\n");
+    case "table":
+      return htmlTable(section.table);
+    case "figure": {
+      const { figure, height = 380 } = section;
+      const index = figures.push(figure) - 1;
+      return `<figure>${captionHtml(section)}<div class="plot" data-figure="${index}" role="img" aria-label="${
+        escapeHtml(figure.alt)
+      }" style="height:${Number(height)}px"><noscript>${escapeHtml(figure.alt)}</noscript></div></figure>`;
+    }
+    case "overlays":
+      return overlaysHtml(section);
+    case "facts":
+      return `<dl class="facts">${
+        Object.entries(section.facts).map(([name, value]) =>
+          `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(String(value))}</dd></div>`
+        ).join("")
+      }</dl>`;
+  }
+}
+
+function overlaysHtml(section: OverlaysSection): string {
+  const layers = [
+    ["attention", "CLS attention", section.overlays.some((o) => o.attention !== undefined)],
+    ["hyperedges", "hyperedges", section.overlays.some((o) => (o.hyperedges ?? []).length > 0)],
+  ] as const;
+  const switches = layers.filter(([, , present]) => present)
+    .map(([name, text]) => `<label><input type="checkbox" name="${name}" checked autocomplete="off">${text}</label>`);
+  const pictures = section.overlays.map((overlay) =>
+    `<figure>${overlaySvg(overlay)}${
+      overlay.caption === undefined ? "" : `<figcaption>${escapeHtml(overlay.caption)}</figcaption>`
+    }</figure>`
+  );
+  return `${captionHtml(section, "p")}<div class="switches">${switches.join("")}</div><div class="overlays">${
+    pictures.join("\n")
+  }</div>`;
+}
+
+function captionHtml(section: { caption?: string; synthetic?: boolean }, element = "figcaption"): string {
+  const badge = section.synthetic ? '<span class="badge">synthetic data</span>' : "";
+  const text = section.caption === undefined ? "" : escapeHtml(section.caption);
+  return badge + text === "" ? "" : `<${element}>${badge}${text}</${element}>`;
+}
+
+/** plotly.js's own minified file, as text; read only when a report has a figure. */
+async function plotlySource(): Promise<string> {
+  const module = await import("plotly.js/plotly.min.js", { with: { type: "text" } });
+  return module.default as string;
+}
+
+/** Script text that may stand in HTML: the sequences that would end or re-open a script element are spelt otherwise. */
+function inlineScript(source: string): string {
+  return source.replace(/\r\n?/g, "\n").replace(/<(\/script|script|!--)/gi, (_, rest: string) => `\\x3c${rest}`);
+}
+
+async function scriptHash(script: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(script)));
+  return btoa(String.fromCharCode(...digest));
+}

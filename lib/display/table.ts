@@ -1,0 +1,203 @@
+/** Tables of results for a terminal, a web page and a README. @module */
+import { escapeHtml } from "./_escape.ts";
+
+/** One column of a {@linkcode Table}. */
+export interface TableColumn {
+  /** Heading. */
+  title: string;
+  /**
+   * Side the cells stand on.
+   * @default {"left" for the first column, else "right"}
+   */
+  align?: "left" | "right";
+  /** Mark the best and second-best numbers of the column: the highest or the lowest. Absent: no marks. */
+  best?: "high" | "low";
+  /**
+   * Digits after the point for plain numbers that are not integers.
+   * @default {3}
+   */
+  digits?: number;
+}
+
+/** A text, a number, nothing, or a number shown as a text (for instance with its interval). */
+export type TableCell = string | number | null | { value: number; text: string };
+
+/** A table: every row has one cell a column. */
+export interface Table {
+  /** Columns, left to right. */
+  columns: readonly TableColumn[];
+  /** Rows, top to bottom. */
+  rows: readonly (readonly TableCell[])[];
+  /** One line about the table. */
+  caption?: string;
+  /**
+   * Whether the figures come from synthetic data; shown as a badge.
+   * @default {false}
+   */
+  synthetic?: boolean;
+  /**
+   * What stands in an empty (null) cell.
+   * @default {"-"}
+   */
+  empty?: string;
+  /** Column by whose text the rows are grouped: best and second best are then marked within each group. */
+  groupBy?: number;
+}
+
+/** Place of a cell in its column. */
+export type Mark = "best" | "second" | "";
+
+/**
+ * Best and second-best cell of every column that asks for it; equal numbers share a mark.
+ *
+ * @param table The table.
+ * @returns One mark a cell, in the table's shape.
+ */
+export function tableMarks(table: Table): Mark[][] {
+  return table.rows.map((row) =>
+    row.map((cell, c): Mark => {
+      const direction = table.columns[c]?.best;
+      const value = numberOf(cell);
+      if (direction === undefined || value === null) return "";
+      const sign = direction === "high" ? -1 : 1;
+      const group = (other: readonly TableCell[]): unknown => table.groupBy === undefined ? 0 : other[table.groupBy];
+      const values = table.rows.filter((other) => group(other) === group(row))
+        .map((other) => numberOf(other[c] ?? null)).filter((v) => v !== null);
+      const distinct = [...new Set(values)].sort((a, b) => sign * (a - b));
+      // With fewer than two different numbers there is nothing to set apart.
+      if (distinct.length < 2) return "";
+      return value === distinct[0] ? "best" : value === distinct[1] ? "second" : "";
+    })
+  );
+}
+
+/**
+ * Aligned text for a terminal; `*` marks the best of a column and `+` the second best.
+ *
+ * @param table The table.
+ * @returns Lines joined by newlines, no trailing newline.
+ * @throws {TypeError} If a row has another number of cells than there are columns.
+ */
+export function formatTable(table: Table): string {
+  const texts = cellTexts(table), marks = tableMarks(table);
+  const marked = table.columns.map((_, c) => marks.some((row) => row[c] !== ""));
+  const cells = texts.map((row, r) =>
+    row.map((text, c) => marked[c] ? text + { best: " *", second: " +", "": "  " }[marks[r]![c]!] : text)
+  );
+  const heads = table.columns.map((column, c) => marked[c] ? column.title + "  " : column.title);
+  const widths = heads.map((head, c) => Math.max(width(head), ...cells.map((row) => width(row[c]!))));
+  const line = (row: readonly string[]): string =>
+    row.map((text, c) => {
+      const fill = " ".repeat(widths[c]! - width(text));
+      return alignOf(table, c) === "right" ? fill + text : text + fill;
+    }).join("  ").trimEnd();
+  const title = [table.caption ?? "", table.synthetic ? "[synthetic]" : ""].filter((t) => t !== "").join(" ");
+  return [
+    ...(title === "" ? [] : [title]),
+    line(heads),
+    widths.map((w) => "-".repeat(w)).join("  "),
+    ...cells.map(line),
+    ...(marked.includes(true) ? ["* best, + second best"] : []),
+  ].join("\n");
+}
+
+/**
+ * The table as HTML, escaped, inside a box that scrolls sideways by itself.
+ *
+ * @param table The table.
+ * @returns One `<figure>` element.
+ * @throws {TypeError} If a row has another number of cells than there are columns.
+ */
+export function htmlTable(table: Table): string {
+  const texts = cellTexts(table), marks = tableMarks(table);
+  const side = (c: number): string => alignOf(table, c) === "right" ? ' class="right"' : "";
+  const shown = (text: string, mark: Mark): string =>
+    mark === "best"
+      ? `<strong>${escapeHtml(text)}</strong>`
+      : mark === "second"
+      ? `<u>${escapeHtml(text)}</u>`
+      : escapeHtml(text);
+  const head = table.columns.map((column, c) => `<th scope="col"${side(c)}>${escapeHtml(column.title)}</th>`).join("");
+  const body = texts.map((row, r) =>
+    `<tr${
+      table.groupBy !== undefined && r > 0 && row[table.groupBy] !== texts[r - 1]![table.groupBy]
+        ? ' class="group"'
+        : ""
+    }>${
+      row.map((text, c) =>
+        c === 0
+          ? `<th scope="row"${side(c)}>${escapeHtml(text)}</th>`
+          : `<td${side(c)}>${shown(text, marks[r]![c]!)}</td>`
+      ).join("")
+    }</tr>`
+  ).join("\n");
+  const legend = marks.flat().some((mark) => mark !== "") ? "<strong>best</strong>, <u>second best</u>" : "";
+  const caption = [
+    table.synthetic ? '<span class="badge">synthetic data</span>' : "",
+    table.caption === undefined ? "" : escapeHtml(table.caption),
+    legend,
+  ].filter((part) => part !== "").join(" ");
+  return `<figure class="table">${caption === "" ? "" : `<figcaption>${caption}</figcaption>`}` +
+    `<div class="scroll" tabindex="0"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div></figure>`;
+}
+
+/**
+ * The table as GitHub Markdown; the best of a column is bold, the second best in italics.
+ *
+ * @param table The table.
+ * @returns Lines joined by newlines, no trailing newline.
+ * @throws {TypeError} If a row has another number of cells than there are columns.
+ */
+export function markdownTable(table: Table): string {
+  const texts = cellTexts(table), marks = tableMarks(table);
+  const plain = (text: string): string => text.replace(/([\\|*_`<>])/g, "\\$1").replace(/\s+/g, " ");
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    line(table.columns.map((column) => plain(column.title))),
+    line(table.columns.map((_, c) => alignOf(table, c) === "right" ? "---:" : "---")),
+    ...texts.map((row, r) =>
+      line(
+        row.map((text, c) =>
+          ({ best: `**${plain(text)}**`, second: `_${plain(text)}_`, "": plain(text) })[marks[r]![c]!]
+        ),
+      )
+    ),
+  ].join("\n");
+}
+
+function numberOf(cell: TableCell): number | null {
+  const value = typeof cell === "object" && cell !== null ? cell.value : cell;
+  return typeof value === "number" && !Number.isNaN(value) ? value : null;
+}
+
+function cellTexts(table: Table): string[][] {
+  return table.rows.map((row, r) => {
+    if (row.length !== table.columns.length) {
+      throw new TypeError(
+        `Cannot show a table as each row must have ${table.columns.length} cells: current number in row ${r} is ${row.length}`,
+      );
+    }
+    return row.map((cell, c) => {
+      if (cell === null) return table.empty ?? "-";
+      if (typeof cell === "string") return cell;
+      if (typeof cell === "object") return cell.text;
+      return Number.isInteger(cell) ? cell.toLocaleString("en-GB") : cell.toFixed(table.columns[c]!.digits ?? 3);
+    });
+  });
+}
+
+function alignOf(table: Table, column: number): "left" | "right" {
+  return table.columns[column]!.align ?? (column === 0 ? "left" : "right");
+}
+
+/** Columns a text takes in a terminal: combining marks take none, East Asian wide characters two. */
+function width(text: string): number {
+  let sum = 0;
+  for (const char of text.normalize("NFC")) {
+    if (/\p{Mark}/u.test(char)) continue;
+    sum += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(char)
+      ? 2
+      : 1;
+  }
+  return sum;
+}
