@@ -1,0 +1,173 @@
+/**
+ * Headless Chromium over the DevTools protocol on a pair of pipes: no driver package and no port, so it works under
+ * `--deny-net`.
+ */
+import { join } from "@std/path";
+
+/** Parameters and results of the protocol. */
+// deno-lint-ignore no-explicit-any
+type Json = any;
+
+/** A page of a running browser. */
+export interface Page {
+  /** Calls a method of the protocol. */
+  send(method: string, params?: Json): Promise<Json>;
+  /** Value of an expression in the page; promises are awaited. */
+  evaluate(expression: string): Promise<Json>;
+  /** Opens an address and waits for its load event. */
+  open(url: string): Promise<void>;
+  /** What was logged as an error or thrown in the page so far, refused requests included. */
+  errors: string[];
+  /** PNG of the whole page. */
+  screenshot(): Promise<Uint8Array>;
+}
+
+/** Path of a Chromium, or null: ACE_CHROMIUM, else the first known name on PATH. */
+export async function findChromium(): Promise<string | null> {
+  const named = Deno.env.get("ACE_CHROMIUM");
+  if (named !== undefined) return named;
+  for (const folder of (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":").filter((f) => f !== "")) {
+    for (const name of ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]) {
+      const path = join(folder, name);
+      if (await Deno.stat(path).then((s) => s.isFile, () => false)) return path;
+    }
+  }
+  return null;
+}
+
+/** Runs `use` with a page of a fresh browser (its own empty profile) and ends the browser afterwards. */
+export async function withPage(chromium: string, use: (page: Page) => Promise<void>): Promise<void> {
+  const profile = await Deno.makeTempDir({ prefix: "ace-chromium-" });
+  const flags = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+    `--user-data-dir=${profile}`,
+    "about:blank",
+  ];
+  // The protocol reads descriptor 3 and writes descriptor 4; the shell ties them to the ends we hold.
+  const child = new Deno.Command("sh", {
+    args: ["-c", 'exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null', chromium, ...flags],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const connection = connect(child.stdin.getWriter(), child.stdout);
+  try {
+    await use(await newPage(connection));
+  } finally {
+    await Promise.race([connection.send("Browser.close").catch(() => {}), child.status]);
+    const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+    await child.status;
+    clearTimeout(timer);
+    await connection.close();
+    await Deno.remove(profile, { recursive: true }).catch(() => {});
+  }
+}
+
+interface Connection {
+  send(method: string, params?: Json, sessionId?: string): Promise<Json>;
+  listen(listener: (method: string, params: Json) => void): void;
+  close(): Promise<void>;
+}
+
+function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: ReadableStream<Uint8Array>): Connection {
+  const waiting = new Map<number, { resolve: (v: Json) => void; reject: (e: Error) => void }>();
+  const listeners: ((method: string, params: Json) => void)[] = [];
+  let id = 0;
+  const receive = (text: string): void => {
+    const message = JSON.parse(text);
+    const entry = waiting.get(message.id);
+    if (entry === undefined) return listeners.forEach((listener) => listener(message.method, message.params));
+    waiting.delete(message.id);
+    if (message.error) entry.reject(new Error(message.error.message));
+    else entry.resolve(message.result);
+  };
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    let parts: string[] = [];
+    for await (const chunk of output) {
+      const pieces = decoder.decode(chunk, { stream: true }).split("\0");
+      for (const [i, piece] of pieces.entries()) {
+        parts.push(piece);
+        if (i === pieces.length - 1) break;
+        receive(parts.join(""));
+        parts = [];
+      }
+    }
+    for (const { reject } of waiting.values()) reject(new Error("Chromium has ended"));
+    waiting.clear();
+  })();
+  return {
+    async send(method, params = {}, sessionId) {
+      const number = ++id;
+      const answer = new Promise<Json>((resolve, reject) => waiting.set(number, { resolve, reject }));
+      // Errors reach the caller through the returned promise.
+      answer.catch(() => {});
+      await writer.write(new TextEncoder().encode(JSON.stringify({ id: number, method, params, sessionId }) + "\0"));
+      return await answer;
+    },
+    listen: (listener) => void listeners.push(listener),
+    async close() {
+      await writer.close().catch(() => {});
+      await reading;
+    },
+  };
+}
+
+async function newPage(connection: Connection): Promise<Page> {
+  const { targetId } = await connection.send("Target.createTarget", { url: "about:blank" });
+  const { sessionId } = await connection.send("Target.attachToTarget", { targetId, flatten: true });
+  const errors: string[] = [];
+  let loaded = (): void => {};
+  connection.listen((method, params) => {
+    if (method === "Page.loadEventFired") loaded();
+    if (method === "Runtime.exceptionThrown") {
+      errors.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+    }
+    if (method === "Log.entryAdded" && ["error", "warning"].includes(params.entry.level)) {
+      errors.push(`${params.entry.source}: ${params.entry.text}`);
+    }
+    if (method === "Runtime.consoleAPICalled" && ["error", "warning", "assert"].includes(params.type)) {
+      errors.push(params.args.map((a: Json) => a.value ?? a.description).join(" "));
+    }
+    if (method === "Network.requestWillBeSent" && /^(https?|wss?|ftp):/.test(params.request.url)) {
+      errors.push(`request to ${params.request.url}`);
+    }
+  });
+  const send = (method: string, params?: Json): Promise<Json> => connection.send(method, params, sessionId);
+  for (const domain of ["Page", "Runtime", "Log", "Network"]) await send(`${domain}.enable`);
+  const evaluate = async (expression: string): Promise<Json> => {
+    const { result, exceptionDetails } = await send("Runtime.evaluate", {
+      expression,
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    return result.value;
+  };
+  return {
+    send,
+    evaluate,
+    errors,
+    async open(url) {
+      const load = new Promise<void>((resolve) => loaded = resolve);
+      const { errorText } = await send("Page.navigate", { url });
+      if (errorText) throw new Error(`Cannot open "${url}": ${errorText}`);
+      await load;
+    },
+    async screenshot() {
+      const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: true });
+      return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    },
+  };
+}
