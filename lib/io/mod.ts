@@ -12,3 +12,4 @@ export * from "./tensor_file.ts";
 export * from "./tensors.ts";
 export * from "./torch_archive.ts";
 export * from "./torch_tree.ts";
+export * from "./torch_writer.ts";
