@@ -1,0 +1,97 @@
+/** JPEG's marker segments, walked before any codec sees the file. ITU-T T.81, annex B. @module */
+
+/** What the frame header (SOFn) says, and whether the stream is whole. */
+export interface JpegHeader {
+  width: number;
+  height: number;
+  /** Bits of a sample. */
+  precision: number;
+  /** 1 grey, 3 colour, 4 CMYK. */
+  components: number;
+  /** SOFn's second byte: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless, 0xf7 JPEG-LS. */
+  process: number;
+}
+
+/** Where one marker stands: `end` is the first byte after its segment (after its scan's data, for SOS). */
+export interface JpegMarker {
+  code: number;
+  start: number;
+  end: number;
+}
+
+/**
+ * Every marker up to the end of the image.
+ *
+ * @throws {Error} If a segment or scan is cut short, or the end-of-image marker is missing.
+ */
+export function jpegMarkers(bytes: Uint8Array): JpegMarker[] {
+  const markers: JpegMarker[] = [];
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw new Error("it must begin with the start-of-image marker ff d8");
+  markers.push({ code: 0xd8, start: 0, end: 2 });
+  let at = 2;
+  for (;;) {
+    // Junk before a marker is skipped, as libjpeg does; fill bytes ff may precede it.
+    while (at < bytes.length && bytes[at] !== 0xff) at++;
+    const start = at;
+    while (at < bytes.length && bytes[at] === 0xff) at++;
+    const code = bytes[at];
+    if (code === undefined) throw new Error(`the file ends at byte ${bytes.length} before its end-of-image marker`);
+    at++;
+    if (code === 0x00) continue;
+    if (code === 0xd9) {
+      markers.push({ code, start, end: at });
+      return markers;
+    }
+    if (code === 0x01 || (code >= 0xd0 && code <= 0xd8)) continue;
+    const length = at + 1 < bytes.length ? bytes[at]! << 8 | bytes[at + 1]! : -1;
+    if (length < 2 || at + length > bytes.length) {
+      throw new Error(
+        `segment ff ${code.toString(16)} at byte ${start} says ${length} bytes, the file has ${bytes.length - at} left`,
+      );
+    }
+    at += length;
+    if (code === 0xda) at = endOfScan(bytes, at);
+    markers.push({ code, start, end: at });
+  }
+}
+
+/** The first byte after a scan's entropy-coded data: an ff that neither stuffs a byte nor restarts. */
+function endOfScan(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(0xff, from); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    const next = bytes[at + 1];
+    if (next === undefined) break;
+    // JPEG-LS stuffs one bit, so any byte below 0x80 follows an ff inside its data; T.81 stuffs a zero byte.
+    if (next >= 0x80 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return at;
+  }
+  throw new Error(`the file ends at byte ${bytes.length} inside a scan's data`);
+}
+
+/**
+ * The frame header of a whole stream.
+ *
+ * @throws {Error} As {@linkcode jpegMarkers}, or if there is no frame header or no scan.
+ */
+export function readJpegHeader(bytes: Uint8Array): JpegHeader {
+  const markers = jpegMarkers(bytes);
+  const isFrame = (code: number): boolean =>
+    code === 0xf7 || (code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc);
+  const frames = markers.filter((marker) => isFrame(marker.code));
+  const frame = frames[0];
+  if (!frame) throw new Error("it has no frame header (SOF)");
+  if (frames.length > 1) throw new Error("it has more than one frame header (SOF)");
+  if (!markers.some((marker) => marker.code === 0xda)) throw new Error("it has no scan (SOS)");
+  let at = frame.start;
+  while (bytes[at] === 0xff) at++;
+  const body = bytes.subarray(at + 1, frame.end);
+  const components = body[7] ?? 0;
+  if (body.length !== 8 + 3 * components) {
+    throw new Error(`its frame header has ${body.length} bytes, ${components} components need ${8 + 3 * components}`);
+  }
+  return {
+    precision: body[2]!,
+    height: body[3]! << 8 | body[4]!,
+    width: body[5]! << 8 | body[6]!,
+    components,
+    process: frame.code,
+  };
+}

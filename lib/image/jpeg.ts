@@ -1,0 +1,67 @@
+/** JPEG files, bit for bit as Pillow reads them (the same libjpeg-turbo, compiled to WebAssembly). @module */
+import { checkImageSize, type RasterImage } from "./raster.ts";
+import { decodeFrame } from "./_codecs.ts";
+import { type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
+
+const PROCESSES: Record<number, string> = {
+  0xc0: "baseline",
+  0xc1: "extended",
+  0xc2: "progressive",
+  0xc3: "lossless",
+  0xc9: "arithmetic",
+  0xca: "arithmetic progressive",
+  0xf7: "JPEG-LS",
+};
+
+/** Whether the bytes begin as a JPEG does. */
+export function isJpeg(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+}
+
+/**
+ * Reads a JPEG of 8 bits: grey gives 1 channel, colour 3. An EXIF orientation is left alone, as Pillow's `open` does.
+ *
+ * @param bytes The whole file.
+ * @param name The file's name, for messages.
+ * @throws {SyntaxError} If the file is cut short or damaged, above the size limits, or of a kind not read (CMYK,
+ * arithmetic coding, lossless, more than 8 bits).
+ */
+export async function decodeJpeg(bytes: Uint8Array, name: string): Promise<RasterImage> {
+  const header = checkedHeader(bytes, name);
+  let data: Uint8Array;
+  try {
+    data = (await decodeFrame("libjpeg-turbo", bytes)).data;
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${name}" as JPEG: ${(error as Error).message}`);
+  }
+  const { width, height } = header;
+  const channels = header.components === 1 ? 1 : 3;
+  const expected = width * height * channels;
+  if (data.length !== expected) {
+    throw new SyntaxError(`Cannot read "${name}" as JPEG: ${expected} samples were expected, found ${data.length}`);
+  }
+  return { width, height, channels, bitDepth: 8, data };
+}
+
+function checkedHeader(bytes: Uint8Array, name: string): JpegHeader {
+  const fail = (what: string): never => {
+    throw new SyntaxError(`Cannot read "${name}" as JPEG: ${what}`);
+  };
+  let header: JpegHeader;
+  try {
+    header = readJpegHeader(bytes);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  checkImageSize(header, name);
+  const process = PROCESSES[header.process] ?? `of process ${header.process.toString(16)}`;
+  if (header.process < 0xc0 || header.process > 0xc2) {
+    fail(`it must be baseline, extended or progressive (Huffman): this one is ${process}`);
+  }
+  if (header.precision !== 8) fail(`samples must have 8 bits: these have ${header.precision}`);
+  if (header.components === 4) fail("CMYK is not read: save it as RGB or grey first");
+  if (header.components !== 1 && header.components !== 3) {
+    fail(`it must have 1 or 3 components: this one has ${header.components}`);
+  }
+  return header;
+}

@@ -1,0 +1,15 @@
+/** Images from file to pixels: JPEG, PNG and DICOM, and Pillow's resize, with no Python. @module */
+export { MAX_PIXELS, MAX_SIDE, type RasterImage } from "./raster.ts";
+export { decodeImage, readImage } from "./read.ts";
+export { decodeJpeg } from "./jpeg.ts";
+export { decodePng, encodePng } from "./png.ts";
+export { resize, type ResizeFilter, type ResizeOptions } from "./resize.ts";
+export {
+  cropResize8,
+  OPENAI_MEAN,
+  OPENAI_STD,
+  type PreprocessOptions,
+  toPixels,
+  type ToPixelsOptions,
+  toRgb,
+} from "./preprocess.ts";

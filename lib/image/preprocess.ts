@@ -1,0 +1,182 @@
+/**
+ * From an image to the tower's input, as open_clip's transform does it: resize, crop, convert to RGB, normalise.
+ *
+ * Source: open_clip `transform.py` (`Resize`, `CenterCrop`, `_convert_to_rgb`, `ToTensor`, `Normalize`) over torchvision
+ * and Pillow; the 8-bit stage equals theirs bit for bit, and so do the float32 numbers.
+ *
+ * @module
+ */
+import type { RasterImage } from "./raster.ts";
+import { resize } from "./resize.ts";
+
+/** Mean of the red, green and blue channels (of 0..1) that BiomedCLIP's config names. */
+export const OPENAI_MEAN: readonly [number, number, number] = [0.48145466, 0.4578275, 0.40821073];
+
+/** Standard deviation of the red, green and blue channels (of 0..1) that BiomedCLIP's config names. */
+export const OPENAI_STD: readonly [number, number, number] = [0.26862954, 0.26130258, 0.27577711];
+
+/** How {@linkcode cropResize8} and {@linkcode toPixels} treat an image. */
+export interface PreprocessOptions {
+  /**
+   * Side of the square, pixels.
+   *
+   * @default {224}
+   */
+  size?: number;
+  /**
+   * `eval`: the shorter side to `size`, then the centre. `train`: straight to `size` x `size`, aspect not kept.
+   *
+   * @default {"eval"}
+   */
+  mode?: "eval" | "train";
+  /**
+   * Convert to RGB before resizing, as ACE-LoRA's own data sets do (`Image.open(path).convert("RGB")`); open_clip converts
+   * after. Only images with a palette, alpha, one bit or 16 grey bits come out differently.
+   *
+   * @default {false}
+   */
+  rgbFirst?: boolean;
+  /**
+   * What becomes of 16-bit grey. `clip` is Pillow's conversion: every value above 255 turns white, so a radiograph of 12
+   * or 16 bits is lost. `highByte` keeps the upper 8 bits before anything else.
+   *
+   * @default {"clip"}
+   */
+  grey16?: "clip" | "highByte";
+}
+
+/** Options of {@linkcode toPixels}. */
+export interface ToPixelsOptions extends PreprocessOptions {
+  /** Of each channel, in units of 0..1. @default {OPENAI_MEAN} */
+  mean?: readonly number[];
+  /** Of each channel, in units of 0..1. @default {OPENAI_STD} */
+  std?: readonly number[];
+}
+
+/**
+ * Three channels of 8 bits, as Pillow's `convert("RGB")` makes them: grey is repeated, alpha is dropped (not blended),
+ * 16-bit grey is clipped at 255, and 16-bit colour keeps its upper byte (Pillow has read it so already).
+ *
+ * @param image Any raster image; not changed.
+ */
+export function toRgb(image: RasterImage): RasterImage {
+  const { width, height, channels, bitDepth, data } = image;
+  if (channels === 3 && bitDepth === 8) return image;
+  const clip = bitDepth === 16 && channels === 1;
+  const shift = bitDepth === 16 && channels !== 1 ? 8 : 0;
+  const out = new Uint8Array(width * height * 3);
+  const [green, blue] = channels > 2 ? [1, 2] : [0, 0];
+  const at = (i: number): number => clip ? Math.min(data[i]!, 255) : data[i]! >> shift;
+  for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
+    out[to] = at(from);
+    out[to + 1] = at(from + green);
+    out[to + 2] = at(from + blue);
+  }
+  return { width, height, channels: 3, bitDepth: 8, data: out, ...(image.indexed ? { indexed: true } : {}) };
+}
+
+function highByte(image: RasterImage): RasterImage {
+  return { ...image, bitDepth: 8, data: Uint8Array.from(image.data, (value) => value >> 8) };
+}
+
+/** Pillow's `RGBA` -> `RGBa` (`MULDIV255`). */
+function premultiply(image: RasterImage): RasterImage {
+  const { channels } = image;
+  const data = image.data.slice();
+  for (let i = 0; i < data.length; i += channels) {
+    const alpha = data[i + channels - 1]!;
+    for (let c = 0; c < channels - 1; c++) {
+      const product = data[i + c]! * alpha + 128;
+      data[i + c] = (product >> 8) + product >> 8;
+    }
+  }
+  return { ...image, data };
+}
+
+/** Pillow's `RGBa` -> `RGBA`. */
+function unpremultiply(image: RasterImage): RasterImage {
+  const { channels } = image;
+  const data = image.data.slice();
+  for (let i = 0; i < data.length; i += channels) {
+    const alpha = data[i + channels - 1]!;
+    if (alpha === 0 || alpha === 255) continue;
+    for (let c = 0; c < channels - 1; c++) data[i + c] = Math.min(Math.trunc(255 * data[i + c]! / alpha), 255);
+  }
+  return { ...image, data };
+}
+
+/** Python's `round`: halves go to the even neighbour. */
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** torchvision's `_compute_resized_output_size`: `int(size * long / short)`. */
+function evalSize({ width, height }: RasterImage, size: number): { width: number; height: number } {
+  return width <= height
+    ? { width: size, height: Math.trunc(size * height / width) }
+    : { width: Math.trunc(size * width / height), height: size };
+}
+
+/**
+ * The 8-bit stage of the transform: resized, cropped, RGB.
+ *
+ * @param image Any raster image; not changed.
+ * @param options Defaults are the evaluation transform at 224.
+ * @returns `size` x `size`, 3 channels, 8 bits.
+ * @throws {RangeError} If `size` is not a positive integer.
+ */
+export function cropResize8(image: RasterImage, options: PreprocessOptions = {}): RasterImage {
+  const { size = 224, mode = "eval", rgbFirst = false, grey16 = "clip" } = options;
+  if (!Number.isInteger(size) || size < 1) {
+    throw new RangeError(`Cannot resize an image as size must be a positive integer: current value is ${size}`);
+  }
+  // Pillow holds 16 bits only for grey.
+  let source = image.bitDepth === 16 && (image.channels !== 1 || grey16 === "highByte") ? highByte(image) : image;
+  if (rgbFirst) {
+    const { indexed: _, ...rgb } = toRgb(source);
+    source = rgb;
+  }
+  const full = mode === "train" ? { width: size, height: size } : evalSize(source, size);
+  const crop = {
+    left: roundHalfEven((full.width - size) / 2),
+    top: roundHalfEven((full.height - size) / 2),
+    width: size,
+    height: size,
+  };
+  if (full.width === source.width && full.height === source.height) {
+    return toRgb(resize(source, { ...full, crop, filter: "nearest" }));
+  }
+  if (source.indexed) return toRgb(resize(source, { ...full, crop, filter: "nearest" }));
+  const alpha = source.channels === 2 || source.channels === 4;
+  const resized = resize(alpha ? premultiply(source) : source, { ...full, crop });
+  return toRgb(alpha ? unpremultiply(resized) : resized);
+}
+
+/**
+ * The image tower's input: {@linkcode cropResize8}, then `(v / 255 - mean) / std` in float32.
+ *
+ * @param image Any raster image; not changed.
+ * @param options Defaults are BiomedCLIP's evaluation transform.
+ * @returns `[size, size, 3]`, row-major.
+ * @throws {RangeError} If `size` is not a positive integer, or `mean` or `std` has not 3 numbers, or a `std` is 0.
+ */
+export function toPixels(image: RasterImage, options: ToPixelsOptions = {}): Float32Array {
+  const { mean = OPENAI_MEAN, std = OPENAI_STD } = options;
+  if (mean.length !== 3 || std.length !== 3 || std.includes(0)) {
+    throw new RangeError(
+      `Cannot normalise an image as mean and std must have 3 numbers, std not 0: current values are [${mean}], [${std}]`,
+    );
+  }
+  const { data } = cropResize8(image, options);
+  // torch works in float32 at every step; 256 values a channel are all there can be.
+  const f = Math.fround;
+  const table = Float32Array.from({ length: 768 }, (_, i) => {
+    const c = i >> 8;
+    return f(f(f((i & 255) / 255) - f(mean[c]!)) / f(std[c]!));
+  });
+  const out = new Float32Array(data.length);
+  for (let i = 0, c = 0; i < out.length; i++, c = c === 2 ? 0 : c + 1) out[i] = table[c << 8 | data[i]!]!;
+  return out;
+}
