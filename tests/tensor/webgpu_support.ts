@@ -1,0 +1,63 @@
+/** Shared by the webgpu tests: one device, skips with a reason, kernels by name, float64 comparison. @module */
+import { assert, assertEquals } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor } from "../../lib/tensor/types.ts";
+import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
+import { initWebgpu } from "../../lib/tensor/webgpu/init.ts";
+
+const found = await initWebgpu({ allowSoftware: true });
+
+/** Registers a test that runs on webgpu inside `noLeak`, or is skipped with the reason in its name. */
+export function gpuTest(name: string, body: () => Promise<void>): void {
+  const reason = "reason" in found ? found.reason : undefined;
+  Deno.test({
+    name: reason === undefined ? name : `${name} (skipped: ${reason})`,
+    ignore: reason !== undefined,
+    sanitizeResources: false,
+    sanitizeOps: false,
+    fn: async () => {
+      await initWebgpu({ allowSoftware: true });
+      await tf.setBackend("webgpu");
+      await noLeak(body);
+    },
+  });
+}
+
+/** Fails when `body` leaves a tensor, or data of a tensor, behind. */
+export async function noLeak(body: () => Promise<void>): Promise<void> {
+  const before = { tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() };
+  await body();
+  const after = { tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() };
+  assertEquals(after, before, "tensors or data left behind");
+}
+
+/** Runs a kernel by its name. */
+export function run(name: string, inputs: Record<string, Tensor>, attrs: object = {}): Tensor[] {
+  const result = tf.engine().runKernel(name, inputs as never, attrs as never) as unknown as Tensor | Tensor[];
+  return Array.isArray(result) ? result : [result];
+}
+
+/** Standard normal numbers, rounded to float32, as float64. */
+export function randoms(length: number, seed: number, scale = 1): Float64Array {
+  const rng = mulberry32(seed);
+  return Float64Array.from({ length }, () => Math.fround(scale * gaussian(rng)));
+}
+
+/** A tensor of these numbers. */
+export function tensor(values: ArrayLike<number>, shape: number[]): Tensor {
+  return tf.tensor(Float32Array.from(values), shape, "float32");
+}
+
+/** Asserts `|got - want| <= tolerance (1 + |want|)` for every element, and disposes the tensor. */
+export async function assertNear(got: Tensor, want: ArrayLike<number>, tolerance: number, label = ""): Promise<void> {
+  const values = await got.data();
+  got.dispose();
+  assertEquals(values.length, want.length, `${label}: length`);
+  let worst = 0;
+  let at = 0;
+  for (let i = 0; i < want.length; i++) {
+    const off = Math.abs(values[i]! - want[i]!) / (1 + Math.abs(want[i]!));
+    if (!(off <= worst)) [worst, at] = [off, i];
+  }
+  assert(worst <= tolerance, `${label}: element ${at} is ${values[at]}, expected ${want[at]}: off by ${worst}`);
+}
