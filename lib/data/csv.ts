@@ -1,0 +1,94 @@
+/** CSV files, plain or gzipped, with the checks a data set needs. @module */
+import { parse } from "@std/csv";
+
+/** A CSV file in memory. */
+export interface Table {
+  /** File it came from, for messages. */
+  path: string;
+  /** Names in the first row. */
+  columns: readonly string[];
+  /** The other rows; each has as many fields as there are columns. */
+  rows: readonly (readonly string[])[];
+  /** Place of a column. Throws a SyntaxError that names the file, the column wanted and those found. */
+  column(name: string): number;
+}
+
+/** Most characters a file may have once decompressed: past it JavaScript has no string. */
+const LIMIT = 500_000_000;
+
+async function readText(path: string): Promise<string> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(2);
+  const read = await file.read(head);
+  await file.seek(0, Deno.SeekMode.Start);
+  const zipped = read === 2 && head[0] === 0x1f && head[1] === 0x8b;
+  let stream: ReadableStream<Uint8Array<ArrayBuffer>> = file.readable;
+  if (zipped) stream = stream.pipeThrough(new DecompressionStream("gzip"));
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const pieces: string[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of stream) {
+      size += chunk.length;
+      if (size > LIMIT) break;
+      pieces.push(decoder.decode(chunk, { stream: true }));
+    }
+    if (size <= LIMIT) pieces.push(decoder.decode());
+  } catch (error) {
+    const expected = zipped ? "whole gzip and UTF-8 text" : "UTF-8 text";
+    throw new SyntaxError(`Cannot read "${path}" as it must be ${expected}: ${(error as Error).message}`);
+  }
+  if (size > LIMIT) {
+    throw new SyntaxError(`Cannot read "${path}" as it must have at most ${LIMIT} bytes of text: it has more`);
+  }
+  return pieces.join("");
+}
+
+/**
+ * Reads a CSV file whose first row names the columns. Gzip is known by its first bytes, not by the name.
+ *
+ * @param path File to read.
+ * @throws {SyntaxError} If the file is not CSV in UTF-8, is empty, or a row has another number of fields than the first.
+ * @throws {Deno.errors.NotFound} If there is no such file.
+ */
+export async function readCsv(path: string): Promise<Table> {
+  const text = await readText(path);
+  let rows: string[][];
+  try {
+    rows = parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" as CSV: ${(error as Error).message.split("\n")[0]}`);
+  }
+  const columns = rows.shift();
+  if (!columns) {
+    throw new SyntaxError(`Cannot read "${path}" as CSV as its first row must name the columns: it is empty`);
+  }
+  const ragged = rows.findIndex((row) => row.length !== columns.length);
+  if (ragged >= 0) {
+    throw new SyntaxError(
+      `Cannot read "${path}" as CSV as row ${rowNumber(ragged)} must have ${columns.length} fields: ` +
+        `it has ${rows[ragged]!.length}`,
+    );
+  }
+  return {
+    path,
+    columns,
+    rows,
+    column(name: string): number {
+      const at = columns.indexOf(name);
+      if (at < 0) {
+        throw new SyntaxError(
+          `Cannot read "${path}" as it must have a column "${name}": its columns are ${
+            columns.map((c) => JSON.stringify(c)).join(", ")
+          }`,
+        );
+      }
+      return at;
+    },
+  };
+}
+
+/** The number messages give to `table.rows[index]`: the header is row 1. */
+export function rowNumber(index: number): number {
+  return index + 2;
+}

@@ -1,0 +1,132 @@
+/** What every data set does with its rows: count them, look for their images, hash the split. @module */
+import { join } from "@std/path";
+import type { RasterImage } from "../image/raster.ts";
+import { readImage } from "../image/read.ts";
+import type { Case, Dataset } from "./types.ts";
+
+/**
+ * What to do with a row whose image is not there: stop and name the row, leave the row out and count it, or do not look
+ * (reading the image then fails).
+ */
+export type MissingImages = "throw" | "drop" | "ignore";
+
+/** Counts rows as they are read, and why some are left out. */
+export interface Tally {
+  /** Rows seen. */
+  read: number;
+  /** Rows left out, by reason. */
+  dropped: Record<string, number>;
+}
+
+/** Counts one more row left out for `reason`. */
+export function drop(tally: Tally, reason: string): void {
+  tally.dropped[reason] = (tally.dropped[reason] ?? 0) + 1;
+}
+
+/** SHA-256, in hex, of case ids joined by newlines. */
+export async function hashIds(ids: readonly string[]): Promise<string> {
+  const bytes = new TextEncoder().encode(ids.join("\n"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** A data set out of its parts: `name`, `classes`, `task`, the chosen cases, the tally and the split's name. */
+export async function makeDataset(
+  parts: Pick<Dataset, "name" | "classes" | "task" | "cases"> & { tally: Tally; split: string },
+): Promise<Dataset> {
+  const { name, classes, task, cases, tally, split } = parts;
+  const hash = await hashIds(cases.map((item) => item.id));
+  const summary = { read: tally.read, kept: cases.length, dropped: tally.dropped };
+  return { name, classes, task, cases, summary, split: { name: split, size: cases.length, hash } };
+}
+
+/** One line: `rsna test: 26684 rows read, 4003 kept; dropped 22681 (other split); sha256 0a1b...`. */
+export function describeDataset(set: Dataset): string {
+  const { read, kept, dropped } = set.summary;
+  const reasons = Object.entries(dropped).map(([reason, count]) => `${count} (${reason})`).join(", ");
+  return `${set.name} ${set.split.name}: ${read} read, ${kept} kept, dropped ${reasons || "none"}; ` +
+    `split of ${set.split.size}, sha256 ${set.split.hash}`;
+}
+
+/** Whether a file or folder is there. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
+/**
+ * The first of `names` that is under `root`, each tried as it is and with ".gz".
+ *
+ * @throws {Deno.errors.NotFound} If none is, naming the folder and every name tried.
+ */
+export async function findFile(root: string, names: readonly string[]): Promise<string> {
+  for (const name of names) {
+    for (const path of [join(root, name), join(root, `${name}.gz`)]) if (await exists(path)) return path;
+  }
+  throw new Deno.errors.NotFound(
+    `Cannot read "${root}" as it must hold ${names.join(" or ")} (or the same with .gz): it has none`,
+  );
+}
+
+/** As {@linkcode findFile}, but undefined when there is none. */
+export async function findFileOrNone(root: string, names: readonly string[]): Promise<string | undefined> {
+  try {
+    return await findFile(root, names);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** A lazy reader of one image file. */
+export function imageReader(path: string): () => Promise<RasterImage> {
+  return () => readImage(path);
+}
+
+/** Error for a row whose image is not there. */
+export function missingImage(table: string, row: number, image: string): Error {
+  return new Deno.errors.NotFound(`Cannot read "${table}" row ${row} as its image must exist: "${image}" does not`);
+}
+
+/** Compares two strings by code point, as Python and pandas sort them. */
+export function byCodePoint(a: string, b: string): number {
+  const left = [...a];
+  const right = [...b];
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    const difference = left[i]!.codePointAt(0)! - right[i]!.codePointAt(0)!;
+    if (difference) return difference;
+  }
+  return left.length - right.length;
+}
+
+/** Extensions that are taken for images when a folder is searched. */
+const IMAGE = /\.(jpe?g|png|dcm|dicom)$/i;
+
+/** Every image file under `folder`, at any depth, sorted by path; hidden names are passed over. */
+export async function listImages(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  const walk = async (path: string): Promise<void> => {
+    for await (const entry of Deno.readDir(path)) {
+      if (entry.name.startsWith(".")) continue;
+      const child = join(path, entry.name);
+      if (entry.isDirectory) await walk(child);
+      else if (IMAGE.test(entry.name)) found.push(child);
+    }
+  };
+  await walk(folder);
+  return found.sort(byCodePoint);
+}
+
+/** Makes ids unique: the second "a" becomes "a#2". */
+export function uniqueIds(cases: Case[]): Case[] {
+  const seen = new Map<string, number>();
+  return cases.map((item) => {
+    const count = (seen.get(item.id) ?? 0) + 1;
+    seen.set(item.id, count);
+    return count === 1 ? item : { ...item, id: `${item.id}#${count}` };
+  });
+}

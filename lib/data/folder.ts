@@ -1,0 +1,58 @@
+/** A folder for each class, images within. @module */
+import { basename, join, relative } from "@std/path";
+import { byCodePoint, imageReader, listImages, makeDataset } from "./dataset.ts";
+import type { Case, Dataset } from "./types.ts";
+
+/** Options of {@linkcode loadFolder}. */
+export interface FolderOptions {
+  /** The classes, in order; each must be a folder. @default every folder of the root, sorted */
+  classes?: readonly string[];
+  /** Name of the data set. @default the root's own name */
+  name?: string;
+}
+
+/**
+ * Reads a folder whose folders are classes; their images may lie at any depth.
+ *
+ * @param root The folder.
+ * @returns Cases class by class, sorted by path; an id is the path from the root, with `/`.
+ * @throws {RangeError} If a class has no folder, or a folder no image.
+ */
+export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(root)) {
+    if (!entry.name.startsWith(".") && (entry.isDirectory || entry.isSymlink)) found.push(entry.name);
+  }
+  found.sort(byCodePoint);
+  const classes = options.classes ?? found;
+  if (!classes.length) {
+    throw new RangeError(`Cannot use "${root}" as a data set as it must hold a folder for each class: it holds none`);
+  }
+  const unknown = classes.filter((name) => !found.includes(name));
+  if (unknown.length) {
+    throw new RangeError(
+      `Cannot use "${root}" as a data set as each class must be a folder: ${unknown.join(", ")} is not among ${
+        found.join(", ") || "none"
+      }`,
+    );
+  }
+  const cases: Case[] = [];
+  for (const [target, name] of classes.entries()) {
+    const images = await listImages(join(root, name));
+    if (!images.length) {
+      throw new RangeError(`Cannot use "${join(root, name)}" as a class as it must hold an image: it holds none`);
+    }
+    for (const path of images) {
+      cases.push({ id: relative(root, path).replaceAll("\\", "/"), target, image: imageReader(path) });
+    }
+  }
+  const tally = { read: cases.length, dropped: {} };
+  return await makeDataset({
+    name: options.name ?? basename(root),
+    classes,
+    task: "multiclass",
+    cases,
+    tally,
+    split: "all",
+  });
+}

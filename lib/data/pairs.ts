@@ -1,0 +1,121 @@
+/** Any CSV of images, with texts, CheXpert labels, classes or patients where it has them. @module */
+import { dirname, isAbsolute, join } from "@std/path";
+import { readCsv, rowNumber, type Table } from "./csv.ts";
+import {
+  drop,
+  exists,
+  imageReader,
+  makeDataset,
+  missingImage,
+  type MissingImages,
+  type Tally,
+  uniqueIds,
+} from "./dataset.ts";
+import { labelReader } from "./labels.ts";
+import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
+
+/** Which columns of the CSV mean what. */
+export interface PairsOptions {
+  /** The CSV, within the root. @default the root itself is the file */
+  csv?: string;
+  /** Column of the image's path, relative to the folder of images, or absolute. @default {"path"} */
+  image?: string;
+  /** Folder the images' paths start from. @default the CSV's folder */
+  images?: string;
+  /** Column of the text. Rows without text are left out. @default none */
+  text?: string;
+  /** Column of the class. Rows with a blank are left out. @default none */
+  label?: string;
+  /** The classes, in order; a class outside them is an error. @default those of the column, sorted */
+  classes?: readonly string[];
+  /** Whether the 14 CheXpert columns are read. @default {true} if all are there */
+  chexpert?: boolean;
+  /** Column of the patient. @default none */
+  patient?: string;
+  /** Column of the case's id. @default the image's */
+  id?: string;
+  /** Keeps the rows where these columns hold these values, such as `{ split: "test" }`. @default {{}} */
+  where?: Readonly<Record<string, string>>;
+  /** Name of the data set. @default {"pairs"} */
+  name?: string;
+  /** What to do when an image is not there. @default {"throw"} */
+  missing?: MissingImages;
+}
+
+/** The class index of a cell, or the error that names file, row, value and the classes there are. */
+export function classIndex(table: Table, row: number, classes: readonly string[], value: string): number {
+  const index = classes.indexOf(value);
+  if (index < 0) {
+    throw new SyntaxError(
+      `Cannot read "${table.path}" row ${rowNumber(row)} as its class must be one of ${classes.join(", ")}: ` +
+        `it is ${JSON.stringify(value)}`,
+    );
+  }
+  return index;
+}
+
+/**
+ * Reads image-text pairs, or classified images, from a CSV.
+ *
+ * @param root The CSV, or the folder that holds `options.csv`.
+ * @param options Which columns mean what, see {@linkcode PairsOptions}.
+ * @returns Cases in the file's order; `task` is "multiclass" when a class column is named, else "pairs".
+ * @throws {SyntaxError} If a named column is missing, a label is outside 1, 0, -1 and blank, or a class is unknown.
+ * @throws {Deno.errors.NotFound} If the file, or with `missing: "throw"` an image, is not there.
+ * @throws {RangeError} If no row is left.
+ */
+export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
+  const { csv, image = "path", name = "pairs", missing = "throw", where = {} } = options;
+  const table = await readCsv(csv === undefined ? root : join(root, csv));
+  const folder = options.images ?? dirname(table.path);
+  const at = (column: string | undefined): number | undefined =>
+    column === undefined ? undefined : table.column(column);
+  const columns = {
+    image: table.column(image),
+    text: at(options.text),
+    label: at(options.label),
+    patient: at(options.patient),
+    id: at(options.id),
+  };
+  const filters = Object.entries(where).map(([column, value]) => [table.column(column), value] as const);
+  const chexpert = options.chexpert ?? CHEXPERT_LABELS.every((label) => table.columns.includes(label));
+  const labels = chexpert ? labelReader(table) : undefined;
+  const tally: Tally = { read: 0, dropped: {} };
+  const kept: { row: number; path: string }[] = [];
+  for (const [row, cells] of table.rows.entries()) {
+    tally.read++;
+    const file = cells[columns.image]!;
+    const path = isAbsolute(file) ? file : join(folder, file);
+    if (filters.some(([column, value]) => cells[column] !== value)) drop(tally, "other split");
+    else if (columns.text !== undefined && !cells[columns.text]!.trim()) drop(tally, "no text");
+    else if (columns.label !== undefined && !cells[columns.label]!.trim()) drop(tally, "no class");
+    else if (missing !== "ignore" && (!file || !await exists(path))) {
+      if (missing === "throw") throw missingImage(table.path, rowNumber(row), path);
+      drop(tally, "image missing");
+    } else kept.push({ row, path });
+  }
+  if (!kept.length) {
+    const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
+    throw new RangeError(
+      `Cannot use "${table.path}" as a data set as a row must be left: ${tally.read} read, ${reasons || "none"}`,
+    );
+  }
+  const classOf = (row: number): string => table.rows[row]![columns.label!]!.trim();
+  const classes = columns.label === undefined
+    ? []
+    : options.classes ?? [...new Set(kept.map(({ row }) => classOf(row)))].sort();
+  const cases = kept.map(({ row, path }): Case => {
+    const cells = table.rows[row]!;
+    return {
+      id: cells[columns.id ?? columns.image]!,
+      image: imageReader(path),
+      ...(columns.text !== undefined && { text: cells[columns.text]! }),
+      ...(columns.label !== undefined && { target: classIndex(table, row, classes, classOf(row)) }),
+      ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
+      ...(labels && { labels: labels(row) }),
+    };
+  });
+  const split = Object.values(where).join(",") || "all";
+  const task = columns.label === undefined ? "pairs" : "multiclass";
+  return await makeDataset({ name, classes, task, cases: uniqueIds(cases), tally, split });
+}

@@ -1,0 +1,117 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { describeDataset, hashIds } from "../../lib/data/dataset.ts";
+import { loadFolder } from "../../lib/data/folder.ts";
+import { loadPairs } from "../../lib/data/pairs.ts";
+import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
+import { needs, png, REAL_DATA, withFiles } from "./helpers.ts";
+
+const images = { "i/a.png": png(7), "i/b.png": png(8), "i/c.png": png(9) };
+
+Deno.test("loadPairs() keeps the file's order, counts rows without text and reads the image when asked", async () => {
+  const csv = "path,note,who\ni/b.png,Clear.,p1\ni/a.png,  ,p1\ni/c.png,Effusion.,p2\n";
+  await withFiles({ ...images, "t.csv": csv }, async (root) => {
+    const set = await loadPairs(root, { csv: "t.csv", text: "note", patient: "who" });
+    assertEquals(set.cases.map((c) => [c.id, c.text, c.patientId]), [
+      ["i/b.png", "Clear.", "p1"],
+      ["i/c.png", "Effusion.", "p2"],
+    ]);
+    assertEquals(set.summary, { read: 3, kept: 2, dropped: { "no text": 1 } });
+    assertEquals(set.split, { name: "all", size: 2, hash: await hashIds(["i/b.png", "i/c.png"]) });
+    assertEquals((await set.cases[0]!.image()).data[0], 8);
+    assertEquals(set.task, "pairs");
+    assertEquals(
+      describeDataset(set).startsWith("pairs all: 3 read, 2 kept, dropped 1 (no text); split of 2, sha256 "),
+      true,
+    );
+  });
+});
+
+Deno.test("loadPairs() tells two rows of one image apart by their ids", async () => {
+  await withFiles({ ...images, "t.csv": "path,note\ni/a.png,one\ni/a.png,two\n" }, async (root) => {
+    const set = await loadPairs(join(root, "t.csv"), { text: "note" });
+    assertEquals(set.cases.map((c) => c.id), ["i/a.png", "i/a.png#2"]);
+  });
+});
+
+Deno.test("loadPairs() reads classes, a filter and the 14 CheXpert columns", async () => {
+  const header = ["path", "class", "split", ...CHEXPERT_LABELS].join(",");
+  const blank = ",".repeat(CHEXPERT_LABELS.length - 1);
+  const csv = `${header}\ni/a.png,sick,test,1${blank}\ni/b.png,well,test,${blank}\ni/c.png,well,train,${blank}\n`;
+  await withFiles({ ...images, "t.csv": csv }, async (root) => {
+    const set = await loadPairs(root, { csv: "t.csv", label: "class", where: { split: "test" } });
+    assertEquals(set.classes, ["sick", "well"]);
+    assertEquals(set.cases.map((c) => c.target), [0, 1]);
+    assertEquals(set.cases[0]!.labels, [1, ...new Array(13).fill(null)]);
+    assertEquals(set.split.name, "test");
+    assertEquals(set.summary.dropped, { "other split": 1 });
+    const other = await loadPairs(root, { csv: "t.csv", label: "class", classes: ["well", "sick"] });
+    assertEquals(other.cases.map((c) => c.target), [1, 0, 0]);
+  });
+});
+
+Deno.test("loadPairs() refuses in one line what it cannot use", async () => {
+  const files = {
+    ...images,
+    "t.csv": "path,class\ni/a.png,sick\ni/none.png,well\n",
+    "bad.csv": `path,${CHEXPERT_LABELS.join(",")}\ni/a.png,7${",".repeat(13)}\n`,
+    "none.csv": "path,note\ni/a.png,\n",
+  };
+  await withFiles(files, async (root) => {
+    await assertRejects(() => loadPairs(root, { csv: "t.csv", image: "file" }), SyntaxError, '"file"');
+    await assertRejects(() => loadPairs(root, { csv: "t.csv" }), Deno.errors.NotFound, "row 3");
+    await assertRejects(
+      () => loadPairs(root, { csv: "t.csv", label: "class", classes: ["sick"], missing: "ignore" }),
+      SyntaxError,
+      'row 3 as its class must be one of sick: it is "well"',
+    );
+    await assertRejects(() => loadPairs(root, { csv: "bad.csv" }), SyntaxError, 'row 2 as "Atelectasis"');
+    await assertRejects(() => loadPairs(root, { csv: "none.csv", text: "note" }), RangeError, "1 no text");
+    const set = await loadPairs(root, { csv: "t.csv", missing: "drop" });
+    assertEquals(set.summary, { read: 2, kept: 1, dropped: { "image missing": 1 } });
+  });
+});
+
+Deno.test("loadFolder() makes a class of each folder and sorts by path", async () => {
+  await withFiles({ "b/2.png": png(), "b/1.png": png(), "a/deep/3.png": png(), "a/notes.txt": "x" }, async (root) => {
+    const set = await loadFolder(root, { name: "mine" });
+    assertEquals(set.classes, ["a", "b"]);
+    assertEquals(set.cases.map((c) => [c.id, c.target]), [["a/deep/3.png", 0], ["b/1.png", 1], ["b/2.png", 1]]);
+    assertEquals((await loadFolder(root, { classes: ["b"] })).cases.length, 2);
+    await assertRejects(() => loadFolder(root, { classes: ["c"] }), RangeError, "c is not among a, b");
+  });
+});
+
+Deno.test("loadFolder() refuses a root without folders and a class without images", async () => {
+  await withFiles({ "1.png": png() }, async (root) => {
+    await assertRejects(() => loadFolder(root), RangeError, "holds none");
+  });
+  await withFiles({ "a/1.png": png(), "b/readme.md": "" }, async (root) => {
+    await assertRejects(() => loadFolder(root), RangeError, "must hold an image");
+  });
+});
+
+Deno.test({
+  ...needs("covidcxr", "loadPairs() reads covidcxr's notes"),
+  fn: async () => {
+    const set = await loadPairs(join(REAL_DATA, "covidcxr"), {
+      csv: "covidcxr.csv",
+      text: "note",
+      patient: "patientid",
+    });
+    assertEquals(set.summary, { read: 196, kept: 140, dropped: { "no text": 56 } });
+    const image = await set.cases[0]!.image();
+    assertEquals([image.width, image.height], [321, 256]);
+  },
+});
+
+Deno.test({
+  ...needs("kermany", "loadPairs() reads Kermany's test split by class"),
+  fn: async () => {
+    const options = { csv: "kermany.csv", label: "class", patient: "patient", where: { split: "test" } };
+    const set = await loadPairs(join(REAL_DATA, "kermany"), options);
+    assertEquals(set.classes, ["bacterial pneumonia", "normal", "viral pneumonia"]);
+    assertEquals(set.summary.read, 471);
+    assertEquals(set.split.size, set.cases.length);
+  },
+});
