@@ -1,0 +1,15 @@
+/**
+ * Synthetic chest radiographs with reports, labels, boxes and masks, three other modalities, and the sets and the
+ * vocabulary made of them. Everything follows from seeds; nothing is a patient's.
+ *
+ * @module
+ */
+export * from "./captions.ts";
+export * from "./chest.ts";
+export * from "./corpus.ts";
+export * from "./findings.ts";
+export * from "./modalities.ts";
+export * from "./report.ts";
+export * from "./seeds.ts";
+export * from "./sets.ts";
+export * from "./vocabulary.ts";

@@ -1,0 +1,85 @@
+/**
+ * Images of modalities other than chest radiography, and image-caption pairs to pre-train on.
+ *
+ * @module
+ */
+import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
+import type { RasterImage } from "../../image/raster.ts";
+import { brainMri } from "./brain_mri.ts";
+import { coarseCaption, type CoarseCaptionOptions } from "./captions.ts";
+import { drawFilm, syntheticStudy } from "./chest.ts";
+import { fundusPhotograph } from "./fundus.ts";
+import { pick } from "./findings.ts";
+import { histopathologyTile } from "./histopathology.ts";
+import { caseSeed } from "./seeds.ts";
+
+/** The modalities beside chest radiography. */
+export type OtherModality = "histopathology" | "mri" | "fundus";
+
+/** Names of {@linkcode OtherModality}. */
+export const OTHER_MODALITIES: readonly OtherModality[] = ["histopathology", "mri", "fundus"];
+
+const DRAW: Readonly<
+  Record<OtherModality, (rng: () => number, size: number) => { image: RasterImage; caption: string }>
+> = { histopathology: histopathologyTile, mri: brainMri, fundus: fundusPhotograph };
+
+/**
+ * A synthetic image of `modality` with a coarse caption. Histopathology and fundus images are RGB, MRI is grey.
+ *
+ * @param options `size`: pixels a side (@default 64).
+ * @throws {RangeError} If the modality is unknown or the size is not a whole number of at least 16.
+ */
+export function syntheticImage(
+  modality: OtherModality,
+  seed: number,
+  options: { size?: number } = {},
+): { image: RasterImage; caption: string } {
+  const size = options.size ?? 64;
+  const draw = DRAW[modality];
+  if (draw === undefined) {
+    throw new RangeError(
+      `Cannot draw an image as its modality must be one of ${
+        OTHER_MODALITIES.join(", ")
+      }: current value is "${modality}"`,
+    );
+  }
+  if (!Number.isInteger(size) || size < 16) {
+    throw new RangeError(`Cannot draw an image as its size must be a whole number >= 16: current value is ${size}`);
+  }
+  return draw(mulberry32(deriveSeed(seed, modality)), size);
+}
+
+/** Options of {@linkcode pretrainingPair}. */
+export interface PretrainingPairOptions extends CoarseCaptionOptions {
+  /** Pixels a side. @default 64 */
+  size?: number;
+  /** Share of chest radiographs; the rest is shared evenly among the other modalities. @default 0.55 */
+  chestShare?: number;
+}
+
+/** An image with a coarse caption. */
+export interface PretrainingPair {
+  /** Grey for radiographs and MRI, RGB for histopathology and fundus. */
+  image: RasterImage;
+  /** Coarse caption. */
+  text: string;
+  /** "chest" or one of {@linkcode OTHER_MODALITIES}. */
+  modality: "chest" | OtherModality;
+}
+
+/**
+ * The pre-training pair of `seed`: an image of a random modality with a caption that does not solve the specialist's task.
+ * No chest drawn here occurs in the training or evaluation sets (see `caseSeed`).
+ */
+export function pretrainingPair(seed: number, options: PretrainingPairOptions = {}): PretrainingPair {
+  const rng = mulberry32(deriveSeed(seed, "pretraining"));
+  if (rng() >= (options.chestShare ?? 0.55)) {
+    const modality = pick(OTHER_MODALITIES, rng);
+    const { image, caption } = syntheticImage(modality, seed, options);
+    return { image, text: caption, modality };
+  }
+  const chest = caseSeed(seed, { set: "pretraining", index: 0 });
+  const study = syntheticStudy(chest);
+  const { image } = drawFilm(chest, { findings: study.findings, size: options.size ?? 64 });
+  return { image, text: coarseCaption(study, rng, options), modality: "chest" };
+}
