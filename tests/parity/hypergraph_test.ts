@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { aceHgnn, aceHgnnDense, chosenHyperedges } from "../../lib/hypergraph/ace_hgnn.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise, topKMask } from "../../lib/tensor/ops.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "./backends.ts";
@@ -50,6 +50,17 @@ for (const encoder of ["visual", "text"]) {
     },
   );
 }
+
+testOnBackends(
+  "topKMask() takes the lowest indices of tied entries: 253 pads after 2 real tokens, a row all equal",
+  async () => {
+    const padded = Array.from({ length: 255 }, (_, j) => j === 1 ? 0.6 : j === 4 ? 0.3 : 0);
+    const { mask, indices } = topKMask(tf.tensor2d([padded, new Array(255).fill(0.125)]), 5);
+    assertEquals([...await indices.data()], [1, 4, 0, 2, 3, 0, 1, 2, 3, 4]);
+    const kept = [...await mask.data()].flatMap((value, j) => value === 1 ? [j % 255] : []);
+    assertEquals(kept, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+  },
+);
 
 for (const name of Object.keys(card.hgnn_cases)) {
   const notes = card.hgnn_cases[name];
