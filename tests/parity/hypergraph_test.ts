@@ -29,7 +29,7 @@ function expectedMembers({ shape: [batch = 0, size = 0, k = 0], data }: ReturnTy
 async function actualMembers(tokens: tf.Tensor3D, affinity: tf.Tensor2D, topK: number): Promise<number[][][]> {
   const edges = await chosenHyperedges(tokens, affinity, topK);
   return edges.map(([cls, ...rest]) =>
-    [cls!, ...rest.toSorted((a, b) => a.source - b.source)]
+    [cls!, ...rest.toSorted((a, b) => Number(a.source) - Number(b.source))]
       .map(({ members }) => members.map((j) => j + 1).toSorted((i, j) => i - j))
   );
 }
