@@ -1,0 +1,124 @@
+/** The compiled C kernels, instantiated in the memory of tfjs's wasm backend. @module */
+import { PLAIN, RELAXED } from "./kernels_binary.ts";
+
+/** What is used of tfjs's `BackendWasm`. */
+export interface WasmBackend {
+  /** The Emscripten module. */
+  wasm: {
+    /** Its raw exports. */
+    asm: { memory: WebAssembly.Memory };
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+  };
+  dataIdMap: { get(dataId: object): { memoryOffset: number; shape: number[]; dtype: string } };
+  makeOutput(shape: number[], dtype: string): WasmTensor;
+  disposeData(dataId: object): boolean;
+}
+
+/** A tensor as kernels see it. */
+export interface WasmTensor {
+  dataId: object;
+  shape: number[];
+  dtype: string;
+}
+
+/** The functions of kernels.c: addresses and counts are numbers, see the C for their meaning. */
+export type KernelFunctions = Record<string, (...args: number[]) => number>;
+
+/** The kernels of one backend. */
+export interface WasmKernels {
+  /** The exported functions. */
+  run: KernelFunctions;
+  /** Whether the relaxed SIMD binary is in use. */
+  relaxed: boolean;
+  /** Address of a scratch block of at least so many bytes, good until the next call. */
+  scratch(bytes: number): number;
+}
+
+const STACK_BYTES = 65536;
+const instances = new WeakMap<object, WasmKernels>();
+
+/**
+ * Compiles one of the two binaries.
+ *
+ * @param relaxed Whether relaxed SIMD is wanted. @default whatever the engine accepts
+ * @returns The compiled module, which imports `env.memory`, and which of the two it is.
+ */
+export function compileModule(relaxed?: boolean): { module: WebAssembly.Module; relaxed: boolean } {
+  const fast = Uint8Array.fromBase64(RELAXED);
+  const use = relaxed ?? WebAssembly.validate(fast);
+  return { module: new WebAssembly.Module(use ? fast : Uint8Array.fromBase64(PLAIN)), relaxed: use };
+}
+
+/**
+ * The kernels bound to a backend's memory; made on first use.
+ *
+ * No view of the memory is kept: when tfjs's heap grows, views are detached but addresses stay.
+ *
+ * @param backend tfjs's wasm backend.
+ * @returns Its kernels.
+ */
+export function wasmKernels(backend: WasmBackend): WasmKernels {
+  const known = instances.get(backend);
+  if (known) return known;
+  const { wasm } = backend;
+  const { module, relaxed } = compileModule();
+  const { exports } = new WebAssembly.Instance(module, { env: { memory: wasm.asm.memory } });
+  // The module's own idea of where its stack is would be tfjs's first 64 KB.
+  (exports.__stack_pointer as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
+  let address = 0;
+  let size = 0;
+  const kernels: WasmKernels = {
+    run: exports as unknown as KernelFunctions,
+    relaxed,
+    scratch(bytes: number): number {
+      if (bytes > size) {
+        if (address) wasm._free(address);
+        address = size = 0;
+        address = allocate(backend, bytes);
+        size = bytes;
+      }
+      return address;
+    },
+  };
+  instances.set(backend, kernels);
+  return kernels;
+}
+
+/**
+ * Memory from tfjs's allocator.
+ *
+ * @param backend tfjs's wasm backend.
+ * @param bytes How much.
+ * @returns The address; the caller frees it.
+ * @throws {RangeError} If the 4 GB of wasm memory, or the machine's, are used up.
+ */
+export function allocate(backend: WasmBackend, bytes: number): number {
+  const address = backend.wasm._malloc(bytes) >>> 0;
+  if (address === 0) {
+    throw new RangeError(`Cannot allocate wasm memory as it is used up: current request is ${bytes} bytes`);
+  }
+  return address;
+}
+
+/** A tensor's address. */
+export function addressOf(backend: WasmBackend, tensor: { dataId: object }): number {
+  return backend.dataIdMap.get(tensor.dataId).memoryOffset;
+}
+
+/**
+ * A new float32 tensor in wasm memory.
+ *
+ * @param backend tfjs's wasm backend.
+ * @param shape Its shape.
+ * @returns The tensor's record; its values are not set.
+ * @throws {RangeError} If memory is used up (tfjs itself would carry on at address 0).
+ */
+export function output(backend: WasmBackend, shape: number[]): WasmTensor {
+  const tensor = backend.makeOutput(shape, "float32");
+  if (addressOf(backend, tensor) === 0) {
+    backend.disposeData(tensor.dataId);
+    throw new RangeError(`Cannot allocate wasm memory as it is used up: current request is a [${shape}] tensor`);
+  }
+  return tensor;
+}

@@ -1,0 +1,2 @@
+/** tfjs's wasm backend (SIMD, one thread), compiled. */
+export const tfjsModule: WebAssembly.Module;
