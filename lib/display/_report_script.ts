@@ -10,7 +10,7 @@ export const REPORT_SCRIPT = `
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const boxes = [...document.querySelectorAll(".plot")];
   const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const config = { responsive: true, displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
   const draw = async (box) => {
     const { data, layout } = figures[Number(box.dataset.figure)];
     try {
@@ -23,10 +23,13 @@ export const REPORT_SCRIPT = `
       return 0;
     }
   };
-  const done = Promise.all(boxes.map(draw)).then((drawn) => {
+  const drawAll = () => Promise.all(boxes.map(draw)).then((drawn) => {
     document.documentElement.dataset.plots = String(drawn.reduce((a, b) => a + b, 0));
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
-    done.then(() => boxes.forEach((box) => box.data && Plotly.relayout(box, { "font.color": ink() }))));
+  let last = drawAll();
+  // Drawn anew rather than restyled: a change of font alone leaves legends where the old ones stood.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    last = last.then(() => { boxes.forEach((box) => Plotly.purge(box)); return drawAll(); });
+  });
 })();
 `.trim();

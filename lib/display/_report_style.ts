@@ -11,27 +11,29 @@ header, main, footer { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 40px; padding-bottom: 8px; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 6px; letter-spacing: -0.01em; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 0 0 10px; overflow-wrap: anywhere; }
-.subtitle, figcaption, footer { color: var(--soft); }
+.subtitle, figcaption, p.caption, footer { color: var(--soft); }
 .subtitle { margin: 0; }
 main { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 36px 32px; padding-top: 24px; padding-bottom: 24px; }
 section { grid-column: 1 / -1; min-width: 0; }
 section.half { grid-column: auto; }
 p { margin: 0 0 10px; max-width: 46em; overflow-wrap: anywhere; }
 figure { margin: 0; }
-figcaption { font-size: 0.9rem; margin: 0 0 8px; overflow-wrap: anywhere; }
+figcaption, p.caption { font-size: 0.9rem; line-height: 1.5; margin: 0 0 8px; overflow-wrap: anywhere; }
 .badge { display: inline-block; font-size: 0.75rem; font-weight: 600; line-height: 1; padding: 4px 8px; margin-right: 6px; border-radius: 999px; color: var(--badge); background: var(--badge-ground); white-space: nowrap; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 8px 14px; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { background: var(--panel); color: var(--soft); font-weight: 600; }
 tbody tr:last-child > * { border-bottom: 0; }
-tbody tr.group > * { border-top: 1px solid var(--soft); }
+tr.group > th { font-size: 0.82rem; color: var(--soft); padding-top: 14px; padding-bottom: 4px; border-bottom: 0; }
+tr.group > th > span { position: sticky; left: 14px; font-weight: 600; }
 tbody th { font-weight: 500; }
 .right { text-align: right; }
 .plot { width: 100%; min-width: 0; }
 .plot.failed { display: flex; align-items: center; justify-content: center; border: 1px solid var(--line); border-radius: 8px; color: var(--soft); padding: 16px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 14px 24px; margin: 0; padding: 16px 18px; background: var(--panel); border-radius: 8px; }
 .facts dt { font-size: 0.8rem; color: var(--soft); }
+.facts .wide { grid-column: span 2; }
 .facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .overlays { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 18px; }
 .overlays figure { min-width: 0; }
@@ -42,6 +44,6 @@ svg.overlay { display: block; width: 100%; height: auto; border-radius: 6px; bac
 section:has(input[name="attention"]:not(:checked)) .attention { display: none; }
 section:has(input[name="hyperedges"]:not(:checked)) .hyperedges { display: none; }
 footer { font-size: 0.85rem; padding-top: 12px; padding-bottom: 40px; }
-@media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
+@media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
 @media print { .switches { display: none; } section { break-inside: avoid; } }
 `.trim();

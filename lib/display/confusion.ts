@@ -38,7 +38,7 @@ export function confusionFigure(matrix: readonly (readonly number[])[], classes:
       xgap: 2,
       ygap: 2,
       colorscale: [[0, "#e8eef4"], [0.5, "#6aa5d3"], [1, "#1c5a92"]],
-      colorbar: { thickness: 10, outlinewidth: 0, tickformat: ".0%", len: 1 },
+      showscale: false,
     }],
     layout: baseLayout({
       showlegend: false,

@@ -81,11 +81,11 @@ function heatMap(attention: ArrayLike<number>, rows: number, columns: number): s
   for (let i = 0; i < n; i++) {
     if (!Number.isFinite(attention[i]!) || high <= low) continue;
     const t = (attention[i]! - low) / (high - low);
-    // Below a fifth of the range the image stays untouched.
-    if (t < 0.2) continue;
+    // Below a quarter of the range the image stays untouched.
+    if (t < 0.25) continue;
     const x = (i % columns) * CELL, y = Math.floor(i / columns) * CELL;
     cells += `<rect x="${x}" y="${y}" width="${CELL}" height="${CELL}" fill="${heat(t)}" fill-opacity="${
-      (0.08 + 0.52 * t).toFixed(2)
+      (0.7 * t ** 1.5).toFixed(2)
     }"/>`;
   }
   return `<g class="attention" shape-rendering="crispEdges">${cells}</g>`;

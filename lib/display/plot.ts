@@ -48,6 +48,7 @@ export function baseLayout(more: Record<string, unknown>): Record<string, unknow
     font: { family: "system-ui, sans-serif", size: 13, color: "#6b7280" },
     colorway: SERIES_COLOURS,
     hovermode: "closest",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: "rgba(128,128,128,0.7)", activecolor: "rgba(128,128,128,1)" },
     showlegend: true,
     legend: { orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" },
     ...more,

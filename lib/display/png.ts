@@ -42,8 +42,8 @@ function stretch(samples: ArrayLike<number>): Uint8Array {
     low = Math.min(low, samples[i]!);
     high = Math.max(high, samples[i]!);
   }
-  const scale = high > low ? 255 / (high - low) : 0;
-  return Uint8Array.from({ length: samples.length }, (_, i) => Math.round((samples[i]! - low) * scale));
+  const range = Math.max(high - low, 1);
+  return Uint8Array.from({ length: samples.length }, (_, i) => Math.round((samples[i]! - low) * 255 / range));
 }
 
 function base64(bytes: Uint8Array): string {

@@ -165,7 +165,9 @@ function contentHtml(section: ReportSection, figures: Figure[]): string {
     case "facts":
       return `<dl class="facts">${
         Object.entries(section.facts).map(([name, value]) =>
-          `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(String(value))}</dd></div>`
+          `<div${String(value).length > 24 ? ' class="wide"' : ""}><dt>${escapeHtml(name)}</dt><dd>${
+            escapeHtml(String(value))
+          }</dd></div>`
         ).join("")
       }</dl>`;
   }
@@ -191,7 +193,8 @@ function overlaysHtml(section: OverlaysSection): string {
 function captionHtml(section: { caption?: string; synthetic?: boolean }, element = "figcaption"): string {
   const badge = section.synthetic ? '<span class="badge">synthetic data</span>' : "";
   const text = section.caption === undefined ? "" : escapeHtml(section.caption);
-  return badge + text === "" ? "" : `<${element}>${badge}${text}</${element}>`;
+  if (badge + text === "") return "";
+  return `<${element}${element === "p" ? ' class="caption"' : ""}>${badge}${text}</${element}>`;
 }
 
 /** plotly.js's own minified file, as text; read only when a report has a figure. */

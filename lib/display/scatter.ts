@@ -49,14 +49,17 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
   const zero = 10 ** (Math.floor(Math.log10(least)) - 1);
   const at = points.map((p) => logarithmic && p.x <= 0 ? zero : p.x);
   const place = (v: number): number => logarithmic ? Math.log10(v) : v;
-  const low = Math.min(...at.map(place)), high = Math.max(...at.map(place)), span = Math.max(high - low, 1e-9);
-  // Names go inwards at both edges and alternate above and below in between.
-  const sorted = [...at.keys()].sort((a, b) => at[a]! - at[b]!);
-  const positions = at.map((v, i) => {
-    const where = (place(v) - low) / span;
-    const vertical = sorted.indexOf(i) % 2 === 0 ? "top" : "bottom";
-    return `${vertical} ${where < 0.25 ? "right" : where > 0.75 ? "left" : "center"}`;
-  });
+  const [left, right] = padded(at.map(place), 0.08);
+  const [bottom, top] = padded(points.flatMap((p) => [p.y, ...(p.interval ?? [])]), 0.08);
+  const toX = (v: number): number => PLOT_WIDTH * (place(v) - left) / (right - left);
+  const toY = (v: number): number => PLOT_HEIGHT * (top - v) / (top - bottom);
+  const positions = placeLabels(points.map((p, i) => ({
+    text: p.name,
+    x: toX(at[i]!),
+    y: toY(p.y),
+    high: toY(p.interval?.[1] ?? p.y),
+    low: toY(p.interval?.[0] ?? p.y),
+  })));
   const ticks = Array.from(
     { length: Math.floor(Math.log10(most)) - Math.ceil(Math.log10(least)) + 1 },
     (_, i) => 10 ** (Math.ceil(Math.log10(least)) + i),
@@ -88,17 +91,73 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
       margin: { l: 8, r: 16, t: 16, b: 8 },
       xaxis: axis(x, {
         type: logarithmic ? "log" : "linear",
-        range: [low - 0.08 * span, high + 0.08 * span],
+        range: [left, right],
         ...(hasZero
           ? { tickvals: [zero, ...ticks], ticktext: ["0", ...ticks.map(formatCount)] }
           : logarithmic
           ? { tickvals: ticks, ticktext: ticks.map(formatCount) }
           : {}),
       }),
-      yaxis: axis(y),
+      yaxis: axis(y, { range: [bottom, top] }),
     }),
     alt: `${y} against ${x}: ${points.map((p) => `${p.name} ${p.y.toFixed(3)} with ${formatCount(p.x)}`).join(", ")}`,
   };
+}
+
+/** Pixels inside the axes of a narrow screen, where labels are most likely to meet. */
+const PLOT_WIDTH = 290, PLOT_HEIGHT = 260;
+
+interface Label {
+  text: string;
+  x: number;
+  y: number;
+  /** Top and bottom of its interval's bar. */
+  high: number;
+  low: number;
+}
+type Rectangle = readonly [left: number, top: number, right: number, bottom: number];
+
+/** A plotly text position for each label: the first that meets no mark, bar, edge or label placed before. */
+function placeLabels(labels: readonly Label[]): string[] {
+  const marks = labels.map(({ x, high, low }): Rectangle => [x - 7, high - 7, x + 7, low + 7]);
+  const placed: Rectangle[] = [];
+  const shared = ([l, t, r, b]: Rectangle, other: Rectangle): number =>
+    Math.max(0, Math.min(r, other[2]) - Math.max(l, other[0])) *
+    Math.max(0, Math.min(b, other[3]) - Math.max(t, other[1]));
+  return labels.map(({ text, x, y }, i) => {
+    const width = 7 * text.length, height = 16;
+    const choices = [
+      "middle right",
+      "middle left",
+      "top center",
+      "bottom center",
+      "top right",
+      "bottom right",
+      "top left",
+      "bottom left",
+    ]
+      .map((position) => {
+        const [vertical, horizontal] = position.split(" ") as [string, string];
+        const left = horizontal === "right" ? x + 8 : horizontal === "left" ? x - 8 - width : x - width / 2;
+        const up = vertical === "top" ? y - 8 - height : vertical === "bottom" ? y + 8 : y - height / 2;
+        const box: Rectangle = [left, up, left + width, up + height];
+        const others = marks.filter((_, k) => k !== i || horizontal === "center");
+        const outside = Math.max(0, -box[0]) + Math.max(0, box[2] - PLOT_WIDTH) + Math.max(0, -up) +
+          Math.max(0, box[3] - PLOT_HEIGHT);
+        const cost = [...others, ...placed].reduce((sum, other) => sum + shared(box, other), 0) + 20 * outside;
+        return { position, box, cost };
+      });
+    const best = choices.reduce((a, b) => b.cost < a.cost ? b : a);
+    placed.push(best.box);
+    return best.position;
+  });
+}
+
+function padded(values: readonly number[], share: number): [number, number] {
+  if (values.length === 0) return [0, 1];
+  const low = Math.min(...values), high = Math.max(...values);
+  const pad = high > low ? share * (high - low) : Math.max(Math.abs(high) * share, 0.05);
+  return [low - pad, high + pad];
 }
 
 /** A count as `0`, `850`, `12 k`, `1.2 M`. */

@@ -117,26 +117,24 @@ export function htmlTable(table: Table): string {
       : mark === "second"
       ? `<u>${escapeHtml(text)}</u>`
       : escapeHtml(text);
-  const head = table.columns.map((column, c) => `<th scope="col"${side(c)}>${escapeHtml(column.title)}</th>`).join("");
-  const body = texts.map((row, r) =>
-    `<tr${
-      table.groupBy !== undefined && r > 0 && row[table.groupBy] !== texts[r - 1]![table.groupBy]
-        ? ' class="group"'
-        : ""
-    }>${
-      row.map((text, c) =>
-        c === 0
-          ? `<th scope="row"${side(c)}>${escapeHtml(text)}</th>`
-          : `<td${side(c)}>${shown(text, marks[r]![c]!)}</td>`
-      ).join("")
-    }</tr>`
-  ).join("\n");
+  // A grouping column becomes a line of its own above each group.
+  const kept = table.columns.map((_, c) => c).filter((c) => c !== table.groupBy);
+  const head = kept.map((c) => `<th scope="col"${side(c)}>${escapeHtml(table.columns[c]!.title)}</th>`).join("");
+  const body = texts.map((row, r) => {
+    const group = table.groupBy === undefined ? undefined : row[table.groupBy]!;
+    const first = group !== undefined && (r === 0 || texts[r - 1]![table.groupBy!] !== group);
+    const cells = kept.map((c, place) =>
+      place === 0
+        ? `<th scope="row"${side(c)}>${escapeHtml(row[c]!)}</th>`
+        : `<td${side(c)}>${shown(row[c]!, marks[r]![c]!)}</td>`
+    );
+    return (first
+      ? `<tr class="group"><th scope="rowgroup" colspan="${kept.length}"><span>${escapeHtml(group)}</span></th></tr>\n`
+      : "") + `<tr>${cells.join("")}</tr>`;
+  }).join("\n");
   const legend = marks.flat().some((mark) => mark !== "") ? "<strong>best</strong>, <u>second best</u>" : "";
-  const caption = [
-    table.synthetic ? '<span class="badge">synthetic data</span>' : "",
-    table.caption === undefined ? "" : escapeHtml(table.caption),
-    legend,
-  ].filter((part) => part !== "").join(" ");
+  const words = [table.caption === undefined ? "" : escapeHtml(table.caption), legend].filter((part) => part !== "");
+  const caption = (table.synthetic ? '<span class="badge">synthetic data</span>' : "") + words.join(" ");
   return `<figure class="table">${caption === "" ? "" : `<figcaption>${caption}</figcaption>`}` +
     `<div class="scroll" tabindex="0"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div></figure>`;
 }

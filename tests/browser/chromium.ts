@@ -26,7 +26,9 @@ export interface Page {
 export async function findChromium(): Promise<string | null> {
   const named = Deno.env.get("ACE_CHROMIUM");
   if (named !== undefined) return named;
-  for (const folder of (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":").filter((f) => f !== "")) {
+  for (
+    const folder of (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":").filter((f) => f !== "")
+  ) {
     for (const name of ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]) {
       const path = join(folder, name);
       if (await Deno.stat(path).then((s) => s.isFile, () => false)) return path;

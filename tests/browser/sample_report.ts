@@ -158,7 +158,7 @@ export function sampleReport(): Report {
             values: SETS.map((set) => record.sets[set]![name]!.auroc),
             intervals: SETS.map((set) => record.sets[set]![name]!.auroc_ci),
           })),
-          { range: [0.4, 1], reference: 0.5 },
+          { range: [0, 1], reference: 0.5 },
         ),
       },
       {
