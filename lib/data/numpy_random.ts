@@ -1,0 +1,158 @@
+/**
+ * NumPy's legacy random numbers (`numpy.random.RandomState`, MT19937), so that splits published as a seed can be made again.
+ *
+ * Source: numpy/random/src/mt19937/mt19937.c, distributions.c (`random_interval`) and mtrand.pyx (`shuffle`, `permutation`,
+ * `random_sample`, `choice`). NumPy keeps these streams as they are (NEP 19).
+ *
+ * @module
+ */
+
+const N = 624;
+const M = 397;
+
+/** A generator's state: 624 words and the place of the next. Changed by every draw. */
+export interface RandomState {
+  /** The words. */
+  key: Uint32Array;
+  /** Words already used, 0 to 624. */
+  at: number;
+}
+
+/** Knuth's initialisation of the words from one of 32 bits. */
+function initGenrand(key: Uint32Array, seed: number): void {
+  key[0] = seed >>> 0;
+  for (let i = 1; i < N; i++) {
+    const last = key[i - 1]! ^ (key[i - 1]! >>> 30);
+    key[i] = (Math.imul(last, 1812433253) + i) >>> 0;
+  }
+}
+
+/** Matsumoto and Nishimura's initialisation from several words. */
+function initByArray(key: Uint32Array, seed: readonly number[]): void {
+  initGenrand(key, 19650218);
+  let i = 1;
+  let j = 0;
+  for (let k = Math.max(N, seed.length); k > 0; k--) {
+    const last = key[i - 1]! ^ (key[i - 1]! >>> 30);
+    key[i] = ((key[i]! ^ Math.imul(last, 1664525)) + seed[j]! + j) >>> 0;
+    i++;
+    j++;
+    if (i >= N) {
+      key[0] = key[N - 1]!;
+      i = 1;
+    }
+    if (j >= seed.length) j = 0;
+  }
+  for (let k = N - 1; k > 0; k--) {
+    const last = key[i - 1]! ^ (key[i - 1]! >>> 30);
+    key[i] = ((key[i]! ^ Math.imul(last, 1566083941)) - i) >>> 0;
+    i++;
+    if (i >= N) {
+      key[0] = key[N - 1]!;
+      i = 1;
+    }
+  }
+  key[0] = 0x80000000;
+}
+
+/**
+ * `numpy.random.RandomState(seed)`: one number of 32 bits, or a list of them.
+ *
+ * @throws {RangeError} If a seed is not a whole number from 0 to 2^32 - 1, or the list is empty.
+ */
+export function randomState(seed: number | readonly number[]): RandomState {
+  const words = typeof seed === "number" ? [seed] : seed;
+  if (!words.length || words.some((word) => !Number.isInteger(word) || word < 0 || word > 0xffffffff)) {
+    throw new RangeError(
+      `Cannot seed a RandomState as a seed must be a whole number from 0 to 2^32 - 1: current value is ${seed}`,
+    );
+  }
+  const key = new Uint32Array(N);
+  if (typeof seed === "number") initGenrand(key, seed);
+  else initByArray(key, seed);
+  return { key, at: N };
+}
+
+function refill(key: Uint32Array): void {
+  for (let i = 0; i < N; i++) {
+    const y = (key[i]! & 0x80000000) | (key[(i + 1) % N]! & 0x7fffffff);
+    key[i] = key[(i + M) % N]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+  }
+}
+
+/** The next 32 random bits. */
+export function nextUint32(state: RandomState): number {
+  if (state.at >= N) {
+    refill(state.key);
+    state.at = 0;
+  }
+  let y = state.key[state.at++]!;
+  y ^= y >>> 11;
+  y ^= (y << 7) & 0x9d2c5680;
+  y ^= (y << 15) & 0xefc60000;
+  y ^= y >>> 18;
+  return y >>> 0;
+}
+
+/**
+ * A whole number from 0 to `max`, both included, by masking and rejection: 32 bits a try up to 2^32 - 1, 64 bits past it.
+ *
+ * @throws {RangeError} If `max` is not a whole number from 0 to 2^53 - 1.
+ */
+export function randomInterval(state: RandomState, max: number): number {
+  if (!Number.isSafeInteger(max) || max < 0) {
+    throw new RangeError(`Cannot draw from 0 to max as max must be a whole number >= 0: current value is ${max}`);
+  }
+  if (max === 0) return 0;
+  if (max <= 0xffffffff) {
+    const mask = 0xffffffff >>> Math.clz32(max);
+    for (;;) {
+      const value = (nextUint32(state) & mask) >>> 0;
+      if (value <= max) return value;
+    }
+  }
+  const highMask = 0xffffffff >>> Math.clz32(Math.floor(max / 2 ** 32));
+  for (;;) {
+    const high = (nextUint32(state) & highMask) >>> 0;
+    const value = high * 2 ** 32 + nextUint32(state);
+    if (value <= max) return value;
+  }
+}
+
+/** `random_sample()`: a number in `[0, 1)` with 53 random bits. */
+export function randomSample(state: RandomState): number {
+  const a = nextUint32(state) >>> 5;
+  const b = nextUint32(state) >>> 6;
+  return (a * 67108864 + b) / 9007199254740992;
+}
+
+/** `permutation(n)`: the whole numbers below `n`, shuffled. */
+export function permutation(state: RandomState, n: number): number[] {
+  return shuffle(state, Array.from({ length: n }, (_, i) => i));
+}
+
+/** `shuffle(x)` of a one-dimensional array; this one returns a copy. */
+export function shuffle<T>(state: RandomState, items: readonly T[]): T[] {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = randomInterval(state, i);
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  return out;
+}
+
+/**
+ * `choice(n, size, replace=False)`, which is also how pandas' `DataFrame.sample(size, random_state=seed)` picks its rows.
+ *
+ * @returns `size` different places below `n`, in the order drawn.
+ * @throws {RangeError} If `size` is not a whole number from 0 to `n`.
+ */
+export function choiceWithoutReplacement(state: RandomState, options: { n: number; size: number }): number[] {
+  const { n, size } = options;
+  if (!Number.isInteger(size) || size < 0 || size > n) {
+    throw new RangeError(
+      `Cannot choose without replacement as size must be a whole number from 0 to ${n}: current value is ${size}`,
+    );
+  }
+  return permutation(state, n).slice(0, size);
+}
