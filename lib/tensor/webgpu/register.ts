@@ -1,6 +1,7 @@
 /** Registers this package's kernels for tfjs's `webgpu` backend. @module */
 import * as tf from "@tensorflow/tfjs";
 import { adamwKernels } from "./adamw.ts";
+import { attentionKernels } from "./attention.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { geluKernels } from "./gelu.ts";
 import { layerNormKernels } from "./layer_norm.ts";
@@ -11,7 +12,6 @@ let registered = false;
 export function registerKernels(): void {
   if (registered) return;
   registered = true;
-  for (const config of [...layerNormKernels, ...geluKernels, ...dropoutKernels, ...adamwKernels]) {
-    tf.registerKernel(config);
-  }
+  const fused = [layerNormKernels, geluKernels, attentionKernels, dropoutKernels, adamwKernels];
+  for (const config of fused.flat()) tf.registerKernel(config);
 }
