@@ -1,6 +1,6 @@
 /** ACE-HGNN: message passing along attention affinities between the global and the local tokens. @module */
 import * as tf from "@tensorflow/tfjs";
-import { maskedSoftmax, tidy, topKMask } from "../tensor/ops.ts";
+import { l2Normalise, maskedSoftmax, oneHotRows, tidy, topKMask } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
@@ -45,7 +45,7 @@ export function initAceHgnn(embedding: number, hidden: number, seed: number, nam
  * Source: ACE-LoRA, method section 3; the released code computes all N + 1 rows.
  *
  * @param params Weights.
- * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param tokens X, CLS first; shape `[B, N + 1, E]`.
  * @param affinity CLS attention, shape `[B, N]`.
  * @param topK k; fewer when there are fewer candidates.
  * @returns Y_0, not normalised; shape `[B, E]`. The caller disposes it.
@@ -58,7 +58,9 @@ export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tenso
     const { weights, members, local } = clsHyperedge(tokens, affinity, topK);
     const cls = tf.slice(tokens, [0, 0, 0], [batch, 1, width]); // [B, 1, E]
     const chosen = tf.matMul(members, local) as Tensor3D; // [B, k, E]
-    const near = keepTopK(tf.matMul(chosen, local, false, true) as Tensor3D, tf.sub(1, members) as Tensor3D, topK);
+    // Tokens averaged over prompts are not unit rows, and a cosine needs them.
+    const cosines = tf.matMul(l2Normalise(chosen), l2Normalise(local), false, true) as Tensor3D;
+    const near = keepTopK(cosines, tf.sub(1, members) as Tensor3D, topK); // [B, k, N]
     const column = tf.expandDims(weights, 2); // [B, k, 1]
     const clsEdge = tf.add(cls, tf.sum(tf.mul(column, chosen), 1, true)); // H_0 [B, 1, E]
     const edges = tf.add(tf.add(tf.mul(column, cls), chosen), tf.matMul(near, local)); // H_i [B, k, E]
@@ -80,7 +82,7 @@ interface ClsHyperedge {
 function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHyperedge {
   const [batch, size, width] = tokens.shape;
   const { mask, indices } = topKMask(affinity, topK);
-  const members = tf.oneHot(indices as Tensor2D, size - 1).toFloat() as Tensor3D;
+  const members = oneHotRows(indices, size - 1) as Tensor3D;
   // A one-hot product instead of a gather: its gradient exists on every backend.
   const row = tf.expandDims(maskedSoftmax(affinity, mask), 2); // [B, N, 1]
   const weights = tf.squeeze(tf.matMul(members, row), [2]) as Tensor2D;
@@ -100,7 +102,7 @@ export interface DenseResult {
  * reference of {@linkcode aceHgnn}, and what the released code computes.
  *
  * @param params Weights.
- * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param tokens X, CLS first; shape `[B, N + 1, E]`.
  * @param affinity CLS attention, shape `[B, N]`.
  * @param topK k.
  * @returns Nodes and incidence. The caller disposes both.
@@ -116,8 +118,8 @@ export function aceHgnnDense(params: AceHgnnParams, tokens: Tensor3D, affinity: 
 
 /** A hyperedge that reaches the CLS node, for showing. Token indices count from 0 among the N local tokens. */
 export interface Hyperedge {
-  /** The token that owns the hyperedge; -1 is CLS. */
-  source: number;
+  /** The token that owns the hyperedge; null for the CLS token's. */
+  source: number | null;
   /** Its members, strongest first. */
   members: number[];
   /** Their weights; they sum to 1. */
@@ -127,7 +129,7 @@ export interface Hyperedge {
 /**
  * The k + 1 hyperedges that reach the CLS node of each sample, the CLS hyperedge first.
  *
- * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param tokens X, CLS first; shape `[B, N + 1, E]`.
  * @param affinity Shape `[B, N]`.
  * @param topK k.
  */
@@ -144,7 +146,7 @@ export async function chosenHyperedges(tokens: Tensor3D, affinity: Tensor2D, top
       if (weight > 0 && j !== node) found.push([j - 1, weight]);
     }
     found.sort((a, b) => b[1] - a[1]);
-    return { source: node - 1, members: found.map(([j]) => j), weights: found.map(([, weight]) => weight) };
+    return { source: node === 0 ? null : node - 1, members: found.map(([j]) => j), weights: found.map(([, weight]) => weight) };
   };
   return Array.from({ length: batch }, (_, sample) => {
     const cls = edgeOf(sample, 0);

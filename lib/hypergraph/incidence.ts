@@ -1,6 +1,6 @@
 /** The affinity between nodes and hyperedges. @module */
 import * as tf from "@tensorflow/tfjs";
-import { maskedSoftmax, topKMask } from "../tensor/ops.ts";
+import { l2Normalise, maskedSoftmax, topKMask } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
@@ -12,7 +12,7 @@ import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
  *
  * Source: ACE-LoRA, method section 3, steps 1 to 3; no difference from the released code.
  *
- * @param tokens Unit rows, CLS first; shape `[B, N + 1, E]`.
+ * @param tokens X, CLS first; shape `[B, N + 1, E]`.
  * @param affinity Shape `[B, N]`.
  * @param topK k; fewer when there are fewer candidates.
  * @returns `incidence` `[B, N + 1, N + 1]` (row = hyperedge, column = member). The caller disposes it.
@@ -26,7 +26,8 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
     const clsRow = keepTopK(affinity, tf.ones([1, nodes]) as Tensor2D, topK); // [B, N]
     const local = tf.slice(tokens, [0, 1, 0], [batch, nodes, -1]);
     const others = tf.sub(1, tf.eye(nodes)); // a token is no neighbour of itself
-    const localRows = keepTopK(tf.matMul(local, local, false, true) as Tensor3D, tf.expandDims(others, 0) as Tensor3D, topK); // [B, N, N]
+    const unit = l2Normalise(local);
+    const localRows = keepTopK(tf.matMul(unit, unit, false, true) as Tensor3D, tf.expandDims(others, 0) as Tensor3D, topK); // [B, N, N]
     const clsPart = tf.expandDims(clsRow, 1); // [B, 1, N]
     const rest = tf.add(localRows, tf.expandDims(tf.eye(nodes), 0));
     const top = tf.concat([tf.ones([batch, 1, 1]), clsPart], 2);

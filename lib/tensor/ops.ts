@@ -50,11 +50,25 @@ export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
     value: tf.gather(rows as Tensor, ids as tf.Tensor1D),
     gradFunc: (dy: Tensor) =>
       tf.tidy(() => {
-        const hot = tf.oneHot(tf.reshape(ids, [ids.size]) as tf.Tensor1D, size).toFloat() as Tensor2D;
+        const hot = oneHotRows(tf.reshape(ids, [ids.size]), size) as Tensor2D;
         return tf.matMul(hot, tf.reshape(dy, [ids.size, width]) as Tensor2D, true, false);
       }),
   }));
   return lookup(table);
+}
+
+/**
+ * One-hot rows as float32. tf.js's own keeps an int32 buffer under a float type on webgpu, and refuses a depth of 1.
+ *
+ * @param indices Integers, any shape `[...]`.
+ * @param size Length of a row.
+ * @returns Shape `[..., size]`. The caller disposes it.
+ */
+export function oneHotRows(indices: Tensor, size: number): Tensor {
+  return tf.tidy(() => {
+    const hits = tf.equal(tf.expandDims(indices, -1), tf.range(0, size, 1, "int32"));
+    return tf.where(hits, tf.scalar(1), tf.scalar(0));
+  });
 }
 
 /**
@@ -68,7 +82,7 @@ export function topKMask(x: Tensor, k: number): { mask: Tensor; indices: Tensor 
   const size = x.shape[x.shape.length - 1]!;
   return tidy(() => {
     const { indices } = tf.topk(detach(x), Math.min(k, size));
-    return { mask: tf.sum(tf.oneHot(indices as tf.Tensor1D, size).toFloat(), -2), indices };
+    return { mask: tf.sum(oneHotRows(indices, size), -2), indices };
   });
 }
 

@@ -1,0 +1,58 @@
+/**
+ * The command line: `deno task <command> [options]`, or `deno run cli.ts <command> [options]`.
+ *
+ * Every command reads and writes only the paths it is given, and needs no network.
+ *
+ * @module
+ */
+import { type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+
+const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
+  demo: () => import("./lib/cli/demo.ts"),
+  train: () => import("./lib/cli/train.ts"),
+  evaluate: () => import("./lib/cli/evaluate.ts"),
+  pretrain: () => import("./lib/cli/pretrain.ts"),
+};
+
+async function overview(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map(async (load) => (await load()).COMMAND));
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return [
+    "ACE-LoRA for Deno: adapts medical vision-language models and evaluates them zero-shot.",
+    "",
+    "Usage: deno task <command> [options]",
+    "",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    "",
+    "deno task <command> --help tells more.",
+  ].join("\n");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    console.log(await overview());
+    return name === undefined ? 1 : 0;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!load) {
+    console.error(`Unknown command "${name}": expected one of ${Object.keys(COMMANDS).join(", ")}`);
+    return 1;
+  }
+  try {
+    const { COMMAND } = await load();
+    const parsed = parseCommandLine(COMMAND, rest);
+    if (parsed.flag("help")) {
+      console.log(helpText(COMMAND));
+      return 0;
+    }
+    return await COMMAND.run(parsed) ?? 0;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(`error: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
+    if (error instanceof UsageError) console.error(`deno task ${name} --help lists the options`);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

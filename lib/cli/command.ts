@@ -1,0 +1,159 @@
+/** What a command is, and how its line is read. @module */
+import { parseArgs } from "node:util";
+
+/** One option of a command. */
+export interface OptionSpec {
+  /** Flag without a value, or text. */
+  type: "boolean" | "string";
+  /** One-letter form. */
+  short?: string;
+  /** Whether it may be given more than once. */
+  multiple?: boolean;
+  /** Name of its value in the help. */
+  value?: string;
+  /** One line for the help. */
+  help: string;
+}
+
+/** A command of cli.ts. */
+export interface Command {
+  /** Its name. */
+  name: string;
+  /** One line. */
+  summary: string;
+  /** Arguments after the options, for the help; empty when it takes none. */
+  positionals?: string;
+  /** Its options. */
+  options: Record<string, OptionSpec>;
+  /** A line that works, for the help. */
+  example: string;
+  /** Does the work; the number, when there is one, is the exit code. */
+  run(args: Arguments): Promise<void | number>;
+}
+
+/** A parsed command line. */
+export class Arguments {
+  /** Arguments that are no options. */
+  readonly positionals: readonly string[];
+  readonly #values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+  /** Wraps what `parseArgs` found. */
+  constructor(
+    positionals: readonly string[],
+    values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>,
+  ) {
+    this.positionals = positionals;
+    this.#values = values;
+  }
+
+  /** Whether a flag was given. */
+  flag(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  /** A text, or undefined when not given. */
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** A text that must be given. */
+  required(name: string): string {
+    const value = this.text(name);
+    if (value === undefined || value === "") throw new UsageError(`--${name} is required`);
+    return value;
+  }
+
+  /** One of several words. */
+  choice<T extends string>(name: string, words: readonly T[], fallback: T): T {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    if (!(words as readonly string[]).includes(value)) {
+      throw new UsageError(`--${name} must be one of ${words.join(", ")}: current value is "${value}"`);
+    }
+    return value as T;
+  }
+
+  /** A finite number of at least `least`. */
+  number(name: string, fallback: number, least = -Infinity): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const number = Number(value);
+    if (value.trim() === "" || !Number.isFinite(number) || number < least) {
+      throw new UsageError(`--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${value}"`);
+    }
+    return number;
+  }
+
+  /** A whole number of at least `least`. */
+  integer(name: string, fallback: number, least = 0): number {
+    const number = this.number(name, fallback, least);
+    if (!Number.isInteger(number)) throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
+    return number;
+  }
+
+  /** A comma-separated list, or undefined when not given; blanks around items are dropped. */
+  list(name: string): string[] | undefined {
+    const items = this.text(name)?.split(",").map((item) => item.trim()).filter((item) => item !== "");
+    if (items?.length === 0) throw new UsageError(`--${name} must name at least one item`);
+    return items;
+  }
+
+  /** An option that may be given several times. */
+  all(name: string): string[] {
+    const value = this.#values[name];
+    return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
+  }
+}
+
+/** A command line that cannot be followed; the message is shown with a pointer to the help. */
+export class UsageError extends Error {
+  /** Name shown in stack traces. */
+  override name = "UsageError";
+}
+
+/**
+ * Reads a command's line.
+ *
+ * @throws {UsageError} If an option is unknown, lacks its value, or an argument is not taken.
+ */
+export function parseCommandLine(command: Command, args: readonly string[]): Arguments {
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, help: HELP }).map(([name, { type, short, multiple }]) => [
+      name,
+      { type, ...(short ? { short } : {}), ...(multiple ? { multiple } : {}) },
+    ]),
+  );
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: command.positionals !== undefined,
+      strict: true,
+    });
+    return new Arguments(positionals, values);
+  } catch (error) {
+    throw new UsageError((error as Error).message.split(". To specify")[0]!);
+  }
+}
+
+const HELP: OptionSpec = { type: "boolean", short: "h", help: "Show this help" };
+
+/** A command's help text. */
+export function helpText(command: Command): string {
+  const rows = Object.entries({ ...command.options, help: HELP }).map(([name, option]) => {
+    const value = option.type === "string" ? ` ${option.value ?? "VALUE"}` : "";
+    return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.help] as const;
+  });
+  const width = Math.max(...rows.map(([flag]) => flag.length));
+  return [
+    `${command.summary}`,
+    "",
+    `Usage: deno task ${command.name} [options]${command.positionals ? ` ${command.positionals}` : ""}`,
+    "",
+    ...rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`),
+    "",
+    "Example:",
+    `  ${command.example}`,
+  ].join("\n");
+}

@@ -1,0 +1,59 @@
+/** `deno task pretrain`: makes the shipped mini model from nothing. @module */
+import { dirname, join } from "@std/path";
+import { toCheckpoint } from "../encoders/checkpoint.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
+import { float32Tensor } from "../io/tensors.ts";
+import { loadMiniTokenizer } from "../tasks/mini.ts";
+import { PRETRAIN, pretrain } from "../tasks/pretrain.ts";
+import { gitRevision, versions } from "../tasks/run_facts.ts";
+import { countParams } from "../tensor/params.ts";
+import type { Command } from "./command.ts";
+import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "pretrain",
+  summary: "Pre-train the mini generalist on coarse captions of synthetic images, as the shipped weights were made",
+  options: {
+    out: { type: "string", value: "FILE", help: "Weights to write (default: results/pretrain/mini_generalist.safetensors)" },
+    steps: { type: "string", value: "N", help: `Steps (default: ${PRETRAIN.steps})` },
+    seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed})` },
+    ...BACKEND_OPTION,
+  },
+  example: "deno task pretrain --steps 100 --out results/pretrain/quick.safetensors",
+  async run(args) {
+    const out = args.text("out") ?? "results/pretrain/mini_generalist.safetensors";
+    const settings = {
+      ...PRETRAIN,
+      steps: args.integer("steps", PRETRAIN.steps, 1),
+      seed: args.integer("seed", PRETRAIN.seed),
+    };
+    const backend = await startBackend(args);
+    const began = performance.now();
+    const watch = watchTraining("pretrain", settings.batchSize);
+    const result = await pretrain(await loadMiniTokenizer(), settings, watch.hooks);
+    watch.end();
+    if (result.interrupted) throw new Error("Pre-training was interrupted; nothing was written");
+    const seconds = (performance.now() - began) / 1000;
+    const checkpoint = await toCheckpoint(result.params);
+    const tensors = new Map([...checkpoint].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)]));
+    const last = result.history.slice(-50);
+    const card = {
+      what: "MINI generalist: ViT and BERT towers pre-trained from random weights on synthetic images with coarse captions",
+      synthetic: true,
+      parameters: countParams(result.params),
+      ...settings,
+      pairs: settings.steps * settings.batchSize,
+      seconds: Math.round(seconds),
+      meanLossOfLast50Steps: last.reduce((sum, { loss }) => sum + loss, 0) / last.length,
+      data: "lib/data/synthetic: pretrainingPair(), four modalities, every pair seen once",
+      backend: backend.name,
+      versions: versions(),
+      revision: await gitRevision(),
+    };
+    await writeSafetensors(out, tensors, { format: "ace-lora mini", seed: String(settings.seed) });
+    await writeFileAtomic(join(dirname(out), "mini_generalist.card.json"), JSON.stringify(card, null, 2) + "\n");
+    console.log(JSON.stringify(card, null, 2));
+  },
+};

@@ -1,0 +1,131 @@
+/** `deno task train`: adapts a model to image-text pairs. @module */
+import { join } from "@std/path";
+import { aceLoraModel, type AceLoraConfig, countTrainable, initAceLora } from "../ace_lora.ts";
+import type { BiomedClipConfig } from "../encoders/config.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import type { LoraPositions, LoraTarget } from "../lora/config.ts";
+import { saveAdapter } from "../tasks/adapter.ts";
+import { gitRevision, versions } from "../tasks/run_facts.ts";
+import { pairSource } from "../tasks/sources.ts";
+import { fit } from "../train/fit.ts";
+import type { AceLoraParams } from "../ace_lora.ts";
+import type { Arguments, Command } from "./command.ts";
+import { announce, COLUMN_OPTIONS, MODEL_OPTIONS, modelFrom, pairsFrom } from "./data_options.ts";
+import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
+
+/** The configuration that the options describe; the defaults are the paper's. */
+function adaptation(args: Arguments, encoders: BiomedClipConfig): AceLoraConfig {
+  const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
+  const targets = (args.list("targets") ?? ["q", "k", "v"]) as LoraTarget[];
+  return {
+    encoders,
+    lora: {
+      rank: args.integer("rank", 4, 1),
+      alpha: args.number("alpha", 1),
+      rankStabilised: true,
+      dropout: args.number("dropout", 0.1, 0),
+      targets,
+      positions: (args.text("positions") ?? "all") as LoraPositions,
+      encoders: ["image", "text"],
+    },
+    ...(modules === "none" ? {} : {
+      hgnn: {
+        topK: args.integer("top-k", 5, 1),
+        hidden: args.integer("hidden", encoders.embedding / 4, 1),
+        encoders: modules === "both" ? ["image", "text"] as const : [modules],
+      },
+    }),
+  };
+}
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "train",
+  summary: "Adapt a model to image-text pairs with LoRA and ACE-HGNN",
+  options: {
+    pairs: { type: "string", value: "CSV", help: "Image-text pairs" },
+    "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
+    ...COLUMN_OPTIONS,
+    ...MODEL_OPTIONS,
+    out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
+    resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers" },
+    epochs: { type: "string", value: "N", help: "Passes over the pairs (default: 40)" },
+    "batch-size": { type: "string", value: "N", help: "Pairs a batch (default: 64)" },
+    "micro-batch": { type: "string", value: "N", help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)" },
+    "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 1e-3)" },
+    "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.01)" },
+    "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 1)" },
+    loss: { type: "string", value: "NAME", help: "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)" },
+    seed: { type: "string", value: "N", help: "Seed of new weights, orders and dropout (default: 1)" },
+    "no-shuffle": { type: "boolean", help: "Read batches in file order, as the released single-GPU script does" },
+    rank: { type: "string", value: "R", help: "LoRA rank (default: 4)" },
+    alpha: { type: "string", value: "X", help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
+    dropout: { type: "string", value: "X", help: "Dropout on the LoRA path's input (default: 0.1)" },
+    targets: { type: "string", value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
+    positions: { type: "string", value: "NAME", help: "bottom, mid, up, half-up, half-bottom, top1, top2, top3 or all (default: all)" },
+    hgnn: { type: "string", value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
+    "top-k": { type: "string", value: "K", help: "Members of a hyperedge (default: 5)" },
+    hidden: { type: "string", value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
+    ...BACKEND_OPTION,
+  },
+  example: "deno task train --pairs pairs.csv --image-column path --text-column note --epochs 10 --out results/mine",
+  async run(args) {
+    const out = args.text("out") ?? "results/train";
+    const backend = await startBackend(args);
+    const dataset = await pairsFrom(args);
+    announce(dataset);
+    const { params: base, config: encoders, tokenizer } = await modelFrom(args);
+    const config = adaptation(args, encoders);
+    const labelled = dataset.cases.every((one) => one.labels !== undefined);
+    const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
+    if (loss === "label-guided" && !labelled) {
+      throw new RangeError(`Cannot train on "${args.text("pairs")}" with the label-guided loss as it must have the 14 CheXpert columns: it has none`);
+    }
+    const seed = args.integer("seed", 1);
+    const batchSize = args.integer("batch-size", 64, 1);
+    const settings = {
+      epochs: args.integer("epochs", 40, 1),
+      batchSize,
+      microBatch: args.integer("micro-batch", batchSize, 1),
+      learningRate: args.number("learning-rate", 1e-3, 0),
+      weightDecay: args.number("weight-decay", 0.01, 0),
+      warmupEpochs: args.number("warmup-epochs", 1, 0),
+      loss,
+      seed,
+      shuffle: !args.flag("no-shuffle"),
+    } as const;
+    const model = aceLoraModel(config);
+    const start = await initAceLora(base, config, { seed });
+    console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
+    const began = performance.now();
+    const watch = watchTraining("train", batchSize);
+    const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
+      ...settings,
+      ...watch.hooks,
+      statePath: join(out, "state.safetensors"),
+      resume: args.flag("resume"),
+      onBest: async (params) => await saveAdapter(join(out, "best.safetensors"), params as AceLoraParams, config),
+    }).finally(() => watch.end());
+    if (result.interrupted) {
+      console.error(`interrupted after step ${result.history.length}: "${join(out, "state.safetensors")}" holds the state; --resume goes on`);
+      return 130;
+    }
+    await saveAdapter(join(out, "adapter.safetensors"), result.params, config);
+    const log = {
+      command: "train",
+      data: { name: dataset.name, ...dataset.summary, split: dataset.split },
+      settings,
+      lora: config.lora,
+      hgnn: config.hgnn ?? null,
+      trainable: countTrainable(result.params),
+      seconds: (performance.now() - began) / 1000,
+      backend: backend.name,
+      adapter: backend.adapter,
+      versions: versions(),
+      revision: await gitRevision(),
+      history: result.history,
+    };
+    await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n");
+    console.log(`last loss ${result.history.at(-1)!.loss.toFixed(4)}; wrote ${out}/adapter.safetensors, best.safetensors and training.json`);
+  },
+};

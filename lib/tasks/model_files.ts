@@ -1,0 +1,56 @@
+/** A model and its tokeniser from files, or the shipped mini model. @module */
+import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "../encoders/checkpoint.ts";
+import { BIOMED_CLIP, MINI } from "../encoders/config.ts";
+import { formatKeyReport, reportKeys } from "../io/key_report.ts";
+import { openTensorFile } from "../io/open.ts";
+import { checkFinite, toFloat32 } from "../io/tensors.ts";
+import { loadTokenizer } from "../text/load_tokenizer.ts";
+import { type Generalist, loadMini, loadMiniTokenizer } from "./mini.ts";
+
+/** Which files a model comes from. */
+export interface ModelFiles {
+  /** `open_clip_pytorch_model.bin` or the same as safetensors. @default {the shipped mini model} */
+  weights?: string;
+  /** tokenizer.json or vocab.txt. @default {the mini model's, which fits no other} */
+  tokenizer?: string;
+  /** Takes the table of unused tensors, when there are any. */
+  note?: (text: string) => void;
+}
+
+/**
+ * Loads a model: sizes are read from the file, every expected tensor must be there, finite and of the right shape.
+ *
+ * @returns Weights (free them with `disposeParams`), sizes, tokeniser.
+ * @throws {SyntaxError} If the file is unreadable or tensors are missing or misshapen; the message holds the table.
+ * @throws {TypeError} If the weights are given without a tokeniser.
+ */
+export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
+  if (files.weights === undefined) {
+    const mini = await loadMini();
+    return files.tokenizer === undefined ? mini : { ...mini, tokenizer: await loadTokenizer(files.tokenizer) };
+  }
+  const file = await openTensorFile(files.weights);
+  try {
+    const shapes = new Map([...file.entries].map(([name, { shape }]) => [name.replace(/^module\./, ""), shape]));
+    const isMini = shapes.get("visual.head.proj.weight")?.[0] === MINI.embedding &&
+      shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
+    if (files.tokenizer === undefined && !isMini) {
+      throw new TypeError(`Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`);
+    }
+    const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
+    const report = reportKeys(expectedCheckpoint(config), file.entries);
+    if (report.missing.length > 0 || report.misshapen.length > 0) {
+      throw new SyntaxError(`Cannot load "${files.weights}" as a BiomedCLIP: ${formatKeyReport(report)}`);
+    }
+    if (report.unused.length > 0) files.note?.(formatKeyReport(report));
+    const params = await loadBiomedClip(config, async (name) => {
+      const tensor = await file.read(report.found.get(name) ?? name);
+      checkFinite(tensor, `"${files.weights}" (${name})`);
+      return { shape: tensor.shape, values: toFloat32(tensor) };
+    });
+    const tokenizer = files.tokenizer === undefined ? await loadMiniTokenizer() : await loadTokenizer(files.tokenizer);
+    return { params, config, tokenizer };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,98 @@
+/** Pre-trains the generalist from scratch on coarse captions. @module */
+import * as tf from "@tensorflow/tfjs";
+import { pretrainingPair } from "../data/synthetic/mod.ts";
+import { type BiomedClipParams, encodeImage, encodeText } from "../encoders/biomed_clip.ts";
+import { MINI } from "../encoders/config.ts";
+import { initBiomedClip } from "../encoders/init.ts";
+import type { ContrastiveModel } from "../model.ts";
+import { l2Normalise } from "../tensor/ops.ts";
+import { disposeParams } from "../tensor/params.ts";
+import { deriveSeed } from "../tensor/random.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { BatchSource, FitOptions, FitResult } from "../train/fit.ts";
+import { fit } from "../train/fit.ts";
+import { encode } from "../text/tokenizer.ts";
+import { toPixels } from "../image/preprocess.ts";
+
+/** Settings of a pre-training run. */
+export interface PretrainSettings {
+  /** Seed of weights, data, orders and dropout. */
+  seed: number;
+  /** Steps. */
+  steps: number;
+  /** Pairs a batch; every pair is drawn anew. */
+  batchSize: number;
+  /** Highest learning rate. */
+  learningRate: number;
+}
+
+/** The settings the shipped weights were made with. */
+export const PRETRAIN: PretrainSettings = { seed: 20260317, steps: 1500, batchSize: 64, learningRate: 1e-3 };
+
+/** The whole MINI trainable, with plain CLS features. */
+export function pretrainingModel(): ContrastiveModel<BiomedClipParams> {
+  const cls = (tokens: Tensor3D): Tensor2D => l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]) as Tensor2D);
+  const seeded = (seed: number | undefined, name: string): { seed?: number } =>
+    seed === undefined ? {} : { seed: deriveSeed(seed, name) };
+  return {
+    name: "MINI pre-training",
+    isTrainable: () => true,
+    imageFeatures: (params, pixels, { seed } = {}) =>
+      tf.tidy(() => cls(encodeImage(params, pixels, MINI, { clsOnly: true, ...seeded(seed, "image") }).tokens)),
+    textFeatures: (params, ids, { seed } = {}) =>
+      tf.tidy(() => cls(encodeText(params, ids, MINI, { clsOnly: true, ...seeded(seed, "text") }).tokens)),
+    promptFeatures: () => {
+      throw new Error("The pre-training model is not evaluated");
+    },
+    scale: (params) => tf.exp(params.logitScale),
+    forEvaluation: (params) => params,
+  };
+}
+
+/** Endless fresh pairs, drawn by index. */
+export function pretrainingSource(size: number, seed: number, tokenizer: Tokenizer): BatchSource {
+  const { imageSize } = MINI.vision;
+  const { contextLength } = MINI.text;
+  return {
+    size,
+    imageSize,
+    contextLength,
+    load(indices) {
+      const pairs = indices.map((index) => pretrainingPair(deriveSeed(seed, `pair ${index}`), { size: imageSize }));
+      const pixels = new Float32Array(indices.length * imageSize * imageSize * 3);
+      pairs.forEach(({ image }, i) => {
+        pixels.set(toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }), i * imageSize * imageSize * 3);
+      });
+      return Promise.resolve({ pixels, ids: encode(tokenizer, pairs.map(({ text }) => text), { contextLength }) });
+    },
+  };
+}
+
+/**
+ * Trains MINI from random weights on coarse captions of four synthetic modalities.
+ *
+ * @param tokenizer MINI's.
+ * @returns The trained tree; free it with `disposeParams`.
+ */
+export async function pretrain(
+  tokenizer: Tokenizer,
+  settings: PretrainSettings = PRETRAIN,
+  hooks: Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume"> = {},
+): Promise<FitResult<BiomedClipParams>> {
+  const { seed, steps, batchSize, learningRate } = settings;
+  const start = initBiomedClip(MINI, seed);
+  const source = pretrainingSource(steps * batchSize, seed, tokenizer);
+  const result = await fit(pretrainingModel(), start, source, {
+    ...hooks,
+    epochs: 1,
+    warmupEpochs: 0.05,
+    batchSize,
+    learningRate,
+    loss: "info-nce",
+    shuffle: false,
+    seed,
+  });
+  disposeParams(start, result.params);
+  return result;
+}
