@@ -74,3 +74,24 @@ export async function fileSource(path: string): Promise<ByteSource> {
     close: () => file.close(),
   };
 }
+
+/**
+ * The text of a small file (a config).
+ *
+ * @throws {Error} If it cannot be opened; the message names `path`.
+ * @throws {SyntaxError} If it has more than `maxBytes` (@default 1 MiB), or is not UTF-8.
+ */
+export async function readSmallText(path: string, maxBytes = 1 << 20): Promise<string> {
+  const source = await fileSource(path);
+  try {
+    if (source.size > maxBytes) {
+      throw new SyntaxError(`Cannot read "${path}" as it must have at most ${maxBytes} bytes: found ${source.size}`);
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(await source.read(0, source.size));
+  } catch (error) {
+    if (error instanceof TypeError) throw new SyntaxError(`Cannot read "${path}" as it must be UTF-8`);
+    throw error;
+  } finally {
+    source.close();
+  }
+}

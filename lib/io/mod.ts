@@ -3,6 +3,8 @@
  *
  * @module
  */
+export * from "./adapter_record.ts";
+export * from "./adapters.ts";
 export * from "./byte_source.ts";
 export * from "./files.ts";
 export * from "./open.ts";
