@@ -41,7 +41,7 @@ export function paintChest(
   const lungLevel = 0.2 + rng() * 0.08;
   const tissue = 0.5 + rng() * 0.08;
   const breast = rng() < 0.5 ? 0.05 + rng() * 0.09 : 0.02;
-  const abdomen = 0.76 + rng() * 0.06;
+  const abdomen = 0.7 + rng() * 0.08;
   const blur = Math.max(0.011, 0.8 / size);
   const ribBlur = Math.max(0.07, 0.6 / size / ribs.spacing);
   const spineY = rng();

@@ -18,7 +18,7 @@ export function anatomyChanges(findings: readonly Finding[]): AnatomyChanges {
   for (const finding of findings) {
     const lungs = lungsOf(finding);
     const away = lungs.length === 2 ? 0 : signOf(lungs[0]!);
-    if (finding.name === "Cardiomegaly") heart *= 1.2 + 0.5 * finding.size;
+    if (finding.name === "Cardiomegaly") heart *= 1.12 + 0.5 * finding.size;
     if (finding.name === "Enlarged Cardiomediastinum") mediastinum = 1.5 + 1.1 * finding.size;
     if (finding.name === "Atelectasis") {
       for (const lung of lungs) raised[lung] += 0.02 + 0.07 * finding.size;

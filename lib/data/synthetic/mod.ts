@@ -4,10 +4,13 @@
  *
  * @module
  */
+export type { RasterImage } from "../../image/raster.ts";
+export type { BinaryMask, Box, Case, Dataset, LabelValue } from "../types.ts";
 export * from "./captions.ts";
 export * from "./chest.ts";
 export * from "./corpus.ts";
 export * from "./findings.ts";
+export * from "./mini_vocabulary.ts";
 export * from "./modalities.ts";
 export * from "./report.ts";
 export * from "./seeds.ts";

@@ -13,8 +13,8 @@ import { clamp, eachLungPixel, lungsOf, type Painter, type PaintResult, signOf, 
 export const effusion: Painter = (canvas, anatomy, { finding, rng, result }) => {
   for (const lung of lungsOf(finding)) {
     const shape = anatomy.lungs[lung]!;
-    const level = shape.angleY - 0.055 - (shape.angleY - shape.apexY - 0.2) * finding.size ** 1.3 * 0.85;
-    const rise = 0.05 + 0.09 * finding.size + 0.03 * rng();
+    const level = shape.angleY - 0.03 - (shape.angleY - shape.apexY - 0.2) * finding.size ** 1.3 * 0.85;
+    const rise = 0.035 + 0.1 * finding.size + 0.03 * rng();
     const dense = finding.severity === "mild" ? 0.85 : 0.95;
     veil(canvas, lung, {
       level: 0.75,

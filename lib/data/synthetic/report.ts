@@ -37,8 +37,8 @@ const DEVICE_WORDS: Readonly<Record<DeviceKind, readonly string[]>> = {
   sternal: ["median sternotomy hardware"],
 };
 
-/** What a sentence says of findings. */
-type Mentions = Partial<Record<FindingName, LabelValue>>;
+/** What sentences say of findings: 1 present, 0 denied, -1 uncertain. */
+export type Mentions = Partial<Record<FindingName, LabelValue>>;
 
 interface Sentence {
   text: string;

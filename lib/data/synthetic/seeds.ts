@@ -1,10 +1,16 @@
 /** The seeds of synthetic cases: no chest occurs in two sets. @module */
 import { deriveSeed } from "../../tensor/random.ts";
 
-const CODES = { training: 0, chexpert: 1, rsna: 2, siim: 3, pretraining: 4 } as const;
-
 /** A set of synthetic chests. */
-export type SyntheticSetName = keyof typeof CODES;
+export type SyntheticSetName = "training" | "chexpert" | "rsna" | "siim" | "pretraining";
+
+const CODES: Readonly<Record<SyntheticSetName, number>> = {
+  training: 0,
+  chexpert: 1,
+  rsna: 2,
+  siim: 3,
+  pretraining: 4,
+};
 
 /**
  * The 32-bit seed of case `index` of a set. Its last three bits name the set, so cases of different sets never share a
