@@ -94,13 +94,15 @@ export function missingImage(table: string, row: number, image: string): Error {
 
 /** Compares two strings by code point, as Python and pandas sort them. */
 export function byCodePoint(a: string, b: string): number {
-  const left = [...a];
-  const right = [...b];
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const difference = left[i]!.codePointAt(0)! - right[i]!.codePointAt(0)!;
-    if (difference) return difference;
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    const bothHigh = x >= 0xd800 && y >= 0xd800; // surrogates come after U+FFFF, not before U+E000
+    return bothHigh && (x < 0xe000) !== (y < 0xe000) ? y - x : x - y;
   }
-  return left.length - right.length;
+  return a.length - b.length;
 }
 
 /** Extensions that are taken for images when a folder is searched. */

@@ -3,9 +3,26 @@
  *
  * @module
  */
+export type { RasterImage } from "../image/raster.ts";
+export * from "./chexpert5x200.ts";
 export * from "./csv.ts";
 export * from "./dataset.ts";
 export * from "./folder.ts";
+export * from "./images.ts";
 export * from "./labels.ts";
+export * from "./lc25000.ts";
+export * from "./medmnist.ts";
+export * from "./mhist.ts";
+export * from "./mimic_cxr.ts";
+export * from "./nih.ts";
+export * from "./npy.ts";
+export * from "./numpy_random.ts";
 export * from "./pairs.ts";
+export * from "./registry.ts";
+export * from "./reports.ts";
+export * from "./rle.ts";
+export * from "./rsna.ts";
+export * from "./siim.ts";
+export * from "./splits.ts";
+export * from "./synthetic/mod.ts";
 export * from "./types.ts";

@@ -1,0 +1,59 @@
+/** Where the images of a published layout are. @module */
+import { join } from "@std/path";
+import { rowNumber, type Table } from "./csv.ts";
+import { drop, exists, listImages, missingImage, type MissingImages, type Tally } from "./dataset.ts";
+
+/** Image files by name without folder and extension. */
+export type ImageIndex = ReadonlyMap<string, string>;
+
+/** The name of a file without its folder and extension. */
+export function stem(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1).replace(/\.[^.]*$/, "");
+}
+
+/**
+ * Finds every image below those of `folders` that exist, at any depth.
+ *
+ * @param root Folder of the data set.
+ * @param folders Folders within it; the first that has an image of some name wins.
+ */
+export async function indexImages(root: string, folders: readonly string[]): Promise<ImageIndex> {
+  const index = new Map<string, string>();
+  for (const folder of folders) {
+    const path = join(root, folder);
+    if (!await exists(path)) continue;
+    for (const image of await listImages(path)) if (!index.has(stem(image))) index.set(stem(image), image);
+  }
+  return index;
+}
+
+/** What {@linkcode placeImage} needs to know of a row's table. */
+export interface ImagePlaces {
+  /** The table the rows are of. */
+  table: Table;
+  /** From {@linkcode indexImages}. */
+  index: ImageIndex;
+  /** Path an image would have, for messages and for `missing: "ignore"`. */
+  expected: (name: string) => string;
+  /** What to do when it is not there. */
+  missing: MissingImages;
+  /** Where a row left out is counted. */
+  tally: Tally;
+}
+
+/**
+ * The path of one row's image; undefined if the row is left out, which is then counted.
+ *
+ * @param places The table, its images, and what to do without one.
+ * @param at The row, and its image's name without extension.
+ * @throws {Deno.errors.NotFound} With `missing: "throw"`, naming the table, the row and the image.
+ */
+export function placeImage(places: ImagePlaces, at: { row: number; name: string }): string | undefined {
+  const found = places.index.get(at.name);
+  if (found !== undefined) return found;
+  const path = places.expected(at.name);
+  if (places.missing === "ignore") return path;
+  if (places.missing === "throw") throw missingImage(places.table.path, rowNumber(at.row), path);
+  drop(places.tally, "image missing");
+  return undefined;
+}

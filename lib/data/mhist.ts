@@ -1,0 +1,51 @@
+/** MHIST: colorectal polyps, hyperplastic or sessile serrated. @module */
+import { join } from "@std/path";
+import { readCsv } from "./csv.ts";
+import { drop, findFile, imageReader, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
+import { classIndex } from "./pairs.ts";
+import type { Case, Dataset } from "./types.ts";
+
+/** The two labels of `annotations.csv`: hyperplastic polyp, sessile serrated adenoma. */
+export const MHIST_LABELS: readonly string[] = ["HP", "SSA"];
+
+/** Classes in words, in the order of {@linkcode MHIST_LABELS}. */
+export const MHIST_CLASSES: readonly string[] = ["hyperplastic polyp", "sessile serrated adenoma"];
+
+/** Options of {@linkcode loadMhist}. */
+export interface MhistOptions {
+  /** The official partition: 977 test images, 2,175 training images. @default {"test"} */
+  split?: "test" | "train" | "all";
+  /** What to do when an image is not there. @default {"throw"} */
+  missing?: MissingImages;
+}
+
+/**
+ * Reads MHIST: `annotations.csv` (Image Name, Majority Vote Label, Partition) and `images/`.
+ *
+ * @param root Folder of the data set.
+ * @throws {SyntaxError} If a column is missing, or a label is neither HP nor SSA.
+ * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
+ */
+export async function loadMhist(root: string, options: MhistOptions = {}): Promise<Dataset> {
+  const { split = "test", missing = "throw" } = options;
+  const table = await readCsv(await findFile(root, ["annotations.csv"]));
+  const [image, label, partition] = ["Image Name", "Majority Vote Label", "Partition"].map((name) =>
+    table.column(name)
+  );
+  const tally: Tally = { read: 0, dropped: {} };
+  const expected = (name: string): string => join(root, "images", `${name}.png`);
+  const places: ImagePlaces = { table, index: await indexImages(root, ["images"]), expected, missing, tally };
+  const cases: Case[] = [];
+  for (const [row, cells] of table.rows.entries()) {
+    tally.read++;
+    if (split !== "all" && cells[partition!]!.trim() !== split) {
+      drop(tally, "other split");
+      continue;
+    }
+    const target = classIndex(table, row, MHIST_LABELS, cells[label!]!.trim());
+    const path = placeImage(places, { row, name: stem(cells[image!]!) });
+    if (path !== undefined) cases.push({ id: cells[image!]!, target, image: imageReader(path) });
+  }
+  return await makeDataset({ name: "mhist", classes: MHIST_CLASSES, task: "multiclass", cases, tally, split });
+}

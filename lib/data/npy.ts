@@ -1,0 +1,99 @@
+/** NumPy's .npy arrays and .npz archives, as far as image sets use them: whole numbers of 8 to 64 bits. @module */
+import { unzipSync } from "fflate";
+
+/** An array out of a .npy file. */
+export interface NpyArray {
+  /** Sizes of its dimensions; the last varies fastest. */
+  shape: number[];
+  /** Its values. */
+  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float64Array;
+}
+
+/** Most bytes an array or archive may unpack to. */
+const LIMIT = 2 ** 31;
+
+function refuse(name: string, expected: string, found: string): never {
+  throw new SyntaxError(`Cannot read "${name}" as a NumPy array as ${expected}: ${found}`);
+}
+
+/**
+ * Reads one .npy file: version 1 to 3, little endian, in C order.
+ *
+ * @param bytes The file.
+ * @param name Its name, for messages.
+ * @throws {SyntaxError} If it is not such a file, its type is not of whole numbers, or its size is not the header's.
+ */
+export function readNpy(bytes: Uint8Array, name: string): NpyArray {
+  const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+  if (bytes.length < 12 || magic.some((byte, i) => bytes[i] !== byte)) {
+    refuse(name, "it must begin with \\x93NUMPY", "it does not");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const long = bytes[6]! > 1;
+  const start = long ? 12 : 10;
+  const end = start + (long ? view.getUint32(8, true) : view.getUint16(8, true));
+  if (end > bytes.length) refuse(name, `its header must end within its ${bytes.length} bytes`, `it ends at ${end}`);
+  const header = new TextDecoder("latin1").decode(bytes.subarray(start, end));
+  const type = header.match(/'descr':\s*'([^']*)'/)?.[1] ?? "none";
+  const shapeText = header.match(/'shape':\s*\(([\d,\sL]*)\)/)?.[1];
+  if (!/'fortran_order':\s*False/.test(header)) refuse(name, "it must be in C order", "it is not");
+  if (shapeText === undefined) return refuse(name, "its header must have a shape", header.slice(0, 60));
+  const shape = shapeText.split(",").map((part) => part.trim()).filter(Boolean).map((part) => parseInt(part, 10));
+  const bits = { "1": 8, "2": 16, "4": 32, "8": 64 }[type.slice(2)];
+  if (!/^[|<][uib]\d$/.test(type) || !bits) {
+    return refuse(name, "its type must be little-endian whole numbers", `it is ${type}`);
+  }
+  const count = shape.reduce((a, b) => a * b, 1);
+  if (count * bits / 8 !== bytes.length - end) {
+    refuse(
+      name,
+      `its shape (${shape.join(", ")}) must fill ${count * bits / 8} bytes`,
+      `there are ${bytes.length - end}`,
+    );
+  }
+  const buffer = bytes.slice(end).buffer;
+  const signed = type[1] === "i";
+  if (bits === 8) return { shape, data: signed ? new Int8Array(buffer) : new Uint8Array(buffer) };
+  if (bits === 16) return { shape, data: signed ? new Int16Array(buffer) : new Uint16Array(buffer) };
+  if (bits === 32) return { shape, data: signed ? new Int32Array(buffer) : new Uint32Array(buffer) };
+  return { shape, data: Float64Array.from(new BigInt64Array(buffer), Number) };
+}
+
+/**
+ * Reads the arrays of a .npz archive.
+ *
+ * @param path The file.
+ * @param names Arrays wanted, without ".npy"; undefined reads all.
+ * @throws {SyntaxError} If it is not a zip archive, unpacks to more than 2 GiB, or an array is missing or damaged.
+ */
+export async function readNpz(path: string, names?: readonly string[]): Promise<Record<string, NpyArray>> {
+  const bytes = await Deno.readFile(path);
+  let size = 0;
+  let files: Record<string, Uint8Array>;
+  try {
+    files = unzipSync(bytes, {
+      filter: (file) => {
+        if (names && !names.includes(file.name.replace(/\.npy$/, ""))) return false;
+        size += file.originalSize;
+        if (size > LIMIT) throw new SyntaxError(`it unpacks to more than ${LIMIT} bytes`);
+        return true;
+      },
+    });
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" as a .npz archive: ${(error as Error).message}`);
+  }
+  const out: Record<string, NpyArray> = {};
+  for (const [name, content] of Object.entries(files)) {
+    if (name.endsWith(".npy")) out[name.slice(0, -4)] = readNpy(content, `${path}: ${name}`);
+  }
+  for (const name of names ?? []) {
+    if (!out[name]) {
+      throw new SyntaxError(
+        `Cannot read "${path}" as it must hold ${name}.npy: it holds ${
+          Object.keys(out).join(", ") || "none of those asked for"
+        }`,
+      );
+    }
+  }
+  return out;
+}

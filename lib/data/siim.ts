@@ -1,0 +1,81 @@
+/** SIIM-ACR Pneumothorax Segmentation. @module */
+import { join } from "@std/path";
+import { readCsv } from "./csv.ts";
+import { drop, findFile, imageReader, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
+import { decodeRle, uniteMasks } from "./rle.ts";
+import { sampleRows } from "./splits.ts";
+import type { BinaryMask, Case, Dataset } from "./types.ts";
+
+/** Classes, as the paper's prompts name them. */
+export const SIIM_CLASSES: readonly string[] = ["No Finding", "pneumothorax"];
+
+/** Options of {@linkcode loadSiim}. */
+export interface SiimOptions {
+  /**
+   * "test": `sample(n=int(0.3 * images), random_state=42)` of the images in the file's order, 3,614 of 12,047; "train": the
+   * rest, in the file's order. @default {"test"}
+   */
+  split?: "test" | "train" | "all";
+  /** Masks of an image with several lesions: all of them, or as the authors' script only the first row's. @default {"union"} */
+  lesions?: "union" | "first";
+  /** Side of the masks, pixels: the challenge's images are square. @default {1024} */
+  maskSide?: number;
+  /** What to do when an image is not there. @default {"throw"} */
+  missing?: MissingImages;
+}
+
+const TABLES = ["stage_2_train.csv", "train-rle.csv", "stage_2_train-rle.csv", "siim/train-rle.csv"];
+const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-train", "images", "train"];
+
+/**
+ * Reads SIIM pneumothorax: `train-rle.csv` or `stage_2_train.csv` (ImageId, EncodedPixels), and the DICOM files at any depth
+ * of `dicom-images-train` or `stage_2_images`.
+ *
+ * An image is positive unless its first row's runs are "-1". Rows of the same image are counted as dropped duplicates; their
+ * masks are united, or only the first is taken.
+ *
+ * @param root Folder of the unpacked challenge.
+ * @throws {SyntaxError} If a column is missing.
+ * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
+ */
+export async function loadSiim(root: string, options: SiimOptions = {}): Promise<Dataset> {
+  const { split = "test", lesions = "union", maskSide = 1024, missing = "throw" } = options;
+  const table = await readCsv(await findFile(root, TABLES));
+  const pixels = table.columns.includes(" EncodedPixels")
+    ? table.column(" EncodedPixels")
+    : table.column("EncodedPixels");
+  const idColumn = table.column("ImageId");
+  const tally: Tally = { read: 0, dropped: {} };
+  const images = new Map<string, { id: string; row: number; runs: string[] }>();
+  for (const [row, cells] of table.rows.entries()) {
+    tally.read++;
+    const [id, runs] = [cells[idColumn]!, cells[pixels]!.trim()];
+    const image = images.get(id);
+    if (image) {
+      image.runs.push(runs);
+      drop(tally, "further row of an image");
+    } else images.set(id, { id, row, runs: [runs] });
+  }
+  const all = [...images.values()];
+  const sampled = sampleRows(all.length, { size: Math.floor(0.3 * all.length), seed: 42 });
+  const test = new Set(sampled);
+  const chosen = split === "all"
+    ? all
+    : split === "test"
+    ? sampled.map((i) => all[i]!)
+    : all.filter((_, i) => !test.has(i));
+  for (let i = chosen.length; i < all.length; i++) drop(tally, "other split");
+  const expected = (name: string): string => join(root, FOLDERS[0]!, `${name}.dcm`);
+  const places: ImagePlaces = { table, index: await indexImages(root, FOLDERS), expected, missing, tally };
+  const cases: Case[] = [];
+  for (const { id, row, runs } of chosen) {
+    const path = placeImage(places, { row, name: id });
+    if (path === undefined) continue;
+    const decode = (text: string): BinaryMask => decodeRle(text, { width: maskSide, height: maskSide });
+    const mask = (): Promise<BinaryMask> =>
+      new Promise((resolve) => resolve(lesions === "first" ? decode(runs[0]!) : uniteMasks(runs.map(decode))));
+    cases.push({ id, target: runs[0] === "-1" ? 0 : 1, mask, image: imageReader(path) });
+  }
+  return await makeDataset({ name: "siim", classes: SIIM_CLASSES, task: "multiclass", cases, tally, split });
+}
