@@ -85,7 +85,7 @@ export const BIOMED_CLIP: BiomedClipConfig = {
 export const MINI: BiomedClipConfig = {
   vision: { imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, mlpWidth: 384, epsilon: 1e-6 },
   text: {
-    vocabularySize: 600,
+    vocabularySize: 512,
     contextLength: 48,
     positions: 48,
     width: 96,
