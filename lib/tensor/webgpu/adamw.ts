@@ -6,9 +6,8 @@
  *
  * @module
  */
-import type { KernelConfig } from "@tensorflow/tfjs";
 import { elementwise } from "./elementwise.ts";
-import { kernel } from "./kernel.ts";
+import { kernel, type KernelConfig } from "./kernel.ts";
 
 /** Attributes of AceAdamw; `step` counts from 1. */
 interface AdamwAttrs {

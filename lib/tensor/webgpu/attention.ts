@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs";
 import {
   attentionGradKeyProgram,
   attentionGradQueryProgram,
@@ -16,16 +15,19 @@ import {
 import { attentionProgram } from "./attention_forward.ts";
 import type { AttentionShape } from "./attention_parts.ts";
 import type { WebgpuBackend } from "./backend.ts";
-import { emptyOutput, kernel, output, sizeOf } from "./kernel.ts";
+import { emptyOutput, kernel, type KernelConfig, output, sizeOf, type TensorInfo } from "./kernel.ts";
 import { runProgram } from "./run.ts";
 
 /** Widest head whose dKey and dValue are computed by one program. */
 const WIDEST_JOINT_HEAD = 32;
 
 /** Attributes of AceAttention and AceAttentionGrad. */
-interface AttentionAttrs {
+export interface AttentionAttrs {
+  /** Heads: consecutive slices of the columns. */
   heads: number;
+  /** Factor of the scores. */
   scale: number;
+  /** Whether query i sees keys 0..i only. */
   causal: boolean;
 }
 

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import type { DataType } from "@tensorflow/tfjs";
 import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
 import type { OwnedDevice } from "./device.ts";
 
 /** tfjs's WebGPU backend. */
 export type WebgpuBackend = webgpu.WebGPUBackend;
+/** The class of tfjs's WebGPU backend. */
+export type WebgpuBackendClass = typeof webgpu.WebGPUBackend;
 
 type DataId = Parameters<WebgpuBackend["read"]>[0];
 
@@ -26,7 +27,7 @@ export interface BufferLimits {
  *
  * @throws {RangeError} Naming the shape, the size and the limit.
  */
-export function checkBufferSize(shape: readonly number[], dtype: DataType, limits: BufferLimits): void {
+export function checkBufferSize(shape: readonly number[], dtype: string, limits: BufferLimits): void {
   const bytes = shape.reduce((product, size) => product * size, 1) * (dtype === "complex64" ? 8 : 4);
   const binding = limits.maxStorageBufferBindingSize <= limits.maxBufferSize;
   const limit = binding ? limits.maxStorageBufferBindingSize : limits.maxBufferSize;
@@ -38,7 +39,7 @@ export function checkBufferSize(shape: readonly number[], dtype: DataType, limit
 }
 
 /** Makes the backend. `Backend` is tfjs's class, passed in so that importing this file does not load it. */
-export function createBackend(Backend: typeof webgpu.WebGPUBackend, owned: OwnedDevice): WebgpuBackend {
+export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): WebgpuBackend {
   class AceWebgpuBackend extends Backend {
     override uploadToGPU(dataId: DataId): void {
       owned.check();

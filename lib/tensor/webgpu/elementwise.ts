@@ -1,7 +1,6 @@
 /** One thread per number, or per four when the length allows: the frame of GELU, dropout and AdamW. @module */
-import type { TensorInfo } from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "./backend.ts";
-import { emptyOutput, lanes, output, sizeOf } from "./kernel.ts";
+import { emptyOutput, lanes, output, sizeOf, type TensorInfo } from "./kernel.ts";
 import { runProgram, type Uniform } from "./run.ts";
 
 const THREADS = 256;

@@ -6,9 +6,8 @@
  *
  * @module
  */
-import type { KernelConfig } from "@tensorflow/tfjs";
 import { elementwise } from "./elementwise.ts";
-import { kernel } from "./kernel.ts";
+import { kernel, type KernelConfig } from "./kernel.ts";
 
 /** `tail` (the upper tail at |x|) and `density` (`exp(-x²/2)`), for one number. */
 const TAIL = `

@@ -1,6 +1,11 @@
 /** Small helpers shared by the WebGPU kernels. @module */
-import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "./backend.ts";
+
+/** tfjs's description of a kernel. */
+export type KernelConfig = tf.KernelConfig;
+/** tfjs's reference to a tensor's data. */
+export type TensorInfo = tf.TensorInfo;
 
 /** What a kernel is called with. */
 export interface KernelCall<Attrs = Record<string, never>> {

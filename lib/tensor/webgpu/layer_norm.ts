@@ -6,8 +6,7 @@
  *
  * @module
  */
-import type { KernelConfig, TensorInfo } from "@tensorflow/tfjs";
-import { emptyOutput, kernel, lanes, output, sizeOf } from "./kernel.ts";
+import { emptyOutput, kernel, type KernelConfig, lanes, output, sizeOf, type TensorInfo } from "./kernel.ts";
 import { type GpuProgram, runProgram } from "./run.ts";
 
 const THREADS = 64;

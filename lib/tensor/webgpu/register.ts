@@ -5,6 +5,7 @@ import { attentionKernels } from "./attention.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { geluKernels } from "./gelu.ts";
 import { layerNormKernels } from "./layer_norm.ts";
+import { replaceMatMul } from "./matmul.ts";
 
 let registered = false;
 
@@ -14,4 +15,5 @@ export function registerKernels(): void {
   registered = true;
   const fused = [layerNormKernels, geluKernels, attentionKernels, dropoutKernels, adamwKernels];
   for (const config of fused.flat()) tf.registerKernel(config);
+  replaceMatMul();
 }

@@ -1,0 +1,326 @@
+/**
+ * The matrix product's programs, for any tile of matmul_plan.ts and all four transposed forms.
+ *
+ * Each step loads `depth` terms of both operands into workgroup memory, as vectors of four along the operand's own
+ * contiguous axis: along k (`A`, `Bᵀ`) or along the rows or columns (`Aᵀ`, `B`). Transposing four vectors of four is
+ * then only a naming of registers, so no form is slower by itself. The next step's loads are issued before this
+ * step's sums. The inner code is written out (no loop over results): naga adds counters to loops.
+ *
+ * @module
+ */
+import type { MatMulPlan, MatMulShape, MatMulTile } from "./matmul_plan.ts";
+import type { GpuProgram } from "./run.ts";
+
+/** One loop over up to three batch axes: sizes, and each operand's strides in matrices (0 where it is broadcast). */
+export interface BatchAxes {
+  /** Sizes, outermost first. */
+  sizes: readonly [number, number, number];
+  /** Strides of `a`. */
+  strideA: readonly [number, number, number];
+  /** Strides of `b`. */
+  strideB: readonly [number, number, number];
+}
+
+/** What the programs need besides the plan. */
+export interface MatMulCall {
+  /** Sizes. */
+  shape: MatMulShape;
+  /** Whether `a` is `[k, m]`. */
+  transposeA: boolean;
+  /** Whether `b` is `[n, k]`. */
+  transposeB: boolean;
+  /** Batch axes. */
+  axes: BatchAxes;
+  /** Whether a bias of `[n]` is added. */
+  bias: boolean;
+  /** Applied to the sums last. */
+  activation: "linear" | "relu";
+}
+
+interface Operand {
+  buffer: "a" | "b";
+  alongK: boolean;
+  four: boolean;
+  threads: number;
+  perThread: number;
+  depth: number;
+  limit: "m" | "n";
+}
+
+function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
+  const { m, n, k } = call.shape;
+  const a: Operand = {
+    buffer: "a",
+    alongK: !call.transposeA,
+    four: (call.transposeA ? m : k) % 4 === 0,
+    threads: tile.threadsY,
+    perThread: tile.rows,
+    depth: tile.depth,
+    limit: "m",
+  };
+  const b: Operand = {
+    buffer: "b",
+    alongK: call.transposeB,
+    four: (call.transposeB ? k : n) % 4 === 0,
+    threads: tile.threadsX,
+    perThread: tile.columns,
+    depth: tile.depth,
+    limit: "n",
+  };
+  return [a, b];
+}
+
+/** Workgroup memory. Along k: [result][k/4][thread], padded against bank conflicts of the writes; else [result/4][k/4][4][thread]. */
+function declare(o: Operand): string {
+  const padded = o.threads + (o.depth === 16 ? 2 : 4);
+  const type = o.alongK
+    ? `array<array<array<vec4<f32>, ${padded}>, ${o.depth / 4}>, ${o.perThread}>`
+    : `array<array<array<array<vec4<f32>, ${o.threads}>, 4>, ${o.depth / 4}>, ${o.perThread / 4}>`;
+  return `var<workgroup> ${o.buffer}Tile: ${type};`;
+}
+
+/** `load_a(e, first, k0, kEnd, base)`: vector `e` of the tile from memory, zero outside; `save_a(e, four)` keeps it. */
+function loadAndSave(o: Operand): string {
+  const x = o.buffer;
+  const across = o.alongK ? o.depth / 4 : o.threads * o.perThread / 4;
+  const [outer, inner] = o.alongK ? ["place", "term"] : ["term", "place"];
+  const width = o.alongK ? "params.k" : `params.${o.limit}`;
+  const innerEnd = o.alongK ? "kEnd" : `params.${o.limit}`;
+  const position = o.alongK
+    ? `let place = first + e / ${across}u; let term = k0 + (e % ${across}u) * 4u;`
+    : `let place = first + (e % ${across}u) * 4u; let term = k0 + e / ${across}u;`;
+  const read = o.four
+    ? `if (place < params.${o.limit} && term < kEnd) { four = ${x}[(base + ${outer} * ${width} + ${inner}) / 4u]; }`
+    : `if (place < params.${o.limit} && term < kEnd) {
+    let at = base + ${outer} * ${width} + ${inner};
+    four.x = ${x}[at];
+    if (${inner} + 1u < ${innerEnd}) { four.y = ${x}[at + 1u]; }
+    if (${inner} + 2u < ${innerEnd}) { four.z = ${x}[at + 2u]; }
+    if (${inner} + 3u < ${innerEnd}) { four.w = ${x}[at + 3u]; }
+  }`;
+  const r = o.alongK ? `e / ${across}u` : `e % ${across}u`;
+  const target = o.alongK
+    ? `${x}Tile[(${r}) / ${o.threads}u][e % ${across}u][(${r}) % ${o.threads}u]`
+    : `${x}Tile[(${r}) / ${o.threads}u][(e / ${across}u) / 4u][(e / ${across}u) % 4u][(${r}) % ${o.threads}u]`;
+  return `
+fn load_${x}(e: u32, first: u32, k0: u32, kEnd: u32, base: u32) -> vec4<f32> {
+  var four = vec4<f32>(0.0);
+  ${position}
+  ${read}
+  return four;
+}
+fn save_${x}(e: u32, four: vec4<f32>) { ${target} = four; }`;
+}
+
+/** One statement for each vector that a thread loads of an operand's tile. */
+function eachLoad(o: Operand, workgroupThreads: number, statement: (name: string, e: string) => string): string {
+  const total = o.threads * o.perThread * o.depth / 4;
+  return Array.from({ length: Math.ceil(total / workgroupThreads) }, (_, i) => {
+    const code = statement(`${o.buffer}Next${i}`, `lane + ${i * workgroupThreads}u`);
+    return (i + 1) * workgroupThreads <= total ? code : `if (lane + ${i * workgroupThreads}u < ${total}u) { ${code} }`;
+  }).join("\n");
+}
+
+function declareLoads(o: Operand, workgroupThreads: number): string {
+  const loads = Math.ceil(o.threads * o.perThread * o.depth / 4 / workgroupThreads);
+  return Array.from({ length: loads }, (_, i) => `var ${o.buffer}Next${i} = vec4<f32>(0.0);`).join(" ");
+}
+
+const XYZW = "xyzw";
+
+/** The sums of four terms: `acc[i][h] += a[i] * b[h]`, written out. */
+function fourTerms(a: Operand, b: Operand): string {
+  const lines: string[] = [];
+  for (const [o, thread] of [[a, "local.y"], [b, "local.x"]] as const) {
+    if (!o.alongK) continue;
+    for (let i = 0; i < o.perThread; i++) lines.push(`let ${o.buffer}${i} = ${o.buffer}Tile[${i}][q][${thread}];`);
+  }
+  for (let s = 0; s < 4; s++) {
+    for (const [o, thread] of [[a, "local.y"], [b, "local.x"]] as const) {
+      if (o.alongK) continue;
+      for (let g = 0; g < o.perThread / 4; g++) {
+        lines.push(`let ${o.buffer}${g}_${s} = ${o.buffer}Tile[${g}][q][${s}][${thread}];`);
+      }
+    }
+    for (let h = 0; h < b.perThread / 4; h++) {
+      if (!b.alongK) continue;
+      const four = [0, 1, 2, 3].map((c) => `b${h * 4 + c}.${XYZW[s]}`).join(", ");
+      lines.push(`let b${h}_${s} = vec4<f32>(${four});`);
+    }
+    for (let i = 0; i < a.perThread; i++) {
+      const one = a.alongK ? `a${i}.${XYZW[s]}` : `a${i >> 2}_${s}.${XYZW[i & 3]}`;
+      for (let h = 0; h < b.perThread / 4; h++) lines.push(`acc${i}_${h} += ${one} * b${h}_${s};`);
+    }
+  }
+  return lines.join("\n");
+}
+
+function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean): string {
+  const lines: string[] = [];
+  const four = storesFour(call);
+  for (let i = 0; i < a.perThread; i++) {
+    const row = a.alongK ? `local.y + ${a.threads * i}u` : `(local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u`;
+    const stores: string[] = [];
+    for (let h = 0; h < b.perThread / 4; h++) {
+      if (four) {
+        stores.push(`column = firstN + (local.x + ${b.threads * h}u) * 4u;
+        if (column < params.n) { result[(at + column) / 4u] = ${
+          finished(call, `acc${i}_${h}`, "column / 4u", finish)
+        }; }`);
+        continue;
+      }
+      for (let c = 0; c < 4; c++) {
+        const column = b.alongK
+          ? `local.x + ${b.threads * (h * 4 + c)}u`
+          : `(local.x + ${b.threads * h}u) * 4u + ${c}u`;
+        stores.push(`column = firstN + ${column};
+        if (column < params.n) { result[at + column] = ${
+          finished(call, `acc${i}_${h}.${XYZW[c]}`, "column", finish)
+        }; }`);
+      }
+    }
+    lines.push(`row = firstM + ${row};
+    if (row < params.m) { let at = outBase + row * params.n; ${stores.join("\n")} }`);
+  }
+  return lines.join("\n");
+}
+
+function finished(call: MatMulCall, sum: string, biasAt: string, finish: boolean): string {
+  const biased = finish && call.bias ? `${sum} + bias[${biasAt}]` : sum;
+  return finish && call.activation === "relu" ? `activate(${biased})` : biased;
+}
+
+function activate(type: string): string {
+  return `fn activate(x: ${type}) -> ${type} { return max(x, ${type}(0.0)); }`;
+}
+
+function storesFour(call: MatMulCall): boolean {
+  return call.shape.n % 4 === 0 && !call.transposeB;
+}
+
+function batchCode(batch: number, a: Operand, b: Operand): string {
+  const offset = (o: Operand) =>
+    `(i0 * params.${o.buffer}0 + i1 * params.${o.buffer}1 + i2 * params.${o.buffer}2) * params.${o.limit} * params.k`;
+  if (batch === 1) return "let aBase = 0u; let bBase = 0u;";
+  return `let i2 = batch % params.size2; let i1 = (batch / params.size2) % params.size1;
+  let i0 = batch / (params.size2 * params.size1);
+  let aBase = ${offset(a)}; let bBase = ${offset(b)};`;
+}
+
+/** The program of the sums. With several splits the output is `[splits, batch, m, n]` and not finished. */
+export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
+  const { tile } = plan;
+  const [a, b] = operands(call, tile);
+  const threads = tile.threadsX * tile.threadsY;
+  const finish = plan.splits === 1;
+  const outType = storesFour(call) ? "vec4<f32>" : "f32";
+  const { m, n, k, batch } = call.shape;
+  const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch;
+  const withBias = finish && call.bias;
+  const accs = Array.from(
+    { length: a.perThread },
+    (_, i) => Array.from({ length: b.perThread / 4 }, (_, h) => `var acc${i}_${h} = vec4<f32>(0.0);`).join(" "),
+  );
+  const next = (kFrom: string) =>
+    [[a, "firstM"], [b, "firstN"]].map(([o, first]) =>
+      eachLoad(
+        o as Operand,
+        threads,
+        (name, e) =>
+          `${name} = load_${(o as Operand).buffer}(${e}, ${first as string}, ${kFrom}, kEnd, ${
+            (o as Operand).buffer
+          }Base);`,
+      )
+    ).join("\n");
+  return {
+    key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
+      `${batch === 1},${withBias},${finish ? call.activation : "linear"}`,
+    inputs: [
+      ["a", a.four ? "vec4<f32>" : "f32"],
+      ["b", b.four ? "vec4<f32>" : "f32"],
+      ...(withBias ? [["bias", outType]] as const : []),
+    ],
+    outputs: [["result", outType]],
+    uniforms: {
+      m: { u32: m },
+      n: { u32: n },
+      k: { u32: k },
+      tilesM: { u32: plan.tilesM },
+      tilesN: { u32: plan.tilesN },
+      splits: { u32: plan.splits },
+      splitDepth: { u32: plan.splitDepth },
+      batch: { u32: batch },
+      workgroups: { u32: workgroups },
+      size1: { u32: call.axes.sizes[1] },
+      size2: { u32: call.axes.sizes[2] },
+      ...Object.fromEntries(call.axes.strideA.map((stride, i) => [`a${i}`, { u32: stride }])),
+      ...Object.fromEntries(call.axes.strideB.map((stride, i) => [`b${i}`, { u32: stride }])),
+    },
+    workgroups,
+    code: () => `
+${declare(a)}
+${declare(b)}
+${loadAndSave(a)}
+${loadAndSave(b)}
+${finish && call.activation === "relu" ? activate(outType) : ""}
+@compute @workgroup_size(${tile.threadsX}, ${tile.threadsY})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let index = groupIndex(group, groups);
+  if (index >= params.workgroups) { return; }
+  let firstN = (index % params.tilesN) * ${tile.threadsX * tile.columns}u;
+  let firstM = ((index / params.tilesN) % params.tilesM) * ${tile.threadsY * tile.rows}u;
+  let part = index / (params.tilesN * params.tilesM);
+  let split = part % params.splits;
+  let batch = part / params.splits;
+  ${batchCode(batch, a, b)}
+  let outBase = (split * params.batch + batch) * params.m * params.n;
+  let kStart = split * params.splitDepth;
+  let kEnd = min(params.k, kStart + params.splitDepth);
+  ${accs.join("\n")}
+  ${declareLoads(a, threads)}
+  ${declareLoads(b, threads)}
+  ${next("kStart")}
+  for (var k0 = kStart; k0 < kEnd; k0 += ${tile.depth}u) {
+    workgroupBarrier();
+    ${eachLoad(a, threads, (name, e) => `save_a(${e}, ${name});`)}
+    ${eachLoad(b, threads, (name, e) => `save_b(${e}, ${name});`)}
+    workgroupBarrier();
+    if (k0 + ${tile.depth}u < kEnd) { ${next(`k0 + ${tile.depth}u`)} }
+    let steps = min(${tile.depth / 4}u, (kEnd - k0 + 3u) / 4u);
+    for (var q = 0u; q < steps; q++) {
+      ${fourTerms(a, b)}
+    }
+  }
+  var row = 0u;
+  var column = 0u;
+  ${storeResults(call, a, b, finish)}
+}`,
+  };
+}
+
+/** The program that adds the parts of split sums, in order, and finishes them. */
+export function addPartsProgram(call: MatMulCall, splits: number): GpuProgram {
+  const { m, n, batch } = call.shape;
+  const width = n % 4 === 0 ? 4 : 1;
+  const type = width === 4 ? "vec4<f32>" : "f32";
+  const size = batch * m * n / width;
+  return {
+    key: `AceMatMulAddParts,${width},${call.bias},${call.activation}`,
+    inputs: [["parts", type], ...(call.bias ? [["bias", type]] as const : [])],
+    outputs: [["result", type]],
+    uniforms: { size: { u32: size }, splits: { u32: splits }, columns: { u32: n / width } },
+    workgroups: Math.ceil(size / 64),
+    code: () => `
+${call.activation === "relu" ? activate(type) : ""}
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = groupIndex(group, groups) * 64u + lane;
+  if (i >= params.size) { return; }
+  var total = ${type}(0.0);
+  for (var split = 0u; split < params.splits; split++) { total += parts[split * params.size + i]; }
+  result[i] = ${finished(call, "total", "i % params.columns", true)};
+}`,
+  };
+}
