@@ -2,12 +2,14 @@
 import type { RasterImage } from "./raster.ts";
 import { decodeJpeg, isJpeg } from "./jpeg.ts";
 import { decodePng, isPng } from "./png.ts";
+import { decodeDicom, isDicom } from "./dicom.ts";
+import { dicomToRaster } from "./dicom_raster.ts";
 
 /** Largest file read, bytes. */
 const MAX_FILE_BYTES = 2 ** 30;
 
 /**
- * Decodes a JPEG, PNG or DICOM, told apart by content.
+ * Decodes a JPEG, PNG or DICOM, told apart by content. A DICOM comes as a radiograph viewer shows it, in 8 bits.
  *
  * @param bytes The whole file.
  * @param name The file's name, for messages.
@@ -16,6 +18,7 @@ const MAX_FILE_BYTES = 2 ** 30;
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<RasterImage> {
   if (isPng(bytes)) return decodePng(bytes, name);
   if (isJpeg(bytes)) return await decodeJpeg(bytes, name);
+  if (isDicom(bytes)) return dicomToRaster(await decodeDicom(bytes, name));
   const found = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   throw new SyntaxError(
     `Cannot read "${name}" as an image: it must begin as a JPEG, PNG or DICOM does, found ${

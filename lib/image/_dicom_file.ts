@@ -1,0 +1,93 @@
+/** A DICOM file's two parts: the meta group, which names the transfer syntax, and the data set. PS3.10, section 7. @module */
+import { inflateRawSync } from "node:zlib";
+import { type DataSet, type Encoding, readElements, text } from "./_dicom_elements.ts";
+
+const EXPLICIT_LITTLE: Encoding = { explicit: true, littleEndian: true };
+const IMPLICIT_LITTLE: Encoding = { explicit: false, littleEndian: true };
+const EXPLICIT_BIG: Encoding = { explicit: true, littleEndian: false };
+const TRANSFER_SYNTAX = 0x00020010;
+
+/** Most bytes a deflated data set may inflate to. */
+const MAX_INFLATED = 128 * 2 ** 20;
+
+const IMPLICIT = "1.2.840.10008.1.2";
+const EXPLICIT = "1.2.840.10008.1.2.1";
+const DEFLATED = "1.2.840.10008.1.2.1.99";
+const BIG_ENDIAN = "1.2.840.10008.1.2.2";
+
+function ascii(bytes: Uint8Array, start: number, length: number): string {
+  return String.fromCharCode(...bytes.subarray(start, start + length));
+}
+
+/** How a data set without a meta group is written, told by its first element; undefined when it is no DICOM. */
+function guessEncoding(bytes: Uint8Array, at: number): Encoding | undefined {
+  const [a, b, c, d] = bytes.subarray(at, at + 4);
+  if (a === undefined || d === undefined || bytes.length < at + 8) return undefined;
+  const explicit = /^(UL|CS|UI|SH|DA|TM|LO|OB)$/.test(ascii(bytes, at + 4, 2));
+  // A data set begins in group 0008 (0004 for a directory is no image), at a low element.
+  if (a === 0x08 && b === 0 && d === 0 && c! <= 0x18) {
+    if (explicit) return EXPLICIT_LITTLE;
+    const length = new DataView(bytes.buffer, bytes.byteOffset + at + 4, 4).getUint32(0, true);
+    return length <= 64 ? IMPLICIT_LITTLE : undefined;
+  }
+  if (a === 0 && b === 0x08 && c === 0 && d <= 0x18 && explicit) return EXPLICIT_BIG;
+  return undefined;
+}
+
+/** Where the meta group or, without one, the data set begins. */
+function startOf(bytes: Uint8Array): number {
+  return bytes.length >= 132 && ascii(bytes, 128, 4) === "DICM" ? 132 : 0;
+}
+
+function hasMeta(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 2 && bytes[at + 1] === 0 && bytes[at + 3] === 0 && /^[A-Z]{2}$/.test(ascii(bytes, at + 4, 2));
+}
+
+/** Whether the bytes are a DICOM file: with its preamble, or beginning with an element as bare data sets do. */
+export function isDicom(bytes: Uint8Array): boolean {
+  const at = startOf(bytes);
+  return at === 132 || hasMeta(bytes, at) || guessEncoding(bytes, at) !== undefined;
+}
+
+/**
+ * Reads a file's elements up to the pixel data.
+ *
+ * @throws {Error} If it is cut short or contradicts itself; without a transfer syntax it is taken as uncompressed.
+ */
+export function readDicomFile(bytes: Uint8Array): { dataSet: DataSet; transferSyntax: string } {
+  const at = startOf(bytes);
+  const rest = { start: at, length: bytes.length - at };
+  if (!hasMeta(bytes, at)) {
+    const encoding = guessEncoding(bytes, at);
+    if (!encoding) throw new Error("its first element must be in group 0002 or 0008");
+    const transferSyntax = encoding.explicit ? (encoding.littleEndian ? EXPLICIT : BIG_ENDIAN) : IMPLICIT;
+    return { dataSet: readElements(bytes, { span: rest, encoding }).dataSet, transferSyntax };
+  }
+  const meta = readElements(bytes, { span: rest, encoding: EXPLICIT_LITTLE, untilGroup: 3 });
+  const transferSyntax = text(meta.dataSet, TRANSFER_SYNTAX);
+  if (!transferSyntax) throw new Error("its meta group must name a transfer syntax (0002,0010)");
+  if (transferSyntax === DEFLATED) {
+    const inflated = inflate(bytes.subarray(meta.end));
+    const span = { start: 0, length: inflated.length };
+    return { dataSet: readElements(inflated, { span, encoding: EXPLICIT_LITTLE }).dataSet, transferSyntax };
+  }
+  const encoding = transferSyntax === IMPLICIT
+    ? IMPLICIT_LITTLE
+    : transferSyntax === BIG_ENDIAN
+    ? EXPLICIT_BIG
+    : EXPLICIT_LITTLE;
+  const span = { start: meta.end, length: bytes.length - meta.end };
+  return { dataSet: readElements(bytes, { span, encoding }).dataSet, transferSyntax };
+}
+
+function inflate(compressed: Uint8Array): Uint8Array {
+  try {
+    return inflateRawSync(compressed, { maxOutputLength: MAX_INFLATED });
+  } catch (error) {
+    throw new Error(
+      (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
+        ? `its deflated data set inflates to more than ${MAX_INFLATED} bytes`
+        : `its deflated data set does not inflate (${(error as Error).message})`,
+    );
+  }
+}

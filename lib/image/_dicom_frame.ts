@@ -1,0 +1,109 @@
+/** The pixels of a DICOM file's one frame, decompressed. PS3.5, section 8 and annex A.4. @module */
+import { type CodecName, decodeFrame, type Frame } from "./_codecs.ts";
+import { decodeRle } from "./_dicom_rle.ts";
+import { decodeExtendedJpeg } from "./_jpeg_extended.ts";
+import { decodeLosslessJpeg } from "./_jpeg_lossless.ts";
+import { readJpegHeader } from "./_jpeg_markers.ts";
+import { checkCodestream } from "./_jpeg2000_markers.ts";
+
+/** The transfer syntaxes whose pixels are compressed, by how they are read. */
+export const COMPRESSED: Readonly<Record<string, { kind: "rle" | "jpeg" | "jpegls" | "jpeg2000"; lossy: boolean }>> = {
+  "1.2.840.10008.1.2.5": { kind: "rle", lossy: false },
+  "1.2.840.10008.1.2.4.50": { kind: "jpeg", lossy: true },
+  "1.2.840.10008.1.2.4.51": { kind: "jpeg", lossy: true },
+  "1.2.840.10008.1.2.4.57": { kind: "jpeg", lossy: false },
+  "1.2.840.10008.1.2.4.70": { kind: "jpeg", lossy: false },
+  "1.2.840.10008.1.2.4.80": { kind: "jpegls", lossy: false },
+  "1.2.840.10008.1.2.4.81": { kind: "jpegls", lossy: true },
+  "1.2.840.10008.1.2.4.90": { kind: "jpeg2000", lossy: false },
+  "1.2.840.10008.1.2.4.91": { kind: "jpeg2000", lossy: true },
+};
+
+/** What the data set says of the pixels. */
+export interface FrameShape {
+  rows: number;
+  columns: number;
+  samples: number;
+  bitsAllocated: 8 | 16;
+  photometric: string;
+}
+
+/**
+ * Decompresses one frame into interleaved little-endian samples of `bitsAllocated` bits.
+ *
+ * @param bytes The frame's fragments, joined.
+ * @param shape What the data set says; the stream must agree.
+ * @returns The bytes, and whether a colour transform was undone on the way (the samples are RGB then).
+ * @throws {Error} If the stream is damaged or contradicts the data set.
+ */
+export async function decodeCompressed(
+  bytes: Uint8Array,
+  shape: FrameShape & { transferSyntax: string },
+): Promise<{ bytes: Uint8Array; rgb: boolean }> {
+  const { rows, columns, samples, bitsAllocated } = shape;
+  const kind = COMPRESSED[shape.transferSyntax]!.kind;
+  const bytesPerSample = bitsAllocated / 8;
+  if (kind === "rle") {
+    return { bytes: decodeRle(bytes, { pixels: rows * columns, samples, bytesPerSample }), rgb: false };
+  }
+  const { decode, stated, rgb } = kind === "jpeg2000" ? jpeg2000(bytes) : jpeg(bytes, shape);
+  if (stated.width !== columns || stated.height !== rows || stated.components !== samples) {
+    throw new Error(
+      `its data set says ${columns} x ${rows} x ${samples}, its compressed stream ` +
+        `${stated.width} x ${stated.height} x ${stated.components}`,
+    );
+  }
+  const frame = await decode();
+  const count = rows * columns * samples;
+  const width = frame.bitsPerSample > 8 ? 2 : 1;
+  if (frame.data.length !== count * width) {
+    throw new Error(`its stream must give ${count * width} bytes, it gave ${frame.data.length}`);
+  }
+  if (width > bytesPerSample) {
+    throw new Error(`its stream has ${frame.bitsPerSample} bits a sample, its data set allocates ${bitsAllocated}`);
+  }
+  return { bytes: width < bytesPerSample ? widen(frame) : frame.data, rgb: rgb && samples === 3 };
+}
+
+interface Stream {
+  decode: () => Frame | Promise<Frame>;
+  stated: { width: number; height: number; components: number };
+  rgb: boolean;
+}
+
+function jpeg(bytes: Uint8Array, shape: FrameShape & { transferSyntax: string }): Stream {
+  const header = readJpegHeader(bytes);
+  const { process, precision, components } = header;
+  const by = (name: CodecName) => (): Promise<Frame> => decodeFrame(name, bytes);
+  const isLs = COMPRESSED[shape.transferSyntax]!.kind === "jpegls";
+  if (isLs !== (process === 0xf7)) {
+    throw new Error(
+      `its transfer syntax is ${shape.transferSyntax}, its stream is of process ff ${process.toString(16)}`,
+    );
+  }
+  if (isLs) return { decode: by("charls"), stated: header, rgb: false };
+  if (process === 0xc3) return { decode: () => decodeLosslessJpeg(bytes), stated: header, rgb: false };
+  if (process === 0xc1 && precision === 12) {
+    return { decode: () => decodeExtendedJpeg(bytes), stated: header, rgb: false };
+  }
+  if (process > 0xc2 || precision !== 8) {
+    throw new Error(`JPEG of process ff ${process.toString(16)} with ${precision} bits is not read`);
+  }
+  if (components === 3 && shape.photometric === "RGB") {
+    throw new Error("lossy JPEG whose samples stay RGB is not read: its photometric interpretation must be YBR");
+  }
+  return { decode: by("libjpeg-turbo"), stated: header, rgb: true };
+}
+
+function jpeg2000(bytes: Uint8Array): Stream {
+  const { codestream, header } = checkCodestream(bytes);
+  return { decode: () => decodeFrame("openjpeg", codestream), stated: header, rgb: true };
+}
+
+/** Samples of one byte in two. */
+function widen(frame: Frame): Uint8Array {
+  const source = frame.isSigned
+    ? new Int8Array(frame.data.buffer, frame.data.byteOffset, frame.data.length)
+    : frame.data;
+  return new Uint8Array(Int16Array.from(source).buffer);
+}

@@ -1,0 +1,78 @@
+/** JPEG 2000's main header and tile-parts, walked before the codec: it would fill in what is missing. ISO 15444-1, annex A. @module */
+
+/** What SIZ says. */
+export interface Jpeg2000Header {
+  width: number;
+  height: number;
+  components: number;
+}
+
+/** The contiguous codestream of a JP2 file (box `jp2c`), or the bytes as they are. */
+function findCodestream(bytes: Uint8Array): Uint8Array {
+  if (bytes[0] === 0xff && bytes[1] === 0x4f) return bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + 8 <= bytes.length;) {
+    const length = view.getUint32(at);
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const end = length === 0 ? bytes.length : at + length;
+    if ((length !== 0 && length < 8) || end > bytes.length) break;
+    if (type === "jp2c") return bytes.subarray(at + 8, end);
+    at = end;
+  }
+  throw new Error("it must begin with JPEG 2000's start of codestream ff 4f");
+}
+
+/**
+ * Checks that a codestream is whole: every marker segment and tile-part has its length, and the end marker follows.
+ *
+ * @throws {Error} If a length runs past the end or the end of codestream is missing.
+ */
+export function checkCodestream(bytes: Uint8Array): { codestream: Uint8Array; header: Jpeg2000Header } {
+  const stream = findCodestream(bytes);
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  const need = (at: number, count: number, what: string): void => {
+    if (at + count > stream.length) throw new Error(`its codestream is cut short: ${what} at byte ${at}`);
+  };
+  let header: Jpeg2000Header | undefined;
+  let at = 2;
+  for (;;) {
+    need(at, 2, "a marker");
+    const marker = view.getUint16(at);
+    if (marker === 0xffd9) break;
+    need(at, 4, "a segment");
+    const length = view.getUint16(at + 2);
+    need(at + 2, length, `segment ${marker.toString(16)}`);
+    if (marker < 0xff00 || length < 2) throw new Error(`its codestream is damaged: no marker at byte ${at}`);
+    if (marker === 0xff51) {
+      if (header || length < 41) throw new Error("its codestream is damaged: SIZ must come once, 41 bytes or more");
+      const [right = 0, bottom = 0, left = 0, top = 0] = [6, 10, 14, 18].map((offset) => view.getUint32(at + offset));
+      const precision = (stream[at + 40]! & 0x7f) + 1;
+      if (precision > 16) throw new Error(`JPEG 2000 of ${precision} bits is not read`);
+      header = { width: right - left, height: bottom - top, components: view.getUint16(at + 38) };
+    }
+    if (marker !== 0xff90) {
+      at += 2 + length;
+      continue;
+    }
+    const tilePart = view.getUint32(at + 6);
+    if (tilePart === 0) {
+      at = endOfLastTile(stream, at);
+      break;
+    }
+    need(at, tilePart, "a tile-part");
+    if (tilePart < 14) throw new Error(`its codestream is damaged: a tile-part says ${tilePart} bytes`);
+    at += tilePart;
+  }
+  if (!header) throw new Error("its codestream has no size (SIZ)");
+  return { codestream: stream.subarray(0, at + 2), header };
+}
+
+/** A last tile-part may leave its length open: it ends with the codestream. */
+function endOfLastTile(stream: Uint8Array, from: number): number {
+  let end = stream.length;
+  while (end > from && stream[end - 1] === 0) end--;
+  if (stream[end - 2] !== 0xff || stream[end - 1] !== 0xd9) {
+    throw new Error("its codestream is cut short: the end marker ff d9 is missing");
+  }
+  return end - 2;
+}

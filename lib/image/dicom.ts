@@ -1,0 +1,305 @@
+/**
+ * One-frame DICOM images: the stored values, exactly, and what is needed to show them.
+ *
+ * @module
+ */
+import { checkImageSize } from "./raster.ts";
+import { type DataSet, decimal, firstItem, PIXEL_DATA, text, valueBytes, words } from "./_dicom_elements.ts";
+import { isDicom, readDicomFile } from "./_dicom_file.ts";
+import { COMPRESSED, decodeCompressed } from "./_dicom_frame.ts";
+
+export { isDicom };
+
+/** Uncompressed transfer syntaxes. */
+const NATIVE: Readonly<Record<string, string>> = {
+  "1.2.840.10008.1.2": "implicit VR little endian",
+  "1.2.840.10008.1.2.1": "explicit VR little endian",
+  "1.2.840.10008.1.2.1.99": "deflated explicit VR little endian",
+  "1.2.840.10008.1.2.2": "explicit VR big endian",
+};
+
+/** The window of PS3.3 C.11.2: `centre` and `width` in output units of the rescale. */
+export interface DicomWindow {
+  /** Window Centre (0028,1050), the first one. */
+  center: number;
+  /** Window Width (0028,1051), the first one. */
+  width: number;
+  /** VOI LUT Function (0028,1056). */
+  shape: "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+}
+
+/** A look-up table of PS3.3 C.11.1.1 and C.11.2.1.1. */
+export interface DicomLut {
+  /** The value that takes the first entry; signed when the pixels are. */
+  first: number;
+  /** Bits of an entry. */
+  bits: number;
+  /** What each value becomes; values beyond either end take the end's. */
+  entries: readonly number[];
+}
+
+/** A decoded one-frame image: stored values before rescale or window, and how to show them. */
+export interface DicomImage {
+  /** Rows (0028,0010). */
+  rows: number;
+  /** Columns (0028,0011). */
+  columns: number;
+  /** Samples per pixel: 1 grey, 3 colour (interleaved here, however the file holds them). */
+  samples: 1 | 3;
+  /** Bits Allocated (0028,0100). */
+  bitsAllocated: 8 | 16;
+  /** Bits Stored (0028,0101). */
+  bitsStored: number;
+  /** Pixel Representation (0028,0103) is 1. */
+  signed: boolean;
+  /** Photometric Interpretation (0028,0004); `RGB` once a codec has undone its colour transform. */
+  photometric: "MONOCHROME1" | "MONOCHROME2" | "RGB" | "YBR_FULL";
+  /** Transfer Syntax UID (0002,0010), or the uncompressed one found without a meta group. */
+  transferSyntax: string;
+  /** Whether the transfer syntax may lose information. */
+  lossy: boolean;
+  /** Rescale Slope (0028,1053), 1 when absent. */
+  rescaleSlope: number;
+  /** Rescale Intercept (0028,1052), 0 when absent. */
+  rescaleIntercept: number;
+  /** Modality LUT, which stands in for the rescale. */
+  modalityLut?: DicomLut;
+  /** The first window, when there is one. */
+  window?: DicomWindow;
+  /** The first VOI LUT, when there is one. */
+  voiLut?: DicomLut;
+  /** Pixel Padding Value (0028,0120), when there is one. */
+  padding?: number;
+  /** `rows * columns * samples` stored words, row-major; unused high bits are kept as they are in the file. */
+  pixels: Uint8Array | Int8Array | Uint16Array | Int16Array;
+}
+
+const TAGS = {
+  samples: 0x00280002,
+  photometric: 0x00280004,
+  planar: 0x00280006,
+  frames: 0x00280008,
+  rows: 0x00280010,
+  columns: 0x00280011,
+  bitsAllocated: 0x00280100,
+  bitsStored: 0x00280101,
+  highBit: 0x00280102,
+  signed: 0x00280103,
+  padding: 0x00280120,
+  center: 0x00281050,
+  width: 0x00281051,
+  intercept: 0x00281052,
+  slope: 0x00281053,
+  shape: 0x00281056,
+  modalityLut: 0x00283000,
+  lutDescriptor: 0x00283002,
+  lutData: 0x00283006,
+  voiLut: 0x00283010,
+} as const;
+
+/**
+ * Decodes a DICOM file of one frame.
+ *
+ * Transfer syntaxes: implicit, explicit (little and big endian), deflated, RLE, JPEG baseline, extended (8 and 12 bits) and
+ * lossless, JPEG-LS, JPEG 2000. Files without preamble or meta group are read as uncompressed.
+ *
+ * @param bytes The whole file.
+ * @param name The file's name, for messages.
+ * @throws {SyntaxError} If the file is cut short, damaged, above the size limits, has several frames, or is of a kind not
+ * read; one line that names the file.
+ */
+export async function decodeDicom(bytes: Uint8Array, name: string): Promise<DicomImage> {
+  try {
+    const { dataSet, transferSyntax } = readDicomFile(bytes);
+    if (!(transferSyntax in NATIVE) && !(transferSyntax in COMPRESSED)) {
+      throw new Error(`transfer syntax ${transferSyntax} is not read`);
+    }
+    const shape = readShape(dataSet, name);
+    const { raw, rgb } = await readPixels(dataSet, { ...shape, transferSyntax });
+    const { planar: _, ...kept } = shape;
+    return {
+      ...kept,
+      photometric: rgb ? "RGB" : shape.photometric,
+      transferSyntax,
+      lossy: COMPRESSED[transferSyntax]?.lossy ?? false,
+      ...readDisplay(dataSet, shape.signed),
+      pixels: asStored(raw, shape),
+    };
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith("Cannot ")) throw error;
+    throw new SyntaxError(`Cannot read "${name}" as DICOM: ${message}`);
+  }
+}
+
+type Shape =
+  & Pick<DicomImage, "rows" | "columns" | "samples" | "bitsAllocated" | "bitsStored" | "signed" | "photometric">
+  & {
+    planar: boolean;
+  };
+
+function readShape(dataSet: DataSet, name: string): Shape {
+  if (!dataSet.elements.has(PIXEL_DATA)) throw new Error("it has no pixel data (7FE0,0010)");
+  const number = (tag: number, what: string, fallback?: number): number => {
+    const value = words(dataSet, tag)?.[0] ?? fallback;
+    if (value === undefined) throw new Error(`it must state its ${what}`);
+    return value;
+  };
+  const must = (holds: boolean, what: string): void => {
+    if (!holds) throw new Error(what);
+  };
+  const rows = number(TAGS.rows, "rows (0028,0010)");
+  const columns = number(TAGS.columns, "columns (0028,0011)");
+  checkImageSize({ width: columns, height: rows }, name);
+  const frames = decimal(dataSet, TAGS.frames) ?? 1;
+  must(frames === 1, `multi-frame images are not read: it has ${frames} frames, extract one first`);
+  const samples = number(TAGS.samples, "samples per pixel (0028,0002)", 1);
+  const bitsAllocated = number(TAGS.bitsAllocated, "bits allocated (0028,0100)");
+  const bitsStored = number(TAGS.bitsStored, "bits stored (0028,0101)", bitsAllocated);
+  const highBit = number(TAGS.highBit, "high bit (0028,0102)", bitsStored - 1);
+  const representation = number(TAGS.signed, "pixel representation (0028,0103)", 0);
+  must(bitsAllocated === 8 || bitsAllocated === 16, `bits allocated must be 8 or 16: it says ${bitsAllocated}`);
+  must(
+    bitsStored >= 1 && bitsStored <= bitsAllocated,
+    `bits stored must be 1 to ${bitsAllocated}: it says ${bitsStored}`,
+  );
+  must(highBit === bitsStored - 1, `the high bit must be ${bitsStored - 1}: it says ${highBit}`);
+  must(representation <= 1, `pixel representation must be 0 or 1: it says ${representation}`);
+  const photometric = text(dataSet, TAGS.photometric) ?? (samples === 1 ? "MONOCHROME2" : "");
+  const grey = photometric === "MONOCHROME1" || photometric === "MONOCHROME2";
+  const colour = /^(RGB|YBR_(FULL|FULL_422|RCT|ICT))$/.test(photometric);
+  must(grey || colour, `photometric interpretation "${photometric}" is not read`);
+  must(samples === (grey ? 1 : 3), `${photometric} must have ${grey ? 1 : 3} samples a pixel: it says ${samples}`);
+  must(grey || (bitsAllocated === 8 && representation === 0), "colour must have 8 unsigned bits a sample");
+  return {
+    rows,
+    columns,
+    samples: samples as 1 | 3,
+    bitsAllocated: bitsAllocated as 8 | 16,
+    bitsStored,
+    signed: representation === 1,
+    photometric: photometric as DicomImage["photometric"],
+    planar: samples === 3 && number(TAGS.planar, "planar configuration", 0) === 1,
+  };
+}
+
+async function readPixels(
+  dataSet: DataSet,
+  shape: Shape & { transferSyntax: string },
+): Promise<{ raw: Uint8Array; rgb: boolean }> {
+  const { rows, columns, samples, bitsAllocated, transferSyntax, photometric } = shape;
+  const element = dataSet.elements.get(PIXEL_DATA)!;
+  const size = rows * columns * samples * bitsAllocated / 8;
+  if (!(transferSyntax in COMPRESSED)) {
+    if (element.fragments) throw new Error("its pixels are in fragments, its transfer syntax is uncompressed");
+    if (!/^(MONOCHROME[12]|RGB|YBR_FULL)$/.test(photometric)) {
+      throw new Error(`uncompressed pixels of photometric interpretation "${photometric}" are not read`);
+    }
+    // A value of odd length is padded to an even one.
+    if (element.length !== size + size % 2 && element.length !== size) {
+      throw new Error(`its header needs ${size} bytes of pixels, its pixel data have ${element.length}`);
+    }
+    const raw = dataSet.bytes.slice(element.start, element.start + element.length);
+    // In big endian a word is turned, and pixels of 8 bits are words too when their VR is OW (PS3.5 8.1.1).
+    if (!dataSet.encoding.littleEndian && (bitsAllocated === 16 || element.vr === "OW")) swapBytes(raw);
+    const pixels = raw.subarray(0, size);
+    return { raw: shape.planar ? interleave(pixels) : pixels, rgb: false };
+  }
+  if (!element.fragments) throw new Error("its transfer syntax is compressed, its pixels are not in fragments");
+  const [table, ...fragments] = element.fragments;
+  if (!table || fragments.length === 0) throw new Error("its pixel data hold no fragment");
+  if (table.length > 4 || table.length % 4 !== 0) {
+    throw new Error(`its offset table must have one entry for one frame: it has ${table.length / 4}`);
+  }
+  const { bytes, rgb } = await decodeCompressed(join(dataSet.bytes, fragments), shape);
+  if (bytes.length !== size) throw new Error(`its pixels must have ${size} bytes, decoded were ${bytes.length}`);
+  if (!rgb && !/^(MONOCHROME[12]|RGB|YBR_FULL)$/.test(photometric)) {
+    throw new Error(`pixels of photometric interpretation "${photometric}" are not read from ${transferSyntax}`);
+  }
+  return { raw: bytes, rgb };
+}
+
+function join(bytes: Uint8Array, spans: { start: number; length: number }[]): Uint8Array {
+  const out = new Uint8Array(spans.reduce((sum, span) => sum + span.length, 0));
+  let at = 0;
+  for (const { start, length } of spans) {
+    out.set(bytes.subarray(start, start + length), at);
+    at += length;
+  }
+  return out;
+}
+
+function swapBytes(bytes: Uint8Array): void {
+  for (let i = 0; i + 1 < bytes.length; i += 2) {
+    const low = bytes[i]!;
+    bytes[i] = bytes[i + 1]!;
+    bytes[i + 1] = low;
+  }
+}
+
+/** Three planes to pixels. */
+function interleave(planes: Uint8Array): Uint8Array {
+  const n = planes.length / 3;
+  return Uint8Array.from(planes, (_, i) => planes[i % 3 * n + Math.trunc(i / 3)]!);
+}
+
+/** The typed array that the bytes are; this machine is little-endian, as every one that runs Deno. */
+function asStored(raw: Uint8Array, { bitsAllocated, signed }: Shape): DicomImage["pixels"] {
+  const aligned = raw.byteOffset % 2 === 0 ? raw : raw.slice();
+  const { buffer, byteOffset, length } = aligned;
+  if (bitsAllocated === 8) return signed ? new Int8Array(buffer, byteOffset, length) : aligned;
+  return signed ? new Int16Array(buffer, byteOffset, length / 2) : new Uint16Array(buffer, byteOffset, length / 2);
+}
+
+function readDisplay(
+  dataSet: DataSet,
+  signed: boolean,
+): Pick<DicomImage, "rescaleSlope" | "rescaleIntercept" | "modalityLut" | "window" | "voiLut" | "padding"> {
+  const center = decimal(dataSet, TAGS.center), width = decimal(dataSet, TAGS.width);
+  const stated = text(dataSet, TAGS.shape) || "LINEAR";
+  const modalityLut = readLut(dataSet, TAGS.modalityLut, signed), voiLut = readLut(dataSet, TAGS.voiLut, signed);
+  const padding = words(dataSet, TAGS.padding)?.[0];
+  let window: DicomWindow | undefined;
+  // A width of 0 is how some writers say that there is no window.
+  if (center !== undefined && width !== undefined && width > 0) {
+    if (stated !== "LINEAR" && stated !== "LINEAR_EXACT" && stated !== "SIGMOID") {
+      throw new Error(`VOI LUT function "${stated.slice(0, 16)}" is not one of DICOM's`);
+    }
+    window = { center, width, shape: stated };
+  }
+  return {
+    rescaleSlope: decimal(dataSet, TAGS.slope) ?? 1,
+    rescaleIntercept: decimal(dataSet, TAGS.intercept) ?? 0,
+    ...(modalityLut ? { modalityLut } : {}),
+    ...(window ? { window } : {}),
+    ...(voiLut ? { voiLut } : {}),
+    ...(padding !== undefined ? { padding: signed ? padding << 16 >> 16 : padding } : {}),
+  };
+}
+
+function readLut(dataSet: DataSet, tag: number, signed: boolean): DicomLut | undefined {
+  const item = firstItem(dataSet, tag);
+  if (!item) return undefined;
+  const [count = 0, first = 0, bits = 0] = words(item, TAGS.lutDescriptor) ?? [];
+  const length = count === 0 ? 65536 : count;
+  const narrow = bits === 8 && valueBytes(item, TAGS.lutData)?.length === length;
+  const entries = narrow ? [...valueBytes(item, TAGS.lutData)!] : words(item, TAGS.lutData);
+  if (!entries || entries.length !== length || bits < 8 || bits > 16) {
+    throw new Error(
+      `its look-up table must have ${length} entries of 8 to 16 bits: it has ${entries?.length ?? 0} of ${bits}`,
+    );
+  }
+  return { first: signed ? first << 16 >> 16 : first, bits, entries };
+}
+
+/**
+ * SHA-256 (hex) of the stored pixels as little-endian bytes, before rescale or window: the figure by which two decoders
+ * of a lossless file must agree.
+ *
+ * @param dicom As {@linkcode decodeDicom} returns it.
+ */
+export async function storedPixelSha256(dicom: DicomImage): Promise<string> {
+  const { buffer, byteOffset, byteLength } = dicom.pixels;
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
