@@ -32,6 +32,11 @@ export interface LossFigureOptions {
    * @default {a twentieth of the longest series}
    */
   smooth?: number;
+  /**
+   * Most points drawn of a series; of a longer one every second, third, ... point is drawn, and always the last.
+   * @default {1000}
+   */
+  points?: number;
 }
 
 /**
@@ -44,20 +49,23 @@ export interface LossFigureOptions {
  */
 export function lossFigure(series: readonly LossSeries[], options: LossFigureOptions = {}): Figure {
   const longest = Math.max(1, ...series.map((s) => s.loss.length));
-  const { x = "step", y = "loss (nats)", smooth = Math.max(1, Math.round(longest / 20)) } = options;
+  const { x = "step", y = "loss (nats)", smooth = Math.max(1, Math.round(longest / 20)), points = 1000 } = options;
   const data = series.flatMap(({ name, loss, steps }, i) => {
     if (steps !== undefined && steps.length !== loss.length) {
       throw new TypeError(
         `Cannot draw losses as there must be one step for each: current numbers are ${steps.length} and ${loss.length}`,
       );
     }
-    const at = steps ?? loss.map((_, k) => k + 1);
+    const stride = Math.ceil(loss.length / points);
+    const thin = (values: readonly number[]): number[] =>
+      values.filter((_, k) => (values.length - 1 - k) % stride === 0).map(rounded);
+    const at = thin(steps ?? loss.map((_, k) => k + 1));
     const line = { type: "scatter", mode: "lines", x: at, name: plotText(name), legendgroup: String(i) };
-    const raw = { ...line, y: loss, line: { color: seriesColour(i), width: 1.2 } };
+    const raw = { ...line, y: thin(loss), line: { color: seriesColour(i), width: 1.2 } };
     if (smooth <= 1) return [{ ...raw, line: { color: seriesColour(i), width: 2 } }];
     return [
       { ...raw, opacity: 0.28, showlegend: false, hoverinfo: "skip" },
-      { ...line, y: runningMean(loss, smooth), line: { color: seriesColour(i), width: 2.2 } },
+      { ...line, y: thin(runningMean(loss, smooth)), line: { color: seriesColour(i), width: 2.2 } },
     ];
   });
   const ends = series.map(({ name, loss }) => `${name} ends at ${loss.at(-1)?.toFixed(3) ?? "nothing"}`).join(", ");
@@ -87,8 +95,8 @@ export function rocFigure(series: readonly RocSeries[]): Figure {
   const data: Record<string, unknown>[] = series.map((s, i) => ({
     type: "scatter",
     mode: "lines",
-    x: s.falsePositiveRate,
-    y: s.truePositiveRate,
+    x: s.falsePositiveRate.map(rounded),
+    y: s.truePositiveRate.map(rounded),
     name: plotText(label(s)),
     line: { color: seriesColour(i), width: 2.2 },
   }));
@@ -121,4 +129,9 @@ function runningMean(values: readonly number[], length: number): number[] {
     for (let k = i - reach; k <= i + reach; k++) sum += values[k]!;
     return sum / (2 * reach + 1);
   });
+}
+
+/** Six digits are finer than any screen, and keep reports and notebooks small. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
 }

@@ -10,4 +10,5 @@ export * from "./report.ts";
 export * from "./results.ts";
 export * from "./scatter.ts";
 export * from "./show.ts";
+export * from "./svg.ts";
 export * from "./table.ts";

@@ -1,7 +1,7 @@
 /** Showing things in a notebook; the only file that touches `Deno.jupyter`. @module */
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./plot.ts";
-import { escapeHtml } from "./_escape.ts";
+import { figureSvg } from "./svg.ts";
 import { formatTable, htmlTable, type Table } from "./table.ts";
 
 /** One content a MIME type. */
@@ -29,7 +29,8 @@ export function displayable(bundle: MimeBundle): Displayable {
 }
 
 /**
- * A figure for a notebook: plotly's MIME type, a sentence as HTML where plotly is not known, and as plain text.
+ * A figure for a notebook: plotly's MIME type, a static SVG where plotly is not known, and a sentence as plain text. There
+ * is no HTML in it, because viewers would prefer that to the drawing.
  *
  * @param figure The figure.
  * @returns The displayable.
@@ -38,7 +39,7 @@ export function figureDisplay(figure: Figure): Displayable {
   const { data, layout, alt } = figure;
   return displayable({
     "application/vnd.plotly.v1+json": { data, layout: { height: 380, ...layout }, config: { displaylogo: false } },
-    "text/html": `<p><em>${escapeHtml(alt)}</em></p>`,
+    "image/svg+xml": figureSvg(figure),
     "text/plain": alt,
   });
 }

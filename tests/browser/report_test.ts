@@ -98,7 +98,7 @@ Deno.test({
     try {
       const file = join(folder, "report.html");
       const html = await buildReport({ title: "policy", sections: [] });
-      const intruder = '<script>window.intruded = 1</script><img src="http://127.0.0.1:9/x.png">';
+      const intruder = '<script>window.intruded = 1</script><img src="http://127.0.0.1:8999/x.png">';
       await Deno.writeTextFile(file, html.replace("</body>", `${intruder}</body>`));
       await withPage(chromium!, async (page) => {
         await page.open(toFileUrl(file).href);

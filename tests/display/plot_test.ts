@@ -23,6 +23,12 @@ Deno.test("lossFigure() draws the losses alone when they are few, and takes give
   assertThrows(() => lossFigure([{ name: "a", loss: [1], steps: [1, 2] }]), TypeError, "2 and 1");
 });
 
+Deno.test("lossFigure() thins a long series and keeps its last point", () => {
+  const { data } = lossFigure([{ name: "a", loss: Array.from({ length: 2501 }, (_, i) => i / 3) }], { smooth: 1 });
+  const x = data[0]!.x as number[], y = data[0]!.y as number[];
+  assertEquals([x.length, x[0], x.at(-1), y.at(-1)], [834, 2, 2501, 833.333]);
+});
+
 Deno.test("rocFigure() names each curve with its area and adds the diagonal", () => {
   const { data } = rocFigure([{ name: "A<B", falsePositiveRate: [0, 1], truePositiveRate: [0, 1], auroc: 0.5 }]);
   assertEquals(data.map((t) => t.name), ["A&lt;B (0.500)", "chance"]);

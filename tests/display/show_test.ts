@@ -49,14 +49,14 @@ Deno.test("show() hands the object to the kernel and then pauses", async () => {
   assert(performance.now() - start >= 9);
 });
 
-Deno.test("figureDisplay() carries plotly's MIME type, HTML and text", () => {
+Deno.test("figureDisplay() carries plotly's MIME type, SVG and text", () => {
   const figure = lossFigure([{ name: "<b>", loss: [1] }]);
   const display = figureDisplay(figure) as unknown as Record<symbol, () => Record<string, unknown>>;
   const bundle = display[DISPLAY]!();
   const plotly = bundle["application/vnd.plotly.v1+json"] as Record<string, unknown>;
   assertEquals(plotly.data, figure.data);
   assertEquals(bundle["text/plain"], figure.alt);
-  assert(String(bundle["text/html"]).includes("&lt;b&gt;"));
+  assert(String(bundle["image/svg+xml"]).includes("&lt;b&gt;"));
 });
 
 Deno.test("overlayDisplay() gives SVG of the asked width", () => {

@@ -1,0 +1,57 @@
+import { assert, assertEquals } from "@std/assert";
+import { barFigure } from "../../lib/display/bars.ts";
+import { confusionFigure } from "../../lib/display/confusion.ts";
+import { lossFigure, rocFigure } from "../../lib/display/curves.ts";
+import { scatterFigure } from "../../lib/display/scatter.ts";
+import { figureSvg } from "../../lib/display/svg.ts";
+
+/** The numbers of attribute after attribute in every tag of a kind. */
+function numbers(svg: string, tag: string, ...attributes: string[]): number[][] {
+  return [...svg.matchAll(new RegExp(`<${tag} [^>]*>`, "g"))].map(([text]) =>
+    attributes.map((name) => Number(new RegExp(` ${name}="([^"]*)"`).exec(text)?.[1]))
+  );
+}
+
+Deno.test("figureSvg() draws each curve from corner to corner and its name", () => {
+  const svg = figureSvg(
+    rocFigure([{ name: "A<B", falsePositiveRate: [0, 0, 1], truePositiveRate: [0, 1, 1], auroc: 1 }]),
+  );
+  const [curve, chance] = [...svg.matchAll(/points="([^"]*)"/g)].map((m) =>
+    m[1]!.split(" ").map((p) => p.split(",").map(Number))
+  );
+  assertEquals([curve![0], curve![2]], [chance![0], chance![1]]);
+  assertEquals(curve![1]![0], curve![0]![0]);
+  assert(curve![1]![1]! < curve![0]![1]!);
+  assert(svg.includes("A&lt;B (1.000)") && svg.includes(">chance<"));
+});
+
+Deno.test("figureSvg() draws bars as high as their values, from zero", () => {
+  const svg = figureSvg(barFigure(["a", "b"], [{ name: "m", values: [0.5, 1] }, { name: "n", values: [0.25, null] }]));
+  const bars = numbers(svg, "rect", "height").map(([h]) => h!).filter((h) => h > 4);
+  assertEquals(bars.length, 3);
+  assert(Math.abs(bars[0]! / bars[1]! - 0.5) < 0.01 && Math.abs(bars[2]! / bars[1]! - 0.25) < 0.01);
+});
+
+Deno.test("figureSvg() draws a confusion matrix with the first class on top", () => {
+  const svg = figureSvg(confusionFigure([[7, 1], [2, 6]], ["first", "second"]));
+  const cells = numbers(svg, "rect", "x", "y");
+  assertEquals(cells.length, 4);
+  assert(cells[0]![1]! < cells[2]![1]! && cells[0]![0]! < cells[1]![0]!);
+  assertEquals([...svg.matchAll(/fill="#(?:ffffff|1d2430)">(\d)</g)].map((m) => m[1]), ["7", "1", "2", "6"]);
+});
+
+Deno.test("figureSvg() keeps every number finite and every text escaped, also for empty and constant figures", () => {
+  const figures = [
+    lossFigure([]),
+    lossFigure([{ name: '"><script>', loss: [1, 1, 1] }]),
+    rocFigure([]),
+    scatterFigure([]),
+    scatterFigure([{ name: "</svg>", x: 0, y: 0 }]),
+    barFigure([], []),
+    confusionFigure([], []),
+  ];
+  for (const figure of figures) {
+    const svg = figureSvg(figure);
+    assert(!/NaN|Infinity|undefined|<script|<\/svg>./.test(svg), svg);
+  }
+});
