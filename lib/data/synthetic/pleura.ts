@@ -17,7 +17,7 @@ export const effusion: Painter = (canvas, anatomy, { finding, rng, result }) => 
     const rise = 0.035 + 0.1 * finding.size + 0.03 * rng();
     const dense = finding.severity === "mild" ? 0.85 : 0.95;
     veil(canvas, lung, {
-      level: 0.75,
+      level: 0.69,
       opaque: true,
       share: (x, y, i) => {
         const lateral = clamp((Math.abs(x) - 0.08) / (shape.width - 0.08));
