@@ -10,7 +10,7 @@ import type { OwnedDevice } from "./device.ts";
 /** tfjs's WebGPU backend. */
 export type WebgpuBackend = webgpu.WebGPUBackend;
 /** The class of tfjs's WebGPU backend. */
-export type WebgpuBackendClass = typeof webgpu.WebGPUBackend;
+export type WebgpuBackendClass = new (device: GPUDevice, info?: GPUAdapterInfo) => WebgpuBackend;
 
 type DataId = Parameters<WebgpuBackend["read"]>[0];
 

@@ -9,6 +9,7 @@
  * @module
  */
 import type { MatMulPlan, MatMulShape, MatMulTile } from "./matmul_plan.ts";
+import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./matmul_operand.ts";
 import type { GpuProgram } from "./run.ts";
 
 /** One loop over up to three batch axes: sizes, and each operand's strides in matrices (0 where it is broadcast). */
@@ -37,16 +38,6 @@ export interface MatMulCall {
   activation: "linear" | "relu";
 }
 
-interface Operand {
-  buffer: "a" | "b";
-  alongK: boolean;
-  four: boolean;
-  threads: number;
-  perThread: number;
-  depth: number;
-  limit: "m" | "n";
-}
-
 function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
   const { m, n, k } = call.shape;
   const a: Operand = {
@@ -68,62 +59,6 @@ function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
     limit: "n",
   };
   return [a, b];
-}
-
-/** Workgroup memory. Along k: [result][k/4][thread], padded against bank conflicts of the writes; else [result/4][k/4][4][thread]. */
-function declare(o: Operand): string {
-  const padded = o.threads + (o.depth === 16 ? 2 : 4);
-  const type = o.alongK
-    ? `array<array<array<vec4<f32>, ${padded}>, ${o.depth / 4}>, ${o.perThread}>`
-    : `array<array<array<array<vec4<f32>, ${o.threads}>, 4>, ${o.depth / 4}>, ${o.perThread / 4}>`;
-  return `var<workgroup> ${o.buffer}Tile: ${type};`;
-}
-
-/** `load_a(e, first, k0, kEnd, base)`: vector `e` of the tile from memory, zero outside; `save_a(e, four)` keeps it. */
-function loadAndSave(o: Operand): string {
-  const x = o.buffer;
-  const across = o.alongK ? o.depth / 4 : o.threads * o.perThread / 4;
-  const [outer, inner] = o.alongK ? ["place", "term"] : ["term", "place"];
-  const width = o.alongK ? "params.k" : `params.${o.limit}`;
-  const innerEnd = o.alongK ? "kEnd" : `params.${o.limit}`;
-  const position = o.alongK
-    ? `let place = first + e / ${across}u; let term = k0 + (e % ${across}u) * 4u;`
-    : `let place = first + (e % ${across}u) * 4u; let term = k0 + e / ${across}u;`;
-  const read = o.four
-    ? `if (place < params.${o.limit} && term < kEnd) { four = ${x}[(base + ${outer} * ${width} + ${inner}) / 4u]; }`
-    : `if (place < params.${o.limit} && term < kEnd) {
-    let at = base + ${outer} * ${width} + ${inner};
-    four.x = ${x}[at];
-    if (${inner} + 1u < ${innerEnd}) { four.y = ${x}[at + 1u]; }
-    if (${inner} + 2u < ${innerEnd}) { four.z = ${x}[at + 2u]; }
-    if (${inner} + 3u < ${innerEnd}) { four.w = ${x}[at + 3u]; }
-  }`;
-  const r = o.alongK ? `e / ${across}u` : `e % ${across}u`;
-  const target = o.alongK
-    ? `${x}Tile[(${r}) / ${o.threads}u][e % ${across}u][(${r}) % ${o.threads}u]`
-    : `${x}Tile[(${r}) / ${o.threads}u][(e / ${across}u) / 4u][(e / ${across}u) % 4u][(${r}) % ${o.threads}u]`;
-  return `
-fn load_${x}(e: u32, first: u32, k0: u32, kEnd: u32, base: u32) -> vec4<f32> {
-  var four = vec4<f32>(0.0);
-  ${position}
-  ${read}
-  return four;
-}
-fn save_${x}(e: u32, four: vec4<f32>) { ${target} = four; }`;
-}
-
-/** One statement for each vector that a thread loads of an operand's tile. */
-function eachLoad(o: Operand, workgroupThreads: number, statement: (name: string, e: string) => string): string {
-  const total = o.threads * o.perThread * o.depth / 4;
-  return Array.from({ length: Math.ceil(total / workgroupThreads) }, (_, i) => {
-    const code = statement(`${o.buffer}Next${i}`, `lane + ${i * workgroupThreads}u`);
-    return (i + 1) * workgroupThreads <= total ? code : `if (lane + ${i * workgroupThreads}u < ${total}u) { ${code} }`;
-  }).join("\n");
-}
-
-function declareLoads(o: Operand, workgroupThreads: number): string {
-  const loads = Math.ceil(o.threads * o.perThread * o.depth / 4 / workgroupThreads);
-  return Array.from({ length: loads }, (_, i) => `var ${o.buffer}Next${i} = vec4<f32>(0.0);`).join(" ");
 }
 
 const XYZW = "xyzw";
@@ -258,8 +193,8 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     },
     workgroups,
     code: () => `
-${declare(a)}
-${declare(b)}
+${declareTile(a)}
+${declareTile(b)}
 ${loadAndSave(a)}
 ${loadAndSave(b)}
 ${finish && call.activation === "relu" ? activate(outType) : ""}
