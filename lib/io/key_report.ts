@@ -1,0 +1,144 @@
+/** Which of the tensors a model needs a file has: missing, unused and misshapen ones in one table. @module */
+import { quoted } from "./_errors.ts";
+
+/** A tensor that is there with another shape. */
+export interface MisshapenKey {
+  /** Name the model uses. */
+  name: string;
+  /** Shape the model needs. */
+  expected: readonly number[];
+  /** Shape the file has. */
+  found: readonly number[];
+}
+
+/** What fits and what does not. */
+export interface KeyReport {
+  /** Prefix that the file puts before every name (`module.`), or the empty string. */
+  prefix: string;
+  /** The file's name of each tensor that fits, by the model's name. */
+  matched: Map<string, string>;
+  /** Tensors the model needs and the file lacks. */
+  missing: { name: string; expected: readonly number[] }[];
+  /** Tensors of the file that the model does not need, under the file's names. */
+  unused: { name: string; found: readonly number[] }[];
+  /** Tensors that are there with another shape. */
+  misshapen: MisshapenKey[];
+}
+
+/** How names are compared. */
+export interface KeyReportOptions {
+  /** Prefixes a file may put before every name; the one that fits most names is taken. */
+  prefixes?: readonly string[];
+  /** Names in the file that are neither needed nor worth a word. @default {/(^|\.)position_ids$/} */
+  ignore?: RegExp;
+}
+
+/** Prefixes of wrapped models and of training checkpoints. */
+const PREFIXES = ["", "module.", "model.", "state_dict.", "state_dict.module.", "state_dict.model.", "model.module."];
+
+/**
+ * Compares the names and shapes a model needs with those of a file.
+ *
+ * @param expected Shapes by the model's names.
+ * @param found The file's tensors (`entries` of an open file).
+ */
+export function reportKeys(
+  expected: ReadonlyMap<string, readonly number[]>,
+  found: ReadonlyMap<string, { shape: readonly number[] }>,
+  options: KeyReportOptions = {},
+): KeyReport {
+  const { prefixes = PREFIXES, ignore = /(^|\.)position_ids$/ } = options;
+  const fits = (prefix: string): number => [...expected.keys()].filter((name) => found.has(prefix + name)).length;
+  const prefix = prefixes.reduce((best, next) => fits(next) > fits(best) ? next : best, prefixes[0] ?? "");
+  const report: KeyReport = { prefix, matched: new Map(), missing: [], unused: [], misshapen: [] };
+  for (const [name, shape] of expected) {
+    const entry = found.get(prefix + name);
+    if (!entry) report.missing.push({ name, expected: shape });
+    else if (entry.shape.join() === shape.join()) report.matched.set(name, prefix + name);
+    else report.misshapen.push({ name, expected: shape, found: entry.shape });
+  }
+  for (const [name, { shape }] of found) {
+    const isNeeded = name.startsWith(prefix) && expected.has(name.slice(prefix.length));
+    if (!isNeeded && !ignore.test(name)) report.unused.push({ name, found: shape });
+  }
+  return report;
+}
+
+const shown = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+
+/**
+ * The report as a table of text, one line a tensor: `missing  visual.head.proj.weight  [512, 768]  -`.
+ *
+ * @param limit Lines of each kind before "and n more". @default {20}
+ */
+export function formatKeyReport(report: KeyReport, limit = 20): string {
+  const rows: string[][] = [["", "tensor", "expected", "found"]];
+  const add = (kind: string, lines: string[][]): void => {
+    for (const line of lines.slice(0, limit)) rows.push([kind, ...line]);
+    if (lines.length > limit) rows.push([kind, `and ${lines.length - limit} more`, "", ""]);
+  };
+  add("missing", report.missing.map(({ name, expected }) => [name, shown(expected), "-"]));
+  add("misshapen", report.misshapen.map(({ name, expected, found }) => [name, shown(expected), shown(found)]));
+  add("unused", report.unused.map(({ name, found }) => [name, "-", shown(found)]));
+  const { matched, missing, misshapen, unused, prefix } = report;
+  const summary = `${matched.size} of ${matched.size + missing.length + misshapen.length} tensors fit` +
+    `${
+      prefix ? ` under the prefix ${quoted(prefix)}` : ""
+    }, ${missing.length} missing, ${misshapen.length} misshapen, ${unused.length} unused`;
+  if (rows.length === 1) return summary;
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return [...rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()), summary].join("\n");
+}
+
+/** The error of {@linkcode checkKeys}, which carries the report for who wants to print its table. */
+export class KeyReportError extends SyntaxError {
+  /** What fits and what does not. */
+  readonly report: KeyReport;
+
+  /**
+   * An error about a file's keys.
+   *
+   * @param message One line.
+   * @param report What fits and what does not.
+   */
+  constructor(message: string, report: KeyReport) {
+    super(message);
+    this.name = "KeyReportError";
+    this.report = report;
+  }
+}
+
+/**
+ * The report of a file that has all a model needs.
+ *
+ * @param expected Shapes by the model's names.
+ * @param file An open file.
+ * @throws {KeyReportError} If a tensor is missing or misshapen; the message names the file and the first one.
+ */
+export function checkKeys(
+  expected: ReadonlyMap<string, readonly number[]>,
+  file: { path: string; entries: ReadonlyMap<string, { shape: readonly number[] }> },
+  options: KeyReportOptions = {},
+): KeyReport {
+  const report = reportKeys(expected, file.entries, options);
+  const { missing, misshapen } = report;
+  const [first] = missing;
+  if (first) {
+    throw new KeyReportError(
+      `Cannot load "${file.path}" as ${quoted(first.name)} ${shown(first.expected)} is missing: ` +
+        `${missing.length} of ${expected.size} tensors are missing, ${misshapen.length} misshapen`,
+      report,
+    );
+  }
+  const [wrong] = misshapen;
+  if (wrong) {
+    throw new KeyReportError(
+      `Cannot load "${file.path}" as ${quoted(wrong.name)} must be ${shown(wrong.expected)}: found ${
+        shown(wrong.found)
+      }, ` +
+        `${misshapen.length} of ${expected.size} tensors are misshapen`,
+      report,
+    );
+  }
+  return report;
+}
