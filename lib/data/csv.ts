@@ -49,6 +49,7 @@ async function readText(path: string): Promise<string> {
  *
  * @param path File to read.
  * @throws {SyntaxError} If the file is not CSV in UTF-8, is empty, or a row has another number of fields than the first.
+ * Columns at the end without a name are left out if they are blank.
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function readCsv(path: string): Promise<Table> {
@@ -59,17 +60,23 @@ export async function readCsv(path: string): Promise<Table> {
   } catch (error) {
     throw new SyntaxError(`Cannot read "${path}" as CSV: ${(error as Error).message.split("\n")[0]}`);
   }
-  const columns = rows.shift();
-  if (!columns) {
+  const header = rows.shift();
+  if (!header) {
     throw new SyntaxError(`Cannot read "${path}" as CSV as its first row must name the columns: it is empty`);
   }
-  const ragged = rows.findIndex((row) => row.length !== columns.length);
+  const named = header.findLastIndex((name) => name !== "") + 1; // NIH's files end with columns without name or value
+  const fits = (row: string[]): boolean =>
+    row.length >= named && row.length <= header.length && row.slice(named).every((cell) => cell === "");
+  const ragged = rows.findIndex((row) => row.length !== named && !fits(row));
   if (ragged >= 0) {
     throw new SyntaxError(
-      `Cannot read "${path}" as CSV as row ${rowNumber(ragged)} must have ${columns.length} fields: ` +
-        `it has ${rows[ragged]!.length}`,
+      `Cannot read "${path}" as CSV as row ${rowNumber(ragged)} must have ${named} fields: it has ${
+        rows[ragged]!.length
+      }`,
     );
   }
+  for (const row of rows) row.length = named;
+  const columns = header.slice(0, named);
   return {
     path,
     columns,

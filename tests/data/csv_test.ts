@@ -28,6 +28,14 @@ Deno.test("readCsv() names the file, the column wanted and the columns found", a
   });
 });
 
+Deno.test("readCsv() leaves out blank columns without a name at the end, as NIH's files have", async () => {
+  await withFiles({ "a.csv": "a,b,,\n1,2\n3,4,,\n", "b.csv": "a,b,\n1,2,3\n" }, async (root) => {
+    const table = await readCsv(join(root, "a.csv"));
+    assertEquals([table.columns, table.rows], [["a", "b"], [["1", "2"], ["3", "4"]]]);
+    await assertRejects(() => readCsv(join(root, "b.csv")), SyntaxError, "row 2 must have 2 fields: it has 3");
+  });
+});
+
 Deno.test("readCsv() refuses a damaged file with one line that names it", async () => {
   const whole = await gzip("a,b\n" + "1,2\n".repeat(1000));
   const bad: Record<string, string | Uint8Array> = {

@@ -47,6 +47,45 @@ for n, test, train, seed in cases:
     assert (test is None and train is None) or ((a == a2).all() and (b == b2).all())
 out["pandas"] = [{"n": n, "size": size, "seed": seed, "rows": digest(pd.DataFrame({"a": np.arange(n)}).sample(n=size, random_state=seed)["a"])}
                  for n, size, seed in ((12047, int(0.3 * 12047), 42), (10, 10, 42), (10, 0, 1), (5000, 50, 7), (10675, int(0.3 * 10675), 42))]
+
+
+# --- whole tables at the published sizes, as the authors' scripts read them; layouts_test.ts builds the same tables -------
+def ids_digest(ids):
+    ids = list(ids)
+    return {"size": len(ids), "first": ids[0], "hash": hashlib.sha256("\n".join(ids).encode()).hexdigest()}
+
+
+def name(i):
+    return f"{(i * 2654435761) % 2**32:08x}-{i:05d}"
+
+
+# RSNA: 26,684 patients, of whom 6,012 have boxes; every fourth of those a second box
+rows = []
+for i in range(26684):
+    if (i * 7919) % 26684 < 6012:
+        rows.append({"patientId": name(i), "Target": 1})
+        if i % 4 == 0:
+            rows.append({"patientId": name(i), "Target": 1})
+    else:
+        rows.append({"patientId": name(i), "Target": 0})
+df = pd.DataFrame(rows).groupby("patientId").agg(list).reset_index()
+rsna = {}
+train, test = train_test_split(df, test_size=0.15, random_state=0)
+rsna["test"], rsna["train"] = ids_digest(test["patientId"]), ids_digest(train["patientId"])
+train, rest = train_test_split(df, test_size=5337 * 2, random_state=0)
+test, valid = train_test_split(rest, test_size=0.5, random_state=0)
+for part, frame in (("train", train), ("val", valid), ("test", test)):
+    rsna[f"mgca-{part}"] = ids_digest(frame["patientId"])
+positive = df[df["Target"].apply(lambda t: t[0] == 1)]
+train, rest = train_test_split(positive, test_size=0.3, random_state=0)
+test, valid = train_test_split(rest, test_size=0.5, random_state=0)
+for part, frame in (("train", train), ("val", valid), ("test", test)):
+    rsna[f"positives-{part}"] = ids_digest(frame["patientId"])
+out["rsna"] = rsna
+# SIIM: 12,047 images, every thirteenth has a second row further down
+frame = pd.DataFrame({"ImageId": [name(i) for i in range(12047)] + [name(i) for i in range(0, 12047, 13)]})
+frame = frame.drop_duplicates(subset="ImageId")
+out["siim"] = {"test": ids_digest(frame.sample(n=int(0.3 * len(frame)), random_state=42)["ImageId"])}
 path = pathlib.Path(__file__).parent / "fixtures" / "splits.json"
 path.parent.mkdir(exist_ok=True)
 path.write_text(json.dumps(out, indent=1) + "\n")
