@@ -1,0 +1,150 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { loadMimicCxr } from "../../lib/data/mimic_cxr.ts";
+import { reportSections } from "../../lib/data/reports.ts";
+import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
+import { gzip, png, withFiles } from "./helpers.ts";
+
+// Ten images of seven studies: lateral, other split, no labels, no text, no image, and two frontal views of one study.
+const metadata = `dicom_id,subject_id,study_id,ViewPosition
+d1,10000001,501,PA
+d2,10000001,501,LATERAL
+d3,10000001,502,AP
+d4,10000002,503,AP
+d5,10000002,504,PA
+d6,11000003,505,PA
+d7,11000003,506,AP
+d8,11000003,506,AP
+d9,11000003,507,
+d10,11000003,508,PA
+`;
+const split = "dicom_id,study_id,subject_id,split\n" + [
+  ["d10", "508"],
+  ["d1", "501"],
+  ["d2", "501"],
+  ["d4", "503"],
+  ["d5", "504"],
+  ["d6", "505"],
+  ["d7", "506"],
+  ["d8", "506"],
+  ["d9", "507"],
+].map(([d, s]) => `${d},${s},1,train`).join("\n") + "\nd3,502,1,test\n";
+// Written in another order than the images, and without study 503: joined by row they would all be shifted.
+const labels = `subject_id,study_id,${CHEXPERT_LABELS.join(",")}\n` + [
+  ["506", "Edema"],
+  ["505", "Fracture"],
+  ["504", "Pneumonia"],
+  ["502", "Edema"],
+  ["501", "Atelectasis"],
+  ["508", "Edema"],
+].map(([s, positive]) =>
+  `1,${s},${CHEXPERT_LABELS.map((l) => l === positive ? "1.0" : l === "Support Devices" ? "-1.0" : "").join(",")}`
+)
+  .join("\n") +
+  "\n";
+const reports = `study,impression,findings,last_paragraph,comparison
+s501,No acute process.,"Lungs are clear.
+ Heart is normal.",,
+s502,Edema.,,,
+s503,Clear.,,,
+s504,,,Only a last paragraph.,
+s505,,Rib fracture.,,
+s506,"Mild   edema.",,,
+s508,Edema.,,,
+`;
+const image = (patient: string, study: string, id: string): string =>
+  `files/p${patient.slice(0, 2)}/p${patient}/s${study}/${id}.jpg`;
+const images = {
+  [image("10000001", "501", "d1")]: png(1),
+  [image("10000001", "502", "d3")]: png(3),
+  [image("10000002", "503", "d4")]: png(4),
+  [image("10000002", "504", "d5")]: png(5),
+  [image("11000003", "505", "d6")]: png(6),
+  [image("11000003", "506", "d7")]: png(7),
+  [image("11000003", "506", "d8")]: png(8),
+};
+const tables = {
+  "mimic-cxr-2.0.0-metadata.csv": metadata,
+  "mimic-cxr-2.0.0-split.csv": split,
+  "mimic-cxr-2.0.0-chexpert.csv": labels,
+};
+
+Deno.test("loadMimicCxr() keeps frontal views and joins split, labels and text by their keys", async () => {
+  await withFiles({ ...tables, ...images, "mimic_cxr_sectioned.csv": reports }, async (root) => {
+    const set = await loadMimicCxr(root);
+    assertEquals(set.cases.map((c) => [c.id, c.patientId, c.text]), [
+      ["d1", "10000001", "Lungs are clear. Heart is normal. No acute process."],
+      ["d6", "11000003", "Rib fracture."],
+      ["d7", "11000003", "Mild edema."],
+      ["d8", "11000003", "Mild edema."],
+    ]);
+    const positive = set.cases.map((c) => CHEXPERT_LABELS[c.labels!.indexOf(1)]);
+    assertEquals(positive, ["Atelectasis", "Fracture", "Edema", "Edema"]);
+    assertEquals(set.cases[0]!.labels!.at(-1), -1);
+    assertEquals(set.summary, {
+      read: 10,
+      kept: 4,
+      dropped: {
+        "not a frontal view": 2,
+        "other split": 1,
+        "study without labels": 1,
+        "study without text": 1,
+        "image missing": 1,
+      },
+    });
+    assertEquals(set.split.name, "train");
+    assertEquals((await set.cases[3]!.image()).data[0], 8);
+  });
+});
+
+Deno.test("loadMimicCxr() reads other splits, views and sections, and gzipped tables", async () => {
+  const zipped: Record<string, Uint8Array> = {};
+  for (const [name, text] of Object.entries(tables)) zipped[`${name}.gz`] = await gzip(text);
+  await withFiles({ ...zipped, ...images, "r/mimic_cxr_sectioned.csv.gz": await gzip(reports) }, async (root) => {
+    const options = { reports: join(root, "r") };
+    assertEquals((await loadMimicCxr(root, { ...options, split: "test" })).cases.map((c) => c.id), ["d3"]);
+    const set = await loadMimicCxr(root, { ...options, split: "all", sections: ["impression"], missing: "ignore" });
+    assertEquals(set.cases.map((c) => [c.id, c.text]), [
+      ["d1", "No acute process."],
+      ["d3", "Edema."],
+      ["d7", "Mild edema."],
+      ["d8", "Mild edema."],
+      ["d10", "Edema."],
+    ]);
+    await assertRejects(() => loadMimicCxr(root, { ...options, missing: "throw" }), Deno.errors.NotFound, "row 11");
+  });
+});
+
+Deno.test("loadMimicCxr() reads report files when there is no table", async () => {
+  const text =
+    "                 FINAL REPORT\n EXAMINATION:  CHEST\n\n FINDINGS:\n \n Clear lungs.\n\n IMPRESSION: \n Normal.\n";
+  await withFiles({ ...tables, ...images, "files/p10/p10000001/s501.txt": text }, async (root) => {
+    const set = await loadMimicCxr(root);
+    assertEquals(set.cases.map((c) => [c.id, c.text]), [["d1", "Clear lungs. Normal."]]);
+  });
+});
+
+Deno.test("loadMimicCxr() refuses a label outside 1, 0, -1 and blank, and names a missing table", async () => {
+  const bad = labels.replace("1.0,", "yes,");
+  const files = { ...tables, ...images, "mimic_cxr_sectioned.csv": reports, "mimic-cxr-2.0.0-chexpert.csv": bad };
+  await withFiles(files, async (root) => {
+    const error = await assertRejects(() => loadMimicCxr(root), SyntaxError, '"yes"') as Error;
+    assertEquals(error.message.includes("row 2"), true);
+  });
+  const { "mimic-cxr-2.0.0-split.csv": _, ...rest } = tables;
+  await withFiles(rest, async (root) => {
+    await assertRejects(() => loadMimicCxr(root), Deno.errors.NotFound, "mimic-cxr-2.0.0-split.csv");
+  });
+});
+
+Deno.test("reportSections() splits at headings in capitals, joins repeats and knows the variants", () => {
+  const report = "EXAM: CHEST (PA AND LAT)\n\nINDICATION:  Fever at 10:30, see note.\nFINDINGS: One.\n  Two.\n" +
+    "CONCLUSION: Clear.\nFINDINGS: Three.\nNOT a heading: no\n";
+  assertEquals(reportSections(report), {
+    exam: "CHEST (PA AND LAT)",
+    indication: "Fever at 10:30, see note.",
+    findings: "One. Two. Three. NOT a heading: no",
+    impression: "Clear.",
+  });
+  assertEquals(reportSections("no headings at all"), {});
+});
