@@ -1,0 +1,74 @@
+/** What every report must do in a real browser; used on the sample and fit for any report file. */
+import { assert, assertEquals } from "@std/assert";
+import { join, resolve, toFileUrl } from "@std/path";
+import { type Page, withPage } from "./chromium.ts";
+
+/** Options of {@linkcode checkReport}. */
+export interface CheckReportOptions {
+  /** Folder that gets report-1280.png, report-390.png and report-1280-dark.png. */
+  screenshots?: string;
+  /** More to check on the open page, at 1280 px. */
+  also?: (page: Page) => Promise<void>;
+}
+
+/** Opens the report at `file`: every plot drawn with every trace, nothing logged or requested, 1280 and 390 px wide. */
+export async function checkReport(chromium: string, file: string, options: CheckReportOptions = {}): Promise<void> {
+  await withPage(chromium, async (page) => {
+    await resize(page, 1280);
+    await page.open(toFileUrl(resolve(file)).href);
+    await page.evaluate(`new Promise((done) => {
+      const look = () => document.documentElement.dataset.plots || !document.querySelector(".plot") ? done() : setTimeout(look, 50);
+      look();
+    })`);
+    await everyPlotDrawn(page);
+    await options.also?.(page);
+    for (const [width, scheme] of [[1280, "light"], [390, "light"], [1280, "dark"]] as const) {
+      await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
+      await readsWell(page, width);
+      await everyPlotDrawn(page);
+      if (options.screenshots !== undefined) {
+        const name = `report-${width}${scheme === "dark" ? "-dark" : ""}.png`;
+        await Deno.writeFile(join(options.screenshots, name), await page.screenshot());
+      }
+    }
+    assertEquals(page.errors, []);
+  });
+}
+
+async function resize(page: Page, width: number): Promise<void> {
+  const mobile = width < 600;
+  await page.send("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile });
+  await page.evaluate("new Promise((done) => setTimeout(done, 400))");
+}
+
+async function everyPlotDrawn(page: Page): Promise<void> {
+  const drawn = await page.evaluate(`[...document.querySelectorAll(".plot")].map((box) => ({
+    name: box.getAttribute("aria-label"),
+    surfaces: box.querySelectorAll("svg.main-svg").length,
+    marks: box.querySelectorAll(".scatterlayer .trace, .barlayer .trace, .heatmaplayer .hm").length,
+    traces: JSON.parse(document.getElementById("figures").textContent)[Number(box.dataset.figure)].data.length,
+  }))`) as { name: string; surfaces: number; marks: number; traces: number }[];
+  for (const { name, surfaces, marks, traces } of drawn) {
+    assert(surfaces >= 1, `"${name}" has no svg`);
+    assertEquals(marks, traces, `traces drawn of "${name}"`);
+  }
+  if (drawn.length > 0) {
+    assertEquals(await page.evaluate("document.documentElement.dataset.plots"), String(drawn.length));
+  }
+}
+
+async function readsWell(page: Page, width: number): Promise<void> {
+  await resize(page, width);
+  // A phone zooms out to show a page that is too wide: its window then grows with the page.
+  const wide = await page.evaluate("Math.max(innerWidth, document.documentElement.scrollWidth)");
+  assert(wide <= width, `the page is ${wide} px wide in a window of ${width} px`);
+  // What a plot draws outside its own box would be cut off.
+  const cut = await page.evaluate(`[...document.querySelectorAll(".plot")].flatMap((box) => {
+    const b = box.getBoundingClientRect();
+    return [...box.querySelectorAll(".main-svg, .main-svg text")].filter((t) => {
+      const r = t.getBoundingClientRect();
+      return r.width > 0 && (r.left < b.left - 1 || r.right > b.right + 1 || r.top < b.top - 1 || r.bottom > b.bottom + 1);
+    }).map((t) => t.textContent.slice(0, 40));
+  })`);
+  assertEquals(cut, [], `outside its plot at ${width} px`);
+}
