@@ -1,7 +1,7 @@
 /** A model and its tokeniser from files, or the shipped mini model. @module */
 import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "../encoders/checkpoint.ts";
 import { BIOMED_CLIP, MINI } from "../encoders/config.ts";
-import { formatKeyReport, reportKeys } from "../io/key_report.ts";
+import { checkKeys, formatKeyReport } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { checkFinite, toFloat32 } from "../io/tensors.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -31,20 +31,17 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
   }
   const file = await openTensorFile(files.weights);
   try {
-    const shapes = new Map([...file.entries].map(([name, { shape }]) => [name.replace(/^module\./, ""), shape]));
+    const shapes = new Map([...file.entries].map(([name, { shape }]) => [name.replace(/^(module|model|state_dict)\./, ""), shape]));
     const isMini = shapes.get("visual.head.proj.weight")?.[0] === MINI.embedding &&
       shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
     if (files.tokenizer === undefined && !isMini) {
       throw new TypeError(`Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`);
     }
     const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
-    const report = reportKeys(expectedCheckpoint(config), file.entries);
-    if (report.missing.length > 0 || report.misshapen.length > 0) {
-      throw new SyntaxError(`Cannot load "${files.weights}" as a BiomedCLIP: ${formatKeyReport(report)}`);
-    }
+    const report = checkKeys(expectedCheckpoint(config), file);
     if (report.unused.length > 0) files.note?.(formatKeyReport(report));
     const params = await loadBiomedClip(config, async (name) => {
-      const tensor = await file.read(report.found.get(name) ?? name);
+      const tensor = await file.read(report.matched.get(name)!);
       checkFinite(tensor, `"${files.weights}" (${name})`);
       return { shape: tensor.shape, values: toFloat32(tensor) };
     });

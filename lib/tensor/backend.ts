@@ -46,6 +46,7 @@ function parseName(name: string | undefined): BackendName | undefined {
  * @throws {Error} If a forced backend cannot start; the message says why.
  */
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
+  tf.enableProdMode(); // else tf.js advertises another package on stderr
   const forced = options.backend ?? parseName(readEnv("ACE_BACKEND"));
   const reasons: string[] = [];
   for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {

@@ -57,13 +57,13 @@ export function adamw(
   const next: AdamwState = { first: new Map(), second: new Map(), step: state.step + 1 };
   const out = new Map<string, Tensor>();
   for (const [name, param] of tensors) {
-    const updated = adamwUpdate(
+    const [updated, m, v] = adamwUpdate(
       { param, grad: gradients.get(name)!, m: state.first.get(name)!, v: state.second.get(name)! },
       { learningRate, beta1, beta2, epsilon, weightDecay, step: next.step },
     );
-    out.set(name, updated.param);
-    next.first.set(name, updated.m);
-    next.second.set(name, updated.v);
+    out.set(name, updated);
+    next.first.set(name, m);
+    next.second.set(name, v);
   }
   return { tensors: out, state: next };
 }

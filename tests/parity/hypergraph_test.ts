@@ -4,7 +4,7 @@ import { aceHgnn, aceHgnnDense, chosenHyperedges } from "../../lib/hypergraph/ac
 import { l2Normalise, topKMask } from "../../lib/tensor/ops.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
-import { testOnBackends } from "./backends.ts";
+import { testOnBackends } from "../backends.ts";
 import { assertParity, below, type Fixture, pick, readCard, readFixture, toTensor } from "./fixtures.ts";
 import { gradientsOf, hgnnParams } from "./tiny_model.ts";
 

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { infoNce } from "../../lib/losses/info_nce.ts";
 import { falseNegativeMask, type Label } from "../../lib/losses/label_mask.ts";
-import { testOnBackends } from "./backends.ts";
+import { testOnBackends } from "../backends.ts";
 import { assertParity, labelRows, pick, readFixture, toTensor } from "./fixtures.ts";
 
 const cases = await readFixture("cases");

@@ -10,7 +10,7 @@ import {
   textFeatures,
   trainableTensors,
 } from "../../lib/ace_lora.ts";
-import { testOnBackends } from "./backends.ts";
+import { testOnBackends } from "../backends.ts";
 import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { gradientsOf, HGNN, loadModel, QKV, referenceName } from "./tiny_model.ts";
 

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { encodeImage, encodeText } from "../../lib/encoders/biomed_clip.ts";
 import { toCheckpoint } from "../../lib/encoders/checkpoint.ts";
 import { mergeLora } from "../../lib/lora/merge.ts";
-import { testOnBackends } from "./backends.ts";
+import { testOnBackends } from "../backends.ts";
 import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { loadBase, loadModel, QKV, TINY } from "./tiny_model.ts";
 

@@ -4,7 +4,7 @@ import { contrastiveLoss, trainableTensors } from "../../lib/ace_lora.ts";
 import { withTensors } from "../../lib/tensor/params.ts";
 import { adamw, initAdamw } from "../../lib/train/adamw.ts";
 import { warmupCosine } from "../../lib/train/schedule.ts";
-import { testOnBackends } from "./backends.ts";
+import { testOnBackends } from "../backends.ts";
 import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { gradientsOf, HGNN, loadModel, QKV, referenceName } from "./tiny_model.ts";
 

@@ -17,12 +17,12 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Throws unless both values are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  deepStrictEqual(actual, expected, msg);
+  msg === undefined ? deepStrictEqual(actual, expected) : deepStrictEqual(actual, expected, msg);
 }
 
 /** Throws if both values are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  notDeepStrictEqual(actual, expected, msg);
+  msg === undefined ? notDeepStrictEqual(actual, expected) : notDeepStrictEqual(actual, expected, msg);
 }
 
 /** Throws unless `Object.is(actual, expected)`. */

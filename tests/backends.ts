@@ -1,6 +1,6 @@
 /** Runs a test body on every backend there is; one that cannot start is skipped by name, with its reason. @module */
 import * as tf from "@tensorflow/tfjs";
-import { type BackendName, selectBackend } from "../../lib/tensor/backend.ts";
+import { type BackendName, selectBackend } from "../lib/tensor/backend.ts";
 
 const reasons = new Map<BackendName, string | undefined>();
 for (const backend of ["cpu", "wasm", "webgpu"] as const) {

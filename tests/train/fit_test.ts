@@ -1,0 +1,149 @@
+import * as tf from "@tensorflow/tfjs";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
+import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
+import { epochBatches } from "../../lib/train/batches.ts";
+import { fit, type FitOptions } from "../../lib/train/fit.ts";
+import { contrastiveGradients } from "../../lib/train/gradients.ts";
+import { warmupCosine } from "../../lib/train/schedule.ts";
+import { falseNegativeMask } from "../../lib/losses/label_mask.ts";
+import { testOnBackends } from "../backends.ts";
+import { assertClose } from "../close.ts";
+import { SMALL, SMALL_ACE, smallIds, smallPixels, smallSource } from "../small_model.ts";
+
+const MODEL = aceLoraModel(SMALL_ACE);
+const OPTIONS: FitOptions = { epochs: 2, batchSize: 4, learningRate: 1e-2, warmupEpochs: 0.5 };
+
+async function numbers(params: AceLoraParams): Promise<Map<string, number[]>> {
+  const out = new Map<string, number[]>();
+  for (const [name, tensor] of trainableTensors(params)) out.set(name, [...await tensor.data()]);
+  return out;
+}
+
+Deno.test("warmupCosine() starts at 0, peaks after the warm-up and ends at 0", () => {
+  const options = { learningRate: 2, warmupSteps: 4, totalSteps: 12 };
+  assertEquals([0, 2, 4].map((step) => warmupCosine(step, options)), [0, 1, 2]);
+  assertAlmostEquals(warmupCosine(8, options), 1, 1e-12);
+  assertAlmostEquals(warmupCosine(12, options), 0, 1e-12);
+});
+
+Deno.test("epochBatches() visits every sample once, anew each epoch, the same under the same seed", () => {
+  const batches = epochBatches(10, 0, { batchSize: 4 });
+  assertEquals(batches.map((batch) => batch.length), [4, 4, 2]);
+  assertEquals(batches.flat().sort((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assertEquals(epochBatches(10, 0, { batchSize: 4 }), batches);
+  assert(epochBatches(10, 1, { batchSize: 4 }).flat().join() !== batches.flat().join());
+  assertEquals(epochBatches(3, 0, { batchSize: 2, shuffle: false, dropLast: true }), [[0, 1]]);
+});
+
+testOnBackends("contrastiveGradients() in micro-batches equals the whole batch, sizes that do not divide included", async () => {
+  // Dropout off: a mask's numbers depend on the place of a sample in its tensor.
+  const params = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+  const labels = [[1], [0], [0], [1], [null]] as const;
+  const batch = {
+    pixels: smallPixels(5),
+    ids: smallIds(5),
+    pairMask: tf.tensor2d(falseNegativeMask(labels), [5, 5]),
+  };
+  const whole = contrastiveGradients(MODEL, params, batch);
+  for (const microBatch of [1, 2, 5]) {
+    const parts = contrastiveGradients(MODEL, params, batch, { microBatch });
+    await assertClose(parts.value, whole.value, 1e-5, `loss, ${microBatch}`);
+    for (const [name, gradient] of whole.gradients) {
+      await assertClose(parts.gradients.get(name)!, gradient, 2e-5, `${name}, ${microBatch}`);
+    }
+  }
+});
+
+testOnBackends("fit() changes every trainable leaf and no frozen one", async () => {
+  const base = initBiomedClip(SMALL, 1);
+  const start = await initAceLora(base, SMALL_ACE);
+  const before = await numbers(start);
+  const { params, history } = await fit(MODEL, start, await smallSource(8), OPTIONS);
+  assertEquals(history.length, 4);
+  const after = await numbers(params);
+  for (const [name, values] of before) assert(values.some((x, i) => x !== after.get(name)![i]), `${name} did not change`);
+  const frozen = namedTensors(base);
+  for (const [name, tensor] of namedTensors(params)) if (frozen.has(name)) assert(tensor === frozen.get(name), name);
+});
+
+testOnBackends("fit() gives the same numbers twice under one seed, others under another", async () => {
+  const base = initBiomedClip(SMALL, 1);
+  const run = async (seed: number): Promise<Map<string, number[]>> => {
+    const start = await initAceLora(base, SMALL_ACE);
+    return numbers((await fit(MODEL, start, await smallSource(8), { ...OPTIONS, seed })).params);
+  };
+  assertEquals(await run(3), await run(3));
+  const [one, other] = [await run(3), await run(4)];
+  assert([...one].some(([name, values]) => values.join() !== other.get(name)!.join()));
+});
+
+testOnBackends("fit() stopped and resumed ends in the numbers of one run", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const base = initBiomedClip(SMALL, 1);
+    const source = await smallSource(8);
+    const whole = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, OPTIONS);
+    const controller = new AbortController();
+    const statePath = join(folder, "state.safetensors");
+    const stopped = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, {
+      ...OPTIONS,
+      statePath,
+      signal: controller.signal,
+      onStep: ({ step }) => step === 3 && controller.abort(),
+    });
+    assert(stopped.interrupted);
+    assertEquals(stopped.history.length, 3);
+    const resumed = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, { ...OPTIONS, statePath, resume: true });
+    assertEquals(resumed.history, whole.history);
+    assertEquals(await numbers(resumed.params), await numbers(whole.params));
+    await assertRejects(
+      () => fit(MODEL, whole.params, source, { ...OPTIONS, learningRate: 5, statePath, resume: true }),
+      RangeError,
+      "learningRate must be the same",
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+testOnBackends("fit() refuses a loss that is not finite, and the label-guided loss without labels", async () => {
+  const start = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+  const source = await smallSource(4);
+  const broken = { ...source, load: async (indices: readonly number[]) => {
+    const batch = await source.load(indices);
+    batch.pixels[0] = NaN;
+    return batch;
+  } };
+  await assertRejects(() => fit(MODEL, start, broken, OPTIONS), RangeError, "finite: current value is NaN at step 1");
+  await assertRejects(async () => fit(MODEL, start, await smallSource(4, false), OPTIONS), TypeError, "label row");
+});
+
+testOnBackends("fit() learns one batch by heart, and runs on a batch of one", async () => {
+  const base = initBiomedClip(SMALL, 1);
+  const source = await smallSource(4);
+  const { history } = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, { epochs: 25, batchSize: 4, learningRate: 2e-2, loss: "info-nce" });
+  assert(history.at(-1)!.loss < 0.7 * history[0]!.loss, `loss ${history[0]!.loss} -> ${history.at(-1)!.loss}`);
+  const single = await fit(MODEL, await initAceLora(base, SMALL_ACE), await smallSource(1), { epochs: 1 });
+  assertAlmostEquals(single.history[0]!.loss, 0, 1e-6);
+});
+
+Deno.test("200 training steps leave the number of tensors constant", async () => {
+  await selectBackend({ backend: "wasm" });
+  const base = initBiomedClip(SMALL, 1);
+  const start = await initAceLora(base, SMALL_ACE);
+  const counts: number[] = [];
+  const { params } = await fit(MODEL, start, await smallSource(8), {
+    epochs: 100,
+    batchSize: 4,
+    onStep: () => counts.push(tf.memory().numTensors),
+  });
+  assertEquals(counts.length, 200);
+  assertEquals(new Set(counts.slice(1)).size, 1, `tensor counts: ${[...new Set(counts)].join(", ")}`);
+  disposeParams(params, base);
+  disposeParams(start, base);
+  disposeParams(base);
+});
