@@ -1,0 +1,133 @@
+/*
+ * Multi-head attention: softmax(scale Q K' with masked keys at -1e9) V. Heads are consecutive slices of the columns, read
+ * in place. The probabilities of one head of one sample at a time stand in scratch and stay in the cache.
+ */
+#define MASKED -1e9f
+
+/*
+ * Turns a row of products into scores, and returns their greatest. A key is seen if keep[j] (all bits or none; null: all)
+ * and j < limit (causal).
+ */
+INLINE float mask_row(float *s, int n, float scale, const u32 *keep, int limit) {
+  const v128_t f = wasm_f32x4_splat(scale), masked = wasm_f32x4_const_splat(MASKED);
+  v128_t top = wasm_f32x4_const_splat(-3e38f);
+  int j = 0;
+  for (; j + 4 <= limit; j += 4) {
+    v128_t v = wasm_f32x4_mul(wasm_v128_load(s + j), f);
+    if (keep) v = wasm_v128_bitselect(v, masked, wasm_v128_load(keep + j));
+    wasm_v128_store(s + j, v);
+    top = wasm_f32x4_pmax(top, v);
+  }
+  float t[4], greatest;
+  wasm_v128_store(t, top);
+  greatest = t[0] > t[1] ? t[0] : t[1];
+  greatest = greatest > t[2] ? greatest : t[2];
+  greatest = greatest > t[3] ? greatest : t[3];
+  for (; j < n; j++) {
+    s[j] = j < limit && (!keep || keep[j]) ? s[j] * scale : MASKED;
+    greatest = greatest > s[j] ? greatest : s[j];
+  }
+  return greatest;
+}
+
+/* s[j] = e^(s[j] - shift); returns the sum. */
+INLINE float exp_row(float *s, int n, float shift) {
+  const v128_t m = wasm_f32x4_splat(shift);
+  v128_t sum = wasm_f32x4_const_splat(0);
+  int j = 0;
+  for (; j + 4 <= n; j += 4) {
+    const v128_t e = exp4(wasm_f32x4_sub(wasm_v128_load(s + j), m));
+    wasm_v128_store(s + j, e);
+    sum = wasm_f32x4_add(sum, e);
+  }
+  float total = horizontal_sum(sum);
+  if (j < n) {
+    store_some(s + j, exp4(wasm_f32x4_sub(load_some(s + j, n - j), m)), n - j);
+    for (; j < n; j++) total += s[j];
+  }
+  return total;
+}
+
+INLINE void scale_row(float *s, int n, float factor) {
+  int j = 0;
+  for (; j + 4 <= n; j += 4) wasm_v128_store(s + j, wasm_f32x4_mul(wasm_v128_load(s + j), wasm_f32x4_splat(factor)));
+  for (; j < n; j++) s[j] *= factor;
+}
+
+/* Softmax of one row in place; returns the log of the sum of exponentials. */
+static NOINLINE float softmax_row(float *s, int n, float scale, const u32 *keep, int limit) {
+  const float top = mask_row(s, n, scale, keep, limit), sum = exp_row(s, n, top);
+  scale_row(s, n, 1 / sum);
+  return top + (float)log1(sum);
+}
+
+INLINE int causal_limit(int causal, int i, int n) { return causal ? min_int(i + 1, n) : n; }
+
+/*
+ * query [batch, m, width], key and value [batch, n, width], keep [batch, n] (0 or all bits) or null -> context
+ * [batch, m, width], log_sum_exp [batch, heads, m]. scores: `block` rows of n floats.
+ */
+EXPORT(attention)
+void attention(int batch, int m, int n, int width, int heads, float scale, int causal, const float *query,
+               const float *key, const float *value, const u32 *keep, float *context, float *log_sum_exp, int block,
+               float *scores, float *scratch) {
+  const int w = width / heads;
+  for (int b = 0; b < batch; b++) {
+    for (int h = 0; h < heads; h++) {
+      const float *k = key + b * n * width + h * w, *v = value + b * n * width + h * w;
+      for (int i0 = 0; i0 < m; i0 += block) {
+        const int rows = min_int(block, m - i0), at = (b * m + i0) * width + h * w;
+        gemm(rows, n, w, query + at, width, 1, k, 1, width, scores, n, 0, scratch);
+        for (int i = 0; i < rows; i++) {
+          log_sum_exp[(b * heads + h) * m + i0 + i] =
+              softmax_row(scores + i * n, n, scale, keep ? keep + b * n : 0, causal_limit(causal, i0 + i, n));
+        }
+        gemm(rows, w, n, scores, n, 1, v, width, 1, context + at, width, 0, scratch);
+      }
+    }
+  }
+}
+
+/* Probabilities again from the products, and the gradient of the scores: p (dp - sum_j p dp) scale. */
+static NOINLINE void score_grad_row(float *p, float *dp, int n, int w, float scale, const u32 *keep, int limit,
+                                    float log_sum_exp, const float *dcontext, const float *context) {
+  if (log_sum_exp < MASKED * 0.5f) { /* every key masked: a plain mean of the values, and the scores do not matter */
+    for (int j = 0; j < n; j++) p[j] = 1 / (float)n, dp[j] = 0;
+    return;
+  }
+  mask_row(p, n, scale, keep, limit);
+  exp_row(p, n, log_sum_exp);
+  float dot = 0;
+  for (int c = 0; c < w; c++) dot += dcontext[c] * context[c];
+  const v128_t d4 = wasm_f32x4_splat(dot), f = wasm_f32x4_splat(scale);
+  int j = 0;
+  for (; j + 4 <= n; j += 4) {
+    const v128_t g = wasm_f32x4_mul(wasm_v128_load(p + j), wasm_f32x4_sub(wasm_v128_load(dp + j), d4));
+    wasm_v128_store(dp + j, wasm_f32x4_mul(g, f));
+  }
+  for (; j < n; j++) dp[j] = p[j] * (dp[j] - dot) * scale;
+}
+
+/* Gradients of attention; p and dp are m x n floats each. */
+EXPORT(attention_grad)
+void attention_grad(int batch, int m, int n, int width, int heads, float scale, int causal, const float *dcontext,
+                    const float *query, const float *key, const float *value, const float *context,
+                    const float *log_sum_exp, const u32 *keep, float *dquery, float *dkey, float *dvalue, float *p,
+                    float *dp, float *scratch) {
+  const int w = width / heads;
+  for (int b = 0; b < batch; b++) {
+    for (int h = 0; h < heads; h++) {
+      const int qo = b * m * width + h * w, ko = b * n * width + h * w;
+      const float *q = query + qo, *k = key + ko, *v = value + ko, *dc = dcontext + qo, *co = context + qo;
+      gemm(m, n, w, q, width, 1, k, 1, width, p, n, 0, scratch);
+      gemm(m, n, w, dc, width, 1, v, 1, width, dp, n, 0, scratch);
+      for (int i = 0; i < m; i++) {
+        score_grad_row(p + i * n, dp + i * n, n, w, scale, keep ? keep + b * n : 0, causal_limit(causal, i, n),
+                       log_sum_exp[(b * heads + h) * m + i], dc + i * width, co + i * width);
+      }
+      gemm(n, w, m, p, 1, n, dc, width, 1, dvalue + ko, width, 0, scratch);
+      gemm(m, w, n, dp, n, 1, k, width, 1, dquery + qo, width, 0, scratch);
+      gemm(n, w, m, dp, 1, n, q, width, 1, dkey + ko, width, 0, scratch);
+    }
+  }
+}

@@ -1,0 +1,159 @@
+/* exp and log, and the kernels that treat each element alone: GELU, dropout, AdamW. */
+
+/* e^x, exactly 0 below -87.3 (Cephes' expf: x = n ln 2 + r, a polynomial in r, relative error about 1e-7). */
+INLINE v128_t exp4(v128_t x) {
+  const v128_t magic = wasm_f32x4_const_splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+  const v128_t too_small = wasm_f32x4_lt(x, wasm_f32x4_const_splat(-87.3f)); /* not "not >=": NaN stays NaN */
+  const v128_t bounded = wasm_f32x4_pmin(x, wasm_f32x4_const_splat(88.3f));
+  const v128_t t = wasm_f32x4_add(wasm_f32x4_mul(bounded, wasm_f32x4_const_splat(1.44269504f)), magic);
+  const v128_t n = wasm_f32x4_sub(t, magic);
+  v128_t r = wasm_f32x4_sub(bounded, wasm_f32x4_mul(n, wasm_f32x4_const_splat(0.693359375f)));
+  r = wasm_f32x4_add(r, wasm_f32x4_mul(n, wasm_f32x4_const_splat(2.12194440e-4f)));
+  v128_t p = wasm_f32x4_const_splat(1.9875691500e-4f);
+  p = MADD(p, r, wasm_f32x4_const_splat(1.3981999507e-3f));
+  p = MADD(p, r, wasm_f32x4_const_splat(8.3334519073e-3f));
+  p = MADD(p, r, wasm_f32x4_const_splat(4.1665795894e-2f));
+  p = MADD(p, r, wasm_f32x4_const_splat(1.6666665459e-1f));
+  p = MADD(p, r, wasm_f32x4_const_splat(5.0000001201e-1f));
+  p = wasm_f32x4_add(MADD(p, wasm_f32x4_mul(r, r), r), wasm_f32x4_const_splat(1));
+  const v128_t power = wasm_i32x4_add(wasm_i32x4_shl(t, 23), wasm_i32x4_const_splat(0x3f800000)); /* 2^n */
+  return wasm_v128_andnot(wasm_f32x4_mul(p, power), too_small);
+}
+
+/* ln x for a normal x > 0: x = m 2^e with m near 1, then the series of atanh. */
+static double log1(double x) {
+  union { double d; unsigned long long u; } v = { x };
+  int e = (int)(v.u >> 52) - 1023;
+  v.u = (v.u & 0xfffffffffffffull) | 0x3ff0000000000000ull;
+  if (v.d > 1.4142135623730951) v.d *= 0.5, e++;
+  const double s = (v.d - 1) / (v.d + 1), q = s * s;
+  double sum = 0;
+  for (int i = 19; i > 0; i -= 2) sum = sum * q + 1.0 / i;
+  return 2 * s * sum + e * 0.6931471805599453;
+}
+
+/*
+ * The normal distribution function's tail, P(Z > z) for z >= 0, and the density e^(-z z / 2) (not divided by
+ * sqrt(2 pi)): tail = density * polynomial in 1 / (1 + 0.35 z), relative error 3e-7 (fitted by least squares at
+ * Chebyshev nodes for z <= 14).
+ */
+INLINE v128_t normal_tail(v128_t z, v128_t *density) {
+  const v128_t one = wasm_f32x4_const_splat(1);
+  const v128_t t = wasm_f32x4_div(one, wasm_f32x4_add(one, wasm_f32x4_mul(z, wasm_f32x4_const_splat(0.35f))));
+  v128_t p = wasm_f32x4_const_splat(0.04903857409954071f);
+  p = MADD(p, t, wasm_f32x4_const_splat(-0.20251162350177765f));
+  p = MADD(p, t, wasm_f32x4_const_splat(0.2412990927696228f));
+  p = MADD(p, t, wasm_f32x4_const_splat(-0.017608974128961563f));
+  p = MADD(p, t, wasm_f32x4_const_splat(0.15625809133052826f));
+  p = MADD(p, t, wasm_f32x4_const_splat(0.13326998054981232f));
+  p = MADD(p, t, wasm_f32x4_const_splat(0.14028309285640717f));
+  p = MADD(p, t, wasm_f32x4_const_splat(-2.8083513825549744e-05f));
+  *density = exp4(wasm_f32x4_mul(wasm_f32x4_mul(z, z), wasm_f32x4_const_splat(-0.5f)));
+  return wasm_f32x4_mul(p, *density);
+}
+
+/* |x|, at most 14, where the tail has long been 0: an infinite x must not meet it (inf * 0). */
+INLINE v128_t bounded_abs(v128_t x) { return wasm_f32x4_pmin(wasm_f32x4_abs(x), wasm_f32x4_const_splat(14)); }
+
+/* x P(Z < x): x - |x| tail where x > 0, -|x| tail elsewhere, so that neither cancels. */
+INLINE v128_t gelu4(v128_t x) {
+  v128_t density;
+  const v128_t z = bounded_abs(x), small = wasm_f32x4_mul(z, normal_tail(z, &density));
+  return wasm_f32x4_sub(wasm_v128_and(x, wasm_f32x4_gt(x, wasm_f32x4_const_splat(0))), small);
+}
+
+/* d/dx x P(Z < x) = P(Z < x) + x density / sqrt(2 pi): 1 - e where x > 0, e elsewhere. */
+INLINE v128_t gelu_slope4(v128_t x) {
+  v128_t density;
+  const v128_t z = bounded_abs(x), tail = normal_tail(z, &density);
+  const v128_t e = wasm_f32x4_sub(tail, wasm_f32x4_mul(wasm_f32x4_mul(z, density), wasm_f32x4_const_splat(0.3989422804f)));
+  const v128_t flipped = wasm_f32x4_sub(wasm_f32x4_const_splat(1), e);
+  return wasm_v128_bitselect(flipped, e, wasm_f32x4_gt(x, wasm_f32x4_const_splat(0)));
+}
+
+/* The last 1 to 3 elements of an array as a vector, and back. */
+INLINE v128_t load_some(const float *p, int n) {
+  float t[4] = { 0, 0, 0, 0 };
+  for (int i = 0; i < n; i++) t[i] = p[i];
+  return wasm_v128_load(t);
+}
+INLINE void store_some(float *p, v128_t v, int n) {
+  float t[4];
+  wasm_v128_store(t, v);
+  for (int i = 0; i < n; i++) p[i] = t[i];
+}
+
+/*
+ * Chunks, so that the loop over elements is in a function called many times: V8 replaces its quick first compilation
+ * by the optimised one only when a function is called again.
+ */
+#define CHUNK 4096
+
+static NOINLINE void gelu_chunk(int n, const float *x, float *y) {
+  int i = 0;
+  for (; i + 4 <= n; i += 4) wasm_v128_store(y + i, gelu4(wasm_v128_load(x + i)));
+  if (i < n) store_some(y + i, gelu4(load_some(x + i, n - i)), n - i);
+}
+EXPORT(gelu) void gelu(int n, const float *x, float *y) {
+  for (int i = 0; i < n; i += CHUNK) gelu_chunk(min_int(CHUNK, n - i), x + i, y + i);
+}
+
+static NOINLINE void gelu_grad_chunk(int n, const float *dy, const float *x, float *dx) {
+  int i = 0;
+  for (; i + 4 <= n; i += 4) {
+    wasm_v128_store(dx + i, wasm_f32x4_mul(wasm_v128_load(dy + i), gelu_slope4(wasm_v128_load(x + i))));
+  }
+  if (i < n) {
+    store_some(dx + i, wasm_f32x4_mul(load_some(dy + i, n - i), gelu_slope4(load_some(x + i, n - i))), n - i);
+  }
+}
+EXPORT(gelu_grad) void gelu_grad(int n, const float *dy, const float *x, float *dx) {
+  for (int i = 0; i < n; i += CHUNK) gelu_grad_chunk(min_int(CHUNK, n - i), dy + i, x + i, dx + i);
+}
+
+/* y = x / (1 - rate) where the element's hash exceeds `limit`, else 0. See fused/dropout.ts for the hash. */
+INLINE v128_t dropout4(v128_t x, v128_t index, v128_t seed, v128_t limit, v128_t scale) {
+  v128_t h = wasm_v128_xor(wasm_i32x4_mul(index, wasm_i32x4_const_splat((int)0x9E3779B1u)), seed);
+  h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));
+  h = wasm_i32x4_mul(h, wasm_i32x4_const_splat((int)0x85ebca6bu));
+  h = wasm_v128_xor(h, wasm_u32x4_shr(h, 13));
+  h = wasm_i32x4_mul(h, wasm_i32x4_const_splat((int)0xc2b2ae35u));
+  h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));
+  return wasm_v128_and(wasm_f32x4_mul(x, scale), wasm_u32x4_gt(h, limit));
+}
+static NOINLINE void dropout_chunk(int n, int first, const float *x, u32 seed, u32 limit, float scale, float *y) {
+  const v128_t s = wasm_i32x4_splat((int)seed), l = wasm_i32x4_splat((int)limit), f = wasm_f32x4_splat(scale);
+  v128_t index = wasm_i32x4_add(wasm_i32x4_splat(first), wasm_i32x4_const(0, 1, 2, 3));
+  int i = 0;
+  for (; i + 4 <= n; i += 4, index = wasm_i32x4_add(index, wasm_i32x4_const_splat(4))) {
+    wasm_v128_store(y + i, dropout4(wasm_v128_load(x + i), index, s, l, f));
+  }
+  if (i < n) store_some(y + i, dropout4(load_some(x + i, n - i), index, s, l, f), n - i);
+}
+EXPORT(dropout) void dropout(int n, const float *x, u32 seed, u32 limit, float scale, float *y) {
+  for (int i = 0; i < n; i += CHUNK) dropout_chunk(min_int(CHUNK, n - i), i, x + i, seed, limit, scale, y + i);
+}
+
+/*
+ * One step of AdamW (see fused/adamw.ts): keep = beta and add = 1 - beta of each moment (given, as 1 - 0.999 in float32 is
+ * off by 5e-5), size = learning rate / bias correction 1, root = sqrt(bias correction 2).
+ */
+static NOINLINE void adamw_chunk(int n, const float *param, const float *grad, const float *m, const float *v,
+                                 float keep1, float add1, float keep2, float add2, float epsilon, float decay,
+                                 float size, float root, float *new_param, float *new_m, float *new_v) {
+  for (int i = 0; i < n; i++) {
+    const float g = grad[i], mi = m[i] * keep1 + g * add1, vi = v[i] * keep2 + g * g * add2;
+    new_m[i] = mi;
+    new_v[i] = vi;
+    new_param[i] = param[i] * decay - size * (mi / (__builtin_sqrtf(vi) / root + epsilon));
+  }
+}
+EXPORT(adamw)
+void adamw(int n, const float *param, const float *grad, const float *m, const float *v, float keep1, float add1, float keep2,
+           float add2, float epsilon, float decay, float size, float root, float *new_param, float *new_m,
+           float *new_v) {
+  for (int i = 0; i < n; i += CHUNK) {
+    adamw_chunk(min_int(CHUNK, n - i), param + i, grad + i, m + i, v + i, keep1, add1, keep2, add2, epsilon, decay, size,
+                root, new_param + i, new_m + i, new_v + i);
+  }
+}

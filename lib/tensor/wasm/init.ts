@@ -1,6 +1,7 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { registerFusedWasm } from "./fused.ts";
 import { registerMatMul } from "./matmul.ts";
 import { tfjsModule } from "./tfjs_module.js";
 
@@ -37,6 +38,7 @@ async function start(): Promise<void> {
     }
   }
   registerMatMul();
+  registerFusedWasm();
 }
 
 /**

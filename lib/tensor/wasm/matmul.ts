@@ -1,6 +1,14 @@
 /** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
 import * as tf from "@tensorflow/tfjs";
-import { addressOf, allocate, output, type WasmBackend, wasmKernels, type WasmTensor } from "./module.ts";
+import {
+  addressOf,
+  allocate,
+  type KernelCall,
+  output,
+  type WasmBackend,
+  wasmKernels,
+  type WasmTensor,
+} from "./module.ts";
 
 interface MatMulAttributes {
   transposeA: boolean;
@@ -73,22 +81,8 @@ function broadcastIndices(from: number[], to: number[]): Int32Array {
   return indices;
 }
 
-/** What tfjs hands to a kernel. */
-interface KernelCall<Inputs, Attributes> {
-  inputs: Inputs;
-  backend: WasmBackend;
-  attrs: Attributes;
-}
-
-function batchMatMul(call: KernelCall<{ a: WasmTensor; b: WasmTensor }, MatMulAttributes>): WasmTensor {
+function batchMatMul(call: KernelCall<"a" | "b", MatMulAttributes>): WasmTensor {
   return multiply(call.backend, call.inputs.a, call.inputs.b, call.attrs);
-}
-
-interface FusedInputs {
-  a: WasmTensor;
-  b: WasmTensor;
-  bias?: WasmTensor;
-  preluActivationWeights?: WasmTensor;
 }
 
 type FusedAttributes = MatMulAttributes & { activation: string; leakyreluAlpha?: number };
@@ -102,8 +96,11 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
   prelu: "Prelu",
 };
 
+type FusedInputs = "a" | "b" | "bias" | "preluActivationWeights";
+
 function fusedMatMul({ inputs, backend, attrs }: KernelCall<FusedInputs, FusedAttributes>): WasmTensor {
-  const { a, b, bias, preluActivationWeights } = inputs;
+  const { a, b, preluActivationWeights } = inputs;
+  const bias = inputs.bias as WasmTensor | undefined;
   const columns = matrixShape(b.shape, attrs.transposeB)[1];
   const perColumn = bias !== undefined && bias.dtype === "float32" && bias.shape.at(-1) === columns &&
     tf.util.sizeFromShape(bias.shape) === columns;
@@ -123,7 +120,7 @@ function fusedMatMul({ inputs, backend, attrs }: KernelCall<FusedInputs, FusedAt
           `current value is "${attrs.activation}"`,
       );
     }
-    if (kernelName === "Prelu") apply(kernelName, { x: y, alpha: preluActivationWeights! });
+    if (kernelName === "Prelu") apply(kernelName, { x: y, alpha: preluActivationWeights });
     else apply(kernelName, { x: y }, { alpha: attrs.leakyreluAlpha ?? 0 });
   }
   return y;

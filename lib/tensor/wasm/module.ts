@@ -22,6 +22,13 @@ export interface WasmTensor {
   dtype: string;
 }
 
+/** What tfjs hands to a kernel. */
+export interface KernelCall<Names extends string, Attributes = unknown> {
+  inputs: Record<Names, WasmTensor>;
+  backend: WasmBackend;
+  attrs: Attributes;
+}
+
 /** The functions of kernels.c: addresses and counts are numbers, see the C for their meaning. */
 export type KernelFunctions = Record<string, (...args: number[]) => number>;
 

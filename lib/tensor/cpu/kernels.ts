@@ -1,0 +1,19 @@
+/** The fused kernels in plain loops: slow, and the reference for the other backends. @module */
+import { adamw } from "./adamw.ts";
+import { attention, attentionGrad } from "./attention.ts";
+import { dropout } from "./dropout.ts";
+import { gelu, geluGrad } from "./gelu.ts";
+import { layerNorm, layerNormGradParams, layerNormGradX } from "./layer_norm.ts";
+
+/** Kernel functions by the kernel's name. */
+export const CPU_KERNELS: Readonly<Record<string, (call: never) => unknown>> = {
+  AceLayerNorm: layerNorm,
+  AceLayerNormGradX: layerNormGradX,
+  AceLayerNormGradParams: layerNormGradParams,
+  AceGelu: gelu,
+  AceGeluGrad: geluGrad,
+  AceAttention: attention,
+  AceAttentionGrad: attentionGrad,
+  AceDropout: dropout,
+  AceAdamw: adamw,
+};
