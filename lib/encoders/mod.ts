@@ -7,6 +7,7 @@ export * from "./bert.ts";
 export * from "./biomed_clip.ts";
 export * from "./checkpoint.ts";
 export * from "./config.ts";
+export * from "./context.ts";
 export * from "./init.ts";
 export * from "./skeleton.ts";
 export * from "./vit.ts";

@@ -52,7 +52,11 @@ export interface SelfAttentionResult {
  * @param x Shape `[B, N, D]`.
  * @returns Output and affinity. The caller disposes both.
  */
-export function selfAttention(params: AttentionParams, x: Tensor3D, options: SelfAttentionOptions): SelfAttentionResult {
+export function selfAttention(
+  params: AttentionParams,
+  x: Tensor3D,
+  options: SelfAttentionOptions,
+): SelfAttentionResult {
   const { heads, keyMask, causal = false, clsOnly = false, seed } = options;
   const [batch, , width] = x.shape;
   const mode = (name: string): LinearOptions => seed === undefined ? {} : { seed: deriveSeed(seed, name) };
@@ -96,7 +100,10 @@ export function clsAffinity(query: Tensor3D, key: Tensor3D, options: ClsAffinity
     const cls = tf.slice(query, [0, 0, 0], [batch, 1, width]);
     if (kind === "logits") {
       const scores = tf.matMul(key, cls, false, true); // [B, N, 1]
-      return tf.slice(tf.mul(tf.reshape(scores, [batch, tokens]), scale / heads), [0, 1], [batch, tokens - 1]) as Tensor2D;
+      return tf.slice(tf.mul(tf.reshape(scores, [batch, tokens]), scale / heads), [0, 1], [
+        batch,
+        tokens - 1,
+      ]) as Tensor2D;
     }
     const products = tf.reshape(tf.mul(key, cls), [batch, tokens, heads, width / heads]);
     let scores = tf.transpose(tf.mul(tf.sum(products, -1), scale), [0, 2, 1]); // [B, H, N]

@@ -4,6 +4,9 @@
  * @module
  */
 export * from "./attention.ts";
+export * from "./bottleneck.ts";
+export * from "./dora.ts";
+export * from "./extra_tokens.ts";
 export * from "./layer_norm.ts";
 export * from "./linear.ts";
 export * from "./mlp.ts";

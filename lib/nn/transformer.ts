@@ -5,6 +5,8 @@ import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
+import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
+import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "./extra_tokens.ts";
 import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
 import { mlp, type MlpParams } from "./mlp.ts";
 
@@ -18,6 +20,10 @@ export interface BlockParams {
   norm2: LayerNormParams;
   /** Feed-forward part. */
   mlp: MlpParams;
+  /** Bottleneck adapter after the feed-forward part, before its residual. @default {none} */
+  adapter?: BottleneckParams;
+  /** Learned tokens that stand after token 0 in this block alone, `[P, D]`; their outputs are dropped. @default {none} */
+  prompts?: Tensor2D;
 }
 
 /** Options of {@linkcode transformer}. */
@@ -55,7 +61,11 @@ export interface TransformerResult {
  * @param x Shape `[B, N, D]`.
  * @returns Tokens and affinity. The caller disposes both.
  */
-export function transformer(blocks: readonly BlockParams[], x: Tensor3D, options: TransformerOptions): TransformerResult {
+export function transformer(
+  blocks: readonly BlockParams[],
+  x: Tensor3D,
+  options: TransformerOptions,
+): TransformerResult {
   const { affinity: kind, clsOnly = false, seed } = options;
   return tidy(() => {
     let state: TransformerResult = { tokens: x };
@@ -88,7 +98,14 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
   const { order, epsilon, clsOnly = false, hiddenDropout = 0, seed } = options;
   const attentionOptions: SelfAttentionOptions = options;
   const drop = <T extends Tensor>(y: T, name: string): T =>
-    seed === undefined || hiddenDropout === 0 ? y : dropout(y, { rate: hiddenDropout, seed: deriveSeed(seed, name) }) as T;
+    seed === undefined || hiddenDropout === 0
+      ? y
+      : dropout(y, { rate: hiddenDropout, seed: deriveSeed(seed, name) }) as T;
+  if (params.prompts) return promptedBlock(params, x, options);
+  const feed = <T extends Tensor>(y: T): T => {
+    const fed = drop(mlp(params.mlp, y), "mlp");
+    return params.adapter ? bottleneck(params.adapter, fed) : fed;
+  };
   return tidy(() => {
     const residual = clsOnly ? tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : x;
     const input = order === "pre" ? layerNorm(params.norm1, x, epsilon) : x;
@@ -97,16 +114,33 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
     const attended = tf.add(residual, carriesLora(params.attention) ? output : drop(output, "attention")) as Tensor3D;
     let tokens: Tensor3D;
     if (order === "pre") {
-      tokens = tf.add(attended, drop(mlp(params.mlp, layerNorm(params.norm2, attended, epsilon)), "mlp"));
+      tokens = tf.add(attended, feed(layerNorm(params.norm2, attended, epsilon)));
     } else {
       const normed = layerNorm(params.norm1, attended, epsilon);
-      tokens = layerNorm(params.norm2, tf.add(normed, drop(mlp(params.mlp, normed), "mlp")) as Tensor3D, epsilon);
+      tokens = layerNorm(params.norm2, tf.add(normed, feed(normed)) as Tensor3D, epsilon);
     }
     return affinity ? { tokens, affinity } : { tokens };
   });
 }
 
-/** Whether any projection of the attention layer carries LoRA. */
+/** Puts the block's prompts in, runs it, and takes what became of them out: deep prompts, replaced in every block. */
+function promptedBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
+  const { prompts, ...block } = params;
+  const count = prompts!.shape[0];
+  return tidy(() => {
+    const keyMask = options.keyMask && extendMask(options.keyMask, count);
+    const result = transformerBlock(block, insertAfterFirst(x, prompts!), {
+      ...options,
+      ...(keyMask ? { keyMask } : {}),
+    });
+    const tokens = options.clsOnly ? result.tokens : dropAfterFirst(result.tokens, count);
+    return result.affinity ? { tokens, affinity: dropFirstColumns(result.affinity, count) } : { tokens };
+  });
+}
+
+/** Whether any projection of the attention layer carries LoRA or DoRA. */
 export function carriesLora(params: AttentionParams): boolean {
-  return [params.query, params.key, params.value, params.output].some((layer) => layer.lora !== undefined);
+  return [params.query, params.key, params.value, params.output].some((layer) =>
+    layer.lora !== undefined || layer.dora !== undefined
+  );
 }
