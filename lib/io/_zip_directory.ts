@@ -1,5 +1,11 @@
 /** Records of a zip file whose members are stored, found without reading them. @module */
-import { type Entry, Reader, WARNING_TRAILING_CENTRAL_DIRECTORY_DATA, ZipReader } from "@zip.js/zip.js";
+import {
+  type Entry,
+  Reader,
+  WARNING_DUPLICATE_FILENAME,
+  WARNING_TRAILING_CENTRAL_DIRECTORY_DATA,
+  ZipReader,
+} from "@zip.js/zip.js";
 import { crc32 } from "node:zlib";
 import type { ByteSource } from "./byte_source.ts";
 import { quoted, unreadable } from "./_errors.ts";
@@ -34,6 +40,26 @@ class SourceReader extends Reader<ByteSource> {
   }
 }
 
+/**
+ * Checks that the directory's entries, then the end records, fill the file to its last byte: 22 bytes, or 98 with the zip64 end
+ * record and its locator, which torch always writes.
+ */
+async function checkEnd(source: ByteSource, entries: readonly Entry[]): Promise<void> {
+  const tail = await source.read(Math.max(0, source.size - 98), Math.min(98, source.size));
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  const end = tail.length - 22;
+  const hasZip64 = end === 76 && view.getUint32(0, true) === 0x06064b50 && view.getUint32(56, true) === 0x07064b50;
+  const isWide = hasZip64 && view.getUint32(end + 16, true) === 0xffffffff;
+  const start = isWide ? Number(view.getBigUint64(48, true)) : view.getUint32(end + 16, true);
+  const bytes = entries.reduce(
+    (sum, { rawFilename, rawExtraField, rawComment }) =>
+      sum + 46 + rawFilename.length + rawExtraField.length + rawComment.length,
+    0,
+  );
+  const left = source.size - start - bytes;
+  if (left !== 22 && !(left === 98 && hasZip64)) throw new Error(`${left} bytes follow its entries, expected 22 or 98`);
+}
+
 async function readEntries(source: ByteSource, format: string): Promise<Entry[]> {
   const reader = new ZipReader(new SourceReader(source), { filenameValidation: "strict", useWebWorkers: false });
   try {
@@ -42,8 +68,10 @@ async function readEntries(source: ByteSource, format: string): Promise<Entry[]>
       if (entries.push(entry) > MAX_RECORDS) throw new RangeError(`more than ${MAX_RECORDS} records`);
     }
     // torch writes zip64 end records even where the plain one suffices, which zip.js calls trailing data
-    const warning = reader.warnings?.find(({ reason }) => reason !== WARNING_TRAILING_CENTRAL_DIRECTORY_DATA);
+    const known: string[] = [WARNING_TRAILING_CENTRAL_DIRECTORY_DATA, WARNING_DUPLICATE_FILENAME]; // checked here by name
+    const warning = reader.warnings?.find(({ reason }) => !known.includes(reason));
     if (warning) throw new Error(warning.reason);
+    await checkEnd(source, entries);
     return entries;
   } catch (error) {
     const { message, filename, reason } = error as Error & { filename?: string; reason?: string };

@@ -1,5 +1,6 @@
 /** What every weights file looks like once open. @module */
-import type { TensorData, TensorEntry } from "./tensors.ts";
+import { checkFinite, type TensorData, type TensorEntry } from "./tensors.ts";
+import { quoted } from "./_errors.ts";
 
 /** An open file of named tensors, read one at a time. */
 export interface TensorFile {
@@ -22,4 +23,15 @@ export async function readAllTensors(file: TensorFile): Promise<Map<string, Tens
   const tensors = new Map<string, TensorData>();
   for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
   return tensors;
+}
+
+/**
+ * Reads one tensor of weights.
+ *
+ * @throws {RangeError} If a number is NaN or infinite; the message names the file and the tensor.
+ */
+export async function readFinite(file: TensorFile, name: string): Promise<TensorData> {
+  const tensor = await file.read(name);
+  checkFinite(tensor, `"${file.path}" (${quoted(name)})`);
+  return tensor;
 }

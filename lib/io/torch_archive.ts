@@ -10,7 +10,7 @@ import { unpickle } from "./pickle.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorData } from "./tensors.ts";
 import { findTorchGlobal, loadStorage, TorchView } from "./_torch_globals.ts";
-import { flattenTree, type PickleValue } from "./torch_tree.ts";
+import { flattenTree, isPlain, type PickleValue } from "./torch_tree.ts";
 import { quoted, unreadable } from "./_errors.ts";
 import { gatherView, isContiguous, viewSpan } from "./_strides.ts";
 import { hasRightChecksum, matchesChecksum, readZipDirectory, type ZipRecord } from "./_zip_directory.ts";
@@ -172,7 +172,7 @@ export async function openTorch(path: string): Promise<TensorFile> {
 
 async function loadTree(value: unknown, archive: Archive): Promise<PickleValue> {
   if (value instanceof TorchView) return await archive.read(value);
-  if (Array.isArray(value)) {
+  if (Array.isArray(value) && !value.every(isPlain)) {
     const items: PickleValue[] = [];
     for (const item of value) items.push(await loadTree(item, archive));
     return Object.isFrozen(value) ? Object.freeze(items) : items;

@@ -26,7 +26,8 @@ export interface FlatTree<Leaf> {
   values: Record<string, unknown>;
 }
 
-const isPlain = (value: unknown): boolean =>
+/** Whether a value is None, a boolean, a number or a string. */
+export const isPlain = (value: unknown): boolean =>
   value === null || ["boolean", "number", "bigint", "string"].includes(typeof value);
 
 /**
@@ -48,6 +49,7 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
       if (tensors.has(name) || values.has(name)) throw new Error(`two values have the name ${quoted(name)}`);
       if (isLeaf(value)) tensors.set(name, value);
       else values.set(name, value);
+      if (Array.isArray(value)) visited += value.length;
     } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, below(i), depth + 1));
     else if (value instanceof Map) { for (const [key, item] of value) visit(item, below(key), depth + 1); }
     else throw new Error(`${quoted(path)} must be a tensor or a plain value`);
