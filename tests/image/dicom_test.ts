@@ -1,0 +1,82 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { decodeDicom, decodeImage, type DicomImage, dicomToRaster, storedPixelSha256 } from "../../lib/image/mod.ts";
+
+interface Expected {
+  rows: number;
+  columns: number;
+  pixels: string | null;
+  display: string | null;
+}
+
+const folder = new URL("./dicom_fixtures/", import.meta.url);
+const { images, refused } = JSON.parse(await Deno.readTextFile(new URL("expected.json", folder))) as {
+  images: Record<string, Expected>;
+  refused: Record<string, string>;
+};
+
+async function sha256(data: Uint8Array | Uint16Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", Uint8Array.from(data));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+for (const [file, expected] of Object.entries(images)) {
+  Deno.test(`decodeDicom() and dicomToRaster() equal the known pixels and pydicom's transforms: ${file}`, async () => {
+    const bytes = await Deno.readFile(new URL(file, folder));
+    const dicom = await decodeDicom(bytes, file);
+    assertEquals([dicom.rows, dicom.columns], [expected.rows, expected.columns]);
+    if (expected.pixels) assertEquals(await storedPixelSha256(dicom), expected.pixels);
+    const shown = await decodeImage(bytes, file);
+    if (expected.display) assertEquals(await sha256(shown.data), expected.display);
+    assertEquals(shown, dicomToRaster(dicom));
+  });
+}
+
+for (const [file, why] of Object.entries(refused)) {
+  Deno.test(`decodeDicom() refuses by name what it does not read: ${file}`, async () => {
+    const bytes = await Deno.readFile(new URL(file, folder));
+    const error = await assertRejects(() => decodeDicom(bytes, file), SyntaxError);
+    assertEquals(error.message.startsWith(`Cannot read "${file}"`), true, error.message);
+    assertEquals(error.message.includes(why), true, error.message);
+    assertEquals(error.message.includes("\n"), false);
+  });
+}
+
+const tiny: DicomImage = {
+  rows: 1,
+  columns: 4,
+  samples: 1,
+  bitsAllocated: 16,
+  bitsStored: 12,
+  signed: false,
+  photometric: "MONOCHROME2",
+  transferSyntax: "1.2.840.10008.1.2.1",
+  lossy: false,
+  rescaleSlope: 1,
+  rescaleIntercept: 0,
+  window: { center: 128, width: 256, shape: "LINEAR" },
+  pixels: Uint16Array.of(0, 100, 255, 4095),
+};
+
+Deno.test("dicomToRaster() shows a window of 128/256 as the values themselves, clipped", () => {
+  assertEquals(dicomToRaster(tiny).data, Uint8Array.of(0, 100, 255, 255));
+  assertEquals(dicomToRaster({ ...tiny, photometric: "MONOCHROME1" }).data, Uint8Array.of(255, 155, 0, 0));
+});
+
+Deno.test("dicomToRaster() leaves the padding value out of the range when there is no window", () => {
+  const { window: _, ...bare } = tiny;
+  assertEquals(dicomToRaster({ ...bare, padding: 4095 }).data, Uint8Array.of(0, 100, 255, 255));
+});
+
+Deno.test("dicomToRaster() with values stored keeps the words, as pixel_array does", () => {
+  assertEquals(dicomToRaster({ ...tiny, photometric: "MONOCHROME1" }, { values: "stored" }), {
+    width: 4,
+    height: 1,
+    channels: 1,
+    bitDepth: 16,
+    data: Uint16Array.of(0, 100, 255, 4095),
+  });
+  assertThrows(
+    () => dicomToRaster({ ...tiny, signed: true, pixels: Int16Array.of(0, 1, 2, 3) }, { values: "stored" }),
+    TypeError,
+  );
+});
