@@ -57,10 +57,20 @@ export async function selectBackend(options: SelectBackendOptions = {}): Promise
   throw new Error(`Cannot start a backend: ${reasons.join("; ")}`);
 }
 
+/** Without a display the search for adapters prints an error about this variable; any value keeps it quiet. */
+function quietAdapterSearch(): void {
+  try {
+    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+  } catch {
+    // Without the permission the line is printed, which does no harm.
+  }
+}
+
 async function start(name: BackendName, allowSoftware: boolean): Promise<{ adapter: string } | { reason: string }> {
   try {
     let adapter = "tf.js, plain JavaScript";
     if (name === "webgpu") {
+      quietAdapterSearch();
       const found = await initWebgpu({ allowSoftware });
       if ("reason" in found) return found;
       adapter = found.adapter;

@@ -108,10 +108,14 @@ function replacement(name: string, tfjs: KernelConfig): KernelConfig {
   });
 }
 
+/** tfjs's own kernels by name, once replaced: to compare with. */
+export const tfjsMatMul: Map<string, KernelConfig> = new Map();
+
 /** Puts the replacements in the place of tfjs's kernels, which must be registered. Call once. */
 export function replaceMatMul(): void {
   for (const name of ["BatchMatMul", "_FusedMatMul"]) {
     const tfjs = tf.getKernel(name, "webgpu");
+    tfjsMatMul.set(name, tfjs);
     tf.unregisterKernel(name, "webgpu");
     tf.registerKernel(replacement(name, tfjs));
   }
