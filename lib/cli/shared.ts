@@ -37,7 +37,7 @@ export function watchTraining(label: string, batchSize: number): Watch {
     hooks: {
       signal: controller.signal,
       onStep: ({ step, steps, loss, learningRate }) => {
-        bar ??= createProgress(steps, { label, unit: "pairs", itemsPerStep: batchSize, start: step - 1 });
+        bar ??= createProgress(steps, { label, unit: "pairs", itemsPerStep: batchSize, start: step });
         bar.update(step, { loss, learningRate });
       },
     },

@@ -63,7 +63,8 @@ const THIRDS: Record<string, 0 | 1 | 2> = { "attention.query": 0, "attention.key
 function placeOf(leaf: string): Place {
   const single = SINGLE[leaf];
   if (single) return single;
-  const [, tower, index, layer, kind] = /^(vision|text)\.trunk\.(?:blocks|layers)\.(\d+)\.(.+)\.(weight|bias)$/.exec(leaf) ?? [];
+  const [, tower, index, layer, kind] =
+    /^(vision|text)\.trunk\.(?:blocks|layers)\.(\d+)\.(.+)\.(weight|bias)$/.exec(leaf) ?? [];
   if (tower === "text") return { name: `text.transformer.encoder.layer.${index}.${TEXT_LAYER[layer!]}.${kind}` };
   const third = THIRDS[layer!];
   if (third !== undefined) return { name: `visual.trunk.blocks.${index}.attn.qkv.${kind}`, third };
@@ -110,7 +111,9 @@ export function configFromCheckpoint(
 ): BiomedClipConfig {
   const shape = (name: string): readonly number[] => {
     const found = shapes.get(name);
-    if (!found) throw new RangeError(`Cannot read the model's size as "${name}" is missing: file has ${shapes.size} tensors`);
+    if (!found) {
+      throw new RangeError(`Cannot read the model's size as "${name}" is missing: file has ${shapes.size} tensors`);
+    }
     return found;
   };
   const depth = (prefix: string): number => {
