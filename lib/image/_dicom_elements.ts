@@ -124,7 +124,7 @@ function readItems(reader: Reader, depth: number, explicitItems: boolean): Span[
   const items: Span[] = [];
   for (;;) {
     const head = readHead(reader);
-    if (head.tag === SEQUENCE_END) return items;
+    if (head.tag === SEQUENCE_END && head.length === 0) return items;
     if (head.tag !== ITEM) throw new Error(`a sequence holds ${tagName(head.tag)} where an item or its end must be`);
     if (head.length !== UNDEFINED) {
       checkLength(reader, head);
@@ -136,7 +136,7 @@ function readItems(reader: Reader, depth: number, explicitItems: boolean): Span[
       });
       for (;;) {
         const element = readHead(inner);
-        if (element.tag === ITEM_END) break;
+        if (element.tag === ITEM_END && element.length === 0) break;
         skipValue(inner, element, depth);
       }
       reader.at = inner.at;

@@ -3,7 +3,7 @@ import { type CodecName, decodeFrame, type Frame } from "./_codecs.ts";
 import { decodeRle } from "./_dicom_rle.ts";
 import { decodeExtendedJpeg } from "./_jpeg_extended.ts";
 import { decodeLosslessJpeg } from "./_jpeg_lossless.ts";
-import { readJpegHeader } from "./_jpeg_markers.ts";
+import { checkJpegLength, readJpegHeader } from "./_jpeg_markers.ts";
 import { checkCodestream } from "./_jpeg2000_markers.ts";
 
 /** The transfer syntaxes whose pixels are compressed, by how they are read. */
@@ -53,6 +53,10 @@ export async function decodeCompressed(
         `${stated.width} x ${stated.height} x ${stated.components}`,
     );
   }
+  // JPEG-LS and JPEG 2000 have no fewest bytes; a large image in next to none is a bomb.
+  if (rows * columns > 2 ** 24 && bytes.length * 2000 < rows * columns) {
+    throw new Error(`${bytes.length} compressed bytes for ${columns} x ${rows} pixels are taken for a bomb`);
+  }
   const frame = await decode();
   const count = rows * columns * samples;
   const width = frame.bitsPerSample > 8 ? 2 : 1;
@@ -73,6 +77,7 @@ interface Stream {
 
 function jpeg(bytes: Uint8Array, shape: FrameShape & { transferSyntax: string }): Stream {
   const header = readJpegHeader(bytes);
+  checkJpegLength(header);
   const { process, precision, components } = header;
   const by = (name: CodecName) => (): Promise<Frame> => decodeFrame(name, bytes);
   const isLs = COMPRESSED[shape.transferSyntax]!.kind === "jpegls";

@@ -10,6 +10,10 @@ export interface JpegHeader {
   components: number;
   /** SOFn's second byte: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless, 0xf7 JPEG-LS. */
   process: number;
+  /** How many scans follow: one, or about ten in a progressive stream. */
+  scans: number;
+  /** Bytes of their segments and entropy-coded data. */
+  scanBytes: number;
 }
 
 /** Where one marker stands: `end` is the first byte after its segment (after its scan's data, for SOS). */
@@ -79,7 +83,8 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   const frame = frames[0];
   if (!frame) throw new Error("it has no frame header (SOF)");
   if (frames.length > 1) throw new Error("it has more than one frame header (SOF)");
-  if (!markers.some((marker) => marker.code === 0xda)) throw new Error("it has no scan (SOS)");
+  const scans = markers.filter((marker) => marker.code === 0xda);
+  if (scans.length === 0) throw new Error("it has no scan (SOS)");
   let at = frame.start;
   while (bytes[at] === 0xff) at++;
   const body = bytes.subarray(at + 1, frame.end);
@@ -87,11 +92,64 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   if (body.length !== 8 + 3 * components) {
     throw new Error(`its frame header has ${body.length} bytes, ${components} components need ${8 + 3 * components}`);
   }
+  if (frame.code !== 0xf7) checkTables(bytes, markers);
   return {
     precision: body[2]!,
     height: body[3]! << 8 | body[4]!,
     width: body[5]! << 8 | body[6]!,
     components,
     process: frame.code,
+    scans: scans.length,
+    scanBytes: scans.reduce((sum, { start, end }) => sum + end - start, 0),
   };
+}
+
+/** Most scans times pixels: each scan of a progressive stream goes over the whole image, however few bytes it has. */
+const MAX_SCANNED = 1_000_000_000;
+
+/**
+ * Refuses a size that the stream's bytes cannot hold, before anything of that size is allocated.
+ *
+ * @throws {Error} If a sequential or lossless stream is shorter than its codes can be, or a progressive one is a bomb.
+ */
+export function checkJpegLength({ width, height, process, scans, scanBytes }: JpegHeader): void {
+  const pixels = width * height;
+  // A block of 64 takes two bits or more (one for DC, one for the end of the block), one in a progressive stream's first
+  // scan; a lossless sample takes one.
+  const fewest = process === 0xc3 ? pixels / 8 : process === 0xc2 ? pixels / 512 : process < 0xc2 ? pixels / 256 : 0;
+  if (scanBytes < fewest) {
+    throw new Error(`its frame header says ${width} x ${height}, ${scanBytes} bytes cannot hold that many pixels`);
+  }
+  if (scans * pixels > MAX_SCANNED) throw new Error(`${scans} scans over ${width} x ${height} pixels are too many`);
+}
+
+/** Every Huffman table that a scan names must come before it: libjpeg would take a standard one instead. */
+function checkTables(bytes: Uint8Array, markers: JpegMarker[]): void {
+  const defined = new Set<number>();
+  for (const { code, start, end } of markers) {
+    if (code !== 0xc4 && code !== 0xda) continue;
+    let at = start;
+    while (bytes[at] === 0xff) at++;
+    const body = bytes.subarray(at + 1, Math.min(end, at + 1 + (bytes[at + 1]! << 8 | bytes[at + 2]!)));
+    if (code === 0xc4) {
+      for (let i = 2; i + 17 <= body.length;) {
+        defined.add(body[i]!);
+        i += 17 + body.subarray(i + 1, i + 17).reduce((sum, count) => sum + count, 0);
+      }
+      continue;
+    }
+    const count = body[2] ?? 0;
+    const [from = 0, to = 0, bits = 0] = body.subarray(3 + 2 * count, 6 + 2 * count);
+    for (let i = 0; i < count; i++) {
+      const tables = body[4 + 2 * i] ?? 0;
+      // A refining scan of DC (Ah above 0) reads plain bits; only scans that reach past DC have AC codes.
+      const dc = from === 0 && bits >> 4 === 0 ? [tables >> 4] : [];
+      const ac = to > 0 ? [16 | tables & 15] : [];
+      for (const table of markers.some((marker) => marker.code === 0xc3) ? [tables >> 4] : [...dc, ...ac]) {
+        if (!defined.has(table)) {
+          throw new Error(`a scan names Huffman table ${table.toString(16)}, which is not defined`);
+        }
+      }
+    }
+  }
 }

@@ -1,7 +1,7 @@
 /** JPEG files, bit for bit as Pillow reads them (the same libjpeg-turbo, compiled to WebAssembly). @module */
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { decodeFrame } from "./_codecs.ts";
-import { type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
+import { checkJpegLength, type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
 
 const PROCESSES: Record<number, string> = {
   0xc0: "baseline",
@@ -62,6 +62,11 @@ function checkedHeader(bytes: Uint8Array, name: string): JpegHeader {
   if (header.components === 4) fail("CMYK is not read: save it as RGB or grey first");
   if (header.components !== 1 && header.components !== 3) {
     fail(`it must have 1 or 3 components: this one has ${header.components}`);
+  }
+  try {
+    checkJpegLength(header);
+  } catch (error) {
+    fail((error as Error).message);
   }
   return header;
 }

@@ -12,6 +12,10 @@ import { checkImageSize, type RasterImage } from "./raster.ts";
 import { inflatedBytes, readScanlines, type ScanlineLayout } from "./_png_scanlines.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Most bytes that image data may inflate to. */
+const MAX_INFLATED = 256 * 2 ** 20;
+
 const SAMPLES: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const DEPTHS: Record<number, number[]> = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 
@@ -124,6 +128,9 @@ function readHeader(body: Uint8Array, name: string, fail: (what: string) => neve
 
 /** Inflates no more than `expected` bytes and insists on exactly that many. */
 function inflateParts(parts: Uint8Array[], expected: number, fail: (what: string) => never): Uint8Array {
+  if (expected > MAX_INFLATED) {
+    fail(`its header needs ${expected} bytes of image data, at most ${MAX_INFLATED} are read`);
+  }
   const compressed = concat(parts);
   // Deflate cannot shrink below 1/1032: a file this small cannot hold the image, so its size is not allocated.
   if (compressed.length * 1032 + 64 < expected) {

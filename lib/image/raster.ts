@@ -26,8 +26,8 @@ export interface RasterImage {
 /** Widest and highest image read, pixels. */
 export const MAX_SIDE = 20_000;
 
-/** Most pixels read (a 12,000 x 12,000 image is well inside). */
-export const MAX_PIXELS = 200_000_000;
+/** Most pixels read: ten times a large radiograph. */
+export const MAX_PIXELS = 100_000_000;
 
 /**
  * Refuses a size before anything of that size is allocated.
