@@ -124,25 +124,37 @@ export function toFloat32(t: TensorData): Float32Array {
   return out;
 }
 
+/** Bits of the exponent, which are all ones in NaN and the infinities. */
+const EXPONENTS: Partial<Record<TensorDtype, number>> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 };
+
+/** The first element that is NaN, infinite or (float64) beyond float32, or -1. */
+function firstNonFinite(t: TensorData): number {
+  const mask = EXPONENTS[t.dtype];
+  if (mask !== undefined) {
+    const size = DTYPE_BYTES[t.dtype];
+    const source = aligned(t.data, size) as Uint8Array<ArrayBuffer>;
+    const Words = size === 2 ? Uint16Array : Uint32Array;
+    const bits = new Words(source.buffer, source.byteOffset, source.byteLength / size);
+    for (let i = 0; i < bits.length; i++) if ((bits[i]! & mask) === mask) return i;
+  } else if (t.dtype === "F64") {
+    const view = new DataView(t.data.buffer, t.data.byteOffset, t.data.byteLength);
+    const n = t.data.byteLength / 8;
+    for (let i = 0; i < n; i++) if (!Number.isFinite(Math.fround(view.getFloat64(i * 8, true)))) return i;
+  }
+  return -1;
+}
+
 /**
- * Refuses numbers that are not finite.
+ * Refuses numbers that are not finite in float32.
  *
  * @param t Tensor to look at; integer types pass at once.
  * @param label What the message calls it: file and name.
  * @throws {RangeError} If one number is NaN or infinite; the message names it and its position.
  */
 export function checkFinite(t: TensorData, label: string): void {
-  if (!["F32", "F16", "BF16", "F64"].includes(t.dtype)) return;
-  const at = t.dtype === "F64" ? nonFinite64(t) : toFloat32(t).findIndex((x) => !Number.isFinite(x));
+  const at = firstNonFinite(t);
   if (at < 0) return;
-  const value = t.dtype === "F64"
-    ? new DataView(t.data.buffer, t.data.byteOffset).getFloat64(at * 8, true)
-    : toFloat32(t)[at];
+  const size = DTYPE_BYTES[t.dtype];
+  const [value] = toFloat32({ dtype: t.dtype, shape: [1], data: t.data.slice(at * size, (at + 1) * size) });
   throw new RangeError(`Cannot load ${label} as every number must be finite: element ${at} is ${value}`);
-}
-
-function nonFinite64(t: TensorData): number {
-  const view = new DataView(t.data.buffer, t.data.byteOffset, t.data.byteLength);
-  for (let i = 0; i < t.data.byteLength / 8; i++) if (!Number.isFinite(view.getFloat64(i * 8, true))) return i;
-  return -1;
 }

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { type AdapterFile, type AdapterTarget, type LoraEntry } from "../../lib/io/adapter_record.ts";
+import type { AdapterFile, AdapterTarget, LoraEntry } from "../../lib/io/adapter_record.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "../../lib/io/adapters.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";

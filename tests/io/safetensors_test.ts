@@ -131,4 +131,7 @@ Deno.test("checkFinite() names the tensor and the place", () => {
   assertThrows(() => checkFinite(inf16, '"h"'), RangeError, "element 0 is Infinity");
   const nan64: TensorData = { dtype: "F64", shape: [1], data: new Uint8Array(Float64Array.of(NaN).buffer) };
   assertThrows(() => checkFinite(nan64, '"d"'), RangeError, "element 0 is NaN");
+  const far: TensorData = { dtype: "F64", shape: [2], data: new Uint8Array(Float64Array.of(1, -1e300).buffer) };
+  assertThrows(() => checkFinite(far, '"d"'), RangeError, "element 1 is -Infinity");
+  checkFinite({ dtype: "F32", shape: [1], data: new Uint8Array(Float32Array.of(3.4e38).buffer) }, '"max"');
 });
