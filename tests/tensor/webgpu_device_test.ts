@@ -87,6 +87,10 @@ gpuTest("a tensor over the limit is refused before dispatch, and later results a
     RangeError,
     `Cannot allocate a float32 tensor of shape [${rows}, 1024] on webgpu`,
   );
+  const side = Math.ceil(Math.sqrt(limit / 4)) + 1;
+  const [long, wide] = [tf.ones([side, 1]), tf.ones([1, side])];
+  assertThrows(() => tf.matMul(long, wide), RangeError, `of shape [${side}, ${side}] on webgpu`);
+  tf.dispose([long, wide]);
   assertEquals(currentDevice()!.firstError(), undefined);
   const sum = tf.tidy(() => tf.sum(column));
   await assertNear(sum, [rows], 1e-6);

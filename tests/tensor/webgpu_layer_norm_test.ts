@@ -68,3 +68,12 @@ gpuTest("AceLayerNorm gives empty results for no rows", async () => {
   assertEquals((await y!.data()).length, 0);
   for (const t of [x, gain, y!, mean!, rstd!]) t.dispose();
 });
+
+gpuTest("AceLayerNorm normalises more rows than one dimension of a dispatch has workgroups", async () => {
+  const rows = 65540;
+  const x = tensor(Float32Array.from({ length: rows * 2 }, (_, i) => i % 2 === 0 ? i : i + 1), [rows, 2]);
+  const one = tensor([1, 1], [2]);
+  const [y, mean, rstd] = run("AceLayerNorm", { x, gain: one, bias: one }, { epsilon: 0 });
+  await assertNear(y!, Array.from({ length: rows * 2 }, (_, i) => i % 2 === 0 ? 0 : 2), 1e-6, "y");
+  for (const t of [x, one, mean!, rstd!]) t.dispose();
+});

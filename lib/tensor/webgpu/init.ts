@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { createBackend } from "./backend.ts";
 import { type OwnedDevice, requestDevice, type RequestDeviceOptions } from "./device.ts";
 import { registerKernels } from "./register.ts";
+import { missingInternal } from "./run.ts";
 
 /** What {@linkcode initWebgpu} found. */
 export interface WebgpuAdapter {
@@ -40,6 +41,8 @@ export async function initWebgpu(
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   if (tf.engine().registryFactory["webgpu"]) tf.removeBackend("webgpu");
   const backend = createBackend(WebGPUBackend, owned);
+  const missing = missingInternal(backend);
+  if (missing) return { reason: `tfjs-backend-webgpu must be 4.22.0: this one has no field "${missing}"` };
   tf.registerBackend("webgpu", () => backend, 3);
   registerKernels();
   current = owned;

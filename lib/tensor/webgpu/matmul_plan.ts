@@ -58,12 +58,13 @@ const tile = (threadsX: number, threadsY: number, perThread: number, depth: numb
   depth,
 });
 
-/** The tiles in use, by name. Results per workgroup: 128x128, 64x64, 32x32, then four for matrices of a few columns. */
+/** The tiles in use, by name. Results per workgroup: 128x128, 64x64, 32x32, 16x16, then four for few columns or rows. */
 export const MATMUL_TILES = {
   big: tile(16, 16, 8, 16),
   bigIn16KiB: tile(16, 16, 8, 8),
   middle: tile(16, 16, 4, 16),
   small: tile(8, 8, 4, 16),
+  tiny: tile(4, 4, 4, 16),
   fourColumns: tile(1, 64, 4, 8),
   sixteenColumns: tile(4, 32, 4, 8),
   fourRows: tile(64, 1, 4, 8),
@@ -81,6 +82,7 @@ function count(size: number, per: number): number {
 
 function chooseTile(shape: MatMulShape, limits: MatMulLimits): MatMulTile {
   const { batch, m, n } = shape;
+  if (m <= 16 && n <= 16) return MATMUL_TILES.tiny;
   if (n <= 4) return MATMUL_TILES.fourColumns;
   if (m <= 4) return MATMUL_TILES.fourRows;
   if (n <= 16) return MATMUL_TILES.sixteenColumns;

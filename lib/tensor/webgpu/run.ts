@@ -52,6 +52,12 @@ const caches = new WeakMap<GPUDevice, DeviceCache>();
 const MAX_UNIFORMS = 1024;
 let dispatches = 0;
 
+/** Which field of tfjs's backend is not as this file needs it, or `undefined`: another version may differ. */
+export function missingInternal(backend: WebgpuBackend): string | undefined {
+  const names = ["commandEncoder", "commandQueueOwnedIds", "dispatchCountInPass", "supportTimestampQuery", "querySet"];
+  return names.find((name) => !(name in backend));
+}
+
 /** How many programs {@linkcode runProgram} has dispatched in this process. */
 export function dispatchCount(): number {
   return dispatches;
@@ -104,7 +110,12 @@ export function runProgram(
   const internals = backend as unknown as Internals;
   const cache = cacheOf(backend.device);
   const tensors = [...io.inputs, ...io.outputs];
-  for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+  try {
+    for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+  } catch (error) {
+    for (const tensor of io.outputs) backend.disposeData(tensor.dataId); // nobody will see them
+    throw error;
+  }
   const { pipeline, layout } = pipelineOf(backend.device, cache, program);
   const buffers = tensors.map((tensor) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer);
   buffers.push(uniformBuffer(backend.device, cache, program.uniforms));
