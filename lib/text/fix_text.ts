@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { unescapeWholeHtml, WINDOWS_1252 } from "./html.ts";
+import { unescapeWholeHtml } from "./html.ts";
+import { fixC1Controls, fixEncoding } from "./mojibake.ts";
 
 const LIGATURES: Record<string, string> = {
   "\u0132": "IJ",
@@ -34,8 +35,7 @@ const LIGATURES: Record<string, string> = {
 
 /** The fixes that always apply, in ftfy's order, ending with NFC. */
 function fixCharacters(text: string): string {
-  return text
-    .replace(/[\x80-\x9f]/g, (c) => String.fromCharCode(WINDOWS_1252[c.charCodeAt(0) - 0x80]! || c.charCodeAt(0)))
+  return fixC1Controls(fixEncoding(text))
     .replace(/[\u0132\u0133\u0149\u01f1-\u01f3\u01c4-\u01cc\ufb00-\ufb06]/g, (c) => LIGATURES[c]!)
     .replace(/\u3000/g, " ")
     .replace(/[\uff01-\uffef]/g, (c) => c.normalize("NFKC"))
@@ -50,19 +50,22 @@ function fixCharacters(text: string): string {
     .normalize("NFC");
 }
 
+/** An ampersand escaped any number of times, `&amp;amp;amp;`: taken at once, as one level a round would take ages. */
+const AMPERSANDS = /&(?:(?:amp|AMP|#0{0,18}38|#[xX]0{0,18}26);)+/g;
+
 function fixSegment(segment: string, html: boolean): string {
   for (let text = segment;;) {
-    const fixed = fixCharacters(html ? unescapeWholeHtml(text) : text);
+    const fixed = fixCharacters(html ? unescapeWholeHtml(text.replace(AMPERSANDS, "&amp;")) : text);
     if (fixed === text) return text;
     text = fixed;
   }
 }
 
-/** Code units a segment may have, so that no step sees more at once. */
+/** Code units after which a line is cut in two (ftfy counts code points). */
 const SEGMENT = 1_000_000;
 
 /**
- * Repairs a text line by line: HTML references (until a line holds `<`), C1 controls, ligatures, full-width forms, curly
+ * Repairs a text line by line: HTML references (until a line holds `<`), mojibake, C1 controls, ligatures, full-width forms, curly
  * quotes, line ends, surrogates, terminal escapes and control characters, until nothing changes; then NFC.
  *
  * @param text Any string.

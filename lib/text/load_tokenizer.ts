@@ -23,6 +23,13 @@ function refuse(path: string, expected: string, found: string): never {
   throw new SyntaxError(`Cannot read "${path}" as a BERT tokenizer as ${expected}: found ${found}`);
 }
 
+function checkSpecial(path: string, vocab: { has(token: string): boolean; readonly size: number }): void {
+  const missing = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].filter((token) => !vocab.has(token));
+  if (missing.length) {
+    refuse(path, `its vocabulary must hold ${missing.join(" ")}`, `${vocab.size} other tokens`);
+  }
+}
+
 function fromJson(path: string, text: string): Tokenizer {
   let json: TokenizerJson;
   try {
@@ -44,6 +51,7 @@ function fromJson(path: string, text: string): Tokenizer {
   for (const [token, id] of vocab) {
     if (!Number.isInteger(id) || id < 0) refuse(path, "ids must be whole numbers", `${JSON.stringify(token)}: ${id}`);
   }
+  checkSpecial(path, vocab);
   const lowercase = normalizer.lowercase ?? true;
   return tokenizerFromVocab(vocab, {
     prefix: model.continuing_subword_prefix ?? "##",
@@ -74,9 +82,6 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   if (text.trimStart().startsWith("{")) return fromJson(path, text);
   const lines = text.split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
-  try {
-    return tokenizerFromVocab(lines);
-  } catch (error) {
-    return refuse(path, "it must be a tokenizer.json or a vocab.txt", (error as Error).message.split(": ").at(-1)!);
-  }
+  checkSpecial(path, new Set(lines));
+  return tokenizerFromVocab(lines);
 }

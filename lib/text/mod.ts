@@ -9,5 +9,6 @@ export * from "./fix_text.ts";
 export * from "./html.ts";
 export * from "./lines.ts";
 export * from "./load_tokenizer.ts";
+export * from "./mojibake.ts";
 export * from "./tokenizer.ts";
 export * from "./word_piece.ts";

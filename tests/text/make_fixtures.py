@@ -116,19 +116,20 @@ def random_texts(count, seed, ranges):
 
 
 blocks = [[f"a{chr(c)}b {chr(c)}" for c in range(start, start + 0x1000) if not 0xD800 <= c <= 0xDFFF]
-          for start in range(0, 0x110000, 0x1000)]
+          for start in [*range(0, 0x30000, 0x1000), 0xE0000, 0xF0000]]
 blocks = [b for b in blocks if b]
 names = sorted(html.entities.html5)
 entities = [form for n in names for form in (f"&{n}", f"a&{n}x;", f"&{n.upper()}", f"&amp;{n}")]
 long = " ".join((words * 200)[:10000])
 
 
-def every(tokenizer):
+def every(tokenizer, with_blocks=False):
+    part = {"blocks": "".join(sha([x for i in ids(tokenizer, b) for x in i]) for b in blocks)} if with_blocks else {}
     return {
+        **part,
         "edge": hashes(tokenizer, edge),
         "random": hashes(tokenizer, random_texts(1500, 1, POOLS)),
         "latin": hashes(tokenizer, random_texts(1500, 2, [(0x20, 0x7E), (0x80, 0xFF), (0x100, 0x17F), (0x2010, 0x2122)])),
-        "blocks": "".join(sha([x for i in ids(tokenizer, b) for x in i]) for b in blocks),
         "long": sha(ids(tokenizer, [clean(long)])[0]),
         "entities": sha([x for i in ids(tokenizer, [clean(e) for e in entities]) for x in i]),
     }
@@ -154,9 +155,28 @@ def shared():
     return texts
 
 
+# --- mojibake: what ftfy and the whole cleaning make of it ---------------------------------------------------------
+phrases = ["effusion \u2013 small", "patient\u2019s \u201cna\u00efve\u201d r\u00e9sum\u00e9", "voil\u00e0 le travail \u00e0 la mode", "5\u00b0 \u00b1 2 \u00b5g",
+           "\u041b\u0451\u0433\u043a\u0438\u0435 \u0447\u0438\u0441\u0442\u044b\u0435", "\u03b1\u03b2\u03b3 \u03a3\u03c5\u03bd", "\u80ba\u708e \U0001f600", "\u015a\u0142\u0105sk \u010cech\u016f", "\u2026 \u2122 \u20ac", "fa\u00e7ade \u00c5 \u0160"]
+broken = []
+for phrase in phrases:
+    for encoding in ("latin-1", "sloppy-windows-1252", "sloppy-windows-1251", "sloppy-windows-1250", "sloppy-windows-1253",
+                     "sloppy-windows-1254", "sloppy-windows-1257", "iso-8859-2", "macroman", "cp437"):
+        once = phrase.encode().decode(encoding)
+        twice = once.encode().decode(encoding)
+        broken += [once, twice, once.replace("\xa0", " "), "ok \u4e2d " + once, once + " and " + phrase]
+        strict = phrase.encode().decode(encoding.replace("sloppy-", ""), errors="replace")
+        if strict != once:
+            broken.append(strict)
+for phrase in phrases:
+    broken += [phrase.encode("utf-16", "surrogatepass").decode("latin-1"), phrase.encode("cp1252", "replace").decode("latin-1")]
+broken += ["\xed\xa0\xbd\xed\xb8\x80 x", "a\xc0\x80b \xc3\xa9", "\xc3 s casa", "j\xc3 quele", "\x85 \x81 caf\xe9"]
+broken = list(dict.fromkeys(broken))
+(out / "mojibake.json").write_text(json.dumps([[b, ftfy.fix_text(b), clean(b)] for b in broken], separators=(",", ":")) + "\n")
+
 fixture = {
     "versions": {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "ftfy": ftfy.__version__},
-    "small": every(load(out / "vocab.txt")),
+    "small": every(load(out / "vocab.txt"), True),
 }
 if data.exists():
     real = load(data / "biomedclip" / "biomedclip_vocab.txt", data / "biomedclip" / "biomedclip_tokenizer.json")

@@ -69,15 +69,19 @@ async function compareAll(tokenizer: Tokenizer, want: Fixture): Promise<void> {
   }
   assertEquals(await hashIds(encodeOne(tokenizer, longText)), want.long);
   assertEquals(await hashIds(entityTexts.flatMap((text) => encodeOne(tokenizer, text))), want.entities);
+}
+
+Deno.test("encodeOne() gives transformers' ids on edge cases and random texts with a small vocabulary", async () => {
+  await compareAll(await loadTokenizer(SMALL_VOCAB), fixtures.small);
+});
+
+Deno.test("encodeOne() gives transformers' ids around every code point of planes 0 to 2", async () => {
+  const tokenizer = await loadTokenizer(SMALL_VOCAB);
   const blocks: string[] = [];
   for (const texts of blockTexts()) {
     blocks.push(await hashIds(texts.flatMap((text) => encodeOne(tokenizer, text, { clean: false }))));
   }
-  assertEquals(blocks.join(""), want.blocks);
-}
-
-Deno.test("encodeOne() gives transformers' ids on edge cases, random texts and every code point", async () => {
-  await compareAll(await loadTokenizer(SMALL_VOCAB), fixtures.small);
+  assertEquals(blocks.join(""), fixtures.small.blocks);
 });
 
 const real = exists(REAL_JSON);
