@@ -21,10 +21,39 @@ export interface ZipRecord {
 }
 
 /** Most records read from one archive. */
-const MAX_RECORDS = 200_000;
+const MAX_RECORDS = 100_000;
+/** Bytes read at once for headers that lie close together. */
+const WINDOW_BYTES = 1 << 12;
 const LOCAL_HEADER_BYTES = 30;
 /** Bytes read at once while a checksum is computed. */
 const CHUNK_BYTES = 1 << 22;
+
+/** What is kept of a directory entry; zip.js's own take kilobytes each. */
+type DirectoryEntry =
+  & Pick<Entry, "filename" | "rawFilename" | "encrypted" | "compressionMethod" | "compressedSize" | "uncompressedSize">
+  & Pick<Entry, "offset" | "directory">
+  & { crc: number; entryBytes: number };
+
+function slim(entry: Entry): DirectoryEntry {
+  const { filename, encrypted, compressionMethod, compressedSize, uncompressedSize, offset, directory } = entry;
+  const { rawFilename, rawExtraField, rawComment, crc32: crc = 0 } = entry;
+  const entryBytes = 46 + rawFilename.length + rawExtraField.length + rawComment.length;
+  const sizes = { compressedSize, uncompressedSize, offset, crc, entryBytes };
+  return { filename, rawFilename: rawFilename.slice(), encrypted, compressionMethod, directory, ...sizes };
+}
+
+/** A reader of small pieces that asks the source for a window of bytes at a time. */
+function windowed(source: ByteSource): (offset: number, length: number) => Promise<Uint8Array> {
+  let start = 0;
+  let bytes = new Uint8Array(0) as Uint8Array;
+  return async (offset, length) => {
+    if (offset < start || offset + length > start + bytes.length) {
+      bytes = await source.read(offset, Math.min(Math.max(length, WINDOW_BYTES), source.size - offset));
+      start = offset;
+    }
+    return bytes.subarray(offset - start, offset - start + length);
+  };
+}
 
 class SourceReader extends Reader<ByteSource> {
   #source: ByteSource;
@@ -44,28 +73,24 @@ class SourceReader extends Reader<ByteSource> {
  * Checks that the directory's entries, then the end records, fill the file to its last byte: 22 bytes, or 98 with the zip64 end
  * record and its locator, which torch always writes.
  */
-async function checkEnd(source: ByteSource, entries: readonly Entry[]): Promise<void> {
+async function checkEnd(source: ByteSource, entries: readonly DirectoryEntry[]): Promise<void> {
   const tail = await source.read(Math.max(0, source.size - 98), Math.min(98, source.size));
   const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
   const end = tail.length - 22;
   const hasZip64 = end === 76 && view.getUint32(0, true) === 0x06064b50 && view.getUint32(56, true) === 0x07064b50;
   const isWide = hasZip64 && view.getUint32(end + 16, true) === 0xffffffff;
   const start = isWide ? Number(view.getBigUint64(48, true)) : view.getUint32(end + 16, true);
-  const bytes = entries.reduce(
-    (sum, { rawFilename, rawExtraField, rawComment }) =>
-      sum + 46 + rawFilename.length + rawExtraField.length + rawComment.length,
-    0,
-  );
+  const bytes = entries.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
   const left = source.size - start - bytes;
   if (left !== 22 && !(left === 98 && hasZip64)) throw new Error(`${left} bytes follow its entries, expected 22 or 98`);
 }
 
-async function readEntries(source: ByteSource, format: string): Promise<Entry[]> {
+async function readEntries(source: ByteSource, format: string): Promise<DirectoryEntry[]> {
   const reader = new ZipReader(new SourceReader(source), { filenameValidation: "strict", useWebWorkers: false });
   try {
-    const entries: Entry[] = [];
+    const entries: DirectoryEntry[] = [];
     for await (const entry of reader.getEntriesGenerator()) {
-      if (entries.push(entry) > MAX_RECORDS) throw new RangeError(`more than ${MAX_RECORDS} records`);
+      if (entries.push(slim(entry)) > MAX_RECORDS) throw new RangeError(`more than ${MAX_RECORDS} records`);
     }
     // torch writes zip64 end records even where the plain one suffices, which zip.js calls trailing data
     const known: string[] = [WARNING_TRAILING_CENTRAL_DIRECTORY_DATA, WARNING_DUPLICATE_FILENAME]; // checked here by name
@@ -83,7 +108,12 @@ async function readEntries(source: ByteSource, format: string): Promise<Entry[]>
 }
 
 /** Finds the data of one record, checking that its own header agrees with the directory. */
-async function locate(source: ByteSource, entry: Entry, format: string): Promise<ZipRecord> {
+async function locate(
+  source: ByteSource,
+  entry: DirectoryEntry,
+  options: { format: string; readSmall: (offset: number, length: number) => Promise<Uint8Array> },
+): Promise<ZipRecord> {
+  const { format, readSmall } = options;
   const fail = (reason: string): SyntaxError =>
     unreadable(source.name, format, `record ${quoted(entry.filename)} ${reason}`);
   if (entry.encrypted) throw fail("must not be encrypted");
@@ -94,22 +124,23 @@ async function locate(source: ByteSource, entry: Entry, format: string): Promise
     );
   }
   const size = entry.uncompressedSize;
-  if (entry.offset + LOCAL_HEADER_BYTES > source.size) throw fail("must begin within the file");
-  const head = await source.read(entry.offset, LOCAL_HEADER_BYTES);
+  const headBytes = LOCAL_HEADER_BYTES + entry.rawFilename.length;
+  if (entry.offset + headBytes > source.size) throw fail("must begin within the file");
+  const head = await readSmall(entry.offset, headBytes);
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   if (view.getUint32(0, true) !== 0x04034b50) throw fail("has no header of its own where the directory says");
   const nameBytes = view.getUint16(26, true);
   const offset = entry.offset + LOCAL_HEADER_BYTES + nameBytes + view.getUint16(28, true);
   if (offset + size > source.size) throw fail(`must end within ${source.size} bytes: it ends at ${offset + size}`);
-  const ownName = await source.read(entry.offset + LOCAL_HEADER_BYTES, nameBytes);
-  if (ownName.length !== entry.rawFilename.length || ownName.some((byte, i) => byte !== entry.rawFilename[i])) {
+  const ownName = head.subarray(LOCAL_HEADER_BYTES);
+  if (nameBytes !== ownName.length || ownName.some((byte, i) => byte !== entry.rawFilename[i])) {
     throw fail("has another name in its own header");
   }
   if (view.getUint16(8, true) !== 0) throw fail("has another compression in its own header");
   const ownSize = view.getUint32(22, true);
   const isStreamed = (view.getUint16(6, true) & 8) !== 0; // sizes follow the data
   if (!isStreamed && ownSize !== 0xffffffff && ownSize !== size) throw fail("has another size in its own header");
-  return { offset, size, crc: entry.crc32 ?? 0 };
+  return { offset, size, crc: entry.crc };
 }
 
 /**
@@ -121,12 +152,13 @@ async function locate(source: ByteSource, entry: Entry, format: string): Promise
  */
 export async function readZipDirectory(source: ByteSource, format: string): Promise<Map<string, ZipRecord>> {
   const records = new Map<string, ZipRecord>();
+  const readSmall = windowed(source);
   for (const entry of await readEntries(source, format)) {
     if (entry.directory) continue;
     if (records.has(entry.filename)) {
       throw unreadable(source.name, format, `record ${quoted(entry.filename)} is there twice`);
     }
-    records.set(entry.filename, await locate(source, entry, format));
+    records.set(entry.filename, await locate(source, entry, { format, readSmall }));
   }
   let position = 0;
   for (const [name, { offset, size }] of [...records].sort(([, a], [, b]) => a.offset - b.offset)) {

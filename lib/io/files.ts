@@ -8,9 +8,13 @@ import { dirname } from "@std/path";
  */
 export async function writeFileAtomicWith(path: string, write: (file: Deno.FsFile) => Promise<void>): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const open = (): Promise<Deno.FsFile> => Deno.open(temporary, { write: true, createNew: true });
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    const file = await Deno.open(temporary, { write: true, createNew: true });
+    const file = await open().catch(async (error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await Deno.mkdir(dirname(path), { recursive: true }); // only when it is missing: it needs a wider permission
+      return await open();
+    });
     try {
       await write(file);
     } finally {

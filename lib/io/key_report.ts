@@ -41,6 +41,14 @@ const PREFIXES = ["", "module.", "model.", "state_dict.", "state_dict.module.", 
  *
  * @param expected Shapes by the model's names.
  * @param found The file's tensors (`entries` of an open file).
+ * @example Usage
+ * ```ts
+ * import { formatKeyReport, reportKeys } from "@ace-lora/ace-lora/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const report = reportKeys(new Map([["head", [2, 3]]]), new Map([["module.head", { shape: [2, 3] }]]));
+ * assertEquals(formatKeyReport(report), '1 of 1 tensors fit under the prefix "module.", 0 missing, 0 misshapen, 0 unused');
+ * ```
  */
 export function reportKeys(
   expected: ReadonlyMap<string, readonly number[]>,

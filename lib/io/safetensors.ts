@@ -138,6 +138,16 @@ function encodeHeader(entries: [string, TensorData][], metadata: Readonly<Record
  *
  * @param metadata The `__metadata__` map; names and values are strings.
  * @throws {TypeError} If the bytes of a tensor do not fit its type and shape.
+ * @example Usage
+ * ```ts
+ * import { decodeSafetensors, encodeSafetensors, float32Tensor, toFloat32 } from "@ace-lora/ace-lora/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = encodeSafetensors({ weight: float32Tensor([1, 2], [0.5, 2]) }, { note: "hello" });
+ * const { tensors, metadata } = await decodeSafetensors(bytes);
+ * assertEquals([...toFloat32(tensors.get("weight")!)], [0.5, 2]);
+ * assertEquals(metadata, { note: "hello" });
+ * ```
  */
 export function encodeSafetensors(tensors: NamedTensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const entries = writingOrder(tensors);

@@ -1,0 +1,35 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { writeFileAtomic, writeFileAtomicWith } from "../../lib/io/files.ts";
+
+Deno.test("writeFileAtomic() makes folders, replaces a file, and leaves nothing beside it", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const path = join(dir, "a", "b", "x.txt");
+    await writeFileAtomic(path, "first, longer");
+    await writeFileAtomic(path, new TextEncoder().encode("é"));
+    assertEquals(await Deno.readTextFile(path), "é");
+    assertEquals([...Deno.readDirSync(join(dir, "a", "b"))].map(({ name }) => name), ["x.txt"]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("writeFileAtomicWith() keeps the old file when the writer fails half-way", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const path = join(dir, "x.txt");
+    await writeFileAtomic(path, "old");
+    const failing = writeFileAtomicWith(path, async (file) => {
+      await file.write(new TextEncoder().encode("new"));
+      throw new Error("no room");
+    });
+    const error = await assertRejects(() => failing, Error, "no room");
+    assert(error.message.includes(path));
+    assertEquals(await Deno.readTextFile(path), "old");
+    assertEquals([...Deno.readDirSync(dir)].length, 1);
+    await assertRejects(() => writeFileAtomic(join(path, "below.txt"), "x"), Error, "below.txt");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
