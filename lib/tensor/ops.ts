@@ -66,6 +66,7 @@ export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
  */
 export function oneHotRows(indices: Tensor, size: number): Tensor {
   return tf.tidy(() => {
+    if (size > 1 && tf.getBackend() !== "webgpu") return tf.oneHot(indices as tf.Tensor1D, size).toFloat();
     const hits = tf.equal(tf.expandDims(indices, -1), tf.range(0, size, 1, "int32"));
     return tf.where(hits, tf.scalar(1), tf.scalar(0));
   });

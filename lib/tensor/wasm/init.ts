@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { registerFusedWasm } from "./fused.ts";
+import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
 import { tfjsModule } from "./tfjs_module.js";
 
@@ -37,6 +38,7 @@ async function start(): Promise<void> {
       restore();
     }
   }
+  registerIdentity();
   registerMatMul();
   registerFusedWasm();
 }
