@@ -5,6 +5,7 @@ import { type AdapterFormat, readAdapter, writeAdapter } from "../../lib/io/adap
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { openTorch } from "../../lib/io/torch_archive.ts";
+import { writeTorch } from "../../lib/io/torch_writer.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { hasPython, runPython, skipName } from "./_python.ts";
 
@@ -296,3 +297,58 @@ for (const fusedQkv of [false, true]) {
       }),
   });
 }
+
+Deno.test("readAdapter() refuses a damaged config by the setting's name, and weights that are no adapter", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "adapter.safetensors");
+    await writeAdapter(path, makeAdapter(), { format: "ace" });
+    const { tensors, metadata } = await readSafetensors(path);
+    const config = JSON.parse(metadata["config"]!);
+    for (
+      const [change, reason] of [
+        [{ rank: 0 }, "setting rank"],
+        [{ rank: 1e300 }, "setting rank"],
+        [{ alpha: "1" }, "setting alpha"],
+        [{ rankStabilised: false }, "setting rankStabilised"],
+        [{ dropout: 1 }, "setting dropout"],
+        [{ targets: ["q", "x"] }, "setting targets"],
+        [{ topK: 2.5 }, "setting topK"],
+        [{ hidden: -1 }, "setting hidden"],
+        [{ positions: 4 }, "setting positions"],
+      ] as [Record<string, unknown>, string][]
+    ) {
+      await writeSafetensors(path, tensors, { ...metadata, config: JSON.stringify({ ...config, ...change }) });
+      await assertRejects(() => readAdapter(path), SyntaxError, reason);
+    }
+    for (const text of ["", "[]", "{", "null"]) {
+      await writeSafetensors(path, tensors, { ...metadata, config: text });
+      await assertRejects(() => readAdapter(path), SyntaxError, "JSON object");
+    }
+    await writeSafetensors(path, { w: random(2) });
+    await assertRejects(() => readAdapter(path), SyntaxError, "none under an adapter's names");
+    await assertRejects(() => readAdapter(join(dir, "absent.pt")), Error, "absent.pt");
+  }));
+
+Deno.test("readAdapter() refuses an authors' file whose layers do not fit its position", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "x.pt");
+    const layer = { q_proj: { w_lora_A: random(2, WIDTH), w_lora_B: random(WIDTH, 2) } };
+    const write = (layers: number[], metadata: Record<string, string | number>): Promise<void> =>
+      writeTorch(path, { weights: Object.fromEntries(layers.map((i) => [`layer_${i}`, layer])), metadata });
+    await write([0, 1, 2, 3, 4, 5, 6, 7], { position: "up" });
+    const { lora } = await readAdapter(path);
+    assertEquals(
+      lora.map(({ encoder, layer }) => `${encoder} ${layer}`).join(),
+      "text 8,text 9,text 10,text 11,image 8,image 9,image 10,image 11",
+    );
+    await write([0, 1], { position: "up" });
+    await assertRejects(() => readAdapter(path), SyntaxError, "LoRA in 8 layers: found 2");
+    await write([0, 1, 2], { position: "all" });
+    await assertRejects(() => readAdapter(path), SyntaxError, "LoRA in 24 layers: found 3");
+    await write([0, 2], { position: "all" });
+    await assertRejects(() => readAdapter(path), SyntaxError, "no gap");
+    await write([0, 1], { position: "sideways" });
+    await assertRejects(() => readAdapter(path), SyntaxError, '"sideways"');
+    await write([0, 1], { position: "all", loss_type: "anything" });
+    assertEquals((await readAdapter(path)).lora.length, 2);
+  }));
