@@ -4,6 +4,7 @@
  * @module
  */
 export type { RasterImage } from "../image/raster.ts";
+export * from "./boxes.ts";
 export * from "./chexpert5x200.ts";
 export * from "./csv.ts";
 export * from "./dataset.ts";

@@ -1,7 +1,9 @@
 /** Any CSV of images, with texts, CheXpert labels, classes or patients where it has them. @module */
 import { dirname, isAbsolute, join } from "@std/path";
+import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import {
+  byCodePoint,
   drop,
   exists,
   imageReader,
@@ -28,6 +30,12 @@ export interface PairsOptions {
   label?: string;
   /** The classes, in order; a class outside them is an error. @default those of the column, sorted */
   classes?: readonly string[];
+  /** Splits a class cell such as "Mass|Nodule" into several: the set is then multi-label. @default none */
+  separator?: string;
+  /** Column of a mask image's path; a blank is no mask. @default none */
+  mask?: string;
+  /** Boxes in a CSV of their own. @default none */
+  boxes?: BoxesOptions;
   /** Whether the 14 CheXpert columns are read. @default {true} if all are there */
   chexpert?: boolean;
   /** Column of the patient. @default none */
@@ -59,7 +67,8 @@ export function classIndex(table: Table, row: number, classes: readonly string[]
  *
  * @param root The CSV, or the folder that holds `options.csv`.
  * @param options Which columns mean what, see {@linkcode PairsOptions}.
- * @returns Cases in the file's order; `task` is "multiclass" when a class column is named, else "pairs".
+ * @returns Cases in the file's order; `task` is "multiclass" when a class column is named ("multilabel" with a
+ * separator), else "pairs".
  * @throws {SyntaxError} If a named column is missing, a label is outside 1, 0, -1 and blank, or a class is unknown.
  * @throws {Deno.errors.NotFound} If the file, or with `missing: "throw"` an image, is not there.
  * @throws {RangeError} If no row is left.
@@ -76,10 +85,13 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     label: at(options.label),
     patient: at(options.patient),
     id: at(options.id),
+    mask: at(options.mask),
+    key: at(options.boxes?.key) ?? table.column(image),
   };
   const filters = Object.entries(where).map(([column, value]) => [table.column(column), value] as const);
   const chexpert = options.chexpert ?? CHEXPERT_LABELS.every((label) => table.columns.includes(label));
   const labels = chexpert ? labelReader(table) : undefined;
+  const boxes = options.boxes && await readBoxes(dirname(table.path), options.boxes);
   const tally: Tally = { read: 0, dropped: {} };
   const kept: { row: number; path: string }[] = [];
   for (const [row, cells] of table.rows.entries()) {
@@ -100,22 +112,36 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
       `Cannot use "${table.path}" as a data set as a row must be left: ${tally.read} read, ${reasons || "none"}`,
     );
   }
-  const classOf = (row: number): string => table.rows[row]![columns.label!]!.trim();
+  const { separator } = options;
+  const classesOf = (row: number): string[] => {
+    const cell = table.rows[row]![columns.label!]!.trim();
+    return separator === undefined ? [cell] : cell.split(separator).map((part) => part.trim()).filter(Boolean);
+  };
   const classes = columns.label === undefined
     ? []
-    : options.classes ?? [...new Set(kept.map(({ row }) => classOf(row)))].sort();
+    : options.classes ?? [...new Set(kept.flatMap(({ row }) => classesOf(row)))].sort(byCodePoint);
+  const targetOf = (row: number): Pick<Case, "target" | "targets"> => {
+    const found = classesOf(row).map((name) => classIndex(table, row, classes, name));
+    return separator === undefined
+      ? { target: found[0]! }
+      : { targets: classes.map((_, i) => found.includes(i) ? 1 : 0) };
+  };
   const cases = kept.map(({ row, path }): Case => {
     const cells = table.rows[row]!;
+    const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
+    const own = boxes?.get(cells[columns.key]!);
     return {
       id: cells[columns.id ?? columns.image]!,
       image: imageReader(path),
       ...(columns.text !== undefined && { text: cells[columns.text]! }),
-      ...(columns.label !== undefined && { target: classIndex(table, row, classes, classOf(row)) }),
+      ...(columns.label !== undefined && targetOf(row)),
       ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
       ...(labels && { labels: labels(row) }),
+      ...(mask && { mask: () => readMask(join(folder, mask)) }),
+      ...(boxes && { boxes: own ?? [] }),
     };
   });
   const split = Object.values(where).join(",") || "all";
-  const task = columns.label === undefined ? "pairs" : "multiclass";
+  const task = columns.label === undefined ? "pairs" : separator === undefined ? "multiclass" : "multilabel";
   return await makeDataset({ name, classes, task, cases: uniqueIds(cases), tally, split });
 }

@@ -115,3 +115,57 @@ Deno.test({
     assertEquals(set.split.size, set.cases.length);
   },
 });
+
+Deno.test("loadPairs() splits classes at a separator, joins boxes by their key and reads masks", async () => {
+  const files = {
+    ...images,
+    "t.csv": "path,name,found,lungs\ni/a.png,a,Mass|Nodule,i/m.png\ni/b.png,b,Nodule,\n",
+    "boxes.csv": "name,label,x,y,w,h\na,Mass,1,2,3,4.5\na,Nodule,5,6,7,8\n",
+    "i/m.png": png(200),
+  };
+  await withFiles(files, async (root) => {
+    const boxes = { csv: "boxes.csv", image: "name", key: "name" };
+    const set = await loadPairs(root, { csv: "t.csv", label: "found", separator: "|", mask: "lungs", boxes });
+    assertEquals([set.task, set.classes], ["multilabel", ["Mass", "Nodule"]]);
+    assertEquals(set.cases.map((c) => c.targets), [[1, 1], [0, 1]]);
+    assertEquals(set.cases.map((c) => c.boxes!.length), [2, 0]);
+    assertEquals(set.cases[0]!.boxes![0], { x: 1, y: 2, width: 3, height: 4.5, label: "Mass" });
+    assertEquals(await set.cases[0]!.mask!(), { width: 2, height: 2, data: new Uint8Array([1, 0, 0, 0]) });
+    assertEquals(set.cases[1]!.mask, undefined);
+  });
+  await withFiles({ ...files, "boxes.csv": "name,label,x,y,w,h\na,Mass,1,2,0,4\n" }, async (root) => {
+    const boxes = { csv: "boxes.csv", image: "name", key: "name" };
+    await assertRejects(() => loadPairs(root, { csv: "t.csv", boxes }), SyntaxError, "boxes.csv");
+  });
+});
+
+Deno.test({
+  ...needs("nih_bbox", "loadPairs() reads the NIH radiographs with their 680 boxes"),
+  fn: async () => {
+    const columns = ["x256", "y256", "w256", "h256"] as const;
+    const boxes = { csv: "boxes.csv", image: "nih_image", key: "nih_image", columns };
+    const options = { csv: "images.csv", label: "bbox_labels", separator: "|", patient: "patient_id", boxes };
+    const set = await loadPairs(join(REAL_DATA, "nih_bbox"), options);
+    assertEquals([set.cases.length, set.classes.length], [604, 8]);
+    assertEquals(set.cases.flatMap((c) => c.boxes!).length, 680);
+    for (const box of set.cases.flatMap((c) => c.boxes!)) {
+      assertEquals(box.x >= 0 && box.y >= 0 && box.x + box.width <= 256.5 && box.y + box.height <= 256.5, true);
+      assertEquals(set.classes.includes(box.label), true);
+    }
+  },
+});
+
+Deno.test({
+  ...needs("covidcxr/lungmask", "loadPairs() reads covidcxr's lung masks in the size of their images"),
+  fn: async () => {
+    const set = await loadPairs(join(REAL_DATA, "covidcxr"), { csv: "covidcxr.csv", mask: "lung_mask" });
+    const masked = set.cases.filter((c) => c.mask);
+    assertEquals(masked.length, 130);
+    for (const item of masked.slice(0, 5)) {
+      const [image, mask] = [await item.image(), await item.mask!()];
+      assertEquals([mask.width, mask.height], [image.width, image.height]);
+      const share = mask.data.reduce((a, b) => a + b, 0) / mask.data.length;
+      assertEquals(share > 0.05 && share < 0.7, true, `${item.id}: ${share}`);
+    }
+  },
+});

@@ -1,0 +1,58 @@
+/** Boxes and masks that stand beside a CSV of images. @module */
+import { join } from "@std/path";
+import { readImage } from "../image/read.ts";
+import { readCsv, rowNumber } from "./csv.ts";
+import type { BinaryMask, Box } from "./types.ts";
+
+/** Which columns of a CSV of boxes mean what; one row a box. */
+export interface BoxesOptions {
+  /** The CSV, within the root. */
+  csv: string;
+  /** Column that names the image. */
+  image: string;
+  /** Column of the images' CSV with the same names. @default the image's path */
+  key?: string;
+  /** Column of what the box holds. @default {"label"} */
+  label?: string;
+  /** Columns of left, top, width and height, in pixels of the image. @default {["x", "y", "w", "h"]} */
+  columns?: readonly [string, string, string, string];
+}
+
+/**
+ * Reads the boxes of a CSV, by the name of their image.
+ *
+ * @throws {SyntaxError} If a column is missing, or a box is not four finite numbers with a width and a height.
+ */
+export async function readBoxes(root: string, options: BoxesOptions): Promise<Map<string, Box[]>> {
+  const { csv, image, label = "label", columns = ["x", "y", "w", "h"] } = options;
+  const table = await readCsv(join(root, csv));
+  const [name, kind, ...places] = [image, label, ...columns].map((column) => table.column(column));
+  const boxes = new Map<string, Box[]>();
+  for (const [row, cells] of table.rows.entries()) {
+    const numbers = places.map((place) => cells[place]!.trim() === "" ? NaN : Number(cells[place]));
+    const [x, y, width, height] = numbers as [number, number, number, number];
+    if (!numbers.every(Number.isFinite) || width <= 0 || height <= 0) {
+      throw new SyntaxError(
+        `Cannot read "${table.path}" row ${rowNumber(row)} as a box must be four numbers, the last two above 0: ` +
+          `it is ${JSON.stringify(places.map((place) => cells[place]).join(","))}`,
+      );
+    }
+    const list = boxes.get(cells[name!]!) ?? [];
+    list.push({ x, y, width, height, label: cells[kind!]! });
+    boxes.set(cells[name!]!, list);
+  }
+  return boxes;
+}
+
+/**
+ * Reads an image as a mask: a pixel is set where its first sample is above half of the greatest value.
+ *
+ * @param path An image of any kind.
+ */
+export async function readMask(path: string): Promise<BinaryMask> {
+  const { width, height, channels, bitDepth, data } = await readImage(path);
+  const half = bitDepth === 8 ? 127 : 32767;
+  const mask = new Uint8Array(width * height);
+  for (let i = 0; i < mask.length; i++) mask[i] = data[i * channels]! > half ? 1 : 0;
+  return { width, height, data: mask };
+}
