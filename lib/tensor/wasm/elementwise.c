@@ -1,22 +1,33 @@
 /* exp and log, and the kernels that treat each element alone: GELU, dropout, AdamW. */
 
+/*
+ * A constant the compiler cannot see through, so that it is made once, before the loop: V8 makes a v128.const anew at
+ * each use, in three instructions or four.
+ */
+#define HELD(x)                                   \
+  ({                                              \
+    v128_t held = wasm_f32x4_const_splat(x);      \
+    __asm__("" : "+r"(held));                     \
+    held;                                         \
+  })
+
 /* e^x, exactly 0 below -87.3 (Cephes' expf: x = n ln 2 + r, a polynomial in r, relative error about 1e-7). */
 INLINE v128_t exp4(v128_t x) {
-  const v128_t magic = wasm_f32x4_const_splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
-  const v128_t too_small = wasm_f32x4_lt(x, wasm_f32x4_const_splat(-87.3f)); /* not "not >=": NaN stays NaN */
-  const v128_t bounded = wasm_f32x4_pmin(x, wasm_f32x4_const_splat(88.3f));
-  const v128_t t = wasm_f32x4_add(wasm_f32x4_mul(bounded, wasm_f32x4_const_splat(1.44269504f)), magic);
+  const v128_t magic = HELD(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+  const v128_t too_small = wasm_f32x4_lt(x, HELD(-87.3f)); /* not "not >=": NaN stays NaN */
+  const v128_t bounded = wasm_f32x4_pmin(x, HELD(88.3f));
+  const v128_t t = wasm_f32x4_add(wasm_f32x4_mul(bounded, HELD(1.44269504f)), magic);
   const v128_t n = wasm_f32x4_sub(t, magic);
-  v128_t r = wasm_f32x4_sub(bounded, wasm_f32x4_mul(n, wasm_f32x4_const_splat(0.693359375f)));
-  r = wasm_f32x4_add(r, wasm_f32x4_mul(n, wasm_f32x4_const_splat(2.12194440e-4f)));
-  v128_t p = wasm_f32x4_const_splat(1.9875691500e-4f);
-  p = MADD(p, r, wasm_f32x4_const_splat(1.3981999507e-3f));
-  p = MADD(p, r, wasm_f32x4_const_splat(8.3334519073e-3f));
-  p = MADD(p, r, wasm_f32x4_const_splat(4.1665795894e-2f));
-  p = MADD(p, r, wasm_f32x4_const_splat(1.6666665459e-1f));
-  p = MADD(p, r, wasm_f32x4_const_splat(5.0000001201e-1f));
-  p = wasm_f32x4_add(MADD(p, wasm_f32x4_mul(r, r), r), wasm_f32x4_const_splat(1));
-  const v128_t power = wasm_i32x4_add(wasm_i32x4_shl(t, 23), wasm_i32x4_const_splat(0x3f800000)); /* 2^n */
+  v128_t r = wasm_f32x4_sub(bounded, wasm_f32x4_mul(n, HELD(0.693359375f)));
+  r = wasm_f32x4_add(r, wasm_f32x4_mul(n, HELD(2.12194440e-4f)));
+  v128_t p = HELD(1.9875691500e-4f);
+  p = MADD(p, r, HELD(1.3981999507e-3f));
+  p = MADD(p, r, HELD(8.3334519073e-3f));
+  p = MADD(p, r, HELD(4.1665795894e-2f));
+  p = MADD(p, r, HELD(1.6666665459e-1f));
+  p = MADD(p, r, HELD(5.0000001201e-1f));
+  p = wasm_f32x4_add(MADD(p, wasm_f32x4_mul(r, r), r), HELD(1));
+  const v128_t power = wasm_i32x4_add(wasm_i32x4_shl(t, 23), HELD(1) /* the bits of 1 */); /* 2^n */
   return wasm_v128_andnot(wasm_f32x4_mul(p, power), too_small);
 }
 
@@ -38,37 +49,37 @@ static double log1(double x) {
  * Chebyshev nodes for z <= 14).
  */
 INLINE v128_t normal_tail(v128_t z, v128_t *density) {
-  const v128_t one = wasm_f32x4_const_splat(1);
-  const v128_t t = wasm_f32x4_div(one, wasm_f32x4_add(one, wasm_f32x4_mul(z, wasm_f32x4_const_splat(0.35f))));
-  v128_t p = wasm_f32x4_const_splat(0.04903857409954071f);
-  p = MADD(p, t, wasm_f32x4_const_splat(-0.20251162350177765f));
-  p = MADD(p, t, wasm_f32x4_const_splat(0.2412990927696228f));
-  p = MADD(p, t, wasm_f32x4_const_splat(-0.017608974128961563f));
-  p = MADD(p, t, wasm_f32x4_const_splat(0.15625809133052826f));
-  p = MADD(p, t, wasm_f32x4_const_splat(0.13326998054981232f));
-  p = MADD(p, t, wasm_f32x4_const_splat(0.14028309285640717f));
-  p = MADD(p, t, wasm_f32x4_const_splat(-2.8083513825549744e-05f));
-  *density = exp4(wasm_f32x4_mul(wasm_f32x4_mul(z, z), wasm_f32x4_const_splat(-0.5f)));
+  const v128_t one = HELD(1);
+  const v128_t t = wasm_f32x4_div(one, wasm_f32x4_add(one, wasm_f32x4_mul(z, HELD(0.35f))));
+  v128_t p = HELD(0.04903857409954071f);
+  p = MADD(p, t, HELD(-0.20251162350177765f));
+  p = MADD(p, t, HELD(0.2412990927696228f));
+  p = MADD(p, t, HELD(-0.017608974128961563f));
+  p = MADD(p, t, HELD(0.15625809133052826f));
+  p = MADD(p, t, HELD(0.13326998054981232f));
+  p = MADD(p, t, HELD(0.14028309285640717f));
+  p = MADD(p, t, HELD(-2.8083513825549744e-05f));
+  *density = exp4(wasm_f32x4_mul(wasm_f32x4_mul(z, z), HELD(-0.5f)));
   return wasm_f32x4_mul(p, *density);
 }
 
 /* |x|, at most 14, where the tail has long been 0: an infinite x must not meet it (inf * 0). */
-INLINE v128_t bounded_abs(v128_t x) { return wasm_f32x4_pmin(wasm_f32x4_abs(x), wasm_f32x4_const_splat(14)); }
+INLINE v128_t bounded_abs(v128_t x) { return wasm_f32x4_pmin(wasm_f32x4_abs(x), HELD(14)); }
 
 /* x P(Z < x): x - |x| tail where x > 0, -|x| tail elsewhere, so that neither cancels. */
 INLINE v128_t gelu4(v128_t x) {
   v128_t density;
   const v128_t z = bounded_abs(x), small = wasm_f32x4_mul(z, normal_tail(z, &density));
-  return wasm_f32x4_sub(wasm_v128_and(x, wasm_f32x4_gt(x, wasm_f32x4_const_splat(0))), small);
+  return wasm_f32x4_sub(wasm_v128_and(x, wasm_f32x4_gt(x, HELD(0))), small);
 }
 
 /* d/dx x P(Z < x) = P(Z < x) + x density / sqrt(2 pi): 1 - e where x > 0, e elsewhere. */
 INLINE v128_t gelu_slope4(v128_t x) {
   v128_t density;
   const v128_t z = bounded_abs(x), tail = normal_tail(z, &density);
-  const v128_t e = wasm_f32x4_sub(tail, wasm_f32x4_mul(wasm_f32x4_mul(z, density), wasm_f32x4_const_splat(0.3989422804f)));
-  const v128_t flipped = wasm_f32x4_sub(wasm_f32x4_const_splat(1), e);
-  return wasm_v128_bitselect(flipped, e, wasm_f32x4_gt(x, wasm_f32x4_const_splat(0)));
+  const v128_t e = wasm_f32x4_sub(tail, wasm_f32x4_mul(wasm_f32x4_mul(z, density), HELD(0.3989422804f)));
+  const v128_t flipped = wasm_f32x4_sub(HELD(1), e);
+  return wasm_v128_bitselect(flipped, e, wasm_f32x4_gt(x, HELD(0)));
 }
 
 /* The last 1 to 3 elements of an array as a vector, and back. */

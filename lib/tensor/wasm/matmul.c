@@ -23,26 +23,35 @@
 #define SCRATCH_T (NARROW * 512)
 EXPORT(gemm_scratch) int gemm_scratch(void) { return (SCRATCH_B + SCRATCH_A + NC + NR + SCRATCH_T) * 4; }
 
-/* Adds the sums to a row of C: C = init + sums in the first block of K, C += sums in the others. */
-INLINE void store_row(float *c, v128_t lo, v128_t hi, const float *init, int n) {
-  const float *from = init ? init : c;
+/* Stores a row of sums, added to what stands there unless this is the first block of K. */
+INLINE void store_row(float *c, v128_t lo, v128_t hi, int first, int n) {
   if (n == NR) {
-    wasm_v128_store(c, wasm_f32x4_add(wasm_v128_load(from), lo));
-    wasm_v128_store(c + 4, wasm_f32x4_add(wasm_v128_load(from + 4), hi));
+    if (!first) {
+      lo = wasm_f32x4_add(wasm_v128_load(c), lo);
+      hi = wasm_f32x4_add(wasm_v128_load(c + 4), hi);
+    }
+    wasm_v128_store(c, lo);
+    wasm_v128_store(c + 4, hi);
     return;
   }
   float t[NR];
   wasm_v128_store(t, lo);
   wasm_v128_store(t + 4, hi);
-  for (int j = 0; j < n; j++) c[j] = from[j] + t[j];
+  for (int j = 0; j < n; j++) c[j] = first ? t[j] : c[j] + t[j];
 }
 
 #define LANE(v, i) wasm_i32x4_shuffle(v, v, i, i, i, i)
 
-/* One tile: a is a panel [k][MR], b a panel [k][NR] or rows of B in place, ldb apart; rows x n of it are stored. */
+/*
+ * One tile: a is a panel [k][MR], b a panel [k][NR] or rows of B in place, ldb apart; rows x n of it are stored. The first
+ * block of K starts from init (bias or 0), the others (init null) from 0 and are added to C.
+ */
 INLINE void tile(int k, const float *a, const float *b, const int ldb, float *c, int ldc, const float *init, int rows,
                  int n) {
-  v128_t c00 = wasm_f32x4_const_splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  v128_t c00 = wasm_f32x4_const_splat(0), c01 = c00;
+  const int first = init != 0;
+  if (first) c00 = wasm_v128_load(init), c01 = wasm_v128_load(init + 4);
+  v128_t c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01;
 #ifdef __wasm_relaxed_simd__
 #pragma clang loop unroll(disable)
 #else
@@ -65,10 +74,10 @@ INLINE void tile(int k, const float *a, const float *b, const int ldb, float *c,
     c30 = MADD(s, b0, c30);
     c31 = MADD(s, b1, c31);
   }
-  store_row(c, c00, c01, init, n);
-  if (rows > 1) store_row(c + ldc, c10, c11, init, n);
-  if (rows > 2) store_row(c + 2 * ldc, c20, c21, init, n);
-  if (rows > 3) store_row(c + 3 * ldc, c30, c31, init, n);
+  store_row(c, c00, c01, first, n);
+  if (rows > 1) store_row(c + ldc, c10, c11, first, n);
+  if (rows > 2) store_row(c + 2 * ldc, c20, c21, first, n);
+  if (rows > 3) store_row(c + 3 * ldc, c30, c31, first, n);
 }
 
 /* Functions of their own, not inlined: V8 optimises a function when it is called again, not while it runs. */

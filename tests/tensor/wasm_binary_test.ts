@@ -1,0 +1,61 @@
+import { assert, assertEquals } from "@std/assert";
+import { binaryModule, compileKernels, hasDataSection } from "../../lib/tensor/wasm/build.ts";
+import { PLAIN, RELAXED } from "../../lib/tensor/wasm/kernels_binary.ts";
+import { compileModule } from "../../lib/tensor/wasm/module.ts";
+
+/** Whether clang 16 and its linker can be run here. */
+async function hasClang(): Promise<boolean> {
+  if ((await Deno.permissions.query({ name: "run", command: "clang-16" })).state !== "granted") return false;
+  try {
+    return (await new Deno.Command("clang-16", { args: ["--version"], stdout: "null", stderr: "null" }).output())
+      .success;
+  } catch {
+    return false;
+  }
+}
+
+const clang = await hasClang();
+
+Deno.test({
+  name: `kernels_binary.ts is what build.ts makes of kernels.c${
+    clang ? "" : " (skipped: clang-16 cannot be run here)"
+  }`,
+  ignore: !clang,
+  fn: async () => {
+    const [plain, relaxed] = [await compileKernels(false), await compileKernels(true)];
+    assert(plain.toBase64() === PLAIN, "the plain binary is older than its source: run build.ts");
+    assert(relaxed.toBase64() === RELAXED, "the relaxed binary is older than its source: run build.ts");
+    const kept = await Deno.readTextFile(new URL("../../lib/tensor/wasm/kernels_binary.ts", import.meta.url));
+    assertEquals(kept, binaryModule(plain, relaxed));
+  },
+});
+
+Deno.test("hasDataSection() finds a data section, and none in the kernels", () => {
+  // magic, version, a memory section (id 5) of one page, a data section (id 11) of one byte at address 0
+  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 0, 1];
+  const data = [11, 7, 1, 0, 0x41, 0, 0x0b, 1, 42];
+  assert(WebAssembly.validate(Uint8Array.from([...header, ...data])));
+  assert(hasDataSection(Uint8Array.from([...header, ...data])));
+  assert(!hasDataSection(Uint8Array.from(header)));
+  assert(!hasDataSection(Uint8Array.fromBase64(PLAIN)));
+  assert(!hasDataSection(Uint8Array.fromBase64(RELAXED)));
+});
+
+Deno.test("the plain and the relaxed binary give the same product up to rounding", () => {
+  const relaxedWorks = WebAssembly.validate(Uint8Array.fromBase64(RELAXED));
+  const [m, n, k] = [13, 21, 300];
+  const results = [false, relaxedWorks].map((relaxed) => {
+    const memory = new WebAssembly.Memory({ initial: 64 });
+    const { exports } = new WebAssembly.Instance(compileModule(relaxed).module, { env: { memory } });
+    const run = exports as unknown as Record<string, (...args: number[]) => number>;
+    (exports.__stack_pointer as WebAssembly.Global).value = 65536;
+    const [a, b, c, scratch] = [65536, 131072, 196608, 262144];
+    const floats = new Float32Array(memory.buffer);
+    for (let i = 0; i < m * k; i++) floats[a / 4 + i] = Math.sin(i);
+    for (let i = 0; i < k * n; i++) floats[b / 4 + i] = Math.cos(3 * i);
+    run.matmul!(1, m, n, k, a, 0, 0, b, 0, 0, 0, c, 0, m, scratch);
+    return floats.slice(c / 4, c / 4 + m * n);
+  });
+  results[0]!.forEach((v, i) => assert(Math.abs(v - results[1]![i]!) < 1e-4, `${i}: ${v} and ${results[1]![i]}`));
+  assert(results[0]!.some((v) => Math.abs(v) > 1));
+});
