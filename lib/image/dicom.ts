@@ -4,7 +4,8 @@
  * @module
  */
 import { checkImageSize } from "./raster.ts";
-import { type DataSet, decimal, firstItem, PIXEL_DATA, text, valueBytes, words } from "./_dicom_elements.ts";
+import { type DataSet, decimal, PIXEL_DATA, text, words } from "./_dicom_elements.ts";
+import { readDisplay } from "./_dicom_display.ts";
 import { isDicom, readDicomFile } from "./_dicom_file.ts";
 import { COMPRESSED, decodeCompressed } from "./_dicom_frame.ts";
 
@@ -85,16 +86,6 @@ const TAGS = {
   bitsStored: 0x00280101,
   highBit: 0x00280102,
   signed: 0x00280103,
-  padding: 0x00280120,
-  center: 0x00281050,
-  width: 0x00281051,
-  intercept: 0x00281052,
-  slope: 0x00281053,
-  shape: 0x00281056,
-  modalityLut: 0x00283000,
-  lutDescriptor: 0x00283002,
-  lutData: 0x00283006,
-  voiLut: 0x00283010,
 } as const;
 
 /**
@@ -249,47 +240,6 @@ function asStored(raw: Uint8Array, { bitsAllocated, signed }: Shape): DicomImage
   const { buffer, byteOffset, length } = aligned;
   if (bitsAllocated === 8) return signed ? new Int8Array(buffer, byteOffset, length) : aligned;
   return signed ? new Int16Array(buffer, byteOffset, length / 2) : new Uint16Array(buffer, byteOffset, length / 2);
-}
-
-function readDisplay(
-  dataSet: DataSet,
-  signed: boolean,
-): Pick<DicomImage, "rescaleSlope" | "rescaleIntercept" | "modalityLut" | "window" | "voiLut" | "padding"> {
-  const center = decimal(dataSet, TAGS.center), width = decimal(dataSet, TAGS.width);
-  const stated = text(dataSet, TAGS.shape) || "LINEAR";
-  const modalityLut = readLut(dataSet, TAGS.modalityLut, signed), voiLut = readLut(dataSet, TAGS.voiLut, signed);
-  const padding = words(dataSet, TAGS.padding)?.[0];
-  let window: DicomWindow | undefined;
-  // A width of 0 is how some writers say that there is no window.
-  if (center !== undefined && width !== undefined && width > 0) {
-    if (stated !== "LINEAR" && stated !== "LINEAR_EXACT" && stated !== "SIGMOID") {
-      throw new Error(`VOI LUT function "${stated.slice(0, 16)}" is not one of DICOM's`);
-    }
-    window = { center, width, shape: stated };
-  }
-  return {
-    rescaleSlope: decimal(dataSet, TAGS.slope) ?? 1,
-    rescaleIntercept: decimal(dataSet, TAGS.intercept) ?? 0,
-    ...(modalityLut ? { modalityLut } : {}),
-    ...(window ? { window } : {}),
-    ...(voiLut ? { voiLut } : {}),
-    ...(padding !== undefined ? { padding: signed ? padding << 16 >> 16 : padding } : {}),
-  };
-}
-
-function readLut(dataSet: DataSet, tag: number, signed: boolean): DicomLut | undefined {
-  const item = firstItem(dataSet, tag);
-  if (!item) return undefined;
-  const [count = 0, first = 0, bits = 0] = words(item, TAGS.lutDescriptor) ?? [];
-  const length = count === 0 ? 65536 : count;
-  const narrow = bits === 8 && valueBytes(item, TAGS.lutData)?.length === length;
-  const entries = narrow ? [...valueBytes(item, TAGS.lutData)!] : words(item, TAGS.lutData);
-  if (!entries || entries.length !== length || bits < 8 || bits > 16) {
-    throw new Error(
-      `its look-up table must have ${length} entries of 8 to 16 bits: it has ${entries?.length ?? 0} of ${bits}`,
-    );
-  }
-  return { first: signed ? first << 16 >> 16 : first, bits, entries };
 }
 
 /**

@@ -1,4 +1,21 @@
-/** Images from file to pixels: JPEG, PNG and DICOM, and Pillow's resize, with no Python. @module */
+/**
+ * Images from file to pixels: JPEG, PNG and DICOM, and Pillow's resize, with no Python.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decodeImage, encodePng, toPixels } from "@ace-lora/ace-lora/image";
+ *
+ * const bytes = encodePng({ width: 2, height: 1, channels: 1, bitDepth: 8, data: Uint8Array.of(0, 255) });
+ * const image = await decodeImage(bytes, "two.png"); // or: await readImage("chest.dcm")
+ * const pixels = toPixels(image); // [224, 224, 3], resized and normalised for BiomedCLIP
+ * assertEquals(pixels.length, 224 * 224 * 3);
+ * ```
+ *
+ * Nothing but read permission for the images is asked. Not read, and refused by name: CMYK, arithmetic-coded and 12-bit
+ * colour JPEG; multi-frame, palette, 32-bit and uncompressed 4:2:2 DICOM; HTJ2K and video transfer syntaxes.
+ *
+ * @module
+ */
 export { MAX_PIXELS, MAX_SIDE, type RasterImage } from "./raster.ts";
 export { decodeImage, readImage } from "./read.ts";
 export { describeImage, type ImageDescription, isImage } from "./describe.ts";

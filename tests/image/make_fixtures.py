@@ -274,6 +274,9 @@ def main():
     for name, data in by_hand.items():
         (OUT / f"{name}.png").write_bytes(data)
         expected[f"{name}.png"] = record(name, data, 16)
+    buffer = io.BytesIO()
+    Image.fromarray(scene(rng, 16, 16, 3)).convert("CMYK").save(buffer, "jpeg")
+    (OUT / "refused_cmyk.jpg").write_bytes(buffer.getvalue())
     card = {
         "made by": "tests/image/make_fixtures.py",
         "seed": SEED,
