@@ -361,7 +361,7 @@ def main():
         "numpy": np.__version__, "pillow": PIL.__version__, "pydicom": pydicom.__version__, "pyjpegls": jpeg_ls.__version__,
         "content": "synthetic waves and noise; no patient data",
     }
-    (OUT / "expected.json").write_text(json.dumps({"card": card, "images": expected, "refused": refused}, indent=1) + "\n")
+    (OUT / "expected.json").write_text(json.dumps({"card": card, "images": expected, "refused": refused}, indent=2) + "\n")
     print(len(expected), "images", len(refused), "refused", sum(p.stat().st_size for p in OUT.iterdir()), "bytes")
 
 

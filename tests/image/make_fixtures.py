@@ -287,7 +287,7 @@ def main():
         "torchvision (asserted equal to the formulas)": TORCHVISION or "not installed",
         "content": "synthetic waves, edges and noise; no patient data",
     }
-    (OUT / "expected.json").write_text(json.dumps({"card": card, "images": expected}, indent=1) + "\n")
+    (OUT / "expected.json").write_text(json.dumps({"card": card, "images": expected}, indent=2) + "\n")
     total = sum(path.stat().st_size for path in OUT.iterdir())
     print(f"{len(expected)} images, {total} bytes, torchvision {TORCHVISION}")
 
