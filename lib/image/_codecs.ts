@@ -78,7 +78,8 @@ export async function decodeFrame(name: CodecName, bytes: Uint8Array): Promise<F
     decoder.getEncodedBuffer(bytes.length).set(bytes);
     decoder.decode();
     const { width, height, bitsPerSample, componentCount, isSigned } = decoder.getFrameInfo();
-    const data = decoder.getDecodedBuffer().slice();
+    // A copy, out of the codec's memory; some codecs hand out clamped arrays.
+    const data = new Uint8Array(decoder.getDecodedBuffer());
     return { width, height, bitsPerSample, componentCount, isSigned, data };
   } catch (error) {
     // A C++ exception arrives as a bare pointer; after it the instance may have leaked, so the next call takes a new one.

@@ -82,7 +82,8 @@ export function readDicomFile(bytes: Uint8Array): { dataSet: DataSet; transferSy
 
 function inflate(compressed: Uint8Array): Uint8Array {
   try {
-    return inflateRawSync(compressed, { maxOutputLength: MAX_INFLATED });
+    const { buffer, byteOffset, length } = inflateRawSync(compressed, { maxOutputLength: MAX_INFLATED });
+    return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     throw new Error(
       (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"

@@ -46,7 +46,7 @@ export async function decodeCompressed(
   if (kind === "rle") {
     return { bytes: decodeRle(bytes, { pixels: rows * columns, samples, bytesPerSample }), rgb: false };
   }
-  const { decode, stated, rgb } = kind === "jpeg2000" ? jpeg2000(bytes) : jpeg(bytes, shape);
+  const { decode, stated, rgb } = kind === "jpeg2000" ? jpeg2000(bytes, shape) : jpeg(bytes, shape);
   if (stated.width !== columns || stated.height !== rows || stated.components !== samples) {
     throw new Error(
       `its data set says ${columns} x ${rows} x ${samples}, its compressed stream ` +
@@ -100,9 +100,11 @@ function jpeg(bytes: Uint8Array, shape: FrameShape & { transferSyntax: string })
   return { decode: by("libjpeg-turbo"), stated: header, rgb: true };
 }
 
-function jpeg2000(bytes: Uint8Array): Stream {
+function jpeg2000(bytes: Uint8Array, shape: FrameShape): Stream {
   const { codestream, header } = checkCodestream(bytes);
-  return { decode: () => decodeFrame("openjpeg", codestream), stated: header, rgb: true };
+  // OpenJPEG undoes the stream's own component transform and no other.
+  const rgb = /^(RGB|YBR_RCT|YBR_ICT)$/.test(shape.photometric);
+  return { decode: () => decodeFrame("openjpeg", codestream), stated: header, rgb };
 }
 
 /** Samples of one byte in two. */

@@ -101,7 +101,9 @@ const TAGS = {
  */
 export async function decodeDicom(bytes: Uint8Array, name: string): Promise<DicomImage> {
   try {
-    const { dataSet, transferSyntax } = readDicomFile(bytes);
+    // A Node Buffer's slice would share the caller's memory.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { dataSet, transferSyntax } = readDicomFile(plain);
     if (!(transferSyntax in NATIVE) && !(transferSyntax in COMPRESSED)) {
       throw new Error(`transfer syntax ${transferSyntax} is not read`);
     }

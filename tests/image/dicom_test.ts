@@ -26,6 +26,7 @@ for (const [file, expected] of Object.entries(images)) {
     assertEquals([dicom.rows, dicom.columns], [expected.rows, expected.columns]);
     if (expected.pixels) assertEquals(await storedPixelSha256(dicom), expected.pixels);
     const shown = await decodeImage(bytes, file);
+    assertEquals(shown.data.constructor, Uint8Array, "a plain typed array");
     if (expected.display) assertEquals(await sha256(shown.data), expected.display);
     assertEquals(shown, dicomToRaster(dicom));
   });
@@ -79,4 +80,25 @@ Deno.test("dicomToRaster() with values stored keeps the words, as pixel_array do
     () => dicomToRaster({ ...tiny, signed: true, pixels: Int16Array.of(0, 1, 2, 3) }, { values: "stored" }),
     TypeError,
   );
+});
+
+Deno.test("dicomToRaster() turns full-range YBR into RGB", () => {
+  const colour: DicomImage = {
+    ...tiny,
+    columns: 3,
+    samples: 3,
+    bitsAllocated: 8,
+    bitsStored: 8,
+    photometric: "YBR_FULL",
+    pixels: Uint8Array.of(100, 128, 128, 76, 85, 255, 29, 255, 107),
+  };
+  // Grey, and the JFIF codes of pure red and pure blue (rounded, so one or two steps off).
+  assertEquals(Array.from(dicomToRaster(colour).data), [100, 100, 100, 254, 0, 0, 0, 0, 254]);
+});
+
+Deno.test("decodeDicom() does not change the caller's bytes", async () => {
+  const bytes = await Deno.readFile(new URL("big_16.dcm", folder));
+  const before = bytes.slice();
+  await decodeDicom(bytes, "big_16.dcm");
+  assertEquals(bytes, before);
 });

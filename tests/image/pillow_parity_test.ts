@@ -44,6 +44,7 @@ for (const [file, expected] of Object.entries(images)) {
   Deno.test(`decodeImage() and cropResize8() equal Pillow and torchvision bit for bit: ${file} (${expected.mode})`, async () => {
     const image = await read(file);
     assertEquals([image.width, image.height], [expected.width, expected.height]);
+    assertEquals(image.data.constructor, image.bitDepth === 8 ? Uint8Array : Uint16Array, "a plain typed array");
     const { size } = expected;
     const got = {
       native: await sha256(asPillowHolds(image)),
