@@ -32,6 +32,16 @@ for (const [file, expected] of Object.entries(images)) {
   });
 }
 
+for (const name of ["extended_12", "extended_12_restart"]) {
+  Deno.test(`decodeDicom() is within 1 of a float inverse transform of 12-bit JPEG: ${name}`, async () => {
+    const dicom = await decodeDicom(await Deno.readFile(new URL(`${name}.dcm`, folder)), name);
+    const expected = new Uint16Array((await Deno.readFile(new URL(`${name}.u16`, folder))).buffer);
+    assertEquals(dicom.pixels.length, expected.length);
+    const furthest = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - dicom.pixels[i]!)), 0);
+    assertEquals(furthest <= 1, true, `furthest ${furthest}`);
+  });
+}
+
 for (const [file, why] of Object.entries(refused)) {
   Deno.test(`decodeDicom() refuses by name what it does not read: ${file}`, async () => {
     const bytes = await Deno.readFile(new URL(file, folder));

@@ -258,7 +258,16 @@ function dicomElements(
 }
 
 function* damagedDicoms(): Generator<Damaged> {
-  const files = ["explicit_8", "rle_16", "lossless_sv1", "lossless_fragments", "jpegls_8", "j2k_16", "jpeg_8"];
+  const files = [
+    "explicit_8",
+    "rle_16",
+    "lossless_sv1",
+    "lossless_fragments",
+    "jpegls_8",
+    "j2k_16",
+    "jpeg_8",
+    "extended_12_restart",
+  ];
   for (const file of files) {
     const bytes = fixture(`dicom_fixtures/${file}.dcm`);
     const elements = dicomElements(bytes);

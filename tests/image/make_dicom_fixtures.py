@@ -1,6 +1,6 @@
 """Writes tests/image/dicom_fixtures: small synthetic DICOM files, their true pixels' SHA-256 and what a viewer shows.
 
-    python tests/image/make_dicom_fixtures.py      (needs numpy, pillow, pydicom, pyjpegls)
+    python tests/image/make_dicom_fixtures.py      (needs numpy, scipy, pillow, pydicom, pyjpegls)
 
 The pixels are known before they are written, so every lossless case is exact by construction. The files are assembled
 byte by byte here; pydicom only computes the modality and VOI transforms (PS3.3 C.11) of the expected display. JPEG-LS
@@ -29,7 +29,7 @@ SEED = 20260718
 LONG = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UC", "UN", "UR", "UT"}
 UIDS = {
     "implicit": "1.2.840.10008.1.2", "explicit": "1.2.840.10008.1.2.1", "big": "1.2.840.10008.1.2.2",
-    "deflated": "1.2.840.10008.1.2.1.99", "rle": "1.2.840.10008.1.2.5", "jpeg": "1.2.840.10008.1.2.4.50",
+    "deflated": "1.2.840.10008.1.2.1.99", "rle": "1.2.840.10008.1.2.5", "jpeg": "1.2.840.10008.1.2.4.50", "extended": "1.2.840.10008.1.2.4.51",
     "lossless": "1.2.840.10008.1.2.4.57", "jpegls": "1.2.840.10008.1.2.4.80", "nearls": "1.2.840.10008.1.2.4.81",
     "j2k": "1.2.840.10008.1.2.4.90", "mpeg": "1.2.840.10008.1.2.4.100", "htj2k": "1.2.840.10008.1.2.4.201",
 }
@@ -112,6 +112,41 @@ def module(array, syntax="explicit", stored=None, signed=False, photometric="MON
     return fields
 
 
+def segment(code, body):
+    return bytes([255, code]) + struct.pack(">H", len(body) + 2) + body
+
+
+def entropy(bits):
+    """(size, value) pairs to entropy-coded bytes, stuffed; None is a restart marker."""
+    data, buffer, count, marker = bytearray(), 0, 0, 0
+
+    def flush():
+        nonlocal buffer, count
+        if count:
+            emit((buffer << (8 - count) | (1 << (8 - count)) - 1) & 255)
+        buffer = count = 0
+
+    def emit(byte):
+        data.append(byte)
+        if byte == 255:
+            data.append(0)
+
+    for entry in bits:
+        if entry is None:
+            flush()
+            data += bytes([255, 0xD0 + marker])
+            marker = (marker + 1) & 7
+            continue
+        size, value = entry
+        buffer, count = buffer << size | value, count + size
+        while count >= 8:
+            emit(buffer >> (count - 8) & 255)
+            count -= 8
+        buffer &= (1 << count) - 1
+    flush()
+    return bytes(data)
+
+
 def lossless_jpeg(array, precision, predictor, shift=0, restart_lines=0):
     """T.81 annex H with one flat Huffman table (17 categories, 5 bits each)."""
     h, w = array.shape[:2]
@@ -139,38 +174,68 @@ def lossless_jpeg(array, precision, predictor, shift=0, restart_lines=0):
                 bits.append((5, size))
                 if 0 < size < 16:
                     bits.append((size, difference if difference > 0 else difference + (1 << size) - 1))
-    data, buffer, count, marker = bytearray(), 0, 0, 0
-
-    def flush():
-        nonlocal buffer, count
-        if count:
-            emit((buffer << (8 - count) | (1 << (8 - count)) - 1) & 255)
-        buffer = count = 0
-
-    def emit(byte):
-        data.append(byte)
-        if byte == 255:
-            data.append(0)
-
-    for entry in bits:
-        if entry is None:
-            flush()
-            data += bytes([255, 0xD0 + marker])
-            marker = (marker + 1) & 7
-            continue
-        size, value = entry
-        buffer, count = buffer << size | value, count + size
-        while count >= 8:
-            emit(buffer >> (count - 8) & 255)
-            count -= 8
-        buffer &= (1 << count) - 1
-    flush()
-    segment = lambda code, body: bytes([255, code]) + struct.pack(">H", len(body) + 2) + body
+    data = entropy(bits)
     frame = struct.pack(">BHHB", precision, h, w, n) + b"".join(bytes([c + 1, 0x11, 0]) for c in range(n))
     table = bytes([0]) + bytes([0, 0, 0, 0, 17] + [0] * 11) + bytes(range(17))
     scan = bytes([n]) + b"".join(bytes([c + 1, 0]) for c in range(n)) + bytes([predictor, 0, shift])
     restart = segment(0xDD, struct.pack(">H", restart_lines * w)) if restart_lines else b""
     return b"\xff\xd8" + segment(0xC3, frame) + segment(0xC4, table) + restart + segment(0xDA, scan) + bytes(data) + b"\xff\xd9"
+
+
+ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
+
+
+def extended_jpeg(rng, h, w, restart=0):
+    """A 12-bit sequential JPEG (process 4) of random coefficients, and its pixels by a float inverse transform (scipy)."""
+    from scipy.fft import idctn
+
+    quantisation = rng.integers(1, 30, 64)  # zigzag order
+    across, down = -(-w // 8), -(-h // 8)
+    pixels = np.zeros((down * 8, across * 8))
+    bits, previous = [], 0
+
+    def put(value, prefix):
+        size = abs(value).bit_length()
+        bits.append((8, prefix << 4 | size))
+        if size:
+            bits.append((size, value if value > 0 else value + (1 << size) - 1))
+
+    for n in range(across * down):
+        if restart and n and n % restart == 0:
+            bits.append(None)
+            previous = 0
+        zigzag = np.zeros(64, np.int64)
+        zigzag[0] = rng.integers(-4000, 4000) // quantisation[0]
+        places = rng.choice(np.arange(1, 64), rng.integers(0, 9), replace=False)
+        zigzag[places] = rng.integers(-400, 400, len(places)) // quantisation[places]
+        put(int(zigzag[0]) - previous, 0)
+        previous = int(zigzag[0])
+        run = 0
+        last = max([k for k in range(1, 64) if zigzag[k]], default=0)
+        for k in range(1, last + 1):
+            if zigzag[k] == 0:
+                run += 1
+                continue
+            while run > 15:
+                bits.append((8, 0xF0))
+                run -= 16
+            put(int(zigzag[k]), run)
+            run = 0
+        if last < 63:
+            bits.append((8, 0))
+        block = np.zeros(64)
+        block[ZIGZAG] = zigzag * quantisation
+        y, x = n // across * 8, n % across * 8
+        pixels[y : y + 8, x : x + 8] = idctn(block.reshape(8, 8), norm="ortho")
+    # One flat table of 8 bits: symbol s has code s (255 is not used: a code of ones only is forbidden).
+    counts = bytes([0] * 7 + [255] + [0] * 8)
+    tables = b"".join(bytes([kind]) + counts + bytes(range(255)) for kind in (0x00, 0x10))
+    frame = struct.pack(">BHHB", 12, h, w, 1) + bytes([1, 0x11, 0])
+    data = b"\xff\xd8" + segment(0xDB, bytes([0x10]) + b"".join(struct.pack(">H", q) for q in quantisation))
+    data += segment(0xC1, frame) + segment(0xC4, tables)
+    data += segment(0xDD, struct.pack(">H", restart)) if restart else b""
+    data += segment(0xDA, bytes([1, 1, 0, 0, 63, 0])) + entropy(bits) + b"\xff\xd9"
+    return data, (np.floor(pixels + 2048.5)).clip(0, 4095)[:h, :w].astype(np.uint16)
 
 
 def rle(array):
@@ -339,6 +404,11 @@ def main():
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "JPEG", quality=95)
     simple("jpeg_ybr", "jpeg", np.asarray(Image.open(buffer)), encapsulate(buffer.getvalue()), True, photometric="YBR_FULL_422")
+
+    for name, restart in (("extended_12", 0), ("extended_12_restart", 2)):
+        stream, near = extended_jpeg(rng, 21, 30, restart)
+        simple(name, "extended", near, encapsulate(stream), True, lossy=True, stored=12)
+        (OUT / f"{name}.u16").write_bytes(near.astype("<u2").tobytes())
 
     def refuse(name, why, data):
         (OUT / f"refused_{name}.dcm").write_bytes(data)
