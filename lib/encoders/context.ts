@@ -22,9 +22,10 @@ export function cutTexts(ids: Tensor2D, length: number): Tensor2D {
   return tf.tidy(() => {
     const real = tf.cast(tf.notEqual(ids, 0), "int32");
     const next = tf.concat([tf.slice(real, [0, 1], [batch, size - 1]), tf.zeros([batch, 1], "int32")], 1);
-    const final = tf.sum(tf.mul(ids, tf.mul(real, tf.sub(1, next))), 1, true); // [B, 1]
+    // All int32: tf.where reads both branches as one type.
+    const final = tf.sum(tf.mul(ids, tf.sub(real, next)), 1, true); // [B, 1]
     const isCut = tf.cast(tf.slice(real, [0, length], [batch, 1]), "bool");
     const last = tf.where(isCut, final, tf.slice(ids, [0, length - 1], [batch, 1]));
-    return tf.cast(tf.concat([tf.slice(ids, [0, 0], [batch, length - 1]), last], 1), "int32") as Tensor2D;
+    return tf.concat([tf.slice(ids, [0, 0], [batch, length - 1]), last], 1) as Tensor2D;
   });
 }
