@@ -22,8 +22,43 @@ const ALLOWED: Record<string, string[]> = {
   dense: [".", "encoders", "image", "io", "losses", "nn", "tensor", "train", "data"],
   train: [".", "io", "losses", "tensor"],
   eval: [".", "tensor"],
-  tasks: [".", "data", "dense", "display", "encoders", "eval", "hypergraph", "image", "io", "lora", "losses", "nn", "peft", "tensor", "text", "train"],
-  cli: [".", "data", "dense", "display", "encoders", "eval", "hypergraph", "image", "io", "lora", "losses", "nn", "peft", "tasks", "tensor", "text", "train"],
+  tasks: [
+    ".",
+    "data",
+    "dense",
+    "display",
+    "encoders",
+    "eval",
+    "hypergraph",
+    "image",
+    "io",
+    "lora",
+    "losses",
+    "nn",
+    "peft",
+    "tensor",
+    "text",
+    "train",
+  ],
+  cli: [
+    ".",
+    "data",
+    "dense",
+    "display",
+    "encoders",
+    "eval",
+    "hypergraph",
+    "image",
+    "io",
+    "lora",
+    "losses",
+    "nn",
+    "peft",
+    "tasks",
+    "tensor",
+    "text",
+    "train",
+  ],
 };
 
 async function files(folder: string): Promise<string[]> {
@@ -61,13 +96,18 @@ Deno.test("lib's imports go one way, and never through a barrel of another folde
 Deno.test("no file of the package has a circular value import", async () => {
   const graph = new Map<string, string[]>();
   for (const file of await files(join(ROOT, "lib"))) {
-    const text = (await Deno.readTextFile(file)).replaceAll(/import type [^;]+;/g, "").replaceAll(/export type \{[^;]+;/g, "");
+    const text = (await Deno.readTextFile(file)).replaceAll(/import type [^;]+;/g, "").replaceAll(
+      /export type \{[^;]+;/g,
+      "",
+    );
     graph.set(file, [...text.matchAll(/from\s*"(\.[^"]+)"/g)].map(([, specifier]) => join(dirname(file), specifier!)));
   }
   const done = new Set<string>();
   const cycles: string[] = [];
   const visit = (file: string, path: string[]): void => {
-    if (path.includes(file)) return void cycles.push([...path.slice(path.indexOf(file)), file].map((f) => relative(ROOT, f)).join(" -> "));
+    if (path.includes(file)) {
+      return void cycles.push([...path.slice(path.indexOf(file)), file].map((f) => relative(ROOT, f)).join(" -> "));
+    }
     if (done.has(file)) return;
     for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
     done.add(file);
@@ -80,5 +120,7 @@ Deno.test("VERSION and every documented export agree with deno.json", async () =
   const config = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
   const { VERSION } = await import("../lib/tasks/run_facts.ts");
   assertEquals(VERSION, config.version);
-  for (const path of Object.values(config.exports) as string[]) assertEquals((await Deno.stat(join(ROOT, path))).isFile, true, path);
+  for (const path of Object.values(config.exports) as string[]) {
+    assertEquals((await Deno.stat(join(ROOT, path))).isFile, true, path);
+  }
 });

@@ -45,7 +45,10 @@ export function smallIds(count: number, seed = 6): Tensor2D {
   const rng = mulberry32(seed);
   const rows = Array.from({ length: count }, () => {
     const words = 1 + Math.floor(rng() * 8);
-    return [2, ...Array.from({ length: words }, () => 5 + Math.floor(rng() * 35)), 3, ...new Array(10).fill(0)].slice(0, 10);
+    return [2, ...Array.from({ length: words }, () => 5 + Math.floor(rng() * 35)), 3, ...new Array(10).fill(0)].slice(
+      0,
+      10,
+    );
   });
   return tf.tensor2d(rows, [count, 10], "int32") as Tensor2D;
 }
@@ -68,7 +71,9 @@ export async function smallSource(count: number, labelled = true): Promise<Batch
       Promise.resolve({
         pixels: rows(pixelData, 16 * 16 * 3, indices),
         ids: rows(idData, 10, indices),
-        ...(labelled ? { labels: indices.map((index) => [index % 3 === 0 ? 1 : 0, null, index % 2 === 0 ? 1 : -1] as const) } : {}),
+        ...(labelled
+          ? { labels: indices.map((index) => [index % 3 === 0 ? 1 : 0, null, index % 2 === 0 ? 1 : -1] as const) }
+          : {}),
       }),
   };
 }

@@ -80,7 +80,9 @@ export class Arguments {
     if (value === undefined) return fallback;
     const number = Number(value);
     if (value.trim() === "" || !Number.isFinite(number) || number < least) {
-      throw new UsageError(`--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${value}"`);
+      throw new UsageError(
+        `--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${value}"`,
+      );
     }
     return number;
   }
@@ -88,7 +90,9 @@ export class Arguments {
   /** A whole number of at least `least`. */
   integer(name: string, fallback: number, least = 0): number {
     const number = this.number(name, fallback, least);
-    if (!Number.isInteger(number)) throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
+    if (!Number.isInteger(number)) {
+      throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
+    }
     return number;
   }
 

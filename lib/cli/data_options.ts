@@ -18,7 +18,12 @@ export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
   "image-column": { type: "string", value: "NAME", help: "Column of the image's path (default: path)" },
   "image-root": { type: "string", value: "DIR", help: "Folder the paths start from (default: the CSV's)" },
   "patient-column": { type: "string", value: "NAME", help: "Column of the patient" },
-  where: { type: "string", multiple: true, value: "COLUMN=VALUE", help: "Keep only rows with this value; may be repeated" },
+  where: {
+    type: "string",
+    multiple: true,
+    value: "COLUMN=VALUE",
+    help: "Keep only rows with this value; may be repeated",
+  },
 };
 
 /** Loads the model that `--weights` and `--tokenizer` name. */
@@ -34,11 +39,13 @@ export async function modelFrom(args: Arguments): Promise<Generalist> {
 
 /** The column options as `loadPairs` takes them. */
 export function columnsFrom(args: Arguments): PairsOptions {
-  const where = Object.fromEntries(args.all("where").map((pair) => {
-    const at = pair.indexOf("=");
-    if (at < 1) throw new UsageError(`--where must be COLUMN=VALUE: current value is "${pair}"`);
-    return [pair.slice(0, at), pair.slice(at + 1)];
-  }));
+  const where = Object.fromEntries(
+    args.all("where").map((pair) => {
+      const at = pair.indexOf("=");
+      if (at < 1) throw new UsageError(`--where must be COLUMN=VALUE: current value is "${pair}"`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
   const image = args.text("image-column");
   const images = args.text("image-root");
   const patient = args.text("patient-column");
@@ -61,7 +68,12 @@ export async function imagesFrom(args: Arguments): Promise<Dataset> {
   const classes = args.list("classes");
   const options = classes ? { classes } : {};
   if (await isFolder(path)) return await loadFolder(path, options);
-  return await loadPairs(path, { ...columnsFrom(args), ...options, label: args.text("class-column") ?? "class", chexpert: false });
+  return await loadPairs(path, {
+    ...columnsFrom(args),
+    ...options,
+    label: args.text("class-column") ?? "class",
+    chexpert: false,
+  });
 }
 
 async function isFolder(path: string): Promise<boolean> {

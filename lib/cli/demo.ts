@@ -27,13 +27,17 @@ export const COMMAND: Command = {
     const settings = { ...base, seed: args.integer("seed", base.seed) };
     const backend = await startBackend(args);
     const generalist = await loadMini();
-    const result = await runDemo(generalist, backend, settings, { watch: (label) => watchTraining(label, settings.batchSize) });
+    const result = await runDemo(generalist, backend, settings, {
+      watch: (label) => watchTraining(label, settings.batchSize),
+    });
     const { record } = result;
     const adapted = result.runs.at(-1)!;
     await writeFileAtomic(join(out, "metrics.json"), JSON.stringify(record, null, 2) + "\n");
     await saveAdapter(join(out, "adapter.safetensors"), adapted.params, adapted.method.config);
     await writeFileAtomic(join(out, "report.html"), await demoReport(result));
     console.log(formatTable(resultsTable(record)));
-    console.log(`\nAll images and texts are synthetic. Wrote ${out}/metrics.json, adapter.safetensors and report.html.`);
+    console.log(
+      `\nAll images and texts are synthetic. Wrote ${out}/metrics.json, adapter.safetensors and report.html.`,
+    );
   },
 };

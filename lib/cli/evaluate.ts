@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
-import { type RunRecord, resultsTable } from "../display/results.ts";
+import { resultsTable, type RunRecord } from "../display/results.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../tasks/adapter.ts";
 import { assess } from "../tasks/assess.ts";
@@ -17,11 +17,28 @@ export const COMMAND: Command = {
   name: "evaluate",
   summary: "Zero-shot accuracy and AUROC of a model on classified images",
   options: {
-    images: { type: "string", value: "PATH", help: "CSV of images and classes, or a folder with a folder for each class" },
+    images: {
+      type: "string",
+      value: "PATH",
+      help: "CSV of images and classes, or a folder with a folder for each class",
+    },
     "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
-    classes: { type: "string", value: "LIST", help: "Classes as the data names them, in order (default: all found, sorted)" },
-    names: { type: "string", value: "LIST", help: "Names that prompts use for the classes, in the same order (default: the classes)" },
-    prompts: { type: "string", multiple: true, value: "TEMPLATE", help: "Prompt with {c} for the class; may be repeated (default: the paper's two)" },
+    classes: {
+      type: "string",
+      value: "LIST",
+      help: "Classes as the data names them, in order (default: all found, sorted)",
+    },
+    names: {
+      type: "string",
+      value: "LIST",
+      help: "Names that prompts use for the classes, in the same order (default: the classes)",
+    },
+    prompts: {
+      type: "string",
+      multiple: true,
+      value: "TEMPLATE",
+      help: "Prompt with {c} for the class; may be repeated (default: the paper's two)",
+    },
     ...COLUMN_OPTIONS,
     ...MODEL_OPTIONS,
     adapter: { type: "string", value: "FILE", help: "Adapter to put on the model (default: none)" },
@@ -30,7 +47,8 @@ export const COMMAND: Command = {
     seed: { type: "string", value: "N", help: "Seed of the bootstrap (default: 1)" },
     ...BACKEND_OPTION,
   },
-  example: 'deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia --names "No Finding,pneumonia"',
+  example:
+    'deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia --names "No Finding,pneumonia"',
   async run(args) {
     const out = args.text("out") ?? "results/evaluate";
     const backend = await startBackend(args);
@@ -44,7 +62,10 @@ export const COMMAND: Command = {
     }
     const { params: base, config: encoders, tokenizer } = await modelFrom(args);
     const path = args.text("adapter");
-    const frozen: { params: AceLoraParams; config: AceLoraConfig } = { params: base, config: { encoders, learnScale: false } };
+    const frozen: { params: AceLoraParams; config: AceLoraConfig } = {
+      params: base,
+      config: { encoders, learnScale: false },
+    };
     const { params, config } = path === undefined ? frozen : await loadAdapter(path, base, encoders);
     const began = performance.now();
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
@@ -73,6 +94,8 @@ export const COMMAND: Command = {
     };
     await writeFileAtomic(join(out, "metrics.json"), JSON.stringify(record, null, 2) + "\n");
     console.log(formatTable(resultsTable(record)));
-    console.log(`\nWrote ${join(out, "metrics.json")}; split of ${dataset.split.size} cases, sha256 ${dataset.split.hash}`);
+    console.log(
+      `\nWrote ${join(out, "metrics.json")}; split of ${dataset.split.size} cases, sha256 ${dataset.split.hash}`,
+    );
   },
 };

@@ -16,7 +16,11 @@ export const COMMAND: Command = {
   name: "pretrain",
   summary: "Pre-train the mini generalist on coarse captions of synthetic images, as the shipped weights were made",
   options: {
-    out: { type: "string", value: "FILE", help: "Weights to write (default: results/pretrain/mini_generalist.safetensors)" },
+    out: {
+      type: "string",
+      value: "FILE",
+      help: "Weights to write (default: results/pretrain/mini_generalist.safetensors)",
+    },
     steps: { type: "string", value: "N", help: `Steps (default: ${PRETRAIN.steps})` },
     seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed})` },
     ...BACKEND_OPTION,
@@ -40,7 +44,8 @@ export const COMMAND: Command = {
     const tensors = new Map([...checkpoint].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)]));
     const last = result.history.slice(-50);
     const card = {
-      what: "MINI generalist: ViT and BERT towers pre-trained from random weights on synthetic images with coarse captions",
+      what:
+        "MINI generalist: ViT and BERT towers pre-trained from random weights on synthetic images with coarse captions",
       synthetic: true,
       parameters: countParams(result.params),
       ...settings,

@@ -1,6 +1,6 @@
 /** `deno task train`: adapts a model to image-text pairs. @module */
 import { join } from "@std/path";
-import { aceLoraModel, type AceLoraConfig, countTrainable, initAceLora } from "../ace_lora.ts";
+import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import type { LoraPositions, LoraTarget } from "../lora/config.ts";
@@ -51,18 +51,31 @@ export const COMMAND: Command = {
     resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers" },
     epochs: { type: "string", value: "N", help: "Passes over the pairs (default: 40)" },
     "batch-size": { type: "string", value: "N", help: "Pairs a batch (default: 64)" },
-    "micro-batch": { type: "string", value: "N", help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)" },
+    "micro-batch": {
+      type: "string",
+      value: "N",
+      help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)",
+    },
     "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 1e-3)" },
     "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.01)" },
     "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 1)" },
-    loss: { type: "string", value: "NAME", help: "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)" },
+    loss: {
+      type: "string",
+      value: "NAME",
+      help:
+        "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)",
+    },
     seed: { type: "string", value: "N", help: "Seed of new weights, orders and dropout (default: 1)" },
     "no-shuffle": { type: "boolean", help: "Read batches in file order, as the released single-GPU script does" },
     rank: { type: "string", value: "R", help: "LoRA rank (default: 4)" },
     alpha: { type: "string", value: "X", help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
     dropout: { type: "string", value: "X", help: "Dropout on the LoRA path's input (default: 0.1)" },
     targets: { type: "string", value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
-    positions: { type: "string", value: "NAME", help: "bottom, mid, up, half-up, half-bottom, top1, top2, top3 or all (default: all)" },
+    positions: {
+      type: "string",
+      value: "NAME",
+      help: "bottom, mid, up, half-up, half-bottom, top1, top2, top3 or all (default: all)",
+    },
     hgnn: { type: "string", value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
     "top-k": { type: "string", value: "K", help: "Members of a hyperedge (default: 5)" },
     hidden: { type: "string", value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
@@ -79,7 +92,11 @@ export const COMMAND: Command = {
     const labelled = dataset.cases.every((one) => one.labels !== undefined);
     const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
     if (loss === "label-guided" && !labelled) {
-      throw new RangeError(`Cannot train on "${args.text("pairs")}" with the label-guided loss as it must have the 14 CheXpert columns: it has none`);
+      throw new RangeError(
+        `Cannot train on "${
+          args.text("pairs")
+        }" with the label-guided loss as it must have the 14 CheXpert columns: it has none`,
+      );
     }
     const seed = args.integer("seed", 1);
     const batchSize = args.integer("batch-size", 64, 1);
@@ -107,7 +124,11 @@ export const COMMAND: Command = {
       onBest: async (params) => await saveAdapter(join(out, "best.safetensors"), params as AceLoraParams, config),
     }).finally(() => watch.end());
     if (result.interrupted) {
-      console.error(`interrupted after step ${result.history.length}: "${join(out, "state.safetensors")}" holds the state; --resume goes on`);
+      console.error(
+        `interrupted after step ${result.history.length}: "${
+          join(out, "state.safetensors")
+        }" holds the state; --resume goes on`,
+      );
       return 130;
     }
     await saveAdapter(join(out, "adapter.safetensors"), result.params, config);
@@ -126,6 +147,10 @@ export const COMMAND: Command = {
       history: result.history,
     };
     await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n");
-    console.log(`last loss ${result.history.at(-1)!.loss.toFixed(4)}; wrote ${out}/adapter.safetensors, best.safetensors and training.json`);
+    console.log(
+      `last loss ${
+        result.history.at(-1)!.loss.toFixed(4)
+      }; wrote ${out}/adapter.safetensors, best.safetensors and training.json`,
+    );
   },
 };

@@ -146,7 +146,11 @@ export async function chosenHyperedges(tokens: Tensor3D, affinity: Tensor2D, top
       if (weight > 0 && j !== node) found.push([j - 1, weight]);
     }
     found.sort((a, b) => b[1] - a[1]);
-    return { source: node === 0 ? null : node - 1, members: found.map(([j]) => j), weights: found.map(([, weight]) => weight) };
+    return {
+      source: node === 0 ? null : node - 1,
+      members: found.map(([j]) => j),
+      weights: found.map(([, weight]) => weight),
+    };
   };
   return Array.from({ length: batch }, (_, sample) => {
     const cls = edgeOf(sample, 0);

@@ -27,7 +27,11 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
     const local = tf.slice(tokens, [0, 1, 0], [batch, nodes, -1]);
     const others = tf.sub(1, tf.eye(nodes)); // a token is no neighbour of itself
     const unit = l2Normalise(local);
-    const localRows = keepTopK(tf.matMul(unit, unit, false, true) as Tensor3D, tf.expandDims(others, 0) as Tensor3D, topK); // [B, N, N]
+    const localRows = keepTopK(
+      tf.matMul(unit, unit, false, true) as Tensor3D,
+      tf.expandDims(others, 0) as Tensor3D,
+      topK,
+    ); // [B, N, N]
     const clsPart = tf.expandDims(clsRow, 1); // [B, 1, N]
     const rest = tf.add(localRows, tf.expandDims(tf.eye(nodes), 0));
     const top = tf.concat([tf.ones([batch, 1, 1]), clsPart], 2);

@@ -58,7 +58,10 @@ export function injectLora<T extends TowerBlocks>(params: T, config: LoraConfig,
   };
   return {
     ...params,
-    vision: { ...params.vision, trunk: { ...params.vision.trunk, blocks: inject(params.vision.trunk.blocks, "image") } },
+    vision: {
+      ...params.vision,
+      trunk: { ...params.vision.trunk, blocks: inject(params.vision.trunk.blocks, "image") },
+    },
     text: { ...params.text, trunk: { ...params.text.trunk, layers: inject(params.text.trunk.layers, "text") } },
   };
 }
@@ -67,7 +70,9 @@ function withLora(attention: AttentionParams, config: LoraConfig, seed: number, 
   const out = { ...attention };
   for (const target of config.targets) {
     const key = TARGET_LAYERS[target];
-    if (!key) throw new RangeError(`Cannot inject LoRA as targets must be among q, k, v, o: current value is "${target}"`);
+    if (!key) {
+      throw new RangeError(`Cannot inject LoRA as targets must be among q, k, v, o: current value is "${target}"`);
+    }
     out[key] = { ...attention[key], lora: initLora(attention[key], config, seed, `${name} ${target}`) };
   }
   return out;

@@ -48,8 +48,7 @@ function logSumExp(x: Tensor2D, axis: number): Tensor {
     (save as tf.GradSaveFunc)([x as Tensor, sum]);
     return {
       value: tf.squeeze(sum, [axis]),
-      gradFunc: (dy: Tensor, saved: Tensor[]) =>
-        tf.mul(tf.exp(tf.sub(saved[0]!, saved[1]!)), tf.expandDims(dy, axis)),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => tf.mul(tf.exp(tf.sub(saved[0]!, saved[1]!)), tf.expandDims(dy, axis)),
     };
   });
   return reduce(x);

@@ -17,11 +17,15 @@ export type Label = 1 | 0 | -1 | null;
 export function falseNegativeMask(labels: readonly (readonly Label[])[]): Float32Array<ArrayBuffer> {
   const keys = labels.map((row, i) => {
     if (row.length !== labels[0]!.length) {
-      throw new TypeError(`Cannot compare label rows as row ${i} has ${row.length} labels: expected ${labels[0]!.length}`);
+      throw new TypeError(
+        `Cannot compare label rows as row ${i} has ${row.length} labels: expected ${labels[0]!.length}`,
+      );
     }
     return row.map((value) => {
       if (value !== 1 && value !== 0 && value !== -1 && value !== null) {
-        throw new RangeError(`Cannot use a label as it must be 1, 0, -1 or blank: current value is ${value} in row ${i}`);
+        throw new RangeError(
+          `Cannot use a label as it must be 1, 0, -1 or blank: current value is ${value} in row ${i}`,
+        );
       }
       return value === 1 ? 1 : 0;
     }).join("");

@@ -5,8 +5,14 @@ import type { BiomedClipParams } from "../encoders/biomed_clip.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
 import type { AceHgnnParams } from "../hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../hypergraph/adapter.ts";
-import { readAdapter, writeAdapter, type AdapterFormat } from "../io/adapters.ts";
-import type { AdapterEncoder, AdapterFile, BottleneckTensors, HypergraphTensors, LinearTensors } from "../io/adapter_record.ts";
+import { type AdapterFormat, readAdapter, writeAdapter } from "../io/adapters.ts";
+import type {
+  AdapterEncoder,
+  AdapterFile,
+  BottleneckTensors,
+  HypergraphTensors,
+  LinearTensors,
+} from "../io/adapter_record.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { ACE_LORA_LORA, type LoraConfig, type LoraPositions } from "../lora/config.ts";
 import { TARGET_LAYERS } from "../lora/inject.ts";
@@ -47,7 +53,12 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
   const lora: AdapterFile["lora"] = [];
   for (const [encoder, blocks] of Object.entries(towers(params)) as [AdapterEncoder, BlockParams[]][]) {
     for (const [layer, block] of blocks.entries()) {
-      for (const [target, key] of Object.entries(TARGET_LAYERS) as [LoraConfig["targets"][number], keyof typeof block.attention][]) {
+      for (
+        const [target, key] of Object.entries(TARGET_LAYERS) as [
+          LoraConfig["targets"][number],
+          keyof typeof block.attention,
+        ][]
+      ) {
         const update = block.attention[key].lora;
         if (update) lora.push({ encoder, layer, target, a: await stored(update.loraA), b: await stored(update.loraB) });
       }
@@ -117,7 +128,9 @@ export async function applyAdapter(
   for (const { encoder, layer } of file.lora) {
     if (layer >= stacks[encoder].length) {
       throw new TypeError(
-        `Cannot apply "${name}" as its layers must be in the model: it has ${encoder} layer ${layer}, the model has ${stacks[encoder].length}`,
+        `Cannot apply "${name}" as its layers must be in the model: it has ${encoder} layer ${layer}, the model has ${
+          stacks[encoder].length
+        }`,
       );
     }
   }
@@ -148,7 +161,9 @@ export async function applyAdapter(
   } catch (error) {
     tf.dispose([...tensors.values()]);
     disposeParams(fresh, base);
-    throw new TypeError(`Cannot apply "${name}" as it is for another model: ${(error as Error).message}`, { cause: error });
+    throw new TypeError(`Cannot apply "${name}" as it is for another model: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -156,7 +171,9 @@ export async function applyAdapter(
 function configOf(file: AdapterFile, encoders: BiomedClipConfig): AceLoraConfig {
   const { rank, alpha, dropout, targets, positions, topK, hidden } = file.config;
   const modules = (["image", "text"] as const).filter((encoder) => file.hgnn[encoder] !== undefined);
-  const carrying = (["image", "text"] as const).filter((encoder) => file.lora.some((entry) => entry.encoder === encoder));
+  const carrying = (["image", "text"] as const).filter((encoder) =>
+    file.lora.some((entry) => entry.encoder === encoder)
+  );
   return {
     encoders,
     ...(carrying.length > 0

@@ -132,7 +132,14 @@ export async function runDemo(
     let loss: number[] = [];
     if (method.config.lora) {
       const watch = hooks.watch?.(`train ${method.name}`);
-      const result = await fit(model, start, source, { epochs, batchSize, learningRate, warmupEpochs: 0.5, seed, ...watch?.hooks });
+      const result = await fit(model, start, source, {
+        epochs,
+        batchSize,
+        learningRate,
+        warmupEpochs: 0.5,
+        seed,
+        ...watch?.hooks,
+      });
       watch?.end();
       params = result.params;
       disposeParams(start, params);
@@ -154,7 +161,9 @@ export async function runDemo(
     adapter: backend.adapter,
     seconds: (performance.now() - began) / 1000,
     sets: Object.fromEntries(
-      Object.keys(sets).map((set) => [set, Object.fromEntries(runs.map((run) => [run.method.name, run.sets[set]!.result]))]),
+      Object.keys(sets).map((
+        set,
+      ) => [set, Object.fromEntries(runs.map((run) => [run.method.name, run.sets[set]!.result]))]),
     ),
     synthetic: true,
     versions: versions(),

@@ -65,7 +65,9 @@ export async function demoReport(result: DemoResult): Promise<string> {
         revision: record.revision ?? "unknown",
         ...record.versions,
         ...Object.fromEntries(
-          Object.entries(record.splits ?? {}).map(([name, { size, hash }]) => [name, `${size} cases, sha256 ${hash.slice(0, 16)}`]),
+          Object.entries(record.splits ?? {}).map((
+            [name, { size, hash }],
+          ) => [name, `${size} cases, sha256 ${hash.slice(0, 16)}`]),
         ),
       },
     },
@@ -89,7 +91,12 @@ function rocSeries(run: DemoRun, set: string): Parameters<typeof rocFigure>[0][n
   const { scores, targets, result } = run.sets[set]!;
   const positive = targets.map((_, i) => scores[2 * i + 1]!);
   const { falsePositiveRate, truePositiveRate } = rocCurve(positive, targets);
-  return { name: run.method.name, falsePositiveRate, truePositiveRate, ...(result.auroc === null ? {} : { auroc: result.auroc }) };
+  return {
+    name: run.method.name,
+    falsePositiveRate,
+    truePositiveRate,
+    ...(result.auroc === null ? {} : { auroc: result.auroc }),
+  };
 }
 
 function confusion(run: DemoRun, name: string, set: Dataset): ReturnType<typeof confusionFigure> {

@@ -1,5 +1,5 @@
 /** The shipped generalist: MINI's weights and tokeniser out of data/. @module */
-import { type BiomedClipParams } from "../encoders/biomed_clip.ts";
+import type { BiomedClipParams } from "../encoders/biomed_clip.ts";
 import { loadBiomedClip } from "../encoders/checkpoint.ts";
 import { type BiomedClipConfig, MINI } from "../encoders/config.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";

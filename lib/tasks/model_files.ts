@@ -31,11 +31,15 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
   }
   const file = await openTensorFile(files.weights);
   try {
-    const shapes = new Map([...file.entries].map(([name, { shape }]) => [name.replace(/^(module|model|state_dict)\./, ""), shape]));
+    const shapes = new Map(
+      [...file.entries].map(([name, { shape }]) => [name.replace(/^(module|model|state_dict)\./, ""), shape]),
+    );
     const isMini = shapes.get("visual.head.proj.weight")?.[0] === MINI.embedding &&
       shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
     if (files.tokenizer === undefined && !isMini) {
-      throw new TypeError(`Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`);
+      throw new TypeError(
+        `Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`,
+      );
     }
     const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
     const report = checkKeys(expectedCheckpoint(config), file);

@@ -32,7 +32,8 @@ export const PRETRAIN: PretrainSettings = { seed: 20260317, steps: 1500, batchSi
 
 /** The whole MINI trainable, with plain CLS features. */
 export function pretrainingModel(): ContrastiveModel<BiomedClipParams> {
-  const cls = (tokens: Tensor3D): Tensor2D => l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]) as Tensor2D);
+  const cls = (tokens: Tensor3D): Tensor2D =>
+    l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]) as Tensor2D);
   const seeded = (seed: number | undefined, name: string): { seed?: number } =>
     seed === undefined ? {} : { seed: deriveSeed(seed, name) };
   return {
@@ -62,7 +63,10 @@ export function pretrainingSource(size: number, seed: number, tokenizer: Tokeniz
       const pairs = indices.map((index) => pretrainingPair(deriveSeed(seed, `pair ${index}`), { size: imageSize }));
       const pixels = new Float32Array(indices.length * imageSize * imageSize * 3);
       pairs.forEach(({ image }, i) => {
-        pixels.set(toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }), i * imageSize * imageSize * 3);
+        pixels.set(
+          toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }),
+          i * imageSize * imageSize * 3,
+        );
       });
       return Promise.resolve({ pixels, ids: encode(tokenizer, pairs.map(({ text }) => text), { contextLength }) });
     },

@@ -53,7 +53,9 @@ export function imageSource(
 export function pairSource(dataset: Dataset, config: BiomedClipConfig, tokenizer: Tokenizer): BatchSource {
   const { contextLength } = config.text;
   const texts = dataset.cases.map((one) => {
-    if (one.text === undefined) throw new TypeError(`Cannot train on case "${one.id}" as it must have a text: it has none`);
+    if (one.text === undefined) {
+      throw new TypeError(`Cannot train on case "${one.id}" as it must have a text: it has none`);
+    }
     return one.text;
   });
   const ids = encode(tokenizer, texts, { contextLength });

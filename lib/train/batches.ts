@@ -21,7 +21,9 @@ export interface EpochBatchesOptions {
 export function epochBatches(size: number, epoch: number, options: EpochBatchesOptions): number[][] {
   const { batchSize, shuffle = true, dropLast = false, seed = 1 } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new RangeError(`Cannot make batches as the batch size must be a positive integer: current value is ${batchSize}`);
+    throw new RangeError(
+      `Cannot make batches as the batch size must be a positive integer: current value is ${batchSize}`,
+    );
   }
   if (size < 1) throw new RangeError("Cannot make batches as there must be at least one sample: current value is 0");
   const indices = Array.from({ length: size }, (_, i) => i);

@@ -107,12 +107,22 @@ export async function fit<T>(
   source: BatchSource,
   options: FitOptions = {},
 ): Promise<FitResult<T>> {
-  const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } = options;
+  const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } =
+    options;
   const { shuffle = true, dropLast = false, microBatch = batchSize, statePath, signal } = options;
   const plan = { batchSize, shuffle, dropLast, seed };
   const perEpoch = epochBatches(source.size, 0, plan).length;
   const steps = perEpoch * epochs;
-  const settings = { model: model.name, samples: source.size, epochs, learningRate, warmupEpochs, loss, microBatch, ...plan };
+  const settings = {
+    model: model.name,
+    samples: source.size,
+    epochs,
+    learningRate,
+    warmupEpochs,
+    loss,
+    microBatch,
+    ...plan,
+  };
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, statePath, options.resume ?? false, settings);
   const save = async (): Promise<void> => {
@@ -127,7 +137,11 @@ export async function fit<T>(
         return { params: adopt(params, state, start), history: state.progress.history, interrupted: true };
       }
       const indices = batches[state.progress.batch]!;
-      const rate = warmupCosine(state.adamw.step, { learningRate, warmupSteps: perEpoch * warmupEpochs, totalSteps: steps });
+      const rate = warmupCosine(state.adamw.step, {
+        learningRate,
+        warmupSteps: perEpoch * warmupEpochs,
+        totalSteps: steps,
+      });
       const batch = batchTensors(await source.load(indices), source, loss);
       const found = contrastiveGradients(model, withTensors(params, state.tensors), batch, {
         microBatch,
@@ -138,14 +152,23 @@ export async function fit<T>(
       found.value.dispose();
       if (!Number.isFinite(value)) {
         throw new RangeError(
-          `Cannot train on as the loss must be finite: current value is ${value} at step ${state.adamw.step + 1}, samples ${indices.slice(0, 4).join(", ")}...`,
+          `Cannot train on as the loss must be finite: current value is ${value} at step ${
+            state.adamw.step + 1
+          }, samples ${indices.slice(0, 4).join(", ")}...`,
         );
       }
       state = update(state, found.gradients, rate, options, start);
       state.progress.batch++;
       state.progress.lossSum += value;
       state.progress.history.push({ loss: value, learningRate: rate });
-      options.onStep?.({ step: state.adamw.step, steps, epoch, loss: value, learningRate: rate, samples: indices.length });
+      options.onStep?.({
+        step: state.adamw.step,
+        steps,
+        epoch,
+        loss: value,
+        learningRate: rate,
+        samples: indices.length,
+      });
     }
     const mean = state.progress.lossSum / batches.length;
     if (state.progress.bestLoss === null || mean < state.progress.bestLoss) {
@@ -160,7 +183,10 @@ export async function fit<T>(
 /** The tree with the run's tensors in it; the moments are freed. Tensors the run never changed are copied, so that the result owns all of its own. */
 function adopt<T>(params: T, state: RunState, start: ReadonlyMap<string, Tensor>): T {
   disposeAdamw(state.adamw);
-  return withTensors(params, new Map([...state.tensors].map(([name, x]) => [name, x === start.get(name) ? tf.clone(x) : x])));
+  return withTensors(
+    params,
+    new Map([...state.tensors].map(([name, x]) => [name, x === start.get(name) ? tf.clone(x) : x])),
+  );
 }
 
 async function startState(
@@ -192,12 +218,16 @@ function nextEpoch(state: RunState): void {
 function batchTensors(batch: TrainingBatch, source: BatchSource, loss: FitOptions["loss"]): BatchTensors {
   const size = batch.pixels.length / (source.imageSize ** 2 * 3);
   if (loss === "label-guided" && !batch.labels) {
-    throw new TypeError("Cannot compute the label-guided loss as every sample must have a label row: current batch has none");
+    throw new TypeError(
+      "Cannot compute the label-guided loss as every sample must have a label row: current batch has none",
+    );
   }
   return {
     pixels: tf.tensor4d(batch.pixels, [size, source.imageSize, source.imageSize, 3]) as Tensor4D,
     ids: tf.tensor2d(batch.ids, [size, source.contextLength], "int32") as Tensor2D,
-    ...(loss === "label-guided" ? { pairMask: tf.tensor2d(falseNegativeMask(batch.labels!), [size, size]) as Tensor2D } : {}),
+    ...(loss === "label-guided"
+      ? { pairMask: tf.tensor2d(falseNegativeMask(batch.labels!), [size, size]) as Tensor2D }
+      : {}),
   };
 }
 

@@ -70,8 +70,11 @@ export function contrastiveGradients<T>(
   const size = batch.pixels.shape[0];
   const micro = Math.min(options.microBatch ?? size, size);
   if (micro === size) {
-    return valueAndGradients(params, names, () =>
-      tf.tidy(() => lossOf(model, params, features(model, params, batch, options.seed), batch.pairMask)));
+    return valueAndGradients(
+      params,
+      names,
+      () => tf.tidy(() => lossOf(model, params, features(model, params, batch, options.seed), batch.pairMask)),
+    );
   }
   const chunks = Array.from({ length: Math.ceil(size / micro) }, (_, i): Chunk => ({
     start: i * micro,
@@ -85,8 +88,11 @@ export function contrastiveGradients<T>(
   }));
   for (const { image, text } of cached) tf.dispose([image, text]);
   // The features are leaves here, and so is whatever the scale depends on.
-  const top = valueAndGradients({ params, whole }, ["whole.image", "whole.text", ...names.map((name) => `params.${name}`)], () =>
-    tf.tidy(() => lossOf(model, params, whole, batch.pairMask)));
+  const top = valueAndGradients({ params, whole }, [
+    "whole.image",
+    "whole.text",
+    ...names.map((name) => `params.${name}`),
+  ], () => tf.tidy(() => lossOf(model, params, whole, batch.pairMask)));
   tf.dispose([whole.image, whole.text]);
   const { "whole.image": imageGradient, "whole.text": textGradient } = Object.fromEntries(top.gradients);
   let sums = new Map(names.map((name) => [name, top.gradients.get(`params.${name}`)!]));

@@ -66,25 +66,33 @@ export async function readRunState(
 ): Promise<RunState> {
   const { tensors, metadata } = await readSafetensors(path);
   if (metadata["format"] !== "ace-lora training state") {
-    throw new SyntaxError(`Cannot resume from "${path}" as it must be a training state: it holds ${tensors.size} other tensors`);
+    throw new SyntaxError(
+      `Cannot resume from "${path}" as it must be a training state: it holds ${tensors.size} other tensors`,
+    );
   }
   const written = JSON.parse(metadata["settings"]!) as Record<string, unknown>;
   for (const key of new Set([...Object.keys(settings), ...Object.keys(written)])) {
     const [now, then] = [JSON.stringify(settings[key]), JSON.stringify(written[key])];
     if (now !== then) {
-      throw new RangeError(`Cannot resume from "${path}" as ${key} must be the same: it was ${then}, current value is ${now}`);
+      throw new RangeError(
+        `Cannot resume from "${path}" as ${key} must be the same: it was ${then}, current value is ${now}`,
+      );
     }
   }
   for (const [name, tensor] of expected) {
     const found = tensors.get(`param/${name}`);
     if (found?.shape.join() !== tensor.shape.join()) {
       throw new RangeError(
-        `Cannot resume from "${path}" as "${name}" must have shape [${tensor.shape}]: current value is ${found ? `[${found.shape}]` : "absent"}`,
+        `Cannot resume from "${path}" as "${name}" must have shape [${tensor.shape}]: current value is ${
+          found ? `[${found.shape}]` : "absent"
+        }`,
       );
     }
   }
   const group = (set: typeof SETS[number]): Map<string, Tensor> =>
-    new Map([...expected].map(([name, { shape }]) => [name, tf.tensor(toFloat32(tensors.get(`${set}/${name}`)!), shape)]));
+    new Map(
+      [...expected].map(([name, { shape }]) => [name, tf.tensor(toFloat32(tensors.get(`${set}/${name}`)!), shape)]),
+    );
   return {
     tensors: group("param"),
     adamw: { first: group("first"), second: group("second"), step: Number(metadata["step"]) },

@@ -3,7 +3,7 @@ import { BIOMED_CLIP, MINI } from "../../lib/encoders/config.ts";
 import { configFromCheckpoint, expectedCheckpoint } from "../../lib/encoders/checkpoint.ts";
 import { buildBiomedClip } from "../../lib/encoders/skeleton.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
-import { initAceLora, countTrainable } from "../../lib/ace_lora.ts";
+import { countTrainable, initAceLora } from "../../lib/ace_lora.ts";
 import { ACE_LORA_LORA } from "../../lib/lora/config.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";

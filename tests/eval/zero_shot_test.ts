@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/ass
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../../lib/eval/prompts.ts";
-import { classifyZeroShot, encodeImages, zeroShotScores } from "../../lib/eval/zero_shot.ts";
+import { classifyZeroShot, type encodeImages, zeroShotScores } from "../../lib/eval/zero_shot.ts";
 import { encode, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";
@@ -49,7 +49,24 @@ Deno.test("zeroShotScores() is the softmax of scaled cosines, at any scale", () 
 testOnBackends("classifyZeroShot() does not depend on the batch size and leaks nothing", async () => {
   const base = initBiomedClip(SMALL, 1);
   const params = await initAceLora(base, SMALL_ACE);
-  const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "chest", "x", "ray", "image", "of", "findings", "suggesting", ".", "edema", "normal"];
+  const vocabulary = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "a",
+    "chest",
+    "x",
+    "ray",
+    "image",
+    "of",
+    "findings",
+    "suggesting",
+    ".",
+    "edema",
+    "normal",
+  ];
   const tokenizer = tokenizerFromVocab(vocabulary);
   const prompts = (classes: string[]) => ({
     ids: encode(tokenizer, promptTexts(classes), { contextLength: 10 }),

@@ -28,7 +28,10 @@ function tied(nodes: number): Inputs {
   const { tokens, affinity } = random(nodes);
   const cls = tf.slice(tokens, [0, 0, 0], [-1, 1, -1]);
   const local = tf.slice(tokens, [0, 1, 0], [-1, nodes, -1]);
-  return { tokens: tf.concat([cls, local, local], 1) as Tensor3D, affinity: tf.concat([affinity, affinity], 1) as Tensor2D };
+  return {
+    tokens: tf.concat([cls, local, local], 1) as Tensor3D,
+    affinity: tf.concat([affinity, affinity], 1) as Tensor2D,
+  };
 }
 
 const CASES: Record<string, { make: () => Inputs; topK: number }> = {
@@ -44,7 +47,10 @@ const CASES: Record<string, { make: () => Inputs; topK: number }> = {
     topK: 3,
   },
   "attention of exactly 0 on pads": {
-    make: () => ({ ...random(9), affinity: tf.tensor2d([1, 2, 3].flatMap((x) => [x / 9, 0.1, 0, 0, 0, 0, 0, 0, 0]), [3, 9]) as Tensor2D }),
+    make: () => ({
+      ...random(9),
+      affinity: tf.tensor2d([1, 2, 3].flatMap((x) => [x / 9, 0.1, 0, 0, 0, 0, 0, 0, 0]), [3, 9]) as Tensor2D,
+    }),
     topK: 5,
   },
 };
@@ -88,7 +94,9 @@ testOnBackends("aceHgnn() has the gradients that central differences give", asyn
 });
 
 function assertNear(found: number, expected: number): Promise<void> {
-  if (Math.abs(found - expected) > 5e-3 * Math.max(1, Math.abs(expected))) throw new Error(`${found} is not ${expected}`);
+  if (Math.abs(found - expected) > 5e-3 * Math.max(1, Math.abs(expected))) {
+    throw new Error(`${found} is not ${expected}`);
+  }
   return Promise.resolve();
 }
 
@@ -99,9 +107,13 @@ testOnBackends("chosenHyperedges() gives CLS first, then its members, without CL
     const ranked = await affinity.data();
     edges.forEach((sample, i) => {
       assertEquals(sample.map(({ source }) => source), [null, ...sample[0]!.members]);
-      const order = [...ranked.subarray(10 * i, 10 * i + 10)].map((x, j) => [x, j] as const).sort((a, b) => b[0] - a[0]);
+      const order = [...ranked.subarray(10 * i, 10 * i + 10)].map((x, j) => [x, j] as const).sort((a, b) =>
+        b[0] - a[0]
+      );
       assertEquals(sample[0]!.members, order.slice(0, 3).map(([, j]) => j));
-      for (const { members, source } of sample) assertEquals([members.length, members.includes(source ?? -1)], [3, false]);
+      for (const { members, source } of sample) {
+        assertEquals([members.length, members.includes(source ?? -1)], [3, false]);
+      }
     });
   });
 });

@@ -22,8 +22,10 @@ testOnBackends("injectLora() with fresh matrices changes no feature", async () =
 
 testOnBackends("mergeLora() gives the unmerged features, unmergeLora() the first weights again", async () => {
   const base = initBiomedClip(SMALL, 1);
-  const trained = mapTensors(injectLora(base, { ...ACE_LORA_LORA, targets: ["q", "k", "v", "o"] }), (tensor, name) =>
-    name.endsWith("loraB") ? normal(tensor.shape, 0.3, 9, name) : tensor);
+  const trained = mapTensors(
+    injectLora(base, { ...ACE_LORA_LORA, targets: ["q", "k", "v", "o"] }),
+    (tensor, name) => name.endsWith("loraB") ? normal(tensor.shape, 0.3, 9, name) : tensor,
+  );
   const merged = mergeLora(trained);
   const pixels = smallPixels(3);
   const adapted = imageFeatures(trained, pixels, PLAIN);

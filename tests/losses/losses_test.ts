@@ -50,7 +50,8 @@ testOnBackends("infoNce() has the gradient that central differences give", async
   const f = (x: Tensor2D): Scalar => infoNce(x, b, scale(2), { pairMask });
   const gradient = await tf.grad((x: tf.Tensor) => f(x as Tensor2D))(a).data();
   for (const at of [0, 7, 13, 23]) {
-    const bump = (by: number): Tensor2D => tf.add(a, tf.tensor2d(Array.from({ length: 24 }, (_, i) => i === at ? by : 0), [4, 6]));
+    const bump = (by: number): Tensor2D =>
+      tf.add(a, tf.tensor2d(Array.from({ length: 24 }, (_, i) => i === at ? by : 0), [4, 6]));
     const slope = (await value(f(bump(1e-2))) - await value(f(bump(-1e-2)))) / 2e-2;
     assertAlmostEquals(gradient[at]!, slope, 2e-3);
   }

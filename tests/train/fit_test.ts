@@ -39,24 +39,27 @@ Deno.test("epochBatches() visits every sample once, anew each epoch, the same un
   assertEquals(epochBatches(3, 0, { batchSize: 2, shuffle: false, dropLast: true }), [[0, 1]]);
 });
 
-testOnBackends("contrastiveGradients() in micro-batches equals the whole batch, sizes that do not divide included", async () => {
-  // Dropout off: a mask's numbers depend on the place of a sample in its tensor.
-  const params = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
-  const labels = [[1], [0], [0], [1], [null]] as const;
-  const batch = {
-    pixels: smallPixels(5),
-    ids: smallIds(5),
-    pairMask: tf.tensor2d(falseNegativeMask(labels), [5, 5]),
-  };
-  const whole = contrastiveGradients(MODEL, params, batch);
-  for (const microBatch of [1, 2, 5]) {
-    const parts = contrastiveGradients(MODEL, params, batch, { microBatch });
-    await assertClose(parts.value, whole.value, 1e-5, `loss, ${microBatch}`);
-    for (const [name, gradient] of whole.gradients) {
-      await assertClose(parts.gradients.get(name)!, gradient, 2e-5, `${name}, ${microBatch}`);
+testOnBackends(
+  "contrastiveGradients() in micro-batches equals the whole batch, sizes that do not divide included",
+  async () => {
+    // Dropout off: a mask's numbers depend on the place of a sample in its tensor.
+    const params = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+    const labels = [[1], [0], [0], [1], [null]] as const;
+    const batch = {
+      pixels: smallPixels(5),
+      ids: smallIds(5),
+      pairMask: tf.tensor2d(falseNegativeMask(labels), [5, 5]),
+    };
+    const whole = contrastiveGradients(MODEL, params, batch);
+    for (const microBatch of [1, 2, 5]) {
+      const parts = contrastiveGradients(MODEL, params, batch, { microBatch });
+      await assertClose(parts.value, whole.value, 1e-5, `loss, ${microBatch}`);
+      for (const [name, gradient] of whole.gradients) {
+        await assertClose(parts.gradients.get(name)!, gradient, 2e-5, `${name}, ${microBatch}`);
+      }
     }
-  }
-});
+  },
+);
 
 testOnBackends("fit() changes every trainable leaf and no frozen one", async () => {
   const base = initBiomedClip(SMALL, 1);
@@ -65,7 +68,9 @@ testOnBackends("fit() changes every trainable leaf and no frozen one", async () 
   const { params, history } = await fit(MODEL, start, await smallSource(8), OPTIONS);
   assertEquals(history.length, 4);
   const after = await numbers(params);
-  for (const [name, values] of before) assert(values.some((x, i) => x !== after.get(name)![i]), `${name} did not change`);
+  for (const [name, values] of before) {
+    assert(values.some((x, i) => x !== after.get(name)![i]), `${name} did not change`);
+  }
   const frozen = namedTensors(base);
   for (const [name, tensor] of namedTensors(params)) if (frozen.has(name)) assert(tensor === frozen.get(name), name);
 });
@@ -97,7 +102,11 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run", async
     });
     assert(stopped.interrupted);
     assertEquals(stopped.history.length, 3);
-    const resumed = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, { ...OPTIONS, statePath, resume: true });
+    const resumed = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, {
+      ...OPTIONS,
+      statePath,
+      resume: true,
+    });
     assertEquals(resumed.history, whole.history);
     assertEquals(await numbers(resumed.params), await numbers(whole.params));
     await assertRejects(
@@ -113,11 +122,14 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run", async
 testOnBackends("fit() refuses a loss that is not finite, and the label-guided loss without labels", async () => {
   const start = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
   const source = await smallSource(4);
-  const broken = { ...source, load: async (indices: readonly number[]) => {
-    const batch = await source.load(indices);
-    batch.pixels[0] = NaN;
-    return batch;
-  } };
+  const broken = {
+    ...source,
+    load: async (indices: readonly number[]) => {
+      const batch = await source.load(indices);
+      batch.pixels[0] = NaN;
+      return batch;
+    },
+  };
   await assertRejects(() => fit(MODEL, start, broken, OPTIONS), RangeError, "finite: current value is NaN at step 1");
   await assertRejects(async () => fit(MODEL, start, await smallSource(4, false), OPTIONS), TypeError, "label row");
 });
@@ -125,7 +137,12 @@ testOnBackends("fit() refuses a loss that is not finite, and the label-guided lo
 testOnBackends("fit() learns one batch by heart, and runs on a batch of one", async () => {
   const base = initBiomedClip(SMALL, 1);
   const source = await smallSource(4);
-  const { history } = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, { epochs: 25, batchSize: 4, learningRate: 2e-2, loss: "info-nce" });
+  const { history } = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, {
+    epochs: 25,
+    batchSize: 4,
+    learningRate: 2e-2,
+    loss: "info-nce",
+  });
   assert(history.at(-1)!.loss < 0.7 * history[0]!.loss, `loss ${history[0]!.loss} -> ${history.at(-1)!.loss}`);
   const single = await fit(MODEL, await initAceLora(base, SMALL_ACE), await smallSource(1), { epochs: 1 });
   assertAlmostEquals(single.history[0]!.loss, 0, 1e-6);

@@ -66,7 +66,9 @@ export function assertIsError<E extends Error = Error>(
 ): asserts error is E {
   if (!(error instanceof Error)) fail(`Expected "error" to be an Error object: ${String(error)}`);
   if (errorClass && !(error instanceof errorClass)) {
-    fail(`Expected error to be instance of "${errorClass.name}", but was "${error.constructor.name}": ${error.message}`);
+    fail(
+      `Expected error to be instance of "${errorClass.name}", but was "${error.constructor.name}": ${error.message}`,
+    );
   }
   if (msgIncludes !== undefined && !error.message.includes(msgIncludes)) {
     fail(`Expected error message to include "${msgIncludes}", but got "${error.message}"`);

@@ -53,7 +53,9 @@ export function parse(input: string, options: ParseOptions = {}): string[][] | R
   return rows.map((row, i) => {
     if (row.length !== names.length) {
       throw new SyntaxError(
-        `Syntax error on line ${i + (first ? 2 : 1)}: The record has ${row.length} fields, but the header has ${names.length} fields`,
+        `Syntax error on line ${
+          i + (first ? 2 : 1)
+        }: The record has ${row.length} fields, but the header has ${names.length} fields`,
       );
     }
     return Object.fromEntries(names.map((name, j) => [name, row[j]!]));
