@@ -22,6 +22,8 @@ const FLAGS = [
   "-Wall",
   "-Wl,--no-entry",
   "-Wl,--import-memory",
+  // A limit, as tfjs's memory has, and because a memory shared between threads must have one.
+  "-Wl,--max-memory=4294967296",
   "-Wl,--export=__stack_pointer",
   "-Wl,-z,stack-size=65536",
   "-Wl,--strip-all",

@@ -4,22 +4,41 @@ import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { registerFusedWasm } from "./fused.ts";
 import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
+import { wasmKernels } from "./module.ts";
 import { tfjsModule } from "./tfjs_module.js";
+import { setThreads, threadCount, threadPool } from "./threads.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
 const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
+
+/** Options of {@linkcode initWasm}. */
+export interface WasmOptions {
+  /**
+   * Threads for large matmuls; 1 switches the workers off.
+   *
+   * @default the variable ACE_THREADS where it may be read, else the number of processors
+   */
+  threads?: number;
+}
 
 let ready: Promise<void> | undefined;
 
 /**
  * Starts tfjs's backend `wasm` and replaces its matmuls by ours; adds the fused kernels. `tf.setBackend("wasm")` is left
- * to the caller. Asks no permission: tfjs's wasm file is imported as a module, not read from the disk. Calling it
- * again does nothing.
+ * to the caller. Asks no permission: tfjs's wasm file is imported as a module, not read from the disk. Called again, it
+ * only changes the number of threads, if one is given.
  *
+ * @param options The number of threads.
  * @throws {Error} If the backend does not start.
+ * @throws {RangeError} If the number of threads is not a positive integer.
  */
-export function initWasm(): Promise<void> {
-  return ready ??= start();
+export async function initWasm(options: WasmOptions = {}): Promise<void> {
+  const again = ready !== undefined;
+  await (ready ??= start());
+  if (again && options.threads === undefined) return;
+  const threads = threadCount(options.threads);
+  if (threads === 1 && !threadPool()) return;
+  await setThreads(threads, wasmKernels(tf.engine().findBackend("wasm") as never).run.gemm_scratch!());
 }
 
 async function start(): Promise<void> {

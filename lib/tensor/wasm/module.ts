@@ -45,16 +45,39 @@ export interface WasmKernels {
 const STACK_BYTES = 65536;
 const instances = new WeakMap<object, WasmKernels>();
 
+/** Options of {@linkcode compileModule}. */
+export interface CompileOptions {
+  /** Whether to use relaxed SIMD. @default whether the engine accepts it */
+  relaxed?: boolean;
+  /** Whether the memory it imports is shared between threads. @default false */
+  shared?: boolean;
+}
+
 /**
  * Compiles one of the two binaries.
  *
- * @param relaxed Whether relaxed SIMD is wanted. @default whatever the engine accepts
- * @returns The compiled module, which imports `env.memory`, and which of the two it is.
+ * @param options Which.
+ * @returns The compiled module, which imports `env.memory`, and whether it uses relaxed SIMD.
  */
-export function compileModule(relaxed?: boolean): { module: WebAssembly.Module; relaxed: boolean } {
+export function compileModule(options: CompileOptions = {}): { module: WebAssembly.Module; relaxed: boolean } {
   const fast = Uint8Array.fromBase64(RELAXED);
-  const use = relaxed ?? WebAssembly.validate(fast);
-  return { module: new WebAssembly.Module(use ? fast : Uint8Array.fromBase64(PLAIN)), relaxed: use };
+  const relaxed = options.relaxed ?? WebAssembly.validate(fast);
+  const bytes = relaxed ? fast : Uint8Array.fromBase64(PLAIN);
+  if (options.shared) markShared(bytes);
+  return { module: new WebAssembly.Module(bytes), relaxed };
+}
+
+/**
+ * Makes the imported memory a shared one: the flag byte after `env`, `memory` and the kind 2 (memory) changes from 1 (has a
+ * maximum) to 3 (and is shared). The code needs no change.
+ */
+function markShared(bytes: Uint8Array): void {
+  const entry = new TextEncoder().encode("\x03env\x06memory");
+  const at = bytes.findIndex((_, i) => entry.every((v, j) => bytes[i + j] === v)) + entry.length;
+  if (bytes[at] !== 2 || bytes[at + 1] !== 1) {
+    throw new Error("Cannot share the kernels' memory as it is not as expected");
+  }
+  bytes[at + 1] = 3;
 }
 
 /**

@@ -1,0 +1,185 @@
+/**
+ * Threads for the kernels. tfjs's memory cannot be shared, so each job's operands are copied into a shared memory of our
+ * own, where workers run the same C functions; the main thread computes its own share in tfjs's memory meanwhile.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import { compileModule } from "./module.ts";
+
+/** Memory reserved for the operands of the workers. The system provides a page only when it is first written. */
+const SHARED_PAGES = 8192; // 512 MB
+const PAGE = 65536;
+
+/** The control block: words that workers and the main thread exchange, then the arguments of the job, as doubles. */
+const GENERATION = 0; // grows by one with each job, which wakes the workers
+const REMAINING = 1; // chunks not taken yet: taking one is a single atomic subtraction, so none is taken twice
+const CHUNK_ROWS = 2;
+const FLAGS = 16; // of each chunk
+const MAX_CHUNKS = 1000;
+const WORDS = 1024;
+const MAX_ARGS = 32;
+
+const TODO = 0;
+const DONE = 1;
+const FAILED = 2;
+
+/** How long a worker may take over a chunk before it is given up and the chunk computed here. */
+const PATIENCE_MS = 120_000;
+
+/**
+ * The worker: waits for a job, takes chunks of its rows while there are any. Text, because a worker from a file would need
+ * the permission to read it. The last four arguments of a job are the result's rows, the first row and the rows of a chunk
+ * (both filled in here) and the scratch (the worker's own).
+ */
+const WORKER_SOURCE = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { memory, control, stack, scratch } = workerData;
+const kernels = new WebAssembly.Instance(workerData.module, { env: { memory } }).exports;
+kernels.__stack_pointer.value = stack;
+const names = Object.keys(kernels).sort();
+const words = new Int32Array(control, 0, ${WORDS});
+const job = new Float64Array(control, ${WORDS * 4}, ${MAX_ARGS});
+parentPort.postMessage("ready");
+for (let seen = 0;;) {
+  Atomics.wait(words, ${GENERATION}, seen);
+  seen = Atomics.load(words, ${GENERATION});
+  for (let i; (i = Atomics.sub(words, ${REMAINING}, 1) - 1) >= 0;) {
+    let flag = ${DONE};
+    try {
+      const [name, rows, ...args] = job.subarray(0, 2 + job[${MAX_ARGS - 1}]);
+      const first = i * words[${CHUNK_ROWS}];
+      kernels[names[name]](...args, first, Math.min(words[${CHUNK_ROWS}], rows - first), scratch);
+    } catch {
+      flag = ${FAILED};
+    }
+    Atomics.store(words, ${FLAGS} + i, flag);
+    Atomics.notify(words, ${FLAGS} + i);
+  }
+}
+`;
+
+/** A job: a C function whose last arguments are the first row, the number of rows, and scratch. */
+export interface Job {
+  /** The C function. */
+  name: string;
+  /** Its arguments before those three; addresses are in the shared memory. */
+  args: readonly number[];
+  /** Rows in all. */
+  rows: number;
+  /** Computes some rows here instead, in tfjs's memory. */
+  here(first: number, rows: number): void;
+  /** Takes some rows that a worker computed out of the shared memory. */
+  fetch(first: number, rows: number): void;
+}
+
+/** A number of workers with their shared memory. */
+export interface ThreadPool {
+  /** Threads in all, the main one included. */
+  threads: number;
+  /** The shared memory. */
+  floats: Float32Array<SharedArrayBuffer>;
+  /** Where operands may be put: the first byte. */
+  base: number;
+  /** Gives the workers a job. `finish` takes part in it, waits for its end and must be called before the next job. */
+  start(job: Job): { finish: () => void };
+}
+
+let pool: ThreadPool | undefined;
+
+/** The pool in use, or undefined with one thread. */
+export function threadPool(): ThreadPool | undefined {
+  return pool;
+}
+
+/**
+ * The number of threads to use: the option, else the variable ACE_THREADS (if it may be read without asking), else the
+ * number of processors, at most 16.
+ *
+ * @param option What the caller asks for.
+ * @returns An integer from 1.
+ * @throws {RangeError} If the number asked for is not a positive integer.
+ */
+export function threadCount(option?: number): number {
+  const readable = Deno.permissions.querySync({ name: "env", variable: "ACE_THREADS" }).state === "granted";
+  const text = readable ? Deno.env.get("ACE_THREADS") : undefined;
+  const asked = option ?? (text ? Number(text) : undefined);
+  if (asked !== undefined && !(Number.isInteger(asked) && asked > 0)) {
+    throw new RangeError(`Cannot use threads as their number must be a positive integer: current value is ${asked}`);
+  }
+  return Math.min(16, asked ?? navigator.hardwareConcurrency ?? 1);
+}
+
+/**
+ * Starts the workers, or ends them if `threads` is 1. They do not keep the process alive.
+ *
+ * @param threads Threads in all, the main one included.
+ * @param scratchBytes Scratch that each needs.
+ */
+export async function setThreads(threads: number, scratchBytes: number): Promise<void> {
+  if ((pool?.threads ?? 1) === threads) return;
+  await stop?.();
+  stop = pool = undefined;
+  if (threads === 1) return;
+  const { module } = compileModule({ shared: true });
+  const memory = new WebAssembly.Memory({ initial: SHARED_PAGES, maximum: SHARED_PAGES, shared: true });
+  const control = new SharedArrayBuffer(WORDS * 4 + MAX_ARGS * 8);
+  const perWorker = PAGE + Math.ceil(scratchBytes / PAGE) * PAGE;
+  const workers = Array.from({ length: threads - 1 }, (_, index) => {
+    const stack = PAGE + index * perWorker + PAGE; // grows downwards; the scratch is above
+    return new Worker(WORKER_SOURCE, { eval: true, workerData: { module, memory, control, stack, scratch: stack } });
+  });
+  stop = async () => {
+    await Promise.all(workers.map((w) => w.terminate()));
+  };
+  await Promise.all(workers.map((w) => new Promise((ready, fail) => w.once("message", ready).once("error", fail))));
+  for (const w of workers) w.unref();
+  const names = WebAssembly.Module.exports(module).map((e) => e.name).sort();
+  const buffer = memory.buffer as unknown as SharedArrayBuffer;
+  pool = {
+    threads,
+    floats: new Float32Array(buffer),
+    base: PAGE + (threads - 1) * perWorker,
+    start: (job) => startJob(job, threads, control, names),
+  };
+}
+
+let stop: (() => Promise<void>) | undefined;
+
+/** Rows of a chunk at least: each packs all of B again, which this many rows make up for. */
+const MIN_CHUNK = 128;
+
+function startJob(job: Job, threads: number, control: SharedArrayBuffer, names: string[]): { finish: () => void } {
+  const words = new Int32Array(control, 0, WORDS);
+  const slot = new Float64Array(control, WORDS * 4, MAX_ARGS);
+  const least = Math.max(MIN_CHUNK, Math.ceil(job.rows / MAX_CHUNKS));
+  const chunk = Math.ceil(Math.max(least, job.rows / (3 * (threads - 1))) / 4) * 4;
+  const count = Math.ceil(job.rows / chunk);
+  const rowsOf = (i: number): [first: number, rows: number] => [i * chunk, Math.min(chunk, job.rows - i * chunk)];
+  // No chunk can be taken while this is written: none remains of the last job.
+  slot.set([names.indexOf(job.name), job.rows, ...job.args]);
+  slot[MAX_ARGS - 1] = job.args.length;
+  words[CHUNK_ROWS] = chunk;
+  words.fill(TODO, FLAGS, FLAGS + count);
+  Atomics.store(words, REMAINING, count);
+  Atomics.add(words, GENERATION, 1);
+  Atomics.notify(words, GENERATION);
+  const finish = (): void => {
+    const mine = new Set<number>();
+    for (let i; (i = Atomics.sub(words, REMAINING, 1) - 1) >= 0;) {
+      mine.add(i);
+      job.here(...rowsOf(i));
+    }
+    for (let i = 0; i < count; i++) {
+      if (mine.has(i)) continue;
+      while (Atomics.load(words, FLAGS + i) === TODO) {
+        // A worker that is lost may still write to the shared memory: it is not used again.
+        if (Atomics.wait(words, FLAGS + i, TODO, PATIENCE_MS) === "timed-out") pool = undefined;
+        if (!pool) break;
+      }
+      if (Atomics.load(words, FLAGS + i) === DONE) job.fetch(...rowsOf(i));
+      else job.here(...rowsOf(i));
+    }
+  };
+  return { finish };
+}
