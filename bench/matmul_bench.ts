@@ -56,7 +56,7 @@ function best(run: () => void, reps: number): number {
 
 /** Twelve chains of multiply-add, 8 operations each per step. */
 function peak(relaxed: boolean): number {
-  const memory = new WebAssembly.Memory({ initial: 2 });
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
   const { exports } = new WebAssembly.Instance(compileModule({ relaxed }).module, { env: { memory } });
   const run = exports.peak as (iterations: number, x: number) => number;
   for (let i = 0; i < 100; i++) run(1000, 0.9);

@@ -2,18 +2,24 @@
 
 /** A tensor as kernels see it. */
 export interface CpuTensor {
+  /** The key of its data. */
   dataId: object;
+  /** Sizes. */
   shape: number[];
+  /** Type of the elements. */
   dtype: string;
 }
 
 /** The call of a kernel. */
 export interface CpuCall<Names extends string, Attributes = Record<string, never>> {
+  /** Tensors by name. */
   inputs: Record<Names, CpuTensor>;
+  /** The backend. */
   backend: {
     data: { get(dataId: object): { values: ArrayLike<number> } };
     makeTensorInfo(shape: number[], dtype: string, values: Float32Array): CpuTensor;
   };
+  /** Numbers and flags. */
   attrs: Attributes;
 }
 

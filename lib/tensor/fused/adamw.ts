@@ -21,13 +21,29 @@ export interface AdamwOptions {
   learningRate: number;
   /** The step's number, from 1. */
   step: number;
-  /** @default 0.9 */
+  /**
+   * Decay of the mean of the gradient.
+   *
+   * @default 0.9
+   */
   beta1?: number;
-  /** @default 0.999 */
+  /**
+   * Decay of the mean of its square.
+   *
+   * @default 0.999
+   */
   beta2?: number;
-  /** @default 1e-8 */
+  /**
+   * Added to the root of the second moment.
+   *
+   * @default 1e-8
+   */
   epsilon?: number;
-  /** @default 0.01 */
+  /**
+   * Decoupled weight decay, per unit of learning rate.
+   *
+   * @default 0.01
+   */
   weightDecay?: number;
 }
 

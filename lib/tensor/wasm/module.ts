@@ -7,25 +7,36 @@ export interface WasmBackend {
   wasm: {
     /** Its raw exports. */
     asm: { memory: WebAssembly.Memory };
+    /** C's malloc. */
     _malloc(bytes: number): number;
+    /** C's free. */
     _free(address: number): void;
   };
+  /** Where each tensor's values stand. */
   dataIdMap: { get(dataId: object): { memoryOffset: number; shape: number[]; dtype: string } };
+  /** A new tensor, its values not set. */
   makeOutput(shape: number[], dtype: string): WasmTensor;
+  /** Gives up one reference. */
   disposeData(dataId: object): boolean;
 }
 
 /** A tensor as kernels see it. */
 export interface WasmTensor {
+  /** The key of its data. */
   dataId: object;
+  /** Sizes. */
   shape: number[];
+  /** Type of the elements. */
   dtype: string;
 }
 
 /** What tfjs hands to a kernel. */
 export interface KernelCall<Names extends string, Attributes = unknown> {
+  /** Tensors by name. */
   inputs: Record<Names, WasmTensor>;
+  /** The backend. */
   backend: WasmBackend;
+  /** Numbers and flags. */
   attrs: Attributes;
 }
 

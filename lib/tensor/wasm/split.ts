@@ -4,17 +4,23 @@ import { threadPool } from "./threads.ts";
 
 /** `C [m, n] = A [m, k] B [k, n] + bias`, as addresses in tfjs's memory. */
 export interface Product {
+  /** Rows of the result. */
   m: number;
+  /** Columns of the result. */
   n: number;
+  /** Length of the sums. */
   k: number;
   /** 1 if A is stored as `[k, m]`. */
   ta: number;
   /** 1 if B is stored as `[n, k]`. */
   tb: number;
+  /** Address of A. */
   a: number;
+  /** Address of B. */
   b: number;
+  /** Address of C. */
   c: number;
-  /** 0: none. */
+  /** Address of the bias; 0: none. */
   bias: number;
 }
 
