@@ -6,7 +6,7 @@ import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
 import { wasmKernels } from "./module.ts";
 import { tfjsModule } from "./tfjs_module.js";
-import { setThreads, threadCount, threadPool } from "./threads.ts";
+import { setThreads, threadCount } from "./threads.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
 const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
@@ -14,7 +14,8 @@ const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
 /** Options of {@linkcode initWasm}. */
 export interface WasmOptions {
   /**
-   * Threads for large matmuls; 1 switches the workers off.
+   * Threads for large matmuls; 1 switches the workers off. If given, the workers start at once, else when they are worth
+   * it.
    *
    * @default the variable ACE_THREADS where it may be read, else the number of processors
    */
@@ -37,8 +38,8 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
   await (ready ??= start());
   if (again && options.threads === undefined) return;
   const threads = threadCount(options.threads);
-  if (threads === 1 && !threadPool()) return;
-  await setThreads(threads, wasmKernels(tf.engine().findBackend("wasm") as never).run.gemm_scratch!());
+  const scratchBytes = wasmKernels(tf.engine().findBackend("wasm") as never).run.gemm_scratch!();
+  await setThreads(threads, scratchBytes, options.threads !== undefined);
 }
 
 async function start(): Promise<void> {

@@ -1,6 +1,6 @@
 /** One large matrix product over several threads: the rows of the result are divided among them. @module */
 import { type WasmBackend, wasmKernels } from "./module.ts";
-import { threadPool } from "./threads.ts";
+import { threadPool, threadsWanted } from "./threads.ts";
 
 /** `C [m, n] = A [m, k] B [k, n] + bias`, as addresses in tfjs's memory. */
 export interface Product {
@@ -42,7 +42,7 @@ const MIN_ROWS = 64;
  */
 export function planRows(p: Omit<Product, "a" | "b" | "c" | "bias">, threads: number): number {
   const compute = 2 * p.m * p.n * p.k / FLOP_PER_MS;
-  const others = (threads - 1) / threads;
+  const others = (threads - 1) / threads; // nothing to gain with one thread
   const copy = (p.n * p.k + (p.m * p.k + p.m * p.n) * others) / FLOATS_PER_MS + OVERHEAD_MS;
   if (compute * others < 1.5 * copy) return 0;
   // The main thread's rows take compute * main / m + copy, each worker's compute * worker / m: equal if
@@ -61,9 +61,10 @@ export function planRows(p: Omit<Product, "a" | "b" | "c" | "bias">, threads: nu
  * @returns Whether it was done.
  */
 export function splitRows(backend: WasmBackend, p: Product, scratch: number): boolean {
-  const pool = threadPool();
-  const rows = pool ? planRows(p, pool.threads) : 0;
-  if (!pool || rows === 0) return false;
+  const rows = planRows(p, threadsWanted());
+  if (rows === 0) return false;
+  const pool = threadPool(2 * rows * p.n * p.k / FLOP_PER_MS);
+  if (!pool) return false;
   const { m, n, k } = p;
   const main = m - rows;
   const bytes = (count: number): number => Math.ceil(count / 16) * 64;

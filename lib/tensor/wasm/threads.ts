@@ -33,14 +33,13 @@ const PATIENCE_MS = 120_000;
  * (both filled in here) and the scratch (the worker's own).
  */
 const WORKER_SOURCE = `
-const { parentPort, workerData } = require("node:worker_threads");
+const { workerData } = require("node:worker_threads");
 const { memory, control, stack, scratch } = workerData;
 const kernels = new WebAssembly.Instance(workerData.module, { env: { memory } }).exports;
 kernels.__stack_pointer.value = stack;
 const names = Object.keys(kernels).sort();
 const words = new Int32Array(control, 0, ${WORDS});
 const job = new Float64Array(control, ${WORDS * 4}, ${MAX_ARGS});
-parentPort.postMessage("ready");
 for (let seen = 0;;) {
   Atomics.wait(words, ${GENERATION}, seen);
   seen = Atomics.load(words, ${GENERATION});
@@ -77,6 +76,8 @@ export interface Job {
 export interface ThreadPool {
   /** Threads in all, the main one included. */
   threads: number;
+  /** The others. */
+  workers: Worker[];
   /** The shared memory. */
   floats: Float32Array<SharedArrayBuffer>;
   /** Where operands may be put: the first byte. */
@@ -86,15 +87,33 @@ export interface ThreadPool {
 }
 
 let pool: ThreadPool | undefined;
+let wanted = { threads: 1, scratchBytes: 0 };
+let missedMs = 0;
 
-/** The pool in use, or undefined with one thread. */
-export function threadPool(): ThreadPool | undefined {
+/** What starting a worker takes, roughly. The pool starts when it would have saved as much, so never in a short program. */
+const START_MS = 150;
+
+/** The number of threads asked for; there may be no pool yet. */
+export function threadsWanted(): number {
+  return wanted.threads;
+}
+
+/**
+ * The pool, started if it is worth it by now.
+ *
+ * @param savesMs Time that the caller would save with it.
+ * @returns The pool, or undefined: compute on one thread.
+ */
+export function threadPool(savesMs = 0): ThreadPool | undefined {
+  if (pool || wanted.threads === 1) return pool;
+  missedMs += savesMs;
+  if (missedMs > START_MS * (wanted.threads - 1)) startPool();
   return pool;
 }
 
 /**
  * The number of threads to use: the option, else the variable ACE_THREADS (if it may be read without asking), else the
- * number of processors, at most 16.
+ * number of processors, at most 8 (one thread does all the copying).
  *
  * @param option What the caller asks for.
  * @returns An integer from 1.
@@ -107,20 +126,37 @@ export function threadCount(option?: number): number {
   if (asked !== undefined && !(Number.isInteger(asked) && asked > 0)) {
     throw new RangeError(`Cannot use threads as their number must be a positive integer: current value is ${asked}`);
   }
-  return Math.min(16, asked ?? navigator.hardwareConcurrency ?? 1);
+  return asked ?? Math.min(8, navigator.hardwareConcurrency || 1);
 }
 
 /**
- * Starts the workers, or ends them if `threads` is 1. They do not keep the process alive.
+ * Sets the number of threads. Workers start when they are worth it; they do not keep the process alive.
  *
  * @param threads Threads in all, the main one included.
  * @param scratchBytes Scratch that each needs.
+ * @param now Whether to start the workers at once. @default false
  */
-export async function setThreads(threads: number, scratchBytes: number): Promise<void> {
-  if ((pool?.threads ?? 1) === threads) return;
-  await stop?.();
-  stop = pool = undefined;
-  if (threads === 1) return;
+export async function setThreads(threads: number, scratchBytes: number, now = false): Promise<void> {
+  if (pool && pool.threads !== threads) {
+    const { workers } = pool;
+    pool = undefined;
+    await Promise.all(workers.map((w) => w.terminate()));
+  }
+  wanted = { threads, scratchBytes };
+  missedMs = 0;
+  if (now && threads > 1 && !pool) startPool();
+}
+
+/** Starts the workers. Where that cannot be done (no memory to reserve, say), one thread goes on alone. */
+function startPool(): void {
+  try {
+    pool = makePool(wanted.threads, wanted.scratchBytes);
+  } catch {
+    wanted.threads = 1;
+  }
+}
+
+function makePool(threads: number, scratchBytes: number): ThreadPool {
   const { module } = compileModule({ shared: true });
   const memory = new WebAssembly.Memory({ initial: SHARED_PAGES, maximum: SHARED_PAGES, shared: true });
   const control = new SharedArrayBuffer(WORDS * 4 + MAX_ARGS * 8);
@@ -129,22 +165,21 @@ export async function setThreads(threads: number, scratchBytes: number): Promise
     const stack = PAGE + index * perWorker + PAGE; // grows downwards; the scratch is above
     return new Worker(WORKER_SOURCE, { eval: true, workerData: { module, memory, control, stack, scratch: stack } });
   });
-  stop = async () => {
-    await Promise.all(workers.map((w) => w.terminate()));
-  };
-  await Promise.all(workers.map((w) => new Promise((ready, fail) => w.once("message", ready).once("error", fail))));
-  for (const w of workers) w.unref();
+  for (const w of workers) {
+    w.unref();
+    // A worker that ends leaves its chunks to the others and to the main thread.
+    w.on("error", () => {});
+  }
   const names = WebAssembly.Module.exports(module).map((e) => e.name).sort();
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
-  pool = {
+  return {
     threads,
+    workers,
     floats: new Float32Array(buffer),
     base: PAGE + (threads - 1) * perWorker,
     start: (job) => startJob(job, threads, control, names),
   };
 }
-
-let stop: (() => Promise<void>) | undefined;
 
 /** Rows of a chunk at least: each packs all of B again, which this many rows make up for. */
 const MIN_CHUNK = 128;
@@ -174,8 +209,10 @@ function startJob(job: Job, threads: number, control: SharedArrayBuffer, names: 
       if (mine.has(i)) continue;
       while (Atomics.load(words, FLAGS + i) === TODO) {
         // A worker that is lost may still write to the shared memory: it is not used again.
-        if (Atomics.wait(words, FLAGS + i, TODO, PATIENCE_MS) === "timed-out") pool = undefined;
-        if (!pool) break;
+        if (Atomics.wait(words, FLAGS + i, TODO, PATIENCE_MS) !== "timed-out") continue;
+        pool = undefined;
+        wanted.threads = 1;
+        break;
       }
       if (Atomics.load(words, FLAGS + i) === DONE) job.fetch(...rowsOf(i));
       else job.here(...rowsOf(i));
