@@ -10,7 +10,8 @@ import * as tf from "@tensorflow/tfjs";
 import { type BiomedClipParams, encodeImage, encodeText } from "./encoders/biomed_clip.ts";
 import type { BiomedClipConfig } from "./encoders/config.ts";
 import type { EncoderResult } from "./encoders/vit.ts";
-import { aceHgnn, type AceHgnnConfig, type AceHgnnParams, initAceHgnn } from "./hypergraph/ace_hgnn.ts";
+import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
+import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
 import type { LoraConfig } from "./lora/config.ts";
 import { injectLora } from "./lora/inject.ts";
 import { mergeLora } from "./lora/merge.ts";
@@ -63,7 +64,7 @@ export async function initAceLora(
   const { lora, hgnn, learnScale = true } = config;
   const logitScale = (await base.logitScale.data())[0]!;
   const module = (encoder: "image" | "text"): AceHgnnParams =>
-    initAceHgnn(config.encoders.embedding, hgnn!.hidden, seed, `ace-hgnn ${encoder}`);
+    initHgnn(hgnn!, config.encoders.embedding, { seed, name: `ace-hgnn ${encoder}` });
   const injected: AceLoraParams = lora ? injectLora(base, lora, { seed }) : base;
   return {
     ...injected,
@@ -193,7 +194,7 @@ function contextualise(
 ): Tensor2D {
   const [batch, , width] = tokens.shape;
   const cls = hgnn
-    ? aceHgnn(hgnn, tokens, affinity!, config.hgnn!.topK)
+    ? hypergraph(hgnn, tokens, affinity!, config.hgnn!)
     : tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]) as Tensor2D;
   return l2Normalise(cls);
 }

@@ -14,6 +14,9 @@ export interface AceHgnnParams {
   node: AdapterParams;
 }
 
+/** What weighs the CLS hyperedge: the encoder's attention, or scores of GAT, GATv2, or cosine similarity in its place. */
+export type HgnnAffinity = "attention" | "gat" | "gatv2" | "similarity";
+
 /** An ACE-HGNN configuration. */
 export interface AceHgnnConfig {
   /** Members kept per hyperedge, k. */
@@ -22,6 +25,8 @@ export interface AceHgnnConfig {
   hidden: number;
   /** Encoders whose tokens go through one. */
   encoders: readonly ("image" | "text")[];
+  /** What weighs the CLS hyperedge. @default {"attention", the paper's} */
+  affinity?: HgnnAffinity;
 }
 
 /** The paper's settings: k = 5, hidden 128, both encoders. */

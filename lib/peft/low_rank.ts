@@ -1,7 +1,7 @@
 /** LoRA, rank-stabilised LoRA, and ACE-LoRA as one of the methods compared. @module */
 import { type AceLoraConfig, aceLoraModel, initAceLora, isTrainable } from "../ace_lora.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
-import { ACE_LORA_HGNN, type AceHgnnConfig } from "../hypergraph/ace_hgnn.ts";
+import { ACE_LORA_HGNN, type AceHgnnConfig, type HgnnAffinity } from "../hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA, type LoraConfig } from "../lora/config.ts";
 import { injectLora } from "../lora/inject.ts";
 import { mergeLora } from "../lora/merge.ts";
@@ -40,16 +40,42 @@ export type AceLoraSettings = Omit<AceLoraConfig, "encoders">;
  * @param given `lora`, `hgnn`, `learnScale`, `textAffinity` in place of the defaults.
  */
 export function aceLoraMethod(encoders: BiomedClipConfig, given?: Partial<AceLoraSettings>): PeftMethod {
-  const hgnn: AceHgnnConfig = { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(encoders.embedding / 4)) };
+  const hgnn = hgnnFor(encoders);
   const defaults: AceLoraSettings = { lora: ACE_LORA_LORA, hgnn, learnScale: true, textAffinity: "probabilities" };
   const settings = withSettings(defaults, given, "ACE-LoRA");
   const config: AceLoraConfig = { encoders, ...settings };
+  const label = AFFINITY_LABELS[settings.hgnn?.affinity ?? "attention"];
   return {
     name: "ace-lora",
-    label: "ACE-LoRA",
+    label,
     encoders,
     settings: { ...settings },
     prepare: (base, options = {}) => initAceLora(base, config, options),
-    model: { ...aceLoraModel(config, "ACE-LoRA"), isTrainable },
+    model: { ...aceLoraModel(config, label), isTrainable },
   };
+}
+
+const AFFINITY_LABELS: Readonly<Record<HgnnAffinity, string>> = {
+  attention: "ACE-LoRA",
+  gat: "ACE-LoRA, GAT affinities",
+  gatv2: "ACE-LoRA, GATv2 affinities",
+  similarity: "ACE-LoRA, cosine affinities",
+};
+
+function hgnnFor(encoders: BiomedClipConfig): AceHgnnConfig {
+  return { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(encoders.embedding / 4)) };
+}
+
+/**
+ * ACE-LoRA with other affinities for the CLS hyperedge, everything else the same: same LoRA, bottlenecks, k and seeds. Only GAT
+ * (2 · hidden an encoder) and GATv2 (hidden an encoder) add weights, their attention vectors.
+ *
+ * @param given Settings of `aceLoraMethod` but `hgnn`.
+ */
+export function affinityMethod(
+  encoders: BiomedClipConfig,
+  affinity: HgnnAffinity,
+  given?: Partial<Omit<AceLoraSettings, "hgnn">>,
+): PeftMethod {
+  return aceLoraMethod(encoders, { ...given, hgnn: { ...hgnnFor(encoders), affinity } });
 }

@@ -1,0 +1,83 @@
+/** Which affinities weigh the CLS hyperedge, by name. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { aceHgnn, type AceHgnnConfig, type AceHgnnParams, type HgnnAffinity, initAceHgnn } from "./ace_hgnn.ts";
+import { type GatHgnnParams, gatScores, initGat } from "./gat.ts";
+import { type Gatv2HgnnParams, gatv2Scores, initGatv2 } from "./gatv2.ts";
+import { similarityScores } from "./similarity_hgnn.ts";
+
+interface Affinity {
+  scores(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D): Tensor2D;
+  init(hidden: number, seed: number, name: string): object;
+}
+
+const AFFINITIES: Readonly<Record<HgnnAffinity, Affinity>> = {
+  attention: { scores: (_params, _tokens, affinity) => tf.clone(affinity), init: () => ({}) },
+  gat: {
+    scores: (params, tokens, affinity) => gatScores(params as GatHgnnParams, tokens, affinity),
+    init: (hidden, seed, name) => ({ gat: initGat(hidden, seed, `${name} gat`) }),
+  },
+  gatv2: {
+    scores: (params, tokens, affinity) => gatv2Scores(params as Gatv2HgnnParams, tokens, affinity),
+    init: (hidden, seed, name) => ({ gatv2: initGatv2(hidden, seed, `${name} gatv2`) }),
+  },
+  similarity: { scores: (_params, tokens, affinity) => similarityScores(tokens, affinity), init: () => ({}) },
+};
+
+function affinityOf(config: Pick<AceHgnnConfig, "affinity">): Affinity {
+  const { affinity = "attention" } = config;
+  if (!Object.hasOwn(AFFINITIES, affinity)) {
+    const names = Object.keys(AFFINITIES).join(", ");
+    throw new RangeError(
+      `Cannot build a hypergraph as its affinity must be one of ${names}: current value is "${affinity}"`,
+    );
+  }
+  return AFFINITIES[affinity];
+}
+
+/** Fresh weights of a hypergraph module with the configured affinities; the bottlenecks do not depend on which. */
+export function initHgnn(
+  config: Pick<AceHgnnConfig, "hidden" | "affinity">,
+  embedding: number,
+  options: { seed?: number; name?: string } = {},
+): AceHgnnParams {
+  const { seed = 1, name = "ace-hgnn" } = options;
+  return {
+    ...initAceHgnn(embedding, config.hidden, seed, name),
+    ...affinityOf(config).init(config.hidden, seed, name),
+  };
+}
+
+/**
+ * The scores that choose and weigh the members of the CLS hyperedge, as `aceHgnn` and `chosenHyperedges` take them: the
+ * encoder's attention as it is, or what takes its place.
+ *
+ * @param params Weights, as {@linkcode initHgnn} makes them for this configuration.
+ * @param tokens X, CLS first; shape `[B, N + 1, E]`.
+ * @param affinity The encoder's CLS attention, shape `[B, N]`.
+ * @returns Shape `[B, N]`. The caller disposes it.
+ * @throws {RangeError} If the configured affinity is unknown.
+ */
+export function clsScores(
+  params: AceHgnnParams,
+  tokens: Tensor3D,
+  affinity: Tensor2D,
+  config: Pick<AceHgnnConfig, "affinity"> = {},
+): Tensor2D {
+  return affinityOf(config).scores(params, tokens, affinity);
+}
+
+/**
+ * The CLS node after one round of message passing along the configured affinities, in the sparse form.
+ *
+ * @returns Shape `[B, E]`, not normalised. The caller disposes it.
+ * @throws {RangeError} If the configured affinity is unknown.
+ */
+export function hypergraph(
+  params: AceHgnnParams,
+  tokens: Tensor3D,
+  affinity: Tensor2D,
+  config: Pick<AceHgnnConfig, "topK" | "affinity">,
+): Tensor2D {
+  return tf.tidy(() => aceHgnn(params, tokens, clsScores(params, tokens, affinity, config), config.topK));
+}

@@ -1,0 +1,30 @@
+/** A hypergraph of similarities alone: cosine in place of the encoder's attention for the CLS hyperedge too. @module */
+import * as tf from "@tensorflow/tfjs";
+import { l2Normalise } from "../tensor/ops.ts";
+import { checkShape } from "../tensor/shape.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
+import { dropUnreached } from "./candidates.ts";
+
+/**
+ * `e_j = cos(x_0, x_j)`: the score of each token for the CLS hyperedge, no weights at all.
+ *
+ * @param tokens X, CLS first; shape `[B, N + 1, E]`.
+ * @param affinity The encoder's CLS attention `[B, N]`; only its zeros are read: pads are no candidates.
+ * @returns Shape `[B, N]`. The caller disposes it.
+ */
+export function similarityScores(tokens: Tensor3D, affinity: Tensor2D): Tensor2D {
+  const [batch, size, width] = tokens.shape;
+  checkShape(affinity, [batch, size - 1], "the affinity");
+  return tf.tidy(() => {
+    const unit = l2Normalise(tokens);
+    const cls = tf.slice(unit, [0, 0, 0], [batch, 1, width]);
+    const others = tf.slice(unit, [0, 1, 0], [batch, size - 1, width]);
+    return dropUnreached(tf.sum(tf.mul(cls, others), 2) as Tensor2D, affinity);
+  });
+}
+
+/** {@linkcode aceHgnn} with {@linkcode similarityScores} as the CLS node's affinities: the weights are ACE-HGNN's. */
+export function similarityHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
+  return tf.tidy(() => aceHgnn(params, tokens, similarityScores(tokens, affinity), topK));
+}
