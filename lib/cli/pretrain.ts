@@ -23,6 +23,7 @@ export const COMMAND: Command = {
     },
     steps: { type: "string", value: "N", help: `Steps (default: ${PRETRAIN.steps})` },
     seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed})` },
+    resume: { type: "boolean", help: "Go on from the state an interrupted run left beside the weights" },
     ...BACKEND_OPTION,
   },
   example: "deno task pretrain --steps 100 --out results/pretrain/quick.safetensors",
@@ -36,9 +37,15 @@ export const COMMAND: Command = {
     const backend = await startBackend(args);
     const began = performance.now();
     const watch = watchTraining("pretrain", settings.batchSize);
-    const result = await pretrain(await loadMiniTokenizer(), settings, watch.hooks);
-    watch.end();
-    if (result.interrupted) throw new Error("Pre-training was interrupted; nothing was written");
+    const statePath = `${out}.state`;
+    const hooks = { ...watch.hooks, statePath, resume: args.flag("resume") };
+    const result = await pretrain(await loadMiniTokenizer(), settings, hooks).finally(() => watch.end());
+    if (result.interrupted) {
+      console.error(
+        `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
+      );
+      return 130;
+    }
     const seconds = (performance.now() - began) / 1000;
     const checkpoint = await toCheckpoint(result.params);
     const tensors = new Map([...checkpoint].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)]));

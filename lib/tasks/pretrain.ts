@@ -25,10 +25,24 @@ export interface PretrainSettings {
   batchSize: number;
   /** Highest learning rate. */
   learningRate: number;
+  /** Share of chest radiographs among the images. */
+  chestShare: number;
+  /** Share of chest captions that name one finding, in vague words. */
+  findingShare: number;
+  /** Share of those that name a wrong one. */
+  wrongShare: number;
 }
 
 /** The settings the shipped weights were made with. */
-export const PRETRAIN: PretrainSettings = { seed: 20260317, steps: 1500, batchSize: 64, learningRate: 1e-3 };
+export const PRETRAIN: PretrainSettings = {
+  seed: 20260317,
+  steps: 2400,
+  batchSize: 64,
+  learningRate: 1e-3,
+  chestShare: 0.7,
+  findingShare: 0.6,
+  wrongShare: 0.15,
+};
 
 /** The whole MINI trainable, with plain CLS features. */
 export function pretrainingModel(): ContrastiveModel<BiomedClipParams> {
@@ -51,16 +65,19 @@ export function pretrainingModel(): ContrastiveModel<BiomedClipParams> {
   };
 }
 
-/** Endless fresh pairs, drawn by index. */
-export function pretrainingSource(size: number, seed: number, tokenizer: Tokenizer): BatchSource {
+/** Fresh pairs, drawn by index. */
+export function pretrainingSource(settings: PretrainSettings, tokenizer: Tokenizer): BatchSource {
+  const { seed, steps, batchSize, chestShare, findingShare, wrongShare } = settings;
   const { imageSize } = MINI.vision;
   const { contextLength } = MINI.text;
   return {
-    size,
+    size: steps * batchSize,
     imageSize,
     contextLength,
     load(indices) {
-      const pairs = indices.map((index) => pretrainingPair(deriveSeed(seed, `pair ${index}`), { size: imageSize }));
+      const pairs = indices.map((index) =>
+        pretrainingPair(deriveSeed(seed, `pair ${index}`), { size: imageSize, chestShare, findingShare, wrongShare })
+      );
       const pixels = new Float32Array(indices.length * imageSize * imageSize * 3);
       pairs.forEach(({ image }, i) => {
         pixels.set(
@@ -84,9 +101,9 @@ export async function pretrain(
   settings: PretrainSettings = PRETRAIN,
   hooks: Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume"> = {},
 ): Promise<FitResult<BiomedClipParams>> {
-  const { seed, steps, batchSize, learningRate } = settings;
+  const { seed, batchSize, learningRate } = settings;
   const start = initBiomedClip(MINI, seed);
-  const source = pretrainingSource(steps * batchSize, seed, tokenizer);
+  const source = pretrainingSource(settings, tokenizer);
   const result = await fit(pretrainingModel(), start, source, {
     ...hooks,
     epochs: 1,
