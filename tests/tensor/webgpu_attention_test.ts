@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { attentionGrad } from "../../lib/tensor/webgpu/attention.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { dispatchCount } from "../../lib/tensor/webgpu/run.ts";
+import type { Tensor } from "../../lib/tensor/types.ts";
 import { assertNear, gpuTest, randoms, run, tensor } from "./webgpu_support.ts";
 
 interface Case {
@@ -117,13 +118,16 @@ for (const [name, shape] of Object.entries(CASES)) {
     const all = { dy, ...inputs, context: context!, logSumExp: logSumExp! };
     const [dQuery, dKey, dValue] = run("AceAttentionGrad", all, attrs);
     assertEquals(dispatchCount() - count, depth <= 32 ? 3 : 4);
-    const backend = tf.backend() as unknown as WebgpuBackend;
-    const narrow = attentionGrad(backend, { inputs: all, attrs, storageBuffers: 8 })
-      .map((info) => tf.engine().makeTensorFromTensorInfo(info));
-    assertEquals(dispatchCount() - count, (depth <= 32 ? 3 : 4) * 2 - (shape.mask ? 0 : 1));
+    const results: [string, Tensor[]][] = [["9 bindings", [dQuery!, dKey!, dValue!]]];
+    if (depth <= 40) { // wide heads compile slowly on a software adapter, and the narrow form has no code of its own
+      const backend = tf.backend() as unknown as WebgpuBackend;
+      const narrow = attentionGrad(backend, { inputs: all, attrs, storageBuffers: 8 });
+      results.push(["8 bindings", narrow.map((info) => tf.engine().makeTensorFromTensorInfo(info))]);
+      assertEquals(dispatchCount() - count, (depth <= 32 ? 3 : 4) * 2 - (shape.mask ? 0 : 1));
+    }
     // exp of scores up to about 10 and sums over up to 197 keys in float32.
     const tolerance = 1e-5;
-    for (const [label, grads] of [["9 bindings", [dQuery, dKey, dValue]], ["8 bindings", narrow]] as const) {
+    for (const [label, grads] of results) {
       await assertNear(grads[0]!, want.dq, tolerance, `dQuery, ${label}`);
       await assertNear(grads[1]!, want.dk, tolerance, `dKey, ${label}`);
       await assertNear(grads[2]!, want.dv, tolerance, `dValue, ${label}`);
