@@ -1,0 +1,109 @@
+/** The work that is timed, the same for every size: encodings and a training step with the paper's settings. @module */
+import * as tf from "@tensorflow/tfjs";
+import { aceLoraModel, type AceLoraParams, initAceLora, mergeAceLora, trainableTensors } from "../lib/ace_lora.ts";
+import { encodeImage, encodeText } from "../lib/encoders/biomed_clip.ts";
+import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/encoders/config.ts";
+import { initBiomedClip } from "../lib/encoders/init.ts";
+import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
+import { ACE_LORA_LORA } from "../lib/lora/config.ts";
+import { disposeParams, withTensors } from "../lib/tensor/params.ts";
+import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
+import type { Tensor, Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
+import { adamw, disposeAdamw, initAdamw } from "../lib/train/adamw.ts";
+import { contrastiveGradients } from "../lib/train/gradients.ts";
+
+/** The two sizes by name. */
+export const SIZES: Readonly<Record<"mini" | "full", BiomedClipConfig>> = { mini: MINI, full: BIOMED_CLIP };
+
+/** Options of {@linkcode makeWork}. */
+export interface WorkOptions {
+  /** Which model. */
+  size: "mini" | "full";
+  /** Images, texts or pairs at a time. */
+  batch: number;
+  /** Pairs encoded at a time in a training step. @default {the batch} */
+  microBatch?: number;
+}
+
+/** Things to time. Each call does the work once and reads one number, so that it is really done. */
+export interface Work {
+  /** Training step: loss, gradients, AdamW. */
+  step(): Promise<void>;
+  /** Image encoding, evaluation mode, all projected tokens. */
+  encodeImages(): Promise<void>;
+  /** Text encoding, evaluation mode, all projected tokens. */
+  encodeTexts(): Promise<void>;
+  /** Frees the tensors. */
+  dispose(): void;
+}
+
+/** Random images `[B, S, S, 3]`. */
+export function randomPixels(config: BiomedClipConfig, batch: number, seed = 1): Tensor4D {
+  const next = mulberry32(seed);
+  const { imageSize } = config.vision;
+  const values = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, () => gaussian(next));
+  return tf.tensor4d(values, [batch, imageSize, imageSize, 3]);
+}
+
+/** Random texts `[B, N]`, a quarter to all of the context long, then pads. */
+export function randomIds(config: BiomedClipConfig, batch: number, seed = 2): Tensor2D {
+  const next = mulberry32(seed);
+  const { contextLength: length, vocabularySize } = config.text;
+  const ids = new Int32Array(batch * length);
+  for (let row = 0; row < batch; row++) {
+    const words = Math.floor(length * (0.25 + 0.75 * next()));
+    for (let i = 0; i < words; i++) ids[row * length + i] = 5 + Math.floor(next() * (vocabularySize - 5));
+  }
+  return tf.tensor2d(ids, [batch, length], "int32");
+}
+
+/** Builds a model of random weights and the work on it. */
+export async function makeWork(options: WorkOptions): Promise<Work> {
+  const { size, batch, microBatch = batch } = options;
+  const encoders = SIZES[size];
+  const config = { encoders, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
+  const base = initBiomedClip(encoders, 1);
+  let params: AceLoraParams = await initAceLora(base, config);
+  const merged = mergeAceLora(params);
+  const model = aceLoraModel(config);
+  const pixels = randomPixels(encoders, batch);
+  const ids = randomIds(encoders, batch);
+  let state = initAdamw(trainableTensors(params));
+  const encode = async (f: () => { tokens: Tensor; affinity?: Tensor }): Promise<void> => {
+    const { tokens, affinity } = f();
+    await firstNumber(tokens);
+    tf.dispose([tokens, ...(affinity ? [affinity] : [])]);
+  };
+  return {
+    async step() {
+      const { value, gradients } = contrastiveGradients(model, params, { pixels, ids }, {
+        microBatch,
+        seed: state.step + 1,
+      });
+      const old = trainableTensors(params);
+      const next = adamw(state, old, gradients, 1e-4);
+      params = withTensors(params, next.tensors);
+      tf.dispose([...old.values(), ...gradients.values()]);
+      disposeAdamw(state);
+      state = next.state;
+      await value.data();
+      value.dispose();
+    },
+    encodeImages: () => encode(() => encodeImage(merged, pixels, encoders, { affinity: "logits" })),
+    encodeTexts: () => encode(() => encodeText(merged, ids, encoders, { affinity: "probabilities" })),
+    dispose() {
+      disposeParams(merged, params);
+      disposeParams(params);
+      disposeAdamw(state);
+      tf.dispose([pixels, ids]);
+    },
+  };
+}
+
+/** Waits until a tensor has been computed, by reading one number of it. */
+export async function firstNumber(x: Tensor): Promise<number> {
+  const first = tf.tidy(() => tf.slice(tf.reshape(x, [x.size]), [0], [1]));
+  const [value] = await first.data();
+  first.dispose();
+  return value!;
+}
