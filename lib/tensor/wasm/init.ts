@@ -1,6 +1,7 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { registerExtras } from "./extras.ts";
 import { registerFusedWasm } from "./fused.ts";
 import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
@@ -61,6 +62,7 @@ async function start(): Promise<void> {
   registerIdentity();
   registerMatMul();
   registerFusedWasm();
+  registerExtras();
 }
 
 /**

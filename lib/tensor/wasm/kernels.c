@@ -33,4 +33,5 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "elementwise.c"
 #include "layer_norm.c"
 #include "attention.c"
+#include "extras.c"
 #include "peak.c"
