@@ -11,6 +11,11 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   demo: () => import("./lib/cli/demo.ts"),
   train: () => import("./lib/cli/train.ts"),
   evaluate: () => import("./lib/cli/evaluate.ts"),
+  classify: () => import("./lib/cli/classify.ts"),
+  encode: () => import("./lib/cli/encode.ts"),
+  inspect: () => import("./lib/cli/inspect.ts"),
+  convert: () => import("./lib/cli/convert.ts"),
+  tokenize: () => import("./lib/cli/tokenize.ts"),
   pretrain: () => import("./lib/cli/pretrain.ts"),
 };
 

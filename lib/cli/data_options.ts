@@ -2,9 +2,12 @@
 import { describeDataset } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
+import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import type { Dataset } from "../data/types.ts";
+import type { BiomedClipConfig } from "../encoders/config.ts";
 import type { Generalist } from "../tasks/mini.ts";
 import { loadModel } from "../tasks/model_files.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 /** Options of commands that load a model. */
@@ -26,15 +29,123 @@ export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
   },
 };
 
-/** Loads the model that `--weights` and `--tokenizer` name. */
+/** Data sets that are one CSV or one folder: the commands read these by `--images` and `--pairs`, too. */
+const OWN_FILES = ["pairs", "folder"];
+
+/** Options that name a published data set. */
+export const DATASET_OPTIONS: Record<string, OptionSpec> = {
+  dataset: { type: "string", value: "NAME", help: `A data set in its published layout: ${datasetNames().join(", ")}` },
+  root: { type: "string", value: "DIR", help: "Folder of the data set" },
+  split: { type: "string", value: "NAME", help: "One of its splits (default: the paper's)" },
+  missing: {
+    type: "string",
+    value: "WORD",
+    help: "Rows whose image is not there: throw, drop or ignore (default: the data set's own)",
+  },
+  reports: { type: "string", value: "DIR", help: "Folder of the reports (mimic-cxr; default: the root)" },
+};
+
+function datasetNames(): string[] {
+  return Object.keys(DATASETS).filter((name) => !OWN_FILES.includes(name));
+}
+
+/** Files and splits of each data set, as paragraphs for the end of a command's help. */
+export function datasetNotes(names: readonly string[] = datasetNames()): string {
+  const lines = names.map((name) => {
+    const { layout, splits } = DATASETS[name]!;
+    return `  ${name}\n    splits: ${splits.join(", ") || "only the whole"}\n    files: ${layout}`;
+  });
+  return ["", "Data sets (the first split is the paper's):", ...lines].join("\n");
+}
+
+/** The data set's entry that `--dataset` names, or undefined when it is not given. */
+export function datasetEntry(args: Arguments): DatasetEntry | undefined {
+  const name = args.text("dataset");
+  if (name === undefined) return undefined;
+  return DATASETS[args.choice("dataset", Object.keys(DATASETS), name)]!;
+}
+
+/** The data set that `--dataset` and `--root` name. */
+export async function datasetFrom(args: Arguments, pairs: PairsOptions = {}): Promise<Dataset> {
+  const entry = datasetEntry(args)!;
+  const root = args.required("root");
+  await checkPath(root);
+  const split = args.text("split");
+  const reports = args.text("reports");
+  const missing = args.choice("missing", ["throw", "drop", "ignore", ""], "");
+  return notEmpty(
+    await entry.load(root, {
+      pairs,
+      ...(split === undefined ? {} : { split }),
+      ...(reports === undefined ? {} : { reports }),
+      ...(missing === "" ? {} : { missing }),
+    }),
+    root,
+  );
+}
+
+function notEmpty(dataset: Dataset, root: string): Dataset {
+  if (dataset.cases.length > 0) return dataset;
+  throw new RangeError(`Cannot use "${root}" as a data set as a case must be left: ${describeDataset(dataset)}`);
+}
+
+/**
+ * The data set as a list of cases: where images are not there, they are not looked for.
+ *
+ * @param note Takes a line when images are not there.
+ */
+export async function datasetListFrom(args: Arguments, note: (text: string) => void): Promise<Dataset> {
+  const entry = datasetEntry(args)!;
+  try {
+    return await datasetFrom(args);
+  } catch (error) {
+    const isAboutImages = error instanceof Deno.errors.NotFound || error instanceof RangeError;
+    if (!isAboutImages || args.text("missing") !== undefined) throw error;
+    const split = args.text("split");
+    const reports = args.text("reports");
+    const rest = { ...(split === undefined ? {} : { split }), ...(reports === undefined ? {} : { reports }) };
+    const listed = await entry.load(args.required("root"), { ...rest, missing: "ignore" });
+    if (listed.cases.length === 0) throw error;
+    note(`images are not all there, so the list is made without them: ${(error as Error).message}`);
+    return listed;
+  }
+}
+
+/** Loads the model that `--weights` and `--tokenizer` name, and checks that they belong together. */
 export async function modelFrom(args: Arguments): Promise<Generalist> {
   const weights = args.text("weights");
-  const tokenizer = args.text("tokenizer");
-  return await loadModel({
+  const path = args.text("tokenizer");
+  for (const file of [weights, path]) if (file !== undefined) await checkPath(file);
+  const model = await loadModel({
     ...(weights === undefined ? {} : { weights }),
-    ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(path === undefined ? {} : { tokenizer: path }),
     note: (text) => console.error(text),
   });
+  checkTokenizer(model.tokenizer, model.config, { weights, tokenizer: path });
+  return model;
+}
+
+/** Checks that a tokeniser's ids are rows of the model's word table, and nearly all of them. */
+function checkTokenizer(
+  tokenizer: Tokenizer,
+  { text: { vocabularySize } }: BiomedClipConfig,
+  files: { weights: string | undefined; tokenizer: string | undefined },
+): void {
+  const { vocab } = tokenizer.model;
+  let highest = 0;
+  for (const id of vocab.values()) highest = Math.max(highest, id);
+  // BiomedCLIP's vocabulary has 28,895 entries, its table 28,895 or 30,522 rows: a twentieth may be unused, not more.
+  const fits = highest < vocabularySize && vocab.size >= 0.9 * vocabularySize;
+  if (fits && tokenizer.padId === 0) return;
+  const expected = fits
+    ? "its [PAD] must be 0"
+    : `it must have nearly as many entries as the word table's ${vocabularySize} rows`;
+  const found = fits ? `${tokenizer.padId}` : `${vocab.size}, with ids up to ${highest}`;
+  throw new RangeError(
+    `Cannot use "${files.tokenizer ?? "the mini model's tokeniser"}" with "${
+      files.weights ?? "the shipped mini model"
+    }" as ${expected}: found ${found}`,
+  );
 }
 
 /** The column options as `loadPairs` takes them. */
@@ -57,31 +168,66 @@ export function columnsFrom(args: Arguments): PairsOptions {
   };
 }
 
-/** Image-text pairs of the CSV that `--pairs` names. */
+/** Image-text pairs of the CSV that `--pairs` names, or of the data set that `--dataset` names. */
 export async function pairsFrom(args: Arguments): Promise<Dataset> {
-  return await loadPairs(args.required("pairs"), { ...columnsFrom(args), text: args.text("text-column") ?? "text" });
+  const columns = { ...columnsFrom(args), text: args.text("text-column") ?? "text" };
+  if (isDatasetGiven(args, "pairs")) {
+    const dataset = await datasetFrom(args, columns);
+    if (dataset.cases.some((one) => one.text === undefined)) {
+      throw new RangeError(`Cannot train on ${dataset.name} as its cases must have texts: they have none`);
+    }
+    return dataset;
+  }
+  const path = args.required("pairs");
+  await checkPath(path);
+  return await loadPairs(path, columns);
 }
 
-/** Classified images of the CSV, or the folder of class folders, that `--images` names. */
+/** Classified images of the CSV or the folder of class folders that `--images` names, or of `--dataset`. */
 export async function imagesFrom(args: Arguments): Promise<Dataset> {
-  const path = args.required("images");
   const classes = args.list("classes");
+  const separator = args.text("separator");
   const options = classes ? { classes } : {};
-  if (await isFolder(path)) return await loadFolder(path, options);
-  return await loadPairs(path, {
+  const columns: PairsOptions = {
     ...columnsFrom(args),
     ...options,
     label: args.text("class-column") ?? "class",
     chexpert: false,
-  });
+    ...(separator === undefined ? {} : { separator }),
+  };
+  if (isDatasetGiven(args, "images")) return withClasses(await datasetFrom(args, columns));
+  const path = args.required("images");
+  if ((await checkPath(path)).isDirectory) return await loadFolder(path, options);
+  return await loadPairs(path, columns);
 }
 
-async function isFolder(path: string): Promise<boolean> {
+/** Whether `--dataset` is given; it excludes the option of the user's own files. */
+export function isDatasetGiven(args: Arguments, own: "images" | "pairs"): boolean {
+  const given = args.text("dataset") !== undefined;
+  if (given && args.text(own) !== undefined) throw new UsageError(`--dataset and --${own} exclude each other`);
+  if (!given && args.text("root") !== undefined) throw new UsageError("--root needs --dataset");
+  return given;
+}
+
+/** The set, if its cases have classes to be found. */
+export function withClasses(dataset: Dataset): Dataset {
+  if (dataset.task !== "pairs" && dataset.classes.length > 0) return dataset;
+  throw new RangeError(`Cannot evaluate ${dataset.name} as its cases must have classes: they have none`);
+}
+
+/**
+ * What is at a path that the user named.
+ *
+ * @throws {Error} If nothing is; the message names it.
+ */
+export async function checkPath(path: string): Promise<Deno.FileInfo> {
   try {
-    return (await Deno.stat(path)).isDirectory;
+    return await Deno.stat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new Error(`Cannot read "${path}": no such file or folder`);
-    throw error;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      throw new Error(`Cannot read "${path}" as it must be a file or a folder: there is none`, { cause: error });
+    }
+    throw new Error(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
   }
 }
 

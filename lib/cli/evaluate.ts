@@ -1,15 +1,27 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
 import { join } from "@std/path";
-import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
+import { aceLoraModel } from "../ace_lora.ts";
+import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { resultsTable, type RunRecord } from "../display/results.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { loadAdapter } from "../tasks/adapter.ts";
 import { assess } from "../tasks/assess.ts";
 import { gitRevision, versions } from "../tasks/run_facts.ts";
-import type { Command } from "./command.ts";
-import { announce, COLUMN_OPTIONS, imagesFrom, MODEL_OPTIONS, modelFrom } from "./data_options.ts";
+import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../eval/prompts.ts";
+import { classifierFrom } from "./classify.ts";
+import type { Arguments, Command } from "./command.ts";
+import {
+  announce,
+  COLUMN_OPTIONS,
+  DATASET_OPTIONS,
+  datasetListFrom,
+  datasetNotes,
+  imagesFrom,
+  isDatasetGiven,
+  MODEL_OPTIONS,
+} from "./data_options.ts";
+import { printable } from "./printable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 /** The command. */
@@ -22,6 +34,9 @@ export const COMMAND: Command = {
       value: "PATH",
       help: "CSV of images and classes, or a folder with a folder for each class",
     },
+    ...DATASET_OPTIONS,
+    list: { type: "boolean", help: "Print the chosen cases' ids and the split's hash, and stop; needs no weights" },
+    json: { type: "boolean", help: "JSON instead of a table" },
     "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
     classes: {
       type: "string",
@@ -37,21 +52,30 @@ export const COMMAND: Command = {
       type: "string",
       multiple: true,
       value: "TEMPLATE",
-      help: "Prompt with {c} for the class; may be repeated (default: the paper's two)",
+      help: "Prompt with {c} for the class; may be repeated (default: the paper's two, or ours for histopathology)",
+    },
+    separator: {
+      type: "string",
+      value: "TEXT",
+      help: 'Splits a class cell such as "Mass|Nodule": the set is then multi-label',
     },
     ...COLUMN_OPTIONS,
     ...MODEL_OPTIONS,
-    adapter: { type: "string", value: "FILE", help: "Adapter to put on the model (default: none)" },
+    adapter: {
+      type: "string",
+      value: "PATH",
+      help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
+    },
     out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 32)" },
     seed: { type: "string", value: "N", help: "Seed of the bootstrap (default: 1)" },
     ...BACKEND_OPTION,
   },
-  example:
-    'deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia --names "No Finding,pneumonia"',
+  example: "deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia " +
+    `--names "No Finding,pneumonia"\n${datasetNotes()}`,
   async run(args) {
+    if (args.flag("list")) return await list(args);
     const out = args.text("out") ?? "results/evaluate";
-    const backend = await startBackend(args);
     const dataset = await imagesFrom(args);
     announce(dataset);
     const names = args.list("names") ?? dataset.classes;
@@ -60,21 +84,16 @@ export const COMMAND: Command = {
         `Cannot evaluate as --names must have one name a class: ${dataset.classes.length} classes, current number is ${names.length}`,
       );
     }
-    const { params: base, config: encoders, tokenizer } = await modelFrom(args);
-    const path = args.text("adapter");
-    const frozen: { params: AceLoraParams; config: AceLoraConfig } = {
-      params: base,
-      config: { encoders, learnScale: false },
-    };
-    const { params, config } = path === undefined ? frozen : await loadAdapter(path, base, encoders);
+    const backend = await startBackend(args);
+    const { params, config, tokenizer } = await classifierFrom(args);
+    const method = args.text("adapter") ?? "zero-shot";
     const began = performance.now();
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
-    const templates = args.all("prompts");
-    const method = path === undefined ? "zero-shot" : path;
+    const templates = templatesFrom(args);
     const { result } = await assess(aceLoraModel(config, method), params, { ...dataset, classes: names }, {
-      config: encoders,
+      config: config.encoders,
       tokenizer,
-      ...(templates.length > 0 ? { templates } : {}),
+      ...(templates ? { templates } : {}),
       batchSize: args.integer("batch-size", 32, 1),
       seed: args.integer("seed", 1),
       onBatch: (done) => bar.update(done),
@@ -90,12 +109,39 @@ export const COMMAND: Command = {
       versions: versions(),
       revision: await gitRevision(),
       splits: { [dataset.name]: dataset.split },
-      configuration: { classes: names, summary: dataset.summary },
+      configuration: {
+        classes: names,
+        prompts: templates ?? CHEST_TEMPLATES,
+        task: dataset.task,
+        summary: dataset.summary,
+      },
     };
-    await writeFileAtomic(join(out, "metrics.json"), JSON.stringify(record, null, 2) + "\n");
-    console.log(formatTable(resultsTable(record)));
-    console.log(
-      `\nWrote ${join(out, "metrics.json")}; split of ${dataset.split.size} cases, sha256 ${dataset.split.hash}`,
-    );
+    const json = JSON.stringify(record, null, 2);
+    await writeFileAtomic(join(out, "metrics.json"), `${json}\n`);
+    console.error(`wrote ${join(out, "metrics.json")}`);
+    console.log(args.flag("json") ? json : `${formatTable(resultsTable(record))}\n\n${splitLine(dataset)}`);
   },
 };
+
+/** The prompts that the options, or the data set's kind, ask for; undefined for the paper's. */
+function templatesFrom(args: Arguments): readonly string[] | undefined {
+  const given = args.all("prompts");
+  if (given.length > 0) return given;
+  return ["lc25000", "mhist"].includes(args.text("dataset") ?? "") ? HISTOPATHOLOGY_TEMPLATES : undefined;
+}
+
+/** Prints the ids of the chosen cases, one a line, and the split's hash. */
+async function list(args: Arguments): Promise<void> {
+  const dataset = isDatasetGiven(args, "images")
+    ? await datasetListFrom(args, (text) => console.error(text))
+    : await imagesFrom(args);
+  announce(dataset);
+  const ids = dataset.cases.map(({ id }) => id);
+  const { name, classes, task, split, summary } = dataset;
+  if (args.flag("json")) console.log(JSON.stringify({ dataset: name, task, classes, split, summary, ids }));
+  else console.log([...ids.map(printable), splitLine(dataset)].join("\n"));
+}
+
+function splitLine({ name, split }: Dataset): string {
+  return `${printable(name)}, split ${printable(split.name)}: ${split.size} cases, sha256 ${split.hash}`;
+}

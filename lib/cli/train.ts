@@ -3,29 +3,46 @@ import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
 import { writeFileAtomic } from "../io/files.ts";
+import { POSITION_LAYERS } from "../io/adapter_positions.ts";
 import type { LoraPositions, LoraTarget } from "../lora/config.ts";
 import { saveAdapter } from "../tasks/adapter.ts";
+import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../tasks/run_facts.ts";
 import { pairSource } from "../tasks/sources.ts";
 import { fit } from "../train/fit.ts";
 import type { AceLoraParams } from "../ace_lora.ts";
-import type { Arguments, Command } from "./command.ts";
-import { announce, COLUMN_OPTIONS, MODEL_OPTIONS, modelFrom, pairsFrom } from "./data_options.ts";
+import { hashPath } from "../tasks/hash_path.ts";
+import { MINI_WEIGHTS } from "../tasks/mini.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import {
+  announce,
+  COLUMN_OPTIONS,
+  DATASET_OPTIONS,
+  datasetNotes,
+  MODEL_OPTIONS,
+  modelFrom,
+  pairsFrom,
+} from "./data_options.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 /** The configuration that the options describe; the defaults are the paper's. */
 function adaptation(args: Arguments, encoders: BiomedClipConfig): AceLoraConfig {
   const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
-  const targets = (args.list("targets") ?? ["q", "k", "v"]) as LoraTarget[];
+  const targets = args.list("targets") ?? ["q", "k", "v"];
+  const unknown = targets.find((target) => !["q", "k", "v", "o"].includes(target));
+  if (unknown !== undefined) throw new UsageError(`--targets must be among q,k,v,o: current value is "${unknown}"`);
+  const dropout = args.number("dropout", 0.1, 0);
+  if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
+  const positions = args.choice("positions", Object.keys(POSITION_LAYERS) as LoraPositions[], "all");
   return {
     encoders,
     lora: {
       rank: args.integer("rank", 4, 1),
       alpha: args.number("alpha", 1),
       rankStabilised: true,
-      dropout: args.number("dropout", 0.1, 0),
-      targets,
-      positions: (args.text("positions") ?? "all") as LoraPositions,
+      dropout,
+      targets: targets as LoraTarget[],
+      positions,
       encoders: ["image", "text"],
     },
     ...(modules === "none" ? {} : {
@@ -38,12 +55,20 @@ function adaptation(args: Arguments, encoders: BiomedClipConfig): AceLoraConfig 
   };
 }
 
+/** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
+async function runName(args: Arguments, dataset: Dataset, { lora, hgnn }: AceLoraConfig): Promise<string> {
+  const weights = await hashPath(args.text("weights") ?? MINI_WEIGHTS);
+  const short = (hash: string): string => hash.slice(0, 16);
+  return `ACE-LoRA ${JSON.stringify({ lora, hgnn, weights: short(weights), cases: short(dataset.split.hash) })}`;
+}
+
 /** The command. */
 export const COMMAND: Command = {
   name: "train",
   summary: "Adapt a model to image-text pairs with LoRA and ACE-HGNN",
   options: {
     pairs: { type: "string", value: "CSV", help: "Image-text pairs" },
+    ...DATASET_OPTIONS,
     "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
     ...COLUMN_OPTIONS,
     ...MODEL_OPTIONS,
@@ -81,7 +106,9 @@ export const COMMAND: Command = {
     hidden: { type: "string", value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
     ...BACKEND_OPTION,
   },
-  example: "deno task train --pairs pairs.csv --image-column path --text-column note --epochs 10 --out results/mine",
+  example: `deno task train --pairs pairs.csv --text-column note --epochs 10 --out results/mine
+  deno task train --dataset mimic-cxr --root MIMIC-CXR-JPG --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json
+${datasetNotes(["mimic-cxr"])}`,
   async run(args) {
     const out = args.text("out") ?? "results/train";
     const backend = await startBackend(args);
@@ -94,7 +121,7 @@ export const COMMAND: Command = {
     if (loss === "label-guided" && !labelled) {
       throw new RangeError(
         `Cannot train on "${
-          args.text("pairs")
+          args.text("pairs") ?? dataset.name
         }" with the label-guided loss as it must have the 14 CheXpert columns: it has none`,
       );
     }
@@ -111,7 +138,7 @@ export const COMMAND: Command = {
       seed,
       shuffle: !args.flag("no-shuffle"),
     } as const;
-    const model = aceLoraModel(config);
+    const model = aceLoraModel(config, await runName(args, dataset, config));
     const start = await initAceLora(base, config, { seed });
     console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
     const began = performance.now();

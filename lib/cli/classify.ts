@@ -1,0 +1,101 @@
+/** `deno task classify`: zero-shot answers about images. @module */
+import { listImages } from "../data/dataset.ts";
+import { createProgress } from "../display/progress.ts";
+import { formatTable } from "../display/table.ts";
+import { CHEST_TEMPLATES } from "../eval/prompts.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import { loadAdapter } from "../tasks/adapter.ts";
+import {
+  classificationReport,
+  classificationTable,
+  type Classifier,
+  classifyImages,
+  imagesAt,
+} from "../tasks/classify.ts";
+import { versions } from "../tasks/run_facts.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import { checkPath, MODEL_OPTIONS, modelFrom } from "./data_options.ts";
+import { printable } from "./printable.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "classify",
+  summary: "Zero-shot probabilities of labels for images (JPEG, PNG, DICOM)",
+  positionals: "IMAGE...",
+  options: {
+    labels: { type: "string", value: "LIST", help: 'Labels to choose from, such as "pneumonia,no finding"' },
+    prompts: {
+      type: "string",
+      multiple: true,
+      value: "TEMPLATE",
+      help: "Prompt with {c} for the label; may be repeated (default: the paper's two)",
+    },
+    ...MODEL_OPTIONS,
+    adapter: {
+      type: "string",
+      value: "PATH",
+      help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
+    },
+    json: { type: "boolean", help: "JSON instead of a table" },
+    explain: { type: "string", value: "HTML", help: "Page to write with the images, CLS attention and hyperedges" },
+    "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 8)" },
+    ...BACKEND_OPTION,
+  },
+  example: 'deno task classify chest.png --labels "pneumonia,no finding" --explain results/explain.html',
+  async run(args) {
+    const labels = args.list("labels");
+    if (!labels) throw new UsageError("--labels is required");
+    const explain = args.text("explain");
+    const images = imagesAt(await imagePaths(args.positionals));
+    const backend = await startBackend(args);
+    const classifier = await classifierFrom(args);
+    const bar = createProgress(images.length, { label: "classify", unit: "images" });
+    const templates = args.all("prompts");
+    const answers = await classifyImages(classifier, images, labels, {
+      ...(templates.length > 0 ? { templates } : {}),
+      batchSize: args.integer("batch-size", 8, 1),
+      onBatch: (done) => bar.update(done),
+    });
+    bar.finish();
+    const facts = {
+      weights: args.text("weights") ?? "shipped mini model (synthetic images; not for patients)",
+      adapter: args.text("adapter") ?? "none",
+      prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | "),
+      backend: `${backend.name} (${backend.adapter})`,
+      ...versions(),
+    };
+    if (explain !== undefined) {
+      await writeFileAtomic(explain, await classificationReport(classifier, images, answers, { facts }));
+      console.error(`wrote ${explain}`);
+    }
+    if (args.flag("json")) console.log(JSON.stringify({ labels, ...facts, images: answers }, null, 2));
+    else {console.log(
+        formatTable(classificationTable(answers.map((one) => ({ ...one, image: printable(one.image) })), labels)),
+      );}
+  },
+};
+
+/** The images named; a folder stands for all in it. */
+async function imagePaths(paths: readonly string[]): Promise<string[]> {
+  if (paths.length === 0) throw new UsageError("name at least one image");
+  const found: string[] = [];
+  for (const path of paths) found.push(...(await checkPath(path)).isDirectory ? await imagesIn(path) : [path]);
+  return found;
+}
+
+/** Every image below a folder, which must hold one. */
+export async function imagesIn(folder: string): Promise<string[]> {
+  const images = await listImages(folder);
+  if (images.length > 0) return images;
+  throw new RangeError(`Cannot use "${folder}" as a folder of images as it must hold one: it holds none`);
+}
+
+/** The model that `--weights`, `--tokenizer` and `--adapter` name. */
+export async function classifierFrom(args: Arguments): Promise<Classifier> {
+  const adapter = args.text("adapter");
+  if (adapter !== undefined) await checkPath(adapter);
+  const { params, config: encoders, tokenizer } = await modelFrom(args);
+  if (adapter === undefined) return { params, config: { encoders, learnScale: false }, tokenizer };
+  return { ...await loadAdapter(adapter, params, encoders), tokenizer };
+}

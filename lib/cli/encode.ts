@@ -1,0 +1,207 @@
+/** `deno task encode`: features of images and texts, in shards. @module */
+import { relative } from "@std/path";
+import { aceLoraModel } from "../ace_lora.ts";
+import { readCsv, rowNumber } from "../data/csv.ts";
+import { loadPairs } from "../data/pairs.ts";
+import { createProgress } from "../display/progress.ts";
+import { isImage } from "../image/describe.ts";
+import type { Classifier, NamedImage } from "../tasks/classify.ts";
+import { imagesAt } from "../tasks/classify.ts";
+import { type EncodedShard, encodeShard, type FeatureList, parseShard } from "../tasks/encode_shards.ts";
+import { findShards, mergeShards } from "../tasks/encode_shards_merge.ts";
+import { featureEncoder } from "../tasks/feature_encoder.ts";
+import { hashPath } from "../tasks/hash_path.ts";
+import { MINI_VOCABULARY, MINI_WEIGHTS } from "../tasks/mini.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import { classifierFrom, imagesIn } from "./classify.ts";
+import {
+  checkPath,
+  COLUMN_OPTIONS,
+  columnsFrom,
+  DATASET_OPTIONS,
+  datasetFrom,
+  isDatasetGiven,
+  MODEL_OPTIONS,
+} from "./data_options.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
+
+const NOTES = `
+Shards: --shard i/n takes every n-th item, so i may count from 0 or from 1; each shard is a file of its own beside --out
+(feats.shard-0-of-8.safetensors), and --merge joins them to --out. A finished shard is not computed again; an interrupted
+one goes on where it stopped (parts lie in feats.shard-0-of-8.safetensors.parts until it is whole).
+
+Slurm array (sbatch --array=0-7 job.sh), in job.sh:
+  deno task encode --images cases.csv --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json \\
+    --out feats.safetensors --shard "$SLURM_ARRAY_TASK_ID/8"
+  Afterwards (sbatch --dependency=afterok:JOBID): deno task encode --merge --out feats.safetensors
+
+Kubernetes (Job with completionMode: Indexed, completions: 8; a pod that is evicted and restarted goes on):
+  command: ["sh", "-c", "deno task encode --images /data/cases.csv --out /out/feats.safetensors --shard $JOB_COMPLETION_INDEX/8"]
+
+The file holds image_features and text_features [n, E] (float32, unit rows) and, as JSON in its metadata, image_ids and text_ids.`;
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "encode",
+  summary: "Features of images and texts as safetensors, in shards that can be stopped, resumed and joined",
+  positionals: "[IMAGE...]",
+  options: {
+    images: {
+      type: "string",
+      value: "PATH",
+      help: "CSV of images, a folder (any depth), or an image; more images may follow",
+    },
+    texts: { type: "string", value: "CSV", help: "Texts, one a row" },
+    "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
+    "id-column": {
+      type: "string",
+      value: "NAME",
+      help: "Column of the id (default: the image's path; the row's number for texts)",
+    },
+    ...COLUMN_OPTIONS,
+    ...DATASET_OPTIONS,
+    ...MODEL_OPTIONS,
+    adapter: { type: "string", value: "PATH", help: "Adapter in any layout" },
+    out: { type: "string", value: "FILE", help: "safetensors file to write" },
+    shard: { type: "string", value: "I/N", help: "Only this share (default: the whole)" },
+    merge: { type: "boolean", help: "Join the shards of --out, or those named" },
+    force: { type: "boolean", help: "Compute again what is there" },
+    chunk: { type: "string", value: "N", help: "Items of a part, at most lost by an interruption (default: 128)" },
+    "batch-size": { type: "string", value: "N", help: "Items encoded at a time (default: 16)" },
+    ...BACKEND_OPTION,
+  },
+  example: `deno task encode --images radiographs --out results/feats.safetensors --shard 1/2\n${NOTES}`,
+  async run(args) {
+    const out = args.required("out");
+    if (args.flag("merge")) return await merge(args, out);
+    const shardText = args.text("shard");
+    const shard = shardText === undefined ? undefined : parseShard(shardText);
+    const images = await imagesFrom(args);
+    const texts = await textsFrom(args);
+    if (images.length + texts.length === 0) {
+      throw new UsageError("name something to encode: --images, --dataset or --texts");
+    }
+    const lists: FeatureList[] = [
+      ...(images.length > 0 ? [{ name: "image" as const, ids: images.map(({ name }) => name) }] : []),
+      ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
+    ];
+    const open = async () => {
+      await startBackend(args);
+      const classifier: Classifier = await classifierFrom(args);
+      const content = { images, texts: texts.map(({ text }) => text) };
+      return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
+        batchSize: args.integer("batch-size", 16, 1),
+      });
+    };
+    const result = await withProgress(async (signal, onProgress) =>
+      await encodeShard(out, { lists, settings: await settingsOf(args, texts.map(({ text }) => text)), open }, {
+        ...(shard ? { shard } : {}),
+        chunk: args.integer("chunk", 128, 1),
+        force: args.flag("force"),
+        signal,
+        onProgress,
+      })
+    );
+    if (result.interrupted) {
+      console.error(`interrupted: ${result.computed + result.reused} items are kept; the same command goes on`);
+      return 130;
+    }
+    console.error(
+      result.computed === 0
+        ? `nothing to do: ${result.reused} items are there`
+        : `${result.computed} encoded, ${result.reused} kept`,
+    );
+    console.log(result.path);
+  },
+};
+
+async function merge(args: Arguments, out: string): Promise<void> {
+  const named = args.positionals;
+  for (const path of named) await checkPath(path);
+  const { path, items } = await mergeShards(out, named.length > 0 ? named : await findShards(out));
+  console.error(`${items} items`);
+  console.log(path);
+}
+
+/** What the numbers depend on: the contents of the files, not their names. */
+async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Record<string, string>> {
+  const [weights, adapter, tokenizer] = [args.text("weights"), args.text("adapter"), args.text("tokenizer")];
+  for (const path of [weights, adapter, tokenizer]) if (path !== undefined) await checkPath(path);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(texts))));
+  return {
+    weights_sha256: await hashPath(weights ?? MINI_WEIGHTS),
+    ...(adapter === undefined ? {} : { adapter_sha256: await hashPath(adapter) }),
+    ...(texts.length > 0
+      ? { tokenizer_sha256: await hashPath(tokenizer ?? MINI_VOCABULARY), texts_sha256: hash.toHex() }
+      : {}),
+  };
+}
+
+/** Runs the work with a bar on stderr; the first Ctrl-C asks it to stop. */
+async function withProgress(
+  work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
+): Promise<EncodedShard> {
+  const controller = new AbortController();
+  const interrupt = (): void => controller.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  let bar: ReturnType<typeof createProgress> | undefined;
+  try {
+    return await work(controller.signal, (done, total) => {
+      bar ??= createProgress(total, { label: "encode", unit: "items" });
+      bar.update(done);
+    });
+  } finally {
+    bar?.finish();
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+}
+
+/** The images that the options name, under their ids. */
+async function imagesFrom(args: Arguments): Promise<NamedImage[]> {
+  const id = args.text("id-column");
+  const columns = { ...columnsFrom(args), chexpert: false, ...(id === undefined ? {} : { id }) };
+  if (isDatasetGiven(args, "images")) return named((await datasetFrom(args, columns)).cases);
+  const path = args.text("images");
+  const paths = [...(path === undefined ? [] : [path]), ...args.positionals];
+  if (path !== undefined && args.positionals.length === 0) {
+    if ((await checkPath(path)).isDirectory) {
+      return (await imagesIn(path)).map((file) => ({
+        ...imagesAt([file])[0]!,
+        name: relative(path, file).replaceAll("\\", "/"),
+      }));
+    }
+    if (!isImage(await head(path))) return named((await loadPairs(path, columns)).cases);
+  }
+  for (const file of paths) {
+    if ((await checkPath(file)).isDirectory) {
+      throw new RangeError(`Cannot encode "${file}" as an image: it is a folder, to be named alone`);
+    }
+  }
+  return imagesAt(paths);
+}
+
+function named(cases: readonly { id: string; image: NamedImage["image"] }[]): NamedImage[] {
+  return cases.map(({ id, image }) => ({ name: id, image }));
+}
+
+async function head(path: string): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(512);
+  return bytes.subarray(0, await file.read(bytes) ?? 0);
+}
+
+/** The texts that `--texts` names, every row of it. */
+async function textsFrom(args: Arguments): Promise<{ id: string; text: string }[]> {
+  const path = args.text("texts");
+  if (path === undefined) return [];
+  await checkPath(path);
+  const table = await readCsv(path);
+  const text = table.column(args.text("text-column") ?? "text");
+  const idColumn = args.text("id-column");
+  const id = idColumn === undefined ? undefined : table.column(idColumn);
+  if (table.rows.length === 0) throw new RangeError(`Cannot encode "${path}" as it must have a row: it has none`);
+  return table.rows.map((cells, row) => ({
+    id: id === undefined ? String(rowNumber(row)) : cells[id]!,
+    text: cells[text]!,
+  }));
+}
