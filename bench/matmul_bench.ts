@@ -11,7 +11,7 @@ import { compileModule, wasmKernels } from "../lib/tensor/wasm/module.ts";
 // tfjs's kernels, kept before ours take their place.
 await import("@tensorflow/tfjs-backend-wasm");
 const tfjsMatMul = tf.getKernel("BatchMatMul", "wasm");
-await initWasm();
+await initWasm({ threads: 1 });
 await tf.setBackend("wasm");
 const ourMatMul = tf.getKernel("BatchMatMul", "wasm");
 
@@ -86,6 +86,23 @@ for (const shape of SHAPES) {
   console.log(
     `${name.padEnd(24)} ${`${batch} x ${m}x${k}x${n}`.padEnd(18)} ${cells.join(" ")}  >= ${(share * 100).toFixed(0)} %`,
   );
+}
+
+const threads = navigator.hardwareConcurrency;
+if (threads > 1) {
+  await initWasm({ threads });
+  console.log(`\nGFLOP/s with ${threads} threads, A B', best and median run`);
+  use(ourMatMul);
+  for (const shape of SHAPES.slice(0, 4)) {
+    const [name, batch, m, k, n] = shape;
+    const [a, b] = operands(shape, false, true);
+    const times = Array.from({ length: 20 }, () => best(() => tf.matMul(a, b, false, true).dispose(), 1));
+    times.sort((x, y) => x - y);
+    const speed = (ms: number): string => (2 * batch * m * n * k / ms / 1e6).toFixed(1);
+    console.log(`${name.padEnd(24)} ${speed(times[0]!)} ${speed(times[10]!)}`);
+    tf.dispose([a, b]);
+  }
+  await initWasm({ threads: 1 });
 }
 
 for (const shape of SHAPES.slice(2, 6)) {

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { erf } from "../../lib/tensor/cpu/gelu.ts";
 import { binaryModule, compileKernels, hasDataSection } from "../../lib/tensor/wasm/build.ts";
 import { PLAIN, RELAXED } from "../../lib/tensor/wasm/kernels_binary.ts";
 import { compileModule } from "../../lib/tensor/wasm/module.ts";
@@ -58,4 +59,25 @@ Deno.test("the plain and the relaxed binary give the same product up to rounding
   });
   results[0]!.forEach((v, i) => assert(Math.abs(v - results[1]![i]!) < 1e-4, `${i}: ${v} and ${results[1]![i]}`));
   assert(results[0]!.some((v) => Math.abs(v) > 1));
+});
+
+Deno.test("the plain and the relaxed binary both give GELU within 1e-6, and a softmax that sums to 1", () => {
+  for (const relaxed of [false, WebAssembly.validate(Uint8Array.fromBase64(RELAXED))]) {
+    const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
+    const { exports } = new WebAssembly.Instance(compileModule({ relaxed }).module, { env: { memory } });
+    const run = exports as unknown as Record<string, (...args: number[]) => number>;
+    (exports.__stack_pointer as WebAssembly.Global).value = 65536;
+    const floats = new Float32Array(memory.buffer);
+    const [x, y, out, lse, scores, scratch] = [65536, 131072, 160000, 170000, 196608, 262144];
+    for (let i = 0; i < 1001; i++) floats[x / 4 + i] = (i - 500) / 70;
+    run.gelu!(1001, x, y);
+    for (let i = 0; i < 1001; i++) {
+      const v = floats[x / 4 + i]!;
+      assert(Math.abs(floats[y / 4 + i]! - v * 0.5 * (1 + erf(v * Math.SQRT1_2))) < 1e-6, `gelu(${v})`);
+    }
+    // Values of 1: the context is the sum of the probabilities.
+    floats.fill(1, y / 4, y / 4 + 30);
+    run.attention!(1, 3, 10, 3, 1, 1, 0, x, x, y, 0, out, lse, 3, scores, scratch);
+    for (let i = 0; i < 9; i++) assert(Math.abs(floats[out / 4 + i]! - 1) < 1e-6);
+  }
 });
