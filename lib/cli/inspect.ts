@@ -42,10 +42,17 @@ export const COMMAND: Command = {
   example: "deno task inspect data/mini_generalist.safetensors",
   async run(args) {
     if (args.positionals.length === 0) throw new UsageError("name at least one file");
+    let failed = 0;
     for (const path of args.positionals) {
-      const description = await describe(path);
-      console.log(args.flag("json") ? JSON.stringify(description) : format(description));
+      try {
+        const description = await describe(path);
+        console.log(args.flag("json") ? JSON.stringify(description) : format(description));
+      } catch (error) {
+        failed++; // the other files are still told
+        console.error(`error: ${printable((error as Error).message)}`);
+      }
     }
+    return failed > 0 ? 1 : 0;
   },
 };
 
@@ -60,9 +67,15 @@ async function describe(path: string): Promise<Description> {
     const description = await describeImage(path);
     return { path, ...description, pixelSha256: description.pixelSha256 ?? await pixelSha256(path) };
   }
-  const isGzip = text.startsWith("\x1f\x8b");
-  const isWebOrPointer = text.startsWith("<") || text.startsWith("version https://git-lfs");
-  if (!isGzip && (text.includes("\0") || isWebOrPointer || !isText(head))) return await describeTensors(path);
+  const isWeights = isSafetensors || head[0] === 0x80 || /^(PK|<|version https:\/\/git-lfs)/.test(text) ||
+    text.startsWith("ustar", 257);
+  if (isWeights || head.length === 0) return await describeTensors(path);
+  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
+  if (!isGzip && (text.includes("\0") || !isText(head))) {
+    throw new SyntaxError(
+      `Cannot read "${path}" as it must be weights, an adapter, a JPEG, PNG or DICOM, a CSV or a tokeniser: it is none of them`,
+    );
+  }
   if (text.trimStart().startsWith("{") || /(^|\n)\[CLS\]\r?\n/.test(text)) {
     const { model, special } = await loadTokenizer(path);
     return { path, format: "tokenizer", vocabulary: model.vocab.size, special: Object.fromEntries(special) };

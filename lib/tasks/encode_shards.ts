@@ -58,7 +58,7 @@ export interface EncodeShardOptions {
   force?: boolean;
   /** Stops after the part under way. */
   signal?: AbortSignal;
-  /** Called after each part with the items done. */
+  /** Called at the start and after each part with the items done. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -124,6 +124,7 @@ export async function encodeShard(
     return { path, computed: 0, reused: total, interrupted: false };
   }
 
+  onProgress?.(0, total);
   const parts = `${path}.parts`;
   const tensors = new Map<string, TensorData>();
   const result: EncodedShard = { path, computed: 0, reused: 0, interrupted: false };

@@ -27,6 +27,9 @@ export interface FeatureEncoderOptions {
 /**
  * Opens a model for encoding: merges its updates; `close` frees the merged weights and the model's own.
  *
+ * Every batch has the same size, a last one is filled up with its last item: kernels round otherwise at other sizes, and a
+ * feature would depend, in its last bit, on how many items its shard has.
+ *
  * @param content Images and texts, addressed by index.
  */
 export function featureEncoder(
@@ -38,27 +41,30 @@ export function featureEncoder(
   const { batchSize = 16 } = options;
   const merged = model.forEvaluation(params);
   const { contextLength } = encoders.text;
-  const encodeTexts = async (texts: readonly string[]): Promise<Float32Array> => {
-    const out = new Float32Array(texts.length * encoders.embedding);
-    for (let start = 0; start < texts.length; start += batchSize) {
-      const some = texts.slice(start, start + batchSize);
-      const ids = tf.tensor2d(
-        encode(tokenizer, some, { contextLength }),
-        [some.length, contextLength],
-        "int32",
-      ) as Tensor2D;
-      const features = model.textFeatures(merged, ids);
-      out.set(await features.data() as Float32Array, start * encoders.embedding);
-      tf.dispose([ids, features]);
-    }
-    return out;
+  const texts = async (indices: readonly number[]): Promise<Float32Array> => {
+    const rows = encode(tokenizer, indices.map((i) => content.texts[i]!), { contextLength });
+    const ids = tf.tensor2d(rows, [indices.length, contextLength], "int32") as Tensor2D;
+    const features = model.textFeatures(merged, ids);
+    const values = await features.data() as Float32Array;
+    tf.dispose([ids, features]);
+    return values;
+  };
+  const images = async (indices: readonly number[]): Promise<Float32Array> => {
+    const cases = indices.map((i) => ({ id: content.images[i]!.name, image: content.images[i]!.image }));
+    return await encodeImages(model, merged, imageSource(cases, encoders), { batchSize: cases.length });
   };
   return {
     width: encoders.embedding,
     async encode(list, indices) {
-      if (list === "text") return await encodeTexts(indices.map((i) => content.texts[i]!));
-      const cases = indices.map((i) => ({ id: content.images[i]!.name, image: content.images[i]!.image }));
-      return await encodeImages(model, merged, imageSource(cases, encoders), { batchSize });
+      const [read, size] = list === "text" ? [texts, content.texts.length] : [images, content.images.length];
+      const batch = Math.min(batchSize, size);
+      const out = new Float32Array(indices.length * encoders.embedding);
+      for (let start = 0; start < indices.length; start += batch) {
+        const some = indices.slice(start, start + batch);
+        const filled = [...some, ...Array<number>(batch - some.length).fill(some.at(-1)!)];
+        out.set((await read(filled)).subarray(0, some.length * encoders.embedding), start * encoders.embedding);
+      }
+      return out;
     },
     close() {
       disposeParams(merged, params);
