@@ -8,7 +8,7 @@ import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "./extra_tokens.ts";
 import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
-import { mlp, type MlpParams } from "./mlp.ts";
+import { type Activation, mlp, type MlpParams } from "./mlp.ts";
 
 /** Weights of one block. */
 export interface BlockParams {
@@ -36,6 +36,10 @@ export interface TransformerOptions {
   order: "pre" | "post";
   /** 1 for a real token, 0 for a pad; shape `[B, N]`. @default {all real} */
   keyMask?: Tensor2D;
+  /** Each token sees only itself and those before it. @default {false} */
+  causal?: boolean;
+  /** Of the feed-forward parts. @default {"gelu"} */
+  activation?: Activation;
   /** Which attention of the last block's CLS query to return. @default {none} */
   affinity?: "logits" | "probabilities";
   /** Return token 0 only: the last block then computes just that row. @default {false} */
@@ -95,7 +99,7 @@ function without(options: TransformerOptions): TransformerOptions {
  * @returns Tokens and affinity. The caller disposes both.
  */
 export function transformerBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
-  const { order, epsilon, clsOnly = false, hiddenDropout = 0, seed } = options;
+  const { order, epsilon, activation = "gelu", clsOnly = false, hiddenDropout = 0, seed } = options;
   const attentionOptions: SelfAttentionOptions = options;
   const drop = <T extends Tensor>(y: T, name: string): T =>
     seed === undefined || hiddenDropout === 0
@@ -103,7 +107,7 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
       : dropout(y, { rate: hiddenDropout, seed: deriveSeed(seed, name) }) as T;
   if (params.prompts) return promptedBlock(params, x, options);
   const feed = <T extends Tensor>(y: T): T => {
-    const fed = drop(mlp(params.mlp, y), "mlp");
+    const fed = drop(mlp(params.mlp, y, { activation }), "mlp");
     return params.adapter ? bottleneck(params.adapter, fed) : fed;
   };
   return tidy(() => {
