@@ -45,8 +45,9 @@ Deno.test({
         jobs++;
         return start(job);
       };
-      for (let repetition = 0; repetition < 3; repetition++) assertEquals(await products(), one);
-      assertEquals(jobs, 3 * PRODUCTS.length);
+      for (let repetition = 0; repetition < 5; repetition++) assertEquals(await products(), one);
+      // A job is not started while a worker is late with the last one, so the count depends on the machine.
+      assert(jobs > 0 && jobs <= 5 * PRODUCTS.length, `${jobs}`);
     }
     await initWasm({ threads: 1 });
     assertEquals(threadPool(), undefined);
@@ -68,6 +69,7 @@ Deno.test({
       name: "matmul",
       args: [1, 300, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
       rows: 300,
+      rowMs: () => 100,
       here: (first, rows) => {
         done.push([first, rows]);
       },
@@ -79,6 +81,37 @@ Deno.test({
     finish();
     assertEquals(fetched, []);
     assertEquals(done.reduce((sum, [, rows]) => sum + rows, 0), 300);
+    await initWasm({ threads: 1 });
+  },
+});
+
+Deno.test({
+  name: "a chunk whose worker is late is computed by the main thread, and no job is started before it ends",
+  sanitizeResources: false,
+  sanitizeOps: false,
+  fn: async () => {
+    await initWasm({ threads: 2 });
+    const pool = threadPool()!;
+    const { base } = pool;
+    const done: number[] = [];
+    // 256 rows, two chunks of some 10 ms each in the worker; the main thread waits no time at all.
+    const { finish } = pool.start({
+      name: "matmul",
+      args: [1, 256, 1024, 1024, base, 0, 0, base + 2 ** 24, 0, 0, 0, base + 2 ** 25],
+      rows: 256,
+      rowMs: () => 0,
+      here: (_first, rows) => {
+        done.push(rows);
+      },
+      fetch: (_first, rows) => {
+        done.push(rows);
+      },
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    finish();
+    assertEquals(done.reduce((a, b) => a + b), 256);
+    for (let i = 0; pool.busy() && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    assertEquals(pool.busy(), false);
     await initWasm({ threads: 1 });
   },
 });

@@ -64,7 +64,7 @@ export function splitRows(backend: WasmBackend, p: Product, scratch: number): bo
   const rows = planRows(p, threadsWanted());
   if (rows === 0) return false;
   const pool = threadPool(2 * rows * p.n * p.k / FLOP_PER_MS);
-  if (!pool) return false;
+  if (!pool || pool.busy()) return false;
   const { m, n, k } = p;
   const main = m - rows;
   const bytes = (count: number): number => Math.ceil(count / 16) * 64;
@@ -84,17 +84,23 @@ export function splitRows(backend: WasmBackend, p: Product, scratch: number): bo
   const here = (first: number, count: number): void => {
     wasmKernels(backend).run.matmul!(1, m, n, k, p.a, p.ta, 0, p.b, p.tb, 0, p.bias, p.c, first, count, scratch);
   };
+  let rowMs = 2 * n * k / FLOP_PER_MS;
   const { finish } = pool.start({
     name: "matmul",
     args: [1, rows, n, k, a, p.ta, 0, b, p.tb, 0, p.bias && bias, c],
     rows,
+    rowMs: () => rowMs,
     here: (first, count) => here(main + first, count),
     fetch: (first, count) => {
       const from = c / 4 + first * n;
       floats.set(pool.floats.subarray(from, from + count * n), p.c / 4 + (main + first) * n);
     },
   });
-  if (main > 0) here(0, main);
+  const start = performance.now();
+  if (main > 0) {
+    here(0, main);
+    rowMs = (performance.now() - start) / main;
+  }
   finish();
   return true;
 }

@@ -24,9 +24,6 @@ const TODO = 0;
 const DONE = 1;
 const FAILED = 2;
 
-/** How long a worker may take over a chunk before it is given up and the chunk computed here. */
-const PATIENCE_MS = 120_000;
-
 /**
  * The worker: waits for a job, takes chunks of its rows while there are any. Text, because a worker from a file would need
  * the permission to read it. The last four arguments of a job are the result's rows, the first row and the rows of a chunk
@@ -66,6 +63,8 @@ export interface Job {
   args: readonly number[];
   /** Rows in all. */
   rows: number;
+  /** What a row takes here, in milliseconds. A worker that is slower (the machine is busy) is not waited for. */
+  rowMs(): number;
   /** Computes some rows here instead, in tfjs's memory. */
   here(first: number, rows: number): void;
   /** Takes some rows that a worker computed out of the shared memory. */
@@ -82,6 +81,8 @@ export interface ThreadPool {
   floats: Float32Array<SharedArrayBuffer>;
   /** Where operands may be put: the first byte. */
   base: number;
+  /** Whether a worker is still at a chunk of the last job that was not waited for: no job can be started. */
+  busy(): boolean;
   /** Gives the workers a job. `finish` takes part in it, waits for its end and must be called before the next job. */
   start(job: Job): { finish: () => void };
 }
@@ -172,19 +173,31 @@ function makePool(threads: number, scratchBytes: number): ThreadPool {
   }
   const names = WebAssembly.Module.exports(module).map((e) => e.name).sort();
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
+  const words = new Int32Array(control, 0, WORDS);
+  const late = new Set<number>();
   return {
     threads,
     workers,
     floats: new Float32Array(buffer),
     base: PAGE + (threads - 1) * perWorker,
-    start: (job) => startJob(job, threads, control, names),
+    busy: () => [...late].some((i) => Atomics.load(words, FLAGS + i) === TODO),
+    start: (job) => startJob(job, { threads, control, names, late }),
   };
 }
 
 /** Rows of a chunk at least: each packs all of B again, which this many rows make up for. */
 const MIN_CHUNK = 128;
 
-function startJob(job: Job, threads: number, control: SharedArrayBuffer, names: string[]): { finish: () => void } {
+interface Workers {
+  threads: number;
+  control: SharedArrayBuffer;
+  /** Names of the C functions, in the order the workers number them. */
+  names: string[];
+  /** Chunks of the last job that were computed twice, as the worker was late. */
+  late: Set<number>;
+}
+
+function startJob(job: Job, { threads, control, names, late }: Workers): { finish: () => void } {
   const words = new Int32Array(control, 0, WORDS);
   const slot = new Float64Array(control, WORDS * 4, MAX_ARGS);
   const least = Math.max(MIN_CHUNK, Math.ceil(job.rows / MAX_CHUNKS));
@@ -192,6 +205,7 @@ function startJob(job: Job, threads: number, control: SharedArrayBuffer, names: 
   const count = Math.ceil(job.rows / chunk);
   const rowsOf = (i: number): [first: number, rows: number] => [i * chunk, Math.min(chunk, job.rows - i * chunk)];
   // No chunk can be taken while this is written: none remains of the last job.
+  late.clear();
   slot.set([names.indexOf(job.name), job.rows, ...job.args]);
   slot[MAX_ARGS - 1] = job.args.length;
   words[CHUNK_ROWS] = chunk;
@@ -207,15 +221,14 @@ function startJob(job: Job, threads: number, control: SharedArrayBuffer, names: 
     }
     for (let i = 0; i < count; i++) {
       if (mine.has(i)) continue;
+      const [first, rows] = rowsOf(i);
       while (Atomics.load(words, FLAGS + i) === TODO) {
-        // A worker that is lost may still write to the shared memory: it is not used again.
-        if (Atomics.wait(words, FLAGS + i, TODO, PATIENCE_MS) !== "timed-out") continue;
-        pool = undefined;
-        wanted.threads = 1;
-        break;
+        if (Atomics.wait(words, FLAGS + i, TODO, rows * job.rowMs()) === "timed-out") break;
       }
-      if (Atomics.load(words, FLAGS + i) === DONE) job.fetch(...rowsOf(i));
-      else job.here(...rowsOf(i));
+      const flag = Atomics.load(words, FLAGS + i);
+      if (flag === TODO) late.add(i);
+      if (flag === DONE) job.fetch(first, rows);
+      else job.here(first, rows);
     }
   };
   return { finish };
