@@ -1,0 +1,161 @@
+/** Mean average precision and FROC. @module */
+import { boxIou, type Detection, type UnitBox } from "./boxes.ts";
+
+/** Predictions and truth of one image. */
+export interface DetectedImage {
+  /** Predicted boxes, in any order. */
+  detections: readonly Detection[];
+  /** True boxes. */
+  truth: readonly UnitBox[];
+}
+
+/** The IoU thresholds of the protocol: 0.40 to 0.75 in steps of 0.05. */
+export const MAP_THRESHOLDS: readonly number[] = [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75];
+
+/** Most detections of an image that count, as COCO's. */
+const MOST = 100;
+
+/** A detection with whether it found a box that no better one had found. */
+interface Judged {
+  score: number;
+  hit: boolean;
+}
+
+/** Best first; each takes the free box it overlaps most, if by at least `iou`. */
+function judge({ detections, truth }: DetectedImage, classIndex: number, iou: number): Judged[] {
+  const boxes = truth.filter((box) => box.classIndex === classIndex);
+  const taken = new Set<number>();
+  const own = detections.filter((box) => box.classIndex === classIndex).toSorted((a, b) => b.score - a.score);
+  return own.slice(0, MOST).map((detection) => {
+    let best = -1, overlap = Math.min(iou, 1 - 1e-10);
+    boxes.forEach((box, i) => {
+      const value = boxIou(detection, box);
+      if (!taken.has(i) && value >= overlap) {
+        best = i;
+        overlap = value;
+      }
+    });
+    if (best >= 0) taken.add(best);
+    return { score: detection.score, hit: best >= 0 };
+  });
+}
+
+/** Options of {@linkcode averagePrecision}. */
+export interface AveragePrecisionOptions {
+  /** Least IoU of a hit. */
+  iou: number;
+  /** The class. @default {0} */
+  classIndex?: number;
+}
+
+/**
+ * Average precision of one class: precision, made non-increasing, at the 101 recalls 0, 0.01, ..., 1.
+ *
+ * Source: COCO's evaluation (pycocotools `COCOeval.accumulate`), which torchmetrics' `MeanAveragePrecision` runs.
+ *
+ * @returns 0 to 1; null when no image has a true box of the class.
+ */
+export function averagePrecision(images: readonly DetectedImage[], options: AveragePrecisionOptions): number | null {
+  const { iou, classIndex = 0 } = options;
+  const positives = images.reduce(
+    (sum, { truth }) => sum + truth.filter((box) => box.classIndex === classIndex).length,
+    0,
+  );
+  if (positives === 0) return null;
+  const judged = images.flatMap((image) => judge(image, classIndex, iou)).sort((a, b) => b.score - a.score);
+  const recalls: number[] = [], precisions: number[] = [];
+  let hits = 0;
+  judged.forEach(({ hit }, i) => {
+    if (hit) hits++;
+    recalls.push(hits / positives);
+    precisions.push(hits / (i + 1));
+  });
+  for (let i = precisions.length - 2; i >= 0; i--) precisions[i] = Math.max(precisions[i]!, precisions[i + 1]!);
+  let sum = 0, at = 0;
+  for (let step = 0; step <= 100; step++) {
+    const recall = step === 100 ? 1 : step * 0.01; // as numpy's linspace rounds them
+    while (at < recalls.length && recalls[at]! < recall) at++;
+    sum += precisions[at] ?? 0;
+  }
+  return sum / 101;
+}
+
+/** Options of {@linkcode meanAveragePrecision}. */
+export interface MeanAveragePrecisionOptions {
+  /** IoU thresholds to average over. @default {MAP_THRESHOLDS} */
+  thresholds?: readonly number[];
+  /** Number of classes. @default {1} */
+  classes?: number;
+  /**
+   * "strict": every image counts, so a box in an image without truth is a false alarm and a missed image costs recall.
+   * "customary": images without predictions or without truth are left out, as the code of the works compared with does.
+   * @default {"strict"}
+   */
+  form?: "strict" | "customary";
+}
+
+/**
+ * Average precision, mean over classes that occur and over thresholds.
+ *
+ * @returns 0 to 1; null when no true box is left to find.
+ */
+export function meanAveragePrecision(
+  images: readonly DetectedImage[],
+  options: MeanAveragePrecisionOptions = {},
+): number | null {
+  const { thresholds = MAP_THRESHOLDS, classes = 1, form = "strict" } = options;
+  const counted = form === "strict" ? images : images.filter((i) => i.detections.length > 0 && i.truth.length > 0);
+  const values = thresholds.flatMap((iou) =>
+    Array.from({ length: classes }, (_, classIndex) => averagePrecision(counted, { iou, classIndex }))
+  ).filter((value) => value !== null);
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
+}
+
+/** Options of {@linkcode froc}. */
+export interface FrocOptions {
+  /** Least IoU of a hit. @default {0.4} */
+  iou?: number;
+  /** Number of classes. @default {1} */
+  classes?: number;
+  /** False alarms an image at which sensitivity is read. @default {[0.125, 0.25, 0.5, 1, 2, 4, 8]} */
+  alarms?: readonly number[];
+}
+
+/** The free-response curve. */
+export interface Froc {
+  /** Sensitivity at each number of false alarms an image, 0 to 1; null without a true box. */
+  sensitivities: { alarms: number; sensitivity: number | null }[];
+  /** Mean of the sensitivities; null without a true box. */
+  mean: number | null;
+}
+
+/**
+ * FROC: share of true boxes found, at the lowest score whose false alarms an image do not exceed a number. Every image
+ * counts. Boxes of equal score count together.
+ *
+ * Source: LUNA16's and CAMELYON's evaluation.
+ */
+export function froc(images: readonly DetectedImage[], options: FrocOptions = {}): Froc {
+  const { iou = 0.4, classes = 1, alarms = [0.125, 0.25, 0.5, 1, 2, 4, 8] } = options;
+  const positives = images.reduce((sum, { truth }) => sum + truth.length, 0);
+  const judged = images.flatMap((image) =>
+    Array.from({ length: classes }, (_, classIndex) => judge(image, classIndex, iou)).flat()
+  ).sort((a, b) => b.score - a.score);
+  const points: { alarms: number; found: number }[] = [{ alarms: 0, found: 0 }];
+  let found = 0, wrong = 0;
+  judged.forEach(({ score, hit }, i) => {
+    if (hit) found++;
+    else wrong++;
+    if (judged[i + 1]?.score !== score) points.push({ alarms: wrong / images.length, found });
+  });
+  const sensitivities = alarms.map((limit) => ({
+    alarms: limit,
+    sensitivity: positives === 0
+      ? null
+      : Math.max(...points.filter((point) => point.alarms <= limit).map((point) => point.found)) / positives,
+  }));
+  const mean = positives === 0
+    ? null
+    : sensitivities.reduce((sum, { sensitivity }) => sum + sensitivity!, 0) / sensitivities.length;
+  return { sensitivities, mean };
+}

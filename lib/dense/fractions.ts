@@ -1,0 +1,63 @@
+/** Label fractions and splits by patient. @module */
+import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
+import type { Case } from "../data/types.ts";
+
+/**
+ * A share of the cases, drawn by seed: the first of one shuffled order, so that 1 % lies within 10 %, and that within all.
+ * At least one case is left; they keep their order.
+ *
+ * @param cases Training cases.
+ * @param options `fraction` of 0 to 1; `seed` (@default 1).
+ * @throws {RangeError} If the fraction is not above 0 and at most 1.
+ */
+export function labelFraction<T>(cases: readonly T[], options: { fraction: number; seed?: number }): T[] {
+  const { fraction, seed = 1 } = options;
+  if (!(fraction > 0 && fraction <= 1)) {
+    throw new RangeError(
+      `Cannot draw labels as the fraction must be above 0 and at most 1: current value is ${fraction}`,
+    );
+  }
+  const all = cases.map((_, i) => i);
+  const count = Math.max(1, Math.round(cases.length * fraction));
+  const chosen = shuffled(all, mulberry32(deriveSeed(seed, "label fraction"))).slice(0, count);
+  return chosen.sort((a, b) => a - b).map((i) => cases[i]!);
+}
+
+/** Cases in three parts. */
+export interface ThreeParts {
+  /** To train on. */
+  train: Case[];
+  /** To choose the epoch by. */
+  validation: Case[];
+  /** To report on. */
+  test: Case[];
+}
+
+/**
+ * Splits cases by patient: whole patients, in an order drawn by seed, go to the test part until it has its share, then to the
+ * validation part, the rest to training. A case without a patient is its own.
+ *
+ * @param cases Cases.
+ * @param options Shares of `validation` and `test` (@default 0.15 each); `seed` (@default 1).
+ */
+export function splitByPatient(
+  cases: readonly Case[],
+  options: { validation?: number; test?: number; seed?: number } = {},
+): ThreeParts {
+  const { validation = 0.15, test = 0.15, seed = 1 } = options;
+  const patients = new Map<string, Case[]>();
+  for (const item of cases) {
+    const patient = item.patientId === undefined ? `case ${item.id}` : `patient ${item.patientId}`;
+    patients.set(patient, [...patients.get(patient) ?? [], item]);
+  }
+  const parts: ThreeParts = { train: [], validation: [], test: [] };
+  for (const own of shuffled([...patients.values()], mulberry32(deriveSeed(seed, "split by patient")))) {
+    const part = parts.test.length < test * cases.length
+      ? parts.test
+      : parts.validation.length < validation * cases.length
+      ? parts.validation
+      : parts.train;
+    part.push(...own);
+  }
+  return parts;
+}
