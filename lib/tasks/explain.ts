@@ -4,6 +4,7 @@ import { type AceLoraConfig, type AceLoraParams, mergeAceLora } from "../ace_lor
 import type { Overlay } from "../display/overlay.ts";
 import { encodeImage } from "../encoders/biomed_clip.ts";
 import { chosenHyperedges, type Hyperedge } from "../hypergraph/ace_hgnn.ts";
+import { clsScores } from "../hypergraph/affinities.ts";
 import { pngDataUrl } from "../display/png.ts";
 import { cropResize8, toPixels } from "../image/preprocess.ts";
 import type { RasterImage } from "../image/raster.ts";
@@ -41,9 +42,12 @@ export async function explainImages(
     ]);
     const { tokens, affinity } = encodeImage(merged, pixels, config.encoders, { affinity: "logits" });
     const unit = l2Normalise(tokens);
-    const [hyperedges] = await chosenHyperedges(unit, affinity!, config.hgnn?.topK ?? 5);
+    const scores = merged.hgnn?.image
+      ? clsScores(merged.hgnn.image, unit, affinity!, config.hgnn)
+      : tf.clone(affinity!);
+    const [hyperedges] = await chosenHyperedges(unit, scores, config.hgnn?.topK ?? 5);
     out.push({ attention: await affinity!.data() as Float32Array, hyperedges: hyperedges! });
-    tf.dispose([pixels, tokens, affinity!, unit]);
+    tf.dispose([pixels, tokens, affinity!, unit, scores]);
   }
   disposeParams(merged, params);
   return out;
