@@ -9,7 +9,7 @@ import {
   wasmKernels,
   type WasmTensor,
 } from "./module.ts";
-import { splitRows } from "./split.ts";
+import { product } from "./split.ts";
 
 interface MatMulAttributes {
   transposeA: boolean;
@@ -46,10 +46,7 @@ function multiply(backend: WasmBackend, a: WasmTensor, b: WasmTensor, attrs: Mat
   const sizeB = tf.util.sizeFromShape(batchB);
   if (sizeB === 1 && (!transposeA || batch === 1)) {
     // One B for all: the batch is just more rows.
-    const problem = { m: batch * m, n, k, ta, tb, a: pa, b: pb, c: pc, bias };
-    if (!splitRows(backend, problem, work)) {
-      run.matmul!(1, batch * m, n, k, pa, ta, 0, pb, tb, 0, bias, pc, 0, batch * m, work);
-    }
+    product(backend, { m: batch * m, n, k, ta, tb, a: pa, b: pb, c: pc, bias }, work);
   } else if (sizeA === batch && sizeB === batch) {
     run.matmul!(batch, m, n, k, pa, ta, 0, pb, tb, 0, bias, pc, 0, m, work);
   } else {

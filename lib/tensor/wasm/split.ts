@@ -51,6 +51,38 @@ export function planRows(p: Omit<Product, "a" | "b" | "c" | "bias">, threads: nu
   return rows < MIN_ROWS ? 0 : rows;
 }
 
+/** Speeds seen lately with one thread and with all, in flop per ms; not known at first. */
+const speeds = { one: 0, all: Infinity };
+let calls = 0;
+
+/** One large product in so many is computed the way that was slower lately, as other programs come and go. */
+const RETRY = 12;
+
+/**
+ * Computes a product, with all threads if that is worth it: the product is large enough, and threads were faster lately
+ * (on a machine whose processors are busy with other things they are not). The bits are the same either way.
+ *
+ * @param backend tfjs's wasm backend.
+ * @param p The product.
+ * @param scratch matmul's scratch in tfjs's memory.
+ */
+export function product(backend: WasmBackend, p: Product, scratch: number): void {
+  const rows = planRows(p, threadsWanted());
+  if (rows > 0) threadPool(2 * rows * p.n * p.k / FLOP_PER_MS); // may start it, which is not to be timed
+  const prefer = (speeds.all > speeds.one) !== (++calls % RETRY === 0);
+  const start = performance.now();
+  const split = rows > 0 && prefer && splitRows(backend, p, scratch);
+  if (!split) {
+    const { m, n, k, a, b, c, ta, tb, bias } = p;
+    wasmKernels(backend).run.matmul!(1, m, n, k, a, ta, 0, b, tb, 0, bias, c, 0, m, scratch);
+  }
+  if (rows === 0) return;
+  const speed = 2 * p.m * p.n * p.k / (performance.now() - start);
+  const name = split ? "all" : "one";
+  const known = speeds[name] > 0 && speeds[name] < Infinity;
+  speeds[name] = known ? 0.5 * (speeds[name] + speed) : speed;
+}
+
 /**
  * Computes a product with the pool's threads, if there is a pool and it pays. The bits are those of one thread: each output
  * is summed in the same order wherever it is computed.
@@ -63,7 +95,7 @@ export function planRows(p: Omit<Product, "a" | "b" | "c" | "bias">, threads: nu
 export function splitRows(backend: WasmBackend, p: Product, scratch: number): boolean {
   const rows = planRows(p, threadsWanted());
   if (rows === 0) return false;
-  const pool = threadPool(2 * rows * p.n * p.k / FLOP_PER_MS);
+  const pool = threadPool();
   if (!pool || pool.busy()) return false;
   const { m, n, k } = p;
   const main = m - rows;
