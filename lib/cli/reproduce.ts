@@ -1,0 +1,94 @@
+/** `deno task reproduce`: the paper's tables, run by run. @module */
+import { createProgress, type Progress } from "../display/progress.ts";
+import { formatTable } from "../display/table.ts";
+import { SCALES } from "../tasks/reproduce/scale.ts";
+import { reproduce } from "../tasks/reproduce/reproduce.ts";
+import { reproducedTables } from "../tasks/reproduce/tables.ts";
+import { type ScaleName, TABLE_NAMES, type TableName } from "../tasks/reproduce/types.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
+
+function tablesFrom(args: Arguments): TableName[] {
+  const words = args.positionals;
+  const known = ["all", ...TABLE_NAMES];
+  const unknown = words.find((word) => !known.includes(word));
+  if (words.length === 0 || unknown !== undefined) {
+    throw new UsageError(`name tables among ${known.join(", ")}: current value is "${unknown ?? ""}"`);
+  }
+  return words.includes("all") ? [...TABLE_NAMES] : TABLE_NAMES.filter((name) => words.includes(name));
+}
+
+function seedsFrom(args: Arguments): number[] | undefined {
+  return args.list("seeds")?.map((text) => {
+    const seed = Number(text);
+    if (!Number.isInteger(seed) || seed < 0) {
+      throw new UsageError(`--seeds must be whole numbers of at least 0: current value is "${text}"`);
+    }
+    return seed;
+  });
+}
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "reproduce",
+  summary: "Reproduce the paper's tables: every method, affinity and ablation, several seeds, one JSON file a run",
+  positionals: `<${["all", ...TABLE_NAMES].join(" | ")}> ...`,
+  options: {
+    scale: { type: "string", value: "NAME", help: "smoke, demo (synthetic sets, mini model) or paper (default: demo)" },
+    data: { type: "string", value: "DIR", help: "Folder of the real files; the paper's scale needs it" },
+    seeds: { type: "string", value: "LIST", help: `Seeds (default: ${SCALES.demo.seeds.join(",")}; smoke: 1)` },
+    out: { type: "string", value: "DIR", help: "Folder of the runs' JSON files (default: results/reproduce)" },
+    workers: {
+      type: "string",
+      value: "N",
+      help: "Runs carried out at a time on the wasm backend (default: the processors, at most 4)",
+    },
+    ...BACKEND_OPTION,
+  },
+  example: "deno task reproduce table1 table6 --seeds 1,2,3",
+  async run(args) {
+    const tables = tablesFrom(args);
+    const scale = args.choice<ScaleName>("scale", ["smoke", "demo", "paper"], "demo");
+    const seeds = seedsFrom(args);
+    const data = args.text("data");
+    const out = args.text("out") ?? "results/reproduce";
+    const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);
+    const backend = await startBackend(args);
+    const controller = new AbortController();
+    const interrupt = (): void => controller.abort();
+    Deno.addSignalListener("SIGINT", interrupt);
+    let bar: Progress | undefined;
+    let steps = 0;
+    try {
+      const outcome = await reproduce(tables, backend, {
+        scale,
+        out,
+        workers,
+        signal: controller.signal,
+        ...(seeds === undefined ? {} : { seeds }),
+        ...(data === undefined ? {} : { data }),
+        onPlan: (plan) => {
+          console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
+          bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
+        },
+        onStep: (loss) => bar?.update(++steps, { loss }),
+        note: (text) => bar?.note(text),
+      });
+      bar?.finish();
+      if (outcome.interrupted) {
+        console.error("interrupted: the same command goes on at the unfinished run");
+        return 130;
+      }
+      console.log(reproducedTables(outcome.records, tables).map(formatTable).join("\n\n"));
+      const { ran, skipped, shared, failed } = outcome;
+      console.log(
+        `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; JSON files in ${out}. ` +
+          "deno task report makes a report of them.",
+      );
+      for (const line of failed) console.error(`failed: ${line}`);
+      return failed.length === 0 ? 0 : 1;
+    } finally {
+      Deno.removeSignalListener("SIGINT", interrupt);
+    }
+  },
+};

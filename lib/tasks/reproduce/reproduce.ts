@@ -1,0 +1,187 @@
+/** Carries out the runs of tables, each once: done ones are skipped, equal ones shared. @module */
+import { join } from "@std/path";
+import type { BackendInfo } from "../../tensor/backend.ts";
+import { configurationOf, openContext, type ReproduceContext } from "./context.ts";
+import { type Executor, localExecutor, workerExecutor } from "./executor.ts";
+import { plannedRuns } from "./plan.ts";
+import { configurationKey, readRecords, recordPath, writeRecord } from "./record.ts";
+import { SCALES } from "./scale.ts";
+import type { PlannedRun, ReproduceRecord, ScaleName, TableName } from "./types.ts";
+
+/** Options of {@linkcode reproduce}. */
+export interface ReproduceOptions {
+  /** @default {"demo"} */
+  scale?: ScaleName;
+  /** Seeds. @default {the scale's} */
+  seeds?: readonly number[];
+  /** Folder with the real sets and weights. @default {none} */
+  data?: string;
+  /** Folder of the records. @default {"results/reproduce"} */
+  out?: string;
+  /** Runs carried out at a time, each in a worker; 1 stays in this thread. @default {1} */
+  workers?: number;
+  /** Stops after the steps under way. */
+  signal?: AbortSignal;
+  /** Called when the work is known. */
+  onPlan?: (plan: { runs: number; done: number; shared: number; steps: number }) => void;
+  /** Called after each training step of any run. */
+  onStep?: (loss: number) => void;
+  /** One line of news. */
+  note?: (text: string) => void;
+}
+
+/** What {@linkcode reproduce} did. */
+export interface ReproduceOutcome {
+  /** Records of the planned runs that are there now, in the tables' order. */
+  records: ReproduceRecord[];
+  /** Runs carried out. */
+  ran: number;
+  /** Runs whose record was there already. */
+  skipped: number;
+  /** Runs whose configuration another run of the same seed had. */
+  shared: number;
+  /** One line a run that failed. */
+  failed: string[];
+  /** Whether `signal` ended it early. */
+  interrupted: boolean;
+}
+
+interface Job {
+  run: PlannedRun;
+  key: string;
+  /** Runs of other tables with the same configuration and seed. */
+  aliases: PlannedRun[];
+}
+
+/**
+ * Reproduces tables: each planned run is carried out under each seed and leaves a JSON file. A run whose file is there with the
+ * same configuration is skipped, so an interrupted reproduction goes on at the unfinished run.
+ *
+ * @param tables Which tables.
+ * @param backend What runs the numbers.
+ * @param options See {@linkcode ReproduceOptions}.
+ * @throws {Deno.errors.NotFound} If the paper's scale lacks files.
+ * @throws {SyntaxError} If a record in the folder is damaged.
+ */
+export async function reproduce(
+  tables: readonly TableName[],
+  backend: BackendInfo,
+  options: ReproduceOptions = {},
+): Promise<ReproduceOutcome> {
+  const { out = "results/reproduce", signal } = options;
+  const scale = SCALES[options.scale ?? "demo"];
+  const context = await openContext(scale, { data: options.data, tables });
+  const outcome: ReproduceOutcome = { records: [], ran: 0, skipped: 0, shared: 0, failed: [], interrupted: false };
+  try {
+    const runs = plannedRuns(tables, context.encoders, options.seeds ?? scale.seeds);
+    const jobs = await pendingJobs(context, runs, { out, outcome });
+    const perRun = scale.pairs === null ? 0 : Math.ceil(scale.pairs / scale.batchSize) * scale.epochs;
+    const steps = perRun * jobs.filter(({ run }) => run.method !== "none").length;
+    options.onPlan?.({ runs: runs.length, done: outcome.skipped, shared: outcome.shared, steps });
+    const executors = makeExecutors(context, backend, { ...options, jobs: jobs.length });
+    try {
+      await Promise.all(executors.map((executor) => work(executor, jobs, { ...options, out, outcome })));
+    } finally {
+      for (const executor of executors) executor.close();
+    }
+    outcome.interrupted = signal?.aborted ?? false;
+    const there = await readRecords(out);
+    outcome.records = runs.flatMap((run) => there.filter((record) => isOf(record, run)));
+    return outcome;
+  } finally {
+    context.close();
+  }
+}
+
+function isOf(record: ReproduceRecord, run: PlannedRun): boolean {
+  return record.table === run.table && record.id === run.id && record.seed === run.seed;
+}
+
+/** The runs to carry out; those that are done or can be shared with a finished one are settled here. */
+async function pendingJobs(
+  context: ReproduceContext,
+  runs: readonly PlannedRun[],
+  { out, outcome }: { out: string; outcome: ReproduceOutcome },
+): Promise<Job[]> {
+  const keyOf = (configuration: unknown, seed: number): string => `${seed} ${configurationKey(configuration)}`;
+  const there = await readRecords(out);
+  const finished = new Map(there.map((record) => [keyOf(record.configuration, record.seed), record]));
+  const jobs = new Map<string, Job>();
+  for (const run of runs) {
+    const key = keyOf(await configurationOf(context, run), run.seed);
+    const done = finished.get(key);
+    const own = there.find((record) => isOf(record, run));
+    if (own && keyOf(own.configuration, own.seed) === key) outcome.skipped++;
+    else if (done && (!run.explain || done.explained)) await share(done, run, { out, outcome });
+    else if (jobs.has(key)) jobs.get(key)!.aliases.push(run);
+    else jobs.set(key, { run, key, aliases: [] });
+  }
+  return [...jobs.values()];
+}
+
+/** Writes the record of one run under the name of another with the same configuration. */
+async function share(
+  record: ReproduceRecord,
+  run: PlannedRun,
+  { out, outcome }: { out: string; outcome: ReproduceOutcome },
+): Promise<void> {
+  const { group: _, same_as, ...rest } = record;
+  const { table, id, label, group } = run;
+  const origin = same_as ?? recordPath("", record).replaceAll("\\", "/").replace(/^\.?\//, "");
+  await writeRecord(out, { ...rest, table, id, label, ...(group === undefined ? {} : { group }), same_as: origin });
+  outcome.shared++;
+}
+
+function makeExecutors(
+  context: ReproduceContext,
+  backend: BackendInfo,
+  options: ReproduceOptions & { jobs: number },
+): Executor[] {
+  const { workers = 1, jobs, signal, data } = options;
+  const scale = context.scale.name;
+  const count = Math.min(workers, jobs);
+  // Only the wasm backend gains: a GPU is one, and BiomedCLIP twice would double the memory.
+  if (count <= 1 || backend.name !== "wasm" || scale === "paper") return [localExecutor(context, backend, signal)];
+  return Array.from({ length: count }, () => workerExecutor({ scale, data }, signal));
+}
+
+/** Takes jobs until none is left. */
+async function work(
+  executor: Executor,
+  jobs: Job[],
+  options: ReproduceOptions & { out: string; outcome: ReproduceOutcome },
+): Promise<void> {
+  const { out, outcome, signal, onStep = () => {}, note = () => {} } = options;
+  for (let job = jobs.shift(); job !== undefined && !signal?.aborted; job = jobs.shift()) {
+    const { run, aliases } = job;
+    const name = `${run.table}/${run.id} seed ${run.seed}`;
+    try {
+      const statePath = options.scale === "paper" ? await stateFile(out, job) : undefined;
+      const record = await executor.run(run, { onStep, ...(statePath === undefined ? {} : { statePath }) });
+      if (record === null) return;
+      await writeRecord(out, record);
+      outcome.ran++;
+      for (const alias of aliases) await share(record, alias, { out, outcome });
+      if (statePath !== undefined) await Deno.remove(statePath).catch(() => {});
+      note(`${name}: ${briefly(record)}`);
+    } catch (error) {
+      const message = (error as Error).message.replaceAll(/\s*\n\s*/g, " ");
+      outcome.failed.push(`${name}: ${message}`);
+      note(`${name} failed: ${message}`);
+    }
+  }
+}
+
+/** The file of a long training's state; its name changes with the configuration, so that no other run goes on from it. */
+async function stateFile(out: string, { run, key }: Job): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
+  const tag = new Uint8Array(digest).toHex().slice(0, 12);
+  return join(out, run.table, `${run.id}-seed${run.seed}.${tag}.state.safetensors`);
+}
+
+function briefly(record: ReproduceRecord): string {
+  const figures = Object.values(record.sets).map(({ auroc }) => auroc === null ? "-" : auroc.toFixed(3)).join(" / ");
+  return `AUROC ${figures}${
+    record.steps > 0 ? `, ${record.seconds.toFixed(1)} s for ${record.timed_steps} steps` : ""
+  }`;
+}

@@ -1,0 +1,259 @@
+/** The reproduced tables, the paper's figures beside the measured ones. @module */
+import type { Table, TableCell } from "../../display/table.ts";
+import {
+  isPaperRow,
+  NOT_PUBLISHED,
+  PUBLISHED_SETS,
+  PUBLISHED_TRAINABLE,
+  publishedFigures,
+  publishedSet,
+} from "./published.ts";
+import {
+  compareRows,
+  type Comparison,
+  type Row,
+  rowFigure,
+  rowMeanAuroc,
+  setNames,
+  type Spread,
+  spread,
+  tableRuns,
+} from "./summary.ts";
+import type { ReproduceRecord, TableName } from "./types.ts";
+
+/** What each table shows. */
+export const TABLE_TITLES: Readonly<Record<TableName, string>> = {
+  table1: "Table 1: fine-tuning methods",
+  table2: "Table 2: medical vision-language models",
+  table4: "Table 4: segmentation and detection",
+  table6: "Table 6: affinities of the hypergraph",
+  tableA3: "Table A.3: encoders that carry ACE-HGNN",
+  ablations: "Ablations of ACE-LoRA",
+  histopathology: "Histopathology, zero-shot",
+};
+
+/**
+ * All tables of some records, ready to be shown: for each asked for its figures and, where anything was trained, its costs; then
+ * the paired comparisons.
+ *
+ * @param records Runs, in any order of tables.
+ * @param tables Which tables. @default {all that have records}
+ */
+export function reproducedTables(records: readonly ReproduceRecord[], tables?: readonly TableName[]): Table[] {
+  const wanted = tables ?? [...new Set(records.map(({ table }) => table))];
+  return wanted.flatMap((table) => {
+    const rows = tableRuns(records, table);
+    if (rows.length === 0) return [];
+    if (table === "ablations") return [ablationTable(rows), ...falseNegativeTable(rows)];
+    return [
+      figuresTable(rows),
+      ...(rows.some(({ runs }) => runs[0]!.trainable > 0) ? [costTable(rows)] : []),
+      ...comparisonTable(rows),
+    ];
+  });
+}
+
+function isSynthetic(rows: readonly Row[]): boolean {
+  return rows.every(({ runs }) => runs.every(({ sets }) => Object.values(sets).every(({ synthetic }) => synthetic)));
+}
+
+/** Words that every caption of measured figures ends with. */
+function provenance(rows: readonly Row[]): string {
+  const seeds = Math.max(...rows.map(({ runs }) => runs.length));
+  const spreadWords = seeds > 1 ? `Mean and standard deviation over ${seeds} seeds.` : "One seed.";
+  const paper = isSynthetic(rows)
+    ? " The paper's figures are of patients' radiographs and BiomedCLIP: they stand beside these, but are not comparable."
+    : "";
+  return spreadWords + paper;
+}
+
+/** One row a set and method: measured and published. */
+export function figuresTable(rows: readonly Row[]): Table {
+  const { table } = rows[0]!;
+  const cells = setNames(rows).flatMap((set) =>
+    rows.filter(({ runs }) => runs.some(({ sets }) => set in sets)).map((row): TableCell[] => {
+      const paper = publishedFigures(isPaperRow(row), set);
+      return [
+        setTitle(set),
+        row.label,
+        spreadCell(rowFigure(row, set, "accuracy")),
+        spreadCell(rowFigure(row, set, "auroc")),
+        paper ? paper.accuracy.toFixed(2) + " %" : NOT_PUBLISHED,
+        paper ? paper.auroc.toFixed(2) + " %" : NOT_PUBLISHED,
+      ];
+    })
+  );
+  return {
+    caption: `${TABLE_TITLES[table]}. ${provenance(rows)}`,
+    columns: [
+      { title: "set" },
+      { title: "method", align: "left" },
+      { title: "accuracy", best: "high" },
+      { title: "AUROC", best: "high" },
+      { title: "paper's accuracy" },
+      { title: "paper's AUROC" },
+    ],
+    rows: cells,
+    groupBy: 0,
+    synthetic: isSynthetic(rows),
+  };
+}
+
+function setTitle(set: string): string {
+  const key = publishedSet(set);
+  return key === undefined || set === key ? set : `${set}; in the paper ${PUBLISHED_SETS[key]}`;
+}
+
+/** One row a method: trainable numbers, time, memory. */
+export function costTable(rows: readonly Row[]): Table {
+  const { table } = rows[0]!;
+  return {
+    caption: `${
+      TABLE_TITLES[table]
+    }: costs. Memory is the most that tensors held at a time, the frozen model's included.`,
+    columns: [
+      { title: "method" },
+      { title: "trainable" },
+      { title: "share" },
+      { title: "training s", best: "low", digits: 1 },
+      { title: "memory MiB", best: "low", digits: 1 },
+      { title: "paper's trainable" },
+    ],
+    rows: rows.map((row): TableCell[] => {
+      const run = row.runs[0]!;
+      const seconds = spread(row.runs.map(({ seconds }) => seconds))!;
+      const bytes = Math.max(...row.runs.map((one) => one.peak_tensor_bytes));
+      const trained = run.steps > 0;
+      return [
+        row.label,
+        run.trainable,
+        `${(100 * run.trainable / run.total).toFixed(2)} %`,
+        trained ? spreadCell(seconds, 1) : null,
+        trained ? { value: bytes, text: (bytes / 2 ** 20).toFixed(1) } : null,
+        isPaperRow(row) ? PUBLISHED_TRAINABLE : NOT_PUBLISHED,
+      ];
+    }),
+    synthetic: isSynthetic(rows),
+  };
+}
+
+/** One row a value of each ablated setting. */
+export function ablationTable(rows: readonly Row[]): Table {
+  const sets = setNames(rows);
+  return {
+    caption: `${TABLE_TITLES.ablations}: AUROC. ${provenance(rows)}`,
+    columns: [
+      { title: "setting" },
+      { title: "value", align: "left" },
+      ...sets.map((set) => ({ title: set.replace(" (synthetic)", ""), best: "high" as const })),
+      { title: "mean of sets", best: "high" },
+      { title: "trainable" },
+      { title: "paper's AUROC" },
+    ],
+    rows: rows.map((row): TableCell[] => {
+      const paper = sets.map((set) => publishedFigures(isPaperRow(row), set)?.auroc.toFixed(2));
+      return [
+        row.group ?? "",
+        row.label,
+        ...sets.map((set) => spreadCell(rowFigure(row, set, "auroc"))),
+        spreadCell(rowMeanAuroc(row)),
+        row.runs[0]!.trainable,
+        paper.every((figure) => figure !== undefined) ? paper.join(" / ") + " %" : NOT_PUBLISHED,
+      ];
+    }),
+    groupBy: 0,
+    synthetic: isSynthetic(rows),
+  };
+}
+
+/** How many pairs of the batches have identical labels, and what each loss does with them. */
+function falseNegativeTable(rows: readonly Row[]): Table[] {
+  const losses = rows.filter(({ group }) => group === "loss");
+  if (losses.length === 0) return [];
+  return [{
+    caption:
+      "Ordered pairs of different studies in the batches of one run, and those with identical labels: false negatives, " +
+      "which the label-guided loss takes out of the denominators.",
+    columns: [{ title: "loss" }, { title: "pairs" }, { title: "identical labels" }, { title: "share" }, {
+      title: "masked",
+    }],
+    rows: losses.map(({ label, runs }): TableCell[] => {
+      const { pairs, identical } = runs[0]!.false_negatives;
+      const masked = (runs[0]!.configuration["training"] as { loss?: string } | null)?.loss === "label-guided";
+      const share = pairs === 0 ? null : `${(100 * identical / pairs).toFixed(1)} %`;
+      return [label, pairs, identical, share, masked ? identical : 0];
+    }),
+    synthetic: isSynthetic(losses),
+  }];
+}
+
+/** Rows of a table that are compared pairwise: the first of each pair against the second. */
+const COMPARED: Partial<Readonly<Record<TableName, readonly (readonly [string, string])[]>>> = {
+  table1: [["ace-lora", "lora"], ["ace-lora", "rslora"]],
+  table6: [["attention", "gat"], ["attention", "gatv2"], ["attention", "similarity"]],
+  tableA3: [["both", "neither"], ["both", "image"], ["both", "text"]],
+};
+
+/** The comparisons of a table, as rows of names and differences. */
+export function comparisons(rows: readonly Row[]): { a: Row; b: Row; sets: Comparison[] }[] {
+  return (COMPARED[rows[0]!.table] ?? []).flatMap(([first, second]) => {
+    const a = rows.find(({ id }) => id === first), b = rows.find(({ id }) => id === second);
+    return a && b ? [{ a, b, sets: compareRows(a, b) }] : [];
+  });
+}
+
+function comparisonTable(rows: readonly Row[]): Table[] {
+  const found = comparisons(rows);
+  if (found.every(({ sets }) => sets.length === 0)) return [];
+  return [{
+    caption:
+      `${
+        TABLE_TITLES[rows[0]!.table]
+      }: paired bootstrap over cases of the figures averaged over seeds, first minus second, ` +
+      "with 95 % intervals.",
+    columns: [
+      { title: "comparison" },
+      { title: "set", align: "left" },
+      { title: "accuracy" },
+      { title: "p" },
+      { title: "AUROC" },
+      { title: "p" },
+    ],
+    rows: found.flatMap(({ a, b, sets }) =>
+      sets.map(({ set, accuracy, auroc }): TableCell[] => [
+        `${a.label} against ${b.label}`,
+        set,
+        signed(accuracy),
+        accuracy.p.toFixed(3),
+        auroc === null ? null : signed(auroc),
+        auroc === null ? null : auroc.p.toFixed(3),
+      ])
+    ),
+    groupBy: 0,
+    synthetic: isSynthetic(rows),
+  }];
+}
+
+/** What a table's comparisons came to, one sentence each, whichever way it went. */
+export function verdicts(rows: readonly Row[]): string[] {
+  return comparisons(rows).filter(({ sets }) => sets.length > 0).map(({ a, b, sets }) => {
+    const count = (holds: (low: number, high: number) => boolean): number =>
+      sets.filter(({ auroc }) => auroc !== null && holds(auroc.low, auroc.high)).length;
+    const ahead = count((low) => low > 0), behind = count((_, high) => high < 0);
+    const rest = sets.length - ahead - behind;
+    return `${a.label} against ${b.label}, by AUROC: ahead on ${ahead}, behind on ${behind}, no difference shown on ${rest} of ` +
+      `${sets.length} sets.`;
+  });
+}
+
+function signed({ difference, low, high }: { difference: number; low: number; high: number }): string {
+  const sign = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
+  return `${sign(difference)} (${sign(low)} to ${sign(high)})`;
+}
+
+function spreadCell(found: Spread | null, digits = 3): TableCell {
+  if (found === null) return null;
+  const text = found.mean.toFixed(digits) + (found.deviation === null ? "" : ` ± ${found.deviation.toFixed(digits)}`);
+  // Marks compare what is printed: two figures that read the same are equally good.
+  return { value: Number(found.mean.toFixed(digits)), text };
+}
