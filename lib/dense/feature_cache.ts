@@ -53,6 +53,17 @@ const SHARD = 64 * 2 ** 20;
 /** Version of what is stored; a change of meaning must change it. */
 const FORMAT = "ace-lora dense maps 1";
 
+/** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */
+export async function weightsHash(tree: unknown): Promise<string> {
+  const hash = createHash("sha256");
+  for (const [name, tensor] of namedTensors(tree)) {
+    const values = await tensor.data() as Float32Array;
+    hash.update(`${name} ${tensor.shape}`);
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
 /**
  * What the maps of these cases depend on, as one SHA-256: weights (adapter included), sizes and normalisation, the backend
  * (whose rounding they carry), the cases' ids, and the pixels of the first, the middle and the last image, so that another
@@ -62,11 +73,7 @@ export async function mapsKey(cases: readonly Case[], options: MapSourceOptions)
   const { trunk, config } = options;
   const hash = createHash("sha256");
   hash.update(JSON.stringify([FORMAT, config.vision, config.mean, config.std, tf.getBackend()]));
-  for (const [name, tensor] of namedTensors(trunk)) {
-    const values = await tensor.data() as Float32Array;
-    hash.update(`${name} ${tensor.shape}`);
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
+  hash.update(await weightsHash(trunk));
   hash.update(cases.map(({ id }) => id).join("\n"));
   for (const i of new Set([0, cases.length >> 1, cases.length - 1])) {
     const { pixels } = await encoderInput(cases[i]!, config);

@@ -70,7 +70,7 @@ export interface FitHeadResult<T> {
 
 /**
  * Trains with AdamW and a cosine to zero, stepped per batch, in an order drawn anew each epoch; keeps the epoch with the best
- * figure and stops early. A last batch of one image is left out: it has no statistics of its own.
+ * figure (of equal ones that of the lower loss) and stops early. A last batch of one image is left out: it has no statistics of its own.
  *
  * Source: method section 7.
  *
@@ -92,7 +92,7 @@ export async function fitHead<T, B>(
   let best = mapTensors(start, (tensor) => tf.clone(tensor));
   let state = initAdamw(pick(params, names));
   const history: HeadEpoch[] = [];
-  let bestEpoch = 0, bestFigure = -Infinity, step = 0;
+  let bestEpoch = 0, bestFigure = -Infinity, bestLoss = Infinity, step = 0;
   let ended: FitHeadResult<T>["ended"] = "all epochs";
   try {
     for (let epoch = 1; epoch <= epochs; epoch++) {
@@ -135,10 +135,11 @@ export async function fitHead<T, B>(
       const figure = task.validate ? await task.validate(params) : -loss;
       history.push({ epoch, loss, figure });
       onEpoch?.(history.at(-1)!);
-      if (figure > bestFigure) {
+      if (figure > bestFigure || (figure === bestFigure && loss < bestLoss)) {
         disposeParams(best);
         best = mapTensors(params, (tensor) => tf.clone(tensor));
         bestFigure = figure;
+        bestLoss = loss;
         bestEpoch = epoch;
       } else if (epoch - bestEpoch >= patience) {
         ended = "no better figure";

@@ -1,0 +1,190 @@
+/** What `segment` and `detect` have in common: options, data, encoder, maps, records. @module */
+import { join } from "@std/path";
+import { createProgress } from "../display/progress.ts";
+import { mapSource } from "../dense/feature_cache.ts";
+import type { FitHeadOptions } from "../dense/fit.ts";
+import { labelFraction } from "../dense/fractions.ts";
+import type { Case } from "../data/types.ts";
+import { boxColumns, type DenseData, imagesToPredict, loadDenseData, partRecord } from "../tasks/dense_data.ts";
+import { type DenseEncoder, loadDenseEncoder } from "../tasks/dense_encoder.ts";
+import type { MappedCases } from "../tasks/dense_segment.ts";
+import { gitRevision, versions } from "../tasks/run_facts.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS } from "./data_options.ts";
+import { BACKEND_OPTION } from "./shared.ts";
+
+/** Options of both commands. */
+export const DENSE_OPTIONS: Record<string, OptionSpec> = {
+  root: { type: "string", value: "DIR", help: "Folder of the siim or rsna challenge" },
+  cases: { type: "string", value: "N", help: "Training cases of the synthetic set (default: 400)" },
+  "split-seed": { type: "string", value: "N", help: "Seed of drawn images and of splits by patient (default: 1)" },
+  ...COLUMN_OPTIONS,
+  ...MODEL_OPTIONS,
+  adapter: {
+    type: "string",
+    value: "FILE",
+    help: "Adapter whose LoRA part is merged into the encoder (default: none)",
+  },
+  head: { type: "string", value: "FILE", help: "Trained head (evaluate, predict; default: OUT/head.safetensors)" },
+  images: { type: "string", value: "PATH", help: "Folder of images, or one image (predict)" },
+  out: { type: "string", value: "DIR", help: "Folder of what is written" },
+  cache: { type: "string", value: "DIR", help: "Folder of the encoder's maps, computed once (default: OUT/maps)" },
+  "no-cache": { type: "boolean", help: "Keep the maps in memory only" },
+  fraction: {
+    type: "string",
+    value: "X",
+    help: "Share of the training cases, drawn by seed: 0.01, 0.1, 1 (default: 1)",
+  },
+  seed: { type: "string", value: "N", help: "Seed of weights, orders and the share drawn (default: 1)" },
+  epochs: { type: "string", value: "N", help: "Most passes over the training cases (default: 50)" },
+  patience: {
+    type: "string",
+    value: "N",
+    help: "Stop after N epochs without a better validation figure (default: 10)",
+  },
+  "batch-size": { type: "string", value: "N", help: "Images a batch (default: 16)" },
+  "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 5e-4)" },
+  "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.05)" },
+  "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 0)" },
+  width: {
+    type: "string",
+    value: "N",
+    help: "Widest decoder stage, or channels of the finest scale (default: by the encoder)",
+  },
+  pictures: { type: "string", value: "N", help: "Images shown in overlays.html (default: 24)" },
+  ...BACKEND_OPTION,
+};
+
+/** What a command is asked to do. */
+export type Verb = "train" | "evaluate" | "predict";
+
+/** The first argument. */
+export function verbOf(args: Arguments): Verb {
+  const [verb, ...rest] = args.positionals;
+  if (rest.length > 0 || (verb !== "train" && verb !== "evaluate" && verb !== "predict")) {
+    throw new UsageError(
+      `the argument must be train, evaluate or predict: current value is "${args.positionals.join(" ")}"`,
+    );
+  }
+  return verb;
+}
+
+/** Settings of training. */
+export function fitOptionsOf(args: Arguments): Required<Omit<FitHeadOptions, "onStep" | "onEpoch" | "signal">> {
+  return {
+    epochs: args.integer("epochs", 50, 1),
+    patience: args.integer("patience", 10, 1),
+    batchSize: args.integer("batch-size", 16, 2),
+    learningRate: args.number("learning-rate", 5e-4, 0),
+    weightDecay: args.number("weight-decay", 0.05, 0),
+    warmupEpochs: args.number("warmup-epochs", 0, 0),
+    seed: args.integer("seed", 1),
+  };
+}
+
+/** The encoder that `--weights` and `--adapter` name. */
+export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
+  const given = Object.fromEntries(
+    ["weights", "tokenizer", "adapter"].map((name) => [name, args.text(name)]).filter(([, value]) =>
+      value !== undefined
+    ),
+  );
+  return await loadDenseEncoder({ ...given, note: (text) => console.error(text) });
+}
+
+/** The data that `--dataset` names; its parts are told on stderr. */
+export async function denseDataOf(task: "segment" | "detect", args: Arguments, size: number): Promise<DenseData> {
+  const root = args.text("root"), oneClass = args.text("one-class"), mask = args.text("mask-column");
+  const boxes = args.text("boxes"), key = args.text("boxes-key"), columns = args.text("boxes-columns");
+  const data = await loadDenseData({
+    task,
+    dataset: args.required("dataset"),
+    ...(root === undefined ? {} : { root }),
+    ...(oneClass === undefined ? {} : { oneClass }),
+    columns: {
+      ...columnsFrom(args),
+      ...(mask === undefined ? {} : { mask }),
+      ...(boxes === undefined ? {} : {
+        boxes: {
+          csv: boxes,
+          image: args.text("boxes-image") ?? key ?? "path",
+          ...(key === undefined ? {} : { key }),
+          label: args.text("boxes-label") ?? "label",
+          ...(columns === undefined ? {} : { columns: boxColumns(columns) }),
+        },
+      }),
+    },
+    skipUnlabelled: args.flag("skip-unlabelled"),
+    protocol: task === "detect" ? args.choice("protocol", ["mgca", "positives"], "mgca") : "mgca",
+    lesions: args.flag("first-lesion") ? "first" : "union",
+    count: args.integer("cases", 400, 4),
+    size,
+    seed: args.integer("split-seed", 1),
+  });
+  const dropped = Object.entries(data.dropped).map(([reason, count]) => `${count} (${reason})`).join(", ") || "none";
+  console.error(
+    `${data.name}: ${data.train.length} to train, ${data.validation.length} to validate, ${data.test.length} to test; dropped ${dropped}`,
+  );
+  return data;
+}
+
+/** The share of the training cases that `--fraction` asks for. */
+export function fractionOf(args: Arguments, cases: readonly Case[]): { fraction: number; cases: Case[] } {
+  const fraction = args.number("fraction", 1, 0);
+  return { fraction, cases: labelFraction(cases, { fraction, seed: args.integer("seed", 1) }) };
+}
+
+/** Images to predict on. */
+export async function imagesOf(args: Arguments): Promise<Case[]> {
+  return await imagesToPredict(args.required("images"));
+}
+
+/** Cases with their maps, from the cache where they are there. */
+export async function mappedOf(
+  cases: readonly Case[],
+  { args, encoder, out, label }: { args: Arguments; encoder: DenseEncoder; out: string; label: string },
+): Promise<MappedCases> {
+  const bar = createProgress(cases.length, { label: `encode ${label}`, unit: "images" });
+  const maps = await mapSource(cases, {
+    trunk: encoder.trunk,
+    config: encoder.config,
+    ...(args.flag("no-cache") ? {} : { cache: args.text("cache") ?? join(out, "maps") }),
+    onBatch: (done) => bar.update(done),
+  });
+  bar.finish();
+  if (maps.computed < maps.size) {
+    console.error(`${label}: ${maps.size - maps.computed} of ${maps.size} maps read from the cache`);
+  }
+  return { cases, maps };
+}
+
+/** What every record holds. */
+export async function recordOf(
+  args: Arguments,
+  facts: { encoder: DenseEncoder; backend: BackendInfo; began: number; data?: DenseData; used?: readonly Case[] },
+): Promise<Record<string, unknown>> {
+  const { encoder, backend, began, data, used } = facts;
+  return {
+    ...(data
+      ? {
+        data: {
+          name: data.name,
+          synthetic: data.synthetic,
+          dropped: data.dropped,
+          splits: {
+            train: await partRecord("train", used ?? data.train),
+            validation: await partRecord("validation", data.validation),
+            test: await partRecord("test", data.test),
+          },
+        },
+      }
+      : {}),
+    encoder: { hash: encoder.hash, weights: args.text("weights") ?? "mini", adapter: args.text("adapter") ?? null },
+    seconds: (performance.now() - began) / 1000,
+    backend: backend.name,
+    adapter: backend.adapter,
+    versions: versions(),
+    revision: await gitRevision(),
+  };
+}
