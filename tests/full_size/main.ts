@@ -1,7 +1,7 @@
 /**
  * `deno task full-size`: a BiomedCLIP of real size and format with the released adapter against PyTorch, and what it costs.
  *
- *     ACE_PYTHON=python deno task full-size [--layers 12] [--vocabulary 30522] [--backend wasm] [--out results/full_size] [--keep]
+ *     ACE_PYTHON=python deno task full-size [--layers 12] [--vocabulary 30522] [--backend wasm] [--keep]
  */
 import { join } from "@std/path";
 import { parseArgs } from "node:util";
@@ -23,12 +23,12 @@ const { values } = parseArgs({
     layers: { type: "string", default: "12" },
     vocabulary: { type: "string", default: "30522" },
     backend: { type: "string" },
-    out: { type: "string", default: "results/full_size" },
     keep: { type: "boolean", default: false },
   },
 });
 const python = Deno.env.get("ACE_PYTHON") ?? "python3";
-const folder = join(values.out, "files");
+const OUT = "results/full_size";
+const folder = join(OUT, "files");
 const settings = { folder, layers: Number(values.layers), vocabulary: Number(values.vocabulary), python };
 await Deno.mkdir(folder, { recursive: true });
 console.error("writing the checkpoint");
@@ -62,7 +62,7 @@ const figures = {
   versions: versions(),
 };
 const json = JSON.stringify(figures, null, 2);
-await writeFileAtomic(join(values.out, "figures.json"), `${json}\n`);
+await writeFileAtomic(join(OUT, "figures.json"), `${json}\n`);
 console.log(json);
 if (!values.keep) await Deno.remove(folder, { recursive: true });
 Deno.exit(largest <= TOLERANCE && comparison.sameMembers ? 0 : 1);

@@ -1,0 +1,193 @@
+/** inspect, convert and tokenize, end to end. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { readAdapter } from "../../lib/io/adapters.ts";
+import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
+import { loadTokenizer } from "../../lib/text/load_tokenizer.ts";
+import { encode } from "../../lib/text/tokenizer.ts";
+import { DICOM, inFolder, JPEG, writeDamagedWeights, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
+import { command, errorLines, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
+
+const [WEIGHTS, VOCABULARY] = MINI_FILES as [string, string];
+const inspect = async (path: string) =>
+  JSON.parse(await succeed(["inspect", path, "--json"], { read: [path], env: [] }));
+
+Deno.test("inspect tells weights, reading that file only and no environment", async () => {
+  const found = await inspect(WEIGHTS);
+  assertEquals(found.format, "safetensors");
+  assertEquals(found.total, found.tensors.reduce((sum: number, t: { count: number }) => sum + t.count, 0));
+  assertEquals(found.tensors.find((t: { name: string }) => t.name === "visual.head.proj.weight").shape, [64, 96]);
+  assertEquals(found.adapter, undefined);
+  const text = await succeed(["inspect", WEIGHTS], { read: [WEIGHTS], env: [] });
+  assertMatch(text, /visual\.head\.proj\.weight\s+F32\s+\[64, 96\]\s+6,144/);
+});
+
+Deno.test("inspect tells DICOM with the SHA-256 of its stored pixels, PNG and JPEG with theirs", async () => {
+  const fixtures = JSON.parse(await Deno.readTextFile(join(DICOM, "../expected.json")));
+  const dicom = await inspect(DICOM);
+  assertEquals(dicom.format, "DICOM");
+  assertEquals(dicom.transferSyntax, "1.2.840.10008.1.2");
+  assertEquals(dicom.bitsStored, 12);
+  assertEquals(dicom.pixelSha256, fixtures.images["implicit_12_window.dcm"].pixels);
+  assertEquals((await inspect(JPEG)).format, "JPEG");
+  await inFolder(async (folder) => {
+    const [path] = await writeRadiographs(folder, 1);
+    const found = await inspect(path!);
+    assertEquals([found.format, found.channels, found.bitDepth], ["PNG", 1, 8]);
+    assertMatch(found.pixelSha256, /^[0-9a-f]{64}$/);
+  });
+});
+
+Deno.test("inspect tells a table, gzipped too, a tokeniser, and an adapter with its trainable total", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "cases.csv");
+    await Deno.writeTextFile(path, 'path,"finding, main"\na.png,"x\ny"\nb.png,z\n');
+    const { format, columns, rows } = await inspect(path);
+    assertEquals({ format, columns, rows }, { format: "csv", columns: ["path", "finding, main"], rows: 2 });
+    const zipped = join(folder, "cases.gz");
+    const stream = new Blob(["a,b\n1,2\n"]).stream().pipeThrough(new CompressionStream("gzip"));
+    await Deno.writeFile(zipped, new Uint8Array(await new Response(stream).arrayBuffer()));
+    assertEquals((await inspect(zipped)).columns, ["a", "b"]);
+    const adapter = await inspect(await writeMiniAdapter(join(folder, "adapter.safetensors")));
+    // 2 x 4 layers x 3 targets x (4 x 96 + 96 x 4); 4 x (64 x 16 + 16 + 16 x 64 + 64); the scale.
+    assertEquals([adapter.adapter, adapter.trainableTotal], ["ace", 18_432 + 8_512 + 1]);
+  });
+  assertEquals((await inspect(VOCABULARY)).special["[CLS]"], 2);
+});
+
+Deno.test("inspect tells the other files when one is no file it knows, and ends with 1", async () => {
+  await inFolder(async (folder) => {
+    const noise = join(folder, "noise");
+    await Deno.writeFile(noise, Uint8Array.from({ length: 99 }, (_, i) => i * 37));
+    const absent = join(folder, "absent");
+    const result = await run(["inspect", "--json", noise, absent, JPEG], { read: [folder, JPEG] });
+    assertEquals(result.code, 1);
+    assertEquals(JSON.parse(result.stdout).format, "JPEG");
+    assertEquals(errorLines(result).map((line) => [line.includes(noise), line.includes(absent)]), [[true, false], [
+      false,
+      true,
+    ]]);
+  });
+});
+
+Deno.test("inspect keeps control characters of names off the terminal", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "evil\x1b[2J\n.csv");
+    await Deno.writeTextFile(path, "a\x1b[31m,b\n1,2\n");
+    const text = await succeed(["inspect", path], { read: [folder] });
+    // deno-lint-ignore no-control-regex
+    assertEquals(/[\x00-\x09\x0b-\x1f]/.test(text), false);
+  });
+});
+
+Deno.test("convert takes an adapter through every layout and back to the same bytes", async () => {
+  await inFolder(async (folder) => {
+    const start = await writeMiniAdapter(join(folder, "start.safetensors"));
+    const permissions = { read: [folder], write: [folder], env: [] };
+    const convert = async (from: string, to: string, out: string): Promise<string> => {
+      const path = join(folder, out);
+      assertEquals(await succeed(["convert", from, "--to", to, "--out", path], permissions), `${path}\n`);
+      return path;
+    };
+    const peft = await convert(start, "peft", "new/peft");
+    assertEquals(JSON.parse(await Deno.readTextFile(join(peft, "adapter_config.json"))).use_rslora, true);
+    const authors = await convert(peft, "authors", "adapter.pt");
+    const back = await convert(authors, "ace", "back.safetensors");
+    assertEquals(await Deno.readFile(back), await Deno.readFile(start));
+    assertEquals(await readAdapter(authors), await readAdapter(start));
+    const before = await snapshot(folder);
+    await convert(start, "peft", "new/peft");
+    assertEquals(await snapshot(folder), before, "done again it writes the same");
+  });
+});
+
+Deno.test("convert takes weights from safetensors to .bin and back", async () => {
+  await inFolder(async (folder) => {
+    const permissions = { read: [folder, WEIGHTS], write: [folder], env: [] };
+    const bin = join(folder, "model.bin"), back = join(folder, "back.safetensors");
+    await succeed(["convert", WEIGHTS, "--to", "bin", "--out", bin], permissions);
+    await succeed(["convert", bin, "--to", "safetensors", "--out", back], permissions);
+    const [a, b] = [await readSafetensors(WEIGHTS), await readSafetensors(back)];
+    assertEquals([...b.tensors.keys()].sort(), [...a.tensors.keys()].sort());
+    for (const [name, tensor] of a.tensors) assertEquals(b.tensors.get(name), tensor, name);
+  });
+});
+
+Deno.test("convert refuses what does not fit and writes nothing", async () => {
+  await inFolder(async (folder) => {
+    const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const damaged = await writeDamagedWeights(join(folder, "nan.safetensors"), NaN);
+    const csv = join(folder, "x.csv"), out = join(folder, "out");
+    await Deno.writeTextFile(csv, "a,b\n1,2\n");
+    const before = await snapshot(folder);
+    const permissions = { read: [folder, WEIGHTS], write: [folder], env: [] };
+    const refuse = (args: string[], ...patterns: (string | RegExp)[]) =>
+      fail(["convert", ...args], patterns, permissions);
+    await refuse([adapter, "--to", "bin", "--out", out], adapter, "it is an adapter");
+    await refuse([WEIGHTS, "--to", "peft", "--out", out], WEIGHTS, "as an adapter");
+    await refuse([damaged, "--to", "bin", "--out", out], damaged, "visual.head.proj.weight", "element 7 is NaN");
+    await refuse([csv, "--to", "bin", "--out", out], csv, "must be a safetensors file or a PyTorch zip archive");
+    await refuse([join(folder, "absent"), "--to", "bin", "--out", out], "absent", "there is none");
+    await refuse([adapter, "--to", "ace", "--out", adapter], "--out must be another path");
+    await refuse([adapter, "--to", "onnx", "--out", out], "--to must be one of ace, peft, authors");
+    await refuse([adapter, "--to", "peft"], "--out is required");
+    await refuse([adapter, "--to", "peft", "--out", csv], csv, "it must be a folder");
+    assertEquals(await snapshot(folder), before);
+  });
+});
+
+Deno.test("tokenize gives one JSON array a line, and nothing else on stdout", async () => {
+  const texts = ["No focal consolidation.", "", "Café  &amp; <b>pleural</b>", "x ".repeat(300)];
+  const stdout = await succeed(["tokenize", "--tokenizer", VOCABULARY, "--context-length", "20"], {
+    read: [VOCABULARY],
+    env: [],
+    stdin: `${texts.join("\n")}\n`,
+  });
+  const rows = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assertEquals(rows.flat(), [...encode(await loadTokenizer(VOCABULARY), texts, { contextLength: 20 })]);
+  assertEquals(rows.map((row) => row.length), [20, 20, 20, 20]);
+});
+
+Deno.test("tokenize answers a line before the next one comes", async () => {
+  const child = command(["tokenize", "--tokenizer", VOCABULARY, "--no-pad"], { read: [VOCABULARY], env: [], stdin: "" })
+    .spawn();
+  const writer = child.stdin.getWriter();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  for (const text of ["pleural effusion", "pneumonia"]) {
+    await writer.write(new TextEncoder().encode(`${text}\n`));
+    const { value } = await reader.read();
+    assertEquals(JSON.parse(value!).at(-1), 3, "ends with [SEP]");
+  }
+  await writer.close();
+  assertEquals(await reader.read(), { done: true, value: undefined });
+  await child.stderr.cancel();
+  assertEquals((await child.status).code, 0);
+});
+
+Deno.test("tokenize refuses a file that is no tokeniser, naming it", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "tokenizer.json");
+    const options = { read: [folder], env: [], stdin: "a\n" };
+    await Deno.writeTextFile(path, '{"model": {"type": "BPE", "vocab": {}}}');
+    await fail(["tokenize", "--tokenizer", path], [path, "WordPiece"], options);
+    await fail(["tokenize", "--tokenizer", join(folder, "absent")], ["absent"], options);
+    await fail(["tokenize"], ["--tokenizer is required"], options);
+    await fail(["tokenize", "--tokenizer", path, "--context-length", "1"], [
+      "--context-length must be a number of at least 2",
+    ], options);
+  });
+});
+
+Deno.test("a float64 file keeps its type through convert", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "w.safetensors"), out = join(folder, "w.bin");
+    await writeSafetensors(
+      path,
+      new Map([["w", { dtype: "F64", shape: [2], data: new Uint8Array(new Float64Array([1, 2]).buffer) }]]),
+    );
+    await succeed(["convert", path, "--to", "bin", "--out", out], { read: [folder], write: [folder], env: [] });
+    const found = await inspect(out);
+    assertEquals(found.tensors[0].dtype, "F64");
+    assert(found.bytes === 16);
+  });
+});
