@@ -17,6 +17,8 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   convert: () => import("./lib/cli/convert.ts"),
   tokenize: () => import("./lib/cli/tokenize.ts"),
   pretrain: () => import("./lib/cli/pretrain.ts"),
+  reproduce: () => import("./lib/cli/reproduce.ts"),
+  report: () => import("./lib/cli/report.ts"),
 };
 
 async function overview(): Promise<string> {
