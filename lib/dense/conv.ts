@@ -1,8 +1,8 @@
-/** Two-dimensional convolution as a matrix product of unfolded patches, so that every backend has its gradient. @module */
+/** Two-dimensional convolution as matrix products, so that every backend has its gradient. @module */
 import * as tf from "@tensorflow/tfjs";
 import { normal, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Weights of a convolution with zero padding `(kernel - 1) / 2`. */
 export interface ConvParams {
@@ -15,9 +15,6 @@ export interface ConvParams {
   /** Step. */
   stride: 1 | 2;
 }
-
-/** Most numbers unfolded at a time (64 MiB); the unfolded patches are never kept for the backward pass. */
-const UNFOLDED = 2 ** 24;
 
 /** Sizes of a new convolution. */
 export interface ConvShape {
@@ -68,70 +65,74 @@ export function conv2d(params: ConvParams, x: Tensor4D): Tensor4D {
       const rows = tf.reshape(x, [batch * height * width, channels]) as Tensor2D;
       y = tf.reshape(tf.matMul(rows, weight, false, true), [batch, height, width, out]) as Tensor4D;
     } else if (kernel === 3) {
-      y = convolve3(x, weight, stride);
+      y = convolve3(x, weight);
+      if (stride === 2) y = everySecond(y);
     } else throw new RangeError("Cannot convolve as a kernel of 1 must have stride 1: current stride is 2");
     return bias ? tf.add(y, bias) as Tensor4D : y;
   });
 }
 
-/** The geometry of a 3 x 3 convolution over a chunk of images. */
-interface Geometry {
-  batch: number;
-  height: number;
-  width: number;
-  channels: number;
-  stride: 1 | 2;
-  /** Rows out. */
-  rows: number;
-  /** Columns out. */
-  columns: number;
-}
-
-function chunksOf(x: Tensor4D, stride: 1 | 2): { start: number; geometry: Geometry }[] {
+/**
+ * A 3 x 3 convolution as nine matrix products. The images, with a border of zeros, lie behind one another as rows of pixels;
+ * what a tap reads is then the same rows some rows further on, one piece of memory. Products for border pixels are computed
+ * and dropped. Nothing but `x` and the weights is kept for the backward pass.
+ */
+function convolve3(x: Tensor4D, weight: Tensor2D): Tensor4D {
   const [batch, height, width, channels] = x.shape;
-  const rows = Math.ceil(height / stride), columns = Math.ceil(width / stride);
-  const step = Math.max(1, Math.floor(UNFOLDED / (rows * columns * 9 * channels)));
-  return Array.from({ length: Math.ceil(batch / step) }, (_, i) => ({
-    start: i * step,
-    geometry: { batch: Math.min(step, batch - i * step), height, width, channels, stride, rows, columns },
-  }));
-}
-
-function convolve3(x: Tensor4D, weight: Tensor2D, stride: 1 | 2): Tensor4D {
   const out = weight.shape[0];
-  const chunks = chunksOf(x, stride);
-  const { rows, columns } = chunks[0]!.geometry;
-  const part = (from: Tensor4D, start: number, count: number): Tensor4D =>
-    chunks.length === 1 ? from : tf.slice(from, [start, 0, 0, 0], [count, -1, -1, -1]);
-  const joined = (parts: Tensor4D[]): Tensor4D => parts.length === 1 ? parts[0]! : tf.concat(parts, 0);
+  const [tall, wide] = [height + 2, width + 2];
+  const total = batch * tall * wide;
+  const far = 2 * wide + 2; // offset of the last tap
+  const rows = total - far; // the last of them is the last pixel of the last image
+  const offset = (tap: number): number => Math.floor(tap / 3) * wide + tap % 3;
+  const taps = Array.from({ length: 9 }, (_, tap) => tap);
+  /** The images with their border, `[total, channels]`. */
+  const bordered = (images: Tensor4D): Tensor2D => {
+    const lines = tf.reshape(images, [batch, height, width * channels]);
+    return tf.reshape(tf.pad(lines, [[0, 0], [1, 1], [channels, channels]]), [total, channels]) as Tensor2D;
+  };
+  /** `[9, out, channels]`: each tap's weights are one piece of memory. */
+  const byTap = (w: Tensor2D): Tensor => tf.transpose(tf.reshape(w, [out, 9, channels]), [1, 0, 2]);
+  const tapWeights = (w: Tensor, tap: number): Tensor2D =>
+    tf.reshape(tf.slice(w, [tap, 0, 0], [1, out, channels]), [out, channels]);
+  const window = (from: Tensor2D, tap: number): Tensor2D => tf.slice(from, [offset(tap), 0], [rows, -1]);
+  const sum = (term: (tap: number) => Tensor2D): Tensor2D =>
+    taps.slice(1).reduce((y, tap) => {
+      const next = tf.tidy(() => tf.add(y, term(tap)) as Tensor2D);
+      y.dispose();
+      return next;
+    }, tf.tidy(() => term(0)));
   const run = tf.customGrad((first, second, save) => {
-    const [xs, ws] = [first as Tensor4D, second as Tensor2D];
-    (save as unknown as (tensors: Tensor[]) => void)([xs, ws]);
-    const value = tf.tidy(() =>
-      joined(chunks.map(({ start, geometry }) =>
-        tf.tidy(() => {
-          const cells = unfold(part(xs, start, geometry.batch), geometry);
-          return tf.reshape(tf.matMul(cells, ws, false, true), [geometry.batch, rows, columns, out]) as Tensor4D;
-        })
-      ))
-    );
+    const [images, w] = [first as Tensor4D, second as Tensor2D];
+    (save as unknown as (tensors: Tensor[]) => void)([images, w]);
+    const value = tf.tidy(() => {
+      const pixels = bordered(images);
+      const weights = byTap(w);
+      const y = sum((tap) => tf.matMul(window(pixels, tap), tapWeights(weights, tap), false, true));
+      const all = tf.reshape(tf.pad(y, [[0, far], [0, 0]]), [batch, tall, wide * out]) as Tensor3D;
+      return tf.reshape(tf.slice(all, [0, 0, 0], [batch, height, width * out]), [
+        batch,
+        height,
+        width,
+        out,
+      ]) as Tensor4D;
+    });
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
-      const [xs, ws] = saved as [Tensor4D, Tensor2D];
+      const [images, w] = saved as [Tensor4D, Tensor2D];
       const { dx, dw } = tidy(() => {
-        let dw: Tensor2D | undefined;
-        const dx = chunks.map(({ start, geometry }) => {
-          const one = tidy(() => {
-            const cells = unfold(part(xs, start, geometry.batch), geometry);
-            const slope = tf.reshape(part(dy as Tensor4D, start, geometry.batch), [-1, out]) as Tensor2D;
-            return {
-              dw: tf.matMul(slope, cells, true, false) as Tensor2D,
-              dx: fold(tf.matMul(slope, ws) as Tensor2D, geometry),
-            };
-          });
-          dw = dw ? tf.add(dw, one.dw) : one.dw;
-          return one.dx;
-        });
-        return { dx: joined(dx), dw: dw! };
+        const lines = tf.reshape(dy, [batch, height, width * out]) as Tensor3D;
+        const slopes = tf.reshape(tf.pad(lines, [[0, 0], [0, 2], [0, 2 * out]]), [total, out]) as Tensor2D;
+        const pixels = bordered(images);
+        const own = tf.slice(slopes, [0, 0], [rows, out]);
+        const dw = tf.stack(taps.map((tap) => tf.tidy(() => tf.matMul(own, window(pixels, tap), true, false))), 1);
+        const before = tf.pad(slopes, [[far, 0], [0, 0]]);
+        const weights = byTap(w);
+        const dPixels = sum((tap) =>
+          tf.matMul(tf.slice(before, [far - offset(tap), 0], [total, out]) as Tensor2D, tapWeights(weights, tap))
+        );
+        const all = tf.reshape(dPixels, [batch, tall, wide * channels]) as Tensor3D;
+        const dx = tf.slice(all, [0, 1, channels], [batch, height, width * channels]);
+        return { dx: tf.reshape(dx, images.shape), dw: tf.reshape(dw, w.shape) };
       });
       return [dx, dw];
     };
@@ -140,56 +141,12 @@ function convolve3(x: Tensor4D, weight: Tensor2D, stride: 1 | 2): Tensor4D {
   return run(x, weight) as Tensor4D;
 }
 
-/** Padded size of a side: the last step's window must lie within it. */
-function padding(size: number, steps: number, stride: number): [number, number] {
-  return [1, 1 + steps * stride - size];
-}
-
-/** The nine taps of every output pixel side by side: `[B · rows · columns, 9 · channels]`. */
-function unfold(x: Tensor4D, geometry: Geometry): Tensor2D {
-  const { batch, height, width, channels, stride, rows, columns } = geometry;
-  return tf.tidy(() => {
-    const padded = tf.pad(x, [[0, 0], padding(height, rows, stride), padding(width, columns, stride), [0, 0]]);
-    const taps: Tensor[] = [];
-    for (let row = 0; row < 3; row++) {
-      for (let column = 0; column < 3; column++) {
-        const window = tf.slice(padded, [0, row, column, 0], [batch, rows * stride, columns * stride, channels]);
-        taps.push(stride === 1 ? window : everySecond(window, geometry));
-      }
-    }
-    return tf.reshape(tf.concat(taps, 3), [batch * rows * columns, 9 * channels]) as Tensor2D;
-  });
-}
-
 /** Rows 0, 2, ... and columns 0, 2, ... (tf.js has no gradient of a strided slice). */
-function everySecond(x: Tensor, { batch, rows, columns, channels }: Geometry): Tensor {
-  const pairs = tf.reshape(x, [batch * rows, 2, columns, 2 * channels]);
-  return tf.reshape(tf.slice(pairs, [0, 0, 0, 0], [batch * rows, 1, columns, channels]), [
-    batch,
-    rows,
-    columns,
-    channels,
-  ]);
-}
-
-/** The transpose of {@linkcode unfold}: adds every tap to the pixel it was read from. */
-function fold(cells: Tensor2D, geometry: Geometry): Tensor4D {
-  const { batch, height, width, channels, stride, rows, columns } = geometry;
-  return tf.tidy(() => {
-    let sum: Tensor | undefined;
-    for (let row = 0; row < 3; row++) {
-      for (let column = 0; column < 3; column++) {
-        const tap = tf.slice(cells, [0, (row * 3 + column) * channels], [-1, channels]);
-        let window = tf.reshape(tap, [batch, rows, columns, channels]) as Tensor4D;
-        if (stride === 2) {
-          const lone = tf.reshape(window, [batch * rows, 1, columns, channels]) as Tensor4D;
-          const spread = tf.pad(lone, [[0, 0], [0, 1], [0, 0], [0, channels]]);
-          window = tf.reshape(spread, [batch, 2 * rows, 2 * columns, channels]) as Tensor4D;
-        }
-        const placed = tf.pad(window, [[0, 0], [row, 2 - row], [column, 2 - column], [0, 0]]);
-        sum = sum ? tf.add(sum, placed) : placed;
-      }
-    }
-    return tf.slice(sum as Tensor4D, [0, 1, 1, 0], [batch, height, width, channels]);
-  });
+function everySecond(x: Tensor4D): Tensor4D {
+  const [batch, height, width, channels] = x.shape;
+  const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)];
+  const even = tf.pad(x, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]]);
+  const pairs = tf.reshape(even, [batch * rows, 2, columns, 2 * channels]) as Tensor4D;
+  const first = tf.slice(pairs, [0, 0, 0, 0], [batch * rows, 1, columns, channels]);
+  return tf.reshape(first, [batch, rows, columns, channels]) as Tensor4D;
 }
