@@ -114,10 +114,10 @@ export function clipShapes(config: ClipConfig): Map<string, number[]> {
   return out;
 }
 
-/** How many numbers a CLIP of this configuration has, without making a tensor. */
-export function countClip(config: ClipConfig): number {
+/** How many numbers a CLIP of this configuration has, optionally only in leaves `keep` accepts; makes no tensor. */
+export function countClip(config: ClipConfig, keep: (name: string) => boolean = () => true): number {
   let total = 0;
-  for (const shape of clipShapes(config).values()) total += shape.reduce((a, b) => a * b, 1);
+  for (const [name, shape] of clipShapes(config)) if (keep(name)) total += shape.reduce((a, b) => a * b, 1);
   return total;
 }
 
