@@ -120,6 +120,11 @@ export async function modelFrom(args: Arguments): Promise<Generalist> {
     ...(weights === undefined ? {} : { weights }),
     ...(path === undefined ? {} : { tokenizer: path }),
     note: (text) => console.error(text),
+  }).catch((error: Error) => {
+    if (
+      weights === undefined || error.message.includes(weights) || (path !== undefined && error.message.includes(path))
+    ) throw error;
+    throw new SyntaxError(`Cannot load "${weights}" as a model: ${error.message}`, { cause: error });
   });
   checkTokenizer(model.tokenizer, model.config, { weights, tokenizer: path });
   return model;

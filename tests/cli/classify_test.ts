@@ -1,0 +1,160 @@
+/** classify, end to end. */
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { aceLoraModel } from "../../lib/ace_lora.ts";
+import { loadAdapter } from "../../lib/tasks/adapter.ts";
+import { classifyImages, imagesAt } from "../../lib/tasks/classify.ts";
+import { loadMini } from "../../lib/tasks/mini.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { writeAdapter } from "../../lib/io/adapters.ts";
+import {
+  DICOM,
+  inFolder,
+  JPEG,
+  miniAdapter,
+  writeDamagedWeights,
+  writeMiniAdapter,
+  writeRadiographs,
+} from "./fixtures.ts";
+import { fail, MINI_FILES, snapshot, succeed } from "./run.ts";
+
+const LABELS = ["pneumonia", "no finding"];
+const ASK = ["--labels", LABELS.join(",")];
+
+Deno.test("classify scores PNG, JPEG and DICOM as the library does, reading the named files only", async () => {
+  await inFolder(async (folder) => {
+    const [first, second] = await writeRadiographs(folder, 2);
+    const paths = [first!, second!, JPEG, DICOM];
+    const stdout = await succeed(["classify", ...paths, ...ASK, "--json"], { read: [...MINI_FILES, ...paths] });
+    const found = JSON.parse(stdout);
+    assertEquals(found.labels, LABELS);
+    assertEquals(found.images.map((one: { image: string }) => one.image), paths);
+    await selectBackend({ backend: "wasm" });
+    const { params, config, tokenizer } = await loadMini();
+    const expected = await classifyImages(
+      { params, config: { encoders: config, learnScale: false }, tokenizer },
+      imagesAt(paths),
+      LABELS,
+    );
+    for (const [i, { label, scores }] of expected.entries()) {
+      assertEquals(found.images[i].label, label);
+      for (const name of LABELS) assertAlmostEquals(found.images[i].scores[name], scores[name]!, 1e-5);
+      assertAlmostEquals(Object.values(scores).reduce((a, b) => a + b, 0), 1, 1e-6);
+    }
+  });
+});
+
+Deno.test("classify gives a table with one row an image, also for a folder", async () => {
+  await inFolder(async (folder) => {
+    await writeRadiographs(join(folder, "deep/er"), 3);
+    const lines = (await succeed(["classify", folder, ...ASK], { read: [...MINI_FILES, folder] })).trimEnd().split(
+      "\n",
+    );
+    assertMatch(lines[0]!, /^image\s+pneumonia\s+no finding\s+answer$/);
+    assertEquals(
+      lines.slice(2).map((line) => line.split(/\s+/)[0]),
+      [0, 1, 2].map((i) => join(folder, `deep/er/${i}.png`)),
+    );
+    for (const line of lines.slice(2)) assertMatch(line, /0\.\d{4}\s+0\.\d{4}\s+(pneumonia|no finding)$/);
+  });
+});
+
+Deno.test("classify gives the same with an adapter in each of the three layouts, and other scores than without", async () => {
+  await inFolder(async (folder) => {
+    const [image] = await writeRadiographs(folder, 1);
+    const ace = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const peft = join(folder, "peft"), authors = join(folder, "a.pt");
+    await writeAdapter(peft, miniAdapter(), { format: "peft" });
+    await writeAdapter(authors, miniAdapter(), { format: "authors" });
+    const scores: number[] = [];
+    for (const adapter of [ace, peft, authors]) {
+      const args = ["classify", image!, ...ASK, "--json", "--adapter", adapter];
+      scores.push(JSON.parse(await succeed(args, { read: [...MINI_FILES, folder] })).images[0].scores.pneumonia);
+    }
+    assertEquals(new Set(scores).size, 1);
+    const plain = JSON.parse(await succeed(["classify", image!, ...ASK, "--json"], { read: [...MINI_FILES, folder] }));
+    assert(Math.abs(plain.images[0].scores.pneumonia - scores[0]!) > 1e-4);
+    await selectBackend({ backend: "wasm" });
+    const mini = await loadMini();
+    const adapted = await loadAdapter(ace, mini.params, mini.config);
+    assertEquals(aceLoraModel(adapted.config).name, "ACE-LoRA");
+    const [answer] = await classifyImages({ ...adapted, tokenizer: mini.tokenizer }, imagesAt([image!]), LABELS);
+    assertAlmostEquals(answer!.scores.pneumonia!, scores[0]!, 1e-5);
+  });
+});
+
+Deno.test("classify --explain draws attention and hyperedges, with the images' names escaped, and leaves no other file", async () => {
+  await inFolder(async (folder) => {
+    const input = join(folder, "in"), output = join(folder, "out");
+    const [path] = await writeRadiographs(input, 1);
+    await Deno.mkdir(output);
+    const evil = join(input, 'Doe "J" <img src=x onerror=alert(1)>&.png');
+    await Deno.rename(path!, evil);
+    await succeed(["classify", evil, ...ASK, "--explain", join(output, "e.html")], {
+      read: [...MINI_FILES, folder],
+      write: [output],
+    });
+    assertEquals(Object.keys(await snapshot(output)), ["e.html"]);
+    const html = await Deno.readTextFile(join(output, "e.html"));
+    assertEquals(html.includes("<img src=x"), false);
+    assert(html.includes("&lt;img src=x onerror=alert(1)&gt;&amp;.png"));
+    assertMatch(html, /<g class="attention"/);
+    assertMatch(html, /<g class="hyperedges"/);
+    assertMatch(html, /default-src 'none'/);
+  });
+});
+
+Deno.test("classify takes prompts of the user's own", async () => {
+  await inFolder(async (folder) => {
+    const [path] = await writeRadiographs(folder, 1);
+    const args = ["classify", path!, ...ASK, "--json"];
+    const ask = async (...more: string[]) =>
+      JSON.parse(await succeed([...args, ...more], { read: [...MINI_FILES, path!] })).images[0].scores.pneumonia;
+    const paper = await ask();
+    assertEquals(await ask("--prompts", "a chest X-ray image of {c}.", "--prompts", "Findings suggesting {c}."), paper);
+    assert(await ask("--prompts", "{c}") !== paper);
+  });
+});
+
+Deno.test("classify refuses bad input in one line that names it, and writes nothing", async () => {
+  await inFolder(async (folder) => {
+    const [image] = await writeRadiographs(folder, 1);
+    const file = async (name: string, content: string | Uint8Array): Promise<string> => {
+      const path = join(folder, name);
+      await Deno.writeFile(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+      return path;
+    };
+    const cut = await file("cut.png", (await Deno.readFile(image!)).subarray(0, 300));
+    const text = await file("text.png", "no image at all");
+    const empty = join(folder, "empty");
+    await Deno.mkdir(empty);
+    const infinite = await writeDamagedWeights(join(folder, "inf.safetensors"), Infinity);
+    const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const foreign = await file("vocab.txt", ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ..."abcdefgh"].join("\n"));
+    const before = await snapshot(folder);
+    const html = join(folder, "e.html");
+    const options = { read: [...MINI_FILES, folder], write: [folder] };
+    const refuse = (args: string[], ...patterns: (string | RegExp)[]) =>
+      fail(["classify", ...args, "--explain", html], patterns, options);
+    await refuse([join(folder, "absent.png"), ...ASK], "absent.png", "there is none");
+    await refuse([image!, cut, ...ASK], cut, /Cannot (read|decode)/);
+    await refuse([image!, text, ...ASK], text, "must begin as a JPEG, PNG or DICOM does");
+    await refuse([empty, ...ASK], empty, "it must hold one: it holds none");
+    await refuse([image!, ...ASK, "--weights", infinite], infinite, "visual.head.proj.weight", "element 7 is Infinity");
+    await refuse([image!, ...ASK, "--weights", adapter], adapter, "--tokenizer");
+    await refuse([image!, ...ASK, "--weights", adapter, "--tokenizer", MINI_FILES[1]!], adapter, "missing");
+    await refuse([image!, ...ASK, "--adapter", MINI_FILES[0]!], MINI_FILES[0]!, "as an adapter");
+    await refuse(
+      [image!, ...ASK, "--tokenizer", foreign],
+      foreign,
+      "nearly as many entries as the word table's 512 rows: found 13",
+    );
+    await refuse([image!], "--labels is required");
+    await refuse([image!, "--labels", "a"], "at least two labels");
+    await refuse([image!, "--labels", "a,b,a"], "all different");
+    await refuse([image!, ...ASK, "--prompts", "a chest X-ray"], "must contain {c}");
+    await refuse(ASK, "name at least one image");
+    await refuse([image!, ...ASK, "--backend", "cuda"], "--backend must be one of webgpu, wasm, cpu");
+    assertEquals(await snapshot(folder), before);
+  });
+});
