@@ -79,7 +79,11 @@ export const COMMAND: Command = {
         console.error("interrupted: the same command goes on at the unfinished run");
         return 130;
       }
-      console.log(reproducedTables(outcome.records, tables).map(formatTable).join("\n\n"));
+      console.log(
+        reproducedTables(outcome.records, tables).map(({ title, table }) => `${title}\n${formatTable(table)}`).join(
+          "\n\n",
+        ),
+      );
       const { ran, skipped, shared, failed } = outcome;
       console.log(
         `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; JSON files in ${out}. ` +

@@ -45,8 +45,8 @@ export function plannedRuns(
   seeds: readonly number[],
 ): PlannedRun[] {
   return tables.flatMap((table) =>
-    tableRows(table, encoders).flatMap((spec) =>
-      (spec.seeded === false ? seeds.slice(0, 1) : seeds).map((seed) => ({ ...spec, seed }))
+    tableRows(table, encoders).flatMap((spec, place) =>
+      (spec.seeded === false ? seeds.slice(0, 1) : seeds).map((seed) => ({ ...spec, seed, place }))
     )
   );
 }

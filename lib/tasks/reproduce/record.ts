@@ -43,6 +43,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   table: [`one of ${TABLE_NAMES.join(", ")}`, (v) => (TABLE_NAMES as readonly unknown[]).includes(v)],
   id: TEXT,
   label: TEXT,
+  place: COUNT,
   seed: COUNT,
   configuration: OBJECT,
   backend: TEXT,

@@ -1,7 +1,7 @@
 /** One report of everything that was run: HTML with figures, and Markdown tables. @module */
 import { buildReport, type ReportSection } from "../../display/report.ts";
 import { resultsTable } from "../../display/results.ts";
-import { markdownTable, type Table } from "../../display/table.ts";
+import { markdownTable } from "../../display/table.ts";
 import type { Figure } from "../../display/plot.ts";
 import {
   parameterFigure,
@@ -11,13 +11,14 @@ import {
   runConfusionFigure,
   runOverlays,
 } from "./figures.ts";
+import { verdicts } from "./comparisons.ts";
 import type { Gathered } from "./gather.ts";
 import { type Row, setNames, tableRuns } from "./summary.ts";
-import { reproducedTables, TABLE_TITLES, verdicts } from "./tables.ts";
+import { reproducedTables, TABLE_TITLES, type TitledTable } from "./tables.ts";
 import { type ReproduceRecord, TABLE_NAMES, type TableName } from "./types.ts";
 
 /** Rows of table 1 whose curves are drawn; more would not be told apart. */
-const DRAWN = ["none", "full", "adapter", "lora", "rslora", "dora", "ace-lora"];
+const DRAWN = ["none", "full", "lora", "dora", "ace-lora"];
 
 /** The report as one HTML text. */
 export async function reproductionReport(results: Gathered): Promise<string> {
@@ -38,25 +39,24 @@ export async function reproductionReport(results: Gathered): Promise<string> {
 /** The same tables as Markdown. */
 export function reproductionMarkdown(results: Gathered): string {
   const lines = ["# ACE-LoRA: the paper's tables", "", ...introduction(results).flatMap((text) => [text, ""])];
-  const put = (table: Table): void => {
+  const put = ({ title, table }: TitledTable, level: number): void => {
+    lines.push(`${"#".repeat(level)} ${title}`, "");
     const badge = table.synthetic ? " **Synthetic data.**" : "";
     if (table.caption) lines.push(`${table.caption}${badge}`, "");
     else if (badge) lines.push(badge.trim(), "");
     lines.push(markdownTable(table), "");
   };
   for (const table of TABLE_NAMES) {
-    lines.push(`## ${TABLE_TITLES[table]}`, "");
     const rows = tableRuns(results.records, table);
     if (rows.length === 0) {
-      lines.push(absent(table), "");
+      lines.push(`## ${TABLE_TITLES[table]}`, "", absent(table), "");
       continue;
     }
-    for (const one of reproducedTables(results.records, [table])) put(one);
+    reproducedTables(results.records, [table]).forEach((one, i) => put(one, i === 0 ? 2 : 3));
     lines.push(...verdicts(rows).flatMap((text) => [text, ""]));
   }
   for (const { path, record } of results.others) {
-    lines.push(`## ${path}`, "");
-    put(resultsTable(record));
+    put({ title: path, table: resultsTable(record) }, 2);
   }
   return lines.join("\n").trimEnd() + "\n";
 }
@@ -91,10 +91,10 @@ async function tableSections(records: readonly ReproduceRecord[], table: TableNa
   const title = TABLE_TITLES[table];
   if (rows.length === 0) return [{ kind: "prose", title, text: absent(table) }];
   const tables = reproducedTables(records, [table]);
-  const synthetic = tables[0]!.synthetic ?? false;
+  const synthetic = tables[0]!.table.synthetic ?? false;
   const said = verdicts(rows);
   return [
-    ...tables.map((one, i): ReportSection => ({ kind: "table", ...(i === 0 ? { title } : {}), table: one })),
+    ...tables.map((one): ReportSection => ({ kind: "table", ...one })),
     ...(said.length > 0 ? [{ kind: "prose", text: said } satisfies ReportSection] : []),
     ...figureSections(rows, synthetic),
     ...(table === "table1" ? await overlaySections(rows) : []),
@@ -103,15 +103,15 @@ async function tableSections(records: readonly ReproduceRecord[], table: TableNa
 
 function figureSections(rows: readonly Row[], synthetic: boolean): ReportSection[] {
   const { table } = rows[0]!;
-  const section = (title: string, figure: Figure | null, half = true): ReportSection[] =>
-    figure === null ? [] : [{ kind: "figure", title, figure, synthetic, half }];
+  const section = (title: string, figure: Figure | null, half = true, height = 400): ReportSection[] =>
+    figure === null ? [] : [{ kind: "figure", title, figure, synthetic, half, height }];
   if (table === "table1") {
     const drawn = DRAWN.flatMap((id) => rows.filter((row) => row.id === id));
     const confused = ["lora", "ace-lora"].flatMap((id) => rows.filter((row) => row.id === id));
     return [
-      ...section("Trainable numbers against AUROC", parameterFigure(rows), false),
-      ...section("Training loss, first seed", rowsLossFigure(drawn)),
-      ...setNames(rows).flatMap((set) => section(`ROC, first seed: ${set}`, rowsRocFigure(drawn, set))),
+      ...section("Trainable numbers against AUROC", parameterFigure(rows), false, 480),
+      ...section("Training loss, first seed", rowsLossFigure(drawn), false),
+      ...setNames(rows).flatMap((set) => section(`ROC, first seed: ${set}`, rowsRocFigure(drawn, set), true, 460)),
       ...setNames(rows).flatMap((set) =>
         confused.flatMap((row) =>
           section(`Confusion of ${row.label}, first seed: ${set}`, runConfusionFigure(row.runs[0]!, set))

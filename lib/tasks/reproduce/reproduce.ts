@@ -126,9 +126,17 @@ async function share(
   { out, outcome }: { out: string; outcome: ReproduceOutcome },
 ): Promise<void> {
   const { group: _, same_as, ...rest } = record;
-  const { table, id, label, group } = run;
+  const { table, id, label, group, place } = run;
   const origin = same_as ?? recordPath("", record).replaceAll("\\", "/").replace(/^\.?\//, "");
-  await writeRecord(out, { ...rest, table, id, label, ...(group === undefined ? {} : { group }), same_as: origin });
+  await writeRecord(out, {
+    ...rest,
+    table,
+    id,
+    label,
+    place,
+    ...(group === undefined ? {} : { group }),
+    same_as: origin,
+  });
   outcome.shared++;
 }
 

@@ -56,6 +56,7 @@ export async function executeRun(
       id: run.id,
       label: run.label,
       ...(run.group === undefined ? {} : { group: run.group }),
+      place: run.place,
       seed: run.seed,
       configuration,
       backend: backend.name,

@@ -19,7 +19,7 @@ export interface Row {
   runs: ReproduceRecord[];
 }
 
-/** The rows of a table, in the order in which its records come. */
+/** The rows of a table, in the plan's order. */
 export function tableRuns(records: readonly ReproduceRecord[], table: TableName): Row[] {
   const rows = new Map<string, Row>();
   for (const record of records) {
@@ -30,7 +30,7 @@ export function tableRuns(records: readonly ReproduceRecord[], table: TableName)
     rows.set(id, row);
   }
   for (const row of rows.values()) row.runs.sort((a, b) => a.seed - b.seed);
-  return [...rows.values()];
+  return [...rows.values()].sort((a, b) => a.runs[0]!.place - b.runs[0]!.place);
 }
 
 /** Mean and deviation of some numbers. */
@@ -55,6 +55,11 @@ export function spread(values: readonly number[]): Spread | null {
 /** Names of the sets that rows were evaluated on, in order. */
 export function setNames(rows: readonly Row[]): string[] {
   return [...new Set(rows.flatMap((row) => row.runs.flatMap((run) => Object.keys(run.sets))))];
+}
+
+/** Whether every figure of the rows is of generated images. */
+export function isSynthetic(rows: readonly Row[]): boolean {
+  return rows.every(({ runs }) => runs.every(({ sets }) => Object.values(sets).every(({ synthetic }) => synthetic)));
 }
 
 /** A row's figure on a set over its seeds; null where it is not defined. */

@@ -1,24 +1,8 @@
 /** The reproduced tables, the paper's figures beside the measured ones. @module */
 import type { Table, TableCell } from "../../display/table.ts";
-import {
-  isPaperRow,
-  NOT_PUBLISHED,
-  PUBLISHED_SETS,
-  PUBLISHED_TRAINABLE,
-  publishedFigures,
-  publishedSet,
-} from "./published.ts";
-import {
-  compareRows,
-  type Comparison,
-  type Row,
-  rowFigure,
-  rowMeanAuroc,
-  setNames,
-  type Spread,
-  spread,
-  tableRuns,
-} from "./summary.ts";
+import { isPaperRow, NOT_PUBLISHED, PUBLISHED_TRAINABLE, publishedFigures } from "./published.ts";
+import { comparisonTable } from "./comparisons.ts";
+import { isSynthetic, type Row, rowFigure, rowMeanAuroc, setNames, type Spread, spread, tableRuns } from "./summary.ts";
 import type { ReproduceRecord, TableName } from "./types.ts";
 
 /** What each table shows. */
@@ -32,6 +16,14 @@ export const TABLE_TITLES: Readonly<Record<TableName, string>> = {
   histopathology: "Histopathology, zero-shot",
 };
 
+/** A table with its heading. */
+export interface TitledTable {
+  /** Heading. */
+  title: string;
+  /** The table. */
+  table: Table;
+}
+
 /**
  * All tables of some records, ready to be shown: for each asked for its figures and, where anything was trained, its costs; then
  * the paired comparisons.
@@ -39,22 +31,29 @@ export const TABLE_TITLES: Readonly<Record<TableName, string>> = {
  * @param records Runs, in any order of tables.
  * @param tables Which tables. @default {all that have records}
  */
-export function reproducedTables(records: readonly ReproduceRecord[], tables?: readonly TableName[]): Table[] {
+export function reproducedTables(records: readonly ReproduceRecord[], tables?: readonly TableName[]): TitledTable[] {
   const wanted = tables ?? [...new Set(records.map(({ table }) => table))];
   return wanted.flatMap((table) => {
     const rows = tableRuns(records, table);
     if (rows.length === 0) return [];
-    if (table === "ablations") return [ablationTable(rows), ...falseNegativeTable(rows)];
+    const title = TABLE_TITLES[table];
+    const short = title.split(":")[0]!;
+    if (table === "ablations") {
+      return [
+        { title, table: ablationTable(rows) },
+        ...titled("Ablations: false negatives", falseNegativeTable(rows)),
+      ];
+    }
     return [
-      figuresTable(rows),
-      ...(rows.some(({ runs }) => runs[0]!.trainable > 0) ? [costTable(rows)] : []),
-      ...comparisonTable(rows),
+      { title, table: figuresTable(rows) },
+      ...titled(`${short}: costs`, rows.some(({ runs }) => runs[0]!.trainable > 0) ? costTable(rows) : null),
+      ...titled(`${short}: paired comparisons`, comparisonTable(rows)),
     ];
   });
 }
 
-function isSynthetic(rows: readonly Row[]): boolean {
-  return rows.every(({ runs }) => runs.every(({ sets }) => Object.values(sets).every(({ synthetic }) => synthetic)));
+function titled(title: string, table: Table | null): TitledTable[] {
+  return table === null ? [] : [{ title, table }];
 }
 
 /** Words that every caption of measured figures ends with. */
@@ -69,12 +68,11 @@ function provenance(rows: readonly Row[]): string {
 
 /** One row a set and method: measured and published. */
 export function figuresTable(rows: readonly Row[]): Table {
-  const { table } = rows[0]!;
   const cells = setNames(rows).flatMap((set) =>
     rows.filter(({ runs }) => runs.some(({ sets }) => set in sets)).map((row): TableCell[] => {
       const paper = publishedFigures(isPaperRow(row), set);
       return [
-        setTitle(set),
+        set,
         row.label,
         spreadCell(rowFigure(row, set, "accuracy")),
         spreadCell(rowFigure(row, set, "auroc")),
@@ -84,7 +82,7 @@ export function figuresTable(rows: readonly Row[]): Table {
     })
   );
   return {
-    caption: `${TABLE_TITLES[table]}. ${provenance(rows)}`,
+    caption: provenance(rows),
     columns: [
       { title: "set" },
       { title: "method", align: "left" },
@@ -99,18 +97,10 @@ export function figuresTable(rows: readonly Row[]): Table {
   };
 }
 
-function setTitle(set: string): string {
-  const key = publishedSet(set);
-  return key === undefined || set === key ? set : `${set}; in the paper ${PUBLISHED_SETS[key]}`;
-}
-
 /** One row a method: trainable numbers, time, memory. */
 export function costTable(rows: readonly Row[]): Table {
-  const { table } = rows[0]!;
   return {
-    caption: `${
-      TABLE_TITLES[table]
-    }: costs. Memory is the most that tensors held at a time, the frozen model's included.`,
+    caption: "Memory is the most that tensors held at a time, the frozen model's included.",
     columns: [
       { title: "method" },
       { title: "trainable" },
@@ -141,7 +131,7 @@ export function costTable(rows: readonly Row[]): Table {
 export function ablationTable(rows: readonly Row[]): Table {
   const sets = setNames(rows);
   return {
-    caption: `${TABLE_TITLES.ablations}: AUROC. ${provenance(rows)}`,
+    caption: `AUROC. ${provenance(rows)}`,
     columns: [
       { title: "setting" },
       { title: "value", align: "left" },
@@ -167,10 +157,10 @@ export function ablationTable(rows: readonly Row[]): Table {
 }
 
 /** How many pairs of the batches have identical labels, and what each loss does with them. */
-function falseNegativeTable(rows: readonly Row[]): Table[] {
+function falseNegativeTable(rows: readonly Row[]): Table | null {
   const losses = rows.filter(({ group }) => group === "loss");
-  if (losses.length === 0) return [];
-  return [{
+  if (losses.length === 0) return null;
+  return {
     caption:
       "Ordered pairs of different studies in the batches of one run, and those with identical labels: false negatives, " +
       "which the label-guided loss takes out of the denominators.",
@@ -184,71 +174,7 @@ function falseNegativeTable(rows: readonly Row[]): Table[] {
       return [label, pairs, identical, share, masked ? identical : 0];
     }),
     synthetic: isSynthetic(losses),
-  }];
-}
-
-/** Rows of a table that are compared pairwise: the first of each pair against the second. */
-const COMPARED: Partial<Readonly<Record<TableName, readonly (readonly [string, string])[]>>> = {
-  table1: [["ace-lora", "lora"], ["ace-lora", "rslora"]],
-  table6: [["attention", "gat"], ["attention", "gatv2"], ["attention", "similarity"]],
-  tableA3: [["both", "neither"], ["both", "image"], ["both", "text"]],
-};
-
-/** The comparisons of a table, as rows of names and differences. */
-export function comparisons(rows: readonly Row[]): { a: Row; b: Row; sets: Comparison[] }[] {
-  return (COMPARED[rows[0]!.table] ?? []).flatMap(([first, second]) => {
-    const a = rows.find(({ id }) => id === first), b = rows.find(({ id }) => id === second);
-    return a && b ? [{ a, b, sets: compareRows(a, b) }] : [];
-  });
-}
-
-function comparisonTable(rows: readonly Row[]): Table[] {
-  const found = comparisons(rows);
-  if (found.every(({ sets }) => sets.length === 0)) return [];
-  return [{
-    caption:
-      `${
-        TABLE_TITLES[rows[0]!.table]
-      }: paired bootstrap over cases of the figures averaged over seeds, first minus second, ` +
-      "with 95 % intervals.",
-    columns: [
-      { title: "comparison" },
-      { title: "set", align: "left" },
-      { title: "accuracy" },
-      { title: "p" },
-      { title: "AUROC" },
-      { title: "p" },
-    ],
-    rows: found.flatMap(({ a, b, sets }) =>
-      sets.map(({ set, accuracy, auroc }): TableCell[] => [
-        `${a.label} against ${b.label}`,
-        set,
-        signed(accuracy),
-        accuracy.p.toFixed(3),
-        auroc === null ? null : signed(auroc),
-        auroc === null ? null : auroc.p.toFixed(3),
-      ])
-    ),
-    groupBy: 0,
-    synthetic: isSynthetic(rows),
-  }];
-}
-
-/** What a table's comparisons came to, one sentence each, whichever way it went. */
-export function verdicts(rows: readonly Row[]): string[] {
-  return comparisons(rows).filter(({ sets }) => sets.length > 0).map(({ a, b, sets }) => {
-    const count = (holds: (low: number, high: number) => boolean): number =>
-      sets.filter(({ auroc }) => auroc !== null && holds(auroc.low, auroc.high)).length;
-    const ahead = count((low) => low > 0), behind = count((_, high) => high < 0);
-    const rest = sets.length - ahead - behind;
-    return `${a.label} against ${b.label}, by AUROC: ahead on ${ahead}, behind on ${behind}, no difference shown on ${rest} of ` +
-      `${sets.length} sets.`;
-  });
-}
-
-function signed({ difference, low, high }: { difference: number; low: number; high: number }): string {
-  const sign = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
-  return `${sign(difference)} (${sign(low)} to ${sign(high)})`;
+  };
 }
 
 function spreadCell(found: Spread | null, digits = 3): TableCell {

@@ -49,6 +49,8 @@ export interface RunSpec {
 export interface PlannedRun extends RunSpec {
   /** Seed of new weights, orders and dropout. */
   seed: number;
+  /** Place of its row in the table. */
+  place: number;
 }
 
 /** Figures of one set with what curves and paired comparisons need. */
@@ -102,6 +104,8 @@ export interface ReproduceRecord {
   label: string;
   /** Comparison within the table. */
   group?: string;
+  /** Place of the row in the table. */
+  place: number;
   /** Seed of new weights, orders and dropout. */
   seed: number;
   /** All that decides the figures besides seed and code; a run with an equal one is not run again. */
