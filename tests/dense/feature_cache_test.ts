@@ -1,0 +1,69 @@
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { siimLike } from "../../lib/data/synthetic/sets.ts";
+import { mapsKey, mapSource, weightsHash } from "../../lib/dense/feature_cache.ts";
+import { MINI } from "../../lib/encoders/config.ts";
+import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+import { noLeak } from "../close.ts";
+
+await selectBackend({ backend: "wasm" });
+
+Deno.test("mapSource() reads from disk what it computed, bit for bit, and computes anew for other weights or images", async () => {
+  await noLeak(async () => {
+    const cache = await Deno.makeTempDir();
+    const params = initBiomedClip(MINI, 1);
+    const other = initBiomedClip(MINI, 2);
+    const trunk = params.vision.trunk;
+    const { cases } = siimLike(5, 3);
+    const indices = [3, 0, 4];
+    const fresh = await mapSource(cases, { trunk, config: MINI, batchSize: 2 });
+    const first = await mapSource(cases, { trunk, config: MINI, batchSize: 2, cache });
+    const second = await mapSource(cases, { trunk, config: MINI, batchSize: 2, cache });
+    assertEquals([fresh.computed, first.computed, second.computed], [5, 5, 0]);
+    assertEquals([second.grid, second.width, second.size], [8, 96, 5]);
+    const wanted = await fresh.maps(indices);
+    assertEquals(wanted.length, 3 * 8 * 8 * 96);
+    assert(wanted.some((value) => value !== 0));
+    assertEquals(await first.maps(indices), wanted);
+    assertEquals(await second.maps(indices), wanted);
+    assertEquals(second.imageSizes, fresh.imageSizes);
+    // The same ids with other pixels, other ids, other weights: other keys.
+    const keys = [
+      first.key,
+      await mapsKey(cases.map((item, i) => ({ ...item, image: siimLike(5, 4).cases[i]!.image })), {
+        trunk,
+        config: MINI,
+      }),
+      await mapsKey(cases.slice(0, 4), { trunk, config: MINI }),
+      await mapsKey(cases, { trunk: other.vision.trunk, config: MINI }),
+    ];
+    assertEquals(new Set(keys).size, 4);
+    assertNotEquals(await weightsHash(trunk), await weightsHash(other.vision.trunk));
+    disposeParams(params);
+    disposeParams(other);
+    await Deno.remove(cache, { recursive: true });
+  });
+});
+
+Deno.test("mapSource() recomputes maps of another key and names a damaged file", async () => {
+  const cache = await Deno.makeTempDir();
+  const params = initBiomedClip(MINI, 1);
+  const trunk = params.vision.trunk;
+  const { cases } = siimLike(2, 3);
+  const { key } = await mapSource(cases, { trunk, config: MINI, cache });
+  const path = join(cache, key.slice(0, 16), "0.safetensors");
+  const bytes = await Deno.readFile(path);
+  const text = new TextDecoder("latin1").decode(bytes);
+  const at = text.indexOf(key) + 20;
+  bytes[at] = bytes[at] === 48 ? 49 : 48; // the key's 21st digit
+  await Deno.writeFile(path, bytes);
+  assertEquals((await mapSource(cases, { trunk, config: MINI, cache })).computed, 2);
+  await Deno.writeFile(path, bytes.subarray(0, 1000));
+  const error = await assertRejects(() => mapSource(cases, { trunk, config: MINI, cache }), SyntaxError);
+  assert((error as Error).message.includes(path));
+  await assertRejects(() => mapSource([], { trunk, config: MINI }), RangeError, "there are 0");
+  disposeParams(params);
+  await Deno.remove(cache, { recursive: true });
+});
