@@ -1,0 +1,105 @@
+/** CLIP's tokeniser files: tokenizer.json, vocab.json with merges.txt, merges.txt, bpe_simple_vocab_16e6.txt(.gz). @module */
+import { dirname, join } from "@std/path";
+import { type ByteBpe, byteBpe, vocabularyOfMerges } from "./byte_bpe.ts";
+
+/** Merges OpenAI's vocabulary uses of its longer file: 49,152 tokens less 256 bytes and 2 special tokens. */
+const OPENAI_MERGES = 49152 - 256 - 2;
+
+/** Options of {@linkcode loadByteBpe}. */
+export interface LoadByteBpeOptions {
+  /** The merges of a vocab.json. @default {merges.txt beside it} */
+  merges?: string;
+}
+
+function refuse(path: string, expected: string, found: string): never {
+  throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer as ${expected}: found ${found}`);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const bytes = await Deno.readFile(path);
+    const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    const plain = isGzip
+      ? await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).bytes()
+      : bytes;
+    return new TextDecoder("utf-8", { fatal: true }).decode(plain);
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer: ${reason}`, { cause: error });
+  }
+}
+
+/** A merge as tokenizer.json has it: `"a b"` or `["a", "b"]`. */
+function mergePair(path: string, merge: unknown, line: number): [string, string] {
+  const parts = typeof merge === "string" ? merge.split(" ") : merge;
+  const fits = Array.isArray(parts) && parts.length === 2 && parts.every((p) => typeof p === "string" && p !== "");
+  if (!fits) refuse(path, `merge ${line} must be two tokens`, (JSON.stringify(merge) ?? "nothing").slice(0, 80));
+  return parts as [string, string];
+}
+
+function mergesOfText(path: string, text: string): [string, string][] {
+  const lines = text.split(/\r?\n/);
+  const start = lines[0]?.includes("#version") ? 1 : 0;
+  const used = lines.slice(start, start + OPENAI_MERGES);
+  while (used.at(-1) === "") used.pop();
+  if (used.length === 0) refuse(path, "it must hold merges, two tokens a line", `${lines.length} lines`);
+  return used.map((line, i) => mergePair(path, line, i + 1));
+}
+
+function vocabularyOf(path: string, json: unknown): Map<string, number> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    return refuse(path, "its vocabulary must be a record", JSON.stringify(json)?.slice(0, 80) ?? "nothing");
+  }
+  const entries = Object.entries(json);
+  const wrong = entries.find(([, id]) => !Number.isInteger(id) || id < 0 || id >= 2 ** 24);
+  if (wrong) refuse(path, "ids must be whole numbers", `${JSON.stringify(wrong[0])}: ${JSON.stringify(wrong[1])}`);
+  return new Map(entries as [string, number][]);
+}
+
+function make(path: string, merges: [string, string][], vocabulary: Map<string, number>): ByteBpe {
+  try {
+    return byteBpe(merges, vocabulary);
+  } catch (error) {
+    const [, missing = (error as Error).message] = /must hold (.*): it has/.exec((error as Error).message) ?? [];
+    return refuse(path, `its vocabulary must hold ${missing}`, `${vocabulary.size} other tokens`);
+  }
+}
+
+function fromTokenizerJson(path: string, json: Record<string, unknown>): ByteBpe {
+  const model = json.model as Record<string, unknown>;
+  if (model.type !== undefined && model.type !== "BPE") refuse(path, "model must be BPE", JSON.stringify(model.type));
+  if (model.end_of_word_suffix !== "</w>") {
+    refuse(path, 'model.end_of_word_suffix must be "</w>"', JSON.stringify(model.end_of_word_suffix) ?? "nothing");
+  }
+  const vocabulary = vocabularyOf(path, model.vocab);
+  for (const token of Array.isArray(json.added_tokens) ? json.added_tokens : []) {
+    if (typeof token?.content === "string" && Number.isInteger(token.id)) vocabulary.set(token.content, token.id);
+  }
+  if (!Array.isArray(model.merges)) refuse(path, "model.merges must be a list", typeof model.merges);
+  return make(path, (model.merges as unknown[]).map((merge, i) => mergePair(path, merge, i + 1)), vocabulary);
+}
+
+/**
+ * Loads a CLIP tokeniser, told apart by content.
+ *
+ * @param path tokenizer.json, vocab.json (then the merges are needed as well), or merges alone (merges.txt of `transformers`,
+ * OpenAI's bpe_simple_vocab_16e6.txt, gzip or not), of which the vocabulary follows.
+ * @throws {SyntaxError} If a file is none of these or damaged; the message names it and what was found.
+ */
+export async function loadByteBpe(path: string, options: LoadByteBpeOptions = {}): Promise<ByteBpe> {
+  const text = await readText(path);
+  if (!text.trimStart().startsWith("{")) {
+    const merges = mergesOfText(path, text);
+    return make(path, merges, vocabularyOfMerges(merges));
+  }
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return refuse(path, "it must be JSON", (error as Error).message.split("\n")[0]!);
+  }
+  if (typeof json.model === "object" && json.model !== null) return fromTokenizerJson(path, json);
+  const vocabulary = vocabularyOf(path, json);
+  const mergesPath = options.merges ?? join(dirname(path), "merges.txt");
+  return make(path, mergesOfText(mergesPath, await readText(mergesPath)), vocabulary);
+}
