@@ -4,7 +4,7 @@ import { attention } from "../tensor/fused/attention.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { linear, type LinearOptions, type LinearParams } from "./linear.ts";
+import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";
 
 /** Weights of a self-attention layer. */
 export interface AttentionParams {
@@ -35,6 +35,10 @@ export interface SelfAttentionOptions {
   clsOnly?: boolean;
   /** Seed of the dropout masks; without it the layer is in evaluation mode. */
   seed?: number;
+  /** Added to the output, of its shape. @default {nothing} */
+  residual?: Tensor3D;
+  /** Dropout of the output, before the residual. @default {none} */
+  outputDrop?: { rate: number; seed: number };
 }
 
 /** What {@linkcode selfAttention} returns. */
@@ -62,11 +66,19 @@ export function selfAttention(
   const mode = (name: string): LinearOptions => seed === undefined ? {} : { seed: deriveSeed(seed, name) };
   return tidy(() => {
     const source = clsOnly ? tf.slice(x, [0, 0, 0], [batch, 1, width]) : x;
-    const query = linear(params.query, source, mode("query"));
-    const key = linear(params.key, x, mode("key"));
-    const value = linear(params.value, x, mode("value"));
+    const names = ["query", "key", "value"] as const;
+    const project = <T extends readonly (typeof names)[number][]>(which: T, rows: Tensor3D): Tensor3D[] =>
+      linears(which.map((name) => params[name]), rows, which.map(mode));
+    const [query, key, value] = clsOnly
+      ? [...project(["query"], source), ...project(["key", "value"], x)] as [Tensor3D, Tensor3D, Tensor3D]
+      : project(names, x) as [Tensor3D, Tensor3D, Tensor3D];
     const context = attention(query, key, value, { heads, causal, ...(keyMask ? { keyMask } : {}) });
-    const output = linear(params.output, context, mode("output"));
+    const { residual: addend, outputDrop: drop } = options;
+    const output = linear(params.output, context, {
+      ...mode("output"),
+      ...(addend ? { addend } : {}),
+      ...(drop ? { drop } : {}),
+    });
     if (!options.affinity) return { output };
     const affinity = clsAffinity(query, key, { heads, kind: options.affinity, ...(keyMask ? { keyMask } : {}) });
     return { output, affinity };

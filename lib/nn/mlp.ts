@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { gelu } from "../tensor/fused/gelu.ts";
 import type { Tensor } from "../tensor/types.ts";
-import { linear, type LinearParams } from "./linear.ts";
+import { linear, type LinearOptions, type LinearParams } from "./linear.ts";
 
 /** Weights of a two-layer perceptron. */
 export interface MlpParams {
@@ -16,7 +16,7 @@ export interface MlpParams {
 export type Activation = "gelu" | "quick-gelu";
 
 /** Options of {@linkcode mlp}. */
-export interface MlpOptions {
+export interface MlpOptions extends Pick<LinearOptions, "drop" | "addend"> {
   /** Between the two layers. @default {"gelu"} */
   activation?: Activation;
 }
@@ -29,8 +29,9 @@ export interface MlpOptions {
  * @returns Shape `[..., out]`. The caller disposes it.
  */
 export function mlp<T extends Tensor>(params: MlpParams, x: T, options: MlpOptions = {}): T {
-  const activate = options.activation === "quick-gelu" ? quickGelu : gelu;
-  return tf.tidy(() => linear(params.fc2, activate(linear(params.fc1, x)))) as T;
+  const { activation, ...rest } = options;
+  const activate = activation === "quick-gelu" ? quickGelu : gelu;
+  return tf.tidy(() => linear(params.fc2, activate(linear(params.fc1, x)), rest)) as T;
 }
 
 /**

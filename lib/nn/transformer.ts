@@ -1,9 +1,8 @@
 /** Transformer blocks: pre-norm (ViT) and post-norm (BERT). @module */
 import * as tf from "@tensorflow/tfjs";
-import { dropout } from "../tensor/fused/dropout.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "./extra_tokens.ts";
@@ -100,29 +99,25 @@ function without(options: TransformerOptions): TransformerOptions {
  */
 export function transformerBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
   const { order, epsilon, activation = "gelu", clsOnly = false, hiddenDropout = 0, seed } = options;
-  const attentionOptions: SelfAttentionOptions = options;
-  const drop = <T extends Tensor>(y: T, name: string): T =>
-    seed === undefined || hiddenDropout === 0
-      ? y
-      : dropout(y, { rate: hiddenDropout, seed: deriveSeed(seed, name) }) as T;
+  const dropped = (name: string): { rate: number; seed: number } | undefined =>
+    seed === undefined || hiddenDropout === 0 ? undefined : { rate: hiddenDropout, seed: deriveSeed(seed, name) };
   if (params.prompts) return promptedBlock(params, x, options);
-  const feed = <T extends Tensor>(y: T): T => {
-    const fed = drop(mlp(params.mlp, y, { activation }), "mlp");
-    return params.adapter ? bottleneck(params.adapter, fed) : fed;
+  // `residual + drop(mlp(y))`, or with a bottleneck between the two.
+  const feed = (y: Tensor3D, residual: Tensor3D): Tensor3D => {
+    const drop = dropped("mlp");
+    const how = { activation, ...(drop ? { drop } : {}) };
+    if (!params.adapter) return mlp(params.mlp, y, { ...how, addend: residual });
+    return tf.add(residual, bottleneck(params.adapter, mlp(params.mlp, y, how)));
   };
   return tidy(() => {
     const residual = clsOnly ? tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : x;
     const input = order === "pre" ? layerNorm(params.norm1, x, epsilon) : x;
-    const { output, affinity } = selfAttention(params.attention, input, attentionOptions);
     // The released layers with LoRA replace the whole attention module, and with it its dropout.
-    const attended = tf.add(residual, carriesLora(params.attention) ? output : drop(output, "attention")) as Tensor3D;
-    let tokens: Tensor3D;
-    if (order === "pre") {
-      tokens = tf.add(attended, feed(layerNorm(params.norm2, attended, epsilon)));
-    } else {
-      const normed = layerNorm(params.norm1, attended, epsilon);
-      tokens = layerNorm(params.norm2, tf.add(normed, feed(normed)) as Tensor3D, epsilon);
-    }
+    const outputDrop = carriesLora(params.attention) ? undefined : dropped("attention");
+    const attentionOptions: SelfAttentionOptions = { ...options, residual, ...(outputDrop ? { outputDrop } : {}) };
+    const { output: attended, affinity } = selfAttention(params.attention, input, attentionOptions);
+    const normed = layerNorm(order === "pre" ? params.norm2 : params.norm1, attended, epsilon);
+    const tokens = order === "pre" ? feed(normed, attended) : layerNorm(params.norm2, feed(normed, normed), epsilon);
     return affinity ? { tokens, affinity } : { tokens };
   });
 }

@@ -75,20 +75,23 @@ function describe(inputs: Record<string, TensorInfo>, attrs: MatMulAttrs): MatMu
   return { shape: { batch, m: rows, n, k }, transposeA, transposeB, axes, bias: !!bias, activation };
 }
 
-/** Runs the programs. */
-function multiply(backend: WebgpuBackend, call: MatMulCall, io: { inputs: TensorInfo[]; shape: number[] }): TensorInfo {
+/** Runs the programs. `inputs` are a, b, then the bias and the epilogue's tensors where there are any. */
+export function multiply(
+  backend: WebgpuBackend,
+  call: MatMulCall,
+  io: { inputs: TensorInfo[]; shape: number[] },
+): TensorInfo {
   const plan = planMatMul(call.shape, backend.device.limits);
-  const [a, b, bias] = io.inputs as [TensorInfo, TensorInfo, TensorInfo | undefined];
-  const biases = bias ? [bias] : [];
+  const [a, b, ...rest] = io.inputs as [TensorInfo, TensorInfo, ...TensorInfo[]];
   const result = output(backend, io.shape);
   if (plan.splits === 1) {
-    runProgram(backend, matMulProgram(call, plan), { inputs: [a, b, ...biases], outputs: [result] });
+    runProgram(backend, matMulProgram(call, plan), { inputs: [a, b, ...rest], outputs: [result] });
     return result;
   }
   const { batch, m, n } = call.shape;
   const parts = output(backend, [plan.splits, batch, m, n]);
   runProgram(backend, matMulProgram(call, plan), { inputs: [a, b], outputs: [parts] });
-  runProgram(backend, addPartsProgram(call, plan.splits), { inputs: [parts, ...biases], outputs: [result] });
+  runProgram(backend, addPartsProgram(call, plan.splits), { inputs: [parts, ...rest], outputs: [result] });
   backend.disposeData(parts.dataId);
   return result;
 }

@@ -9,6 +9,7 @@
  * @module
  */
 import type { MatMulPlan, MatMulShape, MatMulTile } from "./matmul_plan.ts";
+import { type Epilogue, epilogueInputs, epilogueKey, epilogueUniforms, finishFunction } from "./matmul_epilogue.ts";
 import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./matmul_operand.ts";
 import type { GpuProgram } from "./run.ts";
 
@@ -36,6 +37,8 @@ export interface MatMulCall {
   bias: boolean;
   /** Applied to the sums last. */
   activation: "linear" | "relu";
+  /** What else is done to each result before it is stored; for one product, not a batch of them. */
+  epilogue?: Epilogue;
 }
 
 function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
@@ -93,15 +96,14 @@ function fourTerms(a: Operand, b: Operand): string {
 function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean): string {
   const lines: string[] = [];
   const four = storesFour(call);
+  const finished = (sum: string) => finish ? `finish(${sum}, row, column)` : sum;
   for (let i = 0; i < a.perThread; i++) {
     const row = a.alongK ? `local.y + ${a.threads * i}u` : `(local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u`;
     const stores: string[] = [];
     for (let h = 0; h < b.perThread / 4; h++) {
       if (four) {
         stores.push(`column = firstN + (local.x + ${b.threads * h}u) * 4u;
-        if (column < params.n) { result[(at + column) / 4u] = ${
-          finished(call, `acc${i}_${h}`, "column / 4u", finish)
-        }; }`);
+        if (column < params.n) { result[(at + column) / 4u] = ${finished(`acc${i}_${h}`)}; }`);
         continue;
       }
       for (let c = 0; c < 4; c++) {
@@ -109,24 +111,13 @@ function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean)
           ? `local.x + ${b.threads * (h * 4 + c)}u`
           : `(local.x + ${b.threads * h}u) * 4u + ${c}u`;
         stores.push(`column = firstN + ${column};
-        if (column < params.n) { result[at + column] = ${
-          finished(call, `acc${i}_${h}.${XYZW[c]}`, "column", finish)
-        }; }`);
+        if (column < params.n) { result[at + column] = ${finished(`acc${i}_${h}.${XYZW[c]}`)}; }`);
       }
     }
     lines.push(`row = firstM + ${row};
     if (row < params.m) { let at = outBase + row * params.n; ${stores.join("\n")} }`);
   }
   return lines.join("\n");
-}
-
-function finished(call: MatMulCall, sum: string, biasAt: string, finish: boolean): string {
-  const biased = finish && call.bias ? `${sum} + bias[${biasAt}]` : sum;
-  return finish && call.activation === "relu" ? `activate(${biased})` : biased;
-}
-
-function activate(type: string): string {
-  return `fn activate(x: ${type}) -> ${type} { return max(x, ${type}(0.0)); }`;
 }
 
 function storesFour(call: MatMulCall): boolean {
@@ -151,7 +142,7 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
   const outType = storesFour(call) ? "vec4<f32>" : "f32";
   const { m, n, k, batch } = call.shape;
   const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch;
-  const withBias = finish && call.bias;
+  const four = storesFour(call);
   const accs = Array.from(
     { length: a.perThread },
     (_, i) => Array.from({ length: b.perThread / 4 }, (_, h) => `var acc${i}_${h} = vec4<f32>(0.0);`).join(" "),
@@ -169,11 +160,11 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     ).join("\n");
   return {
     key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
-      `${batch === 1},${withBias},${finish ? call.activation : "linear"}`,
+      `${batch === 1},${finish ? epilogueKey(call) : "parts"}`,
     inputs: [
       ["a", a.four ? "vec4<f32>" : "f32"],
       ["b", b.four ? "vec4<f32>" : "f32"],
-      ...(withBias ? [["bias", outType]] as const : []),
+      ...(finish ? epilogueInputs(call, four) : []),
     ],
     outputs: [["result", outType]],
     uniforms: {
@@ -190,6 +181,7 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
       size2: { u32: call.axes.sizes[2] },
       ...Object.fromEntries(call.axes.strideA.map((stride, i) => [`a${i}`, { u32: stride }])),
       ...Object.fromEntries(call.axes.strideB.map((stride, i) => [`b${i}`, { u32: stride }])),
+      ...(finish ? epilogueUniforms(call) : {}),
     },
     workgroups,
     code: () => `
@@ -197,7 +189,7 @@ ${declareTile(a)}
 ${declareTile(b)}
 ${loadAndSave(a)}
 ${loadAndSave(b)}
-${finish && call.activation === "relu" ? activate(outType) : ""}
+${finish ? finishFunction(call, four) : ""}
 @compute @workgroup_size(${tile.threadsX}, ${tile.threadsY})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -241,13 +233,13 @@ export function addPartsProgram(call: MatMulCall, splits: number): GpuProgram {
   const type = width === 4 ? "vec4<f32>" : "f32";
   const size = batch * m * n / width;
   return {
-    key: `AceMatMulAddParts,${width},${call.bias},${call.activation}`,
-    inputs: [["parts", type], ...(call.bias ? [["bias", type]] as const : [])],
+    key: `AceMatMulAddParts,${width},${epilogueKey(call)}`,
+    inputs: [["parts", type], ...epilogueInputs(call, width === 4)],
     outputs: [["result", type]],
-    uniforms: { size: { u32: size }, splits: { u32: splits }, columns: { u32: n / width } },
+    uniforms: { size: { u32: size }, splits: { u32: splits }, n: { u32: n }, ...epilogueUniforms(call) },
     workgroups: Math.ceil(size / 64),
     code: () => `
-${call.activation === "relu" ? activate(type) : ""}
+${finishFunction(call, width === 4)}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
@@ -255,7 +247,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (i >= params.size) { return; }
   var total = ${type}(0.0);
   for (var split = 0u; split < params.splits; split++) { total += parts[split * params.size + i]; }
-  result[i] = ${finished(call, "total", "i % params.columns", true)};
+  let place = i * ${width}u;
+  result[i] = finish(total, place / params.n, place % params.n);
 }`,
   };
 }

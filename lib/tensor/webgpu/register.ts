@@ -5,6 +5,8 @@ import { attentionKernels } from "./attention.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { geluKernels } from "./gelu.ts";
 import { layerNormKernels } from "./layer_norm.ts";
+import { linearKernels } from "./linear.ts";
+import { loraKernels } from "./lora.ts";
 import { replaceMatMul } from "./matmul.ts";
 
 let registered = false;
@@ -13,7 +15,15 @@ let registered = false;
 export function registerKernels(): void {
   if (registered) return;
   registered = true;
-  const fused = [layerNormKernels, geluKernels, attentionKernels, dropoutKernels, adamwKernels];
+  const fused = [
+    layerNormKernels,
+    geluKernels,
+    attentionKernels,
+    dropoutKernels,
+    adamwKernels,
+    linearKernels,
+    loraKernels,
+  ];
   for (const config of fused.flat()) tf.registerKernel(config);
   replaceMatMul();
 }

@@ -1,0 +1,71 @@
+/**
+ * A linear layer with what follows it, `drop(x Wᵀ + b) + addend`, in one dispatch (two where the sums are split).
+ *
+ * @module
+ */
+import type { WebgpuBackend } from "./backend.ts";
+import { emptyOutput, kernel, type KernelConfig, sizeOf, type TensorInfo } from "./kernel.ts";
+import { batchAxes, multiply } from "./matmul.ts";
+import type { DropAttrs, Epilogue } from "./matmul_epilogue.ts";
+
+/** Attributes of AceLinear: dropout of the layer's result. */
+export interface LinearAttrs {
+  /** 0 for none. */
+  rate: number;
+  /** Of the mask. */
+  seed: number;
+}
+
+/** One product with an epilogue. */
+export interface Product {
+  /** Rows, `[m, k]`. */
+  a: TensorInfo;
+  /** `[n, k]` with `transposeB`, else `[k, n]`. */
+  b: TensorInfo;
+  /** Whether `b` is `[n, k]`. */
+  transposeB: boolean;
+  /** `[n]`. */
+  bias?: TensorInfo | undefined;
+  /** What else is done to the results. */
+  epilogue?: Epilogue;
+  /** The epilogue's tensors, in its order. */
+  rest?: readonly TensorInfo[];
+}
+
+/** Runs it. */
+export function product(backend: WebgpuBackend, given: Product): TensorInfo {
+  const { a, b, transposeB, bias, epilogue = {}, rest = [] } = given;
+  const [m, k] = a.shape as [number, number];
+  const n = b.shape[transposeB ? 0 : 1]!;
+  if (m * n === 0) return emptyOutput(backend, [m, n]);
+  return multiply(backend, {
+    shape: { batch: 1, m, n, k },
+    transposeA: false,
+    transposeB,
+    axes: batchAxes([], [])!,
+    bias: bias !== undefined,
+    activation: "linear",
+    epilogue,
+  }, { inputs: [a, b, ...(bias ? [bias] : []), ...rest], shape: [m, n] });
+}
+
+/** Dropout for an epilogue, or nothing for a rate of 0. */
+export function dropOf(attrs: DropAttrs): { drop?: DropAttrs } {
+  return attrs.rate > 0 ? { drop: { rate: attrs.rate, seed: attrs.seed } } : {};
+}
+
+/** AceLinear: 1 dispatch. */
+export const linearKernels: readonly KernelConfig[] = [
+  kernel<LinearAttrs>("AceLinear", ({ inputs, attrs, backend }) => {
+    const [x, weight, bias, addend] = [inputs["x"]!, inputs["weight"]!, inputs["bias"], inputs["addend"]];
+    if (sizeOf(x.shape) === 0) return emptyOutput(backend, [x.shape[0]!, weight.shape[0]!]);
+    return product(backend, {
+      a: x,
+      b: weight,
+      transposeB: true,
+      bias,
+      epilogue: { ...dropOf(attrs), addend: addend !== undefined },
+      rest: addend ? [addend] : [],
+    });
+  }),
+];
