@@ -122,6 +122,11 @@ export async function denseDataOf(task: "segment" | "detect", args: Arguments, s
     size,
     seed: args.integer("split-seed", 1),
   });
+  if (task === "detect" && !data.synthetic) {
+    const all = [...data.train, ...data.validation, ...data.test];
+    const none = all.filter((item) => item.boxes?.length === 0).length;
+    console.error(`${none} of ${all.length} images have no box: they are taken as negatives`);
+  }
   const dropped = Object.entries(data.dropped).map(([reason, count]) => `${count} (${reason})`).join(", ") || "none";
   console.error(
     `${data.name}: ${data.train.length} to train, ${data.validation.length} to validate, ${data.test.length} to test; dropped ${dropped}`,

@@ -1,0 +1,215 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { parseCommandLine } from "../../lib/cli/command.ts";
+import { COMMAND as DETECT } from "../../lib/cli/detect.ts";
+import { COMMAND as SEGMENT } from "../../lib/cli/segment.ts";
+import { readMask } from "../../lib/data/boxes.ts";
+import { readCsv } from "../../lib/data/csv.ts";
+import { decodeRle } from "../../lib/data/rle.ts";
+import { toCheckpoint } from "../../lib/encoders/checkpoint.ts";
+import { MINI } from "../../lib/encoders/config.ts";
+import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { encodePng } from "../../lib/image/png.ts";
+import { writeSafetensors } from "../../lib/io/safetensors.ts";
+import { float32Tensor } from "../../lib/io/tensors.ts";
+import { boxesCsv, rsnaSubmission, siimSubmission } from "../../lib/tasks/dense_submissions.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+import { mulberry32 } from "../../lib/tensor/random.ts";
+
+await selectBackend({ backend: "wasm" });
+
+/** A folder with 14 images of 60 x 40, a bright rectangle each: its mask, its box, and a model of random weights. */
+async function makeFolder(): Promise<string> {
+  const root = await Deno.makeTempDir();
+  const rng = mulberry32(5);
+  const images = ["file,patient,mask,name"], boxes = ["name,label,left,top,w,h"];
+  await Deno.mkdir(join(root, "i"));
+  for (let i = 0; i < 14; i++) {
+    const [x, y] = [Math.floor(rng() * 30), Math.floor(rng() * 20)];
+    const within = (p: number): boolean => p % 60 >= x && p % 60 < x + 25 && p / 60 >= y && p / 60 < y + 15;
+    const mask = Uint8Array.from({ length: 2400 }, (_, p) => i % 5 > 0 && within(p) ? 255 : 0);
+    const data = mask.map((value) => value ? 200 : 30 + 10 * rng());
+    await Deno.writeFile(
+      join(root, "i", `x${i}.png`),
+      encodePng({ width: 60, height: 40, channels: 1, bitDepth: 8, data }),
+    );
+    await Deno.writeFile(
+      join(root, `m${i}.png`),
+      encodePng({ width: 60, height: 40, channels: 1, bitDepth: 8, data: mask }),
+    );
+    images.push(`i/x${i}.png,p${i >> 1},m${i}.png,n${i}`);
+    if (i % 5 > 0) boxes.push(`n${i},Mass,${x},${y},25,15`);
+  }
+  await Deno.writeTextFile(join(root, "images.csv"), images.join("\n") + "\n");
+  await Deno.writeTextFile(join(root, "boxes.csv"), boxes.join("\n") + "\n");
+  for (const seed of [1, 2]) {
+    const params = initBiomedClip(MINI, seed);
+    const checkpoint = [...await toCheckpoint(params)];
+    disposeParams(params);
+    await writeSafetensors(
+      join(root, `model${seed}.safetensors`),
+      new Map(checkpoint.map(([name, { shape, values }]) => [name, float32Tensor(shape, values)])),
+    );
+  }
+  return root;
+}
+
+async function run(command: typeof SEGMENT, line: readonly string[]): Promise<string> {
+  const lines: string[] = [];
+  const { log, error } = console;
+  console.log = (text: string) => lines.push(text);
+  console.error = () => {};
+  try {
+    await command.run(parseCommandLine(command, [...line, "--backend", "wasm"]));
+  } finally {
+    Object.assign(console, { log, error });
+  }
+  return lines.join("\n");
+}
+
+const ROOT = await makeFolder();
+const MODEL = ["--weights", join(ROOT, "model1.safetensors")];
+const CSV = ["--dataset", join(ROOT, "images.csv"), "--image-column", "file", "--patient-column", "patient"];
+const SHORT = ["--epochs", "2", "--batch-size", "4", "--width", "16"];
+
+Deno.test("segment train, evaluate and predict write a head, figures with split hashes, masks that agree as PNG and RLE, pictures", async () => {
+  const out = join(ROOT, "seg");
+  const data = [...CSV, "--mask-column", "mask", ...MODEL, "--out", out];
+  assert((await run(SEGMENT, ["train", ...data, ...SHORT])).includes("validation Dice"));
+  const training = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
+  assertEquals([training.history.length, training.settings.seed, training.fraction], [2, 1, 1]);
+  assert((await run(SEGMENT, ["evaluate", ...data])).includes("constant mask"));
+  const metrics = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+  const { train, validation, test } = metrics.data.splits;
+  assertEquals(train.size + validation.size + test.size, 14);
+  assert([train, validation, test].every(({ hash }) => /^[0-9a-f]{64}$/.test(hash)));
+  assertEquals(metrics.data.splits, training.data.splits);
+  assertEquals(metrics.figures.n, test.size);
+  const page = await Deno.readTextFile(join(out, "overlays.html"));
+  assertEquals(page.split('<svg class="overlay"').length - 1, test.size);
+  const answer = await run(SEGMENT, [
+    "predict",
+    "--images",
+    join(ROOT, "i"),
+    ...MODEL,
+    "--head",
+    join(out, "head.safetensors"),
+    "--out",
+    join(out, "p"),
+  ]);
+  assert(answer.includes("14 masks"));
+  const table = await readCsv(join(out, "p", "submission.csv"));
+  assertEquals([table.columns.join(), table.rows.length], ["ImageId,EncodedPixels", 14]);
+  for (const [id, runs] of table.rows) {
+    const png = await readMask(join(out, "p", "masks", `${id}.png`));
+    assertEquals(decodeRle(runs!, { width: 60, height: 40 }), png);
+  }
+});
+
+Deno.test("detect train, evaluate and predict write a head, figures, boxes in pixels and RSNA's form", async () => {
+  const out = join(ROOT, "det");
+  const boxes = ["--boxes", "boxes.csv", "--boxes-key", "name", "--boxes-columns", "left,top,w,h"];
+  const data = [...CSV, ...boxes, ...MODEL, "--out", out];
+  assert((await run(DETECT, ["train", ...data, ...SHORT])).includes("validation mAP"));
+  assert((await run(DETECT, ["evaluate", ...data])).includes("constant box"));
+  const metrics = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+  assertEquals(metrics.figures.n, metrics.data.splits.test.size);
+  assert(metrics.baselines.constantBox.mapStrict >= 0);
+  const options = [...MODEL, "--head", join(out, "head.safetensors"), "--out", join(out, "p"), "--confidence", "0"];
+  await run(DETECT, ["predict", "--images", join(ROOT, "i"), ...options]);
+  const table = await readCsv(join(out, "p", "submission.csv"));
+  assertEquals([table.columns.join(), table.rows.length], ["patientId,PredictionString", 14]);
+  const rows = (await readCsv(join(out, "p", "boxes.csv"))).rows;
+  for (const [, label, score, ...box] of rows) {
+    const [x, y, width, height] = box.map(Number) as [number, number, number, number];
+    assertEquals(label, "Mass");
+    assert(Number(score) >= 0 && x >= 0 && y >= 0 && x + width <= 60.2 && y + height <= 40.2);
+  }
+  const strings = table.rows.map(([, text]) => text === "" ? 0 : text!.split(" ").length / 5);
+  assertEquals(strings.reduce((a, b) => a + b, 0), rows.length);
+});
+
+Deno.test("segment and detect refuse wrong arguments, data without labels, foreign heads and seen cases in one line", async () => {
+  const fails = async (command: typeof SEGMENT, line: string[], words: string): Promise<void> => {
+    const error = await assertRejects(() => run(command, [...line, ...MODEL, "--out", join(ROOT, "bad")])) as Error;
+    assert(error.message.includes(words), error.message);
+    assert(!error.message.includes("\n"), error.message);
+  };
+  await fails(SEGMENT, ["teach"], 'must be train, evaluate or predict: current value is "teach"');
+  await fails(SEGMENT, ["train", "--dataset", "rsna"], 'Cannot segment on "rsna" as it must have masks: it has none');
+  await fails(DETECT, ["train", "--dataset", "rsna"], 'Cannot read "rsna" as its folder must be given');
+  await fails(SEGMENT, ["train", ...CSV], "as the column of masks must be given");
+  await fails(DETECT, ["train", ...CSV], "as the CSV of boxes must be given");
+  await fails(
+    DETECT,
+    ["train", ...CSV, "--boxes", "boxes.csv", "--boxes-columns", "x,y"],
+    "there must be four columns",
+  );
+  const head = join(ROOT, "seg", "head.safetensors");
+  await fails(
+    DETECT,
+    ["predict", "--images", join(ROOT, "i"), "--head", head],
+    "must be a head to detect: it is one to segment",
+  );
+  await fails(SEGMENT, ["predict", "--images", join(ROOT, "none"), "--head", head], "no such file or folder");
+  const masks = [...CSV, "--mask-column", "mask", "--head", head];
+  await fails(SEGMENT, ["evaluate", ...masks, "--split-seed", "7"], "its training must not have seen the test cases");
+  const other = ["--weights", join(ROOT, "model2.safetensors"), "--out", join(ROOT, "bad")];
+  const error = await assertRejects(() => run(SEGMENT, ["evaluate", ...masks, ...other]), TypeError) as Error;
+  assert(error.message.includes("the encoder it was trained on"));
+});
+
+Deno.test("segment names the case whose mask has another size, detect the one whose box lies outside", async () => {
+  const small = { width: 4, height: 4, channels: 1 as const, bitDepth: 8 as const, data: new Uint8Array(16) };
+  await Deno.writeFile(join(ROOT, "small.png"), encodePng(small));
+  const table = (await Deno.readTextFile(join(ROOT, "images.csv"))).replaceAll(/m\d+\.png/g, "small.png");
+  await Deno.writeTextFile(join(ROOT, "small.csv"), table);
+  const line = (
+    name: string,
+  ): string[] => [
+    "--dataset",
+    join(ROOT, name),
+    ...CSV.slice(2),
+    ...MODEL,
+    "--no-cache",
+    "--out",
+    join(ROOT, "bad"),
+    ...SHORT,
+  ];
+  const mask = await assertRejects(
+    () => run(SEGMENT, ["train", ...line("small.csv"), "--mask-column", "mask"]),
+    TypeError,
+  ) as Error;
+  assert(
+    /Cannot use case "i\/x\d+\.png" as its mask must be as large as its image, 60 x 40: it is 4 x 4/.test(mask.message),
+    mask.message,
+  );
+  const boxes = (await Deno.readTextFile(join(ROOT, "boxes.csv"))).replaceAll(",25,15", ",250,15");
+  await Deno.writeTextFile(join(ROOT, "wide.csv"), boxes);
+  const options = ["--boxes", "wide.csv", "--boxes-key", "name", "--boxes-columns", "left,top,w,h"];
+  const box = await assertRejects(() => run(DETECT, ["train", ...line("images.csv"), ...options]), RangeError) as Error;
+  assert(
+    /Cannot use case "i\/x\d+\.png" as its boxes must lie within 60 x 40 pixels: one is x/.test(box.message),
+    box.message,
+  );
+});
+
+Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenges' rows", () => {
+  const mask = { width: 2, height: 3, data: Uint8Array.from([0, 1, 1, 1, 0, 0]) };
+  const empty = { width: 2, height: 3, data: new Uint8Array(6) };
+  assertEquals(
+    siimSubmission([{ id: "a", mask }, { id: "b", mask: empty }]),
+    "ImageId,EncodedPixels\na,1 1 1 2\nb,-1\n",
+  );
+  const box = { x: 0.25, y: 0.5, width: 0.5, height: 0.125, classIndex: 0, score: 0.87654 };
+  const images = [{ id: "a", size: [1024, 512] as const, boxes: [box] }, {
+    id: 'b,"c',
+    size: [8, 8] as const,
+    boxes: [],
+  }];
+  assertEquals(rsnaSubmission(images), 'patientId,PredictionString\na,0.8765 256 256 512 64\n"b,""c",\n');
+  assertEquals(boxesCsv(images, ["Mass"]), "image,label,score,x,y,width,height\na,Mass,0.8765,256,256,512,64\n");
+});
+
+globalThis.addEventListener("unload", () => Deno.removeSync(ROOT, { recursive: true }));
