@@ -28,7 +28,9 @@ function recordKernels(totals: Map<string, Entry>): void {
       const out = kernelFunc(call);
       depth--;
       if (depth > 0) return out; // part of another kernel
-      const shapes = Object.values(call.inputs).filter((t) => t).map((t) => `[${(t as tf.TensorInfo).shape}]`).join(" ");
+      const shapes = Object.values(call.inputs).filter((t) => t).map((t) => `[${(t as tf.TensorInfo).shape}]`).join(
+        " ",
+      );
       const key = `${kernelName} ${shapes}`;
       const entry = totals.get(key) ?? { milliseconds: 0, calls: 0 };
       totals.set(key, { milliseconds: entry.milliseconds + performance.now() - start, calls: entry.calls + 1 });

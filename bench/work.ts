@@ -1,7 +1,7 @@
 /** The work that is timed, the same for every size: encodings and a training step with the paper's settings. @module */
 import * as tf from "@tensorflow/tfjs";
-import { aceLoraModel, type AceLoraParams, initAceLora, mergeAceLora, trainableTensors } from "../lib/ace_lora.ts";
-import { encodeImage, encodeText } from "../lib/encoders/biomed_clip.ts";
+import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../lib/ace_lora.ts";
+import { type BiomedClipParams, encodeImage, encodeText } from "../lib/encoders/biomed_clip.ts";
 import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/encoders/config.ts";
 import { initBiomedClip } from "../lib/encoders/init.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
@@ -29,11 +29,11 @@ export interface WorkOptions {
 export interface Work {
   /** Training step: loss, gradients, AdamW. */
   step(): Promise<void>;
-  /** Image encoding, evaluation mode, all projected tokens. */
+  /** Image encoding, evaluation mode, merged weights, all projected tokens. */
   encodeImages(): Promise<void>;
-  /** Text encoding, evaluation mode, all projected tokens. */
+  /** Text encoding, evaluation mode, merged weights, all projected tokens. */
   encodeTexts(): Promise<void>;
-  /** Frees the tensors. */
+  /** Frees the tensors, but for the model of that size, which is kept. */
   dispose(): void;
 }
 
@@ -57,14 +57,22 @@ export function randomIds(config: BiomedClipConfig, batch: number, seed = 2): Te
   return tf.tensor2d(ids, [batch, length], "int32");
 }
 
-/** Builds a model of random weights and the work on it. */
+const models = new Map<string, BiomedClipParams>();
+
+/** The frozen model of a size, random weights, made once: at full size it takes 0.8 GB. */
+export function frozenModel(size: "mini" | "full"): BiomedClipParams {
+  const model = models.get(size) ?? initBiomedClip(SIZES[size], 1);
+  models.set(size, model);
+  return model;
+}
+
+/** Builds the work on the model of a size. */
 export async function makeWork(options: WorkOptions): Promise<Work> {
   const { size, batch, microBatch = batch } = options;
   const encoders = SIZES[size];
   const config = { encoders, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
-  const base = initBiomedClip(encoders, 1);
+  const base = frozenModel(size);
   let params: AceLoraParams = await initAceLora(base, config);
-  const merged = mergeAceLora(params);
   const model = aceLoraModel(config);
   const pixels = randomPixels(encoders, batch);
   const ids = randomIds(encoders, batch);
@@ -89,11 +97,10 @@ export async function makeWork(options: WorkOptions): Promise<Work> {
       await value.data();
       value.dispose();
     },
-    encodeImages: () => encode(() => encodeImage(merged, pixels, encoders, { affinity: "logits" })),
-    encodeTexts: () => encode(() => encodeText(merged, ids, encoders, { affinity: "probabilities" })),
+    encodeImages: () => encode(() => encodeImage(base, pixels, encoders, { affinity: "logits" })),
+    encodeTexts: () => encode(() => encodeText(base, ids, encoders, { affinity: "probabilities" })),
     dispose() {
-      disposeParams(merged, params);
-      disposeParams(params);
+      disposeParams(params, base);
       disposeAdamw(state);
       tf.dispose([pixels, ids]);
     },

@@ -11,6 +11,7 @@ order, the sparse form of ACE-HGNN, torch.optim.AdamW.
 """
 
 import json
+import os
 import platform
 import sys
 import time
@@ -25,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "parity" 
 from config import TINY, LoraConfig, ModelConfig, TextConfig, VisionConfig  # noqa: E402
 from hypergraph import ace_hgnn  # noqa: E402
 from losses import info_nce  # noqa: E402
-from pipeline import loss as reference_loss, trainable_names  # noqa: E402
+from pipeline import features as reference_features, trainable_names  # noqa: E402
 from tiny import random_adapters, random_batch, random_weights  # noqa: E402
 
 SIZES = {
@@ -69,7 +70,7 @@ class Towers:
         return F.linear(x, self.w[f"{name}.weight"], self.w.get(f"{name}.bias"))
 
     def norm(self, x, name, eps):
-        return F.layer_norm(x, x.shape[-1:], self.w[f"{name}.weight"], self.w[f"{name}.bias"], eps)
+        return F.layer_norm(x, self.w[f"{name}.weight"].shape, self.w[f"{name}.weight"], self.w[f"{name}.bias"], eps)
 
     def update(self, x, encoder, layer, target):
         name = f"lora.{encoder}.{layer}.{target}"
@@ -269,24 +270,25 @@ def make_work(work):
 
 
 def check():
-    """Largest differences of this file's towers, sparse ACE-HGNN and loss from the reference's, in float64 on the tiny model."""
+    """Largest differences of this file's towers, and sparse ACE-HGNN from the reference's, in float64 on the tiny model."""
     weights = {k: v.double() if v.is_floating_point() else v for k, v in random_weights(TINY, 3).items()}
     batch = random_batch(TINY, 4)
     pixels, ids = batch["pixels"].double(), batch["ids"].long()
     lora = LoraConfig()
-    expected, out = reference_loss(weights, pixels, ids, None, TINY, lora)
+    out = reference_features(weights, pixels, ids, TINY, lora)
     towers = Towers(weights, TINY, lora)
     image, text = features(towers, pixels.permute(0, 3, 1, 2), ids)
-    got = info_nce(image, text, weights["scale"])
+    # Rows with fewer real tokens than k tie among the pads, which torch.topk settles in its own way.
+    clear = (ids != 0).sum(1) > TINY.top_k
     return {
         "image": (image - out["features.visual"]).abs().max().item(),
-        "text": (text - out["features.text"]).abs().max().item(),
-        "loss": (got - expected).abs().item(),
+        "text": (text - out["features.text"]).abs()[clear].max().item(),
     }
 
 
 def export(path, batch):
     config = SIZES["full"]
+    weights_of("full")
 
     class Module(torch.nn.Module):
         def forward(self, pixels):
@@ -301,9 +303,11 @@ def export(path, batch):
 
 
 def main():
-    out, sys.stdout = sys.stdout, sys.stderr  # whatever libraries print must not reach the protocol
+    out = os.fdopen(os.dup(1), "w")  # whatever libraries print, C++ included, must not reach the protocol
+    os.dup2(2, 1)
     jobs = {}
-    print(json.dumps({"torch": torch.__version__, "python": platform.python_version(), "numpy": np.__version__}), file=out, flush=True)
+    capability = torch.backends.cpu.get_cpu_capability()
+    print(json.dumps({"torch": f"{torch.__version__} ({capability})", "python": platform.python_version()}), file=out, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         do = request["do"]

@@ -1,0 +1,254 @@
+/** The groups of the bench: what is timed against what, and the aims each figure answers to. @module */
+import { initWasm } from "../lib/tensor/wasm/init.ts";
+import { type Contender, type Effort, ours, type Ratio, ratio, takeTurns, type Times, times } from "./measure.ts";
+import { contender, type Peer, type PeerContender } from "./peers/peer.ts";
+import { blockPiece, FORMS, hgnnPiece, matmulPiece, peakRun } from "./pieces.ts";
+import { type Aim, atLeast, atMost, loadAverage, type Measurement, measurement } from "./record.ts";
+import { makeWork, type WorkOptions } from "./work.ts";
+
+/** What the groups work with. */
+export interface Bench {
+  /** PyTorch, where it is. */
+  torch?: Peer;
+  /** onnxruntime-web and jax-js, where they are. */
+  javaScript?: Peer;
+  /** Numbers of threads to compare at, e.g. 1 and 2. */
+  threads: readonly number[];
+  /** The image tower as ONNX, where it could be exported. */
+  onnxPath?: string;
+  /** Called with each measurement as it is made. */
+  onMeasurement(group: string, measurement: Measurement): void;
+  /** Called with each aim's row. */
+  onAim(aim: Aim): void;
+  /** Called with what had to be left out, and why. */
+  onSkip(what: string, reason: string): void;
+}
+
+type Peers = Partial<Record<"torch" | "onnx" | "jax", Record<string, unknown>>>;
+
+/** Ours against the peers, taking turns, at one number of threads. */
+async function compare(
+  bench: Bench,
+  group: string,
+  name: string,
+  work: { run: () => void | Promise<void>; threads: number; peers: Peers; effort?: Effort },
+): Promise<Measurement> {
+  const { threads, peers } = work;
+  await initWasm({ threads });
+  const others: PeerContender[] = [];
+  const named = { torch: "pytorch", onnx: "onnxruntime-web", jax: "jax-js" } as const;
+  for (const [key, request] of Object.entries(peers) as [keyof typeof named, Record<string, unknown>][]) {
+    const peer = key === "torch" ? bench.torch : bench.javaScript;
+    if (!peer) continue;
+    try {
+      others.push(await contender(peer, named[key], request, threads));
+    } catch (error) {
+      bench.onSkip(`${name}: ${named[key]}`, (error as Error).message);
+    }
+  }
+  const sides: Contender[] = [ours("ace-lora", work.run), ...others];
+  const made = measurement(name, threads, await takeTurns(sides, work.effort));
+  for (const other of others) await other.drop();
+  bench.onMeasurement(group, made);
+  return made;
+}
+
+const against = (m: Measurement, peer: string): Ratio | undefined => m.ratios[`ace-lora / ${peer}`];
+
+/** wasm matmul 512x768x3072 in all forms, against the SIMD peak, PyTorch and jax-js. */
+export async function matmulGroup(bench: Bench): Promise<void> {
+  const [m, k, n] = [512, 768, 3072];
+  await initWasm({ threads: 1 });
+  const peak = peakRun();
+  const pieces = FORMS.map((form) => ({
+    piece: matmulPiece(m, k, n, form),
+    name: `${form[0] ? "A'" : "A"} ${form[1] ? "B'" : "B"}`,
+  }));
+  const sides = await takeTurns(
+    [ours("SIMD peak", peak.run), ...pieces.map(({ piece, name }) => ours(name, piece.forward))],
+    { warmUp: 4, least: 5, most: 25, seconds: 8 },
+  );
+  const [[, peakTimes], ...formTimes] = [...sides] as [[string, Times], ...[string, Times][]];
+  const scale = 100 * 2 * m * k * n / peak.flop;
+  const shares = formTimes.map(([, t]) => times(peakTimes.samples.map((p, i) => p / t.samples[i]! * scale)));
+  bench.onMeasurement("matmul", {
+    name: `${m}x${k}x${n}, all forms, and the SIMD peak`,
+    threads: 1,
+    load: loadAverage(),
+    times: Object.fromEntries(sides),
+    ratios: {},
+    more: {
+      "SIMD peak, GFLOP/s": peak.flop / peakTimes.median / 1e6,
+      ...Object.fromEntries(formTimes.map(([name, t]) => [`${name}, GFLOP/s`, 2 * m * k * n / t.median / 1e6])),
+      ...Object.fromEntries(formTimes.map(([name], i) => [`${name}, % of the peak`, shares[i]!.median])),
+    },
+  });
+  const worst = shares.reduce((a, b) => (b.median < a.median ? b : a));
+  bench.onAim(
+    atLeast(
+      `wasm matmul ${m}x${k}x${n}, one thread, slowest of four transpose forms, share of the SIMD peak`,
+      60,
+      { median: worst.median, low: worst.min, high: worst.max },
+      "%",
+    ),
+  );
+  for (const threads of bench.threads) {
+    await compare(bench, "matmul", `${m}x${k}x${n}, ${threads} thread(s)`, {
+      run: pieces[0]!.piece.forward,
+      threads,
+      peers: { torch: { kind: "matmul", m, k, n }, jax: { kind: "jax-matmul", m, k, n } },
+      effort: { warmUp: 3, least: 3, most: 15, seconds: 5 },
+    });
+  }
+  for (const { piece } of pieces) piece.dispose();
+}
+
+/** Image and text encoding at both sizes. */
+export async function encodingGroup(bench: Bench): Promise<void> {
+  const most = Math.max(...bench.threads);
+  const time = async (kind: "image" | "text", size: WorkOptions["size"], batch: number, threads: number) => {
+    const work = await makeWork({ size, batch });
+    const made = await compare(bench, "encoding", `${size} ${kind} encoding, batch ${batch}, ${threads} thread(s)`, {
+      run: kind === "image" ? work.encodeImages : work.encodeTexts,
+      threads,
+      peers: {
+        torch: { kind, size, batch },
+        ...(size === "full" && kind === "image" && bench.onnxPath
+          ? { onnx: { kind: "onnx-image", path: bench.onnxPath, batch, side: 224 } }
+          : {}),
+      },
+      effort: size === "full" ? { least: 2, most: 7, seconds: 10 } : { warmUp: 3, seconds: 4 },
+    });
+    work.dispose();
+    return made;
+  };
+  for (const threads of bench.threads) {
+    await time("image", "mini", 64, threads);
+    const one = await time("image", "full", 1, threads);
+    const onnx = against(one, "onnxruntime-web");
+    if (onnx) {
+      const name = `image encoding, full size, wasm against onnxruntime-web, ${threads} thread(s) each`;
+      bench.onAim(atMost(name, 1, onnx));
+    }
+  }
+  const eight = await time("image", "full", 8, most);
+  const torch = against(eight, "pytorch");
+  if (torch) {
+    bench.onAim(atMost(`image encoding, full size, batch 8, wasm against PyTorch, ${most} threads each`, 2.5, torch));
+  }
+  await time("text", "full", 1, most);
+}
+
+/** A training step with the paper's settings at both sizes. */
+export async function trainingGroup(bench: Bench): Promise<void> {
+  const most = Math.max(...bench.threads);
+  const time = async (options: WorkOptions, threads: number, effort: Effort) => {
+    const work = await makeWork(options);
+    const { size, batch, microBatch } = options;
+    const micro = microBatch ? ` in micro-batches of ${microBatch}` : "";
+    const name = `${size} training step, batch ${batch}${micro}, ${threads} thread(s)`;
+    const peers: Peers = { torch: { kind: "step", ...options } };
+    const made = await compare(bench, "training", name, { run: work.step, threads, peers, effort });
+    work.dispose();
+    return made;
+  };
+  for (const threads of bench.threads) {
+    const mini = await time({ size: "mini", batch: 64 }, threads, { warmUp: 3, least: 5, most: 15, seconds: 10 });
+    const torch = against(mini, "pytorch");
+    if (torch) {
+      bench.onAim(
+        atMost(`MINI training step, batch 64, wasm against PyTorch, ${threads} thread(s) each`, 2, torch),
+      );
+    }
+  }
+  const full = await time({ size: "full", batch: 4, microBatch: 2 }, most, { least: 2, most: 3, seconds: 20 });
+  const torch = against(full, "pytorch");
+  if (torch) {
+    const name = `training step, full size, batch 4 in micro-batches of 2, wasm against PyTorch, ${most} threads each`;
+    bench.onAim(atMost(name, 2.5, torch));
+  }
+}
+
+/** Forward and backward of one ViT-B block with LoRA. */
+export async function blockGroup(bench: Bench): Promise<void> {
+  const batch = 2;
+  const piece = blockPiece(batch);
+  for (const threads of bench.threads) {
+    const effort: Effort = { warmUp: 2, least: 3, most: 9, seconds: 5 };
+    const sides = [];
+    for (const backward of [false, true]) {
+      sides.push(
+        await compare(
+          bench,
+          "block",
+          `block with LoRA, ${backward ? "with" : "without"} gradients, ${threads} thread(s)`,
+          {
+            run: backward ? piece.both : piece.forward,
+            threads,
+            peers: {
+              torch: { kind: "block", batch, backward },
+              ...(backward ? {} : { jax: { kind: "jax-block", batch, backward } }),
+            },
+            effort,
+          },
+        ),
+      );
+    }
+    // The two passes again, taking turns, for their ratio.
+    await initWasm({ threads });
+    const turns = await takeTurns([ours("both", piece.both), ours("forward", piece.forward)], effort);
+    const { median, low, high } = ratio(turns.get("both")!, turns.get("forward")!);
+    const backward = { median: median - 1, low: low - 1, high: high - 1 };
+    bench.onAim(atMost(`backward / forward of a ViT-B block with LoRA, wasm, ${threads} thread(s)`, 2.5, backward));
+  }
+  piece.dispose();
+}
+
+/** ACE-HGNN, sparse against dense. */
+export async function hgnnGroup(bench: Bench): Promise<void> {
+  await initWasm({ threads: 1 });
+  for (const tokens of [196, 255]) {
+    for (const backward of [false, true]) {
+      const forms = (["sparse", "dense"] as const).map((form) => ({ form, piece: hgnnPiece(tokens, 64, form) }));
+      const passes = backward ? "forward and backward" : "forward";
+      const sides: Contender[] = forms.map(({ form, piece }) => ours(form, backward ? piece.both : piece.forward));
+      const others: PeerContender[] = [];
+      for (const { form } of bench.torch ? forms : []) {
+        const work = { kind: "hgnn", tokens, batch: 64, form, backward };
+        others.push(await contender(bench.torch!, `pytorch ${form}`, work, 1));
+      }
+      const made = measurement(
+        `ACE-HGNN, N = ${tokens}, batch 64, E = 512, ${passes}`,
+        1,
+        await takeTurns([...sides, ...others], { warmUp: 1, least: 3, most: 9, seconds: 6 }),
+      );
+      for (const other of others) await other.drop();
+      for (const { piece } of forms) piece.dispose();
+      bench.onMeasurement("hgnn", made);
+      const faster = ratio(made.times.dense!, made.times.sparse!);
+      bench.onAim(
+        atLeast(`ACE-HGNN sparse against dense, N = ${tokens}, batch 64, ${passes}`, 10, faster, "times faster"),
+      );
+    }
+  }
+}
+
+/** Peak memory of the mini model's training over batch sizes, each in a process of its own. */
+export async function memoryGroup(bench: Bench): Promise<void> {
+  const peaks: Record<string, number> = {};
+  for (const batch of [64, 256, 1024]) {
+    const path = decodeURIComponent(new URL("memory.ts", import.meta.url).pathname);
+    const args = ["run", "--quiet", "--allow-read", "--allow-env", "--allow-run=grep", path, String(batch), "16"];
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    if (!success) return bench.onSkip("peak memory", new TextDecoder().decode(stderr).trim().split("\n")[0]!);
+    const { peakMiB, wasmHeapMiB, inputsMiB } = JSON.parse(new TextDecoder().decode(stdout));
+    peaks[`batch ${batch}: peak MiB`] = peakMiB;
+    peaks[`batch ${batch}: wasm heap MiB`] = wasmHeapMiB;
+    peaks[`batch ${batch}: inputs MiB`] = inputsMiB;
+  }
+  const name = "MINI, peak memory in micro-batches of 16 (VmHWM)";
+  bench.onMeasurement("memory", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more: peaks });
+  const growth = 100 * (peaks["batch 1024: peak MiB"]! / peaks["batch 64: peak MiB"]! - 1);
+  const figure = { median: growth, low: growth, high: growth };
+  bench.onAim(atMost("peak memory, MINI, batch 64 to 1,024 with micro-batches of 16, growth", 10, figure, "%"));
+}

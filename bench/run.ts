@@ -1,0 +1,123 @@
+/**
+ * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON), onnxruntime-web
+ * and jax-js where they can be started. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block,
+ * hgnn, memory, encoding, training; all by default.
+ *
+ * `--save` also keeps a copy of the summary in bench/results.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { writeFileAtomic } from "../lib/io/files.ts";
+import { selectBackend } from "../lib/tensor/backend.ts";
+import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGroup, trainingGroup } from "./groups.ts";
+import { type Peer, startJavaScript, startTorch } from "./peers/peer.ts";
+import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
+import { benchReport } from "./report.ts";
+
+const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
+  matmul: matmulGroup,
+  block: blockGroup,
+  hgnn: hgnnGroup,
+  memory: memoryGroup,
+  encoding: encodingGroup,
+  training: trainingGroup,
+};
+
+const FOLDER = "results/bench";
+const save = Deno.args.includes("--save");
+const asked = Deno.args.filter((arg) => arg !== "--save");
+const unknown = asked.find((name) => !(name in GROUPS));
+if (unknown !== undefined) {
+  console.error(
+    `Cannot run a group as it must be one of ${Object.keys(GROUPS).join(", ")}: current value is "${unknown}"`,
+  );
+  Deno.exit(2);
+}
+const names = asked.length > 0 ? asked : Object.keys(GROUPS);
+
+const began = performance.now();
+await selectBackend({ backend: "wasm" });
+const facts = await gatherFacts();
+const aims: Aim[] = [];
+const skipped: { what: string; reason: string }[] = [];
+const groups = new Map<string, Measurement[]>();
+const onSkip = (what: string, reason: string): void => {
+  console.log(`skipped: ${what} (${reason})`);
+  skipped.push({ what, reason });
+};
+const start = async (what: string, begin: () => Promise<Peer>): Promise<Peer | undefined> => {
+  try {
+    const peer = await begin();
+    Object.assign(facts.versions, peer.versions);
+    return peer;
+  } catch (error) {
+    onSkip(what, (error as Error).message);
+    return undefined;
+  }
+};
+const number = (x: number): string => x >= 100 ? x.toFixed(0) : x.toPrecision(3);
+const torch = await start("PyTorch (set ACE_PYTHON to a Python that has it)", startTorch);
+const javaScript = await start("onnxruntime-web and jax-js", startJavaScript);
+console.log(`${facts.adapter}, ${facts.processors} processors, load ${facts.load?.toFixed(2) ?? "unknown"}`);
+console.log(Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", "));
+
+const bench: Bench = {
+  ...(torch ? { torch } : {}),
+  ...(javaScript ? { javaScript } : {}),
+  threads: facts.processors > 1 ? [1, 2] : [1],
+  onSkip,
+  onAim(aim) {
+    aims.push(aim);
+    const range = `${number(aim.low)} to ${number(aim.high)}`;
+    console.log(`  ${aim.met ? "met   " : "missed"}  ${aim.name}: ${number(aim.measured)} (${range}), aim ${aim.aim}`);
+  },
+  onMeasurement(group, measurement) {
+    groups.set(group, [...groups.get(group) ?? [], measurement]);
+    const sides = Object.entries(measurement.times).map(([name, t]) =>
+      `${name} ${number(t.median)} ms (${number(t.min)} to ${number(t.max)})`
+    );
+    const more = Object.entries(measurement.more ?? {}).map(([name, value]) => `${name} ${number(value)}`);
+    console.log(`${measurement.name}: ${[...sides, ...more].join("; ")}`);
+  },
+};
+
+const onnxPath = join(FOLDER, "image_tower.onnx");
+if (names.includes("encoding") && torch && javaScript) {
+  await Deno.mkdir(FOLDER, { recursive: true });
+  try {
+    await torch.ask({ do: "export", path: onnxPath, batch: 1 });
+    bench.onnxPath = onnxPath;
+  } catch (error) {
+    onSkip("onnxruntime-web (the ONNX file is written by PyTorch)", (error as Error).message);
+  }
+}
+try {
+  for (const name of names) {
+    console.log(`\n${name}`);
+    await GROUPS[name]!(bench);
+    await writeGroup(FOLDER, name, facts, groups.get(name) ?? []);
+  }
+} finally {
+  if (bench.onnxPath) await Deno.remove(onnxPath);
+  await torch?.close();
+  await javaScript?.close();
+}
+const summary = {
+  ...facts,
+  aims,
+  loadAtEnd: loadAverage(),
+  seconds: Math.round((performance.now() - began) / 1000),
+  skipped,
+};
+const text = JSON.stringify(summary, null, 1) + "\n";
+await writeFileAtomic(join(FOLDER, "summary.json"), text);
+await writeFileAtomic(join(FOLDER, "report.html"), await benchReport(facts, aims, groups));
+if (save) {
+  const cpu = facts.adapter.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  await writeFileAtomic(`bench/results/${facts.date.slice(0, 10)}-${cpu}.json`, text);
+}
+console.log(
+  `\n${aims.filter(({ met }) => met).length} of ${aims.length} aims met; ${FOLDER}/summary.json, report.html`,
+);
+Deno.exit(0);
