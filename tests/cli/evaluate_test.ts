@@ -1,0 +1,203 @@
+/** evaluate, end to end. */
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { writeAdapter } from "../../lib/io/adapters.ts";
+import { aceLoraModel } from "../../lib/ace_lora.ts";
+import { loadFolder } from "../../lib/data/folder.ts";
+import { trainTestSplit } from "../../lib/data/splits.ts";
+import { assess } from "../../lib/tasks/assess.ts";
+import { loadMini } from "../../lib/tasks/mini.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
+import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
+
+const sha256 = async (text: string): Promise<string> =>
+  new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
+
+/** RSNA's table for `count` patients, every third with a box. */
+async function writeRsna(folder: string, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, i) => `patient-${String(i).padStart(4, "0")}`);
+  const rows = ids.map((id, i) => i % 3 === 0 ? `${id},10,20,30,40,1` : `${id},,,,,0`);
+  await Deno.writeTextFile(
+    join(folder, "stage_2_train_labels.csv"),
+    `patientId,x,y,width,height,Target\n${rows.join("\n")}\n`,
+  );
+  return ids;
+}
+
+Deno.test("evaluate --list prints the paper's split of RSNA and its hash, without images, weights or environment", async () => {
+  await inFolder(async (folder) => {
+    const ids = await writeRsna(folder, 40);
+    const expected = trainTestSplit(40, { testSize: 0.15 }).test.map((i) => ids[i]!);
+    const args = ["evaluate", "--dataset", "rsna", "--root", folder, "--list"];
+    const lines = (await succeed(args, { read: [folder], env: [] })).trimEnd().split("\n");
+    const hash = await sha256(expected.join("\n"));
+    assertEquals(lines, [...expected, `rsna, split test: 6 cases, sha256 ${hash}`]);
+    const json = JSON.parse(await succeed([...args, "--json"], { read: [folder], env: [] }));
+    assertEquals([json.ids, json.split], [expected, { name: "test", size: 6, hash }]);
+    const train = JSON.parse(await succeed([...args, "--json", "--split", "train"], { read: [folder], env: [] }));
+    assertEquals([train.ids.length, train.ids.some((id: string) => expected.includes(id))], [34, false]);
+  });
+});
+
+Deno.test("evaluate --list tells MIMIC-CXR's training cases, and those of a folder", async () => {
+  await inFolder(async (folder) => {
+    const root = await writeMimic(join(folder, "mimic"), 3);
+    const stdout = await succeed(["evaluate", "--dataset", "mimic-cxr", "--root", root, "--list"], {
+      read: [folder],
+      env: [],
+    });
+    assertEquals(stdout.trimEnd().split("\n").slice(0, -1), ["image-0", "image-1", "image-2"]);
+    await writeClasses(join(folder, "set"), ["a", "b"], 1);
+    const listed = await succeed(["evaluate", "--images", join(folder, "set"), "--list"], { read: [folder], env: [] });
+    assertEquals(listed, `a/0.png\nb/0.png\nset, split all: 2 cases, sha256 ${await sha256("a/0.png\nb/0.png")}\n`);
+  });
+});
+
+Deno.test("evaluate gives the library's figures, for each layout of an adapter and for prompts of the user's own", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set"), out = join(folder, "out");
+    await writeClasses(set, ["normal", "pneumonia"], 4);
+    await Deno.mkdir(out);
+    const [ace, peft, authors] = [
+      await writeMiniAdapter(join(folder, "a.safetensors")),
+      join(folder, "peft"),
+      join(folder, "a.pt"),
+    ];
+    await writeAdapter(peft, miniAdapter(), { format: "peft" });
+    await writeAdapter(authors, miniAdapter(), { format: "authors" });
+    const evaluate = async (...more: string[]) => {
+      const stdout = await succeed([
+        "evaluate",
+        "--images",
+        set,
+        "--names",
+        "No Finding,pneumonia",
+        "--json",
+        "--out",
+        out,
+        ...more,
+      ], {
+        read: [...MINI_FILES, folder],
+        write: [out],
+      });
+      const record = JSON.parse(stdout);
+      assertEquals(JSON.parse(await Deno.readTextFile(join(out, "metrics.json"))), record);
+      return record;
+    };
+    const figures = ({ sets }: { sets: Record<string, Record<string, { auroc: number; accuracy: number }>> }) => {
+      const { auroc, accuracy } = Object.values(sets.set!)[0]!;
+      return { auroc, accuracy };
+    };
+    const plain = await evaluate();
+    assertEquals(plain.splits.set.size, 8);
+    const adapted = [];
+    for (const adapter of [ace, peft, authors]) adapted.push(figures(await evaluate("--adapter", adapter)));
+    assertEquals(adapted[1], adapted[0]);
+    assertEquals(adapted[2], adapted[0]);
+    await selectBackend({ backend: "wasm" });
+    const { params, config, tokenizer } = await loadMini();
+    const dataset = { ...await loadFolder(set), classes: ["No Finding", "pneumonia"] };
+    const model = aceLoraModel({ encoders: config, learnScale: false });
+    const { result } = await assess(model, params, dataset, { config, tokenizer });
+    assertAlmostEquals(figures(plain).auroc, result.auroc!, 1e-9);
+    assertEquals(figures(plain).accuracy, result.accuracy);
+    const mine = await evaluate("--prompts", "{c}");
+    assertEquals(mine.configuration.prompts, ["{c}"]);
+    const { result: own } = await assess(model, params, dataset, { config, tokenizer, templates: ["{c}"] });
+    assertAlmostEquals(figures(mine).auroc, own.auroc!, 1e-9);
+  });
+});
+
+Deno.test("evaluate reads a CSV by its columns, several classes a cell included, and shows a table and the split", async () => {
+  await inFolder(async (folder) => {
+    await writeRadiographs(folder, 5);
+    const csv = join(folder, "cases.csv"), out = join(folder, "out");
+    await Deno.writeTextFile(
+      csv,
+      "file,finding\n0.png,edema|pneumonia\n1.png,edema\n2.png,pneumonia\n3.png,nodule\n4.png,\n",
+    );
+    await Deno.mkdir(out);
+    const args = ["evaluate", "--images", csv, "--image-column", "file", "--class-column", "finding", "--out", out];
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    const stdout = await succeed([...args, "--separator", "|"], permissions);
+    assertMatch(stdout, /accuracy \(95 % CI\)\s+AUROC/);
+    const hash = await sha256("0.png\n1.png\n2.png\n3.png");
+    assert(stdout.includes(`split all: 4 cases, sha256 ${hash}`), stdout);
+    const record = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+    assertEquals(record.configuration.task, "multilabel");
+    assertEquals(record.configuration.classes, ["edema", "nodule", "pneumonia"]);
+    assertEquals(record.configuration.summary, { read: 5, kept: 4, dropped: { "no class": 1 } });
+  });
+});
+
+Deno.test("evaluate refuses bad input in one line that names file, row and expectation, and writes nothing", async () => {
+  await inFolder(async (folder) => {
+    await writeRadiographs(folder, 2);
+    const csv = join(folder, "cases.csv"),
+      out = join(folder, "out"),
+      empty = join(folder, "empty"),
+      hollow = join(folder, "hollow");
+    await Deno.writeTextFile(csv, "path,class\n0.png,normal\n1.png,pnuemonia\n");
+    const absent = join(folder, "absent.csv"),
+      ragged = join(folder, "ragged.csv"),
+      lost = join(folder, "lost.csv"),
+      nothing = join(folder, "nothing.csv");
+    await Deno.writeTextFile(ragged, "path,class\n0.png,normal,3\n");
+    await Deno.writeTextFile(lost, "path,class\n0.png,normal\n7.png,normal\n");
+    await Deno.writeTextFile(nothing, "path,class\n0.png,\n");
+    await Deno.mkdir(empty);
+    await Deno.mkdir(join(hollow, "a"), { recursive: true });
+    await Deno.mkdir(out);
+    await writeRsna(folder, 10);
+    const refuse = (args: string[], ...patterns: (string | RegExp)[]) =>
+      fail(["evaluate", ...args, "--out", out], patterns, { read: [...MINI_FILES, folder], write: [out] });
+    await refuse(
+      ["--images", csv, "--classes", "normal,pneumonia"],
+      csv,
+      "row 3",
+      "must be one of normal, pneumonia",
+      '"pnuemonia"',
+    );
+    await refuse(
+      ["--images", csv, "--class-column", "finding"],
+      csv,
+      'must have a column "finding"',
+      '"path", "class"',
+    );
+    await refuse(["--images", csv, "--where", "split"], "--where must be COLUMN=VALUE");
+    await refuse(["--images", csv, "--names", "a"], "--names must have one name a class: 2 classes");
+    await refuse(["--images", absent], absent, "there is none");
+    await refuse(["--images", ragged], ragged, "row 2 must have 2 fields: it has 3");
+    await refuse(["--images", lost], lost, "row 3", "7.png");
+    await refuse(["--images", nothing], nothing, "a row must be left", "no class");
+    await refuse(["--images", empty], empty, "it must hold a folder for each class");
+    await refuse(["--images", hollow], join(hollow, "a"), "it must hold an image");
+    await refuse(["--images", hollow, "--classes", "b"], hollow, "b is not among a");
+    await refuse([], "--images is required");
+    await refuse(["--dataset", "rsna"], "--root is required");
+    await refuse(["--dataset", "rsna", "--root", empty], empty, "stage_2_train_labels.csv");
+    await refuse(["--dataset", "rsna", "--root", folder], "stage_2_train_labels.csv", "its image must exist");
+    await refuse(
+      ["--dataset", "rsna", "--root", folder, "--split", "half"],
+      "its split must be one of test, train",
+      '"half"',
+    );
+    await refuse(["--root", folder], "--root needs --dataset");
+    const root = await writeMimic(join(folder, "mimic"), 1);
+    await refuse(["--dataset", "mimic-cxr", "--root", root], "mimic-cxr", "its cases must have classes");
+    await refuse(["--images", csv, "--adapter", join(folder, "0.png")], join(folder, "0.png"));
+    await refuse(["--images", csv, "--batch-size", "0"], "--batch-size must be a number of at least 1");
+    assertEquals(await snapshot(out), {});
+  });
+});
+
+Deno.test("evaluate cannot write where it was not allowed to, and says so in one line", async () => {
+  await inFolder(async (folder) => {
+    await writeClasses(join(folder, "set"), ["a", "b"], 1);
+    const args = ["evaluate", "--images", join(folder, "set"), "--out", join(folder, "elsewhere")];
+    const { code, stderr } = await run(args, { read: [...MINI_FILES, folder], write: [join(folder, "out")] });
+    assertEquals(code, 1);
+    assertMatch(stderr, /error: .*elsewhere.*(write access|--allow-write)/);
+  });
+});
