@@ -1,7 +1,7 @@
 /** `deno task report`: all results in one page. @module */
 import { writeFileAtomic } from "../io/files.ts";
 import { gatherResults } from "../tasks/reproduce/gather.ts";
-import { reproductionMarkdown, reproductionReport } from "../tasks/reproduce/report.ts";
+import { keptRecords, reproductionMarkdown, reproductionReport } from "../tasks/reproduce/report.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** The command. */
@@ -15,6 +15,7 @@ export const COMMAND: Command = {
       value: "FILE",
       help: "Page to write; the tables go beside it as .md (default: report.html)",
     },
+    keep: { type: "string", value: "FILE", help: "Also write the reproduction's records, small enough to commit" },
   },
   example: "deno task report --in results --out report.html",
   async run(args) {
@@ -32,6 +33,13 @@ export const COMMAND: Command = {
     const markdown = out.replace(/\.html$/, ".md");
     await writeFileAtomic(out, await reproductionReport(results));
     await writeFileAtomic(markdown, reproductionMarkdown(results));
+    const kept = args.text("keep");
+    if (kept !== undefined) {
+      await writeFileAtomic(
+        kept,
+        `[\n${keptRecords(records).map((record) => JSON.stringify(record)).join(",\n")}\n]\n`,
+      );
+    }
     console.log(`${records.length} runs and ${others.length} other results: wrote ${out} and ${markdown}`);
   },
 };

@@ -1,7 +1,7 @@
 /** Finding the results of runs under a folder. @module */
 import { join } from "@std/path";
 import { parseRunRecord, type RunRecord } from "../../display/results.ts";
-import { isRecordKind, parseRecord } from "./record.ts";
+import { isRecordKind, parseRecord, parseRecords } from "./record.ts";
 import { type ReproduceRecord, TABLE_NAMES } from "./types.ts";
 
 /** All results under a folder. */
@@ -26,7 +26,9 @@ export async function gatherResults(folder: string): Promise<Gathered> {
   for (const path of await jsonFiles(folder)) {
     const text = await Deno.readTextFile(path);
     const value = parsed(text);
-    if (isRecordKind(value)) found.records.push(parseRecord(text, path));
+    if (Array.isArray(value) && value.length > 0 && value.every(isRecordKind)) {
+      found.records.push(...parseRecords(text, path));
+    } else if (isRecordKind(value)) found.records.push(parseRecord(text, path));
     else if (isRunRecord(value)) found.others.push({ path, record: parseRunRecord(text, path) });
     else found.passedOver.push(path);
   }

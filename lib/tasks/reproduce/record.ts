@@ -13,6 +13,30 @@ export async function writeRecord(out: string, record: ReproduceRecord): Promise
   await writeFileAtomic(recordPath(out, record), JSON.stringify(record, null, 1) + "\n");
 }
 
+/**
+ * A record without what only curves, overlays and comparisons need, small enough to be committed.
+ *
+ * @param scores Whether the scores are kept for paired comparisons.
+ */
+export function compactRecord(record: ReproduceRecord, scores: boolean): ReproduceRecord {
+  const { explained: _, ...rest } = record;
+  const sets = scores
+    ? record.sets
+    : Object.fromEntries(Object.entries(record.sets).map(([name, set]) => [name, { ...set, scores: "", targets: "" }]));
+  return { ...rest, sets, loss: { steps: [], values: [] } };
+}
+
+/**
+ * Reads records kept as one JSON array.
+ *
+ * @throws {SyntaxError} If it is none, or a record is damaged.
+ */
+export function parseRecords(text: string, name: string): ReproduceRecord[] {
+  const values: unknown = JSON.parse(text);
+  check(name, "the file", ["an array", Array.isArray], values);
+  return (values as unknown[]).map((value, i) => parseRecord(JSON.stringify(value), `${name} [${i}]`));
+}
+
 /** A configuration as text that is equal for equal configurations, whatever the order of the keys. */
 export function configurationKey(configuration: unknown): string {
   return JSON.stringify(

@@ -13,6 +13,7 @@ import {
 } from "./figures.ts";
 import { verdicts } from "./comparisons.ts";
 import type { Gathered } from "./gather.ts";
+import { compactRecord } from "./record.ts";
 import { type Row, setNames, tableRuns } from "./summary.ts";
 import { reproducedTables, TABLE_TITLES, type TitledTable } from "./tables.ts";
 import { type ReproduceRecord, TABLE_NAMES, type TableName } from "./types.ts";
@@ -59,6 +60,33 @@ export function reproductionMarkdown(results: Gathered): string {
     put({ title: path, table: resultsTable(record) }, 2);
   }
   return lines.join("\n").trimEnd() + "\n";
+}
+
+/** Rows of table 1 whose scores are kept for the comparisons of {@linkcode keptRecords}. */
+const COMPARED = ["ace-lora", "lora", "rslora"];
+
+/** The records small enough to be committed: the README's tables are made from them. */
+export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecord[] {
+  return records.map((record) => compactRecord(record, record.table === "table1" && COMPARED.includes(record.id)));
+}
+
+/** The README's part: figures and comparisons of each table, without costs. */
+export function readmeTables(records: readonly ReproduceRecord[]): string {
+  const said = TABLE_NAMES.flatMap((name) => {
+    const rows = tableRuns(records, name);
+    return rows.length === 0 ? [] : verdicts(rows);
+  });
+  return [
+    ...reproducedTables(records).filter(({ title }) => !title.endsWith(": costs")).flatMap(({ title, table }) => [
+      `#### ${title}`,
+      "",
+      `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim(),
+      "",
+      markdownTable(table),
+      "",
+    ]),
+    ...said.flatMap((text) => [text, ""]),
+  ].join("\n").trimEnd();
 }
 
 function absent(table: TableName): string {

@@ -97,7 +97,8 @@ export interface CompareOptions {
 
 /**
  * Paired bootstrap of two rows on each set: cases are resampled, and on each resample the two methods' figures, averaged over the
- * seeds both have, are subtracted. Sets on which the rows saw other cases are left out.
+ * seeds both have, are subtracted. Sets on which the rows saw
+ * other cases, or whose scores were not kept, are left out.
  */
 export function compareRows(a: Row, b: Row, options: CompareOptions = {}): Comparison[] {
   const seeds = a.runs.map(({ seed }) => seed).filter((seed) => b.runs.some((run) => run.seed === seed));
@@ -109,6 +110,7 @@ export function compareRows(a: Row, b: Row, options: CompareOptions = {}): Compa
     const hash = left[0]?.split.hash;
     if (![...left, ...right].every((figures) => figures?.split.hash === hash && hash !== undefined)) return [];
     const [first, second] = [left as SetFigures[], right as SetFigures[]];
+    if ([...first, ...second].some(({ scores }) => scores === "")) return [];
     const n = first[0]!.split.size;
     const defined = [...first, ...second].every(({ auroc }) => auroc !== null);
     const compare = (statistic: (figures: SetFigures) => Statistic): PairedBootstrap =>
