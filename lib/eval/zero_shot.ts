@@ -54,6 +54,7 @@ export async function encodeImages<T>(
     out.set(values, start * features.shape[1]);
     tf.dispose([pixels, features]);
     onBatch?.(start + count);
+    await new Promise((resolve) => setTimeout(resolve, 0)); // lets a signal be delivered
   }
   return out ?? new Float32Array(0);
 }

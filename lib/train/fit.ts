@@ -132,6 +132,8 @@ export async function fit<T>(
     const { epoch } = state.progress;
     const batches = epochBatches(source.size, epoch, plan);
     while (state.progress.batch < batches.length) {
+      // On wasm every await is already settled, so without a pause no signal would ever be delivered.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       if (signal?.aborted) {
         await save();
         return { params: adopt(params, state, start), history: state.progress.history, interrupted: true };
