@@ -1,0 +1,32 @@
+import * as tf from "@tensorflow/tfjs";
+import { assert, assertEquals } from "@std/assert";
+import { formatTable } from "../../lib/display/table.ts";
+import { MINI } from "../../lib/encoders/config.ts";
+import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { DENSE_TABLE_SMOKE, denseTable, runDenseTable } from "../../lib/tasks/dense_table.ts";
+import { loadMiniTokenizer } from "../../lib/tasks/mini.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+
+Deno.test("runDenseTable() measures three different encoders at every share, frees what it made, and prints no invented row", async () => {
+  const backend = await selectBackend({ backend: "wasm" });
+  const before = tf.memory().numTensors;
+  const params = initBiomedClip(MINI, 1);
+  const generalist = { params, config: MINI, tokenizer: await loadMiniTokenizer() };
+  const settings = { ...DENSE_TABLE_SMOKE, fractions: [0.5, 1] };
+  const record = await runDenseTable(generalist, backend, settings);
+  assertEquals(record.rows.map(({ adapter, labelled }) => `${adapter} ${labelled}`), [
+    "none 4",
+    "none 8",
+    "LoRA 4",
+    "LoRA 8",
+    "ACE-LoRA 4",
+    "ACE-LoRA 8",
+  ]);
+  assertEquals(new Set(Object.values(record.encoders)).size, 3);
+  assertEquals(record.splits["segmentation test"]!.size, 4);
+  const text = formatTable(denseTable(record));
+  assert(text.includes("not published here") && text.includes("46.3") && text.includes("21.3"));
+  disposeParams(params);
+  assertEquals(tf.memory().numTensors, before);
+});
