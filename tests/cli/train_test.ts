@@ -1,0 +1,149 @@
+/** train, end to end: pairs, MIMIC-CXR, Ctrl-C and resume, bad input. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { readAdapter } from "../../lib/io/adapters.ts";
+import { DICOM, inFolder, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
+import { command, fail, MINI_FILES, snapshot, succeed } from "./run.ts";
+
+const permissions = (folder: string) => ({ read: [...MINI_FILES, folder], write: [join(folder, "out")] });
+const QUICK = ["--epochs", "2", "--batch-size", "4", "--rank", "2"];
+
+async function inRun(body: (paths: { folder: string; out: string }) => Promise<void>): Promise<void> {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "out"));
+    await body({ folder, out: join(folder, "out") });
+  });
+}
+
+Deno.test("train adapts to MIMIC-CXR's layout with the label-guided loss by its CheXpert labels", async () => {
+  await inRun(async ({ folder, out }) => {
+    const root = await writeMimic(join(folder, "mimic"), 8);
+    const stdout = await succeed(
+      ["train", "--dataset", "mimic-cxr", "--root", root, "--out", out, ...QUICK],
+      permissions(folder),
+    );
+    assert(stdout.startsWith("last loss "), stdout);
+    assertEquals(stdout.trimEnd().split("\n").length, 1);
+    const log = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
+    assertEquals(log.settings.loss, "label-guided");
+    assertEquals(log.data.name, "mimic-cxr");
+    assertEquals([log.data.read, log.data.kept, log.data.dropped], [10, 8, {
+      "other split": 1,
+      "not a frontal view": 1,
+    }]);
+    assertEquals(log.history.length, 4);
+    assertEquals((await readAdapter(join(out, "adapter.safetensors"))).config.rank, 2);
+    assertEquals(Object.keys(await snapshot(out)).filter((name) => name.endsWith(".tmp")), []);
+  });
+});
+
+Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as without", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 12);
+    const args = ["train", "--pairs", pairs, ...QUICK, "--epochs", "30", "--seed", "3"];
+    const straight = join(out, "straight"), broken = join(out, "broken");
+    await succeed([...args, "--out", straight], permissions(folder));
+
+    const child = command([...args, "--out", broken], permissions(folder)).spawn();
+    while (!await Deno.stat(join(broken, "state.safetensors")).then(() => true, () => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 2)); // the state is first written after the first epoch
+    }
+    child.kill("SIGINT");
+    const { code, stdout, stderr } = await child.output();
+    const told = new TextDecoder().decode(stderr);
+    assertEquals([code, stdout.length], [130, 0], told);
+    const step = Number(/interrupted after step (\d+)/.exec(told)?.[1]);
+    assert(step >= 3 && step < 90, told);
+    assertEquals(await Deno.stat(join(broken, "adapter.safetensors")).catch(() => "none"), "none");
+
+    await succeed([...args, "--out", broken, "--resume"], permissions(folder));
+    for (const file of ["adapter.safetensors", "best.safetensors"]) {
+      assertEquals(await Deno.readFile(join(broken, file)), await Deno.readFile(join(straight, file)), file);
+    }
+    const history = async (run: string) => JSON.parse(await Deno.readTextFile(join(run, "training.json"))).history;
+    assertEquals(await history(broken), await history(straight));
+    await fail(
+      [...args, "--out", broken, "--resume", "--rank", "4"],
+      ["state.safetensors", "model must be the same"],
+      permissions(folder),
+    );
+  });
+});
+
+Deno.test("train refuses bad input in one line that names file, row and expectation, and writes nothing", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 2);
+    const table = await Deno.readTextFile(pairs);
+    const write = async (name: string, text: string): Promise<string> => {
+      const path = join(folder, "pairs", name);
+      await Deno.writeTextFile(path, text);
+      return path;
+    };
+    const [header, first, second] = table.split("\n") as [string, string, string];
+    const label = await write("label.csv", [header, first, second.replace(/[^,]*$/, "2"), ""].join("\n"));
+    const plain = await write("plain.csv", "path,text\n0.png,one\n1.png,two\n");
+    const broken = await write("broken.csv", "path,text\n0.png,one\nbroken.png,two\n");
+    await Deno.writeTextFile(join(folder, "pairs", "broken.png"), "\x89PNG\r\n\x1a\nnothing");
+    const wordless = await write("wordless.csv", "path,text\n0.png,\n");
+    const latin = join(folder, "pairs", "latin.csv");
+    await Deno.writeFile(
+      latin,
+      new Uint8Array([112, 97, 116, 104, 44, 116, 101, 120, 116, 10, 48, 46, 112, 110, 103, 44, 0xe9, 10]),
+    );
+    const nan = await writeDamagedWeights(join(folder, "nan.safetensors"), NaN);
+    const mimic = await writeMimic(join(folder, "mimic"), 2);
+    const studies = join(mimic, "mimic-cxr-2.0.0-chexpert.csv");
+    const labels = await Deno.readTextFile(studies);
+
+    const refuse = (args: string[], ...patterns: (string | RegExp)[]) =>
+      fail(["train", ...args, "--out", out, ...QUICK], patterns, permissions(folder));
+    await refuse(["--pairs", label], label, "row 3", '"Support Devices" must be 1, 0, -1 or blank', '"2"');
+    await refuse(["--pairs", pairs, "--text-column", "note"], pairs, 'must have a column "note"');
+    await refuse(["--pairs", plain, "--loss", "label-guided"], plain, "must have the 14 CheXpert columns");
+    await refuse(["--pairs", broken], join(folder, "pairs", "broken.png"));
+    await refuse(["--pairs", wordless], wordless, "no text");
+    await refuse(["--pairs", latin], latin, "UTF-8");
+    await refuse(["--pairs", DICOM.replace(/[^/]*$/, "absent.csv")], "absent.csv");
+    await refuse(["--pairs", pairs, "--weights", nan], nan, "element 7 is NaN");
+    await refuse([], "--pairs is required");
+    await refuse(["--pairs", pairs, "--positions", "middle"], "--positions must be one of all, bottom");
+    await refuse(["--pairs", pairs, "--targets", "q,x"], '--targets must be among q,k,v,o: current value is "x"');
+    await refuse(["--pairs", pairs, "--dropout", "1"], "--dropout must be below 1");
+    await refuse(["--pairs", pairs, "--learning-rate", "fast"], "--learning-rate must be a number");
+    await refuse(["--dataset", "rsna", "--root", folder], "stage_2_train_labels.csv");
+    await Deno.writeTextFile(
+      studies,
+      labels.replace("\n1000101,", "\n1000101x,").replace(/,[^,]*\n/, ",7\n").replace("Support Devices\n", ""),
+    );
+    await refuse(["--dataset", "mimic-cxr", "--root", mimic], studies);
+    assertEquals(await snapshot(out), {});
+  });
+});
+
+Deno.test("train stops at a loss that is not finite, and writes nothing", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 4);
+    await fail(
+      [
+        "train",
+        "--pairs",
+        pairs,
+        "--out",
+        out,
+        ...QUICK,
+        "--epochs",
+        "3",
+        "--warmup-epochs",
+        "0",
+        "--learning-rate",
+        "1e38",
+      ],
+      ["the loss must be finite", /at step \d+/, "samples"],
+      permissions(folder),
+    );
+    assertEquals(
+      Object.keys(await snapshot(out)).filter((name) => name === "adapter.safetensors" || name.endsWith(".tmp")),
+      [],
+    );
+  });
+});
