@@ -1,7 +1,8 @@
 /**
  * CLIP's tokeniser: lower-cased words as bytes, merged pair by pair, between a begin and an end of text.
  *
- * The ids are those of `transformers`' CLIPTokenizer; with cleaning (the default) those of open_clip's SimpleTokenizer.
+ * The ids are those of `transformers`' CLIPTokenizer. After cleaning (the default) open_clip's SimpleTokenizer gives the same
+ * for real texts; it differs where Python lower-cases a final sigma, and on a few symbols newer than its regex module.
  *
  * @module
  */
@@ -110,10 +111,18 @@ const SPECIAL_IN_TEXT = /(<\|startoftext\|>|<\|endoftext\|>)/;
 /** How the byte-level step cuts a special token that was not written in lower case, and so is none. */
 const SPECIAL_PARTS = /\p{L}+|[^\p{L}]+/gu;
 
+/** Lower case of one character; the capitals of Unicode 17 are given, as an engine may know only Unicode 16. */
+function lower(character: string): string {
+  const point = character.codePointAt(0)!;
+  if (point === 0xa7ce || point === 0xa7d2 || point === 0xa7d4) return String.fromCodePoint(point + 1);
+  if (point >= 0x16ea0 && point <= 0x16eb8) return String.fromCodePoint(point + 0x1b);
+  return character.toLowerCase();
+}
+
 /** The words of a text: NFC, white space to spaces, lower case one character at a time. */
 function* wordsOf(text: string): Generator<string> {
   let plain = "";
-  for (const character of text.normalize("NFC").replace(SPACE_RUN, " ")) plain += character.toLowerCase();
+  for (const character of text.normalize("NFC").replace(SPACE_RUN, " ")) plain += lower(character);
   for (const [word] of plain.matchAll(WORDS)) {
     if (word.startsWith("<|") && word.endsWith("text|>")) yield* word.match(SPECIAL_PARTS)!;
     else yield word;
