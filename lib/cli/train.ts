@@ -62,6 +62,17 @@ async function runName(args: Arguments, dataset: Dataset, { lora, hgnn }: AceLor
   return `ACE-LoRA ${JSON.stringify({ lora, hgnn, weights: short(weights), cases: short(dataset.split.hash) })}`;
 }
 
+/** Writes the adapter, if the last update left its numbers finite. */
+async function keep(path: string, params: AceLoraParams, config: AceLoraConfig): Promise<void> {
+  await saveAdapter(path, params, config).catch((error) => {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(
+      `Cannot keep "${path}" as the adapter as its numbers must be finite (a lower --learning-rate may help): ${error.message}`,
+      { cause: error },
+    );
+  });
+}
+
 /** The command. */
 export const COMMAND: Command = {
   name: "train",
@@ -148,7 +159,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       ...watch.hooks,
       statePath: join(out, "state.safetensors"),
       resume: args.flag("resume"),
-      onBest: async (params) => await saveAdapter(join(out, "best.safetensors"), params as AceLoraParams, config),
+      onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, config),
     }).finally(() => watch.end());
     if (result.interrupted) {
       console.error(
@@ -158,7 +169,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       );
       return 130;
     }
-    await saveAdapter(join(out, "adapter.safetensors"), result.params, config);
+    await keep(join(out, "adapter.safetensors"), result.params, config);
     const log = {
       command: "train",
       data: { name: dataset.name, ...dataset.summary, split: dataset.split },

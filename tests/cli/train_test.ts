@@ -40,7 +40,7 @@ Deno.test("train adapts to MIMIC-CXR's layout with the label-guided loss by its 
 Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as without", async () => {
   await inRun(async ({ folder, out }) => {
     const pairs = await writePairs(join(folder, "pairs"), 12);
-    const args = ["train", "--pairs", pairs, ...QUICK, "--epochs", "30", "--seed", "3"];
+    const args = ["train", "--pairs", pairs, ...QUICK, "--epochs", "12", "--seed", "3"];
     const straight = join(out, "straight"), broken = join(out, "broken");
     await succeed([...args, "--out", straight], permissions(folder));
 
@@ -53,7 +53,7 @@ Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as 
     const told = new TextDecoder().decode(stderr);
     assertEquals([code, stdout.length], [130, 0], told);
     const step = Number(/interrupted after step (\d+)/.exec(told)?.[1]);
-    assert(step >= 3 && step < 90, told);
+    assert(step >= 3 && step < 36, told);
     assertEquals(await Deno.stat(join(broken, "adapter.safetensors")).catch(() => "none"), "none");
 
     await succeed([...args, "--out", broken, "--resume"], permissions(folder));
@@ -120,30 +120,16 @@ Deno.test("train refuses bad input in one line that names file, row and expectat
   });
 });
 
-Deno.test("train stops at a loss that is not finite, and writes nothing", async () => {
+Deno.test("train stops when numbers are not finite, and writes nothing", async () => {
   await inRun(async ({ folder, out }) => {
     const pairs = await writePairs(join(folder, "pairs"), 4);
+    const args = ["train", "--pairs", pairs, "--out", out, ...QUICK, "--warmup-epochs", "0", "--learning-rate", "1e38"];
     await fail(
-      [
-        "train",
-        "--pairs",
-        pairs,
-        "--out",
-        out,
-        ...QUICK,
-        "--epochs",
-        "3",
-        "--warmup-epochs",
-        "0",
-        "--learning-rate",
-        "1e38",
-      ],
-      ["the loss must be finite", /at step \d+/, "samples"],
+      [...args, "--batch-size", "2"],
+      ["the loss must be finite", /at step 2, samples \d/],
       permissions(folder),
     );
-    assertEquals(
-      Object.keys(await snapshot(out)).filter((name) => name === "adapter.safetensors" || name.endsWith(".tmp")),
-      [],
-    );
+    await fail(args, ["the adapter as its numbers must be finite", "--learning-rate"], permissions(folder));
+    assertEquals(await snapshot(out), {});
   });
 });
