@@ -71,7 +71,9 @@ export function verbOf(args: Arguments): Verb {
 }
 
 /** Settings of training. */
-export function fitOptionsOf(args: Arguments): Required<Omit<FitHeadOptions, "onStep" | "onEpoch" | "signal">> {
+export function fitOptionsOf(
+  args: Arguments,
+): Required<Omit<FitHeadOptions, "onStep" | "onEpoch" | "signal" | "validateEvery">> {
   return {
     epochs: args.integer("epochs", 50, 1),
     patience: args.integer("patience", 10, 1),

@@ -34,6 +34,8 @@ export interface FitHeadOptions {
   warmupEpochs?: number;
   /** Stop after this many epochs without a better figure. @default {10} */
   patience?: number;
+  /** Epochs between two validations; the last epoch is always validated. @default {1} */
+  validateEvery?: number;
   /** Seed of the orders. @default {1} */
   seed?: number;
   /** Called after each step. */
@@ -50,8 +52,8 @@ export interface HeadEpoch {
   epoch: number;
   /** Mean loss of its steps. */
   loss: number;
-  /** The figure of `validate`. */
-  figure: number;
+  /** The figure of `validate`; null for an epoch that was not validated. */
+  figure: number | null;
 }
 
 /** What {@linkcode fitHead} returns. */
@@ -83,7 +85,7 @@ export async function fitHead<T, B>(
   options: FitHeadOptions = {},
 ): Promise<FitHeadResult<T>> {
   const { epochs = 50, batchSize = 16, learningRate = 5e-4, weightDecay = 0.05, warmupEpochs = 0 } = options;
-  const { patience = 10, seed = 1, onStep, onEpoch, signal } = options;
+  const { patience = 10, validateEvery = 1, seed = 1, onStep, onEpoch, signal } = options;
   if (task.size < 1) throw new RangeError("Cannot train as there must be a training image: there are 0");
   const perEpoch = Math.max(1, Math.ceil(task.size / batchSize) - (task.size % batchSize === 1 ? 1 : 0));
   const steps = epochs * perEpoch;
@@ -132,9 +134,11 @@ export async function fitHead<T, B>(
         break;
       }
       const loss = sum / perEpoch;
-      const figure = task.validate ? await task.validate(params) : -loss;
+      const due = epoch % validateEvery === 0 || epoch === epochs;
+      const figure = !due ? null : task.validate ? await task.validate(params) : -loss;
       history.push({ epoch, loss, figure });
       onEpoch?.(history.at(-1)!);
+      if (figure === null) continue;
       if (figure > bestFigure || (figure === bestFigure && loss < bestLoss)) {
         disposeParams(best);
         best = mapTensors(params, (tensor) => tf.clone(tensor));

@@ -31,7 +31,7 @@ export interface DenseTableSettings {
   cases: number;
   /** Shares of them. */
   fractions: readonly number[];
-  /** Passes over all of them; a smaller share gets as many steps, at most ten times as many passes. */
+  /** Passes over all of them; a smaller share gets as many steps, at most ten times as many passes, validated as often. */
   epochs: number;
   /** Highest learning rate of the heads. */
   learningRate: number;
@@ -187,7 +187,13 @@ function boxedFraction(cases: DenseData["train"], options: { fraction: number; s
 function headOptions(settings: DenseTableSettings, labelled: number): FitHeadOptions {
   const { cases, epochs, learningRate, seed } = settings;
   const more = Math.min(10, Math.max(1, Math.floor(cases / Math.max(labelled, 16))));
-  return { epochs: epochs * more, patience: Math.max(5, Math.ceil(epochs * more / 3)), learningRate, seed };
+  return {
+    epochs: epochs * more,
+    validateEvery: more,
+    patience: Math.max(5, Math.ceil(epochs * more / 3)),
+    learningRate,
+    seed,
+  };
 }
 
 /** The image tower after the method's training, LoRA merged. */

@@ -128,6 +128,13 @@ Deno.test("fitHead() keeps the epoch with the best figure, stops after the patie
     }, { epochs: 10, batchSize: 2, patience: 2 });
     assertEquals([short.bestEpoch, short.history.length, short.ended], [1, 3, "no better figure"]);
     disposeParams(short.params);
+    const sparse = await fitHead(start, {
+      size: 3,
+      load: () => Promise.resolve({ goal: tf.scalar(1) }),
+      loss: (params, batch) => tf.tidy(() => tf.sum(tf.square(tf.sub(params.weight, batch.goal))) as Scalar),
+    }, { epochs: 5, batchSize: 2, validateEvery: 2 });
+    assertEquals(sparse.history.map(({ figure }) => figure === null), [true, false, true, false, false]);
+    disposeParams(sparse.params);
     start.weight.dispose();
   });
 });
