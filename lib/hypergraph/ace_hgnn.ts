@@ -1,6 +1,7 @@
 /** ACE-HGNN: message passing along attention affinities between the global and the local tokens. @module */
 import * as tf from "@tensorflow/tfjs";
-import { l2Normalise, maskedSoftmax, oneHotRows, tidy, topKMask } from "../tensor/ops.ts";
+import { topKSoftmax } from "../tensor/fused/top_k_softmax.ts";
+import { l2Normalise, oneHotRows, tidy } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
@@ -86,10 +87,10 @@ interface ClsHyperedge {
 
 function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHyperedge {
   const [batch, size, width] = tokens.shape;
-  const { mask, indices } = topKMask(affinity, topK);
+  const { weights: all, indices } = topKSoftmax(affinity, topK);
   const members = oneHotRows(indices, size - 1) as Tensor3D;
   // A one-hot product instead of a gather: its gradient exists on every backend.
-  const row = tf.expandDims(maskedSoftmax(affinity, mask), 2); // [B, N, 1]
+  const row = tf.expandDims(all, 2); // [B, N, 1]
   const weights = tf.squeeze(tf.matMul(members, row), [2]) as Tensor2D;
   return { weights, members, local: tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]) };
 }

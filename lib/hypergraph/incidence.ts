@@ -1,6 +1,7 @@
 /** The affinity between nodes and hyperedges. @module */
 import * as tf from "@tensorflow/tfjs";
-import { l2Normalise, maskedSoftmax, topKMask } from "../tensor/ops.ts";
+import { topKSoftmax } from "../tensor/fused/top_k_softmax.ts";
+import { l2Normalise } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
@@ -42,9 +43,5 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
 
 /** Softmax over the k largest of the allowed entries of each row, 0 elsewhere. */
 export function keepTopK<T extends Tensor2D | Tensor3D>(scores: T, allowed: Tensor2D | Tensor3D, topK: number): T {
-  return tf.tidy(() => {
-    const masked = tf.add(tf.mul(scores, allowed), tf.mul(tf.sub(allowed, 1), 1e9));
-    const { mask } = topKMask(masked, topK);
-    return maskedSoftmax(scores, tf.mul(mask, allowed)) as T;
-  });
+  return tf.tidy(() => topKSoftmax(scores, topK, allowed).weights as T);
 }

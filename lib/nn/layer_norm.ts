@@ -1,5 +1,6 @@
 /** Layer normalisation. @module */
 import { layerNorm as fusedLayerNorm } from "../tensor/fused/layer_norm.ts";
+import { layerNormFork as fusedFork } from "../tensor/fused/layer_norm_fork.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 
 /** Weights of a LayerNorm. */
@@ -20,4 +21,20 @@ export interface LayerNormParams {
  */
 export function layerNorm<T extends Tensor>(params: LayerNormParams, x: T, epsilon: number): T {
   return fusedLayerNorm(x, params.weight, params.bias, epsilon) as T;
+}
+
+/**
+ * LayerNorm, and `x` for the residual beside it. Reading `x` from here lets the backend add both gradients in one kernel.
+ *
+ * @param params Weights.
+ * @param x Shape `[..., D]`.
+ * @returns Two tensors of the same shape. The caller disposes both.
+ */
+export function layerNormFork<T extends Tensor>(
+  params: LayerNormParams,
+  x: T,
+  epsilon: number,
+): { normed: T; x: T } {
+  const [normed, same] = fusedFork(x, params.weight, params.bias, epsilon);
+  return { normed: normed as T, x: same as T };
 }

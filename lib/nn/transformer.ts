@@ -6,7 +6,7 @@ import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "./extra_tokens.ts";
-import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
+import { layerNorm, layerNormFork, type LayerNormParams } from "./layer_norm.ts";
 import { type Activation, mlp, type MlpParams } from "./mlp.ts";
 
 /** Weights of one block. */
@@ -109,15 +109,22 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
     if (!params.adapter) return mlp(params.mlp, y, { ...how, addend: residual });
     return tf.add(residual, bottleneck(params.adapter, mlp(params.mlp, y, how)));
   };
+  const finish = (attended: Tensor3D): Tensor3D => {
+    if (order === "pre") {
+      const { normed, x: passed } = layerNormFork(params.norm2, attended, epsilon);
+      return feed(normed, passed);
+    }
+    const normed = layerNorm(params.norm1, attended, epsilon);
+    return layerNorm(params.norm2, feed(normed, normed), epsilon);
+  };
   return tidy(() => {
-    const residual = clsOnly ? tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : x;
-    const input = order === "pre" ? layerNorm(params.norm1, x, epsilon) : x;
+    const { normed: input, x: kept } = order === "pre" ? layerNormFork(params.norm1, x, epsilon) : { normed: x, x };
+    const residual = clsOnly ? tf.slice(kept, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : kept;
     // The released layers with LoRA replace the whole attention module, and with it its dropout.
     const outputDrop = carriesLora(params.attention) ? undefined : dropped("attention");
     const attentionOptions: SelfAttentionOptions = { ...options, residual, ...(outputDrop ? { outputDrop } : {}) };
     const { output: attended, affinity } = selfAttention(params.attention, input, attentionOptions);
-    const normed = layerNorm(order === "pre" ? params.norm2 : params.norm1, attended, epsilon);
-    const tokens = order === "pre" ? feed(normed, attended) : layerNorm(params.norm2, feed(normed, normed), epsilon);
+    const tokens = finish(attended);
     return affinity ? { tokens, affinity } : { tokens };
   });
 }

@@ -1,5 +1,6 @@
 /** Small operations that tf.js lacks. @module */
 import * as tf from "@tensorflow/tfjs";
+import { fusedL2Normalise } from "./fused/l2_normalise.ts";
 import type { Tensor, Tensor2D } from "./types.ts";
 
 /**
@@ -19,6 +20,8 @@ export function tidy<T>(f: () => T): T {
  */
 export function l2Normalise<T extends Tensor>(x: T): T {
   return tf.tidy(() => {
+    const fused = fusedL2Normalise(x);
+    if (fused) return fused as T;
     const square = tf.sum(tf.mul(x, x), -1, true);
     return tf.div(x, tf.sqrt(tf.maximum(square, 1e-24))) as T;
   });

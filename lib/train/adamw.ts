@@ -1,7 +1,8 @@
 /** AdamW over named tensors. @module */
 import * as tf from "@tensorflow/tfjs";
 import { adamwUpdate } from "../tensor/fused/adamw.ts";
-import type { Tensor } from "../tensor/types.ts";
+import type { Tensor, Tensor1D } from "../tensor/types.ts";
+import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
 
 /** AdamW's settings. */
 export interface AdamwOptions {
@@ -15,25 +16,51 @@ export interface AdamwOptions {
   weightDecay?: number;
 }
 
-/** The optimiser's memory: both moments of every trainable tensor, and the steps taken. */
+/** The optimiser's memory: both moments of every trainable tensor, flat, and the steps taken. */
 export interface AdamwState {
-  /** First moments by name. */
-  first: Map<string, Tensor>;
-  /** Second moments by name. */
-  second: Map<string, Tensor>;
+  /** Which tensors stand where in the flat ones. */
+  layout: FlatLayout;
+  /** First moments, one flat tensor a group of the layout. */
+  first: Tensor1D[];
+  /** Second moments. */
+  second: Tensor1D[];
   /** Steps taken. */
   step: number;
 }
 
+/** Both moments by tensor. */
+export interface AdamwMoments {
+  /** First moments by name. */
+  first: Map<string, Tensor>;
+  /** Second moments by name. */
+  second: Map<string, Tensor>;
+}
+
 /** Zero moments for the given tensors. */
 export function initAdamw(tensors: ReadonlyMap<string, Tensor>): AdamwState {
-  const zeros = (): Map<string, Tensor> => new Map([...tensors].map(([name, tensor]) => [name, tf.zerosLike(tensor)]));
-  return { first: zeros(), second: zeros(), step: 0 };
+  const layout = flatLayout(tensors);
+  const zeros = (): Tensor1D[] =>
+    tf.tidy(() => {
+      const all = new Map([...tensors].map(([name, { shape }]) => [name, tf.zeros(shape)]));
+      return packNamed(layout, all);
+    });
+  return { layout, first: zeros(), second: zeros(), step: 0 };
+}
+
+/** The moments by tensor, new copies that the caller disposes. */
+export function adamwMoments(state: AdamwState): AdamwMoments {
+  return { first: unpackNamed(state.layout, state.first), second: unpackNamed(state.layout, state.second) };
+}
+
+/** A state from moments by tensor, which it copies. */
+export function adamwFromMoments(moments: AdamwMoments, step: number): AdamwState {
+  const layout = flatLayout(moments.first);
+  return { layout, first: packNamed(layout, moments.first), second: packNamed(layout, moments.second), step };
 }
 
 /** Frees the moments. */
 export function disposeAdamw(state: AdamwState): void {
-  tf.dispose([...state.first.values(), ...state.second.values()]);
+  tf.dispose([...state.first, ...state.second]);
 }
 
 /**
@@ -54,16 +81,18 @@ export function adamw(
   options: AdamwOptions = {},
 ): { tensors: Map<string, Tensor>; state: AdamwState } {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
-  const next: AdamwState = { first: new Map(), second: new Map(), step: state.step + 1 };
-  const out = new Map<string, Tensor>();
-  for (const [name, param] of tensors) {
-    const [updated, m, v] = adamwUpdate(
-      { param, grad: gradients.get(name)!, m: state.first.get(name)!, v: state.second.get(name)! },
+  const next: AdamwState = { layout: state.layout, first: [], second: [], step: state.step + 1 };
+  const [params, grads] = [packNamed(state.layout, tensors), packNamed(state.layout, gradients)];
+  const updated = params.map((param, i) => {
+    const [value, m, v] = adamwUpdate(
+      { param, grad: grads[i]!, m: state.first[i]!, v: state.second[i]! },
       { learningRate, beta1, beta2, epsilon, weightDecay, step: next.step },
     );
-    out.set(name, updated);
-    next.first.set(name, m);
-    next.second.set(name, v);
-  }
+    next.first.push(m as Tensor1D);
+    next.second.push(v as Tensor1D);
+    return value as Tensor1D;
+  });
+  const out = unpackNamed(state.layout, updated);
+  tf.dispose([...params, ...grads, ...updated]);
   return { tensors: out, state: next };
 }

@@ -5,7 +5,8 @@ import type { ContrastiveModel } from "../model.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Scalar, Tensor, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import { flatLayout, packNamed, unpackNamed } from "./flat.ts";
 
 /** A value and its gradients by leaf name. */
 export interface Gradients {
@@ -21,16 +22,26 @@ export interface Gradients {
  * @returns New tensors. The caller disposes them.
  */
 export function valueAndGradients(tree: unknown, names: readonly string[], f: () => Scalar): Gradients {
+  const { value, leaves, gradients } = knownGradients(tree, names, f);
+  return { value, gradients: new Map(names.map((name, i) => [name, gradients.get(name) ?? tf.zerosLike(leaves[i]!)])) };
+}
+
+/** Likewise, without the leaves the value does not depend on. */
+function knownGradients(
+  tree: unknown,
+  names: readonly string[],
+  f: () => Scalar,
+): Gradients & { leaves: Tensor[] } {
   const named = namedTensors(tree);
   const leaves = names.map((name) => {
     const leaf = named.get(name);
     if (!leaf) throw new RangeError(`Cannot differentiate by "${name}" as the tree has no tensor of that name`);
     return leaf;
   });
-  // tf.valueAndGrads throws for a leaf without influence; here that gradient is zero.
+  // tf.valueAndGrads throws for a leaf without influence.
   const { value, grads } = tf.engine().gradients(f, leaves, undefined as unknown as Scalar, true);
-  const gradients = new Map(names.map((name, i) => [name, (grads[i] as Tensor | null) ?? tf.zerosLike(leaves[i]!)]));
-  return { value: value as Scalar, gradients };
+  const known = names.flatMap((name, i): [string, Tensor][] => grads[i] ? [[name, grads[i] as Tensor]] : []);
+  return { value: value as Scalar, leaves, gradients: new Map(known) };
 }
 
 /** One batch as tensors. */
@@ -88,14 +99,16 @@ export function contrastiveGradients<T>(
   }));
   for (const { image, text } of cached) tf.dispose([image, text]);
   // The features are leaves here, and so is whatever the scale depends on.
-  const top = valueAndGradients({ params, whole }, [
+  const top = knownGradients({ params, whole }, [
     "whole.image",
     "whole.text",
     ...names.map((name) => `params.${name}`),
   ], () => tf.tidy(() => lossOf(model, params, whole, batch.pairMask)));
   tf.dispose([whole.image, whole.text]);
   const { "whole.image": imageGradient, "whole.text": textGradient } = Object.fromEntries(top.gradients);
-  let sums = new Map(names.map((name) => [name, top.gradients.get(`params.${name}`)!]));
+  const leaves = namedTensors(params);
+  const layout = flatLayout(new Map(names.map((name) => [name, leaves.get(name)!])));
+  let sums: Tensor1D[] = [];
   for (const chunk of chunks) {
     const { value, gradients } = valueAndGradients(params, names, () =>
       tf.tidy(() => {
@@ -105,15 +118,21 @@ export function contrastiveGradients<T>(
         return tf.add(dot(image, imageGradient!), dot(text, textGradient!)) as Scalar;
       }));
     value.dispose();
-    sums = new Map(names.map((name) => {
-      const pair = [sums.get(name)!, gradients.get(name)!] as const;
-      const sum = tf.add(...pair);
-      tf.dispose([...pair]);
-      return [name, sum];
-    }));
+    const flat = packNamed(layout, gradients);
+    const last = sums;
+    sums = last.length === 0 ? flat : flat.map((part, i) => tf.add(last[i]!, part) as Tensor1D);
+    tf.dispose([...gradients.values(), ...last, ...(last.length === 0 ? [] : flat)]);
   }
   tf.dispose([imageGradient!, textGradient!]);
-  return { value: top.value, gradients: sums };
+  const gradients = unpackNamed(layout, sums);
+  tf.dispose(sums);
+  for (const name of names) { // what the loss depends on by itself: the scale
+    const [own, sum] = [top.gradients.get(`params.${name}`), gradients.get(name)!];
+    if (!own) continue;
+    gradients.set(name, tf.add(own, sum));
+    tf.dispose([own, sum]);
+  }
+  return { value: top.value, gradients };
 }
 
 interface Features {

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import type { Tensor } from "../tensor/types.ts";
-import type { AdamwState } from "./adamw.ts";
+import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
 
 /** How far a run has come. */
 export interface RunProgress {
@@ -37,13 +37,15 @@ const SETS = ["param", "first", "second"] as const;
  * @param settings What must be the same when the run goes on; compared on reading.
  */
 export async function writeRunState(path: string, state: RunState, settings: Record<string, unknown>): Promise<void> {
-  const groups = { param: state.tensors, first: state.adamw.first, second: state.adamw.second };
+  const moments = adamwMoments(state.adamw);
+  const groups = { param: state.tensors, ...moments };
   const tensors = new Map<string, TensorData>();
   for (const set of SETS) {
     for (const [name, tensor] of groups[set]) {
       tensors.set(`${set}/${name}`, float32Tensor(tensor.shape, await tensor.data() as Float32Array));
     }
   }
+  tf.dispose([...moments.first.values(), ...moments.second.values()]);
   await writeSafetensors(path, tensors, {
     format: "ace-lora training state",
     step: String(state.adamw.step),
@@ -93,9 +95,12 @@ export async function readRunState(
     new Map(
       [...expected].map(([name, { shape }]) => [name, tf.tensor(toFloat32(tensors.get(`${set}/${name}`)!), shape)]),
     );
+  const moments = { first: group("first"), second: group("second") };
+  const adamw = adamwFromMoments(moments, Number(metadata["step"]));
+  tf.dispose([...moments.first.values(), ...moments.second.values()]);
   return {
     tensors: group("param"),
-    adamw: { first: group("first"), second: group("second"), step: Number(metadata["step"]) },
+    adamw,
     progress: JSON.parse(metadata["progress"]!) as RunProgress,
   };
 }

@@ -6,14 +6,17 @@
  *
  * @module
  */
+import type { WebgpuBackend } from "./backend.ts";
 import { emptyOutput, kernel, type KernelConfig, lanes, output, sizeOf, type TensorInfo } from "./kernel.ts";
 import { type GpuProgram, runProgram } from "./run.ts";
 
-const THREADS = 64;
+/** Threads of a workgroup that handles one row. */
+export const ROW_THREADS = 64;
+const THREADS = ROW_THREADS;
 const ROWS_IN_ONE_PASS = 256;
 
-/** A sum over the workgroup; every thread gets the result. */
-function workgroupSum(type: string): string {
+/** `groupSum(value, lane)` in WGSL: a sum over the workgroup; every thread gets the result. */
+export function workgroupSum(type: string): string {
   const steps: string[] = [];
   for (let half = THREADS / 2; half >= 1; half /= 2) {
     steps.push(`if (lane < ${half}u) { partial[lane] += partial[lane + ${half}u]; } workgroupBarrier();`);
@@ -29,7 +32,8 @@ fn groupSum(value: ${type}, lane: u32) -> ${type} {
 }`;
 }
 
-function add4(width: 1 | 4, value: string): string {
+/** The sum of a vector's lanes, in WGSL. */
+export function add4(width: 1 | 4, value: string): string {
   return width === 4 ? `dot(${value}, vec4<f32>(1.0))` : value;
 }
 
@@ -76,12 +80,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   };
 }
 
-/** The program of the gradient of `x`: `dx = rstd (g - mean(g) - xhat mean(g xhat))` with `g = dy gain`. */
-export function layerNormGradXProgram(rows: number, depth: number): GpuProgram {
+/**
+ * The program of the gradient of `x`: `dx = rstd (g - mean(g) - xhat mean(g xhat))` with `g = dy gain`, plus a tensor
+ * that is there already with `addend`.
+ */
+export function layerNormGradXProgram(rows: number, depth: number, addend = false): GpuProgram {
   const { type, width } = lanes(depth);
   return {
-    key: `AceLayerNormGradX,${width}`,
-    inputs: [["dy", type], ["x", type], ["gain", type], ["means", "f32"], ["rstds", "f32"]],
+    key: `AceLayerNormGradX,${width},${addend}`,
+    inputs: [
+      ["dy", type],
+      ["x", type],
+      ["gain", type],
+      ["means", "f32"],
+      ["rstds", "f32"],
+      ...(addend ? [["addend", type]] as const : []),
+    ],
     outputs: [["dx", type]],
     uniforms: { rows: { u32: rows }, steps: { u32: depth / width }, inverse: { f32: 1 / depth } },
     workgroups: rows,
@@ -105,7 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let sums = groupSum(vec2<f32>(${add4(width, "first")}, ${add4(width, "second")}), lane) * params.inverse;
   for (var i = lane; i < params.steps; i += ${THREADS}u) {
     let xhat = (x[start + i] - mean) * rstd;
-    dx[start + i] = rstd * (dy[start + i] * gain[i] - sums.x - xhat * sums.y);
+    dx[start + i] = rstd * (dy[start + i] * gain[i] - sums.x - xhat * sums.y)${addend ? " + addend[start + i]" : ""};
   }
 }`,
   };
@@ -190,15 +204,32 @@ function split(x: TensorInfo): { rows: number; depth: number } {
   return { rows: depth === 0 ? 0 : sizeOf(x.shape) / depth, depth };
 }
 
-/** AceLayerNorm: 1 dispatch. AceLayerNormGradX: 1. AceLayerNormGradParams: 1, or 2 beyond 256 rows. */
+interface NormCall {
+  inputs: Record<string, TensorInfo>;
+  attrs: { epsilon: number };
+  backend: WebgpuBackend;
+}
+
+function layerNorm({ inputs, attrs, backend }: NormCall): TensorInfo[] {
+  const [x, gain, bias] = [inputs["x"]!, inputs["gain"]!, inputs["bias"]!];
+  const { rows, depth } = split(x);
+  if (rows === 0) return [x.shape, [0], [0]].map((shape) => emptyOutput(backend, shape));
+  const outputs = [output(backend, x.shape), output(backend, [rows]), output(backend, [rows])];
+  runProgram(backend, layerNormProgram(rows, depth, attrs.epsilon), { inputs: [x, gain, bias], outputs });
+  return outputs;
+}
+
+/**
+ * AceLayerNorm: 1 dispatch; AceLayerNormFork the same, with `x` itself as a fourth output, whose gradient is added on
+ * the way back. AceLayerNormGradX: 1. AceLayerNormGradParams: 1, or 2 beyond 256 rows.
+ */
 export const layerNormKernels: readonly KernelConfig[] = [
-  kernel<{ epsilon: number }>("AceLayerNorm", ({ inputs, attrs, backend }) => {
-    const [x, gain, bias] = [inputs["x"]!, inputs["gain"]!, inputs["bias"]!];
-    const { rows, depth } = split(x);
-    if (rows === 0) return [x.shape, [0], [0]].map((shape) => emptyOutput(backend, shape));
-    const outputs = [output(backend, x.shape), output(backend, [rows]), output(backend, [rows])];
-    runProgram(backend, layerNormProgram(rows, depth, attrs.epsilon), { inputs: [x, gain, bias], outputs });
-    return outputs;
+  kernel<{ epsilon: number }>("AceLayerNorm", layerNorm),
+  kernel<{ epsilon: number }>("AceLayerNormFork", (call) => {
+    const outputs = layerNorm(call);
+    const { dataId, shape, dtype } = call.inputs["x"]!;
+    call.backend.incRef(dataId);
+    return [...outputs, { dataId, shape, dtype }];
   }),
   kernel("AceLayerNormGradX", ({ inputs, backend }) => {
     const x = inputs["x"]!;
@@ -206,7 +237,9 @@ export const layerNormKernels: readonly KernelConfig[] = [
     if (rows === 0) return emptyOutput(backend, x.shape);
     const dx = output(backend, x.shape);
     const all = [inputs["dy"]!, x, inputs["gain"]!, inputs["mean"]!, inputs["rstd"]!];
-    runProgram(backend, layerNormGradXProgram(rows, depth), { inputs: all, outputs: [dx] });
+    const addend = inputs["addend"];
+    if (addend) all.push(addend);
+    runProgram(backend, layerNormGradXProgram(rows, depth, addend !== undefined), { inputs: all, outputs: [dx] });
     return dx;
   }),
   kernel("AceLayerNormGradParams", ({ inputs, backend }) => {

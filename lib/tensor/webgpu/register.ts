@@ -4,10 +4,13 @@ import { adamwKernels } from "./adamw.ts";
 import { attentionKernels } from "./attention.ts";
 import { dropoutKernels } from "./dropout.ts";
 import { geluKernels } from "./gelu.ts";
+import { l2NormaliseKernels } from "./l2_normalise.ts";
 import { layerNormKernels } from "./layer_norm.ts";
 import { linearKernels } from "./linear.ts";
 import { loraKernels } from "./lora.ts";
 import { replaceMatMul } from "./matmul.ts";
+import { packKernels } from "./pack.ts";
+import { topKSoftmaxKernels } from "./top_k_softmax.ts";
 
 let registered = false;
 
@@ -23,6 +26,9 @@ export function registerKernels(): void {
     adamwKernels,
     linearKernels,
     loraKernels,
+    l2NormaliseKernels,
+    topKSoftmaxKernels,
+    packKernels,
   ];
   for (const config of fused.flat()) tf.registerKernel(config);
   replaceMatMul();

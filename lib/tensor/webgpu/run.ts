@@ -141,6 +141,36 @@ export function runProgram(
   }
 }
 
+/** Numbers copied from one tensor's buffer to another's; offsets and count in numbers of four bytes. */
+export interface BufferCopy {
+  /** Where from. */
+  from: TensorInfo;
+  /** First number read. */
+  fromAt: number;
+  /** Where to. */
+  to: TensorInfo;
+  /** First number written. */
+  toAt: number;
+  /** How many. */
+  count: number;
+}
+
+/** Records copies between buffers. They need no program. */
+export function recordCopies(backend: WebgpuBackend, copies: readonly BufferCopy[]): void {
+  const internals = backend as unknown as Internals;
+  const tensors = copies.flatMap(({ from, to }) => [from, to]);
+  for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  const buffer = (tensor: TensorInfo) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
+  for (const { from, fromAt, to, toAt, count } of copies) {
+    if (count > 0) {
+      internals.commandEncoder.copyBufferToBuffer(buffer(from), fromAt * 4, buffer(to), toAt * 4, count * 4);
+    }
+  }
+  for (const tensor of tensors) internals.commandQueueOwnedIds.add(tensor.dataId);
+}
+
 function beginPass(backend: WebgpuBackend, internals: Internals, timed: boolean): GPUComputePassEncoder {
   backend.ensureCommandEncoderReady();
   if (timed && internals.supportTimestampQuery) {

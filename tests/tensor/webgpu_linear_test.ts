@@ -1,0 +1,170 @@
+import * as tf from "@tensorflow/tfjs";
+import { assert, assertEquals } from "@std/assert";
+import { fusedLinear } from "../../lib/tensor/fused/linear.ts";
+import { layerNormFork } from "../../lib/tensor/fused/layer_norm_fork.ts";
+import { topKSoftmax } from "../../lib/tensor/fused/top_k_softmax.ts";
+import { packTensors, unpackTensors } from "../../lib/tensor/fused/pack.ts";
+import { dropout } from "../../lib/tensor/fused/dropout.ts";
+import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { linear, type LinearParams, linears } from "../../lib/nn/linear.ts";
+import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
+import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
+
+/** Loss `Σ w y` over all outputs, and its gradients, on both backends: webgpu must agree with plain steps on cpu. */
+async function compare(
+  shapes: number[][],
+  f: (...inputs: Tensor[]) => Tensor[],
+  options: { tolerance?: number; scale?: number; label?: string } = {},
+): Promise<void> {
+  const { tolerance = 3e-6, scale = 1, label = "" } = options;
+  const run = async (backend: string): Promise<Float32Array[]> => {
+    await tf.setBackend(backend);
+    const inputs = shapes.map((shape, i) => tensor(randoms(tf.util.sizeFromShape(shape), i + 1, scale), shape));
+    const outputs = tf.tidy(() => f(...inputs));
+    const { value, grads } = tf.valueAndGrads((...all: Tensor[]) =>
+      tf.addN(f(...all).map((y, i) => tf.sum(tf.mul(y, tensor(randoms(y.size, 90 + i), y.shape))))) as tf.Scalar
+    )(inputs);
+    const all = [...outputs, value, ...grads];
+    const values = await Promise.all(all.map((t) => t.data() as Promise<Float32Array>));
+    tf.dispose([...all, ...inputs]);
+    return values;
+  };
+  const want = await run("cpu");
+  const got = await run("webgpu");
+  assertEquals(got.length, want.length);
+  for (const [i, values] of want.entries()) {
+    const largest = values.reduce((top, x) => Math.max(top, Math.abs(x)), 1e-3);
+    const scaled = (x: Float32Array) => x.map((one) => one / largest);
+    await assertNear(tensor(scaled(got[i]!), [values.length]), scaled(values), tolerance, `${label} output ${i}`);
+  }
+}
+
+for (const [m, k, n] of [[5, 7, 6], [33, 20, 12], [6, 515, 17], [3, 1030, 8]] as const) {
+  gpuTest(
+    `fusedLinear() of [${m}, ${k}] by [${n}, ${k}] adds bias, drops, adds a tensor, all in float64's numbers`,
+    async () => {
+      const [x, w, b, c] = [randoms(m * k, 1), randoms(n * k, 2), randoms(n, 3), randoms(m * n, 4)];
+      const inputs = [tensor(x, [m, k]), tensor(w, [n, k]), tensor(b, [n]), tensor(c, [m, n])] as const;
+      const [rate, seed] = [0.3, 77];
+      const ones = tf.ones([m, n]);
+      const masks = dropout(ones, { rate, seed });
+      const mask = await masks.data();
+      const y = fusedLinear(inputs[0] as Tensor2D, { weight: inputs[1] as Tensor2D, bias: inputs[2] as Tensor1D }, {
+        rate,
+        seed,
+        addend: inputs[3] as Tensor2D,
+      });
+      const want = Float64Array.from({ length: m * n }, (_, at) => {
+        const [row, column] = [Math.floor(at / n), at % n];
+        let sum = b[column]!;
+        for (let i = 0; i < k; i++) sum += x[row * k + i]! * w[column * k + i]!;
+        return sum * mask[at]! + c[at]!;
+      });
+      await assertNear(y, want, 3e-6 * Math.sqrt(k / 16 + 1));
+      tf.dispose([...inputs, ones, masks]);
+    },
+  );
+}
+
+gpuTest("linear() with dropout and a residual has the values and gradients of the single steps", async () => {
+  await compare([[2, 9, 12], [10, 12], [10], [2, 9, 10]], (x, weight, bias, addend) => [
+    linear({ weight: weight as Tensor2D, bias: bias as Tensor1D }, x!, {
+      drop: { rate: 0.4, seed: 3 },
+      addend: addend!,
+    }),
+  ]);
+  await compare([[7, 12], [10, 12]], (x, weight) => [linear({ weight: weight as Tensor2D }, x!)]);
+});
+
+for (
+  const [layers, rank, rows, inSize, outSize] of [[3, 4, 11, 16, 16], [3, 4, 300, 16, 16], [1, 3, 9, 7, 13], [
+    2,
+    5,
+    270,
+    10,
+    4,
+  ], [3, 8, 6, 12, 12]] as const
+) {
+  for (const seeded of [true, false]) {
+    gpuTest(
+      `linears(): ${layers} layers, rank ${rank}, [${rows}, ${inSize}] to ${outSize}, ${
+        seeded ? "with" : "without"
+      } dropout, as in single steps`,
+      async () => {
+        const each = [[outSize, inSize], [outSize], [rank, inSize], [outSize, rank]];
+        const shapes = [[rows, inSize], ...Array.from({ length: layers }, () => each).flat()];
+        await compare(shapes, (x, ...rest) => {
+          const params = Array.from({ length: layers }, (_, l): LinearParams => {
+            const [weight, bias, loraA, loraB] = rest.slice(l * 4) as [Tensor2D, Tensor1D, Tensor2D, Tensor2D];
+            return { weight, bias, lora: { loraA, loraB, scaling: 0.5 + l, dropout: l === 1 ? 0 : 0.25 } };
+          });
+          return linears(params, x!, params.map((_, l) => seeded ? { seed: 5 + l } : {}));
+        }, { tolerance: 8e-6 });
+      },
+    );
+  }
+}
+
+gpuTest("linears() computes layers that are not alike, and ranks too large to fuse, one by one", async () => {
+  await compare([[5, 8], [6, 8], [3, 8], [6, 3], [6, 8]], (x, w, a, b, other) => {
+    const lora = { loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 2, dropout: 0 };
+    return linears([{ weight: w as Tensor2D, lora }, { weight: other as Tensor2D }], x!, [{}, {}]);
+  });
+  await compare([[5, 8], [6, 8], [30, 8], [6, 30]], (x, w, a, b) => {
+    const lora = { loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 0.1, dropout: 0 };
+    return linears([{ weight: w as Tensor2D, lora }], x!, [{}]);
+  });
+});
+
+gpuTest("layerNormFork() adds the residual's gradient to LayerNorm's", async () => {
+  for (const shape of [[3, 4, 12], [5, 7]]) {
+    const width = shape.at(-1)!;
+    await compare([shape, [width], [width]], (x, gain, bias) => {
+      const [normed, same] = layerNormFork(x!, gain as Tensor1D, bias as Tensor1D, 1e-6);
+      return [normed, tf.tanh(same)];
+    });
+  }
+});
+
+gpuTest("l2Normalise() has the values and gradients of the single steps, rows of zeros included", async () => {
+  await compare([[4, 3, 12]], (x) => [l2Normalise(x!)]);
+  await compare([[6, 7]], (x) => [l2Normalise(tf.mul(x!, tf.tensor2d([1, 1e-3, 50, 0, 1, 1], [6, 1])))]);
+});
+
+for (const [rows, columns, k] of [[3, 9, 3], [4, 197, 5], [2, 64, 1], [3, 4, 6]] as const) {
+  gpuTest(`topKSoftmax() keeps ${k} of ${columns} as the single steps do, with ties and few allowed`, async () => {
+    await compare([[rows, columns]], (x) => [topKSoftmax(x!, k).weights]);
+    const allowed = Float32Array.from({ length: columns }, (_, i) => i % 3 === 1 ? 1 : 0);
+    await compare([[rows, columns]], (x) => {
+      const some = tf.tensor2d(allowed, [1, columns]);
+      return [topKSoftmax(tf.round(x!), k, some).weights, topKSoftmax(x!, k, tf.tile(some, [rows, 1])).weights];
+    });
+    const values = randoms(rows * columns, 8).map(Math.round); // many ties
+    const places: number[][] = [];
+    for (const backend of ["cpu", "webgpu"]) {
+      await tf.setBackend(backend);
+      const x = tensor(values, [rows, columns]);
+      const { weights, indices } = topKSoftmax(x, k);
+      assertEquals(indices.shape, [rows, Math.min(k, columns)]);
+      places.push([...await indices.data()]);
+      tf.dispose([x, weights, indices]);
+    }
+    assertEquals(places[1], places[0]);
+  });
+}
+
+gpuTest("packTensors() and unpackTensors() keep every bit, on any backend, without a program on webgpu", async () => {
+  const shapes = [[3, 5], [1], [], [0, 2], [2, 2, 2]];
+  for (const backend of ["cpu", "webgpu"]) {
+    await tf.setBackend(backend);
+    const parts = shapes.map((shape, i) => tensor(randoms(tf.util.sizeFromShape(shape), i + 1), shape));
+    const flat = packTensors(parts);
+    assert(flat.size >= 25 && flat.size <= 28);
+    const back = unpackTensors(flat, shapes);
+    for (const [i, part] of back.entries()) {
+      assertEquals(part.shape, shapes[i]);
+      assertEquals([...await part.data()], [...await parts[i]!.data()]);
+    }
+    tf.dispose([...parts, flat, ...back]);
+  }
+});
