@@ -14,7 +14,7 @@ export function tableRows(table: TableName, encoders: BiomedClipConfig): RunSpec
     case "table2":
       return [
         { table, id: "zero-shot", label: "Generalist, zero-shot", method: "none", seeded: false },
-        { table, id: "ace-lora", label: "Generalist + ACE-LoRA", method: "ace-lora" },
+        { table, id: "ace-lora", label: "Generalist + ACE-LoRA", method: "ace-lora", explain: true },
       ];
     case "table6":
       return affinityRows(encoders);
