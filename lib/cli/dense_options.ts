@@ -97,7 +97,10 @@ export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
 
 /** The data that `--dataset` names; its parts are told on stderr. */
 export async function denseDataOf(task: "segment" | "detect", args: Arguments, size: number): Promise<DenseData> {
-  const root = args.text("root"), oneClass = args.text("one-class"), mask = args.text("mask-column");
+  const root = args.text("root"),
+    oneClass = args.text("one-class"),
+    mask = args.text("mask-column"),
+    maskFolder = args.text("masks");
   const boxes = args.text("boxes"), key = args.text("boxes-key"), columns = args.text("boxes-columns");
   const data = await loadDenseData({
     task,
@@ -117,6 +120,7 @@ export async function denseDataOf(task: "segment" | "detect", args: Arguments, s
         },
       }),
     },
+    ...(maskFolder === undefined ? {} : { maskFolder }),
     skipUnlabelled: args.flag("skip-unlabelled"),
     protocol: task === "detect" ? args.choice("protocol", ["mgca", "positives"], "mgca") : "mgca",
     lesions: args.flag("first-lesion") ? "first" : "union",

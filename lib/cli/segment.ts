@@ -181,6 +181,7 @@ export const COMMAND: Command = {
   options: {
     dataset: { type: "string", value: "NAME", help: "siim, synthetic, or a CSV of images with a column of masks" },
     "mask-column": { type: "string", value: "NAME", help: "Column of the CSV with the masks' paths" },
+    masks: { type: "string", value: "DIR", help: "Folder of PNG masks with the images' names, instead of a column" },
     "skip-unlabelled": { type: "boolean", help: "Leave out rows without a mask instead of refusing them" },
     "first-lesion": { type: "boolean", help: "Keep only an image's first lesion, as the authors' script does (siim)" },
     ...DENSE_OPTIONS,

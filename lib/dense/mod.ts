@@ -8,6 +8,7 @@ export * from "./anchors.ts";
 export * from "./baselines.ts";
 export * from "./batch_norm.ts";
 export * from "./boxes.ts";
+export * from "./coco_rle.ts";
 export * from "./conv.ts";
 export * from "./decoder.ts";
 export * from "./detection_metrics.ts";

@@ -1,7 +1,7 @@
 /** Data of dense tasks: training, validation and test cases with masks or boxes. @module */
-import { basename, extname } from "@std/path";
-import type { BoxesOptions } from "../data/boxes.ts";
-import { hashIds, imageReader, listImages, uniqueIds } from "../data/dataset.ts";
+import { basename, extname, join } from "@std/path";
+import { type BoxesOptions, readMask } from "../data/boxes.ts";
+import { exists, hashIds, imageReader, listImages, uniqueIds } from "../data/dataset.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { loadRsna } from "../data/rsna.ts";
 import { loadSiim } from "../data/siim.ts";
@@ -31,6 +31,8 @@ export interface DenseDataOptions {
   root?: string;
   /** Columns of the CSV, with `mask` or `boxes`. */
   columns?: PairsOptions;
+  /** Folder of masks that bear the names of the CSV's images, with .png; instead of a column. @default {none} */
+  maskFolder?: string;
   /** Name that all boxes get, so that there is one class. @default {each label is a class} */
   oneClass?: string;
   /** Leave out cases without a mask instead of refusing them. @default {false} */
@@ -115,8 +117,8 @@ async function rsna(root: string, { protocol = "mgca" }: DenseDataOptions): Prom
 
 async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
   const { task, dataset, columns = {}, oneClass, skipUnlabelled = false, seed = 1 } = options;
-  if (task === "segment" && columns.mask === undefined) {
-    throw new RangeError(`Cannot segment "${dataset}" as the column of masks must be given: it is not`);
+  if (task === "segment" && columns.mask === undefined && options.maskFolder === undefined) {
+    throw new RangeError(`Cannot segment "${dataset}" as the column or the folder of masks must be given: it is not`);
   }
   if (task === "detect" && columns.boxes === undefined) {
     throw new RangeError(`Cannot detect on "${dataset}" as the CSV of boxes must be given: it is not`);
@@ -124,6 +126,7 @@ async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
   const read = await loadPairs(dataset, { chexpert: false, name: basename(dataset, extname(dataset)), ...columns });
   const dropped = { ...read.summary.dropped };
   let cases = read.cases;
+  if (options.maskFolder !== undefined) cases = await withMasks(cases, options.maskFolder);
   if (task === "segment") {
     const unmasked = cases.find((item) => !item.mask);
     if (unmasked && !skipUnlabelled) {
@@ -146,6 +149,14 @@ async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
     synthetic: false,
     dropped,
   };
+}
+
+/** The cases with the masks of a folder, those without one as they were. */
+async function withMasks(cases: readonly Case[], folder: string): Promise<Case[]> {
+  return await Promise.all(cases.map(async (item) => {
+    const path = join(folder, `${basename(item.id, extname(item.id))}.png`);
+    return await exists(path) ? { ...item, mask: () => readMask(path) } : item;
+  }));
 }
 
 /** Which columns of a CSV of boxes mean what, from one text: `x,y,w,h`. */

@@ -101,6 +101,11 @@ Deno.test("segment train, evaluate and predict write a head, figures with split 
   assert(answer.includes("14 masks"));
   const table = await readCsv(join(out, "p", "submission.csv"));
   assertEquals([table.columns.join(), table.rows.length], ["ImageId,EncodedPixels", 14]);
+  // The predicted masks as a folder of truth: their names are the images', so the same head finds every one of them.
+  const folder = [...CSV, "--masks", join(out, "p", "masks"), ...MODEL, "--out", out];
+  await run(SEGMENT, ["evaluate", ...folder]);
+  const own = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+  assert(own.figures.dice > 0.6 && own.figures.n === test.size, `Dice with its own masks ${own.figures.dice}`);
   for (const [id, runs] of table.rows) {
     const png = await readMask(join(out, "p", "masks", `${id}.png`));
     assertEquals(decodeRle(runs!, { width: 60, height: 40 }), png);
@@ -139,7 +144,7 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
   await fails(SEGMENT, ["teach"], 'must be train, evaluate or predict: current value is "teach"');
   await fails(SEGMENT, ["train", "--dataset", "rsna"], 'Cannot segment on "rsna" as it must have masks: it has none');
   await fails(DETECT, ["train", "--dataset", "rsna"], 'Cannot read "rsna" as its folder must be given');
-  await fails(SEGMENT, ["train", ...CSV], "as the column of masks must be given");
+  await fails(SEGMENT, ["train", ...CSV], "as the column or the folder of masks must be given");
   await fails(DETECT, ["train", ...CSV], "as the CSV of boxes must be given");
   await fails(
     DETECT,
