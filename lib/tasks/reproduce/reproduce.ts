@@ -10,7 +10,7 @@ import type { PlannedRun, ReproduceRecord, ScaleName, TableName } from "./types.
 
 /** Options of {@linkcode reproduce}. */
 export interface ReproduceOptions {
-  /** @default {"demo"} */
+  /** Sizes and settings. @default {"demo"} */
   scale?: ScaleName;
   /** Seeds. @default {the scale's} */
   seeds?: readonly number[];

@@ -33,7 +33,7 @@ export interface RunSpec {
   method: PeftName;
   /** Its settings where they are not the method's own. @default {the method's} */
   settings?: Readonly<Record<string, unknown>>;
-  /** @default {"label-guided"} */
+  /** Training loss. @default {"label-guided"} */
   loss?: "label-guided" | "info-nce";
   /** Factor of the scale's learning rate. @default {1} */
   rateFactor?: number;
