@@ -9,7 +9,7 @@ import { brainMri } from "./brain_mri.ts";
 import { coarseCaption, type CoarseCaptionOptions } from "./captions.ts";
 import { drawFilm, syntheticStudy } from "./chest.ts";
 import { fundusPhotograph } from "./fundus.ts";
-import { FINDING_NAMES, pick } from "./findings.ts";
+import { FINDING_NAMES, type FindingSpec, pick } from "./findings.ts";
 import { histopathologyTile } from "./histopathology.ts";
 import { caseSeed } from "./seeds.ts";
 
@@ -55,8 +55,15 @@ export interface PretrainingPairOptions extends CoarseCaptionOptions {
   size?: number;
   /** Share of chest radiographs; the rest is shared evenly among the other modalities. @default 0.55 */
   chestShare?: number;
-  /** Share of the radiographs that show one finding, each as often as the others; the rest follow the prevalences. @default 0 */
+  /**
+   * Share of the radiographs that show one finding, each as often as the others and never mild; the rest follow the
+   * prevalences. @default 0
+   */
   evenShare?: number;
+}
+
+function plainFinding(rng: () => number): FindingSpec {
+  return { name: pick(FINDING_NAMES, rng), severity: pick(["moderate", "severe", "severe"] as const, rng) };
 }
 
 /** An image with a coarse caption. */
@@ -82,7 +89,7 @@ export function pretrainingPair(seed: number, options: PretrainingPairOptions = 
   }
   const chest = caseSeed(seed, { set: "pretraining", index: 0 });
   const even = rng() < (options.evenShare ?? 0);
-  const study = syntheticStudy(chest, even ? { findings: [{ name: pick(FINDING_NAMES, rng) }] } : {});
+  const study = syntheticStudy(chest, even ? { findings: [plainFinding(rng)] } : {});
   const { image } = drawFilm(chest, { findings: study.findings, size: options.size ?? 64 });
   return { image, text: coarseCaption(study, rng, options), modality: "chest" };
 }
