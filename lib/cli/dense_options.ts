@@ -43,7 +43,11 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
     value: "N",
     help: "Stop after N epochs without a better validation figure (default: 10)",
   },
-  "batch-size": { type: "string", value: "N", help: "Images a batch (default: 16)" },
+  "batch-size": {
+    type: "string",
+    value: "N",
+    help: "Images a batch; fewer where a GPU's buffers are small (default: 16)",
+  },
   "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 5e-4)" },
   "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.05)" },
   "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 0)" },

@@ -123,7 +123,7 @@ async function evaluate(args: Arguments, out: string, backend: BackendInfo): Pro
   const data = await denseDataOf("detect", args, encoder.config.vision.imageSize);
   checkUnseen(data.test, seen, path);
   const test = await mappedOf(data.test, { args, encoder, out, label: "test" });
-  const { cases } = fractionOf(args, data.train);
+  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
   const training = await mappedOf(cases, { args, encoder, out, label: "training" });
   const { classes } = head.config;
   const { figures, images } = await evaluateDetection(head, test);

@@ -114,7 +114,7 @@ async function evaluate(args: Arguments, out: string, backend: BackendInfo): Pro
   const data = await denseDataOf("segment", args, encoder.config.vision.imageSize);
   checkUnseen(data.test, seen, path);
   const test = await mappedOf(data.test, { args, encoder, out, label: "test" });
-  const { cases } = fractionOf(args, data.train);
+  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
   const training = await mappedOf(cases, { args, encoder, out, label: "training" });
   const { figures, overlaps } = await evaluateSegmentation(head, test);
   const baseline = await constantMaskFigures(training, test, encoder.config.vision.imageSize);

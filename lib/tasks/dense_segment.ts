@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { BinaryMask, Case } from "../data/types.ts";
 import { meanMask } from "../dense/baselines.ts";
-import { decodeMaps, decoderConfig, initDecoder } from "../dense/decoder.ts";
+import { decodeMaps, decoderConfig, type DecoderParams, initDecoder } from "../dense/decoder.ts";
 import { type MapSource, mapTensor } from "../dense/feature_cache.ts";
 import { fitHead, type FitHeadOptions, type FitHeadResult } from "../dense/fit.ts";
 import { maskOfSize, maskTarget } from "../dense/masks.ts";
@@ -13,7 +13,6 @@ import {
   type SegmentationFigures,
   segmentationFigures,
 } from "../dense/segmentation_metrics.ts";
-import type { DecoderParams } from "../dense/decoder.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor3D, Tensor4D } from "../tensor/types.ts";
 import type { SegmentationHead } from "./dense_files.ts";
