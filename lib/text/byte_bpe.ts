@@ -2,7 +2,7 @@
  * CLIP's tokeniser: lower-cased words as bytes, merged pair by pair, between a begin and an end of text.
  *
  * The ids are those of `transformers`' CLIPTokenizer. After cleaning (the default) open_clip's SimpleTokenizer gives the same
- * for real texts; it differs where Python lower-cases a final sigma, and on a few symbols newer than its regex module.
+ * for real texts; it differs at a final sigma, U+0345, and some unassigned or recent code points.
  *
  * @module
  */
