@@ -61,24 +61,27 @@ export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tenso
   const [batch, size, width] = tokens.shape;
   checkShape(affinity, [batch, size - 1], "the affinity");
   return tf.tidy(() => {
-    const { weights, members, local } = clsHyperedge(tokens, affinity, topK);
-    const cls = tf.slice(tokens, [0, 0, 0], [batch, 1, width]); // [B, 1, E]
+    const { row, weights, members, local } = clsHyperedge(tokens, affinity, topK);
     const chosen = tf.matMul(members, local) as Tensor3D; // [B, k, E]
     // Tokens averaged over prompts are not unit rows, and a cosine needs them.
     const cosines = tf.matMul(l2Normalise(chosen), l2Normalise(local), false, true) as Tensor3D;
     const near = keepTopK(cosines, tf.sub(1, members) as Tensor3D, topK); // [B, k, N]
-    const column = tf.expandDims(weights, 2); // [B, k, 1]
-    const clsEdge = tf.add(cls, tf.sum(tf.mul(column, chosen), 1, true)); // H_0 [B, 1, E]
-    const edges = tf.add(tf.add(tf.mul(column, cls), chosen), tf.matMul(near, local)); // H_i [B, k, E]
-    const messages = adapter(params.edge, tf.concat([clsEdge, edges], 1) as Tensor3D); // [B, k + 1, E]
-    const incoming = tf.concat([tf.ones([batch, 1, 1]), column], 1); // A[., 0] [B, k + 1, 1]
-    return adapter(params.node, tf.sum(tf.mul(incoming, messages), 1) as Tensor2D);
+    // The k + 1 rows of A that matter, one column for each token, CLS first.
+    const one = tf.ones([batch, 1, 1]);
+    const rows = tf.concat([tf.expandDims(row, 1), tf.add(members, near)], 1); // [B, k + 1, N]
+    const incoming = tf.concat([one, weights], 1) as Tensor3D; // A[., 0] [B, k + 1, 1]
+    const edges = tf.matMul(tf.concat([incoming, rows], 2), tokens) as Tensor3D; // H [B, k + 1, E]
+    const messages = adapter(params.edge, edges);
+    const node = tf.matMul(incoming, messages, true, false); // [B, 1, E]
+    return adapter(params.node, tf.reshape(node, [batch, width]) as Tensor2D);
   });
 }
 
 interface ClsHyperedge {
-  /** Softmax weights of the members, `[B, k]`. */
-  weights: Tensor2D;
+  /** Softmax over the members, 0 elsewhere, `[B, N]`. */
+  row: Tensor2D;
+  /** The members' weights, `[B, k, 1]`. */
+  weights: Tensor3D;
   /** One-hot rows, `[B, k, N]`. */
   members: Tensor3D;
   /** Tokens 1 to N, `[B, N, E]`. */
@@ -87,12 +90,12 @@ interface ClsHyperedge {
 
 function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHyperedge {
   const [batch, size, width] = tokens.shape;
-  const { weights: all, indices } = topKSoftmax(affinity, topK);
+  const { weights, indices } = topKSoftmax(affinity, topK);
+  const row = weights as Tensor2D;
   const members = oneHotRows(indices, size - 1) as Tensor3D;
   // A one-hot product instead of a gather: its gradient exists on every backend.
-  const row = tf.expandDims(all, 2); // [B, N, 1]
-  const weights = tf.squeeze(tf.matMul(members, row), [2]) as Tensor2D;
-  return { weights, members, local: tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]) };
+  const chosen = tf.matMul(members, tf.expandDims(row, 2)) as Tensor3D;
+  return { row, weights: chosen, members, local: tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]) };
 }
 
 /** What {@linkcode aceHgnnDense} returns. */
