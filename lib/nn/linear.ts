@@ -70,7 +70,7 @@ export interface LinearOptions {
 export function linear<T extends Tensor>(params: LinearParams, x: T, options: LinearOptions = {}): T {
   const { drop, addend } = options;
   return tf.tidy(() => {
-    if (canFuse() && !params.lora && !params.dora && !params.ia3) {
+    if (canFuse() && isPlain(params)) {
       const rows = rowsOf(params, x);
       const [outSize] = params.weight.shape;
       const result = fusedLinear(rows, plain(params), {
@@ -127,6 +127,10 @@ function loraGroup(
   return layers.length <= 3 && ranks <= MOST_FUSED_RANKS ? group : undefined;
 }
 
+function isPlain({ lora, dora, ia3 }: LinearParams): boolean {
+  return !lora && !dora && !ia3;
+}
+
 function plain({ weight, bias }: LinearParams): FusedLinear {
   return { weight, ...(bias ? { bias } : {}) };
 }
@@ -146,6 +150,7 @@ function single<T extends Tensor>(params: LinearParams, x: T, options: Pick<Line
     let rows = rowsOf(params, x);
     const shape = [...x.shape.slice(0, -1), params.weight.shape[0]];
     if (alone) return tf.reshape(fusedLoraLinear(rows, alone)[0]!, shape) as Tensor as T;
+    if (canFuse() && isPlain(params)) return tf.reshape(fusedLinear(rows, plain(params)), shape) as Tensor as T;
     if (params.ia3?.at === "input") rows = tf.mul(rows, params.ia3.factors);
     const product = tf.matMul(rows, params.weight, false, true) as Tensor2D;
     let y: Tensor2D = params.bias ? tf.add(product, params.bias) : product;

@@ -1,0 +1,40 @@
+import { assert, assertEquals } from "@std/assert";
+import { NARROW, stepDispatches } from "../../bench/gpu/dispatches.ts";
+import { gpuTest } from "./webgpu_support.ts";
+
+gpuTest("a training step of 12 + 12 layers takes fewer than 900 dispatches, AdamW one of them", async () => {
+  const { total, adamw, byKernel } = await stepDispatches();
+  assert(total < 900, `${total} dispatches: ${[...byKernel].sort((a, b) => b[1] - a[1]).slice(0, 8).join("; ")}`);
+  assertEquals(adamw, 1);
+  assertEquals(byKernel.get("AceAdamw"), 1);
+  assertEquals(byKernel.get("AceAttention"), 24);
+  assertEquals(byKernel.get("AceAttentionGrad"), 48);
+});
+
+gpuTest("LoRA in the last layers alone computes no gradient below them, and none of a frozen weight", async () => {
+  const { total, byKernel } = await stepDispatches({ positions: "top1" });
+  const all = await stepDispatches();
+  // One attention of each tower has a gradient, and the feed-forward parts above it.
+  assertEquals([byKernel.get("AceAttention"), byKernel.get("AceAttentionGrad")], [24, 4]);
+  assertEquals([byKernel.get("AceGelu"), byKernel.get("AceGeluGrad")], [25, 3]); // with the text head's
+  // The matrices' gradients of the two layers; below them the inputs are frozen, so no layer has one for x.
+  assertEquals([byKernel.get("AceLoraLinearGrad"), byKernel.get("AceLoraLinearGradX")], [6, undefined]);
+  assertEquals([all.byKernel.get("AceLoraLinearGrad"), all.byKernel.get("AceLoraLinearGradX")], [72, 66]);
+  // LayerNorm's own gain and bias are frozen everywhere.
+  assertEquals([byKernel.get("AceLayerNormGradParams"), all.byKernel.get("AceLayerNormGradParams")], [
+    undefined,
+    undefined,
+  ]);
+  assert(total < 0.6 * all.total, `${total} against ${all.total}`);
+});
+
+gpuTest("twice the depth costs as much again a block, and nothing else", async () => {
+  const deep = (depth: number) => ({ ...NARROW, vision: { ...NARROW.vision, depth }, text: { ...NARROW.text, depth } });
+  const [one, two, three] = [
+    await stepDispatches({ encoders: deep(1), batch: 2 }),
+    await stepDispatches({ encoders: deep(2), batch: 2 }),
+    await stepDispatches({ encoders: deep(3), batch: 2 }),
+  ];
+  assertEquals(three.total - two.total, two.total - one.total);
+  assert(two.total - one.total <= 54, `${two.total - one.total} dispatches a pair of blocks`);
+});
