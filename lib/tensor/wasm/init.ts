@@ -6,6 +6,7 @@ import { registerFusedWasm } from "./fused.ts";
 import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
 import { wasmKernels } from "./module.ts";
+import { registerUnitRows } from "./unit_rows.ts";
 import { tfjsModule } from "./tfjs_module.js";
 import { setThreads, threadCount } from "./threads.ts";
 
@@ -63,6 +64,7 @@ async function start(): Promise<void> {
   registerMatMul();
   registerFusedWasm();
   registerExtras();
+  registerUnitRows();
 }
 
 /**

@@ -34,4 +34,5 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "layer_norm.c"
 #include "attention.c"
 #include "extras.c"
+#include "unit_rows.c"
 #include "peak.c"
