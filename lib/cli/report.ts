@@ -23,9 +23,10 @@ export const COMMAND: Command = {
     const out = args.text("out") ?? "report.html";
     if (!out.endsWith(".html")) throw new UsageError(`--out must end in .html: current value is "${out}"`);
     const results = await gatherResults(folder);
-    const { records, others, passedOver } = results;
+    const { records, dense, others, passedOver } = results;
+    const runs = records.length + dense.length;
     for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
-    if (records.length + others.length === 0) {
+    if (runs + others.length === 0) {
       throw new RangeError(
         `Cannot report on "${folder}" as it must hold results: found none; deno task reproduce makes some`,
       );
@@ -40,6 +41,6 @@ export const COMMAND: Command = {
         `[\n${keptRecords(records).map((record) => JSON.stringify(record)).join(",\n")}\n]\n`,
       );
     }
-    console.log(`${records.length} runs and ${others.length} other results: wrote ${out} and ${markdown}`);
+    console.log(`${runs} runs and ${others.length} other results: wrote ${out} and ${markdown}`);
   },
 };

@@ -1,6 +1,7 @@
 /** `deno task reproduce`: the paper's tables, run by run. @module */
 import { createProgress, type Progress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
+import { denseRunsTable } from "../tasks/reproduce/dense.ts";
 import { SCALES } from "../tasks/reproduce/scale.ts";
 import { reproduce } from "../tasks/reproduce/reproduce.ts";
 import { reproducedTables } from "../tasks/reproduce/tables.ts";
@@ -79,11 +80,9 @@ export const COMMAND: Command = {
         console.error("interrupted: the same command goes on at the unfinished run");
         return 130;
       }
-      console.log(
-        reproducedTables(outcome.records, tables).map(({ title, table }) => `${title}\n${formatTable(table)}`).join(
-          "\n\n",
-        ),
-      );
+      const shown = reproducedTables(outcome.records, tables);
+      if (outcome.dense.length > 0) shown.push(denseRunsTable(outcome.dense));
+      console.log(shown.map(({ title, table }) => `${title}\n${formatTable(table)}`).join("\n\n"));
       const { ran, skipped, shared, failed } = outcome;
       console.log(
         `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; JSON files in ${out}. ` +

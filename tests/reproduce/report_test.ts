@@ -85,13 +85,13 @@ Deno.test("gatherResults() refuses a damaged record, naming its file", async () 
 
 Deno.test("reproductionMarkdown() names the tables without runs and shows the others, labelled", () => {
   const records = [sampleRecord()];
-  const text = reproductionMarkdown({ records, others: [], passedOver: [] });
+  const text = reproductionMarkdown({ records, dense: [], others: [], passedOver: [] });
   assertMatch(text, /## Table 1: fine-tuning methods\n\nOne seed\..*\*\*Synthetic data\.\*\*/);
   assertMatch(
     text,
     /## Table 6[^\n]*\n\nNo run of this table is among the results: deno task reproduce table6 makes them/,
   );
-  const kept = reproductionMarkdown({ records: keptRecords(records), others: [], passedOver: [] });
+  const kept = reproductionMarkdown({ records: keptRecords(records), dense: [], others: [], passedOver: [] });
   assertEquals(kept, text, "what is kept makes the same tables");
 });
 

@@ -1,6 +1,9 @@
 /** Runs at smoke scale: resuming, sharing, staleness, determinism, interruption, refusal. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { encode as encodePng } from "fast-png";
+import { denseRunsTable } from "../../lib/tasks/reproduce/dense.ts";
+import { reproducedTables } from "../../lib/tasks/reproduce/tables.ts";
 import { openContext } from "../../lib/tasks/reproduce/context.ts";
 import { readRecords } from "../../lib/tasks/reproduce/record.ts";
 import { reproduce, type ReproduceOptions } from "../../lib/tasks/reproduce/reproduce.ts";
@@ -147,5 +150,72 @@ Deno.test("the paper's scale is refused without its files, all of them named at 
       Deno.errors.NotFound,
       "lc25000/ or mhist/",
     );
+  });
+});
+
+Deno.test("table 2 has a row for each model in models/, and refuses a folder that lacks a file", async () => {
+  await inFolder(async (out) => {
+    const tiny = join(out, "data", "models", "tiny");
+    const fixture = new URL("../encoders/clip_fixtures/pair_vit_bert/", import.meta.url);
+    await Deno.mkdir(tiny, { recursive: true });
+    for (const name of ["config.json", "model.safetensors"]) {
+      await Deno.copyFile(new URL(name, fixture), join(tiny, name));
+    }
+    const data = join(out, "data");
+    await assertRejects(
+      () => reproduce(["table2"], backend, smoke(out, { data })),
+      Deno.errors.NotFound,
+      "must hold tokenizer.json",
+    );
+    const { text_config } = JSON.parse(await Deno.readTextFile(join(tiny, "config.json")));
+    const words = Array.from({ length: text_config.vocab_size - 5 }, (_, i) => `w${i}`);
+    await Deno.writeTextFile(
+      join(tiny, "vocab.txt"),
+      ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words].join("\n"),
+    );
+    const { records, failed } = await reproduce(["table2"], backend, smoke(out, { data }));
+    assertEquals(failed, []);
+    const row = records.find(({ id }) => id === "model-tiny")!;
+    assertEquals([row.label, row.trainable, Object.keys(row.sets).length], ["tiny, zero-shot", 0, 3]);
+    const models = reproducedTables(records).find(({ title }) => title.endsWith(": models"))!;
+    assertEquals(models.table.rows.map(([name, model]) => [name, model]).slice(2, 4), [
+      ["tiny, zero-shot", "tiny"],
+      ["OpenAI CLIP ViT-B/16", "absent: no files in models/clip-vit-base-patch16"],
+    ]);
+    assertEquals((await reproduce(["table2"], backend, smoke(out, { data }))).skipped, 3);
+  });
+});
+
+Deno.test("table 4 is one run a seed, skipped when it is done", async () => {
+  await inFolder(async (out) => {
+    const first = await reproduce(["table4"], backend, smoke(out));
+    assertEquals([first.ran, first.skipped, first.failed, first.dense.map(({ seed }) => seed)], [1, 0, [], [1]]);
+    const { table } = denseRunsTable(first.dense);
+    assertEquals(table.rows.map(([adapter]) => adapter), [
+      ...["none", "LoRA", "ACE-LoRA", "constant answer"],
+      ...["paper, ACE-LoRA (SIIM, RSNA)", "paper, other rows"],
+    ]);
+    assertEquals(table.rows[4]!.slice(2), ["46.34", "not published here", "21.29", "not published here"]);
+    const again = await reproduce(["table4"], backend, smoke(out));
+    assertEquals([again.ran, again.skipped, again.dense.length], [0, 1, 1]);
+  });
+});
+
+Deno.test("histopathology is asked of the real tiles where they are, beside the synthetic ones", async () => {
+  await inFolder(async (out) => {
+    const tile = { width: 8, height: 8, channels: 3, depth: 8, data: new Uint8Array(192).fill(120) } as const;
+    for (const name of ["lung_n", "lung_aca", "lung_scc", "colon_aca", "colon_n"]) {
+      const folder = join(out, "data", "lc25000", name);
+      await Deno.mkdir(folder, { recursive: true });
+      for (const n of [1, 2]) await Deno.writeFile(join(folder, `${n}.png`), encodePng(tile));
+    }
+    const { records } = await reproduce(["histopathology"], backend, smoke(out, { data: join(out, "data") }));
+    const { sets } = records[0]!;
+    assertEquals(Object.entries(sets).map(([name, { synthetic, split }]) => [name, synthetic, split.size]), [
+      ["Histopathology (synthetic)", true, 10],
+      ["lc25000", false, 10],
+    ]);
+    assertEquals(sets["lc25000"]!.accuracy, 0.2, "equal images are all called alike");
+    assertEquals(reproducedTables(records)[0]!.table.synthetic, false, "mixed: each set says what it is");
   });
 });

@@ -119,7 +119,14 @@ export function templatesOf(spec: RunSpec): readonly string[] {
 
 /** All that decides a run's figures besides its seed and the code. */
 export async function configurationOf(context: ReproduceContext, run: PlannedRun): Promise<Record<string, unknown>> {
-  const { scale, model, encoders } = context;
+  const { scale, encoders } = context;
+  const model = run.clip
+    ? {
+      name: run.clip.name,
+      sha256: await hashPath(run.clip.files.weights),
+      config: await hashPath(run.clip.files.config),
+    }
+    : context.model;
   const method = PEFT_METHODS[run.method](encoders, run.settings);
   const trains = run.method !== "none";
   const { epochs, batchSize, microBatch, warmupEpochs } = scale;

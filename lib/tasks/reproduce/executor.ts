@@ -1,6 +1,7 @@
 /** Where runs are carried out: here, or in a worker with its own tf.js. @module */
 import type { BackendInfo } from "../../tensor/backend.ts";
 import type { ReproduceContext } from "./context.ts";
+import { type DenseRun, executeDenseRun } from "./dense.ts";
 import { executeRun } from "./run.ts";
 import type { PlannedRun, ReproduceRecord, ScaleName } from "./types.ts";
 
@@ -11,6 +12,8 @@ export interface Executor {
     run: PlannedRun,
     options: { onStep: (loss: number) => void; statePath?: string },
   ): Promise<ReproduceRecord | null>;
+  /** Table 4 under one seed. */
+  dense(seed: number): Promise<DenseRun>;
   /** Ends it. */
   close(): void;
 }
@@ -24,6 +27,7 @@ export function localExecutor(context: ReproduceContext, backend: BackendInfo, s
         ...(signal ? { signal } : {}),
         ...(statePath === undefined ? {} : { statePath }),
       }),
+    dense: (seed) => executeDenseRun(context, backend, seed),
     close: () => {},
   };
 }
@@ -38,10 +42,13 @@ export interface WorkerStart {
   stop: SharedArrayBuffer;
 }
 
+/** What a worker is told then: a run, or table 4 under a seed. */
+export type WorkerTask = PlannedRun | { denseSeed: number };
+
 /** What a worker answers. */
 export type WorkerAnswer =
   | { kind: "step"; loss: number }
-  | { kind: "record"; record: ReproduceRecord | null }
+  | { kind: "done"; result: ReproduceRecord | DenseRun | null }
   | { kind: "failed"; message: string };
 
 /** Runs in a worker thread with one thread of the wasm backend. */
@@ -50,20 +57,22 @@ export function workerExecutor(start: Omit<WorkerStart, "stop">, signal?: AbortS
   const stop = new SharedArrayBuffer(4);
   signal?.addEventListener("abort", () => Atomics.store(new Int32Array(stop), 0, 1));
   worker.postMessage({ ...start, stop } satisfies WorkerStart);
+  const ask = <T>(task: WorkerTask, onStep: (loss: number) => void): Promise<T> =>
+    new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+        if (data.kind === "step") onStep(data.loss);
+        else if (data.kind === "done") resolve(data.result as T);
+        else reject(new Error(data.message));
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+      };
+      worker.postMessage(task);
+    });
   return {
-    run: (run, { onStep }) =>
-      new Promise((resolve, reject) => {
-        worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
-          if (data.kind === "step") onStep(data.loss);
-          else if (data.kind === "record") resolve(data.record);
-          else reject(new Error(data.message));
-        };
-        worker.onerror = (event) => {
-          event.preventDefault();
-          reject(new Error(event.message));
-        };
-        worker.postMessage(run);
-      }),
+    run: (run, { onStep }) => ask(run, onStep),
+    dense: (denseSeed) => ask({ denseSeed }, () => {}),
     close: () => worker.terminate(),
   };
 }

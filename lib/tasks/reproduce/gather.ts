@@ -1,6 +1,7 @@
 /** Finding the results of runs under a folder. @module */
 import { join } from "@std/path";
 import { parseRunRecord, type RunRecord } from "../../display/results.ts";
+import { DENSE_KIND, type DenseRun, parseDenseRun } from "./dense.ts";
 import { isRecordKind, parseRecord, parseRecords } from "./record.ts";
 import { type ReproduceRecord, TABLE_NAMES } from "./types.ts";
 
@@ -8,6 +9,8 @@ import { type ReproduceRecord, TABLE_NAMES } from "./types.ts";
 export interface Gathered {
   /** Runs of the reproduction, in the tables' order. */
   records: ReproduceRecord[];
+  /** Runs of table 4. */
+  dense: DenseRun[];
   /** Other runs (demo, evaluate) by the path of their file. */
   others: { path: string; record: RunRecord }[];
   /** JSON files that are no results. */
@@ -22,13 +25,14 @@ export interface Gathered {
  * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
  */
 export async function gatherResults(folder: string): Promise<Gathered> {
-  const found: Gathered = { records: [], others: [], passedOver: [] };
+  const found: Gathered = { records: [], dense: [], others: [], passedOver: [] };
   for (const path of await jsonFiles(folder)) {
     const text = await Deno.readTextFile(path);
     const value = parsed(text);
     if (Array.isArray(value) && value.length > 0 && value.every(isRecordKind)) {
       found.records.push(...parseRecords(text, path));
     } else if (isRecordKind(value)) found.records.push(parseRecord(text, path));
+    else if (text.includes(DENSE_KIND)) found.dense.push(parseDenseRun(text, path));
     else if (isRunRecord(value)) found.others.push({ path, record: parseRunRecord(text, path) });
     else found.passedOver.push(path);
   }

@@ -4,9 +4,9 @@ import { ACE_LORA_HGNN, type AceHgnnConfig } from "../../hypergraph/ace_hgnn.ts"
 import { ACE_LORA_LORA, type LoraConfig, type LoraPositions } from "../../lora/config.ts";
 import type { PeftName } from "../../peft/method.ts";
 import { PEFT_METHODS } from "../../peft/methods.ts";
-import type { PlannedRun, RunSpec, TableName } from "./types.ts";
+import type { ClipFolder, PlannedRun, RunSpec, TableName } from "./types.ts";
 
-/** All rows of a table for models of a size; table 4 has none here, it is run by lib/dense. */
+/** All rows of a table for models of a size; table 4 has none here, it is one run a seed (dense.ts). */
 export function tableRows(table: TableName, encoders: BiomedClipConfig): RunSpec[] {
   switch (table) {
     case "table1":
@@ -38,17 +38,23 @@ export function tableRows(table: TableName, encoders: BiomedClipConfig): RunSpec
   }
 }
 
-/** The rows of some tables under each seed, seed by seed within a row. */
+/** The rows of some tables under each seed, seed by seed within a row; table 2 has a row more for each of `clips`. */
 export function plannedRuns(
   tables: readonly TableName[],
   encoders: BiomedClipConfig,
   seeds: readonly number[],
+  clips: readonly ClipFolder[] = [],
 ): PlannedRun[] {
   return tables.flatMap((table) =>
-    tableRows(table, encoders).flatMap((spec, place) =>
+    [...tableRows(table, encoders), ...(table === "table2" ? clips.map(clipRow) : [])].flatMap((spec, place) =>
       (spec.seeded === false ? seeds.slice(0, 1) : seeds).map((seed) => ({ ...spec, seed, place }))
     )
   );
+}
+
+function clipRow(clip: ClipFolder): RunSpec {
+  const id = `model-${clip.name}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  return { table: "table2", id, label: `${clip.name}, zero-shot`, method: "none", seeded: false, clip };
 }
 
 /**

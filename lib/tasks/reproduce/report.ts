@@ -12,10 +12,12 @@ import {
   runOverlays,
 } from "./figures.ts";
 import { verdicts } from "./comparisons.ts";
+import { denseRunsTable } from "./dense.ts";
 import type { Gathered } from "./gather.ts";
 import { compactRecord } from "./record.ts";
 import { type Row, setNames, tableRuns } from "./summary.ts";
-import { reproducedTables, TABLE_TITLES, type TitledTable } from "./tables.ts";
+import type { TitledTable } from "./titled.ts";
+import { reproducedTables, TABLE_TITLES } from "./tables.ts";
 import { type ReproduceRecord, TABLE_NAMES, type TableName } from "./types.ts";
 
 /** Rows of table 1 whose curves are drawn; more would not be told apart. */
@@ -23,9 +25,12 @@ const DRAWN = ["none", "full", "lora", "dora", "ace-lora"];
 
 /** The report as one HTML text. */
 export async function reproductionReport(results: Gathered): Promise<string> {
-  const { records, others } = results;
+  const { records, dense, others } = results;
   const sections: ReportSection[] = [{ kind: "prose", text: introduction(results) }];
-  for (const table of TABLE_NAMES) sections.push(...await tableSections(records, table));
+  for (const table of TABLE_NAMES) {
+    if (table === "table4" && dense.length > 0) sections.push({ kind: "table", ...denseRunsTable(dense) });
+    else sections.push(...await tableSections(records, table));
+  }
   for (const { path, record } of others) {
     sections.push({ kind: "table", title: path, table: resultsTable(record) });
   }
@@ -49,6 +54,10 @@ export function reproductionMarkdown(results: Gathered): string {
   };
   for (const table of TABLE_NAMES) {
     const rows = tableRuns(results.records, table);
+    if (table === "table4" && results.dense.length > 0) {
+      put(denseRunsTable(results.dense), 2);
+      continue;
+    }
     if (rows.length === 0) {
       lines.push(`## ${TABLE_TITLES[table]}`, "", absent(table), "");
       continue;

@@ -1,19 +1,21 @@
 /** One run: adapt, evaluate, record. @module */
 import type { AceLoraConfig } from "../../ace_lora.ts";
+import type { Dataset } from "../../data/types.ts";
+import { classifyZeroShot } from "../../eval/zero_shot.ts";
 import { falseNegativeMask } from "../../losses/label_mask.ts";
 import type { PeftMethod, PeftParams } from "../../peft/method.ts";
 import { PEFT_METHODS } from "../../peft/methods.ts";
 import type { BackendInfo } from "../../tensor/backend.ts";
 import { countParams, disposeParams } from "../../tensor/params.ts";
 import { type BatchSource, fit, type FitOptions, type StepReport } from "../../train/fit.ts";
-import { assess } from "../assess.ts";
 import { explainImages } from "../explain.ts";
 import { gitRevision, versions } from "../run_facts.ts";
-import { pairSource } from "../sources.ts";
-import { packScores, packTargets } from "./base64.ts";
+import { classPrompts, imageSource, pairSource } from "../sources.ts";
+import { executeClipRun } from "./clip.ts";
 import { configurationOf, type ReproduceContext, setsOf, templatesOf } from "./context.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
-import { type ExplainedCase, type PlannedRun, RECORD_KIND, type ReproduceRecord, type SetFigures } from "./types.ts";
+import { evaluate } from "./evaluate.ts";
+import { type ExplainedCase, type PlannedRun, RECORD_KIND, type ReproduceRecord } from "./types.ts";
 
 /** Options of {@linkcode executeRun}. */
 export interface ExecuteOptions {
@@ -37,6 +39,7 @@ export async function executeRun(
   run: PlannedRun,
   options: ExecuteOptions = {},
 ): Promise<ReproduceRecord | null> {
+  if (run.clip) return await executeClipRun(context, backend, run);
   const { params: base } = await context.generalist();
   const method = PEFT_METHODS[run.method](context.encoders, run.settings);
   const configuration = await configurationOf(context, run);
@@ -47,7 +50,8 @@ export async function executeRun(
     const training = await train(context, run, { ...options, method, start });
     if (training === null) return null;
     params = training.params;
-    const sets = await evaluate(context, run, method, params);
+    const scored = await scorer(context, run, method, params);
+    const sets = await evaluate(context, run, scored);
     const explained = run.explain ? await explain(context, run, method, params) : undefined;
     const trainable = run.method === "none" ? 0 : countParams(params, method.model.isTrainable);
     return {
@@ -167,39 +171,20 @@ function thinned(losses: readonly number[]): ReproduceRecord["loss"] {
   return { steps, values: steps.map((step) => Number(losses[step - 1]!.toPrecision(6))) };
 }
 
-async function evaluate(
+/** Class probabilities of a set by the adapted model. */
+async function scorer(
   context: ReproduceContext,
   run: PlannedRun,
   method: PeftMethod,
   params: PeftParams,
-): Promise<Record<string, SetFigures>> {
-  const { encoders: config, scale } = context;
+): Promise<(dataset: Dataset) => Promise<Float32Array>> {
+  const { encoders } = context;
   const { tokenizer } = await context.generalist();
-  const out: Record<string, SetFigures> = {};
-  for (const [name, { dataset, synthetic }] of Object.entries(await setsOf(context, run))) {
-    // The bootstrap's seed is the data's: the intervals of all runs rest on the same resamples.
-    const { result, scores, targets } = await assess(method.model, params, dataset, {
-      config,
-      tokenizer,
-      templates: templatesOf(run),
-      resamples: scale.resamples,
-      seed: scale.dataSeed,
-    });
-    const { accuracy, accuracy_ci, auroc, auroc_ci } = result;
-    const binary = dataset.classes.length === 2;
-    out[name] = {
-      accuracy,
-      accuracy_ci,
-      auroc,
-      auroc_ci,
-      classes: dataset.classes,
-      split: dataset.split,
-      synthetic,
-      scores: packScores(binary ? scores.filter((_, i) => i % 2 === 1) : scores),
-      targets: packTargets(targets),
-    };
-  }
-  return out;
+  const templates = templatesOf(run);
+  return (dataset) => {
+    const prompts = classPrompts(dataset.classes, encoders, tokenizer, templates);
+    return classifyZeroShot(method.model, params, imageSource(dataset.cases, encoders), prompts);
+  };
 }
 
 /** Attention and hyperedges of the first case of each class of each synthetic set, without those where nothing is there. */

@@ -1,7 +1,9 @@
 /** The reproduced tables, the paper's figures beside the measured ones. @module */
 import type { Table, TableCell } from "../../display/table.ts";
 import { isPaperRow, NOT_PUBLISHED, PUBLISHED_TRAINABLE, publishedFigures } from "./published.ts";
+import { KNOWN_MODELS } from "./clip.ts";
 import { comparisonTable } from "./comparisons.ts";
+import type { TitledTable } from "./titled.ts";
 import { isSynthetic, type Row, rowFigure, rowMeanAuroc, setNames, type Spread, spread, tableRuns } from "./summary.ts";
 import type { ReproduceRecord, TableName } from "./types.ts";
 
@@ -15,14 +17,6 @@ export const TABLE_TITLES: Readonly<Record<TableName, string>> = {
   ablations: "Ablations of ACE-LoRA",
   histopathology: "Histopathology, zero-shot",
 };
-
-/** A table with its heading. */
-export interface TitledTable {
-  /** Heading. */
-  title: string;
-  /** The table. */
-  table: Table;
-}
 
 /**
  * All tables of some records, ready to be shown: for each asked for its figures and, where anything was trained, its costs; then
@@ -48,6 +42,7 @@ export function reproducedTables(records: readonly ReproduceRecord[], tables?: r
       { title, table: figuresTable(rows) },
       ...titled(`${short}: costs`, rows.some(({ runs }) => runs[0]!.trainable > 0) ? costTable(rows) : null),
       ...titled(`${short}: paired comparisons`, comparisonTable(rows)),
+      ...titled(`${short}: models`, table === "table2" ? modelTable(rows) : null),
     ];
   });
 }
@@ -124,6 +119,32 @@ export function costTable(rows: readonly Row[]): Table {
       ];
     }),
     synthetic: isSynthetic(rows),
+  };
+}
+
+/** The models measured, and those of the family there were no files for. */
+function modelTable(rows: readonly Row[]): Table {
+  const measured = rows.map(({ label, runs }) => {
+    const { name } = runs[0]!.configuration["model"] as { name: string };
+    return { label, name, numbers: runs[0]!.total };
+  });
+  const isAbsent = (folder: string): boolean => measured.every(({ name }) => name.toLowerCase() !== folder);
+  return {
+    columns: [{ title: "row" }, { title: "model", align: "left" }, { title: "numbers" }, { title: "paper's figures" }],
+    rows: [
+      ...measured.map(({ label, name, numbers }, i): TableCell[] => [
+        label,
+        name,
+        numbers,
+        isPaperRow(rows[i]!) ? "known" : NOT_PUBLISHED,
+      ]),
+      ...Object.entries(KNOWN_MODELS).filter(([folder]) => isAbsent(folder)).map(([folder, name]): TableCell[] => [
+        name,
+        `absent: no files in models/${folder}`,
+        null,
+        NOT_PUBLISHED,
+      ]),
+    ],
   };
 }
 

@@ -37,12 +37,22 @@ export interface RunSpec {
   loss?: "label-guided" | "info-nce";
   /** Factor of the scale's learning rate. @default {1} */
   rateFactor?: number;
+  /** Files of another model, asked zero-shot in place of the generalist. @default {the generalist} */
+  clip?: ClipFolder;
   /** Sets it is evaluated on. @default {"chest"} */
   sets?: "chest" | "histopathology";
   /** Whether anything depends on the seed. @default {true} */
   seeded?: boolean;
   /** Keep attention and hyperedges of a few cases. @default {false} */
   explain?: boolean;
+}
+
+/** The files of a CLIP in one folder. */
+export interface ClipFolder {
+  /** The folder's name. */
+  name: string;
+  /** Paths. */
+  files: { config: string; weights: string; tokenizer: string };
 }
 
 /** A {@linkcode RunSpec} under one seed. */

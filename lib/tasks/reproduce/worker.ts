@@ -2,10 +2,10 @@
 import { selectBackend } from "../../tensor/backend.ts";
 import { initWasm } from "../../tensor/wasm/init.ts";
 import { openContext } from "./context.ts";
-import type { WorkerAnswer, WorkerStart } from "./executor.ts";
+import { executeDenseRun } from "./dense.ts";
+import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
 import { executeRun } from "./run.ts";
 import { SCALES } from "./scale.ts";
-import type { PlannedRun } from "./types.ts";
 
 interface Scope {
   onmessage: ((event: MessageEvent) => void) | null;
@@ -21,7 +21,7 @@ scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
     return { backend, context: await openContext(SCALES[data.scale], { data: data.data }) };
   })();
   ready.catch(() => {}); // told with the first run
-  scope.onmessage = async ({ data: run }: MessageEvent<PlannedRun>): Promise<void> => {
+  scope.onmessage = async ({ data: task }: MessageEvent<WorkerTask>): Promise<void> => {
     const controller = new AbortController();
     try {
       const { context, backend } = await ready;
@@ -29,8 +29,10 @@ scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
         scope.postMessage({ kind: "step", loss });
         if (Atomics.load(stop, 0) === 1) controller.abort();
       };
-      const record = await executeRun(context, backend, run, { onStep, signal: controller.signal });
-      scope.postMessage({ kind: "record", record });
+      const result = "denseSeed" in task
+        ? await executeDenseRun(context, backend, task.denseSeed)
+        : await executeRun(context, backend, task, { onStep, signal: controller.signal });
+      scope.postMessage({ kind: "done", result });
     } catch (error) {
       scope.postMessage({ kind: "failed", message: (error as Error).message });
     }
