@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./adapter.ts";
+export * from "./any_clip.ts";
 export * from "./assess.ts";
 export * from "./classify.ts";
 export * from "./demo.ts";

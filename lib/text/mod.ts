@@ -3,6 +3,9 @@
  *
  * @module
  */
+export * from "./byte_bpe.ts";
+export * from "./byte_bpe_files.ts";
+export * from "./byte_bpe_merge.ts";
 export * from "./bert_words.ts";
 export * from "./clean.ts";
 export * from "./fix_text.ts";
