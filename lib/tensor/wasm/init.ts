@@ -1,6 +1,7 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { registerBlocks } from "./blocks.ts";
 import { registerExtras } from "./extras.ts";
 import { registerFusedWasm } from "./fused.ts";
 import { registerIdentity } from "./identity.ts";
@@ -65,6 +66,7 @@ async function start(): Promise<void> {
   registerFusedWasm();
   registerExtras();
   registerUnitRows();
+  registerBlocks();
 }
 
 /**

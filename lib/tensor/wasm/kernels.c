@@ -35,4 +35,5 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "attention.c"
 #include "extras.c"
 #include "unit_rows.c"
+#include "blocks.c"
 #include "peak.c"
