@@ -1,7 +1,8 @@
 /**
  * `deno task bench:gpu`: checks every fused WebGPU kernel against float64 on fresh random inputs and times it beside
  * its floor. Flags: `--tiny` (sizes for a software adapter), `--batch N`, `--sweep` (every tile of the product),
- * `--only TEXT` (cases whose name contains it), `--merge FILE` (rows of another implementation), `--out FILE`.
+ * `--only TEXT` (cases whose name contains it), `--merge FILE` (rows of another implementation), `--out FILE`,
+ * `--summary FILE` (a summary.json that the aims are merged into).
  *
  * @module
  */
@@ -9,6 +10,7 @@ import * as tf from "@tensorflow/tfjs";
 import { writeFileAtomic } from "../../lib/io/files.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { currentDevice, initWebgpu } from "../../lib/tensor/webgpu/init.ts";
+import { gpuAims, mergeAims } from "./aims.ts";
 import { attentionCases } from "./attention_cases.ts";
 import { measureFloors } from "./floors.ts";
 import { makeSource, type Source } from "./inputs.ts";
@@ -16,6 +18,7 @@ import { matMulCases, tileSweep } from "./matmul_cases.ts";
 import { measure } from "./measure.ts";
 import type { Case, Row } from "./row.ts";
 import { elementwiseCases, layerNormCases, type Sizes } from "./row_cases.ts";
+import { stepCases } from "./step_cases.ts";
 
 /** BiomedCLIP's sizes (ViT-B/16 and PubMedBERT), and sizes that a software adapter runs in seconds. */
 const FULL: Sizes = {
@@ -40,14 +43,14 @@ const TINY: Sizes = {
 };
 
 /**
- * What is measured, in order. A whole training step belongs here too, as one more function that returns its `Case`
- * (no float64 values: `want: () => []`, its error is then null).
+ * What is measured, in order; last the whole training step and the encodings, which have no float64 values to check.
  */
 const SECTIONS: readonly ((sizes: Sizes, source: Source, backend: WebgpuBackend) => Case[])[] = [
   layerNormCases,
   elementwiseCases,
   attentionCases,
   matMulCases,
+  () => stepCases(Deno.args.includes("--tiny")),
 ];
 
 function flag(name: string): string | undefined {
@@ -99,8 +102,11 @@ async function main(): Promise<number> {
     sizes,
     floors,
     rows,
+    aims: gpuAims(rows),
   };
   await writeFileAtomic(flag("out") ?? "results/bench/gpu.json", JSON.stringify(result, null, 2) + "\n");
+  const summary = flag("summary");
+  if (summary !== undefined) await mergeAims(summary, found.adapter, result.aims);
   for (const row of wrong) console.error(`WRONG ${row.op} ${row.shape}: error ${row.error} over ${row.tolerance}`);
   console.log(`${rows.length} rows, ${wrong.length} wrong`);
   return wrong.length === 0 ? 0 : 1;

@@ -58,7 +58,7 @@ export async function measure(
   given: Case,
   context: { floors: Floors; timing: TimingOptions },
 ): Promise<Row> {
-  const prepared = given.prepare();
+  const prepared = await given.prepare();
   const outputs = prepared.run();
   const values: ArrayLike<number>[] = [];
   for (const output of outputs) values.push(await output.data());
@@ -74,7 +74,7 @@ export async function measure(
   };
   const dispatches = countDispatches(backend, once);
   const sorted = await seconds(backend, once, context.timing);
-  const gpuMs = await gpuMilliseconds(backend, once);
+  const gpuMs = given.deviceTime === false ? null : await gpuMilliseconds(backend, once);
   prepared.free();
   const ms = (value: number) => Number((value * 1000).toPrecision(4));
   const floor = Math.max(given.bytes / context.floors.bandwidth, given.flops / context.floors.float32);

@@ -49,7 +49,9 @@ export interface Case {
   /** Largest error allowed; float32 sums of the case's length. */
   tolerance: number;
   /** Prepares the inputs; `run` makes the outputs, `check` compares them with float64 at sampled places. */
-  prepare: () => Prepared;
+  prepare: () => Prepared | Promise<Prepared>;
+  /** Whether the device's timestamps are read too: one wait a dispatch, too many in a whole step. @default true */
+  deviceTime?: boolean;
 }
 
 /** A case with its inputs in memory. */
