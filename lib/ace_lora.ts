@@ -174,8 +174,11 @@ export function promptFeatures(params: AceLoraParams, ids: Tensor2D, prompts: nu
   });
 }
 
-function stream(options: FeatureOptions, name: string): { seed?: number } {
-  return options.seed === undefined ? {} : { seed: deriveSeed(options.seed, name) };
+function stream({ seed, recompute }: FeatureOptions, name: string): FeatureOptions {
+  return {
+    ...(seed === undefined ? {} : { seed: deriveSeed(seed, name) }),
+    ...(recompute ? { recompute } : {}),
+  };
 }
 
 function unitTokens(encode: () => EncoderResult): EncoderResult {

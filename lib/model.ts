@@ -1,10 +1,12 @@
 /** What training and evaluation ask of a model: pure functions over a params tree. @module */
-import type { Scalar, Tensor2D, Tensor4D } from "./tensor/types.ts";
+import type { Scalar, Tensor, Tensor2D, Tensor4D } from "./tensor/types.ts";
 
 /** Options of a feature function. */
 export interface FeatureOptions {
   /** Seed of the dropout masks; without it the model is in evaluation mode. */
   seed?: number;
+  /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
+  recompute?: ReadonlySet<Tensor>;
 }
 
 /** An image-text model over a params tree of type `T`. Every function borrows its tensors and returns new ones. */

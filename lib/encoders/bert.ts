@@ -38,6 +38,8 @@ export interface BertOptions {
   clsOnly?: boolean;
   /** Seed of the dropout masks; without it the encoder is in evaluation mode. */
   seed?: number;
+  /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
+  recompute?: ReadonlySet<Tensor>;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { linear, type LinearParams } from "../nn/linear.ts";
 import { mlp, type MlpParams } from "../nn/mlp.ts";
 import { tidy } from "../tensor/ops.ts";
-import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { bert, type BertParams } from "./bert.ts";
 import type { BiomedClipConfig } from "./config.ts";
 import { type EncoderResult, vit, type VitParams } from "./vit.ts";
@@ -25,6 +25,8 @@ export interface EncodeOptions {
   clsOnly?: boolean;
   /** Seed of the dropout masks; without it the encoder is in evaluation mode. */
   seed?: number;
+  /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
+  recompute?: ReadonlySet<Tensor>;
 }
 
 /**

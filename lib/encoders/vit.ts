@@ -30,6 +30,8 @@ export interface VitOptions {
   clsOnly?: boolean;
   /** Seed of LoRA's dropout; without it the encoder is in evaluation mode. */
   seed?: number;
+  /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
+  recompute?: ReadonlySet<Tensor>;
 }
 
 /** What an encoder returns. */

@@ -1,13 +1,15 @@
 /** Transformer blocks: pre-norm (ViT) and post-norm (BERT). @module */
 import * as tf from "@tensorflow/tfjs";
 import { tidy } from "../tensor/ops.ts";
+import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "./extra_tokens.ts";
 import { layerNorm, layerNormFork, type LayerNormParams } from "./layer_norm.ts";
 import { type Activation, mlp, type MlpParams } from "./mlp.ts";
+import { recomputed } from "./recompute.ts";
 
 /** Weights of one block. */
 export interface BlockParams {
@@ -47,6 +49,11 @@ export interface TransformerOptions {
   hiddenDropout?: number;
   /** Seed of the dropout masks; without it the blocks are in evaluation mode. */
   seed?: number;
+  /**
+   * Compute the inside of each block again for its gradient instead of keeping it: the tensors whose gradients are wanted.
+   * Less memory for one more forward pass; the numbers are the same. @default {keep everything}
+   */
+  recompute?: ReadonlySet<Tensor>;
 }
 
 /** What {@linkcode transformer} returns. */
@@ -74,20 +81,41 @@ export function transformer(
     let state: TransformerResult = { tokens: x };
     blocks.forEach((block, i) => {
       const last = i === blocks.length - 1;
-      state = transformerBlock(block, state.tokens, {
+      const how = {
         ...without(options),
         ...(seed === undefined ? {} : { seed: deriveSeed(seed, `block ${i}`) }),
         ...(last && kind ? { affinity: kind } : {}),
         ...(last && clsOnly ? { clsOnly } : {}),
-      });
+      };
+      // The block with the affinity has two results; it alone keeps its inside.
+      const again = options.recompute !== undefined && how.affinity === undefined;
+      state = again
+        ? { tokens: recomputedBlock(block, state.tokens, how, options.recompute!) }
+        : transformerBlock(block, state.tokens, how);
     });
     return state;
   });
 }
 
 function without(options: TransformerOptions): TransformerOptions {
-  const { affinity: _affinity, clsOnly: _clsOnly, seed: _seed, ...rest } = options;
+  const { affinity: _affinity, clsOnly: _clsOnly, seed: _seed, recompute: _recompute, ...rest } = options;
   return rest;
+}
+
+function recomputedBlock(
+  block: BlockParams,
+  x: Tensor3D,
+  options: TransformerOptions,
+  wanted: ReadonlySet<Tensor>,
+): Tensor3D {
+  const { keyMask } = options;
+  return recomputed<Tensor3D>({
+    x,
+    constants: keyMask ? [keyMask] : [],
+    leaves: [...namedTensors(block).values()].filter((leaf) => wanted.has(leaf)),
+    f: (input, [mask]) =>
+      transformerBlock(block, input, { ...options, ...(mask ? { keyMask: mask as Tensor2D } : {}) }).tokens,
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The loss of a batch and its gradient for every trainable leaf, whole or in micro-batches. @module */
 import * as tf from "@tensorflow/tfjs";
 import { infoNce } from "../losses/info_nce.ts";
-import type { ContrastiveModel } from "../model.ts";
+import type { ContrastiveModel, FeatureOptions } from "../model.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
@@ -60,6 +60,11 @@ export interface ContrastiveGradientsOptions {
   seed?: number;
   /** Samples encoded at a time; the loss is over the whole batch all the same. @default {the whole batch} */
   microBatch?: number;
+  /**
+   * Keep only the input of each transformer block (but the last) and compute its inside again for the gradient: less
+   * memory for one more forward pass, the same numbers. @default {false}
+   */
+  recompute?: boolean;
 }
 
 /**
@@ -78,13 +83,18 @@ export function contrastiveGradients<T>(
   options: ContrastiveGradientsOptions = {},
 ): Gradients {
   const names = [...namedTensors(params).keys()].filter((name) => model.isTrainable(name));
+  const leaves = namedTensors(params);
+  const how: FeatureOptions = options.recompute ? { recompute: new Set(names.map((name) => leaves.get(name)!)) } : {};
   const size = batch.pixels.shape[0];
   const micro = Math.min(options.microBatch ?? size, size);
   if (micro === size) {
     return valueAndGradients(
       params,
       names,
-      () => tf.tidy(() => lossOf(model, params, features(model, params, batch, options.seed), batch.pairMask)),
+      () =>
+        tf.tidy(() =>
+          lossOf(model, params, features(model, params, batch, withSeed(how, options.seed)), batch.pairMask)
+        ),
     );
   }
   const chunks = Array.from({ length: Math.ceil(size / micro) }, (_, i): Chunk => ({
@@ -92,7 +102,7 @@ export function contrastiveGradients<T>(
     size: Math.min(micro, size - i * micro),
     ...(options.seed === undefined ? {} : { seed: deriveSeed(options.seed, `chunk ${i}`) }),
   }));
-  const cached = chunks.map((chunk) => tidy(() => chunkFeatures(model, params, batch, chunk)));
+  const cached = chunks.map((chunk) => tidy(() => chunkFeatures(model, params, batch, chunk, {})));
   const whole: Features = tidy(() => ({
     image: tf.concat(cached.map(({ image }) => image)),
     text: tf.concat(cached.map(({ text }) => text)),
@@ -106,13 +116,12 @@ export function contrastiveGradients<T>(
   ], () => tf.tidy(() => lossOf(model, params, whole, batch.pairMask)));
   tf.dispose([whole.image, whole.text]);
   const { "whole.image": imageGradient, "whole.text": textGradient } = Object.fromEntries(top.gradients);
-  const leaves = namedTensors(params);
   const layout = flatLayout(new Map(names.map((name) => [name, leaves.get(name)!])));
   let sums: Tensor1D[] = [];
   for (const chunk of chunks) {
     const { value, gradients } = valueAndGradients(params, names, () =>
       tf.tidy(() => {
-        const { image, text } = chunkFeatures(model, params, batch, chunk);
+        const { image, text } = chunkFeatures(model, params, batch, chunk, how);
         const dot = (x: Tensor2D, gradient: Tensor): Tensor =>
           tf.sum(tf.mul(x, tf.slice(gradient, [chunk.start, 0], [chunk.size, -1])));
         return tf.add(dot(image, imageGradient!), dot(text, textGradient!)) as Scalar;
@@ -146,20 +155,29 @@ interface Chunk {
   seed?: number;
 }
 
-function features<T>(model: ContrastiveModel<T>, params: T, batch: BatchTensors, seed: number | undefined): Features {
-  const options = seed === undefined ? {} : { seed };
+function withSeed(options: FeatureOptions, seed: number | undefined): FeatureOptions {
+  return seed === undefined ? options : { ...options, seed };
+}
+
+function features<T>(model: ContrastiveModel<T>, params: T, batch: BatchTensors, options: FeatureOptions): Features {
   return {
     image: model.imageFeatures(params, batch.pixels, options),
     text: model.textFeatures(params, batch.ids, options),
   };
 }
 
-function chunkFeatures<T>(model: ContrastiveModel<T>, params: T, batch: BatchTensors, chunk: Chunk): Features {
+function chunkFeatures<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  batch: BatchTensors,
+  chunk: Chunk,
+  options: FeatureOptions,
+): Features {
   const rows = {
     pixels: tf.slice(batch.pixels, [chunk.start, 0, 0, 0], [chunk.size, -1, -1, -1]),
     ids: tf.slice(batch.ids, [chunk.start, 0], [chunk.size, -1]),
   };
-  return features(model, params, rows, chunk.seed);
+  return features(model, params, rows, withSeed(options, chunk.seed));
 }
 
 function lossOf<T>(model: ContrastiveModel<T>, params: T, { image, text }: Features, pairMask?: Tensor2D): Scalar {

@@ -1,0 +1,61 @@
+import * as tf from "@tensorflow/tfjs";
+import { assert, assertEquals } from "@std/assert";
+import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
+import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { normal } from "../../lib/tensor/init.ts";
+import { mapTensors } from "../../lib/tensor/params.ts";
+import { contrastiveGradients } from "../../lib/train/gradients.ts";
+import { testOnBackends } from "../backends.ts";
+import { assertClose, noLeak } from "../close.ts";
+import { SMALL, SMALL_ACE, smallIds, smallPixels } from "../small_model.ts";
+
+const DEEP = { ...SMALL, vision: { ...SMALL.vision, depth: 4 }, text: { ...SMALL.text, depth: 4 } };
+const CONFIG = { ...SMALL_ACE, encoders: DEEP };
+
+testOnBackends("contrastiveGradients() with recompute gives the same loss and gradients, dropout on", async () => {
+  for (const hgnn of [true, false]) {
+    const config = hgnn ? CONFIG : { encoders: DEEP, lora: CONFIG.lora! };
+    const fresh = await initAceLora(initBiomedClip(DEEP, 1), config);
+    // B starts at zero, and with it A's gradient: random numbers make both matter.
+    const params = mapTensors(fresh, (x, name) => name.endsWith("loraB") ? normal(x.shape, 0.3, 9, name) : x);
+    const batch = { pixels: smallPixels(4), ids: smallIds(4) };
+    for (const microBatch of [4, 3]) {
+      const how = { seed: 3, microBatch };
+      const kept = contrastiveGradients(aceLoraModel(config), params, batch, how);
+      const again = contrastiveGradients(aceLoraModel(config), params, batch, { ...how, recompute: true });
+      await assertClose(again.value, kept.value, 0, "loss");
+      assertEquals([...again.gradients.keys()], [...kept.gradients.keys()]);
+      for (const [name, gradient] of kept.gradients) {
+        await assertClose(again.gradients.get(name)!, gradient, 2e-7, `${name}, ${microBatch} at a time`);
+      }
+      const first = kept.gradients.get("vision.trunk.blocks.0.attention.query.lora.loraA")!;
+      assert((await tf.max(tf.abs(first)).data())[0]! > 0, "the first block has a gradient");
+    }
+  }
+});
+
+testOnBackends("contrastiveGradients() with recompute holds less memory, and leaves nothing behind", async () => {
+  const params = await initAceLora(initBiomedClip(DEEP, 1), CONFIG);
+  const batch = { pixels: smallPixels(4), ids: smallIds(4) };
+  const peak = async (recompute: boolean): Promise<number> => {
+    const model = aceLoraModel(CONFIG);
+    const before = tf.memory().numBytes;
+    let most = 0;
+    // The loss reads the scale once both encodings are on the tape.
+    const watched = {
+      ...model,
+      scale: (tree: typeof params) => {
+        most = Math.max(most, tf.memory().numBytes - before);
+        return model.scale(tree);
+      },
+    };
+    await noLeak(() => {
+      const { value, gradients } = contrastiveGradients(watched, params, batch, { seed: 3, recompute });
+      tf.dispose([value, ...gradients.values()]);
+      return Promise.resolve();
+    });
+    return most;
+  };
+  const [kept, again] = [await peak(false), await peak(true)];
+  assert(again < 0.75 * kept, `${again} bytes with recompute, ${kept} without`);
+});
