@@ -31,7 +31,7 @@ export const COMMAND: Command = {
     const out = args.text("out") ?? "results/pretrain/mini_generalist.safetensors";
     const settings = {
       ...PRETRAIN,
-      steps: args.integer("steps", PRETRAIN.steps, 1),
+      steps: 2 * Math.ceil(args.integer("steps", PRETRAIN.steps, 2) / 2),
       seed: args.integer("seed", PRETRAIN.seed),
     };
     const backend = await startBackend(args);

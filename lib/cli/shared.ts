@@ -37,6 +37,8 @@ export function watchTraining(label: string, batchSize: number): Watch {
     hooks: {
       signal: controller.signal,
       onStep: ({ step, steps, loss, learningRate }) => {
+        if (step === 1) bar?.finish(); // the next stage
+        if (step === 1) bar = undefined;
         bar ??= createProgress(steps, { label, unit: "pairs", itemsPerStep: batchSize, start: step });
         bar.update(step, { loss, learningRate });
       },

@@ -19,7 +19,7 @@ import { toPixels } from "../image/preprocess.ts";
 export interface PretrainSettings {
   /** Seed of weights, data, orders and dropout. */
   seed: number;
-  /** Steps. */
+  /** Steps, half a stage. */
   steps: number;
   /** Pairs a batch; every pair is drawn anew. */
   batchSize: number;
@@ -42,9 +42,9 @@ export interface PretrainSettings {
 /** The settings the shipped weights were made with. */
 export const PRETRAIN: PretrainSettings = {
   seed: 20260317,
-  steps: 1300,
+  steps: 1000,
   batchSize: 64,
-  learningRate: 1.5e-3,
+  learningRate: 1e-3,
   chestShare: 0.8,
   findingShare: 0.85,
   wrongShare: 0.08,
@@ -53,17 +53,23 @@ export const PRETRAIN: PretrainSettings = {
   contextLength: 24,
 };
 
-/** The whole MINI trainable, with plain CLS features. */
-export function pretrainingModel(): ContrastiveModel<BiomedClipParams> {
+/** Which towers a stage trains. */
+export type PretrainStage = "image" | "both";
+
+/**
+ * MINI with plain features. The first stage trains the image tower against the random text tower: texts are apart from the
+ * start there, while two untrained towers settle on telling modalities apart and nothing within one.
+ */
+export function pretrainingModel(stage: PretrainStage): ContrastiveModel<BiomedClipParams> {
   const cls = (tokens: Tensor3D): Tensor2D =>
     l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]) as Tensor2D);
   const seeded = (seed: number | undefined, name: string): { seed?: number } =>
     seed === undefined ? {} : { seed: deriveSeed(seed, name) };
   return {
-    name: "MINI pre-training",
-    isTrainable: () => true,
-    // By turns the CLS token and the mean of the others: the mean teaches a small ViT much sooner, and gives the local
-    // tokens that ACE-HGNN reads a place in the embedding.
+    name: `MINI pre-training, ${stage}`,
+    isTrainable: (name) => stage === "both" || name.startsWith("vision.") || name === "logitScale",
+    // By turns the CLS token and the mean of the others: the mean teaches a small ViT sooner, and gives the local tokens
+    // that ACE-HGNN reads a place in the embedding.
     imageFeatures: (params, pixels, { seed } = {}) =>
       tf.tidy(() => {
         const clsOnly = seed === undefined || seed % 2 === 0;
@@ -71,7 +77,10 @@ export function pretrainingModel(): ContrastiveModel<BiomedClipParams> {
         return clsOnly ? cls(tokens) : l2Normalise(tf.mean(tf.slice(tokens, [0, 1, 0]), 1) as Tensor2D);
       }),
     textFeatures: (params, ids, { seed } = {}) =>
-      tf.tidy(() => cls(encodeText(params, ids, MINI, { clsOnly: true, ...seeded(seed, "text") }).tokens)),
+      tf.tidy(() => {
+        const mode = stage === "both" ? seeded(seed, "text") : {};
+        return cls(encodeText(params, ids, MINI, { clsOnly: true, ...mode }).tokens);
+      }),
     promptFeatures: () => {
       throw new Error("The pre-training model is not evaluated");
     },
@@ -85,7 +94,7 @@ export function pretrainingSource(settings: PretrainSettings, tokenizer: Tokeniz
   const { seed, steps, batchSize, contextLength } = settings;
   const { imageSize } = MINI.vision;
   return {
-    size: steps * batchSize,
+    size: steps / 2 * batchSize,
     imageSize,
     contextLength,
     load(indices) {
@@ -120,19 +129,25 @@ export async function pretrain(
   const start = withTensors(random, new Map([["vision.trunk.posEmbed", waves(MINI.vision)]]));
   random.vision.trunk.posEmbed.dispose();
   const source = pretrainingSource(settings, tokenizer);
-  const result = await fit(pretrainingModel(), start, source, {
-    ...hooks,
-    epochs: 1,
-    warmupEpochs: 0.05,
-    beta2: 0.98, // the run is short
-    batchSize,
-    learningRate,
-    loss: "info-nce",
-    shuffle: false,
-    seed,
-  });
-  disposeParams(start, result.params);
-  return result;
+  const half = (stage: PretrainStage, params: BiomedClipParams, from: number): Promise<FitResult<BiomedClipParams>> =>
+    fit(pretrainingModel(stage), params, { ...source, load: (indices) => source.load(indices.map((i) => i + from)) }, {
+      ...hooks,
+      ...(hooks.statePath ? { statePath: `${hooks.statePath}.${stage}` } : {}),
+      epochs: 1,
+      warmupEpochs: 0.05,
+      beta2: 0.98, // the run is short
+      batchSize,
+      learningRate,
+      loss: "info-nce",
+      shuffle: false,
+      seed,
+    });
+  const first = await half("image", start, 0);
+  if (first.interrupted) return first;
+  const second = await half("both", first.params, source.size);
+  disposeParams(start, second.params);
+  disposeParams(first.params, second.params);
+  return { ...second, history: [...first.history, ...second.history] };
 }
 
 /** Position embeddings to start from: sines and cosines of row and column, as tall as the patches' embeddings; CLS has none. */
