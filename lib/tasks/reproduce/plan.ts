@@ -58,8 +58,8 @@ function clipRow(clip: ClipFolder): RunSpec {
 }
 
 /**
- * Every weight moves under full fine-tuning, so it gets a tenth of the learning rate: at the rate of the small methods its loss
- * rose above that of the frozen model.
+ * Every weight of the pre-trained model moves under full fine-tuning, so it gets a tenth of the small methods' learning rate, as is
+ * usual; no row's rate was tuned.
  */
 const FULL_RATE = 0.1;
 

@@ -1,4 +1,5 @@
 /** Sizes and settings of a reproduction at each scale. @module */
+import { DEMO } from "../demo.ts";
 import type { ScaleName } from "./types.ts";
 
 /** Sizes and settings of a reproduction. */
@@ -30,12 +31,12 @@ export interface Scale {
 /**
  * The scales.
  *
- * `demo` is sized for two quiet cores and 40 minutes for all tables. A step of 64 pairs takes MINI 0.5 to 0.6 s of one core
- * (measured at 21 s of CPU time for 24 steps, four evaluations and the drawing). 31 trained rows times 3 seeds, 48 steps each
- * and 4 s of evaluation: 93 x (48 x 0.55 + 4) s = 47 min of one core, 24 min of two with a run on each; the untrained rows and
- * the drawing of the sets take under a minute.
+ * `demo` is sized for two quiet cores and 40 minutes for all tables. Measured in CPU time of one core: an ACE-LoRA run of 48
+ * steps of 64 pairs 30 s, its evaluation 4 s, drawing all sets once a worker 8 s; two of table 4's nine cells of a seed 66 s.
+ * 31 trained rows times 3 seeds: 93 x 34 s = 53 min; table 4: 3 x 285 s = 14 min; in all 67 min of one core, 34 min of two, each
+ * with runs of its own.
  *
- * `paper` has the settings of method.md sections 5 and 6: 40 epochs, one of warm-up, batch 64, 1e-3, float32.
+ * `paper` has the settings of the paper and its released code: 40 epochs, one of warm-up, batch 64, 1e-3, float32.
  */
 export const SCALES: Readonly<Record<ScaleName, Scale>> = {
   smoke: {
@@ -55,11 +56,11 @@ export const SCALES: Readonly<Record<ScaleName, Scale>> = {
     name: "demo",
     pairs: 1536,
     epochs: 2,
-    batchSize: 64,
-    microBatch: 64,
-    learningRate: 3e-3,
+    batchSize: DEMO.batchSize,
+    microBatch: DEMO.batchSize,
+    learningRate: DEMO.learningRate,
     warmupEpochs: 0.5,
-    perClass: 60,
+    perClass: DEMO.perClass,
     resamples: 1000,
     seeds: [1, 2, 3],
     dataSeed: 1,
