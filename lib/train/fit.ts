@@ -8,6 +8,7 @@ import type { Tensor, Tensor2D, Tensor4D } from "../tensor/types.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
 import { type BatchTensors, contrastiveGradients } from "./gradients.ts";
+import { type Padding, trimPads } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
 import { readRunState, type RunState, writeRunState } from "./state.ts";
 
@@ -57,6 +58,10 @@ export interface FitOptions extends AdamwOptions {
   batchSize?: number;
   /** Samples encoded at a time. @default {the batch} */
   microBatch?: number;
+  /** Compute each block's inside again for the gradient instead of keeping it: less memory, same numbers. @default {false} */
+  recompute?: boolean;
+  /** Length of a batch's texts; `longest` is faster and departs from the released behaviour with ACE-HGNN. @default {"context"} */
+  padding?: Padding;
   /** Highest learning rate. @default {1e-3} */
   learningRate?: number;
   /** Epochs of linear warm-up. @default {1} */
@@ -109,7 +114,7 @@ export async function fit<T>(
 ): Promise<FitResult<T>> {
   const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } =
     options;
-  const { shuffle = true, dropLast = false, microBatch = batchSize, statePath, signal } = options;
+  const { shuffle = true, dropLast = false, microBatch = batchSize, padding = "context", statePath, signal } = options;
   const plan = { batchSize, shuffle, dropLast, seed };
   const perEpoch = epochBatches(source.size, 0, plan).length;
   const steps = perEpoch * epochs;
@@ -121,6 +126,7 @@ export async function fit<T>(
     warmupEpochs,
     loss,
     microBatch,
+    ...(padding === "context" ? {} : { padding }), // older states have no such setting
     ...plan,
   };
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
@@ -144,9 +150,10 @@ export async function fit<T>(
         warmupSteps: perEpoch * warmupEpochs,
         totalSteps: steps,
       });
-      const batch = batchTensors(await source.load(indices), source, loss);
+      const batch = batchTensors(await source.load(indices), source, loss, padding);
       const found = contrastiveGradients(model, withTensors(params, state.tensors), batch, {
         microBatch,
+        recompute: options.recompute ?? false,
         seed: deriveSeed(seed, `step ${state.adamw.step}`),
       });
       tf.dispose(Object.values(batch));
@@ -217,7 +224,15 @@ function nextEpoch(state: RunState): void {
   state.progress.lossSum = 0;
 }
 
-function batchTensors(batch: TrainingBatch, source: BatchSource, loss: FitOptions["loss"]): BatchTensors {
+function batchTensors(
+  batch: TrainingBatch,
+  source: BatchSource,
+  loss: FitOptions["loss"],
+  padding: Padding,
+): BatchTensors {
+  const texts = padding === "longest"
+    ? trimPads(batch.ids, source.contextLength)
+    : { ids: batch.ids, length: source.contextLength };
   const size = batch.pixels.length / (source.imageSize ** 2 * 3);
   if (loss === "label-guided" && !batch.labels) {
     throw new TypeError(
@@ -226,7 +241,7 @@ function batchTensors(batch: TrainingBatch, source: BatchSource, loss: FitOption
   }
   return {
     pixels: tf.tensor4d(batch.pixels, [size, source.imageSize, source.imageSize, 3]) as Tensor4D,
-    ids: tf.tensor2d(batch.ids, [size, source.contextLength], "int32") as Tensor2D,
+    ids: tf.tensor2d(texts.ids, [size, texts.length], "int32") as Tensor2D,
     ...(loss === "label-guided"
       ? { pairMask: tf.tensor2d(falseNegativeMask(batch.labels!), [size, size]) as Tensor2D }
       : {}),
