@@ -7,6 +7,15 @@ import {
 import { attentionProgram } from "../../lib/tensor/webgpu/attention_forward.ts";
 import type { AttentionShape } from "../../lib/tensor/webgpu/attention_parts.ts";
 import { layerNormGradXProgram, layerNormProgram } from "../../lib/tensor/webgpu/layer_norm.ts";
+import { l2NormaliseProgram } from "../../lib/tensor/webgpu/l2_normalise.ts";
+import {
+  loraDownProgram,
+  loraGradLowProgram,
+  loraGradMatricesProgram,
+  type LoraGroup,
+  loraSumsProgram,
+} from "../../lib/tensor/webgpu/lora_programs.ts";
+import { topKSoftmaxProgram } from "../../lib/tensor/webgpu/top_k_softmax.ts";
 import { batchAxes } from "../../lib/tensor/webgpu/matmul.ts";
 import { MATMUL_TILES } from "../../lib/tensor/webgpu/matmul_plan.ts";
 import { matMulProgram } from "../../lib/tensor/webgpu/matmul_wgsl.ts";
@@ -22,6 +31,17 @@ const ATTENTION: AttentionShape = {
   scale: 0.125,
   causal: false,
   mask: "f32",
+};
+
+const LORA: LoraGroup = {
+  layers: 3,
+  rank: 4,
+  rows: 3152,
+  inSize: 768,
+  outSize: 768,
+  scalings: [0.5, 0.5, 0.5],
+  rates: [0.1, 0.1, 0.1],
+  seeds: [1, 2, 3],
 };
 
 /** Programs of BiomedCLIP's shapes that must run on a device with WebGPU's smallest limits. */
@@ -51,6 +71,26 @@ function programs(): GpuProgram[] {
     attentionGradKeyProgram({ ...shape, depth: 32 }, "both"),
     attentionProgram({ ...shape, depth: 1920 }),
     ...products,
+    matMulProgram({
+      shape: { batch: 1, m: 512, n: 512, k: 512 },
+      transposeA: false,
+      transposeB: true,
+      axes: batchAxes([], [])!,
+      bias: true,
+      activation: "linear",
+      epilogue: {
+        drop: { rate: 0.1, seed: 1 },
+        lowRank: { rank: 4, stride: 12, offset: 4, layout: "outputs", drop: { rate: 0.1, seed: 2 } },
+        addend: true,
+      },
+    }, { tile: MATMUL_TILES.bigIn16KiB, tilesM: 1, tilesN: 1, splits: 1, splitDepth: 512 }),
+    loraDownProgram(LORA),
+    loraGradLowProgram(LORA),
+    loraSumsProgram(LORA),
+    loraGradMatricesProgram(LORA),
+    loraDownProgram({ ...LORA, rank: 8 }),
+    l2NormaliseProgram(4, 512, true),
+    topKSoftmaxProgram({ rows: 4, columns: 256, k: 5, allowed: 256 }),
   ];
 }
 
@@ -59,7 +99,7 @@ function workgroupBytes(code: string): number {
   const sizeOf = (type: string): number => {
     const array = /^array<(.*), (\d+)>$/.exec(type);
     if (array) return sizeOf(array[1]!) * Number(array[2]);
-    return { "f32": 4, "vec2<f32>": 8, "vec4<f32>": 16 }[type]!;
+    return { "f32": 4, "u32": 4, "vec2<f32>": 8, "vec4<f32>": 16 }[type]!;
   };
   return [...code.matchAll(/var<workgroup> \w+: (.*?);/g)].reduce((sum, match) => sum + sizeOf(match[1]!), 0);
 }

@@ -83,7 +83,7 @@ for (
     270,
     10,
     4,
-  ], [3, 8, 6, 12, 12]] as const
+  ], [1, 8, 6, 12, 12]] as const
 ) {
   for (const seeded of [true, false]) {
     gpuTest(
