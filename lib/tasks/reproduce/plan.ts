@@ -142,9 +142,9 @@ function ablationRows(encoders: BiomedClipConfig): RunSpec[] {
 function lossRows(): RunSpec[] {
   const row = { table: "ablations", group: "loss" } as const;
   return [
-    { ...row, id: "loss-label-guided", label: "ACE-LoRA, label-guided (default)", method: "ace-lora", explain: true },
-    { ...row, id: "loss-info-nce", label: "ACE-LoRA, InfoNCE", method: "ace-lora", loss: "info-nce" },
-    { ...row, id: "loss-label-guided-lora", label: "rsLoRA, label-guided", method: "rslora" },
-    { ...row, id: "loss-info-nce-lora", label: "rsLoRA, InfoNCE", method: "rslora", loss: "info-nce" },
+    { ...row, id: "loss-label-guided", label: "label-guided (default)", method: "ace-lora", explain: true },
+    { ...row, id: "loss-info-nce", label: "InfoNCE", method: "ace-lora", loss: "info-nce" },
+    { ...row, id: "loss-label-guided-lora", label: "LoRA only, label-guided", method: "rslora" },
+    { ...row, id: "loss-info-nce-lora", label: "LoRA only, InfoNCE", method: "rslora", loss: "info-nce" },
   ];
 }

@@ -1,6 +1,6 @@
 /** The reproduced tables, the paper's figures beside the measured ones. @module */
 import type { Table, TableCell } from "../../display/table.ts";
-import { isPaperRow, NOT_PUBLISHED, PUBLISHED_TRAINABLE, publishedFigures } from "./published.ts";
+import { isPaperRow, NOT_PUBLISHED, PUBLISHED_TRAINABLE, publishedFigures, publishedSet } from "./published.ts";
 import { KNOWN_MODELS } from "./clip.ts";
 import { comparisonTable } from "./comparisons.ts";
 import type { TitledTable } from "./titled.ts";
@@ -55,7 +55,8 @@ function titled(title: string, table: Table | null): TitledTable[] {
 function provenance(rows: readonly Row[]): string {
   const seeds = Math.max(...rows.map(({ runs }) => runs.length));
   const spreadWords = seeds > 1 ? `Mean and standard deviation over ${seeds} seeds.` : "One seed.";
-  const paper = isSynthetic(rows)
+  const isKnown = setNames(rows).some((set) => publishedSet(set) !== undefined);
+  const paper = isKnown && isSynthetic(rows)
     ? " The paper's figures are of patients' radiographs and BiomedCLIP: they stand beside these, but are not comparable."
     : "";
   return spreadWords + paper;
