@@ -16,6 +16,8 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   inspect: () => import("./lib/cli/inspect.ts"),
   convert: () => import("./lib/cli/convert.ts"),
   tokenize: () => import("./lib/cli/tokenize.ts"),
+  segment: () => import("./lib/cli/segment.ts"),
+  detect: () => import("./lib/cli/detect.ts"),
   pretrain: () => import("./lib/cli/pretrain.ts"),
   reproduce: () => import("./lib/cli/reproduce.ts"),
   report: () => import("./lib/cli/report.ts"),

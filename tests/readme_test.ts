@@ -10,7 +10,10 @@ const README = new URL("README.md", ROOT);
 async function parts(): Promise<Record<string, string>> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   const rows = Object.entries(tasks as Record<string, { description: string }>);
-  const record = parseRunRecord(await Deno.readTextFile(new URL("data/demo_metrics.json", ROOT)), "data/demo_metrics.json");
+  const record = parseRunRecord(
+    await Deno.readTextFile(new URL("data/demo_metrics.json", ROOT)),
+    "data/demo_metrics.json",
+  );
   return {
     tasks: markdownTable({
       columns: [{ title: "task" }, { title: "what it does" }],

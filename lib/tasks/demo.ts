@@ -34,9 +34,9 @@ export interface DemoSettings {
 /** The demo's defaults. */
 export const DEMO: DemoSettings = {
   seed: 1,
-  pairs: 2048,
+  pairs: 1600,
   epochs: 3,
-  batchSize: 64,
+  batchSize: 32,
   learningRate: 3e-3,
   perClass: 60,
 };

@@ -36,3 +36,7 @@ export * from "./reproduce/titled.ts";
 export * from "./reproduce/types.ts";
 export * from "./run_facts.ts";
 export * from "./sources.ts";
+export * from "./dense_data.ts";
+export * from "./dense_encoder.ts";
+export * from "./dense_pictures.ts";
+export * from "./dense_submissions.ts";
