@@ -1,8 +1,9 @@
 /** The options that name a model's files, the data to read and how. @module */
-import { describeDataset } from "../data/dataset.ts";
+import { describeDataset, hashIds } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
+import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
 import type { Generalist } from "../tasks/mini.ts";
@@ -21,6 +22,12 @@ export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
   "image-column": { type: "string", value: "NAME", help: "Column of the image's path (default: path)" },
   "image-root": { type: "string", value: "DIR", help: "Folder the paths start from (default: the CSV's)" },
   "patient-column": { type: "string", value: "NAME", help: "Column of the patient" },
+  "held-out": {
+    type: "string",
+    value: "FRACTION",
+    help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
+  },
+  "split-seed": { type: "string", value: "N", help: "Seed of that split (default: 0)" },
   where: {
     type: "string",
     multiple: true,
@@ -185,7 +192,7 @@ export async function pairsFrom(args: Arguments): Promise<Dataset> {
   }
   const path = args.required("pairs");
   await checkPath(path);
-  return await loadPairs(path, columns);
+  return await patientPart(args, await loadPairs(path, columns), "train");
 }
 
 /** Classified images of the CSV or the folder of class folders that `--images` names, or of `--dataset`. */
@@ -203,7 +210,27 @@ export async function imagesFrom(args: Arguments): Promise<Dataset> {
   if (isDatasetGiven(args, "images")) return withClasses(await datasetFrom(args, columns));
   const path = args.required("images");
   if ((await checkPath(path)).isDirectory) return await loadFolder(path, options);
-  return await loadPairs(path, columns);
+  return await patientPart(args, await loadPairs(path, columns), "test");
+}
+
+/** The part of a set that `--held-out` leaves for training or evaluation; the whole set without it. */
+async function patientPart(args: Arguments, dataset: Dataset, part: "train" | "test"): Promise<Dataset> {
+  if (args.text("held-out") === undefined) return dataset;
+  if (args.text("patient-column") === undefined) throw new UsageError("--held-out needs --patient-column");
+  const fraction = args.number("held-out", 0);
+  const seed = args.integer("split-seed", 0);
+  const cases = splitByPatient(dataset.cases, { fraction, seed })[part];
+  const other = dataset.cases.length - cases.length;
+  return {
+    ...dataset,
+    cases,
+    summary: {
+      ...dataset.summary,
+      kept: cases.length,
+      dropped: { ...dataset.summary.dropped, "other patients": other },
+    },
+    split: { name: `${part} by patient`, size: cases.length, hash: await hashIds(cases.map(({ id }) => id)) },
+  };
 }
 
 /** Whether `--dataset` is given; it excludes the option of the user's own files. */
