@@ -1,7 +1,7 @@
 /** A model and its tokeniser from files, or the shipped mini model. @module */
 import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "../encoders/checkpoint.ts";
 import { BIOMED_CLIP, MINI } from "../encoders/config.ts";
-import { checkKeys, formatKeyReport } from "../io/key_report.ts";
+import { checkKeys, formatKeyReport, type KeyReport, KeyReportError } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { checkFinite, toFloat32 } from "../io/tensors.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -13,7 +13,7 @@ export interface ModelFiles {
   weights?: string;
   /** tokenizer.json or vocab.txt. @default {the mini model's, which fits no other} */
   tokenizer?: string;
-  /** Takes the table of unused tensors, when there are any. */
+  /** Takes the table of missing, misshapen and unused tensors, when there are any. */
   note?: (text: string) => void;
 }
 
@@ -42,7 +42,7 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
       );
     }
     const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
-    const report = checkKeys(expectedCheckpoint(config), file);
+    const report = checkedKeys(expectedCheckpoint(config), file, files.note);
     if (report.unused.length > 0) files.note?.(formatKeyReport(report));
     const params = await loadBiomedClip(config, async (name) => {
       const tensor = await file.read(report.matched.get(name)!);
@@ -53,5 +53,19 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
     return { params, config, tokenizer };
   } finally {
     await file.close();
+  }
+}
+
+/** The report of a file that has every tensor; of one that has not, the table goes to `note` before the error does. */
+function checkedKeys(
+  expected: ReadonlyMap<string, readonly number[]>,
+  file: Parameters<typeof checkKeys>[1],
+  note: ModelFiles["note"],
+): KeyReport {
+  try {
+    return checkKeys(expected, file);
+  } catch (error) {
+    if (error instanceof KeyReportError) note?.(formatKeyReport(error.report));
+    throw error;
   }
 }
