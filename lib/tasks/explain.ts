@@ -61,7 +61,7 @@ export function explanationOverlay(
 ): Overlay {
   const side = Math.round(Math.sqrt(explanation.attention.length));
   return {
-    image: pngDataUrl(cropResize8(image, { size: 256 })),
+    image: pngDataUrl(cropResize8(image, { size: 192 })),
     grid: { rows: side, columns: side },
     attention: explanation.attention,
     hyperedges: explanation.hyperedges,
