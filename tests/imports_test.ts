@@ -4,6 +4,26 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
+/** Everything below the whole jobs. */
+const JOBS: string[] = [
+  ".",
+  "data",
+  "dense",
+  "display",
+  "encoders",
+  "eval",
+  "hypergraph",
+  "image",
+  "io",
+  "lora",
+  "losses",
+  "nn",
+  "peft",
+  "tensor",
+  "text",
+  "train",
+];
+
 /** What each folder may import, itself aside; "." stands for the files directly in lib. */
 const ALLOWED: Record<string, string[]> = {
   tensor: [],
@@ -22,43 +42,8 @@ const ALLOWED: Record<string, string[]> = {
   dense: [".", "encoders", "image", "io", "losses", "nn", "tensor", "train", "data"],
   train: [".", "io", "losses", "tensor"],
   eval: [".", "tensor"],
-  tasks: [
-    ".",
-    "data",
-    "dense",
-    "display",
-    "encoders",
-    "eval",
-    "hypergraph",
-    "image",
-    "io",
-    "lora",
-    "losses",
-    "nn",
-    "peft",
-    "tensor",
-    "text",
-    "train",
-  ],
-  cli: [
-    ".",
-    "data",
-    "dense",
-    "display",
-    "encoders",
-    "eval",
-    "hypergraph",
-    "image",
-    "io",
-    "lora",
-    "losses",
-    "nn",
-    "peft",
-    "tasks",
-    "tensor",
-    "text",
-    "train",
-  ],
+  tasks: JOBS,
+  cli: [...JOBS, "tasks"],
 };
 
 async function files(folder: string): Promise<string[]> {
