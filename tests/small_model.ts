@@ -5,7 +5,7 @@ import { BIOMED_CLIP, type BiomedClipConfig } from "../lib/encoders/config.ts";
 import { ACE_LORA_LORA } from "../lib/lora/config.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
-import type { BatchSource } from "../lib/train/fit.ts";
+import type { BatchSource } from "../lib/train/source.ts";
 
 /** 16 patches, width 16, two layers. */
 export const SMALL: BiomedClipConfig = {
@@ -67,13 +67,15 @@ export async function smallSource(count: number, labelled = true): Promise<Batch
     size: count,
     imageSize: 16,
     contextLength: 10,
-    load: (indices) =>
-      Promise.resolve({
-        pixels: rows(pixelData, 16 * 16 * 3, indices),
-        ids: rows(idData, 10, indices),
-        ...(labelled
-          ? { labels: indices.map((index) => [index % 3 === 0 ? 1 : 0, null, index % 2 === 0 ? 1 : -1] as const) }
-          : {}),
-      }),
+    ids: (indices) => Promise.resolve(rows(idData, 10, indices)),
+    pixels: (indices) => Promise.resolve(rows(pixelData, 16 * 16 * 3, indices)),
+    ...(labelled
+      ? {
+        labels: (indices) =>
+          Promise.resolve(
+            indices.map((index) => [index % 3 === 0 ? 1 : 0, null, index % 2 === 0 ? 1 : -1] as const),
+          ),
+      }
+      : {}),
   };
 }

@@ -45,13 +45,16 @@ export interface PreprocessOptions {
   grey16?: "clip" | "highByte";
 }
 
-/** Options of {@linkcode toPixels}. */
-export interface ToPixelsOptions extends PreprocessOptions {
+/** Options of {@linkcode normalise8}. */
+export interface NormaliseOptions {
   /** Of each channel, in units of 0..1. @default {OPENAI_MEAN} */
   mean?: readonly number[];
   /** Of each channel, in units of 0..1. @default {OPENAI_STD} */
   std?: readonly number[];
 }
+
+/** Options of {@linkcode toPixels}. */
+export interface ToPixelsOptions extends PreprocessOptions, NormaliseOptions {}
 
 /**
  * Three channels of 8 bits, as Pillow's `convert("RGB")` makes them: grey is repeated, alpha is dropped (not blended),
@@ -155,7 +158,7 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
 }
 
 /**
- * The image tower's input: {@linkcode cropResize8}, then `(v / 255 - mean) / std` in float32.
+ * The image tower's input: {@linkcode cropResize8}, then {@linkcode normalise8}.
  *
  * @param image Any raster image; not changed.
  * @param options Defaults are BiomedCLIP's evaluation transform.
@@ -163,13 +166,24 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
  * @throws {RangeError} If `size` is not a positive integer, or `mean` or `std` has not 3 numbers, or a `std` is 0.
  */
 export function toPixels(image: RasterImage, options: ToPixelsOptions = {}): Float32Array {
+  return normalise8(cropResize8(image, options).data, options);
+}
+
+/**
+ * The float32 stage of the transform: `(v / 255 - mean) / std`.
+ *
+ * @param data RGB, 8 bits, any number of pixels.
+ * @param options Mean and standard deviation.
+ * @returns As many numbers.
+ * @throws {RangeError} If `mean` or `std` has not 3 numbers, or a `std` is 0.
+ */
+export function normalise8(data: ArrayLike<number>, options: NormaliseOptions = {}): Float32Array {
   const { mean = OPENAI_MEAN, std = OPENAI_STD } = options;
   if (mean.length !== 3 || std.length !== 3 || std.includes(0)) {
     throw new RangeError(
       `Cannot normalise an image as mean and std must have 3 numbers, std not 0: current values are [${mean}], [${std}]`,
     );
   }
-  const { data } = cropResize8(image, options);
   // torch works in float32 at every step; 256 values a channel are all there can be.
   const f = Math.fround;
   const table = Float32Array.from({ length: 768 }, (_, i) => {

@@ -1,6 +1,6 @@
 /** Pre-trains the generalist from scratch on coarse captions. @module */
 import * as tf from "@tensorflow/tfjs";
-import { pretrainingPair } from "../data/synthetic/mod.ts";
+import { pretrainingCaption, pretrainingPair } from "../data/synthetic/mod.ts";
 import { type BiomedClipParams, encodeImage, encodeText } from "../encoders/biomed_clip.ts";
 import { MINI, type VitConfig } from "../encoders/config.ts";
 import { initBiomedClip } from "../encoders/init.ts";
@@ -10,8 +10,8 @@ import { disposeParams, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { BatchSource, FitOptions, FitResult } from "../train/fit.ts";
-import { fit } from "../train/fit.ts";
+import { fit, type FitOptions, type FitResult } from "../train/fit.ts";
+import type { BatchSource } from "../train/source.ts";
 import { encode } from "../text/tokenizer.ts";
 import { toPixels } from "../image/preprocess.ts";
 
@@ -89,27 +89,38 @@ export function pretrainingModel(stage: PretrainStage): ContrastiveModel<BiomedC
   };
 }
 
-/** Fresh pairs, drawn by index. */
+/** Fresh pairs, drawn by index when asked for. */
 export function pretrainingSource(settings: PretrainSettings, tokenizer: Tokenizer): BatchSource {
   const { seed, steps, batchSize, contextLength } = settings;
   const { imageSize } = MINI.vision;
+  const pairSeed = (index: number): number => deriveSeed(seed, `pair ${index}`);
   return {
     size: steps / 2 * batchSize,
     imageSize,
     contextLength,
-    load(indices) {
-      const pairs = indices.map((index) =>
-        pretrainingPair(deriveSeed(seed, `pair ${index}`), { ...settings, size: imageSize })
-      );
-      const pixels = new Float32Array(indices.length * imageSize * imageSize * 3);
-      pairs.forEach(({ image }, i) => {
-        pixels.set(
-          toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }),
-          i * imageSize * imageSize * 3,
-        );
-      });
-      return Promise.resolve({ pixels, ids: encode(tokenizer, pairs.map(({ text }) => text), { contextLength }) });
+    ids: (indices) => {
+      const texts = indices.map((index) => pretrainingCaption(pairSeed(index), settings));
+      return Promise.resolve(encode(tokenizer, texts, { contextLength }));
     },
+    pixels: (indices) => {
+      const size = imageSize * imageSize * 3;
+      const pixels = new Float32Array(indices.length * size);
+      indices.forEach((index, i) => {
+        const { image } = pretrainingPair(pairSeed(index), { ...settings, size: imageSize });
+        pixels.set(toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }), i * size);
+      });
+      return Promise.resolve(pixels);
+    },
+  };
+}
+
+/** The source's samples from `start` on: index 0 is its sample `start`. */
+function from(source: BatchSource, start: number): BatchSource {
+  const moved = (indices: readonly number[]): number[] => indices.map((index) => index + start);
+  return {
+    ...source,
+    ids: (indices) => source.ids(moved(indices)),
+    pixels: (indices) => source.pixels(moved(indices)),
   };
 }
 
@@ -129,8 +140,8 @@ export async function pretrain(
   const start = withTensors(random, new Map([["vision.trunk.posEmbed", waves(MINI.vision)]]));
   random.vision.trunk.posEmbed.dispose();
   const source = pretrainingSource(settings, tokenizer);
-  const half = (stage: PretrainStage, params: BiomedClipParams, from: number): Promise<FitResult<BiomedClipParams>> =>
-    fit(pretrainingModel(stage), params, { ...source, load: (indices) => source.load(indices.map((i) => i + from)) }, {
+  const half = (stage: PretrainStage, params: BiomedClipParams, start: number): Promise<FitResult<BiomedClipParams>> =>
+    fit(pretrainingModel(stage), params, from(source, start), {
       ...hooks,
       ...(hooks.statePath ? { statePath: `${hooks.statePath}.${stage}` } : {}),
       epochs: 1,

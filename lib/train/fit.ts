@@ -1,38 +1,16 @@
 /** The training loop. @module */
 import * as tf from "@tensorflow/tfjs";
-import { falseNegativeMask, type Label } from "../losses/label_mask.ts";
 import type { ContrastiveModel } from "../model.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Tensor, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import type { Tensor } from "../tensor/types.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import { type BatchTensors, contrastiveGradients } from "./gradients.ts";
-import { type Padding, trimPads } from "./padding.ts";
+import { contrastiveGradients } from "./gradients.ts";
+import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
+import { type BatchSource, openBatch } from "./source.ts";
 import { readRunState, type RunState, writeRunState } from "./state.ts";
-
-/** Samples of one batch, on the CPU. */
-export interface TrainingBatch {
-  /** Normalised images, row-major `[B, S, S, 3]`. */
-  pixels: Float32Array;
-  /** Token ids, row-major `[B, N]`. */
-  ids: Int32Array;
-  /** Label rows, needed by the label-guided loss. */
-  labels?: readonly (readonly Label[])[];
-}
-
-/** Where batches come from. */
-export interface BatchSource {
-  /** Number of samples. */
-  size: number;
-  /** Image side S, pixels. */
-  imageSize: number;
-  /** Tokens a text, N. */
-  contextLength: number;
-  /** Reads the samples of these indices. */
-  load(indices: readonly number[]): Promise<TrainingBatch>;
-}
 
 /** One training step, as reported. */
 export interface StepReport {
@@ -56,7 +34,7 @@ export interface FitOptions extends AdamwOptions {
   epochs?: number;
   /** Samples a batch. @default {64} */
   batchSize?: number;
-  /** Samples encoded at a time. @default {the batch} */
+  /** Samples read and encoded at a time; below the batch, each image is read twice a step. @default {the batch} */
   microBatch?: number;
   /** Compute each block's inside again for the gradient instead of keeping it: less memory, same numbers. @default {false} */
   recompute?: boolean;
@@ -150,13 +128,12 @@ export async function fit<T>(
         warmupSteps: perEpoch * warmupEpochs,
         totalSteps: steps,
       });
-      const batch = batchTensors(await source.load(indices), source, loss, padding);
-      const found = contrastiveGradients(model, withTensors(params, state.tensors), batch, {
+      const batch = await openBatch(source, indices, { loss, padding });
+      const found = await contrastiveGradients(model, withTensors(params, state.tensors), batch, {
         microBatch,
         recompute: options.recompute ?? false,
         seed: deriveSeed(seed, `step ${state.adamw.step}`),
-      });
-      tf.dispose(Object.values(batch));
+      }).finally(() => batch.pairMask?.dispose());
       const value = (await found.value.data())[0]!;
       found.value.dispose();
       if (!Number.isFinite(value)) {
@@ -222,30 +199,6 @@ function nextEpoch(state: RunState): void {
   state.progress.epoch++;
   state.progress.batch = 0;
   state.progress.lossSum = 0;
-}
-
-function batchTensors(
-  batch: TrainingBatch,
-  source: BatchSource,
-  loss: FitOptions["loss"],
-  padding: Padding,
-): BatchTensors {
-  const texts = padding === "longest"
-    ? trimPads(batch.ids, source.contextLength)
-    : { ids: batch.ids, length: source.contextLength };
-  const size = batch.pixels.length / (source.imageSize ** 2 * 3);
-  if (loss === "label-guided" && !batch.labels) {
-    throw new TypeError(
-      "Cannot compute the label-guided loss as every sample must have a label row: current batch has none",
-    );
-  }
-  return {
-    pixels: tf.tensor4d(batch.pixels, [size, source.imageSize, source.imageSize, 3]) as Tensor4D,
-    ids: tf.tensor2d(texts.ids, [size, texts.length], "int32") as Tensor2D,
-    ...(loss === "label-guided"
-      ? { pairMask: tf.tensor2d(falseNegativeMask(batch.labels!), [size, size]) as Tensor2D }
-      : {}),
-  };
 }
 
 /** Takes one AdamW step and frees what it replaces; the start values stay the caller's. */

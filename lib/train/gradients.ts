@@ -5,7 +5,8 @@ import type { ContrastiveModel, FeatureOptions } from "../model.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import type { Batch, Samples } from "./batch.ts";
 import { flatLayout, packNamed, unpackNamed } from "./flat.ts";
 
 /** A value and its gradients by leaf name. */
@@ -44,16 +45,6 @@ function knownGradients(
   return { value: value as Scalar, leaves, gradients: new Map(known) };
 }
 
-/** One batch as tensors. */
-export interface BatchTensors {
-  /** Normalised images, shape `[B, S, S, 3]`. */
-  pixels: Tensor4D;
-  /** Token ids, shape `[B, N]` int32. */
-  ids: Tensor2D;
-  /** Pairs that take part, `[B, B]`. @default {all: plain InfoNCE} */
-  pairMask?: Tensor2D;
-}
-
 /** Options of {@linkcode contrastiveGradients}. */
 export interface ContrastiveGradientsOptions {
   /** Seed of the dropout masks; without it dropout is off. */
@@ -69,79 +60,71 @@ export interface ContrastiveGradientsOptions {
 
 /**
  * Loss and gradients of one batch. With `microBatch` below the batch size, features are first computed without a tape, the
- * loss's gradient for the features follows, and each micro-batch is encoded again to carry it back: memory depends on the
- * micro-batch only, and without dropout the numbers are those of the whole batch.
+ * loss's gradient for the features follows, and each micro-batch is read and encoded again to carry it back: of the batch
+ * only features `[B, E]`, the mask and products of features `[B, B]` are held whole, and without dropout the numbers are
+ * those of the whole batch.
  *
  * Source: GradCache, Gao et al. 2021.
  *
- * @returns New tensors. The caller disposes them.
+ * @returns New tensors. The caller disposes them. Rejects as `batch.read` does, and leaves nothing behind then.
  */
-export function contrastiveGradients<T>(
+export async function contrastiveGradients<T>(
   model: ContrastiveModel<T>,
   params: T,
-  batch: BatchTensors,
+  batch: Batch,
   options: ContrastiveGradientsOptions = {},
-): Gradients {
-  const names = [...namedTensors(params).keys()].filter((name) => model.isTrainable(name));
-  const leaves = namedTensors(params);
-  const how: FeatureOptions = options.recompute ? { recompute: new Set(names.map((name) => leaves.get(name)!)) } : {};
-  const size = batch.pixels.shape[0];
+): Promise<Gradients> {
+  const leaves = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
+  const how: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
+  const step: Step<T> = { model, params, batch, leaves, how };
+  const { size } = batch;
   const micro = Math.min(options.microBatch ?? size, size);
+  const { seed } = options;
   if (micro === size) {
-    return valueAndGradients(
-      params,
-      names,
-      () =>
-        tf.tidy(() =>
-          lossOf(model, params, features(model, params, batch, withSeed(how, options.seed)), batch.pairMask)
+    return await withSamples(
+      batch,
+      { start: 0, size },
+      (samples) =>
+        valueAndGradients(
+          params,
+          [...leaves.keys()],
+          () => tf.tidy(() => lossOf(step, features(step, samples, withSeed(how, seed)))),
         ),
     );
   }
   const chunks = Array.from({ length: Math.ceil(size / micro) }, (_, i): Chunk => ({
     start: i * micro,
     size: Math.min(micro, size - i * micro),
-    ...(options.seed === undefined ? {} : { seed: deriveSeed(options.seed, `chunk ${i}`) }),
+    ...(seed === undefined ? {} : { seed: deriveSeed(seed, `chunk ${i}`) }),
   }));
-  const cached = chunks.map((chunk) => tidy(() => chunkFeatures(model, params, batch, chunk, {})));
-  const whole: Features = tidy(() => ({
-    image: tf.concat(cached.map(({ image }) => image)),
-    text: tf.concat(cached.map(({ text }) => text)),
-  }));
-  for (const { image, text } of cached) tf.dispose([image, text]);
-  // The features are leaves here, and so is whatever the scale depends on.
-  const top = knownGradients({ params, whole }, [
-    "whole.image",
-    "whole.text",
-    ...names.map((name) => `params.${name}`),
-  ], () => tf.tidy(() => lossOf(model, params, whole, batch.pairMask)));
-  tf.dispose([whole.image, whole.text]);
-  const { "whole.image": imageGradient, "whole.text": textGradient } = Object.fromEntries(top.gradients);
-  const layout = flatLayout(new Map(names.map((name) => [name, leaves.get(name)!])));
-  let sums: Tensor1D[] = [];
-  for (const chunk of chunks) {
-    const { value, gradients } = valueAndGradients(params, names, () =>
-      tf.tidy(() => {
-        const { image, text } = chunkFeatures(model, params, batch, chunk, how);
-        const dot = (x: Tensor2D, gradient: Tensor): Tensor =>
-          tf.sum(tf.mul(x, tf.slice(gradient, [chunk.start, 0], [chunk.size, -1])));
-        return tf.add(dot(image, imageGradient!), dot(text, textGradient!)) as Scalar;
-      }));
-    value.dispose();
-    const flat = packNamed(layout, gradients);
-    const last = sums;
-    sums = last.length === 0 ? flat : flat.map((part, i) => tf.add(last[i]!, part) as Tensor1D);
-    tf.dispose([...gradients.values(), ...last, ...(last.length === 0 ? [] : flat)]);
+  const top = featureGradients(step, await allFeatures(step, chunks));
+  const { "whole.image": image, "whole.text": text } = Object.fromEntries(top.gradients);
+  try {
+    const gradients = await carriedBack(step, chunks, { image: image as Tensor2D, text: text as Tensor2D });
+    for (const [name, sum] of gradients) { // what the loss depends on by itself: the scale
+      const own = top.gradients.get(`params.${name}`);
+      if (!own) continue;
+      gradients.set(name, tf.add(own, sum));
+      sum.dispose();
+    }
+    return { value: top.value, gradients };
+  } catch (error) {
+    top.value.dispose();
+    throw error;
+  } finally {
+    tf.dispose([...top.gradients.values()]);
   }
-  tf.dispose([imageGradient!, textGradient!]);
-  const gradients = unpackNamed(layout, sums);
-  tf.dispose(sums);
-  for (const name of names) { // what the loss depends on by itself: the scale
-    const [own, sum] = [top.gradients.get(`params.${name}`), gradients.get(name)!];
-    if (!own) continue;
-    gradients.set(name, tf.add(own, sum));
-    tf.dispose([own, sum]);
-  }
-  return { value: top.value, gradients };
+}
+
+/** What the parts of one call share. */
+interface Step<T> {
+  model: ContrastiveModel<T>;
+  params: T;
+  batch: Batch;
+  /** The trainable leaves of `params` by name. */
+  leaves: ReadonlyMap<string, Tensor>;
+  /** How features are computed on the tape. */
+  how: FeatureOptions;
 }
 
 interface Features {
@@ -155,31 +138,93 @@ interface Chunk {
   seed?: number;
 }
 
+/** Runs `f` on a chunk's samples, which are freed after it. */
+async function withSamples<R>(batch: Batch, { start, size }: Chunk, f: (samples: Samples) => R): Promise<R> {
+  const { pixels, ids } = await batch.read(start, size);
+  try {
+    return f({ pixels, ids });
+  } finally {
+    tf.dispose([pixels, ids]);
+  }
+}
+
+/** Features of the whole batch, chunk by chunk, without a tape. */
+async function allFeatures<T>(step: Step<T>, chunks: readonly Chunk[]): Promise<Features> {
+  const parts: Features[] = [];
+  try {
+    for (const chunk of chunks) {
+      parts.push(
+        await withSamples(
+          step.batch,
+          chunk,
+          (samples) => tidy(() => features(step, samples, withSeed({}, chunk.seed))),
+        ),
+      );
+    }
+    return tidy(() => ({
+      image: tf.concat(parts.map(({ image }) => image)),
+      text: tf.concat(parts.map(({ text }) => text)),
+    }));
+  } finally {
+    for (const { image, text } of parts) tf.dispose([image, text]);
+  }
+}
+
+/** The loss and its gradients for the features, which are freed, and for whatever it depends on by itself. */
+function featureGradients<T>(step: Step<T>, whole: Features): Gradients {
+  const names = ["whole.image", "whole.text", ...[...step.leaves.keys()].map((name) => `params.${name}`)];
+  try {
+    return knownGradients({ params: step.params, whole }, names, () => tf.tidy(() => lossOf(step, whole)));
+  } finally {
+    tf.dispose([whole.image, whole.text]);
+  }
+}
+
+/** The features' gradients carried back to the leaves, chunk by chunk. */
+async function carriedBack<T>(
+  step: Step<T>,
+  chunks: readonly Chunk[],
+  gradient: Features,
+): Promise<Map<string, Tensor>> {
+  const layout = flatLayout(step.leaves);
+  let sums: Tensor1D[] = [];
+  try {
+    for (const chunk of chunks) {
+      const { value, gradients } = await withSamples(
+        step.batch,
+        chunk,
+        (samples) =>
+          valueAndGradients(step.params, [...step.leaves.keys()], () =>
+            tf.tidy(() => {
+              const { image, text } = features(step, samples, withSeed(step.how, chunk.seed));
+              const dot = (x: Tensor2D, whole: Tensor2D): Tensor =>
+                tf.sum(tf.mul(x, tf.slice(whole, [chunk.start, 0], [chunk.size, -1])));
+              return tf.add(dot(image, gradient.image), dot(text, gradient.text)) as Scalar;
+            })),
+      );
+      value.dispose();
+      const flat = packNamed(layout, gradients);
+      const last = sums;
+      sums = last.length === 0 ? flat : flat.map((part, i) => tf.add(last[i]!, part) as Tensor1D);
+      tf.dispose([...gradients.values(), ...last, ...(last.length === 0 ? [] : flat)]);
+    }
+    return unpackNamed(layout, sums);
+  } finally {
+    tf.dispose(sums);
+  }
+}
+
 function withSeed(options: FeatureOptions, seed: number | undefined): FeatureOptions {
   return seed === undefined ? options : { ...options, seed };
 }
 
-function features<T>(model: ContrastiveModel<T>, params: T, batch: BatchTensors, options: FeatureOptions): Features {
+function features<T>({ model, params }: Step<T>, { pixels, ids }: Samples, options: FeatureOptions): Features {
   return {
-    image: model.imageFeatures(params, batch.pixels, options),
-    text: model.textFeatures(params, batch.ids, options),
+    image: model.imageFeatures(params, pixels, options),
+    text: model.textFeatures(params, ids, options),
   };
 }
 
-function chunkFeatures<T>(
-  model: ContrastiveModel<T>,
-  params: T,
-  batch: BatchTensors,
-  chunk: Chunk,
-  options: FeatureOptions,
-): Features {
-  const rows = {
-    pixels: tf.slice(batch.pixels, [chunk.start, 0, 0, 0], [chunk.size, -1, -1, -1]),
-    ids: tf.slice(batch.ids, [chunk.start, 0], [chunk.size, -1]),
-  };
-  return features(model, params, rows, withSeed(options, chunk.seed));
-}
-
-function lossOf<T>(model: ContrastiveModel<T>, params: T, { image, text }: Features, pairMask?: Tensor2D): Scalar {
+function lossOf<T>({ model, params, batch: { pairMask } }: Step<T>, { image, text }: Features): Scalar {
   return infoNce(image, text, model.scale(params), pairMask ? { pairMask } : {});
 }

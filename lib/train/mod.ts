@@ -4,10 +4,12 @@
  * @module
  */
 export * from "./adamw.ts";
+export * from "./batch.ts";
 export * from "./batches.ts";
 export * from "./fit.ts";
 export * from "./flat.ts";
 export * from "./gradients.ts";
 export * from "./padding.ts";
 export * from "./schedule.ts";
+export * from "./source.ts";
 export * from "./state.ts";

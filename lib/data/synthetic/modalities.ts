@@ -81,15 +81,44 @@ export interface PretrainingPair {
  * No chest drawn here occurs in the training or evaluation sets (see `caseSeed`).
  */
 export function pretrainingPair(seed: number, options: PretrainingPairOptions = {}): PretrainingPair {
+  const { modality, draw, caption } = plan(seed, options);
+  const { image, text } = draw(options.size ?? 64);
+  return { image, text: text ?? caption(), modality };
+}
+
+/**
+ * The text of {@linkcode pretrainingPair}, without its image: no radiograph is drawn for it, and another modality at the
+ * smallest size, on which captions do not depend.
+ */
+export function pretrainingCaption(seed: number, options: PretrainingPairOptions = {}): string {
+  return plan(seed, options).caption();
+}
+
+/** What a pair shows, before anything is drawn. */
+interface PairPlan {
+  modality: PretrainingPair["modality"];
+  /** Draws the image; where the caption comes with it, both. */
+  draw: (size: number) => { image: RasterImage; text?: string };
+  /** Writes the caption; to be called once. */
+  caption: () => string;
+}
+
+function plan(seed: number, options: PretrainingPairOptions): PairPlan {
   const rng = mulberry32(deriveSeed(seed, "pretraining"));
   if (rng() >= (options.chestShare ?? 0.55)) {
     const modality = pick(OTHER_MODALITIES, rng);
-    const { image, caption } = syntheticImage(modality, seed, options);
-    return { image, text: caption, modality };
+    const draw = (size: number): { image: RasterImage; text: string } => {
+      const { image, caption } = syntheticImage(modality, seed, { size });
+      return { image, text: caption };
+    };
+    return { modality, draw, caption: () => draw(16).text };
   }
   const chest = caseSeed(seed, { set: "pretraining", index: 0 });
   const even = rng() < (options.evenShare ?? 0);
   const study = syntheticStudy(chest, even ? { findings: [plainFinding(rng)] } : {});
-  const { image } = drawFilm(chest, { findings: study.findings, size: options.size ?? 64 });
-  return { image, text: coarseCaption(study, rng, options), modality: "chest" };
+  return {
+    modality: "chest",
+    draw: (size) => ({ image: drawFilm(chest, { findings: study.findings, size }).image }),
+    caption: () => coarseCaption(study, rng, options),
+  };
 }

@@ -7,7 +7,8 @@ import type { PeftMethod, PeftParams } from "../../peft/method.ts";
 import { PEFT_METHODS } from "../../peft/methods.ts";
 import type { BackendInfo } from "../../tensor/backend.ts";
 import { countParams, disposeParams } from "../../tensor/params.ts";
-import { type BatchSource, fit, type FitOptions, type StepReport } from "../../train/fit.ts";
+import { fit, type FitOptions, type StepReport } from "../../train/fit.ts";
+import type { BatchSource } from "../../train/source.ts";
 import { explainImages } from "../explain.ts";
 import { gitRevision, versions } from "../run_facts.ts";
 import { classPrompts, imageSource, pairSource } from "../sources.ts";
@@ -149,19 +150,16 @@ function trainingSource(
   return known;
 }
 
-/** Counts the pairs of identical labels, and lets timers and signals in before each batch. */
+/** Counts the pairs of identical labels of each batch, whichever the loss. */
 function counted(source: BatchSource): { source: BatchSource; counts: { pairs: number; identical: number } } {
   const counts = { pairs: 0, identical: 0 };
-  const load: BatchSource["load"] = async (indices) => {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    const batch = await source.load(indices);
+  const ids: BatchSource["ids"] = async (indices) => {
     counts.pairs += indices.length * (indices.length - 1);
-    if (batch.labels) {
-      for (const kept of falseNegativeMask(batch.labels)) if (kept === 0) counts.identical++;
-    }
-    return batch;
+    const labels = await source.labels?.(indices);
+    if (labels) { for (const kept of falseNegativeMask(labels)) if (kept === 0) counts.identical++; }
+    return source.ids(indices);
   };
-  return { source: { ...source, load }, counts };
+  return { source: { ...source, ids }, counts };
 }
 
 /** At most 400 losses, evenly spaced, the last among them. */

@@ -1,0 +1,42 @@
+/** A batch whose samples are read when it is their turn. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor2D, Tensor4D } from "../tensor/types.ts";
+
+/** Some samples as tensors. */
+export interface Samples {
+  /** Normalised images, shape `[n, S, S, 3]`. */
+  pixels: Tensor4D;
+  /** Token ids, shape `[n, N]` int32. */
+  ids: Tensor2D;
+}
+
+/** A batch of B samples. */
+export interface Batch {
+  /** B. */
+  size: number;
+  /**
+   * New tensors of the `count` samples from `start`; the caller disposes them. Asked once for the whole batch, or twice for
+   * each micro-batch, and must give the same numbers both times.
+   */
+  read(start: number, count: number): Promise<Samples>;
+  /** Pairs that take part, `[B, B]`; borrowed. @default {all: plain InfoNCE} */
+  pairMask?: Tensor2D;
+}
+
+/**
+ * A batch of tensors that are there already: reading takes rows of them.
+ *
+ * @param samples Pixels `[B, S, S, 3]` and ids `[B, N]`, and a mask `[B, B]` where there is one; borrowed.
+ */
+export function batchOf(samples: Samples & Pick<Batch, "pairMask">): Batch {
+  const { pixels, ids, pairMask } = samples;
+  return {
+    size: pixels.shape[0],
+    read: (start, count) =>
+      Promise.resolve({
+        pixels: tf.slice(pixels, [start, 0, 0, 0], [count, -1, -1, -1]),
+        ids: tf.slice(ids, [start, 0], [count, -1]),
+      }),
+    ...(pairMask ? { pairMask } : {}),
+  };
+}
