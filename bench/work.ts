@@ -10,6 +10,7 @@ import { disposeParams, withTensors } from "../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../lib/train/adamw.ts";
+import { batchOf } from "../lib/train/batch.ts";
 import { contrastiveGradients } from "../lib/train/gradients.ts";
 
 /** The two sizes by name. */
@@ -76,6 +77,7 @@ export async function makeWork(options: WorkOptions): Promise<Work> {
   const model = aceLoraModel(config);
   const pixels = randomPixels(encoders, batch);
   const ids = randomIds(encoders, batch);
+  const samples = batchOf({ pixels, ids });
   let state = initAdamw(trainableTensors(params));
   const encode = async (f: () => { tokens: Tensor; affinity?: Tensor }): Promise<void> => {
     const { tokens, affinity } = f();
@@ -84,7 +86,7 @@ export async function makeWork(options: WorkOptions): Promise<Work> {
   };
   return {
     async step() {
-      const { value, gradients } = contrastiveGradients(model, params, { pixels, ids }, {
+      const { value, gradients } = await contrastiveGradients(model, params, samples, {
         microBatch,
         seed: state.step + 1,
       });

@@ -14,9 +14,10 @@ import { ACE_LORA_LORA, type LoraPositions } from "../../lib/lora/config.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 import { adamw, initAdamw } from "../../lib/train/adamw.ts";
+import { batchOf } from "../../lib/train/batch.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
 import { randomIds, randomPixels } from "../work.ts";
-import { countDispatches } from "./measure.ts";
+import { countDispatches, startCounting } from "./measure.ts";
 
 /** 12 + 12 layers, as deep as BiomedCLIP, 16 wide. */
 export const NARROW: BiomedClipConfig = {
@@ -77,16 +78,17 @@ export async function stepDispatches(options: StepDispatchesOptions = {}): Promi
   const pairMask = tf.ones([batch, batch]) as tf.Tensor2D;
   const byKernel = new Map<string, number>();
   const undo = attribute(backend, byKernel);
-  let adamwCount = 0;
+  const stop = startCounting(backend);
   try {
-    const total = countDispatches(backend, () => {
-      const how = { seed: 1, microBatch };
-      const { gradients } = contrastiveGradients(aceLoraModel(config), params, { pixels, ids, pairMask }, how);
-      adamwCount = countDispatches(backend, () => adamw(state, trainableTensors(params), gradients, 1e-3));
-    });
+    const batch = batchOf({ pixels, ids, pairMask });
+    const how = { seed: 1, microBatch };
+    const { gradients } = await contrastiveGradients(aceLoraModel(config), params, batch, how);
+    const adamwCount = countDispatches(backend, () => adamw(state, trainableTensors(params), gradients, 1e-3));
+    const total = stop();
     await pixels.data();
     return { total, adamw: adamwCount, byKernel };
   } finally {
+    stop();
     undo();
     tf.engine().endScope();
   }

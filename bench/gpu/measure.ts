@@ -6,7 +6,7 @@
  * @module
  */
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
-import type { Case, Floors, Row } from "./row.ts";
+import type { Case, Floors, Outputs, Row } from "./row.ts";
 
 /** Options of {@linkcode seconds}. */
 export interface TimingOptions {
@@ -19,7 +19,7 @@ export interface TimingOptions {
 /** Sorted seconds of one call of `body`, one for each sample; the first calls, which compile, are not counted. */
 export async function seconds(
   backend: WebgpuBackend,
-  body: () => void,
+  body: () => void | Promise<void>,
   options: TimingOptions = {},
 ): Promise<number[]> {
   const { leastSeconds = 0.5, samples = 5 } = options;
@@ -31,11 +31,14 @@ export async function seconds(
   };
   const time = async (calls: number) => {
     const start = performance.now();
-    for (let i = 0; i < calls; i++) body();
+    for (let i = 0; i < calls; i++) {
+      const running = body();
+      if (running) await running; // no turn of the event loop for programs that need none
+    }
     await finish();
     return (performance.now() - start) / 1000;
   };
-  body();
+  await body();
   await finish();
   let calls = 1;
   while (calls < 1 << 16 && await time(calls) < leastSeconds) calls *= 2;
@@ -59,7 +62,7 @@ export async function measure(
   context: { floors: Floors; timing: TimingOptions },
 ): Promise<Row> {
   const prepared = await given.prepare();
-  const outputs = prepared.run();
+  const outputs = await prepared.run();
   const values: ArrayLike<number>[] = [];
   for (const output of outputs) values.push(await output.data());
   for (const output of outputs) output.dispose();
@@ -69,10 +72,14 @@ export async function measure(
     const off = Math.abs(values[output]![element]! - value) / (1 + Math.abs(value));
     if (!(off <= error!)) error = off;
   }
-  const once = () => {
-    for (const output of prepared.run()) output.dispose();
+  const once = (): void | Promise<void> => {
+    const made = prepared.run();
+    const free = (all: Outputs): void => all.forEach((output) => output.dispose());
+    return made instanceof Promise ? made.then(free) : free(made);
   };
-  const dispatches = countDispatches(backend, once);
+  const counted = startCounting(backend);
+  await once();
+  const dispatches = counted();
   const sorted = await seconds(backend, once, context.timing);
   const gpuMs = given.deviceTime === false ? null : await gpuMilliseconds(backend, once);
   prepared.free();
@@ -95,18 +102,31 @@ export async function measure(
 
 /** How many dispatches `body` records, whoever records them. */
 export function countDispatches(backend: WebgpuBackend, body: () => void): number {
+  const stop = startCounting(backend);
+  try {
+    body();
+  } finally {
+    stop();
+  }
+  return stop();
+}
+
+/** Counts the dispatches recorded from now on; what is returned ends that and gives their number. Starts may be nested. */
+export function startCounting(backend: WebgpuBackend): () => number {
   const prototype = GPUComputePassEncoder.prototype;
   const original = prototype.dispatchWorkgroups;
   let count = 0;
+  let counting = true;
   prototype.dispatchWorkgroups = function (...args: Parameters<typeof original>) {
     count++;
     return original.apply(this, args);
   };
-  try {
-    body();
-    backend.ensureCommandEncoderReady();
-  } finally {
-    prototype.dispatchWorkgroups = original;
-  }
-  return count;
+  return () => {
+    if (counting) {
+      counting = false;
+      backend.ensureCommandEncoderReady();
+      prototype.dispatchWorkgroups = original;
+    }
+    return count;
+  };
 }

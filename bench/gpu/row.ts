@@ -54,10 +54,13 @@ export interface Case {
   deviceTime?: boolean;
 }
 
+/** What a case makes. */
+export type Outputs = { dispose: () => void; data: () => Promise<ArrayLike<number>> }[];
+
 /** A case with its inputs in memory. */
 export interface Prepared {
   /** Runs once and returns the outputs, which the caller disposes. */
-  run: () => { dispose: () => void; data: () => Promise<ArrayLike<number>> }[];
+  run: () => Outputs | Promise<Outputs>;
   /** Pairs of (output, element, float64 value). */
   want: () => [output: number, element: number, value: number][];
   /** Frees the inputs. */

@@ -16,6 +16,7 @@ import { ACE_LORA_LORA } from "../../lib/lora/config.ts";
 import { disposeParams, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../../lib/train/adamw.ts";
+import { batchOf } from "../../lib/train/batch.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
 import { encoding, imageTower, textTower, trainingStep } from "../counts.ts";
 import { randomIds, randomPixels } from "../work.ts";
@@ -64,9 +65,10 @@ function stepCase(subject: Subject, micro: number): Case {
       const [pixels, ids] = [randomPixels(encoders, batch), randomIds(encoders, batch)];
       let state = initAdamw(trainableTensors(params));
       const model = aceLoraModel(config);
-      const run = () => {
+      const samples = batchOf({ pixels, ids });
+      const run = async () => {
         const how = { microBatch: micro, seed: state.step + 1 };
-        const { value, gradients } = contrastiveGradients(model, params, { pixels, ids }, how);
+        const { value, gradients } = await contrastiveGradients(model, params, samples, how);
         const old = trainableTensors(params);
         const next = adamw(state, old, gradients, 1e-4);
         params = withTensors(params, next.tensors);

@@ -22,7 +22,7 @@ export interface ImageSourceOptions {
  * The images of a data set, decoded and resized when asked for. They are kept as 8 bits a channel (3 S² bytes each) and
  * normalised anew each time, in at most `keptBytes`: a set that fits is decoded once. Of a larger one `train` keeps the
  * images decoded last, so that a step in micro-batches, which reads each image twice, decodes it once as long as its batch
- * fits (3,566 images at 224 pixels) and twice where it does not; `eval`, which reads each image once, keeps none.
+ * fits (3,566 images at 224 pixels) and else up to twice; `eval`, which reads each image once, keeps none.
  */
 export function imageSource(
   cases: readonly Case[],

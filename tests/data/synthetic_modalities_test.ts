@@ -4,6 +4,7 @@ import {
   FINDING_NAMES,
   OTHER_MODALITIES,
   type OtherModality,
+  pretrainingCaption,
   pretrainingPair,
   syntheticImage,
   syntheticStudy,
@@ -49,6 +50,13 @@ Deno.test("pretrainingPair() mixes all four modalities, about 55 in 100 chests, 
   assertEquals(Object.keys(counts).length, 4);
   assert(counts.chest! > 180 && counts.chest! < 260, JSON.stringify(counts));
   assertEquals(pretrainingPair(9), pretrainingPair(9));
+});
+
+Deno.test("pretrainingCaption() is the pair's text, whatever the size the image would have", () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const options = { findingShare: 0.8, evenShare: 0.5, size: 64 };
+    assertEquals(pretrainingCaption(seed, options), pretrainingPair(seed, options).text);
+  }
 });
 
 Deno.test("coarseCaption() speaks of a finding in about one caption in four and is coarse: few right class names", () => {

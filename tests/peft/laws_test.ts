@@ -9,6 +9,7 @@ import { normal } from "../../lib/tensor/init.ts";
 import { disposeParams, mapTensors, namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 import { fit } from "../../lib/train/fit.ts";
+import { batchOf } from "../../lib/train/batch.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { testOnBackends } from "../backends.ts";
@@ -123,11 +124,11 @@ testOnBackends("merged = unmerged = reloaded, for every method that has a merge,
 
 testOnBackends("every trainable leaf gets a gradient, no frozen one is asked for", async () => {
   const start = base();
-  const batch = { pixels: smallPixels(4), ids: smallIds(4) };
+  const batch = batchOf({ pixels: smallPixels(4), ids: smallIds(4) });
   for (const name of NAMES.slice(1)) {
     const method = small(name);
     const params = await moved(method, start);
-    const { gradients } = contrastiveGradients(method.model, params, batch, { seed: 3 });
+    const { gradients } = await contrastiveGradients(method.model, params, batch, { seed: 3 });
     assertEquals([...gradients.keys()], [...trainableLeaves(method, params).keys()], name);
     for (const [leaf, gradient] of gradients) {
       assertEquals(gradient.shape, namedTensors(params).get(leaf)!.shape, `${name}: ${leaf}`);

@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
+import { batchOf } from "../../lib/train/batch.ts";
 import { epochBatches } from "../../lib/train/batches.ts";
 import { fit, type FitOptions } from "../../lib/train/fit.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
@@ -45,14 +46,14 @@ testOnBackends(
     // Dropout off: a mask's numbers depend on the place of a sample in its tensor.
     const params = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
     const labels = [[1], [0], [0], [1], [null]] as const;
-    const batch = {
+    const batch = batchOf({
       pixels: smallPixels(5),
       ids: smallIds(5),
       pairMask: tf.tensor2d(falseNegativeMask(labels), [5, 5]),
-    };
-    const whole = contrastiveGradients(MODEL, params, batch);
+    });
+    const whole = await contrastiveGradients(MODEL, params, batch);
     for (const microBatch of [1, 2, 5]) {
-      const parts = contrastiveGradients(MODEL, params, batch, { microBatch });
+      const parts = await contrastiveGradients(MODEL, params, batch, { microBatch });
       await assertClose(parts.value, whole.value, 1e-5, `loss, ${microBatch}`);
       for (const [name, gradient] of whole.gradients) {
         await assertClose(parts.gradients.get(name)!, gradient, 2e-5, `${name}, ${microBatch}`);
@@ -86,7 +87,8 @@ testOnBackends("fit() gives the same numbers twice under one seed, others under 
   assert([...one].some(([name, values]) => values.join() !== other.get(name)!.join()));
 });
 
-testOnBackends("fit() stopped and resumed ends in the numbers of one run", async () => {
+testOnBackends("fit() stopped and resumed ends in the numbers of one run, in micro-batches", async () => {
+  const OPTIONS: FitOptions = { epochs: 2, batchSize: 4, microBatch: 3, learningRate: 1e-2, warmupEpochs: 0.5 };
   const folder = await Deno.makeTempDir();
   try {
     const base = initBiomedClip(SMALL, 1);
@@ -124,13 +126,16 @@ testOnBackends("fit() refuses a loss that is not finite, and the label-guided lo
   const source = await smallSource(4);
   const broken = {
     ...source,
-    load: async (indices: readonly number[]) => {
-      const batch = await source.load(indices);
-      batch.pixels[0] = NaN;
-      return batch;
+    pixels: async (indices: readonly number[]) => {
+      const pixels = await source.pixels(indices);
+      if (indices.includes(2)) pixels[0] = NaN;
+      return pixels;
     },
   };
-  await assertRejects(() => fit(MODEL, start, broken, OPTIONS), RangeError, "finite: current value is NaN at step 1");
+  for (const microBatch of [4, 2]) {
+    const error = await assertRejects(() => fit(MODEL, start, broken, { ...OPTIONS, microBatch }), RangeError);
+    assertMatch(error.message, /finite: current value is NaN at step 1, samples (\d, ){3}\d\.\.\./);
+  }
   await assertRejects(async () => fit(MODEL, start, await smallSource(4, false), OPTIONS), TypeError, "label row");
 });
 

@@ -4,6 +4,7 @@ import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { mapTensors } from "../../lib/tensor/params.ts";
+import { batchOf } from "../../lib/train/batch.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose, noLeak } from "../close.ts";
@@ -18,11 +19,11 @@ testOnBackends("contrastiveGradients() with recompute gives the same loss and gr
     const fresh = await initAceLora(initBiomedClip(DEEP, 1), config);
     // B starts at zero, and with it A's gradient: random numbers make both matter.
     const params = mapTensors(fresh, (x, name) => name.endsWith("loraB") ? normal(x.shape, 0.3, 9, name) : x);
-    const batch = { pixels: smallPixels(4), ids: smallIds(4) };
+    const batch = batchOf({ pixels: smallPixels(4), ids: smallIds(4) });
     for (const microBatch of [4, 3]) {
       const how = { seed: 3, microBatch };
-      const kept = contrastiveGradients(aceLoraModel(config), params, batch, how);
-      const again = contrastiveGradients(aceLoraModel(config), params, batch, { ...how, recompute: true });
+      const kept = await contrastiveGradients(aceLoraModel(config), params, batch, how);
+      const again = await contrastiveGradients(aceLoraModel(config), params, batch, { ...how, recompute: true });
       await assertClose(again.value, kept.value, 0, "loss");
       assertEquals([...again.gradients.keys()], [...kept.gradients.keys()]);
       for (const [name, gradient] of kept.gradients) {
@@ -36,7 +37,7 @@ testOnBackends("contrastiveGradients() with recompute gives the same loss and gr
 
 testOnBackends("contrastiveGradients() with recompute holds less memory, and leaves nothing behind", async () => {
   const params = await initAceLora(initBiomedClip(DEEP, 1), CONFIG);
-  const batch = { pixels: smallPixels(4), ids: smallIds(4) };
+  const batch = batchOf({ pixels: smallPixels(4), ids: smallIds(4) });
   const peak = async (recompute: boolean): Promise<number> => {
     const model = aceLoraModel(CONFIG);
     const before = tf.memory().numBytes;
@@ -49,10 +50,9 @@ testOnBackends("contrastiveGradients() with recompute holds less memory, and lea
         return model.scale(tree);
       },
     };
-    await noLeak(() => {
-      const { value, gradients } = contrastiveGradients(watched, params, batch, { seed: 3, recompute });
+    await noLeak(async () => {
+      const { value, gradients } = await contrastiveGradients(watched, params, batch, { seed: 3, recompute });
       tf.dispose([value, ...gradients.values()]);
-      return Promise.resolve();
     });
     return most;
   };
