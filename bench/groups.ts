@@ -234,22 +234,29 @@ export async function hgnnGroup(bench: Bench): Promise<void> {
   }
 }
 
-/** Peak memory of the mini model's training over batch sizes, each in a process of its own. */
+/** Peak memory of the mini model's training over batch sizes: three rounds, each run in a process of its own. */
 export async function memoryGroup(bench: Bench): Promise<void> {
-  const peaks: Record<string, number> = {};
-  for (const batch of [64, 256, 1024]) {
-    const path = decodeURIComponent(new URL("memory.ts", import.meta.url).pathname);
-    const args = ["run", "--quiet", "--allow-read", "--allow-env", "--allow-run=grep", path, String(batch), "16"];
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
-    if (!success) return bench.onSkip("peak memory", new TextDecoder().decode(stderr).trim().split("\n")[0]!);
-    const { peakMiB, wasmHeapMiB, inputsMiB } = JSON.parse(new TextDecoder().decode(stdout));
-    peaks[`batch ${batch}: peak MiB`] = peakMiB;
-    peaks[`batch ${batch}: wasm heap MiB`] = wasmHeapMiB;
-    peaks[`batch ${batch}: inputs MiB`] = inputsMiB;
+  const path = decodeURIComponent(new URL("memory.ts", import.meta.url).pathname);
+  const batches = [64, 256, 1024];
+  const growths: number[] = [];
+  const more: Record<string, number> = {};
+  for (let round = 0; round < 3; round++) {
+    const peaks: number[] = [];
+    for (const batch of batches) {
+      const args = ["run", "--quiet", "--allow-read", "--allow-env", "--allow-run=grep", path, String(batch), "16"];
+      const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+      if (!success) return bench.onSkip("peak memory", new TextDecoder().decode(stderr).trim().split("\n")[0]!);
+      const { peakMiB, wasmHeapMiB } = JSON.parse(new TextDecoder().decode(stdout));
+      peaks.push(peakMiB);
+      more[`batch ${batch}, round ${round + 1}: peak MiB`] = peakMiB;
+      more[`batch ${batch}, round ${round + 1}: wasm heap MiB`] = wasmHeapMiB;
+    }
+    growths.push(100 * (peaks.at(-1)! / peaks[0]! - 1));
   }
   const name = "MINI, peak memory in micro-batches of 16 (VmHWM)";
-  bench.onMeasurement("memory", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more: peaks });
-  const growth = 100 * (peaks["batch 1024: peak MiB"]! / peaks["batch 64: peak MiB"]! - 1);
-  const figure = { median: growth, low: growth, high: growth };
-  bench.onAim(atMost("peak memory, MINI, batch 64 to 1,024 with micro-batches of 16, growth", 10, figure, "%"));
+  bench.onMeasurement("memory", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more });
+  const [low, median, high] = growths.sort((a, b) => a - b) as [number, number, number];
+  bench.onAim(
+    atMost("peak memory, MINI, batch 64 to 1,024 with micro-batches of 16, growth", 10, { median, low, high }, "%"),
+  );
 }

@@ -105,6 +105,7 @@ function encodeWords(
       epsilon: config.epsilon,
       order: "post",
       hiddenDropout: config.dropout,
+      attentionDropout: config.attentionDropout ?? config.dropout,
       keyMask,
     });
   });

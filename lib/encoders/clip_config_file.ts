@@ -202,6 +202,7 @@ function hfBert(json: JsonRecord, source: ClipSource): ClipBertConfig {
     mlpWidth: size("intermediate_size", found?.mlpWidth, 3072),
     epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, 1e-12),
     dropout: typeof json.hidden_dropout_prob === "number" ? json.hidden_dropout_prob : 0.1,
+    attentionDropout: typeof json.attention_probs_dropout_prob === "number" ? json.attention_probs_dropout_prob : 0.1,
     tokenTypes: size("type_vocab_size", found?.tokenTypes, 2),
     pool: "pooler",
     head: "linear",

@@ -38,8 +38,10 @@ export interface BertConfig {
   headWidth: number;
   /** LayerNorm epsilon. */
   epsilon: number;
-  /** BERT's own dropout while training. */
+  /** BERT's own dropout while training: embeddings, and in each layer what attention and feed-forward part add. */
   dropout: number;
+  /** Likewise of the attention probabilities; layers whose attention carries LoRA have neither. @default {dropout} */
+  attentionDropout?: number;
 }
 
 /** A pair of towers with a common embedding. */

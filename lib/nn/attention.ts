@@ -1,9 +1,11 @@
 /** Multi-head self-attention, and the CLS query's attention on its own. @module */
 import * as tf from "@tensorflow/tfjs";
 import { attention } from "../tensor/fused/attention.ts";
+import type { DropoutOptions } from "../tensor/fused/dropout.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { droppedAttention } from "./dropped_attention.ts";
 import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";
 
 /** Weights of a self-attention layer. */
@@ -37,8 +39,10 @@ export interface SelfAttentionOptions {
   seed?: number;
   /** Added to the output, of its shape. @default {nothing} */
   residual?: Tensor3D;
+  /** Dropout of the probabilities. @default {none} */
+  probabilityDrop?: DropoutOptions;
   /** Dropout of the output, before the residual. @default {none} */
-  outputDrop?: { rate: number; seed: number };
+  outputDrop?: DropoutOptions;
 }
 
 /** What {@linkcode selfAttention} returns. */
@@ -72,8 +76,11 @@ export function selfAttention(
     const [query, key, value] = clsOnly
       ? [...project(["query"], source), ...project(["key", "value"], x)] as [Tensor3D, Tensor3D, Tensor3D]
       : project(names, x) as [Tensor3D, Tensor3D, Tensor3D];
-    const context = attention(query, key, value, { heads, causal, ...(keyMask ? { keyMask } : {}) });
-    const { residual: addend, outputDrop: drop } = options;
+    const { residual: addend, outputDrop: drop, probabilityDrop } = options;
+    const how = { heads, causal, ...(keyMask ? { keyMask } : {}) };
+    const context = probabilityDrop
+      ? droppedAttention(query, key, value, { ...how, drop: probabilityDrop })
+      : attention(query, key, value, how);
     const output = linear(params.output, context, {
       ...mode("output"),
       ...(addend ? { addend } : {}),

@@ -1,5 +1,6 @@
 /** Transformer blocks: pre-norm (ViT) and post-norm (BERT). @module */
 import * as tf from "@tensorflow/tfjs";
+import type { DropoutOptions } from "../tensor/fused/dropout.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
@@ -47,6 +48,8 @@ export interface TransformerOptions {
   clsOnly?: boolean;
   /** Dropout after the feed-forward part, and after attention parts without LoRA, while training. @default {0} */
   hiddenDropout?: number;
+  /** Dropout of the attention probabilities, in attention parts without LoRA, while training. @default {0} */
+  attentionDropout?: number;
   /** Seed of the dropout masks; without it the blocks are in evaluation mode. */
   seed?: number;
   /**
@@ -126,9 +129,10 @@ function recomputedBlock(
  * @returns Tokens and affinity. The caller disposes both.
  */
 export function transformerBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
-  const { order, epsilon, activation = "gelu", clsOnly = false, hiddenDropout = 0, seed } = options;
-  const dropped = (name: string): { rate: number; seed: number } | undefined =>
-    seed === undefined || hiddenDropout === 0 ? undefined : { rate: hiddenDropout, seed: deriveSeed(seed, name) };
+  const { order, epsilon, activation = "gelu", clsOnly = false, hiddenDropout = 0, attentionDropout = 0, seed } =
+    options;
+  const dropped = (name: string, rate = hiddenDropout): DropoutOptions | undefined =>
+    seed === undefined || rate === 0 ? undefined : { rate, seed: deriveSeed(seed, name) };
   if (params.prompts) return promptedBlock(params, x, options);
   // `residual + drop(mlp(y))`, or with a bottleneck between the two.
   const feed = (y: Tensor3D, residual: Tensor3D): Tensor3D => {
@@ -149,8 +153,15 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
     const { normed: input, x: kept } = order === "pre" ? layerNormFork(params.norm1, x, epsilon) : { normed: x, x };
     const residual = clsOnly ? tf.slice(kept, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : kept;
     // The released layers with LoRA replace the whole attention module, and with it its dropout.
-    const outputDrop = carriesLora(params.attention) ? undefined : dropped("attention");
-    const attentionOptions: SelfAttentionOptions = { ...options, residual, ...(outputDrop ? { outputDrop } : {}) };
+    const own = !carriesLora(params.attention);
+    const outputDrop = own ? dropped("attention") : undefined;
+    const probabilityDrop = own ? dropped("probabilities", attentionDropout) : undefined;
+    const attentionOptions: SelfAttentionOptions = {
+      ...options,
+      residual,
+      ...(outputDrop ? { outputDrop } : {}),
+      ...(probabilityDrop ? { probabilityDrop } : {}),
+    };
     const { output: attended, affinity } = selfAttention(params.attention, input, attentionOptions);
     const tokens = finish(attended);
     return affinity ? { tokens, affinity } : { tokens };

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { pretrainingCaption, pretrainingPair } from "../data/synthetic/mod.ts";
 import { type BiomedClipParams, encodeImage, encodeText } from "../encoders/biomed_clip.ts";
-import { MINI, type VitConfig } from "../encoders/config.ts";
+import { type BiomedClipConfig, MINI, type VitConfig } from "../encoders/config.ts";
 import { initBiomedClip } from "../encoders/init.ts";
 import type { ContrastiveModel } from "../model.ts";
 import { l2Normalise } from "../tensor/ops.ts";
@@ -53,6 +53,9 @@ export const PRETRAIN: PretrainSettings = {
   contextLength: 24,
 };
 
+/** The model while it is pre-trained: the recipe of the shipped weights has no dropout on attention probabilities. */
+const PRETRAINED: BiomedClipConfig = { ...MINI, text: { ...MINI.text, attentionDropout: 0 } };
+
 /** Which towers a stage trains. */
 export type PretrainStage = "image" | "both";
 
@@ -79,7 +82,7 @@ export function pretrainingModel(stage: PretrainStage): ContrastiveModel<BiomedC
     textFeatures: (params, ids, { seed } = {}) =>
       tf.tidy(() => {
         const mode = stage === "both" ? seeded(seed, "text") : {};
-        return cls(encodeText(params, ids, MINI, { clsOnly: true, ...mode }).tokens);
+        return cls(encodeText(params, ids, PRETRAINED, { clsOnly: true, ...mode }).tokens);
       }),
     promptFeatures: () => {
       throw new Error("The pre-training model is not evaluated");

@@ -5,7 +5,7 @@ import { encodeImage, encodeText } from "../../lib/encoders/biomed_clip.ts";
 import { toCheckpoint } from "../../lib/encoders/checkpoint.ts";
 import type { CheckpointTensor } from "../../lib/encoders/checkpoint.ts";
 import { toClipTensors } from "../../lib/encoders/clip_checkpoint.ts";
-import { CLIP_VIT_B_32, type ClipConfig } from "../../lib/encoders/clip_config.ts";
+import { CLIP_VIT_B_32, type ClipBertConfig, type ClipConfig } from "../../lib/encoders/clip_config.ts";
 import { initClip } from "../../lib/encoders/clip_init.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { promptTexts } from "../../lib/eval/prompts.ts";
@@ -115,7 +115,9 @@ Deno.test("loadClip() reads pairs of ViT and BERT, and the preprocessor beside t
     const words = Array.from({ length: 59 }, (_, i) => `w${i}`);
     await Deno.writeTextFile(tokenizer, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words].join("\n"));
     const config = join(folder, "config.json");
-    await Deno.copyFile(path, config);
+    const json = JSON.parse(await Deno.readTextFile(path));
+    Object.assign(json.text_config, { hidden_dropout_prob: 0.3, attention_probs_dropout_prob: 0.2 });
+    await Deno.writeTextFile(config, JSON.stringify(json));
     await Deno.writeTextFile(
       join(folder, "preprocessor_config.json"),
       JSON.stringify({ image_mean: [0.1, 0.2, 0.3], image_std: [1, 1, 1] }),
@@ -125,6 +127,8 @@ Deno.test("loadClip() reads pairs of ViT and BERT, and the preprocessor beside t
       assertEquals([...loaded.encode(["w1 w2"]).ids], [2, 6, 7, 3, 0, 0, 0, 0, 0, 0]);
       assertEquals(loaded.preprocess, { size: 16, mean: [0.1, 0.2, 0.3], std: [1, 1, 1] });
       assertEquals(loaded.model.name, "ViT-16/8 + BERT");
+      const { dropout, attentionDropout } = loaded.config.text as ClipBertConfig;
+      assertEquals([dropout, attentionDropout], [0.3, 0.2]);
       disposeParams(loaded.params);
     });
   });

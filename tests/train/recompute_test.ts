@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
+import type { LoraConfig } from "../../lib/lora/config.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { mapTensors } from "../../lib/tensor/params.ts";
 import { batchOf } from "../../lib/train/batch.ts";
@@ -14,8 +15,9 @@ const DEEP = { ...SMALL, vision: { ...SMALL.vision, depth: 4 }, text: { ...SMALL
 const CONFIG = { ...SMALL_ACE, encoders: DEEP };
 
 testOnBackends("contrastiveGradients() with recompute gives the same loss and gradients, dropout on", async () => {
-  for (const hgnn of [true, false]) {
-    const config = hgnn ? CONFIG : { encoders: DEEP, lora: CONFIG.lora! };
+  // Text layers above the lower half have no LoRA then, and dropout on their attention.
+  const lower: LoraConfig = { ...CONFIG.lora!, positions: "half-bottom" };
+  for (const config of [CONFIG, { encoders: DEEP, lora: CONFIG.lora! }, { encoders: DEEP, lora: lower }]) {
     const fresh = await initAceLora(initBiomedClip(DEEP, 1), config);
     // B starts at zero, and with it A's gradient: random numbers make both matter.
     const params = mapTensors(fresh, (x, name) => name.endsWith("loraB") ? normal(x.shape, 0.3, 9, name) : x);

@@ -1,0 +1,90 @@
+/** Attention with dropout on its probabilities, as BERT has it while training. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { AttentionOptions } from "../tensor/fused/attention.ts";
+import { dropout, type DropoutOptions } from "../tensor/fused/dropout.ts";
+import { tidy } from "../tensor/ops.ts";
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
+
+/** Options of {@linkcode droppedAttention}. */
+export interface DroppedAttentionOptions extends AttentionOptions {
+  /** Rate and seed; element `[b, h, i, j]` of the mask is the one of that flat index. */
+  drop: DropoutOptions;
+}
+
+/**
+ * `drop(softmax(scale Q Kᵀ)) V` per head. The probabilities `[B, H, M, N]` are there while it is computed and not kept: the
+ * gradient computes them and the mask again. Without the dropout it is `attention()`, which holds no probabilities at all.
+ *
+ * Source: transformers `BertSelfAttention` in training mode.
+ *
+ * @param query Shape `[B, M, W]`.
+ * @param key Shape `[B, N, W]`.
+ * @param value Shape `[B, N, W]`.
+ * @returns Context, shape `[B, M, W]`. The caller disposes it.
+ */
+export function droppedAttention(
+  query: Tensor3D,
+  key: Tensor3D,
+  value: Tensor3D,
+  options: DroppedAttentionOptions,
+): Tensor3D {
+  const { heads, drop, scale = 1 / Math.sqrt(query.shape[2] / heads) } = options;
+  const run = tf.customGrad((...given) => {
+    const [q, k, v, save] = given as unknown as [Tensor3D, Tensor3D, Tensor3D, tf.GradSaveFunc];
+    const seen = seenKeys(q.shape[1], k.shape[1], options);
+    save([q, k, v, ...(seen ? [seen] : [])]);
+    const value = tidy(() => {
+      const [qs, ks, vs] = [q, k, v].map((x) => split(x, heads)) as [Tensor4D, Tensor4D, Tensor4D];
+      return join(tf.matMul(dropout(probabilities(qs, ks, scale, seen), drop) as Tensor4D, vs));
+    });
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
+      tidy(() => {
+        const [qs, ks, vs, dys] = [...saved.slice(0, 3), dy].map((x) => split(x as Tensor3D, heads));
+        const kept = saved[3];
+        const p = probabilities(qs!, ks!, scale, kept);
+        const dv = tf.matMul(dropout(p, drop) as Tensor4D, dys!, true, false);
+        const dp = dropout(tf.matMul(dys!, vs!, false, true), drop);
+        let ds = tf.mul(tf.mul(p, tf.sub(dp, tf.sum(tf.mul(dp, p), -1, true))), scale) as Tensor4D;
+        if (kept) ds = tf.mul(ds, kept); // the score of a masked key is a constant
+        return [tf.matMul(ds, ks!), tf.matMul(ds, qs!, true, false), dv].map((x) => join(x as Tensor4D));
+      });
+    return { value, gradFunc };
+  });
+  return run(query, key, value) as Tensor3D;
+}
+
+/** 1 where a query sees a key, 0 where not; broadcasts to `[B, H, M, N]`. Nothing where all see all. */
+function seenKeys(
+  queries: number,
+  keys: number,
+  options: { keyMask?: Tensor2D; causal?: boolean },
+): Tensor | undefined {
+  const { keyMask, causal = false } = options;
+  if (!keyMask && !causal) return undefined;
+  return tf.tidy(() => {
+    const real = keyMask ? tf.reshape(keyMask, [keyMask.shape[0], 1, 1, keys]) : tf.ones([1, 1, 1, keys]);
+    if (!causal) return tf.clone(real);
+    const places = (count: number, shape: number[]): Tensor => tf.reshape(tf.range(0, count), shape);
+    const before = tf.lessEqual(places(keys, [1, keys]), places(queries, [queries, 1]));
+    return tf.where(before, real, tf.scalar(0));
+  });
+}
+
+/** `softmax(scale Q Kᵀ)`, `[B, H, M, N]`; exactly 0 for a key that is not seen, even shares where none is. */
+function probabilities(q: Tensor4D, k: Tensor4D, scale: number, seen?: Tensor): Tensor4D {
+  const scores = tf.mul(tf.matMul(q, k, false, true), scale);
+  if (!seen) return tf.softmax(scores) as Tensor4D;
+  return tf.softmax(tf.add(tf.mul(scores, seen), tf.mul(tf.sub(seen, 1), 1e9))) as Tensor4D;
+}
+
+/** `[B, N, W]` to `[B, H, N, W / H]`. */
+function split(x: Tensor3D, heads: number): Tensor4D {
+  const [batch, tokens, width] = x.shape;
+  return tf.transpose(tf.reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]) as Tensor4D;
+}
+
+/** `[B, H, N, W / H]` to `[B, N, W]`. */
+function join(x: Tensor4D): Tensor3D {
+  const [batch, heads, tokens, width] = x.shape;
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]) as Tensor3D;
+}
