@@ -26,6 +26,8 @@ export { type DicomRasterOptions, dicomToRaster } from "./dicom_raster.ts";
 export { resize, type ResizeFilter, type ResizeOptions } from "./resize.ts";
 export {
   cropResize8,
+  normalise8,
+  type NormaliseOptions,
   OPENAI_MEAN,
   OPENAI_STD,
   type PreprocessOptions,

@@ -1,7 +1,6 @@
 /** Multi-head self-attention, and the CLS query's attention on its own. @module */
 import * as tf from "@tensorflow/tfjs";
 import { attention } from "../tensor/fused/attention.ts";
-import type { DropoutOptions } from "../tensor/fused/dropout.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
@@ -40,9 +39,9 @@ export interface SelfAttentionOptions {
   /** Added to the output, of its shape. @default {nothing} */
   residual?: Tensor3D;
   /** Dropout of the probabilities. @default {none} */
-  probabilityDrop?: DropoutOptions;
+  probabilityDrop?: { rate: number; seed: number };
   /** Dropout of the output, before the residual. @default {none} */
-  outputDrop?: DropoutOptions;
+  outputDrop?: { rate: number; seed: number };
 }
 
 /** What {@linkcode selfAttention} returns. */

@@ -6,7 +6,6 @@
 export * from "./attention.ts";
 export * from "./bottleneck.ts";
 export * from "./dora.ts";
-export * from "./dropped_attention.ts";
 export * from "./extra_tokens.ts";
 export * from "./layer_norm.ts";
 export * from "./linear.ts";
