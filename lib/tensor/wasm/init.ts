@@ -8,7 +8,7 @@ import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
 import { wasmKernels } from "./module.ts";
 import { registerUnitRows } from "./unit_rows.ts";
-import { tfjsModule } from "./tfjs_module.js";
+import { instantiateTfjs } from "./tfjs_instance.ts";
 import { setThreads, threadCount } from "./threads.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
@@ -85,10 +85,8 @@ function serveModule(): () => void {
   const original = WebAssembly.instantiate;
   const isPlaceholder = (source: unknown): boolean =>
     source instanceof ArrayBuffer && new TextDecoder().decode(source) === PLACEHOLDER;
-  const instantiate = async (source: unknown, imports?: WebAssembly.Imports): Promise<unknown> => {
-    if (!isPlaceholder(source)) return await original(source as WebAssembly.Module, imports);
-    return { module: tfjsModule, instance: await original(tfjsModule, imports) };
-  };
+  const instantiate = async (source: unknown, imports?: WebAssembly.Imports): Promise<unknown> =>
+    isPlaceholder(source) ? await instantiateTfjs(imports!) : await original(source as WebAssembly.Module, imports);
   WebAssembly.instantiate = instantiate as typeof WebAssembly.instantiate;
   return () => {
     WebAssembly.instantiate = original;

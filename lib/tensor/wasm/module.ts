@@ -103,8 +103,9 @@ export function wasmKernels(backend: WasmBackend): WasmKernels {
   const known = instances.get(backend);
   if (known) return known;
   const { wasm } = backend;
-  const { module, relaxed } = compileModule();
-  const { exports } = new WebAssembly.Instance(module, { env: { memory: wasm.asm.memory } });
+  const { memory } = wasm.asm;
+  const { module, relaxed } = compileModule({ shared: (memory.buffer as unknown) instanceof SharedArrayBuffer });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports.__stack_pointer as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
   let address = 0;
