@@ -1,139 +1,239 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { attention } from "../../lib/tensor/fused/attention.ts";
+import { dropout } from "../../lib/tensor/fused/dropout.ts";
+import { gelu } from "../../lib/tensor/fused/gelu.ts";
+import { layerNorm } from "../../lib/tensor/fused/layer_norm.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
-import { addressOf, type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
-import { planRows, type Product, splitRows } from "../../lib/tensor/wasm/split.ts";
+import { addressOf, type WasmBackend } from "../../lib/tensor/wasm/module.ts";
+import type { PoolJob, ThreadPool } from "../../lib/tensor/wasm/pool.ts";
 import { threadCount, threadPool } from "../../lib/tensor/wasm/threads.ts";
 
-/** [m, k, n, transposeA, transposeB], all large enough to be split. */
-const PRODUCTS: readonly [number, number, number, boolean, boolean][] = [
-  [512, 768, 768, false, true],
-  [513, 260, 1030, true, false],
-  [509, 512, 515, true, true],
-  [1200, 256, 700, false, false],
+/** The workers live as long as the process. */
+const workers = { sanitizeResources: false, sanitizeOps: false };
+
+const FORMS: readonly [boolean, boolean][] = [[false, false], [false, true], [true, false], [true, true]];
+
+/** [m, k, n]: divided by rows, by columns, by either with few of the other; sums over several blocks of k. */
+const PRODUCTS: readonly [number, number, number][] = [
+  [1201, 260, 100],
+  [130, 520, 1030],
+  [3, 700, 2050],
+  [4, 4160, 96],
+  [4160, 300, 4],
 ];
 
-/** One product's operands and result in tfjs's memory, and how to free them. */
-function operands([m, k, n, ta, tb]: (typeof PRODUCTS)[number]): { product: Product; c: tf.Tensor; free(): void } {
-  const backend = tf.backend() as unknown as WasmBackend;
-  const a = tf.randomUniform(ta ? [k, m] : [m, k], -1, 1, "float32", 1);
-  const b = tf.randomUniform(tb ? [n, k] : [k, n], -1, 1, "float32", 2);
-  const bias = tf.randomUniform([n], -1, 1, "float32", 3);
-  const c = tf.fill([m, n], NaN); // so that a row nobody computes is seen
-  const at = (x: tf.Tensor): number => addressOf(backend, x);
-  const product = { m, k, n, ta: Number(ta), tb: Number(tb), a: at(a), b: at(b), bias: at(bias), c: at(c) };
-  return { product, c, free: () => tf.dispose([a, b, bias, c]) };
+function uniform(shape: number[], seed: number): tf.Tensor {
+  return tf.randomUniform(shape, -1, 1, "float32", seed);
 }
 
-/** A product's values, by all threads of the pool or by one. */
-async function computed(shape: (typeof PRODUCTS)[number], split: boolean): Promise<Float32Array> {
-  const backend = tf.backend() as unknown as WasmBackend;
-  const { product: p, c, free } = operands(shape);
-  const { run, scratch } = wasmKernels(backend);
-  const work = scratch(run.gemm_scratch!());
-  if (split) {
-    // A worker that was late for the last product may still be at it on a busy machine.
-    while (threadPool()!.busy()) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert(splitRows(backend, p, work), `a product of ${shape} is split`);
-  } else run.matmul!(1, p.m, p.n, p.k, p.a, p.ta, 0, p.b, p.tb, 0, p.bias, p.c, 0, p.m, work);
-  const values = await c.data() as Float32Array;
-  free();
-  return values;
-}
-
-Deno.test({
-  name: "splitRows() on two and on three threads gives the bits of one thread, in every transpose form",
-  // The workers live as long as the process.
-  sanitizeResources: false,
-  sanitizeOps: false,
-  fn: async () => {
-    await initWasm({ threads: 1 });
-    await tf.setBackend("wasm");
-    assertEquals(threadPool(), undefined);
-    const one = await Promise.all(PRODUCTS.map((shape) => computed(shape, false)));
-    for (const threads of [2, 3]) {
-      await initWasm({ threads });
-      assertEquals(threadPool()!.threads, threads);
-      for (let repetition = 0; repetition < 5; repetition++) {
-        for (const [i, shape] of PRODUCTS.entries()) assertEquals(await computed(shape, true), one[i]);
-      }
-    }
-    await initWasm({ threads: 1 });
-    assertEquals(threadPool(), undefined);
+/** Values of a kernel, in every form that is divided among threads, and of its gradients. */
+const WORK: Readonly<Record<string, () => tf.Tensor[]>> = {
+  "matMul()": () =>
+    PRODUCTS.flatMap(([m, k, n]) =>
+      FORMS.map(([ta, tb]) => {
+        const a = uniform(ta ? [k, m] : [m, k], 1);
+        return tf.fused.matMul({
+          a: a as tf.Tensor2D,
+          b: uniform(tb ? [n, k] : [k, n], 2) as tf.Tensor2D,
+          transposeA: ta,
+          transposeB: tb,
+          bias: uniform([n], 3),
+        });
+      })
+    ),
+  "matMul() of batches": () =>
+    FORMS.flatMap(([ta, tb]) => {
+      const a = uniform([7, 120, 120], 1);
+      return [uniform([7, 120, 120], 2), uniform([1, 120, 120], 3)].map((b) => tf.matMul(a, b, ta, tb));
+    }),
+  "attention() and its gradients": () =>
+    [false, true].flatMap((masked) => {
+      const [batch, tokens, width] = masked ? [3, 150, 96] : [16, 50, 96];
+      const x = [1, 2, 3].map((seed) => uniform([batch, tokens, width], seed));
+      const keyMask = tf.less<tf.Tensor2D>(uniform([batch, tokens], 4), 0.5);
+      const f = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor =>
+        attention(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, { heads: 4, ...(masked ? { keyMask } : {}) });
+      return [f(x[0]!, x[1]!, x[2]!), ...tf.grads(f)(x, uniform([batch, tokens, width], 5))];
+    }),
+  "gelu(), dropout() and additions, with gradients": () => {
+    const x = uniform([501, 1031], 1);
+    const f = (x: tf.Tensor): tf.Tensor => dropout(gelu(x), { rate: 0.3, seed: 7 });
+    return [f(x), tf.grad(f)(x, uniform([501, 1031], 2)), tf.add(x, f(x)), tf.add(uniform([1031], 3), x)];
   },
-});
+  "layerNorm() with gradients": () => {
+    const inputs = [uniform([4003, 96], 1), uniform([96], 2), uniform([96], 3)];
+    const f = (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+      layerNorm(x, gain as tf.Tensor1D, bias as tf.Tensor1D, 1e-5);
+    return [f(inputs[0]!, inputs[1]!, inputs[2]!), ...tf.grads(f)(inputs, uniform([4003, 96], 4))];
+  },
+};
+
+/** The bits of all results. */
+async function bits(work: () => tf.Tensor[]): Promise<Uint32Array[]> {
+  const results = tf.tidy(work);
+  const out = await Promise.all(results.map(async (x) => new Uint32Array((await x.data()).buffer)));
+  tf.dispose(results);
+  return out;
+}
+
+/** Fails if two lists of bits differ; assertEquals would print a million of them. */
+function assertSame(a: Uint32Array[], b: Uint32Array[], what: string): void {
+  assertEquals(a.length, b.length);
+  for (const [i, x] of a.entries()) {
+    const at = x.findIndex((v, j) => v !== b[i]![j]);
+    assert(at < 0, `${what}: result ${i} differs at ${at}`);
+  }
+}
+
+/** Counts what a pool is given to do, and what came late. */
+function watch(pool: ThreadPool): { jobs: number; late: number } {
+  const counts = { jobs: 0, late: 0 };
+  const { run } = pool;
+  pool.run = (job) => {
+    const late = run(job);
+    if (late) counts.jobs++;
+    if (late && late.length > 0) counts.late++;
+    return late;
+  };
+  return counts;
+}
+
+for (const [name, work] of Object.entries(WORK)) {
+  Deno.test({
+    name: `${name}: two and three threads give the bits of one, in a hurry too`,
+    ...workers,
+    fn: async () => {
+      await initWasm({ threads: 1 });
+      await tf.setBackend("wasm");
+      assertEquals(threadPool(), undefined);
+      const one = await bits(work);
+      const { numTensors } = tf.memory();
+      for (const threads of [2, 3]) {
+        await initWasm({ threads });
+        const pool = threadPool()!;
+        assertEquals(pool.threads, threads);
+        const counts = watch(pool);
+        // With no patience, whatever a worker has not finished when the main thread is through is computed twice.
+        for (const patience of [1, 0, 0]) {
+          pool.patience = patience;
+          assertSame(await bits(work), one, `${threads} threads, patience ${patience}`);
+        }
+        assert(counts.jobs > 0, "no job was given to the workers");
+      }
+      assertEquals(tf.memory().numTensors, numTensors);
+      await initWasm({ threads: 1 });
+    },
+  });
+}
+
+/** A product of [256, 1024] and [1024, 1024] in memory of its own, as a job of two chunks for one worker. */
+function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
+  const backend = tf.backend() as unknown as WasmBackend;
+  const tensors = [tf.ones([256, 1024]), tf.ones([1024, 1024]), tf.zeros([256, 1024])];
+  const [a, b, c] = tensors.map((x) => addressOf(backend, x)) as [number, number, number];
+  return {
+    job: {
+      name: "matmul",
+      args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c],
+      scratchBytes: 2 ** 21,
+      rowMs: 0,
+    },
+    free: () => tf.dispose(tensors),
+  };
+}
+
+/** Blocks the main thread, so that a worker gets on with what it has. */
+function block(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
 
 Deno.test({
   name: "a chunk that fails in a worker is computed by the main thread",
-  sanitizeResources: false,
-  sanitizeOps: false,
+  ...workers,
   fn: async () => {
     await initWasm({ threads: 2 });
     const pool = threadPool()!;
-    const done: [number, number][] = [];
-    const fetched: [number, number][] = [];
-    // Addresses past the end of the memory: the worker traps.
-    const { finish } = pool.start({
-      name: "matmul",
-      args: [1, 300, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
-      rows: 300,
-      rowMs: () => 100,
-      here: (first, rows) => {
-        done.push([first, rows]);
-      },
-      fetch: (first, rows) => {
-        fetched.push([first, rows]);
-      },
-    });
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    finish();
-    assertEquals(fetched, []);
-    assertEquals(done.reduce((sum, [, rows]) => sum + rows, 0), 300);
+    pool.patience = 1;
+    // Chunks are taken from the last one on; what failed comes after them. The worker may still be starting at first.
+    const failed = (done: number[]): boolean => done.some((first, i) => i > 0 && first > done[i - 1]!);
+    let done: number[] = [];
+    for (let tries = 0; tries < 100 && !failed(done); tries++) {
+      done = [];
+      const late = pool.run({
+        name: "matmul",
+        // Addresses past the end of the memory: the worker traps.
+        args: [1, 1, 300, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
+        bounds: [0, 75, 150, 225, 300],
+        scratchBytes: 2 ** 21,
+        rowMs: 100,
+        here: (first) => {
+          done.push(first);
+          block(20);
+        },
+      });
+      assertEquals(late, []);
+      assertEquals([...done].sort((a, b) => a - b), [0, 75, 150, 225]);
+    }
+    assert(failed(done), "no chunk failed in the worker");
     await initWasm({ threads: 1 });
   },
 });
 
 Deno.test({
-  name: "a chunk whose worker is late is computed by the main thread, and no job is started before it ends",
-  sanitizeResources: false,
-  sanitizeOps: false,
+  name: "a late chunk is reported, and memory is not freed until it ends",
+  ...workers,
   fn: async () => {
     await initWasm({ threads: 2 });
+    const { wasm } = tf.backend() as unknown as WasmBackend;
     const pool = threadPool()!;
-    const { base } = pool;
-    const done: number[] = [];
-    // 256 rows, two chunks of some 10 ms each in the worker; the main thread waits no time at all.
-    const { finish } = pool.start({
-      name: "matmul",
-      args: [1, 256, 1024, 1024, base, 0, 0, base + 2 ** 24, 0, 0, 0, base + 2 ** 25],
-      rows: 256,
-      rowMs: () => 0,
-      here: (_first, rows) => {
-        done.push(rows);
-      },
-      fetch: (_first, rows) => {
-        done.push(rows);
-      },
-    });
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    finish();
-    assertEquals(done.reduce((a, b) => a + b), 256);
-    for (let i = 0; pool.busy() && i < 500; i++) await new Promise((resolve) => setTimeout(resolve, 10));
-    assertEquals(pool.busy(), false);
+    pool.patience = 0;
+    const { job, free } = slowJob();
+    let late: readonly (readonly [number, number])[] = [];
+    for (let i = 0; i < 100 && late.length === 0; i++) {
+      // The main thread takes the last chunk, the worker the other one meanwhile, which is far larger.
+      late = pool.run({ ...job, bounds: [0, 255, 256], here: () => block(2) })!;
+    }
+    assertEquals(late, [[0, 255]]);
+    const address = wasm._malloc(1000);
+    assert(pool.late(), "the worker is still at it");
+    wasm._free(address);
+    const next = wasm._malloc(1000);
+    assert(!pool.late() || next !== address, "freed memory was given away while a worker may use it");
+    pool.settle();
+    assertEquals(pool.late(), false);
+    wasm._free(next);
+    free();
     await initWasm({ threads: 1 });
   },
 });
 
-Deno.test("workers do not keep the process alive, and need no permission", async () => {
-  const here = new URL("../../", import.meta.url);
-  const code = `
-    import * as tf from "@tensorflow/tfjs";
-    import { initWasm } from "${new URL("lib/tensor/wasm/init.ts", here)}";
+Deno.test({
+  name: "memory freed while a worker is late is freed in the end: training that is always late does not grow",
+  ...workers,
+  fn: async () => {
     await initWasm({ threads: 2 });
-    await tf.setBackend("wasm");
-    const c = tf.matMul(tf.ones([512, 768]), tf.ones([768, 512]));
-    console.log((await c.data())[7]);
-  `;
+    const { memory } = (tf.backend() as unknown as WasmBackend).wasm.asm;
+    const pool = threadPool()!;
+    pool.patience = 0;
+    const counts = watch(pool);
+    const round = (): void =>
+      tf.tidy(() => {
+        const x = tf.ones<tf.Rank.R2>([1024, 512]);
+        for (let i = 0; i < 8; i++) tf.add(gelu(tf.matMul(x, x, true)), 1);
+      });
+    for (let i = 0; i < 5; i++) round();
+    const before = memory.buffer.byteLength;
+    for (let i = 0; i < 40; i++) round();
+    assert(counts.late > 0, "no chunk was late");
+    assert(memory.buffer.byteLength < before + 64 * 2 ** 20, `${before} to ${memory.buffer.byteLength} bytes`);
+    await initWasm({ threads: 1 });
+  },
+});
+
+/** Runs a program without any permission, and returns what it prints. */
+async function runWithout(code: string): Promise<string> {
+  const here = new URL("../../", import.meta.url);
   const run = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--deny-read", "--deny-env", "--deny-net", "-"],
     cwd: here,
@@ -142,21 +242,53 @@ Deno.test("workers do not keep the process alive, and need no permission", async
     stderr: "piped",
   }).spawn();
   const writer = run.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(code));
+  await writer.write(new TextEncoder().encode(code.replaceAll("lib/", new URL("lib/", here).href)));
   await writer.close();
   const timer = setTimeout(() => run.kill(), 30_000);
   const { stdout, stderr, success } = await run.output();
   clearTimeout(timer);
   assert(success, new TextDecoder().decode(stderr));
-  assertEquals(new TextDecoder().decode(stdout).trim(), "768");
+  return new TextDecoder().decode(stdout).trim();
+}
+
+Deno.test("workers do not keep the process alive, and need no permission", async () => {
+  const printed = await runWithout(`
+    import * as tf from "@tensorflow/tfjs";
+    import { initWasm } from "lib/tensor/wasm/init.ts";
+    await initWasm({ threads: 2 });
+    await tf.setBackend("wasm");
+    const c = tf.matMul(tf.ones([512, 768]), tf.ones([768, 512]));
+    console.log((await c.data())[7]);
+  `);
+  assertEquals(printed, "768");
 });
 
-Deno.test("planRows() splits large products only, and gives the main thread the smaller part", () => {
-  const shape = { ta: 0, tb: 0 };
-  assertEquals(planRows({ ...shape, m: 50, n: 50, k: 16 }, 2), 0);
-  assertEquals(planRows({ ...shape, m: 3200, n: 768, k: 4 }, 2), 0);
-  const rows = planRows({ ...shape, m: 512, n: 3072, k: 768 }, 2);
-  assert(rows > 256 && rows < 320, `${rows}`);
+Deno.test("where a shared memory cannot be reserved, one thread computes in a memory of tfjs's own", async () => {
+  const printed = await runWithout(`
+    import * as tf from "@tensorflow/tfjs";
+    import { initWasm } from "lib/tensor/wasm/init.ts";
+    import { threadPool } from "lib/tensor/wasm/threads.ts";
+    WebAssembly.Memory = class {
+      constructor() {
+        throw new RangeError("no room");
+      }
+    };
+    await initWasm({ threads: 2 });
+    await tf.setBackend("wasm");
+    const c = tf.matMul(tf.ones([512, 768]), tf.ones([768, 512]));
+    console.log((await c.data())[7], threadPool(1e6), tf.backend().wasm.asm.memory.buffer.constructor.name);
+  `);
+  assertEquals(printed, "768 undefined ArrayBuffer");
+});
+
+Deno.test("what tensors hand out is not shared", async () => {
+  await initWasm({ threads: 1 });
+  await tf.setBackend("wasm");
+  const x = tf.add(tf.tensor1d([1, 2, 3]), 1);
+  for (const values of [await x.data(), x.dataSync(), (await x.buffer()).values]) {
+    assertEquals([values.buffer.constructor, values.byteLength], [ArrayBuffer, 12]);
+  }
+  x.dispose();
 });
 
 Deno.test("threadCount() refuses what is not a positive integer", async () => {

@@ -1,4 +1,7 @@
-/* exp and log, and the kernels that treat each element alone: GELU, dropout, AdamW. */
+/*
+ * exp and log, and the kernels that treat each element alone: GELU, dropout, AdamW. They compute `count` elements from
+ * `first` on; those that work by rows compute rows. That is how threads share the work.
+ */
 
 /*
  * A constant the compiler cannot see through, so that it is made once, before the loop: V8 makes a v128.const anew at
@@ -105,8 +108,9 @@ static NOINLINE void gelu_chunk(int n, const float *x, float *y) {
   for (; i + 4 <= n; i += 4) wasm_v128_store(y + i, gelu4(wasm_v128_load(x + i)));
   if (i < n) store_some(y + i, gelu4(load_some(x + i, n - i)), n - i);
 }
-EXPORT(gelu) void gelu(int n, const float *x, float *y) {
-  for (int i = 0; i < n; i += CHUNK) gelu_chunk(min_int(CHUNK, n - i), x + i, y + i);
+EXPORT(gelu) void gelu(const float *x, float *y, int first, int count) {
+  const int end = first + count;
+  for (int i = first; i < end; i += CHUNK) gelu_chunk(min_int(CHUNK, end - i), x + i, y + i);
 }
 
 static NOINLINE void gelu_grad_chunk(int n, const float *dy, const float *x, float *dx) {
@@ -118,8 +122,9 @@ static NOINLINE void gelu_grad_chunk(int n, const float *dy, const float *x, flo
     store_some(dx + i, wasm_f32x4_mul(load_some(dy + i, n - i), gelu_slope4(load_some(x + i, n - i))), n - i);
   }
 }
-EXPORT(gelu_grad) void gelu_grad(int n, const float *dy, const float *x, float *dx) {
-  for (int i = 0; i < n; i += CHUNK) gelu_grad_chunk(min_int(CHUNK, n - i), dy + i, x + i, dx + i);
+EXPORT(gelu_grad) void gelu_grad(const float *dy, const float *x, float *dx, int first, int count) {
+  const int end = first + count;
+  for (int i = first; i < end; i += CHUNK) gelu_grad_chunk(min_int(CHUNK, end - i), dy + i, x + i, dx + i);
 }
 
 /* y = x / (1 - rate) where the element's hash exceeds `limit`, else 0. See fused/dropout.ts for the hash. */
@@ -141,8 +146,10 @@ static NOINLINE void dropout_chunk(int n, int first, const float *x, u32 seed, u
   }
   if (i < n) store_some(y + i, dropout4(load_some(x + i, n - i), index, s, l, f), n - i);
 }
-EXPORT(dropout) void dropout(int n, const float *x, u32 seed, u32 limit, float scale, float *y) {
-  for (int i = 0; i < n; i += CHUNK) dropout_chunk(min_int(CHUNK, n - i), i, x + i, seed, limit, scale, y + i);
+EXPORT(dropout)
+void dropout(const float *x, u32 seed, u32 limit, float scale, float *y, int first, int count) {
+  const int end = first + count;
+  for (int i = first; i < end; i += CHUNK) dropout_chunk(min_int(CHUNK, end - i), i, x + i, seed, limit, scale, y + i);
 }
 
 /*
@@ -160,11 +167,12 @@ static NOINLINE void adamw_chunk(int n, const float *param, const float *grad, c
   }
 }
 EXPORT(adamw)
-void adamw(int n, const float *param, const float *grad, const float *m, const float *v, float keep1, float add1, float keep2,
-           float add2, float epsilon, float decay, float size, float root, float *new_param, float *new_m,
-           float *new_v) {
-  for (int i = 0; i < n; i += CHUNK) {
-    adamw_chunk(min_int(CHUNK, n - i), param + i, grad + i, m + i, v + i, keep1, add1, keep2, add2, epsilon, decay, size,
+void adamw(const float *param, const float *grad, const float *m, const float *v, float keep1, float add1, float keep2,
+           float add2, float epsilon, float decay, float size, float root, float *new_param, float *new_m, float *new_v,
+           int first, int count) {
+  const int end = first + count;
+  for (int i = first; i < end; i += CHUNK) {
+    adamw_chunk(min_int(CHUNK, end - i), param + i, grad + i, m + i, v + i, keep1, add1, keep2, add2, epsilon, decay, size,
                 root, new_param + i, new_m + i, new_v + i);
   }
 }

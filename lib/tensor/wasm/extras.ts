@@ -1,6 +1,7 @@
 /** tfjs kernels replaced on wasm because theirs are slow: TopK, LeakyRelu, Tile. @module */
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
+import { runElements, runRows } from "./rows.ts";
 
 const { sizeFromShape } = tf.util;
 
@@ -16,8 +17,9 @@ function topK(call: KernelCall<"x", TopKAttributes>, fallback: tf.KernelFunc): u
   const shape = [...x.shape.slice(0, -1), k];
   const values = output(backend, shape);
   const indices = backend.makeOutput(shape, "int32");
-  const addresses = [x, values, indices].map((t) => addressOf(backend, t));
-  wasmKernels(backend).run.top_k!(sizeFromShape(shape) / k, n, k, ...addresses);
+  const rows = sizeFromShape(shape) / k;
+  const results = [values, indices];
+  runRows(backend, { name: "top_k", args: [n, k, x, ...results], results, rows, milliseconds: rows * n / 3e5 });
   return [values, indices];
 }
 
@@ -25,7 +27,13 @@ function leakyRelu(call: KernelCall<"x", { alpha: number }>, fallback: tf.Kernel
   const { inputs: { x }, backend, attrs: { alpha } } = call;
   if (x.dtype !== "float32") return fallback(call as never);
   const y = output(backend, x.shape);
-  wasmKernels(backend).run.leaky_relu!(sizeFromShape(x.shape), addressOf(backend, x), alpha, addressOf(backend, y));
+  runElements(backend, {
+    name: "leaky_relu",
+    args: [x, alpha, y],
+    results: [y],
+    size: sizeFromShape(x.shape),
+    perMs: 1e6,
+  });
   return y;
 }
 

@@ -1,7 +1,8 @@
-/** The fused kernels of lib/tensor/fused for the wasm backend: each hands addresses to a C function. @module */
+/** The fused kernels of lib/tensor/fused for the wasm backend: each calls a C function. @module */
 import * as tf from "@tensorflow/tfjs";
 import { attention, attentionGrad } from "./attention.ts";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
+import { runElements, runRows } from "./rows.ts";
 
 const { sizeFromShape } = tf.util;
 
@@ -9,17 +10,18 @@ function layerNorm(call: KernelCall<"x" | "gain" | "bias", { epsilon: number }>)
   const { inputs: { x, gain, bias }, backend, attrs } = call;
   const width = gain.shape[0]!;
   const rows = width ? sizeFromShape(x.shape) / width : 0;
-  const [y, mean, rstd] = [output(backend, x.shape), output(backend, [rows]), output(backend, [rows])] as const;
-  const [px, pg, pb, py, pm, pr] = [x, gain, bias, y, mean, rstd].map((t) => addressOf(backend, t)) as number[];
-  wasmKernels(backend).run.layer_norm!(rows, width, px!, pg!, pb!, attrs.epsilon, py!, pm!, pr!);
-  return [y, mean, rstd];
+  const results = [output(backend, x.shape), output(backend, [rows]), output(backend, [rows])];
+  const args = [width, x, gain, bias, attrs.epsilon, ...results];
+  runRows(backend, { name: "layer_norm", args, results, rows, milliseconds: rows * width / 1e6 });
+  return results;
 }
 
 function layerNormGradX(call: KernelCall<"dy" | "x" | "gain" | "mean" | "rstd">): WasmTensor {
   const { inputs: { dy, x, gain, mean, rstd }, backend } = call;
   const dx = output(backend, x.shape);
-  const addresses = [dy, x, gain, mean, rstd, dx].map((t) => addressOf(backend, t));
-  wasmKernels(backend).run.layer_norm_grad_x!(mean.shape[0]!, gain.shape[0]!, ...addresses);
+  const [rows, width] = [mean.shape[0]!, gain.shape[0]!];
+  const args = [width, dy, x, gain, mean, rstd, dx];
+  runRows(backend, { name: "layer_norm_grad_x", args, results: [dx], rows, milliseconds: rows * width / 1e6 });
   return dx;
 }
 
@@ -34,14 +36,14 @@ function layerNormGradParams(call: KernelCall<"dy" | "x" | "mean" | "rstd">): Wa
 
 function gelu({ inputs: { x }, backend }: KernelCall<"x">): WasmTensor {
   const y = output(backend, x.shape);
-  wasmKernels(backend).run.gelu!(sizeFromShape(x.shape), addressOf(backend, x), addressOf(backend, y));
+  runElements(backend, { name: "gelu", args: [x, y], results: [y], size: sizeFromShape(x.shape), perMs: 4e5 });
   return y;
 }
 
 function geluGrad({ inputs: { dy, x }, backend }: KernelCall<"dy" | "x">): WasmTensor {
   const dx = output(backend, x.shape);
-  const addresses = [dy, x, dx].map((t) => addressOf(backend, t));
-  wasmKernels(backend).run.gelu_grad!(sizeFromShape(x.shape), ...addresses);
+  const size = sizeFromShape(x.shape);
+  runElements(backend, { name: "gelu_grad", args: [dy, x, dx], results: [dx], size, perMs: 4e5 });
   return dx;
 }
 
@@ -49,8 +51,8 @@ function dropout({ inputs: { x }, backend, attrs }: KernelCall<"x", { rate: numb
   const y = output(backend, x.shape);
   // hash >= rate 2^32 is hash > limit, which fits 32 bits for every rate below 1.
   const limit = Math.ceil(attrs.rate * 2 ** 32) - 1;
-  const [px, py] = [addressOf(backend, x), addressOf(backend, y)];
-  wasmKernels(backend).run.dropout!(sizeFromShape(x.shape), px, attrs.seed, limit, 1 / (1 - attrs.rate), py);
+  const args = [x, attrs.seed, limit, 1 / (1 - attrs.rate), y];
+  runElements(backend, { name: "dropout", args, results: [y], size: sizeFromShape(x.shape), perMs: 1e6 });
   return y;
 }
 
@@ -65,15 +67,15 @@ interface AdamwAttributes {
 
 function adamw(call: KernelCall<"param" | "grad" | "m" | "v", AdamwAttributes>): WasmTensor[] {
   const { inputs: { param, grad, m, v }, backend, attrs } = call;
-  const out = [0, 1, 2].map(() => output(backend, param.shape));
-  const [from, to] = [[param, grad, m, v], out].map((list) => list.map((t) => addressOf(backend, t)));
+  const results = [0, 1, 2].map(() => output(backend, param.shape));
   const size = attrs.learningRate / (1 - attrs.beta1 ** attrs.step);
   const root = Math.sqrt(1 - attrs.beta2 ** attrs.step);
   const decay = 1 - attrs.learningRate * attrs.weightDecay;
   const { beta1, beta2, epsilon } = attrs;
   const numbers = [beta1, 1 - beta1, beta2, 1 - beta2, epsilon, decay, size, root];
-  wasmKernels(backend).run.adamw!(sizeFromShape(param.shape), ...from!, ...numbers, ...to!);
-  return out;
+  const args = [param, grad, m, v, ...numbers, ...results];
+  runElements(backend, { name: "adamw", args, results, size: sizeFromShape(param.shape), perMs: 3e5 });
+  return results;
 }
 
 const KERNELS: Readonly<Record<string, (call: never) => unknown>> = {

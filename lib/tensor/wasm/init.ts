@@ -1,12 +1,13 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { registerAdd } from "./add.ts";
 import { registerBlocks } from "./blocks.ts";
 import { registerExtras } from "./extras.ts";
 import { registerFusedWasm } from "./fused.ts";
 import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
-import { wasmKernels } from "./module.ts";
+import type { WasmBackend } from "./module.ts";
 import { registerUnitRows } from "./unit_rows.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
 import { setThreads, threadCount } from "./threads.ts";
@@ -17,7 +18,7 @@ const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
 /** Options of {@linkcode initWasm}. */
 export interface WasmOptions {
   /**
-   * Threads for large matmuls; 1 switches the workers off. If given, the workers start at once, else when they are worth
+   * Threads for large kernels; 1 switches the workers off. If given, the workers start at once, else when they are worth
    * it.
    *
    * @default the variable ACE_THREADS where it may be read, else the number of processors
@@ -41,8 +42,8 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
   await (ready ??= start());
   if (again && options.threads === undefined) return;
   const threads = threadCount(options.threads);
-  const scratchBytes = wasmKernels(tf.engine().findBackend("wasm") as never).run.gemm_scratch!();
-  await setThreads(threads, scratchBytes, options.threads !== undefined);
+  const backend = tf.engine().findBackend("wasm") as unknown as WasmBackend;
+  await setThreads(backend, threads, options.threads !== undefined);
 }
 
 async function start(): Promise<void> {
@@ -67,6 +68,7 @@ async function start(): Promise<void> {
   registerExtras();
   registerUnitRows();
   registerBlocks();
+  registerAdd();
 }
 
 /**

@@ -40,9 +40,11 @@ static NOINLINE void layer_norm_row(int d, const float *x, const float *gain, co
   *rstd = r;
 }
 EXPORT(layer_norm)
-void layer_norm(int rows, int d, const float *x, const float *gain, const float *bias, float epsilon, float *y,
-                float *mean, float *rstd) {
-  for (int i = 0; i < rows; i++) layer_norm_row(d, x + i * d, gain, bias, epsilon, y + i * d, mean + i, rstd + i);
+void layer_norm(int d, const float *x, const float *gain, const float *bias, float epsilon, float *y, float *mean,
+                float *rstd, int first, int rows) {
+  for (int i = first; i < first + rows; i++) {
+    layer_norm_row(d, x + i * d, gain, bias, epsilon, y + i * d, mean + i, rstd + i);
+  }
 }
 
 /* dx = rstd (g - mean(g) - n mean(g n)), with g = dy gain and n the normalised x. */
@@ -71,9 +73,11 @@ static NOINLINE void layer_norm_grad_row(int d, const float *dy, const float *x,
   for (; j < d; j++) dx[j] = rstd * (dy[j] * gain[j] - a - (x[j] - mean) * b);
 }
 EXPORT(layer_norm_grad_x)
-void layer_norm_grad_x(int rows, int d, const float *dy, const float *x, const float *gain, const float *mean,
-                       const float *rstd, float *dx) {
-  for (int i = 0; i < rows; i++) layer_norm_grad_row(d, dy + i * d, x + i * d, gain, mean[i], rstd[i], dx + i * d);
+void layer_norm_grad_x(int d, const float *dy, const float *x, const float *gain, const float *mean, const float *rstd,
+                       float *dx, int first, int rows) {
+  for (int i = first; i < first + rows; i++) {
+    layer_norm_grad_row(d, dy + i * d, x + i * d, gain, mean[i], rstd[i], dx + i * d);
+  }
 }
 
 static NOINLINE void add_param_grads(int d, const float *dy, const float *x, float mean, float rstd, float *dgain,

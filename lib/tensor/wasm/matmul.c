@@ -2,7 +2,7 @@
  * C = A B (+ bias): packed panels, a register-blocked micro-kernel, blocking of K for the caches (Goto's scheme).
  *
  * Every output is summed in one order: ascending k inside a block of KC, then block by block. It does not depend on the
- * rows computed in the same call, so splitting the rows over threads gives the same bits.
+ * rows or columns computed in the same call, so splitting them over threads gives the same bits.
  *
  * Why 4 x 8 and loads as wide as possible: Deno's V8 checks the bounds of every access to memory (an addition and a
  * compare-and-branch each), so loads are the dear instructions. One load brings four elements of A, which shuffles then
@@ -21,7 +21,8 @@
 #define SCRATCH_B (KC * NC)
 #define SCRATCH_A (KC * MC)
 #define SCRATCH_T (NARROW * 512)
-EXPORT(gemm_scratch) int gemm_scratch(void) { return (SCRATCH_B + SCRATCH_A + NC + NR + SCRATCH_T) * 4; }
+#define SCRATCH (SCRATCH_B + SCRATCH_A + NC + NR + SCRATCH_T)
+EXPORT(gemm_scratch) int gemm_scratch(void) { return SCRATCH * 4; }
 
 /* Stores a row of sums, added to what stands there unless this is the first block of K. */
 INLINE void store_row(float *c, v128_t lo, v128_t hi, int first, int n) {
@@ -252,22 +253,34 @@ static void gemm(int m, int n, int k, const float *a, int ars, int acs, const fl
   }
 }
 
+/* Which dimension `first` and `count` of matmul are of. */
+#define OF_BATCH 0
+#define OF_ROWS 1
+#define OF_COLUMNS 2 /* of more than NARROW columns only: the choice of the method must not depend on the part */
+
 /*
  * Batched matmul. Matrix i of the result uses A's matrix ia[i] and B's ib[i], which is how broadcast batch dimensions
  * are expressed; null means i itself. A is [m, k], or [k, m] if ta; B is [k, n], or [n, k] if tb. bias [n] or null.
- * Only `rows` rows of each result are computed, from row0 on.
+ * Only a part is computed: `count` matrices, or rows or columns of each, from `first` on.
  */
 EXPORT(matmul)
-void matmul(int batch, int m, int n, int k, const float *a, int ta, const int *ia, const float *b, int tb, const int *ib,
-            const float *bias, float *c, int row0, int rows, float *scratch) {
-  for (int i = 0; i < batch; i++) {
-    const float *am = a + (ia ? ia[i] : i) * m * k + (ta ? row0 : row0 * k), *bm = b + (ib ? ib[i] : i) * k * n;
-    float *cm = c + i * m * n + row0 * n;
+void matmul(int part, int batch, int m, int n, int k, const float *a, int ta, const int *ia, const float *b, int tb,
+            const int *ib, const float *bias, float *c, int first, int count, float *scratch) {
+  const int i0 = part == OF_BATCH ? first : 0, i1 = part == OF_BATCH ? first + count : batch;
+  const int row = part == OF_ROWS ? first : 0, rows = part == OF_ROWS ? count : m;
+  const int column = part == OF_COLUMNS ? first : 0, columns = part == OF_COLUMNS ? count : n;
+  const float *const bias0 = bias ? bias + column : 0;
+  for (int i = i0; i < i1; i++) {
+    const float *am = a + (ia ? ia[i] : i) * m * k + (ta ? row : row * k);
+    const float *bm = b + (ib ? ib[i] : i) * k * n + (tb ? column * k : column);
+    float *cm = c + i * m * n + row * n + column;
     if (m <= NARROW && tb && k > 0) {
       /* Few rows: C' = B A' with B's lines in place. */
-      gemm_narrow(n, rows, k, bm, k, am, ta ? m : 1, ta ? 1 : k, cm, 1, n, bias, 0, scratch);
+      gemm_narrow(columns, rows, k, bm, k, am, ta ? m : 1, ta ? 1 : k, cm, 1, n, bias0, 0, scratch);
+    } else if (part == OF_COLUMNS && k > 0) {
+      gemm_panels(rows, columns, k, am, ta ? 1 : k, ta ? m : 1, bm, tb ? 1 : n, tb ? k : 1, cm, n, bias0, scratch);
     } else {
-      gemm(rows, n, k, am, ta ? 1 : k, ta ? m : 1, bm, tb ? 1 : n, tb ? k : 1, cm, n, bias, scratch);
+      gemm(rows, columns, k, am, ta ? 1 : k, ta ? m : 1, bm, tb ? 1 : n, tb ? k : 1, cm, n, bias0, scratch);
     }
   }
 }

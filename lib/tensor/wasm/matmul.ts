@@ -1,23 +1,35 @@
 /** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
 import * as tf from "@tensorflow/tfjs";
-import {
-  addressOf,
-  allocate,
-  type KernelCall,
-  output,
-  type WasmBackend,
-  wasmKernels,
-  type WasmTensor,
-} from "./module.ts";
-import { product } from "./split.ts";
+import { allocate, type KernelCall, output, type WasmBackend, wasmKernels, type WasmTensor } from "./module.ts";
+import { runRows } from "./rows.ts";
 
 interface MatMulAttributes {
   transposeA: boolean;
   transposeB: boolean;
 }
 
+/** What the rows of a job are: see matmul.c. */
+const [OF_BATCH, OF_ROWS, OF_COLUMNS] = [0, 1, 2];
+const [TILE_ROWS, TILE_COLUMNS] = [4, 8];
+
+/** Narrower results are divided by rows: matmul.c has another method for them. */
+const LEAST_COLUMNS = 16;
+
+/** Rows or columns of a part: each part packs the whole of the other operand again, which so many make up for. */
+const LEAST_LINES = 48;
+
+// Rough speeds of one thread, which only decide on threads.
+const FLOP_PER_MS = 4e7;
+const FLOATS_PER_MS = 2e6;
+
 /** `A B (+ bias)` of tensors in wasm memory, batch dimensions broadcast. */
-function multiply(backend: WasmBackend, a: WasmTensor, b: WasmTensor, attrs: MatMulAttributes, bias = 0): WasmTensor {
+function multiply(
+  backend: WasmBackend,
+  a: WasmTensor,
+  b: WasmTensor,
+  attrs: MatMulAttributes,
+  bias: WasmTensor | 0 = 0,
+): WasmTensor {
   const { transposeA, transposeB } = attrs;
   if (a.dtype !== "float32" || b.dtype !== "float32") {
     throw new TypeError(
@@ -38,23 +50,31 @@ function multiply(backend: WasmBackend, a: WasmTensor, b: WasmTensor, attrs: Mat
   const c = output(backend, [...batchShape, m, n]);
   const batch = tf.util.sizeFromShape(batchShape);
   if (batch * m * n === 0) return c;
-  const { run, scratch } = wasmKernels(backend);
-  const [pa, pb, pc] = [addressOf(backend, a), addressOf(backend, b), addressOf(backend, c)];
-  const work = scratch(run.gemm_scratch!());
   const [ta, tb] = [Number(transposeA), Number(transposeB)];
   const sizeA = tf.util.sizeFromShape(batchA);
   const sizeB = tf.util.sizeFromShape(batchB);
+  const run = (batch: number, m: number, ia = 0, ib = 0): void => {
+    const [part, rows] = batch > 1 ? [OF_BATCH, batch] : m >= n || n < LEAST_COLUMNS ? [OF_ROWS, m] : [OF_COLUMNS, n];
+    runRows(backend, {
+      name: "matmul",
+      args: [part, batch, m, n, k, a, ta, ia, b, tb, ib, bias, c],
+      results: [c],
+      rows,
+      milliseconds: batch * (2 * m * n * k / FLOP_PER_MS + (m * n + m * k + k * n) / FLOATS_PER_MS),
+      ...(part === OF_BATCH ? {} : { grain: part === OF_ROWS ? TILE_ROWS : TILE_COLUMNS, least: LEAST_LINES }),
+      scratchBytes: wasmKernels(backend).run.gemm_scratch!(),
+    });
+  };
   if (sizeB === 1 && (!transposeA || batch === 1)) {
-    // One B for all: the batch is just more rows.
-    product(backend, { m: batch * m, n, k, ta, tb, a: pa, b: pb, c: pc, bias }, work);
+    run(1, batch * m); // one B for all: the batch is just more rows
   } else if (sizeA === batch && sizeB === batch) {
-    run.matmul!(batch, m, n, k, pa, ta, 0, pb, tb, 0, bias, pc, 0, m, work);
+    run(batch, m);
   } else {
     const table = allocate(backend, 8 * batch);
     const view = new Int32Array(backend.wasm.asm.memory.buffer, table, 2 * batch);
     view.set(broadcastIndices(batchA, batchShape));
     view.set(broadcastIndices(batchB, batchShape), batch);
-    run.matmul!(batch, m, n, k, pa, ta, table, pb, tb, table + 4 * batch, bias, pc, 0, m, work);
+    run(batch, m, table, table + 4 * batch);
     backend.wasm._free(table);
   }
   return c;
@@ -105,7 +125,7 @@ function fusedMatMul({ inputs, backend, attrs }: KernelCall<FusedInputs, FusedAt
   const columns = matrixShape(b.shape, attrs.transposeB)[1];
   const perColumn = bias !== undefined && bias.dtype === "float32" && bias.shape.at(-1) === columns &&
     tf.util.sizeFromShape(bias.shape) === columns;
-  let y = multiply(backend, a, b, attrs, perColumn ? addressOf(backend, bias) : 0);
+  let y = multiply(backend, a, b, attrs, perColumn ? bias : 0);
   const apply = (kernelName: string, inputs: Record<string, WasmTensor>, attrs = {}): void => {
     const kernel = tf.getKernel(kernelName, "wasm").kernelFunc;
     const result = kernel({ inputs: inputs as never, backend: backend as never, attrs }) as unknown as WasmTensor;

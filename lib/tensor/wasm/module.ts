@@ -6,14 +6,21 @@ export interface WasmBackend {
   /** The Emscripten module. */
   wasm: {
     /** Its raw exports. */
-    asm: { memory: WebAssembly.Memory };
+    asm: { memory: WebAssembly.Memory; free(address: number): void };
     /** C's malloc. */
     _malloc(bytes: number): number;
     /** C's free. */
     _free(address: number): void;
+    /** tfjs's own functions. */
+    tfjs: {
+      /** Tells the C++ side where a tensor stands. */
+      registerTensor(id: number, size: number, address: number): void;
+      /** Makes it forget that. */
+      disposeData(id: number): void;
+    };
   };
-  /** Where each tensor's values stand. */
-  dataIdMap: { get(dataId: object): { memoryOffset: number; shape: number[]; dtype: string } };
+  /** Where each tensor's values stand, and its number on the C++ side. */
+  dataIdMap: { get(dataId: object): { id: number; memoryOffset: number } };
   /** A new tensor, its values not set. */
   makeOutput(shape: number[], dtype: string): WasmTensor;
   /** Gives up one reference. */
@@ -40,7 +47,7 @@ export interface KernelCall<Names extends string, Attributes = unknown> {
   attrs: Attributes;
 }
 
-/** The functions of kernels.c: addresses and counts are numbers, see the C for their meaning. */
+/** The C functions: addresses and counts are numbers, see the C for their meaning. */
 export type KernelFunctions = Record<string, (...args: number[]) => number>;
 
 /** The kernels of one backend. */
@@ -53,7 +60,8 @@ export interface WasmKernels {
   scratch(bytes: number): number;
 }
 
-const STACK_BYTES = 65536;
+/** The stack of a thread. */
+export const STACK_BYTES = 65536;
 const instances = new WeakMap<object, WasmKernels>();
 
 /** Options of {@linkcode compileModule}. */

@@ -24,7 +24,8 @@ static NOINLINE void combine_row(int n, float p, const float *a, float q, const 
 
 static float length_of(float square) { return __builtin_sqrtf(square > 1e-24f ? square : 1e-24f); }
 
-EXPORT(unit_rows) void unit_rows(int rows, int n, const float *x, float *y) {
+EXPORT(unit_rows) void unit_rows(int n, const float *x, float *y, int first, int rows) {
+  x += first * n, y += first * n;
   for (int r = 0; r < rows; r++, x += n, y += n) {
     const float inverse = 1 / length_of(dot_row(n, x, x));
     combine_row(n, inverse, x, 0, x, y);
@@ -32,7 +33,9 @@ EXPORT(unit_rows) void unit_rows(int rows, int n, const float *x, float *y) {
 }
 
 /* dx = (dy - u (u . dy)) / |x| with u = x / |x|; below the smallest length the divisor is a constant: dx = dy / 1e-12. */
-EXPORT(unit_rows_grad) void unit_rows_grad(int rows, int n, const float *dy, const float *x, float *dx) {
+EXPORT(unit_rows_grad)
+void unit_rows_grad(int n, const float *dy, const float *x, float *dx, int first, int rows) {
+  dy += first * n, x += first * n, dx += first * n;
   for (int r = 0; r < rows; r++, dy += n, x += n, dx += n) {
     const float square = dot_row(n, x, x), inverse = 1 / length_of(square);
     const float along = square > 1e-24f ? dot_row(n, x, dy) * inverse * inverse : 0;

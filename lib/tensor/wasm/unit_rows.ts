@@ -1,6 +1,10 @@
 /** AceL2Normalise and its gradient for the wasm backend. @module */
 import * as tf from "@tensorflow/tfjs";
-import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
+import { type KernelCall, output, type WasmTensor } from "./module.ts";
+import { runRows } from "./rows.ts";
+
+/** A rough speed of one thread, which only decides on threads. */
+const FLOATS_PER_MS = 1.5e6;
 
 function rowsOf(shape: number[]): [rows: number, width: number] {
   const width = shape.at(-1) ?? 1;
@@ -9,14 +13,17 @@ function rowsOf(shape: number[]): [rows: number, width: number] {
 
 function l2Normalise({ inputs: { x }, backend }: KernelCall<"x">): WasmTensor {
   const y = output(backend, x.shape);
-  wasmKernels(backend).run.unit_rows!(...rowsOf(x.shape), addressOf(backend, x), addressOf(backend, y));
+  const [rows, width] = rowsOf(x.shape);
+  const milliseconds = rows * width / FLOATS_PER_MS;
+  runRows(backend, { name: "unit_rows", args: [width, x, y], results: [y], rows, milliseconds });
   return y;
 }
 
 function l2NormaliseGrad({ inputs: { dy, x }, backend }: KernelCall<"dy" | "x">): WasmTensor {
   const dx = output(backend, x.shape);
-  const addresses = [dy, x, dx].map((t) => addressOf(backend, t));
-  wasmKernels(backend).run.unit_rows_grad!(...rowsOf(x.shape), ...addresses);
+  const [rows, width] = rowsOf(x.shape);
+  const milliseconds = rows * width / FLOATS_PER_MS;
+  runRows(backend, { name: "unit_rows_grad", args: [width, dy, x, dx], results: [dx], rows, milliseconds });
   return dx;
 }
 

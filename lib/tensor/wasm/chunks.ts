@@ -1,0 +1,28 @@
+/** How a job's rows are divided into chunks that threads take one after the other. @module */
+import { MAX_CHUNKS } from "./worker.ts";
+
+/** Of what is left, so much is divided equally among the threads; then again, of the rest. */
+const SHARE = 0.65;
+
+/**
+ * The first row of each chunk, and the end. Chunks are taken from the last one on, which is the largest: small ones at the
+ * end of the job leave little to wait for.
+ *
+ * @param rows Rows in all.
+ * @param least Rows of a chunk at least.
+ * @param grain Rows of a chunk are a multiple of this, the first chunk's aside.
+ * @param threads Threads in all.
+ * @returns Integers from 0 to `rows`, ascending.
+ */
+export function chunkBounds(rows: number, least: number, grain: number, threads: number): number[] {
+  const floor = Math.max(least, rows / (8 * threads), rows / (MAX_CHUNKS / 2));
+  const bounds = [rows];
+  for (let left = rows; left > 0;) {
+    const size = Math.ceil(Math.max(floor, SHARE * left / threads) / grain) * grain;
+    for (let i = 0; i < threads && left > 0; i++) {
+      left = left - size < floor / 2 ? 0 : left - size;
+      bounds.unshift(left);
+    }
+  }
+  return bounds;
+}

@@ -1,0 +1,174 @@
+/** Workers that run the C kernels in tfjs's own memory, each job's rows shared out in chunks. @module */
+import { Worker } from "node:worker_threads";
+import { allocate, compileModule, STACK_BYTES, type WasmBackend } from "./module.ts";
+import {
+  FAILED,
+  HEAD,
+  LOOK_MS,
+  MAX_NUMBERS,
+  SLOTS,
+  TODO,
+  WORD_COUNT,
+  WORDS,
+  WORKER_SOURCE,
+  type WorkerData,
+} from "./worker.ts";
+
+/** A job: a C function whose last arguments are the first row, the number of rows, and scratch. */
+export interface PoolJob {
+  /** The C function. */
+  name: string;
+  /** Its arguments before those three. */
+  args: readonly number[];
+  /** The first row of each chunk, and the end. */
+  bounds: readonly number[];
+  /** Scratch that a thread needs, bytes. */
+  scratchBytes: number;
+  /** What a row takes here, roughly, in milliseconds; measured if a chunk is computed here. */
+  rowMs: number;
+  /** Computes some rows on the main thread. */
+  here(first: number, rows: number): void;
+}
+
+/** Some rows. */
+export type Rows = readonly [first: number, count: number];
+
+/** A number of workers. */
+export interface ThreadPool {
+  /** Threads in all, the main one included. */
+  threads: number;
+  /**
+   * How long a chunk is waited for, as a multiple of what computing it here would take. @default {1}
+   */
+  patience: number;
+  /**
+   * Runs a job, the main thread taking part.
+   *
+   * @returns The rows whose worker was late (the machine is busy) and may still be at them, or undefined if the job could
+   * not be begun, as there are too many such already.
+   */
+  run(job: PoolJob): Rows[] | undefined;
+  /** Whether some worker is late: what its job reads and writes must stay. */
+  late(): boolean;
+  /** Waits for those. */
+  settle(): void;
+  /** Ends the workers and frees what they had. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts workers. They do not keep the process alive.
+ *
+ * @param backend tfjs's wasm backend, in a shared memory.
+ * @param threads Threads in all, the main one included.
+ * @param onEnd Called if a worker ends of itself.
+ * @returns The pool.
+ * @throws {RangeError} If there is no memory for their stacks.
+ */
+export function makePool(backend: WasmBackend, threads: number, onEnd: () => void): ThreadPool {
+  const { wasm } = backend;
+  const { memory } = wasm.asm;
+  const { module } = compileModule({ shared: true });
+  const control = new SharedArrayBuffer(WORD_COUNT * 4 + SLOTS * MAX_NUMBERS * 8);
+  const words = new Int32Array(control, 0, WORD_COUNT);
+  const numbers = new Float64Array(control, WORD_COUNT * 4);
+  const names = WebAssembly.Module.exports(module).map((e) => e.name).sort();
+  const stacks = allocate(backend, (threads - 1) * STACK_BYTES);
+  const scratch = { address: 0, bytes: 0 };
+  const workers = Array.from({ length: threads - 1 }, (_, index) => {
+    const stack = (stacks + (index + 1) * STACK_BYTES) & ~15;
+    const workerData: WorkerData = { module, memory, control, stack, index };
+    return new Worker(WORKER_SOURCE, { eval: true, workerData });
+  });
+  for (const worker of workers) {
+    worker.unref();
+    worker.on("error", onEnd);
+  }
+
+  /** Chunks of each slot's job that were not waited for. */
+  const lateChunks = Array.from({ length: SLOTS }, (): number[] => []);
+  const flagOf = (slot: number, chunk: number): number => WORDS.slots + slot * WORDS.slotWords + WORDS.flags + chunk;
+  const isFree = (slot: number): boolean => {
+    const chunks = lateChunks[slot]!;
+    while (chunks.length > 0 && Atomics.load(words, flagOf(slot, chunks.at(-1)!)) !== TODO) chunks.pop();
+    return chunks.length === 0;
+  };
+
+  /** Worker scratch of at least so many bytes each. */
+  const reserve = (bytes: number): void => {
+    if (bytes <= scratch.bytes) return;
+    const address = allocate(backend, bytes * workers.length);
+    if (scratch.address) wasm._free(scratch.address);
+    Object.assign(scratch, { address, bytes });
+  };
+
+  /** Gives the workers a job, all of whose words are written before the first chunk can be taken. */
+  const publish = (slot: number, { name, args, bounds }: PoolJob): void => {
+    const at = WORDS.slots + slot * WORDS.slotWords;
+    numbers.set([names.indexOf(name), args.length, scratch.address, scratch.bytes, ...args], slot * MAX_NUMBERS);
+    words.set(bounds, at + WORDS.bounds);
+    words.fill(TODO, at + WORDS.flags, at + WORDS.flags + bounds.length - 1);
+    Atomics.store(words, at + WORDS.remaining, bounds.length - 1);
+    Atomics.store(words, WORDS.slot, slot);
+    Atomics.add(words, WORDS.generation, 1);
+    Atomics.notify(words, WORDS.generation);
+  };
+
+  const pool: ThreadPool = {
+    threads,
+    patience: 1,
+    run(job) {
+      const slot = lateChunks.findIndex((_, i) => isFree(i));
+      if (slot < 0 || HEAD + job.args.length > MAX_NUMBERS) return undefined;
+      reserve(job.scratchBytes);
+      publish(slot, job);
+      const { bounds } = job;
+      const rowsOf = (chunk: number): Rows => [bounds[chunk]!, bounds[chunk + 1]! - bounds[chunk]!];
+      const remaining = WORDS.slots + slot * WORDS.slotWords + WORDS.remaining;
+      const mine = new Set<number>();
+      let { rowMs } = job;
+      const start = performance.now();
+      let computed = 0;
+      for (let chunk; (chunk = Atomics.sub(words, remaining, 1) - 1) >= 0;) {
+        const [first, rows] = rowsOf(chunk);
+        job.here(first, rows);
+        mine.add(chunk);
+        computed += rows;
+      }
+      if (computed > 0) rowMs = (performance.now() - start) / computed;
+      const late: number[] = [];
+      for (let chunk = bounds.length - 2; chunk >= 0; chunk--) {
+        if (mine.has(chunk)) continue;
+        const [first, rows] = rowsOf(chunk);
+        const flag = awaitFlag(words, flagOf(slot, chunk), pool.patience * rows * rowMs);
+        if (flag === TODO) late.push(chunk);
+        if (flag === FAILED) job.here(first, rows);
+      }
+      lateChunks[slot] = [...late];
+      return late.map(rowsOf);
+    },
+    late: () => lateChunks.some((_, slot) => !isFree(slot)),
+    settle() {
+      for (const [slot, chunks] of lateChunks.entries()) {
+        for (const chunk of chunks) awaitFlag(words, flagOf(slot, chunk), Infinity);
+      }
+    },
+    async close() {
+      for (const worker of workers) worker.off("error", onEnd);
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      for (const chunks of lateChunks) chunks.length = 0;
+      wasm._free(stacks);
+      if (scratch.address) wasm._free(scratch.address);
+    },
+  };
+  return pool;
+}
+
+/** Waits for a chunk's flag, so many milliseconds at most: looks first, as sleeping and waking take longer than most waits. */
+function awaitFlag(words: Int32Array<SharedArrayBuffer>, at: number, milliseconds: number): number {
+  const start = performance.now();
+  const left = (): number => milliseconds - (performance.now() - start);
+  while (Atomics.load(words, at) === TODO && milliseconds - left() < LOOK_MS && left() > 0);
+  while (Atomics.load(words, at) === TODO && left() > 0) Atomics.wait(words, at, TODO, left());
+  return Atomics.load(words, at);
+}

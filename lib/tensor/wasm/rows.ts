@@ -1,0 +1,78 @@
+/** Runs a C function over rows, with all threads where that is worth it. @module */
+import { chunkBounds } from "./chunks.ts";
+import { moveTensor } from "./frees.ts";
+import { addressOf, type WasmBackend, wasmKernels, type WasmTensor } from "./module.ts";
+import { threadPool } from "./threads.ts";
+
+/** Work whose rows (or elements, or columns) can be computed in any order, each with the same bits wherever it is. */
+export interface RowJob {
+  /** The C function: its last arguments are the first row, the number of rows, and scratch. */
+  name: string;
+  /** Its arguments before those; tensors stand for their addresses. */
+  args: readonly (number | WasmTensor)[];
+  /** Those of the tensors that are written, all float32. */
+  results: readonly WasmTensor[];
+  /** Rows in all. */
+  rows: number;
+  /** What it takes on one thread, in milliseconds: roughly, as it only decides on threads. */
+  milliseconds: number;
+  /** Rows given to a thread at a time are a multiple of this. @default {1} */
+  grain?: number;
+  /** Rows given to a thread at a time at least. @default {as many as take 0.05 ms} */
+  least?: number;
+  /** Scratch that a thread needs, bytes. @default {0} */
+  scratchBytes?: number;
+}
+
+/** A job below this is not worth the 10 to 50 microseconds that a worker takes to begin and to report. */
+const WORTH_MS = 0.15;
+const CHUNK_MS = 0.05;
+
+/**
+ * Computes all rows. The bits are the same on any number of threads.
+ *
+ * @param backend tfjs's wasm backend.
+ * @param job The work.
+ */
+export function runRows(backend: WasmBackend, job: RowJob): void {
+  const { name, rows, milliseconds, grain = 1, scratchBytes = 0 } = job;
+  const kernels = wasmKernels(backend);
+  const scratch = scratchBytes > 0 ? kernels.scratch(scratchBytes) : 0;
+  const addresses = (): number[] => job.args.map((a) => typeof a === "number" ? a : addressOf(backend, a));
+  const compute = (args: readonly number[], first: number, count: number): void => {
+    kernels.run[name]!(...args, first, count, scratch);
+  };
+  const args = addresses();
+  const pool = milliseconds < WORTH_MS ? undefined : threadPool(milliseconds);
+  const rowMs = milliseconds / rows;
+  const least = Math.max(job.least ?? 1, CHUNK_MS / rowMs);
+  const bounds = pool ? chunkBounds(rows, least, grain, pool.threads) : [];
+  if (!pool || bounds.length < 3) return compute(args, 0, rows);
+  const here = (first: number, count: number): void => compute(args, first, count);
+  const late = pool.run({ name, args, bounds, scratchBytes, rowMs, here });
+  if (!late) return compute(args, 0, rows);
+  if (late.length === 0) return;
+  try {
+    for (const tensor of job.results) moveTensor(backend, tensor);
+  } catch {
+    pool.settle(); // no memory to move to
+  }
+  const moved = addresses();
+  for (const [first, count] of late) compute(moved, first, count);
+}
+
+/** Work on elements: a {@linkcode RowJob} whose rows are elements, with their number and how many take a millisecond. */
+export type ElementJob = Pick<RowJob, "name" | "args" | "results"> & { size: number; perMs: number };
+
+/** Elements given to a thread at a time are a multiple of this: whole cache lines, and pages. */
+const ELEMENTS = 1024;
+
+/**
+ * Computes all elements; see {@linkcode runRows}.
+ *
+ * @param backend tfjs's wasm backend.
+ * @param job The work.
+ */
+export function runElements(backend: WasmBackend, { size, perMs, ...job }: ElementJob): void {
+  runRows(backend, { ...job, rows: size, milliseconds: size / perMs, grain: ELEMENTS });
+}

@@ -1,0 +1,98 @@
+/** What a worker runs, and the words through which it is given jobs. @module */
+
+/** Jobs that can be under way: one is current, in the others a late worker may still be at a chunk. */
+export const SLOTS = 4;
+
+/** Chunks of a job at most. */
+export const MAX_CHUNKS = 256;
+
+/** The head of a job's numbers: the C function, how many arguments it has, address and bytes of a worker's scratch. */
+export const HEAD = 4;
+
+/** Numbers of a job: the head and the arguments. */
+export const MAX_NUMBERS = 32;
+
+/** Where each word stands. Those of a slot are counted from its first. */
+export const WORDS = {
+  /** Grows by one with each job, which wakes the workers. */
+  generation: 0,
+  /** The slot of the latest job. */
+  slot: 1,
+  /** The first slot; the words before it have a cache line of their own. */
+  slots: 16,
+  /** Chunks not taken yet: taking one is a single atomic subtraction, so none is taken twice. */
+  remaining: 0,
+  /** One for each chunk: TODO, DONE or FAILED. */
+  flags: 16,
+  /** The first row of each chunk, and the end. */
+  bounds: 16 + MAX_CHUNKS,
+  /** Words of a slot. */
+  slotWords: 16 + MAX_CHUNKS + MAX_CHUNKS + 16,
+} as const;
+
+/** Words in all. */
+export const WORD_COUNT = WORDS.slots + SLOTS * WORDS.slotWords;
+
+/** A chunk that is waiting or being computed. */
+export const TODO = 0;
+/** A chunk that a worker has computed. */
+export const DONE = 1;
+/** A chunk in which a worker met an error. */
+export const FAILED = 2;
+
+/** How long a thread looks for news before it sleeps: jobs follow one another, and waking takes as long. */
+export const LOOK_MS = 0.05;
+
+/** What a worker is given. */
+export interface WorkerData {
+  /** The compiled kernels. */
+  module: WebAssembly.Module;
+  /** tfjs's memory. */
+  memory: WebAssembly.Memory;
+  /** The words, then the jobs' numbers. */
+  control: SharedArrayBuffer;
+  /** The end of the worker's stack, which grows downwards. */
+  stack: number;
+  /** Its number among the workers, from 0. */
+  index: number;
+}
+
+/**
+ * The worker: waits for a job, takes chunks of its rows while there are any. Text, because a worker from a file would need
+ * the permission to read it.
+ */
+export const WORKER_SOURCE = `
+const { module: compiled, memory, control, stack, index } = require("node:worker_threads").workerData;
+const kernels = new WebAssembly.Instance(compiled, { env: { memory } }).exports;
+kernels.__stack_pointer.value = stack;
+const names = Object.keys(kernels).sort();
+const words = new Int32Array(control, 0, ${WORD_COUNT});
+const numbers = new Float64Array(control, ${WORD_COUNT * 4}, ${SLOTS * MAX_NUMBERS});
+const look = (seen) => {
+  const end = performance.now() + ${LOOK_MS};
+  while (Atomics.load(words, ${WORDS.generation}) === seen && performance.now() < end);
+};
+const compute = (at, chunk, job) => {
+  const [name, count, scratch, bytes] = job;
+  const first = words[at + ${WORDS.bounds} + chunk];
+  const rows = words[at + ${WORDS.bounds} + chunk + 1] - first;
+  kernels[names[name]](...job.subarray(${HEAD}, ${HEAD} + count), first, rows, scratch + index * bytes);
+};
+for (let seen = 0;;) {
+  look(seen);
+  Atomics.wait(words, ${WORDS.generation}, seen);
+  seen = Atomics.load(words, ${WORDS.generation});
+  const slot = Atomics.load(words, ${WORDS.slot});
+  const at = ${WORDS.slots} + slot * ${WORDS.slotWords};
+  for (let chunk; (chunk = Atomics.sub(words, at + ${WORDS.remaining}, 1) - 1) >= 0;) {
+    let flag = ${DONE};
+    try {
+      compute(at, chunk, numbers.subarray(slot * ${MAX_NUMBERS}, (slot + 1) * ${MAX_NUMBERS}));
+    } catch {
+      flag = ${FAILED};
+    }
+    Atomics.store(words, at + ${WORDS.flags} + chunk, flag);
+    Atomics.notify(words, at + ${WORDS.flags} + chunk);
+  }
+}
+`;
