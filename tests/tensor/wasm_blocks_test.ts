@@ -58,3 +58,29 @@ for (
     tf.dispose([x, y]);
   });
 }
+
+Deno.test("tf.split() on wasm into equal and unequal parts takes the entries of each, along every dimension", async () => {
+  await initWasm({ threads: 1 });
+  await tf.setBackend("wasm");
+  for (const dtype of ["float32", "int32", "bool"] as const) {
+    const entry = (i: number, j: number, k: number): number =>
+      dtype === "bool" ? value(i, j, k) % 3 % 2 : value(i, j, k);
+    const x = tf.tensor3d(cube(SHAPE, entry), SHAPE as [number, number, number], dtype);
+    for (const [axis, sizes] of [[0, [1, 2]], [1, [2, 2]], [1, [3, 0, 1]], [2, [1, 1, 3]], [-1, [4, 1]]] as const) {
+      const d = (axis + 3) % 3;
+      const equal = sizes.every((size) => size === sizes[0]);
+      const parts = tf.split(x, equal ? sizes.length : [...sizes], axis);
+      let begin = 0;
+      for (const [p, part] of parts.entries()) {
+        const shape = SHAPE.map((size, at) => at === d ? sizes[p]! : size);
+        assertEquals([part.shape, part.dtype], [shape, dtype]);
+        const shifted = (at: number): number => at === d ? begin : 0;
+        const want = cube(shape, (i, j, k) => entry(i + shifted(0), j + shifted(1), k + shifted(2)));
+        assertEquals([...await part.data()], want);
+        begin += sizes[p]!;
+      }
+      tf.dispose(parts);
+    }
+    x.dispose();
+  }
+});

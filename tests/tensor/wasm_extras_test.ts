@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
@@ -68,4 +68,41 @@ Deno.test("tile() on wasm repeats each dimension, for float32, int32 and bool", 
   }
   assertEquals(tf.memory().numTensors, before);
   assertEquals((tf.backend() as unknown as { numDataIds(): number }).numDataIds(), numDataIds);
+});
+
+Deno.test("gather() on wasm takes rows by index in any shape, along other dimensions too, and refuses what is outside", async () => {
+  const x = tf.tensor3d(Array.from({ length: 30 }, (_, i) => i), [5, 2, 3]);
+  const rows = tf.gather(x, tf.tensor2d([4, 0, 4, 2], [2, 2], "int32"));
+  assertEquals(rows.shape, [2, 2, 2, 3]);
+  assertEquals([...await rows.data()], [4, 0, 4, 2].flatMap((row) => [0, 1, 2, 3, 4, 5].map((i) => 6 * row + i)));
+  const middle = tf.gather(x, tf.tensor1d([1], "int32"), 1);
+  assertEquals([middle.shape, (await middle.data())[0]], [[5, 1, 3], 3]);
+  assertEquals(tf.gather(x, tf.tensor1d([], "int32")).shape, [0, 2, 3]);
+  for (const id of [-1, 5]) assertThrows(() => tf.gather(x, tf.tensor1d([0, id], "int32")), Error, `${id}`);
+});
+
+Deno.test("add() on wasm takes one shape, a row, several rows, a column, a number, and integers", async () => {
+  const shapes: [a: number[], b: number[]][] = [
+    [[3, 5], [3, 5]],
+    [[2, 3, 5], [5]],
+    [[5], [2, 3, 5]],
+    [[2, 3, 5], [3, 5]],
+    [[3, 5], [3, 1]],
+    [[3, 5], []],
+    [[1, 5], [5]],
+    [[0, 5], [5]],
+    [[1, 3, 1], [2, 1, 4]],
+  ];
+  for (const dtype of ["float32", "int32"] as const) {
+    for (const [shapeA, shapeB] of shapes) {
+      const [a, b] = [shapeA, shapeB].map((shape, i) =>
+        tf.tensor(Array.from({ length: tf.util.sizeFromShape(shape) }, (_, j) => 10 ** i * (j + 1)), shape, dtype)
+      ) as [tf.Tensor, tf.Tensor];
+      const sum = tf.add(a, b);
+      // Subtraction is tfjs's own.
+      const other = tf.sub(a, tf.neg(b));
+      assertEquals([sum.shape, sum.dtype], [other.shape, dtype]);
+      assertEquals([...await sum.data()], [...await other.data()]);
+    }
+  }
 });

@@ -143,6 +143,14 @@ function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
   };
 }
 
+/** A pool of two threads whose worker has had time to start, for which the main thread must come to rest. */
+async function startedPool(): Promise<ThreadPool> {
+  await initWasm({ threads: 2 });
+  await tf.setBackend("wasm");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return threadPool()!;
+}
+
 /** Blocks the main thread, so that a worker gets on with what it has. */
 function block(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
@@ -152,10 +160,9 @@ Deno.test({
   name: "a chunk that fails in a worker is computed by the main thread",
   ...workers,
   fn: async () => {
-    await initWasm({ threads: 2 });
-    const pool = threadPool()!;
-    pool.patience = 1;
-    // Chunks are taken from the last one on; what failed comes after them. The worker may still be starting at first.
+    const pool = await startedPool();
+    // Chunks are taken from the last one on, by both; those that failed are computed after the main thread's own.
+    const bounds = Array.from({ length: 65 }, (_, i) => 5 * i);
     const failed = (done: number[]): boolean => done.some((first, i) => i > 0 && first > done[i - 1]!);
     let done: number[] = [];
     for (let tries = 0; tries < 100 && !failed(done); tries++) {
@@ -163,17 +170,17 @@ Deno.test({
       const late = pool.run({
         name: "matmul",
         // Addresses past the end of the memory: the worker traps.
-        args: [1, 1, 300, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
-        bounds: [0, 75, 150, 225, 300],
+        args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
+        bounds,
         scratchBytes: 2 ** 21,
         rowMs: 100,
         here: (first) => {
           done.push(first);
-          block(20);
+          block(0.2);
         },
       });
       assertEquals(late, []);
-      assertEquals([...done].sort((a, b) => a - b), [0, 75, 150, 225]);
+      assertEquals([...done].sort((a, b) => a - b), bounds.slice(0, -1));
     }
     assert(failed(done), "no chunk failed in the worker");
     await initWasm({ threads: 1 });
@@ -184,9 +191,8 @@ Deno.test({
   name: "a late chunk is reported, and memory is not freed until it ends",
   ...workers,
   fn: async () => {
-    await initWasm({ threads: 2 });
+    const pool = await startedPool();
     const { wasm } = tf.backend() as unknown as WasmBackend;
-    const pool = threadPool()!;
     pool.patience = 0;
     const { job, free } = slowJob();
     let late: readonly (readonly [number, number])[] = [];
@@ -212,9 +218,8 @@ Deno.test({
   name: "memory freed while a worker is late is freed in the end: training that is always late does not grow",
   ...workers,
   fn: async () => {
-    await initWasm({ threads: 2 });
+    const pool = await startedPool();
     const { memory } = (tf.backend() as unknown as WasmBackend).wasm.asm;
-    const pool = threadPool()!;
     pool.patience = 0;
     const counts = watch(pool);
     const round = (): void =>

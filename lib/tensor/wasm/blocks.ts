@@ -1,4 +1,4 @@
-/** Slice and PadV2 along one dimension on wasm: tfjs copies row by row through typed arrays. @module */
+/** Slice, SplitV and PadV2 along one dimension on wasm: tfjs copies row by row through typed arrays. @module */
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, type KernelCall, wasmKernels } from "./module.ts";
 
@@ -30,6 +30,24 @@ function slice(call: KernelCall<"x", { begin: number[]; size: number[] }>, fallb
   return out;
 }
 
+type SplitAttributes = { numOrSizeSplits: number | number[]; axis: number };
+
+function split(call: KernelCall<"x", SplitAttributes>, fallback: Fallback): unknown {
+  const { inputs: { x }, backend, attrs } = call;
+  if (x.dtype !== "float32" && x.dtype !== "int32") return fallback(call as never);
+  const d = tf.util.parseAxisParam(attrs.axis, x.shape)[0]!;
+  const sizes = tf.backend_util.prepareSplitSize(x as unknown as tf.Tensor, attrs.numOrSizeSplits, d);
+  const [blocks, inner] = [sizeFromShape(x.shape.slice(0, d)), sizeFromShape(x.shape.slice(d + 1))];
+  let from = addressOf(backend, x);
+  return sizes.map((size) => {
+    const out = backend.makeOutput(x.shape.map((full, i) => i === d ? size : full), x.dtype);
+    const n = size * inner;
+    wasmKernels(backend).run.copy_blocks!(blocks, n, from, x.shape[d]! * inner, addressOf(backend, out), n);
+    from += 4 * n;
+    return out;
+  });
+}
+
 type PadAttributes = { paddings: [number, number][]; constantValue: number };
 
 function pad(call: KernelCall<"x", PadAttributes>, fallback: Fallback): unknown {
@@ -54,7 +72,7 @@ function pad(call: KernelCall<"x", PadAttributes>, fallback: Fallback): unknown 
 
 /** Puts our copies in the place of tfjs's; what differs in more than one dimension still goes to theirs. */
 export function registerBlocks(): void {
-  for (const [kernelName, kernel] of Object.entries({ Slice: slice, PadV2: pad })) {
+  for (const [kernelName, kernel] of Object.entries({ Slice: slice, SplitV: split, PadV2: pad })) {
     const theirs = tf.getKernel(kernelName, "wasm");
     tf.unregisterKernel(kernelName, "wasm");
     tf.registerKernel({

@@ -1,4 +1,4 @@
-/** tfjs kernels replaced on wasm because theirs are slow: TopK, LeakyRelu, Tile. @module */
+/** tfjs kernels replaced on wasm because theirs are slow: TopK, LeakyRelu, Tile, GatherV2. @module */
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
 import { runElements, runRows } from "./rows.ts";
@@ -56,9 +56,29 @@ function tile(call: KernelCall<"x", { reps: number[] }>, fallback: tf.KernelFunc
   return current;
 }
 
+type GatherAttributes = { axis: number; batchDims: number };
+
+/** Rows of a table; tfjs takes each number alone. */
+function gather(call: KernelCall<"x" | "indices", GatherAttributes>, fallback: tf.KernelFunc): unknown {
+  const { inputs: { x, indices }, backend, attrs: { axis, batchDims } } = call;
+  const rows = sizeFromShape(indices.shape);
+  const width = sizeFromShape(x.shape.slice(1));
+  if (axis !== 0 || batchDims !== 0 || x.dtype !== "float32" || indices.dtype !== "int32" || rows * width === 0) {
+    return fallback(call as never);
+  }
+  const ids = new Int32Array(backend.wasm.asm.memory.buffer, addressOf(backend, indices), rows);
+  if (ids.some((id) => id < 0 || id >= x.shape[0]!)) return fallback(call as never); // which says so
+  const out = output(backend, [...indices.shape, ...x.shape.slice(1)]);
+  const args = [width, x, indices, out];
+  runRows(backend, { name: "gather_rows", args, results: [out], rows, milliseconds: rows * width / 2e6 });
+  return out;
+}
+
 /** Puts our kernels in the place of tfjs's; types ours do not take still go to theirs. */
 export function registerExtras(): void {
-  for (const [kernelName, kernel] of Object.entries({ TopK: topK, LeakyRelu: leakyRelu, Tile: tile })) {
+  for (
+    const [kernelName, kernel] of Object.entries({ TopK: topK, LeakyRelu: leakyRelu, Tile: tile, GatherV2: gather })
+  ) {
     const theirs = tf.getKernel(kernelName, "wasm");
     tf.unregisterKernel(kernelName, "wasm");
     tf.registerKernel({

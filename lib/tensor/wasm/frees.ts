@@ -36,7 +36,7 @@ export function holdFrees(wasm: WasmBackend["wasm"], pool: Pick<ThreadPool, "lat
 }
 
 /**
- * Moves a float32 tensor, values included, away from where a late worker may still write.
+ * Moves a tensor of four bytes an element, values included, away from where a late worker may still write.
  *
  * @param backend tfjs's wasm backend.
  * @param tensor The tensor.

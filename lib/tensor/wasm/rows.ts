@@ -10,7 +10,7 @@ export interface RowJob {
   name: string;
   /** Its arguments before those; tensors stand for their addresses. */
   args: readonly (number | WasmTensor)[];
-  /** Those of the tensors that are written, all float32. */
+  /** Those of the tensors that are written, all of four bytes an element. */
   results: readonly WasmTensor[];
   /** Rows in all. */
   rows: number;
