@@ -6,7 +6,7 @@ import { runElements, runRows } from "./rows.ts";
 const { sizeFromShape } = tf.util;
 
 /** A rough speed of one thread, which only decides on threads. */
-const FLOATS_PER_MS = 3e6;
+const FLOATS_PER_MS = 1.2e6;
 
 /** Whether `row` has the shape of x's last dimensions. */
 function isRowOf(x: WasmTensor, row: WasmTensor): boolean {

@@ -36,14 +36,14 @@ function layerNormGradParams(call: KernelCall<"dy" | "x" | "mean" | "rstd">): Wa
 
 function gelu({ inputs: { x }, backend }: KernelCall<"x">): WasmTensor {
   const y = output(backend, x.shape);
-  runElements(backend, { name: "gelu", args: [x, y], results: [y], size: sizeFromShape(x.shape), perMs: 7e5 });
+  runElements(backend, { name: "gelu", args: [x, y], results: [y], size: sizeFromShape(x.shape), perMs: 4e5 });
   return y;
 }
 
 function geluGrad({ inputs: { dy, x }, backend }: KernelCall<"dy" | "x">): WasmTensor {
   const dx = output(backend, x.shape);
   const size = sizeFromShape(x.shape);
-  runElements(backend, { name: "gelu_grad", args: [dy, x, dx], results: [dx], size, perMs: 7e5 });
+  runElements(backend, { name: "gelu_grad", args: [dy, x, dx], results: [dx], size, perMs: 4e5 });
   return dx;
 }
 

@@ -20,7 +20,7 @@ const LEAST_LINES = 48;
 
 // Rough speeds of one thread, which only decide on threads.
 const FLOP_PER_MS = 4e7;
-const FLOATS_PER_MS = 5e6;
+const FLOATS_PER_MS = 2e6;
 
 /** `A B (+ bias)` of tensors in wasm memory, batch dimensions broadcast. */
 function multiply(

@@ -41,7 +41,7 @@ export const DONE = 1;
 export const FAILED = 2;
 
 /** How long a thread looks for news before it sleeps: jobs follow one another, and waking takes as long. */
-export const LOOK_MS = 0.05;
+export const LOOK_MS = 0.2;
 
 /** What a worker is given. */
 export interface WorkerData {
