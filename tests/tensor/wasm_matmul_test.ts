@@ -58,11 +58,12 @@ Deno.test("matMul() on wasm equals the naive product for all small sizes in all 
   assertEquals(tf.memory().numTensors, before);
 });
 
-// Across the blocks (KC 256, MC 128, NC 1024, 512 columns of a narrow result, 2048 of a dot product) and their edges.
+// Across the blocks (KC 768, MC 64, NC 256, 512 columns of a narrow result, 2048 of a dot product) and their edges.
 const LARGE: readonly [number, number, number][] = [
-  [130, 9, 257],
+  [130, 9, 769],
   [5, 1030, 300],
-  [129, 65, 512],
+  [129, 65, 1536],
+  [65, 257, 1537],
   [1, 1025, 513],
   [2, 1, 2050],
   [515, 4, 33],

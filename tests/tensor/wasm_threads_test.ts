@@ -16,9 +16,9 @@ const FORMS: readonly [boolean, boolean][] = [[false, false], [false, true], [tr
 
 /** [m, k, n]: divided by rows, by columns, by either with few of the other; sums over several blocks of k. */
 const PRODUCTS: readonly [number, number, number][] = [
-  [1201, 260, 100],
-  [130, 520, 1030],
-  [3, 700, 2050],
+  [1201, 800, 100],
+  [130, 1540, 1030],
+  [3, 900, 2050],
   [4, 4160, 96],
   [4160, 300, 4],
 ];
