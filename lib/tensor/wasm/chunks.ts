@@ -4,6 +4,9 @@ import { MAX_CHUNKS } from "./worker.ts";
 /** Of what is left, so much is divided equally among the threads; then again, of the rest. */
 const SHARE = 0.65;
 
+/** So many chunks a thread at most, but for rounding: each costs a little. */
+const MOST = 8;
+
 /**
  * The first row of each chunk, and the end. Chunks are taken from the last one on, which is the largest: small ones at the
  * end of the job leave little to wait for.
@@ -15,7 +18,7 @@ const SHARE = 0.65;
  * @returns Integers from 0 to `rows`, ascending.
  */
 export function chunkBounds(rows: number, least: number, grain: number, threads: number): number[] {
-  const floor = Math.max(least, rows / (8 * threads), rows / (MAX_CHUNKS / 2));
+  const floor = Math.max(least, rows / (MOST * threads), rows / (MAX_CHUNKS / 2));
   const bounds = [rows];
   for (let left = rows; left > 0;) {
     const size = Math.ceil(Math.max(floor, SHARE * left / threads) / grain) * grain;

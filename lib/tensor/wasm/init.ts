@@ -29,8 +29,9 @@ export interface WasmOptions {
 let ready: Promise<void> | undefined;
 
 /**
- * Starts tfjs's backend `wasm` and replaces its matmuls by ours; adds the fused kernels. `tf.setBackend("wasm")` is left
- * to the caller. Asks no permission: tfjs's wasm file is imported as a module, not read from the disk. Called again, it
+ * Starts tfjs's backend `wasm` in a memory that threads can share, replaces the kernels that are slow by ours and adds the
+ * fused ones. `tf.setBackend("wasm")` is left to the caller. Where tfjs had started the backend before, or 4 GB of
+ * addresses cannot be reserved, its memory is not shared and there is one thread. Asks no permission: tfjs's wasm file is imported as a module, not read from the disk. Called again, it
  * only changes the number of threads, if one is given.
  *
  * @param options The number of threads.

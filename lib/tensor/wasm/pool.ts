@@ -3,7 +3,6 @@ import { Worker } from "node:worker_threads";
 import { allocate, compileModule, STACK_BYTES, type WasmBackend } from "./module.ts";
 import {
   FAILED,
-  HEAD,
   LOOK_MS,
   MAX_NUMBERS,
   SLOTS,
@@ -119,7 +118,7 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
     patience: 1,
     run(job) {
       const slot = lateChunks.findIndex((_, i) => isFree(i));
-      if (slot < 0 || HEAD + job.args.length > MAX_NUMBERS) return undefined;
+      if (slot < 0) return undefined;
       reserve(job.scratchBytes);
       publish(slot, job);
       const { bounds } = job;

@@ -32,7 +32,7 @@ export function threadPool(milliseconds = 0): ThreadPool | undefined {
 
 /**
  * The number of threads to use: the option, else the variable ACE_THREADS (if it may be read without asking), else the
- * number of processors, at most 8 (with more, memory is what limits the kernels).
+ * number of processors, at most 8 (more have not been measured).
  *
  * @param option What the caller asks for.
  * @returns An integer from 1.
