@@ -44,7 +44,7 @@ export interface ThreadPool {
    * Runs a job, the main thread taking part.
    *
    * @returns The rows whose worker was late (the machine is busy) and may still be at them, or undefined if the job could
-   * not be begun, as there are too many such already.
+   * not be begun, as there are too many such already or no memory for the workers' scratch.
    */
   run(job: PoolJob): Rows[] | undefined;
   /** Whether some worker is late: what its job reads and writes must stay. */
@@ -93,12 +93,14 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
     return chunks.length === 0;
   };
 
-  /** Worker scratch of at least so many bytes each. */
-  const reserve = (bytes: number): void => {
-    if (bytes <= scratch.bytes) return;
-    const address = allocate(backend, bytes * workers.length);
+  /** Worker scratch of at least so many bytes each, if there is memory for it. */
+  const reserve = (bytes: number): boolean => {
+    if (bytes <= scratch.bytes) return true;
+    const address = wasm._malloc(bytes * workers.length) >>> 0;
+    if (address === 0) return false;
     if (scratch.address) wasm._free(scratch.address);
     Object.assign(scratch, { address, bytes });
+    return true;
   };
 
   /** Gives the workers a job, all of whose words are written before the first chunk can be taken. */
@@ -118,8 +120,7 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
     patience: 1,
     run(job) {
       const slot = lateChunks.findIndex((_, i) => isFree(i));
-      if (slot < 0) return undefined;
-      reserve(job.scratchBytes);
+      if (slot < 0 || !reserve(job.scratchBytes)) return undefined;
       publish(slot, job);
       const { bounds } = job;
       const rowsOf = (chunk: number): Rows => [bounds[chunk]!, bounds[chunk + 1]! - bounds[chunk]!];
