@@ -10,7 +10,7 @@ import { type DenseEncoder, loadDenseEncoder } from "../tasks/dense_encoder.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
 import { gitRevision, versions } from "../tasks/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import type { Arguments, OptionSpec } from "./command.ts";
 import { COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS } from "./data_options.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 
@@ -59,20 +59,6 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   pictures: { type: "string", value: "N", help: "Images shown in overlays.html (default: 24)" },
   ...BACKEND_OPTION,
 };
-
-/** What a command is asked to do. */
-export type Verb = "train" | "evaluate" | "predict";
-
-/** The first argument. */
-export function verbOf(args: Arguments): Verb {
-  const [verb, ...rest] = args.positionals;
-  if (rest.length > 0 || (verb !== "train" && verb !== "evaluate" && verb !== "predict")) {
-    throw new UsageError(
-      `the argument must be train, evaluate or predict: current value is "${args.positionals.join(" ")}"`,
-    );
-  }
-  return verb;
-}
 
 /** Settings of training. */
 export function fitOptionsOf(
@@ -177,24 +163,20 @@ export async function mappedOf(
 /** What every record holds. */
 export async function recordOf(
   args: Arguments,
-  facts: { encoder: DenseEncoder; backend: BackendInfo; began: number; data?: DenseData; used?: readonly Case[] },
+  facts: { encoder: DenseEncoder; backend: BackendInfo; began: number; data: DenseData; used: readonly Case[] },
 ): Promise<Record<string, unknown>> {
   const { encoder, backend, began, data, used } = facts;
   return {
-    ...(data
-      ? {
-        data: {
-          name: data.name,
-          synthetic: data.synthetic,
-          dropped: data.dropped,
-          splits: {
-            train: await partRecord("train", used ?? data.train),
-            validation: await partRecord("validation", data.validation),
-            test: await partRecord("test", data.test),
-          },
-        },
-      }
-      : {}),
+    data: {
+      name: data.name,
+      synthetic: data.synthetic,
+      dropped: data.dropped,
+      splits: {
+        train: await partRecord("train", used),
+        validation: await partRecord("validation", data.validation),
+        test: await partRecord("test", data.test),
+      },
+    },
     encoder: { hash: encoder.hash, weights: args.text("weights") ?? "mini", adapter: args.text("adapter") ?? null },
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,

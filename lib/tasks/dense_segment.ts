@@ -34,7 +34,7 @@ export interface TrainSegmentationOptions extends FitHeadOptions {
 }
 
 /** Side of the predicted masks. */
-function sideOf(head: Pick<SegmentationHead, "config">, maps: MapSource): number {
+export function sideOf(head: Pick<SegmentationHead, "config">, maps: MapSource): number {
   return maps.grid * 2 ** head.config.channels.length;
 }
 

@@ -1,0 +1,228 @@
+/** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
+import { join } from "@std/path";
+import type { DenseData } from "../tasks/dense_data.ts";
+import type { DenseEncoder } from "../tasks/dense_encoder.ts";
+import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../tasks/dense_files.ts";
+import { densePage } from "../tasks/dense_pictures.ts";
+import type { MappedCases } from "../tasks/dense_segment.ts";
+import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
+import { createProgress } from "../display/progress.ts";
+import type { Overlay } from "../display/overlay.ts";
+import { formatTable, type Table, type TableCell } from "../display/table.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
+import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
+import {
+  DENSE_OPTIONS,
+  denseDataOf,
+  encoderOf,
+  fitOptionsOf,
+  fractionOf,
+  imagesOf,
+  mappedOf,
+  recordOf,
+} from "./dense_options.ts";
+import { startBackend } from "./shared.ts";
+
+/** A trained head and its log. */
+export interface TrainedHead<H> {
+  /** The head. */
+  head: H;
+  /** Settings of its own, for `training.json`. */
+  settings?: Record<string, unknown>;
+  /** What else `training.json` tells. */
+  facts: Record<string, unknown>;
+  /** The log. */
+  fit: Omit<FitHeadResult<unknown>, "params">;
+}
+
+/** Writes the answers to all cases into `out`, and draws the first. */
+export type WriteAnswers = (where: { args: Arguments; out: string; pictures: number }) => Promise<Overlay[]>;
+
+/** A head's figures on test cases, with its answers. */
+export interface Assessed<F> {
+  /** The figures. */
+  figures: F;
+  /** For `metrics.json`, after all else. */
+  facts: Record<string, unknown>;
+  /** Writes the answers, with the truth drawn beside them. */
+  write: WriteAnswers;
+}
+
+/** What a dense command has of its own. */
+export interface DenseTask<H extends DenseHead, F> {
+  /** Its name. */
+  name: H["task"];
+  /** Its options. */
+  options: Record<string, OptionSpec>;
+  /** One line. */
+  summary: string;
+  /** A line that works. */
+  example: string;
+  /** What pages call the work ("Segmentation"), the head ("decoder") and the answers ("masks"), and what of them is counted. */
+  words: { title: string; head: string; answers: string; counted: string };
+  /** What the epoch is chosen by. */
+  validated: string;
+  /** The baseline: its name in tables, its key in records. */
+  baseline: { name: string; key: string };
+  /** Titles of the table's columns, the cells of a row, and what must be known to read them. */
+  table: { titles: string[]; cells(figures: F): TableCell[]; note: string };
+  /** One line under the pictures, without and with truth. */
+  captions: { predicted: string; truth: string };
+  /** What is written besides the page and `metrics.json`. */
+  files: string;
+  /** Trains a head. */
+  train(
+    mapped: { train: MappedCases; validation: MappedCases },
+    options: FitHeadOptions & { args: Arguments; data: DenseData; encoder: DenseEncoder },
+  ): Promise<TrainedHead<H>>;
+  /** Figures and answers. */
+  assess(head: H, test: MappedCases): Promise<Assessed<F>>;
+  /** Figures of one answer for every case. */
+  constant(head: H, mapped: { train: MappedCases; test: MappedCases }): Promise<F>;
+  /** Answers to cases without truth. */
+  answer(head: H, mapped: MappedCases): Promise<WriteAnswers>;
+}
+
+/** The command of a dense task. */
+export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Command {
+  return {
+    name: task.name,
+    summary: task.summary,
+    positionals: "train|evaluate|predict",
+    options: { ...task.options, ...DENSE_OPTIONS },
+    example: task.example,
+    async run(args) {
+      const verb = args.positionals.join(" ");
+      const verbs = { train, evaluate, predict };
+      if (!Object.hasOwn(verbs, verb)) {
+        throw new UsageError(`the argument must be train, evaluate or predict: current value is "${verb}"`);
+      }
+      const out = args.text("out") ?? `results/${task.name}`;
+      const backend = await startBackend(args);
+      return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+    },
+  };
+}
+
+interface Run {
+  args: Arguments;
+  out: string;
+  backend: BackendInfo;
+}
+
+async function train<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+  const began = performance.now();
+  const settings = fitOptionsOf(args);
+  const encoder = await encoderOf(args);
+  const data = await denseDataOf(task.name, args, encoder.config.vision.imageSize);
+  const { fraction, cases } = fractionOf(args, data.train);
+  const mapped = {
+    train: await mappedOf(cases, { args, encoder, out, label: "training" }),
+    validation: await mappedOf(data.validation, { args, encoder, out, label: "validation" }),
+  };
+  const bar = createProgress(Math.ceil(cases.length / settings.batchSize) * settings.epochs, {
+    label: "train",
+    unit: "images",
+    itemsPerStep: settings.batchSize,
+  });
+  const { head, settings: own, facts, fit } = await task.train(mapped, {
+    ...settings,
+    onStep: ({ step, loss, learningRate }) => bar.update(step, { loss, learningRate }),
+    args,
+    data,
+    encoder,
+  }).finally(() => bar.finish());
+  const seen = new Set([...cases, ...data.validation].map(fingerprint));
+  await saveHead(join(out, "head.safetensors"), { head, encoder: encoder.hash, seen });
+  await writeJson(join(out, "training.json"), {
+    command: `${task.name} train`,
+    fraction,
+    settings: { ...settings, ...own },
+    ...facts,
+    ...fit,
+    ...await recordOf(args, { encoder, backend, began, data, used: cases }),
+  });
+  console.log(
+    `validation ${task.validated} ${
+      fit.bestFigure.toFixed(4)
+    } at epoch ${fit.bestEpoch} of ${fit.history.length} (${fit.ended}), ${cases.length} training cases; wrote ${out}/head.safetensors and training.json`,
+  );
+}
+
+async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+  const began = performance.now();
+  const encoder = await encoderOf(args);
+  const { head, seen, path } = await headOf(task, args, { out, encoder });
+  const data = await denseDataOf(task.name, args, encoder.config.vision.imageSize);
+  checkUnseen(data.test, seen, path);
+  const test = await mappedOf(data.test, { args, encoder, out, label: "test" });
+  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
+  const training = await mappedOf(cases, { args, encoder, out, label: "training" });
+  const { figures, facts, write } = await task.assess(head, test);
+  const baseline = await task.constant(head, { train: training, test });
+  const overlays = await write({ args, out, pictures: args.integer("pictures", 24) });
+  const { titles, cells, note } = task.table;
+  const table: Table = {
+    columns: [{ title: "Answer" }, ...titles.map((title) => ({ title }))],
+    rows: [["trained head", ...cells(figures)], [task.baseline.name, ...cells(baseline)]],
+    caption: `${data.name}: ${note}`,
+    synthetic: data.synthetic,
+  };
+  await writeJson(join(out, "metrics.json"), {
+    command: `${task.name} evaluate`,
+    head: path,
+    figures,
+    baselines: { [task.baseline.key]: baseline },
+    ...await recordOf(args, { encoder, backend, began, data, used: cases }),
+    ...facts,
+  });
+  await writeFileAtomic(
+    join(out, "overlays.html"),
+    await densePage({
+      title: `${task.words.title}: ${data.name}`,
+      subtitle: `Frozen encoder, trained ${task.words.head}`,
+      table,
+      overlays,
+      caption: `${task.captions.truth} ${task.captions.predicted}`,
+      synthetic: data.synthetic,
+      facts: { head: path, backend: backend.name, "test cases": data.test.length, encoder: encoder.hash.slice(0, 16) },
+    }),
+  );
+  console.log(formatTable(table));
+  console.log(`\nWrote ${out}/metrics.json, ${task.files} and overlays.html`);
+}
+
+async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+  const encoder = await encoderOf(args);
+  const { head, path } = await headOf(task, args, { out, encoder });
+  const mapped = await mappedOf(await imagesOf(args), { args, encoder, out, label: "images" });
+  const write = await task.answer(head, mapped);
+  const overlays = await write({ args, out, pictures: args.integer("pictures", 24) });
+  await writeFileAtomic(
+    join(out, "overlays.html"),
+    await densePage({
+      title: `Predicted ${task.words.answers}`,
+      subtitle: "Not for clinical use",
+      overlays,
+      caption: task.captions.predicted,
+      synthetic: false,
+      facts: { head: path, backend: backend.name, images: mapped.cases.length },
+    }),
+  );
+  console.log(`Wrote ${out}/${task.files} and overlays.html (${mapped.cases.length} ${task.words.counted})`);
+}
+
+async function headOf<H extends DenseHead, F>(
+  { name }: DenseTask<H, F>,
+  args: Arguments,
+  { out, encoder }: { out: string; encoder: DenseEncoder },
+): Promise<{ head: H; seen: ReadonlySet<string>; path: string }> {
+  const path = args.text("head") ?? join(out, "head.safetensors");
+  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash });
+  return { head, seen, path };
+}
+
+async function writeJson(path: string, record: unknown): Promise<void> {
+  await writeFileAtomic(path, JSON.stringify(record, null, 2) + "\n");
+}
