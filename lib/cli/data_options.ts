@@ -17,6 +17,15 @@ export const MODEL_OPTIONS: Record<string, OptionSpec> = {
   tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt of the weights" },
 };
 
+/** The option of commands that use an adapter of any layout. */
+export const ADAPTER_OPTION: Record<string, OptionSpec> = {
+  adapter: {
+    type: "string",
+    value: "PATH",
+    help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
+  },
+};
+
 /** Options that say which columns of a CSV mean what. */
 export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
   "image-column": { type: "string", value: "NAME", help: "Column of the image's path (default: path)" },

@@ -12,6 +12,7 @@ import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../eval/prompts.ts";
 import { classifierFrom } from "./classify.ts";
 import type { Arguments, Command } from "./command.ts";
 import {
+  ADAPTER_OPTION,
   announce,
   COLUMN_OPTIONS,
   DATASET_OPTIONS,
@@ -61,11 +62,7 @@ export const COMMAND: Command = {
     },
     ...COLUMN_OPTIONS,
     ...MODEL_OPTIONS,
-    adapter: {
-      type: "string",
-      value: "PATH",
-      help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
-    },
+    ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 32)" },
     seed: { type: "string", value: "N", help: "Seed of the bootstrap (default: 1)" },

@@ -1,6 +1,7 @@
 /** open_clip's checkpoints of a BiomedCLIP, both ways. @module */
 import type { BiomedClipParams } from "./biomed_clip.ts";
 import { type CheckpointTensor, expectedClip, loadClipTensors, toClipTensors } from "./clip_checkpoint.ts";
+import { numberedDepth } from "./clip_config_sizes.ts";
 import type { BiomedClipConfig } from "./config.ts";
 import { asClipConfig, BIOMED_CLIP_LAYOUT } from "./skeleton.ts";
 
@@ -27,14 +28,6 @@ export function configFromCheckpoint(
     }
     return found;
   };
-  const depth = (prefix: string): number => {
-    let count = 0;
-    for (const name of shapes.keys()) {
-      const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
-      if (match) count = Math.max(count, Number(match[1]) + 1);
-    }
-    return count;
-  };
   const heads = (width: number, config: { width: number; heads: number }): number =>
     Math.max(1, Math.round(width / (config.width / config.heads)));
   const [width = 0, , patchSize = 0] = shape("visual.trunk.patch_embed.proj.weight");
@@ -48,7 +41,7 @@ export function configFromCheckpoint(
       width,
       patchSize,
       imageSize: Math.round(Math.sqrt(patches)) * patchSize,
-      depth: depth("visual.trunk.blocks."),
+      depth: numberedDepth(shapes, "visual.trunk.blocks."),
       heads: heads(width, base.vision),
       mlpWidth: shape("visual.trunk.blocks.0.mlp.fc1.weight")[0] ?? 0,
     },
@@ -58,7 +51,7 @@ export function configFromCheckpoint(
       positions,
       contextLength: Math.min(base.text.contextLength, positions),
       width: textWidth,
-      depth: depth("text.transformer.encoder.layer."),
+      depth: numberedDepth(shapes, "text.transformer.encoder.layer."),
       heads: heads(textWidth, base.text),
       mlpWidth: shape("text.transformer.encoder.layer.0.intermediate.dense.weight")[0] ?? 0,
       headWidth: shape("text.proj.0.weight")[0] ?? 0,

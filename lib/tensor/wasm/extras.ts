@@ -1,5 +1,6 @@
 /** tfjs kernels replaced on wasm because theirs are slow: TopK, LeakyRelu, Tile. @module */
 import * as tf from "@tensorflow/tfjs";
+import { replaceKernels } from "../kernels.ts";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
 
 const { sizeFromShape } = tf.util;
@@ -50,12 +51,5 @@ function tile(call: KernelCall<"x", { reps: number[] }>, fallback: tf.KernelFunc
 
 /** Puts our kernels in the place of tfjs's; types ours do not take still go to theirs. */
 export function registerExtras(): void {
-  for (const [kernelName, kernel] of Object.entries({ TopK: topK, LeakyRelu: leakyRelu, Tile: tile })) {
-    const theirs = tf.getKernel(kernelName, "wasm");
-    tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({
-      ...theirs,
-      kernelFunc: (call) => kernel(call as never, theirs.kernelFunc) as tf.TensorInfo,
-    });
-  }
+  replaceKernels("wasm", { TopK: topK, LeakyRelu: leakyRelu, Tile: tile });
 }

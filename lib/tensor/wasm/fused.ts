@@ -1,5 +1,6 @@
 /** The fused kernels of lib/tensor/fused for the wasm backend: each hands addresses to a C function. @module */
 import * as tf from "@tensorflow/tfjs";
+import { type KernelTable, registerKernels } from "../kernels.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
 
@@ -76,7 +77,7 @@ function adamw(call: KernelCall<"param" | "grad" | "m" | "v", AdamwAttributes>):
   return out;
 }
 
-const KERNELS: Readonly<Record<string, (call: never) => unknown>> = {
+const KERNELS: KernelTable = {
   AceLayerNorm: layerNorm,
   AceLayerNormGradX: layerNormGradX,
   AceLayerNormGradParams: layerNormGradParams,
@@ -90,8 +91,5 @@ const KERNELS: Readonly<Record<string, (call: never) => unknown>> = {
 
 /** Registers the fused kernels for the backend `wasm`. */
 export function registerFusedWasm(): void {
-  for (const [kernelName, kernelFunc] of Object.entries(KERNELS)) {
-    if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc: kernelFunc as unknown as tf.KernelFunc });
-  }
+  registerKernels("wasm", KERNELS);
 }
