@@ -18,9 +18,9 @@ export interface Tally {
   dropped: Record<string, number>;
 }
 
-/** Counts one more row left out for `reason`. */
-export function drop(tally: Tally, reason: string): void {
-  tally.dropped[reason] = (tally.dropped[reason] ?? 0) + 1;
+/** Counts rows left out for `reason`, one more by default. */
+export function drop(tally: Tally, reason: string, count = 1): void {
+  tally.dropped[reason] = (tally.dropped[reason] ?? 0) + count;
 }
 
 /** SHA-256, in hex, of case ids joined by newlines. */
