@@ -5,8 +5,9 @@ import type { DenseEncoder } from "../tasks/dense_encoder.ts";
 import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../tasks/dense_files.ts";
 import { densePage } from "../tasks/dense_pictures.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
+import type { Case } from "../data/types.ts";
+import type { MapSourceOptions } from "../dense/feature_cache.ts";
 import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
-import { createProgress } from "../display/progress.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { formatTable, type Table, type TableCell } from "../display/table.ts";
 import { writeFileAtomic } from "../io/files.ts";
@@ -22,7 +23,7 @@ import {
   mappedOf,
   recordOf,
 } from "./dense_options.ts";
-import { startBackend } from "./shared.ts";
+import { startBackend, watchTraining } from "./shared.ts";
 
 /** A trained head and its log. */
 export interface TrainedHead<H> {
@@ -69,6 +70,8 @@ export interface DenseTask<H extends DenseHead, F> {
   table: { titles: string[]; cells(figures: F): TableCell[]; note: string };
   /** One line under the pictures, without and with truth. */
   captions: { predicted: string; truth: string };
+  /** Refuses a case whose truth does not fit its image, of the width and height given. */
+  check(item: Case, size: readonly [number, number], classes: readonly string[]): void | Promise<void>;
   /** What is written besides the page and `metrics.json`. */
   files: string;
   /** Trains a head. */
@@ -111,28 +114,33 @@ interface Run {
   backend: BackendInfo;
 }
 
-async function train<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+async function train<H extends DenseHead, F>(
+  task: DenseTask<H, F>,
+  { args, out, backend }: Run,
+): Promise<number | void> {
   const began = performance.now();
   const settings = fitOptionsOf(args);
   const encoder = await encoderOf(args);
-  const data = await denseDataOf(task.name, args, encoder.config.vision.imageSize);
+  const size = encoder.config.vision.imageSize;
+  const data = await denseDataOf(task.name, args, { size, needed: ["train", "validation"] });
   const { fraction, cases } = fractionOf(args, data.train);
+  const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
   const mapped = {
-    train: await mappedOf(cases, { args, encoder, out, label: "training" }),
-    validation: await mappedOf(data.validation, { args, encoder, out, label: "validation" }),
+    train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
+    validation: await mappedOf(data.validation, { args, encoder, out, label: "validation", check }),
   };
-  const bar = createProgress(Math.ceil(cases.length / settings.batchSize) * settings.epochs, {
-    label: "train",
-    unit: "images",
-    itemsPerStep: settings.batchSize,
-  });
+  const watch = watchTraining("train", settings.batchSize, "images");
   const { head, settings: own, facts, fit } = await task.train(mapped, {
     ...settings,
-    onStep: ({ step, loss, learningRate }) => bar.update(step, { loss, learningRate }),
+    ...watch.hooks,
     args,
     data,
     encoder,
-  }).finally(() => bar.finish());
+  }).finally(() => watch.end());
+  if (fit.bestEpoch === 0) {
+    console.error("interrupted before the first epoch ended: nothing is written");
+    return 130;
+  }
   const seen = new Set([...cases, ...data.validation].map(fingerprint));
   await saveHead(join(out, "head.safetensors"), { head, encoder: encoder.hash, seen });
   await writeJson(join(out, "training.json"), {
@@ -148,24 +156,32 @@ async function train<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out,
       fit.bestFigure.toFixed(4)
     } at epoch ${fit.bestEpoch} of ${fit.history.length} (${fit.ended}), ${cases.length} training cases; wrote ${out}/head.safetensors and training.json`,
   );
+  if (fit.ended === "interrupted") return 130;
 }
 
 async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
   const began = performance.now();
   const encoder = await encoderOf(args);
   const { head, seen, path } = await headOf(task, args, { out, encoder });
-  const data = await denseDataOf(task.name, args, encoder.config.vision.imageSize);
+  const size = encoder.config.vision.imageSize;
+  const data = await denseDataOf(task.name, args, { size, needed: ["test"] });
   checkUnseen(data.test, seen, path);
-  const test = await mappedOf(data.test, { args, encoder, out, label: "test" });
-  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
-  const training = await mappedOf(cases, { args, encoder, out, label: "training" });
+  const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
+  const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
   const { figures, facts, write } = await task.assess(head, test);
-  const baseline = await task.constant(head, { train: training, test });
+  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
+  const baseline = cases.length === 0 ? undefined : await task.constant(head, {
+    train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
+    test,
+  });
+  if (!baseline) {
+    console.error(`the ${task.baseline.name} is left out: none of the head's training cases is in this set`);
+  }
   const overlays = await write({ args, out, pictures: args.integer("pictures", 24) });
   const { titles, cells, note } = task.table;
   const table: Table = {
     columns: [{ title: "Answer" }, ...titles.map((title) => ({ title }))],
-    rows: [["trained head", ...cells(figures)], [task.baseline.name, ...cells(baseline)]],
+    rows: [["trained head", ...cells(figures)], ...(baseline ? [[task.baseline.name, ...cells(baseline)]] : [])],
     caption: `${data.name}: ${note}`,
     synthetic: data.synthetic,
   };
@@ -173,7 +189,7 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
     command: `${task.name} evaluate`,
     head: path,
     figures,
-    baselines: { [task.baseline.key]: baseline },
+    baselines: baseline ? { [task.baseline.key]: baseline } : {},
     ...await recordOf(args, { encoder, backend, began, data, used: cases }),
     ...facts,
   });
@@ -221,6 +237,10 @@ async function headOf<H extends DenseHead, F>(
   const path = args.text("head") ?? join(out, "head.safetensors");
   const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash });
   return { head, seen, path };
+}
+
+function classesOf(head: DenseHead): readonly string[] {
+  return head.task === "detect" ? head.config.classes : [];
 }
 
 async function writeJson(path: string, record: unknown): Promise<void> {

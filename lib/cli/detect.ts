@@ -4,6 +4,7 @@ import type { Detection, UnitBox } from "../dense/boxes.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import {
+  boxesOfCase,
   constantBoxFigures,
   detectAll,
   type DetectionFigures,
@@ -24,26 +25,35 @@ interface Found {
 }
 
 /** Writes the boxes of every case, and pictures of the first. */
-function boxWriter({ cases, maps }: MappedCases, found: readonly Found[], classes: readonly string[]): WriteAnswers {
+function boxWriter({ cases, maps }: MappedCases, answers: readonly Found[], classes: readonly string[]): WriteAnswers {
   return async ({ args, out, pictures }) => {
     const confidence = args.number("confidence", 0.5, 0);
     const images = cases.map(({ id }, i) => ({
       id,
       size: maps.imageSizes[i]!,
-      boxes: found[i]!.detections.filter(({ score }) => score >= confidence),
+      boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
     }));
     await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images));
     await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes));
+    if (images.every(({ boxes }) => boxes.length === 0)) {
+      console.error(`no box scored ${confidence} or more, so none is written: --confidence takes a lower score`);
+    }
     const overlays: Overlay[] = [];
     for (const [i, item] of cases.slice(0, pictures).entries()) {
-      const { detections, truth } = found[i]!;
+      const { detections, truth } = answers[i]!;
       const boxes = images[i]!.boxes.length > 0 ? images[i]!.boxes : detections.slice(0, 1);
-      const words = boxes.map(({ classIndex, score }) => `${classes[classIndex]} ${score.toFixed(2)}`).join(", ");
+      const found = boxes.map(({ classIndex, score }) => `${classes[classIndex]} ${score.toFixed(2)}`);
+      const given = truth?.map(({ classIndex }) => classes[classIndex]!);
       const marks = { boxes, ...(truth ? { truthBoxes: truth } : {}) };
-      overlays.push(pictureOverlay(await item.image(), marks, `${item.id}: ${words || "no box"}`));
+      const caption = `${item.id}: ${listed(found)}${given ? `; given: ${listed(given)}` : ""}`;
+      overlays.push(pictureOverlay(await item.image(), marks, caption));
     }
     return overlays;
   };
+}
+
+function listed(words: readonly string[]): string {
+  return words.join(", ") || "no box";
 }
 
 const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
@@ -52,7 +62,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   options: {
     dataset: { type: "string", value: "NAME", help: "rsna, synthetic, or a CSV of images with --boxes" },
     protocol: { type: "string", value: "NAME", help: "RSNA's split: mgca, or the authors' positives (default: mgca)" },
-    boxes: { type: "string", value: "CSV", help: "Boxes, one a row, beside the CSV of images" },
+    boxes: { type: "string", value: "CSV", help: "Boxes, one a row; an image without a row has none" },
     "boxes-key": {
       type: "string",
       value: "NAME",
@@ -74,7 +84,10 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     },
   },
   example:
-    "deno task detect train --dataset rsna --root rsna --fraction 0.1 --adapter adapter.safetensors --out results/rsna10",
+    `deno task detect train --dataset rsna --root rsna --fraction 0.1 --adapter adapter.safetensors --out results/rsna10
+  deno task detect train --dataset films.csv --patient-column patient --boxes boxes.csv --boxes-key file --out results/boxes
+  deno task detect evaluate --dataset films.csv --patient-column patient --boxes boxes.csv --boxes-key file --out results/boxes
+  deno task detect predict --images new_films --head results/boxes/head.safetensors --out results/new`,
   words: { title: "Detection", head: "YOLOv3 head", answers: "boxes", counted: "images" },
   validated: "mAP (strict, all scores)",
   baseline: { name: "constant box", key: "constantBox" },
@@ -89,6 +102,9 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   captions: {
     truth: "Blue: the boxes given.",
     predicted: "Orange: the boxes predicted; thin where the best score is below one half.",
+  },
+  check(item, size, classes) {
+    boxesOfCase(item, size, classes);
   },
   files: "submission.csv, boxes.csv",
   async train({ train, validation }, { args, data, encoder: _, ...settings }) {

@@ -1,6 +1,8 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
 import { join } from "@std/path";
-import type { SegmentationFigures } from "../dense/segmentation_metrics.ts";
+import type { BinaryMask } from "../data/types.ts";
+import { maskOfCase } from "../dense/masks.ts";
+import type { MaskOverlap, SegmentationFigures } from "../dense/segmentation_metrics.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import type { SegmentationHead } from "../tasks/dense_files.ts";
@@ -17,18 +19,22 @@ import { maskPng, siimSubmission } from "../tasks/dense_submissions.ts";
 import type { Command } from "./command.ts";
 import { denseCommand, type DenseTask, type WriteAnswers } from "./dense.ts";
 
-/** Writes a mask and a row for every case, and pictures of the first. */
-function maskWriter(head: SegmentationHead, { cases, maps }: MappedCases, withTruth: boolean): WriteAnswers {
+/** Writes a mask and a row for every case, and pictures of the first; with `overlaps` the truth beside them. */
+function maskWriter(
+  head: SegmentationHead,
+  { cases, maps }: MappedCases,
+  overlaps?: readonly MaskOverlap[],
+): WriteAnswers {
   return async ({ out, pictures }) => {
-    const overlays: Overlay[] = [], rows = [];
-    let index = 0;
+    const overlays: Overlay[] = [], rows: { id: string; mask: BinaryMask }[] = [];
     for await (const mask of predictMasks(head, maps)) {
-      const item = cases[index++]!;
+      const item = cases[rows.length]!, overlap = overlaps?.[rows.length];
       rows.push({ id: item.id, mask });
       await writeFileAtomic(join(out, "masks", `${item.id.replaceAll(/[^\w.-]+/g, "_")}.png`), maskPng(mask));
       if (overlays.length < pictures) {
-        const truthMask = withTruth ? await item.mask!() : undefined;
-        overlays.push(pictureOverlay(await item.image(), { mask, ...(truthMask ? { truthMask } : {}) }, item.id));
+        const marks = overlap ? { mask, truthMask: await item.mask!() } : { mask };
+        const caption = overlap ? `${item.id}: Dice ${overlap.dice.toFixed(2)}` : item.id;
+        overlays.push(pictureOverlay(await item.image(), marks, caption));
       }
     }
     await writeFileAtomic(join(out, "submission.csv"), siimSubmission(rows));
@@ -40,23 +46,37 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   name: "segment",
   summary: "Train, evaluate or use a segmentation head on the frozen encoder",
   options: {
-    dataset: { type: "string", value: "NAME", help: "siim, synthetic, or a CSV of images with a column of masks" },
-    "mask-column": { type: "string", value: "NAME", help: "Column of the CSV with the masks' paths" },
+    dataset: {
+      type: "string",
+      value: "NAME",
+      help: "siim, synthetic, or a CSV of images with --mask-column or --masks",
+    },
+    "mask-column": {
+      type: "string",
+      value: "NAME",
+      help: "Column of the CSV with the masks' paths; several rows of one image are united",
+    },
     masks: { type: "string", value: "DIR", help: "Folder of PNG masks with the images' names, instead of a column" },
     "skip-unlabelled": { type: "boolean", help: "Leave out rows without a mask instead of refusing them" },
     "first-lesion": { type: "boolean", help: "Keep only an image's first lesion, as the authors' script does (siim)" },
   },
   example:
-    "deno task segment train --dataset siim --root siim --fraction 0.1 --adapter adapter.safetensors --out results/siim10",
+    `deno task segment train --dataset siim --root siim --fraction 0.1 --adapter adapter.safetensors --out results/siim10
+  deno task segment train --dataset films.csv --patient-column patient --mask-column lung_mask --out results/lungs
+  deno task segment evaluate --dataset films.csv --patient-column patient --mask-column lung_mask --out results/lungs
+  deno task segment predict --images new_films --head results/lungs/head.safetensors --out results/new`,
   words: { title: "Segmentation", head: "decoder", answers: "masks", counted: "masks" },
   validated: "Dice",
   baseline: { name: "constant mask", key: "constantMask" },
   table: {
-    titles: ["Dice", "IoU", "Dice, lesion", "empty kept", "images"],
+    titles: ["Dice", "IoU", "Dice, not empty", "empty kept", "images"],
     cells: ({ dice, iou, dicePositive, emptyKept, n }) => [dice, iou, dicePositive, emptyKept, n],
     note: "means over test images; an empty mask scores 1 when left empty, else 0",
   },
   captions: { truth: "Blue: the mask given.", predicted: "Orange: the mask predicted." },
+  async check(item, size) {
+    await maskOfCase(item, size);
+  },
   files: "masks/, submission.csv",
   async train({ train, validation }, { args, encoder, ...settings }) {
     const { head, fit } = await trainSegmentation(train, validation, {
@@ -69,10 +89,10 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   async assess(head, test) {
     const { figures, overlaps } = await evaluateSegmentation(head, test);
     const cases = Object.fromEntries(test.cases.map(({ id }, i) => [id, overlaps[i]]));
-    return { figures, facts: { cases }, write: maskWriter(head, test, true) };
+    return { figures, facts: { cases }, write: maskWriter(head, test, overlaps) };
   },
   constant: (head, { train, test }) => constantMaskFigures(train, test, sideOf(head, test.maps)),
-  answer: (head, mapped) => Promise.resolve(maskWriter(head, mapped, false)),
+  answer: (head, mapped) => Promise.resolve(maskWriter(head, mapped)),
 };
 
 /** The command. */

@@ -42,6 +42,8 @@ export interface MapSourceOptions {
   batchSize?: number;
   /** Called after each batch with the images done. */
   onBatch?: (done: number) => void;
+  /** Called with each image that is encoded and its width and height, to refuse a case before hours have gone by. */
+  check?: (item: Case, size: readonly [number, number]) => void | Promise<void>;
 }
 
 /** Most bytes of maps that are held in memory when there is a cache on disk. */
@@ -157,14 +159,18 @@ async function encodeShard(
   cases: readonly Case[],
   options: MapSourceOptions & { done: number },
 ): Promise<Shard> {
-  const { trunk, config, batchSize = 16, onBatch, done } = options;
+  const { trunk, config, batchSize = 16, onBatch, check, done } = options;
   const { imageSize, patchSize, width } = config.vision;
   const grid = imageSize / patchSize;
   const maps = new Float32Array(cases.length * grid * grid * width);
   const sizes: [number, number][] = [];
   for (let start = 0; start < cases.length; start += batchSize) {
     const inputs = await Promise.all(
-      cases.slice(start, start + batchSize).map((item) => encoderInput(item, config)),
+      cases.slice(start, start + batchSize).map(async (item) => {
+        const input = await encoderInput(item, config);
+        await check?.(item, input.size);
+        return input;
+      }),
     );
     const pixels = new Float32Array(inputs.length * imageSize * imageSize * 3);
     inputs.forEach((input, i) => pixels.set(input.pixels, i * imageSize * imageSize * 3));

@@ -1,5 +1,6 @@
 /** Detection on frozen maps: train, predict, evaluate. @module */
 import * as tf from "@tensorflow/tfjs";
+import type { Case } from "../data/types.ts";
 import { kMeansAnchors } from "../dense/anchors.ts";
 import { constantBoxes } from "../dense/baselines.ts";
 import { type Detection, type UnitBox, unitBoxes } from "../dense/boxes.ts";
@@ -33,15 +34,26 @@ export interface TrainDetectionOptions extends FitHeadOptions {
 /** Detections below this score are never reported. */
 const LEAST = 0.01;
 
+/**
+ * The true boxes of a case, shares of its image's sides.
+ *
+ * @throws {TypeError} If the case has no list of boxes.
+ * @throws {RangeError} If a box lies outside the image, or its class is unknown; the message names the case.
+ */
+export function boxesOfCase(
+  item: Case,
+  [width, height]: readonly [number, number],
+  classes: readonly string[],
+): UnitBox[] {
+  if (!item.boxes) {
+    throw new TypeError(`Cannot use case "${item.id}" as it must have boxes, if only none: it has no label row`);
+  }
+  return unitBoxes(item.boxes, { id: item.id, width, height, classes });
+}
+
 /** The true boxes of every case, checked against its image. */
 export function truthOf({ cases, maps }: MappedCases, classes: readonly string[]): UnitBox[][] {
-  return cases.map((item, i) => {
-    if (!item.boxes) {
-      throw new TypeError(`Cannot use case "${item.id}" as it must have boxes, if only none: it has no label row`);
-    }
-    const [width, height] = maps.imageSizes[i]!;
-    return unitBoxes(item.boxes, { id: item.id, width, height, classes });
-  });
+  return cases.map((item, i) => boxesOfCase(item, maps.imageSizes[i]!, classes));
 }
 
 /** The sides of the three maps, coarse first. */

@@ -228,7 +228,7 @@ async function adaptedTrunk(
 /** The record as a table: measured rows on synthetic images, the constant answers, and what the paper prints. */
 export function denseTable(record: DenseTableRecord): Table {
   const share = (value: number | null): number | null => value === null ? null : 100 * value;
-  const columns = ["labels", "Dice", "Dice, lesion", "mAP customary", "mAP strict", "mAP all scores", "mAP@0.5"];
+  const columns = ["labels", "Dice", "Dice, not empty", "mAP customary", "mAP strict", "mAP all scores", "mAP@0.5"];
   const row = (name: string, labels: string, s: SegmentationFigures, d: DetectionFigures): TableCell[] => [
     name,
     labels,

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { siimLike } from "../../lib/data/synthetic/sets.ts";
+import type { Case } from "../../lib/data/types.ts";
 import { mapsKey, mapSource, weightsHash } from "../../lib/dense/feature_cache.ts";
 import { MINI } from "../../lib/encoders/config.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
@@ -9,6 +10,22 @@ import { disposeParams } from "../../lib/tensor/params.ts";
 import { noLeak } from "../close.ts";
 
 await selectBackend({ backend: "wasm" });
+
+Deno.test("mapSource() asks about each image as it is encoded, and stops at the case that is refused", async () => {
+  await noLeak(async () => {
+    const params = initBiomedClip(MINI, 1);
+    const { cases } = siimLike(5, 3);
+    const asked: string[] = [];
+    const check = (item: Case, [width, height]: readonly [number, number]) => {
+      asked.push(`${item.id} ${width} ${height}`);
+      if (item === cases[2]) throw new RangeError(`no ${item.id}`);
+    };
+    const options = { trunk: params.vision.trunk, config: MINI, batchSize: 2, check };
+    await assertRejects(() => mapSource(cases, options), RangeError, `no ${cases[2]!.id}`);
+    assertEquals(asked.toSorted(), cases.slice(0, 4).map(({ id }) => `${id} 64 64`).toSorted());
+    disposeParams(params);
+  });
+});
 
 Deno.test("mapSource() reads from disk what it computed, bit for bit, and computes anew for other weights or images", async () => {
   await noLeak(async () => {

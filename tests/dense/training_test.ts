@@ -152,6 +152,28 @@ Deno.test("fitHead() refuses an empty set and names the step where the loss is n
   });
 });
 
+Deno.test("fitHead() lets a signal in and keeps the best epoch so far", async () => {
+  await noLeak(async () => {
+    const start = { weight: tf.tensor1d([0]) };
+    const controller = new AbortController();
+    const result = await fitHead(start, {
+      size: 2,
+      load: () => Promise.resolve({ goal: tf.scalar(1) }),
+      loss: (params, batch) => tf.tidy(() => tf.sum(tf.square(tf.sub(params.weight, batch.goal))) as Scalar),
+    }, {
+      epochs: 10_000,
+      batchSize: 2,
+      signal: controller.signal,
+      onStep: ({ step }) => void (step === 3 && setTimeout(() => controller.abort(), 0)), // as Ctrl-C comes: from outside
+    });
+    assertEquals(result.ended, "interrupted");
+    assert(result.history.length >= 3 && result.history.length < 100, `${result.history.length} epochs`);
+    assertEquals(result.bestEpoch, result.history.length);
+    disposeParams(result.params);
+    start.weight.dispose();
+  });
+});
+
 Deno.test("labelFraction() draws nested shares by seed and keeps the order", () => {
   const cases = Array.from({ length: 200 }, (_, i) => i);
   const [one, ten, all] = [0.01, 0.1, 1].map((fraction) => labelFraction(cases, { fraction, seed: 3 })) as [
