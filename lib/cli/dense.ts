@@ -123,7 +123,7 @@ async function train<H extends DenseHead, F>(
   const encoder = await encoderOf(args);
   const size = encoder.config.vision.imageSize;
   const data = await denseDataOf(task.name, args, { size, needed: ["train", "validation"] });
-  const { fraction, cases } = fractionOf(args, data.train);
+  const { fraction, cases } = fractionOf(task.name, args, data.train);
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
   const mapped = {
     train: await mappedOf(cases, { args, encoder, out, label: "training", check }),

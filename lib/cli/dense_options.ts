@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "@std/path";
 import { createProgress } from "../display/progress.ts";
 import { mapSource, type MapSourceOptions } from "../dense/feature_cache.ts";
 import type { FitHeadOptions } from "../dense/fit.ts";
-import { labelFraction, type ThreeParts } from "../dense/fractions.ts";
+import { boxedFraction, labelFraction, type ThreeParts } from "../dense/fractions.ts";
 import { exists } from "../data/dataset.ts";
 import type { Case } from "../data/types.ts";
 import { boxColumns, type DenseData, imagesToPredict, loadDenseData, partRecord } from "../tasks/dense_data.ts";
@@ -178,9 +178,14 @@ function withColumnOption(error: Error, args: Arguments): Error {
 }
 
 /** The share of the training cases that `--fraction` asks for. */
-export function fractionOf(args: Arguments, cases: readonly Case[]): { fraction: number; cases: Case[] } {
+export function fractionOf(
+  task: "segment" | "detect",
+  args: Arguments,
+  cases: readonly Case[],
+): { fraction: number; cases: Case[] } {
   const fraction = args.number("fraction", 1, 0);
-  return { fraction, cases: labelFraction(cases, { fraction, seed: args.integer("seed", 1) }) };
+  const draw = task === "detect" ? boxedFraction : labelFraction;
+  return { fraction, cases: draw(cases, { fraction, seed: args.integer("seed", 1) }) };
 }
 
 /** Images to predict on. */

@@ -3,7 +3,7 @@ import { aceLoraModel, initAceLora, mergeAceLora } from "../ace_lora.ts";
 import { trainingSet } from "../data/synthetic/sets.ts";
 import { mapSource, weightsHash } from "../dense/feature_cache.ts";
 import type { FitHeadOptions } from "../dense/fit.ts";
-import { labelFraction } from "../dense/fractions.ts";
+import { boxedFraction, labelFraction } from "../dense/fractions.ts";
 import type { Table, TableCell } from "../display/table.ts";
 import type { VitParams } from "../encoders/vit.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
@@ -175,13 +175,6 @@ export async function runDenseTable(
     versions: versions(),
     revision: await gitRevision(),
   };
-}
-
-/** A share of the cases with at least one box in it: anchors need one. Shares stay nested. */
-function boxedFraction(cases: DenseData["train"], options: { fraction: number; seed: number }): DenseData["train"] {
-  const drawn = labelFraction(cases, options);
-  if (drawn.some(({ boxes }) => boxes!.length > 0)) return drawn;
-  return [...drawn.slice(1), cases.find(({ boxes }) => boxes!.length > 0)!];
 }
 
 function headOptions(settings: DenseTableSettings, labelled: number): FitHeadOptions {
