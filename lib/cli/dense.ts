@@ -7,6 +7,7 @@ import { densePage } from "../tasks/dense_pictures.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
 import type { Case } from "../data/types.ts";
 import type { MapSourceOptions } from "../dense/feature_cache.ts";
+import type { VitConfig } from "../encoders/config.ts";
 import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { formatTable, type Table, type TableCell } from "../display/table.ts";
@@ -70,6 +71,8 @@ export interface DenseTask<H extends DenseHead, F> {
   table: { titles: string[]; cells(figures: F): TableCell[]; note: string };
   /** One line under the pictures, without and with truth. */
   captions: { predicted: string; truth: string };
+  /** Refuses an encoder that no head fits, before images are encoded. */
+  checkEncoder(vision: VitConfig): void;
   /** Refuses a case whose truth does not fit its image, of the width and height given. */
   check(item: Case, size: readonly [number, number], classes: readonly string[]): void | Promise<void>;
   /** What is written besides the page and `metrics.json`. */
@@ -121,6 +124,7 @@ async function train<H extends DenseHead, F>(
   const began = performance.now();
   const settings = fitOptionsOf(args);
   const encoder = await encoderOf(args);
+  task.checkEncoder(encoder.config.vision);
   const size = encoder.config.vision.imageSize;
   const data = await denseDataOf(task.name, args, { size, needed: ["train", "validation"] });
   const { fraction, cases } = fractionOf(task.name, args, data.train);

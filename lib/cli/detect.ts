@@ -1,6 +1,7 @@
 /** `deno task detect`: boxes on the frozen, adapted encoder. @module */
 import { join } from "@std/path";
 import type { Detection, UnitBox } from "../dense/boxes.ts";
+import { checkGrid } from "../dense/yolo_head.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import {
@@ -102,6 +103,9 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   captions: {
     truth: "Blue: the boxes given.",
     predicted: "Orange: the boxes predicted; thin where the best score is below one half.",
+  },
+  checkEncoder({ imageSize, patchSize }) {
+    checkGrid(imageSize / patchSize);
   },
   check(item, size, classes) {
     boxesOfCase(item, size, classes);

@@ -1,6 +1,7 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
 import { join } from "@std/path";
 import type { BinaryMask } from "../data/types.ts";
+import { decoderConfig } from "../dense/decoder.ts";
 import { maskOfCase } from "../dense/masks.ts";
 import type { MaskOverlap, SegmentationFigures } from "../dense/segmentation_metrics.ts";
 import type { Overlay } from "../display/overlay.ts";
@@ -15,7 +16,7 @@ import {
   sideOf,
   trainSegmentation,
 } from "../tasks/dense_segment.ts";
-import { maskPng, siimSubmission } from "../tasks/dense_submissions.ts";
+import { fileNames, maskPng, siimSubmission } from "../tasks/dense_submissions.ts";
 import type { Command } from "./command.ts";
 import { denseCommand, type DenseTask, type WriteAnswers } from "./dense.ts";
 
@@ -27,15 +28,16 @@ function maskWriter(
 ): WriteAnswers {
   return async ({ out, pictures }) => {
     const overlays: Overlay[] = [], rows: { id: string; mask: BinaryMask }[] = [];
+    const names = fileNames(cases.map(({ id }) => id));
     for await (const mask of predictMasks(head, maps)) {
       const item = cases[rows.length]!, overlap = overlaps?.[rows.length];
-      rows.push({ id: item.id, mask });
-      await writeFileAtomic(join(out, "masks", `${item.id.replaceAll(/[^\w.-]+/g, "_")}.png`), maskPng(mask));
+      await writeFileAtomic(join(out, "masks", `${names[rows.length]}.png`), maskPng(mask));
       if (overlays.length < pictures) {
         const marks = overlap ? { mask, truthMask: await item.mask!() } : { mask };
         const caption = overlap ? `${item.id}: Dice ${overlap.dice.toFixed(2)}` : item.id;
         overlays.push(pictureOverlay(await item.image(), marks, caption));
       }
+      rows.push({ id: item.id, mask });
     }
     await writeFileAtomic(join(out, "submission.csv"), siimSubmission(rows));
     return overlays;
@@ -74,6 +76,9 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     note: "means over test images; an empty mask scores 1 when left empty, else 0",
   },
   captions: { truth: "Blue: the mask given.", predicted: "Orange: the mask predicted." },
+  checkEncoder({ width, patchSize }) {
+    decoderConfig(width, patchSize);
+  },
   async check(item, size) {
     await maskOfCase(item, size);
   },

@@ -33,11 +33,10 @@ export interface PairsOptions {
   classes?: readonly string[];
   /** Splits a class cell such as "Mass|Nodule" into several: the set is then multi-label. @default none */
   separator?: string;
-  /**
-   * Column of a mask image's path, as the image's; a blank is no mask. With masks or boxes an image is one case: of further
-   * rows only the masks are taken, and united. @default none
-   */
+  /** Column of a mask image's path, as the image's; a blank is no mask. @default none */
   mask?: string;
+  /** Whether an image is one case: of its further rows only the masks are taken, and united. @default {false} */
+  uniqueImages?: boolean;
   /** Boxes in a CSV of their own. @default none */
   boxes?: BoxesOptions;
   /** Whether the 14 CheXpert columns are read. @default {true} if all are there */
@@ -83,7 +82,7 @@ export function classIndex(table: Table, row: number, classes: readonly string[]
  * @throws {RangeError} If no row is left.
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
-  const { csv, image = "path", name = "pairs", missing = "throw", where = {} } = options;
+  const { csv, image = "path", name = "pairs", missing = "throw", where = {}, uniqueImages = false } = options;
   const table = await readCsv(csv === undefined ? root : join(root, csv));
   const folder = options.images ?? dirname(table.path);
   const at = (column: string | undefined): number | undefined =>
@@ -125,7 +124,7 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
         drop(tally, "further row of an image");
         continue;
       }
-      if (columns.mask !== undefined || boxes) known.set(path, masks);
+      if (uniqueImages) known.set(path, masks);
       kept.push({ row, path, masks });
     }
   }

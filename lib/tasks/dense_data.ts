@@ -133,6 +133,7 @@ async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
   const read = await loadPairs(dataset, {
     chexpert: false,
     name,
+    uniqueImages: true,
     ...(splitColumn === undefined ? {} : { label: splitColumn, classes: Object.keys(SPLIT_WORDS) }),
     ...columns,
   });

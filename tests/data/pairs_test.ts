@@ -146,14 +146,14 @@ Deno.test("loadPairs() unites the masks of an image's rows, takes absolute paths
   await withFiles(files, async (root) => {
     const rows = ["path,mask", "i/a.png,m/1.png", "i/b.png,", `i/a.png,${join(root, "m/2.png")}`, "i/a.png,"];
     await Deno.writeTextFile(join(root, "t.csv"), rows.join("\n") + "\n");
-    const set = await loadPairs(root, { csv: "t.csv", mask: "mask" });
+    const set = await loadPairs(root, { csv: "t.csv", mask: "mask", uniqueImages: true });
     assertEquals(set.cases.map(({ id }) => id), ["i/a.png", "i/b.png"]);
     assertEquals(set.summary, { read: 4, kept: 2, dropped: { "further row of an image": 2 } });
     assertEquals([...(await set.cases[0]!.mask!()).data], [1, 0, 1, 0]);
     assertEquals(set.cases[1]!.mask, undefined);
     const csv = join(root, "else", "boxes.csv");
     await Deno.writeTextFile(csv, "path,label,x,y,w,h\ni/a.png,Mass,0,0,1,1\nc.png,Mass,0,0,1,1\nc.png,Mass,0,0,1,2\n");
-    const boxed = await loadPairs(root, { csv: "t.csv", boxes: { csv, image: "path" } });
+    const boxed = await loadPairs(root, { csv: "t.csv", boxes: { csv, image: "path" }, uniqueImages: true });
     assertEquals(boxed.cases.map(({ boxes }) => boxes!.length), [1, 0]);
     assertEquals(boxed.summary.dropped, { "box of an image not listed": 2, "further row of an image": 2 });
   });

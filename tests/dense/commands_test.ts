@@ -12,7 +12,7 @@ import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
-import { boxesCsv, rsnaSubmission, siimSubmission } from "../../lib/tasks/dense_submissions.ts";
+import { boxesCsv, fileNames, rsnaSubmission, siimSubmission } from "../../lib/tasks/dense_submissions.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
@@ -256,6 +256,30 @@ Deno.test("segment names the case whose mask has another size, detect the one wh
     /Cannot use case "i\/x\d+\.png" as its boxes must lie within 60 x 40 pixels: one is x/.test(box.message),
     box.message,
   );
+});
+
+Deno.test("fileNames() keeps letters of any script, leaves no two alike and no image's extension", () => {
+  const ids = ["a/b.png", "a_b.JPG", "A_B", "患者/一", "患者/二", "x.dcm", "../x", "v1.2"];
+  assertEquals(fileNames(ids), ["a_b", "a_b_2", "A_B_3", "患者_一", "患者_二", "x", ".._x", "v1.2"]);
+});
+
+Deno.test("segment and detect refuse an encoder that no head fits before they read any case", async () => {
+  const vision = { ...MINI.vision, imageSize: 63, patchSize: 9 };
+  const params = initBiomedClip({ ...MINI, vision }, 1);
+  const checkpoint = [...await toCheckpoint(params)];
+  disposeParams(params);
+  const path = join(ROOT, "odd.safetensors");
+  await writeSafetensors(
+    path,
+    new Map(checkpoint.map(([name, { shape, values }]) => [name, float32Tensor(shape, values)])),
+  );
+  const line = ["train", "--dataset", join(ROOT, "not read.csv"), "--weights", path];
+  await assertRejects(
+    () => run(SEGMENT, line),
+    RangeError,
+    "the patch must be a power of two >= 2: current value is 9",
+  );
+  await assertRejects(() => run(DETECT, line), RangeError, "the map's side must be even: current value is 7");
 });
 
 Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenges' rows", () => {
