@@ -6,7 +6,7 @@ import {
   byCodePoint,
   drop,
   exists,
-  imageReader,
+  imageFile,
   makeDataset,
   missingImage,
   type MissingImages,
@@ -153,7 +153,7 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     const own = boxes?.get(cells[columns.key]!);
     return {
       id: cells[columns.id ?? columns.image]!,
-      image: imageReader(path),
+      ...imageFile(path),
       ...(columns.text !== undefined && { text: cells[columns.text]! }),
       ...(columns.label !== undefined && targetOf(row)),
       ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),

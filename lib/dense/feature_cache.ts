@@ -68,8 +68,8 @@ export async function weightsHash(tree: unknown): Promise<string> {
 
 /**
  * What the maps of these cases depend on, as one SHA-256: weights (adapter included), sizes and normalisation, the backend
- * (whose rounding they carry), the cases' ids, and the pixels of the first, the middle and the last image, so that another
- * folder with the same names has another key.
+ * (whose rounding they carry), the cases' ids, length and time of their files, and the pixels of the first, the middle and
+ * the last image, so that changed images and another folder with the same names have another key.
  */
 export async function mapsKey(cases: readonly Case[], options: MapSourceOptions): Promise<string> {
   const { trunk, config } = options;
@@ -77,6 +77,11 @@ export async function mapsKey(cases: readonly Case[], options: MapSourceOptions)
   hash.update(JSON.stringify([FORMAT, config.vision, config.mean, config.std, tf.getBackend()]));
   hash.update(await weightsHash(trunk));
   hash.update(cases.map(({ id }) => id).join("\n"));
+  for (const { path } of cases) {
+    if (path === undefined) continue;
+    const { size, mtime } = await Deno.stat(path);
+    hash.update(`${size} ${mtime?.getTime()}\n`);
+  }
   for (const i of new Set([0, cases.length >> 1, cases.length - 1])) {
     const { pixels } = await encoderInput(cases[i]!, config);
     hash.update(new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength));

@@ -1,7 +1,7 @@
 /** Data of dense tasks: training, validation and test cases with masks or boxes. @module */
 import { basename, extname, join } from "@std/path";
 import { type BoxesOptions, readMask } from "../data/boxes.ts";
-import { exists, hashIds, imageReader, listImages, uniqueIds } from "../data/dataset.ts";
+import { exists, hashIds, imageFile, listImages, uniqueIds } from "../data/dataset.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { loadRsna } from "../data/rsna.ts";
 import { loadSiim } from "../data/siim.ts";
@@ -238,5 +238,5 @@ export async function imagesToPredict(path: string): Promise<Case[]> {
   });
   const paths = isDirectory ? await listImages(path) : [path];
   if (paths.length === 0) throw new RangeError(`Cannot predict on "${path}" as it must hold an image: it holds none`);
-  return uniqueIds(paths.map((file) => ({ id: basename(file, extname(file)), image: imageReader(file) })));
+  return uniqueIds(paths.map((file) => ({ id: basename(file, extname(file)), ...imageFile(file) })));
 }
