@@ -5,10 +5,12 @@ import type { DenseEncoder } from "../tasks/dense_encoder.ts";
 import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../tasks/dense_files.ts";
 import { densePage } from "../tasks/dense_pictures.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
+import { exists } from "../data/dataset.ts";
 import type { Case } from "../data/types.ts";
 import type { MapSourceOptions } from "../dense/feature_cache.ts";
 import type { VitConfig } from "../encoders/config.ts";
 import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
+import { createProgress } from "../display/progress.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { formatTable, type Table, type TableCell } from "../display/table.ts";
 import { writeFileAtomic } from "../io/files.ts";
@@ -38,17 +40,26 @@ export interface TrainedHead<H> {
   fit: Omit<FitHeadResult<unknown>, "params">;
 }
 
-/** Writes the answers to all cases into `out`, and draws the first. */
-export type WriteAnswers = (where: { args: Arguments; out: string; pictures: number }) => Promise<Overlay[]>;
+/** How answers are written: to `out`, the first `pictures` of them drawn. */
+export interface Answering {
+  /** The command line. */
+  args: Arguments;
+  /** Folder. */
+  out: string;
+  /** Most drawn. */
+  pictures: number;
+  /** Called with the cases answered so far. */
+  onCase(done: number): void;
+}
 
-/** A head's figures on test cases, with its answers. */
+/** A head's figures on test cases, with its first answers drawn beside the truth. */
 export interface Assessed<F> {
   /** The figures. */
   figures: F;
   /** For `metrics.json`, after all else. */
   facts: Record<string, unknown>;
-  /** Writes the answers, with the truth drawn beside them. */
-  write: WriteAnswers;
+  /** Pictures. */
+  overlays: Overlay[];
 }
 
 /** What a dense command has of its own. */
@@ -82,12 +93,12 @@ export interface DenseTask<H extends DenseHead, F> {
     mapped: { train: MappedCases; validation: MappedCases },
     options: FitHeadOptions & { args: Arguments; data: DenseData; encoder: DenseEncoder },
   ): Promise<TrainedHead<H>>;
-  /** Figures and answers. */
-  assess(head: H, test: MappedCases): Promise<Assessed<F>>;
+  /** Figures on test cases; writes the answers. */
+  assess(head: H, test: MappedCases, how: Answering): Promise<Assessed<F>>;
   /** Figures of one answer for every case. */
   constant(head: H, mapped: { train: MappedCases; test: MappedCases }): Promise<F>;
-  /** Answers to cases without truth. */
-  answer(head: H, mapped: MappedCases): Promise<WriteAnswers>;
+  /** Writes answers to cases without truth, and draws the first. */
+  answer(head: H, mapped: MappedCases, how: Answering): Promise<Overlay[]>;
 }
 
 /** The command of a dense task. */
@@ -172,7 +183,7 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   checkUnseen(data.test, seen, path);
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
   const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
-  const { figures, facts, write } = await task.assess(head, test);
+  const { figures, facts, overlays } = await answering(test, { args, out }, (how) => task.assess(head, test, how));
   const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
   const baseline = cases.length === 0 ? undefined : await task.constant(head, {
     train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
@@ -181,7 +192,6 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   if (!baseline) {
     console.error(`the ${task.baseline.name} is left out: none of the head's training cases is in this set`);
   }
-  const overlays = await write({ args, out, pictures: args.integer("pictures", 24) });
   const { titles, cells, note } = task.table;
   const table: Table = {
     columns: [{ title: "Answer" }, ...titles.map((title) => ({ title }))],
@@ -217,8 +227,7 @@ async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, ou
   const encoder = await encoderOf(args);
   const { head, path } = await headOf(task, args, { out, encoder });
   const mapped = await mappedOf(await imagesOf(args), { args, encoder, out, label: "images" });
-  const write = await task.answer(head, mapped);
-  const overlays = await write({ args, out, pictures: args.integer("pictures", 24) });
+  const overlays = await answering(mapped, { args, out }, (how) => task.answer(head, mapped, how));
   await writeFileAtomic(
     join(out, "overlays.html"),
     await densePage({
@@ -233,12 +242,28 @@ async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, ou
   console.log(`Wrote ${out}/${task.files} and overlays.html (${mapped.cases.length} ${task.words.counted})`);
 }
 
+/** Runs the work with a bar over the cases answered. */
+async function answering<T>(
+  { cases }: MappedCases,
+  { args, out }: Pick<Run, "args" | "out">,
+  work: (how: Answering) => Promise<T>,
+): Promise<T> {
+  const bar = createProgress(cases.length, { label: "answer", unit: "images" });
+  const pictures = args.integer("pictures", 24);
+  return await work({ args, out, pictures, onCase: (done) => bar.update(done) }).finally(() => bar.finish());
+}
+
 async function headOf<H extends DenseHead, F>(
   { name }: DenseTask<H, F>,
   args: Arguments,
   { out, encoder }: { out: string; encoder: DenseEncoder },
 ): Promise<{ head: H; seen: ReadonlySet<string>; path: string }> {
   const path = args.text("head") ?? join(out, "head.safetensors");
+  if (!await exists(path)) {
+    throw new Deno.errors.NotFound(
+      `Cannot use "${path}" as a head as it must be a file that "${name} train" wrote: there is none (--head names another)`,
+    );
+  }
   const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash });
   return { head, seen, path };
 }

@@ -17,7 +17,7 @@ import { pictureOverlay } from "../tasks/dense_pictures.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
 import { boxesCsv, rsnaSubmission } from "../tasks/dense_submissions.ts";
 import type { Command } from "./command.ts";
-import { denseCommand, type DenseTask, type WriteAnswers } from "./dense.ts";
+import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
 
 /** What was found in an image, with what is there where it is known. */
 interface Found {
@@ -25,32 +25,34 @@ interface Found {
   truth?: readonly UnitBox[];
 }
 
-/** Writes the boxes of every case, and pictures of the first. */
-function boxWriter({ cases, maps }: MappedCases, answers: readonly Found[], classes: readonly string[]): WriteAnswers {
-  return async ({ args, out, pictures }) => {
-    const confidence = args.number("confidence", 0.5, 0);
-    const images = cases.map(({ id }, i) => ({
-      id,
-      size: maps.imageSizes[i]!,
-      boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
-    }));
-    await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images));
-    await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes));
-    if (images.every(({ boxes }) => boxes.length === 0)) {
-      console.error(`no box scored ${confidence} or more, so none is written: --confidence takes a lower score`);
-    }
-    const overlays: Overlay[] = [];
-    for (const [i, item] of cases.slice(0, pictures).entries()) {
-      const { detections, truth } = answers[i]!;
-      const boxes = images[i]!.boxes.length > 0 ? images[i]!.boxes : detections.slice(0, 1);
-      const found = boxes.map(({ classIndex, score }) => `${classes[classIndex]} ${score.toFixed(2)}`);
-      const given = truth?.map(({ classIndex }) => classes[classIndex]!);
-      const marks = { boxes, ...(truth ? { truthBoxes: truth } : {}) };
-      const caption = `${item.id}: ${listed(found)}${given ? `; given: ${listed(given)}` : ""}`;
-      overlays.push(pictureOverlay(await item.image(), marks, caption));
-    }
-    return overlays;
-  };
+/** Writes the boxes of every case, and draws the first. */
+async function writeBoxes(
+  { cases, maps }: MappedCases,
+  answers: readonly Found[],
+  { classes, args, out, pictures }: Answering & { classes: readonly string[] },
+): Promise<Overlay[]> {
+  const confidence = args.number("confidence", 0.5, 0);
+  const images = cases.map(({ id }, i) => ({
+    id,
+    size: maps.imageSizes[i]!,
+    boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
+  }));
+  await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images));
+  await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes));
+  if (images.every(({ boxes }) => boxes.length === 0)) {
+    console.error(`no box scored ${confidence} or more, so none is written: --confidence takes a lower score`);
+  }
+  const overlays: Overlay[] = [];
+  for (const [i, item] of cases.slice(0, pictures).entries()) {
+    const { detections, truth } = answers[i]!;
+    const boxes = images[i]!.boxes.length > 0 ? images[i]!.boxes : detections.slice(0, 1);
+    const found = boxes.map(({ classIndex, score }) => `${classes[classIndex]} ${score.toFixed(2)}`);
+    const given = truth?.map(({ classIndex }) => classes[classIndex]!);
+    const marks = { boxes, ...(truth ? { truthBoxes: truth } : {}) };
+    const caption = `${item.id}: ${listed(found)}${given ? `; given: ${listed(given)}` : ""}`;
+    overlays.push(pictureOverlay(await item.image(), marks, caption));
+  }
+  return overlays;
 }
 
 function listed(words: readonly string[]): string {
@@ -121,14 +123,16 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     });
     return { head, fit, settings: { assignment }, facts: { detector: head.config, anchorIou } };
   },
-  async assess(head, test) {
-    const { figures, images } = await evaluateDetection(head, test);
-    return { figures, facts: {}, write: boxWriter(test, images, head.config.classes) };
+  async assess(head, test, how) {
+    const { figures, images } = await evaluateDetection(head, test, { onBatch: how.onCase });
+    const overlays = await writeBoxes(test, images, { ...how, classes: head.config.classes });
+    return { figures, facts: {}, overlays };
   },
   constant: (head, { train, test }) => Promise.resolve(constantBoxFigures(train, test, head.config.classes)),
-  async answer(head, mapped) {
-    const found = (await detectAll(head, mapped.maps)).map((detections) => ({ detections }));
-    return boxWriter(mapped, found, head.config.classes);
+  async answer(head, mapped, how) {
+    const found = await detectAll(head, mapped.maps, { onBatch: how.onCase });
+    const answers = found.map((detections) => ({ detections }));
+    return await writeBoxes(mapped, answers, { ...how, classes: head.config.classes });
   },
 };
 

@@ -16,31 +16,33 @@ import {
   sideOf,
   trainSegmentation,
 } from "../tasks/dense_segment.ts";
-import { fileNames, maskPng, siimSubmission } from "../tasks/dense_submissions.ts";
+import { fileNames, maskPng, siimRow, siimTable } from "../tasks/dense_submissions.ts";
 import type { Command } from "./command.ts";
-import { denseCommand, type DenseTask, type WriteAnswers } from "./dense.ts";
+import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
 
-/** Writes a mask and a row for every case, and pictures of the first; with `overlaps` the truth beside them. */
-function maskWriter(
-  head: SegmentationHead,
-  { cases, maps }: MappedCases,
-  overlaps?: readonly MaskOverlap[],
-): WriteAnswers {
-  return async ({ out, pictures }) => {
-    const overlays: Overlay[] = [], rows: { id: string; mask: BinaryMask }[] = [];
-    const names = fileNames(cases.map(({ id }) => id));
-    for await (const mask of predictMasks(head, maps)) {
-      const item = cases[rows.length]!, overlap = overlaps?.[rows.length];
+/** Writes masks as they come, with a row for each, and draws the first; with an overlap the truth beside them. */
+function maskWriter({ cases }: MappedCases, { out, pictures, onCase }: Answering): {
+  write(mask: BinaryMask, overlap?: MaskOverlap): Promise<void>;
+  finish(): Promise<Overlay[]>;
+} {
+  const overlays: Overlay[] = [], rows: string[] = [];
+  const names = fileNames(cases.map(({ id }) => id));
+  return {
+    write: async (mask, overlap) => {
+      const item = cases[rows.length]!;
       await writeFileAtomic(join(out, "masks", `${names[rows.length]}.png`), maskPng(mask));
       if (overlays.length < pictures) {
         const marks = overlap ? { mask, truthMask: await item.mask!() } : { mask };
         const caption = overlap ? `${item.id}: Dice ${overlap.dice.toFixed(2)}` : item.id;
         overlays.push(pictureOverlay(await item.image(), marks, caption));
       }
-      rows.push({ id: item.id, mask });
-    }
-    await writeFileAtomic(join(out, "submission.csv"), siimSubmission(rows));
-    return overlays;
+      rows.push(siimRow({ id: item.id, mask }));
+      onCase(rows.length);
+    },
+    finish: async () => {
+      await writeFileAtomic(join(out, "submission.csv"), siimTable(rows));
+      return overlays;
+    },
   };
 }
 
@@ -91,13 +93,20 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     });
     return { head, fit, facts: { decoder: head.config } };
   },
-  async assess(head, test) {
-    const { figures, overlaps } = await evaluateSegmentation(head, test);
+  async assess(head, test, how) {
+    const { write, finish } = maskWriter(test, how);
+    const { figures, overlaps } = await evaluateSegmentation(head, test, {
+      onCase: (_, mask, overlap) => write(mask, overlap),
+    });
     const cases = Object.fromEntries(test.cases.map(({ id }, i) => [id, overlaps[i]]));
-    return { figures, facts: { cases }, write: maskWriter(head, test, overlaps) };
+    return { figures, facts: { cases }, overlays: await finish() };
   },
   constant: (head, { train, test }) => constantMaskFigures(train, test, sideOf(head, test.maps)),
-  answer: (head, mapped) => Promise.resolve(maskWriter(head, mapped)),
+  async answer(head, mapped, how) {
+    const { write, finish } = maskWriter(mapped, how);
+    for await (const mask of predictMasks(head, mapped.maps)) await write(mask);
+    return await finish();
+  },
 };
 
 /** The command. */

@@ -126,6 +126,8 @@ export interface DetectAllOptions {
   confidence?: number;
   /** Overlap from which the weaker of two boxes goes. @default {0.5} */
   nmsIou?: number;
+  /** Called after each batch with the images done. */
+  onBatch?: (done: number) => void;
 }
 
 /** The boxes of every case, suppressed, best first. */
@@ -134,7 +136,7 @@ export async function detectAll(
   maps: MapSource,
   options: DetectAllOptions = {},
 ): Promise<Detection[][]> {
-  const { confidence = LEAST, nmsIou = 0.5 } = options;
+  const { confidence = LEAST, nmsIou = 0.5, onBatch } = options;
   const { config } = head;
   const out: Detection[][] = [];
   const batch = 8;
@@ -150,6 +152,7 @@ export async function detectAll(
     tf.dispose(outputs);
     const decoded = decodeBoxes(scales, { batch: indices.length, classes: config.classes.length, least: confidence });
     out.push(...decoded.map((boxes) => suppress(boxes, { confidence, iou: nmsIou })));
+    onBatch?.(out.length);
   }
   return out;
 }
@@ -200,10 +203,11 @@ export function detectionFigures(
 export async function evaluateDetection(
   head: DetectionHead,
   test: MappedCases,
+  options: Pick<DetectAllOptions, "onBatch"> = {},
 ): Promise<{ figures: DetectionFigures; images: DetectedImage[] }> {
   const { classes } = head.config;
   const truth = truthOf(test, classes);
-  const found = await detectAll(head, test.maps);
+  const found = await detectAll(head, test.maps, options);
   const images = truth.map((boxes, i) => ({ truth: boxes, detections: found[i]! }));
   return { figures: detectionFigures(images, classes.length), images };
 }

@@ -10,7 +10,17 @@ function cell(text: string): string {
 
 /** SIIM's submission: `ImageId,EncodedPixels`, relative runs, "-1" for none. */
 export function siimSubmission(rows: readonly { id: string; mask: BinaryMask }[]): string {
-  return ["ImageId,EncodedPixels", ...rows.map(({ id, mask }) => `${cell(id)},${encodeRle(mask)}`)].join("\n") + "\n";
+  return siimTable(rows.map(siimRow));
+}
+
+/** One row of it: far smaller than the mask, where many are kept. */
+export function siimRow({ id, mask }: { id: string; mask: BinaryMask }): string {
+  return `${cell(id)},${encodeRle(mask)}`;
+}
+
+/** The submission of rows made by {@linkcode siimRow}. */
+export function siimTable(rows: readonly string[]): string {
+  return ["ImageId,EncodedPixels", ...rows].join("\n") + "\n";
 }
 
 /**

@@ -168,6 +168,11 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
     'Cannot read "nowhere" as it must be a file or a folder',
   );
   await fails(SEGMENT, ["train", ...CSV, "--mask-column", "m", "--held-out", "0.2"], "Unknown option '--held-out'");
+  await fails(
+    SEGMENT,
+    ["predict", "--images", join(ROOT, "i")],
+    'bad/head.safetensors" as a head as it must be a file',
+  );
   await fails(SEGMENT, ["predict", "--images", join(ROOT, "none"), "--head", head], "no such file or folder");
   const masks = [...CSV, "--mask-column", "mask", "--head", head];
   await fails(SEGMENT, ["evaluate", ...masks, "--split-seed", "7"], "its training must not have seen the test cases");
