@@ -7,7 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/encoders/config.ts";
+import type { BiomedClipConfig } from "../../lib/encoders/config.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA, type LoraPositions } from "../../lib/lora/config.ts";
@@ -16,26 +16,15 @@ import { initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 import { adamw, initAdamw } from "../../lib/train/adamw.ts";
 import { batchOf } from "../../lib/train/batch.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
+import { SMALL } from "../../tests/small_model.ts";
 import { randomIds, randomPixels } from "../work.ts";
 import { countDispatches, startCounting } from "./measure.ts";
 
 /** 12 + 12 layers, as deep as BiomedCLIP, 16 wide. */
 export const NARROW: BiomedClipConfig = {
-  ...BIOMED_CLIP,
-  vision: { imageSize: 16, patchSize: 4, width: 16, depth: 12, heads: 2, mlpWidth: 32, epsilon: 1e-6 },
-  text: {
-    vocabularySize: 40,
-    contextLength: 10,
-    positions: 12,
-    width: 16,
-    depth: 12,
-    heads: 2,
-    mlpWidth: 32,
-    headWidth: 12,
-    epsilon: 1e-12,
-    dropout: 0.1,
-  },
-  embedding: 8,
+  ...SMALL,
+  vision: { ...SMALL.vision, depth: 12 },
+  text: { ...SMALL.text, depth: 12 },
 };
 
 /** Options of {@linkcode stepDispatches}. */

@@ -14,7 +14,7 @@ import {
 } from "../tasks/classify.ts";
 import { versions } from "../tasks/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import { checkPath, MODEL_OPTIONS, modelFrom } from "./data_options.ts";
+import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom } from "./data_options.ts";
 import { printable } from "./printable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
@@ -32,11 +32,7 @@ export const COMMAND: Command = {
       help: "Prompt with {c} for the label; may be repeated (default: the paper's two)",
     },
     ...MODEL_OPTIONS,
-    adapter: {
-      type: "string",
-      value: "PATH",
-      help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
-    },
+    ...ADAPTER_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     explain: { type: "string", value: "HTML", help: "Page to write with the images, CLS attention and hyperedges" },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 8)" },

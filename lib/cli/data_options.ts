@@ -17,23 +17,36 @@ export const MODEL_OPTIONS: Record<string, OptionSpec> = {
   tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt of the weights" },
 };
 
+/** The option of commands that use an adapter of any layout. */
+export const ADAPTER_OPTION: Record<string, OptionSpec> = {
+  adapter: {
+    type: "string",
+    value: "PATH",
+    help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
+  },
+};
+
 /** Options that say which columns of a CSV mean what. */
 export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
   "image-column": { type: "string", value: "NAME", help: "Column of the image's path (default: path)" },
   "image-root": { type: "string", value: "DIR", help: "Folder the paths start from (default: the CSV's)" },
   "patient-column": { type: "string", value: "NAME", help: "Column of the patient" },
-  "held-out": {
-    type: "string",
-    value: "FRACTION",
-    help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
-  },
-  "split-seed": { type: "string", value: "N", help: "Seed of that split (default: 0)" },
   where: {
     type: "string",
     multiple: true,
     value: "COLUMN=VALUE",
     help: "Keep only rows with this value; may be repeated",
   },
+};
+
+/** Options of commands that leave out, or take only, a share of a CSV's patients. */
+export const HELD_OUT_OPTIONS: Record<string, OptionSpec> = {
+  "held-out": {
+    type: "string",
+    value: "FRACTION",
+    help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
+  },
+  "split-seed": { type: "string", value: "N", help: "Seed of that split (default: 0)" },
 };
 
 /** Data sets that are one CSV or one folder: the commands read these by `--images` and `--pairs`, too. */

@@ -1,25 +1,31 @@
 /** What `segment` and `detect` have in common: options, data, encoder, maps, records. @module */
-import { join } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
 import { createProgress } from "../display/progress.ts";
-import { mapSource } from "../dense/feature_cache.ts";
+import { mapSource, type MapSourceOptions } from "../dense/feature_cache.ts";
 import type { FitHeadOptions } from "../dense/fit.ts";
-import { labelFraction } from "../dense/fractions.ts";
+import { boxedFraction, labelFraction, type ThreeParts } from "../dense/fractions.ts";
+import { exists } from "../data/dataset.ts";
 import type { Case } from "../data/types.ts";
 import { boxColumns, type DenseData, imagesToPredict, loadDenseData, partRecord } from "../tasks/dense_data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../tasks/dense_encoder.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
 import { gitRevision, versions } from "../tasks/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
-import { COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS } from "./data_options.ts";
+import type { Arguments, OptionSpec } from "./command.ts";
+import { checkPath, COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS } from "./data_options.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 
 /** Options of both commands. */
 export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   root: { type: "string", value: "DIR", help: "Folder of the siim or rsna challenge" },
   cases: { type: "string", value: "N", help: "Training cases of the synthetic set (default: 400)" },
-  "split-seed": { type: "string", value: "N", help: "Seed of drawn images and of splits by patient (default: 1)" },
   ...COLUMN_OPTIONS,
+  "split-column": {
+    type: "string",
+    value: "NAME",
+    help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % of the patients, drawn)",
+  },
+  "split-seed": { type: "string", value: "N", help: "Seed of drawn images and of splits by patient (default: 1)" },
   ...MODEL_OPTIONS,
   adapter: {
     type: "string",
@@ -60,20 +66,6 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   ...BACKEND_OPTION,
 };
 
-/** What a command is asked to do. */
-export type Verb = "train" | "evaluate" | "predict";
-
-/** The first argument. */
-export function verbOf(args: Arguments): Verb {
-  const [verb, ...rest] = args.positionals;
-  if (rest.length > 0 || (verb !== "train" && verb !== "evaluate" && verb !== "predict")) {
-    throw new UsageError(
-      `the argument must be train, evaluate or predict: current value is "${args.positionals.join(" ")}"`,
-    );
-  }
-  return verb;
-}
-
 /** Settings of training. */
 export function fitOptionsOf(
   args: Arguments,
@@ -100,23 +92,32 @@ export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
 }
 
 /** The data that `--dataset` names; its parts are told on stderr. */
-export async function denseDataOf(task: "segment" | "detect", args: Arguments, size: number): Promise<DenseData> {
-  const root = args.text("root"),
-    oneClass = args.text("one-class"),
-    mask = args.text("mask-column"),
-    maskFolder = args.text("masks");
+export async function denseDataOf(
+  task: "segment" | "detect",
+  args: Arguments,
+  { size, needed }: { size: number; needed: readonly (keyof ThreeParts)[] },
+): Promise<DenseData> {
+  const text = <K extends string>(option: string, name: K): Partial<Record<K, string>> => {
+    const value = args.text(option);
+    return (value === undefined ? {} : { [name]: value }) as Partial<Record<K, string>>;
+  };
+  const dataset = args.required("dataset");
+  const isCsv = !["siim", "rsna", "synthetic"].includes(dataset);
+  for (const path of [isCsv ? dataset : undefined, args.text("masks"), args.text("root")]) {
+    if (path !== undefined) await checkPath(path);
+  }
   const boxes = args.text("boxes"), key = args.text("boxes-key"), columns = args.text("boxes-columns");
   const data = await loadDenseData({
     task,
-    dataset: args.required("dataset"),
-    ...(root === undefined ? {} : { root }),
-    ...(oneClass === undefined ? {} : { oneClass }),
+    dataset,
+    ...text("root", "root"),
+    ...text("one-class", "oneClass"),
     columns: {
       ...columnsFrom(args),
-      ...(mask === undefined ? {} : { mask }),
+      ...text("mask-column", "mask"),
       ...(boxes === undefined ? {} : {
         boxes: {
-          csv: boxes,
+          csv: await boxesPath(boxes, dataset),
           image: args.text("boxes-image") ?? key ?? "path",
           ...(key === undefined ? {} : { key }),
           label: args.text("boxes-label") ?? "label",
@@ -124,13 +125,17 @@ export async function denseDataOf(task: "segment" | "detect", args: Arguments, s
         },
       }),
     },
-    ...(maskFolder === undefined ? {} : { maskFolder }),
+    ...text("masks", "maskFolder"),
+    ...text("split-column", "splitColumn"),
     skipUnlabelled: args.flag("skip-unlabelled"),
     protocol: task === "detect" ? args.choice("protocol", ["mgca", "positives"], "mgca") : "mgca",
     lesions: args.flag("first-lesion") ? "first" : "union",
     count: args.integer("cases", 400, 4),
     size,
     seed: args.integer("split-seed", 1),
+    needed,
+  }).catch((error: Error) => {
+    throw withColumnOption(error, args);
   });
   if (task === "detect" && !data.synthetic) {
     const all = [...data.train, ...data.validation, ...data.test];
@@ -144,10 +149,43 @@ export async function denseDataOf(task: "segment" | "detect", args: Arguments, s
   return data;
 }
 
+/** A path beside the CSV of images, or from the working folder. */
+async function boxesPath(path: string, dataset: string): Promise<string> {
+  const beside = resolve(dirname(dataset), path);
+  return await exists(beside) ? beside : resolve(path);
+}
+
+/** Which options name the columns, by what the columns are called without them. */
+const NAMED_BY: readonly (readonly [option: string, fallback: string | undefined])[] = [
+  ["image-column", "path"],
+  ["patient-column", undefined],
+  ["mask-column", undefined],
+  ["split-column", undefined],
+  ["boxes-key", undefined],
+  ["boxes-image", "path"],
+  ["boxes-label", "label"],
+  ["boxes-columns", "x,y,w,h"],
+];
+
+/** An error about a missing column, with the options that could have named it. */
+function withColumnOption(error: Error, args: Arguments): Error {
+  const missing = /must have a column "([^"]*)"/.exec(error.message)?.[1];
+  const options = NAMED_BY.filter(([option, fallback]) =>
+    missing !== undefined && (args.text(option) ?? fallback)?.split(",").includes(missing)
+  ).map(([option]) => `--${option}`);
+  if (options.length === 0) return error;
+  return new SyntaxError(`${error.message} (named by ${options.join(" or ")})`, { cause: error });
+}
+
 /** The share of the training cases that `--fraction` asks for. */
-export function fractionOf(args: Arguments, cases: readonly Case[]): { fraction: number; cases: Case[] } {
+export function fractionOf(
+  task: "segment" | "detect",
+  args: Arguments,
+  cases: readonly Case[],
+): { fraction: number; cases: Case[] } {
   const fraction = args.number("fraction", 1, 0);
-  return { fraction, cases: labelFraction(cases, { fraction, seed: args.integer("seed", 1) }) };
+  const draw = task === "detect" ? boxedFraction : labelFraction;
+  return { fraction, cases: draw(cases, { fraction, seed: args.integer("seed", 1) }) };
 }
 
 /** Images to predict on. */
@@ -158,7 +196,13 @@ export async function imagesOf(args: Arguments): Promise<Case[]> {
 /** Cases with their maps, from the cache where they are there. */
 export async function mappedOf(
   cases: readonly Case[],
-  { args, encoder, out, label }: { args: Arguments; encoder: DenseEncoder; out: string; label: string },
+  { args, encoder, out, label, check }: {
+    args: Arguments;
+    encoder: DenseEncoder;
+    out: string;
+    label: string;
+    check?: NonNullable<MapSourceOptions["check"]>;
+  },
 ): Promise<MappedCases> {
   const bar = createProgress(cases.length, { label: `encode ${label}`, unit: "images" });
   const maps = await mapSource(cases, {
@@ -166,8 +210,8 @@ export async function mappedOf(
     config: encoder.config,
     ...(args.flag("no-cache") ? {} : { cache: args.text("cache") ?? join(out, "maps") }),
     onBatch: (done) => bar.update(done),
-  });
-  bar.finish();
+    ...(check ? { check } : {}),
+  }).finally(() => bar.finish());
   if (maps.computed < maps.size) {
     console.error(`${label}: ${maps.size - maps.computed} of ${maps.size} maps read from the cache`);
   }
@@ -177,24 +221,20 @@ export async function mappedOf(
 /** What every record holds. */
 export async function recordOf(
   args: Arguments,
-  facts: { encoder: DenseEncoder; backend: BackendInfo; began: number; data?: DenseData; used?: readonly Case[] },
+  facts: { encoder: DenseEncoder; backend: BackendInfo; began: number; data: DenseData; used: readonly Case[] },
 ): Promise<Record<string, unknown>> {
   const { encoder, backend, began, data, used } = facts;
   return {
-    ...(data
-      ? {
-        data: {
-          name: data.name,
-          synthetic: data.synthetic,
-          dropped: data.dropped,
-          splits: {
-            train: await partRecord("train", used ?? data.train),
-            validation: await partRecord("validation", data.validation),
-            test: await partRecord("test", data.test),
-          },
-        },
-      }
-      : {}),
+    data: {
+      name: data.name,
+      synthetic: data.synthetic,
+      dropped: data.dropped,
+      splits: {
+        train: await partRecord("train", used),
+        validation: await partRecord("validation", data.validation),
+        test: await partRecord("test", data.test),
+      },
+    },
     encoder: { hash: encoder.hash, weights: args.text("weights") ?? "mini", adapter: args.text("adapter") ?? null },
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,

@@ -15,6 +15,7 @@ import { MINI_VOCABULARY, MINI_WEIGHTS } from "../tasks/mini.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
 import {
+  ADAPTER_OPTION,
   checkPath,
   COLUMN_OPTIONS,
   columnsFrom,
@@ -61,7 +62,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...DATASET_OPTIONS,
     ...MODEL_OPTIONS,
-    adapter: { type: "string", value: "PATH", help: "Adapter in any layout" },
+    ...ADAPTER_OPTION,
     out: { type: "string", value: "FILE", help: "safetensors file to write" },
     shard: { type: "string", value: "I/N", help: "Only this share (default: the whole)" },
     merge: { type: "boolean", help: "Join the shards of --out, or those named" },

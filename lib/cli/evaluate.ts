@@ -12,11 +12,13 @@ import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../eval/prompts.ts";
 import { classifierFrom } from "./classify.ts";
 import type { Arguments, Command } from "./command.ts";
 import {
+  ADAPTER_OPTION,
   announce,
   COLUMN_OPTIONS,
   DATASET_OPTIONS,
   datasetListFrom,
   datasetNotes,
+  HELD_OUT_OPTIONS,
   imagesFrom,
   isDatasetGiven,
   MODEL_OPTIONS,
@@ -60,12 +62,9 @@ export const COMMAND: Command = {
       help: 'Splits a class cell such as "Mass|Nodule": the set is then multi-label',
     },
     ...COLUMN_OPTIONS,
+    ...HELD_OUT_OPTIONS,
     ...MODEL_OPTIONS,
-    adapter: {
-      type: "string",
-      value: "PATH",
-      help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
-    },
+    ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 32)" },
     seed: { type: "string", value: "N", help: "Seed of the bootstrap (default: 1)" },

@@ -1,7 +1,6 @@
 /** What several commands do alike: start the backend, tell it, draw progress, catch Ctrl-C. @module */
 import { createProgress, type Progress } from "../display/progress.ts";
 import { type BackendInfo, type BackendName, selectBackend } from "../tensor/backend.ts";
-import type { FitOptions } from "../train/fit.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 
 /** The option every computing command has. */
@@ -21,14 +20,17 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
 
 /** The training loop's callbacks: a progress bar, and a signal that Ctrl-C sets. */
 export interface Watch {
-  /** For `fit`'s options. */
-  hooks: Pick<FitOptions, "onStep" | "signal">;
+  /** For the options of `fit` and `fitHead`. */
+  hooks: {
+    signal: AbortSignal;
+    onStep(step: { step: number; steps: number; loss: number; learningRate: number }): void;
+  };
   /** Ends the bar and gives Ctrl-C back. */
   end(): void;
 }
 
 /** Draws a training run's progress and turns the first Ctrl-C into a request to stop after the step under way. */
-export function watchTraining(label: string, batchSize: number): Watch {
+export function watchTraining(label: string, batchSize: number, unit = "pairs"): Watch {
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
   Deno.addSignalListener("SIGINT", interrupt);
@@ -39,7 +41,7 @@ export function watchTraining(label: string, batchSize: number): Watch {
       onStep: ({ step, steps, loss, learningRate }) => {
         if (step === 1) bar?.finish(); // the next stage
         if (step === 1) bar = undefined;
-        bar ??= createProgress(steps, { label, unit: "pairs", itemsPerStep: batchSize, start: step });
+        bar ??= createProgress(steps, { label, unit, itemsPerStep: batchSize, start: step });
         bar.update(step, { loss, learningRate });
       },
     },

@@ -1,12 +1,12 @@
 /** Boxes and masks that stand beside a CSV of images. @module */
-import { join } from "@std/path";
+import { isAbsolute, join } from "@std/path";
 import { readImage } from "../image/read.ts";
 import { readCsv, rowNumber } from "./csv.ts";
 import type { BinaryMask, Box } from "./types.ts";
 
 /** Which columns of a CSV of boxes mean what; one row a box. */
 export interface BoxesOptions {
-  /** The CSV, within the root. */
+  /** The CSV, within the root, or absolute. */
   csv: string;
   /** Column that names the image. */
   image: string;
@@ -25,7 +25,7 @@ export interface BoxesOptions {
  */
 export async function readBoxes(root: string, options: BoxesOptions): Promise<Map<string, Box[]>> {
   const { csv, image, label = "label", columns = ["x", "y", "w", "h"] } = options;
-  const table = await readCsv(join(root, csv));
+  const table = await readCsv(isAbsolute(csv) ? csv : join(root, csv));
   const [name, kind, ...places] = [image, label, ...columns].map((column) => table.column(column));
   const boxes = new Map<string, Box[]>();
   for (const [row, cells] of table.rows.entries()) {

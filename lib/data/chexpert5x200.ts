@@ -5,7 +5,7 @@ import {
   drop,
   exists,
   findFile,
-  imageReader,
+  imageFile,
   makeDataset,
   missingImage,
   type MissingImages,
@@ -79,7 +79,7 @@ export async function loadChexpert5x200(root: string, options: Chexpert5x200Opti
     cases.push({
       id,
       target: positive.indexOf(true),
-      image: imageReader(path),
+      ...imageFile(path),
       ...(patientId !== undefined && { patientId }),
       ...(labels && { labels: labels(row) }),
     });

@@ -1,6 +1,5 @@
 /** What every data set does with its rows: count them, look for their images, hash the split. @module */
 import { join } from "@std/path";
-import type { RasterImage } from "../image/raster.ts";
 import { readImage } from "../image/read.ts";
 import type { Case, Dataset } from "./types.ts";
 
@@ -18,9 +17,9 @@ export interface Tally {
   dropped: Record<string, number>;
 }
 
-/** Counts one more row left out for `reason`. */
-export function drop(tally: Tally, reason: string): void {
-  tally.dropped[reason] = (tally.dropped[reason] ?? 0) + 1;
+/** Counts rows left out for `reason`, one more by default. */
+export function drop(tally: Tally, reason: string, count = 1): void {
+  tally.dropped[reason] = (tally.dropped[reason] ?? 0) + count;
 }
 
 /** SHA-256, in hex, of case ids joined by newlines. */
@@ -82,9 +81,9 @@ export async function findFileOrNone(root: string, names: readonly string[]): Pr
   }
 }
 
-/** A lazy reader of one image file. */
-export function imageReader(path: string): () => Promise<RasterImage> {
-  return () => readImage(path);
+/** The image of a case that is a file of its own, read when it is asked for. */
+export function imageFile(path: string): Required<Pick<Case, "image" | "path">> {
+  return { path, image: () => readImage(path) };
 }
 
 /** Error for a row whose image is not there. */

@@ -1,6 +1,6 @@
 /** A folder for each class, images within. @module */
 import { basename, join, relative } from "@std/path";
-import { byCodePoint, imageReader, listImages, makeDataset } from "./dataset.ts";
+import { byCodePoint, imageFile, listImages, makeDataset } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 
 /** Options of {@linkcode loadFolder}. */
@@ -43,7 +43,7 @@ export async function loadFolder(root: string, options: FolderOptions = {}): Pro
       throw new RangeError(`Cannot use "${join(root, name)}" as a class as it must hold an image: it holds none`);
     }
     for (const path of images) {
-      cases.push({ id: relative(root, path).replaceAll("\\", "/"), target, image: imageReader(path) });
+      cases.push({ id: relative(root, path).replaceAll("\\", "/"), target, ...imageFile(path) });
     }
   }
   const tally = { read: cases.length, dropped: {} };

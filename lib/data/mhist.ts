@@ -1,7 +1,7 @@
 /** MHIST: colorectal polyps, hyperplastic or sessile serrated. @module */
 import { join } from "@std/path";
 import { readCsv } from "./csv.ts";
-import { drop, findFile, imageReader, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
 import { classIndex } from "./pairs.ts";
 import type { Case, Dataset } from "./types.ts";
@@ -45,7 +45,7 @@ export async function loadMhist(root: string, options: MhistOptions = {}): Promi
     }
     const target = classIndex(table, row, MHIST_LABELS, cells[label!]!.trim());
     const path = placeImage(places, { row, name: stem(cells[image!]!) });
-    if (path !== undefined) cases.push({ id: cells[image!]!, target, image: imageReader(path) });
+    if (path !== undefined) cases.push({ id: cells[image!]!, target, ...imageFile(path) });
   }
   return await makeDataset({ name: "mhist", classes: MHIST_CLASSES, task: "multiclass", cases, tally, split });
 }

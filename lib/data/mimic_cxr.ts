@@ -5,7 +5,7 @@ import {
   drop,
   exists,
   findFile,
-  imageReader,
+  imageFile,
   makeDataset,
   missingImage,
   type MissingImages,
@@ -97,7 +97,7 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
       continue;
     }
     if (!labels.has(studyId)) labels.set(studyId, readLabels(labelRow!));
-    cases.push({ id, patientId, text, labels: labels.get(studyId)!, image: imageReader(path) });
+    cases.push({ id, patientId, text, labels: labels.get(studyId)!, ...imageFile(path) });
   }
   return await makeDataset({ name: "mimic-cxr", classes: [], task: "pairs", cases, tally, split });
 }

@@ -1,7 +1,7 @@
 /** NIH ChestX-ray14. @module */
 import { join } from "@std/path";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import { drop, findFile, findFileOrNone, imageReader, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, findFile, findFileOrNone, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
 import type { Box, Case, Dataset } from "./types.ts";
 
@@ -136,7 +136,7 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
       id,
       patientId: cells[columns.patient]!,
       targets: targets(table, row, cells[columns.findings]!),
-      image: imageReader(path),
+      ...imageFile(path),
       ...(found && { boxes: found }),
     });
   }

@@ -6,7 +6,7 @@ import {
   byCodePoint,
   drop,
   exists,
-  imageReader,
+  imageFile,
   makeDataset,
   missingImage,
   type MissingImages,
@@ -14,6 +14,7 @@ import {
   uniqueIds,
 } from "./dataset.ts";
 import { labelReader } from "./labels.ts";
+import { uniteMasks } from "./rle.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
 
 /** Which columns of the CSV mean what. */
@@ -32,8 +33,10 @@ export interface PairsOptions {
   classes?: readonly string[];
   /** Splits a class cell such as "Mass|Nodule" into several: the set is then multi-label. @default none */
   separator?: string;
-  /** Column of a mask image's path; a blank is no mask. @default none */
+  /** Column of a mask image's path, as the image's; a blank is no mask. @default none */
   mask?: string;
+  /** Whether an image is one case: of its further rows only the masks are taken, and united. @default {false} */
+  uniqueImages?: boolean;
   /** Boxes in a CSV of their own. @default none */
   boxes?: BoxesOptions;
   /** Whether the 14 CheXpert columns are read. @default {true} if all are there */
@@ -48,6 +51,11 @@ export interface PairsOptions {
   name?: string;
   /** What to do when an image is not there. @default {"throw"} */
   missing?: MissingImages;
+}
+
+/** A path from a folder, unless it is absolute. */
+function within(folder: string, path: string): string {
+  return isAbsolute(path) ? path : join(folder, path);
 }
 
 /** The class index of a cell, or the error that names file, row, value and the classes there are. */
@@ -74,7 +82,7 @@ export function classIndex(table: Table, row: number, classes: readonly string[]
  * @throws {RangeError} If no row is left.
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
-  const { csv, image = "path", name = "pairs", missing = "throw", where = {} } = options;
+  const { csv, image = "path", name = "pairs", missing = "throw", where = {}, uniqueImages = false } = options;
   const table = await readCsv(csv === undefined ? root : join(root, csv));
   const folder = options.images ?? dirname(table.path);
   const at = (column: string | undefined): number | undefined =>
@@ -93,18 +101,32 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
   const labels = chexpert ? labelReader(table) : undefined;
   const boxes = options.boxes && await readBoxes(dirname(table.path), options.boxes);
   const tally: Tally = { read: 0, dropped: {} };
-  const kept: { row: number; path: string }[] = [];
+  const named = new Set(table.rows.map((cells) => cells[columns.key]!));
+  for (const [name, { length }] of boxes ?? []) if (!named.has(name)) drop(tally, "box of an image not listed", length);
+  const kept: { row: number; path: string; masks: string[] }[] = [];
+  const known = new Map<string, string[]>();
   for (const [row, cells] of table.rows.entries()) {
     tally.read++;
     const file = cells[columns.image]!;
-    const path = isAbsolute(file) ? file : join(folder, file);
+    const path = within(folder, file);
     if (filters.some(([column, value]) => cells[column] !== value)) drop(tally, "other split");
     else if (columns.text !== undefined && !cells[columns.text]!.trim()) drop(tally, "no text");
     else if (columns.label !== undefined && !cells[columns.label]!.trim()) drop(tally, "no class");
     else if (missing !== "ignore" && (!file || !await exists(path))) {
       if (missing === "throw") throw missingImage(table.path, rowNumber(row), path);
       drop(tally, "image missing");
-    } else kept.push({ row, path });
+    } else {
+      const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
+      const masks = mask === "" ? [] : [within(folder, mask)];
+      const others = known.get(path);
+      if (others) {
+        others.push(...masks);
+        drop(tally, "further row of an image");
+        continue;
+      }
+      if (uniqueImages) known.set(path, masks);
+      kept.push({ row, path, masks });
+    }
   }
   if (!kept.length) {
     const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
@@ -126,18 +148,17 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
       ? { target: found[0]! }
       : { targets: classes.map((_, i) => found.includes(i) ? 1 : 0) };
   };
-  const cases = kept.map(({ row, path }): Case => {
+  const cases = kept.map(({ row, path, masks }): Case => {
     const cells = table.rows[row]!;
-    const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
     const own = boxes?.get(cells[columns.key]!);
     return {
       id: cells[columns.id ?? columns.image]!,
-      image: imageReader(path),
+      ...imageFile(path),
       ...(columns.text !== undefined && { text: cells[columns.text]! }),
       ...(columns.label !== undefined && targetOf(row)),
       ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
       ...(labels && { labels: labels(row) }),
-      ...(mask && { mask: () => readMask(join(folder, mask)) }),
+      ...(masks.length > 0 && { mask: async () => uniteMasks(await Promise.all(masks.map(readMask))) }),
       ...(boxes && { boxes: own ?? [] }),
     };
   });

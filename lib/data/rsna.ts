@@ -1,7 +1,7 @@
 /** RSNA Pneumonia Detection Challenge, stage 2. @module */
 import { join } from "@std/path";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import { byCodePoint, drop, findFile, imageReader, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { byCodePoint, drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { trainTestSplit } from "./splits.ts";
 import type { Box, Case, Dataset } from "./types.ts";
@@ -118,7 +118,7 @@ export async function loadRsna(root: string, options: RsnaOptions = {}): Promise
     }
     const path = placeImage(places, { row, name: id });
     if (path === undefined) continue;
-    cases.push({ id, patientId: id, target: boxes.length ? 1 : 0, boxes, image: imageReader(path) });
+    cases.push({ id, patientId: id, target: boxes.length ? 1 : 0, boxes, ...imageFile(path) });
   }
   return await makeDataset({ name: "rsna", classes: RSNA_CLASSES, task: "multiclass", cases, tally, split });
 }

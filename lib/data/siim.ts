@@ -1,7 +1,7 @@
 /** SIIM-ACR Pneumothorax Segmentation. @module */
 import { join } from "@std/path";
 import { readCsv } from "./csv.ts";
-import { drop, findFile, imageReader, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { decodeRle, uniteMasks } from "./rle.ts";
 import { sampleRows } from "./splits.ts";
@@ -75,7 +75,7 @@ export async function loadSiim(root: string, options: SiimOptions = {}): Promise
     const decode = (text: string): BinaryMask => decodeRle(text, { width: maskSide, height: maskSide });
     const mask = (): Promise<BinaryMask> =>
       new Promise((resolve) => resolve(lesions === "first" ? decode(runs[0]!) : uniteMasks(runs.map(decode))));
-    cases.push({ id, target: runs[0] === "-1" ? 0 : 1, mask, image: imageReader(path) });
+    cases.push({ id, target: runs[0] === "-1" ? 0 : 1, mask, ...imageFile(path) });
   }
   return await makeDataset({ name: "siim", classes: SIIM_CLASSES, task: "multiclass", cases, tally, split });
 }

@@ -58,6 +58,8 @@ export interface Case {
   patientId?: string;
   /** Reads and decodes the image. */
   image: () => Promise<RasterImage>;
+  /** The image's file, where it is one of its own. */
+  path?: string;
   /** Report, note or caption. */
   text?: string;
   /** The 14 CheXpert labels, in the order of {@linkcode CHEXPERT_LABELS}. */

@@ -15,10 +15,11 @@ export const MAP_THRESHOLDS: readonly number[] = [0.4, 0.45, 0.5, 0.55, 0.6, 0.6
 /** Most detections of an image that count, as COCO's. */
 const MOST = 100;
 
-/** A detection with whether it found a box that no better one had found. */
+/** A detection with whether it found a box that no better one had found, or only one that had been found. */
 interface Judged {
   score: number;
   hit: boolean;
+  again: boolean;
 }
 
 /** Best first; each takes the free box it overlaps most, if by at least `iou`. */
@@ -27,16 +28,19 @@ function judge({ detections, truth }: DetectedImage, classIndex: number, iou: nu
   const taken = new Set<number>();
   const own = detections.filter((box) => box.classIndex === classIndex).toSorted((a, b) => b.score - a.score);
   return own.slice(0, MOST).map((detection) => {
-    let best = -1, overlap = Math.min(iou, 1 - 1e-10);
+    const least = Math.min(iou, 1 - 1e-10);
+    let best = -1, overlap = least, again = false;
     boxes.forEach((box, i) => {
       const value = boxIou(detection, box);
-      if (!taken.has(i) && value >= overlap) {
+      if (taken.has(i)) again ||= value >= least;
+      else if (value >= overlap) {
         best = i;
         overlap = value;
       }
     });
-    if (best >= 0) taken.add(best);
-    return { score: detection.score, hit: best >= 0 };
+    const hit = best >= 0;
+    if (hit) taken.add(best);
+    return { score: detection.score, hit, again: !hit && again };
   });
 }
 
@@ -131,7 +135,8 @@ export interface Froc {
 
 /**
  * FROC: share of true boxes found, at the lowest score whose false alarms an image do not exceed a number. Every image
- * counts. Boxes of equal score count together.
+ * counts. Boxes of equal score count together. A further box on a lesion that a better one has found is neither hit nor
+ * false alarm.
  *
  * Source: LUNA16's and CAMELYON's evaluation.
  */
@@ -140,7 +145,7 @@ export function froc(images: readonly DetectedImage[], options: FrocOptions = {}
   const positives = images.reduce((sum, { truth }) => sum + truth.length, 0);
   const judged = images.flatMap((image) =>
     Array.from({ length: classes }, (_, classIndex) => judge(image, classIndex, iou)).flat()
-  ).sort((a, b) => b.score - a.score);
+  ).filter(({ again }) => !again).sort((a, b) => b.score - a.score);
   const points: { alarms: number; found: number }[] = [{ alarms: 0, found: 0 }];
   let found = 0, wrong = 0;
   judged.forEach(({ score, hit }, i) => {

@@ -42,6 +42,8 @@ export interface MapSourceOptions {
   batchSize?: number;
   /** Called after each batch with the images done. */
   onBatch?: (done: number) => void;
+  /** Called with each image that is encoded and its width and height, to refuse a case before hours have gone by. */
+  check?: (item: Case, size: readonly [number, number]) => void | Promise<void>;
 }
 
 /** Most bytes of maps that are held in memory when there is a cache on disk. */
@@ -66,8 +68,8 @@ export async function weightsHash(tree: unknown): Promise<string> {
 
 /**
  * What the maps of these cases depend on, as one SHA-256: weights (adapter included), sizes and normalisation, the backend
- * (whose rounding they carry), the cases' ids, and the pixels of the first, the middle and the last image, so that another
- * folder with the same names has another key.
+ * (whose rounding they carry), the cases' ids, length and time of their files, and the pixels of the first, the middle and
+ * the last image, so that changed images and another folder with the same names have another key.
  */
 export async function mapsKey(cases: readonly Case[], options: MapSourceOptions): Promise<string> {
   const { trunk, config } = options;
@@ -75,6 +77,11 @@ export async function mapsKey(cases: readonly Case[], options: MapSourceOptions)
   hash.update(JSON.stringify([FORMAT, config.vision, config.mean, config.std, tf.getBackend()]));
   hash.update(await weightsHash(trunk));
   hash.update(cases.map(({ id }) => id).join("\n"));
+  for (const { path } of cases) {
+    if (path === undefined) continue;
+    const { size, mtime } = await Deno.stat(path);
+    hash.update(`${size} ${mtime?.getTime()}\n`);
+  }
   for (const i of new Set([0, cases.length >> 1, cases.length - 1])) {
     const { pixels } = await encoderInput(cases[i]!, config);
     hash.update(new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength));
@@ -157,14 +164,18 @@ async function encodeShard(
   cases: readonly Case[],
   options: MapSourceOptions & { done: number },
 ): Promise<Shard> {
-  const { trunk, config, batchSize = 16, onBatch, done } = options;
+  const { trunk, config, batchSize = 16, onBatch, check, done } = options;
   const { imageSize, patchSize, width } = config.vision;
   const grid = imageSize / patchSize;
   const maps = new Float32Array(cases.length * grid * grid * width);
   const sizes: [number, number][] = [];
   for (let start = 0; start < cases.length; start += batchSize) {
     const inputs = await Promise.all(
-      cases.slice(start, start + batchSize).map((item) => encoderInput(item, config)),
+      cases.slice(start, start + batchSize).map(async (item) => {
+        const input = await encoderInput(item, config);
+        await check?.(item, input.size);
+        return input;
+      }),
     );
     const pixels = new Float32Array(inputs.length * imageSize * imageSize * 3);
     inputs.forEach((input, i) => pixels.set(input.pixels, i * imageSize * imageSize * 3));

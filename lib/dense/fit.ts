@@ -102,6 +102,8 @@ export async function fitHead<T, B>(
       const order = shuffled(all, mulberry32(deriveSeed(seed, `order ${epoch}`)));
       let sum = 0;
       for (let batch = 0; batch < perEpoch; batch++, step++) {
+        // On wasm every await is already settled, so without a pause no signal would ever be delivered.
+        await new Promise((resolve) => setTimeout(resolve, 0));
         const indices = order.slice(batch * batchSize, (batch + 1) * batchSize);
         const data = await task.load(indices);
         const statistics: BatchStatistics = new Map();

@@ -23,6 +23,17 @@ export function labelFraction<T>(cases: readonly T[], options: { fraction: numbe
   return chosen.sort((a, b) => a - b).map((i) => cases[i]!);
 }
 
+/**
+ * As {@linkcode labelFraction}, with a box in it where the cases have one: anchors need it. The first case of the share then
+ * makes room for the first with a box.
+ */
+export function boxedFraction(cases: readonly Case[], options: { fraction: number; seed?: number }): Case[] {
+  const drawn = labelFraction(cases, options);
+  const hasBox = ({ boxes }: Case): boolean => (boxes?.length ?? 0) > 0;
+  const boxed = cases.find(hasBox);
+  return drawn.some(hasBox) || !boxed ? drawn : [...drawn.slice(1), boxed];
+}
+
 /** Cases in three parts. */
 export interface ThreeParts {
   /** To train on. */

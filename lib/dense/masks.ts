@@ -3,17 +3,13 @@ import type { BinaryMask, Case } from "../data/types.ts";
 import { resize } from "../image/resize.ts";
 
 /**
- * The mask of a case at the decoder's size, by nearest neighbour.
+ * The mask of a case, which must have its image's size.
  *
  * @param item The case.
- * @param options `size` of the decoder; `image`, width and height of the case's image.
- * @throws {TypeError} If the case has no mask, or it has not the image's size; the message names the case.
+ * @param image Width and height of the case's image.
+ * @throws {TypeError} If the case has no mask, or it is unreadable or of another size; the message names the case.
  */
-export async function maskTarget(
-  item: Case,
-  options: { size: number; image: readonly [number, number] },
-): Promise<Uint8Array> {
-  const { size, image } = options;
+export async function maskOfCase(item: Case, image: readonly [number, number]): Promise<BinaryMask> {
   if (!item.mask) throw new TypeError(`Cannot use case "${item.id}" as it must have a mask: it has none`);
   let mask: BinaryMask;
   try {
@@ -28,7 +24,21 @@ export async function maskTarget(
       }: it is ${mask.width} x ${mask.height}`,
     );
   }
-  return shrinkMask(mask, size);
+  return mask;
+}
+
+/**
+ * The mask of a case at the decoder's size, by nearest neighbour.
+ *
+ * @param item The case.
+ * @param options `size` of the decoder; `image`, width and height of the case's image.
+ * @throws {TypeError} As {@linkcode maskOfCase}.
+ */
+export async function maskTarget(
+  item: Case,
+  options: { size: number; image: readonly [number, number] },
+): Promise<Uint8Array> {
+  return shrinkMask(await maskOfCase(item, options.image), options.size);
 }
 
 /** A mask as a square of `size`, by nearest neighbour. */

@@ -43,6 +43,13 @@ export interface DetectorParams {
   scales: ScaleParams[];
 }
 
+/** Refuses a map that cannot be halved. @throws {RangeError} If its side is odd. */
+export function checkGrid(grid: number): void {
+  if (grid % 2 !== 0) {
+    throw new RangeError(`Cannot build a detector as the map's side must be even: current value is ${grid}`);
+  }
+}
+
 /** Share of boxes expected before training, the offset of every objectness. */
 const PRIOR = 0.01;
 
@@ -54,9 +61,7 @@ const PRIOR = 0.01;
  */
 export function initDetector(config: DetectorConfig, seed: number): DetectorParams {
   const { input, grid, width, pairs, classes, anchors } = config;
-  if (grid % 2 !== 0) {
-    throw new RangeError(`Cannot build a detector as the map's side must be even: current value is ${grid}`);
-  }
+  checkGrid(grid);
   if (anchors.length !== 3 || anchors.some((scale) => scale.length === 0)) {
     throw new RangeError(
       `Cannot build a detector as each of three scales must have anchors: there are ${anchors.length}`,

@@ -37,8 +37,9 @@ export interface TargetOptions {
  * Targets of a batch. A box belongs to the cell its centre lies in. When two boxes claim one anchor of one cell, the later
  * takes the coordinates, and the cell holds the classes of both.
  *
- * Source: MGCA's `YOLOLoss.get_target`. Difference: an anchor that answers for a box is never background, also when its shape
- * is less than 0.5 IoU alike (there it is asked to be 1 and 0 at once).
+ * Source: MGCA's `YOLOLoss.get_target`. Differences: an anchor that answers for a box is never background, also when its shape
+ * is less than 0.5 IoU alike (there it is asked to be 1 and 0 at once); shapes are compared by the plain IoU (there a cell is
+ * added to every side, which makes small shapes alike).
  *
  * @param boxes One list an image.
  */

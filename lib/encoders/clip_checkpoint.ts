@@ -2,11 +2,18 @@
 import * as tf from "@tensorflow/tfjs";
 import { namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
-import type { CheckpointTensor } from "./checkpoint.ts";
 import type { ClipParams } from "./clip.ts";
 import { type ClipLayout, type ClipPlace, clipPlace } from "./clip_checkpoint_names.ts";
 import type { ClipConfig } from "./clip_config.ts";
 import { buildClip, clipShapes } from "./clip_init.ts";
+
+/** Numbers of one checkpoint tensor, in torch's layout. */
+export interface CheckpointTensor {
+  /** Its shape. */
+  shape: readonly number[];
+  /** Its values, row-major. */
+  values: Float32Array;
+}
 
 function checkpointShape(place: ClipPlace, shape: readonly number[]): number[] {
   if (place.third !== undefined) return [3 * shape[0]!, ...shape.slice(1)];
@@ -28,7 +35,7 @@ export function expectedClip(config: ClipConfig, layout: ClipLayout): Map<string
 }
 
 /**
- * Loads a CLIP from checkpoint tensors, one at a time.
+ * Loads a CLIP from checkpoint tensors, one at a time, so that memory holds the model and one tensor more.
  *
  * @param config Sizes.
  * @param layout The checkpoint's names.

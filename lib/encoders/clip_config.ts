@@ -1,6 +1,6 @@
 /** Sizes of any CLIP: a vision transformer beside CLIP's own text transformer or a BERT. @module */
 import type { Activation } from "../nn/mlp.ts";
-import { type BertConfig, BIOMED_CLIP, type VitConfig } from "./config.ts";
+import { type BertConfig, BIOMED_CLIP, type PairConfig, type TextTransformerConfig, type VitConfig } from "./config.ts";
 
 /** The image tower. */
 export interface ClipVisionConfig extends VitConfig {
@@ -13,25 +13,9 @@ export interface ClipVisionConfig extends VitConfig {
 }
 
 /** CLIP's own text tower: causal, pre-norm, read at the end-of-text token. */
-export interface ClipTextConfig {
+export interface ClipTextConfig extends TextTransformerConfig {
   /** Tells it from a BERT. */
   kind: "clip";
-  /** Rows of the word table. */
-  vocabularySize: number;
-  /** Tokens a text is padded or cut to. */
-  contextLength: number;
-  /** Rows of the position table. */
-  positions: number;
-  /** Token width D. */
-  width: number;
-  /** Number of layers. */
-  depth: number;
-  /** Heads of each attention. */
-  heads: number;
-  /** Hidden width of the feed-forward part. */
-  mlpWidth: number;
-  /** LayerNorm epsilon. */
-  epsilon: number;
   /** Of the feed-forward parts. */
   activation: Activation;
   /** Id whose first place is read. @default {the largest id of the text} */
@@ -51,17 +35,11 @@ export interface ClipBertConfig extends BertConfig {
 }
 
 /** A pair of towers with a common embedding. */
-export interface ClipConfig {
+export interface ClipConfig extends PairConfig {
   /** Image tower. */
   vision: ClipVisionConfig;
   /** Text tower. */
   text: ClipTextConfig | ClipBertConfig;
-  /** Embedding size E. */
-  embedding: number;
-  /** Mean of each colour channel, of `[0, 1]`. */
-  mean: readonly [number, number, number];
-  /** Standard deviation of each colour channel. */
-  std: readonly [number, number, number];
 }
 
 /**

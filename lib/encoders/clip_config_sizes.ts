@@ -23,6 +23,16 @@ export interface ClipSizes {
   };
 }
 
+/** How many layers there are: one more than the greatest number that follows `prefix` in a name. */
+export function numberedDepth(shapes: ReadonlyMap<string, readonly number[]>, prefix: string): number {
+  let count = 0;
+  for (const name of shapes.keys()) {
+    const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
+    if (match) count = Math.max(count, Number(match[1]) + 1);
+  }
+  return count;
+}
+
 /**
  * Reads a CLIP's sizes from the shapes of its checkpoint.
  *
@@ -32,14 +42,6 @@ export interface ClipSizes {
 export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLayout): ClipSizes {
   const { vision, visionPrefix, text, textPrefix } = layout;
   const shapeOf = (leaf: string): readonly number[] | undefined => shapes.get(clipPlace(layout, leaf).name);
-  const depth = (prefix: string): number => {
-    let count = 0;
-    for (const name of shapes.keys()) {
-      const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
-      if (match) count = Math.max(count, Number(match[1]) + 1);
-    }
-    return count;
-  };
   const size = <K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> =>
     (value === undefined ? {} : { [key]: value }) as Partial<Record<K, number>>;
   const isBert = text.endsWith("bert");
@@ -55,7 +57,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       ...size("width", patch?.[0]),
       ...size("patchSize", patch?.[2]),
       ...size("imageSize", side),
-      depth: depth(visionPrefix + VISION_NAMES[vision].blocks),
+      depth: numberedDepth(shapes, visionPrefix + VISION_NAMES[vision].blocks),
       ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
       pooler: shapes.has(`${visionPrefix}pooler.dense.weight`),
     },
@@ -63,7 +65,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       ...size("vocabularySize", word?.[0]),
       ...size("positions", shapeOf("text.trunk.position")?.[0]),
       ...size("width", word?.[1]),
-      depth: depth(textPrefix + TEXT_NAMES[text].blocks),
+      depth: numberedDepth(shapes, textPrefix + TEXT_NAMES[text].blocks),
       ...size("mlpWidth", shapeOf("text.trunk.layers.0.mlp.fc1.weight")?.[0]),
       ...size("tokenTypes", isBert ? shapeOf("text.trunk.tokenType")?.[0] : undefined),
       ...size("headWidth", isBert ? shapeOf("text.head.fc1.weight")?.[0] : undefined),

@@ -8,7 +8,12 @@ import { normal, ones, zeros } from "../tensor/init.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
 import type { ClipParams } from "./clip.ts";
 import type { ClipBertConfig, ClipConfig } from "./clip_config.ts";
-import type { MakeLeaf } from "./skeleton.ts";
+
+/** What a leaf is for; it decides how the leaf starts out. */
+export type LeafRole = "weight" | "bias" | "gain" | "embedding" | "logitScale";
+
+/** Makes the tensor of one leaf, given its dotted name, shape and role. */
+export type MakeLeaf = (name: string, shape: number[], role: LeafRole) => Tensor;
 
 /** Makers of the parts that towers are built of. */
 interface Parts {

@@ -1,31 +1,7 @@
 /** Encoder configurations: the same blocks at every size. @module */
 
-/** A Vision Transformer with a linear projection head. */
-export interface VitConfig {
-  /** Image side, pixels. */
-  imageSize: number;
-  /** Patch side, pixels. */
-  patchSize: number;
-  /** Token width D. */
-  width: number;
-  /** Number of blocks. */
-  depth: number;
-  /** Heads of each attention. */
-  heads: number;
-  /** Hidden width of the feed-forward part. */
-  mlpWidth: number;
-  /** LayerNorm epsilon. */
-  epsilon: number;
-}
-
-/** A BERT encoder with a two-layer projection head. */
-export interface BertConfig {
-  /** Rows of the word-embedding table. */
-  vocabularySize: number;
-  /** Tokens a text is padded or cut to. */
-  contextLength: number;
-  /** Rows of the position table. */
-  positions: number;
+/** A stack of transformer layers. */
+export interface TransformerConfig {
   /** Token width D. */
   width: number;
   /** Number of layers. */
@@ -34,28 +10,54 @@ export interface BertConfig {
   heads: number;
   /** Hidden width of the feed-forward part. */
   mlpWidth: number;
-  /** Hidden width of the projection head. */
-  headWidth: number;
   /** LayerNorm epsilon. */
   epsilon: number;
+}
+
+/** A Vision Transformer with a linear projection head. */
+export interface VitConfig extends TransformerConfig {
+  /** Image side, pixels. */
+  imageSize: number;
+  /** Patch side, pixels. */
+  patchSize: number;
+}
+
+/** A transformer that reads texts. */
+export interface TextTransformerConfig extends TransformerConfig {
+  /** Rows of the word-embedding table. */
+  vocabularySize: number;
+  /** Tokens a text is padded or cut to. */
+  contextLength: number;
+  /** Rows of the position table. */
+  positions: number;
+}
+
+/** A BERT encoder with a two-layer projection head. */
+export interface BertConfig extends TextTransformerConfig {
+  /** Hidden width of the projection head. */
+  headWidth: number;
   /** BERT's own dropout while training: embeddings, and in each layer what attention and feed-forward part add. */
   dropout: number;
   /** Likewise of the attention probabilities; layers whose attention carries LoRA have neither. @default {dropout} */
   attentionDropout?: number;
 }
 
-/** A pair of towers with a common embedding. */
-export interface BiomedClipConfig {
-  /** Image tower. */
-  vision: VitConfig;
-  /** Text tower. */
-  text: BertConfig;
+/** What any pair of towers has in common. */
+export interface PairConfig {
   /** Embedding size E. */
   embedding: number;
   /** Mean of each colour channel, of `[0, 1]`. */
   mean: readonly [number, number, number];
   /** Standard deviation of each colour channel. */
   std: readonly [number, number, number];
+}
+
+/** A pair of towers with a common embedding. */
+export interface BiomedClipConfig extends PairConfig {
+  /** Image tower. */
+  vision: VitConfig;
+  /** Text tower. */
+  text: BertConfig;
 }
 
 /**

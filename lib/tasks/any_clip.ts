@@ -11,10 +11,7 @@ import { clipSizes } from "../encoders/clip_config_sizes.ts";
 import { countClip } from "../encoders/clip_init.ts";
 import type { TowerOptions } from "../encoders/vision_text_pair.ts";
 import type { TokenRows } from "../eval/zero_shot.ts";
-import { checkKeys, formatKeyReport } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
-import { readFinite } from "../io/tensor_file.ts";
-import { toFloat32 } from "../io/tensors.ts";
 import { mergeLora } from "../lora/merge.ts";
 import type { ContrastiveModel, FeatureOptions } from "../model.ts";
 import { l2Normalise } from "../tensor/ops.ts";
@@ -24,6 +21,7 @@ import { encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { encode } from "../text/tokenizer.ts";
+import { weightsReader } from "./weights_reader.ts";
 
 /** Which files a CLIP comes from. */
 export interface ClipFiles {
@@ -40,7 +38,7 @@ export interface ClipFiles {
   merges?: string;
   /** `preprocessor_config.json` of `transformers`. @default {the one beside the configuration, if there is one} */
   preprocessor?: string;
-  /** Takes the table of unused tensors, when there are any. */
+  /** Takes the table of missing, misshapen and unused tensors, when there are any. */
   note?: (text: string) => void;
 }
 
@@ -153,12 +151,11 @@ export async function loadClip(files: ClipFiles): Promise<LoadedClip> {
     const source = { config: files.config, weights: files.weights, sizes };
     const config = await withPreprocessor(parseClipConfig(await readText(files.config), source), files);
     const encode = await tokenRows(files, config); // before the weights: it is quick to fail
-    const report = checkKeys(expectedClip(config, layout), file);
-    if (report.unused.length > 0) files.note?.(formatKeyReport(report));
-    const params = await loadClipTensors(config, layout, async (name) => {
-      const tensor = await readFinite(file, report.matched.get(name)!);
-      return { shape: tensor.shape, values: toFloat32(tensor) };
-    });
+    const params = await loadClipTensors(
+      config,
+      layout,
+      weightsReader(file, expectedClip(config, layout), files.note),
+    );
     const { mean, std, vision } = config;
     return { model: clipModel(config), params, config, encode, preprocess: { size: vision.imageSize, mean, std } };
   } finally {

@@ -1,7 +1,7 @@
 /** Data of dense tasks: training, validation and test cases with masks or boxes. @module */
 import { basename, extname, join } from "@std/path";
 import { type BoxesOptions, readMask } from "../data/boxes.ts";
-import { exists, hashIds, imageReader, listImages, uniqueIds } from "../data/dataset.ts";
+import { exists, hashIds, imageFile, listImages, uniqueIds } from "../data/dataset.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { loadRsna } from "../data/rsna.ts";
 import { loadSiim } from "../data/siim.ts";
@@ -21,6 +21,8 @@ export interface DenseData extends ThreeParts {
   dropped: Record<string, number>;
 }
 
+const PARTS = ["train", "validation", "test"] as const;
+
 /** Options of {@linkcode loadDenseData}. */
 export interface DenseDataOptions {
   /** Masks or boxes. */
@@ -37,6 +39,10 @@ export interface DenseDataOptions {
   oneClass?: string;
   /** Leave out cases without a mask instead of refusing them. @default {false} */
   skipUnlabelled?: boolean;
+  /** Column of the CSV that says train, validation (val, valid) or test of a row. @default {drawn by patient} */
+  splitColumn?: string;
+  /** Parts that must have a case. @default {all three} */
+  needed?: readonly (keyof ThreeParts)[];
   /** RSNA's split: MGCA's, or the authors' of patients with boxes. @default {"mgca"} */
   protocol?: "mgca" | "positives";
   /** Masks of an image with several lesions (siim). @default {"union"} */
@@ -51,13 +57,13 @@ export interface DenseDataOptions {
 
 /**
  * Reads the cases of a dense task. SIIM's test part is the paper's; a share of 0.15 of its training part validates. RSNA has its
- * own three parts. A CSV is split by patient, 70, 15 and 15 %.
+ * own three parts. A CSV is split by patient, 70, 15 and 15 %, unless a column says the part of each row.
  *
  * @throws {RangeError} If the data set has no labels for the task, or a part is empty.
  */
 export async function loadDenseData(options: DenseDataOptions): Promise<DenseData> {
   const data = await loadParts(options);
-  for (const part of ["train", "validation", "test"] as const) {
+  for (const part of options.needed ?? PARTS) {
     if (data[part].length === 0) {
       throw new RangeError(`Cannot use "${data.name}" as its ${part} part must have a case: it has 0`);
     }
@@ -116,23 +122,34 @@ async function rsna(root: string, { protocol = "mgca" }: DenseDataOptions): Prom
 }
 
 async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
-  const { task, dataset, columns = {}, oneClass, skipUnlabelled = false, seed = 1 } = options;
+  const { task, dataset, columns = {}, oneClass, skipUnlabelled = false, splitColumn, seed = 1 } = options;
   if (task === "segment" && columns.mask === undefined && options.maskFolder === undefined) {
     throw new RangeError(`Cannot segment "${dataset}" as the column or the folder of masks must be given: it is not`);
   }
   if (task === "detect" && columns.boxes === undefined) {
     throw new RangeError(`Cannot detect on "${dataset}" as the CSV of boxes must be given: it is not`);
   }
-  const read = await loadPairs(dataset, { chexpert: false, name: basename(dataset, extname(dataset)), ...columns });
+  const name = basename(dataset, extname(dataset));
+  const read = await loadPairs(dataset, {
+    chexpert: false,
+    name,
+    uniqueImages: true,
+    ...(splitColumn === undefined ? {} : { label: splitColumn, classes: Object.keys(SPLIT_WORDS) }),
+    ...columns,
+  });
   const dropped = { ...read.summary.dropped };
   let cases = read.cases;
   if (options.maskFolder !== undefined) cases = await withMasks(cases, options.maskFolder);
   if (task === "segment") {
-    const unmasked = cases.find((item) => !item.mask);
-    if (unmasked && !skipUnlabelled) {
-      throw new RangeError(`Cannot segment "${dataset}" as every case must have a mask: "${unmasked.id}" has none`);
-    }
     const masked = cases.filter((item) => item.mask);
+    if (masked.length < cases.length && !skipUnlabelled) {
+      const first = cases.find((item) => !item.mask)!.id;
+      throw new RangeError(
+        `Cannot segment "${dataset}" as every case must have a mask (--skip-unlabelled leaves out those without): ${
+          cases.length - masked.length
+        } of ${cases.length} have none, "${first}" is the first`,
+      );
+    }
     if (masked.length < cases.length) dropped["no mask"] = cases.length - masked.length;
     cases = masked;
   } else if (oneClass !== undefined) {
@@ -143,12 +160,44 @@ async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
     throw new RangeError(`Cannot detect on "${dataset}" as an image must have a box: none has`);
   }
   return {
-    ...splitByPatient(cases, { seed }),
+    ...(splitColumn === undefined ? splitByPatient(cases, { seed }) : splitAsSaid(cases)),
     name: read.name,
     classes: task === "segment" ? ["mask"] : [...labels].sort(),
     synthetic: false,
     dropped,
   };
+}
+
+const SPLIT_WORDS: Readonly<Record<string, keyof ThreeParts>> = {
+  train: "train",
+  validation: "validation",
+  valid: "validation",
+  val: "validation",
+  test: "test",
+};
+
+/**
+ * The parts that the cases' targets name.
+ *
+ * @throws {RangeError} If a patient is in two of them.
+ */
+function splitAsSaid(cases: readonly Case[]): ThreeParts {
+  const parts: ThreeParts = { train: [], validation: [], test: [] };
+  const places = new Map<string, keyof ThreeParts>();
+  for (const item of cases) {
+    const part = Object.values(SPLIT_WORDS)[item.target!]!;
+    if (item.patientId !== undefined) {
+      const other = places.get(item.patientId) ?? part;
+      places.set(item.patientId, other);
+      if (other !== part) {
+        throw new RangeError(
+          `Cannot split as a patient must be in one part: patient "${item.patientId}" is in ${other} and in ${part}`,
+        );
+      }
+    }
+    parts[part].push(item);
+  }
+  return parts;
 }
 
 /** The cases with the masks of a folder, those without one as they were. */
@@ -189,5 +238,5 @@ export async function imagesToPredict(path: string): Promise<Case[]> {
   });
   const paths = isDirectory ? await listImages(path) : [path];
   if (paths.length === 0) throw new RangeError(`Cannot predict on "${path}" as it must hold an image: it holds none`);
-  return uniqueIds(paths.map((file) => ({ id: basename(file, extname(file)), image: imageReader(file) })));
+  return uniqueIds(paths.map((file) => ({ id: basename(file, extname(file)), ...imageFile(file) })));
 }

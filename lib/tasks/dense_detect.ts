@@ -1,5 +1,6 @@
 /** Detection on frozen maps: train, predict, evaluate. @module */
 import * as tf from "@tensorflow/tfjs";
+import type { Case } from "../data/types.ts";
 import { kMeansAnchors } from "../dense/anchors.ts";
 import { constantBoxes } from "../dense/baselines.ts";
 import { type Detection, type UnitBox, unitBoxes } from "../dense/boxes.ts";
@@ -33,15 +34,26 @@ export interface TrainDetectionOptions extends FitHeadOptions {
 /** Detections below this score are never reported. */
 const LEAST = 0.01;
 
+/**
+ * The true boxes of a case, shares of its image's sides.
+ *
+ * @throws {TypeError} If the case has no list of boxes.
+ * @throws {RangeError} If a box lies outside the image, or its class is unknown; the message names the case.
+ */
+export function boxesOfCase(
+  item: Case,
+  [width, height]: readonly [number, number],
+  classes: readonly string[],
+): UnitBox[] {
+  if (!item.boxes) {
+    throw new TypeError(`Cannot use case "${item.id}" as it must have boxes, if only none: it has no label row`);
+  }
+  return unitBoxes(item.boxes, { id: item.id, width, height, classes });
+}
+
 /** The true boxes of every case, checked against its image. */
 export function truthOf({ cases, maps }: MappedCases, classes: readonly string[]): UnitBox[][] {
-  return cases.map((item, i) => {
-    if (!item.boxes) {
-      throw new TypeError(`Cannot use case "${item.id}" as it must have boxes, if only none: it has no label row`);
-    }
-    const [width, height] = maps.imageSizes[i]!;
-    return unitBoxes(item.boxes, { id: item.id, width, height, classes });
-  });
+  return cases.map((item, i) => boxesOfCase(item, maps.imageSizes[i]!, classes));
 }
 
 /** The sides of the three maps, coarse first. */
@@ -114,6 +126,8 @@ export interface DetectAllOptions {
   confidence?: number;
   /** Overlap from which the weaker of two boxes goes. @default {0.5} */
   nmsIou?: number;
+  /** Called after each batch with the images done. */
+  onBatch?: (done: number) => void;
 }
 
 /** The boxes of every case, suppressed, best first. */
@@ -122,7 +136,7 @@ export async function detectAll(
   maps: MapSource,
   options: DetectAllOptions = {},
 ): Promise<Detection[][]> {
-  const { confidence = LEAST, nmsIou = 0.5 } = options;
+  const { confidence = LEAST, nmsIou = 0.5, onBatch } = options;
   const { config } = head;
   const out: Detection[][] = [];
   const batch = 8;
@@ -138,6 +152,7 @@ export async function detectAll(
     tf.dispose(outputs);
     const decoded = decodeBoxes(scales, { batch: indices.length, classes: config.classes.length, least: confidence });
     out.push(...decoded.map((boxes) => suppress(boxes, { confidence, iou: nmsIou })));
+    onBatch?.(out.length);
   }
   return out;
 }
@@ -188,10 +203,11 @@ export function detectionFigures(
 export async function evaluateDetection(
   head: DetectionHead,
   test: MappedCases,
+  options: Pick<DetectAllOptions, "onBatch"> = {},
 ): Promise<{ figures: DetectionFigures; images: DetectedImage[] }> {
   const { classes } = head.config;
   const truth = truthOf(test, classes);
-  const found = await detectAll(head, test.maps);
+  const found = await detectAll(head, test.maps, options);
   const images = truth.map((boxes, i) => ({ truth: boxes, detections: found[i]! }));
   return { figures: detectionFigures(images, classes.length), images };
 }

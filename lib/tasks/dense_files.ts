@@ -28,6 +28,9 @@ export interface DetectionHead {
   config: DetectorConfig;
 }
 
+/** A trained head. */
+export type DenseHead = SegmentationHead | DetectionHead;
+
 /** A head with where it comes from. */
 export interface StoredHead<H> {
   /** The head. */
@@ -48,7 +51,7 @@ export function fingerprint(item: Pick<Case, "id">): string {
 /** Writes a head, whole or not at all. */
 export async function saveHead(
   path: string,
-  { head, encoder, seen }: StoredHead<SegmentationHead | DetectionHead>,
+  { head, encoder, seen }: StoredHead<DenseHead>,
 ): Promise<void> {
   const tensors = new Map<string, TensorData>();
   for (const [name, tensor] of namedTensors(head.params)) {
@@ -69,10 +72,10 @@ export async function saveHead(
  * @throws {SyntaxError} If the file is no head for the task, or a weight is missing or misshapen.
  * @throws {TypeError} If it was trained on another encoder.
  */
-export async function loadHead<K extends "segment" | "detect">(
+export async function loadHead<H extends DenseHead>(
   path: string,
-  { task, encoder }: { task: K; encoder: string },
-): Promise<StoredHead<K extends "segment" ? SegmentationHead : DetectionHead>> {
+  { task, encoder }: { task: H["task"]; encoder: string },
+): Promise<StoredHead<H>> {
   const { tensors, metadata } = await readSafetensors(path);
   if (metadata.format !== FORMAT || metadata.task !== task) {
     const found = metadata.format === FORMAT ? `one to ${metadata.task}` : "no head";
@@ -100,7 +103,7 @@ export async function loadHead<K extends "segment" | "detect">(
       checkFinite(stored, `"${path}" (${name})`);
       return tf.tensor(toFloat32(stored), stored.shape);
     });
-    const head = { task, params, config } as unknown as K extends "segment" ? SegmentationHead : DetectionHead;
+    const head = { task, params, config } as unknown as H;
     return { head, encoder, seen: new Set(metadata.seen?.split(" ").filter(Boolean)) };
   } finally {
     disposeParams(fresh);

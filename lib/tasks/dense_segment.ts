@@ -34,7 +34,7 @@ export interface TrainSegmentationOptions extends FitHeadOptions {
 }
 
 /** Side of the predicted masks. */
-function sideOf(head: Pick<SegmentationHead, "config">, maps: MapSource): number {
+export function sideOf(head: Pick<SegmentationHead, "config">, maps: MapSource): number {
   return maps.grid * 2 ** head.config.channels.length;
 }
 
@@ -106,20 +106,39 @@ async function figuresOf(
   head: SegmentationHead,
   maps: MapSource,
   truth: (index: number) => Promise<Uint8Array>,
+  onCase?: (index: number, p: Float32Array, overlap: MaskOverlap) => Promise<void>,
 ): Promise<{ figures: SegmentationFigures; overlaps: MaskOverlap[] }> {
   const overlaps: MaskOverlap[] = [];
   for await (const [index, p] of probabilities(head, maps)) {
-    overlaps.push(maskOverlap(Uint8Array.from(p, (value) => value > 0.5 ? 1 : 0), await truth(index)));
+    const overlap = maskOverlap(Uint8Array.from(p, (value) => value > 0.5 ? 1 : 0), await truth(index));
+    overlaps.push(overlap);
+    await onCase?.(index, p, overlap);
   }
   return { figures: segmentationFigures(overlaps), overlaps };
+}
+
+/** Options of {@linkcode evaluateSegmentation}. */
+export interface EvaluateSegmentationOptions {
+  /** Called with each case in order: its mask at its image's size, and its overlap. @default {none} */
+  onCase?: (index: number, mask: BinaryMask, overlap: MaskOverlap) => Promise<void>;
 }
 
 /** Figures at the encoder's image size (the protocol's), and the overlap of every case. */
 export async function evaluateSegmentation(
   head: SegmentationHead,
   test: MappedCases,
+  options: EvaluateSegmentationOptions = {},
 ): Promise<{ figures: SegmentationFigures; overlaps: MaskOverlap[] }> {
-  return await figuresOf(head, test.maps, targetsOf(test, sideOf(head, test.maps)));
+  const { onCase } = options;
+  const size = sideOf(head, test.maps);
+  return await figuresOf(
+    head,
+    test.maps,
+    targetsOf(test, size),
+    onCase &&
+      (async (index, p, overlap) =>
+        await onCase(index, maskOfSize(p, { size, image: test.maps.imageSizes[index]! }), overlap)),
+  );
 }
 
 /** Figures of the best constant mask of the training cases: what a head must beat. */

@@ -10,7 +10,32 @@ function cell(text: string): string {
 
 /** SIIM's submission: `ImageId,EncodedPixels`, relative runs, "-1" for none. */
 export function siimSubmission(rows: readonly { id: string; mask: BinaryMask }[]): string {
-  return ["ImageId,EncodedPixels", ...rows.map(({ id, mask }) => `${cell(id)},${encodeRle(mask)}`)].join("\n") + "\n";
+  return siimTable(rows.map(siimRow));
+}
+
+/** One row of it: far smaller than the mask, where many are kept. */
+export function siimRow({ id, mask }: { id: string; mask: BinaryMask }): string {
+  return `${cell(id)},${encodeRle(mask)}`;
+}
+
+/** The submission of rows made by {@linkcode siimRow}. */
+export function siimTable(rows: readonly string[]): string {
+  return ["ImageId,EncodedPixels", ...rows].join("\n") + "\n";
+}
+
+/**
+ * A file name, without extension, for each id: letters, digits, `.`, `_` and `-` are kept, an image's extension is left off,
+ * and a name that is taken gets a number, so that no file is written over another.
+ */
+export function fileNames(ids: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return ids.map((id) => {
+    const name = id.replace(/\.(png|jpe?g|dcm|dicom)$/i, "").replaceAll(/[^\p{L}\p{N}._-]+/gu, "_");
+    let free = name;
+    for (let i = 2; taken.has(free.toLowerCase()); i++) free = `${name}_${i}`;
+    taken.add(free.toLowerCase()); // some file systems know no case
+    return free;
+  });
 }
 
 /** A mask as a PNG of 0 and 255. */

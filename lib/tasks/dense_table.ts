@@ -3,7 +3,7 @@ import { aceLoraModel, initAceLora, mergeAceLora } from "../ace_lora.ts";
 import { trainingSet } from "../data/synthetic/sets.ts";
 import { mapSource, weightsHash } from "../dense/feature_cache.ts";
 import type { FitHeadOptions } from "../dense/fit.ts";
-import { labelFraction } from "../dense/fractions.ts";
+import { boxedFraction, labelFraction } from "../dense/fractions.ts";
 import type { Table, TableCell } from "../display/table.ts";
 import type { VitParams } from "../encoders/vit.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
@@ -177,13 +177,6 @@ export async function runDenseTable(
   };
 }
 
-/** A share of the cases with at least one box in it: anchors need one. Shares stay nested. */
-function boxedFraction(cases: DenseData["train"], options: { fraction: number; seed: number }): DenseData["train"] {
-  const drawn = labelFraction(cases, options);
-  if (drawn.some(({ boxes }) => boxes!.length > 0)) return drawn;
-  return [...drawn.slice(1), cases.find(({ boxes }) => boxes!.length > 0)!];
-}
-
 function headOptions(settings: DenseTableSettings, labelled: number): FitHeadOptions {
   const { cases, epochs, learningRate, seed } = settings;
   const more = Math.min(10, Math.max(1, Math.floor(cases / Math.max(labelled, 16))));
@@ -228,7 +221,7 @@ async function adaptedTrunk(
 /** The record as a table: measured rows on synthetic images, the constant answers, and what the paper prints. */
 export function denseTable(record: DenseTableRecord): Table {
   const share = (value: number | null): number | null => value === null ? null : 100 * value;
-  const columns = ["labels", "Dice", "Dice, lesion", "mAP customary", "mAP strict", "mAP all scores", "mAP@0.5"];
+  const columns = ["labels", "Dice", "Dice, not empty", "mAP customary", "mAP strict", "mAP all scores", "mAP@0.5"];
   const row = (name: string, labels: string, s: SegmentationFigures, d: DetectionFigures): TableCell[] => [
     name,
     labels,

@@ -1,11 +1,10 @@
 /** A model and its tokeniser from files, or the shipped mini model. @module */
 import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "../encoders/checkpoint.ts";
 import { BIOMED_CLIP, MINI } from "../encoders/config.ts";
-import { checkKeys, formatKeyReport, type KeyReport, KeyReportError } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
-import { checkFinite, toFloat32 } from "../io/tensors.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { type Generalist, loadMini, loadMiniTokenizer } from "./mini.ts";
+import { weightsReader } from "./weights_reader.ts";
 
 /** Which files a model comes from. */
 export interface ModelFiles {
@@ -42,30 +41,11 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
       );
     }
     const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
-    const report = checkedKeys(expectedCheckpoint(config), file, files.note);
-    if (report.unused.length > 0) files.note?.(formatKeyReport(report));
-    const params = await loadBiomedClip(config, async (name) => {
-      const tensor = await file.read(report.matched.get(name)!);
-      checkFinite(tensor, `"${files.weights}" (${name})`);
-      return { shape: tensor.shape, values: toFloat32(tensor) };
-    });
+    const read = weightsReader(file, expectedCheckpoint(config), files.note);
+    const params = await loadBiomedClip(config, read);
     const tokenizer = files.tokenizer === undefined ? await loadMiniTokenizer() : await loadTokenizer(files.tokenizer);
     return { params, config, tokenizer };
   } finally {
     await file.close();
-  }
-}
-
-/** The report of a file that has every tensor; of one that has not, the table goes to `note` before the error does. */
-function checkedKeys(
-  expected: ReadonlyMap<string, readonly number[]>,
-  file: Parameters<typeof checkKeys>[1],
-  note: ModelFiles["note"],
-): KeyReport {
-  try {
-    return checkKeys(expected, file);
-  } catch (error) {
-    if (error instanceof KeyReportError) note?.(formatKeyReport(error.report));
-    throw error;
   }
 }

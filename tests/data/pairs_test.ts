@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { encode } from "fast-png";
 import { describeDataset, hashIds } from "../../lib/data/dataset.ts";
 import { loadFolder } from "../../lib/data/folder.ts";
 import { loadPairs } from "../../lib/data/pairs.ts";
@@ -136,6 +137,25 @@ Deno.test("loadPairs() splits classes at a separator, joins boxes by their key a
   await withFiles({ ...files, "boxes.csv": "name,label,x,y,w,h\na,Mass,1,2,0,4\n" }, async (root) => {
     const boxes = { csv: "boxes.csv", image: "name", key: "name" };
     await assertRejects(() => loadPairs(root, { csv: "t.csv", boxes }), SyntaxError, "boxes.csv");
+  });
+});
+
+Deno.test("loadPairs() unites the masks of an image's rows, takes absolute paths, and counts boxes of images not listed", async () => {
+  const second = encode({ width: 2, height: 2, channels: 1, depth: 8, data: new Uint8Array([0, 0, 255, 0]) });
+  const files = { ...images, "m/1.png": png(200), "m/2.png": second, "else/boxes.csv": "path,label,x,y,w,h\n" };
+  await withFiles(files, async (root) => {
+    const rows = ["path,mask", "i/a.png,m/1.png", "i/b.png,", `i/a.png,${join(root, "m/2.png")}`, "i/a.png,"];
+    await Deno.writeTextFile(join(root, "t.csv"), rows.join("\n") + "\n");
+    const set = await loadPairs(root, { csv: "t.csv", mask: "mask", uniqueImages: true });
+    assertEquals(set.cases.map(({ id }) => id), ["i/a.png", "i/b.png"]);
+    assertEquals(set.summary, { read: 4, kept: 2, dropped: { "further row of an image": 2 } });
+    assertEquals([...(await set.cases[0]!.mask!()).data], [1, 0, 1, 0]);
+    assertEquals(set.cases[1]!.mask, undefined);
+    const csv = join(root, "else", "boxes.csv");
+    await Deno.writeTextFile(csv, "path,label,x,y,w,h\ni/a.png,Mass,0,0,1,1\nc.png,Mass,0,0,1,1\nc.png,Mass,0,0,1,2\n");
+    const boxed = await loadPairs(root, { csv: "t.csv", boxes: { csv, image: "path" }, uniqueImages: true });
+    assertEquals(boxed.cases.map(({ boxes }) => boxes!.length), [1, 0]);
+    assertEquals(boxed.summary.dropped, { "box of an image not listed": 2, "further row of an image": 2 });
   });
 });
 

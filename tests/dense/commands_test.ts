@@ -12,7 +12,7 @@ import { initBiomedClip } from "../../lib/encoders/init.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
-import { boxesCsv, rsnaSubmission, siimSubmission } from "../../lib/tasks/dense_submissions.ts";
+import { boxesCsv, fileNames, rsnaSubmission, siimSubmission } from "../../lib/tasks/dense_submissions.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
@@ -55,11 +55,11 @@ async function makeFolder(): Promise<string> {
   return root;
 }
 
-async function run(command: typeof SEGMENT, line: readonly string[]): Promise<string> {
+async function run(command: typeof SEGMENT, line: readonly string[], errors: string[] = []): Promise<string> {
   const lines: string[] = [];
   const { log, error } = console;
   console.log = (text: string) => lines.push(text);
-  console.error = () => {};
+  console.error = (text: string) => errors.push(text);
   try {
     await command.run(parseCommandLine(command, [...line, "--backend", "wasm"]));
   } finally {
@@ -157,12 +157,75 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
     ["predict", "--images", join(ROOT, "i"), "--head", head],
     "must be a head to detect: it is one to segment",
   );
+  await fails(
+    DETECT,
+    ["train", ...CSV, "--boxes", "boxes.csv"],
+    'must have a column "path": its columns are "name", "label", "left", "top", "w", "h" (named by --boxes-image)',
+  );
+  await fails(
+    SEGMENT,
+    ["train", ...CSV, "--masks", "nowhere"],
+    'Cannot read "nowhere" as it must be a file or a folder',
+  );
+  await fails(SEGMENT, ["train", ...CSV, "--mask-column", "m", "--held-out", "0.2"], "Unknown option '--held-out'");
+  await fails(
+    SEGMENT,
+    ["predict", "--images", join(ROOT, "i")],
+    'bad/head.safetensors" as a head as it must be a file',
+  );
   await fails(SEGMENT, ["predict", "--images", join(ROOT, "none"), "--head", head], "no such file or folder");
   const masks = [...CSV, "--mask-column", "mask", "--head", head];
   await fails(SEGMENT, ["evaluate", ...masks, "--split-seed", "7"], "its training must not have seen the test cases");
   const other = ["--weights", join(ROOT, "model2.safetensors"), "--out", join(ROOT, "bad")];
   const error = await assertRejects(() => run(SEGMENT, ["evaluate", ...masks, ...other]), TypeError) as Error;
   assert(error.message.includes("the encoder it was trained on"));
+});
+
+Deno.test("segment evaluates on another set, whose test cases a column names, without a constant answer", async () => {
+  const rows = (await Deno.readTextFile(join(ROOT, "images.csv"))).trim().split("\n").map((row) => row.split(","));
+  const other = rows.map(([file, , mask], i) => i === 0 ? "file,mask,part" : `${join(ROOT, file!)},${mask},test`);
+  await Deno.writeTextFile(join(ROOT, "other.csv"), other.join("\n") + "\n");
+  const out = join(ROOT, "other"), errors: string[] = [];
+  const data = ["--dataset", join(ROOT, "other.csv"), "--image-column", "file", "--mask-column", "mask"];
+  const options = [...MODEL, "--split-column", "part", "--head", join(ROOT, "seg", "head.safetensors"), "--out", out];
+  const shown = await run(SEGMENT, ["evaluate", ...data, ...options], errors);
+  assert(!shown.includes("constant mask"), shown);
+  assert(errors.some((line) => line.includes("the constant mask is left out")), errors.join("\n"));
+  const metrics = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+  assertEquals([metrics.figures.n, metrics.baselines], [14, {}]);
+  const page = await Deno.readTextFile(join(out, "overlays.html"));
+  assertEquals(page.match(/x\d+\.png: Dice \d\.\d\d<\/figcaption>/g)?.length, 14);
+});
+
+Deno.test("the examples for a CSV work as they are written, in a row", async () => {
+  const home = Deno.cwd(), folder = await Deno.makeTempDir();
+  const rename = (text: string, columns: string): string => text.replace(/^.*$/m, columns);
+  const write = async (name: string, from: string, columns: string): Promise<void> =>
+    await Deno.writeTextFile(join(folder, name), rename(await Deno.readTextFile(join(ROOT, from)), columns));
+  await write("films.csv", "images.csv", "path,patient,lung_mask,file");
+  await write("boxes.csv", "boxes.csv", "file,label,x,y,w,h");
+  for (const name of ["i", "new_films"]) {
+    await Deno.mkdir(join(folder, name));
+    for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, "i", `x${i}.png`), join(folder, name, `x${i}.png`));
+  }
+  for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, `m${i}.png`), join(folder, `m${i}.png`));
+  Deno.chdir(folder);
+  try {
+    for (const command of [SEGMENT, DETECT]) {
+      const lines = command.example.split("\n").map((line) => line.trim()).filter((line) => !line.includes("--root"));
+      assertEquals(lines.map((line) => line.split(" ")[3]), ["train", "evaluate", "predict"]);
+      for (const line of lines) {
+        const [, , name, ...words] = line.split(" ");
+        assertEquals(name, command.name);
+        assert((await run(command, [...words, ...words[0] === "train" ? ["--epochs", "1"] : []])) !== "", line);
+      }
+    }
+    assertEquals((await readCsv("results/new/boxes.csv")).columns[0], "image");
+    assert((await Deno.stat("results/new/masks/x3.png")).isFile);
+  } finally {
+    Deno.chdir(home);
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("segment names the case whose mask has another size, detect the one whose box lies outside", async () => {
@@ -198,6 +261,30 @@ Deno.test("segment names the case whose mask has another size, detect the one wh
     /Cannot use case "i\/x\d+\.png" as its boxes must lie within 60 x 40 pixels: one is x/.test(box.message),
     box.message,
   );
+});
+
+Deno.test("fileNames() keeps letters of any script, leaves no two alike and no image's extension", () => {
+  const ids = ["a/b.png", "a_b.JPG", "A_B", "患者/一", "患者/二", "x.dcm", "../x", "v1.2"];
+  assertEquals(fileNames(ids), ["a_b", "a_b_2", "A_B_3", "患者_一", "患者_二", "x", ".._x", "v1.2"]);
+});
+
+Deno.test("segment and detect refuse an encoder that no head fits before they read any case", async () => {
+  const vision = { ...MINI.vision, imageSize: 63, patchSize: 9 };
+  const params = initBiomedClip({ ...MINI, vision }, 1);
+  const checkpoint = [...await toCheckpoint(params)];
+  disposeParams(params);
+  const path = join(ROOT, "odd.safetensors");
+  await writeSafetensors(
+    path,
+    new Map(checkpoint.map(([name, { shape, values }]) => [name, float32Tensor(shape, values)])),
+  );
+  const line = ["train", "--dataset", join(ROOT, "not read.csv"), "--weights", path];
+  await assertRejects(
+    () => run(SEGMENT, line),
+    RangeError,
+    "the patch must be a power of two >= 2: current value is 9",
+  );
+  await assertRejects(() => run(DETECT, line), RangeError, "the map's side must be even: current value is 7");
 });
 
 Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenges' rows", () => {

@@ -54,6 +54,42 @@ Deno.test("loadDenseData() of rsna has three parts without a common patient, wit
   await Deno.remove(root, { recursive: true });
 });
 
+Deno.test("loadDenseData() takes the parts that a column names, without a patient in two of them", async () => {
+  const names = ["train", "val", "test", "validation", "valid", "train", "test"];
+  const root = await folderOf({ ...Object.fromEntries(names.map((_, i) => [`${i}.png`, ""])) });
+  const path = join(root, "t.csv");
+  const write = (patient: (i: number) => number): Promise<void> =>
+    Deno.writeTextFile(
+      path,
+      "path,part,who,mask\n" + names.map((name, i) => `${i}.png,${name},${patient(i)},m.png\n`).join(""),
+    );
+  const load = (options = {}): Promise<DenseData> =>
+    loadDenseData({
+      task: "segment",
+      dataset: path,
+      columns: { mask: "mask", patient: "who" },
+      splitColumn: "part",
+      ...options,
+    });
+  await write((i) => i);
+  const { train, validation, test } = await load();
+  assertEquals([train, validation, test].map((part) => part.map(({ id }) => id[0]).join("")), ["05", "134", "26"]);
+  await write((i) => i === 6 ? 0 : i);
+  await assertRejects(load, RangeError, 'must be in one part: patient "0" is in train and in test');
+  await Deno.writeTextFile(path, "path,part,who,mask\n2.png,test,1,m.png\n");
+  await assertRejects(load, RangeError, "its train part must have a case: it has 0");
+  assertEquals((await load({ needed: ["test"] })).test.length, 1);
+  await Deno.writeTextFile(path, "path,part,who,mask\n2.png,dev,1,m.png\n");
+  await assertRejects(load, SyntaxError, 'it is "dev"');
+  await Deno.writeTextFile(path, "path,part,who,mask\n2.png,test,1,m.png\n1.png,test,2,\n0.png,test,2,\n");
+  await assertRejects(
+    load,
+    RangeError,
+    '(--skip-unlabelled leaves out those without): 2 of 3 have none, "1.png" is the',
+  );
+  await Deno.remove(root, { recursive: true });
+});
+
 Deno.test("loadDenseData() refuses parts without a case, sets without boxes, and columns that are not four", async () => {
   const root = await folderOf({
     "images.csv": "path\na.png\nb.png\n",

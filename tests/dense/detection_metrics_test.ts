@@ -83,6 +83,11 @@ Deno.test("froc() reads sensitivity at the false alarms allowed", () => {
     mean: 2 / 3,
   });
   assertEquals(froc([{ truth: [], detections: [seen(0.9, 0)] }]).mean, null);
+  // A second box on the same lesion is no false alarm; one beside it is.
+  const twice = [{ truth: [box(0)], detections: [seen(0.9, 80), seen(0.8, 0), seen(0.7, 1)] }];
+  assertEquals(froc(twice, { alarms: [0.5, 1] }).sensitivities.map(({ sensitivity }) => sensitivity), [0, 1]);
+  const other = [{ truth: [box(0), box(50)], detections: [seen(0.9, 0), seen(0.8, 1), seen(0.7, 50)] }];
+  assertEquals(froc(other, { alarms: [0] }).mean, 1);
   // Equal scores count together: the hit cannot be had without the alarm.
   const tied = [{ truth: [box(0)], detections: [seen(0.9, 0), seen(0.9, 80)] }];
   assertEquals(froc(tied, { alarms: [0.5, 1] }).sensitivities.map(({ sensitivity }) => sensitivity), [0, 1]);

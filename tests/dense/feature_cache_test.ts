@@ -1,14 +1,32 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { siimLike } from "../../lib/data/synthetic/sets.ts";
+import type { Case } from "../../lib/data/types.ts";
 import { mapsKey, mapSource, weightsHash } from "../../lib/dense/feature_cache.ts";
 import { MINI } from "../../lib/encoders/config.ts";
 import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { encodePng } from "../../lib/image/png.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { noLeak } from "../close.ts";
 
 await selectBackend({ backend: "wasm" });
+
+Deno.test("mapSource() asks about each image as it is encoded, and stops at the case that is refused", async () => {
+  await noLeak(async () => {
+    const params = initBiomedClip(MINI, 1);
+    const { cases } = siimLike(5, 3);
+    const asked: string[] = [];
+    const check = (item: Case, [width, height]: readonly [number, number]) => {
+      asked.push(`${item.id} ${width} ${height}`);
+      if (item === cases[2]) throw new RangeError(`no ${item.id}`);
+    };
+    const options = { trunk: params.vision.trunk, config: MINI, batchSize: 2, check };
+    await assertRejects(() => mapSource(cases, options), RangeError, `no ${cases[2]!.id}`);
+    assertEquals(asked.toSorted(), cases.slice(0, 4).map(({ id }) => `${id} 64 64`).toSorted());
+    disposeParams(params);
+  });
+});
 
 Deno.test("mapSource() reads from disk what it computed, bit for bit, and computes anew for other weights or images", async () => {
   await noLeak(async () => {
@@ -45,6 +63,27 @@ Deno.test("mapSource() reads from disk what it computed, bit for bit, and comput
     disposeParams(other);
     await Deno.remove(cache, { recursive: true });
   });
+});
+
+Deno.test("mapsKey() is another one when any image's file has changed", async () => {
+  const params = initBiomedClip(MINI, 1);
+  const folder = await Deno.makeTempDir();
+  const cases = await Promise.all(
+    siimLike(7, 3).cases.map(async (item) => {
+      const path = join(folder, `${item.id.replaceAll("/", "_")}.png`);
+      await Deno.writeFile(path, encodePng(await item.image()));
+      return { ...item, path };
+    }),
+  );
+  const key = (): Promise<string> => mapsKey(cases, { trunk: params.vision.trunk, config: MINI });
+  const first = await key();
+  assertEquals(await key(), first);
+  const other = await siimLike(7, 9).cases[1]!.image();
+  await Deno.writeFile(cases[1]!.path, encodePng(other));
+  await Deno.utime(cases[1]!.path, 1, 1); // a quick machine writes both in one tick
+  assertNotEquals(await key(), first);
+  disposeParams(params);
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("mapSource() recomputes maps of another key and names a damaged file", async () => {

@@ -4,7 +4,7 @@ import { constantBoxes, meanMask } from "../../lib/dense/baselines.ts";
 import { boxIou, type UnitBox } from "../../lib/dense/boxes.ts";
 import type { MapSource } from "../../lib/dense/feature_cache.ts";
 import { fitHead } from "../../lib/dense/fit.ts";
-import { labelFraction, splitByPatient } from "../../lib/dense/fractions.ts";
+import { boxedFraction, labelFraction, splitByPatient } from "../../lib/dense/fractions.ts";
 import type { Case } from "../../lib/data/types.ts";
 import { constantBoxFigures, evaluateDetection, trainDetection } from "../../lib/tasks/dense_detect.ts";
 import {
@@ -152,6 +152,28 @@ Deno.test("fitHead() refuses an empty set and names the step where the loss is n
   });
 });
 
+Deno.test("fitHead() lets a signal in and keeps the best epoch so far", async () => {
+  await noLeak(async () => {
+    const start = { weight: tf.tensor1d([0]) };
+    const controller = new AbortController();
+    const result = await fitHead(start, {
+      size: 2,
+      load: () => Promise.resolve({ goal: tf.scalar(1) }),
+      loss: (params, batch) => tf.tidy(() => tf.sum(tf.square(tf.sub(params.weight, batch.goal))) as Scalar),
+    }, {
+      epochs: 10_000,
+      batchSize: 2,
+      signal: controller.signal,
+      onStep: ({ step }) => void (step === 3 && setTimeout(() => controller.abort(), 0)), // as Ctrl-C comes: from outside
+    });
+    assertEquals(result.ended, "interrupted");
+    assert(result.history.length >= 3 && result.history.length < 100, `${result.history.length} epochs`);
+    assertEquals(result.bestEpoch, result.history.length);
+    disposeParams(result.params);
+    start.weight.dispose();
+  });
+});
+
 Deno.test("labelFraction() draws nested shares by seed and keeps the order", () => {
   const cases = Array.from({ length: 200 }, (_, i) => i);
   const [one, ten, all] = [0.01, 0.1, 1].map((fraction) => labelFraction(cases, { fraction, seed: 3 })) as [
@@ -166,6 +188,24 @@ Deno.test("labelFraction() draws nested shares by seed and keeps the order", () 
   assert(labelFraction(cases, { fraction: 0.1, seed: 4 }).join() !== ten.join());
   assertEquals(labelFraction([7], { fraction: 0.01 }), [7]);
   assertThrows(() => labelFraction(cases, { fraction: 0 }), RangeError, "above 0 and at most 1: current value is 0");
+});
+
+Deno.test("boxedFraction() has a box in every share, and is labelFraction() where that has one", () => {
+  const box = { x: 0, y: 0, width: 1, height: 1, label: "a" };
+  const make = (boxed: (i: number) => boolean): Case[] =>
+    Array.from({ length: 20 }, (_, i) => ({
+      id: String(i),
+      image: () => Promise.reject(new Error("not read")),
+      boxes: boxed(i) ? [box] : [],
+    }));
+  const rare = make((i) => i === 17);
+  for (let seed = 1; seed < 6; seed++) {
+    const drawn = boxedFraction(rare, { fraction: 0.1, seed });
+    assertEquals([drawn.length, drawn.some(({ boxes }) => boxes!.length > 0)], [2, true]);
+  }
+  const all = make(() => true);
+  assertEquals(boxedFraction(all, { fraction: 0.1 }), labelFraction(all, { fraction: 0.1 }));
+  assertEquals(boxedFraction(make(() => false), { fraction: 0.1 }).length, 2);
 });
 
 Deno.test("splitByPatient() keeps patients whole and loses nobody", () => {

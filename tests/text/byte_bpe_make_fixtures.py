@@ -7,16 +7,12 @@ open_clip's SimpleTokenizer ("open_clip") where that package is installed. A has
 of the ids as JSON without spaces. No text of a data set is written, nor merges trained on one.
 
 Run: python tests/text/byte_bpe_make_fixtures.py [FOLDER OF REAL DATA, default ../shared/data]
-Needs: transformers, tokenizers, ftfy. The texts of the tests are rebuilt by tests/text/corpus.ts from the same rules.
+Needs: transformers, tokenizers, ftfy. The texts of the tests are rebuilt by tests/text/corpus.ts by the rules of corpus.py.
 """
 
-import csv
 import gzip
-import hashlib
-import html
 import json
 import pathlib
-import sys
 import tempfile
 
 import ftfy
@@ -24,58 +20,16 @@ import tokenizers
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from corpus import BLOCKS, EDGE, LATIN, POOLS, WORDS, clean, data, random_texts, sha, shared
+
 here = pathlib.Path(__file__).parent
 out = here / "byte_bpe_fixtures"
-data = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here.parents[1] / ".." / "shared" / "data"
 MERGES = 700
 SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
 
-POOLS = [(0x20, 0x7E), (0x61, 0x7A), (0x00, 0x1F), (0x80, 0xFF), (0x100, 0x24F), (0x300, 0x36F), (0x370, 0x4FF),
-         (0x590, 0x6FF), (0x900, 0x97F), (0xE00, 0xE7F), (0x1E00, 0x1FFF), (0x2000, 0x206F), (0x20A0, 0x22FF),
-         (0x3000, 0x30FF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xE000, 0xE0FF), (0xF900, 0xFAFF), (0xFB00, 0xFFFF),
-         (0x10000, 0x10FFF), (0x1F300, 0x1FAFF), (0x20000, 0x2CFFF), (0xE0000, 0xE01FF)]
-LATIN = [(0x20, 0x7E), (0x80, 0xFF), (0x100, 0x17F), (0x2010, 0x2122)]
-WORDS = """no focal consolidation effusion pleural pneumothorax cardiomegaly atelectasis edema pneumonia the of and is in
-there with a chest x ray image findings suggesting right left lobe lower upper lung heart normal size acute process
-opacity opacities small large bilateral tube line naive resume cafe uber""".split()
 SAMPLES = ["a chest X-ray image of Pneumonia.", "Findings suggesting pleural effusion.", "", "It's 5 cm, isn't it?",
            "<|startoftext|>a<|endoftext|>b", "<|STARTOFTEXT|> x", "na\u00efve caf\u00e9 \u80ba\u708e \U0001f600", "1234 12.5mm 3\u00d74",
            "\u0130 \u03a3\u03a3 \u00df \u1e9e", "we'll've they're'd!'s", "&lt;b&gt; &amp;amp; x", "a\u0085b\ufeffc\u200bd\x1fe", "no " * 100]
-
-
-def mulberry32(seed):
-    state = seed & 0xFFFFFFFF
-    while True:
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = state
-        t = ((t ^ (t >> 15)) * (t | 1)) & 0xFFFFFFFF
-        t ^= (t + (((t ^ (t >> 7)) * (t | 61)) & 0xFFFFFFFF)) & 0xFFFFFFFF
-        t &= 0xFFFFFFFF
-        yield ((t ^ (t >> 14)) & 0xFFFFFFFF) / 4294967296
-
-
-def random_texts(count, seed, ranges):
-    rng = mulberry32(seed)
-    texts = []
-    for _ in range(count):
-        text = ""
-        first, last = ranges[int(next(rng) * len(ranges))]
-        for _ in range(1 + int(next(rng) * 60)):
-            u = next(rng)
-            if u < 0.1:
-                first, last = ranges[int(next(rng) * len(ranges))]
-            text += " " if u > 0.85 else chr(first + int(next(rng) * (last - first + 1)))
-        texts.append(text)
-    return texts
-
-
-def clean(text):
-    text = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
-    return " ".join(text.split()).strip()
-
-
-def sha(ids):
-    return hashlib.sha256(json.dumps(ids, separators=(",", ":")).encode()).hexdigest()[:8]
 
 
 def byte_characters():
@@ -94,7 +48,7 @@ def train():
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     prompts = [f"{first} {second}, {third}." for i, first in enumerate(WORDS) for second, third in
                zip(WORDS[i:] + WORDS[:i], WORDS[2 * i % len(WORDS):])]
-    texts = prompts + json.loads((here / "edge_texts.json").read_text()) + random_texts(300, 3, POOLS)
+    texts = prompts + EDGE + random_texts(300, 3, POOLS)
     tokenizer.train_from_iterator(texts, trainer)
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     return [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in merges][:MERGES]
@@ -125,23 +79,6 @@ def hashes(texts):
     return {"clean": "".join(sha(i) for i in ids(clean(t) for t in texts)), "raw": "".join(sha(i) for i in ids(texts))}
 
 
-def shared():
-    texts = []
-    with open(data / "covidcxr" / "covidcxr.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            for column in ("note", "other_notes", "source_url", "licence"):
-                if row[column]:
-                    texts.append(row[column])
-                    if column == "note":
-                        texts.extend(row[column].split(". "))
-    with gzip.open(data / "annotations" / "nih_Data_Entry_2017_v2020.csv.gz", "rt", newline="") as file:
-        labels = [row["Finding Labels"] for row in csv.DictReader(file)]
-    for label in dict.fromkeys(labels):
-        c = label.replace("|", ", ").replace("_", " ")
-        texts += [f"a chest X-ray image of {c}.", f"Findings suggesting {c}.", label]
-    return texts
-
-
 def open_clip_ids():
     """SimpleTokenizer without the package around it, which wants torchvision; None where it is not installed."""
     import importlib.machinery
@@ -168,27 +105,24 @@ def open_clip_ids():
     return rows
 
 
-edge = json.loads((here / "edge_texts.json").read_text())
 random, latin = random_texts(1500, 1, POOLS), random_texts(1500, 2, LATIN)
-blocks = [[f"a{chr(c)}b {chr(c)}" for c in range(start, start + 0x1000) if not 0xD800 <= c <= 0xDFFF]
-          for start in [*range(0, 0x30000, 0x1000), 0xE0000, 0xF0000]]
 fixture = {
     "versions": {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "ftfy": ftfy.__version__},
     "samples": [[text, row] for text, row in zip(SAMPLES, ids(SAMPLES))],
-    "edge": hashes(edge),
+    "edge": hashes(EDGE),
     "random": hashes(random),
     "latin": hashes(latin),
-    "blocks": "".join(sha([x for i in ids(b) for x in i]) for b in blocks if b),
+    "blocks": "".join(sha([x for i in ids(b) for x in i]) for b in BLOCKS),
 }
 if data.exists():
     texts = shared()
     fixture["shared"] = {"count": len(texts), **hashes(texts)}
 simple = open_clip_ids()
 if simple:
-    fixture["open_clip"] = {"samples": simple(SAMPLES[:4] + SAMPLES[7:8]), "edge": "".join(sha(i) for i in simple(edge))}
+    fixture["open_clip"] = {"samples": simple(SAMPLES[:4] + SAMPLES[7:8]), "edge": "".join(sha(i) for i in simple(EDGE))}
     if data.exists():
         fixture["open_clip"]["shared"] = "".join(sha(i) for i in simple(texts))
-    for name, list_ in (("edge", edge), ("latin", latin), *((("shared", texts),) if data.exists() else ())):
+    for name, list_ in (("edge", EDGE), ("latin", latin), *((("shared", texts),) if data.exists() else ())):
         got = simple(list_)
         differ = [t for t, a, b in zip(list_, got, ids(clean(t) for t in list_)) if a != b]
         print("open_clip differs from transformers after cleaning:", name, len(differ), "of", len(list_), differ[:6] if name != "shared" else "")

@@ -5,38 +5,23 @@ transformers' BERT tokenizer cut at 256 and not padded ("clean"); and transforme
 A hash is the first 8 hex digits of the SHA-256 of the ids as JSON without spaces. No text of a data set is written.
 
 Run: python tests/text/make_fixtures.py [FOLDER OF REAL DATA, default ../shared/data]
-Needs: transformers, ftfy. The texts of the tests are rebuilt by tests/text/corpus.ts from the same rules.
+Needs: transformers, ftfy. The texts of the tests are rebuilt by tests/text/corpus.ts by the rules of corpus.py.
 """
 
-import csv
-import gzip
-import hashlib
-import html
 import html.entities
 import json
 import pathlib
-import re
 import shutil
-import sys
 import tempfile
 
 import ftfy
 import tokenizers
 import transformers
 
+from corpus import BLOCKS, EDGE, LATIN, POOLS, WORDS, clean, data, random_texts, sha, shared
+
 here = pathlib.Path(__file__).parent
 out = here / "fixtures"
-root = here.parents[1]
-data = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root / ".." / "shared" / "data"
-
-
-def clean(text):
-    text = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
-    return " ".join(text.split()).strip()
-
-
-def sha(ids):
-    return hashlib.sha256(json.dumps(ids, separators=(",", ":")).encode()).hexdigest()[:8]
 
 
 def load(vocab, spec=None):
@@ -62,97 +47,31 @@ def hashes(tokenizer, texts):
 
 
 # --- a vocabulary small enough to commit -------------------------------------------------------------------------
-words = """no focal consolidation effusion pleural pneumothorax cardiomegaly atelectasis edema pneumonia the of and is in
-there with a chest x ray image findings suggesting right left lobe lower upper lung heart normal size acute process
-opacity opacities small large bilateral tube line naive resume cafe uber""".split()
 pieces = "pneumo ##thorax ##megaly cardio ##itis ##ing ##ed ##s ##es ##ion ##al un ##able consolid ##ation".split()
 letters = [chr(c) for c in range(33, 127) if not 65 <= c <= 90]
 other = list("°µßøæđłıαβγδεσςωабвгд€£±×÷–—‘’“”…•") + list("漢字肺気胸中") + ["##字"]
 vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-for token in letters + other + words + pieces + ["##" + c for c in "abcdefghijklmnopqrstuvwxyz0123456789"]:
+for token in letters + other + WORDS + pieces + ["##" + c for c in "abcdefghijklmnopqrstuvwxyz0123456789"]:
     if token not in vocab:
         vocab.append(token)
 out.mkdir(exist_ok=True)
 (out / "vocab.txt").write_text("\n".join(vocab) + "\n")
 
-# --- texts -------------------------------------------------------------------------------------------------------
-edge = json.loads((here / "edge_texts.json").read_text())
-
-
-def mulberry32(seed):
-    state = seed & 0xFFFFFFFF
-    while True:
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = state
-        t = ((t ^ (t >> 15)) * (t | 1)) & 0xFFFFFFFF
-        t ^= (t + (((t ^ (t >> 7)) * (t | 61)) & 0xFFFFFFFF)) & 0xFFFFFFFF
-        t &= 0xFFFFFFFF
-        yield ((t ^ (t >> 14)) & 0xFFFFFFFF) / 4294967296
-
-
-# Ranges of code points random texts draw from; the same list stands in corpus.ts.
-POOLS = [(0x20, 0x7E), (0x61, 0x7A), (0x00, 0x1F), (0x80, 0xFF), (0x100, 0x24F), (0x300, 0x36F), (0x370, 0x4FF),
-         (0x590, 0x6FF), (0x900, 0x97F), (0xE00, 0xE7F), (0x1E00, 0x1FFF), (0x2000, 0x206F), (0x20A0, 0x22FF),
-         (0x3000, 0x30FF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xE000, 0xE0FF), (0xF900, 0xFAFF), (0xFB00, 0xFFFF),
-         (0x10000, 0x10FFF), (0x1F300, 0x1FAFF), (0x20000, 0x2CFFF), (0xE0000, 0xE01FF)]
-
-
-def random_texts(count, seed, ranges):
-    rng = mulberry32(seed)
-    texts = []
-    for _ in range(count):
-        text = ""
-        first, last = ranges[int(next(rng) * len(ranges))]
-        for _ in range(1 + int(next(rng) * 60)):
-            u = next(rng)
-            if u < 0.1:
-                first, last = ranges[int(next(rng) * len(ranges))]
-            if u > 0.85:
-                text += " "
-            else:
-                text += chr(first + int(next(rng) * (last - first + 1)))
-        texts.append(text)
-    return texts
-
-
-blocks = [[f"a{chr(c)}b {chr(c)}" for c in range(start, start + 0x1000) if not 0xD800 <= c <= 0xDFFF]
-          for start in [*range(0, 0x30000, 0x1000), 0xE0000, 0xF0000]]
-blocks = [b for b in blocks if b]
 names = sorted(html.entities.html5)
 entities = [form for n in names for form in (f"&{n}", f"a&{n}x;", f"&{n.upper()}", f"&amp;{n}")]
-long = " ".join((words * 200)[:10000])
+long = " ".join((WORDS * 200)[:10000])
 
 
 def every(tokenizer, with_blocks=False):
-    part = {"blocks": "".join(sha([x for i in ids(tokenizer, b) for x in i]) for b in blocks)} if with_blocks else {}
+    part = {"blocks": "".join(sha([x for i in ids(tokenizer, b) for x in i]) for b in BLOCKS)} if with_blocks else {}
     return {
         **part,
-        "edge": hashes(tokenizer, edge),
+        "edge": hashes(tokenizer, EDGE),
         "random": hashes(tokenizer, random_texts(1500, 1, POOLS)),
-        "latin": hashes(tokenizer, random_texts(1500, 2, [(0x20, 0x7E), (0x80, 0xFF), (0x100, 0x17F), (0x2010, 0x2122)])),
+        "latin": hashes(tokenizer, random_texts(1500, 2, LATIN)),
         "long": sha(ids(tokenizer, [clean(long)])[0]),
         "entities": sha([x for i in ids(tokenizer, [clean(e) for e in entities]) for x in i]),
     }
-
-
-# --- shared data -------------------------------------------------------------------------------------------------
-def shared():
-    texts = []
-    with open(data / "covidcxr" / "covidcxr.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            for column in ("note", "other_notes", "source_url", "licence"):
-                if row[column]:
-                    texts.append(row[column])
-                    if column == "note":
-                        texts.extend(row[column].split(". "))
-    labels = []
-    with gzip.open(data / "annotations" / "nih_Data_Entry_2017_v2020.csv.gz", "rt", newline="") as file:
-        for row in csv.DictReader(file):
-            labels.append(row["Finding Labels"])
-    for label in dict.fromkeys(labels):
-        c = label.replace("|", ", ").replace("_", " ")
-        texts += [f"a chest X-ray image of {c}.", f"Findings suggesting {c}.", label]
-    return texts
 
 
 # --- mojibake: what ftfy and the whole cleaning make of it ---------------------------------------------------------
@@ -185,4 +104,4 @@ if data.exists():
     fixture["shared"] = {"count": len(texts), **hashes(real, texts)}
 (out / "tokens.json").write_text(json.dumps(fixture, indent=1) + "\n")
 (out / "entities.json").write_text(json.dumps({n: html.entities.html5[n] for n in names}, separators=(",", ":")) + "\n")
-print({k: len(v) if isinstance(v, list) else "" for k, v in fixture.items()}, len(edge), len(entities), fixture.get("shared", {}).get("count"))
+print({k: len(v) if isinstance(v, list) else "" for k, v in fixture.items()}, len(EDGE), len(entities), fixture.get("shared", {}).get("count"))

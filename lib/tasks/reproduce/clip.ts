@@ -7,12 +7,12 @@ import { classifyZeroShot } from "../../eval/zero_shot.ts";
 import type { BackendInfo } from "../../tensor/backend.ts";
 import { countParams, disposeParams } from "../../tensor/params.ts";
 import { loadClip } from "../any_clip.ts";
-import { gitRevision, versions } from "../run_facts.ts";
 import { imageSource } from "../sources.ts";
 import { configurationOf, type ReproduceContext, templatesOf } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
-import { type ClipFolder, type PlannedRun, RECORD_KIND, type ReproduceRecord } from "./types.ts";
+import { recordOfRun } from "./record.ts";
+import type { ClipFolder, PlannedRun, ReproduceRecord } from "./types.ts";
 
 /** Models of the family that table 2 compares, by the folder their files would lie in; absent ones are listed as such. */
 export const KNOWN_MODELS: Readonly<Record<string, string>> = {
@@ -72,17 +72,7 @@ export async function executeClipRun(
       return classifyZeroShot(clip.model, clip.params, imageSource(dataset.cases, images), prompts);
     });
     return {
-      kind: RECORD_KIND,
-      table: run.table,
-      id: run.id,
-      label: run.label,
-      place: run.place,
-      seed: run.seed,
-      configuration,
-      backend: backend.name,
-      adapter: backend.adapter,
-      versions: versions(),
-      revision: await gitRevision(),
+      ...await recordOfRun(run, configuration, backend),
       trainable: 0,
       total: countParams(clip.params),
       steps: 0,

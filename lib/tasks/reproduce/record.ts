@@ -1,7 +1,48 @@
 /** Reading and writing the records of runs. @module */
 import { join } from "@std/path";
 import { writeFileAtomic } from "../../io/files.ts";
-import { RECORD_KIND, type ReproduceRecord, type RunSpec, TABLE_NAMES } from "./types.ts";
+import { gitRevision, versions } from "../run_facts.ts";
+import type { BackendInfo } from "../../tensor/backend.ts";
+import { type PlannedRun, RECORD_KIND, type ReproduceRecord, type RunSpec, TABLE_NAMES } from "./types.ts";
+
+/** The part of a record that tells which run it is of, on what and by which code. */
+export type RunFacts = Pick<
+  ReproduceRecord,
+  | "kind"
+  | "table"
+  | "id"
+  | "label"
+  | "group"
+  | "place"
+  | "seed"
+  | "configuration"
+  | "backend"
+  | "adapter"
+  | "versions"
+  | "revision"
+>;
+
+/** What a record says of its run, whatever was done in it. */
+export async function recordOfRun(
+  run: PlannedRun,
+  configuration: Record<string, unknown>,
+  backend: BackendInfo,
+): Promise<RunFacts> {
+  return {
+    kind: RECORD_KIND,
+    table: run.table,
+    id: run.id,
+    label: run.label,
+    ...(run.group === undefined ? {} : { group: run.group }),
+    place: run.place,
+    seed: run.seed,
+    configuration,
+    backend: backend.name,
+    adapter: backend.adapter,
+    versions: versions(),
+    revision: await gitRevision(),
+  };
+}
 
 /** Where a run's record lies: `<out>/<table>/<id>-seed<k>.json`. */
 export function recordPath(out: string, run: Pick<RunSpec, "table" | "id"> & { seed: number }): string {

@@ -10,13 +10,13 @@ import { countParams, disposeParams } from "../../tensor/params.ts";
 import { fit, type FitOptions, type StepReport } from "../../train/fit.ts";
 import type { BatchSource } from "../../train/source.ts";
 import { explainImages } from "../explain.ts";
-import { gitRevision, versions } from "../run_facts.ts";
 import { classPrompts, imageSource, pairSource } from "../sources.ts";
 import { executeClipRun } from "./clip.ts";
 import { configurationOf, type ReproduceContext, setsOf, templatesOf } from "./context.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
 import { evaluate } from "./evaluate.ts";
-import { type ExplainedCase, type PlannedRun, RECORD_KIND, type ReproduceRecord } from "./types.ts";
+import { recordOfRun } from "./record.ts";
+import type { ExplainedCase, PlannedRun, ReproduceRecord } from "./types.ts";
 
 /** Options of {@linkcode executeRun}. */
 export interface ExecuteOptions {
@@ -56,18 +56,7 @@ export async function executeRun(
     const explained = run.explain ? await explain(context, run, method, params) : undefined;
     const trainable = run.method === "none" ? 0 : countParams(params, method.model.isTrainable);
     return {
-      kind: RECORD_KIND,
-      table: run.table,
-      id: run.id,
-      label: run.label,
-      ...(run.group === undefined ? {} : { group: run.group }),
-      place: run.place,
-      seed: run.seed,
-      configuration,
-      backend: backend.name,
-      adapter: backend.adapter,
-      versions: versions(),
-      revision: await gitRevision(),
+      ...await recordOfRun(run, configuration, backend),
       trainable,
       total: countParams(base),
       ...training.facts,

@@ -1,5 +1,6 @@
 /** Add on wasm, of float32 tensors of one shape or of one row to all rows: tfjs's has one thread. @module */
 import * as tf from "@tensorflow/tfjs";
+import { replaceKernels } from "../kernels.ts";
 import { type KernelCall, output, type WasmTensor } from "./module.ts";
 import { runElements, runRows } from "./rows.ts";
 
@@ -33,7 +34,5 @@ function add(call: KernelCall<"a" | "b">, fallback: tf.KernelFunc): unknown {
 
 /** Puts our addition in the place of tfjs's; what it does not take still goes to theirs. */
 export function registerAdd(): void {
-  const theirs = tf.getKernel("Add", "wasm");
-  tf.unregisterKernel("Add", "wasm");
-  tf.registerKernel({ ...theirs, kernelFunc: (call) => add(call as never, theirs.kernelFunc) as tf.TensorInfo });
+  replaceKernels("wasm", { Add: add });
 }

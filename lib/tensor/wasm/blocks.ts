@@ -1,5 +1,6 @@
 /** Slice, SplitV and PadV2 along one dimension on wasm: tfjs copies row by row through typed arrays. @module */
 import * as tf from "@tensorflow/tfjs";
+import { replaceKernels } from "../kernels.ts";
 import { addressOf, type KernelCall, wasmKernels } from "./module.ts";
 
 const { sizeFromShape } = tf.util;
@@ -72,12 +73,5 @@ function pad(call: KernelCall<"x", PadAttributes>, fallback: Fallback): unknown 
 
 /** Puts our copies in the place of tfjs's; what differs in more than one dimension still goes to theirs. */
 export function registerBlocks(): void {
-  for (const [kernelName, kernel] of Object.entries({ Slice: slice, SplitV: split, PadV2: pad })) {
-    const theirs = tf.getKernel(kernelName, "wasm");
-    tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({
-      ...theirs,
-      kernelFunc: (call) => kernel(call as never, theirs.kernelFunc as never) as tf.TensorInfo,
-    });
-  }
+  replaceKernels("wasm", { Slice: slice, SplitV: split, PadV2: pad });
 }

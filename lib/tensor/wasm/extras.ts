@@ -1,5 +1,6 @@
 /** tfjs kernels replaced on wasm because theirs are slow: TopK, LeakyRelu, Tile, GatherV2. @module */
 import * as tf from "@tensorflow/tfjs";
+import { replaceKernels } from "../kernels.ts";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
 import { runElements, runRows } from "./rows.ts";
 
@@ -76,14 +77,5 @@ function gather(call: KernelCall<"x" | "indices", GatherAttributes>, fallback: t
 
 /** Puts our kernels in the place of tfjs's; types ours do not take still go to theirs. */
 export function registerExtras(): void {
-  for (
-    const [kernelName, kernel] of Object.entries({ TopK: topK, LeakyRelu: leakyRelu, Tile: tile, GatherV2: gather })
-  ) {
-    const theirs = tf.getKernel(kernelName, "wasm");
-    tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({
-      ...theirs,
-      kernelFunc: (call) => kernel(call as never, theirs.kernelFunc) as tf.TensorInfo,
-    });
-  }
+  replaceKernels("wasm", { TopK: topK, LeakyRelu: leakyRelu, Tile: tile, GatherV2: gather });
 }

@@ -1,5 +1,6 @@
 /** The fused kernels of lib/tensor/fused for the wasm backend: each calls a C function. @module */
 import * as tf from "@tensorflow/tfjs";
+import { type KernelTable, registerKernels } from "../kernels.ts";
 import { attention, attentionGrad } from "./attention.ts";
 import { addressOf, type KernelCall, output, wasmKernels, type WasmTensor } from "./module.ts";
 import { runElements, runRows } from "./rows.ts";
@@ -78,7 +79,7 @@ function adamw(call: KernelCall<"param" | "grad" | "m" | "v", AdamwAttributes>):
   return results;
 }
 
-const KERNELS: Readonly<Record<string, (call: never) => unknown>> = {
+const KERNELS: KernelTable = {
   AceLayerNorm: layerNorm,
   AceLayerNormGradX: layerNormGradX,
   AceLayerNormGradParams: layerNormGradParams,
@@ -92,8 +93,5 @@ const KERNELS: Readonly<Record<string, (call: never) => unknown>> = {
 
 /** Registers the fused kernels for the backend `wasm`. */
 export function registerFusedWasm(): void {
-  for (const [kernelName, kernelFunc] of Object.entries(KERNELS)) {
-    if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc: kernelFunc as unknown as tf.KernelFunc });
-  }
+  registerKernels("wasm", KERNELS);
 }

@@ -1,16 +1,15 @@
 /** tf.js's wasm `Identity` copies; every tensor saved for a gradient goes through it. @module */
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
+import { registerKernels } from "../kernels.ts";
+import type { KernelCall } from "./module.ts";
+
+function identity({ inputs: { x }, backend }: KernelCall<"x">): tf.TensorInfo {
+  const { dataId, shape, dtype } = x as tf.TensorInfo;
+  (backend as unknown as tf.KernelBackend).incRef(dataId);
+  return { dataId, shape, dtype };
+}
 
 /** Makes clones on wasm share their data, as they do on every other backend. */
 export function registerIdentity(): void {
-  tf.unregisterKernel("Identity", "wasm");
-  tf.registerKernel({
-    kernelName: "Identity",
-    backendName: "wasm",
-    kernelFunc: ({ inputs, backend }) => {
-      const { dataId, shape, dtype } = inputs["x"] as tf.TensorInfo;
-      (backend as tf.KernelBackend).incRef(dataId);
-      return { dataId, shape, dtype };
-    },
-  });
+  registerKernels("wasm", { Identity: identity });
 }

@@ -1,5 +1,6 @@
 /** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
 import * as tf from "@tensorflow/tfjs";
+import { registerKernels } from "../kernels.ts";
 import { allocate, type KernelCall, output, type WasmBackend, wasmKernels, type WasmTensor } from "./module.ts";
 import { runRows } from "./rows.ts";
 
@@ -149,9 +150,5 @@ function fusedMatMul({ inputs, backend, attrs }: KernelCall<FusedInputs, FusedAt
 
 /** Puts our matmul in the place of tfjs's, in all four transpose forms (tfjs's own is fast in one of them only). */
 export function registerMatMul(): void {
-  const kernels = { BatchMatMul: batchMatMul, _FusedMatMul: fusedMatMul };
-  for (const [kernelName, kernelFunc] of Object.entries(kernels)) {
-    if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc: kernelFunc as unknown as tf.KernelFunc });
-  }
+  registerKernels("wasm", { BatchMatMul: batchMatMul, _FusedMatMul: fusedMatMul });
 }

@@ -1,5 +1,6 @@
 /** AceL2Normalise and its gradient for the wasm backend. @module */
 import * as tf from "@tensorflow/tfjs";
+import { registerKernels } from "../kernels.ts";
 import { type KernelCall, output, type WasmTensor } from "./module.ts";
 import { runRows } from "./rows.ts";
 
@@ -29,9 +30,5 @@ function l2NormaliseGrad({ inputs: { dy, x }, backend }: KernelCall<"dy" | "x">)
 
 /** Registers rows of unit length, one reading and one writing of memory instead of tfjs's three passes. */
 export function registerUnitRows(): void {
-  const kernels = { AceL2Normalise: l2Normalise, AceL2NormaliseGrad: l2NormaliseGrad };
-  for (const [kernelName, kernelFunc] of Object.entries(kernels)) {
-    if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
-    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc: kernelFunc as unknown as tf.KernelFunc });
-  }
+  registerKernels("wasm", { AceL2Normalise: l2Normalise, AceL2NormaliseGrad: l2NormaliseGrad });
 }

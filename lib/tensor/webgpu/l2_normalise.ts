@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { add4, ROW_THREADS, workgroupSum } from "./layer_norm.ts";
 import { emptyOutput, kernel, type KernelConfig, lanes, output, sizeOf, type TensorInfo } from "./kernel.ts";
+import { add4, ROW_THREADS, rowMain, workgroupSum } from "./rows.ts";
 import { type GpuProgram, runProgram } from "./run.ts";
 
 /** The program of the forward pass, or with `grad` of the gradient of `x`. */
@@ -17,15 +17,8 @@ export function l2NormaliseProgram(rows: number, depth: number, grad: boolean): 
     outputs: [["y", type]],
     uniforms: { rows: { u32: rows }, steps: { u32: depth / width } },
     workgroups: rows,
-    code: () => `
-${workgroupSum(sum)}
-@compute @workgroup_size(${ROW_THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let row = groupIndex(group, groups);
-  if (row >= params.rows) { return; }
-  let start = row * params.steps;
-  var squares = ${type}(0.0);
+    code: () =>
+      workgroupSum(sum) + rowMain(`  var squares = ${type}(0.0);
   ${grad ? `var products = ${type}(0.0);` : ""}
   for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     let value = x[start + i];
@@ -33,17 +26,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     ${grad ? "products += value * dy[start + i];" : ""}
   }
   ${
-      grad
-        ? `let sums = groupSum(vec2<f32>(${add4(width, "squares")}, ${add4(width, "products")}), lane);
+        grad
+          ? `let sums = groupSum(vec2<f32>(${add4(width, "squares")}, ${add4(width, "products")}), lane);
   let long = sums.x >= 1e-24;
   let scale = 1.0 / sqrt(max(sums.x, 1e-24));
   let along = select(0.0, sums.y * scale * scale, long);`
-        : `let scale = 1.0 / sqrt(max(groupSum(${add4(width, "squares")}, lane), 1e-24));`
-    }
+          : `let scale = 1.0 / sqrt(max(groupSum(${add4(width, "squares")}, lane), 1e-24));`
+      }
   for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     y[start + i] = ${grad ? "(dy[start + i] - x[start + i] * along) * scale" : "x[start + i] * scale"};
-  }
-}`,
+  }`),
   };
 }
 

@@ -8,34 +8,10 @@
  */
 import type { WebgpuBackend } from "./backend.ts";
 import { emptyOutput, kernel, type KernelConfig, lanes, output, sizeOf, type TensorInfo } from "./kernel.ts";
+import { add4, ROW_THREADS, rowMain, workgroupSum } from "./rows.ts";
 import { type GpuProgram, runProgram } from "./run.ts";
 
-/** Threads of a workgroup that handles one row. */
-export const ROW_THREADS = 64;
-const THREADS = ROW_THREADS;
 const ROWS_IN_ONE_PASS = 256;
-
-/** `groupSum(value, lane)` in WGSL: a sum over the workgroup; every thread gets the result. */
-export function workgroupSum(type: string): string {
-  const steps: string[] = [];
-  for (let half = THREADS / 2; half >= 1; half /= 2) {
-    steps.push(`if (lane < ${half}u) { partial[lane] += partial[lane + ${half}u]; } workgroupBarrier();`);
-  }
-  return `
-var<workgroup> partial: array<${type}, ${THREADS}>;
-fn groupSum(value: ${type}, lane: u32) -> ${type} {
-  workgroupBarrier();
-  partial[lane] = value;
-  workgroupBarrier();
-  ${steps.join("\n  ")}
-  return partial[0];
-}`;
-}
-
-/** The sum of a vector's lanes, in WGSL. */
-export function add4(width: 1 | 4, value: string): string {
-  return width === 4 ? `dot(${value}, vec4<f32>(1.0))` : value;
-}
 
 /** The program of the forward pass. */
 export function layerNormProgram(rows: number, depth: number, epsilon: number): GpuProgram {
@@ -51,32 +27,24 @@ export function layerNormProgram(rows: number, depth: number, epsilon: number): 
       epsilon: { f32: epsilon },
     },
     workgroups: rows,
-    code: () => `
-${workgroupSum("f32")}
-@compute @workgroup_size(${THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let row = groupIndex(group, groups);
-  if (row >= params.rows) { return; }
-  let start = row * params.steps;
-  var total = ${type}(0.0);
-  for (var i = lane; i < params.steps; i += ${THREADS}u) { total += x[start + i]; }
+    code: () =>
+      workgroupSum("f32") + rowMain(`  var total = ${type}(0.0);
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) { total += x[start + i]; }
   let mean = groupSum(${add4(width, "total")}, lane) * params.inverse;
   var squares = ${type}(0.0);
-  for (var i = lane; i < params.steps; i += ${THREADS}u) {
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     let centred = x[start + i] - mean;
     squares += centred * centred;
   }
   let variance = groupSum(${add4(width, "squares")}, lane) * params.inverse;
   let rstd = 1.0 / sqrt(variance + params.epsilon);
-  for (var i = lane; i < params.steps; i += ${THREADS}u) {
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     y[start + i] = (x[start + i] - mean) * rstd * gain[i] + bias[i];
   }
   if (lane == 0u) {
     means[row] = mean;
     rstds[row] = rstd;
-  }
-}`,
+  }`),
   };
 }
 
@@ -99,29 +67,21 @@ export function layerNormGradXProgram(rows: number, depth: number, addend = fals
     outputs: [["dx", type]],
     uniforms: { rows: { u32: rows }, steps: { u32: depth / width }, inverse: { f32: 1 / depth } },
     workgroups: rows,
-    code: () => `
-${workgroupSum("vec2<f32>")}
-@compute @workgroup_size(${THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let row = groupIndex(group, groups);
-  if (row >= params.rows) { return; }
-  let start = row * params.steps;
-  let mean = means[row];
+    code: () =>
+      workgroupSum("vec2<f32>") + rowMain(`  let mean = means[row];
   let rstd = rstds[row];
   var first = ${type}(0.0);
   var second = ${type}(0.0);
-  for (var i = lane; i < params.steps; i += ${THREADS}u) {
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     let g = dy[start + i] * gain[i];
     first += g;
     second += g * ((x[start + i] - mean) * rstd);
   }
   let sums = groupSum(vec2<f32>(${add4(width, "first")}, ${add4(width, "second")}), lane) * params.inverse;
-  for (var i = lane; i < params.steps; i += ${THREADS}u) {
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     let xhat = (x[start + i] - mean) * rstd;
     dx[start + i] = rstd * (dy[start + i] * gain[i] - sums.x - xhat * sums.y)${addend ? " + addend[start + i]" : ""};
-  }
-}`,
+  }`),
   };
 }
 

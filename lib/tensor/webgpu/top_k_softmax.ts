@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { add4, ROW_THREADS, workgroupSum } from "./layer_norm.ts";
 import { emptyOutput, kernel, type KernelConfig, lanes, output, sizeOf } from "./kernel.ts";
+import { add4, ROW_THREADS, rowMain, workgroupSum } from "./rows.ts";
 import { type GpuProgram, runProgram } from "./run.ts";
 
 /** Attributes of AceTopKSoftmax. */
@@ -25,27 +25,22 @@ export function topKSoftmaxProgram(size: { rows: number; columns: number; k: num
     outputs: [["weights", "f32"], ["places", "i32"]],
     uniforms: { rows: { u32: rows }, columns: { u32: columns }, allowedSize: { u32: Math.max(1, allowed) } },
     workgroups: rows,
-    code: () => `
+    code: () =>
+      `
 var<workgroup> bestValue: array<f32, ${ROW_THREADS}>;
-var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;
-@compute @workgroup_size(${ROW_THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let row = groupIndex(group, groups);
-  if (row >= params.rows) { return; }
-  let start = row * params.columns;
-  let none = params.columns;
+var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;` + rowMain(
+        `  let none = params.columns;
   ${picks.map((j) => `var v${j} = 0.0; var p${j} = none;`).join(" ")}
   ${
-      picks.map((j) =>
-        `{
+          picks.map((j) =>
+            `{
     var value = 0.0;
     var place = none;
     for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
       let score = scores[start + i];
       let open = ${
-          j === 0 ? "true" : `p${j - 1} != none && (score < v${j - 1} || (score == v${j - 1} && i > p${j - 1}))`
-        }${allowed > 0 ? " && allowed[(start + i) % params.allowedSize] != 0.0" : ""};
+              j === 0 ? "true" : `p${j - 1} != none && (score < v${j - 1} || (score == v${j - 1} && i > p${j - 1}))`
+            }${allowed > 0 ? " && allowed[(start + i) % params.allowedSize] != 0.0" : ""};
       if (open && (place == none || score > value)) { value = score; place = i; }
     }
     workgroupBarrier();
@@ -67,8 +62,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     v${j} = bestValue[0];
     p${j} = bestPlace[0];
   }`
-      ).join("\n  ")
-    }
+          ).join("\n  ")
+        }
   ${picks.map((j) => `let e${j} = select(0.0, exp(v${j} - v0), p${j} != none);`).join(" ")}
   let total = ${picks.map((j) => `e${j}`).join(" + ")};
   for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
@@ -78,8 +73,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   if (lane == 0u) {
     ${picks.map((j) => `places[row * ${k}u + ${j}u] = i32(select(0u, p${j}, p${j} != none));`).join("\n    ")}
-  }
-}`,
+  }`,
+        { stride: "columns" },
+      ),
   };
 }
 
@@ -92,21 +88,13 @@ export function softmaxGradProgram(rows: number, depth: number): GpuProgram {
     outputs: [["dx", type]],
     uniforms: { rows: { u32: rows }, steps: { u32: depth / width } },
     workgroups: rows,
-    code: () => `
-${workgroupSum("f32")}
-@compute @workgroup_size(${ROW_THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let row = groupIndex(group, groups);
-  if (row >= params.rows) { return; }
-  let start = row * params.steps;
-  var products = ${type}(0.0);
+    code: () =>
+      workgroupSum("f32") + rowMain(`  var products = ${type}(0.0);
   for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) { products += dy[start + i] * weights[start + i]; }
   let mean = groupSum(${add4(width, "products")}, lane);
   for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     dx[start + i] = weights[start + i] * (dy[start + i] - mean);
-  }
-}`,
+  }`),
   };
 }
 

@@ -1,0 +1,277 @@
+/** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
+import { join } from "@std/path";
+import type { DenseData } from "../tasks/dense_data.ts";
+import type { DenseEncoder } from "../tasks/dense_encoder.ts";
+import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../tasks/dense_files.ts";
+import { densePage } from "../tasks/dense_pictures.ts";
+import type { MappedCases } from "../tasks/dense_segment.ts";
+import { exists } from "../data/dataset.ts";
+import type { Case } from "../data/types.ts";
+import type { MapSourceOptions } from "../dense/feature_cache.ts";
+import type { VitConfig } from "../encoders/config.ts";
+import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
+import { createProgress } from "../display/progress.ts";
+import type { Overlay } from "../display/overlay.ts";
+import { formatTable, type Table, type TableCell } from "../display/table.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
+import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
+import {
+  DENSE_OPTIONS,
+  denseDataOf,
+  encoderOf,
+  fitOptionsOf,
+  fractionOf,
+  imagesOf,
+  mappedOf,
+  recordOf,
+} from "./dense_options.ts";
+import { startBackend, watchTraining } from "./shared.ts";
+
+/** A trained head and its log. */
+export interface TrainedHead<H> {
+  /** The head. */
+  head: H;
+  /** Settings of its own, for `training.json`. */
+  settings?: Record<string, unknown>;
+  /** What else `training.json` tells. */
+  facts: Record<string, unknown>;
+  /** The log. */
+  fit: Omit<FitHeadResult<unknown>, "params">;
+}
+
+/** How answers are written: to `out`, the first `pictures` of them drawn. */
+export interface Answering {
+  /** The command line. */
+  args: Arguments;
+  /** Folder. */
+  out: string;
+  /** Most drawn. */
+  pictures: number;
+  /** Called with the cases answered so far. */
+  onCase(done: number): void;
+}
+
+/** A head's figures on test cases, with its first answers drawn beside the truth. */
+export interface Assessed<F> {
+  /** The figures. */
+  figures: F;
+  /** For `metrics.json`, after all else. */
+  facts: Record<string, unknown>;
+  /** Pictures. */
+  overlays: Overlay[];
+}
+
+/** What a dense command has of its own. */
+export interface DenseTask<H extends DenseHead, F> {
+  /** Its name. */
+  name: H["task"];
+  /** Its options. */
+  options: Record<string, OptionSpec>;
+  /** One line. */
+  summary: string;
+  /** A line that works. */
+  example: string;
+  /** What pages call the work ("Segmentation"), the head ("decoder") and the answers ("masks"), and what of them is counted. */
+  words: { title: string; head: string; answers: string; counted: string };
+  /** What the epoch is chosen by. */
+  validated: string;
+  /** The baseline: its name in tables, its key in records. */
+  baseline: { name: string; key: string };
+  /** Titles of the table's columns, the cells of a row, and what must be known to read them. */
+  table: { titles: string[]; cells(figures: F): TableCell[]; note: string };
+  /** One line under the pictures, without and with truth. */
+  captions: { predicted: string; truth: string };
+  /** Refuses an encoder that no head fits, before images are encoded. */
+  checkEncoder(vision: VitConfig): void;
+  /** Refuses a case whose truth does not fit its image, of the width and height given. */
+  check(item: Case, size: readonly [number, number], classes: readonly string[]): void | Promise<void>;
+  /** What is written besides the page and `metrics.json`. */
+  files: string;
+  /** Trains a head. */
+  train(
+    mapped: { train: MappedCases; validation: MappedCases },
+    options: FitHeadOptions & { args: Arguments; data: DenseData; encoder: DenseEncoder },
+  ): Promise<TrainedHead<H>>;
+  /** Figures on test cases; writes the answers. */
+  assess(head: H, test: MappedCases, how: Answering): Promise<Assessed<F>>;
+  /** Figures of one answer for every case. */
+  constant(head: H, mapped: { train: MappedCases; test: MappedCases }): Promise<F>;
+  /** Writes answers to cases without truth, and draws the first. */
+  answer(head: H, mapped: MappedCases, how: Answering): Promise<Overlay[]>;
+}
+
+/** The command of a dense task. */
+export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Command {
+  return {
+    name: task.name,
+    summary: task.summary,
+    positionals: "train|evaluate|predict",
+    options: { ...task.options, ...DENSE_OPTIONS },
+    example: task.example,
+    async run(args) {
+      const verb = args.positionals.join(" ");
+      const verbs = { train, evaluate, predict };
+      if (!Object.hasOwn(verbs, verb)) {
+        throw new UsageError(`the argument must be train, evaluate or predict: current value is "${verb}"`);
+      }
+      const out = args.text("out") ?? `results/${task.name}`;
+      const backend = await startBackend(args);
+      return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+    },
+  };
+}
+
+interface Run {
+  args: Arguments;
+  out: string;
+  backend: BackendInfo;
+}
+
+async function train<H extends DenseHead, F>(
+  task: DenseTask<H, F>,
+  { args, out, backend }: Run,
+): Promise<number | void> {
+  const began = performance.now();
+  const settings = fitOptionsOf(args);
+  const encoder = await encoderOf(args);
+  task.checkEncoder(encoder.config.vision);
+  const size = encoder.config.vision.imageSize;
+  const data = await denseDataOf(task.name, args, { size, needed: ["train", "validation"] });
+  const { fraction, cases } = fractionOf(task.name, args, data.train);
+  const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
+  const mapped = {
+    train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
+    validation: await mappedOf(data.validation, { args, encoder, out, label: "validation", check }),
+  };
+  const watch = watchTraining("train", settings.batchSize, "images");
+  const { head, settings: own, facts, fit } = await task.train(mapped, {
+    ...settings,
+    ...watch.hooks,
+    args,
+    data,
+    encoder,
+  }).finally(() => watch.end());
+  if (fit.bestEpoch === 0) {
+    console.error("interrupted before the first epoch ended: nothing is written");
+    return 130;
+  }
+  const seen = new Set([...cases, ...data.validation].map(fingerprint));
+  await saveHead(join(out, "head.safetensors"), { head, encoder: encoder.hash, seen });
+  await writeJson(join(out, "training.json"), {
+    command: `${task.name} train`,
+    fraction,
+    settings: { ...settings, ...own },
+    ...facts,
+    ...fit,
+    ...await recordOf(args, { encoder, backend, began, data, used: cases }),
+  });
+  console.log(
+    `validation ${task.validated} ${
+      fit.bestFigure.toFixed(4)
+    } at epoch ${fit.bestEpoch} of ${fit.history.length} (${fit.ended}), ${cases.length} training cases; wrote ${out}/head.safetensors and training.json`,
+  );
+  if (fit.ended === "interrupted") return 130;
+}
+
+async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+  const began = performance.now();
+  const encoder = await encoderOf(args);
+  const { head, seen, path } = await headOf(task, args, { out, encoder });
+  const size = encoder.config.vision.imageSize;
+  const data = await denseDataOf(task.name, args, { size, needed: ["test"] });
+  checkUnseen(data.test, seen, path);
+  const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
+  const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
+  const { figures, facts, overlays } = await answering(test, { args, out }, (how) => task.assess(head, test, how));
+  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
+  const baseline = cases.length === 0 ? undefined : await task.constant(head, {
+    train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
+    test,
+  });
+  if (!baseline) {
+    console.error(`the ${task.baseline.name} is left out: none of the head's training cases is in this set`);
+  }
+  const { titles, cells, note } = task.table;
+  const table: Table = {
+    columns: [{ title: "Answer" }, ...titles.map((title) => ({ title }))],
+    rows: [["trained head", ...cells(figures)], ...(baseline ? [[task.baseline.name, ...cells(baseline)]] : [])],
+    caption: `${data.name}: ${note}`,
+    synthetic: data.synthetic,
+  };
+  await writeJson(join(out, "metrics.json"), {
+    command: `${task.name} evaluate`,
+    head: path,
+    figures,
+    baselines: baseline ? { [task.baseline.key]: baseline } : {},
+    ...await recordOf(args, { encoder, backend, began, data, used: cases }),
+    ...facts,
+  });
+  await writeFileAtomic(
+    join(out, "overlays.html"),
+    await densePage({
+      title: `${task.words.title}: ${data.name}`,
+      subtitle: `Frozen encoder, trained ${task.words.head}`,
+      table,
+      overlays,
+      caption: `${task.captions.truth} ${task.captions.predicted}`,
+      synthetic: data.synthetic,
+      facts: { head: path, backend: backend.name, "test cases": data.test.length, encoder: encoder.hash.slice(0, 16) },
+    }),
+  );
+  console.log(formatTable(table));
+  console.log(`\nWrote ${out}/metrics.json, ${task.files} and overlays.html`);
+}
+
+async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+  const encoder = await encoderOf(args);
+  const { head, path } = await headOf(task, args, { out, encoder });
+  const mapped = await mappedOf(await imagesOf(args), { args, encoder, out, label: "images" });
+  const overlays = await answering(mapped, { args, out }, (how) => task.answer(head, mapped, how));
+  await writeFileAtomic(
+    join(out, "overlays.html"),
+    await densePage({
+      title: `Predicted ${task.words.answers}`,
+      subtitle: "Not for clinical use",
+      overlays,
+      caption: task.captions.predicted,
+      synthetic: false,
+      facts: { head: path, backend: backend.name, images: mapped.cases.length },
+    }),
+  );
+  console.log(`Wrote ${out}/${task.files} and overlays.html (${mapped.cases.length} ${task.words.counted})`);
+}
+
+/** Runs the work with a bar over the cases answered. */
+async function answering<T>(
+  { cases }: MappedCases,
+  { args, out }: Pick<Run, "args" | "out">,
+  work: (how: Answering) => Promise<T>,
+): Promise<T> {
+  const bar = createProgress(cases.length, { label: "answer", unit: "images" });
+  const pictures = args.integer("pictures", 24);
+  return await work({ args, out, pictures, onCase: (done) => bar.update(done) }).finally(() => bar.finish());
+}
+
+async function headOf<H extends DenseHead, F>(
+  { name }: DenseTask<H, F>,
+  args: Arguments,
+  { out, encoder }: { out: string; encoder: DenseEncoder },
+): Promise<{ head: H; seen: ReadonlySet<string>; path: string }> {
+  const path = args.text("head") ?? join(out, "head.safetensors");
+  if (!await exists(path)) {
+    throw new Deno.errors.NotFound(
+      `Cannot use "${path}" as a head as it must be a file that "${name} train" wrote: there is none (--head names another)`,
+    );
+  }
+  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash });
+  return { head, seen, path };
+}
+
+function classesOf(head: DenseHead): readonly string[] {
+  return head.task === "detect" ? head.config.classes : [];
+}
+
+async function writeJson(path: string, record: unknown): Promise<void> {
+  await writeFileAtomic(path, JSON.stringify(record, null, 2) + "\n");
+}

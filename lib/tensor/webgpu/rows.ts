@@ -1,0 +1,39 @@
+/** What programs that give a workgroup of 64 to each row have in common. @module */
+
+/** Threads of a workgroup that handles one row. */
+export const ROW_THREADS = 64;
+
+/** `groupSum(value, lane)` in WGSL: a sum over the workgroup; every thread gets the result. */
+export function workgroupSum(type: string): string {
+  const steps: string[] = [];
+  for (let half = ROW_THREADS / 2; half >= 1; half /= 2) {
+    steps.push(`if (lane < ${half}u) { partial[lane] += partial[lane + ${half}u]; } workgroupBarrier();`);
+  }
+  return `
+var<workgroup> partial: array<${type}, ${ROW_THREADS}>;
+fn groupSum(value: ${type}, lane: u32) -> ${type} {
+  workgroupBarrier();
+  partial[lane] = value;
+  workgroupBarrier();
+  ${steps.join("\n  ")}
+  return partial[0];
+}`;
+}
+
+/** The sum of a vector's lanes, in WGSL. */
+export function add4(width: 1 | 4, value: string): string {
+  return width === 4 ? `dot(${value}, vec4<f32>(1.0))` : value;
+}
+
+/** The main function, in WGSL: `body` knows `row`, `lane` and `start`, the place of the row's first number. */
+export function rowMain(body: string, { stride = "steps" }: { stride?: string } = {}): string {
+  return `
+@compute @workgroup_size(${ROW_THREADS})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let row = groupIndex(group, groups);
+  if (row >= params.rows) { return; }
+  let start = row * params.${stride};
+${body}
+}`;
+}
