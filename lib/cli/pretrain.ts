@@ -5,7 +5,8 @@ import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor } from "../io/tensors.ts";
 import { loadMiniTokenizer } from "../tasks/mini.ts";
-import { PRETRAIN, pretrain } from "../tasks/pretrain.ts";
+import { pretrain } from "../tasks/pretrain.ts";
+import { PRETRAIN } from "../tasks/pretrain_settings.ts";
 import { gitRevision, versions } from "../tasks/run_facts.ts";
 import { countParams } from "../tensor/params.ts";
 import type { Command } from "./command.ts";
@@ -21,17 +22,19 @@ export const COMMAND: Command = {
       value: "FILE",
       help: "Weights to write (default: results/pretrain/mini_generalist.safetensors)",
     },
-    steps: { type: "string", value: "N", help: `Steps (default: ${PRETRAIN.steps})` },
+    "text-steps": { type: "string", value: "N", help: `Steps of the text tower (default: ${PRETRAIN.textSteps})` },
+    "image-steps": { type: "string", value: "N", help: `Steps of the image tower (default: ${PRETRAIN.imageSteps})` },
     seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed})` },
     resume: { type: "boolean", help: "Go on from the state an interrupted run left beside the weights" },
     ...BACKEND_OPTION,
   },
-  example: "deno task pretrain --steps 100 --out results/pretrain/quick.safetensors",
+  example: "deno task pretrain --text-steps 50 --image-steps 50 --out results/pretrain/quick.safetensors",
   async run(args) {
     const out = args.text("out") ?? "results/pretrain/mini_generalist.safetensors";
     const settings = {
       ...PRETRAIN,
-      steps: 2 * Math.ceil(args.integer("steps", PRETRAIN.steps, 2) / 2),
+      textSteps: args.integer("text-steps", PRETRAIN.textSteps),
+      imageSteps: args.integer("image-steps", PRETRAIN.imageSteps),
       seed: args.integer("seed", PRETRAIN.seed),
     };
     const backend = await startBackend(args);
@@ -52,14 +55,14 @@ export const COMMAND: Command = {
     const last = result.history.slice(-50);
     const card = {
       what:
-        "MINI generalist: ViT and BERT towers pre-trained from random weights on synthetic images with coarse captions",
+        "MINI generalist: BERT and ViT towers pre-trained from random weights on synthetic texts, then synthetic images with captions",
       synthetic: true,
       parameters: countParams(result.params),
       ...settings,
-      pairs: settings.steps * settings.batchSize,
+      pairs: (settings.textSteps + settings.imageSteps) * settings.batchSize,
       seconds: Math.round(seconds),
       meanLossOfLast50Steps: last.reduce((sum, { loss }) => sum + loss, 0) / last.length,
-      data: "lib/data/synthetic: pretrainingPair(), four modalities, every pair seen once",
+      data: "lib/data/synthetic: textPair(), then pretrainingPair(), four modalities, every pair seen once",
       backend: backend.name,
       versions: versions(),
       revision: await gitRevision(),

@@ -20,6 +20,7 @@ export * from "./hash_path.ts";
 export * from "./mini.ts";
 export * from "./model_files.ts";
 export * from "./pretrain.ts";
+export * from "./pretrain_settings.ts";
 export * from "./reproduce/comparisons.ts";
 export * from "./reproduce/context.ts";
 export * from "./reproduce/data.ts";

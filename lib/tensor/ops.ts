@@ -49,14 +49,17 @@ export function detach<T extends Tensor>(x: T): T {
  */
 export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
   const [size, width] = table.shape;
-  const lookup = tf.customGrad((rows) => ({
-    value: tf.gather(rows as Tensor, ids as tf.Tensor1D),
-    gradFunc: (dy: Tensor) =>
-      tf.tidy(() => {
-        const hot = oneHotRows(tf.reshape(ids, [ids.size]), size) as Tensor2D;
-        return tf.matMul(hot, tf.reshape(dy, [ids.size, width]) as Tensor2D, true, false);
-      }),
-  }));
+  const lookup = tf.customGrad((rows, save) => {
+    (save as tf.GradSaveFunc)([ids]); // they may have been made inside the differentiated function
+    return {
+      value: tf.gather(rows as Tensor, ids as tf.Tensor1D),
+      gradFunc: (dy: Tensor, [kept]: Tensor[]) =>
+        tf.tidy(() => {
+          const hot = oneHotRows(tf.reshape(kept!, [ids.size]), size) as Tensor2D;
+          return tf.matMul(hot, tf.reshape(dy, [ids.size, width]) as Tensor2D, true, false);
+        }),
+    };
+  });
   return lookup(table);
 }
 

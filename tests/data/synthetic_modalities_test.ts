@@ -1,13 +1,16 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   coarseCaption,
+  contentLabels,
   FINDING_NAMES,
   OTHER_MODALITIES,
   type OtherModality,
-  pretrainingCaption,
+  plainCaption,
   pretrainingPair,
+  pretrainingPlan,
   syntheticImage,
   syntheticStudy,
+  textPair,
 } from "../../lib/data/synthetic/mod.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 
@@ -52,11 +55,49 @@ Deno.test("pretrainingPair() mixes all four modalities, about 55 in 100 chests, 
   assertEquals(pretrainingPair(9), pretrainingPair(9));
 });
 
-Deno.test("pretrainingCaption() is the pair's text, whatever the size the image would have", () => {
+Deno.test("pretrainingPlan() has the pair's text and contents, whatever the size the image would have", () => {
   for (let seed = 0; seed < 60; seed++) {
-    const options = { findingShare: 0.8, evenShare: 0.5, size: 64 };
-    assertEquals(pretrainingCaption(seed, options), pretrainingPair(seed, options).text);
+    const options = { findingShare: 0.8, evenShare: 0.5, plainShare: 0.3, size: 64 };
+    const { modality, findings, text } = pretrainingPlan(seed, options);
+    const pair = pretrainingPair(seed, options);
+    assertEquals({ modality, findings, text: text() }, {
+      modality: pair.modality,
+      findings: pair.findings,
+      text: pair.text,
+    });
   }
+});
+
+Deno.test("plainCaption() calls no finding by its name, and tells any two apart", () => {
+  const captions = FINDING_NAMES.map((name) => plainCaption([{ ...syntheticStudy(3).findings[0]!, name }]));
+  assertEquals(new Set(captions).size, FINDING_NAMES.length);
+  for (const [i, name] of FINDING_NAMES.entries()) assert(!captions[i]!.includes(name.toLowerCase()), captions[i]);
+  assertEquals(plainCaption([]), "clear lungs");
+});
+
+Deno.test("contentLabels() are equal for the same contents only", () => {
+  const labels = Array.from({ length: 300 }, (_, seed) => {
+    const { modality, findings } = pretrainingPlan(seed, { evenShare: 0.5 });
+    const key = [modality, ...findings.map(({ name }) => name).sort()].join();
+    return { key, row: contentLabels({ modality, findings }).join() };
+  });
+  for (const a of labels) for (const b of labels) assertEquals(a.row === b.row, a.key === b.key);
+  assert(new Set(labels.map(({ key }) => key)).size > 20);
+});
+
+Deno.test("textPair() says the same twice, and never both what is seen and what it is called", () => {
+  let same = 0;
+  for (let seed = 0; seed < 400; seed++) {
+    const options = { chestShare: 0.8, evenShare: 0.7 };
+    const report = textPair(seed, options), plain = textPair(seed, { ...options, plain: true });
+    assertEquals(textPair(seed, options), report);
+    assertEquals([plain.modality, plain.findings], [report.modality, report.findings]);
+    if (report.texts[0] === report.texts[1]) same++;
+    if (report.modality !== "chest" || report.findings.length === 0) continue;
+    assert(plain.texts[1].includes(plain.texts[0]));
+    for (const text of report.texts) assert(!text.includes(plain.texts[0]), text);
+  }
+  assert(same < 20, `${same} pairs of 400 repeat one text`);
 });
 
 Deno.test("coarseCaption() speaks of a finding in about one caption in four and is coarse: few right class names", () => {

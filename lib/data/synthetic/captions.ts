@@ -23,7 +23,34 @@ export const VAGUE: Readonly<Record<FindingName, readonly string[]>> = {
   "Support Devices": ["support devices", "lines and tubes", "wires"],
 };
 
-const FILMS: readonly string[] = [
+/** What each finding looks like, in words that are not its name. */
+const APPEARANCE: Readonly<Record<FindingName, string>> = {
+  "Atelectasis": "a band at the lung base",
+  "Cardiomegaly": "a large heart",
+  "Consolidation": "a white area in the lung",
+  "Edema": "hazy lungs",
+  "Enlarged Cardiomediastinum": "a wide mediastinum",
+  "Fracture": "a rib abnormality",
+  "Lung Lesion": "a round opacity",
+  "Lung Opacity": "a hazy area",
+  "Pleural Effusion": "a white lung base",
+  "Pleural Other": "a pleural abnormality",
+  "Pneumonia": "patchy opacity",
+  "Pneumothorax": "a dark lung",
+  "Support Devices": "wires",
+};
+
+/**
+ * What is to be seen on a chest radiograph, in plain words, the same ones each time; no finding is called by its name.
+ *
+ * @param findings What is drawn.
+ */
+export function plainCaption(findings: readonly Finding[]): string {
+  return findings.length === 0 ? "clear lungs" : findings.map(({ name }) => APPEARANCE[name]).join(" and ");
+}
+
+/** Names of a chest radiograph. */
+export const FILMS: readonly string[] = [
   "chest X-ray",
   "chest radiograph",
   "frontal chest radiograph",
