@@ -4,6 +4,7 @@ import { namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import type { BiomedClipParams } from "./biomed_clip.ts";
 import type { BiomedClipConfig } from "./config.ts";
+import { layerCount } from "./layer_count.ts";
 import { buildBiomedClip } from "./skeleton.ts";
 
 /** Numbers of one checkpoint tensor, in torch's layout. */
@@ -116,14 +117,6 @@ export function configFromCheckpoint(
     }
     return found;
   };
-  const depth = (prefix: string): number => {
-    let count = 0;
-    for (const name of shapes.keys()) {
-      const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
-      if (match) count = Math.max(count, Number(match[1]) + 1);
-    }
-    return count;
-  };
   const heads = (width: number, config: { width: number; heads: number }): number =>
     Math.max(1, Math.round(width / (config.width / config.heads)));
   const [width = 0, , patchSize = 0] = shape("visual.trunk.patch_embed.proj.weight");
@@ -137,7 +130,7 @@ export function configFromCheckpoint(
       width,
       patchSize,
       imageSize: Math.round(Math.sqrt(patches)) * patchSize,
-      depth: depth("visual.trunk.blocks."),
+      depth: layerCount(shapes, "visual.trunk.blocks."),
       heads: heads(width, base.vision),
       mlpWidth: shape("visual.trunk.blocks.0.mlp.fc1.weight")[0] ?? 0,
     },
@@ -147,7 +140,7 @@ export function configFromCheckpoint(
       positions,
       contextLength: Math.min(base.text.contextLength, positions),
       width: textWidth,
-      depth: depth("text.transformer.encoder.layer."),
+      depth: layerCount(shapes, "text.transformer.encoder.layer."),
       heads: heads(textWidth, base.text),
       mlpWidth: shape("text.transformer.encoder.layer.0.intermediate.dense.weight")[0] ?? 0,
       headWidth: shape("text.proj.0.weight")[0] ?? 0,

@@ -11,7 +11,7 @@ import { clipSizes } from "../encoders/clip_config_sizes.ts";
 import { countClip } from "../encoders/clip_init.ts";
 import type { TowerOptions } from "../encoders/vision_text_pair.ts";
 import type { TokenRows } from "../eval/zero_shot.ts";
-import { checkKeys, formatKeyReport } from "../io/key_report.ts";
+import { bareName, checkKeys, formatKeyReport } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { readFinite } from "../io/tensor_file.ts";
 import { toFloat32 } from "../io/tensors.ts";
@@ -164,11 +164,6 @@ export async function loadClip(files: ClipFiles): Promise<LoadedClip> {
   } finally {
     file.close();
   }
-}
-
-/** A tensor's name without what wrappers put before it. */
-function bareName(name: string): string {
-  return name.replace(/^((module|model|state_dict)\.)+/, "");
 }
 
 async function readText(path: string): Promise<string> {

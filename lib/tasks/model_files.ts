@@ -1,7 +1,7 @@
 /** A model and its tokeniser from files, or the shipped mini model. @module */
 import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "../encoders/checkpoint.ts";
-import { BIOMED_CLIP, MINI } from "../encoders/config.ts";
-import { checkKeys, formatKeyReport, type KeyReport, KeyReportError } from "../io/key_report.ts";
+import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../encoders/config.ts";
+import { bareName, checkKeys, formatKeyReport, type KeyReport, KeyReportError } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { checkFinite, toFloat32 } from "../io/tensors.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -31,18 +31,15 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
   }
   const file = await openTensorFile(files.weights);
   try {
-    const shapes = new Map(
-      [...file.entries].map(([name, { shape }]) => [name.replace(/^(module|model|state_dict)\./, ""), shape]),
-    );
-    const isMini = shapes.get("visual.head.proj.weight")?.[0] === MINI.embedding &&
-      shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
-    if (files.tokenizer === undefined && !isMini) {
+    const shapes = new Map([...file.entries].map(([name, { shape }]) => [bareName(name), shape]));
+    const isMini = shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
+    const config = sizesIn(shapes, isMini ? MINI : BIOMED_CLIP);
+    const report = checkedKeys(expectedCheckpoint(config), file, files.note);
+    if (files.tokenizer === undefined && !(isMini && config.embedding === MINI.embedding)) {
       throw new TypeError(
         `Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`,
       );
     }
-    const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
-    const report = checkedKeys(expectedCheckpoint(config), file, files.note);
     if (report.unused.length > 0) files.note?.(formatKeyReport(report));
     const params = await loadBiomedClip(config, async (name) => {
       const tensor = await file.read(report.matched.get(name)!);
@@ -53,6 +50,16 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
     return { params, config, tokenizer };
   } finally {
     await file.close();
+  }
+}
+
+/** The sizes that the file's shapes tell, or `base`'s when one that tells is missing: the key report then names it. */
+function sizesIn(shapes: ReadonlyMap<string, readonly number[]>, base: BiomedClipConfig): BiomedClipConfig {
+  try {
+    return configFromCheckpoint(shapes, base);
+  } catch (error) {
+    if (error instanceof RangeError) return base;
+    throw error;
   }
 }
 
