@@ -34,14 +34,12 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
 /**
  * Reads an adapter; the layout is told from its content.
  *
- * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or its `adapter_model.safetensors`).
+ * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or the file of its matrices).
  * @throws {SyntaxError} If it is no adapter, or damaged; the message names the file.
  * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function readAdapter(path: string): Promise<AdapterFile> {
-  if (await isFile(join(path, "adapter_config.json")) && await isFile(join(path, "adapter_model.safetensors"))) {
-    return await readPeftAdapter(path);
-  }
+  if (await isFile(join(path, "adapter_config.json"))) return await readPeftAdapter(path);
   const ownFile = join(path, "adapter.safetensors");
   const file = await openTensorFile(await isFile(ownFile) ? ownFile : path);
   try {
