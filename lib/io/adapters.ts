@@ -2,7 +2,7 @@
 import { dirname, join } from "@std/path";
 import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./adapter_ace.ts";
 import { readAuthorsAdapter, writeAuthorsAdapter } from "./adapter_authors.ts";
-import { readPeftAdapter, writePeftAdapter } from "./adapter_peft.ts";
+import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./adapter_peft.ts";
 import { type AdapterFile, checkAdapter } from "./adapter_record.ts";
 import { openTensorFile } from "./open.ts";
 import type { TensorFile } from "./tensor_file.ts";
@@ -39,9 +39,11 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
  * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function readAdapter(path: string): Promise<AdapterFile> {
-  if (await isFile(join(path, "adapter_config.json"))) return await readPeftAdapter(path);
-  const ownFile = join(path, "adapter.safetensors");
-  const file = await openTensorFile(await isFile(ownFile) ? ownFile : path);
+  const ownFile = join(path, "adapter.safetensors"); // its config beside it has the name of PEFT's
+  const isOwn = await isFile(ownFile);
+  const hasConfig = await isFile(join(path, "adapter_config.json"));
+  if (hasConfig && (!isOwn || await peftModelFile(path) !== undefined)) return await readPeftAdapter(path);
+  const file = await openTensorFile(isOwn ? ownFile : path);
   try {
     const format = adapterFormat(file);
     if (format === "ace") return await readAceAdapter(file);

@@ -154,6 +154,14 @@ Deno.test("readAdapter() and describeTensors() read the .bin that PEFT writes wi
     assertEquals((await describeTensors(dir)).adapter, "peft");
   }));
 
+Deno.test("readAdapter() of a folder takes adapter.safetensors, whose config beside it is named as PEFT's", () =>
+  inTempDir(async (dir) => {
+    const adapter = makeAdapter();
+    await writeAdapter(join(dir, "adapter.safetensors"), adapter, { format: "ace" });
+    assertEquals((await Deno.stat(join(dir, "adapter_config.json"))).isFile, true);
+    assertEquals(plain(await readAdapter(dir)), plain(adapter));
+  }));
+
 Deno.test("readAdapter() refuses a fused update that is not block-diagonal", () =>
   inTempDir(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft", fusedQkv: true });
