@@ -13,7 +13,7 @@ import { findTorchGlobal, loadStorage, TorchView } from "./_torch_globals.ts";
 import { flattenTree, isPlain, type PickleValue } from "./torch_tree.ts";
 import { quoted, unreadable } from "./_errors.ts";
 import { gatherView, isContiguous, viewSpan } from "./_strides.ts";
-import { hasRightChecksum, matchesChecksum, readZipDirectory, type ZipRecord } from "./_zip_directory.ts";
+import { hasRightChecksum, readZipDirectory, readZipRecord, type ZipRecord } from "./zip_directory.ts";
 
 const FORMAT = "a PyTorch file";
 /** Longest pickle read, in bytes: that of 100,000 tensors. */
@@ -28,12 +28,8 @@ interface Archive {
   read(view: TorchView): Promise<TensorData>;
 }
 
-async function readRecord(source: ByteSource, record: ZipRecord, label: string): Promise<Uint8Array> {
-  const bytes = await source.read(record.offset, record.size);
-  if (!matchesChecksum(bytes, record)) {
-    throw unreadable(source.name, FORMAT, `record ${quoted(label)} is damaged: its checksum differs`);
-  }
-  return bytes;
+function readRecord(source: ByteSource, record: ZipRecord, label: string): Promise<Uint8Array> {
+  return readZipRecord(source, record, { label, format: FORMAT });
 }
 
 async function checkByteOrder(source: ByteSource, record: ZipRecord | undefined): Promise<void> {
