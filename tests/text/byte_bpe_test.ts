@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import {
@@ -196,6 +197,21 @@ Deno.test("loadByteBpe() reads the same tokeniser from every kind of file", asyn
       assertEquals(other.merges, bpe.merges, path);
       assertEquals([other.bosId, other.eotId], [1212, 1213]);
     }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("loadByteBpe() refuses a gzipped file that unpacks without end, before it does", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "bomb.txt.gz");
+    await Deno.writeFile(path, gzipSync(new Uint8Array(70_000_000)));
+    await assertRejects(
+      () => loadByteBpe(path),
+      SyntaxError,
+      `Cannot read "${path}" as a CLIP tokenizer as it must have at most`,
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
