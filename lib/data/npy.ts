@@ -72,7 +72,7 @@ const FORMAT = "a .npz archive";
 export async function readNpz(path: string, names: readonly string[]): Promise<Record<string, NpyArray>> {
   const source = await fileSource(path);
   try {
-    const records = await readZipDirectory(source, FORMAT, { deflated: true });
+    const records = await readZipDirectory(source, FORMAT);
     const out: Record<string, NpyArray> = {};
     for (const name of names) {
       const label = `${name}.npy`;

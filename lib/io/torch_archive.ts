@@ -54,6 +54,11 @@ function findPrefix(source: ByteSource, records: Map<string, ZipRecord>): string
   if (stray !== undefined) {
     throw unreadable(source.name, FORMAT, `record ${quoted(stray)} must lie under ${quoted(prefix)}`);
   }
+  for (const [name, { size, inflated }] of records) {
+    if (inflated === undefined) continue;
+    const found = `it is deflated, ${size} bytes for ${inflated}`;
+    throw unreadable(source.name, FORMAT, `record ${quoted(name)} must be stored, as torch.save writes it: ${found}`);
+  }
   return prefix;
 }
 

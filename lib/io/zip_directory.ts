@@ -115,22 +115,17 @@ async function readEntries(source: ByteSource, format: string): Promise<Director
 async function locate(
   source: ByteSource,
   entry: DirectoryEntry,
-  options: {
-    format: string;
-    deflated: boolean;
-    readSmall: (offset: number, length: number) => Promise<Uint8Array>;
-  },
+  options: { format: string; readSmall: (offset: number, length: number) => Promise<Uint8Array> },
 ): Promise<ZipRecord> {
-  const { format, deflated, readSmall } = options;
+  const { format, readSmall } = options;
   const fail = (reason: string): SyntaxError =>
     unreadable(source.name, format, `record ${quoted(entry.filename)} ${reason}`);
   if (entry.encrypted) throw fail("must not be encrypted");
-  const isDeflated = deflated && entry.compressionMethod === DEFLATE;
-  const isStored = entry.compressionMethod === 0 && entry.compressedSize === entry.uncompressedSize;
-  if (!isStored && !isDeflated) {
+  const isDeflated = entry.compressionMethod === DEFLATE;
+  if (!isDeflated && (entry.compressionMethod !== 0 || entry.compressedSize !== entry.uncompressedSize)) {
     throw fail(
-      `must be stored${deflated ? " or deflated" : ", as torch.save writes it"}: found compression method ` +
-        `${entry.compressionMethod}, ${entry.compressedSize} bytes for ${entry.uncompressedSize}`,
+      `must be stored or deflated: found compression method ${entry.compressionMethod}, ` +
+        `${entry.compressedSize} bytes for ${entry.uncompressedSize}`,
     );
   }
   const size = entry.compressedSize;
@@ -159,16 +154,10 @@ async function locate(
  * Reads the directory of a zip file.
  *
  * @param format What messages call it.
- * @param options `deflated`: whether records may be compressed (@default {false}).
  * @returns Records by name; folders are left out.
  * @throws {SyntaxError} If it is not a whole, unambiguous zip file of records that do not overlap.
  */
-export async function readZipDirectory(
-  source: ByteSource,
-  format: string,
-  options: { deflated?: boolean } = {},
-): Promise<Map<string, ZipRecord>> {
-  const { deflated = false } = options;
+export async function readZipDirectory(source: ByteSource, format: string): Promise<Map<string, ZipRecord>> {
   const records = new Map<string, ZipRecord>();
   const readSmall = windowed(source);
   for (const entry of await readEntries(source, format)) {
@@ -176,7 +165,7 @@ export async function readZipDirectory(
     if (records.has(entry.filename)) {
       throw unreadable(source.name, format, `record ${quoted(entry.filename)} is there twice`);
     }
-    records.set(entry.filename, await locate(source, entry, { format, deflated, readSmall }));
+    records.set(entry.filename, await locate(source, entry, { format, readSmall }));
   }
   let position = 0;
   for (const [name, { offset, size }] of [...records].sort(([, a], [, b]) => a.offset - b.offset)) {

@@ -138,6 +138,12 @@ const ARCHIVES: [string, ZipRecipe[], string, number?][] = [
   ["two pickles", [MAIN, data("y/data.pkl")], "found 2"],
   ["no pickle", [data("x/other")], "found 0"],
   ["a TorchScript program", [MAIN, data("x/constants.pkl")], "TorchScript"],
+  ["a TorchScript program, whose code is deflated", [
+    MAIN,
+    data("x/code/m.py", { data: zeros, method: 8, size: 64 << 20, compressedSize: zeros.length }),
+    data("x/constants.pkl"),
+  ], "TorchScript"],
+  ["a record of another compression", [MAIN, data("x/data/0", { method: 12 })], "must be stored or deflated"],
   ["a deflated bomb that says how large it is", [
     MAIN,
     data("x/data/0", { data: zeros, method: 8, size: 64 << 20, compressedSize: zeros.length }),
