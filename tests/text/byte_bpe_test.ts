@@ -12,6 +12,7 @@ import { loadByteBpe } from "../../lib/text/byte_bpe_files.ts";
 import { mergeSymbols, pairKey } from "../../lib/text/byte_bpe_merge.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { blockTexts, edgeTexts, exists, hashIds, latinTexts, randomTexts, REAL_DATA, sharedTexts } from "./corpus.ts";
+import { cpuMilliseconds } from "../cpu_time.ts";
 
 const here = (name: string): string => fromFileUrl(new URL(`byte_bpe_fixtures/${name}`, import.meta.url));
 const fixture: {
@@ -170,10 +171,10 @@ Deno.test("mergeSymbols() agrees with the textbook's algorithm on random words a
 });
 
 Deno.test("encodeOneByteBpe() takes little time on a word of a million letters", () => {
-  const start = performance.now();
+  const start = cpuMilliseconds();
   assertEquals(encodeOneByteBpe(bpe, "effusion".repeat(125_000)).length, 77);
   assertEquals(encodeOneByteBpe(bpe, "a".repeat(1_000_000)).length, 77);
-  assert(performance.now() - start < 15_000);
+  assert(cpuMilliseconds() - start < 15_000);
 });
 
 Deno.test("loadByteBpe() reads the same tokeniser from every kind of file", async () => {
