@@ -32,14 +32,16 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
   const file = await openTensorFile(files.weights);
   try {
     const shapes = new Map([...file.entries].map(([name, { shape }]) => [bareName(name), shape]));
-    const isMini = shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
-    const config = sizesIn(shapes, isMini ? MINI : BIOMED_CLIP);
-    const report = checkedKeys(expectedCheckpoint(config), file, files.note);
-    if (files.tokenizer === undefined && !(isMini && config.embedding === MINI.embedding)) {
+    const head = shapes.get("visual.head.proj.weight"); // missing, it stands in the report
+    const isMini = (head === undefined || head[0] === MINI.embedding) &&
+      shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
+    if (files.tokenizer === undefined && !isMini) {
       throw new TypeError(
         `Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`,
       );
     }
+    const config = sizesIn(shapes, isMini ? MINI : BIOMED_CLIP);
+    const report = checkedKeys(expectedCheckpoint(config), file, files.note);
     if (report.unused.length > 0) files.note?.(formatKeyReport(report));
     const params = await loadBiomedClip(config, async (name) => {
       const tensor = await file.read(report.matched.get(name)!);
