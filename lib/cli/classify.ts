@@ -3,7 +3,7 @@ import { listImages } from "../data/dataset.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { CHEST_TEMPLATES } from "../eval/prompts.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../tasks/adapter.ts";
 import {
   classificationReport,
@@ -44,6 +44,7 @@ export const COMMAND: Command = {
     if (!labels) throw new UsageError("--labels is required");
     const explain = args.text("explain");
     const images = imagesAt(await imagePaths(args.positionals));
+    if (explain !== undefined) await checkWritable(explain);
     const backend = await startBackend(args);
     const classifier = await classifierFrom(args);
     const bar = createProgress(images.length, { label: "classify", unit: "images" });

@@ -46,7 +46,7 @@ export const COMMAND: Command = {
 async function checkTarget(path: string, out: string, to: string): Promise<void> {
   const found = await Deno.stat(out).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw new Error(`Cannot write "${out}": ${(error as Error).message}`, { cause: error });
   });
   if (!found) return;
   if (await Deno.realPath(path) === await Deno.realPath(out)) {

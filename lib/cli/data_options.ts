@@ -92,13 +92,14 @@ export async function datasetFrom(args: Arguments, pairs: PairsOptions = {}): Pr
   await checkPath(root);
   const split = args.text("split");
   const reports = args.text("reports");
-  const missing = args.choice("missing", ["throw", "drop", "ignore", ""], "");
+  const isMissingGiven = args.text("missing") !== undefined;
+  const missing = args.choice("missing", ["throw", "drop", "ignore"], "throw");
   return notEmpty(
     await entry.load(root, {
       pairs,
       ...(split === undefined ? {} : { split }),
       ...(reports === undefined ? {} : { reports }),
-      ...(missing === "" ? {} : { missing }),
+      ...(isMissingGiven ? { missing } : {}),
     }),
     root,
   );

@@ -5,7 +5,7 @@ import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { resultsTable, type RunRecord } from "../display/results.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { assess } from "../tasks/assess.ts";
 import { gitRevision, versions } from "../tasks/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../eval/prompts.ts";
@@ -83,6 +83,7 @@ export const COMMAND: Command = {
         `Cannot evaluate as --names must have one name a class: ${dataset.classes.length} classes, current number is ${names.length}`,
       );
     }
+    await checkWritable(join(out, "metrics.json"));
     const backend = await startBackend(args);
     const { params, config, tokenizer } = await classifierFrom(args);
     const method = args.text("adapter") ?? "zero-shot";

@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { POSITION_LAYERS } from "../io/adapter_positions.ts";
 import type { LoraPositions, LoraTarget } from "../lora/config.ts";
 import { saveAdapter } from "../tasks/adapter.ts";
@@ -151,6 +151,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       seed,
       shuffle: !args.flag("no-shuffle"),
     } as const;
+    await checkWritable(join(out, "training.json"));
     const model = aceLoraModel(config, await runName(args, dataset, config));
     const start = await initAceLora(base, config, { seed });
     console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);

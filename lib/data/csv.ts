@@ -90,6 +90,9 @@ export async function readCsv(path: string): Promise<Table> {
           }`,
         );
       }
+      if (columns.indexOf(name, at + 1) >= 0) {
+        throw new SyntaxError(`Cannot read "${path}" as it must have one column "${name}": it has several`);
+      }
       return at;
     },
   };

@@ -1,5 +1,6 @@
 /** NumPy's .npy arrays and .npz archives, as far as image sets use them: whole numbers of 8 to 64 bits. @module */
-import { unzipSync } from "fflate";
+import { fileSource } from "../io/byte_source.ts";
+import { readZipDirectory, readZipRecord } from "../io/zip_directory.ts";
 
 /** An array out of a .npy file. */
 export interface NpyArray {
@@ -9,7 +10,7 @@ export interface NpyArray {
   data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float64Array;
 }
 
-/** Most bytes an array or archive may unpack to. */
+/** Most bytes of an array. */
 const LIMIT = 2 ** 31;
 
 function refuse(name: string, expected: string, found: string): never {
@@ -59,41 +60,34 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   return { shape, data: Float64Array.from(new BigInt64Array(buffer), Number) };
 }
 
+const FORMAT = "a .npz archive";
+
 /**
- * Reads the arrays of a .npz archive.
+ * Reads arrays of a .npz archive; the others are left where they are.
  *
  * @param path The file.
- * @param names Arrays wanted, without ".npy"; undefined reads all.
- * @throws {SyntaxError} If it is not a zip archive, unpacks to more than 2 GiB, or an array is missing or damaged.
+ * @param names Arrays wanted, without ".npy".
+ * @throws {SyntaxError} If it is no whole zip archive, or an array is missing, damaged or of more than 2 GiB.
  */
-export async function readNpz(path: string, names?: readonly string[]): Promise<Record<string, NpyArray>> {
-  const bytes = await Deno.readFile(path);
-  let size = 0;
-  let files: Record<string, Uint8Array>;
+export async function readNpz(path: string, names: readonly string[]): Promise<Record<string, NpyArray>> {
+  const source = await fileSource(path);
   try {
-    files = unzipSync(bytes, {
-      filter: (file) => {
-        if (names && !names.includes(file.name.replace(/\.npy$/, ""))) return false;
-        size += file.originalSize;
-        if (size > LIMIT) throw new SyntaxError(`it unpacks to more than ${LIMIT} bytes`);
-        return true;
-      },
-    });
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as a .npz archive: ${(error as Error).message}`);
-  }
-  const out: Record<string, NpyArray> = {};
-  for (const [name, content] of Object.entries(files)) {
-    if (name.endsWith(".npy")) out[name.slice(0, -4)] = readNpy(content, `${path}: ${name}`);
-  }
-  for (const name of names ?? []) {
-    if (!out[name]) {
-      throw new SyntaxError(
-        `Cannot read "${path}" as it must hold ${name}.npy: it holds ${
-          Object.keys(out).join(", ") || "none of those asked for"
-        }`,
-      );
+    const records = await readZipDirectory(source, FORMAT);
+    const out: Record<string, NpyArray> = {};
+    for (const name of names) {
+      const label = `${name}.npy`;
+      const record = records.get(label);
+      if (!record) {
+        throw new SyntaxError(
+          `Cannot read "${path}" as it must hold ${label}: it holds ${[...records.keys()].join(", ") || "nothing"}`,
+        );
+      }
+      const size = record.inflated ?? record.size;
+      if (size > LIMIT) refuse(`${path}: ${label}`, `it must have at most ${LIMIT} bytes`, `it has ${size}`);
+      out[name] = readNpy(await readZipRecord(source, record, { label, format: FORMAT }), `${path}: ${label}`);
     }
+    return out;
+  } finally {
+    source.close();
   }
-  return out;
 }

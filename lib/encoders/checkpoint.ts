@@ -1,8 +1,8 @@
 /** open_clip's checkpoints of a BiomedCLIP, both ways. @module */
 import type { BiomedClipParams } from "./biomed_clip.ts";
 import { type CheckpointTensor, expectedClip, loadClipTensors, toClipTensors } from "./clip_checkpoint.ts";
-import { numberedDepth } from "./clip_config_sizes.ts";
 import type { BiomedClipConfig } from "./config.ts";
+import { layerCount } from "./layer_count.ts";
 import { asClipConfig, BIOMED_CLIP_LAYOUT } from "./skeleton.ts";
 
 /** Every tensor a checkpoint of this configuration must hold, with its shape. */
@@ -41,7 +41,7 @@ export function configFromCheckpoint(
       width,
       patchSize,
       imageSize: Math.round(Math.sqrt(patches)) * patchSize,
-      depth: numberedDepth(shapes, "visual.trunk.blocks."),
+      depth: layerCount(shapes, "visual.trunk.blocks."),
       heads: heads(width, base.vision),
       mlpWidth: shape("visual.trunk.blocks.0.mlp.fc1.weight")[0] ?? 0,
     },
@@ -51,7 +51,7 @@ export function configFromCheckpoint(
       positions,
       contextLength: Math.min(base.text.contextLength, positions),
       width: textWidth,
-      depth: numberedDepth(shapes, "text.transformer.encoder.layer."),
+      depth: layerCount(shapes, "text.transformer.encoder.layer."),
       heads: heads(textWidth, base.text),
       mlpWidth: shape("text.transformer.encoder.layer.0.intermediate.dense.weight")[0] ?? 0,
       headWidth: shape("text.proj.0.weight")[0] ?? 0,

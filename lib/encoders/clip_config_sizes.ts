@@ -1,4 +1,5 @@
 /** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
+import { layerCount } from "./layer_count.ts";
 import { type ClipLayout, clipPlace, TEXT_NAMES, VISION_NAMES } from "./clip_checkpoint_names.ts";
 
 /** What the shapes tell; absent where the tensor that would tell is missing. */
@@ -21,16 +22,6 @@ export interface ClipSizes {
     headWidth?: number;
     pooler: boolean;
   };
-}
-
-/** How many layers there are: one more than the greatest number that follows `prefix` in a name. */
-export function numberedDepth(shapes: ReadonlyMap<string, readonly number[]>, prefix: string): number {
-  let count = 0;
-  for (const name of shapes.keys()) {
-    const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
-    if (match) count = Math.max(count, Number(match[1]) + 1);
-  }
-  return count;
 }
 
 /**
@@ -57,7 +48,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       ...size("width", patch?.[0]),
       ...size("patchSize", patch?.[2]),
       ...size("imageSize", side),
-      depth: numberedDepth(shapes, visionPrefix + VISION_NAMES[vision].blocks),
+      depth: layerCount(shapes, visionPrefix + VISION_NAMES[vision].blocks),
       ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
       pooler: shapes.has(`${visionPrefix}pooler.dense.weight`),
     },
@@ -65,7 +56,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       ...size("vocabularySize", word?.[0]),
       ...size("positions", shapeOf("text.trunk.position")?.[0]),
       ...size("width", word?.[1]),
-      depth: numberedDepth(shapes, textPrefix + TEXT_NAMES[text].blocks),
+      depth: layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
       ...size("mlpWidth", shapeOf("text.trunk.layers.0.mlp.fc1.weight")?.[0]),
       ...size("tokenTypes", isBert ? shapeOf("text.trunk.tokenType")?.[0] : undefined),
       ...size("headWidth", isBert ? shapeOf("text.head.fc1.weight")?.[0] : undefined),

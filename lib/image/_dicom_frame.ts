@@ -1,10 +1,10 @@
 /** The pixels of a DICOM file's one frame, decompressed. PS3.5, section 8 and annex A.4. @module */
-import { type CodecName, decodeFrame, type Frame } from "./_codecs.ts";
+import { decodeFrame, type Frame } from "./_codecs.ts";
 import { decodeRle } from "./_dicom_rle.ts";
 import { decodeExtendedJpeg } from "./_jpeg_extended.ts";
 import { decodeLosslessJpeg } from "./_jpeg_lossless.ts";
-import { checkJpegLength, readJpegHeader } from "./_jpeg_markers.ts";
-import { checkCodestream } from "./_jpeg2000_markers.ts";
+import { checkJpegLength, markedAsRgb, readJpegHeader } from "./_jpeg_markers.ts";
+import { checkCodestream, withoutSign } from "./_jpeg2000_markers.ts";
 
 /** The transfer syntaxes whose pixels are compressed, by how they are read. */
 export const COMPRESSED: Readonly<Record<string, { kind: "rle" | "jpeg" | "jpegls" | "jpeg2000"; lossy: boolean }>> = {
@@ -25,6 +25,7 @@ export interface FrameShape {
   columns: number;
   samples: number;
   bitsAllocated: 8 | 16;
+  signed: boolean;
   photometric: string;
 }
 
@@ -66,7 +67,7 @@ export async function decodeCompressed(
   if (width > bytesPerSample) {
     throw new Error(`its stream has ${frame.bitsPerSample} bits a sample, its data set allocates ${bitsAllocated}`);
   }
-  return { bytes: width < bytesPerSample ? widen(frame) : frame.data, rgb: rgb && samples === 3 };
+  return { bytes: toWords(frame, shape), rgb: rgb && samples === 3 };
 }
 
 interface Stream {
@@ -78,15 +79,14 @@ interface Stream {
 function jpeg(bytes: Uint8Array, shape: FrameShape & { transferSyntax: string }): Stream {
   const header = readJpegHeader(bytes);
   checkJpegLength(header);
-  const { process, precision, components } = header;
-  const by = (name: CodecName) => (): Promise<Frame> => decodeFrame(name, bytes);
+  const { process, precision, components, colour } = header;
   const isLs = COMPRESSED[shape.transferSyntax]!.kind === "jpegls";
   if (isLs !== (process === 0xf7)) {
     throw new Error(
       `its transfer syntax is ${shape.transferSyntax}, its stream is of process ff ${process.toString(16)}`,
     );
   }
-  if (isLs) return { decode: by("charls"), stated: header, rgb: false };
+  if (isLs) return { decode: () => decodeFrame("charls", bytes), stated: header, rgb: false };
   if (process === 0xc3) return { decode: () => decodeLosslessJpeg(bytes), stated: header, rgb: false };
   if (process === 0xc1 && precision === 12) {
     return { decode: () => decodeExtendedJpeg(bytes), stated: header, rgb: false };
@@ -94,23 +94,41 @@ function jpeg(bytes: Uint8Array, shape: FrameShape & { transferSyntax: string })
   if (process > 0xc2 || precision !== 8) {
     throw new Error(`JPEG of process ff ${process.toString(16)} with ${precision} bits is not read`);
   }
-  if (components === 3 && shape.photometric === "RGB") {
-    throw new Error("lossy JPEG whose samples stay RGB is not read: its photometric interpretation must be YBR");
+  const isRgb = shape.photometric === "RGB";
+  if (components === 3 && colour !== undefined && isRgb !== (colour === "RGB")) {
+    throw new Error(`its photometric interpretation is ${shape.photometric}, its JPEG stream says ${colour}`);
   }
-  return { decode: by("libjpeg-turbo"), stated: header, rgb: true };
+  const stream = components === 3 && isRgb ? markedAsRgb(bytes) : bytes;
+  return { decode: () => decodeFrame("libjpeg-turbo", stream), stated: header, rgb: true };
 }
 
 function jpeg2000(bytes: Uint8Array, shape: FrameShape): Stream {
   const { codestream, header } = checkCodestream(bytes);
   // OpenJPEG undoes the stream's own component transform and no other.
   const rgb = /^(RGB|YBR_RCT|YBR_ICT)$/.test(shape.photometric);
-  return { decode: () => decodeFrame("openjpeg", codestream), stated: header, rgb };
+  if (!header.signed) return { decode: () => decodeFrame("openjpeg", codestream), stated: header, rgb };
+  // The codec cuts negative samples of 8 bits off at 0. Told that they are unsigned, it adds half the range to all.
+  const decode = async (): Promise<Frame> => {
+    const frame = await decodeFrame("openjpeg", withoutSign(codestream));
+    const half = 1 << (frame.bitsPerSample - 1);
+    const { data } = frame;
+    const samples = frame.bitsPerSample > 8 ? new Uint16Array(data.buffer, data.byteOffset, data.length >> 1) : data;
+    for (let i = 0; i < samples.length; i++) samples[i] = samples[i]! ^ half;
+    return frame;
+  };
+  return { decode, stated: header, rgb };
 }
 
-/** Samples of one byte in two. */
-function widen(frame: Frame): Uint8Array {
-  const source = frame.isSigned
-    ? new Int8Array(frame.data.buffer, frame.data.byteOffset, frame.data.length)
-    : frame.data;
-  return new Uint8Array(Int16Array.from(source).buffer);
+/**
+ * The frame's samples as words of the data set. A stream keeps only its own bits: a signed data set's words get their sign
+ * from the highest of them, as GDCM and pydicom do it. (JPEG and JPEG-LS know no sign, and some JPEG 2000 streams state none.)
+ */
+function toWords({ data, bitsPerSample }: Frame, { bitsAllocated, signed }: FrameShape): Uint8Array {
+  const samples = bitsPerSample > 8 ? new Uint16Array(data.buffer, data.byteOffset, data.length >> 1) : data;
+  const isPlain = samples.BYTES_PER_ELEMENT * 8 === bitsAllocated;
+  if (isPlain && (!signed || bitsPerSample === bitsAllocated)) return data;
+  const words = bitsAllocated === 8 ? new Uint8Array(samples.length) : new Uint16Array(samples.length);
+  const spare = signed ? 32 - bitsPerSample : 0;
+  for (let i = 0; i < words.length; i++) words[i] = samples[i]! << spare >> spare;
+  return new Uint8Array(words.buffer);
 }

@@ -5,7 +5,12 @@ export interface Jpeg2000Header {
   width: number;
   height: number;
   components: number;
+  /** Whether the samples are signed. */
+  signed: boolean;
 }
+
+/** Where SIZ describes the first component's sample (sign and bits), counted from its marker; the others follow every 3 bytes. */
+const SAMPLE_DEPTH = 40;
 
 /** The contiguous codestream of a JP2 file (box `jp2c`), or the bytes as they are. */
 function findCodestream(bytes: Uint8Array): Uint8Array {
@@ -46,9 +51,17 @@ export function checkCodestream(bytes: Uint8Array): { codestream: Uint8Array; he
     if (marker === 0xff51) {
       if (header || length < 41) throw new Error("its codestream is damaged: SIZ must come once, 41 bytes or more");
       const [right = 0, bottom = 0, left = 0, top = 0] = [6, 10, 14, 18].map((offset) => view.getUint32(at + offset));
-      const precision = (stream[at + 40]! & 0x7f) + 1;
+      const components = view.getUint16(at + 38);
+      const depth = stream[at + SAMPLE_DEPTH]!;
+      const precision = (depth & 0x7f) + 1;
       if (precision > 16) throw new Error(`JPEG 2000 of ${precision} bits is not read`);
-      header = { width: right - left, height: bottom - top, components: view.getUint16(at + 38) };
+      if (length !== 38 + 3 * components) {
+        throw new Error("its codestream is damaged: SIZ must describe each component");
+      }
+      for (let c = 1; c < components; c++) {
+        if (stream[at + SAMPLE_DEPTH + 3 * c] !== depth) throw new Error("its components must be alike");
+      }
+      header = { width: right - left, height: bottom - top, components, signed: depth > 0x7f };
     }
     if (marker !== 0xff90) {
       at += 2 + length;
@@ -75,4 +88,15 @@ function endOfLastTile(stream: Uint8Array, from: number): number {
     throw new Error("its codestream is cut short: the end marker ff d9 is missing");
   }
   return end - 2;
+}
+
+/** A copy of a checked codestream whose samples are called unsigned. */
+export function withoutSign(codestream: Uint8Array): Uint8Array {
+  const out = codestream.slice();
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  let at = 2;
+  while (view.getUint16(at) !== 0xff51) at += 2 + view.getUint16(at + 2);
+  const components = view.getUint16(at + 38);
+  for (let c = 0; c < components; c++) out[at + SAMPLE_DEPTH + 3 * c]! &= 0x7f;
+  return out;
 }

@@ -14,6 +14,8 @@ export interface JpegHeader {
   scans: number;
   /** Bytes of their segments and entropy-coded data. */
   scanBytes: number;
+  /** What the stream itself says of three components; undefined when it says nothing (libjpeg then takes them for YCbCr). */
+  colour: "RGB" | "YCbCr" | undefined;
 }
 
 /** Where one marker stands: `end` is the first byte after its segment (after its scan's data, for SOS). */
@@ -101,7 +103,31 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
     process: frame.code,
     scans: scans.length,
     scanBytes: scans.reduce((sum, { start, end }) => sum + end - start, 0),
+    colour: statedColour(bytes, markers, [8, 11, 14].map((at) => body[at])),
   };
+}
+
+/** libjpeg's order of belief (jdapimin.c): a JFIF marker, then Adobe's transform flag, then the components' names. */
+function statedColour(bytes: Uint8Array, markers: JpegMarker[], names: (number | undefined)[]): JpegHeader["colour"] {
+  const body = (code: number, label: string): Uint8Array | undefined =>
+    markers.filter((marker) => marker.code === code).map(({ start, end }) => bytes.subarray(start, end))
+      .map((segment) => segment.subarray(segment.findIndex((byte) => byte !== 0xff) + 3))
+      .find((segment) => [...label].every((letter, i) => segment[i] === letter.charCodeAt(0)));
+  if (body(0xe0, "JFIF\0")) return "YCbCr";
+  const adobe = body(0xee, "Adobe");
+  if (adobe && adobe.length >= 12) return adobe[11] === 0 ? "RGB" : "YCbCr";
+  const letters = String.fromCharCode(...names.map((name) => name ?? 0));
+  return letters === "RGB" ? "RGB" : letters === "\x01\x02\x03" ? "YCbCr" : undefined;
+}
+
+/** The stream with Adobe's marker for components that stay RGB put first. */
+export function markedAsRgb(bytes: Uint8Array): Uint8Array {
+  const marker = [0xff, 0xee, 0, 14, 0x41, 0x64, 0x6f, 0x62, 0x65, 0, 100, 0, 0, 0, 0, 0];
+  const out = new Uint8Array(bytes.length + marker.length);
+  out.set(bytes.subarray(0, 2));
+  out.set(marker, 2);
+  out.set(bytes.subarray(2), 2 + marker.length);
+  return out;
 }
 
 /** Most scans times pixels: each scan of a progressive stream goes over the whole image, however few bytes it has. */

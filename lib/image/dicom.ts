@@ -163,7 +163,11 @@ function readShape(dataSet: DataSet, name: string): Shape {
   const colour = /^(RGB|YBR_(FULL|FULL_422|RCT|ICT))$/.test(photometric);
   must(grey || colour, `photometric interpretation "${photometric}" is not read`);
   must(samples === (grey ? 1 : 3), `${photometric} must have ${grey ? 1 : 3} samples a pixel: it says ${samples}`);
-  must(grey || (bitsAllocated === 8 && representation === 0), "colour must have 8 unsigned bits a sample");
+  must(grey || representation === 0, "colour must be unsigned");
+  must(
+    bitsAllocated === 8 || grey || photometric === "RGB" || photometric === "YBR_RCT",
+    "YBR must have 8 bits a sample",
+  );
   return {
     rows,
     columns,
@@ -196,7 +200,7 @@ async function readPixels(
     // In big endian a word is turned, and pixels of 8 bits are words too when their VR is OW (PS3.5 8.1.1).
     if (!dataSet.encoding.littleEndian && (bitsAllocated === 16 || element.vr === "OW")) swapBytes(raw);
     const pixels = raw.subarray(0, size);
-    return { raw: shape.planar ? interleave(pixels) : pixels, rgb: false };
+    return { raw: shape.planar ? interleave(pixels, bitsAllocated / 8) : pixels, rgb: false };
   }
   if (!element.fragments) throw new Error("its transfer syntax is compressed, its pixels are not in fragments");
   const [table, ...fragments] = element.fragments;
@@ -230,10 +234,14 @@ function swapBytes(bytes: Uint8Array): void {
   }
 }
 
-/** Three planes to pixels. */
-function interleave(planes: Uint8Array): Uint8Array {
-  const n = planes.length / 3;
-  return Uint8Array.from(planes, (_, i) => planes[i % 3 * n + Math.trunc(i / 3)]!);
+/** Three planes to pixels, `size` bytes a sample. */
+function interleave(planes: Uint8Array, size: number): Uint8Array {
+  const plane = planes.length / 3;
+  const out = new Uint8Array(planes.length);
+  for (let to = 0, from = 0; to < out.length; from += size) {
+    for (let c = 0; c < 3; c++) for (let k = 0; k < size; k++) out[to++] = planes[c * plane + from + k]!;
+  }
+  return out;
 }
 
 /** The typed array that the bytes are; this machine is little-endian, as every one that runs Deno. */

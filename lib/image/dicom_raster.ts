@@ -26,7 +26,8 @@ export interface DicomRasterOptions {
 export function dicomToRaster(dicom: DicomImage, options: DicomRasterOptions = {}): RasterImage {
   const { columns: width, rows: height, samples } = dicom;
   if (samples === 3) {
-    const data = Uint8Array.from(dicom.pixels);
+    const shift = dicom.bitsAllocated === 16 ? Math.max(0, dicom.bitsStored - 8) : 0;
+    const data = Uint8Array.from(dicom.pixels, (value) => value >> shift);
     if (dicom.photometric === "YBR_FULL") ybrToRgb(data);
     return { width, height, channels: 3, bitDepth: 8, data };
   }

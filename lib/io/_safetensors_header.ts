@@ -24,21 +24,56 @@ export interface SafetensorsHeader {
 type Fail = (reason: string) => SyntaxError;
 type JsonObject = Record<string, unknown>;
 
-/** The first key that one object of `json` (valid JSON) has twice; JSON.parse would keep the last in silence. */
-function duplicateKey(json: string): string | undefined {
+/** Most tensors of a file, as of a PyTorch archive. */
+const MAX_TENSORS = 100_000;
+/** Deepest nesting of a header: the file, a tensor, its shape. */
+const MAX_DEPTH = 3;
+
+/** The place of the quotation mark that ends the string begun at `start`, or -1. */
+function endOfString(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end >= 0; end = json.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (json[end - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return end;
+  }
+  return -1;
+}
+
+/**
+ * What JSON.parse would not mind: a key that one object has twice (it keeps the last in silence), and more objects than there
+ * may be, found before they are made. Undefined when there is nothing; text that is no JSON is left to JSON.parse.
+ */
+function objection(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];
-  const token = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
-  for (let match = token.exec(json); match; match = token.exec(json)) {
-    const text = match[0];
-    if (text === "{" || text === "[") open.push(text === "{" ? new Set() : undefined);
-    else if (text === "}" || text === "]") open.pop();
-    else if (match[1] !== undefined) {
-      const key = JSON.parse(text.slice(0, text.length - match[1].length)) as string;
-      if (open.at(-1)?.has(key)) return key;
-      open.at(-1)?.add(key);
+  let objects = 0;
+  for (let at = 0; at < json.length; at++) {
+    const char = json[at];
+    if (char === "{" || char === "[") {
+      if (open.push(char === "{" ? new Set() : undefined) > MAX_DEPTH) {
+        return `the header must be ${MAX_DEPTH} deep at most`;
+      }
+      if (char === "{" && ++objects > MAX_TENSORS + 2) return `it must have at most ${MAX_TENSORS} tensors`;
+    } else if (char === "}" || char === "]") open.pop();
+    else if (char === '"') {
+      const end = endOfString(json, at);
+      if (end < 0) return undefined;
+      const keys = open.at(-1);
+      if (keys && isKey(json, end)) {
+        const key = JSON.parse(json.slice(at, end + 1)) as string;
+        if (keys.has(key)) return `the header has ${quoted(key)} twice`;
+        if (keys.add(key).size > MAX_TENSORS + 1) return `an object must have at most ${MAX_TENSORS} fields`;
+      }
+      at = end;
     }
   }
   return undefined;
+}
+
+/** Whether a colon follows the string that ends at `end`. */
+function isKey(json: string, end: number): boolean {
+  let next = end + 1;
+  while (/\s/.test(json[next] ?? "")) next++;
+  return json[next] === ":";
 }
 
 function isObject(value: unknown): value is JsonObject {
@@ -104,22 +139,24 @@ function checkLayout(entries: [string, PlacedEntry][], dataBytes: number, fail: 
 export function parseHeader(bytes: Uint8Array, options: { name: string; dataBytes: number }): SafetensorsHeader {
   const fail: Fail = (reason) => unreadable(options.name, "safetensors", reason);
   let json: string;
+  let reason: string | undefined;
   let parsed: unknown;
   try {
     json = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    parsed = JSON.parse(json);
+    reason = objection(json);
+    if (reason === undefined) parsed = JSON.parse(json);
   } catch {
     throw fail("the header must be JSON in UTF-8");
   }
+  if (reason !== undefined) throw fail(reason);
   if (!isObject(parsed) || !json.startsWith("{")) throw fail("the header must be a JSON object");
-  const twice = duplicateKey(json);
-  if (twice !== undefined) throw fail(`the header has ${quoted(twice)} twice`);
   let metadata: Record<string, string> = {};
   const entries: [string, PlacedEntry][] = [];
   for (const [name, value] of Object.entries(parsed)) {
     if (name === "__metadata__") metadata = readMetadata(value, fail);
     else entries.push([name, readEntry(name, value, fail)]);
   }
+  if (entries.length > MAX_TENSORS) throw fail(`it must have at most ${MAX_TENSORS} tensors: it has ${entries.length}`);
   entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   checkLayout(entries, options.dataBytes, fail);
   return { entries: new Map(entries), metadata };

@@ -14,11 +14,12 @@ import {
   hypergraphTensor,
   type LoraEntry,
   parseConfig,
+  scaleField,
 } from "./adapter_record.ts";
 import { writeFileAtomic } from "./files.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { readAllTensors, type TensorFile } from "./tensor_file.ts";
-import { float32Tensor, type TensorData, toFloat32 } from "./tensors.ts";
+import { float32Tensor, type TensorData } from "./tensors.ts";
 import { quoted } from "./_errors.ts";
 
 /** The metadata's `format`. */
@@ -82,7 +83,7 @@ export function fromAceTensors(tensors: ReadonlyMap<string, TensorData>, file: s
   const hgnn = gatherHypergraph(({ encoder, part, leaf }) => take(`hgnn.${encoder}.${part}.${leaf}`), file);
   const scale = take("logit_scale");
   if (rest.size) throw fail(`${quoted([...rest.keys()][0]!)} is no part of one (${rest.size} such tensors)`);
-  return { lora, hgnn, ...(scale === undefined ? {} : { logitScale: toFloat32(scale)[0]! }) };
+  return { lora, hgnn, ...scaleField(scale, file) };
 }
 
 /**

@@ -16,11 +16,12 @@ import {
   hypergraphTensor,
   type LoraEntry,
   parseConfig,
+  scaleField,
   TARGETS,
 } from "./adapter_record.ts";
 import { loraLayers, POSITION_LAYERS } from "./adapter_positions.ts";
 import { readAllTensors, type TensorFile } from "./tensor_file.ts";
-import { float32Tensor, type TensorData, toFloat32 } from "./tensors.ts";
+import { float32Tensor, type TensorData } from "./tensors.ts";
 import { type TorchTree, writeTorch } from "./torch_writer.ts";
 import { quoted } from "./_errors.ts";
 
@@ -104,7 +105,7 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
   if (tensors.size) throw fail(`${quoted([...tensors.keys()][0]!)} is no part of one (${tensors.size} such tensors)`);
   const hasHgnn = Object.keys(hgnn).length > 0;
   const config = parseConfig({
-    rank: lora[0]?.a.shape[0] ?? metadata["r"],
+    rank: metadata["r"] ?? lora[0]?.a.shape[0],
     alpha: metadata["alpha"] ?? 1,
     dropout: metadata["dropout_rate"] ?? 0.1,
     targets: metadata["params"] ?? TARGETS.filter((target) => lora.some((entry) => entry.target === target)),
@@ -112,8 +113,7 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
     topK: hasHgnn ? metadata["topk"] ?? 5 : null,
     hidden: hiddenOf(hgnn),
   }, file.path);
-  const logitScale = scale === undefined ? {} : { logitScale: toFloat32(scale)[0]! };
-  return checkAdapter({ lora, hgnn, ...logitScale, config }, file.path);
+  return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config }, file.path);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Hugging Face PEFT's folder: `adapter_config.json` and `adapter_model.safetensors`, with what PEFT cannot hold (ACE-HGNN, the
+ * Hugging Face PEFT's folder: `adapter_config.json` and `adapter_model.safetensors` (or, read only, `.bin`), with what PEFT cannot hold (ACE-HGNN, the
  * logit scale) in `ace_hgnn.safetensors` beside them.
  *
  * Source: peft/docs/source/developer_guides/checkpoint.md. Module paths are open_clip's; timm fuses q, k and v into `attn.qkv`,
@@ -23,7 +23,9 @@ import {
 import { readSmallText } from "./byte_source.ts";
 import { writeFileAtomic } from "./files.ts";
 import { fuseQkv, splitQkv } from "./_fused_qkv.ts";
+import { openTensorFile } from "./open.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { readAllTensors } from "./tensor_file.ts";
 import type { TensorData } from "./tensors.ts";
 import { quoted } from "./_errors.ts";
 
@@ -49,6 +51,24 @@ const STACKS: Readonly<Record<AdapterEncoder, string>> = {
   image: "visual.trunk.blocks",
   text: "text.transformer.encoder.layer",
 };
+
+/** The file with a PEFT folder's matrices, or undefined when it has none. */
+export async function peftModelFile(folder: string): Promise<string | undefined> {
+  for (const name of ["adapter_model.safetensors", "adapter_model.bin"]) {
+    const path = join(folder, name);
+    if (await Deno.stat(path).then((info) => info.isFile, () => false)) return path;
+  }
+  return undefined;
+}
+
+async function readMatrices(path: string): Promise<Map<string, TensorData>> {
+  const file = await openTensorFile(path);
+  try {
+    return await readAllTensors(file);
+  } finally {
+    file.close();
+  }
+}
 
 interface Update {
   module: string;
@@ -226,8 +246,11 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
   const configPath = join(folder, "adapter_config.json");
   const peft = parseJsonObject(await readSmallText(configPath), configPath);
   checkPeftConfig(peft, fail);
-  const { tensors } = await readSafetensors(join(folder, "adapter_model.safetensors"));
-  const read = readUpdates(tensors, fail).map((update) => toEntries(update, peft, fail));
+  const modelPath = await peftModelFile(folder);
+  if (modelPath === undefined) {
+    throw fail("it must hold adapter_model.safetensors or adapter_model.bin: it has neither");
+  }
+  const read = readUpdates(await readMatrices(modelPath), fail).map((update) => toEntries(update, peft, fail));
   const lora = read.flatMap(({ entries }) => entries);
   if (lora.length === 0) throw fail("it has no update");
   const { scaling } = read[0]!;

@@ -1,5 +1,5 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
-import { checkFinite, type TensorData } from "./tensors.ts";
+import { checkFinite, elementCount, type TensorData, toFloat32 } from "./tensors.ts";
 import { quoted } from "./_errors.ts";
 
 /** A tower an adapter belongs to. */
@@ -175,6 +175,7 @@ function checkBottleneck({ down, up }: BottleneckTensors, label: string, fail: (
 export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
   const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${file}" as an adapter: ${reason}`);
   const seen = new Set<string>();
+  const widths = new Map<AdapterEncoder, number>();
   for (const { encoder, layer, target, a, b } of adapter.lora) {
     const label = `${encoder} layer ${layer} ${target}`;
     if (seen.has(label)) throw fail(`${label} is there twice`);
@@ -187,6 +188,11 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
         }`,
       );
     }
+    const width = widths.get(encoder) ?? a.shape[1]!;
+    widths.set(encoder, width);
+    if (a.shape[1] !== width || b.shape[0] !== width) {
+      throw fail(`${label} must have the tower's width ${width} on both sides: found ${shown(a)} and ${shown(b)}`);
+    }
     checkFinite(a, `"${file}" (${label} A)`);
     checkFinite(b, `"${file}" (${label} B)`);
   }
@@ -194,9 +200,17 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
     const tensor = hypergraphTensor(adapter.hgnn, leaf);
     if (tensor) checkFinite(tensor, `"${file}" (${leaf.encoder} ${leaf.part} ${leaf.leaf})`);
   }
+  const sizes = Object.values(adapter.hgnn).flatMap(({ edge, node }) => [edge, node]).map(({ down }) =>
+    shown(down.weight)
+  );
   for (const [encoder, { edge, node }] of Object.entries(adapter.hgnn)) {
     checkBottleneck(edge, `${encoder} edge bottleneck`, fail);
     checkBottleneck(node, `${encoder} node bottleneck`, fail);
+  }
+  if (new Set(sizes).size > 1) throw fail(`all bottlenecks of ACE-HGNN must have one size: found ${sizes.join(", ")}`);
+  const hidden = hiddenOf(adapter.hgnn);
+  if (hidden !== null && hidden !== adapter.config.hidden) {
+    throw fail(`ACE-HGNN must have the hidden width ${adapter.config.hidden} of its config: found ${hidden}`);
   }
   const { logitScale } = adapter;
   if (logitScale !== undefined && !Number.isFinite(logitScale)) {
@@ -236,6 +250,19 @@ export function parseConfig(value: Readonly<Record<string, unknown>>, file: stri
     }
   }
   return { rank, alpha, rankStabilised, dropout, targets: [...targets], positions, topK, hidden };
+}
+
+/**
+ * The logit scale as a field, from its tensor when there is one.
+ *
+ * @throws {SyntaxError} If it is not one number.
+ */
+export function scaleField(scale: TensorData | undefined, file: string): Pick<AdapterFile, "logitScale"> {
+  if (scale === undefined) return {};
+  if (elementCount(scale.shape) !== 1) {
+    throw new SyntaxError(`Cannot read "${file}" as an adapter: logit_scale must be one number: found ${shown(scale)}`);
+  }
+  return { logitScale: toFloat32(scale)[0]! };
 }
 
 /** The hidden width that ACE-HGNN's tensors have, or null without one. */

@@ -2,7 +2,7 @@
 import { dirname, join } from "@std/path";
 import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./adapter_ace.ts";
 import { readAuthorsAdapter, writeAuthorsAdapter } from "./adapter_authors.ts";
-import { readPeftAdapter, writePeftAdapter } from "./adapter_peft.ts";
+import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./adapter_peft.ts";
 import { type AdapterFile, checkAdapter } from "./adapter_record.ts";
 import { openTensorFile } from "./open.ts";
 import type { TensorFile } from "./tensor_file.ts";
@@ -34,16 +34,16 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
 /**
  * Reads an adapter; the layout is told from its content.
  *
- * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or its `adapter_model.safetensors`).
+ * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or the file of its matrices).
  * @throws {SyntaxError} If it is no adapter, or damaged; the message names the file.
  * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function readAdapter(path: string): Promise<AdapterFile> {
-  if (await isFile(join(path, "adapter_config.json")) && await isFile(join(path, "adapter_model.safetensors"))) {
-    return await readPeftAdapter(path);
-  }
-  const ownFile = join(path, "adapter.safetensors");
-  const file = await openTensorFile(await isFile(ownFile) ? ownFile : path);
+  const ownFile = join(path, "adapter.safetensors"); // its config beside it has the name of PEFT's
+  const isOwn = await isFile(ownFile);
+  const hasConfig = await isFile(join(path, "adapter_config.json"));
+  if (hasConfig && (!isOwn || await peftModelFile(path) !== undefined)) return await readPeftAdapter(path);
+  const file = await openTensorFile(isOwn ? ownFile : path);
   try {
     const format = adapterFormat(file);
     if (format === "ace") return await readAceAdapter(file);

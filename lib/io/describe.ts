@@ -2,6 +2,7 @@
 import { parse } from "@std/csv";
 import { join } from "@std/path";
 import { type AdapterFormat, adapterFormat } from "./adapters.ts";
+import { peftModelFile } from "./adapter_peft.ts";
 import { fileSource } from "./byte_source.ts";
 import { openTensorFile } from "./open.ts";
 import { DTYPE_BYTES, elementCount, type TensorDtype } from "./tensors.ts";
@@ -85,8 +86,8 @@ const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => tr
  * @throws {SyntaxError} If it is no weights file, or damaged; the message names it.
  */
 export async function describeTensors(path: string): Promise<TensorsDescription> {
-  const inner = join(path, "adapter_model.safetensors");
-  if (!await exists(inner)) return await describeOne(path);
+  const inner = await peftModelFile(path);
+  if (inner === undefined) return await describeOne(path);
   const model = await describeOne(inner);
   const sidePath = join(path, "ace_hgnn.safetensors");
   if (!await exists(sidePath)) return { ...model, path };

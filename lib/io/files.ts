@@ -7,14 +7,9 @@ import { dirname } from "@std/path";
  * @throws {Error} If the folder cannot be made or written, or `write` fails; the message names `path`.
  */
 export async function writeFileAtomicWith(path: string, write: (file: Deno.FsFile) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-  const open = (): Promise<Deno.FsFile> => Deno.open(temporary, { write: true, createNew: true });
+  const temporary = temporaryName(path);
   try {
-    const file = await open().catch(async (error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await Deno.mkdir(dirname(path), { recursive: true }); // only when it is missing: it needs a wider permission
-      return await open();
-    });
+    const file = await create(temporary);
     try {
       await write(file);
     } finally {
@@ -23,8 +18,40 @@ export async function writeFileAtomicWith(path: string, write: (file: Deno.FsFil
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    throw new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
+    throw cannotWrite(path, error);
   }
+}
+
+const temporaryName = (path: string): string => `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+
+const cannotWrite = (path: string, error: unknown): Error =>
+  new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
+
+/** A new file, in a folder that is made when missing. */
+async function create(path: string): Promise<Deno.FsFile> {
+  const open = (): Promise<Deno.FsFile> => Deno.open(path, { write: true, createNew: true });
+  return await open().catch(async (error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await Deno.mkdir(dirname(path), { recursive: true }); // only when it is missing: it needs a wider permission
+    return await open();
+  });
+}
+
+/**
+ * Makes sure, before long work, that its result can be written at `path`: makes the folder when missing, and tries.
+ *
+ * @throws {Error} If a folder stands there, or nothing can be written; the message names `path`.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const temporary = temporaryName(path);
+  try {
+    (await create(temporary)).close();
+    await Deno.remove(temporary);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+  const isFolder = await Deno.stat(path).then((info) => info.isDirectory, () => false);
+  if (isFolder) throw new Error(`Cannot write "${path}" as it must be a file: it is a folder`);
 }
 
 /** Writes all of `bytes` to `file`. */

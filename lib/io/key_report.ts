@@ -27,14 +27,23 @@ export interface KeyReport {
 
 /** How names are compared. */
 export interface KeyReportOptions {
-  /** Prefixes a file may put before every name; the one that fits most names is taken. */
+  /** Prefixes a file may put before every name; the one that fits most names is taken. @default {those in the file} */
   prefixes?: readonly string[];
   /** Names in the file that are neither needed nor worth a word. @default {/(^|\.)position_ids$/} */
   ignore?: RegExp;
 }
 
-/** Prefixes of wrapped models and of training checkpoints. */
-const PREFIXES = ["", "module.", "model.", "state_dict.", "state_dict.module.", "state_dict.model.", "model.module."];
+/** What wrapped models, compiled ones and training checkpoints put before every name. */
+const WRAPPERS = /^((module|model|_orig_mod|state_dict|model_state_dict)\.)+/;
+
+/** A tensor's name without what wrappers put before it: `state_dict.module.logit_scale` is `logit_scale`. */
+export function bareName(name: string): string {
+  return name.replace(WRAPPERS, "");
+}
+
+function prefixesIn(names: Iterable<string>): string[] {
+  return [...new Set(["", ...Iterator.from(names).map((name) => WRAPPERS.exec(name)?.[0] ?? "")])];
+}
 
 /**
  * Compares the names and shapes a model needs with those of a file.
@@ -55,7 +64,7 @@ export function reportKeys(
   found: ReadonlyMap<string, { shape: readonly number[] }>,
   options: KeyReportOptions = {},
 ): KeyReport {
-  const { prefixes = PREFIXES, ignore = /(^|\.)position_ids$/ } = options;
+  const { prefixes = prefixesIn(found.keys()), ignore = /(^|\.)position_ids$/ } = options;
   const fits = (prefix: string): number => [...expected.keys()].filter((name) => found.has(prefix + name)).length;
   const prefix = prefixes.reduce((best, next) => fits(next) > fits(best) ? next : best, prefixes[0] ?? "");
   const report: KeyReport = { prefix, matched: new Map(), missing: [], unused: [], misshapen: [] };

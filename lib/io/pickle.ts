@@ -155,9 +155,8 @@ class Machine {
   }
 
   memoPut(index: number = this.#memo.size): void {
-    const value = this.pop();
-    this.push(value);
-    this.#memo.set(index, value);
+    if (this.stack.length <= (this.#marks.at(-1) ?? 0)) throw new Error("the pickle remembers from an empty stack");
+    this.#memo.set(index, this.stack[this.stack.length - 1]);
   }
 
   global(module: unknown, name: unknown): void {

@@ -13,7 +13,7 @@ import { findTorchGlobal, loadStorage, TorchView } from "./_torch_globals.ts";
 import { flattenTree, isPlain, type PickleValue } from "./torch_tree.ts";
 import { quoted, unreadable } from "./_errors.ts";
 import { gatherView, isContiguous, viewSpan } from "./_strides.ts";
-import { hasRightChecksum, matchesChecksum, readZipDirectory, type ZipRecord } from "./_zip_directory.ts";
+import { hasRightChecksum, readZipDirectory, readZipRecord, type ZipRecord } from "./zip_directory.ts";
 
 const FORMAT = "a PyTorch file";
 /** Longest pickle read, in bytes: that of 100,000 tensors. */
@@ -28,12 +28,8 @@ interface Archive {
   read(view: TorchView): Promise<TensorData>;
 }
 
-async function readRecord(source: ByteSource, record: ZipRecord, label: string): Promise<Uint8Array> {
-  const bytes = await source.read(record.offset, record.size);
-  if (!matchesChecksum(bytes, record)) {
-    throw unreadable(source.name, FORMAT, `record ${quoted(label)} is damaged: its checksum differs`);
-  }
-  return bytes;
+function readRecord(source: ByteSource, record: ZipRecord, label: string): Promise<Uint8Array> {
+  return readZipRecord(source, record, { label, format: FORMAT });
 }
 
 async function checkByteOrder(source: ByteSource, record: ZipRecord | undefined): Promise<void> {
@@ -57,6 +53,11 @@ function findPrefix(source: ByteSource, records: Map<string, ZipRecord>): string
   const stray = [...records.keys()].find((name) => !name.startsWith(prefix));
   if (stray !== undefined) {
     throw unreadable(source.name, FORMAT, `record ${quoted(stray)} must lie under ${quoted(prefix)}`);
+  }
+  for (const [name, { size, inflated }] of records) {
+    if (inflated === undefined) continue;
+    const found = `it is deflated, ${size} bytes for ${inflated}`;
+    throw unreadable(source.name, FORMAT, `record ${quoted(name)} must be stored, as torch.save writes it: ${found}`);
   }
   return prefix;
 }

@@ -11,6 +11,7 @@ import { clipSizes } from "../encoders/clip_config_sizes.ts";
 import { countClip } from "../encoders/clip_init.ts";
 import type { TowerOptions } from "../encoders/vision_text_pair.ts";
 import type { TokenRows } from "../eval/zero_shot.ts";
+import { bareName } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { mergeLora } from "../lora/merge.ts";
 import type { ContrastiveModel, FeatureOptions } from "../model.ts";
@@ -161,11 +162,6 @@ export async function loadClip(files: ClipFiles): Promise<LoadedClip> {
   } finally {
     file.close();
   }
-}
-
-/** A tensor's name without what wrappers put before it. */
-function bareName(name: string): string {
-  return name.replace(/^((module|model|state_dict)\.)+/, "");
 }
 
 async function readText(path: string): Promise<string> {

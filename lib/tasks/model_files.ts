@@ -1,6 +1,7 @@
 /** A model and its tokeniser from files, or the shipped mini model. @module */
 import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "../encoders/checkpoint.ts";
-import { BIOMED_CLIP, MINI } from "../encoders/config.ts";
+import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../encoders/config.ts";
+import { bareName } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { type Generalist, loadMini, loadMiniTokenizer } from "./mini.ts";
@@ -30,22 +31,31 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
   }
   const file = await openTensorFile(files.weights);
   try {
-    const shapes = new Map(
-      [...file.entries].map(([name, { shape }]) => [name.replace(/^(module|model|state_dict)\./, ""), shape]),
-    );
-    const isMini = shapes.get("visual.head.proj.weight")?.[0] === MINI.embedding &&
+    const shapes = new Map([...file.entries].map(([name, { shape }]) => [bareName(name), shape]));
+    const head = shapes.get("visual.head.proj.weight"); // missing, it stands in the report
+    const isMini = (head === undefined || head[0] === MINI.embedding) &&
       shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
     if (files.tokenizer === undefined && !isMini) {
       throw new TypeError(
         `Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`,
       );
     }
-    const config = configFromCheckpoint(shapes, isMini ? MINI : BIOMED_CLIP);
+    const config = sizesIn(shapes, isMini ? MINI : BIOMED_CLIP);
     const read = weightsReader(file, expectedCheckpoint(config), files.note);
     const params = await loadBiomedClip(config, read);
     const tokenizer = files.tokenizer === undefined ? await loadMiniTokenizer() : await loadTokenizer(files.tokenizer);
     return { params, config, tokenizer };
   } finally {
     await file.close();
+  }
+}
+
+/** The sizes that the file's shapes tell, or `base`'s when one that tells is missing: the key report then names it. */
+function sizesIn(shapes: ReadonlyMap<string, readonly number[]>, base: BiomedClipConfig): BiomedClipConfig {
+  try {
+    return configFromCheckpoint(shapes, base);
+  } catch (error) {
+    if (error instanceof RangeError) return base;
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** CLIP's tokeniser files: tokenizer.json, vocab.json with merges.txt, merges.txt, bpe_simple_vocab_16e6.txt(.gz). @module */
+import { gunzipSync } from "node:zlib";
 import { dirname, join } from "@std/path";
 import { type ByteBpe, byteBpe, vocabularyOfMerges } from "./byte_bpe.ts";
 
@@ -15,17 +16,30 @@ function refuse(path: string, expected: string, found: string): never {
   throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer as ${expected}: found ${found}`);
 }
 
+/** Most bytes of a file, and of what a gzipped one holds: many times OpenAI's. */
+const MAX_BYTES = 1 << 26;
+
 async function readText(path: string): Promise<string> {
+  const tooLong = (found: string): never => refuse(path, `it must have at most ${MAX_BYTES} bytes`, found);
   try {
+    const { size } = await Deno.stat(path);
+    if (size > MAX_BYTES) tooLong(`${size}`);
     const bytes = await Deno.readFile(path);
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-    const plain = isGzip
-      ? await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).bytes()
-      : bytes;
-    return new TextDecoder("utf-8", { fatal: true }).decode(plain);
+    return new TextDecoder("utf-8", { fatal: true }).decode(isGzip ? gunzip(bytes, tooLong) : bytes);
   } catch (error) {
+    if (error instanceof SyntaxError) throw error;
     const reason = (error as Error).message.split("\n")[0];
     throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer: ${reason}`, { cause: error });
+  }
+}
+
+function gunzip(bytes: Uint8Array, tooLong: (found: string) => never): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
+  } catch (error) {
+    if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") return tooLong("more once unpacked");
+    throw error;
   }
 }
 

@@ -1,6 +1,9 @@
 /** Tokeniser files: tokenizer.json and vocab.txt. @module */
 import { type Tokenizer, tokenizerFromVocab } from "./tokenizer.ts";
 
+/** Most bytes of a file: a hundred times BiomedCLIP's tokenizer.json. */
+const MAX_BYTES = 1 << 26;
+
 /** The parts of a tokenizer.json that matter here. */
 interface TokenizerJson {
   model?: {
@@ -72,6 +75,9 @@ function fromJson(path: string, text: string): Tokenizer {
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  const { isDirectory, size } = await Deno.stat(path);
+  if (isDirectory) refuse(path, "it must be a file", "a folder");
+  if (size > MAX_BYTES) refuse(path, `it must have at most ${MAX_BYTES} bytes`, `${size}`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));

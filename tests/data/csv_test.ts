@@ -28,6 +28,14 @@ Deno.test("readCsv() names the file, the column wanted and the columns found", a
   });
 });
 
+Deno.test("readCsv() refuses to choose between columns of one name, when that one is asked for", async () => {
+  await withFiles({ "a.csv": "path,label,label\nx,0,1\n" }, async (root) => {
+    const table = await readCsv(join(root, "a.csv"));
+    assertEquals(table.column("path"), 0);
+    assertThrows(() => table.column("label"), SyntaxError, 'must have one column "label"');
+  });
+});
+
 Deno.test("readCsv() leaves out blank columns without a name at the end, as NIH's files have", async () => {
   await withFiles({ "a.csv": "a,b,,\n1,2\n3,4,,\n", "b.csv": "a,b,\n1,2,3\n" }, async (root) => {
     const table = await readCsv(join(root, "a.csv"));

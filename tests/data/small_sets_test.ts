@@ -5,7 +5,7 @@ import { loadChexpert5x200 } from "../../lib/data/chexpert5x200.ts";
 import { LC25000_CLASSES, loadLc25000 } from "../../lib/data/lc25000.ts";
 import { loadMedmnist } from "../../lib/data/medmnist.ts";
 import { loadMhist } from "../../lib/data/mhist.ts";
-import { readNpy } from "../../lib/data/npy.ts";
+import { readNpy, readNpz } from "../../lib/data/npy.ts";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { needs, png, REAL_DATA, withFiles } from "./helpers.ts";
 
@@ -149,6 +149,42 @@ Deno.test("loadMedmnist() reads one split, and names a missing array or a damage
     await assertRejects(() => loadMedmnist(root, { split: "train" }), SyntaxError, "train_images");
     await assertRejects(() => loadMedmnist(join(root, "cut.npz")), SyntaxError, "cut.npz");
     await assertRejects(() => loadMedmnist(root, { classes: ["one"] }), RangeError, "the highest is 1");
+  });
+});
+
+Deno.test("readNpz() gives the arrays or refuses, whichever bit of the archive is wrong", async () => {
+  const pixels = Uint8Array.from({ length: 64 }, (_, i) => i * i);
+  for (const level of [0, 9] as const) {
+    const archive = zipSync({ "x.npy": npy("|u1", [64], pixels) }, { level });
+    await withFiles({ "whole.npz": archive }, async (root) => {
+      const path = join(root, "whole.npz");
+      assertEquals((await readNpz(path, ["x"])).x!.data, pixels);
+      let refused = 0;
+      for (let byte = 0; byte < archive.length; byte++) {
+        const damaged = archive.slice();
+        damaged[byte]! ^= 1 << byte % 8;
+        await Deno.writeFile(path, damaged);
+        try {
+          assertEquals((await readNpz(path, ["x"])).x!.data, pixels, `byte ${byte}`);
+        } catch (error) {
+          if (!(error instanceof SyntaxError)) throw error;
+          assertEquals(error.message.includes(path) && !error.message.includes("\n"), true, error.message);
+          refused++;
+        }
+      }
+      assertEquals(refused > archive.length / 2, true, `${refused} of ${archive.length}`);
+    });
+  }
+});
+
+Deno.test("readNpz() refuses an array that would unpack to gigabytes, before it does", async () => {
+  const archive = zipSync({ "x.npy": npy("|u1", [64], new Uint8Array(64)) });
+  const view = new DataView(archive.buffer);
+  const directory = archive.findIndex((_, i) => i + 4 < archive.length && view.getUint32(i, true) === 0x02014b50);
+  view.setUint32(22, 0x7fffffff, true);
+  view.setUint32(directory + 24, 0x7fffffff, true);
+  await withFiles({ "bomb.npz": archive }, async (root) => {
+    await assertRejects(() => readNpz(join(root, "bomb.npz"), ["x"]), SyntaxError, "its size differs");
   });
 });
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { readImage } from "../../lib/image/mod.ts";
 import { damagedFiles } from "./make_damaged.ts";
+import { cpuMilliseconds } from "../cpu_time.ts";
 
 Deno.test("readImage() refuses every damaged file by name, on one line, quickly, in bounded memory", async () => {
   const folder = await Deno.makeTempDir();
@@ -16,9 +17,9 @@ Deno.test("readImage() refuses every damaged file by name, on one line, quickly,
       count++;
       const path = `${folder}/${name}`;
       await Deno.writeFile(path, bytes);
-      const start = performance.now();
+      const start = cpuMilliseconds();
       const error = await readImage(path).then(() => undefined, (error: Error) => error);
-      const took = performance.now() - start;
+      const took = cpuMilliseconds() - start;
       slowest = Math.max(slowest, took);
       peak = Math.max(peak, Deno.memoryUsage().rss - before);
       await Deno.remove(path);

@@ -276,6 +276,37 @@ def jpeg2000(array):
     return buffer.getvalue()
 
 
+def jpeg2000_as(array, depth):
+    """A reversible stream of 16 bits (8 of bytes) relabelled in SIZ: `depth` is Ssiz, the sign bit and bits - 1.
+
+    The encoder takes half its range away and the decoder adds half of the range that SIZ states (none when signed)."""
+    depth_was = array.dtype.itemsize * 8 - 1
+    added = 0 if depth & 0x80 else 1 << (depth & 0x7F)
+    stream = bytearray(jpeg2000((array.astype(np.int64) - added + (1 << depth_was)).astype(f"u{array.dtype.itemsize}")))
+    at = stream.index(b"\xff\x51") + 40
+    assert stream[at] == depth_was
+    stream[at] = depth
+    return bytes(stream)
+
+
+def silent_rgb_jpeg(array):
+    """Baseline JPEG whose components stay RGB and which says so nowhere: no JFIF, no Adobe, names 0, 1, 2."""
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "JPEG", quality=95, keep_rgb=True)
+    stream, at, out = buffer.getvalue(), 2, b"\xff\xd8"
+    while True:
+        code, length = stream[at + 1], struct.unpack(">H", stream[at + 2 : at + 4])[0]
+        part = bytearray(stream[at : at + 2 + length])
+        if code in (0xC0, 0xDA):
+            first, step = (10, 3) if code == 0xC0 else (5, 2)
+            for c in range(3):
+                part[first + step * c] = c
+        out += b"" if code in (0xE0, 0xEE) else bytes(part)
+        at += 2 + length
+        if code == 0xDA:
+            return buffer.getvalue(), out + stream[at:]
+
+
 def picture(rng, h, w, top, dtype):
     y, x = np.mgrid[0:h, 0:w]
     wave = (np.sin(x / 7) + np.cos(y / 5) + 2) / 4 * top * 0.9 + rng.normal(0, top * 0.02, (h, w))
@@ -405,6 +436,22 @@ def main():
     Image.fromarray(rgb).save(buffer, "JPEG", quality=95)
     simple("jpeg_ybr", "jpeg", np.asarray(Image.open(buffer)), encapsulate(buffer.getvalue()), True, photometric="YBR_FULL_422")
 
+    simple("jpegls_signed_12", "jpegls", s12, encapsulate(bytes(jpeg_ls.encode_array(s12.view(np.uint16) & 4095))), True, signed=True, stored=12)
+    simple("lossless_signed_12", "lossless", s12, encapsulate(lossless_jpeg(s12.view(np.uint16) & 4095, 12, 1)), True, signed=True, stored=12)
+    s8 = (g8.astype(np.int16) - 128).astype(np.int8)
+    simple("j2k_signed_8", "j2k", s8, encapsulate(jpeg2000_as(s8, 0x87)), True, signed=True)
+    simple("j2k_signed_16", "j2k", s16, encapsulate(jpeg2000_as(s16, 0x8F)), True, signed=True)
+    wrapped = s12.view(np.uint16) & 8191
+    simple("j2k_sign_unstated", "j2k", s12, encapsulate(jpeg2000_as(wrapped, 12)), True, signed=True, stored=13)
+    rgb16 = np.stack([g16, g16[::-1], g16.T.copy().reshape(g16.shape)], -1)
+    simple("rgb_16", "explicit", rgb16, photometric="RGB")
+    simple("rgb_16_planar_big", "big", rgb16, rgb16.transpose(2, 0, 1).astype(">u2").tobytes(), photometric="RGB", planar=1)
+    simple("rle_rgb_16", "rle", rgb16, encapsulate(rle(rgb16)), True, photometric="RGB")
+    adobe, silent = silent_rgb_jpeg(rgb)
+    kept = np.asarray(Image.open(io.BytesIO(adobe)))
+    simple("jpeg_rgb", "jpeg", kept, encapsulate(adobe), True, photometric="RGB")
+    simple("jpeg_rgb_silent", "jpeg", kept, encapsulate(silent), True, photometric="RGB")
+
     for name, restart in (("extended_12", 0), ("extended_12_restart", 2)):
         stream, near = extended_jpeg(rng, 21, 30, restart)
         simple(name, "extended", near, encapsulate(stream), True, lossy=True, stored=12)
@@ -424,6 +471,8 @@ def main():
     refuse("htj2k", "transfer syntax 1.2.840.10008.1.2.4.201 is not read", build("htj2k", base, encapsulate(b"\0\0"), encapsulated=True))
     refuse("ybr_422", 'photometric interpretation "YBR_FULL_422" are not read', build("explicit", {**module(rgb), 0x00280004: ("CS", b"YBR_FULL_422")}, rgb.tobytes()))
     refuse("no_pixels", "it has no pixel data", build("explicit", base, raw)[: -len(raw) - 13])
+    refuse("jpeg_rgb_or_ybr", "photometric interpretation is RGB, its JPEG stream says YCbCr", build("jpeg", module(rgb, photometric="RGB"), encapsulate(buffer.getvalue()), encapsulated=True))
+    refuse("jpeg_ybr_or_rgb", "photometric interpretation is YBR_FULL, its JPEG stream says RGB", build("jpeg", module(rgb, photometric="YBR_FULL"), encapsulate(adobe), encapsulated=True))
     refuse("j2k_other_size", "its compressed stream 23 x 18 x 1", build("j2k", module(g8.astype(np.uint16)), encapsulate(jpeg2000(g16)), encapsulated=True))
 
     card = {

@@ -9,6 +9,7 @@ import {
   toRgb,
 } from "../../lib/image/mod.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
+import { cpuMilliseconds } from "../cpu_time.ts";
 
 function grey(width: number, height: number, value: (x: number, y: number) => number): RasterImage {
   const data = Uint8Array.from({ length: width * height }, (_, i) => value(i % width, Math.trunc(i / width)));
@@ -56,10 +57,10 @@ Deno.test("cropResize8() of a constant image is that constant in every mode", ()
 });
 
 Deno.test("cropResize8() of an image of 1 x 20000 computes only the crop", () => {
-  const start = performance.now();
+  const start = cpuMilliseconds();
   const out = cropResize8(grey(1, 20_000, (_, y) => y >> 8));
   assertEquals([out.width, out.height], [224, 224]);
-  assertEquals(performance.now() - start < 2000, true);
+  assertEquals(cpuMilliseconds() - start < 2000, true);
 });
 
 Deno.test("resize() is linear in flips: a mirrored image gives the mirrored result", () => {

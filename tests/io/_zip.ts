@@ -58,7 +58,7 @@ export function makeZip(recipes: readonly ZipRecipe[], count: number = recipes.l
     const [bytes, local] = [latin1(name), latin1(recipe.localName ?? name)];
     const compressed = recipe.compressedSize ?? recipe.size ?? data.length;
     const size = recipe.size ?? data.length;
-    const localSize = recipe.localSize ?? data.length;
+    const localSize = recipe.localSize ?? (method === 0 ? data.length : size);
     directory.push(header([
       [4, 0x02014b50],
       [2, 20],
@@ -86,7 +86,7 @@ export function makeZip(recipes: readonly ZipRecipe[], count: number = recipes.l
       [2, 0],
       [2, 33],
       [4, crc],
-      [4, localSize],
+      [4, method === 0 ? localSize : data.length],
       [4, localSize],
       [2, local.length],
       [2, 0],

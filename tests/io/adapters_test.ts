@@ -2,10 +2,11 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { join } from "@std/path";
 import type { AdapterFile, AdapterTarget, LoraEntry } from "../../lib/io/adapter_record.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "../../lib/io/adapters.ts";
+import { describeTensors } from "../../lib/io/describe.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
-import { openTorch } from "../../lib/io/torch_archive.ts";
-import { writeTorch } from "../../lib/io/torch_writer.ts";
+import { loadTorch, openTorch } from "../../lib/io/torch_archive.ts";
+import { type TorchTree, writeTorch } from "../../lib/io/torch_writer.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { hasPython, runPython, skipName } from "./_python.ts";
 
@@ -136,6 +137,31 @@ Deno.test("readAdapter() refuses PEFT folders it would misread, by the setting's
     await assertRejects(() => readAdapter(dir), SyntaxError, "JSON object");
   }));
 
+Deno.test("readAdapter() and describeTensors() read the .bin that PEFT writes without safetensors, or name what is missing", () =>
+  inTempDir(async (dir) => {
+    const adapter = makeAdapter();
+    await writeAdapter(dir, adapter, { format: "peft" });
+    const path = join(dir, "adapter_model.safetensors");
+    const { tensors } = await readSafetensors(path);
+    await Deno.remove(path);
+    await assertRejects(
+      () => readAdapter(dir),
+      SyntaxError,
+      "must hold adapter_model.safetensors or adapter_model.bin",
+    );
+    await writeTorch(join(dir, "adapter_model.bin"), tensors);
+    assertEquals(plain(await readAdapter(dir)), plain(adapter));
+    assertEquals((await describeTensors(dir)).adapter, "peft");
+  }));
+
+Deno.test("readAdapter() of a folder takes adapter.safetensors, whose config beside it is named as PEFT's", () =>
+  inTempDir(async (dir) => {
+    const adapter = makeAdapter();
+    await writeAdapter(join(dir, "adapter.safetensors"), adapter, { format: "ace" });
+    assertEquals((await Deno.stat(join(dir, "adapter_config.json"))).isFile, true);
+    assertEquals(plain(await readAdapter(dir)), plain(adapter));
+  }));
+
 Deno.test("readAdapter() refuses a fused update that is not block-diagonal", () =>
   inTempDir(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft", fusedQkv: true });
@@ -144,6 +170,45 @@ Deno.test("readAdapter() refuses a fused update that is not block-diagonal", () 
     tensors.set("base_model.model.visual.trunk.blocks.0.attn.qkv.lora_B.weight", random(3 * WIDTH, 6));
     await writeSafetensors(path, tensors);
     await assertRejects(() => readAdapter(dir), SyntaxError, "block-diagonal");
+  }));
+
+Deno.test("readAdapter() refuses an authors' file whose parts do not fit together", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "adapter.pt");
+    await writeAdapter(path, makeAdapter(), { format: "authors" });
+    const tree = await loadTorch(path) as ReadonlyMap<string, ReadonlyMap<string, TorchTree>>;
+    const change = async (part: "weights" | "metadata", entries: Record<string, TorchTree>, reason: string) => {
+      const changed = new Map([...tree.get(part)!, ...Object.entries(entries)]);
+      await writeTorch(path, new Map([...tree, [part, changed]]));
+      const error = await assertRejects(() => readAdapter(path), SyntaxError, reason);
+      assert(error.message.includes(path) && !error.message.includes("\n"), error.message);
+    };
+    const narrow = { w_lora_A: random(2, WIDTH - 1), w_lora_B: random(WIDTH, 2) };
+    const layer = tree.get("weights")!.get("layer_1") as ReadonlyMap<string, TorchTree>;
+    await change(
+      "weights",
+      { layer_1: new Map([...layer, ["k_proj", narrow]]) },
+      "text layer 1 k must have the tower's width 6",
+    );
+    await change("weights", { logit_scale: random(2) }, "logit_scale must be one number");
+    const wide = {
+      "down.weight": random(4, 4),
+      "down.bias": random(4),
+      "up.weight": random(4, 4),
+      "up.bias": random(4),
+    };
+    await change("weights", { text_node_adapter: wide }, "all bottlenecks of ACE-HGNN must have one size");
+    await change("metadata", { r: 3 }, "must be [3, in] and [out, 3]");
+  }));
+
+Deno.test("readAdapter() refuses a hidden width that is not the config's", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "adapter.safetensors");
+    await writeAdapter(path, makeAdapter(), { format: "ace" });
+    const { tensors, metadata } = await readSafetensors(path);
+    const config = JSON.stringify({ ...JSON.parse(metadata.config!), hidden: 9 });
+    await writeSafetensors(path, tensors, { ...metadata, config });
+    await assertRejects(() => readAdapter(path), SyntaxError, "hidden width 9 of its config: found 3");
   }));
 
 Deno.test("writeAdapter() refuses NaN, and readAdapter() a file with it, by name", () =>

@@ -11,6 +11,7 @@ import { float32Tensor } from "../../lib/io/tensors.ts";
 import { loadTorch } from "../../lib/io/torch_archive.ts";
 import { writeTorch } from "../../lib/io/torch_writer.ts";
 import { concat, latin1, makeTorch, makeZip, type ZipRecipe } from "./_zip.ts";
+import { cpuMilliseconds } from "../cpu_time.ts";
 
 /** Longest a refusal may take, in milliseconds, on a slow and busy machine. */
 const MAX_TIME = 5000;
@@ -49,10 +50,10 @@ function refuses(what: string, bytes: () => Uint8Array, reason: string): void {
   Deno.test(`openTensorFile() refuses ${what}`, () =>
     inTempFile(async (path) => {
       await Deno.writeFile(path, bytes());
-      const [before, start] = [Deno.memoryUsage().rss, performance.now()];
+      const [before, start] = [Deno.memoryUsage().rss, cpuMilliseconds()];
       checkMessage(await assertRejects(() => readFully(path)), path, reason);
       checkMessage(await assertRejects(() => readAdapter(path)), path, reason);
-      assert(performance.now() - start < MAX_TIME, `took ${performance.now() - start} ms`);
+      assert(cpuMilliseconds() - start < MAX_TIME, `took ${cpuMilliseconds() - start} ms`);
       assert(Deno.memoryUsage().rss - before < MAX_GROWTH, `grew by ${Deno.memoryUsage().rss - before} bytes`);
     }));
 }
@@ -138,6 +139,12 @@ const ARCHIVES: [string, ZipRecipe[], string, number?][] = [
   ["two pickles", [MAIN, data("y/data.pkl")], "found 2"],
   ["no pickle", [data("x/other")], "found 0"],
   ["a TorchScript program", [MAIN, data("x/constants.pkl")], "TorchScript"],
+  ["a TorchScript program, whose code is deflated", [
+    MAIN,
+    data("x/code/m.py", { data: zeros, method: 8, size: 64 << 20, compressedSize: zeros.length }),
+    data("x/constants.pkl"),
+  ], "TorchScript"],
+  ["a record of another compression", [MAIN, data("x/data/0", { method: 12 })], "must be stored or deflated"],
   ["a deflated bomb that says how large it is", [
     MAIN,
     data("x/data/0", { data: zeros, method: 8, size: 64 << 20, compressedSize: zeros.length }),

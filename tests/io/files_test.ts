@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { writeFileAtomic, writeFileAtomicWith } from "../../lib/io/files.ts";
+import { checkWritable, writeFileAtomic, writeFileAtomicWith } from "../../lib/io/files.ts";
 
 Deno.test("writeFileAtomic() makes folders, replaces a file, and leaves nothing beside it", async () => {
   const dir = await Deno.makeTempDir();
@@ -29,6 +29,23 @@ Deno.test("writeFileAtomicWith() keeps the old file when the writer fails half-w
     assertEquals(await Deno.readTextFile(path), "old");
     assertEquals([...Deno.readDirSync(dir)].length, 1);
     await assertRejects(() => writeFileAtomic(join(path, "below.txt"), "x"), Error, "below.txt");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("checkWritable() makes the folder and leaves nothing in it, or says why nothing can be written", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await checkWritable(join(dir, "a", "b", "x.txt"));
+    assertEquals([...Deno.readDirSync(join(dir, "a", "b"))], []);
+    await Deno.writeTextFile(join(dir, "file"), "old");
+    await checkWritable(join(dir, "file"));
+    assertEquals(await Deno.readTextFile(join(dir, "file")), "old");
+    const below = join(dir, "file", "x.txt");
+    await assertRejects(() => checkWritable(below), Error, `Cannot write "${below}"`);
+    const folder = join(dir, "a");
+    await assertRejects(() => checkWritable(folder), Error, `Cannot write "${folder}" as it must be a file`);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -76,9 +76,22 @@ Deno.test("decodeSafetensors() reads data that is not aligned", async () => {
   assertEquals([...toFloat32((await decodeSafetensors(bytes)).tensors.get("a")!)], [1.5]);
 });
 
+function manyTensors(count: number): string {
+  return `{${Array.from({ length: count }, (_, i) => `"${i}":${f32([0], 0, 0)}`).join(",")}}`;
+}
+
+Deno.test("decodeSafetensors() reads 100,000 tensors, and a long text with quotation marks in its metadata", async () => {
+  assertEquals((await decodeSafetensors(craft(manyTensors(100_000), 0))).tensors.size, 100_000);
+  const text = String.raw`a \" \\`.repeat(500_000);
+  const { metadata } = await decodeSafetensors(craft(JSON.stringify({ __metadata__: { text } }), 0));
+  assertEquals(metadata.text === text, true);
+});
+
 const refused: [string, Uint8Array, string][] = [
   ["an empty file", new Uint8Array(0), "at least 8 bytes"],
   ["a huge header length", craft("{}", 0, 2n ** 63n), "at most 100000000"],
+  ["more tensors than are read", craft(manyTensors(100_001), 0), "at most 100000"],
+  ["nested lists without end", craft(`{"a":${"[".repeat(1_000_000)}`, 0), "3 deep at most"],
   ["a header longer than the file", craft("{}", 0, 3n), "must end within"],
   ["a header that is no JSON", craft("{", 0), "JSON"],
   ["a header that is not UTF-8", craft("{}", 0).fill(0xff, 8), "JSON in UTF-8"],

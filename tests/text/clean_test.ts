@@ -5,6 +5,7 @@ import { unescapeHtml, unescapeWholeHtml } from "../../lib/text/html.ts";
 import { fixEncoding } from "../../lib/text/mojibake.ts";
 import mojibake from "./fixtures/mojibake.json" with { type: "json" };
 import { htmlNames } from "./corpus.ts";
+import { cpuMilliseconds } from "../cpu_time.ts";
 
 Deno.test("cleanText() decodes references twice, straightens quotes and collapses white space", () => {
   assertEquals(cleanText("  a\t\tb\n c\u00a0\u3000d "), "a b c d");
@@ -79,9 +80,9 @@ Deno.test("cleanText() takes linear time on 200,000 characters of each awkward k
     ]
   ) {
     const text = piece.repeat(Math.ceil(200_000 / piece.length));
-    const start = performance.now();
+    const start = cpuMilliseconds();
     cleanText(text);
-    const seconds = (performance.now() - start) / 1000;
+    const seconds = (cpuMilliseconds() - start) / 1000;
     assert(seconds < 2, `${JSON.stringify(piece)}: ${seconds.toFixed(1)} s`);
   }
   for (
@@ -91,9 +92,9 @@ Deno.test("cleanText() takes linear time on 200,000 characters of each awkward k
       "\x1b[".repeat(50_000) + "1m".repeat(50_000),
     ]
   ) {
-    const start = performance.now();
+    const start = cpuMilliseconds();
     cleanText(nested);
-    assert((performance.now() - start) / 1000 < 2, nested.slice(0, 12));
+    assert((cpuMilliseconds() - start) / 1000 < 2, nested.slice(0, 12));
   }
   assertEquals(cleanText("&" + "amp;".repeat(100_000) + "eacute;"), "\u00e9");
 });

@@ -83,3 +83,16 @@ Deno.test({
     }
   },
 });
+
+Deno.test("loadTokenizer() refuses a folder and a file far too large, by name and without reading it", async () => {
+  await withFile("", async (path) => {
+    await Deno.truncate(path, 2 ** 40); // a hole: it takes no room
+    await assertRejects(
+      () => loadTokenizer(path),
+      SyntaxError,
+      `"${path}" as a BERT tokenizer as it must have at most`,
+    );
+    const folder = join(path, "..");
+    await assertRejects(() => loadTokenizer(folder), SyntaxError, `it must be a file: found a folder`);
+  });
+});

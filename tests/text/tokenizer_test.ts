@@ -17,6 +17,7 @@ import {
   sharedTexts,
   SMALL_VOCAB,
 } from "./corpus.ts";
+import { cpuMilliseconds } from "../cpu_time.ts";
 
 const tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "effusion", "pneumo", "##thorax", "##s", ".", "a"];
 const tiny = tokenizerFromVocab(tokens);
@@ -110,9 +111,9 @@ for (const path of [REAL_JSON, REAL_VOCAB]) {
 
 Deno.test("encodeOne() takes linear time on 10,000 words and on a word of a million characters", () => {
   const seconds = (text: string): number => {
-    const start = performance.now();
+    const start = cpuMilliseconds();
     encodeOne(tiny, text);
-    return (performance.now() - start) / 1000;
+    return (cpuMilliseconds() - start) / 1000;
   };
   const words = "effusionpneumothorax ".repeat(10_000);
   assert(seconds(words) < 1, "10,000 words");

@@ -1,4 +1,4 @@
-/** Records of a zip file whose members are stored, found without reading them. @module */
+/** Records of a zip file, found without reading them. @module */
 import {
   type Entry,
   Reader,
@@ -6,16 +6,18 @@ import {
   WARNING_TRAILING_CENTRAL_DIRECTORY_DATA,
   ZipReader,
 } from "@zip.js/zip.js";
-import { crc32 } from "node:zlib";
+import { crc32, inflateRawSync } from "node:zlib";
 import type { ByteSource } from "./byte_source.ts";
 import { quoted, unreadable } from "./_errors.ts";
 
-/** Where a stored record lies in its file. */
+/** Where a record lies in its file. */
 export interface ZipRecord {
   /** First byte of its data. */
   offset: number;
-  /** Bytes of its data. */
+  /** Bytes of its data as they lie there. */
   size: number;
+  /** Bytes that its data inflate to; absent when they are stored. */
+  inflated?: number;
   /** CRC-32 of its data; 0 when the writer did not compute one (torch's `set_crc32_options(False)`). */
   crc: number;
 }
@@ -25,6 +27,8 @@ const MAX_RECORDS = 100_000;
 /** Bytes read at once for headers that lie close together. */
 const WINDOW_BYTES = 1 << 12;
 const LOCAL_HEADER_BYTES = 30;
+/** Zip's number of the compression method. */
+const DEFLATE = 8;
 /** Bytes read at once while a checksum is computed. */
 const CHUNK_BYTES = 1 << 22;
 
@@ -117,13 +121,14 @@ async function locate(
   const fail = (reason: string): SyntaxError =>
     unreadable(source.name, format, `record ${quoted(entry.filename)} ${reason}`);
   if (entry.encrypted) throw fail("must not be encrypted");
-  if (entry.compressionMethod !== 0 || entry.compressedSize !== entry.uncompressedSize) {
+  const isDeflated = entry.compressionMethod === DEFLATE;
+  if (!isDeflated && (entry.compressionMethod !== 0 || entry.compressedSize !== entry.uncompressedSize)) {
     throw fail(
-      `must be stored, as torch.save writes it: found compression method ${entry.compressionMethod}, ` +
+      `must be stored or deflated: found compression method ${entry.compressionMethod}, ` +
         `${entry.compressedSize} bytes for ${entry.uncompressedSize}`,
     );
   }
-  const size = entry.uncompressedSize;
+  const size = entry.compressedSize;
   const headBytes = LOCAL_HEADER_BYTES + entry.rawFilename.length;
   if (entry.offset + headBytes > source.size) throw fail("must begin within the file");
   const head = await readSmall(entry.offset, headBytes);
@@ -136,11 +141,13 @@ async function locate(
   if (nameBytes !== ownName.length || ownName.some((byte, i) => byte !== entry.rawFilename[i])) {
     throw fail("has another name in its own header");
   }
-  if (view.getUint16(8, true) !== 0) throw fail("has another compression in its own header");
+  if (view.getUint16(8, true) !== entry.compressionMethod) throw fail("has another compression in its own header");
   const ownSize = view.getUint32(22, true);
   const isStreamed = (view.getUint16(6, true) & 8) !== 0; // sizes follow the data
-  if (!isStreamed && ownSize !== 0xffffffff && ownSize !== size) throw fail("has another size in its own header");
-  return { offset, size, crc: entry.crc };
+  if (!isStreamed && ownSize !== 0xffffffff && ownSize !== entry.uncompressedSize) {
+    throw fail("has another size in its own header");
+  }
+  return { offset, size, crc: entry.crc, ...(isDeflated ? { inflated: entry.uncompressedSize } : {}) };
 }
 
 /**
@@ -148,7 +155,7 @@ async function locate(
  *
  * @param format What messages call it.
  * @returns Records by name; folders are left out.
- * @throws {SyntaxError} If it is not a whole, unambiguous zip file of stored records that do not overlap.
+ * @throws {SyntaxError} If it is not a whole, unambiguous zip file of records that do not overlap.
  */
 export async function readZipDirectory(source: ByteSource, format: string): Promise<Map<string, ZipRecord>> {
   const records = new Map<string, ZipRecord>();
@@ -179,6 +186,41 @@ export async function hasRightChecksum(source: ByteSource, record: ZipRecord): P
 }
 
 /** Whether `bytes`, all of `record`, have its CRC-32. True when there is none to compare with. */
-export function matchesChecksum(bytes: Uint8Array, record: ZipRecord): boolean {
+function matchesChecksum(bytes: Uint8Array, record: ZipRecord): boolean {
   return record.crc === 0 || crc32(bytes) === record.crc;
+}
+
+/**
+ * All data of one record, inflated and checked.
+ *
+ * @param options What messages call the record, and the format.
+ * @throws {SyntaxError} If they do not inflate to the directory's size, or their checksum differs.
+ */
+export async function readZipRecord(
+  source: ByteSource,
+  record: ZipRecord,
+  options: { label: string; format: string },
+): Promise<Uint8Array> {
+  const { label, format } = options;
+  const bytes = await source.read(record.offset, record.size);
+  const data = record.inflated === undefined ? bytes : inflate(bytes, record.inflated);
+  if (!data || !matchesChecksum(data, record)) {
+    throw unreadable(
+      source.name,
+      format,
+      `record ${quoted(label)} is damaged: its ${data ? "checksum" : "size"} differs`,
+    );
+  }
+  return data;
+}
+
+/** Exactly `size` bytes out of deflated ones, or undefined; never more are made. */
+function inflate(bytes: Uint8Array, size: number): Uint8Array | undefined {
+  if (bytes.length * 1032 + 64 < size) return undefined; // deflate cannot shrink so far: nothing of that size is made
+  try {
+    const data = inflateRawSync(bytes, { maxOutputLength: Math.max(1, size) });
+    return data.length === size ? new Uint8Array(data.buffer, data.byteOffset, data.length) : undefined;
+  } catch {
+    return undefined;
+  }
 }
