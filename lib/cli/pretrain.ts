@@ -39,6 +39,7 @@ export const COMMAND: Command = {
     };
     const backend = await startBackend(args);
     const began = performance.now();
+    const revision = await gitRevision(); // of the code that runs, whatever is committed meanwhile
     const watch = watchTraining("pretrain", settings.batchSize);
     const statePath = `${out}.state`;
     const hooks = { ...watch.hooks, statePath, resume: args.flag("resume") };
@@ -65,7 +66,7 @@ export const COMMAND: Command = {
       data: "lib/data/synthetic: textPair(), then pretrainingPair(), four modalities, every pair seen once",
       backend: backend.name,
       versions: versions(),
-      revision: await gitRevision(),
+      revision,
     };
     await writeSafetensors(out, tensors, { format: "ace-lora mini", seed: String(settings.seed) });
     await writeFileAtomic(join(dirname(out), "mini_generalist.card.json"), JSON.stringify(card, null, 2) + "\n");

@@ -119,6 +119,7 @@ export async function runDemo(
   hooks: DemoHooks = {},
 ): Promise<DemoResult> {
   const began = performance.now();
+  const revision = await gitRevision();
   const { params: base, config: encoders, tokenizer } = generalist;
   const { seed, pairs, epochs, batchSize, learningRate } = settings;
   const source = pairSource(await trainingSet(pairs, deriveSeed(seed, "training")), encoders, tokenizer);
@@ -167,7 +168,7 @@ export async function runDemo(
     ),
     synthetic: true,
     versions: versions(),
-    revision: await gitRevision(),
+    revision,
     splits: Object.fromEntries(Object.entries(sets).map(([name, set]) => [name, set.split])),
     configuration: { ...settings },
   };
