@@ -5,7 +5,6 @@ import type { DenseEncoder } from "../tasks/dense_encoder.ts";
 import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../tasks/dense_files.ts";
 import { densePage } from "../tasks/dense_pictures.ts";
 import type { MappedCases } from "../tasks/dense_segment.ts";
-import { exists } from "../data/dataset.ts";
 import type { Case } from "../data/types.ts";
 import type { MapSourceOptions } from "../dense/feature_cache.ts";
 import type { VitConfig } from "../encoders/config.ts";
@@ -13,7 +12,7 @@ import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { formatTable, type Table, type TableCell } from "../display/table.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
 import {

@@ -1,10 +1,10 @@
 /** What `segment` and `detect` have in common: options, data, encoder, maps, records. @module */
+import { exists } from "../io/files.ts";
 import { dirname, join, resolve } from "@std/path";
 import { createProgress } from "../display/progress.ts";
 import { mapSource, type MapSourceOptions } from "../dense/feature_cache.ts";
 import type { FitHeadOptions } from "../dense/fit.ts";
 import { boxedFraction, labelFraction, type ThreeParts } from "../dense/fractions.ts";
-import { exists } from "../data/dataset.ts";
 import type { Case } from "../data/types.ts";
 import { boxColumns, type DenseData, imagesToPredict, loadDenseData, partRecord } from "../tasks/dense_data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../tasks/dense_encoder.ts";

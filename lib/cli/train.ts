@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { POSITION_LAYERS } from "../io/adapter_positions.ts";
 import type { LoraPositions, LoraTarget } from "../lora/config.ts";
 import { saveAdapter } from "../tasks/adapter.ts";
@@ -157,18 +157,20 @@ ${datasetNotes(["mimic-cxr"])}`,
     console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
     const began = performance.now();
     const watch = watchTraining("train", batchSize);
+    const statePath = join(out, "state.safetensors");
+    if (args.flag("resume") && !await exists(statePath)) {
+      console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
+    }
     const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
       ...settings,
       ...watch.hooks,
-      statePath: join(out, "state.safetensors"),
+      statePath,
       resume: args.flag("resume"),
       onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, config),
     }).finally(() => watch.end());
     if (result.interrupted) {
       console.error(
-        `interrupted after step ${result.history.length}: "${
-          join(out, "state.safetensors")
-        }" holds the state; --resume goes on`,
+        `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
       );
       return 130;
     }

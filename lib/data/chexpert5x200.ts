@@ -1,16 +1,8 @@
 /** CheXpert 5x200: GLoRIA's 1,000 images with one finding each. @module */
+import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { readCsv, rowNumber } from "./csv.ts";
-import {
-  drop,
-  exists,
-  findFile,
-  imageFile,
-  makeDataset,
-  missingImage,
-  type MissingImages,
-  type Tally,
-} from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, missingImage, type MissingImages, type Tally } from "./dataset.ts";
 import { labelAt, labelReader } from "./labels.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
 

@@ -2,6 +2,7 @@
 import { join } from "@std/path";
 import { readImage } from "../image/read.ts";
 import type { Case, Dataset } from "./types.ts";
+import { exists } from "../io/files.ts";
 
 /**
  * What to do with a row whose image is not there: stop and name the row, leave the row out and count it, or do not look
@@ -44,17 +45,6 @@ export function describeDataset(set: Dataset): string {
   const reasons = Object.entries(dropped).map(([reason, count]) => `${count} (${reason})`).join(", ");
   return `${set.name} ${set.split.name}: ${read} read, ${kept} kept, dropped ${reasons || "none"}; ` +
     `split of ${set.split.size}, sha256 ${set.split.hash}`;
-}
-
-/** Whether a file or folder is there. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
-  }
 }
 
 /**

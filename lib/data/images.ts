@@ -1,7 +1,8 @@
 /** Where the images of a published layout are. @module */
+import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { rowNumber, type Table } from "./csv.ts";
-import { drop, exists, listImages, missingImage, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, listImages, missingImage, type MissingImages, type Tally } from "./dataset.ts";
 
 /** Image files by name without folder and extension. */
 export type ImageIndex = ReadonlyMap<string, string>;

@@ -1,6 +1,6 @@
 /** LC25000: lung and colon histopathology. @module */
+import { exists } from "../io/files.ts";
 import { join } from "@std/path";
-import { exists } from "./dataset.ts";
 import { loadFolder } from "./folder.ts";
 import type { Case, Dataset } from "./types.ts";
 import { hashIds } from "./dataset.ts";

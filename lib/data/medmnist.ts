@@ -1,6 +1,7 @@
 /** MedMNIST archives: small images and labels in one .npz file. @module */
+import { exists } from "../io/files.ts";
 import type { RasterImage } from "../image/raster.ts";
-import { exists, findFile, makeDataset } from "./dataset.ts";
+import { findFile, makeDataset } from "./dataset.ts";
 import { readNpz } from "./npy.ts";
 import { stem } from "./images.ts";
 import type { Case, Dataset } from "./types.ts";

@@ -1,16 +1,8 @@
 /** MIMIC-CXR-JPG: frontal radiographs, their reports and CheXpert labels. @module */
+import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import {
-  drop,
-  exists,
-  findFile,
-  imageFile,
-  makeDataset,
-  missingImage,
-  type MissingImages,
-  type Tally,
-} from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, missingImage, type MissingImages, type Tally } from "./dataset.ts";
 import { labelReader } from "./labels.ts";
 import { openReports, studyFolder } from "./reports.ts";
 import type { Case, Dataset, LabelValue } from "./types.ts";

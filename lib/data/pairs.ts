@@ -1,11 +1,11 @@
 /** Any CSV of images, with texts, CheXpert labels, classes or patients where it has them. @module */
+import { exists } from "../io/files.ts";
 import { dirname, isAbsolute, join } from "@std/path";
 import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import {
   byCodePoint,
   drop,
-  exists,
   imageFile,
   makeDataset,
   missingImage,

@@ -1,8 +1,8 @@
 /** The frozen encoder's maps, computed once and kept on disk. @module */
+import { exists } from "../io/files.ts";
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
-import { exists } from "../data/dataset.ts";
 import type { Case } from "../data/types.ts";
 import type { BiomedClipConfig } from "../encoders/config.ts";
 import { vit, type VitParams } from "../encoders/vit.ts";

@@ -68,3 +68,14 @@ export function writeFileAtomic(path: string, content: Uint8Array | string): Pro
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   return writeFileAtomicWith(path, (file) => writeAll(file, bytes));
 }
+
+/** Whether a file or folder is there. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}

@@ -1,7 +1,8 @@
 /** Data of dense tasks: training, validation and test cases with masks or boxes. @module */
+import { exists } from "../io/files.ts";
 import { basename, extname, join } from "@std/path";
 import { type BoxesOptions, readMask } from "../data/boxes.ts";
-import { exists, hashIds, imageFile, listImages, uniqueIds } from "../data/dataset.ts";
+import { hashIds, imageFile, listImages, uniqueIds } from "../data/dataset.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { loadRsna } from "../data/rsna.ts";
 import { loadSiim } from "../data/siim.ts";

@@ -11,6 +11,7 @@ import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
 import { type BatchSource, openBatch } from "./source.ts";
 import { readRunState, type RunState, writeRunState } from "./state.ts";
+import { exists } from "../io/files.ts";
 
 /** One training step, as reported. */
 export interface StepReport {
@@ -184,15 +185,6 @@ async function startState(
   if (resume && path && await exists(path)) return await readRunState(path, settings, start);
   const progress = { epoch: 0, batch: 0, lossSum: 0, bestLoss: null, history: [] };
   return { tensors: new Map(start), adamw: initAdamw(start), progress };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 function nextEpoch(state: RunState): void {

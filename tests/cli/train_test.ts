@@ -1,9 +1,9 @@
 /** train, end to end: pairs, MIMIC-CXR, Ctrl-C and resume, bad input. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readAdapter } from "../../lib/io/adapters.ts";
 import { DICOM, inFolder, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
-import { command, fail, MINI_FILES, snapshot, succeed } from "./run.ts";
+import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
 const permissions = (folder: string) => ({ read: [...MINI_FILES, folder], write: [join(folder, "out")] });
 const QUICK = ["--epochs", "2", "--batch-size", "4", "--rank", "2"];
@@ -42,7 +42,9 @@ Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as 
     const pairs = await writePairs(join(folder, "pairs"), 12);
     const args = ["train", "--pairs", pairs, ...QUICK, "--epochs", "12", "--seed", "3"];
     const straight = join(out, "straight"), broken = join(out, "broken");
-    await succeed([...args, "--out", straight], permissions(folder));
+    const first = await run([...args, "--out", straight, "--resume"], permissions(folder));
+    assertEquals(first.code, 0, first.stderr);
+    assertStringIncludes(first.stderr, `nothing to resume: no "${join(straight, "state.safetensors")}"`);
 
     const child = command([...args, "--out", broken], permissions(folder)).spawn();
     while (!await Deno.stat(join(broken, "state.safetensors")).then(() => true, () => false)) {
@@ -60,7 +62,7 @@ Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as 
     for (const file of ["adapter.safetensors", "best.safetensors"]) {
       assertEquals(await Deno.readFile(join(broken, file)), await Deno.readFile(join(straight, file)), file);
     }
-    const history = async (run: string) => JSON.parse(await Deno.readTextFile(join(run, "training.json"))).history;
+    const history = async (where: string) => JSON.parse(await Deno.readTextFile(join(where, "training.json"))).history;
     assertEquals(await history(broken), await history(straight));
     await fail(
       [...args, "--out", broken, "--resume", "--rank", "4"],

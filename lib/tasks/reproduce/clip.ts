@@ -1,6 +1,6 @@
 /** Other models of table 2: any CLIP there are files for. @module */
+import { exists } from "../../io/files.ts";
 import { join } from "@std/path";
-import { exists } from "../../data/dataset.ts";
 import { BIOMED_CLIP } from "../../encoders/config.ts";
 import { promptTexts } from "../../eval/prompts.ts";
 import { classifyZeroShot } from "../../eval/zero_shot.ts";

@@ -1,6 +1,6 @@
 /** What all runs of a reproduction share: model, sets, scale. @module */
+import { exists } from "../../io/files.ts";
 import { join } from "@std/path";
-import { exists } from "../../data/dataset.ts";
 import { type BiomedClipConfig, MINI } from "../../encoders/config.ts";
 import { PEFT_METHODS } from "../../peft/methods.ts";
 import { disposeParams } from "../../tensor/params.ts";

@@ -1,6 +1,6 @@
 /** What a reproduction trains on and is evaluated on: synthetic sets, or the real ones from a folder. @module */
+import { exists } from "../../io/files.ts";
 import { join } from "@std/path";
-import { exists } from "../../data/dataset.ts";
 import { DATASETS } from "../../data/registry.ts";
 import { chexpert5xN, rsnaLike, siimLike, trainingSet } from "../../data/synthetic/sets.ts";
 import type { Dataset } from "../../data/types.ts";
