@@ -19,8 +19,8 @@ export async function demoReport(result: DemoResult): Promise<string> {
     {
       kind: "prose",
       text: [
-        "One small generalist, pre-trained on coarse captions of generated images, adapted three ways on generated " +
-        "radiograph-report pairs and asked three zero-shot questions about held-out generated radiographs.",
+        "One small generalist, pre-trained on generated texts and images, adapted three ways on generated radiograph-report " +
+        "pairs and asked three zero-shot questions about held-out generated radiographs.",
         "Every image and text here is synthetic. The figures say how the methods behave on this toy world; they are not " +
         "comparable with the paper's, which are measured on patients' radiographs with a model two hundred times larger.",
       ],
