@@ -15,7 +15,8 @@ import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 /** The command. */
 export const COMMAND: Command = {
   name: "pretrain",
-  summary: "Pre-train the mini generalist on synthetic texts, then on captioned images, as the shipped weights were made",
+  summary:
+    "Pre-train the mini generalist on synthetic texts, then on captioned images, as the shipped weights were made",
   options: {
     out: {
       type: "string",

@@ -1,7 +1,7 @@
 /** `deno task report`: all results in one page. @module */
 import { writeFileAtomic } from "../io/files.ts";
-import { gatherResults } from "../tasks/reproduce/gather.ts";
-import { keptRecords, reproductionMarkdown, reproductionReport } from "../tasks/reproduce/report.ts";
+import { keptRecords } from "../tasks/reproduce/report.ts";
+import { writeReport } from "../tasks/reproduce/report_files.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** The command. */
@@ -22,18 +22,9 @@ export const COMMAND: Command = {
     const folder = args.text("in") ?? "results";
     const out = args.text("out") ?? "report.html";
     if (!out.endsWith(".html")) throw new UsageError(`--out must end in .html: current value is "${out}"`);
-    const results = await gatherResults(folder);
+    const { results, markdown } = await writeReport(folder, out);
     const { records, dense, others, passedOver } = results;
-    const runs = records.length + dense.length;
     for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
-    if (runs + others.length === 0) {
-      throw new RangeError(
-        `Cannot report on "${folder}" as it must hold results: found none; deno task reproduce makes some`,
-      );
-    }
-    const markdown = out.replace(/\.html$/, ".md");
-    await writeFileAtomic(out, await reproductionReport(results));
-    await writeFileAtomic(markdown, reproductionMarkdown(results));
     const kept = args.text("keep");
     if (kept !== undefined) {
       await writeFileAtomic(
@@ -41,6 +32,7 @@ export const COMMAND: Command = {
         `[\n${keptRecords(records).map((record) => JSON.stringify(record)).join(",\n")}\n]\n`,
       );
     }
+    const runs = records.length + dense.length;
     console.log(`${runs} runs and ${others.length} other results: wrote ${out} and ${markdown}`);
   },
 };

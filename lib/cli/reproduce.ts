@@ -1,8 +1,10 @@
 /** `deno task reproduce`: the paper's tables, run by run. @module */
+import { join } from "@std/path";
 import { createProgress, type Progress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { denseRunsTable } from "../tasks/reproduce/dense.ts";
 import { SCALES } from "../tasks/reproduce/scale.ts";
+import { writeReport } from "../tasks/reproduce/report_files.ts";
 import { reproduce } from "../tasks/reproduce/reproduce.ts";
 import { reproducedTables } from "../tasks/reproduce/tables.ts";
 import { type ScaleName, TABLE_NAMES, type TableName } from "../tasks/reproduce/types.ts";
@@ -84,9 +86,11 @@ export const COMMAND: Command = {
       if (outcome.dense.length > 0) shown.push(denseRunsTable(outcome.dense));
       console.log(shown.map(({ title, table }) => `${title}\n${formatTable(table)}`).join("\n\n"));
       const { ran, skipped, shared, failed } = outcome;
+      const page = join(out, "report.html");
+      if (shown.length > 0) await writeReport(out, page);
       console.log(
-        `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; JSON files in ${out}. ` +
-          "deno task report makes a report of them.",
+        `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
+          `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
       );
       for (const line of failed) console.error(`failed: ${line}`);
       return failed.length === 0 ? 0 : 1;

@@ -79,22 +79,22 @@ export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecor
   return records.map((record) => compactRecord(record, record.table === "table1" && COMPARED.includes(record.id)));
 }
 
-/** The README's part: figures and comparisons of each table, without costs. */
+/** The README's part: figures and comparisons of each table, without costs; all but the first are folded. */
 export function readmeTables(records: readonly ReproduceRecord[]): string {
   const said = TABLE_NAMES.flatMap((name) => {
     const rows = tableRuns(records, name);
     return rows.length === 0 ? [] : verdicts(rows);
   });
+  const tables = reproducedTables(records).filter(({ title }) => !title.endsWith(": costs"));
   return [
-    ...reproducedTables(records).filter(({ title }) => !title.endsWith(": costs")).flatMap(({ title, table }) => [
-      `#### ${title}`,
-      "",
-      `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim(),
-      "",
-      markdownTable(table),
-      "",
-    ]),
     ...said.flatMap((text) => [text, ""]),
+    ...tables.flatMap(({ title, table }, i) => {
+      const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim();
+      const body = ["", caption, "", markdownTable(table), ""];
+      return i === 0
+        ? [`#### ${title}`, ...body]
+        : ["<details>", `<summary>${title}</summary>`, ...body, "</details>", ""];
+    }),
   ].join("\n").trimEnd();
 }
 
