@@ -18,10 +18,9 @@ function withTables(text: string, kept: string): string {
   return text.replace(PART, (_, open: string, close: string) => `${open}\n${body}\n\n${close}`);
 }
 
-/** White space apart: deno fmt pads the cells of a table. */
+/** White space apart: deno fmt pads the cells of a table and wraps captions. */
 function isStale(text: string, kept: string): boolean {
-  const squeeze = (s: string): string =>
-    s.replaceAll(/[ ]+/g, " ").replaceAll(/-{3,}/g, "---").replaceAll(/\n{2,}/g, "\n\n");
+  const squeeze = (s: string): string => s.replaceAll(/-{3,}/g, "---").replaceAll(/\s+/g, " ");
   return squeeze(withTables(text, kept)) !== squeeze(text);
 }
 
