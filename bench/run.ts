@@ -110,7 +110,7 @@ const summary = {
   seconds: Math.round((performance.now() - began) / 1000),
   skipped,
 };
-const text = JSON.stringify(summary, null, 1) + "\n";
+const text = JSON.stringify(summary, null, 2) + "\n";
 await writeFileAtomic(join(FOLDER, "summary.json"), text);
 await writeFileAtomic(join(FOLDER, "report.html"), await benchReport(facts, aims, groups));
 if (save) {
