@@ -43,7 +43,7 @@ const NOTES: readonly string[] = [
 ];
 
 /** Prompt templates of the zero-shot evaluation. */
-const PROMPTS: readonly string[] = ["a chest X-ray image of {c}.", "Findings suggesting {c}."];
+export const PROMPTS: readonly string[] = ["a chest X-ray image of {c}.", "Findings suggesting {c}."];
 
 /**
  * At least `n` texts: the prompts with every class name and a few remarks first, then reports and captions of radiographs and captions of

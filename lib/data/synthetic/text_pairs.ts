@@ -2,6 +2,7 @@
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
 import { FILMS, plainCaption } from "./captions.ts";
 import { syntheticStudy } from "./chest.ts";
+import { PROMPTS } from "./corpus.ts";
 import { type Finding, FINDING_NAMES, pick } from "./findings.ts";
 import { OTHER_MODALITIES, syntheticImage } from "./modalities.ts";
 import type { Contents } from "./pretraining_pairs.ts";
@@ -24,7 +25,7 @@ export interface TextPair extends Contents {
   texts: readonly [string, string];
 }
 
-const MENTIONS = ["a chest X-ray image of {}.", "Findings suggesting {}.", "{}"];
+const MENTIONS = [...PROMPTS, "{c}"];
 
 /**
  * Two texts of `seed` that say the same in other words, as reports of one study by two readers do; every other second one
@@ -47,7 +48,7 @@ export function textPair(seed: number, options: TextPairOptions = {}): TextPair 
   const report = (): string => writeReport(study, rng).report;
   const texts: [string, string] = plain
     ? [plainCaption(findings), `${pick(FILMS, rng)} ${pick(["with", "showing"], rng)} ${plainCaption(findings)}`]
-    : [report(), rng() < 0.5 ? report() : pick(MENTIONS, rng).replace("{}", names(findings, rng))];
+    : [report(), rng() < 0.5 ? report() : pick(MENTIONS, rng).replace("{c}", names(findings, rng))];
   return { modality: "chest", findings, texts };
 }
 

@@ -31,10 +31,8 @@ export interface Scale {
 /**
  * The scales.
  *
- * `demo` is sized for two quiet cores and 40 minutes for all tables. Measured in CPU time of one core: an ACE-LoRA run of 48
- * steps of 64 pairs 30 s, its evaluation 4 s, drawing all sets once a worker 8 s; two of table 4's nine cells of a seed 66 s.
- * 31 trained rows times 3 seeds: 93 x 34 s = 53 min; table 4: 3 x 285 s = 14 min; in all 67 min of one core, 34 min of two, each
- * with runs of its own.
+ * `demo` is sized for two quiet cores and 40 minutes for all tables: 132 runs, of which 93 are trained for 96 steps and three
+ * are table 4's under a seed each, took 29 min 20 s.
  *
  * `paper` has the settings of the paper and its released code: 40 epochs, one of warm-up, batch 64, 1e-3, float32.
  */
