@@ -7,9 +7,7 @@ import { reproductionMarkdown, reproductionReport } from "./report.ts";
 export interface WrittenReport {
   /** The results. */
   results: Gathered;
-  /** The page. */
-  page: string;
-  /** Its tables as Markdown. */
+  /** The file of its tables as Markdown. */
   markdown: string;
 }
 
@@ -31,5 +29,5 @@ export async function writeReport(folder: string, page: string): Promise<Written
   const markdown = page.replace(/\.html$/, ".md");
   await writeFileAtomic(page, await reproductionReport(results));
   await writeFileAtomic(markdown, reproductionMarkdown(results));
-  return { results, page, markdown };
+  return { results, markdown };
 }
