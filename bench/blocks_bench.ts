@@ -12,7 +12,8 @@ import { initLora } from "../lib/lora/inject.ts";
 import { infoNce } from "../lib/losses/info_nce.ts";
 import { falseNegativeMask } from "../lib/losses/label_mask.ts";
 import { linear } from "../lib/nn/linear.ts";
-import { readEnv, selectBackend } from "../lib/tensor/backend.ts";
+import { selectBackend } from "../lib/tensor/backend.ts";
+import { readVariable } from "../lib/tensor/variables.ts";
 import { attention } from "../lib/tensor/fused/attention.ts";
 import { gelu } from "../lib/tensor/fused/gelu.ts";
 import { layerNorm } from "../lib/tensor/fused/layer_norm.ts";
@@ -22,7 +23,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../lib/tensor
 import { valueAndGradients } from "../lib/train/gradients.ts";
 import { firstNumber } from "./work.ts";
 
-await selectBackend(readEnv("ACE_BACKEND") ? {} : { backend: "wasm" });
+await selectBackend(readVariable("ACE_BACKEND") ? {} : { backend: "wasm" });
 
 const [BATCH, TOKENS, WIDTH, HIDDEN, HEADS] = [2, 197, 768, 3072, 12];
 const random = <T extends Tensor>(shape: number[], seed: number): T =>

@@ -6,7 +6,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { initWasm } from "../lib/tensor/wasm/init.ts";
-import { compileModule, wasmKernels } from "../lib/tensor/wasm/module.ts";
+import { compileModules, instantiate, wasmKernels } from "../lib/tensor/wasm/module.ts";
 
 // tfjs's kernels, kept before ours take their place.
 await import("@tensorflow/tfjs-backend-wasm");
@@ -57,13 +57,13 @@ function best(run: () => void, reps: number): number {
 /** Twelve chains of multiply-add, 8 operations each per step. */
 function peak(relaxed: boolean): number {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
-  const { exports } = new WebAssembly.Instance(compileModule({ relaxed }).module, { env: { memory } });
+  const exports = instantiate(compileModules({ relaxed }), memory);
   const run = exports.peak as (iterations: number, x: number) => number;
   for (let i = 0; i < 100; i++) run(1000, 0.9);
   return 1e6 * 12 * 8 / best(() => run(1e6, 0.9), 10) / 1e6;
 }
 
-const { relaxed } = wasmKernels(tf.backend() as never);
+const { relaxed } = wasmKernels(tf.backend() as never).modules;
 const ceiling = peak(relaxed);
 const times = relaxed ? `${ceiling.toFixed(1)} (relaxed), ${peak(false).toFixed(1)} (plain)` : ceiling.toFixed(1);
 console.log(`SIMD peak, GFLOP/s, one thread: ${times}`);

@@ -9,7 +9,7 @@ import { l2Normalise } from "../lib/tensor/ops.ts";
 import { disposeParams, namedTensors } from "../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D } from "../lib/tensor/types.ts";
 import { valueAndGradients } from "../lib/train/gradients.ts";
-import { compileModule } from "../lib/tensor/wasm/module.ts";
+import { compileModules, instantiate } from "../lib/tensor/wasm/module.ts";
 import { frozenModel } from "./work.ts";
 
 /** Something to time. */
@@ -39,7 +39,7 @@ export function matmulPiece(m: number, k: number, n: number, [ta, tb]: readonly 
 /** A peak measurement of this many steps: twelve chains of 4-wide multiply-adds. */
 export function peakRun(steps = 1e6): { run: () => void; flop: number } {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
-  const { exports } = new WebAssembly.Instance(compileModule().module, { env: { memory } });
+  const exports = instantiate(compileModules(), memory);
   const peak = exports.peak as (iterations: number, x: number) => number;
   for (let i = 0; i < 100; i++) peak(1000, 0.9);
   return { run: () => void peak(steps, 0.9), flop: steps * 12 * 8 };

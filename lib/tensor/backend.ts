@@ -1,7 +1,9 @@
 /** Chooses the backend: webgpu on real hardware, else wasm, else cpu. @module */
 import * as tf from "@tensorflow/tfjs";
 import "./fused/register.ts";
+import { readVariable } from "./variables.ts";
 import { initWasm } from "./wasm/init.ts";
+import { wasmKernels } from "./wasm/module.ts";
 import { initWebgpu } from "./webgpu/init.ts";
 
 /** A tf.js backend this library runs on. */
@@ -25,15 +27,6 @@ export interface SelectBackendOptions {
   allowSoftware?: boolean;
 }
 
-/** The environment variable, or undefined where it is unset or may not be read. */
-export function readEnv(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    return undefined;
-  }
-}
-
 function parseName(name: string | undefined): BackendName | undefined {
   if (name === undefined || name === "") return undefined;
   if (name === "webgpu" || name === "wasm" || name === "cpu") return name;
@@ -47,7 +40,7 @@ function parseName(name: string | undefined): BackendName | undefined {
  */
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
   tf.enableProdMode(); // else tf.js advertises another package on stderr
-  const forced = options.backend ?? parseName(readEnv("ACE_BACKEND"));
+  const forced = options.backend ?? parseName(readVariable("ACE_BACKEND"));
   const reasons: string[] = [];
   for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {
     const started = await start(name, options.allowSoftware ?? forced === "webgpu");
@@ -76,7 +69,8 @@ async function start(name: BackendName, allowSoftware: boolean): Promise<{ adapt
       adapter = found.adapter;
     } else if (name === "wasm") {
       await initWasm();
-      adapter = "tf.js, WebAssembly SIMD";
+      const wide = wasmKernels(tf.findBackend("wasm") as never).modules.wide.on;
+      adapter = `tf.js, WebAssembly SIMD${wide ? ", 256-bit products" : ""}`;
     }
     if (!await tf.setBackend(name)) return { reason: "tf.js could not initialise it" };
     await tf.ready();

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { erf } from "../../lib/tensor/cpu/gelu.ts";
 import { binaryModule, compileKernels, hasDataSection } from "../../lib/tensor/wasm/build.ts";
 import { PLAIN, RELAXED } from "../../lib/tensor/wasm/kernels_binary.ts";
-import { compileModule } from "../../lib/tensor/wasm/module.ts";
+import { compileModules, instantiate } from "../../lib/tensor/wasm/module.ts";
 
 /** Whether clang 16 and its linker can be run here. */
 async function hasClang(): Promise<boolean> {
@@ -47,7 +47,7 @@ Deno.test("the plain and the relaxed binary give the same product up to rounding
   const [m, n, k] = [13, 21, 300];
   const results = [false, relaxedWorks].map((relaxed) => {
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
-    const { exports } = new WebAssembly.Instance(compileModule({ relaxed }).module, { env: { memory } });
+    const exports = instantiate(compileModules({ relaxed }), memory);
     const run = exports as unknown as Record<string, (...args: number[]) => number>;
     (exports.__stack_pointer as WebAssembly.Global).value = 65536;
     const [a, b, c, scratch] = [65536, 131072, 196608, 262144];
@@ -64,7 +64,7 @@ Deno.test("the plain and the relaxed binary give the same product up to rounding
 Deno.test("the plain and the relaxed binary both give GELU within 1e-6, and a softmax that sums to 1", () => {
   for (const relaxed of [false, WebAssembly.validate(Uint8Array.fromBase64(RELAXED))]) {
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
-    const { exports } = new WebAssembly.Instance(compileModule({ relaxed }).module, { env: { memory } });
+    const exports = instantiate(compileModules({ relaxed }), memory);
     const run = exports as unknown as Record<string, (...args: number[]) => number>;
     (exports.__stack_pointer as WebAssembly.Global).value = 65536;
     const floats = new Float32Array(memory.buffer);

@@ -6,7 +6,7 @@ import { gelu } from "../../lib/tensor/fused/gelu.ts";
 import { layerNorm } from "../../lib/tensor/fused/layer_norm.ts";
 import { chunkBounds } from "../../lib/tensor/wasm/chunks.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
-import { addressOf, type WasmBackend } from "../../lib/tensor/wasm/module.ts";
+import { addressOf, type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import type { PoolJob, ThreadPool } from "../../lib/tensor/wasm/pool.ts";
 import { threadCount, threadPool } from "../../lib/tensor/wasm/threads.ts";
 import { MAX_CHUNKS } from "../../lib/tensor/wasm/worker.ts";
@@ -138,7 +138,7 @@ function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
     job: {
       name: "matmul",
       args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c],
-      scratchBytes: 2 ** 21,
+      scratchBytes: wasmKernels(backend).run.gemm_scratch!(),
       rowMs: 0,
     },
     free: () => tf.dispose(tensors),
@@ -174,7 +174,7 @@ Deno.test({
         // Addresses past the end of the memory: the worker traps.
         args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
         bounds,
-        scratchBytes: 2 ** 21,
+        scratchBytes: wasmKernels(tf.backend() as unknown as WasmBackend).run.gemm_scratch!(),
         rowMs: 100,
         here: (first) => {
           done.push(first);

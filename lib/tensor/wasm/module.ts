@@ -1,5 +1,6 @@
 /** The compiled C kernels, instantiated in the memory of tfjs's wasm backend. @module */
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
+import { compileWide, type WideModule } from "./wide.ts";
 
 /** What is used of tfjs's `BackendWasm`. */
 export interface WasmBackend {
@@ -50,12 +51,22 @@ export interface KernelCall<Names extends string, Attributes = unknown> {
 /** The C functions: addresses and counts are numbers, see the C for their meaning. */
 export type KernelFunctions = Record<string, (...args: number[]) => number>;
 
+/** What is needed to instantiate the kernels, here or in a worker. */
+export interface KernelModules {
+  /** The C kernels. */
+  module: WebAssembly.Module;
+  /** Whether they use relaxed SIMD. */
+  relaxed: boolean;
+  /** The strips they call. */
+  wide: WideModule;
+}
+
 /** The kernels of one backend. */
 export interface WasmKernels {
+  /** What they were made of. */
+  modules: KernelModules;
   /** The exported functions. */
   run: KernelFunctions;
-  /** Whether the relaxed SIMD binary is in use. */
-  relaxed: boolean;
   /** Address of a scratch block of at least so many bytes, good until the next call. */
   scratch(bytes: number): number;
 }
@@ -64,26 +75,29 @@ export interface WasmKernels {
 export const STACK_BYTES = 65536;
 const instances = new WeakMap<object, WasmKernels>();
 
-/** Options of {@linkcode compileModule}. */
+/** Options of {@linkcode compileModules}. */
 export interface CompileOptions {
   /** Whether to use relaxed SIMD. @default whether the engine accepts it */
   relaxed?: boolean;
-  /** Whether the memory it imports is shared between threads. @default false */
+  /** Whether the memory they import is shared between threads. @default false */
   shared?: boolean;
+  /** Whether to use the strips of wide.ts; they need relaxed SIMD. @default false */
+  wide?: boolean;
 }
 
 /**
- * Compiles one of the two binaries.
+ * Compiles one of the two binaries, and the strips it imports.
  *
  * @param options Which.
- * @returns The compiled module, which imports `env.memory`, and whether it uses relaxed SIMD.
+ * @returns The compiled modules, to be given to {@linkcode instantiate}.
  */
-export function compileModule(options: CompileOptions = {}): { module: WebAssembly.Module; relaxed: boolean } {
+export function compileModules(options: CompileOptions = {}): KernelModules {
+  const { shared = false, wide = false } = options;
   const fast = Uint8Array.fromBase64(RELAXED);
   const relaxed = options.relaxed ?? WebAssembly.validate(fast);
   const bytes = relaxed ? fast : Uint8Array.fromBase64(PLAIN);
-  if (options.shared) markShared(bytes);
-  return { module: new WebAssembly.Module(bytes), relaxed };
+  if (shared) markShared(bytes);
+  return { module: new WebAssembly.Module(bytes), relaxed, wide: compileWide(relaxed && wide, shared) };
 }
 
 /**
@@ -100,27 +114,43 @@ function markShared(bytes: Uint8Array): void {
 }
 
 /**
+ * The kernels bound to a memory.
+ *
+ * @param modules What they are made of.
+ * @param memory tfjs's memory, or another.
+ * @returns The exports; the stack is still to be set.
+ */
+export function instantiate({ module, wide }: KernelModules, memory: WebAssembly.Memory): WebAssembly.Exports {
+  const env = wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
+  const strips = new WebAssembly.Instance(wide.module, { env }).exports;
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, wide: strips });
+  (exports.use_wide as (on: number) => void)(Number(wide.on));
+  return exports;
+}
+
+/**
  * The kernels bound to a backend's memory; made on first use.
  *
  * No view of the memory is kept: when tfjs's heap grows, views are detached but addresses stay.
  *
  * @param backend tfjs's wasm backend.
+ * @param wide Whether to use the micro-kernel for 256-bit SIMD; what was said first holds. @default {false}
  * @returns Its kernels.
  */
-export function wasmKernels(backend: WasmBackend): WasmKernels {
+export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   const known = instances.get(backend);
   if (known) return known;
   const { wasm } = backend;
   const { memory } = wasm.asm;
-  const { module, relaxed } = compileModule({ shared: (memory.buffer as unknown) instanceof SharedArrayBuffer });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const modules = compileModules({ shared: (memory.buffer as unknown) instanceof SharedArrayBuffer, wide });
+  const exports = instantiate(modules, memory);
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports.__stack_pointer as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
   let address = 0;
   let size = 0;
   const kernels: WasmKernels = {
+    modules,
     run: exports as unknown as KernelFunctions,
-    relaxed,
     scratch(bytes: number): number {
       if (bytes > size) {
         if (address) wasm._free(address);

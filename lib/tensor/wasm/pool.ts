@@ -1,6 +1,6 @@
 /** Workers that run the C kernels in tfjs's own memory, each job's rows shared out in chunks. @module */
 import { Worker } from "node:worker_threads";
-import { allocate, compileModule, STACK_BYTES, type WasmBackend } from "./module.ts";
+import { allocate, STACK_BYTES, type WasmBackend, wasmKernels } from "./module.ts";
 import {
   FAILED,
   LOOK_MS,
@@ -67,16 +67,16 @@ export interface ThreadPool {
 export function makePool(backend: WasmBackend, threads: number, onEnd: () => void): ThreadPool {
   const { wasm } = backend;
   const { memory } = wasm.asm;
-  const { module } = compileModule({ shared: true });
+  const { modules } = wasmKernels(backend);
   const control = new SharedArrayBuffer(WORD_COUNT * 4 + SLOTS * MAX_NUMBERS * 8);
   const words = new Int32Array(control, 0, WORD_COUNT);
   const numbers = new Float64Array(control, WORD_COUNT * 4);
-  const names = WebAssembly.Module.exports(module).map((e) => e.name).sort();
+  const names = WebAssembly.Module.exports(modules.module).map((e) => e.name).sort();
   const stacks = allocate(backend, (threads - 1) * STACK_BYTES);
   const scratch = { address: 0, bytes: 0 };
   const workers = Array.from({ length: threads - 1 }, (_, index) => {
     const stack = (stacks + (index + 1) * STACK_BYTES) & ~15;
-    const workerData: WorkerData = { module, memory, control, stack, index };
+    const workerData: WorkerData = { modules, memory, control, stack, index };
     return new Worker(WORKER_SOURCE, { eval: true, workerData });
   });
   for (const worker of workers) {

@@ -1,4 +1,5 @@
 /** How many threads the kernels use, and when the workers start. @module */
+import { readVariable } from "../variables.ts";
 import { holdFrees } from "./frees.ts";
 import type { WasmBackend } from "./module.ts";
 import { makePool, type ThreadPool } from "./pool.ts";
@@ -39,8 +40,7 @@ export function threadPool(milliseconds = 0): ThreadPool | undefined {
  * @throws {RangeError} If the number asked for is not a positive integer.
  */
 export function threadCount(option?: number): number {
-  const readable = Deno.permissions.querySync({ name: "env", variable: "ACE_THREADS" }).state === "granted";
-  const text = readable ? Deno.env.get("ACE_THREADS") : undefined;
+  const text = readVariable("ACE_THREADS");
   const asked = option ?? (text ? Number(text) : undefined);
   if (asked !== undefined && !(Number.isInteger(asked) && asked > 0)) {
     throw new RangeError(`Cannot use threads as their number must be a positive integer: current value is ${asked}`);

@@ -1,5 +1,7 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
+import type { KernelModules } from "./module.ts";
+
 /** Jobs that can be under way: one is current, in the others a late worker may still be at a chunk. */
 export const SLOTS = 4;
 
@@ -46,7 +48,7 @@ export const LOOK_MS = 0.2;
 /** What a worker is given. */
 export interface WorkerData {
   /** The compiled kernels. */
-  module: WebAssembly.Module;
+  modules: KernelModules;
   /** tfjs's memory. */
   memory: WebAssembly.Memory;
   /** The words, then the jobs' numbers. */
@@ -62,8 +64,11 @@ export interface WorkerData {
  * the permission to read it.
  */
 export const WORKER_SOURCE = `
-const { module: compiled, memory, control, stack, index } = require("node:worker_threads").workerData;
-const kernels = new WebAssembly.Instance(compiled, { env: { memory } }).exports;
+const { modules, memory, control, stack, index } = require("node:worker_threads").workerData;
+const env = modules.wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
+const wide = new WebAssembly.Instance(modules.wide.module, { env }).exports;
+const kernels = new WebAssembly.Instance(modules.module, { env: { memory }, wide }).exports;
+kernels.use_wide(Number(modules.wide.on));
 kernels.__stack_pointer.value = stack;
 const names = Object.keys(kernels).sort();
 const words = new Int32Array(control, 0, ${WORD_COUNT});
