@@ -6,8 +6,10 @@ import type { Aim, Facts, Measurement } from "./record.ts";
 
 const SIDES = [
   "ace-lora",
+  "ace-lora, 256-bit",
   "pytorch",
   "onnxruntime-web",
+  "transformers.js",
   "jax-js",
   "sparse",
   "dense",

@@ -1,7 +1,8 @@
 /**
- * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON), onnxruntime-web
- * and jax-js where they can be started. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block,
- * hgnn, memory, encoding, training; all by default.
+ * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON),
+ * onnxruntime-web, transformers.js and jax-js where they can be started, and beside itself with 256-bit products where V8
+ * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training;
+ * all by default.
  *
  * `--save` also keeps a copy of the summary in bench/results.
  *
@@ -10,8 +11,9 @@
 import { join } from "@std/path";
 import { writeFileAtomic } from "../lib/io/files.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
+import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGroup, trainingGroup } from "./groups.ts";
-import { type Peer, startJavaScript, startTorch } from "./peers/peer.ts";
+import { type Peer, startJavaScript, startTorch, startWide } from "./peers/peer.ts";
 import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
 import { benchReport } from "./report.ts";
 
@@ -37,6 +39,7 @@ if (unknown !== undefined) {
 const names = asked.length > 0 ? asked : Object.keys(GROUPS);
 
 const began = performance.now();
+await initWasm({ wide: false }); // whatever the environment says: 256-bit products have a process of their own
 await selectBackend({ backend: "wasm" });
 const facts = await gatherFacts();
 const aims: Aim[] = [];
@@ -58,13 +61,15 @@ const start = async (what: string, begin: () => Promise<Peer>): Promise<Peer | u
 };
 const number = (x: number): string => x >= 100 ? x.toFixed(0) : x.toPrecision(3);
 const torch = await start("PyTorch (set ACE_PYTHON to a Python that has it)", startTorch);
-const javaScript = await start("onnxruntime-web and jax-js", startJavaScript);
+const javaScript = await start("onnxruntime-web, transformers.js and jax-js", startJavaScript);
+const wide = await start("256-bit products", startWide);
 console.log(`${facts.adapter}, ${facts.processors} processors, load ${facts.load?.toFixed(2) ?? "unknown"}`);
 console.log(Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", "));
 
 const bench: Bench = {
   ...(torch ? { torch } : {}),
   ...(javaScript ? { javaScript } : {}),
+  ...(wide ? { wide } : {}),
   threads: facts.processors > 1 ? [1, 2] : [1],
   onSkip,
   onAim(aim) {
@@ -82,14 +87,14 @@ const bench: Bench = {
   },
 };
 
-const onnxPath = join(FOLDER, "image_tower.onnx");
+const onnxPath = join(FOLDER, "image_tower");
 if (names.includes("encoding") && torch && javaScript) {
   await Deno.mkdir(FOLDER, { recursive: true });
   try {
     await torch.ask({ do: "export", path: onnxPath, batch: 1 });
     bench.onnxPath = onnxPath;
   } catch (error) {
-    onSkip("onnxruntime-web (the ONNX file is written by PyTorch)", (error as Error).message);
+    onSkip("onnxruntime-web and transformers.js (the ONNX file is written by PyTorch)", (error as Error).message);
   }
 }
 try {
@@ -99,9 +104,8 @@ try {
     await writeGroup(FOLDER, name, facts, groups.get(name) ?? []);
   }
 } finally {
-  if (bench.onnxPath) await Deno.remove(onnxPath);
-  await torch?.close();
-  await javaScript?.close();
+  if (bench.onnxPath) await Deno.remove(onnxPath, { recursive: true });
+  for (const peer of [torch, javaScript, wide]) await peer?.close();
 }
 const summary = {
   ...facts,

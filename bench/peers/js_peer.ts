@@ -1,16 +1,18 @@
 /**
- * The bench's JavaScript peers, onnxruntime-web and jax-js, in a process of their own with the protocol of torch_peer.py.
+ * The bench's JavaScript peers, onnxruntime-web, transformers.js and jax-js, in a process of their own with the protocol of
+ * torch_peer.py.
  *
  * They are imported by computed names and run without the project's configuration, so that neither the package, its lock
  * file nor its checks know them:
- * `deno run --no-config --no-lock --allow-read --allow-env bench/peers/js_peer.ts`
+ * `deno run --no-config --no-lock --allow-read --allow-env --allow-ffi --allow-sys bench/peers/js_peer.ts`
  *
  * @module
  */
 // deno-lint-ignore-file no-explicit-any -- the peers' types are not there when the project is checked
 
-const VERSIONS = { "onnxruntime-web": "1.30.0", "@jax-js/jax": "0.1.25" };
-type Run = () => Promise<void>;
+import { type Run, serve } from "./serve.ts";
+
+const VERSIONS = { "onnxruntime-web": "1.30.0", "@huggingface/transformers": "4.3.1", "@jax-js/jax": "0.1.25" };
 
 /** Imports a peer by a name that no checker resolves. */
 async function load(name: keyof typeof VERSIONS): Promise<any> {
@@ -22,15 +24,38 @@ async function onnxImage(work: { path: string; batch: number; side: number }, th
   const ort = await load("onnxruntime-web");
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
-  const session = await ort.InferenceSession.create(await Deno.readFile(work.path), {
+  const session = await ort.InferenceSession.create(await Deno.readFile(`${work.path}/onnx/model.onnx`), {
     executionProviders: ["wasm"],
     graphOptimizationLevel: "all",
   });
-  const { batch, side } = work;
-  const values = Float32Array.from({ length: batch * 3 * side * side }, (_, i) => Math.sin(i));
-  const pixels = new ort.Tensor("float32", values, [batch, 3, side, side]);
+  const pixels = imageTensor(ort.Tensor, work);
   return async () => {
-    const { tokens } = await session.run({ pixels });
+    const { last_hidden_state: tokens } = await session.run({ pixel_values: pixels });
+    if (!Number.isFinite(tokens.data[0])) throw new Error("the tokens are not finite");
+  };
+}
+
+function imageTensor(Tensor: any, { batch, side }: { batch: number; side: number }): any {
+  const values = Float32Array.from({ length: batch * 3 * side * side }, (_, i) => Math.sin(i));
+  return new Tensor("float32", values, [batch, 3, side, side]);
+}
+
+/** In Deno, transformers.js runs models on onnxruntime's native library. */
+async function transformersImage(
+  work: { path: string; batch: number; side: number },
+  threads: number,
+): Promise<Run> {
+  const { AutoModel, Tensor, env } = await load("@huggingface/transformers");
+  const at = work.path.lastIndexOf("/");
+  Object.assign(env, { allowRemoteModels: false, localModelPath: work.path.slice(0, at + 1), useFSCache: false });
+  const model = await AutoModel.from_pretrained(work.path.slice(at + 1), {
+    dtype: "fp32",
+    device: "cpu",
+    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
+  });
+  const pixels = imageTensor(Tensor, work);
+  return async () => {
+    const { last_hidden_state: tokens } = await model({ pixel_values: pixels });
     if (!Number.isFinite(tokens.data[0])) throw new Error("the tokens are not finite");
   };
 }
@@ -97,42 +122,10 @@ async function jaxBlock(work: { batch: number; backward: boolean }, threads: num
 
 async function makeRun(work: any, threads: number): Promise<Run> {
   if (work.kind === "onnx-image") return await onnxImage(work, threads);
+  if (work.kind === "transformers-image") return await transformersImage(work, threads);
   if (work.kind === "jax-matmul") return await jaxMatmul(work, threads);
   if (work.kind === "jax-block") return await jaxBlock(work, threads);
   throw new RangeError(`Cannot run unknown work: current value is "${work.kind}"`);
 }
 
-const jobs = new Map<string, Run>();
-
-async function answer(request: any): Promise<object> {
-  if (request.do === "setup") {
-    jobs.set(request.id, await makeRun(request.work, request.threads));
-    return {};
-  }
-  if (request.do === "drop") {
-    jobs.delete(request.id);
-    return {};
-  }
-  const start = performance.now();
-  await jobs.get(request.id)!();
-  return { seconds: (performance.now() - start) / 1000 };
-}
-
-const encoder = new TextEncoder();
-const send = (value: object): Promise<number> => Deno.stdout.write(encoder.encode(JSON.stringify(value) + "\n"));
-// The libraries' own chatter must not reach the protocol.
-console.log = console.info = console.debug = console.error;
-await send({ ...VERSIONS, deno: Deno.version.deno });
-let rest = "";
-for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-  const lines = (rest + text).split("\n");
-  rest = lines.pop()!;
-  for (const line of lines) {
-    try {
-      await send(await answer(JSON.parse(line)));
-    } catch (error) {
-      await send({ error: (error as Error).message.split("\n")[0]! });
-    }
-  }
-}
-Deno.exit(0);
+await serve({ ...VERSIONS, deno: Deno.version.deno }, async (work, threads) => ({ run: await makeRun(work, threads) }));

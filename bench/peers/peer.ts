@@ -1,4 +1,5 @@
 /** Other implementations, each in a process of its own that answers JSON lines. @module */
+import { FLAG } from "../../lib/tensor/wasm/wide.ts";
 import type { Contender } from "../measure.ts";
 
 type Answer = Record<string, unknown> & { error?: string };
@@ -61,10 +62,31 @@ export function startTorch(): Promise<Peer> {
   return startPeer(Deno.env.get("ACE_PYTHON") || "python3", [local("torch_peer.py")]);
 }
 
-/** onnxruntime-web and jax-js. */
+/** onnxruntime-web, transformers.js (onnxruntime's native library) and jax-js. */
 export function startJavaScript(): Promise<Peer> {
-  const flags = ["run", "--quiet", "--no-config", "--no-lock", "--allow-read", "--allow-env"];
+  const flags = [
+    "run",
+    "--quiet",
+    "--no-config",
+    "--no-lock",
+    "--allow-read",
+    "--allow-env",
+    "--allow-ffi",
+    "--allow-sys",
+  ];
   return startPeer(Deno.execPath(), [...flags, local("js_peer.ts")]);
+}
+
+/** This library with 256-bit products; V8 knows the flag on x86-64 only. */
+export function startWide(): Promise<Peer> {
+  return startPeer(Deno.execPath(), [
+    "run",
+    "--quiet",
+    "--allow-read",
+    "--allow-env",
+    `--v8-flags=${FLAG}`,
+    local("wide_peer.ts"),
+  ]);
 }
 
 function local(name: string): string {

@@ -1,7 +1,7 @@
 """The bench's PyTorch side: the same model, eager, float32, driven by JSON lines over stdin and stdout.
 
 Requests: {"do": "setup", "id", "work": {...}, "threads"} builds something to time; {"do": "run", "id"} runs it once and
-answers its seconds; {"do": "drop", "id"} frees it; {"do": "export", "path", "batch"} writes the image tower as ONNX;
+answers its seconds; {"do": "drop", "id"} frees it; {"do": "export", "path", "batch"} writes the image tower as ONNX in a folder;
 {"do": "check"} compares this file's model with the kept reference of tests/parity (largest differences). Each answer is
 one JSON line.
 
@@ -295,9 +295,12 @@ def export(path, batch):
             return Towers(weights_of("full"), config, None).image(pixels)[0]
 
     pixels, _ = random_inputs(config, batch)
+    folder = Path(path)
+    (folder / "onnx").mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "vit", "architectures": ["ViTModel"]}))
     torch.onnx.export(
-        Module(), (pixels,), path, dynamo=False, opset_version=20, input_names=["pixels"], output_names=["tokens"],
-        dynamic_axes={"pixels": {0: "batch"}},
+        Module(), (pixels,), str(folder / "onnx" / "model.onnx"), dynamo=False, opset_version=20, input_names=["pixel_values"],
+        output_names=["last_hidden_state"], dynamic_axes={"pixel_values": {0: "batch"}},
     )  # fmt: skip
     return {"path": path}
 
