@@ -12,7 +12,7 @@ import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { writeFileAtomic } from "../lib/io/files.ts";
 import { type Count, countAll } from "./counts.ts";
 import { ours, takeTurns } from "./measure.ts";
-import { contender, type Peer, startJavaScript, startTorch } from "./peers/peer.ts";
+import { contender, type Peer, startJavaScript, startTorch, startWide } from "./peers/peer.ts";
 import { matmulPiece, peakRun } from "./pieces.ts";
 import { gatherFacts } from "./record.ts";
 
@@ -26,10 +26,13 @@ interface Rate {
 /** Short, so that on a busy machine some turn runs without interruption. */
 const [M, K, N] = [256, 768, 1536];
 
+const WIDE = "this package, wasm, 256-bit products";
+
 /** Operations a second in one product, of each library that can be started; the fastest turn, as load only adds. */
-async function measureRates(peers: { torch?: Peer; javaScript?: Peer }): Promise<Rate[]> {
+async function measureRates(peers: { torch?: Peer; javaScript?: Peer; wide?: Peer }): Promise<Rate[]> {
   await import("@tensorflow/tfjs-backend-wasm");
   const plain = tf.getKernel("BatchMatMul", "wasm");
+  await initWasm({ wide: false }); // whatever the environment says: 256-bit products have a process of their own
   await selectBackend({ backend: "wasm" });
   const own = tf.getKernel("BatchMatMul", "wasm");
   const flop = 2 * M * K * N;
@@ -50,6 +53,9 @@ async function measureRates(peers: { torch?: Peer; javaScript?: Peer }): Promise
       sides.push(ours("tfjs's own wasm kernel", () => withKernel(plain, piece.forward)));
     }
     const shape = { m: M, k: K, n: N };
+    if (peers.wide) {
+      sides.push(await contender(peers.wide, WIDE, { kind: "matmul", ...shape }, threads));
+    }
     if (peers.torch) sides.push(await contender(peers.torch, "PyTorch", { kind: "matmul", ...shape }, threads));
     if (peers.javaScript) {
       sides.push(await contender(peers.javaScript, "jax-js, wasm", { kind: "jax-matmul", ...shape }, threads));
@@ -83,18 +89,25 @@ async function optional(start: () => Promise<Peer>): Promise<Peer | undefined> {
   }
 }
 
-const [torch, javaScript] = [await optional(startTorch), await optional(startJavaScript)];
-const rates = await measureRates({ ...(torch ? { torch } : {}), ...(javaScript ? { javaScript } : {}) });
+const torch = await optional(startTorch);
+const javaScript = await optional(startJavaScript);
+const wide = await optional(startWide);
+const rates = await measureRates({
+  ...(torch ? { torch } : {}),
+  ...(javaScript ? { javaScript } : {}),
+  ...(wide ? { wide } : {}),
+});
 const facts = await gatherFacts();
 Object.assign(facts.versions, torch?.versions, javaScript?.versions);
-await torch?.close();
-await javaScript?.close();
+for (const started of [torch, javaScript, wide]) await started?.close();
 
 const rateOf = (name: string, threads: number): number | undefined =>
   rates.find((r) => r.name === name && r.threads === threads)?.rate;
 const peak = rateOf("wasm SIMD peak", 1)!;
-const own = Math.max(...rates.filter(({ name }) => name.startsWith("this")).map(({ rate }) => rate));
-const peer = Math.max(0, ...rates.filter(({ name }) => name === "PyTorch").map(({ rate }) => rate));
+const best = (who: string): number => Math.max(0, ...rates.filter(({ name }) => name === who).map(({ rate }) => rate));
+const own = best("this package, wasm");
+const joined = best(WIDE);
+const peer = best("PyTorch");
 const counts = countAll();
 const cores = Math.min(2, facts.processors);
 
@@ -136,7 +149,8 @@ ${
   )
 }
 
-The floor of any wasm program is operations / (${giga(peak)} GFLOP/s x threads): V8's SIMD is 128 bits wide.${
+The floor of any wasm program is operations / (${giga(peak)} GFLOP/s x threads): its SIMD is 128 bits wide, but V8 can be asked
+to join neighbouring instructions to 256-bit ones (lib/tensor/wasm/wide.ts), which doubles the peak for code it can join.${
   peer > 0
     ? ` PyTorch uses the processor's whole width (${
       facts.versions.torch ?? ""
@@ -152,12 +166,14 @@ ${
       "work",
       `wasm SIMD peak, ${cores} threads`,
       "this package's matmul rate",
+      ...(joined > 0 ? ["its rate with 256-bit products"] : []),
       ...(peer > 0 ? ["PyTorch's matmul rate"] : []),
     ],
     counts.map(({ name, flop }) => [
       name,
       seconds(flop / peak / cores),
       seconds(flop / own),
+      ...(joined > 0 ? [seconds(flop / joined)] : []),
       ...(peer > 0 ? [seconds(flop / peer)] : []),
     ]),
   )

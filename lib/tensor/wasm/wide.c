@@ -76,6 +76,8 @@ static void gemm_strips(int m, int n, int k, const float *a, int ars, int acs, c
                         float *c, int ldc, const float *bias, float *scratch) {
   float *const packed_b = scratch, *const packed_a = packed_b + KC * WNC, *const init = packed_a + KC * WMC;
   float *const sums = init + WNC;
+  /* Blocks of equal size: a chunk of B is copied for each, however few rows it has. */
+  const int blocks = (m + WMC - 1) / WMC, block = ((m + blocks - 1) / blocks + WR - 1) / WR * WR;
   for (int jc = 0; jc < n; jc += WNC) {
     const int nc = min_int(WNC, n - jc);
     fill_rows(1, nc, init, 0, bias ? bias + jc : 0);
@@ -88,8 +90,8 @@ static void gemm_strips(int m, int n, int k, const float *a, int ars, int acs, c
         else if (width == 16) pack_panel(from, bcs, brs, 16, kc, 16, packed_b + j * kc);
         else pack_panel(from, bcs, brs, 8, kc, 8, packed_b + j * kc);
       }
-      for (int ic = 0; ic < m; ic += WMC) {
-        const int mc = min_int(WMC, m - ic), mr = (mc + WR - 1) / WR * WR;
+      for (int ic = 0; ic < m; ic += block) {
+        const int mc = min_int(block, m - ic), mr = (mc + WR - 1) / WR * WR;
         const float *from = a + ic * ars + pc * acs;
         for (int p = 0, depth; p < kc; p += depth) {
           depth = chunk_depth(kc - p);
