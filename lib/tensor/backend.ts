@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import "./fused/register.ts";
 import { readVariable } from "./variables.ts";
-import { initWasm } from "./wasm/init.ts";
+import { initWasm, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { initWebgpu } from "./webgpu/init.ts";
 
@@ -25,6 +25,8 @@ export interface SelectBackendOptions {
   backend?: BackendName;
   /** Accept a software GPU adapter (correct, about 20 times slower than wasm). @default {only when webgpu is forced} */
   allowSoftware?: boolean;
+  /** Threads and instructions of the wasm backend. @default {see there} */
+  wasm?: WasmOptions;
 }
 
 function parseName(name: string | undefined): BackendName | undefined {
@@ -43,7 +45,7 @@ export async function selectBackend(options: SelectBackendOptions = {}): Promise
   const forced = options.backend ?? parseName(readVariable("ACE_BACKEND"));
   const reasons: string[] = [];
   for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {
-    const started = await start(name, options.allowSoftware ?? forced === "webgpu");
+    const started = await start(name, { allowSoftware: forced === "webgpu", ...options });
     if ("adapter" in started) return { name, adapter: started.adapter, reasons };
     reasons.push(`${name}: ${started.reason}`);
   }
@@ -59,16 +61,19 @@ function quietAdapterSearch(): void {
   }
 }
 
-async function start(name: BackendName, allowSoftware: boolean): Promise<{ adapter: string } | { reason: string }> {
+async function start(
+  name: BackendName,
+  options: SelectBackendOptions,
+): Promise<{ adapter: string } | { reason: string }> {
   try {
     let adapter = "tf.js, plain JavaScript";
     if (name === "webgpu") {
       quietAdapterSearch();
-      const found = await initWebgpu({ allowSoftware });
+      const found = await initWebgpu({ allowSoftware: options.allowSoftware ?? false });
       if ("reason" in found) return found;
       adapter = found.adapter;
     } else if (name === "wasm") {
-      await initWasm();
+      await initWasm(options.wasm);
       const wide = wasmKernels(tf.findBackend("wasm") as never).modules.wide.on;
       adapter = `tf.js, WebAssembly SIMD${wide ? ", 256-bit products" : ""}`;
     }

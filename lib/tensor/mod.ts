@@ -9,3 +9,4 @@ export * from "./ops.ts";
 export * from "./params.ts";
 export * from "./random.ts";
 export * from "./types.ts";
+export type { WasmOptions } from "./wasm/init.ts";

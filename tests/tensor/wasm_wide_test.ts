@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
+import { selectBackend } from "../../lib/tensor/backend.ts";
 import { CHUNK_DEPTHS, compileWide, FLAG, TILE_WIDTHS } from "../../lib/tensor/wasm/wide.ts";
 import { productBits } from "./wasm_products.ts";
 
@@ -65,6 +67,15 @@ Deno.test({
     const { result } = await runProducts([], { DENO_V8_FLAGS: FLAG });
     assert(!JSON.parse(result).adapter.includes("256-bit"));
   },
+});
+
+Deno.test("selectBackend() takes the wasm backend's options", async () => {
+  const { adapter } = await selectBackend({ backend: "wasm", wasm: { threads: 1, wide: true } });
+  assertStringIncludes(adapter, "256-bit");
+  const a = tf.range(0, 24 * 32).reshape<tf.Tensor2D>([24, 32]);
+  const c = tf.matMul(a, tf.eye(32));
+  assertEquals(await c.data(), await a.data());
+  tf.dispose([a, c]);
 });
 
 Deno.test("strips that are off need no second memory", () => {
