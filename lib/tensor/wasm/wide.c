@@ -1,10 +1,10 @@
 /*
- * The same products by the micro-kernel of wide.ts, which V8 can make 256-bit instructions of. C, B and A are packed as in
- * panels.c, with tiles of 3 rows and 24, 16 or 8 columns.
+ * The same products by the micro-kernel of wide.ts, which V8 can make 256-bit instructions of. A and B are packed as in
+ * panels.c, in panels of 3 rows and of 24, 16 or 8 columns.
  */
 #define WR 3
 #define WN 24
-#define WMC 192  /* rows of A packed at a time: 576 KB, L2. A chunk of B is copied once for so many */
+#define WMC 192 /* rows of A packed at a time: 576 KB, L2. A chunk of B is copied once for so many */
 #define WNC 768 /* columns of B packed at a time: 2.3 MB, each float read once for WMC rows. A is packed once for so many */
 #define WIDE_SCRATCH (KC * WNC + KC * WMC + WNC + WMC * WN)
 

@@ -10,8 +10,8 @@
  *
  * The sums are those of panels.c to the bit: one chain for each output, ascending in k, begun from the bias or from C.
  *
- * Measured on one thread of a Xeon with AVX-512 (3 x 24, depth 64, A from L2): 100 to 104 GFLOP/s, where 128-bit code
- * reaches 53 at most; 4 x 16 88 to 92, 5 x 16 94 to 98. Without the flag 12: its 18 sums then do not fit the registers.
+ * Measured on one thread of a Xeon with AVX-512, GFLOP/s: 3 x 24, depth 96, 97 to 101, where 128-bit code reaches 57 at
+ * most; depth 64 92 to 98; 4 x 16 88 to 92; 5 x 16 94 to 98. Without the flag 12: the sums then do not fit the registers.
  *
  * @module
  */
