@@ -51,14 +51,7 @@ def step(config, weights, batch, micro):
 
     def chunked():
         optimizer.zero_grad(set_to_none=True)
-        parts = list(zip(pixels.split(micro), ids.split(micro)))
-        with torch.no_grad():
-            cached = [peer.features(towers, *part) for part in parts]
-        features = [torch.cat(column).requires_grad_(True) for column in zip(*cached)]
-        peer.info_nce(*features, weights["scale"]).backward()
-        gradients = [f.grad.split(micro) for f in features]
-        for i, part in enumerate(parts):
-            torch.autograd.backward(peer.features(towers, *part), [g[i] for g in gradients])
+        peer.cached_backward(towers, weights["scale"], pixels.split(micro), ids.split(micro))
         optimizer.step()
 
     return whole if micro >= batch else chunked

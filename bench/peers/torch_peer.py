@@ -180,6 +180,18 @@ def random_inputs(config, batch):
     return pixels, torch.from_numpy(ids)
 
 
+def cached_backward(towers, scale, pixels, ids):
+    """GradCache as lib/train/gradients.ts does it (fresh dropout in the second pass, which costs the same)."""
+    *parts, last = zip(pixels, ids)
+    with torch.no_grad():
+        cached = [features(towers, *part) for part in parts]
+    earlier = [torch.cat(column).requires_grad_(True) for column in zip(*cached)]
+    info_nce(*(torch.cat(pair) for pair in zip(earlier, features(towers, *last))), scale).backward()
+    gradients = [f.grad.split(len(parts[0][0])) for f in earlier]
+    for i, part in enumerate(parts):
+        torch.autograd.backward(features(towers, *part), [g[i] for g in gradients])
+
+
 def step_work(size, batch, micro):
     config = SIZES[size]
     lora = lora_of(config)
@@ -197,16 +209,8 @@ def step_work(size, batch, micro):
         optimizer.step()
 
     def chunked():
-        """GradCache, as lib/train/gradients.ts does it (fresh dropout in the second pass, which costs the same)."""
         optimizer.zero_grad(set_to_none=True)
-        parts = list(zip(pixels.split(micro), ids.split(micro)))
-        with torch.no_grad():
-            cached = [features(towers, *part) for part in parts]
-        whole_features = [torch.cat(column).requires_grad_(True) for column in zip(*cached)]
-        info_nce(*whole_features, weights["scale"]).backward()
-        gradients = [f.grad.split(micro) for f in whole_features]
-        for i, part in enumerate(parts):
-            torch.autograd.backward(features(towers, *part), [g[i] for g in gradients])
+        cached_backward(towers, weights["scale"], pixels.split(micro), ids.split(micro))
         optimizer.step()
 
     return whole if micro >= batch else chunked

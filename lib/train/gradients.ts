@@ -5,7 +5,7 @@ import type { ContrastiveModel, FeatureOptions } from "../model.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor2D } from "../tensor/types.ts";
 import type { Batch, Samples } from "./batch.ts";
 import { flatLayout, packNamed, unpackNamed } from "./flat.ts";
 
@@ -23,16 +23,6 @@ export interface Gradients {
  * @returns New tensors. The caller disposes them.
  */
 export function valueAndGradients(tree: unknown, names: readonly string[], f: () => Scalar): Gradients {
-  const { value, leaves, gradients } = knownGradients(tree, names, f);
-  return { value, gradients: new Map(names.map((name, i) => [name, gradients.get(name) ?? tf.zerosLike(leaves[i]!)])) };
-}
-
-/** Likewise, without the leaves the value does not depend on. */
-function knownGradients(
-  tree: unknown,
-  names: readonly string[],
-  f: () => Scalar,
-): Gradients & { leaves: Tensor[] } {
   const named = namedTensors(tree);
   const leaves = names.map((name) => {
     const leaf = named.get(name);
@@ -41,8 +31,8 @@ function knownGradients(
   });
   // tf.valueAndGrads throws for a leaf without influence.
   const { value, grads } = tf.engine().gradients(f, leaves, undefined as unknown as Scalar, true);
-  const known = names.flatMap((name, i): [string, Tensor][] => grads[i] ? [[name, grads[i] as Tensor]] : []);
-  return { value: value as Scalar, leaves, gradients: new Map(known) };
+  const gradients = new Map(names.map((name, i) => [name, grads[i] as Tensor ?? tf.zerosLike(leaves[i]!)]));
+  return { value: value as Scalar, gradients };
 }
 
 /** Options of {@linkcode contrastiveGradients}. */
@@ -59,12 +49,13 @@ export interface ContrastiveGradientsOptions {
 }
 
 /**
- * Loss and gradients of one batch. With `microBatch` below the batch size, features are first computed without a tape, the
- * loss's gradient for the features follows, and each micro-batch is read and encoded again to carry it back: of the batch
- * only features `[B, E]`, the mask and products of features `[B, B]` are held whole, and without dropout the numbers are
- * those of the whole batch.
+ * Loss and gradients of one batch. With `microBatch` below the batch size, the features of all micro-batches but the last
+ * are first computed without a tape; the last one's pass gives the loss, its gradients through those samples, and its
+ * gradients for the other features; each of the others is read and encoded again to carry them back. So of the batch only
+ * features `[B, E]`, the mask and products of features `[B, B]` are held whole, and without dropout the numbers are those
+ * of the whole batch.
  *
- * Source: GradCache, Gao et al. 2021.
+ * Source: GradCache, Gao et al. 2021, which encodes the last micro-batch twice as well.
  *
  * @returns New tensors. The caller disposes them. Rejects as `batch.read` does, and leaves nothing behind then.
  */
@@ -77,43 +68,28 @@ export async function contrastiveGradients<T>(
   const leaves = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   const how: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
   const step: Step<T> = { model, params, batch, leaves, how };
-  const { size } = batch;
-  const micro = Math.min(options.microBatch ?? size, size);
-  const { seed } = options;
-  if (micro === size) {
-    return await withSamples(
-      batch,
-      { start: 0, size },
-      (samples) =>
-        valueAndGradients(
-          params,
-          [...leaves.keys()],
-          () => tf.tidy(() => lossOf(step, features(step, samples, withSeed(how, seed)))),
-        ),
-    );
-  }
-  const chunks = Array.from({ length: Math.ceil(size / micro) }, (_, i): Chunk => ({
-    start: i * micro,
-    size: Math.min(micro, size - i * micro),
-    ...(seed === undefined ? {} : { seed: deriveSeed(seed, `chunk ${i}`) }),
-  }));
-  const top = featureGradients(step, await allFeatures(step, chunks));
-  const { "whole.image": image, "whole.text": text } = Object.fromEntries(top.gradients);
+  const chunks = chunksOf(batch.size, options);
+  const last = chunks.pop()!;
+  if (chunks.length === 0) return await throughLast(step, last);
+  const top = await throughLast(step, last, await featuresOf(step, chunks));
   try {
-    const gradients = await carriedBack(step, chunks, { image: image as Tensor2D, text: text as Tensor2D });
-    for (const [name, sum] of gradients) { // what the loss depends on by itself: the scale
-      const own = top.gradients.get(`params.${name}`);
-      if (!own) continue;
-      gradients.set(name, tf.add(own, sum));
-      sum.dispose();
-    }
-    return { value: top.value, gradients };
+    return { value: top.value, gradients: await carriedBack(step, chunks, top) };
   } catch (error) {
     top.value.dispose();
     throw error;
   } finally {
-    tf.dispose([...top.gradients.values()]);
+    tf.dispose([top.earlier!.image, top.earlier!.text, ...top.gradients.values()]);
   }
+}
+
+/** The micro-batches; one that is the whole batch has the seed itself. */
+function chunksOf(size: number, { microBatch = size, seed }: ContrastiveGradientsOptions): Chunk[] {
+  const micro = Math.min(microBatch, size);
+  return Array.from({ length: Math.ceil(size / micro) }, (_, i): Chunk => ({
+    start: i * micro,
+    size: Math.min(micro, size - i * micro),
+    ...(seed === undefined ? {} : { seed: micro === size ? seed : deriveSeed(seed, `chunk ${i}`) }),
+  }));
 }
 
 /** What the parts of one call share. */
@@ -148,8 +124,8 @@ async function withSamples<R>(batch: Batch, { start, size }: Chunk, f: (samples:
   }
 }
 
-/** Features of the whole batch, chunk by chunk, without a tape. */
-async function allFeatures<T>(step: Step<T>, chunks: readonly Chunk[]): Promise<Features> {
+/** Features of some chunks, one after the other, without a tape. */
+async function featuresOf<T>(step: Step<T>, chunks: readonly Chunk[]): Promise<Features> {
   const parts: Features[] = [];
   try {
     for (const chunk of chunks) {
@@ -161,33 +137,55 @@ async function allFeatures<T>(step: Step<T>, chunks: readonly Chunk[]): Promise<
         ),
       );
     }
-    return tidy(() => ({
-      image: tf.concat(parts.map(({ image }) => image)),
-      text: tf.concat(parts.map(({ text }) => text)),
-    }));
+    return tidy(() => joined(parts));
   } finally {
     for (const { image, text } of parts) tf.dispose([image, text]);
   }
 }
 
-/** The loss and its gradients for the features, which are freed, and for whatever it depends on by itself. */
-function featureGradients<T>(step: Step<T>, whole: Features): Gradients {
-  const names = ["whole.image", "whole.text", ...[...step.leaves.keys()].map((name) => `params.${name}`)];
+function joined(parts: readonly Features[]): Features {
+  return { image: tf.concat(parts.map(({ image }) => image)), text: tf.concat(parts.map(({ text }) => text)) };
+}
+
+/** The loss, its gradients for the leaves through the last chunk, and for the features before it, which are freed. */
+async function throughLast<T>(
+  step: Step<T>,
+  chunk: Chunk,
+  earlier?: Features,
+): Promise<Gradients & { earlier?: Features }> {
+  const names = [...step.leaves.keys()];
+  const tree = { params: step.params, ...(earlier ? { earlier } : {}) };
+  const asked = [...names.map((name) => `params.${name}`), ...(earlier ? ["earlier.image", "earlier.text"] : [])];
   try {
-    return knownGradients({ params: step.params, whole }, names, () => tf.tidy(() => lossOf(step, whole)));
+    const { value, gradients } = await withSamples(
+      step.batch,
+      chunk,
+      (samples) =>
+        valueAndGradients(tree, asked, () =>
+          tf.tidy(() => {
+            const own = features(step, samples, withSeed(step.how, chunk.seed));
+            return lossOf(step, earlier ? joined([earlier, own]) : own);
+          })),
+    );
+    const of = (name: string): Tensor => gradients.get(name)!;
+    return {
+      value,
+      gradients: new Map(names.map((name) => [name, of(`params.${name}`)])),
+      ...(earlier ? { earlier: { image: of("earlier.image") as Tensor2D, text: of("earlier.text") as Tensor2D } } : {}),
+    };
   } finally {
-    tf.dispose([whole.image, whole.text]);
+    if (earlier) tf.dispose([earlier.image, earlier.text]);
   }
 }
 
-/** The features' gradients carried back to the leaves, chunk by chunk. */
+/** The gradients through the last chunk, and those of the others, which are carried back to the leaves one by one. */
 async function carriedBack<T>(
   step: Step<T>,
   chunks: readonly Chunk[],
-  gradient: Features,
+  top: { gradients: Map<string, Tensor>; earlier?: Features },
 ): Promise<Map<string, Tensor>> {
   const layout = flatLayout(step.leaves);
-  let sums: Tensor1D[] = [];
+  let sums = packNamed(layout, top.gradients);
   try {
     for (const chunk of chunks) {
       const { value, gradients } = await withSamples(
@@ -199,14 +197,14 @@ async function carriedBack<T>(
               const { image, text } = features(step, samples, withSeed(step.how, chunk.seed));
               const dot = (x: Tensor2D, whole: Tensor2D): Tensor =>
                 tf.sum(tf.mul(x, tf.slice(whole, [chunk.start, 0], [chunk.size, -1])));
-              return tf.add(dot(image, gradient.image), dot(text, gradient.text)) as Scalar;
+              return tf.add(dot(image, top.earlier!.image), dot(text, top.earlier!.text)) as Scalar;
             })),
       );
       value.dispose();
       const flat = packNamed(layout, gradients);
       const last = sums;
-      sums = last.length === 0 ? flat : flat.map((part, i) => tf.add(last[i]!, part) as Tensor1D);
-      tf.dispose([...gradients.values(), ...last, ...(last.length === 0 ? [] : flat)]);
+      sums = flat.map((part, i) => tf.add(last[i]!, part));
+      tf.dispose([...gradients.values(), ...last, ...flat]);
     }
     return unpackNamed(layout, sums);
   } finally {

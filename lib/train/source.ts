@@ -15,7 +15,7 @@ export interface BatchSource {
   contextLength: number;
   /** Reads token ids, row-major `[n, N]`, pads 0. */
   ids(indices: readonly number[]): Promise<Int32Array>;
-  /** Reads normalised images, row-major `[n, S, S, 3]`: in micro-batches twice a step, the same numbers both times. */
+  /** Reads normalised images, row-major `[n, S, S, 3]`: in micro-batches up to twice a step, the same numbers both times. */
   pixels(indices: readonly number[]): Promise<Float32Array>;
   /** Reads label rows, which the label-guided loss needs. @default {the samples have none} */
   labels?(indices: readonly number[]): Promise<readonly (readonly Label[])[]>;
