@@ -23,13 +23,19 @@ EXPORT(use_wide) void use_wide(int on) { wide_on = on; }
       int to_line);
 STRIP(24, 96)
 STRIP(24, 64)
-STRIP(24, 16)
+STRIP(24, 48)
+STRIP(24, 24)
+STRIP(24, 8)
 STRIP(16, 96)
 STRIP(16, 64)
-STRIP(16, 16)
+STRIP(16, 48)
+STRIP(16, 24)
+STRIP(16, 8)
 STRIP(8, 96)
 STRIP(8, 64)
-STRIP(8, 16)
+STRIP(8, 48)
+STRIP(8, 24)
+STRIP(8, 8)
 
 /* Copies `count` lines, k long, into a panel [k][WR], the rest of it zero: see pack_panel. */
 static NOINLINE void pack_rows(const float *from, int line, int depth, int count, int k, float *to) {
@@ -59,19 +65,26 @@ static void strip(int width, int depth, const float *b, const float *a, int rows
   if (width == w && depth == d) strip_##w##_##d(b, a, rows, init, from, from_line, to, to_line)
   CASE(24, 96);
   CASE(24, 64);
-  CASE(24, 16);
+  CASE(24, 48);
+  CASE(24, 24);
+  CASE(24, 8);
   CASE(16, 96);
   CASE(16, 64);
-  CASE(16, 16);
+  CASE(16, 48);
+  CASE(16, 24);
+  CASE(16, 8);
   CASE(8, 96);
   CASE(8, 64);
-  CASE(8, 16);
+  CASE(8, 48);
+  CASE(8, 24);
+  CASE(8, 8);
 #undef CASE
 }
 
-INLINE int chunk_depth(int k) { return k >= 96 ? 96 : k >= 64 ? 64 : 16; }
+/* The deepest chunk of so many terms or fewer, a multiple of 8. */
+INLINE int chunk_depth(int k) { return k >= 96 ? 96 : k >= 64 ? 64 : k >= 48 ? 48 : k >= 24 ? 24 : 8; }
 
-/* gemm of matmul.c, n a multiple of 8 and k one of 16. */
+/* gemm of matmul.c, n and k multiples of 8. */
 static void gemm_strips(int m, int n, int k, const float *a, int ars, int acs, const float *b, int brs, int bcs,
                         float *c, int ldc, const float *bias, float *scratch) {
   float *const packed_b = scratch, *const packed_a = packed_b + KC * WNC, *const init = packed_a + KC * WMC;
@@ -117,14 +130,14 @@ static void gemm_strips(int m, int n, int k, const float *a, int ars, int acs, c
 /* gemm of matmul.c by whichever micro-kernel is faster: the bits are the same. */
 static void gemm_wide(int m, int n, int k, const float *a, int ars, int acs, const float *b, int brs, int bcs, float *c,
                       int ldc, const float *bias, float *scratch) {
-  const int n8 = n & ~7, k16 = k & ~15;
-  if (!wide_on || m < 4 * WR || k16 == 0 || n8 < (k16 < 64 ? 24 : 16)) {
+  const int n8 = n & ~7, k8 = k & ~7;
+  if (!wide_on || m < 4 * WR || k8 == 0 || n8 < (k8 < 64 ? 24 : 16)) {
     gemm_panels(m, n, k, a, ars, acs, b, brs, bcs, c, ldc, bias, 0, scratch);
     return;
   }
-  gemm_strips(m, n8, k16, a, ars, acs, b, brs, bcs, c, ldc, bias, scratch);
-  if (k16 < k) {
-    gemm_panels(m, n8, k - k16, a + k16 * acs, ars, acs, b + k16 * brs, brs, bcs, c, ldc, 0, 1, scratch);
+  gemm_strips(m, n8, k8, a, ars, acs, b, brs, bcs, c, ldc, bias, scratch);
+  if (k8 < k) {
+    gemm_panels(m, n8, k - k8, a + k8 * acs, ars, acs, b + k8 * brs, brs, bcs, c, ldc, 0, 1, scratch);
   }
   if (n8 < n) {
     gemm_panels(m, n - n8, k, a, ars, acs, b + n8 * bcs, brs, bcs, c + n8, ldc, bias ? bias + n8 : 0, 0, scratch);

@@ -22,7 +22,7 @@ export const TILE_ROWS = 3;
 /** Columns of a tile: the widest has nine 256-bit sums, three of B and one of A, of the 15 registers V8 leaves free. */
 export const TILE_WIDTHS = [24, 16, 8] as const;
 /** Depths of a chunk. */
-export const CHUNK_DEPTHS = [96, 64, 16] as const;
+export const CHUNK_DEPTHS = [96, 64, 48, 24, 8] as const;
 
 /** V8's flag. */
 export const FLAG = "--experimental-wasm-revectorize";
