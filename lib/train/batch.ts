@@ -15,8 +15,8 @@ export interface Batch {
   /** B. */
   size: number;
   /**
-   * New tensors of the `count` samples from `start`; the caller disposes them. Asked once for the whole batch or the last
-   * micro-batch, twice for each other one, and must give the same numbers both times.
+   * New tensors of the `count` samples from `start`; the caller disposes them. Asked once for the whole batch, or once or
+   * twice for each micro-batch, and must give the same numbers both times.
    */
   read(start: number, count: number): Promise<Samples>;
   /** Pairs that take part, `[B, B]`; borrowed. @default {all: plain InfoNCE} */
