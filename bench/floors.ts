@@ -134,7 +134,7 @@ ${
 A training step is forward, backward with respect to the activations (as much again: frozen weights have no gradient), the
 attention's own backward (probabilities computed again: 2.5 times its forward) and the low-rank gradients. The backward pass ends
 at the first trainable layer. Micro-batches cost one more forward pass for all
-but the last: they are for memory.
+but the last, or for all where they are many: they are for memory.
 
 ## On this processor
 
