@@ -153,18 +153,20 @@ export interface WideModule {
 /**
  * Compiles the strips.
  *
- * @param on Whether they will be used; if not, they are empty.
+ * @param wanted Whether they will be used; if not, or if the engine has not got what they need, they are empty.
  * @param shared Whether tfjs's memory, in which the operands stand, is shared between threads.
  * @returns The module.
  */
-export function compileWide(on: boolean, shared: boolean): WideModule {
+export function compileWide(wanted: boolean, shared: boolean): WideModule {
   const sizes = TILE_WIDTHS.flatMap((width) => CHUNK_DEPTHS.map((depth) => [width, depth] as const));
-  const functions = sizes.map(([width, depth]) =>
-    on ? strip(width, depth) : { name: nameOf(width, depth), integers: 0, vectors: 0, code: [] }
-  );
-  const memories = [
-    { name: "own", least: 1, most: 1, shared: false },
-    { name: "memory", least: 1, most: 65536, shared },
-  ];
-  return { module: new WebAssembly.Module(moduleBytes(PARAMETERS, functions, on ? memories : [])), on };
+  if (wanted) {
+    const memories = [
+      { name: "own", least: 1, most: 1, shared: false },
+      { name: "memory", least: 1, most: 65536, shared },
+    ];
+    const bytes = moduleBytes(PARAMETERS, sizes.map(([width, depth]) => strip(width, depth)), memories);
+    if (WebAssembly.validate(bytes)) return { module: new WebAssembly.Module(bytes), on: true };
+  }
+  const empty = sizes.map(([width, depth]) => ({ name: nameOf(width, depth), integers: 0, vectors: 0, code: [] }));
+  return { module: new WebAssembly.Module(moduleBytes(PARAMETERS, empty, [])), on: false };
 }
