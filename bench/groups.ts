@@ -217,7 +217,7 @@ export async function blockGroup(bench: Bench): Promise<void> {
     const backward = { median: median - 1, low: low - 1, high: high - 1 };
     bench.onAim(atMost(`backward / forward of a ViT-B block with LoRA, wasm, ${threads} thread(s)`, 2.5, backward));
   }
-  // jax-js takes most of a minute for one gradient: three turns, and no more of the others than those.
+  // jax-js takes 25 s for one gradient, so three turns of either have to do.
   await compare(bench, "block", "block with LoRA, with gradients, beside jax-js, 1 thread(s)", {
     run: piece.both,
     threads: 1,

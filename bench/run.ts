@@ -11,7 +11,6 @@
 import { join } from "@std/path";
 import { writeFileAtomic } from "../lib/io/files.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
-import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGroup, trainingGroup } from "./groups.ts";
 import { type Peer, startJavaScript, startTorch, startWide } from "./peers/peer.ts";
 import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
@@ -39,8 +38,8 @@ if (unknown !== undefined) {
 const names = asked.length > 0 ? asked : Object.keys(GROUPS);
 
 const began = performance.now();
-await initWasm({ wide: false }); // whatever the environment says: 256-bit products have a process of their own
-await selectBackend({ backend: "wasm" });
+// Whatever the environment says: 256-bit products have a process of their own.
+await selectBackend({ backend: "wasm", wasm: { wide: false } });
 const facts = await gatherFacts();
 const aims: Aim[] = [];
 const skipped: { what: string; reason: string }[] = [];

@@ -29,8 +29,7 @@ async function jobOf(request: Request): Promise<Job> {
   return { run, dispose: work.dispose };
 }
 
-await initWasm({ wide: true });
-await selectBackend({ backend: "wasm" });
+await selectBackend({ backend: "wasm", wasm: { wide: true } });
 await serve({}, async (work, threads) => ({
   ...await jobOf(work as unknown as Request),
   before: () => initWasm({ threads }),

@@ -43,9 +43,10 @@ function parseName(name: string | undefined): BackendName | undefined {
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
   tf.enableProdMode(); // else tf.js advertises another package on stderr
   const forced = options.backend ?? parseName(readVariable("ACE_BACKEND"));
+  const allowSoftware = options.allowSoftware ?? forced === "webgpu";
   const reasons: string[] = [];
   for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {
-    const started = await start(name, { allowSoftware: forced === "webgpu", ...options });
+    const started = await start(name, allowSoftware, options.wasm);
     if ("adapter" in started) return { name, adapter: started.adapter, reasons };
     reasons.push(`${name}: ${started.reason}`);
   }
@@ -63,17 +64,18 @@ function quietAdapterSearch(): void {
 
 async function start(
   name: BackendName,
-  options: SelectBackendOptions,
+  allowSoftware: boolean,
+  wasm?: WasmOptions,
 ): Promise<{ adapter: string } | { reason: string }> {
   try {
     let adapter = "tf.js, plain JavaScript";
     if (name === "webgpu") {
       quietAdapterSearch();
-      const found = await initWebgpu({ allowSoftware: options.allowSoftware ?? false });
+      const found = await initWebgpu({ allowSoftware });
       if ("reason" in found) return found;
       adapter = found.adapter;
     } else if (name === "wasm") {
-      await initWasm(options.wasm);
+      await initWasm(wasm);
       const wide = wasmKernels(tf.findBackend("wasm") as never).modules.wide.on;
       adapter = `tf.js, WebAssembly SIMD${wide ? ", 256-bit products" : ""}`;
     }

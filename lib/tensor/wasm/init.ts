@@ -1,13 +1,13 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { readVariable } from "../variables.ts";
 import { registerAdd } from "./add.ts";
 import { registerBlocks } from "./blocks.ts";
 import { registerExtras } from "./extras.ts";
 import { registerFusedWasm } from "./fused.ts";
 import { registerIdentity } from "./identity.ts";
 import { registerMatMul } from "./matmul.ts";
-import { readVariable } from "../variables.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
 import { setThreads, threadCount } from "./threads.ts";
@@ -44,7 +44,7 @@ let ready: Promise<void> | undefined;
  * addresses cannot be reserved, its memory is not shared and there is one thread. Asks no permission: tfjs's wasm file is imported as a module, not read from the disk. Called again, it
  * only changes the number of threads, if one is given.
  *
- * @param options The number of threads.
+ * @param options The number of threads, and which instructions.
  * @throws {Error} If the backend does not start.
  * @throws {RangeError} If the number of threads is not a positive integer.
  */

@@ -12,6 +12,12 @@
 static int wide_on __attribute__((address_space(1)));
 EXPORT(use_wide) void use_wide(int on) { wide_on = on; }
 
+/* Every width of a strip with every depth of a chunk, as in wide.ts. */
+#define STRIPS(X)                                        \
+  X(24, 96) X(24, 64) X(24, 48) X(24, 24) X(24, 8)       \
+  X(16, 96) X(16, 64) X(16, 48) X(16, 24) X(16, 8)       \
+  X(8, 96) X(8, 64) X(8, 48) X(8, 24) X(8, 8)
+
 /*
  * So many terms of a strip of C, the width and the number of terms in the name. b: a panel [depth][width]. a: panels
  * [depth][WR], one after the other. Sums begin from the row `init` or, if that is null, from the rows at `from`, from_line
@@ -21,21 +27,7 @@ EXPORT(use_wide) void use_wide(int on) { wide_on = on; }
   __attribute__((import_module("wide"), import_name("strip_" #width "_" #depth))) void strip_##width##_##depth( \
       const float *b, const float *a, int rows, const float *init, const float *from, int from_line, float *to, \
       int to_line);
-STRIP(24, 96)
-STRIP(24, 64)
-STRIP(24, 48)
-STRIP(24, 24)
-STRIP(24, 8)
-STRIP(16, 96)
-STRIP(16, 64)
-STRIP(16, 48)
-STRIP(16, 24)
-STRIP(16, 8)
-STRIP(8, 96)
-STRIP(8, 64)
-STRIP(8, 48)
-STRIP(8, 24)
-STRIP(8, 8)
+STRIPS(STRIP)
 
 /* Copies `count` lines, k long, into a panel [k][WR], the rest of it zero: see pack_panel. */
 static NOINLINE void pack_rows(const float *from, int line, int depth, int count, int k, float *to) {
@@ -62,22 +54,8 @@ static NOINLINE void pack_rows(const float *from, int line, int depth, int count
 static void strip(int width, int depth, const float *b, const float *a, int rows, const float *init,
                   const float *from, int from_line, float *to, int to_line) {
 #define CASE(w, d) \
-  if (width == w && depth == d) strip_##w##_##d(b, a, rows, init, from, from_line, to, to_line)
-  CASE(24, 96);
-  CASE(24, 64);
-  CASE(24, 48);
-  CASE(24, 24);
-  CASE(24, 8);
-  CASE(16, 96);
-  CASE(16, 64);
-  CASE(16, 48);
-  CASE(16, 24);
-  CASE(16, 8);
-  CASE(8, 96);
-  CASE(8, 64);
-  CASE(8, 48);
-  CASE(8, 24);
-  CASE(8, 8);
+  if (width == w && depth == d) strip_##w##_##d(b, a, rows, init, from, from_line, to, to_line);
+  STRIPS(CASE)
 #undef CASE
 }
 

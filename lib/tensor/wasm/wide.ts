@@ -36,7 +36,7 @@ const PARAMETERS = 8;
 const [ZERO, ROW, UNREAD] = [PARAMETERS, PARAMETERS + 1, PARAMETERS + 2];
 const VECTORS = PARAMETERS + 3;
 
-/** The vectors of a row. */
+/** 0, 1, ... up to `count`, which is left out. */
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
@@ -81,9 +81,9 @@ function strip(width: number, depth: number): CodeFunction {
   const a = VECTORS + (TILE_ROWS + 1) * lanes.length;
 
   const copyIn = (to: number, from: number, bytes: number): number[] => [
-    ...OP.size(to),
+    ...OP.constant(to),
     ...OP.get(from),
-    ...OP.size(bytes),
+    ...OP.constant(bytes),
     ...OP.copy(OWN, SHARED),
   ];
   const fetchRow = (row: number): number[] =>
@@ -135,7 +135,7 @@ function strip(width: number, depth: number): CodeFunction {
         ...range(depth).flatMap(term),
         ...eachSum((i, j) => [...OP.get(ZERO), ...OP.get(sum(i, j)), ...OP.store(OWN, after + at(i, j))]),
         ...eachRow(TO, TO_LINE, ROWS, returnRow),
-        ...[...OP.get(A), ...OP.size(4 * depth * TILE_ROWS), ...OP.add, ...OP.set(A)],
+        ...[...OP.get(A), ...OP.constant(4 * depth * TILE_ROWS), ...OP.add, ...OP.set(A)],
         ...[...OP.get(ROWS), ...OP.constant(0), ...OP.greater, ...OP.leaveIf],
       ]),
     ],

@@ -13,6 +13,13 @@ function unsigned(value: number): number[] {
   return bytes;
 }
 
+/** A signed integer (LEB128) that is not negative. */
+function signed(value: number): number[] {
+  const bytes = unsigned(value);
+  const last = bytes.at(-1)!;
+  return last & 64 ? [...bytes.slice(0, -1), last | 128, 0] : bytes;
+}
+
 /** A count, then so many items. */
 function vector(items: readonly Code[]): number[] {
   return [...unsigned(items.length), ...items.flat()];
@@ -43,10 +50,8 @@ export const OP = {
   get,
   /** Pops into a local. */
   set,
-  /** Pushes a small constant (0 to 63). */
-  constant: (value: number): number[] => [0x41, value],
-  /** Pushes a constant of any size. */
-  size: (value: number): number[] => [0x41, ...signed(value)],
+  /** Pushes a constant that is not negative. */
+  constant: (value: number): number[] => [0x41, ...signed(value)],
   /** Adds two integers. */
   add: [0x6a],
   /** Subtracts. */
@@ -76,13 +81,6 @@ export const OP = {
   /** Copies bytes from one memory to another: their addresses there and here and how many are popped. */
   copy: (to: number, from: number): number[] => [0xfc, 10, to, from],
 } as const;
-
-/** A signed integer (LEB128) that is not negative. */
-function signed(value: number): number[] {
-  const bytes = unsigned(value);
-  const last = bytes.at(-1)!;
-  return last & 64 ? [...bytes.slice(0, -1), last | 128, 0] : bytes;
-}
 
 /** A function of integers that returns nothing. */
 export interface CodeFunction {
