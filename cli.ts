@@ -5,7 +5,9 @@
  *
  * @module
  */
+import { readVariable } from "./lib/tensor/variables.ts";
 import { type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 
 const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   demo: () => import("./lib/cli/demo.ts"),
@@ -37,6 +39,12 @@ async function overview(): Promise<string> {
   ].join("\n");
 }
 
+/** Where the user stands: `deno task` runs a command in the folder of deno.json, and says where it was called. */
+function enterUsersFolder(): void {
+  const folder = readVariable("INIT_CWD");
+  if (folder !== undefined) Deno.chdir(folder);
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
@@ -64,4 +72,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  enterUsersFolder();
+  watchTaskRunner();
+  Deno.exit(await main(Deno.args));
+}

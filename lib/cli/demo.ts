@@ -2,13 +2,13 @@
 import { join } from "@std/path";
 import { formatTable } from "../display/table.ts";
 import { resultsTable } from "../display/results.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { saveAdapter } from "../tasks/adapter.ts";
 import { DEMO, DEMO_SMOKE, runDemo } from "../tasks/demo.ts";
 import { demoReport } from "../tasks/demo_report.ts";
 import { loadMini } from "../tasks/mini.ts";
 import type { Command } from "./command.ts";
-import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
+import { BACKEND_OPTION, startBackend, type Watch, watchTraining } from "./shared.ts";
 
 /** The command. */
 export const COMMAND: Command = {
@@ -27,9 +27,15 @@ export const COMMAND: Command = {
     const settings = { ...base, seed: args.integer("seed", base.seed) };
     const backend = await startBackend(args);
     const generalist = await loadMini();
+    await checkWritable(join(out, "metrics.json"));
+    let watch: Watch | undefined;
     const result = await runDemo(generalist, backend, settings, {
-      watch: (label) => watchTraining(label, settings.batchSize),
-    });
+      watch: (label) => watch = watchTraining(label, settings.batchSize),
+    }).finally(() => watch?.end());
+    if (result === undefined) {
+      console.error("interrupted: nothing is written");
+      return watch?.exitCode();
+    }
     const { record } = result;
     const adapted = result.runs.at(-1)!;
     await writeFileAtomic(join(out, "metrics.json"), JSON.stringify(record, null, 2) + "\n");

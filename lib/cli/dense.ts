@@ -153,7 +153,7 @@ async function train<H extends DenseHead, F>(
   }).finally(() => watch.end());
   if (fit.bestEpoch === 0) {
     console.error("interrupted before the first epoch ended: nothing is written");
-    return 130;
+    return watch.exitCode();
   }
   const seen = new Set([...cases, ...data.validation].map(fingerprint));
   await saveHead(join(out, "head.safetensors"), { head, encoder: encoder.hash, seen });
@@ -170,7 +170,7 @@ async function train<H extends DenseHead, F>(
       fit.bestFigure.toFixed(4)
     } at epoch ${fit.bestEpoch} of ${fit.history.length} (${fit.ended}), ${cases.length} training cases; wrote ${out}/head.safetensors and training.json`,
   );
-  if (fit.ended === "interrupted") return 130;
+  if (fit.ended === "interrupted") return watch.exitCode();
 }
 
 async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {

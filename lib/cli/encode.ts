@@ -24,6 +24,7 @@ import {
   isDatasetGiven,
   MODEL_OPTIONS,
 } from "./data_options.ts";
+import { catchInterrupts } from "./interrupt.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 const NOTES = `
@@ -105,7 +106,7 @@ export const COMMAND: Command = {
     );
     if (result.interrupted) {
       console.error(`interrupted: ${result.computed + result.reused} items are kept; the same command goes on`);
-      return 130;
+      return result.exitCode;
     }
     console.error(
       result.computed === 0
@@ -138,22 +139,21 @@ async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Re
   };
 }
 
-/** Runs the work with a bar on stderr; the first Ctrl-C asks it to stop. */
+/** Runs the work with a bar on stderr; the first Ctrl-C or SIGTERM asks it to stop. */
 async function withProgress(
   work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
-): Promise<EncodedShard> {
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
-  Deno.addSignalListener("SIGINT", interrupt);
+): Promise<EncodedShard & { exitCode: number }> {
+  const interruption = catchInterrupts();
   let bar: ReturnType<typeof createProgress> | undefined;
   try {
-    return await work(controller.signal, (done, total) => {
+    const result = await work(interruption.signal, (done, total) => {
       bar ??= createProgress(total, { label: "encode", unit: "items" });
       bar.update(done);
     });
+    return { ...result, exitCode: interruption.exitCode() };
   } finally {
     bar?.finish();
-    Deno.removeSignalListener("SIGINT", interrupt);
+    interruption.end();
   }
 }
 

@@ -49,7 +49,7 @@ export const COMMAND: Command = {
       console.error(
         `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
       );
-      return 130;
+      return watch.exitCode();
     }
     const seconds = (performance.now() - began) / 1000;
     const checkpoint = await toCheckpoint(result.params);

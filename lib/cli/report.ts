@@ -1,5 +1,5 @@
 /** `deno task report`: all results in one page. @module */
-import { writeFileAtomic } from "../io/files.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { keptRecords } from "../tasks/reproduce/report.ts";
 import { writeReport } from "../tasks/reproduce/report_files.ts";
 import { type Command, UsageError } from "./command.ts";
@@ -22,10 +22,11 @@ export const COMMAND: Command = {
     const folder = args.text("in") ?? "results";
     const out = args.text("out") ?? "report.html";
     if (!out.endsWith(".html")) throw new UsageError(`--out must end in .html: current value is "${out}"`);
+    const kept = args.text("keep");
+    for (const path of [out, ...(kept === undefined ? [] : [kept])]) await checkWritable(path);
     const { results, markdown } = await writeReport(folder, out);
     const { records, dense, others, passedOver } = results;
     for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
-    const kept = args.text("keep");
     if (kept !== undefined) {
       await writeFileAtomic(
         kept,

@@ -5,10 +5,12 @@ import { formatTable } from "../display/table.ts";
 import { denseRunsTable } from "../tasks/reproduce/dense.ts";
 import { SCALES } from "../tasks/reproduce/scale.ts";
 import { writeReport } from "../tasks/reproduce/report_files.ts";
+import { checkWritable } from "../io/files.ts";
 import { reproduce } from "../tasks/reproduce/reproduce.ts";
 import { reproducedTables } from "../tasks/reproduce/tables.ts";
 import { type ScaleName, TABLE_NAMES, type TableName } from "../tasks/reproduce/types.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
+import { catchInterrupts } from "./interrupt.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 function tablesFrom(args: Arguments): TableName[] {
@@ -56,10 +58,9 @@ export const COMMAND: Command = {
     const data = args.text("data");
     const out = args.text("out") ?? "results/reproduce";
     const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);
+    await checkWritable(join(out, "report.html"));
     const backend = await startBackend(args);
-    const controller = new AbortController();
-    const interrupt = (): void => controller.abort();
-    Deno.addSignalListener("SIGINT", interrupt);
+    const interruption = catchInterrupts();
     let bar: Progress | undefined;
     let steps = 0;
     try {
@@ -67,7 +68,7 @@ export const COMMAND: Command = {
         scale,
         out,
         workers,
-        signal: controller.signal,
+        signal: interruption.signal,
         ...(seeds === undefined ? {} : { seeds }),
         ...(data === undefined ? {} : { data }),
         onPlan: (plan) => {
@@ -80,7 +81,7 @@ export const COMMAND: Command = {
       bar?.finish();
       if (outcome.interrupted) {
         console.error("interrupted: the same command goes on at the unfinished run");
-        return 130;
+        return interruption.exitCode();
       }
       const shown = reproducedTables(outcome.records, tables);
       if (outcome.dense.length > 0) shown.push(denseRunsTable(outcome.dense));
@@ -95,7 +96,7 @@ export const COMMAND: Command = {
       for (const line of failed) console.error(`failed: ${line}`);
       return failed.length === 0 ? 0 : 1;
     } finally {
-      Deno.removeSignalListener("SIGINT", interrupt);
+      interruption.end();
     }
   },
 };

@@ -1,7 +1,8 @@
-/** What several commands do alike: start the backend, tell it, draw progress, catch Ctrl-C. @module */
+/** What several commands do alike: start the backend, tell it, draw progress. @module */
 import { createProgress, type Progress } from "../display/progress.ts";
 import { type BackendInfo, type BackendName, selectBackend } from "../tensor/backend.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
+import { catchInterrupts } from "./interrupt.ts";
 
 /** The option every computing command has. */
 export const BACKEND_OPTION: Record<string, OptionSpec> = {
@@ -18,26 +19,26 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
   return info;
 }
 
-/** The training loop's callbacks: a progress bar, and a signal that Ctrl-C sets. */
+/** The training loop's callbacks: a progress bar, and a signal that a request to stop sets. */
 export interface Watch {
   /** For the options of `fit` and `fitHead`. */
   hooks: {
     signal: AbortSignal;
     onStep(step: { step: number; steps: number; loss: number; learningRate: number }): void;
   };
-  /** Ends the bar and gives Ctrl-C back. */
+  /** What the process ends with after such a request. */
+  exitCode(): number;
+  /** Ends the bar and no longer listens. */
   end(): void;
 }
 
-/** Draws a training run's progress and turns the first Ctrl-C into a request to stop after the step under way. */
+/** Draws a training run's progress and turns the first Ctrl-C or SIGTERM into a request to stop after the step under way. */
 export function watchTraining(label: string, batchSize: number, unit = "pairs"): Watch {
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
-  Deno.addSignalListener("SIGINT", interrupt);
+  const interruption = catchInterrupts();
   let bar: Progress | undefined;
   return {
     hooks: {
-      signal: controller.signal,
+      signal: interruption.signal,
       onStep: ({ step, steps, loss, learningRate }) => {
         if (step === 1) bar?.finish(); // the next stage
         if (step === 1) bar = undefined;
@@ -45,9 +46,10 @@ export function watchTraining(label: string, batchSize: number, unit = "pairs"):
         bar.update(step, { loss, learningRate });
       },
     },
+    exitCode: interruption.exitCode,
     end: () => {
       bar?.finish();
-      Deno.removeSignalListener("SIGINT", interrupt);
+      interruption.end();
     },
   };
 }

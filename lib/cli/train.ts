@@ -172,7 +172,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       console.error(
         `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
       );
-      return 130;
+      return watch.exitCode();
     }
     await keep(join(out, "adapter.safetensors"), result.params, config);
     const log = {

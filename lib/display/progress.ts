@@ -1,4 +1,5 @@
 /** Progress of long work on stderr: a bar on a terminal, now and then a plain line elsewhere. @module */
+import { terminalColumns } from "./_terminal.ts";
 
 /** Options of {@linkcode createProgress}. */
 export interface ProgressOptions {
@@ -161,14 +162,6 @@ export function formatDuration(seconds: number): string {
 
 function significant(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-function terminalColumns(): number {
-  try {
-    return Deno.consoleSize().columns || 80;
-  } catch {
-    return 80;
-  }
 }
 
 function toStderr(text: string): void {

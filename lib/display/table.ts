@@ -1,5 +1,6 @@
 /** Tables of results for a terminal, a web page and a README. @module */
 import { escapeHtml } from "./_escape.ts";
+import { terminalColumns } from "./_terminal.ts";
 
 /** One column of a {@linkcode Table}. */
 export interface TableColumn {
@@ -71,14 +72,26 @@ export function tableMarks(table: Table): Mark[][] {
   );
 }
 
+/** Options of {@linkcode formatTable}. */
+export interface FormatTableOptions {
+  /**
+   * Columns that a line may take. In a wider table each group gets a line of its own above its rows, and columns that still find
+   * no room follow below, behind the first one again.
+   * @default {those of the terminal, or no limit where stdout is none}
+   */
+  columns?: number;
+}
+
 /**
  * Aligned text for a terminal; `*` marks the best of a column and `+` the second best.
  *
  * @param table The table.
+ * @param options See {@linkcode FormatTableOptions}.
  * @returns Lines joined by newlines, no trailing newline.
  * @throws {TypeError} If a row has another number of cells than there are columns.
  */
-export function formatTable(table: Table): string {
+export function formatTable(table: Table, options: FormatTableOptions = {}): string {
+  const { columns = Deno.stdout.isTerminal() ? terminalColumns() : Infinity } = options;
   const texts = cellTexts(table), marks = tableMarks(table);
   const marked = table.columns.map((_, c) => marks.some((row) => row[c] !== ""));
   const cells = texts.map((row, r) =>
@@ -86,19 +99,48 @@ export function formatTable(table: Table): string {
   );
   const heads = table.columns.map((column, c) => marked[c] ? column.title + "  " : column.title);
   const widths = heads.map((head, c) => Math.max(width(head), ...cells.map((row) => width(row[c]!))));
-  const line = (row: readonly string[]): string =>
-    row.map((text, c) => {
-      const fill = " ".repeat(widths[c]! - width(text));
-      return alignOf(table, c) === "right" ? fill + text : text + fill;
+  const line = (row: readonly string[], shown: readonly number[]): string =>
+    shown.map((c) => {
+      const fill = " ".repeat(widths[c]! - width(row[c]!));
+      return alignOf(table, c) === "right" ? fill + row[c]! : row[c]! + fill;
     }).join("  ").trimEnd();
+  const rule = widths.map((w) => "-".repeat(w));
+  const all = table.columns.map((_, c) => c);
+  const wide = lineWidth(widths, all) > columns;
+  const body = (shown: readonly number[]): string[] =>
+    cells.flatMap((row, r) => {
+      const group = wide && table.groupBy !== undefined ? row[table.groupBy]! : undefined;
+      const first = group !== undefined && (r === 0 || cells[r - 1]![table.groupBy!] !== group);
+      return [...(first ? [group] : []), line(row, shown)];
+    });
+  const parts = wide ? splitColumns(widths, all.filter((c) => c !== table.groupBy), columns) : [all];
   const title = [table.caption ?? "", table.synthetic ? "[synthetic]" : ""].filter((t) => t !== "").join(" ");
   return [
     ...(title === "" ? [] : [title]),
-    line(heads),
-    widths.map((w) => "-".repeat(w)).join("  "),
-    ...cells.map(line),
+    ...parts.flatMap((shown, part) => [
+      ...(part === 0 ? [] : [""]),
+      line(heads, shown),
+      line(rule, shown),
+      ...body(shown),
+    ]),
     ...(marked.includes(true) ? ["* best, + second best"] : []),
   ].join("\n");
+}
+
+function lineWidth(widths: readonly number[], shown: readonly number[]): number {
+  return shown.reduce((sum, c) => sum + widths[c]! + 2, -2);
+}
+
+/** Columns side by side as long as they fit; the first one leads each part. */
+function splitColumns(widths: readonly number[], shown: readonly number[], columns: number): number[][] {
+  const [lead, ...rest] = shown as [number, ...number[]];
+  const parts: number[][] = [[lead]];
+  for (const c of rest) {
+    const part = parts.at(-1)!;
+    if (part.length > 1 && lineWidth(widths, [...part, c]) > columns) parts.push([lead, c]);
+    else part.push(c);
+  }
+  return parts;
 }
 
 /**

@@ -109,15 +109,14 @@ export async function demoSets(settings: DemoSettings): Promise<Record<string, D
  * Adapts and evaluates the generalist each way, under one seed.
  *
  * @param generalist Frozen weights, sizes, tokeniser.
- * @returns Record, runs and sets; free each run's params with `disposeParams(run.params, generalist.params)`.
- * @throws {Error} If it was interrupted.
+ * @returns Undefined if it was interrupted, else record, runs and sets; free each run's params with `disposeParams(run.params, generalist.params)`.
  */
 export async function runDemo(
   generalist: Generalist,
   backend: BackendInfo,
   settings: DemoSettings,
   hooks: DemoHooks = {},
-): Promise<DemoResult> {
+): Promise<DemoResult | undefined> {
   const began = performance.now();
   const revision = await gitRevision();
   const { params: base, config: encoders, tokenizer } = generalist;
@@ -142,9 +141,9 @@ export async function runDemo(
         ...watch?.hooks,
       });
       watch?.end();
+      if (result.interrupted) return undefined;
       params = result.params;
       disposeParams(start, params);
-      if (result.interrupted) throw new Error("The demo was interrupted; nothing was written");
       loss = result.history.map((step) => step.loss);
     }
     const seconds = (performance.now() - from) / 1000;

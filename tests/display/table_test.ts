@@ -32,6 +32,32 @@ Deno.test("formatTable() aligns columns, marks best and second best and prints n
   );
 });
 
+Deno.test("formatTable() folds a table that is wider than the terminal: groups above their rows, then columns below", () => {
+  const table: Table = {
+    columns: [{ title: "data set" }, { title: "method", align: "left" }, { title: "accuracy" }, { title: "AUROC" }],
+    rows: [["first set", "LoRA", 0.5, 0.25], ["first set", "full", 0.75, 0.5], ["second set", "LoRA", 0.125, 1]],
+    groupBy: 0,
+  };
+  const wide = "data set    method  accuracy  AUROC";
+  assertEquals(formatTable(table, { columns: wide.length }).split("\n")[0], wide);
+  assertEquals(
+    formatTable(table, { columns: wide.length - 1 }),
+    [
+      "method  accuracy  AUROC",
+      "------  --------  -----",
+      "first set",
+      "LoRA       0.500  0.250",
+      "full       0.750  0.500",
+      "second set",
+      "LoRA       0.125      1",
+    ].join("\n"),
+  );
+  const narrow = formatTable(table, { columns: 20 }).split("\n");
+  assertEquals(narrow.slice(0, 3), ["method  accuracy", "------  --------", "first set"]);
+  assertEquals(narrow.slice(7, 10), ["", "method  AUROC", "------  -----"]);
+  assertEquals(Math.max(...narrow.map((line) => line.length)), 16);
+});
+
 Deno.test("formatTable() gives wide and combining characters the columns they take", () => {
   const lines = formatTable({ columns: [{ title: "a" }, { title: "b" }], rows: [["日本", 1], ["e\u0301", 2]] }).split(
     "\n",

@@ -77,7 +77,8 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   const workers = Array.from({ length: threads - 1 }, (_, index) => {
     const stack = (stacks + (index + 1) * STACK_BYTES) & ~15;
     const workerData: WorkerData = { modules, memory, control, stack, index };
-    return new Worker(WORKER_SOURCE, { eval: true, workerData });
+    // Its own empty environment: by default the process's is copied, which asks for permission to read all of it.
+    return new Worker(WORKER_SOURCE, { eval: true, workerData, env: {} });
   });
   for (const worker of workers) {
     worker.unref();

@@ -1,0 +1,62 @@
+/** Requests to stop: Ctrl-C, SIGTERM, or the end of the task runner that started the command. @module */
+import { readVariable } from "../tensor/variables.ts";
+
+/** Work that can be asked to stop. */
+export interface Interruption {
+  /** Aborts at the first request. */
+  signal: AbortSignal;
+  /** What the process ends with: 130 after Ctrl-C, 143 after SIGTERM or when the task runner has gone. */
+  exitCode(): number;
+  /** Stops listening. */
+  end(): void;
+}
+
+const SIGINT_EXIT = 130;
+const SIGTERM_EXIT = 143;
+
+/** Windows knows SIGINT and SIGBREAK alone. SIGHUP is left to the system, so that `nohup` works. */
+const SIGNALS: readonly [Deno.Signal, number][] = [
+  ["SIGINT", SIGINT_EXIT],
+  [Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM", SIGTERM_EXIT],
+];
+
+const stops = new Set<(exitCode: number) => void>();
+
+/**
+ * Turns the first Ctrl-C or SIGTERM into a request to stop. A second one ends the process at once, as nobody listens then.
+ */
+export function catchInterrupts(): Interruption {
+  const controller = new AbortController();
+  let exitCode = SIGTERM_EXIT;
+  const stop = (code: number): void => {
+    exitCode = code;
+    end();
+    controller.abort();
+  };
+  const listeners = SIGNALS.map(([signal, code]) => [signal, () => stop(code)] as const);
+  const end = (): void => {
+    if (!stops.delete(stop)) return;
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  stops.add(stop);
+  return { signal: controller.signal, exitCode: () => exitCode, end };
+}
+
+/**
+ * Ends the process when the task runner that started it has gone without passing a signal on, as after `kill -9`; work that
+ * listens is asked to stop instead. A command that `deno run` started goes on without its parent, as `nohup` asks.
+ *
+ * @param everyMs How often it is looked, milliseconds.
+ */
+export function watchTaskRunner(everyMs = 1000): void {
+  if (readVariable("INIT_CWD") === undefined) return;
+  const parent = Deno.ppid;
+  const timer = setInterval(() => {
+    if (Deno.ppid === parent) return;
+    clearInterval(timer);
+    if (stops.size === 0) Deno.exit(SIGTERM_EXIT);
+    for (const stop of [...stops]) stop(SIGTERM_EXIT);
+  }, everyMs);
+  Deno.unrefTimer(timer);
+}

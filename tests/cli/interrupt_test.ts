@@ -1,0 +1,48 @@
+/** Requests to stop a run that its task runner passes on, or could not: the state is kept, the exit status tells. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { inFolder, writePairs } from "./fixtures.ts";
+import { PACKAGE } from "./run.ts";
+
+const ROUNDS = ["SIGINT", "SIGTERM", "SIGKILL"] as const;
+
+/** Starts an endless training by `deno task`, signals the task runner once steps are taken, and waits for all to end. */
+async function signalled(folder: string, signal: typeof ROUNDS[number]): Promise<{ code: number; stderr: string }> {
+  const line = ["train", "--pairs", "pairs.csv", "--epochs", "100000", "--batch-size", "2", "--out", signal];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "--config", join(PACKAGE, "deno.json"), ...line],
+    cwd: folder,
+    env: { ACE_BACKEND: "wasm", ACE_THREADS: "1", NO_COLOR: "1", INIT_CWD: folder },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const watchdog = setTimeout(() => child.kill("SIGKILL"), 120_000);
+  let stderr = "";
+  let sent = false;
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    stderr += text;
+    if (!sent && /\btrain \d+\/\d+/.test(stderr)) {
+      child.kill(signal);
+      sent = true;
+    }
+  } // ends when the training itself has, whatever became of its parent
+  clearTimeout(watchdog);
+  return { code: (await child.status).code, stderr };
+}
+
+Deno.test({
+  name: "train ends with its state kept at SIGINT, at SIGTERM, and when its task runner is killed",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await inFolder(async (folder) => {
+      await writePairs(folder, 4);
+      for (const signal of ROUNDS) {
+        const { code, stderr } = await signalled(folder, signal);
+        assert(/interrupted after step \d+: .* --resume goes on/.test(stderr), `${signal}: ${stderr}`);
+        assert((await Deno.stat(join(folder, signal, "state.safetensors"))).isFile, signal);
+        assertEquals(code, { SIGINT: 130, SIGTERM: 143, SIGKILL: 137 }[signal], `${signal}: ${stderr}`);
+      }
+    });
+  },
+});
