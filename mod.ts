@@ -25,19 +25,23 @@
  * @module
  */
 export * from "./lib/ace_lora.ts";
-export * from "./lib/encoders/mod.ts";
+export * from "./lib/adapters/mod.ts";
+export * from "./lib/clip/mod.ts";
+export * from "./lib/dense/mod.ts";
 export * from "./lib/eval/mod.ts";
 export * from "./lib/hypergraph/mod.ts";
-export * from "./lib/lora/mod.ts";
 export * from "./lib/losses/mod.ts";
-export * from "./lib/model.ts";
-export * from "./lib/tasks/mod.ts";
+export * from "./lib/peft/mod.ts";
+export * from "./lib/reproduction/mod.ts";
 export * from "./lib/tensor/mod.ts";
 export * from "./lib/train/mod.ts";
 export { chexpert5xN, rsnaLike, siimLike, syntheticChest, trainingSet } from "./lib/data/synthetic/mod.ts";
 export { describeDataset } from "./lib/data/dataset.ts";
 export { loadFolder } from "./lib/data/folder.ts";
 export { loadPairs } from "./lib/data/pairs.ts";
+export { classPrompts, imageSource, pairSource } from "./lib/data/sources.ts";
+export { hashPath } from "./lib/io/hash_path.ts";
+export { gitRevision, versions } from "./lib/io/run_facts.ts";
 export { readImage } from "./lib/image/read.ts";
 export { toPixels } from "./lib/image/preprocess.ts";
 export { encode } from "./lib/text/tokenizer.ts";

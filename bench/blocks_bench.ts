@@ -7,8 +7,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { aceHgnn, aceHgnnDense, initAceHgnn } from "../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA } from "../lib/lora/config.ts";
-import { initLora } from "../lib/lora/inject.ts";
+import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
+import { initLora } from "../lib/peft/lora/inject.ts";
 import { infoNce } from "../lib/losses/info_nce.ts";
 import { falseNegativeMask } from "../lib/losses/label_mask.ts";
 import { linear } from "../lib/nn/linear.ts";

@@ -1,7 +1,7 @@
 /** Operations and bytes, counted from the configurations. @module */
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/encoders/config.ts";
+import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA } from "../lib/lora/config.ts";
+import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 
 /** What a piece of work takes at least. */
 export interface Count {

@@ -113,7 +113,7 @@ const cores = Math.min(2, facts.processors);
 
 const text = `# Floors: what the work costs at least
 
-Written by \`bench/floors.ts\`; do not edit. Operations are counted from the configurations in lib/encoders/config.ts by
+Written by \`bench/floors.ts\`; do not edit. Operations are counted from the configurations in lib/clip/config.ts by
 bench/counts.ts, a multiply-add as two. Only matrix products count as operations: LayerNorm, GELU, softmax and the rest are
 under 1 % of them and show up as bytes. Bytes are float32, each activation written once and read once where it is used, each
 weight read once for each pass, as fused kernels would; an unfused program moves several times as much.

@@ -9,9 +9,9 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, initAceLora } from "../lib/ace_lora.ts";
-import { MINI } from "../lib/encoders/config.ts";
+import { MINI } from "../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA } from "../lib/lora/config.ts";
+import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { deriveSeed, mulberry32 } from "../lib/tensor/random.ts";
 import type { WasmBackend } from "../lib/tensor/wasm/module.ts";

@@ -1,9 +1,9 @@
 /** Pieces of the work: a matrix product, a block with LoRA, ACE-HGNN, each as functions that can be timed. @module */
 import * as tf from "@tensorflow/tfjs";
-import { BIOMED_CLIP } from "../lib/encoders/config.ts";
+import { BIOMED_CLIP } from "../lib/clip/config.ts";
 import { aceHgnn, aceHgnnDense, initAceHgnn } from "../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA } from "../lib/lora/config.ts";
-import { initLora } from "../lib/lora/inject.ts";
+import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
+import { initLora } from "../lib/peft/lora/inject.ts";
 import { type BlockParams, transformerBlock } from "../lib/nn/transformer.ts";
 import { l2Normalise } from "../lib/tensor/ops.ts";
 import { disposeParams, namedTensors } from "../lib/tensor/params.ts";

@@ -2,7 +2,7 @@
 import { cpus } from "node:os";
 import { join } from "@std/path";
 import { writeFileAtomic } from "../lib/io/files.ts";
-import { gitRevision, versions } from "../lib/tasks/run_facts.ts";
+import { gitRevision, versions } from "../lib/io/run_facts.ts";
 import { type Ratio, ratio, type Times } from "./measure.ts";
 
 /** The machine and what ran on it. */

@@ -1,11 +1,11 @@
 /** The work that is timed, the same for every size: encodings and a training step with the paper's settings. @module */
 import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../lib/ace_lora.ts";
-import { type BiomedClipParams, encodeImage, encodeText } from "../lib/encoders/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/encoders/config.ts";
-import { initBiomedClip } from "../lib/encoders/init.ts";
+import { type BiomedClipParams, encodeImage, encodeText } from "../lib/clip/towers/biomed_clip.ts";
+import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/clip/config.ts";
+import { initBiomedClip } from "../lib/clip/init.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA } from "../lib/lora/config.ts";
+import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { disposeParams, withTensors } from "../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../lib/tensor/types.ts";

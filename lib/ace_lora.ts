@@ -7,16 +7,16 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type BiomedClipParams, encodeImage, encodeText } from "./encoders/biomed_clip.ts";
-import type { BiomedClipConfig } from "./encoders/config.ts";
-import type { EncoderResult } from "./encoders/vit.ts";
+import { type BiomedClipParams, encodeImage, encodeText } from "./clip/towers/biomed_clip.ts";
+import type { BiomedClipConfig } from "./clip/config.ts";
+import type { EncoderResult } from "./clip/towers/vit.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
-import type { LoraConfig } from "./lora/config.ts";
-import { injectLora } from "./lora/inject.ts";
-import { mergeLora } from "./lora/merge.ts";
+import type { LoraConfig } from "./peft/lora/config.ts";
+import { injectLora } from "./peft/lora/inject.ts";
+import { mergeLora } from "./peft/lora/merge.ts";
 import { infoNce } from "./losses/info_nce.ts";
-import type { ContrastiveModel, FeatureOptions } from "./model.ts";
+import type { ContrastiveModel, FeatureOptions } from "./clip/contrastive.ts";
 import { countParams, namedTensors } from "./tensor/params.ts";
 import { l2Normalise } from "./tensor/ops.ts";
 import { deriveSeed } from "./tensor/random.ts";

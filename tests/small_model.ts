@@ -1,8 +1,8 @@
 /** A model small enough for every backend, software WebGPU included. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraConfig } from "../lib/ace_lora.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../lib/encoders/config.ts";
-import { ACE_LORA_LORA } from "../lib/lora/config.ts";
+import { BIOMED_CLIP, type BiomedClipConfig } from "../lib/clip/config.ts";
+import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
 import type { BatchSource } from "../lib/train/source.ts";

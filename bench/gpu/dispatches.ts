@@ -7,10 +7,10 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import type { BiomedClipConfig } from "../../lib/encoders/config.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import type { BiomedClipConfig } from "../../lib/clip/config.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA, type LoraPositions } from "../../lib/lora/config.ts";
+import { ACE_LORA_LORA, type LoraPositions } from "../../lib/peft/lora/config.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 import { adamw, initAdamw } from "../../lib/train/adamw.ts";

@@ -7,12 +7,12 @@ import {
   initAceLora,
   trainableTensors,
 } from "../../lib/ace_lora.ts";
-import { encodeImage, encodeText } from "../../lib/encoders/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../../lib/encoders/config.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
-import type { EncoderResult } from "../../lib/encoders/vit.ts";
+import { encodeImage, encodeText } from "../../lib/clip/towers/biomed_clip.ts";
+import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../../lib/clip/config.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
+import type { EncoderResult } from "../../lib/clip/towers/vit.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA } from "../../lib/lora/config.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { disposeParams, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../../lib/train/adamw.ts";

@@ -2,17 +2,17 @@
 import { listImages } from "../data/dataset.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
-import { CHEST_TEMPLATES } from "../eval/prompts.ts";
+import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { loadAdapter } from "../tasks/adapter.ts";
+import { loadAdapter } from "../adapters/model.ts";
 import {
   classificationReport,
   classificationTable,
   type Classifier,
   classifyImages,
   imagesAt,
-} from "../tasks/classify.ts";
-import { versions } from "../tasks/run_facts.ts";
+} from "../eval/classify.ts";
+import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom } from "./data_options.ts";
 import { printable } from "./printable.ts";

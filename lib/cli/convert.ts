@@ -1,5 +1,5 @@
 /** `deno task convert`: adapters and weights from one layout to another. @module */
-import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../io/adapters.ts";
+import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readFinite, type TensorFile } from "../io/tensor_file.ts";

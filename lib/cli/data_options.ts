@@ -5,9 +5,9 @@ import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import type { BiomedClipConfig } from "../encoders/config.ts";
-import type { Generalist } from "../tasks/mini.ts";
-import { loadModel } from "../tasks/model_files.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
+import type { Generalist } from "../clip/mini.ts";
+import { loadModel } from "../clip/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 

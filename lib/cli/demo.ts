@@ -3,10 +3,10 @@ import { join } from "@std/path";
 import { formatTable } from "../display/table.ts";
 import { resultsTable } from "../display/results.ts";
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { saveAdapter } from "../tasks/adapter.ts";
-import { DEMO, DEMO_SMOKE, runDemo } from "../tasks/demo.ts";
-import { demoReport } from "../tasks/demo_report.ts";
-import { loadMini } from "../tasks/mini.ts";
+import { saveAdapter } from "../adapters/model.ts";
+import { DEMO, DEMO_SMOKE, runDemo } from "../reproduction/demo/demo.ts";
+import { demoReport } from "../reproduction/demo/report.ts";
+import { loadMini } from "../clip/mini.ts";
 import type { Command } from "./command.ts";
 import { BACKEND_OPTION, startBackend, type Watch, watchTraining } from "./shared.ts";
 

@@ -1,13 +1,13 @@
 /** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
 import { join } from "@std/path";
-import type { DenseData } from "../tasks/dense_data.ts";
-import type { DenseEncoder } from "../tasks/dense_encoder.ts";
-import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../tasks/dense_files.ts";
-import { densePage } from "../tasks/dense_pictures.ts";
-import type { MappedCases } from "../tasks/dense_segment.ts";
+import type { DenseData } from "../dense/data.ts";
+import type { DenseEncoder } from "../dense/encoder.ts";
+import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../dense/files.ts";
+import { densePage } from "../dense/pictures.ts";
+import type { MappedCases } from "../dense/segment/run.ts";
 import type { Case } from "../data/types.ts";
-import type { MapSourceOptions } from "../dense/feature_cache.ts";
-import type { VitConfig } from "../encoders/config.ts";
+import type { MapSourceOptions } from "../dense/maps.ts";
+import type { VitConfig } from "../clip/config.ts";
 import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Overlay } from "../display/overlay.ts";

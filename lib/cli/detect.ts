@@ -1,7 +1,7 @@
 /** `deno task detect`: boxes on the frozen, adapted encoder. @module */
 import { join } from "@std/path";
-import type { Detection, UnitBox } from "../dense/boxes.ts";
-import { checkGrid } from "../dense/yolo_head.ts";
+import type { Detection, UnitBox } from "../dense/detect/boxes.ts";
+import { checkGrid } from "../dense/detect/head.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import {
@@ -11,11 +11,11 @@ import {
   type DetectionFigures,
   evaluateDetection,
   trainDetection,
-} from "../tasks/dense_detect.ts";
-import type { DetectionHead } from "../tasks/dense_files.ts";
-import { pictureOverlay } from "../tasks/dense_pictures.ts";
-import type { MappedCases } from "../tasks/dense_segment.ts";
-import { boxesCsv, rsnaSubmission } from "../tasks/dense_submissions.ts";
+} from "../dense/detect/run.ts";
+import type { DetectionHead } from "../dense/files.ts";
+import { pictureOverlay } from "../dense/pictures.ts";
+import type { MappedCases } from "../dense/segment/run.ts";
+import { boxesCsv, rsnaSubmission } from "../dense/submissions.ts";
 import type { Command } from "./command.ts";
 import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
 

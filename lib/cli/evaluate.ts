@@ -6,9 +6,9 @@ import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { resultsTable, type RunRecord } from "../display/results.ts";
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { assess } from "../tasks/assess.ts";
-import { gitRevision, versions } from "../tasks/run_facts.ts";
-import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../eval/prompts.ts";
+import { assess } from "../eval/assess.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { classifierFrom } from "./classify.ts";
 import type { Arguments, Command } from "./command.ts";
 import {

@@ -7,7 +7,7 @@ import {
   describeTensors,
   formatTensors,
   type TensorsDescription,
-} from "../io/describe.ts";
+} from "../adapters/describe.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { printable } from "./printable.ts";
 import { checkPath } from "./data_options.ts";

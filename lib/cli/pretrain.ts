@@ -1,13 +1,13 @@
 /** `deno task pretrain`: makes the shipped mini model from nothing. @module */
 import { dirname, join } from "@std/path";
-import { toCheckpoint } from "../encoders/checkpoint.ts";
+import { toCheckpoint } from "../clip/checkpoint/biomed_clip.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor } from "../io/tensors.ts";
-import { loadMiniTokenizer } from "../tasks/mini.ts";
-import { pretrain } from "../tasks/pretrain.ts";
-import { PRETRAIN } from "../tasks/pretrain_settings.ts";
-import { gitRevision, versions } from "../tasks/run_facts.ts";
+import { loadMiniTokenizer } from "../clip/mini.ts";
+import { pretrain } from "../reproduction/pretrain/pretrain.ts";
+import { PRETRAIN } from "../reproduction/pretrain/settings.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
 import { countParams } from "../tensor/params.ts";
 import type { Command } from "./command.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";

@@ -1,7 +1,7 @@
 /** `deno task report`: all results in one page. @module */
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { keptRecords } from "../tasks/reproduce/report.ts";
-import { writeReport } from "../tasks/reproduce/report_files.ts";
+import { keptRecords } from "../reproduction/report.ts";
+import { writeReport } from "../reproduction/report_files.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** The command. */

@@ -1,13 +1,13 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
 import { join } from "@std/path";
 import type { BinaryMask } from "../data/types.ts";
-import { decoderConfig } from "../dense/decoder.ts";
-import { maskOfCase } from "../dense/masks.ts";
-import type { MaskOverlap, SegmentationFigures } from "../dense/segmentation_metrics.ts";
+import { decoderConfig } from "../dense/segment/head.ts";
+import { maskOfCase } from "../dense/segment/masks.ts";
+import type { MaskOverlap, SegmentationFigures } from "../dense/segment/metrics.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import type { SegmentationHead } from "../tasks/dense_files.ts";
-import { pictureOverlay } from "../tasks/dense_pictures.ts";
+import type { SegmentationHead } from "../dense/files.ts";
+import { pictureOverlay } from "../dense/pictures.ts";
 import {
   constantMaskFigures,
   evaluateSegmentation,
@@ -15,8 +15,8 @@ import {
   predictMasks,
   sideOf,
   trainSegmentation,
-} from "../tasks/dense_segment.ts";
-import { fileNames, maskPng, siimRow, siimTable } from "../tasks/dense_submissions.ts";
+} from "../dense/segment/run.ts";
+import { fileNames, maskPng, siimRow, siimTable } from "../dense/submissions.ts";
 import type { Command } from "./command.ts";
 import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
 

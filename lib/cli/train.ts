@@ -1,18 +1,18 @@
 /** `deno task train`: adapts a model to image-text pairs. @module */
 import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
-import type { BiomedClipConfig } from "../encoders/config.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
-import { POSITION_LAYERS } from "../io/adapter_positions.ts";
-import type { LoraPositions, LoraTarget } from "../lora/config.ts";
-import { saveAdapter } from "../tasks/adapter.ts";
+import { POSITION_LAYERS } from "../adapters/positions.ts";
+import type { LoraPositions, LoraTarget } from "../peft/lora/config.ts";
+import { saveAdapter } from "../adapters/model.ts";
 import type { Dataset } from "../data/types.ts";
-import { gitRevision, versions } from "../tasks/run_facts.ts";
-import { pairSource } from "../tasks/sources.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { pairSource } from "../data/sources.ts";
 import { fit } from "../train/fit.ts";
 import type { AceLoraParams } from "../ace_lora.ts";
-import { hashPath } from "../tasks/hash_path.ts";
-import { MINI_WEIGHTS } from "../tasks/mini.ts";
+import { hashPath } from "../io/hash_path.ts";
+import { MINI_WEIGHTS } from "../clip/mini.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import {
   announce,

@@ -1,4 +1,5 @@
 /** What every data set does with its rows: count them, look for their images, hash the split. @module */
+import { byCodePoint } from "../text/code_point_order.ts";
 import { join } from "@std/path";
 import { readImage } from "../image/read.ts";
 import type { Case, Dataset } from "./types.ts";
@@ -79,19 +80,6 @@ export function imageFile(path: string): Required<Pick<Case, "image" | "path">> 
 /** Error for a row whose image is not there. */
 export function missingImage(table: string, row: number, image: string): Error {
   return new Deno.errors.NotFound(`Cannot read "${table}" row ${row} as its image must exist: "${image}" does not`);
-}
-
-/** Compares two strings by code point, as Python and pandas sort them. */
-export function byCodePoint(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    const bothHigh = x >= 0xd800 && y >= 0xd800; // surrogates come after U+FFFF, not before U+E000
-    return bothHigh && (x < 0xe000) !== (y < 0xe000) ? y - x : x - y;
-  }
-  return a.length - b.length;
 }
 
 /** Extensions that are taken for images when a folder is searched. */

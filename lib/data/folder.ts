@@ -1,6 +1,7 @@
 /** A folder for each class, images within. @module */
 import { basename, join, relative } from "@std/path";
-import { byCodePoint, imageFile, listImages, makeDataset } from "./dataset.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
+import { imageFile, listImages, makeDataset } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 
 /** Options of {@linkcode loadFolder}. */

@@ -3,16 +3,8 @@ import { exists } from "../io/files.ts";
 import { dirname, isAbsolute, join } from "@std/path";
 import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import {
-  byCodePoint,
-  drop,
-  imageFile,
-  makeDataset,
-  missingImage,
-  type MissingImages,
-  type Tally,
-  uniqueIds,
-} from "./dataset.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
+import { drop, imageFile, makeDataset, missingImage, type MissingImages, type Tally, uniqueIds } from "./dataset.ts";
 import { labelReader } from "./labels.ts";
 import { uniteMasks } from "./rle.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";

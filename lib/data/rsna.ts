@@ -1,7 +1,8 @@
 /** RSNA Pneumonia Detection Challenge, stage 2. @module */
 import { join } from "@std/path";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import { byCodePoint, drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
+import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { trainTestSplit } from "./splits.ts";
 import type { Box, Case, Dataset } from "./types.ts";

@@ -1,6 +1,6 @@
 /** Splits of a data set: scikit-learn's and pandas' as published, and by patient for any other. @module */
 import { mulberry32, shuffled } from "../tensor/random.ts";
-import { byCodePoint } from "./dataset.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
 import { choiceWithoutReplacement, permutation, randomState } from "./numpy_random.ts";
 import type { Case } from "./types.ts";
 

@@ -1,7 +1,7 @@
 /** What a model must beat: one answer for every image. @module */
-import type { Detection, UnitBox } from "./boxes.ts";
-import { meanAveragePrecision } from "./detection_metrics.ts";
-import { maskOverlap, segmentationFigures } from "./segmentation_metrics.ts";
+import type { Detection, UnitBox } from "./detect/boxes.ts";
+import { meanAveragePrecision } from "./detect/metrics.ts";
+import { maskOverlap, segmentationFigures } from "./segment/metrics.ts";
 
 /**
  * The constant mask: pixels set in more than a share of the training masks, the share being the one of 0, 0.05, ..., 0.95

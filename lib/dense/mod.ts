@@ -1,26 +1,32 @@
 /**
- * Dense tasks on the frozen encoder: segmentation by a progressive-upsampling decoder, detection by a three-scale YOLOv3
- * head, their losses, metrics and the cache of maps.
+ * Segmentation and detection on the frozen image encoder.
  *
  * @module
  */
-export * from "./anchors.ts";
 export * from "./baselines.ts";
 export * from "./batch_norm.ts";
-export * from "./boxes.ts";
-export * from "./coco_rle.ts";
 export * from "./conv.ts";
-export * from "./decoder.ts";
-export * from "./detection_metrics.ts";
-export * from "./feature_cache.ts";
+export * from "./data.ts";
+export * from "./encoder.ts";
+export * from "./files.ts";
 export * from "./fit.ts";
 export * from "./fractions.ts";
-export * from "./masks.ts";
-export * from "./nms.ts";
-export * from "./segmentation_loss.ts";
-export * from "./segmentation_metrics.ts";
-export * from "./upsample.ts";
-export * from "./yolo_decode.ts";
-export * from "./yolo_head.ts";
-export * from "./yolo_loss.ts";
-export * from "./yolo_targets.ts";
+export * from "./maps.ts";
+export * from "./pictures.ts";
+export * from "./submissions.ts";
+export * from "./detect/anchors.ts";
+export * from "./detect/boxes.ts";
+export * from "./detect/decode.ts";
+export * from "./detect/head.ts";
+export * from "./detect/loss.ts";
+export * from "./detect/metrics.ts";
+export * from "./detect/nms.ts";
+export * from "./detect/run.ts";
+export * from "./detect/targets.ts";
+export * from "./segment/coco_rle.ts";
+export * from "./segment/head.ts";
+export * from "./segment/loss.ts";
+export * from "./segment/masks.ts";
+export * from "./segment/metrics.ts";
+export * from "./segment/run.ts";
+export * from "./segment/upsample.ts";

@@ -1,8 +1,12 @@
 /**
- * Zero-shot evaluation: prompts, scores, accuracy, AUROC, bootstrap intervals.
+ * Evaluation: figures and their intervals, classification of images, explanations, features of whole sets.
  *
  * @module
  */
 export * from "./metrics/mod.ts";
-export * from "./prompts.ts";
-export * from "./zero_shot.ts";
+export * from "./assess.ts";
+export * from "./classify.ts";
+export * from "./explain.ts";
+export * from "./encode/feature_encoder.ts";
+export * from "./encode/merge.ts";
+export * from "./encode/shards.ts";

@@ -1,16 +1,15 @@
 /**
- * Files of weights, adapters and tables: safetensors, PyTorch archives, PEFT folders. Bytes in, plain records out.
+ * Files: safetensors, PyTorch archives, what a file is, atomic writes, hashes.
  *
  * @module
  */
-export * from "./adapter_record.ts";
-export * from "./adapters.ts";
 export * from "./byte_source.ts";
-export * from "./describe.ts";
 export * from "./files.ts";
+export * from "./hash_path.ts";
 export * from "./key_report.ts";
 export * from "./open.ts";
 export * from "./pickle.ts";
+export * from "./run_facts.ts";
 export * from "./safetensors.ts";
 export * from "./tensor_file.ts";
 export * from "./tensors.ts";

@@ -1,6 +1,6 @@
 /** Changes the transformer blocks of both towers, sharing all else. @module */
 import type { BlockParams } from "../nn/transformer.ts";
-import type { TowerBlocks } from "../lora/inject.ts";
+import type { TowerBlocks } from "./lora/inject.ts";
 
 /** An encoder of the pair. */
 export type Encoder = "image" | "text";

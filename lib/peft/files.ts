@@ -1,7 +1,7 @@
 /** A method's trained leaves as one safetensors file that says what they belong to. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { BiomedClipParams } from "../encoders/biomed_clip.ts";
-import type { BiomedClipConfig } from "../encoders/config.ts";
+import type { BiomedClipParams } from "../clip/towers/biomed_clip.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
 import { quoted } from "../io/_errors.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";

@@ -1,10 +1,10 @@
 /** LoRA, rank-stabilised LoRA, and ACE-LoRA as one of the methods compared. @module */
 import { type AceLoraConfig, aceLoraModel, initAceLora, isTrainable } from "../ace_lora.ts";
-import type { BiomedClipConfig } from "../encoders/config.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
 import { ACE_LORA_HGNN, type AceHgnnConfig, type HgnnAffinity } from "../hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA, type LoraConfig } from "../lora/config.ts";
-import { injectLora } from "../lora/inject.ts";
-import { mergeLora } from "../lora/merge.ts";
+import { ACE_LORA_LORA, type LoraConfig } from "./lora/config.ts";
+import { injectLora } from "./lora/inject.ts";
+import { mergeLora } from "./lora/merge.ts";
 import { type PeftMethod, peftMethod, withSettings } from "./method.ts";
 
 /** LoRA as first published, at the paper's rank, alpha, dropout and targets: `alpha / rank` = 0.25. Hu et al. 2021, arXiv 2106.09685, section 4.1. */

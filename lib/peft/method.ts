@@ -1,11 +1,11 @@
 /** What a fine-tuning method is: start values for a frozen model, which of them train, and the features. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
-import type { BiomedClipParams } from "../encoders/biomed_clip.ts";
-import type { BiomedClipConfig } from "../encoders/config.ts";
-import type { ContrastiveModel } from "../model.ts";
+import type { BiomedClipParams } from "../clip/towers/biomed_clip.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { mapTensors } from "../tensor/params.ts";
-import type { FeatureAdapterParams } from "./feature_adapter.ts";
+import type { FeatureAdapterParams } from "./clip_adapter/layer.ts";
 
 /** The rows of the comparison of fine-tuning methods. */
 export type PeftName =

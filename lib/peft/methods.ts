@@ -1,14 +1,14 @@
 /** Every fine-tuning method, by name. @module */
-import type { BiomedClipConfig } from "../encoders/config.ts";
-import { adapterMethod } from "./adapter.ts";
-import { clipAdapterMethod } from "./clip_adapter.ts";
-import { coopMethod } from "./context.ts";
-import { doraMethod } from "./dora.ts";
-import { ia3Method } from "./ia3.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
+import { adapterMethod } from "./adapter/method.ts";
+import { clipAdapterMethod } from "./clip_adapter/method.ts";
+import { coopMethod } from "./coop/method.ts";
+import { doraMethod } from "./dora/method.ts";
+import { ia3Method } from "./ia3/method.ts";
 import { aceLoraMethod, loraMethod, rsloraMethod } from "./low_rank.ts";
 import type { PeftMethod, PeftName } from "./method.ts";
 import { bitfitMethod, fullMethod, headsMethod, zeroShotMethod } from "./subsets.ts";
-import { vptMethod } from "./visual_prompts.ts";
+import { vptMethod } from "./vpt/method.ts";
 
 /** Makes a method for models of a size; settings left out are the method's defaults. */
 export type PeftFactory = (encoders: BiomedClipConfig, settings?: Readonly<Record<string, unknown>>) => PeftMethod;

@@ -1,21 +1,22 @@
 /**
- * Fine-tuning methods of one form: start values for a frozen model, which of them train, and the features, so that one training
- * loop and one evaluation serve all. Zero-shot, full, heads, BitFit, adapters, (IA)^3, VPT, CoOp, CLIP-Adapter, LoRA, rsLoRA,
- * DoRA, ACE-LoRA.
+ * Parameter-efficient fine-tuning methods, a folder each.
  *
  * @module
  */
-export * from "./adapter.ts";
 export * from "./blocks.ts";
-export * from "./clip_adapter.ts";
-export * from "./context.ts";
-export * from "./dora.ts";
-export * from "./feature_adapter.ts";
 export * from "./files.ts";
-export * from "./ia3.ts";
-export * from "./low_rank.ts";
 export * from "./merge.ts";
 export * from "./method.ts";
 export * from "./methods.ts";
 export * from "./subsets.ts";
-export * from "./visual_prompts.ts";
+export * from "./adapter/method.ts";
+export * from "./clip_adapter/layer.ts";
+export * from "./clip_adapter/method.ts";
+export * from "./coop/method.ts";
+export * from "./dora/method.ts";
+export * from "./ia3/method.ts";
+export * from "./lora/config.ts";
+export * from "./lora/inject.ts";
+export * from "./lora/merge.ts";
+export * from "./low_rank.ts";
+export * from "./vpt/method.ts";

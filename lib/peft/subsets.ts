@@ -1,5 +1,5 @@
 /** Methods that add nothing: they choose which of the model's own weights train. @module */
-import type { BiomedClipConfig } from "../encoders/config.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
 import { type PeftMethod, peftMethod } from "./method.ts";
 
 /** Zero-shot: the model as it is. */

@@ -8,6 +8,7 @@ export * from "./byte_bpe_files.ts";
 export * from "./byte_bpe_merge.ts";
 export * from "./bert_words.ts";
 export * from "./clean.ts";
+export * from "./code_point_order.ts";
 export * from "./fix_text.ts";
 export * from "./html.ts";
 export * from "./lines.ts";

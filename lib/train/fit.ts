@@ -1,6 +1,6 @@
 /** The training loop. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { ContrastiveModel } from "../model.ts";
+import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/types.ts";

@@ -1,7 +1,7 @@
 /** The loss of a batch and its gradient for every trainable leaf, whole or in micro-batches. @module */
 import * as tf from "@tensorflow/tfjs";
 import { infoNce } from "../losses/info_nce.ts";
-import type { ContrastiveModel, FeatureOptions } from "../model.ts";
+import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";

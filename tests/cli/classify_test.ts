@@ -2,11 +2,11 @@
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
-import { loadAdapter } from "../../lib/tasks/adapter.ts";
-import { classifyImages, imagesAt } from "../../lib/tasks/classify.ts";
-import { loadMini } from "../../lib/tasks/mini.ts";
+import { loadAdapter } from "../../lib/adapters/model.ts";
+import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
+import { loadMini } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { writeAdapter } from "../../lib/io/adapters.ts";
+import { writeAdapter } from "../../lib/adapters/files.ts";
 import {
   DICOM,
   inFolder,

@@ -1,12 +1,12 @@
 /** evaluate, end to end. */
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { writeAdapter } from "../../lib/io/adapters.ts";
+import { writeAdapter } from "../../lib/adapters/files.ts";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
 import { loadFolder } from "../../lib/data/folder.ts";
 import { trainTestSplit } from "../../lib/data/splits.ts";
-import { assess } from "../../lib/tasks/assess.ts";
-import { loadMini } from "../../lib/tasks/mini.ts";
+import { assess } from "../../lib/eval/assess.ts";
+import { loadMini } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";

@@ -1,7 +1,7 @@
 /** inspect, convert and tokenize, end to end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { readAdapter } from "../../lib/io/adapters.ts";
+import { readAdapter } from "../../lib/adapters/files.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { loadTokenizer } from "../../lib/text/load_tokenizer.ts";
 import { encode } from "../../lib/text/tokenizer.ts";

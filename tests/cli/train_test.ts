@@ -1,7 +1,7 @@
 /** train, end to end: pairs, MIMIC-CXR, Ctrl-C and resume, bad input. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { readAdapter } from "../../lib/io/adapters.ts";
+import { readAdapter } from "../../lib/adapters/files.ts";
 import { DICOM, inFolder, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeCocoCounts } from "../../lib/data/rle.ts";
-import { compressCocoCounts, encodeCocoCounts, expandCocoCounts } from "../../lib/dense/coco_rle.ts";
+import { compressCocoCounts, encodeCocoCounts, expandCocoCounts } from "../../lib/dense/segment/coco_rle.ts";
 import { FIXTURE } from "./fixture.ts";
 
 Deno.test("encodeCocoCounts() and compressCocoCounts() write pycocotools' text, and both ways back give the mask", () => {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertThrows } from "@std/assert";
 import { batchNorm, type BatchStatistics, runningStatistics } from "../../lib/dense/batch_norm.ts";
 import { conv2d, type ConvParams, initConv } from "../../lib/dense/conv.ts";
-import { upsampleBilinear, upsampleNearest } from "../../lib/dense/upsample.ts";
+import { upsampleBilinear, upsampleNearest } from "../../lib/dense/segment/upsample.ts";
 import { valueAndGradients } from "../../lib/train/gradients.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";

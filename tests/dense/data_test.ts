@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { unitBoxes } from "../../lib/dense/boxes.ts";
-import { maskTarget } from "../../lib/dense/masks.ts";
-import { boxColumns, type DenseData, loadDenseData } from "../../lib/tasks/dense_data.ts";
+import { unitBoxes } from "../../lib/dense/detect/boxes.ts";
+import { maskTarget } from "../../lib/dense/segment/masks.ts";
+import { boxColumns, type DenseData, loadDenseData } from "../../lib/dense/data.ts";
 
 const ROOT = Deno.env.get("ACE_REAL_DATA") ?? new URL("../../../shared/data", import.meta.url).pathname;
 const present = await Deno.stat(join(ROOT, "nih_bbox")).then(() => true, () => false);

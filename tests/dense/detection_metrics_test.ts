@@ -5,7 +5,7 @@ import {
   froc,
   MAP_THRESHOLDS,
   meanAveragePrecision,
-} from "../../lib/dense/detection_metrics.ts";
+} from "../../lib/dense/detect/metrics.ts";
 import { FIXTURE } from "./fixture.ts";
 
 const box = (x: number, y = 0, width = 10, height = 10) => ({ x, y, width, height, classIndex: 0 });

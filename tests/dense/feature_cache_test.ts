@@ -2,9 +2,9 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import { join } from "@std/path";
 import { siimLike } from "../../lib/data/synthetic/sets.ts";
 import type { Case } from "../../lib/data/types.ts";
-import { mapsKey, mapSource, weightsHash } from "../../lib/dense/feature_cache.ts";
-import { MINI } from "../../lib/encoders/config.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { mapsKey, mapSource, weightsHash } from "../../lib/dense/maps.ts";
+import { MINI } from "../../lib/clip/config.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";

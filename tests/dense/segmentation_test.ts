@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../../lib/dense/batch_norm.ts";
-import { decodeMaps, decoderConfig, initDecoder } from "../../lib/dense/decoder.ts";
-import { maskOfSize, maskTarget, shrinkMask } from "../../lib/dense/masks.ts";
-import { focalLoss, segmentationLoss, softDice } from "../../lib/dense/segmentation_loss.ts";
-import { maskOverlap, segmentationFigures } from "../../lib/dense/segmentation_metrics.ts";
+import { decodeMaps, decoderConfig, initDecoder } from "../../lib/dense/segment/head.ts";
+import { maskOfSize, maskTarget, shrinkMask } from "../../lib/dense/segment/masks.ts";
+import { focalLoss, segmentationLoss, softDice } from "../../lib/dense/segment/loss.ts";
+import { maskOverlap, segmentationFigures } from "../../lib/dense/segment/metrics.ts";
 import { countParams, namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Scalar } from "../../lib/tensor/types.ts";
 import { valueAndGradients } from "../../lib/train/gradients.ts";

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { formatTable } from "../../lib/display/table.ts";
-import { MINI } from "../../lib/encoders/config.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
-import { DENSE_TABLE_SMOKE, denseTable, runDenseTable } from "../../lib/tasks/dense_table.ts";
-import { loadMiniTokenizer } from "../../lib/tasks/mini.ts";
+import { MINI } from "../../lib/clip/config.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
+import { DENSE_TABLE_SMOKE, denseTable, runDenseTable } from "../../lib/reproduction/dense_table.ts";
+import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 

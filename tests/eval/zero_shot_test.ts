@@ -1,8 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
-import { CHEST_TEMPLATES, promptTexts } from "../../lib/eval/prompts.ts";
-import { classifyZeroShot, type encodeImages, zeroShotScores } from "../../lib/eval/zero_shot.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
+import { CHEST_TEMPLATES, promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
+import { classifyZeroShot, type encodeImages, zeroShotScores } from "../../lib/clip/zero_shot/scores.ts";
 import { encode, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";

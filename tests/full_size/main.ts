@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { parseArgs } from "node:util";
 import { type BackendName, selectBackend } from "../../lib/tensor/backend.ts";
 import { writeFileAtomic } from "../../lib/io/files.ts";
-import { versions } from "../../lib/tasks/run_facts.ts";
+import { versions } from "../../lib/io/run_facts.ts";
 import { compare, exists, makeFiles, makeReference } from "./compare.ts";
 
 const TOLERANCE = 2e-4;

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { aceLoraModel, countTrainable, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import {
   ACE_LORA_HGNN,
   aceHgnn,

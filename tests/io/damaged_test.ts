@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { deflateRawSync } from "node:zlib";
-import { readAdapter } from "../../lib/io/adapters.ts";
-import { describeTensors } from "../../lib/io/describe.ts";
+import { readAdapter } from "../../lib/adapters/files.ts";
+import { describeTensors } from "../../lib/adapters/describe.ts";
 import { openTensorFile } from "../../lib/io/open.ts";
 import { encodeSafetensors } from "../../lib/io/safetensors.ts";
 import { readAllTensors, readFinite } from "../../lib/io/tensor_file.ts";

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
-import { bert } from "../../lib/encoders/bert.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
-import { vit } from "../../lib/encoders/vit.ts";
-import { injectLora } from "../../lib/lora/inject.ts";
-import { ACE_LORA_LORA } from "../../lib/lora/config.ts";
+import { bert } from "../../lib/clip/towers/bert.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
+import { vit } from "../../lib/clip/towers/vit.ts";
+import { injectLora } from "../../lib/peft/lora/inject.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { droppedAttention } from "../../lib/nn/dropped_attention.ts";
 import { dropoutHash } from "../../lib/tensor/cpu/dropout.ts";
 import { attention } from "../../lib/tensor/fused/attention.ts";

@@ -1,14 +1,14 @@
 /** The reference's tiny model as this package's records. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import type { BiomedClipParams } from "../../lib/encoders/biomed_clip.ts";
-import { loadBiomedClip } from "../../lib/encoders/checkpoint.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/encoders/config.ts";
+import type { BiomedClipParams } from "../../lib/clip/towers/biomed_clip.ts";
+import { loadBiomedClip } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/clip/config.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "../../lib/hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../../lib/hypergraph/adapter.ts";
-import { ACE_LORA_LORA, type LoraConfig } from "../../lib/lora/config.ts";
-import { TARGET_LAYERS } from "../../lib/lora/inject.ts";
-import type { LoraTarget } from "../../lib/lora/config.ts";
+import { ACE_LORA_LORA, type LoraConfig } from "../../lib/peft/lora/config.ts";
+import { TARGET_LAYERS } from "../../lib/peft/lora/inject.ts";
+import type { LoraTarget } from "../../lib/peft/lora/config.ts";
 import { namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { type Fixture, pick, toTensor } from "./fixtures.ts";

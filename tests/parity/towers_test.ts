@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
-import { encodeImage, encodeText } from "../../lib/encoders/biomed_clip.ts";
-import { toCheckpoint } from "../../lib/encoders/checkpoint.ts";
-import { mergeLora } from "../../lib/lora/merge.ts";
+import { encodeImage, encodeText } from "../../lib/clip/towers/biomed_clip.ts";
+import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { mergeLora } from "../../lib/peft/lora/merge.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { loadBase, loadModel, QKV, TINY } from "./tiny_model.ts";

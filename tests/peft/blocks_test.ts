@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals, assertThrows } from "@std/assert";
-import { BIOMED_CLIP } from "../../lib/encoders/config.ts";
-import { cutTexts } from "../../lib/encoders/context.ts";
+import { BIOMED_CLIP } from "../../lib/clip/config.ts";
+import { cutTexts } from "../../lib/clip/towers/cut_texts.ts";
 import { bottleneck } from "../../lib/nn/bottleneck.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "../../lib/nn/extra_tokens.ts";
 import { linear, type LinearParams } from "../../lib/nn/linear.ts";
-import { featureAdapter } from "../../lib/peft/feature_adapter.ts";
-import { mergeDora } from "../../lib/peft/dora.ts";
-import { mergeIa3 } from "../../lib/peft/ia3.ts";
+import { featureAdapter } from "../../lib/peft/clip_adapter/layer.ts";
+import { mergeDora } from "../../lib/peft/dora/method.ts";
+import { mergeIa3 } from "../../lib/peft/ia3/method.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";
 import { dropout } from "../../lib/tensor/fused/dropout.ts";
 import { normal } from "../../lib/tensor/init.ts";

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
-import type { BiomedClipParams } from "../../lib/encoders/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/encoders/config.ts";
-import { buildBiomedClip } from "../../lib/encoders/skeleton.ts";
+import type { BiomedClipParams } from "../../lib/clip/towers/biomed_clip.ts";
+import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/clip/config.ts";
+import { buildBiomedClip } from "../../lib/clip/biomed_clip.ts";
 import type { PeftName } from "../../lib/peft/method.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";
 import { trainableLeaves } from "../../lib/peft/files.ts";

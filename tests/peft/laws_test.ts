@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { BiomedClipParams } from "../../lib/encoders/biomed_clip.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import type { BiomedClipParams } from "../../lib/clip/towers/biomed_clip.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftName, PeftParams } from "../../lib/peft/method.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";

@@ -1,6 +1,6 @@
 /** The toy of make_fixtures.py as this package's records: two transformer blocks. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { TowerBlocks } from "../../lib/lora/inject.ts";
+import type { TowerBlocks } from "../../lib/peft/lora/inject.ts";
 import type { LinearParams } from "../../lib/nn/linear.ts";
 import { type BlockParams, transformerBlock, type TransformerResult } from "../../lib/nn/transformer.ts";
 import { namedTensors, withTensors } from "../../lib/tensor/params.ts";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import { batchOf } from "../../lib/train/batch.ts";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { aceLoraModel, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import { type Batch, batchOf, type Samples } from "../../lib/train/batch.ts";
 import { fit, type FitOptions } from "../../lib/train/fit.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
 import { fit } from "../../lib/train/fit.ts";
 import { trimPads } from "../../lib/train/padding.ts";
 import { testOnBackends } from "../backends.ts";

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/encoders/init.ts";
-import type { LoraConfig } from "../../lib/lora/config.ts";
+import { initBiomedClip } from "../../lib/clip/init.ts";
+import type { LoraConfig } from "../../lib/peft/lora/config.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { mapTensors } from "../../lib/tensor/params.ts";
 import { batchOf } from "../../lib/train/batch.ts";

@@ -1,0 +1,76 @@
+/** Reads and writes adapters in three layouts: this package's, PEFT's and the authors'. @module */
+import { dirname, join } from "@std/path";
+import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./ace.ts";
+import { readAuthorsAdapter, writeAuthorsAdapter } from "./authors.ts";
+import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./peft.ts";
+import { type AdapterFile, checkAdapter } from "./record.ts";
+import { openTensorFile } from "../io/open.ts";
+import type { TensorFile } from "../io/tensor_file.ts";
+
+/** Layout of an adapter: this package's safetensors file, PEFT's folder, or the authors' PyTorch file. */
+export type AdapterFormat = "ace" | "peft" | "authors";
+
+/** How an adapter is written. */
+export interface WriteAdapterOptions {
+  /** Layout. */
+  format: AdapterFormat;
+  /** PEFT only: whether the ViT's updates go to timm's fused `attn.qkv`, with three times the rank. @default {false} */
+  fusedQkv?: boolean;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isFile, () => false);
+}
+
+/** Which layout an open file has, or undefined when it is no adapter. */
+export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
+  if (file.format === "safetensors" && file.metadata["format"] === ACE_FORMAT) return "ace";
+  const names = [...file.entries.keys()];
+  if (names.length && names.every((name) => /\.lora_[AB]\.weight$/.test(name))) return "peft";
+  const isAuthors = names.some((name) => /^weights\.(layer_\d+\.|(img|text)_(edge|node)_adapter\.)/.test(name));
+  return file.format === "torch" && isAuthors ? "authors" : undefined;
+}
+
+/**
+ * Reads an adapter; the layout is told from its content.
+ *
+ * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or the file of its matrices).
+ * @throws {SyntaxError} If it is no adapter, or damaged; the message names the file.
+ * @throws {RangeError} If a number is NaN or infinite.
+ */
+export async function readAdapter(path: string): Promise<AdapterFile> {
+  const ownFile = join(path, "adapter.safetensors"); // its config beside it has the name of PEFT's
+  const isOwn = await isFile(ownFile);
+  const hasConfig = await isFile(join(path, "adapter_config.json"));
+  if (hasConfig && (!isOwn || await peftModelFile(path) !== undefined)) return await readPeftAdapter(path);
+  const file = await openTensorFile(isOwn ? ownFile : path);
+  try {
+    const format = adapterFormat(file);
+    if (format === "ace") return await readAceAdapter(file);
+    if (format === "authors") return await readAuthorsAdapter(file);
+    if (format === "peft") return await readPeftAdapter(dirname(file.path));
+    throw new SyntaxError(
+      `Cannot read "${path}" as an adapter: it has ${file.entries.size} tensors, none under an adapter's names`,
+    );
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Writes an adapter.
+ *
+ * @param path A file (`ace`: `.safetensors`, `authors`: `.pt`) or a folder (`peft`).
+ * @throws {SyntaxError} If its tensors do not fit together.
+ * @throws {RangeError} If a number is NaN or infinite.
+ */
+export async function writeAdapter(path: string, adapter: AdapterFile, options: WriteAdapterOptions): Promise<void> {
+  const checked = checkAdapter(adapter, path);
+  const { format, fusedQkv = false } = options;
+  if (format === "ace") await writeAceAdapter(path, checked);
+  else if (format === "authors") await writeAuthorsAdapter(path, checked);
+  else if (format === "peft") await writePeftAdapter(path, checked, { fusedQkv });
+  else {throw new RangeError(
+      `Cannot write an adapter as format must be ace, peft or authors: current value is "${format}"`,
+    );}
+}

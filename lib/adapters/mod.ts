@@ -1,0 +1,9 @@
+/**
+ * Adapter files: this package's, PEFT's and the authors', to and from a model.
+ *
+ * @module
+ */
+export * from "./describe.ts";
+export * from "./files.ts";
+export * from "./model.ts";
+export * from "./record.ts";

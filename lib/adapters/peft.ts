@@ -1,0 +1,277 @@
+/**
+ * Hugging Face PEFT's folder: `adapter_config.json` and `adapter_model.safetensors` (or, read only, `.bin`), with what PEFT cannot hold (ACE-HGNN, the
+ * logit scale) in `ace_hgnn.safetensors` beside them.
+ *
+ * Source: peft/docs/source/developer_guides/checkpoint.md. Module paths are open_clip's; timm fuses q, k and v into `attn.qkv`,
+ * so the ViT's updates go either to split modules `attn.{q,k,v}` or, as an option, to `attn.qkv` with rank 3R.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { fromAceTensors, hypergraphTensors, parseJsonObject } from "./ace.ts";
+import { positionsOf } from "./positions.ts";
+import {
+  type AdapterEncoder,
+  type AdapterFile,
+  type AdapterTarget,
+  checkAdapter,
+  hiddenOf,
+  type LoraEntry,
+  parseConfig,
+  TARGETS,
+} from "./record.ts";
+import { readSmallText } from "../io/byte_source.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import { fuseQkv, splitQkv } from "./_fused_qkv.ts";
+import { openTensorFile } from "../io/open.ts";
+import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { readAllTensors } from "../io/tensor_file.ts";
+import type { TensorData } from "../io/tensors.ts";
+import { quoted } from "../io/_errors.ts";
+
+/** How a PEFT folder is written. */
+export interface PeftOptions {
+  /** Whether the ViT's updates go to timm's fused `attn.qkv`. @default {false} */
+  fusedQkv?: boolean;
+}
+
+const PREFIX = "base_model.model.";
+const SIDE_FILE = "ace_hgnn.safetensors";
+const MODULES: Readonly<Record<AdapterEncoder, Readonly<Record<AdapterTarget | "qkv", string>>>> = {
+  image: { q: "attn.q", k: "attn.k", v: "attn.v", o: "attn.proj", qkv: "attn.qkv" },
+  text: {
+    q: "attention.self.query",
+    k: "attention.self.key",
+    v: "attention.self.value",
+    o: "attention.output.dense",
+    qkv: "",
+  },
+};
+const STACKS: Readonly<Record<AdapterEncoder, string>> = {
+  image: "visual.trunk.blocks",
+  text: "text.transformer.encoder.layer",
+};
+
+/** The file with a PEFT folder's matrices, or undefined when it has none. */
+export async function peftModelFile(folder: string): Promise<string | undefined> {
+  for (const name of ["adapter_model.safetensors", "adapter_model.bin"]) {
+    const path = join(folder, name);
+    if (await Deno.stat(path).then((info) => info.isFile, () => false)) return path;
+  }
+  return undefined;
+}
+
+async function readMatrices(path: string): Promise<Map<string, TensorData>> {
+  const file = await openTensorFile(path);
+  try {
+    return await readAllTensors(file);
+  } finally {
+    file.close();
+  }
+}
+
+interface Update {
+  module: string;
+  a: TensorData;
+  b: TensorData;
+}
+
+function moduleOf(encoder: AdapterEncoder, layer: number, target: AdapterTarget | "qkv"): string {
+  return `${STACKS[encoder]}.${layer}.${MODULES[encoder][target]}`;
+}
+
+function placeOf(
+  module: string,
+): { encoder: AdapterEncoder; layer: number; target: AdapterTarget | "qkv" } | undefined {
+  for (const encoder of ["image", "text"] as const) {
+    if (!module.startsWith(`${STACKS[encoder]}.`)) continue;
+    const [, layer, rest] = /^(\d{1,4})\.(.+)$/.exec(module.slice(STACKS[encoder].length + 1)) ?? [];
+    const found = Object.entries(MODULES[encoder]).find(([, name]) => name === rest);
+    if (found) return { encoder, layer: Number(layer), target: found[0] as AdapterTarget | "qkv" };
+  }
+  return undefined;
+}
+
+function updatesOf(adapter: AdapterFile, fusedQkv: boolean): Update[] {
+  const isFused = ({ encoder, target }: LoraEntry): boolean => fusedQkv && encoder === "image" && target !== "o";
+  const updates = adapter.lora.filter((entry) => !isFused(entry))
+    .map(({ encoder, layer, target, a, b }) => ({ module: moduleOf(encoder, layer, target), a, b }));
+  for (const [layer, entries] of Map.groupBy(adapter.lora.filter(isFused), ({ layer }) => layer)) {
+    updates.push({ module: moduleOf("image", layer, "qkv"), ...fuseQkv(entries) });
+  }
+  return updates;
+}
+
+/**
+ * Writes an adapter as a PEFT folder.
+ *
+ * @param folder Made when missing.
+ * @throws {TypeError} If `fusedQkv` is asked for and q, k and v differ in type or shape.
+ */
+export async function writePeftAdapter(folder: string, adapter: AdapterFile, options: PeftOptions = {}): Promise<void> {
+  const { fusedQkv = false } = options;
+  const { rank, alpha, dropout } = adapter.config;
+  const updates = updatesOf(adapter, fusedQkv);
+  // alpha √3 / √(3R) = alpha / √R, so the scaling of the fused update is that of the others
+  const pattern = "visual\\.trunk\\.blocks\\.\\d+\\.attn\\.qkv";
+  const isPatterned = updates.some(({ module }) => module.endsWith(".qkv"));
+  const config = {
+    peft_type: "LORA",
+    task_type: null,
+    base_model_name_or_path: "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+    revision: null,
+    inference_mode: true,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    use_rslora: true,
+    bias: "none",
+    fan_in_fan_out: false,
+    init_lora_weights: true,
+    modules_to_save: null,
+    layers_to_transform: null,
+    layers_pattern: null,
+    rank_pattern: isPatterned ? { [pattern]: 3 * rank } : {},
+    alpha_pattern: isPatterned ? { [pattern]: alpha * Math.sqrt(3) } : {},
+    target_modules: updates.map(({ module }) => module),
+  };
+  const tensors = new Map(
+    updates.flatMap(({ module, a, b }): [string, TensorData][] => [
+      [`${PREFIX}${module}.lora_A.weight`, a],
+      [`${PREFIX}${module}.lora_B.weight`, b],
+    ]),
+  );
+  await writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
+  const side = { format: "ace-lora hypergraph 1", config: JSON.stringify(adapter.config) };
+  await writeSafetensors(join(folder, SIDE_FILE), hypergraphTensors(adapter), side);
+  await writeFileAtomic(join(folder, "adapter_config.json"), JSON.stringify(config, null, 2) + "\n");
+}
+
+type PeftConfig = Record<string, unknown>;
+
+/** Refuses what would change the update and is not read. */
+function checkPeftConfig(config: PeftConfig, fail: (reason: string) => Error): void {
+  const expected: [string, unknown[]][] = [
+    ["peft_type", ["LORA"]],
+    ["bias", ["none", undefined]],
+    ["use_dora", [false, undefined]],
+    ["use_qalora", [false, undefined]],
+    ["use_bdlora", [null, false, undefined]],
+    ["lora_bias", [false, undefined]],
+    ["fan_in_fan_out", [false, undefined]],
+    ["modules_to_save", [null, undefined]],
+    ["target_parameters", [null, undefined]],
+    ["trainable_token_indices", [null, undefined]],
+    ["layer_replication", [null, undefined]],
+  ];
+  for (const [key, allowed] of expected) {
+    const isEmpty = Array.isArray(config[key]) && (config[key] as unknown[]).length === 0;
+    if (!allowed.includes(config[key]) && !isEmpty) {
+      throw fail(
+        `${key} must be ${JSON.stringify(allowed[0])}: found ${quoted(JSON.stringify(config[key]) ?? "nothing")}`,
+      );
+    }
+  }
+}
+
+/** Whether `pattern` may be tried: names, `\\.`, `\\d` and at most two repeats, so that matching takes no time to speak of. */
+function isPlainPattern(pattern: string): boolean {
+  return pattern.length <= 200 && /^[\w.\\*+^$-]+$/.test(pattern) && pattern.replace(/[^*+]/g, "").length <= 2;
+}
+
+/** The number PEFT takes for a module: the first pattern that matches its end, else the general one. */
+function patterned(patterns: unknown, module: string, general: unknown, fail: (reason: string) => Error): number {
+  let value = general;
+  for (const [pattern, own] of Object.entries(patterns ?? {}).slice(0, 1000)) {
+    let matches: boolean;
+    try {
+      if (!isPlainPattern(pattern)) throw new Error();
+      matches = new RegExp(`^(.*\\.)?(${pattern})$`).test(module);
+    } catch {
+      throw fail(`pattern ${quoted(pattern)} must be a name with at most two repeats`);
+    }
+    if (!matches) continue;
+    value = own;
+    break;
+  }
+  if (!Number.isFinite(value)) throw fail(`the rank and alpha of ${quoted(module)} must be numbers`);
+  return value as number;
+}
+
+function readUpdates(tensors: Map<string, TensorData>, fail: (reason: string) => Error): Update[] {
+  const updates: Update[] = [];
+  for (const [name, a] of tensors) {
+    if (!name.startsWith(PREFIX)) throw fail(`${quoted(name)} must begin with "${PREFIX}"`);
+    if (!/\.lora_[AB]\.weight$/.test(name)) throw fail(`${quoted(name)} is no low-rank matrix`);
+    const module = name.slice(PREFIX.length, -".lora_A.weight".length);
+    const b = tensors.get(`${PREFIX}${module}.lora_B.weight`);
+    if (!b || !tensors.has(`${PREFIX}${module}.lora_A.weight`)) {
+      throw fail(`${quoted(module)} must have both lora_A and lora_B`);
+    }
+    if (a.shape.length !== 2 || b.shape.length !== 2) throw fail(`${quoted(module)} must be matrices`);
+    if (name.endsWith("lora_A.weight")) updates.push({ module, a, b });
+  }
+  return updates;
+}
+
+/** The updates of one module, q, k and v apart, and their common scaling. */
+function toEntries(
+  update: Update,
+  config: PeftConfig,
+  fail: (reason: string) => Error,
+): { entries: LoraEntry[]; scaling: number } {
+  const { module, a, b } = update;
+  const place = placeOf(module);
+  if (!place) throw fail(`module ${quoted(module)} is none of BiomedCLIP's projections`);
+  const rank = patterned(config["rank_pattern"], module, config["r"], fail);
+  const alpha = patterned(config["alpha_pattern"], module, config["lora_alpha"], fail);
+  if (a.shape[0] !== rank) throw fail(`${quoted(module)} must have rank ${rank}: found ${a.shape[0]}`);
+  const scaling = alpha / (config["use_rslora"] === true ? Math.sqrt(rank) : rank);
+  const { encoder, layer, target } = place;
+  if (target !== "qkv") return { entries: [{ encoder, layer, target, a, b }], scaling };
+  const parts = splitQkv({ a, b });
+  if (!parts) throw fail(`${quoted(module)} must be block-diagonal to be split into q, k and v`);
+  return { entries: parts.map((part) => ({ encoder, layer, ...part })), scaling };
+}
+
+/**
+ * Reads a PEFT folder. A plain-LoRA scaling (`use_rslora` false) is carried over: the config's alpha becomes what gives the
+ * same scaling with `√rank`.
+ *
+ * @throws {SyntaxError} If it is no LoRA of BiomedCLIP's projections, or uses what is not read (DoRA, biases, modules to save).
+ * @throws {RangeError} If a number is not finite.
+ */
+export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
+  const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${folder}" as a PEFT adapter: ${reason}`);
+  const configPath = join(folder, "adapter_config.json");
+  const peft = parseJsonObject(await readSmallText(configPath), configPath);
+  checkPeftConfig(peft, fail);
+  const modelPath = await peftModelFile(folder);
+  if (modelPath === undefined) {
+    throw fail("it must hold adapter_model.safetensors or adapter_model.bin: it has neither");
+  }
+  const read = readUpdates(await readMatrices(modelPath), fail).map((update) => toEntries(update, peft, fail));
+  const lora = read.flatMap(({ entries }) => entries);
+  if (lora.length === 0) throw fail("it has no update");
+  const { scaling } = read[0]!;
+  if (read.some((one) => Math.abs(one.scaling - scaling) > 1e-9 * Math.abs(scaling))) {
+    throw fail("all updates must have one scaling");
+  }
+  const sidePath = join(folder, SIDE_FILE);
+  const hasSide = await Deno.stat(sidePath).then(() => true, () => false);
+  const side = hasSide ? await readSafetensors(sidePath) : undefined;
+  const { hgnn, logitScale } = side ? fromAceTensors(side.tensors, sidePath) : { hgnn: {} };
+  const sideConfig = side ? parseJsonObject(side.metadata["config"] ?? "", sidePath) : {};
+  const rank = lora[0]!.a.shape[0]!;
+  const alpha = rank === peft["r"] && peft["use_rslora"] === true ? peft["lora_alpha"] : scaling * Math.sqrt(rank);
+  const config = parseConfig({
+    rank,
+    alpha,
+    dropout: peft["lora_dropout"] ?? 0,
+    targets: TARGETS.filter((target) => lora.some((entry) => entry.target === target)),
+    positions: sideConfig["positions"] ?? positionsOf(lora),
+    topK: sideConfig["topK"] ?? null,
+    hidden: hiddenOf(hgnn),
+  }, folder);
+  return checkAdapter({ lora, hgnn, ...(logitScale === undefined ? {} : { logitScale }), config }, folder);
+}

@@ -1,0 +1,271 @@
+/** An adapter as a plain record, whatever file it comes from. @module */
+import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { quoted } from "../io/_errors.ts";
+
+/** A tower an adapter belongs to. */
+export type AdapterEncoder = "image" | "text";
+
+/** A projection of an attention layer. */
+export type AdapterTarget = "q" | "k" | "v" | "o";
+
+/** The low-rank update of one projection: `W + alpha / √rank · b a`. */
+export interface LoraEntry {
+  /** Tower. */
+  encoder: AdapterEncoder;
+  /** Block of the tower, from 0. */
+  layer: number;
+  /** Projection. */
+  target: AdapterTarget;
+  /** `[rank, in]`. */
+  a: TensorData;
+  /** `[out, rank]`. */
+  b: TensorData;
+}
+
+/** Weight `[out, in]` and bias `[out]` of a linear layer. */
+export interface LinearTensors {
+  /** `[out, in]`. */
+  weight: TensorData;
+  /** `[out]`. */
+  bias: TensorData;
+}
+
+/** A bottleneck of ACE-HGNN. */
+export interface BottleneckTensors {
+  /** `E -> hidden`. */
+  down: LinearTensors;
+  /** `hidden -> E`. */
+  up: LinearTensors;
+}
+
+/** The two bottlenecks of one ACE-HGNN. */
+export interface HypergraphTensors {
+  /** Of hyperedges. */
+  edge: BottleneckTensors;
+  /** Of nodes. */
+  node: BottleneckTensors;
+}
+
+/** How an adapter is meant. */
+export interface AdapterConfig {
+  /** LoRA rank R. */
+  rank: number;
+  /** The update's numerator. */
+  alpha: number;
+  /** The scaling is `alpha / √rank`. */
+  rankStabilised: true;
+  /** Dropout on the update's input while training. */
+  dropout: number;
+  /** Projections that carry an update. */
+  targets: AdapterTarget[];
+  /** Which layers carry an update, by the paper's names (`all`, `up`, ...); `custom` when none fits. */
+  positions: string;
+  /** Nodes of a hyperedge; null without ACE-HGNN. */
+  topK: number | null;
+  /** Hidden width of ACE-HGNN's bottlenecks; null without ACE-HGNN. */
+  hidden: number | null;
+}
+
+/** An adapter: LoRA, ACE-HGNN and the logit scale. */
+export interface AdapterFile {
+  /** Updates, by tower, layer and target. */
+  lora: LoraEntry[];
+  /** ACE-HGNN of each tower that has one. */
+  hgnn: Partial<Record<AdapterEncoder, HypergraphTensors>>;
+  /** The similarity's scale, already exponentiated. */
+  logitScale?: number;
+  /** Settings. */
+  config: AdapterConfig;
+}
+
+/** The towers, in the order the files use: text first. */
+export const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
+/** The targets, in the order the files use. */
+export const TARGETS: readonly AdapterTarget[] = ["q", "k", "v", "o"];
+
+/** The paper's settings, for files that do not carry them. */
+export const ACE_LORA_CONFIG: AdapterConfig = {
+  rank: 4,
+  alpha: 1,
+  rankStabilised: true,
+  dropout: 0.1,
+  targets: ["q", "k", "v"],
+  positions: "all",
+  topK: 5,
+  hidden: 128,
+};
+
+/** A leaf of ACE-HGNN: its path and its tensor. */
+export interface HypergraphLeaf {
+  /** Tower. */
+  encoder: AdapterEncoder;
+  /** `edge` or `node`. */
+  part: "edge" | "node";
+  /** `down.weight`, `down.bias`, `up.weight` or `up.bias`. */
+  leaf: string;
+}
+
+/** Every leaf that ACE-HGNN may have, in the order the files use. */
+export function hypergraphLeaves(): HypergraphLeaf[] {
+  return (["image", "text"] as const).flatMap((encoder) =>
+    (["edge", "node"] as const).flatMap((part) =>
+      ["down.weight", "down.bias", "up.weight", "up.bias"].map((leaf) => ({ encoder, part, leaf }))
+    )
+  );
+}
+
+/** The tensor at a leaf of ACE-HGNN. */
+export function hypergraphTensor(
+  hgnn: AdapterFile["hgnn"],
+  { encoder, part, leaf }: HypergraphLeaf,
+): TensorData | undefined {
+  const [layer, kind] = leaf.split(".") as ["down" | "up", "weight" | "bias"];
+  return hgnn[encoder]?.[part][layer][kind];
+}
+
+/**
+ * Gathers ACE-HGNN from tensors by leaf.
+ *
+ * @param take Gives a leaf's tensor, or undefined.
+ * @param file What messages call the file.
+ * @throws {SyntaxError} If a tower has some leaves and not others.
+ */
+export function gatherHypergraph(
+  take: (leaf: HypergraphLeaf) => TensorData | undefined,
+  file: string,
+): AdapterFile["hgnn"] {
+  const hgnn: AdapterFile["hgnn"] = {};
+  for (const encoder of ["image", "text"] as const) {
+    const leaves = hypergraphLeaves().filter((leaf) => leaf.encoder === encoder);
+    const found = new Map(leaves.map((leaf) => [`${leaf.part}.${leaf.leaf}`, take(leaf)]));
+    const absent = [...found].filter(([, t]) => !t).map(([name]) => name);
+    if (absent.length === leaves.length) continue;
+    if (absent.length) {
+      throw new SyntaxError(`Cannot read "${file}" as an adapter: ACE-HGNN (${encoder}) lacks ${absent.join(", ")}`);
+    }
+    const linear = (path: string): LinearTensors => ({
+      weight: found.get(`${path}.weight`)!,
+      bias: found.get(`${path}.bias`)!,
+    });
+    const part = (name: string): BottleneckTensors => ({ down: linear(`${name}.down`), up: linear(`${name}.up`) });
+    hgnn[encoder] = { edge: part("edge"), node: part("node") };
+  }
+  return hgnn;
+}
+
+const shown = (t: TensorData): string => `[${t.shape}]`;
+
+function checkBottleneck({ down, up }: BottleneckTensors, label: string, fail: (reason: string) => Error): void {
+  const [hidden, size] = down.weight.shape;
+  const fits = down.weight.shape.length === 2 && down.bias.shape.join() === `${hidden}` &&
+    up.weight.shape.join() === `${size},${hidden}` && up.bias.shape.join() === `${size}`;
+  if (!fits) {
+    const shapes = [down.weight, down.bias, up.weight, up.bias].map(shown).join(", ");
+    throw fail(`${label} must be [hidden, E], [hidden], [E, hidden], [E]: found ${shapes}`);
+  }
+}
+
+/**
+ * Checks that an adapter's tensors fit together and are finite, and sorts its updates by tower, layer and target.
+ *
+ * @param file What messages call the file.
+ * @throws {SyntaxError} If shapes do not fit, an update is there twice, or there is nothing.
+ * @throws {RangeError} If a number is not finite.
+ */
+export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
+  const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${file}" as an adapter: ${reason}`);
+  const seen = new Set<string>();
+  const widths = new Map<AdapterEncoder, number>();
+  for (const { encoder, layer, target, a, b } of adapter.lora) {
+    const label = `${encoder} layer ${layer} ${target}`;
+    if (seen.has(label)) throw fail(`${label} is there twice`);
+    seen.add(label);
+    const rank = a.shape[0];
+    if (a.shape.length !== 2 || b.shape.length !== 2 || b.shape[1] !== rank || rank !== adapter.config.rank) {
+      throw fail(
+        `${label} must be [${adapter.config.rank}, in] and [out, ${adapter.config.rank}]: found ${shown(a)} and ${
+          shown(b)
+        }`,
+      );
+    }
+    const width = widths.get(encoder) ?? a.shape[1]!;
+    widths.set(encoder, width);
+    if (a.shape[1] !== width || b.shape[0] !== width) {
+      throw fail(`${label} must have the tower's width ${width} on both sides: found ${shown(a)} and ${shown(b)}`);
+    }
+    checkFinite(a, `"${file}" (${label} A)`);
+    checkFinite(b, `"${file}" (${label} B)`);
+  }
+  for (const leaf of hypergraphLeaves()) {
+    const tensor = hypergraphTensor(adapter.hgnn, leaf);
+    if (tensor) checkFinite(tensor, `"${file}" (${leaf.encoder} ${leaf.part} ${leaf.leaf})`);
+  }
+  const sizes = Object.values(adapter.hgnn).flatMap(({ edge, node }) => [edge, node]).map(({ down }) =>
+    shown(down.weight)
+  );
+  for (const [encoder, { edge, node }] of Object.entries(adapter.hgnn)) {
+    checkBottleneck(edge, `${encoder} edge bottleneck`, fail);
+    checkBottleneck(node, `${encoder} node bottleneck`, fail);
+  }
+  if (new Set(sizes).size > 1) throw fail(`all bottlenecks of ACE-HGNN must have one size: found ${sizes.join(", ")}`);
+  const hidden = hiddenOf(adapter.hgnn);
+  if (hidden !== null && hidden !== adapter.config.hidden) {
+    throw fail(`ACE-HGNN must have the hidden width ${adapter.config.hidden} of its config: found ${hidden}`);
+  }
+  const { logitScale } = adapter;
+  if (logitScale !== undefined && !Number.isFinite(logitScale)) {
+    throw new RangeError(`Cannot load "${file}" (logit scale) as every number must be finite: it is ${logitScale}`);
+  }
+  if (seen.size === 0 && Object.keys(adapter.hgnn).length === 0) throw fail("it has neither LoRA nor ACE-HGNN");
+  const order = ({ encoder, layer, target }: LoraEntry): number =>
+    ENCODERS.indexOf(encoder) * 1e6 + layer * 10 + TARGETS.indexOf(target);
+  return { ...adapter, lora: [...adapter.lora].sort((x, y) => order(x) - order(y)) };
+}
+
+/**
+ * Reads a config from JSON, with {@linkcode ACE_LORA_CONFIG} for what is absent.
+ *
+ * @param file What messages call the file.
+ * @throws {SyntaxError} If a setting is not what it must be.
+ */
+export function parseConfig(value: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
+  const config = { ...ACE_LORA_CONFIG, ...value } as AdapterConfig;
+  const { rank, alpha, dropout, targets, positions, topK, hidden, rankStabilised } = config;
+  const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
+  const checks: [string, unknown, boolean][] = [
+    ["rank", rank, isCount(rank)],
+    ["alpha", alpha, Number.isFinite(alpha)],
+    ["rankStabilised", rankStabilised, rankStabilised === true],
+    ["dropout", dropout, Number.isFinite(dropout) && dropout >= 0 && dropout < 1],
+    ["targets", targets, Array.isArray(targets) && targets.every((t) => TARGETS.includes(t))],
+    ["positions", positions, typeof positions === "string"],
+    ["topK", topK, topK === null || isCount(topK)],
+    ["hidden", hidden, hidden === null || isCount(hidden)],
+  ];
+  for (const [name, found, isRight] of checks) {
+    if (!isRight) {
+      throw new SyntaxError(
+        `Cannot read "${file}" as an adapter: setting ${name} is ${quoted(JSON.stringify(found) ?? "absent")}`,
+      );
+    }
+  }
+  return { rank, alpha, rankStabilised, dropout, targets: [...targets], positions, topK, hidden };
+}
+
+/**
+ * The logit scale as a field, from its tensor when there is one.
+ *
+ * @throws {SyntaxError} If it is not one number.
+ */
+export function scaleField(scale: TensorData | undefined, file: string): Pick<AdapterFile, "logitScale"> {
+  if (scale === undefined) return {};
+  if (elementCount(scale.shape) !== 1) {
+    throw new SyntaxError(`Cannot read "${file}" as an adapter: logit_scale must be one number: found ${shown(scale)}`);
+  }
+  return { logitScale: toFloat32(scale)[0]! };
+}
+
+/** The hidden width that ACE-HGNN's tensors have, or null without one. */
+export function hiddenOf(hgnn: AdapterFile["hgnn"]): number | null {
+  return (hgnn.image ?? hgnn.text)?.edge.down.weight.shape[0] ?? null;
+}

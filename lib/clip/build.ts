@@ -1,0 +1,144 @@
+/** The shape of any CLIP's tree, once: random weights, loading and counting all fill it. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { LayerNormParams } from "../nn/layer_norm.ts";
+import type { LinearParams } from "../nn/linear.ts";
+import type { MlpParams } from "../nn/mlp.ts";
+import type { BlockParams } from "../nn/transformer.ts";
+import { normal, ones, zeros } from "../tensor/init.ts";
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { ClipParams } from "./towers/clip.ts";
+import type { ClipBertConfig, ClipConfig } from "./clip_config.ts";
+
+/** What a leaf is for; it decides how the leaf starts out. */
+export type LeafRole = "weight" | "bias" | "gain" | "embedding" | "logitScale";
+
+/** Makes the tensor of one leaf, given its dotted name, shape and role. */
+export type MakeLeaf = (name: string, shape: number[], role: LeafRole) => Tensor;
+
+/** Makers of the parts that towers are built of. */
+interface Parts {
+  dense(outSize: number, inSize: number, name: string, bias?: boolean): LinearParams;
+  norm(width: number, name: string): LayerNormParams;
+  stack(depth: number, width: number, hidden: number, name: string): BlockParams[];
+  table(rows: number, width: number, name: string): Tensor2D;
+}
+
+function parts(leaf: MakeLeaf): Parts {
+  const dense = (outSize: number, inSize: number, name: string, bias = true): LinearParams => ({
+    weight: leaf(`${name}.weight`, [outSize, inSize], "weight") as Tensor2D,
+    ...(bias ? { bias: leaf(`${name}.bias`, [outSize], "bias") as Tensor1D } : {}),
+  });
+  const norm = (width: number, name: string): LayerNormParams => ({
+    weight: leaf(`${name}.weight`, [width], "gain") as Tensor1D,
+    bias: leaf(`${name}.bias`, [width], "bias") as Tensor1D,
+  });
+  const block = (width: number, hidden: number, name: string): BlockParams => ({
+    norm1: norm(width, `${name}.norm1`),
+    attention: {
+      query: dense(width, width, `${name}.attention.query`),
+      key: dense(width, width, `${name}.attention.key`),
+      value: dense(width, width, `${name}.attention.value`),
+      output: dense(width, width, `${name}.attention.output`),
+    },
+    norm2: norm(width, `${name}.norm2`),
+    mlp: { fc1: dense(hidden, width, `${name}.mlp.fc1`), fc2: dense(width, hidden, `${name}.mlp.fc2`) },
+  });
+  return {
+    dense,
+    norm,
+    stack: (depth, width, hidden, name) =>
+      Array.from({ length: depth }, (_, i) => block(width, hidden, `${name}.${i}`)),
+    table: (rows, width, name) => leaf(name, [rows, width], "embedding") as Tensor2D,
+  };
+}
+
+/**
+ * Builds a CLIP's tree, asking `leaf` for every tensor in order.
+ *
+ * @param config Sizes.
+ * @param leaf Called once for each tensor.
+ */
+export function buildClip(config: ClipConfig, leaf: MakeLeaf): ClipParams {
+  const { vision, text, embedding } = config;
+  const make = parts(leaf);
+  const patches = (vision.imageSize / vision.patchSize) ** 2;
+  const isClip = vision.kind === "clip";
+  const trunk = "vision.trunk";
+  return {
+    vision: {
+      trunk: {
+        patchEmbed: make.dense(vision.width, vision.patchSize ** 2 * 3, `${trunk}.patchEmbed`, !isClip),
+        clsToken: leaf(`${trunk}.clsToken`, [1, 1, vision.width], "embedding") as Tensor3D,
+        posEmbed: leaf(`${trunk}.posEmbed`, [1, patches + 1, vision.width], "embedding") as Tensor3D,
+        ...(isClip ? { normPre: make.norm(vision.width, `${trunk}.normPre`) } : {}),
+        blocks: make.stack(vision.depth, vision.width, vision.mlpWidth, `${trunk}.blocks`),
+        norm: make.norm(vision.width, `${trunk}.norm`),
+        ...(vision.pooler ? { pooler: make.dense(vision.width, vision.width, `${trunk}.pooler`) } : {}),
+      },
+      head: make.dense(embedding, vision.width, "vision.head", false),
+    },
+    text: text.kind === "bert" ? bertTower(text, embedding, make) : {
+      trunk: {
+        word: make.table(text.vocabularySize, text.width, "text.trunk.word"),
+        position: make.table(text.positions, text.width, "text.trunk.position"),
+        layers: make.stack(text.depth, text.width, text.mlpWidth, "text.trunk.layers"),
+        norm: make.norm(text.width, "text.trunk.norm"),
+      },
+      head: make.dense(embedding, text.width, "text.head", false),
+    },
+    logitScale: leaf("logitScale", [], "logitScale") as Scalar,
+  };
+}
+
+function bertTower(text: ClipBertConfig, embedding: number, make: Parts): ClipParams["text"] {
+  const { width, headWidth } = text;
+  const head: LinearParams | MlpParams = text.head === "linear" ? make.dense(embedding, width, "text.head", false) : {
+    fc1: make.dense(headWidth, width, "text.head.fc1", false),
+    fc2: make.dense(embedding, headWidth, "text.head.fc2", false),
+  };
+  return {
+    trunk: {
+      word: make.table(text.vocabularySize, width, "text.trunk.word"),
+      position: make.table(text.positions, width, "text.trunk.position"),
+      tokenType: make.table(text.tokenTypes, width, "text.trunk.tokenType"),
+      norm: make.norm(width, "text.trunk.norm"),
+      layers: make.stack(text.depth, width, text.mlpWidth, "text.trunk.layers"),
+      ...(text.pool === "pooler" ? { pooler: make.dense(width, width, "text.trunk.pooler") } : {}),
+    },
+    head,
+  };
+}
+
+/** The shape of every leaf by its dotted name, without making a tensor. */
+export function clipShapes(config: ClipConfig): Map<string, number[]> {
+  const out = new Map<string, number[]>();
+  buildClip(config, (name, shape) => {
+    out.set(name, shape);
+    return null as unknown as Tensor;
+  });
+  return out;
+}
+
+/** How many numbers a CLIP of this configuration has, optionally only in leaves `keep` accepts; makes no tensor. */
+export function countClip(config: ClipConfig, keep: (name: string) => boolean = () => true): number {
+  let total = 0;
+  for (const [name, shape] of clipShapes(config)) if (keep(name)) total += shape.reduce((a, b) => a * b, 1);
+  return total;
+}
+
+/**
+ * A freshly initialised CLIP: normal weights of standard deviation `1/√fanIn` (0.02 for embeddings), zero biases, unit gains,
+ * logit scale `log(1 / 0.07)`.
+ *
+ * @param config Sizes.
+ * @param seed The same seed gives the same weights.
+ * @returns New tensors, freed by `disposeParams`.
+ */
+export function initClip(config: ClipConfig, seed: number): ClipParams {
+  return buildClip(config, (name, shape, role) => {
+    if (role === "weight") return normal(shape, 1 / Math.sqrt(shape[1]!), seed, name);
+    if (role === "embedding") return normal(shape, 0.02, seed, name);
+    if (role === "logitScale") return tf.scalar(Math.log(1 / 0.07));
+    return role === "gain" ? ones(shape) : zeros(shape);
+  });
+}

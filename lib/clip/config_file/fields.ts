@@ -1,0 +1,119 @@
+/** Fields of a configuration file, each checked as it is read and against the weights. @module */
+import type { ClipSizes } from "./sizes.ts";
+
+/** A record of a JSON file. */
+export type JsonRecord = Readonly<Record<string, unknown>>;
+
+/** The files a configuration is read from and checked against. */
+export interface ClipSource {
+  /** Name of the configuration file, for errors. */
+  config: string;
+  /** Name of the weights file, for errors. @default {none} */
+  weights?: string;
+  /** Sizes the weights have. @default {not checked; what the configuration leaves out must have a default} */
+  sizes?: ClipSizes;
+}
+
+/** Whether a JSON value is a record. */
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A JSON value as it may stand in a message: one line, at most 80 characters. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** Refuses a field: names the file, what it must be and what it is. */
+export function refuseField(source: ClipSource, field: string, must: string, found: unknown): never {
+  throw new SyntaxError(
+    `Cannot read "${source.config}" as a CLIP configuration as ${field} must be ${must}: found ${shown(found)}`,
+  );
+}
+
+/** A part of a configuration, `vision_cfg`. @throws {SyntaxError} If it is no record. */
+export function recordField(source: ClipSource, parent: JsonRecord, name: string): JsonRecord {
+  const value = parent[name];
+  return isRecord(value) ? value : refuseField(source, name, "a record", value);
+}
+
+/** What a size may be when the configuration does not say. */
+export interface SizeOptions {
+  /** What the weights have. */
+  found?: number | undefined;
+  /** The format's default. */
+  fallback?: number | undefined;
+}
+
+/**
+ * A whole number of at least 1 (a pair of equal ones counts as one).
+ *
+ * @param field Its full name, for errors.
+ * @param declared What the file says.
+ * @throws {SyntaxError} If it is none, differs from the weights, or nothing tells it.
+ */
+export function sizeField(source: ClipSource, field: string, declared: unknown, options: SizeOptions = {}): number {
+  const { found, fallback } = options;
+  const value = Array.isArray(declared) && declared.length === 2 && declared[0] === declared[1]
+    ? declared[0]
+    : declared;
+  if (value === undefined || value === null) {
+    return found ?? fallback ?? refuseField(source, field, "given where no weights tell it", declared);
+  }
+  if (!Number.isInteger(value) || (value as number) < 1) {
+    refuseField(source, field, "a positive whole number", declared);
+  }
+  if (found !== undefined && value !== found) {
+    throw new SyntaxError(
+      `Cannot use "${source.config}" with "${source.weights}" as ${field} must be ${found} to fit the weights: ` +
+        `current value is ${value}`,
+    );
+  }
+  return value as number;
+}
+
+/** One of a few values. @throws {SyntaxError} If it is another. */
+export function choiceField<T>(
+  source: ClipSource,
+  field: string,
+  declared: unknown,
+  choices: readonly (readonly [unknown, T])[],
+): T {
+  const found = choices.find(([value]) => value === (declared ?? undefined));
+  if (found) return found[1];
+  const names = choices.filter(([value]) => value !== undefined).map(([value]) => shown(value));
+  return refuseField(source, field, names.length ? names.join(" or ") : "absent", declared);
+}
+
+/** The number of heads, which must divide the width. */
+export function headsField(source: ClipSource, field: string, declared: unknown, options: {
+  width: number;
+  fallback: number;
+}): number {
+  const heads = sizeField(source, field, declared, { fallback: options.fallback });
+  return options.width % heads === 0
+    ? heads
+    : refuseField(source, field, `a divisor of the width ${options.width}`, heads);
+}
+
+/** A number above 0. */
+export function positiveField(source: ClipSource, field: string, declared: unknown, fallback: number): number {
+  const value = declared ?? fallback;
+  return typeof value === "number" && value > 0 && Number.isFinite(value)
+    ? value
+    : refuseField(source, field, "a number above 0", declared);
+}
+
+/** Three numbers, or the fallback. */
+export function colourField(
+  source: ClipSource,
+  field: string,
+  declared: unknown,
+  fallback: readonly [number, number, number],
+): readonly [number, number, number] {
+  if (declared === undefined || declared === null) return fallback;
+  const fits = Array.isArray(declared) && declared.length === 3 && declared.every((v) => Number.isFinite(v));
+  if (!fits) refuseField(source, field, "three numbers", declared);
+  return declared as unknown as readonly [number, number, number];
+}

@@ -1,0 +1,186 @@
+/** The towers an open_clip configuration describes. @module */
+import type { Activation } from "../../nn/mlp.ts";
+import type { ClipBertConfig, ClipConfig, ClipTextConfig, ClipVisionConfig } from "../clip_config.ts";
+import {
+  choiceField,
+  type ClipSource,
+  headsField,
+  type JsonRecord,
+  positiveField,
+  recordField,
+  refuseField,
+  sizeField,
+} from "./fields.ts";
+
+/** Fields that change the architecture; only these values are what this package computes. */
+const PLAIN_VISION: Readonly<Record<string, readonly unknown[]>> = {
+  timm_model_pretrained: [undefined, true, false],
+  timm_pool: [undefined, "", "token"],
+  timm_proj: [undefined, "linear"],
+  timm_proj_bias: [undefined, false],
+  ls_init_value: [undefined],
+  attentional_pool: [undefined, false],
+  no_ln_pre: [undefined, false],
+  pos_embed_type: [undefined, "learnable"],
+  final_ln_after_pool: [undefined, false],
+  pool_type: [undefined, "tok"],
+  act_kwargs: [undefined],
+  norm_kwargs: [undefined],
+  block_type: [undefined, "default"],
+  qk_norm: [undefined, false],
+  scale_attn: [undefined, false],
+  scale_fc: [undefined, false],
+};
+const PLAIN_TEXT: Readonly<Record<string, readonly unknown[]>> = {
+  ls_init_value: [undefined],
+  embed_cls: [undefined, false],
+  no_causal_mask: [undefined, false],
+  final_ln_after_pool: [undefined, false],
+  proj_bias: [undefined, false],
+  proj_type: [undefined, "linear"],
+  act_kwargs: [undefined],
+  norm_kwargs: [undefined],
+  block_type: [undefined, "default"],
+  qk_norm: [undefined, false],
+  scale_attn: [undefined, false],
+  scale_fc: [undefined, false],
+};
+
+function checkPlain(
+  source: ClipSource,
+  part: string,
+  json: JsonRecord,
+  plain: Readonly<Record<string, readonly unknown[]>>,
+): void {
+  for (const [name, values] of Object.entries(plain)) {
+    choiceField(source, `${part}.${name}`, json[name], values.map((value) => [value, true]));
+  }
+}
+
+/**
+ * The towers of an open_clip model configuration.
+ *
+ * Source: open_clip 3.3 `CLIPVisionCfg`, `CLIPTextCfg`, `TimmModel`, `HFTextEncoder`.
+ *
+ * @param model The part with `vision_cfg` and `text_cfg`.
+ * @param source Files' names and the weights' sizes.
+ * @throws {SyntaxError} If a field is not what this package computes, or does not fit the weights.
+ */
+export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<ClipConfig, "vision" | "text"> {
+  const quick = choiceField(source, "quick_gelu", model.quick_gelu, [[undefined, false], [false, false], [true, true]]);
+  const activation = quick ? "quick-gelu" : "gelu";
+  const vision = recordField(source, model, "vision_cfg");
+  const text = recordField(source, model, "text_cfg");
+  checkPlain(source, "vision_cfg", vision, PLAIN_VISION);
+  checkPlain(source, "text_cfg", text, PLAIN_TEXT);
+  return {
+    vision: openClipVision(vision, activation, source),
+    text: text.hf_model_name === undefined || text.hf_model_name === null
+      ? openClipText(text, activation, source)
+      : openClipBert(text, source),
+  };
+}
+
+/** `int(width * mlp_ratio)`. */
+function hidden(source: ClipSource, part: string, json: JsonRecord, width: number, found: number | undefined): number {
+  const ratio = positiveField(source, `${part}.mlp_ratio`, json.mlp_ratio, 4);
+  const declared = json.mlp_ratio === undefined && found !== undefined ? found : Math.floor(width * ratio);
+  return sizeField(source, `${part}.width x mlp_ratio`, declared, { found });
+}
+
+function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): ClipVisionConfig {
+  const found = source.sizes?.vision;
+  const at = (name: string): string => `vision_cfg.${name}`;
+  const isTimm = json.timm_model_name !== undefined && json.timm_model_name !== null;
+  if (isTimm && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json.timm_model_name))) {
+    refuseField(source, at("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json.timm_model_name);
+  }
+  if (Array.isArray(json.layers)) {
+    refuseField(source, at("layers"), "one number: only vision transformers", json.layers);
+  }
+  const size = (name: string, value: number | undefined, fallback?: number): number =>
+    sizeField(source, at(name), json[name], { found: value, fallback: isTimm ? undefined : fallback });
+  const width = size("width", found?.width, 768);
+  const headWidth = sizeField(source, at("head_width"), json.head_width, { fallback: 64 });
+  return {
+    kind: isTimm ? "vit" : "clip",
+    imageSize: size("image_size", found?.imageSize, 224),
+    patchSize: size("patch_size", found?.patchSize, 16),
+    width,
+    depth: size("layers", found?.depth, 12),
+    heads: headsField(source, `${at("width")} / head_width`, width / headWidth, { width, fallback: 12 }),
+    mlpWidth: hidden(source, "vision_cfg", json, width, found?.mlpWidth),
+    epsilon: isTimm ? 1e-6 : 1e-5,
+    activation: isTimm ? "gelu" : activation,
+    pooler: false,
+  };
+}
+
+function openClipText(json: JsonRecord, activation: Activation, source: ClipSource): ClipTextConfig {
+  const found = source.sizes?.text;
+  const at = (name: string): string => `text_cfg.${name}`;
+  const size = (name: string, value: number | undefined, fallback: number): number =>
+    sizeField(source, at(name), json[name], { found: value, fallback });
+  const width = size("width", found?.width, 512);
+  const context = size("context_length", found?.positions, 77);
+  const pool = choiceField(source, at("pool_type"), json.pool_type, [
+    [undefined, "argmax"],
+    ["argmax", "argmax"],
+    ["eos", "eos"],
+  ]);
+  return {
+    kind: "clip",
+    vocabularySize: size("vocab_size", found?.vocabularySize, 49408),
+    contextLength: context,
+    positions: context,
+    width,
+    depth: size("layers", found?.depth, 12),
+    heads: headsField(source, at("heads"), json.heads, { width, fallback: 8 }),
+    mlpWidth: hidden(source, "text_cfg", json, width, found?.mlpWidth),
+    epsilon: 1e-5,
+    activation,
+    ...(pool === "eos" ? { eotId: sizeField(source, at("eos_id"), json.eos_id, { fallback: 2 }) } : {}),
+  };
+}
+
+function openClipBert(json: JsonRecord, source: ClipSource): ClipBertConfig {
+  const found = source.sizes?.text;
+  const at = (name: string): string => `text_cfg.${name}`;
+  if (!/bert/i.test(String(json.hf_model_name)) || /roberta|distil|deberta|albert/i.test(String(json.hf_model_name))) {
+    refuseField(source, at("hf_model_name"), "the name of a BERT", json.hf_model_name);
+  }
+  const size = (name: string, value: number | undefined): number =>
+    sizeField(source, at(name), json[name], { found: value });
+  const width = size("width", found?.width);
+  const positions = sizeField(source, "the number of position embeddings", undefined, { found: found?.positions });
+  const contextLength = sizeField(source, at("context_length"), json.context_length, { fallback: 77 });
+  if (contextLength > positions) refuseField(source, at("context_length"), `at most ${positions}`, contextLength);
+  const head = choiceField(source, at("hf_proj_type"), json.hf_proj_type, [
+    [undefined, "mlp"],
+    ["mlp", "mlp"],
+    ["linear", "linear"],
+  ]);
+  return {
+    kind: "bert",
+    vocabularySize: size("vocab_size", found?.vocabularySize),
+    contextLength,
+    positions,
+    width,
+    depth: size("layers", found?.depth),
+    heads: headsField(source, at("heads"), json.heads, { width, fallback: Math.max(1, Math.round(width / 64)) }),
+    mlpWidth: sizeField(source, "the width of the text layers", undefined, { found: found?.mlpWidth }),
+    epsilon: 1e-12,
+    dropout: 0.1,
+    tokenTypes: sizeField(source, "the number of token types", undefined, { found: found?.tokenTypes }),
+    pool: choiceField(source, at("hf_pooler_type"), json.hf_pooler_type, [
+      [undefined, "mean"],
+      ["mean_pooler", "mean"],
+      ["cls_last_hidden_state_pooler", "cls"],
+      ["cls_pooler", "pooler"],
+    ]),
+    head: head as "mlp" | "linear",
+    headWidth: head === "linear" ? 0 : sizeField(source, "the width of the text projection", undefined, {
+      found: found?.headWidth,
+    }),
+  };
+}

@@ -1,0 +1,211 @@
+/** A CLIP's configuration from open_clip's or `transformers`' JSON. @module */
+import { BIOMED_CLIP } from "../config.ts";
+import type { ClipBertConfig, ClipConfig, ClipTextConfig, ClipVisionConfig } from "../clip_config.ts";
+import {
+  choiceField,
+  type ClipSource,
+  colourField,
+  headsField,
+  isRecord,
+  type JsonRecord,
+  positiveField,
+  recordField,
+  refuseField,
+  sizeField,
+} from "./fields.ts";
+import { openClipTowers } from "./open_clip.ts";
+
+/** Activations by their names in `transformers`. */
+const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"]] as const;
+/** Mean and deviation of `transformers`' ViT image processor. */
+const HALF = [0.5, 0.5, 0.5] as const;
+
+/**
+ * The configuration a JSON file describes: an open_clip configuration (with or without `model_cfg` around it), or a
+ * `config.json` of `transformers`' `CLIPModel` or `VisionTextDualEncoderModel`.
+ *
+ * Sizes it declares are checked against the weights'; sizes it leaves out are read from them.
+ *
+ * @param text The file's text.
+ * @param source Files' names and the weights' sizes.
+ * @throws {SyntaxError} If it is no such configuration, or a field does not fit; the message names the file and the field.
+ */
+export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
+  const json = parseJson(text, source);
+  const model = isRecord(json.model_cfg) ? json.model_cfg : json;
+  if (isRecord(model.vision_cfg)) return finish(openClip(json, model, source), source);
+  const kind = json.model_type ?? (Array.isArray(json.architectures) ? json.architectures[0] : undefined);
+  if (kind === "clip" || kind === "CLIPModel") return finish(hfClip(json, source), source);
+  if (kind === "vision-text-dual-encoder" || kind === "VisionTextDualEncoderModel") {
+    return finish(pair(json, source), source);
+  }
+  return refuseField(source, "model_type", '"clip" or "vision-text-dual-encoder", or vision_cfg be there', kind);
+}
+
+function parseJson(text: string, source: ClipSource): JsonRecord {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new SyntaxError(`Cannot read "${source.config}" as JSON: ${reason}`, { cause: error });
+  }
+  return isRecord(json) ? json : refuseField(source, "the file", "a record", json);
+}
+
+/** Checks what concerns both towers. */
+function finish(config: ClipConfig, source: ClipSource): ClipConfig {
+  const { vision, text } = config;
+  if (vision.imageSize % vision.patchSize !== 0) {
+    refuseField(source, "image_size", `a multiple of the patch size ${vision.patchSize}`, vision.imageSize);
+  }
+  if (source.sizes) {
+    const { layout } = source.sizes;
+    const kinds: [string, string, string][] = [
+      ["image", vision.kind, layout.vision === "open_clip" || layout.vision === "hf_clip" ? "clip" : "vit"],
+      ["text", text.kind, layout.text.endsWith("bert") ? "bert" : "clip"],
+    ];
+    for (const [tower, declared, found] of kinds) {
+      if (declared === found) continue;
+      throw new SyntaxError(
+        `Cannot use "${source.config}" with "${source.weights}" as its ${tower} tower must be of kind "${found}" to fit ` +
+          `the weights: current value is "${declared}"`,
+      );
+    }
+  }
+  return config;
+}
+
+function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): ClipConfig {
+  const preprocess = isRecord(json.preprocess_cfg) ? json.preprocess_cfg : {};
+  return {
+    ...openClipTowers(model, source),
+    embedding: sizeField(source, "embed_dim", model.embed_dim, { found: source.sizes?.embedding }),
+    mean: colourField(source, "preprocess_cfg.mean", preprocess.mean, BIOMED_CLIP.mean),
+    std: colourField(source, "preprocess_cfg.std", preprocess.std, BIOMED_CLIP.std),
+  };
+}
+
+/** A part of a `transformers` configuration; older files repeat it as `text_config_dict`, which wins. */
+function part(json: JsonRecord, name: "vision_config" | "text_config", source: ClipSource): JsonRecord {
+  const dict = json[`${name}_dict`];
+  return { ...recordField(source, json, name), ...(isRecord(dict) ? dict : {}) };
+}
+
+function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
+  return {
+    vision: hfVision(part(json, "vision_config", source), "clip", source),
+    text: hfText(part(json, "text_config", source), source),
+    embedding: sizeField(source, "projection_dim", json.projection_dim, {
+      found: source.sizes?.embedding,
+      fallback: 512,
+    }),
+    mean: BIOMED_CLIP.mean,
+    std: BIOMED_CLIP.std,
+  };
+}
+
+function pair(json: JsonRecord, source: ClipSource): ClipConfig {
+  const vision = part(json, "vision_config", source);
+  const text = part(json, "text_config", source);
+  const kind = choiceField(source, "vision_config.model_type", vision.model_type, [
+    ["vit", "vit"],
+    ["clip_vision_model", "clip"],
+    ["clip", "clip"],
+  ]);
+  choiceField(source, "text_config.model_type", text.model_type, [["bert", "bert"]]);
+  return {
+    vision: hfVision(vision, kind as "vit" | "clip", source),
+    text: hfBert(text, source),
+    embedding: sizeField(source, "projection_dim", json.projection_dim, {
+      found: source.sizes?.embedding,
+      fallback: 512,
+    }),
+    mean: kind === "clip" ? BIOMED_CLIP.mean : HALF,
+    std: kind === "clip" ? BIOMED_CLIP.std : HALF,
+  };
+}
+
+function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): ClipVisionConfig {
+  const found = source.sizes?.vision;
+  const at = (name: string): string => `vision_config.${name}`;
+  const size = (name: string, value: number | undefined, fallback: number): number =>
+    sizeField(source, at(name), json[name], { found: value, fallback });
+  const isClip = kind === "clip";
+  choiceField(source, at("num_channels"), json.num_channels, [[undefined, 3], [3, 3]]);
+  if (!isClip) choiceField(source, at("qkv_bias"), json.qkv_bias, [[undefined, true], [true, true]]);
+  const width = size("hidden_size", found?.width, 768);
+  return {
+    kind,
+    imageSize: size("image_size", found?.imageSize, 224),
+    patchSize: size("patch_size", found?.patchSize, isClip ? 32 : 16),
+    width,
+    depth: size("num_hidden_layers", found?.depth, 12),
+    heads: headsField(source, at("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
+    mlpWidth: size("intermediate_size", found?.mlpWidth, 3072),
+    epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, isClip ? 1e-5 : 1e-12),
+    activation: choiceField(source, at("hidden_act"), json.hidden_act, [
+      [undefined, isClip ? "quick-gelu" : "gelu"],
+      ...ACTIVATIONS,
+    ]),
+    pooler: !isClip,
+  };
+}
+
+function hfText(json: JsonRecord, source: ClipSource): ClipTextConfig {
+  const found = source.sizes?.text;
+  const at = (name: string): string => `text_config.${name}`;
+  const size = (name: string, value: number | undefined, fallback: number): number =>
+    sizeField(source, at(name), json[name], { found: value, fallback });
+  const width = size("hidden_size", found?.width, 512);
+  const positions = size("max_position_embeddings", found?.positions, 77);
+  // Files written before 2023 say 2, which was wrong and never used: transformers then reads the largest id.
+  const eot = sizeField(source, at("eos_token_id"), json.eos_token_id, { fallback: 49407 });
+  const vocabularySize = size("vocab_size", found?.vocabularySize, 49408);
+  if (eot >= vocabularySize) refuseField(source, at("eos_token_id"), `below vocab_size ${vocabularySize}`, eot);
+  return {
+    kind: "clip",
+    vocabularySize,
+    contextLength: positions,
+    positions,
+    width,
+    depth: size("num_hidden_layers", found?.depth, 12),
+    heads: headsField(source, at("num_attention_heads"), json.num_attention_heads, { width, fallback: 8 }),
+    mlpWidth: size("intermediate_size", found?.mlpWidth, 2048),
+    epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, 1e-5),
+    activation: choiceField(source, at("hidden_act"), json.hidden_act, [[undefined, "quick-gelu"], ...ACTIVATIONS]),
+    ...(eot === 2 ? {} : { eotId: eot }),
+  };
+}
+
+/** Most tokens a pair's text is padded or cut to; `transformers`' pairs leave it open. */
+const PAIR_CONTEXT = 256;
+
+function hfBert(json: JsonRecord, source: ClipSource): ClipBertConfig {
+  const found = source.sizes?.text;
+  const at = (name: string): string => `text_config.${name}`;
+  const size = (name: string, value: number | undefined, fallback: number): number =>
+    sizeField(source, at(name), json[name], { found: value, fallback });
+  const width = size("hidden_size", found?.width, 768);
+  const positions = size("max_position_embeddings", found?.positions, 512);
+  choiceField(source, at("hidden_act"), json.hidden_act, [[undefined, "gelu"], ["gelu", "gelu"]]);
+  choiceField(source, at("pad_token_id"), json.pad_token_id, [[undefined, 0], [0, 0]]);
+  choiceField(source, at("position_embedding_type"), json.position_embedding_type, [[undefined, 0], ["absolute", 0]]);
+  return {
+    kind: "bert",
+    vocabularySize: size("vocab_size", found?.vocabularySize, 30522),
+    contextLength: Math.min(positions, PAIR_CONTEXT),
+    positions,
+    width,
+    depth: size("num_hidden_layers", found?.depth, 12),
+    heads: headsField(source, at("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
+    mlpWidth: size("intermediate_size", found?.mlpWidth, 3072),
+    epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, 1e-12),
+    dropout: typeof json.hidden_dropout_prob === "number" ? json.hidden_dropout_prob : 0.1,
+    attentionDropout: typeof json.attention_probs_dropout_prob === "number" ? json.attention_probs_dropout_prob : 0.1,
+    tokenTypes: size("type_vocab_size", found?.tokenTypes, 2),
+    pool: "pooler",
+    head: "linear",
+    headWidth: 0,
+  };
+}

@@ -1,0 +1,66 @@
+/** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
+import { layerCount } from "../checkpoint/layer_count.ts";
+import { type ClipLayout, clipPlace, TEXT_NAMES, VISION_NAMES } from "../checkpoint/names.ts";
+
+/** What the shapes tell; absent where the tensor that would tell is missing. */
+export interface ClipSizes {
+  /** The checkpoint's names. */
+  layout: ClipLayout;
+  /** Embedding size E. */
+  embedding?: number;
+  /** Of the image tower. */
+  vision: { width?: number; patchSize?: number; imageSize?: number; depth: number; mlpWidth?: number; pooler: boolean };
+  /** Of the text tower. */
+  text: {
+    vocabularySize?: number;
+    positions?: number;
+    width?: number;
+    depth: number;
+    mlpWidth?: number;
+    tokenTypes?: number;
+    /** Hidden width of a projection of two layers; absent for one layer. */
+    headWidth?: number;
+    pooler: boolean;
+  };
+}
+
+/**
+ * Reads a CLIP's sizes from the shapes of its checkpoint.
+ *
+ * @param shapes Shape of each tensor, under names without a wrapper's prefix.
+ * @param layout From `clipLayout`.
+ */
+export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLayout): ClipSizes {
+  const { vision, visionPrefix, text, textPrefix } = layout;
+  const shapeOf = (leaf: string): readonly number[] | undefined => shapes.get(clipPlace(layout, leaf).name);
+  const size = <K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> =>
+    (value === undefined ? {} : { [key]: value }) as Partial<Record<K, number>>;
+  const isBert = text.endsWith("bert");
+  const patch = shapeOf("vision.trunk.patchEmbed.weight");
+  const rows = shapeOf("vision.trunk.posEmbed")?.at(-2);
+  const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - 1) * patch[2]!;
+  const head = shapeOf("vision.head.weight");
+  const word = shapeOf("text.trunk.word");
+  return {
+    layout,
+    ...size("embedding", vision === "open_clip" ? head?.[1] : head?.[0]),
+    vision: {
+      ...size("width", patch?.[0]),
+      ...size("patchSize", patch?.[2]),
+      ...size("imageSize", side),
+      depth: layerCount(shapes, visionPrefix + VISION_NAMES[vision].blocks),
+      ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
+      pooler: shapes.has(`${visionPrefix}pooler.dense.weight`),
+    },
+    text: {
+      ...size("vocabularySize", word?.[0]),
+      ...size("positions", shapeOf("text.trunk.position")?.[0]),
+      ...size("width", word?.[1]),
+      depth: layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
+      ...size("mlpWidth", shapeOf("text.trunk.layers.0.mlp.fc1.weight")?.[0]),
+      ...size("tokenTypes", isBert ? shapeOf("text.trunk.tokenType")?.[0] : undefined),
+      ...size("headWidth", isBert ? shapeOf("text.head.fc1.weight")?.[0] : undefined),
+      pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
+    },
+  };
+}

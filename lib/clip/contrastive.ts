@@ -1,0 +1,28 @@
+/** What training and evaluation ask of a model: pure functions over a params tree. @module */
+import type { Scalar, Tensor, Tensor2D, Tensor4D } from "../tensor/types.ts";
+
+/** Options of a feature function. */
+export interface FeatureOptions {
+  /** Seed of the dropout masks; without it the model is in evaluation mode. */
+  seed?: number;
+  /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
+  recompute?: ReadonlySet<Tensor>;
+}
+
+/** An image-text model over a params tree of type `T`. Every function borrows its tensors and returns new ones. */
+export interface ContrastiveModel<T> {
+  /** Short name for tables and logs. */
+  name: string;
+  /** Whether training changes the leaf of this dotted name. */
+  isTrainable(name: string): boolean;
+  /** Unit features `[B, E]` of normalised images `[B, S, S, 3]`. */
+  imageFeatures(params: T, pixels: Tensor4D, options?: FeatureOptions): Tensor2D;
+  /** Unit features `[B, E]` of token ids `[B, N]` int32. */
+  textFeatures(params: T, ids: Tensor2D, options?: FeatureOptions): Tensor2D;
+  /** Unit features `[C, E]` of `C` classes from the ids `[C·P, N]` of their P prompts each. */
+  promptFeatures(params: T, ids: Tensor2D, prompts: number): Tensor2D;
+  /** The similarity's scale s, a new tensor. */
+  scale(params: T): Scalar;
+  /** The tree to evaluate: updates merged where that is exact; shares leaves with `params`. */
+  forEvaluation(params: T): T;
+}

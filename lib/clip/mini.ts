@@ -1,0 +1,48 @@
+/** The shipped generalist: MINI's weights and tokeniser out of data/. @module */
+import type { BiomedClipParams } from "./towers/biomed_clip.ts";
+import { loadBiomedClip } from "./checkpoint/biomed_clip.ts";
+import { type BiomedClipConfig, MINI } from "./config.ts";
+import { decodeSafetensors } from "../io/safetensors.ts";
+import { toFloat32 } from "../io/tensors.ts";
+import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
+
+/** A model with its sizes and its tokeniser. */
+export interface Generalist {
+  /** Frozen weights. */
+  params: BiomedClipParams;
+  /** Sizes. */
+  config: BiomedClipConfig;
+  /** Tokeniser. */
+  tokenizer: Tokenizer;
+}
+
+/** Where the shipped generalist lies. */
+export const MINI_WEIGHTS: URL = new URL("../../data/mini_generalist.safetensors", import.meta.url);
+
+/** Where its vocabulary lies. */
+export const MINI_VOCABULARY: URL = new URL("../../data/mini_vocab.txt", import.meta.url);
+
+/** Reads a file of this package, from disk or, when imported from a registry, from there. */
+async function readPackageFile(url: URL): Promise<Uint8Array> {
+  if (url.protocol === "file:") return await Deno.readFile(url);
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`Cannot read "${url}": ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** MINI's tokeniser. */
+export async function loadMiniTokenizer(): Promise<Tokenizer> {
+  const text = new TextDecoder().decode(await readPackageFile(MINI_VOCABULARY));
+  return tokenizerFromVocab(text.split("\n").filter((line) => line !== ""));
+}
+
+/** The shipped generalist, pre-trained on synthetic images by `deno task pretrain`. Free it with `disposeParams`. */
+export async function loadMini(): Promise<Generalist> {
+  const { tensors } = await decodeSafetensors(await readPackageFile(MINI_WEIGHTS), MINI_WEIGHTS.pathname);
+  const params = await loadBiomedClip(MINI, (name) => {
+    const tensor = tensors.get(name);
+    if (!tensor) return Promise.reject(new SyntaxError(`Cannot load "${MINI_WEIGHTS}" as "${name}" is missing`));
+    return Promise.resolve({ shape: tensor.shape, values: toFloat32(tensor) });
+  });
+  return { params, config: MINI, tokenizer: await loadMiniTokenizer() };
+}

@@ -1,0 +1,28 @@
+/**
+ * Contrastive image-text models: towers, configurations, checkpoints, loading, zero-shot classification.
+ *
+ * @module
+ */
+export * from "./config.ts";
+export * from "./clip_config.ts";
+export * from "./contrastive.ts";
+export * from "./biomed_clip.ts";
+export * from "./build.ts";
+export * from "./init.ts";
+export * from "./load.ts";
+export * from "./load_clip.ts";
+export * from "./mini.ts";
+export * from "./towers/bert.ts";
+export * from "./towers/biomed_clip.ts";
+export * from "./towers/clip.ts";
+export * from "./towers/cut_texts.ts";
+export * from "./towers/text_pair.ts";
+export * from "./towers/vit.ts";
+export * from "./checkpoint/biomed_clip.ts";
+export * from "./checkpoint/names.ts";
+export * from "./checkpoint/tensors.ts";
+export * from "./config_file/fields.ts";
+export * from "./config_file/parse.ts";
+export * from "./config_file/sizes.ts";
+export * from "./zero_shot/prompts.ts";
+export * from "./zero_shot/scores.ts";

@@ -1,0 +1,157 @@
+/** Zero-shot classification: images against the prompts of each class. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { ContrastiveModel } from "../contrastive.ts";
+import { disposeParams } from "../../tensor/params.ts";
+import type { Tensor2D, Tensor4D } from "../../tensor/types.ts";
+
+/** Normalised images by index. */
+export interface ImageSource {
+  /** Number of images. */
+  size: number;
+  /** Image side S, pixels. */
+  imageSize: number;
+  /** Reads images, row-major `[n, S, S, 3]`. */
+  pixels(indices: readonly number[]): Promise<Float32Array>;
+}
+
+/** Token ids of texts, row-major `[n, N]`. */
+export interface TokenRows {
+  /** Ids, pads 0. */
+  ids: Int32Array;
+  /** Tokens a text, N. */
+  contextLength: number;
+}
+
+/** Options of {@linkcode encodeImages}. */
+export interface EncodeImagesOptions {
+  /** Images encoded at a time. @default {32} */
+  batchSize?: number;
+  /** Called after each batch with the images done so far. */
+  onBatch?: (done: number) => void;
+}
+
+/**
+ * Unit features of all images.
+ *
+ * @param params A tree made by the model's `forEvaluation`.
+ * @returns Row-major `[n, E]`.
+ */
+export async function encodeImages<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  source: ImageSource,
+  options: EncodeImagesOptions = {},
+): Promise<Float32Array> {
+  const { batchSize = 32, onBatch } = options;
+  const { imageSize: side } = source;
+  let out: Float32Array | undefined;
+  for (let start = 0; start < source.size; start += batchSize) {
+    const count = Math.min(batchSize, source.size - start);
+    const pixels = tf.tensor4d(await source.pixels(range(start, count)), [count, side, side, 3]) as Tensor4D;
+    const features = model.imageFeatures(params, pixels);
+    const values = await features.data() as Float32Array;
+    out ??= new Float32Array(source.size * features.shape[1]);
+    out.set(values, start * features.shape[1]);
+    tf.dispose([pixels, features]);
+    onBatch?.(start + count);
+    await new Promise((resolve) => setTimeout(resolve, 0)); // lets a signal be delivered
+  }
+  return out ?? new Float32Array(0);
+}
+
+function range(start: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => start + i);
+}
+
+/**
+ * Unit features of classes from their prompts, one class at a time so that memory does not grow with the classes.
+ *
+ * @param params A tree made by the model's `forEvaluation`.
+ * @param tokens Ids of `C · P` prompts, class by class.
+ * @param prompts P.
+ * @returns Row-major `[C, E]`.
+ */
+export async function encodeClasses<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  tokens: TokenRows,
+  prompts: number,
+): Promise<Float32Array> {
+  const { ids, contextLength } = tokens;
+  const perClass = contextLength * prompts;
+  const rows: Float32Array[] = [];
+  for (let start = 0; start < ids.length; start += perClass) {
+    const batch = tf.tensor2d(ids.subarray(start, start + perClass), [prompts, contextLength], "int32") as Tensor2D;
+    const features = model.promptFeatures(params, batch, prompts);
+    rows.push(await features.data() as Float32Array);
+    tf.dispose([batch, features]);
+  }
+  const out = new Float32Array(rows.length * (rows[0]?.length ?? 0));
+  rows.forEach((row, i) => out.set(row, i * row.length));
+  return out;
+}
+
+/**
+ * Class probabilities `softmax(s · V Tᵀ)` of each image.
+ *
+ * @param images Unit features, row-major `[n, E]`.
+ * @param classes Unit features, row-major `[C, E]`.
+ * @param scale Similarity scale s.
+ * @param embedding E.
+ * @returns Row-major `[n, C]`; the rows sum to 1.
+ */
+export function zeroShotScores(
+  images: Float32Array,
+  classes: Float32Array,
+  scale: number,
+  embedding: number,
+): Float32Array {
+  const count = classes.length / embedding;
+  const out = new Float32Array(images.length / embedding * count);
+  const logits = new Float64Array(count);
+  for (let row = 0, base = 0; base < images.length; row++, base += embedding) {
+    for (let c = 0; c < count; c++) {
+      let dot = 0;
+      for (let e = 0; e < embedding; e++) dot += images[base + e]! * classes[c * embedding + e]!;
+      logits[c] = scale * dot;
+    }
+    const max = Math.max(...logits);
+    let sum = 0;
+    for (let c = 0; c < count; c++) sum += logits[c] = Math.exp(logits[c]! - max);
+    for (let c = 0; c < count; c++) out[row * count + c] = logits[c]! / sum;
+  }
+  return out;
+}
+
+/** The classes of a zero-shot question, as token ids. */
+export interface ClassPrompts extends TokenRows {
+  /** Prompts a class, P. */
+  prompts: number;
+}
+
+/**
+ * Zero-shot scores of all images for the classes: merges the updates, encodes both sides, takes the softmax.
+ *
+ * @param params Weights, unmerged.
+ * @returns Row-major `[n, C]`.
+ */
+export async function classifyZeroShot<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  images: ImageSource,
+  classes: ClassPrompts,
+  options: EncodeImagesOptions = {},
+): Promise<Float32Array> {
+  const merged = model.forEvaluation(params);
+  try {
+    const classFeatures = await encodeClasses(model, merged, classes, classes.prompts);
+    const embedding = classFeatures.length / (classes.ids.length / classes.contextLength / classes.prompts);
+    const features = await encodeImages(model, merged, images, options);
+    const scale = model.scale(merged);
+    const [value] = await scale.data();
+    scale.dispose();
+    return zeroShotScores(features, classFeatures, value!, embedding);
+  } finally {
+    disposeParams(merged, params);
+  }
+}

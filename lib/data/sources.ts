@@ -1,0 +1,103 @@
+/** From a data set to what training and evaluation read: pixels, token ids, labels. @module */
+import type { Case, Dataset } from "./types.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClassPrompts, ImageSource } from "../clip/zero_shot/scores.ts";
+import { CHEST_TEMPLATES, promptTexts } from "../clip/zero_shot/prompts.ts";
+import { cropResize8, normalise8 } from "../image/preprocess.ts";
+import { encode, type Tokenizer } from "../text/tokenizer.ts";
+import type { BatchSource } from "../train/source.ts";
+
+/** Most bytes of images that one source keeps. */
+const KEPT_BYTES = 512 * 2 ** 20;
+
+/** Options of {@linkcode imageSource}. */
+export interface ImageSourceOptions {
+  /** `eval` keeps the aspect and crops the centre, `train` resizes straight. @default {"eval"} */
+  mode?: "eval" | "train";
+  /** Most bytes of images to keep; 0 keeps none. @default {512 MiB} */
+  keptBytes?: number;
+}
+
+/**
+ * The images of a data set, decoded and resized when asked for. They are kept as 8 bits a channel (3 S² bytes each) and
+ * normalised anew each time, in at most `keptBytes`: a set that fits is decoded once. Of a larger one `train` keeps the
+ * images decoded last, so that a step in micro-batches, which reads each image twice, decodes it once as long as its batch
+ * fits (3,566 images at 224 pixels) and else up to twice; `eval`, which reads each image once, keeps none.
+ */
+export function imageSource(
+  cases: readonly Case[],
+  config: BiomedClipConfig,
+  options: ImageSourceOptions = {},
+): ImageSource {
+  const { mode = "eval", keptBytes = KEPT_BYTES } = options;
+  const side = config.vision.imageSize;
+  const size = side * side * 3;
+  const room = Math.floor(keptBytes / size);
+  const most = cases.length <= room || mode === "train" ? room : 0;
+  const kept = new Map<number, ArrayLike<number>>(); // in the order of decoding
+  const one = async (index: number): Promise<ArrayLike<number>> => {
+    const known = kept.get(index);
+    if (known) return known;
+    const { data } = cropResize8(await cases[index]!.image(), { size: side, mode });
+    kept.set(index, data);
+    if (kept.size > most) kept.delete(kept.keys().next().value!);
+    return data;
+  };
+  return {
+    size: cases.length,
+    imageSize: side,
+    async pixels(indices) {
+      const out = new Float32Array(indices.length * size);
+      await Promise.all(indices.map(async (index, i) => out.set(normalise8(await one(index), config), i * size)));
+      return out;
+    },
+  };
+}
+
+/**
+ * The image-text pairs of a data set, as training reads them; see {@linkcode imageSource} for what is kept.
+ *
+ * @throws {TypeError} If a case has no text.
+ */
+export function pairSource(
+  dataset: Dataset,
+  config: BiomedClipConfig,
+  tokenizer: Tokenizer,
+  options: Pick<ImageSourceOptions, "keptBytes"> = {},
+): BatchSource {
+  const { contextLength } = config.text;
+  const texts = dataset.cases.map((one) => {
+    if (one.text === undefined) {
+      throw new TypeError(`Cannot train on case "${one.id}" as it must have a text: it has none`);
+    }
+    return one.text;
+  });
+  const ids = encode(tokenizer, texts, { contextLength });
+  const labelled = dataset.cases.every((one) => one.labels !== undefined);
+  return {
+    ...imageSource(dataset.cases, config, { ...options, mode: "train" }),
+    contextLength,
+    ids(indices) {
+      const rows = new Int32Array(indices.length * contextLength);
+      indices.forEach((index, i) =>
+        rows.set(ids.subarray(index * contextLength, (index + 1) * contextLength), i * contextLength)
+      );
+      return Promise.resolve(rows);
+    },
+    ...(labelled
+      ? { labels: (indices) => Promise.resolve(indices.map((index) => dataset.cases[index]!.labels!)) }
+      : {}),
+  };
+}
+
+/** The prompts of a set's classes, as token ids. */
+export function classPrompts(
+  classes: readonly string[],
+  config: BiomedClipConfig,
+  tokenizer: Tokenizer,
+  templates: readonly string[] = CHEST_TEMPLATES,
+): ClassPrompts {
+  const { contextLength } = config.text;
+  const ids = encode(tokenizer, promptTexts(classes, templates), { contextLength });
+  return { ids, contextLength, prompts: templates.length };
+}

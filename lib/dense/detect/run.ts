@@ -1,0 +1,224 @@
+/** Detection on frozen maps: train, predict, evaluate. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Case } from "../../data/types.ts";
+import { kMeansAnchors } from "./anchors.ts";
+import { constantBoxes } from "../baselines.ts";
+import { type Detection, type UnitBox, unitBoxes } from "./boxes.ts";
+import { type DetectedImage, type Froc, froc, meanAveragePrecision } from "./metrics.ts";
+import { type MapSource, mapTensor } from "../maps.ts";
+import { fitHead, type FitHeadOptions, type FitHeadResult } from "../fit.ts";
+import { suppress } from "./nms.ts";
+import { decodeBoxes } from "./decode.ts";
+import { detectMaps, type DetectorConfig, type DetectorParams, initDetector } from "./head.ts";
+import { detectionLoss, type ScaleTargetTensors } from "./loss.ts";
+import { scaleTargets, type TargetOptions } from "./targets.ts";
+import { disposeParams } from "../../tensor/params.ts";
+import type { Scalar, Tensor4D } from "../../tensor/types.ts";
+import type { DetectionHead } from "../files.ts";
+import type { MappedCases } from "../segment/run.ts";
+
+/** Options of {@linkcode trainDetection}. */
+export interface TrainDetectionOptions extends FitHeadOptions {
+  /** Names of the classes, in order. */
+  classes: readonly string[];
+  /** Channels of the finest scale. @default {512 from a width of 512 on, else 32} */
+  width?: number;
+  /** Pairs of convolutions a scale. @default {3 from a width of 512 on, else 1} */
+  pairs?: number;
+  /** Anchors a scale. @default {3} */
+  anchors?: number;
+  /** Which anchors answer for a box. @default {"every-scale"} */
+  assignment?: TargetOptions["assignment"];
+}
+
+/** Detections below this score are never reported. */
+const LEAST = 0.01;
+
+/**
+ * The true boxes of a case, shares of its image's sides.
+ *
+ * @throws {TypeError} If the case has no list of boxes.
+ * @throws {RangeError} If a box lies outside the image, or its class is unknown; the message names the case.
+ */
+export function boxesOfCase(
+  item: Case,
+  [width, height]: readonly [number, number],
+  classes: readonly string[],
+): UnitBox[] {
+  if (!item.boxes) {
+    throw new TypeError(`Cannot use case "${item.id}" as it must have boxes, if only none: it has no label row`);
+  }
+  return unitBoxes(item.boxes, { id: item.id, width, height, classes });
+}
+
+/** The true boxes of every case, checked against its image. */
+export function truthOf({ cases, maps }: MappedCases, classes: readonly string[]): UnitBox[][] {
+  return cases.map((item, i) => boxesOfCase(item, maps.imageSizes[i]!, classes));
+}
+
+/** The sides of the three maps, coarse first. */
+function gridsOf({ grid }: Pick<DetectorConfig, "grid">): number[] {
+  return [grid / 2, grid, 2 * grid];
+}
+
+/**
+ * Trains a detection head on anchors of the training boxes; the epoch with the best strict mAP on the validation cases is kept.
+ *
+ * @returns The head (free its `params` with `disposeParams`), the mean IoU of boxes with their anchors, and the log.
+ * @throws {RangeError} If no training case has a box, or a box lies outside its image.
+ */
+export async function trainDetection(
+  train: MappedCases,
+  validation: MappedCases,
+  options: TrainDetectionOptions,
+): Promise<{ head: DetectionHead; anchorIou: number; fit: Omit<FitHeadResult<DetectorParams>, "params"> }> {
+  const { classes, seed = 1, anchors: perScale = 3, assignment = "every-scale" } = options;
+  const large = train.maps.width >= 512;
+  const [ours, theirs] = [truthOf(train, classes), truthOf(validation, classes)];
+  const { anchors, meanIou } = kMeansAnchors(ours.flat(), { count: 3 * perScale, seed });
+  const scales = [2, 1, 0].map((i) => anchors.slice(i * perScale, (i + 1) * perScale)); // the largest at the coarse scale
+  const { width: input, grid } = train.maps;
+  const width = options.width ?? (large ? 512 : 32), pairs = options.pairs ?? (large ? 3 : 1);
+  const config: DetectorConfig = { input, grid, width, pairs, classes, anchors: scales };
+  const start = initDetector(config, seed);
+  try {
+    const { params, ...fit } = await fitHead<DetectorParams, { maps: Tensor4D; targets: ScaleTargetTensors[] }>(start, {
+      size: train.cases.length,
+      load: async (indices) => {
+        const boxes = indices.map((index) => ours[index]!);
+        const coded = scaleTargets(boxes, {
+          grids: gridsOf(config),
+          anchors: scales,
+          classes: classes.length,
+          assignment,
+        });
+        return {
+          maps: await mapTensor(train.maps, indices),
+          targets: coded.map(({ mask, background, coordinates, classes: hot }) => ({
+            mask: tf.tensor2d(mask, [mask.length, 1]),
+            background: tf.tensor2d(background, [mask.length, 1]),
+            coordinates: tf.tensor2d(coordinates, [mask.length, 4]),
+            classes: tf.tensor2d(hot, [mask.length, classes.length]),
+          })),
+        };
+      },
+      loss: (params, { maps, targets }, statistics) =>
+        tf.tidy(() =>
+          tf.addN(
+            detectMaps(params, maps, { statistics }).map((output, i) => detectionLoss(output, targets[i]!)),
+          ) as Scalar
+        ),
+      validate: async (params) => {
+        const found = await detectAll({ task: "detect", params, config }, validation.maps);
+        const images = theirs.map((truth, i) => ({ truth, detections: found[i]! }));
+        return meanAveragePrecision(images, { classes: classes.length }) ?? 0;
+      },
+    }, options);
+    return { head: { task: "detect", params, config }, anchorIou: meanIou, fit };
+  } finally {
+    disposeParams(start);
+  }
+}
+
+/** Options of {@linkcode detectAll}. */
+export interface DetectAllOptions {
+  /** Boxes of a lower score are left out. @default {0.01} */
+  confidence?: number;
+  /** Overlap from which the weaker of two boxes goes. @default {0.5} */
+  nmsIou?: number;
+  /** Called after each batch with the images done. */
+  onBatch?: (done: number) => void;
+}
+
+/** The boxes of every case, suppressed, best first. */
+export async function detectAll(
+  head: DetectionHead,
+  maps: MapSource,
+  options: DetectAllOptions = {},
+): Promise<Detection[][]> {
+  const { confidence = LEAST, nmsIou = 0.5, onBatch } = options;
+  const { config } = head;
+  const out: Detection[][] = [];
+  const batch = 8;
+  for (let start = 0; start < maps.size; start += batch) {
+    const indices = Array.from({ length: Math.min(batch, maps.size - start) }, (_, i) => start + i);
+    const features = await mapTensor(maps, indices);
+    const outputs = tf.tidy(() => detectMaps(head.params, features));
+    features.dispose();
+    const scales = [];
+    for (const [s, grid] of gridsOf(config).entries()) {
+      scales.push({ values: await outputs[s]!.data() as Float32Array, grid, anchors: config.anchors[s]! });
+    }
+    tf.dispose(outputs);
+    const decoded = decodeBoxes(scales, { batch: indices.length, classes: config.classes.length, least: confidence });
+    out.push(...decoded.map((boxes) => suppress(boxes, { confidence, iou: nmsIou })));
+    onBatch?.(out.length);
+  }
+  return out;
+}
+
+/** Figures of a detector; null where no true box is left to find. */
+export interface DetectionFigures {
+  /** mAP over IoU 0.40 to 0.75 of boxes scored 0.5 at least, images without prediction or truth left out. */
+  mapCustomary: number | null;
+  /** The same boxes, every image counted. */
+  mapStrict: number | null;
+  /** mAP over IoU 0.40 to 0.75 of all boxes scored 0.01 at least, every image counted. */
+  mapAllScores: number | null;
+  /** Average precision at IoU 0.5 of all boxes, every image counted. */
+  map50: number | null;
+  /** Sensitivity by false alarms an image, at IoU 0.4. */
+  froc: Froc;
+  /** Images. */
+  n: number;
+  /** True boxes. */
+  boxes: number;
+  /** Images with a box scored 0.5 at least. */
+  answered: number;
+}
+
+/** All figures of predictions. */
+export function detectionFigures(
+  images: readonly DetectedImage[],
+  classes: number,
+  confidence = 0.5,
+): DetectionFigures {
+  const sure = images.map(({ truth, detections }) => ({
+    truth,
+    detections: detections.filter(({ score }) => score >= confidence),
+  }));
+  return {
+    mapCustomary: meanAveragePrecision(sure, { classes, form: "customary" }),
+    mapStrict: meanAveragePrecision(sure, { classes }),
+    mapAllScores: meanAveragePrecision(images, { classes }),
+    map50: meanAveragePrecision(images, { classes, thresholds: [0.5] }),
+    froc: froc(images, { classes }),
+    n: images.length,
+    boxes: images.reduce((sum, { truth }) => sum + truth.length, 0),
+    answered: sure.filter(({ detections }) => detections.length > 0).length,
+  };
+}
+
+/** Figures on test cases, with what was found in each. */
+export async function evaluateDetection(
+  head: DetectionHead,
+  test: MappedCases,
+  options: Pick<DetectAllOptions, "onBatch"> = {},
+): Promise<{ figures: DetectionFigures; images: DetectedImage[] }> {
+  const { classes } = head.config;
+  const truth = truthOf(test, classes);
+  const found = await detectAll(head, test.maps, options);
+  const images = truth.map((boxes, i) => ({ truth: boxes, detections: found[i]! }));
+  return { figures: detectionFigures(images, classes.length), images };
+}
+
+/** Figures of the best constant boxes of the training cases: what a head must beat. */
+export function constantBoxFigures(
+  train: MappedCases,
+  test: MappedCases,
+  classes: readonly string[],
+): DetectionFigures {
+  const detections = constantBoxes(truthOf(train, classes), classes.length);
+  const images = truthOf(test, classes).map((truth) => ({ truth, detections }));
+  return detectionFigures(images, classes.length);
+}

@@ -1,0 +1,248 @@
+/** The frozen encoder's maps, computed once and kept on disk. @module */
+import { exists } from "../io/files.ts";
+import { createHash } from "node:crypto";
+import { join } from "@std/path";
+import * as tf from "@tensorflow/tfjs";
+import type { Case } from "../data/types.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
+import { vit, type VitParams } from "../clip/towers/vit.ts";
+import { toPixels } from "../image/preprocess.ts";
+import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { namedTensors } from "../tensor/params.ts";
+import type { Tensor4D } from "../tensor/types.ts";
+
+/** Maps of a set of images, and the images' sizes. */
+export interface MapSource {
+  /** Number of images. */
+  size: number;
+  /** Side of a map. */
+  grid: number;
+  /** Width of a token. */
+  width: number;
+  /** What identifies them: SHA-256, hex. */
+  key: string;
+  /** How many images were encoded now; the others came from disk. */
+  computed: number;
+  /** Width and height of each image, pixels. */
+  imageSizes: readonly (readonly [number, number])[];
+  /** Maps of the images asked for, `[n, g, g, D]`. */
+  maps(indices: readonly number[]): Promise<Float32Array>;
+}
+
+/** Options of {@linkcode mapSource}. */
+export interface MapSourceOptions {
+  /** The image tower's weights, with any adapter merged. */
+  trunk: VitParams;
+  /** Sizes. */
+  config: BiomedClipConfig;
+  /** Folder of the cache. @default {none: kept in memory only} */
+  cache?: string;
+  /** Images encoded at a time. @default {16} */
+  batchSize?: number;
+  /** Called after each batch with the images done. */
+  onBatch?: (done: number) => void;
+  /** Called with each image that is encoded and its width and height, to refuse a case before hours have gone by. */
+  check?: (item: Case, size: readonly [number, number]) => void | Promise<void>;
+}
+
+/** Most bytes of maps that are held in memory when there is a cache on disk. */
+const IN_MEMORY = 512 * 2 ** 20;
+
+/** Bytes of maps in one file. */
+const SHARD = 64 * 2 ** 20;
+
+/** Version of what is stored; a change of meaning must change it. */
+const FORMAT = "ace-lora dense maps 1";
+
+/** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */
+export async function weightsHash(tree: unknown): Promise<string> {
+  const hash = createHash("sha256");
+  for (const [name, tensor] of namedTensors(tree)) {
+    const values = await tensor.data() as Float32Array;
+    hash.update(`${name} ${tensor.shape}`);
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * What the maps of these cases depend on, as one SHA-256: weights (adapter included), sizes and normalisation, the backend
+ * (whose rounding they carry), the cases' ids, length and time of their files, and the pixels of the first, the middle and
+ * the last image, so that changed images and another folder with the same names have another key.
+ */
+export async function mapsKey(cases: readonly Case[], options: MapSourceOptions): Promise<string> {
+  const { trunk, config } = options;
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([FORMAT, config.vision, config.mean, config.std, tf.getBackend()]));
+  hash.update(await weightsHash(trunk));
+  hash.update(cases.map(({ id }) => id).join("\n"));
+  for (const { path } of cases) {
+    if (path === undefined) continue;
+    const { size, mtime } = await Deno.stat(path);
+    hash.update(`${size} ${mtime?.getTime()}\n`);
+  }
+  for (const i of new Set([0, cases.length >> 1, cases.length - 1])) {
+    const { pixels } = await encoderInput(cases[i]!, config);
+    hash.update(new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+/** The whole image, stretched to the encoder's square, so that a map covers all of it. */
+async function encoderInput(
+  item: Case,
+  config: BiomedClipConfig,
+): Promise<{ pixels: Float32Array; size: [number, number] }> {
+  const image = await item.image();
+  const size = config.vision.imageSize;
+  return {
+    pixels: toPixels(image, { size, mode: "train", mean: config.mean, std: config.std }),
+    size: [image.width, image.height],
+  };
+}
+
+/**
+ * The final tokens of every image without [CLS], as maps `[g, g, D]`. With a cache folder they are written in files of 64 MiB
+ * under the key, each whole or absent, so that an interrupted run goes on where it stopped; with the same key they are read
+ * back instead of computed.
+ *
+ * ACE-HGNN changes [CLS] alone: of an adapter, only the LoRA part of the image tower is seen here.
+ *
+ * @param cases Images, in the order of the indices.
+ * @throws {RangeError} If there is no case.
+ */
+export async function mapSource(cases: readonly Case[], options: MapSourceOptions): Promise<MapSource> {
+  const { config, cache } = options;
+  if (cases.length === 0) throw new RangeError("Cannot encode images as there must be one: there are 0");
+  const { imageSize, patchSize, width } = config.vision;
+  const grid = imageSize / patchSize;
+  const numbers = grid * grid * width;
+  const key = await mapsKey(cases, options);
+  const perShard = Math.max(1, Math.floor(SHARD / (4 * numbers)));
+  const held = cache === undefined || cases.length * numbers * 4 <= IN_MEMORY
+    ? new Float32Array(cases.length * numbers)
+    : undefined;
+  const imageSizes: [number, number][] = [];
+  const shards: string[] = [];
+  let computed = 0;
+  for (let start = 0; start < cases.length; start += perShard) {
+    const part = cases.slice(start, start + perShard);
+    const path = cache === undefined ? undefined : join(cache, key.slice(0, 16), `${start}.safetensors`);
+    let shard = path === undefined || !await exists(path) ? undefined : await readShard(path, key, held !== undefined);
+    if (!shard) {
+      shard = await encodeShard(part, { ...options, done: start });
+      computed += part.length;
+      if (path !== undefined) await writeShard(path, key, shard, [part.length, grid, width]);
+    }
+    if (shard.maps) held?.set(shard.maps, start * numbers);
+    imageSizes.push(...shard.sizes);
+    if (path !== undefined) shards.push(path);
+    options.onBatch?.(start + part.length);
+  }
+  const maps = async (indices: readonly number[]): Promise<Float32Array> => {
+    const out = new Float32Array(indices.length * numbers);
+    for (const [i, index] of indices.entries()) {
+      out.set(
+        held
+          ? held.subarray(index * numbers, (index + 1) * numbers)
+          : await readMap(shards[Math.floor(index / perShard)]!, index % perShard),
+        i * numbers,
+      );
+    }
+    return out;
+  };
+  return { size: cases.length, grid, width, key, computed, imageSizes, maps };
+}
+
+interface Shard {
+  maps?: Float32Array;
+  sizes: [number, number][];
+}
+
+async function encodeShard(
+  cases: readonly Case[],
+  options: MapSourceOptions & { done: number },
+): Promise<Shard> {
+  const { trunk, config, batchSize = 16, onBatch, check, done } = options;
+  const { imageSize, patchSize, width } = config.vision;
+  const grid = imageSize / patchSize;
+  const maps = new Float32Array(cases.length * grid * grid * width);
+  const sizes: [number, number][] = [];
+  for (let start = 0; start < cases.length; start += batchSize) {
+    const inputs = await Promise.all(
+      cases.slice(start, start + batchSize).map(async (item) => {
+        const input = await encoderInput(item, config);
+        await check?.(item, input.size);
+        return input;
+      }),
+    );
+    const pixels = new Float32Array(inputs.length * imageSize * imageSize * 3);
+    inputs.forEach((input, i) => pixels.set(input.pixels, i * imageSize * imageSize * 3));
+    const tokens = tf.tidy(() => {
+      const x = tf.tensor4d(pixels, [inputs.length, imageSize, imageSize, 3]);
+      return tf.slice(vit(trunk, x, config.vision).tokens, [0, 1, 0], [-1, -1, -1]);
+    });
+    maps.set(await tokens.data() as Float32Array, start * grid * grid * width);
+    tokens.dispose();
+    sizes.push(...inputs.map(({ size }) => size));
+    onBatch?.(done + start + inputs.length);
+  }
+  return { maps, sizes };
+}
+
+/** One tensor an image, so that one can be read without the others. */
+async function writeShard(
+  path: string,
+  key: string,
+  shard: Shard,
+  [count, grid, width]: [number, number, number],
+): Promise<void> {
+  const numbers = grid * grid * width;
+  const tensors = new Map<string, TensorData>([["sizes", float32Tensor([count, 2], shard.sizes.flat())]]);
+  for (let i = 0; i < count; i++) {
+    tensors.set(
+      String(i),
+      float32Tensor([grid, grid, width], shard.maps!.subarray(i * numbers, (i + 1) * numbers)),
+    );
+  }
+  await writeSafetensors(path, tensors, { key });
+}
+
+/** The shard, or undefined when it is of another key (the folder's name holds only its beginning). */
+async function readShard(path: string, key: string, whole: boolean): Promise<Shard | undefined> {
+  const file = await openSafetensors(path);
+  try {
+    if (file.metadata.key !== key) return undefined;
+    const flat = toFloat32(await file.read("sizes"));
+    const count = flat.length / 2;
+    const sizes = Array.from({ length: count }, (_, i): [number, number] => [flat[2 * i]!, flat[2 * i + 1]!]);
+    if (!whole) return { sizes };
+    const parts: Float32Array[] = [];
+    for (let i = 0; i < count; i++) parts.push(toFloat32(await file.read(String(i))));
+    const maps = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      maps.set(part, at);
+      at += part.length;
+    }
+    return { maps, sizes };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readMap(path: string, index: number): Promise<Float32Array> {
+  const file = await openSafetensors(path);
+  try {
+    return toFloat32(await file.read(String(index)));
+  } finally {
+    await file.close();
+  }
+}
+
+/** The maps asked for as a tensor `[n, g, g, D]`. The caller disposes it. */
+export async function mapTensor(source: MapSource, indices: readonly number[]): Promise<Tensor4D> {
+  const { grid, width } = source;
+  return tf.tensor4d(await source.maps(indices), [indices.length, grid, grid, width]);
+}

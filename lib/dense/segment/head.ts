@@ -1,0 +1,93 @@
+/** The segmentation decoder: progressive upsampling of the encoder's map. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import { batchNorm, type BatchNormParams, type BatchStatistics, initBatchNorm } from "../batch_norm.ts";
+import { conv2d, type ConvParams, initConv } from "../conv.ts";
+import { upsampleBilinear } from "./upsample.ts";
+
+/** Sizes of a decoder. */
+export interface DecoderConfig {
+  /** Width of the encoder's tokens. */
+  input: number;
+  /** Channels of each stage; every stage doubles the side. */
+  channels: readonly number[];
+  /** Whether the enlargement keeps corners, as the works compared with do. @default {true} */
+  alignCorners?: boolean;
+}
+
+/** A convolution and what normalises it. */
+export interface ConvNormParams {
+  /** 3 x 3 or 1 x 1. */
+  conv: ConvParams;
+  /** After it. */
+  norm: BatchNormParams;
+}
+
+/** Weights of a decoder. */
+export interface DecoderParams {
+  /** One a stage. */
+  stages: ConvNormParams[];
+  /** 3 x 3 to one channel. */
+  head: ConvParams;
+}
+
+/**
+ * The decoder for patches of side `patch`: 512-256-128-64 for 16 pixels of a ViT-B, and the same halving from `widest` for
+ * other sizes, so that the logits have the image's size.
+ *
+ * @throws {RangeError} If the patch is not a power of two of at least 2.
+ */
+export function decoderConfig(input: number, patch: number, widest = 512): DecoderConfig {
+  const stages = Math.log2(patch);
+  if (!Number.isInteger(stages) || stages < 1) {
+    throw new RangeError(`Cannot size a decoder as the patch must be a power of two >= 2: current value is ${patch}`);
+  }
+  const channels = Array.from({ length: stages }, (_, i) => Math.max(8, widest / 2 ** i));
+  return { input, channels, alignCorners: true };
+}
+
+/** Random weights; free them with `disposeParams`. */
+export function initDecoder(config: DecoderConfig, seed: number): DecoderParams {
+  const inputs = [config.input, ...config.channels];
+  return {
+    stages: config.channels.map((output, i) => ({
+      conv: initConv({ input: inputs[i]!, output }, seed, `decoder ${i}`),
+      norm: initBatchNorm(output),
+    })),
+    head: initConv({ input: inputs.at(-1)!, output: 1 }, seed, "decoder head"),
+  };
+}
+
+/** Options of {@linkcode decodeMaps}. */
+export interface DecodeMapsOptions {
+  /** Takes the batch's statistics: the pass is then a training pass. */
+  statistics?: BatchStatistics;
+}
+
+/**
+ * Logits of every pixel: for each stage a 3 x 3 convolution, batch normalisation, ReLU and bilinear doubling; then a 3 x 3
+ * convolution to one channel.
+ *
+ * Source: SETR's progressive upsampling (Zheng et al. 2021) as MGCA's `Decoder2D` has it (bilinear with aligned corners).
+ *
+ * @param params Weights.
+ * @param maps The encoder's tokens as a map, shape `[B, g, g, D]`.
+ * @returns Shape `[B, S, S]` with `S = g · 2^stages`. The caller disposes it.
+ */
+export function decodeMaps(
+  params: DecoderParams,
+  maps: Tensor4D,
+  config: DecoderConfig,
+  options: DecodeMapsOptions = {},
+): Tensor3D {
+  return tf.tidy(() => {
+    let x = maps;
+    for (const { conv, norm } of params.stages) {
+      const active = tf.relu(batchNorm(norm, conv2d(conv, x), options.statistics));
+      x = upsampleBilinear(active, { alignCorners: config.alignCorners ?? true });
+    }
+    const logits = conv2d(params.head, x);
+    const [batch, height, width] = logits.shape;
+    return tf.reshape(logits, [batch, height, width]);
+  });
+}

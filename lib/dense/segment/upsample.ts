@@ -1,0 +1,52 @@
+/** Enlarging maps to twice their side. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor, Tensor3D, Tensor4D } from "../../tensor/types.ts";
+
+/** Options of {@linkcode upsampleBilinear}. */
+export interface UpsampleOptions {
+  /** Whether corner pixels keep their values, as torch's `align_corners`. @default {false} */
+  alignCorners?: boolean;
+}
+
+/** Weights of `2 n` outputs over `n` inputs along one axis, row-major. */
+export function bilinearMatrix(n: number, alignCorners = false): Float32Array {
+  const out = new Float32Array(2 * n * n);
+  for (let i = 0; i < 2 * n; i++) {
+    const at = alignCorners ? i * (n - 1) / Math.max(1, 2 * n - 1) : Math.max(0, (i + 0.5) / 2 - 0.5);
+    const low = Math.min(Math.floor(at), n - 1), high = Math.min(low + 1, n - 1);
+    const share = at - low;
+    out[i * n + low]! += 1 - share;
+    out[i * n + high]! += share;
+  }
+  return out;
+}
+
+/**
+ * Bilinear enlargement to twice the side: a product with a fixed matrix along each axis.
+ *
+ * Source: torch `Upsample(scale_factor=2, mode="bilinear")`.
+ *
+ * @param x Shape `[B, H, W, C]`.
+ * @returns Shape `[B, 2H, 2W, C]`. The caller disposes it.
+ */
+export function upsampleBilinear(x: Tensor4D, options: UpsampleOptions = {}): Tensor4D {
+  const [batch, height, width, channels] = x.shape;
+  const matrix = (n: number): Tensor3D => tf.tensor3d(bilinearMatrix(n, options.alignCorners), [1, 2 * n, n]);
+  return tf.tidy(() => {
+    const rows = tf.reshape(x, [batch, height, width * channels]);
+    const tall = tf.matMul(matrix(height), rows); // [B, 2H, W·C]
+    const columns = tf.reshape(tall, [batch * 2 * height, width, channels]);
+    const wide: Tensor = tf.matMul(matrix(width), columns); // [B·2H, 2W, C]
+    return tf.reshape(wide, [batch, 2 * height, 2 * width, channels]) as Tensor4D;
+  });
+}
+
+/** Every pixel four times: torch's `Upsample(scale_factor=2, mode="nearest")`. Shape `[B, 2H, 2W, C]`. */
+export function upsampleNearest(x: Tensor4D): Tensor4D {
+  const [batch, height, width, channels] = x.shape;
+  return tf.tidy(() => {
+    const across = tf.concat([x, x], 3); // [B, H, W, 2C]: each pixel twice in a row
+    const line = tf.reshape(across, [batch * height, 1, 2 * width * channels]);
+    return tf.reshape(tf.concat([line, line], 1), [batch, 2 * height, 2 * width, channels]) as Tensor4D;
+  });
+}

@@ -1,0 +1,85 @@
+/** Zero-shot evaluation of a model on a data set, as a record of figures. @module */
+import type { Dataset } from "../data/types.ts";
+import type { MethodResult } from "../display/results.ts";
+import type { BiomedClipConfig } from "../clip/config.ts";
+import { summariseScores } from "./metrics/summary.ts";
+import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
+import type { ContrastiveModel } from "../clip/contrastive.ts";
+import { countParams } from "../tensor/params.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { classPrompts, imageSource } from "../data/sources.ts";
+
+/** What {@linkcode assess} needs besides model and data. */
+export interface AssessOptions {
+  /** Sizes of the model. */
+  config: BiomedClipConfig;
+  /** Its tokeniser. */
+  tokenizer: Tokenizer;
+  /** Prompt templates. @default {the paper's two} */
+  templates?: readonly string[];
+  /** Images encoded at a time. @default {32} */
+  batchSize?: number;
+  /** Bootstrap resamples. @default {1000} */
+  resamples?: number;
+  /** Seed of the bootstrap. @default {1} */
+  seed?: number;
+  /** Called with the images done so far. */
+  onBatch?: (done: number) => void;
+}
+
+/** Figures and what they were computed from. */
+export interface Assessment {
+  /** Accuracy, AUROC, intervals, counts. */
+  result: MethodResult;
+  /** Class probabilities, row-major `[n, C]`. */
+  scores: Float32Array;
+  /** Class index of each case, or `[n, C]` zeros and ones when multi-label. */
+  targets: number[];
+}
+
+/**
+ * Zero-shot figures of a model on a data set.
+ *
+ * @throws {TypeError} If a case has no target.
+ */
+export async function assess<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  dataset: Dataset,
+  options: AssessOptions,
+): Promise<Assessment> {
+  const { config, tokenizer, templates, batchSize = 32, resamples = 1000, seed = 1, onBatch } = options;
+  const targets = datasetTargets(dataset);
+  const scores = await classifyZeroShot(
+    model,
+    params,
+    imageSource(dataset.cases, config),
+    classPrompts(dataset.classes, config, tokenizer, templates),
+    { batchSize, ...(onBatch ? { onBatch } : {}) },
+  );
+  const task = dataset.task === "multilabel" ? "multilabel" : "multiclass";
+  const summary = summariseScores(scores, targets, { classes: dataset.classes, task, resamples, seed });
+  return {
+    scores,
+    targets,
+    result: {
+      accuracy: summary.accuracy,
+      accuracy_ci: summary.accuracyInterval,
+      auroc: summary.auroc,
+      auroc_ci: summary.aurocInterval,
+      n: summary.n,
+      trainable: countParams(params, (name) => model.isTrainable(name)),
+    },
+  };
+}
+
+/** The targets of a classified set: a class index a case, or a 0/1 row a case when multi-label. */
+export function datasetTargets(dataset: Dataset): number[] {
+  return dataset.cases.flatMap((one) => {
+    const target = dataset.task === "multilabel" ? one.targets : one.target;
+    if (target === undefined) {
+      throw new TypeError(`Cannot evaluate case "${one.id}" of ${dataset.name} as it must have a class: it has none`);
+    }
+    return target;
+  });
+}

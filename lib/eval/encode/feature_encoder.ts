@@ -1,0 +1,74 @@
+/** A model as {@linkcode FeatureEncoder}: images and texts by index, to unit features. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { AceLoraParams } from "../../ace_lora.ts";
+import { encodeImages } from "../../clip/zero_shot/scores.ts";
+import type { ContrastiveModel } from "../../clip/contrastive.ts";
+import { disposeParams } from "../../tensor/params.ts";
+import type { Tensor2D } from "../../tensor/types.ts";
+import { encode } from "../../text/tokenizer.ts";
+import type { Classifier, NamedImage } from "../classify.ts";
+import type { FeatureEncoder } from "./shards.ts";
+import { imageSource } from "../../data/sources.ts";
+
+/** What a {@linkcode featureEncoder} reads by index. */
+export interface FeatureContent {
+  /** Images. */
+  images: readonly NamedImage[];
+  /** Texts. */
+  texts: readonly string[];
+}
+
+/** Options of {@linkcode featureEncoder}. */
+export interface FeatureEncoderOptions {
+  /** Items encoded at a time. @default {16} */
+  batchSize?: number;
+}
+
+/**
+ * Opens a model for encoding: merges its updates; `close` frees the merged weights and the model's own.
+ *
+ * Every batch has the same size, a last one is filled up with its last item: kernels round otherwise at other sizes, and a
+ * feature would depend, in its last bit, on how many items its shard has.
+ *
+ * @param content Images and texts, addressed by index.
+ */
+export function featureEncoder(
+  model: ContrastiveModel<AceLoraParams>,
+  { params, config: { encoders }, tokenizer }: Classifier,
+  content: FeatureContent,
+  options: FeatureEncoderOptions = {},
+): FeatureEncoder {
+  const { batchSize = 16 } = options;
+  const merged = model.forEvaluation(params);
+  const { contextLength } = encoders.text;
+  const texts = async (indices: readonly number[]): Promise<Float32Array> => {
+    const rows = encode(tokenizer, indices.map((i) => content.texts[i]!), { contextLength });
+    const ids = tf.tensor2d(rows, [indices.length, contextLength], "int32") as Tensor2D;
+    const features = model.textFeatures(merged, ids);
+    const values = await features.data() as Float32Array;
+    tf.dispose([ids, features]);
+    return values;
+  };
+  const images = async (indices: readonly number[]): Promise<Float32Array> => {
+    const cases = indices.map((i) => ({ id: content.images[i]!.name, image: content.images[i]!.image }));
+    return await encodeImages(model, merged, imageSource(cases, encoders), { batchSize: cases.length });
+  };
+  return {
+    width: encoders.embedding,
+    async encode(list, indices) {
+      const [read, size] = list === "text" ? [texts, content.texts.length] : [images, content.images.length];
+      const batch = Math.min(batchSize, size);
+      const out = new Float32Array(indices.length * encoders.embedding);
+      for (let start = 0; start < indices.length; start += batch) {
+        const some = indices.slice(start, start + batch);
+        const filled = [...some, ...Array<number>(batch - some.length).fill(some.at(-1)!)];
+        out.set((await read(filled)).subarray(0, some.length * encoders.embedding), start * encoders.embedding);
+      }
+      return out;
+    },
+    close() {
+      disposeParams(merged, params);
+      disposeParams(params);
+    },
+  };
+}

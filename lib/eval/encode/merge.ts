@@ -1,0 +1,106 @@
+/** Joins the shards that {@linkcode encodeShard} makes. @module */
+import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
+import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
+import { FEATURES_FORMAT, featuresMetadata, parseShard, type Shard } from "./shards.ts";
+
+/** The shards of `out` that lie beside it, by path. */
+export async function findShards(out: string): Promise<string[]> {
+  const slash = Math.max(out.lastIndexOf("/"), out.lastIndexOf("\\"));
+  const [folder, name] = [
+    slash < 0 ? "." : out.slice(0, slash) || "/",
+    out.slice(slash + 1).replace(/\.safetensors$/, ""),
+  ];
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const rest = entry.name.startsWith(name) ? entry.name.slice(name.length) : "";
+    if (/^\.shard-\d+-of-\d+\.safetensors$/.test(rest)) {
+      found.push(slash < 0 ? entry.name : `${out.slice(0, slash + 1)}${entry.name}`);
+    }
+  }
+  return found.sort();
+}
+
+/**
+ * Joins all shards of a job to the file that encoding the whole would have made, bit for bit the same numbers.
+ *
+ * @param paths The shards, in any order.
+ * @throws {RangeError} If one is missing, there twice, or made from something else; the message names it.
+ */
+export async function mergeShards(out: string, paths: readonly string[]): Promise<{ path: string; items: number }> {
+  const [first, ...rest] = paths;
+  if (first === undefined) {
+    throw new RangeError(`Cannot merge to "${out}" as there must be shards: none found beside it`);
+  }
+  const shards: ShardContent[] = [await readShard(first)];
+  for (const path of rest) {
+    const next = await readShard(path);
+    const { fingerprint, shard: { index, count } } = next;
+    if (fingerprint !== shards[0]!.fingerprint || count !== shards[0]!.shard.count) {
+      throw new RangeError(
+        `Cannot merge "${path}" with "${first}" as both must be shards of one job: they are of different ones`,
+      );
+    }
+    const same = shards.find(({ shard }) => shard.index === index);
+    if (same) {
+      throw new RangeError(
+        `Cannot merge "${path}" as each shard must come once: "${same.path}" is ${index}/${count}, too`,
+      );
+    }
+    shards.push(next);
+  }
+  const { shard: { count }, fingerprint, settings, tensors } = shards[0]!;
+  const missing = Array.from({ length: count }, (_, i) => i).filter((i) =>
+    !shards.some(({ shard }) => shard.index === i)
+  );
+  if (missing.length > 0) {
+    throw new RangeError(
+      `Cannot merge to "${out}" as all ${count} shards must be there: missing ${
+        missing.slice(0, 8).map((i) => `${i}/${count}`).join(", ")
+      }`,
+    );
+  }
+  shards.sort((a, b) => a.shard.index - b.shard.index);
+  const merged = new Map<string, TensorData>();
+  const ids = new Map<string, string[]>();
+  for (const key of tensors.keys()) {
+    const name = key.replace(/_features$/, "");
+    const sources = shards.map(({ tensors, ids }) => ({ values: toFloat32(tensors.get(key)!), ids: ids.get(name)! }));
+    const size = sources.reduce((sum, source) => sum + source.ids.length, 0);
+    const width = tensors.get(key)!.shape[1]!;
+    const out = new Float32Array(size * width);
+    const list: string[] = [];
+    for (let i = 0; i < size; i++) {
+      const source = sources[i % count]!;
+      const row = Math.floor(i / count);
+      out.set(source.values.subarray(row * width, (row + 1) * width), i * width);
+      list.push(source.ids[row]!);
+    }
+    merged.set(key, float32Tensor([size, width], out));
+    ids.set(name, list);
+  }
+  await writeSafetensors(out, merged, featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, ids }));
+  return { path: out, items: [...ids.values()].reduce((sum, list) => sum + list.length, 0) };
+}
+
+interface ShardContent {
+  path: string;
+  fingerprint: string;
+  shard: Shard;
+  settings: Record<string, string>;
+  tensors: Map<string, TensorData>;
+  ids: Map<string, string[]>;
+}
+
+async function readShard(path: string): Promise<ShardContent> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const { format, fingerprint, shard, ...rest } = metadata;
+  if (format !== FEATURES_FORMAT || !fingerprint || !shard) {
+    throw new SyntaxError(
+      `Cannot merge "${path}" as it must be a file of features: it holds ${tensors.size} other tensors`,
+    );
+  }
+  const names = [...tensors.keys()].map((key) => key.replace(/_features$/, ""));
+  const ids = new Map(names.map((name) => [name, JSON.parse(rest[`${name}_ids`] ?? "[]") as string[]]));
+  const settings = Object.fromEntries(Object.entries(rest).filter(([key]) => !/^(image|text)_ids$/.test(key)));
+  return { path, fingerprint, shard: parseShard(shard), settings, tensors, ids };
+}

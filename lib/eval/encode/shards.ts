@@ -1,0 +1,224 @@
+/**
+ * Features of many images and texts, in shards that can be stopped, resumed and joined.
+ *
+ * A shard is one safetensors file. While it is made, its parts lie in a folder beside it, each whole or absent; a shard
+ * or a part counts only under the fingerprint of what it was made from, so nothing is computed twice and nothing stale is kept.
+ *
+ * @module
+ */
+import { openSafetensors, readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
+import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
+
+/** Value of `format` in the metadata of a file of features. */
+export const FEATURES_FORMAT = "ace-lora features";
+
+/** Things to encode. */
+export interface FeatureList {
+  /** Tensor and metadata are called `<name>_features` and `<name>_ids`. */
+  name: "image" | "text";
+  /** Ids, in order. */
+  ids: readonly string[];
+}
+
+/** Encodes items of one list: unit rows, row-major `[indices.length, width]`. */
+export interface FeatureEncoder {
+  /** Embedding size E. */
+  width: number;
+  /** Encodes the items at these indices of the list. */
+  encode(list: FeatureList["name"], indices: readonly number[]): Promise<Float32Array>;
+  /** Frees the model. */
+  close(): void;
+}
+
+/** What is encoded, and with what. */
+export interface EncodeJob {
+  /** Images, texts or both. */
+  lists: readonly FeatureList[];
+  /** What the numbers depend on, such as the weights' SHA-256; kept in the file. */
+  settings: Readonly<Record<string, string>>;
+  /** Loads the model; only called when something is left to encode. */
+  open(): Promise<FeatureEncoder>;
+}
+
+/** One of `count` shares of a job: the items whose index leaves the remainder `index` when divided by `count`. */
+export interface Shard {
+  /** From 0. */
+  index: number;
+  /** Number of shards. */
+  count: number;
+}
+
+/** Options of {@linkcode encodeShard}. */
+export interface EncodeShardOptions {
+  /** Which share. @default {the whole} */
+  shard?: Shard;
+  /** Items of a part: what is lost at most by an interruption. @default {128} */
+  chunk?: number;
+  /** Compute again what is there. @default {false} */
+  force?: boolean;
+  /** Stops after the part under way. */
+  signal?: AbortSignal;
+  /** Called at the start and after each part with the items done. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** What {@linkcode encodeShard} did. */
+export interface EncodedShard {
+  /** The shard's file. */
+  path: string;
+  /** Items encoded in this run. */
+  computed: number;
+  /** Items that were there already. */
+  reused: number;
+  /** Whether `signal` ended it; the file is then not there yet. */
+  interrupted: boolean;
+}
+
+/**
+ * Reads `i/n`. Counting may start from 0 or from 1: the share of n/n is that of 0/n.
+ *
+ * @throws {RangeError} If it is not two whole numbers with `0 <= i <= n` and `n >= 1`.
+ */
+export function parseShard(text: string): Shard {
+  const match = /^(\d{1,7})\/(\d{1,7})$/.exec(text);
+  const [index, count] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || count < 1 || index > count) {
+    throw new RangeError(`Cannot encode a shard as it must be i/n with i from 0 or 1 to n: current value is "${text}"`);
+  }
+  return { index: index % count, count };
+}
+
+/** The file of a shard: `out` itself for the whole, else `feats.shard-0-of-8.safetensors` beside `feats.safetensors`. */
+export function shardPath(out: string, { index, count }: Shard): string {
+  if (count === 1) return out;
+  return `${out.replace(/\.safetensors$/, "")}.shard-${index}-of-${count}.safetensors`;
+}
+
+/** SHA-256 (hex) of what the features depend on: settings and ids. */
+export async function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists" | "settings">): Promise<string> {
+  const text = JSON.stringify([
+    FEATURES_FORMAT,
+    Object.entries(settings).sort(),
+    lists.map(({ name, ids }) => [name, ids]),
+  ]);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
+}
+
+/**
+ * Encodes one shard of a job, or what is left of it.
+ *
+ * @param out File of the whole; see {@linkcode shardPath} for a shard's.
+ * @throws {RangeError} If a feature is not finite; the message names the item, and nothing of its part is written.
+ */
+export async function encodeShard(
+  out: string,
+  job: EncodeJob,
+  options: EncodeShardOptions = {},
+): Promise<EncodedShard> {
+  const { shard = { index: 0, count: 1 }, chunk = 128, force = false, signal, onProgress } = options;
+  const path = shardPath(out, shard);
+  const fingerprint = await jobFingerprint(job);
+  const shares = job.lists.map((list) => ({ list, indices: share(list.ids.length, shard) }));
+  const total = shares.reduce((sum, { indices }) => sum + indices.length, 0);
+  if (!force && await isShard(path, fingerprint, shard)) {
+    return { path, computed: 0, reused: total, interrupted: false };
+  }
+
+  onProgress?.(0, total);
+  const parts = `${path}.parts`;
+  const tensors = new Map<string, TensorData>();
+  const result: EncodedShard = { path, computed: 0, reused: 0, interrupted: false };
+  let model: FeatureEncoder | undefined;
+  try {
+    for (const { list, indices } of shares) {
+      const rows: Float32Array[] = [];
+      for (let start = 0; start < indices.length; start += chunk) {
+        const some = indices.slice(start, start + chunk);
+        const file = `${parts}/${list.name}-${start}-${some.length}.safetensors`;
+        let values = force ? undefined : await readPart(file, fingerprint);
+        if (values) result.reused += some.length;
+        else {
+          if (signal?.aborted) return { ...result, interrupted: true };
+          model ??= await job.open();
+          values = await model.encode(list.name, some);
+          const tensor = float32Tensor([some.length, model.width], values);
+          checkFinite(
+            tensor,
+            `the features of ${list.name} ${JSON.stringify(list.ids[some[0]!])} and ${some.length - 1} more`,
+          );
+          await writeSafetensors(file, { features: tensor }, { fingerprint });
+          result.computed += some.length;
+        }
+        rows.push(values);
+        onProgress?.(result.computed + result.reused, total);
+      }
+      const width = rows.length > 0
+        ? rows[0]!.length / Math.min(chunk, indices.length)
+        : (model ??= await job.open()).width;
+      tensors.set(`${list.name}_features`, joined(rows, indices.length, width));
+    }
+  } finally {
+    model?.close();
+  }
+  await writeSafetensors(
+    path,
+    tensors,
+    featuresMetadata(job.settings, fingerprint, {
+      shard,
+      ids: new Map(shares.map(({ list, indices }) => [list.name, indices.map((i) => list.ids[i]!)])),
+    }),
+  );
+  await Deno.remove(parts, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  return result;
+}
+
+function share(size: number, { index, count }: Shard): number[] {
+  return Array.from({ length: Math.max(0, Math.ceil((size - index) / count)) }, (_, i) => index + i * count);
+}
+
+function joined(rows: readonly Float32Array[], count: number, width: number): TensorData {
+  const out = new Float32Array(count * width);
+  let at = 0;
+  for (const values of rows) {
+    out.set(values, at);
+    at += values.length;
+  }
+  return float32Tensor([count, width], out);
+}
+
+/** The metadata of a file of features: settings, fingerprint, shard and the ids of each list. */
+export function featuresMetadata(
+  settings: Readonly<Record<string, string>>,
+  fingerprint: string,
+  { shard, ids }: { shard: Shard; ids: ReadonlyMap<string, readonly string[]> },
+): Record<string, string> {
+  return {
+    ...settings,
+    format: FEATURES_FORMAT,
+    fingerprint,
+    shard: `${shard.index}/${shard.count}`,
+    ...Object.fromEntries([...ids].map(([name, list]) => [`${name}_ids`, JSON.stringify(list)])),
+  };
+}
+
+/** Whether a shard's file is there, and made from the same. A damaged file is not. */
+async function isShard(path: string, fingerprint: string, shard: Shard): Promise<boolean> {
+  try {
+    const file = await openSafetensors(path);
+    file.close();
+    return file.metadata["fingerprint"] === fingerprint && file.metadata["shard"] === `${shard.index}/${shard.count}`;
+  } catch {
+    return false;
+  }
+}
+
+async function readPart(path: string, fingerprint: string): Promise<Float32Array | undefined> {
+  try {
+    const { tensors, metadata } = await readSafetensors(path);
+    return metadata["fingerprint"] === fingerprint ? toFloat32(tensors.get("features")!) : undefined;
+  } catch {
+    return undefined; // not there, or damaged: computed again
+  }
+}

@@ -1,0 +1,69 @@
+/** (IA)^3: learned factors of keys, values and feed-forward activations. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { TowerBlocks } from "../lora/inject.ts";
+import type { LinearParams } from "../../nn/linear.ts";
+import { ones } from "../../tensor/init.ts";
+import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
+import { type Encoder, mapBlocks } from "../blocks.ts";
+import { mapLinear } from "../merge.ts";
+import { type PeftMethod, peftMethod, withSettings } from "../method.ts";
+
+/** What (IA)^3 multiplies: keys, values, the activations between the two feed-forward layers. */
+export type Ia3Target = "k" | "v" | "ffn";
+
+/** Settings of (IA)^3. */
+export interface Ia3Config {
+  /** What carries factors. */
+  targets: readonly Ia3Target[];
+  /** Encoders that carry them. */
+  encoders: readonly Encoder[];
+}
+
+/** The method's own settings: keys, values and feed-forward activations of every block. Liu et al. 2022, arXiv 2205.05638, section 3.3. */
+export const IA3: Ia3Config = { targets: ["k", "v", "ffn"], encoders: ["image", "text"] };
+
+/** Factors of one, learned. */
+export function ia3Method(encoders: BiomedClipConfig, given?: Partial<Ia3Config>): PeftMethod {
+  const settings = withSettings(IA3, given, "(IA)^3");
+  return peftMethod(encoders, {
+    name: "ia3",
+    label: "(IA)^3",
+    settings,
+    trains: (leaf) => leaf.endsWith(".ia3.factors"),
+    add: (base) => injectIa3(base, settings),
+    merge: mergeIa3,
+  });
+}
+
+/** A new tree with factors of one; frozen weights are shared with `params`. */
+export function injectIa3<T extends TowerBlocks>(params: T, config: Ia3Config = IA3): T {
+  const factors = (layer: LinearParams, at: "input" | "output"): LinearParams => ({
+    ...layer,
+    ia3: { factors: ones([layer.weight.shape[at === "input" ? 1 : 0]]) as Tensor1D, at },
+  });
+  const has = (target: Ia3Target): boolean => config.targets.includes(target);
+  return mapBlocks(params, config.encoders, (block) => {
+    const { attention, mlp } = block;
+    return {
+      ...block,
+      attention: {
+        ...attention,
+        ...(has("k") ? { key: factors(attention.key, "output") } : {}),
+        ...(has("v") ? { value: factors(attention.value, "output") } : {}),
+      },
+      mlp: has("ffn") ? { ...mlp, fc2: factors(mlp.fc2, "input") } : mlp,
+    };
+  });
+}
+
+/** The factors multiplied into weights and, for outputs, biases: both new, all else shared. */
+export function mergeIa3<T>(params: T): T {
+  return mapLinear(params, (layer) => {
+    const { ia3, ...rest } = layer;
+    if (!ia3) return layer;
+    if (ia3.at === "input") return { ...rest, weight: tf.mul(layer.weight, ia3.factors) as Tensor2D };
+    const weight = tf.tidy(() => tf.mul(layer.weight, tf.expandDims(ia3.factors, 1)) as Tensor2D);
+    return { ...rest, weight, ...(layer.bias ? { bias: tf.mul(layer.bias, ia3.factors) as Tensor1D } : {}) };
+  });
+}

@@ -1,0 +1,52 @@
+/** Deep visual prompts. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { TowerBlocks } from "../lora/inject.ts";
+import { kaimingUniform } from "../../tensor/init.ts";
+import type { Tensor2D } from "../../tensor/types.ts";
+import { mapBlocks } from "../blocks.ts";
+import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
+
+/** Settings of visual prompts. */
+export interface VisualPromptConfig {
+  /** Learned tokens a block, P. */
+  prompts: number;
+}
+
+/** Five prompts in every block: the default of the method's own code (KMnP/vpt, `MODEL.PROMPT.NUM_TOKENS`), with `DEEP` on. Jia et al. 2022, arXiv 2203.12119. */
+export const VPT: VisualPromptConfig = { prompts: 5 };
+
+/** Learned tokens after CLS in every block of the image tower, new in each; the text tower is left alone. */
+export function vptMethod(encoders: BiomedClipConfig, given?: Partial<VisualPromptConfig>): PeftMethod {
+  const settings = withSettings(VPT, given, "visual prompts");
+  checkSize(settings.prompts, "the number of prompts");
+  return peftMethod(encoders, {
+    name: "vpt",
+    label: "VPT-Deep",
+    settings,
+    trains: (leaf) => leaf.endsWith(".prompts"),
+    add: (base, seed) => injectPrompts(base, settings, { seed, patch: encoders.vision.patchSize }),
+  });
+}
+
+/**
+ * A new tree with prompts in each image block, uniform in `±√(6 / (3 P² + D))` with P the patch side, as the method's code has it.
+ *
+ * @param options `seed` (@default 1) and `patch`, the side of a patch in pixels (@default 16).
+ */
+export function injectPrompts<T extends TowerBlocks>(
+  params: T,
+  config: VisualPromptConfig = VPT,
+  options: { seed?: number; patch?: number } = {},
+): T {
+  const { seed = 1, patch = 16 } = options;
+  return mapBlocks(params, ["image"], (block, name) => {
+    const width = block.norm1.weight.shape[0];
+    const bound = Math.sqrt(6 / (3 * patch * patch + width));
+    const prompts = tf.tidy(() =>
+      // ±1/√D, brought to the bound
+      tf.mul(kaimingUniform([config.prompts, width], seed, `prompts ${name}`), bound * Math.sqrt(width)) as Tensor2D
+    );
+    return { ...block, prompts };
+  });
+}

@@ -1,0 +1,91 @@
+/** Other models of table 2: any CLIP there are files for. @module */
+import { exists } from "../io/files.ts";
+import { join } from "@std/path";
+import { BIOMED_CLIP } from "../clip/config.ts";
+import { promptTexts } from "../clip/zero_shot/prompts.ts";
+import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
+import { countParams, disposeParams } from "../tensor/params.ts";
+import { loadClip } from "../clip/load_clip.ts";
+import { imageSource } from "../data/sources.ts";
+import { configurationOf, type ReproduceContext, templatesOf } from "./context.ts";
+import { evaluate } from "./evaluate.ts";
+import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
+import { recordOfRun } from "./record.ts";
+import type { ClipFolder, PlannedRun, ReproduceRecord } from "./types.ts";
+
+/** Models of the family that table 2 compares, by the folder their files would lie in; absent ones are listed as such. */
+export const KNOWN_MODELS: Readonly<Record<string, string>> = {
+  "clip-vit-base-patch16": "OpenAI CLIP ViT-B/16",
+  "clip-vit-base-patch32": "OpenAI CLIP ViT-B/32",
+  "pubmedclip": "PubMedCLIP",
+  "biomedclip": "BiomedCLIP",
+};
+
+const FILES: Readonly<Record<keyof ClipFolder["files"], readonly string[]>> = {
+  config: ["open_clip_config.json", "config.json"],
+  weights: [
+    ...["open_clip_pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"],
+    ...["model.safetensors", "pytorch_model.bin"],
+  ],
+  tokenizer: ["tokenizer.json", "vocab.json", "vocab.txt", "bpe_simple_vocab_16e6.txt.gz", "merges.txt"],
+};
+
+/**
+ * The models in `<data>/models`, one a folder, sorted by name.
+ *
+ * @throws {Deno.errors.NotFound} If a folder lacks one of the three files; the message names it and what was looked for.
+ */
+export async function findClips(data: string | undefined): Promise<ClipFolder[]> {
+  const root = join(data ?? "", "models");
+  if (data === undefined || !await exists(root)) return [];
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(root)) if (entry.isDirectory) names.push(entry.name);
+  return await Promise.all(names.sort().map(async (name) => ({ name, files: await filesOf(join(root, name)) })));
+}
+
+async function filesOf(folder: string): Promise<ClipFolder["files"]> {
+  const find = async (what: keyof ClipFolder["files"]): Promise<string> => {
+    for (const name of FILES[what]) if (await exists(join(folder, name))) return join(folder, name);
+    throw new Deno.errors.NotFound(
+      `Cannot use "${folder}" as a model as it must hold ${FILES[what].join(" or ")}: it has none`,
+    );
+  };
+  return { config: await find("config"), weights: await find("weights"), tokenizer: await find("tokenizer") };
+}
+
+/** Asks a model of `models/` zero-shot. */
+export async function executeClipRun(
+  context: ReproduceContext,
+  backend: BackendInfo,
+  run: PlannedRun,
+): Promise<ReproduceRecord> {
+  const configuration = await configurationOf(context, run);
+  const memory = watchTensorBytes();
+  const clip = await loadClip(run.clip!.files);
+  try {
+    const { size: imageSize, mean, std } = clip.preprocess;
+    const images = { ...BIOMED_CLIP, vision: { ...BIOMED_CLIP.vision, imageSize }, mean, std };
+    const templates = templatesOf(run);
+    const sets = await evaluate(context, run, (dataset) => {
+      const prompts = { ...clip.encode(promptTexts(dataset.classes, templates)), prompts: templates.length };
+      return classifyZeroShot(clip.model, clip.params, imageSource(dataset.cases, images), prompts);
+    });
+    return {
+      ...await recordOfRun(run, configuration, backend),
+      trainable: 0,
+      total: countParams(clip.params),
+      steps: 0,
+      seconds: 0,
+      timed_steps: 0,
+      peak_tensor_bytes: memory.end(),
+      peak_process_bytes: peakProcessBytes(),
+      false_negatives: { pairs: 0, identical: 0 },
+      loss: { steps: [], values: [] },
+      sets,
+    };
+  } finally {
+    memory.end();
+    disposeParams(clip.params);
+  }
+}

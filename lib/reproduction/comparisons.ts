@@ -1,0 +1,65 @@
+/** Rows compared pairwise, by paired bootstrap. @module */
+import type { Table, TableCell } from "../display/table.ts";
+import { compareRows, type Comparison, isSynthetic, type Row } from "./summary.ts";
+import type { TableName } from "./types.ts";
+
+/** Rows of a table that are compared pairwise: the first of each pair against the second. */
+const COMPARED: Partial<Readonly<Record<TableName, readonly (readonly [string, string])[]>>> = {
+  table1: [["ace-lora", "lora"], ["ace-lora", "rslora"]],
+  table6: [["attention", "gat"], ["attention", "gatv2"], ["attention", "similarity"]],
+  tableA3: [["both", "neither"], ["both", "image"], ["both", "text"]],
+};
+
+/** The comparisons of a table, as rows of names and differences. */
+export function comparisons(rows: readonly Row[]): { a: Row; b: Row; sets: Comparison[] }[] {
+  return (COMPARED[rows[0]!.table] ?? []).flatMap(([first, second]) => {
+    const a = rows.find(({ id }) => id === first), b = rows.find(({ id }) => id === second);
+    return a && b ? [{ a, b, sets: compareRows(a, b) }] : [];
+  });
+}
+
+/** The comparisons of a table; null where it has none. */
+export function comparisonTable(rows: readonly Row[]): Table | null {
+  const found = comparisons(rows);
+  if (found.every(({ sets }) => sets.length === 0)) return null;
+  return {
+    caption: "Paired bootstrap over cases of the figures averaged over seeds: first minus second, with 95 % intervals.",
+    columns: [
+      { title: "comparison" },
+      { title: "set", align: "left" },
+      { title: "accuracy" },
+      { title: "p" },
+      { title: "AUROC" },
+      { title: "p" },
+    ],
+    rows: found.flatMap(({ a, b, sets }) =>
+      sets.map(({ set, accuracy, auroc }): TableCell[] => [
+        `${a.label} against ${b.label}`,
+        set,
+        signed(accuracy),
+        accuracy.p.toFixed(3),
+        auroc === null ? null : signed(auroc),
+        auroc === null ? null : auroc.p.toFixed(3),
+      ])
+    ),
+    groupBy: 0,
+    synthetic: isSynthetic(rows),
+  };
+}
+
+/** What a table's comparisons came to, one sentence each, whichever way it went. */
+export function verdicts(rows: readonly Row[]): string[] {
+  return comparisons(rows).filter(({ sets }) => sets.length > 0).map(({ a, b, sets }) => {
+    const count = (holds: (low: number, high: number) => boolean): number =>
+      sets.filter(({ auroc }) => auroc !== null && holds(auroc.low, auroc.high)).length;
+    const ahead = count((low) => low > 0), behind = count((_, high) => high < 0);
+    const rest = sets.length - ahead - behind;
+    return `${a.label} against ${b.label}, by AUROC: ahead on ${ahead}, behind on ${behind}, no difference shown on ${rest} of ` +
+      `${sets.length} sets.`;
+  });
+}
+
+function signed({ difference, low, high }: { difference: number; low: number; high: number }): string {
+  const sign = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
+  return `${sign(difference)} (${sign(low)} to ${sign(high)})`;
+}

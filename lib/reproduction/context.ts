@@ -1,0 +1,152 @@
+/** What all runs of a reproduction share: model, sets, scale. @module */
+import { exists } from "../io/files.ts";
+import { join } from "@std/path";
+import { type BiomedClipConfig, MINI } from "../clip/config.ts";
+import { PEFT_METHODS } from "../peft/methods.ts";
+import { disposeParams } from "../tensor/params.ts";
+import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
+import { hashPath } from "../io/hash_path.ts";
+import { type Generalist, loadMini, MINI_WEIGHTS } from "../clip/mini.ts";
+import { loadModel } from "../clip/load.ts";
+import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
+import type { Scale } from "./scale.ts";
+import type { PlannedRun, RunSpec, TableName } from "./types.ts";
+
+/** Model, sets and scale of a reproduction. */
+export interface ReproduceContext {
+  /** Sizes and settings. */
+  scale: Scale;
+  /** The frozen model's name and the SHA-256 of its weights. */
+  model: { name: string; sha256: string };
+  /** Its sizes. */
+  encoders: BiomedClipConfig;
+  /** Loads it, once. */
+  generalist(): Promise<Generalist>;
+  /** The sets. */
+  data: ReproduceData;
+  /** Frees the model. */
+  close(): void;
+}
+
+/** Names under which the weights may lie in `<data>/biomedclip`, and its tokeniser. */
+const WEIGHTS = ["open_clip_pytorch_model.bin", "open_clip_model.safetensors", "model.safetensors"];
+const TOKENIZERS = ["tokenizer.json", "vocab.txt"];
+
+/**
+ * Opens model and sets of a scale.
+ *
+ * @param scale Sizes and settings.
+ * @param options `data`: folder of the real files; `tables`: which of them will be needed.
+ * @throws {Deno.errors.NotFound} If a file that the paper's scale needs is absent; the message lists all of them.
+ */
+export async function openContext(
+  scale: Scale,
+  options: { data?: string | undefined; tables?: readonly TableName[] } = {},
+): Promise<ReproduceContext> {
+  const { data, tables = [] } = options;
+  if (scale.name === "paper") {
+    await requirePaperFiles(data, tables);
+    return await paperContext(scale, data!);
+  }
+  const model = { name: "MINI", sha256: await hashPath(MINI_WEIGHTS) };
+  return context(scale, { model, encoders: MINI, load: loadMini, data: reproduceData(scale, data) });
+}
+
+async function paperContext(scale: Scale, data: string): Promise<ReproduceContext> {
+  const folder = join(data, "biomedclip");
+  const weights = join(folder, (await present(folder, WEIGHTS))!);
+  const tokenizer = join(folder, (await present(folder, TOKENIZERS))!);
+  const generalist = await loadModel({ weights, tokenizer });
+  const model = { name: "BiomedCLIP", sha256: await hashPath(weights) };
+  const load = (): Promise<Generalist> => Promise.resolve(generalist);
+  return context(scale, { model, encoders: generalist.config, load, data: reproduceData(scale, data) });
+}
+
+function context(
+  scale: Scale,
+  parts: Pick<ReproduceContext, "model" | "encoders" | "data"> & { load: () => Promise<Generalist> },
+): ReproduceContext {
+  const { model, encoders, data, load } = parts;
+  let loaded: Generalist | undefined;
+  return {
+    scale,
+    model,
+    encoders,
+    data,
+    generalist: async () => loaded ??= await load(),
+    close: () => loaded && disposeParams(loaded.params),
+  };
+}
+
+async function present(folder: string, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) if (await exists(join(folder, name))) return name;
+  return undefined;
+}
+
+/** Refuses the paper's scale where files are absent, naming all of them at once. */
+async function requirePaperFiles(data: string | undefined, tables: readonly TableName[]): Promise<void> {
+  if (data === undefined || data === "") {
+    throw new Deno.errors.NotFound(
+      "Cannot reproduce at the paper's scale without its files: give their folder with --data",
+    );
+  }
+  const absent: string[] = [];
+  for (const names of [WEIGHTS, TOKENIZERS]) {
+    if (await present(join(data, "biomedclip"), names) === undefined) absent.push(`biomedclip/${names.join(" or ")}`);
+  }
+  const chest = tables.some((table) => table !== "histopathology");
+  const folders = chest ? ["mimic-cxr", ...REAL_SETS.chest] : [];
+  for (const name of folders) if (!await exists(join(data, name))) absent.push(`${name}/`);
+  if (tables.includes("histopathology") && await present(data, REAL_SETS.histopathology) === undefined) {
+    absent.push(REAL_SETS.histopathology.map((name) => `${name}/`).join(" or "));
+  }
+  if (absent.length > 0) {
+    throw new Deno.errors.NotFound(
+      `Cannot reproduce at the paper's scale as "${data}" must hold all of its files: absent are ${absent.join(", ")}`,
+    );
+  }
+}
+
+/** The held-out sets of a row. */
+export function setsOf(context: ReproduceContext, spec: RunSpec): Promise<Record<string, NamedSet>> {
+  return context.data.sets(spec.sets ?? "chest");
+}
+
+/** The prompts of a row. */
+export function templatesOf(spec: RunSpec): readonly string[] {
+  return spec.sets === "histopathology" ? HISTOPATHOLOGY_TEMPLATES : CHEST_TEMPLATES;
+}
+
+/** All that decides a run's figures besides its seed and the code. */
+export async function configurationOf(context: ReproduceContext, run: PlannedRun): Promise<Record<string, unknown>> {
+  const { scale, encoders } = context;
+  const model = run.clip
+    ? {
+      name: run.clip.name,
+      sha256: await hashPath(run.clip.files.weights),
+      config: await hashPath(run.clip.files.config),
+    }
+    : context.model;
+  const method = PEFT_METHODS[run.method](encoders, run.settings);
+  const trains = run.method !== "none";
+  const { epochs, batchSize, microBatch, warmupEpochs } = scale;
+  const sets = Object.entries(await setsOf(context, run)).map(([name, { dataset }]) => [name, dataset.split]);
+  return {
+    scale: scale.name,
+    model,
+    method: method.name,
+    settings: method.settings,
+    training: trains
+      ? {
+        data: (await context.data.train()).split,
+        loss: run.loss ?? "label-guided",
+        learning_rate: scale.learningRate * (run.rateFactor ?? 1),
+        epochs,
+        batch_size: batchSize,
+        micro_batch: microBatch,
+        warmup_epochs: warmupEpochs,
+      }
+      : null,
+    evaluation: { sets: Object.fromEntries(sets), templates: templatesOf(run), resamples: scale.resamples },
+  };
+}

@@ -1,0 +1,99 @@
+/** What a reproduction trains on and is evaluated on: synthetic sets, or the real ones from a folder. @module */
+import { exists } from "../io/files.ts";
+import { join } from "@std/path";
+import { DATASETS } from "../data/registry.ts";
+import { chexpert5xN, rsnaLike, siimLike, trainingSet } from "../data/synthetic/sets.ts";
+import type { Dataset } from "../data/types.ts";
+import { deriveSeed } from "../tensor/random.ts";
+import { histopathologyLike } from "./histopathology.ts";
+import type { Scale } from "./scale.ts";
+
+/** A set with whether its images are generated. */
+export interface NamedSet {
+  /** The cases. */
+  dataset: Dataset;
+  /** Whether the images are generated. */
+  synthetic: boolean;
+}
+
+/** The sets of a reproduction by name, made when asked for. */
+export interface ReproduceData {
+  /** Image-report pairs to adapt to. */
+  train(): Promise<Dataset>;
+  /** Held-out sets. */
+  sets(kind: "chest" | "histopathology"): Promise<Record<string, NamedSet>>;
+}
+
+/** The real sets each kind of evaluation reads, as folders of the data folder. */
+export const REAL_SETS: Readonly<Record<"chest" | "histopathology", readonly string[]>> = {
+  chest: ["chexpert5x200", "rsna", "siim"],
+  histopathology: ["lc25000", "mhist"],
+};
+
+/**
+ * The sets of a scale.
+ *
+ * @param root Folder with the real sets, each in a folder of its registry name. At demo scale only histopathology is read from it,
+ * where it is there.
+ */
+export function reproduceData(scale: Scale, root?: string): ReproduceData {
+  const real = scale.name === "paper";
+  const once = <T>(make: () => Promise<T>): () => Promise<T> => {
+    let made: Promise<T> | undefined;
+    return () => made ??= make();
+  };
+  const kinds = {
+    chest: once(() => real ? realSets(root!, REAL_SETS.chest) : Promise.resolve(syntheticChestSets(scale))),
+    histopathology: once(async () => ({
+      ...(real ? {} : syntheticHistopathology(scale)),
+      ...(root === undefined ? {} : await realSets(root, REAL_SETS.histopathology)),
+    })),
+  };
+  const train = once(async () =>
+    real
+      ? await DATASETS["mimic-cxr"]!.load(join(root!, "mimic-cxr"), { split: "train" })
+      : trainingSet(scale.pairs!, deriveSeed(scale.dataSeed, "training"))
+  );
+  return { train, sets: (kind) => kinds[kind]() };
+}
+
+/** Synthetic held-out sets, in the form of the paper's three; their seed is apart from the training pairs'. */
+export function syntheticChestSets(scale: Pick<Scale, "perClass" | "dataSeed">): Record<string, NamedSet> {
+  const seed = deriveSeed(scale.dataSeed, "held out");
+  const n = scale.perClass;
+  return synthetic({
+    "CheXpert-5xN (synthetic)": chexpert5xN(n, seed),
+    "RSNA-like (synthetic)": rsnaLike(5 * n, seed),
+    "SIIM-like (synthetic)": siimLike(5 * n, seed),
+  });
+}
+
+function syntheticHistopathology(scale: Scale): Record<string, NamedSet> {
+  const seed = deriveSeed(scale.dataSeed, "held out");
+  return synthetic({ "Histopathology (synthetic)": histopathologyLike(5 * scale.perClass, seed) });
+}
+
+function synthetic(sets: Record<string, Dataset>): Record<string, NamedSet> {
+  return Object.fromEntries(
+    Object.entries(sets).map(([name, dataset]) => [name, { dataset: remembered(dataset), synthetic: true }]),
+  );
+}
+
+/** The set with each image drawn once, not once a run. */
+function remembered(dataset: Dataset): Dataset {
+  const cases = dataset.cases.map(({ id, image, target }) => {
+    let drawn: ReturnType<typeof image> | undefined;
+    return { id, image: () => drawn ??= image(), ...(target === undefined ? {} : { target }) };
+  });
+  return { ...dataset, cases };
+}
+
+async function realSets(root: string, names: readonly string[]): Promise<Record<string, NamedSet>> {
+  const found: Record<string, NamedSet> = {};
+  for (const name of names) {
+    const folder = join(root, name);
+    if (!await exists(folder)) continue;
+    found[name] = { dataset: await DATASETS[name]!.load(folder), synthetic: false };
+  }
+  return found;
+}

@@ -1,0 +1,204 @@
+/** One report of everything that was run: HTML with figures, and Markdown tables. @module */
+import { buildReport, type ReportSection } from "../display/report.ts";
+import { resultsTable } from "../display/results.ts";
+import { markdownTable } from "../display/table.ts";
+import type { Figure } from "../display/plot.ts";
+import {
+  parameterFigure,
+  rowsBarFigure,
+  rowsLossFigure,
+  rowsRocFigure,
+  runConfusionFigure,
+  runOverlays,
+} from "./figures.ts";
+import { verdicts } from "./comparisons.ts";
+import { denseRunsTable } from "./dense.ts";
+import type { Gathered } from "./gather.ts";
+import { compactRecord } from "./record.ts";
+import { type Row, setNames, tableRuns } from "./summary.ts";
+import type { TitledTable } from "./titled.ts";
+import { reproducedTables, TABLE_TITLES } from "./tables.ts";
+import { type ReproduceRecord, TABLE_NAMES, type TableName } from "./types.ts";
+
+/** Rows of table 1 whose curves are drawn; more would not be told apart. */
+const DRAWN = ["none", "full", "lora", "dora", "ace-lora"];
+
+/** The report as one HTML text. */
+export async function reproductionReport(results: Gathered): Promise<string> {
+  const { records, dense, others } = results;
+  const sections: ReportSection[] = [{ kind: "prose", text: introduction(results) }];
+  for (const table of TABLE_NAMES) {
+    if (table === "table4" && dense.length > 0) sections.push({ kind: "table", ...denseRunsTable(dense) });
+    else sections.push(...await tableSections(records, table));
+  }
+  for (const { path, record } of others) {
+    sections.push({ kind: "table", title: path, table: resultsTable(record) });
+  }
+  if (records.length > 0) sections.push({ kind: "facts", title: "Runs", facts: runFacts(records) });
+  return await buildReport({
+    title: "ACE-LoRA: the paper's tables",
+    subtitle: "Every run that left a JSON file, gathered by deno task report",
+    sections,
+  });
+}
+
+/** The same tables as Markdown. */
+export function reproductionMarkdown(results: Gathered): string {
+  const lines = ["# ACE-LoRA: the paper's tables", "", ...introduction(results).flatMap((text) => [text, ""])];
+  const put = ({ title, table }: TitledTable, level: number): void => {
+    lines.push(`${"#".repeat(level)} ${title}`, "");
+    const badge = table.synthetic ? " **Synthetic data.**" : "";
+    if (table.caption) lines.push(`${table.caption}${badge}`, "");
+    else if (badge) lines.push(badge.trim(), "");
+    lines.push(markdownTable(table), "");
+  };
+  for (const table of TABLE_NAMES) {
+    const rows = tableRuns(results.records, table);
+    if (table === "table4" && results.dense.length > 0) {
+      put(denseRunsTable(results.dense), 2);
+      continue;
+    }
+    if (rows.length === 0) {
+      lines.push(`## ${TABLE_TITLES[table]}`, "", absent(table), "");
+      continue;
+    }
+    reproducedTables(results.records, [table]).forEach((one, i) => put(one, i === 0 ? 2 : 3));
+    lines.push(...verdicts(rows).flatMap((text) => [text, ""]));
+  }
+  for (const { path, record } of results.others) {
+    put({ title: path, table: resultsTable(record) }, 2);
+  }
+  return lines.join("\n").trimEnd() + "\n";
+}
+
+/** Rows of table 1 whose scores are kept for the comparisons of {@linkcode keptRecords}. */
+const COMPARED = ["ace-lora", "lora", "rslora"];
+
+/** The records small enough to be committed: the README's tables are made from them. */
+export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecord[] {
+  return records.map((record) => compactRecord(record, record.table === "table1" && COMPARED.includes(record.id)));
+}
+
+/** The README's part: figures and comparisons of each table, without costs; all but the first are folded. */
+export function readmeTables(records: readonly ReproduceRecord[]): string {
+  const said = TABLE_NAMES.flatMap((name) => {
+    const rows = tableRuns(records, name);
+    return rows.length === 0 ? [] : verdicts(rows);
+  });
+  const tables = reproducedTables(records).filter(({ title }) => !title.endsWith(": costs"));
+  return [
+    ...said.flatMap((text) => [text, ""]),
+    ...tables.flatMap(({ title, table }, i) => {
+      const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim();
+      const body = ["", caption, "", markdownTable(table), ""];
+      return i === 0
+        ? [`#### ${title}`, ...body]
+        : ["<details>", `<summary>${title}</summary>`, ...body, "</details>", ""];
+    }),
+  ].join("\n").trimEnd();
+}
+
+function absent(table: TableName): string {
+  return `No run of this table is among the results: deno task reproduce ${table} makes them.`;
+}
+
+function introduction({ records }: Gathered): string[] {
+  const seeds = [...new Set(records.map(({ seed }) => seed))].sort((a, b) => a - b);
+  const sets = records.flatMap((record) => Object.values(record.sets));
+  const synthetic = sets.length > 0 && sets.some((set) => set.synthetic);
+  return [
+    `${records.length} runs under the seeds ${
+      seeds.join(", ") || "(none)"
+    }. Each row shows mean and standard deviation over ` +
+    "its seeds: these change new weights, the order of the pairs and dropout, while the pairs and the held-out cases stay the same.",
+    ...(synthetic
+      ? [
+        "Sets marked synthetic are generated drawings, and the model adapted to them is a small generalist pre-trained on drawings. " +
+        "Their figures say how the methods behave on this toy world; they are no evidence about patients and not comparable with " +
+        "the paper's.",
+      ]
+      : []),
+    'The paper\'s figures stand beside the measured ones where they are known; "not published here" means that no figure for that ' +
+    "cell was at hand, not that there is none.",
+  ];
+}
+
+async function tableSections(records: readonly ReproduceRecord[], table: TableName): Promise<ReportSection[]> {
+  const rows = tableRuns(records, table);
+  const title = TABLE_TITLES[table];
+  if (rows.length === 0) return [{ kind: "prose", title, text: absent(table) }];
+  const tables = reproducedTables(records, [table]);
+  const synthetic = tables[0]!.table.synthetic ?? false;
+  const said = verdicts(rows);
+  return [
+    ...tables.map((one): ReportSection => ({ kind: "table", ...one })),
+    ...(said.length > 0 ? [{ kind: "prose", text: said } satisfies ReportSection] : []),
+    ...figureSections(rows, synthetic),
+    ...(table === "table1" ? await overlaySections(rows) : []),
+  ];
+}
+
+function figureSections(rows: readonly Row[], synthetic: boolean): ReportSection[] {
+  const { table } = rows[0]!;
+  const section = (title: string, figure: Figure | null, half = true, height = 400): ReportSection[] =>
+    figure === null ? [] : [{ kind: "figure", title, figure, synthetic, half, height }];
+  if (table === "table1") {
+    const drawn = DRAWN.flatMap((id) => rows.filter((row) => row.id === id));
+    const confused = ["lora", "ace-lora"].flatMap((id) => rows.filter((row) => row.id === id));
+    return [
+      ...section("Trainable numbers against AUROC", parameterFigure(rows), false, 480),
+      ...section("Training loss, first seed", rowsLossFigure(drawn), false),
+      ...setNames(rows).flatMap((set) => section(`ROC, first seed: ${set}`, rowsRocFigure(drawn, set), true, 460)),
+      ...setNames(rows).flatMap((set) =>
+        confused.flatMap((row) =>
+          section(`Confusion of ${row.label}, first seed: ${set}`, runConfusionFigure(row.runs[0]!, set))
+        )
+      ),
+    ];
+  }
+  if (table === "table6" || table === "tableA3") {
+    return [
+      ...section("AUROC by set; dashed: chance", rowsBarFigure(rows)),
+      ...section("Training loss, first seed", rowsLossFigure(rows)),
+    ];
+  }
+  return [];
+}
+
+async function overlaySections(rows: readonly Row[]): Promise<ReportSection[]> {
+  const run = rows.flatMap(({ runs }) => runs).find(({ explained }) => explained !== undefined);
+  const overlays = run ? await runOverlays(run) : [];
+  if (overlays.length === 0) return [];
+  return [{
+    kind: "overlays",
+    title: `What ${run!.label} looks at, seed ${run!.seed}`,
+    caption: "Heat: attention logits of the CLS query. Squares: members of the CLS hyperedge. " +
+      "Rings and lines: each member's own hyperedge, by cosine similarity.",
+    overlays,
+    synthetic: true,
+  }];
+}
+
+function runFacts(records: readonly ReproduceRecord[]): Record<string, string | number> {
+  const all = (of: (record: ReproduceRecord) => string): string => [...new Set(records.map(of))].join("; ");
+  const own = records.filter(({ same_as }) => same_as === undefined);
+  const splits = Object.fromEntries(
+    records.flatMap(({ sets }) =>
+      Object.entries(sets).map(([name, { split }]) => [name, `${split.size} cases, sha256 ${split.hash.slice(0, 16)}`])
+    ),
+  );
+  const model = (record: ReproduceRecord): string => {
+    const { name, sha256 } = record.configuration["model"] as { name: string; sha256: string };
+    return `${name}, sha256 ${sha256.slice(0, 16)}`;
+  };
+  return {
+    "runs": `${own.length} carried out, ${records.length - own.length} shared between tables`,
+    "scale": all(({ configuration }) => String(configuration["scale"])),
+    "training seconds in all": Math.round(own.reduce((sum, { seconds }) => sum + seconds, 0)),
+    "backend": all(({ backend, adapter }) => `${backend} (${adapter})`),
+    "model": all(model),
+    "revision": all(({ revision }) => revision ?? "unknown"),
+    "versions": all(({ versions }) => Object.entries(versions).map(([name, text]) => `${name} ${text}`).join(", ")),
+    ...splits,
+  };
+}

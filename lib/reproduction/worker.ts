@@ -1,0 +1,40 @@
+/** A worker thread that carries out runs on the wasm backend, one after the other. @module */
+import { selectBackend } from "../tensor/backend.ts";
+import { initWasm } from "../tensor/wasm/init.ts";
+import { openContext } from "./context.ts";
+import { executeDenseRun } from "./dense.ts";
+import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
+import { executeRun } from "./run.ts";
+import { SCALES } from "./scale.ts";
+
+interface Scope {
+  onmessage: ((event: MessageEvent) => void) | null;
+  postMessage(message: WorkerAnswer): void;
+}
+const scope = globalThis as unknown as Scope;
+
+scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
+  const stop = new Int32Array(data.stop);
+  const ready = (async () => {
+    const backend = await selectBackend({ backend: "wasm" });
+    await initWasm({ threads: 1 }); // the other processor has a run of its own
+    return { backend, context: await openContext(SCALES[data.scale], { data: data.data }) };
+  })();
+  ready.catch(() => {}); // told with the first run
+  scope.onmessage = async ({ data: task }: MessageEvent<WorkerTask>): Promise<void> => {
+    const controller = new AbortController();
+    try {
+      const { context, backend } = await ready;
+      const onStep = ({ loss }: { loss: number }): void => {
+        scope.postMessage({ kind: "step", loss });
+        if (Atomics.load(stop, 0) === 1) controller.abort();
+      };
+      const result = "denseSeed" in task
+        ? await executeDenseRun(context, backend, task.denseSeed)
+        : await executeRun(context, backend, task, { onStep, signal: controller.signal });
+      scope.postMessage({ kind: "done", result });
+    } catch (error) {
+      scope.postMessage({ kind: "failed", message: (error as Error).message });
+    }
+  };
+};

@@ -1,0 +1,70 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
+import { configFromCheckpoint, expectedCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { buildBiomedClip } from "../../lib/clip/biomed_clip.ts";
+import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
+import { countTrainable, initAceLora } from "../../lib/ace_lora.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import type { Tensor } from "../../lib/tensor/types.ts";
+import * as tf from "@tensorflow/tfjs";
+
+function count(config: typeof BIOMED_CLIP): number {
+  let total = 0;
+  buildBiomedClip(config, (_, shape) => {
+    total += shape.reduce((a, b) => a * b, 1);
+    return null as unknown as Tensor;
+  });
+  return total;
+}
+
+Deno.test("BIOMED_CLIP has 195,902,721 or 194,653,185 numbers, by its word table", () => {
+  // ViT-B/16 85,798,656 + head 393,216; BERT without pooler 85,054,464 + 394,752 + 1,536 + 1,536 + words x 768;
+  // text head 491,520 + 327,680; logit scale 1.
+  const rest = 85_798_656 + 393_216 + 85_054_464 + 512 * 768 + 2 * 768 + 2 * 768 + 491_520 + 327_680 + 1;
+  assertEquals(count(BIOMED_CLIP), rest + 30_522 * 768);
+  assertEquals(count(BIOMED_CLIP), 195_902_721);
+  const small = { ...BIOMED_CLIP, text: { ...BIOMED_CLIP.text, vocabularySize: 28_895 } };
+  assertEquals(count(small), 194_653_185);
+});
+
+Deno.test("MINI has about a million numbers", () => {
+  // A block of width 96: 12 * 96^2 + 13 * 96 = 111,840, four a tower.
+  const vision = 192 * 96 + 96 + 96 + 65 * 96 + 4 * 111_840 + 2 * 96 + 64 * 96;
+  const text = (512 + 48 + 2) * 96 + 2 * 96 + 4 * 111_840 + 80 * 96 + 64 * 80;
+  assertEquals(count(MINI), vision + text + 1);
+  assertEquals(count(MINI), 992_865);
+});
+
+Deno.test("initAceLora() with the paper's settings has exactly 969,217 trainable numbers", async () => {
+  await selectBackend({ backend: "cpu" });
+  tf.engine().startScope();
+  // Zeros share no memory with real weights; only the shapes matter here.
+  const base = buildBiomedClip(BIOMED_CLIP, (_, shape) => tf.zeros(shape));
+  const params = await initAceLora(base, { encoders: BIOMED_CLIP, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN });
+  assertEquals(countTrainable(params), 969_217);
+  tf.engine().endScope();
+});
+
+Deno.test("configFromCheckpoint() reads every size from the shapes", () => {
+  for (const config of [BIOMED_CLIP, MINI]) {
+    assertEquals(configFromCheckpoint(expectedCheckpoint(config), config), config);
+  }
+  const cut = { ...BIOMED_CLIP, text: { ...BIOMED_CLIP.text, vocabularySize: 28_895, depth: 2 } };
+  assertEquals(configFromCheckpoint(expectedCheckpoint(cut), BIOMED_CLIP), cut);
+});
+
+Deno.test("configFromCheckpoint() names the tensor that is missing", () => {
+  assertThrows(() => configFromCheckpoint(new Map(), BIOMED_CLIP), RangeError, "visual.trunk.patch_embed.proj.weight");
+});
+
+Deno.test("expectedCheckpoint() has open_clip's names and shapes", () => {
+  const expected = expectedCheckpoint(BIOMED_CLIP);
+  assertEquals(expected.get("visual.trunk.patch_embed.proj.weight"), [768, 3, 16, 16]);
+  assertEquals(expected.get("visual.trunk.blocks.11.attn.qkv.weight"), [2304, 768]);
+  assertEquals(expected.get("text.transformer.encoder.layer.0.attention.output.LayerNorm.bias"), [768]);
+  assertEquals(expected.get("text.proj.2.weight"), [512, 640]);
+  assertEquals(expected.get("logit_scale"), []);
+  // 4 embeddings and 2 norms of the ViT stem and head, 12 a block; 5 and 16 a layer for BERT; 2 heads, 1 scale.
+  assertEquals(expected.size, 7 + 12 * 12 + 5 + 12 * 16 + 2 + 1);
+});

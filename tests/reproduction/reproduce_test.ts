@@ -1,0 +1,221 @@
+/** Runs at smoke scale: resuming, sharing, staleness, determinism, interruption, refusal. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { encode as encodePng } from "fast-png";
+import { denseRunsTable } from "../../lib/reproduction/dense.ts";
+import { reproducedTables } from "../../lib/reproduction/tables.ts";
+import { openContext } from "../../lib/reproduction/context.ts";
+import { readRecords } from "../../lib/reproduction/record.ts";
+import { reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
+import { executeRun } from "../../lib/reproduction/run.ts";
+import { SCALES } from "../../lib/reproduction/scale.ts";
+import { plannedRuns } from "../../lib/reproduction/plan.ts";
+import type { ReproduceRecord } from "../../lib/reproduction/types.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { noLeak } from "../close.ts";
+
+const backend = await selectBackend({ backend: "wasm" });
+
+async function inFolder(use: (out: string) => Promise<void>): Promise<void> {
+  const out = await Deno.makeTempDir({ prefix: "ace-reproduce-" });
+  try {
+    await use(out);
+  } finally {
+    await Deno.remove(out, { recursive: true });
+  }
+}
+
+const smoke = (out: string, more: Partial<ReproduceOptions> = {}): ReproduceOptions => ({
+  scale: "smoke",
+  out,
+  ...more,
+});
+
+/** What must not change between two runs of the same code; somebody may commit meanwhile. */
+function figures(record: ReproduceRecord): unknown {
+  const { seconds: _, peak_process_bytes: __, same_as: ___, revision: ____, ...rest } = record;
+  return rest;
+}
+
+Deno.test("reproduce() goes on at the unfinished run, and does nothing when all are done", async () => {
+  await inFolder(async (out) => {
+    const controller = new AbortController();
+    const first = await reproduce(
+      ["tableA3"],
+      backend,
+      smoke(out, { signal: controller.signal, note: () => controller.abort() }),
+    );
+    assertEquals([first.ran, first.interrupted], [1, true]);
+    const path = join(out, "tableA3", "neither-seed1.json");
+    const written = (await Deno.stat(path)).mtime;
+    assertEquals((await readRecords(out)).map(({ id }) => id), ["neither"]);
+    const second = await reproduce(["tableA3"], backend, smoke(out));
+    assertEquals([second.ran, second.skipped, second.interrupted], [3, 1, false]);
+    assertEquals(second.records.map(({ id }) => id), ["neither", "image", "text", "both"]);
+    assertEquals((await Deno.stat(path)).mtime, written, "a finished run is not written again");
+    const third = await reproduce(["tableA3"], backend, smoke(out));
+    assertEquals([third.ran, third.skipped], [0, 4]);
+  });
+});
+
+Deno.test("reproduce() stops within a run when it is told to, and leaves no file of it", async () => {
+  await inFolder(async (out) => {
+    const controller = new AbortController();
+    const outcome = await reproduce(
+      ["tableA3"],
+      backend,
+      smoke(out, { signal: controller.signal, onStep: () => controller.abort() }),
+    );
+    assertEquals([outcome.ran, outcome.interrupted, outcome.records], [0, true, []]);
+  });
+});
+
+Deno.test("reproduce() carries out a run again when its record has another configuration or seed", async () => {
+  await inFolder(async (out) => {
+    await reproduce(["table2"], backend, smoke(out));
+    const path = join(out, "table2", "ace-lora-seed1.json");
+    const record: ReproduceRecord = JSON.parse(await Deno.readTextFile(path));
+    const training = { ...record.configuration["training"] as object, learning_rate: 1 };
+    await Deno.writeTextFile(path, JSON.stringify({ ...record, configuration: { ...record.configuration, training } }));
+    const again = await reproduce(["table2"], backend, smoke(out));
+    assertEquals([again.ran, again.skipped], [1, 1]);
+    assertEquals(figures(JSON.parse(await Deno.readTextFile(path))), figures(record));
+    const other = await reproduce(["table2"], backend, smoke(out, { seeds: [1, 2] }));
+    assertEquals([other.ran, other.skipped], [1, 2]);
+  });
+});
+
+Deno.test("reproduce() shares equal configurations between tables, and is the same in workers as in this thread", async () => {
+  await inFolder(async (out) => {
+    const alone = join(out, "alone"), workers = join(out, "workers");
+    const first = await reproduce(["table2", "tableA3"], backend, smoke(alone));
+    assertEquals([first.ran, first.shared, first.records.length], [5, 1, 6]);
+    const both = first.records.find(({ id }) => id === "both")!;
+    assertEquals(both.same_as, "table2/ace-lora-seed1.json");
+    assertEquals(both.sets, first.records.find(({ id }) => id === "ace-lora")!.sets);
+    const second = await reproduce(["table2"], backend, smoke(workers, { workers: 2 }));
+    assertEquals(second.failed, []);
+    assertEquals(second.records.map(figures), first.records.filter(({ table }) => table === "table2").map(figures));
+    // A table asked for later takes the figures that are there.
+    const third = await reproduce(["table6"], backend, smoke(alone));
+    assertEquals([third.ran, third.shared], [3, 1]);
+  });
+});
+
+Deno.test("a record says what it was made with: seed, versions, backend, splits, configuration, false negatives", async () => {
+  await inFolder(async (out) => {
+    const { records } = await reproduce(["table2"], backend, smoke(out));
+    const record = records.find(({ id }) => id === "ace-lora")!;
+    const { configuration, sets } = record;
+    assertEquals([record.seed, record.backend, record.steps, record.timed_steps], [1, "wasm", 2, 2]);
+    assertMatch((configuration["model"] as { sha256: string }).sha256, /^[0-9a-f]{64}$/);
+    for (const { split } of Object.values(sets)) assertMatch(split.hash, /^[0-9a-f]{64}$/);
+    assertEquals(Object.values(sets).map(({ split }) => split.size), [10, 10, 10]);
+    assertEquals(record.false_negatives.pairs, 2 * 8 * 7);
+    assert(record.false_negatives.identical > 0 && record.false_negatives.identical % 2 === 0);
+    assert(record.peak_tensor_bytes > 4 * record.total, "more than the frozen weights");
+    assertEquals(record.explained!.length, 7, "one case of each class but No Finding");
+    assert("deno" in record.versions && "tfjs" in record.versions);
+  });
+});
+
+Deno.test("executeRun() leaves no tensor behind, whatever trains", async () => {
+  const context = await openContext(SCALES.smoke);
+  const { encoders } = context;
+  await context.generalist();
+  const runs = plannedRuns(["table1"], encoders, [1]).filter(({ id }) => ["none", "full", "ace-lora"].includes(id));
+  for (const run of runs) await noLeak(async () => void await executeRun(context, backend, run));
+  context.close();
+});
+
+Deno.test("the paper's scale is refused without its files, all of them named at once", async () => {
+  await inFolder(async (out) => {
+    const paper = { scale: "paper", out } as const;
+    await assertRejects(
+      () => reproduce(["table1"], backend, paper),
+      Deno.errors.NotFound,
+      "give their folder with --data",
+    );
+    await Deno.mkdir(join(out, "rsna"));
+    const error = await assertRejects(
+      () => reproduce(["table1"], backend, { ...paper, data: out }),
+      Deno.errors.NotFound,
+    );
+    for (const name of ["open_clip_pytorch_model.bin", "tokenizer.json", "mimic-cxr/", "chexpert5x200/", "siim/"]) {
+      assert(error.message.includes(name), `${name} in ${error.message}`);
+    }
+    assert(!error.message.includes("rsna/"), error.message);
+    await assertRejects(
+      () => reproduce(["histopathology"], backend, { ...paper, data: out }),
+      Deno.errors.NotFound,
+      "lc25000/ or mhist/",
+    );
+  });
+});
+
+Deno.test("table 2 has a row for each model in models/, and refuses a folder that lacks a file", async () => {
+  await inFolder(async (out) => {
+    const tiny = join(out, "data", "models", "tiny");
+    const fixture = new URL("../encoders/clip_fixtures/pair_vit_bert/", import.meta.url);
+    await Deno.mkdir(tiny, { recursive: true });
+    for (const name of ["config.json", "model.safetensors"]) {
+      await Deno.copyFile(new URL(name, fixture), join(tiny, name));
+    }
+    const data = join(out, "data");
+    await assertRejects(
+      () => reproduce(["table2"], backend, smoke(out, { data })),
+      Deno.errors.NotFound,
+      "must hold tokenizer.json",
+    );
+    const { text_config } = JSON.parse(await Deno.readTextFile(join(tiny, "config.json")));
+    const words = Array.from({ length: text_config.vocab_size - 5 }, (_, i) => `w${i}`);
+    await Deno.writeTextFile(
+      join(tiny, "vocab.txt"),
+      ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words].join("\n"),
+    );
+    const { records, failed } = await reproduce(["table2"], backend, smoke(out, { data }));
+    assertEquals(failed, []);
+    const row = records.find(({ id }) => id === "model-tiny")!;
+    assertEquals([row.label, row.trainable, Object.keys(row.sets).length], ["tiny, zero-shot", 0, 3]);
+    const models = reproducedTables(records).find(({ title }) => title.endsWith(": models"))!;
+    assertEquals(models.table.rows.map(([name, model]) => [name, model]).slice(2, 4), [
+      ["tiny, zero-shot", "tiny"],
+      ["OpenAI CLIP ViT-B/16", "absent: no files in models/clip-vit-base-patch16"],
+    ]);
+    assertEquals((await reproduce(["table2"], backend, smoke(out, { data }))).skipped, 3);
+  });
+});
+
+Deno.test("table 4 is one run a seed, skipped when it is done", async () => {
+  await inFolder(async (out) => {
+    const first = await reproduce(["table4"], backend, smoke(out));
+    assertEquals([first.ran, first.skipped, first.failed, first.dense.map(({ seed }) => seed)], [1, 0, [], [1]]);
+    const { table } = denseRunsTable(first.dense);
+    assertEquals(table.rows.map(([adapter]) => adapter), [
+      ...["none", "LoRA", "ACE-LoRA", "constant answer"],
+      ...["paper, ACE-LoRA (SIIM, RSNA)", "paper, other rows"],
+    ]);
+    assertEquals(table.rows[4]!.slice(2), ["46.34", "not published here", "21.29", "not published here"]);
+    const again = await reproduce(["table4"], backend, smoke(out));
+    assertEquals([again.ran, again.skipped, again.dense.length], [0, 1, 1]);
+  });
+});
+
+Deno.test("histopathology is asked of the real tiles where they are, beside the synthetic ones", async () => {
+  await inFolder(async (out) => {
+    const tile = { width: 8, height: 8, channels: 3, depth: 8, data: new Uint8Array(192).fill(120) } as const;
+    for (const name of ["lung_n", "lung_aca", "lung_scc", "colon_aca", "colon_n"]) {
+      const folder = join(out, "data", "lc25000", name);
+      await Deno.mkdir(folder, { recursive: true });
+      for (const n of [1, 2]) await Deno.writeFile(join(folder, `${n}.png`), encodePng(tile));
+    }
+    const { records } = await reproduce(["histopathology"], backend, smoke(out, { data: join(out, "data") }));
+    const { sets } = records[0]!;
+    assertEquals(Object.entries(sets).map(([name, { synthetic, split }]) => [name, synthetic, split.size]), [
+      ["Histopathology (synthetic)", true, 10],
+      ["lc25000", false, 10],
+    ]);
+    assertEquals(sets["lc25000"]!.accuracy, 0.2, "equal images are all called alike");
+    assertEquals(reproducedTables(records)[0]!.table.synthetic, false, "mixed: each set says what it is");
+  });
+});
