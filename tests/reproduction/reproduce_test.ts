@@ -156,7 +156,7 @@ Deno.test("the paper's scale is refused without its files, all of them named at 
 Deno.test("table 2 has a row for each model in models/, and refuses a folder that lacks a file", async () => {
   await inFolder(async (out) => {
     const tiny = join(out, "data", "models", "tiny");
-    const fixture = new URL("../encoders/clip_fixtures/pair_vit_bert/", import.meta.url);
+    const fixture = new URL("../clip/clip_fixtures/pair_vit_bert/", import.meta.url);
     await Deno.mkdir(tiny, { recursive: true });
     for (const name of ["config.json", "model.safetensors"]) {
       await Deno.copyFile(new URL(name, fixture), join(tiny, name));
