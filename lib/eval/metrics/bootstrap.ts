@@ -1,4 +1,4 @@
-/** Percentile bootstrap over cases: an interval of one statistic, and the paired difference of two. @module */
+/** Percentile bootstrap over cases or whole patients: an interval of one statistic, and the paired difference of two. @module */
 import { mulberry32 } from "../../tensor/random.ts";
 
 /** A statistic of the cases at `indices` (repeats count); NaN where it is undefined. */
@@ -21,6 +21,12 @@ export interface BootstrapOptions {
    * @default {0.95}
    */
   level?: number;
+  /**
+   * The patient (or site) of each case: whole patients are then drawn, with all their cases, as the cases of one patient are not
+   * independent.
+   * @default {each case its own}
+   */
+  groups?: ArrayLike<string | number>;
 }
 
 /** What a bootstrap found. */
@@ -61,6 +67,7 @@ export interface PairedBootstrap {
  * @param statistic Value for drawn indices; NaN counts as undefined and is skipped. Equal seeds draw equal cases.
  * @param options See {@linkcode BootstrapOptions}.
  * @returns Value, interval and counts.
+ * @throws {TypeError} If there is not one group a case.
  * @throws {RangeError} If `n` or an option is out of range, or the statistic is undefined on the cases themselves or on
  * every resample.
  */
@@ -125,12 +132,11 @@ function resample(
     throw new RangeError(`Cannot bootstrap as the level must be between 0 and 1: current value is ${level}`);
   }
   const rng = mulberry32(seed);
-  const indices = new Uint32Array(n);
+  const draw = options.groups ? groupDraws(n, options.groups, rng) : caseDraws(n, rng);
   const values = new Float64Array(resamples);
   let kept = 0;
   for (let r = 0; r < resamples; r++) {
-    for (let i = 0; i < n; i++) indices[i] = Math.floor(rng() * n);
-    const value = statistic(indices);
+    const value = statistic(draw());
     if (!Number.isNaN(value)) values[kept++] = value;
   }
   if (kept === 0) {
@@ -139,6 +145,32 @@ function resample(
     );
   }
   return { values: values.slice(0, kept).sort(), skipped: resamples - kept };
+}
+
+/** Draws of `n` cases, one after the other into the same array. */
+function caseDraws(n: number, rng: () => number): () => Uint32Array {
+  const indices = new Uint32Array(n);
+  return () => {
+    for (let i = 0; i < n; i++) indices[i] = Math.floor(rng() * n);
+    return indices;
+  };
+}
+
+/** Draws of as many groups as there are, in the order in which they first occur, each with all its cases. */
+function groupDraws(n: number, groups: ArrayLike<string | number>, rng: () => number): () => Uint32Array {
+  if (groups.length !== n) {
+    throw new TypeError(
+      `Cannot bootstrap as each of the ${n} cases must have its group: current number of groups is ${groups.length}`,
+    );
+  }
+  const members = new Map<string | number, number[]>();
+  for (let i = 0; i < n; i++) {
+    const cases = members.get(groups[i]!);
+    if (cases) cases.push(i);
+    else members.set(groups[i]!, [i]);
+  }
+  const whole = [...members.values()];
+  return () => Uint32Array.from(whole.flatMap(() => whole[Math.floor(rng() * whole.length)]!));
 }
 
 /** Both ends of the central `level` of sorted values. */

@@ -1,7 +1,16 @@
-/** Figures of an evaluation, from plain numbers: accuracy, AUROC, ROC curves, confusion, bootstrap intervals. @module */
+/**
+ * Figures of an evaluation, from plain numbers: accuracy, AUROC, AUPRC, curves, operating points,
+ * calibration, confusion, bootstrap and DeLong intervals.
+ *
+ * @module
+ */
 export * from "./accuracy.ts";
 export * from "./auroc.ts";
 export * from "./bootstrap.ts";
+export * from "./calibration.ts";
 export * from "./confusion.ts";
+export * from "./delong.ts";
+export * from "./operating_point.ts";
+export * from "./precision_recall.ts";
 export * from "./roc_curve.ts";
 export * from "./summary.ts";
