@@ -29,6 +29,7 @@ export * from "./lib/adapters/mod.ts";
 export * from "./lib/clip/mod.ts";
 export * from "./lib/dense/mod.ts";
 export * from "./lib/eval/mod.ts";
+export { averagePrecision } from "./lib/eval/metrics/precision_recall.ts";
 export * from "./lib/hypergraph/mod.ts";
 export * from "./lib/losses/mod.ts";
 export * from "./lib/peft/mod.ts";
