@@ -1,6 +1,41 @@
 /** What a DICOM file says of how to show its values: rescale or modality LUT, window or VOI LUT, padding. PS3.3, C.11. @module */
 import { type DataSet, decimal, firstItem, text, valueBytes, words } from "./_dicom_elements.ts";
-import type { DicomImage, DicomLut, DicomWindow } from "./dicom.ts";
+
+/** The window of PS3.3 C.11.2: `centre` and `width` in output units of the rescale. */
+export interface DicomWindow {
+  /** Window Centre (0028,1050), the first one. */
+  center: number;
+  /** Window Width (0028,1051), the first one. */
+  width: number;
+  /** VOI LUT Function (0028,1056). */
+  shape: "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+}
+
+/** A look-up table of PS3.3 C.11.1.1 and C.11.2.1.1. */
+export interface DicomLut {
+  /** The value that takes the first entry; signed when the pixels are. */
+  first: number;
+  /** Bits of an entry. */
+  bits: number;
+  /** What each value becomes; values beyond either end take the end's. */
+  entries: readonly number[];
+}
+
+/** How the stored values become grey levels. */
+export interface DicomDisplay {
+  /** Rescale Slope (0028,1053), 1 when absent. */
+  rescaleSlope: number;
+  /** Rescale Intercept (0028,1052), 0 when absent. */
+  rescaleIntercept: number;
+  /** Modality LUT, which stands in for the rescale. */
+  modalityLut?: DicomLut;
+  /** The first window, when there is one. */
+  window?: DicomWindow;
+  /** The first VOI LUT, when there is one. */
+  voiLut?: DicomLut;
+  /** Pixel Padding Value (0028,0120), when there is one. */
+  padding?: number;
+}
 
 const TAGS = {
   padding: 0x00280120,
@@ -19,7 +54,7 @@ const TAGS = {
 export function readDisplay(
   dataSet: DataSet,
   signed: boolean,
-): Pick<DicomImage, "rescaleSlope" | "rescaleIntercept" | "modalityLut" | "window" | "voiLut" | "padding"> {
+): DicomDisplay {
   const center = decimal(dataSet, TAGS.center), width = decimal(dataSet, TAGS.width);
   const stated = text(dataSet, TAGS.shape) || "LINEAR";
   const modalityLut = readLut(dataSet, TAGS.modalityLut, signed), voiLut = readLut(dataSet, TAGS.voiLut, signed);

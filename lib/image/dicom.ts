@@ -5,11 +5,12 @@
  */
 import { checkImageSize } from "./raster.ts";
 import { type DataSet, decimal, PIXEL_DATA, text, words } from "./_dicom_elements.ts";
-import { readDisplay } from "./_dicom_display.ts";
+import { type DicomDisplay, type DicomLut, type DicomWindow, readDisplay } from "./_dicom_display.ts";
 import { isDicom, readDicomFile } from "./_dicom_file.ts";
 import { COMPRESSED, decodeCompressed } from "./_dicom_frame.ts";
 
 export { isDicom };
+export type { DicomDisplay, DicomLut, DicomWindow };
 
 /** Uncompressed transfer syntaxes. */
 const NATIVE: Readonly<Record<string, string>> = {
@@ -19,28 +20,8 @@ const NATIVE: Readonly<Record<string, string>> = {
   "1.2.840.10008.1.2.2": "explicit VR big endian",
 };
 
-/** The window of PS3.3 C.11.2: `centre` and `width` in output units of the rescale. */
-export interface DicomWindow {
-  /** Window Centre (0028,1050), the first one. */
-  center: number;
-  /** Window Width (0028,1051), the first one. */
-  width: number;
-  /** VOI LUT Function (0028,1056). */
-  shape: "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
-}
-
-/** A look-up table of PS3.3 C.11.1.1 and C.11.2.1.1. */
-export interface DicomLut {
-  /** The value that takes the first entry; signed when the pixels are. */
-  first: number;
-  /** Bits of an entry. */
-  bits: number;
-  /** What each value becomes; values beyond either end take the end's. */
-  entries: readonly number[];
-}
-
 /** A decoded one-frame image: stored values before rescale or window, and how to show them. */
-export interface DicomImage {
+export interface DicomImage extends DicomDisplay {
   /** Rows (0028,0010). */
   rows: number;
   /** Columns (0028,0011). */
@@ -59,18 +40,6 @@ export interface DicomImage {
   transferSyntax: string;
   /** Whether the transfer syntax may lose information. */
   lossy: boolean;
-  /** Rescale Slope (0028,1053), 1 when absent. */
-  rescaleSlope: number;
-  /** Rescale Intercept (0028,1052), 0 when absent. */
-  rescaleIntercept: number;
-  /** Modality LUT, which stands in for the rescale. */
-  modalityLut?: DicomLut;
-  /** The first window, when there is one. */
-  window?: DicomWindow;
-  /** The first VOI LUT, when there is one. */
-  voiLut?: DicomLut;
-  /** Pixel Padding Value (0028,0120), when there is one. */
-  padding?: number;
   /** `rows * columns * samples` stored words, row-major; unused high bits are kept as they are in the file. */
   pixels: Uint8Array | Int8Array | Uint16Array | Int16Array;
 }

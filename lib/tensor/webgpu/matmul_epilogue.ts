@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { MatMulCall } from "./matmul_wgsl.ts";
 import type { Uniform } from "./run.ts";
 
 /** Dropout by the hash of dropout.ts, at the result's own index. */
@@ -39,6 +38,16 @@ export interface Epilogue {
   addend?: boolean;
 }
 
+/** All that is done to the sums of a product. */
+export interface Finish {
+  /** Whether a bias of `[n]` is added. */
+  bias: boolean;
+  /** Applied to the sums last. */
+  activation: "linear" | "relu";
+  /** What else is done to each result before it is stored; for one product, not a batch of them. */
+  epilogue?: Epilogue;
+}
+
 /** The seed, and from which hash on an element stays. */
 export function dropUniforms(drop: DropAttrs, name: string): Record<string, Uniform> {
   return {
@@ -64,14 +73,14 @@ function rankFours(low: LowRank): boolean {
 }
 
 /** Everything about bias, activation and epilogue that changes the code. */
-export function epilogueKey(call: MatMulCall): string {
+export function epilogueKey(call: Finish): string {
   const { drop, lowRank, addend } = call.epilogue ?? {};
   const low = lowRank ? `${lowRank.rank}${lowRank.layout}${rankFours(lowRank)}${lowRank.drop !== undefined}` : "";
   return `${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}`;
 }
 
 /** The buffers after `a` and `b` (or the parts); `four` when results are stored four at a time. */
-export function epilogueInputs(call: MatMulCall, four: boolean): (readonly [string, string])[] {
+export function epilogueInputs(call: Finish, four: boolean): (readonly [string, string])[] {
   const { lowRank, addend } = call.epilogue ?? {};
   const type = four ? "vec4<f32>" : "f32";
   const inputs: (readonly [string, string])[] = call.bias ? [["bias", type]] : [];
@@ -84,7 +93,7 @@ export function epilogueInputs(call: MatMulCall, four: boolean): (readonly [stri
 }
 
 /** The numbers the epilogue reads. */
-export function epilogueUniforms(call: MatMulCall): Record<string, Uniform> {
+export function epilogueUniforms(call: Finish): Record<string, Uniform> {
   const { drop, lowRank } = call.epilogue ?? {};
   return {
     ...(drop ? dropUniforms(drop, "drop") : {}),
@@ -123,7 +132,7 @@ function lowRankTerm(low: LowRank, four: boolean): string {
 }
 
 /** `finish(sum, row, column)` in WGSL; with `four` the sums of four columns from `column` on. */
-export function finishFunction(call: MatMulCall, four: boolean): string {
+export function finishFunction(call: Finish, four: boolean): string {
   const type = four ? "vec4<f32>" : "f32";
   const { drop, lowRank, addend } = call.epilogue ?? {};
   const functions = [drop || lowRank?.drop ? STAYS : ""];

@@ -9,7 +9,7 @@
  * @module
  */
 import type { MatMulPlan, MatMulShape, MatMulTile } from "./matmul_plan.ts";
-import { type Epilogue, epilogueInputs, epilogueKey, epilogueUniforms, finishFunction } from "./matmul_epilogue.ts";
+import { epilogueInputs, epilogueKey, epilogueUniforms, type Finish, finishFunction } from "./matmul_epilogue.ts";
 import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./matmul_operand.ts";
 import type { GpuProgram } from "./run.ts";
 
@@ -24,7 +24,7 @@ export interface BatchAxes {
 }
 
 /** What the programs need besides the plan. */
-export interface MatMulCall {
+export interface MatMulCall extends Finish {
   /** Sizes. */
   shape: MatMulShape;
   /** Whether `a` is `[k, m]`. */
@@ -33,12 +33,6 @@ export interface MatMulCall {
   transposeB: boolean;
   /** Batch axes. */
   axes: BatchAxes;
-  /** Whether a bias of `[n]` is added. */
-  bias: boolean;
-  /** Applied to the sums last. */
-  activation: "linear" | "relu";
-  /** What else is done to each result before it is stored; for one product, not a batch of them. */
-  epilogue?: Epilogue;
 }
 
 function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
