@@ -188,8 +188,14 @@ function unitTokens(encode: () => EncoderResult): EncoderResult {
   return affinity ? { tokens: unit, affinity } : { tokens: unit };
 }
 
-/** Steps 1 to 5 of method section 3, or the CLS token where there is no ACE-HGNN. */
-function contextualise(
+/**
+ * Unit features from unit tokens: steps 1 to 5 of method section 3, or the CLS token where there is no ACE-HGNN.
+ *
+ * @param tokens CLS first, shape `[B, N + 1, E]`.
+ * @param affinity CLS attention, shape `[B, N]`; read by ACE-HGNN alone.
+ * @returns Shape `[B, E]`. The caller disposes it.
+ */
+export function contextualise(
   hgnn: AceHgnnParams | undefined,
   tokens: Tensor3D,
   affinity: Tensor2D | undefined,

@@ -52,6 +52,7 @@ export const COMMAND: Command = {
     const answers = await classifyImages(classifier, images, labels, {
       ...(templates.length > 0 ? { templates } : {}),
       batchSize: args.integer("batch-size", 8, 1),
+      explain: explain !== undefined,
       onBatch: (done) => bar.update(done),
     });
     bar.finish();
@@ -63,22 +64,24 @@ export const COMMAND: Command = {
       ...versions(),
     };
     if (explain !== undefined) {
-      await writeFileAtomic(explain, await classificationReport(classifier, images, answers, { facts }));
+      await writeFileAtomic(explain, await classificationReport(answers, facts));
       console.error(`wrote ${explain}`);
     }
-    if (args.flag("json")) console.log(JSON.stringify({ labels, ...facts, images: answers }, null, 2));
-    else {console.log(
-        formatTable(classificationTable(answers.map((one) => ({ ...one, image: printable(one.image) })), labels)),
-      );}
+    if (args.flag("json")) {
+      const plain = answers.map(({ overlay: _, ...answer }) => answer);
+      console.log(JSON.stringify({ labels, ...facts, images: plain }, null, 2));
+    } else {
+      const rows = answers.map((answer) => ({ ...answer, image: printable(answer.image) }));
+      console.log(formatTable(classificationTable(rows, labels)));
+    }
   },
 };
 
 /** The images named; a folder stands for all in it. */
 async function imagePaths(paths: readonly string[]): Promise<string[]> {
   if (paths.length === 0) throw new UsageError("name at least one image");
-  const found: string[] = [];
-  for (const path of paths) found.push(...(await checkPath(path)).isDirectory ? await imagesIn(path) : [path]);
-  return found;
+  const lists = paths.map(async (path) => (await checkPath(path)).isDirectory ? await imagesIn(path) : [path]);
+  return (await Promise.all(lists)).flat();
 }
 
 /** Every image below a folder, which must hold one. */

@@ -233,7 +233,7 @@ async function patientPart(args: Arguments, dataset: Dataset, part: "train" | "t
   if (args.text("patient-column") === undefined) throw new UsageError("--held-out needs --patient-column");
   const fraction = args.number("held-out", 0);
   const seed = args.integer("split-seed", 0);
-  const cases = splitByPatient(dataset.cases, { fraction, seed })[part];
+  const cases = splitByPatient(dataset.cases, { shares: { test: fraction }, seed })[part];
   const other = dataset.cases.length - cases.length;
   return {
     ...dataset,

@@ -4,9 +4,16 @@ import { dirname, join, resolve } from "@std/path";
 import { createProgress } from "../display/progress.ts";
 import { mapSource, type MapSourceOptions } from "../dense/maps.ts";
 import type { FitHeadOptions } from "../dense/fit.ts";
-import { boxedFraction, labelFraction, type ThreeParts } from "../dense/fractions.ts";
+import { boxedFraction, labelFraction } from "../dense/fractions.ts";
 import type { Case } from "../data/types.ts";
-import { boxColumns, type DenseData, imagesToPredict, loadDenseData, partRecord } from "../dense/data.ts";
+import {
+  boxColumns,
+  type DenseData,
+  imagesToPredict,
+  loadDenseData,
+  partRecord,
+  type ThreeParts,
+} from "../dense/data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
 import type { MappedCases } from "../dense/segment/run.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";

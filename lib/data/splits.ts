@@ -1,5 +1,5 @@
 /** Splits of a data set: scikit-learn's and pandas' as published, and by patient for any other. @module */
-import { mulberry32, shuffled } from "../tensor/random.ts";
+import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { choiceWithoutReplacement, permutation, randomState } from "./numpy_random.ts";
 import type { Case } from "./types.ts";
@@ -68,34 +68,67 @@ export function sampleRows(n: number, options: { size: number; seed: number }): 
 }
 
 /** Options of {@linkcode splitByPatient}. */
-export interface PatientSplitOptions {
-  /** Part of the patients that is held out, between 0 and 1. @default {0.2} */
-  fraction?: number;
+export interface PatientSplitOptions<P extends string> {
+  /** Share of each part that is held out, above 0 and below 1 in all; filled in this order, the rest is `train`. */
+  shares: Readonly<Record<P, number>>;
+  /**
+   * What the shares are of: `patients`, rounded, at least one a part and one left to train; or `cases`, whole patients being
+   * taken until a part has its share. @default {"patients"}
+   */
+  of?: "patients" | "cases";
   /** Seed of the draw. @default {0} */
   seed?: number;
 }
 
 /**
- * Splits cases so that no patient is in both parts. The patients are sorted by id and shuffled by `seed`; the first
- * `round(fraction * patients)`, at least one, are held out. A case without a patient counts as a patient of its own.
+ * Splits cases so that no patient is in two parts. A case without a patient counts as a patient of its own.
  *
- * @returns Both parts, each in the order of `cases`.
- * @throws {RangeError} If `fraction` is not between 0 and 1, or there are fewer than two patients.
+ * Shares of patients are drawn from the patients sorted by id, so that the order of the cases does not matter, and the parts keep
+ * it; shares of cases are drawn from the patients as they come, and the parts hold them as drawn. Adapters were trained on the
+ * one, dense heads on the other: neither draw may change, or old files would meet their training cases in a test part.
+ *
+ * @throws {RangeError} If the shares are out of range, or there are fewer patients than parts.
  */
-export function splitByPatient(
+export function splitByPatient<P extends string>(
   cases: readonly Case[],
-  options: PatientSplitOptions = {},
-): { train: Case[]; test: Case[] } {
-  const { fraction = 0.2, seed = 0 } = options;
-  if (!(fraction > 0 && fraction < 1)) {
-    throw new RangeError(`Cannot split by patient as fraction must be between 0 and 1: current value is ${fraction}`);
+  options: PatientSplitOptions<P>,
+): Record<P | "train", Case[]> {
+  const { of = "patients", seed = 0 } = options;
+  const shares = Object.entries<number>(options.shares);
+  const sum = shares.reduce((total, [, share]) => total + share, 0);
+  if (shares.some(([, share]) => !(share > 0)) || sum >= 1) {
+    throw new RangeError(
+      `Cannot split by patient as the shares must be between 0 and 1 in all: current values are ${
+        shares.map(([name, share]) => `${name} ${share}`).join(", ")
+      }`,
+    );
   }
-  const key = (item: Case): string => item.patientId === undefined ? `case ${item.id}` : `patient ${item.patientId}`;
-  const patients = [...new Set(cases.map(key))].sort(byCodePoint);
-  if (patients.length < 2) {
-    throw new RangeError(`Cannot split by patient as there must be two patients: there are ${patients.length}`);
+  const parts = Object.fromEntries([...shares.map(([name]) => [name, []]), ["train", []]]) as Record<
+    P | "train",
+    Case[]
+  >;
+  const patientOf = ({ id, patientId }: Case): string =>
+    patientId === undefined ? `case ${id}` : `patient ${patientId}`;
+  const byPatient = Map.groupBy(cases, patientOf);
+  if (of === "cases") {
+    for (const own of shuffled([...byPatient.values()], mulberry32(deriveSeed(seed, "split by patient")))) {
+      const part = shares.find(([name, share]) => parts[name as P].length < share * cases.length);
+      parts[part ? part[0] as P : "train"].push(...own);
+    }
+    return parts;
   }
-  const count = Math.min(patients.length - 1, Math.max(1, Math.round(fraction * patients.length)));
-  const held = new Set(shuffled(patients, mulberry32(seed)).slice(0, count));
-  return { train: cases.filter((item) => !held.has(key(item))), test: cases.filter((item) => held.has(key(item))) };
+  if (byPatient.size <= shares.length) {
+    throw new RangeError(
+      `Cannot split by patient as there must be ${shares.length + 1} patients: there are ${byPatient.size}`,
+    );
+  }
+  const drawn = shuffled([...byPatient.keys()].sort(byCodePoint), mulberry32(seed));
+  const partOf = new Map<string, P>();
+  for (const [i, [name, share]] of shares.entries()) {
+    const room = drawn.length - (shares.length - i); // one for each part that follows
+    const count = Math.min(room, Math.max(1, Math.round(share * byPatient.size)));
+    for (const patient of drawn.splice(0, count)) partOf.set(patient, name as P);
+  }
+  for (const item of cases) parts[partOf.get(patientOf(item)) ?? "train"].push(item);
+  return parts;
 }

@@ -8,7 +8,17 @@ import { loadRsna } from "../data/rsna.ts";
 import { loadSiim } from "../data/siim.ts";
 import { rsnaLike, siimLike } from "../data/synthetic/sets.ts";
 import type { Case } from "../data/types.ts";
-import { splitByPatient, type ThreeParts } from "./fractions.ts";
+import { splitByPatient } from "../data/splits.ts";
+
+/** Cases in three parts. */
+export interface ThreeParts {
+  /** To train on. */
+  train: Case[];
+  /** To choose the epoch by. */
+  validation: Case[];
+  /** To report on. */
+  test: Case[];
+}
 
 /** What a dense task reads. */
 export interface DenseData extends ThreeParts {
@@ -104,7 +114,7 @@ async function siim(root: string, options: DenseDataOptions): Promise<DenseData>
   const { seed = 1, lesions = "union" } = options;
   const train = await loadSiim(root, { split: "train", lesions });
   const test = await loadSiim(root, { split: "test", lesions });
-  const parts = splitByPatient(train.cases, { validation: 0.15, test: 0, seed });
+  const parts = splitByPatient(train.cases, { shares: { validation: 0.15 }, of: "cases", seed });
   return { ...parts, test: test.cases, name: "siim", classes: ["pneumothorax"], synthetic: false, dropped: {} };
 }
 
@@ -161,7 +171,9 @@ async function fromCsv(options: DenseDataOptions): Promise<DenseData> {
     throw new RangeError(`Cannot detect on "${dataset}" as an image must have a box: none has`);
   }
   return {
-    ...(splitColumn === undefined ? splitByPatient(cases, { seed }) : splitAsSaid(cases)),
+    ...(splitColumn === undefined
+      ? splitByPatient(cases, { shares: { test: 0.15, validation: 0.15 }, of: "cases", seed })
+      : splitAsSaid(cases)),
     name: read.name,
     classes: task === "segment" ? ["mask"] : [...labels].sort(),
     synthetic: false,

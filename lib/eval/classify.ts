@@ -8,7 +8,7 @@ import type { Table } from "../display/table.ts";
 import { predictedClasses } from "./metrics/accuracy.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { explainImages, explanationOverlay } from "./explain.ts";
+import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
@@ -37,6 +37,8 @@ export interface Classification {
   label: string;
   /** Probability of each label; they sum to 1. */
   scores: Record<string, number>;
+  /** CLS attention and hyperedges over the image, where {@linkcode ClassifyOptions} asks for them. */
+  overlay?: Overlay;
 }
 
 /** Options of {@linkcode classifyImages}. */
@@ -45,6 +47,8 @@ export interface ClassifyOptions {
   templates?: readonly string[];
   /** Images encoded at a time. @default {8} */
   batchSize?: number;
+  /** Draw what the CLS token attends to, from the same pass that gives the scores. @default {false} */
+  explain?: boolean;
   /** Called with the images done so far. */
   onBatch?: (done: number) => void;
 }
@@ -68,26 +72,42 @@ export async function classifyImages(
   options: ClassifyOptions = {},
 ): Promise<Classification[]> {
   const { params, config, tokenizer } = classifier;
-  const { templates, batchSize = 8, onBatch } = options;
+  const { templates, batchSize = 8, explain = false, onBatch } = options;
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new RangeError(
       `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,
     );
   }
-  const cases = images.map(({ name, image }) => ({ id: name, image }));
+  const seen: string[] = []; // a decoded radiograph is large, so only what is shown of it is kept
+  const cases = images.map(({ name, image }, i) => ({
+    id: name,
+    image: async () => {
+      const raster = await image();
+      if (explain) seen[i] = seenPart(raster);
+      return raster;
+    },
+  }));
+  const explaining = explain ? explainingModel(config) : undefined;
   const scores = await classifyZeroShot(
-    aceLoraModel(config),
+    explaining?.model ?? aceLoraModel(config),
     params,
     imageSource(cases, config.encoders),
     classPrompts(labels, config.encoders, tokenizer, templates),
     { batchSize, ...(onBatch ? { onBatch } : {}) },
   );
+  const explanations = await explaining?.explanations();
   const best = predictedClasses(scores, images.length);
-  return images.map(({ name }, i) => ({
-    image: name,
-    label: labels[best[i]!]!,
-    scores: Object.fromEntries(labels.map((label, c) => [label, scores[i * labels.length + c]!])),
-  }));
+  return images.map(({ name }, i) => {
+    const label = labels[best[i]!]!;
+    const own = Object.fromEntries(labels.map((label, c) => [label, scores[i * labels.length + c]!]));
+    const caption = `${name}: ${label} ${own[label]!.toFixed(3)}`;
+    return {
+      image: name,
+      label,
+      scores: own,
+      ...(explanations ? { overlay: explainedOverlay(seen[i]!, explanations[i]!, caption) } : {}),
+    };
+  });
 }
 
 /** The answers as a table: one row an image, one column a label. */
@@ -102,31 +122,17 @@ export function classificationTable(answers: readonly Classification[], labels: 
   };
 }
 
-/** What the page of {@linkcode classificationReport} says besides the answers. */
-export interface ReportFacts {
-  /** Names and values, such as the weights' file. */
-  facts: Readonly<Record<string, string | number>>;
-}
-
 /**
  * The answers with CLS attention and hyperedges drawn over each image, as one self-contained page. It contains the images.
  *
- * @param answers From {@linkcode classifyImages}, in the same order as `images`.
+ * @param answers From {@linkcode classifyImages} with `explain`.
+ * @param facts Names and values of the run, such as the weights' file.
  */
 export async function classificationReport(
-  classifier: Classifier,
-  images: readonly NamedImage[],
   answers: readonly Classification[],
-  { facts }: ReportFacts,
+  facts: Readonly<Record<string, string | number>>,
 ): Promise<string> {
   const labels = Object.keys(answers[0]?.scores ?? {});
-  const overlays: Overlay[] = [];
-  for (const [i, { name, image }] of images.entries()) { // one at a time: decoded radiographs are large
-    const raster = await image();
-    const [explanation] = await explainImages(classifier.params, [raster], classifier.config);
-    const { label, scores } = answers[i]!;
-    overlays.push(explanationOverlay(raster, explanation!, `${name}: ${label} ${scores[label]!.toFixed(3)}`));
-  }
   return await buildReport({
     title: "Zero-shot classification",
     subtitle: "Probabilities over the labels asked for; not a diagnosis",
@@ -135,7 +141,7 @@ export async function classificationReport(
       {
         kind: "overlays",
         title: "CLS attention and chosen hyperedges",
-        overlays,
+        overlays: answers.flatMap(({ overlay }) => overlay ?? []),
         caption: "Heat: attention logits of the CLS query. Squares: members of the CLS hyperedge. " +
           "Rings and lines: each member's own hyperedge, by cosine similarity.",
       },

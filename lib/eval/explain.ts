@@ -1,6 +1,7 @@
 /** What the model looked at: CLS attention and chosen hyperedges over images. @module */
 import * as tf from "@tensorflow/tfjs";
-import { type AceLoraConfig, type AceLoraParams, mergeAceLora } from "../ace_lora.ts";
+import { type AceLoraConfig, aceLoraModel, type AceLoraParams, contextualise, mergeAceLora } from "../ace_lora.ts";
+import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { encodeImage } from "../clip/towers/biomed_clip.ts";
 import { chosenHyperedges, type Hyperedge } from "../hypergraph/ace_hgnn.ts";
@@ -8,8 +9,9 @@ import { clsScores } from "../hypergraph/affinities.ts";
 import { pngDataUrl } from "../display/png.ts";
 import { cropResize8, toPixels } from "../image/preprocess.ts";
 import type { RasterImage } from "../image/raster.ts";
-import { l2Normalise } from "../tensor/ops.ts";
+import { l2Normalise, tidy } from "../tensor/ops.ts";
 import { disposeParams } from "../tensor/params.ts";
+import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** What one image's CLS token attends to. */
 export interface Explanation {
@@ -17,6 +19,36 @@ export interface Explanation {
   attention: Float32Array;
   /** The hyperedges that reach the CLS node, the CLS token's own first. */
   hyperedges: Hyperedge[];
+}
+
+/** Unit tokens `[B, N + 1, E]` and CLS attention `[B, N]` of images, by merged weights. */
+function attendedTokens(
+  merged: AceLoraParams,
+  pixels: Tensor4D,
+  config: AceLoraConfig,
+): { tokens: Tensor3D; affinity: Tensor2D } {
+  return tidy(() => {
+    const { tokens, affinity } = encodeImage(merged, pixels, config.encoders, { affinity: "logits" });
+    return { tokens: l2Normalise(tokens), affinity: affinity! };
+  });
+}
+
+/** Without an ACE-HGNN in the model the hyperedges are those it would choose. */
+async function explainTokens(
+  merged: AceLoraParams,
+  { tokens, affinity }: ReturnType<typeof attendedTokens>,
+  config: AceLoraConfig,
+): Promise<Explanation[]> {
+  const hgnn = merged.hgnn?.image;
+  const scores = hgnn ? clsScores(hgnn, tokens, affinity, config.hgnn) : tf.clone(affinity);
+  const hyperedges = await chosenHyperedges(tokens, scores, config.hgnn?.topK ?? 5);
+  scores.dispose();
+  const attention = await affinity.data() as Float32Array;
+  const patches = affinity.shape[1];
+  return hyperedges.map((edges, i) => ({
+    attention: attention.slice(i * patches, (i + 1) * patches),
+    hyperedges: edges,
+  }));
 }
 
 /**
@@ -31,26 +63,41 @@ export async function explainImages(
   config: AceLoraConfig,
 ): Promise<Explanation[]> {
   const merged = mergeAceLora(params);
-  const { mean, std, vision } = config.encoders;
+  const { mean, std, vision: { imageSize: size } } = config.encoders;
   const out: Explanation[] = [];
   for (const image of images) {
-    const pixels = tf.tensor4d(toPixels(image, { size: vision.imageSize, mode: "eval", mean, std }), [
-      1,
-      vision.imageSize,
-      vision.imageSize,
-      3,
-    ]);
-    const { tokens, affinity } = encodeImage(merged, pixels, config.encoders, { affinity: "logits" });
-    const unit = l2Normalise(tokens);
-    const scores = merged.hgnn?.image
-      ? clsScores(merged.hgnn.image, unit, affinity!, config.hgnn)
-      : tf.clone(affinity!);
-    const [hyperedges] = await chosenHyperedges(unit, scores, config.hgnn?.topK ?? 5);
-    out.push({ attention: await affinity!.data() as Float32Array, hyperedges: hyperedges! });
-    tf.dispose([pixels, tokens, affinity!, unit, scores]);
+    const pixels = tf.tensor4d(toPixels(image, { size, mode: "eval", mean, std }), [1, size, size, 3]);
+    const attended = attendedTokens(merged, pixels, config);
+    out.push(...await explainTokens(merged, attended, config));
+    tf.dispose([pixels, attended.tokens, attended.affinity]);
   }
   disposeParams(merged, params);
   return out;
+}
+
+/** A model that explains the images it encodes. */
+export interface ExplainingModel {
+  /** The model; its image features are those of `aceLoraModel`. */
+  model: ContrastiveModel<AceLoraParams>;
+  /** One explanation for each image encoded so far, in order. */
+  explanations(): Promise<Explanation[]>;
+}
+
+/** The model whose image features and explanations come from one pass through the image tower. */
+export function explainingModel(config: AceLoraConfig): ExplainingModel {
+  const batches: Promise<Explanation[]>[] = [];
+  const imageFeatures = (merged: AceLoraParams, pixels: Tensor4D): Tensor2D => {
+    const attended = attendedTokens(merged, pixels, config);
+    // The tensors are read while the next batch is decoded; weights are used before the first pause alone.
+    batches.push(
+      explainTokens(merged, attended, config).finally(() => tf.dispose([attended.tokens, attended.affinity])),
+    );
+    return tf.tidy(() => contextualise(merged.hgnn?.image, attended.tokens, attended.affinity, config));
+  };
+  return {
+    model: { ...aceLoraModel(config), imageFeatures },
+    explanations: async () => (await Promise.all(batches)).flat(),
+  };
 }
 
 /** An explanation as a drawing over its image, the part of it that the model saw. */
@@ -59,12 +106,16 @@ export function explanationOverlay(
   explanation: Explanation,
   caption: string,
 ): Overlay {
+  return explainedOverlay(seenPart(image), explanation, caption);
+}
+
+/** The part of an image that the model sees, as a PNG of 192 pixels a side in a data URL. */
+export function seenPart(image: RasterImage): string {
+  return pngDataUrl(cropResize8(image, { size: 192 }));
+}
+
+/** {@linkcode explanationOverlay} over what {@linkcode seenPart} keeps of the image. */
+export function explainedOverlay(image: string, explanation: Explanation, caption: string): Overlay {
   const side = Math.round(Math.sqrt(explanation.attention.length));
-  return {
-    image: pngDataUrl(cropResize8(image, { size: 192 })),
-    grid: { rows: side, columns: side },
-    attention: explanation.attention,
-    hyperedges: explanation.hyperedges,
-    caption,
-  };
+  return { image, grid: { rows: side, columns: side }, ...explanation, caption };
 }

@@ -4,6 +4,9 @@ import { join } from "@std/path";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
 import { loadAdapter } from "../../lib/adapters/model.ts";
 import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
+import { explainImages, explanationOverlay } from "../../lib/eval/explain.ts";
+import { rsnaLike } from "../../lib/data/synthetic/sets.ts";
+import { noLeak } from "../close.ts";
 import { loadMini } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
@@ -81,6 +84,37 @@ Deno.test("classify gives the same with an adapter in each of the three layouts,
     const [answer] = await classifyImages({ ...adapted, tokenizer: mini.tokenizer }, imagesAt([image!]), LABELS);
     assertAlmostEquals(answer!.scores.pneumonia!, scores[0]!, 1e-5);
   });
+});
+
+Deno.test("classifyImages() with explain reads and encodes each image once, and gives the scores and attention it gives without", async () => {
+  await selectBackend({ backend: "wasm" });
+  const { params: base, config: encoders, tokenizer } = await loadMini();
+  const folder = await Deno.makeTempDir();
+  const { params, config } = await loadAdapter(await writeMiniAdapter(join(folder, "a.safetensors")), base, encoders);
+  await Deno.remove(folder, { recursive: true });
+  for (const classifier of [{ params: base, config: { encoders, learnScale: false } }, { params, config }]) {
+    let reads = 0;
+    const rasters = rsnaLike(5, 1).cases;
+    const images = rasters.map(({ id, image }) => ({ name: id, image: () => (reads++, image()) }));
+    const asked = { ...classifier, tokenizer };
+    const plain = await classifyImages(asked, images, LABELS, { batchSize: 2 });
+    reads = 0;
+    await noLeak(async () => {
+      const explained = await classifyImages(asked, images, LABELS, { batchSize: 2, explain: true });
+      assertEquals(reads, images.length);
+      const alone = await explainImages(classifier.params, [await rasters[3]!.image()], classifier.config);
+      const overlay = explanationOverlay(await rasters[3]!.image(), alone[0]!, explained[3]!.overlay!.caption!);
+      assertEquals(explained[3]!.overlay!.image, overlay.image);
+      assertEquals(explained[3]!.overlay!.hyperedges![0]!.members, overlay.hyperedges![0]!.members);
+      Array.from(explained[3]!.overlay!.attention!).forEach((value, i) =>
+        assertAlmostEquals(value, overlay.attention![i]!, 1e-4)
+      );
+      for (const [i, { label, scores }] of explained.entries()) {
+        assertEquals(label, plain[i]!.label);
+        for (const name of LABELS) assertAlmostEquals(scores[name]!, plain[i]!.scores[name]!, 1e-6);
+      }
+    });
+  }
 });
 
 Deno.test("classify --explain draws attention and hyperedges, with the images' names escaped, and leaves no other file", async () => {

@@ -1,8 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { nextUint32, permutation, randomInterval, randomSample, randomState } from "../../lib/data/numpy_random.ts";
-import { sampleRows, splitByPatient, trainTestSplit } from "../../lib/data/splits.ts";
-import { hashIds } from "../../lib/data/dataset.ts";
-import type { Case } from "../../lib/data/types.ts";
+import { sampleRows, trainTestSplit } from "../../lib/data/splits.ts";
 import fixture from "./fixtures/splits.json" with { type: "json" };
 
 interface Digest {
@@ -81,25 +79,4 @@ Deno.test("sampleRows() equals DataFrame.sample(), at the paper's 12,047 images 
     assertEquals(await digest(sampleRows(n, { size, seed })), rows, `${n} ${size} ${seed}`);
   }
   assertThrows(() => sampleRows(3, { size: 4, seed: 0 }), RangeError, "current value is 4");
-});
-
-const image = (): Promise<never> => Promise.reject(new Error("not read"));
-const cases: Case[] = Array.from({ length: 60 }, (_, i) => ({ id: `c${i}`, patientId: `p${i % 20}`, image }));
-
-Deno.test("splitByPatient() holds out whole patients, the same for the same seed and any order of cases", async () => {
-  const { train, test } = splitByPatient(cases, { fraction: 0.25, seed: 3 });
-  assertEquals([train.length, test.length], [45, 15]);
-  const held = new Set(test.map((c) => c.patientId));
-  assertEquals(train.filter((c) => held.has(c.patientId!)), []);
-  const again = splitByPatient([...cases].reverse(), { fraction: 0.25, seed: 3 });
-  assertEquals(await hashIds(again.test.map((c) => c.id).sort()), await hashIds(test.map((c) => c.id).sort()));
-  const other = splitByPatient(cases, { fraction: 0.25, seed: 4 });
-  assertEquals(other.test.map((c) => c.id).join() === test.map((c) => c.id).join(), false);
-});
-
-Deno.test("splitByPatient() never leaves a part empty, and refuses one patient or a fraction out of range", () => {
-  assertEquals(splitByPatient(cases, { fraction: 0.001 }).test.length, 3);
-  assertEquals(splitByPatient(cases, { fraction: 0.999 }).train.length, 3);
-  assertThrows(() => splitByPatient(cases, { fraction: 1 }), RangeError);
-  assertThrows(() => splitByPatient(cases.filter((c) => c.patientId === "p1")), RangeError, "there are 1");
 });

@@ -4,7 +4,7 @@ import { constantBoxes, meanMask } from "../../lib/dense/baselines.ts";
 import { boxIou, type UnitBox } from "../../lib/dense/detect/boxes.ts";
 import type { MapSource } from "../../lib/dense/maps.ts";
 import { fitHead } from "../../lib/dense/fit.ts";
-import { boxedFraction, labelFraction, splitByPatient } from "../../lib/dense/fractions.ts";
+import { boxedFraction, labelFraction } from "../../lib/dense/fractions.ts";
 import type { Case } from "../../lib/data/types.ts";
 import { constantBoxFigures, evaluateDetection, trainDetection } from "../../lib/dense/detect/run.ts";
 import {
@@ -206,24 +206,6 @@ Deno.test("boxedFraction() has a box in every share, and is labelFraction() wher
   const all = make(() => true);
   assertEquals(boxedFraction(all, { fraction: 0.1 }), labelFraction(all, { fraction: 0.1 }));
   assertEquals(boxedFraction(make(() => false), { fraction: 0.1 }).length, 2);
-});
-
-Deno.test("splitByPatient() keeps patients whole and loses nobody", () => {
-  const cases = Array.from({ length: 100 }, (_, i): Case => ({
-    id: String(i),
-    ...(i < 80 ? { patientId: String(i >> 2) } : {}),
-    image: () => Promise.reject(new Error("not read")),
-  }));
-  const { train, validation, test } = splitByPatient(cases, { seed: 2 });
-  assertEquals(
-    [...train, ...validation, ...test].map(({ id }) => Number(id)).sort((a, b) => a - b),
-    cases.map((_, i) => i),
-  );
-  const patients = [train, validation, test].map((part) =>
-    new Set(part.map((item) => item.patientId ?? item.id + "x"))
-  );
-  for (const patient of patients[0]!) assert(!patients[1]!.has(patient) && !patients[2]!.has(patient));
-  assert(test.length >= 15 && test.length <= 18 && validation.length >= 15 && validation.length <= 18);
 });
 
 Deno.test("meanMask() is the level set with the best Dice, and constantBoxes() the training box that fits most", () => {
