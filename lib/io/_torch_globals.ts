@@ -1,5 +1,7 @@
 /** The globals a PyTorch state dict may ask for, and what they build. @module */
-import type { PickleGlobal } from "./pickle.ts";
+import { findNumpyGlobal } from "./_numpy_scalar.ts";
+import { isOpaqueGlobal } from "./_opaque_globals.ts";
+import type { PickleGlobal, Stateful } from "./pickle.ts";
 import type { TensorDtype } from "./tensors.ts";
 import { elementCount } from "./tensors.ts";
 import { quoted } from "./_errors.ts";
@@ -113,19 +115,38 @@ function orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
   return map;
 }
 
+/** A module of a TorchScript program: its attributes by name, tensors and modules among them. */
+class ScriptModule extends Map<unknown, unknown> implements Stateful {
+  setState(state: unknown): void {
+    if (!(state instanceof Map)) throw new Error("a TorchScript module's state must be a dict");
+    for (const [name, value] of state) this.set(name, value);
+  }
+}
+
+/** TorchScript writes typed lists as calls on a list. Source: torch/jit/_pickle.py. */
+const typedList = (args: readonly unknown[]): unknown => args[0];
+
 const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
   "torch._utils._rebuild_tensor_v2": rebuildTensorV2,
   "torch._utils._rebuild_tensor_v3": rebuildTensorV3,
   "torch._utils._rebuild_parameter": rebuildParameter,
   "torch.Size": (args) => Object.freeze(sizes(args[0], "size")),
   "collections.OrderedDict": orderedDict,
+  "collections.defaultdict": () => new Map(),
+  "collections.Counter": ([counts]) => counts instanceof Map ? counts : new Map(),
+  "torch.jit._pickle.build_intlist": typedList,
+  "torch.jit._pickle.build_doublelist": typedList,
+  "torch.jit._pickle.build_boollist": typedList,
+  "torch.jit._pickle.build_tensorlist": typedList,
+  "torch.jit._pickle.restore_type_tag": typedList,
 };
 
 /** The allowed global of a dotted name, or undefined. */
 export function findTorchGlobal(dotted: string): PickleGlobal | undefined {
   if (Object.hasOwn(FUNCTIONS, dotted)) return { global: dotted, call: FUNCTIONS[dotted]! };
   if (Object.hasOwn(STORAGE_TYPES, dotted) || Object.hasOwn(DTYPE_GLOBALS, dotted)) return { global: dotted };
-  return undefined;
+  if (dotted.startsWith("__torch__.")) return { global: dotted, create: () => new ScriptModule() };
+  return findNumpyGlobal(dotted) ?? (isOpaqueGlobal(dotted) ? { global: dotted, opaque: true } : undefined);
 }
 
 /** The storage of a persistent id `("storage", type, key, location, count)`. */

@@ -71,7 +71,7 @@ export function reportKeys(
   for (const [name, shape] of expected) {
     const entry = found.get(prefix + name);
     if (!entry) report.missing.push({ name, expected: shape });
-    else if (entry.shape.join() === shape.join()) report.matched.set(name, prefix + name);
+    else if (isShape(entry.shape, shape)) report.matched.set(name, prefix + name);
     else report.misshapen.push({ name, expected: shape, found: entry.shape });
   }
   for (const [name, { shape }] of found) {
@@ -79,6 +79,11 @@ export function reportKeys(
     if (!isNeeded && !ignore.test(name)) report.unused.push({ name, found: shape });
   }
   return report;
+}
+
+/** Whether a file's shape is the one a model needs; a scalar may be stored as a list of one number. */
+export function isShape(found: readonly number[], expected: readonly number[]): boolean {
+  return found.join() === expected.join() || (expected.length === 0 && found.every((size) => size === 1));
 }
 
 const shown = (shape: readonly number[]): string => `[${shape.join(", ")}]`;

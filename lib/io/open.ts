@@ -1,6 +1,7 @@
 /** Opens a weights file by what it holds, not by its name. @module */
 import { fileSource } from "./byte_source.ts";
 import { openSafetensors } from "./safetensors.ts";
+import { isShardIndex, openShardIndex, openShards, shardSet } from "./shards.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { openTorch } from "./torch_archive.ts";
 import { unreadable } from "./_errors.ts";
@@ -18,11 +19,18 @@ async function firstBytes(path: string): Promise<Uint8Array> {
 }
 
 /**
- * Opens a safetensors file or a PyTorch archive, told apart by content. The caller closes it.
+ * Opens a safetensors file or a PyTorch archive, told apart by content; or several as one, given their index
+ * (`model.safetensors.index.json`) or one of `model-00001-of-00002.safetensors`. The caller closes it.
  *
- * @throws {SyntaxError} If it is neither, or damaged; the message names the file and says what it looks like.
+ * @throws {SyntaxError} If it is none of these, or damaged; the message names the file and says what it looks like.
  */
 export async function openTensorFile(path: string): Promise<TensorFile> {
+  if (isShardIndex(path)) return await openShardIndex(path, openSingle);
+  const shards = shardSet(path);
+  return shards ? await openShards(shards, path, openSingle) : await openSingle(path);
+}
+
+async function openSingle(path: string): Promise<TensorFile> {
   const head = await firstBytes(path);
   const fail = (reason: string): SyntaxError => unreadable(path, "weights", reason);
   if (startsWith(head, "PK\x03\x04") || startsWith(head, "PK\x05\x06")) return await openTorch(path);

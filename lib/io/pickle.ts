@@ -1,8 +1,9 @@
 /**
- * An unpickler that can build plain values and nothing else: each opcode and each global must be on a list.
+ * An unpickler that can build plain values and nothing else: each opcode and each global must be on a list. Objects of the
+ * classes a caller calls opaque are read past: their place is kept, nothing of theirs is run.
  *
  * Source: CPython's Lib/pickletools.py (protocols 2 to 5) and torch/_weights_only_unpickler.py for which opcodes a state dict
- * needs; this list adds protocol 4's strings and memo, and leaves out NEWOBJ and sets.
+ * needs; this list adds protocol 4's strings and memo.
  *
  * @module
  */
@@ -15,6 +16,27 @@ export interface PickleGlobal {
   readonly global: string;
   /** Builds a value from the arguments of REDUCE; without it the global cannot be called. */
   readonly call?: (args: readonly unknown[]) => unknown;
+  /** Builds an empty object of it, for NEWOBJ. */
+  readonly create?: () => unknown;
+  /** Whatever is built of it is an {@linkcode Opaque}. @default {false} */
+  readonly opaque?: boolean;
+}
+
+/** An object that is read past: what it was built of is gone, what is added to it is dropped. */
+export class Opaque {
+  /** An object of the class or function `global`. */
+  constructor(readonly global: string) {}
+}
+
+/** An object that takes a state (BUILD). */
+export interface Stateful {
+  /** Takes the state. @throws {Error} If it is not what such an object has. */
+  setState(state: unknown): void;
+}
+
+/** Whether a value is read past where tensors and plain values are looked for: an opaque object, bytes, or a bare class. */
+export function isPassedOver(value: unknown): boolean {
+  return value instanceof Uint8Array || typeof (value as { global?: unknown } | null)?.global === "string";
 }
 
 /** What an unpickler lets a pickle do. */
@@ -162,23 +184,37 @@ class Machine {
   global(module: unknown, name: unknown): void {
     const dotted = `${module}.${name}`;
     const found = typeof module === "string" && typeof name === "string" ? this.#options.findGlobal(dotted) : undefined;
-    if (!found) throw new Error(`the pickle asks for the global ${quoted(dotted)}, which is not allowed`);
+    if (!found) {
+      throw new Error(
+        `the pickle asks for the global ${quoted(dotted)}, which is not allowed: save the state_dict alone, in Python`,
+      );
+    }
     this.push(found);
   }
 
   reduce(): void {
     const args = this.pop();
     const callable = this.pop() as Partial<PickleGlobal> | null;
-    if (!callable?.call || typeof callable.global !== "string" || !Array.isArray(args)) {
-      throw new Error(
-        `the pickle calls ${quoted(String(callable?.global ?? "what is not a function"))}, which is not allowed`,
-      );
+    const { call, opaque, global } = callable ?? {};
+    if (typeof global !== "string" || !Array.isArray(args) || !(call || opaque)) {
+      throw new Error(`the pickle calls ${quoted(String(global ?? "what is not a function"))}, which is not allowed`);
     }
-    this.make(callable.call(args));
+    this.make(call ? call(args) : new Opaque(global));
+  }
+
+  newObject(): void {
+    this.pop(); // its arguments
+    const { create, opaque, global } = (this.pop() ?? {}) as Partial<PickleGlobal>;
+    if (typeof global !== "string" || !(create || opaque)) {
+      const shown = quoted(String(global ?? "what is not a class"));
+      throw new Error(`the pickle makes an object of ${shown}, which is not allowed`);
+    }
+    this.make(create ? create() : new Opaque(global));
   }
 
   append(items: unknown[]): void {
     const list = this.pop();
+    if (list instanceof Opaque) return this.push(list);
     if (!Array.isArray(list) || Object.isFrozen(list)) throw new Error("the pickle appends to what is not a list");
     for (const item of items) list.push(item);
     this.push(list);
@@ -186,9 +222,11 @@ class Machine {
 
   setItems(items: unknown[]): void {
     const dict = this.pop();
+    if (dict instanceof Opaque) return this.push(dict);
     if (!(dict instanceof Map) || items.length % 2) throw new Error("the pickle sets items of what is not a dict");
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
+      if (key === null || isPassedOver(key) || (Array.isArray(key) && Object.isFrozen(key))) continue; // names nothing
       if (typeof key !== "string" && typeof key !== "number" && typeof key !== "boolean") {
         throw new Error("a dict's keys must be strings or numbers");
       }
@@ -198,14 +236,20 @@ class Machine {
     this.push(dict);
   }
 
-  /** Attributes of an OrderedDict (a state dict's `_metadata`) are read and left out. */
+  /** Attributes of an OrderedDict (a state dict's `_metadata`) and of what is opaque are read and left out. */
   build(): void {
     const state = this.pop();
-    const target = this.pop();
-    if (!(state instanceof Map && target instanceof Map)) {
+    const target = this.pop() as Partial<Stateful> | null | undefined;
+    if (typeof target?.setState === "function") target.setState(state);
+    else if (!(target instanceof Opaque || (state instanceof Map && target instanceof Map))) {
       throw new Error("the pickle sets attributes of what is not a dict");
     }
     this.push(target);
+  }
+
+  /** A set holds no tensors by name. */
+  set(): void {
+    this.make(new Opaque("builtins.set"));
   }
 
   persistent(): void {
@@ -230,6 +274,12 @@ const STEPS: Readonly<Record<string, Step>> = {
   EMPTY_DICT: (m) => m.make(new Map()),
   SETITEM: (m) => m.setItems([m.pop(), m.pop()].reverse()),
   SETITEMS: (m) => m.setItems(m.popToMark()),
+  EMPTY_SET: (m) => m.set(),
+  ADDITEMS: (m) => m.append(m.popToMark()),
+  FROZENSET: (m) => {
+    m.popToMark();
+    m.set();
+  },
   NONE: (m) => m.push(null),
   NEWTRUE: (m) => m.push(true),
   NEWFALSE: (m) => m.push(false),
@@ -242,6 +292,9 @@ const STEPS: Readonly<Record<string, Step>> = {
   BINUNICODE: (m, c) => m.push(c.string(c.u32())),
   SHORT_BINUNICODE: (m, c) => m.push(c.string(c.u8())),
   BINUNICODE8: (m, c) => m.push(c.string(c.u64())),
+  BINBYTES: (m, c) => m.push(c.take(c.u32())),
+  SHORT_BINBYTES: (m, c) => m.push(c.take(c.u8())),
+  BINBYTES8: (m, c) => m.push(c.take(c.u64())),
   BINGET: (m, c) => m.memoGet(c.u8()),
   LONG_BINGET: (m, c) => m.memoGet(c.u32()),
   BINPUT: (m, c) => m.memoPut(c.u8()),
@@ -254,6 +307,11 @@ const STEPS: Readonly<Record<string, Step>> = {
     m.global(m.pop(), name);
   },
   REDUCE: (m) => m.reduce(),
+  NEWOBJ: (m) => m.newObject(),
+  NEWOBJ_EX: (m) => {
+    m.pop(); // keyword arguments
+    m.newObject();
+  },
   BUILD: (m) => m.build(),
   BINPERSID: (m) => m.persistent(),
 };
@@ -281,7 +339,8 @@ function run(bytes: Uint8Array, options: UnpickleOptions): unknown {
 }
 
 /**
- * Reads a pickle: dicts become Maps, lists arrays, tuples frozen arrays, integers beyond 2^53 bigints.
+ * Reads a pickle: dicts become Maps, lists arrays, tuples frozen arrays, bytes Uint8Arrays, integers beyond 2^53 bigints. An
+ * entry of a dict whose key is no string, number or boolean is left out.
  *
  * @param bytes The pickle; its first value is read.
  * @throws {SyntaxError} If it is damaged, or asks for an opcode or a global that is not allowed; the message names it.

@@ -1,12 +1,13 @@
 /**
- * PyTorch's zip archives (`torch.save` since 1.6): a pickle beside one stored record per storage, read without Python.
+ * PyTorch's zip archives (`torch.save` since 1.6): a pickle beside one stored record per storage, read without Python. A
+ * TorchScript program (`torch.jit.save`) is such an archive with code in it: its tensors are read, its code is not looked at.
  *
  * Source: torch/serialization.py (`_save`, `_load`) and torch/_utils.py (`_rebuild_tensor_v2`) of PyTorch 2.x.
  *
  * @module
  */
 import { type ByteSource, fileSource } from "./byte_source.ts";
-import { unpickle } from "./pickle.ts";
+import { isPassedOver, unpickle } from "./pickle.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorData } from "./tensors.ts";
 import { findTorchGlobal, loadStorage, TorchView } from "./_torch_globals.ts";
@@ -47,15 +48,13 @@ function findPrefix(source: ByteSource, records: Map<string, ZipRecord>): string
     throw unreadable(source.name, FORMAT, `the archive must have one "<name>/data.pkl": found ${pickles.length}`);
   }
   const prefix = pickles[0]!.slice(0, -"data.pkl".length);
-  if (records.has(`${prefix}constants.pkl`)) {
-    throw unreadable(source.name, FORMAT, "it is a TorchScript program: save the model's state_dict instead");
-  }
   const stray = [...records.keys()].find((name) => !name.startsWith(prefix));
   if (stray !== undefined) {
     throw unreadable(source.name, FORMAT, `record ${quoted(stray)} must lie under ${quoted(prefix)}`);
   }
   for (const [name, { size, inflated }] of records) {
-    if (inflated === undefined) continue;
+    // A TorchScript program's code is deflated; it is neither read nor run.
+    if (inflated === undefined || !/^(data\.pkl|byteorder|data\/)/.test(name.slice(prefix.length))) continue;
     const found = `it is deflated, ${size} bytes for ${inflated}`;
     throw unreadable(source.name, FORMAT, `record ${quoted(name)} must be stored, as torch.save writes it: ${found}`);
   }
@@ -178,6 +177,7 @@ async function loadTree(value: unknown, archive: Archive): Promise<PickleValue> 
     for (const item of value) items.push(await loadTree(item, archive));
     return Object.isFrozen(value) ? Object.freeze(items) : items;
   }
+  if (isPassedOver(value)) return null;
   if (value instanceof Map) {
     const map = new Map<string | number | boolean, PickleValue>();
     for (const [key, item] of value) map.set(key, await loadTree(item, archive));
@@ -187,7 +187,7 @@ async function loadTree(value: unknown, archive: Archive): Promise<PickleValue> 
 }
 
 /**
- * Reads all of a PyTorch archive as it is nested: what `torch.load` would return.
+ * Reads all of a PyTorch archive as it is nested: what `torch.load` would return, with null for what is neither tensor nor plain.
  *
  * @throws {SyntaxError} If the file is not whole and consistent, or its pickle asks for a global or an opcode that is not allowed.
  */

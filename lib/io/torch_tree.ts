@@ -1,5 +1,6 @@
 /** What a PyTorch file holds: nested dicts and lists with tensors as leaves, and their flat dotted names. @module */
 import type { TensorData } from "./tensors.ts";
+import { isPassedOver } from "./pickle.ts";
 import { quoted } from "./_errors.ts";
 
 /** A value of a PyTorch file: dicts are Maps, tuples frozen arrays, integers beyond 2^53 bigints. */
@@ -31,7 +32,8 @@ export const isPlain = (value: unknown): boolean =>
   value === null || ["boolean", "number", "bigint", "string"].includes(typeof value);
 
 /**
- * Flattens a tree to dotted names: `{"a": {"b": [t]}}` gives `a.b.0`. A tree that is one tensor gets the name `tensor`.
+ * Flattens a tree to dotted names: `{"a": {"b": [t]}}` gives `a.b.0`. A tree that is one tensor gets the name `tensor`. What is
+ * neither (an object of a configuration's class, bytes) is left out.
  *
  * @param isLeaf Whether a value is a tensor.
  * @throws {Error} If two values get one name, something is no plain value, or the tree is too deep or too large.
@@ -52,6 +54,7 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
       if (Array.isArray(value)) visited += value.length;
     } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, below(i), depth + 1));
     else if (value instanceof Map) { for (const [key, item] of value) visit(item, below(key), depth + 1); }
+    else if (depth > 0 && isPassedOver(value)) return;
     else throw new Error(`${quoted(path)} must be a tensor or a plain value`);
   };
   visit(tree, "", 0);

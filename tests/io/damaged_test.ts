@@ -138,12 +138,6 @@ const ARCHIVES: [string, ZipRecipe[], string, number?][] = [
   ["a record outside the archive's folder", [MAIN, data("y/data/0")], 'must lie under "x/"'],
   ["two pickles", [MAIN, data("y/data.pkl")], "found 2"],
   ["no pickle", [data("x/other")], "found 0"],
-  ["a TorchScript program", [MAIN, data("x/constants.pkl")], "TorchScript"],
-  ["a TorchScript program, whose code is deflated", [
-    MAIN,
-    data("x/code/m.py", { data: zeros, method: 8, size: 64 << 20, compressedSize: zeros.length }),
-    data("x/constants.pkl"),
-  ], "TorchScript"],
   ["a record of another compression", [MAIN, data("x/data/0", { method: 12 })], "must be stored or deflated"],
   ["a deflated bomb that says how large it is", [
     MAIN,
@@ -214,6 +208,12 @@ function tensor(
   return `ctorch._utils\n_rebuild_tensor_v2\n(${storage}${offset}(${size}t(${stride}t\x89ccollections\nOrderedDict\n)RtR`;
 }
 
+/** A NumPy scalar of protocol 2. */
+function scalar(type: string, bytes: string): string {
+  const dtype = `cnumpy\ndtype\n(${text(type)}\x89\x88tR`;
+  return `cnumpy.core.multiarray\nscalar\n(${dtype}c_codecs\nencode\n(${text(bytes)}${text("latin1")}tRtR`;
+}
+
 const u32 = (n: number): string => String.fromCharCode(n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255);
 const MILLION = "J" + u32(1_000_000);
 const LONG_BYTES = "\xff".repeat(254) + "\x7f";
@@ -236,11 +236,18 @@ const PICKLES: [string, string, string][] = [
   ["calls without a tuple", "ccollections\nOrderedDict\nK\x01R.", "not allowed"],
   ["makes an instance (INST)", "(iposix\nsystem\n.", "opcode INST"],
   ["makes an object (OBJ)", "(cposix\nsystem\no.", '"posix.system"'],
-  ["makes an object (NEWOBJ)", "ccollections\nOrderedDict\n)\x81.", "opcode NEWOBJ"],
+  ["makes an object (NEWOBJ)", "ccollections\nOrderedDict\n)\x81.", 'makes an object of "collections.OrderedDict"'],
+  ["makes an object of a number", "K\x01)\x81.", "what is not a class"],
+  ["makes an object of a TorchScript class with a list as state", "c__torch__.M\nM\n)\x81]b.", "must be a dict"],
+  ["calls a TorchScript class", "c__torch__.M\nM\n)R.", '"__torch__.M.M"'],
+  ["has a NumPy scalar shorter than its type", `${scalar("f8", "1234")}.`, "has 4 bytes"],
+  ["has bytes that are not Latin-1", `c_codecs\nencode\n(${text("a")}${text("utf8")}tR.`, "Latin-1"],
   ["uses the extension registry", "\x82\x01.", "opcode EXT1"],
   ["has a text persistent id", "P0\n.", "opcode PERSID"],
-  ["has bytes", "C\x01a.", "opcode SHORT_BINBYTES"],
-  ["has a set", "\x8f.", "opcode EMPTY_SET"],
+  ["is bytes", "C\x01a.", "tensor or a plain value"],
+  ["is a set", "\x8f.", "tensor or a plain value"],
+  ["is a configuration", "comegaconf.dictconfig\nDictConfig\n)\x81}b.", "tensor or a plain value"],
+  ["appends to a number", "K\x01K\x01a.", "not a list"],
   ["duplicates the stack", "N2.", "opcode DUP"],
   ["has an unknown opcode", "\xfe.", "opcode 0xfe"],
   ["sets attributes of a tensor", `${tensor()}}b.`, "attributes"],

@@ -64,6 +64,53 @@ Deno.test("openTorch() gives the other leaves as metadata by dotted name", async
   await assertRejects(() => file.read("nope"), RangeError, '"nope"');
 });
 
+for (const protocol of [2, 4]) {
+  Deno.test(`openTorch() reads past a framework's objects in a pickle of protocol ${protocol}, and NumPy's scalars as numbers`, async () => {
+    const file = await openTorch(join(FIXTURES, `framework_p${protocol}.pt`));
+    try {
+      assertEquals([...file.entries.keys()], [
+        "state_dict.module.weight",
+        "state_dict.module.bias",
+        "optimizer.state.0.step",
+      ]);
+      assertEquals([...toFloat32(await file.read("state_dict.module.weight"))], [0, 1, 2, 3, 4, 5]);
+      assertEquals(file.metadata, {
+        epoch: 3,
+        best: 0.75,
+        half: 0.5,
+        done: true,
+        big: 7,
+        byte: 200,
+        "states.numpy.0": "MT19937",
+        "states.numpy.2": 2,
+        "milestones.3": 2,
+        lr: 0.1,
+      });
+      const tree = await loadTorch(file.path) as Map<string, PickleValue>;
+      assertEquals([tree.get("hyper_parameters"), tree.get("args"), tree.get("seen")], [null, null, null]);
+    } finally {
+      file.close();
+    }
+  });
+}
+
+Deno.test("openTorch() reads a TorchScript program's tensors under its modules' names, and none of its code", async () => {
+  const file = await openTorch(join(FIXTURES, "script.pt"));
+  try {
+    assertEquals([...file.entries], [
+      ["scale", { dtype: "F16", shape: [] }],
+      ["resolution", { dtype: "I64", shape: [] }],
+      ["blocks.0.fc.weight", { dtype: "F16", shape: [2, 3] }],
+      ["blocks.0.fc.bias", { dtype: "F16", shape: [2] }],
+    ]);
+    assertEquals([...toFloat32(await file.read("blocks.0.fc.weight"))], [0, 1, 2, 3, 4, 5]);
+    assertEquals([...toFloat32(await file.read("blocks.0.fc.bias"))], [0.25, -1]);
+    assertEquals(file.metadata["blocks.0.sizes"], [4, 5]);
+  } finally {
+    file.close();
+  }
+});
+
 Deno.test("openTensorFile() refuses what is no weights file with a word on what it is", async () => {
   const dir = await Deno.makeTempDir();
   const write = async (bytes: string | Uint8Array): Promise<string> => {

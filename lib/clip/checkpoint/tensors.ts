@@ -1,5 +1,6 @@
 /** A CLIP's weights from and to checkpoint tensors. @module */
 import * as tf from "@tensorflow/tfjs";
+import { isShape } from "../../io/key_report.ts";
 import { namedTensors } from "../../tensor/params.ts";
 import type { Tensor } from "../../tensor/types.ts";
 import type { ClipParams } from "../towers/clip.ts";
@@ -56,7 +57,7 @@ export async function loadClipTensors(
       const tensor: CheckpointTensor = last?.name === place.name ? last.tensor : await read(place.name);
       last = { name: place.name, tensor };
       const expected = checkpointShape(place, shape);
-      if (expected.join() !== tensor.shape.join()) {
+      if (!isShape(tensor.shape, expected)) {
         throw new TypeError(
           `Cannot load "${place.name}" as it must have shape [${expected}]: current shape is [${tensor.shape}]`,
         );
