@@ -1,4 +1,5 @@
 /** The three WebAssembly codecs behind one call; each is loaded when first needed. @module */
+import { codecModule } from "./_codec_modules.js";
 
 /** What a codec found in its stream's header. */
 export interface FrameInfo {
@@ -28,19 +29,24 @@ interface CodecModule {
   JpegLSDecoder?: new () => Decoder;
 }
 
-type CodecFactory = (
-  options: { print: (line: string) => void; printErr: (line: string) => void },
-) => Promise<CodecModule>;
+interface CodecOptions {
+  print(line: string): void;
+  printErr(line: string): void;
+  /** Called in place of fetching and compiling the codec's wasm file. */
+  instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void): Record<string, never>;
+}
+
+type CodecFactory = (options: CodecOptions) => Promise<CodecModule>;
 
 /** The names of the codecs. */
 export type CodecName = "libjpeg-turbo" | "openjpeg" | "charls";
 
-// The packages' "decode" builds carry the WebAssembly inside their JavaScript: nothing is read from disk at run time, so
-// no permission is asked. They have no types.
+// The glue of the packages' WebAssembly builds ("decode" without more is the same compiled to plain JavaScript, two to ten times
+// slower). It has no types.
 const importers: Record<CodecName, () => Promise<unknown>> = {
-  "libjpeg-turbo": () => import("@cornerstonejs/codec-libjpeg-turbo-8bit/decode"),
-  openjpeg: () => import("@cornerstonejs/codec-openjpeg/decode"),
-  charls: () => import("@cornerstonejs/codec-charls/decode"),
+  "libjpeg-turbo": () => import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs"),
+  openjpeg: () => import("@cornerstonejs/codec-openjpeg/decodewasmjs"),
+  charls: () => import("@cornerstonejs/codec-charls/decodewasmjs"),
 };
 
 const loaded = new Map<CodecName, Promise<CodecModule>>();
@@ -51,8 +57,15 @@ function load(name: CodecName, messages: string[]): Promise<CodecModule> {
     const note = (line: string): void => {
       if (messages.length < 8) messages.push(line);
     };
-    module = importers[name]().then((imported) =>
-      (imported as { default: CodecFactory }).default({ print: note, printErr: note })
+    module = Promise.all([importers[name](), codecModule(name)]).then(([imported, wasm]) =>
+      (imported as { default: CodecFactory }).default({
+        print: note,
+        printErr: note,
+        instantiateWasm: (imports, done) => {
+          WebAssembly.instantiate(wasm, imports).then(done);
+          return {};
+        },
+      })
     );
     loaded.set(name, module);
   }

@@ -1,0 +1,2 @@
+/** A codec's WebAssembly, compiled. */
+export function codecModule(name: "charls" | "libjpeg-turbo" | "openjpeg"): Promise<WebAssembly.Module>;
