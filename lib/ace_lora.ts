@@ -12,7 +12,7 @@ import type { BiomedClipConfig } from "./clip/config.ts";
 import type { EncoderResult } from "./clip/towers/vit.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
-import type { LoraConfig } from "./peft/lora/config.ts";
+import { layersAt, type LoraConfig } from "./peft/lora/config.ts";
 import { injectLora } from "./peft/lora/inject.ts";
 import { mergeLora } from "./peft/lora/merge.ts";
 import { infoNce } from "./losses/info_nce.ts";
@@ -41,10 +41,22 @@ export interface AceLoraConfig {
   /** Learn the similarity scale. @default {true} */
   learnScale?: boolean;
   /**
-   * Text affinity: the masked probabilities of the released LoRA layer, or the logits the released code falls back to when
-   * the last text layer carries no LoRA. @default {"probabilities"}
+   * Text affinity: `released` is the masked probabilities where the last text layer carries LoRA, and the unmasked logits (so
+   * that pads can be chosen) where it does not. @default {"released"}
    */
-  textAffinity?: "probabilities" | "logits";
+  textAffinity?: TextAffinity;
+}
+
+/** Which CLS attention of the text tower ACE-HGNN reads. */
+export type TextAffinity = "released" | "probabilities" | "logits";
+
+/** The text affinity of a configuration, `released` resolved. */
+export function textAffinityOf(config: AceLoraConfig): Exclude<TextAffinity, "released"> {
+  const { lora, textAffinity = "released" } = config;
+  if (textAffinity !== "released") return textAffinity;
+  const { depth } = config.encoders.text;
+  const isLastLayerAdapted = lora?.encoders.includes("text") && layersAt(lora.positions, depth).includes(depth - 1);
+  return isLastLayerAdapted ? "probabilities" : "logits";
 }
 
 /**
@@ -149,7 +161,7 @@ export function textTokens(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): EncoderResult {
-  const how = params.hgnn?.text ? { affinity: config.textAffinity ?? "probabilities" } : { clsOnly: true };
+  const how = params.hgnn?.text ? { affinity: textAffinityOf(config) } : { clsOnly: true };
   return unitTokens(() => encodeText(params, ids, config.encoders, { ...how, ...stream(options, "text") }));
 }
 

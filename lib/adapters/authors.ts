@@ -7,6 +7,7 @@
  * @module
  */
 import {
+  type AdapterConfig,
   type AdapterEncoder,
   type AdapterFile,
   checkAdapter,
@@ -65,6 +66,16 @@ function authorsMetadata(file: TensorFile): Record<string, unknown> {
 }
 
 /**
+ * What the authors' code gave ACE-HGNN: logits where the last of twelve text layers has no LoRA. Files of this package say so.
+ */
+function textAffinityOf(metadata: Record<string, unknown>): Pick<AdapterConfig, "textAffinity"> {
+  if (metadata["text_affinity"] === "logits") return { textAffinity: "logits" };
+  const isOurs = "text_layers" in metadata;
+  const layers = POSITION_LAYERS[String(metadata["position"] ?? "all")] ?? [];
+  return isOurs || layers.includes(11) ? {} : { textAffinity: "logits" };
+}
+
+/**
  * Reads the authors' layout from an open file.
  *
  * @throws {SyntaxError} If a tensor is missing, misshapen or unknown.
@@ -112,6 +123,7 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
     positions: metadata["position"] ?? "all",
     topK: hasHgnn ? metadata["topk"] ?? 5 : null,
     hidden: hiddenOf(hgnn),
+    ...(hgnn.text ? textAffinityOf(metadata) : {}),
   }, file.path);
   return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config }, file.path);
 }
@@ -156,6 +168,7 @@ export async function writeAuthorsAdapter(path: string, adapter: AdapterFile): P
     loss_type: Object.keys(hgnn).length ? "clip_loss_ace_hgnn" : "clip_loss",
     text_layers: layers.text,
     image_layers: layers.image,
+    ...(config.textAffinity === "logits" ? { text_affinity: "logits" } : {}),
   };
   await writeTorch(path, { weights, metadata });
 }

@@ -1,6 +1,6 @@
 /** Adapters between files and a model's tree. @module */
 import * as tf from "@tensorflow/tfjs";
-import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../ace_lora.ts";
+import { type AceLoraConfig, type AceLoraParams, initAceLora, textAffinityOf } from "../ace_lora.ts";
 import type { BiomedClipParams } from "../clip/towers/biomed_clip.ts";
 import type { BiomedClipConfig } from "../clip/config.ts";
 import type { AceHgnnParams } from "../hypergraph/ace_hgnn.ts";
@@ -76,6 +76,7 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
       positions,
       topK: config.hgnn?.topK ?? null,
       hidden: config.hgnn?.hidden ?? null,
+      ...(text && textAffinityOf(config) === "logits" ? { textAffinity: "logits" as const } : {}),
     },
   };
 }
@@ -163,7 +164,7 @@ export async function applyAdapter(
 
 /** The configuration that an adapter's record implies. */
 function configOf(file: AdapterFile, encoders: BiomedClipConfig): AceLoraConfig {
-  const { rank, alpha, dropout, targets, positions, topK, hidden } = file.config;
+  const { rank, alpha, dropout, targets, positions, topK, hidden, textAffinity = "probabilities" } = file.config;
   const modules = (["image", "text"] as const).filter((encoder) => file.hgnn[encoder] !== undefined);
   const carrying = (["image", "text"] as const).filter((encoder) =>
     file.lora.some((entry) => entry.encoder === encoder)
@@ -185,5 +186,6 @@ function configOf(file: AdapterFile, encoders: BiomedClipConfig): AceLoraConfig 
       : {}),
     ...(modules.length > 0 ? { hgnn: { topK: topK ?? 5, hidden: hidden!, encoders: modules } } : {}),
     learnScale: file.logitScale !== undefined,
+    textAffinity,
   };
 }

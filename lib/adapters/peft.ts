@@ -272,6 +272,7 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
     positions: sideConfig["positions"] ?? positionsOf(lora),
     topK: sideConfig["topK"] ?? null,
     hidden: hiddenOf(hgnn),
+    ...("textAffinity" in sideConfig ? { textAffinity: sideConfig["textAffinity"] } : {}),
   }, folder);
   return checkAdapter({ lora, hgnn, ...(logitScale === undefined ? {} : { logitScale }), config }, folder);
 }

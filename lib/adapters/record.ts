@@ -64,6 +64,8 @@ export interface AdapterConfig {
   topK: number | null;
   /** Hidden width of ACE-HGNN's bottlenecks; null without ACE-HGNN. */
   hidden: number | null;
+  /** Text affinity that ACE-HGNN was trained with. @default {"probabilities", of files that do not say} */
+  textAffinity?: "probabilities" | "logits";
 }
 
 /** An adapter: LoRA, ACE-HGNN and the logit scale. */
@@ -230,7 +232,7 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
  */
 export function parseConfig(value: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
   const config = { ...ACE_LORA_CONFIG, ...value } as AdapterConfig;
-  const { rank, alpha, dropout, targets, positions, topK, hidden, rankStabilised } = config;
+  const { rank, alpha, dropout, targets, positions, topK, hidden, rankStabilised, textAffinity } = config;
   const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
   const checks: [string, unknown, boolean][] = [
     ["rank", rank, isCount(rank)],
@@ -241,6 +243,7 @@ export function parseConfig(value: Readonly<Record<string, unknown>>, file: stri
     ["positions", positions, typeof positions === "string"],
     ["topK", topK, topK === null || isCount(topK)],
     ["hidden", hidden, hidden === null || isCount(hidden)],
+    ["textAffinity", textAffinity, [undefined, "probabilities", "logits"].includes(textAffinity)],
   ];
   for (const [name, found, isRight] of checks) {
     if (!isRight) {
@@ -249,7 +252,10 @@ export function parseConfig(value: Readonly<Record<string, unknown>>, file: stri
       );
     }
   }
-  return { rank, alpha, rankStabilised, dropout, targets: [...targets], positions, topK, hidden };
+  return {
+    ...{ rank, alpha, rankStabilised, dropout, targets: [...targets], positions, topK, hidden },
+    ...(textAffinity === undefined ? {} : { textAffinity }),
+  };
 }
 
 /**

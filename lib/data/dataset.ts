@@ -32,12 +32,13 @@ export async function hashIds(ids: readonly string[]): Promise<string> {
 
 /** A data set out of its parts: `name`, `classes`, `task`, the chosen cases, the tally and the split's name. */
 export async function makeDataset(
-  parts: Pick<Dataset, "name" | "classes" | "task" | "cases"> & { tally: Tally; split: string },
+  parts: Pick<Dataset, "name" | "classes" | "task" | "cases" | "score"> & { tally: Tally; split: string },
 ): Promise<Dataset> {
-  const { name, classes, task, cases, tally, split } = parts;
+  const { tally, split, ...set } = parts;
+  const { cases } = set;
   const hash = await hashIds(cases.map((item) => item.id));
   const summary = { read: tally.read, kept: cases.length, dropped: tally.dropped };
-  return { name, classes, task, cases, summary, split: { name: split, size: cases.length, hash } };
+  return { ...set, summary, split: { name: split, size: cases.length, hash } };
 }
 
 /** One line: `rsna test: 26684 rows read, 4003 kept; dropped 22681 (other split); sha256 0a1b...`. */

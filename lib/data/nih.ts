@@ -26,8 +26,9 @@ export const NIH_CLASSES: readonly string[] = [
 /** Options of {@linkcode loadNih}. */
 export interface NihOptions {
   /**
-   * "test": the official `test_list.txt`, 25,596 images; "validation": its first 20 %, 5,119; "train": the official
-   * `train_val_list.txt`; "all": the table; "boxes": the images of the box list. @default {"validation"}
+   * "test": the images of the official `test_list.txt`, 25,596; "validation": the first 20 % of them in the table's order,
+   * 5,119; "train": the official `train_val_list.txt`; "all": the table; "boxes": those of the box list.
+   * @default {"validation"}
    */
   split?: "validation" | "test" | "train" | "all" | "boxes";
   /** What to do when an image is not there. @default {"throw"} */
@@ -86,7 +87,7 @@ async function readList(root: string, name: string): Promise<{ path: string; nam
  * `BBox_List_2017.csv` if there, and the images below `images*`.
  *
  * @param root Folder of the data set.
- * @returns Multi-label cases, in the list's order ("all", "boxes": the table's).
+ * @returns Multi-label cases, in the table's order.
  * @throws {SyntaxError} If a column is missing, or a finding is unknown.
  * @throws {Deno.errors.NotFound} If a file is not there, or a listed image is not in the table.
  */
@@ -107,19 +108,18 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
   if (split === "boxes") rows = rows.filter((row) => boxes.has(table.rows[row]![columns.image]!));
   else if (split !== "all") {
     const { path, names } = await readList(root, split === "train" ? "train_val_list.txt" : "test_list.txt");
-    const places = new Map(table.rows.map((cells, row) => [cells[columns.image]!, row]));
-    const size = split === "validation" ? Math.floor(0.2 * names.length) : names.length;
-    rows = names.slice(0, size).map((name, line) => {
-      const row = places.get(name);
-      if (row === undefined) {
-        throw new SyntaxError(
-          `Cannot read "${path}" line ${line + 1} as its image must be in "${table.path}": it is ${
-            JSON.stringify(name)
-          }`,
-        );
-      }
-      return row;
-    });
+    const known = new Set(table.rows.map((cells) => cells[columns.image]!));
+    const line = names.findIndex((name) => !known.has(name));
+    if (line >= 0) {
+      throw new SyntaxError(
+        `Cannot read "${path}" line ${line + 1} as its image must be in "${table.path}": it is ${
+          JSON.stringify(names[line])
+        }`,
+      );
+    }
+    const listed = new Set(names);
+    rows = rows.filter((row) => listed.has(table.rows[row]![columns.image]!));
+    if (split === "validation") rows = rows.slice(0, Math.floor(0.2 * names.length)); // as the authors' preparation does
   }
   for (let i = rows.length; i < table.rows.length; i++) drop(tally, "other split");
   const folders = ["images", ...Array.from({ length: 12 }, (_, i) => `images_${String(i + 1).padStart(3, "0")}`)];
@@ -140,5 +140,13 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
       ...(found && { boxes: found }),
     });
   }
-  return await makeDataset({ name: "nih", classes: NIH_CLASSES, task: "multilabel", cases, tally, split });
+  return await makeDataset({
+    name: "nih",
+    classes: NIH_CLASSES,
+    task: "multilabel",
+    score: "min-max",
+    cases,
+    tally,
+    split,
+  });
 }

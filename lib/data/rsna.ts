@@ -13,7 +13,8 @@ export const RSNA_CLASSES: readonly string[] = ["No Finding", "pneumonia"];
 /**
  * Parts of the 26,684 patients. "test" and "train" are the zero-shot protocol's: 15 % and the rest of the patients sorted by
  * id (4,003 and 22,681). "mgca-*" are MGCA's detection split (16,010 / 5,337 / 5,337), "positives-*" the authors' (patients
- * with boxes only: 4,208 / 902 / 902). All with `random_state=0`.
+ * with boxes only: 4,208 / 902 / 902). All with `random_state=0`; of the second split's two parts MGCA tests on the first,
+ * the authors validate on it.
  */
 export type RsnaSplit =
   | "all"
@@ -85,8 +86,9 @@ function choose(patients: Patient[], split: RsnaSplit): Patient[] {
   const pool = kind === "mgca" ? patients : patients.filter((patient) => patient.boxes.length);
   const outer = trainTestSplit(pool.length, { testSize: kind === "mgca" && pool.length > 10_674 ? 10_674 : 0.3 });
   if (part === "train") return outer.train.map((i) => pool[i]!);
-  const inner = trainTestSplit(outer.test.length, { testSize: 0.5 }); // the first half is called test by both
-  return inner[part === "test" ? "train" : "test"].map((i) => pool[outer.test[i]!]!);
+  const { train: first, test: second } = trainTestSplit(outer.test.length, { testSize: 0.5 });
+  const rows = part === (kind === "mgca" ? "test" : "val") ? first : second;
+  return rows.map((i) => pool[outer.test[i]!]!);
 }
 
 /**

@@ -12,7 +12,7 @@ const KEPT_BYTES = 512 * 2 ** 20;
 
 /** Options of {@linkcode imageSource}. */
 export interface ImageSourceOptions {
-  /** `eval` keeps the aspect and crops the centre, `train` resizes straight. @default {"eval"} */
+  /** `eval` keeps the aspect and crops the centre, `train` converts to RGB first and resizes straight. @default {"eval"} */
   mode?: "eval" | "train";
   /** Most bytes of images to keep; 0 keeps none. @default {512 MiB} */
   keptBytes?: number;
@@ -38,7 +38,7 @@ export function imageSource(
   const one = async (index: number): Promise<ArrayLike<number>> => {
     const known = kept.get(index);
     if (known) return known;
-    const { data } = cropResize8(await cases[index]!.image(), { size: side, mode });
+    const { data } = cropResize8(await cases[index]!.image(), { size: side, mode, rgbFirst: mode === "train" });
     kept.set(index, data);
     if (kept.size > most) kept.delete(kept.keys().next().value!);
     return data;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ZeroShotScore } from "../clip/zero_shot/scores.ts";
 import type { RasterImage } from "../image/raster.ts";
 
 /** A CheXpert label: 1 positive, 0 negative, -1 uncertain, null blank (not mentioned). */
@@ -84,6 +85,8 @@ export interface Dataset {
   cases: Case[];
   /** What the targets mean. */
   task: "multiclass" | "multilabel" | "pairs";
+  /** How the authors score the set's images, where it is not the softmax. @default {"softmax"} */
+  score?: ZeroShotScore;
   /** Rows read, kept, and dropped by reason. */
   summary: { read: number; kept: number; dropped: Record<string, number> };
   /** Name and size of the split, and the SHA-256 (hex) of its case ids joined by newlines. */

@@ -31,7 +31,7 @@ export interface AssessOptions {
 export interface Assessment {
   /** Accuracy, AUROC, intervals, counts. */
   result: MethodResult;
-  /** Class probabilities, row-major `[n, C]`. */
+  /** Class probabilities, or the scores that the set's `score` names; row-major `[n, C]`. */
   scores: Float32Array;
   /** Class index of each case, or `[n, C]` zeros and ones when multi-label. */
   targets: number[];
@@ -55,7 +55,11 @@ export async function assess<T>(
     params,
     imageSource(dataset.cases, config),
     classPrompts(dataset.classes, config, tokenizer, templates),
-    { batchSize, ...(onBatch ? { onBatch } : {}) },
+    {
+      batchSize,
+      ...(dataset.score ? { score: dataset.score } : {}),
+      ...(onBatch ? { onBatch } : {}),
+    },
   );
   const task = dataset.task === "multilabel" ? "multilabel" : "multiclass";
   const summary = summariseScores(scores, targets, { classes: dataset.classes, task, resamples, seed });

@@ -41,7 +41,7 @@ export type AceLoraSettings = Omit<AceLoraConfig, "encoders">;
  */
 export function aceLoraMethod(encoders: BiomedClipConfig, given?: Partial<AceLoraSettings>): PeftMethod {
   const hgnn = hgnnFor(encoders);
-  const defaults: AceLoraSettings = { lora: ACE_LORA_LORA, hgnn, learnScale: true, textAffinity: "probabilities" };
+  const defaults: AceLoraSettings = { lora: ACE_LORA_LORA, hgnn, learnScale: true, textAffinity: "released" };
   const settings = withSettings(defaults, given, "ACE-LoRA");
   const config: AceLoraConfig = { encoders, ...settings };
   const label = AFFINITY_LABELS[settings.hgnn?.affinity ?? "attention"];

@@ -61,7 +61,10 @@ export interface FitOptions extends AdamwOptions {
   signal?: AbortSignal;
   /** Called after each step. */
   onStep?: (report: StepReport) => void;
-  /** Called after each epoch whose mean loss is the lowest so far, as the released script saves; the tree is borrowed. */
+  /**
+   * Called after each epoch whose mean loss, weighted by the samples of each batch, is the lowest so far, as the released
+   * script saves; the tree is borrowed.
+   */
   onBest?: (params: unknown, epoch: number, loss: number) => Promise<void>;
 }
 
@@ -146,7 +149,6 @@ export async function fit<T>(
       }
       state = update(state, found.gradients, rate, options, start);
       state.progress.batch++;
-      state.progress.lossSum += value;
       state.progress.history.push({ loss: value, learningRate: rate });
       options.onStep?.({
         step: state.adamw.step,
@@ -157,7 +159,7 @@ export async function fit<T>(
         samples: indices.length,
       });
     }
-    const mean = state.progress.lossSum / batches.length;
+    const mean = epochLoss(state.progress.history, batches);
     if (state.progress.bestLoss === null || mean < state.progress.bestLoss) {
       state.progress.bestLoss = mean;
       await options.onBest?.(withTensors(params, state.tensors), epoch, mean);
@@ -165,6 +167,13 @@ export async function fit<T>(
     await save();
   }
   return { params: adopt(params, state, start), history: state.progress.history, interrupted: false };
+}
+
+/** The last epoch's mean loss, each batch weighing as many samples as it holds: the last one may be short. */
+function epochLoss(history: FitResult<unknown>["history"], batches: readonly (readonly number[])[]): number {
+  const steps = history.slice(-batches.length);
+  const sum = batches.reduce((sum, { length }, i) => sum + steps[i]!.loss * length, 0);
+  return sum / batches.reduce((samples, { length }) => samples + length, 0);
 }
 
 /** The tree with the run's tensors in it; the moments are freed. Tensors the run never changed are copied, so that the result owns all of its own. */
@@ -183,14 +192,13 @@ async function startState(
   settings: Record<string, unknown>,
 ): Promise<RunState> {
   if (resume && path && await exists(path)) return await readRunState(path, settings, start);
-  const progress = { epoch: 0, batch: 0, lossSum: 0, bestLoss: null, history: [] };
+  const progress = { epoch: 0, batch: 0, bestLoss: null, history: [] };
   return { tensors: new Map(start), adamw: initAdamw(start), progress };
 }
 
 function nextEpoch(state: RunState): void {
   state.progress.epoch++;
   state.progress.batch = 0;
-  state.progress.lossSum = 0;
 }
 
 /** Takes one AdamW step and frees what it replaces; the start values stay the caller's. */

@@ -11,8 +11,6 @@ export interface RunProgress {
   epoch: number;
   /** Batches of it already done. */
   batch: number;
-  /** Sum of the losses of those batches. */
-  lossSum: number;
   /** Lowest mean loss of an epoch so far; null before the first. */
   bestLoss: number | null;
   /** Loss and learning rate of each step. */

@@ -5,6 +5,7 @@ import { loadRsna, type RsnaSplit } from "../../lib/data/rsna.ts";
 import { loadSiim } from "../../lib/data/siim.ts";
 import { loadNih, NIH_CLASSES } from "../../lib/data/nih.ts";
 import { gzip, needs, png, REAL_DATA, withFiles } from "./helpers.ts";
+import { CASES, needsCase } from "../cases.ts";
 import fixture from "./fixtures/splits.json" with { type: "json" };
 
 /** The ids of make_splits.py. */
@@ -30,6 +31,26 @@ Deno.test("loadRsna() chooses the published splits of 26,684 patients, as pandas
     }
     assertEquals((await loadRsna(root, { split: "test", missing: "ignore" })).split.size, 4003);
   });
+});
+
+/** `train_test_split` of scikit-learn 1.9.1, in the authors' order: training, validation, test. */
+const POSITIVES = {
+  train: "fcf66618f8f342d166349ab6d10914de863e1ea37107a8c440fdbbf8ad849f17",
+  val: "85733cae13c4a697176e74087b3893f421f17613f6a5b01701d928dec09d2637",
+  test: "07bcf3f4ab69c29359adb9a9c81913c5a9c3105bc2e06dff0e06ac5ae636ab0a",
+};
+
+Deno.test({
+  ...needsCase(
+    "rsna_positives",
+    "loadRsna() validates on the first part of the authors' second split, tests on the second",
+  ),
+  async fn() {
+    for (const [part, hash] of Object.entries(POSITIVES)) {
+      const split = `positives-${part}` as RsnaSplit;
+      assertEquals((await loadRsna(`${CASES}/rsna_positives`, { split, missing: "ignore" })).split.hash, hash, part);
+    }
+  },
 });
 
 Deno.test("loadSiim() samples 3,614 of 12,047 images as pandas does, each image once", async () => {
@@ -126,23 +147,23 @@ const nihFiles = {
   "images/4_0.png": png(5),
 };
 
-Deno.test("loadNih() takes the first fifth of the test list, or all of it, in its order", async () => {
+Deno.test("loadNih() takes the first fifth of the test images, or all of them, in the table's order", async () => {
   await withFiles(nihFiles, async (root) => {
     const set = await loadNih(root);
-    assertEquals(set.cases.map((c) => c.id), ["4_0.png"]);
+    assertEquals(set.cases.map((c) => c.id), ["1_0.png"]);
     assertEquals(set.summary, { read: 5, kept: 1, dropped: { "other split": 4 } });
     const test = await loadNih(root, { split: "test" });
     assertEquals(test.cases.map((c) => [c.id, c.patientId]), [
-      ["4_0.png", "4"],
-      ["3_0.png", "3"],
-      ["2_0.png", "2"],
-      ["1_1.png", "1"],
       ["1_0.png", "1"],
+      ["1_1.png", "1"],
+      ["2_0.png", "2"],
+      ["3_0.png", "3"],
+      ["4_0.png", "4"],
     ]);
-    const found = test.cases[4]!.targets!.map((t, i) => t ? NIH_CLASSES[i] : "").filter(Boolean);
+    const found = test.cases[0]!.targets!.map((t, i) => t ? NIH_CLASSES[i] : "").filter(Boolean);
     assertEquals(found, ["Mass", "Edema"]);
-    assertEquals(test.cases[3]!.targets!.includes(1), false);
-    assertEquals((await test.cases[0]!.image()).data[0], 5);
+    assertEquals(test.cases[1]!.targets!.includes(1), false);
+    assertEquals((await test.cases[4]!.image()).data[0], 5);
     assertEquals((await loadNih(root, { split: "train" })).cases.length, 1);
   });
 });
@@ -161,7 +182,7 @@ Deno.test("loadNih() joins boxes to their images", async () => {
 Deno.test("loadNih() refuses an unknown finding, and a listed image that the table lacks", async () => {
   const bad = { ...nihFiles, "Data_Entry_2017.csv": entries.replace("Pleural_Thickening", "Thickening") };
   await withFiles(bad, async (root) => {
-    await assertRejects(() => loadNih(root), SyntaxError, "row 6");
+    await assertRejects(() => loadNih(root, { split: "test" }), SyntaxError, "row 6");
   });
   await withFiles({ ...nihFiles, "test_list.txt": "9_9.png\n".repeat(5) }, async (root) => {
     await assertRejects(() => loadNih(root), SyntaxError, "test_list.txt");

@@ -78,7 +78,7 @@ for part, frame in (("train", train), ("val", valid), ("test", test)):
     rsna[f"mgca-{part}"] = ids_digest(frame["patientId"])
 positive = df[df["Target"].apply(lambda t: t[0] == 1)]
 train, rest = train_test_split(positive, test_size=0.3, random_state=0)
-test, valid = train_test_split(rest, test_size=0.5, random_state=0)
+valid, test = train_test_split(rest, test_size=0.5, random_state=0)  # the authors name the first part validation, MGCA test
 for part, frame in (("train", train), ("val", valid), ("test", test)):
     rsna[f"positives-{part}"] = ids_digest(frame["patientId"])
 out["rsna"] = rsna

@@ -3,8 +3,12 @@ import type { Dataset } from "../../lib/data/types.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { toPixels } from "../../lib/image/preprocess.ts";
 import type { RasterImage } from "../../lib/image/raster.ts";
+import { imageFile } from "../../lib/data/dataset.ts";
 import { imageSource, type ImageSourceOptions } from "../../lib/data/sources.ts";
+import { normalise8 } from "../../lib/image/preprocess.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
+import { CASES, needsCase } from "../cases.ts";
+import pillow from "../image/fixtures/expected.json" with { type: "json" };
 
 const SIDE = MINI.vision.imageSize;
 const BYTES = SIDE * SIDE * 3; // of one image kept
@@ -60,4 +64,44 @@ Deno.test("imageSource() for evaluation keeps a set that fits, and nothing of on
     for (let pass = 0; pass < 2; pass++) await source.pixels([3]);
     assertEquals(decoded[3], times);
   }
+});
+
+/** SHA-256 of a training image's 8-bit pixels, read back from what the tower is given. */
+async function trainingPixels(path: string, side: number): Promise<string> {
+  const config = { ...MINI, vision: { ...MINI.vision, imageSize: side } };
+  const pixels = await imageSource([{ id: "a", ...imageFile(path) }], config, { mode: "train" }).pixels([0]);
+  const table = normalise8(Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3)), config);
+  const values = Array.from(
+    { length: 3 },
+    (_, c) => new Map(Array.from({ length: 256 }, (_, v) => [table[3 * v + c], v])),
+  );
+  const bytes = Uint8Array.from(pixels, (x, i) => values[i % 3]!.get(x)!);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+Deno.test("imageSource() in training equals Pillow's convert(RGB), then resize, in every mode of file", async () => {
+  const modes = new Set<string>();
+  for (const [file, { mode, size, trainRgbFirst }] of Object.entries(pillow.images)) {
+    modes.add(mode);
+    const path = new URL(`../image/fixtures/${file}`, import.meta.url).pathname;
+    assertEquals(await trainingPixels(path, size), trainRgbFirst, file);
+  }
+  assertEquals([...modes].sort(), ["1", "I;16", "L", "LA", "P", "RGB", "RGBA"]);
+});
+
+/** Pillow 13.0.0: `convert("RGB").resize((224, 224), BICUBIC)`. */
+const TRAIN_RGB: Record<string, string> = {
+  "i16.png": "5199b2ca56711ef9d4ac85d5557f8831ea4cd0f9d76b9666f1950c00e9fb46b5",
+  "one.png": "ebacae0839c29d1b3a0f7cec6043aca7e8a24920ea909240f3c7738ef0e8b8b4",
+  "pal.png": "aed8efef3f167de70a288c2a84e56b4cea10ce68013870f8f2ffc77d579f6be1",
+  "rgba.png": "f29c68f099c12e1de6357d51f30dc155dcecf56840485a7cdba25ae267eb0e3b",
+};
+
+Deno.test({
+  ...needsCase("train_rgb", "imageSource() in training reads the 16-bit, 1-bit, palette and RGBA cases as Pillow does"),
+  async fn() {
+    for (const [file, hash] of Object.entries(TRAIN_RGB)) {
+      assertEquals(await trainingPixels(`${CASES}/train_rgb/${file}`, 224), hash, file);
+    }
+  },
 });

@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/ass
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { initBiomedClip } from "../../lib/clip/init.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
-import { classifyZeroShot, type encodeImages, zeroShotScores } from "../../lib/clip/zero_shot/scores.ts";
+import { classifyZeroShot, type encodeImages, minMaxScores, zeroShotScores } from "../../lib/clip/zero_shot/scores.ts";
 import { encode, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";
@@ -46,6 +46,21 @@ Deno.test("zeroShotScores() is the softmax of scaled cosines, at any scale", () 
   assert(zeroShotScores(images, classes, 1e4, 2).every(Number.isFinite));
 });
 
+Deno.test("minMaxScores() stretches exp(cosine) of each image from its lowest class to its highest", () => {
+  const images = new Float32Array([1, 0, 0.6, 0.8]);
+  const classes = new Float32Array([1, 0, 0, 1, -1, 0]);
+  const scores = minMaxScores(images, classes, 2);
+  const [high, mid, low] = [Math.E, 1, 1 / Math.E];
+  assertEquals([scores[0], scores[2]], [1, 0]);
+  assertAlmostEquals(scores[1]!, (mid - low) / (high - low), 1e-7);
+  assertAlmostEquals(
+    scores[3]!,
+    (Math.exp(0.6) - Math.exp(-0.6)) / (Math.exp(0.8) - Math.exp(-0.6)),
+    1e-6,
+  );
+  assertEquals([...minMaxScores(new Float32Array([0, 0]), classes, 2)], [0, 0, 0]);
+});
+
 testOnBackends("classifyZeroShot() does not depend on the batch size and leaks nothing", async () => {
   const base = initBiomedClip(SMALL, 1);
   const params = await initAceLora(base, SMALL_ACE);
@@ -81,6 +96,11 @@ testOnBackends("classifyZeroShot() does not depend on the batch size and leaks n
     assertEquals(whole.length, 10);
     whole.forEach((score, i) => assertAlmostEquals(score, parts[i]!, 1e-5));
     for (let i = 0; i < 10; i += 2) assertAlmostEquals(whole[i]! + whole[i + 1]!, 1, 1e-5);
+    const stretched = await classifyZeroShot(model, params, images, prompts(["edema", "normal"]), { score: "min-max" });
+    for (let i = 0; i < 10; i += 2) {
+      const isFirst = whole[i]! > whole[i + 1]!;
+      assertEquals([...stretched.slice(i, i + 2)], isFirst ? [1, 0] : [0, 1]);
+    }
     // A class whose name tokenises to nothing still gives finite scores: its prompts are the templates alone.
     const empty = await classifyZeroShot(model, params, images, prompts(["", "\u200b"]), { batchSize: 5 });
     assert(empty.every(Number.isFinite));

@@ -121,6 +121,23 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run, in mic
   }
 });
 
+testOnBackends("fit() calls the best epoch by its loss a sample, not a batch", async () => {
+  const source = await smallSource(6); // batches of 4 and of 2
+  const best: [number, number][] = [];
+  const start = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+  const { history } = await fit(MODEL, start, source, {
+    ...OPTIONS,
+    epochs: 4,
+    loss: "info-nce",
+    onBest: (_, epoch, loss) => Promise.resolve(best.push([epoch, loss])).then(() => {}),
+  });
+  const means = [0, 1, 2, 3].map((epoch) => (4 * history[2 * epoch]!.loss + 2 * history[2 * epoch + 1]!.loss) / 6);
+  const expected = means.map((mean, epoch) => [epoch, mean] as const)
+    .filter(([epoch, mean]) => means.slice(0, epoch).every((earlier) => mean < earlier));
+  assertEquals(best.map(([epoch]) => epoch), expected.map(([epoch]) => epoch));
+  best.forEach(([, loss], i) => assertAlmostEquals(loss, expected[i]![1], 1e-12));
+});
+
 testOnBackends("fit() refuses a loss that is not finite, and the label-guided loss without labels", async () => {
   const start = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
   const source = await smallSource(4);
