@@ -6,8 +6,11 @@
  * @module
  */
 import { readVariable } from "./lib/tensor/variables.ts";
-import { type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import { advice } from "./lib/cli/advice.ts";
+import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
+import { printable } from "./lib/cli/printable.ts";
+import { nearest } from "./lib/text/nearest.ts";
 
 const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   demo: () => import("./lib/cli/demo.ts"),
@@ -53,12 +56,20 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
-    console.error(`Unknown command "${name}": expected one of ${Object.keys(COMMANDS).join(", ")}`);
+    const meant = nearest(name, Object.keys(COMMANDS));
+    console.error(
+      printable(
+        `Unknown command "${name}": ${
+          meant === undefined ? `expected one of ${Object.keys(COMMANDS).join(", ")}` : `did you mean "${meant}"?`
+        }`,
+      ),
+    );
     return 1;
   }
+  let parsed: Arguments | undefined;
   try {
     const { COMMAND } = await load();
-    const parsed = parseCommandLine(COMMAND, rest);
+    parsed = parseCommandLine(COMMAND, rest);
     if (parsed.flag("help")) {
       console.log(helpText(COMMAND));
       return 0;
@@ -66,7 +77,8 @@ async function main(args: readonly string[]): Promise<number> {
     return await COMMAND.run(parsed) ?? 0;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    console.error(`error: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
+    const remedy = parsed && await advice(error, parsed);
+    console.error(`error: ${printable((remedy ? `${message}; ${remedy}` : message).replaceAll(/\s*\n\s*/g, " "))}`);
     if (error instanceof UsageError) console.error(`deno task ${name} --help lists the options`);
     return 1;
   }

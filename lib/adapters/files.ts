@@ -22,6 +22,22 @@ async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
 
+/** The error for a file of tensors that is no adapter. */
+export class NotAnAdapterError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "NotAnAdapterError";
+
+  /**
+   * An error about a file.
+   *
+   * @param path The file.
+   * @param tensors How many tensors it has.
+   */
+  constructor(readonly path: string, readonly tensors: number) {
+    super(`Cannot read "${path}" as an adapter: it has ${tensors} tensors, none under an adapter's names`);
+  }
+}
+
 /** Which layout an open file has, or undefined when it is no adapter. */
 export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
   if (file.format === "safetensors" && file.metadata["format"] === ACE_FORMAT) return "ace";
@@ -49,9 +65,7 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
     if (format === "ace") return await readAceAdapter(file);
     if (format === "authors") return await readAuthorsAdapter(file);
     if (format === "peft") return await readPeftAdapter(dirname(file.path));
-    throw new SyntaxError(
-      `Cannot read "${path}" as an adapter: it has ${file.entries.size} tensors, none under an adapter's names`,
-    );
+    throw new NotAnAdapterError(path, file.entries.size);
   } finally {
     file.close();
   }

@@ -91,6 +91,22 @@ export async function saveAdapter(
   await writeAdapter(path, await adapterOf(params, config), { format });
 }
 
+/** The error for an adapter that was made for a model of other sizes. */
+export class AdapterSizeError extends TypeError {
+  /** Name shown in stack traces. */
+  override name = "AdapterSizeError";
+
+  /**
+   * An error about an adapter and a model.
+   *
+   * @param message One line that names both sizes.
+   * @param adapter The adapter's file.
+   */
+  constructor(message: string, readonly adapter: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** An adapted model and the configuration it was made from. */
 export interface Adapted {
   /** Weights; the frozen ones are shared with the base. */
@@ -122,10 +138,11 @@ export async function applyAdapter(
   const stacks = towers(base);
   for (const { encoder, layer } of file.lora) {
     if (layer >= stacks[encoder].length) {
-      throw new TypeError(
+      throw new AdapterSizeError(
         `Cannot apply "${name}" as its layers must be in the model: it has ${encoder} layer ${layer}, the model has ${
           stacks[encoder].length
         }`,
+        name,
       );
     }
   }
@@ -156,9 +173,11 @@ export async function applyAdapter(
   } catch (error) {
     tf.dispose([...tensors.values()]);
     disposeParams(fresh, base);
-    throw new TypeError(`Cannot apply "${name}" as it is for another model: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new AdapterSizeError(
+      `Cannot apply "${name}" as it is for another model: ${(error as Error).message}`,
+      name,
+      { cause: error },
+    );
   }
 }
 

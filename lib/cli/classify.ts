@@ -88,7 +88,9 @@ async function imagePaths(paths: readonly string[]): Promise<string[]> {
 export async function imagesIn(folder: string): Promise<string[]> {
   const images = await listImages(folder);
   if (images.length > 0) return images;
-  throw new RangeError(`Cannot use "${folder}" as a folder of images as it must hold one: it holds none`);
+  throw new RangeError(
+    `Cannot use "${folder}" as a folder of images as it must hold one: it holds none by its ending; files without one are named: ${folder}/*`,
+  );
 }
 
 /** The model that `--weights`, `--tokenizer` and `--adapter` name. */

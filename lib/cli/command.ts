@@ -1,5 +1,6 @@
 /** What a command is, and how its line is read. @module */
 import { parseArgs } from "node:util";
+import { didYouMean, nearest } from "../text/nearest.ts";
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -36,14 +37,22 @@ export class Arguments {
   /** Arguments that are no options. */
   readonly positionals: readonly string[];
   readonly #values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+  readonly #known: Readonly<Record<string, unknown>>;
 
-  /** Wraps what `parseArgs` found. */
+  /** Wraps what `parseArgs` found; `known` are the options the command has. */
   constructor(
     positionals: readonly string[],
     values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>,
+    known: Readonly<Record<string, unknown>> = values,
   ) {
     this.positionals = positionals;
     this.#values = values;
+    this.#known = known;
+  }
+
+  /** Whether the command has an option of this name. */
+  knows(name: string): boolean {
+    return Object.hasOwn(this.#known, name);
   }
 
   /** Whether a flag was given. */
@@ -69,7 +78,9 @@ export class Arguments {
     const value = this.text(name);
     if (value === undefined) return fallback;
     if (!(words as readonly string[]).includes(value)) {
-      throw new UsageError(`--${name} must be one of ${words.join(", ")}: current value is "${value}"`);
+      throw new UsageError(
+        `--${name} must be one of ${words.join(", ")}: current value is "${value}"${didYouMean(value, words)}`,
+      );
     }
     return value as T;
   }
@@ -122,22 +133,63 @@ export class UsageError extends Error {
  * @throws {UsageError} If an option is unknown, lacks its value, or an argument is not taken.
  */
 export function parseCommandLine(command: Command, args: readonly string[]): Arguments {
+  const known: Record<string, OptionSpec> = { ...command.options, help: HELP };
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, help: HELP }).map(([name, { type, short, multiple }]) => [
+    Object.entries(known).map(([name, { type, short, multiple }]) => [
       name,
       { type, ...(short ? { short } : {}), ...(multiple ? { multiple } : {}) },
     ]),
   );
+  const read = (strict: boolean) =>
+    parseArgs({ args: [...args], options, allowPositionals: true, strict, tokens: true });
+  const { tokens } = read(false);
+  checkNames(known, tokens);
+  checkLists(tokens);
   try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options,
-      allowPositionals: command.positionals !== undefined,
-      strict: true,
-    });
-    return new Arguments(positionals, values);
+    const { values, positionals } = read(true);
+    if (command.positionals === undefined && positionals.length > 0) {
+      throw new UsageError(`"${positionals[0]}" belongs to no option, and this command takes no other arguments`);
+    }
+    return new Arguments(positionals, values, known);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message.split(". To specify")[0]!);
+  }
+}
+
+/** What `parseArgs` made of each word. */
+type Token = { kind: string; index: number; name?: string; rawName?: string; value?: string | undefined };
+
+/** Checks that every option is known, and given once unless it may be repeated. */
+function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
+  const given = new Map<string, string>();
+  for (const { kind, name, rawName, value } of tokens) {
+    if (kind !== "option" || name === undefined) continue;
+    const spec = Object.hasOwn(known, name) ? known[name]! : undefined;
+    if (!spec) {
+      const meant = nearest(name, Object.keys(known));
+      throw new UsageError(`Unknown option '${rawName}'${meant === undefined ? "" : `: did you mean --${meant}?`}`);
+    }
+    if (spec.type !== "string" || spec.multiple) continue;
+    const earlier = given.get(name);
+    if (earlier !== undefined) {
+      throw new UsageError(`--${name} must be given once: it is "${earlier}" and "${value ?? ""}"`);
+    }
+    given.set(name, value ?? "");
+  }
+}
+
+/** Refuses `--labels pneumonia, normal`: without quotes the shell hands over two words. */
+function checkLists(tokens: readonly Token[]): void {
+  for (const [i, { kind, name, value }] of tokens.entries()) {
+    if (kind !== "option" || value === undefined || !value.endsWith(",")) continue;
+    const words = [value];
+    for (const next of tokens.slice(i + 1)) {
+      if (next.kind !== "positional" || !words.at(-1)!.endsWith(",")) break;
+      words.push(next.value ?? "");
+    }
+    if (words.length === 1) continue;
+    throw new UsageError(`a list with blanks must stand in quotes: type --${name} "${words.join(" ")}"`);
   }
 }
 

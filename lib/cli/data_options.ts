@@ -1,4 +1,5 @@
 /** The options that name a model's files, the data to read and how. @module */
+import { join } from "@std/path";
 import { describeDataset, hashIds } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
@@ -9,6 +10,10 @@ import type { BiomedClipConfig } from "../clip/config.ts";
 import type { Generalist } from "../clip/mini.ts";
 import { loadModel } from "../clip/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { adapterFormat } from "../adapters/files.ts";
+import { exists } from "../io/files.ts";
+import { openTensorFile } from "../io/open.ts";
+import { pathAdvice } from "./advice.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 /** Options of commands that load a model. */
@@ -141,7 +146,12 @@ export async function modelFrom(args: Arguments): Promise<Generalist> {
     ...(weights === undefined ? {} : { weights }),
     ...(path === undefined ? {} : { tokenizer: path }),
     note: (text) => console.error(text),
-  }).catch((error: Error) => {
+  }).catch(async (error: Error) => {
+    if (weights !== undefined && await isAdapter(weights)) {
+      throw new UsageError(
+        `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
+      );
+    }
     if (
       weights === undefined || error.message.includes(weights) || (path !== undefined && error.message.includes(path))
     ) throw error;
@@ -149,6 +159,17 @@ export async function modelFrom(args: Arguments): Promise<Generalist> {
   });
   checkTokenizer(model.tokenizer, model.config, { weights, tokenizer: path });
   return model;
+}
+
+async function isAdapter(path: string): Promise<boolean> {
+  if (await exists(join(path, "adapter_config.json")) || await exists(join(path, "adapter.safetensors"))) return true;
+  try {
+    const file = await openTensorFile(path);
+    file.close();
+    return adapterFormat(file) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Checks that a tokeniser's ids are rows of the model's word table, and nearly all of them. */
@@ -271,7 +292,10 @@ export async function checkPath(path: string): Promise<Deno.FileInfo> {
     return await Deno.stat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      throw new Error(`Cannot read "${path}" as it must be a file or a folder: there is none`, { cause: error });
+      const near = await pathAdvice(path);
+      throw new Error(`Cannot read "${path}" as it must be a file or a folder: there is none${near && `; ${near}`}`, {
+        cause: error,
+      });
     }
     throw new Error(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
   }

@@ -135,7 +135,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       throw new RangeError(
         `Cannot train on "${
           args.text("pairs") ?? dataset.name
-        }" with the label-guided loss as it must have the 14 CheXpert columns: it has none`,
+        }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
       );
     }
     const seed = args.integer("seed", 1);

@@ -17,6 +17,23 @@ export interface ModelFiles {
   note?: (text: string) => void;
 }
 
+/** The error for weights that are given without their tokeniser. */
+export class MissingTokenizerError extends TypeError {
+  /** Name shown in stack traces. */
+  override name = "MissingTokenizerError";
+
+  /**
+   * An error about a model's files.
+   *
+   * @param weights The weights' file.
+   */
+  constructor(readonly weights: string) {
+    super(
+      `Cannot use "${weights}" without a tokeniser as its tokenizer.json or vocab.txt must be given: there is none`,
+    );
+  }
+}
+
 /**
  * Loads a model: sizes are read from the file, every expected tensor must be there, finite and of the right shape.
  *
@@ -36,9 +53,7 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
     const isMini = (head === undefined || head[0] === MINI.embedding) &&
       shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
     if (files.tokenizer === undefined && !isMini) {
-      throw new TypeError(
-        `Cannot use "${files.weights}" without a tokeniser: give its tokenizer.json or vocab.txt with --tokenizer`,
-      );
+      throw new MissingTokenizerError(files.weights);
     }
     const config = sizesIn(shapes, isMini ? MINI : BIOMED_CLIP);
     const read = weightsReader(file, expectedCheckpoint(config), files.note);

@@ -2,7 +2,15 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { readCsv, rowNumber } from "./csv.ts";
-import { drop, findFile, imageFile, makeDataset, missingImage, type MissingImages, type Tally } from "./dataset.ts";
+import {
+  drop,
+  findFile,
+  imageFile,
+  makeDataset,
+  MissingImageError,
+  type MissingImages,
+  type Tally,
+} from "./dataset.ts";
 import { labelAt, labelReader } from "./labels.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
 
@@ -63,7 +71,7 @@ export async function loadChexpert5x200(root: string, options: Chexpert5x200Opti
     let path = missing === "ignore" ? tried[0] : undefined;
     for (const name of tried) if (path === undefined && await exists(name)) path = name;
     if (path === undefined) {
-      if (missing === "throw") throw missingImage(table.path, rowNumber(row), tried[0]!);
+      if (missing === "throw") throw new MissingImageError(table.path, rowNumber(row), tried[0]!);
       drop(tally, "image missing");
       continue;
     }

@@ -1,5 +1,6 @@
 /** CSV files, plain or gzipped, with the checks a data set needs. @module */
 import { parse } from "@std/csv";
+import { didYouMean, listed } from "../text/nearest.ts";
 
 /** A CSV file in memory. */
 export interface Table {
@@ -11,6 +12,27 @@ export interface Table {
   rows: readonly (readonly string[])[];
   /** Place of a column. Throws a SyntaxError that names the file, the column wanted and those found. */
   column(name: string): number;
+}
+
+/** The error for a column that a table does not have. */
+export class ColumnError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "ColumnError";
+
+  /**
+   * An error about a table's columns.
+   *
+   * @param path The table's file.
+   * @param column The column wanted.
+   * @param columns Those it has.
+   */
+  constructor(path: string, readonly column: string, readonly columns: readonly string[]) {
+    super(
+      `Cannot read "${path}" as it must have a column "${column}": its columns are ${
+        listed(columns.map((name) => JSON.stringify(name)))
+      }${didYouMean(column, columns)}`,
+    );
+  }
 }
 
 /** Most characters a file may have once decompressed: past it JavaScript has no string. */
@@ -83,13 +105,7 @@ export async function readCsv(path: string): Promise<Table> {
     rows,
     column(name: string): number {
       const at = columns.indexOf(name);
-      if (at < 0) {
-        throw new SyntaxError(
-          `Cannot read "${path}" as it must have a column "${name}": its columns are ${
-            columns.map((c) => JSON.stringify(c)).join(", ")
-          }`,
-        );
-      }
+      if (at < 0) throw new ColumnError(path, name, columns);
       if (columns.indexOf(name, at + 1) >= 0) {
         throw new SyntaxError(`Cannot read "${path}" as it must have one column "${name}": it has several`);
       }

@@ -1,6 +1,7 @@
 /** What every data set does with its rows: count them, look for their images, hash the split. @module */
 import { byCodePoint } from "../text/code_point_order.ts";
 import { join } from "@std/path";
+import { didYouMean } from "../text/nearest.ts";
 import { readImage } from "../image/read.ts";
 import type { Case, Dataset } from "./types.ts";
 import { exists } from "../io/files.ts";
@@ -49,6 +50,22 @@ export function describeDataset(set: Dataset): string {
     `split of ${set.split.size}, sha256 ${set.split.hash}`;
 }
 
+/** The error for a data set's folder that lacks a file. */
+export class MissingFileError extends Deno.errors.NotFound {
+  /** Name shown in stack traces. */
+  override name = "MissingFileError";
+
+  /**
+   * An error about a data set's folder.
+   *
+   * @param root The folder.
+   * @param names Files of which it must hold one.
+   */
+  constructor(readonly root: string, readonly names: readonly string[]) {
+    super(`Cannot read "${root}" as it must hold ${names.join(" or ")} (or the same with .gz): it has none`);
+  }
+}
+
 /**
  * The first of `names` that is under `root`, each tried as it is and with ".gz".
  *
@@ -58,9 +75,7 @@ export async function findFile(root: string, names: readonly string[]): Promise<
   for (const name of names) {
     for (const path of [join(root, name), join(root, `${name}.gz`)]) if (await exists(path)) return path;
   }
-  throw new Deno.errors.NotFound(
-    `Cannot read "${root}" as it must hold ${names.join(" or ")} (or the same with .gz): it has none`,
-  );
+  throw new MissingFileError(root, names);
 }
 
 /** As {@linkcode findFile}, but undefined when there is none. */
@@ -78,9 +93,38 @@ export function imageFile(path: string): Required<Pick<Case, "image" | "path">> 
   return { path, image: () => readImage(path) };
 }
 
-/** Error for a row whose image is not there. */
-export function missingImage(table: string, row: number, image: string): Error {
-  return new Deno.errors.NotFound(`Cannot read "${table}" row ${row} as its image must exist: "${image}" does not`);
+/** The error for a row whose image is not there. */
+export class MissingImageError extends Deno.errors.NotFound {
+  /** Name shown in stack traces. */
+  override name = "MissingImageError";
+
+  /**
+   * An error about a table's row.
+   *
+   * @param table The table's file.
+   * @param row Its number.
+   * @param image Where the image was looked for.
+   */
+  constructor(readonly table: string, readonly row: number, readonly image: string) {
+    super(`Cannot read "${table}" row ${row} as its image must exist: "${image}" does not`);
+  }
+}
+
+/** The error for a class outside those of a data set. */
+export class ClassError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "ClassError";
+
+  /**
+   * An error about a class.
+   *
+   * @param message One line up to what is wrong; the nearest class is added.
+   * @param found The class found.
+   * @param classes Those there are.
+   */
+  constructor(message: string, readonly found: string, readonly classes: readonly string[]) {
+    super(`${message}${didYouMean(found, classes)}`);
+  }
 }
 
 /** Extensions that are taken for images when a folder is searched. */

@@ -1,7 +1,8 @@
 /** A folder for each class, images within. @module */
 import { basename, join, relative } from "@std/path";
+import { listed } from "../text/nearest.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import { imageFile, listImages, makeDataset } from "./dataset.ts";
+import { ClassError, imageFile, listImages, makeDataset } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 
 /** Options of {@linkcode loadFolder}. */
@@ -17,7 +18,8 @@ export interface FolderOptions {
  *
  * @param root The folder.
  * @returns Cases class by class, sorted by path; an id is the path from the root, with `/`.
- * @throws {RangeError} If a class has no folder, or a folder no image.
+ * @throws {ClassError} If a class has no folder.
+ * @throws {RangeError} If there is no folder, or one without an image.
  */
 export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
   const found: string[] = [];
@@ -27,14 +29,20 @@ export async function loadFolder(root: string, options: FolderOptions = {}): Pro
   found.sort(byCodePoint);
   const classes = options.classes ?? found;
   if (!classes.length) {
-    throw new RangeError(`Cannot use "${root}" as a data set as it must hold a folder for each class: it holds none`);
-  }
-  const unknown = classes.filter((name) => !found.includes(name));
-  if (unknown.length) {
     throw new RangeError(
-      `Cannot use "${root}" as a data set as each class must be a folder: ${unknown.join(", ")} is not among ${
-        found.join(", ") || "none"
+      `Cannot use "${root}" as a data set as it must hold a folder for each class, such as "${
+        join(root, "pneumonia", "film.png")
+      }": it holds none`,
+    );
+  }
+  const unknown = classes.find((name) => !found.includes(name));
+  if (unknown !== undefined) {
+    throw new ClassError(
+      `Cannot use "${root}" as a data set as each class must be a folder: ${JSON.stringify(unknown)} is not among ${
+        listed(found) || "none"
       }`,
+      unknown,
+      found,
     );
   }
   const cases: Case[] = [];

@@ -2,7 +2,7 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { rowNumber, type Table } from "./csv.ts";
-import { drop, listImages, missingImage, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, listImages, MissingImageError, type MissingImages, type Tally } from "./dataset.ts";
 
 /** Image files by name without folder and extension. */
 export type ImageIndex = ReadonlyMap<string, string>;
@@ -54,7 +54,7 @@ export function placeImage(places: ImagePlaces, at: { row: number; name: string 
   if (found !== undefined) return found;
   const path = places.expected(at.name);
   if (places.missing === "ignore") return path;
-  if (places.missing === "throw") throw missingImage(places.table.path, rowNumber(at.row), path);
+  if (places.missing === "throw") throw new MissingImageError(places.table.path, rowNumber(at.row), path);
   drop(places.tally, "image missing");
   return undefined;
 }

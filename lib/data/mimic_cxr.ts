@@ -2,7 +2,15 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import { drop, findFile, imageFile, makeDataset, missingImage, type MissingImages, type Tally } from "./dataset.ts";
+import {
+  drop,
+  findFile,
+  imageFile,
+  makeDataset,
+  MissingImageError,
+  type MissingImages,
+  type Tally,
+} from "./dataset.ts";
 import { labelReader } from "./labels.ts";
 import { openReports, studyFolder } from "./reports.ts";
 import type { Case, Dataset, LabelValue } from "./types.ts";
@@ -84,7 +92,7 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
     }
     const path = join(root, studyFolder({ studyId, patientId }), `${id}.jpg`);
     if (missing !== "ignore" && !await exists(path)) {
-      if (missing === "throw") throw missingImage(metadata.path, rowNumber(row), path);
+      if (missing === "throw") throw new MissingImageError(metadata.path, rowNumber(row), path);
       drop(tally, "image missing");
       continue;
     }

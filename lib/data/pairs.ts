@@ -3,8 +3,18 @@ import { exists } from "../io/files.ts";
 import { dirname, isAbsolute, join } from "@std/path";
 import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
+import { listed } from "../text/nearest.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import { drop, imageFile, makeDataset, missingImage, type MissingImages, type Tally, uniqueIds } from "./dataset.ts";
+import {
+  ClassError,
+  drop,
+  imageFile,
+  makeDataset,
+  MissingImageError,
+  type MissingImages,
+  type Tally,
+  uniqueIds,
+} from "./dataset.ts";
 import { labelReader } from "./labels.ts";
 import { uniteMasks } from "./rle.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
@@ -45,6 +55,25 @@ export interface PairsOptions {
   missing?: MissingImages;
 }
 
+/** The error for a table of which no row is left. */
+export class NoRowError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "NoRowError";
+
+  /**
+   * An error about a table's rows.
+   *
+   * @param message One line that counts the rows by reason.
+   * @param filters What was asked of which column, and the values it has.
+   */
+  constructor(
+    message: string,
+    readonly filters: readonly { column: string; value: string; values: readonly string[] }[],
+  ) {
+    super(message);
+  }
+}
+
 /** A path from a folder, unless it is absolute. */
 function within(folder: string, path: string): string {
   return isAbsolute(path) ? path : join(folder, path);
@@ -54,9 +83,11 @@ function within(folder: string, path: string): string {
 export function classIndex(table: Table, row: number, classes: readonly string[], value: string): number {
   const index = classes.indexOf(value);
   if (index < 0) {
-    throw new SyntaxError(
-      `Cannot read "${table.path}" row ${rowNumber(row)} as its class must be one of ${classes.join(", ")}: ` +
+    throw new ClassError(
+      `Cannot read "${table.path}" row ${rowNumber(row)} as its class must be one of ${listed(classes)}: ` +
         `it is ${JSON.stringify(value)}`,
+      value,
+      classes,
     );
   }
   return index;
@@ -105,7 +136,7 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     else if (columns.text !== undefined && !cells[columns.text]!.trim()) drop(tally, "no text");
     else if (columns.label !== undefined && !cells[columns.label]!.trim()) drop(tally, "no class");
     else if (missing !== "ignore" && (!file || !await exists(path))) {
-      if (missing === "throw") throw missingImage(table.path, rowNumber(row), path);
+      if (missing === "throw") throw new MissingImageError(table.path, rowNumber(row), path);
       drop(tally, "image missing");
     } else {
       const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
@@ -122,8 +153,13 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
   }
   if (!kept.length) {
     const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
-    throw new RangeError(
+    throw new NoRowError(
       `Cannot use "${table.path}" as a data set as a row must be left: ${tally.read} read, ${reasons || "none"}`,
+      filters.map(([at, value]) => ({
+        column: table.columns[at]!,
+        value,
+        values: [...new Set(table.rows.map((cells) => cells[at]!))],
+      })),
     );
   }
   const { separator } = options;

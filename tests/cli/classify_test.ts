@@ -175,8 +175,7 @@ Deno.test("classify refuses bad input in one line that names it, and writes noth
     await refuse([image!, text, ...ASK], text, "must begin as a JPEG, PNG or DICOM does");
     await refuse([empty, ...ASK], empty, "it must hold one: it holds none");
     await refuse([image!, ...ASK, "--weights", infinite], infinite, "visual.head.proj.weight", "element 7 is Infinity");
-    await refuse([image!, ...ASK, "--weights", adapter], adapter, "--tokenizer");
-    await refuse([image!, ...ASK, "--weights", adapter, "--tokenizer", MINI_FILES[1]!], adapter, "missing");
+    await refuse([image!, ...ASK, "--weights", adapter], adapter, "is an adapter, not a model", "--adapter");
     await refuse([image!, ...ASK, "--adapter", MINI_FILES[0]!], MINI_FILES[0]!, "as an adapter");
     await refuse(
       [image!, ...ASK, "--tokenizer", foreign],

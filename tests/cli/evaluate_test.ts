@@ -173,7 +173,7 @@ Deno.test("evaluate refuses bad input in one line that names file, row and expec
     await refuse(["--images", nothing], nothing, "a row must be left", "no class");
     await refuse(["--images", empty], empty, "it must hold a folder for each class");
     await refuse(["--images", hollow], join(hollow, "a"), "it must hold an image");
-    await refuse(["--images", hollow, "--classes", "b"], hollow, "b is not among a");
+    await refuse(["--images", hollow, "--classes", "b"], hollow, '"b" is not among a');
     await refuse([], "--images is required");
     await refuse(["--dataset", "rsna"], "--root is required");
     await refuse(["--dataset", "rsna", "--root", empty], empty, "stage_2_train_labels.csv");

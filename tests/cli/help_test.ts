@@ -2,11 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { inFolder, writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
-import { MINI_FILES, PACKAGE, run, snapshot, succeed, VARIABLES } from "./run.ts";
+import { MINI_FILES, run, snapshot, succeed, VARIABLES } from "./run.ts";
 
-const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json"))) as {
-  tasks: Record<string, { command: string }>;
-};
 const COMMANDS = ["demo", "train", "evaluate", "classify", "encode", "inspect", "convert", "tokenize", "pretrain"];
 
 /** The words of an example's first line, as a shell would split them. */
@@ -19,17 +16,9 @@ async function exampleOf(name: string): Promise<string> {
   return /^Example:\n {2}(.*)$/m.exec(help)![1]!;
 }
 
-Deno.test("every command has a task without -A, a line in the overview, and a help with its options and an example", async () => {
+Deno.test("every command has a line in the overview, and a help with its options and an example", async () => {
   const overview = await succeed(["--help"], { env: [] });
   for (const name of COMMANDS) {
-    const { command } = tasks[name]!;
-    assertMatch(
-      command,
-      new RegExp(
-        `^DENO_NO_UPDATE_CHECK=1 deno run (--(allow-(read|env|write)(=[\\w,]+|="\\$INIT_CWD(/results)?")?|deny-net) )+cli\\.ts ${name}$`,
-      ),
-    );
-    assert(command.includes("--deny-net"), name);
     assertMatch(overview, new RegExp(`^  ${name} +\\S`, "m"));
     const help = await succeed([name, "--help"], { env: [] });
     assertMatch(help, new RegExp(`^Usage: deno task ${name} `, "m"));
@@ -108,9 +97,9 @@ Deno.test("wasm and the codecs read nothing from the disk: without the image's p
 });
 
 Deno.test("an unknown command and an unknown option are told in one line each", async () => {
-  const unknown = await run(["classfy"], { env: [] });
+  const unknown = await run(["nonsense"], { env: [] });
   assertEquals([unknown.code, unknown.stdout], [1, ""]);
-  assertMatch(unknown.stderr, /^Unknown command "classfy": expected one of .*classify/);
+  assertMatch(unknown.stderr, /^Unknown command "nonsense": expected one of .*classify/);
   for (const name of COMMANDS) {
     const { code, stdout, stderr } = await run([name, "--nonsense"], { env: [] });
     assertEquals([code, stdout], [1, ""], name);

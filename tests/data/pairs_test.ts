@@ -79,7 +79,7 @@ Deno.test("loadFolder() makes a class of each folder and sorts by path", async (
     assertEquals(set.classes, ["a", "b"]);
     assertEquals(set.cases.map((c) => [c.id, c.target]), [["a/deep/3.png", 0], ["b/1.png", 1], ["b/2.png", 1]]);
     assertEquals((await loadFolder(root, { classes: ["b"] })).cases.length, 2);
-    await assertRejects(() => loadFolder(root, { classes: ["c"] }), RangeError, "c is not among a, b");
+    await assertRejects(() => loadFolder(root, { classes: ["c"] }), SyntaxError, '"c" is not among a, b');
   });
 });
 

@@ -1,0 +1,133 @@
+/** What to type after a mistake: the library's errors say what is wrong, and here is the option that mends it. @module */
+import { dirname, isAbsolute, join, resolve } from "@std/path";
+import { AdapterSizeError } from "../adapters/model.ts";
+import { NotAnAdapterError } from "../adapters/files.ts";
+import { MissingTokenizerError } from "../clip/load.ts";
+import { ColumnError } from "../data/csv.ts";
+import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
+import { NoRowError } from "../data/pairs.ts";
+import { listed, nearest } from "../text/nearest.ts";
+import type { Arguments } from "./command.ts";
+
+/** Columns that an option names when it is not given. */
+const DEFAULT_COLUMNS: Readonly<Record<string, string>> = {
+  "text-column": "text",
+  "image-column": "path",
+  "class-column": "class",
+};
+/** What such a column is called elsewhere. */
+const USUAL_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  "text-column": ["note", "report", "caption", "title", "findings", "impression", "sentence", "notes"],
+  "image-column": ["image", "filepath", "file", "filename", "image_path", "img", "images"],
+  "class-column": ["label", "finding", "diagnosis", "target", "category", "labels"],
+};
+const COLUMN_FLAGS = [
+  ...Object.keys(DEFAULT_COLUMNS),
+  ...["patient-column", "id-column", "mask-column", "label-column"],
+];
+
+/** What to type after an error of the library, or undefined where its message says all. */
+export async function advice(error: unknown, args: Arguments): Promise<string | undefined> {
+  if (error instanceof ColumnError) return columnAdvice(error, args);
+  if (error instanceof MissingImageError) return await imageAdvice(error, args);
+  if (error instanceof MissingFileError) return await rootAdvice(error);
+  if (error instanceof NoRowError) return rowAdvice(error);
+  if (error instanceof ClassError && args.knows("classes")) {
+    return `--classes lists the data's own names of the classes, with "," between them`;
+  }
+  if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
+  if (error instanceof NotAnAdapterError) return "a model's own file is given with --weights";
+  if (error instanceof AdapterSizeError) {
+    const isShipped = args.knows("weights") && args.text("weights") === undefined && args.text("model") === undefined;
+    return isShipped
+      ? "the model here is the shipped mini model: give the one the adapter was made for with --weights and --tokenizer"
+      : "give the weights that the adapter was made for";
+  }
+  return undefined;
+}
+
+function columnAdvice({ column, columns }: ColumnError, args: Arguments): string | undefined {
+  const filter = args.knows("where") ? args.all("where").find((pair) => pair.startsWith(`${column}=`)) : undefined;
+  if (filter !== undefined) {
+    return `type --where ${shellWord(`${nearest(column, columns) ?? "COLUMN"}${filter.slice(column.length)}`)}`;
+  }
+  const flag = COLUMN_FLAGS.find((name) => args.knows(name) && (args.text(name) ?? DEFAULT_COLUMNS[name]) === column);
+  const usual = columns.find((name) => USUAL_COLUMNS[flag ?? ""]?.includes(name.toLowerCase()));
+  const meant = nearest(column, columns) ?? usual ?? "NAME";
+  return flag && `name the right one with --${flag} ${shellWord(meant)}`;
+}
+
+async function imageAdvice({ image }: MissingImageError, args: Arguments): Promise<string> {
+  const near = await pathAdvice(image);
+  const ways = [
+    ...(args.knows("image-root") ? ["--image-root DIR says where the images' paths start"] : []),
+    ...(args.knows("missing") ? ["--missing drop leaves such rows out"] : []),
+  ];
+  return [near, ...ways].filter((text) => text !== "").join("; ");
+}
+
+/** Where a data set's file lies, if it is in a folder next to the one that was named. */
+async function rootAdvice({ root, names }: MissingFileError): Promise<string | undefined> {
+  const folders = [dirname(resolve(root)), ...(await namesIn(root)).map((name) => join(root, name))];
+  for (const folder of folders) {
+    const held = await namesIn(folder);
+    if (names.some((name) => held.includes(name) || held.includes(`${name}.gz`))) {
+      return `type --root ${shellWord(folder)}`;
+    }
+  }
+  return "--root names the folder that holds it";
+}
+
+function rowAdvice({ filters }: NoRowError): string | undefined {
+  const wrong = filters.find(({ value, values }) => !values.includes(value));
+  if (!wrong) return undefined;
+  const { column, value, values } = wrong;
+  const meant = nearest(value, values);
+  if (meant !== undefined) return `did you mean --where ${shellWord(`${column}=${meant}`)}?`;
+  return `no row has ${column}=${value}: the column holds ${listed(values.map((one) => JSON.stringify(one)), 8)}`;
+}
+
+/**
+ * What may be meant by a path at which there is nothing: a pattern that was quoted, a name near it, or what there is.
+ *
+ * @returns Empty when the folder cannot be looked at.
+ */
+export async function pathAdvice(path: string): Promise<string> {
+  if (/[*?]/.test(path)) return "a pattern in quotes is not expanded: type it without the quotes";
+  let [folder, wanted] = [dirname(path), path];
+  while (folder !== dirname(folder) && !await isFolder(folder)) [folder, wanted] = [dirname(folder), folder];
+  const name = wanted.slice(folder === "." && !wanted.startsWith("./") ? 0 : folder.length).replace(/^[/\\]/, "");
+  const names = await namesIn(folder);
+  const meant = nearest(name, names);
+  if (meant !== undefined) return `did you mean ${JSON.stringify(folder === "." ? meant : join(folder, meant))}?`;
+  const place = isAbsolute(folder) ? folder : resolvedOrSame(folder);
+  return names.length === 0 ? "" : `${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
+}
+
+function resolvedOrSame(folder: string): string {
+  try {
+    return resolve(folder);
+  } catch {
+    return folder; // where the user stands may not be read
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+}
+
+/** Names in a folder, hidden ones left out; none when it cannot be read. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).filter((name) =>
+      !name.startsWith(".")
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** A word as a shell takes it. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `"${word.replaceAll(/["\\$`]/g, "\\$&")}"`;
+}

@@ -1,0 +1,39 @@
+/** What each command may do: the task lines of deno.json are made from this one table. @module */
+
+/** The least a command needs besides reading, which the paths it is given decide. */
+interface Needs {
+  /** Whether it computes: the backend looks at these variables of the environment. */
+  computes: boolean;
+  /** Where it writes: nowhere, below one folder, or wherever its options say. */
+  writes: "nowhere" | "anywhere" | "$INIT_CWD" | "$INIT_CWD/results";
+}
+
+const BACKEND_VARIABLES = ["ACE_BACKEND", "ACE_THREADS", "DENO_V8_FLAGS"];
+
+/** By command. */
+export const PERMISSIONS: Readonly<Record<string, Needs>> = {
+  demo: { computes: true, writes: "$INIT_CWD/results" },
+  train: { computes: true, writes: "anywhere" },
+  evaluate: { computes: true, writes: "anywhere" },
+  classify: { computes: true, writes: "anywhere" },
+  encode: { computes: true, writes: "anywhere" },
+  inspect: { computes: false, writes: "nowhere" },
+  convert: { computes: false, writes: "anywhere" },
+  tokenize: { computes: false, writes: "nowhere" },
+  segment: { computes: true, writes: "anywhere" },
+  detect: { computes: true, writes: "anywhere" },
+  pretrain: { computes: true, writes: "$INIT_CWD/results" },
+  reproduce: { computes: true, writes: "$INIT_CWD/results" },
+  report: { computes: false, writes: "$INIT_CWD" },
+};
+
+/** The line of a command's task: no network, no other program, no prompt. */
+export function taskLine(name: string): string {
+  const { computes, writes } = PERMISSIONS[name]!;
+  const variables = [...(computes ? BACKEND_VARIABLES : []), "INIT_CWD", ...(computes ? ["XDG_RUNTIME_DIR"] : [])];
+  const write = { nowhere: [], anywhere: ["--allow-write"] }[writes as string] ?? [`--allow-write="${writes}"`];
+  return [
+    ...["DENO_NO_UPDATE_CHECK=1", "deno", "run", "--allow-read", `--allow-env=${variables.join(",")}`, "--deny-net"],
+    ...[...write, "cli.ts", name],
+  ].join(" ");
+}
