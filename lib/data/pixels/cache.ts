@@ -1,0 +1,220 @@
+/**
+ * Decoded and resized images on disk, so that each file is decoded once for all epochs, runs and processes.
+ *
+ * A folder holds one folder for each transform, and in it pairs of files: `NAME.npy`, uint8 `[n, S, S]` (grey) or `[n, S, S, 3]`,
+ * which NumPy maps, and `NAME.json`, which file each row came from (without rows: only names of files known already). A pair counts once its .json is there, which comes last and
+ * whole; names are drawn at random. So any number of processes on any number of machines read and write one folder without
+ * locks, and one that is killed leaves at most a file that nobody reads.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "@std/path";
+import { hashPath } from "../../io/hash_path.ts";
+import { writeFileAtomic } from "../../io/files.ts";
+import type { PreprocessOptions } from "../../image/preprocess.ts";
+import { type DecodedFile, type FileStamp, type Square, stampOf } from "./decode.ts";
+import { type NpyShard, openNpyShard, readNpyRow, rowBytes, writeNpyShard } from "./npy_shard.ts";
+
+/** Images of one transform, by file. */
+export interface PixelCache {
+  /** Rows that can be read. */
+  readonly size: number;
+  /** The folder of its transform. */
+  readonly folder: string;
+  /**
+   * The square of a file. A file whose size or time differ from those it was decoded with is hashed: with the same content it is
+   * the same image under a new name or date.
+   *
+   * @returns Undefined if it is not here or has changed.
+   * @throws {Error} If there is no such file.
+   */
+  get(path: string): Promise<Square | undefined>;
+  /** Keeps a decoded file; it is on disk after the next full shard or {@linkcode PixelCache.flush}. */
+  put(file: DecodedFile): Promise<void>;
+  /** Writes what is kept in memory. */
+  flush(): Promise<void>;
+  /** Reads the shards that others have written since. */
+  refresh(): Promise<void>;
+  /** Closes the files; what is not flushed is lost. */
+  close(): void;
+}
+
+/** Options of {@linkcode openPixelCache}. */
+export interface PixelCacheOptions {
+  /** Bytes of squares that make a shard, at most lost when the process is killed. @default {32 MiB} */
+  shardBytes?: number;
+}
+
+/** What NAME.json holds. */
+interface ShardIndex {
+  format: typeof FORMAT;
+  version: 1;
+  rows: number;
+  size: number;
+  channels: 1 | 3;
+  /** Path, bytes, time and SHA-256 of the file of each row; after them those of files with the content of a row before. */
+  files: [path: string, bytes: number, changed: number | null, sha256: string][];
+}
+
+interface Row {
+  shard: NpyShard;
+  row: number;
+}
+
+const FORMAT = "ace-lora pixel cache";
+
+/** The transform with all its defaults, as the name of its folder. */
+function transformName(transform: PreprocessOptions): string {
+  const text = JSON.stringify(Object.entries(transform).sort(([a], [b]) => a < b ? -1 : 1));
+  return `${transform.size ?? 224}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+}
+
+/**
+ * Opens a cache, which is made when missing.
+ *
+ * @param folder Its folder.
+ * @param transform How the images are resized: another one has squares of its own.
+ * @throws {Error} If the folder cannot be made or read.
+ * @throws {SyntaxError} If an index in it is damaged; the message names the file.
+ */
+export async function openPixelCache(
+  folder: string,
+  transform: PreprocessOptions,
+  options: PixelCacheOptions = {},
+): Promise<PixelCache> {
+  const { shardBytes = 32 * 2 ** 20 } = options;
+  const { size = 224 } = transform;
+  const own = join(folder, transformName(transform));
+  await Deno.mkdir(own, { recursive: true });
+  const known = new Set<string>();
+  const stamps = new Map<string, FileStamp & { sha256: string }>();
+  const rows = new Map<string, Row>();
+  const files = new Map<NpyShard, Promise<Deno.FsFile>>();
+  const pending = { 1: new Map<string, DecodedFile>(), 3: new Map<string, DecodedFile>() };
+  const underWay = new Set<ReadonlyMap<string, DecodedFile>>();
+  let renamed: (FileStamp & { sha256: string })[] = [];
+
+  const learn = (shard: NpyShard, index: ShardIndex): void => {
+    for (const [row, [path, bytes, changed, sha256]] of index.files.entries()) {
+      stamps.set(path, { path, bytes, changed, sha256 });
+      if (row < index.rows && !rows.has(sha256)) rows.set(sha256, { shard, row });
+    }
+  };
+  const writePair = async (
+    squares: readonly DecodedFile[],
+    channels: 1 | 3,
+    aliases: readonly (FileStamp & { sha256: string })[],
+  ): Promise<void> => {
+    const name = crypto.randomUUID();
+    const shard: NpyShard = { path: join(own, `${name}.npy`), rows: squares.length, size, channels };
+    if (squares.length > 0) await writeNpyShard(shard, squares);
+    const entry = (
+      { path, bytes, changed }: FileStamp,
+      sha256: string,
+    ): ShardIndex["files"][number] => [path, bytes, changed, sha256];
+    const index: ShardIndex = {
+      format: FORMAT,
+      version: 1,
+      rows: squares.length,
+      size,
+      channels,
+      files: [
+        ...squares.map(({ stamp, sha256 }) => entry(stamp, sha256)),
+        ...aliases.map((alias) => entry(alias, alias.sha256)),
+      ],
+    };
+    await writeFileAtomic(join(own, `${name}.json`), JSON.stringify(index));
+    known.add(`${name}.json`);
+    learn(shard, index);
+  };
+  const write = async (channels: 1 | 3): Promise<void> => {
+    const taken = pending[channels];
+    pending[channels] = new Map();
+    const squares = [...taken.values()];
+    const aliases = renamed;
+    renamed = [];
+    if (squares.length + aliases.length === 0) return;
+    underWay.add(taken);
+    try {
+      await writePair(squares, channels, aliases);
+    } finally {
+      underWay.delete(taken);
+    }
+  };
+
+  const cache: PixelCache = {
+    get size() {
+      return rows.size + pending[1].size + pending[3].size;
+    },
+    folder: own,
+    async get(path) {
+      const stamp = await stampOf(path);
+      const before = stamps.get(path);
+      let sha256 = before?.bytes === stamp.bytes && before.changed === stamp.changed ? before.sha256 : undefined;
+      if (sha256 === undefined) {
+        sha256 = await hashPath(path);
+        if (!rows.has(sha256)) return undefined; // what is not written yet is asked for under its own stamp
+        const alias = { ...stamp, sha256 };
+        stamps.set(path, alias);
+        renamed.push(alias);
+      }
+      const row = rows.get(sha256);
+      if (!row) return [pending[1], pending[3], ...underWay].find((squares) => squares.has(sha256))?.get(sha256);
+      let file = files.get(row.shard);
+      if (!file) files.set(row.shard, file = openNpyShard(row.shard));
+      return readNpyRow(await file, row.shard, row.row);
+    },
+    async put(file) {
+      const { channels, sha256, stamp } = file;
+      stamps.set(stamp.path, { ...stamp, sha256 });
+      if (rows.has(sha256)) return void renamed.push({ ...stamp, sha256 });
+      pending[channels].set(sha256, file);
+      if (pending[channels].size * rowBytes({ size, channels }) >= shardBytes) await write(channels);
+    },
+    async flush() {
+      await write(1);
+      await write(3);
+    },
+    async refresh() {
+      for await (const { name, isFile } of Deno.readDir(own)) {
+        if (!isFile || !name.endsWith(".json") || known.has(name)) continue;
+        const path = join(own, name);
+        const index = parseIndex(await Deno.readTextFile(path), path, size);
+        known.add(name);
+        learn({ path: path.replace(/\.json$/, ".npy"), rows: index.rows, size, channels: index.channels }, index);
+      }
+    },
+    close() {
+      for (const file of files.values()) file.then((opened) => opened.close(), () => {});
+      files.clear();
+    },
+  };
+  await cache.refresh();
+  return cache;
+}
+
+function parseIndex(text: string, path: string, size: number): ShardIndex {
+  const refuse = (expected: string): never => {
+    throw new SyntaxError(
+      `Cannot read "${path}" as ${expected}; remove it and its .npy, and its images are decoded again`,
+    );
+  };
+  let index: ShardIndex;
+  try {
+    index = JSON.parse(text);
+  } catch {
+    return refuse("it must be JSON");
+  }
+  if (index?.format !== FORMAT || index.version !== 1) return refuse(`it must be the index of a ${FORMAT}, version 1`);
+  const { rows, channels, files } = index;
+  if (index.size !== size || ![1, 3].includes(channels) || !Number.isInteger(rows) || !Array.isArray(files)) {
+    return refuse(`it must tell rows, channels and files of squares of ${size} pixels`);
+  }
+  const isFile = (file: unknown): boolean =>
+    Array.isArray(file) && typeof file[0] === "string" && Number.isInteger(file[1]) && /^[0-9a-f]{64}$/.test(file[3]);
+  if (rows < 0 || files.length < Math.max(1, rows) || !files.every(isFile)) {
+    return refuse("each row must have its file and hash");
+  }
+  return index;
+}

@@ -1,0 +1,68 @@
+/** From an image file to the square of 8-bit pixels that a model's input is made of. @module */
+import { createHash } from "node:crypto";
+import { cropResize8, type PreprocessOptions } from "../../image/preprocess.ts";
+import { decodeImage, readImageBytes } from "../../image/read.ts";
+
+/** A file as it was when it was decoded: whether it has changed since is seen by these. */
+export interface FileStamp {
+  /** Its path, as it was given. */
+  path: string;
+  /** Its size, bytes. */
+  bytes: number;
+  /** When it was last changed, milliseconds since 1970; null where the file system does not say. */
+  changed: number | null;
+}
+
+/** An image resized as a transform asks. */
+export interface Square {
+  /** Row-major `[S, S, channels]`. */
+  data: Uint8Array;
+  /** 1 where all three colours are equal everywhere. */
+  channels: 1 | 3;
+}
+
+/** A decoded file. */
+export interface DecodedFile extends Square {
+  /** The file when it was read. */
+  stamp: FileStamp;
+  /** SHA-256 (hex) of its bytes. */
+  sha256: string;
+}
+
+/** The stamp of a file. */
+export async function stampOf(path: string): Promise<FileStamp> {
+  const { size, mtime } = await Deno.stat(path);
+  return { path, bytes: size, changed: mtime?.getTime() ?? null };
+}
+
+/**
+ * Reads, decodes and resizes a file; one channel is kept where it is grey.
+ *
+ * @param path The file.
+ * @param transform How it is resized.
+ * @throws {Error} If it cannot be read.
+ * @throws {SyntaxError} If it is no image that can be read; the message names it.
+ */
+export async function decodeFile(path: string, transform: PreprocessOptions): Promise<DecodedFile> {
+  const stamp = await stampOf(path).catch(() => undefined); // the reader has the better word for what is wrong
+  const bytes = await readImageBytes(path);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const { data } = cropResize8(await decodeImage(bytes, path), transform);
+  return { ...withoutRepeats(data as Uint8Array), stamp: stamp ?? await stampOf(path), sha256 };
+}
+
+/** RGB as one channel where the three are equal everywhere. */
+function withoutRepeats(rgb: Uint8Array): Square {
+  for (let i = 0; i < rgb.length; i += 3) {
+    if (rgb[i] !== rgb[i + 1] || rgb[i] !== rgb[i + 2]) return { data: rgb, channels: 3 };
+  }
+  return { data: Uint8Array.from({ length: rgb.length / 3 }, (_, i) => rgb[3 * i]!), channels: 1 };
+}
+
+/** Three channels, whatever was kept. */
+export function squareRgb({ data, channels }: Square): Uint8Array {
+  if (channels === 3) return data;
+  const rgb = new Uint8Array(3 * data.length);
+  for (let i = 0, to = 0; i < data.length; i++, to += 3) rgb[to] = rgb[to + 1] = rgb[to + 2] = data[i]!;
+  return rgb;
+}

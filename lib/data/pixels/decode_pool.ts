@@ -1,0 +1,85 @@
+/** Files decoded in workers while the main thread computes. @module */
+import type { PreprocessOptions } from "../../image/preprocess.ts";
+import { type DecodedFile, decodeFile } from "./decode.ts";
+import type { DecodeAnswer, DecodeTask } from "./decode_worker.ts";
+
+/** Decodes files, as many at a time as it has workers. */
+export interface DecodePool {
+  /** Decodes a file; files are begun in the order they were asked for. */
+  decode(path: string, transform: PreprocessOptions): Promise<DecodedFile>;
+  /** Ends the workers; what is not answered yet never is. */
+  close(): void;
+}
+
+/** Options of {@linkcode openDecodePool}. */
+export interface DecodePoolOptions {
+  /** Workers; 0 decodes on the calling thread. @default {the processors} */
+  workers?: number;
+}
+
+interface Waiting {
+  resolve(file: DecodedFile): void;
+  reject(error: Error): void;
+}
+
+/** Names of errors that tell a caller more than Error does. */
+const ERRORS: Record<string, new (message: string) => Error> = { SyntaxError, RangeError, TypeError };
+
+/**
+ * A pool of workers; they are started when first needed. What comes out of it depends on the files alone.
+ *
+ * @throws {RangeError} If the number of workers is negative or no integer.
+ */
+export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
+  const { workers: count = Math.max(1, navigator.hardwareConcurrency || 1) } = options;
+  if (!Number.isInteger(count) || count < 0) {
+    throw new RangeError(`Cannot decode in workers as their number must be a whole one: current value is ${count}`);
+  }
+  if (count === 0) return { decode: decodeFile, close: () => {} };
+  const idle: Worker[] = [];
+  const all: Worker[] = [];
+  const queue: DecodeTask[] = [];
+  const waiting = new Map<number, Waiting>();
+  let asked = 0;
+
+  const next = (worker: Worker): void => {
+    const task = queue.shift();
+    if (task) worker.postMessage(task);
+    else idle.push(worker);
+  };
+  const start = (): Worker => {
+    const worker = new Worker(new URL("./decode_worker.ts", import.meta.url).href, { type: "module" });
+    worker.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => {
+      const { resolve, reject } = waiting.get(data.id)!;
+      waiting.delete(data.id);
+      if ("file" in data) resolve(data.file);
+      else reject(new (ERRORS[data.error.name] ?? Error)(data.error.message));
+      next(worker);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      for (const { reject } of waiting.values()) reject(new Error(`Cannot decode in a worker: ${event.message}`));
+      waiting.clear();
+      queue.length = 0;
+    };
+    all.push(worker);
+    return worker;
+  };
+
+  return {
+    decode(path, transform) {
+      const { promise, resolve, reject } = Promise.withResolvers<DecodedFile>();
+      const id = asked++;
+      waiting.set(id, { resolve, reject });
+      queue.push({ id, path, transform });
+      const worker = idle.pop() ?? (all.length < count ? start() : undefined);
+      if (worker) next(worker);
+      return promise;
+    },
+    close() {
+      for (const worker of all) worker.terminate();
+      all.length = idle.length = queue.length = 0;
+      waiting.clear();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** The worker of decode_pool.ts: one file after another. @module */
+import type { PreprocessOptions } from "../../image/preprocess.ts";
+import { type DecodedFile, decodeFile } from "./decode.ts";
+
+/** What a worker is asked. */
+export interface DecodeTask {
+  /** Number of the task. */
+  id: number;
+  /** File to decode. */
+  path: string;
+  /** How it is resized. */
+  transform: PreprocessOptions;
+}
+
+/** What it answers. */
+export type DecodeAnswer =
+  | { id: number; file: DecodedFile }
+  | { id: number; error: { name: string; message: string } };
+
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<DecodeTask>) => void) | null;
+  postMessage(answer: DecodeAnswer, transfer?: Transferable[]): void;
+}
+
+const scope = self as unknown as WorkerScope;
+scope.onmessage = async ({ data: { id, path, transform } }) => {
+  try {
+    const file = await decodeFile(path, transform);
+    scope.postMessage({ id, file }, [file.data.buffer]);
+  } catch (error) {
+    const { name, message } = error as Error;
+    scope.postMessage({ id, error: { name, message } });
+  }
+};
