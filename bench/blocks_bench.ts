@@ -8,6 +8,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { aceHgnn, aceHgnnDense, initAceHgnn } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
+import { loraUpdate } from "../lib/peft/lora/layer.ts";
 import { initLora } from "../lib/peft/lora/inject.ts";
 import { infoNce } from "../lib/losses/info_nce.ts";
 import { falseNegativeMask } from "../lib/losses/label_mask.ts";
@@ -57,7 +58,7 @@ const heads = { q: x, k: random<Tensor3D>(x.shape, 5), v: random<Tensor3D>(x.sha
 group("attention", heads, () => attention(heads.q, heads.k, heads.v, { heads: HEADS }));
 
 const layer = { weight: random<Tensor2D>([WIDTH, WIDTH], 7), bias: random<Tensor1D>([WIDTH], 8) };
-const withLora = { x, layer: { ...layer, lora: initLora(layer, ACE_LORA_LORA, 1, "bench") } };
+const withLora = { x, layer: { ...layer, update: loraUpdate(initLora(layer, ACE_LORA_LORA, 1, "bench")) } };
 group("linear with LoRA", withLora, () => linear(withLora.layer, withLora.x, { seed: 1 }), /weight|bias/);
 
 for (const nodes of [196, 255]) {

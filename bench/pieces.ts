@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { BIOMED_CLIP } from "../lib/clip/config.ts";
 import { aceHgnn, aceHgnnDense, initAceHgnn } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
+import { loraUpdate } from "../lib/peft/lora/layer.ts";
 import { initLora } from "../lib/peft/lora/inject.ts";
 import { type BlockParams, transformerBlock } from "../lib/nn/transformer.ts";
 import { l2Normalise } from "../lib/tensor/ops.ts";
@@ -57,7 +58,7 @@ export function blockPiece(batch: number): Piece {
   const block = frozenModel("full").vision.trunk.blocks[0]!;
   const attention = { ...block.attention };
   for (const name of ["query", "key", "value"] as const) {
-    attention[name] = { ...attention[name], lora: initLora(attention[name], ACE_LORA_LORA, 1, name) };
+    attention[name] = { ...attention[name], update: loraUpdate(initLora(attention[name], ACE_LORA_LORA, 1, name)) };
   }
   const tree: { block: BlockParams; x: Tensor3D } = {
     block: { ...block, attention },

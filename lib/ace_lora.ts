@@ -14,7 +14,7 @@ import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
 import { layersAt, type LoraConfig } from "./peft/lora/config.ts";
 import { injectLora } from "./peft/lora/inject.ts";
-import { mergeLora } from "./peft/lora/merge.ts";
+import { mergeUpdates } from "./nn/linear.ts";
 import { infoNce } from "./losses/info_nce.ts";
 import type { ContrastiveModel, FeatureOptions } from "./clip/contrastive.ts";
 import { countParams, namedTensors } from "./tensor/params.ts";
@@ -102,7 +102,7 @@ export function countTrainable(params: AceLoraParams): number {
 
 /** The model for evaluation: updates merged into the frozen weights. Free it with `disposeParams(result, params)`. */
 export function mergeAceLora(params: AceLoraParams): AceLoraParams {
-  return mergeLora(params);
+  return mergeUpdates(params);
 }
 
 /**

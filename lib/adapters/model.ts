@@ -10,7 +10,9 @@ import type { AdapterEncoder, AdapterFile, BottleneckTensors, HypergraphTensors,
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { ACE_LORA_LORA, type LoraConfig, type LoraPositions } from "../peft/lora/config.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
+import { isLora } from "../peft/lora/layer.ts";
 import type { LinearParams } from "../nn/linear.ts";
+import { TOWER_NAMES, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams, withTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
@@ -31,10 +33,6 @@ async function storedHypergraph({ edge, node }: AceHgnnParams): Promise<Hypergra
   return { edge: await storedBottleneck(edge), node: await storedBottleneck(node) };
 }
 
-function towers(params: BiomedClipParams): Record<AdapterEncoder, BlockParams[]> {
-  return { image: params.vision.trunk.blocks, text: params.text.trunk.layers };
-}
-
 /**
  * The adapter that a model carries, as a record that any of the formats can hold.
  *
@@ -45,7 +43,7 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
     throw new TypeError("Cannot save an adapter as the model must carry LoRA or ACE-HGNN: it carries neither");
   }
   const lora: AdapterFile["lora"] = [];
-  for (const [encoder, blocks] of Object.entries(towers(params)) as [AdapterEncoder, BlockParams[]][]) {
+  for (const [encoder, blocks] of Object.entries(towerBlocks(params)) as [AdapterEncoder, BlockParams[]][]) {
     for (const [layer, block] of blocks.entries()) {
       for (
         const [target, key] of Object.entries(TARGET_LAYERS) as [
@@ -53,8 +51,10 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
           keyof typeof block.attention,
         ][]
       ) {
-        const update = block.attention[key].lora;
-        if (update) lora.push({ encoder, layer, target, a: await stored(update.loraA), b: await stored(update.loraB) });
+        const update = block.attention[key].update;
+        if (isLora(update)) {
+          lora.push({ encoder, layer, target, a: await stored(update.loraA), b: await stored(update.loraB) });
+        }
       }
     }
   }
@@ -135,7 +135,7 @@ export async function applyAdapter(
   name: string,
 ): Promise<Adapted> {
   const config = configOf(file, encoders);
-  const stacks = towers(base);
+  const stacks = towerBlocks(base);
   for (const { encoder, layer } of file.lora) {
     if (layer >= stacks[encoder].length) {
       throw new AdapterSizeError(
@@ -151,9 +151,8 @@ export async function applyAdapter(
   const put = (leaf: string, data: TensorData): void => {
     tensors.set(leaf, tf.tensor(toFloat32(data), data.shape));
   };
-  const stack = { image: "vision.trunk.blocks", text: "text.trunk.layers" };
   for (const { encoder, layer, target, a, b } of file.lora) {
-    const path = `${stack[encoder]}.${layer}.attention.${TARGET_LAYERS[target]}.lora`;
+    const path = `${TOWER_NAMES[encoder]}.${layer}.attention.${TARGET_LAYERS[target]}.lora`;
     put(`${path}.loraA`, a);
     put(`${path}.loraB`, b);
   }

@@ -13,7 +13,7 @@ import type { TowerOptions } from "./towers/text_pair.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
 import { bareName } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
-import { mergeLora } from "../peft/lora/merge.ts";
+import { mergeUpdates } from "../nn/linear.ts";
 import type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
 import { l2Normalise } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
@@ -97,7 +97,7 @@ export function clipModel(config: ClipConfig, options: ClipModelOptions = {}): C
         return l2Normalise(tf.mean(tf.reshape(features, [rows / prompts, prompts, width]), 1) as Tensor2D);
       }),
     scale: (params) => tf.exp(params.logitScale) as Scalar,
-    forEvaluation: (params) => mergeLora(params),
+    forEvaluation: (params) => mergeUpdates(params),
   };
 }
 

@@ -1,50 +1,71 @@
-/** Linear layers, with an optional low-rank update. @module */
+/**
+ * Linear layers, frozen or with an update. What an update is, its method says: a record of pure functions that travels with it,
+ * so that a layer applies methods of fine-tuning it has never heard of.
+ *
+ * @module
+ */
 import * as tf from "@tensorflow/tfjs";
 import { dropout } from "../tensor/fused/dropout.ts";
 import {
   canFuse,
-  type FusedLinear,
   fusedLinear,
   type FusedLoraLinear,
   fusedLoraLinear,
   MOST_FUSED_RANKS,
 } from "../tensor/fused/linear.ts";
 import { tidy } from "../tensor/ops.ts";
+import { mapTree } from "../tensor/params.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
-import { type DoraParams, doraUpdate } from "./dora.ts";
+
+/** Weights of a linear layer as trained, in torch's layout. */
+export interface FrozenLinear {
+  /** Shape `[out, in]`. */
+  weight: Tensor2D;
+  /** Shape `[out]`. */
+  bias?: Tensor1D;
+}
+
+/** Weights of a linear layer. */
+export interface LinearParams extends FrozenLinear {
+  /** What a method of fine-tuning adds to the layer. @default {none} */
+  update?: LinearUpdate;
+}
+
+/** What a method of fine-tuning adds to a linear layer: its tensors and numbers, whatever they are, and what becomes of them. */
+export interface LinearUpdate {
+  /** The method; no part of a tree's leaves, and what the update is called in their names. */
+  readonly method: UpdateMethod;
+}
+
+/** The functions of an update's method. Each borrows its tensors and gets the update it belongs to. */
+export interface UpdateMethod {
+  /** Name of the update in leaf names: `lora`. */
+  readonly name: string;
+  /**
+   * What the layer gives, `[rows, out]`, bias included.
+   *
+   * @param rows Shape `[rows, in]`.
+   * @param seed Of the dropout masks; without it the layer is in evaluation mode.
+   */
+  apply(update: LinearUpdate, layer: FrozenLinear, rows: Tensor2D, seed?: number): Tensor2D;
+  /** The update folded into the layer: what differs from `layer` is new, the rest shared. */
+  merge(update: LinearUpdate, layer: FrozenLinear): FrozenLinear;
+  /** The update as two factors, where it is nothing else: backends compute those faster. */
+  lowRank?(update: LinearUpdate): LowRank;
+  /** Whether an attention part with such an update has no dropout of its own, as in the released layers with LoRA. @default {false} */
+  readonly replacesDropout?: boolean;
+}
 
 /** A low-rank update `scaling · B A` of a frozen weight. */
-export interface LoraParams {
-  /** Down-projection, shape `[R, in]`. */
+export interface LowRank {
+  /** A, the down-projection; shape `[R, in]`. */
   loraA: Tensor2D;
-  /** Up-projection, shape `[out, R]`. */
+  /** B, the up-projection; shape `[out, R]`. */
   loraB: Tensor2D;
   /** Factor of the update: `alpha / √rank` when rank-stabilised. */
   scaling: number;
   /** Dropout rate on the update's input while training. */
   dropout: number;
-}
-
-/** A learned factor of each input or output of a layer, (IA)^3: Liu et al. 2022, arXiv 2205.05638, Eq. (1). */
-export interface Ia3Params {
-  /** l, ones at first; shape `[in]` or `[out]`. */
-  factors: Tensor1D;
-  /** What is multiplied: what goes in, or what comes out, bias included. */
-  at: "input" | "output";
-}
-
-/** Weights of a linear layer, in torch's layout. */
-export interface LinearParams {
-  /** Shape `[out, in]`. */
-  weight: Tensor2D;
-  /** Shape `[out]`. */
-  bias?: Tensor1D;
-  /** Low-rank update, when injected. */
-  lora?: LoraParams;
-  /** Weight-decomposed low-rank update, when injected. */
-  dora?: DoraParams;
-  /** Learned factors, when injected. */
-  ia3?: Ia3Params;
 }
 
 /** Options of {@linkcode linear}. */
@@ -58,9 +79,7 @@ export interface LinearOptions {
 }
 
 /**
- * `y = x Wᵀ + b (+ scaling · dropout(x) Aᵀ Bᵀ)`; the update is applied in the cheap order, never as a full product B A.
- *
- * Source: LoRA, Hu et al. 2021, Eq. (3).
+ * `y = x Wᵀ + b`, or what the layer's update makes of it.
  *
  * @param params Weights.
  * @param x Shape `[..., in]`.
@@ -70,10 +89,10 @@ export interface LinearOptions {
 export function linear<T extends Tensor>(params: LinearParams, x: T, options: LinearOptions = {}): T {
   const { drop, addend } = options;
   return tf.tidy(() => {
-    if (canFuse() && isPlain(params)) {
+    if (canFuse() && !params.update) {
       const rows = rowsOf(params, x);
       const [outSize] = params.weight.shape;
-      const result = fusedLinear(rows, plain(params), {
+      const result = fusedLinear(rows, frozen(params), {
         ...drop,
         ...(addend ? { addend: tf.reshape(addend, [rows.shape[0], outSize]) as Tensor2D } : {}),
       });
@@ -108,30 +127,28 @@ export function linears<T extends Tensor>(
   });
 }
 
-/** The layers for {@linkcode fusedLoraLinear}, or undefined if they are not all alike or carry more than LoRA. */
+/** The layers for {@linkcode fusedLoraLinear}, or undefined if they are not all alike, or an update is more than low rank. */
 function loraGroup(
   layers: readonly LinearParams[],
   options: readonly Pick<LinearOptions, "seed">[],
 ): FusedLoraLinear[] | undefined {
-  const shapeOf = ({ weight, bias, lora }: LinearParams): string =>
-    `${weight.shape},${bias?.shape},${lora?.loraA.shape}`;
+  const lows = layers.map(({ update }) => update?.method.lowRank?.(update));
+  const shapeOf = ({ weight, bias }: LinearParams, low: LowRank): string =>
+    `${weight.shape},${bias?.shape},${low.loraA.shape}`;
   const group: FusedLoraLinear[] = [];
   for (const [i, layer] of layers.entries()) {
-    const { lora, dora, ia3 } = layer;
-    if (!lora || dora || ia3 || shapeOf(layer) !== shapeOf(layers[0]!)) return undefined;
+    const low = lows[i];
+    if (!low || shapeOf(layer, low) !== shapeOf(layers[0]!, lows[0]!)) return undefined;
     const { seed } = options[i]!;
-    const { loraA, loraB, scaling, dropout } = lora;
-    group.push({ ...plain(layer), loraA, loraB, scaling, rate: seed === undefined ? 0 : dropout, seed: seed ?? 0 });
+    const { loraA, loraB, scaling, dropout } = low;
+    group.push({ ...frozen(layer), loraA, loraB, scaling, rate: seed === undefined ? 0 : dropout, seed: seed ?? 0 });
   }
   const ranks = group.reduce((sum, { loraA }) => sum + loraA.shape[0], 0);
   return layers.length <= 3 && ranks <= MOST_FUSED_RANKS ? group : undefined;
 }
 
-function isPlain({ lora, dora, ia3 }: LinearParams): boolean {
-  return !lora && !dora && !ia3;
-}
-
-function plain({ weight, bias }: LinearParams): FusedLinear {
+/** The layer without its update. */
+export function frozen({ weight, bias }: LinearParams): FrozenLinear {
   return { weight, ...(bias ? { bias } : {}) };
 }
 
@@ -147,21 +164,44 @@ function rowsOf(params: LinearParams, x: Tensor): Tensor2D {
 function single<T extends Tensor>(params: LinearParams, x: T, options: Pick<LinearOptions, "seed">): T {
   return tf.tidy(() => {
     const alone = canFuse() ? loraGroup([params], [options]) : undefined;
-    let rows = rowsOf(params, x);
+    const rows = rowsOf(params, x);
     const shape = [...x.shape.slice(0, -1), params.weight.shape[0]];
     if (alone) return tf.reshape(fusedLoraLinear(rows, alone)[0]!, shape) as Tensor as T;
-    if (canFuse() && isPlain(params)) return tf.reshape(fusedLinear(rows, plain(params)), shape) as Tensor as T;
-    if (params.ia3?.at === "input") rows = tf.mul(rows, params.ia3.factors);
-    const product = tf.matMul(rows, params.weight, false, true) as Tensor2D;
-    let y: Tensor2D = params.bias ? tf.add(product, params.bias) : product;
-    if (params.lora) {
-      const { loraA, loraB, scaling, dropout: rate } = params.lora;
-      const input = options.seed !== undefined && rate > 0 ? dropout(rows, { rate, seed: options.seed }) : rows;
-      const low = tf.mul(tf.matMul(input as Tensor2D, loraA, false, true), scaling) as Tensor2D; // [rows, R]
-      y = tf.add(y, tf.matMul(low, loraB, false, true));
-    }
-    if (params.dora) y = tf.add(y, doraUpdate(params.dora, params.weight, rows, { product, ...options }));
-    if (params.ia3?.at === "output") y = tf.mul(y, params.ia3.factors);
+    const { update } = params;
+    if (canFuse() && !update) return tf.reshape(fusedLinear(rows, frozen(params)), shape) as Tensor as T;
+    const y = update
+      ? update.method.apply(update, frozen(params), rows, options.seed)
+      : frozenLinear(frozen(params), rows);
     return tf.reshape(y, shape) as Tensor as T;
+  });
+}
+
+/**
+ * `x Wᵀ + b` in single steps.
+ *
+ * @param rows Shape `[rows, in]`.
+ * @returns Shape `[rows, out]`. The caller disposes it.
+ */
+export function frozenLinear({ weight, bias }: FrozenLinear, rows: Tensor2D): Tensor2D {
+  return tf.tidy(() => {
+    const product = tf.matMul(rows, weight, false, true) as Tensor2D;
+    return bias ? tf.add(product, bias) : product;
+  });
+}
+
+/** Whether a node of a params tree is a linear layer. */
+export function isLinear(node: object): node is LinearParams {
+  return "weight" in node && node.weight instanceof tf.Tensor && node.weight.rank === 2;
+}
+
+/**
+ * The whole tree with every update folded into its layer, whatever its method; layers without one are shared with `params`, so
+ * free the result with `disposeParams(result, params)`.
+ */
+export function mergeUpdates<T>(params: T): T {
+  return mapTree(params, (node) => {
+    if (!isLinear(node)) return undefined;
+    const { update } = node;
+    return update ? update.method.merge(update, frozen(node)) : node;
   });
 }

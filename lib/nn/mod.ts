@@ -5,7 +5,7 @@
  */
 export * from "./attention.ts";
 export * from "./bottleneck.ts";
-export * from "./dora.ts";
+export * from "./towers.ts";
 export * from "./extra_tokens.ts";
 export * from "./layer_norm.ts";
 export * from "./linear.ts";

@@ -7,8 +7,8 @@ import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { disposeParams, namedTensors, withTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
-import type { PeftMethod, PeftName, PeftParams } from "./method.ts";
-import { PEFT_METHODS } from "./methods.ts";
+import type { PeftMethod, PeftParams } from "./method.ts";
+import { PEFT_METHODS, type PeftName } from "./methods.ts";
 
 const FORMAT = "ace-lora fine-tuning 1";
 

@@ -7,22 +7,6 @@ import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { mapTensors } from "../tensor/params.ts";
 import type { FeatureAdapterParams } from "./clip_adapter/layer.ts";
 
-/** The rows of the comparison of fine-tuning methods. */
-export type PeftName =
-  | "none"
-  | "full"
-  | "heads"
-  | "bitfit"
-  | "adapter"
-  | "ia3"
-  | "vpt"
-  | "coop"
-  | "clip-adapter"
-  | "lora"
-  | "rslora"
-  | "dora"
-  | "ace-lora";
-
 /** A BiomedCLIP of any size with what any of the methods adds. */
 export interface PeftParams extends AceLoraParams {
   /** CLIP-Adapter's bottlenecks behind the encoders. */
@@ -32,7 +16,7 @@ export interface PeftParams extends AceLoraParams {
 /** One fine-tuning method at one model size. */
 export interface PeftMethod {
   /** Key in the registry, in files and in results. */
-  name: PeftName;
+  name: string;
   /** Name in tables. */
   label: string;
   /** Sizes of the model it is for. */
@@ -57,7 +41,7 @@ export interface PrepareOptions {
 /** What sets one method apart, for {@linkcode peftMethod}. */
 export interface PeftParts {
   /** Key. */
-  name: PeftName;
+  name: string;
   /** Name in tables. */
   label: string;
   /** Plain data. */
@@ -66,8 +50,6 @@ export interface PeftParts {
   trains?: (leaf: string) => boolean;
   /** Adds what the method adds. @default {nothing} */
   add?: (base: BiomedClipParams, seed: number) => PeftParams;
-  /** Folds updates into the frozen weights. @default {nothing to fold} */
-  merge?: (params: PeftParams) => PeftParams;
   /** Learn the similarity's scale, as the released training does for every method. @default {true} */
   learnScale?: boolean;
 }
@@ -79,7 +61,7 @@ export interface PeftParts {
  * @param parts What the method is.
  */
 export function peftMethod(encoders: BiomedClipConfig, parts: PeftParts): PeftMethod {
-  const { name, label, settings, trains = () => false, add = (base) => base, merge, learnScale = true } = parts;
+  const { name, label, settings, trains = () => false, add = (base) => base, learnScale = true } = parts;
   const config: AceLoraConfig = { encoders, learnScale };
   const isTrainable = (leaf: string): boolean => leaf === "scale" || trains(leaf);
   return {
@@ -94,7 +76,7 @@ export function peftMethod(encoders: BiomedClipConfig, parts: PeftParts): PeftMe
       const own = mapTensors(add(base, seed), (leaf, path) => trains(path) && shared.has(leaf) ? tf.clone(leaf) : leaf);
       return learnScale ? { ...own, scale: tf.scalar(Math.exp(logitScale)) } : own;
     },
-    model: { ...aceLoraModel(config, label), isTrainable, forEvaluation: merge ?? ((params) => params) },
+    model: { ...aceLoraModel(config, label), isTrainable },
   };
 }
 

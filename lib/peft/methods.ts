@@ -1,20 +1,23 @@
-/** Every fine-tuning method, by name. @module */
+/** Every fine-tuning method, by name: a folder each. @module */
 import type { BiomedClipConfig } from "../clip/config.ts";
+import { aceLoraMethod } from "./ace_lora/method.ts";
 import { adapterMethod } from "./adapter/method.ts";
+import { bitfitMethod } from "./bitfit/method.ts";
 import { clipAdapterMethod } from "./clip_adapter/method.ts";
 import { coopMethod } from "./coop/method.ts";
 import { doraMethod } from "./dora/method.ts";
+import { fullMethod } from "./full/method.ts";
+import { headsMethod } from "./heads/method.ts";
 import { ia3Method } from "./ia3/method.ts";
-import { aceLoraMethod, loraMethod, rsloraMethod } from "./low_rank.ts";
-import type { PeftMethod, PeftName } from "./method.ts";
-import { bitfitMethod, fullMethod, headsMethod, zeroShotMethod } from "./subsets.ts";
+import { loraMethod, rsloraMethod } from "./lora/method.ts";
+import type { PeftMethod } from "./method.ts";
+import { zeroShotMethod } from "./none/method.ts";
 import { vptMethod } from "./vpt/method.ts";
 
 /** Makes a method for models of a size; settings left out are the method's defaults. */
 export type PeftFactory = (encoders: BiomedClipConfig, settings?: Readonly<Record<string, unknown>>) => PeftMethod;
 
-/** The methods compared, in the tables' order. Each is trained by the same `fit`, under the same loss. */
-export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = {
+const METHODS = {
   "none": zeroShotMethod,
   "full": fullMethod,
   "heads": headsMethod,
@@ -28,4 +31,10 @@ export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = {
   "rslora": rsloraMethod,
   "dora": doraMethod,
   "ace-lora": aceLoraMethod,
-};
+} as const satisfies Record<string, PeftFactory>;
+
+/** The rows of the comparison of fine-tuning methods. */
+export type PeftName = keyof typeof METHODS;
+
+/** The methods compared, in the tables' order. Each is trained by the same `fit`, under the same loss. */
+export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = METHODS;

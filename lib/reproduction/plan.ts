@@ -2,8 +2,7 @@
 import type { BiomedClipConfig } from "../clip/config.ts";
 import { ACE_LORA_HGNN, type AceHgnnConfig } from "../hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA, type LoraConfig, type LoraPositions } from "../peft/lora/config.ts";
-import type { PeftName } from "../peft/method.ts";
-import { PEFT_METHODS } from "../peft/methods.ts";
+import { PEFT_METHODS, type PeftName } from "../peft/methods.ts";
 import type { ClipFolder, PlannedRun, RunSpec, TableName } from "./types.ts";
 
 /** All rows of a table for models of a size; table 4 has none here, it is one run a seed (dense.ts). */

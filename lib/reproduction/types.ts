@@ -1,6 +1,6 @@
 /** What a run of the reproduction is, and the record it leaves behind. @module */
 import type { SplitRecord } from "../display/results.ts";
-import type { PeftName } from "../peft/method.ts";
+import type { PeftName } from "../peft/methods.ts";
 
 /** The paper's tables, and what stands beside them. */
 export const TABLE_NAMES = [

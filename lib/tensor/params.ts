@@ -1,7 +1,8 @@
 /**
- * Params trees: plain nested records and arrays whose leaves are tensors (or static numbers, strings and flags).
+ * Params trees: plain nested records and arrays whose leaves are tensors (or static numbers, strings, flags and functions).
  *
- * A leaf's name is its path joined by dots, `vision.trunk.blocks.0.attention.query.weight`.
+ * A leaf's name is its path joined by dots, `vision.trunk.blocks.0.attention.query.weight`. A record that says what it is by a
+ * `method` with a `name` goes by that name: the update of a layer that carries LoRA is `...query.lora.loraA`, wherever it stands.
  *
  * @module
  */
@@ -13,26 +14,47 @@ function isTensor(value: unknown): value is Tensor {
 }
 
 /**
- * A copy of the tree with each tensor leaf replaced by what `replace` returns; records and arrays are new, other leaves shared.
+ * A copy of the tree with some of its nodes replaced. What has no replaced node in it is shared with the old tree, so that
+ * records without tensors (a method's functions, settings) stay the ones they were.
+ *
+ * @param tree Any params tree.
+ * @param replace Called with each record, array and tensor and its dotted name, from the root down in the tree's order; what it
+ * returns takes the node's place and is not walked, `undefined` lets the walk go on below.
+ * @returns The new tree.
+ */
+export function mapTree<T>(tree: T, replace: (node: object, name: string) => unknown): T {
+  const visit = (node: unknown, name: string): unknown => {
+    if (node === null || typeof node !== "object") return node;
+    const replacement = replace(node, name);
+    if (replacement !== undefined) return replacement;
+    if (isTensor(node)) return node;
+    const entries = Object.entries(node);
+    const children = entries.map(([key, child]) => visit(child, join(name, keyOf(key, child))));
+    if (entries.every(([, child], i) => child === children[i])) return node;
+    return Array.isArray(node) ? children : Object.fromEntries(entries.map(([key], i) => [key, children[i]]));
+  };
+  return visit(tree, "") as T;
+}
+
+/** A node's own name where it has one, else the key it stands under. */
+function keyOf(key: string, node: unknown): string {
+  const { method } = (node ?? {}) as { method?: { name?: unknown } };
+  return typeof method === "object" && typeof method.name === "string" ? method.name : key;
+}
+
+function join(name: string, key: string): string {
+  return name === "" ? key : `${name}.${key}`;
+}
+
+/**
+ * A copy of the tree with each tensor leaf replaced by what `replace` returns; all else is shared.
  *
  * @param tree Any params tree.
  * @param replace Called with each tensor and its dotted name, in the tree's order.
  * @returns The new tree; tensors that `replace` returned unchanged are shared with the old one.
  */
 export function mapTensors<T>(tree: T, replace: (tensor: Tensor, name: string) => Tensor): T {
-  const visit = (node: unknown, name: string): unknown => {
-    if (isTensor(node)) return replace(node, name);
-    if (Array.isArray(node)) return node.map((child, i) => visit(child, join(name, String(i))));
-    if (node !== null && typeof node === "object") {
-      return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, visit(child, join(name, key))]));
-    }
-    return node;
-  };
-  return visit(tree, "") as T;
-}
-
-function join(name: string, key: string): string {
-  return name === "" ? key : `${name}.${key}`;
+  return mapTree(tree, (node, name) => isTensor(node) ? replace(node, name) : undefined);
 }
 
 /** The tree's tensors under their dotted names, in the tree's order. The tensors are borrowed, not copied. */

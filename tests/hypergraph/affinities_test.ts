@@ -13,7 +13,7 @@ import { clsScores, hypergraph, initHgnn } from "../../lib/hypergraph/affinities
 import { gatHgnn, type GatHgnnParams } from "../../lib/hypergraph/gat.ts";
 import { gatv2Hgnn, type Gatv2HgnnParams } from "../../lib/hypergraph/gatv2.ts";
 import { similarityHgnn } from "../../lib/hypergraph/similarity_hgnn.ts";
-import { affinityMethod } from "../../lib/peft/low_rank.ts";
+import { affinityMethod } from "../../lib/peft/ace_lora/method.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
 import { fit } from "../../lib/train/fit.ts";

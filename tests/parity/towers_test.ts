@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { encodeImage, encodeText } from "../../lib/clip/towers/biomed_clip.ts";
 import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
-import { mergeLora } from "../../lib/peft/lora/merge.ts";
+import { mergeUpdates } from "../../lib/nn/linear.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { loadBase, loadModel, QKV, TINY } from "./tiny_model.ts";
@@ -13,7 +13,7 @@ const cases = await readFixture("cases");
 const models = {
   base: () => loadBase(weights),
   lora: async () => (await loadModel(weights, { lora: QKV })).params,
-  merged: async () => mergeLora((await loadModel(weights, { lora: QKV })).params),
+  merged: async () => mergeUpdates((await loadModel(weights, { lora: QKV })).params),
 };
 
 for (const [name, load] of Object.entries(models)) {
@@ -67,7 +67,7 @@ const TOP1 = { ...QKV, targets: ["q", "v", "o"], positions: "top1", encoders: ["
 
 testOnBackends("injectLora() on q, v, o of the last image block matches PyTorch, unmerged and merged", async () => {
   const { params } = await loadModel(weights, { lora: TOP1 });
-  for (const model of [params, mergeLora(params)]) {
+  for (const model of [params, mergeUpdates(params)]) {
     const { tokens, affinity } = encodeImage(model, toTensor(cases, "pixels") as tf.Tensor4D, TINY, {
       affinity: "logits",
     });
@@ -78,9 +78,9 @@ testOnBackends("injectLora() on q, v, o of the last image block matches PyTorch,
 
 for (const [prefix, lora] of [["merged.weight.", QKV], ["qvo_top1.merged.weight.", TOP1]] as const) {
   testOnBackends(
-    `mergeLora(), toCheckpoint() give PyTorch's merged weights and leave the others, ${prefix}`,
+    `mergeUpdates(), toCheckpoint() give PyTorch's merged weights and leave the others, ${prefix}`,
     async () => {
-      const { vision, text, logitScale } = mergeLora((await loadModel(weights, { lora })).params);
+      const { vision, text, logitScale } = mergeUpdates((await loadModel(weights, { lora })).params);
       const checkpoint = await toCheckpoint({ vision, text, logitScale });
       const merged = below(cases, prefix);
       for (const [name, { shape, values }] of checkpoint) {

@@ -4,10 +4,10 @@ import { BIOMED_CLIP } from "../../lib/clip/config.ts";
 import { cutTexts } from "../../lib/clip/towers/cut_texts.ts";
 import { bottleneck } from "../../lib/nn/bottleneck.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "../../lib/nn/extra_tokens.ts";
-import { linear, type LinearParams } from "../../lib/nn/linear.ts";
+import { linear, type LinearParams, mergeUpdates } from "../../lib/nn/linear.ts";
 import { featureAdapter } from "../../lib/peft/clip_adapter/layer.ts";
-import { mergeDora } from "../../lib/peft/dora/method.ts";
-import { mergeIa3 } from "../../lib/peft/ia3/method.ts";
+import { doraUpdate } from "../../lib/peft/dora/layer.ts";
+import { ia3Update } from "../../lib/peft/ia3/layer.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";
 import { dropout } from "../../lib/tensor/fused/dropout.ts";
 import { normal } from "../../lib/tensor/init.ts";
@@ -62,13 +62,13 @@ testOnBackends(
   async () => {
     const layer = { weight: matrix([[1, 2], [3, 4]]), bias: vector([1, -1]) };
     const x = matrix([[1, 1]]);
-    const output: LinearParams = { ...layer, ia3: { factors: vector([10, 100]), at: "output" } };
+    const output: LinearParams = { ...layer, update: ia3Update({ factors: vector([10, 100]), at: "output" }) };
     assertEquals([...await linear(output, x).data()], [40, 600]); // (3 + 1) · 10, (7 - 1) · 100
-    const input: LinearParams = { ...layer, ia3: { factors: vector([10, 100]), at: "input" } };
+    const input: LinearParams = { ...layer, update: ia3Update({ factors: vector([10, 100]), at: "input" }) };
     assertEquals([...await linear(input, x).data()], [211, 429]); // 10 + 200 + 1, 30 + 400 - 1
     for (const params of [output, input]) {
       await assertClose(
-        linear(mergeIa3(params), x),
+        linear(mergeUpdates(params), x),
         linear(params, x),
         1e-4,
         "merged",
@@ -85,11 +85,11 @@ testOnBackends("linear() with DoRA in numbers, and with dropout on the input of 
     scaling: 0.5,
     dropout: 0,
   };
-  const layer: LinearParams = { weight: matrix([[3, 4], [1, 4]]), bias: vector([1, 1]), dora };
+  const layer: LinearParams = { weight: matrix([[3, 4], [1, 4]]), bias: vector([1, 1]), update: doraUpdate(dora) };
   // W + ½ B A = [[3, 4], [3, 4]], lengths 5: rows [1.2, 1.6] and [6, 8].
   const x = matrix([[1, 0], [0, 1]]);
   await assertClose(linear(layer, x), matrix([[2.2, 7], [2.6, 9]]), 1e-5, "DoRA");
-  await assertClose(mergeDora(layer).weight, matrix([[1.2, 1.6], [6, 8]]), 1e-6, "merged");
+  await assertClose(mergeUpdates(layer).weight, matrix([[1.2, 1.6], [6, 8]]), 1e-6, "merged");
   const rows = normal([6, 2], 1, 1, "x") as Tensor2D;
   const dropped = dropout(rows, { rate: 0.5, seed: 7 }) as Tensor2D;
   const gain = vector([2 / 5, 2]);
@@ -97,7 +97,7 @@ testOnBackends("linear() with DoRA in numbers, and with dropout on the input of 
   const low = tf.mul(tf.matMul(tf.matMul(dropped, dora.loraA, false, true), dora.loraB, false, true), 0.5);
   const update = tf.add(tf.mul(base(dropped), tf.sub(gain, 1)), tf.mul(low, gain));
   const expected = tf.add(tf.add(base(rows), layer.bias!), update) as Tensor2D;
-  const noisy = { ...layer, dora: { ...dora, dropout: 0.5 } };
+  const noisy = { ...layer, update: doraUpdate({ ...dora, dropout: 0.5 }) };
   await assertClose(linear(noisy, rows, { seed: 7 }), expected, 1e-5, "dropout");
   await assertClose(linear(noisy, rows), linear(layer, rows), 0, "evaluation");
 });

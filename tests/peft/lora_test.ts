@@ -3,7 +3,8 @@ import { aceLoraModel, countTrainable, imageFeatures, initAceLora, textFeatures 
 import { initBiomedClip } from "../../lib/clip/init.ts";
 import { ACE_LORA_LORA, layersAt, loraScaling } from "../../lib/peft/lora/config.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
-import { mergeLora, unmergeLora } from "../../lib/peft/lora/merge.ts";
+import { mergeUpdates } from "../../lib/nn/linear.ts";
+import { unmergeLora } from "../../lib/peft/lora/merge.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { disposeParams, mapTensors, namedTensors } from "../../lib/tensor/params.ts";
 import { testOnBackends } from "../backends.ts";
@@ -20,13 +21,13 @@ testOnBackends("injectLora() with fresh matrices changes no feature", async () =
   await assertClose(textFeatures(base, smallIds(3), PLAIN), textFeatures(injected, smallIds(3), PLAIN), 0, "text");
 });
 
-testOnBackends("mergeLora() gives the unmerged features, unmergeLora() the first weights again", async () => {
+testOnBackends("mergeUpdates() gives the unmerged features, unmergeLora() the first weights again", async () => {
   const base = initBiomedClip(SMALL, 1);
   const trained = mapTensors(
     injectLora(base, { ...ACE_LORA_LORA, targets: ["q", "k", "v", "o"] }),
     (tensor, name) => name.endsWith("loraB") ? normal(tensor.shape, 0.3, 9, name) : tensor,
   );
-  const merged = mergeLora(trained);
+  const merged = mergeUpdates(trained);
   const pixels = smallPixels(3);
   const adapted = imageFeatures(trained, pixels, PLAIN);
   assert(await largestDifference(adapted, imageFeatures(base, pixels, PLAIN)) > 1e-3, "the update changes nothing");

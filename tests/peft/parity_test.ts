@@ -2,15 +2,15 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { bert, type BertParams } from "../../lib/clip/towers/bert.ts";
 import { BIOMED_CLIP } from "../../lib/clip/config.ts";
-import type { TowerBlocks } from "../../lib/peft/lora/inject.ts";
+import { mergeUpdates } from "../../lib/nn/linear.ts";
+import type { TowerBlocks } from "../../lib/nn/towers.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
-import { mergeLora } from "../../lib/peft/lora/merge.ts";
 import type { BlockParams } from "../../lib/nn/transformer.ts";
 import { injectBottlenecks } from "../../lib/peft/adapter/method.ts";
-import { injectDora, mergeDora } from "../../lib/peft/dora/method.ts";
+import { injectDora } from "../../lib/peft/dora/method.ts";
 import { featureAdapter } from "../../lib/peft/clip_adapter/layer.ts";
-import { IA3, injectIa3, mergeIa3 } from "../../lib/peft/ia3/method.ts";
-import { LORA } from "../../lib/peft/low_rank.ts";
+import { IA3, injectIa3 } from "../../lib/peft/ia3/method.ts";
+import { LORA } from "../../lib/peft/lora/method.ts";
 import { l2Normalise } from "../../lib/tensor/ops.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import { testOnBackends } from "../backends.ts";
@@ -40,20 +40,19 @@ const LOW_RANK = { ...LORA, rank: 2, alpha: 3, dropout: 0 };
 
 interface PeftCase {
   inject: (towers: TowerBlocks) => TowerBlocks;
-  merge: (towers: TowerBlocks) => TowerBlocks;
   trains: RegExp;
 }
 
 const CASES: Record<string, PeftCase> = {
-  lora: { inject: (t) => injectLora(t, LOW_RANK), merge: mergeLora, trains: /\.lora\./ },
-  rslora: { inject: (t) => injectLora(t, { ...LOW_RANK, rankStabilised: true }), merge: mergeLora, trains: /\.lora\./ },
-  dora: { inject: (t) => injectDora(t, LOW_RANK), merge: mergeDora, trains: /\.dora\./ },
-  ia3: { inject: (t) => injectIa3(t, IA3), merge: mergeIa3, trains: /\.ia3\./ },
+  lora: { inject: (t) => injectLora(t, LOW_RANK), trains: /\.lora\./ },
+  rslora: { inject: (t) => injectLora(t, { ...LOW_RANK, rankStabilised: true }), trains: /\.lora\./ },
+  dora: { inject: (t) => injectDora(t, LOW_RANK), trains: /\.dora\./ },
+  ia3: { inject: (t) => injectIa3(t, IA3), trains: /\.ia3\./ },
 };
 
 const blocksOf = (towers: TowerBlocks): BlockParams[] => towers.vision.trunk.blocks;
 
-for (const [name, { inject, merge, trains }] of Object.entries(CASES)) {
+for (const [name, { inject, trains }] of Object.entries(CASES)) {
   testOnBackends(`${name}: output, gradients and merged weights match peft`, async () => {
     const fresh = inject(asTowers(toyBlocks("base")));
     for (const leaf of fixtureNames(`${name}.fresh.`)) {
@@ -76,7 +75,7 @@ for (const [name, { inject, merge, trains }] of Object.entries(CASES)) {
       const expected = pick(FIXTURE, `${name}.grad.${shortName(leaf.replace("params.", ""))}`);
       await assertParity(gradient, expected, { name: leaf, tolerance: relative(expected) });
     }
-    const merged = merge(params);
+    const merged = mergeUpdates(params);
     await assertParity(runToy(blocksOf(merged), x).tokens, pick(FIXTURE, `${name}.output`), {
       name: "merged",
       tolerance: TOLERANCE,

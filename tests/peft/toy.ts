@@ -1,7 +1,7 @@
 /** The toy of make_fixtures.py as this package's records: two transformer blocks. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { TowerBlocks } from "../../lib/peft/lora/inject.ts";
 import type { LinearParams } from "../../lib/nn/linear.ts";
+import type { TowerBlocks } from "../../lib/nn/towers.ts";
 import { type BlockParams, transformerBlock, type TransformerResult } from "../../lib/nn/transformer.ts";
 import { namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";

@@ -1,3 +1,4 @@
+import { loraUpdate } from "../../lib/peft/lora/layer.ts";
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { fusedLinear } from "../../lib/tensor/fused/linear.ts";
@@ -96,7 +97,11 @@ for (
         await compare(shapes, (x, ...rest) => {
           const params = Array.from({ length: layers }, (_, l): LinearParams => {
             const [weight, bias, loraA, loraB] = rest.slice(l * 4) as [Tensor2D, Tensor1D, Tensor2D, Tensor2D];
-            return { weight, bias, lora: { loraA, loraB, scaling: 0.5 + l, dropout: l === 1 ? 0 : 0.25 } };
+            return {
+              weight,
+              bias,
+              update: loraUpdate({ loraA, loraB, scaling: 0.5 + l, dropout: l === 1 ? 0 : 0.25 }),
+            };
           });
           return linears(params, x!, params.map((_, l) => seeded ? { seed: 5 + l } : {}));
         }, { tolerance: 8e-6 });
@@ -107,12 +112,12 @@ for (
 
 gpuTest("linears() computes layers that are not alike, and ranks too large to fuse, one by one", async () => {
   await compare([[5, 8], [6, 8], [3, 8], [6, 3], [6, 8]], (x, w, a, b, other) => {
-    const lora = { loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 2, dropout: 0 };
-    return linears([{ weight: w as Tensor2D, lora }, { weight: other as Tensor2D }], x!, [{}, {}]);
+    const update = loraUpdate({ loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 2, dropout: 0 });
+    return linears([{ weight: w as Tensor2D, update }, { weight: other as Tensor2D }], x!, [{}, {}]);
   });
   await compare([[5, 8], [6, 8], [30, 8], [6, 30]], (x, w, a, b) => {
-    const lora = { loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 0.1, dropout: 0 };
-    return linears([{ weight: w as Tensor2D, lora }], x!, [{}]);
+    const update = loraUpdate({ loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 0.1, dropout: 0 });
+    return linears([{ weight: w as Tensor2D, update }], x!, [{}]);
   });
 });
 

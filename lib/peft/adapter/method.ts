@@ -1,10 +1,9 @@
 /** Bottleneck adapters after each feed-forward part. @module */
 import type { BiomedClipConfig } from "../../clip/config.ts";
-import type { TowerBlocks } from "../lora/inject.ts";
 import type { BottleneckParams } from "../../nn/bottleneck.ts";
+import { type Encoder, mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
 import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
-import { type Encoder, mapBlocks } from "../blocks.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
 
 /** Settings of bottleneck adapters. */
@@ -42,7 +41,7 @@ export function injectBottlenecks<T extends TowerBlocks>(
   options: { seed?: number } = {},
 ): T {
   const { seed = 1 } = options;
-  return mapBlocks(params, config.encoders, (block, name) => {
+  return mapBlocks(params, config.encoders, (block, { name }) => {
     const width = block.mlp.fc2.weight.shape[0];
     const hidden = Math.max(1, Math.round(width / config.reduction));
     return { ...block, adapter: initBottleneck(width, hidden, seed, `adapter ${name}`) };

@@ -1,9 +1,9 @@
 /** CLIP-Adapter as one of the methods compared. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { Encoder } from "../../nn/towers.ts";
 import { kaimingUniform } from "../../tensor/init.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
-import type { Encoder } from "../blocks.ts";
 import { featureAdapter, type FeatureAdapterParams } from "./layer.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
 

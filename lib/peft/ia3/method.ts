@@ -1,13 +1,11 @@
 /** (IA)^3: learned factors of keys, values and feed-forward activations. @module */
-import * as tf from "@tensorflow/tfjs";
 import type { BiomedClipConfig } from "../../clip/config.ts";
-import type { TowerBlocks } from "../lora/inject.ts";
 import type { LinearParams } from "../../nn/linear.ts";
+import { type Encoder, mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { ones } from "../../tensor/init.ts";
-import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
-import { type Encoder, mapBlocks } from "../blocks.ts";
-import { mapLinear } from "../merge.ts";
+import type { Tensor1D } from "../../tensor/types.ts";
 import { type PeftMethod, peftMethod, withSettings } from "../method.ts";
+import { ia3Update } from "./layer.ts";
 
 /** What (IA)^3 multiplies: keys, values, the activations between the two feed-forward layers. */
 export type Ia3Target = "k" | "v" | "ffn";
@@ -32,7 +30,6 @@ export function ia3Method(encoders: BiomedClipConfig, given?: Partial<Ia3Config>
     settings,
     trains: (leaf) => leaf.endsWith(".ia3.factors"),
     add: (base) => injectIa3(base, settings),
-    merge: mergeIa3,
   });
 }
 
@@ -40,7 +37,7 @@ export function ia3Method(encoders: BiomedClipConfig, given?: Partial<Ia3Config>
 export function injectIa3<T extends TowerBlocks>(params: T, config: Ia3Config = IA3): T {
   const factors = (layer: LinearParams, at: "input" | "output"): LinearParams => ({
     ...layer,
-    ia3: { factors: ones([layer.weight.shape[at === "input" ? 1 : 0]]) as Tensor1D, at },
+    update: ia3Update({ factors: ones([layer.weight.shape[at === "input" ? 1 : 0]]) as Tensor1D, at }),
   });
   const has = (target: Ia3Target): boolean => config.targets.includes(target);
   return mapBlocks(params, config.encoders, (block) => {
@@ -54,16 +51,5 @@ export function injectIa3<T extends TowerBlocks>(params: T, config: Ia3Config = 
       },
       mlp: has("ffn") ? { ...mlp, fc2: factors(mlp.fc2, "input") } : mlp,
     };
-  });
-}
-
-/** The factors multiplied into weights and, for outputs, biases: both new, all else shared. */
-export function mergeIa3<T>(params: T): T {
-  return mapLinear(params, (layer) => {
-    const { ia3, ...rest } = layer;
-    if (!ia3) return layer;
-    if (ia3.at === "input") return { ...rest, weight: tf.mul(layer.weight, ia3.factors) as Tensor2D };
-    const weight = tf.tidy(() => tf.mul(layer.weight, tf.expandDims(ia3.factors, 1)) as Tensor2D);
-    return { ...rest, weight, ...(layer.bias ? { bias: tf.mul(layer.bias, ia3.factors) as Tensor1D } : {}) };
   });
 }

@@ -1,10 +1,9 @@
 /** Deep visual prompts. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { BiomedClipConfig } from "../../clip/config.ts";
-import type { TowerBlocks } from "../lora/inject.ts";
+import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform } from "../../tensor/init.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
-import { mapBlocks } from "../blocks.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
 
 /** Settings of visual prompts. */
@@ -40,7 +39,7 @@ export function injectPrompts<T extends TowerBlocks>(
   options: { seed?: number; patch?: number } = {},
 ): T {
   const { seed = 1, patch = 16 } = options;
-  return mapBlocks(params, ["image"], (block, name) => {
+  return mapBlocks(params, ["image"], (block, { name }) => {
     const width = block.norm1.weight.shape[0];
     const bound = Math.sqrt(6 / (3 * patch * patch + width));
     const prompts = tf.tidy(() =>

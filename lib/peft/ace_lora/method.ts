@@ -1,35 +1,9 @@
-/** LoRA, rank-stabilised LoRA, and ACE-LoRA as one of the methods compared. @module */
-import { type AceLoraConfig, aceLoraModel, initAceLora, isTrainable } from "../ace_lora.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
-import { ACE_LORA_HGNN, type AceHgnnConfig, type HgnnAffinity } from "../hypergraph/ace_hgnn.ts";
-import { ACE_LORA_LORA, type LoraConfig } from "./lora/config.ts";
-import { injectLora } from "./lora/inject.ts";
-import { mergeLora } from "./lora/merge.ts";
-import { type PeftMethod, peftMethod, withSettings } from "./method.ts";
-
-/** LoRA as first published, at the paper's rank, alpha, dropout and targets: `alpha / rank` = 0.25. Hu et al. 2021, arXiv 2106.09685, section 4.1. */
-export const LORA: LoraConfig = { ...ACE_LORA_LORA, rankStabilised: false };
-
-/** Rank-stabilised LoRA, `alpha / √rank` = 0.5: what ACE-LoRA adds its hypergraph to. Kalajdzievski 2023, arXiv 2312.03732, Eq. (7). */
-export const RSLORA: LoraConfig = ACE_LORA_LORA;
-
-const trains = (leaf: string): boolean => /\.lora\.lora[AB]$/.test(leaf);
-
-/** LoRA with `alpha / rank`. */
-export function loraMethod(encoders: BiomedClipConfig, given?: Partial<LoraConfig>): PeftMethod {
-  const settings = withSettings(LORA, given, "LoRA");
-  const add: Add = (base, seed) => injectLora(base, settings, { seed });
-  return peftMethod(encoders, { name: "lora", label: "LoRA", settings, trains, add, merge: mergeLora });
-}
-
-/** LoRA with `alpha / √rank`. */
-export function rsloraMethod(encoders: BiomedClipConfig, given?: Partial<LoraConfig>): PeftMethod {
-  const settings = withSettings(RSLORA, given, "rsLoRA");
-  const add: Add = (base, seed) => injectLora(base, settings, { seed });
-  return peftMethod(encoders, { name: "rslora", label: "rsLoRA", settings, trains, add, merge: mergeLora });
-}
-
-type Add = NonNullable<Parameters<typeof peftMethod>[1]["add"]>;
+/** ACE-LoRA as one of the methods compared. @module */
+import { type AceLoraConfig, aceLoraModel, initAceLora, isTrainable } from "../../ace_lora.ts";
+import type { BiomedClipConfig } from "../../clip/config.ts";
+import { ACE_LORA_HGNN, type AceHgnnConfig, type HgnnAffinity } from "../../hypergraph/ace_hgnn.ts";
+import { ACE_LORA_LORA } from "../lora/config.ts";
+import { type PeftMethod, withSettings } from "../method.ts";
 
 /** What ACE-LoRA adds. */
 export type AceLoraSettings = Omit<AceLoraConfig, "encoders">;

@@ -1,0 +1,51 @@
+/** LoRA in a linear layer. @module */
+import * as tf from "@tensorflow/tfjs";
+import {
+  type FrozenLinear,
+  frozenLinear,
+  type LinearUpdate,
+  type LowRank,
+  type UpdateMethod,
+} from "../../nn/linear.ts";
+import { dropout } from "../../tensor/fused/dropout.ts";
+import type { Tensor2D } from "../../tensor/types.ts";
+
+/** A low-rank update `scaling · B A` of a frozen weight, as a layer carries it. */
+export interface LoraParams extends LowRank, LinearUpdate {}
+
+/**
+ * `y = x Wᵀ + b + scaling · dropout(x) Aᵀ Bᵀ`, in the cheap order, never as a full product B A.
+ *
+ * Source: LoRA, Hu et al. 2021, Eq. (3).
+ */
+const LORA_LAYER: UpdateMethod = {
+  name: "lora",
+  replacesDropout: true,
+  lowRank: (update: LoraParams): LowRank => update,
+  apply(update: LoraParams, layer, rows, seed): Tensor2D {
+    const { loraA, loraB, scaling, dropout: rate } = update;
+    return tf.tidy(() => {
+      const y = frozenLinear(layer, rows);
+      const input = seed !== undefined && rate > 0 ? dropout(rows, { rate, seed }) as Tensor2D : rows;
+      const low = tf.mul(tf.matMul(input, loraA, false, true), scaling) as Tensor2D; // [rows, R]
+      return tf.add(y, tf.matMul(low, loraB, false, true));
+    });
+  },
+  merge: (update: LoraParams, layer) => addLora(layer, update, update.scaling),
+};
+
+/** The update with these factors. */
+export function loraUpdate({ loraA, loraB, scaling, dropout }: LowRank): LoraParams {
+  return { method: LORA_LAYER, loraA, loraB, scaling, dropout };
+}
+
+/** Whether a layer's update is LoRA. */
+export function isLora(update: LinearUpdate | undefined): update is LoraParams {
+  return update?.method === LORA_LAYER;
+}
+
+/** A layer with the weight `W + factor · B A`, shape `[out, in]`, which is new; its bias is shared. */
+export function addLora(layer: FrozenLinear, lora: LowRank, factor: number): FrozenLinear {
+  const update = (): Tensor2D => tf.mul(tf.matMul(lora.loraB, lora.loraA), factor) as Tensor2D;
+  return { ...layer, weight: tf.tidy(() => tf.add(layer.weight, update()) as Tensor2D) };
+}
