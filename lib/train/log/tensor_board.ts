@@ -1,0 +1,93 @@
+/** Curves as TensorBoard reads them: an event file of scalars. @module */
+import { join } from "@std/path";
+import { writeAll } from "../../io/files.ts";
+
+/** An event file under way. */
+export interface EventFile {
+  /** Its path. */
+  path: string;
+  /** Appends figures of a step, by name ("loss", "validation/auroc"); those that are not finite are written as they are. */
+  write(step: number, figures: Readonly<Record<string, number>>): Promise<void>;
+  /** Closes it. */
+  close(): void;
+}
+
+/** Options of {@linkcode openEventFile}. */
+export interface EventFileOptions {
+  /** Milliseconds since 1970. @default {Date.now} */
+  now?: () => number;
+}
+
+/**
+ * Starts an event file in a folder, which is made when missing. A run that goes on starts another one beside it: TensorBoard
+ * joins the files of a folder.
+ *
+ * Source: TensorFlow's `event.proto` and `record_writer.h` (length and data, each with its masked CRC-32C).
+ */
+export async function openEventFile(folder: string, options: EventFileOptions = {}): Promise<EventFile> {
+  const { now = Date.now } = options;
+  await Deno.mkdir(folder, { recursive: true });
+  const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${crypto.randomUUID().slice(0, 8)}.ace-lora`;
+  const path = join(folder, name);
+  const file = await Deno.open(path, { createNew: true, append: true });
+  const append = (event: number[]): Promise<void> => writeAll(file, record(Uint8Array.from(event)));
+  await append([...double(1, now() / 1000), ...text(3, "brain.Event:2")]);
+  return {
+    path,
+    async write(step, figures) {
+      const values = Object.entries(figures).flatMap(([tag, value]) =>
+        message(1, [...text(1, tag), ...float(2, value)])
+      );
+      await append([...double(1, now() / 1000), ...varint(2 << 3), ...varint(step), ...message(5, values)]);
+    },
+    close: () => file.close(),
+  };
+}
+
+/** A whole number in base 128, the low digits first. */
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value >= 128; value = Math.floor(value / 128)) bytes.push(value % 128 + 128);
+  return [...bytes, value];
+}
+
+function message(field: number, bytes: ArrayLike<number>): number[] {
+  return [...varint(field << 3 | 2), ...varint(bytes.length), ...Array.from(bytes)];
+}
+
+function text(field: number, value: string): number[] {
+  return message(field, new TextEncoder().encode(value));
+}
+
+function double(field: number, value: number): number[] {
+  return [...varint(field << 3 | 1), ...new Uint8Array(Float64Array.of(value).buffer)];
+}
+
+function float(field: number, value: number): number[] {
+  return [...varint(field << 3 | 5), ...new Uint8Array(Float32Array.of(value).buffer)];
+}
+
+function record(data: Uint8Array): Uint8Array {
+  const out = new Uint8Array(data.length + 16);
+  const view = new DataView(out.buffer);
+  view.setBigUint64(0, BigInt(data.length), true);
+  view.setUint32(8, maskedCrc(out.subarray(0, 8)), true);
+  out.set(data, 12);
+  view.setUint32(12 + data.length, maskedCrc(data), true);
+  return out;
+}
+
+/** CRC-32C (Castagnoli), reflected, of each byte. */
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >>> 1 ^ 0x82f63b78 : crc >>> 1;
+  return crc;
+});
+
+/** The checksum, turned by 15 bits and shifted, so that it is not that of data which holds checksums. */
+function maskedCrc(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = CRC[(crc ^ byte) & 255]! ^ crc >>> 8;
+  crc = ~crc >>> 0;
+  return ((crc >>> 15 | crc << 17) + 0xa282ead8) >>> 0;
+}
