@@ -12,5 +12,6 @@ export * from "./confusion.ts";
 export * from "./delong.ts";
 export * from "./operating_point.ts";
 export * from "./precision_recall.ts";
+export * from "./retrieval.ts";
 export * from "./roc_curve.ts";
 export * from "./summary.ts";
