@@ -25,7 +25,7 @@ const ALLOWED: Record<string, string[]> = {
   adapters: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   train: ["clip", "io", "losses", "tensor"],
   eval: [".", "clip", "data", "display", "hypergraph", "image", "io", "tensor", "text"],
-  dense: [".", "adapters", "clip", "data", "display", "image", "io", "tensor", "train"],
+  dense: [".", "adapters", "clip", "data", "display", "image", "io", "nn", "tensor", "train"],
 };
 const ROOMS: string[] = Object.keys(ALLOWED);
 ALLOWED.reproduction = ROOMS;

@@ -1,29 +1,42 @@
 /** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
 import { join } from "@std/path";
-import type { DenseData } from "../dense/data.ts";
+import {
+  type DenseData,
+  type DenseDataOptions,
+  imagesToPredict,
+  labelFraction,
+  type LabelFractionOptions,
+  type ThreeParts,
+} from "../dense/data.ts";
 import type { DenseEncoder } from "../dense/encoder.ts";
-import { checkUnseen, type DenseHead, fingerprint, loadHead, saveHead } from "../dense/files.ts";
-import { densePage } from "../dense/pictures.ts";
-import type { MappedCases } from "../dense/segment/run.ts";
+import {
+  checkUnseen,
+  type DenseHead,
+  fingerprint,
+  loadHead,
+  OtherEncoderError,
+  saveHead,
+  SeenCasesError,
+} from "../dense/files.ts";
+import type { AnswerOptions } from "../dense/pictures.ts";
 import type { Case } from "../data/types.ts";
-import type { MapSourceOptions } from "../dense/maps.ts";
-import type { VitConfig } from "../clip/config.ts";
-import type { FitHeadOptions, FitHeadResult } from "../dense/fit.ts";
+import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
+import type { FitHeadOptions, FitHeadResult } from "../dense/train.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Overlay } from "../display/overlay.ts";
+import { buildReport } from "../display/report.ts";
 import { formatTable, type Table, type TableCell } from "../display/table.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
 import {
+  dataOptionsOf,
   DENSE_OPTIONS,
-  denseDataOf,
   encoderOf,
   fitOptionsOf,
-  fractionOf,
-  imagesOf,
   mappedOf,
   recordOf,
+  withColumnOption,
 } from "./dense_options.ts";
 import { startBackend, watchTraining } from "./shared.ts";
 
@@ -39,16 +52,10 @@ export interface TrainedHead<H> {
   fit: Omit<FitHeadResult<unknown>, "params">;
 }
 
-/** How answers are written: to `out`, the first `pictures` of them drawn. */
-export interface Answering {
+/** How answers are written, with the command line. */
+export interface Answering extends AnswerOptions {
   /** The command line. */
   args: Arguments;
-  /** Folder. */
-  out: string;
-  /** Most drawn. */
-  pictures: number;
-  /** Called with the cases answered so far. */
-  onCase(done: number): void;
 }
 
 /** A head's figures on test cases, with its first answers drawn beside the truth. */
@@ -81,8 +88,16 @@ export interface DenseTask<H extends DenseHead, F> {
   table: { titles: string[]; cells(figures: F): TableCell[]; note: string };
   /** One line under the pictures, without and with truth. */
   captions: { predicted: string; truth: string };
+  /** A head of fresh weights. */
+  init(config: H["config"], seed: number): H["params"];
+  /** Reads the data set that the command line names. */
+  load(dataset: string, args: Arguments, options: DenseDataOptions): Promise<DenseData>;
+  /** Draws the share of the training cases that is used. @default {labelFraction} */
+  draw?(cases: readonly Case[], options: LabelFractionOptions): Case[];
+  /** The option that mends an error of the task's own, where there is one. */
+  advice?(error: unknown): string | undefined;
   /** Refuses an encoder that no head fits, before images are encoded. */
-  checkEncoder(vision: VitConfig): void;
+  checkEncoder(vision: DenseEncoder["config"]["vision"]): void;
   /** Refuses a case whose truth does not fit its image, of the width and height given. */
   check(item: Case, size: readonly [number, number], classes: readonly string[]): void | Promise<void>;
   /** What is written besides the page and `metrics.json`. */
@@ -93,11 +108,11 @@ export interface DenseTask<H extends DenseHead, F> {
     options: FitHeadOptions & { args: Arguments; data: DenseData; encoder: DenseEncoder },
   ): Promise<TrainedHead<H>>;
   /** Figures on test cases; writes the answers. */
-  assess(head: H, test: MappedCases, how: Answering): Promise<Assessed<F>>;
+  assess(head: H, test: MappedCases, options: Answering): Promise<Assessed<F>>;
   /** Figures of one answer for every case. */
   constant(head: H, mapped: { train: MappedCases; test: MappedCases }): Promise<F>;
   /** Writes answers to cases without truth, and draws the first. */
-  answer(head: H, mapped: MappedCases, how: Answering): Promise<Overlay[]>;
+  answer(head: H, mapped: MappedCases, options: Answering): Promise<Overlay[]>;
 }
 
 /** The command of a dense task. */
@@ -116,9 +131,21 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
       }
       const out = args.text("out") ?? `results/${task.name}`;
       const backend = await startBackend(args);
-      return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+      try {
+        return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+      } catch (error) {
+        const hint = task.advice?.(error) ?? advice(error);
+        if (hint !== undefined) (error as Error).message += ` (${hint})`;
+        throw error;
+      }
     },
   };
+}
+
+function advice(error: unknown): string | undefined {
+  if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
+  if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";
+  return undefined;
 }
 
 interface Run {
@@ -135,9 +162,9 @@ async function train<H extends DenseHead, F>(
   const settings = fitOptionsOf(args);
   const encoder = await encoderOf(args);
   task.checkEncoder(encoder.config.vision);
-  const size = encoder.config.vision.imageSize;
-  const data = await denseDataOf(task.name, args, { size, needed: ["train", "validation"] });
-  const { fraction, cases } = fractionOf(task.name, args, data.train);
+  const data = await dataOf(task, args, { encoder, needed: ["train", "validation"] });
+  const fraction = args.number("fraction", 1, 0);
+  const cases = (task.draw ?? labelFraction)(data.train, { fraction, seed: settings.seed });
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
   const mapped = {
     train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
@@ -177,12 +204,15 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   const began = performance.now();
   const encoder = await encoderOf(args);
   const { head, seen, path } = await headOf(task, args, { out, encoder });
-  const size = encoder.config.vision.imageSize;
-  const data = await denseDataOf(task.name, args, { size, needed: ["test"] });
+  const data = await dataOf(task, args, { encoder, needed: ["test"] });
   checkUnseen(data.test, seen, path);
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
   const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
-  const { figures, facts, overlays } = await answering(test, { args, out }, (how) => task.assess(head, test, how));
+  const { figures, facts, overlays } = await answering(
+    test,
+    { args, out },
+    (options) => task.assess(head, test, options),
+  );
   const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
   const baseline = cases.length === 0 ? undefined : await task.constant(head, {
     train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
@@ -206,18 +236,15 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
     ...await recordOf(args, { encoder, backend, began, data, used: cases }),
     ...facts,
   });
-  await writeFileAtomic(
-    join(out, "overlays.html"),
-    await densePage({
-      title: `${task.words.title}: ${data.name}`,
-      subtitle: `Frozen encoder, trained ${task.words.head}`,
-      table,
-      overlays,
-      caption: `${task.captions.truth} ${task.captions.predicted}`,
-      synthetic: data.synthetic,
-      facts: { head: path, backend: backend.name, "test cases": data.test.length, encoder: encoder.hash.slice(0, 16) },
-    }),
-  );
+  await writePage(out, {
+    title: `${task.words.title}: ${data.name}`,
+    subtitle: `Frozen encoder, trained ${task.words.head}`,
+    table,
+    overlays,
+    caption: `${task.captions.truth} ${task.captions.predicted}`,
+    synthetic: data.synthetic,
+    facts: { head: path, backend: backend.name, "test cases": data.test.length, encoder: encoder.hash.slice(0, 16) },
+  });
   console.log(formatTable(table));
   console.log(`\nWrote ${out}/metrics.json, ${task.files} and overlays.html`);
 }
@@ -225,19 +252,21 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
 async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
   const encoder = await encoderOf(args);
   const { head, path } = await headOf(task, args, { out, encoder });
-  const mapped = await mappedOf(await imagesOf(args), { args, encoder, out, label: "images" });
-  const overlays = await answering(mapped, { args, out }, (how) => task.answer(head, mapped, how));
-  await writeFileAtomic(
-    join(out, "overlays.html"),
-    await densePage({
-      title: `Predicted ${task.words.answers}`,
-      subtitle: "Not for clinical use",
-      overlays,
-      caption: task.captions.predicted,
-      synthetic: false,
-      facts: { head: path, backend: backend.name, images: mapped.cases.length },
-    }),
-  );
+  const mapped = await mappedOf(await imagesToPredict(args.required("images")), {
+    args,
+    encoder,
+    out,
+    label: "images",
+  });
+  const overlays = await answering(mapped, { args, out }, (options) => task.answer(head, mapped, options));
+  await writePage(out, {
+    title: `Predicted ${task.words.answers}`,
+    subtitle: "Not for clinical use",
+    overlays,
+    caption: task.captions.predicted,
+    synthetic: false,
+    facts: { head: path, backend: backend.name, images: mapped.cases.length },
+  });
   console.log(`Wrote ${out}/${task.files} and overlays.html (${mapped.cases.length} ${task.words.counted})`);
 }
 
@@ -245,7 +274,7 @@ async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, ou
 async function answering<T>(
   { cases }: MappedCases,
   { args, out }: Pick<Run, "args" | "out">,
-  work: (how: Answering) => Promise<T>,
+  work: (options: Answering) => Promise<T>,
 ): Promise<T> {
   const bar = createProgress(cases.length, { label: "answer", unit: "images" });
   const pictures = args.integer("pictures", 24);
@@ -253,7 +282,7 @@ async function answering<T>(
 }
 
 async function headOf<H extends DenseHead, F>(
-  { name }: DenseTask<H, F>,
+  { name, init }: DenseTask<H, F>,
   args: Arguments,
   { out, encoder }: { out: string; encoder: DenseEncoder },
 ): Promise<{ head: H; seen: ReadonlySet<string>; path: string }> {
@@ -263,12 +292,56 @@ async function headOf<H extends DenseHead, F>(
       `Cannot use "${path}" as a head as it must be a file that "${name} train" wrote: there is none (--head names another)`,
     );
   }
-  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash });
+  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash, init });
   return { head, seen, path };
 }
 
-function classesOf(head: DenseHead): readonly string[] {
-  return head.task === "detect" ? head.config.classes : [];
+/** The classes of a head that tells them apart. */
+function classesOf({ config }: DenseHead): readonly string[] {
+  return (config as { classes?: readonly string[] }).classes ?? [];
+}
+
+/** The data that `--dataset` names; its parts are told on stderr. */
+async function dataOf<H extends DenseHead, F>(
+  task: DenseTask<H, F>,
+  args: Arguments,
+  { encoder, needed }: { encoder: DenseEncoder; needed: readonly (keyof ThreeParts)[] },
+): Promise<DenseData> {
+  const options = { ...await dataOptionsOf(args), size: encoder.config.vision.imageSize, needed };
+  const data = await task.load(args.required("dataset"), args, options).catch((error: Error) => {
+    throw withColumnOption(error, args);
+  });
+  const { name, train, validation, test } = data;
+  const dropped = Object.entries(data.dropped).map(([reason, count]) => `${count} (${reason})`).join(", ") || "none";
+  console.error(
+    `${name}: ${train.length} to train, ${validation.length} to validate, ${test.length} to test; dropped ${dropped}`,
+  );
+  return data;
+}
+
+interface Page {
+  title: string;
+  subtitle: string;
+  table?: Table;
+  overlays: readonly Overlay[];
+  caption: string;
+  synthetic: boolean;
+  facts: Readonly<Record<string, string | number>>;
+}
+
+/** Writes figures and pictures as one HTML file that needs nothing else. */
+async function writePage(out: string, page: Page): Promise<void> {
+  const { title, subtitle, table, overlays, caption, synthetic, facts } = page;
+  const html = await buildReport({
+    title,
+    subtitle,
+    sections: [
+      ...(table ? [{ kind: "table" as const, table }] : []),
+      { kind: "overlays", overlays, caption, synthetic },
+      { kind: "facts", facts },
+    ],
+  });
+  await writeFileAtomic(join(out, "overlays.html"), html);
 }
 
 async function writeJson(path: string, record: unknown): Promise<void> {

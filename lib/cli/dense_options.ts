@@ -1,21 +1,11 @@
 /** What `segment` and `detect` have in common: options, data, encoder, maps, records. @module */
-import { exists } from "../io/files.ts";
-import { dirname, join, resolve } from "@std/path";
+import { join } from "@std/path";
 import { createProgress } from "../display/progress.ts";
-import { mapSource, type MapSourceOptions } from "../dense/maps.ts";
-import type { FitHeadOptions } from "../dense/fit.ts";
-import { boxedFraction, labelFraction } from "../dense/fractions.ts";
+import { type MappedCases, mapSource, type MapSourceOptions } from "../dense/maps.ts";
+import type { FitHeadOptions } from "../dense/train.ts";
 import type { Case } from "../data/types.ts";
-import {
-  boxColumns,
-  type DenseData,
-  imagesToPredict,
-  loadDenseData,
-  partRecord,
-  type ThreeParts,
-} from "../dense/data.ts";
+import { type DenseData, type DenseDataOptions, partRecord } from "../dense/data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
-import type { MappedCases } from "../dense/segment/run.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
@@ -90,76 +80,34 @@ export function fitOptionsOf(
 
 /** The encoder that `--weights` and `--adapter` name. */
 export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
-  const given = Object.fromEntries(
-    ["weights", "tokenizer", "adapter"].map((name) => [name, args.text(name)]).filter(([, value]) =>
-      value !== undefined
-    ),
-  );
-  return await loadDenseEncoder({ ...given, note: (text) => console.error(text) });
+  return await loadDenseEncoder({
+    ...given(args, "weights", "weights"),
+    ...given(args, "tokenizer", "tokenizer"),
+    ...given(args, "adapter", "adapter"),
+    note: (text) => console.error(text),
+  });
 }
 
-/** The data that `--dataset` names; its parts are told on stderr. */
-export async function denseDataOf(
-  task: "segment" | "detect",
-  args: Arguments,
-  { size, needed }: { size: number; needed: readonly (keyof ThreeParts)[] },
-): Promise<DenseData> {
-  const text = <K extends string>(option: string, name: K): Partial<Record<K, string>> => {
-    const value = args.text(option);
-    return (value === undefined ? {} : { [name]: value }) as Partial<Record<K, string>>;
-  };
+/** The value of an option under the library's name for it; nothing where it is not given. */
+export function given<K extends string>(args: Arguments, option: string, name: K): Partial<Record<K, string>> {
+  const value = args.text(option);
+  return (value === undefined ? {} : { [name]: value }) as Partial<Record<K, string>>;
+}
+
+/** What both tasks' loaders take, from the command line; the files named must be there. */
+export async function dataOptionsOf(args: Arguments): Promise<DenseDataOptions> {
   const dataset = args.required("dataset");
   const isCsv = !["siim", "rsna", "synthetic"].includes(dataset);
-  for (const path of [isCsv ? dataset : undefined, args.text("masks"), args.text("root")]) {
+  for (const path of [isCsv ? dataset : undefined, args.text("root")]) {
     if (path !== undefined) await checkPath(path);
   }
-  const boxes = args.text("boxes"), key = args.text("boxes-key"), columns = args.text("boxes-columns");
-  const data = await loadDenseData({
-    task,
-    dataset,
-    ...text("root", "root"),
-    ...text("one-class", "oneClass"),
-    columns: {
-      ...columnsFrom(args),
-      ...text("mask-column", "mask"),
-      ...(boxes === undefined ? {} : {
-        boxes: {
-          csv: await boxesPath(boxes, dataset),
-          image: args.text("boxes-image") ?? key ?? "path",
-          ...(key === undefined ? {} : { key }),
-          label: args.text("boxes-label") ?? "label",
-          ...(columns === undefined ? {} : { columns: boxColumns(columns) }),
-        },
-      }),
-    },
-    ...text("masks", "maskFolder"),
-    ...text("split-column", "splitColumn"),
-    skipUnlabelled: args.flag("skip-unlabelled"),
-    protocol: task === "detect" ? args.choice("protocol", ["mgca", "positives"], "mgca") : "mgca",
-    lesions: args.flag("first-lesion") ? "first" : "union",
+  return {
+    ...given(args, "root", "root"),
+    ...given(args, "split-column", "splitColumn"),
+    columns: columnsFrom(args),
     count: args.integer("cases", 400, 4),
-    size,
     seed: args.integer("split-seed", 1),
-    needed,
-  }).catch((error: Error) => {
-    throw withColumnOption(error, args);
-  });
-  if (task === "detect" && !data.synthetic) {
-    const all = [...data.train, ...data.validation, ...data.test];
-    const none = all.filter((item) => item.boxes?.length === 0).length;
-    console.error(`${none} of ${all.length} images have no box: they are taken as negatives`);
-  }
-  const dropped = Object.entries(data.dropped).map(([reason, count]) => `${count} (${reason})`).join(", ") || "none";
-  console.error(
-    `${data.name}: ${data.train.length} to train, ${data.validation.length} to validate, ${data.test.length} to test; dropped ${dropped}`,
-  );
-  return data;
-}
-
-/** A path beside the CSV of images, or from the working folder. */
-async function boxesPath(path: string, dataset: string): Promise<string> {
-  const beside = resolve(dirname(dataset), path);
-  return await exists(beside) ? beside : resolve(path);
+  };
 }
 
 /** Which options name the columns, by what the columns are called without them. */
@@ -175,7 +123,7 @@ const NAMED_BY: readonly (readonly [option: string, fallback: string | undefined
 ];
 
 /** An error about a missing column, with the options that could have named it. */
-function withColumnOption(error: Error, args: Arguments): Error {
+export function withColumnOption(error: Error, args: Arguments): Error {
   const missing = /must have a column "([^"]*)"/.exec(error.message)?.[1];
   const options = NAMED_BY.filter(([option, fallback]) =>
     missing !== undefined && (args.text(option) ?? fallback)?.split(",").includes(missing)
@@ -184,37 +132,25 @@ function withColumnOption(error: Error, args: Arguments): Error {
   return new SyntaxError(`${error.message} (named by ${options.join(" or ")})`, { cause: error });
 }
 
-/** The share of the training cases that `--fraction` asks for. */
-export function fractionOf(
-  task: "segment" | "detect",
-  args: Arguments,
-  cases: readonly Case[],
-): { fraction: number; cases: Case[] } {
-  const fraction = args.number("fraction", 1, 0);
-  const draw = task === "detect" ? boxedFraction : labelFraction;
-  return { fraction, cases: draw(cases, { fraction, seed: args.integer("seed", 1) }) };
-}
-
-/** Images to predict on. */
-export async function imagesOf(args: Arguments): Promise<Case[]> {
-  return await imagesToPredict(args.required("images"));
+/** Options of {@linkcode mappedOf}. */
+export interface MappedOptions extends Pick<MapSourceOptions, "check"> {
+  /** The command line. */
+  args: Arguments;
+  /** The frozen tower. */
+  encoder: DenseEncoder;
+  /** Folder of the run; the cache lies in it. */
+  out: string;
+  /** What the cases are, for the progress line. */
+  label: string;
 }
 
 /** Cases with their maps, from the cache where they are there. */
 export async function mappedOf(
   cases: readonly Case[],
-  { args, encoder, out, label, check }: {
-    args: Arguments;
-    encoder: DenseEncoder;
-    out: string;
-    label: string;
-    check?: NonNullable<MapSourceOptions["check"]>;
-  },
+  { args, encoder, out, label, check }: MappedOptions,
 ): Promise<MappedCases> {
   const bar = createProgress(cases.length, { label: `encode ${label}`, unit: "images" });
-  const maps = await mapSource(cases, {
-    trunk: encoder.trunk,
-    config: encoder.config,
+  const maps = await mapSource(cases, encoder, {
     ...(args.flag("no-cache") ? {} : { cache: args.text("cache") ?? join(out, "maps") }),
     onBatch: (done) => bar.update(done),
     ...(check ? { check } : {}),

@@ -1,62 +1,46 @@
 /** `deno task detect`: boxes on the frozen, adapted encoder. @module */
-import { join } from "@std/path";
-import type { Detection, UnitBox } from "../dense/detect/boxes.ts";
-import { checkGrid } from "../dense/detect/head.ts";
+import { dirname, resolve } from "@std/path";
+import type { BoxesOptions } from "../data/boxes.ts";
+import { boxColumns, boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
+import { checkGrid, type DetectionHead, initDetector } from "../dense/detect/head.ts";
+import type { DetectedImage, DetectionFigures } from "../dense/detect/metrics.ts";
+import { boxesOfCase, constantBoxFigures, detectAll, evaluateDetection, trainDetection } from "../dense/detect/run.ts";
+import { writeBoxes } from "../dense/detect/submission.ts";
+import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
-import { writeFileAtomic } from "../io/files.ts";
-import {
-  boxesOfCase,
-  constantBoxFigures,
-  detectAll,
-  type DetectionFigures,
-  evaluateDetection,
-  trainDetection,
-} from "../dense/detect/run.ts";
-import type { DetectionHead } from "../dense/files.ts";
-import { pictureOverlay } from "../dense/pictures.ts";
-import type { MappedCases } from "../dense/segment/run.ts";
-import { boxesCsv, rsnaSubmission } from "../dense/submissions.ts";
-import type { Command } from "./command.ts";
+import { exists } from "../io/files.ts";
+import type { Arguments, Command } from "./command.ts";
 import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
+import { given } from "./dense_options.ts";
 
-/** What was found in an image, with what is there where it is known. */
-interface Found {
-  detections: readonly Detection[];
-  truth?: readonly UnitBox[];
+/** The CSV of boxes, beside that of the images or from the working folder, and its columns. */
+async function boxesFrom(args: Arguments, dataset: string): Promise<{ boxes?: BoxesOptions }> {
+  const path = args.text("boxes"), columns = args.text("boxes-columns");
+  if (path === undefined) return {};
+  const beside = resolve(dirname(dataset), path);
+  return {
+    boxes: {
+      csv: await exists(beside) ? beside : resolve(path),
+      image: args.text("boxes-image") ?? args.text("boxes-key") ?? "path",
+      ...given(args, "boxes-key", "key"),
+      label: args.text("boxes-label") ?? "label",
+      ...(columns === undefined ? {} : { columns: boxColumns(columns) }),
+    },
+  };
 }
 
-/** Writes the boxes of every case, and draws the first. */
-async function writeBoxes(
-  { cases, maps }: MappedCases,
-  answers: readonly Found[],
-  { classes, args, out, pictures }: Answering & { classes: readonly string[] },
+/** Writes the boxes that are sure enough, and says so when none is. */
+async function write(
+  mapped: MappedCases,
+  answers: readonly (Pick<DetectedImage, "detections"> & Partial<DetectedImage>)[],
+  { args, classes, ...options }: Answering & { classes: readonly string[] },
 ): Promise<Overlay[]> {
   const confidence = args.number("confidence", 0.5, 0);
-  const images = cases.map(({ id }, i) => ({
-    id,
-    size: maps.imageSizes[i]!,
-    boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
-  }));
-  await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images));
-  await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes));
-  if (images.every(({ boxes }) => boxes.length === 0)) {
+  const { written, overlays } = await writeBoxes(mapped, answers, { ...options, classes, confidence });
+  if (written === 0) {
     console.error(`no box scored ${confidence} or more, so none is written: --confidence takes a lower score`);
   }
-  const overlays: Overlay[] = [];
-  for (const [i, item] of cases.slice(0, pictures).entries()) {
-    const { detections, truth } = answers[i]!;
-    const boxes = images[i]!.boxes.length > 0 ? images[i]!.boxes : detections.slice(0, 1);
-    const found = boxes.map(({ classIndex, score }) => `${classes[classIndex]} ${score.toFixed(2)}`);
-    const given = truth?.map(({ classIndex }) => classes[classIndex]!);
-    const marks = { boxes, ...(truth ? { truthBoxes: truth } : {}) };
-    const caption = `${item.id}: ${listed(found)}${given ? `; given: ${listed(given)}` : ""}`;
-    overlays.push(pictureOverlay(await item.image(), marks, caption));
-  }
   return overlays;
-}
-
-function listed(words: readonly string[]): string {
-  return words.join(", ") || "no box";
 }
 
 const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
@@ -106,6 +90,22 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     truth: "Blue: the boxes given.",
     predicted: "Orange: the boxes predicted; thin where the best score is below one half.",
   },
+  init: initDetector,
+  async load(dataset, args, { columns, ...options }) {
+    const data = await loadDetectionData(dataset, {
+      ...options,
+      columns: { ...columns, ...await boxesFrom(args, dataset) },
+      ...given(args, "one-class", "oneClass"),
+      protocol: args.choice("protocol", ["mgca", "positives"], "mgca"),
+    });
+    if (!data.synthetic) {
+      const cases = [...data.train, ...data.validation, ...data.test];
+      const empty = cases.filter((item) => item.boxes?.length === 0).length;
+      console.error(`${empty} of ${cases.length} images have no box: they are taken as negatives`);
+    }
+    return data;
+  },
+  draw: boxedFraction,
   checkEncoder({ imageSize, patchSize }) {
     checkGrid(imageSize / patchSize);
   },
@@ -123,16 +123,16 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     });
     return { head, fit, settings: { assignment }, facts: { detector: head.config, anchorIou } };
   },
-  async assess(head, test, how) {
-    const { figures, images } = await evaluateDetection(head, test, { onBatch: how.onCase });
-    const overlays = await writeBoxes(test, images, { ...how, classes: head.config.classes });
+  async assess(head, test, options) {
+    const { figures, images } = await evaluateDetection(head, test, { onBatch: options.onCase });
+    const overlays = await write(test, images, { ...options, classes: head.config.classes });
     return { figures, facts: {}, overlays };
   },
   constant: (head, { train, test }) => Promise.resolve(constantBoxFigures(train, test, head.config.classes)),
-  async answer(head, mapped, how) {
-    const found = await detectAll(head, mapped.maps, { onBatch: how.onCase });
-    const answers = found.map((detections) => ({ detections }));
-    return await writeBoxes(mapped, answers, { ...how, classes: head.config.classes });
+  async answer(head, mapped, options) {
+    const detections = await detectAll(head, mapped.maps, { onBatch: options.onCase });
+    const answers = detections.map((boxes) => ({ detections: boxes }));
+    return await write(mapped, answers, { ...options, classes: head.config.classes });
   },
 };
 

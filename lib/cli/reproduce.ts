@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { createProgress, type Progress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
-import { denseRunsTable } from "../reproduction/dense.ts";
+import { table4 } from "../reproduction/table4.ts";
 import { SCALES } from "../reproduction/scale.ts";
 import { writeReport } from "../reproduction/report_files.ts";
 import { checkWritable } from "../io/files.ts";
@@ -84,7 +84,7 @@ export const COMMAND: Command = {
         return interruption.exitCode();
       }
       const shown = reproducedTables(outcome.records, tables);
-      if (outcome.dense.length > 0) shown.push(denseRunsTable(outcome.dense));
+      if (outcome.dense.length > 0) shown.push(table4(outcome.dense.map(({ result }) => result)));
       console.log(shown.map(({ title, table }) => `${title}\n${formatTable(table)}`).join("\n\n"));
       const { ran, skipped, shared, failed } = outcome;
       const page = join(out, "report.html");

@@ -1,50 +1,20 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
-import { join } from "@std/path";
-import type { BinaryMask } from "../data/types.ts";
-import { decoderConfig } from "../dense/segment/head.ts";
+import { loadSegmentationData, UnlabelledCasesError } from "../dense/segment/data.ts";
+import { decoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
 import { maskOfCase } from "../dense/segment/masks.ts";
-import type { MaskOverlap, SegmentationFigures } from "../dense/segment/metrics.ts";
-import type { Overlay } from "../display/overlay.ts";
-import { writeFileAtomic } from "../io/files.ts";
-import type { SegmentationHead } from "../dense/files.ts";
-import { pictureOverlay } from "../dense/pictures.ts";
+import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import {
   constantMaskFigures,
   evaluateSegmentation,
-  type MappedCases,
   predictMasks,
   sideOf,
   trainSegmentation,
 } from "../dense/segment/run.ts";
-import { fileNames, maskPng, siimRow, siimTable } from "../dense/submissions.ts";
+import { maskWriter } from "../dense/segment/submission.ts";
 import type { Command } from "./command.ts";
-import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
-
-/** Writes masks as they come, with a row for each, and draws the first; with an overlap the truth beside them. */
-function maskWriter({ cases }: MappedCases, { out, pictures, onCase }: Answering): {
-  write(mask: BinaryMask, overlap?: MaskOverlap): Promise<void>;
-  finish(): Promise<Overlay[]>;
-} {
-  const overlays: Overlay[] = [], rows: string[] = [];
-  const names = fileNames(cases.map(({ id }) => id));
-  return {
-    write: async (mask, overlap) => {
-      const item = cases[rows.length]!;
-      await writeFileAtomic(join(out, "masks", `${names[rows.length]}.png`), maskPng(mask));
-      if (overlays.length < pictures) {
-        const marks = overlap ? { mask, truthMask: await item.mask!() } : { mask };
-        const caption = overlap ? `${item.id}: Dice ${overlap.dice.toFixed(2)}` : item.id;
-        overlays.push(pictureOverlay(await item.image(), marks, caption));
-      }
-      rows.push(siimRow({ id: item.id, mask }));
-      onCase(rows.length);
-    },
-    finish: async () => {
-      await writeFileAtomic(join(out, "submission.csv"), siimTable(rows));
-      return overlays;
-    },
-  };
-}
+import { checkPath } from "./data_options.ts";
+import { denseCommand, type DenseTask } from "./dense.ts";
+import { given } from "./dense_options.ts";
 
 const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   name: "segment",
@@ -78,6 +48,19 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     note: "means over test images; an empty mask scores 1 when left empty, else 0",
   },
   captions: { truth: "Blue: the mask given.", predicted: "Orange: the mask predicted." },
+  init: initDecoder,
+  async load(dataset, args, { columns, ...options }) {
+    const masks = args.text("masks");
+    if (masks !== undefined) await checkPath(masks);
+    return await loadSegmentationData(dataset, {
+      ...options,
+      columns: { ...columns, ...given(args, "mask-column", "mask") },
+      ...given(args, "masks", "maskFolder"),
+      skipUnlabelled: args.flag("skip-unlabelled"),
+      lesions: args.flag("first-lesion") ? "first" : "union",
+    });
+  },
+  advice: (error) => error instanceof UnlabelledCasesError ? "--skip-unlabelled leaves out those without" : undefined,
   checkEncoder({ width, patchSize }) {
     decoderConfig(width, patchSize);
   },
@@ -93,8 +76,8 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     });
     return { head, fit, facts: { decoder: head.config } };
   },
-  async assess(head, test, how) {
-    const { write, finish } = maskWriter(test, how);
+  async assess(head, test, options) {
+    const { write, finish } = maskWriter(test.cases, options);
     const { figures, overlaps } = await evaluateSegmentation(head, test, {
       onCase: (_, mask, overlap) => write(mask, overlap),
     });
@@ -102,8 +85,8 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     return { figures, facts: { cases }, overlays: await finish() };
   },
   constant: (head, { train, test }) => constantMaskFigures(train, test, sideOf(head, test.maps)),
-  async answer(head, mapped, how) {
-    const { write, finish } = maskWriter(mapped, how);
+  async answer(head, mapped, options) {
+    const { write, finish } = maskWriter(mapped.cases, options);
     for await (const mask of predictMasks(head, mapped.maps)) await write(mask);
     return await finish();
   },

@@ -118,3 +118,8 @@ export async function readCsv(path: string): Promise<Table> {
 export function rowNumber(index: number): number {
   return index + 2;
 }
+
+/** A field as CSV writes it: in quotes where it holds a comma, a quote or a line break. */
+export function csvCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

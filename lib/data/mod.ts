@@ -6,6 +6,7 @@
 export type { RasterImage } from "../image/raster.ts";
 export * from "./boxes.ts";
 export * from "./chexpert5x200.ts";
+export * from "./coco_rle.ts";
 export * from "./csv.ts";
 export * from "./dataset.ts";
 export * from "./folder.ts";

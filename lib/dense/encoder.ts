@@ -1,9 +1,9 @@
 /** The frozen image tower that dense tasks read, with an adapter folded in. @module */
+import { createHash } from "node:crypto";
 import { mergeAceLora } from "../ace_lora.ts";
-import { weightsHash } from "./maps.ts";
 import type { BiomedClipConfig } from "../clip/config.ts";
 import type { VitParams } from "../clip/towers/vit.ts";
-import { disposeParams } from "../tensor/params.ts";
+import { disposeParams, namedTensors } from "../tensor/params.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { loadModel, type ModelFiles } from "../clip/load.ts";
 
@@ -23,20 +23,24 @@ export interface DenseEncoderFiles extends ModelFiles {
   adapter?: string;
 }
 
+/** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */
+export async function weightsHash(tree: unknown): Promise<string> {
+  const hash = createHash("sha256");
+  for (const [name, tensor] of namedTensors(tree)) {
+    const values = await tensor.data() as Float32Array;
+    hash.update(`${name} ${tensor.shape}`);
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
 /** Loads the image tower and merges the adapter; the text tower and everything after the tokens are freed. */
 export async function loadDenseEncoder(files: DenseEncoderFiles = {}): Promise<DenseEncoder> {
   const { adapter, ...rest } = files;
   const { params: base, config } = await loadModel(rest);
-  if (adapter === undefined) {
-    const trunk = base.vision.trunk;
-    disposeParams(base, trunk);
-    return { trunk, config, hash: await weightsHash(trunk) };
-  }
-  const { params } = await loadAdapter(adapter, base, config);
+  const params = adapter === undefined ? base : (await loadAdapter(adapter, base, config)).params;
   const merged = mergeAceLora(params);
-  const trunk = merged.vision.trunk;
-  disposeParams(merged, trunk);
-  disposeParams(params, { trunk, merged });
-  disposeParams(base, trunk);
+  const { trunk } = merged.vision;
+  for (const tree of [merged, params, base]) disposeParams(tree, trunk);
   return { trunk, config, hash: await weightsHash(trunk) };
 }

@@ -2,37 +2,22 @@
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../data/types.ts";
-import { type DecoderConfig, type DecoderParams, initDecoder } from "./segment/head.ts";
-import { type DetectorConfig, type DetectorParams, initDetector } from "./detect/head.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { disposeParams, mapTensors, namedTensors } from "../tensor/params.ts";
 
-/** A trained segmentation head. */
-export interface SegmentationHead {
-  /** Discriminant. */
-  task: "segment";
+/** A trained head, whatever its task. */
+export interface DenseHead {
+  /** The task's name. */
+  task: string;
   /** Weights; free them with `disposeParams`. */
-  params: DecoderParams;
-  /** Sizes. */
-  config: DecoderConfig;
+  params: unknown;
+  /** All else that it is made of, as JSON. */
+  config: unknown;
 }
-
-/** A trained detection head. */
-export interface DetectionHead {
-  /** Discriminant. */
-  task: "detect";
-  /** Weights; free them with `disposeParams`. */
-  params: DetectorParams;
-  /** Sizes, classes and anchors. */
-  config: DetectorConfig;
-}
-
-/** A trained head. */
-export type DenseHead = SegmentationHead | DetectionHead;
 
 /** A head with where it comes from. */
-export interface StoredHead<H> {
+export interface StoredHead<H extends DenseHead> {
   /** The head. */
   head: H;
   /** Hash of the encoder it was trained on. */
@@ -43,16 +28,53 @@ export interface StoredHead<H> {
 
 const FORMAT = "ace-lora dense head 1";
 
+/** The error for a head that another encoder was trained with. */
+export class OtherEncoderError extends TypeError {
+  /** Name shown in stack traces. */
+  override name = "OtherEncoderError";
+
+  /**
+   * An error about a head's encoder.
+   *
+   * @param path The head's file.
+   * @param trained Hash of the encoder it was trained on.
+   * @param current Hash of the one at hand.
+   */
+  constructor(path: string, readonly trained: string, readonly current: string) {
+    super(
+      `Cannot use "${path}" as it must be used with the encoder it was trained on, of hash ${
+        trained.slice(0, 12)
+      }: the current one is ${current.slice(0, 12)}`,
+    );
+  }
+}
+
+/** The error for test cases that a head was trained or chosen on. */
+export class SeenCasesError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "SeenCasesError";
+
+  /**
+   * An error about test cases.
+   *
+   * @param path The head's file.
+   * @param seen How many of the cases it has seen.
+   * @param total How many there are.
+   */
+  constructor(path: string, readonly seen: number, total: number) {
+    super(
+      `Cannot evaluate "${path}" as its training must not have seen the test cases: it has seen ${seen} of ${total}`,
+    );
+  }
+}
+
 /** A case's fingerprint: 12 hex digits of the SHA-256 of its id. */
 export function fingerprint(item: Pick<Case, "id">): string {
   return createHash("sha256").update(item.id).digest("hex").slice(0, 12);
 }
 
 /** Writes a head, whole or not at all. */
-export async function saveHead(
-  path: string,
-  { head, encoder, seen }: StoredHead<DenseHead>,
-): Promise<void> {
+export async function saveHead(path: string, { head, encoder, seen }: StoredHead<DenseHead>): Promise<void> {
   const tensors = new Map<string, TensorData>();
   for (const [name, tensor] of namedTensors(head.params)) {
     tensors.set(name, float32Tensor(tensor.shape, await tensor.data() as Float32Array));
@@ -66,30 +88,32 @@ export async function saveHead(
   });
 }
 
+/** What {@linkcode loadHead} must know. */
+export interface LoadHeadOptions<H extends DenseHead> {
+  /** The task the head must be of. */
+  task: H["task"];
+  /** Hash of the encoder it is to be used with. */
+  encoder: string;
+  /** Makes a tree of the weights' names and shapes. */
+  init(config: H["config"], seed: number): H["params"];
+}
+
 /**
  * Reads a head for a task and an encoder.
  *
  * @throws {SyntaxError} If the file is no head for the task, or a weight is missing or misshapen.
- * @throws {TypeError} If it was trained on another encoder.
+ * @throws {OtherEncoderError} If it was trained on another encoder.
  */
-export async function loadHead<H extends DenseHead>(
-  path: string,
-  { task, encoder }: { task: H["task"]; encoder: string },
-): Promise<StoredHead<H>> {
+export async function loadHead<H extends DenseHead>(path: string, options: LoadHeadOptions<H>): Promise<StoredHead<H>> {
+  const { task, encoder, init } = options;
   const { tensors, metadata } = await readSafetensors(path);
   if (metadata.format !== FORMAT || metadata.task !== task) {
-    const found = metadata.format === FORMAT ? `one to ${metadata.task}` : "no head";
-    throw new SyntaxError(`Cannot read "${path}" as it must be a head to ${task}: it is ${found}`);
+    const current = metadata.format === FORMAT ? `one to ${metadata.task}` : "no head";
+    throw new SyntaxError(`Cannot read "${path}" as it must be a head to ${task}: it is ${current}`);
   }
-  if (metadata.encoder !== encoder) {
-    throw new TypeError(
-      `Cannot use "${path}" as it must be used with the encoder it was trained on, of hash ${
-        metadata.encoder?.slice(0, 12)
-      } (give the same --weights and --adapter): the current one is ${encoder.slice(0, 12)}`,
-    );
-  }
-  const config = JSON.parse(metadata.config!) as DecoderConfig & DetectorConfig;
-  const fresh = task === "segment" ? initDecoder(config, 1) : initDetector(config, 1);
+  if (metadata.encoder !== encoder) throw new OtherEncoderError(path, metadata.encoder ?? "none", encoder);
+  const config = JSON.parse(metadata.config!) as H["config"];
+  const fresh = init(config, 1);
   try {
     const params = mapTensors(fresh, (tensor, name) => {
       const stored = tensors.get(name);
@@ -103,23 +127,15 @@ export async function loadHead<H extends DenseHead>(
       checkFinite(stored, `"${path}" (${name})`);
       return tf.tensor(toFloat32(stored), stored.shape);
     });
-    const head = { task, params, config } as unknown as H;
+    const head = { task, params, config } as H;
     return { head, encoder, seen: new Set(metadata.seen?.split(" ").filter(Boolean)) };
   } finally {
     disposeParams(fresh);
   }
 }
 
-/**
- * Refuses cases that the head has seen in training.
- *
- * @throws {RangeError} Naming how many there are.
- */
+/** Refuses cases that the head has seen in training. @throws {SeenCasesError} If it has seen one. */
 export function checkUnseen(cases: readonly Case[], seen: ReadonlySet<string>, path: string): void {
   const known = cases.filter((item) => seen.has(fingerprint(item))).length;
-  if (known > 0) {
-    throw new RangeError(
-      `Cannot evaluate "${path}" as its training must not have seen the test cases: it has seen ${known} of ${cases.length} (give the --split-seed it was trained with)`,
-    );
-  }
+  if (known > 0) throw new SeenCasesError(path, known, cases.length);
 }

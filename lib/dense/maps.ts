@@ -5,11 +5,11 @@ import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../data/types.ts";
 import type { BiomedClipConfig } from "../clip/config.ts";
-import { vit, type VitParams } from "../clip/towers/vit.ts";
+import { vit } from "../clip/towers/vit.ts";
+import type { DenseEncoder } from "./encoder.ts";
 import { toPixels } from "../image/preprocess.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { namedTensors } from "../tensor/params.ts";
 import type { Tensor4D } from "../tensor/types.ts";
 
 /** Maps of a set of images, and the images' sizes. */
@@ -30,12 +30,16 @@ export interface MapSource {
   maps(indices: readonly number[]): Promise<Float32Array>;
 }
 
+/** Cases with their maps, in the same order. */
+export interface MappedCases {
+  /** The cases. */
+  cases: readonly Case[];
+  /** Their maps. */
+  maps: MapSource;
+}
+
 /** Options of {@linkcode mapSource}. */
 export interface MapSourceOptions {
-  /** The image tower's weights, with any adapter merged. */
-  trunk: VitParams;
-  /** Sizes. */
-  config: BiomedClipConfig;
   /** Folder of the cache. @default {none: kept in memory only} */
   cache?: string;
   /** Images encoded at a time. @default {16} */
@@ -55,27 +59,15 @@ const SHARD = 64 * 2 ** 20;
 /** Version of what is stored; a change of meaning must change it. */
 const FORMAT = "ace-lora dense maps 1";
 
-/** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */
-export async function weightsHash(tree: unknown): Promise<string> {
-  const hash = createHash("sha256");
-  for (const [name, tensor] of namedTensors(tree)) {
-    const values = await tensor.data() as Float32Array;
-    hash.update(`${name} ${tensor.shape}`);
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest("hex");
-}
-
 /**
  * What the maps of these cases depend on, as one SHA-256: weights (adapter included), sizes and normalisation, the backend
  * (whose rounding they carry), the cases' ids, length and time of their files, and the pixels of the first, the middle and
  * the last image, so that changed images and another folder with the same names have another key.
  */
-export async function mapsKey(cases: readonly Case[], options: MapSourceOptions): Promise<string> {
-  const { trunk, config } = options;
+export async function mapsKey(cases: readonly Case[], { config, hash: weights }: DenseEncoder): Promise<string> {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([FORMAT, config.vision, config.mean, config.std, tf.getBackend()]));
-  hash.update(await weightsHash(trunk));
+  hash.update(weights);
   hash.update(cases.map(({ id }) => id).join("\n"));
   for (const { path } of cases) {
     if (path === undefined) continue;
@@ -110,15 +102,20 @@ async function encoderInput(
  * ACE-HGNN changes [CLS] alone: of an adapter, only the LoRA part of the image tower is seen here.
  *
  * @param cases Images, in the order of the indices.
+ * @param encoder The frozen tower.
  * @throws {RangeError} If there is no case.
  */
-export async function mapSource(cases: readonly Case[], options: MapSourceOptions): Promise<MapSource> {
-  const { config, cache } = options;
-  if (cases.length === 0) throw new RangeError("Cannot encode images as there must be one: there are 0");
-  const { imageSize, patchSize, width } = config.vision;
+export async function mapSource(
+  cases: readonly Case[],
+  encoder: DenseEncoder,
+  options: MapSourceOptions = {},
+): Promise<MapSource> {
+  const { cache } = options;
+  if (cases.length === 0) throw new RangeError("Cannot encode images as there must be an image: there are 0");
+  const { imageSize, patchSize, width } = encoder.config.vision;
   const grid = imageSize / patchSize;
   const numbers = grid * grid * width;
-  const key = await mapsKey(cases, options);
+  const key = await mapsKey(cases, encoder);
   const perShard = Math.max(1, Math.floor(SHARD / (4 * numbers)));
   const held = cache === undefined || cases.length * numbers * 4 <= IN_MEMORY
     ? new Float32Array(cases.length * numbers)
@@ -131,7 +128,7 @@ export async function mapSource(cases: readonly Case[], options: MapSourceOption
     const path = cache === undefined ? undefined : join(cache, key.slice(0, 16), `${start}.safetensors`);
     let shard = path === undefined || !await exists(path) ? undefined : await readShard(path, key, held !== undefined);
     if (!shard) {
-      shard = await encodeShard(part, { ...options, done: start });
+      shard = await encodeShard(part, encoder, { ...options, done: start });
       computed += part.length;
       if (path !== undefined) await writeShard(path, key, shard, [part.length, grid, width]);
     }
@@ -162,9 +159,10 @@ interface Shard {
 
 async function encodeShard(
   cases: readonly Case[],
+  { trunk, config }: DenseEncoder,
   options: MapSourceOptions & { done: number },
 ): Promise<Shard> {
-  const { trunk, config, batchSize = 16, onBatch, check, done } = options;
+  const { batchSize = 16, onBatch, check, done } = options;
   const { imageSize, patchSize, width } = config.vision;
   const grid = imageSize / patchSize;
   const maps = new Float32Array(cases.length * grid * grid * width);
@@ -221,11 +219,10 @@ async function readShard(path: string, key: string, whole: boolean): Promise<Sha
     const parts: Float32Array[] = [];
     for (let i = 0; i < count; i++) parts.push(toFloat32(await file.read(String(i))));
     const maps = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      maps.set(part, at);
-      at += part.length;
-    }
+    parts.reduce((offset, part) => {
+      maps.set(part, offset);
+      return offset + part.length;
+    }, 0);
     return { maps, sizes };
   } finally {
     await file.close();

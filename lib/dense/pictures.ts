@@ -1,13 +1,34 @@
-/** Pictures of masks and boxes over their images, and the report that shows them. @module */
+/** Pictures of masks and boxes over their images. @module */
 import type { BinaryMask } from "../data/types.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { pngDataUrl } from "../display/png.ts";
-import { buildReport, type ReportSection } from "../display/report.ts";
-import type { Table } from "../display/table.ts";
-import type { Rectangle } from "./detect/boxes.ts";
 import { toRgb } from "../image/preprocess.ts";
 import type { RasterImage } from "../image/raster.ts";
 import { resize } from "../image/resize.ts";
+
+/** How answers are written. */
+export interface AnswerOptions {
+  /** Folder. */
+  out: string;
+  /** Most cases drawn. */
+  pictures: number;
+  /** Called with the cases answered so far. */
+  onCase(done: number): void;
+}
+
+/** A rectangle in shares of the image's sides, from the top left corner. */
+export interface PictureBox {
+  /** Left edge. */
+  x: number;
+  /** Top edge. */
+  y: number;
+  /** Width. */
+  width: number;
+  /** Height. */
+  height: number;
+  /** Confidence; drawn thin below one half. @default {1} */
+  score?: number;
+}
 
 /** What is drawn over an image: truth in blue, prediction in orange. */
 export interface Marks {
@@ -15,10 +36,10 @@ export interface Marks {
   truthMask?: BinaryMask;
   /** Predicted mask, of the image's size. */
   mask?: BinaryMask;
-  /** True boxes, shares of the sides. */
-  truthBoxes?: readonly Rectangle[];
-  /** Predicted boxes, shares of the sides; those with a score below one half are drawn thin. */
-  boxes?: readonly (Rectangle & { score?: number })[];
+  /** True boxes. */
+  truthBoxes?: readonly PictureBox[];
+  /** Predicted boxes. */
+  boxes?: readonly PictureBox[];
 }
 
 type Colour = readonly [number, number, number];
@@ -44,23 +65,22 @@ export function paintMarks(image: RasterImage, marks: Marks): RasterImage {
   const painted: RasterImage = { ...size, channels: 3, bitDepth: 8, data };
   const put = (x: number, y: number, colour: Colour, share = 1): void => {
     if (x < 0 || y < 0 || x >= size.width || y >= size.height) return;
-    const at = (y * size.width + x) * 3;
-    colour.forEach((value, c) => data[at + c] = Math.round(share * value + (1 - share) * data[at + c]!));
+    const pixel = (y * size.width + x) * 3;
+    colour.forEach((value, c) => data[pixel + c] = Math.round(share * value + (1 - share) * data[pixel + c]!));
   };
   const paintMask = (mask: BinaryMask, colour: Colour): void => {
-    const one = { width: mask.width, height: mask.height, channels: 1 as const, bitDepth: 8 as const, data: mask.data };
-    const set = resize(one, { ...size, filter: "nearest" }).data;
-    const at = (x: number, y: number): boolean =>
+    const set = resize({ ...mask, channels: 1, bitDepth: 8 }, { ...size, filter: "nearest" }).data;
+    const isSet = (x: number, y: number): boolean =>
       x >= 0 && y >= 0 && x < size.width && y < size.height && set[y * size.width + x] !== 0;
     for (let y = 0; y < size.height; y++) {
       for (let x = 0; x < size.width; x++) {
-        if (!at(x, y)) continue;
-        const inside = at(x - 2, y) && at(x + 2, y) && at(x, y - 2) && at(x, y + 2);
+        if (!isSet(x, y)) continue;
+        const inside = isSet(x - 2, y) && isSet(x + 2, y) && isSet(x, y - 2) && isSet(x, y + 2);
         put(x, y, colour, inside ? 0.15 : 1);
       }
     }
   };
-  const paintBox = (box: Rectangle, colour: Colour, thick: number): void => {
+  const paintBox = (box: PictureBox, colour: Colour, thick: number): void => {
     const left = Math.round(box.x * size.width), right = Math.round((box.x + box.width) * size.width) - 1;
     const top = Math.round(box.y * size.height), bottom = Math.round((box.y + box.height) * size.height) - 1;
     for (let i = 0; i < thick; i++) {
@@ -95,33 +115,4 @@ export function pictureOverlay(image: RasterImage, marks: Marks, caption: string
     grid: { rows: columns * painted.height / painted.width, columns },
     caption,
   };
-}
-
-/** What {@linkcode densePage} shows. */
-export interface DensePage {
-  /** Heading. */
-  title: string;
-  /** One line under it. */
-  subtitle: string;
-  /** Figures, where there are any. */
-  table?: Table;
-  /** Pictures. */
-  overlays: readonly Overlay[];
-  /** One line about the pictures. */
-  caption: string;
-  /** Whether the images are drawn. */
-  synthetic: boolean;
-  /** Names and values of the run. */
-  facts: Readonly<Record<string, string | number>>;
-}
-
-/** The page as one HTML file that needs nothing else. */
-export async function densePage(page: DensePage): Promise<string> {
-  const { title, subtitle, table, overlays, caption, synthetic, facts } = page;
-  const sections: ReportSection[] = [
-    ...(table ? [{ kind: "table" as const, table }] : []),
-    { kind: "overlays", overlays, caption, synthetic },
-    { kind: "facts", facts },
-  ];
-  return await buildReport({ title, subtitle, sections });
 }

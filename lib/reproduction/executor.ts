@@ -1,7 +1,7 @@
 /** Where runs are carried out: here, or in a worker with its own tf.js. @module */
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { ReproduceContext } from "./context.ts";
-import { type DenseRun, executeDenseRun } from "./dense.ts";
+import { executeTable4, type Table4Run } from "./table4.ts";
 import { executeRun } from "./run.ts";
 import type { PlannedRun, ReproduceRecord, ScaleName } from "./types.ts";
 
@@ -13,7 +13,7 @@ export interface Executor {
     options: { onStep: (loss: number) => void; statePath?: string },
   ): Promise<ReproduceRecord | null>;
   /** Table 4 under one seed. */
-  dense(seed: number): Promise<DenseRun>;
+  dense(seed: number): Promise<Table4Run>;
   /** Ends it. */
   close(): void;
 }
@@ -27,7 +27,7 @@ export function localExecutor(context: ReproduceContext, backend: BackendInfo, s
         ...(signal ? { signal } : {}),
         ...(statePath === undefined ? {} : { statePath }),
       }),
-    dense: (seed) => executeDenseRun(context, backend, seed),
+    dense: (seed) => executeTable4(context, backend, seed),
     close: () => {},
   };
 }
@@ -48,7 +48,7 @@ export type WorkerTask = PlannedRun | { denseSeed: number };
 /** What a worker answers. */
 export type WorkerAnswer =
   | { kind: "step"; loss: number }
-  | { kind: "done"; result: ReproduceRecord | DenseRun | null }
+  | { kind: "done"; result: ReproduceRecord | Table4Run | null }
   | { kind: "failed"; message: string };
 
 /** Runs in a worker thread with one thread of the wasm backend. */

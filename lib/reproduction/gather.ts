@@ -1,7 +1,7 @@
 /** Finding the results of runs under a folder. @module */
 import { join } from "@std/path";
 import { parseRunRecord, type RunRecord } from "../display/results.ts";
-import { DENSE_KIND, type DenseRun, parseDenseRun } from "./dense.ts";
+import { parseTable4Run, TABLE4_KIND, type Table4Run } from "./table4.ts";
 import { isRecordKind, parseRecord, parseRecords } from "./record.ts";
 import { type ReproduceRecord, TABLE_NAMES } from "./types.ts";
 
@@ -10,7 +10,7 @@ export interface Gathered {
   /** Runs of the reproduction, in the tables' order. */
   records: ReproduceRecord[];
   /** Runs of table 4. */
-  dense: DenseRun[];
+  dense: Table4Run[];
   /** Other runs (demo, evaluate) by the path of their file. */
   others: { path: string; record: RunRecord }[];
   /** JSON files that are no results. */
@@ -32,7 +32,7 @@ export async function gatherResults(folder: string): Promise<Gathered> {
     if (Array.isArray(value) && value.length > 0 && value.every(isRecordKind)) {
       found.records.push(...parseRecords(text, path));
     } else if (isRecordKind(value)) found.records.push(parseRecord(text, path));
-    else if (text.includes(DENSE_KIND)) found.dense.push(parseDenseRun(text, path));
+    else if (text.includes(TABLE4_KIND)) found.dense.push(parseTable4Run(text, path));
     else if (isRunRecord(value)) found.others.push({ path, record: parseRunRecord(text, path) });
     else found.passedOver.push(path);
   }

@@ -12,7 +12,7 @@ import {
   runOverlays,
 } from "./figures.ts";
 import { verdicts } from "./comparisons.ts";
-import { denseRunsTable } from "./dense.ts";
+import { table4 } from "./table4.ts";
 import type { Gathered } from "./gather.ts";
 import { compactRecord } from "./record.ts";
 import { type Row, setNames, tableRuns } from "./summary.ts";
@@ -28,8 +28,12 @@ export async function reproductionReport(results: Gathered): Promise<string> {
   const { records, dense, others } = results;
   const sections: ReportSection[] = [{ kind: "prose", text: introduction(results) }];
   for (const table of TABLE_NAMES) {
-    if (table === "table4" && dense.length > 0) sections.push({ kind: "table", ...denseRunsTable(dense) });
-    else sections.push(...await tableSections(records, table));
+    if (table === "table4" && dense.length > 0) {
+      sections.push({
+        kind: "table",
+        ...table4(dense.map(({ result }) => result)),
+      });
+    } else sections.push(...await tableSections(records, table));
   }
   for (const { path, record } of others) {
     sections.push({ kind: "table", title: path, table: resultsTable(record) });
@@ -55,7 +59,7 @@ export function reproductionMarkdown(results: Gathered): string {
   for (const table of TABLE_NAMES) {
     const rows = tableRuns(results.records, table);
     if (table === "table4" && results.dense.length > 0) {
-      put(denseRunsTable(results.dense), 2);
+      put(table4(results.dense.map(({ result }) => result)), 2);
       continue;
     }
     if (rows.length === 0) {

@@ -1,10 +1,9 @@
 /** Carries out the runs of tables, each once: done ones are skipped, equal ones shared. @module */
 import { join } from "@std/path";
-import { writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { configurationOf, openContext, type ReproduceContext } from "./context.ts";
 import { findClips } from "./clip.ts";
-import { denseConfiguration, type DenseRun, readDenseRuns } from "./dense.ts";
+import { readTable4Runs, table4Configuration, type Table4Run, writeTable4Run } from "./table4.ts";
 import { type Executor, localExecutor, workerExecutor } from "./executor.ts";
 import { plannedRuns } from "./plan.ts";
 import { configurationKey, readRecords, recordPath, writeRecord } from "./record.ts";
@@ -38,7 +37,7 @@ export interface ReproduceOutcome {
   /** Records of the planned runs that are there now, in the tables' order. */
   records: ReproduceRecord[];
   /** Runs of table 4 that are there now, by rising seed. */
-  dense: DenseRun[];
+  dense: Table4Run[];
   /** Runs carried out. */
   ran: number;
   /** Runs whose record was there already. */
@@ -110,7 +109,7 @@ export async function reproduce(
     outcome.interrupted = signal?.aborted ?? false;
     const there = await readRecords(out);
     outcome.records = runs.flatMap((run) => there.filter((record) => isOf(record, run)));
-    outcome.dense = (await readDenseRuns(out)).filter(({ seed }) => tables.includes("table4") && seeds.includes(seed));
+    outcome.dense = (await readTable4Runs(out)).filter(({ seed }) => tables.includes("table4") && seeds.includes(seed));
     return outcome;
   } finally {
     context.close();
@@ -160,8 +159,8 @@ async function pendingDense(
     );
     return [];
   }
-  const key = configurationKey(denseConfiguration(context));
-  const there = await readDenseRuns(out);
+  const key = configurationKey(table4Configuration(context));
+  const there = await readTable4Runs(out);
   const isDone = (seed: number): boolean =>
     there.some((run) => run.seed === seed && configurationKey(run.configuration) === key);
   outcome.skipped += seeds.filter(isDone).length;
@@ -244,7 +243,7 @@ async function carryOut(
 
 async function carryOutDense(executor: Executor, seed: number, out: string): Promise<string> {
   const run = await executor.dense(seed);
-  await writeFileAtomic(recordPath(out, run), JSON.stringify(run, null, 1) + "\n");
+  await writeTable4Run(out, run);
   return `${run.result.rows.length} pairs of heads, ${run.result.seconds.toFixed(0)} s`;
 }
 

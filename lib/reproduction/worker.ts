@@ -2,7 +2,7 @@
 import { selectBackend } from "../tensor/backend.ts";
 import { initWasm } from "../tensor/wasm/init.ts";
 import { openContext } from "./context.ts";
-import { executeDenseRun } from "./dense.ts";
+import { executeTable4 } from "./table4.ts";
 import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
 import { executeRun } from "./run.ts";
 import { SCALES } from "./scale.ts";
@@ -30,7 +30,7 @@ scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
         if (Atomics.load(stop, 0) === 1) controller.abort();
       };
       const result = "denseSeed" in task
-        ? await executeDenseRun(context, backend, task.denseSeed)
+        ? await executeTable4(context, backend, task.denseSeed)
         : await executeRun(context, backend, task, { onStep, signal: controller.signal });
       scope.postMessage({ kind: "done", result });
     } catch (error) {

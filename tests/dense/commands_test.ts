@@ -12,7 +12,8 @@ import { initBiomedClip } from "../../lib/clip/init.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
-import { boxesCsv, fileNames, rsnaSubmission, siimSubmission } from "../../lib/dense/submissions.ts";
+import { boxesCsv, rsnaSubmission } from "../../lib/dense/detect/submission.ts";
+import { fileNames, siimRow, siimSubmission } from "../../lib/dense/segment/submission.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
@@ -291,7 +292,7 @@ Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenge
   const mask = { width: 2, height: 3, data: Uint8Array.from([0, 1, 1, 1, 0, 0]) };
   const empty = { width: 2, height: 3, data: new Uint8Array(6) };
   assertEquals(
-    siimSubmission([{ id: "a", mask }, { id: "b", mask: empty }]),
+    siimSubmission([{ id: "a", mask }, { id: "b", mask: empty }].map(siimRow)),
     "ImageId,EncodedPixels\na,1 1 1 2\nb,-1\n",
   );
   const box = { x: 0.25, y: 0.5, width: 0.5, height: 0.125, classIndex: 0, score: 0.87654 };

@@ -2,7 +2,9 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { unitBoxes } from "../../lib/dense/detect/boxes.ts";
 import { maskTarget } from "../../lib/dense/segment/masks.ts";
-import { boxColumns, type DenseData, loadDenseData } from "../../lib/dense/data.ts";
+import type { DenseData } from "../../lib/dense/data.ts";
+import { boxColumns, loadDetectionData } from "../../lib/dense/detect/data.ts";
+import { loadSegmentationData, UnlabelledCasesError } from "../../lib/dense/segment/data.ts";
 
 const ROOT = Deno.env.get("ACE_REAL_DATA") ?? new URL("../../../shared/data", import.meta.url).pathname;
 const present = await Deno.stat(join(ROOT, "nih_bbox")).then(() => true, () => false);
@@ -20,14 +22,14 @@ async function folderOf(files: Record<string, string>): Promise<string> {
   return root;
 }
 
-Deno.test("loadDenseData() of siim keeps the paper's test part, validates on a share of the rest, and unites lesions", async () => {
+Deno.test("loadSegmentationData() of siim keeps the paper's test part, validates on a share of the rest, and unites lesions", async () => {
   const names = Array.from({ length: 20 }, (_, i) => `a${i}`);
   const rows = names.flatMap((name, i) => i % 2 ? [`${name},-1`] : [`${name},0 2`, `${name},1048574 2`]);
   const root = await folderOf({
     "train-rle.csv": ["ImageId,EncodedPixels", ...rows].join("\n") + "\n",
     ...Object.fromEntries(names.map((name) => [`dicom-images-train/${name}.dcm`, ""])),
   });
-  const data = await loadDenseData({ task: "segment", dataset: "siim", root });
+  const data = await loadSegmentationData("siim", { root });
   assertEquals([data.train.length + data.validation.length, data.validation.length, data.test.length], [14, 3, 6]);
   assertEquals(ids(data).toSorted(), names.toSorted());
   const lesions = async (one: DenseData): Promise<number> => {
@@ -35,26 +37,26 @@ Deno.test("loadDenseData() of siim keeps the paper's test part, validates on a s
     return (await item.mask!()).data.reduce((a, b) => a + b, 0);
   };
   assertEquals(await lesions(data), 4);
-  assertEquals(await lesions(await loadDenseData({ task: "segment", dataset: "siim", root, lesions: "first" })), 2);
+  assertEquals(await lesions(await loadSegmentationData("siim", { root, lesions: "first" })), 2);
   await Deno.remove(root, { recursive: true });
 });
 
-Deno.test("loadDenseData() of rsna has three parts without a common patient, with or without patients without boxes", async () => {
+Deno.test("loadDetectionData() of rsna has three parts without a common patient, with or without patients without boxes", async () => {
   const names = Array.from({ length: 40 }, (_, i) => `p${String(i).padStart(2, "0")}`);
   const rows = names.map((name, i) => i % 2 ? `${name},10,20,30,40,1` : `${name},,,,,0`);
   const root = await folderOf({
     "stage_2_train_labels.csv": ["patientId,x,y,width,height,Target", ...rows].join("\n") + "\n",
     ...Object.fromEntries(names.map((name) => [`stage_2_train_images/${name}.dcm`, ""])),
   });
-  const all = await loadDenseData({ task: "detect", dataset: "rsna", root });
+  const all = await loadDetectionData("rsna", { root });
   assertEquals(ids(all).toSorted(), names);
-  const positives = await loadDenseData({ task: "detect", dataset: "rsna", root, protocol: "positives" });
+  const positives = await loadDetectionData("rsna", { root, protocol: "positives" });
   assertEquals(ids(positives).toSorted(), names.filter((_, i) => i % 2));
   assert([...positives.train, ...positives.test].every(({ boxes }) => boxes!.length === 1));
   await Deno.remove(root, { recursive: true });
 });
 
-Deno.test("loadDenseData() takes the parts that a column names, without a patient in two of them", async () => {
+Deno.test("loadSegmentationData() takes the parts that a column names, without a patient in two of them", async () => {
   const names = ["train", "val", "test", "validation", "valid", "train", "test"];
   const root = await folderOf({ ...Object.fromEntries(names.map((_, i) => [`${i}.png`, ""])) });
   const path = join(root, "t.csv");
@@ -64,9 +66,7 @@ Deno.test("loadDenseData() takes the parts that a column names, without a patien
       "path,part,who,mask\n" + names.map((name, i) => `${i}.png,${name},${patient(i)},m.png\n`).join(""),
     );
   const load = (options = {}): Promise<DenseData> =>
-    loadDenseData({
-      task: "segment",
-      dataset: path,
+    loadSegmentationData(path, {
       columns: { mask: "mask", patient: "who" },
       splitColumn: "part",
       ...options,
@@ -84,13 +84,13 @@ Deno.test("loadDenseData() takes the parts that a column names, without a patien
   await Deno.writeTextFile(path, "path,part,who,mask\n2.png,test,1,m.png\n1.png,test,2,\n0.png,test,2,\n");
   await assertRejects(
     load,
-    RangeError,
-    '(--skip-unlabelled leaves out those without): 2 of 3 have none, "1.png" is the',
+    UnlabelledCasesError,
+    'as every case must have a mask: 2 of 3 have none, "1.png" is the first',
   );
   await Deno.remove(root, { recursive: true });
 });
 
-Deno.test("loadDenseData() refuses parts without a case, sets without boxes, and columns that are not four", async () => {
+Deno.test("loadDetectionData() refuses parts without a case, sets without boxes, and columns that are not four", async () => {
   const root = await folderOf({
     "images.csv": "path\na.png\nb.png\n",
     "boxes.csv": "path,label,x,y,w,h\n",
@@ -99,13 +99,13 @@ Deno.test("loadDenseData() refuses parts without a case, sets without boxes, and
   });
   const boxes = { csv: "boxes.csv", image: "path" };
   await assertRejects(
-    () => loadDenseData({ task: "detect", dataset: join(root, "images.csv"), columns: { boxes } }),
+    () => loadDetectionData(join(root, "images.csv"), { columns: { boxes } }),
     RangeError,
     "as an image must have a box: none has",
   );
   await Deno.writeTextFile(join(root, "boxes.csv"), "path,label,x,y,w,h\na.png,Mass,1,1,2,2\n");
   await assertRejects(
-    () => loadDenseData({ task: "detect", dataset: join(root, "images.csv"), columns: { boxes } }),
+    () => loadDetectionData(join(root, "images.csv"), { columns: { boxes } }),
     RangeError,
     "part must have a case: it has 0",
   );
@@ -118,9 +118,7 @@ Deno.test({
   name: `every human lung mask has its image's size, and every NIH box lies in its image${reason}`,
   ignore: !present,
   fn: async () => {
-    const lungs = await loadDenseData({
-      task: "segment",
-      dataset: join(ROOT, "covidcxr", "covidcxr.csv"),
+    const lungs = await loadSegmentationData(join(ROOT, "covidcxr", "covidcxr.csv"), {
       columns: { mask: "lung_mask", patient: "patientid" },
       skipUnlabelled: true,
     });
@@ -131,9 +129,7 @@ Deno.test({
       const share = mask.reduce((a, b) => a + b, 0) / mask.length;
       assert(share > 0.05 && share < 0.8, `${item.id}: ${share}`);
     }
-    const found = await loadDenseData({
-      task: "detect",
-      dataset: join(ROOT, "nih_bbox", "images.csv"),
+    const found = await loadDetectionData(join(ROOT, "nih_bbox", "images.csv"), {
       columns: {
         patient: "patient_id",
         boxes: { csv: "boxes.csv", image: "nih_image", key: "nih_image", columns: ["x256", "y256", "w256", "h256"] },

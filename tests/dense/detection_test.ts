@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { kMeansAnchors, shapeIou } from "../../lib/dense/detect/anchors.ts";
-import type { BatchStatistics } from "../../lib/dense/batch_norm.ts";
+import type { BatchStatistics } from "../../lib/nn/batch_norm.ts";
 import { boxIou, pixelBoxes, type UnitBox, unitBoxes } from "../../lib/dense/detect/boxes.ts";
-import { suppress } from "../../lib/dense/detect/nms.ts";
-import { decodeBoxes } from "../../lib/dense/detect/decode.ts";
+import { decodeBoxes, suppress } from "../../lib/dense/detect/decode.ts";
 import { detectMaps, type DetectorConfig, initDetector } from "../../lib/dense/detect/head.ts";
 import { detectionLoss, type ScaleTargetTensors } from "../../lib/dense/detect/loss.ts";
 import { type ScaleTargets, scaleTargets } from "../../lib/dense/detect/targets.ts";

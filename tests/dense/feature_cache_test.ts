@@ -2,7 +2,8 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import { join } from "@std/path";
 import { siimLike } from "../../lib/data/synthetic/sets.ts";
 import type { Case } from "../../lib/data/types.ts";
-import { mapsKey, mapSource, weightsHash } from "../../lib/dense/maps.ts";
+import { type DenseEncoder, weightsHash } from "../../lib/dense/encoder.ts";
+import { mapsKey, mapSource } from "../../lib/dense/maps.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initBiomedClip } from "../../lib/clip/init.ts";
 import { encodePng } from "../../lib/image/png.ts";
@@ -11,6 +12,10 @@ import { disposeParams } from "../../lib/tensor/params.ts";
 import { noLeak } from "../close.ts";
 
 await selectBackend({ backend: "wasm" });
+
+async function encoderOf({ vision: { trunk } }: ReturnType<typeof initBiomedClip>): Promise<DenseEncoder> {
+  return { trunk, config: MINI, hash: await weightsHash(trunk) };
+}
 
 Deno.test("mapSource() asks about each image as it is encoded, and stops at the case that is refused", async () => {
   await noLeak(async () => {
@@ -21,8 +26,8 @@ Deno.test("mapSource() asks about each image as it is encoded, and stops at the 
       asked.push(`${item.id} ${width} ${height}`);
       if (item === cases[2]) throw new RangeError(`no ${item.id}`);
     };
-    const options = { trunk: params.vision.trunk, config: MINI, batchSize: 2, check };
-    await assertRejects(() => mapSource(cases, options), RangeError, `no ${cases[2]!.id}`);
+    const encoder = await encoderOf(params);
+    await assertRejects(() => mapSource(cases, encoder, { batchSize: 2, check }), RangeError, `no ${cases[2]!.id}`);
     assertEquals(asked.toSorted(), cases.slice(0, 4).map(({ id }) => `${id} 64 64`).toSorted());
     disposeParams(params);
   });
@@ -33,12 +38,12 @@ Deno.test("mapSource() reads from disk what it computed, bit for bit, and comput
     const cache = await Deno.makeTempDir();
     const params = initBiomedClip(MINI, 1);
     const other = initBiomedClip(MINI, 2);
-    const trunk = params.vision.trunk;
+    const encoder = await encoderOf(params);
     const { cases } = siimLike(5, 3);
     const indices = [3, 0, 4];
-    const fresh = await mapSource(cases, { trunk, config: MINI, batchSize: 2 });
-    const first = await mapSource(cases, { trunk, config: MINI, batchSize: 2, cache });
-    const second = await mapSource(cases, { trunk, config: MINI, batchSize: 2, cache });
+    const fresh = await mapSource(cases, encoder, { batchSize: 2 });
+    const first = await mapSource(cases, encoder, { batchSize: 2, cache });
+    const second = await mapSource(cases, encoder, { batchSize: 2, cache });
     assertEquals([fresh.computed, first.computed, second.computed], [5, 5, 0]);
     assertEquals([second.grid, second.width, second.size], [8, 96, 5]);
     const wanted = await fresh.maps(indices);
@@ -50,15 +55,12 @@ Deno.test("mapSource() reads from disk what it computed, bit for bit, and comput
     // The same ids with other pixels, other ids, other weights: other keys.
     const keys = [
       first.key,
-      await mapsKey(cases.map((item, i) => ({ ...item, image: siimLike(5, 4).cases[i]!.image })), {
-        trunk,
-        config: MINI,
-      }),
-      await mapsKey(cases.slice(0, 4), { trunk, config: MINI }),
-      await mapsKey(cases, { trunk: other.vision.trunk, config: MINI }),
+      await mapsKey(cases.map((item, i) => ({ ...item, image: siimLike(5, 4).cases[i]!.image })), encoder),
+      await mapsKey(cases.slice(0, 4), encoder),
+      await mapsKey(cases, await encoderOf(other)),
     ];
     assertEquals(new Set(keys).size, 4);
-    assertNotEquals(await weightsHash(trunk), await weightsHash(other.vision.trunk));
+    assertNotEquals(encoder.hash, (await encoderOf(other)).hash);
     disposeParams(params);
     disposeParams(other);
     await Deno.remove(cache, { recursive: true });
@@ -75,7 +77,8 @@ Deno.test("mapsKey() is another one when any image's file has changed", async ()
       return { ...item, path };
     }),
   );
-  const key = (): Promise<string> => mapsKey(cases, { trunk: params.vision.trunk, config: MINI });
+  const encoder = await encoderOf(params);
+  const key = (): Promise<string> => mapsKey(cases, encoder);
   const first = await key();
   assertEquals(await key(), first);
   const other = await siimLike(7, 9).cases[1]!.image();
@@ -89,20 +92,20 @@ Deno.test("mapsKey() is another one when any image's file has changed", async ()
 Deno.test("mapSource() recomputes maps of another key and names a damaged file", async () => {
   const cache = await Deno.makeTempDir();
   const params = initBiomedClip(MINI, 1);
-  const trunk = params.vision.trunk;
+  const encoder = await encoderOf(params);
   const { cases } = siimLike(2, 3);
-  const { key } = await mapSource(cases, { trunk, config: MINI, cache });
+  const { key } = await mapSource(cases, encoder, { cache });
   const path = join(cache, key.slice(0, 16), "0.safetensors");
   const bytes = await Deno.readFile(path);
   const text = new TextDecoder("latin1").decode(bytes);
   const at = text.indexOf(key) + 20;
   bytes[at] = bytes[at] === 48 ? 49 : 48; // the key's 21st digit
   await Deno.writeFile(path, bytes);
-  assertEquals((await mapSource(cases, { trunk, config: MINI, cache })).computed, 2);
+  assertEquals((await mapSource(cases, encoder, { cache })).computed, 2);
   await Deno.writeFile(path, bytes.subarray(0, 1000));
-  const error = await assertRejects(() => mapSource(cases, { trunk, config: MINI, cache }), SyntaxError);
+  const error = await assertRejects(() => mapSource(cases, encoder, { cache }), SyntaxError);
   assert((error as Error).message.includes(path));
-  await assertRejects(() => mapSource([], { trunk, config: MINI }), RangeError, "there are 0");
+  await assertRejects(() => mapSource([], encoder), RangeError, "there are 0");
   disposeParams(params);
   await Deno.remove(cache, { recursive: true });
 });

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../../lib/dense/batch_norm.ts";
+import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../../lib/nn/batch_norm.ts";
 import { decodeMaps, decoderConfig, initDecoder } from "../../lib/dense/segment/head.ts";
 import { maskOfSize, maskTarget, shrinkMask } from "../../lib/dense/segment/masks.ts";
 import { focalLoss, segmentationLoss, softDice } from "../../lib/dense/segment/loss.ts";

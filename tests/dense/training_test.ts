@@ -1,18 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { constantBoxes, meanMask } from "../../lib/dense/baselines.ts";
+import { boxedFraction } from "../../lib/dense/detect/data.ts";
+import { constantBoxes } from "../../lib/dense/detect/metrics.ts";
+import { meanMask } from "../../lib/dense/segment/metrics.ts";
 import { boxIou, type UnitBox } from "../../lib/dense/detect/boxes.ts";
-import type { MapSource } from "../../lib/dense/maps.ts";
-import { fitHead } from "../../lib/dense/fit.ts";
-import { boxedFraction, labelFraction } from "../../lib/dense/fractions.ts";
+import type { MappedCases, MapSource } from "../../lib/dense/maps.ts";
+import { fitHead } from "../../lib/dense/train.ts";
+import { labelFraction } from "../../lib/dense/data.ts";
 import type { Case } from "../../lib/data/types.ts";
 import { constantBoxFigures, evaluateDetection, trainDetection } from "../../lib/dense/detect/run.ts";
-import {
-  constantMaskFigures,
-  evaluateSegmentation,
-  type MappedCases,
-  trainSegmentation,
-} from "../../lib/dense/segment/run.ts";
+import { constantMaskFigures, evaluateSegmentation, trainSegmentation } from "../../lib/dense/segment/run.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";

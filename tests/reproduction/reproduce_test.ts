@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { encode as encodePng } from "fast-png";
-import { denseRunsTable } from "../../lib/reproduction/dense.ts";
+import { table4 } from "../../lib/reproduction/table4.ts";
 import { reproducedTables } from "../../lib/reproduction/tables.ts";
 import { openContext } from "../../lib/reproduction/context.ts";
 import { readRecords } from "../../lib/reproduction/record.ts";
@@ -190,7 +190,7 @@ Deno.test("table 4 is one run a seed, skipped when it is done", async () => {
   await inFolder(async (out) => {
     const first = await reproduce(["table4"], backend, smoke(out));
     assertEquals([first.ran, first.skipped, first.failed, first.dense.map(({ seed }) => seed)], [1, 0, [], [1]]);
-    const { table } = denseRunsTable(first.dense);
+    const { table } = table4(first.dense.map(({ result }) => result));
     assertEquals(table.rows.map(([adapter]) => adapter), [
       ...["none", "LoRA", "ACE-LoRA", "constant answer"],
       ...["paper, ACE-LoRA (SIIM, RSNA)", "paper, other rows"],

@@ -58,7 +58,7 @@ export function kMeansAnchors(shapes: readonly BoxShape[], options: AnchorOption
   let rounds = 0;
   for (; rounds < most; rounds++) {
     const next = shapes.map((shape) => nearest(shape, centres));
-    if (next.every((at, i) => at === owner[i])) break;
+    if (next.every((centre, i) => centre === owner[i])) break;
     owner = next;
     const old = centres;
     centres = old.map((_, k) => {
@@ -97,8 +97,8 @@ function firstCentres(shapes: readonly BoxShape[], count: number, rng: () => num
   const centres = [{ ...shapes[Math.floor(rng() * shapes.length)]! }];
   while (centres.length < count) {
     const weights = shapes.map((shape) => (1 - shapeIou(shape, centres[nearest(shape, centres)]!)) ** 2);
-    let at = rng() * weights.reduce((a, b) => a + b, 0);
-    const chosen = weights.findIndex((weight) => (at -= weight) < 0);
+    let draw = rng() * weights.reduce((a, b) => a + b, 0);
+    const chosen = weights.findIndex((weight) => (draw -= weight) < 0);
     centres.push({ ...shapes[chosen < 0 ? Math.floor(rng() * shapes.length) : chosen]! });
   }
   return centres;

@@ -1,6 +1,6 @@
-/** From raw predictions to boxes. @module */
+/** From raw predictions to boxes, and the best of those that overlap. @module */
 import type { BoxShape } from "./anchors.ts";
-import type { Detection } from "./boxes.ts";
+import { boxIou, type Detection } from "./boxes.ts";
 
 /** Raw predictions of one scale. */
 export interface RawScale {
@@ -37,21 +37,21 @@ export function decodeBoxes(scales: readonly RawScale[], options: DecodeBoxesOpt
   const out: Detection[][] = Array.from({ length: batch }, () => []);
   for (const { values, grid, anchors } of scales) {
     const stride = 5 + classes;
-    for (let at = 0, cell = 0; at < values.length; at += stride, cell++) {
-      const objectness = sigmoid(values[at + 4]!);
+    for (let start = 0, slot = 0; start < values.length; start += stride, slot++) {
+      const objectness = sigmoid(values[start + 4]!);
       if (objectness < least) continue;
-      const anchor = anchors[cell % anchors.length]!;
-      const place = Math.floor(cell / anchors.length);
-      const column = place % grid, row = Math.floor(place / grid) % grid;
+      const anchor = anchors[slot % anchors.length]!;
+      const cell = Math.floor(slot / anchors.length);
+      const column = cell % grid, row = Math.floor(cell / grid) % grid;
       let classIndex = 0;
-      for (let c = 1; c < classes; c++) if (values[at + 5 + c]! > values[at + 5 + classIndex]!) classIndex = c;
-      const score = classes === 1 ? objectness : objectness * sigmoid(values[at + 5 + classIndex]!);
+      for (let c = 1; c < classes; c++) if (values[start + 5 + c]! > values[start + 5 + classIndex]!) classIndex = c;
+      const score = classes === 1 ? objectness : objectness * sigmoid(values[start + 5 + classIndex]!);
       if (score < least) continue;
-      const width = anchor.width * Math.exp(Math.min(values[at + 2]!, 10));
-      const height = anchor.height * Math.exp(Math.min(values[at + 3]!, 10));
-      const x = (column + sigmoid(values[at]!)) / grid, y = (row + sigmoid(values[at + 1]!)) / grid;
+      const width = anchor.width * Math.exp(Math.min(values[start + 2]!, 10));
+      const height = anchor.height * Math.exp(Math.min(values[start + 3]!, 10));
+      const x = (column + sigmoid(values[start]!)) / grid, y = (row + sigmoid(values[start + 1]!)) / grid;
       const left = Math.max(0, x - width / 2), top = Math.max(0, y - height / 2);
-      out[Math.floor(place / (grid * grid))]!.push({
+      out[Math.floor(cell / (grid * grid))]!.push({
         x: left,
         y: top,
         width: Math.min(1, x + width / 2) - left,
@@ -62,4 +62,34 @@ export function decodeBoxes(scales: readonly RawScale[], options: DecodeBoxesOpt
     }
   }
   return out;
+}
+
+/** Options of {@linkcode suppress}. */
+export interface SuppressOptions {
+  /** Detections below it are dropped. @default {0.5} */
+  confidence?: number;
+  /** A detection that overlaps a better one of its class by at least this IoU is dropped. @default {0.5} */
+  iou?: number;
+  /** Most detections kept. @default {100} */
+  most?: number;
+}
+
+/**
+ * Greedy suppression within each class: the best detection stays, those that overlap it go, and so on.
+ *
+ * Source: method section 7 (confidence 0.5, IoU 0.5). MGCA's code measures IoU with one pixel added to every side; here it
+ * is the plain one.
+ *
+ * @param detections In any order.
+ * @returns The kept ones, best first; equal scores keep their order.
+ */
+export function suppress(detections: readonly Detection[], options: SuppressOptions = {}): Detection[] {
+  const { confidence = 0.5, iou = 0.5, most = 100 } = options;
+  const kept: Detection[] = [];
+  const candidates = detections.filter(({ score }) => score >= confidence).sort((a, b) => b.score - a.score);
+  for (const candidate of candidates) {
+    if (kept.length === most) break;
+    if (!kept.some((k) => k.classIndex === candidate.classIndex && boxIou(k, candidate) >= iou)) kept.push(candidate);
+  }
+  return kept;
 }

@@ -2,10 +2,9 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D, Tensor4D } from "../../tensor/types.ts";
 import type { BoxShape } from "./anchors.ts";
-import { batchNorm, type BatchStatistics, initBatchNorm } from "../batch_norm.ts";
-import { conv2d, type ConvParams, initConv } from "../conv.ts";
-import type { ConvNormParams } from "../segment/head.ts";
-import { upsampleBilinear, upsampleNearest } from "../segment/upsample.ts";
+import type { BatchStatistics } from "../../nn/batch_norm.ts";
+import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
+import { upsampleBilinear, upsampleNearest } from "../../nn/upsample.ts";
 
 /** Sizes of a detection head. */
 export interface DetectorConfig {
@@ -43,6 +42,16 @@ export interface DetectorParams {
   scales: ScaleParams[];
 }
 
+/** A trained detection head. */
+export interface DetectionHead {
+  /** Discriminant. */
+  task: "detect";
+  /** Weights; free them with `disposeParams`. */
+  params: DetectorParams;
+  /** Sizes, classes and anchors. */
+  config: DetectorConfig;
+}
+
 /** Refuses a map that cannot be halved. @throws {RangeError} If its side is odd. */
 export function checkGrid(grid: number): void {
   if (grid % 2 !== 0) {
@@ -67,23 +76,21 @@ export function initDetector(config: DetectorConfig, seed: number): DetectorPara
       `Cannot build a detector as each of three scales must have anchors: there are ${anchors.length}`,
     );
   }
-  const cbl = (from: number, output: number, kernel: 1 | 3, name: string): ConvNormParams => ({
-    conv: initConv({ input: from, output, kernel, bias: false }, seed, name),
-    norm: initBatchNorm(output),
-  });
+  const block = (from: number, output: number, kernel: 1 | 3, name: string): ConvNormParams =>
+    initConvNorm({ input: from, output, kernel, bias: false }, seed, name);
   const pyramidWidths = [4 * width, 2 * width, width];
   const scales = pyramidWidths.map((lateral, i): ScaleParams => {
     const narrow = width / 2 ** i, wide = 2 * narrow;
     const from = i === 0 ? lateral : lateral + narrow;
     const outputs = anchors[i]!.length * (5 + classes.length);
     return {
-      ...(i === 0 ? {} : { down: cbl(2 * narrow, narrow, 1, `scale ${i} down`) }),
+      ...(i === 0 ? {} : { down: block(2 * narrow, narrow, 1, `scale ${i} down`) }),
       blocks: Array.from(
         { length: 2 * pairs },
         (_, k) =>
           k % 2 === 0
-            ? cbl(k === 0 ? from : wide, narrow, 1, `scale ${i} block ${k}`)
-            : cbl(narrow, wide, 3, `scale ${i} block ${k}`),
+            ? block(k === 0 ? from : wide, narrow, 1, `scale ${i} block ${k}`)
+            : block(narrow, wide, 3, `scale ${i} block ${k}`),
       ),
       output: predictionLayer(wide, outputs, { classes: classes.length, seed, name: `scale ${i} output` }),
     };
@@ -117,7 +124,7 @@ function predictionLayer(
 }
 
 function convBlock(params: ConvNormParams, x: Tensor4D, statistics?: BatchStatistics): Tensor4D {
-  return tf.leakyRelu(batchNorm(params.norm, conv2d(params.conv, x), statistics), 0.1);
+  return tf.leakyRelu(convNorm(params, x, statistics), 0.1);
 }
 
 /** Options of {@linkcode detectMaps}. */

@@ -1,4 +1,4 @@
-/** Mean average precision and FROC. @module */
+/** Mean average precision, FROC, and the one box that a detector must beat. @module */
 import { boxIou, type Detection, type UnitBox } from "./boxes.ts";
 
 /** Predictions and truth of one image. */
@@ -75,11 +75,11 @@ export function averagePrecision(images: readonly DetectedImage[], options: Aver
     precisions.push(hits / (i + 1));
   });
   for (let i = precisions.length - 2; i >= 0; i--) precisions[i] = Math.max(precisions[i]!, precisions[i + 1]!);
-  let sum = 0, at = 0;
+  let sum = 0, rank = 0;
   for (let step = 0; step <= 100; step++) {
     const recall = step === 100 ? 1 : step * 0.01; // as numpy's linspace rounds them
-    while (at < recalls.length && recalls[at]! < recall) at++;
-    sum += precisions[at] ?? 0;
+    while (rank < recalls.length && recalls[rank]! < recall) rank++;
+    sum += precisions[rank] ?? 0;
   }
   return sum / 101;
 }
@@ -146,21 +146,89 @@ export function froc(images: readonly DetectedImage[], options: FrocOptions = {}
   const judged = images.flatMap((image) =>
     Array.from({ length: classes }, (_, classIndex) => judge(image, classIndex, iou)).flat()
   ).filter(({ again }) => !again).sort((a, b) => b.score - a.score);
-  const points: { alarms: number; found: number }[] = [{ alarms: 0, found: 0 }];
-  let found = 0, wrong = 0;
+  const points: { alarms: number; hits: number }[] = [{ alarms: 0, hits: 0 }];
+  let hits = 0, wrong = 0;
   judged.forEach(({ score, hit }, i) => {
-    if (hit) found++;
+    if (hit) hits++;
     else wrong++;
-    if (judged[i + 1]?.score !== score) points.push({ alarms: wrong / images.length, found });
+    if (judged[i + 1]?.score !== score) points.push({ alarms: wrong / images.length, hits });
   });
   const sensitivities = alarms.map((limit) => ({
     alarms: limit,
     sensitivity: positives === 0
       ? null
-      : Math.max(...points.filter((point) => point.alarms <= limit).map((point) => point.found)) / positives,
+      : Math.max(...points.filter((point) => point.alarms <= limit).map((point) => point.hits)) / positives,
   }));
   const mean = positives === 0
     ? null
     : sensitivities.reduce((sum, { sensitivity }) => sum + sensitivity!, 0) / sensitivities.length;
   return { sensitivities, mean };
+}
+
+/** Figures of a detector; null where no true box is left to find. */
+export interface DetectionFigures {
+  /** mAP over IoU 0.40 to 0.75 of boxes scored 0.5 at least, images without prediction or truth left out. */
+  mapCustomary: number | null;
+  /** The same boxes, every image counted. */
+  mapStrict: number | null;
+  /** mAP over IoU 0.40 to 0.75 of all boxes scored 0.01 at least, every image counted. */
+  mapAllScores: number | null;
+  /** Average precision at IoU 0.5 of all boxes, every image counted. */
+  map50: number | null;
+  /** Sensitivity by false alarms an image, at IoU 0.4. */
+  froc: Froc;
+  /** Images. */
+  n: number;
+  /** True boxes. */
+  boxes: number;
+  /** Images with a box scored 0.5 at least. */
+  answered: number;
+}
+
+/** All figures of predictions. */
+export function detectionFigures(
+  images: readonly DetectedImage[],
+  classes: number,
+  confidence = 0.5,
+): DetectionFigures {
+  const sure = images.map(({ truth, detections }) => ({
+    truth,
+    detections: detections.filter(({ score }) => score >= confidence),
+  }));
+  return {
+    mapCustomary: meanAveragePrecision(sure, { classes, form: "customary" }),
+    mapStrict: meanAveragePrecision(sure, { classes }),
+    mapAllScores: meanAveragePrecision(images, { classes }),
+    map50: meanAveragePrecision(images, { classes, thresholds: [0.5] }),
+    froc: froc(images, { classes }),
+    n: images.length,
+    boxes: images.reduce((sum, { truth }) => sum + truth.length, 0),
+    answered: sure.filter(({ detections }) => detections.length > 0).length,
+  };
+}
+
+/**
+ * The constant box: of the training boxes (at most 200, evenly taken) the one whose prediction on every training image has
+ * the greatest strict mAP. Every class has its own.
+ *
+ * @param truth Boxes of the training images.
+ * @param classes Number of classes.
+ */
+export function constantBoxes(truth: readonly (readonly UnitBox[])[], classes = 1): Detection[] {
+  return Array.from({ length: classes }, (_, classIndex) => {
+    const own = truth.map((boxes) => boxes.filter((box) => box.classIndex === classIndex));
+    const all = own.flat();
+    const step = Math.max(1, Math.ceil(all.length / 200));
+    let best: Detection | undefined, figure = -1;
+    for (let i = 0; i < all.length; i += step) {
+      const detection = { ...all[i]!, score: 1 };
+      const images = own.map((boxes) => ({
+        detections: [{ ...detection, classIndex: 0 }],
+        truth: boxes.map((box) => ({ ...box, classIndex: 0 })),
+      }));
+      const value = meanAveragePrecision(images) ?? 0;
+      if (value > figure) [best, figure] = [detection, value];
+    }
+    return best;
+  }).filter((box) => box !== undefined);
 }

@@ -2,20 +2,22 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../../data/types.ts";
 import { kMeansAnchors } from "./anchors.ts";
-import { constantBoxes } from "../baselines.ts";
 import { type Detection, type UnitBox, unitBoxes } from "./boxes.ts";
-import { type DetectedImage, type Froc, froc, meanAveragePrecision } from "./metrics.ts";
-import { type MapSource, mapTensor } from "../maps.ts";
-import { fitHead, type FitHeadOptions, type FitHeadResult } from "../fit.ts";
-import { suppress } from "./nms.ts";
-import { decodeBoxes } from "./decode.ts";
-import { detectMaps, type DetectorConfig, type DetectorParams, initDetector } from "./head.ts";
+import {
+  constantBoxes,
+  type DetectedImage,
+  type DetectionFigures,
+  detectionFigures,
+  meanAveragePrecision,
+} from "./metrics.ts";
+import { type MappedCases, type MapSource, mapTensor } from "../maps.ts";
+import { fitHead, type FitHeadOptions, type FitHeadResult } from "../train.ts";
+import { decodeBoxes, suppress } from "./decode.ts";
+import { type DetectionHead, detectMaps, type DetectorConfig, type DetectorParams, initDetector } from "./head.ts";
 import { detectionLoss, type ScaleTargetTensors } from "./loss.ts";
 import { scaleTargets, type TargetOptions } from "./targets.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Scalar, Tensor4D } from "../../tensor/types.ts";
-import type { DetectionHead } from "../files.ts";
-import type { MappedCases } from "../segment/run.ts";
 
 /** Options of {@linkcode trainDetection}. */
 export interface TrainDetectionOptions extends FitHeadOptions {
@@ -74,8 +76,8 @@ export async function trainDetection(
 ): Promise<{ head: DetectionHead; anchorIou: number; fit: Omit<FitHeadResult<DetectorParams>, "params"> }> {
   const { classes, seed = 1, anchors: perScale = 3, assignment = "every-scale" } = options;
   const large = train.maps.width >= 512;
-  const [ours, theirs] = [truthOf(train, classes), truthOf(validation, classes)];
-  const { anchors, meanIou } = kMeansAnchors(ours.flat(), { count: 3 * perScale, seed });
+  const boxes = truthOf(train, classes), validationBoxes = truthOf(validation, classes);
+  const { anchors, meanIou } = kMeansAnchors(boxes.flat(), { count: 3 * perScale, seed });
   const scales = [2, 1, 0].map((i) => anchors.slice(i * perScale, (i + 1) * perScale)); // the largest at the coarse scale
   const { width: input, grid } = train.maps;
   const width = options.width ?? (large ? 512 : 32), pairs = options.pairs ?? (large ? 3 : 1);
@@ -85,8 +87,7 @@ export async function trainDetection(
     const { params, ...fit } = await fitHead<DetectorParams, { maps: Tensor4D; targets: ScaleTargetTensors[] }>(start, {
       size: train.cases.length,
       load: async (indices) => {
-        const boxes = indices.map((index) => ours[index]!);
-        const coded = scaleTargets(boxes, {
+        const coded = scaleTargets(indices.map((index) => boxes[index]!), {
           grids: gridsOf(config),
           anchors: scales,
           classes: classes.length,
@@ -109,8 +110,8 @@ export async function trainDetection(
           ) as Scalar
         ),
       validate: async (params) => {
-        const found = await detectAll({ task: "detect", params, config }, validation.maps);
-        const images = theirs.map((truth, i) => ({ truth, detections: found[i]! }));
+        const detections = await detectAll({ task: "detect", params, config }, validation.maps);
+        const images = validationBoxes.map((truth, i) => ({ truth, detections: detections[i]! }));
         return meanAveragePrecision(images, { classes: classes.length }) ?? 0;
       },
     }, options);
@@ -157,49 +158,7 @@ export async function detectAll(
   return out;
 }
 
-/** Figures of a detector; null where no true box is left to find. */
-export interface DetectionFigures {
-  /** mAP over IoU 0.40 to 0.75 of boxes scored 0.5 at least, images without prediction or truth left out. */
-  mapCustomary: number | null;
-  /** The same boxes, every image counted. */
-  mapStrict: number | null;
-  /** mAP over IoU 0.40 to 0.75 of all boxes scored 0.01 at least, every image counted. */
-  mapAllScores: number | null;
-  /** Average precision at IoU 0.5 of all boxes, every image counted. */
-  map50: number | null;
-  /** Sensitivity by false alarms an image, at IoU 0.4. */
-  froc: Froc;
-  /** Images. */
-  n: number;
-  /** True boxes. */
-  boxes: number;
-  /** Images with a box scored 0.5 at least. */
-  answered: number;
-}
-
-/** All figures of predictions. */
-export function detectionFigures(
-  images: readonly DetectedImage[],
-  classes: number,
-  confidence = 0.5,
-): DetectionFigures {
-  const sure = images.map(({ truth, detections }) => ({
-    truth,
-    detections: detections.filter(({ score }) => score >= confidence),
-  }));
-  return {
-    mapCustomary: meanAveragePrecision(sure, { classes, form: "customary" }),
-    mapStrict: meanAveragePrecision(sure, { classes }),
-    mapAllScores: meanAveragePrecision(images, { classes }),
-    map50: meanAveragePrecision(images, { classes, thresholds: [0.5] }),
-    froc: froc(images, { classes }),
-    n: images.length,
-    boxes: images.reduce((sum, { truth }) => sum + truth.length, 0),
-    answered: sure.filter(({ detections }) => detections.length > 0).length,
-  };
-}
-
-/** Figures on test cases, with what was found in each. */
+/** Figures on test cases, with the detections in each. */
 export async function evaluateDetection(
   head: DetectionHead,
   test: MappedCases,
@@ -207,8 +166,8 @@ export async function evaluateDetection(
 ): Promise<{ figures: DetectionFigures; images: DetectedImage[] }> {
   const { classes } = head.config;
   const truth = truthOf(test, classes);
-  const found = await detectAll(head, test.maps, options);
-  const images = truth.map((boxes, i) => ({ truth: boxes, detections: found[i]! }));
+  const detections = await detectAll(head, test.maps, options);
+  const images = truth.map((boxes, i) => ({ truth: boxes, detections: detections[i]! }));
   return { figures: detectionFigures(images, classes.length), images };
 }
 

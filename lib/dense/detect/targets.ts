@@ -71,15 +71,15 @@ export function scaleTargets(boxes: readonly (readonly UnitBox[])[], options: Ta
           if (iou > ignore) target.background[cell + a] = 0;
         });
         if (assignment === "best" && s !== chosen) return;
-        const at = cell + best[s]!;
+        const slot = cell + best[s]!;
         const anchor = anchors[s]![best[s]!]!;
-        target.mask[at] = 1;
-        target.background[at] = 0;
+        target.mask[slot] = 1;
+        target.background[slot] = 0;
         target.coordinates.set(
           [gx - column, gy - row, Math.log(box.width / anchor.width), Math.log(box.height / anchor.height)],
-          at * 4,
+          slot * 4,
         );
-        target.classes[at * classes + box.classIndex] = 1;
+        target.classes[slot * classes + box.classIndex] = 1;
       });
     }
   });

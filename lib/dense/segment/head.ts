@@ -1,9 +1,9 @@
 /** The segmentation decoder: progressive upsampling of the encoder's map. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
-import { batchNorm, type BatchNormParams, type BatchStatistics, initBatchNorm } from "../batch_norm.ts";
-import { conv2d, type ConvParams, initConv } from "../conv.ts";
-import { upsampleBilinear } from "./upsample.ts";
+import type { BatchStatistics } from "../../nn/batch_norm.ts";
+import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
+import { upsampleBilinear } from "../../nn/upsample.ts";
 
 /** Sizes of a decoder. */
 export interface DecoderConfig {
@@ -15,20 +15,22 @@ export interface DecoderConfig {
   alignCorners?: boolean;
 }
 
-/** A convolution and what normalises it. */
-export interface ConvNormParams {
-  /** 3 x 3 or 1 x 1. */
-  conv: ConvParams;
-  /** After it. */
-  norm: BatchNormParams;
-}
-
 /** Weights of a decoder. */
 export interface DecoderParams {
   /** One a stage. */
   stages: ConvNormParams[];
   /** 3 x 3 to one channel. */
   head: ConvParams;
+}
+
+/** A trained segmentation head. */
+export interface SegmentationHead {
+  /** Discriminant. */
+  task: "segment";
+  /** Weights; free them with `disposeParams`. */
+  params: DecoderParams;
+  /** Sizes. */
+  config: DecoderConfig;
 }
 
 /**
@@ -50,10 +52,7 @@ export function decoderConfig(input: number, patch: number, widest = 512): Decod
 export function initDecoder(config: DecoderConfig, seed: number): DecoderParams {
   const inputs = [config.input, ...config.channels];
   return {
-    stages: config.channels.map((output, i) => ({
-      conv: initConv({ input: inputs[i]!, output }, seed, `decoder ${i}`),
-      norm: initBatchNorm(output),
-    })),
+    stages: config.channels.map((output, i) => initConvNorm({ input: inputs[i]!, output }, seed, `decoder ${i}`)),
     head: initConv({ input: inputs.at(-1)!, output: 1 }, seed, "decoder head"),
   };
 }
@@ -82,8 +81,8 @@ export function decodeMaps(
 ): Tensor3D {
   return tf.tidy(() => {
     let x = maps;
-    for (const { conv, norm } of params.stages) {
-      const active = tf.relu(batchNorm(norm, conv2d(conv, x), options.statistics));
+    for (const stage of params.stages) {
+      const active = tf.relu(convNorm(stage, x, options.statistics));
       x = upsampleBilinear(active, { alignCorners: config.alignCorners ?? true });
     }
     const logits = conv2d(params.head, x);

@@ -1,4 +1,4 @@
-/** Overlap of predicted and true masks. @module */
+/** Overlap of predicted and true masks, and the one mask that a decoder must beat. @module */
 
 /** Overlap of one image. */
 export interface MaskOverlap {
@@ -25,15 +25,19 @@ export function maskOverlap(predicted: ArrayLike<number>, truth: ArrayLike<numbe
       `Cannot compare masks as they must have as many pixels: ${predicted.length} predicted, current number is ${truth.length}`,
     );
   }
-  let both = 0, ours = 0, theirs = 0;
+  let both = 0, predictedCount = 0, trueCount = 0;
   for (let i = 0; i < truth.length; i++) {
     const p = predicted[i] !== 0, t = truth[i] !== 0;
-    if (p) ours++;
-    if (t) theirs++;
+    if (p) predictedCount++;
+    if (t) trueCount++;
     if (p && t) both++;
   }
-  if (theirs === 0) return { dice: ours === 0 ? 1 : 0, iou: ours === 0 ? 1 : 0, empty: true };
-  return { dice: 2 * both / (ours + theirs), iou: both / (ours + theirs - both), empty: false };
+  if (trueCount === 0) {
+    const kept = predictedCount === 0 ? 1 : 0;
+    return { dice: kept, iou: kept, empty: true };
+  }
+  const total = predictedCount + trueCount;
+  return { dice: 2 * both / total, iou: both / (total - both), empty: false };
 }
 
 /** Figures of a set, means over images. */
@@ -65,4 +69,26 @@ export function segmentationFigures(overlaps: readonly MaskOverlap[]): Segmentat
     n: overlaps.length,
     nEmpty: negative.length,
   };
+}
+
+/**
+ * The constant mask: pixels set in more than a share of the training masks, the share being the one of 0, 0.05, ..., 0.95
+ * with the best mean Dice on those masks (the empty mask takes part).
+ *
+ * @param masks Training masks, all of one size.
+ * @throws {RangeError} If there is none.
+ */
+export function meanMask(masks: readonly ArrayLike<number>[]): Uint8Array {
+  const [first] = masks;
+  if (!first) throw new RangeError("Cannot take the mean mask as there must be a mask: there are 0");
+  const sum = new Float64Array(first.length);
+  for (const mask of masks) for (let i = 0; i < sum.length; i++) sum[i]! += mask[i]!;
+  let best = new Uint8Array(sum.length);
+  let dice = segmentationFigures(masks.map((mask) => maskOverlap(best, mask))).dice;
+  for (let step = 0; step < 20; step++) {
+    const candidate = Uint8Array.from(sum, (count) => count / masks.length > step / 20 ? 1 : 0);
+    const figure = segmentationFigures(masks.map((mask) => maskOverlap(candidate, mask))).dice;
+    if (figure > dice) [best, dice] = [candidate, figure];
+  }
+  return best;
 }

@@ -1,24 +1,14 @@
 /** Segmentation on frozen maps: train, predict, evaluate. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { BinaryMask, Case } from "../../data/types.ts";
-import { meanMask } from "../baselines.ts";
-import { decodeMaps, decoderConfig, type DecoderParams, initDecoder } from "./head.ts";
-import { type MapSource, mapTensor } from "../maps.ts";
-import { fitHead, type FitHeadOptions, type FitHeadResult } from "../fit.ts";
+import type { BinaryMask } from "../../data/types.ts";
+import { decodeMaps, decoderConfig, type DecoderParams, initDecoder, type SegmentationHead } from "./head.ts";
+import { type MappedCases, type MapSource, mapTensor } from "../maps.ts";
+import { fitHead, type FitHeadOptions, type FitHeadResult } from "../train.ts";
 import { maskOfSize, maskTarget } from "./masks.ts";
 import { segmentationLoss } from "./loss.ts";
-import { type MaskOverlap, maskOverlap, type SegmentationFigures, segmentationFigures } from "./metrics.ts";
+import { type MaskOverlap, maskOverlap, meanMask, type SegmentationFigures, segmentationFigures } from "./metrics.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
-import type { SegmentationHead } from "../files.ts";
-
-/** Cases with their maps, in the same order. */
-export interface MappedCases {
-  /** The cases. */
-  cases: readonly Case[];
-  /** Their maps. */
-  maps: MapSource;
-}
 
 /** Options of {@linkcode trainSegmentation}. */
 export interface TrainSegmentationOptions extends FitHeadOptions {
@@ -142,12 +132,12 @@ export async function constantMaskFigures(
   test: MappedCases,
   size: number,
 ): Promise<SegmentationFigures> {
-  const [ours, theirs] = [targetsOf(train, size), targetsOf(test, size)];
+  const target = targetsOf(train, size), truth = targetsOf(test, size);
   const masks: Uint8Array[] = [];
-  for (const index of train.cases.keys()) masks.push(await ours(index));
+  for (const index of train.cases.keys()) masks.push(await target(index));
   const constant = meanMask(masks);
   const overlaps: MaskOverlap[] = [];
-  for (const index of test.cases.keys()) overlaps.push(maskOverlap(constant, await theirs(index)));
+  for (const index of test.cases.keys()) overlaps.push(maskOverlap(constant, await truth(index)));
   return segmentationFigures(overlaps);
 }
 

@@ -6,7 +6,7 @@ import type { Scalar, Tensor } from "../tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../train/adamw.ts";
 import { valueAndGradients } from "../train/gradients.ts";
 import { warmupCosine } from "../train/schedule.ts";
-import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "./batch_norm.ts";
+import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../nn/batch_norm.ts";
 
 /** What is trained. */
 export interface HeadTask<T, B> {

@@ -1,6 +1,6 @@
 /** Enlarging maps to twice their side. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { Tensor, Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import type { Tensor, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Options of {@linkcode upsampleBilinear}. */
 export interface UpsampleOptions {
@@ -12,9 +12,9 @@ export interface UpsampleOptions {
 export function bilinearMatrix(n: number, alignCorners = false): Float32Array {
   const out = new Float32Array(2 * n * n);
   for (let i = 0; i < 2 * n; i++) {
-    const at = alignCorners ? i * (n - 1) / Math.max(1, 2 * n - 1) : Math.max(0, (i + 0.5) / 2 - 0.5);
-    const low = Math.min(Math.floor(at), n - 1), high = Math.min(low + 1, n - 1);
-    const share = at - low;
+    const position = alignCorners ? i * (n - 1) / Math.max(1, 2 * n - 1) : Math.max(0, (i + 0.5) / 2 - 0.5);
+    const low = Math.min(Math.floor(position), n - 1), high = Math.min(low + 1, n - 1);
+    const share = position - low;
     out[i * n + low]! += 1 - share;
     out[i * n + high]! += share;
   }

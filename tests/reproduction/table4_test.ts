@@ -3,18 +3,18 @@ import { assert, assertEquals } from "@std/assert";
 import { formatTable } from "../../lib/display/table.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initBiomedClip } from "../../lib/clip/init.ts";
-import { DENSE_TABLE_SMOKE, denseTable, runDenseTable } from "../../lib/reproduction/dense_table.ts";
+import { runTable4, table4, TABLE4_SMOKE } from "../../lib/reproduction/table4.ts";
 import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 
-Deno.test("runDenseTable() measures three different encoders at every share, frees what it made, and prints no invented row", async () => {
+Deno.test("runTable4() measures three different encoders at every share, frees what it made, and prints no invented row", async () => {
   const backend = await selectBackend({ backend: "wasm" });
   const before = tf.memory().numTensors;
   const params = initBiomedClip(MINI, 1);
   const generalist = { params, config: MINI, tokenizer: await loadMiniTokenizer() };
-  const settings = { ...DENSE_TABLE_SMOKE, fractions: [0.5, 1] };
-  const record = await runDenseTable(generalist, backend, settings);
+  const settings = { ...TABLE4_SMOKE, fractions: [0.5, 1] };
+  const record = await runTable4(generalist, backend, settings);
   assertEquals(record.rows.map(({ adapter, labelled }) => `${adapter} ${labelled}`), [
     "none 4",
     "none 8",
@@ -25,8 +25,8 @@ Deno.test("runDenseTable() measures three different encoders at every share, fre
   ]);
   assertEquals(new Set(Object.values(record.encoders)).size, 3);
   assertEquals(record.splits["segmentation test"]!.size, 4);
-  const text = formatTable(denseTable(record));
-  assert(text.includes("not published here") && text.includes("46.3") && text.includes("21.3"));
+  const text = formatTable(table4([record]).table);
+  assert(text.includes("not published here") && text.includes("46.34") && text.includes("21.29"));
   disposeParams(params);
   assertEquals(tf.memory().numTensors, before);
 });

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { normal, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
+import { batchNorm, type BatchNormParams, type BatchStatistics, initBatchNorm } from "./batch_norm.ts";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Weights of a convolution with zero padding `(kernel - 1) / 2`. */
@@ -149,4 +150,22 @@ function everySecond(x: Tensor4D): Tensor4D {
   const pairs = tf.reshape(even, [batch * rows, 2, columns, 2 * channels]) as Tensor4D;
   const first = tf.slice(pairs, [0, 0, 0, 0], [batch * rows, 1, columns, channels]);
   return tf.reshape(first, [batch, rows, columns, channels]) as Tensor4D;
+}
+
+/** A convolution and what normalises it. */
+export interface ConvNormParams {
+  /** 3 x 3 or 1 x 1. */
+  conv: ConvParams;
+  /** After it. */
+  norm: BatchNormParams;
+}
+
+/** {@linkcode initConv} and {@linkcode initBatchNorm} in one. */
+export function initConvNorm(shape: ConvShape, seed: number, name: string): ConvNormParams {
+  return { conv: initConv(shape, seed, name), norm: initBatchNorm(shape.output) };
+}
+
+/** The convolution, normalised: by the batch while training, which fills `statistics`, else by the running averages. */
+export function convNorm(params: ConvNormParams, x: Tensor4D, statistics?: BatchStatistics): Tensor4D {
+  return batchNorm(params.norm, conv2d(params.conv, x), statistics);
 }

@@ -1,5 +1,5 @@
 /** Masks as COCO writes them: counts of 0 and 1 in turn down the columns, plain or compressed to a text. @module */
-import type { BinaryMask } from "../../data/types.ts";
+import type { BinaryMask } from "./types.ts";
 
 /** Lengths of runs of 0 and 1 in turn, beginning with 0, down the columns: what `decodeCocoCounts` reads. */
 export function encodeCocoCounts({ width, height, data }: BinaryMask): number[] {
@@ -47,14 +47,16 @@ export function compressCocoCounts(counts: readonly number[]): string {
  */
 export function expandCocoCounts(text: string): number[] {
   const counts: number[] = [];
-  for (let at = 0; at < text.length;) {
+  for (let position = 0; position < text.length;) {
     let value = 0;
-    for (let shift = 0, more = true; more; shift += 5, at++) {
-      const bits = text.charCodeAt(at) - 48;
+    for (let shift = 0, more = true; more; shift += 5, position++) {
+      const bits = text.charCodeAt(position) - 48;
       if (!(bits >= 0 && bits < 64) || shift > 25) {
-        const found = at < text.length ? JSON.stringify(text[at]) : "its end";
+        const current = position < text.length ? JSON.stringify(text[position]) : "its end";
         throw new RangeError(
-          `Cannot expand COCO's counts as each must be whole groups of six bits: found ${found} at character ${at + 1}`,
+          `Cannot expand COCO's counts as each must be whole groups of six bits: found ${current} at character ${
+            position + 1
+          }`,
         );
       }
       value |= (bits & 0x1f) << shift;

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeCocoCounts } from "../../lib/data/rle.ts";
-import { compressCocoCounts, encodeCocoCounts, expandCocoCounts } from "../../lib/dense/segment/coco_rle.ts";
-import { FIXTURE } from "./fixture.ts";
+import { compressCocoCounts, encodeCocoCounts, expandCocoCounts } from "../../lib/data/coco_rle.ts";
+import { FIXTURE } from "../dense/fixture.ts";
 
 Deno.test("encodeCocoCounts() and compressCocoCounts() write pycocotools' text, and both ways back give the mask", () => {
   for (const { width, height, data, text } of FIXTURE.cocoRle) {

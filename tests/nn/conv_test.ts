@@ -1,14 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertThrows } from "@std/assert";
-import { batchNorm, type BatchStatistics, runningStatistics } from "../../lib/dense/batch_norm.ts";
-import { conv2d, type ConvParams, initConv } from "../../lib/dense/conv.ts";
-import { upsampleBilinear, upsampleNearest } from "../../lib/dense/segment/upsample.ts";
+import { batchNorm, type BatchStatistics, runningStatistics } from "../../lib/nn/batch_norm.ts";
+import { conv2d, type ConvParams, initConv } from "../../lib/nn/conv.ts";
+import { upsampleBilinear, upsampleNearest } from "../../lib/nn/upsample.ts";
 import { valueAndGradients } from "../../lib/train/gradients.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";
-import { assertNear, FIXTURE } from "./fixture.ts";
+import { assertNear, FIXTURE } from "../dense/fixture.ts";
 
 testOnBackends(
   "conv2d() and its gradients agree with torch at strides 1 and 2, odd and even sides, kernels 1 and 3",
