@@ -24,6 +24,7 @@ const ALLOWED: Record<string, string[]> = {
   peft: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   adapters: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   train: ["clip", "io", "losses", "tensor"],
+  distributed: ["tensor"],
   eval: [".", "clip", "data", "display", "hypergraph", "image", "io", "tensor", "text"],
   dense: [".", "adapters", "clip", "data", "display", "image", "io", "nn", "tensor", "train"],
 };

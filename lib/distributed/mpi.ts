@@ -1,0 +1,198 @@
+/**
+ * Processes connected by an MPI library of the system, called through Deno's FFI: Open MPI, MPICH and what shares their ABI (Intel
+ * MPI, MVAPICH, Cray MPICH), or any library by MPI 5's standard ABI. Needs `--allow-ffi`.
+ *
+ * @module
+ */
+import { readVariable } from "../tensor/variables.ts";
+import type { Communicator } from "./communicator.ts";
+
+/** Why there are no processes to work with. */
+export class MpiError extends Error {
+  /** Name shown in stack traces. */
+  override name = "MpiError";
+}
+
+/** The handles that C's header names; integers, or addresses of the library's objects. */
+interface Handles {
+  world: bigint;
+  float: bigint;
+  byte: bigint;
+  sum: bigint;
+}
+
+const SYMBOLS = {
+  MPI_Init_thread: { parameters: ["pointer", "pointer", "i32", "buffer"], result: "i32" },
+  MPI_Comm_rank: { parameters: ["u64", "buffer"], result: "i32" },
+  MPI_Comm_size: { parameters: ["u64", "buffer"], result: "i32" },
+  MPI_Allgather: { parameters: ["buffer", "i32", "u64", "buffer", "i32", "u64", "u64"], result: "i32" },
+  MPI_Allreduce: { parameters: ["buffer", "buffer", "i32", "u64", "u64", "u64"], result: "i32" },
+  MPI_Bcast: { parameters: ["buffer", "i32", "u64", "i32", "u64"], result: "i32" },
+  MPI_Barrier: { parameters: ["u64"], result: "i32" },
+  MPI_Abort: { parameters: ["u64", "i32"], result: "i32" },
+  MPI_Finalize: { parameters: [], result: "i32" },
+  MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const LIBC = {
+  dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
+  dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** MPICH's ABI, which its derivatives keep: `MPI_COMM_WORLD`, `MPI_FLOAT`, `MPI_BYTE`, `MPI_SUM`. */
+const MPICH: Handles = { world: 0x44000000n, float: 0x4c00040an, byte: 0x4c00010dn, sum: 0x58000003n };
+
+/** The ABI of MPI 5.0, chapter 20. */
+const STANDARD: Handles = { world: 0x101n, float: 0x210n, byte: 0x247n, sum: 0x21n };
+
+/** File names by preference where none is given; the one of the launcher that started the process comes first. */
+const OPEN_MPI_FILES = ["libmpi.so.40", "libmpi.40.dylib"];
+const MPICH_FILES = ["libmpi.so.12", "libmpich.so.12", "libmpi.12.dylib"];
+const STANDARD_FILES = ["libmpi_abi.so.0", "libmpi_abi.so.1"];
+
+/** Variables by which launchers tell how many processes they started. */
+export const LAUNCHER_VARIABLES: readonly string[] = [
+  "OMPI_COMM_WORLD_SIZE",
+  "PMI_SIZE",
+  "SLURM_NTASKS",
+  "MPI_LOCALNRANKS",
+];
+
+/** Options of {@linkcode openMpi}. */
+export interface MpiOptions {
+  /** The library's file. @default {that of the launcher} */
+  library?: string;
+}
+
+/** How many processes a launcher says it started: 1 without one. */
+export function launchedProcesses(): number {
+  const sizes = LAUNCHER_VARIABLES.map((name) => Number(readVariable(name) ?? 1)).filter(Number.isInteger);
+  return Math.max(1, ...sizes);
+}
+
+/**
+ * Joins the other processes of this run.
+ *
+ * @throws {MpiError} If no library is found, one lacks a function, or it says that this process is alone where the launcher
+ * started several (a library other than the launcher's).
+ */
+export function openMpi(options: MpiOptions = {}): Communicator {
+  if (Deno.build.os === "windows") throw new MpiError("Cannot use MPI on Windows");
+  const { path, handle } = openLibrary(options.library);
+  const handles = handlesOf(path, handle);
+  const { symbols } = functionsOf(path);
+  const check = (name: string, code: number): void => {
+    if (code !== 0) throw new MpiError(`Cannot go on as ${name} must succeed: it returned ${code}`);
+  };
+  const integer = new Int32Array(1);
+  check("MPI_Init_thread", symbols.MPI_Init_thread(null, null, 1, integer));
+  check("MPI_Comm_rank", symbols.MPI_Comm_rank(handles.world, integer));
+  const rank = integer[0]!;
+  check("MPI_Comm_size", symbols.MPI_Comm_size(handles.world, integer));
+  const size = integer[0]!;
+  const launched = launchedProcesses();
+  if (size === 1 && launched > 1) {
+    throw new MpiError(
+      `Cannot run as one of ${launched} processes as "${path}" must know of the others: it says that this one is alone. ` +
+        "It is not the library of the launcher; name the one that is",
+    );
+  }
+  const text = new Uint8Array(8192);
+  check("MPI_Get_library_version", symbols.MPI_Get_library_version(text, integer));
+  const version = new TextDecoder().decode(text.subarray(0, integer[0]!)).split(/[\n,]/)[0]!.replaceAll(/[\s\0]+/g, " ")
+    .trim();
+  return {
+    rank,
+    size,
+    description: `${version}, ${size} processes`,
+    allGather(own) {
+      const all = new Float32Array(size * own.length);
+      check(
+        "MPI_Allgather",
+        symbols.MPI_Allgather(
+          bytesOf(own),
+          own.length,
+          handles.float,
+          bytesOf(all),
+          own.length,
+          handles.float,
+          handles.world,
+        ),
+      );
+      return all;
+    },
+    allReduceSum(own) {
+      const copy = own.slice();
+      const { float, sum, world } = handles;
+      check("MPI_Allreduce", symbols.MPI_Allreduce(bytesOf(copy), bytesOf(own), own.length, float, sum, world));
+    },
+    broadcast(own) {
+      check("MPI_Bcast", symbols.MPI_Bcast(bytesOf(own), own.length, handles.byte, 0, handles.world));
+    },
+    barrier: () => check("MPI_Barrier", symbols.MPI_Barrier(handles.world)),
+    abort(exitCode) {
+      symbols.MPI_Abort(handles.world, exitCode);
+      Deno.exit(exitCode);
+    },
+    close: () => check("MPI_Finalize", symbols.MPI_Finalize()),
+  };
+}
+
+function bytesOf(array: Float32Array | Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
+}
+
+const zeroEnded = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(`${text}\0`);
+
+interface OpenLibrary {
+  path: string;
+  handle: Deno.PointerObject;
+}
+
+function libc(): Deno.DynamicLibrary<typeof LIBC>["symbols"] {
+  return Deno.dlopen(Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6", LIBC).symbols;
+}
+
+/** Opens a library with its names visible to the plug-ins that Open MPI loads itself, which Deno.dlopen does not do. */
+function openLibrary(given: string | undefined): OpenLibrary {
+  const [now, global] = [2, Deno.build.os === "darwin" ? 8 : 0x100];
+  const byOpenMpi = readVariable("OMPI_COMM_WORLD_SIZE") !== undefined;
+  const named = byOpenMpi
+    ? [...OPEN_MPI_FILES, ...STANDARD_FILES]
+    : [...MPICH_FILES, ...STANDARD_FILES, ...OPEN_MPI_FILES];
+  const paths = given === undefined ? named : [given];
+  const { dlopen } = libc();
+  for (const path of paths) {
+    const handle = dlopen(zeroEnded(path), now | global);
+    if (handle) return { path, handle };
+  }
+  throw new MpiError(`Cannot use MPI as a library must be there: none of ${paths.join(", ")} can be opened`);
+}
+
+function functionsOf(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
+  try {
+    return Deno.dlopen(path, SYMBOLS);
+  } catch (error) {
+    const [line] = (error as Error).message.split("\n");
+    throw new MpiError(`Cannot use "${path}" as it must have MPI's functions: ${line}`, { cause: error });
+  }
+}
+
+/** The library's kind is told by what it holds, not by its name: many link one name to another. */
+function handlesOf(path: string, library: Deno.PointerObject): Handles {
+  const { dlsym } = libc();
+  const address = (name: string): bigint => {
+    const pointer = dlsym(library, zeroEnded(name));
+    if (!pointer) throw new MpiError(`Cannot use "${path}" as Open MPI as it must hold ${name}: it does not`);
+    return BigInt(Deno.UnsafePointer.value(pointer));
+  };
+  if (dlsym(library, zeroEnded("ompi_mpi_comm_world"))) {
+    return {
+      world: address("ompi_mpi_comm_world"),
+      float: address("ompi_mpi_float"),
+      byte: address("ompi_mpi_byte"),
+      sum: address("ompi_mpi_op_sum"),
+    };
+  }
+  return /mpi_abi/.test(path) ? STANDARD : MPICH;
+}
