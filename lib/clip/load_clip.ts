@@ -1,18 +1,14 @@
 /** Any CLIP from its configuration, weights and tokeniser files, ready for zero-shot evaluation and LoRA. @module */
 import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "@std/path";
-import { expectedClip, loadClipTensors } from "./checkpoint/tensors.ts";
-import { clipLayout } from "./checkpoint/names.ts";
+import { loadCheckpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
 import { type ClipParams, encodeClipImage, encodeClipText } from "./towers/clip.ts";
 import type { ClipConfig } from "./clip_config.ts";
 import { colourField, isRecord } from "./config_file/fields.ts";
 import { parseClipConfig } from "./config_file/parse.ts";
-import { clipSizes } from "./config_file/sizes.ts";
 import { countClip } from "./build.ts";
 import type { TowerOptions } from "./towers/text_pair.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
-import { bareName } from "../io/key_report.ts";
-import { openTensorFile } from "../io/open.ts";
 import { mergeUpdates } from "../nn/linear.ts";
 import type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
 import { l2Normalise } from "../tensor/ops.ts";
@@ -22,7 +18,6 @@ import { encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { encode } from "../text/tokenizer.ts";
-import { weightsReader } from "./checkpoint/weights_reader.ts";
 
 /** Which files a CLIP comes from. */
 export interface ClipFiles {
@@ -144,23 +139,16 @@ export function describeClip(config: ClipConfig): ClipDescription {
  * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function loadClip(files: ClipFiles): Promise<LoadedClip> {
-  const file = await openTensorFile(files.weights);
+  const checkpoint = await openCheckpoint(files.weights);
   try {
-    const shapes = new Map([...file.entries].map(([name, { shape }]) => [bareName(name), shape]));
-    const layout = clipLayout(shapes, files.weights);
-    const sizes = clipSizes(shapes, layout);
-    const source = { config: files.config, weights: files.weights, sizes };
+    const source = { config: files.config, weights: files.weights, sizes: checkpoint.sizes };
     const config = await withPreprocessor(parseClipConfig(await readText(files.config), source), files);
     const encode = await tokenRows(files, config); // before the weights: it is quick to fail
-    const params = await loadClipTensors(
-      config,
-      layout,
-      weightsReader(file, expectedClip(config, layout), files.note),
-    );
+    const params = await loadCheckpoint(checkpoint, config, files.note);
     const { mean, std, vision } = config;
     return { model: clipModel(config), params, config, encode, preprocess: { size: vision.imageSize, mean, std } };
   } finally {
-    file.close();
+    checkpoint.file.close();
   }
 }
 

@@ -31,6 +31,8 @@ export interface KeyReportOptions {
   prefixes?: readonly string[];
   /** Names in the file that are neither needed nor worth a word. @default {/(^|\.)position_ids$/} */
   ignore?: RegExp;
+  /** What the names belong to, for {@linkcode checkKeys}'s message. @default {nothing} */
+  layout?: string;
 }
 
 /** What wrapped models, compiled ones and training checkpoints put before every name. */
@@ -144,10 +146,11 @@ export function checkKeys(
 ): KeyReport {
   const report = reportKeys(expected, file.entries, options);
   const { missing, misshapen } = report;
+  const shownFile = `"${file.path}"${options.layout === undefined ? "" : ` (${options.layout})`}`;
   const [first] = missing;
   if (first) {
     throw new KeyReportError(
-      `Cannot load "${file.path}" as ${quoted(first.name)} ${shown(first.expected)} is missing: ` +
+      `Cannot load ${shownFile} as ${quoted(first.name)} ${shown(first.expected)} is missing: ` +
         `${missing.length} of ${expected.size} tensors are missing, ${misshapen.length} misshapen`,
       report,
     );
@@ -155,7 +158,7 @@ export function checkKeys(
   const [wrong] = misshapen;
   if (wrong) {
     throw new KeyReportError(
-      `Cannot load "${file.path}" as ${quoted(wrong.name)} must be ${shown(wrong.expected)}: found ${
+      `Cannot load ${shownFile} as ${quoted(wrong.name)} must be ${shown(wrong.expected)}: found ${
         shown(wrong.found)
       }, ` +
         `${misshapen.length} of ${expected.size} tensors are misshapen`,

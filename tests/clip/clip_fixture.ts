@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { fromFileUrl } from "@std/path";
 import type { ClipParams } from "../../lib/clip/towers/clip.ts";
 import { loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { clipLayout } from "../../lib/clip/checkpoint/names.ts";
+import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/clip_config.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
@@ -41,7 +41,7 @@ export async function configOf(name: string): Promise<ClipConfig> {
   const file = await openTensorFile(weights);
   const shapes = new Map([...file.entries].map(([key, { shape }]) => [key, shape]));
   file.close();
-  const sizes = clipSizes(shapes, clipLayout(shapes, weights));
+  const sizes = clipSizes(shapes, findLayout(new Set(shapes.keys()), weights).layout);
   return parseClipConfig(await Deno.readTextFile(config), { config, weights, sizes });
 }
 
@@ -53,7 +53,7 @@ export async function openFixture(
   const { weights: path } = fixtureFiles(name);
   const file = await openTensorFile(path);
   const shapes = new Map([...file.entries].map(([key, { shape }]) => [key, shape]));
-  const params = await loadClipTensors(config, clipLayout(shapes, path), async (key) => {
+  const params = await loadClipTensors(config, findLayout(new Set(shapes.keys()), path).layout, async (key) => {
     const tensor = await file.read(key);
     return { shape: tensor.shape, values: toFloat32(tensor) };
   });

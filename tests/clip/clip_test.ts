@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeClipImage, encodeClipText, endOfText } from "../../lib/clip/towers/clip.ts";
 import { expectedClip, loadClipTensors, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { type ClipLayout, clipLayout } from "../../lib/clip/checkpoint/names.ts";
+import type { ClipLayout } from "../../lib/clip/checkpoint/names.ts";
+import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/clip_config.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { countClip, initClip } from "../../lib/clip/build.ts";
@@ -71,7 +72,7 @@ Deno.test("CLIP ViT-B/16 has 149,620,737 numbers and ViT-B/32 151,277,313", () =
 const layout = (vision: ClipLayout["vision"], text: ClipLayout["text"]): ClipLayout => ({
   vision,
   visionPrefix:
-    { open_clip: "visual.", timm: "visual.trunk.", hf_clip: "vision_model.", hf_vit: "vision_model." }[vision],
+    { open_clip: "visual.", timm: "visual.trunk.", hf_clip: "vision_model.", hf_vit: "vision_model.", hf_vit_5: "vision_model." }[vision],
   text,
   textPrefix:
     { open_clip: "", hf_clip: "text_model.", open_clip_bert: "text.transformer.", hf_bert: "text_model." }[text],
@@ -107,6 +108,7 @@ const LAYOUTS: [string, ClipLayout, ClipConfig][] = [
     pairConfig("vit", false, { ...bert, pool: "cls", head: "mlp", headWidth: 10 }),
   ],
   ["ViT with BERT", layout("hf_vit", "hf_bert"), pairConfig("vit", true, bert)],
+  ["transformers 5's ViT with BERT", layout("hf_vit_5", "hf_bert"), pairConfig("vit", true, bert)],
   [
     "CLIP with BERT",
     { ...layout("hf_clip", "hf_bert"), visionPrefix: "vision_model.vision_model." },
@@ -129,9 +131,9 @@ for (const [name, names, config] of LAYOUTS) {
     });
   });
 
-  Deno.test(`clipLayout() and clipSizes() recognise the names of ${name}`, () => {
+  Deno.test(`findLayout() and clipSizes() recognise the names of ${name}`, () => {
     const shapes = expectedClip(config, names);
-    assertEquals(clipLayout(shapes, "x"), names);
+    assertEquals(findLayout(new Set(shapes.keys()), "x").layout, names);
     const { vision, text, embedding } = clipSizes(shapes, names);
     assertEquals(embedding, config.embedding);
     assertEquals([vision.width, vision.patchSize, vision.imageSize, vision.depth, vision.mlpWidth, vision.pooler], [
@@ -158,7 +160,7 @@ Deno.test("toClipTensors() writes the very names and numbers the libraries saved
       const { params, expected, path } = await openFixture(name);
       const file = await openTensorFile(path);
       const shapes = new Map([...file.entries].map(([key, { shape }]) => [key, shape]));
-      const tensors = await toClipTensors(params, clipLayout(shapes, path));
+      const tensors = await toClipTensors(params, findLayout(new Set(shapes.keys()), path).layout);
       const unused = [...shapes.keys()].filter((key) => !tensors.has(key));
       assertEquals(unused, [], name);
       for (const [key, { shape, values }] of tensors) {
@@ -185,8 +187,8 @@ Deno.test("the towers refuse images and texts of another size", async () => {
   });
 });
 
-Deno.test("clipLayout() names the file and what a tower is known by", () => {
-  const error = assertThrows(() => clipLayout(new Map([["conv1.weight", [1]]]), "resnet.pt"), SyntaxError);
+Deno.test("findLayout() names the file and what a tower is known by", () => {
+  const error = assertThrows(() => findLayout(new Set(["conv1.weight"]), "resnet.pt"), SyntaxError);
   assert(
     error.message.includes('"resnet.pt"') && error.message.includes("image tower") && !error.message.includes("\n"),
   );

@@ -12,8 +12,8 @@ export interface ClipPlace {
 
 /** How a checkpoint names its two towers. */
 export interface ClipLayout {
-  /** Names of the image tower: open_clip's own, open_clip's timm trunk, `transformers`' CLIP or ViT. */
-  vision: "open_clip" | "timm" | "hf_clip" | "hf_vit";
+  /** Names of the image tower: open_clip's own, open_clip's timm trunk, `transformers`' CLIP or ViT (as files, or as 5 names it). */
+  vision: "open_clip" | "timm" | "hf_clip" | "hf_vit" | "hf_vit_5";
   /** What stands before them. */
   visionPrefix: string;
   /** Names of the text tower: open_clip's own, `transformers`' CLIP, or BERT in open_clip or in a pair. */
@@ -24,6 +24,12 @@ export interface ClipLayout {
 
 /** One tower's names. */
 export interface TowerNames {
+  /** What messages call it. */
+  label: string;
+  /** Its projection's leaves, below `head.`. */
+  head: Readonly<Record<string, Omit<ClipPlace, "third">>>;
+  /** Where these stand: below the tower's prefix, below the prefix without its last part, or below none. */
+  headBelow: "prefix" | "parent" | "none";
   /** Leaves that stand once, below `trunk.`. */
   stem: Readonly<Record<string, Omit<ClipPlace, "third">>>;
   /** Before the number of a block. */
@@ -56,7 +62,7 @@ const HF_CLIP_LAYERS: Record<string, string> = {
   "mlp.fc1": "mlp.fc1",
   "mlp.fc2": "mlp.fc2",
 };
-const BERT: TowerNames = {
+const BERT: Omit<TowerNames, "label" | "head" | "headBelow"> = {
   stem: {
     word: { name: "embeddings.word_embeddings.weight" },
     position: { name: "embeddings.position_embeddings.weight" },
@@ -77,9 +83,21 @@ const BERT: TowerNames = {
   },
 };
 
+const HF_VIT_STEM: TowerNames["stem"] = {
+  "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
+  "patchEmbed.bias": { name: "embeddings.patch_embeddings.projection.bias" },
+  clsToken: { name: "embeddings.cls_token" },
+  posEmbed: { name: "embeddings.position_embeddings" },
+  ...both("norm", "layernorm"),
+  ...both("pooler", "pooler.dense"),
+};
+
 /** Names of each kind of image tower. */
 export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = {
   open_clip: {
+    label: "CLIP's own ViT",
+    head: { weight: { name: "proj", as: "transposed" } },
+    headBelow: "prefix",
     stem: {
       "patchEmbed.weight": { name: "conv1.weight", as: "convolution" },
       clsToken: { name: "class_embedding", as: "flat" },
@@ -92,6 +110,9 @@ export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = 
     fused: NATIVE_FUSED,
   },
   timm: {
+    label: "timm's ViT",
+    head: { weight: { name: "head.proj.weight" } },
+    headBelow: "parent",
     stem: {
       "patchEmbed.weight": { name: "patch_embed.proj.weight", as: "convolution" },
       "patchEmbed.bias": { name: "patch_embed.proj.bias" },
@@ -110,6 +131,9 @@ export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = 
     fused: { weight: "attn.qkv.weight", bias: "attn.qkv.bias" },
   },
   hf_clip: {
+    label: "transformers' CLIP",
+    head: { weight: { name: "visual_projection.weight" } },
+    headBelow: "none",
     stem: {
       "patchEmbed.weight": { name: "embeddings.patch_embedding.weight", as: "convolution" },
       clsToken: { name: "embeddings.class_embedding", as: "flat" },
@@ -121,14 +145,10 @@ export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = 
     layers: HF_CLIP_LAYERS,
   },
   hf_vit: {
-    stem: {
-      "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
-      "patchEmbed.bias": { name: "embeddings.patch_embeddings.projection.bias" },
-      clsToken: { name: "embeddings.cls_token" },
-      posEmbed: { name: "embeddings.position_embeddings" },
-      ...both("norm", "layernorm"),
-      ...both("pooler", "pooler.dense"),
-    },
+    label: "transformers' ViT",
+    head: { weight: { name: "visual_projection.weight" } },
+    headBelow: "none",
+    stem: HF_VIT_STEM,
     blocks: "encoder.layer.",
     layers: {
       "norm1": "layernorm_before",
@@ -141,11 +161,31 @@ export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = 
       "mlp.fc2": "output.dense",
     },
   },
+  hf_vit_5: {
+    label: "transformers 5's ViT",
+    head: { weight: { name: "visual_projection.weight" } },
+    headBelow: "none",
+    stem: HF_VIT_STEM,
+    blocks: "layers.",
+    layers: {
+      "norm1": "layernorm_before",
+      "norm2": "layernorm_after",
+      "attention.query": "attention.q_proj",
+      "attention.key": "attention.k_proj",
+      "attention.value": "attention.v_proj",
+      "attention.output": "attention.o_proj",
+      "mlp.fc1": "mlp.fc1",
+      "mlp.fc2": "mlp.fc2",
+    },
+  },
 };
 
 /** Names of each kind of text tower. */
 export const TEXT_NAMES: Readonly<Record<ClipLayout["text"], TowerNames>> = {
   open_clip: {
+    label: "CLIP's own text transformer",
+    head: { weight: { name: "text_projection", as: "transposed" } },
+    headBelow: "prefix",
     stem: {
       word: { name: "token_embedding.weight" },
       position: { name: "positional_embedding" },
@@ -156,6 +196,9 @@ export const TEXT_NAMES: Readonly<Record<ClipLayout["text"], TowerNames>> = {
     fused: NATIVE_FUSED,
   },
   hf_clip: {
+    label: "transformers' CLIP text transformer",
+    head: { weight: { name: "text_projection.weight" } },
+    headBelow: "none",
     stem: {
       word: { name: "embeddings.token_embedding.weight" },
       position: { name: "embeddings.position_embedding.weight" },
@@ -164,60 +207,36 @@ export const TEXT_NAMES: Readonly<Record<ClipLayout["text"], TowerNames>> = {
     blocks: "encoder.layers.",
     layers: HF_CLIP_LAYERS,
   },
-  open_clip_bert: BERT,
-  hf_bert: BERT,
+  open_clip_bert: {
+    ...BERT,
+    label: "BERT in open_clip",
+    head: {
+      weight: { name: "proj.weight" },
+      "fc1.weight": { name: "proj.0.weight" },
+      "fc2.weight": { name: "proj.2.weight" },
+    },
+    headBelow: "parent",
+  },
+  hf_bert: {
+    ...BERT,
+    label: "transformers' BERT",
+    head: { weight: { name: "text_projection.weight" } },
+    headBelow: "none",
+  },
 };
 
-/** The projections' names; they do not stand below the towers' prefixes. */
-export function headPlace(layout: ClipLayout, leaf: string): ClipPlace | undefined {
+/** The projections' and the similarity's names. */
+function headPlace(layout: ClipLayout, leaf: string): ClipPlace | undefined {
   if (leaf === "logitScale") return { name: "logit_scale" };
-  if (leaf === "vision.head.weight") {
-    if (layout.vision === "open_clip") return { name: "visual.proj", as: "transposed" };
-    return { name: layout.vision === "timm" ? "visual.head.proj.weight" : "visual_projection.weight" };
-  }
-  if (leaf === "text.head.weight") {
-    if (layout.text === "open_clip") return { name: `${layout.textPrefix}text_projection`, as: "transposed" };
-    return { name: layout.text === "open_clip_bert" ? "text.proj.weight" : "text_projection.weight" };
-  }
-  if (leaf === "text.head.fc1.weight") return { name: "text.proj.0.weight" };
-  return leaf === "text.head.fc2.weight" ? { name: "text.proj.2.weight" } : undefined;
-}
-
-const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
-  ["visual.class_embedding", "open_clip", "visual."],
-  ["visual.trunk.cls_token", "timm", "visual.trunk."],
-  ["vision_model.embeddings.class_embedding", "hf_clip", "vision_model."],
-  ["vision_model.vision_model.embeddings.class_embedding", "hf_clip", "vision_model.vision_model."],
-  ["vision_model.embeddings.cls_token", "hf_vit", "vision_model."],
-];
-const TEXT_SIGNS: readonly [string, ClipLayout["text"], string][] = [
-  ["token_embedding.weight", "open_clip", ""],
-  ["text.token_embedding.weight", "open_clip", "text."],
-  ["text_model.embeddings.token_embedding.weight", "hf_clip", "text_model."],
-  ["text.transformer.embeddings.word_embeddings.weight", "open_clip_bert", "text.transformer."],
-  ["text_model.embeddings.word_embeddings.weight", "hf_bert", "text_model."],
-];
-
-/**
- * The layout whose names a checkpoint has.
- *
- * @param shapes The file's tensors.
- * @param path The file's name, for the error.
- * @throws {SyntaxError} If no known tower is in it.
- */
-export function clipLayout(shapes: ReadonlyMap<string, readonly number[]>, path: string): ClipLayout {
-  const find = <T>(signs: readonly [string, T, string][], tower: string): [string, T, string] => {
-    const found = signs.find(([name]) => shapes.has(name));
-    if (found) return found;
-    throw new SyntaxError(
-      `Cannot read "${path}" as a CLIP as its ${tower} tower must have one of ${
-        signs.map(([name]) => name).join(", ")
-      }: found none in ${shapes.size} tensors`,
-    );
-  };
-  const [, vision, visionPrefix] = find(VISION_SIGNS, "image");
-  const [, text, textPrefix] = find(TEXT_SIGNS, "text");
-  return { vision, visionPrefix, text, textPrefix };
+  if (leaf === "logitBias") return { name: "logit_bias" };
+  const [, tower, below] = /^(vision|text)\.head\.(.+)$/.exec(leaf) ?? [];
+  if (below === undefined) return undefined;
+  const isVision = tower === "vision";
+  const names = isVision ? VISION_NAMES[layout.vision] : TEXT_NAMES[layout.text];
+  const prefix = isVision ? layout.visionPrefix : layout.textPrefix;
+  const place = names.head[below];
+  const before = { prefix, parent: prefix.replace(/[^.]+\.$/, ""), none: "" }[names.headBelow];
+  return place && { ...place, name: before + place.name };
 }
 
 /** Where a leaf of the tree stands in a checkpoint of this layout. @throws {RangeError} If the layout has no such leaf. */

@@ -12,49 +12,105 @@ import {
   sizeField,
 } from "./fields.ts";
 
-/** Fields that change the architecture; only these values are what this package computes. */
-const PLAIN_VISION: Readonly<Record<string, readonly unknown[]>> = {
-  timm_model_pretrained: [undefined, true, false],
-  timm_pool: [undefined, "", "token"],
-  timm_proj: [undefined, "linear"],
-  timm_proj_bias: [undefined, false],
-  ls_init_value: [undefined],
-  attentional_pool: [undefined, false],
-  no_ln_pre: [undefined, false],
-  pos_embed_type: [undefined, "learnable"],
-  final_ln_after_pool: [undefined, false],
-  pool_type: [undefined, "tok"],
-  act_kwargs: [undefined],
-  norm_kwargs: [undefined],
-  block_type: [undefined, "default"],
-  qk_norm: [undefined, false],
-  scale_attn: [undefined, false],
-  scale_fc: [undefined, false],
-};
-const PLAIN_TEXT: Readonly<Record<string, readonly unknown[]>> = {
-  ls_init_value: [undefined],
-  embed_cls: [undefined, false],
-  no_causal_mask: [undefined, false],
-  final_ln_after_pool: [undefined, false],
-  proj_bias: [undefined, false],
-  proj_type: [undefined, "linear"],
-  act_kwargs: [undefined],
-  norm_kwargs: [undefined],
-  block_type: [undefined, "default"],
-  qk_norm: [undefined, false],
-  scale_attn: [undefined, false],
-  scale_fc: [undefined, false],
-};
+/** Values of a field that change no number here; `"any"` where none does (training, and what is read elsewhere). */
+type Plain = Readonly<Record<string, readonly unknown[] | "any">>;
 
+const PLAIN_BLOCKS: Plain = {
+  ls_init_value: [],
+  output_tokens: "any",
+  act_kwargs: [],
+  norm_kwargs: [],
+  block_type: ["default"],
+  qk_norm: [false],
+  scaled_cosine_attn: [false],
+  scale_heads: [false],
+  scale_attn_inner: [false],
+  scale_attn: [false],
+  scale_fc: [false],
+};
+/** Of `vision_cfg`, beside the sizes. */
+const PLAIN_VISION: Plain = {
+  ...PLAIN_BLOCKS,
+  timm_model_pretrained: "any",
+  timm_proj: ["linear"],
+  timm_proj_bias: [false],
+  timm_drop: "any",
+  timm_drop_path: "any",
+  patch_dropout: "any",
+  attentional_pool: [false],
+  attn_pooler_queries: "any",
+  attn_pooler_heads: "any",
+  no_ln_pre: [false],
+  pos_embed_type: ["learnable"],
+  final_ln_after_pool: [false],
+  global_average_pool: [false],
+  input_patchnorm: [false],
+  pool_type: ["tok"],
+};
+/** Of `text_cfg`, beside the sizes. */
+const PLAIN_TEXT: Plain = {
+  ...PLAIN_BLOCKS,
+  embed_cls: [false],
+  pad_id: [0],
+  no_causal_mask: [false],
+  final_ln_after_pool: [false],
+  proj_bias: [false],
+  proj_type: ["linear"],
+  hf_tokenizer_name: "any",
+  hf_model_pretrained: "any",
+  tokenizer_kwargs: [],
+  tokenizer_mode: [],
+};
+/** Of the model. */
+const PLAIN_MODEL: Plain = {
+  custom_text: "any",
+  init_logit_scale: "any",
+  nonscalar_logit_scale: "any",
+  output_dict: "any",
+  cast_dtype: "any",
+  hf_hub_id: "any",
+};
+const READ_MODEL = ["embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_bias"];
+const READ_VISION = [
+  ...["timm_model_name", "timm_pool", "image_size", "patch_size", "width", "layers", "head_width", "mlp_ratio"],
+];
+const READ_TEXT = [
+  ...["hf_model_name", "hf_proj_type", "hf_pooler_type", "context_length", "vocab_size", "width", "heads", "layers"],
+  ...["mlp_ratio", "pool_type", "eos_id"],
+];
+/** Names that open_clip gave fields of `text_cfg` before 2.20. */
+const OLD_TEXT_NAMES: readonly (readonly [string, string])[] = [
+  ["proj", "hf_proj_type"],
+  ["pooler_type", "hf_pooler_type"],
+];
+
+/** Refuses a field that this package does not know, or knows and does not compute. */
 function checkPlain(
   source: ClipSource,
-  part: string,
   json: JsonRecord,
-  plain: Readonly<Record<string, readonly unknown[]>>,
+  options: { part: string; plain: Plain; read: readonly string[] },
 ): void {
-  for (const [name, values] of Object.entries(plain)) {
-    choiceField(source, `${part}.${name}`, json[name], values.map((value) => [value, true]));
+  const { part, plain, read } = options;
+  for (const [name, value] of Object.entries(json)) {
+    if (read.includes(name) || value === null) continue;
+    const values = Object.hasOwn(plain, name) ? plain[name]! : [];
+    if (values === "any") continue;
+    choiceField(source, part + name, value, [undefined, ...values].map((value) => [value, true]));
   }
+}
+
+/** `text_cfg` under its present names. */
+function renamedText(source: ClipSource, json: JsonRecord): JsonRecord {
+  const out: Record<string, unknown> = { ...json };
+  for (const [old, name] of OLD_TEXT_NAMES) {
+    if (out[old] === undefined) continue;
+    if (out[name] !== undefined && out[name] !== out[old]) {
+      refuseField(source, `text_cfg.${old}`, `what text_cfg.${name} is`, out[old]);
+    }
+    out[name] = out[old];
+    delete out[old];
+  }
+  return out;
 }
 
 /**
@@ -70,9 +126,10 @@ export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<Clip
   const quick = choiceField(source, "quick_gelu", model.quick_gelu, [[undefined, false], [false, false], [true, true]]);
   const activation = quick ? "quick-gelu" : "gelu";
   const vision = recordField(source, model, "vision_cfg");
-  const text = recordField(source, model, "text_cfg");
-  checkPlain(source, "vision_cfg", vision, PLAIN_VISION);
-  checkPlain(source, "text_cfg", text, PLAIN_TEXT);
+  const text = renamedText(source, recordField(source, model, "text_cfg"));
+  checkPlain(source, model, { part: "", plain: PLAIN_MODEL, read: READ_MODEL });
+  checkPlain(source, vision, { part: "vision_cfg.", plain: PLAIN_VISION, read: READ_VISION });
+  checkPlain(source, text, { part: "text_cfg.", plain: PLAIN_TEXT, read: READ_TEXT });
   return {
     vision: openClipVision(vision, activation, source),
     text: text.hf_model_name === undefined || text.hf_model_name === null
@@ -95,6 +152,8 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
   if (isTimm && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json.timm_model_name))) {
     refuseField(source, at("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json.timm_model_name);
   }
+  // open_clip's default is the mean of the patches ("avg").
+  if (isTimm) choiceField(source, at("timm_pool"), json.timm_pool ?? "avg", [["", true], ["token", true]]);
   if (Array.isArray(json.layers)) {
     refuseField(source, at("layers"), "one number: only vision transformers", json.layers);
   }

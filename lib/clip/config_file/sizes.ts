@@ -28,7 +28,7 @@ export interface ClipSizes {
  * Reads a CLIP's sizes from the shapes of its checkpoint.
  *
  * @param shapes Shape of each tensor, under names without a wrapper's prefix.
- * @param layout From `clipLayout`.
+ * @param layout From `findLayout`.
  */
 export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLayout): ClipSizes {
   const { vision, visionPrefix, text, textPrefix } = layout;
@@ -59,7 +59,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       depth: layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
       ...size("mlpWidth", shapeOf("text.trunk.layers.0.mlp.fc1.weight")?.[0]),
       ...size("tokenTypes", isBert ? shapeOf("text.trunk.tokenType")?.[0] : undefined),
-      ...size("headWidth", isBert ? shapeOf("text.head.fc1.weight")?.[0] : undefined),
+      ...size("headWidth", TEXT_NAMES[text].head["fc1.weight"] ? shapeOf("text.head.fc1.weight")?.[0] : undefined),
       pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
     },
   };

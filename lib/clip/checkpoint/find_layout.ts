@@ -1,0 +1,100 @@
+/** Which layout a checkpoint has, told from its names. @module */
+import { bareName } from "../../io/key_report.ts";
+import { type ClipLayout, TEXT_NAMES, VISION_NAMES } from "./names.ts";
+
+/** A tensor that every checkpoint of a tower has, the kind of its names, and what stands before them. */
+const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
+  ["visual.class_embedding", "open_clip", "visual."],
+  ["visual.trunk.cls_token", "timm", "visual.trunk."],
+  ["vision_model.embeddings.class_embedding", "hf_clip", "vision_model."],
+  ["vision_model.vision_model.embeddings.class_embedding", "hf_clip", "vision_model.vision_model."],
+  ["vision_model.encoder.layer.0.layernorm_before.weight", "hf_vit", "vision_model."],
+  ["vision_model.layers.0.layernorm_before.weight", "hf_vit_5", "vision_model."],
+];
+const TEXT_SIGNS: readonly [string, ClipLayout["text"], string][] = [
+  ["token_embedding.weight", "open_clip", ""],
+  ["text.token_embedding.weight", "open_clip", "text."],
+  ["text_model.embeddings.token_embedding.weight", "hf_clip", "text_model."],
+  ["text.transformer.embeddings.word_embeddings.weight", "open_clip_bert", "text.transformer."],
+  ["text_encoder.transformer.embeddings.word_embeddings.weight", "open_clip_bert", "text_encoder.transformer."], // UniMed
+  ["text_model.embeddings.word_embeddings.weight", "hf_bert", "text_model."],
+];
+
+/** Towers that are known by name and not computed here. */
+const FOREIGN_SIGNS: readonly [RegExp, string][] = [
+  [/(^|\.)visual\.(layer1|attnpool)\./, "a ResNet as image tower"],
+  [/(^|\.)visual\.trunk\.(stages|layers)\./, "a ConvNeXt or Swin as image tower"],
+  [/(^|\.)vision_model\.(model\.)?(encoder\.layers\.\d+\.blocks|layers\.\d+\.blocks)\./, "a Swin as image tower"],
+  [/(^|\.)visual\.trunk\.attn_pool\./, "SigLIP's image tower, read through attention"],
+  [/(^|\.)vision_model\.head\.probe$/, "SigLIP's image tower, read through attention"],
+  [/(^|\.)visual\.blocks\.\d+\.attn\.q_bias$/, "EVA's image tower"],
+  [/(^|\.)(text_decoder\.|text\.cls_emb$)/, "CoCa's text towers"],
+  [/(^|\.)visual\.attn_pool\./, "an image tower read through attention"],
+];
+
+/** What stands before a known name: nothing, or what wrappers put there. */
+interface FoundTower<T> {
+  kind: T;
+  prefix: string;
+  wrapper: string;
+}
+
+function* findTowers<T>(
+  names: Iterable<string>,
+  signs: readonly (readonly [string, T, string])[],
+): Generator<FoundTower<T>> {
+  for (const name of names) {
+    for (const [sign, kind, prefix] of signs) {
+      const wrapper = name.slice(0, -sign.length);
+      if (name.endsWith(sign) && /^(.+\.)?$/.test(wrapper)) yield { kind, prefix, wrapper };
+    }
+  }
+}
+
+/** A checkpoint's names. */
+export interface FoundLayout {
+  /** Names of its towers. */
+  layout: ClipLayout;
+  /** What wrappers (Lightning, DataParallel, a training checkpoint) put before every name. */
+  wrapper: string;
+}
+
+/**
+ * The layout whose names a checkpoint has, whatever wrappers put before them: both towers must stand below the same.
+ *
+ * @param names The file's names.
+ * @param path The file's name, for the error.
+ * @throws {SyntaxError} If no known pair of towers is in it; the message says which tower was recognised and what is missing.
+ */
+export function findLayout(names: ReadonlySet<string>, path: string): FoundLayout {
+  const foreign = FOREIGN_SIGNS.find(([sign]) => names.values().some((name) => sign.test(name)));
+  if (foreign) throw new SyntaxError(`Cannot read "${path}" as a CLIP as it has ${foreign[1]}, which is not computed`);
+  const pairs: FoundLayout[] = [];
+  let half: FoundTower<ClipLayout["vision"]> | undefined;
+  for (const vision of findTowers(names, VISION_SIGNS)) {
+    half ??= vision;
+    const text = TEXT_SIGNS.find(([name]) => names.has(vision.wrapper + name));
+    if (!text) continue;
+    const [, kind, textPrefix] = text;
+    const layout = { vision: vision.kind, visionPrefix: vision.prefix, text: kind, textPrefix };
+    pairs.push({ layout, wrapper: vision.wrapper });
+  }
+  const found = pairs.find(({ wrapper }) => bareName(wrapper) === "") ?? pairs[0];
+  if (found) return found;
+  const lacks = (tower: string, signs: readonly (readonly [string, unknown, string])[]): string =>
+    `its ${tower} tower must have one of ${
+      signs.map(([name]) => name).join(", ")
+    }: found none in ${names.size} tensors`;
+  if (!half) throw new SyntaxError(`Cannot read "${path}" as a CLIP as ${lacks("image", VISION_SIGNS)}`);
+  const under = half.wrapper ? ` under "${half.wrapper}"` : "";
+  throw new SyntaxError(
+    `Cannot read "${path}" as a CLIP: its image tower is ${VISION_NAMES[half.kind].label}${under}; ${
+      lacks("text", TEXT_SIGNS)
+    }`,
+  );
+}
+
+/** What messages call a layout: `CLIP's own ViT with BERT in open_clip`. */
+export function layoutLabel(layout: ClipLayout): string {
+  return `${VISION_NAMES[layout.vision].label} with ${TEXT_NAMES[layout.text].label}`;
+}

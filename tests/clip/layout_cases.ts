@@ -1,0 +1,176 @@
+/** Checkpoints in the layouts of released models, as make_clip_fixtures.py saved them, and how near this package comes. @module */
+import * as tf from "@tensorflow/tfjs";
+import { fromFileUrl, join } from "@std/path";
+import { loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
+import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
+import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
+import { encodeClipImage, encodeClipText } from "../../lib/clip/towers/clip.ts";
+import { readSafetensors } from "../../lib/io/safetensors.ts";
+import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
+
+/** One checkpoint. */
+export interface LayoutCase {
+  /** Folder of clip_fixtures. */
+  folder: string;
+  /** Model or library it is the layout of. */
+  layout: string;
+  /** What the fixture is, and what made it. */
+  tried: string;
+  /** Its weights. */
+  weights: string;
+  /** Its configuration. @default {none: it comes without one} */
+  config?: string;
+}
+
+const OPEN_CLIP = { weights: "open_clip_pytorch_model.bin", config: "open_clip_config.json" };
+const HF = { weights: "model.safetensors", config: "config.json" };
+const OPEN_AI = "OpenAI's architecture in plain torch";
+
+/** Every layout that is read. */
+export const LAYOUT_CASES: readonly LayoutCase[] = [
+  {
+    folder: "openai_script",
+    layout: "OpenAI CLIP, the official .pt (TorchScript)",
+    tried: `${OPEN_AI}, torch.jit.save, float16, no configuration`,
+    weights: "model.pt",
+  },
+  {
+    folder: "openai_state",
+    layout: "OpenAI CLIP, state dict",
+    tried: `${OPEN_AI}, float16, no configuration`,
+    weights: "model.pt",
+  },
+  {
+    folder: "chexzero",
+    layout: "CheXzero",
+    tried: `${OPEN_AI}, bare state dict, no configuration`,
+    weights: "best_64_0.0001_original.pt",
+  },
+  {
+    folder: "pubmed_clip",
+    layout: "PubMedCLIP",
+    tried: `${OPEN_AI}, below state_dict, no configuration`,
+    weights: "PubMedCLIP_ViT32.pth",
+  },
+  {
+    folder: "unimed_clip",
+    layout: "UniMed-CLIP",
+    tried: "open_clip's ViT and BERT below state_dict.module. and text_encoder., a NumPy scalar, no configuration",
+    weights: "unimed_clip.pt",
+  },
+  {
+    folder: "bmc_clip",
+    layout: "BMC-CLIP",
+    tried: "open_clip's training checkpoint (state_dict.module., optimiser beside it)",
+    weights: "epoch_9.pt",
+    config: "open_clip_config.json",
+  },
+  {
+    folder: "biomed_clip_old",
+    layout: "BiomedCLIP, older configuration (proj, pooler_type)",
+    tried: "timm's ViT and open_clip's BERT",
+    ...OPEN_CLIP,
+  },
+  {
+    folder: "lightning",
+    layout: "Lightning (state_dict.model.)",
+    tried: "BiomedCLIP's towers; OmegaConf, argparse and NumPy beside them",
+    weights: "last.ckpt",
+    config: "open_clip_config.json",
+  },
+  {
+    folder: "lightning_parallel",
+    layout: "Lightning over DataParallel (state_dict.model.module.clip.)",
+    tried: "BiomedCLIP's towers; OmegaConf, argparse and NumPy beside them",
+    weights: "last.ckpt",
+    config: "open_clip_config.json",
+  },
+  { folder: "open_clip_quick", layout: "open_clip's own ViT, quick GELU", tried: "open_clip's CLIP", ...OPEN_CLIP },
+  { folder: "open_clip_gelu", layout: "open_clip's own ViT, GELU", tried: "open_clip's CLIP", ...OPEN_CLIP },
+  {
+    folder: "open_clip_bert_mean",
+    layout: "open_clip's ViT and BERT, mean pooled",
+    tried: "open_clip's HFTextEncoder",
+    ...OPEN_CLIP,
+  },
+  {
+    folder: "open_clip_bert_cls",
+    layout: "open_clip's ViT and BERT, read through the pooler",
+    tried: "open_clip's HFTextEncoder",
+    ...OPEN_CLIP,
+  },
+  { folder: "hf_clip", layout: "transformers' CLIP", tried: "CLIPModel, safetensors", ...HF },
+  {
+    folder: "hf_clip_old_eos",
+    layout: "transformers' CLIP, configurations before 2023",
+    tried: "CLIPModel, pytorch_model.bin",
+    weights: "pytorch_model.bin",
+    config: "config.json",
+  },
+  {
+    folder: "hf_shards",
+    layout: "transformers' CLIP in shards of safetensors",
+    tried: "CLIPModel, bfloat16, three shards and their index",
+    weights: "model.safetensors.index.json",
+    config: "config.json",
+  },
+  { folder: "pair_vit_bert", layout: "transformers' ViT and BERT", tried: "VisionTextDualEncoderModel", ...HF },
+  { folder: "pair_clip_bert", layout: "transformers' CLIP ViT and BERT", tried: "VisionTextDualEncoderModel", ...HF },
+  {
+    folder: "pair_shards",
+    layout: "transformers 5's state_dict() of ViT and BERT, in shards of .bin",
+    tried: "VisionTextDualEncoderModel, float16, two shards and their index",
+    weights: "pytorch_model.bin.index.json",
+    config: "config.json",
+  },
+];
+
+/** Paths of a case's files. */
+export function layoutFiles({ folder, weights, config }: LayoutCase): { weights: string; config?: string } {
+  const path = (name: string): string => fromFileUrl(new URL(join("clip_fixtures", folder, name), import.meta.url));
+  return { weights: path(weights), ...(config === undefined ? {} : { config: path(config) }) };
+}
+
+/** The original library's inputs and answers, on the current backend; the caller disposes them. */
+async function expectedOf({ folder }: LayoutCase): Promise<Map<string, Tensor>> {
+  const path = fromFileUrl(new URL(`clip_fixtures/${folder}/expected.safetensors`, import.meta.url));
+  const { tensors } = await readSafetensors(path);
+  return new Map([...tensors].map(([key, { dtype, shape, data }]) => {
+    const { buffer } = data.slice();
+    const isInt = dtype === "I32";
+    return [
+      key,
+      tf.tensor(isInt ? new Int32Array(buffer) : new Float32Array(buffer), shape, isInt ? "int32" : "float32"),
+    ];
+  }));
+}
+
+/** The largest difference of a probability (softmax over the texts) from the original library's. */
+export async function layoutDifference(one: LayoutCase): Promise<number> {
+  const { weights, config: path } = layoutFiles(one);
+  const checkpoint = await openCheckpoint(weights);
+  const expected = await expectedOf(one);
+  try {
+    const source = { config: path ?? "", weights, sizes: checkpoint.sizes };
+    const config = path === undefined
+      ? impliedConfig(checkpoint)
+      : parseClipConfig(await Deno.readTextFile(path), source);
+    const params = await loadCheckpoint(checkpoint, config);
+    const difference = tf.tidy(() => {
+      const image = encodeClipImage(params, expected.get("pixels") as Tensor4D, config);
+      const text = encodeClipText(params, expected.get("ids") as Tensor2D, config);
+      const cosine = tf.matMul(l2Normalise(image), l2Normalise(text), false, true);
+      const probabilities = tf.softmax(tf.mul(cosine, tf.exp(params.logitScale)));
+      return tf.max(tf.abs(tf.sub(probabilities, tf.softmax(expected.get("logits")!))));
+    });
+    const [value] = await difference.data();
+    difference.dispose();
+    disposeParams(params);
+    return value!;
+  } finally {
+    checkpoint.file.close();
+    for (const tensor of expected.values()) tensor.dispose();
+  }
+}

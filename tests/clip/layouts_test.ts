@@ -1,0 +1,180 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
+import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
+import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
+import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
+import { CLIP_VIT_B_32 } from "../../lib/clip/clip_config.ts";
+import { expectedClip } from "../../lib/clip/checkpoint/tensors.ts";
+import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
+import { KeyReportError } from "../../lib/io/key_report.ts";
+import { openTensorFile } from "../../lib/io/open.ts";
+import { readAllTensors } from "../../lib/io/tensor_file.ts";
+import { writeTorch } from "../../lib/io/torch_writer.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { testOnBackends } from "../backends.ts";
+import { noLeak } from "../close.ts";
+import { LAYOUT_CASES, layoutDifference, layoutFiles } from "./layout_cases.ts";
+
+await selectBackend({ backend: "cpu" });
+
+for (const one of LAYOUT_CASES) {
+  testOnBackends(`loadCheckpoint() gives the original library's probabilities: ${one.layout}`, async () => {
+    const difference = await layoutDifference(one);
+    assert(difference < 1e-5, `${one.folder}: the largest difference is ${difference}`);
+  });
+}
+
+const caseOf = (folder: string): { weights: string; config?: string } =>
+  layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+
+/** Opens a checkpoint for a body. */
+async function withCheckpoint(path: string, body: (checkpoint: Checkpoint) => Promise<void> | void): Promise<void> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    await body(checkpoint);
+  } finally {
+    checkpoint.file.close();
+  }
+}
+
+Deno.test("impliedConfig() says what it assumed, unless OpenAI's own file says it", async () => {
+  for (
+    const [folder, said] of [["chexzero", "OpenAI's CLIP"], ["unimed_clip", "UniMed-CLIP"], ["openai_script", ""]]
+  ) {
+    await withCheckpoint(caseOf(folder!).weights, (checkpoint) => {
+      const notes: string[] = [];
+      impliedConfig(checkpoint, (text) => notes.push(text));
+      assertEquals(notes.length, said === "" ? 0 : 1);
+      assert((notes[0] ?? "").includes(said!), notes[0]);
+    });
+  }
+});
+
+Deno.test("impliedConfig() gives OpenAI's ViT-B/32 its twelve and eight heads", () => {
+  const layout = { vision: "open_clip", visionPrefix: "visual.", text: "open_clip", textPrefix: "" } as const;
+  const shapes = new Map<string, readonly number[]>([...expectedClip(CLIP_VIT_B_32, layout), ["input_resolution", []]]);
+  const file = { path: "ViT-B-32.pt", metadata: {} } as Checkpoint["file"];
+  const config = impliedConfig({ file, layout, wrapper: "", shapes, sizes: clipSizes(shapes, layout) });
+  assertEquals(config, CLIP_VIT_B_32);
+});
+
+Deno.test("impliedConfig() refuses layouts whose models differ in what no tensor tells, and names the missing file", async () => {
+  for (
+    const [folder, layout, missing] of [
+      ["bmc_clip", "saved by open_clip's training", "open_clip_config.json"],
+      ["open_clip_bert_mean", "CLIP's own ViT with BERT in open_clip", "open_clip_config.json"],
+      ["hf_clip", "transformers' CLIP with transformers' CLIP text transformer", "config.json"],
+    ]
+  ) {
+    await withCheckpoint(caseOf(folder!).weights, (checkpoint) => {
+      const error = assertThrows(() => impliedConfig(checkpoint), SyntaxError, missing);
+      assert(error.message.includes(layout!) && !error.message.includes("\n"), error.message);
+    });
+  }
+});
+
+Deno.test("findLayout() names what it recognised and what is missing", () => {
+  const refused = (names: string[], ...parts: string[]): void => {
+    const error = assertThrows(() => findLayout(new Set(names), "model.pt"), SyntaxError);
+    for (const part of ["model.pt", ...parts]) assert(error.message.includes(part), error.message);
+    assert(!error.message.includes("\n"));
+  };
+  const vision = "visual.class_embedding";
+  refused(["a.b"], "image tower must have one of", "found none in 1 tensors");
+  refused([`m.${vision}`, "token_embedding.weight"], `CLIP's own ViT under "m."`, "text tower must have one of");
+  refused(["visual.layer1.0.conv1.weight", "token_embedding.weight"], "a ResNet as image tower");
+  refused(["vision_model.head.probe", "vision_model.embeddings.patch_embedding.weight"], "SigLIP");
+  refused([vision, "text.token_embedding.weight", "text.cls_emb"], "CoCa");
+  // Of two models, the one below what wrappers write.
+  const both = ["ema.", "module."].flatMap((p) => [p + vision, `${p}token_embedding.weight`]);
+  assertEquals(findLayout(new Set(both), "x").wrapper, "module.");
+});
+
+Deno.test("loadCheckpoint() names the layout and the tensor that is missing", async () => {
+  const { weights, config } = caseOf("biomed_clip_old");
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/less.pt`;
+  try {
+    const file = await openTensorFile(weights);
+    const tensors = await readAllTensors(file);
+    file.close();
+    tensors.delete("text.proj.2.weight");
+    await writeTorch(path, { state_dict: tensors });
+    await noLeak(() =>
+      withCheckpoint(path, async (checkpoint) => {
+        const source = { config: config!, weights: path, sizes: checkpoint.sizes };
+        const parsed = parseClipConfig(await Deno.readTextFile(config!), source);
+        const error = await assertRejects(() => loadCheckpoint(checkpoint, parsed), KeyReportError);
+        assert(
+          error.message.includes(
+            `"${path}" (timm's ViT with BERT in open_clip) as "text.proj.2.weight" [8, 12] is missing`,
+          ),
+          error.message,
+        );
+      })
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("parseClipConfig() honours a field that changes the numbers or refuses it by name", async () => {
+  const { weights, config } = caseOf("biomed_clip_old");
+  const text = await Deno.readTextFile(config!);
+  await withCheckpoint(weights, ({ sizes }) => {
+    const parsed = (
+      change: (model: Record<string, Record<string, unknown>>) => void,
+    ): ReturnType<typeof parseClipConfig> => {
+      const json = JSON.parse(text);
+      change(json.model_cfg);
+      return parseClipConfig(JSON.stringify(json), { config: "c.json", weights, sizes });
+    };
+    const old = parsed(() => {}).text;
+    assertEquals(old.kind === "bert" && [old.pool, old.head], ["cls", "mlp"]);
+    const refused = (change: Parameters<typeof parsed>[0], ...parts: string[]): void => {
+      const error = assertThrows(() => parsed(change), SyntaxError, "c.json");
+      for (const part of parts) assert(error.message.includes(part), error.message);
+    };
+    refused((m) => m["text_cfg"]!["hf_pooler_type"] = "mean_pooler", "text_cfg.pooler_type");
+    refused((m) => m["text_cfg"]!["pooler_type"] = "max_pooler", "text_cfg.hf_pooler_type", "max_pooler");
+    refused((m) => m["text_cfg"]!["pool_kind"] = "max", "text_cfg.pool_kind must be absent");
+    refused((m) => m["vision_cfg"]!["qk_norm"] = true, "vision_cfg.qk_norm");
+    refused((m) => delete m["vision_cfg"]!["timm_pool"], "vision_cfg.timm_pool", '"avg"');
+    refused((m) => m["multimodal_cfg"] = {}, "multimodal_cfg must be absent");
+  });
+});
+
+const CASES = Deno.env.get("ACE_CASES") ?? "../shared/cases";
+const scalar = `${CASES}/logit_scale/scale1.bin`;
+const isThere = await Deno.stat(scalar).then(() => true, () => false);
+Deno.test({
+  name: `loadCheckpoint() reads a logit scale of shape [1]${isThere ? "" : ` (skipped: no ${scalar})`}`,
+  ignore: !isThere,
+  fn: async () => {
+    for (
+      const path of [
+        scalar,
+        `${CASES}/messages/numpy_scalar.pt`,
+        `${CASES}/messages/sharded/model.safetensors.index.json`,
+      ]
+    ) {
+      await noLeak(() =>
+        withCheckpoint(path, async (checkpoint) => {
+          assertEquals(checkpoint.layout.vision, "timm");
+          const { disposeParams } = await import("../../lib/tensor/params.ts");
+          const config = { ...impliedConfig(checkpoint) };
+          const params = await loadCheckpoint(checkpoint, config);
+          assertEquals(params.logitScale.shape, []);
+          disposeParams(params);
+        })
+      );
+    }
+  },
+});
+
+Deno.test("the fixtures' card names the script that made them", async () => {
+  const path = fromFileUrl(new URL("clip_fixtures/card.json", import.meta.url));
+  const { versions } = JSON.parse(await Deno.readTextFile(path));
+  assert(versions.timm && versions.open_clip && versions.transformers);
+});
