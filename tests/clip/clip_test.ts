@@ -71,8 +71,13 @@ Deno.test("CLIP ViT-B/16 has 149,620,737 numbers and ViT-B/32 151,277,313", () =
 
 const layout = (vision: ClipLayout["vision"], text: ClipLayout["text"]): ClipLayout => ({
   vision,
-  visionPrefix:
-    { open_clip: "visual.", timm: "visual.trunk.", hf_clip: "vision_model.", hf_vit: "vision_model.", hf_vit_5: "vision_model." }[vision],
+  visionPrefix: {
+    open_clip: "visual.",
+    timm: "visual.trunk.",
+    hf_clip: "vision_model.",
+    hf_vit: "vision_model.",
+    hf_vit_5: "vision_model.",
+  }[vision],
   text,
   textPrefix:
     { open_clip: "", hf_clip: "text_model.", open_clip_bert: "text.transformer.", hf_bert: "text_model." }[text],
