@@ -1,9 +1,7 @@
-/** What a file of weights or a table is, for people and as JSON. @module */
-import { parse } from "@std/csv";
+/** What a file of weights is, for people and as JSON. @module */
 import { join } from "@std/path";
 import { type AdapterFormat, adapterFormat } from "./files.ts";
 import { peftModelFile } from "./peft.ts";
-import { fileSource } from "../io/byte_source.ts";
 import { openTensorFile } from "../io/open.ts";
 import { DTYPE_BYTES, elementCount, type TensorDtype } from "../io/tensors.ts";
 
@@ -38,23 +36,6 @@ export interface TensorsDescription {
   /** Values that are not tensors. */
   metadata: Record<string, unknown>;
 }
-
-/** A table. */
-export interface CsvDescription {
-  /** File. */
-  path: string;
-  /** Always `csv`. */
-  format: "csv";
-  /** Names in the first row. */
-  columns: string[];
-  /** Rows below it. */
-  rows: number;
-  /** Rows with another number of fields than the first. */
-  raggedRows: number;
-}
-
-/** Longest record of a table, in characters. */
-const MAX_RECORD = 1 << 24;
 
 async function describeOne(path: string): Promise<TensorsDescription> {
   const file = await openTensorFile(path);
@@ -120,65 +101,4 @@ export function formatTensors(description: TensorsDescription): string {
   const sum = `${tensors.length} tensors, ${total.toLocaleString("en")} numbers, ${bytes.toLocaleString("en")} bytes`;
   const trainable = trainableTotal === undefined ? [] : [`trainable total: ${trainableTotal.toLocaleString("en")}`];
   return [`${path}: ${kind}`, ...lines, sum, ...trainable].join("\n");
-}
-
-async function* textOf(path: string): AsyncGenerator<string> {
-  const source = await fileSource(path);
-  const magic = await source.read(0, Math.min(2, source.size)).finally(() => source.close());
-  const { readable } = await Deno.open(path, { read: true });
-  const bytes = magic[0] === 0x1f && magic[1] === 0x8b
-    ? readable.pipeThrough(new DecompressionStream("gzip"))
-    : readable;
-  yield* bytes.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }));
-}
-
-/** Whole records of a table, in pieces of text; a record ends at a line end outside quotation marks. */
-async function* recordsOf(path: string): AsyncGenerator<string> {
-  let rest = "";
-  let searched = 0; // characters of `rest` already looked at
-  let isQuoted = false;
-  for await (const chunk of textOf(path)) {
-    rest += chunk;
-    let end = -1;
-    for (; searched < rest.length; searched++) {
-      const code = rest.charCodeAt(searched);
-      if (code === 0x22) isQuoted = !isQuoted;
-      else if (code === 0x0a && !isQuoted) end = searched;
-    }
-    if (end >= 0) {
-      yield rest.slice(0, end + 1);
-      rest = rest.slice(end + 1);
-      searched = rest.length;
-    }
-    if (rest.length > MAX_RECORD) throw new SyntaxError(`a record must have at most ${MAX_RECORD} characters`);
-  }
-  if (rest) yield rest;
-}
-
-/**
- * Describes a CSV file (UTF-8, gzip or not), read in pieces.
- *
- * @throws {SyntaxError} If it is no CSV file; the message names it.
- */
-export async function describeCsv(path: string): Promise<CsvDescription> {
-  let columns: string[] | undefined;
-  let rows = 0;
-  let raggedRows = 0;
-  try {
-    for await (const text of recordsOf(path)) {
-      for (const row of parse(text.replaceAll("\r\n", "\n"))) { // files mix both line ends
-        if (!columns) {
-          columns = row;
-          continue;
-        }
-        rows++;
-        if (row.length !== columns.length) raggedRows++;
-      }
-    }
-  } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
-    throw new SyntaxError(`Cannot read "${path}" as a CSV file in UTF-8: ${reason}`, { cause: error });
-  }
-  if (!columns) throw new SyntaxError(`Cannot read "${path}" as a CSV file: it has no rows`);
-  return { path, format: "csv", columns, rows, raggedRows };
 }

@@ -90,6 +90,8 @@ export interface DenseTask<H extends DenseHead, F> {
   captions: { predicted: string; truth: string };
   /** A head of fresh weights. */
   init(config: H["config"], seed: number): H["params"];
+  /** Checks a config out of a file of so many weights. */
+  checkConfig(config: unknown, weights: number): H["config"];
   /** Reads the data set that the command line names. */
   load(dataset: string, args: Arguments, options: DenseDataOptions): Promise<DenseData>;
   /** Draws the share of the training cases that is used. @default {labelFraction} */
@@ -205,7 +207,8 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   const encoder = await encoderOf(args);
   const { head, seen, path } = await headOf(task, args, { out, encoder });
   const data = await dataOf(task, args, { encoder, needed: ["test"] });
-  checkUnseen(data.test, seen, path);
+  if (seen) checkUnseen(data.test, seen, path);
+  else console.error(`"${path}" does not list its training cases: whether it has seen the test cases is not known`);
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
   const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
   const { figures, facts, overlays } = await answering(
@@ -213,7 +216,7 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
     { args, out },
     (options) => task.assess(head, test, options),
   );
-  const cases = data.train.filter((item) => seen.has(fingerprint(item))); // those it was trained on: their maps are cached
+  const cases = data.train.filter((item) => seen?.has(fingerprint(item))); // those it was trained on: their maps are cached
   const baseline = cases.length === 0 ? undefined : await task.constant(head, {
     train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
     test,
@@ -282,17 +285,17 @@ async function answering<T>(
 }
 
 async function headOf<H extends DenseHead, F>(
-  { name, init }: DenseTask<H, F>,
+  { name, init, checkConfig }: DenseTask<H, F>,
   args: Arguments,
   { out, encoder }: { out: string; encoder: DenseEncoder },
-): Promise<{ head: H; seen: ReadonlySet<string>; path: string }> {
+): Promise<{ head: H; seen: ReadonlySet<string> | undefined; path: string }> {
   const path = args.text("head") ?? join(out, "head.safetensors");
   if (!await exists(path)) {
     throw new Deno.errors.NotFound(
       `Cannot use "${path}" as a head as it must be a file that "${name} train" wrote: there is none (--head names another)`,
     );
   }
-  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash, init });
+  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash, init, checkConfig });
   return { head, seen, path };
 }
 

@@ -2,7 +2,7 @@
 import { dirname, resolve } from "@std/path";
 import type { BoxesOptions } from "../data/boxes.ts";
 import { boxColumns, boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
-import { checkGrid, type DetectionHead, initDetector } from "../dense/detect/head.ts";
+import { checkGrid, type DetectionHead, checkDetectorConfig, initDetector } from "../dense/detect/head.ts";
 import type { DetectedImage, DetectionFigures } from "../dense/detect/metrics.ts";
 import { boxesOfCase, constantBoxFigures, detectAll, evaluateDetection, trainDetection } from "../dense/detect/run.ts";
 import { writeBoxes } from "../dense/detect/submission.ts";
@@ -91,6 +91,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     predicted: "Orange: the boxes predicted; thin where the best score is below one half.",
   },
   init: initDetector,
+  checkConfig: checkDetectorConfig,
   async load(dataset, args, { columns, ...options }) {
     const data = await loadDetectionData(dataset, {
       ...options,

@@ -1,13 +1,8 @@
 /** `deno task inspect`: what a file is. @module */
 import { describeImage, type ImageDescription, isImage } from "../image/describe.ts";
 import { readImage } from "../image/read.ts";
-import {
-  type CsvDescription,
-  describeCsv,
-  describeTensors,
-  formatTensors,
-  type TensorsDescription,
-} from "../adapters/describe.ts";
+import { describeTensors, formatTensors, type TensorsDescription } from "../adapters/describe.ts";
+import { type CsvDescription, describeCsv } from "../data/csv.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { printable } from "./printable.ts";
 import { checkPath } from "./data_options.ts";

@@ -1,6 +1,6 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
 import { loadSegmentationData, UnlabelledCasesError } from "../dense/segment/data.ts";
-import { decoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
+import { decoderConfig, checkDecoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
 import { maskOfCase } from "../dense/segment/masks.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import {
@@ -49,6 +49,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   },
   captions: { truth: "Blue: the mask given.", predicted: "Orange: the mask predicted." },
   init: initDecoder,
+  checkConfig: checkDecoderConfig,
   async load(dataset, args, { columns, ...options }) {
     const masks = args.text("masks");
     if (masks !== undefined) await checkPath(masks);

@@ -1,6 +1,7 @@
 /** CSV files, plain or gzipped, with the checks a data set needs. @module */
-import { parse } from "@std/csv";
 import { didYouMean, listed } from "../text/nearest.ts";
+import { parseCsv } from "./_csv_parse.ts";
+import { readCsvText } from "./_csv_text.ts";
 
 /** A CSV file in memory. */
 export interface Table {
@@ -35,69 +36,71 @@ export class ColumnError extends SyntaxError {
   }
 }
 
-/** Most characters a file may have once decompressed: past it JavaScript has no string. */
-const LIMIT = 500_000_000;
-
-async function readText(path: string): Promise<string> {
-  using file = await Deno.open(path);
-  const head = new Uint8Array(2);
-  const read = await file.read(head);
-  await file.seek(0, Deno.SeekMode.Start);
-  const zipped = read === 2 && head[0] === 0x1f && head[1] === 0x8b;
-  let stream: ReadableStream<Uint8Array<ArrayBuffer>> = file.readable;
-  if (zipped) stream = stream.pipeThrough(new DecompressionStream("gzip"));
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  const pieces: string[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of stream) {
-      size += chunk.length;
-      if (size > LIMIT) break;
-      pieces.push(decoder.decode(chunk, { stream: true }));
-    }
-    if (size <= LIMIT) pieces.push(decoder.decode());
-  } catch (error) {
-    const expected = zipped ? "whole gzip and UTF-8 text" : "UTF-8 text";
-    throw new SyntaxError(`Cannot read "${path}" as it must be ${expected}: ${(error as Error).message}`);
-  }
-  if (size > LIMIT) {
-    throw new SyntaxError(`Cannot read "${path}" as it must have at most ${LIMIT} bytes of text: it has more`);
-  }
-  return pieces.join("");
+/** What a CSV file holds, for `inspect`. */
+export interface CsvDescription {
+  /** File. */
+  path: string;
+  /** Always `csv`. */
+  format: "csv";
+  /** What stands between its fields. */
+  separator: string;
+  /** Names in the first row. */
+  columns: string[];
+  /** Rows below it. */
+  rows: number;
+  /** Rows with another number of fields than the first. */
+  raggedRows: number;
 }
 
-/**
- * Reads a CSV file whose first row names the columns. Gzip is known by its first bytes, not by the name.
- *
- * @param path File to read.
- * @throws {SyntaxError} If the file is not CSV in UTF-8, is empty, or a row has another number of fields than the first.
- * Columns at the end without a name are left out if they are blank.
- * @throws {Deno.errors.NotFound} If there is no such file.
- */
-export async function readCsv(path: string): Promise<Table> {
-  const text = await readText(path);
+async function readRows(path: string): Promise<{ header: string[]; rows: string[][]; separator: string }> {
+  const text = await readCsvText(path);
+  const separator = findSeparator(text);
   let rows: string[][];
   try {
-    rows = parse(text);
+    rows = parseCsv(text, separator);
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as CSV: ${(error as Error).message.split("\n")[0]}`);
+    throw new SyntaxError(`Cannot read "${path}" as CSV as ${(error as Error).message}`);
   }
   const header = rows.shift();
   if (!header) {
     throw new SyntaxError(`Cannot read "${path}" as CSV as its first row must name the columns: it is empty`);
   }
+  return { header, rows, separator };
+}
+
+/** The separator that the first row has most of, outside quotation marks: a comma, a semicolon or a tab. */
+function findSeparator(text: string): string {
+  const end = text.search(/[\r\n]/);
+  const first = (end < 0 ? text : text.slice(0, end)).slice(0, 1 << 20).replaceAll(/"[^"]*"/g, "");
+  const count = (separator: string): number => first.split(separator).length;
+  return [";", "\t"].reduce((best, other) => count(other) > count(best) ? other : best, ",");
+}
+
+/**
+ * Reads a CSV file whose first row names the columns. Its separator (comma, semicolon or tab) is found in that row, and gzip by
+ * its first bytes, not by the name.
+ *
+ * @param path File to read.
+ * @throws {SyntaxError} If the file is not CSV in UTF-8, is empty, a row has another number of fields than the first, or it is
+ * larger than a table may be (2 million rows, 16 million fields, 500 MB; compressed 64 MiB or a hundredfold).
+ * Columns at the end without a name are left out if they are blank.
+ * @throws {Deno.errors.NotFound} If there is no such file.
+ */
+export async function readCsv(path: string): Promise<Table> {
+  const { header, rows, separator } = await readRows(path);
   const named = header.findLastIndex((name) => name !== "") + 1; // NIH's files end with columns without name or value
   const fits = (row: string[]): boolean =>
     row.length >= named && row.length <= header.length && row.slice(named).every((cell) => cell === "");
   const ragged = rows.findIndex((row) => row.length !== named && !fits(row));
   if (ragged >= 0) {
+    const by = separator === "," ? "" : ` separated by ${JSON.stringify(separator)}`;
     throw new SyntaxError(
-      `Cannot read "${path}" as CSV as row ${rowNumber(ragged)} must have ${named} fields: it has ${
+      `Cannot read "${path}" as CSV as row ${rowNumber(ragged)} must have ${named} fields${by}: it has ${
         rows[ragged]!.length
       }`,
     );
   }
-  for (const row of rows) row.length = named;
+  for (const row of rows) if (row.length > named) row.length = named;
   const columns = header.slice(0, named);
   return {
     path,
@@ -119,7 +122,13 @@ export function rowNumber(index: number): number {
   return index + 2;
 }
 
-/** A field as CSV writes it: in quotes where it holds a comma, a quote or a line break. */
-export function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+/**
+ * Describes a CSV file whose rows may differ in length.
+ *
+ * @throws {SyntaxError} As {@linkcode readCsv}, but not for the number of fields.
+ */
+export async function describeCsv(path: string): Promise<CsvDescription> {
+  const { header, rows, separator } = await readRows(path);
+  const raggedRows = rows.filter((row) => row.length !== header.length).length;
+  return { path, format: "csv", separator, columns: header, rows: rows.length, raggedRows };
 }

@@ -8,6 +8,7 @@ export * from "./boxes.ts";
 export * from "./chexpert5x200.ts";
 export * from "./coco_rle.ts";
 export * from "./csv.ts";
+export * from "./csv_cell.ts";
 export * from "./dataset.ts";
 export * from "./folder.ts";
 export * from "./images.ts";

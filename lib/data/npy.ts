@@ -1,4 +1,9 @@
-/** NumPy's .npy arrays and .npz archives, as far as image sets use them: whole numbers of 8 to 64 bits. @module */
+/**
+ * NumPy's .npy arrays and .npz archives, as far as image sets use them: whole numbers of 8 to 64 bits (those beyond 2^53 are
+ * rounded).
+ *
+ * @module
+ */
 import { fileSource } from "../io/byte_source.ts";
 import { readZipDirectory, readZipRecord } from "../io/zip_directory.ts";
 
@@ -12,6 +17,9 @@ export interface NpyArray {
 
 /** Most bytes of an array. */
 const LIMIT = 2 ** 31;
+/** Bytes that a deflated array may always have; a larger one a hundred times what it takes, as no image set goes beyond. */
+const FREE_BYTES = 2 ** 26;
+const MOST_EXPANSION = 100;
 
 function refuse(name: string, expected: string, found: string): never {
   throw new SyntaxError(`Cannot read "${name}" as a NumPy array as ${expected}: ${found}`);
@@ -57,7 +65,7 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   if (bits === 8) return { shape, data: signed ? new Int8Array(buffer) : new Uint8Array(buffer) };
   if (bits === 16) return { shape, data: signed ? new Int16Array(buffer) : new Uint16Array(buffer) };
   if (bits === 32) return { shape, data: signed ? new Int32Array(buffer) : new Uint32Array(buffer) };
-  return { shape, data: Float64Array.from(new BigInt64Array(buffer), Number) };
+  return { shape, data: Float64Array.from(signed ? new BigInt64Array(buffer) : new BigUint64Array(buffer), Number) };
 }
 
 const FORMAT = "a .npz archive";
@@ -82,8 +90,15 @@ export async function readNpz(path: string, names: readonly string[]): Promise<R
           `Cannot read "${path}" as it must hold ${label}: it holds ${[...records.keys()].join(", ") || "nothing"}`,
         );
       }
-      const size = record.inflated ?? record.size;
-      if (size > LIMIT) refuse(`${path}: ${label}`, `it must have at most ${LIMIT} bytes`, `it has ${size}`);
+      const { size, inflated = size } = record;
+      const limit = inflated === size ? LIMIT : Math.min(LIMIT, Math.max(FREE_BYTES, size * MOST_EXPANSION));
+      if (inflated > limit) {
+        refuse(
+          `${path}: ${label}`,
+          `it must have at most ${limit} bytes`,
+          `it has ${inflated}, of ${size} in the archive`,
+        );
+      }
       out[name] = readNpy(await readZipRecord(source, record, { label, format: FORMAT }), `${path}: ${label}`);
     }
     return out;

@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../data/types.ts";
+import { jsonField } from "../io/json_field.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
-import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { checkFinite, elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { disposeParams, mapTensors, namedTensors } from "../tensor/params.ts";
 
 /** A trained head, whatever its task. */
@@ -22,8 +23,8 @@ export interface StoredHead<H extends DenseHead> {
   head: H;
   /** Hash of the encoder it was trained on. */
   encoder: string;
-  /** Fingerprints of the cases it was trained and chosen on. */
-  seen: ReadonlySet<string>;
+  /** Fingerprints of the cases it was trained and chosen on; absent when the file does not list them. */
+  seen?: ReadonlySet<string>;
 }
 
 const FORMAT = "ace-lora dense head 1";
@@ -84,7 +85,7 @@ export async function saveHead(path: string, { head, encoder, seen }: StoredHead
     task: head.task,
     config: JSON.stringify(head.config),
     encoder,
-    seen: [...seen].join(" "),
+    ...(seen ? { seen: [...seen].join(" ") } : {}),
   });
 }
 
@@ -94,6 +95,8 @@ export interface LoadHeadOptions<H extends DenseHead> {
   task: H["task"];
   /** Hash of the encoder it is to be used with. */
   encoder: string;
+  /** The config in the file's metadata, once it is known to be one that so many weights can have; an Error says what is not. */
+  checkConfig(config: unknown, weights: number): H["config"];
   /** Makes a tree of the weights' names and shapes. */
   init(config: H["config"], seed: number): H["params"];
 }
@@ -105,14 +108,21 @@ export interface LoadHeadOptions<H extends DenseHead> {
  * @throws {OtherEncoderError} If it was trained on another encoder.
  */
 export async function loadHead<H extends DenseHead>(path: string, options: LoadHeadOptions<H>): Promise<StoredHead<H>> {
-  const { task, encoder, init } = options;
+  const { task, encoder, init, checkConfig } = options;
   const { tensors, metadata } = await readSafetensors(path);
   if (metadata.format !== FORMAT || metadata.task !== task) {
     const current = metadata.format === FORMAT ? `one to ${metadata.task}` : "no head";
     throw new SyntaxError(`Cannot read "${path}" as it must be a head to ${task}: it is ${current}`);
   }
   if (metadata.encoder !== encoder) throw new OtherEncoderError(path, metadata.encoder ?? "none", encoder);
-  const config = JSON.parse(metadata.config!) as H["config"];
+  const stated = jsonField(metadata, { path, field: "config" });
+  const weights = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  let config: H["config"];
+  try {
+    config = checkConfig(stated, weights);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" as ${(error as Error).message}`, { cause: error });
+  }
   const fresh = init(config, 1);
   try {
     const params = mapTensors(fresh, (tensor, name) => {
@@ -128,7 +138,7 @@ export async function loadHead<H extends DenseHead>(path: string, options: LoadH
       return tf.tensor(toFloat32(stored), stored.shape);
     });
     const head = { task, params, config } as H;
-    return { head, encoder, seen: new Set(metadata.seen?.split(" ").filter(Boolean)) };
+    return { head, encoder, ...(metadata.seen ? { seen: new Set(metadata.seen.split(" ").filter(Boolean)) } : {}) };
   } finally {
     disposeParams(fresh);
   }

@@ -53,6 +53,10 @@ export interface UnpickleOptions {
 const MAX_INTEGER_BYTES = 255;
 /** Most dicts, lists and tuples in one pickle (a tensor takes five). */
 const MAX_CONTAINERS = 1_000_000;
+/** Most values remembered: ten for each tensor of the largest file. */
+const MAX_MEMO = 1_000_000;
+/** Longest key of a dict, in characters: it becomes part of a tensor's name. */
+const MAX_KEY = 4096;
 /** Most values on the stack at once (CPython writes a dict in batches of 1,000 items). */
 const MAX_STACK = 100_000;
 
@@ -150,10 +154,15 @@ class Machine {
 
   /** Pushes a new dict, list or tuple. */
   make(container: unknown): void {
-    if (++this.#containers > MAX_CONTAINERS) {
+    this.#count(1);
+    this.push(container);
+  }
+
+  #count(containers: number): void {
+    this.#containers += containers;
+    if (this.#containers > MAX_CONTAINERS) {
       throw new Error(`the pickle must hold at most ${MAX_CONTAINERS} dicts, lists and tuples`);
     }
-    this.push(container);
   }
 
   pop(): unknown {
@@ -177,6 +186,7 @@ class Machine {
   }
 
   memoPut(index: number = this.#memo.size): void {
+    if (this.#memo.size >= MAX_MEMO) throw new Error(`the pickle must remember at most ${MAX_MEMO} values`);
     if (this.stack.length <= (this.#marks.at(-1) ?? 0)) throw new Error("the pickle remembers from an empty stack");
     this.#memo.set(index, this.stack[this.stack.length - 1]);
   }
@@ -199,6 +209,8 @@ class Machine {
     if (typeof global !== "string" || !Array.isArray(args) || !(call || opaque)) {
       throw new Error(`the pickle calls ${quoted(String(global ?? "what is not a function"))}, which is not allowed`);
     }
+    // A function may go over a list that is there once and given a million times.
+    for (const arg of args) if (Array.isArray(arg)) this.#count(arg.length);
     this.make(call ? call(args) : new Opaque(global));
   }
 
@@ -229,6 +241,9 @@ class Machine {
       if (key === null || isPassedOver(key) || (Array.isArray(key) && Object.isFrozen(key))) continue; // names nothing
       if (typeof key !== "string" && typeof key !== "number" && typeof key !== "boolean") {
         throw new Error("a dict's keys must be strings or numbers");
+      }
+      if (typeof key === "string" && key.length > MAX_KEY) {
+        throw new Error(`a dict's keys must have at most ${MAX_KEY} characters: one has ${key.length}`);
       }
       if (dict.has(key)) throw new Error(`a dict has the key ${quoted(String(key))} twice`);
       dict.set(key, items[i + 1]);

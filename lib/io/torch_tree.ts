@@ -19,6 +19,9 @@ const MAX_DEPTH = 64;
 /** Most values visited; a shared list counts each time it is met, so that a small file cannot stand for a huge tree. */
 const MAX_VALUES = 1_000_000;
 
+/** Most characters of all names together: that of 100,000 tensors with names of 600. */
+const MAX_NAMES = 1 << 26;
+
 /** Leaves by dotted name: tensors apart from other values; lists of plain values stay lists. */
 export interface FlatTree<Leaf> {
   /** Tensors. */
@@ -42,12 +45,14 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
   const tensors = new Map<string, Leaf>();
   const values = new Map<string, unknown>();
   let visited = 0;
+  let named = 0;
   const visit = (value: unknown, path: string, depth: number): void => {
     if (++visited > MAX_VALUES) throw new Error(`the file must hold at most ${MAX_VALUES} values`);
     if (depth > MAX_DEPTH) throw new Error(`values must be nested at most ${MAX_DEPTH} deep`);
     const below = (key: unknown): string => depth === 0 ? String(key) : `${path}.${key}`;
     if (isLeaf(value) || isPlain(value) || (Array.isArray(value) && value.every(isPlain))) {
       const name = depth === 0 ? "tensor" : path;
+      if ((named += name.length) > MAX_NAMES) throw new Error(`all names must have at most ${MAX_NAMES} characters`);
       if (tensors.has(name) || values.has(name)) throw new Error(`two values have the name ${quoted(name)}`);
       if (isLeaf(value)) tensors.set(name, value);
       else values.set(name, value);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
-import { describeCsv, describeTensors, formatTensors } from "../../lib/adapters/describe.ts";
+import { describeTensors, formatTensors } from "../../lib/adapters/describe.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
 
@@ -77,43 +77,3 @@ Deno.test({
       }
     }),
 });
-
-Deno.test("describeCsv() counts rows with quoted line ends, ragged ones, and reads gzip and a byte order mark", () =>
-  inTempDir(async (dir) => {
-    const path = join(dir, "x.csv");
-    const text = '\ufeffid,"a ""b""",note\r\n1,2,"line\nbreak, and ""quotes"""\r\n2,3\n\n3,4,é\n';
-    const described = { path, format: "csv" as const, columns: ["id", 'a "b"', "note"], rows: 3, raggedRows: 1 };
-    await Deno.writeTextFile(path, text);
-    assertEquals(await describeCsv(path), described);
-    const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-    await Deno.writeFile(path, stream);
-    assertEquals(await describeCsv(path), described);
-    await Deno.writeTextFile(path, "a,b");
-    assertEquals(await describeCsv(path), { path, format: "csv", columns: ["a", "b"], rows: 0, raggedRows: 0 });
-  }));
-
-Deno.test("describeCsv() counts as many rows as were written when records fall across pieces", () =>
-  inTempDir(async (dir) => {
-    const path = join(dir, "x.csv");
-    const rows = Array.from({ length: 20_000 }, (_, i) => `${i},"text ${"x".repeat(i % 37)}\n, more",end`);
-    await Deno.writeTextFile(path, ["id,text,last", ...rows].join("\n"));
-    assertEquals((await describeCsv(path)).rows, 20_000);
-    assertEquals((await describeCsv(path)).raggedRows, 0);
-  }));
-
-Deno.test("describeCsv() refuses what is no CSV by the file's name", () =>
-  inTempDir(async (dir) => {
-    const path = join(dir, "x.csv");
-    for (
-      const [bytes, reason] of [
-        [new Uint8Array(0), "no rows"],
-        [Uint8Array.of(0xff, 0xfe, 0x00), "UTF-8"],
-        [new TextEncoder().encode('a,b\n"open'), ""],
-        [Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0), ""],
-      ] as const
-    ) {
-      await Deno.writeFile(path, bytes);
-      const error = await assertRejects(() => describeCsv(path), SyntaxError, reason);
-      assert(error.message.includes(path) && !error.message.includes("\n"), error.message);
-    }
-  }));

@@ -1,6 +1,8 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { readCsv } from "../../lib/data/csv.ts";
+import { parseCsv } from "../../lib/data/_csv_parse.ts";
+import { describeCsv, readCsv } from "../../lib/data/csv.ts";
+import { csvCell } from "../../lib/data/csv_cell.ts";
 import { labelAt, labelReader } from "../../lib/data/labels.ts";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { gzip, needs, REAL_DATA, withFiles } from "./helpers.ts";
@@ -61,6 +63,88 @@ Deno.test("readCsv() refuses a damaged file with one line that names it", async 
       assertEquals(error.message.includes("\n"), false, name);
     }
     await assertRejects(() => readCsv(join(root, "ragged.csv")), SyntaxError, "row 3");
+  });
+});
+
+Deno.test("readCsv() finds the separator in the first row, outside quotation marks", async () => {
+  const tables: Record<string, string> = {
+    "tab.tsv": "filepath\ttitle\na.png\tno effusion, no oedema\n",
+    "semicolon.csv": 'filepath;"a,b,c"\na.png;no effusion, no oedema\n',
+    "comma.csv": "filepath,title;s\na.png,no effusion; no oedema\n",
+    "one.csv": "filepath\na.png\n",
+  };
+  await withFiles(tables, async (root) => {
+    const read = async (name: string) => (await readCsv(join(root, name))).rows;
+    assertEquals(await read("tab.tsv"), [["a.png", "no effusion, no oedema"]]);
+    assertEquals(await read("semicolon.csv"), [["a.png", "no effusion, no oedema"]]);
+    assertEquals(await read("comma.csv"), [["a.png", "no effusion; no oedema"]]);
+    assertEquals(await read("one.csv"), [["a.png"]]);
+  });
+  await withFiles({ "a.csv": "a;b\n1;2;3\n" }, async (root) => {
+    await assertRejects(() => readCsv(join(root, "a.csv")), SyntaxError, 'row 2 must have 2 fields separated by ";"');
+  });
+});
+
+Deno.test("readCsv() reads gzip made of several members, as cat of two files makes it", async () => {
+  const members = new Uint8Array([...await gzip("a,b\n1,2\n"), ...await gzip("3,4\n")]);
+  await withFiles({ "a.csv.gz": members }, async (root) => {
+    assertEquals((await readCsv(join(root, "a.csv.gz"))).rows, [["1", "2"], ["3", "4"]]);
+  });
+});
+
+Deno.test("readCsv() and describeCsv() refuse a gzip that holds far more than its size says", async () => {
+  await withFiles({ "bomb.csv.gz": await gzip("path,note\n" + "a,b\n".repeat(20_000_000)) }, async (root) => {
+    for (const read of [readCsv, describeCsv]) {
+      const error = await assertRejects(() => read(join(root, "bomb.csv.gz")), SyntaxError) as Error;
+      assert(
+        /^Cannot read "[^"]*bomb.csv.gz" as it must have at most 67108864 bytes of text: its \d+ bytes/.test(
+          error.message,
+        ),
+      );
+    }
+  });
+});
+
+Deno.test("parseCsv() refuses more than 2 million rows and 16 million fields before they are made", () => {
+  assertThrows(() => parseCsv("a\n".repeat(2_000_001), ","), Error, "at most 2000000 rows");
+  assertThrows(() => parseCsv(",".repeat(16_000_001), ","), Error, "at most 16000000 fields");
+  assertEquals(parseCsv('a,"b""c",d"e\r"f\ng",,\n\n', ","), [["a", 'b"c', 'd"e'], ["f\ng", "", ""]]);
+  assertThrows(() => parseCsv('a\n"b"c', ","), Error, "in row 2 it goes on");
+});
+
+Deno.test("csvCell() keeps a text from being a spreadsheet's formula, and numbers as they are", () => {
+  for (const text of ["=1+1", "+cmd", "-cmd", "@SUM(A1)", "\tx", "\r=x"]) assertEquals(csvCell(text), `"'${text}"`);
+  assertEquals(csvCell('=HYPERLINK("http://x","y")'), `"'=HYPERLINK(""http://x"",""y"")"`);
+  for (const value of [-1, -1.5, "-1", "+2.5e-3", 0, "a", "a=b", ""]) assertEquals(csvCell(value), String(value));
+  assertEquals(csvCell('a "b", c'), '"a ""b"", c"');
+  assertEquals(csvCell("-cmd", { spreadsheet: false }), "-cmd");
+});
+
+Deno.test("describeCsv() counts rows with quoted line ends, ragged ones, and reads gzip and a byte order mark", async () => {
+  const text = '\ufeffid,"a ""b""",note\r\n1,2,"line\nbreak, and ""quotes"""\r\n2,3\n\n3,4,\u00e9\n';
+  await withFiles({ "a.csv": text, "b.csv": await gzip(text), "c.csv": "a,b" }, async (root) => {
+    const columns = ["id", 'a "b"', "note"];
+    for (const name of ["a.csv", "b.csv"]) {
+      const path = join(root, name);
+      assertEquals(await describeCsv(path), { path, format: "csv", separator: ",", columns, rows: 3, raggedRows: 1 });
+    }
+    const { rows, raggedRows } = await describeCsv(join(root, "c.csv"));
+    assertEquals([rows, raggedRows], [0, 0]);
+  });
+});
+
+Deno.test("describeCsv() refuses what is no CSV by the file's name", async () => {
+  const bad: Record<string, [content: string | Uint8Array, reason: string]> = {
+    "empty.csv": ["", "it is empty"],
+    "utf16.csv": [Uint8Array.of(0xff, 0xfe, 0x00), "UTF-8"],
+    "open.csv": ['a,b\n"open', "quotation mark"],
+    "cut.csv": [Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0), "whole gzip"],
+  };
+  await withFiles(Object.fromEntries(Object.entries(bad).map(([name, [content]]) => [name, content])), async (root) => {
+    for (const [name, [, reason]] of Object.entries(bad)) {
+      const error = await assertRejects(() => describeCsv(join(root, name)), SyntaxError, reason) as Error;
+      assert(error.message.includes(name) && !error.message.includes("\n"), error.message);
+    }
   });
 });
 

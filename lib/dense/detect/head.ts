@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D, Tensor4D } from "../../tensor/types.ts";
 import type { BoxShape } from "./anchors.ts";
+import { configFields, isSize } from "../_config_fields.ts";
 import type { BatchStatistics } from "../../nn/batch_norm.ts";
 import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
 import { upsampleBilinear, upsampleNearest } from "../../nn/upsample.ts";
@@ -57,6 +58,34 @@ export function checkGrid(grid: number): void {
   if (grid % 2 !== 0) {
     throw new RangeError(`Cannot build a detector as the map's side must be even: current value is ${grid}`);
   }
+}
+
+/**
+ * A detector's sizes as a file states them, checked before anything of those sizes is made.
+ *
+ * @param weights How many weights the file has.
+ * @throws {Error} If a field is missing, of another type, or larger than so many weights allow.
+ */
+export function checkDetectorConfig(config: unknown, weights: number): DetectorConfig {
+  const { field, check } = configFields(config);
+  const allowed = `what its ${weights} weights allow`;
+  const input = field("input"), grid = field("grid"), width = field("width"), pairs = field("pairs");
+  check("input", isSize(input) && input ** 2 <= weights, allowed);
+  check("grid", isSize(grid) && grid <= 4096, "a size of at most 4096");
+  check("width", isSize(width) && width * Math.max(width, input as number) <= weights, allowed);
+  check("pairs", isSize(pairs) && pairs * (width as number) ** 2 <= weights, allowed);
+  const classes = field("classes"), anchors = field("anchors");
+  const isNames = Array.isArray(classes) && classes.length > 0 && classes.every((name) => typeof name === "string");
+  check("classes", isNames && classes.length * (width as number) <= weights, "a list of names");
+  const isBox = (box: unknown): boolean => {
+    const { width: w, height: h } = (box ?? {}) as Partial<Record<string, unknown>>;
+    return [w, h].every((side) => typeof side === "number" && side > 0 && Number.isFinite(side));
+  };
+  const isScale = (scale: unknown): boolean =>
+    Array.isArray(scale) && scale.length > 0 && scale.every(isBox) &&
+    scale.length * (classes as string[]).length * (width as number) <= weights;
+  check("anchors", Array.isArray(anchors) && anchors.length === 3 && anchors.every(isScale), "three lists of boxes");
+  return config as DetectorConfig;
 }
 
 /** Share of boxes expected before training, the offset of every objectness. */

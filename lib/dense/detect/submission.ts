@@ -1,6 +1,6 @@
 /** Predicted boxes as files: one row a box, and the table of the RSNA challenge. @module */
 import { join } from "@std/path";
-import { csvCell } from "../../data/csv.ts";
+import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
 import type { Overlay } from "../../display/overlay.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import type { MappedCases } from "../maps.ts";
@@ -25,20 +25,25 @@ function pixels({ size: [width, height] }: ImageBoxes, box: Detection): string[]
 }
 
 /** RSNA's submission: `patientId,PredictionString`, the string `confidence x y width height` for each box. */
-export function rsnaSubmission(images: readonly ImageBoxes[]): string {
+export function rsnaSubmission(images: readonly ImageBoxes[], options: CsvCellOptions = {}): string {
   const rows = images.map((image) => {
     const words = image.boxes.flatMap((box) => [round(box.score, 4), ...pixels(image, box)]);
-    return `${csvCell(image.id)},${words.join(" ")}`;
+    return `${csvCell(image.id, options)},${words.join(" ")}`;
   });
   return ["patientId,PredictionString", ...rows].join("\n") + "\n";
 }
 
 /** A table of boxes: one row a box, with its class. */
-export function boxesCsv(images: readonly ImageBoxes[], classes: readonly string[]): string {
+export function boxesCsv(
+  images: readonly ImageBoxes[],
+  classes: readonly string[],
+  options: CsvCellOptions = {},
+): string {
   const rows = images.flatMap((image) =>
-    image.boxes.map((box) =>
-      [csvCell(image.id), csvCell(classes[box.classIndex]!), round(box.score, 4), ...pixels(image, box)].join(",")
-    )
+    image.boxes.map((box) => {
+      const texts = [image.id, classes[box.classIndex]!].map((text) => csvCell(text, options));
+      return [...texts, round(box.score, 4), ...pixels(image, box)].join(",");
+    })
   );
   return ["image,label,score,x,y,width,height", ...rows].join("\n") + "\n";
 }

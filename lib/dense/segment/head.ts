@@ -1,6 +1,7 @@
 /** The segmentation decoder: progressive upsampling of the encoder's map. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import { configFields, isSize } from "../_config_fields.ts";
 import type { BatchStatistics } from "../../nn/batch_norm.ts";
 import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
 import { upsampleBilinear } from "../../nn/upsample.ts";
@@ -46,6 +47,23 @@ export function decoderConfig(input: number, patch: number, widest = 512): Decod
   }
   const channels = Array.from({ length: stages }, (_, i) => Math.max(8, widest / 2 ** i));
   return { input, channels, alignCorners: true };
+}
+
+/**
+ * A decoder's sizes as a file states them, checked before anything of those sizes is made.
+ *
+ * @param weights How many weights the file has.
+ * @throws {Error} If a field is missing, of another type, or larger than so many weights allow.
+ */
+export function checkDecoderConfig(config: unknown, weights: number): DecoderConfig {
+  const { field, check } = configFields(config);
+  const input = field("input"), channels = field("channels"), corners = field("alignCorners");
+  check("input", isSize(input) && input <= weights, `a size that its ${weights} weights allow`);
+  const sizes = Array.isArray(channels) && channels.length > 0 && channels.every(isSize) ? [input as number, ...channels] : [];
+  const least = sizes.slice(1).reduce((sum, size, i) => sum + size * sizes[i]!, 0);
+  check("channels", sizes.length > 0 && least <= weights, `a list of sizes that its ${weights} weights allow`);
+  check("alignCorners", corners === undefined || typeof corners === "boolean", "true or false");
+  return config as DecoderConfig;
 }
 
 /** Random weights; free them with `disposeParams`. */

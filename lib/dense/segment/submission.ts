@@ -1,6 +1,6 @@
 /** Predicted masks as files: PNGs, and the table of the SIIM challenge. @module */
 import { join } from "@std/path";
-import { csvCell } from "../../data/csv.ts";
+import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
 import { encodeRle } from "../../data/rle.ts";
 import type { BinaryMask, Case } from "../../data/types.ts";
 import type { Overlay } from "../../display/overlay.ts";
@@ -10,8 +10,8 @@ import { type AnswerOptions, pictureOverlay } from "../pictures.ts";
 import type { MaskOverlap } from "./metrics.ts";
 
 /** One row of SIIM's submission: relative runs, "-1" for none. Far smaller than the mask, where many are kept. */
-export function siimRow({ id, mask }: { id: string; mask: BinaryMask }): string {
-  return `${csvCell(id)},${encodeRle(mask)}`;
+export function siimRow({ id, mask }: { id: string; mask: BinaryMask }, options: CsvCellOptions = {}): string {
+  return `${csvCell(id, options)},${encodeRle(mask)}`;
 }
 
 /** SIIM's submission, `ImageId,EncodedPixels`, of rows made by {@linkcode siimRow}. */

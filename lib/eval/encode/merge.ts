@@ -1,4 +1,5 @@
 /** Joins the shards that {@linkcode encodeShard} makes. @module */
+import { jsonField } from "../../io/json_field.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
 import { FEATURES_FORMAT, featuresMetadata, parseShard, type Shard } from "./shards.ts";
@@ -25,6 +26,7 @@ export async function findShards(out: string): Promise<string[]> {
  *
  * @param paths The shards, in any order.
  * @throws {RangeError} If one is missing, there twice, or made from something else; the message names it.
+ * @throws {SyntaxError} If one lacks its ids, or has another number of them than rows.
  */
 export async function mergeShards(out: string, paths: readonly string[]): Promise<{ path: string; items: number }> {
   const [first, ...rest] = paths;
@@ -38,6 +40,15 @@ export async function mergeShards(out: string, paths: readonly string[]): Promis
     if (fingerprint !== shards[0]!.fingerprint || count !== shards[0]!.shard.count) {
       throw new RangeError(
         `Cannot merge "${path}" with "${first}" as both must be shards of one job: they are of different ones`,
+      );
+    }
+    const lists = (content: ShardContent): string =>
+      [...content.tensors].map(([key, { shape }]) => `${key} [rows, ${shape[1]}]`).sort().join(", ");
+    if (lists(next) !== lists(shards[0]!)) {
+      throw new RangeError(
+        `Cannot merge "${path}" with "${first}" as both must hold the same features: they hold ${lists(next)} and ${
+          lists(shards[0]!)
+        }`,
       );
     }
     const same = shards.find(({ shard }) => shard.index === index);
@@ -99,8 +110,22 @@ async function readShard(path: string): Promise<ShardContent> {
       `Cannot merge "${path}" as it must be a file of features: it holds ${tensors.size} other tensors`,
     );
   }
-  const names = [...tensors.keys()].map((key) => key.replace(/_features$/, ""));
-  const ids = new Map(names.map((name) => [name, JSON.parse(rest[`${name}_ids`] ?? "[]") as string[]]));
+  const ids = new Map([...tensors].map(([key, { shape }]) => {
+    const name = key.replace(/_features$/, "");
+    const field = `${name}_ids`;
+    const list = jsonField(metadata, { path, field });
+    if (
+      !Array.isArray(list) || list.some((id) => typeof id !== "string") || shape.length !== 2 ||
+      list.length !== shape[0]
+    ) {
+      throw new SyntaxError(
+        `Cannot merge "${path}" as its metadata field "${field}" must list an id for each row of "${key}" [${shape}]: ${
+          Array.isArray(list) ? `it lists ${list.length}` : "it is no list"
+        }`,
+      );
+    }
+    return [name, list as string[]];
+  }));
   const settings = Object.fromEntries(Object.entries(rest).filter(([key]) => !/^(image|text)_ids$/.test(key)));
   return { path, fingerprint, shard: parseShard(shard), settings, tensors, ids };
 }
