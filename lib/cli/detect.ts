@@ -2,7 +2,7 @@
 import { dirname, resolve } from "@std/path";
 import type { BoxesOptions } from "../data/boxes.ts";
 import { boxColumns, boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
-import { checkGrid, type DetectionHead, checkDetectorConfig, initDetector } from "../dense/detect/head.ts";
+import { checkDetectorConfig, checkGrid, type DetectionHead, initDetector } from "../dense/detect/head.ts";
 import type { DetectedImage, DetectionFigures } from "../dense/detect/metrics.ts";
 import { boxesOfCase, constantBoxFigures, detectAll, evaluateDetection, trainDetection } from "../dense/detect/run.ts";
 import { writeBoxes } from "../dense/detect/submission.ts";

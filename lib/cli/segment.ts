@@ -1,6 +1,6 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
 import { loadSegmentationData, UnlabelledCasesError } from "../dense/segment/data.ts";
-import { decoderConfig, checkDecoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
+import { checkDecoderConfig, decoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
 import { maskOfCase } from "../dense/segment/masks.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import {

@@ -109,6 +109,7 @@ Deno.test("readNpy() reads whole numbers of 8 to 64 bits with their signs", () =
   assertEquals([...readNpy(npy("|i1", [1], [255]), "a").data], [-1]);
   assertEquals([...readNpy(npy("<u2", [1], [1, 2]), "a").data], [513]);
   assertEquals([...readNpy(npy("<i4", [1], [254, 255, 255, 255]), "a").data], [-2]);
+  assertEquals([...readNpy(npy("<u8", [1], [0, 0, 0, 0, 0, 0, 0, 128]), "a").data], [2 ** 63]);
   assertEquals([...readNpy(npy("<i8", [1], [253, 255, 255, 255, 255, 255, 255, 255]), "a").data], [-3]);
 });
 
@@ -184,7 +185,14 @@ Deno.test("readNpz() refuses an array that would unpack to gigabytes, before it 
   view.setUint32(22, 0x7fffffff, true);
   view.setUint32(directory + 24, 0x7fffffff, true);
   await withFiles({ "bomb.npz": archive }, async (root) => {
-    await assertRejects(() => readNpz(join(root, "bomb.npz"), ["x"]), SyntaxError, "its size differs");
+    await assertRejects(() => readNpz(join(root, "bomb.npz"), ["x"]), SyntaxError, "at most 67108864 bytes");
+  });
+});
+
+Deno.test("readNpz() refuses zeros that are deflated a thousandfold", async () => {
+  const zeros = zipSync({ "x.npy": npy("|u1", [100_000_000], new Uint8Array(100_000_000)) });
+  await withFiles({ "bomb.npz": zeros }, async (root) => {
+    await assertRejects(() => readNpz(join(root, "bomb.npz"), ["x"]), SyntaxError, "bomb.npz: x.npy");
   });
 });
 

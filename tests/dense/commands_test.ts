@@ -292,7 +292,7 @@ Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenge
   const mask = { width: 2, height: 3, data: Uint8Array.from([0, 1, 1, 1, 0, 0]) };
   const empty = { width: 2, height: 3, data: new Uint8Array(6) };
   assertEquals(
-    siimSubmission([{ id: "a", mask }, { id: "b", mask: empty }].map(siimRow)),
+    siimSubmission([{ id: "a", mask }, { id: "b", mask: empty }].map((row) => siimRow(row))),
     "ImageId,EncodedPixels\na,1 1 1 2\nb,-1\n",
   );
   const box = { x: 0.25, y: 0.5, width: 0.5, height: 0.125, classIndex: 0, score: 0.87654 };

@@ -329,6 +329,18 @@ const PICKLES: [string, string, string][] = [
     "twice",
   ],
 ];
+const number = (size: number): string => String.fromCharCode(...[0, 8, 16, 24].map((bits) => size >>> bits & 255));
+PICKLES.push(
+  ["remembers 16 million values", "N" + "\x94".repeat(16_000_000) + ".", "remember at most 1000000"],
+  ["has a key of 8 million characters", `}X${number(8_000_000)}${"k".repeat(8_000_000)}`, "the pickle must go on"],
+  ["has a key of 5,000 characters", `}X${number(5000)}${"k".repeat(5000)}K\x01s.`, "at most 4096 characters"],
+  [
+    "goes over one list of 2,000 pairs 1,000 times",
+    `](${Array.from({ length: 2000 }, (_, i) => `X\x04\0\0\0${1000 + i}N\x86`).join("")}eq\0` +
+    `ccollections\nOrderedDict\nq\x01${"h\x01h\0\x85R".repeat(1000)}.`,
+    "at most 1000000 dicts, lists and tuples",
+  ],
+);
 for (const [what, opcodes, reason] of PICKLES) {
   const start = opcodes.startsWith("\x8c") ? "\x80\x04" : "\x80\x02";
   refuses(`a pickle that ${what}`, () => makeTorch(start + opcodes, { "0": new Uint8Array(8) }), reason);

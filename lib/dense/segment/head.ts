@@ -59,7 +59,9 @@ export function checkDecoderConfig(config: unknown, weights: number): DecoderCon
   const { field, check } = configFields(config);
   const input = field("input"), channels = field("channels"), corners = field("alignCorners");
   check("input", isSize(input) && input <= weights, `a size that its ${weights} weights allow`);
-  const sizes = Array.isArray(channels) && channels.length > 0 && channels.every(isSize) ? [input as number, ...channels] : [];
+  const sizes = Array.isArray(channels) && channels.length > 0 && channels.every(isSize)
+    ? [input as number, ...channels]
+    : [];
   const least = sizes.slice(1).reduce((sum, size, i) => sum + size * sizes[i]!, 0);
   check("channels", sizes.length > 0 && least <= weights, `a list of sizes that its ${weights} weights allow`);
   check("alignCorners", corners === undefined || typeof corners === "boolean", "true or false");
