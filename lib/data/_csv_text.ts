@@ -22,7 +22,7 @@ export async function readCsvText(path: string): Promise<string> {
   await file.seek(0, Deno.SeekMode.Start);
   const isGzip = read === 2 && head[0] === 0x1f && head[1] === 0x8b;
   const limit = isGzip ? Math.min(MAX_BYTES, Math.max(FREE_BYTES, size * MOST_EXPANSION)) : MAX_BYTES;
-  const source = Readable.fromWeb(file.readable);
+  const source = Readable.from(file.readable);
   // DecompressionStream refuses the second member of a file made of several.
   const stream: AsyncIterable<Uint8Array> = isGzip ? source.pipe(createGunzip()) : source;
   const decoder = new TextDecoder("utf-8", { fatal: true });
