@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { describeTensors, formatTensors } from "../../lib/adapters/describe.ts";
