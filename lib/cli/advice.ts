@@ -5,7 +5,8 @@ import { NotAnAdapterError } from "../adapters/files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
-import { NoRowError } from "../data/pairs.ts";
+import { JointClassError, NoRowError } from "../data/pairs.ts";
+import { ClassCountError } from "../eval/assess.ts";
 import { listed, nearest } from "../text/nearest.ts";
 import type { Arguments } from "./command.ts";
 
@@ -32,6 +33,16 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof MissingImageError) return await imageAdvice(error, args);
   if (error instanceof MissingFileError) return await rootAdvice(error);
   if (error instanceof NoRowError) return rowAdvice(error);
+  if (error instanceof ClassCountError && args.knows("classes")) {
+    return error.classes.length > 0
+      ? `--classes ${shellWord(`${error.classes[0]},OTHER`)} names those that no image is of, too`
+      : "--class-column names the column of the classes";
+  }
+  if (error instanceof JointClassError && args.knows("separator")) {
+    return `--separator ${
+      shellWord(error.separator)
+    } makes each of them a label of its image; --classes keeps them as they are`;
+  }
   if (error instanceof ClassError && args.knows("classes")) {
     return `--classes lists the data's own names of the classes, with "," between them`;
   }

@@ -1,6 +1,6 @@
 /** The options that name a model's files, the data to read and how. @module */
 import { join } from "@std/path";
-import { describeDataset, hashIds } from "../data/dataset.ts";
+import { describeDataset, hashIds, type MissingImages } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
@@ -97,17 +97,22 @@ export async function datasetFrom(args: Arguments, pairs: PairsOptions = {}): Pr
   await checkPath(root);
   const split = args.text("split");
   const reports = args.text("reports");
-  const isMissingGiven = args.text("missing") !== undefined;
-  const missing = args.choice("missing", ["throw", "drop", "ignore"], "throw");
+  const missing = missingFrom(args);
   return notEmpty(
     await entry.load(root, {
       pairs,
       ...(split === undefined ? {} : { split }),
       ...(reports === undefined ? {} : { reports }),
-      ...(isMissingGiven ? { missing } : {}),
+      ...(missing ? { missing } : {}),
     }),
     root,
   );
+}
+
+/** What `--missing` says of rows without their image; undefined where it is not given, or no option. */
+function missingFrom(args: Arguments): MissingImages | undefined {
+  if (!args.knows("missing") || args.text("missing") === undefined) return undefined;
+  return args.choice<MissingImages>("missing", ["throw", "drop", "ignore"], "throw");
 }
 
 function notEmpty(dataset: Dataset, root: string): Dataset {
@@ -207,8 +212,10 @@ export function columnsFrom(args: Arguments): PairsOptions {
   const image = args.text("image-column");
   const images = args.text("image-root");
   const patient = args.text("patient-column");
+  const missing = missingFrom(args);
   return {
     where,
+    ...(missing ? { missing } : {}),
     ...(image === undefined ? {} : { image }),
     ...(images === undefined ? {} : { images }),
     ...(patient === undefined ? {} : { patient }),
@@ -242,7 +249,7 @@ export async function imagesFrom(args: Arguments): Promise<Dataset> {
     chexpert: false,
     ...(separator === undefined ? {} : { separator }),
   };
-  if (isDatasetGiven(args, "images")) return withClasses(await datasetFrom(args, columns));
+  if (isDatasetGiven(args, "images")) return await datasetFrom(args, columns);
   const path = args.required("images");
   if ((await checkPath(path)).isDirectory) return await loadFolder(path, options);
   return await patientPart(args, await loadPairs(path, columns), "test");
@@ -274,12 +281,6 @@ export function isDatasetGiven(args: Arguments, own: "images" | "pairs"): boolea
   if (given && args.text(own) !== undefined) throw new UsageError(`--dataset and --${own} exclude each other`);
   if (!given && args.text("root") !== undefined) throw new UsageError("--root needs --dataset");
   return given;
-}
-
-/** The set, if its cases have classes to be found. */
-export function withClasses(dataset: Dataset): Dataset {
-  if (dataset.task !== "pairs" && dataset.classes.length > 0) return dataset;
-  throw new RangeError(`Cannot evaluate ${dataset.name} as its cases must have classes: they have none`);
 }
 
 /**

@@ -3,6 +3,7 @@ import { relative } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
 import { readCsv, rowNumber } from "../data/csv.ts";
 import { loadPairs } from "../data/pairs.ts";
+import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import { isImage } from "../image/describe.ts";
 import type { Classifier, NamedImage } from "../eval/classify.ts";
@@ -16,6 +17,7 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
 import {
   ADAPTER_OPTION,
+  announce,
   checkPath,
   COLUMN_OPTIONS,
   columnsFrom,
@@ -161,7 +163,7 @@ async function withProgress(
 async function imagesFrom(args: Arguments): Promise<NamedImage[]> {
   const id = args.text("id-column");
   const columns = { ...columnsFrom(args), chexpert: false, ...(id === undefined ? {} : { id }) };
-  if (isDatasetGiven(args, "images")) return named((await datasetFrom(args, columns)).cases);
+  if (isDatasetGiven(args, "images")) return named(await datasetFrom(args, columns));
   const path = args.text("images");
   const paths = [...(path === undefined ? [] : [path]), ...args.positionals];
   if (path !== undefined && args.positionals.length === 0) {
@@ -171,7 +173,7 @@ async function imagesFrom(args: Arguments): Promise<NamedImage[]> {
         name: relative(path, file).replaceAll("\\", "/"),
       }));
     }
-    if (!isImage(await head(path))) return named((await loadPairs(path, columns)).cases);
+    if (!isImage(await head(path))) return named(await loadPairs(path, columns));
   }
   for (const file of paths) {
     if ((await checkPath(file)).isDirectory) {
@@ -181,8 +183,10 @@ async function imagesFrom(args: Arguments): Promise<NamedImage[]> {
   return imagesAt(paths);
 }
 
-function named(cases: readonly { id: string; image: NamedImage["image"] }[]): NamedImage[] {
-  return cases.map(({ id, image }) => ({ name: id, image }));
+/** The images of a data set; what was read and dropped is said on stderr. */
+function named(dataset: Dataset): NamedImage[] {
+  announce(dataset);
+  return dataset.cases.map(({ id, image }) => ({ name: id, image }));
 }
 
 async function head(path: string): Promise<Uint8Array> {

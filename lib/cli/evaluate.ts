@@ -4,9 +4,9 @@ import { aceLoraModel } from "../ace_lora.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
-import { resultsTable, type RunRecord } from "../display/results.ts";
+import { classTable, resultsTable, type RunRecord } from "../display/results.ts";
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { assess } from "../eval/assess.ts";
+import { assess, checkClasses } from "../eval/assess.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { classifierFrom } from "./classify.ts";
@@ -77,6 +77,7 @@ export const COMMAND: Command = {
     const out = args.text("out") ?? "results/evaluate";
     const dataset = await imagesFrom(args);
     announce(dataset);
+    checkClasses(dataset);
     const names = args.list("names") ?? dataset.classes;
     if (names.length !== dataset.classes.length) {
       throw new RangeError(
@@ -119,7 +120,10 @@ export const COMMAND: Command = {
     const json = JSON.stringify(record, null, 2);
     await writeFileAtomic(join(out, "metrics.json"), `${json}\n`);
     console.error(`wrote ${join(out, "metrics.json")}`);
-    console.log(args.flag("json") ? json : `${formatTable(resultsTable(record))}\n\n${splitLine(dataset)}`);
+    const tables = [resultsTable(record), classTable(result)].filter((table) => table !== undefined);
+    console.log(
+      args.flag("json") ? json : `${tables.map((t) => formatTable(t)).join("\n\n")}\n\n${splitLine(dataset)}`,
+    );
   },
 };
 

@@ -18,6 +18,8 @@ export interface Tally {
   read: number;
   /** Rows left out, by reason. */
   dropped: Record<string, number>;
+  /** Rows merged with an earlier one, by what they are. */
+  merged?: Record<string, number>;
 }
 
 /** Counts rows left out for `reason`, one more by default. */
@@ -31,22 +33,32 @@ export async function hashIds(ids: readonly string[]): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-/** A data set out of its parts: `name`, `classes`, `task`, the chosen cases, the tally and the split's name. */
+/**
+ * A data set out of its parts: `name`, `classes`, `task`, the chosen cases, the tally and the split's name. Of cases with one
+ * id the first is kept, the others are counted as dropped.
+ */
 export async function makeDataset(
   parts: Pick<Dataset, "name" | "classes" | "task" | "cases" | "score"> & { tally: Tally; split: string },
 ): Promise<Dataset> {
   const { tally, split, ...set } = parts;
-  const { cases } = set;
+  const known = new Set<string>();
+  const cases = set.cases.filter(({ id }) => {
+    if (known.has(id)) drop(tally, "repeated id");
+    return !known.has(id) && known.add(id);
+  });
   const hash = await hashIds(cases.map((item) => item.id));
-  const summary = { read: tally.read, kept: cases.length, dropped: tally.dropped };
-  return { ...set, summary, split: { name: split, size: cases.length, hash } };
+  const { read, dropped, merged } = tally;
+  const summary = { read, kept: cases.length, dropped, ...(merged ? { merged } : {}) };
+  return { ...set, cases, summary, split: { name: split, size: cases.length, hash } };
 }
 
 /** One line: `rsna test: 26684 rows read, 4003 kept; dropped 22681 (other split); sha256 0a1b...`. */
 export function describeDataset(set: Dataset): string {
-  const { read, kept, dropped } = set.summary;
-  const reasons = Object.entries(dropped).map(([reason, count]) => `${count} (${reason})`).join(", ");
-  return `${set.name} ${set.split.name}: ${read} read, ${kept} kept, dropped ${reasons || "none"}; ` +
+  const { read, kept, dropped, merged } = set.summary;
+  const counts = (of: Record<string, number>): string =>
+    Object.entries(of).map(([reason, count]) => `${count} (${reason})`).join(", ");
+  return `${set.name} ${set.split.name}: ${read} read, ${kept} kept, dropped ${counts(dropped) || "none"}` +
+    `${merged ? `, merged ${counts(merged)}` : ""}; ` +
     `split of ${set.split.size}, sha256 ${set.split.hash}`;
 }
 

@@ -21,7 +21,10 @@ export interface MimicCxrOptions {
   split?: "train" | "validate" | "test" | "all";
   /** Folder of `mimic_cxr_sectioned.csv` or of the report files. @default the root */
   reports?: string;
-  /** Sections joined by a space to a case's text, those that are there. @default {["findings", "impression"]} */
+  /**
+   * Sections joined by a space to a case's text, those that are there. A report with neither findings nor impression gives
+   * its last paragraph, or without one its comparison, where such a report is often written. @default {["findings", "impression"]}
+   */
   sections?: readonly string[];
   /** Views kept. @default {["AP", "PA"]} */
   views?: readonly string[];
@@ -32,9 +35,51 @@ export interface MimicCxrOptions {
 }
 
 /** Rows of a table by the value of a column. */
-function byColumn(table: Table, column: string): Map<string, number> {
+function byColumn(table: Table, column: string): Map<string, number[]> {
   const at = table.column(column);
-  return new Map(table.rows.map((cells, row) => [cells[at]!.replace(/\.0$/, ""), row]));
+  const rows = new Map<string, number[]>();
+  for (const [row, cells] of table.rows.entries()) {
+    const value = cells[at]!.replace(/\.0$/, "");
+    const known = rows.get(value);
+    if (known) known.push(row);
+    else rows.set(value, [row]);
+  }
+  return rows;
+}
+
+/** The split of each image. @throws {SyntaxError} If an image is in two. */
+function splitsOf(table: Table): Map<string, string> {
+  const column = table.column("split");
+  const splits = new Map<string, string>();
+  for (const [id, rows] of byColumn(table, "dicom_id")) {
+    const [split, ...others] = rows.map((row) => table.rows[row]![column]!);
+    const other = others.findIndex((name) => name !== split);
+    if (other >= 0) {
+      throw new SyntaxError(
+        `Cannot read "${table.path}" row ${
+          rowNumber(rows[other + 1]!)
+        } as an image must be in one split: "${id}" is in ` +
+          `"${split}" and in "${others[other]}"`,
+      );
+    }
+    splits.set(id, split!);
+  }
+  return splits;
+}
+
+/** Labels of several rows of one study: positive before uncertain before negative before blank, as mentions are joined. */
+function joinLabels(rows: readonly (readonly LabelValue[])[]): LabelValue[] {
+  return rows[0]!.map((_, i) => {
+    const values = rows.map((labels) => labels[i]!);
+    return ([1, -1, 0] as const).find((value) => values.includes(value)) ?? null;
+  });
+}
+
+/** A case's text, or "" when the report has none. */
+function textOf(report: Record<string, string> = {}, sections: readonly string[]): string {
+  const text = sections.map((name) => report[name]).filter(Boolean).join(" ");
+  if (text || report["findings"] || report["impression"]) return text;
+  return report["last_paragraph"] ?? report["comparison"] ?? "";
 }
 
 /**
@@ -42,10 +87,11 @@ function byColumn(table: Table, column: string): Map<string, number> {
  * `files/p10/p10000032/s50414267/DICOM.jpg`, and the reports.
  *
  * Labels are joined by study id, never by row, so a study missing from one table shifts nothing; a study without labels or
- * without text is left out and counted. Cases come in the metadata's order; an id is the DICOM's.
+ * without text is left out and counted, a study's further rows of labels are merged and counted. Cases come in the metadata's
+ * order; an id is the DICOM's, and of an image's rows the first counts.
  *
  * @param root Folder of MIMIC-CXR-JPG.
- * @throws {SyntaxError} If a column is missing, or a label is outside 1, 0, -1 and blank.
+ * @throws {SyntaxError} If a column is missing, a label is outside 1, 0, -1 and blank, or an image is in two splits.
  * @throws {Deno.errors.NotFound} If a table is not there, or with `missing: "throw"` an image.
  */
 export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}): Promise<Dataset> {
@@ -59,8 +105,7 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
   const [image, patient, study, view] = ["dicom_id", "subject_id", "study_id", "ViewPosition"].map((n) =>
     metadata.column(n)
   );
-  const splitRows = byColumn(splits, "dicom_id");
-  const splitColumn = splits.column("split");
+  const splitOf = splitsOf(splits);
   const labelRows = byColumn(labelTable, "study_id");
   const readLabels = labelReader(labelTable);
   const labels = new Map<string, LabelValue[]>();
@@ -69,23 +114,21 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
   for (const [row, cells] of metadata.rows.entries()) {
     tally.read++;
     const [id, patientId, studyId] = [cells[image!]!, cells[patient!]!, cells[study!]!];
-    const splitRow = splitRows.get(id);
-    const labelRow = labelRows.get(studyId);
+    const labelled = labelRows.get(studyId);
     const reason = !views.includes(cells[view!]!.trim())
       ? "not a frontal view"
-      : splitRow === undefined
+      : !splitOf.has(id)
       ? "image without split"
-      : split !== "all" && splits.rows[splitRow]![splitColumn] !== split
+      : split !== "all" && splitOf.get(id) !== split
       ? "other split"
-      : labelRow === undefined
+      : labelled === undefined
       ? "study without labels"
       : undefined;
     if (reason !== undefined) {
       drop(tally, reason);
       continue;
     }
-    const found = await report({ studyId, patientId });
-    const text = sections.map((name) => found?.[name]).filter(Boolean).join(" ");
+    const text = textOf(await report({ studyId, patientId }), sections);
     if (!text) {
       drop(tally, "study without text");
       continue;
@@ -96,7 +139,13 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
       drop(tally, "image missing");
       continue;
     }
-    if (!labels.has(studyId)) labels.set(studyId, readLabels(labelRow!));
+    if (!labels.has(studyId)) {
+      labels.set(studyId, joinLabels(labelled!.map(readLabels)));
+      const further = labelled!.length - 1;
+      if (further > 0) {
+        tally.merged = { "label rows of a study": (tally.merged?.["label rows of a study"] ?? 0) + further };
+      }
+    }
     cases.push({ id, patientId, text, labels: labels.get(studyId)!, ...imageFile(path) });
   }
   return await makeDataset({ name: "mimic-cxr", classes: [], task: "pairs", cases, tally, split });

@@ -31,7 +31,7 @@ export interface PairsOptions {
   text?: string;
   /** Column of the class. Rows with a blank are left out. @default none */
   label?: string;
-  /** The classes, in order; a class outside them is an error. @default those of the column, sorted */
+  /** The classes, in order; a class outside them is an error. @default those of the column, sorted; a cell of several is refused */
   classes?: readonly string[];
   /** Splits a class cell such as "Mass|Nodule" into several: the set is then multi-label. @default none */
   separator?: string;
@@ -93,6 +93,40 @@ export function classIndex(table: Table, row: number, classes: readonly string[]
   return index;
 }
 
+/** Thrown where a class cell seems to hold several classes, and no separator was named. */
+export class JointClassError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "JointClassError";
+
+  /**
+   * An error about a class cell.
+   *
+   * @param message One line.
+   * @param separator What stands between the classes of the cell.
+   */
+  constructor(message: string, readonly separator: string) {
+    super(message);
+  }
+}
+
+/** Refuses classes such as "COVID-19, ARDS" beside "COVID-19": as one class of its own it would take the other's cases. */
+function checkJointClasses(path: string, classes: readonly string[]): void {
+  for (const name of classes) {
+    for (const separator of [",", ";", "|"]) {
+      const parts = name.split(separator).map((part) => part.trim());
+      const known = parts.length > 1 ? parts.find((part) => classes.includes(part)) : undefined;
+      if (known === undefined) continue;
+      throw new JointClassError(
+        `Cannot read "${path}" as a cell must name one class: ${JSON.stringify(name)} holds ${
+          JSON.stringify(known)
+        }, ` +
+          "which is a class itself; say what separates classes, or which classes there are",
+        separator,
+      );
+    }
+  }
+}
+
 /**
  * Reads image-text pairs, or classified images, from a CSV.
  *
@@ -100,7 +134,8 @@ export function classIndex(table: Table, row: number, classes: readonly string[]
  * @param options Which columns mean what, see {@linkcode PairsOptions}.
  * @returns Cases in the file's order; `task` is "multiclass" when a class column is named ("multilabel" with a
  * separator), else "pairs".
- * @throws {SyntaxError} If a named column is missing, a label is outside 1, 0, -1 and blank, or a class is unknown.
+ * @throws {SyntaxError} If a named column is missing, a label is outside 1, 0, -1 and blank, a class is unknown, or a cell
+ * seems to hold several ({@linkcode JointClassError}).
  * @throws {Deno.errors.NotFound} If the file, or with `missing: "throw"` an image, is not there.
  * @throws {RangeError} If no row is left.
  */
@@ -170,6 +205,7 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
   const classes = columns.label === undefined
     ? []
     : options.classes ?? [...new Set(kept.flatMap(({ row }) => classesOf(row)))].sort(byCodePoint);
+  if (options.classes === undefined && separator === undefined) checkJointClasses(table.path, classes);
   const targetOf = (row: number): Pick<Case, "target" | "targets"> => {
     const found = classesOf(row).map((name) => classIndex(table, row, classes, name));
     return separator === undefined

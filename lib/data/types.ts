@@ -87,8 +87,8 @@ export interface Dataset {
   task: "multiclass" | "multilabel" | "pairs";
   /** How the authors score the set's images, where it is not the softmax. @default {"softmax"} */
   score?: ZeroShotScore;
-  /** Rows read, kept, and dropped by reason. */
-  summary: { read: number; kept: number; dropped: Record<string, number> };
+  /** Rows read, kept, and dropped by reason; where other tables' rows were merged, how many. */
+  summary: { read: number; kept: number; dropped: Record<string, number>; merged?: Record<string, number> };
   /** Name and size of the split, and the SHA-256 (hex) of its case ids joined by newlines. */
   split: { name: string; size: number; hash: string };
 }

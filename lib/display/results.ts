@@ -17,6 +17,10 @@ export interface MethodResult {
   trainable: number;
   /** Seconds of its training. */
   seconds?: number;
+  /** Cases and AUROC of each class, where there are more than two or they do not exclude each other; null where undefined. */
+  per_class?: Record<string, { n: number; auroc: number | null }>;
+  /** Classes left out of the AUROC: without a case, or without another. */
+  skipped?: string[];
 }
 
 /** Which cases a set was read from. */
@@ -139,6 +143,29 @@ export function resultsTable(record: RunRecord): Table {
     rows,
     groupBy: 0,
     synthetic: record.synthetic,
+    ...skippedCaption(record),
+  };
+}
+
+/** Says which classes an AUROC leaves out. */
+function skippedCaption({ sets }: RunRecord): Pick<Table, "caption"> {
+  const sentences = Object.entries(sets).flatMap(([set, methods]) => {
+    const [names] = Object.values(methods).flatMap(({ skipped = [] }) => skipped.length > 0 ? [skipped] : []);
+    return names ? [`AUROC of ${set} without ${names.join(", ")}: all cases, or none, are of the class.`] : [];
+  });
+  return sentences.length > 0 ? { caption: sentences.join(" ") } : {};
+}
+
+/**
+ * Cases and AUROC of each class, a row a class; undefined where the results have none.
+ *
+ * @param result One method's figures on one set.
+ */
+export function classTable({ per_class }: MethodResult): Table | undefined {
+  return per_class && {
+    columns: [{ title: "class" }, { title: "cases" }, { title: "AUROC" }],
+    rows: Object.entries(per_class).map(([name, { n, auroc }]): TableCell[] => [name, n, auroc]),
+    empty: "undefined",
   };
 }
 

@@ -41,6 +41,7 @@ export interface Assessment {
  * Zero-shot figures of a model on a data set.
  *
  * @throws {TypeError} If a case has no target.
+ * @throws {ClassCountError} If there are fewer than two classes to tell apart.
  */
 export async function assess<T>(
   model: ContrastiveModel<T>,
@@ -49,6 +50,7 @@ export async function assess<T>(
   options: AssessOptions,
 ): Promise<Assessment> {
   const { config, tokenizer, templates, batchSize = 32, resamples = 1000, seed = 1, onBatch } = options;
+  checkClasses(dataset);
   const targets = datasetTargets(dataset);
   const scores = await classifyZeroShot(
     model,
@@ -63,6 +65,18 @@ export async function assess<T>(
   );
   const task = dataset.task === "multilabel" ? "multilabel" : "multiclass";
   const summary = summariseScores(scores, targets, { classes: dataset.classes, task, resamples, seed });
+  const positives = (c: number): number =>
+    task === "multilabel"
+      ? dataset.cases.filter(({ targets }) => targets![c]).length
+      : dataset.cases.filter(({ target }) => target === c).length;
+  // Of two classes the one figure is the area of the second.
+  const perClass = task === "multilabel" || dataset.classes.length > 2
+    ? {
+      per_class: Object.fromEntries(
+        dataset.classes.map((name, c) => [name, { n: positives(c), auroc: summary.perClass[c]! }]),
+      ),
+    }
+    : {};
   return {
     scores,
     targets,
@@ -73,8 +87,36 @@ export async function assess<T>(
       auroc_ci: summary.aurocInterval,
       n: summary.n,
       trainable: countParams(params, (name) => model.isTrainable(name)),
+      ...perClass,
+      ...(summary.skipped.length > 0 ? { skipped: summary.skipped } : {}),
     },
   };
+}
+
+/** Thrown where a set has too few classes for images to be told apart. */
+export class ClassCountError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "ClassCountError";
+
+  /**
+   * An error about a set's classes.
+   *
+   * @param set Name of the set.
+   * @param classes Those it has.
+   */
+  constructor(set: string, readonly classes: readonly string[]) {
+    const found = classes.length === 0 ? "none" : `one, ${JSON.stringify(classes[0])}`;
+    super(`Cannot evaluate ${set} as its images must be of two classes or more: it has ${found}`);
+  }
+}
+
+/**
+ * Checks that a set's classes can be told apart: with one alone every image is right.
+ *
+ * @throws {ClassCountError} If there are fewer than two.
+ */
+export function checkClasses({ name, classes }: Pick<Dataset, "name" | "classes">): void {
+  if (classes.length < 2) throw new ClassCountError(name, classes);
 }
 
 /** The targets of a classified set: a class index a case, or a 0/1 row a case when multi-label. */

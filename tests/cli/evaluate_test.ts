@@ -8,6 +8,7 @@ import { trainTestSplit } from "../../lib/data/splits.ts";
 import { assess } from "../../lib/eval/assess.ts";
 import { loadMini } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
+import { CASES, needsCase } from "../cases.ts";
 import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
@@ -185,7 +186,11 @@ Deno.test("evaluate refuses bad input in one line that names file, row and expec
     );
     await refuse(["--root", folder], "--root needs --dataset");
     const root = await writeMimic(join(folder, "mimic"), 1);
-    await refuse(["--dataset", "mimic-cxr", "--root", root], "mimic-cxr", "its cases must have classes");
+    await refuse(
+      ["--dataset", "mimic-cxr", "--root", root],
+      "mimic-cxr",
+      "its images must be of two classes or more: it has none",
+    );
     await refuse(["--images", csv, "--adapter", join(folder, "0.png")], join(folder, "0.png"));
     await refuse(["--images", csv, "--batch-size", "0"], "--batch-size must be a number of at least 1");
     assertEquals(await snapshot(out), {});
@@ -200,4 +205,91 @@ Deno.test("evaluate cannot write where it was not allowed to, and says so in one
     assertEquals(code, 1);
     assertMatch(stderr, /error: .*elsewhere.*(write access|--allow-write)/);
   });
+});
+
+Deno.test("evaluate refuses images of one class, says what to type, and takes a class that no image is of", async () => {
+  await inFolder(async (folder) => {
+    await writeClasses(join(folder, "set"), ["normal"], 3);
+    const rows = [0, 1, 2].map((i) => `normal/${i}.png,normal`).join("\n");
+    await Deno.writeTextFile(join(folder, "set", "one.csv"), `path,class\n${rows}\n`);
+    const out = join(folder, "out");
+    await Deno.mkdir(out);
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    for (const images of [join(folder, "set"), join(folder, "set", "one.csv")]) {
+      const patterns = [
+        'as its images must be of two classes or more: it has one, "normal"',
+        /--classes "?normal,OTHER/,
+      ];
+      await fail(["evaluate", "--images", images, "--out", out], patterns, permissions);
+    }
+    const args = ["evaluate", "--images", join(folder, "set", "one.csv"), "--classes", "normal,pneumonia", "--json"];
+    const { sets } = JSON.parse(await succeed([...args, "--out", out], permissions));
+    const { accuracy, auroc, skipped, n } = sets.pairs["zero-shot"];
+    assertEquals([n, auroc, skipped, accuracy >= 0], [3, null, ["normal", "pneumonia"], true]);
+  });
+});
+
+Deno.test("evaluate says which classes the AUROC leaves out, in the table and in metrics.json", async () => {
+  await inFolder(async (folder) => {
+    await writeClasses(folder, ["a", "b"], 2);
+    const rows = ["a/0.png,Edema", "a/1.png,Edema|Mass", "b/0.png,Mass", "b/1.png,Edema|Fibrosis"];
+    await Deno.writeTextFile(join(folder, "t.csv"), `path,class\n${rows.join("\n")}\n`);
+    const out = join(folder, "out");
+    await Deno.mkdir(out);
+    const args = ["evaluate", "--images", join(folder, "t.csv"), "--separator", "|", "--out", out];
+    const classes = ["--classes", "Edema,Mass,Fibrosis,Hernia"];
+    const stdout = await succeed([...args, ...classes], { read: [...MINI_FILES, folder], write: [out] });
+    assertMatch(stdout, /AUROC of pairs without Hernia/);
+    assertMatch(stdout, /Hernia +0 +undefined/);
+    const { sets } = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+    const { skipped, per_class, auroc } = sets.pairs["zero-shot"];
+    assertEquals(skipped, ["Hernia"]);
+    const names = ["Edema", "Mass", "Fibrosis", "Hernia"];
+    assertEquals([Object.keys(per_class), names.map((name) => per_class[name].n)], [names, [3, 2, 1, 0]]);
+    assertEquals(per_class.Hernia.auroc, null);
+    const defined = ["Edema", "Mass", "Fibrosis"].map((name) => per_class[name].auroc);
+    assertAlmostEquals(auroc, defined.reduce((a, b) => a + b, 0) / 3, 1e-12);
+  });
+});
+
+Deno.test("evaluate, train and encode drop and count a CSV's rows without image under --missing drop", async () => {
+  await inFolder(async (folder) => {
+    await writeClasses(folder, ["a", "b"], 2);
+    const rows = ["a/0.png,a,One.", "a/1.png,b,Two.", "b/none.png,a,Three.", "b/1.png,b,Four."];
+    const csv = join(folder, "t.csv"), out = join(folder, "out");
+    await Deno.writeTextFile(csv, `path,class,text\n${rows.join("\n")}\n`);
+    await Deno.mkdir(out);
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    const counted = /4 read, 3 kept, dropped 1 \(image missing\)/;
+    for (
+      const args of [
+        ["evaluate", "--images", csv, "--out", out],
+        ["encode", "--images", csv, "--out", join(out, "features.safetensors")],
+        ["train", "--pairs", csv, "--loss", "info-nce", "--epochs", "1", "--batch-size", "3", "--out", out],
+      ]
+    ) {
+      await fail(args, ["row 4 as its image must exist"], permissions);
+      const { code, stderr } = await run([...args, "--missing", "drop"], permissions);
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, counted, args[0]);
+    }
+  });
+});
+
+Deno.test({
+  ...needsCase("missing_csv", "evaluate --missing drop counts the case's row without image"),
+  async fn() {
+    const csv = join(CASES, "missing_csv", "missing.csv");
+    const { code, stderr } = await run(["evaluate", "--images", csv, "--missing", "drop", "--list"], { read: [CASES] });
+    assertEquals(code, 0, stderr);
+    assertMatch(stderr, /3 read, 2 kept, dropped 1 \(image missing\)/);
+  },
+});
+
+Deno.test({
+  ...needsCase("one_class", "evaluate refuses the case's twenty images of one class"),
+  async fn() {
+    const args = ["evaluate", "--images", join(CASES, "one_class", "oneclass.csv")];
+    await fail(args, ['two classes or more: it has one, "normal"'], { read: [...MINI_FILES, CASES] });
+  },
 });

@@ -3,6 +3,9 @@ import { join } from "@std/path";
 import { loadMimicCxr } from "../../lib/data/mimic_cxr.ts";
 import { reportSections } from "../../lib/data/reports.ts";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
+import { describeDataset } from "../../lib/data/dataset.ts";
+import { CASES, needsCase } from "../cases.ts";
+import mit from "./fixtures/sections.json" with { type: "json" };
 import { gzip, png, withFiles } from "./helpers.ts";
 
 // Ten images of seven studies: lateral, other split, no labels, no text, no image, and two frontal views of one study.
@@ -47,7 +50,7 @@ s501,No acute process.,"Lungs are clear.
  Heart is normal.",,
 s502,Edema.,,,
 s503,Clear.,,,
-s504,,,Only a last paragraph.,
+s504,,,,
 s505,,Rib fracture.,,
 s506,"Mild   edema.",,,
 s508,Edema.,,,
@@ -147,4 +150,89 @@ Deno.test("reportSections() splits at headings in capitals, joins repeats and kn
     impression: "Clear.",
   });
   assertEquals(reportSections("no headings at all"), {});
+});
+
+Deno.test("loadMimicCxr() keeps each image once, joins a study's labels and counts what it merged", async () => {
+  const repeated = {
+    ...tables,
+    "mimic-cxr-2.0.0-metadata.csv": metadata + "d1,10000001,501,PA\n",
+    "mimic-cxr-2.0.0-split.csv": split + "d1,501,1,train\n",
+    "mimic-cxr-2.0.0-chexpert.csv": labels +
+      ["1.0", "0.0", "", "-1.0"].map((cell, i) =>
+        `1,501,${CHEXPERT_LABELS.map((l) => l === "Edema" ? cell : l === "Atelectasis" && i ? "0.0" : "").join(",")}\n`
+      ).join(""),
+  };
+  await withFiles({ ...repeated, ...images, "mimic_cxr_sectioned.csv": reports }, async (root) => {
+    const set = await loadMimicCxr(root);
+    assertEquals(set.cases.map((c) => c.id), ["d1", "d6", "d7", "d8"]);
+    const known = Object.fromEntries(CHEXPERT_LABELS.map((name, i) => [name, set.cases[0]!.labels![i]]));
+    assertEquals([known["Atelectasis"], known["Edema"], known["Support Devices"], known["Fracture"]], [1, 1, -1, null]);
+    assertEquals([set.summary.dropped["repeated id"], set.summary.merged], [1, { "label rows of a study": 4 }]);
+    assertEquals(describeDataset(set).includes("merged 4 (label rows of a study); split of 4"), true);
+  });
+  const conflict = { ...tables, "mimic-cxr-2.0.0-split.csv": split + "d1,501,1,test\n" };
+  await withFiles({ ...conflict, ...images, "mimic_cxr_sectioned.csv": reports }, async (root) => {
+    await assertRejects(
+      () => loadMimicCxr(root),
+      SyntaxError,
+      'row 12 as an image must be in one split: "d1" is in "train"',
+    );
+  });
+  await withFiles({ ...tables, ...images, "mimic_cxr_sectioned.csv": reports + "s501,Other.,,,\n" }, async (root) => {
+    await assertRejects(() => loadMimicCxr(root), SyntaxError, 'a study must be there once: "s501" was before');
+  });
+});
+
+/** Texts of the case's studies; the reports are made up. */
+const MIMIC_TEXTS = {
+  d0007: "Right-sided ICD lead. No pneumothorax.", // the last paragraph
+  d0009: "AP: lines in place. NOTE: 2 leads.",
+  d0010: "PA and lateral. Stable.",
+  d0011: "First set. Second set. One. Two.",
+  d0012: "lower-case heading. also.",
+  d0013: "ETT 4 cm above carina.", // REPORT:
+  d0014: "Lungs are clear. No acute process.", // PA AND LATERAL CHEST RADIOGRAPH:
+  d0015: "AP VIEW: tubes unchanged. Stable.",
+  d0016: "Frontal and lateral views. Heart size normal.", // under COMPARISON:
+  d0017: "Clear lungs. Normal study.", // CHEST:, SUMMARY:
+};
+
+Deno.test({
+  ...needsCase("mimic_rows", "loadMimicCxr() loses no text, repeats no id and says what it merged"),
+  async fn() {
+    const set = await loadMimicCxr(`${CASES}/mimic_rows`, { split: "all", missing: "ignore" });
+    const ids = set.cases.map((c) => c.id);
+    assertEquals([ids.length, new Set(ids).size], [13, 13]);
+    assertEquals([set.summary.dropped["repeated id"], set.summary.merged], [1, { "label rows of a study": 1 }]);
+    const texts = new Map(set.cases.map((c) => [c.id, c.text]));
+    for (const [id, text] of Object.entries(MIMIC_TEXTS)) assertEquals(texts.get(id), text, id);
+  },
+});
+
+/** Of how many reports of each kind MIT-LCP's parser finds the same sections; where not, it is that ... */
+const AGREEMENT: Record<string, string> = {
+  "ordinary": "99 of 100", // ... of a report without findings, it takes the one paragraph for the last
+  "heading names the view": "10 of 10",
+  "one letter wrong": "10 of 10",
+  "joint heading": "10 of 10",
+  "last paragraph": "7 of 10", // ... it starts the last paragraph anew where a heading ends its line
+  "under the comparison": "9 of 10", // ... likewise
+  "small letters": "0 of 10", // ... it knows headings in capitals alone
+  "twice": "0 of 10", // ... it takes the last of several sections, where ours are joined
+  "another word": "0 of 10", // ... it does not read SUMMARY and REPORT
+  "no heading": "10 of 10",
+};
+
+Deno.test("reportSections() agrees with MIT-LCP's parser on ordinary reports, and loses no text of any", () => {
+  const found: Record<string, string> = {};
+  for (const [kind, list] of Object.entries(mit.kinds)) {
+    const same = list.filter(({ report, sections }) => {
+      const ours = reportSections(report);
+      const names = ["impression", "findings", "last_paragraph", "comparison"];
+      if (kind !== "ordinary") assertEquals(names.some((name) => ours[name]), true, report);
+      return names.every((name) => ours[name] === (sections as Record<string, string>)[name]);
+    });
+    found[kind] = `${same.length} of ${list.length}`;
+  }
+  assertEquals(found, AGREEMENT);
 });

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { encode } from "fast-png";
 import { describeDataset, hashIds } from "../../lib/data/dataset.ts";
 import { loadFolder } from "../../lib/data/folder.ts";
-import { loadPairs } from "../../lib/data/pairs.ts";
+import { JointClassError, loadPairs } from "../../lib/data/pairs.ts";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { needs, png, REAL_DATA, withFiles } from "./helpers.ts";
 
@@ -71,6 +71,38 @@ Deno.test("loadPairs() refuses in one line what it cannot use", async () => {
     const set = await loadPairs(root, { csv: "t.csv", missing: "drop" });
     assertEquals(set.summary, { read: 2, kept: 1, dropped: { "image missing": 1 } });
   });
+});
+
+Deno.test("loadPairs() refuses a class cell that holds another class, until a separator or the classes are named", async () => {
+  for (const [cell, separator] of [["COVID-19, ARDS", ","], ["Mass;COVID-19", ";"], ["COVID-19|Mass", "|"]] as const) {
+    const csv = `path,class\ni/a.png,COVID-19\ni/b.png,"${cell}"\ni/c.png,"clear, both sides"\n`;
+    await withFiles({ ...images, "t.csv": csv }, async (root) => {
+      const error = await assertRejects(() => loadPairs(root, { csv: "t.csv", label: "class" }), JointClassError);
+      assertEquals(error.separator, separator);
+      assertEquals(error.message.includes(`${JSON.stringify(cell)} holds "COVID-19"`), true, error.message);
+      const split = await loadPairs(root, { csv: "t.csv", label: "class", separator });
+      assertEquals(split.cases[1]!.targets![split.classes.indexOf("COVID-19")], 1);
+      const classes = ["COVID-19", cell, "clear, both sides"];
+      const kept = await loadPairs(root, { csv: "t.csv", label: "class", classes });
+      assertEquals(kept.cases.map((c) => c.target), [0, 1, 2]);
+    });
+  }
+});
+
+Deno.test({
+  ...needs("covidcxr", "loadPairs() refuses covidcxr's findings as classes of one name each"),
+  fn: async () => {
+    const options = { csv: "covidcxr.csv", label: "finding" };
+    const error = await assertRejects(() => loadPairs(join(REAL_DATA, "covidcxr"), options), JointClassError);
+    assertEquals(
+      error.message.includes('"COVID-19, ARDS" holds "COVID-19", which is a class itself'),
+      true,
+      error.message,
+    );
+    const set = await loadPairs(join(REAL_DATA, "covidcxr"), { ...options, separator: "," });
+    const of = (name: string): number => set.cases.filter((c) => c.targets![set.classes.indexOf(name)]).length;
+    assertEquals([set.classes.includes("COVID-19, ARDS"), of("COVID-19"), of("ARDS")], [false, 141, 9]);
+  },
 });
 
 Deno.test("loadFolder() makes a class of each folder and sorts by path", async () => {
