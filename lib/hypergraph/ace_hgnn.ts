@@ -33,7 +33,7 @@ export interface AceHgnnConfig {
 /** The paper's settings: k = 5, hidden 128, both encoders. */
 export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["image", "text"] };
 
-/** Fresh weights: Kaiming normal, zero biases. */
+/** Fresh weights: Kaiming normal, biases uniform in `±1/√fanIn`. */
 export function initAceHgnn(embedding: number, hidden: number, seed: number, name = "ace-hgnn"): AceHgnnParams {
   return {
     edge: initAdapter(embedding, hidden, seed, `${name} edge`),

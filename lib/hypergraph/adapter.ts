@@ -1,7 +1,7 @@
 /** The bottleneck that hyperedge and node features go through. @module */
 import * as tf from "@tensorflow/tfjs";
 import { linear, type LinearParams } from "../nn/linear.ts";
-import { kaimingNormal, zeros } from "../tensor/init.ts";
+import { kaimingNormal, uniform } from "../tensor/init.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /** Weights of a bottleneck `E -> hidden -> E`. */
@@ -23,11 +23,11 @@ export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
   return tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)) as Tensor as T);
 }
 
-/** Kaiming normal weights and zero biases. */
+/** Kaiming normal weights; biases uniform in `±1/√fanIn`, as `nn.Linear` starts them and the released code leaves them. */
 export function initAdapter(embedding: number, hidden: number, seed: number, name: string): AdapterParams {
   const layer = (outSize: number, inSize: number, part: string): LinearParams => ({
     weight: kaimingNormal([outSize, inSize], seed, `${name} ${part}`) as Tensor2D,
-    bias: zeros([outSize]) as Tensor1D,
+    bias: uniform([outSize], 1 / Math.sqrt(inSize), seed, `${name} ${part} bias`) as Tensor1D,
   });
   return { down: layer(hidden, embedding, "down"), up: layer(embedding, hidden, "up") };
 }

@@ -15,11 +15,15 @@ export function normal(shape: readonly number[], std: number, seed: number, name
   return filled(shape, () => std * gaussian(rng));
 }
 
+/** Uniform numbers in `±bound`. */
+export function uniform(shape: readonly number[], bound: number, seed: number, name: string): Tensor {
+  const rng = mulberry32(deriveSeed(seed, name));
+  return filled(shape, () => (2 * rng() - 1) * bound);
+}
+
 /** Uniform in `±sqrt(6 / ((1 + a²) fanIn))`, with `a = √5` so `±1/√fanIn`: torch's `kaiming_uniform_(w, a=√5)`; fanIn = last axis. */
 export function kaimingUniform(shape: readonly number[], seed: number, name: string): Tensor {
-  const rng = mulberry32(deriveSeed(seed, name));
-  const bound = 1 / Math.sqrt(shape[shape.length - 1]!);
-  return filled(shape, () => (2 * rng() - 1) * bound);
+  return uniform(shape, 1 / Math.sqrt(shape[shape.length - 1]!), seed, name);
 }
 
 /** Normal with `std = √(2 / fanIn)`: torch's `kaiming_normal_(w)`; fanIn = last axis. */

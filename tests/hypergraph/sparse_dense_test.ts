@@ -124,3 +124,20 @@ testOnBackends("aceHgnn() refuses an affinity of another length", () => {
   assertThrows(() => aceHgnn(initAceHgnn(E, 4, 2), tokens, affinity, 3), TypeError, "current shape is [3,6]");
   return Promise.resolve();
 });
+
+Deno.test("initAceHgnn() starts biases as nn.Linear does: uniform within one over the root of the fan-in", async () => {
+  const { edge, node } = initAceHgnn(512, 128, 1);
+  const seen = new Set<string>();
+  for (const { down, up } of [edge, node]) {
+    for (const [bias, fanIn] of [[down.bias!, 512], [up.bias!, 128]] as const) {
+      const values = [...await bias.data()];
+      const bound = 1 / Math.sqrt(fanIn);
+      const largest = Math.max(...values.map(Math.abs));
+      assertEquals(largest <= bound && largest > 0.95 * bound, true, `${largest} of ${bound}`);
+      const mean = values.reduce((a, b) => a + b, 0) / values.length;
+      assertEquals(Math.abs(mean) < 0.2 * bound, true, `mean ${mean}`);
+      seen.add(values.slice(0, 4).join());
+    }
+  }
+  assertEquals(seen.size, 4);
+});
