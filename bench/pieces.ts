@@ -6,7 +6,7 @@ import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { loraUpdate } from "../lib/peft/lora/layer.ts";
 import { initLora } from "../lib/peft/lora/inject.ts";
 import { type BlockParams, transformerBlock } from "../lib/nn/transformer.ts";
-import { l2Normalise } from "../lib/tensor/ops.ts";
+import { l2Normalise } from "../lib/tensor/kernels/l2_normalise/api.ts";
 import { disposeParams, namedTensors } from "../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D } from "../lib/tensor/types.ts";
 import { valueAndGradients } from "../lib/train/gradients.ts";

@@ -18,7 +18,7 @@ import { mergeUpdates } from "./nn/linear.ts";
 import { infoNce } from "./losses/info_nce.ts";
 import type { ContrastiveModel, FeatureOptions } from "./clip/contrastive.ts";
 import { countParams, namedTensors } from "./tensor/params.ts";
-import { l2Normalise } from "./tensor/ops.ts";
+import { l2Normalise } from "./tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "./tensor/random.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "./tensor/types.ts";
 

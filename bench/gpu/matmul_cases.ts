@@ -2,9 +2,10 @@
 import * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
-import { batchAxes, tfjsMatMul } from "../../lib/tensor/webgpu/matmul.ts";
-import { MATMUL_TILES, type MatMulTile, planMatMul } from "../../lib/tensor/webgpu/matmul_plan.ts";
-import { matMulProgram } from "../../lib/tensor/webgpu/matmul_wgsl.ts";
+import { batchAxes } from "../../lib/tensor/kernels/matmul/webgpu.ts";
+import { MATMUL_TILES, type MatMulTile, planMatMul } from "../../lib/tensor/kernels/matmul/webgpu_plan.ts";
+import { matMulProgram } from "../../lib/tensor/kernels/matmul/webgpu_program.ts";
+import { replacedKernel } from "../../lib/tensor/kernels/register.ts";
 import { runProgram } from "../../lib/tensor/webgpu/run.ts";
 import { runKernel, type Source } from "./inputs.ts";
 import type { Case, Prepared } from "./row.ts";
@@ -98,7 +99,7 @@ export function matMulCases(sizes: Sizes, source: Source, backend: WebgpuBackend
     }, source);
     const theirs = caseOf(product, "tfjs-webgpu", (from) => {
       const { a, b, want, free } = inputsOf(product, from);
-      const kernel = tfjsMatMul.get("BatchMatMul")!.kernelFunc;
+      const kernel = replacedKernel("webgpu", "BatchMatMul")!.kernelFunc;
       const run = () => {
         const info = kernel({ inputs: { a, b }, attrs, backend }) as tf.TensorInfo;
         return [tf.engine().makeTensorFromTensorInfo(info)];

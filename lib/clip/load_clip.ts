@@ -11,7 +11,7 @@ import type { TowerOptions } from "./towers/text_pair.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
 import { mergeUpdates } from "../nn/linear.ts";
 import type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
-import { l2Normalise } from "../tensor/ops.ts";
+import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Scalar, Tensor2D } from "../tensor/types.ts";
 import { encodeByteBpe } from "../text/byte_bpe.ts";

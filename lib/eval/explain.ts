@@ -9,7 +9,8 @@ import { clsScores } from "../hypergraph/affinities.ts";
 import { pngDataUrl } from "../display/png.ts";
 import { cropResize8, toPixels } from "../image/preprocess.ts";
 import type { RasterImage } from "../image/raster.ts";
-import { l2Normalise, tidy } from "../tensor/ops.ts";
+import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
+import { tidy } from "../tensor/ops.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 

@@ -1,7 +1,8 @@
 /** ACE-HGNN: message passing along attention affinities between the global and the local tokens. @module */
 import * as tf from "@tensorflow/tfjs";
-import { topKSoftmax } from "../tensor/fused/top_k_softmax.ts";
-import { l2Normalise, oneHotRows, tidy } from "../tensor/ops.ts";
+import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
+import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
+import { oneHotRows, tidy } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { adapter, type AdapterParams, initAdapter } from "./adapter.ts";

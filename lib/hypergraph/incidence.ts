@@ -1,7 +1,7 @@
 /** The affinity between nodes and hyperedges. @module */
 import * as tf from "@tensorflow/tfjs";
-import { topKSoftmax } from "../tensor/fused/top_k_softmax.ts";
-import { l2Normalise } from "../tensor/ops.ts";
+import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
+import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 

@@ -1,6 +1,6 @@
 /** A hypergraph of similarities alone: cosine in place of the encoder's attention for the CLS hyperedge too. @module */
 import * as tf from "@tensorflow/tfjs";
-import { l2Normalise } from "../tensor/ops.ts";
+import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";

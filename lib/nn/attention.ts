@@ -1,6 +1,6 @@
 /** Multi-head self-attention, and the CLS query's attention on its own. @module */
 import * as tf from "@tensorflow/tfjs";
-import { attention } from "../tensor/fused/attention.ts";
+import { attention } from "../tensor/kernels/attention/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";

@@ -1,7 +1,7 @@
 /** Attention with dropout on its probabilities, as BERT has it while training. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { AttentionOptions } from "../tensor/fused/attention.ts";
-import { dropout, type DropoutOptions } from "../tensor/fused/dropout.ts";
+import type { AttentionOptions } from "../tensor/kernels/attention/api.ts";
+import { dropout, type DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 

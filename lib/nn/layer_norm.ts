@@ -1,6 +1,5 @@
 /** Layer normalisation. @module */
-import { layerNorm as fusedLayerNorm } from "../tensor/fused/layer_norm.ts";
-import { layerNormFork as fusedFork } from "../tensor/fused/layer_norm_fork.ts";
+import { layerNorm as fusedLayerNorm, layerNormFork as fusedFork } from "../tensor/kernels/layer_norm/api.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 
 /** Weights of a LayerNorm. */

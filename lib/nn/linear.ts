@@ -5,14 +5,9 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { dropout } from "../tensor/fused/dropout.ts";
-import {
-  canFuse,
-  fusedLinear,
-  type FusedLoraLinear,
-  fusedLoraLinear,
-  MOST_FUSED_RANKS,
-} from "../tensor/fused/linear.ts";
+import { dropout } from "../tensor/kernels/dropout/api.ts";
+import { fusedLinear } from "../tensor/kernels/linear/api.ts";
+import { canFuse, type FusedLoraLinear, fusedLoraLinear, MOST_FUSED_RANKS } from "../tensor/kernels/lora/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { mapTree } from "../tensor/params.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";

@@ -1,6 +1,6 @@
 /** The feed-forward half of a transformer block. @module */
 import * as tf from "@tensorflow/tfjs";
-import { gelu } from "../tensor/fused/gelu.ts";
+import { gelu } from "../tensor/kernels/gelu/api.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { linear, type LinearOptions, type LinearParams } from "./linear.ts";
 

@@ -1,6 +1,6 @@
 /** Transformer blocks: pre-norm (ViT) and post-norm (BERT). @module */
 import * as tf from "@tensorflow/tfjs";
-import type { DropoutOptions } from "../tensor/fused/dropout.ts";
+import type { DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";

@@ -5,6 +5,7 @@
  */
 export * from "./backend.ts";
 export * from "./init.ts";
+export { l2Normalise } from "./kernels/l2_normalise/api.ts";
 export * from "./ops.ts";
 export * from "./params.ts";
 export * from "./random.ts";

@@ -1,6 +1,5 @@
 /** Small operations that tf.js lacks. @module */
 import * as tf from "@tensorflow/tfjs";
-import { fusedL2Normalise } from "./fused/l2_normalise.ts";
 import type { Tensor, Tensor2D } from "./types.ts";
 
 /**
@@ -10,21 +9,6 @@ import type { Tensor, Tensor2D } from "./types.ts";
  */
 export function tidy<T>(f: () => T): T {
   return tf.tidy(f as () => tf.TensorContainer) as T;
-}
-
-/**
- * Rows of unit length along the last axis: `x / max(|x|, 1e-12)`, as torch's `F.normalize`.
- *
- * @param x Any shape `[..., D]`.
- * @returns The same shape. The caller disposes it.
- */
-export function l2Normalise<T extends Tensor>(x: T): T {
-  return tf.tidy(() => {
-    const fused = fusedL2Normalise(x);
-    if (fused) return fused as T;
-    const square = tf.sum(tf.mul(x, x), -1, true);
-    return tf.div(x, tf.sqrt(tf.maximum(square, 1e-24))) as T;
-  });
 }
 
 /**

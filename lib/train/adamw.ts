@@ -1,6 +1,6 @@
 /** AdamW over named tensors. @module */
 import * as tf from "@tensorflow/tfjs";
-import { adamwUpdate } from "../tensor/fused/adamw.ts";
+import { adamwUpdate } from "../tensor/kernels/adamw/api.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
 

@@ -1,6 +1,6 @@
 /** Named tensors in a few flat ones, so that an update costs a few kernels instead of one a tensor. @module */
 import * as tf from "@tensorflow/tfjs";
-import { packTensors, unpackTensors } from "../tensor/fused/pack.ts";
+import { packTensors, unpackTensors } from "../tensor/kernels/pack/api.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 
 /** One tensor's place. */

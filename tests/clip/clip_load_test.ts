@@ -15,7 +15,7 @@ import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
 import { clipModel, describeClip, loadClip } from "../../lib/clip/load_clip.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { countParams, disposeParams, mapTensors, namedTensors } from "../../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor2D } from "../../lib/tensor/types.ts";

@@ -9,7 +9,7 @@ import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { countClip, initClip } from "../../lib/clip/build.ts";
 import { quickGelu } from "../../lib/nn/mlp.ts";
 import { openTensorFile } from "../../lib/io/open.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import type { Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";

@@ -6,7 +6,7 @@ import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
 import { encodeClipImage, encodeClipText } from "../../lib/clip/towers/clip.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 

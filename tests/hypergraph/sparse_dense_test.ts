@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals, assertThrows } from "@std/assert";
 import { aceHgnn, aceHgnnDense, chosenHyperedges, initAceHgnn } from "../../lib/hypergraph/ace_hgnn.ts";
 import { normal } from "../../lib/tensor/init.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
 import { valueAndGradients } from "../../lib/train/gradients.ts";

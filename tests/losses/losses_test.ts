@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { infoNce } from "../../lib/losses/info_nce.ts";
 import { falseNegativeMask, type Label } from "../../lib/losses/label_mask.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import type { Scalar, Tensor2D } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";

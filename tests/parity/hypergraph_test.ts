@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { aceHgnn, aceHgnnDense, chosenHyperedges } from "../../lib/hypergraph/ace_hgnn.ts";
-import { l2Normalise, topKMask } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
+import { topKMask } from "../../lib/tensor/ops.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";

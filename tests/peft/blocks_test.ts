@@ -9,7 +9,7 @@ import { featureAdapter } from "../../lib/peft/clip_adapter/layer.ts";
 import { doraUpdate } from "../../lib/peft/dora/layer.ts";
 import { ia3Update } from "../../lib/peft/ia3/layer.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";
-import { dropout } from "../../lib/tensor/fused/dropout.ts";
+import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import type { Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";

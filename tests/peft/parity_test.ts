@@ -11,7 +11,7 @@ import { injectDora } from "../../lib/peft/dora/method.ts";
 import { featureAdapter } from "../../lib/peft/clip_adapter/layer.ts";
 import { IA3, injectIa3 } from "../../lib/peft/ia3/method.ts";
 import { LORA } from "../../lib/peft/lora/method.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertParity, type FixtureTensor, pick } from "../parity/fixtures.ts";

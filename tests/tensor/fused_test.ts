@@ -1,6 +1,10 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { adamwUpdate, attention, dropout, gelu, layerNorm } from "../../lib/tensor/fused/mod.ts";
+import { adamwUpdate } from "../../lib/tensor/kernels/adamw/api.ts";
+import { attention } from "../../lib/tensor/kernels/attention/api.ts";
+import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
+import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
+import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { erf } from "../../lib/tensor/cpu/gelu.ts";
+import { erf } from "../../lib/tensor/kernels/gelu/cpu.ts";
 import { binaryModule, compileKernels, hasDataSection } from "../../lib/tensor/wasm/build.ts";
 import { PLAIN, RELAXED } from "../../lib/tensor/wasm/kernels_binary.ts";
 import { compileModules, instantiate } from "../../lib/tensor/wasm/module.ts";

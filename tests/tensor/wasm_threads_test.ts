@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { attention } from "../../lib/tensor/fused/attention.ts";
-import { dropout } from "../../lib/tensor/fused/dropout.ts";
-import { gelu } from "../../lib/tensor/fused/gelu.ts";
-import { layerNorm } from "../../lib/tensor/fused/layer_norm.ts";
+import { attention } from "../../lib/tensor/kernels/attention/api.ts";
+import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
+import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
+import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
 import { chunkBounds } from "../../lib/tensor/wasm/chunks.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
 import { addressOf, type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";

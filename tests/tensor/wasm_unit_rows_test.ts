@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { attentionGrad } from "../../lib/tensor/webgpu/attention.ts";
+import { attentionGradWithin } from "../../lib/tensor/kernels/attention/webgpu.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { dispatchCount } from "../../lib/tensor/webgpu/run.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
@@ -102,14 +102,14 @@ for (const [name, shape] of Object.entries(CASES)) {
     };
     const want = reference(shape, data);
     const attrs = { heads, scale: 1 / Math.sqrt(depth), causal: shape.causal ?? false };
-    const inputs: Record<string, tf.Tensor> = {
+    const inputs: Record<"query" | "key" | "value", Tensor> & { keyMask?: Tensor } = {
       query: tensor(data.q, [batch, queries, width]),
       key: tensor(data.k, [batch, keys, width]),
       value: tensor(data.v, [batch, keys, width]),
     };
     if (shape.mask) {
       const bits = Array.from({ length: batch * keys }, (_, i) => shape.mask!(Math.floor(i / keys), i % keys) ? 1 : 0);
-      inputs["keyMask"] = depth === 40 ? tf.tensor(bits, [batch, keys], "int32") : tensor(bits, [batch, keys]);
+      inputs.keyMask = depth === 40 ? tf.tensor(bits, [batch, keys], "int32") : tensor(bits, [batch, keys]);
     }
     const dy = tensor(data.dy, [batch, queries, width]);
     const count = dispatchCount();
@@ -121,7 +121,7 @@ for (const [name, shape] of Object.entries(CASES)) {
     const results: [string, Tensor[]][] = [["9 bindings", [dQuery!, dKey!, dValue!]]];
     if (depth <= 40) { // wide heads compile slowly on a software adapter, and the narrow form has no code of its own
       const backend = tf.backend() as unknown as WebgpuBackend;
-      const narrow = attentionGrad(backend, { inputs: all, attrs, storageBuffers: 8 });
+      const narrow = attentionGradWithin({ inputs: all, attrs, backend }, 8);
       results.push(["8 bindings", narrow.map((info) => tf.engine().makeTensorFromTensorInfo(info))]);
       assertEquals(dispatchCount() - count, (depth <= 32 ? 3 : 4) * 2 - (shape.mask ? 0 : 1));
     }

@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { attention, dropout, gelu, layerNorm } from "../../lib/tensor/fused/mod.ts";
+import { attention } from "../../lib/tensor/kernels/attention/api.ts";
+import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
+import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
+import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 
 /** A small transformer block's loss and gradients on the current backend, all fused functions in it. */

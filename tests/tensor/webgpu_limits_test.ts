@@ -3,22 +3,22 @@ import {
   attentionGradKeyProgram,
   attentionGradQueryProgram,
   attentionStatsProgram,
-} from "../../lib/tensor/webgpu/attention_backward.ts";
-import { attentionProgram } from "../../lib/tensor/webgpu/attention_forward.ts";
-import type { AttentionShape } from "../../lib/tensor/webgpu/attention_parts.ts";
-import { layerNormGradXProgram, layerNormProgram } from "../../lib/tensor/webgpu/layer_norm.ts";
-import { l2NormaliseProgram } from "../../lib/tensor/webgpu/l2_normalise.ts";
+} from "../../lib/tensor/kernels/attention/webgpu_backward.ts";
+import { attentionProgram } from "../../lib/tensor/kernels/attention/webgpu_forward.ts";
+import type { AttentionShape } from "../../lib/tensor/kernels/attention/webgpu_parts.ts";
+import { layerNormGradXProgram, layerNormProgram } from "../../lib/tensor/kernels/layer_norm/webgpu.ts";
+import { l2NormaliseProgram } from "../../lib/tensor/kernels/l2_normalise/webgpu.ts";
 import {
   loraDownProgram,
   loraGradLowProgram,
   loraGradMatricesProgram,
   type LoraGroup,
   loraSumsProgram,
-} from "../../lib/tensor/webgpu/lora_programs.ts";
-import { topKSoftmaxProgram } from "../../lib/tensor/webgpu/top_k_softmax.ts";
-import { batchAxes } from "../../lib/tensor/webgpu/matmul.ts";
-import { MATMUL_TILES } from "../../lib/tensor/webgpu/matmul_plan.ts";
-import { matMulProgram } from "../../lib/tensor/webgpu/matmul_wgsl.ts";
+} from "../../lib/tensor/kernels/lora/webgpu_programs.ts";
+import { topKSoftmaxProgram } from "../../lib/tensor/kernels/top_k_softmax/webgpu.ts";
+import { batchAxes } from "../../lib/tensor/kernels/matmul/webgpu.ts";
+import { MATMUL_TILES } from "../../lib/tensor/kernels/matmul/webgpu_plan.ts";
+import { matMulProgram } from "../../lib/tensor/kernels/matmul/webgpu_program.ts";
 import { type GpuProgram, header } from "../../lib/tensor/webgpu/run.ts";
 import { gpuTest } from "./webgpu_support.ts";
 

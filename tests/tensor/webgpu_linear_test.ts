@@ -1,12 +1,12 @@
 import { loraUpdate } from "../../lib/peft/lora/layer.ts";
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
-import { fusedLinear } from "../../lib/tensor/fused/linear.ts";
-import { layerNormFork } from "../../lib/tensor/fused/layer_norm_fork.ts";
-import { topKSoftmax } from "../../lib/tensor/fused/top_k_softmax.ts";
-import { packTensors, unpackTensors } from "../../lib/tensor/fused/pack.ts";
-import { dropout } from "../../lib/tensor/fused/dropout.ts";
-import { l2Normalise } from "../../lib/tensor/ops.ts";
+import { fusedLinear } from "../../lib/tensor/kernels/linear/api.ts";
+import { layerNormFork } from "../../lib/tensor/kernels/layer_norm/api.ts";
+import { topKSoftmax } from "../../lib/tensor/kernels/top_k_softmax/api.ts";
+import { packTensors, unpackTensors } from "../../lib/tensor/kernels/pack/api.ts";
+import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { linear, type LinearParams, linears } from "../../lib/nn/linear.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";

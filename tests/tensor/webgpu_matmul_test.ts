@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
-import { batchAxes } from "../../lib/tensor/webgpu/matmul.ts";
-import { MATMUL_TILES, type MatMulPlan, planMatMul } from "../../lib/tensor/webgpu/matmul_plan.ts";
-import { addPartsProgram, type MatMulCall, matMulProgram } from "../../lib/tensor/webgpu/matmul_wgsl.ts";
+import { batchAxes } from "../../lib/tensor/kernels/matmul/webgpu.ts";
+import { MATMUL_TILES, type MatMulPlan, planMatMul } from "../../lib/tensor/kernels/matmul/webgpu_plan.ts";
+import { addPartsProgram, type MatMulCall, matMulProgram } from "../../lib/tensor/kernels/matmul/webgpu_program.ts";
 import { dispatchCount, runProgram, spreadWorkgroups } from "../../lib/tensor/webgpu/run.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
 import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "../../nn/extra_tokens.ts";
 import { type BlockParams, transformer } from "../../nn/transformer.ts";
-import { dropout } from "../../tensor/fused/dropout.ts";
+import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import { embeddingLookup, tidy } from "../../tensor/ops.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";

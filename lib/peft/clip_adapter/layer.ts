@@ -1,7 +1,7 @@
 /** A bottleneck behind an encoder, blended with its features. @module */
 import * as tf from "@tensorflow/tfjs";
 import { linear, type LinearParams } from "../../nn/linear.ts";
-import { l2Normalise } from "../../tensor/ops.ts";
+import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 
 /** Weights of CLIP-Adapter behind one encoder. */

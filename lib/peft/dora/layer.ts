@@ -1,7 +1,7 @@
 /** DoRA in a linear layer: a low-rank update of a weight's direction, with the length of each row learned apart. @module */
 import * as tf from "@tensorflow/tfjs";
 import { frozenLinear, type LinearUpdate, type LowRank, type UpdateMethod } from "../../nn/linear.ts";
-import { dropout } from "../../tensor/fused/dropout.ts";
+import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import { detach } from "../../tensor/ops.ts";
 import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
 

@@ -7,7 +7,7 @@ import {
   type LowRank,
   type UpdateMethod,
 } from "../../nn/linear.ts";
-import { dropout } from "../../tensor/fused/dropout.ts";
+import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 
 /** A low-rank update `scaling · B A` of a frozen weight, as a layer carries it. */

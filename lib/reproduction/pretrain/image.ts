@@ -5,7 +5,7 @@ import { type BiomedClipParams, encodeImage } from "../../clip/towers/biomed_cli
 import { MINI } from "../../clip/config.ts";
 import { toPixels } from "../../image/preprocess.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
-import { l2Normalise } from "../../tensor/ops.ts";
+import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 import { encode, type Tokenizer } from "../../text/tokenizer.ts";

@@ -5,7 +5,7 @@ import { type TextPair, textPair } from "../../data/synthetic/text_pairs.ts";
 import { type BiomedClipParams, encodeText } from "../../clip/towers/biomed_clip.ts";
 import { type BiomedClipConfig, MINI } from "../../clip/config.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
-import { l2Normalise } from "../../tensor/ops.ts";
+import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 import { encode, type Tokenizer } from "../../text/tokenizer.ts";

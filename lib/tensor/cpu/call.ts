@@ -1,36 +1,29 @@
 /** What tfjs's cpu backend hands to a kernel, and how to give values back. @module */
+import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 
-/** A tensor as kernels see it. */
-export interface CpuTensor {
-  /** The key of its data. */
-  dataId: object;
-  /** Sizes. */
-  shape: number[];
-  /** Type of the elements. */
-  dtype: string;
+/** What is used of tfjs's cpu backend. */
+export interface CpuBackend {
+  /** Each tensor's values. */
+  data: { get(dataId: object): { values: ArrayLike<number> } };
+  /** A new tensor. */
+  makeTensorInfo(shape: number[], dtype: string, values: Float32Array): TensorInfo;
 }
 
 /** The call of a kernel. */
-export interface CpuCall<Names extends string, Attributes = Record<string, never>> {
-  /** Tensors by name. */
-  inputs: Record<Names, CpuTensor>;
-  /** The backend. */
-  backend: {
-    data: { get(dataId: object): { values: ArrayLike<number> } };
-    makeTensorInfo(shape: number[], dtype: string, values: Float32Array): CpuTensor;
-  };
-  /** Numbers and flags. */
-  attrs: Attributes;
+export type CpuCall<Name extends KernelName> = KernelCall<Name, CpuBackend>;
+
+interface OnCpu {
+  backend: CpuBackend;
 }
 
 /** A tensor's values. */
-export function valuesOf(call: Pick<CpuCall<string>, "backend">, tensor: CpuTensor): ArrayLike<number> {
-  return call.backend.data.get(tensor.dataId).values;
+export function valuesOf({ backend }: OnCpu, tensor: TensorInfo): ArrayLike<number> {
+  return backend.data.get(tensor.dataId).values;
 }
 
 /** A new float32 tensor. */
-export function result(call: Pick<CpuCall<string>, "backend">, shape: number[], values: Float32Array): CpuTensor {
-  return call.backend.makeTensorInfo(shape, "float32", values);
+export function result({ backend }: OnCpu, shape: number[], values: Float32Array): TensorInfo {
+  return backend.makeTensorInfo(shape, "float32", values);
 }
 
 /** The number of elements of a shape. */

@@ -1,13 +1,20 @@
-/** The fused kernels in plain loops: slow, and the reference for the other backends. @module */
-import type { KernelTable } from "../kernels.ts";
-import { adamw } from "./adamw.ts";
-import { attention, attentionGrad } from "./attention.ts";
-import { dropout } from "./dropout.ts";
-import { gelu, geluGrad } from "./gelu.ts";
-import { layerNorm, layerNormGradParams, layerNormGradX } from "./layer_norm.ts";
+/**
+ * The kernels in plain loops, slow and the reference for the other backends, registered when imported. What is composed or
+ * tf.js's own has a reference already.
+ *
+ * @module
+ */
+import { adamw } from "../kernels/adamw/cpu.ts";
+import { attention, attentionGrad } from "../kernels/attention/cpu.ts";
+import { dropout } from "../kernels/dropout/cpu.ts";
+import { gelu, geluGrad } from "../kernels/gelu/cpu.ts";
+import { COMPOSED, type Kernels, TFJS } from "../kernels/interface.ts";
+import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/cpu.ts";
+import { registerKernels } from "../kernels/register.ts";
+import type { CpuBackend } from "./call.ts";
 
-/** Kernel functions by the kernel's name. */
-export const CPU_KERNELS: KernelTable = {
+/** Every kernel of the backend `cpu`. */
+export const CPU_KERNELS = {
   AceLayerNorm: layerNorm,
   AceLayerNormGradX: layerNormGradX,
   AceLayerNormGradParams: layerNormGradParams,
@@ -17,4 +24,28 @@ export const CPU_KERNELS: KernelTable = {
   AceAttentionGrad: attentionGrad,
   AceDropout: dropout,
   AceAdamw: adamw,
-};
+  AceLayerNormFork: COMPOSED,
+  AceL2Normalise: COMPOSED,
+  AceL2NormaliseGrad: COMPOSED,
+  AceTopKSoftmax: COMPOSED,
+  AceTopKSoftmaxGrad: COMPOSED,
+  AceLinear: COMPOSED,
+  AceLoraLinear: COMPOSED,
+  AceLoraLinearGrad: COMPOSED,
+  AceLoraLinearGradX: COMPOSED,
+  AcePack: COMPOSED,
+  AceUnpack: COMPOSED,
+  BatchMatMul: TFJS,
+  _FusedMatMul: TFJS,
+  Add: TFJS,
+  Identity: TFJS,
+  Slice: TFJS,
+  SplitV: TFJS,
+  PadV2: TFJS,
+  Tile: TFJS,
+  GatherV2: TFJS,
+  TopK: TFJS,
+  LeakyRelu: TFJS,
+} as const satisfies Kernels<CpuBackend>;
+
+registerKernels("cpu", CPU_KERNELS);

@@ -1,17 +1,12 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { registerKernels } from "../kernels/register.ts";
 import { readVariable } from "../variables.ts";
-import { registerAdd } from "./add.ts";
-import { registerBlocks } from "./blocks.ts";
-import { registerExtras } from "./extras.ts";
-import { registerFusedWasm } from "./fused.ts";
-import { registerIdentity } from "./identity.ts";
-import { registerMatMul } from "./matmul.ts";
+import { WASM_KERNELS } from "./kernels.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
 import { setThreads, threadCount } from "./threads.ts";
-import { registerUnitRows } from "./unit_rows.ts";
 import { FLAG } from "./wide.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
@@ -82,13 +77,7 @@ async function start(wide: boolean): Promise<void> {
     }
   }
   wasmKernels(wasmBackend(), wide);
-  registerIdentity();
-  registerMatMul();
-  registerFusedWasm();
-  registerExtras();
-  registerUnitRows();
-  registerBlocks();
-  registerAdd();
+  registerKernels("wasm", WASM_KERNELS);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The compiled C kernels, instantiated in the memory of tfjs's wasm backend. @module */
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
+import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 import { compileWide, type WideModule } from "./wide.ts";
 
 /** What is used of tfjs's `BackendWasm`. */
@@ -23,30 +24,15 @@ export interface WasmBackend {
   /** Where each tensor's values stand, and its number on the C++ side. */
   dataIdMap: { get(dataId: object): { id: number; memoryOffset: number } };
   /** A new tensor, its values not set. */
-  makeOutput(shape: number[], dtype: string): WasmTensor;
+  makeOutput(shape: readonly number[], dtype: string): TensorInfo;
+  /** Takes one more reference. */
+  incRef(dataId: object): void;
   /** Gives up one reference. */
   disposeData(dataId: object): boolean;
 }
 
-/** A tensor as kernels see it. */
-export interface WasmTensor {
-  /** The key of its data. */
-  dataId: object;
-  /** Sizes. */
-  shape: number[];
-  /** Type of the elements. */
-  dtype: string;
-}
-
 /** What tfjs hands to a kernel. */
-export interface KernelCall<Names extends string, Attributes = unknown> {
-  /** Tensors by name. */
-  inputs: Record<Names, WasmTensor>;
-  /** The backend. */
-  backend: WasmBackend;
-  /** Numbers and flags. */
-  attrs: Attributes;
-}
+export type WasmCall<Name extends KernelName> = KernelCall<Name, WasmBackend>;
 
 /** The C functions: addresses and counts are numbers, see the C for their meaning. */
 export type KernelFunctions = Record<string, (...args: number[]) => number>;
@@ -194,7 +180,7 @@ export function addressOf(backend: WasmBackend, tensor: { dataId: object }): num
  * @returns The tensor's record; its values are not set.
  * @throws {RangeError} If memory is used up (tfjs itself would carry on at address 0).
  */
-export function output(backend: WasmBackend, shape: number[]): WasmTensor {
+export function output(backend: WasmBackend, shape: readonly number[]): TensorInfo {
   const tensor = backend.makeOutput(shape, "float32");
   if (addressOf(backend, tensor) === 0) {
     backend.disposeData(tensor.dataId);

@@ -1,7 +1,8 @@
 /** Runs a C function over rows, with all threads where that is worth it. @module */
 import { chunkBounds } from "./chunks.ts";
-import { moveTensor } from "./frees.ts";
-import { addressOf, type WasmBackend, wasmKernels, type WasmTensor } from "./module.ts";
+import { moveTensor } from "./late_frees.ts";
+import type { TensorInfo } from "../kernels/interface.ts";
+import { addressOf, type WasmBackend, wasmKernels } from "./module.ts";
 import { threadPool } from "./threads.ts";
 
 /** Work whose rows (or elements, or columns) can be computed in any order, each with the same bits wherever it is. */
@@ -9,9 +10,9 @@ export interface RowJob {
   /** The C function: its last arguments are the first row, the number of rows, and scratch. */
   name: string;
   /** Its arguments before those; tensors stand for their addresses. */
-  args: readonly (number | WasmTensor)[];
+  args: readonly (number | TensorInfo)[];
   /** Those of the tensors that are written, all of four bytes an element. */
-  results: readonly WasmTensor[];
+  results: readonly TensorInfo[];
   /** Rows in all. */
   rows: number;
   /** What it takes on one thread, in milliseconds: roughly, as it only decides on threads. */

@@ -1,6 +1,6 @@
 /** How many threads the kernels use, and when the workers start. @module */
 import { readVariable } from "../variables.ts";
-import { holdFrees } from "./frees.ts";
+import { holdFrees } from "./late_frees.ts";
 import type { WasmBackend } from "./module.ts";
 import { makePool, type ThreadPool } from "./pool.ts";
 

@@ -43,7 +43,7 @@ function range(count: number): number[] {
 
 /** Counts a tile's rows off. */
 function countOff(rows: number): number[] {
-  return [...OP.get(rows), ...OP.constant(TILE_ROWS), ...OP.subtract, ...OP.set(rows)];
+  return [...OP.get(rows), ...OP.i32Const(TILE_ROWS), ...OP.i32Sub, ...OP.set(rows)];
 }
 
 /**
@@ -55,9 +55,9 @@ function eachRow(start: number, line: number, left: number, code: (row: number) 
     ...[...OP.get(start), ...OP.set(ROW)],
     ...OP.block(
       range(TILE_ROWS).flatMap((i) => [
-        ...[...OP.get(left), ...OP.constant(i), ...OP.notGreater, ...OP.leaveIf],
+        ...[...OP.get(left), ...OP.i32Const(i), ...OP.i32LeS, ...OP.brIf],
         ...code(i),
-        ...[...OP.get(ROW), ...OP.get(line), ...OP.add, ...OP.set(ROW)],
+        ...[...OP.get(ROW), ...OP.get(line), ...OP.i32Add, ...OP.set(ROW)],
       ]),
     ),
     ...[...OP.get(ROW), ...OP.set(start)],
@@ -81,40 +81,40 @@ function strip(width: number, depth: number): CodeFunction {
   const a = VECTORS + (TILE_ROWS + 1) * lanes.length;
 
   const copyIn = (to: number, from: number, bytes: number): number[] => [
-    ...OP.constant(to),
+    ...OP.i32Const(to),
     ...OP.get(from),
-    ...OP.constant(bytes),
-    ...OP.copy(OWN, SHARED),
+    ...OP.i32Const(bytes),
+    ...OP.memoryCopy(OWN, SHARED),
   ];
   const fetchRow = (row: number): number[] =>
     lanes.flatMap((j) => [
       ...OP.get(ZERO),
       ...OP.get(ROW),
-      ...OP.load(SHARED, 16 * j),
-      ...OP.store(OWN, before + at(row, j)),
+      ...OP.v128Load(SHARED, 16 * j),
+      ...OP.v128Store(OWN, before + at(row, j)),
     ]);
   const returnRow = (row: number): number[] =>
     lanes.flatMap((j) => [
       ...OP.get(ROW),
       ...OP.get(ZERO),
-      ...OP.load(OWN, after + at(row, j)),
-      ...OP.store(SHARED, 16 * j),
+      ...OP.v128Load(OWN, after + at(row, j)),
+      ...OP.v128Store(SHARED, 16 * j),
     ]);
   // A tile ahead: a load of 32 bytes stalls if two stores of 16 to them are not through.
   const fetch = [...OP.get(INIT), ...OP.ifZero(eachRow(FROM, FROM_LINE, UNREAD, fetchRow))];
   const eachSum = (code: (row: number, lane: number) => Code): number[] =>
     rows.flatMap((i) => lanes.flatMap((j) => [...code(i, j)]));
   const term = (p: number): number[] => [
-    ...lanes.flatMap((j) => [...OP.get(ZERO), ...OP.load(OWN, chunk + at(p, j)), ...OP.set(b(j))]),
+    ...lanes.flatMap((j) => [...OP.get(ZERO), ...OP.v128Load(OWN, chunk + at(p, j)), ...OP.set(b(j))]),
     ...rows.flatMap((i) => [
       ...OP.get(A),
-      ...OP.loadSplat(SHARED, 4 * (p * TILE_ROWS + i)),
+      ...OP.v128Load32Splat(SHARED, 4 * (p * TILE_ROWS + i)),
       ...OP.set(a),
       ...lanes.flatMap((j) => [
         ...OP.get(a),
         ...OP.get(b(j)),
         ...OP.get(sum(i, j)),
-        ...OP.multiplyAdd,
+        ...OP.f32x4RelaxedMadd,
         ...OP.set(sum(i, j)),
       ]),
     ]),
@@ -126,17 +126,17 @@ function strip(width: number, depth: number): CodeFunction {
     code: [
       ...copyIn(chunk, B, 4 * depth * width),
       ...OP.get(INIT),
-      ...OP.ifNotZero(rows.flatMap((i) => copyIn(before + at(i, 0), INIT, 4 * width))),
+      ...OP.if(rows.flatMap((i) => copyIn(before + at(i, 0), INIT, 4 * width))),
       ...[...OP.get(ROWS), ...OP.set(UNREAD)],
       ...fetch,
       ...OP.loop([
-        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.load(OWN, before + at(i, j)), ...OP.set(sum(i, j))]),
+        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.v128Load(OWN, before + at(i, j)), ...OP.set(sum(i, j))]),
         ...fetch,
         ...range(depth).flatMap(term),
-        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.get(sum(i, j)), ...OP.store(OWN, after + at(i, j))]),
+        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.get(sum(i, j)), ...OP.v128Store(OWN, after + at(i, j))]),
         ...eachRow(TO, TO_LINE, ROWS, returnRow),
-        ...[...OP.get(A), ...OP.constant(4 * depth * TILE_ROWS), ...OP.add, ...OP.set(A)],
-        ...[...OP.get(ROWS), ...OP.constant(0), ...OP.greater, ...OP.leaveIf],
+        ...[...OP.get(A), ...OP.i32Const(4 * depth * TILE_ROWS), ...OP.i32Add, ...OP.set(A)],
+        ...[...OP.get(ROWS), ...OP.i32Const(0), ...OP.i32GtS, ...OP.brIf],
       ]),
     ],
   };

@@ -44,42 +44,42 @@ const simd = (op: number): number[] => [0xfd, ...unsigned(op)];
 /** Alignment of 4 bytes, which memory, the constant offset. */
 const place = (memory: number, offset: number): number[] => [2 | 64, memory, ...unsigned(offset)];
 
-/** The instructions in use. Locals are numbered, parameters first. */
+/** The instructions in use, under their names in WebAssembly. Locals are numbered, parameters first. */
 export const OP = {
-  /** Pushes a local. */
+  /** local.get */
   get,
-  /** Pops into a local. */
+  /** local.set */
   set,
-  /** Pushes a constant that is not negative. */
-  constant: (value: number): number[] => [0x41, ...signed(value)],
-  /** Adds two integers. */
-  add: [0x6a],
-  /** Subtracts. */
-  subtract: [0x6b],
-  /** Whether the first is greater, both signed. */
-  greater: [0x4a],
-  /** Whether the first is not greater. */
-  notGreater: [0x4c],
-  /** Runs the code if what is popped is zero. */
+  /** i32.const, of a number that is not negative. */
+  i32Const: (value: number): number[] => [0x41, ...signed(value)],
+  /** i32.add */
+  i32Add: [0x6a],
+  /** i32.sub */
+  i32Sub: [0x6b],
+  /** i32.gt_s */
+  i32GtS: [0x4a],
+  /** i32.le_s */
+  i32LeS: [0x4c],
+  /** i32.eqz and if: runs the code if what is popped is zero. */
   ifZero: (code: Code): number[] => [0x45, 0x04, EMPTY, ...code, 0x0b],
-  /** Runs the code if what is popped is not zero. */
-  ifNotZero: (code: Code): number[] => [0x04, EMPTY, ...code, 0x0b],
-  /** A block: `leaveIf` inside goes to its end. */
+  /** if: runs the code if what is popped is not zero. */
+  if: (code: Code): number[] => [0x04, EMPTY, ...code, 0x0b],
+  /** block: `brIf` inside goes to its end. */
   block: (code: Code): number[] => [0x02, EMPTY, ...code, 0x0b],
-  /** A loop: `leaveIf` inside goes to its start. */
+  /** loop: `brIf` inside goes to its start. */
   loop: (code: Code): number[] => [0x03, EMPTY, ...code, 0x0b],
-  /** A branch if what is popped is not zero. */
-  leaveIf: [0x0d, 0],
-  /** Loads a vector. */
-  load: (memory: number, offset: number): number[] => [...simd(0), ...place(memory, offset)],
-  /** Loads a float into all lanes. */
-  loadSplat: (memory: number, offset: number): number[] => [...simd(9), ...place(memory, offset)],
-  /** Stores a vector. */
-  store: (memory: number, offset: number): number[] => [...simd(11), ...place(memory, offset)],
-  /** a b + c, rounded once where the machine can. */
-  multiplyAdd: simd(0x105),
-  /** Copies bytes from one memory to another: their addresses there and here and how many are popped. */
-  copy: (to: number, from: number): number[] => [0xfc, 10, to, from],
+  /** br_if, out of the innermost block or to the start of the innermost loop. */
+  brIf: [0x0d, 0],
+  /** v128.load */
+  v128Load: (memory: number, offset: number): number[] => [...simd(0), ...place(memory, offset)],
+  /** v128.load32_splat */
+  v128Load32Splat: (memory: number, offset: number): number[] => [...simd(9), ...place(memory, offset)],
+  /** v128.store */
+  v128Store: (memory: number, offset: number): number[] => [...simd(11), ...place(memory, offset)],
+  /** f32x4.relaxed_madd: a b + c, rounded once where the machine can. */
+  f32x4RelaxedMadd: simd(0x105),
+  /** memory.copy from one memory to another: their addresses there and here and how many bytes are popped. */
+  memoryCopy: (to: number, from: number): number[] => [0xfc, 10, to, from],
 } as const;
 
 /** A function of integers that returns nothing. */

@@ -1,6 +1,7 @@
 /** One thread per number, or per four when the length allows: the frame of GELU, dropout and AdamW. @module */
+import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
-import { emptyOutput, lanes, output, sizeOf, type TensorInfo } from "./kernel.ts";
+import { emptyOutput, lanes, output, sizeOf } from "./call.ts";
 import { runProgram, type Uniform } from "./run.ts";
 
 const THREADS = 256;

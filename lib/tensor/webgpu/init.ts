@@ -4,9 +4,10 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { registerKernels } from "../kernels/register.ts";
 import { createBackend } from "./backend.ts";
 import { type OwnedDevice, requestDevice, type RequestDeviceOptions } from "./device.ts";
-import { registerKernels } from "./register.ts";
+import { WEBGPU_KERNELS } from "./kernels.ts";
 import { missingInternal } from "./run.ts";
 
 /** What {@linkcode initWebgpu} found. */
@@ -44,7 +45,7 @@ export async function initWebgpu(
   const missing = missingInternal(backend);
   if (missing) return { reason: `tfjs-backend-webgpu must be 4.22.0: this one has no field "${missing}"` };
   tf.registerBackend("webgpu", () => backend, 3);
-  registerKernels();
+  registerKernels("webgpu", WEBGPU_KERNELS);
   current = owned;
   return { adapter: owned.adapterName, software: owned.software };
 }

@@ -1,0 +1,79 @@
+/** AceAttention and its gradient by attention.c. @module */
+import { addressOf, allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { runRows } from "../../wasm/rows.ts";
+import type { AttentionAttributes, KernelResult, TensorInfo } from "../interface.ts";
+
+/** The probabilities of so many floats at most are computed before they are used: half a megabyte stays in L2. */
+const BLOCK_FLOATS = 131072;
+
+// Rough speeds of one thread, which only decide on threads.
+const FLOP_PER_MS = 3e7;
+const SCORES_PER_MS = 4e5;
+
+/** Calls `run` with the address of the key mask as words of all or no bits; 0: no mask. */
+function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (mask: number) => void): void {
+  if (!keyMask) return run(0);
+  const length = keyMask.shape[0]! * keyMask.shape[1]!;
+  const mask = allocate(backend, 4 * length);
+  const { buffer } = backend.wasm.asm.memory;
+  const Values = keyMask.dtype === "bool" ? Uint8Array : keyMask.dtype === "int32" ? Int32Array : Float32Array;
+  const values = new Values(buffer, addressOf(backend, keyMask), length);
+  const words = new Int32Array(buffer, mask, length);
+  for (let i = 0; i < length; i++) words[i] = values[i] ? -1 : 0;
+  run(mask);
+  backend.wasm._free(mask);
+}
+
+/** What both directions share: sizes as arguments, and how the heads are divided among threads. */
+function setUp(query: TensorInfo, key: TensorInfo, { heads, scale, causal }: AttentionAttributes) {
+  const [batch, m, width] = query.shape as [number, number, number];
+  const n = key.shape[1]!;
+  const rows = batch * heads;
+  // Whole samples, where there are enough: the heads of one sample write to the same cache lines.
+  const grain = batch >= 8 ? heads : 1;
+  const milliseconds = (products: number): number =>
+    batch * m * n * (2 * products * width / FLOP_PER_MS + heads / SCORES_PER_MS);
+  return { sizes: [m, n, width, heads, scale, Number(causal)], m, n, rows, grain, milliseconds };
+}
+
+/** AceAttention: context `[B, M, W]` and logSumExp `[B, heads, M]`. */
+export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAttention"> {
+  const { inputs: { query, key, value, keyMask }, backend, attrs } = call;
+  const { sizes, m, n, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const results: KernelResult<"AceAttention"> = [
+    output(backend, query.shape),
+    output(backend, [query.shape[0]!, attrs.heads, m]),
+  ];
+  const block = Math.min(m, Math.max(8, Math.floor(BLOCK_FLOATS / n)));
+  const scratchBytes = wasmKernels(backend).run.gemm_scratch!() + 4 * block * n;
+  withMask(backend, keyMask, (mask) => {
+    const args = [...sizes, query, key, value, mask, ...results, block];
+    runRows(backend, { name: "attention", args, results, rows, grain, milliseconds: milliseconds(2), scratchBytes });
+  });
+  return results;
+}
+
+/** AceAttentionGrad: `[dQuery, dKey, dValue]`. */
+export function attentionGrad(call: WasmCall<"AceAttentionGrad">): KernelResult<"AceAttentionGrad"> {
+  const { inputs: { dy, query, key, value, context, logSumExp, keyMask }, backend, attrs } = call;
+  const { sizes, m, n, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const results: KernelResult<"AceAttentionGrad"> = [
+    output(backend, query.shape),
+    output(backend, key.shape),
+    output(backend, value.shape),
+  ];
+  const scratchBytes = wasmKernels(backend).run.gemm_scratch!() + 8 * m * n;
+  withMask(backend, keyMask, (mask) => {
+    const args = [...sizes, dy, query, key, value, context, logSumExp, mask, ...results];
+    runRows(backend, {
+      name: "attention_grad",
+      args,
+      results,
+      rows,
+      grain,
+      milliseconds: milliseconds(5),
+      scratchBytes,
+    });
+  });
+  return results;
+}

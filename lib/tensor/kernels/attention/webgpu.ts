@@ -1,0 +1,99 @@
+/**
+ * Multi-head attention without the `[heads, N, N]` tensor, and its gradient.
+ *
+ * Dispatches: forward 1. Gradient 3 (dQuery with the rows' sums, dKey, dValue), 2 for heads up to 32 wide, one more
+ * with a mask on a device of only 8 storage buffers per program.
+ *
+ * @module
+ */
+import { emptyOutput, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { runProgram } from "../../webgpu/run.ts";
+import type { KernelResult, TensorInfo } from "../interface.ts";
+import {
+  attentionGradKeyProgram,
+  attentionGradQueryProgram,
+  attentionStatsProgram,
+  type KeyGradients,
+} from "./webgpu_backward.ts";
+import { attentionProgram } from "./webgpu_forward.ts";
+import type { AttentionShape } from "./webgpu_parts.ts";
+
+/** Widest head whose dKey and dValue are computed by one program. */
+const WIDEST_JOINT_HEAD = 32;
+
+function shapeOf(call: WebgpuCall<"AceAttention"> | WebgpuCall<"AceAttentionGrad">): AttentionShape {
+  const { inputs: { query, key, keyMask }, attrs } = call;
+  const [batch, queries, width] = query.shape as [number, number, number];
+  if (query.shape.length !== 3 || key.shape.length !== 3 || width % attrs.heads !== 0) {
+    throw new TypeError(
+      `Cannot run attention as query and key must be [B, N, heads * D]: current value is [${query.shape}] and ` +
+        `[${key.shape}] with ${attrs.heads} heads`,
+    );
+  }
+  return {
+    batch,
+    queries,
+    keys: key.shape[1]!,
+    heads: attrs.heads,
+    depth: width / attrs.heads,
+    scale: attrs.scale,
+    causal: attrs.causal,
+    mask: !keyMask ? "none" : keyMask.dtype === "float32" ? "f32" : "i32",
+  };
+}
+
+/** AceAttention: 1 dispatch. */
+export function attention(call: WebgpuCall<"AceAttention">): KernelResult<"AceAttention"> {
+  const { inputs: { query, key, value, keyMask }, backend } = call;
+  const shape = shapeOf(call);
+  const rows = [shape.batch, shape.heads, shape.queries];
+  if (sizeOf(query.shape) === 0 || sizeOf(key.shape) === 0) {
+    return [emptyOutput(backend, query.shape), emptyOutput(backend, rows)];
+  }
+  const outputs: KernelResult<"AceAttention"> = [output(backend, query.shape), output(backend, rows)];
+  const inputs = [query, key, value, ...(keyMask ? [keyMask] : [])];
+  runProgram(backend, attentionProgram(shape), { inputs, outputs });
+  return outputs;
+}
+
+/** AceAttentionGrad: 3 dispatches, 2 for heads up to 32 wide, one more with a mask on a device of 8 storage buffers. */
+export function attentionGrad(call: WebgpuCall<"AceAttentionGrad">): KernelResult<"AceAttentionGrad"> {
+  return attentionGradWithin(call, call.backend.device.limits.maxStorageBuffersPerShaderStage);
+}
+
+/** The gradient by programs of at most `storageBuffers` buffers each. */
+export function attentionGradWithin(
+  call: WebgpuCall<"AceAttentionGrad">,
+  storageBuffers: number,
+): KernelResult<"AceAttentionGrad"> {
+  const { inputs: { dy, query, key, value, context, logSumExp, keyMask }, backend } = call;
+  if (sizeOf(query.shape) === 0 || sizeOf(key.shape) === 0) {
+    return [emptyOutput(backend, query.shape), emptyOutput(backend, key.shape), emptyOutput(backend, value.shape)];
+  }
+  const shape = shapeOf(call);
+  const mask = keyMask ? [keyMask] : [];
+  const like = (tensor: TensorInfo): TensorInfo => output(backend, tensor.shape);
+  const [dQuery, dKey, dValue] = [like(query), like(key), like(value)];
+  const stats = output(backend, [shape.batch, shape.heads, shape.queries, 2]);
+  if (mask.length + 8 <= storageBuffers) {
+    runProgram(backend, attentionGradQueryProgram(shape, "output"), {
+      inputs: [dy, query, key, value, context, logSumExp, ...mask],
+      outputs: [dQuery, stats],
+    });
+  } else {
+    runProgram(backend, attentionStatsProgram(shape), { inputs: [dy, context, logSumExp], outputs: [stats] });
+    runProgram(backend, attentionGradQueryProgram(shape, "input"), {
+      inputs: [dy, query, key, value, stats, ...mask],
+      outputs: [dQuery],
+    });
+  }
+  const turns: KeyGradients[] = shape.depth <= WIDEST_JOINT_HEAD ? ["both"] : ["value", "key"];
+  for (const which of turns) {
+    runProgram(backend, attentionGradKeyProgram(shape, which), {
+      inputs: [dy, query, key, ...(which === "value" ? [] : [value]), stats, ...mask],
+      outputs: which === "both" ? [dKey, dValue] : which === "key" ? [dKey] : [dValue],
+    });
+  }
+  backend.disposeData(stats.dataId);
+  return [dQuery, dKey, dValue];
+}

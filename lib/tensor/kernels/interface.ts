@@ -1,0 +1,226 @@
+/**
+ * The one interface of the kernels. Each backend has one table (cpu/kernels.ts, wasm/kernels.ts, webgpu/kernels.ts) that
+ * `satisfies` {@linkcode Kernels}: a kernel that is missing, or has other inputs or outputs, is a type error. Where a backend
+ * has no kernel of its own the table says so: {@linkcode COMPOSED} or {@linkcode TFJS}.
+ *
+ * @module
+ */
+import type * as tf from "@tensorflow/tfjs";
+
+/** tf.js's reference to a tensor's data, as kernels see it. */
+export type TensorInfo = tf.TensorInfo;
+
+/** The backend has no kernel of its own: api.ts, or for linear layers lib/nn/linear.ts, takes the steps one by one. */
+export const COMPOSED = "composed";
+
+/** The backend keeps tf.js's own kernel. */
+export const TFJS = "tfjs";
+
+/** Tensors by name; tf.js hands over absent optional ones as undefined. */
+export type Named<Names extends string, Optional extends string = never> =
+  & Record<Names, TensorInfo>
+  & Partial<Record<Optional, TensorInfo | undefined>>;
+
+/** No numbers and no flags. */
+export type NoAttributes = Record<never, never>;
+
+/** The numbers of a step of AdamW; `step` counts from 1. */
+export interface AdamwAttributes {
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  step: number;
+}
+
+/** The numbers of an attention. */
+export interface AttentionAttributes {
+  /** Heads: consecutive slices of the columns. */
+  heads: number;
+  /** Factor of the scores. */
+  scale: number;
+  /** Whether query i sees keys 0..i only. */
+  causal: boolean;
+}
+
+/** Dropout by the hash of an element's index and a seed. */
+export interface DropoutAttributes {
+  /** Share set to 0, in `[0, 1)`. */
+  rate: number;
+  /** Unsigned 32-bit seed. */
+  seed: number;
+}
+
+/** Low-rank updates of layers that share their input; one number a layer. */
+export interface LoraAttributes {
+  /** Factors of the updates. */
+  scalings: readonly number[];
+  /** Dropout of the updates' input. */
+  rates: readonly number[];
+  /** Seeds of the masks. */
+  seeds: readonly number[];
+}
+
+/** Kernels that every backend has. */
+export interface OwnKernels {
+  /** `y = (x - mean) rstd gain + bias` over the last axis; also mean and rstd `[rows]`. */
+  AceLayerNorm: {
+    inputs: Named<"x" | "gain" | "bias">;
+    attrs: { epsilon: number };
+    outputs: [y: TensorInfo, mean: TensorInfo, rstd: TensorInfo];
+  };
+  /** `dx = rstd (g - mean(g) - n mean(g n)) + addend` with `g = dy gain`, n the normalised x; addend with a fork only. */
+  AceLayerNormGradX: {
+    inputs: Named<"dy" | "x" | "gain" | "mean" | "rstd", "addend">;
+    attrs: NoAttributes;
+    outputs: TensorInfo;
+  };
+  /** `dGain = sum over rows of dy n`, `dBias = sum of dy`. */
+  AceLayerNormGradParams: {
+    inputs: Named<"dy" | "x" | "mean" | "rstd">;
+    attrs: NoAttributes;
+    outputs: [dGain: TensorInfo, dBias: TensorInfo];
+  };
+  /** `x (1 + erf(x / sqrt(2))) / 2`. */
+  AceGelu: { inputs: Named<"x">; attrs: NoAttributes; outputs: TensorInfo };
+  /** `dy (P(Z < x) + x density(x))` of the standard normal. */
+  AceGeluGrad: { inputs: Named<"dy" | "x">; attrs: NoAttributes; outputs: TensorInfo };
+  /** Context `[B, M, W]` and the log of each row's sum of exponentials, `[B, heads, M]`. */
+  AceAttention: {
+    inputs: Named<"query" | "key" | "value", "keyMask">;
+    attrs: AttentionAttributes;
+    outputs: [context: TensorInfo, logSumExp: TensorInfo];
+  };
+  /** A masked score is a constant: it has no gradient. */
+  AceAttentionGrad: {
+    inputs: Named<"dy" | "query" | "key" | "value" | "context" | "logSumExp", "keyMask">;
+    attrs: AttentionAttributes;
+    outputs: [dQuery: TensorInfo, dKey: TensorInfo, dValue: TensorInfo];
+  };
+  /** `x / (1 - rate)` where the element's hash is at least `rate 2^32`, else 0. */
+  AceDropout: { inputs: Named<"x">; attrs: DropoutAttributes; outputs: TensorInfo };
+  /** The new parameter and moments. */
+  AceAdamw: {
+    inputs: Named<"param" | "grad" | "m" | "v">;
+    attrs: AdamwAttributes;
+    outputs: [param: TensorInfo, m: TensorInfo, v: TensorInfo];
+  };
+}
+
+/** Kernels that a backend may leave to a composition of others. */
+export interface ComposableKernels {
+  /** AceLayerNorm with `x` itself as a fourth output, whose gradient is added on the way back. */
+  AceLayerNormFork: {
+    inputs: Named<"x" | "gain" | "bias">;
+    attrs: { epsilon: number };
+    outputs: [y: TensorInfo, mean: TensorInfo, rstd: TensorInfo, same: TensorInfo];
+  };
+  /** `x / max(|x|, 1e-12)` along the last axis. */
+  AceL2Normalise: { inputs: Named<"x">; attrs: NoAttributes; outputs: TensorInfo };
+  /** Its gradient. */
+  AceL2NormaliseGrad: { inputs: Named<"dy" | "x">; attrs: NoAttributes; outputs: TensorInfo };
+  /** Softmax over the k largest allowed entries of a row, 0 elsewhere, and their places; `allowed` may repeat. */
+  AceTopKSoftmax: {
+    inputs: Named<"scores", "allowed">;
+    attrs: { k: number };
+    outputs: [weights: TensorInfo, indices: TensorInfo];
+  };
+  /** The gradient of a softmax by its result, `w (dy - sum of w dy)`. */
+  AceTopKSoftmaxGrad: { inputs: Named<"dy" | "weights">; attrs: NoAttributes; outputs: TensorInfo };
+  /** `drop(x W' + b) + addend`. */
+  AceLinear: { inputs: Named<"x" | "weight", "bias" | "addend">; attrs: DropoutAttributes; outputs: TensorInfo };
+  /** The low-rank products `[rows, L R]`, then `x W_l' + b_l + scaling_l drop_l(x) A_l' B_l'` of each layer l. */
+  AceLoraLinear: {
+    inputs: Named<"x" | `weight${number}` | `loraA${number}` | `loraB${number}`, `bias${number}`>;
+    attrs: LoraAttributes & { names: readonly string[] };
+    outputs: [low: TensorInfo, ...results: TensorInfo[]];
+  };
+  /** The gradients of every A, then of every B, then of the low-rank products. */
+  AceLoraLinearGrad: {
+    inputs: Named<"x" | "low" | `dy${number}` | `loraA${number}` | `loraB${number}`>;
+    attrs: LoraAttributes;
+    outputs: TensorInfo[];
+  };
+  /** `sum over l of dy_l W_l + drop_l(dLow_l A_l)`. */
+  AceLoraLinearGradX: {
+    inputs: Named<"dLow" | `dy${number}` | `weight${number}` | `loraA${number}` | `loraB${number}`>;
+    attrs: LoraAttributes;
+    outputs: TensorInfo;
+  };
+  /** All inputs one after the other; the length may be rounded up. */
+  AcePack: { inputs: Named<`part${number}`>; attrs: NoAttributes; outputs: TensorInfo };
+  /** The reverse. */
+  AceUnpack: {
+    inputs: Named<"flat">;
+    attrs: { shapes: readonly (readonly number[])[] };
+    outputs: TensorInfo[];
+  };
+}
+
+/** Kernels of tf.js that some backend of ours replaces. Each gets tf.js's own for the calls it does not take. */
+export interface ReplacedKernels {
+  /** `A B`, batch axes broadcast. */
+  BatchMatMul: { inputs: Named<"a" | "b">; attrs: tf.BatchMatMulAttrs; outputs: TensorInfo };
+  /** `activation(A B + bias)`. */
+  _FusedMatMul: {
+    inputs: Named<"a" | "b", "bias" | "preluActivationWeights">;
+    attrs: Pick<tf._FusedMatMulAttrs, "transposeA" | "transposeB" | "activation"> & { leakyreluAlpha?: number };
+    outputs: TensorInfo;
+  };
+  /** `a + b`, broadcast. */
+  Add: { inputs: Named<"a" | "b">; attrs: NoAttributes; outputs: TensorInfo };
+  /** A clone. */
+  Identity: { inputs: Named<"x">; attrs: NoAttributes; outputs: TensorInfo };
+  /** A part of a tensor. */
+  Slice: { inputs: Named<"x">; attrs: { begin: number[]; size: number[] }; outputs: TensorInfo };
+  /** Parts along one axis. */
+  SplitV: { inputs: Named<"x">; attrs: tf.SplitVAttrs; outputs: TensorInfo[] };
+  /** A tensor with a constant round it. */
+  PadV2: { inputs: Named<"x">; attrs: tf.PadV2Attrs; outputs: TensorInfo };
+  /** A tensor repeated. */
+  Tile: { inputs: Named<"x">; attrs: tf.TileAttrs; outputs: TensorInfo };
+  /** Slices of a tensor by index. */
+  GatherV2: { inputs: Named<"x" | "indices">; attrs: tf.GatherV2Attrs; outputs: TensorInfo };
+  /** The k largest of each row and their places. */
+  TopK: { inputs: Named<"x">; attrs: tf.TopKAttrs; outputs: [values: TensorInfo, indices: TensorInfo] };
+  /** `x`, or `alpha x` where it is negative. */
+  LeakyRelu: { inputs: Named<"x">; attrs: tf.LeakyReluAttrs; outputs: TensorInfo };
+}
+
+/** Every kernel's inputs, numbers and outputs. */
+export interface Contracts extends OwnKernels, ComposableKernels, ReplacedKernels {}
+
+/** A kernel's name. */
+export type KernelName = keyof Contracts;
+
+/** The name of a kernel that tf.js does not have. */
+export type FusedName = keyof OwnKernels | keyof ComposableKernels;
+
+/** What tf.js hands to a kernel of a backend. */
+export interface KernelCall<Name extends KernelName, Backend> {
+  /** Tensors by name, borrowed. */
+  inputs: Contracts[Name]["inputs"];
+  /** Numbers and flags. */
+  attrs: Contracts[Name]["attrs"];
+  /** The backend that owns the tensors. */
+  backend: Backend;
+}
+
+/** What a kernel returns: tensors that nobody owns yet. */
+export type KernelResult<Name extends KernelName> = Contracts[Name]["outputs"];
+
+/** A kernel of one backend. */
+export type Kernel<Name extends KernelName, Backend> = (call: KernelCall<Name, Backend>) => KernelResult<Name>;
+
+/** A kernel in the place of tf.js's, which it may call. */
+export type Replacement<Name extends keyof ReplacedKernels, Backend> = (
+  call: KernelCall<Name, Backend>,
+  tfjs: Kernel<Name, Backend>,
+) => KernelResult<Name>;
+
+/** All kernels of one backend. */
+export type Kernels<Backend> =
+  & { readonly [Name in keyof OwnKernels]: Kernel<Name, Backend> }
+  & { readonly [Name in keyof ComposableKernels]: Kernel<Name, Backend> | typeof COMPOSED }
+  & { readonly [Name in keyof ReplacedKernels]: Replacement<Name, Backend> | typeof TFJS };

@@ -1,0 +1,30 @@
+/** LayerNorm's gradients: each input's is computed only if it is asked for, so not those of a frozen gain and bias. @module */
+import type { Tensor } from "../../types.ts";
+import { registerGradient, runKernel } from "../run.ts";
+
+type Saved = [x: Tensor, gain: Tensor, mean: Tensor, rstd: Tensor];
+
+function thunks(
+  dy: Tensor,
+  [x, gain, mean, rstd]: Saved,
+  addend?: Tensor,
+): Record<"x" | "gain" | "bias", () => Tensor> {
+  const params = (): [Tensor, Tensor] => runKernel("AceLayerNormGradParams", { dy, x, mean, rstd }, {});
+  return {
+    x: () => runKernel("AceLayerNormGradX", { dy, x, gain, mean, rstd, ...(addend ? { addend } : {}) }, {}),
+    gain: () => params()[0],
+    bias: () => params()[1],
+  };
+}
+
+registerGradient("AceLayerNorm", {
+  inputsToSave: ["x", "gain"],
+  outputsToSave: [false, true, true],
+  gradFunc: ([dy], saved: Saved) => thunks(dy, saved),
+});
+
+registerGradient("AceLayerNormFork", {
+  inputsToSave: ["x", "gain"],
+  outputsToSave: [false, true, true, false],
+  gradFunc: ([dy, , , same], saved: Saved) => thunks(dy, saved, same),
+});

@@ -1,0 +1,42 @@
+/** Layer normalisation by layer_norm.c. @module */
+import * as tf from "@tensorflow/tfjs";
+import { addressOf, output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { runRows } from "../../wasm/rows.ts";
+import type { KernelResult, TensorInfo } from "../interface.ts";
+
+const { sizeFromShape } = tf.util;
+
+/** AceLayerNorm. */
+export function layerNorm(call: WasmCall<"AceLayerNorm">): KernelResult<"AceLayerNorm"> {
+  const { inputs: { x, gain, bias }, backend, attrs } = call;
+  const width = gain.shape[0]!;
+  const rows = width ? sizeFromShape(x.shape) / width : 0;
+  const results: KernelResult<"AceLayerNorm"> = [
+    output(backend, x.shape),
+    output(backend, [rows]),
+    output(backend, [rows]),
+  ];
+  const args = [width, x, gain, bias, attrs.epsilon, ...results];
+  runRows(backend, { name: "layer_norm", args, results, rows, milliseconds: rows * width / 1e6 });
+  return results;
+}
+
+/** AceLayerNormGradX. */
+export function layerNormGradX(call: WasmCall<"AceLayerNormGradX">): TensorInfo {
+  const { inputs: { dy, x, gain, mean, rstd }, backend } = call;
+  const dx = output(backend, x.shape);
+  const [rows, width] = [mean.shape[0]!, gain.shape[0]!];
+  const args = [width, dy, x, gain, mean, rstd, dx];
+  runRows(backend, { name: "layer_norm_grad_x", args, results: [dx], rows, milliseconds: rows * width / 1e6 });
+  return dx;
+}
+
+/** AceLayerNormGradParams. */
+export function layerNormGradParams(call: WasmCall<"AceLayerNormGradParams">): KernelResult<"AceLayerNormGradParams"> {
+  const { inputs: { dy, x, mean, rstd }, backend } = call;
+  const width = x.shape.at(-1)!;
+  const out: KernelResult<"AceLayerNormGradParams"> = [output(backend, [width]), output(backend, [width])];
+  const addresses = [dy, x, mean, rstd, ...out].map((t) => addressOf(backend, t));
+  wasmKernels(backend).run.layer_norm_grad_params!(mean.shape[0]!, width, ...addresses);
+  return out;
+}

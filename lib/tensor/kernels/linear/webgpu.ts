@@ -1,0 +1,62 @@
+/**
+ * A linear layer with what follows it, `drop(x Wᵀ + b) + addend`, in one dispatch (two where the sums are split).
+ *
+ * @module
+ */
+import type { WebgpuBackend } from "../../webgpu/backend.ts";
+import { emptyOutput, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import type { DropoutAttributes, TensorInfo } from "../interface.ts";
+import { batchAxes, multiply } from "../matmul/webgpu.ts";
+import type { Epilogue } from "../matmul/webgpu_epilogue.ts";
+
+/** One product with an epilogue. */
+export interface Product {
+  /** Rows, `[m, k]`. */
+  a: TensorInfo;
+  /** `[n, k]` with `transposeB`, else `[k, n]`. */
+  b: TensorInfo;
+  /** Whether `b` is `[n, k]`. */
+  transposeB: boolean;
+  /** `[n]`. */
+  bias?: TensorInfo | undefined;
+  /** What else is done to the results. */
+  epilogue?: Epilogue;
+  /** The epilogue's tensors, in its order. */
+  rest?: readonly TensorInfo[];
+}
+
+/** Runs it. */
+export function product(backend: WebgpuBackend, given: Product): TensorInfo {
+  const { a, b, transposeB, bias, epilogue = {}, rest = [] } = given;
+  const [m, k] = a.shape as [number, number];
+  const n = b.shape[transposeB ? 0 : 1]!;
+  if (m * n === 0) return emptyOutput(backend, [m, n]);
+  return multiply(backend, {
+    shape: { batch: 1, m, n, k },
+    transposeA: false,
+    transposeB,
+    axes: batchAxes([], [])!,
+    bias: bias !== undefined,
+    activation: "linear",
+    epilogue,
+  }, { inputs: [a, b, ...(bias ? [bias] : []), ...rest], shape: [m, n] });
+}
+
+/** Dropout for an epilogue, or nothing for a rate of 0. */
+export function dropOf(attrs: DropoutAttributes): { drop?: DropoutAttributes } {
+  return attrs.rate > 0 ? { drop: { rate: attrs.rate, seed: attrs.seed } } : {};
+}
+
+/** AceLinear: 1 dispatch. */
+export function linear({ inputs, attrs, backend }: WebgpuCall<"AceLinear">): TensorInfo {
+  const { x, weight, bias, addend } = inputs;
+  if (sizeOf(x.shape) === 0) return emptyOutput(backend, [x.shape[0]!, weight.shape[0]!]);
+  return product(backend, {
+    a: x,
+    b: weight,
+    transposeB: true,
+    bias,
+    epilogue: { ...dropOf(attrs), addend: addend !== undefined },
+    rest: addend ? [addend] : [],
+  });
+}

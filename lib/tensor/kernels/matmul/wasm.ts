@@ -1,0 +1,141 @@
+/** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
+import * as tf from "@tensorflow/tfjs";
+import { allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { runRows } from "../../wasm/rows.ts";
+import type { TensorInfo } from "../interface.ts";
+
+/** What the rows of a job are: see matmul.c. */
+const [OF_BATCH, OF_ROWS, OF_COLUMNS] = [0, 1, 2];
+const [TILE_ROWS, TILE_COLUMNS] = [4, 8];
+
+/** Narrower results are divided by rows: matmul.c has another method for them. */
+const LEAST_COLUMNS = 16;
+
+/** Rows or columns of a part: each part packs the whole of the other operand again, which so many make up for. */
+const LEAST_LINES = 48;
+
+// Rough speeds of one thread, which only decide on threads.
+const FLOP_PER_MS = 4e7;
+const FLOATS_PER_MS = 2e6;
+
+/** `A B (+ bias)` of tensors in wasm memory, batch dimensions broadcast. */
+function multiply(
+  backend: WasmBackend,
+  a: TensorInfo,
+  b: TensorInfo,
+  attrs: tf.BatchMatMulAttrs,
+  bias: TensorInfo | 0 = 0,
+): TensorInfo {
+  const { transposeA, transposeB } = attrs;
+  if (a.dtype !== "float32" || b.dtype !== "float32") {
+    throw new TypeError(
+      `Cannot multiply matrices as they must be float32: current dtypes are ${a.dtype} and ${b.dtype}`,
+    );
+  }
+  const [m, k] = matrixShape(a.shape, transposeA);
+  const [inner, n] = matrixShape(b.shape, transposeB);
+  if (k !== inner) {
+    throw new TypeError(
+      `Cannot multiply matrices as the inner sizes must be equal: current shapes are [${a.shape}] and [${b.shape}], ` +
+        `transposeA=${transposeA} and transposeB=${transposeB}`,
+    );
+  }
+  const batchA = a.shape.slice(0, -2);
+  const batchB = b.shape.slice(0, -2);
+  const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
+  const c = output(backend, [...batchShape, m, n]);
+  const batch = tf.util.sizeFromShape(batchShape);
+  if (batch * m * n === 0) return c;
+  const [ta, tb] = [Number(transposeA), Number(transposeB)];
+  const sizeA = tf.util.sizeFromShape(batchA);
+  const sizeB = tf.util.sizeFromShape(batchB);
+  const run = (batch: number, m: number, ia = 0, ib = 0): void => {
+    const [part, rows] = batch > 1 ? [OF_BATCH, batch] : m >= n || n < LEAST_COLUMNS ? [OF_ROWS, m] : [OF_COLUMNS, n];
+    runRows(backend, {
+      name: "matmul",
+      args: [part, batch, m, n, k, a, ta, ia, b, tb, ib, bias, c],
+      results: [c],
+      rows,
+      milliseconds: batch * (2 * m * n * k / FLOP_PER_MS + (m * n + m * k + k * n) / FLOATS_PER_MS),
+      ...(part === OF_BATCH ? {} : { grain: part === OF_ROWS ? TILE_ROWS : TILE_COLUMNS, least: LEAST_LINES }),
+      scratchBytes: wasmKernels(backend).run.gemm_scratch!(),
+    });
+  };
+  if (sizeB === 1 && (!transposeA || batch === 1)) {
+    run(1, batch * m); // one B for all: the batch is just more rows
+  } else if (sizeA === batch && sizeB === batch) {
+    run(batch, m);
+  } else {
+    const table = allocate(backend, 8 * batch);
+    const view = new Int32Array(backend.wasm.asm.memory.buffer, table, 2 * batch);
+    view.set(broadcastIndices(batchA, batchShape));
+    view.set(broadcastIndices(batchB, batchShape), batch);
+    run(batch, m, table, table + 4 * batch);
+    backend.wasm._free(table);
+  }
+  return c;
+}
+
+/** Rows and columns of the last two dimensions, as they are after the transposition. */
+function matrixShape(shape: number[], transpose: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transpose ? [columns, rows] : [rows, columns];
+}
+
+/** For each index into `to`, the flat index into `from` that broadcasting pairs it with. */
+function broadcastIndices(from: number[], to: number[]): Int32Array {
+  const indices = new Int32Array(tf.util.sizeFromShape(to));
+  for (let i = 0; i < indices.length; i++) {
+    let rest = i;
+    let stride = 1;
+    for (let d = to.length - 1, e = from.length - 1; e >= 0; d--, e--) {
+      const at = rest % to[d]!;
+      rest = (rest - at) / to[d]!;
+      if (from[e] !== 1) indices[i]! += at * stride;
+      stride *= from[e]!;
+    }
+  }
+  return indices;
+}
+
+/** BatchMatMul, in all four transpose forms (tfjs's own is fast in one of them only). */
+export function batchMatMul(call: WasmCall<"BatchMatMul">): TensorInfo {
+  return multiply(call.backend, call.inputs.a, call.inputs.b, call.attrs);
+}
+
+const ACTIVATIONS: Readonly<Record<string, string>> = {
+  relu: "Relu",
+  relu6: "Relu6",
+  elu: "Elu",
+  sigmoid: "Sigmoid",
+  leakyrelu: "LeakyRelu",
+  prelu: "Prelu",
+};
+
+/** _FusedMatMul. */
+export function fusedMatMul({ inputs, backend, attrs }: WasmCall<"_FusedMatMul">): TensorInfo {
+  const { a, b, bias, preluActivationWeights } = inputs;
+  const columns = matrixShape(b.shape, attrs.transposeB)[1];
+  const perColumn = bias !== undefined && bias.dtype === "float32" && bias.shape.at(-1) === columns &&
+    tf.util.sizeFromShape(bias.shape) === columns;
+  let y = multiply(backend, a, b, attrs, perColumn ? bias : 0);
+  const apply = (kernelName: string, inputs: tf.NamedTensorInfoMap, attrs = {}): void => {
+    const kernel = tf.getKernel(kernelName, "wasm").kernelFunc;
+    const result = kernel({ inputs, backend, attrs }) as TensorInfo;
+    backend.disposeData(y.dataId);
+    y = result;
+  };
+  if (bias && !perColumn) apply("Add", { a: y, b: bias });
+  if (attrs.activation && attrs.activation !== "linear") {
+    const kernelName = ACTIVATIONS[attrs.activation];
+    if (!kernelName) {
+      throw new RangeError(
+        `Cannot apply an activation as it must be one of ${Object.keys(ACTIVATIONS).join(", ")}: ` +
+          `current value is "${attrs.activation}"`,
+      );
+    }
+    if (kernelName === "Prelu") apply(kernelName, { x: y, alpha: preluActivationWeights });
+    else apply(kernelName, { x: y }, { alpha: attrs.leakyreluAlpha ?? 0 });
+  }
+  return y;
+}

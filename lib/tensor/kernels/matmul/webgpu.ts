@@ -1,0 +1,120 @@
+/**
+ * Replaces tfjs's BatchMatMul and _FusedMatMul on webgpu: all four transposed forms at the same rate, tiles of up to
+ * 128 x 128 and, for few results of long sums, sums in parts that are added in a fixed order (no atomics).
+ *
+ * Dispatches: 1, or 2 when the sums are split. What it does not suit (integers, a bias that is not one number per
+ * column, activations besides relu, more than three separate batch axes) goes to tfjs's kernel.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { WebgpuBackend } from "../../webgpu/backend.ts";
+import { emptyOutput, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { runProgram } from "../../webgpu/run.ts";
+import type { Contracts, Kernel, TensorInfo } from "../interface.ts";
+import { planMatMul } from "./webgpu_plan.ts";
+import { addPartsProgram, type BatchAxes, type MatMulCall, matMulProgram } from "./webgpu_program.ts";
+
+/**
+ * Collapses the batch axes of two operands to at most three that both walk with fixed strides.
+ *
+ * @returns The axes, outermost first, or `undefined` when more than three are needed.
+ */
+export function batchAxes(outerA: readonly number[], outerB: readonly number[]): BatchAxes | undefined {
+  const rank = Math.max(outerA.length, outerB.length);
+  const sizeAt = (outer: readonly number[], axis: number) => outer[outer.length - 1 - axis] ?? 1;
+  const axes: { size: number; a: number; b: number }[] = []; // innermost first
+  let [strideA, strideB] = [1, 1];
+  for (let axis = 0; axis < rank; axis++) {
+    const [sizeA, sizeB] = [sizeAt(outerA, axis), sizeAt(outerB, axis)];
+    const next = { size: Math.max(sizeA, sizeB), a: sizeA === 1 ? 0 : strideA, b: sizeB === 1 ? 0 : strideB };
+    strideA *= sizeA;
+    strideB *= sizeB;
+    if (next.size === 1) continue;
+    const last = axes[axes.length - 1];
+    if (last && next.a === last.a * last.size && next.b === last.b * last.size) last.size *= next.size;
+    else axes.push(next);
+  }
+  if (axes.length > 3) return undefined;
+  while (axes.length < 3) axes.push({ size: 1, a: 0, b: 0 });
+  const [z, y, x] = axes as [typeof axes[0], typeof axes[0], typeof axes[0]];
+  return { sizes: [x.size, y.size, z.size], strideA: [x.a, y.a, z.a], strideB: [x.b, y.b, z.b] };
+}
+
+type FusedMatMul = Pick<Contracts["_FusedMatMul"], "inputs"> & {
+  attrs: Partial<Contracts["_FusedMatMul"]["attrs"]> & tf.BatchMatMulAttrs;
+};
+
+/** Describes a call for the programs, or `undefined` where tfjs's kernel must take it. */
+function describe({ inputs, attrs }: FusedMatMul): MatMulCall | undefined {
+  const { a, b, bias, preluActivationWeights } = inputs;
+  const { activation = "linear" } = attrs;
+  const [rowsA, columnsA] = a.shape.slice(-2) as [number, number];
+  const [rowsB, columnsB] = b.shape.slice(-2) as [number, number];
+  const [m, k] = attrs.transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
+  const [n, kB] = attrs.transposeB ? [rowsB, columnsB] : [columnsB, rowsB];
+  const floats = a.dtype === "float32" && b.dtype === "float32" && (!bias || bias.dtype === "float32");
+  if (!floats || k !== kB || k === 0 || preluActivationWeights) return undefined;
+  if (activation !== "linear" && activation !== "relu") return undefined;
+  if (bias && !(bias.shape[bias.shape.length - 1] === n && sizeOf(bias.shape) === n)) return undefined;
+  let axes = batchAxes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  if (!axes) return undefined;
+  let batch = sizeOf(axes.sizes);
+  let rows = m;
+  if (!attrs.transposeA && batch > 1 && sizeOf(b.shape) === n * k) {
+    rows = m * batch; // one matrix b for every row of a: [batch, m, k] is [batch m, k]
+    batch = 1;
+    axes = batchAxes([], [])!;
+  }
+  const { transposeA, transposeB } = attrs;
+  return { shape: { batch, m: rows, n, k }, transposeA, transposeB, axes, bias: !!bias, activation };
+}
+
+/** Runs the programs. `inputs` are a, b, then the bias and the epilogue's tensors where there are any. */
+export function multiply(
+  backend: WebgpuBackend,
+  call: MatMulCall,
+  io: { inputs: TensorInfo[]; shape: number[] },
+): TensorInfo {
+  const plan = planMatMul(call.shape, backend.device.limits);
+  const [a, b, ...rest] = io.inputs as [TensorInfo, TensorInfo, ...TensorInfo[]];
+  const result = output(backend, io.shape);
+  if (plan.splits === 1) {
+    runProgram(backend, matMulProgram(call, plan), { inputs: [a, b, ...rest], outputs: [result] });
+    return result;
+  }
+  const { batch, m, n } = call.shape;
+  const parts = output(backend, [plan.splits, batch, m, n]);
+  runProgram(backend, matMulProgram(call, plan), { inputs: [a, b], outputs: [parts] });
+  runProgram(backend, addPartsProgram(call, plan.splits), { inputs: [parts, ...rest], outputs: [result] });
+  backend.disposeData(parts.dataId);
+  return result;
+}
+
+/** The product, or undefined where it is tfjs's to compute. */
+function matMul(backend: WebgpuBackend, given: FusedMatMul): TensorInfo | undefined {
+  const call = describe(given);
+  if (!call) return undefined;
+  const { inputs: { a, b, bias }, attrs } = given;
+  const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const m = attrs.transposeA ? a.shape[a.shape.length - 1]! : a.shape[a.shape.length - 2]!;
+  const shape = [...outer, m, call.shape.n];
+  if (sizeOf(shape) === 0) return emptyOutput(backend, shape);
+  return multiply(backend, call, { inputs: bias ? [a, b, bias] : [a, b], shape });
+}
+
+/** BatchMatMul. */
+export function batchMatMul(
+  call: WebgpuCall<"BatchMatMul">,
+  tfjs: Kernel<"BatchMatMul", WebgpuBackend>,
+): TensorInfo {
+  return matMul(call.backend, call) ?? tfjs(call);
+}
+
+/** _FusedMatMul. */
+export function fusedMatMul(
+  call: WebgpuCall<"_FusedMatMul">,
+  tfjs: Kernel<"_FusedMatMul", WebgpuBackend>,
+): TensorInfo {
+  return matMul(call.backend, call) ?? tfjs(call);
+}

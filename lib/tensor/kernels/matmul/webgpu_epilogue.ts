@@ -1,0 +1,147 @@
+/**
+ * What a matrix product does to each result before it is stored, so that it costs no pass over memory of its own:
+ * `result = activation(drop(sum + bias) + drop'(low factor) + addend)`, every part optional.
+ *
+ * @module
+ */
+import type { Uniform } from "../../webgpu/run.ts";
+import type { DropoutAttributes } from "../interface.ts";
+
+/** The product of a few columns with a factor, added to the result. */
+export interface LowRank {
+  /** R, terms of the product. */
+  rank: number;
+  /** Columns of `low`, `[m, stride]`. */
+  stride: number;
+  /** The first of the R columns of `low` that take part. */
+  offset: number;
+  /** `outputs`: the factor is `[n, R]`; `ranks`: it is `[R, n]`. */
+  layout: "outputs" | "ranks";
+  /** Dropout of this term alone. */
+  drop?: DropoutAttributes;
+}
+
+/** The parts besides bias and activation. Tensors are given in the order low, factor, addend. */
+export interface Epilogue {
+  /** Dropout of sum and bias, by the result's own index. */
+  drop?: DropoutAttributes;
+  /** Low-rank term. */
+  lowRank?: LowRank;
+  /** Whether a tensor `[m, n]` is added. */
+  addend?: boolean;
+}
+
+/** All that is done to the sums of a product. */
+export interface Finish {
+  /** Whether a bias of `[n]` is added. */
+  bias: boolean;
+  /** Applied to the sums last. */
+  activation: "linear" | "relu";
+  /** What else is done to each result before it is stored; for one product, not a batch of them. */
+  epilogue?: Epilogue;
+}
+
+/** The seed, and from which hash on an element stays. */
+export function dropUniforms(drop: DropoutAttributes, name: string): Record<string, Uniform> {
+  return {
+    [`${name}Seed`]: { u32: drop.seed >>> 0 },
+    [`${name}Threshold`]: { u32: Math.min(0xffffffff, Math.ceil(drop.rate * 2 ** 32)) },
+    [`${name}Scale`]: { f32: drop.rate >= 1 ? 0 : 1 / (1 - drop.rate) },
+  };
+}
+
+/** `stays(index, seed, threshold)` in WGSL: 1 or 0, by the hash of dropout/webgpu.ts. */
+export const STAYS = `
+fn stays(index: u32, seed: u32, threshold: u32) -> f32 {
+  var h = (index * 0x9E3779B1u) ^ seed;
+  h = (h ^ (h >> 16u)) * 0x85ebca6bu;
+  h = (h ^ (h >> 13u)) * 0xc2b2ae35u;
+  h = h ^ (h >> 16u);
+  return select(0.0, 1.0, h >= threshold);
+}`;
+
+/** Whether `low` and the factor are read as vectors over the rank. */
+function rankFours(low: LowRank): boolean {
+  return low.layout === "outputs" && low.rank % 4 === 0 && low.stride % 4 === 0 && low.offset % 4 === 0;
+}
+
+/** Everything about bias, activation and epilogue that changes the code. */
+export function epilogueKey(call: Finish): string {
+  const { drop, lowRank, addend } = call.epilogue ?? {};
+  const low = lowRank ? `${lowRank.rank}${lowRank.layout}${rankFours(lowRank)}${lowRank.drop !== undefined}` : "";
+  return `${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}`;
+}
+
+/** The buffers after `a` and `b` (or the parts); `four` when results are stored four at a time. */
+export function epilogueInputs(call: Finish, four: boolean): (readonly [string, string])[] {
+  const { lowRank, addend } = call.epilogue ?? {};
+  const type = four ? "vec4<f32>" : "f32";
+  const inputs: (readonly [string, string])[] = call.bias ? [["bias", type]] : [];
+  if (lowRank) {
+    const fours = rankFours(lowRank) ? "vec4<f32>" : "f32";
+    inputs.push(["low", fours], ["factor", lowRank.layout === "ranks" ? type : fours]);
+  }
+  if (addend) inputs.push(["addend", type]);
+  return inputs;
+}
+
+/** The numbers the epilogue reads. */
+export function epilogueUniforms(call: Finish): Record<string, Uniform> {
+  const { drop, lowRank } = call.epilogue ?? {};
+  return {
+    ...(drop ? dropUniforms(drop, "drop") : {}),
+    ...(lowRank ? { lowStride: { u32: lowRank.stride }, lowOffset: { u32: lowRank.offset } } : {}),
+    ...(lowRank?.drop ? dropUniforms(lowRank.drop, "low") : {}),
+  };
+}
+
+/** `mask_<name>(at)`: what dropout multiplies the result at `at` with (and the three after it). */
+function maskFunction(name: string, four: boolean): string {
+  const one = (at: string) => `stays(${at}, params.${name}Seed, params.${name}Threshold)`;
+  const value = four ? `vec4<f32>(${[0, 1, 2, 3].map((c) => one(`at + ${c}u`)).join(", ")})` : one("at");
+  return `fn mask_${name}(at: u32) -> ${four ? "vec4<f32>" : "f32"} { return ${value} * params.${name}Scale; }`;
+}
+
+function lowRankTerm(low: LowRank, four: boolean): string {
+  const { rank } = low;
+  const start = "(row * params.lowStride + params.lowOffset)";
+  const sum = (terms: string[]) => terms.join(" + ");
+  const at = (c: number) =>
+    rankFours(low)
+      ? sum(
+        Array.from(
+          { length: rank / 4 },
+          (_, r) => `dot(low[${start} / 4u + ${r}u], factor[(column + ${c}u) * ${rank / 4}u + ${r}u])`,
+        ),
+      )
+      : sum(
+        Array.from({ length: rank }, (_, r) => `low[${start} + ${r}u] * factor[(column + ${c}u) * ${rank}u + ${r}u]`),
+      );
+  if (low.layout === "ranks") {
+    const place = (r: number) => four ? `(${r}u * params.n + column) / 4u` : `${r}u * params.n + column`;
+    return sum(Array.from({ length: rank }, (_, r) => `low[${start} + ${r}u] * factor[${place(r)}]`));
+  }
+  return four ? `vec4<f32>(${[0, 1, 2, 3].map(at).join(", ")})` : at(0);
+}
+
+/** `finish(sum, row, column)` in WGSL; with `four` the sums of four columns from `column` on. */
+export function finishFunction(call: Finish, four: boolean): string {
+  const type = four ? "vec4<f32>" : "f32";
+  const { drop, lowRank, addend } = call.epilogue ?? {};
+  const functions = [drop || lowRank?.drop ? STAYS : ""];
+  if (drop) functions.push(maskFunction("drop", four));
+  if (lowRank?.drop) functions.push(maskFunction("low", four));
+  const lines: string[] = [];
+  if (call.bias) lines.push(`y += bias[column${four ? " / 4u" : ""}];`);
+  if (drop) lines.push("y *= mask_drop(at);");
+  if (lowRank) lines.push(`y += (${lowRankTerm(lowRank, four)})${lowRank.drop ? " * mask_low(at)" : ""};`);
+  if (addend) lines.push(`y += addend[at${four ? " / 4u" : ""}];`);
+  if (call.activation === "relu") lines.push(`y = max(y, ${type}(0.0));`);
+  return `${functions.join("\n")}
+fn finish(sum: ${type}, row: u32, column: u32) -> ${type} {
+  var y = sum;
+  let at = row * params.n + column;
+  ${lines.join("\n  ")}
+  return y;
+}`;
+}

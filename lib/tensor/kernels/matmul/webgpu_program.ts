@@ -1,0 +1,248 @@
+/**
+ * The matrix product's programs, for any tile of webgpu_plan.ts and all four transposed forms.
+ *
+ * Each step loads `depth` terms of both operands into workgroup memory, as vectors of four along the operand's own
+ * contiguous axis: along k (`A`, `Bᵀ`) or along the rows or columns (`Aᵀ`, `B`). Transposing four vectors of four is
+ * then only a naming of registers, so no form is slower by itself. The next step's loads are issued before this
+ * step's sums. The inner code is written out (no loop over results): naga adds counters to loops.
+ *
+ * @module
+ */
+import type { GpuProgram } from "../../webgpu/run.ts";
+import { epilogueInputs, epilogueKey, epilogueUniforms, type Finish, finishFunction } from "./webgpu_epilogue.ts";
+import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./webgpu_operand.ts";
+import type { MatMulPlan, MatMulShape, MatMulTile } from "./webgpu_plan.ts";
+
+/** One loop over up to three batch axes: sizes, and each operand's strides in matrices (0 where it is broadcast). */
+export interface BatchAxes {
+  /** Sizes, outermost first. */
+  sizes: readonly [number, number, number];
+  /** Strides of `a`. */
+  strideA: readonly [number, number, number];
+  /** Strides of `b`. */
+  strideB: readonly [number, number, number];
+}
+
+/** What the programs need besides the plan. */
+export interface MatMulCall extends Finish {
+  /** Sizes. */
+  shape: MatMulShape;
+  /** Whether `a` is `[k, m]`. */
+  transposeA: boolean;
+  /** Whether `b` is `[n, k]`. */
+  transposeB: boolean;
+  /** Batch axes. */
+  axes: BatchAxes;
+}
+
+function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
+  const { m, n, k } = call.shape;
+  const a: Operand = {
+    buffer: "a",
+    alongK: !call.transposeA,
+    four: (call.transposeA ? m : k) % 4 === 0,
+    threads: tile.threadsY,
+    perThread: tile.rows,
+    depth: tile.depth,
+    limit: "m",
+  };
+  const b: Operand = {
+    buffer: "b",
+    alongK: call.transposeB,
+    four: (call.transposeB ? k : n) % 4 === 0,
+    threads: tile.threadsX,
+    perThread: tile.columns,
+    depth: tile.depth,
+    limit: "n",
+  };
+  return [a, b];
+}
+
+const XYZW = "xyzw";
+
+/** The sums of four terms: `acc[i][h] += a[i] * b[h]`, written out. */
+function fourTerms(a: Operand, b: Operand): string {
+  const lines: string[] = [];
+  for (const [o, thread] of [[a, "local.y"], [b, "local.x"]] as const) {
+    if (!o.alongK) continue;
+    for (let i = 0; i < o.perThread; i++) lines.push(`let ${o.buffer}${i} = ${o.buffer}Tile[${i}][q][${thread}];`);
+  }
+  for (let s = 0; s < 4; s++) {
+    for (const [o, thread] of [[a, "local.y"], [b, "local.x"]] as const) {
+      if (o.alongK) continue;
+      for (let g = 0; g < o.perThread / 4; g++) {
+        lines.push(`let ${o.buffer}${g}_${s} = ${o.buffer}Tile[${g}][q][${s}][${thread}];`);
+      }
+    }
+    for (let h = 0; h < b.perThread / 4; h++) {
+      if (!b.alongK) continue;
+      const four = [0, 1, 2, 3].map((c) => `b${h * 4 + c}.${XYZW[s]}`).join(", ");
+      lines.push(`let b${h}_${s} = vec4<f32>(${four});`);
+    }
+    for (let i = 0; i < a.perThread; i++) {
+      const one = a.alongK ? `a${i}.${XYZW[s]}` : `a${i >> 2}_${s}.${XYZW[i & 3]}`;
+      for (let h = 0; h < b.perThread / 4; h++) lines.push(`acc${i}_${h} += ${one} * b${h}_${s};`);
+    }
+  }
+  return lines.join("\n");
+}
+
+function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean): string {
+  const lines: string[] = [];
+  const four = storesFour(call);
+  const finished = (sum: string) => finish ? `finish(${sum}, row, column)` : sum;
+  for (let i = 0; i < a.perThread; i++) {
+    const row = a.alongK ? `local.y + ${a.threads * i}u` : `(local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u`;
+    const stores: string[] = [];
+    for (let h = 0; h < b.perThread / 4; h++) {
+      if (four) {
+        stores.push(`column = firstN + (local.x + ${b.threads * h}u) * 4u;
+        if (column < params.n) { result[(at + column) / 4u] = ${finished(`acc${i}_${h}`)}; }`);
+        continue;
+      }
+      for (let c = 0; c < 4; c++) {
+        const column = b.alongK
+          ? `local.x + ${b.threads * (h * 4 + c)}u`
+          : `(local.x + ${b.threads * h}u) * 4u + ${c}u`;
+        stores.push(`column = firstN + ${column};
+        if (column < params.n) { result[at + column] = ${finished(`acc${i}_${h}.${XYZW[c]}`)}; }`);
+      }
+    }
+    lines.push(`row = firstM + ${row};
+    if (row < params.m) { let at = outBase + row * params.n; ${stores.join("\n")} }`);
+  }
+  return lines.join("\n");
+}
+
+function storesFour(call: MatMulCall): boolean {
+  return call.shape.n % 4 === 0 && !call.transposeB;
+}
+
+function batchCode(batch: number, a: Operand, b: Operand): string {
+  const offset = (o: Operand) =>
+    `(i0 * params.${o.buffer}0 + i1 * params.${o.buffer}1 + i2 * params.${o.buffer}2) * params.${o.limit} * params.k`;
+  if (batch === 1) return "let aBase = 0u; let bBase = 0u;";
+  return `let i2 = batch % params.size2; let i1 = (batch / params.size2) % params.size1;
+  let i0 = batch / (params.size2 * params.size1);
+  let aBase = ${offset(a)}; let bBase = ${offset(b)};`;
+}
+
+/** The program of the sums. With several splits the output is `[splits, batch, m, n]` and not finished. */
+export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
+  const { tile } = plan;
+  const [a, b] = operands(call, tile);
+  const threads = tile.threadsX * tile.threadsY;
+  const finish = plan.splits === 1;
+  const outType = storesFour(call) ? "vec4<f32>" : "f32";
+  const { m, n, k, batch } = call.shape;
+  const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch;
+  const four = storesFour(call);
+  const accs = Array.from(
+    { length: a.perThread },
+    (_, i) => Array.from({ length: b.perThread / 4 }, (_, h) => `var acc${i}_${h} = vec4<f32>(0.0);`).join(" "),
+  );
+  const next = (kFrom: string) =>
+    [[a, "firstM"], [b, "firstN"]].map(([o, first]) =>
+      eachLoad(
+        o as Operand,
+        threads,
+        (name, e) =>
+          `${name} = load_${(o as Operand).buffer}(${e}, ${first as string}, ${kFrom}, kEnd, ${
+            (o as Operand).buffer
+          }Base);`,
+      )
+    ).join("\n");
+  return {
+    key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
+      `${batch === 1},${finish ? epilogueKey(call) : "parts"}`,
+    inputs: [
+      ["a", a.four ? "vec4<f32>" : "f32"],
+      ["b", b.four ? "vec4<f32>" : "f32"],
+      ...(finish ? epilogueInputs(call, four) : []),
+    ],
+    outputs: [["result", outType]],
+    uniforms: {
+      m: { u32: m },
+      n: { u32: n },
+      k: { u32: k },
+      tilesM: { u32: plan.tilesM },
+      tilesN: { u32: plan.tilesN },
+      splits: { u32: plan.splits },
+      splitDepth: { u32: plan.splitDepth },
+      batch: { u32: batch },
+      workgroups: { u32: workgroups },
+      size1: { u32: call.axes.sizes[1] },
+      size2: { u32: call.axes.sizes[2] },
+      ...Object.fromEntries(call.axes.strideA.map((stride, i) => [`a${i}`, { u32: stride }])),
+      ...Object.fromEntries(call.axes.strideB.map((stride, i) => [`b${i}`, { u32: stride }])),
+      ...(finish ? epilogueUniforms(call) : {}),
+    },
+    workgroups,
+    code: () => `
+${declareTile(a)}
+${declareTile(b)}
+${loadAndSave(a)}
+${loadAndSave(b)}
+${finish ? finishFunction(call, four) : ""}
+@compute @workgroup_size(${tile.threadsX}, ${tile.threadsY})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let index = groupIndex(group, groups);
+  if (index >= params.workgroups) { return; }
+  let firstN = (index % params.tilesN) * ${tile.threadsX * tile.columns}u;
+  let firstM = ((index / params.tilesN) % params.tilesM) * ${tile.threadsY * tile.rows}u;
+  let part = index / (params.tilesN * params.tilesM);
+  let split = part % params.splits;
+  let batch = part / params.splits;
+  ${batchCode(batch, a, b)}
+  let outBase = (split * params.batch + batch) * params.m * params.n;
+  let kStart = split * params.splitDepth;
+  let kEnd = min(params.k, kStart + params.splitDepth);
+  ${accs.join("\n")}
+  ${declareLoads(a, threads)}
+  ${declareLoads(b, threads)}
+  ${next("kStart")}
+  for (var k0 = kStart; k0 < kEnd; k0 += ${tile.depth}u) {
+    workgroupBarrier();
+    ${eachLoad(a, threads, (name, e) => `save_a(${e}, ${name});`)}
+    ${eachLoad(b, threads, (name, e) => `save_b(${e}, ${name});`)}
+    workgroupBarrier();
+    if (k0 + ${tile.depth}u < kEnd) { ${next(`k0 + ${tile.depth}u`)} }
+    let steps = min(${tile.depth / 4}u, (kEnd - k0 + 3u) / 4u);
+    for (var q = 0u; q < steps; q++) {
+      ${fourTerms(a, b)}
+    }
+  }
+  var row = 0u;
+  var column = 0u;
+  ${storeResults(call, a, b, finish)}
+}`,
+  };
+}
+
+/** The program that adds the parts of split sums, in order, and finishes them. */
+export function addPartsProgram(call: MatMulCall, splits: number): GpuProgram {
+  const { m, n, batch } = call.shape;
+  const width = n % 4 === 0 ? 4 : 1;
+  const type = width === 4 ? "vec4<f32>" : "f32";
+  const size = batch * m * n / width;
+  return {
+    key: `AceMatMulAddParts,${width},${epilogueKey(call)}`,
+    inputs: [["parts", type], ...epilogueInputs(call, width === 4)],
+    outputs: [["result", type]],
+    uniforms: { size: { u32: size }, splits: { u32: splits }, n: { u32: n }, ...epilogueUniforms(call) },
+    workgroups: Math.ceil(size / 64),
+    code: () => `
+${finishFunction(call, width === 4)}
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = groupIndex(group, groups) * 64u + lane;
+  if (i >= params.size) { return; }
+  var total = ${type}(0.0);
+  for (var split = 0u; split < params.splits; split++) { total += parts[split * params.size + i]; }
+  let place = i * ${width}u;
+  result[i] = finish(total, place / params.n, place % params.n);
+}`,
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * Softmax over the k largest of each row, 0 elsewhere, with their places: one dispatch where tfjs's top-k alone sorts
+ * in 28. One workgroup of 64 a row looks k times for the largest number after the last one found; equal numbers go by
+ * place, lowest first.
+ *
+ * @module
+ */
+import { emptyOutput, lanes, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
+import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
+import type { KernelResult, TensorInfo } from "../interface.ts";
+
+/** The program; `allowed` (0 or 1) has `allowedSize` numbers and repeats, 0 for none. */
+export function topKSoftmaxProgram(size: { rows: number; columns: number; k: number; allowed: number }): GpuProgram {
+  const { rows, columns, k, allowed } = size;
+  const picks = Array.from({ length: k }, (_, j) => j);
+  return {
+    key: `AceTopKSoftmax,${k},${allowed > 0}`,
+    inputs: [["scores", "f32"], ...(allowed > 0 ? [["allowed", "f32"]] as const : [])],
+    outputs: [["weights", "f32"], ["places", "i32"]],
+    uniforms: { rows: { u32: rows }, columns: { u32: columns }, allowedSize: { u32: Math.max(1, allowed) } },
+    workgroups: rows,
+    code: () =>
+      `
+var<workgroup> bestValue: array<f32, ${ROW_THREADS}>;
+var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;` + rowMain(
+        `  let none = params.columns;
+  ${picks.map((j) => `var v${j} = 0.0; var p${j} = none;`).join(" ")}
+  ${
+          picks.map((j) =>
+            `{
+    var value = 0.0;
+    var place = none;
+    for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
+      let score = scores[start + i];
+      let open = ${
+              j === 0 ? "true" : `p${j - 1} != none && (score < v${j - 1} || (score == v${j - 1} && i > p${j - 1}))`
+            }${allowed > 0 ? " && allowed[(start + i) % params.allowedSize] != 0.0" : ""};
+      if (open && (place == none || score > value)) { value = score; place = i; }
+    }
+    workgroupBarrier();
+    bestValue[lane] = value;
+    bestPlace[lane] = place;
+    workgroupBarrier();
+    for (var half = ${ROW_THREADS / 2}u; half >= 1u; half = half / 2u) {
+      if (lane < half) {
+        let other = bestPlace[lane + half];
+        let rival = bestValue[lane + half];
+        let mine = bestPlace[lane];
+        if (other != none && (mine == none || rival > bestValue[lane] || (rival == bestValue[lane] && other < mine))) {
+          bestValue[lane] = rival;
+          bestPlace[lane] = other;
+        }
+      }
+      workgroupBarrier();
+    }
+    v${j} = bestValue[0];
+    p${j} = bestPlace[0];
+  }`
+          ).join("\n  ")
+        }
+  ${picks.map((j) => `let e${j} = select(0.0, exp(v${j} - v0), p${j} != none);`).join(" ")}
+  let total = ${picks.map((j) => `e${j}`).join(" + ")};
+  for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
+    var weight = 0.0;
+    ${picks.map((j) => `if (i == p${j}) { weight = e${j} / total; }`).join("\n    ")}
+    weights[start + i] = weight;
+  }
+  if (lane == 0u) {
+    ${picks.map((j) => `places[row * ${k}u + ${j}u] = i32(select(0u, p${j}, p${j} != none));`).join("\n    ")}
+  }`,
+        { stride: "columns" },
+      ),
+  };
+}
+
+/** The gradient of a softmax by its result: `dx = w (dy - Σ w dy)`; 0 wherever the weight is. */
+export function softmaxGradProgram(rows: number, depth: number): GpuProgram {
+  const { type, width } = lanes(depth);
+  return {
+    key: `AceSoftmaxGrad,${width}`,
+    inputs: [["dy", type], ["weights", type]],
+    outputs: [["dx", type]],
+    uniforms: { rows: { u32: rows }, steps: { u32: depth / width } },
+    workgroups: rows,
+    code: () =>
+      workgroupSum("f32") + rowMain(`  var products = ${type}(0.0);
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) { products += dy[start + i] * weights[start + i]; }
+  let mean = groupSum(${add4(width, "products")}, lane);
+  for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
+    dx[start + i] = weights[start + i] * (dy[start + i] - mean);
+  }`),
+  };
+}
+
+/** AceTopKSoftmax: 1 dispatch. */
+export function topKSoftmax(call: WebgpuCall<"AceTopKSoftmax">): KernelResult<"AceTopKSoftmax"> {
+  const { inputs: { scores, allowed }, attrs: { k }, backend } = call;
+  const columns = scores.shape[scores.shape.length - 1]!;
+  const rows = columns === 0 ? 0 : sizeOf(scores.shape) / columns;
+  const shape = [...scores.shape.slice(0, -1), k];
+  if (rows * k === 0) {
+    return [emptyOutput(backend, scores.shape), backend.makeTensorInfo(shape, "int32", new Int32Array(0))];
+  }
+  const outputs: KernelResult<"AceTopKSoftmax"> = [
+    output(backend, scores.shape),
+    backend.makeTensorInfo(shape, "int32"),
+  ];
+  const size = { rows, columns, k, allowed: allowed ? sizeOf(allowed.shape) : 0 };
+  runProgram(backend, topKSoftmaxProgram(size), { inputs: allowed ? [scores, allowed] : [scores], outputs });
+  return outputs;
+}
+
+/** AceTopKSoftmaxGrad: 1 dispatch. */
+export function topKSoftmaxGrad({ inputs, backend }: WebgpuCall<"AceTopKSoftmaxGrad">): TensorInfo {
+  const { dy, weights } = inputs;
+  const depth = weights.shape[weights.shape.length - 1]!;
+  if (sizeOf(weights.shape) === 0) return emptyOutput(backend, weights.shape);
+  const dx = output(backend, weights.shape);
+  const program = softmaxGradProgram(sizeOf(weights.shape) / depth, depth);
+  runProgram(backend, program, { inputs: [dy, weights], outputs: [dx] });
+  return dx;
+}

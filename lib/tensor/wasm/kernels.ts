@@ -1,0 +1,54 @@
+/** The kernels of the backend `wasm`: each calls a C function. @module */
+import { adamw } from "../kernels/adamw/wasm.ts";
+import { add } from "../kernels/add/wasm.ts";
+import { attention, attentionGrad } from "../kernels/attention/wasm.ts";
+import { dropout } from "../kernels/dropout/wasm.ts";
+import { gather } from "../kernels/gather/wasm.ts";
+import { gelu, geluGrad } from "../kernels/gelu/wasm.ts";
+import { identity } from "../kernels/identity/wasm.ts";
+import { COMPOSED, type Kernels } from "../kernels/interface.ts";
+import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/wasm.ts";
+import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/wasm.ts";
+import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
+import { batchMatMul, fusedMatMul } from "../kernels/matmul/wasm.ts";
+import { pad } from "../kernels/pad/wasm.ts";
+import { slice } from "../kernels/slice/wasm.ts";
+import { split } from "../kernels/split/wasm.ts";
+import { tile } from "../kernels/tile/wasm.ts";
+import { topK } from "../kernels/top_k/wasm.ts";
+import type { WasmBackend } from "./module.ts";
+
+/** Every kernel of the backend `wasm`. */
+export const WASM_KERNELS = {
+  AceLayerNorm: layerNorm,
+  AceLayerNormGradX: layerNormGradX,
+  AceLayerNormGradParams: layerNormGradParams,
+  AceGelu: gelu,
+  AceGeluGrad: geluGrad,
+  AceAttention: attention,
+  AceAttentionGrad: attentionGrad,
+  AceDropout: dropout,
+  AceAdamw: adamw,
+  AceLayerNormFork: COMPOSED,
+  AceL2Normalise: l2Normalise,
+  AceL2NormaliseGrad: l2NormaliseGrad,
+  AceTopKSoftmax: COMPOSED,
+  AceTopKSoftmaxGrad: COMPOSED,
+  AceLinear: COMPOSED,
+  AceLoraLinear: COMPOSED,
+  AceLoraLinearGrad: COMPOSED,
+  AceLoraLinearGradX: COMPOSED,
+  AcePack: COMPOSED,
+  AceUnpack: COMPOSED,
+  BatchMatMul: batchMatMul,
+  _FusedMatMul: fusedMatMul,
+  Add: add,
+  Identity: identity,
+  Slice: slice,
+  SplitV: split,
+  PadV2: pad,
+  Tile: tile,
+  GatherV2: gather,
+  TopK: topK,
+  LeakyRelu: leakyRelu,
+} as const satisfies Kernels<WasmBackend>;

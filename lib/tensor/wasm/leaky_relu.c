@@ -1,0 +1,8 @@
+/* LeakyReLU. */
+static NOINLINE void leaky_relu_chunk(int n, const float *x, float slope, float *y) {
+  for (int i = 0; i < n; i++) y[i] = x[i] < 0 ? x[i] * slope : x[i];
+}
+EXPORT(leaky_relu) void leaky_relu(const float *x, float slope, float *y, int first, int count) {
+  const int end = first + count;
+  for (int i = first; i < end; i += CHUNK) leaky_relu_chunk(min_int(CHUNK, end - i), x + i, slope, y + i);
+}

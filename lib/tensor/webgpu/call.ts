@@ -1,0 +1,26 @@
+/** Small helpers shared by the WebGPU kernels. @module */
+import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
+import type { WebgpuBackend } from "./backend.ts";
+
+/** What a kernel is called with. */
+export type WebgpuCall<Name extends KernelName> = KernelCall<Name, WebgpuBackend>;
+
+/** Number of elements. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** A new float32 tensor on the backend. Its buffer is made when a program first uses it. */
+export function output(backend: WebgpuBackend, shape: readonly number[]): TensorInfo {
+  return backend.makeTensorInfo([...shape], "float32");
+}
+
+/** A float32 tensor with values from the CPU, for results that are empty. */
+export function emptyOutput(backend: WebgpuBackend, shape: readonly number[]): TensorInfo {
+  return backend.makeTensorInfo([...shape], "float32", new Float32Array(sizeOf(shape)));
+}
+
+/** `f32`, or `vec4<f32>` when the length allows it. */
+export function lanes(length: number): { type: string; width: 1 | 4 } {
+  return length % 4 === 0 ? { type: "vec4<f32>", width: 4 } : { type: "f32", width: 1 };
+}

@@ -1,0 +1,49 @@
+/** The kernels of the backend `webgpu`. @module */
+import { adamw } from "../kernels/adamw/webgpu.ts";
+import { attention, attentionGrad } from "../kernels/attention/webgpu.ts";
+import { dropout } from "../kernels/dropout/webgpu.ts";
+import { gelu, geluGrad } from "../kernels/gelu/webgpu.ts";
+import { type Kernels, TFJS } from "../kernels/interface.ts";
+import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/webgpu.ts";
+import { layerNorm, layerNormFork, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/webgpu.ts";
+import { linear } from "../kernels/linear/webgpu.ts";
+import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/webgpu.ts";
+import { batchMatMul, fusedMatMul } from "../kernels/matmul/webgpu.ts";
+import { pack, unpack } from "../kernels/pack/webgpu.ts";
+import { topKSoftmax, topKSoftmaxGrad } from "../kernels/top_k_softmax/webgpu.ts";
+import type { WebgpuBackend } from "./backend.ts";
+
+/** Every kernel of the backend `webgpu`. */
+export const WEBGPU_KERNELS = {
+  AceLayerNorm: layerNorm,
+  AceLayerNormGradX: layerNormGradX,
+  AceLayerNormGradParams: layerNormGradParams,
+  AceGelu: gelu,
+  AceGeluGrad: geluGrad,
+  AceAttention: attention,
+  AceAttentionGrad: attentionGrad,
+  AceDropout: dropout,
+  AceAdamw: adamw,
+  AceLayerNormFork: layerNormFork,
+  AceL2Normalise: l2Normalise,
+  AceL2NormaliseGrad: l2NormaliseGrad,
+  AceTopKSoftmax: topKSoftmax,
+  AceTopKSoftmaxGrad: topKSoftmaxGrad,
+  AceLinear: linear,
+  AceLoraLinear: loraLinear,
+  AceLoraLinearGrad: loraLinearGrad,
+  AceLoraLinearGradX: loraLinearGradX,
+  AcePack: pack,
+  AceUnpack: unpack,
+  BatchMatMul: batchMatMul,
+  _FusedMatMul: fusedMatMul,
+  Add: TFJS,
+  Identity: TFJS,
+  Slice: TFJS,
+  SplitV: TFJS,
+  PadV2: TFJS,
+  Tile: TFJS,
+  GatherV2: TFJS,
+  TopK: TFJS,
+  LeakyRelu: TFJS,
+} as const satisfies Kernels<WebgpuBackend>;
