@@ -1,7 +1,6 @@
 /** `deno task report`: all results in one page. @module */
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { keptRecords } from "../reproduction/report.ts";
-import { writeReport } from "../reproduction/report_files.ts";
+import { keptRecords, writeReport } from "../reproduction/report.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** The command. */

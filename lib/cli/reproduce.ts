@@ -2,25 +2,28 @@
 import { join } from "@std/path";
 import { createProgress, type Progress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
-import { table4 } from "../reproduction/table4.ts";
-import { SCALES } from "../reproduction/scale.ts";
-import { writeReport } from "../reproduction/report_files.ts";
+import { TABLE_NAMES, type TableName } from "../reproduction/plan.ts";
+import { writeReport } from "../reproduction/report.ts";
+import { type ScaleName, SCALES } from "../reproduction/scale.ts";
+import { reproducedTables } from "../reproduction/tables/registry.ts";
+import { table4 } from "../reproduction/tables/table4.ts";
 import { checkWritable } from "../io/files.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
-import { reproducedTables } from "../reproduction/tables.ts";
-import { type ScaleName, TABLE_NAMES, type TableName } from "../reproduction/types.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
-function tablesFrom(args: Arguments): TableName[] {
+function tablesFrom(args: Arguments, scale: ScaleName): TableName[] {
   const words = args.positionals;
   const known = ["all", ...TABLE_NAMES];
   const unknown = words.find((word) => !known.includes(word));
   if (words.length === 0 || unknown !== undefined) {
     throw new UsageError(`name tables among ${known.join(", ")}: current value is "${unknown ?? ""}"`);
   }
-  return words.includes("all") ? [...TABLE_NAMES] : TABLE_NAMES.filter((name) => words.includes(name));
+  if (!words.includes("all")) return TABLE_NAMES.filter((name) => words.includes(name));
+  if (scale !== "paper") return [...TABLE_NAMES];
+  console.error("table4 is left out: it is not made at the paper's scale");
+  return TABLE_NAMES.filter((name) => name !== "table4");
 }
 
 function seedsFrom(args: Arguments): number[] | undefined {
@@ -52,8 +55,8 @@ export const COMMAND: Command = {
   },
   example: "deno task reproduce table1 table6 --seeds 1,2,3",
   async run(args) {
-    const tables = tablesFrom(args);
     const scale = args.choice<ScaleName>("scale", ["smoke", "demo", "paper"], "demo");
+    const tables = tablesFrom(args, scale);
     const seeds = seedsFrom(args);
     const data = args.text("data");
     const out = args.text("out") ?? "results/reproduce";
@@ -73,10 +76,10 @@ export const COMMAND: Command = {
         ...(data === undefined ? {} : { data }),
         onPlan: (plan) => {
           console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
-          bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
+          if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
         },
         onStep: (loss) => bar?.update(++steps, { loss }),
-        note: (text) => bar?.note(text),
+        note: (text) => bar ? bar.note(text) : console.error(text),
       });
       bar?.finish();
       if (outcome.interrupted) {

@@ -11,16 +11,8 @@ import { imageSource } from "../data/sources.ts";
 import { configurationOf, type ReproduceContext, templatesOf } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
-import { recordOfRun } from "./record.ts";
-import type { ClipFolder, PlannedRun, ReproduceRecord } from "./types.ts";
-
-/** Models of the family that table 2 compares, by the folder their files would lie in; absent ones are listed as such. */
-export const KNOWN_MODELS: Readonly<Record<string, string>> = {
-  "clip-vit-base-patch16": "OpenAI CLIP ViT-B/16",
-  "clip-vit-base-patch32": "OpenAI CLIP ViT-B/32",
-  "pubmedclip": "PubMedCLIP",
-  "biomedclip": "BiomedCLIP",
-};
+import { recordOfRun, type ReproduceRecord } from "./record.ts";
+import type { ClipFolder, PlannedRun } from "./plan.ts";
 
 const FILES: Readonly<Record<keyof ClipFolder["files"], readonly string[]>> = {
   config: ["open_clip_config.json", "config.json"],

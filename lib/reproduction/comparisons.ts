@@ -1,27 +1,22 @@
 /** Rows compared pairwise, by paired bootstrap. @module */
 import type { Table, TableCell } from "../display/table.ts";
 import { compareRows, type Comparison, isSynthetic, type Row } from "./summary.ts";
-import type { TableName } from "./types.ts";
 
-/** Rows of a table that are compared pairwise: the first of each pair against the second. */
-const COMPARED: Partial<Readonly<Record<TableName, readonly (readonly [string, string])[]>>> = {
-  table1: [["ace-lora", "lora"], ["ace-lora", "rslora"]],
-  table6: [["attention", "gat"], ["attention", "gatv2"], ["attention", "similarity"]],
-  tableA3: [["both", "neither"], ["both", "image"], ["both", "text"]],
-};
+/** Ids of rows: the first of each pair is compared with the second. */
+export type ComparedPairs = readonly (readonly [string, string])[];
 
-/** The comparisons of a table, as rows of names and differences. */
-export function comparisons(rows: readonly Row[]): { a: Row; b: Row; sets: Comparison[] }[] {
-  return (COMPARED[rows[0]!.table] ?? []).flatMap(([first, second]) => {
+/** Pairs of rows with their comparison on each set; a pair of which a row is not there is left out. */
+function comparisons(rows: readonly Row[], pairs: ComparedPairs): { a: Row; b: Row; sets: Comparison[] }[] {
+  return pairs.flatMap(([first, second]) => {
     const a = rows.find(({ id }) => id === first), b = rows.find(({ id }) => id === second);
     return a && b ? [{ a, b, sets: compareRows(a, b) }] : [];
   });
 }
 
-/** The comparisons of a table; null where it has none. */
-export function comparisonTable(rows: readonly Row[]): Table | null {
-  const found = comparisons(rows);
-  if (found.every(({ sets }) => sets.length === 0)) return null;
+/** The comparisons as a table; null where there is none. */
+export function comparisonTable(rows: readonly Row[], pairs: ComparedPairs): Table | null {
+  const compared = comparisons(rows, pairs);
+  if (compared.every(({ sets }) => sets.length === 0)) return null;
   return {
     caption: "Paired bootstrap over cases of the figures averaged over seeds: first minus second, with 95 % intervals.",
     columns: [
@@ -32,7 +27,7 @@ export function comparisonTable(rows: readonly Row[]): Table | null {
       { title: "AUROC" },
       { title: "p" },
     ],
-    rows: found.flatMap(({ a, b, sets }) =>
+    rows: compared.flatMap(({ a, b, sets }) =>
       sets.map(({ set, accuracy, auroc }): TableCell[] => [
         `${a.label} against ${b.label}`,
         set,
@@ -47,9 +42,9 @@ export function comparisonTable(rows: readonly Row[]): Table | null {
   };
 }
 
-/** What a table's comparisons came to, one sentence each, whichever way it went. */
-export function verdicts(rows: readonly Row[]): string[] {
-  return comparisons(rows).filter(({ sets }) => sets.length > 0).map(({ a, b, sets }) => {
+/** What comparisons came to, one sentence each, whichever way it went. */
+export function verdictsOf(rows: readonly Row[], pairs: ComparedPairs): string[] {
+  return comparisons(rows, pairs).filter(({ sets }) => sets.length > 0).map(({ a, b, sets }) => {
     const count = (holds: (low: number, high: number) => boolean): number =>
       sets.filter(({ auroc }) => auroc !== null && holds(auroc.low, auroc.high)).length;
     const ahead = count((low) => low > 0), behind = count((_, high) => high < 0);

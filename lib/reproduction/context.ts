@@ -10,7 +10,7 @@ import { type Generalist, loadMini, MINI_WEIGHTS } from "../clip/mini.ts";
 import { loadModel } from "../clip/load.ts";
 import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
 import type { Scale } from "./scale.ts";
-import type { PlannedRun, RunSpec, TableName } from "./types.ts";
+import type { PlannedRun, RunSpec, TableName } from "./plan.ts";
 
 /** Model, sets and scale of a reproduction. */
 export interface ReproduceContext {

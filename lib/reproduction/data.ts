@@ -2,10 +2,9 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { DATASETS } from "../data/registry.ts";
-import { chexpert5xN, rsnaLike, siimLike, trainingSet } from "../data/synthetic/sets.ts";
+import { chexpert5xN, histopathologyLike, rsnaLike, siimLike, trainingSet } from "../data/synthetic/sets.ts";
 import type { Dataset } from "../data/types.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import { histopathologyLike } from "./histopathology.ts";
 import type { Scale } from "./scale.ts";
 
 /** A set with whether its images are generated. */
@@ -89,11 +88,10 @@ function remembered(dataset: Dataset): Dataset {
 }
 
 async function realSets(root: string, names: readonly string[]): Promise<Record<string, NamedSet>> {
-  const found: Record<string, NamedSet> = {};
+  const sets: Record<string, NamedSet> = {};
   for (const name of names) {
     const folder = join(root, name);
-    if (!await exists(folder)) continue;
-    found[name] = { dataset: await DATASETS[name]!.load(folder), synthetic: false };
+    if (await exists(folder)) sets[name] = { dataset: await DATASETS[name]!.load(folder), synthetic: false };
   }
-  return found;
+  return sets;
 }

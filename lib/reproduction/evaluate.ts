@@ -2,9 +2,10 @@
 import type { Dataset } from "../data/types.ts";
 import { summariseScores } from "../eval/metrics/summary.ts";
 import { datasetTargets } from "../eval/assess.ts";
-import { packScores, packTargets } from "./base64.ts";
+import { packScores, packTargets } from "./scores.ts";
 import { type ReproduceContext, setsOf } from "./context.ts";
-import type { PlannedRun, SetFigures } from "./types.ts";
+import type { PlannedRun } from "./plan.ts";
+import type { SetFigures } from "./record.ts";
 
 /**
  * Figures of every set of a run.

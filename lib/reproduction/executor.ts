@@ -1,9 +1,11 @@
 /** Where runs are carried out: here, or in a worker with its own tf.js. @module */
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { ReproduceContext } from "./context.ts";
-import { executeTable4, type Table4Run } from "./table4.ts";
+import { executeTable4, type Table4Run } from "./table4_run.ts";
 import { executeRun } from "./run.ts";
-import type { PlannedRun, ReproduceRecord, ScaleName } from "./types.ts";
+import type { PlannedRun } from "./plan.ts";
+import type { ReproduceRecord } from "./record.ts";
+import type { ScaleName } from "./scale.ts";
 
 /** Carries out one run at a time. */
 export interface Executor {
@@ -13,7 +15,7 @@ export interface Executor {
     options: { onStep: (loss: number) => void; statePath?: string },
   ): Promise<ReproduceRecord | null>;
   /** Table 4 under one seed. */
-  dense(seed: number): Promise<Table4Run>;
+  table4(seed: number): Promise<Table4Run>;
   /** Ends it. */
   close(): void;
 }
@@ -27,7 +29,7 @@ export function localExecutor(context: ReproduceContext, backend: BackendInfo, s
         ...(signal ? { signal } : {}),
         ...(statePath === undefined ? {} : { statePath }),
       }),
-    dense: (seed) => executeTable4(context, backend, seed),
+    table4: (seed) => executeTable4(context, backend, seed),
     close: () => {},
   };
 }
@@ -43,7 +45,7 @@ export interface WorkerStart {
 }
 
 /** What a worker is told then: a run, or table 4 under a seed. */
-export type WorkerTask = PlannedRun | { denseSeed: number };
+export type WorkerTask = PlannedRun | { table4Seed: number };
 
 /** What a worker answers. */
 export type WorkerAnswer =
@@ -72,7 +74,7 @@ export function workerExecutor(start: Omit<WorkerStart, "stop">, signal?: AbortS
     });
   return {
     run: (run, { onStep }) => ask(run, onStep),
-    dense: (denseSeed) => ask({ denseSeed }, () => {}),
+    table4: (table4Seed) => ask({ table4Seed }, () => {}),
     close: () => worker.terminate(),
   };
 }

@@ -9,11 +9,11 @@ import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import { confusionMatrix } from "../eval/metrics/confusion.ts";
 import { rocCurve } from "../eval/metrics/roc_curve.ts";
 import { explanationOverlay } from "../eval/explain.ts";
-import { unpackScores, unpackTargets } from "./base64.ts";
+import { unpackScores, unpackTargets } from "./scores.ts";
 import { syntheticChestSets } from "./data.ts";
-import { SCALES } from "./scale.ts";
+import { type ScaleName, SCALES } from "./scale.ts";
 import { type Row, rowFigure, rowMeanAuroc, setNames } from "./summary.ts";
-import type { ReproduceRecord, ScaleName } from "./types.ts";
+import type { ReproduceRecord } from "./record.ts";
 
 /** Loss over steps of each row's first seed; null when nothing was trained. */
 export function rowsLossFigure(rows: readonly Row[]): Figure | null {
@@ -25,11 +25,11 @@ export function rowsLossFigure(rows: readonly Row[]): Figure | null {
   }));
 }
 
-/** ROC curves of each row's first seed on a set of two classes; null for another. */
+/** ROC curves of each row's first seed on a set of two classes; null for another, or where scores were not kept. */
 export function rowsRocFigure(rows: readonly Row[], set: string): Figure | null {
   const series = rows.flatMap(({ label, runs }) => {
     const figures = runs[0]!.sets[set];
-    if (!figures || figures.classes.length !== 2 || figures.auroc === null) return [];
+    if (!figures || figures.classes.length !== 2 || figures.auroc === null || figures.scores === "") return [];
     const { falsePositiveRate, truePositiveRate } = rocCurve(
       unpackScores(figures.scores),
       unpackTargets(figures.targets),
@@ -39,10 +39,10 @@ export function rowsRocFigure(rows: readonly Row[], set: string): Figure | null 
   return series.length === 0 ? null : rocFigure(series);
 }
 
-/** Confusion matrix of a run on a set of more than two classes; null for another. */
+/** Confusion matrix of a run on a set of more than two classes; null for another, or where scores were not kept. */
 export function runConfusionFigure(run: ReproduceRecord, set: string): Figure | null {
   const figures = run.sets[set];
-  if (!figures || figures.classes.length <= 2) return null;
+  if (!figures || figures.classes.length <= 2 || figures.scores === "") return null;
   const targets = unpackTargets(figures.targets);
   const predicted = predictedClasses(unpackScores(figures.scores), targets.length);
   return confusionFigure(confusionMatrix(predicted, targets, { classes: figures.classes.length }), figures.classes);
@@ -68,13 +68,14 @@ export function rowsBarFigure(rows: readonly Row[]): Figure {
   return barFigure(
     sets.map((set) => set.replace(" (synthetic)", "")),
     rows.map((row) => {
-      const found = sets.map((set) => rowFigure(row, set, "auroc"));
+      const figures = sets.map((set) => rowFigure(row, set, "auroc"));
       return {
         name: row.label,
-        values: found.map((one) => one?.mean ?? null),
-        intervals: found.map((one) =>
-          one === null || one.deviation === null ? null : [one.mean - one.deviation, one.mean + one.deviation] as const
-        ),
+        values: figures.map((figure) => figure?.mean ?? null),
+        intervals: figures.map((figure) => {
+          if (figure === null || figure.deviation === null) return null;
+          return [figure.mean - figure.deviation, figure.mean + figure.deviation] as const;
+        }),
       };
     }),
     { range: [0, 1], reference: 0.5 },

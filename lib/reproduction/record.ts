@@ -1,9 +1,99 @@
-/** Reading and writing the records of runs. @module */
-import { join } from "@std/path";
-import { writeFileAtomic } from "../io/files.ts";
+/** The record that a run leaves behind, read and written. @module */
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
-import { type PlannedRun, RECORD_KIND, type ReproduceRecord, type RunSpec, TABLE_NAMES } from "./types.ts";
+import type { SplitRecord } from "../display/results.ts";
+import { type PlannedRun, TABLE_NAMES, type TableName } from "./plan.ts";
+
+/** Figures of one set with what curves and paired comparisons need. */
+export interface SetFigures {
+  /** Share of right predictions. */
+  accuracy: number;
+  /** Its 95 % interval over cases. */
+  accuracy_ci: [number, number];
+  /** Area under the ROC curve, macro one-vs-rest; null where undefined. */
+  auroc: number | null;
+  /** Its 95 % interval over cases. */
+  auroc_ci: [number, number] | null;
+  /** Class names. */
+  classes: readonly string[];
+  /** The cases. */
+  split: SplitRecord;
+  /** Whether the images are generated. */
+  synthetic: boolean;
+  /** Probabilities, float32 in base64: of class 1 in a binary set, else row-major `[n, C]`. */
+  scores: string;
+  /** Class indices, one byte each, in base64. */
+  targets: string;
+}
+
+/** Attention and hyperedges of one case; the image is not stored. */
+export interface ExplainedCase {
+  /** Its set. */
+  set: string;
+  /** Index within the set. */
+  index: number;
+  /** Class name. */
+  label: string;
+  /** CLS attention to each patch, four digits. */
+  attention: number[];
+  /** Hyperedges that reach the CLS node. */
+  hyperedges: { source: number | null; members: number[]; weights: number[] }[];
+}
+
+/** Marks a JSON file as one of these records. */
+export const RECORD_KIND = "ace-lora reproduction run";
+
+/** One run's JSON. */
+export interface ReproduceRecord {
+  /** {@linkcode RECORD_KIND}. */
+  kind: typeof RECORD_KIND;
+  /** Table. */
+  table: TableName;
+  /** Key of the row. */
+  id: string;
+  /** Name of the row. */
+  label: string;
+  /** Comparison within the table. */
+  group?: string;
+  /** Rank of the row in the table, from 0. */
+  place: number;
+  /** Seed of new weights, orders and dropout. */
+  seed: number;
+  /** All that decides the figures besides seed and code; a run with an equal one is not run again. */
+  configuration: Record<string, unknown>;
+  /** File whose figures these are, where another table had run the same configuration under the same seed. */
+  same_as?: string;
+  /** `webgpu`, `wasm` or `cpu`. */
+  backend: string;
+  /** What it runs on. */
+  adapter: string;
+  /** Versions of Deno, tfjs and this package. */
+  versions: Record<string, string>;
+  /** Git revision of the code. */
+  revision: string | null;
+  /** Numbers that training changed. */
+  trainable: number;
+  /** Numbers of the frozen model: 100 % of full fine-tuning. */
+  total: number;
+  /** Training steps. */
+  steps: number;
+  /** Seconds of training; 0 without. */
+  seconds: number;
+  /** Steps that those seconds are of: fewer than all where the run was resumed. */
+  timed_steps: number;
+  /** Most bytes that tensors held at a time during the run. */
+  peak_tensor_bytes: number;
+  /** Largest resident size of the process so far, other runs in it included; null where unknown. */
+  peak_process_bytes: number | null;
+  /** Ordered pairs of different samples in the batches, and how many of them have identical labels. */
+  false_negatives: { pairs: number; identical: number };
+  /** Loss of the steps kept (all of a short run). */
+  loss: { steps: number[]; values: number[] };
+  /** Figures by set. */
+  sets: Record<string, SetFigures>;
+  /** Attention and hyperedges of a few synthetic cases. */
+  explained?: ExplainedCase[];
+}
 
 /** The part of a record that tells which run it is of, on what and by which code. */
 export type RunFacts = Pick<
@@ -42,16 +132,6 @@ export async function recordOfRun(
     versions: versions(),
     revision: await gitRevision(),
   };
-}
-
-/** Where a run's record lies: `<out>/<table>/<id>-seed<k>.json`. */
-export function recordPath(out: string, run: Pick<RunSpec, "table" | "id"> & { seed: number }): string {
-  return join(out, run.table, `${run.id}-seed${run.seed}.json`);
-}
-
-/** Writes a run's record, whole or not at all. */
-export async function writeRecord(out: string, record: ReproduceRecord): Promise<void> {
-  await writeFileAtomic(recordPath(out, record), JSON.stringify(record, null, 1) + "\n");
 }
 
 /**
@@ -165,40 +245,11 @@ export function parseRecord(text: string, name: string): ReproduceRecord {
 
 function check(name: string, field: string, [what, holds]: Check, value: unknown): void {
   if (holds(value)) return;
-  const found = JSON.stringify(value)?.slice(0, 60);
-  throw new SyntaxError(`Cannot read "${name}" as "${field}" must be ${what}: current value is ${found}`);
+  const current = JSON.stringify(value)?.slice(0, 60);
+  throw new SyntaxError(`Cannot read "${name}" as "${field}" must be ${what}: current value is ${current}`);
 }
 
 /** Whether a JSON value is one of these records, by its kind. */
 export function isRecordKind(value: unknown): boolean {
   return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === RECORD_KIND;
-}
-
-/**
- * Every record of a folder, table by table; other files are passed over.
- *
- * @param out Folder of the reproduction; one that is not there holds none.
- * @throws {SyntaxError} If a record is damaged; the message names its file.
- */
-export async function readRecords(out: string): Promise<ReproduceRecord[]> {
-  const records: ReproduceRecord[] = [];
-  for (const table of TABLE_NAMES) {
-    for (const name of await jsonNames(join(out, table))) {
-      const path = join(out, table, name);
-      const text = await Deno.readTextFile(path);
-      if (text.includes(RECORD_KIND)) records.push(parseRecord(text, path));
-    }
-  }
-  return records;
-}
-
-/** Names of the JSON files of a folder, sorted; none where it is not there. */
-export async function jsonNames(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) if (entry.name.endsWith(".json")) names.push(entry.name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return names.sort();
 }

@@ -2,26 +2,15 @@
 import { buildReport, type ReportSection } from "../display/report.ts";
 import { resultsTable } from "../display/results.ts";
 import { markdownTable } from "../display/table.ts";
-import type { Figure } from "../display/plot.ts";
-import {
-  parameterFigure,
-  rowsBarFigure,
-  rowsLossFigure,
-  rowsRocFigure,
-  runConfusionFigure,
-  runOverlays,
-} from "./figures.ts";
-import { verdicts } from "./comparisons.ts";
-import { table4 } from "./table4.ts";
-import type { Gathered } from "./gather.ts";
-import { compactRecord } from "./record.ts";
-import { type Row, setNames, tableRuns } from "./summary.ts";
-import type { TitledTable } from "./titled.ts";
-import { reproducedTables, TABLE_TITLES } from "./tables.ts";
-import { type ReproduceRecord, TABLE_NAMES, type TableName } from "./types.ts";
-
-/** Rows of table 1 whose curves are drawn; more would not be told apart. */
-const DRAWN = ["none", "full", "lora", "dora", "ace-lora"];
+import { writeFileAtomic } from "../io/files.ts";
+import { runOverlays } from "./figures.ts";
+import { type Gathered, gatherResults } from "./files.ts";
+import { TABLE_NAMES, type TableName } from "./plan.ts";
+import { compactRecord, type ReproduceRecord } from "./record.ts";
+import { type Row, tableRuns } from "./summary.ts";
+import { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
+import type { TitledTable } from "./tables/table.ts";
+import { table4 } from "./tables/table4.ts";
 
 /** The report as one HTML text. */
 export async function reproductionReport(results: Gathered): Promise<string> {
@@ -63,10 +52,10 @@ export function reproductionMarkdown(results: Gathered): string {
       continue;
     }
     if (rows.length === 0) {
-      lines.push(`## ${TABLE_TITLES[table]}`, "", absent(table), "");
+      lines.push(`## ${TABLES[table].title}`, "", absent(table), "");
       continue;
     }
-    reproducedTables(results.records, [table]).forEach((one, i) => put(one, i === 0 ? 2 : 3));
+    reproducedTables(results.records, [table]).forEach((titled, i) => put(titled, i === 0 ? 2 : 3));
     lines.push(...verdicts(rows).flatMap((text) => [text, ""]));
   }
   for (const { path, record } of results.others) {
@@ -75,12 +64,10 @@ export function reproductionMarkdown(results: Gathered): string {
   return lines.join("\n").trimEnd() + "\n";
 }
 
-/** Rows of table 1 whose scores are kept for the comparisons of {@linkcode keptRecords}. */
-const COMPARED = ["ace-lora", "lora", "rslora"];
-
-/** The records small enough to be committed: the README's tables are made from them. */
+/** The records small enough to be committed: the README's tables are made from them, table 1's comparisons included. */
 export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecord[] {
-  return records.map((record) => compactRecord(record, record.table === "table1" && COMPARED.includes(record.id)));
+  const compared = TABLES.table1.compared!.flat();
+  return records.map((record) => compactRecord(record, record.table === "table1" && compared.includes(record.id)));
 }
 
 /** The README's part: figures and comparisons of each table, without costs; all but the first are folded. */
@@ -129,44 +116,16 @@ function introduction({ records }: Gathered): string[] {
 
 async function tableSections(records: readonly ReproduceRecord[], table: TableName): Promise<ReportSection[]> {
   const rows = tableRuns(records, table);
-  const title = TABLE_TITLES[table];
+  const title = TABLES[table].title;
   if (rows.length === 0) return [{ kind: "prose", title, text: absent(table) }];
   const tables = reproducedTables(records, [table]);
-  const synthetic = tables[0]!.table.synthetic ?? false;
   const said = verdicts(rows);
   return [
-    ...tables.map((one): ReportSection => ({ kind: "table", ...one })),
+    ...tables.map((titled): ReportSection => ({ kind: "table", ...titled })),
     ...(said.length > 0 ? [{ kind: "prose", text: said } satisfies ReportSection] : []),
-    ...figureSections(rows, synthetic),
+    ...TABLES[table].illustrate?.(rows) ?? [],
     ...(table === "table1" ? await overlaySections(rows) : []),
   ];
-}
-
-function figureSections(rows: readonly Row[], synthetic: boolean): ReportSection[] {
-  const { table } = rows[0]!;
-  const section = (title: string, figure: Figure | null, half = true, height = 400): ReportSection[] =>
-    figure === null ? [] : [{ kind: "figure", title, figure, synthetic, half, height }];
-  if (table === "table1") {
-    const drawn = DRAWN.flatMap((id) => rows.filter((row) => row.id === id));
-    const confused = ["lora", "ace-lora"].flatMap((id) => rows.filter((row) => row.id === id));
-    return [
-      ...section("Trainable numbers against AUROC", parameterFigure(rows), false, 480),
-      ...section("Training loss, first seed", rowsLossFigure(drawn), false),
-      ...setNames(rows).flatMap((set) => section(`ROC, first seed: ${set}`, rowsRocFigure(drawn, set), true, 460)),
-      ...setNames(rows).flatMap((set) =>
-        confused.flatMap((row) =>
-          section(`Confusion of ${row.label}, first seed: ${set}`, runConfusionFigure(row.runs[0]!, set))
-        )
-      ),
-    ];
-  }
-  if (table === "table6" || table === "tableA3") {
-    return [
-      ...section("AUROC by set; dashed: chance", rowsBarFigure(rows)),
-      ...section("Training loss, first seed", rowsLossFigure(rows)),
-    ];
-  }
-  return [];
 }
 
 async function overlaySections(rows: readonly Row[]): Promise<ReportSection[]> {
@@ -205,4 +164,33 @@ function runFacts(records: readonly ReproduceRecord[]): Record<string, string | 
     "versions": all(({ versions }) => Object.entries(versions).map(([name, text]) => `${name} ${text}`).join(", ")),
     ...splits,
   };
+}
+
+/** What {@linkcode writeReport} wrote, and of what. */
+export interface WrittenReport {
+  /** The results. */
+  results: Gathered;
+  /** The file of its tables as Markdown. */
+  markdown: string;
+}
+
+/**
+ * Gathers the results of a folder into one self-contained page, its tables beside it as Markdown.
+ *
+ * @param folder Folder of results, searched at any depth.
+ * @param page File to write; its name ends in ".html".
+ * @throws {RangeError} If the folder holds no result.
+ * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
+ */
+export async function writeReport(folder: string, page: string): Promise<WrittenReport> {
+  const results = await gatherResults(folder);
+  if (results.records.length + results.dense.length + results.others.length === 0) {
+    throw new RangeError(
+      `Cannot report on "${folder}" as it must hold results: found none; deno task reproduce makes some`,
+    );
+  }
+  const markdown = page.replace(/\.html$/, ".md");
+  await writeFileAtomic(page, await reproductionReport(results));
+  await writeFileAtomic(markdown, reproductionMarkdown(results));
+  return { results, markdown };
 }

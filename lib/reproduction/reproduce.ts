@@ -3,12 +3,13 @@ import { join } from "@std/path";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { configurationOf, openContext, type ReproduceContext } from "./context.ts";
 import { findClips } from "./clip.ts";
-import { readTable4Runs, table4Configuration, type Table4Run, writeTable4Run } from "./table4.ts";
 import { type Executor, localExecutor, workerExecutor } from "./executor.ts";
-import { plannedRuns } from "./plan.ts";
-import { configurationKey, readRecords, recordPath, writeRecord } from "./record.ts";
-import { SCALES } from "./scale.ts";
-import type { PlannedRun, ReproduceRecord, ScaleName, TableName } from "./types.ts";
+import { readRecords, readTable4Runs, recordPath, writeRecord, writeTable4Run } from "./files.ts";
+import type { PlannedRun, TableName } from "./plan.ts";
+import { configurationKey, type ReproduceRecord } from "./record.ts";
+import { type ScaleName, SCALES } from "./scale.ts";
+import { table4Configuration, type Table4Run } from "./table4_run.ts";
+import { plannedRuns } from "./tables/registry.ts";
 
 /** Options of {@linkcode reproduce}. */
 export interface ReproduceOptions {
@@ -28,7 +29,7 @@ export interface ReproduceOptions {
   onPlan?: (plan: { runs: number; done: number; shared: number; steps: number }) => void;
   /** Called after each training step of any run. */
   onStep?: (loss: number) => void;
-  /** One line of news. */
+  /** Takes a line when something is done. */
   note?: (text: string) => void;
 }
 
@@ -50,13 +51,27 @@ export interface ReproduceOutcome {
   interrupted: boolean;
 }
 
-type Job = TableJob | { denseSeed: number };
+type Job = TableJob | { table4Seed: number };
 
 interface TableJob {
   run: PlannedRun;
   key: string;
   /** Runs of other tables with the same configuration and seed. */
   aliases: PlannedRun[];
+}
+
+/** The error for table 4 at the paper's scale. */
+export class Table4ScaleError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "Table4ScaleError";
+
+  /** An error that says what is missing. */
+  constructor() {
+    super(
+      "Cannot reproduce table4 at the paper's scale as its heads are trained on the adapters of table1, which the runs of that " +
+        "table do not keep: train an adapter on MIMIC-CXR, then a head on SIIM (deno task segment) or RSNA (deno task detect)",
+    );
+  }
 }
 
 /**
@@ -67,6 +82,7 @@ interface TableJob {
  * @param backend What runs the numbers.
  * @param options See {@linkcode ReproduceOptions}.
  * @throws {Deno.errors.NotFound} If the paper's scale lacks files.
+ * @throws {Table4ScaleError} If table 4 is asked for at the paper's scale.
  * @throws {SyntaxError} If a record in the folder is damaged.
  */
 export async function reproduce(
@@ -76,6 +92,7 @@ export async function reproduce(
 ): Promise<ReproduceOutcome> {
   const { out = "results/reproduce", signal } = options;
   const scale = SCALES[options.scale ?? "demo"];
+  if (scale.name === "paper" && tables.includes("table4")) throw new Table4ScaleError();
   const context = await openContext(scale, { data: options.data, tables });
   const outcome: ReproduceOutcome = {
     records: [],
@@ -90,10 +107,9 @@ export async function reproduce(
     const seeds = options.seeds ?? scale.seeds;
     const runs = plannedRuns(tables, context.encoders, seeds, await findClips(options.data));
     const planned = await pendingJobs(context, runs, { out, outcome });
-    const dense = tables.includes("table4") ? await pendingDense(context, seeds, { ...options, out, outcome }) : [];
+    const dense = tables.includes("table4") ? await pendingTable4(context, seeds, { out, outcome }) : [];
     const jobs: Job[] = [...dense, ...planned]; // the longest first, so that no processor waits for it at the end
-    const perRun = scale.pairs === null ? 0 : Math.ceil(scale.pairs / scale.batchSize) * scale.epochs;
-    const steps = perRun * planned.filter(({ run }) => run.method !== "none").length;
+    const steps = await plannedSteps(context, planned.map(({ run }) => run));
     options.onPlan?.({
       runs: outcome.skipped + outcome.shared + waiting(jobs),
       done: outcome.skipped,
@@ -107,13 +123,24 @@ export async function reproduce(
       for (const executor of executors) executor.close();
     }
     outcome.interrupted = signal?.aborted ?? false;
-    const there = await readRecords(out);
-    outcome.records = runs.flatMap((run) => there.filter((record) => isOf(record, run)));
+    const records = await readRecords(out);
+    outcome.records = runs.flatMap((run) => records.filter((record) => isOf(record, run)));
     outcome.dense = (await readTable4Runs(out)).filter(({ seed }) => tables.includes("table4") && seeds.includes(seed));
     return outcome;
   } finally {
     context.close();
   }
+}
+
+/** Training steps of some runs. */
+export async function plannedSteps(
+  { scale, data }: Pick<ReproduceContext, "scale" | "data">,
+  runs: readonly PlannedRun[],
+): Promise<number> {
+  const trained = runs.filter(({ method }) => method !== "none").length;
+  if (trained === 0) return 0;
+  const pairs = scale.pairs ?? (await data.train()).cases.length;
+  return trained * Math.ceil(pairs / scale.batchSize) * scale.epochs;
 }
 
 /** How many files jobs will write. */
@@ -132,13 +159,13 @@ async function pendingJobs(
   { out, outcome }: { out: string; outcome: ReproduceOutcome },
 ): Promise<TableJob[]> {
   const keyOf = (configuration: unknown, seed: number): string => `${seed} ${configurationKey(configuration)}`;
-  const there = await readRecords(out);
-  const finished = new Map(there.map((record) => [keyOf(record.configuration, record.seed), record]));
+  const records = await readRecords(out);
+  const finished = new Map(records.map((record) => [keyOf(record.configuration, record.seed), record]));
   const jobs = new Map<string, TableJob>();
   for (const run of runs) {
     const key = keyOf(await configurationOf(context, run), run.seed);
     const done = finished.get(key);
-    const own = there.find((record) => isOf(record, run));
+    const own = records.find((record) => isOf(record, run));
     if (own && keyOf(own.configuration, own.seed) === key) outcome.skipped++;
     else if (done && (!run.explain || done.explained)) await share(done, run, { out, outcome });
     else if (jobs.has(key)) jobs.get(key)!.aliases.push(run);
@@ -148,23 +175,17 @@ async function pendingJobs(
 }
 
 /** The seeds under which table 4 is to be run. */
-async function pendingDense(
+async function pendingTable4(
   context: ReproduceContext,
   seeds: readonly number[],
-  { out, outcome, note }: ReproduceOptions & { out: string; outcome: ReproduceOutcome },
+  { out, outcome }: { out: string; outcome: ReproduceOutcome },
 ): Promise<Job[]> {
-  if (context.scale.name === "paper") {
-    note?.(
-      "table4 is not run at the paper's scale: deno task segment and deno task detect train the heads on SIIM and RSNA",
-    );
-    return [];
-  }
   const key = configurationKey(table4Configuration(context));
-  const there = await readTable4Runs(out);
+  const known = await readTable4Runs(out);
   const isDone = (seed: number): boolean =>
-    there.some((run) => run.seed === seed && configurationKey(run.configuration) === key);
+    known.some((run) => run.seed === seed && configurationKey(run.configuration) === key);
   outcome.skipped += seeds.filter(isDone).length;
-  return seeds.filter((seed) => !isDone(seed)).map((denseSeed) => ({ denseSeed }));
+  return seeds.filter((seed) => !isDone(seed)).map((table4Seed) => ({ table4Seed }));
 }
 
 /** Writes the record of one run under the name of another with the same configuration. */
@@ -209,14 +230,14 @@ async function work(
 ): Promise<void> {
   const { out, outcome, signal, onStep = () => {}, note = () => {} } = options;
   for (let job = jobs.shift(); job !== undefined && !signal?.aborted; job = jobs.shift()) {
-    const name = "run" in job ? `${job.run.table}/${job.run.id} seed ${job.run.seed}` : `table4 seed ${job.denseSeed}`;
+    const name = "run" in job ? `${job.run.table}/${job.run.id} seed ${job.run.seed}` : `table4 seed ${job.table4Seed}`;
     try {
-      const news = "run" in job
+      const summary = "run" in job
         ? await carryOut(executor, job, { ...options, onStep })
-        : await carryOutDense(executor, job.denseSeed, out);
-      if (news === null) return;
+        : await carryOutTable4(executor, job.table4Seed, out);
+      if (summary === null) return;
       outcome.ran++;
-      note(`${name}: ${news}`);
+      note(`${name}: ${summary}`);
     } catch (error) {
       const message = (error as Error).message.replaceAll(/\s*\n\s*/g, " ");
       outcome.failed.push(`${name}: ${message}`);
@@ -238,11 +259,11 @@ async function carryOut(
   await writeRecord(out, record);
   for (const alias of job.aliases) await share(record, alias, { out, outcome });
   if (statePath !== undefined) await Deno.remove(statePath).catch(() => {});
-  return briefly(record);
+  return summaryOf(record);
 }
 
-async function carryOutDense(executor: Executor, seed: number, out: string): Promise<string> {
-  const run = await executor.dense(seed);
+async function carryOutTable4(executor: Executor, seed: number, out: string): Promise<string> {
+  const run = await executor.table4(seed);
   await writeTable4Run(out, run);
   return `${run.result.rows.length} pairs of heads, ${run.result.seconds.toFixed(0)} s`;
 }
@@ -254,7 +275,7 @@ async function stateFile(out: string, { run, key }: TableJob): Promise<string> {
   return join(out, run.table, `${run.id}-seed${run.seed}.${tag}.state.safetensors`);
 }
 
-function briefly(record: ReproduceRecord): string {
+function summaryOf(record: ReproduceRecord): string {
   const figures = Object.values(record.sets).map(({ auroc }) => auroc === null ? "-" : auroc.toFixed(3)).join(" / ");
   return `AUROC ${figures}${
     record.steps > 0 ? `, ${record.seconds.toFixed(1)} s for ${record.timed_steps} steps` : ""

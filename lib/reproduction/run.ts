@@ -15,8 +15,8 @@ import { executeClipRun } from "./clip.ts";
 import { configurationOf, type ReproduceContext, setsOf, templatesOf } from "./context.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
 import { evaluate } from "./evaluate.ts";
-import { recordOfRun } from "./record.ts";
-import type { ExplainedCase, PlannedRun, ReproduceRecord } from "./types.ts";
+import type { PlannedRun } from "./plan.ts";
+import { type ExplainedCase, recordOfRun, type ReproduceRecord } from "./record.ts";
 
 /** Options of {@linkcode executeRun}. */
 export interface ExecuteOptions {
@@ -185,15 +185,15 @@ async function explain(
   const out: ExplainedCase[] = [];
   for (const [set, { dataset, synthetic }] of Object.entries(await setsOf(context, run))) {
     for (const [target, label] of dataset.classes.entries()) {
-      const index = dataset.cases.findIndex((one) => one.target === target);
+      const index = dataset.cases.findIndex((item) => item.target === target);
       if (!synthetic || index < 0 || label === "No Finding") continue;
-      const [found] = await explainImages(params, [await dataset.cases[index]!.image()], config);
-      const hyperedges = found!.hyperedges.map(({ source, members, weights }) => ({
+      const [explanation] = await explainImages(params, [await dataset.cases[index]!.image()], config);
+      const hyperedges = explanation!.hyperedges.map(({ source, members, weights }) => ({
         source,
         members: [...members],
         weights: weights.map(short),
       }));
-      out.push({ set, index, label, attention: Array.from(found!.attention, short), hyperedges });
+      out.push({ set, index, label, attention: Array.from(explanation!.attention, short), hyperedges });
     }
   }
   return out;

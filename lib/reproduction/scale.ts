@@ -1,6 +1,8 @@
 /** Sizes and settings of a reproduction at each scale. @module */
 import { DEMO } from "./demo/demo.ts";
-import type { ScaleName } from "./types.ts";
+
+/** How large a reproduction is: `smoke` to see that it runs, `demo` on synthetic sets, `paper` with the paper's settings. */
+export type ScaleName = "smoke" | "demo" | "paper";
 
 /** Sizes and settings of a reproduction. */
 export interface Scale {

@@ -2,8 +2,9 @@
 import { correctCases } from "../eval/metrics/accuracy.ts";
 import { aurocStatistic } from "../eval/metrics/auroc.ts";
 import { type PairedBootstrap, pairedBootstrap, type Statistic } from "../eval/metrics/bootstrap.ts";
-import { unpackScores, unpackTargets } from "./base64.ts";
-import type { ReproduceRecord, SetFigures, TableName } from "./types.ts";
+import { unpackScores, unpackTargets } from "./scores.ts";
+import type { TableName } from "./plan.ts";
+import type { ReproduceRecord, SetFigures } from "./record.ts";
 
 /** The runs of one row, by rising seed. */
 export interface Row {

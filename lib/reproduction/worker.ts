@@ -2,7 +2,7 @@
 import { selectBackend } from "../tensor/backend.ts";
 import { initWasm } from "../tensor/wasm/init.ts";
 import { openContext } from "./context.ts";
-import { executeTable4 } from "./table4.ts";
+import { executeTable4 } from "./table4_run.ts";
 import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
 import { executeRun } from "./run.ts";
 import { SCALES } from "./scale.ts";
@@ -29,8 +29,8 @@ scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
         scope.postMessage({ kind: "step", loss });
         if (Atomics.load(stop, 0) === 1) controller.abort();
       };
-      const result = "denseSeed" in task
-        ? await executeTable4(context, backend, task.denseSeed)
+      const result = "table4Seed" in task
+        ? await executeTable4(context, backend, task.table4Seed)
         : await executeRun(context, backend, task, { onStep, signal: controller.signal });
       scope.postMessage({ kind: "done", result });
     } catch (error) {

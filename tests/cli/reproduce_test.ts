@@ -26,3 +26,9 @@ Deno.test("reproduce ends in a report on its folder, and carries out no run twic
 Deno.test("reproduce refuses a table it does not know", async () => {
   await fail(["reproduce", "table9"], [/name tables among all, table1/]);
 });
+
+Deno.test("reproduce refuses table 4 at the paper's scale, and says what is missing", async () => {
+  await fail(["reproduce", "table4", "--scale", "paper"], [
+    /Cannot reproduce table4 at the paper's scale as its heads are trained on the adapters of table1/,
+  ], { write: ["results"] });
+});

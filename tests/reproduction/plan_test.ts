@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";
-import { plannedRuns, tableRows } from "../../lib/reproduction/plan.ts";
+import { TABLE_NAMES } from "../../lib/reproduction/plan.ts";
 import { configurationKey } from "../../lib/reproduction/record.ts";
-import { TABLE_NAMES } from "../../lib/reproduction/types.ts";
+import { plannedRuns, TABLES } from "../../lib/reproduction/tables/registry.ts";
 
 for (const [size, encoders] of Object.entries({ MINI, BIOMED_CLIP })) {
   Deno.test(`every row of every table can be set up at the size of ${size}, under a key of its own`, () => {
     for (const table of TABLE_NAMES) {
-      const rows = tableRows(table, encoders);
+      const rows = TABLES[table].rows(encoders);
       assertEquals(new Set(rows.map(({ id }) => id)).size, rows.length, table);
       const kinds = rows.map((row) => {
         const { name, settings } = PEFT_METHODS[row.method](encoders, row.settings);
@@ -24,7 +24,7 @@ for (const [size, encoders] of Object.entries({ MINI, BIOMED_CLIP })) {
 }
 
 Deno.test("table 1 has all thirteen methods, in the registry's order", () => {
-  assertEquals(tableRows("table1", MINI).map(({ method }) => method), Object.keys(PEFT_METHODS) as never[]);
+  assertEquals(TABLES.table1.rows(MINI).map(({ method }) => method), Object.keys(PEFT_METHODS) as never[]);
   assertEquals(Object.keys(PEFT_METHODS).length, 13);
 });
 
@@ -42,11 +42,11 @@ Deno.test("plannedRuns() gives each trained row every seed and the untrained one
     "histopathology",
     1,
   ]]);
-  assert(runs.every((run) => run.place === tableRows(run.table, MINI).findIndex(({ id }) => id === run.id)));
+  assert(runs.every((run) => run.place === TABLES[run.table].rows(MINI).findIndex(({ id }) => id === run.id)));
 });
 
 Deno.test("the ablations change one setting each", () => {
-  const rows = tableRows("ablations", BIOMED_CLIP).filter(({ method }) => method === "ace-lora");
+  const rows = TABLES.ablations.rows(BIOMED_CLIP).filter(({ method }) => method === "ace-lora");
   const base = PEFT_METHODS["ace-lora"](BIOMED_CLIP).settings as Record<string, Record<string, unknown>>;
   for (const row of rows.filter(({ settings }) => settings !== undefined)) {
     const { settings } = PEFT_METHODS["ace-lora"](BIOMED_CLIP, row.settings);

@@ -1,12 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { packScores, packTargets, unpackScores, unpackTargets } from "../../lib/reproduction/base64.ts";
-import {
-  compactRecord,
-  configurationKey,
-  parseRecord,
-  parseRecords,
-  recordPath,
-} from "../../lib/reproduction/record.ts";
+import { packScores, packTargets, unpackScores, unpackTargets } from "../../lib/reproduction/scores.ts";
+import { compactRecord, configurationKey, parseRecord, parseRecords } from "../../lib/reproduction/record.ts";
+import { recordPath } from "../../lib/reproduction/files.ts";
 import { sampleRecord } from "./sample.ts";
 
 Deno.test("parseRecord() gives back what was written", () => {

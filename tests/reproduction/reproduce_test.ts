@@ -2,15 +2,16 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { encode as encodePng } from "fast-png";
-import { table4 } from "../../lib/reproduction/table4.ts";
-import { reproducedTables } from "../../lib/reproduction/tables.ts";
+import { table4 } from "../../lib/reproduction/tables/table4.ts";
+import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
+import { MINI } from "../../lib/clip/config.ts";
 import { openContext } from "../../lib/reproduction/context.ts";
-import { readRecords } from "../../lib/reproduction/record.ts";
-import { reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
+import { readRecords } from "../../lib/reproduction/files.ts";
+import { plannedSteps, reproduce, type ReproduceOptions, Table4ScaleError } from "../../lib/reproduction/reproduce.ts";
 import { executeRun } from "../../lib/reproduction/run.ts";
 import { SCALES } from "../../lib/reproduction/scale.ts";
-import { plannedRuns } from "../../lib/reproduction/plan.ts";
-import type { ReproduceRecord } from "../../lib/reproduction/types.ts";
+import { plannedRuns } from "../../lib/reproduction/tables/registry.ts";
+import type { ReproduceRecord } from "../../lib/reproduction/record.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { noLeak } from "../close.ts";
 
@@ -218,4 +219,18 @@ Deno.test("histopathology is asked of the real tiles where they are, beside the 
     assertEquals(sets["lc25000"]!.accuracy, 0.2, "equal images are all called alike");
     assertEquals(reproducedTables(records)[0]!.table.synthetic, false, "mixed: each set says what it is");
   });
+});
+
+Deno.test("reproduce() refuses table 4 at the paper's scale before it reads anything, and says what is missing", async () => {
+  const options = { scale: "paper", data: "nowhere" } as const;
+  await assertRejects(() => reproduce(["table1", "table4"], backend, options), Table4ScaleError, "adapters of table1");
+});
+
+Deno.test("plannedSteps() counts the pairs of a set whose size is not known before it is read", async () => {
+  const runs = plannedRuns(["table2"], MINI, [1, 2, 3]);
+  const train = () => Promise.resolve({ cases: { length: 130 } } as never);
+  const steps = (scale: "paper" | "smoke") => plannedSteps({ scale: SCALES[scale], data: { train } as never }, runs);
+  assertEquals(await steps("paper"), 3 * 3 * 40); // three seeds, batches of 64, 64 and 2, 40 epochs
+  assertEquals(await steps("smoke"), 3 * 2 * 1);
+  assertEquals(await plannedSteps({ scale: SCALES.paper, data: { train } as never }, []), 0);
 });

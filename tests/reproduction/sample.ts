@@ -1,6 +1,6 @@
 /** Records with numbers that can be checked by hand. */
-import { packScores, packTargets } from "../../lib/reproduction/base64.ts";
-import { RECORD_KIND, type ReproduceRecord, type SetFigures } from "../../lib/reproduction/types.ts";
+import { packScores, packTargets } from "../../lib/reproduction/scores.ts";
+import { RECORD_KIND, type ReproduceRecord, type SetFigures } from "../../lib/reproduction/record.ts";
 
 /** A binary set of four cases, the last two positive, with these scores. */
 export function binarySet(scores: readonly number[], figures: Partial<SetFigures> = {}): SetFigures {

@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { formatTable } from "../../lib/display/table.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initBiomedClip } from "../../lib/clip/init.ts";
-import { runTable4, table4, TABLE4_SMOKE } from "../../lib/reproduction/table4.ts";
+import { runTable4, TABLE4_SMOKE_SETTINGS } from "../../lib/reproduction/table4_run.ts";
+import { table4 } from "../../lib/reproduction/tables/table4.ts";
 import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
@@ -13,7 +14,7 @@ Deno.test("runTable4() measures three different encoders at every share, frees w
   const before = tf.memory().numTensors;
   const params = initBiomedClip(MINI, 1);
   const generalist = { params, config: MINI, tokenizer: await loadMiniTokenizer() };
-  const settings = { ...TABLE4_SMOKE, fractions: [0.5, 1] };
+  const settings = { ...TABLE4_SMOKE_SETTINGS, fractions: [0.5, 1] };
   const record = await runTable4(generalist, backend, settings);
   assertEquals(record.rows.map(({ adapter, labelled }) => `${adapter} ${labelled}`), [
     "none 4",

@@ -1,14 +1,15 @@
 /**
- * Synthetic data sets in the form of the real ones: training pairs, CheXpert 5xN, RSNA-like and SIIM-like. Images are
+ * Synthetic data sets in the form of the real ones: training pairs, CheXpert 5xN, RSNA-like and SIIM-like, histopathology. Images are
  * drawn when asked for, from the case's seed.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { mulberry32 } from "../../tensor/random.ts";
+import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
 import type { Box, Case, Dataset } from "../types.ts";
 import { drawFilm, syntheticStudy } from "./chest.ts";
 import { type FindingName, type FindingSpec, pick } from "./findings.ts";
+import { syntheticImage } from "./modalities.ts";
 import { caseSeed, type SyntheticSetName } from "./seeds.ts";
 
 /** Options of the synthetic sets. */
@@ -176,4 +177,41 @@ export function siimLike(n: number, seed: number, options: SyntheticSetOptions =
       return { target: 0, mask: true, findings: withDevices(other, rng) };
     },
   }, options);
+}
+
+/** Words of a tile's caption that give its class away: normal, tumour. */
+const TILE_WORDS = [/normal|pink tissue|benign/, /abnormal|dense purple|crowded|tumor/] as const;
+
+/**
+ * `n` synthetic tiles, half of normal tissue, half of tumours, in turn.
+ *
+ * @throws {RangeError} If `n` is not a whole number of at least 2.
+ */
+export function histopathologyLike(n: number, seed: number): Dataset {
+  if (!Number.isInteger(n) || n < 2) {
+    throw new RangeError(`Cannot draw tiles as their number must be a whole number >= 2: current value is ${n}`);
+  }
+  const cases: Case[] = [];
+  for (let draw = 0; cases.length < n; draw++) {
+    const own = deriveSeed(seed, `tile ${draw}`);
+    const target = cases.length % 2;
+    // A caption without a word for the class says nothing about the tile: the next draw may.
+    const { caption } = syntheticImage("histopathology", own, { size: 16 });
+    if (classOf(caption) !== target) continue;
+    const id = `synthetic-histopathology-${seed}-${String(draw).padStart(5, "0")}`;
+    cases.push({ id, target, image: () => Promise.resolve(syntheticImage("histopathology", own).image) });
+  }
+  const hash = createHash("sha256").update(cases.map(({ id }) => id).join("\n")).digest("hex");
+  return {
+    name: "synthetic-histopathology",
+    classes: ["normal tissue", "tumor"],
+    cases,
+    task: "multiclass",
+    summary: { read: n, kept: n, dropped: {} },
+    split: { name: `synthetic-histopathology-${seed}`, size: n, hash },
+  };
+}
+
+function classOf(caption: string): number {
+  return TILE_WORDS[1].test(caption) ? 1 : TILE_WORDS[0].test(caption) ? 0 : -1;
 }

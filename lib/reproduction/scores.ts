@@ -1,4 +1,4 @@
-/** Numbers as short text in JSON. @module */
+/** Class probabilities and classes of many cases as short text in JSON. @module */
 
 /** Probabilities as float32, little-endian, in base64. */
 export function packScores(values: ArrayLike<number>): string {

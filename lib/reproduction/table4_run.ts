@@ -1,5 +1,4 @@
 /** Table 4 in small: adapters by label fractions, segmentation and detection on the synthetic sets. @module */
-import { join } from "@std/path";
 import { aceLoraModel, initAceLora, mergeAceLora } from "../ace_lora.ts";
 import type { Generalist } from "../clip/mini.ts";
 import { pairSource } from "../data/sources.ts";
@@ -14,8 +13,6 @@ import { loadSegmentationData } from "../dense/segment/data.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import { constantMaskFigures, evaluateSegmentation, trainSegmentation } from "../dense/segment/run.ts";
 import type { FitHeadOptions } from "../dense/train.ts";
-import type { TableCell } from "../display/table.ts";
-import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { disposeParams } from "../tensor/params.ts";
@@ -23,10 +20,6 @@ import { deriveSeed } from "../tensor/random.ts";
 import { fit } from "../train/fit.ts";
 import type { ReproduceContext } from "./context.ts";
 import { type DemoMethod, demoMethods } from "./demo/demo.ts";
-import { NOT_PUBLISHED } from "./published.ts";
-import { jsonNames, recordPath } from "./record.ts";
-import { type Spread, spread } from "./summary.ts";
-import type { TitledTable } from "./titled.ts";
 
 /** Sizes and settings of the table. */
 export interface Table4Settings {
@@ -47,7 +40,7 @@ export interface Table4Settings {
 }
 
 /** The table's defaults: the protocol's three shares. */
-export const TABLE4: Table4Settings = {
+export const TABLE4_SETTINGS: Table4Settings = {
   seed: 1,
   pairs: 1024,
   adaptEpochs: 3,
@@ -58,8 +51,8 @@ export const TABLE4: Table4Settings = {
 };
 
 /** A few seconds' worth, for tests. */
-export const TABLE4_SMOKE: Table4Settings = {
-  ...TABLE4,
+export const TABLE4_SMOKE_SETTINGS: Table4Settings = {
+  ...TABLE4_SETTINGS,
   pairs: 32,
   adaptEpochs: 1,
   cases: 8,
@@ -105,9 +98,6 @@ export interface Table4Result {
   revision: string | null;
 }
 
-/** The paper's figures for ACE-LoRA, at a label share it does not state in the digest; no other row is known here. */
-const PUBLISHED: { dice: number; map: number } = { dice: 46.34, map: 21.29 };
-
 /**
  * Trains the adapters on synthetic pairs, then a segmentation and a detection head on each frozen tower at every label share.
  *
@@ -117,7 +107,7 @@ const PUBLISHED: { dice: number; map: number } = { dice: 46.34, map: 21.29 };
 export async function runTable4(
   generalist: Generalist,
   backend: BackendInfo,
-  settings: Table4Settings = TABLE4,
+  settings: Table4Settings = TABLE4_SETTINGS,
   note: (text: string) => void = () => {},
 ): Promise<Table4Result> {
   const began = performance.now();
@@ -251,7 +241,7 @@ export interface Table4Run {
 }
 
 function settingsOf({ scale }: ReproduceContext): Table4Settings {
-  return scale.name === "smoke" ? TABLE4_SMOKE : TABLE4;
+  return scale.name === "smoke" ? TABLE4_SMOKE_SETTINGS : TABLE4_SETTINGS;
 }
 
 /** All that decides the figures besides seed and code. */
@@ -270,11 +260,6 @@ export async function executeTable4(
   return { kind: TABLE4_KIND, table: "table4", id: "dense", seed, configuration: table4Configuration(context), result };
 }
 
-/** Writes a run, whole or not at all. */
-export async function writeTable4Run(out: string, run: Table4Run): Promise<void> {
-  await writeFileAtomic(recordPath(out, run), JSON.stringify(run, null, 1) + "\n");
-}
-
 /**
  * Reads a run of table 4.
  *
@@ -289,62 +274,4 @@ export function parseTable4Run(text: string, name: string): Table4Run {
     rows.every((row) => typeof row.segmentation?.dice === "number" && "mapStrict" in row.detection);
   if (!isWhole) throw new SyntaxError(`Cannot read "${name}" as it must be a run of table 4: a field is missing`);
   return value as Table4Run;
-}
-
-/** The runs of table 4 in a folder of the reproduction, by rising seed. */
-export async function readTable4Runs(out: string): Promise<Table4Run[]> {
-  const runs: Table4Run[] = [];
-  for (const name of await jsonNames(join(out, "table4"))) {
-    const path = join(out, "table4", name);
-    const text = await Deno.readTextFile(path);
-    if (text.includes(TABLE4_KIND)) runs.push(parseTable4Run(text, path));
-  }
-  return runs.sort((a, b) => a.seed - b.seed);
-}
-
-type Part = Pick<Table4Row, "segmentation" | "detection">;
-
-/** The figures that are shown, in the order of the columns. */
-const COLUMNS: Readonly<Record<string, (part: Part) => number | null>> = {
-  "Dice": ({ segmentation }) => segmentation.dice,
-  "Dice, not empty": ({ segmentation }) => segmentation.dicePositive,
-  "mAP customary": ({ detection }) => detection.mapCustomary,
-  "mAP strict": ({ detection }) => detection.mapStrict,
-};
-
-/** Segmentation and detection over seeds, in per cent, the paper's rows below. */
-export function table4(results: readonly Table4Result[]): TitledTable {
-  const sorted = results.toSorted((a, b) => a.settings.seed - b.settings.seed);
-  const figures = (partOf: (result: Table4Result) => Part): TableCell[] =>
-    Object.values(COLUMNS).map((figure) =>
-      percent(spread(sorted.map((result) => figure(partOf(result))).filter((value) => value !== null)))
-    );
-  const rows = sorted[0]!.rows.map(({ adapter, fraction, labelled }, i): TableCell[] => [
-    adapter,
-    `${100 * fraction} % (${labelled})`,
-    ...figures((result) => result.rows[i]!),
-  ]);
-  const constant = figures(({ baselines }) => ({ segmentation: baselines.mask, detection: baselines.box }));
-  const { dice, map } = PUBLISHED;
-  return {
-    title: "Table 4: segmentation and detection",
-    table: {
-      columns: [{ title: "adapter" }, ...["labels", ...Object.keys(COLUMNS)].map((title) => ({ title }))],
-      rows: [
-        ...rows,
-        ["constant answer", "100 %", ...constant],
-        ["paper, ACE-LoRA (SIIM, RSNA)", "not stated", dice.toFixed(2), NOT_PUBLISHED, map.toFixed(2), NOT_PUBLISHED],
-        ["paper, other rows", NOT_PUBLISHED, NOT_PUBLISHED, NOT_PUBLISHED, NOT_PUBLISHED, NOT_PUBLISHED],
-      ],
-      caption: `Per cent; mean and deviation over ${sorted.length} seed${sorted.length > 1 ? "s" : ""}. ` +
-        "Measured on drawn images with the mini model: comparable with one another, not with the paper's rows.",
-      synthetic: true,
-    },
-  };
-}
-
-function percent(figure: Spread | null): TableCell {
-  if (figure === null) return null;
-  const text = (value: number): string => (100 * value).toFixed(1);
-  return figure.deviation === null ? text(figure.mean) : `${text(figure.mean)} ± ${text(figure.deviation)}`;
 }

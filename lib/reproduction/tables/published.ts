@@ -43,16 +43,3 @@ export function publishedFigures(isAceLora: boolean, set: string): PublishedFigu
   const key = publishedSet(set);
   return isAceLora && key !== undefined ? PUBLISHED_ACE_LORA[key] : undefined;
 }
-
-/** The rows that are the paper's ACE-LoRA. */
-const PAPER_ROWS: Readonly<Record<string, string>> = {
-  table1: "ace-lora",
-  table2: "ace-lora",
-  table6: "attention",
-  tableA3: "both",
-};
-
-/** Whether a row is the paper's ACE-LoRA with nothing changed. */
-export function isPaperRow(row: { table: string; id: string; label: string }): boolean {
-  return PAPER_ROWS[row.table] === row.id || (row.table === "ablations" && row.label.endsWith("(default)"));
-}

@@ -1,0 +1,120 @@
+/** The JSON files of runs, by their names in a folder of the reproduction, or anywhere below a folder. @module */
+import { join } from "@std/path";
+import { parseRunRecord, type RunRecord } from "../display/results.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import { type RunSpec, TABLE_NAMES } from "./plan.ts";
+import { isRecordKind, parseRecord, parseRecords, RECORD_KIND, type ReproduceRecord } from "./record.ts";
+import { parseTable4Run, TABLE4_KIND, type Table4Run } from "./table4_run.ts";
+
+/** Where a run's record lies: `<out>/<table>/<id>-seed<k>.json`. */
+export function recordPath(out: string, run: Pick<RunSpec, "table" | "id"> & { seed: number }): string {
+  return join(out, run.table, `${run.id}-seed${run.seed}.json`);
+}
+
+/** Writes a run's record, whole or not at all. */
+export async function writeRecord(out: string, record: ReproduceRecord): Promise<void> {
+  await writeFileAtomic(recordPath(out, record), JSON.stringify(record, null, 1) + "\n");
+}
+
+/**
+ * Every record of a folder, table by table; other files are passed over.
+ *
+ * @param out Folder of the reproduction; one that is not there holds none.
+ * @throws {SyntaxError} If a record is damaged; the message names its file.
+ */
+export async function readRecords(out: string): Promise<ReproduceRecord[]> {
+  const records: ReproduceRecord[] = [];
+  for (const table of TABLE_NAMES) {
+    for (const name of await jsonNames(join(out, table))) {
+      const path = join(out, table, name);
+      const text = await Deno.readTextFile(path);
+      if (text.includes(RECORD_KIND)) records.push(parseRecord(text, path));
+    }
+  }
+  return records;
+}
+
+/** Names of the JSON files of a folder, sorted; none where it is not there. */
+export async function jsonNames(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) if (entry.name.endsWith(".json")) names.push(entry.name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+/** All results under a folder. */
+export interface Gathered {
+  /** Runs of the reproduction, in the tables' order. */
+  records: ReproduceRecord[];
+  /** Runs of table 4. */
+  dense: Table4Run[];
+  /** Other runs (demo, evaluate) by the path of their file. */
+  others: { path: string; record: RunRecord }[];
+  /** JSON files that are no results. */
+  passedOver: string[];
+}
+
+/**
+ * Reads every JSON file under a folder.
+ *
+ * @param folder Folder of results, at any depth.
+ * @throws {Deno.errors.NotFound} If the folder is not there.
+ * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
+ */
+export async function gatherResults(folder: string): Promise<Gathered> {
+  const gathered: Gathered = { records: [], dense: [], others: [], passedOver: [] };
+  for (const path of await jsonFiles(folder)) {
+    const text = await Deno.readTextFile(path);
+    const value = parsed(text);
+    if (Array.isArray(value) && value.length > 0 && value.every(isRecordKind)) {
+      gathered.records.push(...parseRecords(text, path));
+    } else if (isRecordKind(value)) gathered.records.push(parseRecord(text, path));
+    else if (text.includes(TABLE4_KIND)) gathered.dense.push(parseTable4Run(text, path));
+    else if (isRunRecord(value)) gathered.others.push({ path, record: parseRunRecord(text, path) });
+    else gathered.passedOver.push(path);
+  }
+  const rank = ({ table }: ReproduceRecord): number => TABLE_NAMES.indexOf(table);
+  gathered.records.sort((a, b) => rank(a) - rank(b));
+  return gathered;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "sets" in value && "backend" in value && "synthetic" in value;
+}
+
+async function jsonFiles(folder: string): Promise<string[]> {
+  const out: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) out.push(...await jsonFiles(path));
+    else if (entry.name.endsWith(".json")) out.push(path);
+  }
+  return out.sort();
+}
+
+/** Writes a run, whole or not at all. */
+export async function writeTable4Run(out: string, run: Table4Run): Promise<void> {
+  await writeFileAtomic(recordPath(out, run), JSON.stringify(run, null, 1) + "\n");
+}
+
+/** The runs of table 4 in a folder of the reproduction, by rising seed. */
+export async function readTable4Runs(out: string): Promise<Table4Run[]> {
+  const runs: Table4Run[] = [];
+  for (const name of await jsonNames(join(out, "table4"))) {
+    const path = join(out, "table4", name);
+    const text = await Deno.readTextFile(path);
+    if (text.includes(TABLE4_KIND)) runs.push(parseTable4Run(text, path));
+  }
+  return runs.sort((a, b) => a.seed - b.seed);
+}
