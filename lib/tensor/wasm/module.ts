@@ -107,7 +107,9 @@ function markShared(bytes: Uint8Array): void {
  * @returns The exports; the stack is still to be set.
  */
 export function instantiate({ module, wide }: KernelModules, memory: WebAssembly.Memory): WebAssembly.Exports {
-  const env = wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
+  const env: WebAssembly.ModuleImports = wide.on
+    ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory }
+    : {};
   const strips = new WebAssembly.Instance(wide.module, { env }).exports;
   const { exports } = new WebAssembly.Instance(module, { env: { memory }, wide: strips });
   (exports.use_wide as (on: number) => void)(Number(wide.on));

@@ -15,7 +15,7 @@ function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (m
   if (!keyMask) return run(0);
   const length = keyMask.shape[0]! * keyMask.shape[1]!;
   const mask = allocate(backend, 4 * length);
-  const { buffer } = backend.wasm.asm.memory;
+  const buffer = backend.wasm.asm.memory.buffer as ArrayBuffer;
   const Values = keyMask.dtype === "bool" ? Uint8Array : keyMask.dtype === "int32" ? Int32Array : Float32Array;
   const values = new Values(buffer, addressOf(backend, keyMask), length);
   const words = new Int32Array(buffer, mask, length);

@@ -1,0 +1,47 @@
+/** Another project uses the package without JSR: from an empty folder, under its own compiler options, asking no permission. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { pack } from "./pack.ts";
+
+const PROGRAM = `import { loadModel, selectBackend } from "@ace-lora/ace-lora";
+import { readImage } from "@ace-lora/ace-lora/image";
+console.log(typeof loadModel, typeof readImage, (await selectBackend({ backend: "wasm" })).name);
+`;
+
+const OPTIONS = {
+  "Deno's own": {},
+  "stricter ones": {
+    noFallthroughCasesInSwitch: true,
+    noImplicitOverride: true,
+    noImplicitReturns: true,
+    noUncheckedIndexedAccess: true,
+    useUnknownInCatchVariables: true,
+    verbatimModuleSyntax: true,
+  },
+};
+
+for (const [name, compilerOptions] of Object.entries(OPTIONS)) {
+  Deno.test(`a project with ${name} compiler options checks and runs the linked package, under no permission`, async () => {
+    const folder = await Deno.makeTempDir();
+    const vendor = "./vendor/ace-lora";
+    await pack(join(folder, vendor));
+    await Deno.writeTextFile(join(folder, "main.ts"), PROGRAM);
+    await Deno.writeTextFile(
+      join(folder, "deno.json"),
+      JSON.stringify({
+        imports: { "@ace-lora/ace-lora": "jsr:@ace-lora/ace-lora@^0.1.0" },
+        links: [vendor, ...["assert", "path", "csv"].map((part) => `${vendor}/links/std/${part}`)],
+        compilerOptions,
+      }),
+    );
+    const run = async (args: string[]) => {
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: folder, env: { NO_COLOR: "1" } })
+        .output();
+      return { stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+    };
+    const { stderr } = await run(["check", "--quiet", "main.ts"]);
+    assertEquals(stderr, "");
+    assertEquals((await run(["run", "--quiet", "--no-prompt", "main.ts"])).stdout, "function function wasm\n");
+    await Deno.remove(folder, { recursive: true });
+  });
+}
