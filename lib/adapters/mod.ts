@@ -5,5 +5,6 @@
  */
 export * from "./describe.ts";
 export * from "./files.ts";
+export * from "./merge.ts";
 export * from "./model.ts";
 export * from "./record.ts";

@@ -1,5 +1,8 @@
 /** `deno task convert`: adapters and weights from one layout to another. @module */
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
+import { mergeIntoCheckpoint } from "../adapters/merge.ts";
+import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
+import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
 import { openTensorFile } from "../io/open.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readFinite, type TensorFile } from "../io/tensor_file.ts";
@@ -13,7 +16,8 @@ const LAYOUTS = ["ace", "peft", "authors", "safetensors", "bin"] as const;
 /** The command. */
 export const COMMAND: Command = {
   name: "convert",
-  summary: "Adapters between this package's, PEFT's and the authors' layout; weights between .bin and safetensors",
+  summary:
+    "Adapters between this package's, PEFT's and the authors' layout; weights between .bin and safetensors, LoRA merged",
   positionals: "FILE",
   options: {
     to: {
@@ -22,6 +26,15 @@ export const COMMAND: Command = {
       help: "Adapters: ace (one safetensors file), peft (a folder) or authors (.pt). Weights: safetensors or bin",
     },
     out: { type: "string", value: "PATH", help: "File or, for peft, folder to write" },
+    merge: {
+      type: "string",
+      value: "ADAPTER",
+      help: "Weights: merge this adapter's LoRA into FILE, in FILE's own layout",
+    },
+    "drop-hgnn": {
+      type: "boolean",
+      help: "Merge without the adapter's ACE-HGNN, for which such weights have no place",
+    },
     "fused-qkv": { type: "boolean", help: "peft: put the image tower's updates on timm's fused attn.qkv" },
   },
   example: "deno task convert adapter.safetensors --to peft --out results/adapter-peft",
@@ -30,13 +43,23 @@ export const COMMAND: Command = {
     if (path === undefined || more.length > 0) {
       throw new UsageError(`name one file: current number is ${args.positionals.length}`);
     }
-    if (args.text("to") === undefined) throw new UsageError(`--to is required: ${LAYOUTS.join(", ")}`);
-    const to = args.choice("to", LAYOUTS, "ace");
+    const merge = args.text("merge");
     const out = args.required("out");
+    if (merge === undefined && args.text("to") === undefined) {
+      throw new UsageError(`--to is required: ${LAYOUTS.join(", ")}`);
+    }
+    const to = args.choice("to", LAYOUTS, merge !== undefined && /\.(bin|pt|pth)$/.test(out) ? "bin" : "safetensors");
+    const isWeights = to === "safetensors" || to === "bin";
     if (args.flag("fused-qkv") && to !== "peft") throw new UsageError("--fused-qkv needs --to peft");
+    if (merge !== undefined && !isWeights) {
+      throw new UsageError(`--merge needs --to safetensors or bin: current value is ${to}`);
+    }
+    if (args.flag("drop-hgnn") && merge === undefined) throw new UsageError("--drop-hgnn needs --merge");
     await checkPath(path);
     await checkTarget(path, out, to);
-    if (to === "safetensors" || to === "bin") await convertWeights(path, out, to);
+    if (merge !== undefined) {
+      await convertMerged(path, out, { to: to as "safetensors" | "bin", merge, dropHgnn: args.flag("drop-hgnn") });
+    } else if (isWeights) await convertWeights(path, out, to);
     else await convertAdapter(path, out, { format: to, fusedQkv: args.flag("fused-qkv") });
     console.log(out);
   },
@@ -75,6 +98,42 @@ async function convertAdapter(
   );
 }
 
+/** Writes weights with an adapter's LoRA merged, in the layout they came in. */
+async function convertMerged(
+  path: string,
+  out: string,
+  options: { to: "safetensors" | "bin"; merge: string; dropHgnn: boolean },
+): Promise<void> {
+  const { to, merge, dropHgnn } = options;
+  await checkPath(merge);
+  const adapter = await readAdapter(merge);
+  if (Object.keys(adapter.hgnn).length > 0 && !dropHgnn) {
+    throw new UsageError(
+      `"${merge}" has ACE-HGNN, which no layout of plain weights holds: --drop-hgnn merges its LoRA alone, ` +
+        "which is not the model that was trained",
+    );
+  }
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const tensors = await mergeIntoCheckpoint(checkpoint, adapter, { name: merge, dropHgnn });
+    await writeTensors(out, tensors, { to, metadata: {} });
+    console.error(
+      `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA of ${adapter.lora.length} projections merged`,
+    );
+  } finally {
+    checkpoint.file.close();
+  }
+}
+
+async function writeTensors(
+  out: string,
+  tensors: Map<string, TensorData>,
+  options: { to: "safetensors" | "bin"; metadata: Record<string, string> },
+): Promise<void> {
+  if (options.to === "bin") await writeTorch(out, tensors);
+  else await writeSafetensors(out, tensors, { ...options.metadata, format: "pt" });
+}
+
 async function convertWeights(path: string, out: string, to: "safetensors" | "bin"): Promise<void> {
   const file = await openTensorFile(path);
   try {
@@ -85,8 +144,7 @@ async function convertWeights(path: string, out: string, to: "safetensors" | "bi
     }
     const tensors = new Map<string, TensorData>();
     for (const name of file.entries.keys()) tensors.set(name, await readFinite(file, name));
-    if (to === "bin") await writeTorch(out, tensors);
-    else await writeSafetensors(out, tensors, { ...textMetadata(file), format: "pt" });
+    await writeTensors(out, tensors, { to, metadata: textMetadata(file) });
     console.error(`${tensors.size} tensors`);
   } finally {
     file.close();

@@ -13,6 +13,7 @@ import argparse
 import collections
 import enum
 import importlib.machinery
+import importlib.metadata
 import json
 import math
 import pathlib
@@ -21,7 +22,6 @@ import sys
 import types
 
 import numpy
-import omegaconf
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -359,6 +359,8 @@ def write_old_biomed_clip(folder, state):
 
 
 def write_lightning(prefix):
+    import omegaconf
+
     def write(folder, state):
         biomed_config(folder, hf_proj_type="mlp", hf_pooler_type="cls_last_hidden_state_pooler")
         torch.save({"epoch": 2, "global_step": 10, "pytorch-lightning_version": "2.2.0",
@@ -417,7 +419,6 @@ def pair_shards(name, seed):
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
-torch.set_num_threads(1)
 FIXTURES = {
     "hf_clip": lambda name: hf_clip(name, 63, CLIP_IDS_PADDED_WITH_EOT, 10),
     "hf_clip_old_eos": lambda name: hf_clip(name, 2, CLIP_IDS, 20, binary=True),
@@ -442,12 +443,15 @@ FIXTURES = {
     "hf_shards": lambda name: hf_shards(name, 180),
     "pair_shards": lambda name: pair_shards(name, 190),
 }
-for chosen in sys.argv[1:] or FIXTURES:
-    FIXTURES[chosen](chosen)
-card = {
-    "what": "tiny random CLIPs and their features, made by ../make_clip_fixtures.py; no trained weights, no patient data",
-    "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "transformers": transformers.__version__,
-                 "open_clip": open_clip.__version__, "timm": timm.__version__, "omegaconf": omegaconf.__version__},
-    "seeds": "10, 20, ... for the weights in the order of the script's table, one more for the pixels",
-}
-(out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for chosen in sys.argv[1:] or FIXTURES:
+        FIXTURES[chosen](chosen)
+    card = {
+        "what": "tiny random CLIPs and their features, made by ../make_clip_fixtures.py; no trained weights, no patient data",
+        "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "transformers": transformers.__version__,
+                     "open_clip": open_clip.__version__, "timm": timm.__version__, "omegaconf": importlib.metadata.version("omegaconf")},
+        "seeds": "10, 20, ... for the weights in the order of the script's table, one more for the pixels",
+    }
+    (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
