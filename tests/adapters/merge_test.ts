@@ -14,7 +14,7 @@ import { writeTorch } from "../../lib/io/torch_writer.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { disposeParams, namedTensors, withTensors } from "../../lib/tensor/params.ts";
+import { disposeParams, withTensors } from "../../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { noLeak } from "../close.ts";

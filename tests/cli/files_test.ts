@@ -113,6 +113,34 @@ Deno.test("convert takes weights from safetensors to .bin and back", async () =>
   });
 });
 
+Deno.test("convert --merge writes weights under their own names; ACE-HGNN is left out only where that is said", async () => {
+  await inFolder(async (folder) => {
+    const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const permissions = { read: [folder, WEIGHTS], write: [folder], env: [] };
+    const out = join(folder, "merged.safetensors"), bin = join(folder, "merged.bin");
+    const merge = [WEIGHTS, "--merge", adapter, "--out", out];
+    await fail(["convert", ...merge], [adapter, "ACE-HGNN", "--drop-hgnn"], permissions);
+    await fail(
+      ["convert", WEIGHTS, "--drop-hgnn", "--to", "bin", "--out", bin],
+      ["--drop-hgnn needs --merge"],
+      permissions,
+    );
+    await fail(["convert", ...merge, "--drop-hgnn", "--to", "peft"], ["--merge needs --to"], permissions);
+    await fail(
+      ["convert", adapter, "--merge", adapter, "--drop-hgnn", "--out", out],
+      [adapter, "image tower"],
+      permissions,
+    );
+    assertEquals(await succeed(["convert", ...merge, "--drop-hgnn"], permissions), `${out}\n`);
+    await succeed(["convert", WEIGHTS, "--merge", adapter, "--drop-hgnn", "--out", bin], permissions);
+    const [before, after] = [await readSafetensors(WEIGHTS), await readSafetensors(out)];
+    assertEquals([...after.tensors.keys()].sort(), [...before.tensors.keys()].sort());
+    const changed = [...before.tensors].filter(([name, { data }]) => `${data}` !== `${after.tensors.get(name)!.data}`);
+    assertEquals(changed.length > 0 && changed.every(([name]) => /attn|attention|logit_scale/.test(name)), true);
+    assertEquals((await inspect(bin)).total, (await inspect(out)).total);
+  });
+});
+
 Deno.test("convert refuses what does not fit and writes nothing", async () => {
   await inFolder(async (folder) => {
     const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
