@@ -1,6 +1,15 @@
 /** Curves as TensorBoard reads them: an event file of scalars. @module */
 import { join } from "@std/path";
 import { writeAll } from "../../io/files.ts";
+import {
+  doubleField,
+  type Field,
+  floatField,
+  integerField,
+  joinPieces,
+  messageField,
+  textField,
+} from "../../io/protobuf.ts";
 
 /** An event file under way. */
 export interface EventFile {
@@ -30,41 +39,18 @@ export async function openEventFile(folder: string, options: EventFileOptions = 
   const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${crypto.randomUUID().slice(0, 8)}.ace-lora`;
   const path = join(folder, name);
   const file = await Deno.open(path, { createNew: true, append: true });
-  const append = (event: number[]): Promise<void> => writeAll(file, record(Uint8Array.from(event)));
-  await append([...double(1, now() / 1000), ...text(3, "brain.Event:2")]);
+  const append = (...fields: Field[]): Promise<void> => writeAll(file, record(joinPieces(fields.flat())));
+  await append(doubleField(1, now() / 1000), textField(3, "brain.Event:2"));
   return {
     path,
     async write(step, figures) {
-      const values = Object.entries(figures).flatMap(([tag, value]) =>
-        message(1, [...text(1, tag), ...float(2, value)])
+      const values = Object.entries(figures).flatMap(([name, value]) =>
+        messageField(1, [...textField(1, name), ...floatField(2, value)])
       );
-      await append([...double(1, now() / 1000), ...varint(2 << 3), ...varint(step), ...message(5, values)]);
+      await append(doubleField(1, now() / 1000), integerField(2, step), messageField(5, values));
     },
     close: () => file.close(),
   };
-}
-
-/** A whole number in base 128, the low digits first. */
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value >= 128; value = Math.floor(value / 128)) bytes.push(value % 128 + 128);
-  return [...bytes, value];
-}
-
-function message(field: number, bytes: ArrayLike<number>): number[] {
-  return [...varint(field << 3 | 2), ...varint(bytes.length), ...Array.from(bytes)];
-}
-
-function text(field: number, value: string): number[] {
-  return message(field, new TextEncoder().encode(value));
-}
-
-function double(field: number, value: number): number[] {
-  return [...varint(field << 3 | 1), ...new Uint8Array(Float64Array.of(value).buffer)];
-}
-
-function float(field: number, value: number): number[] {
-  return [...varint(field << 3 | 5), ...new Uint8Array(Float32Array.of(value).buffer)];
 }
 
 function record(data: Uint8Array): Uint8Array {
