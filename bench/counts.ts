@@ -1,5 +1,5 @@
 /** Operations and bytes, counted from the configurations. @module */
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/clip/config.ts";
+import { BIOMED_CLIP, type ClipConfig, MINI } from "../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 
@@ -33,7 +33,7 @@ interface Tower {
 }
 
 /** The image tower in numbers. */
-export function imageTower({ vision, embedding }: BiomedClipConfig): Tower {
+export function imageTower({ vision, embedding }: ClipConfig): Tower {
   const patches = (vision.imageSize / vision.patchSize) ** 2;
   const patch = 3 * vision.patchSize ** 2;
   return {
@@ -48,15 +48,17 @@ export function imageTower({ vision, embedding }: BiomedClipConfig): Tower {
 }
 
 /** The text tower in numbers. */
-export function textTower({ text, embedding }: BiomedClipConfig): Tower {
-  const { width, headWidth, contextLength } = text;
+export function textTower({ text, embedding }: ClipConfig): Tower {
+  const { width, contextLength } = text;
+  const isTwoLayers = text.kind === "bert" && text.head === "mlp";
+  const head = isTwoLayers ? width * text.headWidth + text.headWidth * embedding : width * embedding;
   return {
     ...text,
     tokens: contextLength,
     stemFlop: 0,
     stemWeights: contextLength * width, // the rows of the tables that are read
-    headFlop: 2 * (width * headWidth + headWidth * embedding),
-    headWeights: width * headWidth + headWidth * embedding,
+    headFlop: 2 * head,
+    headWeights: head,
     inputBytes: 4 * contextLength,
   };
 }
@@ -111,7 +113,7 @@ export function hypergraph(
 }
 
 /** A training step: loss, gradients, AdamW. */
-export function trainingStep(name: string, config: BiomedClipConfig, batch: number): Count {
+export function trainingStep(name: string, config: ClipConfig, batch: number): Count {
   const parts = [imageTower(config), textTower(config)].map((t): Omit<Count, "name"> => {
     const forward = encoding("", t, batch);
     const dense = denseFlop(t);

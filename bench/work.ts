@@ -1,9 +1,11 @@
 /** The work that is timed, the same for every size: encodings and a training step with the paper's settings. @module */
 import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../lib/ace_lora.ts";
-import { type BiomedClipParams, encodeImage, encodeText } from "../lib/clip/towers/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../lib/clip/config.ts";
-import { initBiomedClip } from "../lib/clip/init.ts";
+import type { ClipParams } from "../lib/clip/params.ts";
+import { encodeImage } from "../lib/clip/towers/image.ts";
+import { encodeText } from "../lib/clip/towers/text.ts";
+import { BIOMED_CLIP, type ClipConfig, MINI } from "../lib/clip/config.ts";
+import { initClip } from "../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { disposeParams, withTensors } from "../lib/tensor/params.ts";
@@ -14,7 +16,7 @@ import { batchOf } from "../lib/train/batch.ts";
 import { contrastiveGradients } from "../lib/train/gradients.ts";
 
 /** The two sizes by name. */
-export const SIZES: Readonly<Record<"mini" | "full", BiomedClipConfig>> = { mini: MINI, full: BIOMED_CLIP };
+export const SIZES: Readonly<Record<"mini" | "full", ClipConfig>> = { mini: MINI, full: BIOMED_CLIP };
 
 /** Options of {@linkcode makeWork}. */
 export interface WorkOptions {
@@ -39,7 +41,7 @@ export interface Work {
 }
 
 /** Random images `[B, S, S, 3]`. */
-export function randomPixels(config: BiomedClipConfig, batch: number, seed = 1): Tensor4D {
+export function randomPixels(config: ClipConfig, batch: number, seed = 1): Tensor4D {
   const next = mulberry32(seed);
   const { imageSize } = config.vision;
   const values = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, () => gaussian(next));
@@ -47,7 +49,7 @@ export function randomPixels(config: BiomedClipConfig, batch: number, seed = 1):
 }
 
 /** Random texts `[B, N]`, a quarter to all of the context long, then pads. */
-export function randomIds(config: BiomedClipConfig, batch: number, seed = 2): Tensor2D {
+export function randomIds(config: ClipConfig, batch: number, seed = 2): Tensor2D {
   const next = mulberry32(seed);
   const { contextLength: length, vocabularySize } = config.text;
   const ids = new Int32Array(batch * length);
@@ -58,11 +60,11 @@ export function randomIds(config: BiomedClipConfig, batch: number, seed = 2): Te
   return tf.tensor2d(ids, [batch, length], "int32");
 }
 
-const models = new Map<string, BiomedClipParams>();
+const models = new Map<string, ClipParams>();
 
 /** The frozen model of a size, random weights, made once: at full size it takes 0.8 GB. */
-export function frozenModel(size: "mini" | "full"): BiomedClipParams {
-  const model = models.get(size) ?? initBiomedClip(SIZES[size], 1);
+export function frozenModel(size: "mini" | "full"): ClipParams {
+  const model = models.get(size) ?? initClip(SIZES[size], 1);
   models.set(size, model);
   return model;
 }

@@ -7,9 +7,11 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type BiomedClipParams, encodeImage, encodeText } from "./clip/towers/biomed_clip.ts";
-import type { BiomedClipConfig } from "./clip/config.ts";
-import type { EncoderResult } from "./clip/towers/vit.ts";
+import type { ClipParams } from "./clip/params.ts";
+import { encodeImage } from "./clip/towers/image.ts";
+import { encodeText } from "./clip/towers/text.ts";
+import type { ClipConfig } from "./clip/config.ts";
+import type { EncoderResult } from "./clip/towers/encoder.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
 import { layersAt, type LoraConfig } from "./peft/lora/config.ts";
@@ -23,7 +25,7 @@ import { deriveSeed } from "./tensor/random.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "./tensor/types.ts";
 
 /** A BiomedCLIP with what ACE-LoRA adds. */
-export interface AceLoraParams extends BiomedClipParams {
+export interface AceLoraParams extends ClipParams {
   /** ACE-HGNN of each encoder that has one. */
   hgnn?: { image?: AceHgnnParams; text?: AceHgnnParams };
   /** Learnable similarity scale; starts at `exp(logitScale)` and is not exponentiated again. */
@@ -33,7 +35,7 @@ export interface AceLoraParams extends BiomedClipParams {
 /** What is added to a model, and its sizes. */
 export interface AceLoraConfig {
   /** Sizes of the frozen model. */
-  encoders: BiomedClipConfig;
+  encoders: ClipConfig;
   /** Low-rank updates. @default {none} */
   lora?: LoraConfig;
   /** Hypergraph modules. @default {none} */
@@ -68,7 +70,7 @@ export function textAffinityOf(config: AceLoraConfig): Exclude<TextAffinity, "re
  * @returns A new tree; free it with `disposeParams(result, base)`.
  */
 export async function initAceLora(
-  base: BiomedClipParams,
+  base: ClipParams,
   config: AceLoraConfig,
   options: { seed?: number } = {},
 ): Promise<AceLoraParams> {

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, initAceLora, type TextAffinity, textAffinityOf } from "../lib/ace_lora.ts";
 import { adapterOf, loadAdapter, saveAdapter } from "../lib/adapters/model.ts";
 import { readAdapter, writeAdapter } from "../lib/adapters/files.ts";
-import { initBiomedClip } from "../lib/clip/init.ts";
+import { initClip } from "../lib/clip/params.ts";
 import { float32Tensor } from "../lib/io/tensors.ts";
 import { writeTorch } from "../lib/io/torch_writer.ts";
 import type { LoraPositions } from "../lib/peft/lora/config.ts";
@@ -29,7 +29,7 @@ Deno.test("textAffinityOf() is the released code's: logits where the last text l
 });
 
 testOnBackends("textFeatures() without LoRA in the last text layer are those of logits, and choose pads", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const params = await initAceLora(base, at("half-bottom"));
   const features = async (
     config: AceLoraConfig,
@@ -43,7 +43,7 @@ testOnBackends("textFeatures() without LoRA in the last text layer are those of 
 Deno.test("an adapter keeps its text affinity in every layout; a file that says none keeps the probabilities", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const base = initBiomedClip(SMALL, 1);
+    const base = initClip(SMALL, 1);
     const paths = { ace: "a.safetensors", peft: "peft", authors: "a.pt" } as const;
     for (const format of ["ace", "peft", "authors"] as const) {
       for (const config of [at("half-bottom"), at("half-bottom", "probabilities"), at("all"), at("all", "logits")]) {

@@ -1,17 +1,27 @@
 /** A model small enough for every backend, software WebGPU included. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraConfig } from "../lib/ace_lora.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../lib/clip/config.ts";
+import { type BertConfig, BIOMED_CLIP, type ClipConfig } from "../lib/clip/config.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
 import type { BatchSource } from "../lib/train/source.ts";
 
 /** 16 patches, width 16, two layers. */
-export const SMALL: BiomedClipConfig = {
+export const SMALL: ClipConfig & { text: BertConfig } = {
   ...BIOMED_CLIP,
-  vision: { imageSize: 16, patchSize: 4, width: 16, depth: 2, heads: 2, mlpWidth: 32, epsilon: 1e-6 },
+  vision: {
+    ...BIOMED_CLIP.vision,
+    imageSize: 16,
+    patchSize: 4,
+    width: 16,
+    depth: 2,
+    heads: 2,
+    mlpWidth: 32,
+    epsilon: 1e-6,
+  },
   text: {
+    ...BIOMED_CLIP.text,
     vocabularySize: 40,
     contextLength: 10,
     positions: 12,

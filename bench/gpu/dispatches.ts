@@ -7,8 +7,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import type { BiomedClipConfig } from "../../lib/clip/config.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA, type LoraPositions } from "../../lib/peft/lora/config.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
@@ -21,7 +21,7 @@ import { randomIds, randomPixels } from "../work.ts";
 import { countDispatches, startCounting } from "./measure.ts";
 
 /** 12 + 12 layers, as deep as BiomedCLIP, 16 wide. */
-export const NARROW: BiomedClipConfig = {
+export const NARROW: ClipConfig = {
   ...SMALL,
   vision: { ...SMALL.vision, depth: 12 },
   text: { ...SMALL.text, depth: 12 },
@@ -30,7 +30,7 @@ export const NARROW: BiomedClipConfig = {
 /** Options of {@linkcode stepDispatches}. */
 export interface StepDispatchesOptions {
   /** Sizes. @default {NARROW} */
-  encoders?: BiomedClipConfig;
+  encoders?: ClipConfig;
   /** Which layers carry LoRA. @default {"all"} */
   positions?: LoraPositions;
   /** Pairs. @default {4} */
@@ -58,7 +58,7 @@ export async function stepDispatches(options: StepDispatchesOptions = {}): Promi
   const config: AceLoraConfig = { encoders, lora, ...(hgnn ? { hgnn: { ...ACE_LORA_HGNN, hidden: 4 } } : {}) };
   const backend = tf.backend() as unknown as WebgpuBackend;
   tf.engine().startScope();
-  const params = await initAceLora(initBiomedClip(encoders, 1), config);
+  const params = await initAceLora(initClip(encoders, 1), config);
   const [pixels, ids, state] = [
     randomPixels(encoders, batch),
     randomIds(encoders, batch),

@@ -7,10 +7,11 @@ import {
   initAceLora,
   trainableTensors,
 } from "../../lib/ace_lora.ts";
-import { encodeImage, encodeText } from "../../lib/clip/towers/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "../../lib/clip/config.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
-import type { EncoderResult } from "../../lib/clip/towers/vit.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { encodeText } from "../../lib/clip/towers/text.ts";
+import { BIOMED_CLIP, type ClipConfig, MINI } from "../../lib/clip/config.ts";
+import { initClip } from "../../lib/clip/params.ts";
+import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { disposeParams, withTensors } from "../../lib/tensor/params.ts";
@@ -28,7 +29,7 @@ interface Subject {
   /** Its name in the rows; torch_peer.py uses the same. */
   name: string;
   /** Sizes. */
-  encoders: BiomedClipConfig;
+  encoders: ClipConfig;
   /** Pairs a step. */
   batch: number;
   /** Pairs encoded at a time, each of the ways to time. */
@@ -40,7 +41,7 @@ const FULL: readonly Subject[] = [
   { name: "MINI", encoders: MINI, batch: 64, micro: [64, 16] },
 ];
 
-const shallow: BiomedClipConfig = {
+const shallow: ClipConfig = {
   ...NARROW,
   vision: { ...NARROW.vision, depth: 1 },
   text: { ...NARROW.text, depth: 1 },
@@ -60,7 +61,7 @@ function stepCase(subject: Subject, micro: number): Case {
     deviceTime: false,
     prepare: async (): Promise<Prepared> => {
       const config: AceLoraConfig = { encoders, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
-      const base = initBiomedClip(encoders, 1);
+      const base = initClip(encoders, 1);
       let params: AceLoraParams = await initAceLora(base, config);
       const [pixels, ids] = [randomPixels(encoders, batch), randomIds(encoders, batch)];
       let state = initAdamw(trainableTensors(params));
@@ -93,7 +94,7 @@ function encodeCases({ name, encoders, batch, micro }: Subject): Case[] {
   const make = (
     op: string,
     tower: ReturnType<typeof imageTower>,
-    prepare: (base: ReturnType<typeof initBiomedClip>) => { input: Tensor; encode: () => EncoderResult },
+    prepare: (base: ReturnType<typeof initClip>) => { input: Tensor; encode: () => EncoderResult },
   ): Case => {
     const count = encoding(name, tower, size);
     return {
@@ -104,7 +105,7 @@ function encodeCases({ name, encoders, batch, micro }: Subject): Case[] {
       tolerance: 0,
       deviceTime: false,
       prepare: () => {
-        const base = initBiomedClip(encoders, 1);
+        const base = initClip(encoders, 1);
         const { input, encode } = prepare(base);
         const run = () => {
           const { tokens, affinity } = encode();

@@ -1,8 +1,8 @@
 /** Adapters between files and a model's tree. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora, textAffinityOf } from "../ace_lora.ts";
-import type { BiomedClipParams } from "../clip/towers/biomed_clip.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipParams } from "../clip/params.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import type { AceHgnnParams } from "../hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../hypergraph/adapter.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
@@ -122,7 +122,7 @@ export interface Adapted {
  * @param base Frozen weights; borrowed. Free the result with `disposeParams(result.params, base)`.
  * @throws {TypeError} If the adapter is for a model of another size; the message names the file.
  */
-export async function loadAdapter(path: string, base: BiomedClipParams, encoders: BiomedClipConfig): Promise<Adapted> {
+export async function loadAdapter(path: string, base: ClipParams, encoders: ClipConfig): Promise<Adapted> {
   const file = await readAdapter(path);
   return await applyAdapter(file, base, encoders, path);
 }
@@ -130,8 +130,8 @@ export async function loadAdapter(path: string, base: BiomedClipParams, encoders
 /** Puts an adapter record on a model; see {@linkcode loadAdapter}. */
 export async function applyAdapter(
   file: AdapterFile,
-  base: BiomedClipParams,
-  encoders: BiomedClipConfig,
+  base: ClipParams,
+  encoders: ClipConfig,
   name: string,
 ): Promise<Adapted> {
   const config = configOf(file, encoders);
@@ -181,7 +181,7 @@ export async function applyAdapter(
 }
 
 /** The configuration that an adapter's record implies. */
-function configOf(file: AdapterFile, encoders: BiomedClipConfig): AceLoraConfig {
+function configOf(file: AdapterFile, encoders: ClipConfig): AceLoraConfig {
   const { rank, alpha, dropout, targets, positions, topK, hidden, textAffinity = "probabilities" } = file.config;
   const modules = (["image", "text"] as const).filter((encoder) => file.hgnn[encoder] !== undefined);
   const carrying = (["image", "text"] as const).filter((encoder) =>

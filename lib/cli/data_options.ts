@@ -6,7 +6,7 @@ import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import type { Generalist } from "../clip/mini.ts";
 import { loadModel } from "../clip/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -180,7 +180,7 @@ async function isAdapter(path: string): Promise<boolean> {
 /** Checks that a tokeniser's ids are rows of the model's word table, and nearly all of them. */
 function checkTokenizer(
   tokenizer: Tokenizer,
-  { text: { vocabularySize } }: BiomedClipConfig,
+  { text: { vocabularySize } }: ClipConfig,
   files: { weights: string | undefined; tokenizer: string | undefined },
 ): void {
   const { vocab } = tokenizer.model;

@@ -1,7 +1,7 @@
 /** `deno task train`: adapts a model to image-text pairs. @module */
 import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { POSITION_LAYERS } from "../adapters/positions.ts";
 import type { LoraPositions, LoraTarget } from "../peft/lora/config.ts";
@@ -27,7 +27,7 @@ import {
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 /** The configuration that the options describe; the defaults are the paper's. */
-function adaptation(args: Arguments, encoders: BiomedClipConfig): AceLoraConfig {
+function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
   const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
   const targets = args.list("targets") ?? ["q", "k", "v"];
   const unknown = targets.find((target) => !["q", "k", "v", "o"].includes(target));

@@ -1,4 +1,5 @@
-/** Encoder configurations: the same blocks at every size. @module */
+/** What a CLIP is, as data: the same towers at every size. @module */
+import type { Activation } from "../nn/mlp.ts";
 
 /** A stack of transformer layers. */
 export interface TransformerConfig {
@@ -14,15 +15,21 @@ export interface TransformerConfig {
   epsilon: number;
 }
 
-/** A Vision Transformer with a linear projection head. */
-export interface VitConfig extends TransformerConfig {
-  /** Image side, pixels. */
+/** The image tower: a Vision Transformer with a linear projection head. */
+export interface VisionConfig extends TransformerConfig {
+  /** `vit`: patch embedding with a bias; `clip`: without one, and a LayerNorm before the blocks. */
+  kind: "clip" | "vit";
+  /** Image side S, pixels. */
   imageSize: number;
   /** Patch side, pixels. */
   patchSize: number;
+  /** Of the feed-forward parts. */
+  activation: Activation;
+  /** What is read: the CLS token, or the same through a dense layer and tanh, as in `transformers`' ViT. */
+  pool: "cls" | "pooler";
 }
 
-/** A transformer that reads texts. */
+/** What both kinds of text tower have. */
 export interface TextTransformerConfig extends TransformerConfig {
   /** Rows of the word-embedding table. */
   vocabularySize: number;
@@ -32,9 +39,27 @@ export interface TextTransformerConfig extends TransformerConfig {
   positions: number;
 }
 
-/** A BERT encoder with a two-layer projection head. */
+/** CLIP's own text tower: causal, pre-norm, read at the end-of-text token through a linear head. */
+export interface CausalTextConfig extends TextTransformerConfig {
+  /** Tells it from a BERT. */
+  kind: "clip";
+  /** Of the feed-forward parts. */
+  activation: Activation;
+  /** Id whose first place is read. @default {the largest id of the text} */
+  eotId?: number;
+}
+
+/** A BERT as text tower: post-norm, pads not seen. */
 export interface BertConfig extends TextTransformerConfig {
-  /** Hidden width of the projection head. */
+  /** Tells it from CLIP's own. */
+  kind: "bert";
+  /** Rows of the token-type table; row 0 is used. */
+  tokenTypes: number;
+  /** What is read: the CLS token, the same through a dense layer and tanh, or the mean of the real tokens. */
+  pool: "cls" | "pooler" | "mean";
+  /** Projection: one layer, or two with a GELU between. */
+  head: "linear" | "mlp";
+  /** Hidden width of a projection of two layers; 0 for one layer. */
   headWidth: number;
   /** BERT's own dropout while training: embeddings, and in each layer what attention and feed-forward part add. */
   dropout: number;
@@ -42,22 +67,30 @@ export interface BertConfig extends TextTransformerConfig {
   attentionDropout?: number;
 }
 
-/** What any pair of towers has in common. */
-export interface PairConfig {
+/** A pair of towers with a common embedding, and how its images are prepared. */
+export interface ClipConfig {
+  /** Image tower. */
+  vision: VisionConfig;
+  /** Text tower. */
+  text: CausalTextConfig | BertConfig;
   /** Embedding size E. */
   embedding: number;
+  /**
+   * How features become probabilities: softmax of `s · V Tᵀ` over the texts (CLIP), or sigmoid of `s · V Tᵀ + b`, each pair on
+   * its own (SigLIP).
+   */
+  similarity: "softmax" | "sigmoid";
   /** Mean of each colour channel, of `[0, 1]`. */
   mean: readonly [number, number, number];
   /** Standard deviation of each colour channel. */
   std: readonly [number, number, number];
-}
-
-/** A pair of towers with a common embedding. */
-export interface BiomedClipConfig extends PairConfig {
-  /** Image tower. */
-  vision: VitConfig;
-  /** Text tower. */
-  text: BertConfig;
+  /**
+   * How an image becomes a square: the shorter side resized and the centre cropped, both sides resized whatever the aspect, or
+   * the longer side resized and the rest filled with black.
+   */
+  resizeMode: "shortest" | "squash" | "longest";
+  /** Of the resize, with antialiasing. */
+  interpolation: "bicubic" | "bilinear";
 }
 
 /**
@@ -66,9 +99,21 @@ export interface BiomedClipConfig extends PairConfig {
  * Source: `hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224`, its open_clip configuration. The word table of
  * a checkpoint may have 28,895 or 30,522 rows; loading takes the number from the file.
  */
-export const BIOMED_CLIP: BiomedClipConfig = {
-  vision: { imageSize: 224, patchSize: 16, width: 768, depth: 12, heads: 12, mlpWidth: 3072, epsilon: 1e-6 },
+export const BIOMED_CLIP: ClipConfig & { text: BertConfig } = {
+  vision: {
+    kind: "vit",
+    imageSize: 224,
+    patchSize: 16,
+    width: 768,
+    depth: 12,
+    heads: 12,
+    mlpWidth: 3072,
+    epsilon: 1e-6,
+    activation: "gelu",
+    pool: "cls",
+  },
   text: {
+    kind: "bert",
     vocabularySize: 30522,
     contextLength: 256,
     positions: 512,
@@ -76,19 +121,27 @@ export const BIOMED_CLIP: BiomedClipConfig = {
     depth: 12,
     heads: 12,
     mlpWidth: 3072,
-    headWidth: 640,
     epsilon: 1e-12,
+    tokenTypes: 2,
+    pool: "cls",
+    head: "mlp",
+    headWidth: 640,
     dropout: 0.1,
   },
   embedding: 512,
+  similarity: "softmax",
   mean: [0.48145466, 0.4578275, 0.40821073],
   std: [0.26862954, 0.26130258, 0.27577711],
+  resizeMode: "shortest",
+  interpolation: "bicubic",
 };
 
 /** The demo's generalist: the same architecture with about a million parameters, for 64-pixel images and short reports. */
-export const MINI: BiomedClipConfig = {
-  vision: { imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, mlpWidth: 384, epsilon: 1e-6 },
+export const MINI: ClipConfig & { text: BertConfig } = {
+  ...BIOMED_CLIP,
+  vision: { ...BIOMED_CLIP.vision, imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, mlpWidth: 384 },
   text: {
+    ...BIOMED_CLIP.text,
     vocabularySize: 512,
     contextLength: 48,
     positions: 48,
@@ -97,10 +150,38 @@ export const MINI: BiomedClipConfig = {
     heads: 4,
     mlpWidth: 384,
     headWidth: 80,
-    epsilon: 1e-12,
-    dropout: 0.1,
   },
   embedding: 64,
-  mean: BIOMED_CLIP.mean,
-  std: BIOMED_CLIP.std,
+};
+
+/**
+ * OpenAI's CLIP ViT-B/16: 149,620,737 numbers.
+ *
+ * Source: Radford et al. 2021, Table 20; open_clip `model_configs/ViT-B-16-quickgelu.json`.
+ */
+export const CLIP_VIT_B_16: ClipConfig & { text: CausalTextConfig } = {
+  ...BIOMED_CLIP,
+  vision: { ...BIOMED_CLIP.vision, kind: "clip", epsilon: 1e-5, activation: "quick-gelu" },
+  text: {
+    kind: "clip",
+    vocabularySize: 49408,
+    contextLength: 77,
+    positions: 77,
+    width: 512,
+    depth: 12,
+    heads: 8,
+    mlpWidth: 2048,
+    epsilon: 1e-5,
+    activation: "quick-gelu",
+  },
+};
+
+/**
+ * OpenAI's CLIP ViT-B/32, also PubMedCLIP's architecture: 151,277,313 numbers.
+ *
+ * Source: Radford et al. 2021, Table 20; open_clip `model_configs/ViT-B-32-quickgelu.json`.
+ */
+export const CLIP_VIT_B_32: ClipConfig & { text: CausalTextConfig } = {
+  ...CLIP_VIT_B_16,
+  vision: { ...CLIP_VIT_B_16.vision, patchSize: 32 },
 };

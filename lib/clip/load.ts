@@ -1,6 +1,6 @@
 /** A model and its tokeniser from files, or the shipped mini model. @module */
 import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "./checkpoint/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig, MINI } from "./config.ts";
+import { type BertConfig, BIOMED_CLIP, type ClipConfig, MINI } from "./config.ts";
 import { bareName } from "../io/key_report.ts";
 import { openTensorFile } from "../io/open.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -66,7 +66,7 @@ export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
 }
 
 /** The sizes that the file's shapes tell, or `base`'s when one that tells is missing: the key report then names it. */
-function sizesIn(shapes: ReadonlyMap<string, readonly number[]>, base: BiomedClipConfig): BiomedClipConfig {
+function sizesIn(shapes: ReadonlyMap<string, readonly number[]>, base: ClipConfig & { text: BertConfig }): ClipConfig {
   try {
     return configFromCheckpoint(shapes, base);
   } catch (error) {

@@ -1,19 +1,12 @@
 /** Any CLIP from its configuration, weights and tokeniser files, ready for zero-shot evaluation and LoRA. @module */
-import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "@std/path";
 import { loadCheckpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
-import { type ClipParams, encodeClipImage, encodeClipText } from "./towers/clip.ts";
-import type { ClipConfig } from "./clip_config.ts";
+import type { ClipParams } from "./params.ts";
+import type { ClipConfig } from "./config.ts";
 import { colourField, isRecord } from "./config_file/fields.ts";
 import { parseClipConfig } from "./config_file/parse.ts";
-import { countClip } from "./build.ts";
-import type { TowerOptions } from "./towers/text_pair.ts";
+import { countClip } from "./params.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
-import { mergeUpdates } from "../nn/linear.ts";
-import type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
-import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
-import { deriveSeed } from "../tensor/random.ts";
-import type { Scalar, Tensor2D } from "../tensor/types.ts";
 import { encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -50,8 +43,6 @@ export interface ClipPreprocess {
 
 /** A loaded CLIP. */
 export interface LoadedClip {
-  /** Its functions, for evaluation and training. */
-  model: ContrastiveModel<ClipParams>;
   /** Its weights; free them with `disposeParams`. */
   params: ClipParams;
   /** Its sizes. */
@@ -60,40 +51,6 @@ export interface LoadedClip {
   encode(texts: readonly string[]): TokenRows;
   /** How its images are prepared. */
   preprocess: ClipPreprocess;
-}
-
-/** Options of {@linkcode clipModel}. */
-export interface ClipModelOptions {
-  /** Which leaves training changes, by dotted name. @default {LoRA's} */
-  isTrainable?: (name: string) => boolean;
-}
-
-/**
- * A CLIP as what evaluation and training ask of a model.
- *
- * @param config Sizes.
- */
-export function clipModel(config: ClipConfig, options: ClipModelOptions = {}): ContrastiveModel<ClipParams> {
-  const { isTrainable = (name) => /(^|\.)lora\.lora[AB]$/.test(name) } = options;
-  const stream = (seed: FeatureOptions, name: string): TowerOptions =>
-    seed.seed === undefined ? {} : { seed: deriveSeed(seed.seed, name) };
-  const textFeatures = (params: ClipParams, ids: Tensor2D, how: FeatureOptions = {}): Tensor2D =>
-    tf.tidy(() => l2Normalise(encodeClipText(params, ids, config, stream(how, "text"))));
-  return {
-    name: describeClip(config).name,
-    isTrainable,
-    imageFeatures: (params, pixels, how = {}) =>
-      tf.tidy(() => l2Normalise(encodeClipImage(params, pixels, config, stream(how, "image")))),
-    textFeatures,
-    promptFeatures: (params, ids, prompts) =>
-      tf.tidy(() => {
-        const features = textFeatures(params, ids);
-        const [rows, width] = features.shape;
-        return l2Normalise(tf.mean(tf.reshape(features, [rows / prompts, prompts, width]), 1) as Tensor2D);
-      }),
-    scale: (params) => tf.exp(params.logitScale) as Scalar,
-    forEvaluation: (params) => mergeUpdates(params),
-  };
 }
 
 /** What a CLIP is, for tables and logs. */
@@ -146,7 +103,7 @@ export async function loadClip(files: ClipFiles): Promise<LoadedClip> {
     const encode = await tokenRows(files, config); // before the weights: it is quick to fail
     const params = await loadCheckpoint(checkpoint, config, files.note);
     const { mean, std, vision } = config;
-    return { model: clipModel(config), params, config, encode, preprocess: { size: vision.imageSize, mean, std } };
+    return { params, config, encode, preprocess: { size: vision.imageSize, mean, std } };
   } finally {
     checkpoint.file.close();
   }

@@ -1,7 +1,7 @@
 /** The shipped generalist: MINI's weights and tokeniser out of data/. @module */
-import type { BiomedClipParams } from "./towers/biomed_clip.ts";
+import type { ClipParams } from "./params.ts";
 import { loadBiomedClip } from "./checkpoint/biomed_clip.ts";
-import { type BiomedClipConfig, MINI } from "./config.ts";
+import { type ClipConfig, MINI } from "./config.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
 import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
@@ -9,9 +9,9 @@ import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
 /** A model with its sizes and its tokeniser. */
 export interface Generalist {
   /** Frozen weights. */
-  params: BiomedClipParams;
+  params: ClipParams;
   /** Sizes. */
-  config: BiomedClipConfig;
+  config: ClipConfig;
   /** Tokeniser. */
   tokenizer: Tokenizer;
 }

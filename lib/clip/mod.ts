@@ -4,20 +4,15 @@
  * @module
  */
 export * from "./config.ts";
-export * from "./clip_config.ts";
 export * from "./contrastive.ts";
-export * from "./biomed_clip.ts";
-export * from "./build.ts";
-export * from "./init.ts";
 export * from "./load.ts";
 export * from "./load_clip.ts";
 export * from "./mini.ts";
-export * from "./towers/bert.ts";
-export * from "./towers/biomed_clip.ts";
-export * from "./towers/clip.ts";
+export * from "./params.ts";
 export * from "./towers/cut_texts.ts";
-export * from "./towers/text_pair.ts";
-export * from "./towers/vit.ts";
+export * from "./towers/encoder.ts";
+export * from "./towers/image.ts";
+export * from "./towers/text.ts";
 export * from "./checkpoint/biomed_clip.ts";
 export * from "./checkpoint/checkpoint.ts";
 export * from "./checkpoint/find_layout.ts";

@@ -1,6 +1,6 @@
 /** From a data set to what training and evaluation read: pixels, token ids, labels. @module */
 import type { Case, Dataset } from "./types.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import type { ClassPrompts, ImageSource } from "../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../clip/zero_shot/prompts.ts";
 import { cropResize8, normalise8 } from "../image/preprocess.ts";
@@ -26,7 +26,7 @@ export interface ImageSourceOptions {
  */
 export function imageSource(
   cases: readonly Case[],
-  config: BiomedClipConfig,
+  config: ClipConfig,
   options: ImageSourceOptions = {},
 ): ImageSource {
   const { mode = "eval", keptBytes = KEPT_BYTES } = options;
@@ -61,7 +61,7 @@ export function imageSource(
  */
 export function pairSource(
   dataset: Dataset,
-  config: BiomedClipConfig,
+  config: ClipConfig,
   tokenizer: Tokenizer,
   options: Pick<ImageSourceOptions, "keptBytes"> = {},
 ): BatchSource {
@@ -93,7 +93,7 @@ export function pairSource(
 /** The prompts of a set's classes, as token ids. */
 export function classPrompts(
   classes: readonly string[],
-  config: BiomedClipConfig,
+  config: ClipConfig,
   tokenizer: Tokenizer,
   templates: readonly string[] = CHEST_TEMPLATES,
 ): ClassPrompts {

@@ -1,8 +1,8 @@
 /** The frozen image tower that dense tasks read, with an adapter folded in. @module */
 import { createHash } from "node:crypto";
 import { mergeAceLora } from "../ace_lora.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
-import type { VitParams } from "../clip/towers/vit.ts";
+import type { ClipConfig } from "../clip/config.ts";
+import type { ImageTrunk } from "../clip/towers/image.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { loadModel, type ModelFiles } from "../clip/load.ts";
@@ -10,9 +10,9 @@ import { loadModel, type ModelFiles } from "../clip/load.ts";
 /** An image tower ready for dense tasks. */
 export interface DenseEncoder {
   /** Its weights; free them with `disposeParams`. */
-  trunk: VitParams;
+  trunk: ImageTrunk;
   /** Sizes of the model it came from. */
-  config: BiomedClipConfig;
+  config: ClipConfig;
   /** SHA-256 (hex) of the weights. */
   hash: string;
 }

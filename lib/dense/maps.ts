@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../data/types.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
-import { vit } from "../clip/towers/vit.ts";
+import type { ClipConfig } from "../clip/config.ts";
+import { imageTower } from "../clip/towers/image.ts";
 import type { DenseEncoder } from "./encoder.ts";
 import { toPixels } from "../image/preprocess.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
@@ -84,7 +84,7 @@ export async function mapsKey(cases: readonly Case[], { config, hash: weights }:
 /** The whole image, stretched to the encoder's square, so that a map covers all of it. */
 async function encoderInput(
   item: Case,
-  config: BiomedClipConfig,
+  config: ClipConfig,
 ): Promise<{ pixels: Float32Array; size: [number, number] }> {
   const image = await item.image();
   const size = config.vision.imageSize;
@@ -179,7 +179,7 @@ async function encodeShard(
     inputs.forEach((input, i) => pixels.set(input.pixels, i * imageSize * imageSize * 3));
     const tokens = tf.tidy(() => {
       const x = tf.tensor4d(pixels, [inputs.length, imageSize, imageSize, 3]);
-      return tf.slice(vit(trunk, x, config.vision).tokens, [0, 1, 0], [-1, -1, -1]);
+      return tf.slice(imageTower(trunk, x, config.vision).tokens, [0, 1, 0], [-1, -1, -1]);
     });
     maps.set(await tokens.data() as Float32Array, start * grid * grid * width);
     tokens.dispose();

@@ -1,7 +1,7 @@
 /** Zero-shot evaluation of a model on a data set, as a record of figures. @module */
 import type { Dataset } from "../data/types.ts";
 import type { MethodResult } from "../display/results.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import { summariseScores } from "./metrics/summary.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
@@ -12,7 +12,7 @@ import { classPrompts, imageSource } from "../data/sources.ts";
 /** What {@linkcode assess} needs besides model and data. */
 export interface AssessOptions {
   /** Sizes of the model. */
-  config: BiomedClipConfig;
+  config: ClipConfig;
   /** Its tokeniser. */
   tokenizer: Tokenizer;
   /** Prompt templates. @default {the paper's two} */

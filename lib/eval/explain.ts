@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, contextualise, mergeAceLora } from "../ace_lora.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { Overlay } from "../display/overlay.ts";
-import { encodeImage } from "../clip/towers/biomed_clip.ts";
+import { encodeImage } from "../clip/towers/image.ts";
 import { chosenHyperedges, type Hyperedge } from "../hypergraph/ace_hgnn.ts";
 import { clsScores } from "../hypergraph/affinities.ts";
 import { pngDataUrl } from "../display/png.ts";

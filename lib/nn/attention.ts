@@ -1,4 +1,4 @@
-/** Multi-head self-attention, and the CLS query's attention on its own. @module */
+/** Multi-head self-attention, and one query's attention on its own. @module */
 import * as tf from "@tensorflow/tfjs";
 import { attention } from "../tensor/kernels/attention/api.ts";
 import { tidy } from "../tensor/ops.ts";
@@ -6,6 +6,7 @@ import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { droppedAttention } from "./dropped_attention.ts";
 import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";
+import { tokenAt, upToToken } from "./read_token.ts";
 
 /** Weights of a self-attention layer. */
 export interface AttentionParams {
@@ -30,10 +31,12 @@ export interface SelfAttentionOptions {
   keyMask?: Tensor2D;
   /** Each query sees only the keys up to its own place. @default {false} */
   causal?: boolean;
-  /** Return the attention of token 0 to the others, averaged over heads. @default {not returned} */
+  /** Return the attention of token 0 (or of `read`) to the others, averaged over heads. @default {not returned} */
   affinity?: AffinityKind;
-  /** Compute the output of token 0 only. @default {false} */
+  /** Compute the output of token 0 (or of `read`) only. @default {false} */
   clsOnly?: boolean;
+  /** 1 at the token of each sample that `affinity` and `clsOnly` mean, else 0; shape `[B, N]`. @default {token 0} */
+  read?: Tensor2D;
   /** Seed of the dropout masks; without it the layer is in evaluation mode. */
   seed?: number;
   /** Added to the output, of its shape. @default {nothing} */
@@ -48,7 +51,7 @@ export interface SelfAttentionOptions {
 export interface SelfAttentionResult {
   /** Shape `[B, N, D]`, or `[B, 1, D]` with `clsOnly`. */
   output: Tensor3D;
-  /** Shape `[B, N - 1]`: the attention of token 0 to tokens 1 to N - 1. */
+  /** Shape `[B, N - 1]`: the attention of token 0 to tokens 1 to N - 1. With `read` `[B, N]`: that token's to all. */
   affinity?: Tensor2D;
 }
 
@@ -64,11 +67,10 @@ export function selfAttention(
   x: Tensor3D,
   options: SelfAttentionOptions,
 ): SelfAttentionResult {
-  const { heads, keyMask, causal = false, clsOnly = false, seed } = options;
-  const [batch, , width] = x.shape;
+  const { heads, causal = false, clsOnly = false, seed, read } = options;
   const mode = (name: string): LinearOptions => seed === undefined ? {} : { seed: deriveSeed(seed, name) };
   return tidy(() => {
-    const source = clsOnly ? tf.slice(x, [0, 0, 0], [batch, 1, width]) : x;
+    const source = clsOnly ? tokenAt(x, read) : x;
     const names = ["query", "key", "value"] as const;
     const project = <T extends readonly (typeof names)[number][]>(which: T, rows: Tensor3D): Tensor3D[] =>
       linears(which.map((name) => params[name]), rows, which.map(mode));
@@ -76,56 +78,87 @@ export function selfAttention(
       ? [...project(["query"], source), ...project(["key", "value"], x)] as [Tensor3D, Tensor3D, Tensor3D]
       : project(names, x) as [Tensor3D, Tensor3D, Tensor3D];
     const { residual: addend, outputDrop: drop, probabilityDrop } = options;
-    const how = { heads, causal, ...(keyMask ? { keyMask } : {}) };
+    const seen = causal && read ? visibleTo(read, options.keyMask) : options.keyMask;
+    const keyMask = clsOnly ? seen : options.keyMask;
+    const shared = { heads, causal: causal && !(clsOnly && read), ...(keyMask ? { keyMask } : {}) };
     const context = probabilityDrop
-      ? droppedAttention(query, key, value, { ...how, drop: probabilityDrop })
-      : attention(query, key, value, how);
+      ? droppedAttention(query, key, value, { ...shared, drop: probabilityDrop })
+      : attention(query, key, value, shared);
     const output = linear(params.output, context, {
       ...mode("output"),
       ...(addend ? { addend } : {}),
       ...(drop ? { drop } : {}),
     });
     if (!options.affinity) return { output };
-    const affinity = clsAffinity(query, key, { heads, kind: options.affinity, ...(keyMask ? { keyMask } : {}) });
-    return { output, affinity };
+    const mask = seen ? { keyMask: seen } : {};
+    if (!read) return { output, affinity: clsAffinity(query, key, { heads, kind: options.affinity, ...mask }) };
+    const own = clsOnly ? query : tokenAt(query, read); // [B, 1, D]
+    return { output, affinity: queryAffinity(own, key, { heads, kind: options.affinity, ...mask }) };
   });
 }
 
-/** Options of {@linkcode clsAffinity}. */
-export interface ClsAffinityOptions {
+/** The keys that the token of `read` sees under a causal mask: itself and those before it. */
+function visibleTo(read: Tensor2D, keyMask: Tensor2D | undefined): Tensor2D {
+  const before = upToToken(read);
+  return keyMask ? tf.mul(before, keyMask) : before;
+}
+
+/** Options of {@linkcode clsAffinity} and {@linkcode queryAffinity}. */
+export interface AffinityOptions {
   /** Number of heads. */
   heads: number;
   /** Scores before or after the softmax. */
   kind: AffinityKind;
-  /** 1 for a real key, 0 for a pad; used by `probabilities` only. */
+  /** 1 for a key that is seen, else 0, shape `[B, N]`. @default {all seen} */
   keyMask?: Tensor2D;
 }
 
 /**
  * Attention of token 0's query to tokens 1 to N - 1, averaged over heads.
  *
- * Averaged logits need no per-head products: `mean_h(q_h · k_h) / √d = (q · k) / (H √d)`, with `d = D / H`.
+ * Averaged logits need no per-head products: `mean_h(q_h · k_h) / √d = (q · k) / (H √d)`, with `d = D / H`. As in the released
+ * code the logits of pads are left in; only `probabilities` know the mask.
  *
  * @param query Shape `[B, M, D]`; only row 0 is read.
  * @param key Shape `[B, N, D]`.
  * @returns Shape `[B, N - 1]`. The caller disposes it.
  */
-export function clsAffinity(query: Tensor3D, key: Tensor3D, options: ClsAffinityOptions): Tensor2D {
-  const { heads, kind, keyMask } = options;
-  const [batch, tokens, width] = key.shape;
-  const scale = 1 / Math.sqrt(width / heads);
+export function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
+  const { kind, keyMask, heads } = options;
+  const [batch, tokens] = key.shape;
   return tf.tidy(() => {
-    const cls = tf.slice(query, [0, 0, 0], [batch, 1, width]);
-    if (kind === "logits") {
-      const scores = tf.matMul(key, cls, false, true); // [B, N, 1]
-      return tf.slice(tf.mul(tf.reshape(scores, [batch, tokens]), scale / heads), [0, 1], [
-        batch,
-        tokens - 1,
-      ]) as Tensor2D;
-    }
-    const products = tf.reshape(tf.mul(key, cls), [batch, tokens, heads, width / heads]);
-    let scores = tf.transpose(tf.mul(tf.sum(products, -1), scale), [0, 2, 1]); // [B, H, N]
-    if (keyMask) scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(keyMask, 1), 1e9), [batch, 1, tokens]));
-    return tf.slice(tf.mean(tf.softmax(scores), 1), [0, 1], [batch, tokens - 1]) as Tensor2D;
+    const cls = tokenAt(query);
+    const all = kind === "logits" ? meanLogits(cls, key, heads) : meanProbabilities(cls, key, heads, keyMask);
+    return tf.slice(all, [0, 1], [batch, tokens - 1]) as Tensor2D;
   });
+}
+
+/**
+ * Attention of one query a sample to all keys, averaged over heads; logits of keys that are not seen are -1e9.
+ *
+ * @param query Shape `[B, 1, D]`.
+ * @param key Shape `[B, N, D]`.
+ * @returns Shape `[B, N]`. The caller disposes it.
+ */
+export function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
+  const { kind, keyMask, heads } = options;
+  return tf.tidy(() => {
+    if (kind === "probabilities") return meanProbabilities(query, key, heads, keyMask);
+    const logits = meanLogits(query, key, heads);
+    return keyMask ? tf.where(tf.greater(keyMask, 0), logits, tf.fill(logits.shape, -1e9)) : logits;
+  });
+}
+
+function meanLogits(query: Tensor3D, key: Tensor3D, heads: number): Tensor2D {
+  const [batch, tokens, width] = key.shape;
+  const scores = tf.matMul(key, query, false, true); // [B, N, 1]
+  return tf.mul(tf.reshape(scores, [batch, tokens]), 1 / Math.sqrt(width / heads) / heads) as Tensor2D;
+}
+
+function meanProbabilities(query: Tensor3D, key: Tensor3D, heads: number, keyMask?: Tensor2D): Tensor2D {
+  const [batch, tokens, width] = key.shape;
+  const products = tf.reshape(tf.mul(key, query), [batch, tokens, heads, width / heads]);
+  let scores = tf.transpose(tf.mul(tf.sum(products, -1), 1 / Math.sqrt(width / heads)), [0, 2, 1]); // [B, H, N]
+  if (keyMask) scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(keyMask, 1), 1e9), [batch, 1, tokens]));
+  return tf.mean(tf.softmax(scores), 1) as Tensor2D;
 }

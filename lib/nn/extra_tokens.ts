@@ -28,18 +28,41 @@ export function dropAfterFirst(x: Tensor3D, count: number): Tensor3D {
   });
 }
 
-/** A key mask `[B, N]` with `count` real keys put after the first; shape `[B, N + count]`. The caller disposes it. */
-export function extendMask(mask: Tensor2D, count: number): Tensor2D {
-  const [batch, size] = mask.shape;
-  return tf.tidy(() =>
-    tf.concat(
-      [tf.slice(mask, [0, 0], [batch, 1]), tf.ones([batch, count]), tf.slice(mask, [0, 1], [batch, size - 1])],
-      1,
-    ) as Tensor2D
-  );
+/** Masks over the tokens of a sample, `[B, N]`. */
+export interface TokenMasks {
+  /** 1 for a real token, 0 for a pad. */
+  keyMask?: Tensor2D;
+  /** 1 at the token that is read, else 0. */
+  read?: Tensor2D;
 }
 
-/** The affinity `[B, P + N]` of token 0 without the P put in after it; shape `[B, N]`. The caller disposes it. */
-export function dropFirstColumns(affinity: Tensor2D, count: number): Tensor2D {
-  return tf.slice(affinity, [0, count], [affinity.shape[0], affinity.shape[1] - count]);
+/** The masks with `count` learned tokens after the first: real keys, never read; shape `[B, N + count]` each. */
+export function extendMasks({ keyMask, read }: TokenMasks, count: number): TokenMasks {
+  const extend = (mask: Tensor2D, value: number): Tensor2D =>
+    tf.tidy(() => tf.squeeze(insertAfterFirst(tf.expandDims(mask, 2), tf.fill([count, 1], value)), [2]));
+  return { ...(keyMask ? { keyMask: extend(keyMask, 1) } : {}), ...(read ? { read: extend(read, 0) } : {}) };
+}
+
+/** What a stack of layers returns. */
+interface Encoded {
+  tokens: Tensor3D;
+  affinity?: Tensor2D;
+}
+
+/**
+ * A result over `P + N` tokens without the P learned ones after the first.
+ *
+ * @param options As the stack was run with: `clsOnly` returns one token, `read` the affinity to all tokens instead of those
+ * after the first.
+ * @returns Tokens and affinity of the N. The caller disposes both.
+ */
+export function dropExtra(result: Encoded, count: number, options: TokenMasks & { clsOnly?: boolean }): Encoded {
+  const { tokens, affinity } = result;
+  const kept = options.clsOnly ? tokens : dropAfterFirst(tokens, count);
+  if (!affinity) return { tokens: kept };
+  const [batch, size] = affinity.shape;
+  const others = options.read
+    ? tf.tidy(() => tf.squeeze(dropAfterFirst(tf.expandDims(affinity, 2), count), [2]) as Tensor2D)
+    : tf.slice(affinity, [0, count], [batch, size - count]) as Tensor2D;
+  return { tokens: kept, affinity: others };
 }

@@ -1,15 +1,16 @@
-/** Transformer blocks: pre-norm (ViT) and post-norm (BERT). @module */
+/** Transformer blocks: pre-norm (ViT, CLIP) and post-norm (BERT). @module */
 import * as tf from "@tensorflow/tfjs";
 import type { DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
+import { type AffinityKind, type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
-import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "./extra_tokens.ts";
+import { dropExtra, extendMasks, insertAfterFirst } from "./extra_tokens.ts";
 import { layerNorm, layerNormFork, type LayerNormParams } from "./layer_norm.ts";
 import { type Activation, mlp, type MlpParams } from "./mlp.ts";
+import { tokenAt } from "./read_token.ts";
 import { recomputed } from "./recompute.ts";
 
 /** Weights of one block. */
@@ -42,10 +43,12 @@ export interface TransformerOptions {
   causal?: boolean;
   /** Of the feed-forward parts. @default {"gelu"} */
   activation?: Activation;
-  /** Which attention of the last block's CLS query to return. @default {none} */
-  affinity?: "logits" | "probabilities";
-  /** Return token 0 only: the last block then computes just that row. @default {false} */
+  /** Which attention of the last block's query of token 0 (or of `read`) to return. @default {none} */
+  affinity?: AffinityKind;
+  /** Return token 0 (or `read`) only: the last block then computes just that row. @default {false} */
   clsOnly?: boolean;
+  /** 1 at the token of each sample that `affinity` and `clsOnly` mean, else 0; shape `[B, N]`. @default {token 0} */
+  read?: Tensor2D;
   /** Dropout after the feed-forward part, and after attention parts without LoRA, while training. @default {0} */
   hiddenDropout?: number;
   /** Dropout of the attention probabilities, in attention parts without LoRA, while training. @default {0} */
@@ -63,7 +66,7 @@ export interface TransformerOptions {
 export interface TransformerResult {
   /** Shape `[B, N, D]`, or `[B, 1, D]` with `clsOnly`. */
   tokens: Tensor3D;
-  /** Shape `[B, N - 1]`, when asked for. */
+  /** Shape `[B, N - 1]`, or `[B, N]` with `read`, when asked for. */
   affinity?: Tensor2D;
 }
 
@@ -79,30 +82,23 @@ export function transformer(
   x: Tensor3D,
   options: TransformerOptions,
 ): TransformerResult {
-  const { affinity: kind, clsOnly = false, seed } = options;
+  const { affinity, clsOnly, read, seed, recompute, ...shared } = options;
+  const ofLast = { ...(affinity ? { affinity } : {}), ...(clsOnly ? { clsOnly } : {}), ...(read ? { read } : {}) };
   return tidy(() => {
     let state: TransformerResult = { tokens: x };
     blocks.forEach((block, i) => {
-      const last = i === blocks.length - 1;
-      const how = {
-        ...without(options),
+      const blockOptions: TransformerOptions = {
+        ...shared,
         ...(seed === undefined ? {} : { seed: deriveSeed(seed, `block ${i}`) }),
-        ...(last && kind ? { affinity: kind } : {}),
-        ...(last && clsOnly ? { clsOnly } : {}),
+        ...(i === blocks.length - 1 ? ofLast : {}),
       };
       // The block with the affinity has two results; it alone keeps its inside.
-      const again = options.recompute !== undefined && how.affinity === undefined;
-      state = again
-        ? { tokens: recomputedBlock(block, state.tokens, how, options.recompute!) }
-        : transformerBlock(block, state.tokens, how);
+      state = recompute !== undefined && blockOptions.affinity === undefined
+        ? { tokens: recomputedBlock(block, state.tokens, blockOptions, recompute) }
+        : transformerBlock(block, state.tokens, blockOptions);
     });
     return state;
   });
-}
-
-function without(options: TransformerOptions): TransformerOptions {
-  const { affinity: _affinity, clsOnly: _clsOnly, seed: _seed, recompute: _recompute, ...rest } = options;
-  return rest;
 }
 
 function recomputedBlock(
@@ -111,13 +107,15 @@ function recomputedBlock(
   options: TransformerOptions,
   wanted: ReadonlySet<Tensor>,
 ): Tensor3D {
-  const { keyMask } = options;
+  const masks = (["keyMask", "read"] as const).filter((name) => options[name]);
   return recomputed<Tensor3D>({
     x,
-    constants: keyMask ? [keyMask] : [],
+    constants: masks.map((name) => options[name]!),
     leaves: [...namedTensors(block).values()].filter((leaf) => wanted.has(leaf)),
-    f: (input, [mask]) =>
-      transformerBlock(block, input, { ...options, ...(mask ? { keyMask: mask as Tensor2D } : {}) }).tokens,
+    f: (input, constants) => {
+      const kept = Object.fromEntries(masks.map((name, i) => [name, constants[i] as Tensor2D]));
+      return transformerBlock(block, input, { ...options, ...kept }).tokens;
+    },
   });
 }
 
@@ -129,17 +127,16 @@ function recomputedBlock(
  * @returns Tokens and affinity. The caller disposes both.
  */
 export function transformerBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
-  const { order, epsilon, activation = "gelu", clsOnly = false, hiddenDropout = 0, attentionDropout = 0, seed } =
-    options;
+  const { order, epsilon, activation = "gelu", clsOnly, read, hiddenDropout = 0, attentionDropout = 0, seed } = options;
   const dropped = (name: string, rate = hiddenDropout): DropoutOptions | undefined =>
     seed === undefined || rate === 0 ? undefined : { rate, seed: deriveSeed(seed, name) };
   if (params.prompts) return promptedBlock(params, x, options);
   // `residual + drop(mlp(y))`, or with a bottleneck between the two.
   const feed = (y: Tensor3D, residual: Tensor3D): Tensor3D => {
     const drop = dropped("mlp");
-    const how = { activation, ...(drop ? { drop } : {}) };
-    if (!params.adapter) return mlp(params.mlp, y, { ...how, addend: residual });
-    return tf.add(residual, bottleneck(params.adapter, mlp(params.mlp, y, how)));
+    const mlpOptions = { activation, ...(drop ? { drop } : {}) };
+    if (!params.adapter) return mlp(params.mlp, y, { ...mlpOptions, addend: residual });
+    return tf.add(residual, bottleneck(params.adapter, mlp(params.mlp, y, mlpOptions)));
   };
   const finish = (attended: Tensor3D): Tensor3D => {
     if (order === "pre") {
@@ -151,7 +148,7 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
   };
   return tidy(() => {
     const { normed: input, x: kept } = order === "pre" ? layerNormFork(params.norm1, x, epsilon) : { normed: x, x };
-    const residual = clsOnly ? tf.slice(kept, [0, 0, 0], [x.shape[0], 1, x.shape[2]]) : kept;
+    const residual = clsOnly ? tokenAt(kept, read) : kept;
     // The released layers with LoRA replace the whole attention module, and with it its dropout.
     const own = !carriesLora(params.attention);
     const outputDrop = own ? dropped("attention") : undefined;
@@ -171,15 +168,10 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
 /** Puts the block's prompts in, runs it, and takes what became of them out: deep prompts, replaced in every block. */
 function promptedBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): TransformerResult {
   const { prompts, ...block } = params;
-  const count = prompts!.shape[0];
   return tidy(() => {
-    const keyMask = options.keyMask && extendMask(options.keyMask, count);
-    const result = transformerBlock(block, insertAfterFirst(x, prompts!), {
-      ...options,
-      ...(keyMask ? { keyMask } : {}),
-    });
-    const tokens = options.clsOnly ? result.tokens : dropAfterFirst(result.tokens, count);
-    return result.affinity ? { tokens, affinity: dropFirstColumns(result.affinity, count) } : { tokens };
+    const masks = extendMasks(options, prompts!.shape[0]);
+    const result = transformerBlock(block, insertAfterFirst(x, prompts!), { ...options, ...masks });
+    return dropExtra(result, prompts!.shape[0], options);
   });
 }
 

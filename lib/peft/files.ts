@@ -1,7 +1,7 @@
 /** A method's trained leaves as one safetensors file that says what they belong to. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { BiomedClipParams } from "../clip/towers/biomed_clip.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipParams } from "../clip/params.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import { quoted } from "../io/_errors.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
@@ -52,7 +52,7 @@ export interface LoadedPeft {
  * @throws {SyntaxError} If the file is not one of these, or a leaf is missing, misshapen or unknown.
  * @throws {RangeError} If it was written for a model of other sizes, or a number is not finite.
  */
-export async function loadPeft(path: string, base: BiomedClipParams, encoders: BiomedClipConfig): Promise<LoadedPeft> {
+export async function loadPeft(path: string, base: ClipParams, encoders: ClipConfig): Promise<LoadedPeft> {
   const { tensors, metadata } = await readSafetensors(path);
   const fail = (reason: string): SyntaxError =>
     new SyntaxError(`Cannot read "${path}" as a fine-tuned method: ${reason}`);
@@ -96,13 +96,21 @@ export async function loadPeft(path: string, base: BiomedClipParams, encoders: B
   return { method, params };
 }
 
-function checkSizes(path: string, then: Record<string, unknown>, encoders: BiomedClipConfig): void {
+function checkSizes(path: string, then: Record<string, unknown>, encoders: ClipConfig): void {
   for (const key of ["vision", "text", "embedding"] as const) {
-    const [now, before] = [JSON.stringify(encoders[key]), JSON.stringify(then[key])];
-    if (now !== before) {
+    const now = JSON.stringify(encoders[key]);
+    const before = JSON.stringify(then[key]);
+    if (!agrees(encoders[key], then[key])) {
       throw new RangeError(
         `Cannot load "${path}" as ${key} must be as it was trained on, ${before}: current value is ${now}`,
       );
     }
   }
+}
+
+/** Whether a part of the sizes says what the file recorded of it; files of version 0.1.0 recorded fewer fields. */
+function agrees(now: unknown, before: unknown): boolean {
+  if (typeof before !== "object" || before === null) return now === before;
+  const fields = now as Record<string, unknown>;
+  return Object.entries(before).every(([field, value]) => fields[field] === value);
 }

@@ -1,8 +1,8 @@
 /** What a fine-tuning method is: start values for a frozen model, which of them train, and the features. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
-import type { BiomedClipParams } from "../clip/towers/biomed_clip.ts";
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipParams } from "../clip/params.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { mapTensors } from "../tensor/params.ts";
 import type { FeatureAdapterParams } from "./clip_adapter/layer.ts";
@@ -20,14 +20,14 @@ export interface PeftMethod {
   /** Name in tables. */
   label: string;
   /** Sizes of the model it is for. */
-  encoders: BiomedClipConfig;
+  encoders: ClipConfig;
   /** Its settings as plain data: enough, with `name` and `encoders`, to make the method again. */
   settings: Readonly<Record<string, unknown>>;
   /**
    * The tree training starts from. Frozen leaves are shared with `base`, trainable ones are its own: free it with
    * `disposeParams(result, base)`. `seed` is of the new weights (@default 1).
    */
-  prepare(base: BiomedClipParams, options?: PrepareOptions): Promise<PeftParams>;
+  prepare(base: ClipParams, options?: PrepareOptions): Promise<PeftParams>;
   /** Trainable leaves and features, as `fit` and the evaluation take them. */
   model: ContrastiveModel<PeftParams>;
 }
@@ -49,7 +49,7 @@ export interface PeftParts {
   /** Whether training changes the leaf of this name; the similarity's scale is added. @default {nothing but the scale} */
   trains?: (leaf: string) => boolean;
   /** Adds what the method adds. @default {nothing} */
-  add?: (base: BiomedClipParams, seed: number) => PeftParams;
+  add?: (base: ClipParams, seed: number) => PeftParams;
   /** Learn the similarity's scale, as the released training does for every method. @default {true} */
   learnScale?: boolean;
 }
@@ -60,7 +60,7 @@ export interface PeftParts {
  * @param encoders Sizes.
  * @param parts What the method is.
  */
-export function peftMethod(encoders: BiomedClipConfig, parts: PeftParts): PeftMethod {
+export function peftMethod(encoders: ClipConfig, parts: PeftParts): PeftMethod {
   const { name, label, settings, trains = () => false, add = (base) => base, learnScale = true } = parts;
   const config: AceLoraConfig = { encoders, learnScale };
   const isTrainable = (leaf: string): boolean => leaf === "scale" || trains(leaf);
@@ -80,7 +80,7 @@ export function peftMethod(encoders: BiomedClipConfig, parts: PeftParts): PeftMe
   };
 }
 
-function flat(base: BiomedClipParams): Record<string, tf.Tensor> {
+function flat(base: ClipParams): Record<string, tf.Tensor> {
   const leaves: Record<string, tf.Tensor> = {};
   mapTensors(base, (leaf, path) => leaves[path] = leaf);
   return leaves;

@@ -1,5 +1,5 @@
 /** Every fine-tuning method, by name: a folder each. @module */
-import type { BiomedClipConfig } from "../clip/config.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import { aceLoraMethod } from "./ace_lora/method.ts";
 import { adapterMethod } from "./adapter/method.ts";
 import { bitfitMethod } from "./bitfit/method.ts";
@@ -15,7 +15,7 @@ import { zeroShotMethod } from "./none/method.ts";
 import { vptMethod } from "./vpt/method.ts";
 
 /** Makes a method for models of a size; settings left out are the method's defaults. */
-export type PeftFactory = (encoders: BiomedClipConfig, settings?: Readonly<Record<string, unknown>>) => PeftMethod;
+export type PeftFactory = (encoders: ClipConfig, settings?: Readonly<Record<string, unknown>>) => PeftMethod;
 
 const METHODS = {
   "none": zeroShotMethod,

@@ -1,7 +1,7 @@
 /** Other models of table 2: any CLIP there are files for. @module */
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
-import { BIOMED_CLIP } from "../clip/config.ts";
+import { aceLoraModel } from "../ace_lora.ts";
 import { promptTexts } from "../clip/zero_shot/prompts.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
@@ -56,12 +56,11 @@ export async function executeClipRun(
   const memory = watchTensorBytes();
   const clip = await loadClip(run.clip!.files);
   try {
-    const { size: imageSize, mean, std } = clip.preprocess;
-    const images = { ...BIOMED_CLIP, vision: { ...BIOMED_CLIP.vision, imageSize }, mean, std };
+    const model = aceLoraModel({ encoders: clip.config, learnScale: false });
     const templates = templatesOf(run);
     const sets = await evaluate(context, run, (dataset) => {
       const prompts = { ...clip.encode(promptTexts(dataset.classes, templates)), prompts: templates.length };
-      return classifyZeroShot(clip.model, clip.params, imageSource(dataset.cases, images), prompts);
+      return classifyZeroShot(model, clip.params, imageSource(dataset.cases, clip.config), prompts);
     });
     return {
       ...await recordOfRun(run, configuration, backend),

@@ -1,7 +1,7 @@
 /** What all runs of a reproduction share: model, sets, scale. @module */
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
-import { type BiomedClipConfig, MINI } from "../clip/config.ts";
+import { type ClipConfig, MINI } from "../clip/config.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
@@ -19,7 +19,7 @@ export interface ReproduceContext {
   /** The frozen model's name and the SHA-256 of its weights. */
   model: { name: string; sha256: string };
   /** Its sizes. */
-  encoders: BiomedClipConfig;
+  encoders: ClipConfig;
   /** Loads it, once. */
   generalist(): Promise<Generalist>;
   /** The sets. */

@@ -6,8 +6,9 @@ import { AdapterSizeError } from "../../lib/adapters/model.ts";
 import { ACE_LORA_CONFIG, type AdapterFile, type HypergraphTensors } from "../../lib/adapters/record.ts";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
-import type { ClipConfig } from "../../lib/clip/clip_config.ts";
-import { encodeClipImage, encodeClipText } from "../../lib/clip/towers/clip.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { encodeText } from "../../lib/clip/towers/text.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { writeTorch } from "../../lib/io/torch_writer.ts";
@@ -120,19 +121,22 @@ async function adaptedFeatures(
 }
 
 async function featuresOf(
-  params: Parameters<typeof encodeClipText>[0] & Parameters<typeof encodeClipImage>[0],
+  params: Parameters<typeof encodeText>[0] & Parameters<typeof encodeImage>[0],
   config: ClipConfig,
   weights: string,
 ): Promise<{ image: Float32Array; text: Float32Array }> {
   const { tensors } = await readSafetensors(join(dirname(weights), "expected.safetensors"));
   const [pixels, ids] = ["pixels", "ids"].map((key) => tensors.get(key)!) as [TensorData, TensorData];
   const [image, text] = tf.tidy(() => [
-    encodeClipImage(params, tf.tensor4d(toFloat32(pixels), pixels.shape as [number, number, number, number]), config),
-    encodeClipText(
+    encodeImage(params, tf.tensor4d(toFloat32(pixels), pixels.shape as [number, number, number, number]), config, {
+      clsOnly: true,
+    }).tokens,
+    encodeText(
       params,
       tf.tensor2d(Int32Array.from(toFloat32(ids)), ids.shape as [number, number], "int32"),
       config,
-    ),
+      { clsOnly: true },
+    ).tokens,
   ]);
   const out = { image: await image!.data() as Float32Array, text: await text!.data() as Float32Array };
   tf.dispose([image!, text!]);

@@ -1,10 +1,10 @@
 /** The tiny CLIPs that make_clip_fixtures.py saved. @module */
 import * as tf from "@tensorflow/tfjs";
 import { fromFileUrl } from "@std/path";
-import type { ClipParams } from "../../lib/clip/towers/clip.ts";
+import type { ClipParams } from "../../lib/clip/params.ts";
 import { loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
-import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/clip_config.ts";
+import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { openTensorFile } from "../../lib/io/open.ts";

@@ -1,19 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { encodeImage, encodeText } from "../../lib/clip/towers/biomed_clip.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { encodeText } from "../../lib/clip/towers/text.ts";
 import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
 import { type CheckpointTensor, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { CLIP_VIT_B_32, type ClipBertConfig, type ClipConfig } from "../../lib/clip/clip_config.ts";
-import { initClip } from "../../lib/clip/build.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { type BertConfig, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
 import { classifyZeroShot, type ImageSource } from "../../lib/clip/zero_shot/scores.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
-import { clipModel, describeClip, loadClip } from "../../lib/clip/load_clip.ts";
+import { aceLoraModel } from "../../lib/ace_lora.ts";
+import { describeClip, loadClip } from "../../lib/clip/load_clip.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { countParams, disposeParams, mapTensors, namedTensors } from "../../lib/tensor/params.ts";
@@ -77,7 +78,8 @@ async function writeClip(folder: string): Promise<{ config: string; weights: str
 Deno.test("loadClip() gives a model that classifies images by prompts, as its features say", async () => {
   await inFolder(async (folder) => {
     await noLeak(async () => {
-      const { model, params, config, encode, preprocess } = await loadClip(await writeClip(folder));
+      const { params, config, encode, preprocess } = await loadClip(await writeClip(folder));
+      const model = aceLoraModel({ encoders: config, learnScale: false });
       assertEquals(config, withWords());
       assertEquals(preprocess, { size: 16, mean: CLIP_VIT_B_32.mean, std: CLIP_VIT_B_32.std });
       const texts = promptTexts(["edema", "pneumonia", "effusion"]);
@@ -125,8 +127,8 @@ Deno.test("loadClip() reads pairs of ViT and BERT, and the preprocessor beside t
       const loaded = await loadClip({ config, weights, tokenizer });
       assertEquals([...loaded.encode(["w1 w2"]).ids], [2, 6, 7, 3, 0, 0, 0, 0, 0, 0]);
       assertEquals(loaded.preprocess, { size: 16, mean: [0.1, 0.2, 0.3], std: [1, 1, 1] });
-      assertEquals(loaded.model.name, "ViT-16/8 + BERT");
-      const { dropout, attentionDropout } = loaded.config.text as ClipBertConfig;
+      assertEquals(describeClip(loaded.config).name, "ViT-16/8 + BERT");
+      const { dropout, attentionDropout } = loaded.config.text as BertConfig;
       assertEquals([dropout, attentionDropout], [0.3, 0.2]);
       disposeParams(loaded.params);
     });
@@ -136,7 +138,7 @@ Deno.test("loadClip() reads pairs of ViT and BERT, and the preprocessor beside t
 Deno.test("loadClip() gives the same features as BiomedCLIP's own loader", async () => {
   await inFolder(async (folder) => {
     await noLeak(async () => {
-      const own = initBiomedClip(SMALL, 2);
+      const own = initClip(SMALL, 2);
       const files = {
         config: join(folder, "open_clip_config.json"),
         weights: join(folder, "open_clip_model.safetensors"),
@@ -153,7 +155,8 @@ Deno.test("loadClip() gives the same features as BiomedCLIP's own loader", async
       };
       await Deno.writeTextFile(files.config, JSON.stringify({ embed_dim: 8, vision_cfg: vision, text_cfg: text }));
       await Deno.writeTextFile(files.tokenizer, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
-      const { model, params } = await loadClip(files);
+      const { params, config } = await loadClip(files);
+      const model = aceLoraModel({ encoders: config, learnScale: false });
       assertEquals(countParams(params), countParams(own));
       const [pixels, ids] = [smallPixels(2), smallIds(3)];
       const first = (tokens: tf.Tensor): Tensor2D => l2Normalise(tf.squeeze(tokens, [1])) as Tensor2D;
@@ -252,7 +255,7 @@ testOnBackends(
   async () => {
     for (const name of ["hf_clip", "pair_vit_bert"] as const) {
       const { params, config, expected } = await openFixture(name);
-      const model = clipModel(config);
+      const model = aceLoraModel({ encoders: config, learnScale: false });
       const [pixels, ids] = [expected.get("pixels")! as tf.Tensor4D, expected.get("ids")! as Tensor2D];
       const injected = injectLora(params, { ...ACE_LORA_LORA, rank: 2, dropout: 0 });
       await assertClose(

@@ -1,12 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { encodeClipImage, encodeClipText, endOfText } from "../../lib/clip/towers/clip.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { encodeText, endOfText } from "../../lib/clip/towers/text.ts";
 import { expectedClip, loadClipTensors, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import type { ClipLayout } from "../../lib/clip/checkpoint/names.ts";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
-import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/clip_config.ts";
+import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
+import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
-import { countClip, initClip } from "../../lib/clip/build.ts";
+import { countClip, initClip } from "../../lib/clip/params.ts";
 import { quickGelu } from "../../lib/nn/mlp.ts";
 import { openTensorFile } from "../../lib/io/open.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
@@ -19,12 +21,15 @@ import { CLIP_FIXTURES, configOf, openFixture, smallClip } from "./clip_fixture.
 
 await selectBackend({ backend: "cpu" });
 
+/** The row that is read, `[B, E]`. */
+const readOf = ({ tokens }: EncoderResult): Tensor2D => tf.squeeze(tokens, [1]);
+
 for (const name of CLIP_FIXTURES) {
-  testOnBackends(`encodeClipImage() and encodeClipText() give the reference's features in ${name}`, async () => {
+  testOnBackends(`encodeImage() and encodeText() give the reference's features in ${name}`, async () => {
     const { params, config, expected } = await openFixture(name);
     const of = (key: string): tf.Tensor => expected.get(key)!;
-    const image = encodeClipImage(params, of("pixels") as Tensor4D, config);
-    const text = encodeClipText(params, of("ids") as Tensor2D, config);
+    const image = readOf(encodeImage(params, of("pixels") as Tensor4D, config, { clsOnly: true }));
+    const text = readOf(encodeText(params, of("ids") as Tensor2D, config, { clsOnly: true }));
     await assertClose(image, of("image"), 1e-4, `${name} image`);
     await assertClose(text, of("text"), 1e-4, `${name} text`);
     const unit = tf.matMul(l2Normalise(image), l2Normalise(text), false, true);
@@ -32,11 +37,12 @@ for (const name of CLIP_FIXTURES) {
   });
 }
 
-testOnBackends("encodeClipText() does not see what follows the end of text, in CLIP's own tower", async () => {
+testOnBackends("encodeText() does not see what follows the end of text, in CLIP's own tower", async () => {
   const config = smallClip();
   const params = initClip(config, 1);
   const rows = [[62, 5, 6, 63, 0, 0], [62, 5, 6, 63, 63, 63], [62, 5, 6, 63, 9, 8], [62, 5, 7, 63, 0, 0]];
-  const text = encodeClipText(params, tf.tensor2d(rows, [4, 6], "int32") as Tensor2D, config);
+  const ids = tf.tensor2d(rows, [4, 6], "int32") as Tensor2D;
+  const text = readOf(encodeText(params, ids, config, { clsOnly: true }));
   const row = (i: number): tf.Tensor => tf.slice(text, [i, 0], [1, config.embedding]);
   await assertClose(row(0), row(1), 1e-6, "padded with the end of text");
   await assertClose(row(0), row(2), 1e-6, "other words after it");
@@ -98,9 +104,9 @@ const bert: ClipConfig["text"] = {
   head: "linear",
   headWidth: 0,
 };
-const pairConfig = (kind: "clip" | "vit", pooler: boolean, text: ClipConfig["text"]): ClipConfig => ({
+const pairConfig = (kind: "clip" | "vit", pool: "cls" | "pooler", text: ClipConfig["text"]): ClipConfig => ({
   ...smallClip(),
-  vision: { ...smallClip().vision, kind, pooler },
+  vision: { ...smallClip().vision, kind, pool },
   text,
 });
 const LAYOUTS: [string, ClipLayout, ClipConfig][] = [
@@ -110,14 +116,14 @@ const LAYOUTS: [string, ClipLayout, ClipConfig][] = [
   [
     "timm with BERT",
     layout("timm", "open_clip_bert"),
-    pairConfig("vit", false, { ...bert, pool: "cls", head: "mlp", headWidth: 10 }),
+    pairConfig("vit", "cls", { ...bert, pool: "cls", head: "mlp", headWidth: 10 }),
   ],
-  ["ViT with BERT", layout("hf_vit", "hf_bert"), pairConfig("vit", true, bert)],
-  ["transformers 5's ViT with BERT", layout("hf_vit_5", "hf_bert"), pairConfig("vit", true, bert)],
+  ["ViT with BERT", layout("hf_vit", "hf_bert"), pairConfig("vit", "pooler", bert)],
+  ["transformers 5's ViT with BERT", layout("hf_vit_5", "hf_bert"), pairConfig("vit", "pooler", bert)],
   [
     "CLIP with BERT",
     { ...layout("hf_clip", "hf_bert"), visionPrefix: "vision_model.vision_model." },
-    pairConfig("clip", false, bert),
+    pairConfig("clip", "cls", bert),
   ],
 ];
 
@@ -147,7 +153,7 @@ for (const [name, names, config] of LAYOUTS) {
       config.vision.imageSize,
       config.vision.depth,
       config.vision.mlpWidth,
-      config.vision.pooler,
+      config.vision.pool === "pooler",
     ]);
     assertEquals([text.vocabularySize, text.positions, text.width, text.depth, text.mlpWidth], [
       config.text.vocabularySize,
@@ -185,8 +191,8 @@ Deno.test("the towers refuse images and texts of another size", async () => {
   await noLeak(async () => {
     const params = initClip(config, 1);
     const [pixels, ids] = [tf.zeros([1, 8, 8, 3]) as Tensor4D, tf.zeros([1, 11], "int32") as Tensor2D];
-    assertThrows(() => encodeClipImage(params, pixels, config), TypeError, "[*, 16, 16, 3]");
-    assertThrows(() => encodeClipText(params, ids, config), TypeError, "at most 10 tokens: current value is 11");
+    assertThrows(() => encodeImage(params, pixels, config), TypeError, "[*, 16, 16, 3]");
+    assertThrows(() => encodeText(params, ids, config), TypeError, "at most 10 tokens: current value is 11");
     tf.dispose([pixels, ids]);
     await Promise.resolve(disposeParams(params));
   });
@@ -223,7 +229,7 @@ Deno.test("the fixtures' configurations have the sizes they were made with", asy
   const fresh = await configOf("hf_clip");
   assert(fresh.text.kind === "clip" && fresh.text.eotId === 63);
   const pair = await configOf("pair_vit_bert");
-  assertEquals([pair.vision.kind, pair.vision.pooler, pair.vision.epsilon, pair.mean], ["vit", true, 1e-12, [
+  assertEquals([pair.vision.kind, pair.vision.pool, pair.vision.epsilon, pair.mean], ["vit", "pooler", 1e-12, [
     0.5,
     0.5,
     0.5,

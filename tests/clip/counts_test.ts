@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
 import { configFromCheckpoint, expectedCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
-import { buildBiomedClip } from "../../lib/clip/biomed_clip.ts";
+import { buildClip } from "../../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { countTrainable, initAceLora } from "../../lib/ace_lora.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
@@ -11,7 +11,7 @@ import * as tf from "@tensorflow/tfjs";
 
 function count(config: typeof BIOMED_CLIP): number {
   let total = 0;
-  buildBiomedClip(config, (_, shape) => {
+  buildClip(config, (_, shape) => {
     total += shape.reduce((a, b) => a * b, 1);
     return null as unknown as Tensor;
   });
@@ -40,7 +40,7 @@ Deno.test("initAceLora() with the paper's settings has exactly 969,217 trainable
   await selectBackend({ backend: "cpu" });
   tf.engine().startScope();
   // Zeros share no memory with real weights; only the shapes matter here.
-  const base = buildBiomedClip(BIOMED_CLIP, (_, shape) => tf.zeros(shape));
+  const base = buildClip(BIOMED_CLIP, (_, shape) => tf.zeros(shape));
   const params = await initAceLora(base, { encoders: BIOMED_CLIP, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN });
   assertEquals(countTrainable(params), 969_217);
   tf.engine().endScope();

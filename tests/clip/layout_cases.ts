@@ -4,7 +4,8 @@ import { fromFileUrl, join } from "@std/path";
 import { loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
-import { encodeClipImage, encodeClipText } from "../../lib/clip/towers/clip.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { encodeText } from "../../lib/clip/towers/text.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
@@ -159,9 +160,9 @@ export async function layoutDifference(one: LayoutCase): Promise<number> {
       : parseClipConfig(await Deno.readTextFile(path), source);
     const params = await loadCheckpoint(checkpoint, config);
     const difference = tf.tidy(() => {
-      const image = encodeClipImage(params, expected.get("pixels") as Tensor4D, config);
-      const text = encodeClipText(params, expected.get("ids") as Tensor2D, config);
-      const cosine = tf.matMul(l2Normalise(image), l2Normalise(text), false, true);
+      const image = encodeImage(params, expected.get("pixels") as Tensor4D, config, { clsOnly: true }).tokens;
+      const text = encodeText(params, expected.get("ids") as Tensor2D, config, { clsOnly: true }).tokens;
+      const cosine = tf.matMul(l2Normalise(tf.squeeze(image, [1])), l2Normalise(tf.squeeze(text, [1])), false, true);
       const probabilities = tf.softmax(tf.mul(cosine, tf.exp(params.logitScale)));
       return tf.max(tf.abs(tf.sub(probabilities, tf.softmax(expected.get("logits")!))));
     });

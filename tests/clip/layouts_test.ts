@@ -4,14 +4,13 @@ import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
-import { CLIP_VIT_B_32 } from "../../lib/clip/clip_config.ts";
+import { CLIP_VIT_B_32 } from "../../lib/clip/config.ts";
 import { expectedClip } from "../../lib/clip/checkpoint/tensors.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { KeyReportError } from "../../lib/io/key_report.ts";
 import { openTensorFile } from "../../lib/io/open.ts";
 import { readAllTensors } from "../../lib/io/tensor_file.ts";
 import { writeTorch } from "../../lib/io/torch_writer.ts";
-import { asClipConfig } from "../../lib/clip/biomed_clip.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
@@ -165,7 +164,7 @@ Deno.test({
       await noLeak(() =>
         withCheckpoint(path, async (checkpoint) => {
           assertEquals(checkpoint.layout.vision, "timm");
-          const params = await loadCheckpoint(checkpoint, asClipConfig(MINI));
+          const params = await loadCheckpoint(checkpoint, MINI);
           assertEquals(params.logitScale.shape, []);
           disposeParams(params);
         })

@@ -8,7 +8,7 @@ import { readCsv } from "../../lib/data/csv.ts";
 import { decodeRle } from "../../lib/data/rle.ts";
 import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
 import { MINI } from "../../lib/clip/config.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
@@ -45,7 +45,7 @@ async function makeFolder(): Promise<string> {
   await Deno.writeTextFile(join(root, "images.csv"), images.join("\n") + "\n");
   await Deno.writeTextFile(join(root, "boxes.csv"), boxes.join("\n") + "\n");
   for (const seed of [1, 2]) {
-    const params = initBiomedClip(MINI, seed);
+    const params = initClip(MINI, seed);
     const checkpoint = [...await toCheckpoint(params)];
     disposeParams(params);
     await writeSafetensors(
@@ -271,7 +271,7 @@ Deno.test("fileNames() keeps letters of any script, leaves no two alike and no i
 
 Deno.test("segment and detect refuse an encoder that no head fits before they read any case", async () => {
   const vision = { ...MINI.vision, imageSize: 63, patchSize: 9 };
-  const params = initBiomedClip({ ...MINI, vision }, 1);
+  const params = initClip({ ...MINI, vision }, 1);
   const checkpoint = [...await toCheckpoint(params)];
   disposeParams(params);
   const path = join(ROOT, "odd.safetensors");

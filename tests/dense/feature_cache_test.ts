@@ -5,7 +5,7 @@ import type { Case } from "../../lib/data/types.ts";
 import { type DenseEncoder, weightsHash } from "../../lib/dense/encoder.ts";
 import { mapsKey, mapSource } from "../../lib/dense/maps.ts";
 import { MINI } from "../../lib/clip/config.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
@@ -13,13 +13,13 @@ import { noLeak } from "../close.ts";
 
 await selectBackend({ backend: "wasm" });
 
-async function encoderOf({ vision: { trunk } }: ReturnType<typeof initBiomedClip>): Promise<DenseEncoder> {
+async function encoderOf({ vision: { trunk } }: ReturnType<typeof initClip>): Promise<DenseEncoder> {
   return { trunk, config: MINI, hash: await weightsHash(trunk) };
 }
 
 Deno.test("mapSource() asks about each image as it is encoded, and stops at the case that is refused", async () => {
   await noLeak(async () => {
-    const params = initBiomedClip(MINI, 1);
+    const params = initClip(MINI, 1);
     const { cases } = siimLike(5, 3);
     const asked: string[] = [];
     const check = (item: Case, [width, height]: readonly [number, number]) => {
@@ -36,8 +36,8 @@ Deno.test("mapSource() asks about each image as it is encoded, and stops at the 
 Deno.test("mapSource() reads from disk what it computed, bit for bit, and computes anew for other weights or images", async () => {
   await noLeak(async () => {
     const cache = await Deno.makeTempDir();
-    const params = initBiomedClip(MINI, 1);
-    const other = initBiomedClip(MINI, 2);
+    const params = initClip(MINI, 1);
+    const other = initClip(MINI, 2);
     const encoder = await encoderOf(params);
     const { cases } = siimLike(5, 3);
     const indices = [3, 0, 4];
@@ -68,7 +68,7 @@ Deno.test("mapSource() reads from disk what it computed, bit for bit, and comput
 });
 
 Deno.test("mapsKey() is another one when any image's file has changed", async () => {
-  const params = initBiomedClip(MINI, 1);
+  const params = initClip(MINI, 1);
   const folder = await Deno.makeTempDir();
   const cases = await Promise.all(
     siimLike(7, 3).cases.map(async (item) => {
@@ -91,7 +91,7 @@ Deno.test("mapsKey() is another one when any image's file has changed", async ()
 
 Deno.test("mapSource() recomputes maps of another key and names a damaged file", async () => {
   const cache = await Deno.makeTempDir();
-  const params = initBiomedClip(MINI, 1);
+  const params = initClip(MINI, 1);
   const encoder = await encoderOf(params);
   const { cases } = siimLike(2, 3);
   const { key } = await mapSource(cases, encoder, { cache });

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
 import { classifyZeroShot, type encodeImages, minMaxScores, zeroShotScores } from "../../lib/clip/zero_shot/scores.ts";
 import { encode, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
@@ -62,7 +62,7 @@ Deno.test("minMaxScores() stretches exp(cosine) of each image from its lowest cl
 });
 
 testOnBackends("classifyZeroShot() does not depend on the batch size and leaks nothing", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const params = await initAceLora(base, SMALL_ACE);
   const vocabulary = [
     "[PAD]",

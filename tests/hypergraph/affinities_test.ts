@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { aceLoraModel, countTrainable, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import {
   ACE_LORA_HGNN,
   aceHgnn,
@@ -132,7 +132,7 @@ testOnBackends(
 testOnBackends(
   "initAceLora() with every affinity: same bottlenecks, counted, trained three steps, nothing leaks",
   async () => {
-    const base = initBiomedClip(SMALL, 1);
+    const base = initClip(SMALL, 1);
     const source = await smallSource(12);
     const plain = countTrainable(await initAceLora(base, SMALL_ACE));
     const extra: Record<HgnnAffinity, number> = { attention: 0, gat: 2 * 2 * 4, gatv2: 2 * 4, similarity: 0 };
@@ -168,7 +168,7 @@ testOnBackends(
 testOnBackends(
   "the affinities give different features from the same weights, ACE-LoRA's default the paper's",
   async () => {
-    const base = initBiomedClip(SMALL, 1);
+    const base = initClip(SMALL, 1);
     const [pixels, ids] = [smallPixels(4), smallIds(4)];
     const features = new Map<string, [Tensor2D, Tensor2D]>();
     for (const affinity of [undefined, ...KINDS]) {
@@ -187,7 +187,7 @@ testOnBackends(
 );
 
 testOnBackends("affinityMethod() differs from ACE-LoRA in the affinity alone; an unknown one is refused", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   for (const kind of KINDS) {
     const method = affinityMethod(SMALL, kind);
     assertEquals(method.settings["hgnn"], { ...ACE_LORA_HGNN, hidden: 2, affinity: kind });

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
-import { bert } from "../../lib/clip/towers/bert.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
-import { vit } from "../../lib/clip/towers/vit.ts";
+import { textTower } from "../../lib/clip/towers/text.ts";
+import { initClip } from "../../lib/clip/params.ts";
+import { imageTower } from "../../lib/clip/towers/image.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { droppedAttention } from "../../lib/nn/dropped_attention.ts";
@@ -147,33 +147,37 @@ Deno.test("droppedAttention() has the expectation of attention()", async () => {
   }
 });
 
-testOnBackends("bert() drops attention probabilities while training, in the layers without LoRA alone", async () => {
-  const base = initBiomedClip(SMALL, 1);
-  const ids = smallIds(3);
-  const text = { ...SMALL.text, dropout: 0 };
-  const run = (attentionDropout: number, more: { seed?: number; params?: typeof base } = {}): Tensor => {
-    const { params = base, seed } = more;
-    return bert(params.text.trunk, ids, { ...text, attentionDropout }, seed === undefined ? {} : { seed }).tokens;
-  };
-  const plain = run(0);
-  const dropped = run(0.3, { seed: 5 });
-  assert(await largestDifference(dropped, plain) > 1e-3, "nothing was dropped");
-  await assertClose(run(0.3, { seed: 5 }), dropped, 0, "the same seed");
-  assert(await largestDifference(run(0.3, { seed: 6 }), dropped) > 1e-3, "another seed dropped the same");
-  await assertClose(run(0.3), plain, 0, "no seed");
-  await assertClose(run(0, { seed: 5 }), plain, 0, "no dropout");
-  // LoRA without a dropout of its own, its B still zero: the numbers are the frozen model's.
-  const lora = { ...ACE_LORA_LORA, dropout: 0 };
-  const all = injectLora(base, lora);
-  await assertClose(run(0.3, { seed: 5, params: all }), plain, 1e-6, "LoRA in every layer");
-  const top = injectLora(base, { ...lora, positions: "top1" });
-  assert(await largestDifference(run(0.3, { seed: 5, params: top }), plain) > 1e-3, "a layer without LoRA");
-  // `dropout` is both where the other is not given; the ViT has none.
-  const both = bert(base.text.trunk, ids, { ...text, dropout: 0.3 }, { seed: 5 }).tokens;
-  const outputs = bert(base.text.trunk, ids, { ...text, dropout: 0.3, attentionDropout: 0 }, { seed: 5 }).tokens;
-  assert(await largestDifference(both, outputs) > 1e-3, "dropout leaves the probabilities alone");
-  const pixels = smallPixels(2);
-  const image = (seed?: number): Tensor =>
-    vit(base.vision.trunk, pixels, SMALL.vision, seed === undefined ? {} : { seed }).tokens;
-  assertEquals(await largestDifference(image(5), image()), 0);
-});
+testOnBackends(
+  "textTower() drops attention probabilities while training, in the layers without LoRA alone",
+  async () => {
+    const base = initClip(SMALL, 1);
+    const ids = smallIds(3);
+    const text = { ...SMALL.text, dropout: 0 };
+    const run = (attentionDropout: number, more: { seed?: number; params?: typeof base } = {}): Tensor => {
+      const { params = base, seed } = more;
+      return textTower(params.text.trunk, ids, { ...text, attentionDropout }, seed === undefined ? {} : { seed })
+        .tokens;
+    };
+    const plain = run(0);
+    const dropped = run(0.3, { seed: 5 });
+    assert(await largestDifference(dropped, plain) > 1e-3, "nothing was dropped");
+    await assertClose(run(0.3, { seed: 5 }), dropped, 0, "the same seed");
+    assert(await largestDifference(run(0.3, { seed: 6 }), dropped) > 1e-3, "another seed dropped the same");
+    await assertClose(run(0.3), plain, 0, "no seed");
+    await assertClose(run(0, { seed: 5 }), plain, 0, "no dropout");
+    // LoRA without a dropout of its own, its B still zero: the numbers are the frozen model's.
+    const lora = { ...ACE_LORA_LORA, dropout: 0 };
+    const all = injectLora(base, lora);
+    await assertClose(run(0.3, { seed: 5, params: all }), plain, 1e-6, "LoRA in every layer");
+    const top = injectLora(base, { ...lora, positions: "top1" });
+    assert(await largestDifference(run(0.3, { seed: 5, params: top }), plain) > 1e-3, "a layer without LoRA");
+    // `dropout` is both where the other is not given; the ViT has none.
+    const both = textTower(base.text.trunk, ids, { ...text, dropout: 0.3 }, { seed: 5 }).tokens;
+    const outputs = textTower(base.text.trunk, ids, { ...text, dropout: 0.3, attentionDropout: 0 }, { seed: 5 }).tokens;
+    assert(await largestDifference(both, outputs) > 1e-3, "dropout leaves the probabilities alone");
+    const pixels = smallPixels(2);
+    const image = (seed?: number): Tensor =>
+      imageTower(base.vision.trunk, pixels, SMALL.vision, seed === undefined ? {} : { seed }).tokens;
+    assertEquals(await largestDifference(image(5), image()), 0);
+  },
+);

@@ -1,9 +1,9 @@
 /** The reference's tiny model as this package's records. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import type { BiomedClipParams } from "../../lib/clip/towers/biomed_clip.ts";
+import type { ClipParams } from "../../lib/clip/params.ts";
 import { loadBiomedClip } from "../../lib/clip/checkpoint/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "../../lib/hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../../lib/hypergraph/adapter.ts";
 import { ACE_LORA_LORA, type LoraConfig } from "../../lib/peft/lora/config.ts";
@@ -14,10 +14,20 @@ import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { type Fixture, pick, toTensor } from "./fixtures.ts";
 
 /** `TINY` of reference/config.py. */
-export const TINY: BiomedClipConfig = {
+export const TINY: ClipConfig = {
   ...BIOMED_CLIP,
-  vision: { imageSize: 32, patchSize: 8, width: 32, depth: 2, heads: 4, mlpWidth: 64, epsilon: 1e-6 },
+  vision: {
+    ...BIOMED_CLIP.vision,
+    imageSize: 32,
+    patchSize: 8,
+    width: 32,
+    depth: 2,
+    heads: 4,
+    mlpWidth: 64,
+    epsilon: 1e-6,
+  },
   text: {
+    ...BIOMED_CLIP.text,
     vocabularySize: 64,
     contextLength: 12,
     positions: 16,
@@ -38,7 +48,7 @@ export const QKV: LoraConfig = { ...ACE_LORA_LORA, dropout: 0 };
 export const HGNN: AceHgnnConfig = { topK: 3, hidden: 8, encoders: ["image", "text"] };
 
 /** The frozen weights. */
-export function loadBase(weights: Fixture): Promise<BiomedClipParams> {
+export function loadBase(weights: Fixture): Promise<ClipParams> {
   return loadBiomedClip(TINY, (name) => {
     const { shape, data } = pick(weights, name);
     return Promise.resolve({ shape, values: data as Float32Array });

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
-import { encodeImage, encodeText } from "../../lib/clip/towers/biomed_clip.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { encodeText } from "../../lib/clip/towers/text.ts";
 import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import { testOnBackends } from "../backends.ts";

@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { BIOMED_CLIP } from "../../lib/clip/config.ts";
 import { cutTexts } from "../../lib/clip/towers/cut_texts.ts";
 import { bottleneck } from "../../lib/nn/bottleneck.ts";
-import { dropAfterFirst, dropFirstColumns, extendMask, insertAfterFirst } from "../../lib/nn/extra_tokens.ts";
+import { dropAfterFirst, dropExtra, extendMasks, insertAfterFirst } from "../../lib/nn/extra_tokens.ts";
 import { linear, type LinearParams, mergeUpdates } from "../../lib/nn/linear.ts";
 import { featureAdapter } from "../../lib/peft/clip_adapter/layer.ts";
 import { doraUpdate } from "../../lib/peft/dora/layer.ts";
@@ -25,14 +25,15 @@ testOnBackends("cutTexts() keeps each text's first tokens and its last one, at a
     [4, 5],
     "int32",
   ) as Tensor2D;
-  const cut = async (length: number): Promise<number[]> => [...await cutTexts(ids, length).data()];
+  const real = tf.cast(tf.notEqual(ids, 0), "float32") as Tensor2D;
+  const cut = async (length: number): Promise<number[]> => [...await cutTexts(ids, length, real).data()];
   assertEquals(await cut(5), [...await ids.data()]);
   assertEquals(await cut(9), [...await ids.data()]);
   assertEquals(await cut(4), [2, 7, 8, 3, 2, 7, 8, 3, 2, 7, 3, 0, 2, 3, 0, 0]);
   assertEquals(await cut(3), [2, 7, 3, 2, 7, 3, 2, 7, 3, 2, 3, 0]);
   assertEquals(await cut(2), [2, 3, 2, 3, 2, 3, 2, 3]);
-  assertEquals(cutTexts(ids, 3).dtype, "int32");
-  assertThrows(() => cutTexts(ids, 1), RangeError, "at least two of its tokens must stay: current value is 1");
+  assertEquals(cutTexts(ids, 3, real).dtype, "int32");
+  assertThrows(() => cutTexts(ids, 1, real), RangeError, "at least two of its tokens must stay: current value is 1");
 });
 
 testOnBackends(
@@ -42,8 +43,16 @@ testOnBackends(
     const wide = insertAfterFirst(x, matrix([[8, 8], [9, 9]]));
     assertEquals([...await tf.slice(wide, [0, 0, 0], [2, 5, 1]).data()], [1, 8, 9, 2, 3, 4, 8, 9, 5, 6]);
     assertEquals([...await dropAfterFirst(wide, 2).data()], [...await x.data()]);
-    assertEquals([...await extendMask(matrix([[1, 1, 0]]), 2).data()], [1, 1, 1, 1, 0]);
-    assertEquals([...await dropFirstColumns(matrix([[5, 6, 7]]), 2).data()], [7]);
+    const { keyMask, read } = extendMasks({ keyMask: matrix([[1, 1, 0]]), read: matrix([[0, 1, 0]]) }, 2);
+    assertEquals([...await keyMask!.data()], [1, 1, 1, 1, 0]);
+    assertEquals([...await read!.data()], [0, 0, 0, 1, 0]);
+    assertEquals(extendMasks({}, 2), {});
+    const tokens = tf.slice(wide, [0, 0, 0], [1, 5, 2]) as Tensor3D;
+    const ofFirst = dropExtra({ tokens, affinity: matrix([[5, 6, 7, 8]]) }, 2, {});
+    assertEquals([...await ofFirst.tokens.data()], [1, 1, 2, 2, 3, 3]);
+    assertEquals([...await ofFirst.affinity!.data()], [7, 8]);
+    const ofRead = dropExtra({ tokens, affinity: matrix([[5, 6, 7, 8, 9]]) }, 2, { read: matrix([[0, 1, 0]]) });
+    assertEquals([...await ofRead.affinity!.data()], [5, 8, 9]);
   },
 );
 

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
-import type { BiomedClipParams } from "../../lib/clip/towers/biomed_clip.ts";
-import { BIOMED_CLIP, type BiomedClipConfig } from "../../lib/clip/config.ts";
-import { buildBiomedClip } from "../../lib/clip/biomed_clip.ts";
+import type { ClipParams } from "../../lib/clip/params.ts";
+import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
+import { buildClip } from "../../lib/clip/params.ts";
 import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
 import { trainableLeaves } from "../../lib/peft/files.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
@@ -10,9 +10,9 @@ import { countParams } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 
 /** A tree of the right shapes in which leaves of one shape are one tensor, so that 195 million numbers need 0.1 GB. */
-function shapesOf(encoders: BiomedClipConfig): BiomedClipParams {
+function shapesOf(encoders: ClipConfig): ClipParams {
   const made = new Map<string, Tensor>();
-  return buildBiomedClip(encoders, (_name, shape) => {
+  return buildClip(encoders, (_name, shape) => {
     const key = shape.join();
     if (!made.has(key)) made.set(key, tf.zeros(shape));
     return made.get(key)!;

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { BiomedClipParams } from "../../lib/clip/towers/biomed_clip.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import type { ClipParams } from "../../lib/clip/params.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftParams } from "../../lib/peft/method.ts";
 import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
@@ -31,8 +31,8 @@ function small(name: PeftName): PeftMethod {
 }
 
 /** A base whose biases and gains are not all zero and one. */
-function base(): BiomedClipParams {
-  return mapTensors(initBiomedClip(SMALL, 1), (tensor, name) => {
+function base(): ClipParams {
+  return mapTensors(initClip(SMALL, 1), (tensor, name) => {
     if (tensor.rank !== 1) return tensor;
     const noise = normal(tensor.shape, 0.1, 3, name);
     return tf.add(tensor, noise);
@@ -40,7 +40,7 @@ function base(): BiomedClipParams {
 }
 
 /** The method's tree with every trainable leaf moved off its start. */
-async function moved(method: PeftMethod, from: BiomedClipParams): Promise<PeftParams> {
+async function moved(method: PeftMethod, from: ClipParams): Promise<PeftParams> {
   const fresh = await method.prepare(from);
   const leaves = [...trainableLeaves(method, fresh)];
   return withTensors(fresh, new Map(leaves.map(([name, x]) => [name, tf.add(x, normal(x.shape, 0.1, 8, name))])));

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { aceLoraModel, countTrainable, imageFeatures, initAceLora, textFeatures } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { ACE_LORA_LORA, layersAt, loraScaling } from "../../lib/peft/lora/config.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
@@ -14,7 +14,7 @@ import { SMALL, SMALL_ACE, smallIds, smallPixels } from "../small_model.ts";
 const PLAIN = { encoders: SMALL, learnScale: false };
 
 testOnBackends("injectLora() with fresh matrices changes no feature", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const injected = injectLora(base, ACE_LORA_LORA);
   const pixels = smallPixels(3);
   await assertClose(imageFeatures(base, pixels, PLAIN), imageFeatures(injected, pixels, PLAIN), 0, "image");
@@ -22,7 +22,7 @@ testOnBackends("injectLora() with fresh matrices changes no feature", async () =
 });
 
 testOnBackends("mergeUpdates() gives the unmerged features, unmergeLora() the first weights again", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const trained = mapTensors(
     injectLora(base, { ...ACE_LORA_LORA, targets: ["q", "k", "v", "o"] }),
     (tensor, name) => name.endsWith("loraB") ? normal(tensor.shape, 0.3, 9, name) : tensor,
@@ -37,7 +37,7 @@ testOnBackends("mergeUpdates() gives the unmerged features, unmergeLora() the fi
 });
 
 testOnBackends("the evaluation tree of a model frees with nothing left over", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   await noLeak(async () => {
     const params = await initAceLora(base, SMALL_ACE);
     const merged = aceLoraModel(SMALL_ACE).forEvaluation(params);
@@ -65,14 +65,14 @@ Deno.test("layersAt() gives the released code's layers for 12, and thirds and ha
 });
 
 testOnBackends("injectLora() refuses a rank or target it cannot use", () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   assertThrows(() => injectLora(base, { ...ACE_LORA_LORA, rank: 0 }), RangeError, "positive integer");
   assertThrows(() => injectLora(base, { ...ACE_LORA_LORA, targets: ["w" as "q"] }), RangeError, '"w"');
   return Promise.resolve();
 });
 
 testOnBackends("countTrainable() counts LoRA, ACE-HGNN and the scale of a small model", async () => {
-  const params = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+  const params = await initAceLora(initClip(SMALL, 1), SMALL_ACE);
   const lora = (2 + 2) * 3 * (4 * 16 + 16 * 4);
   const hgnn = 4 * (8 * 4 + 4 + 4 * 8 + 8);
   assertEquals(countTrainable(params), lora + hgnn + 1);

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
-import { bert, type BertParams } from "../../lib/clip/towers/bert.ts";
+import { textTower } from "../../lib/clip/towers/text.ts";
+import type { TextTrunk } from "../../lib/clip/towers/text.ts";
 import { BIOMED_CLIP } from "../../lib/clip/config.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import type { TowerBlocks } from "../../lib/nn/towers.ts";
@@ -130,7 +131,7 @@ testOnBackends("deep prompts: tokens, CLS attention and gradients match PyTorch"
 testOnBackends(
   "context words: tokens, CLS attention and gradient match PyTorch, texts cut to fit included",
   async () => {
-    const params: BertParams = {
+    const params: TextTrunk = {
       word: tensor("coop.word"),
       position: tensor("coop.position"),
       tokenType: tensor("coop.tokenType"),
@@ -140,14 +141,14 @@ testOnBackends(
     };
     const config = { ...BIOMED_CLIP.text, heads: 2, epsilon: 1e-6, dropout: 0 };
     const ids = tensor<Tensor2D>("coop.ids");
-    const { tokens, affinity } = bert(params, ids, config, { affinity: "probabilities" });
+    const { tokens, affinity } = textTower(params, ids, config, { affinity: "probabilities" });
     await assertParity(tokens, pick(FIXTURE, "coop.tokens"), { name: "tokens", tolerance: TOLERANCE });
     await assertParity(affinity!, pick(FIXTURE, "coop.probabilities"), { name: "affinity", tolerance: TOLERANCE });
-    const cls = bert(params, ids, config, { clsOnly: true }).tokens;
+    const cls = textTower(params, ids, config, { clsOnly: true }).tokens;
     await assertParity(cls, firstRows("coop.tokens"), { name: "CLS", tolerance: TOLERANCE });
     const [upstream, affinityUpstream] = [tensor("coop.upstream"), tensor("coop.affinity_upstream")];
     const found = gradients(params, ["context"], () => {
-      const result = bert(params, ids, config, { affinity: "probabilities" });
+      const result = textTower(params, ids, config, { affinity: "probabilities" });
       return tf.add(dot(result.tokens, upstream), dot(result.affinity!, affinityUpstream));
     });
     await assertParity(found.get("context")!, pick(FIXTURE, "coop.grad"), { name: "gradient", tolerance: TOLERANCE });

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { formatTable } from "../../lib/display/table.ts";
 import { MINI } from "../../lib/clip/config.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { runTable4, TABLE4_SMOKE_SETTINGS } from "../../lib/reproduction/table4_run.ts";
 import { table4 } from "../../lib/reproduction/tables/table4.ts";
 import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
@@ -12,7 +12,7 @@ import { disposeParams } from "../../lib/tensor/params.ts";
 Deno.test("runTable4() measures three different encoders at every share, frees what it made, and prints no invented row", async () => {
   const backend = await selectBackend({ backend: "wasm" });
   const before = tf.memory().numTensors;
-  const params = initBiomedClip(MINI, 1);
+  const params = initClip(MINI, 1);
   const generalist = { params, config: MINI, tokenizer: await loadMiniTokenizer() };
   const settings = { ...TABLE4_SMOKE_SETTINGS, fractions: [0.5, 1] };
   const record = await runTable4(generalist, backend, settings);

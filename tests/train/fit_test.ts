@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import { batchOf } from "../../lib/train/batch.ts";
@@ -44,7 +44,7 @@ testOnBackends(
   "contrastiveGradients() in micro-batches equals the whole batch, sizes that do not divide included",
   async () => {
     // Dropout off: a mask's numbers depend on the place of a sample in its tensor.
-    const params = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+    const params = await initAceLora(initClip(SMALL, 1), SMALL_ACE);
     const labels = [[1], [0], [0], [1], [null]] as const;
     const batch = batchOf({
       pixels: smallPixels(5),
@@ -63,7 +63,7 @@ testOnBackends(
 );
 
 testOnBackends("fit() changes every trainable leaf and no frozen one", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const start = await initAceLora(base, SMALL_ACE);
   const before = await numbers(start);
   const { params, history } = await fit(MODEL, start, await smallSource(8), OPTIONS);
@@ -77,7 +77,7 @@ testOnBackends("fit() changes every trainable leaf and no frozen one", async () 
 });
 
 testOnBackends("fit() gives the same numbers twice under one seed, others under another", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const run = async (seed: number): Promise<Map<string, number[]>> => {
     const start = await initAceLora(base, SMALL_ACE);
     return numbers((await fit(MODEL, start, await smallSource(8), { ...OPTIONS, seed })).params);
@@ -91,7 +91,7 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run, in mic
   const OPTIONS: FitOptions = { epochs: 2, batchSize: 4, microBatch: 3, learningRate: 1e-2, warmupEpochs: 0.5 };
   const folder = await Deno.makeTempDir();
   try {
-    const base = initBiomedClip(SMALL, 1);
+    const base = initClip(SMALL, 1);
     const source = await smallSource(8);
     const whole = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, OPTIONS);
     const controller = new AbortController();
@@ -124,7 +124,7 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run, in mic
 testOnBackends("fit() calls the best epoch by its loss a sample, not a batch", async () => {
   const source = await smallSource(6); // batches of 4 and of 2
   const best: [number, number][] = [];
-  const start = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+  const start = await initAceLora(initClip(SMALL, 1), SMALL_ACE);
   const { history } = await fit(MODEL, start, source, {
     ...OPTIONS,
     epochs: 4,
@@ -139,7 +139,7 @@ testOnBackends("fit() calls the best epoch by its loss a sample, not a batch", a
 });
 
 testOnBackends("fit() refuses a loss that is not finite, and the label-guided loss without labels", async () => {
-  const start = await initAceLora(initBiomedClip(SMALL, 1), SMALL_ACE);
+  const start = await initAceLora(initClip(SMALL, 1), SMALL_ACE);
   const source = await smallSource(4);
   const broken = {
     ...source,
@@ -157,7 +157,7 @@ testOnBackends("fit() refuses a loss that is not finite, and the label-guided lo
 });
 
 testOnBackends("fit() learns one batch by heart, and runs on a batch of one", async () => {
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const source = await smallSource(4);
   const { history } = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, {
     epochs: 25,
@@ -172,7 +172,7 @@ testOnBackends("fit() learns one batch by heart, and runs on a batch of one", as
 
 Deno.test("200 training steps leave the number of tensors constant", async () => {
   await selectBackend({ backend: "wasm" });
-  const base = initBiomedClip(SMALL, 1);
+  const base = initClip(SMALL, 1);
   const start = await initAceLora(base, SMALL_ACE);
   const counts: number[] = [];
   const { params } = await fit(MODEL, start, await smallSource(8), {

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { aceLoraModel, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { type Batch, batchOf, type Samples } from "../../lib/train/batch.ts";
 import { fit, type FitOptions } from "../../lib/train/fit.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
@@ -15,7 +15,7 @@ const ENCODERS = { ...SMALL, text: { ...SMALL.text, dropout: 0 } };
 const CONFIG = { encoders: ENCODERS, lora: { ...SMALL_ACE.lora!, dropout: 0 }, hgnn: SMALL_ACE.hgnn! };
 const MODEL = aceLoraModel(CONFIG);
 
-const fresh = (): Promise<AceLoraParams> => initAceLora(initBiomedClip(ENCODERS, 1), CONFIG);
+const fresh = (): Promise<AceLoraParams> => initAceLora(initClip(ENCODERS, 1), CONFIG);
 
 testOnBackends(
   "contrastiveGradients() in micro-batches equals the whole batch: both losses, each padding, with recompute",

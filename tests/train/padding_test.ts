@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import { fit } from "../../lib/train/fit.ts";
 import { trimPads } from "../../lib/train/padding.ts";
 import { testOnBackends } from "../backends.ts";
@@ -33,7 +33,7 @@ testOnBackends(
       const encoders = { ...SMALL, text: { ...SMALL.text, dropout: 0 } };
       const config = { encoders, lora: { ...SMALL_ACE.lora!, dropout: 0 }, ...(hgnn ? { hgnn: SMALL_ACE.hgnn! } : {}) };
       const first = async (padding: "context" | "longest"): Promise<number> => {
-        const start = await initAceLora(initBiomedClip(encoders, 1), config);
+        const start = await initAceLora(initClip(encoders, 1), config);
         const options = { epochs: 1, batchSize: 4, padding, shuffle: false };
         return (await fit(aceLoraModel(config), start, short, options)).history[0]!.loss;
       };

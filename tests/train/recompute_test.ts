@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { initBiomedClip } from "../../lib/clip/init.ts";
+import { initClip } from "../../lib/clip/params.ts";
 import type { LoraConfig } from "../../lib/peft/lora/config.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { mapTensors } from "../../lib/tensor/params.ts";
@@ -18,7 +18,7 @@ testOnBackends("contrastiveGradients() with recompute gives the same loss and gr
   // Text layers above the lower half have no LoRA then, and dropout on their attention.
   const lower: LoraConfig = { ...CONFIG.lora!, positions: "half-bottom" };
   for (const config of [CONFIG, { encoders: DEEP, lora: CONFIG.lora! }, { encoders: DEEP, lora: lower }]) {
-    const fresh = await initAceLora(initBiomedClip(DEEP, 1), config);
+    const fresh = await initAceLora(initClip(DEEP, 1), config);
     // B starts at zero, and with it A's gradient: random numbers make both matter.
     const params = mapTensors(fresh, (x, name) => name.endsWith("loraB") ? normal(x.shape, 0.3, 9, name) : x);
     const batch = batchOf({ pixels: smallPixels(4), ids: smallIds(4) });
@@ -38,7 +38,7 @@ testOnBackends("contrastiveGradients() with recompute gives the same loss and gr
 });
 
 testOnBackends("contrastiveGradients() with recompute holds less memory, and leaves nothing behind", async () => {
-  const params = await initAceLora(initBiomedClip(DEEP, 1), CONFIG);
+  const params = await initAceLora(initClip(DEEP, 1), CONFIG);
   const batch = batchOf({ pixels: smallPixels(4), ids: smallIds(4) });
   const peak = async (recompute: boolean): Promise<number> => {
     const model = aceLoraModel(CONFIG);

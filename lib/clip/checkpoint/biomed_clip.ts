@@ -1,13 +1,21 @@
 /** open_clip's checkpoints of a BiomedCLIP, both ways. @module */
-import type { BiomedClipParams } from "../towers/biomed_clip.ts";
+import type { ClipParams } from "../params.ts";
 import { type CheckpointTensor, expectedClip, loadClipTensors, toClipTensors } from "./tensors.ts";
-import type { BiomedClipConfig } from "../config.ts";
+import type { BertConfig, ClipConfig } from "../config.ts";
 import { layerCount } from "./layer_count.ts";
-import { asClipConfig, BIOMED_CLIP_LAYOUT } from "../biomed_clip.ts";
+import type { ClipLayout } from "./names.ts";
+
+/** open_clip's names: timm's image tower, `transformers`' BERT. */
+export const BIOMED_CLIP_LAYOUT: ClipLayout = {
+  vision: "timm",
+  visionPrefix: "visual.trunk.",
+  text: "open_clip_bert",
+  textPrefix: "text.transformer.",
+};
 
 /** Every tensor a checkpoint of this configuration must hold, with its shape. */
-export function expectedCheckpoint(config: BiomedClipConfig): Map<string, number[]> {
-  return expectedClip(asClipConfig(config), BIOMED_CLIP_LAYOUT);
+export function expectedCheckpoint(config: ClipConfig): Map<string, number[]> {
+  return expectedClip(config, BIOMED_CLIP_LAYOUT);
 }
 
 /**
@@ -19,8 +27,8 @@ export function expectedCheckpoint(config: BiomedClipConfig): Map<string, number
  */
 export function configFromCheckpoint(
   shapes: ReadonlyMap<string, readonly number[]>,
-  base: BiomedClipConfig,
-): BiomedClipConfig {
+  base: ClipConfig & { text: BertConfig },
+): ClipConfig & { text: BertConfig } {
   const shape = (name: string): readonly number[] => {
     const found = shapes.get(name);
     if (!found) {
@@ -68,10 +76,10 @@ export function configFromCheckpoint(
  * @throws {TypeError} If a tensor has another shape than the configuration asks for.
  */
 export async function loadBiomedClip(
-  config: BiomedClipConfig,
+  config: ClipConfig,
   read: (name: string) => Promise<CheckpointTensor>,
-): Promise<BiomedClipParams> {
-  return await loadClipTensors(asClipConfig(config), BIOMED_CLIP_LAYOUT, read) as BiomedClipParams;
+): Promise<ClipParams> {
+  return await loadClipTensors(config, BIOMED_CLIP_LAYOUT, read);
 }
 
 /**
@@ -79,6 +87,6 @@ export async function loadBiomedClip(
  *
  * @param params Weights without LoRA (merge first).
  */
-export async function toCheckpoint(params: BiomedClipParams): Promise<Map<string, CheckpointTensor>> {
+export async function toCheckpoint(params: ClipParams): Promise<Map<string, CheckpointTensor>> {
   return await toClipTensors(params, BIOMED_CLIP_LAYOUT);
 }

@@ -3,9 +3,9 @@ import { checkKeys, formatKeyReport, KeyReportError } from "../../io/key_report.
 import { openTensorFile } from "../../io/open.ts";
 import { readFinite, type TensorFile } from "../../io/tensor_file.ts";
 import { toFloat32 } from "../../io/tensors.ts";
-import type { ClipConfig } from "../clip_config.ts";
+import type { ClipConfig } from "../config.ts";
 import { type ClipSizes, clipSizes } from "../config_file/sizes.ts";
-import type { ClipParams } from "../towers/clip.ts";
+import type { ClipParams } from "../params.ts";
 import { findLayout, layoutLabel } from "./find_layout.ts";
 import type { ClipLayout } from "./names.ts";
 import { expectedClip, loadClipTensors } from "./tensors.ts";

@@ -3,10 +3,10 @@ import * as tf from "@tensorflow/tfjs";
 import { isShape } from "../../io/key_report.ts";
 import { namedTensors } from "../../tensor/params.ts";
 import type { Tensor } from "../../tensor/types.ts";
-import type { ClipParams } from "../towers/clip.ts";
+import type { ClipParams } from "../params.ts";
 import { type ClipLayout, type ClipPlace, clipPlace } from "./names.ts";
-import type { ClipConfig } from "../clip_config.ts";
-import { buildClip, clipShapes } from "../build.ts";
+import type { ClipConfig } from "../config.ts";
+import { buildClip, clipShapes } from "../params.ts";
 
 /** Numbers of one checkpoint tensor, in torch's layout. */
 export interface CheckpointTensor {

@@ -2,7 +2,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { layoutLabel } from "../checkpoint/find_layout.ts";
 import type { ClipLayout } from "../checkpoint/names.ts";
-import type { ClipConfig } from "../clip_config.ts";
+import type { ClipConfig } from "../config.ts";
 import type { JsonRecord } from "./fields.ts";
 import { parseClipConfig } from "./parse.ts";
 import type { ClipSizes } from "./sizes.ts";

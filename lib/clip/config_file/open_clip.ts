@@ -1,6 +1,6 @@
 /** The towers an open_clip configuration describes. @module */
 import type { Activation } from "../../nn/mlp.ts";
-import type { ClipBertConfig, ClipConfig, ClipTextConfig, ClipVisionConfig } from "../clip_config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
 import {
   choiceField,
   type ClipSource,
@@ -145,7 +145,7 @@ function hidden(source: ClipSource, part: string, json: JsonRecord, width: numbe
   return sizeField(source, `${part}.width x mlp_ratio`, declared, { found });
 }
 
-function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): ClipVisionConfig {
+function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): VisionConfig {
   const found = source.sizes?.vision;
   const at = (name: string): string => `vision_cfg.${name}`;
   const isTimm = json.timm_model_name !== undefined && json.timm_model_name !== null;
@@ -171,11 +171,11 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
     mlpWidth: hidden(source, "vision_cfg", json, width, found?.mlpWidth),
     epsilon: isTimm ? 1e-6 : 1e-5,
     activation: isTimm ? "gelu" : activation,
-    pooler: false,
+    pool: "cls",
   };
 }
 
-function openClipText(json: JsonRecord, activation: Activation, source: ClipSource): ClipTextConfig {
+function openClipText(json: JsonRecord, activation: Activation, source: ClipSource): CausalTextConfig {
   const found = source.sizes?.text;
   const at = (name: string): string => `text_cfg.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
@@ -202,7 +202,7 @@ function openClipText(json: JsonRecord, activation: Activation, source: ClipSour
   };
 }
 
-function openClipBert(json: JsonRecord, source: ClipSource): ClipBertConfig {
+function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
   const found = source.sizes?.text;
   const at = (name: string): string => `text_cfg.${name}`;
   if (!/bert/i.test(String(json.hf_model_name)) || /roberta|distil|deberta|albert/i.test(String(json.hf_model_name))) {

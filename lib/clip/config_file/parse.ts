@@ -1,6 +1,6 @@
 /** A CLIP's configuration from open_clip's or `transformers`' JSON. @module */
 import { BIOMED_CLIP } from "../config.ts";
-import type { ClipBertConfig, ClipConfig, ClipTextConfig, ClipVisionConfig } from "../clip_config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
 import {
   choiceField,
   type ClipSource,
@@ -83,6 +83,18 @@ function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): Clip
     embedding: sizeField(source, "embed_dim", model.embed_dim, { found: source.sizes?.embedding }),
     mean: colourField(source, "preprocess_cfg.mean", preprocess.mean, BIOMED_CLIP.mean),
     std: colourField(source, "preprocess_cfg.std", preprocess.std, BIOMED_CLIP.std),
+    resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess.resize_mode, [
+      [undefined, "shortest"],
+      ["shortest", "shortest"],
+      ["squash", "squash"],
+      ["longest", "longest"],
+    ]),
+    interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess.interpolation, [
+      [undefined, "bicubic"],
+      ["bicubic", "bicubic"],
+      ["bilinear", "bilinear"],
+    ]),
+    similarity: model.init_logit_bias === undefined || model.init_logit_bias === null ? "softmax" : "sigmoid",
   };
 }
 
@@ -100,8 +112,11 @@ function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
       found: source.sizes?.embedding,
       fallback: 512,
     }),
+    similarity: "softmax",
     mean: BIOMED_CLIP.mean,
     std: BIOMED_CLIP.std,
+    resizeMode: "shortest",
+    interpolation: "bicubic",
   };
 }
 
@@ -121,12 +136,15 @@ function pair(json: JsonRecord, source: ClipSource): ClipConfig {
       found: source.sizes?.embedding,
       fallback: 512,
     }),
+    similarity: "softmax",
     mean: kind === "clip" ? BIOMED_CLIP.mean : HALF,
     std: kind === "clip" ? BIOMED_CLIP.std : HALF,
+    resizeMode: kind === "clip" ? "shortest" : "squash",
+    interpolation: kind === "clip" ? "bicubic" : "bilinear",
   };
 }
 
-function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): ClipVisionConfig {
+function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): VisionConfig {
   const found = source.sizes?.vision;
   const at = (name: string): string => `vision_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
@@ -148,11 +166,11 @@ function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): C
       [undefined, isClip ? "quick-gelu" : "gelu"],
       ...ACTIVATIONS,
     ]),
-    pooler: !isClip,
+    pool: isClip ? "cls" : "pooler",
   };
 }
 
-function hfText(json: JsonRecord, source: ClipSource): ClipTextConfig {
+function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
   const found = source.sizes?.text;
   const at = (name: string): string => `text_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
@@ -181,7 +199,7 @@ function hfText(json: JsonRecord, source: ClipSource): ClipTextConfig {
 /** Most tokens a pair's text is padded or cut to; `transformers`' pairs leave it open. */
 const PAIR_CONTEXT = 256;
 
-function hfBert(json: JsonRecord, source: ClipSource): ClipBertConfig {
+function hfBert(json: JsonRecord, source: ClipSource): BertConfig {
   const found = source.sizes?.text;
   const at = (name: string): string => `text_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>

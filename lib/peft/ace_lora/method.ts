@@ -1,6 +1,6 @@
 /** ACE-LoRA as one of the methods compared. @module */
 import { type AceLoraConfig, aceLoraModel, initAceLora, isTrainable } from "../../ace_lora.ts";
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { ACE_LORA_HGNN, type AceHgnnConfig, type HgnnAffinity } from "../../hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lora/config.ts";
 import { type PeftMethod, withSettings } from "../method.ts";
@@ -13,7 +13,7 @@ export type AceLoraSettings = Omit<AceLoraConfig, "encoders">;
  *
  * @param given `lora`, `hgnn`, `learnScale`, `textAffinity` in place of the defaults.
  */
-export function aceLoraMethod(encoders: BiomedClipConfig, given?: Partial<AceLoraSettings>): PeftMethod {
+export function aceLoraMethod(encoders: ClipConfig, given?: Partial<AceLoraSettings>): PeftMethod {
   const hgnn = hgnnFor(encoders);
   const defaults: AceLoraSettings = { lora: ACE_LORA_LORA, hgnn, learnScale: true, textAffinity: "released" };
   const settings = withSettings(defaults, given, "ACE-LoRA");
@@ -36,7 +36,7 @@ const AFFINITY_LABELS: Readonly<Record<HgnnAffinity, string>> = {
   similarity: "ACE-LoRA, cosine affinities",
 };
 
-function hgnnFor(encoders: BiomedClipConfig): AceHgnnConfig {
+function hgnnFor(encoders: ClipConfig): AceHgnnConfig {
   return { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(encoders.embedding / 4)) };
 }
 
@@ -47,7 +47,7 @@ function hgnnFor(encoders: BiomedClipConfig): AceHgnnConfig {
  * @param given Settings of `aceLoraMethod` but `hgnn`.
  */
 export function affinityMethod(
-  encoders: BiomedClipConfig,
+  encoders: ClipConfig,
   affinity: HgnnAffinity,
   given?: Partial<Omit<AceLoraSettings, "hgnn">>,
 ): PeftMethod {

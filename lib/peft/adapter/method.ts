@@ -1,5 +1,5 @@
 /** Bottleneck adapters after each feed-forward part. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { BottleneckParams } from "../../nn/bottleneck.ts";
 import { type Encoder, mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
@@ -22,7 +22,7 @@ export interface BottleneckConfig {
 export const BOTTLENECK: BottleneckConfig = { reduction: 16, encoders: ["image", "text"] };
 
 /** Bottleneck adapters, learned. */
-export function adapterMethod(encoders: BiomedClipConfig, given?: Partial<BottleneckConfig>): PeftMethod {
+export function adapterMethod(encoders: ClipConfig, given?: Partial<BottleneckConfig>): PeftMethod {
   const settings = withSettings(BOTTLENECK, given, "bottleneck adapters");
   checkSize(settings.reduction, "the adapters' reduction");
   return peftMethod(encoders, {

@@ -1,6 +1,6 @@
 /** CLIP-Adapter as one of the methods compared. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { Encoder } from "../../nn/towers.ts";
 import { kaimingUniform } from "../../tensor/init.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
@@ -21,7 +21,7 @@ export interface FeatureAdapterConfig {
 export const CLIP_ADAPTER: FeatureAdapterConfig = { reduction: 4, ratio: 0.2, encoders: ["image"] };
 
 /** CLIP-Adapter, learned; torch's Linear initialisation, so it changes the features from the start. */
-export function clipAdapterMethod(encoders: BiomedClipConfig, given?: Partial<FeatureAdapterConfig>): PeftMethod {
+export function clipAdapterMethod(encoders: ClipConfig, given?: Partial<FeatureAdapterConfig>): PeftMethod {
   const settings = withSettings(CLIP_ADAPTER, given, "CLIP-Adapter");
   checkSize(settings.reduction, "CLIP-Adapter's reduction");
   const width = encoders.embedding;

@@ -1,5 +1,5 @@
 /** Context optimisation: learned words in every text. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { normal } from "../../tensor/init.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
@@ -21,7 +21,7 @@ export const COOP: ContextConfig = { words: 16 };
  *
  * @param given `words`; by default 16, or a quarter of a position table shorter than 64.
  */
-export function coopMethod(encoders: BiomedClipConfig, given?: Partial<ContextConfig>): PeftMethod {
+export function coopMethod(encoders: ClipConfig, given?: Partial<ContextConfig>): PeftMethod {
   const { positions, width } = encoders.text;
   const words = Math.max(1, Math.min(COOP.words, Math.floor(positions / 4)));
   const settings = withSettings({ words }, given, "context optimisation");

@@ -1,5 +1,5 @@
 /** DoRA as one of the methods compared. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { TowerBlocks } from "../../nn/towers.ts";
 import type { LoraConfig } from "../lora/config.ts";
 import { initLora, injectInto } from "../lora/inject.ts";
@@ -11,7 +11,7 @@ import { doraUpdate, rowLengths } from "./layer.ts";
 export const DORA: LoraConfig = LORA;
 
 /** LoRA's direction, and the length of each row of the weight learned apart. */
-export function doraMethod(encoders: BiomedClipConfig, given?: Partial<LoraConfig>): PeftMethod {
+export function doraMethod(encoders: ClipConfig, given?: Partial<LoraConfig>): PeftMethod {
   const settings = withSettings(DORA, given, "DoRA");
   checkSize(settings.rank, "DoRA's rank");
   return peftMethod(encoders, {

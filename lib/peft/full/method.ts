@@ -1,9 +1,9 @@
 /** Full fine-tuning. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { type PeftMethod, peftMethod } from "../method.ts";
 
 /** Full fine-tuning: every weight, embedding tables included; `scale` takes the place of `logitScale`. */
-export function fullMethod(encoders: BiomedClipConfig): PeftMethod {
+export function fullMethod(encoders: ClipConfig): PeftMethod {
   const trains = (leaf: string): boolean => leaf !== "logitScale";
   return peftMethod(encoders, { name: "full", label: "Full fine-tuning", settings: {}, trains });
 }

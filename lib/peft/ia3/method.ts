@@ -1,5 +1,5 @@
 /** (IA)^3: learned factors of keys, values and feed-forward activations. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { LinearParams } from "../../nn/linear.ts";
 import { type Encoder, mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { ones } from "../../tensor/init.ts";
@@ -22,7 +22,7 @@ export interface Ia3Config {
 export const IA3: Ia3Config = { targets: ["k", "v", "ffn"], encoders: ["image", "text"] };
 
 /** Factors of one, learned. */
-export function ia3Method(encoders: BiomedClipConfig, given?: Partial<Ia3Config>): PeftMethod {
+export function ia3Method(encoders: ClipConfig, given?: Partial<Ia3Config>): PeftMethod {
   const settings = withSettings(IA3, given, "(IA)^3");
   return peftMethod(encoders, {
     name: "ia3",

@@ -1,5 +1,5 @@
 /** LoRA, and its rank-stabilised form, as two of the methods compared. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { type PeftMethod, peftMethod, withSettings } from "../method.ts";
 import { ACE_LORA_LORA, type LoraConfig } from "./config.ts";
 import { injectLora } from "./inject.ts";
@@ -11,16 +11,16 @@ export const LORA: LoraConfig = { ...ACE_LORA_LORA, rankStabilised: false };
 export const RSLORA: LoraConfig = ACE_LORA_LORA;
 
 /** LoRA with `alpha / rank`. */
-export function loraMethod(encoders: BiomedClipConfig, given?: Partial<LoraConfig>): PeftMethod {
+export function loraMethod(encoders: ClipConfig, given?: Partial<LoraConfig>): PeftMethod {
   return lowRankMethod(encoders, "lora", "LoRA", withSettings(LORA, given, "LoRA"));
 }
 
 /** LoRA with `alpha / √rank`. */
-export function rsloraMethod(encoders: BiomedClipConfig, given?: Partial<LoraConfig>): PeftMethod {
+export function rsloraMethod(encoders: ClipConfig, given?: Partial<LoraConfig>): PeftMethod {
   return lowRankMethod(encoders, "rslora", "rsLoRA", withSettings(RSLORA, given, "rsLoRA"));
 }
 
-function lowRankMethod(encoders: BiomedClipConfig, name: string, label: string, settings: LoraConfig): PeftMethod {
+function lowRankMethod(encoders: ClipConfig, name: string, label: string, settings: LoraConfig): PeftMethod {
   return peftMethod(encoders, {
     name,
     label,

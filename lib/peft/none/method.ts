@@ -1,9 +1,9 @@
 /** Zero-shot, the row the methods are compared with. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { type PeftMethod, peftMethod } from "../method.ts";
 
 /** Zero-shot: the model as it is. */
-export function zeroShotMethod(encoders: BiomedClipConfig): PeftMethod {
+export function zeroShotMethod(encoders: ClipConfig): PeftMethod {
   const method = peftMethod(encoders, { name: "none", label: "Zero-shot", settings: {}, learnScale: false });
   return { ...method, model: { ...method.model, isTrainable: () => false } };
 }

@@ -1,6 +1,6 @@
 /** Deep visual prompts. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform } from "../../tensor/init.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
@@ -16,7 +16,7 @@ export interface VisualPromptConfig {
 export const VPT: VisualPromptConfig = { prompts: 5 };
 
 /** Learned tokens after CLS in every block of the image tower, new in each; the text tower is left alone. */
-export function vptMethod(encoders: BiomedClipConfig, given?: Partial<VisualPromptConfig>): PeftMethod {
+export function vptMethod(encoders: ClipConfig, given?: Partial<VisualPromptConfig>): PeftMethod {
   const settings = withSettings(VPT, given, "visual prompts");
   checkSize(settings.prompts, "the number of prompts");
   return peftMethod(encoders, {

@@ -3,7 +3,7 @@ import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } fro
 import { chexpert5xN, rsnaLike, siimLike, trainingSet } from "../../data/synthetic/mod.ts";
 import type { Dataset } from "../../data/types.ts";
 import type { RunRecord } from "../../display/results.ts";
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { ACE_LORA_HGNN } from "../../hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../../peft/lora/config.ts";
 import type { BackendInfo } from "../../tensor/backend.ts";
@@ -53,7 +53,7 @@ export interface DemoMethod {
 }
 
 /** The three ways: nothing, LoRA, LoRA with ACE-HGNN. */
-export function demoMethods(encoders: BiomedClipConfig): DemoMethod[] {
+export function demoMethods(encoders: ClipConfig): DemoMethod[] {
   // MINI's embedding is an eighth of BiomedCLIP's, so its bottleneck keeps the paper's ratio of a quarter.
   const hgnn = { ...ACE_LORA_HGNN, hidden: encoders.embedding / 4 };
   return [

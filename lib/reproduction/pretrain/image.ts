@@ -1,7 +1,8 @@
 /** The second stage of pre-training: the image tower learns to match the text tower, which no longer changes. @module */
 import * as tf from "@tensorflow/tfjs";
 import { contentLabels, pretrainingPlan } from "../../data/synthetic/pretraining_pairs.ts";
-import { type BiomedClipParams, encodeImage } from "../../clip/towers/biomed_clip.ts";
+import type { ClipParams } from "../../clip/params.ts";
+import { encodeImage } from "../../clip/towers/image.ts";
 import { MINI } from "../../clip/config.ts";
 import { toPixels } from "../../image/preprocess.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
@@ -14,7 +15,7 @@ import type { PretrainSettings } from "./settings.ts";
 import { plainTextFeatures, TEXT_STAGE } from "./text.ts";
 
 /** Images against captions, MINI's text tower frozen. */
-export const IMAGE_STAGE: ContrastiveModel<BiomedClipParams> = {
+export const IMAGE_STAGE: ContrastiveModel<ClipParams> = {
   ...TEXT_STAGE,
   name: "MINI pre-training, image",
   isTrainable: (name) => name.startsWith("vision.") || name === "logitScale",

@@ -1,8 +1,8 @@
 /** Pre-trains the generalist from scratch. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { BiomedClipParams } from "../../clip/towers/biomed_clip.ts";
-import { MINI, type VitConfig } from "../../clip/config.ts";
-import { initBiomedClip } from "../../clip/init.ts";
+import type { ClipParams } from "../../clip/params.ts";
+import { MINI, type VisionConfig } from "../../clip/config.ts";
+import { initClip } from "../../clip/params.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { disposeParams, withTensors } from "../../tensor/params.ts";
 import type { Tensor3D } from "../../tensor/types.ts";
@@ -29,16 +29,16 @@ export async function pretrain(
   tokenizer: Tokenizer,
   settings: PretrainSettings = PRETRAIN,
   hooks: Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume"> = {},
-): Promise<FitResult<BiomedClipParams>> {
+): Promise<FitResult<ClipParams>> {
   const { seed, batchSize, learningRate } = settings;
-  const random = initBiomedClip(MINI, seed);
+  const random = initClip(MINI, seed);
   const start = withTensors(random, new Map([["vision.trunk.posEmbed", waves(MINI.vision)]]));
   random.vision.trunk.posEmbed.dispose();
   const run = (
-    model: ContrastiveModel<BiomedClipParams>,
-    params: BiomedClipParams,
+    model: ContrastiveModel<ClipParams>,
+    params: ClipParams,
     source: BatchSource,
-  ): Promise<FitResult<BiomedClipParams>> =>
+  ): Promise<FitResult<ClipParams>> =>
     fit(model, params, source, {
       ...hooks,
       ...(hooks.statePath ? { statePath: `${hooks.statePath}.${model === TEXT_STAGE ? "text" : "image"}` } : {}),
@@ -60,7 +60,7 @@ export async function pretrain(
 }
 
 /** Position embeddings to start from: sines and cosines of row and column, as tall as the patches' embeddings; CLS has none. */
-function waves({ imageSize, patchSize, width }: VitConfig): Tensor3D {
+function waves({ imageSize, patchSize, width }: VisionConfig): Tensor3D {
   const side = imageSize / patchSize;
   const quarter = width / 4;
   const row = (y: number, x: number): number[] =>

@@ -2,8 +2,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { contentLabels } from "../../data/synthetic/pretraining_pairs.ts";
 import { type TextPair, textPair } from "../../data/synthetic/text_pairs.ts";
-import { type BiomedClipParams, encodeText } from "../../clip/towers/biomed_clip.ts";
-import { type BiomedClipConfig, MINI } from "../../clip/config.ts";
+import type { ClipParams } from "../../clip/params.ts";
+import { encodeText } from "../../clip/towers/text.ts";
+import { type ClipConfig, MINI } from "../../clip/config.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
@@ -13,10 +14,10 @@ import type { BatchSource } from "../../train/source.ts";
 import type { PretrainSettings } from "./settings.ts";
 
 /** The model while it is pre-trained: the recipe of the shipped weights has no dropout on attention probabilities. */
-const PRETRAINED: BiomedClipConfig = { ...MINI, text: { ...MINI.text, attentionDropout: 0 } };
+const PRETRAINED: ClipConfig = { ...MINI, text: { ...MINI.text, attentionDropout: 0 } };
 
 /** MINI's plain text features: the CLS token, unit rows `[B, E]`. */
-export function plainTextFeatures(params: BiomedClipParams, ids: Tensor2D, seed?: number): Tensor2D {
+export function plainTextFeatures(params: ClipParams, ids: Tensor2D, seed?: number): Tensor2D {
   return tf.tidy(() => {
     const { tokens } = encodeText(params, ids, PRETRAINED, { clsOnly: true, ...(seed === undefined ? {} : { seed }) });
     return l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]) as Tensor2D);
@@ -24,7 +25,7 @@ export function plainTextFeatures(params: BiomedClipParams, ids: Tensor2D, seed?
 }
 
 /** Both sides of a pair are texts; the second one's ids come in the place of pixels, as {@linkcode textSource} gives them. */
-export const TEXT_STAGE: ContrastiveModel<BiomedClipParams> = {
+export const TEXT_STAGE: ContrastiveModel<ClipParams> = {
   name: "MINI pre-training, text",
   isTrainable: (name) => name.startsWith("text.") || name === "logitScale",
   imageFeatures: (params, pixels, { seed } = {}) =>

@@ -1,5 +1,5 @@
 /** Ablations of ACE-LoRA, one setting at a time. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { Table, TableCell } from "../../display/table.ts";
 import { ACE_LORA_LORA, type LoraConfig, type LoraPositions } from "../../peft/lora/config.ts";
 import type { RunSpec } from "../plan.ts";
@@ -13,7 +13,7 @@ function loraOf(given: Partial<LoraConfig>): Record<string, unknown> {
 }
 
 /** One row a value; the value that is the default runs without settings, so that its figures are shared with table 1. */
-function ablationRows(encoders: BiomedClipConfig): RunSpec[] {
+function ablationRows(encoders: ClipConfig): RunSpec[] {
   const quarter = Math.max(1, Math.round(encoders.embedding / 4));
   const rows = (group: string, values: readonly [string, Record<string, unknown> | null][]): RunSpec[] =>
     values.map(([value, settings]) => ({

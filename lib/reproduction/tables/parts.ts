@@ -2,7 +2,7 @@
 import type { Figure } from "../../display/plot.ts";
 import type { ReportSection } from "../../display/report.ts";
 import type { Table, TableCell } from "../../display/table.ts";
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { ACE_LORA_HGNN, type AceHgnnConfig } from "../../hypergraph/ace_hgnn.ts";
 import { comparisonTable } from "../comparisons.ts";
 import { rowsBarFigure, rowsLossFigure } from "../figures.ts";
@@ -131,6 +131,6 @@ export function spreadCell(figure: Spread | null, digits = 3): TableCell {
 }
 
 /** ACE-HGNN's settings for models of a size: the bottleneck keeps the paper's ratio of a quarter of the embedding. */
-export function hgnnOf(encoders: BiomedClipConfig, given: Partial<AceHgnnConfig> = {}): Record<string, unknown> {
+export function hgnnOf(encoders: ClipConfig, given: Partial<AceHgnnConfig> = {}): Record<string, unknown> {
   return { hgnn: { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(encoders.embedding / 4)), ...given } };
 }

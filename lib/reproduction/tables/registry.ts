@@ -1,5 +1,5 @@
 /** The tables by name: their runs, and the measured beside the published. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { verdictsOf } from "../comparisons.ts";
 import type { ClipFolder, PlannedRun, TableName } from "../plan.ts";
 import type { ReproduceRecord } from "../record.ts";
@@ -27,7 +27,7 @@ export const TABLES: Readonly<Record<TableName, PaperTable>> = {
 /** The rows of some tables under each seed, seed by seed within a row; table 2 has a row more for each of `clips`. */
 export function plannedRuns(
   tables: readonly TableName[],
-  encoders: BiomedClipConfig,
+  encoders: ClipConfig,
   seeds: readonly number[],
   clips: readonly ClipFolder[] = [],
 ): PlannedRun[] {

@@ -1,5 +1,5 @@
 /** What a table of the paper is here: what it runs, which row the paper prints, how it is shown. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { ReportSection } from "../../display/report.ts";
 import type { Table } from "../../display/table.ts";
 import type { RunSpec } from "../plan.ts";
@@ -18,7 +18,7 @@ export interface PaperTable {
   /** Its heading. */
   title: string;
   /** What it runs, for models of a size. */
-  rows(encoders: BiomedClipConfig): RunSpec[];
+  rows(encoders: ClipConfig): RunSpec[];
   /** Whether a row is the paper's ACE-LoRA with nothing changed. @default {none is} */
   isPaperRow?(row: Pick<Row, "id" | "label">): boolean;
   /** Rows compared pairwise by their ids: the first of each pair against the second. @default {none} */

@@ -1,5 +1,5 @@
 /** Table 1: ways to fine-tune the generalist. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { ReportSection } from "../../display/report.ts";
 import { PEFT_METHODS, type PeftName } from "../../peft/methods.ts";
 import { parameterFigure, rowsLossFigure, rowsRocFigure, runConfusionFigure } from "../figures.ts";
@@ -14,7 +14,7 @@ import type { PaperTable } from "./table.ts";
  */
 const FULL_RATE = 0.1;
 
-function methodRows(encoders: BiomedClipConfig): RunSpec[] {
+function methodRows(encoders: ClipConfig): RunSpec[] {
   return (Object.keys(PEFT_METHODS) as PeftName[]).map((method): RunSpec => ({
     table: "table1",
     id: method,

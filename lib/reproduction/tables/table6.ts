@@ -1,11 +1,11 @@
 /** Table 6: what weighs the CLS hyperedge. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { RunSpec } from "../plan.ts";
 import type { Row } from "../summary.ts";
 import { barsAndLosses, figuresCostsComparisons, hgnnOf } from "./parts.ts";
 import type { PaperTable } from "./table.ts";
 
-function affinityRows(encoders: BiomedClipConfig): RunSpec[] {
+function affinityRows(encoders: ClipConfig): RunSpec[] {
   const table = "table6", method = "ace-lora";
   return [
     { table, id: "attention", label: "ACE-HGNN, encoder attention", method, explain: true },

@@ -1,11 +1,11 @@
 /** Table A.3: which encoders carry ACE-HGNN. @module */
-import type { BiomedClipConfig } from "../../clip/config.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import type { RunSpec } from "../plan.ts";
 import type { Row } from "../summary.ts";
 import { barsAndLosses, figuresCostsComparisons, hgnnOf } from "./parts.ts";
 import type { PaperTable } from "./table.ts";
 
-function encoderRows(encoders: BiomedClipConfig): RunSpec[] {
+function encoderRows(encoders: ClipConfig): RunSpec[] {
   const table = "tableA3", method = "ace-lora";
   return [
     { table, id: "neither", label: "Neither (LoRA only)", method: "rslora" },

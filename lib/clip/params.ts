@@ -1,16 +1,28 @@
-/** The shape of any CLIP's tree, once: random weights, loading and counting all fill it. @module */
+/** The tree of a CLIP's weights, once: random weights, loading and counting all fill it. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { LayerNormParams } from "../nn/layer_norm.ts";
 import type { LinearParams } from "../nn/linear.ts";
-import type { MlpParams } from "../nn/mlp.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { normal, ones, zeros } from "../tensor/init.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
-import type { ClipParams } from "./towers/clip.ts";
-import type { ClipBertConfig, ClipConfig } from "./clip_config.ts";
+import type { ClipConfig } from "./config.ts";
+import type { ImageTowerParams } from "./towers/image.ts";
+import type { TextTowerParams } from "./towers/text.ts";
+
+/** Weights of a CLIP; the blocks stand where LoRA looks for them. */
+export interface ClipParams {
+  /** Image tower and its projection. */
+  vision: ImageTowerParams;
+  /** Text tower and its projection. */
+  text: TextTowerParams;
+  /** Logarithm of the similarity's scale. */
+  logitScale: Scalar;
+  /** Added to the scaled similarity of each pair, where the similarity is a sigmoid. */
+  logitBias?: Scalar;
+}
 
 /** What a leaf is for; it decides how the leaf starts out. */
-export type LeafRole = "weight" | "bias" | "gain" | "embedding" | "logitScale";
+export type LeafRole = "weight" | "bias" | "gain" | "embedding" | "logitScale" | "logitBias";
 
 /** Makes the tensor of one leaf, given its dotted name, shape and role. */
 export type MakeLeaf = (name: string, shape: number[], role: LeafRole) => Tensor;
@@ -73,39 +85,38 @@ export function buildClip(config: ClipConfig, leaf: MakeLeaf): ClipParams {
         ...(isClip ? { normPre: make.norm(vision.width, `${trunk}.normPre`) } : {}),
         blocks: make.stack(vision.depth, vision.width, vision.mlpWidth, `${trunk}.blocks`),
         norm: make.norm(vision.width, `${trunk}.norm`),
-        ...(vision.pooler ? { pooler: make.dense(vision.width, vision.width, `${trunk}.pooler`) } : {}),
+        ...(vision.pool === "pooler" ? { pooler: make.dense(vision.width, vision.width, `${trunk}.pooler`) } : {}),
       },
       head: make.dense(embedding, vision.width, "vision.head", false),
     },
-    text: text.kind === "bert" ? bertTower(text, embedding, make) : {
-      trunk: {
-        word: make.table(text.vocabularySize, text.width, "text.trunk.word"),
-        position: make.table(text.positions, text.width, "text.trunk.position"),
-        layers: make.stack(text.depth, text.width, text.mlpWidth, "text.trunk.layers"),
-        norm: make.norm(text.width, "text.trunk.norm"),
-      },
-      head: make.dense(embedding, text.width, "text.head", false),
-    },
+    text: textParams(text, embedding, make),
     logitScale: leaf("logitScale", [], "logitScale") as Scalar,
+    ...(config.similarity === "sigmoid" ? { logitBias: leaf("logitBias", [], "logitBias") as Scalar } : {}),
   };
 }
 
-function bertTower(text: ClipBertConfig, embedding: number, make: Parts): ClipParams["text"] {
-  const { width, headWidth } = text;
-  const head: LinearParams | MlpParams = text.head === "linear" ? make.dense(embedding, width, "text.head", false) : {
-    fc1: make.dense(headWidth, width, "text.head.fc1", false),
-    fc2: make.dense(embedding, headWidth, "text.head.fc2", false),
-  };
+function textParams(text: ClipConfig["text"], embedding: number, make: Parts): TextTowerParams {
+  const { width, vocabularySize, positions, depth, mlpWidth } = text;
+  const word = make.table(vocabularySize, width, "text.trunk.word");
+  const position = make.table(positions, width, "text.trunk.position");
+  if (text.kind === "clip") {
+    const layers = make.stack(depth, width, mlpWidth, "text.trunk.layers");
+    const norm = make.norm(width, "text.trunk.norm");
+    return { trunk: { word, position, layers, norm }, head: make.dense(embedding, width, "text.head", false) };
+  }
   return {
     trunk: {
-      word: make.table(text.vocabularySize, width, "text.trunk.word"),
-      position: make.table(text.positions, width, "text.trunk.position"),
+      word,
+      position,
       tokenType: make.table(text.tokenTypes, width, "text.trunk.tokenType"),
       norm: make.norm(width, "text.trunk.norm"),
-      layers: make.stack(text.depth, width, text.mlpWidth, "text.trunk.layers"),
+      layers: make.stack(depth, width, mlpWidth, "text.trunk.layers"),
       ...(text.pool === "pooler" ? { pooler: make.dense(width, width, "text.trunk.pooler") } : {}),
     },
-    head,
+    head: text.head === "linear" ? make.dense(embedding, width, "text.head", false) : {
+      fc1: make.dense(text.headWidth, width, "text.head.fc1", false),
+      fc2: make.dense(embedding, text.headWidth, "text.head.fc2", false),
+    },
   };
 }
 
@@ -128,7 +139,7 @@ export function countClip(config: ClipConfig, keep: (name: string) => boolean = 
 
 /**
  * A freshly initialised CLIP: normal weights of standard deviation `1/√fanIn` (0.02 for embeddings), zero biases, unit gains,
- * logit scale `log(1 / 0.07)`.
+ * logit scale `log(1 / 0.07)`; with a sigmoid similarity `log(10)` and bias -10, SigLIP's start.
  *
  * @param config Sizes.
  * @param seed The same seed gives the same weights.
@@ -138,7 +149,8 @@ export function initClip(config: ClipConfig, seed: number): ClipParams {
   return buildClip(config, (name, shape, role) => {
     if (role === "weight") return normal(shape, 1 / Math.sqrt(shape[1]!), seed, name);
     if (role === "embedding") return normal(shape, 0.02, seed, name);
-    if (role === "logitScale") return tf.scalar(Math.log(1 / 0.07));
+    if (role === "logitScale") return tf.scalar(Math.log(config.similarity === "sigmoid" ? 10 : 1 / 0.07));
+    if (role === "logitBias") return tf.scalar(-10);
     return role === "gain" ? ones(shape) : zeros(shape);
   });
 }

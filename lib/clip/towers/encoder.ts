@@ -1,0 +1,41 @@
+/** What both towers take and return. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { AffinityKind } from "../../nn/attention.ts";
+import { linear, type LinearParams } from "../../nn/linear.ts";
+import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
+
+/** Options of the towers. */
+export interface EncodeOptions {
+  /** Which attention of the last layer's query of the read token to return. @default {none} */
+  affinity?: AffinityKind;
+  /** Return the read token only; cheaper, the numbers are the same. @default {false} */
+  clsOnly?: boolean;
+  /** Seed of the dropout masks; without it the encoder is in evaluation mode. */
+  seed?: number;
+  /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
+  recompute?: ReadonlySet<Tensor>;
+}
+
+/**
+ * What an encoder returns. The token that is read comes first: CLS, a causal text's end-of-text token, or the mean of the
+ * real tokens where the model reads that. The others follow in their order.
+ */
+export interface EncoderResult {
+  /** Shape `[B, N + 1, ·]`, the read token first, or `[B, 1, ·]` with `clsOnly`. */
+  tokens: Tensor3D;
+  /** Shape `[B, N]`: the attention of the read token's query (of CLS's where the mean is read) to the other tokens. */
+  affinity?: Tensor2D;
+}
+
+/**
+ * `tanh(dense(x))` where a tower has a pooler, `x` itself where not.
+ *
+ * Source: transformers `BertPooler`, `ViTPooler`.
+ *
+ * @param pooler Weights, or nothing.
+ * @param x Shape `[..., D]`.
+ * @returns Shape of `x`; `x` itself without a pooler.
+ */
+export function pooled(pooler: LinearParams | undefined, x: Tensor3D): Tensor3D {
+  return pooler ? tf.tidy(() => tf.tanh(linear(pooler, x))) : x;
+}

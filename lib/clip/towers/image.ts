@@ -1,0 +1,103 @@
+/** The image tower: a Vision Transformer. @module */
+import * as tf from "@tensorflow/tfjs";
+import { linear, type LinearParams } from "../../nn/linear.ts";
+import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
+import { type BlockParams, transformer } from "../../nn/transformer.ts";
+import { tidy } from "../../tensor/ops.ts";
+import { checkShape } from "../../tensor/shape.ts";
+import type { Tensor, Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import type { ClipConfig, VisionConfig } from "../config.ts";
+import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
+
+/** Weights of the image transformer. */
+export interface ImageTrunk {
+  /** Patch embedding, `[D, P·P·3]` with the input in (row, column, channel) order. */
+  patchEmbed: LinearParams;
+  /** CLS token, `[1, 1, D]`. */
+  clsToken: Tensor3D;
+  /** Position embedding, `[1, N + 1, D]`. */
+  posEmbed: Tensor3D;
+  /** LayerNorm before the blocks; CLIP's own towers have it. */
+  normPre?: LayerNormParams;
+  /** Pre-norm blocks. */
+  blocks: BlockParams[];
+  /** Final LayerNorm over all tokens. */
+  norm: LayerNormParams;
+  /** Dense layer of the pooler, `[D, D]`, where the tower reads through one. */
+  pooler?: LinearParams;
+}
+
+/** Weights of the image tower. */
+export interface ImageTowerParams {
+  /** The transformer. */
+  trunk: ImageTrunk;
+  /** Projection, `[E, D]` without bias. */
+  head: LinearParams;
+}
+
+/**
+ * Tokens of images: patches, CLS and positions, the blocks, the final norm; what dense tasks read.
+ *
+ * Source: timm `vit_base_patch16_224`; open_clip 3.3 `VisionTransformer`; transformers `CLIPVisionTransformer`, `ViTModel`.
+ *
+ * @param trunk Weights.
+ * @param pixels Normalised images, shape `[B, S, S, 3]`.
+ * @returns Tokens of width D (CLS first) and affinity. The caller disposes both.
+ * @throws {TypeError} If the images have another size.
+ */
+export function imageTower(
+  trunk: ImageTrunk,
+  pixels: Tensor4D,
+  config: VisionConfig,
+  options: EncodeOptions = {},
+): EncoderResult {
+  const { imageSize, patchSize, heads, epsilon, activation } = config;
+  checkShape(pixels, [null, imageSize, imageSize, 3], "pixels");
+  return tidy(() => {
+    const patches = linear(trunk.patchEmbed, patchify(pixels, patchSize)); // [B, N, D]
+    const [batch, , width] = patches.shape;
+    const cls = tf.broadcastTo(trunk.clsToken, [batch, 1, width]) as Tensor3D;
+    const sum = tf.add(tf.concat([cls, patches], 1), trunk.posEmbed) as Tensor3D;
+    const input = trunk.normPre ? layerNorm(trunk.normPre, sum, epsilon) : sum;
+    const result = transformer(trunk.blocks, input, { ...options, heads, epsilon, activation, order: "pre" });
+    return { ...result, tokens: layerNorm(trunk.norm, result.tokens, epsilon) };
+  });
+}
+
+/**
+ * Projected tokens of images, not yet normalised; every token goes through pooler and projection as the read one does.
+ *
+ * @param params Weights.
+ * @param pixels Normalised images, shape `[B, S, S, 3]`.
+ * @returns `tokens` `[B, N + 1, E]` (CLS first; `[B, 1, E]` with `clsOnly`), `affinity` `[B, N]`. The caller disposes both.
+ * @throws {TypeError} If the images have another size.
+ */
+export function encodeImage(
+  params: { vision: ImageTowerParams },
+  pixels: Tensor4D,
+  config: Pick<ClipConfig, "vision">,
+  options: EncodeOptions = {},
+): EncoderResult {
+  const { trunk, head } = params.vision;
+  return tidy(() => {
+    const result = imageTower(trunk, pixels, config.vision, options);
+    return { ...result, tokens: linear(head, pooled(trunk.pooler, result.tokens)) };
+  });
+}
+
+/**
+ * Cuts images into patches, row by row.
+ *
+ * @param pixels Shape `[B, S, S, C]`.
+ * @param size Patch side P.
+ * @returns Shape `[B, (S/P)², P·P·C]`. The caller disposes it.
+ */
+export function patchify(pixels: Tensor4D, size: number): Tensor3D {
+  const [batch, side, , channels] = pixels.shape;
+  const grid = side / size;
+  return tf.tidy(() => {
+    const split = tf.reshape(pixels, [batch, grid, size, grid, size * channels]);
+    const grouped: Tensor = tf.transpose(split, [0, 1, 3, 2, 4]);
+    return tf.reshape(grouped, [batch, grid * grid, size * size * channels]) as Tensor3D;
+  });
+}
