@@ -7,6 +7,8 @@ import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
 import { JointClassError, NoRowError } from "../data/pairs.ts";
 import { ClassCountError } from "../eval/assess.ts";
+import { NothingToLearnError } from "../train/learnable.ts";
+import { StateDifferenceError } from "../train/state.ts";
 import { listed, nearest } from "../text/nearest.ts";
 import type { Arguments } from "./command.ts";
 
@@ -21,6 +23,13 @@ const USUAL_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   "text-column": ["note", "report", "caption", "title", "findings", "impression", "sentence", "notes"],
   "image-column": ["image", "filepath", "file", "filename", "image_path", "img", "images"],
   "class-column": ["label", "finding", "diagnosis", "target", "category", "labels"],
+};
+/** What else to try when pairs teach nothing. */
+const LEARNING_ADVICE: Readonly<Record<NothingToLearnError["reason"], string>> = {
+  pairs: "give more rows",
+  batch: "give a larger --batch-size",
+  texts: "--text-column names the column of the texts",
+  labels: "--loss info-nce needs no labels",
 };
 const COLUMN_FLAGS = [
   ...Object.keys(DEFAULT_COLUMNS),
@@ -46,6 +55,8 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof ClassError && args.knows("classes")) {
     return `--classes lists the data's own names of the classes, with "," between them`;
   }
+  if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
+  if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
   if (error instanceof NotAnAdapterError) return "a model's own file is given with --weights";
   if (error instanceof AdapterSizeError) {
@@ -87,6 +98,15 @@ async function rootAdvice({ root, names }: MissingFileError): Promise<string | u
     }
   }
   return "--root names the folder that holds it";
+}
+
+function resumeAdvice({ field, was }: StateDifferenceError, args: Arguments): string {
+  const name = field.split(".").at(-1)!.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const isOption = args.knows(name) && ["string", "number"].includes(typeof (Array.isArray(was) ? was.join() : was));
+  const same = isOption && !["weights", "tokenizer"].includes(name)
+    ? `give --${name} ${shellWord(String(was))}, or `
+    : "";
+  return `${same}start anew with --overwrite or another --out`;
 }
 
 function rowAdvice({ filters }: NoRowError): string | undefined {

@@ -15,6 +15,7 @@ import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import { pathAdvice } from "./advice.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { modelNotice } from "./provenance.ts";
 
 /** Options of commands that load a model. */
 export const MODEL_OPTIONS: Record<string, OptionSpec> = {
@@ -162,6 +163,8 @@ export async function modelFrom(args: Arguments): Promise<Generalist> {
     ) throw error;
     throw new SyntaxError(`Cannot load "${weights}" as a model: ${error.message}`, { cause: error });
   });
+  const notice = await modelNotice(args);
+  if (notice !== undefined) console.error(notice);
   checkTokenizer(model.tokenizer, model.config, { weights, tokenizer: path });
   return model;
 }

@@ -26,6 +26,8 @@ export interface Watch {
     signal: AbortSignal;
     onStep(step: { step: number; steps: number; loss: number; learningRate: number }): void;
   };
+  /** Prints a line of its own without breaking the bar. */
+  note(text: string): void;
   /** What the process ends with after such a request. */
   exitCode(): number;
   /** Ends the bar and no longer listens. */
@@ -46,6 +48,7 @@ export function watchTraining(label: string, batchSize: number, unit = "pairs"):
         bar.update(step, { loss, learningRate });
       },
     },
+    note: (text) => bar ? bar.note(text) : console.error(text),
     exitCode: interruption.exitCode,
     end: () => {
       bar?.finish();

@@ -11,8 +11,9 @@ import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
 import { fit } from "../train/fit.ts";
 import type { AceLoraParams } from "../ace_lora.ts";
-import { hashPath } from "../io/hash_path.ts";
-import { MINI_WEIGHTS } from "../clip/mini.ts";
+import { hashIds } from "../data/dataset.ts";
+import { imageStamps } from "../data/stamps.ts";
+import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import {
   announce,
@@ -24,6 +25,7 @@ import {
   modelFrom,
   pairsFrom,
 } from "./data_options.ts";
+import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 /** The configuration that the options describe; the defaults are the paper's. */
@@ -57,10 +59,38 @@ function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
 }
 
 /** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
-async function runName(args: Arguments, dataset: Dataset, { lora, hgnn }: AceLoraConfig): Promise<string> {
-  const weights = await hashPath(args.text("weights") ?? MINI_WEIGHTS);
+async function inputsOf(
+  { weights_sha256, tokenizer_sha256 }: ModelFacts,
+  { cases, split }: Dataset,
+  { lora, hgnn }: AceLoraConfig,
+): Promise<Record<string, unknown>> {
   const short = (hash: string): string => hash.slice(0, 16);
-  return `ACE-LoRA ${JSON.stringify({ lora, hgnn, weights: short(weights), cases: short(dataset.split.hash) })}`;
+  const hashed = async (values: readonly unknown[]): Promise<string> => short(await hashIds([JSON.stringify(values)]));
+  return {
+    lora,
+    hgnn: hgnn ?? null,
+    weights: short(weights_sha256),
+    ...(tokenizer_sha256 === undefined ? {} : { tokenizer: short(tokenizer_sha256) }),
+    cases: short(split.hash),
+    texts: await hashed(cases.map(({ text }) => text)),
+    labels: await hashed(cases.map(({ labels }) => labels ?? null)),
+    images: await hashed(await imageStamps(cases)),
+  };
+}
+
+/** Refuses a folder that holds a run already, unless that one goes on or is given up. */
+async function checkFree(args: Arguments, out: string): Promise<void> {
+  if (args.flag("resume") || args.flag("overwrite")) return;
+  const [isDone, isBegun] = [
+    await exists(join(out, "adapter.safetensors")),
+    await exists(join(out, "state.safetensors")),
+  ];
+  if (!isDone && !isBegun) return;
+  throw new UsageError(
+    isDone
+      ? `"${out}" holds a finished run: --out names another folder, --overwrite gives that run up`
+      : `"${out}" holds an interrupted run: --resume goes on with it, --overwrite gives it up`,
+  );
 }
 
 /** Writes the adapter, if the last update left its numbers finite. */
@@ -87,6 +117,7 @@ export const COMMAND: Command = {
     ...MODEL_OPTIONS,
     out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
     resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers" },
+    overwrite: { type: "boolean", help: "Give up the run that the folder holds" },
     epochs: { type: "string", value: "N", help: "Passes over the pairs (default: 40)" },
     "batch-size": { type: "string", value: "N", help: "Pairs a batch (default: 64)" },
     "micro-batch": {
@@ -124,76 +155,102 @@ export const COMMAND: Command = {
 ${datasetNotes(["mimic-cxr"])}`,
   async run(args) {
     const out = args.text("out") ?? "results/train";
-    const backend = await startBackend(args);
-    const dataset = await pairsFrom(args);
-    announce(dataset);
-    const { params: base, config: encoders, tokenizer } = await modelFrom(args);
-    const config = adaptation(args, encoders);
-    const labelled = dataset.cases.every((one) => one.labels !== undefined);
-    const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
-    if (loss === "label-guided" && !labelled) {
-      throw new RangeError(
-        `Cannot train on "${
-          args.text("pairs") ?? dataset.name
-        }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
-      );
-    }
-    const seed = args.integer("seed", 1);
-    const batchSize = args.integer("batch-size", 64, 1);
-    const settings = {
-      epochs: args.integer("epochs", 40, 1),
-      batchSize,
-      microBatch: args.integer("micro-batch", batchSize, 1),
-      learningRate: args.number("learning-rate", 1e-3, 0),
-      weightDecay: args.number("weight-decay", 0.01, 0),
-      warmupEpochs: args.number("warmup-epochs", 1, 0),
-      loss,
-      seed,
-      shuffle: !args.flag("no-shuffle"),
-    } as const;
+    await checkFree(args, out);
     await checkWritable(join(out, "training.json"));
-    const model = aceLoraModel(config, await runName(args, dataset, config));
-    const start = await initAceLora(base, config, { seed });
-    console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
-    const began = performance.now();
-    const watch = watchTraining("train", batchSize);
-    const statePath = join(out, "state.safetensors");
-    if (args.flag("resume") && !await exists(statePath)) {
-      console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
-    }
-    const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
-      ...settings,
-      ...watch.hooks,
-      statePath,
-      resume: args.flag("resume"),
-      onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, config),
-    }).finally(() => watch.end());
-    if (result.interrupted) {
-      console.error(
-        `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
-      );
-      return watch.exitCode();
-    }
-    await keep(join(out, "adapter.safetensors"), result.params, config);
-    const log = {
-      command: "train",
-      data: { name: dataset.name, ...dataset.summary, split: dataset.split },
-      settings,
-      lora: config.lora,
-      hgnn: config.hgnn ?? null,
-      trainable: countTrainable(result.params),
-      seconds: (performance.now() - began) / 1000,
-      backend: backend.name,
-      adapter: backend.adapter,
-      versions: versions(),
-      revision: await gitRevision(),
-      history: result.history,
-    };
-    await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n");
-    console.log(
-      `last loss ${
-        result.history.at(-1)!.loss.toFixed(4)
-      }; wrote ${out}/adapter.safetensors, best.safetensors and training.json`,
-    );
+    const lock = await lockFile(join(out, ".lock")).catch((error) => {
+      if (!(error instanceof LockedError)) throw error;
+      throw new UsageError(`another run is writing to "${out}": --out names another folder`);
+    });
+    if (args.flag("overwrite") && !args.flag("resume")) await clear(out);
+    return await train(args, out).finally(() => lock.release());
   },
 };
+
+/** Removes what an earlier run left, so that nothing of it is taken for this one's. */
+async function clear(out: string): Promise<void> {
+  for (const name of ["state.safetensors", "best.safetensors", "adapter.safetensors", "training.json"]) {
+    if (await exists(join(out, name))) await Deno.remove(join(out, name));
+  }
+}
+
+async function train(args: Arguments, out: string): Promise<number | void> {
+  const backend = await startBackend(args);
+  const dataset = await pairsFrom(args);
+  announce(dataset);
+  const { params: base, config: encoders, tokenizer } = await modelFrom(args);
+  const config = adaptation(args, encoders);
+  const labelled = dataset.cases.every((one) => one.labels !== undefined);
+  const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
+  if (loss === "label-guided" && !labelled) {
+    throw new RangeError(
+      `Cannot train on "${
+        args.text("pairs") ?? dataset.name
+      }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
+    );
+  }
+  const seed = args.integer("seed", 1);
+  const batchSize = args.integer("batch-size", 64, 1);
+  const settings = {
+    epochs: args.integer("epochs", 40, 1),
+    batchSize,
+    microBatch: args.integer("micro-batch", batchSize, 1),
+    learningRate: args.number("learning-rate", 1e-3, 0),
+    weightDecay: args.number("weight-decay", 0.01, 0),
+    warmupEpochs: args.number("warmup-epochs", 1, 0),
+    loss,
+    seed,
+    shuffle: !args.flag("no-shuffle"),
+  } as const;
+  const facts = await modelFacts(args);
+  const model = aceLoraModel(config, "ACE-LoRA");
+  const start = await initAceLora(base, config, { seed });
+  console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
+  const began = performance.now();
+  const warnings: string[] = [];
+  const watch = watchTraining("train", batchSize);
+  const statePath = join(out, "state.safetensors");
+  if (args.flag("resume") && !await exists(statePath)) {
+    console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
+  }
+  const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
+    ...settings,
+    ...watch.hooks,
+    inputs: await inputsOf(facts, dataset, config),
+    onWarning: (text) => {
+      warnings.push(text);
+      watch.note(`warning: ${text}`);
+    },
+    statePath,
+    resume: args.flag("resume"),
+    onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, config),
+  }).finally(() => watch.end());
+  if (result.interrupted) {
+    console.error(
+      `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
+    );
+    return watch.exitCode();
+  }
+  await keep(join(out, "adapter.safetensors"), result.params, config);
+  const log = {
+    command: "train",
+    model: facts,
+    warnings,
+    data: { name: dataset.name, ...dataset.summary, split: dataset.split },
+    settings,
+    lora: config.lora,
+    hgnn: config.hgnn ?? null,
+    trainable: countTrainable(result.params),
+    seconds: (performance.now() - began) / 1000,
+    backend: backend.name,
+    adapter: backend.adapter,
+    versions: versions(),
+    revision: await gitRevision(),
+    history: result.history,
+  };
+  await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n");
+  console.log(
+    `last loss ${
+      result.history.at(-1)!.loss.toFixed(4)
+    }; wrote ${out}/adapter.safetensors, best.safetensors and training.json`,
+  );
+}

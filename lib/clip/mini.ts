@@ -16,6 +16,10 @@ export interface Generalist {
   tokenizer: Tokenizer;
 }
 
+/** What every answer of the shipped generalist about a user's own files says. */
+export const MINI_NOTICE =
+  "The shipped mini model has seen only drawings, never a real image: what it answers about patients means nothing.";
+
 /** Where the shipped generalist lies. */
 export const MINI_WEIGHTS: URL = new URL("../../data/mini_generalist.safetensors", import.meta.url);
 

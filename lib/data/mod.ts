@@ -27,5 +27,6 @@ export * from "./rle.ts";
 export * from "./rsna.ts";
 export * from "./siim.ts";
 export * from "./splits.ts";
+export * from "./stamps.ts";
 export * from "./synthetic/mod.ts";
 export * from "./types.ts";

@@ -7,6 +7,7 @@ export * from "./byte_source.ts";
 export * from "./files.ts";
 export * from "./hash_path.ts";
 export * from "./key_report.ts";
+export * from "./lock.ts";
 export * from "./open.ts";
 export * from "./pickle.ts";
 export * from "./run_facts.ts";

@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor/types.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
 import { contrastiveGradients } from "./gradients.ts";
+import { checkLearnable } from "./learnable.ts";
 import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
 import { type BatchSource, openBatch } from "./source.ts";
@@ -57,6 +58,10 @@ export interface FitOptions extends AdamwOptions {
   statePath?: string;
   /** Go on from `statePath` when it is there. @default {false} */
   resume?: boolean;
+  /** What the run is made of besides these settings, such as hashes of its data; kept in the state and compared. @default {{}} */
+  inputs?: Readonly<Record<string, unknown>>;
+  /** Takes a line for each reason for which little can be learned; see {@linkcode checkLearnable}. */
+  onWarning?: (text: string) => void;
   /** Stops the run after the step under way; the state is written first. */
   signal?: AbortSignal;
   /** Called after each step. */
@@ -86,7 +91,9 @@ export interface FitResult<T> {
  * @param model Which leaves are trainable, and the features.
  * @param params Start values; borrowed, not changed.
  * @returns The adapted tree; free it with `disposeParams(result.params, params)`.
+ * @throws {NothingToLearnError} If nothing can be learned from the pairs.
  * @throws {RangeError} If a loss is not finite; the message names step and samples, and nothing is written.
+ * @throws {StateDifferenceError} If `resume` finds the state of a run made of something else.
  */
 export async function fit<T>(
   model: ContrastiveModel<T>,
@@ -108,9 +115,18 @@ export async function fit<T>(
     warmupEpochs,
     loss,
     microBatch,
-    ...(padding === "context" ? {} : { padding }), // older states have no such setting
+    padding,
+    weightDecay: options.weightDecay ?? 0.01,
     ...plan,
+    ...options.inputs,
   };
+  if (perEpoch === 0) {
+    throw new RangeError(
+      `Cannot train as an epoch must have a whole batch of ${batchSize} when smaller ones are left out: there are ${source.size} pairs`,
+    );
+  }
+  for (const warning of await checkLearnable(source, { batchSize, loss })) options.onWarning?.(warning);
+  let isWarnedOfChance = false;
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, statePath, options.resume ?? false, settings);
   const save = async (): Promise<void> => {
@@ -160,6 +176,12 @@ export async function fit<T>(
       });
     }
     const mean = epochLoss(state.progress.history, batches);
+    if (!isWarnedOfChance && isChance(mean, batches)) {
+      isWarnedOfChance = true;
+      options.onWarning?.(
+        `the loss of epoch ${epoch + 1} is ${mean.toFixed(4)}, that of guessing within a batch: nothing is learned yet`,
+      );
+    }
     if (state.progress.bestLoss === null || mean < state.progress.bestLoss) {
       state.progress.bestLoss = mean;
       await options.onBest?.(withTensors(params, state.tensors), epoch, mean);
@@ -174,6 +196,13 @@ function epochLoss(history: FitResult<unknown>["history"], batches: readonly (re
   const steps = history.slice(-batches.length);
   const sum = batches.reduce((sum, { length }, i) => sum + steps[i]!.loss * length, 0);
   return sum / batches.reduce((samples, { length }) => samples + length, 0);
+}
+
+/** Whether a mean loss is that of guessing, ln B for a batch of B. */
+function isChance(loss: number, batches: readonly (readonly number[])[]): boolean {
+  const guesses = batches.map(({ length }) => ({ loss: Math.log(length), learningRate: 0 }));
+  const chance = epochLoss(guesses, batches);
+  return Math.abs(loss - chance) < 0.005 * chance;
 }
 
 /** The tree with the run's tensors in it; the moments are freed. Tensors the run never changed are copied, so that the result owns all of its own. */

@@ -7,6 +7,7 @@ export * from "./adamw.ts";
 export * from "./batch.ts";
 export * from "./batches.ts";
 export * from "./fit.ts";
+export * from "./learnable.ts";
 export * from "./flat.ts";
 export * from "./gradients.ts";
 export * from "./padding.ts";

@@ -27,6 +27,28 @@ export interface RunState {
   progress: RunProgress;
 }
 
+/** The error for a run that goes on with something else than it began with. */
+export class StateDifferenceError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "StateDifferenceError";
+
+  /**
+   * An error about a run's state.
+   *
+   * @param path The state's file.
+   * @param field What differs, dotted: `epochs`, `lora.rank`.
+   * @param was What the run began with.
+   * @param now What it was to go on with.
+   */
+  constructor(path: string, readonly field: string, readonly was: unknown, readonly now: unknown) {
+    super(
+      `Cannot resume from "${path}" as ${field} must be the same: it was ${JSON.stringify(was)}, current value is ${
+        JSON.stringify(now)
+      }`,
+    );
+  }
+}
+
 const SETS = ["param", "first", "second"] as const;
 
 /**
@@ -57,7 +79,8 @@ export async function writeRunState(path: string, state: RunState, settings: Rec
  *
  * @param settings Settings of the run that goes on.
  * @throws {SyntaxError} If the file is no training state.
- * @throws {RangeError} If it was written under other settings, or for other tensors.
+ * @throws {StateDifferenceError} If it was written under other settings.
+ * @throws {RangeError} If it was written for other tensors.
  */
 export async function readRunState(
   path: string,
@@ -71,14 +94,7 @@ export async function readRunState(
     );
   }
   const written = JSON.parse(metadata["settings"]!) as Record<string, unknown>;
-  for (const key of new Set([...Object.keys(settings), ...Object.keys(written)])) {
-    const [now, then] = [JSON.stringify(settings[key]), JSON.stringify(written[key])];
-    if (now !== then) {
-      throw new RangeError(
-        `Cannot resume from "${path}" as ${key} must be the same: it was ${then}, current value is ${now}`,
-      );
-    }
-  }
+  compareSettings(path, asWrittenNow(written), settings);
   for (const [name, tensor] of expected) {
     const found = tensors.get(`param/${name}`);
     if (found?.shape.join() !== tensor.shape.join()) {
@@ -101,4 +117,29 @@ export async function readRunState(
     adamw,
     progress: JSON.parse(metadata["progress"]!) as RunProgress,
   };
+}
+
+/** Settings of a state, those that version 0.1.0 wrote as JSON after the model's name under names of their own. */
+function asWrittenNow(written: Record<string, unknown>): Record<string, unknown> {
+  const [, model, inputs] = /^(.*?) (\{.*\})$/.exec(String(written["model"])) ?? [];
+  return { padding: "context", ...written, ...(inputs ? { model, ...JSON.parse(inputs) } : {}) };
+}
+
+/** Fails at the first setting that differs; what only one side names is passed over, as older states name less. */
+function compareSettings(
+  path: string,
+  written: Readonly<Record<string, unknown>>,
+  current: Readonly<Record<string, unknown>>,
+  prefix = "",
+): void {
+  const isGroup = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  for (const [name, now] of Object.entries(current)) {
+    if (!Object.hasOwn(written, name)) continue;
+    const was = written[name];
+    if (isGroup(was) && isGroup(now)) compareSettings(path, was, now, `${prefix}${name}.`);
+    else if (JSON.stringify(was) !== JSON.stringify(now)) {
+      throw new StateDifferenceError(path, prefix + name, was, now);
+    }
+  }
 }

@@ -67,7 +67,7 @@ Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as 
     assertEquals(await history(broken), await history(straight));
     await fail(
       [...plan, "--out", broken, "--resume", "--rank", "4"],
-      ["state.safetensors", "model must be the same"],
+      ["state.safetensors", "lora.rank must be the same: it was 2, current value is 4; give --rank 2"],
       permissions(folder),
     );
   });
@@ -135,5 +135,98 @@ Deno.test("train stops when numbers are not finite, and writes nothing", async (
     );
     await fail([...args, "4"], ["the adapter as its numbers must be finite", "--learning-rate"], permissions(folder));
     assertEquals(await snapshot(out), {});
+  });
+});
+
+Deno.test("train --resume names what differs from the run it goes on with, and both values", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 8);
+    const args = (more: readonly string[] = []): string[] => {
+      const plan = new Map([["--epochs", "2"], ["--batch-size", "4"], ["--rank", "2"], ["--weight-decay", "0.02"]]);
+      for (let i = 0; i < more.length; i += 2) plan.set(more[i]!, more[i + 1]!);
+      return ["train", "--pairs", pairs, "--out", out, ...[...plan].flat()];
+    };
+    await succeed(args(), permissions(folder));
+    const refused = (more: readonly string[], ...expected: string[]): Promise<void> =>
+      fail([...args(more), "--resume"], ["state.safetensors", ...expected], permissions(folder));
+    await refused(
+      ["--epochs", "8"],
+      "epochs must be the same: it was 2, current value is 8; give --epochs 2, or start",
+    );
+    await refused(
+      ["--weight-decay", "0.1"],
+      "weightDecay",
+      "it was 0.02, current value is 0.1; give --weight-decay 0.02",
+    );
+    const table = await Deno.readTextFile(pairs);
+    await Deno.writeTextFile(pairs, table.replace(/,"([^"])/, ',"Otherwise: $1'));
+    await refused([], 'texts must be the same: it was "', "--overwrite");
+    await Deno.writeTextFile(pairs, table.replace(/(\n0\.png,"[^"]*",).*/, `$11${",".repeat(13)}`));
+    await refused([], "labels must be the same");
+    await Deno.writeTextFile(pairs, table);
+    await Deno.copyFile(join(folder, "pairs/1.png"), join(folder, "pairs/0.png"));
+    await refused([], "images must be the same");
+  });
+});
+
+Deno.test("train leaves a finished run alone without --overwrite, and a folder in which another run is under way", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 8);
+    const args = ["train", "--pairs", pairs, "--out", out, ...QUICK];
+    await succeed(args, permissions(folder));
+    const before = await snapshot(out);
+    await fail([...args, "--seed", "2"], [`"${out}" holds a finished run`, "--overwrite"], permissions(folder));
+    assertEquals(await snapshot(out), before);
+    await succeed([...args, "--seed", "2", "--overwrite"], permissions(folder));
+    assertEquals(Object.keys(await snapshot(out)), Object.keys(before));
+    await Deno.remove(join(out, "adapter.safetensors"));
+    await fail(args, [`"${out}" holds an interrupted run: --resume goes on`], permissions(folder));
+
+    const both = join(out, "both");
+    const long = ["train", "--pairs", pairs, "--out", both, "--epochs", "400", "--batch-size", "4"];
+    const child = command(long, permissions(folder)).spawn();
+    while (!await Deno.stat(join(both, "state.safetensors")).then(() => true, () => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await fail([...long, "--resume"], [`another run is writing to "${both}"`], permissions(folder));
+    child.kill("SIGKILL");
+    await child.output();
+    const going = command([...long, "--resume"], permissions(folder)).spawn(); // the lock went with the process
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    going.kill("SIGINT");
+    const { code, stderr } = await going.output();
+    assertEquals(code, 130, new TextDecoder().decode(stderr));
+  });
+});
+
+Deno.test("train refuses pairs that teach nothing, and says once in terminal and log when they teach little", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 6);
+    const [head, ...rows] = (await Deno.readTextFile(pairs)).trimEnd().split("\n");
+    const write = async (name: string, change: (row: string, i: number) => string): Promise<string> => {
+      const path = join(folder, "pairs", name);
+      await Deno.writeTextFile(path, [head, ...rows.map(change)].join("\n") + "\n");
+      return path;
+    };
+    const same = await write("same.csv", (row) => row.replace(/"[^"]*"/, '"No finding."'));
+    const blank = await write("blank.csv", (row) => `${/^.*"[^"]*"/.exec(row)![0]}${",".repeat(14)}`);
+    const refused = (args: string[], ...expected: string[]): Promise<void> =>
+      fail(["train", ...args, "--out", out], expected, permissions(folder));
+    await refused(["--pairs", same, "--loss", "info-nce"], "the texts must differ");
+    await refused(["--pairs", blank], "labels differ", "--loss info-nce");
+    await refused(["--pairs", pairs, "--batch-size", "1"], "a batch must hold at least two pairs", "--batch-size");
+    await refused(["--pairs", pairs, "--where", "path=0.png"], "at least two pairs: current value is 1");
+    assertEquals(await snapshot(out), {});
+
+    const long = await write(
+      "long.csv",
+      (row) => row.replace(/"[^"]*"/, (text) => `"${text.slice(1, -1).repeat(20)}"`),
+    );
+    const { code, stderr } = await run(["train", "--pairs", long, "--out", out, ...QUICK], permissions(folder));
+    assertEquals([code, stderr.match(/^warning: every text fills the model's context/gm)?.length], [0, 1], stderr);
+    const { warnings, model } = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
+    assert(warnings[0].startsWith("every text fills the model's context of 48 tokens"), warnings[0]);
+    assertEquals([model.weights, model.weights_sha256.length], ["shipped mini model", 64]);
+    assertStringIncludes(model.notice, "has seen only drawings");
   });
 });

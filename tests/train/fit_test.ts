@@ -9,6 +9,7 @@ import { batchOf } from "../../lib/train/batch.ts";
 import { epochBatches } from "../../lib/train/batches.ts";
 import { fit, type FitOptions } from "../../lib/train/fit.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
+import { NothingToLearnError } from "../../lib/train/learnable.ts";
 import { warmupCosine } from "../../lib/train/schedule.ts";
 import { falseNegativeMask } from "../../lib/losses/label_mask.ts";
 import { testOnBackends } from "../backends.ts";
@@ -156,7 +157,7 @@ testOnBackends("fit() refuses a loss that is not finite, and the label-guided lo
   await assertRejects(async () => fit(MODEL, start, await smallSource(4, false), OPTIONS), TypeError, "label row");
 });
 
-testOnBackends("fit() learns one batch by heart, and runs on a batch of one", async () => {
+testOnBackends("fit() learns one batch by heart, and refuses one pair and a batch of one", async () => {
   const base = initClip(SMALL, 1);
   const source = await smallSource(4);
   const { history } = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, {
@@ -166,8 +167,31 @@ testOnBackends("fit() learns one batch by heart, and runs on a batch of one", as
     loss: "info-nce",
   });
   assert(history.at(-1)!.loss < 0.7 * history[0]!.loss, `loss ${history[0]!.loss} -> ${history.at(-1)!.loss}`);
-  const single = await fit(MODEL, await initAceLora(base, SMALL_ACE), await smallSource(1), { epochs: 1 });
-  assertAlmostEquals(single.history[0]!.loss, 0, 1e-6);
+  const start = await initAceLora(base, SMALL_ACE);
+  await assertRejects(async () => fit(MODEL, start, await smallSource(1), { epochs: 1 }), NothingToLearnError);
+  await assertRejects(() => fit(MODEL, start, source, { batchSize: 1 }), NothingToLearnError, "current value is 1");
+  disposeParams(start, base);
+});
+
+Deno.test("fit() warns once when an epoch's loss is that of guessing", async () => {
+  await selectBackend({ backend: "wasm" });
+  const base = initClip(SMALL, 1);
+  const start = await initAceLora(base, SMALL_ACE);
+  const cold = { ...start, scale: tf.scalar(1e-4) }; // every pair is as similar as any other
+  const warnings: string[] = [];
+  const { history, params } = await fit(MODEL, cold, await smallSource(8), {
+    epochs: 3,
+    batchSize: 4,
+    loss: "info-nce",
+    learningRate: 1e-6,
+    onWarning: (text) => warnings.push(text),
+  });
+  for (const { loss } of history) assertAlmostEquals(loss, Math.log(4), 1e-3);
+  assertEquals(warnings, [
+    "the loss of epoch 1 is 1.3863, that of guessing within a batch: nothing is learned yet",
+  ]);
+  disposeParams(params, base);
+  tf.dispose(cold.scale);
 });
 
 Deno.test("200 training steps leave the number of tensors constant", async () => {

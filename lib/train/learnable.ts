@@ -1,0 +1,139 @@
+/** Whether a run can learn anything, told from its texts and labels before the first step. @module */
+import type { Label } from "../losses/label_mask.ts";
+import type { BatchSource } from "./source.ts";
+
+/** The error for pairs from which nothing can be learned. */
+export class NothingToLearnError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "NothingToLearnError";
+
+  /**
+   * An error about a run's pairs.
+   *
+   * @param message One line.
+   * @param reason What is wrong, for who wants to tell the reasons apart.
+   */
+  constructor(message: string, readonly reason: "pairs" | "batch" | "texts" | "labels") {
+    super(message);
+  }
+}
+
+/** What is judged. */
+export interface LearnableOptions {
+  /** Pairs a batch, as many as there can be. */
+  batchSize: number;
+  /** The loss: with `label-guided` pairs of identical labels are masked. */
+  loss: "label-guided" | "info-nce";
+}
+
+/** Pairs looked at for what is only warned of; what is refused is looked for in all. */
+const SAMPLE = 4096;
+const CHUNK = 512;
+
+/**
+ * Refuses a run that can learn nothing: the contrastive loss tells the pairs of a batch apart, so there must be two of them,
+ * with different texts and, under the label-guided loss, with different labels.
+ *
+ * @returns A line for each reason for which little can be learned.
+ * @throws {NothingToLearnError} If nothing can.
+ */
+export async function checkLearnable(source: BatchSource, options: LearnableOptions): Promise<string[]> {
+  const { batchSize, loss } = options;
+  const { size, contextLength } = source;
+  if (size < 2) throw nothing("pairs", "there must be at least two pairs", String(size));
+  if (batchSize < 2) throw nothing("batch", "a batch must hold at least two pairs", String(batchSize));
+  const texts = await countKeys(size, async (indices) => {
+    const ids = await source.ids(indices);
+    return indices.map((_, i) => rowKey(ids, i, contextLength));
+  });
+  if (texts.counts.size === 1) {
+    throw nothing("texts", "the texts must differ once they are cut to the model's context", "one text for every pair");
+  }
+  const labels = loss === "label-guided" && source.labels
+    ? await countKeys(size, async (indices) => (await source.labels!(indices)).map(labelKey))
+    : undefined;
+  if (labels?.counts.size === 1) {
+    throw nothing(
+      "labels",
+      "the label-guided loss must find pairs whose labels differ",
+      "the same labels, or none, for every pair",
+    );
+  }
+  return [
+    ...(texts.counts.size < Math.min(batchSize, texts.seen) / 2
+      ? [
+        `${texts.seen} pairs have only ${texts.counts.size} different texts: most of a batch tells apart what is the same`,
+      ]
+      : []),
+    ...(await allCut(source)
+      ? [`every text fills the model's context of ${contextLength} tokens: what comes after it is cut and not learned`]
+      : []),
+    ...(labels && shareEqual(labels) > 0.5
+      ? [`${Math.round(100 * shareEqual(labels))} % of all pairs have the same labels and are masked`]
+      : []),
+  ];
+}
+
+function nothing(reason: NothingToLearnError["reason"], expected: string, found: string): NothingToLearnError {
+  return new NothingToLearnError(`Cannot train as ${expected}: current value is ${found}`, reason);
+}
+
+interface Counts {
+  /** How often each key was seen. */
+  counts: Map<string | number, number>;
+  /** Rows seen. */
+  seen: number;
+}
+
+/** Counts keys in evenly spread rows; while all are the same, in the others, too. */
+async function countKeys(
+  size: number,
+  keysOf: (indices: readonly number[]) => Promise<readonly (string | number)[]>,
+): Promise<Counts> {
+  const counts: Counts = { counts: new Map(), seen: 0 };
+  const stride = Math.ceil(size / SAMPLE);
+  const rows = (from: number, by: number): number[] =>
+    Array.from({ length: Math.ceil((size - from) / by) }, (_, i) => from + i * by);
+  for (let offset = 0; offset < stride && counts.counts.size <= 1; offset++) {
+    const indices = rows(offset, stride);
+    for (let at = 0; at < indices.length; at += CHUNK) {
+      for (const key of await keysOf(indices.slice(at, at + CHUNK))) {
+        counts.counts.set(key, (counts.counts.get(key) ?? 0) + 1);
+        counts.seen++;
+      }
+    }
+  }
+  return counts;
+}
+
+/** 53 bits that tell a row of token ids from others. */
+function rowKey(ids: Int32Array, row: number, length: number): number {
+  let [high, low] = [0x811c9dc5, 0x9747b28c];
+  for (let i = row * length; i < (row + 1) * length; i++) {
+    high = Math.imul(high ^ ids[i]!, 0x01000193);
+    low = Math.imul(low ^ ids[i]!, 0x5bd1e995) ^ (low >>> 15);
+  }
+  return (high >>> 0) * 2 ** 21 + (low >>> 11);
+}
+
+/** Rows with one key are identical to the mask of the loss: only the positive labels count. */
+function labelKey(row: readonly Label[]): string {
+  return row.map((value) => value === 1 ? 1 : 0).join("");
+}
+
+/** Share of the pairs of two different rows that have one key. */
+function shareEqual({ counts, seen }: Counts): number {
+  let equal = 0;
+  for (const count of counts.values()) equal += count * (count - 1);
+  return equal / (seen * (seen - 1));
+}
+
+/** Whether no text ends before the context does. */
+async function allCut({ size, contextLength, ids }: BatchSource): Promise<boolean> {
+  for (let at = 0; at < size; at += CHUNK) {
+    const rows = Array.from({ length: Math.min(CHUNK, size - at) }, (_, i) => at + i);
+    const found = await ids(rows);
+    if (rows.some((_, i) => found[(i + 1) * contextLength - 1] === 0)) return false;
+  }
+  return true;
+}
