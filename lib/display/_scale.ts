@@ -1,28 +1,10 @@
-/** Axes of a static drawing: from a plotly axis record to positions and ticks. @module */
-
-/** Plotly's axis record, as far as this package writes it. */
-export interface AxisRecord {
-  /** Title. */
-  title?: { text: string };
-  /** Kind of axis; absent means linear. */
-  type?: string;
-  /** Ends; exponents of ten on a logarithmic axis. */
-  range?: readonly [number, number];
-  /** `"reversed"` puts the first value at the far end. */
-  autorange?: string;
-  /** Places of the ticks. */
-  tickvals?: readonly number[];
-  /** Texts of the ticks. */
-  ticktext?: readonly string[];
-}
-
-/** A value on an axis: a number, or the name of a category. */
-export type AxisValue = number | string;
+/** Axes of a static drawing: positions and ticks. @module */
+import type { Axis, AxisValue } from "./figure.ts";
 
 /** An axis that can be drawn. */
 export interface Scale {
   /** Share of the axis, 0 at its start and 1 at its end; NaN for what has no place. */
-  at(value: AxisValue): number;
+  position(value: AxisValue): number;
   /** Ticks to draw. */
   ticks: { value: AxisValue; text: string }[];
   /** Share of the axis that one category takes; 0 on a numeric axis. */
@@ -30,30 +12,31 @@ export interface Scale {
 }
 
 /** The scale of an axis over `values`; bars ask for `fromZero`. */
-export function scaleOf(record: AxisRecord, values: readonly AxisValue[], fromZero: boolean): Scale {
-  if (record.type === "category") return categories([...new Set(values.map(String))]);
-  const log = record.type === "log";
-  const place = (v: AxisValue): number => log ? Math.log10(Number(v)) : Number(v);
-  const numbers = values.map(place).filter(Number.isFinite);
-  let [low, high] = record.range ?? [Math.min(...numbers, ...(fromZero ? [0] : [])), Math.max(...numbers)];
+export function scaleOf(axis: Axis, values: readonly AxisValue[], fromZero: boolean): Scale {
+  if (axis.kind === "category") return categories([...new Set(values.map(String))]);
+  const log = axis.kind === "log";
+  const linear = (v: AxisValue): number => log ? Math.log10(Number(v)) : Number(v);
+  const numbers = values.map(linear).filter(Number.isFinite);
+  let [low, high] = axis.range ?? [Math.min(...numbers, ...(fromZero ? [0] : [])), Math.max(...numbers)];
   if (!(Number.isFinite(low) && Number.isFinite(high))) [low, high] = [0, 1];
-  if (record.range === undefined) {
+  if (axis.range === undefined) {
     const pad = (high > low ? high - low : Math.abs(high) || 1) * 0.05;
     low = fromZero && low === 0 ? 0 : low - pad;
     high += pad;
   }
-  const ticks = record.tickvals !== undefined
-    ? record.tickvals.map((value, i) => ({ value, text: record.ticktext?.[i] ?? String(value) }))
+  const ticks = axis.ticks !== undefined
+    ? axis.ticks.map(({ value, text = String(value) }) => ({ value, text }))
     : niceTicks(low, high).map((v) => ({ value: log ? 10 ** v : v, text: log ? `1e${v}` : tickText(v) }));
-  const at = (v: AxisValue): number => (place(v) - low) / (high - low);
-  return { at, band: 0, ticks: ticks.filter(({ value }) => at(value) > -1e-9 && at(value) < 1 + 1e-9) };
+  const position = (v: AxisValue): number => (linear(v) - low) / (high - low);
+  const isWithin = (share: number): boolean => share > -1e-9 && share < 1 + 1e-9;
+  return { position, band: 0, ticks: ticks.filter(({ value }) => isWithin(position(value))) };
 }
 
 function categories(names: readonly string[]): Scale {
   const band = 1 / Math.max(1, names.length);
   return {
     band,
-    at: (name) => names.includes(String(name)) ? (names.indexOf(String(name)) + 0.5) * band : NaN,
+    position: (name) => names.includes(String(name)) ? (names.indexOf(String(name)) + 0.5) * band : NaN,
     ticks: names.map((name) => ({ value: name, text: name })),
   };
 }

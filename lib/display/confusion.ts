@@ -1,5 +1,5 @@
 /** Figure of a confusion matrix. @module */
-import { axis, baseLayout, type Figure, wrapLabel } from "./plot.ts";
+import type { Figure } from "./figure.ts";
 
 /**
  * Confusion matrix as a heat map: shade by the share of the row, text by the count.
@@ -17,34 +17,16 @@ export function confusionFigure(matrix: readonly (readonly number[])[], classes:
       }]`,
     );
   }
-  const share = matrix.map((row) => {
+  const shades = matrix.map((row) => {
     const total = row.reduce((a, b) => a + b, 0);
     return row.map((count) => total === 0 ? 0 : count / total);
   });
-  const names = classes.map((name) => wrapLabel(name));
   const right = matrix.reduce((sum, row, i) => sum + row[i]!, 0);
   const all = matrix.flat().reduce((a, b) => a + b, 0);
   return {
-    data: [{
-      type: "heatmap",
-      x: names,
-      y: names,
-      z: share,
-      text: matrix.map((row) => row.map(String)),
-      texttemplate: "%{text}",
-      hovertemplate: "target %{y}<br>predicted %{x}<br>%{text} cases, %{z:.1%} of the target<extra></extra>",
-      zmin: 0,
-      zmax: 1,
-      xgap: 2,
-      ygap: 2,
-      colorscale: [[0, "#e8eef4"], [0.5, "#6aa5d3"], [1, "#1c5a92"]],
-      showscale: false,
-    }],
-    layout: baseLayout({
-      showlegend: false,
-      xaxis: axis("predicted", { showgrid: false, type: "category" }),
-      yaxis: axis("target", { showgrid: false, type: "category", autorange: "reversed" }),
-    }),
+    marks: [{ kind: "cells", columns: classes, rows: classes, shades, texts: matrix.map((row) => row.map(String)) }],
+    x: { title: "predicted", kind: "category" },
+    y: { title: "target", kind: "category", reversed: true },
     alt: `Confusion matrix of ${classes.join(", ")}: ${right} of ${all} cases on the diagonal`,
   };
 }

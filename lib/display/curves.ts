@@ -1,6 +1,5 @@
 /** Figures of curves: loss over steps, ROC. @module */
-import { plotText } from "./_escape.ts";
-import { axis, baseLayout, type Figure, seriesColour } from "./plot.ts";
+import { type Figure, type LineMark, seriesColour } from "./figure.ts";
 
 /** One line of {@linkcode lossFigure}. */
 export interface LossSeries {
@@ -50,7 +49,7 @@ export interface LossFigureOptions {
 export function lossFigure(series: readonly LossSeries[], options: LossFigureOptions = {}): Figure {
   const longest = Math.max(1, ...series.map((s) => s.loss.length));
   const { x = "step", y = "loss (nats)", smooth = Math.max(1, Math.round(longest / 20)), points = 1000 } = options;
-  const data = series.flatMap(({ name, loss, steps }, i) => {
+  const marks = series.flatMap(({ name, loss, steps }, i): LineMark[] => {
     if (steps !== undefined && steps.length !== loss.length) {
       throw new TypeError(
         `Cannot draw losses as there must be one step for each: current numbers are ${steps.length} and ${loss.length}`,
@@ -59,17 +58,16 @@ export function lossFigure(series: readonly LossSeries[], options: LossFigureOpt
     const stride = Math.ceil(loss.length / points);
     const thin = (values: readonly number[]): number[] =>
       values.filter((_, k) => (values.length - 1 - k) % stride === 0).map(rounded);
-    const at = thin(steps ?? loss.map((_, k) => k + 1));
-    const line = { type: "scatter", mode: "lines", x: at, name: plotText(name), legendgroup: String(i) };
-    const raw = { ...line, y: thin(loss), line: { color: seriesColour(i), width: 1.2 } };
-    if (smooth <= 1) return [{ ...raw, line: { color: seriesColour(i), width: 2 } }];
+    const line = { kind: "line" as const, name, x: thin(steps ?? loss.map((_, k) => k + 1)), group: String(i) };
+    const colour = seriesColour(i);
+    if (smooth <= 1) return [{ ...line, y: thin(loss), colour, width: 2 }];
     return [
-      { ...raw, opacity: 0.28, showlegend: false, hoverinfo: "skip" },
-      { ...line, y: thin(runningMean(loss, smooth)), line: { color: seriesColour(i), width: 2.2 } },
+      { ...line, y: thin(loss), colour, width: 1.2, style: "faint" },
+      { ...line, y: thin(runningMean(loss, smooth)), colour, width: 2.2 },
     ];
   });
   const ends = series.map(({ name, loss }) => `${name} ends at ${loss.at(-1)?.toFixed(3) ?? "nothing"}`).join(", ");
-  return { data, layout: baseLayout({ xaxis: axis(x), yaxis: axis(y) }), alt: `${y} over ${x}: ${ends}` };
+  return { marks, x: { title: x }, y: { title: y }, alt: `${y} over ${x}: ${ends}` };
 }
 
 /** One line of {@linkcode rocFigure}. */
@@ -92,30 +90,28 @@ export interface RocSeries {
  */
 export function rocFigure(series: readonly RocSeries[]): Figure {
   const label = ({ name, auroc }: RocSeries): string => auroc === undefined ? name : `${name} (${auroc.toFixed(3)})`;
-  const data: Record<string, unknown>[] = series.map((s, i) => ({
-    type: "scatter",
-    mode: "lines",
+  const curves = series.map((s, i): LineMark => ({
+    kind: "line",
+    name: label(s),
     x: s.falsePositiveRate.map(rounded),
     y: s.truePositiveRate.map(rounded),
-    name: plotText(label(s)),
-    line: { color: seriesColour(i), width: 2.2 },
+    colour: seriesColour(i),
+    width: 2.2,
   }));
-  data.push({
-    type: "scatter",
-    mode: "lines",
+  const chance: LineMark = {
+    kind: "line",
+    name: "chance",
     x: [0, 1],
     y: [0, 1],
-    name: "chance",
-    hoverinfo: "skip",
-    line: { color: "rgba(128,128,128,0.8)", width: 1, dash: "dot" },
-  });
-  const unit = { range: [-0.01, 1.01], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1] };
+    colour: "rgba(128,128,128,0.8)",
+    width: 1,
+    style: "dotted",
+  };
+  const range = [-0.01, 1.01] as const, ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map((value) => ({ value }));
   return {
-    data,
-    layout: baseLayout({
-      xaxis: axis("false positive rate (1 - specificity)", unit),
-      yaxis: axis("true positive rate (sensitivity)", unit),
-    }),
+    marks: [...curves, chance],
+    x: { title: "false positive rate (1 - specificity)", range, ticks },
+    y: { title: "true positive rate (sensitivity)", range, ticks },
     alt: `ROC curves, area in brackets: ${series.map(label).join(", ")}`,
   };
 }

@@ -3,7 +3,8 @@ import { escapeHtml, scriptJson } from "./_escape.ts";
 import { REPORT_SCRIPT } from "./_report_script.ts";
 import { REPORT_STYLE } from "./_report_style.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
-import type { Figure } from "./plot.ts";
+import type { Figure } from "./figure.ts";
+import { plotlyFigure } from "./plotly.ts";
 import { htmlTable, type Table } from "./table.ts";
 
 /** What every section may have. */
@@ -33,7 +34,7 @@ export interface TableSection extends SectionHead {
   table: Table;
 }
 
-/** A plotly figure. */
+/** A figure, drawn by plotly. */
 export interface FigureSection extends SectionHead {
   /** Discriminant. */
   kind: "figure";
@@ -110,7 +111,7 @@ export async function buildReport(report: Report): Promise<string> {
     "base-uri 'none'",
     "form-action 'none'",
   ].join("; ");
-  const data = figures.map(({ data, layout }) => ({ data, layout }));
+  const data = figures.map(plotlyFigure);
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -1,6 +1,5 @@
 /** Figure of labelled marks, such as trainable numbers against AUROC. @module */
-import { plotText } from "./_escape.ts";
-import { axis, baseLayout, type Figure, seriesColour } from "./plot.ts";
+import { type Figure, type LabelPosition, type Point, seriesColour } from "./figure.ts";
 
 /** One mark of {@linkcode scatterFigure}. */
 export interface ScatterPoint {
@@ -47,15 +46,15 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
     most = positive.length === 0 ? 10 : Math.max(...positive);
   const hasZero = logarithmic && points.some((p) => p.x <= 0);
   const zero = 10 ** (Math.floor(Math.log10(least)) - 1);
-  const at = points.map((p) => logarithmic && p.x <= 0 ? zero : p.x);
-  const place = (v: number): number => logarithmic ? Math.log10(v) : v;
-  const [left, right] = padded(at.map(place), 0.08);
+  const shown = points.map((p) => logarithmic && p.x <= 0 ? zero : p.x);
+  const linear = (v: number): number => logarithmic ? Math.log10(v) : v;
+  const [left, right] = padded(shown.map(linear), 0.08);
   const [bottom, top] = padded(points.flatMap((p) => [p.y, ...(p.interval ?? [])]), 0.08);
-  const toX = (v: number): number => PLOT_WIDTH * (place(v) - left) / (right - left);
+  const toX = (v: number): number => PLOT_WIDTH * (linear(v) - left) / (right - left);
   const toY = (v: number): number => PLOT_HEIGHT * (top - v) / (top - bottom);
   const positions = placeLabels(points.map((p, i) => ({
     text: p.name,
-    x: toX(at[i]!),
+    x: toX(shown[i]!),
     y: toY(p.y),
     high: toY(p.interval?.[1] ?? p.y),
     low: toY(p.interval?.[0] ?? p.y),
@@ -64,42 +63,28 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
     { length: Math.floor(Math.log10(most)) - Math.ceil(Math.log10(least)) + 1 },
     (_, i) => 10 ** (Math.ceil(Math.log10(least)) + i),
   );
+  const marked = hasZero ? [{ value: zero, text: "0" }] : [];
   return {
-    data: [{
-      type: "scatter",
-      mode: "markers+text",
-      x: at,
-      y: points.map((p) => p.y),
-      text: points.map((p) => plotText(p.name)),
-      customdata: points.map((p) => p.x),
-      textposition: positions,
-      cliponaxis: false,
-      hovertemplate: "%{text}<br>%{customdata:,}<br>%{y:.3f}<extra></extra>",
-      marker: { size: 11, color: points.map((_, i) => seriesColour(i)) },
-      error_y: {
-        type: "data",
-        symmetric: false,
-        array: points.map((p) => p.interval === undefined ? 0 : p.interval[1] - p.y),
-        arrayminus: points.map((p) => p.interval === undefined ? 0 : p.y - p.interval[0]),
-        color: "rgba(128,128,128,0.7)",
-        thickness: 1.2,
-        width: 4,
-      },
+    marks: [{
+      kind: "points",
+      points: points.map(({ name, x, y, interval }, i): Point => ({
+        name,
+        x: shown[i]!,
+        value: x,
+        y,
+        ...(interval === undefined ? {} : { interval }),
+        colour: seriesColour(i),
+        label: positions[i]!,
+      })),
     }],
-    layout: baseLayout({
-      showlegend: false,
-      margin: { l: 8, r: 16, t: 16, b: 8 },
-      xaxis: axis(x, {
-        type: logarithmic ? "log" : "linear",
-        range: [left, right],
-        ...(hasZero
-          ? { tickvals: [zero, ...ticks], ticktext: ["0", ...ticks.map(formatCount)] }
-          : logarithmic
-          ? { tickvals: ticks, ticktext: ticks.map(formatCount) }
-          : {}),
-      }),
-      yaxis: axis(y, { range: [bottom, top] }),
-    }),
+    x: {
+      title: x,
+      range: [left, right],
+      ...(logarithmic
+        ? { kind: "log", ticks: [...marked, ...ticks.map((value) => ({ value, text: formatCount(value) }))] }
+        : {}),
+    },
+    y: { title: y, range: [bottom, top] },
     alt: `${y} against ${x}: ${points.map((p) => `${p.name} ${p.y.toFixed(3)} with ${formatCount(p.x)}`).join(", ")}`,
   };
 }
@@ -115,18 +100,18 @@ interface Label {
   high: number;
   low: number;
 }
-type Rectangle = readonly [left: number, top: number, right: number, bottom: number];
+type Extent = readonly [left: number, top: number, right: number, bottom: number];
 
-/** A plotly text position for each label: the first that meets no mark, bar, edge or label placed before. */
-function placeLabels(labels: readonly Label[]): string[] {
-  const marks = labels.map(({ x, high, low }): Rectangle => [x - 7, high - 7, x + 7, low + 7]);
-  const placed: Rectangle[] = [];
-  const shared = ([l, t, r, b]: Rectangle, other: Rectangle): number =>
+/** A position for each label: the first that meets no mark, bar, edge or label placed before. */
+function placeLabels(labels: readonly Label[]): LabelPosition[] {
+  const marks = labels.map(({ x, high, low }): Extent => [x - 7, high - 7, x + 7, low + 7]);
+  const placed: Extent[] = [];
+  const shared = ([l, t, r, b]: Extent, other: Extent): number =>
     Math.max(0, Math.min(r, other[2]) - Math.max(l, other[0])) *
     Math.max(0, Math.min(b, other[3]) - Math.max(t, other[1]));
   return labels.map(({ text, x, y }, i) => {
     const width = 7 * text.length, height = 16;
-    const choices = [
+    const choices = ([
       "middle right",
       "middle left",
       "top center",
@@ -135,12 +120,12 @@ function placeLabels(labels: readonly Label[]): string[] {
       "bottom right",
       "top left",
       "bottom left",
-    ]
+    ] as const)
       .map((position) => {
         const [vertical, horizontal] = position.split(" ") as [string, string];
         const left = horizontal === "right" ? x + 8 : horizontal === "left" ? x - 8 - width : x - width / 2;
         const up = vertical === "top" ? y - 8 - height : vertical === "bottom" ? y + 8 : y - height / 2;
-        const box: Rectangle = [left, up, left + width, up + height];
+        const box: Extent = [left, up, left + width, up + height];
         const others = marks.filter((_, k) => k !== i || horizontal === "center");
         const outside = Math.max(0, -box[0]) + Math.max(0, box[2] - PLOT_WIDTH) + Math.max(0, -up) +
           Math.max(0, box[3] - PLOT_HEIGHT);

@@ -1,6 +1,7 @@
-/** Showing things in a notebook; the only file that touches `Deno.jupyter`. @module */
+/** Tables, figures and images in a notebook; the only file that touches `Deno.jupyter`. @module */
 import { type Overlay, overlaySvg } from "./overlay.ts";
-import type { Figure } from "./plot.ts";
+import type { Figure } from "./figure.ts";
+import { plotlyFigure } from "./plotly.ts";
 import { figureSvg } from "./svg.ts";
 import { formatTable, htmlTable, type Table } from "./table.ts";
 
@@ -36,11 +37,11 @@ export function displayable(bundle: MimeBundle): Displayable {
  * @returns The displayable.
  */
 export function figureDisplay(figure: Figure): Displayable {
-  const { data, layout, alt } = figure;
+  const { data, layout } = plotlyFigure(figure);
   return displayable({
     "application/vnd.plotly.v1+json": { data, layout: { height: 380, ...layout }, config: { displaylogo: false } },
     "image/svg+xml": figureSvg(figure),
-    "text/plain": alt,
+    "text/plain": figure.alt,
   });
 }
 

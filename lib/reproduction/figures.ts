@@ -3,7 +3,7 @@ import { barFigure } from "../display/bars.ts";
 import { confusionFigure } from "../display/confusion.ts";
 import { lossFigure, rocFigure } from "../display/curves.ts";
 import type { Overlay } from "../display/overlay.ts";
-import type { Figure } from "../display/plot.ts";
+import type { Figure } from "../display/figure.ts";
 import { scatterFigure } from "../display/scatter.ts";
 import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import { confusionMatrix } from "../eval/metrics/confusion.ts";

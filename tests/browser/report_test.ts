@@ -1,6 +1,7 @@
 /** A report in a real browser. Screenshots are kept in the folder that ACE_SCREENSHOTS names. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
+import { lossFigure } from "../../lib/display/curves.ts";
 import { buildReport, type Report } from "../../lib/display/report.ts";
 import { checkReport } from "./check_report.ts";
 import { findChromium, withPage } from "./chromium.ts";
@@ -76,9 +77,9 @@ Deno.test({
     await withReport({ title: "wide", sections: [] }, async (file) => {
       await assertRejects(() => checkReport(chromium!, file), Error, "in a window of 390 px");
     }, (html) => html.replace("</body>", wide));
-    const figure = { data: [{ type: "scatter", x: [1], y: [1], visible: false }], layout: {}, alt: "hidden" };
+    const figure = { ...lossFigure([{ name: "a", loss: [1] }]), alt: "hidden" };
     await withReport({ title: "hidden", sections: [{ kind: "figure", figure }] }, async (file) => {
       await assertRejects(() => checkReport(chromium!, file), Error, 'traces drawn of "hidden"');
-    });
+    }, (html) => html.replace('"mode":"lines"', '"mode":"lines","visible":false'));
   },
 });

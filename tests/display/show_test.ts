@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { lossFigure } from "../../lib/display/curves.ts";
+import { plotlyFigure } from "../../lib/display/plotly.ts";
 import { displayable, figureDisplay, overlayDisplay, show, tableDisplay } from "../../lib/display/show.ts";
 
 const DISPLAY = Symbol.for("Jupyter.display");
@@ -54,7 +55,7 @@ Deno.test("figureDisplay() carries plotly's MIME type, SVG and text", () => {
   const display = figureDisplay(figure) as unknown as Record<symbol, () => Record<string, unknown>>;
   const bundle = display[DISPLAY]!();
   const plotly = bundle["application/vnd.plotly.v1+json"] as Record<string, unknown>;
-  assertEquals(plotly.data, figure.data);
+  assertEquals(plotly.data, plotlyFigure(figure).data);
   assertEquals(bundle["text/plain"], figure.alt);
   assert(String(bundle["image/svg+xml"]).includes("&lt;b&gt;"));
 });

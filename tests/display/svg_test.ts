@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { barFigure } from "../../lib/display/bars.ts";
 import { confusionFigure } from "../../lib/display/confusion.ts";
 import { lossFigure, rocFigure } from "../../lib/display/curves.ts";
@@ -53,5 +53,20 @@ Deno.test("figureSvg() keeps every number finite and every text escaped, also fo
   for (const figure of figures) {
     const svg = figureSvg(figure);
     assert(!/NaN|Infinity|undefined|<script|<\/svg>./.test(svg), svg);
+  }
+});
+
+Deno.test("figureSvg() puts points where their values are, on a linear and on a logarithmic axis", () => {
+  const points = [1, 10, 1000].map((x, i) => ({ name: `p${i}`, x, y: i, interval: [i - 0.5, i + 0.25] as const }));
+  const svg = figureSvg(scatterFigure(points));
+  const [a, b, c] = numbers(svg, "circle", "cx", "cy") as [number[], number[], number[]];
+  assertAlmostEquals((c[0]! - a[0]!) / (b[0]! - a[0]!), 3, 0.01); // decades
+  assertAlmostEquals((c[1]! - a[1]!) / (b[1]! - a[1]!), 2, 0.01);
+  const whiskers = numbers(svg, "line", "x1", "y1", "y2").filter(([x]) => [a, b, c].some(([cx]) => cx === x));
+  const unit = a[1]! - b[1]!; // pixels of 1
+  for (const [i, [, top, bottom]] of whiskers.slice(-3).entries()) {
+    const centre = [a, b, c][i]![1]!;
+    assertAlmostEquals((centre - top!) / unit, 0.25, 0.01);
+    assertAlmostEquals((bottom! - centre) / unit, 0.5, 0.01);
   }
 });

@@ -1,5 +1,5 @@
 /** What the tables of fine-tuned models are made of: figures, costs, cells. @module */
-import type { Figure } from "../../display/plot.ts";
+import type { Figure } from "../../display/figure.ts";
 import type { ReportSection } from "../../display/report.ts";
 import type { Table, TableCell } from "../../display/table.ts";
 import type { ClipConfig } from "../../clip/config.ts";

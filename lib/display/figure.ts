@@ -1,0 +1,146 @@
+/** A figure as plain data: marks on two axes. Nothing here draws: plotly.ts and svg.ts do, from the same record. @module */
+
+/** A value on an axis: a number, or the name of a category. */
+export type AxisValue = number | string;
+
+/** One axis. */
+export interface Axis {
+  /** Title; empty for none. */
+  title: string;
+  /** Kind of values. @default {"linear"} */
+  kind?: "linear" | "log" | "category";
+  /** Ends; exponents of ten on a logarithmic axis. @default {what the marks need} */
+  range?: readonly [number, number];
+  /** The first value stands at the far end. @default {false} */
+  reversed?: boolean;
+  /** Ticks, each with its text where that is not the number. @default {round numbers} */
+  ticks?: readonly { value: number; text?: string }[];
+}
+
+/** A curve. */
+export interface LineMark {
+  /** Discriminant. */
+  kind: "line";
+  /** Name in the legend. */
+  name: string;
+  /** Horizontal values. */
+  x: readonly number[];
+  /** As many vertical values. */
+  y: readonly number[];
+  /** Colour. */
+  colour: string;
+  /** Pixels. */
+  width: number;
+  /** `faint`: under another line, without an entry in the legend; `dotted`: a line to compare with. @default {"solid"} */
+  style?: "solid" | "faint" | "dotted";
+  /** Lines of one group are shown and hidden together. @default {each its own} */
+  group?: string;
+}
+
+/** Where a point's label stands, as plotly names it. */
+export type LabelPosition = `${"top" | "middle" | "bottom"} ${"left" | "center" | "right"}`;
+
+/** A labelled point. */
+export interface Point {
+  /** Label beside it. */
+  name: string;
+  /** Horizontal place. */
+  x: number;
+  /** The number that is told of it, where its place is another one. @default {x} */
+  value?: number;
+  /** Vertical value. */
+  y: number;
+  /** Interval of `y`, drawn as a bar. */
+  interval?: readonly [number, number];
+  /** Colour. */
+  colour: string;
+  /** Where its label stands. */
+  label: LabelPosition;
+}
+
+/** Labelled points. */
+export interface PointsMark {
+  /** Discriminant. */
+  kind: "points";
+  /** The points. */
+  points: readonly Point[];
+}
+
+/** One colour of grouped bars. */
+export interface BarsMark {
+  /** Discriminant. */
+  kind: "bars";
+  /** Name in the legend. */
+  name: string;
+  /** Names of the groups along the x axis. */
+  groups: readonly string[];
+  /** One height a group; null leaves a gap. */
+  values: readonly (number | null)[];
+  /** One interval a group. @default {none} */
+  intervals?: readonly (readonly [number, number] | null)[];
+  /** Colour. */
+  colour: string;
+}
+
+/** A table of shaded cells. */
+export interface CellsMark {
+  /** Discriminant. */
+  kind: "cells";
+  /** Names along the x axis. */
+  columns: readonly string[];
+  /** Names along the y axis. */
+  rows: readonly string[];
+  /** Shade of each cell, 0 to 1, row by row. */
+  shades: readonly (readonly number[])[];
+  /** Text of each cell. */
+  texts: readonly (readonly string[])[];
+}
+
+/** What can be drawn. */
+export type FigureMark = LineMark | PointsMark | BarsMark | CellsMark;
+
+/** A figure. All texts are plain: who draws it makes them safe. */
+export interface Figure {
+  /** What is drawn, the first below the others. */
+  marks: readonly FigureMark[];
+  /** Horizontal axis. */
+  x: Axis;
+  /** Vertical axis. */
+  y: Axis;
+  /** A dashed line at this height, for instance chance. @default {none} */
+  reference?: number;
+  /** The figure in one sentence, for those who cannot see it and for plain text. */
+  alt: string;
+}
+
+/** Colours of the series, told apart by most colour-blind readers (after Okabe and Ito), on light and dark. */
+export const SERIES_COLOURS: readonly string[] = [
+  "#2f7fc1",
+  "#d9662a",
+  "#1f9e77",
+  "#c2609c",
+  "#d19a16",
+  "#5bb0de",
+  "#8a8f98",
+];
+
+/** The colour of series `i`; they repeat after the last. */
+export function seriesColour(i: number): string {
+  return SERIES_COLOURS[i % SERIES_COLOURS.length]!;
+}
+
+/** Whether a mark has an entry in the legend: points and cells name themselves. */
+export function isInLegend(mark: FigureMark): mark is LineMark | BarsMark {
+  return mark.kind === "bars" || (mark.kind === "line" && mark.style !== "faint");
+}
+
+/** A text broken into lines of about `length` characters at its spaces. */
+export function wrapLines(text: string, length = 14): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1;
+    if (last >= 0 && lines[last]!.length + word.length < length) lines[last] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
