@@ -144,6 +144,22 @@ Deno.test("parseClipConfig() honours a field that changes the numbers or refuses
     refused((m) => m["vision_cfg"]!["qk_norm"] = true, "vision_cfg.qk_norm");
     refused((m) => delete m["vision_cfg"]!["timm_pool"], "vision_cfg.timm_pool", '"avg"');
     refused((m) => m["multimodal_cfg"] = {}, "multimodal_cfg must be absent");
+    const preprocess = (cfg: Record<string, unknown>): ReturnType<typeof parseClipConfig> =>
+      parseClipConfig(JSON.stringify({ ...JSON.parse(text), preprocess_cfg: cfg }), {
+        config: "c.json",
+        weights,
+        sizes,
+      });
+    const { resizeMode, interpolation } = preprocess({
+      size: [16, 16],
+      resize_mode: "squash",
+      interpolation: "bilinear",
+    });
+    assertEquals([resizeMode, interpolation], ["squash", "bilinear"]);
+    assertThrows(() => preprocess({ interpolation: "random" }), SyntaxError, "preprocess_cfg.interpolation");
+    assertThrows(() => preprocess({ size: 224 }), SyntaxError, "preprocess_cfg.size must be 16");
+    assertThrows(() => preprocess({ resize_mode: "longest", fill_color: 9 }), SyntaxError, "preprocess_cfg.fill_color");
+    assertThrows(() => preprocess({ crop_pct: 0.9 }), SyntaxError, "preprocess_cfg.crop_pct must be absent");
   });
 });
 

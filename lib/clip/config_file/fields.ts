@@ -117,3 +117,27 @@ export function colourField(
   if (!fits) refuseField(source, field, "three numbers", declared);
   return declared as unknown as readonly [number, number, number];
 }
+
+/** Values of a field that change no number here; `"any"` where none does (training, and what is read elsewhere). */
+export type PlainFields = Readonly<Record<string, readonly unknown[] | "any">>;
+
+/**
+ * Refuses a field that this package does not know, or knows and does not compute: it could change the numbers.
+ *
+ * @param json A part of the configuration.
+ * @param options What stands before its fields' names, the fields that change nothing, and those that are read.
+ * @throws {SyntaxError} If a field is neither.
+ */
+export function checkFields(
+  source: ClipSource,
+  json: JsonRecord,
+  options: { part: string; plain: PlainFields; read: readonly string[] },
+): void {
+  const { part, plain, read } = options;
+  for (const [name, value] of Object.entries(json)) {
+    if (read.includes(name) || value === null) continue;
+    const values = Object.hasOwn(plain, name) ? plain[name]! : [];
+    if (values === "any") continue;
+    choiceField(source, part + name, value, [undefined, ...values].map((value) => [value, true]));
+  }
+}

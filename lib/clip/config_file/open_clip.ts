@@ -2,20 +2,19 @@
 import type { Activation } from "../../nn/mlp.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
 import {
+  checkFields,
   choiceField,
   type ClipSource,
   headsField,
   type JsonRecord,
+  type PlainFields,
   positiveField,
   recordField,
   refuseField,
   sizeField,
 } from "./fields.ts";
 
-/** Values of a field that change no number here; `"any"` where none does (training, and what is read elsewhere). */
-type Plain = Readonly<Record<string, readonly unknown[] | "any">>;
-
-const PLAIN_BLOCKS: Plain = {
+const PLAIN_BLOCKS: PlainFields = {
   ls_init_value: [],
   output_tokens: "any",
   act_kwargs: [],
@@ -29,7 +28,7 @@ const PLAIN_BLOCKS: Plain = {
   scale_fc: [false],
 };
 /** Of `vision_cfg`, beside the sizes. */
-const PLAIN_VISION: Plain = {
+const PLAIN_VISION: PlainFields = {
   ...PLAIN_BLOCKS,
   timm_model_pretrained: "any",
   timm_proj: ["linear"],
@@ -48,7 +47,7 @@ const PLAIN_VISION: Plain = {
   pool_type: ["tok"],
 };
 /** Of `text_cfg`, beside the sizes. */
-const PLAIN_TEXT: Plain = {
+const PLAIN_TEXT: PlainFields = {
   ...PLAIN_BLOCKS,
   embed_cls: [false],
   pad_id: [0],
@@ -62,7 +61,7 @@ const PLAIN_TEXT: Plain = {
   tokenizer_mode: [],
 };
 /** Of the model. */
-const PLAIN_MODEL: Plain = {
+const PLAIN_MODEL: PlainFields = {
   custom_text: "any",
   init_logit_scale: "any",
   nonscalar_logit_scale: "any",
@@ -83,21 +82,6 @@ const OLD_TEXT_NAMES: readonly (readonly [string, string])[] = [
   ["proj", "hf_proj_type"],
   ["pooler_type", "hf_pooler_type"],
 ];
-
-/** Refuses a field that this package does not know, or knows and does not compute. */
-function checkPlain(
-  source: ClipSource,
-  json: JsonRecord,
-  options: { part: string; plain: Plain; read: readonly string[] },
-): void {
-  const { part, plain, read } = options;
-  for (const [name, value] of Object.entries(json)) {
-    if (read.includes(name) || value === null) continue;
-    const values = Object.hasOwn(plain, name) ? plain[name]! : [];
-    if (values === "any") continue;
-    choiceField(source, part + name, value, [undefined, ...values].map((value) => [value, true]));
-  }
-}
 
 /** `text_cfg` under its present names. */
 function renamedText(source: ClipSource, json: JsonRecord): JsonRecord {
@@ -127,9 +111,9 @@ export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<Clip
   const activation = quick ? "quick-gelu" : "gelu";
   const vision = recordField(source, model, "vision_cfg");
   const text = renamedText(source, recordField(source, model, "text_cfg"));
-  checkPlain(source, model, { part: "", plain: PLAIN_MODEL, read: READ_MODEL });
-  checkPlain(source, vision, { part: "vision_cfg.", plain: PLAIN_VISION, read: READ_VISION });
-  checkPlain(source, text, { part: "text_cfg.", plain: PLAIN_TEXT, read: READ_TEXT });
+  checkFields(source, model, { part: "", plain: PLAIN_MODEL, read: READ_MODEL });
+  checkFields(source, vision, { part: "vision_cfg.", plain: PLAIN_VISION, read: READ_VISION });
+  checkFields(source, text, { part: "text_cfg.", plain: PLAIN_TEXT, read: READ_TEXT });
   return {
     vision: openClipVision(vision, activation, source),
     text: text.hf_model_name === undefined || text.hf_model_name === null

@@ -2,6 +2,7 @@
 import { BIOMED_CLIP } from "../config.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
 import {
+  checkFields,
   choiceField,
   type ClipSource,
   colourField,
@@ -78,8 +79,18 @@ function finish(config: ClipConfig, source: ClipSource): ClipConfig {
 
 function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): ClipConfig {
   const preprocess = isRecord(json.preprocess_cfg) ? json.preprocess_cfg : {};
+  const towers = openClipTowers(model, source);
+  checkFields(source, preprocess, {
+    part: "preprocess_cfg.",
+    plain: { mode: ["RGB"], fill_color: preprocess.resize_mode === "longest" ? [0] : "any" },
+    read: ["size", "mean", "std", "resize_mode", "interpolation"],
+  });
+  sizeField(source, "preprocess_cfg.size", preprocess.size, {
+    fallback: towers.vision.imageSize,
+    found: towers.vision.imageSize,
+  });
   return {
-    ...openClipTowers(model, source),
+    ...towers,
     embedding: sizeField(source, "embed_dim", model.embed_dim, { found: source.sizes?.embedding }),
     mean: colourField(source, "preprocess_cfg.mean", preprocess.mean, BIOMED_CLIP.mean),
     std: colourField(source, "preprocess_cfg.std", preprocess.std, BIOMED_CLIP.std),
