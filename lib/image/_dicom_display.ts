@@ -50,20 +50,18 @@ const TAGS = {
   voiLut: 0x00283010,
 } as const;
 
-/** Reads the display fields; `signed` says how look-up tables and padding count. */
-export function readDisplay(
-  dataSet: DataSet,
-  signed: boolean,
-): DicomDisplay {
+/** Reads the display fields; `signed` says how look-up tables and padding count, `notes` takes what is read otherwise. */
+export function readDisplay(dataSet: DataSet, signed: boolean, notes: string[]): DicomDisplay {
   const center = decimal(dataSet, TAGS.center), width = decimal(dataSet, TAGS.width);
   const stated = text(dataSet, TAGS.shape) || "LINEAR";
-  const modalityLut = readLut(dataSet, TAGS.modalityLut, signed), voiLut = readLut(dataSet, TAGS.voiLut, signed);
+  const modalityLut = readLut(dataSet, TAGS.modalityLut, signed);
+  const voiLut = narrowed(readLut(dataSet, TAGS.voiLut, signed), notes);
   const padding = words(dataSet, TAGS.padding)?.[0];
   let window: DicomWindow | undefined;
   // A width of 0 is how some writers say that there is no window.
   if (center !== undefined && width !== undefined && width > 0) {
     if (stated !== "LINEAR" && stated !== "LINEAR_EXACT" && stated !== "SIGMOID") {
-      throw new Error(`VOI LUT function "${stated.slice(0, 16)}" is not one of DICOM's`);
+      throw new Error(`VOI LUT function ${JSON.stringify(stated.slice(0, 16))} is not one of DICOM's`);
     }
     window = { center, width, shape: stated };
   }
@@ -75,6 +73,18 @@ export function readDisplay(
     ...(voiLut ? { voiLut } : {}),
     ...(padding !== undefined ? { padding: signed ? padding << 16 >> 16 : padding } : {}),
   };
+}
+
+/**
+ * A VOI LUT whose entries need fewer bits than it declares, with the bits that they need: writers declare the 16 bits that an entry
+ * takes in the file. Its highest entry would else be a dark grey.
+ */
+function narrowed(lut: DicomLut | undefined, notes: string[]): DicomLut | undefined {
+  if (!lut) return undefined;
+  const bits = Math.max(8, 32 - Math.clz32(lut.entries.reduce((most, entry) => Math.max(most, entry), 0)));
+  if (bits >= lut.bits) return lut;
+  notes.push(`its VOI LUT (0028,3010) declares ${lut.bits} bits and holds ${bits}: it is read as of ${bits}`);
+  return { ...lut, bits };
 }
 
 function readLut(dataSet: DataSet, tag: number, signed: boolean): DicomLut | undefined {

@@ -34,13 +34,14 @@ export interface FrameShape {
  *
  * @param bytes The frame's fragments, joined.
  * @param shape What the data set says; the stream must agree.
- * @returns The bytes, and whether a colour transform was undone on the way (the samples are RGB then).
+ * @returns The bytes, whether a colour transform was undone on the way (the samples are RGB then), and the stream's own bits a
+ * sample, which RLE does not state.
  * @throws {Error} If the stream is damaged or contradicts the data set.
  */
 export async function decodeCompressed(
   bytes: Uint8Array,
   shape: FrameShape & { transferSyntax: string },
-): Promise<{ bytes: Uint8Array; rgb: boolean }> {
+): Promise<{ bytes: Uint8Array; rgb: boolean; bits?: number }> {
   const { rows, columns, samples, bitsAllocated } = shape;
   const kind = COMPRESSED[shape.transferSyntax]!.kind;
   const bytesPerSample = bitsAllocated / 8;
@@ -67,7 +68,7 @@ export async function decodeCompressed(
   if (width > bytesPerSample) {
     throw new Error(`its stream has ${frame.bitsPerSample} bits a sample, its data set allocates ${bitsAllocated}`);
   }
-  return { bytes: toWords(frame, shape), rgb: rgb && samples === 3 };
+  return { bytes: toWords(frame, shape), rgb: rgb && samples === 3, bits: frame.bitsPerSample };
 }
 
 interface Stream {

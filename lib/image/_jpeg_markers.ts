@@ -107,12 +107,34 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   };
 }
 
+/** EXIF's Orientation (tag 0x0112 of the first directory), 1 to 8; 1 when the stream states none, or one that cannot be read. */
+export function exifOrientation(bytes: Uint8Array): number {
+  for (const { code, start, end } of jpegMarkers(bytes)) {
+    if (code !== 0xe1) continue;
+    const body = bytes.subarray(bytes.indexOf(code, start) + 3, end);
+    if (!startsWith(body, "Exif\0\0")) continue;
+    const tiff = new DataView(body.buffer, body.byteOffset + 6, body.byteLength - 6);
+    const isLittle = tiff.byteLength >= 8 && tiff.getUint8(0) === 0x49;
+    const directory = tiff.byteLength >= 8 ? tiff.getUint32(4, isLittle) : 0;
+    const count = directory + 2 <= tiff.byteLength ? tiff.getUint16(directory, isLittle) : 0;
+    for (let at = directory + 2, i = 0; i < count && at + 12 <= tiff.byteLength; i++, at += 12) {
+      if (tiff.getUint16(at, isLittle) !== 0x0112) continue;
+      const value = tiff.getUint16(at + 8, isLittle);
+      return value >= 1 && value <= 8 ? value : 1;
+    }
+  }
+  return 1;
+}
+
+const startsWith = (bytes: Uint8Array, text: string): boolean =>
+  [...text].every((letter, i) => bytes[i] === letter.charCodeAt(0));
+
 /** libjpeg's order of belief (jdapimin.c): a JFIF marker, then Adobe's transform flag, then the components' names. */
 function statedColour(bytes: Uint8Array, markers: JpegMarker[], names: (number | undefined)[]): JpegHeader["colour"] {
   const body = (code: number, label: string): Uint8Array | undefined =>
     markers.filter((marker) => marker.code === code).map(({ start, end }) => bytes.subarray(start, end))
       .map((segment) => segment.subarray(segment.findIndex((byte) => byte !== 0xff) + 3))
-      .find((segment) => [...label].every((letter, i) => segment[i] === letter.charCodeAt(0)));
+      .find((segment) => startsWith(segment, label));
   if (body(0xe0, "JFIF\0")) return "YCbCr";
   const adobe = body(0xee, "Adobe");
   if (adobe && adobe.length >= 12) return adobe[11] === 0 ? "RGB" : "YCbCr";

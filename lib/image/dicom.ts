@@ -40,6 +40,8 @@ export interface DicomImage extends DicomDisplay {
   transferSyntax: string;
   /** Whether the transfer syntax may lose information. */
   lossy: boolean;
+  /** What was read otherwise than it stands in the file, a line each. */
+  notes?: readonly string[];
   /** `rows * columns * samples` stored words, row-major; unused high bits are kept as they are in the file. */
   pixels: Uint8Array | Int8Array | Uint16Array | Int16Array;
 }
@@ -74,17 +76,19 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Dico
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { dataSet, transferSyntax } = readDicomFile(plain);
     if (!(transferSyntax in NATIVE) && !(transferSyntax in COMPRESSED)) {
-      throw new Error(`transfer syntax ${transferSyntax} is not read`);
+      throw new Error(`transfer syntax ${JSON.stringify(transferSyntax.slice(0, 64))} is not read`);
     }
-    const shape = readShape(dataSet, name);
-    const { raw, rgb } = await readPixels(dataSet, { ...shape, transferSyntax });
+    const notes: string[] = [];
+    const shape = readShape(dataSet, name, notes);
+    const { raw, rgb } = await readPixels(dataSet, { ...shape, transferSyntax }, notes);
     const { planar: _, ...kept } = shape;
     return {
       ...kept,
       photometric: rgb ? "RGB" : shape.photometric,
       transferSyntax,
       lossy: COMPRESSED[transferSyntax]?.lossy ?? false,
-      ...readDisplay(dataSet, shape.signed),
+      ...readDisplay(dataSet, shape.signed, notes),
+      notes,
       pixels: asStored(raw, shape),
     };
   } catch (error) {
@@ -100,7 +104,7 @@ type Shape =
     planar: boolean;
   };
 
-function readShape(dataSet: DataSet, name: string): Shape {
+function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
   if (!dataSet.elements.has(PIXEL_DATA)) throw new Error("it has no pixel data (7FE0,0010)");
   const number = (tag: number, what: string, fallback?: number): number => {
     const value = words(dataSet, tag)?.[0] ?? fallback;
@@ -114,12 +118,13 @@ function readShape(dataSet: DataSet, name: string): Shape {
   const columns = number(TAGS.columns, "columns (0028,0011)");
   checkImageSize({ width: columns, height: rows }, name);
   const frames = decimal(dataSet, TAGS.frames) ?? 1;
-  must(frames === 1, `multi-frame images are not read: it has ${frames} frames, extract one first`);
-  const samples = number(TAGS.samples, "samples per pixel (0028,0002)", 1);
+  if (frames === 0) notes.push("its number of frames (0028,0008) is 0: it is read as 1");
+  must(frames === 0 || frames === 1, `multi-frame images are not read: it has ${frames} frames, extract one first`);
+  const samples = number(TAGS.samples, "samples per pixel (0028,0002)");
   const bitsAllocated = number(TAGS.bitsAllocated, "bits allocated (0028,0100)");
-  const bitsStored = number(TAGS.bitsStored, "bits stored (0028,0101)", bitsAllocated);
+  const bitsStored = number(TAGS.bitsStored, "bits stored (0028,0101)");
   const highBit = number(TAGS.highBit, "high bit (0028,0102)", bitsStored - 1);
-  const representation = number(TAGS.signed, "pixel representation (0028,0103)", 0);
+  const representation = number(TAGS.signed, "pixel representation (0028,0103)");
   must(bitsAllocated === 8 || bitsAllocated === 16, `bits allocated must be 8 or 16: it says ${bitsAllocated}`);
   must(
     bitsStored >= 1 && bitsStored <= bitsAllocated,
@@ -127,10 +132,11 @@ function readShape(dataSet: DataSet, name: string): Shape {
   );
   must(highBit === bitsStored - 1, `the high bit must be ${bitsStored - 1}: it says ${highBit}`);
   must(representation <= 1, `pixel representation must be 0 or 1: it says ${representation}`);
-  const photometric = text(dataSet, TAGS.photometric) ?? (samples === 1 ? "MONOCHROME2" : "");
+  const photometric = text(dataSet, TAGS.photometric);
+  if (photometric === undefined) throw new Error("it must state its photometric interpretation (0028,0004)");
   const grey = photometric === "MONOCHROME1" || photometric === "MONOCHROME2";
   const colour = /^(RGB|YBR_(FULL|FULL_422|RCT|ICT))$/.test(photometric);
-  must(grey || colour, `photometric interpretation "${photometric}" is not read`);
+  must(grey || colour, `photometric interpretation ${JSON.stringify(photometric.slice(0, 16))} is not read`);
   must(samples === (grey ? 1 : 3), `${photometric} must have ${grey ? 1 : 3} samples a pixel: it says ${samples}`);
   must(grey || representation === 0, "colour must be unsigned");
   must(
@@ -152,6 +158,7 @@ function readShape(dataSet: DataSet, name: string): Shape {
 async function readPixels(
   dataSet: DataSet,
   shape: Shape & { transferSyntax: string },
+  notes: string[],
 ): Promise<{ raw: Uint8Array; rgb: boolean }> {
   const { rows, columns, samples, bitsAllocated, transferSyntax, photometric } = shape;
   const element = dataSet.elements.get(PIXEL_DATA)!;
@@ -161,11 +168,13 @@ async function readPixels(
     if (!/^(MONOCHROME[12]|RGB|YBR_FULL)$/.test(photometric)) {
       throw new Error(`uncompressed pixels of photometric interpretation "${photometric}" are not read`);
     }
-    // A value of odd length is padded to an even one.
-    if (element.length !== size + size % 2 && element.length !== size) {
+    if (element.length < size) {
       throw new Error(`its header needs ${size} bytes of pixels, its pixel data have ${element.length}`);
     }
-    const raw = dataSet.bytes.slice(element.start, element.start + element.length);
+    // A value of odd length is padded to an even one; more is allowed, and is not part of the picture (PS3.5 8.1.1).
+    const excess = element.length - size - size % 2;
+    if (excess > 0) notes.push(`its pixel data have ${excess} bytes more than its picture, which are left out`);
+    const raw = dataSet.bytes.slice(element.start, element.start + Math.min(element.length, size + size % 2));
     // In big endian a word is turned, and pixels of 8 bits are words too when their VR is OW (PS3.5 8.1.1).
     if (!dataSet.encoding.littleEndian && (bitsAllocated === 16 || element.vr === "OW")) swapBytes(raw);
     const pixels = raw.subarray(0, size);
@@ -177,7 +186,10 @@ async function readPixels(
   if (table.length > 4 || table.length % 4 !== 0) {
     throw new Error(`its offset table must have one entry for one frame: it has ${table.length / 4}`);
   }
-  const { bytes, rgb } = await decodeCompressed(join(dataSet.bytes, fragments), shape);
+  const { bytes, rgb, bits } = await decodeCompressed(join(dataSet.bytes, fragments), shape);
+  if (bits !== undefined && bits !== shape.bitsStored) {
+    notes.push(`its data set says ${shape.bitsStored} bits stored (0028,0101), its compressed stream has ${bits}`);
+  }
   if (bytes.length !== size) throw new Error(`its pixels must have ${size} bytes, decoded were ${bytes.length}`);
   if (!rgb && !/^(MONOCHROME[12]|RGB|YBR_FULL)$/.test(photometric)) {
     throw new Error(`pixels of photometric interpretation "${photometric}" are not read from ${transferSyntax}`);

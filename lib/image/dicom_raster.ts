@@ -29,20 +29,41 @@ export function dicomToRaster(dicom: DicomImage, options: DicomRasterOptions = {
     const shift = dicom.bitsAllocated === 16 ? Math.max(0, dicom.bitsStored - 8) : 0;
     const data = Uint8Array.from(dicom.pixels, (value) => value >> shift);
     if (dicom.photometric === "YBR_FULL") ybrToRgb(data);
-    return { width, height, channels: 3, bitDepth: 8, data };
+    return { width, height, channels: 3, bitDepth: 8, data, ...notesOf(dicom) };
   }
   if (options.values === "stored") {
     if (dicom.signed) throw new TypeError("Cannot keep stored values as unsigned: current pixels are signed");
     const data = dicom.bitsAllocated === 8 ? Uint8Array.from(dicom.pixels) : Uint16Array.from(dicom.pixels);
-    return { width, height, channels: 1, bitDepth: dicom.bitsAllocated, data };
+    return { width, height, channels: 1, bitDepth: dicom.bitsAllocated, data, ...notesOf(dicom) };
   }
   // Every stored word takes one of at most 65,536 values: the whole chain is a table.
   const table = displayTable(dicom);
   const offset = dicom.signed ? 1 << (dicom.bitsAllocated - 1) : 0;
   const { pixels } = dicom;
   const data = new Uint8Array(pixels.length);
-  for (let i = 0; i < data.length; i++) data[i] = table[pixels[i]! + offset]!;
-  return { width, height, channels: 1, bitDepth: 8, data };
+  let shades = 0; // bits in which pixels differ from the first
+  for (let i = 0; i < data.length; i++) {
+    data[i] = table[pixels[i]! + offset]!;
+    shades |= data[i]! ^ data[0]!;
+  }
+  return { width, height, channels: 1, bitDepth: 8, data, ...notesOf(dicom, shades === 0 ? [whyOneGrey(dicom)] : []) };
+}
+
+function notesOf({ notes = [] }: DicomImage, more: readonly string[] = []): { notes?: readonly string[] } {
+  return notes.length + more.length > 0 ? { notes: [...notes, ...more] } : {};
+}
+
+/** Why nothing is seen in the picture. */
+function whyOneGrey({ pixels, rescaleSlope, modalityLut, window, voiLut }: DicomImage): string {
+  const isFlat = pixels.every((value) => value === pixels[0]);
+  const reason = isFlat
+    ? "all its stored values are equal"
+    : !modalityLut && rescaleSlope === 0
+    ? "its rescale slope (0028,1053) is 0"
+    : window
+    ? `its window (centre ${window.center}, width ${window.width}) lies off its values`
+    : `its ${modalityLut && !voiLut ? "modality" : "VOI"} LUT gives all its values one shade`;
+  return `its picture is one grey: ${reason}`;
 }
 
 /** The value a word stands for: its stored bits, sign-extended. */

@@ -1,7 +1,8 @@
 /** JPEG files, bit for bit as Pillow reads them (the same libjpeg-turbo, compiled to WebAssembly). @module */
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { decodeFrame } from "./_codecs.ts";
-import { checkJpegLength, type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
+import { oriented } from "./orientation.ts";
+import { checkJpegLength, exifOrientation, type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
 
 const PROCESSES: Record<number, string> = {
   0xc0: "baseline",
@@ -18,15 +19,29 @@ export function isJpeg(bytes: Uint8Array): boolean {
   return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 }
 
+/** How {@linkcode decodeJpeg} reads. */
+export interface DecodeJpegOptions {
+  /**
+   * Whether the picture is turned as its EXIF orientation says. Without it the orientation is left alone, as Pillow's `open` and
+   * open_clip do, and a note says that there is one.
+   * @default {false}
+   */
+  exif?: boolean;
+}
+
 /**
- * Reads a JPEG of 8 bits: grey gives 1 channel, colour 3. An EXIF orientation is left alone, as Pillow's `open` does.
+ * Reads a JPEG of 8 bits: grey gives 1 channel, colour 3.
  *
  * @param bytes The whole file.
  * @param name The file's name, for messages.
  * @throws {SyntaxError} If the file is cut short or damaged, above the size limits, or of a kind not read (CMYK,
  * arithmetic coding, lossless, more than 8 bits).
  */
-export async function decodeJpeg(bytes: Uint8Array, name: string): Promise<RasterImage> {
+export async function decodeJpeg(
+  bytes: Uint8Array,
+  name: string,
+  options: DecodeJpegOptions = {},
+): Promise<RasterImage> {
   const header = checkedHeader(bytes, name);
   let data: Uint8Array;
   try {
@@ -40,7 +55,10 @@ export async function decodeJpeg(bytes: Uint8Array, name: string): Promise<Raste
   if (data.length !== expected) {
     throw new SyntaxError(`Cannot read "${name}" as JPEG: ${expected} samples were expected, found ${data.length}`);
   }
-  return { width, height, channels, bitDepth: 8, data };
+  const image: RasterImage = { width, height, channels, bitDepth: 8, data };
+  const orientation = exifOrientation(bytes);
+  if (options.exif) return oriented(image, orientation);
+  return orientation === 1 ? image : { ...image, notes: [`its EXIF orientation ${orientation} is not applied`] };
 }
 
 function checkedHeader(bytes: Uint8Array, name: string): JpegHeader {

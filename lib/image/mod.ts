@@ -17,9 +17,10 @@
  * @module
  */
 export { MAX_PIXELS, MAX_SIDE, type RasterImage } from "./raster.ts";
-export { decodeImage, readImage } from "./read.ts";
+export { decodeImage, type DecodeImageOptions, readImage } from "./read.ts";
 export { describeImage, type ImageDescription, isImage } from "./describe.ts";
-export { decodeJpeg } from "./jpeg.ts";
+export { decodeJpeg, type DecodeJpegOptions } from "./jpeg.ts";
+export { oriented } from "./orientation.ts";
 export { decodePng, encodePng } from "./png.ts";
 export { decodeDicom, type DicomImage, type DicomLut, type DicomWindow, isDicom, storedPixelSha256 } from "./dicom.ts";
 export { type DicomRasterOptions, dicomToRaster } from "./dicom_raster.ts";

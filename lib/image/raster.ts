@@ -21,6 +21,8 @@ export interface RasterImage {
    * Pillow resizes those by the nearest neighbour, whatever filter is asked for, and so does `cropResize8`.
    */
   indexed?: true;
+  /** What its reader found worth saying, a line each: the picture may not be what was meant. */
+  notes?: readonly string[];
 }
 
 /** Widest and highest image read, pixels. */

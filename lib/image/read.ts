@@ -1,6 +1,6 @@
 /** An image from bytes or a path, whatever its extension says. @module */
 import type { RasterImage } from "./raster.ts";
-import { decodeJpeg, isJpeg } from "./jpeg.ts";
+import { decodeJpeg, type DecodeJpegOptions, isJpeg } from "./jpeg.ts";
 import { decodePng, isPng } from "./png.ts";
 import { decodeDicom, isDicom } from "./dicom.ts";
 import { dicomToRaster } from "./dicom_raster.ts";
@@ -8,23 +8,65 @@ import { dicomToRaster } from "./dicom_raster.ts";
 /** Largest file read, bytes. */
 const MAX_FILE_BYTES = 2 ** 30;
 
+/** Options of {@linkcode decodeImage} and {@linkcode readImage}. */
+export type DecodeImageOptions = DecodeJpegOptions;
+
+/** What files that are no image read here begin with, so that a message can name them. */
+const OTHERS: readonly [name: string, begins: RegExp][] = [
+  ["a GIF", /^GIF8[79]a/],
+  ["a BMP", /^BM[^]{4}\0\0\0\0/],
+  ["an HEIF or AVIF image", /^[^]{4}ftyp(heic|heix|hevc|mif1|msf1|avif|avis)/],
+  ["a video", /^[^]{4}ftyp|^\x1aE\xdf\xa3|^RIFF[^]{4}AVI /],
+  ["a JPEG 2000 image outside a DICOM", /^\0\0\0\x0cjP |^\xffO\xffQ/],
+  ["a JPEG XL image", /^\xff\x0a|^\0\0\0\x0cJXL /],
+  ["an SVG or XML file", /^\s*<(\?xml|svg)/],
+  ["a web page", /^\s*<(!doctype|html)/i],
+  ["a PDF", /^%PDF/],
+  ["a NIfTI volume", /^\x5c\x01\0\0|^[^]{344}(n\+1|ni1)\0/],
+  ["an NRRD volume", /^NRRD/],
+  ["a gzip file", /^\x1f\x8b/],
+  ["a zip archive", /^PK[\x03\x05]/],
+  ["a NumPy array", /^\x93NUMPY/],
+  ["a Git LFS pointer: git lfs pull fetches what it stands for", /^version https:\/\/git-lfs/],
+  ["text", /^[\t\n\r -~]{8,}$/],
+];
+
+function whatItIs(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "an empty file";
+  const start = String.fromCharCode(...bytes.subarray(0, 352));
+  const known = OTHERS.find(([, begins]) => begins.test(start))?.[0];
+  return known ?? `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
+}
+
 /**
- * Decodes a JPEG, PNG or DICOM, told apart by content. A DICOM comes as a radiograph viewer shows it, in 8 bits.
+ * Decodes a JPEG, PNG or DICOM, told apart by content. A DICOM comes as a radiograph viewer shows it, in 8 bits. What may not be
+ * what was meant (a picture of one grey, an orientation that is not applied) stands in the raster's notes.
  *
  * @param bytes The whole file.
  * @param name The file's name, for messages.
+ * @param options How it is read.
  * @throws {SyntaxError} If it is none of these, is damaged, or is of a kind not read; one line that names the file.
  */
-export async function decodeImage(bytes: Uint8Array, name: string): Promise<RasterImage> {
-  if (isPng(bytes)) return decodePng(bytes, name);
-  if (isJpeg(bytes)) return await decodeJpeg(bytes, name);
+export async function decodeImage(
+  bytes: Uint8Array,
+  name: string,
+  options: DecodeImageOptions = {},
+): Promise<RasterImage> {
+  if (isPng(bytes)) return noted(decodePng(bytes, name));
+  if (isJpeg(bytes)) return noted(await decodeJpeg(bytes, name, options));
   if (isDicom(bytes)) return dicomToRaster(await decodeDicom(bytes, name));
-  const found = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   throw new SyntaxError(
-    `Cannot read "${name}" as an image: it must begin as a JPEG, PNG or DICOM does, found ${
-      bytes.length === 0 ? "an empty file" : `bytes ${found}`
-    }`,
+    `Cannot read "${name}" as an image: it must be a JPEG, PNG or DICOM (save it as PNG), found ${whatItIs(bytes)}`,
   );
+}
+
+/** The image, with a note if nothing is seen in it. */
+function noted(image: RasterImage): RasterImage {
+  const { data, channels, notes = [] } = image;
+  for (let i = channels; i < data.length; i++) if (data[i] !== data[i - channels]) return image;
+  return data.length === channels
+    ? image
+    : { ...image, notes: [...notes, "its picture is one shade: all its pixels are equal"] };
 }
 
 /**
@@ -57,9 +99,10 @@ export async function readImageBytes(path: string): Promise<Uint8Array> {
  * Needs read permission for `path` and nothing else: the codecs come with the module graph.
  *
  * @param path A local path.
+ * @param options How it is read.
  * @throws {Error} If there is no such file.
  * @throws {SyntaxError} If it is not an image that can be read.
  */
-export async function readImage(path: string): Promise<RasterImage> {
-  return await decodeImage(await readImageBytes(path), path);
+export async function readImage(path: string, options: DecodeImageOptions = {}): Promise<RasterImage> {
+  return await decodeImage(await readImageBytes(path), path, options);
 }

@@ -293,7 +293,7 @@ function* damagedDicoms(): Generator<Damaged> {
       ["no_rows", "00280010", 0],
       ["no_columns", "00280011", 0],
       ["one_more_row", "00280010", bytes[find("00280010")]! + 1],
-      ["one_less_column", "00280011", bytes[find("00280011")]! - 1],
+      ["one_more_column", "00280011", bytes[find("00280011")]! + 1],
       ["samples", "00280002", 3],
       ["allocated_12", "00280100", 12],
       ["stored_0", "00280101", 0],
