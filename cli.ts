@@ -9,7 +9,7 @@ import { readVariable } from "./lib/tensor/variables.ts";
 import { advice } from "./lib/cli/advice.ts";
 import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
-import { printable } from "./lib/cli/printable.ts";
+import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
 import { nearest } from "./lib/text/nearest.ts";
 
 const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
@@ -58,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (!load) {
     const meant = nearest(name, Object.keys(COMMANDS));
     console.error(
-      printable(
+      errorLine(
         `Unknown command "${name}": ${
           meant === undefined ? `expected one of ${Object.keys(COMMANDS).join(", ")}` : `did you mean "${meant}"?`
         }`,
@@ -78,13 +78,14 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const remedy = parsed && await advice(error, parsed);
-    console.error(`error: ${printable((remedy ? `${message}; ${remedy}` : message).replaceAll(/\s*\n\s*/g, " "))}`);
+    console.error(`error: ${errorLine(remedy ? `${message}; ${remedy}` : message)}`);
     if (error instanceof UsageError) console.error(`deno task ${name} --help lists the options`);
     return 1;
   }
 }
 
 if (import.meta.main) {
+  guardTerminal();
   enterUsersFolder();
   watchTaskRunner();
   Deno.exit(await main(Deno.args));

@@ -14,7 +14,7 @@ import {
 } from "../eval/classify.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom } from "./data_options.ts";
+import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom, watched } from "./data_options.ts";
 import { printable } from "./printable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
@@ -43,7 +43,7 @@ export const COMMAND: Command = {
     const labels = args.list("labels");
     if (!labels) throw new UsageError("--labels is required");
     const explain = args.text("explain");
-    const images = imagesAt(await imagePaths(args.positionals));
+    const images = watched(imagesAt(await imagePaths(args.positionals)));
     if (explain !== undefined) await checkWritable(explain);
     const backend = await startBackend(args);
     const classifier = await classifierFrom(args);
@@ -64,7 +64,7 @@ export const COMMAND: Command = {
       ...versions(),
     };
     if (explain !== undefined) {
-      await writeFileAtomic(explain, await classificationReport(answers, facts));
+      await writeFileAtomic(explain, await classificationReport(answers, facts), { isPrivate: true });
       console.error(`wrote ${explain}`);
     }
     if (args.flag("json")) {

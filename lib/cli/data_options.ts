@@ -11,6 +11,7 @@ import type { Generalist } from "../clip/mini.ts";
 import { loadModel } from "../clip/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { adapterFormat } from "../adapters/files.ts";
+import { watchedImages } from "../image/watched.ts";
 import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import { pathAdvice } from "./advice.ts";
@@ -223,6 +224,11 @@ export function columnsFrom(args: Arguments): PairsOptions {
     ...(images === undefined ? {} : { images }),
     ...(patient === undefined ? {} : { patient }),
   };
+}
+
+/** Items whose images tell on stderr what their readers noted. */
+export function watched<T extends Parameters<typeof watchedImages>[0][number]>(items: readonly T[]): T[] {
+  return watchedImages(items, { note: (line) => console.error(`note: ${line}`) });
 }
 
 /** Image-text pairs of the CSV that `--pairs` names, or of the data set that `--dataset` names. */

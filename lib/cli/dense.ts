@@ -344,9 +344,9 @@ async function writePage(out: string, page: Page): Promise<void> {
       { kind: "facts", facts },
     ],
   });
-  await writeFileAtomic(join(out, "overlays.html"), html);
+  await writeFileAtomic(join(out, "overlays.html"), html, { isPrivate: true });
 }
 
 async function writeJson(path: string, record: unknown): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(record, null, 2) + "\n");
+  await writeFileAtomic(path, JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
 }

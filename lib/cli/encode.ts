@@ -25,6 +25,7 @@ import {
   datasetFrom,
   isDatasetGiven,
   MODEL_OPTIONS,
+  watched,
 } from "./data_options.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -80,7 +81,7 @@ export const COMMAND: Command = {
     if (args.flag("merge")) return await merge(args, out);
     const shardText = args.text("shard");
     const shard = shardText === undefined ? undefined : parseShard(shardText);
-    const images = await imagesFrom(args);
+    const images = watched(await imagesFrom(args));
     const texts = await textsFrom(args);
     if (images.length + texts.length === 0) {
       throw new UsageError("name something to encode: --images, --dataset or --texts");

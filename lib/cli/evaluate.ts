@@ -22,6 +22,7 @@ import {
   imagesFrom,
   isDatasetGiven,
   MODEL_OPTIONS,
+  watched,
 } from "./data_options.ts";
 import { printable } from "./printable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -75,7 +76,8 @@ export const COMMAND: Command = {
   async run(args) {
     if (args.flag("list")) return await list(args);
     const out = args.text("out") ?? "results/evaluate";
-    const dataset = await imagesFrom(args);
+    const given = await imagesFrom(args);
+    const dataset = { ...given, cases: watched(given.cases) };
     announce(dataset);
     checkClasses(dataset);
     const names = args.list("names") ?? dataset.classes;
@@ -118,7 +120,7 @@ export const COMMAND: Command = {
       },
     };
     const json = JSON.stringify(record, null, 2);
-    await writeFileAtomic(join(out, "metrics.json"), `${json}\n`);
+    await writeFileAtomic(join(out, "metrics.json"), `${json}\n`, { isPrivate: true });
     console.error(`wrote ${join(out, "metrics.json")}`);
     const tables = [resultsTable(record), classTable(result)].filter((table) => table !== undefined);
     console.log(

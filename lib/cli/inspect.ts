@@ -4,7 +4,7 @@ import { readImage } from "../image/read.ts";
 import { describeTensors, formatTensors, type TensorsDescription } from "../adapters/describe.ts";
 import { type CsvDescription, describeCsv } from "../data/csv.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
-import { printable } from "./printable.ts";
+import { errorLine, printable } from "./printable.ts";
 import { checkPath } from "./data_options.ts";
 import { type Command, UsageError } from "./command.ts";
 
@@ -44,7 +44,7 @@ export const COMMAND: Command = {
         console.log(args.flag("json") ? JSON.stringify(description) : format(description));
       } catch (error) {
         failed++; // the other files are still told
-        console.error(`error: ${printable((error as Error).message)}`);
+        console.error(`error: ${errorLine((error as Error).message)}`);
       }
     }
     return failed > 0 ? 1 : 0;

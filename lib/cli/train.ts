@@ -24,6 +24,7 @@ import {
   MODEL_OPTIONS,
   modelFrom,
   pairsFrom,
+  watched,
 } from "./data_options.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
@@ -175,7 +176,8 @@ async function clear(out: string): Promise<void> {
 
 async function train(args: Arguments, out: string): Promise<number | void> {
   const backend = await startBackend(args);
-  const dataset = await pairsFrom(args);
+  const given = await pairsFrom(args);
+  const dataset = { ...given, cases: watched(given.cases) };
   announce(dataset);
   const { params: base, config: encoders, tokenizer } = await modelFrom(args);
   const config = adaptation(args, encoders);
@@ -247,7 +249,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
     revision: await gitRevision(),
     history: result.history,
   };
-  await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n");
+  await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n", { isPrivate: true });
   console.log(
     `last loss ${
       result.history.at(-1)!.loss.toFixed(4)

@@ -204,7 +204,7 @@ async function writeShard(
       float32Tensor([grid, grid, width], shard.maps!.subarray(i * numbers, (i + 1) * numbers)),
     );
   }
-  await writeSafetensors(path, tensors, { key });
+  await writeSafetensors(path, tensors, { key }, { isPrivate: true });
 }
 
 /** The shard, or undefined when it is of another key (the folder's name holds only its beginning). */

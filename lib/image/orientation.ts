@@ -26,5 +26,6 @@ export function oriented(image: RasterImage, orientation: number): RasterImage {
       for (let c = 0; c < channels; c++) out[to++] = data[from + c]!;
     }
   }
-  return { ...image, width: wide, height: high, data: out };
+  const { orientation: _, ...rest } = image;
+  return { ...rest, width: wide, height: high, data: out };
 }

@@ -21,6 +21,8 @@ export interface RasterImage {
    * Pillow resizes those by the nearest neighbour, whatever filter is asked for, and so does `cropResize8`.
    */
   indexed?: true;
+  /** The file's EXIF orientation, 2 to 8, when it has one that is not applied. */
+  orientation?: number;
   /** What its reader found worth saying, a line each: the picture may not be what was meant. */
   notes?: readonly string[];
 }

@@ -1,15 +1,28 @@
 /** Files that are whole or absent: write under a temporary name, then rename. @module */
 import { dirname } from "@std/path";
 
+/** Options of the functions that write a file. */
+export interface WriteFileOptions {
+  /**
+   * Whether the file may hold what was seen of a patient: its owner alone may then read it (mode 0600; Windows has no such mode).
+   * @default {false}
+   */
+  isPrivate?: boolean;
+}
+
 /**
  * Writes `path` through `write` so that no reader ever sees half of it; makes the folder when missing.
  *
  * @throws {Error} If the folder cannot be made or written, or `write` fails; the message names `path`.
  */
-export async function writeFileAtomicWith(path: string, write: (file: Deno.FsFile) => Promise<void>): Promise<void> {
+export async function writeFileAtomicWith(
+  path: string,
+  write: (file: Deno.FsFile) => Promise<void>,
+  options: WriteFileOptions = {},
+): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    const file = await create(temporary);
+    const file = await create(temporary, options);
     try {
       await write(file);
     } finally {
@@ -28,8 +41,9 @@ const cannotWrite = (path: string, error: unknown): Error =>
   new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
 
 /** A new file, in a folder that is made when missing. */
-async function create(path: string): Promise<Deno.FsFile> {
-  const open = (): Promise<Deno.FsFile> => Deno.open(path, { write: true, createNew: true });
+async function create(path: string, { isPrivate = false }: WriteFileOptions = {}): Promise<Deno.FsFile> {
+  const open = (): Promise<Deno.FsFile> =>
+    Deno.open(path, { write: true, createNew: true, ...(isPrivate ? { mode: 0o600 } : {}) });
   return await open().catch(async (error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     await Deno.mkdir(dirname(path), { recursive: true }); // only when it is missing: it needs a wider permission
@@ -64,9 +78,13 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
  *
  * @throws {Error} If the folder cannot be made or written; the message names `path`.
  */
-export function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  options: WriteFileOptions = {},
+): Promise<void> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  return writeFileAtomicWith(path, (file) => writeAll(file, bytes));
+  return writeFileAtomicWith(path, (file) => writeAll(file, bytes), options);
 }
 
 /** Whether a file or folder is there. */

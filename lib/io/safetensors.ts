@@ -7,7 +7,7 @@
  * @module
  */
 import { type ByteSource, bytesSource, fileSource } from "./byte_source.ts";
-import { writeAll, writeFileAtomicWith } from "./files.ts";
+import { writeAll, writeFileAtomicWith, type WriteFileOptions } from "./files.ts";
 import { MAX_HEADER_BYTES, parseHeader, type SafetensorsHeader } from "./_safetensors_header.ts";
 import { readAllTensors, type TensorFile } from "./tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorData } from "./tensors.ts";
@@ -166,6 +166,7 @@ export function encodeSafetensors(tensors: NamedTensors, metadata: Readonly<Reco
  * Writes a safetensors file, whole or not at all, without joining the tensors in memory.
  *
  * @param metadata The `__metadata__` map; names and values are strings.
+ * @param options Who may read the file.
  * @throws {TypeError} If the bytes of a tensor do not fit its type and shape.
  * @throws {Error} If the file cannot be written; the message names it.
  */
@@ -173,11 +174,12 @@ export async function writeSafetensors(
   path: string,
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
+  options: WriteFileOptions = {},
 ): Promise<void> {
   const entries = writingOrder(tensors);
   const head = encodeHeader(entries, metadata);
   await writeFileAtomicWith(path, async (file) => {
     await writeAll(file, head);
     for (const [, { data }] of entries) await writeAll(file, data);
-  });
+  }, options);
 }

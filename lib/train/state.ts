@@ -71,7 +71,7 @@ export async function writeRunState(path: string, state: RunState, settings: Rec
     step: String(state.adamw.step),
     progress: JSON.stringify(state.progress),
     settings: JSON.stringify(settings),
-  });
+  }, { isPrivate: true });
 }
 
 /**

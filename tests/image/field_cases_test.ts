@@ -191,7 +191,10 @@ Deno.test({
     const turned = await readImage(path, { exif: true });
     assertEquals([turned.width, turned.height], [plain.width, plain.height]);
     const step = plain.channels / turned.channels; // a grey JPEG of an RGB PNG, or the same
-    const sum = [...turned.data].reduce((sum, value, i) => sum + Math.abs(value - plain.data[Math.floor(i * step)]!), 0);
+    const sum = [...turned.data].reduce(
+      (sum, value, i) => sum + Math.abs(value - plain.data[Math.floor(i * step)]!),
+      0,
+    );
     assert(sum / turned.data.length < 6, `mean difference ${sum / turned.data.length}`);
   },
 });

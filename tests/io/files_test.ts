@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { checkWritable, writeFileAtomic, writeFileAtomicWith } from "../../lib/io/files.ts";
+import { writeSafetensors } from "../../lib/io/safetensors.ts";
+import { float32Tensor } from "../../lib/io/tensors.ts";
 
 Deno.test("writeFileAtomic() makes folders, replaces a file, and leaves nothing beside it", async () => {
   const dir = await Deno.makeTempDir();
@@ -49,4 +51,26 @@ Deno.test("checkWritable() makes the folder and leaves nothing in it, or says wh
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test({
+  name:
+    "writeFileAtomic() and writeSafetensors() keep what is private from others, also over a file that others could read",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/a`;
+      const mode = async (): Promise<number> => (await Deno.stat(path)).mode! & 0o777;
+      await Deno.writeTextFile(path, "", { mode: 0o644 });
+      await writeFileAtomic(path, "seen", { isPrivate: true });
+      assertEquals(await mode(), 0o600);
+      await writeSafetensors(path, { x: float32Tensor([1], [1]) }, {}, { isPrivate: true });
+      assertEquals(await mode(), 0o600);
+      await writeFileAtomic(path, "figures");
+      assertEquals(await mode() & 0o600, 0o600);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

@@ -124,7 +124,7 @@ export async function openPixelCache(
         ...aliases.map((alias) => entry(alias, alias.sha256)),
       ],
     };
-    await writeFileAtomic(join(own, `${name}.json`), JSON.stringify(index));
+    await writeFileAtomic(join(own, `${name}.json`), JSON.stringify(index), { isPrivate: true });
     known.add(`${name}.json`);
     learn(shard, index);
   };

@@ -36,7 +36,7 @@ export async function writeNpyShard(shard: NpyShard, squares: readonly Square[])
   await writeFileAtomicWith(shard.path, async (file) => {
     await writeAll(file, header(shard));
     for (const { data } of squares) await writeAll(file, data);
-  });
+  }, { isPrivate: true });
 }
 
 /** Checks that a shard's file is as long as its rows ask for, and opens it. */

@@ -72,8 +72,8 @@ export async function writeBoxes(
     size: maps.imageSizes[i]!,
     boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
   }));
-  await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images));
-  await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes));
+  await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images), { isPrivate: true });
+  await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes), { isPrivate: true });
   const listed = (words: readonly string[]): string => words.join(", ") || "no box";
   const overlays: Overlay[] = [];
   for (const [i, item] of cases.slice(0, pictures).entries()) {

@@ -55,7 +55,7 @@ export function maskWriter(cases: readonly Case[], { out, pictures, onCase }: An
   return {
     write: async (mask, overlap) => {
       const item = cases[rows.length]!;
-      await writeFileAtomic(join(out, "masks", `${names[rows.length]}.png`), maskPng(mask));
+      await writeFileAtomic(join(out, "masks", `${names[rows.length]}.png`), maskPng(mask), { isPrivate: true });
       if (overlays.length < pictures) {
         const marks = overlap ? { mask, truthMask: await item.mask!() } : { mask };
         const caption = overlap ? `${item.id}: Dice ${overlap.dice.toFixed(2)}` : item.id;
@@ -65,7 +65,7 @@ export function maskWriter(cases: readonly Case[], { out, pictures, onCase }: An
       onCase(rows.length);
     },
     finish: async () => {
-      await writeFileAtomic(join(out, "submission.csv"), siimSubmission(rows));
+      await writeFileAtomic(join(out, "submission.csv"), siimSubmission(rows), { isPrivate: true });
       return overlays;
     },
   };

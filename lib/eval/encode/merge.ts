@@ -89,7 +89,8 @@ export async function mergeShards(out: string, paths: readonly string[]): Promis
     merged.set(key, float32Tensor([size, width], out));
     ids.set(name, list);
   }
-  await writeSafetensors(out, merged, featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, ids }));
+  const metadata = featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, ids });
+  await writeSafetensors(out, merged, metadata, { isPrivate: true });
   return { path: out, items: [...ids.values()].reduce((sum, list) => sum + list.length, 0) };
 }
 

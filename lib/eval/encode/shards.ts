@@ -146,7 +146,7 @@ export async function encodeShard(
             tensor,
             `the features of ${list.name} ${JSON.stringify(list.ids[some[0]!])} and ${some.length - 1} more`,
           );
-          await writeSafetensors(file, { features: tensor }, { fingerprint });
+          await writeSafetensors(file, { features: tensor }, { fingerprint }, { isPrivate: true });
           result.computed += some.length;
         }
         rows.push(values);
@@ -167,6 +167,7 @@ export async function encodeShard(
       shard,
       ids: new Map(shares.map(({ list, indices }) => [list.name, indices.map((i) => list.ids[i]!)])),
     }),
+    { isPrivate: true },
   );
   await Deno.remove(parts, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -1,0 +1,44 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { errorLine, printable } from "../../lib/cli/printable.ts";
+import { CASES, needsCase } from "../cases.ts";
+import { MINI_FILES, run } from "./run.ts";
+
+Deno.test("printable() writes what could steer a terminal as text, on one line", () => {
+  assertEquals(printable("a\x1b[31mb\x07\n\x9b\u202ec"), "a\\u001b[31mb\\u0007\\u000a\\u009b\\u202ec");
+  assertEquals(printable("é 肺 \u{1f600}"), "é 肺 \u{1f600}");
+});
+
+Deno.test("errorLine() cuts a line longer than a screen in the middle", () => {
+  assertEquals(errorLine("a \n b"), "a b");
+  const long = errorLine(`Cannot read "${"x".repeat(100_000)}" as it ends`);
+  assert(long.length <= 1600 && long.startsWith('Cannot read "xxx') && long.endsWith('" as it ends'), long);
+});
+
+// deno-lint-ignore no-control-regex
+const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
+
+Deno.test("a column's and a file's name reach the terminal as text, in errors and in answers", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "a\x1b[31m.csv");
+    await Deno.writeTextFile(path, 'image,"cl\x1b]0;owned\x07ass"\nx.png,a\n');
+    for (const args of [["inspect", path], ["inspect", "--json", path], ["evaluate", "--images", path]]) {
+      const { stdout, stderr } = await run(args, { read: [folder] });
+      assert(!STEERING.test(stdout + stderr), JSON.stringify(stdout + stderr));
+      assert((stdout + stderr).includes("\\u001b[31m"), stdout + stderr);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test({
+  ...needsCase("escapes", "classify shows a DICOM's escape sequences as text"),
+  fn: async () => {
+    const path = join(CASES, "escapes", "photometric_esc.dcm");
+    const { code, stderr } = await run(["classify", path, "--labels", "a,b"], { read: [path, ...MINI_FILES] });
+    assertEquals(code, 1);
+    assert(!STEERING.test(stderr) && stderr.includes("u001b[31mRED"), stderr);
+  },
+});
