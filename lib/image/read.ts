@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-control-regex -- the first bytes of formats
 /** An image from bytes or a path, whatever its extension says. @module */
 import type { RasterImage } from "./raster.ts";
 import { decodeJpeg, type DecodeJpegOptions, isJpeg } from "./jpeg.ts";
