@@ -1,0 +1,278 @@
+/** An adapted model as two ONNX files, one a tower, which onnxruntime runs without this package. @module */
+import { join } from "@std/path";
+import {
+  type AceLoraConfig,
+  type AceLoraParams,
+  mergeAceLora,
+  similarityScale,
+  textAffinityOf,
+} from "../../ace_lora.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig } from "../../clip/config.ts";
+import type { TextTowerParams } from "../../clip/towers/text.ts";
+import { writeAll, writeFileAtomic, writeFileAtomicWith } from "../../io/files.ts";
+import type { Field } from "../../io/protobuf.ts";
+import { VERSION } from "../../io/run_facts.ts";
+import { disposeParams, namedTensors } from "../../tensor/params.ts";
+import type { Tensor } from "../../tensor/types.ts";
+import {
+  aceHgnn,
+  blocks,
+  type BlocksOptions,
+  causalMask,
+  type Emitter,
+  l2Normalise,
+  layerNorm,
+  linear,
+  mlp,
+  type Numbers,
+  padMask,
+  reshape,
+  sliceTokens,
+  weight,
+} from "./blocks.ts";
+import { type Attributes, onnxGraph, OPSET, type Value } from "./graph.ts";
+
+/** What {@linkcode exportOnnx} wrote. */
+export interface OnnxFiles {
+  /** The image tower: `pixel_values` `[B, 3, S, S]`, normalised, to `image_features` `[B, E]`. */
+  image: string;
+  /** The text tower: `input_ids` `[B, N]` int64 to `text_features` `[B, E]`. */
+  text: string;
+  /** How inputs are prepared, and what features become: JSON. */
+  preprocessing: string;
+}
+
+/** Leaves that no exported operator computes. */
+const NOT_EXPORTED = /\.(adapter|prompts|context)(\.|$)|^featureAdapter\./;
+
+/**
+ * Writes an adapted model as ONNX: updates merged, ACE-HGNN inside, features as unit rows.
+ *
+ * @param params Weights; borrowed.
+ * @param config What they are.
+ * @param folder Where image.onnx, text.onnx and preprocessing.json go; made when missing.
+ * @throws {RangeError} If the model carries something that is not exported, named; then nothing is written.
+ */
+export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, folder: string): Promise<OnnxFiles> {
+  const { encoders } = config;
+  checkExportable(params, encoders);
+  const merged = mergeAceLora(params);
+  try {
+    const numbers = await readNumbers(merged);
+    const files = ["image.onnx", "text.onnx", "preprocessing.json"].map((name) => join(folder, name));
+    const [image, text, preprocessing] = files as [string, string, string];
+    await writePieces(image, imageModel(merged, config, numbers));
+    await writePieces(text, textModel(merged, config, numbers));
+    const scale = similarityScale(merged);
+    const [value] = await scale.data();
+    scale.dispose();
+    await writeFileAtomic(preprocessing, JSON.stringify(preprocessingOf(encoders, value!), null, 2) + "\n");
+    return { image, text, preprocessing };
+  } finally {
+    disposeParams(merged, params);
+  }
+}
+
+function checkExportable(params: AceLoraParams, { text }: ClipConfig): void {
+  const refuse = (what: string): never => {
+    throw new RangeError(`Cannot export the model as ONNX as ${what}`);
+  };
+  const odd = [...namedTensors(params).keys()].find((name) => NOT_EXPORTED.test(name));
+  if (odd !== undefined) refuse(`"${odd}" is of a method whose layers are not exported`);
+  const readsCls = text.kind === "bert" && text.pool !== "mean";
+  if (params.hgnn?.text && !readsCls) refuse("ACE-HGNN is exported above text towers that read the CLS token alone");
+}
+
+async function readNumbers(tree: unknown): Promise<Numbers> {
+  const values = new Map<Tensor, Float32Array>();
+  for (const tensor of namedTensors(tree).values()) values.set(tensor, await tensor.data() as Float32Array);
+  return (tensor) => values.get(tensor)!;
+}
+
+async function writePieces(path: string, pieces: Field): Promise<void> {
+  await writeFileAtomicWith(path, async (file) => {
+    for (const piece of pieces) await writeAll(file, piece);
+  });
+}
+
+function describe(tower: string, { encoders }: AceLoraConfig) {
+  return {
+    name: `ace_lora_${tower}`,
+    version: VERSION,
+    text: `The ${tower} tower of an adapted vision-language model; its features are unit rows.`,
+    metadata: { embedding: String(encoders.embedding), opset: String(OPSET) },
+  };
+}
+
+/** CLS of unit tokens, or ACE-HGNN's node of it, as unit rows. */
+function feature(
+  emitter: Emitter,
+  tokens: Value,
+  affinity: Value | undefined,
+  { hgnn, config, count }: { hgnn: Parameters<typeof aceHgnn>[1] | undefined; config: AceLoraConfig; count: number },
+): Value {
+  const { embedding } = config.encoders;
+  const unit = l2Normalise(emitter, tokens);
+  const read = hgnn
+    ? aceHgnn(emitter, hgnn, unit, affinity!, { tokens: count, embedding, topK: config.hgnn!.topK })
+    : reshape(emitter, sliceTokens(emitter, unit, 0, 1), 0, embedding);
+  return l2Normalise(emitter, read);
+}
+
+function imageModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
+  const { vision, embedding } = config.encoders;
+  const { trunk, head } = params.vision;
+  const emitter: Emitter = { graph: onnxGraph(), numbers };
+  const { graph } = emitter;
+  const { imageSize, patchSize, width, heads, epsilon, activation } = vision;
+  const pixels = graph.input("pixel_values", "float32", ["batch", 3, imageSize, imageSize]);
+  const kernel = graph.constant(convolutionKernel(numbers(trunk.patchEmbed.weight), width, patchSize), [
+    width,
+    3,
+    patchSize,
+    patchSize,
+  ]);
+  const operands = [pixels, kernel, ...(trunk.patchEmbed.bias ? [weight(emitter, trunk.patchEmbed.bias)] : [])];
+  const sides = { kernel_shape: [patchSize, patchSize], strides: [patchSize, patchSize] } satisfies Attributes;
+  const maps = reshape(emitter, graph.op("Conv", operands, sides), 0, width, -1); // [B, D, N]
+  const patches = graph.op("Transpose", [maps], { perm: [0, 2, 1] });
+  const batch = graph.op("Slice", [
+    graph.op("Shape", [pixels]),
+    graph.constant([0], [1], "int64"),
+    graph.constant([1], [1], "int64"),
+  ]);
+  const shape = graph.op("Concat", [batch, graph.constant([1, width], [2], "int64")], { axis: 0 });
+  const cls = graph.op("Expand", [weight(emitter, trunk.clsToken), shape]);
+  const joined = graph.op("Concat", [cls, patches], { axis: 1 });
+  const placed = graph.op("Add", [joined, weight(emitter, trunk.posEmbed)]);
+  const input = trunk.normPre ? layerNorm(emitter, trunk.normPre, placed, epsilon) : placed;
+  const hgnn = params.hgnn?.image;
+  const options: BlocksOptions = { heads, epsilon, activation, order: "pre", ...(hgnn ? { affinity: "logits" } : {}) };
+  const { tokens, affinity } = blocks(emitter, trunk.blocks, input, options);
+  const normed = layerNorm(emitter, trunk.norm, tokens, epsilon);
+  const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, normed)]) : normed;
+  const count = (imageSize / patchSize) ** 2;
+  const out = feature(emitter, linear(emitter, head, pooled), affinity, { hgnn, config, count });
+  graph.output(out, "image_features", ["batch", embedding]);
+  return graph.write(describe("image", config));
+}
+
+/** `[D, (row, column, channel)]` as a convolution's `[D, channel, row, column]`. */
+function convolutionKernel(values: Float32Array, width: number, side: number): Float32Array {
+  const out = new Float32Array(values.length);
+  const area = side * side;
+  for (let d = 0, place = 0; d < width; d++) {
+    for (let channel = 0; channel < 3; channel++) {
+      for (let p = 0; p < area; p++) out[place++] = values[(d * area + p) * 3 + channel]!;
+    }
+  }
+  return out;
+}
+
+function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
+  const { text, embedding } = config.encoders;
+  const emitter: Emitter = { graph: onnxGraph(), numbers };
+  const { graph } = emitter;
+  const { contextLength } = text;
+  const ids = graph.input("input_ids", "int64", ["batch", contextLength]);
+  const { trunk, head } = params.text;
+  const words = graph.op("Gather", [weight(emitter, trunk.word), ids], { axis: 0 });
+  const places = graph.constant(numbers(trunk.position).subarray(0, contextLength * text.width), [
+    contextLength,
+    text.width,
+  ]);
+  const placed = graph.op("Add", [words, places]);
+  const hgnn = params.hgnn?.text;
+  const affinity = hgnn ? { affinity: textAffinityOf(config) } : {};
+  const result = text.kind === "bert"
+    ? bertTokens(emitter, params.text, text, { ids, placed, ...affinity })
+    : { tokens: causalToken(emitter, params.text, text, { ids, placed }) };
+  const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, result.tokens)]) : result.tokens;
+  const projected = "fc1" in head ? mlp(emitter, head, pooled) : linear(emitter, head, pooled);
+  const out = feature(emitter, projected, result.affinity, { hgnn, config, count: contextLength - 1 });
+  graph.output(out, "text_features", ["batch", embedding]);
+  return graph.write(describe("text", config));
+}
+
+interface TextInput extends Pick<BlocksOptions, "affinity"> {
+  ids: Value;
+  placed: Value;
+}
+
+function bertTokens(
+  emitter: Emitter,
+  { trunk }: TextTowerParams,
+  config: BertConfig,
+  { ids, placed, affinity: kind }: TextInput,
+): { tokens: Value; affinity?: Value } {
+  const { graph, numbers } = emitter;
+  const { width, heads, epsilon } = config;
+  const type = graph.constant(numbers(trunk.tokenType!).subarray(0, width), [width]);
+  const input = layerNorm(emitter, trunk.norm, graph.op("Add", [placed, type]), epsilon);
+  const { tokens, affinity } = blocks(emitter, trunk.layers, input, {
+    heads,
+    epsilon,
+    activation: "gelu",
+    order: "post",
+    mask: padMask(emitter, ids),
+    ...(kind ? { affinity: kind } : {}),
+  });
+  if (config.pool !== "mean") return { tokens, ...(affinity ? { affinity } : {}) };
+  const real = graph.op("Cast", [graph.op("Not", [graph.op("Equal", [ids, graph.constant([0], [], "int64")])])], {
+    to: 1,
+  });
+  const one = graph.constant([1], [1], "int64");
+  const sum = graph.op("MatMul", [graph.op("Unsqueeze", [real, one]), tokens]); // [B, 1, D]
+  const count = graph.op("Unsqueeze", [graph.op("ReduceSum", [real, one], { keepdims: 1 }), one]);
+  return { tokens: graph.op("Div", [sum, count]) };
+}
+
+/** The end-of-text token, `[B, 1, D]`. */
+function causalToken(
+  emitter: Emitter,
+  { trunk }: TextTowerParams,
+  config: CausalTextConfig,
+  { ids, placed }: TextInput,
+): Value {
+  const { graph } = emitter;
+  const { contextLength, heads, epsilon, activation, eotId } = config;
+  const { tokens } = blocks(emitter, trunk.layers, placed, {
+    heads,
+    epsilon,
+    activation,
+    order: "pre",
+    mask: causalMask(emitter, contextLength),
+  });
+  const searched = eotId === undefined
+    ? ids
+    : graph.op("Cast", [graph.op("Equal", [ids, graph.constant([eotId], [], "int64")])], { to: 6 });
+  const place = graph.op("ArgMax", [searched], { axis: 1, keepdims: 1 }); // the first of equals
+  const depth = graph.constant([contextLength], [], "int64");
+  const chosen = graph.op("OneHot", [place, depth, graph.constant([0, 1], [2])], { axis: -1 }); // [B, 1, N]
+  return graph.op("MatMul", [chosen, layerNorm(emitter, trunk.norm, tokens, epsilon)]);
+}
+
+/** What whoever runs the files must know. */
+function preprocessingOf(config: ClipConfig, scale: number) {
+  const { vision, text, mean, std, resizeMode, interpolation, similarity } = config;
+  return {
+    image: {
+      input: "pixel_values",
+      layout: "[batch, 3, size, size], float32, RGB",
+      size: vision.imageSize,
+      resize: resizeMode,
+      interpolation,
+      rescale: "value / 255",
+      mean,
+      std,
+    },
+    text: {
+      input: "input_ids",
+      layout: "[batch, context_length], int64, padded with 0",
+      context_length: text.contextLength,
+      tokenizer: text.kind === "bert" ? "WordPiece, [CLS] text [SEP]" : "byte-level BPE, start text end",
+    },
+    similarity: { kind: similarity, scale, formula: "scale * image_features @ text_features.T" },
+    opset: OPSET,
+  };
+}

@@ -1,0 +1,169 @@
+/** Exported models against the library: the same features by onnxruntime, for every kind of tower and affinity. */
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
+import { join } from "@std/path";
+import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
+import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
+import { initClip } from "../../lib/clip/params.ts";
+import { exportOnnx } from "../../lib/export/onnx/model.ts";
+import { float, onnxGraph } from "../../lib/export/onnx/graph.ts";
+import { joinPieces } from "../../lib/io/protobuf.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams, namedTensors, withTensors } from "../../lib/tensor/params.ts";
+import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
+import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
+import { hasPython, runPython, skipName } from "../io/_python.ts";
+import { SMALL } from "../small_model.ts";
+
+await selectBackend({ backend: "wasm" });
+const ready = await hasPython("onnxruntime", "onnx");
+
+const CAUSAL: ClipConfig = {
+  ...SMALL,
+  vision: { ...SMALL.vision, kind: "clip", activation: "quick-gelu" },
+  text: {
+    ...CLIP_VIT_B_16.text,
+    vocabularySize: 40,
+    contextLength: 10,
+    positions: 10,
+    width: 16,
+    depth: 2,
+    heads: 2,
+    mlpWidth: 32,
+  },
+};
+const both = ["image", "text"] as const;
+const hgnn = { topK: 3, hidden: 8, encoders: both };
+const CASES: Record<string, AceLoraConfig> = {
+  "a frozen BERT pair": { encoders: SMALL, learnScale: false },
+  "LoRA and ACE-HGNN": { encoders: SMALL, lora: ACE_LORA_LORA, hgnn },
+  "ACE-HGNN alone, by text logits": { encoders: SMALL, hgnn },
+  "a mean-pooled BERT with poolers": {
+    encoders: {
+      ...SMALL,
+      vision: { ...SMALL.vision, pool: "pooler" },
+      text: { ...SMALL.text, pool: "mean", head: "linear", headWidth: 0 },
+    },
+  },
+  "a causal tower by the largest id, ACE-HGNN on images": {
+    encoders: CAUSAL,
+    lora: ACE_LORA_LORA,
+    hgnn: { ...hgnn, encoders: ["image"] },
+  },
+  "a causal tower by its end of text": {
+    encoders: { ...CAUSAL, text: { ...CAUSAL.text, eotId: 3 } as ClipConfig["text"] },
+  },
+};
+
+/** A model all of whose leaves are random, LoRA's B too. */
+async function randomModel(config: AceLoraConfig): Promise<AceLoraParams> {
+  const base = initClip(config.encoders, 3);
+  const fresh = await initAceLora(base, config, { seed: 4 });
+  const rng = mulberry32(9);
+  const noisy = [...namedTensors(fresh)].filter(([name]) => /bias|lora|posEmbed|word/.test(name)).map(([name, x]) =>
+    [name, tf.tensor(Float32Array.from({ length: x.size }, () => 0.3 * gaussian(rng)), x.shape)] as [string, Tensor]
+  );
+  const params = withTensors(fresh, new Map(noisy));
+  disposeParams(fresh, params);
+  disposeParams(base, params);
+  return params;
+}
+
+const SCRIPT = `
+import json, sys
+import numpy as np, onnx, onnxruntime
+folder = sys.argv[1]
+inputs = json.load(open(folder + "/inputs.json"))
+out = {}
+for name, key, dtype in [("image", "pixel_values", np.float32), ("text", "input_ids", np.int64)]:
+    onnx.checker.check_model(folder + f"/{name}.onnx", full_check=True)
+    session = onnxruntime.InferenceSession(folder + f"/{name}.onnx", providers=["CPUExecutionProvider"])
+    value = np.array(inputs[key]["values"], dtype).reshape(inputs[key]["shape"])
+    out[name] = session.run([f"{name}_features"], {key: value})[0].ravel().tolist()
+print(json.dumps(out))
+`;
+
+for (const [name, config] of Object.entries(CASES)) {
+  Deno.test({
+    name: skipName(`exportOnnx() gives the library's features in onnxruntime: ${name}`, ready, "onnxruntime and onnx"),
+    ignore: !ready,
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      const params = await randomModel(config);
+      const before = tf.memory().numTensors;
+      const files = await exportOnnx(params, config, folder);
+      assertEquals(tf.memory().numTensors, before);
+      assertEquals(Object.values(files).map((path) => path.split("/").at(-1)), [
+        "image.onnx",
+        "text.onnx",
+        "preprocessing.json",
+      ]);
+      const { imageSize } = config.encoders.vision;
+      const rng = mulberry32(5);
+      const pixels = tf.tensor4d(
+        Float32Array.from({ length: 3 * imageSize * imageSize * 3 }, () => gaussian(rng)),
+        [3, imageSize, imageSize, 3],
+      ) as Tensor4D;
+      const planes = tf.transpose(pixels, [0, 3, 1, 2]);
+      const rows = [[2, 7, 9, 12, 8, 3, 0, 0, 0, 0], [2, 31, 3, 0, 0, 0, 0, 0, 0, 0], [
+        2,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+        11,
+        12,
+        39,
+      ]];
+      const ids = tf.tensor2d(rows, undefined, "int32") as Tensor2D;
+      const of = async (x: Tensor) => ({ values: [...await x.data()], shape: x.shape });
+      await Deno.writeTextFile(
+        join(folder, "inputs.json"),
+        JSON.stringify({ pixel_values: await of(planes), input_ids: await of(ids) }),
+      );
+      const model = aceLoraModel(config);
+      const merged = model.forEvaluation(params);
+      const features = { image: model.imageFeatures(merged, pixels), text: model.textFeatures(merged, ids) };
+      const found = JSON.parse(await runPython(SCRIPT, [folder])) as Record<"image" | "text", number[]>;
+      for (const tower of both) {
+        const expected = await features[tower].data();
+        assertEquals(found[tower].length, expected.length);
+        for (const [i, value] of expected.entries()) assertAlmostEquals(found[tower][i]!, value, 1e-5, `${tower} ${i}`);
+      }
+      tf.dispose([pixels, planes, ids, features.image, features.text]);
+      disposeParams(merged, params);
+      disposeParams(params);
+      await Deno.remove(folder, { recursive: true });
+    },
+  });
+}
+
+Deno.test("exportOnnx() refuses what it has no operators for, by name, and writes nothing", async () => {
+  const folder = await Deno.makeTempDir();
+  const config: AceLoraConfig = { encoders: CAUSAL, hgnn };
+  const params = await randomModel(config);
+  await assertRejects(() => exportOnnx(params, config, folder), RangeError, "CLS token alone");
+  const context = tf.zeros([2, 16]) as Tensor2D;
+  const plain: AceLoraConfig = { encoders: SMALL };
+  const base = await randomModel(plain);
+  const learned = { ...base, text: { ...base.text, trunk: { ...base.text.trunk, context } } };
+  await assertRejects(() => exportOnnx(learned, plain, folder), RangeError, '"text.trunk.context"');
+  assertEquals([...Deno.readDirSync(folder)].length, 0);
+  disposeParams(params);
+  disposeParams(learned);
+  await Deno.remove(folder);
+});
+
+Deno.test("onnxGraph() writes negative axes in two's complement and shares small constants", () => {
+  const graph = onnxGraph();
+  const x = graph.input("x", "float32", ["n", 2]);
+  assertEquals(graph.constant([1, 2], [2]), graph.constant([1, 2], [2]));
+  assert(graph.constant([1, 2], [2]) !== graph.constant([1, 2], [2], "int64"));
+  graph.output(graph.op("LayerNormalization", [x], { axis: -1, epsilon: float(1) }), "y", ["n", 2]);
+  const bytes = joinPieces(graph.write({ name: "g", version: "1", text: "", metadata: {} }));
+  const minusOne = [0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+  assert([...bytes].some((_, i) => minusOne.every((byte, k) => bytes[i + k] === byte)));
+});
