@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   encode: () => import("./lib/cli/encode.ts"),
   inspect: () => import("./lib/cli/inspect.ts"),
   convert: () => import("./lib/cli/convert.ts"),
+  export: () => import("./lib/cli/export.ts"),
   tokenize: () => import("./lib/cli/tokenize.ts"),
   segment: () => import("./lib/cli/segment.ts"),
   detect: () => import("./lib/cli/detect.ts"),

@@ -25,6 +25,7 @@ const ALLOWED: Record<string, string[]> = {
   adapters: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   train: ["clip", "io", "losses", "tensor"],
   distributed: ["tensor"],
+  export: [".", "clip", "hypergraph", "io", "nn", "tensor"],
   eval: [".", "clip", "data", "display", "hypergraph", "image", "io", "tensor", "text"],
   dense: [".", "adapters", "clip", "data", "display", "image", "io", "nn", "tensor", "train"],
 };

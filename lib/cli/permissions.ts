@@ -19,6 +19,7 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   encode: { computes: true, writes: "anywhere" },
   inspect: { computes: false, writes: "nowhere" },
   convert: { computes: false, writes: "anywhere" },
+  export: { computes: true, writes: "anywhere" },
   tokenize: { computes: false, writes: "nowhere" },
   segment: { computes: true, writes: "anywhere" },
   detect: { computes: true, writes: "anywhere" },

@@ -4,7 +4,18 @@ import { join } from "@std/path";
 import { inFolder, writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { MINI_FILES, run, snapshot, succeed, VARIABLES } from "./run.ts";
 
-const COMMANDS = ["demo", "train", "evaluate", "classify", "encode", "inspect", "convert", "tokenize", "pretrain"];
+const COMMANDS = [
+  "demo",
+  "train",
+  "evaluate",
+  "classify",
+  "encode",
+  "inspect",
+  "convert",
+  "export",
+  "tokenize",
+  "pretrain",
+];
 
 /** The words of an example's first line, as a shell would split them. */
 function words(line: string): string[] {
