@@ -2,6 +2,7 @@
 
 /** Packages whose classes describe a run: configurations, paths, versions, metrics, optimisers. */
 const PACKAGES: readonly string[] = [
+  "accelerate",
   "addict",
   "antlr4",
   "argparse",
@@ -15,6 +16,8 @@ const PACKAGES: readonly string[] = [
   "lightning_fabric",
   "lightning_utilities",
   "ml_collections",
+  "mmcv",
+  "mmengine",
   "munch",
   "numpy",
   "omegaconf",
@@ -22,15 +25,14 @@ const PACKAGES: readonly string[] = [
   "pathlib2",
   "pytorch_lightning",
   "ruamel",
-  "timm",
   "torch.optim",
   "torch.torch_version",
   "torchmetrics",
   "transformers.trainer_utils",
   "transformers.training_args",
-  "types",
   "typing",
   "uuid",
+  "wandb",
   "yacs",
   "yaml",
 ];
@@ -46,6 +48,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "copy_reg._reconstructor",
   "copyreg._reconstructor",
   "torch.device",
+  "types.SimpleNamespace",
 ]);
 
 /** Whether objects of a dotted name may be read past. */

@@ -121,6 +121,27 @@ Deno.test("loadCheckpoint() names the layout and the tensor that is missing", as
   }
 });
 
+Deno.test("loadCheckpoint() refuses a file with a part that these towers do not have", async () => {
+  const { weights, config } = caseOf("biomed_clip_old");
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/more.pt`;
+  try {
+    const file = await openTensorFile(weights);
+    const tensors = await readAllTensors(file);
+    file.close();
+    for (const name of ["logit_bias", "visual.trunk.blocks.0.ls1.gamma", "visual.trunk.fc_norm.weight"]) {
+      await writeTorch(path, new Map([...tensors, [name, tensors.get("visual.trunk.norm.bias")!]]));
+      await withCheckpoint(path, async (checkpoint) => {
+        const source = { config: config!, weights: path, sizes: checkpoint.sizes };
+        const parsed = parseClipConfig(await Deno.readTextFile(config!), source);
+        await assertRejects(() => loadCheckpoint(checkpoint, parsed), SyntaxError, `its "${name}" is not`);
+      });
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("parseClipConfig() honours a field that changes the numbers or refuses it by name", async () => {
   const { weights, config } = caseOf("biomed_clip_old");
   const text = await Deno.readTextFile(config!);

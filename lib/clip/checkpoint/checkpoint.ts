@@ -46,12 +46,17 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 /** Buffers that some releases save beside the weights: nothing is computed with them. */
 const BUFFERS = /(^|\.)(position_ids|attn_mask|input_resolution|context_length|vocab_size)$/;
 
+/** Parts that some towers have and these do not: a model that has one computes something else. */
+const OTHER_PARTS =
+  /(^|\.)(logit_bias|ls_?[12]\.gamma|gamma_[12]|(fc_norm|norm_pre|[qk]_norm|ln_attn|mlp\.(ln|norm))\.weight|attn\.(ln_\w+\.weight|logit_scale|head_scale)|reg_token)$/;
+
 /**
  * Loads a checkpoint's weights in float32: every tensor the configuration asks for must be there, finite and of the right shape.
  *
  * @param note Takes the table of missing, misshapen and unused tensors, when there are any.
  * @returns New tensors, freed by `disposeParams`.
  * @throws {KeyReportError} If a tensor is missing or misshapen.
+ * @throws {SyntaxError} If the file has a part that another kind of tower has (layer scale, a logit bias).
  * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function loadCheckpoint(
@@ -65,6 +70,12 @@ export async function loadCheckpoint(
   try {
     const options = { prefixes: [wrapper], ignore: BUFFERS, layout: layoutLabel(layout) };
     const report = checkKeys(expectedClip(config, layout), { path, entries: own }, options);
+    const other = report.unused.find(({ name }) => OTHER_PARTS.test(name));
+    if (other) {
+      throw new SyntaxError(
+        `Cannot load "${path}" (${options.layout}) as all its parts must be computed: its "${other.name}" is not`,
+      );
+    }
     if (report.unused.length > 0) note(formatKeyReport(report));
     return await loadClipTensors(config, layout, async (name) => {
       const tensor = await readFinite(file, report.matched.get(name)!);
