@@ -77,7 +77,9 @@ export function readmeTables(records: readonly ReproduceRecord[]): string {
     return rows.length === 0 ? [] : verdicts(rows);
   });
   const tables = reproducedTables(records).filter(({ title }) => !title.endsWith(": costs"));
+  const revisions = [...new Set(records.flatMap(({ revision }) => revision ? [revision.slice(0, 7)] : []))].join(", ");
   return [
+    ...(revisions ? [`Made at revision ${revisions}; docs/fidelity.md says what has moved numbers since.`, ""] : []),
     ...said.flatMap((text) => [text, ""]),
     ...tables.flatMap(({ title, table }, i) => {
       const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim();
