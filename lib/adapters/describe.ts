@@ -2,7 +2,9 @@
 import { join } from "@std/path";
 import { type AdapterFormat, adapterFormat } from "./files.ts";
 import { peftModelFile } from "./peft.ts";
+import { findLayout, layoutLabel } from "../clip/checkpoint/find_layout.ts";
 import { openTensorFile } from "../io/open.ts";
+import type { TensorFile } from "../io/tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorDtype } from "../io/tensors.ts";
 
 /** One tensor of a file. */
@@ -25,6 +27,8 @@ export interface TensorsDescription {
   format: "safetensors" | "torch";
   /** Layout, if it is an adapter. */
   adapter?: AdapterFormat;
+  /** Whose names it has, if it is the weights of a CLIP, and what stands before them. */
+  layout?: string;
   /** Tensors in the file's order. */
   tensors: TensorDescription[];
   /** Numbers in all tensors. */
@@ -51,12 +55,23 @@ async function describeOne(path: string): Promise<TensorsDescription> {
   return {
     path,
     format: file.format,
-    ...(adapter ? { adapter, trainableTotal: total } : {}),
+    ...(adapter ? { adapter, trainableTotal: total } : layoutOf(file)),
     tensors,
     total,
     bytes: tensors.reduce((sum, { dtype, count }) => sum + count * DTYPE_BYTES[dtype], 0),
     metadata: file.metadata,
   };
+}
+
+/** The layout of a CLIP's weights; nothing for another file. */
+function layoutOf({ path, entries }: TensorFile): { layout?: string } {
+  try {
+    const { layout, wrapper } = findLayout(new Set(entries.keys()), path);
+    return { layout: `${layoutLabel(layout)}${wrapper ? ` below "${wrapper}"` : ""}` };
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
 }
 
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
@@ -87,7 +102,7 @@ export async function describeTensors(path: string): Promise<TensorsDescription>
 
 /** The description as text: one line a tensor, then the totals. */
 export function formatTensors(description: TensorsDescription): string {
-  const { tensors, total, bytes, trainableTotal, adapter, format, path } = description;
+  const { tensors, total, bytes, trainableTotal, adapter, layout, format, path } = description;
   const rows = tensors.map((
     { name, dtype, shape, count },
   ) => [name, dtype, `[${shape.join(", ")}]`, count.toLocaleString("en")]);
@@ -96,7 +111,7 @@ export function formatTensors(description: TensorsDescription): string {
     row.map((cell, i) => i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)).join("  ")
   );
   const kind = `${format === "torch" ? "PyTorch archive" : "safetensors"}${
-    adapter ? `, adapter (${adapter} layout)` : ""
+    adapter ? `, adapter (${adapter} layout)` : layout ? `, ${layout}` : ""
   }`;
   const sum = `${tensors.length} tensors, ${total.toLocaleString("en")} numbers, ${bytes.toLocaleString("en")} bytes`;
   const trainable = trainableTotal === undefined ? [] : [`trainable total: ${trainableTotal.toLocaleString("en")}`];

@@ -1,6 +1,7 @@
 /** `deno task inspect`: what a file is. @module */
 import { describeImage, type ImageDescription, isImage } from "../image/describe.ts";
 import { readImage } from "../image/read.ts";
+import { isShardIndex } from "../io/shards.ts";
 import { describeTensors, formatTensors, type TensorsDescription } from "../adapters/describe.ts";
 import { type CsvDescription, describeCsv } from "../data/csv.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -64,7 +65,7 @@ async function describe(path: string): Promise<Description> {
   }
   const isWeights = isSafetensors || head[0] === 0x80 || /^(PK|<|version https:\/\/git-lfs)/.test(text) ||
     text.startsWith("ustar", 257);
-  if (isWeights || head.length === 0) return await describeTensors(path);
+  if (isWeights || head.length === 0 || isShardIndex(path)) return await describeTensors(path);
   const isGzip = head[0] === 0x1f && head[1] === 0x8b;
   if (!isGzip && (text.includes("\0") || !isText(head))) {
     throw new SyntaxError(

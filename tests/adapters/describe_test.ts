@@ -77,3 +77,12 @@ Deno.test({
       }
     }),
 });
+
+Deno.test("describeTensors() names the layout of a CLIP's weights and what stands before their names", async () => {
+  const folder = fromFileUrl(new URL("../clip/clip_fixtures/", import.meta.url));
+  const { layout, format } = await describeTensors(join(folder, "hf_shards/model.safetensors.index.json"));
+  assertEquals([layout, format], ["transformers' CLIP with transformers' CLIP text transformer", "safetensors"]);
+  const description = await describeTensors(join(folder, "lightning/last.ckpt"));
+  const [first] = formatTensors(description).split("\n");
+  assert(first!.endsWith('PyTorch archive, timm\'s ViT with BERT in open_clip below "state_dict.model."'), first);
+});
