@@ -18,7 +18,6 @@ import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom, watched } from "./
 import { printable } from "./printable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "classify",
   summary: "Zero-shot probabilities of labels for images (JPEG, PNG, DICOM)",

@@ -10,7 +10,6 @@ import { loadMini } from "../clip/mini.ts";
 import type { Command } from "./command.ts";
 import { BACKEND_OPTION, startBackend, type Watch, watchTraining } from "./shared.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "demo",
   summary: "Adapt the shipped mini model three ways and evaluate each on held-out synthetic radiographs",

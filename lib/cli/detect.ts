@@ -137,5 +137,4 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   },
 };
 
-/** The command. */
 export const COMMAND: Command = denseCommand(DETECT);

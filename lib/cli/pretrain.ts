@@ -12,7 +12,6 @@ import { countParams } from "../tensor/params.ts";
 import type { Command } from "./command.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "pretrain",
   summary:

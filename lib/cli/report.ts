@@ -3,7 +3,6 @@ import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { keptRecords, writeReport } from "../reproduction/report.ts";
 import { type Command, UsageError } from "./command.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "report",
   summary: "Gather the results of a folder into one self-contained page, and its tables as Markdown",

@@ -36,7 +36,6 @@ function seedsFrom(args: Arguments): number[] | undefined {
   });
 }
 
-/** The command. */
 export const COMMAND: Command = {
   name: "reproduce",
   summary: "Reproduce the paper's tables: every method, affinity and ablation, several seeds, one JSON file a run",

@@ -93,5 +93,4 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   },
 };
 
-/** The command. */
 export const COMMAND: Command = denseCommand(SEGMENT);

@@ -22,8 +22,8 @@ export function configFields(config: unknown): ConfigFields {
     field,
     check(name, holds, expected): void {
       if (holds) return;
-      const found = field(name) === undefined ? "it is missing" : `it is ${quoted(JSON.stringify(field(name)))}`;
-      throw new Error(`its config's "${name}" must be ${expected}: ${found}`);
+      const current = field(name) === undefined ? "it is missing" : `it is ${quoted(JSON.stringify(field(name)))}`;
+      throw new Error(`its config's "${name}" must be ${expected}: ${current}`);
     },
   };
 }

@@ -51,7 +51,7 @@ const PREDICTED: Colour = [255, 159, 10];
 const SIDE = 320;
 
 /** The image with its marks, as an 8-bit RGB picture whose longer side is 320 pixels. */
-export function paintMarks(image: RasterImage, marks: Marks): RasterImage {
+function paintMarks(image: RasterImage, marks: Marks): RasterImage {
   const scale = SIDE / Math.max(image.width, image.height);
   const size = {
     width: Math.max(1, Math.round(image.width * scale)),

@@ -95,16 +95,18 @@ export function parseRunRecord(text: string, name: string): RunRecord {
   for (const [set, methods] of Object.entries(value.sets)) {
     if (!isRecord(methods)) return fail(`sets.${set}`, "an object", methods);
     for (const [method, result] of Object.entries(methods)) {
-      const at = `sets.${set}.${method}`;
-      if (!isRecord(result)) return fail(at, "an object", result);
-      for (const field of ["accuracy", "n", "trainable"]) {
-        if (typeof result[field] !== "number") fail(`${at}.${field}`, "a number", result[field]);
+      const field = `sets.${set}.${method}`;
+      if (!isRecord(result)) return fail(field, "an object", result);
+      for (const name of ["accuracy", "n", "trainable"]) {
+        if (typeof result[name] !== "number") fail(`${field}.${name}`, "a number", result[name]);
       }
-      if (!isInterval(result.accuracy_ci)) fail(`${at}.accuracy_ci`, "two numbers", result.accuracy_ci);
+      if (!isInterval(result.accuracy_ci)) fail(`${field}.accuracy_ci`, "two numbers", result.accuracy_ci);
       if (result.auroc !== null && typeof result.auroc !== "number") {
-        fail(`${at}.auroc`, "a number or null", result.auroc);
+        fail(`${field}.auroc`, "a number or null", result.auroc);
       }
-      if (result.auroc !== null && !isInterval(result.auroc_ci)) fail(`${at}.auroc_ci`, "two numbers", result.auroc_ci);
+      if (result.auroc !== null && !isInterval(result.auroc_ci)) {
+        fail(`${field}.auroc_ci`, "two numbers", result.auroc_ci);
+      }
     }
   }
   return value as unknown as RunRecord;

@@ -105,8 +105,8 @@ export class ClassCountError extends RangeError {
    * @param classes Those it has.
    */
   constructor(set: string, readonly classes: readonly string[]) {
-    const found = classes.length === 0 ? "none" : `one, ${JSON.stringify(classes[0])}`;
-    super(`Cannot evaluate ${set} as its images must be of two classes or more: it has ${found}`);
+    const current = classes.length === 0 ? "none" : `one, ${JSON.stringify(classes[0])}`;
+    super(`Cannot evaluate ${set} as its images must be of two classes or more: it has ${current}`);
   }
 }
 
@@ -121,10 +121,10 @@ export function checkClasses({ name, classes }: Pick<Dataset, "name" | "classes"
 
 /** The targets of a classified set: a class index a case, or a 0/1 row a case when multi-label. */
 export function datasetTargets(dataset: Dataset): number[] {
-  return dataset.cases.flatMap((one) => {
-    const target = dataset.task === "multilabel" ? one.targets : one.target;
+  return dataset.cases.flatMap((item) => {
+    const target = dataset.task === "multilabel" ? item.targets : item.target;
     if (target === undefined) {
-      throw new TypeError(`Cannot evaluate case "${one.id}" of ${dataset.name} as it must have a class: it has none`);
+      throw new TypeError(`Cannot evaluate case "${item.id}" of ${dataset.name} as it must have a class: it has none`);
     }
     return target;
   });

@@ -9,7 +9,7 @@ export interface UpsampleOptions {
 }
 
 /** Weights of `2 n` outputs over `n` inputs along one axis, row-major. */
-export function bilinearMatrix(n: number, alignCorners = false): Float32Array {
+function bilinearMatrix(n: number, alignCorners = false): Float32Array {
   const out = new Float32Array(2 * n * n);
   for (let i = 0; i < 2 * n; i++) {
     const position = alignCorners ? i * (n - 1) / Math.max(1, 2 * n - 1) : Math.max(0, (i + 0.5) / 2 - 0.5);

@@ -2,7 +2,7 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { DATASETS } from "../data/registry.ts";
-import { chexpert5xN, histopathologyLike, rsnaLike, siimLike, trainingSet } from "../data/synthetic/sets.ts";
+import { heldOutChestSets, histopathologyLike, trainingSet } from "../data/synthetic/sets.ts";
 import type { Dataset } from "../data/types.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Scale } from "./scale.ts";
@@ -58,13 +58,7 @@ export function reproduceData(scale: Scale, root?: string): ReproduceData {
 
 /** Synthetic held-out sets, in the form of the paper's three; their seed is apart from the training pairs'. */
 export function syntheticChestSets(scale: Pick<Scale, "perClass" | "dataSeed">): Record<string, NamedSet> {
-  const seed = deriveSeed(scale.dataSeed, "held out");
-  const n = scale.perClass;
-  return synthetic({
-    "CheXpert-5xN (synthetic)": chexpert5xN(n, seed),
-    "RSNA-like (synthetic)": rsnaLike(5 * n, seed),
-    "SIIM-like (synthetic)": siimLike(5 * n, seed),
-  });
+  return synthetic(heldOutChestSets(scale.perClass, scale.dataSeed));
 }
 
 function syntheticHistopathology(scale: Scale): Record<string, NamedSet> {

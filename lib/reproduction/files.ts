@@ -35,7 +35,7 @@ export async function readRecords(out: string): Promise<ReproduceRecord[]> {
 }
 
 /** Names of the JSON files of a folder, sorted; none where it is not there. */
-export async function jsonNames(folder: string): Promise<string[]> {
+async function jsonNames(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const entry of Deno.readDir(folder)) if (entry.name.endsWith(".json")) names.push(entry.name);

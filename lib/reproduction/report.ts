@@ -72,7 +72,7 @@ export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecor
 
 /** The README's part: figures and comparisons of each table, without costs; all but the first are folded. */
 export function readmeTables(records: readonly ReproduceRecord[]): string {
-  const said = TABLE_NAMES.flatMap((name) => {
+  const sentences = TABLE_NAMES.flatMap((name) => {
     const rows = tableRuns(records, name);
     return rows.length === 0 ? [] : verdicts(rows);
   });
@@ -80,7 +80,7 @@ export function readmeTables(records: readonly ReproduceRecord[]): string {
   const revisions = [...new Set(records.flatMap(({ revision }) => revision ? [revision.slice(0, 7)] : []))].join(", ");
   return [
     ...(revisions ? [`Made at revision ${revisions}; docs/fidelity.md says what has moved numbers since.`, ""] : []),
-    ...said.flatMap((text) => [text, ""]),
+    ...sentences.flatMap((text) => [text, ""]),
     ...tables.flatMap(({ title, table }, i) => {
       const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim();
       const body = ["", caption, "", markdownTable(table), ""];
@@ -121,10 +121,10 @@ async function tableSections(records: readonly ReproduceRecord[], table: TableNa
   const title = TABLES[table].title;
   if (rows.length === 0) return [{ kind: "prose", title, text: absent(table) }];
   const tables = reproducedTables(records, [table]);
-  const said = verdicts(rows);
+  const sentences = verdicts(rows);
   return [
     ...tables.map((titled): ReportSection => ({ kind: "table", ...titled })),
-    ...(said.length > 0 ? [{ kind: "prose", text: said } satisfies ReportSection] : []),
+    ...(sentences.length > 0 ? [{ kind: "prose", text: sentences } satisfies ReportSection] : []),
     ...TABLES[table].illustrate?.(rows) ?? [],
     ...(table === "table1" ? await overlaySections(rows) : []),
   ];

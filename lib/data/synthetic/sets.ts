@@ -179,6 +179,20 @@ export function siimLike(n: number, seed: number, options: SyntheticSetOptions =
   }, options);
 }
 
+/**
+ * The synthetic forms of the paper's three sets of table 1, by name, under a seed apart from that of {@linkcode trainingSet}.
+ *
+ * @param perClass Images of each of the five classes; the binary sets have five times as many.
+ */
+export function heldOutChestSets(perClass: number, seed: number): Record<string, Dataset> {
+  const own = deriveSeed(seed, "held out");
+  return {
+    "CheXpert-5xN (synthetic)": chexpert5xN(perClass, own),
+    "RSNA-like (synthetic)": rsnaLike(5 * perClass, own),
+    "SIIM-like (synthetic)": siimLike(5 * perClass, own),
+  };
+}
+
 /** Words of a tile's caption that give its class away: normal, tumour. */
 const TILE_WORDS = [/normal|pink tissue|benign/, /abnormal|dense purple|crowded|tumor/] as const;
 

@@ -54,7 +54,7 @@ export function boxesOfCase(
 }
 
 /** The true boxes of every case, checked against its image. */
-export function truthOf({ cases, maps }: MappedCases, classes: readonly string[]): UnitBox[][] {
+function truthOf({ cases, maps }: MappedCases, classes: readonly string[]): UnitBox[][] {
   return cases.map((item, i) => boxesOfCase(item, maps.imageSizes[i]!, classes));
 }
 

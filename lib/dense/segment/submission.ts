@@ -35,7 +35,7 @@ export function fileNames(ids: readonly string[]): string[] {
 }
 
 /** A mask as a PNG of 0 and 255. */
-export function maskPng(mask: BinaryMask): Uint8Array {
+function maskPng(mask: BinaryMask): Uint8Array {
   const { width, height } = mask;
   return encodePng({ width, height, channels: 1, bitDepth: 8, data: mask.data.map((value) => value ? 255 : 0) });
 }

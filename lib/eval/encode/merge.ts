@@ -11,14 +11,14 @@ export async function findShards(out: string): Promise<string[]> {
     slash < 0 ? "." : out.slice(0, slash) || "/",
     out.slice(slash + 1).replace(/\.safetensors$/, ""),
   ];
-  const found: string[] = [];
+  const shards: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
     const rest = entry.name.startsWith(name) ? entry.name.slice(name.length) : "";
     if (/^\.shard-\d+-of-\d+\.safetensors$/.test(rest)) {
-      found.push(slash < 0 ? entry.name : `${out.slice(0, slash + 1)}${entry.name}`);
+      shards.push(slash < 0 ? entry.name : `${out.slice(0, slash + 1)}${entry.name}`);
     }
   }
-  return found.sort();
+  return shards.sort();
 }
 
 /**

@@ -181,10 +181,10 @@ function share(size: number, { index, count }: Shard): number[] {
 
 function joined(rows: readonly Float32Array[], count: number, width: number): TensorData {
   const out = new Float32Array(count * width);
-  let at = 0;
+  let offset = 0;
   for (const values of rows) {
-    out.set(values, at);
-    at += values.length;
+    out.set(values, offset);
+    offset += values.length;
   }
   return float32Tensor([count, width], out);
 }

@@ -175,10 +175,10 @@ function groupDraws(n: number, groups: ArrayLike<string | number>, rng: () => nu
 
 /** Both ends of the central `level` of sorted values. */
 function quantiles(sorted: Float64Array, level: number): [number, number] {
-  const at = (q: number): number => {
+  const quantile = (q: number): number => {
     const position = q * (sorted.length - 1), below = Math.floor(position);
     const low = sorted[below]!, high = sorted[Math.min(below + 1, sorted.length - 1)]!;
     return low + (high - low) * (position - below);
   };
-  return [at((1 - level) / 2), at((1 + level) / 2)];
+  return [quantile((1 - level) / 2), quantile((1 + level) / 2)];
 }

@@ -106,8 +106,8 @@ function summariseMultilabel(
   });
   if (!usable) return { ...base, ...undefinedAuroc(classes) };
   const { value, perClass, skipped } = multilabelAuroc(scores, targets, { classes });
-  const found = bootstrapInterval(n, multilabelAurocStatistic(scores, targets, { classes }), options);
-  return { ...base, ...withInterval(value, perClass, skipped, found) };
+  const aurocInterval = bootstrapInterval(n, multilabelAurocStatistic(scores, targets, { classes }), options);
+  return { ...base, ...withInterval(value, perClass, skipped, aurocInterval) };
 }
 
 type AurocPart = Pick<ScoreSummary, "auroc" | "aurocInterval" | "perClass" | "skipped" | "resamplesSkipped">;

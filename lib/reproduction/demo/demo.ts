@@ -1,6 +1,6 @@
 /** The demo: one generalist, three ways to adapt it, three held-out synthetic sets. @module */
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../../ace_lora.ts";
-import { chexpert5xN, rsnaLike, siimLike, trainingSet } from "../../data/synthetic/mod.ts";
+import { heldOutChestSets, trainingSet } from "../../data/synthetic/sets.ts";
 import type { Dataset } from "../../data/types.ts";
 import type { RunRecord } from "../../display/results.ts";
 import type { ClipConfig } from "../../clip/config.ts";
@@ -91,18 +91,8 @@ export interface DemoResult {
 export interface DemoHooks {
   /** Called before each method with the training callbacks to use. */
   watch?: (label: string) => { hooks: Pick<FitOptions, "onStep" | "signal">; end(): void };
-  /** One line of news. */
+  /** Takes a line when a method is done. */
   note?: (text: string) => void;
-}
-
-/** The held-out sets: seeds apart from the training pairs'. */
-export async function demoSets(settings: DemoSettings): Promise<Record<string, Dataset>> {
-  const seed = deriveSeed(settings.seed, "held out");
-  return {
-    "CheXpert-5xN (synthetic)": await chexpert5xN(settings.perClass, seed),
-    "RSNA-like (synthetic)": await rsnaLike(5 * settings.perClass, seed),
-    "SIIM-like (synthetic)": await siimLike(5 * settings.perClass, seed),
-  };
 }
 
 /**
@@ -121,8 +111,8 @@ export async function runDemo(
   const revision = await gitRevision();
   const { params: base, config: encoders, tokenizer } = generalist;
   const { seed, pairs, epochs, batchSize, learningRate } = settings;
-  const source = pairSource(await trainingSet(pairs, deriveSeed(seed, "training")), encoders, tokenizer);
-  const sets = await demoSets(settings);
+  const source = pairSource(trainingSet(pairs, deriveSeed(seed, "training")), encoders, tokenizer);
+  const sets = heldOutChestSets(settings.perClass, seed);
   const runs: DemoRun[] = [];
   for (const method of demoMethods(encoders)) {
     const model = aceLoraModel(method.config, method.name);

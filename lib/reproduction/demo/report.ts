@@ -108,14 +108,14 @@ function confusion(run: DemoRun, name: string, set: Dataset): ReturnType<typeof 
 /** The first case of each class of each set, without the classes that mean nothing is there. */
 async function overlays({ runs, sets }: DemoResult): Promise<Overlay[]> {
   const { params, method } = runs.at(-1)!;
-  const shown: { case: Case; label: string }[] = [];
+  const shown: { item: Case; label: string }[] = [];
   for (const set of Object.values(sets)) {
     set.classes.forEach((label, target) => {
-      const found = label === "No Finding" ? undefined : set.cases.find((one) => one.target === target);
-      if (found) shown.push({ case: found, label });
+      const first = label === "No Finding" ? undefined : set.cases.find((item) => item.target === target);
+      if (first) shown.push({ item: first, label });
     });
   }
-  const images = await Promise.all(shown.map((one) => one.case.image()));
+  const images = await Promise.all(shown.map(({ item }) => item.image()));
   const explanations = await explainImages(params, images, method.config);
   return explanations.map((explanation, i) => explanationOverlay(images[i]!, explanation, shown[i]!.label));
 }

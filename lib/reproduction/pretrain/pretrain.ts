@@ -64,11 +64,11 @@ function waves({ imageSize, patchSize, width }: VisionConfig): Tensor3D {
   const side = imageSize / patchSize;
   const quarter = width / 4;
   const row = (y: number, x: number): number[] =>
-    [x, y].flatMap((place) =>
+    [x, y].flatMap((coordinate) =>
       [Math.sin, Math.cos].flatMap((wave) =>
-        Array.from({ length: quarter }, (_, i) => wave(place / 100 ** (i / quarter)))
+        Array.from({ length: quarter }, (_, i) => wave(coordinate / 100 ** (i / quarter)))
       )
     );
-  const places = Array.from({ length: side * side }, (_, i) => row(Math.floor(i / side), i % side));
-  return tf.tensor3d([[new Array<number>(width).fill(0), ...places]]) as Tensor3D;
+  const patches = Array.from({ length: side * side }, (_, i) => row(Math.floor(i / side), i % side));
+  return tf.tensor3d([[new Array<number>(width).fill(0), ...patches]]) as Tensor3D;
 }

@@ -61,7 +61,7 @@ export function provenance(rows: readonly Row[]): string {
 }
 
 /** One row a set and method: measured and published. */
-export function figuresTable(rows: readonly Row[], isPaperRow: PaperRow): Table {
+function figuresTable(rows: readonly Row[], isPaperRow: PaperRow): Table {
   const cells = setNames(rows).flatMap((set) =>
     rows.filter(({ runs }) => runs.some(({ sets }) => set in sets)).map((row): TableCell[] => {
       const paper = publishedFigures(isPaperRow(row), set);
@@ -92,7 +92,7 @@ export function figuresTable(rows: readonly Row[], isPaperRow: PaperRow): Table 
 }
 
 /** One row a method: trainable numbers, time, memory. */
-export function costTable(rows: readonly Row[], isPaperRow: PaperRow): Table {
+function costTable(rows: readonly Row[], isPaperRow: PaperRow): Table {
   return {
     caption: "Memory is the most that tensors held at a time, the frozen model's included.",
     columns: [

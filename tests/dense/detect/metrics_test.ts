@@ -5,8 +5,8 @@ import {
   froc,
   MAP_THRESHOLDS,
   meanAveragePrecision,
-} from "../../lib/dense/detect/metrics.ts";
-import { FIXTURE } from "./fixture.ts";
+} from "../../../lib/dense/detect/metrics.ts";
+import { FIXTURE } from "../fixture.ts";
 
 const box = (x: number, y = 0, width = 10, height = 10) => ({ x, y, width, height, classIndex: 0 });
 const seen = (score: number, x: number, y = 0, width = 10, height = 10) => ({ ...box(x, y, width, height), score });

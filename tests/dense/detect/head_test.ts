@@ -1,16 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { kMeansAnchors, shapeIou } from "../../lib/dense/detect/anchors.ts";
-import type { BatchStatistics } from "../../lib/nn/batch_norm.ts";
-import { boxIou, pixelBoxes, type UnitBox, unitBoxes } from "../../lib/dense/detect/boxes.ts";
-import { decodeBoxes, suppress } from "../../lib/dense/detect/decode.ts";
-import { detectMaps, type DetectorConfig, initDetector } from "../../lib/dense/detect/head.ts";
-import { detectionLoss, type ScaleTargetTensors } from "../../lib/dense/detect/loss.ts";
-import { type ScaleTargets, scaleTargets } from "../../lib/dense/detect/targets.ts";
-import type { Scalar, Tensor4D } from "../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
-import { testOnBackends } from "../backends.ts";
-import { assertNear, FIXTURE, withReference } from "./fixture.ts";
+import { kMeansAnchors, shapeIou } from "../../../lib/dense/detect/anchors.ts";
+import type { BatchStatistics } from "../../../lib/nn/batch_norm.ts";
+import { boxIou, pixelBoxes, type UnitBox, unitBoxes } from "../../../lib/dense/detect/boxes.ts";
+import { decodeBoxes, suppress } from "../../../lib/dense/detect/decode.ts";
+import { detectMaps, type DetectorConfig, initDetector } from "../../../lib/dense/detect/head.ts";
+import { detectionLoss, type ScaleTargetTensors } from "../../../lib/dense/detect/loss.ts";
+import { type ScaleTargets, scaleTargets } from "../../../lib/dense/detect/targets.ts";
+import type { Scalar, Tensor4D } from "../../../lib/tensor/types.ts";
+import { valueAndGradients } from "../../../lib/train/gradients.ts";
+import { testOnBackends } from "../../backends.ts";
+import { assertNear, FIXTURE, withReference } from "../fixture.ts";
 
 const { yolo } = FIXTURE;
 const ANCHORS = (yolo.anchors as number[][][]).map((scale) =>

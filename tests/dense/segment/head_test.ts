@@ -1,15 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../../lib/nn/batch_norm.ts";
-import { decodeMaps, decoderConfig, initDecoder } from "../../lib/dense/segment/head.ts";
-import { maskOfSize, maskTarget, shrinkMask } from "../../lib/dense/segment/masks.ts";
-import { focalLoss, segmentationLoss, softDice } from "../../lib/dense/segment/loss.ts";
-import { maskOverlap, segmentationFigures } from "../../lib/dense/segment/metrics.ts";
-import { countParams, namedTensors, withTensors } from "../../lib/tensor/params.ts";
-import type { Scalar } from "../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
-import { testOnBackends } from "../backends.ts";
-import { assertNear, FIXTURE, withReference } from "./fixture.ts";
+import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../../../lib/nn/batch_norm.ts";
+import { decodeMaps, decoderConfig, initDecoder } from "../../../lib/dense/segment/head.ts";
+import { maskOfSize, maskTarget, shrinkMask } from "../../../lib/dense/segment/masks.ts";
+import { focalLoss, segmentationLoss, softDice } from "../../../lib/dense/segment/loss.ts";
+import { maskOverlap, segmentationFigures } from "../../../lib/dense/segment/metrics.ts";
+import { countParams, namedTensors, withTensors } from "../../../lib/tensor/params.ts";
+import type { Scalar } from "../../../lib/tensor/types.ts";
+import { valueAndGradients } from "../../../lib/train/gradients.ts";
+import { testOnBackends } from "../../backends.ts";
+import { assertNear, FIXTURE, withReference } from "../fixture.ts";
 
 const CONFIG = { input: 5, channels: [4, 3] };
 
