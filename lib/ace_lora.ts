@@ -14,7 +14,7 @@ import type { ClipConfig } from "./clip/config.ts";
 import type { EncoderResult } from "./clip/towers/encoder.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
-import { layersAt, type LoraConfig } from "./peft/lora/config.ts";
+import { type LoraConfig, loraLayers } from "./peft/lora/config.ts";
 import { injectLora } from "./peft/lora/inject.ts";
 import { mergeUpdates } from "./nn/linear.ts";
 import { infoNce } from "./losses/info_nce.ts";
@@ -57,7 +57,7 @@ export function textAffinityOf(config: AceLoraConfig): Exclude<TextAffinity, "re
   const { lora, textAffinity = "released" } = config;
   if (textAffinity !== "released") return textAffinity;
   const { depth } = config.encoders.text;
-  const isLastLayerAdapted = lora?.encoders.includes("text") && layersAt(lora.positions, depth).includes(depth - 1);
+  const isLastLayerAdapted = lora && loraLayers(lora, "text", depth).includes(depth - 1);
   return isLastLayerAdapted ? "probabilities" : "logits";
 }
 

@@ -48,7 +48,7 @@ Deno.test("an adapter keeps its text affinity in every layout; a file that says 
     for (const format of ["ace", "peft", "authors"] as const) {
       for (const config of [at("half-bottom"), at("half-bottom", "probabilities"), at("all"), at("all", "logits")]) {
         const path = join(folder, paths[format]);
-        await saveAdapter(path, await initAceLora(base, config), config, format);
+        await saveAdapter(path, await initAceLora(base, config), config, { format });
         assertEquals((await loadAdapter(path, base, SMALL)).config.textAffinity, textAffinityOf(config), format);
       }
     }

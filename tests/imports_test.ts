@@ -22,7 +22,7 @@ const ALLOWED: Record<string, string[]> = {
   "peft/lora": ["nn", "tensor"],
   ".": ["clip", "hypergraph", "losses", "nn", "peft/lora", "tensor"],
   peft: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
-  adapters: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
+  adapters: [".", "clip", "data", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   train: ["clip", "io", "losses", "tensor"],
   distributed: ["tensor"],
   export: [".", "clip", "hypergraph", "io", "nn", "tensor"],

@@ -15,6 +15,8 @@ import {
   type LoraEntry,
   parseConfig,
   scaleField,
+  seenField,
+  seenText,
 } from "./record.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
@@ -94,7 +96,8 @@ export function fromAceTensors(tensors: ReadonlyMap<string, TensorData>, file: s
  */
 export async function readAceAdapter(file: TensorFile): Promise<AdapterFile> {
   const config = parseConfig(parseJsonObject(String(file.metadata["config"] ?? ""), file.path), file.path);
-  return checkAdapter({ ...fromAceTensors(await readAllTensors(file), file.path), config }, file.path);
+  const seen = seenField(file.metadata["seen"], file.path);
+  return checkAdapter({ ...fromAceTensors(await readAllTensors(file), file.path), config, ...seen }, file.path);
 }
 
 /** Writes this package's adapter file at `path` (`x.safetensors`) and its config beside it (`x_config.json`). */
@@ -105,7 +108,8 @@ export async function writeAceAdapter(path: string, adapter: AdapterFile): Promi
     tensors.set(`lora.${encoder}.${layer}.${target}.b`, b);
   }
   for (const [name, tensor] of hypergraphTensors(adapter)) tensors.set(name, tensor);
-  await writeSafetensors(path, tensors, { format: ACE_FORMAT, config: JSON.stringify(adapter.config) });
+  const config = JSON.stringify(adapter.config);
+  await writeSafetensors(path, tensors, { format: ACE_FORMAT, config, ...seenText(adapter) });
   const beside = `${path.replace(/\.safetensors$/, "")}_config.json`;
   await writeFileAtomic(beside, JSON.stringify({ format: ACE_FORMAT, ...adapter.config }, null, 2) + "\n");
 }

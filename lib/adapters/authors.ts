@@ -18,9 +18,12 @@ import {
   type LoraEntry,
   parseConfig,
   scaleField,
+  seenField,
+  seenText,
   TARGETS,
 } from "./record.ts";
-import { loraLayers, POSITION_LAYERS } from "./positions.ts";
+import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";
+import { carryingLayers } from "./positions.ts";
 import { readAllTensors, type TensorFile } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
 import { type TorchTree, writeTorch } from "../io/torch_writer.ts";
@@ -28,6 +31,11 @@ import { quoted } from "../io/_errors.ts";
 
 const SHORT = { image: "img", text: "text" } as const;
 const LORA_NAME = /^weights\.layer_(\d{1,4})\.([qkvo])_proj\.w_lora_([AB])$/;
+
+/** The layers of a position of the authors' models, which have towers of twelve. */
+function namedLayers(position: string): number[] | undefined {
+  return LORA_POSITIONS.includes(position as LoraPositions) ? layersAt(position as LoraPositions, 12) : undefined;
+}
 
 /** The tower and layer that each `layer_N` stands for. */
 function placeLayers(count: number, metadata: Record<string, unknown>, file: string): [AdapterEncoder, number][] {
@@ -46,7 +54,7 @@ function placeLayers(count: number, metadata: Record<string, unknown>, file: str
   }
   const position = String(metadata["position"] ?? "all");
   const encoder = metadata["encoder"] ?? "both"; // CLIP-LoRA's key
-  const named = POSITION_LAYERS[position];
+  const named = namedLayers(position);
   if (!named) throw new SyntaxError(`Cannot read "${file}" as an adapter: position ${quoted(position)} is unknown`);
   const towers = encoder === "both" ? 2 : 1;
   const each = count / towers;
@@ -71,7 +79,7 @@ function authorsMetadata(file: TensorFile): Record<string, unknown> {
 function textAffinityOf(metadata: Record<string, unknown>): Pick<AdapterConfig, "textAffinity"> {
   if (metadata["text_affinity"] === "logits") return { textAffinity: "logits" };
   const isOurs = "text_layers" in metadata;
-  const layers = POSITION_LAYERS[String(metadata["position"] ?? "all")] ?? [];
+  const layers = namedLayers(String(metadata["position"] ?? "all")) ?? [];
   return isOurs || layers.includes(11) ? {} : { textAffinity: "logits" };
 }
 
@@ -125,7 +133,8 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
     hidden: hiddenOf(hgnn),
     ...(hgnn.text ? textAffinityOf(metadata) : {}),
   }, file.path);
-  return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config }, file.path);
+  const seen = seenField(metadata["seen"], file.path);
+  return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config, ...seen }, file.path);
 }
 
 /**
@@ -134,7 +143,7 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
  */
 export async function writeAuthorsAdapter(path: string, adapter: AdapterFile): Promise<void> {
   const { lora, hgnn, config, logitScale } = adapter;
-  const layers = { text: loraLayers(lora, "text"), image: loraLayers(lora, "image") };
+  const layers = { text: carryingLayers(lora, "text"), image: carryingLayers(lora, "image") };
   const weights: Record<string, TorchTree> = {};
   [...layers.text.map((layer) => ["text", layer] as const), ...layers.image.map((layer) => ["image", layer] as const)]
     .forEach(
@@ -169,6 +178,7 @@ export async function writeAuthorsAdapter(path: string, adapter: AdapterFile): P
     text_layers: layers.text,
     image_layers: layers.image,
     ...(config.textAffinity === "logits" ? { text_affinity: "logits" } : {}),
+    ...seenText(adapter),
   };
   await writeTorch(path, { weights, metadata });
 }

@@ -1,5 +1,5 @@
 /** Reads and writes adapters in three layouts: this package's, PEFT's and the authors'. @module */
-import { dirname, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./ace.ts";
 import { readAuthorsAdapter, writeAuthorsAdapter } from "./authors.ts";
 import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./peft.ts";
@@ -55,10 +55,18 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
  * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function readAdapter(path: string): Promise<AdapterFile> {
+  if (basename(path) === "adapter_config.json") return await readAdapter(dirname(path));
   const ownFile = join(path, "adapter.safetensors"); // its config beside it has the name of PEFT's
   const isOwn = await isFile(ownFile);
-  const hasConfig = await isFile(join(path, "adapter_config.json"));
-  if (hasConfig && (!isOwn || await peftModelFile(path) !== undefined)) return await readPeftAdapter(path);
+  const peftFile = await peftModelFile(path);
+  if (isOwn && peftFile !== undefined) {
+    throw new SyntaxError(
+      `Cannot read "${path}" as an adapter: it must hold one: it has adapter.safetensors and ${
+        basename(peftFile)
+      }, of which one is to be named`,
+    );
+  }
+  if (!isOwn && await isFile(join(path, "adapter_config.json"))) return await readPeftAdapter(path);
   const file = await openTensorFile(isOwn ? ownFile : path);
   try {
     const format = adapterFormat(file);

@@ -3,35 +3,26 @@ import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora, textAffinityOf } from "../ace_lora.ts";
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import type { AceHgnnParams } from "../hypergraph/ace_hgnn.ts";
-import type { AdapterParams } from "../hypergraph/adapter.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
-import type { AdapterEncoder, AdapterFile, BottleneckTensors, HypergraphTensors, LinearTensors } from "./record.ts";
-import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { ACE_LORA_LORA, type LoraConfig, type LoraPositions } from "../peft/lora/config.ts";
+import { carryingLayers, positionsOf } from "./positions.ts";
+import {
+  type AdapterEncoder,
+  type AdapterFile,
+  gatherHypergraph,
+  hypergraphLeaves,
+  hypergraphTensor,
+  type LoraEntry,
+  TARGETS,
+} from "./record.ts";
+import { type TensorData, toFloat32 } from "../io/tensors.ts";
+import { stored, storedTensors } from "../io/tree.ts";
+import { ACE_LORA_LORA, type LoraConfig, loraScaling } from "../peft/lora/config.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
-import { isLora } from "../peft/lora/layer.ts";
-import type { LinearParams } from "../nn/linear.ts";
-import { TOWER_NAMES, towerBlocks } from "../nn/towers.ts";
+import { isLora, loraUpdate } from "../peft/lora/layer.ts";
+import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams, withTensors } from "../tensor/params.ts";
-import type { Tensor } from "../tensor/types.ts";
-
-async function stored(tensor: Tensor): Promise<TensorData> {
-  return float32Tensor(tensor.shape, await tensor.data() as Float32Array);
-}
-
-async function storedLinear({ weight, bias }: LinearParams): Promise<LinearTensors> {
-  return { weight: await stored(weight), bias: await stored(bias!) };
-}
-
-async function storedBottleneck({ down, up }: AdapterParams): Promise<BottleneckTensors> {
-  return { down: await storedLinear(down), up: await storedLinear(up) };
-}
-
-async function storedHypergraph({ edge, node }: AceHgnnParams): Promise<HypergraphTensors> {
-  return { edge: await storedBottleneck(edge), node: await storedBottleneck(node) };
-}
+import type { Tensor, Tensor2D } from "../tensor/types.ts";
 
 /**
  * The adapter that a model carries, as a record that any of the formats can hold.
@@ -43,29 +34,23 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
     throw new TypeError("Cannot save an adapter as the model must carry LoRA or ACE-HGNN: it carries neither");
   }
   const lora: AdapterFile["lora"] = [];
-  for (const [encoder, blocks] of Object.entries(towerBlocks(params)) as [AdapterEncoder, BlockParams[]][]) {
-    for (const [layer, block] of blocks.entries()) {
-      for (
-        const [target, key] of Object.entries(TARGET_LAYERS) as [
-          LoraConfig["targets"][number],
-          keyof typeof block.attention,
-        ][]
-      ) {
-        const update = block.attention[key].update;
-        if (isLora(update)) {
-          lora.push({ encoder, layer, target, a: await stored(update.loraA), b: await stored(update.loraB) });
-        }
+  const stacks = towerBlocks(params);
+  for (const [encoder, blocks] of Object.entries(stacks) as [AdapterEncoder, BlockParams[]][]) {
+    for (const [layer, { attention }] of blocks.entries()) {
+      for (const target of TARGETS) {
+        const { update } = attention[TARGET_LAYERS[target]];
+        if (!isLora(update)) continue;
+        lora.push({ encoder, layer, target, a: await stored(update.loraA), b: await stored(update.loraB) });
       }
     }
   }
-  const { image, text } = params.hgnn ?? {};
+  const leaves = await storedTensors(params.hgnn ?? {});
+  const hgnn = gatherHypergraph(({ encoder, part, leaf }) => leaves.get(`${encoder}.${part}.${leaf}`), "the model");
   const { rank, alpha, dropout, targets, positions } = config.lora ?? ACE_LORA_LORA;
+  const depths = { image: stacks.image.length, text: stacks.text.length };
   return {
     lora,
-    hgnn: {
-      ...(image ? { image: await storedHypergraph(image) } : {}),
-      ...(text ? { text: await storedHypergraph(text) } : {}),
-    },
+    hgnn,
     ...(params.scale ? { logitScale: (await params.scale.data())[0]! } : {}),
     config: {
       rank,
@@ -73,12 +58,20 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
       rankStabilised: true,
       dropout,
       targets: [...targets],
-      positions,
+      positions: typeof positions === "string" ? positions : positionsOf(lora, depths),
       topK: config.hgnn?.topK ?? null,
       hidden: config.hgnn?.hidden ?? null,
-      ...(text && textAffinityOf(config) === "logits" ? { textAffinity: "logits" as const } : {}),
+      ...(params.hgnn?.text && textAffinityOf(config) === "logits" ? { textAffinity: "logits" as const } : {}),
     },
   };
+}
+
+/** Options of {@linkcode saveAdapter}. */
+export interface SaveAdapterOptions {
+  /** Layout. @default {"ace"} */
+  format?: AdapterFormat;
+  /** Fingerprints of the cases it was trained on, kept with it. @default {not recorded} */
+  seen?: ReadonlySet<string>;
 }
 
 /** Writes the adapter that a model carries. */
@@ -86,9 +79,11 @@ export async function saveAdapter(
   path: string,
   params: AceLoraParams,
   config: AceLoraConfig,
-  format: AdapterFormat = "ace",
+  options: SaveAdapterOptions = {},
 ): Promise<void> {
-  await writeAdapter(path, await adapterOf(params, config), { format });
+  const { format = "ace", seen } = options;
+  const adapter = await adapterOf(params, config);
+  await writeAdapter(path, { ...adapter, ...(seen ? { seen: [...seen].sort() } : {}) }, { format });
 }
 
 /** The error for an adapter that was made for a model of other sizes. */
@@ -113,6 +108,8 @@ export interface Adapted {
   params: AceLoraParams;
   /** Sizes and what was added. */
   config: AceLoraConfig;
+  /** Fingerprints of the cases the adapter was trained on; absent where its file does not say. */
+  seen?: ReadonlySet<string>;
 }
 
 /**
@@ -134,41 +131,23 @@ export async function applyAdapter(
   encoders: ClipConfig,
   name: string,
 ): Promise<Adapted> {
-  const config = configOf(file, encoders);
   const stacks = towerBlocks(base);
-  for (const { encoder, layer } of file.lora) {
-    if (layer >= stacks[encoder].length) {
-      throw new AdapterSizeError(
-        `Cannot apply "${name}" as its layers must be in the model: it has ${encoder} layer ${layer}, the model has ${
-          stacks[encoder].length
-        }`,
-        name,
-      );
-    }
-  }
-  const fresh = await initAceLora(base, config);
+  for (const entry of file.lora) checkEntry(entry, stacks[entry.encoder], name);
+  const config = configOf(file, encoders, { image: stacks.image.length, text: stacks.text.length });
+  const { lora, ...rest } = config;
+  const carrying = lora ? withUpdates(base, file.lora, lora) : base;
+  const fresh = await initAceLora(carrying, rest);
   const tensors = new Map<string, Tensor>();
-  const put = (leaf: string, data: TensorData): void => {
-    tensors.set(leaf, tf.tensor(toFloat32(data), data.shape));
-  };
-  for (const { encoder, layer, target, a, b } of file.lora) {
-    const path = `${TOWER_NAMES[encoder]}.${layer}.attention.${TARGET_LAYERS[target]}.lora`;
-    put(`${path}.loraA`, a);
-    put(`${path}.loraB`, b);
-  }
-  for (const [encoder, module] of Object.entries(file.hgnn)) {
-    for (const part of ["edge", "node"] as const) {
-      for (const layer of ["down", "up"] as const) {
-        put(`hgnn.${encoder}.${part}.${layer}.weight`, module[part][layer].weight);
-        put(`hgnn.${encoder}.${part}.${layer}.bias`, module[part][layer].bias);
-      }
-    }
+  for (const leaf of hypergraphLeaves()) {
+    const data = hypergraphTensor(file.hgnn, leaf);
+    const { encoder, part, leaf: rest } = leaf;
+    if (data) tensors.set(`hgnn.${encoder}.${part}.${rest}`, tf.tensor(toFloat32(data), data.shape));
   }
   if (file.logitScale !== undefined) tensors.set("scale", tf.scalar(file.logitScale));
   try {
     const params = withTensors(fresh, tensors);
     disposeParams(fresh, params);
-    return { params, config };
+    return { params, config, ...(file.seen ? { seen: new Set(file.seen) } : {}) };
   } catch (error) {
     tf.dispose([...tensors.values()]);
     disposeParams(fresh, base);
@@ -180,27 +159,56 @@ export async function applyAdapter(
   }
 }
 
-/** The configuration that an adapter's record implies. */
-function configOf(file: AdapterFile, encoders: ClipConfig): AceLoraConfig {
-  const { rank, alpha, dropout, targets, positions, topK, hidden, textAffinity = "probabilities" } = file.config;
-  const modules = (["image", "text"] as const).filter((encoder) => file.hgnn[encoder] !== undefined);
-  const carrying = (["image", "text"] as const).filter((encoder) =>
-    file.lora.some((entry) => entry.encoder === encoder)
+/** Refuses an update of a layer that the tower does not have, or has in another size. */
+function checkEntry({ encoder, layer, target, a, b }: LoraEntry, blocks: readonly BlockParams[], name: string): void {
+  const block = blocks[layer];
+  if (!block) {
+    throw new AdapterSizeError(
+      `Cannot apply "${name}" as its layers must be in the model: it has ${encoder} layer ${layer}, the model has ${blocks.length}`,
+      name,
+    );
+  }
+  const [outSize, inSize] = block.attention[TARGET_LAYERS[target]].weight.shape;
+  if (a.shape[1] === inSize && b.shape[0] === outSize) return;
+  throw new AdapterSizeError(
+    `Cannot apply "${name}" as it is for another model: ${encoder} layer ${layer} ${target} must be [R, ${inSize}] and [${outSize}, R]: found [${a.shape}] and [${b.shape}]`,
+    name,
   );
+}
+
+/** A new tree with just the file's updates, wherever they stand. */
+function withUpdates(base: ClipParams, entries: readonly LoraEntry[], config: LoraConfig): ClipParams {
+  const blocks = Map.groupBy(entries, ({ encoder, layer }) => `${encoder} ${layer}`);
+  const [scaling, dropout] = [loraScaling(config), config.dropout];
+  const matrix = (data: TensorData): Tensor2D => tf.tensor(toFloat32(data), data.shape) as Tensor as Tensor2D;
+  return mapBlocks(base, ["image", "text"], (block, { name }) => {
+    const attention = { ...block.attention };
+    for (const { target, a, b } of blocks.get(name) ?? []) {
+      const key = TARGET_LAYERS[target];
+      const update = loraUpdate({ loraA: matrix(a), loraB: matrix(b), scaling, dropout });
+      attention[key] = { ...attention[key], update };
+    }
+    return { ...block, attention };
+  });
+}
+
+/** The configuration that an adapter's record implies for a model of these depths. */
+function configOf(
+  file: AdapterFile,
+  encoders: ClipConfig,
+  depths: Readonly<Record<AdapterEncoder, number>>,
+): AceLoraConfig {
+  const { rank, alpha, dropout, targets, topK, hidden, textAffinity = "probabilities" } = file.config;
+  const modules = (["image", "text"] as const).filter((encoder) => file.hgnn[encoder] !== undefined);
+  const carrying = (["image", "text"] as const).filter((encoder) => carryingLayers(file.lora, encoder).length > 0);
+  const named = positionsOf(file.lora, depths, file.config.positions);
+  const positions = named !== "custom"
+    ? named
+    : Object.fromEntries(carrying.map((encoder) => [encoder, carryingLayers(file.lora, encoder)]));
   return {
     encoders,
     ...(carrying.length > 0
-      ? {
-        lora: {
-          rank,
-          alpha,
-          rankStabilised: true,
-          dropout,
-          targets,
-          positions: positions as LoraPositions,
-          encoders: carrying,
-        },
-      }
+      ? { lora: { rank, alpha, rankStabilised: true, dropout, targets, positions, encoders: carrying } }
       : {}),
     ...(modules.length > 0 ? { hgnn: { topK: topK ?? 5, hidden: hidden!, encoders: modules } } : {}),
     learnScale: file.logitScale !== undefined,

@@ -18,6 +18,8 @@ import {
   hiddenOf,
   type LoraEntry,
   parseConfig,
+  seenField,
+  seenText,
   TARGETS,
 } from "./record.ts";
 import { readSmallText } from "../io/byte_source.ts";
@@ -26,7 +28,7 @@ import { fuseQkv, splitQkv } from "./_fused_qkv.ts";
 import { openTensorFile } from "../io/open.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { readAllTensors } from "../io/tensor_file.ts";
-import type { TensorData } from "../io/tensors.ts";
+import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { quoted } from "../io/_errors.ts";
 
 /** How a PEFT folder is written. */
@@ -112,8 +114,9 @@ export async function writePeftAdapter(folder: string, adapter: AdapterFile, opt
   const { fusedQkv = false } = options;
   const { rank, alpha, dropout } = adapter.config;
   const updates = updatesOf(adapter, fusedQkv);
-  // alpha √3 / √(3R) = alpha / √R, so the scaling of the fused update is that of the others
-  const pattern = "visual\\.trunk\\.blocks\\.\\d+\\.attn\\.qkv";
+  // alpha √3 / √(3R) = alpha / √R, so the scaling of the fused update is that of the others. PEFT before 0.15 takes a pattern
+  // only where a dot stands before it, so it must not be the whole of a module's name.
+  const pattern = "attn\\.qkv";
   const isPatterned = updates.some(({ module }) => module.endsWith(".qkv"));
   const config = {
     peft_type: "LORA",
@@ -142,7 +145,7 @@ export async function writePeftAdapter(folder: string, adapter: AdapterFile, opt
     ]),
   );
   await writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
-  const side = { format: "ace-lora hypergraph 1", config: JSON.stringify(adapter.config) };
+  const side = { format: "ace-lora hypergraph 1", config: JSON.stringify(adapter.config), ...seenText(adapter) };
   await writeSafetensors(join(folder, SIDE_FILE), hypergraphTensors(adapter), side);
   await writeFileAtomic(join(folder, "adapter_config.json"), JSON.stringify(config, null, 2) + "\n");
 }
@@ -153,6 +156,8 @@ type PeftConfig = Record<string, unknown>;
 function checkPeftConfig(config: PeftConfig, fail: (reason: string) => Error): void {
   const expected: [string, unknown[]][] = [
     ["peft_type", ["LORA"]],
+    // Others (pissa, olora, corda, loftq) are relative to a base that PEFT itself changes, or may be (eva).
+    ["init_lora_weights", [true, false, "gaussian", "orthogonal", undefined]],
     ["bias", ["none", undefined]],
     ["use_dora", [false, undefined]],
     ["use_qalora", [false, undefined]],
@@ -167,16 +172,23 @@ function checkPeftConfig(config: PeftConfig, fail: (reason: string) => Error): v
   for (const [key, allowed] of expected) {
     const isEmpty = Array.isArray(config[key]) && (config[key] as unknown[]).length === 0;
     if (!allowed.includes(config[key]) && !isEmpty) {
+      const why = key === "init_lora_weights"
+        ? ", with which the base stays as it is (PEFT's save_pretrained converts others by path_initial_model_for_weight_conversion)"
+        : "";
       throw fail(
-        `${key} must be ${JSON.stringify(allowed[0])}: found ${quoted(JSON.stringify(config[key]) ?? "nothing")}`,
+        `${key} must be ${JSON.stringify(allowed[0])}${why}: found ${quoted(JSON.stringify(config[key]) ?? "nothing")}`,
       );
     }
   }
 }
 
-/** Whether `pattern` may be tried: names, `\\.`, `\\d` and at most two repeats, so that matching takes no time to speak of. */
+/**
+ * Whether `pattern` may be tried: names, `\\.`, `\\d`, choices and at most two repeats, of single characters, so that matching
+ * takes no time to speak of.
+ */
 function isPlainPattern(pattern: string): boolean {
-  return pattern.length <= 200 && /^[\w.\\*+^$-]+$/.test(pattern) && pattern.replace(/[^*+]/g, "").length <= 2;
+  return pattern.length <= 200 && /^[\w.\\*+^$()|-]+$/.test(pattern) && !/\)[*+]/.test(pattern) &&
+    pattern.replace(/[^*+]/g, "").length <= 2;
 }
 
 /** The number PEFT takes for a module: the first pattern that matches its end, else the general one. */
@@ -188,7 +200,7 @@ function patterned(patterns: unknown, module: string, general: unknown, fail: (r
       if (!isPlainPattern(pattern)) throw new Error();
       matches = new RegExp(`^(.*\\.)?(${pattern})$`).test(module);
     } catch {
-      throw fail(`pattern ${quoted(pattern)} must be a name with at most two repeats`);
+      throw fail(`pattern ${quoted(pattern)} must be a name, with choices and at most two repeats of a character`);
     }
     if (!matches) continue;
     value = own;
@@ -235,6 +247,78 @@ function toEntries(
 }
 
 /**
+ * The updates under one rank and one scaling, as an adapter's record has them: a lower rank is filled up with zeros, and what
+ * another scaling differs by goes into B. The products are the same, exactly but for the rounding of such a B.
+ */
+function equalised(read: readonly { entries: readonly LoraEntry[]; scaling: number }[]): {
+  lora: LoraEntry[];
+  scaling: number;
+} {
+  const { scaling } = read[0]!;
+  const ranks = read.flatMap(({ entries }) => entries.map(({ a }) => a.shape[0]!));
+  const rank = Math.max(...ranks);
+  const lora = read.flatMap(({ entries, scaling: own }) => {
+    const factor = Math.abs(own - scaling) > 1e-9 * Math.abs(scaling) ? own / scaling : 1;
+    return entries.map((entry) =>
+      entry.a.shape[0] === rank && factor === 1 ? entry : { ...entry, ...widened(entry, rank, factor) }
+    );
+  });
+  return { lora, scaling };
+}
+
+function widened({ a, b }: LoraEntry, rank: number, factor: number): Pick<LoraEntry, "a" | "b"> {
+  const [own, inSize] = a.shape as [number, number];
+  const outSize = b.shape[0]!;
+  const [valuesA, valuesB] = [toFloat32(a), toFloat32(b)];
+  const [wideA, wideB] = [new Float32Array(rank * inSize), new Float32Array(outSize * rank)];
+  wideA.set(valuesA);
+  for (let row = 0; row < outSize; row++) {
+    for (let r = 0; r < own; r++) wideB[row * rank + r] = factor * valuesB[row * own + r]!;
+  }
+  return { a: float32Tensor([rank, inSize], wideA), b: float32Tensor([outSize, rank], wideB) };
+}
+
+/** The names of an `adapter_config.json` of this package, in order; PEFT writes others. */
+const OWN_KEYS =
+  "peft_type task_type base_model_name_or_path revision inference_mode r lora_alpha lora_dropout use_rslora " +
+  "bias fan_in_fan_out init_lora_weights modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern " +
+  "target_modules";
+
+/** What stands beside PEFT's own files: ACE-HGNN, the scale, and settings that PEFT has no place for. */
+interface SideFile extends Pick<AdapterFile, "hgnn" | "logitScale" | "seen"> {
+  config: Record<string, unknown>;
+}
+
+/**
+ * Reads `ace_hgnn.safetensors`.
+ *
+ * @param peft The folder's `adapter_config.json`, which tells whether this package wrote the folder and the file must be there.
+ */
+async function readSide(folder: string, peft: PeftConfig, fail: (reason: string) => Error): Promise<SideFile> {
+  const path = join(folder, SIDE_FILE);
+  if (!await Deno.stat(path).then(() => true, () => false)) {
+    if (Object.keys(peft).join(" ") !== OWN_KEYS) return { hgnn: {}, config: {} };
+    throw fail(
+      `it must hold ${SIDE_FILE}, which was written beside it with ACE-HGNN and the similarity's scale: it is gone`,
+    );
+  }
+  const { tensors, metadata } = await readSafetensors(path);
+  const config = parseJsonObject(metadata["config"] ?? "", path);
+  const { hgnn, logitScale } = fromAceTensors(tensors, path);
+  const both = parseConfig(config, path);
+  const own: [string, unknown, unknown][] = [
+    ["hidden", both.hidden, hiddenOf(hgnn)],
+    ["rank", both.rank, peft["r"]],
+    ["alpha", both.alpha, peft["use_rslora"] === true ? peft["lora_alpha"] : both.alpha],
+  ];
+  for (const [name, beside, here] of own) {
+    if (beside === here) continue;
+    throw fail(`its parts must belong together: ${name} is ${here} here and ${beside} in ${SIDE_FILE}'s config`);
+  }
+  return { hgnn, config, ...(logitScale === undefined ? {} : { logitScale }), ...seenField(metadata["seen"], path) };
+}
+
+/**
  * Reads a PEFT folder. A plain-LoRA scaling (`use_rslora` false) is carried over: the config's alpha becomes what gives the
  * same scaling with `√rank`.
  *
@@ -251,17 +335,9 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
     throw fail("it must hold adapter_model.safetensors or adapter_model.bin: it has neither");
   }
   const read = readUpdates(await readMatrices(modelPath), fail).map((update) => toEntries(update, peft, fail));
-  const lora = read.flatMap(({ entries }) => entries);
-  if (lora.length === 0) throw fail("it has no update");
-  const { scaling } = read[0]!;
-  if (read.some((one) => Math.abs(one.scaling - scaling) > 1e-9 * Math.abs(scaling))) {
-    throw fail("all updates must have one scaling");
-  }
-  const sidePath = join(folder, SIDE_FILE);
-  const hasSide = await Deno.stat(sidePath).then(() => true, () => false);
-  const side = hasSide ? await readSafetensors(sidePath) : undefined;
-  const { hgnn, logitScale } = side ? fromAceTensors(side.tensors, sidePath) : { hgnn: {} };
-  const sideConfig = side ? parseJsonObject(side.metadata["config"] ?? "", sidePath) : {};
+  if (read.every(({ entries }) => entries.length === 0)) throw fail("it has no update");
+  const { lora, scaling } = equalised(read);
+  const { hgnn, logitScale, seen, config: side } = await readSide(folder, peft, fail);
   const rank = lora[0]!.a.shape[0]!;
   const alpha = rank === peft["r"] && peft["use_rslora"] === true ? peft["lora_alpha"] : scaling * Math.sqrt(rank);
   const config = parseConfig({
@@ -269,10 +345,11 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
     alpha,
     dropout: peft["lora_dropout"] ?? 0,
     targets: TARGETS.filter((target) => lora.some((entry) => entry.target === target)),
-    positions: sideConfig["positions"] ?? positionsOf(lora),
-    topK: sideConfig["topK"] ?? null,
+    positions: side["positions"] ?? positionsOf(lora),
+    topK: side["topK"] ?? null,
     hidden: hiddenOf(hgnn),
-    ...("textAffinity" in sideConfig ? { textAffinity: sideConfig["textAffinity"] } : {}),
+    ...("textAffinity" in side ? { textAffinity: side["textAffinity"] } : {}),
   }, folder);
-  return checkAdapter({ lora, hgnn, ...(logitScale === undefined ? {} : { logitScale }), config }, folder);
+  const scale = logitScale === undefined ? {} : { logitScale };
+  return checkAdapter({ lora, hgnn, ...scale, config, ...(seen ? { seen } : {}) }, folder);
 }

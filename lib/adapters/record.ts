@@ -1,4 +1,5 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
+import { seenCases } from "../data/seen.ts";
 import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { quoted } from "../io/_errors.ts";
 
@@ -78,6 +79,8 @@ export interface AdapterFile {
   logitScale?: number;
   /** Settings. */
   config: AdapterConfig;
+  /** Fingerprints of the cases it was trained on, 12 hex digits each, sorted; absent where the file does not say. */
+  seen?: readonly string[];
 }
 
 /** The towers, in the order the files use: text first. */
@@ -269,6 +272,21 @@ export function scaleField(scale: TensorData | undefined, file: string): Pick<Ad
     throw new SyntaxError(`Cannot read "${file}" as an adapter: logit_scale must be one number: found ${shown(scale)}`);
   }
   return { logitScale: toFloat32(scale)[0]! };
+}
+
+/** How fingerprints of training cases stand in a file: in order, with blanks between. */
+export function seenText(adapter: Pick<AdapterFile, "seen">): { seen?: string } {
+  return adapter.seen ? { seen: adapter.seen.join(" ") } : {};
+}
+
+/**
+ * Fingerprints of training cases as a field, where the file has some.
+ *
+ * @throws {SyntaxError} If they are no fingerprints.
+ */
+export function seenField(value: unknown, file: string): Pick<AdapterFile, "seen"> {
+  const seen = seenCases(value === undefined ? undefined : String(value), file);
+  return seen ? { seen: [...seen] } : {};
 }
 
 /** The hidden width that ACE-HGNN's tensors have, or null without one. */

@@ -6,6 +6,7 @@ import { MissingTokenizerError } from "../clip/load.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
 import { JointClassError, NoRowError } from "../data/pairs.ts";
+import { SeenCasesError } from "../data/seen.ts";
 import { ClassCountError } from "../eval/assess.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
@@ -57,6 +58,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   }
   if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
   if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
+  if (error instanceof SeenCasesError && args.knows("held-out")) {
+    return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
+  }
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
   if (error instanceof NotAnAdapterError) return "a model's own file is given with --weights";
   if (error instanceof AdapterSizeError) {

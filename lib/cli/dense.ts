@@ -9,15 +9,8 @@ import {
   type ThreeParts,
 } from "../dense/data.ts";
 import type { DenseEncoder } from "../dense/encoder.ts";
-import {
-  checkUnseen,
-  type DenseHead,
-  fingerprint,
-  loadHead,
-  OtherEncoderError,
-  saveHead,
-  SeenCasesError,
-} from "../dense/files.ts";
+import { type DenseHead, loadHead, OtherEncoderError, saveHead } from "../dense/files.ts";
+import { checkUnseen, fingerprint, SeenCasesError, unknownCasesNote } from "../data/seen.ts";
 import type { AnswerOptions } from "../dense/pictures.ts";
 import type { Case } from "../data/types.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
@@ -208,7 +201,7 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   const { head, seen, path } = await headOf(task, args, { out, encoder });
   const data = await dataOf(task, args, { encoder, needed: ["test"] });
   if (seen) checkUnseen(data.test, seen, path);
-  else console.error(`"${path}" does not list its training cases: whether it has seen the test cases is not known`);
+  else console.error(unknownCasesNote(path));
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
   const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
   const { figures, facts, overlays } = await answering(

@@ -1,6 +1,7 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
 import { join } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
+import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
@@ -88,8 +89,11 @@ export const COMMAND: Command = {
     }
     await checkWritable(join(out, "metrics.json"));
     const backend = await startBackend(args);
-    const { params, config, tokenizer } = await classifierFrom(args);
-    const method = args.text("adapter") ?? "zero-shot";
+    const { params, config, tokenizer, seen } = await classifierFrom(args);
+    const adapter = args.text("adapter");
+    if (seen) checkUnseen(dataset.cases, seen, adapter!);
+    else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
+    const method = adapter ?? "zero-shot";
     const began = performance.now();
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
     const templates = templatesFrom(args);

@@ -3,9 +3,9 @@ import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
-import { POSITION_LAYERS } from "../adapters/positions.ts";
-import type { LoraPositions, LoraTarget } from "../peft/lora/config.ts";
+import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
 import { saveAdapter } from "../adapters/model.ts";
+import { fingerprints } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
@@ -37,7 +37,7 @@ function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
   if (unknown !== undefined) throw new UsageError(`--targets must be among q,k,v,o: current value is "${unknown}"`);
   const dropout = args.number("dropout", 0.1, 0);
   if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
-  const positions = args.choice("positions", Object.keys(POSITION_LAYERS) as LoraPositions[], "all");
+  const positions = args.choice("positions", LORA_POSITIONS, "all");
   return {
     encoders,
     lora: {
@@ -95,8 +95,12 @@ async function checkFree(args: Arguments, out: string): Promise<void> {
 }
 
 /** Writes the adapter, if the last update left its numbers finite. */
-async function keep(path: string, params: AceLoraParams, config: AceLoraConfig): Promise<void> {
-  await saveAdapter(path, params, config).catch((error) => {
+async function keep(
+  path: string,
+  params: AceLoraParams,
+  { config, seen }: { config: AceLoraConfig; seen: ReadonlySet<string> },
+): Promise<void> {
+  await saveAdapter(path, params, config, { seen }).catch((error) => {
     if (!(error instanceof RangeError)) throw error;
     throw new RangeError(
       `Cannot keep "${path}" as the adapter as its numbers must be finite (a lower --learning-rate may help): ${error.message}`,
@@ -190,6 +194,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
       }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
     );
   }
+  const kept = { config, seen: fingerprints(dataset.cases) };
   const seed = args.integer("seed", 1);
   const batchSize = args.integer("batch-size", 64, 1);
   const settings = {
@@ -224,7 +229,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
     },
     statePath,
     resume: args.flag("resume"),
-    onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, config),
+    onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, kept),
   }).finally(() => watch.end());
   if (result.interrupted) {
     console.error(
@@ -232,7 +237,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
     );
     return watch.exitCode();
   }
-  await keep(join(out, "adapter.safetensors"), result.params, config);
+  await keep(join(out, "adapter.safetensors"), result.params, kept);
   const log = {
     command: "train",
     model: facts,

@@ -46,6 +46,7 @@ export function imageSource(
   return {
     size: cases.length,
     imageSize: side,
+    name: (index) => cases[index]!.id,
     async pixels(indices) {
       const out = new Float32Array(indices.length * size);
       await Promise.all(indices.map(async (index, i) => out.set(normalise8(await one(index), config), i * size)));
@@ -99,5 +100,10 @@ export function classPrompts(
 ): ClassPrompts {
   const { contextLength } = config.text;
   const ids = encode(tokenizer, promptTexts(classes, templates), { contextLength });
-  return { ids, contextLength, prompts: templates.length };
+  return {
+    ids,
+    contextLength,
+    prompts: templates.length,
+    name: (index) => `the label ${JSON.stringify(classes[index])}`,
+  };
 }

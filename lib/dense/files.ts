@@ -1,11 +1,9 @@
 /** Trained heads on disk: safetensors whose metadata say what they are. @module */
-import { createHash } from "node:crypto";
-import * as tf from "@tensorflow/tfjs";
-import type { Case } from "../data/types.ts";
+import { seenCases } from "../data/seen.ts";
 import { jsonField } from "../io/json_field.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
-import { checkFinite, elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { disposeParams, mapTensors, namedTensors } from "../tensor/params.ts";
+import { elementCount } from "../io/tensors.ts";
+import { loadTree, openTree, saveTree, textField } from "../io/tree.ts";
+import { disposeParams } from "../tensor/params.ts";
 
 /** A trained head, whatever its task. */
 export interface DenseHead {
@@ -50,37 +48,9 @@ export class OtherEncoderError extends TypeError {
   }
 }
 
-/** The error for test cases that a head was trained or chosen on. */
-export class SeenCasesError extends RangeError {
-  /** Name shown in stack traces. */
-  override name = "SeenCasesError";
-
-  /**
-   * An error about test cases.
-   *
-   * @param path The head's file.
-   * @param seen How many of the cases it has seen.
-   * @param total How many there are.
-   */
-  constructor(path: string, readonly seen: number, total: number) {
-    super(
-      `Cannot evaluate "${path}" as its training must not have seen the test cases: it has seen ${seen} of ${total}`,
-    );
-  }
-}
-
-/** A case's fingerprint: 12 hex digits of the SHA-256 of its id. */
-export function fingerprint(item: Pick<Case, "id">): string {
-  return createHash("sha256").update(item.id).digest("hex").slice(0, 12);
-}
-
 /** Writes a head, whole or not at all. */
 export async function saveHead(path: string, { head, encoder, seen }: StoredHead<DenseHead>): Promise<void> {
-  const tensors = new Map<string, TensorData>();
-  for (const [name, tensor] of namedTensors(head.params)) {
-    tensors.set(name, float32Tensor(tensor.shape, await tensor.data() as Float32Array));
-  }
-  await writeSafetensors(path, tensors, {
+  await saveTree(path, head.params, {
     format: FORMAT,
     task: head.task,
     config: JSON.stringify(head.config),
@@ -109,43 +79,27 @@ export interface LoadHeadOptions<H extends DenseHead> {
  */
 export async function loadHead<H extends DenseHead>(path: string, options: LoadHeadOptions<H>): Promise<StoredHead<H>> {
   const { task, encoder, init, checkConfig } = options;
-  const { tensors, metadata } = await readSafetensors(path);
-  if (metadata.format !== FORMAT || metadata.task !== task) {
-    const current = metadata.format === FORMAT ? `one to ${metadata.task}` : "no head";
-    throw new SyntaxError(`Cannot read "${path}" as it must be a head to ${task}: it is ${current}`);
+  const file = await openTree(path, { noun: "a head", format: FORMAT });
+  const stated = textField(file, "task");
+  if (stated !== task) {
+    throw new SyntaxError(`Cannot read "${path}" as it must be a head to ${task}: it is one to ${stated}`);
   }
-  if (metadata.encoder !== encoder) throw new OtherEncoderError(path, metadata.encoder ?? "none", encoder);
-  const stated = jsonField(metadata, { path, field: "config" });
-  const weights = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const trained = textField(file, "encoder");
+  if (trained !== encoder) throw new OtherEncoderError(path, trained, encoder);
+  const weights = [...file.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const field = jsonField(file.fields, { path, field: "config" });
   let config: H["config"];
   try {
-    config = checkConfig(stated, weights);
+    config = checkConfig(field, weights);
   } catch (error) {
     throw new SyntaxError(`Cannot read "${path}" as ${(error as Error).message}`, { cause: error });
   }
   const fresh = init(config, 1);
   try {
-    const params = mapTensors(fresh, (tensor, name) => {
-      const stored = tensors.get(name);
-      if (!stored || stored.shape.join() !== tensor.shape.join()) {
-        throw new SyntaxError(
-          `Cannot read "${path}" as "${name}" must have shape [${tensor.shape}]: ${
-            stored ? `it has [${stored.shape}]` : "it is missing"
-          }`,
-        );
-      }
-      checkFinite(stored, `"${path}" (${name})`);
-      return tf.tensor(toFloat32(stored), stored.shape);
-    });
-    const head = { task, params, config } as H;
-    return { head, encoder, ...(metadata.seen ? { seen: new Set(metadata.seen.split(" ").filter(Boolean)) } : {}) };
+    const head = { task, params: loadTree(file, fresh), config } as H;
+    const seen = seenCases(file.fields["seen"], path);
+    return { head, encoder, ...(seen ? { seen } : {}) };
   } finally {
     disposeParams(fresh);
   }
-}
-
-/** Refuses cases that the head has seen in training. @throws {SeenCasesError} If it has seen one. */
-export function checkUnseen(cases: readonly Case[], seen: ReadonlySet<string>, path: string): void {
-  const known = cases.filter((item) => seen.has(fingerprint(item))).length;
-  if (known > 0) throw new SeenCasesError(path, known, cases.length);
 }

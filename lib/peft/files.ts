@@ -1,11 +1,8 @@
 /** A method's trained leaves as one safetensors file that says what they belong to. @module */
-import * as tf from "@tensorflow/tfjs";
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { quoted } from "../io/_errors.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
-import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { disposeParams, namedTensors, withTensors } from "../tensor/params.ts";
+import { checkedField, loadTree, openTree, recordField, saveTree, textField } from "../io/tree.ts";
+import { disposeParams, namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import type { PeftMethod, PeftParams } from "./method.ts";
 import { PEFT_METHODS, type PeftName } from "./methods.ts";
@@ -24,11 +21,7 @@ export function trainableLeaves(method: PeftMethod, params: PeftParams): Map<str
  * @throws {Error} If the file cannot be written; the message names it.
  */
 export async function savePeft(path: string, method: PeftMethod, params: PeftParams): Promise<void> {
-  const tensors = new Map<string, TensorData>();
-  for (const [name, tensor] of trainableLeaves(method, params)) {
-    tensors.set(name, float32Tensor(tensor.shape, await tensor.data() as Float32Array));
-  }
-  await writeSafetensors(path, tensors, {
+  await saveTree(path, Object.fromEntries(trainableLeaves(method, params)), {
     format: FORMAT,
     method: method.name,
     settings: JSON.stringify(method.settings),
@@ -53,47 +46,23 @@ export interface LoadedPeft {
  * @throws {RangeError} If it was written for a model of other sizes, or a number is not finite.
  */
 export async function loadPeft(path: string, base: ClipParams, encoders: ClipConfig): Promise<LoadedPeft> {
-  const { tensors, metadata } = await readSafetensors(path);
-  const fail = (reason: string): SyntaxError =>
-    new SyntaxError(`Cannot read "${path}" as a fine-tuned method: ${reason}`);
-  if (metadata["format"] !== FORMAT) {
-    throw fail(`its format must be "${FORMAT}": found ${quoted(metadata["format"] ?? "none")}`);
-  }
-  const name = metadata["method"] ?? "";
-  if (!Object.hasOwn(PEFT_METHODS, name)) {
-    throw fail(`its method must be one of ${Object.keys(PEFT_METHODS).join(", ")}: found "${name}"`);
-  }
-  const record = (key: string): Record<string, unknown> => {
-    try {
-      return JSON.parse(metadata[key] ?? "") as Record<string, unknown>;
-    } catch {
-      throw fail(`its ${key} must be JSON: found ${quoted(metadata[key] ?? "nothing")}`);
-    }
-  };
-  checkSizes(path, record("encoders"), encoders);
-  const method = PEFT_METHODS[name as PeftName](encoders, record("settings"));
+  const file = await openTree(path, { noun: "a fine-tuned method", format: FORMAT });
+  const name = textField(file, "method");
+  checkedField(path, "method", name, {
+    must: `one of ${Object.keys(PEFT_METHODS).join(", ")}`,
+    fits: () => Object.hasOwn(PEFT_METHODS, name),
+  });
+  checkSizes(path, recordField(file, "encoders"), encoders);
+  const method = PEFT_METHODS[name as PeftName](encoders, recordField(file, "settings"));
   const fresh = await method.prepare(base);
-  const leaves = trainableLeaves(method, fresh);
-  const made = new Map<string, Tensor>();
   try {
-    for (const [leaf, { shape }] of leaves) {
-      const found = tensors.get(leaf);
-      if (found?.shape.join() !== shape.join()) {
-        throw fail(`"${leaf}" must have shape [${shape}]: found ${found ? `[${found.shape}]` : "no such tensor"}`);
-      }
-      checkFinite(found, `"${leaf}" of "${path}"`);
-      made.set(leaf, tf.tensor(toFloat32(found), shape));
-    }
-    const unknown = [...tensors.keys()].find((leaf) => !leaves.has(leaf));
-    if (unknown !== undefined) throw fail(`"${unknown}" is no leaf that ${method.label} trains`);
+    const params = loadTree(file, fresh, { wanted: method.model.isTrainable });
+    disposeParams(fresh, params);
+    return { method, params };
   } catch (error) {
-    tf.dispose([...made.values()]);
     disposeParams(fresh, base);
     throw error;
   }
-  const params = withTensors(fresh, made);
-  tf.dispose([...leaves.values()]);
-  return { method, params };
 }
 
 function checkSizes(path: string, then: Record<string, unknown>, encoders: ClipConfig): void {

@@ -1,7 +1,16 @@
 /** A training run's whole state as one safetensors file, so that it can go on with the same numbers. @module */
 import * as tf from "@tensorflow/tfjs";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
-import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
+import {
+  checkedField,
+  FINITE,
+  loadTree,
+  openTree,
+  recordField,
+  saveTree,
+  type StoredTree,
+  textField,
+  WHOLE,
+} from "../io/tree.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
 
@@ -49,7 +58,7 @@ export class StateDifferenceError extends RangeError {
   }
 }
 
-const SETS = ["param", "first", "second"] as const;
+const FORMAT = "ace-lora training state";
 
 /**
  * Writes a run's state, whole or not at all.
@@ -57,72 +66,81 @@ const SETS = ["param", "first", "second"] as const;
  * @param settings What must be the same when the run goes on; compared on reading.
  */
 export async function writeRunState(path: string, state: RunState, settings: Record<string, unknown>): Promise<void> {
-  const moments = adamwMoments(state.adamw);
-  const groups = { param: state.tensors, ...moments };
-  const tensors = new Map<string, TensorData>();
-  for (const set of SETS) {
-    for (const [name, tensor] of groups[set]) {
-      tensors.set(`${set}/${name}`, float32Tensor(tensor.shape, await tensor.data() as Float32Array));
-    }
+  const { first, second } = adamwMoments(state.adamw);
+  try {
+    const groups = Object.entries({ param: state.tensors, first, second });
+    const tree = groups.flatMap(([set, tensors]) => [...tensors].map(([name, x]) => [`${set}/${name}`, x]));
+    await saveTree(path, Object.fromEntries(tree), {
+      format: FORMAT,
+      step: String(state.adamw.step),
+      progress: JSON.stringify(state.progress),
+      settings: JSON.stringify(settings),
+    }, { isPrivate: true });
+  } finally {
+    tf.dispose([...first.values(), ...second.values()]);
   }
-  tf.dispose([...moments.first.values(), ...moments.second.values()]);
-  await writeSafetensors(path, tensors, {
-    format: "ace-lora training state",
-    step: String(state.adamw.step),
-    progress: JSON.stringify(state.progress),
-    settings: JSON.stringify(settings),
-  }, { isPrivate: true });
 }
 
 /**
  * Reads a run's state.
  *
  * @param settings Settings of the run that goes on.
- * @throws {SyntaxError} If the file is no training state.
+ * @param expected Its trainable tensors; names and shapes are read.
+ * @throws {TreeError} If the file is no training state, a field of it is not what it must be, or it has other tensors.
  * @throws {StateDifferenceError} If it was written under other settings.
- * @throws {RangeError} If it was written for other tensors.
+ * @throws {RangeError} If a number is NaN or infinite.
  */
 export async function readRunState(
   path: string,
   settings: Record<string, unknown>,
   expected: ReadonlyMap<string, Tensor>,
 ): Promise<RunState> {
-  const { tensors, metadata } = await readSafetensors(path);
-  if (metadata["format"] !== "ace-lora training state") {
-    throw new SyntaxError(
-      `Cannot resume from "${path}" as it must be a training state: it holds ${tensors.size} other tensors`,
-    );
+  const file = await openTree(path, { noun: "a training state", format: FORMAT });
+  const written = recordField(file, "settings");
+  const progress = progressOf(file);
+  const step = Number(textField(file, "step") || NaN);
+  checkedField(path, "step", Number.isNaN(step) ? textField(file, "step") : step, WHOLE);
+  compareSettings(path, asWrittenNow(path, written), settings);
+  const tree: Record<string, Tensor> = Object.fromEntries(expected);
+  const sets: Map<string, Tensor>[] = [];
+  try {
+    for (const prefix of ["param/", "first/", "second/"]) {
+      sets.push(new Map(Object.entries(loadTree(file, tree, { prefix }))));
+    }
+    const [tensors, first, second] = sets as [Map<string, Tensor>, Map<string, Tensor>, Map<string, Tensor>];
+    const adamw = adamwFromMoments({ first, second }, step);
+    tf.dispose([...first.values(), ...second.values()]);
+    return { tensors, adamw, progress };
+  } catch (error) {
+    tf.dispose(sets.flatMap((set) => [...set.values()]));
+    throw error;
   }
-  const written = JSON.parse(metadata["settings"]!) as Record<string, unknown>;
-  compareSettings(path, asWrittenNow(written), settings);
-  for (const [name, tensor] of expected) {
-    const found = tensors.get(`param/${name}`);
-    if (found?.shape.join() !== tensor.shape.join()) {
-      throw new RangeError(
-        `Cannot resume from "${path}" as "${name}" must have shape [${tensor.shape}]: current value is ${
-          found ? `[${found.shape}]` : "absent"
-        }`,
-      );
+}
+
+/** How far the run has come, each part checked. */
+function progressOf(file: StoredTree): RunProgress {
+  const { path } = file;
+  const progress = recordField(file, "progress");
+  for (const key of ["epoch", "batch"]) checkedField(path, `progress.${key}`, progress[key], WHOLE);
+  if (progress["bestLoss"] !== null) checkedField(path, "progress.bestLoss", progress["bestLoss"], FINITE);
+  const { history } = progress;
+  checkedField(path, "progress.history", history, { must: "a list", fits: Array.isArray });
+  for (const [i, entry] of (history as unknown[]).entries()) {
+    for (const key of ["loss", "learningRate"] as const) {
+      const value = (entry as Partial<RunProgress["history"][number]> | null)?.[key];
+      checkedField(path, `progress.history[${i}].${key}`, value, FINITE);
     }
   }
-  const group = (set: typeof SETS[number]): Map<string, Tensor> =>
-    new Map(
-      [...expected].map(([name, { shape }]) => [name, tf.tensor(toFloat32(tensors.get(`${set}/${name}`)!), shape)]),
-    );
-  const moments = { first: group("first"), second: group("second") };
-  const adamw = adamwFromMoments(moments, Number(metadata["step"]));
-  tf.dispose([...moments.first.values(), ...moments.second.values()]);
-  return {
-    tensors: group("param"),
-    adamw,
-    progress: JSON.parse(metadata["progress"]!) as RunProgress,
-  };
+  return progress as unknown as RunProgress;
 }
 
 /** Settings of a state, those that version 0.1.0 wrote as JSON after the model's name under names of their own. */
-function asWrittenNow(written: Record<string, unknown>): Record<string, unknown> {
+function asWrittenNow(path: string, written: Record<string, unknown>): Record<string, unknown> {
   const [, model, inputs] = /^(.*?) (\{.*\})$/.exec(String(written["model"])) ?? [];
-  return { padding: "context", ...written, ...(inputs ? { model, ...JSON.parse(inputs) } : {}) };
+  const older = inputs === undefined
+    ? {}
+    : { model, ...recordField({ path, fields: { "settings.model": inputs } }, "settings.model") };
+  return { padding: "context", ...written, ...older };
 }
 
 /** Fails at the first setting that differs; what only one side names is passed over, as older states name less. */

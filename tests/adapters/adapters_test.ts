@@ -125,7 +125,6 @@ Deno.test("readAdapter() refuses PEFT folders it would misread, by the setting's
       [{ modules_to_save: ["head"] }, "modules_to_save"],
       [{ r: 4 }, "rank 4"],
       [{ rank_pattern: { "(a+)+$": 2 } }, "pattern"],
-      [{ alpha_pattern: { query: 9 } }, "one scaling"],
       [{ lora_alpha: "x" }, "numbers"],
     ];
     for (const [change, reason] of bad) {

@@ -3,6 +3,7 @@ import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/asse
 import { join } from "@std/path";
 import { writeAdapter } from "../../lib/adapters/files.ts";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
+import { fingerprints } from "../../lib/data/seen.ts";
 import { loadFolder } from "../../lib/data/folder.ts";
 import { trainTestSplit } from "../../lib/data/splits.ts";
 import { assess } from "../../lib/eval/assess.ts";
@@ -292,4 +293,23 @@ Deno.test({
     const args = ["evaluate", "--images", join(CASES, "one_class", "oneclass.csv")];
     await fail(args, ['two classes or more: it has one, "normal"'], { read: [...MINI_FILES, CASES] });
   },
+});
+
+Deno.test("evaluate refuses cases an adapter was trained on, and says where a file of 0.1.0 does not tell", async () => {
+  await inFolder(async (folder) => {
+    const [set, out, path] = [join(folder, "set"), join(folder, "out"), join(folder, "adapter.safetensors")];
+    await writeClasses(set, ["normal", "pneumonia"], 2);
+    const args = ["evaluate", "--images", set, "--adapter", path, "--out", out];
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    await writeAdapter(path, { ...miniAdapter(), seen: [...fingerprints([{ id: "normal/1.png" }])] }, {
+      format: "ace",
+    });
+    const reason = /adapter\.safetensors" as its training must not have seen the test cases: it has seen 1 of 4/;
+    await fail(args, [reason, "--held-out"], permissions);
+    await writeAdapter(path, { ...miniAdapter(), seen: [...fingerprints([{ id: "other/1.png" }])] }, { format: "ace" });
+    const { stderr, code } = await run(args, permissions);
+    assertEquals([code, stderr.includes("cannot be checked")], [0, false]);
+    await writeAdapter(path, miniAdapter(), { format: "ace" });
+    assertMatch((await run(args, permissions)).stderr, /does not say which cases it was trained on/);
+  });
 });

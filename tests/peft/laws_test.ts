@@ -221,14 +221,18 @@ testOnBackends("loadPeft() refuses other files, other sizes and damaged leaves, 
   const params = await method.prepare(start);
   const load = (): Promise<unknown> => loadPeft(path, start, SMALL);
   await writeSafetensors(path, {}, {});
-  await assertRejects(load, SyntaxError, `"${path}" as a fine-tuned method: its format`);
+  await assertRejects(
+    load,
+    SyntaxError,
+    `"${path}" as its format must be "ace-lora fine-tuning 1", that of a fine-tuned method`,
+  );
   const metadata = { format: "ace-lora fine-tuning 1", settings: "{}", encoders: JSON.stringify(SMALL) };
   await writeSafetensors(path, {}, { ...metadata, method: "magic" });
-  await assertRejects(load, SyntaxError, 'found "magic"');
+  await assertRejects(load, SyntaxError, "its method must be one of none, full");
   await writeSafetensors(path, {}, { ...metadata, method: "heads", settings: "{" });
-  await assertRejects(load, SyntaxError, 'its settings must be JSON: found "{"');
+  await assertRejects(load, SyntaxError, 'its settings must be a JSON record: found "{"');
   await writeSafetensors(path, {}, { ...metadata, method: "heads" });
-  await assertRejects(load, SyntaxError, '"vision.head.weight" must have shape [8,16]: found no such tensor');
+  await assertRejects(load, SyntaxError, '"vision.head.weight" must be of shape [8,16]: found no such tensor');
   await savePeft(path, { ...method, encoders: { ...SMALL, embedding: 9 } }, params);
   await assertRejects(
     load,
@@ -237,6 +241,6 @@ testOnBackends("loadPeft() refuses other files, other sizes and damaged leaves, 
   );
   const nan = withTensors(params, new Map([["scale", tf.scalar(NaN)]]));
   await savePeft(path, method, nan);
-  await assertRejects(load, RangeError, `"scale" of "${path}"`);
+  await assertRejects(load, RangeError, `"${path}" ("scale")`);
   await Deno.remove(folder, { recursive: true });
 });

@@ -12,6 +12,42 @@ export interface ImageSource {
   imageSize: number;
   /** Reads images, row-major `[n, S, S, 3]`. */
   pixels(indices: readonly number[]): Promise<Float32Array>;
+  /** What errors call an image. @default {its place} */
+  name?(index: number): string;
+}
+
+/** The error for a feature that means nothing: weights too large or damaged give infinities, NaN or zeros. */
+export class FeatureError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "FeatureError";
+
+  /**
+   * An error about the feature of one input.
+   *
+   * @param input Its name.
+   * @param found What the feature is.
+   */
+  constructor(readonly input: string, found: string) {
+    super(
+      `Cannot use the feature of ${input} as its numbers must be finite and not all 0: ${found} (the model's weights, or its adapter's, are too large or damaged)`,
+    );
+  }
+}
+
+/**
+ * Refuses features that mean nothing.
+ *
+ * @param features Row-major `[n, width]`.
+ * @param nameOf What the error calls the input of a row.
+ * @throws {FeatureError} Naming the first.
+ */
+export function checkFeatures(features: Float32Array, width: number, nameOf: (row: number) => string): void {
+  for (let row = 0; row * width < features.length; row++) {
+    const values = features.subarray(row * width, (row + 1) * width);
+    const wrong = values.find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) throw new FeatureError(nameOf(row), `one is ${wrong}`);
+    if (values.every((value) => value === 0)) throw new FeatureError(nameOf(row), "all are 0");
+  }
 }
 
 /** Token ids of texts, row-major `[n, N]`. */
@@ -20,6 +56,8 @@ export interface TokenRows {
   ids: Int32Array;
   /** Tokens a text, N. */
   contextLength: number;
+  /** What errors call a class. @default {its place} */
+  name?(index: number): string;
 }
 
 /** Options of {@linkcode encodeImages}. */
@@ -50,9 +88,14 @@ export async function encodeImages<T>(
     const pixels = tf.tensor4d(await source.pixels(range(start, count)), [count, side, side, 3]) as Tensor4D;
     const features = model.imageFeatures(params, pixels);
     const values = await features.data() as Float32Array;
-    out ??= new Float32Array(source.size * features.shape[1]);
-    out.set(values, start * features.shape[1]);
+    const width = features.shape[1];
     tf.dispose([pixels, features]);
+    checkFeatures(values, width, (row) => {
+      const name = source.name?.(start + row);
+      return name === undefined ? `image ${start + row + 1}` : JSON.stringify(name);
+    });
+    out ??= new Float32Array(source.size * width);
+    out.set(values, start * width);
     onBatch?.(start + count);
     await new Promise((resolve) => setTimeout(resolve, 0)); // lets a signal be delivered
   }
@@ -83,8 +126,10 @@ export async function encodeClasses<T>(
   for (let start = 0; start < ids.length; start += perClass) {
     const batch = tf.tensor2d(ids.subarray(start, start + perClass), [prompts, contextLength], "int32") as Tensor2D;
     const features = model.promptFeatures(params, batch, prompts);
-    rows.push(await features.data() as Float32Array);
+    const row = await features.data() as Float32Array;
     tf.dispose([batch, features]);
+    checkFeatures(row, row.length, () => tokens.name?.(rows.length) ?? `class ${rows.length + 1}`);
+    rows.push(row);
   }
   const out = new Float32Array(rows.length * (rows[0]?.length ?? 0));
   rows.forEach((row, i) => out.set(row, i * row.length));

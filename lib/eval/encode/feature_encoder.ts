@@ -1,7 +1,7 @@
 /** A model as {@linkcode FeatureEncoder}: images and texts by index, to unit features. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraParams } from "../../ace_lora.ts";
-import { encodeImages } from "../../clip/zero_shot/scores.ts";
+import { checkFeatures, encodeImages } from "../../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
@@ -47,6 +47,7 @@ export function featureEncoder(
     const features = model.textFeatures(merged, ids);
     const values = await features.data() as Float32Array;
     tf.dispose([ids, features]);
+    checkFeatures(values, encoders.embedding, (row) => `text ${indices[row]! + 1}`);
     return values;
   };
   const images = async (indices: readonly number[]): Promise<Float32Array> => {

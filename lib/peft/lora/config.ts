@@ -6,6 +6,9 @@ export type LoraTarget = "q" | "k" | "v" | "o";
 /** Which layers carry LoRA. */
 export type LoraPositions = "bottom" | "mid" | "up" | "half-up" | "half-bottom" | "top1" | "top2" | "top3" | "all";
 
+/** The layers of each tower that carry LoRA, from 0, where no name fits them. */
+export type LoraLayers = Readonly<Partial<Record<"image" | "text", readonly number[]>>>;
+
 /** A LoRA configuration. */
 export interface LoraConfig {
   /** Rank R. */
@@ -18,8 +21,8 @@ export interface LoraConfig {
   dropout: number;
   /** Projections that carry an update. */
   targets: readonly LoraTarget[];
-  /** Layers that carry an update. */
-  positions: LoraPositions;
+  /** Layers that carry an update: by name, or one by one. */
+  positions: LoraPositions | LoraLayers;
   /** Encoders that carry an update. */
   encoders: readonly ("image" | "text")[];
 }
@@ -41,29 +44,54 @@ export function loraScaling(config: Pick<LoraConfig, "rank" | "alpha" | "rankSta
 }
 
 /**
+ * The layers of a tower that carry an update under a configuration.
+ *
+ * @param depth Layers of the tower.
+ * @throws {RangeError} If a position is unknown, or a layer is not in the tower.
+ */
+export function loraLayers(
+  { positions, encoders }: Pick<LoraConfig, "positions" | "encoders">,
+  encoder: "image" | "text",
+  depth: number,
+): readonly number[] {
+  if (!encoders.includes(encoder)) return [];
+  if (typeof positions === "string") return layersAt(positions, depth);
+  const layers = positions[encoder] ?? [];
+  const outside = layers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer >= depth);
+  if (outside === undefined) return layers;
+  throw new RangeError(
+    `Cannot place LoRA as layers must be below ${depth}, the ${encoder} tower's depth: current value is ${outside}`,
+  );
+}
+
+/** The layers each position names, as a first layer and the one after the last, of a tower of `depth` layers. */
+const RANGES: Readonly<Record<LoraPositions, (depth: number) => [number, number]>> = {
+  "all": (depth) => [0, depth],
+  "bottom": (depth) => [0, Math.round(depth / 3)],
+  "mid": (depth) => [Math.round(depth / 3), depth - Math.round(depth / 3)],
+  "up": (depth) => [depth - Math.round(depth / 3), depth],
+  "half-up": (depth) => [depth - Math.round(depth / 2), depth],
+  "half-bottom": (depth) => [0, Math.round(depth / 2)],
+  "top1": (depth) => [depth - 1, depth],
+  "top2": (depth) => [depth - 2, depth],
+  "top3": (depth) => [depth - 3, depth],
+};
+
+/** Every name of positions. */
+export const LORA_POSITIONS: readonly LoraPositions[] = Object.keys(RANGES) as LoraPositions[];
+
+/**
  * The layers a position names: thirds, halves or the last few. For 12 layers: bottom 0-3, mid 4-7, up 8-11, half-up 6-11,
  * half-bottom 0-5, top1 11.
  *
  * @throws {RangeError} If the name is unknown.
  */
 export function layersAt(positions: LoraPositions, depth: number): number[] {
-  const third = Math.round(depth / 3);
-  const half = Math.round(depth / 2);
-  const ranges: Record<LoraPositions, [number, number]> = {
-    "bottom": [0, third],
-    "mid": [third, depth - third],
-    "up": [depth - third, depth],
-    "half-up": [depth - half, depth],
-    "half-bottom": [0, half],
-    "top1": [depth - 1, depth],
-    "top2": [depth - 2, depth],
-    "top3": [depth - 3, depth],
-    "all": [0, depth],
-  };
-  const range = ranges[positions];
+  const range = Object.hasOwn(RANGES, positions) ? RANGES[positions](depth) : undefined;
   if (!range) {
-    const names = Object.keys(ranges).join(", ");
-    throw new RangeError(`Cannot place LoRA as positions must be one of ${names}: current value is "${positions}"`);
+    throw new RangeError(
+      `Cannot place LoRA as positions must be one of ${LORA_POSITIONS.join(", ")}: current value is "${positions}"`,
+    );
   }
   const start = Math.max(0, range[0]);
   return Array.from({ length: Math.max(0, range[1] - start) }, (_, i) => start + i);

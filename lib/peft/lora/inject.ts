@@ -4,7 +4,7 @@ import type { LinearParams, LinearUpdate, LowRank } from "../../nn/linear.ts";
 import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
-import { layersAt, type LoraConfig, loraScaling, type LoraTarget } from "./config.ts";
+import { type LoraConfig, loraLayers, loraScaling, type LoraTarget } from "./config.ts";
 import { loraUpdate } from "./layer.ts";
 
 /** The attention projection each target names. */
@@ -53,12 +53,12 @@ export function injectInto<T extends TowerBlocks>(
   config: LoraConfig,
   update: (layer: LinearParams, name: string) => LinearUpdate,
 ): T {
-  const { rank, targets, positions, encoders } = config;
+  const { rank, targets, encoders } = config;
   if (!Number.isInteger(rank) || rank < 1) {
     throw new RangeError(`Cannot inject LoRA as the rank must be a positive integer: current value is ${rank}`);
   }
-  return mapBlocks(params, encoders, (block, { index, depth, name }) => {
-    if (!layersAt(positions, depth).includes(index)) return block;
+  return mapBlocks(params, encoders, (block, { encoder, index, depth, name }) => {
+    if (!loraLayers(config, encoder, depth).includes(index)) return block;
     const attention = { ...block.attention };
     for (const target of targets) {
       const key = TARGET_LAYERS[target];

@@ -1,0 +1,167 @@
+/** Trees of tensors and named tensors to and from files: one pair for adapters, heads, training states and methods. @module */
+import * as tf from "@tensorflow/tfjs";
+import { mapTensors, namedTensors } from "../tensor/params.ts";
+import type { Tensor } from "../tensor/types.ts";
+import { quoted } from "./_errors.ts";
+import type { WriteFileOptions } from "./files.ts";
+import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "./tensors.ts";
+
+/** A tensor's numbers. */
+export async function stored(tensor: Tensor): Promise<TensorData> {
+  return float32Tensor(tensor.shape, await tensor.data() as Float32Array);
+}
+
+/** Every tensor of a tree under its dotted name, in the tree's order. */
+export async function storedTensors(tree: unknown): Promise<Map<string, TensorData>> {
+  const out = new Map<string, TensorData>();
+  for (const [name, tensor] of namedTensors(tree)) out.set(name, await stored(tensor));
+  return out;
+}
+
+/** What a file of a tree says beside its tensors; `format` says what kind of file it is. */
+export interface TreeFields extends Readonly<Record<string, string>> {
+  /** Kind and version. */
+  readonly format: string;
+}
+
+/**
+ * Writes a tree's tensors under their dotted names, whole or not at all.
+ *
+ * @param tree Any params tree; float32 throughout.
+ * @param fields Goes into the metadata.
+ */
+export async function saveTree(
+  path: string,
+  tree: unknown,
+  fields: TreeFields,
+  options: WriteFileOptions = {},
+): Promise<void> {
+  await writeSafetensors(path, await storedTensors(tree), fields, options);
+}
+
+/** A file that {@linkcode saveTree} wrote. */
+export interface StoredTree {
+  /** Where it is, for messages. */
+  readonly path: string;
+  /** Its tensors by dotted name. */
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  /** Its metadata; see {@linkcode textField} and {@linkcode jsonField}. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads a file that {@linkcode saveTree} wrote; its fields tell what tree {@linkcode loadTree} is to fill.
+ *
+ * @param what What the file must be, and the `format` that says so.
+ * @throws {TreeError} If it has another format.
+ */
+export async function openTree(path: string, what: { noun: string; format: string }): Promise<StoredTree> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const { format } = metadata;
+  if (format !== what.format) {
+    const current = format === undefined ? `${tensors.size} tensors without a format` : quoted(format);
+    throw new TreeError(path, "format", `"${what.format}", that of ${what.noun}`, current);
+  }
+  return { path, tensors, fields: metadata };
+}
+
+/** The error for a file of a tree whose field or tensor is not what it must be. */
+export class TreeError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "TreeError";
+
+  /**
+   * An error about one part of a file.
+   *
+   * @param path The file.
+   * @param part Its field or tensor.
+   * @param must What that must be.
+   * @param found What it is, as the message shows it.
+   */
+  constructor(readonly path: string, readonly part: string, must: string, found: string) {
+    super(`Cannot read "${path}" as its ${part} must be ${must}: found ${found}`);
+  }
+}
+
+/** What a value of a field must be. */
+export interface FieldRule {
+  /** In words: `a whole number of at least 1`. */
+  must: string;
+  /** Whether a value is that. */
+  fits(value: unknown): boolean;
+}
+
+/** A whole number of at least 0. */
+export const WHOLE: FieldRule = {
+  must: "a whole number of at least 0",
+  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+};
+/** A number that is not NaN or infinite. */
+export const FINITE: FieldRule = { must: "a finite number", fits: Number.isFinite };
+
+/** A value of a file, refused unless it fits the rule. @throws {TreeError} If it does not. */
+export function checkedField(path: string, field: string, value: unknown, rule: FieldRule): void {
+  if (!rule.fits(value)) throw new TreeError(path, field, rule.must, quoted(JSON.stringify(value) ?? "nothing"));
+}
+
+/** A field that must be there. @throws {TreeError} If it is not. */
+export function textField({ path, fields }: Pick<StoredTree, "path" | "fields">, field: string): string {
+  const text = fields[field];
+  if (text === undefined) throw new TreeError(path, field, "there", "nothing");
+  return text;
+}
+
+/** A field that holds a JSON record. @throws {TreeError} If it does not. */
+export function recordField(file: Pick<StoredTree, "path" | "fields">, field: string): Record<string, unknown> {
+  const text = textField(file, field);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch { /* said below */ }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new TreeError(file.path, field, "a JSON record", quoted(text));
+}
+
+/** Options of {@linkcode loadTree}. */
+export interface LoadTreeOptions {
+  /** Leaves that stand in the file; the others stay the tree's. @default {all} */
+  wanted?: (leaf: string) => boolean;
+  /** What stands before each name in the file. @default {nothing} */
+  prefix?: string;
+}
+
+/**
+ * A tree with the file's numbers in place of its own.
+ *
+ * @param tree Gives names and shapes; borrowed.
+ * @returns A new tree; leaves that were not read are shared with `tree`.
+ * @throws {TreeError} If a wanted leaf is missing or misshapen, or the file has another under the prefix.
+ * @throws {RangeError} If a number is NaN or infinite.
+ */
+export function loadTree<T>(file: StoredTree, tree: T, options: LoadTreeOptions = {}): T {
+  const { wanted = () => true, prefix = "" } = options;
+  const { path, tensors } = file;
+  const read = new Set<string>();
+  const made: Tensor[] = [];
+  try {
+    const filled = mapTensors(tree, (own, leaf) => {
+      if (!wanted(leaf)) return own;
+      const name = `${prefix}${leaf}`;
+      const data = tensors.get(name);
+      if (data?.shape.join() !== own.shape.join()) {
+        throw new TreeError(path, quoted(name), `of shape [${own.shape}]`, data ? `[${data.shape}]` : "no such tensor");
+      }
+      checkFinite(data, `"${path}" (${quoted(name)})`);
+      read.add(name);
+      made.push(tf.tensor(toFloat32(data), own.shape));
+      return made.at(-1)!;
+    });
+    const unknown = [...tensors.keys()].find((name) => name.startsWith(prefix) && !read.has(name));
+    if (unknown !== undefined) throw new TreeError(path, "tensors", `the ${read.size} of its kind`, quoted(unknown));
+    return filled;
+  } catch (error) {
+    tf.dispose(made);
+    throw error;
+  }
+}
