@@ -1,5 +1,6 @@
 /** A function whose inside is computed again for its gradient, so that only its input is kept. @module */
 import * as tf from "@tensorflow/tfjs";
+import { gradientsOf } from "../tensor/gradients.ts";
 import type { Tensor } from "../tensor/types.ts";
 
 /** What {@linkcode recomputed} needs. */
@@ -40,13 +41,7 @@ function gradients<T extends Tensor>(
   leaves: readonly Tensor[],
   f: Recomputed<T>["f"],
 ): Tensor[] {
-  const engine = tf.engine();
-  const outer = engine.state.activeTape; // a gradient inside a gradient's backward pass would drop it
-  try {
-    const { value, grads } = engine.gradients(() => tf.tidy(() => f(x, constants)), [x, ...leaves], dy, true);
-    value.dispose();
-    return [x, ...leaves].map((leaf, i) => (grads[i] as Tensor | null) ?? tf.zerosLike(leaf));
-  } finally {
-    engine.state.activeTape = outer;
-  }
+  const { value, grads } = gradientsOf<Tensor>(() => f(x, constants), [x, ...leaves], dy);
+  value.dispose();
+  return [x, ...leaves].map((leaf, i) => grads[i] ?? tf.zerosLike(leaf));
 }

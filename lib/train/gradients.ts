@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { infoNce } from "../losses/info_nce.ts";
 import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
+import { gradientsOf } from "../tensor/gradients.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
@@ -29,10 +30,9 @@ export function valueAndGradients(tree: unknown, names: readonly string[], f: ()
     if (!leaf) throw new RangeError(`Cannot differentiate by "${name}" as the tree has no tensor of that name`);
     return leaf;
   });
-  // tf.valueAndGrads throws for a leaf without influence.
-  const { value, grads } = tf.engine().gradients(f, leaves, undefined as unknown as Scalar, true);
-  const gradients = new Map(names.map((name, i) => [name, grads[i] as Tensor ?? tf.zerosLike(leaves[i]!)]));
-  return { value: value as Scalar, gradients };
+  const { value, grads } = gradientsOf(f, leaves);
+  const gradients = new Map(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(leaves[i]!)]));
+  return { value, gradients };
 }
 
 /** Options of {@linkcode contrastiveGradients}. */

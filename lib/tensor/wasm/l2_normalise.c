@@ -22,7 +22,8 @@ static NOINLINE void combine_row(int n, float p, const float *a, float q, const 
   for (; i < n; i++) y[i] = p * a[i] + q * b[i];
 }
 
-static float length_of(float square) { return __builtin_sqrtf(square > 1e-24f ? square : 1e-24f); }
+/* Comparisons are false for NaN, which stays NaN. */
+static float length_of(float square) { return __builtin_sqrtf(square < 1e-24f ? 1e-24f : square); }
 
 EXPORT(unit_rows) void unit_rows(int n, const float *x, float *y, int first, int rows) {
   x += first * n, y += first * n;
@@ -38,7 +39,7 @@ void unit_rows_grad(int n, const float *dy, const float *x, float *dx, int first
   dy += first * n, x += first * n, dx += first * n;
   for (int r = 0; r < rows; r++, dy += n, x += n, dx += n) {
     const float square = dot_row(n, x, x), inverse = 1 / length_of(square);
-    const float along = square > 1e-24f ? dot_row(n, x, dy) * inverse * inverse : 0;
+    const float along = square < 1e-24f ? 0 : dot_row(n, x, dy) * inverse * inverse;
     combine_row(n, inverse, dy, -inverse * along, x, dx);
   }
 }

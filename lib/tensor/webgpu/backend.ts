@@ -5,7 +5,8 @@
  * @module
  */
 import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
-import type { OwnedDevice } from "./device.ts";
+import type { TensorInfo } from "../kernels/interface.ts";
+import { guarded, type OwnedDevice } from "./device.ts";
 
 /** tfjs's WebGPU backend. */
 export type WebgpuBackend = webgpu.WebGPUBackend;
@@ -53,7 +54,24 @@ export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): 
           throw error;
         }
       }
-      super.uploadToGPU(dataId);
+      guarded(owned.device, () => super.uploadToGPU(dataId));
+    }
+
+    override runWebGPUProgram(...given: Parameters<WebgpuBackend["runWebGPUProgram"]>): TensorInfo {
+      owned.check();
+      return guarded(owned.device, () => super.runWebGPUProgram(...given));
+    }
+
+    override submitQueue(): void {
+      guarded(owned.device, () => super.submitQueue());
+    }
+
+    /** tfjs's own gives zeros for what stands on a lost device. */
+    override readSync(dataId: DataId): ReturnType<WebgpuBackend["readSync"]> {
+      owned.check();
+      const values = guarded(owned.device, () => super.readSync(dataId));
+      owned.check();
+      return values;
     }
 
     override async read(dataId: DataId): ReturnType<WebgpuBackend["read"]> {

@@ -15,8 +15,8 @@ export function output(backend: WebgpuBackend, shape: readonly number[]): Tensor
   return backend.makeTensorInfo([...shape], "float32");
 }
 
-/** A float32 tensor with values from the CPU, for results that are empty. */
-export function emptyOutput(backend: WebgpuBackend, shape: readonly number[]): TensorInfo {
+/** Zeros, from the CPU: for results that are empty, or sums of nothing. */
+export function zeros(backend: WebgpuBackend, shape: readonly number[]): TensorInfo {
   return backend.makeTensorInfo([...shape], "float32", new Float32Array(sizeOf(shape)));
 }
 

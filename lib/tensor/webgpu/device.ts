@@ -106,9 +106,31 @@ export async function requestDevice(options: RequestDeviceOptions = {}): Promise
   }
 }
 
+/** What is stored for each device: its first error. */
+const firstErrors = new WeakMap<GPUDevice, (message: string) => never>();
+
+/**
+ * Runs `f`, which gives the device something to do. What a lost device throws is a bare DOMException, and it comes before the
+ * loss is reported: it is stored as the device's first error, and thrown as that.
+ */
+export function guarded<T>(device: GPUDevice, f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    const fail = firstErrors.get(device);
+    if (!(error instanceof DOMException) || !fail) throw error;
+    return fail(`${NOT_ALIVE} ${error.name} "${oneLine(error)}", restart the process from the last checkpoint`);
+  }
+}
+
+const NOT_ALIVE = "Cannot use webgpu as the device must be alive: current value is";
+
 /** Stores the device's first uncaptured error or its loss; `check` throws it. */
 export function watchDevice(device: GPUDevice): Pick<OwnedDevice, "check" | "firstError"> {
   let first: string | undefined;
+  firstErrors.set(device, (message) => {
+    throw new Error(first ??= message);
+  });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
     const error = (event as GPUUncapturedErrorEvent).error;
@@ -116,8 +138,7 @@ export function watchDevice(device: GPUDevice): Pick<OwnedDevice, "check" | "fir
       `${error.constructor.name} "${oneLine(error)}", restart the process with smaller batches`;
   });
   device.lost.then((info) => {
-    first ??= `Cannot use webgpu as the device must be alive: current value is lost (${info.reason}: ` +
-      `${oneLine(info)}), restart the process from the last checkpoint`;
+    first ??= `${NOT_ALIVE} lost (${info.reason}: ${oneLine(info)}), restart the process from the last checkpoint`;
   });
   return {
     firstError: () => first,

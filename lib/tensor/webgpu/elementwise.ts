@@ -1,7 +1,7 @@
 /** One thread per number, or per four when the length allows: the frame of GELU, dropout and AdamW. @module */
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
-import { emptyOutput, lanes, output, sizeOf } from "./call.ts";
+import { lanes, output, sizeOf, zeros } from "./call.ts";
 import { runProgram, type Uniform } from "./run.ts";
 
 const THREADS = 256;
@@ -24,7 +24,7 @@ export interface Elementwise {
 export function elementwise(backend: WebgpuBackend, program: Elementwise): TensorInfo[] {
   const shape = program.inputs[0]![1].shape;
   const size = sizeOf(shape);
-  if (size === 0) return program.outputs.map(() => emptyOutput(backend, shape));
+  if (size === 0) return program.outputs.map(() => zeros(backend, shape));
   const { type, width } = lanes(size);
   const names = program.inputs.map(([name]) => name);
   const outputs = program.outputs.map(() => output(backend, shape));

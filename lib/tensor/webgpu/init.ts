@@ -31,6 +31,7 @@ let current: OwnedDevice | undefined;
 export async function initWebgpu(
   options: RequestDeviceOptions = {},
 ): Promise<WebgpuAdapter | { reason: string }> {
+  await new Promise((resolve) => setTimeout(resolve, 0)); // a loss that has happened is reported by then
   if (current && current.firstError() === undefined && tf.engine().registryFactory["webgpu"]) {
     if (current.software && !options.allowSoftware) {
       return { reason: `the only WebGPU adapter is a software one: ${current.adapterName}` };

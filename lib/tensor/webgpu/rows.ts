@@ -20,6 +20,11 @@ fn groupSum(value: ${type}, lane: u32) -> ${type} {
 }`;
 }
 
+/** In WGSL, the greater of a number and a bound, or NaN: `max` may give the bound instead. */
+export function atLeast(value: string, bound: string): string {
+  return `select(${value}, ${bound}, ${value} < ${bound})`;
+}
+
 /** The sum of a vector's lanes, in WGSL. */
 export function add4(width: 1 | 4, value: string): string {
   return width === 4 ? `dot(${value}, vec4<f32>(1.0))` : value;

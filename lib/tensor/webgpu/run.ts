@@ -10,6 +10,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
+import { guarded } from "./device.ts";
 
 /** One value of the uniform block: unsigned, signed or floating point. */
 export type Uniform = { u32: number } | { i32: number } | { f32: number };
@@ -107,15 +108,26 @@ export function runProgram(
   program: GpuProgram,
   io: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },
 ): void {
-  const internals = backend as unknown as Internals;
-  const cache = cacheOf(backend.device);
   const tensors = [...io.inputs, ...io.outputs];
-  try {
+  recording(backend, io.outputs, () => {
     for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+    record(backend, program, tensors);
+  });
+}
+
+/** Records what `f` does; where it cannot be done its outputs go, as nobody will see them. */
+function recording(backend: WebgpuBackend, outputs: readonly TensorInfo[], f: () => void): void {
+  try {
+    guarded(backend.device, f);
   } catch (error) {
-    for (const tensor of io.outputs) backend.disposeData(tensor.dataId); // nobody will see them
+    for (const { dataId } of outputs) if (backend.tensorMap.has(dataId)) backend.disposeData(dataId);
     throw error;
   }
+}
+
+function record(backend: WebgpuBackend, program: GpuProgram, tensors: readonly TensorInfo[]): void {
+  const internals = backend as unknown as Internals;
+  const cache = cacheOf(backend.device);
   const { pipeline, layout } = pipelineOf(backend.device, cache, program);
   const buffers = tensors.map((tensor) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer);
   buffers.push(uniformBuffer(backend.device, cache, program.uniforms));
@@ -155,20 +167,26 @@ export interface BufferCopy {
   count: number;
 }
 
-/** Records copies between buffers. They need no program. */
-export function recordCopies(backend: WebgpuBackend, copies: readonly BufferCopy[]): void {
+/** Records copies between buffers, which make `outputs`. They need no program. */
+export function recordCopies(
+  backend: WebgpuBackend,
+  copies: readonly BufferCopy[],
+  outputs: readonly TensorInfo[],
+): void {
+  const some = copies.filter(({ count }) => count > 0); // a tensor without numbers has no buffer
+  if (some.length === 0) return;
   const internals = backend as unknown as Internals;
-  const tensors = copies.flatMap(({ from, to }) => [from, to]);
-  for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
-  backend.ensureCommandEncoderReady();
-  backend.endComputePassEncoder();
+  const tensors = some.flatMap(({ from, to }) => [from, to]);
   const buffer = (tensor: TensorInfo) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
-  for (const { from, fromAt, to, toAt, count } of copies) {
-    if (count > 0) {
+  recording(backend, outputs, () => {
+    for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+    backend.ensureCommandEncoderReady();
+    backend.endComputePassEncoder();
+    for (const { from, fromAt, to, toAt, count } of some) {
       internals.commandEncoder.copyBufferToBuffer(buffer(from), fromAt * 4, buffer(to), toAt * 4, count * 4);
     }
-  }
-  for (const tensor of tensors) internals.commandQueueOwnedIds.add(tensor.dataId);
+    for (const tensor of tensors) internals.commandQueueOwnedIds.add(tensor.dataId);
+  });
 }
 
 function beginPass(backend: WebgpuBackend, internals: Internals, timed: boolean): GPUComputePassEncoder {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { emptyOutput, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 import {
@@ -48,7 +48,7 @@ export function attention(call: WebgpuCall<"AceAttention">): KernelResult<"AceAt
   const shape = shapeOf(call);
   const rows = [shape.batch, shape.heads, shape.queries];
   if (sizeOf(query.shape) === 0 || sizeOf(key.shape) === 0) {
-    return [emptyOutput(backend, query.shape), emptyOutput(backend, rows)];
+    return [zeros(backend, query.shape), zeros(backend, rows)];
   }
   const outputs: KernelResult<"AceAttention"> = [output(backend, query.shape), output(backend, rows)];
   const inputs = [query, key, value, ...(keyMask ? [keyMask] : [])];
@@ -68,7 +68,7 @@ export function attentionGradWithin(
 ): KernelResult<"AceAttentionGrad"> {
   const { inputs: { dy, query, key, value, context, logSumExp, keyMask }, backend } = call;
   if (sizeOf(query.shape) === 0 || sizeOf(key.shape) === 0) {
-    return [emptyOutput(backend, query.shape), emptyOutput(backend, key.shape), emptyOutput(backend, value.shape)];
+    return [zeros(backend, query.shape), zeros(backend, key.shape), zeros(backend, value.shape)];
   }
   const shape = shapeOf(call);
   const mask = keyMask ? [keyMask] : [];

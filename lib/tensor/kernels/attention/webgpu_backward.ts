@@ -98,7 +98,7 @@ ${parts.entry("params.queries")}
       ${
       parts.eachVector(plan, (of, c) => `st += ${of("q")} * keyTile[j][${c}]; dt += ${of("d")} * valueTile[j][${c}];`)
     }
-      let p = exp(min((st.x + st.y) + (st.z + st.w) - lse, 80.0));
+      let p = ${parts.probability("(st.x + st.y) + (st.z + st.w) - lse")};
       let ds = p * ((dt.x + dt.y) + (dt.z + dt.w) - delta);
       let counts = open[j] > 0.5${shape.causal ? " && base + j <= row" : ""};
       let factor = select(0.0, ds, counts);
@@ -195,7 +195,7 @@ function keyStep(shape: AttentionShape, plan: DepthPlan, which: KeyGradients): s
   }
       let seen = counts${shape.causal ? " && row <= base + j" : ""};
       let s = select(f32(${parts.MASKED}), (st.x + st.y) + (st.z + st.w), seen);
-      let p = select(exp(min(s - both.x, 80.0)), params.inverseKeys, both.x < ${parts.ALL_MASKED});
+      let p = select(${parts.probability("s - both.x")}, params.inverseKeys, both.x < ${parts.ALL_MASKED});
       ${
     wantKey
       ? `let factor = select(0.0, p * ((dt.x + dt.y) + (dt.z + dt.w) - both.y), seen);

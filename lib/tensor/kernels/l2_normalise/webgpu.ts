@@ -4,8 +4,8 @@
  * @module
  */
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
-import { emptyOutput, lanes, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
-import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
+import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
+import { add4, atLeast, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { TensorInfo } from "../interface.ts";
 
@@ -31,9 +31,10 @@ export function l2NormaliseProgram(rows: number, depth: number, grad: boolean): 
         grad
           ? `let sums = groupSum(vec2<f32>(${add4(width, "squares")}, ${add4(width, "products")}), lane);
   let long = sums.x >= 1e-24;
-  let scale = 1.0 / sqrt(max(sums.x, 1e-24));
+  let scale = 1.0 / sqrt(${atLeast("sums.x", "1e-24")});
   let along = select(0.0, sums.y * scale * scale, long);`
-          : `let scale = 1.0 / sqrt(max(groupSum(${add4(width, "squares")}, lane), 1e-24));`
+          : `let sum = groupSum(${add4(width, "squares")}, lane);
+  let scale = 1.0 / sqrt(${atLeast("sum", "1e-24")});`
       }
   for (var i = lane; i < params.steps; i += ${ROW_THREADS}u) {
     y[start + i] = ${grad ? "(dy[start + i] - x[start + i] * along) * scale" : "x[start + i] * scale"};
@@ -43,7 +44,7 @@ export function l2NormaliseProgram(rows: number, depth: number, grad: boolean): 
 
 function normalise(backend: WebgpuBackend, x: TensorInfo, dy?: TensorInfo): TensorInfo {
   const depth = x.shape[x.shape.length - 1] ?? 1;
-  if (sizeOf(x.shape) === 0) return emptyOutput(backend, x.shape);
+  if (sizeOf(x.shape) === 0) return zeros(backend, x.shape);
   const y = output(backend, x.shape);
   const program = l2NormaliseProgram(sizeOf(x.shape) / depth, depth, dy !== undefined);
   runProgram(backend, program, { inputs: dy ? [dy, x] : [x], outputs: [y] });

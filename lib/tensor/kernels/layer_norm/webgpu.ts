@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { emptyOutput, lanes, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
@@ -169,7 +169,7 @@ export function layerNorm(
   { inputs: { x, gain, bias }, attrs, backend }: WebgpuCall<"AceLayerNorm">,
 ): KernelResult<"AceLayerNorm"> {
   const { rows, depth } = split(x);
-  if (rows === 0) return [emptyOutput(backend, x.shape), emptyOutput(backend, [0]), emptyOutput(backend, [0])];
+  if (rows === 0) return [zeros(backend, x.shape), zeros(backend, [0]), zeros(backend, [0])];
   const outputs: KernelResult<"AceLayerNorm"> = [
     output(backend, x.shape),
     output(backend, [rows]),
@@ -192,7 +192,7 @@ export function layerNormFork(call: WebgpuCall<"AceLayerNormFork">): KernelResul
 export function layerNormGradX({ inputs, backend }: WebgpuCall<"AceLayerNormGradX">): TensorInfo {
   const { dy, x, gain, mean, rstd, addend } = inputs;
   const { rows, depth } = split(x);
-  if (rows === 0) return emptyOutput(backend, x.shape);
+  if (rows === 0) return zeros(backend, x.shape);
   const dx = output(backend, x.shape);
   const all = [dy, x, gain, mean, rstd, ...(addend ? [addend] : [])];
   runProgram(backend, layerNormGradXProgram(rows, depth, addend !== undefined), { inputs: all, outputs: [dx] });
@@ -204,7 +204,7 @@ export function layerNormGradParams(
   { inputs: { dy, x, mean, rstd }, backend }: WebgpuCall<"AceLayerNormGradParams">,
 ): KernelResult<"AceLayerNormGradParams"> {
   const { rows, depth } = split(x);
-  if (rows === 0) return [emptyOutput(backend, [depth]), emptyOutput(backend, [depth])];
+  if (rows === 0) return [zeros(backend, [depth]), zeros(backend, [depth])];
   const blocks = Math.ceil(rows / rowBlock(rows));
   const pair = (shape: number[]): [TensorInfo, TensorInfo] => [output(backend, shape), output(backend, shape)];
   const sums = pair(blocks === 1 ? [depth] : [blocks, depth]);

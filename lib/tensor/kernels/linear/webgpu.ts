@@ -4,7 +4,7 @@
  * @module
  */
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
-import { emptyOutput, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import type { DropoutAttributes, TensorInfo } from "../interface.ts";
 import { batchAxes, multiply } from "../matmul/webgpu.ts";
 import type { Epilogue } from "../matmul/webgpu_epilogue.ts";
@@ -30,7 +30,7 @@ export function product(backend: WebgpuBackend, given: Product): TensorInfo {
   const { a, b, transposeB, bias, epilogue = {}, rest = [] } = given;
   const [m, k] = a.shape as [number, number];
   const n = b.shape[transposeB ? 0 : 1]!;
-  if (m * n === 0) return emptyOutput(backend, [m, n]);
+  if (m * n === 0) return zeros(backend, [m, n]);
   return multiply(backend, {
     shape: { batch: 1, m, n, k },
     transposeA: false,
@@ -50,7 +50,6 @@ export function dropOf(attrs: DropoutAttributes): { drop?: DropoutAttributes } {
 /** AceLinear: 1 dispatch. */
 export function linear({ inputs, attrs, backend }: WebgpuCall<"AceLinear">): TensorInfo {
   const { x, weight, bias, addend } = inputs;
-  if (sizeOf(x.shape) === 0) return emptyOutput(backend, [x.shape[0]!, weight.shape[0]!]);
   return product(backend, {
     a: x,
     b: weight,

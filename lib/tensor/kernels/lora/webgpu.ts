@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { emptyOutput, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, LoraAttributes, TensorInfo } from "../interface.ts";
 import { dropOf, product } from "../linear/webgpu.ts";
@@ -37,8 +37,8 @@ export function loraLinear({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinear
   const g = groupOf(attrs, inputs, x.shape[0]!);
   const ranks = g.layers * g.rank;
   if (sizeOf(x.shape) === 0) {
-    const results = attrs.scalings.map(() => emptyOutput(backend, [g.rows, g.outSize]));
-    return [emptyOutput(backend, [g.rows, ranks]), ...results];
+    const results = attrs.scalings.map(() => zeros(backend, [g.rows, g.outSize]));
+    return [zeros(backend, [g.rows, ranks]), ...results];
   }
   const low = output(backend, [g.rows, ranks]);
   runProgram(backend, loraDownProgram(g), { inputs: [x, ...each(attrs, inputs, "loraA")], outputs: [low] });
@@ -61,7 +61,7 @@ export function loraLinearGrad({ inputs, attrs, backend }: WebgpuCall<"AceLoraLi
   const g = groupOf(attrs, inputs, x.shape[0]!);
   const ranks = g.layers * g.rank;
   const shapes = [...each(attrs, inputs, "loraA"), ...each(attrs, inputs, "loraB")].map(({ shape }) => shape);
-  if (sizeOf(x.shape) === 0) return [...shapes, [g.rows, ranks]].map((shape) => emptyOutput(backend, shape));
+  if (sizeOf(x.shape) === 0) return [...shapes, [g.rows, ranks]].map((shape) => zeros(backend, shape));
   const dys = each(attrs, inputs, "dy");
   const dLow = output(backend, [g.rows, ranks]);
   runProgram(backend, loraGradLowProgram(g), { inputs: [...dys, ...each(attrs, inputs, "loraB")], outputs: [dLow] });

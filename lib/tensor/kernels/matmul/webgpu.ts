@@ -9,7 +9,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
-import { emptyOutput, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { Contracts, Kernel, TensorInfo } from "../interface.ts";
 import { planMatMul } from "./webgpu_plan.ts";
@@ -41,6 +41,22 @@ export function batchAxes(outerA: readonly number[], outerB: readonly number[]):
   return { sizes: [x.size, y.size, z.size], strideA: [x.a, y.a, z.a], strideB: [x.b, y.b, z.b] };
 }
 
+/** Sums of no terms: a buffer cannot be empty, so one term of zero stands for them. */
+function multiplyNothing(
+  backend: WebgpuBackend,
+  call: MatMulCall,
+  io: { inputs: TensorInfo[]; shape: number[] },
+): TensorInfo {
+  const { batch, m, n } = call.shape;
+  const [a, b] = [zeros(backend, [batch, m]), zeros(backend, [batch, n])];
+  const result = multiply(backend, { ...call, shape: { ...call.shape, k: 1 } }, {
+    inputs: [a, b, ...io.inputs.slice(2)],
+    shape: io.shape,
+  });
+  for (const { dataId } of [a, b]) backend.disposeData(dataId);
+  return result;
+}
+
 type FusedMatMul = Pick<Contracts["_FusedMatMul"], "inputs"> & {
   attrs: Partial<Contracts["_FusedMatMul"]["attrs"]> & tf.BatchMatMulAttrs;
 };
@@ -54,7 +70,7 @@ function describe({ inputs, attrs }: FusedMatMul): MatMulCall | undefined {
   const [m, k] = attrs.transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
   const [n, kB] = attrs.transposeB ? [rowsB, columnsB] : [columnsB, rowsB];
   const floats = a.dtype === "float32" && b.dtype === "float32" && (!bias || bias.dtype === "float32");
-  if (!floats || k !== kB || k === 0 || preluActivationWeights) return undefined;
+  if (!floats || k !== kB || preluActivationWeights) return undefined;
   if (activation !== "linear" && activation !== "relu") return undefined;
   if (bias && !(bias.shape[bias.shape.length - 1] === n && sizeOf(bias.shape) === n)) return undefined;
   let axes = batchAxes(a.shape.slice(0, -2), b.shape.slice(0, -2));
@@ -76,6 +92,7 @@ export function multiply(
   call: MatMulCall,
   io: { inputs: TensorInfo[]; shape: number[] },
 ): TensorInfo {
+  if (call.shape.k === 0) return multiplyNothing(backend, call, io);
   const plan = planMatMul(call.shape, backend.device.limits);
   const [a, b, ...rest] = io.inputs as [TensorInfo, TensorInfo, ...TensorInfo[]];
   const result = output(backend, io.shape);
@@ -99,7 +116,7 @@ function matMul(backend: WebgpuBackend, given: FusedMatMul): TensorInfo | undefi
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const m = attrs.transposeA ? a.shape[a.shape.length - 1]! : a.shape[a.shape.length - 2]!;
   const shape = [...outer, m, call.shape.n];
-  if (sizeOf(shape) === 0) return emptyOutput(backend, shape);
+  if (sizeOf(shape) === 0) return zeros(backend, shape);
   return multiply(backend, call, { inputs: bias ? [a, b, bias] : [a, b], shape });
 }
 

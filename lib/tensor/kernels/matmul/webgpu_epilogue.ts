@@ -136,7 +136,7 @@ export function finishFunction(call: Finish, four: boolean): string {
   if (drop) lines.push("y *= mask_drop(at);");
   if (lowRank) lines.push(`y += (${lowRankTerm(lowRank, four)})${lowRank.drop ? " * mask_low(at)" : ""};`);
   if (addend) lines.push(`y += addend[at${four ? " / 4u" : ""}];`);
-  if (call.activation === "relu") lines.push(`y = max(y, ${type}(0.0));`);
+  if (call.activation === "relu") lines.push(`y = select(y, ${type}(0.0), y < ${type}(0.0));`);
   return `${functions.join("\n")}
 fn finish(sum: ${type}, row: u32, column: u32) -> ${type} {
   var y = sum;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { emptyOutput, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { type BufferCopy, recordCopies } from "../../webgpu/run.ts";
 import type { TensorInfo } from "../interface.ts";
 
@@ -11,7 +11,7 @@ import type { TensorInfo } from "../interface.ts";
 export function pack({ inputs, backend }: WebgpuCall<"AcePack">): TensorInfo {
   const parts = Object.values(inputs);
   const size = parts.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  if (size === 0) return emptyOutput(backend, [0]);
+  if (size === 0) return zeros(backend, [0]);
   const flat = output(backend, [Math.ceil(size / 4) * 4]);
   let to = 0;
   const copies = parts.map((part): BufferCopy => {
@@ -19,7 +19,7 @@ export function pack({ inputs, backend }: WebgpuCall<"AcePack">): TensorInfo {
     to += copy.count;
     return copy;
   });
-  recordCopies(backend, copies);
+  recordCopies(backend, copies, [flat]);
   return flat;
 }
 
@@ -29,12 +29,12 @@ export function unpack({ inputs: { flat }, attrs, backend }: WebgpuCall<"AceUnpa
   const copies: BufferCopy[] = [];
   const parts = attrs.shapes.map((shape): TensorInfo => {
     const count = sizeOf(shape);
-    if (count === 0) return emptyOutput(backend, shape);
+    if (count === 0) return zeros(backend, shape);
     const part = output(backend, shape);
     copies.push({ from: flat, fromAt: from, to: part, toAt: 0, count });
     from += count;
     return part;
   });
-  recordCopies(backend, copies);
+  recordCopies(backend, copies, parts);
   return parts;
 }

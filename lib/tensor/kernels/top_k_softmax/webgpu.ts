@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { emptyOutput, lanes, output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
+import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
@@ -100,7 +100,7 @@ export function topKSoftmax(call: WebgpuCall<"AceTopKSoftmax">): KernelResult<"A
   const rows = columns === 0 ? 0 : sizeOf(scores.shape) / columns;
   const shape = [...scores.shape.slice(0, -1), k];
   if (rows * k === 0) {
-    return [emptyOutput(backend, scores.shape), backend.makeTensorInfo(shape, "int32", new Int32Array(0))];
+    return [zeros(backend, scores.shape), backend.makeTensorInfo(shape, "int32", new Int32Array(0))];
   }
   const outputs: KernelResult<"AceTopKSoftmax"> = [
     output(backend, scores.shape),
@@ -115,7 +115,7 @@ export function topKSoftmax(call: WebgpuCall<"AceTopKSoftmax">): KernelResult<"A
 export function topKSoftmaxGrad({ inputs, backend }: WebgpuCall<"AceTopKSoftmaxGrad">): TensorInfo {
   const { dy, weights } = inputs;
   const depth = weights.shape[weights.shape.length - 1]!;
-  if (sizeOf(weights.shape) === 0) return emptyOutput(backend, weights.shape);
+  if (sizeOf(weights.shape) === 0) return zeros(backend, weights.shape);
   const dx = output(backend, weights.shape);
   const program = softmaxGradProgram(sizeOf(weights.shape) / depth, depth);
   runProgram(backend, program, { inputs: [dy, weights], outputs: [dx] });

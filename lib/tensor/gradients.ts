@@ -1,0 +1,36 @@
+/** tf.js's gradients, without what they leave behind. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { Tensor } from "./types.ts";
+
+/**
+ * The value of `f` and its gradients for the leaves, null for a leaf without influence. Where `f` or the way back throws, the
+ * value and what was kept for the gradients are freed, which tf.js does not do; and a gradient taken inside another's way back
+ * leaves that one its tape.
+ *
+ * @param f Reads the leaves; what it makes besides its value is freed.
+ * @param leaves At least one.
+ * @param dy The gradient of the value. @default {1, for a scalar}
+ * @returns New tensors. The caller disposes them.
+ */
+export function gradientsOf<T extends Tensor>(
+  f: () => T,
+  leaves: readonly Tensor[],
+  dy?: T,
+): { value: T; grads: (Tensor | null)[] } {
+  const engine = tf.engine();
+  const { state } = engine;
+  const outer = state.activeTape;
+  let value: T | undefined;
+  try {
+    // tf.js types the optional `dy` as required, and its gradients as never null.
+    return engine.gradients(() => value = f(), [...leaves], dy as T, true) as { value: T; grads: (Tensor | null)[] };
+  } catch (error) {
+    if (state.gradientDepth === 0 && state.activeTape !== outer) {
+      for (const { saved } of state.activeTape) tf.dispose(saved ?? []);
+    }
+    value?.dispose();
+    throw error;
+  } finally {
+    state.activeTape = outer;
+  }
+}

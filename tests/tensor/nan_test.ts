@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
+import { attention } from "../../lib/tensor/kernels/attention/api.ts";
+import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
+import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
+import type { Tensor, Tensor3D } from "../../lib/tensor/types.ts";
+import { testOnBackends } from "../backends.ts";
+
+/** Numbers of which the one at `place` is not one. */
+function spoilt(shape: number[], place: number): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  return tf.tensor(Float32Array.from({ length: size }, (_, i) => i === place ? NaN : Math.sin(i)), shape);
+}
+
+/** Which of the rows of the given width have a NaN everywhere, somewhere or nowhere. */
+async function nanRows(x: Tensor, width: number): Promise<string> {
+  const values = await x.data();
+  return Array.from({ length: values.length / width }, (_, i) => {
+    const row = values.subarray(i * width, (i + 1) * width);
+    return row.every(Number.isNaN) ? "N" : row.some(Number.isNaN) ? "n" : ".";
+  }).join("");
+}
+
+testOnBackends("a NaN reaches what is computed from it: rows of unit length, LayerNorm, GELU, fused ReLU", async () => {
+  const x = spoilt([4, 8], 9);
+  const [gain, bias] = [tf.ones([8]), tf.zeros([8])] as [tf.Tensor1D, tf.Tensor1D];
+  const dy = tf.ones([4, 8]);
+  const identity = tf.eye(8);
+  const results: [string, string, () => Tensor][] = [
+    ["l2Normalise", ".N..", () => l2Normalise(x)],
+    ["l2Normalise'", ".N..", () => tf.grad((t: Tensor) => l2Normalise(t))(x, dy)],
+    ["layerNorm", ".N..", () => layerNorm(x, gain, bias, 1e-5)],
+    ["layerNorm'", ".N..", () => tf.grad((t: Tensor) => layerNorm(t, gain, bias, 1e-5))(x, dy)],
+    ["gelu", ".n..", () => gelu(x)],
+    ["gelu'", ".n..", () => tf.grad((t: Tensor) => gelu(t))(x, dy)],
+    [
+      "fused relu",
+      ".N..",
+      () =>
+        tf.fused.matMul({
+          a: x as tf.Tensor2D,
+          b: identity,
+          bias,
+          activation: "relu",
+          transposeA: false,
+          transposeB: false,
+        }),
+    ],
+  ];
+  for (const [name, want, f] of results) {
+    const y = f();
+    assertEquals(await nanRows(y, 8), want, name);
+    y.dispose();
+  }
+  tf.dispose([x, gain, bias, dy, identity]);
+});
+
+testOnBackends("a NaN reaches what attention computes from it, and its gradients", async () => {
+  const shape: [number, number, number] = [1, 3, 4];
+  const whole = spoilt(shape, -1) as Tensor3D;
+  const dy = tf.ones(shape) as Tensor3D;
+  const run = (q: Tensor, k: Tensor, v: Tensor): Tensor3D =>
+    attention(q as Tensor3D, k as Tensor3D, v as Tensor3D, { heads: 1 });
+  // One NaN in query 1: its row of the context and of dQuery; every key and value has met that query.
+  const spoiltQuery = spoilt(shape, 5);
+  const context = run(spoiltQuery, whole, whole);
+  const grads = tf.grads(run)([spoiltQuery, whole, whole], dy);
+  const found = [await nanRows(context, 4)];
+  for (const grad of grads) found.push(await nanRows(grad, 4));
+  assertEquals(found, [".N.", ".N.", "NNN", "NNN"]);
+  // One NaN in key 1: every query meets it.
+  const spoiltKey = spoilt(shape, 5);
+  const all = run(whole, spoiltKey, whole);
+  assertEquals(await nanRows(all, 4), "NNN");
+  tf.dispose([whole, dy, spoiltQuery, context, grads, spoiltKey, all]);
+});
