@@ -13,7 +13,7 @@ import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../lib/train/adamw.ts";
 import { batchOf } from "../lib/train/batch.ts";
-import { contrastiveGradients } from "../lib/train/gradients.ts";
+import { packedGradients } from "../lib/train/gradients.ts";
 
 /** The two sizes by name. */
 export const SIZES: Readonly<Record<"mini" | "full", ClipConfig>> = { mini: MINI, full: BIOMED_CLIP };
@@ -88,14 +88,15 @@ export async function makeWork(options: WorkOptions): Promise<Work> {
   };
   return {
     async step() {
-      const { value, gradients } = await contrastiveGradients(model, params, samples, {
+      const { value, gradients } = await packedGradients(model, params, samples, {
+        layout: state.layout,
         microBatch,
         seed: state.step + 1,
       });
       const old = trainableTensors(params);
       const next = adamw(state, old, gradients, 1e-4);
       params = withTensors(params, next.tensors);
-      tf.dispose([...old.values(), ...gradients.values()]);
+      tf.dispose([...old.values(), ...gradients]);
       disposeAdamw(state);
       state = next.state;
       await value.data();

@@ -15,7 +15,7 @@ import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 import { adamw, initAdamw } from "../../lib/train/adamw.ts";
 import { batchOf } from "../../lib/train/batch.ts";
-import { contrastiveGradients } from "../../lib/train/gradients.ts";
+import { packedGradients } from "../../lib/train/gradients.ts";
 import { SMALL } from "../../tests/small_model.ts";
 import { randomIds, randomPixels } from "../work.ts";
 import { countDispatches, startCounting } from "./measure.ts";
@@ -70,8 +70,8 @@ export async function stepDispatches(options: StepDispatchesOptions = {}): Promi
   const stop = startCounting(backend);
   try {
     const batch = batchOf({ pixels, ids, pairMask });
-    const how = { seed: 1, microBatch };
-    const { gradients } = await contrastiveGradients(aceLoraModel(config), params, batch, how);
+    const how = { layout: state.layout, seed: 1, microBatch };
+    const { gradients } = await packedGradients(aceLoraModel(config), params, batch, how);
     const adamwCount = countDispatches(backend, () => adamw(state, trainableTensors(params), gradients, 1e-3));
     const total = stop();
     await pixels.data();

@@ -18,7 +18,7 @@ import { disposeParams, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../../lib/train/adamw.ts";
 import { batchOf } from "../../lib/train/batch.ts";
-import { contrastiveGradients } from "../../lib/train/gradients.ts";
+import { packedGradients } from "../../lib/train/gradients.ts";
 import { encoding, imageTower, textTower, trainingStep } from "../counts.ts";
 import { randomIds, randomPixels } from "../work.ts";
 import { NARROW } from "./dispatches.ts";
@@ -68,12 +68,12 @@ function stepCase(subject: Subject, micro: number): Case {
       const model = aceLoraModel(config);
       const samples = batchOf({ pixels, ids });
       const run = async () => {
-        const how = { microBatch: micro, seed: state.step + 1 };
-        const { value, gradients } = await contrastiveGradients(model, params, samples, how);
+        const how = { layout: state.layout, microBatch: micro, seed: state.step + 1 };
+        const { value, gradients } = await packedGradients(model, params, samples, how);
         const old = trainableTensors(params);
         const next = adamw(state, old, gradients, 1e-4);
         params = withTensors(params, next.tensors);
-        tf.dispose([...old.values(), ...gradients.values()]);
+        tf.dispose([...old.values(), ...gradients]);
         disposeAdamw(state);
         state = next.state;
         return [value];

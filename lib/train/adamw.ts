@@ -70,19 +70,20 @@ export function disposeAdamw(state: AdamwState): void {
  *
  * @param state Moments; the caller frees them and the old tensors once the step is taken.
  * @param tensors What to change, by name.
- * @param gradients One per tensor.
+ * @param gradients One per tensor, by name, or packed as the state's layout says.
  * @returns New tensors and a new state; nothing given is changed or freed.
  */
 export function adamw(
   state: AdamwState,
   tensors: ReadonlyMap<string, Tensor>,
-  gradients: ReadonlyMap<string, Tensor>,
+  gradients: ReadonlyMap<string, Tensor> | readonly Tensor1D[],
   learningRate: number,
   options: AdamwOptions = {},
 ): { tensors: Map<string, Tensor>; state: AdamwState } {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
   const next: AdamwState = { layout: state.layout, first: [], second: [], step: state.step + 1 };
-  const [params, grads] = [packNamed(state.layout, tensors), packNamed(state.layout, gradients)];
+  const params = packNamed(state.layout, tensors);
+  const grads = "get" in gradients ? packNamed(state.layout, gradients) : gradients;
   const updated = params.map((param, i) => {
     const [value, m, v] = adamwUpdate(
       { param, grad: grads[i]!, m: state.first[i]!, v: state.second[i]! },
@@ -93,6 +94,6 @@ export function adamw(
     return value as Tensor1D;
   });
   const out = unpackNamed(state.layout, updated);
-  tf.dispose([...params, ...grads, ...updated]);
+  tf.dispose([...params, ...(grads === gradients ? [] : grads), ...updated]);
   return { tensors: out, state: next };
 }

@@ -3,10 +3,10 @@ import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/types.ts";
+import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import { contrastiveGradients } from "./gradients.ts";
+import { packedGradients } from "./gradients.ts";
 import { checkLearnable } from "./learnable.ts";
 import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
@@ -149,7 +149,8 @@ export async function fit<T>(
         totalSteps: steps,
       });
       const batch = await openBatch(source, indices, { loss, padding });
-      const found = await contrastiveGradients(model, withTensors(params, state.tensors), batch, {
+      const found = await packedGradients(model, withTensors(params, state.tensors), batch, {
+        layout: state.adamw.layout,
         microBatch,
         recompute: options.recompute ?? false,
         seed: deriveSeed(seed, `step ${state.adamw.step}`),
@@ -157,6 +158,7 @@ export async function fit<T>(
       const value = (await found.value.data())[0]!;
       found.value.dispose();
       if (!Number.isFinite(value)) {
+        tf.dispose(found.gradients);
         throw new RangeError(
           `Cannot train on as the loss must be finite: current value is ${value} at step ${
             state.adamw.step + 1
@@ -233,14 +235,14 @@ function nextEpoch(state: RunState): void {
 /** Takes one AdamW step and frees what it replaces; the start values stay the caller's. */
 function update(
   state: RunState,
-  gradients: ReadonlyMap<string, Tensor>,
+  gradients: readonly Tensor1D[],
   rate: number,
   options: AdamwOptions,
   start: ReadonlyMap<string, Tensor>,
 ): RunState {
   const next = adamw(state.adamw, state.tensors, gradients, rate, options);
   disposeAdamw(state.adamw);
-  tf.dispose([...gradients.values()]);
+  tf.dispose([...gradients]);
   for (const [name, tensor] of state.tensors) if (tensor !== start.get(name)) tensor.dispose();
   return { tensors: next.tensors, adamw: next.state, progress: state.progress };
 }

@@ -6,9 +6,9 @@ import { gradientsOf } from "../tensor/gradients.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Scalar, Tensor, Tensor2D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 import type { Batch, Samples } from "./batch.ts";
-import { flatLayout, packNamed, unpackNamed } from "./flat.ts";
+import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
 
 /** A value and its gradients by leaf name. */
 export interface Gradients {
@@ -64,12 +64,51 @@ export async function contrastiveGradients<T>(
   batch: Batch,
   options: ContrastiveGradientsOptions = {},
 ): Promise<Gradients> {
-  const leaves = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
+  const layout = flatLayout(trainable(model, params));
+  const { value, gradients } = await packedGradients(model, params, batch, { ...options, layout });
+  try {
+    return { value, gradients: unpackNamed(layout, gradients) };
+  } finally {
+    tf.dispose(gradients);
+  }
+}
+
+function trainable<T>(model: ContrastiveModel<T>, params: T): Map<string, Tensor> {
+  return new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
+}
+
+/** A value and its gradients, packed as a layout says. */
+export interface PackedGradients {
+  /** Scalar. */
+  value: Scalar;
+  /** One flat tensor a group of the layout. */
+  gradients: Tensor1D[];
+}
+
+/**
+ * {@linkcode contrastiveGradients} in a few flat tensors, as the optimiser takes them: packed once a step, or once a
+ * micro-batch, and summed so.
+ *
+ * @param options `layout`: which leaf stands where; all trainable ones.
+ */
+export async function packedGradients<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  batch: Batch,
+  options: ContrastiveGradientsOptions & { layout: FlatLayout },
+): Promise<PackedGradients> {
+  const { layout } = options;
+  const leaves = trainable(model, params);
   const how: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
-  const step: Step<T> = { model, params, batch, leaves, how };
+  const step: Step<T> = { model, params, batch, leaves, layout, how };
   const chunks = chunksOf(batch.size, options);
   const last = chunks.length <= FEW_CHUNKS ? chunks.pop() : undefined;
-  if (last && chunks.length === 0) return await lossGradients(step, last);
+  if (last && chunks.length === 0) {
+    const { value, gradients } = await lossGradients(step, last);
+    const packed = packNamed(layout, gradients);
+    tf.dispose([...gradients.values()]);
+    return { value, gradients: packed };
+  }
   const top = await lossGradients(step, last, await featuresOf(step, chunks));
   try {
     return { value: top.value, gradients: await carriedBack(step, chunks, top) };
@@ -104,6 +143,8 @@ interface Step<T> {
   batch: Batch;
   /** The trainable leaves of `params` by name. */
   leaves: ReadonlyMap<string, Tensor>;
+  /** Where their gradients stand. */
+  layout: FlatLayout;
   /** How features are computed on the tape. */
   how: FeatureOptions;
 }
@@ -188,8 +229,8 @@ async function carriedBack<T>(
   step: Step<T>,
   chunks: readonly Chunk[],
   top: { gradients: Map<string, Tensor>; earlier?: Features },
-): Promise<Map<string, Tensor>> {
-  const layout = flatLayout(step.leaves);
+): Promise<Tensor1D[]> {
+  const { layout } = step;
   let sums = packNamed(layout, top.gradients);
   try {
     for (const chunk of chunks) {
@@ -211,9 +252,10 @@ async function carriedBack<T>(
       sums = flat.map((part, i) => tf.add(last[i]!, part));
       tf.dispose([...gradients.values(), ...last, ...flat]);
     }
-    return unpackNamed(layout, sums);
-  } finally {
+    return sums;
+  } catch (error) {
     tf.dispose(sums);
+    throw error;
   }
 }
 
