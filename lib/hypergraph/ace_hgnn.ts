@@ -2,8 +2,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
+import { ones } from "../tensor/init.ts";
 import { oneHotRows, tidy } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
+import { add, complement, expandDims, matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
 import { denseIncidence, keepTopK } from "./incidence.ts";
@@ -63,18 +65,18 @@ export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tenso
   checkShape(affinity, [batch, size - 1], "the affinity");
   return tf.tidy(() => {
     const { row, weights, members, local } = clsHyperedge(tokens, affinity, topK);
-    const chosen = tf.matMul(members, local) as Tensor3D; // [B, k, E]
+    const chosen = matMul(members, local); // [B, k, E]
     // Tokens averaged over prompts are not unit rows, and a cosine needs them.
-    const cosines = tf.matMul(l2Normalise(chosen), l2Normalise(local), false, true) as Tensor3D;
-    const near = keepTopK(cosines, tf.sub(1, members) as Tensor3D, topK); // [B, k, N]
+    const cosines = matMul(l2Normalise(chosen), l2Normalise(local), false, true);
+    const near = keepTopK(cosines, complement(members), topK); // [B, k, N]
     // The k + 1 rows of A that matter, one column for each token, CLS first.
-    const one = tf.ones([batch, 1, 1]);
-    const rows = tf.concat([tf.expandDims(row, 1), tf.add(members, near)], 1); // [B, k + 1, N]
-    const incoming = tf.concat([one, weights], 1) as Tensor3D; // A[., 0] [B, k + 1, 1]
-    const edges = tf.matMul(tf.concat([incoming, rows], 2), tokens) as Tensor3D; // H [B, k + 1, E]
+    const one = ones([batch, 1, 1]);
+    const rows = tf.concat([expandDims(row, 1), add(members, near)], 1); // [B, k + 1, N]
+    const incoming = tf.concat([one, weights], 1); // A[., 0] [B, k + 1, 1]
+    const edges = matMul(tf.concat([incoming, rows], 2), tokens); // H [B, k + 1, E]
     const messages = adapter(params.edge, edges);
     const node = tf.matMul(incoming, messages, true, false); // [B, 1, E]
-    return adapter(params.node, tf.reshape(node, [batch, width]) as Tensor2D);
+    return adapter(params.node, reshape(node, [batch, width]));
   });
 }
 
@@ -95,7 +97,7 @@ function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHy
   const row = weights as Tensor2D;
   const members = oneHotRows(indices, size - 1) as Tensor3D;
   // A one-hot product instead of a gather: its gradient exists on every backend.
-  const chosen = tf.matMul(members, tf.expandDims(row, 2)) as Tensor3D;
+  const chosen = matMul(members, tf.expandDims(row, 2));
   return { row, weights: chosen, members, local: tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]) };
 }
 
@@ -120,8 +122,8 @@ export interface DenseResult {
 export function aceHgnnDense(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): DenseResult {
   return tidy(() => {
     const incidence = denseIncidence(tokens, affinity, topK);
-    const edges = adapter(params.edge, tf.matMul(incidence, tokens) as Tensor3D);
-    const nodes = adapter(params.node, tf.matMul(incidence, edges, true, false) as Tensor3D);
+    const edges = adapter(params.edge, matMul(incidence, tokens));
+    const nodes = adapter(params.node, matMul(incidence, edges, true, false));
     return { nodes, incidence };
   });
 }

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { linear, type LinearParams } from "../nn/linear.ts";
 import { kaimingNormal, uniform } from "../tensor/init.ts";
-import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import type { Tensor } from "../tensor/types.ts";
 
 /** Weights of a bottleneck `E -> hidden -> E`. */
 export interface AdapterParams {
@@ -26,8 +26,8 @@ export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
 /** Kaiming normal weights; biases uniform in `±1/√fanIn`, as `nn.Linear` starts them and the released code leaves them. */
 export function initAdapter(embedding: number, hidden: number, seed: number, name: string): AdapterParams {
   const layer = (outSize: number, inSize: number, part: string): LinearParams => ({
-    weight: kaimingNormal([outSize, inSize], seed, `${name} ${part}`) as Tensor2D,
-    bias: uniform([outSize], 1 / Math.sqrt(inSize), seed, `${name} ${part} bias`) as Tensor1D,
+    weight: kaimingNormal([outSize, inSize], seed, `${name} ${part}`),
+    bias: uniform([outSize], 1 / Math.sqrt(inSize), seed, `${name} ${part} bias`),
   });
   return { down: layer(hidden, embedding, "down"), up: layer(embedding, hidden, "up") };
 }

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { kaimingUniform } from "../tensor/init.ts";
 import { detach } from "../tensor/ops.ts";
+import { mul } from "../tensor/typed.ts";
 import type { Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /**
@@ -19,5 +20,5 @@ export function dropUnreached(scores: Tensor2D, affinity: Tensor2D): Tensor2D {
 /** A vector uniform in `±√(6 / (1 + hidden))`: Glorot for a `[1, hidden]` matrix. */
 export function attentionVector(hidden: number, seed: number, name: string): Tensor1D {
   const bound = Math.sqrt(6 / (1 + hidden));
-  return tf.tidy(() => tf.mul(kaimingUniform([hidden], seed, name), bound * Math.sqrt(hidden)) as Tensor1D);
+  return tf.tidy(() => mul(kaimingUniform([hidden], seed, name), bound * Math.sqrt(hidden)));
 }

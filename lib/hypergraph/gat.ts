@@ -1,6 +1,7 @@
 /** Graph attention (GAT) in place of the encoder's attention as the weights of the CLS hyperedge. @module */
 import * as tf from "@tensorflow/tfjs";
 import { checkShape } from "../tensor/shape.ts";
+import { expandDims, matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
 import { attentionVector, dropUnreached } from "./candidates.ts";
@@ -34,9 +35,9 @@ export function gatScores(params: GatHgnnParams, tokens: Tensor3D, affinity: Ten
   checkShape(affinity, [batch, size - 1], "the affinity");
   const weight = params.edge.down.weight; // [hidden, E]
   return tf.tidy(() => {
-    const rows = tf.reshape(tokens, [batch * size, width]) as Tensor2D;
+    const rows = reshape(tokens, [batch * size, width]);
     const project = (half: Tensor1D): Tensor => {
-      const direction = tf.matMul(tf.expandDims(half, 0), weight) as Tensor2D; // aᵀ W, [1, E]
+      const direction = matMul(expandDims(half, 0), weight); // aᵀ W, [1, E]
       return tf.reshape(tf.matMul(rows, tf.transpose(direction)), [batch, size]);
     };
     const cls = tf.slice(project(params.gat.source), [0, 0], [batch, 1]);

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { checkShape } from "../tensor/shape.ts";
+import { complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
 /**
@@ -26,11 +27,11 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
   return tf.tidy(() => {
     const clsRow = keepTopK(affinity, tf.ones([1, nodes]) as Tensor2D, topK); // [B, N]
     const local = tf.slice(tokens, [0, 1, 0], [batch, nodes, -1]);
-    const others = tf.sub(1, tf.eye(nodes)); // a token is no neighbour of itself
+    const others = complement(tf.eye(nodes)); // a token is no neighbour of itself
     const unit = l2Normalise(local);
     const localRows = keepTopK(
-      tf.matMul(unit, unit, false, true) as Tensor3D,
-      tf.expandDims(others, 0) as Tensor3D,
+      matMul(unit, unit, false, true),
+      expandDims(others, 0),
       topK,
     ); // [B, N, N]
     const clsPart = tf.expandDims(clsRow, 1); // [B, 1, N]

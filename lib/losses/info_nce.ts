@@ -1,5 +1,7 @@
 /** Symmetric contrastive losses. @module */
 import * as tf from "@tensorflow/tfjs";
+import { customGrad } from "../tensor/gradients.ts";
+import { add, matMul, meanOver, mul, sub, sumOver } from "../tensor/typed.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /** Options of {@linkcode infoNce}. */
@@ -32,24 +34,23 @@ export function infoNce(
     );
   }
   return tf.tidy(() => {
-    let logits = tf.mul(tf.matMul(imageFeatures, textFeatures, false, true), logitScale) as Tensor2D; // [B, B]
-    const positives = tf.mul(tf.sum(tf.mul(imageFeatures, textFeatures), 1), logitScale) as Tensor1D; // [B]
-    if (options.pairMask) logits = tf.add(logits, tf.mul(tf.sub(options.pairMask, 1), 1e9));
-    const denominators = tf.add(logSumExp(logits, 1), logSumExp(logits, 0));
-    return tf.mean(tf.sub(tf.mul(denominators, 0.5), positives)) as Scalar;
+    let logits = mul(matMul(imageFeatures, textFeatures, false, true), logitScale); // [B, B]
+    const positives = mul(sumOver(mul(imageFeatures, textFeatures), 1), logitScale); // [B]
+    if (options.pairMask) logits = add(logits, tf.mul(tf.sub(options.pairMask, 1), 1e9));
+    const denominators = add(logSumExp(logits, 1), logSumExp(logits, 0));
+    return meanOver(sub(mul(denominators, 0.5), positives), 0);
   });
 }
 
 /** `log Σ exp` along an axis, without overflow; a gradient of its own keeps the tape short. */
-function logSumExp(x: Tensor2D, axis: number): Tensor {
-  const reduce = tf.customGrad((x, save) => {
-    const max = tf.max(x as Tensor, axis, true);
-    const sum = tf.add(tf.log(tf.sum(tf.exp(tf.sub(x as Tensor, max)), axis, true)), max);
-    (save as tf.GradSaveFunc)([x as Tensor, sum]);
+function logSumExp(x: Tensor2D, axis: 0 | 1): Tensor1D {
+  return customGrad([x], (x) => {
+    const max = tf.max(x, axis, true);
+    const sum = tf.add(tf.log(tf.sum(tf.exp(tf.sub(x, max)), axis, true)), max);
     return {
-      value: tf.squeeze(sum, [axis]),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => tf.mul(tf.exp(tf.sub(saved[0]!, saved[1]!)), tf.expandDims(dy, axis)),
+      value: tf.squeeze<Tensor1D>(sum, [axis]),
+      saved: [x, sum],
+      gradFunc: (dy, [x, sum]: [Tensor2D, Tensor]) => [tf.mul(tf.exp(tf.sub(x, sum)), tf.expandDims(dy, axis))],
     };
   });
-  return reduce(x);
 }

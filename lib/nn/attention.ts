@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { attention } from "../tensor/kernels/attention/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
+import { add, meanOver, mul, reshape, slice, sumOver } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { droppedAttention } from "./dropped_attention.ts";
 import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";
@@ -129,7 +130,7 @@ export function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOpt
   return tf.tidy(() => {
     const cls = tokenAt(query);
     const all = kind === "logits" ? meanLogits(cls, key, heads) : meanProbabilities(cls, key, heads, keyMask);
-    return tf.slice(all, [0, 1], [batch, tokens - 1]) as Tensor2D;
+    return slice(all, [0, 1], [batch, tokens - 1]);
   });
 }
 
@@ -152,13 +153,13 @@ export function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityO
 function meanLogits(query: Tensor3D, key: Tensor3D, heads: number): Tensor2D {
   const [batch, tokens, width] = key.shape;
   const scores = tf.matMul(key, query, false, true); // [B, N, 1]
-  return tf.mul(tf.reshape(scores, [batch, tokens]), 1 / Math.sqrt(width / heads) / heads) as Tensor2D;
+  return mul(reshape(scores, [batch, tokens]), 1 / Math.sqrt(width / heads) / heads);
 }
 
 function meanProbabilities(query: Tensor3D, key: Tensor3D, heads: number, keyMask?: Tensor2D): Tensor2D {
   const [batch, tokens, width] = key.shape;
-  const products = tf.reshape(tf.mul(key, query), [batch, tokens, heads, width / heads]);
-  let scores = tf.transpose(tf.mul(tf.sum(products, -1), 1 / Math.sqrt(width / heads)), [0, 2, 1]); // [B, H, N]
-  if (keyMask) scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(keyMask, 1), 1e9), [batch, 1, tokens]));
-  return tf.mean(tf.softmax(scores), 1) as Tensor2D;
+  const products = reshape(tf.mul(key, query), [batch, tokens, heads, width / heads]);
+  let scores = tf.transpose(mul(sumOver(products, -1), 1 / Math.sqrt(width / heads)), [0, 2, 1]); // [B, H, N]
+  if (keyMask) scores = add(scores, tf.reshape(tf.mul(tf.sub(keyMask, 1), 1e9), [batch, 1, tokens]));
+  return meanOver(tf.softmax(scores), 1);
 }

@@ -2,6 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { ones, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
+import { customGrad } from "../tensor/gradients.ts";
+import { add, mul, reshape, sub } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /** Weights and running statistics of a batch normalisation. */
@@ -26,10 +28,10 @@ const MOMENTUM = 0.1;
 /** Gain 1, offset 0, running mean 0 and variance 1. */
 export function initBatchNorm(channels: number): BatchNormParams {
   return {
-    weight: ones([channels]) as Tensor1D,
-    bias: zeros([channels]) as Tensor1D,
-    mean: zeros([channels]) as Tensor1D,
-    variance: ones([channels]) as Tensor1D,
+    weight: ones([channels]),
+    bias: zeros([channels]),
+    mean: zeros([channels]),
+    variance: ones([channels]),
   };
 }
 
@@ -46,7 +48,7 @@ export function initBatchNorm(channels: number): BatchNormParams {
 export function batchNorm<T extends Tensor>(params: BatchNormParams, x: T, statistics?: BatchStatistics): T {
   const channels = params.weight.shape[0];
   return tf.tidy(() => {
-    const rows = tf.reshape(x, [x.size / channels, channels]) as Tensor2D;
+    const rows = reshape(x, [x.size / channels, channels]);
     if (!statistics) {
       const gain = tf.mul(params.weight, tf.rsqrt(tf.add(params.variance, EPSILON)));
       return tf.reshape(tf.add(tf.mul(rows, gain), tf.sub(params.bias, tf.mul(params.mean, gain))), x.shape);
@@ -62,30 +64,23 @@ function columnMean(x: Tensor2D): Tensor2D {
 }
 
 function trainingNorm(params: BatchNormParams, x: Tensor2D, statistics: BatchStatistics): Tensor2D {
-  const run = tf.customGrad((first, second, third, save) => {
-    const [rows, weight, bias] = [first as Tensor2D, second as Tensor1D, third as Tensor1D];
+  return customGrad([x, params.weight, params.bias], (rows, weight, bias) => {
     const { unit, inverse, value } = tidy(() => {
       const mean = columnMean(rows);
-      const centred = tf.sub(rows, mean);
-      const variance = columnMean(tf.square(centred) as Tensor2D);
-      const inverse = tf.rsqrt(tf.add(variance, EPSILON));
-      const unit = tf.mul(centred, inverse);
-      const seen = { mean: tf.keep(tf.reshape(mean, [-1])), variance: tf.keep(tf.reshape(variance, [-1])) };
-      statistics.set(params, {
-        mean: seen.mean as Tensor1D,
-        variance: seen.variance as Tensor1D,
-        count: rows.shape[0],
-      });
-      return { unit, inverse, value: tf.add(tf.mul(unit, weight), bias) };
+      const centred = sub(rows, mean);
+      const variance = columnMean(tf.square<Tensor2D>(centred));
+      const inverse = tf.rsqrt(add(variance, EPSILON));
+      const unit = mul(centred, inverse);
+      const seen = { mean: tf.keep(reshape(mean, [-1])), variance: tf.keep(reshape(variance, [-1])) };
+      statistics.set(params, { ...seen, count: rows.shape[0] });
+      return { unit, inverse, value: add(mul(unit, weight), bias) };
     });
-    (save as unknown as (tensors: Tensor[]) => void)([unit, inverse, weight]);
-    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
-      const [unit, inverse, weight] = saved as [Tensor2D, Tensor2D, Tensor1D];
+    type Saved = readonly [Tensor2D, Tensor2D, Tensor1D];
+    const gradFunc = (slope: Tensor2D, [unit, inverse, weight]: Saved): [Tensor, Tensor, Tensor] => {
       const count = unit.shape[0];
       const { dx, dWeight, dBias } = tidy(() => {
-        const slope = dy as Tensor2D;
         const meanSlope = columnMean(slope);
-        const meanProduct = columnMean(tf.mul(slope, unit));
+        const meanProduct = columnMean(mul(slope, unit));
         const dx = tf.mul(
           tf.sub(tf.sub(slope, meanSlope), tf.mul(unit, meanProduct)),
           tf.mul(inverse, weight),
@@ -98,9 +93,9 @@ function trainingNorm(params: BatchNormParams, x: Tensor2D, statistics: BatchSta
       });
       return [dx, dWeight, dBias];
     };
-    return { value, gradFunc };
+    const saved: Saved = [unit, inverse, weight];
+    return { value, saved, gradFunc };
   });
-  return run(x, params.weight, params.bias) as Tensor2D;
 }
 
 /**

@@ -3,7 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { normal, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
 import { batchNorm, type BatchNormParams, type BatchStatistics, initBatchNorm } from "./batch_norm.ts";
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
+import { customGrad } from "../tensor/gradients.ts";
+import { add, reshape, slice } from "../tensor/typed.ts";
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from "../tensor/types.ts";
 
 /** Weights of a convolution with zero padding `(kernel - 1) / 2`. */
 export interface ConvParams {
@@ -36,8 +38,8 @@ export function initConv(shape: ConvShape, seed: number, name: string): ConvPara
   const { input, output, kernel = 3, stride = 1, bias = true } = shape;
   const fan = kernel * kernel * input;
   return {
-    weight: normal([output, fan], Math.sqrt(2 / fan), seed, name) as Tensor2D,
-    ...(bias ? { bias: zeros([output]) as Tensor1D } : {}),
+    weight: normal([output, fan], Math.sqrt(2 / fan), seed, name),
+    ...(bias ? { bias: zeros([output]) } : {}),
     kernel,
     stride,
   };
@@ -63,13 +65,13 @@ export function conv2d(params: ConvParams, x: Tensor4D): Tensor4D {
   return tf.tidy(() => {
     let y: Tensor4D;
     if (kernel === 1 && stride === 1) {
-      const rows = tf.reshape(x, [batch * height * width, channels]) as Tensor2D;
-      y = tf.reshape(tf.matMul(rows, weight, false, true), [batch, height, width, out]) as Tensor4D;
+      const rows = reshape(x, [batch * height * width, channels]);
+      y = reshape(tf.matMul(rows, weight, false, true), [batch, height, width, out]);
     } else if (kernel === 3) {
       y = convolve3(x, weight);
       if (stride === 2) y = everySecond(y);
     } else throw new RangeError("Cannot convolve as a kernel of 1 must have stride 1: current stride is 2");
-    return bias ? tf.add(y, bias) as Tensor4D : y;
+    return bias ? add(y, bias) : y;
   });
 }
 
@@ -90,7 +92,7 @@ function convolve3(x: Tensor4D, weight: Tensor2D): Tensor4D {
   /** The images with their border, `[total, channels]`. */
   const bordered = (images: Tensor4D): Tensor2D => {
     const lines = tf.reshape(images, [batch, height, width * channels]);
-    return tf.reshape(tf.pad(lines, [[0, 0], [1, 1], [channels, channels]]), [total, channels]) as Tensor2D;
+    return reshape(tf.pad(lines, [[0, 0], [1, 1], [channels, channels]]), [total, channels]);
   };
   /** `[9, out, channels]`: each tap's weights are one piece of memory. */
   const byTap = (w: Tensor2D): Tensor => tf.transpose(tf.reshape(w, [out, 9, channels]), [1, 0, 2]);
@@ -99,47 +101,45 @@ function convolve3(x: Tensor4D, weight: Tensor2D): Tensor4D {
   const window = (from: Tensor2D, tap: number): Tensor2D => tf.slice(from, [offset(tap), 0], [rows, -1]);
   const sum = (term: (tap: number) => Tensor2D): Tensor2D =>
     taps.slice(1).reduce((y, tap) => {
-      const next = tf.tidy(() => tf.add(y, term(tap)) as Tensor2D);
+      const next = tf.tidy(() => add(y, term(tap)));
       y.dispose();
       return next;
     }, tf.tidy(() => term(0)));
-  const run = tf.customGrad((first, second, save) => {
-    const [images, w] = [first as Tensor4D, second as Tensor2D];
-    (save as unknown as (tensors: Tensor[]) => void)([images, w]);
+  return customGrad([x, weight], (images, w) => {
     const value = tf.tidy(() => {
       const pixels = bordered(images);
       const weights = byTap(w);
       const y = sum((tap) => tf.matMul(window(pixels, tap), tapWeights(weights, tap), false, true));
-      const all = tf.reshape(tf.pad(y, [[0, far], [0, 0]]), [batch, tall, wide * out]) as Tensor3D;
-      return tf.reshape(tf.slice(all, [0, 0, 0], [batch, height, width * out]), [
+      const all = reshape(tf.pad(y, [[0, far], [0, 0]]), [batch, tall, wide * out]);
+      return reshape(tf.slice(all, [0, 0, 0], [batch, height, width * out]), [
         batch,
         height,
         width,
         out,
-      ]) as Tensor4D;
+      ]);
     });
-    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
-      const [images, w] = saved as [Tensor4D, Tensor2D];
+    type Saved = readonly [Tensor4D, Tensor2D];
+    const gradFunc = (dy: Tensor4D, [images, w]: Saved): [Tensor, Tensor] => {
       const { dx, dw } = tidy(() => {
-        const lines = tf.reshape(dy, [batch, height, width * out]) as Tensor3D;
-        const slopes = tf.reshape(tf.pad(lines, [[0, 0], [0, 2], [0, 2 * out]]), [total, out]) as Tensor2D;
+        const lines = reshape(dy, [batch, height, width * out]);
+        const slopes = reshape(tf.pad(lines, [[0, 0], [0, 2], [0, 2 * out]]), [total, out]);
         const pixels = bordered(images);
         const own = tf.slice(slopes, [0, 0], [rows, out]);
         const dw = tf.stack(taps.map((tap) => tf.tidy(() => tf.matMul(own, window(pixels, tap), true, false))), 1);
         const before = tf.pad(slopes, [[far, 0], [0, 0]]);
         const weights = byTap(w);
         const dPixels = sum((tap) =>
-          tf.matMul(tf.slice(before, [far - offset(tap), 0], [total, out]) as Tensor2D, tapWeights(weights, tap))
+          tf.matMul(slice(before, [far - offset(tap), 0], [total, out]), tapWeights(weights, tap))
         );
-        const all = tf.reshape(dPixels, [batch, tall, wide * channels]) as Tensor3D;
+        const all = reshape(dPixels, [batch, tall, wide * channels]);
         const dx = tf.slice(all, [0, 1, channels], [batch, height, width * channels]);
         return { dx: tf.reshape(dx, images.shape), dw: tf.reshape(dw, w.shape) };
       });
       return [dx, dw];
     };
-    return { value, gradFunc };
+    const saved: Saved = [images, w];
+    return { value, saved, gradFunc };
   });
-  return run(x, weight) as Tensor4D;
 }
 
 /** Rows 0, 2, ... and columns 0, 2, ... (tf.js has no gradient of a strided slice). */
@@ -147,9 +147,9 @@ function everySecond(x: Tensor4D): Tensor4D {
   const [batch, height, width, channels] = x.shape;
   const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)];
   const even = tf.pad(x, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]]);
-  const pairs = tf.reshape(even, [batch * rows, 2, columns, 2 * channels]) as Tensor4D;
+  const pairs = reshape(even, [batch * rows, 2, columns, 2 * channels]);
   const first = tf.slice(pairs, [0, 0, 0, 0], [batch * rows, 1, columns, channels]);
-  return tf.reshape(first, [batch, rows, columns, channels]) as Tensor4D;
+  return reshape(first, [batch, rows, columns, channels]);
 }
 
 /** A convolution and what normalises it. */

@@ -3,6 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { AttentionOptions } from "../tensor/kernels/attention/api.ts";
 import { dropout, type DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
+import { customGrad } from "../tensor/gradients.ts";
+import { add, matMul, mul, reshape, softmax, sub } from "../tensor/typed.ts";
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Options of {@linkcode droppedAttention}. */
@@ -29,28 +31,26 @@ export function droppedAttention(
   options: DroppedAttentionOptions,
 ): Tensor3D {
   const { heads, drop, scale = 1 / Math.sqrt(query.shape[2] / heads) } = options;
-  const run = tf.customGrad((...given) => {
-    const [q, k, v, save] = given as unknown as [Tensor3D, Tensor3D, Tensor3D, tf.GradSaveFunc];
+  return customGrad([query, key, value], (q, k, v) => {
     const seen = seenKeys(q.shape[1], k.shape[1], options);
-    save([q, k, v, ...(seen ? [seen] : [])]);
     const value = tidy(() => {
-      const [qs, ks, vs] = [q, k, v].map((x) => split(x, heads)) as [Tensor4D, Tensor4D, Tensor4D];
-      return join(tf.matMul(dropout(probabilities(qs, ks, scale, seen), drop) as Tensor4D, vs));
+      const [qs, ks, vs] = [split(q, heads), split(k, heads), split(v, heads)];
+      return join(matMul(dropout(probabilities(qs, ks, scale, seen), drop), vs));
     });
-    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] =>
+    type Saved = readonly [Tensor3D, Tensor3D, Tensor3D, ...seen: Tensor[]];
+    const gradFunc = (dy: Tensor3D, [q, k, v, kept]: Saved): [Tensor3D, Tensor3D, Tensor3D] =>
       tidy(() => {
-        const [qs, ks, vs, dys] = [...saved.slice(0, 3), dy].map((x) => split(x as Tensor3D, heads));
-        const kept = saved[3];
-        const p = probabilities(qs!, ks!, scale, kept);
-        const dv = tf.matMul(dropout(p, drop) as Tensor4D, dys!, true, false);
-        const dp = dropout(tf.matMul(dys!, vs!, false, true), drop);
-        let ds = tf.mul(tf.mul(p, tf.sub(dp, tf.sum(tf.mul(dp, p), -1, true))), scale) as Tensor4D;
-        if (kept) ds = tf.mul(ds, kept); // the score of a masked key is a constant
-        return [tf.matMul(ds, ks!), tf.matMul(ds, qs!, true, false), dv].map((x) => join(x as Tensor4D));
+        const [qs, ks, vs, dys] = [split(q, heads), split(k, heads), split(v, heads), split(dy, heads)];
+        const p = probabilities(qs, ks, scale, kept);
+        const dv = matMul(dropout(p, drop), dys, true, false);
+        const dp = dropout(matMul(dys, vs, false, true), drop);
+        let ds = mul(mul(p, sub(dp, tf.sum(mul(dp, p), -1, true))), scale);
+        if (kept) ds = mul(ds, kept); // the score of a masked key is a constant
+        return [join(matMul(ds, ks)), join(matMul(ds, qs, true, false)), join(dv)];
       });
-    return { value, gradFunc };
+    const saved: Saved = seen ? [q, k, v, seen] : [q, k, v];
+    return { value, saved, gradFunc };
   });
-  return run(query, key, value) as Tensor3D;
 }
 
 /** 1 where a query sees a key, 0 where not; broadcasts to `[B, H, M, N]`. Nothing where all see all. */
@@ -72,19 +72,19 @@ function seenKeys(
 
 /** `softmax(scale Q Kᵀ)`, `[B, H, M, N]`; exactly 0 for a key that is not seen, even shares where none is. */
 function probabilities(q: Tensor4D, k: Tensor4D, scale: number, seen?: Tensor): Tensor4D {
-  const scores = tf.mul(tf.matMul(q, k, false, true), scale);
-  if (!seen) return tf.softmax(scores) as Tensor4D;
-  return tf.softmax(tf.add(tf.mul(scores, seen), tf.mul(tf.sub(seen, 1), 1e9))) as Tensor4D;
+  const scores = mul(matMul(q, k, false, true), scale);
+  if (!seen) return softmax(scores);
+  return softmax(add(tf.mul(scores, seen), tf.mul(tf.sub(seen, 1), 1e9)));
 }
 
 /** `[B, N, W]` to `[B, H, N, W / H]`. */
 function split(x: Tensor3D, heads: number): Tensor4D {
   const [batch, tokens, width] = x.shape;
-  return tf.transpose(tf.reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]) as Tensor4D;
+  return tf.transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
 }
 
 /** `[B, H, N, W / H]` to `[B, N, W]`. */
 function join(x: Tensor4D): Tensor3D {
   const [batch, heads, tokens, width] = x.shape;
-  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]) as Tensor3D;
+  return reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]);
 }

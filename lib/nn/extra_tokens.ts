@@ -1,5 +1,6 @@
 /** Learned tokens between the first token and the rest, put in and taken out again. @module */
 import * as tf from "@tensorflow/tfjs";
+import { slice } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
 /**
@@ -63,6 +64,6 @@ export function dropExtra(result: Encoded, count: number, options: TokenMasks & 
   const [batch, size] = affinity.shape;
   const others = options.read
     ? tf.tidy(() => tf.squeeze(dropAfterFirst(tf.expandDims(affinity, 2), count), [2]) as Tensor2D)
-    : tf.slice(affinity, [0, count], [batch, size - count]) as Tensor2D;
+    : slice(affinity, [0, count], [batch, size - count]);
   return { tokens: kept, affinity: others };
 }

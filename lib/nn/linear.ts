@@ -10,6 +10,7 @@ import { fusedLinear } from "../tensor/kernels/linear/api.ts";
 import { canFuse, type FusedLoraLinear, fusedLoraLinear, MOST_FUSED_RANKS } from "../tensor/kernels/lora/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { mapTree } from "../tensor/params.ts";
+import { matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /** Weights of a linear layer as trained, in torch's layout. */
@@ -89,7 +90,7 @@ export function linear<T extends Tensor>(params: LinearParams, x: T, options: Li
       const [outSize] = params.weight.shape;
       const result = fusedLinear(rows, frozen(params), {
         ...drop,
-        ...(addend ? { addend: tf.reshape(addend, [rows.shape[0], outSize]) as Tensor2D } : {}),
+        ...(addend ? { addend: reshape(addend, [rows.shape[0], outSize]) } : {}),
       });
       return tf.reshape(result, [...x.shape.slice(0, -1), outSize]) as Tensor as T;
     }
@@ -152,7 +153,7 @@ function rowsOf(params: LinearParams, x: Tensor): Tensor2D {
   if (x.shape[x.shape.length - 1] !== inSize) {
     throw new TypeError(`Cannot apply a linear layer as x must end in ${inSize}: current shape is [${x.shape}]`);
   }
-  return tf.reshape(x, [x.size / inSize, inSize]) as Tensor2D;
+  return reshape(x, [x.size / inSize, inSize]);
 }
 
 /** One layer in single steps, for every backend and every method of fine-tuning. */
@@ -179,7 +180,7 @@ function single<T extends Tensor>(params: LinearParams, x: T, options: Pick<Line
  */
 export function frozenLinear({ weight, bias }: FrozenLinear, rows: Tensor2D): Tensor2D {
   return tf.tidy(() => {
-    const product = tf.matMul(rows, weight, false, true) as Tensor2D;
+    const product = matMul(rows, weight, false, true);
     return bias ? tf.add(product, bias) : product;
   });
 }

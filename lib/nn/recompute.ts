@@ -1,6 +1,6 @@
 /** A function whose inside is computed again for its gradient, so that only its input is kept. @module */
 import * as tf from "@tensorflow/tfjs";
-import { gradientsOf } from "../tensor/gradients.ts";
+import { customGrad, gradientsOf } from "../tensor/gradients.ts";
 import type { Tensor } from "../tensor/types.ts";
 
 /** What {@linkcode recomputed} needs. */
@@ -24,20 +24,16 @@ export interface Recomputed<T extends Tensor> {
  * @returns What `f` returns. The caller disposes it.
  */
 export function recomputed<T extends Tensor>({ x, constants, leaves, f }: Recomputed<T>): T {
-  const run = tf.customGrad((...given) => {
-    const save = given.at(-1) as unknown as tf.GradSaveFunc;
-    save([x, ...constants]);
-    return {
-      value: f(x, constants),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => gradients(dy, saved as [T, ...Tensor[]], leaves, f),
-    };
-  });
-  return run(x, ...leaves) as T;
+  return customGrad<Tensor[], [T, ...Tensor[]], T>([x, ...leaves], () => ({
+    value: f(x, constants),
+    saved: [x, ...constants],
+    gradFunc: (dy, saved) => gradients(dy, saved, leaves, f),
+  }));
 }
 
 function gradients<T extends Tensor>(
   dy: Tensor,
-  [x, ...constants]: [T, ...Tensor[]],
+  [x, ...constants]: readonly [T, ...Tensor[]],
   leaves: readonly Tensor[],
   f: Recomputed<T>["f"],
 ): Tensor[] {

@@ -1,5 +1,6 @@
 /** Enlarging maps to twice their side. @module */
 import * as tf from "@tensorflow/tfjs";
+import { reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Options of {@linkcode upsampleBilinear}. */
@@ -37,7 +38,7 @@ export function upsampleBilinear(x: Tensor4D, options: UpsampleOptions = {}): Te
     const tall = tf.matMul(matrix(height), rows); // [B, 2H, W·C]
     const columns = tf.reshape(tall, [batch * 2 * height, width, channels]);
     const wide: Tensor = tf.matMul(matrix(width), columns); // [B·2H, 2W, C]
-    return tf.reshape(wide, [batch, 2 * height, 2 * width, channels]) as Tensor4D;
+    return reshape(wide, [batch, 2 * height, 2 * width, channels]);
   });
 }
 
@@ -47,6 +48,6 @@ export function upsampleNearest(x: Tensor4D): Tensor4D {
   return tf.tidy(() => {
     const across = tf.concat([x, x], 3); // [B, H, W, 2C]: each pixel twice in a row
     const line = tf.reshape(across, [batch * height, 1, 2 * width * channels]);
-    return tf.reshape(tf.concat([line, line], 1), [batch, 2 * height, 2 * width, channels]) as Tensor4D;
+    return reshape(tf.concat([line, line], 1), [batch, 2 * height, 2 * width, channels]);
   });
 }

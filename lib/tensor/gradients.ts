@@ -34,3 +34,28 @@ export function gradientsOf<T extends Tensor>(
     state.activeTape = outer;
   }
 }
+
+/** What {@linkcode customGrad} is given for some inputs. */
+export interface CustomGradient<Inputs extends readonly Tensor[], Saved extends readonly Tensor[], T extends Tensor> {
+  /** The value. */
+  value: T;
+  /** What is kept for the gradient. */
+  saved: Saved;
+  /** The gradient of each input. */
+  gradFunc: (dy: T, saved: Saved) => { readonly [Place in keyof Inputs]: Tensor };
+}
+
+/** A function with a gradient of its own, applied to its inputs; what it makes besides `value` and `saved` is freed. */
+export function customGrad<
+  Inputs extends readonly Tensor[] | [], // tuples, that is, where they are written out
+  Saved extends readonly Tensor[] | [],
+  T extends Tensor,
+>(inputs: Inputs, f: (...inputs: Inputs) => CustomGradient<Inputs, Saved, T>): T {
+  const run = tf.customGrad((...given) => {
+    const save = given.pop() as unknown as tf.GradSaveFunc; // tf.js types it as one more input
+    const { value, saved, gradFunc } = f(...given as unknown as Inputs);
+    save([...saved]);
+    return { value, gradFunc: (dy, kept) => [...gradFunc(dy as T, kept as unknown as Saved)] };
+  });
+  return run(...inputs) as T;
+}

@@ -1,5 +1,7 @@
 /** Small operations that tf.js lacks. @module */
 import * as tf from "@tensorflow/tfjs";
+import { customGrad } from "./gradients.ts";
+import { matMul, reshape } from "./typed.ts";
 import type { Tensor, Tensor2D } from "./types.ts";
 
 /**
@@ -33,18 +35,16 @@ export function detach<T extends Tensor>(x: T): T {
  */
 export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
   const [size, width] = table.shape;
-  const lookup = tf.customGrad((rows, save) => {
-    (save as tf.GradSaveFunc)([ids]); // they may have been made inside the differentiated function
-    return {
-      value: tf.gather(rows as Tensor, ids as tf.Tensor1D),
-      gradFunc: (dy: Tensor, [kept]: Tensor[]) =>
-        tf.tidy(() => {
-          const hot = oneHotRows(tf.reshape(kept!, [ids.size]), size) as Tensor2D;
-          return tf.matMul(hot, tf.reshape(dy, [ids.size, width]) as Tensor2D, true, false);
-        }),
-    };
-  });
-  return lookup(table);
+  return customGrad([table], (rows) => ({
+    value: tf.gather<Tensor>(rows, ids as tf.Tensor1D), // any rank
+    saved: [ids], // they may have been made inside the differentiated function
+    gradFunc: (dy, [kept]: [Tensor]) => [
+      tf.tidy(() => {
+        const hot = reshape(oneHotRows(reshape(kept, [ids.size]), size), [ids.size, size]);
+        return matMul(hot, reshape(dy, [ids.size, width]), true, false);
+      }),
+    ],
+  }));
 }
 
 /**

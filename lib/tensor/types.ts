@@ -13,3 +13,11 @@ export type Tensor2D = tf.Tensor2D;
 export type Tensor3D = tf.Tensor3D;
 /** A rank-4 tensor. */
 export type Tensor4D = tf.Tensor4D;
+
+/** The tensor of a shape that is written out: `[B, E]` is a matrix. */
+export type TensorOf<Shape extends readonly number[]> = Shape extends readonly [] ? Scalar
+  : Shape extends readonly [number] ? Tensor1D
+  : Shape extends readonly [number, number] ? Tensor2D
+  : Shape extends readonly [number, number, number] ? Tensor3D
+  : Shape extends readonly [number, number, number, number] ? Tensor4D
+  : Tensor;

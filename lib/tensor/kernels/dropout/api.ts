@@ -25,7 +25,7 @@ export interface DropoutOptions {
  * @throws {TypeError} If `x` is not float32.
  * @throws {RangeError} If the rate is not in `[0, 1)` or the seed is not an integer.
  */
-export function dropout(x: Tensor, options: DropoutOptions): Tensor {
+export function dropout<T extends Tensor>(x: T, options: DropoutOptions): T {
   const { rate, seed } = options;
   checkFloat("drop elements of", { x });
   if (!(rate >= 0 && rate < 1)) {
@@ -34,5 +34,5 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
   if (!Number.isInteger(seed)) {
     throw new RangeError(`Cannot drop elements as the seed must be an integer: current value is ${seed}`);
   }
-  return rate === 0 ? x.clone() : runKernel("AceDropout", { x }, { rate, seed: seed >>> 0 });
+  return rate === 0 ? x.clone() : runKernel("AceDropout", { x }, { rate, seed: seed >>> 0 }) as T;
 }

@@ -13,7 +13,7 @@ import "./gradient.ts";
  * @returns Shape of `x`. The caller disposes it.
  * @throws {TypeError} If `x` is not float32.
  */
-export function gelu(x: Tensor): Tensor {
+export function gelu<T extends Tensor>(x: T): T {
   checkFloat("apply GELU to", { x });
-  return runKernel("AceGelu", { x }, {});
+  return runKernel("AceGelu", { x }, {}) as T;
 }

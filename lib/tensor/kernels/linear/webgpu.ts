@@ -4,7 +4,7 @@
  * @module
  */
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
-import { sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
+import { type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import type { DropoutAttributes, TensorInfo } from "../interface.ts";
 import { batchAxes, multiply } from "../matmul/webgpu.ts";
 import type { Epilogue } from "../matmul/webgpu_epilogue.ts";
