@@ -1,6 +1,14 @@
 /** `deno task train`: adapts a model to image-text pairs. @module */
 import { join } from "@std/path";
-import { type AceLoraConfig, aceLoraModel, countTrainable, initAceLora } from "../ace_lora.ts";
+import {
+  type AceLoraConfig,
+  aceLoraModel,
+  type AceLoraParams,
+  countTrainable,
+  initAceLora,
+  type TextAffinity,
+  textAffinityOf,
+} from "../ace_lora.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
@@ -10,7 +18,6 @@ import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
 import { fit } from "../train/fit.ts";
-import type { AceLoraParams } from "../ace_lora.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
@@ -55,6 +62,7 @@ function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
         hidden: args.integer("hidden", encoders.embedding / 4, 1),
         encoders: modules === "both" ? ["image", "text"] as const : [modules],
       },
+      textAffinity: args.choice<TextAffinity>("text-affinity", ["released", "probabilities", "logits"], "released"),
     }),
   };
 }
@@ -63,13 +71,15 @@ function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
 async function inputsOf(
   { weights_sha256, tokenizer_sha256 }: ModelFacts,
   { cases, split }: Dataset,
-  { lora, hgnn }: AceLoraConfig,
+  config: AceLoraConfig,
 ): Promise<Record<string, unknown>> {
+  const { lora, hgnn } = config;
   const short = (hash: string): string => hash.slice(0, 16);
   const hashed = async (values: readonly unknown[]): Promise<string> => short(await hashIds([JSON.stringify(values)]));
   return {
     lora,
     hgnn: hgnn ?? null,
+    ...(hgnn?.encoders.includes("text") ? { textAffinity: textAffinityOf(config) } : {}),
     weights: short(weights_sha256),
     ...(tokenizer_sha256 === undefined ? {} : { tokenizer: short(tokenizer_sha256) }),
     cases: short(split.hash),
@@ -152,6 +162,13 @@ export const COMMAND: Command = {
     },
     hgnn: { type: "string", value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
     "top-k": { type: "string", value: "K", help: "Members of a hyperedge (default: 5)" },
+    "text-affinity": {
+      type: "string",
+      value: "NAME",
+      help:
+        "Attention ACE-HGNN reads of a text: probabilities, logits or released, which is logits where the last text layer " +
+        "has no LoRA (default: released)",
+    },
     hidden: { type: "string", value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
     ...BACKEND_OPTION,
   },
@@ -246,6 +263,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
     settings,
     lora: config.lora,
     hgnn: config.hgnn ?? null,
+    ...(config.hgnn ? { text_affinity: textAffinityOf(config) } : {}),
     trainable: countTrainable(result.params),
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,

@@ -37,6 +37,33 @@ Deno.test("train adapts to MIMIC-CXR's layout with the label-guided loss by its 
   });
 });
 
+Deno.test("train keeps the text affinity of its layers, or the one asked for, and goes on with no other", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 4);
+    const args = [
+      "train",
+      "--pairs",
+      pairs,
+      "--loss",
+      "info-nce",
+      ...QUICK,
+      "--positions",
+      "half-bottom",
+    ];
+    for (const [more, expected] of [[[], "logits"], [["--text-affinity", "probabilities"], "probabilities"]] as const) {
+      const to = join(out, expected);
+      await succeed([...args, "--out", to, ...more], permissions(folder));
+      const { config } = await readAdapter(join(to, "adapter.safetensors"));
+      const log = JSON.parse(await Deno.readTextFile(join(to, "training.json")));
+      assertEquals([config.textAffinity ?? "probabilities", log.text_affinity], [expected, expected]);
+    }
+    const other = [...args, "--out", join(out, "logits"), "--resume", "--text-affinity", "probabilities"];
+    const { code, stderr } = await run(other, permissions(folder));
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, "textAffinity");
+  });
+});
+
 Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as without", async () => {
   await inRun(async ({ folder, out }) => {
     const pairs = await writePairs(join(folder, "pairs"), 12);
