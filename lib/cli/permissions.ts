@@ -28,6 +28,24 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   report: { computes: false, writes: "$INIT_CWD" },
 };
 
+/**
+ * The line of `deno task native`, which stands in front of a command: the widest of all, as a BLAS library is called through FFI.
+ * OpenBLAS's threads are to sleep when they have nothing to do, not to wait in a loop beside ours.
+ */
+export const NATIVE_TASK_LINE: string = [
+  ...[
+    "DENO_NO_UPDATE_CHECK=1",
+    "OPENBLAS_THREAD_TIMEOUT=4",
+    "deno",
+    "run",
+    "--allow-read",
+    "--allow-write",
+    "--allow-ffi",
+  ],
+  `--allow-env=${["ACE_BACKEND", "ACE_BLAS", "ACE_THREADS", "DENO_V8_FLAGS", "INIT_CWD", "XDG_RUNTIME_DIR"].join(",")}`,
+  ...["--deny-net", "cli.ts"],
+].join(" ");
+
 /** The line of a command's task: no network, no other program, no prompt. */
 export function taskLine(name: string): string {
   const { computes, writes } = PERMISSIONS[name]!;

@@ -1,12 +1,18 @@
 /** What several commands do alike: start the backend, tell it, draw progress. @module */
 import { createProgress, type Progress } from "../display/progress.ts";
 import { type BackendInfo, type BackendName, selectBackend } from "../tensor/backend.ts";
-import type { Arguments, OptionSpec } from "./command.ts";
+import { BlasError } from "../tensor/wasm/blas.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 
 /** The option every computing command has. */
 export const BACKEND_OPTION: Record<string, OptionSpec> = {
   backend: { type: "string", value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
+  blas: {
+    type: "string",
+    value: "WORD",
+    help: "wasm's large products by a system library: auto, off or its file; needs deno task native (default: auto)",
+  },
 };
 
 /** Starts the backend and prints its name once, on stderr. */
@@ -14,7 +20,12 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
   const name = args.text("backend") === undefined
     ? undefined
     : args.choice<BackendName>("backend", ["webgpu", "wasm", "cpu"], "wasm");
-  const info = await selectBackend(name ? { backend: name } : {});
+  const blas = args.text("blas");
+  const info = await selectBackend({ ...(name ? { backend: name } : {}), ...(blas ? { wasm: { blas } } : {}) })
+    .catch((error) => {
+      if (!(error instanceof BlasError)) throw error;
+      throw new UsageError(`${error.message}; deno task native in front of the command allows them`);
+    });
   console.error(`backend: ${info.name} (${info.adapter})`);
   return info;
 }

@@ -1,6 +1,7 @@
 /** Chooses the backend: webgpu on real hardware, else wasm, else cpu. @module */
 import * as tf from "@tensorflow/tfjs";
 import { readVariable } from "./variables.ts";
+import { BlasError } from "./wasm/blas.ts";
 import { initWasm, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { initWebgpu } from "./webgpu/init.ts";
@@ -38,6 +39,7 @@ function parseName(name: string | undefined): BackendName | undefined {
  * Starts the fastest backend that works and makes it tf.js's current one. Further calls return at once.
  *
  * @throws {Error} If a forced backend cannot start; the message says why.
+ * @throws {BlasError} If a library is named that cannot be used.
  */
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
   tf.enableProdMode(); // else tf.js advertises another package on stderr
@@ -75,13 +77,14 @@ async function start(
       adapter = found.adapter;
     } else if (name === "wasm") {
       await initWasm(wasm);
-      const wide = wasmKernels(tf.findBackend("wasm") as never).modules.wide.on;
-      adapter = `tf.js, WebAssembly SIMD${wide ? ", 256-bit products" : ""}`;
+      const { modules: { wide }, blas } = wasmKernels(tf.findBackend("wasm") as never);
+      adapter = `tf.js, WebAssembly SIMD${wide.on ? ", 256-bit products" : ""}${blas ? `, ${blas.description}` : ""}`;
     }
     if (!await tf.setBackend(name)) return { reason: "tf.js could not initialise it" };
     await tf.ready();
     return { adapter };
   } catch (error) {
+    if (error instanceof BlasError) throw error; // a library asked for by name
     return { reason: (error as Error).message };
   }
 }

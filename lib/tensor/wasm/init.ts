@@ -6,6 +6,7 @@ import { readVariable } from "../variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
+import { blasChoice, openBlas } from "./blas.ts";
 import { setThreads, threadCount } from "./threads.ts";
 import { FLAG } from "./wide.ts";
 
@@ -29,6 +30,13 @@ export interface WasmOptions {
    * @default whether DENO_V8_FLAGS, if it may be read, has that flag
    */
   wide?: boolean;
+  /**
+   * Library for large matrix products, called through FFI: `auto` takes the system's (Accelerate, MKL, OpenBLAS, BLIS) where
+   * `--allow-ffi` was granted, `off` none; or a library's file. The last bits are then the library's.
+   *
+   * @default the variable ACE_BLAS where it may be read, else "auto"
+   */
+  blas?: string;
 }
 
 let ready: Promise<void> | undefined;
@@ -41,13 +49,20 @@ let ready: Promise<void> | undefined;
  *
  * @param options The number of threads, and which instructions.
  * @throws {Error} If the backend does not start.
+ * @throws {BlasError} If a library is named that cannot be used.
  * @throws {RangeError} If the number of threads is not a positive integer.
  */
 export async function initWasm(options: WasmOptions = {}): Promise<void> {
   const again = ready !== undefined;
   await (ready ??= start(options.wide ?? flagIsSet()));
-  if (again && options.threads === undefined) return;
+  if (again && options.threads === undefined && options.blas === undefined) return;
   const threads = threadCount(options.threads);
+  if (!again || options.blas !== undefined) {
+    const kernels = wasmKernels(wasmBackend());
+    delete kernels.blas;
+    const blas = openBlas(wasmBackend(), blasChoice(options.blas), threads);
+    if (blas) kernels.blas = blas;
+  }
   await setThreads(wasmBackend(), threads, options.threads !== undefined);
 }
 

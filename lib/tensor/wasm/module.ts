@@ -47,12 +47,37 @@ export interface KernelModules {
   wide: WideModule;
 }
 
+/** `C = op(A) op(B) + beta C`, all row-major; addresses are those of tensors. */
+export interface Product {
+  /** Whether A, B are used transposed. */
+  transpose: readonly [a: boolean, b: boolean];
+  /** Rows of C, columns of C, terms of each sum. */
+  m: number;
+  n: number;
+  k: number;
+  a: number;
+  b: number;
+  c: number;
+  /** 0 ignores what C holds, 1 adds to it. */
+  beta: 0 | 1;
+}
+
+/** A library in use. */
+export interface Blas {
+  /** Library, version and kind of processor, for logs and records. */
+  description: string;
+  /** Computes a product. */
+  multiply(product: Product): void;
+}
+
 /** The kernels of one backend. */
 export interface WasmKernels {
   /** What they were made of. */
   modules: KernelModules;
   /** The exported functions. */
   run: KernelFunctions;
+  /** A library for large products. @default {none} */
+  blas?: Blas;
   /** Address of a scratch block of at least so many bytes, good until the next call. */
   scratch(bytes: number): number;
 }

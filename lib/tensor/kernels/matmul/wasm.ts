@@ -1,6 +1,14 @@
 /** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
 import * as tf from "@tensorflow/tfjs";
-import { allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import {
+  addressOf,
+  allocate,
+  type Blas,
+  output,
+  type WasmBackend,
+  type WasmCall,
+  wasmKernels,
+} from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
 import type { TensorInfo } from "../interface.ts";
 
@@ -49,6 +57,11 @@ function multiply(
   const [ta, tb] = [Number(transposeA), Number(transposeB)];
   const sizeA = tf.util.sizeFromShape(batchA);
   const sizeB = tf.util.sizeFromShape(batchB);
+  const { blas } = wasmKernels(backend);
+  if (blas && 2 * m * n * k * (sizeB === 1 ? batch : 1) >= LEAST_NATIVE_FLOP) {
+    multiplyNatively(backend, blas, { a, b, c, bias, m, n, k, transposeA, transposeB, batchA, batchB, batchShape });
+    return c;
+  }
   const run = (batch: number, m: number, ia = 0, ib = 0): void => {
     const [part, rows] = batch > 1 ? [OF_BATCH, batch] : m >= n || n < LEAST_COLUMNS ? [OF_ROWS, m] : [OF_COLUMNS, n];
     runRows(backend, {
@@ -74,6 +87,56 @@ function multiply(
     backend.wasm._free(table);
   }
   return c;
+}
+
+/** Operations from which a product is worth a call of a library. */
+const LEAST_NATIVE_FLOP = 1e6;
+
+interface NativeProduct {
+  a: TensorInfo;
+  b: TensorInfo;
+  c: TensorInfo;
+  bias: TensorInfo | 0;
+  m: number;
+  n: number;
+  k: number;
+  transposeA: boolean;
+  transposeB: boolean;
+  batchA: number[];
+  batchB: number[];
+  batchShape: number[];
+}
+
+/** {@linkcode multiply} by a library: the bias is what C holds before. */
+function multiplyNatively(backend: WasmBackend, blas: Blas, product: NativeProduct): void {
+  const { a, b, c, bias, m, n, k, transposeA, transposeB, batchA, batchB, batchShape } = product;
+  const batch = tf.util.sizeFromShape(batchShape);
+  const [from, into] = [[addressOf(backend, a), addressOf(backend, b)] as const, addressOf(backend, c)];
+  if (bias) repeatRow(backend, addressOf(backend, bias), { into, width: n, rows: batch * m });
+  const shared = { transpose: [transposeA, transposeB] as const, n, k, beta: bias ? 1 as const : 0 as const };
+  if (tf.util.sizeFromShape(batchB) === 1 && (!transposeA || batch === 1)) {
+    blas.multiply({ ...shared, m: batch * m, a: from[0], b: from[1], c: into });
+    return;
+  }
+  const [indicesA, indicesB] = [broadcastIndices(batchA, batchShape), broadcastIndices(batchB, batchShape)];
+  for (let i = 0; i < batch; i++) {
+    const [left, right] = [from[0] + 4 * m * k * indicesA[i]!, from[1] + 4 * k * n * indicesB[i]!];
+    blas.multiply({ ...shared, m, a: left, b: right, c: into + 4 * m * n * i });
+  }
+}
+
+/** Fills rows with copies of one, twice as many at a time. */
+function repeatRow(
+  backend: WasmBackend,
+  row: number,
+  { into, width, rows }: { into: number; width: number; rows: number },
+): void {
+  const bytes = new Uint8Array(backend.wasm.asm.memory.buffer);
+  const [length, end] = [4 * width, into + 4 * width * rows];
+  bytes.copyWithin(into, row, row + length);
+  for (let done = length; into + done < end; done *= 2) {
+    bytes.copyWithin(into + done, into, into + Math.min(done, end - into - done));
+  }
 }
 
 /** Rows and columns of the last two dimensions, as they are after the transposition. */

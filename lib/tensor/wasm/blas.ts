@@ -1,0 +1,177 @@
+/**
+ * Matrix products by a BLAS library of the system, called through Deno's FFI on tensors where they lie in wasm memory: no copy.
+ * Used only where `--allow-ffi` was granted. The base address is taken once, so that the permission may be given up afterwards.
+ *
+ * @module
+ */
+import { readVariable } from "../variables.ts";
+import { allocate, type Blas, type Product, type WasmBackend } from "./module.ts";
+
+/** Why a library is not used. */
+export class BlasError extends Error {
+  /** Name shown in stack traces. */
+  override name = "BlasError";
+}
+
+const SYMBOLS = {
+  cblas_sgemm: {
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const,
+      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
+    ],
+    result: "void",
+  },
+  openblas_get_config: { parameters: [], result: "pointer", optional: true },
+  openblas_get_corename: { parameters: [], result: "pointer", optional: true },
+  openblas_set_num_threads: { parameters: ["i32"], result: "void", optional: true },
+  MKL_Get_Version_String: { parameters: ["buffer", "i32"], result: "void", optional: true },
+  MKL_Set_Num_Threads: { parameters: ["i32"], result: "void", optional: true },
+  bli_info_get_version_str: { parameters: [], result: "pointer", optional: true },
+  bli_thread_set_num_threads: { parameters: ["i64"], result: "void", optional: true },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+/** Files tried by `auto`, by system. */
+const FILES: Partial<Record<typeof Deno.build.os, readonly string[]>> = {
+  darwin: ["/System/Library/Frameworks/Accelerate.framework/Accelerate"],
+  linux: ["libmkl_rt.so.2", "libopenblas.so.0", "libopenblas.so", "libblis.so.4", "libblis.so"],
+};
+
+const ROW_MAJOR = 101;
+const [AS_IS, TRANSPOSED] = [111, 112];
+
+/** What is asked for: a library's file, the first of the system's that serves, or none. */
+export function blasChoice(option?: string): string {
+  return option ?? (readVariable("ACE_BLAS") || "auto");
+}
+
+/**
+ * Opens a library for the tensors of a backend.
+ *
+ * @param choice `auto`, `off` or a file.
+ * @param threads Threads it may use.
+ * @returns Undefined where none is used: switched off, or `auto` without the permission, a shared memory or a library.
+ * @throws {BlasError} If a file is named that cannot be used; the message says why.
+ */
+export function openBlas(backend: WasmBackend, choice: string, threads: number): Blas | undefined {
+  if (choice === "off") return undefined;
+  const isAuto = choice === "auto";
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    if (isAuto) return undefined;
+    throw new BlasError(`Cannot use "${choice}" as calls of native libraries (FFI) must be allowed: they are not`);
+  }
+  const buffer = backend.wasm.asm.memory.buffer as unknown;
+  if (!(buffer instanceof SharedArrayBuffer)) {
+    if (isAuto) return undefined;
+    throw new BlasError(
+      `Cannot use "${choice}" as tensors must lie in a shared memory, which does not move: they do not`,
+    );
+  }
+  const failures: string[] = [];
+  for (const path of isAuto ? FILES[Deno.build.os] ?? [] : [choice]) {
+    try {
+      return bind(backend, path, threads);
+    } catch (error) {
+      if (!(error instanceof BlasError)) throw error;
+      failures.push(error.message);
+    }
+  }
+  if (isAuto) return undefined;
+  throw new BlasError(failures.join("; "));
+}
+
+function open(path: string): Library {
+  try {
+    return Deno.dlopen(path, SYMBOLS);
+  } catch (error) {
+    const [line] = (error as Error).message.split("\n");
+    throw new BlasError(`Cannot use "${path}" as a BLAS library with cblas_sgemm: ${line}`, { cause: error });
+  }
+}
+
+function bind(backend: WasmBackend, path: string, threads: number): Blas {
+  const { symbols } = open(path);
+  const text = (pointer: Deno.PointerValue): string => pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
+  const config = symbols.openblas_get_config ? text(symbols.openblas_get_config()) : "";
+  if (config.includes("USE64BITINT")) {
+    throw new BlasError(`Cannot use "${path}" as its integers must have 32 bits: it was built for 64`);
+  }
+  symbols.openblas_set_num_threads?.(threads);
+  symbols.MKL_Set_Num_Threads?.(threads);
+  symbols.bli_thread_set_num_threads?.(BigInt(threads));
+  const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memoryOf(backend)))));
+  const multiply = ({ transpose: [ta, tb], m, n, k, a, b, c, beta }: Product): void =>
+    symbols.cblas_sgemm(
+      ROW_MAJOR,
+      ta ? TRANSPOSED : AS_IS,
+      tb ? TRANSPOSED : AS_IS,
+      m,
+      n,
+      k,
+      1,
+      BigInt(base + a),
+      ta ? m : k,
+      BigInt(base + b),
+      tb ? k : n,
+      beta,
+      BigInt(base + c),
+      n,
+    );
+  checkProducts(backend, path, multiply);
+  return { description: `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`, multiply };
+}
+
+function nameOf(path: string, symbols: Library["symbols"], config: string): string {
+  if (config !== "") {
+    const core = symbols.openblas_get_corename?.();
+    return `${config.split(" ").slice(0, 2).join(" ")} (${core ? Deno.UnsafePointerView.getCString(core) : "?"})`;
+  }
+  if (symbols.MKL_Get_Version_String) {
+    const bytes = new Uint8Array(200);
+    symbols.MKL_Get_Version_String(bytes, bytes.length);
+    return new TextDecoder().decode(bytes).replaceAll("\0", "").trim();
+  }
+  const version = symbols.bli_info_get_version_str?.();
+  if (version) return `BLIS ${Deno.UnsafePointerView.getCString(version)}`;
+  return path.includes("Accelerate") ? "Accelerate" : path;
+}
+
+function memoryOf(backend: WasmBackend): ArrayBuffer {
+  return backend.wasm.asm.memory.buffer as ArrayBuffer;
+}
+
+/** Largest relative difference from our own sums that a library's may have. */
+const TOLERANCE = 1e-4;
+
+/** Compares small products in all four forms with sums of our own: another convention, integer size or a fault shows here. */
+function checkProducts(backend: WasmBackend, path: string, multiply: Blas["multiply"]): void {
+  const [m, n, k] = [7, 19, 33] as const;
+  const address = allocate(backend, 4 * (m * k + k * n + m * n));
+  const [a, b, c] = [address, address + 4 * m * k, address + 4 * (m * k + k * n)];
+  try {
+    const view = (at: number, count: number): Float32Array => new Float32Array(memoryOf(backend), at, count);
+    const [left, right] = [view(a, m * k), view(b, k * n)];
+    left.forEach((_, i) => left[i] = Math.sin(i + 1));
+    right.forEach((_, i) => right[i] = Math.cos(2 * i));
+    for (const transpose of [[false, false], [false, true], [true, false], [true, true]] as const) {
+      const [ta, tb] = transpose;
+      view(c, m * n).fill(0.25);
+      multiply({ transpose, m, n, k, a, b, c, beta: 1 });
+      const result = view(c, m * n);
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) {
+          let sum = 0.25;
+          for (let p = 0; p < k; p++) sum += left[ta ? p * m + i : i * k + p]! * right[tb ? j * k + p : p * n + j]!;
+          if (Math.abs(result[i * n + j]! - sum) > TOLERANCE * Math.max(1, Math.abs(sum))) {
+            throw new BlasError(
+              `Cannot use "${path}" as its products must be right: one is ${result[i * n + j]} where ${sum} is`,
+            );
+          }
+        }
+      }
+    }
+  } finally {
+    backend.wasm._free(address);
+  }
+}

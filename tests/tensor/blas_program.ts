@@ -1,0 +1,82 @@
+/** Run by blas_test.ts: products of many forms against float64, their largest relative difference printed. */
+import * as tf from "@tensorflow/tfjs";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { mulberry32 } from "../../lib/tensor/random.ts";
+import type { Tensor } from "../../lib/tensor/types.ts";
+
+const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 2 } });
+const rng = mulberry32(1);
+const random = (shape: number[]): Tensor =>
+  tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng() - 0.5), shape);
+
+/** Shapes before the transposition, batches broadcast as tf.matMul does. */
+const FORMS: [a: number[], b: number[], transposeA: boolean, transposeB: boolean, bias?: boolean][] = [
+  [[130, 70], [70, 90], false, false],
+  [[130, 70], [90, 70], false, true],
+  [[70, 130], [70, 90], true, false],
+  [[70, 130], [90, 70], true, true],
+  [[1, 900], [900, 700], false, false],
+  [[3, 130, 70], [70, 90], false, false],
+  [[3, 130, 70], [3, 70, 90], false, false],
+  [[3, 70, 130], [3, 90, 70], true, true],
+  [[2, 1, 130, 70], [3, 70, 90], false, false],
+  [[130, 70], [70, 90], false, false, true],
+  [[2, 130, 70], [1, 90, 70], false, true, true],
+];
+
+let largest = 0;
+let repeated = true;
+for (const [shapeA, shapeB, transposeA, transposeB, bias] of FORMS) {
+  const [a, b] = [random(shapeA), random(shapeB)];
+  const columns = shapeB.at(transposeB ? -2 : -1)!;
+  const added = bias ? random([columns]) : undefined;
+  const multiply = (): Tensor =>
+    added
+      ? tf.fused.matMul({ a: a as never, b: b as never, transposeA, transposeB, bias: added })
+      : tf.matMul(a, b, transposeA, transposeB);
+  const y = multiply();
+  const again = multiply();
+  const values = await y.data();
+  const second = await again.data();
+  repeated &&= values.every((value, i) => value === second[i]);
+  const expected = await reference(a, b, { transposeA, transposeB, shape: y.shape, added });
+  const scale = Math.max(...expected.map(Math.abs));
+  for (const [i, value] of values.entries()) largest = Math.max(largest, Math.abs(value - expected[i]!) / scale);
+  tf.dispose([a, b, y, again, ...(added ? [added] : [])]);
+}
+console.log(JSON.stringify({ adapter, products: FORMS.length, largest, repeated }));
+
+interface Form {
+  transposeA: boolean;
+  transposeB: boolean;
+  shape: number[];
+  added: Tensor | undefined;
+}
+
+async function reference(a: Tensor, b: Tensor, { transposeA, transposeB, shape, added }: Form): Promise<number[]> {
+  const [left, right] = [await a.data(), await b.data()];
+  const bias = await added?.data();
+  const [m, n] = shape.slice(-2) as [number, number];
+  const k = a.shape.at(transposeA ? -2 : -1)!;
+  const batch = shape.slice(0, -2);
+  const offset = (x: Tensor, index: number): number => {
+    const sizes = x.shape.slice(0, -2);
+    let [rest, stride, place] = [index, 1, 0];
+    for (let d = batch.length - 1, e = sizes.length - 1; e >= 0; d--, e--) {
+      const position = rest % batch[d]!;
+      rest = Math.floor(rest / batch[d]!);
+      if (sizes[e] !== 1) place += position * stride;
+      stride *= sizes[e]!;
+    }
+    return place * x.shape.at(-1)! * x.shape.at(-2)!;
+  };
+  return Array.from({ length: shape.reduce((x, y) => x * y, 1) }, (_, at) => {
+    const [i, j, index] = [Math.floor(at / n) % m, at % n, Math.floor(at / (m * n))];
+    const [oa, ob] = [offset(a, index), offset(b, index)];
+    let sum = bias?.[j] ?? 0;
+    for (let p = 0; p < k; p++) {
+      sum += left[oa + (transposeA ? p * m + i : i * k + p)]! * right[ob + (transposeB ? j * k + p : p * n + j)]!;
+    }
+    return sum;
+  });
+}
