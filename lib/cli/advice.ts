@@ -8,6 +8,7 @@ import { ClassError, MissingFileError, MissingImageError } from "../data/dataset
 import { JointClassError, NoRowError } from "../data/pairs.ts";
 import { SeenCasesError } from "../data/seen.ts";
 import { ClassCountError } from "../eval/assess.ts";
+import { ForeignFileError } from "../eval/encode/shards.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
 import { listed, nearest } from "../text/nearest.ts";
@@ -57,6 +58,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
     return `--classes lists the data's own names of the classes, with "," between them`;
   }
   if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
+  if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
   if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
   if (error instanceof SeenCasesError && args.knows("held-out")) {
     return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";

@@ -16,6 +16,7 @@ import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom, watched } from "./data_options.ts";
 import { printable } from "./printable.ts";
+import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
@@ -56,7 +57,7 @@ export const COMMAND: Command = {
     });
     bar.finish();
     const facts = {
-      weights: args.text("weights") ?? "shipped mini model (synthetic images; not for patients)",
+      ...await modelFacts(args),
       adapter: args.text("adapter") ?? "none",
       prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | "),
       backend: `${backend.name} (${backend.adapter})`,

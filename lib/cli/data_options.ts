@@ -1,12 +1,12 @@
 /** The options that name a model's files, the data to read and how. @module */
 import { join } from "@std/path";
-import { describeDataset, hashIds, type MissingImages } from "../data/dataset.ts";
+import { describeDataset, type MissingImages } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import type { ClipConfig } from "../clip/config.ts";
+import { type ClipConfig, MINI } from "../clip/config.ts";
 import type { Generalist } from "../clip/mini.ts";
 import { loadModel } from "../clip/load.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -17,6 +17,7 @@ import { openTensorFile } from "../io/open.ts";
 import { pathAdvice } from "./advice.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { modelNotice } from "./provenance.ts";
+import { withCases } from "./unreadable.ts";
 
 /** Options of commands that load a model. */
 export const MODEL_OPTIONS: Record<string, OptionSpec> = {
@@ -181,27 +182,50 @@ async function isAdapter(path: string): Promise<boolean> {
   }
 }
 
-/** Checks that a tokeniser's ids are rows of the model's word table, and nearly all of them. */
+/** Entries of the vocabularies that are known, by the rows of the word tables they belong to. */
+const KNOWN_VOCABULARIES: ReadonlyMap<number, { name: string; entries: number }> = new Map([
+  [MINI.text.vocabularySize, { name: "the mini model's", entries: 506 }],
+  [28895, { name: "BiomedCLIP's", entries: 28895 }],
+  [30522, { name: "BiomedCLIP's", entries: 28895 }],
+]);
+
+/** Checks that a tokeniser's ids are rows of the model's word table, without holes, and nearly all of them. */
 function checkTokenizer(
   tokenizer: Tokenizer,
   { text: { vocabularySize } }: ClipConfig,
   files: { weights: string | undefined; tokenizer: string | undefined },
 ): void {
   const { vocab } = tokenizer.model;
+  const ids = new Set(vocab.values());
   let highest = 0;
-  for (const id of vocab.values()) highest = Math.max(highest, id);
+  for (const id of ids) highest = Math.max(highest, id);
+  const known = KNOWN_VOCABULARIES.get(vocabularySize);
+  const refuse = (expected: string, found: string): RangeError =>
+    new RangeError(
+      `Cannot use "${files.tokenizer ?? "the mini model's tokeniser"}" with "${
+        files.weights ?? "the shipped mini model"
+      }" as ${expected}: found ${found}`,
+    );
   // BiomedCLIP's vocabulary has 28,895 entries, its table 28,895 or 30,522 rows: a twentieth may be unused, not more.
-  const fits = highest < vocabularySize && vocab.size >= 0.9 * vocabularySize;
-  if (fits && tokenizer.padId === 0) return;
-  const expected = fits
-    ? "its [PAD] must be 0"
-    : `it must have nearly as many entries as the word table's ${vocabularySize} rows`;
-  const found = fits ? `${tokenizer.padId}` : `${vocab.size}, with ids up to ${highest}`;
-  throw new RangeError(
-    `Cannot use "${files.tokenizer ?? "the mini model's tokeniser"}" with "${
-      files.weights ?? "the shipped mini model"
-    }" as ${expected}: found ${found}`,
-  );
+  if (highest >= vocabularySize || vocab.size < 0.9 * vocabularySize) {
+    throw refuse(
+      `it must have nearly as many entries as the word table's ${vocabularySize} rows`,
+      `${vocab.size}, with ids up to ${highest}`,
+    );
+  }
+  if (known && vocab.size < known.entries && vocab.size > 0.99 * known.entries) {
+    throw refuse(
+      `it must have the ${known.entries} entries of ${known.name} vocabulary (after a missing line every id is another word's)`,
+      `${vocab.size}: take the file as it was published`,
+    );
+  }
+  if (ids.size !== vocab.size || highest !== vocab.size - 1) {
+    throw refuse(
+      "its ids must be 0, 1, 2 and so on, one for each entry",
+      `${vocab.size} entries, with ids up to ${highest}`,
+    );
+  }
+  if (tokenizer.padId !== 0) throw refuse("its [PAD] must be 0", `${tokenizer.padId}`);
 }
 
 /** The column options as `loadPairs` takes them. */
@@ -271,17 +295,7 @@ async function patientPart(args: Arguments, dataset: Dataset, part: "train" | "t
   const fraction = args.number("held-out", 0);
   const seed = args.integer("split-seed", 0);
   const cases = splitByPatient(dataset.cases, { shares: { test: fraction }, seed })[part];
-  const other = dataset.cases.length - cases.length;
-  return {
-    ...dataset,
-    cases,
-    summary: {
-      ...dataset.summary,
-      kept: cases.length,
-      dropped: { ...dataset.summary.dropped, "other patients": other },
-    },
-    split: { name: `${part} by patient`, size: cases.length, hash: await hashIds(cases.map(({ id }) => id)) },
-  };
+  return await withCases(dataset, cases, "other patients", `${part} by patient`);
 }
 
 /** Whether `--dataset` is given; it excludes the option of the user's own files. */

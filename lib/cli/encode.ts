@@ -11,8 +11,7 @@ import { imagesAt } from "../eval/classify.ts";
 import { type EncodedShard, encodeShard, type FeatureList, parseShard } from "../eval/encode/shards.ts";
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
-import { hashPath } from "../io/hash_path.ts";
-import { MINI_VOCABULARY, MINI_WEIGHTS } from "../clip/mini.ts";
+import { imageStamps } from "../data/stamps.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
 import {
@@ -27,6 +26,9 @@ import {
   MODEL_OPTIONS,
   watched,
 } from "./data_options.ts";
+import { printable } from "./printable.ts";
+import { modelFacts } from "./provenance.ts";
+import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
@@ -68,6 +70,7 @@ export const COMMAND: Command = {
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "FILE", help: "safetensors file to write" },
+    ...UNREADABLE_OPTION,
     shard: { type: "string", value: "I/N", help: "Only this share (default: the whole)" },
     merge: { type: "boolean", help: "Join the shards of --out, or those named" },
     force: { type: "boolean", help: "Compute again what is there" },
@@ -81,13 +84,16 @@ export const COMMAND: Command = {
     if (args.flag("merge")) return await merge(args, out);
     const shardText = args.text("shard");
     const shard = shardText === undefined ? undefined : parseShard(shardText);
-    const images = watched(await imagesFrom(args));
+    const all = await imagesFrom(args);
+    const images = watched(await readableCases(args, all, { whole: shard === undefined }));
     const texts = await textsFrom(args);
     if (images.length + texts.length === 0) {
       throw new UsageError("name something to encode: --images, --dataset or --texts");
     }
     const lists: FeatureList[] = [
-      ...(images.length > 0 ? [{ name: "image" as const, ids: images.map(({ name }) => name) }] : []),
+      ...(images.length > 0
+        ? [{ name: "image" as const, ids: images.map(({ name }) => name), stamps: await imageStamps(images) }]
+        : []),
       ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
     ];
     const open = async () => {
@@ -98,12 +104,17 @@ export const COMMAND: Command = {
         batchSize: args.integer("batch-size", 16, 1),
       });
     };
+    const settings = {
+      ...await settingsOf(args, texts.map(({ text }) => text)),
+      ...(images.length < all.length ? { unreadable_images: String(all.length - images.length) } : {}),
+    };
     const result = await withProgress(async (signal, onProgress) =>
-      await encodeShard(out, { lists, settings: await settingsOf(args, texts.map(({ text }) => text)), open }, {
+      await encodeShard(out, { lists, settings, open }, {
         ...(shard ? { shard } : {}),
         chunk: args.integer("chunk", 128, 1),
         force: args.flag("force"),
         signal,
+        onStale: (text) => console.error(printable(text)),
         onProgress,
       })
     );
@@ -130,15 +141,17 @@ async function merge(args: Arguments, out: string): Promise<void> {
 
 /** What the numbers depend on: the contents of the files, not their names. */
 async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Record<string, string>> {
-  const [weights, adapter, tokenizer] = [args.text("weights"), args.text("adapter"), args.text("tokenizer")];
-  for (const path of [weights, adapter, tokenizer]) if (path !== undefined) await checkPath(path);
+  for (const name of ["model", "weights", "adapter", "tokenizer"]) {
+    const path = args.text(name);
+    if (path !== undefined) await checkPath(path);
+  }
+  const { weights_sha256, adapter_sha256, tokenizer_sha256, notice } = await modelFacts(args);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(texts))));
   return {
-    weights_sha256: await hashPath(weights ?? MINI_WEIGHTS),
-    ...(adapter === undefined ? {} : { adapter_sha256: await hashPath(adapter) }),
-    ...(texts.length > 0
-      ? { tokenizer_sha256: await hashPath(tokenizer ?? MINI_VOCABULARY), texts_sha256: hash.toHex() }
-      : {}),
+    weights_sha256,
+    ...(adapter_sha256 === undefined ? {} : { adapter_sha256 }),
+    ...(texts.length > 0 ? { ...(tokenizer_sha256 ? { tokenizer_sha256 } : {}), texts_sha256: hash.toHex() } : {}),
+    ...(notice === undefined ? {} : { notice }),
   };
 }
 
@@ -187,7 +200,7 @@ async function imagesFrom(args: Arguments): Promise<NamedImage[]> {
 /** The images of a data set; what was read and dropped is said on stderr. */
 function named(dataset: Dataset): NamedImage[] {
   announce(dataset);
-  return dataset.cases.map(({ id, image }) => ({ name: id, image }));
+  return dataset.cases.map(({ id, image, path }) => ({ name: id, image, ...(path === undefined ? {} : { path }) }));
 }
 
 async function head(path: string): Promise<Uint8Array> {

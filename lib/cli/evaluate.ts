@@ -26,6 +26,8 @@ import {
   watched,
 } from "./data_options.ts";
 import { printable } from "./printable.ts";
+import { modelFacts } from "./provenance.ts";
+import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 /** The command. */
@@ -65,6 +67,7 @@ export const COMMAND: Command = {
     },
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
+    ...UNREADABLE_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
@@ -77,7 +80,7 @@ export const COMMAND: Command = {
   async run(args) {
     if (args.flag("list")) return await list(args);
     const out = args.text("out") ?? "results/evaluate";
-    const given = await imagesFrom(args);
+    const given = await readableSet(args, await imagesFrom(args));
     const dataset = { ...given, cases: watched(given.cases) };
     announce(dataset);
     checkClasses(dataset);
@@ -94,6 +97,7 @@ export const COMMAND: Command = {
     if (seen) checkUnseen(dataset.cases, seen, adapter!);
     else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
     const method = adapter ?? "zero-shot";
+    const model = await modelFacts(args);
     const began = performance.now();
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
     const templates = templatesFrom(args);
@@ -117,6 +121,11 @@ export const COMMAND: Command = {
       revision: await gitRevision(),
       splits: { [dataset.name]: dataset.split },
       configuration: {
+        model,
+        data: {
+          source: args.text("images") ?? args.text("dataset") ?? null,
+          ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
+        },
         classes: names,
         prompts: templates ?? CHEST_TEMPLATES,
         task: dataset.task,

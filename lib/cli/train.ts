@@ -34,6 +34,7 @@ import {
   watched,
 } from "./data_options.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
+import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 /** The configuration that the options describe; the defaults are the paper's. */
@@ -129,6 +130,7 @@ export const COMMAND: Command = {
     "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
+    ...UNREADABLE_OPTION,
     ...MODEL_OPTIONS,
     out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
     resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers" },
@@ -197,7 +199,7 @@ async function clear(out: string): Promise<void> {
 
 async function train(args: Arguments, out: string): Promise<number | void> {
   const backend = await startBackend(args);
-  const given = await pairsFrom(args);
+  const given = await readableSet(args, await pairsFrom(args));
   const dataset = { ...given, cases: watched(given.cases) };
   announce(dataset);
   const { params: base, config: encoders, tokenizer } = await modelFrom(args);

@@ -28,5 +28,6 @@ export * from "./rsna.ts";
 export * from "./siim.ts";
 export * from "./splits.ts";
 export * from "./stamps.ts";
+export * from "./unreadable.ts";
 export * from "./synthetic/mod.ts";
 export * from "./types.ts";

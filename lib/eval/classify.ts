@@ -27,6 +27,8 @@ export interface Classifier {
 export interface NamedImage {
   /** Path, or any name. */
   name: string;
+  /** Its file, where it is one of its own. */
+  path?: string;
   /** Reads and decodes it. */
   image: () => Promise<RasterImage>;
 }
@@ -57,7 +59,7 @@ export interface ClassifyOptions {
 
 /** Images by their paths. */
 export function imagesAt(paths: readonly string[]): NamedImage[] {
-  return paths.map((name) => ({ name, image: () => readImage(name) }));
+  return paths.map((name) => ({ name, path: name, image: () => readImage(name) }));
 }
 
 /**
@@ -137,7 +139,7 @@ export async function classificationReport(
   const labels = Object.keys(answers[0]?.scores ?? {});
   return await buildReport({
     title: "Zero-shot classification",
-    subtitle: "Probabilities over the labels asked for; not a diagnosis",
+    subtitle: ["Probabilities over the labels asked for; not a diagnosis.", facts["notice"] ?? ""].join(" ").trim(),
     sections: [
       { kind: "table", title: "Scores", table: classificationTable(answers, labels) },
       {

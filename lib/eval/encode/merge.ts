@@ -2,7 +2,7 @@
 import { jsonField } from "../../io/json_field.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
-import { FEATURES_FORMAT, featuresMetadata, parseShard, type Shard } from "./shards.ts";
+import { type FeatureList, FEATURES_FORMAT, featuresMetadata, parseShard, type Shard } from "./shards.ts";
 
 /** The shards of `out` that lie beside it, by path. */
 export async function findShards(out: string): Promise<string[]> {
@@ -72,26 +72,35 @@ export async function mergeShards(out: string, paths: readonly string[]): Promis
   }
   shards.sort((a, b) => a.shard.index - b.shard.index);
   const merged = new Map<string, TensorData>();
-  const ids = new Map<string, string[]>();
+  const lists: FeatureList[] = [];
   for (const key of tensors.keys()) {
-    const name = key.replace(/_features$/, "");
-    const sources = shards.map(({ tensors, ids }) => ({ values: toFloat32(tensors.get(key)!), ids: ids.get(name)! }));
+    const name = key.replace(/_features$/, "") as FeatureList["name"];
+    const sources = shards.map(({ path, tensors, lists }) => {
+      const [features, list] = [tensors.get(key), lists.get(name)];
+      if (!features || !list) {
+        throw new RangeError(
+          `Cannot merge "${path}" as it must hold "${key}", as "${shards[0]!.path}" does: it is missing`,
+        );
+      }
+      return { values: toFloat32(features), ids: list.ids, stamps: list.stamps };
+    });
     const size = sources.reduce((sum, source) => sum + source.ids.length, 0);
     const width = tensors.get(key)!.shape[1]!;
     const out = new Float32Array(size * width);
-    const list: string[] = [];
+    const ids: string[] = [], stamps: string[] = [];
     for (let i = 0; i < size; i++) {
       const source = sources[i % count]!;
       const row = Math.floor(i / count);
       out.set(source.values.subarray(row * width, (row + 1) * width), i * width);
-      list.push(source.ids[row]!);
+      ids.push(source.ids[row]!);
+      if (source.stamps) stamps.push(source.stamps[row]!);
     }
     merged.set(key, float32Tensor([size, width], out));
-    ids.set(name, list);
+    lists.push({ name, ids, ...(stamps.length === size ? { stamps } : {}) });
   }
-  const metadata = featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, ids });
+  const metadata = featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, lists });
   await writeSafetensors(out, merged, metadata, { isPrivate: true });
-  return { path: out, items: [...ids.values()].reduce((sum, list) => sum + list.length, 0) };
+  return { path: out, items: lists.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
 
 interface ShardContent {
@@ -100,7 +109,7 @@ interface ShardContent {
   shard: Shard;
   settings: Record<string, string>;
   tensors: Map<string, TensorData>;
-  ids: Map<string, string[]>;
+  lists: Map<string, FeatureList>;
 }
 
 async function readShard(path: string): Promise<ShardContent> {
@@ -111,22 +120,26 @@ async function readShard(path: string): Promise<ShardContent> {
       `Cannot merge "${path}" as it must be a file of features: it holds ${tensors.size} other tensors`,
     );
   }
-  const ids = new Map([...tensors].map(([key, { shape }]) => {
-    const name = key.replace(/_features$/, "");
-    const field = `${name}_ids`;
+  const listOf = (key: string, shape: readonly number[], field: string): string[] => {
     const list = jsonField(metadata, { path, field });
     if (
       !Array.isArray(list) || list.some((id) => typeof id !== "string") || shape.length !== 2 ||
       list.length !== shape[0]
     ) {
       throw new SyntaxError(
-        `Cannot merge "${path}" as its metadata field "${field}" must list an id for each row of "${key}" [${shape}]: ${
+        `Cannot merge "${path}" as its metadata field "${field}" must list one text for each row of "${key}" [${shape}]: ${
           Array.isArray(list) ? `it lists ${list.length}` : "it is no list"
         }`,
       );
     }
-    return [name, list as string[]];
+    return list as string[];
+  };
+  const lists = new Map([...tensors].map(([key, { shape }]) => {
+    const name = key.replace(/_features$/, "") as FeatureList["name"];
+    const ids = listOf(key, shape, `${name}_ids`);
+    const hasStamps = metadata[`${name}_stamps`] !== undefined;
+    return [name, { name, ids, ...(hasStamps ? { stamps: listOf(key, shape, `${name}_stamps`) } : {}) }];
   }));
-  const settings = Object.fromEntries(Object.entries(rest).filter(([key]) => !/^(image|text)_ids$/.test(key)));
-  return { path, fingerprint, shard: parseShard(shard), settings, tensors, ids };
+  const settings = Object.fromEntries(Object.entries(rest).filter(([key]) => !/^(image|text)_(ids|stamps)$/.test(key)));
+  return { path, fingerprint, shard: parseShard(shard), settings, tensors, lists };
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { exists } from "../../io/files.ts";
 import { openSafetensors, readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
 
@@ -18,6 +19,8 @@ export interface FeatureList {
   name: "image" | "text";
   /** Ids, in order. */
   ids: readonly string[];
+  /** For each item what changes when its content does, such as a file's size and time; kept in the file. @default none */
+  stamps?: readonly string[];
 }
 
 /** Encodes items of one list: unit rows, row-major `[indices.length, width]`. */
@@ -58,6 +61,8 @@ export interface EncodeShardOptions {
   force?: boolean;
   /** Stops after the part under way. */
   signal?: AbortSignal;
+  /** Takes a line that says why a file that is there is not kept. */
+  onStale?: (text: string) => void;
   /** Called at the start and after each part with the items done. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -72,6 +77,21 @@ export interface EncodedShard {
   reused: number;
   /** Whether `signal` ended it; the file is then not there yet. */
   interrupted: boolean;
+}
+
+/** The error for a file that features would replace although it holds none. */
+export class ForeignFileError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "ForeignFileError";
+
+  /**
+   * An error about a file.
+   *
+   * @param path The file.
+   */
+  constructor(readonly path: string) {
+    super(`Cannot write "${path}" as what is there must be a file of features: it is something else`);
+  }
 }
 
 /**
@@ -108,6 +128,7 @@ export async function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists
  * Encodes one shard of a job, or what is left of it.
  *
  * @param out File of the whole; see {@linkcode shardPath} for a shard's.
+ * @throws {ForeignFileError} If something else than features is there.
  * @throws {RangeError} If a feature is not finite; the message names the item, and nothing of its part is written.
  */
 export async function encodeShard(
@@ -115,12 +136,16 @@ export async function encodeShard(
   job: EncodeJob,
   options: EncodeShardOptions = {},
 ): Promise<EncodedShard> {
-  const { shard = { index: 0, count: 1 }, chunk = 128, force = false, signal, onProgress } = options;
+  const { shard = { index: 0, count: 1 }, chunk = 128, force = false, signal, onStale, onProgress } = options;
   const path = shardPath(out, shard);
   const fingerprint = await jobFingerprint(job);
   const shares = job.lists.map((list) => ({ list, indices: share(list.ids.length, shard) }));
   const total = shares.reduce((sum, { indices }) => sum + indices.length, 0);
-  if (!force && await isShard(path, fingerprint, shard)) {
+  const metadata = featuresMetadata(job.settings, fingerprint, {
+    shard,
+    lists: shares.map(({ list, indices }) => part(list, indices)),
+  });
+  if (!force && await isKept(path, metadata, onStale)) {
     return { path, computed: 0, reused: total, interrupted: false };
   }
 
@@ -135,7 +160,8 @@ export async function encodeShard(
       for (let start = 0; start < indices.length; start += chunk) {
         const some = indices.slice(start, start + chunk);
         const file = `${parts}/${list.name}-${start}-${some.length}.safetensors`;
-        let values = force ? undefined : await readPart(file, fingerprint);
+        const made = { fingerprint, stamps: JSON.stringify(part(list, some).stamps ?? []) };
+        let values = force ? undefined : await readPart(file, made);
         if (values) result.reused += some.length;
         else {
           if (signal?.aborted) return { ...result, interrupted: true };
@@ -146,7 +172,7 @@ export async function encodeShard(
             tensor,
             `the features of ${list.name} ${JSON.stringify(list.ids[some[0]!])} and ${some.length - 1} more`,
           );
-          await writeSafetensors(file, { features: tensor }, { fingerprint }, { isPrivate: true });
+          await writeSafetensors(file, { features: tensor }, made, { isPrivate: true });
           result.computed += some.length;
         }
         rows.push(values);
@@ -160,15 +186,7 @@ export async function encodeShard(
   } finally {
     model?.close();
   }
-  await writeSafetensors(
-    path,
-    tensors,
-    featuresMetadata(job.settings, fingerprint, {
-      shard,
-      ids: new Map(shares.map(({ list, indices }) => [list.name, indices.map((i) => list.ids[i]!)])),
-    }),
-    { isPrivate: true },
-  );
+  await writeSafetensors(path, tensors, metadata, { isPrivate: true });
   await Deno.remove(parts, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -177,6 +195,11 @@ export async function encodeShard(
 
 function share(size: number, { index, count }: Shard): number[] {
   return Array.from({ length: Math.max(0, Math.ceil((size - index) / count)) }, (_, i) => index + i * count);
+}
+
+/** The items of a list at these indices. */
+function part({ name, ids, stamps }: FeatureList, indices: readonly number[]): FeatureList {
+  return { name, ids: indices.map((i) => ids[i]!), ...(stamps ? { stamps: indices.map((i) => stamps[i]!) } : {}) };
 }
 
 function joined(rows: readonly Float32Array[], count: number, width: number): TensorData {
@@ -189,36 +212,78 @@ function joined(rows: readonly Float32Array[], count: number, width: number): Te
   return float32Tensor([count, width], out);
 }
 
-/** The metadata of a file of features: settings, fingerprint, shard and the ids of each list. */
+/** The metadata of a file of features: settings, fingerprint, shard and the ids and stamps of each list. */
 export function featuresMetadata(
   settings: Readonly<Record<string, string>>,
   fingerprint: string,
-  { shard, ids }: { shard: Shard; ids: ReadonlyMap<string, readonly string[]> },
+  { shard, lists }: { shard: Shard; lists: readonly FeatureList[] },
 ): Record<string, string> {
   return {
     ...settings,
     format: FEATURES_FORMAT,
     fingerprint,
     shard: `${shard.index}/${shard.count}`,
-    ...Object.fromEntries([...ids].map(([name, list]) => [`${name}_ids`, JSON.stringify(list)])),
+    ...Object.fromEntries(lists.flatMap(({ name, ids, stamps }) => [
+      [`${name}_ids`, JSON.stringify(ids)],
+      ...(stamps ? [[`${name}_stamps`, JSON.stringify(stamps)]] : []),
+    ])),
   };
 }
 
-/** Whether a shard's file is there, and made from the same. A damaged file is not. */
-async function isShard(path: string, fingerprint: string, shard: Shard): Promise<boolean> {
+/**
+ * Whether a file of features is there and made from the same.
+ *
+ * @param expected The metadata it would be written with.
+ * @throws {ForeignFileError} If something else is there.
+ */
+async function isKept(
+  path: string,
+  expected: Readonly<Record<string, string>>,
+  onStale: EncodeShardOptions["onStale"],
+): Promise<boolean> {
+  if (!await exists(path)) return false;
+  const file = await openSafetensors(path).catch(() => undefined);
+  file?.close();
+  if (file?.metadata["format"] !== FEATURES_FORMAT) throw new ForeignFileError(path);
+  const found = file.metadata as Record<string, string>;
+  const keys = [...new Set([...Object.keys(expected), ...Object.keys(found)])].filter((key) => key !== "fingerprint");
+  const key = [...keys, "fingerprint"].find((key) => found[key] !== expected[key]);
+  if (key === undefined) return true;
+  onStale?.(`"${path}" is made again, as it was made from something else: ${difference(key, found, expected)}`);
+  return false;
+}
+
+/** One line about a field of two files' metadata; of a list, about the first item that differs. */
+function difference(
+  key: string,
+  found: Readonly<Record<string, string>>,
+  expected: Readonly<Record<string, string>>,
+): string {
+  const told = (was: unknown, now: unknown): string =>
+    `${key} was ${JSON.stringify(was) ?? "absent"}, now ${JSON.stringify(now) ?? "absent"}`;
+  const [was, now] = [listIn(found[key]), listIn(expected[key])];
+  if (!was || !now) return told(found[key]?.slice(0, 80), expected[key]?.slice(0, 80));
+  if (was.length !== now.length) return `${key} were ${was.length}, now ${now.length}`;
+  const i = now.findIndex((item, i) => item !== was[i]);
+  const id = key.endsWith("_stamps") ? listIn(expected[key.replace(/stamps$/, "ids")])?.[i] : i;
+  return `${told(was[i], now[i])} for item ${JSON.stringify(id)}`;
+}
+
+/** The items of a list that is kept as JSON, or undefined. */
+function listIn(text: string | undefined): unknown[] | undefined {
+  if (!text?.startsWith("[")) return undefined;
   try {
-    const file = await openSafetensors(path);
-    file.close();
-    return file.metadata["fingerprint"] === fingerprint && file.metadata["shard"] === `${shard.index}/${shard.count}`;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-async function readPart(path: string, fingerprint: string): Promise<Float32Array | undefined> {
+async function readPart(path: string, made: Readonly<Record<string, string>>): Promise<Float32Array | undefined> {
   try {
     const { tensors, metadata } = await readSafetensors(path);
-    return metadata["fingerprint"] === fingerprint ? toFloat32(tensors.get("features")!) : undefined;
+    const isSame = Object.entries(made).every(([key, value]) => metadata[key] === value);
+    return isSame ? toFloat32(tensors.get("features")!) : undefined;
   } catch {
     return undefined; // not there, or damaged: computed again
   }

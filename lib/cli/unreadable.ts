@@ -1,0 +1,82 @@
+/** `--unreadable`: images that cannot be read are told before the work, and may be left out. @module */
+import { hashIds } from "../data/dataset.ts";
+import type { Case, Dataset } from "../data/types.ts";
+import { findUnreadable } from "../data/unreadable.ts";
+import { createProgress } from "../display/progress.ts";
+import type { Arguments, OptionSpec } from "./command.ts";
+import { printable } from "./printable.ts";
+
+/** The option of commands that read many images. */
+export const UNREADABLE_OPTION: Record<string, OptionSpec> = {
+  unreadable: {
+    type: "string",
+    value: "WORD",
+    help:
+      "Images that cannot be read: throw (all are listed before the work) or drop (all are decoded once to find them)",
+  },
+};
+
+const LISTED = 20;
+
+/**
+ * The cases whose images can be read; the others are listed on stderr.
+ *
+ * @throws {RangeError} If there are others and they are not to be dropped, or none is left.
+ */
+export async function readableCases<T extends Pick<Case, "path" | "image">>(
+  args: Arguments,
+  cases: readonly T[],
+  { whole = true }: { whole?: boolean } = {},
+): Promise<T[]> {
+  const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
+  const isWhole = isDropped && whole;
+  const bar = isWhole ? createProgress(cases.length, { label: "check", unit: "images" }) : undefined;
+  const found = await findUnreadable(cases, {
+    whole: isWhole,
+    ...(bar ? { onProgress: (done) => bar.update(done) } : {}),
+  });
+  bar?.finish();
+  if (found.length === 0) return [...cases];
+  for (const { reason } of found.slice(0, isDropped || found.length > 1 ? LISTED : 0)) {
+    console.error(`unreadable: ${printable(reason)}`);
+  }
+  if (found.length > LISTED) console.error(`unreadable: and ${found.length - LISTED} more`);
+  const count = `${found.length} of ${cases.length}`;
+  if (!isDropped) {
+    const first = found.length === 1 ? found[0]!.reason : `the first is: ${found[0]!.reason}`;
+    throw new RangeError(
+      `Cannot begin as every image must be readable: ${count} cannot be read; ${first}; --unreadable drop leaves such images out`,
+    );
+  }
+  if (found.length === cases.length) {
+    throw new RangeError(`Cannot begin as an image must be readable: ${count} are not`);
+  }
+  console.error(`${count} images are left out`);
+  const out = new Set(found.map(({ index }) => index));
+  return cases.filter((_, index) => !out.has(index));
+}
+
+/** The data set with the cases whose images can be read, the others counted as dropped; see {@linkcode readableCases}. */
+export async function readableSet(args: Arguments, dataset: Dataset): Promise<Dataset> {
+  return await withCases(dataset, await readableCases(args, dataset.cases), "image unreadable");
+}
+
+/** The data set with some of its cases, the others counted under a reason. */
+export async function withCases(dataset: Dataset, cases: Case[], reason: string, split?: string): Promise<Dataset> {
+  const dropped = dataset.cases.length - cases.length;
+  if (dropped === 0 && split === undefined) return dataset;
+  return {
+    ...dataset,
+    cases,
+    summary: {
+      ...dataset.summary,
+      kept: cases.length,
+      dropped: { ...dataset.summary.dropped, [reason]: dropped },
+    },
+    split: {
+      name: split ?? dataset.split.name,
+      size: cases.length,
+      hash: await hashIds(cases.map(({ id }) => id)),
+    },
+  };
+}
