@@ -23,6 +23,7 @@ export * from "./numpy_random.ts";
 export * from "./pairs.ts";
 export * from "./registry.ts";
 export * from "./reports.ts";
+export * from "./seen.ts";
 export * from "./rle.ts";
 export * from "./rsna.ts";
 export * from "./siim.ts";

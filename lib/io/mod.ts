@@ -17,3 +17,4 @@ export * from "./tensors.ts";
 export * from "./torch_archive.ts";
 export * from "./torch_tree.ts";
 export * from "./torch_writer.ts";
+export * from "./tree.ts";

@@ -17,7 +17,8 @@ import { vptMethod } from "./vpt/method.ts";
 /** Makes a method for models of a size; settings left out are the method's defaults. */
 export type PeftFactory = (encoders: ClipConfig, settings?: Readonly<Record<string, unknown>>) => PeftMethod;
 
-const METHODS = {
+/** The table, each method with the type of its own settings. */
+export const PEFT_TABLE = {
   "none": zeroShotMethod,
   "full": fullMethod,
   "heads": headsMethod,
@@ -34,7 +35,7 @@ const METHODS = {
 } as const satisfies Record<string, PeftFactory>;
 
 /** The rows of the comparison of fine-tuning methods. */
-export type PeftName = keyof typeof METHODS;
+export type PeftName = keyof typeof PEFT_TABLE;
 
 /** The methods compared, in the tables' order. Each is trained by the same `fit`, under the same loss. */
-export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = METHODS;
+export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = PEFT_TABLE;
