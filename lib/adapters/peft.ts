@@ -1,19 +1,19 @@
 /**
- * Hugging Face PEFT's folder: `adapter_config.json` and `adapter_model.safetensors` (or, read only, `.bin`), with what PEFT cannot hold (ACE-HGNN, the
- * logit scale) in `ace_hgnn.safetensors` beside them.
+ * Hugging Face PEFT's folder: `adapter_config.json` and `adapter_model.safetensors` (or, read only, `.bin`), with what PEFT
+ * cannot hold (ACE-HGNN, the logit scale) in `ace_hgnn.safetensors` beside them.
  *
- * Source: peft/docs/source/developer_guides/checkpoint.md. Module paths are open_clip's; timm fuses q, k and v into `attn.qkv`,
- * so the ViT's updates go either to split modules `attn.{q,k,v}` or, as an option, to `attn.qkv` with rank 3R.
+ * Source: peft/docs/source/developer_guides/checkpoint.md. Module paths are any known layout's where it is read, open_clip's
+ * where it is written; timm fuses q, k and v into `attn.qkv`, so the ViT's updates go either to split modules `attn.{q,k,v}`
+ * or, as an option, to `attn.qkv` with rank 3R.
  *
  * @module
  */
 import { join } from "@std/path";
 import { fromAceTensors, hypergraphTensors, parseJsonObject } from "./ace.ts";
+import { moduleOf, placeOf } from "./_peft_modules.ts";
 import { positionsOf } from "./positions.ts";
 import {
-  type AdapterEncoder,
   type AdapterFile,
-  type AdapterTarget,
   checkAdapter,
   hiddenOf,
   type LoraEntry,
@@ -39,21 +39,6 @@ export interface PeftOptions {
 
 const PREFIX = "base_model.model.";
 const SIDE_FILE = "ace_hgnn.safetensors";
-const MODULES: Readonly<Record<AdapterEncoder, Readonly<Record<AdapterTarget | "qkv", string>>>> = {
-  image: { q: "attn.q", k: "attn.k", v: "attn.v", o: "attn.proj", qkv: "attn.qkv" },
-  text: {
-    q: "attention.self.query",
-    k: "attention.self.key",
-    v: "attention.self.value",
-    o: "attention.output.dense",
-    qkv: "",
-  },
-};
-const STACKS: Readonly<Record<AdapterEncoder, string>> = {
-  image: "visual.trunk.blocks",
-  text: "text.transformer.encoder.layer",
-};
-
 /** The file with a PEFT folder's matrices, or undefined when it has none. */
 export async function peftModelFile(folder: string): Promise<string | undefined> {
   for (const name of ["adapter_model.safetensors", "adapter_model.bin"]) {
@@ -78,28 +63,12 @@ interface Update {
   b: TensorData;
 }
 
-function moduleOf(encoder: AdapterEncoder, layer: number, target: AdapterTarget | "qkv"): string {
-  return `${STACKS[encoder]}.${layer}.${MODULES[encoder][target]}`;
-}
-
-function placeOf(
-  module: string,
-): { encoder: AdapterEncoder; layer: number; target: AdapterTarget | "qkv" } | undefined {
-  for (const encoder of ["image", "text"] as const) {
-    if (!module.startsWith(`${STACKS[encoder]}.`)) continue;
-    const [, layer, rest] = /^(\d{1,4})\.(.+)$/.exec(module.slice(STACKS[encoder].length + 1)) ?? [];
-    const found = Object.entries(MODULES[encoder]).find(([, name]) => name === rest);
-    if (found) return { encoder, layer: Number(layer), target: found[0] as AdapterTarget | "qkv" };
-  }
-  return undefined;
-}
-
 function updatesOf(adapter: AdapterFile, fusedQkv: boolean): Update[] {
   const isFused = ({ encoder, target }: LoraEntry): boolean => fusedQkv && encoder === "image" && target !== "o";
   const updates = adapter.lora.filter((entry) => !isFused(entry))
-    .map(({ encoder, layer, target, a, b }) => ({ module: moduleOf(encoder, layer, target), a, b }));
+    .map(({ a, b, ...place }) => ({ module: moduleOf(place), a, b }));
   for (const [layer, entries] of Map.groupBy(adapter.lora.filter(isFused), ({ layer }) => layer)) {
-    updates.push({ module: moduleOf("image", layer, "qkv"), ...fuseQkv(entries) });
+    updates.push({ module: moduleOf({ encoder: "image", layer, target: "qkv" }), ...fuseQkv(entries) });
   }
   return updates;
 }
@@ -234,7 +203,7 @@ function toEntries(
 ): { entries: LoraEntry[]; scaling: number } {
   const { module, a, b } = update;
   const place = placeOf(module);
-  if (!place) throw fail(`module ${quoted(module)} is none of BiomedCLIP's projections`);
+  if (!place) throw fail(`module ${quoted(module)} is no attention projection of a layout that is read`);
   const rank = patterned(config["rank_pattern"], module, config["r"], fail);
   const alpha = patterned(config["alpha_pattern"], module, config["lora_alpha"], fail);
   if (a.shape[0] !== rank) throw fail(`${quoted(module)} must have rank ${rank}: found ${a.shape[0]}`);
@@ -322,7 +291,7 @@ async function readSide(folder: string, peft: PeftConfig, fail: (reason: string)
  * Reads a PEFT folder. A plain-LoRA scaling (`use_rslora` false) is carried over: the config's alpha becomes what gives the
  * same scaling with `√rank`.
  *
- * @throws {SyntaxError} If it is no LoRA of BiomedCLIP's projections, or uses what is not read (DoRA, biases, modules to save).
+ * @throws {SyntaxError} If it is no LoRA of attention projections, or uses what is not read (DoRA, biases, modules to save).
  * @throws {RangeError} If a number is not finite.
  */
 export async function readPeftAdapter(folder: string): Promise<AdapterFile> {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import { HypergraphMergeError, mergeIntoCheckpoint } from "../../lib/adapters/merge.ts";
+import { readAdapter } from "../../lib/adapters/files.ts";
 import { AdapterSizeError } from "../../lib/adapters/model.ts";
 import { ACE_LORA_CONFIG, type AdapterFile, type HypergraphTensors } from "../../lib/adapters/record.ts";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
@@ -226,6 +227,29 @@ Deno.test({
       }
     });
   },
+});
+
+Deno.test("readAdapter() reads what peft saved for transformers' CLIP: merged, it gives peft's features", async () => {
+  const files = filesOf("hf_clip");
+  const config = await configOf(files);
+  const folder = join(dirname(dirname(files.weights)), "hf_clip_peft");
+  const adapter = await readAdapter(folder);
+  assertEquals([adapter.lora.length, adapter.config.rank], [8, 2]); // q and v of two layers of two towers
+  await inFolder(async (out) => {
+    const path = join(out, "merged.safetensors");
+    await writeSafetensors(
+      path,
+      await withCheckpoint(files.weights, (checkpoint) => mergeIntoCheckpoint(checkpoint, adapter)),
+    );
+    const params = await withCheckpoint(path, (checkpoint) => loadCheckpoint(checkpoint, config));
+    const found = await featuresOf(params, config, join(folder, "adapter_model.safetensors"));
+    disposeParams(params);
+    const { tensors } = await readSafetensors(join(folder, "expected.safetensors"));
+    for (const key of ["image", "text"] as const) {
+      const difference = largest(found[key], toFloat32(tensors.get(key)!));
+      assert(difference < 1e-5, `${key}: ${difference}`);
+    }
+  });
 });
 
 Deno.test("mergeIntoCheckpoint() refuses ACE-HGNN unless it is left out, and an adapter of another size", async () => {

@@ -419,6 +419,28 @@ def pair_shards(name, seed):
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
+@torch.no_grad()
+def peft_adapter(name, seed):
+    """An adapter that peft saved for the model of hf_clip, and that model's features with it."""
+    import peft
+
+    folder, images = fresh(name), pixels(seed + 1)
+    base = CLIPModel.from_pretrained(out / "hf_clip").eval()
+    model = peft.get_peft_model(base, peft.LoraConfig(r=2, lora_alpha=3, target_modules=["q_proj", "v_proj"]))
+    generator = torch.Generator().manual_seed(seed)
+    for key, parameter in sorted(model.named_parameters()):
+        if "lora_" in key:
+            parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
+    model.eval().save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    ids = CLIP_IDS_PADDED_WITH_EOT
+    image = base.visual_projection(base.vision_model(images).pooler_output)
+    text = base.text_projection(base.text_model(ids).pooler_output)
+    save_features(folder, images, ids, image, text, base.logit_scale)
+    path = folder / "adapter_config.json"  # the base's path is this machine's
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "hf_clip"}, indent=2) + "\n")
+
+
 FIXTURES = {
     "hf_clip": lambda name: hf_clip(name, 63, CLIP_IDS_PADDED_WITH_EOT, 10),
     "hf_clip_old_eos": lambda name: hf_clip(name, 2, CLIP_IDS, 20, binary=True),
@@ -442,6 +464,7 @@ FIXTURES = {
     "bmc_clip": lambda name: bmc_clip(name, 170),
     "hf_shards": lambda name: hf_shards(name, 180),
     "pair_shards": lambda name: pair_shards(name, 190),
+    "hf_clip_peft": lambda name: peft_adapter(name, 200),
 }
 
 if __name__ == "__main__":

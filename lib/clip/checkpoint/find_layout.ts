@@ -2,8 +2,8 @@
 import { bareName } from "../../io/key_report.ts";
 import { type ClipLayout, TEXT_NAMES, VISION_NAMES } from "./names.ts";
 
-/** A tensor that every checkpoint of a tower has, the kind of its names, and what stands before them. */
-const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
+/** A tensor that every checkpoint of an image tower has, the kind of its names, and what stands before them. */
+export const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
   ["visual.class_embedding", "open_clip", "visual."],
   ["visual.trunk.cls_token", "timm", "visual.trunk."],
   ["vision_model.embeddings.class_embedding", "hf_clip", "vision_model."],
@@ -11,7 +11,8 @@ const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
   ["vision_model.encoder.layer.0.layernorm_before.weight", "hf_vit", "vision_model."],
   ["vision_model.layers.0.layernorm_before.weight", "hf_vit_5", "vision_model."],
 ];
-const TEXT_SIGNS: readonly [string, ClipLayout["text"], string][] = [
+/** Likewise of a text tower. */
+export const TEXT_SIGNS: readonly [string, ClipLayout["text"], string][] = [
   ["token_embedding.weight", "open_clip", ""],
   ["text.token_embedding.weight", "open_clip", "text."],
   ["text_model.embeddings.token_embedding.weight", "hf_clip", "text_model."],

@@ -1,0 +1,67 @@
+/** Paths of attention projections as PEFT's adapters name them: the modules of every layout that is read. @module */
+import { TEXT_SIGNS, VISION_SIGNS } from "../clip/checkpoint/find_layout.ts";
+import { TEXT_NAMES, type TowerNames, VISION_NAMES } from "../clip/checkpoint/names.ts";
+import { TARGET_LAYERS } from "../peft/lora/inject.ts";
+import type { AdapterEncoder, AdapterTarget } from "./record.ts";
+
+/** A projection, or timm's three in one. */
+type Target = AdapterTarget | "qkv";
+
+/** Which projection a module is. */
+export interface PeftPlace {
+  /** Tower. */
+  encoder: AdapterEncoder;
+  /** Block of the tower, from 0. */
+  layer: number;
+  /** Projection. */
+  target: Target;
+}
+
+/** The blocks of a tower under one layout's names. */
+interface Stack {
+  encoder: AdapterEncoder;
+  /** Before a block's number: `visual.trunk.blocks.` */
+  path: string;
+  /** After it, by projection. */
+  modules: Partial<Record<Target, string>>;
+}
+
+function stackOf(encoder: AdapterEncoder, prefix: string, { blocks, layers, fused }: TowerNames): Stack {
+  const modules: Stack["modules"] = {};
+  for (const [target, layer] of Object.entries(TARGET_LAYERS) as [AdapterTarget, string][]) {
+    const name = layers[`attention.${layer}`];
+    if (name !== undefined) modules[target] = name;
+  }
+  if (fused?.weight.endsWith(".weight")) modules.qkv = fused.weight.slice(0, -".weight".length); // else it is no module
+  return { encoder, path: prefix + blocks, modules };
+}
+
+/** timm's q, k and v apart, as this package writes them for a ViT whose `qkv` was split. */
+const SPLIT_QKV = { q: "attn.q", k: "attn.k", v: "attn.v" };
+const STACKS: readonly Stack[] = [
+  ...VISION_SIGNS.map(([, kind, prefix]) => stackOf("image", prefix, VISION_NAMES[kind])),
+  ...TEXT_SIGNS.map(([, kind, prefix]) => stackOf("text", prefix, TEXT_NAMES[kind])),
+].map((stack) => stack.modules.qkv ? { ...stack, modules: { ...stack.modules, ...SPLIT_QKV } } : stack);
+
+/** BiomedCLIP's towers in open_clip. */
+const BIOMED_CLIP: Readonly<Record<AdapterEncoder, string>> = {
+  image: "visual.trunk.blocks.",
+  text: "text.transformer.encoder.layer.",
+};
+
+/** The path of a projection in BiomedCLIP. */
+export function moduleOf({ encoder, layer, target }: PeftPlace): string {
+  const stack = STACKS.find(({ path }) => path === BIOMED_CLIP[encoder])!;
+  return `${stack.path}${layer}.${stack.modules[target]}`;
+}
+
+/** The projection at a path, whatever layout's it is. */
+export function placeOf(module: string): PeftPlace | undefined {
+  for (const { encoder, path, modules } of STACKS) {
+    if (!module.startsWith(path)) continue;
+    const [, layer, rest] = /^(\d{1,4})\.(.+)$/.exec(module.slice(path.length)) ?? [];
+    const found = Object.entries(modules).find(([, name]) => name === rest);
+    if (found) return { encoder, layer: Number(layer), target: found[0] as Target };
+  }
+  return undefined;
+}
