@@ -129,6 +129,7 @@ export const COMMAND: Command = {
         classes: names,
         prompts: templates ?? CHEST_TEMPLATES,
         task: dataset.task,
+        score: dataset.score ?? "softmax",
         summary: dataset.summary,
       },
     };

@@ -104,6 +104,9 @@ Deno.test("evaluate gives the library's figures, for each layout of an adapter a
     const { result } = await assess(model, params, dataset, { config, tokenizer });
     assertAlmostEquals(figures(plain).auroc, result.auroc!, 1e-9);
     assertEquals(figures(plain).accuracy, result.accuracy);
+    assertEquals(plain.configuration.score, "softmax");
+    const { scores } = await assess(model, params, { ...dataset, score: "min-max" }, { config, tokenizer });
+    for (let i = 0; i < scores.length; i += 2) assertEquals([...scores.slice(i, i + 2)].toSorted(), [0, 1]);
     const mine = await evaluate("--prompts", "{c}");
     assertEquals(mine.configuration.prompts, ["{c}"]);
     const { result: own } = await assess(model, params, dataset, { config, tokenizer, templates: ["{c}"] });

@@ -150,7 +150,7 @@ const nihFiles = {
 Deno.test("loadNih() takes the first fifth of the test images, or all of them, in the table's order", async () => {
   await withFiles(nihFiles, async (root) => {
     const set = await loadNih(root);
-    assertEquals(set.cases.map((c) => c.id), ["1_0.png"]);
+    assertEquals([set.cases.map((c) => c.id), set.score], [["1_0.png"], "min-max"]);
     assertEquals(set.summary, { read: 5, kept: 1, dropped: { "other split": 4 } });
     const test = await loadNih(root, { split: "test" });
     assertEquals(test.cases.map((c) => [c.id, c.patientId]), [
