@@ -10,11 +10,11 @@
  *
  * @example Zero-shot scores of the shipped mini model
  * ```ts
- * import { aceLoraModel, classifyZeroShot, classPrompts, imageSource, loadMini, rsnaLike, selectBackend } from "@ace-lora/ace-lora";
+ * import { aceLoraModel, classifyZeroShot, classPrompts, imageSource, loadModel, rsnaLike, selectBackend } from "@ace-lora/ace-lora";
  * import { assertEquals } from "@std/assert";
  *
  * await selectBackend({ backend: "wasm" });
- * const { params, config, tokenizer } = await loadMini();
+ * const { params, config, tokenizer } = await loadModel();
  * const set = rsnaLike(4, 1); // synthetic radiographs
  * const model = aceLoraModel({ encoders: config, learnScale: false });
  * const prompts = classPrompts(set.classes, config, tokenizer);
@@ -25,6 +25,7 @@
  * @module
  */
 export * from "./lib/ace_lora.ts";
+export * from "./lib/model.ts";
 export * from "./lib/adapters/mod.ts";
 export * from "./lib/clip/mod.ts";
 export * from "./lib/dense/mod.ts";

@@ -6,10 +6,8 @@ import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import { type ClipConfig, MINI } from "../clip/config.ts";
-import type { Generalist } from "../clip/mini.ts";
-import { loadModel } from "../clip/load.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { findModelFiles, type ModelFiles } from "../clip/files.ts";
+import { loadClip, type LoadedClip, modelFiles } from "../clip/load.ts";
 import { adapterFormat } from "../adapters/files.ts";
 import { watchedImages } from "../image/watched.ts";
 import { exists } from "../io/files.ts";
@@ -21,8 +19,13 @@ import { withCases } from "./unreadable.ts";
 
 /** Options of commands that load a model. */
 export const MODEL_OPTIONS: Record<string, OptionSpec> = {
-  weights: { type: "string", value: "FILE", help: "open_clip .bin or safetensors (default: the shipped mini model)" },
-  tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt of the weights" },
+  model: {
+    type: "string",
+    value: "DIR",
+    help: "Folder of a CLIP as the hub gives it: configuration, weights, tokeniser (default: the shipped mini model)",
+  },
+  weights: { type: "string", value: "FILE", help: "Weights by themselves, or in place of the folder's" },
+  tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt, likewise" },
 };
 
 /** The option of commands that use an adapter of any layout. */
@@ -145,29 +148,36 @@ export async function datasetListFrom(args: Arguments, note: (text: string) => v
   }
 }
 
-/** Loads the model that `--weights` and `--tokenizer` name, and checks that they belong together. */
-export async function modelFrom(args: Arguments): Promise<Generalist> {
+/** The files that `--model`, `--weights` and `--tokenizer` name; a file named by itself takes the folder's place. */
+export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
+  const folder = args.text("model");
   const weights = args.text("weights");
-  const path = args.text("tokenizer");
-  for (const file of [weights, path]) if (file !== undefined) await checkPath(file);
-  const model = await loadModel({
-    ...(weights === undefined ? {} : { weights }),
-    ...(path === undefined ? {} : { tokenizer: path }),
-    note: (text) => console.error(text),
-  }).catch(async (error: Error) => {
-    if (weights !== undefined && await isAdapter(weights)) {
+  const tokenizer = args.text("tokenizer");
+  for (const path of [folder, weights, tokenizer]) if (path !== undefined) await checkPath(path);
+  const named = { ...(weights === undefined ? {} : { weights }), ...(tokenizer === undefined ? {} : { tokenizer }) };
+  if (folder === undefined) return weights === undefined ? named : { ...await modelFiles(weights), ...named };
+  if (!(await Deno.stat(folder)).isDirectory) throw new UsageError(`--model must be a folder: "${folder}" is a file`);
+  return await findModelFiles(folder, named);
+}
+
+/** Loads the model that `--model`, `--weights` and `--tokenizer` name. */
+export async function modelFrom(args: Arguments): Promise<LoadedClip> {
+  const files = await modelFilesFrom(args);
+  const { weights, tokenizer } = files;
+  const model = await loadClip(files, { note: (text) => console.error(text) }).catch(async (error: Error) => {
+    if (weights === undefined) throw error;
+    if (await isAdapter(weights)) {
       throw new UsageError(
         `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
       );
     }
-    if (
-      weights === undefined || error.message.includes(weights) || (path !== undefined && error.message.includes(path))
-    ) throw error;
+    if ([weights, tokenizer, files.config].some((path) => path !== undefined && error.message.includes(path))) {
+      throw error;
+    }
     throw new SyntaxError(`Cannot load "${weights}" as a model: ${error.message}`, { cause: error });
   });
   const notice = await modelNotice(args);
   if (notice !== undefined) console.error(notice);
-  checkTokenizer(model.tokenizer, model.config, { weights, tokenizer: path });
   return model;
 }
 
@@ -180,52 +190,6 @@ async function isAdapter(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Entries of the vocabularies that are known, by the rows of the word tables they belong to. */
-const KNOWN_VOCABULARIES: ReadonlyMap<number, { name: string; entries: number }> = new Map([
-  [MINI.text.vocabularySize, { name: "the mini model's", entries: 506 }],
-  [28895, { name: "BiomedCLIP's", entries: 28895 }],
-  [30522, { name: "BiomedCLIP's", entries: 28895 }],
-]);
-
-/** Checks that a tokeniser's ids are rows of the model's word table, without holes, and nearly all of them. */
-function checkTokenizer(
-  tokenizer: Tokenizer,
-  { text: { vocabularySize } }: ClipConfig,
-  files: { weights: string | undefined; tokenizer: string | undefined },
-): void {
-  const { vocab } = tokenizer.model;
-  const ids = new Set(vocab.values());
-  let highest = 0;
-  for (const id of ids) highest = Math.max(highest, id);
-  const known = KNOWN_VOCABULARIES.get(vocabularySize);
-  const refuse = (expected: string, found: string): RangeError =>
-    new RangeError(
-      `Cannot use "${files.tokenizer ?? "the mini model's tokeniser"}" with "${
-        files.weights ?? "the shipped mini model"
-      }" as ${expected}: found ${found}`,
-    );
-  // BiomedCLIP's vocabulary has 28,895 entries, its table 28,895 or 30,522 rows: a twentieth may be unused, not more.
-  if (highest >= vocabularySize || vocab.size < 0.9 * vocabularySize) {
-    throw refuse(
-      `it must have nearly as many entries as the word table's ${vocabularySize} rows`,
-      `${vocab.size}, with ids up to ${highest}`,
-    );
-  }
-  if (known && vocab.size < known.entries && vocab.size > 0.99 * known.entries) {
-    throw refuse(
-      `it must have the ${known.entries} entries of ${known.name} vocabulary (after a missing line every id is another word's)`,
-      `${vocab.size}: take the file as it was published`,
-    );
-  }
-  if (ids.size !== vocab.size || highest !== vocab.size - 1) {
-    throw refuse(
-      "its ids must be 0, 1, 2 and so on, one for each entry",
-      `${vocab.size} entries, with ids up to ${highest}`,
-    );
-  }
-  if (tokenizer.padId !== 0) throw refuse("its [PAD] must be 0", `${tokenizer.padId}`);
 }
 
 /** The column options as `loadPairs` takes them. */

@@ -6,7 +6,7 @@ import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { saveAdapter } from "../adapters/model.ts";
 import { DEMO, DEMO_SMOKE, runDemo } from "../reproduction/demo/demo.ts";
 import { demoReport } from "../reproduction/demo/report.ts";
-import { loadMini } from "../clip/mini.ts";
+import { loadClip } from "../clip/load.ts";
 import type { Command } from "./command.ts";
 import { BACKEND_OPTION, startBackend, type Watch, watchTraining } from "./shared.ts";
 
@@ -25,7 +25,7 @@ export const COMMAND: Command = {
     const base = args.flag("smoke") ? DEMO_SMOKE : DEMO;
     const settings = { ...base, seed: args.integer("seed", base.seed) };
     const backend = await startBackend(args);
-    const generalist = await loadMini();
+    const generalist = await loadClip();
     await checkWritable(join(out, "metrics.json"));
     let watch: Watch | undefined;
     const result = await runDemo(generalist, backend, settings, {

@@ -9,7 +9,7 @@ import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
-import { checkPath, COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS } from "./data_options.ts";
+import { checkPath, COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS, modelFilesFrom } from "./data_options.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 
 /** Options of both commands. */
@@ -78,11 +78,9 @@ export function fitOptionsOf(
   };
 }
 
-/** The encoder that `--weights` and `--adapter` name. */
+/** The encoder that `--model`, `--weights` and `--adapter` name. */
 export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
-  return await loadDenseEncoder({
-    ...given(args, "weights", "weights"),
-    ...given(args, "tokenizer", "tokenizer"),
+  return await loadDenseEncoder(await modelFilesFrom(args), {
     ...given(args, "adapter", "adapter"),
     note: (text) => console.error(text),
   });

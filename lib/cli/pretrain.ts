@@ -1,6 +1,7 @@
 /** `deno task pretrain`: makes the shipped mini model from nothing. @module */
 import { dirname, join } from "@std/path";
-import { toCheckpoint } from "../clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../clip/checkpoint/names.ts";
+import { toClipTensors } from "../clip/checkpoint/tensors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor } from "../io/tensors.ts";
@@ -51,7 +52,7 @@ export const COMMAND: Command = {
       return watch.exitCode();
     }
     const seconds = (performance.now() - began) / 1000;
-    const checkpoint = await toCheckpoint(result.params);
+    const checkpoint = await toClipTensors(result.params, BIOMED_CLIP_LAYOUT);
     const tensors = new Map([...checkpoint].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)]));
     const last = result.history.slice(-50);
     const card = {

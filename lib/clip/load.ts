@@ -1,19 +1,31 @@
-/** A model and its tokeniser from files, or the shipped mini model. @module */
-import { configFromCheckpoint, expectedCheckpoint, loadBiomedClip } from "./checkpoint/biomed_clip.ts";
-import { type BertConfig, BIOMED_CLIP, type ClipConfig, MINI } from "./config.ts";
-import { bareName } from "../io/key_report.ts";
-import { openTensorFile } from "../io/open.ts";
-import { loadTokenizer } from "../text/load_tokenizer.ts";
-import { type Generalist, loadMini, loadMiniTokenizer } from "./mini.ts";
-import { weightsReader } from "./checkpoint/weights_reader.ts";
+/** A CLIP from its files: weights, sizes, preprocessing and tokeniser together. @module */
+import { dirname, join } from "@std/path";
+import * as tf from "@tensorflow/tfjs";
+import { type Checkpoint, loadCheckpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
+import { type ClipConfig, MINI } from "./config.ts";
+import { impliedConfig, isMini } from "./config_file/implied.ts";
+import { parseClipConfig } from "./config_file/parse.ts";
+import { withPreprocessor } from "./config_file/preprocessor.ts";
+import { findModelFiles, type ModelFiles } from "./files.ts";
+import { loadMiniParams, loadMiniTokenizer } from "./mini.ts";
+import { type ClipParams, countClip } from "./params.ts";
+import { checkTokenizer, type ClipTokenizer, loadClipTokenizer } from "./tokenise.ts";
 
-/** Which files a model comes from. */
-export interface ModelFiles {
-  /** `open_clip_pytorch_model.bin` or the same as safetensors. @default {the shipped mini model} */
-  weights?: string;
-  /** tokenizer.json or vocab.txt. @default {the mini model's, which fits no other} */
-  tokenizer?: string;
-  /** Takes the table of missing, misshapen and unused tensors, when there are any. */
+/** A loaded model. */
+export interface LoadedClip {
+  /** Its weights; free them with `disposeParams`. */
+  params: ClipParams;
+  /** What it is: sizes, and how its images are prepared. */
+  config: ClipConfig;
+  /** Its tokeniser, for `tokenise`. */
+  tokenizer: ClipTokenizer;
+  /** Where it came from; the shipped mini model has no files of its own. */
+  files: ModelFiles;
+}
+
+/** Options of {@linkcode loadClip}. */
+export interface LoadClipOptions {
+  /** Takes the table of missing, misshapen and unused tensors, and what was assumed, when there is any. */
   note?: (text: string) => void;
 }
 
@@ -35,42 +47,97 @@ export class MissingTokenizerError extends TypeError {
 }
 
 /**
- * Loads a model: sizes are read from the file, every expected tensor must be there, finite and of the right shape.
+ * Loads a model: the architecture is read from the configuration (or implied by the weights' names), the sizes are checked
+ * against the weights, every expected tensor must be there, finite and of the right shape.
  *
- * @returns Weights (free them with `disposeParams`), sizes, tokeniser.
- * @throws {SyntaxError} If the file is unreadable or tensors are missing or misshapen; the message holds the table.
- * @throws {TypeError} If the weights are given without a tokeniser.
+ * @param from A folder as the hub gives it, a file of weights, or the files by name. @default {the shipped mini model}
+ * @throws {Deno.errors.NotFound} If a file is not there; the message names it.
+ * @throws {SyntaxError} If a file is unreadable, or they do not fit each other; the message names file and field.
+ * @throws {RangeError} If the tokeniser is another model's, a number is NaN or infinite, or the weights exceed what the wasm
+ * backend holds.
+ * @throws {MissingTokenizerError} If there is no tokeniser.
  */
-export async function loadModel(files: ModelFiles = {}): Promise<Generalist> {
-  if (files.weights === undefined) {
-    const mini = await loadMini();
-    return files.tokenizer === undefined ? mini : { ...mini, tokenizer: await loadTokenizer(files.tokenizer) };
-  }
-  const file = await openTensorFile(files.weights);
+export async function loadClip(from: string | ModelFiles = {}, options: LoadClipOptions = {}): Promise<LoadedClip> {
+  const files = await modelFiles(from);
+  const { weights } = files;
+  if (weights === undefined) return await loadMini(files);
+  const checkpoint = await openCheckpoint(weights);
   try {
-    const shapes = new Map([...file.entries].map(([name, { shape }]) => [bareName(name), shape]));
-    const head = shapes.get("visual.head.proj.weight"); // missing, it stands in the report
-    const isMini = (head === undefined || head[0] === MINI.embedding) &&
-      shapes.get("visual.trunk.cls_token")?.[2] === MINI.vision.width;
-    if (files.tokenizer === undefined && !isMini) {
-      throw new MissingTokenizerError(files.weights);
-    }
-    const config = sizesIn(shapes, isMini ? MINI : BIOMED_CLIP);
-    const read = weightsReader(file, expectedCheckpoint(config), files.note);
-    const params = await loadBiomedClip(config, read);
-    const tokenizer = files.tokenizer === undefined ? await loadMiniTokenizer() : await loadTokenizer(files.tokenizer);
-    return { params, config, tokenizer };
+    const config = await configOf(checkpoint, files, options.note);
+    checkMemory(config, weights);
+    const tokenizer = await tokenizerOf(checkpoint, config, files); // before the weights: it is quick to fail
+    const params = await loadCheckpoint(checkpoint, config, options.note);
+    return { params, config, tokenizer, files };
   } finally {
-    await file.close();
+    checkpoint.file.close();
   }
 }
 
-/** The sizes that the file's shapes tell, or `base`'s when one that tells is missing: the key report then names it. */
-function sizesIn(shapes: ReadonlyMap<string, readonly number[]>, base: ClipConfig & { text: BertConfig }): ClipConfig {
+/** The files that a folder, a file of weights or a record names. @throws {Deno.errors.NotFound} If there is nothing. */
+export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles> {
+  if (typeof from !== "string") return from;
   try {
-    return configFromCheckpoint(shapes, base);
+    return (await Deno.stat(from)).isDirectory ? await findModelFiles(from) : { weights: from };
   } catch (error) {
-    if (error instanceof RangeError) return base;
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound) || error.message.startsWith("Cannot")) throw error;
+    throw new Deno.errors.NotFound(`Cannot read "${from}" as it must be a model's folder or weights: there is none`);
   }
+}
+
+async function loadMini(files: ModelFiles): Promise<LoadedClip> {
+  if (files.config !== undefined) {
+    throw new TypeError(`Cannot use "${files.config}" as a model as weights must be given with it: there are none`);
+  }
+  const tokenizer = files.tokenizer === undefined
+    ? await loadMiniTokenizer()
+    : await loadClipTokenizer(files.tokenizer, MINI, { weights: "the shipped mini model" });
+  return { params: await loadMiniParams(), config: MINI, tokenizer, files };
+}
+
+async function configOf(
+  checkpoint: Checkpoint,
+  files: ModelFiles,
+  note: LoadClipOptions["note"],
+): Promise<ClipConfig> {
+  const { config: path, weights } = files;
+  if (path === undefined) return impliedConfig(checkpoint, note);
+  const source = { config: path, weights: weights!, sizes: checkpoint.sizes };
+  const config = parseClipConfig(await readText(path, "a CLIP configuration"), source);
+  const beside = join(dirname(path), "preprocessor_config.json");
+  const preprocessor = files.preprocessor ??
+    (await Deno.stat(beside).then(() => beside, () => undefined));
+  if (preprocessor === undefined) return config;
+  return withPreprocessor(await readText(preprocessor, "an image preprocessor"), config, preprocessor);
+}
+
+async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" as ${what}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function tokenizerOf(checkpoint: Checkpoint, config: ClipConfig, files: ModelFiles): Promise<ClipTokenizer> {
+  const weights = files.weights!;
+  if (files.tokenizer !== undefined) {
+    return await loadClipTokenizer(files.tokenizer, config, { weights, merges: files.merges });
+  }
+  if (!isMini(checkpoint)) throw new MissingTokenizerError(weights);
+  const tokenizer = await loadMiniTokenizer();
+  checkTokenizer(tokenizer, config, { tokenizer: "the mini model's tokeniser", weights });
+  return tokenizer;
+}
+
+/** WebAssembly's memory, bytes. */
+const WASM_BYTES = 2 ** 32;
+
+function checkMemory(config: ClipConfig, weights: string): void {
+  const bytes = 4 * countClip(config);
+  if (tf.getBackend() !== "wasm" || bytes < WASM_BYTES) return;
+  throw new RangeError(
+    `Cannot load "${weights}" on the wasm backend as its numbers must fit 4 GB of memory: they are ${
+      (bytes / 1e9).toFixed(1)
+    } GB in float32`,
+  );
 }

@@ -1,20 +1,11 @@
-/** The shipped generalist: MINI's weights and tokeniser out of data/. @module */
-import type { ClipParams } from "./params.ts";
-import { loadBiomedClip } from "./checkpoint/biomed_clip.ts";
-import { type ClipConfig, MINI } from "./config.ts";
+/** The shipped generalist's files, out of data/. @module */
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
 import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
-
-/** A model with its sizes and its tokeniser. */
-export interface Generalist {
-  /** Frozen weights. */
-  params: ClipParams;
-  /** Sizes. */
-  config: ClipConfig;
-  /** Tokeniser. */
-  tokenizer: Tokenizer;
-}
+import { BIOMED_CLIP_LAYOUT } from "./checkpoint/names.ts";
+import { loadClipTensors } from "./checkpoint/tensors.ts";
+import { MINI } from "./config.ts";
+import type { ClipParams } from "./params.ts";
 
 /** What every answer of the shipped generalist about a user's own files says. */
 export const MINI_NOTICE =
@@ -40,13 +31,12 @@ export async function loadMiniTokenizer(): Promise<Tokenizer> {
   return tokenizerFromVocab(text.split("\n").filter((line) => line !== ""));
 }
 
-/** The shipped generalist, pre-trained on synthetic images by `deno task pretrain`. Free it with `disposeParams`. */
-export async function loadMini(): Promise<Generalist> {
+/** The weights, pre-trained on synthetic images by `deno task pretrain`. Free them with `disposeParams`. */
+export async function loadMiniParams(): Promise<ClipParams> {
   const { tensors } = await decodeSafetensors(await readPackageFile(MINI_WEIGHTS), MINI_WEIGHTS.pathname);
-  const params = await loadBiomedClip(MINI, (name) => {
+  return await loadClipTensors(MINI, BIOMED_CLIP_LAYOUT, (name) => {
     const tensor = tensors.get(name);
     if (!tensor) return Promise.reject(new SyntaxError(`Cannot load "${MINI_WEIGHTS}" as "${name}" is missing`));
     return Promise.resolve({ shape: tensor.shape, values: toFloat32(tensor) });
   });
-  return { params, config: MINI, tokenizer: await loadMiniTokenizer() };
 }

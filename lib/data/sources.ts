@@ -4,7 +4,7 @@ import type { ClipConfig } from "../clip/config.ts";
 import type { ClassPrompts, ImageSource } from "../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../clip/zero_shot/prompts.ts";
 import { cropResize8, normalise8 } from "../image/preprocess.ts";
-import { encode, type Tokenizer } from "../text/tokenizer.ts";
+import { type ClipTokenizer, tokenise } from "../clip/tokenise.ts";
 import type { BatchSource } from "../train/source.ts";
 
 /** Most bytes of images that one source keeps. */
@@ -63,7 +63,7 @@ export function imageSource(
 export function pairSource(
   dataset: Dataset,
   config: ClipConfig,
-  tokenizer: Tokenizer,
+  tokenizer: ClipTokenizer,
   options: Pick<ImageSourceOptions, "keptBytes"> = {},
 ): BatchSource {
   const { contextLength } = config.text;
@@ -73,7 +73,7 @@ export function pairSource(
     }
     return one.text;
   });
-  const ids = encode(tokenizer, texts, { contextLength });
+  const { ids } = tokenise(tokenizer, texts, config);
   const labelled = dataset.cases.every((one) => one.labels !== undefined);
   return {
     ...imageSource(dataset.cases, config, { ...options, mode: "train" }),
@@ -95,14 +95,11 @@ export function pairSource(
 export function classPrompts(
   classes: readonly string[],
   config: ClipConfig,
-  tokenizer: Tokenizer,
+  tokenizer: ClipTokenizer,
   templates: readonly string[] = CHEST_TEMPLATES,
 ): ClassPrompts {
-  const { contextLength } = config.text;
-  const ids = encode(tokenizer, promptTexts(classes, templates), { contextLength });
   return {
-    ids,
-    contextLength,
+    ...tokenise(tokenizer, promptTexts(classes, templates), config),
     prompts: templates.length,
     name: (index) => `the label ${JSON.stringify(classes[index])}`,
   };

@@ -5,7 +5,8 @@ import type { ClipConfig } from "../clip/config.ts";
 import type { ImageTrunk } from "../clip/towers/image.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
 import { loadAdapter } from "../adapters/model.ts";
-import { loadModel, type ModelFiles } from "../clip/load.ts";
+import { loadClip, type LoadClipOptions } from "../clip/load.ts";
+import type { ModelFiles } from "../clip/files.ts";
 
 /** An image tower ready for dense tasks. */
 export interface DenseEncoder {
@@ -17,8 +18,8 @@ export interface DenseEncoder {
   hash: string;
 }
 
-/** Where the tower comes from. */
-export interface DenseEncoderFiles extends ModelFiles {
+/** Options of {@linkcode loadDenseEncoder}. */
+export interface DenseEncoderOptions extends LoadClipOptions {
   /** Adapter whose LoRA part is merged. @default {none} */
   adapter?: string;
 }
@@ -34,10 +35,17 @@ export async function weightsHash(tree: unknown): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Loads the image tower and merges the adapter; the text tower and everything after the tokens are freed. */
-export async function loadDenseEncoder(files: DenseEncoderFiles = {}): Promise<DenseEncoder> {
-  const { adapter, ...rest } = files;
-  const { params: base, config } = await loadModel(rest);
+/**
+ * Loads the image tower and merges the adapter; the text tower and everything after the tokens are freed.
+ *
+ * @param from As `loadClip` takes it. @default {the shipped mini model}
+ */
+export async function loadDenseEncoder(
+  from: string | ModelFiles = {},
+  options: DenseEncoderOptions = {},
+): Promise<DenseEncoder> {
+  const { adapter, ...rest } = options;
+  const { params: base, config } = await loadClip(from, rest);
   const params = adapter === undefined ? base : (await loadAdapter(adapter, base, config)).params;
   const merged = mergeAceLora(params);
   const { trunk } = merged.vision;

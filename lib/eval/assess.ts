@@ -6,7 +6,7 @@ import { summariseScores } from "./metrics/summary.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { countParams } from "../tensor/params.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 
 /** What {@linkcode assess} needs besides model and data. */
@@ -14,7 +14,7 @@ export interface AssessOptions {
   /** Sizes of the model. */
   config: ClipConfig;
   /** Its tokeniser. */
-  tokenizer: Tokenizer;
+  tokenizer: ClipTokenizer;
   /** Prompt templates. @default {the paper's two} */
   templates?: readonly string[];
   /** Images encoded at a time. @default {32} */

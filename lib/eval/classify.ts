@@ -7,7 +7,7 @@ import { buildReport } from "../display/report.ts";
 import type { Table } from "../display/table.ts";
 import { predictedClasses } from "./metrics/accuracy.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 
@@ -18,7 +18,7 @@ export interface Classifier {
   /** Sizes and what was added. */
   config: AceLoraConfig;
   /** Tokeniser of the text tower. */
-  tokenizer: Tokenizer;
+  tokenizer: ClipTokenizer;
   /** Fingerprints of the cases an adapter was trained on; absent where there is none, or it does not say. */
   seen?: ReadonlySet<string>;
 }

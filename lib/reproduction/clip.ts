@@ -2,31 +2,22 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
-import { promptTexts } from "../clip/zero_shot/prompts.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
-import { loadClip } from "../clip/load_clip.ts";
-import { imageSource } from "../data/sources.ts";
+import { findModelFiles } from "../clip/files.ts";
+import { loadClip } from "../clip/load.ts";
+import { classPrompts, imageSource } from "../data/sources.ts";
 import { configurationOf, type ReproduceContext, templatesOf } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
 import { recordOfRun, type ReproduceRecord } from "./record.ts";
 import type { ClipFolder, PlannedRun } from "./plan.ts";
 
-const FILES: Readonly<Record<keyof ClipFolder["files"], readonly string[]>> = {
-  config: ["open_clip_config.json", "config.json"],
-  weights: [
-    ...["open_clip_pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"],
-    ...["model.safetensors", "pytorch_model.bin"],
-  ],
-  tokenizer: ["tokenizer.json", "vocab.json", "vocab.txt", "bpe_simple_vocab_16e6.txt.gz", "merges.txt"],
-};
-
 /**
  * The models in `<data>/models`, one a folder, sorted by name.
  *
- * @throws {Deno.errors.NotFound} If a folder lacks one of the three files; the message names it and what was looked for.
+ * @throws {Deno.errors.NotFound} If a folder lacks weights or a tokeniser; the message names it.
  */
 export async function findClips(data: string | undefined): Promise<ClipFolder[]> {
   const root = join(data ?? "", "models");
@@ -37,13 +28,9 @@ export async function findClips(data: string | undefined): Promise<ClipFolder[]>
 }
 
 async function filesOf(folder: string): Promise<ClipFolder["files"]> {
-  const find = async (what: keyof ClipFolder["files"]): Promise<string> => {
-    for (const name of FILES[what]) if (await exists(join(folder, name))) return join(folder, name);
-    throw new Deno.errors.NotFound(
-      `Cannot use "${folder}" as a model as it must hold ${FILES[what].join(" or ")}: it has none`,
-    );
-  };
-  return { config: await find("config"), weights: await find("weights"), tokenizer: await find("tokenizer") };
+  const files = await findModelFiles(folder);
+  if (files.tokenizer !== undefined) return files;
+  throw new Deno.errors.NotFound(`Cannot use "${folder}" as a model as it must hold a tokeniser: it has none`);
 }
 
 /** Asks a model of `models/` zero-shot. */
@@ -59,7 +46,7 @@ export async function executeClipRun(
     const model = aceLoraModel({ encoders: clip.config, learnScale: false });
     const templates = templatesOf(run);
     const sets = await evaluate(context, run, (dataset) => {
-      const prompts = { ...clip.encode(promptTexts(dataset.classes, templates)), prompts: templates.length };
+      const prompts = classPrompts(dataset.classes, clip.config, clip.tokenizer, templates);
       return classifyZeroShot(model, clip.params, imageSource(dataset.cases, clip.config), prompts);
     });
     return {

@@ -6,8 +6,8 @@ import { PEFT_METHODS } from "../peft/methods.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { hashPath } from "../io/hash_path.ts";
-import { type Generalist, loadMini, MINI_WEIGHTS } from "../clip/mini.ts";
-import { loadModel } from "../clip/load.ts";
+import { MINI_WEIGHTS } from "../clip/mini.ts";
+import { loadClip, type LoadedClip } from "../clip/load.ts";
 import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
 import type { Scale } from "./scale.ts";
 import type { PlannedRun, RunSpec, TableName } from "./plan.ts";
@@ -21,7 +21,7 @@ export interface ReproduceContext {
   /** Its sizes. */
   encoders: ClipConfig;
   /** Loads it, once. */
-  generalist(): Promise<Generalist>;
+  generalist(): Promise<LoadedClip>;
   /** The sets. */
   data: ReproduceData;
   /** Frees the model. */
@@ -49,25 +49,25 @@ export async function openContext(
     return await paperContext(scale, data!);
   }
   const model = { name: "MINI", sha256: await hashPath(MINI_WEIGHTS) };
-  return context(scale, { model, encoders: MINI, load: loadMini, data: reproduceData(scale, data) });
+  return context(scale, { model, encoders: MINI, load: () => loadClip(), data: reproduceData(scale, data) });
 }
 
 async function paperContext(scale: Scale, data: string): Promise<ReproduceContext> {
   const folder = join(data, "biomedclip");
   const weights = join(folder, (await present(folder, WEIGHTS))!);
   const tokenizer = join(folder, (await present(folder, TOKENIZERS))!);
-  const generalist = await loadModel({ weights, tokenizer });
+  const generalist = await loadClip({ weights, tokenizer });
   const model = { name: "BiomedCLIP", sha256: await hashPath(weights) };
-  const load = (): Promise<Generalist> => Promise.resolve(generalist);
+  const load = (): Promise<LoadedClip> => Promise.resolve(generalist);
   return context(scale, { model, encoders: generalist.config, load, data: reproduceData(scale, data) });
 }
 
 function context(
   scale: Scale,
-  parts: Pick<ReproduceContext, "model" | "encoders" | "data"> & { load: () => Promise<Generalist> },
+  parts: Pick<ReproduceContext, "model" | "encoders" | "data"> & { load: () => Promise<LoadedClip> },
 ): ReproduceContext {
   const { model, encoders, data, load } = parts;
-  let loaded: Generalist | undefined;
+  let loaded: LoadedClip | undefined;
   return {
     scale,
     model,
@@ -124,7 +124,7 @@ export async function configurationOf(context: ReproduceContext, run: PlannedRun
     ? {
       name: run.clip.name,
       sha256: await hashPath(run.clip.files.weights),
-      config: await hashPath(run.clip.files.config),
+      config: run.clip.files.config === undefined ? null : await hashPath(run.clip.files.config),
     }
     : context.model;
   const method = PEFT_METHODS[run.method](encoders, run.settings);

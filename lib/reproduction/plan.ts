@@ -1,4 +1,5 @@
 /** What is run: the rows of the tables, each under one or more seeds. @module */
+import type { ModelFiles } from "../clip/files.ts";
 import type { PeftName } from "../peft/methods.ts";
 
 /** The paper's tables, and what stands beside them. */
@@ -48,7 +49,7 @@ export interface ClipFolder {
   /** The folder's name. */
   name: string;
   /** Paths. */
-  files: { config: string; weights: string; tokenizer: string };
+  files: ModelFiles & { weights: string };
 }
 
 /** A {@linkcode RunSpec} under one seed. */

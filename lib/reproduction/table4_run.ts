@@ -1,6 +1,6 @@
 /** Table 4 in small: adapters by label fractions, segmentation and detection on the synthetic sets. @module */
 import { aceLoraModel, initAceLora, mergeAceLora } from "../ace_lora.ts";
-import type { Generalist } from "../clip/mini.ts";
+import type { LoadedClip } from "../clip/load.ts";
 import { pairSource } from "../data/sources.ts";
 import { trainingSet } from "../data/synthetic/sets.ts";
 import { type DenseData, labelFraction, partRecord } from "../dense/data.ts";
@@ -105,7 +105,7 @@ export interface Table4Result {
  * @param note Takes one line a step.
  */
 export async function runTable4(
-  generalist: Generalist,
+  generalist: LoadedClip,
   backend: BackendInfo,
   settings: Table4Settings = TABLE4_SETTINGS,
   note: (text: string) => void = () => {},
@@ -189,11 +189,11 @@ function headOptions(settings: Table4Settings, labelled: number): FitHeadOptions
 
 /** The image tower after the method's training, LoRA merged. */
 async function adaptedEncoder(
-  { params: base, config, tokenizer }: Generalist,
+  { params: base, config, tokenizer }: LoadedClip,
   method: DemoMethod,
   settings: Table4Settings,
 ): Promise<{ encoder: DenseEncoder; free: () => void }> {
-  const encoderOf = async ({ vision: { trunk } }: Generalist["params"]): Promise<DenseEncoder> => ({
+  const encoderOf = async ({ vision: { trunk } }: LoadedClip["params"]): Promise<DenseEncoder> => ({
     trunk,
     config,
     hash: await weightsHash(trunk),

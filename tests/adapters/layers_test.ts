@@ -7,8 +7,7 @@ import { AdapterSizeError, loadAdapter, saveAdapter } from "../../lib/adapters/m
 import type { AdapterEncoder, AdapterFile, AdapterTarget, LoraEntry } from "../../lib/adapters/record.ts";
 import { imageFeatures } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
-import { loadModel } from "../../lib/clip/load.ts";
-import { loadMini } from "../../lib/clip/mini.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { FeatureError } from "../../lib/clip/zero_shot/scores.ts";
 import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
@@ -274,7 +273,7 @@ const VOCABULARY = fromFileUrl(new URL("../../data/mini_vocab.txt", import.meta.
 /** The probability of pneumonia for the case's image, under an adapter. */
 async function answer(weights: string | undefined, adapter: string | undefined): Promise<number> {
   await selectBackend({ backend: "wasm" });
-  const model = await loadModel(weights === undefined ? {} : { weights, tokenizer: VOCABULARY });
+  const model = await loadClip(weights === undefined ? {} : { weights, tokenizer: VOCABULARY });
   const adapted = adapter === undefined
     ? { params: model.params, config: { encoders: model.config, learnScale: false } }
     : await loadAdapter(adapter, model.params, model.config);
@@ -333,7 +332,7 @@ function isTarget(key: string, target: AdapterTarget): boolean {
 
 /** MINI's own adapter with one weight that overflows. */
 async function overflowing(path: string): Promise<void> {
-  const base = await loadMini();
+  const base = await loadClip();
   const adapter: AdapterFile = {
     ...ADAPTER(),
     lora: [{ encoder: "image", layer: 0, target: "q", a: random(2, 96), b: random(96, 2) }],
@@ -351,7 +350,7 @@ Deno.test("a feature that is not finite or all 0 is an error that names the imag
     const path = join(folder, "a.safetensors");
     await overflowing(path);
     await selectBackend({ backend: "wasm" });
-    const { params, config, tokenizer } = await loadMini();
+    const { params, config, tokenizer } = await loadClip();
     const adapted = await loadAdapter(path, params, config);
     const picture = { width: 8, height: 8, channels: 1, bitDepth: 8, data: new Uint8Array(64).fill(90) } as const;
     const images = [{ name: "films/one.png", image: () => Promise.resolve(picture) }];

@@ -7,7 +7,7 @@ import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
 import { explainImages, explanationOverlay } from "../../lib/eval/explain.ts";
 import { rsnaLike } from "../../lib/data/synthetic/sets.ts";
 import { noLeak } from "../close.ts";
-import { loadMini } from "../../lib/clip/mini.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
 import {
@@ -33,7 +33,7 @@ Deno.test("classify scores PNG, JPEG and DICOM as the library does, reading the 
     assertEquals(found.labels, LABELS);
     assertEquals(found.images.map((one: { image: string }) => one.image), paths);
     await selectBackend({ backend: "wasm" });
-    const { params, config, tokenizer } = await loadMini();
+    const { params, config, tokenizer } = await loadClip();
     const expected = await classifyImages(
       { params, config: { encoders: config, learnScale: false }, tokenizer },
       imagesAt(paths),
@@ -78,7 +78,7 @@ Deno.test("classify gives the same with an adapter in each of the three layouts,
     const plain = JSON.parse(await succeed(["classify", image!, ...ASK, "--json"], { read: [...MINI_FILES, folder] }));
     assert(Math.abs(plain.images[0].scores.pneumonia - scores[0]!) > 1e-4);
     await selectBackend({ backend: "wasm" });
-    const mini = await loadMini();
+    const mini = await loadClip();
     const adapted = await loadAdapter(ace, mini.params, mini.config);
     assertEquals(aceLoraModel(adapted.config).name, "ACE-LoRA");
     const [answer] = await classifyImages({ ...adapted, tokenizer: mini.tokenizer }, imagesAt([image!]), LABELS);
@@ -88,7 +88,7 @@ Deno.test("classify gives the same with an adapter in each of the three layouts,
 
 Deno.test("classifyImages() with explain reads and encodes each image once, and gives the scores and attention it gives without", async () => {
   await selectBackend({ backend: "wasm" });
-  const { params: base, config: encoders, tokenizer } = await loadMini();
+  const { params: base, config: encoders, tokenizer } = await loadClip();
   const folder = await Deno.makeTempDir();
   const { params, config } = await loadAdapter(await writeMiniAdapter(join(folder, "a.safetensors")), base, encoders);
   await Deno.remove(folder, { recursive: true });

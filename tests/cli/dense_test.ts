@@ -6,7 +6,8 @@ import { COMMAND as SEGMENT } from "../../lib/cli/segment.ts";
 import { readMask } from "../../lib/data/boxes.ts";
 import { readCsv } from "../../lib/data/csv.ts";
 import { decodeRle } from "../../lib/data/rle.ts";
-import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { encodePng } from "../../lib/image/png.ts";
@@ -46,7 +47,7 @@ async function makeFolder(): Promise<string> {
   await Deno.writeTextFile(join(root, "boxes.csv"), boxes.join("\n") + "\n");
   for (const seed of [1, 2]) {
     const params = initClip(MINI, seed);
-    const checkpoint = [...await toCheckpoint(params)];
+    const checkpoint = [...await toClipTensors(params, BIOMED_CLIP_LAYOUT)];
     disposeParams(params);
     await writeSafetensors(
       join(root, `model${seed}.safetensors`),
@@ -272,7 +273,7 @@ Deno.test("fileNames() keeps letters of any script, leaves no two alike and no i
 Deno.test("segment and detect refuse an encoder that no head fits before they read any case", async () => {
   const vision = { ...MINI.vision, imageSize: 63, patchSize: 9 };
   const params = initClip({ ...MINI, vision }, 1);
-  const checkpoint = [...await toCheckpoint(params)];
+  const checkpoint = [...await toClipTensors(params, BIOMED_CLIP_LAYOUT)];
   disposeParams(params);
   const path = join(ROOT, "odd.safetensors");
   await writeSafetensors(

@@ -7,7 +7,7 @@ import { toFloat32 } from "../../lib/io/tensors.ts";
 import { imagesAt } from "../../lib/eval/classify.ts";
 import { encodeShard, parseShard, shardPath } from "../../lib/eval/encode/shards.ts";
 import { featureEncoder } from "../../lib/eval/encode/feature_encoder.ts";
-import { loadMini } from "../../lib/clip/mini.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { inFolder, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
@@ -34,7 +34,7 @@ Deno.test("encode gives the features the library computes, with the images' ids"
     const features = tensors.get("image_features")!;
     assertEquals(features.shape, [7, 64]);
     await selectBackend({ backend: "wasm" });
-    const { params, config: encoders, tokenizer } = await loadMini();
+    const { params, config: encoders, tokenizer } = await loadClip();
     const config = { encoders, learnScale: false };
     const paths = [0, 1, 2, 3, 4, 5, 6].map((i) => join(images, `${i}.png`));
     const encoder = featureEncoder(aceLoraModel(config), { params, config, tokenizer }, {

@@ -7,7 +7,7 @@ import { fingerprints } from "../../lib/data/seen.ts";
 import { loadFolder } from "../../lib/data/folder.ts";
 import { trainTestSplit } from "../../lib/data/splits.ts";
 import { assess } from "../../lib/eval/assess.ts";
-import { loadMini } from "../../lib/clip/mini.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { CASES, needsCase } from "../cases.ts";
 import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
@@ -98,7 +98,7 @@ Deno.test("evaluate gives the library's figures, for each layout of an adapter a
     assertEquals(adapted[1], adapted[0]);
     assertEquals(adapted[2], adapted[0]);
     await selectBackend({ backend: "wasm" });
-    const { params, config, tokenizer } = await loadMini();
+    const { params, config, tokenizer } = await loadClip();
     const dataset = { ...await loadFolder(set), classes: ["No Finding", "pneumonia"] };
     const model = aceLoraModel({ encoders: config, learnScale: false });
     const { result } = await assess(model, params, dataset, { config, tokenizer });

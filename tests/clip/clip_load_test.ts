@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
-import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
 import { type CheckpointTensor, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { type BertConfig, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
@@ -14,7 +14,8 @@ import { float32Tensor } from "../../lib/io/tensors.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
-import { describeClip, loadClip } from "../../lib/clip/load_clip.ts";
+import { loadClip } from "../../lib/clip/load.ts";
+import { tokenise } from "../../lib/clip/tokenise.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { countParams, disposeParams, mapTensors, namedTensors } from "../../lib/tensor/params.ts";
@@ -78,18 +79,18 @@ async function writeClip(folder: string): Promise<{ config: string; weights: str
 Deno.test("loadClip() gives a model that classifies images by prompts, as its features say", async () => {
   await inFolder(async (folder) => {
     await noLeak(async () => {
-      const { params, config, encode, preprocess } = await loadClip(await writeClip(folder));
+      const { params, config, tokenizer } = await loadClip(await writeClip(folder));
       const model = aceLoraModel({ encoders: config, learnScale: false });
       assertEquals(config, withWords());
-      assertEquals(preprocess, { size: 16, mean: CLIP_VIT_B_32.mean, std: CLIP_VIT_B_32.std });
+      assertEquals([config.mean, config.std], [CLIP_VIT_B_32.mean, CLIP_VIT_B_32.std]);
       const texts = promptTexts(["edema", "pneumonia", "effusion"]);
-      const rows = encode(texts);
+      const rows = tokenise(tokenizer, texts, config);
       assertEquals([rows.contextLength, rows.ids.length, rows.ids[0]], [10, 60, 1212]);
       const pixels = smallPixels(4);
       const numbers = await pixels.data() as Float32Array;
       const images: ImageSource = {
         size: 4,
-        imageSize: preprocess.size,
+        imageSize: config.vision.imageSize,
         pixels: (at) =>
           Promise.resolve(Float32Array.from(at.flatMap((i) => [...numbers.slice(i * 768, i * 768 + 768)]))),
       };
@@ -125,9 +126,9 @@ Deno.test("loadClip() reads pairs of ViT and BERT, and the preprocessor beside t
     );
     await noLeak(async () => {
       const loaded = await loadClip({ config, weights, tokenizer });
-      assertEquals([...loaded.encode(["w1 w2"]).ids], [2, 6, 7, 3, 0, 0, 0, 0, 0, 0]);
-      assertEquals(loaded.preprocess, { size: 16, mean: [0.1, 0.2, 0.3], std: [1, 1, 1] });
-      assertEquals(describeClip(loaded.config).name, "ViT-16/8 + BERT");
+      assertEquals([...tokenise(loaded.tokenizer, ["w1 w2"], loaded.config).ids], [2, 6, 7, 3, 0, 0, 0, 0, 0, 0]);
+      const { mean, std, resizeMode, interpolation } = loaded.config;
+      assertEquals([mean, std, resizeMode, interpolation], [[0.1, 0.2, 0.3], [1, 1, 1], "squash", "bilinear"]);
       const { dropout, attentionDropout } = loaded.config.text as BertConfig;
       assertEquals([dropout, attentionDropout], [0.3, 0.2]);
       disposeParams(loaded.params);
@@ -144,7 +145,7 @@ Deno.test("loadClip() gives the same features as BiomedCLIP's own loader", async
         weights: join(folder, "open_clip_model.safetensors"),
         tokenizer: join(folder, "vocab.txt"),
       };
-      await save(files.weights, await toCheckpoint(own));
+      await save(files.weights, await toClipTensors(own, BIOMED_CLIP_LAYOUT));
       const vision = { timm_model_name: "vit_base_patch16_224", timm_pool: "", timm_proj: "linear", head_width: 8 };
       const text = {
         hf_model_name: "PubMedBERT",
@@ -154,7 +155,8 @@ Deno.test("loadClip() gives the same features as BiomedCLIP's own loader", async
         heads: 2,
       };
       await Deno.writeTextFile(files.config, JSON.stringify({ embed_dim: 8, vision_cfg: vision, text_cfg: text }));
-      await Deno.writeTextFile(files.tokenizer, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
+      const words = Array.from({ length: 35 }, (_, i) => `w${i}`);
+      await Deno.writeTextFile(files.tokenizer, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words].join("\n"));
       const { params, config } = await loadClip(files);
       const model = aceLoraModel({ encoders: config, learnScale: false });
       assertEquals(countParams(params), countParams(own));
@@ -245,7 +247,11 @@ Deno.test("loadClip() refuses files that do not fit in one line that names file 
 Deno.test("loadClip() refuses a tokeniser whose end of text is not the model's", async () => {
   await inFolder(async (folder) => {
     const files = { ...fixtureFiles("hf_clip"), tokenizer: join(BPE, "merges.txt") };
-    const error = await assertRejects(() => loadClip(files), SyntaxError, "ids must be below 64: found 1213");
+    const error = await assertRejects(
+      () => loadClip(files),
+      SyntaxError,
+      "ids must be below 64, the rows of the word table: current value is 1213",
+    );
     assert(error.message.includes("merges.txt"), folder);
   });
 });
@@ -299,12 +305,3 @@ testOnBackends(
     }
   },
 );
-
-Deno.test("describeClip() names the architecture, its counts and what goes in", () => {
-  const { name, parameters, imageParameters, text } = describeClip(CLIP_VIT_B_32);
-  assertEquals([name, parameters, imageParameters], ["CLIP ViT-B/32", 151_277_313, 87_849_216]);
-  assertEquals(
-    text,
-    "CLIP ViT-B/32: 151,277,313 numbers, 224 px, 77 tokens, embedding 512, 12 + 12 layers, quick-gelu",
-  );
-});

@@ -1,10 +1,14 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
-import { configFromCheckpoint, expectedCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { expectedClip } from "../../lib/clip/checkpoint/tensors.ts";
+import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
+import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { buildClip } from "../../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { countTrainable, initAceLora } from "../../lib/ace_lora.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
+import type { TensorFile } from "../../lib/io/tensor_file.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import * as tf from "@tensorflow/tfjs";
@@ -46,20 +50,29 @@ Deno.test("initAceLora() with the paper's settings has exactly 969,217 trainable
   tf.engine().endScope();
 });
 
-Deno.test("configFromCheckpoint() reads every size from the shapes", () => {
-  for (const config of [BIOMED_CLIP, MINI]) {
-    assertEquals(configFromCheckpoint(expectedCheckpoint(config), config), config);
-  }
+Deno.test("impliedConfig() reads every size of BiomedCLIP and the mini model from the shapes", () => {
   const cut = { ...BIOMED_CLIP, text: { ...BIOMED_CLIP.text, vocabularySize: 28_895, depth: 2 } };
-  assertEquals(configFromCheckpoint(expectedCheckpoint(cut), BIOMED_CLIP), cut);
+  for (const config of [BIOMED_CLIP, MINI, cut]) {
+    const shapes = expectedClip(config, BIOMED_CLIP_LAYOUT);
+    const sizes = clipSizes(shapes, BIOMED_CLIP_LAYOUT);
+    const read = () => Promise.reject(new RangeError("no tensors"));
+    const file: TensorFile = {
+      path: "x.bin",
+      format: "torch",
+      entries: new Map(),
+      metadata: {},
+      read,
+      close: () => {},
+    };
+    const checkpoint = { file, layout: BIOMED_CLIP_LAYOUT, wrapper: "", shapes, sizes };
+    const notes: string[] = [];
+    assertEquals(impliedConfig(checkpoint, (text) => notes.push(text)), config);
+    assertEquals(notes.length, config === MINI ? 0 : 1);
+  }
 });
 
-Deno.test("configFromCheckpoint() names the tensor that is missing", () => {
-  assertThrows(() => configFromCheckpoint(new Map(), BIOMED_CLIP), RangeError, "visual.trunk.patch_embed.proj.weight");
-});
-
-Deno.test("expectedCheckpoint() has open_clip's names and shapes", () => {
-  const expected = expectedCheckpoint(BIOMED_CLIP);
+Deno.test("expectedClip() has open_clip's names and shapes", () => {
+  const expected = expectedClip(BIOMED_CLIP, BIOMED_CLIP_LAYOUT);
   assertEquals(expected.get("visual.trunk.patch_embed.proj.weight"), [768, 3, 16, 16]);
   assertEquals(expected.get("visual.trunk.blocks.11.attn.qkv.weight"), [2304, 768]);
   assertEquals(expected.get("text.transformer.encoder.layer.0.attention.output.LayerNorm.bias"), [768]);

@@ -1,11 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { layerCount } from "../../lib/clip/checkpoint/layer_count.ts";
+import { layerCount } from "../../lib/clip/config_file/sizes.ts";
 import { KeyReportError } from "../../lib/io/key_report.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData } from "../../lib/io/tensors.ts";
 import { writeTorch } from "../../lib/io/torch_writer.ts";
-import { loadModel } from "../../lib/clip/load.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 
@@ -28,14 +28,14 @@ async function withWeights(
 
 for (const wrapper of ["", "module.", "_orig_mod.", "module._orig_mod."]) {
   for (const key of [undefined, "state_dict", "model", "model_state_dict"]) {
-    Deno.test(`loadModel() reads names that begin with "${key ? `${key}.` : ""}${wrapper}"`, async () => {
+    Deno.test(`loadClip() reads names that begin with "${key ? `${key}.` : ""}${wrapper}"`, async () => {
       await selectBackend({ backend: "cpu" });
       const wrap = (tensors: Map<string, TensorData>): Parameters<typeof writeTorch>[1] => {
         const named = new Map([...tensors].map(([name, tensor]) => [wrapper + name, tensor]));
         return key === undefined ? named : { epoch: 3, [key]: Object.fromEntries(named) };
       };
       await withWeights(wrap, async (path) => {
-        const { params } = await loadModel({ weights: path });
+        const { params } = await loadClip({ weights: path });
         const { tensors } = await readSafetensors(MINI);
         const scale = namedTensors(params).get("logitScale")!;
         assertEquals(
@@ -48,16 +48,16 @@ for (const wrapper of ["", "module.", "_orig_mod.", "module._orig_mod."]) {
   }
 }
 
-Deno.test("loadModel() reports a missing tensor that tells a size in the table, like any other", async () => {
+Deno.test("loadClip() reports a missing tensor that tells a size in the table, like any other", async () => {
   const sizes = ["visual.head.proj.weight", "visual.trunk.pos_embed", "text.proj.0.weight"];
   for (const name of sizes) {
     const without = (tensors: Map<string, TensorData>) => new Map([...tensors].filter(([key]) => key !== name));
     await withWeights(without, async (path) => {
       const notes: string[] = [];
       const error = await assertRejects(
-        () => loadModel({ weights: path, note: (text) => notes.push(text) }),
+        () => loadClip({ weights: path }, { note: (text) => notes.push(text) }),
         KeyReportError,
-        `Cannot load "${path}" as "${name}"`,
+        `Cannot load "${path}" (timm's ViT with BERT in open_clip) as "${name}"`,
       );
       assertEquals(error.report.missing.map(({ name }) => name), [name]);
       assertEquals(notes.length === 1 && notes[0]!.includes(`missing  ${name}`), true, notes[0]);
@@ -65,12 +65,12 @@ Deno.test("loadModel() reports a missing tensor that tells a size in the table, 
   }
 });
 
-Deno.test("loadModel() takes a block's number beyond all reason for an unused tensor", async () => {
+Deno.test("loadClip() takes a block's number beyond all reason for an unused tensor", async () => {
   await selectBackend({ backend: "cpu" });
   const name = "visual.trunk.blocks.100000000.norm1.weight";
   await withWeights((tensors) => new Map([...tensors, [name, float32Tensor([1], [0])]]), async (path) => {
     const notes: string[] = [];
-    const { params } = await loadModel({ weights: path, note: (text) => notes.push(text) });
+    const { params } = await loadClip({ weights: path }, { note: (text) => notes.push(text) });
     disposeParams(params);
     assertEquals(notes.length === 1 && notes[0]!.includes(`unused  ${name}`), true, notes[0]);
   });

@@ -12,7 +12,7 @@ import { BIOMED_CLIP } from "../../lib/clip/config.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { loadAdapter } from "../../lib/adapters/model.ts";
-import { loadModel } from "../../lib/clip/load.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import type { Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 import { loadTokenizer } from "../../lib/text/load_tokenizer.ts";
@@ -116,7 +116,7 @@ export interface Comparison {
 export async function compare(folder: string): Promise<Comparison> {
   const began = performance.now();
   const lap = (from: number): number => (performance.now() - from) / 1000;
-  const { params: base, config: encoders } = await loadModel({
+  const { params: base, config: encoders } = await loadClip({
     weights: join(folder, "open_clip_pytorch_model.bin"),
     tokenizer: await tokenizerPath(),
   });

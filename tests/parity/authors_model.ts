@@ -1,7 +1,8 @@
 /** The weights and inputs under which the authors' own modules were run; see fixtures/authors_card.json. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import { expectedCheckpoint, loadBiomedClip } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { expectedClip, loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
@@ -62,8 +63,8 @@ let frozenModel: Promise<ClipParams> | undefined;
 
 /** The frozen weights, drawn once. */
 function frozenWeights(): Promise<ClipParams> {
-  const shapes = expectedCheckpoint(CUT);
-  return frozenModel ??= loadBiomedClip(CUT, (name) => {
+  const shapes = expectedClip(CUT, BIOMED_CLIP_LAYOUT);
+  return frozenModel ??= loadClipTensors(CUT, BIOMED_CLIP_LAYOUT, (name) => {
     const shape = shapes.get(name)!;
     return Promise.resolve({ shape: [...shape], values: frozen(name, shape) });
   });

@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
 import type { ClipParams } from "../../lib/clip/params.ts";
-import { loadBiomedClip } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "../../lib/hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../../lib/hypergraph/adapter.ts";
@@ -49,7 +50,7 @@ export const HGNN: AceHgnnConfig = { topK: 3, hidden: 8, encoders: ["image", "te
 
 /** The frozen weights. */
 export function loadBase(weights: Fixture): Promise<ClipParams> {
-  return loadBiomedClip(TINY, (name) => {
+  return loadClipTensors(TINY, BIOMED_CLIP_LAYOUT, (name) => {
     const { shape, data } = pick(weights, name);
     return Promise.resolve({ shape, values: data as Float32Array });
   });

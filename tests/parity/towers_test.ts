@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
-import { toCheckpoint } from "../../lib/clip/checkpoint/biomed_clip.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
@@ -79,10 +80,10 @@ testOnBackends("injectLora() on q, v, o of the last image block matches PyTorch,
 
 for (const [prefix, lora] of [["merged.weight.", QKV], ["qvo_top1.merged.weight.", TOP1]] as const) {
   testOnBackends(
-    `mergeUpdates(), toCheckpoint() give PyTorch's merged weights and leave the others, ${prefix}`,
+    `mergeUpdates(), toClipTensors(, BIOMED_CLIP_LAYOUT) give PyTorch's merged weights and leave the others, ${prefix}`,
     async () => {
       const { vision, text, logitScale } = mergeUpdates((await loadModel(weights, { lora })).params);
-      const checkpoint = await toCheckpoint({ vision, text, logitScale });
+      const checkpoint = await toClipTensors({ vision, text, logitScale }, BIOMED_CLIP_LAYOUT);
       const merged = below(cases, prefix);
       for (const [name, { shape, values }] of checkpoint) {
         const expected = merged.get(name) ?? pick(weights, name);

@@ -13,7 +13,7 @@ Deno.test("runTable4() measures three different encoders at every share, frees w
   const backend = await selectBackend({ backend: "wasm" });
   const before = tf.memory().numTensors;
   const params = initClip(MINI, 1);
-  const generalist = { params, config: MINI, tokenizer: await loadMiniTokenizer() };
+  const generalist = { params, config: MINI, tokenizer: await loadMiniTokenizer(), files: {} };
   const settings = { ...TABLE4_SMOKE_SETTINGS, fractions: [0.5, 1] };
   const record = await runTable4(generalist, backend, settings);
   assertEquals(record.rows.map(({ adapter, labelled }) => `${adapter} ${labelled}`), [

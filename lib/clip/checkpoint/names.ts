@@ -22,6 +22,14 @@ export interface ClipLayout {
   textPrefix: string;
 }
 
+/** BiomedCLIP's names in open_clip: timm's image tower, `transformers`' BERT. */
+export const BIOMED_CLIP_LAYOUT: ClipLayout = {
+  vision: "timm",
+  visionPrefix: "visual.trunk.",
+  text: "open_clip_bert",
+  textPrefix: "text.transformer.",
+};
+
 /** One tower's names. */
 export interface TowerNames {
   /** What messages call it. */

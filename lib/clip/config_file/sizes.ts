@@ -1,5 +1,4 @@
 /** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
-import { layerCount } from "../checkpoint/layer_count.ts";
 import { type ClipLayout, clipPlace, TEXT_NAMES, VISION_NAMES } from "../checkpoint/names.ts";
 
 /** What the shapes tell; absent where the tensor that would tell is missing. */
@@ -63,4 +62,19 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
     },
   };
+}
+
+/**
+ * One more than the highest number that follows `prefix`. A number as high as the count of all names is no layer's: one name
+ * must not make a model of a billion layers.
+ *
+ * @param shapes The checkpoint's tensors by name.
+ */
+export function layerCount(shapes: ReadonlyMap<string, unknown>, prefix: string): number {
+  let count = 0;
+  for (const name of shapes.keys()) {
+    const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
+    if (match && Number(match[1]) < shapes.size) count = Math.max(count, Number(match[1]) + 1);
+  }
+  return count;
 }

@@ -5,7 +5,7 @@ import { checkFeatures, encodeImages } from "../../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
-import { encode } from "../../text/tokenizer.ts";
+import { tokenise } from "../../clip/tokenise.ts";
 import type { Classifier, NamedImage } from "../classify.ts";
 import type { FeatureEncoder } from "./shards.ts";
 import { imageSource } from "../../data/sources.ts";
@@ -40,10 +40,9 @@ export function featureEncoder(
 ): FeatureEncoder {
   const { batchSize = 16 } = options;
   const merged = model.forEvaluation(params);
-  const { contextLength } = encoders.text;
   const texts = async (indices: readonly number[]): Promise<Float32Array> => {
-    const rows = encode(tokenizer, indices.map((i) => content.texts[i]!), { contextLength });
-    const ids = tf.tensor2d(rows, [indices.length, contextLength], "int32") as Tensor2D;
+    const rows = tokenise(tokenizer, indices.map((i) => content.texts[i]!), encoders);
+    const ids = tf.tensor2d(rows.ids, [indices.length, rows.contextLength], "int32") as Tensor2D;
     const features = model.textFeatures(merged, ids);
     const values = await features.data() as Float32Array;
     tf.dispose([ids, features]);

@@ -11,7 +11,7 @@ import { disposeParams } from "../../tensor/params.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import { fit, type FitOptions } from "../../train/fit.ts";
 import { assess, type Assessment } from "../../eval/assess.ts";
-import type { Generalist } from "../../clip/mini.ts";
+import type { LoadedClip } from "../../clip/load.ts";
 import { gitRevision, versions } from "../../io/run_facts.ts";
 import { pairSource } from "../../data/sources.ts";
 
@@ -102,7 +102,7 @@ export interface DemoHooks {
  * @returns Undefined if it was interrupted, else record, runs and sets; free each run's params with `disposeParams(run.params, generalist.params)`.
  */
 export async function runDemo(
-  generalist: Generalist,
+  generalist: LoadedClip,
   backend: BackendInfo,
   settings: DemoSettings,
   hooks: DemoHooks = {},

@@ -1,0 +1,77 @@
+/** What `transformers`' preprocessor_config.json says of a model's images. @module */
+import type { ClipConfig } from "../config.ts";
+import { choiceField, type ClipSource, colourField, isRecord, type JsonRecord, refuseField } from "./fields.ts";
+
+/** Fields that change the numbers, with the values that are what this package does. */
+const PLAIN: Readonly<Record<string, readonly unknown[]>> = {
+  do_resize: [undefined, true],
+  do_rescale: [undefined, true],
+  do_normalize: [undefined, true],
+  do_pad: [undefined, false],
+};
+
+/**
+ * A configuration with the preprocessor's mean, deviation, resize mode and interpolation.
+ *
+ * Source: transformers `CLIPImageProcessor` (the shorter side, the centre cropped), `ViTImageProcessor` (both sides).
+ *
+ * @param text The file's text.
+ * @param config What the model's own configuration says.
+ * @param path The file's name, for errors.
+ * @throws {SyntaxError} If a field is not what this package computes.
+ */
+export function withPreprocessor(text: string, config: ClipConfig, path: string): ClipConfig {
+  const source: ClipSource = { config: path };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" as JSON: ${(error as Error).message.split("\n")[0]}`, {
+      cause: error,
+    });
+  }
+  if (!isRecord(json)) return refuseField(source, "the file", "a record", json);
+  for (const [name, values] of Object.entries(PLAIN)) {
+    choiceField(source, name, json[name], values.map((value) => [value, true]));
+  }
+  const factor = json["rescale_factor"];
+  if (typeof factor === "number" && Math.abs(factor * 255 - 1) > 1e-6) {
+    refuseField(source, "rescale_factor", "1/255", factor);
+  }
+  return {
+    ...config,
+    mean: colourField(source, "image_mean", json["image_mean"], config.mean),
+    std: colourField(source, "image_std", json["image_std"], config.std),
+    resizeMode: resizeMode(json, config, source),
+    interpolation: choiceField(source, "resample", json["resample"], [
+      [undefined, config.interpolation],
+      [2, "bilinear"],
+      [3, "bicubic"],
+    ]),
+  };
+}
+
+/** The mode, and a check that the size is the tower's. */
+function resizeMode(json: JsonRecord, config: ClipConfig, source: ClipSource): ClipConfig["resizeMode"] {
+  const { imageSize } = config.vision;
+  const isTower = (value: unknown): boolean => value === undefined || value === null || value === imageSize;
+  const { size, crop_size: crop } = json;
+  if (isRecord(crop)) {
+    if (!isTower(crop["height"]) || !isTower(crop["width"])) refuseField(source, "crop_size", `${imageSize}`, crop);
+  } else if (!isTower(crop)) refuseField(source, "crop_size", `${imageSize}`, crop);
+  if (isRecord(size) && "shortest_edge" in size) {
+    if (!isTower(size["shortest_edge"])) refuseField(source, "size.shortest_edge", `${imageSize}`, size);
+    if (json["do_center_crop"] === false) refuseField(source, "do_center_crop", "true with size.shortest_edge", false);
+    return "shortest";
+  }
+  if (isRecord(size)) {
+    if (!isTower(size["height"]) || !isTower(size["width"])) refuseField(source, "size", `${imageSize}`, size);
+    return "squash";
+  }
+  if (!isTower(size)) refuseField(source, "size", `${imageSize}`, size);
+  if (size === undefined) return config.resizeMode;
+  // A bare number means the shorter side to CLIP's processor, both sides to ViT's.
+  const kind = `${json["image_processor_type"] ?? json["feature_extractor_type"] ?? ""}`;
+  if (json["do_center_crop"] === true || kind.startsWith("CLIP")) return "shortest";
+  return kind.startsWith("ViT") ? "squash" : config.resizeMode;
+}

@@ -1,0 +1,76 @@
+/** Which files of a folder make a model, as the hub gives them. @module */
+import { join } from "@std/path";
+
+/** The files of a model. */
+export interface ModelFiles {
+  /** Weights in any known layout: .safetensors, .bin, .pt, .pth, .ckpt, or the index of shards. */
+  weights?: string;
+  /** open_clip_config.json, or config.json of `transformers`. @default {implied by the weights' names, where they tell} */
+  config?: string;
+  /**
+   * CLIP: tokenizer.json, vocab.json (with merges.txt), merges.txt or bpe_simple_vocab_16e6.txt(.gz); BERT: tokenizer.json
+   * or vocab.txt.
+   */
+  tokenizer?: string;
+  /** The merges of a vocab.json. @default {merges.txt beside it} */
+  merges?: string;
+  /** preprocessor_config.json. @default {the one beside the configuration, if there is one} */
+  preprocessor?: string;
+}
+
+const CONFIGS = ["open_clip_config.json", "config.json"];
+const TOKENIZERS = [
+  ...["tokenizer.json", "vocab.json", "vocab.txt"],
+  ...["bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt", "merges.txt"],
+];
+const INDEX = /\.(safetensors|bin)\.index\.json$/;
+const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt)$/;
+/** What training leaves beside the weights, shards of an index, and adapters. */
+const NO_WEIGHTS = /^(training_args|optimizer|scheduler|scaler|rng_state|adapter)|-\d{5}-of-\d{5}\./;
+
+/**
+ * The files of the model in a folder; links are followed.
+ *
+ * @param folder As `huggingface-cli download` leaves it, or the same files put together by hand.
+ * @param named Files that need not be found.
+ * @returns Paths; `config` and `tokenizer` only where they are there.
+ * @throws {Deno.errors.NotFound} If there are no weights.
+ * @throws {SyntaxError} If there are several.
+ */
+export async function findModelFiles(
+  folder: string,
+  named: ModelFiles = {},
+): Promise<ModelFiles & { weights: string }> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  const present = (wanted: readonly string[]): string | undefined => {
+    const name = wanted.find((one) => names.includes(one));
+    return name && join(folder, name);
+  };
+  const config = named.config ?? present(CONFIGS);
+  const tokenizer = named.tokenizer ?? present(TOKENIZERS);
+  const weights = named.weights ?? await weightsIn(folder, names, config !== undefined);
+  return { ...named, weights, ...(config ? { config } : {}), ...(tokenizer ? { tokenizer } : {}) };
+}
+
+async function weightsIn(folder: string, names: readonly string[], hasConfig: boolean): Promise<string> {
+  const indices = names.filter((name) => INDEX.test(name));
+  const sharded = new Set(indices.map((name) => name.replace(".index.json", "")));
+  const single = names.filter((name) => WEIGHTS.test(name) && !NO_WEIGHTS.test(name) && !sharded.has(name));
+  const found: string[] = [];
+  for (const name of [...indices, ...single].sort()) {
+    const isFile = await Deno.stat(join(folder, name)).then((stat) => stat.isFile, () => false);
+    if (isFile) found.push(name);
+  }
+  if (found.length === 1) return join(folder, found[0]!);
+  if (found.length > 1) {
+    throw new SyntaxError(
+      `Cannot use "${folder}" as a model as one of its weights must be named: it has ${found.join(" and ")}`,
+    );
+  }
+  const has = hasConfig ? "a configuration alone" : names.length === 0 ? "nothing" : `none among ${names.length} files`;
+  throw new Deno.errors.NotFound(
+    `Cannot use "${folder}" as a model as it must hold weights (.safetensors, .bin, .pt, or shards with their index): ` +
+      `it has ${has}`,
+  );
+}

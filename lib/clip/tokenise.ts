@@ -1,0 +1,107 @@
+/** From texts to a model's token ids. @module */
+import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
+import { loadByteBpe } from "../text/byte_bpe_files.ts";
+import { loadTokenizer } from "../text/load_tokenizer.ts";
+import { encode, type Tokenizer } from "../text/tokenizer.ts";
+import { type ClipConfig, MINI } from "./config.ts";
+import type { TokenRows } from "./zero_shot/scores.ts";
+
+/** A BERT's tokeniser or CLIP's own, as plain data. */
+export type ClipTokenizer = Tokenizer | ByteBpe;
+
+/**
+ * Token ids of texts, cleaned, cut and padded as the model was trained.
+ *
+ * @param config Its context length is used.
+ * @returns Row-major `[n, N]`, pads 0.
+ */
+export function tokenise(
+  tokenizer: ClipTokenizer,
+  texts: readonly string[],
+  config: Pick<ClipConfig, "text">,
+): TokenRows {
+  const { contextLength } = config.text;
+  const ids = "merges" in tokenizer
+    ? encodeByteBpe(tokenizer, texts, { contextLength })
+    : encode(tokenizer, texts, { contextLength });
+  return { ids, contextLength };
+}
+
+/** Least share of the word table's rows that a tokeniser names: BiomedCLIP's names 28,895 of 28,895 or 30,522. */
+const LEAST_SHARE = 0.9;
+
+/** Names for errors. */
+interface Names {
+  /** Where the tokeniser is from. */
+  tokenizer: string;
+  /** Where the model is from. */
+  weights: string;
+}
+
+/**
+ * Reads the tokeniser of a model: a BERT's for a BERT, CLIP's own for a causal tower.
+ *
+ * @param path See `ModelFiles`.
+ * @param weights The weights' file, for errors.
+ * @throws {SyntaxError} If the file is none.
+ * @throws {RangeError} If it fits another model.
+ */
+export async function loadClipTokenizer(
+  path: string,
+  config: Pick<ClipConfig, "text">,
+  options: { weights: string; merges?: string | undefined },
+): Promise<ClipTokenizer> {
+  const { weights, merges } = options;
+  const tokenizer = config.text.kind === "bert"
+    ? await loadTokenizer(path)
+    : await loadByteBpe(path, merges === undefined ? {} : { merges });
+  checkTokenizer(tokenizer, config, { tokenizer: path, weights });
+  return tokenizer;
+}
+
+/** Entries of the vocabularies that are known, by the rows of the word tables they belong to. */
+const KNOWN_VOCABULARIES: ReadonlyMap<number, { name: string; entries: number }> = new Map([
+  [MINI.text.vocabularySize, { name: "the mini model's", entries: 506 }],
+  [28895, { name: "BiomedCLIP's", entries: 28895 }],
+  [30522, { name: "BiomedCLIP's", entries: 28895 }],
+]);
+
+/**
+ * Checks that a tokeniser's ids are rows of the model's word table, without holes, and nearly all of them.
+ *
+ * @throws {RangeError} If they are not; one line names both files.
+ */
+export function checkTokenizer(tokenizer: ClipTokenizer, { text }: Pick<ClipConfig, "text">, names: Names): void {
+  const { vocabularySize: rows } = text;
+  const isBpe = "merges" in tokenizer;
+  const vocabulary = isBpe ? tokenizer.vocabulary : tokenizer.model.vocab;
+  const ids = new Set(vocabulary.values());
+  let highest = 0;
+  for (const id of ids) highest = Math.max(highest, id);
+  const entries = vocabulary.size;
+  const refuse = (expected: string, found: string): never => {
+    throw new RangeError(`Cannot use "${names.tokenizer}" with "${names.weights}" as ${expected}: found ${found}`);
+  };
+  if (highest >= rows || entries < LEAST_SHARE * rows) {
+    refuse(
+      `it must have nearly as many entries as the word table's ${rows} rows`,
+      `${entries}, with ids up to ${highest}`,
+    );
+  }
+  const known = isBpe ? undefined : KNOWN_VOCABULARIES.get(rows);
+  if (known && entries < known.entries && entries > 0.99 * known.entries) {
+    refuse(
+      `it must have the ${known.entries} entries of ${known.name} vocabulary (after a missing line every id is another word's)`,
+      `${entries}: take the file as it was published`,
+    );
+  }
+  if (ids.size !== entries || highest !== entries - 1) {
+    refuse("its ids must be 0, 1, 2 and so on, one for each entry", `${entries} entries, with ids up to ${highest}`);
+  }
+  if (!isBpe) {
+    if (tokenizer.padId !== 0) refuse("its [PAD] must be 0", `${tokenizer.padId}`);
+    return;
+  }
+  const eot = text.kind === "clip" ? text.eotId ?? highest : highest;
+  if (tokenizer.eotId !== eot) refuse(`its end of text must have the id ${eot}`, `${tokenizer.eotId}`);
+}

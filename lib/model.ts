@@ -1,0 +1,131 @@
+/** A model to work with: what is loaded, and thin methods over the package's functions. @module */
+import * as tf from "@tensorflow/tfjs";
+import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "./ace_lora.ts";
+import { loadAdapter, saveAdapter } from "./adapters/model.ts";
+import type { ModelFiles } from "./clip/files.ts";
+import { loadClip, type LoadClipOptions, type LoadedClip } from "./clip/load.ts";
+import { encodeImages } from "./clip/zero_shot/scores.ts";
+import { tokenise } from "./clip/tokenise.ts";
+import { loadPairs } from "./data/pairs.ts";
+import { imageSource, pairSource } from "./data/sources.ts";
+import type { Dataset } from "./data/types.ts";
+import { type Classification, classifyImages, type ClassifyOptions, imagesAt } from "./eval/classify.ts";
+import { ACE_LORA_HGNN } from "./hypergraph/ace_hgnn.ts";
+import { ACE_LORA_LORA } from "./peft/lora/config.ts";
+import { selectBackend } from "./tensor/backend.ts";
+import { disposeParams } from "./tensor/params.ts";
+import type { Tensor2D } from "./tensor/types.ts";
+import { fit, type FitOptions, type FitResult } from "./train/fit.ts";
+
+/** Options of {@linkcode loadModel}. */
+export interface LoadModelOptions extends LoadClipOptions {
+  /** An adapter in any layout. @default {none} */
+  adapter?: string;
+}
+
+/** Options of {@linkcode Model.adapt}: those of `fit`, and what is added to the model. */
+export interface AdaptOptions extends FitOptions {
+  /** Low-rank updates and hypergraphs. @default {ACE-LoRA with the paper's settings} */
+  method?: Partial<Omit<AceLoraConfig, "encoders">>;
+}
+
+/** A model, adapted or not. Every method encodes with the weights as they are; none changes them. */
+export interface Model extends LoadedClip {
+  /** Weights, and what an adapter added. */
+  params: AceLoraParams;
+  /** What an adapter added to `config`. */
+  adapter: AceLoraConfig;
+  /**
+   * Zero-shot answers about images: `classifyImages`.
+   *
+   * @param paths JPEG, PNG or DICOM.
+   * @param labels At least two, all different.
+   */
+  classify(paths: readonly string[], labels: readonly string[], options?: ClassifyOptions): Promise<Classification[]>;
+  /** Unit features of images, row-major `[n, E]`: `encodeImages` over `imageSource`. */
+  encodeImages(paths: readonly string[]): Promise<Float32Array>;
+  /** Unit features of texts, row-major `[n, E]`: the model's `textFeatures` over `tokenise`. */
+  encodeTexts(texts: readonly string[]): Promise<Float32Array>;
+  /**
+   * A new model, adapted to image-text pairs: `initAceLora`, then `fit`. It shares the frozen weights with this one.
+   *
+   * @param pairs A data set, or the path of a CSV with the columns `path` and `text`.
+   */
+  adapt(pairs: Dataset | string, options?: AdaptOptions): Promise<Model & { fit: FitResult<AceLoraParams> }>;
+  /** Writes the adapter as one safetensors file: `saveAdapter`. @throws {RangeError} If nothing was added. */
+  save(path: string): Promise<void>;
+  /** Frees the weights; those that an adapted model shares with the one it was made from are freed with either. */
+  dispose(): void;
+}
+
+/**
+ * Loads a model: `selectBackend` if no backend runs yet, `loadClip`, then `loadAdapter`.
+ *
+ * @param from A folder as the hub gives it, a file of weights, or the files by name. @default {the shipped mini model}
+ * @throws As `loadClip` and `loadAdapter` do.
+ *
+ * @example Two lines
+ * ```ts
+ * import { loadModel } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const model = await loadModel(); // or "biomedclip/"
+ * const features = await model.encodeTexts(["pneumonia", "no finding"]);
+ * assertEquals(features.length, 2 * model.config.embedding);
+ * ```
+ */
+export async function loadModel(from: string | ModelFiles = {}, options: LoadModelOptions = {}): Promise<Model> {
+  const { adapter, ...rest } = options;
+  if (!tf.getBackend()) await selectBackend();
+  const clip = await loadClip(from, rest);
+  if (adapter === undefined) return modelOf(clip, clip.params, { encoders: clip.config, learnScale: false });
+  try {
+    const { params, config } = await loadAdapter(adapter, clip.params, clip.config);
+    return modelOf(clip, params, config);
+  } catch (error) {
+    disposeParams(clip.params);
+    throw error;
+  }
+}
+
+function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig): Model {
+  const { config, tokenizer } = clip;
+  const model = aceLoraModel(adapter);
+  const merged = async <T>(use: (tree: AceLoraParams) => Promise<T>): Promise<T> => {
+    const tree = model.forEvaluation(params);
+    return await use(tree).finally(() => disposeParams(tree, params));
+  };
+  return {
+    ...clip,
+    params,
+    adapter,
+    classify: (paths, labels, options) =>
+      classifyImages({ params, config: adapter, tokenizer }, imagesAt(paths), labels, options),
+    encodeImages: (paths) => {
+      const cases = imagesAt(paths).map(({ name, image }) => ({ id: name, image }));
+      return merged((tree) => encodeImages(model, tree, imageSource(cases, config)));
+    },
+    encodeTexts: (texts) =>
+      merged(async (tree) => {
+        const { ids, contextLength } = tokenise(tokenizer, texts, config);
+        const rows = tf.tensor2d(ids, [texts.length, contextLength], "int32") as Tensor2D;
+        const features = model.textFeatures(tree, rows);
+        const values = await features.data() as Float32Array;
+        tf.dispose([rows, features]);
+        return values;
+      }),
+    adapt: async (pairs, options = {}) => {
+      const { method, ...fitOptions } = options;
+      const dataset = typeof pairs === "string" ? await loadPairs(pairs) : pairs;
+      const hgnn = { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(config.embedding / 4)) };
+      const added: AceLoraConfig = { lora: ACE_LORA_LORA, hgnn, ...method, encoders: config };
+      const { seed = 1 } = fitOptions;
+      const start = await initAceLora(clip.params, added, { seed });
+      const result = await fit(aceLoraModel(added), start, pairSource(dataset, config, tokenizer), fitOptions);
+      disposeParams(start, { base: clip.params, result: result.params });
+      return { ...modelOf(clip, result.params, added), fit: result };
+    },
+    save: (path) => saveAdapter(path, params, adapter),
+    dispose: () => disposeParams(params),
+  };
+}
