@@ -1,5 +1,5 @@
 /** What to type after a mistake: the library's errors say what is wrong, and here is the option that mends it. @module */
-import { dirname, isAbsolute, join, resolve } from "@std/path";
+import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
 import { AdapterSizeError } from "../adapters/model.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
@@ -7,6 +7,8 @@ import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
 import { JointClassError, NoRowError } from "../data/pairs.ts";
 import { SeenCasesError } from "../data/seen.ts";
+import { OtherEncoderError } from "../dense/files.ts";
+import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
 import { ForeignFileError } from "../eval/encode/shards.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
@@ -35,7 +37,7 @@ const LEARNING_ADVICE: Readonly<Record<NothingToLearnError["reason"], string>> =
 };
 const COLUMN_FLAGS = [
   ...Object.keys(DEFAULT_COLUMNS),
-  ...["patient-column", "id-column", "mask-column", "label-column"],
+  ...["patient-column", "id-column", "mask-column", "label-column", "split-column", "boxes-key"],
 ];
 
 /** What to type after an error of the library, or undefined where its message says all. */
@@ -65,6 +67,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   }
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
   if (error instanceof NotAnAdapterError) return "a model's own file is given with --weights";
+  if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
+  if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";
+  if (error instanceof UnlabelledCasesError) return "--skip-unlabelled leaves out those without";
   if (error instanceof AdapterSizeError) {
     const isShipped = args.knows("weights") && args.text("weights") === undefined && args.text("model") === undefined;
     return isShipped
@@ -74,7 +79,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   return undefined;
 }
 
-function columnAdvice({ column, columns }: ColumnError, args: Arguments): string | undefined {
+function columnAdvice({ path, column, columns }: ColumnError, args: Arguments): string | undefined {
+  const boxes = args.knows("boxes") ? args.text("boxes") : undefined;
+  if (boxes !== undefined && basename(path) === basename(boxes)) return boxColumnAdvice(column, args);
   const filter = args.knows("where") ? args.all("where").find((pair) => pair.startsWith(`${column}=`)) : undefined;
   if (filter !== undefined) {
     return `type --where ${shellWord(`${nearest(column, columns) ?? "COLUMN"}${filter.slice(column.length)}`)}`;
@@ -83,6 +90,15 @@ function columnAdvice({ column, columns }: ColumnError, args: Arguments): string
   const usual = columns.find((name) => USUAL_COLUMNS[flag ?? ""]?.includes(name.toLowerCase()));
   const meant = nearest(column, columns) ?? usual ?? "NAME";
   return flag && `name the right one with --${flag} ${shellWord(meant)}`;
+}
+
+/** The option that names a column of the CSV of boxes. */
+function boxColumnAdvice(column: string, args: Arguments): string {
+  if ((args.text("boxes-columns") ?? "x,y,w,h").split(",").includes(column)) {
+    return "--boxes-columns names the four of left, top, width and height";
+  }
+  const isLabel = column === (args.text("boxes-label") ?? "label");
+  return isLabel ? "--boxes-label names the column of what a box holds" : "--boxes-image names the column of the image";
 }
 
 async function imageAdvice({ image }: MissingImageError, args: Arguments): Promise<string> {

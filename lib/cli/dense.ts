@@ -9,8 +9,8 @@ import {
   type ThreeParts,
 } from "../dense/data.ts";
 import type { DenseEncoder } from "../dense/encoder.ts";
-import { type DenseHead, loadHead, OtherEncoderError, saveHead } from "../dense/files.ts";
-import { checkUnseen, fingerprint, SeenCasesError, unknownCasesNote } from "../data/seen.ts";
+import { type DenseHead, loadHead, saveHead } from "../dense/files.ts";
+import { checkUnseen, fingerprint, unknownCasesNote } from "../data/seen.ts";
 import type { AnswerOptions } from "../dense/pictures.ts";
 import type { Case } from "../data/types.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
@@ -22,15 +22,7 @@ import { formatTable, type Table, type TableCell } from "../display/table.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
-import {
-  dataOptionsOf,
-  DENSE_OPTIONS,
-  encoderOf,
-  fitOptionsOf,
-  mappedOf,
-  recordOf,
-  withColumnOption,
-} from "./dense_options.ts";
+import { dataOptionsOf, DENSE_OPTIONS, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import { startBackend, watchTraining } from "./shared.ts";
 
 /** A trained head and its log. */
@@ -89,8 +81,6 @@ export interface DenseTask<H extends DenseHead, F> {
   load(dataset: string, args: Arguments, options: DenseDataOptions): Promise<DenseData>;
   /** Draws the share of the training cases that is used. @default {labelFraction} */
   draw?(cases: readonly Case[], options: LabelFractionOptions): Case[];
-  /** The option that mends an error of the task's own, where there is one. */
-  advice?(error: unknown): string | undefined;
   /** Refuses an encoder that no head fits, before images are encoded. */
   checkEncoder(vision: DenseEncoder["config"]["vision"]): void;
   /** Refuses a case whose truth does not fit its image, of the width and height given. */
@@ -126,21 +116,9 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
       }
       const out = args.text("out") ?? `results/${task.name}`;
       const backend = await startBackend(args);
-      try {
-        return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
-      } catch (error) {
-        const hint = task.advice?.(error) ?? advice(error);
-        if (hint !== undefined) (error as Error).message += ` (${hint})`;
-        throw error;
-      }
+      return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
     },
   };
-}
-
-function advice(error: unknown): string | undefined {
-  if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
-  if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";
-  return undefined;
 }
 
 interface Run {
@@ -304,9 +282,7 @@ async function dataOf<H extends DenseHead, F>(
   { encoder, needed }: { encoder: DenseEncoder; needed: readonly (keyof ThreeParts)[] },
 ): Promise<DenseData> {
   const options = { ...await dataOptionsOf(args), size: encoder.config.vision.imageSize, needed };
-  const data = await task.load(args.required("dataset"), args, options).catch((error: Error) => {
-    throw withColumnOption(error, args);
-  });
+  const data = await task.load(args.required("dataset"), args, options);
   const { name, train, validation, test } = data;
   const dropped = Object.entries(data.dropped).map(([reason, count]) => `${count} (${reason})`).join(", ") || "none";
   console.error(

@@ -108,28 +108,6 @@ export async function dataOptionsOf(args: Arguments): Promise<DenseDataOptions> 
   };
 }
 
-/** Which options name the columns, by what the columns are called without them. */
-const NAMED_BY: readonly (readonly [option: string, fallback: string | undefined])[] = [
-  ["image-column", "path"],
-  ["patient-column", undefined],
-  ["mask-column", undefined],
-  ["split-column", undefined],
-  ["boxes-key", undefined],
-  ["boxes-image", "path"],
-  ["boxes-label", "label"],
-  ["boxes-columns", "x,y,w,h"],
-];
-
-/** An error about a missing column, with the options that could have named it. */
-export function withColumnOption(error: Error, args: Arguments): Error {
-  const missing = /must have a column "([^"]*)"/.exec(error.message)?.[1];
-  const options = NAMED_BY.filter(([option, fallback]) =>
-    missing !== undefined && (args.text(option) ?? fallback)?.split(",").includes(missing)
-  ).map(([option]) => `--${option}`);
-  if (options.length === 0) return error;
-  return new SyntaxError(`${error.message} (named by ${options.join(" or ")})`, { cause: error });
-}
-
 /** Options of {@linkcode mappedOf}. */
 export interface MappedOptions extends Pick<MapSourceOptions, "check"> {
   /** The command line. */

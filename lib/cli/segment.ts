@@ -1,5 +1,5 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
-import { loadSegmentationData, UnlabelledCasesError } from "../dense/segment/data.ts";
+import { loadSegmentationData } from "../dense/segment/data.ts";
 import { checkDecoderConfig, decoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
 import { maskOfCase } from "../dense/segment/masks.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
@@ -61,7 +61,6 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
       lesions: args.flag("first-lesion") ? "first" : "union",
     });
   },
-  advice: (error) => error instanceof UnlabelledCasesError ? "--skip-unlabelled leaves out those without" : undefined,
   checkEncoder({ width, patchSize }) {
     decoderConfig(width, patchSize);
   },

@@ -27,7 +27,7 @@ export class ColumnError extends SyntaxError {
    * @param column The column wanted.
    * @param columns Those it has.
    */
-  constructor(path: string, readonly column: string, readonly columns: readonly string[]) {
+  constructor(readonly path: string, readonly column: string, readonly columns: readonly string[]) {
     super(
       `Cannot read "${path}" as it must have a column "${column}": its columns are ${
         listed(columns.map((name) => JSON.stringify(name)))

@@ -22,7 +22,15 @@ export { describeImage, type ImageDescription, isImage } from "./describe.ts";
 export { decodeJpeg, type DecodeJpegOptions } from "./jpeg.ts";
 export { oriented } from "./orientation.ts";
 export { decodePng, encodePng } from "./png.ts";
-export { decodeDicom, type DicomImage, type DicomLut, type DicomWindow, isDicom, storedPixelSha256 } from "./dicom.ts";
+export {
+  decodeDicom,
+  type DicomDisplay,
+  type DicomImage,
+  type DicomLut,
+  type DicomWindow,
+  isDicom,
+  storedPixelSha256,
+} from "./dicom.ts";
 export { type DicomRasterOptions, dicomToRaster } from "./dicom_raster.ts";
 export { resize, type ResizeFilter, type ResizeOptions } from "./resize.ts";
 export {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { advice } from "../../lib/cli/advice.ts";
 import { parseCommandLine } from "../../lib/cli/command.ts";
 import { COMMAND as DETECT } from "../../lib/cli/detect.ts";
 import { COMMAND as SEGMENT } from "../../lib/cli/segment.ts";
@@ -138,10 +139,11 @@ Deno.test("detect train, evaluate and predict write a head, figures, boxes in pi
 });
 
 Deno.test("segment and detect refuse wrong arguments, data without labels, foreign heads and seen cases in one line", async () => {
-  const fails = async (command: typeof SEGMENT, line: string[], words: string): Promise<void> => {
+  const fails = async (command: typeof SEGMENT, line: string[], words: string, remedy?: string): Promise<void> => {
     const error = await assertRejects(() => run(command, [...line, ...MODEL, "--out", join(ROOT, "bad")])) as Error;
     assert(error.message.includes(words), error.message);
     assert(!error.message.includes("\n"), error.message);
+    if (remedy !== undefined) assertEquals(await advice(error, parseCommandLine(command, line)), remedy);
   };
   await fails(SEGMENT, ["teach"], 'must be train, evaluate or predict: current value is "teach"');
   await fails(SEGMENT, ["train", "--dataset", "rsna"], 'Cannot segment on "rsna" as it must have masks: it has none');
@@ -162,7 +164,8 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
   await fails(
     DETECT,
     ["train", ...CSV, "--boxes", "boxes.csv"],
-    'must have a column "path": its columns are "name", "label", "left", "top", "w", "h" (named by --boxes-image)',
+    'must have a column "path": its columns are "name", "label", "left", "top", "w", "h"',
+    "--boxes-image names the column of the image",
   );
   await fails(
     SEGMENT,
@@ -177,10 +180,34 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
   );
   await fails(SEGMENT, ["predict", "--images", join(ROOT, "none"), "--head", head], "no such file or folder");
   const masks = [...CSV, "--mask-column", "mask", "--head", head];
-  await fails(SEGMENT, ["evaluate", ...masks, "--split-seed", "7"], "its training must not have seen the test cases");
+  await fails(
+    SEGMENT,
+    ["evaluate", ...masks, "--split-seed", "7"],
+    "its training must not have seen the test cases",
+    "give the --split-seed it was trained with",
+  );
+  const partly = join(ROOT, "partly.csv");
+  const table = await Deno.readTextFile(join(ROOT, "images.csv"));
+  await Deno.writeTextFile(partly, table.replace(/m3\.png/, ""));
+  await fails(
+    SEGMENT,
+    ["train", "--dataset", partly, ...CSV.slice(2), "--mask-column", "mask"],
+    'as every case must have a mask: 1 of 14 have none, "i/x3.png" is the first',
+    "--skip-unlabelled leaves out those without",
+  );
+  await fails(
+    DETECT,
+    ["train", ...CSV, "--boxes", "boxes.csv", "--boxes-key", "name"],
+    'must have a column "x"',
+    "--boxes-columns names the four of left, top, width and height",
+  );
   const other = ["--weights", join(ROOT, "model2.safetensors"), "--out", join(ROOT, "bad")];
   const error = await assertRejects(() => run(SEGMENT, ["evaluate", ...masks, ...other]), TypeError) as Error;
   assert(error.message.includes("the encoder it was trained on"));
+  assertEquals(
+    await advice(error, parseCommandLine(SEGMENT, ["evaluate", ...masks])),
+    "give the same --weights and --adapter",
+  );
 });
 
 Deno.test("segment evaluates on another set, whose test cases a column names, without a constant answer", async () => {
