@@ -11,7 +11,7 @@ import { isPassedOver, unpickle } from "./pickle.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorData } from "./tensors.ts";
 import { findTorchGlobal, loadStorage, TorchView } from "./_torch_globals.ts";
-import { flattenTree, isPlain, type PickleValue } from "./torch_tree.ts";
+import { flattenTree, type FlatTree, isPlain, type PickleValue } from "./torch_tree.ts";
 import { quoted, unreadable } from "./_errors.ts";
 import { gatherView, isContiguous, viewSpan } from "./_strides.ts";
 import { hasRightChecksum, readZipDirectory, readZipRecord, type ZipRecord } from "./zip_directory.ts";
@@ -25,7 +25,7 @@ const SPARE_BYTES = 1 << 26;
 interface Archive {
   source: ByteSource;
   tree: unknown;
-  flat: { tensors: Map<string, TorchView>; values: Record<string, unknown> };
+  flat: FlatTree<TorchView>;
   read(view: TorchView): Promise<TensorData>;
 }
 
@@ -112,6 +112,10 @@ async function readArchive(source: ByteSource): Promise<Archive> {
     flat = flattenTree(tree, (value) => value instanceof TorchView);
   } catch (error) {
     throw unreadable(source.name, FORMAT, (error as Error).message);
+  }
+  if (flat.tensors.size === 0 && flat.leftOut !== undefined) {
+    const reason = `it holds no tensors beside a ${quoted(flat.leftOut)}: save the state_dict alone, in Python`;
+    throw unreadable(source.name, FORMAT, reason);
   }
   const recordOf = (key: string): ZipRecord | undefined => records.get(`${prefix}data/${key}`);
   checkStorages(source, flat.tensors.values(), recordOf);

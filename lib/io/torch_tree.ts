@@ -28,6 +28,8 @@ export interface FlatTree<Leaf> {
   tensors: Map<string, Leaf>;
   /** Everything else that is not a dict or a list of dicts. */
   values: Record<string, unknown>;
+  /** The class of the first object that was left out, if one was. */
+  leftOut?: string;
 }
 
 /** Whether a value is None, a boolean, a number or a string. */
@@ -46,6 +48,7 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
   const values = new Map<string, unknown>();
   let visited = 0;
   let named = 0;
+  let leftOut: string | undefined;
   const visit = (value: unknown, path: string, depth: number): void => {
     if (++visited > MAX_VALUES) throw new Error(`the file must hold at most ${MAX_VALUES} values`);
     if (depth > MAX_DEPTH) throw new Error(`values must be nested at most ${MAX_DEPTH} deep`);
@@ -59,11 +62,11 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
       if (Array.isArray(value)) visited += value.length;
     } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, below(i), depth + 1));
     else if (value instanceof Map) { for (const [key, item] of value) visit(item, below(key), depth + 1); }
-    else if (depth > 0 && isPassedOver(value)) return;
+    else if (depth > 0 && isPassedOver(value)) leftOut ??= (value as { global?: string }).global;
     else throw new Error(`${quoted(path)} must be a tensor or a plain value`);
   };
   visit(tree, "", 0);
-  return { tensors, values: Object.fromEntries(values) };
+  return { tensors, values: Object.fromEntries(values), ...(leftOut === undefined ? {} : { leftOut }) };
 }
 
 /** Whether a value is a {@linkcode TensorData}. */

@@ -247,6 +247,11 @@ const PICKLES: [string, string, string][] = [
   ["is bytes", "C\x01a.", "tensor or a plain value"],
   ["is a set", "\x8f.", "tensor or a plain value"],
   ["is a configuration", "comegaconf.dictconfig\nDictConfig\n)\x81}b.", "tensor or a plain value"],
+  [
+    "holds a whole model and nothing else",
+    `}${text("model")}ctransformers\nCLIPModel\n)\x81}bs.`,
+    'no tensors beside a "transformers.CLIPModel"',
+  ],
   ["appends to a number", "K\x01K\x01a.", "not a list"],
   ["duplicates the stack", "N2.", "opcode DUP"],
   ["has an unknown opcode", "\xfe.", "opcode 0xfe"],
