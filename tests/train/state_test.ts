@@ -2,8 +2,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
+import { loadMini } from "../../lib/clip/mini.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
+import { toFloat32 } from "../../lib/io/tensors.ts";
 import { TreeError } from "../../lib/io/tree.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { adamwMoments, initAdamw } from "../../lib/train/adamw.ts";
@@ -118,3 +122,24 @@ for (const [file, field] of [["state_no_settings", "settings"], ["state_step_x",
     },
   });
 }
+
+Deno.test({
+  ...needsCase(
+    "resume_state",
+    "readRunState() fills the model of today from the cases' state of 0.1.0, its step mended",
+  ),
+  fn: () =>
+    inTempDir(async (folder) => {
+      await selectBackend({ backend: "cpu" });
+      const { tensors, metadata } = await readSafetensors(join(CASES, "resume_state", "state_step_x.safetensors"));
+      const path = join(folder, "state.safetensors");
+      await writeSafetensors(path, tensors, { ...metadata, step: "5" });
+      const { params, config: encoders } = await loadMini();
+      const hgnn = { topK: 5, hidden: 16, encoders: ["image", "text"] } as const;
+      const model = await initAceLora(params, { encoders, lora: ACE_LORA_LORA, hgnn });
+      const { tensors: read, adamw, progress } = await readRunState(path, {}, trainableTensors(model));
+      assertEquals([read.size * 3, adamw.step, progress.epoch, progress.batch], [tensors.size, 5, 0, 5]);
+      const name = "vision.trunk.blocks.3.attention.value.lora.loraB";
+      assertEquals(await read.get(name)!.data(), toFloat32(tensors.get(`param/${name}`)!));
+    }),
+});
