@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import { loadMini } from "../../lib/clip/mini.ts";
+import { loadClip } from "../../lib/clip/load.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { toFloat32 } from "../../lib/io/tensors.ts";
 import { TreeError } from "../../lib/io/tree.ts";
@@ -134,7 +134,7 @@ Deno.test({
       const { tensors, metadata } = await readSafetensors(join(CASES, "resume_state", "state_step_x.safetensors"));
       const path = join(folder, "state.safetensors");
       await writeSafetensors(path, tensors, { ...metadata, step: "5" });
-      const { params, config: encoders } = await loadMini();
+      const { params, config: encoders } = await loadClip();
       const hgnn = { topK: 5, hidden: 16, encoders: ["image", "text"] } as const;
       const model = await initAceLora(params, { encoders, lora: ACE_LORA_LORA, hgnn });
       const { tensors: read, adamw, progress } = await readRunState(path, {}, trainableTensors(model));
