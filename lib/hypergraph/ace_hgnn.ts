@@ -93,8 +93,7 @@ interface ClsHyperedge {
 
 function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHyperedge {
   const [batch, size, width] = tokens.shape;
-  const { weights, indices } = topKSoftmax(affinity, topK);
-  const row = weights as Tensor2D;
+  const { weights: row, indices } = topKSoftmax(affinity, topK);
   const members = oneHotRows(indices, size - 1) as Tensor3D;
   // A one-hot product instead of a gather: its gradient exists on every backend.
   const chosen = matMul(members, tf.expandDims(row, 2));

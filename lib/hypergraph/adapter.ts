@@ -20,7 +20,7 @@ export interface AdapterParams {
  * @returns Same shape. The caller disposes it.
  */
 export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
-  return tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)) as Tensor as T);
+  return tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)));
 }
 
 /** Kaiming normal weights; biases uniform in `±1/√fanIn`, as `nn.Linear` starts them and the released code leaves them. */

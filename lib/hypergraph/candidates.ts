@@ -14,7 +14,7 @@ import type { Tensor1D, Tensor2D } from "../tensor/types.ts";
  * @returns Shape `[B, N]`. The caller disposes it.
  */
 export function dropUnreached(scores: Tensor2D, affinity: Tensor2D): Tensor2D {
-  return tf.tidy(() => tf.where(tf.equal(detach(affinity), 0), tf.fill(scores.shape, -1e9), scores) as Tensor2D);
+  return tf.tidy(() => tf.where<Tensor2D>(tf.equal(detach(affinity), 0), tf.fill(scores.shape, -1e9), scores));
 }
 
 /** A vector uniform in `±√(6 / (1 + hidden))`: Glorot for a `[1, hidden]` matrix. */

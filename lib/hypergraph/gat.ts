@@ -1,8 +1,8 @@
 /** Graph attention (GAT) in place of the encoder's attention as the weights of the CLS hyperedge. @module */
 import * as tf from "@tensorflow/tfjs";
 import { checkShape } from "../tensor/shape.ts";
-import { expandDims, matMul, reshape } from "../tensor/typed.ts";
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { add, expandDims, matMul, reshape } from "../tensor/typed.ts";
+import type { Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
 import { attentionVector, dropUnreached } from "./candidates.ts";
 
@@ -36,13 +36,13 @@ export function gatScores(params: GatHgnnParams, tokens: Tensor3D, affinity: Ten
   const weight = params.edge.down.weight; // [hidden, E]
   return tf.tidy(() => {
     const rows = reshape(tokens, [batch * size, width]);
-    const project = (half: Tensor1D): Tensor => {
+    const project = (half: Tensor1D): Tensor2D => {
       const direction = matMul(expandDims(half, 0), weight); // aᵀ W, [1, E]
-      return tf.reshape(tf.matMul(rows, tf.transpose(direction)), [batch, size]);
+      return reshape(matMul(rows, tf.transpose(direction)), [batch, size]);
     };
     const cls = tf.slice(project(params.gat.source), [0, 0], [batch, 1]);
     const others = tf.slice(project(params.gat.target), [0, 1], [batch, size - 1]);
-    return dropUnreached(tf.leakyRelu(tf.add(cls, others), 0.2) as Tensor2D, affinity);
+    return dropUnreached(tf.leakyRelu(add(cls, others), 0.2), affinity);
   });
 }
 

@@ -1,7 +1,7 @@
 /** Dynamic graph attention (GATv2) in place of the encoder's attention as the weights of the CLS hyperedge. @module */
 import * as tf from "@tensorflow/tfjs";
 import { checkShape } from "../tensor/shape.ts";
-import { reshape } from "../tensor/typed.ts";
+import { add, mul, reshape, sumOver } from "../tensor/typed.ts";
 import type { Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
 import { attentionVector, dropUnreached } from "./candidates.ts";
@@ -35,11 +35,11 @@ export function gatv2Scores(params: Gatv2HgnnParams, tokens: Tensor3D, affinity:
   const hidden = weight.shape[0];
   return tf.tidy(() => {
     const rows = reshape(tokens, [batch * size, width]);
-    const projected = tf.reshape(tf.matMul(rows, tf.transpose(weight)), [batch, size, hidden]); // [B, N + 1, hidden]
+    const projected = reshape(tf.matMul(rows, tf.transpose(weight)), [batch, size, hidden]); // [B, N + 1, hidden]
     const cls = tf.slice(projected, [0, 0, 0], [batch, 1, hidden]);
     const others = tf.slice(projected, [0, 1, 0], [batch, size - 1, hidden]);
-    const mixed = tf.leakyRelu(tf.add(cls, others), 0.2); // [B, N, hidden]
-    return dropUnreached(tf.sum(tf.mul(mixed, params.gatv2.attention), 2) as Tensor2D, affinity);
+    const mixed = tf.leakyRelu(add(cls, others), 0.2); // [B, N, hidden]
+    return dropUnreached(sumOver(mul(mixed, params.gatv2.attention), 2), affinity);
   });
 }
 

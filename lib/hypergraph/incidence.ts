@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { checkShape } from "../tensor/shape.ts";
-import { complement, expandDims, matMul } from "../tensor/typed.ts";
+import { ones } from "../tensor/init.ts";
+import { add, complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
 /**
@@ -25,7 +26,7 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
   const nodes = size - 1;
   checkShape(affinity, [batch, nodes], "the affinity");
   return tf.tidy(() => {
-    const clsRow = keepTopK(affinity, tf.ones([1, nodes]) as Tensor2D, topK); // [B, N]
+    const clsRow = keepTopK(affinity, ones([1, nodes]), topK); // [B, N]
     const local = tf.slice(tokens, [0, 1, 0], [batch, nodes, -1]);
     const others = complement(tf.eye(nodes)); // a token is no neighbour of itself
     const unit = l2Normalise(local);
@@ -34,15 +35,15 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
       expandDims(others, 0),
       topK,
     ); // [B, N, N]
-    const clsPart = tf.expandDims(clsRow, 1); // [B, 1, N]
-    const rest = tf.add(localRows, tf.expandDims(tf.eye(nodes), 0));
-    const top = tf.concat([tf.ones([batch, 1, 1]), clsPart], 2);
+    const clsPart = expandDims(clsRow, 1); // [B, 1, N]
+    const rest = add(localRows, tf.expandDims(tf.eye(nodes), 0));
+    const top = tf.concat([ones([batch, 1, 1]), clsPart], 2);
     const bottom = tf.concat([tf.transpose(clsPart, [0, 2, 1]), rest], 2);
-    return tf.concat([top, bottom], 1) as Tensor3D;
+    return tf.concat([top, bottom], 1);
   });
 }
 
 /** Softmax over the k largest of the allowed entries of each row, 0 elsewhere. */
 export function keepTopK<T extends Tensor2D | Tensor3D>(scores: T, allowed: Tensor2D | Tensor3D, topK: number): T {
-  return tf.tidy(() => topKSoftmax(scores, topK, allowed).weights as T);
+  return tf.tidy(() => topKSoftmax(scores, topK, allowed).weights);
 }

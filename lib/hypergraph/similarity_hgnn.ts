@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { checkShape } from "../tensor/shape.ts";
+import { mul, sumOver } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
 import { dropUnreached } from "./candidates.ts";
@@ -20,7 +21,7 @@ export function similarityScores(tokens: Tensor3D, affinity: Tensor2D): Tensor2D
     const unit = l2Normalise(tokens);
     const cls = tf.slice(unit, [0, 0, 0], [batch, 1, width]);
     const others = tf.slice(unit, [0, 1, 0], [batch, size - 1, width]);
-    return dropUnreached(tf.sum(tf.mul(cls, others), 2) as Tensor2D, affinity);
+    return dropUnreached(sumOver(mul(cls, others), 2), affinity);
   });
 }
 

@@ -1,7 +1,7 @@
 /** Small operations that tf.js lacks. @module */
 import * as tf from "@tensorflow/tfjs";
 import { customGrad } from "./gradients.ts";
-import { matMul, reshape } from "./typed.ts";
+import { add, matMul, mul, reshape, softmax } from "./typed.ts";
 import type { Tensor, Tensor2D } from "./types.ts";
 
 /**
@@ -84,9 +84,9 @@ export function topKMask(x: Tensor, k: number): { mask: Tensor; indices: Tensor 
  * @param mask Same shape, 1 or 0.
  * @returns Same shape. The caller disposes it.
  */
-export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
+export function maskedSoftmax<T extends Tensor>(x: T, mask: Tensor): T {
   return tf.tidy(() => {
     const dropped = tf.mul(tf.sub(mask, 1), 1e9);
-    return tf.mul(tf.softmax(tf.add(tf.mul(x, mask), dropped)), mask);
+    return mul(softmax(add(mul(x, mask), dropped)), mask);
   });
 }

@@ -89,9 +89,9 @@ export function adamw(
       { param, grad: grads[i]!, m: state.first[i]!, v: state.second[i]! },
       { learningRate, beta1, beta2, epsilon, weightDecay, step: next.step },
     );
-    next.first.push(m as Tensor1D);
-    next.second.push(v as Tensor1D);
-    return value as Tensor1D;
+    next.first.push(m);
+    next.second.push(v);
+    return value;
   });
   const out = unpackNamed(state.layout, updated);
   tf.dispose([...params, ...(grads === gradients ? [] : grads), ...updated]);

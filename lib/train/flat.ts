@@ -51,7 +51,7 @@ export function packNamed(layout: FlatLayout, tensors: ReadonlyMap<string, Tenso
       if (!tensor) throw new RangeError(`Cannot pack tensors as "${name}" is missing: ${tensors.size} are given`);
       return tensor;
     });
-    return all.length === 1 ? tf.reshape(all[0]!, [all[0]!.size]) as Tensor1D : packTensors(all);
+    return all.length === 1 ? all[0]!.as1D() : packTensors(all);
   });
 }
 

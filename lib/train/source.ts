@@ -1,7 +1,6 @@
 /** Where batches come from. @module */
 import * as tf from "@tensorflow/tfjs";
 import { falseNegativeMask, type Label } from "../losses/label_mask.ts";
-import type { Tensor2D, Tensor4D } from "../tensor/types.ts";
 import type { Batch } from "./batch.ts";
 import { type Padding, trimPads } from "./padding.ts";
 
@@ -52,11 +51,11 @@ export async function openBatch(
     async read(start, count) {
       const pixels = await source.pixels(indices.slice(start, start + count));
       return {
-        pixels: tf.tensor4d(pixels, [count, side, side, 3]) as Tensor4D,
-        ids: tf.tensor2d(ids.subarray(start * length, (start + count) * length), [count, length], "int32") as Tensor2D,
+        pixels: tf.tensor4d(pixels, [count, side, side, 3]),
+        ids: tf.tensor2d(ids.subarray(start * length, (start + count) * length), [count, length], "int32"),
       };
     },
-    ...(labels ? { pairMask: tf.tensor2d(falseNegativeMask(labels), [size, size]) as Tensor2D } : {}),
+    ...(labels ? { pairMask: tf.tensor2d(falseNegativeMask(labels), [size, size]) } : {}),
   };
 }
 

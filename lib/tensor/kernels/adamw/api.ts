@@ -3,15 +3,15 @@ import type { Tensor } from "../../types.ts";
 import { checkFloat, runKernel } from "../run.ts";
 
 /** A parameter, its gradient and its moments; all of one shape, float32. */
-export interface AdamwState {
+export interface AdamwState<T extends Tensor> {
   /** The parameter. */
-  param: Tensor;
+  param: T;
   /** The loss's gradient. */
-  grad: Tensor;
+  grad: T;
   /** Running mean of the gradient; zeros before the first step. */
-  m: Tensor;
+  m: T;
   /** Running mean of the squared gradient; zeros before the first step. */
-  v: Tensor;
+  v: T;
 }
 
 /** Options of {@linkcode adamwUpdate}. */
@@ -57,7 +57,7 @@ export interface AdamwOptions {
  * @throws {TypeError} If a shape differs or a dtype is not float32.
  * @throws {RangeError} If the step is not a positive integer.
  */
-export function adamwUpdate(state: AdamwState, options: AdamwOptions): [Tensor, Tensor, Tensor] {
+export function adamwUpdate<T extends Tensor>(state: AdamwState<T>, options: AdamwOptions): [T, T, T] {
   const { param, grad, m, v } = state;
   checkFloat("update", { param, grad, m, v });
   for (const [name, t] of Object.entries({ grad, m, v })) {
@@ -73,5 +73,5 @@ export function adamwUpdate(state: AdamwState, options: AdamwOptions): [Tensor, 
     );
   }
   const attrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, ...options };
-  return runKernel("AceAdamw", { param, grad, m, v }, attrs);
+  return runKernel("AceAdamw", { param, grad, m, v }, attrs) as [T, T, T];
 }

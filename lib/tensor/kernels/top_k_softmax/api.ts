@@ -1,6 +1,7 @@
 /** Softmax over each row's k largest entries: one kernel where the backend has it, else in steps. @module */
 import * as tf from "@tensorflow/tfjs";
 import { detach, maskedSoftmax, tidy, topKMask } from "../../ops.ts";
+import { add, mul } from "../../typed.ts";
 import type { Tensor } from "../../types.ts";
 import { hasKernel, runKernel } from "../run.ts";
 import "./gradient.ts";
@@ -9,9 +10,9 @@ import "./gradient.ts";
 const MOST = 16;
 
 /** What {@linkcode topKSoftmax} returns. */
-export interface TopKSoftmaxResult {
+export interface TopKSoftmaxResult<T extends Tensor> {
   /** `[..., N]`: softmax over the kept entries, 0 elsewhere. */
-  weights: Tensor;
+  weights: T;
   /** `[..., min(k, N)]` int32: the kept entries' places, largest first; only complete where enough were allowed. */
   indices: Tensor;
 }
@@ -24,14 +25,14 @@ export interface TopKSoftmaxResult {
  * @param allowed 1 or 0; the shape of `scores`, or 1 for leading sizes that repeat. @default {all}
  * @returns The caller disposes both.
  */
-export function topKSoftmax(scores: Tensor, k: number, allowed?: Tensor): TopKSoftmaxResult {
+export function topKSoftmax<T extends Tensor>(scores: T, k: number, allowed?: Tensor): TopKSoftmaxResult<T> {
   const kept = Math.min(k, scores.shape[scores.shape.length - 1]!);
   if (hasKernel("AceTopKSoftmax") && kept <= MOST) {
     return tidy(() => {
       // tfjs puts both outputs on the tape; the places must not lead back to the scores.
       const inputs = allowed ? { scores, allowed: detach(allowed) } : { scores };
       const [weights, indices] = runKernel("AceTopKSoftmax", inputs, { k: kept });
-      return { weights, indices: detach(indices) };
+      return { weights: weights as T, indices: detach(indices) };
     });
   }
   return tidy(() => {
@@ -39,7 +40,7 @@ export function topKSoftmax(scores: Tensor, k: number, allowed?: Tensor): TopKSo
       const { mask, indices } = topKMask(scores, k);
       return { weights: maskedSoftmax(scores, mask), indices };
     }
-    const masked = tf.add(tf.mul(scores, allowed), tf.mul(tf.sub(allowed, 1), 1e9));
+    const masked = add(mul(scores, allowed), tf.mul(tf.sub(allowed, 1), 1e9));
     const { mask, indices } = topKMask(masked, k);
     return { weights: maskedSoftmax(scores, tf.mul(mask, allowed)), indices };
   });
