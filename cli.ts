@@ -6,7 +6,6 @@
  * @module
  */
 import { readVariable } from "./lib/tensor/variables.ts";
-import { advice } from "./lib/cli/advice.ts";
 import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
@@ -78,7 +77,8 @@ async function main(args: readonly string[]): Promise<number> {
     return await COMMAND.run(parsed) ?? 0;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const remedy = parsed && await advice(error, parsed);
+    // It knows the whole library's errors, which a help and a mistyped option need not load.
+    const remedy = parsed && await (await import("./lib/cli/advice.ts")).advice(error, parsed);
     console.error(`error: ${errorLine(remedy ? `${message}; ${remedy}` : message)}`);
     if (error instanceof UsageError) console.error(`deno task ${name} --help lists the options`);
     return 1;

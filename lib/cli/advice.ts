@@ -1,5 +1,5 @@
 /** What to type after a mistake: the library's errors say what is wrong, and here is the option that mends it. @module */
-import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { AdapterSizeError } from "../adapters/model.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
@@ -13,8 +13,12 @@ import { ClassCountError } from "../eval/assess.ts";
 import { ForeignFileError } from "../eval/encode/shards.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
+import { PaperFilesError } from "../reproduction/context.ts";
+import { NoResultsError } from "../reproduction/report.ts";
+import { Table4ScaleError } from "../reproduction/reproduce.ts";
 import { listed, nearest } from "../text/nearest.ts";
 import type { Arguments } from "./command.ts";
+import { namesIn, pathAdvice } from "./paths.ts";
 
 /** Columns that an option names when it is not given. */
 const DEFAULT_COLUMNS: Readonly<Record<string, string>> = {
@@ -60,6 +64,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
     return `--classes lists the data's own names of the classes, with "," between them`;
   }
   if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
+  if (error instanceof PaperFilesError) return "--data names it";
+  if (error instanceof NoResultsError) return "deno task reproduce makes some";
+  if (error instanceof Table4ScaleError) return "deno task segment and deno task detect train the heads";
   if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
   if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
   if (error instanceof SeenCasesError && args.knows("held-out")) {
@@ -138,46 +145,6 @@ function rowAdvice({ filters }: NoRowError): string | undefined {
   const meant = nearest(value, values);
   if (meant !== undefined) return `did you mean --where ${shellWord(`${column}=${meant}`)}?`;
   return `no row has ${column}=${value}: the column holds ${listed(values.map((one) => JSON.stringify(one)), 8)}`;
-}
-
-/**
- * What may be meant by a path at which there is nothing: a pattern that was quoted, a name near it, or what there is.
- *
- * @returns Empty when the folder cannot be looked at.
- */
-export async function pathAdvice(path: string): Promise<string> {
-  if (/[*?]/.test(path)) return "a pattern in quotes is not expanded: type it without the quotes";
-  let [folder, wanted] = [dirname(path), path];
-  while (folder !== dirname(folder) && !await isFolder(folder)) [folder, wanted] = [dirname(folder), folder];
-  const name = wanted.slice(folder === "." && !wanted.startsWith("./") ? 0 : folder.length).replace(/^[/\\]/, "");
-  const names = await namesIn(folder);
-  const meant = nearest(name, names);
-  if (meant !== undefined) return `did you mean ${JSON.stringify(folder === "." ? meant : join(folder, meant))}?`;
-  const place = isAbsolute(folder) ? folder : resolvedOrSame(folder);
-  return names.length === 0 ? "" : `${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
-}
-
-function resolvedOrSame(folder: string): string {
-  try {
-    return resolve(folder);
-  } catch {
-    return folder; // where the user stands may not be read
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
-}
-
-/** Names in a folder, hidden ones left out; none when it cannot be read. */
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).filter((name) =>
-      !name.startsWith(".")
-    );
-  } catch {
-    return [];
-  }
 }
 
 /** A word as a shell takes it. */

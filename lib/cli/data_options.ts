@@ -12,8 +12,8 @@ import { adapterFormat } from "../adapters/files.ts";
 import { watchedImages } from "../image/watched.ts";
 import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";
-import { pathAdvice } from "./advice.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { pathAdvice } from "./paths.ts";
 import { modelNotice } from "./provenance.ts";
 import { withCases } from "./unreadable.ts";
 

@@ -83,12 +83,21 @@ async function present(folder: string, names: readonly string[]): Promise<string
   return undefined;
 }
 
+/** The error for the paper's scale without a folder of its files. */
+export class PaperFilesError extends Deno.errors.NotFound {
+  /** Name shown in stack traces. */
+  override name = "PaperFilesError";
+
+  /** An error that says what is missing. */
+  constructor() {
+    super("Cannot reproduce at the paper's scale as the folder of its files must be named: there is none");
+  }
+}
+
 /** Refuses the paper's scale where files are absent, naming all of them at once. */
 async function requirePaperFiles(data: string | undefined, tables: readonly TableName[]): Promise<void> {
   if (data === undefined || data === "") {
-    throw new Deno.errors.NotFound(
-      "Cannot reproduce at the paper's scale without its files: give their folder with --data",
-    );
+    throw new PaperFilesError();
   }
   const absent: string[] = [];
   for (const names of [WEIGHTS, TOKENIZERS]) {

@@ -30,7 +30,7 @@ export async function reproductionReport(results: Gathered): Promise<string> {
   if (records.length > 0) sections.push({ kind: "facts", title: "Runs", facts: runFacts(records) });
   return await buildReport({
     title: "ACE-LoRA: the paper's tables",
-    subtitle: "Every run that left a JSON file, gathered by deno task report",
+    subtitle: "Every run that left a JSON file, gathered into one page",
     sections,
   });
 }
@@ -92,7 +92,7 @@ export function readmeTables(records: readonly ReproduceRecord[]): string {
 }
 
 function absent(table: TableName): string {
-  return `No run of this table is among the results: deno task reproduce ${table} makes them.`;
+  return `No run of this table is among the results: reproducing ${table} makes them.`;
 }
 
 function introduction({ records }: Gathered): string[] {
@@ -176,20 +176,33 @@ export interface WrittenReport {
   markdown: string;
 }
 
+/** The error for a folder without any result. */
+export class NoResultsError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "NoResultsError";
+
+  /**
+   * An error about a folder.
+   *
+   * @param folder The folder.
+   */
+  constructor(readonly folder: string) {
+    super(`Cannot report on "${folder}" as it must hold results: found none`);
+  }
+}
+
 /**
  * Gathers the results of a folder into one self-contained page, its tables beside it as Markdown.
  *
  * @param folder Folder of results, searched at any depth.
  * @param page File to write; its name ends in ".html".
- * @throws {RangeError} If the folder holds no result.
+ * @throws {NoResultsError} If the folder holds no result.
  * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
  */
 export async function writeReport(folder: string, page: string): Promise<WrittenReport> {
   const results = await gatherResults(folder);
   if (results.records.length + results.dense.length + results.others.length === 0) {
-    throw new RangeError(
-      `Cannot report on "${folder}" as it must hold results: found none; deno task reproduce makes some`,
-    );
+    throw new NoResultsError(folder);
   }
   const markdown = page.replace(/\.html$/, ".md");
   await writeFileAtomic(page, await reproductionReport(results));

@@ -69,7 +69,7 @@ export class Table4ScaleError extends RangeError {
   constructor() {
     super(
       "Cannot reproduce table4 at the paper's scale as its heads are trained on the adapters of table1, which the runs of that " +
-        "table do not keep: train an adapter on MIMIC-CXR, then a head on SIIM (deno task segment) or RSNA (deno task detect)",
+        "table do not keep: train an adapter on MIMIC-CXR, then a head on SIIM or RSNA",
     );
   }
 }

@@ -88,7 +88,7 @@ Deno.test("reproductionMarkdown() names the tables without runs and shows the ot
   assertMatch(text, /## Table 1: fine-tuning methods\n\nOne seed\..*\*\*Synthetic data\.\*\*/);
   assertMatch(
     text,
-    /## Table 6[^\n]*\n\nNo run of this table is among the results: deno task reproduce table6 makes them/,
+    /## Table 6[^\n]*\n\nNo run of this table is among the results: reproducing table6 makes them/,
   );
   const kept = reproductionMarkdown({ records: keptRecords(records), dense: [], others: [], passedOver: [] });
   assertEquals(kept, text, "what is kept makes the same tables");

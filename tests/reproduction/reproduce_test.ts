@@ -135,7 +135,7 @@ Deno.test("the paper's scale is refused without its files, all of them named at 
     await assertRejects(
       () => reproduce(["table1"], backend, paper),
       Deno.errors.NotFound,
-      "give their folder with --data",
+      "the folder of its files must be named",
     );
     await Deno.mkdir(join(out, "rsna"));
     const error = await assertRejects(

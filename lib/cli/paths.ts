@@ -1,0 +1,43 @@
+/** What may be meant by a path at which there is nothing. @module */
+import { dirname, isAbsolute, join, resolve } from "@std/path";
+import { listed, nearest } from "../text/nearest.ts";
+
+/**
+ * What may be meant by a path at which there is nothing: a pattern that was quoted, a name near it, or what there is.
+ *
+ * @returns Empty when the folder cannot be looked at.
+ */
+export async function pathAdvice(path: string): Promise<string> {
+  if (/[*?]/.test(path)) return "a pattern in quotes is not expanded: type it without the quotes";
+  let [folder, wanted] = [dirname(path), path];
+  while (folder !== dirname(folder) && !await isFolder(folder)) [folder, wanted] = [dirname(folder), folder];
+  const name = wanted.slice(folder === "." && !wanted.startsWith("./") ? 0 : folder.length).replace(/^[/\\]/, "");
+  const names = await namesIn(folder);
+  const meant = nearest(name, names);
+  if (meant !== undefined) return `did you mean ${JSON.stringify(folder === "." ? meant : join(folder, meant))}?`;
+  const place = isAbsolute(folder) ? folder : resolvedOrSame(folder);
+  return names.length === 0 ? "" : `${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
+}
+
+function resolvedOrSame(folder: string): string {
+  try {
+    return resolve(folder);
+  } catch {
+    return folder; // where the user stands may not be read
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+}
+
+/** Names in a folder, hidden ones left out; none when it cannot be read. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).filter((name) =>
+      !name.startsWith(".")
+    );
+  } catch {
+    return [];
+  }
+}
