@@ -25,6 +25,26 @@ function refuse(name: string, expected: string, found: string): never {
   throw new SyntaxError(`Cannot read "${name}" as a NumPy array as ${expected}: ${found}`);
 }
 
+/** The three entries of a header, which is a Python dict: nothing else may stand in it. */
+function readHeader(bytes: Uint8Array, name: string): Record<"descr" | "fortran_order" | "shape", string> {
+  const text = new TextDecoder("latin1").decode(bytes);
+  const fail = (): never =>
+    refuse(name, "its header must be a dict of descr, fortran_order and shape", JSON.stringify(text.slice(0, 60)));
+  const body = /^ *\{([^{}]*)\}[ \n]*$/.exec(text)?.[1] ?? fail();
+  const entry = / *'(descr|fortran_order|shape)' *: *('[^']*'|True|False|\((?:\d+(?:, *\d+)*,?)?\)) *(?:, *|$)/y;
+  const found = new Map<string, string>();
+  for (let match; entry.lastIndex < body.length && (match = entry.exec(body));) {
+    if (found.has(match[1]!)) fail();
+    found.set(match[1]!, match[2]!);
+    if (entry.lastIndex === body.length) {
+      const [descr, order, shape] = ["descr", "fortran_order", "shape"].map((key) => found.get(key));
+      if (!descr?.startsWith("'") || !order || !/^[TF]/.test(order) || !shape?.startsWith("(")) fail();
+      return { descr: descr!, fortran_order: order!, shape: shape! };
+    }
+  }
+  return fail();
+}
+
 /**
  * Reads one .npy file: version 1 to 3, little endian, in C order.
  *
@@ -42,12 +62,10 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   const start = long ? 12 : 10;
   const end = start + (long ? view.getUint32(8, true) : view.getUint16(8, true));
   if (end > bytes.length) refuse(name, `its header must end within its ${bytes.length} bytes`, `it ends at ${end}`);
-  const header = new TextDecoder("latin1").decode(bytes.subarray(start, end));
-  const type = header.match(/'descr':\s*'([^']*)'/)?.[1] ?? "none";
-  const shapeText = header.match(/'shape':\s*\(([\d,\sL]*)\)/)?.[1];
-  if (!/'fortran_order':\s*False/.test(header)) refuse(name, "it must be in C order", "it is not");
-  if (shapeText === undefined) return refuse(name, "its header must have a shape", header.slice(0, 60));
-  const shape = shapeText.split(",").map((part) => part.trim()).filter(Boolean).map((part) => parseInt(part, 10));
+  const { descr, fortran_order: order, shape: sizes } = readHeader(bytes.subarray(start, end), name);
+  if (order !== "False") refuse(name, "it must be in C order", "it is not");
+  const type = descr.slice(1, -1);
+  const shape = sizes.slice(1, -1).split(",").map((part) => part.trim()).filter(Boolean).map(Number);
   const bits = { "1": 8, "2": 16, "4": 32, "8": 64 }[type.slice(2)];
   if (!/^[|<][uib]\d$/.test(type) || !bits) {
     return refuse(name, "its type must be little-endian whole numbers", `it is ${type}`);
