@@ -68,7 +68,7 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   const shape = sizes.slice(1, -1).split(",").map((part) => part.trim()).filter(Boolean).map(Number);
   const bits = { "1": 8, "2": 16, "4": 32, "8": 64 }[type.slice(2)];
   if (!/^[|<][uib]\d$/.test(type) || !bits) {
-    return refuse(name, "its type must be little-endian whole numbers", `it is ${type}`);
+    return refuse(name, "its type must be little-endian whole numbers", `it is ${JSON.stringify(type.slice(0, 16))}`);
   }
   const count = shape.reduce((a, b) => a * b, 1);
   if (count * bits / 8 !== bytes.length - end) {

@@ -1,2 +1,2 @@
 /** A codec's WebAssembly, compiled. */
-export function codecModule(name: "charls" | "libjpeg-turbo" | "openjpeg"): Promise<WebAssembly.Module>;
+export function codecModule(name: "charls" | "libjpeg-turbo" | "openjpeg" | "webp"): Promise<WebAssembly.Module>;

@@ -2,12 +2,14 @@
 import { decodeDicom, isDicom, storedPixelSha256 } from "./dicom.ts";
 import { isJpeg } from "./jpeg.ts";
 import { isPng } from "./png.ts";
+import { isTiff } from "./tiff.ts";
+import { isWebp } from "./webp.ts";
 import { decodeImage, readImageBytes } from "./read.ts";
 
 /** What {@linkcode describeImage} finds; the DICOM fields are there for DICOM only. */
 export interface ImageDescription {
   /** Told by content, not by extension. */
-  format: "JPEG" | "PNG" | "DICOM";
+  format: "JPEG" | "PNG" | "TIFF" | "WebP" | "DICOM";
   /** Columns, pixels. */
   width: number;
   /** Rows, pixels. */
@@ -34,9 +36,15 @@ export interface ImageDescription {
   pixelSha256?: string;
 }
 
+function stillFormat(bytes: Uint8Array): "JPEG" | "PNG" | "TIFF" | "WebP" | undefined {
+  if (isPng(bytes)) return "PNG";
+  if (isJpeg(bytes)) return "JPEG";
+  return isTiff(bytes) ? "TIFF" : isWebp(bytes) ? "WebP" : undefined;
+}
+
 /** Whether the bytes begin as one of the image formats read here. */
 export function isImage(bytes: Uint8Array): boolean {
-  return isPng(bytes) || isJpeg(bytes) || isDicom(bytes);
+  return isPng(bytes) || isJpeg(bytes) || isTiff(bytes) || isWebp(bytes) || isDicom(bytes);
 }
 
 /**
@@ -48,7 +56,7 @@ export function isImage(bytes: Uint8Array): boolean {
  */
 export async function describeImage(path: string): Promise<ImageDescription> {
   const bytes = await readImageBytes(path);
-  if (!isPng(bytes) && !isJpeg(bytes) && isDicom(bytes)) {
+  if (isDicom(bytes) && !stillFormat(bytes)) {
     const dicom = await decodeDicom(bytes, path);
     const { rows, columns, samples, bitsAllocated, bitsStored, signed, photometric, transferSyntax } = dicom;
     return {
@@ -68,5 +76,5 @@ export async function describeImage(path: string): Promise<ImageDescription> {
     };
   }
   const { width, height, channels, bitDepth } = await decodeImage(bytes, path);
-  return { format: isPng(bytes) ? "PNG" : "JPEG", width, height, channels, bitDepth };
+  return { format: stillFormat(bytes) ?? "JPEG", width, height, channels, bitDepth };
 }

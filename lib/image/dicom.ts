@@ -151,7 +151,7 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
     bitsStored,
     signed: representation === 1,
     photometric: photometric as DicomImage["photometric"],
-    planar: samples === 3 && number(TAGS.planar, "planar configuration", 0) === 1,
+    planar: samples === 3 && number(TAGS.planar, "planar configuration (0028,0006)") === 1,
   };
 }
 

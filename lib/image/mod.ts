@@ -1,5 +1,5 @@
 /**
- * Images from file to pixels: JPEG, PNG and DICOM, and Pillow's resize, with no Python.
+ * Images from file to pixels: JPEG, PNG, TIFF, WebP and DICOM, and Pillow's resize, with no Python.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -11,8 +11,8 @@
  * assertEquals(pixels.length, 224 * 224 * 3);
  * ```
  *
- * Nothing but read permission for the images is asked. Not read, and refused by name: CMYK, arithmetic-coded and 12-bit
- * colour JPEG; multi-frame, palette, 32-bit and uncompressed 4:2:2 DICOM; HTJ2K and video transfer syntaxes.
+ * Nothing but read permission for the images is asked. Not read, and refused by name: GIF, BMP; CMYK, arithmetic-coded and 12-bit
+ * colour JPEG; TIFF in JPEG, fax or PackBits compression; animated WebP; multi-frame, palette, 32-bit and uncompressed 4:2:2 DICOM; HTJ2K and video transfer syntaxes.
  *
  * @module
  */
@@ -21,6 +21,8 @@ export { decodeImage, type DecodeImageOptions, readImage } from "./read.ts";
 export { describeImage, type ImageDescription, isImage } from "./describe.ts";
 export { decodeJpeg, type DecodeJpegOptions } from "./jpeg.ts";
 export { oriented } from "./orientation.ts";
+export { decodeTiff } from "./tiff.ts";
+export { decodeWebp } from "./webp.ts";
 export { decodePng, encodePng } from "./png.ts";
 export {
   decodeDicom,

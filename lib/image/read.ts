@@ -3,6 +3,8 @@
 import type { RasterImage } from "./raster.ts";
 import { decodeJpeg, type DecodeJpegOptions, isJpeg } from "./jpeg.ts";
 import { decodePng, isPng } from "./png.ts";
+import { decodeTiff, isTiff } from "./tiff.ts";
+import { decodeWebp, isWebp } from "./webp.ts";
 import { decodeDicom, isDicom } from "./dicom.ts";
 import { dicomToRaster } from "./dicom_raster.ts";
 
@@ -40,7 +42,7 @@ function whatItIs(bytes: Uint8Array): string {
 }
 
 /**
- * Decodes a JPEG, PNG or DICOM, told apart by content. A DICOM comes as a radiograph viewer shows it, in 8 bits. What may not be
+ * Decodes a JPEG, PNG, TIFF, WebP or DICOM, told apart by content. A DICOM comes as a radiograph viewer shows it, in 8 bits. What may not be
  * what was meant (a picture of one grey, an orientation that is not applied) stands in the raster's notes.
  *
  * @param bytes The whole file.
@@ -55,9 +57,13 @@ export async function decodeImage(
 ): Promise<RasterImage> {
   if (isPng(bytes)) return noted(decodePng(bytes, name));
   if (isJpeg(bytes)) return noted(await decodeJpeg(bytes, name, options));
+  if (isTiff(bytes)) return noted(decodeTiff(bytes, name));
+  if (isWebp(bytes)) return noted(await decodeWebp(bytes, name));
   if (isDicom(bytes)) return dicomToRaster(await decodeDicom(bytes, name));
   throw new SyntaxError(
-    `Cannot read "${name}" as an image: it must be a JPEG, PNG or DICOM (save it as PNG), found ${whatItIs(bytes)}`,
+    `Cannot read "${name}" as an image: it must be a JPEG, PNG, TIFF, WebP or DICOM (save it as PNG), found ${
+      whatItIs(bytes)
+    }`,
   );
 }
 
@@ -95,7 +101,7 @@ export async function readImageBytes(path: string): Promise<Uint8Array> {
 }
 
 /**
- * Reads and decodes a JPEG, PNG or DICOM file, told apart by content and not by extension.
+ * Reads and decodes a JPEG, PNG, TIFF, WebP or DICOM file, told apart by content and not by extension.
  *
  * Needs read permission for `path` and nothing else: the codecs come with the module graph.
  *

@@ -1,0 +1,97 @@
+/** WebP files, lossless ones bit for bit as Pillow reads them (the same libwebp, compiled to WebAssembly). @module */
+import { codecModule } from "./_codec_modules.js";
+import { checkImageSize, type RasterImage } from "./raster.ts";
+
+/** Whether the bytes begin as a WebP does. */
+export function isWebp(bytes: Uint8Array): boolean {
+  return fourCc(bytes, 0) === "RIFF" && fourCc(bytes, 8) === "WEBP";
+}
+
+function fourCc(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 4));
+}
+
+/** What the first chunk says. RFC 9649, section 2. */
+function readHeader(bytes: Uint8Array): { width: number; height: number; hasAlpha: boolean } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 30) throw new Error(`it is cut short: it has ${bytes.length} bytes`);
+  const size = view.getUint32(4, true) + 8;
+  if (size > bytes.length) throw new Error(`it is cut short: its header says ${size} bytes, it has ${bytes.length}`);
+  const kind = fourCc(bytes, 12);
+  if (kind === "VP8 ") {
+    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff, hasAlpha: false };
+  }
+  if (kind === "VP8L") {
+    const bits = view.getUint32(21, true);
+    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1, hasAlpha: (bits >>> 28 & 1) === 1 };
+  }
+  if (kind !== "VP8X") throw new Error(`its first chunk must be VP8, VP8L or VP8X: it is ${JSON.stringify(kind)}`);
+  const flags = bytes[20]!;
+  if (flags & 2) throw new Error("an animation is not read: save one frame of it");
+  const side = (at: number): number => (view.getUint16(at, true) | bytes[at + 2]! << 16) + 1;
+  return { width: side(24), height: side(27), hasAlpha: (flags & 16) !== 0 };
+}
+
+interface Decoder {
+  decode(bytes: Uint8Array): { data: Uint8ClampedArray; width: number; height: number } | null;
+}
+
+let decoder: Promise<Decoder> | undefined;
+
+/** The codec's own module; its glue has no types for this. */
+async function load(): Promise<Decoder> {
+  const [{ default: factory }, wasm] = await Promise.all([
+    import("@jsquash/webp/codec/dec/webp_dec.js") as unknown as Promise<
+      { default: (options: object) => Promise<Decoder> }
+    >,
+    codecModule("webp"),
+  ]);
+  return await factory({
+    noInitialRun: true,
+    print: () => {},
+    printErr: () => {},
+    instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+      WebAssembly.instantiate(wasm, imports).then(done);
+      return {};
+    },
+  });
+}
+
+/**
+ * Reads a still WebP: 3 channels, or 4 where the file says that it has alpha.
+ *
+ * @param bytes The whole file.
+ * @param name The file's name, for messages.
+ * @throws {SyntaxError} If the file is cut short, damaged, animated, or above the size limits.
+ */
+export async function decodeWebp(bytes: Uint8Array, name: string): Promise<RasterImage> {
+  const fail = (reason: string): never => {
+    throw new SyntaxError(`Cannot read "${name}" as WebP: ${reason}`);
+  };
+  let header: ReturnType<typeof readHeader>;
+  try {
+    header = readHeader(bytes);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  const { width, height, hasAlpha } = header;
+  checkImageSize(header, name);
+  if (width * height > 2 ** 24 && bytes.length * 2000 < width * height) {
+    fail(`${bytes.length} bytes for ${width} x ${height} pixels are taken for a bomb`);
+  }
+  let found: ReturnType<Decoder["decode"]>;
+  try {
+    found = (await (decoder ??= load())).decode(bytes);
+  } catch {
+    decoder = undefined; // after an exception the instance may have leaked
+    return fail("libwebp found its data cut short or damaged");
+  }
+  if (!found || found.width !== width || found.height !== height) {
+    return fail("libwebp found its data cut short or damaged");
+  }
+  const { data } = found;
+  if (hasAlpha) return { width, height, channels: 4, bitDepth: 8, data: new Uint8Array(data) };
+  const rgb = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += 4) for (let c = 0; c < 3; c++) rgb[to++] = data[from + c]!;
+  return { width, height, channels: 3, bitDepth: 8, data: rgb };
+}
