@@ -1,6 +1,7 @@
 /** TIFF files: the first page, grey, RGB or palette, of 8 or 16 bits. TIFF 6.0. @module */
 import { inflateSync } from "node:zlib";
 import { decode } from "tiff";
+import { lzwLength } from "./_tiff_lzw.ts";
 import { oriented } from "./orientation.ts";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 
@@ -70,7 +71,11 @@ interface Layout {
 /** Checks that the page is of a kind read, and that its pieces hold what they must and no more. */
 function checkLayout(bytes: Uint8Array, name: string): Layout {
   const fields = readDirectory(bytes);
-  const one = (tag: number, fallback: number): number => fields.get(tag)?.[0] ?? fallback;
+  const one = (tag: number, fallback: number): number => {
+    const values = fields.get(tag) ?? [fallback];
+    if (values.length !== 1) throw new Error(`its tag ${tag} must have one value: it has ${values.length}`);
+    return values[0]!;
+  };
   const [width, height, samples] = [one(256, 0), one(257, 0), one(277, 1)];
   checkImageSize({ width, height }, name);
   const bits = fields.get(258) ?? [1];
@@ -114,11 +119,8 @@ function checkLayout(bytes: Uint8Array, name: string): Layout {
     const rows = isTiled ? down : Math.min(down, height - i * down);
     const size = row * rows;
     const piece = bytes.subarray(start, end);
-    // LZW takes nine bits or more for at most 3,838 bytes.
-    const most = compression === 1 ? piece.length : compression === 5 ? piece.length * 3840 : inflated(piece, size);
-    if (most < size) {
-      throw new Error(`its strip ${i} must hold ${size} bytes: it holds ${compression === 5 ? "fewer" : most}`);
-    }
+    const held = compression === 1 ? piece.length : compression === 5 ? lzwLength(piece, size) : inflated(piece, size);
+    if (held < size) throw new Error(`its strip ${i} must hold ${size} bytes: it holds ${held}`);
   });
   return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation: Math.max(1, one(274, 1)) };
 }

@@ -12,24 +12,44 @@ function fourCc(bytes: Uint8Array, at: number): string {
 }
 
 /** What the first chunk says. RFC 9649, section 2. */
-function readHeader(bytes: Uint8Array): { width: number; height: number; hasAlpha: boolean } {
+function readHeader(bytes: Uint8Array): { width: number; height: number; hasAlpha: boolean; size: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 30) throw new Error(`it is cut short: it has ${bytes.length} bytes`);
   const size = view.getUint32(4, true) + 8;
   if (size > bytes.length) throw new Error(`it is cut short: its header says ${size} bytes, it has ${bytes.length}`);
   const kind = fourCc(bytes, 12);
+  if (kind === "VP8X" && bytes[20]! & 2) throw new Error("an animation is not read: save one frame of it");
+  checkChunks(bytes.subarray(0, size));
   if (kind === "VP8 ") {
-    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff, hasAlpha: false };
+    return {
+      width: view.getUint16(26, true) & 0x3fff,
+      height: view.getUint16(28, true) & 0x3fff,
+      hasAlpha: false,
+      size,
+    };
   }
   if (kind === "VP8L") {
     const bits = view.getUint32(21, true);
-    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1, hasAlpha: (bits >>> 28 & 1) === 1 };
+    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1, hasAlpha: (bits >>> 28 & 1) === 1, size };
   }
   if (kind !== "VP8X") throw new Error(`its first chunk must be VP8, VP8L or VP8X: it is ${JSON.stringify(kind)}`);
   const flags = bytes[20]!;
-  if (flags & 2) throw new Error("an animation is not read: save one frame of it");
   const side = (at: number): number => (view.getUint16(at, true) | bytes[at + 2]! << 16) + 1;
-  return { width: side(24), height: side(27), hasAlpha: (flags & 16) !== 0 };
+  return { width: side(24), height: side(27), hasAlpha: (flags & 16) !== 0, size };
+}
+
+/** Chunks must fill the file, with one picture among them. */
+function checkChunks(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let pictures = 0;
+  for (let at = 12; at < bytes.length;) {
+    const end = at + 8 <= bytes.length ? at + 8 + view.getUint32(at + 4, true) : Infinity;
+    if (end > bytes.length) throw new Error(`its chunk at byte ${at} must end within its ${bytes.length} bytes`);
+    const kind = fourCc(bytes, at);
+    if (kind === "VP8 " || kind === "VP8L") pictures++;
+    at = end + end % 2;
+  }
+  if (pictures !== 1) throw new Error(`it must hold one picture: it holds ${pictures}`);
 }
 
 interface Decoder {
@@ -74,14 +94,14 @@ export async function decodeWebp(bytes: Uint8Array, name: string): Promise<Raste
   } catch (error) {
     return fail((error as Error).message);
   }
-  const { width, height, hasAlpha } = header;
+  const { width, height, hasAlpha, size } = header;
   checkImageSize(header, name);
   if (width * height > 2 ** 24 && bytes.length * 2000 < width * height) {
     fail(`${bytes.length} bytes for ${width} x ${height} pixels are taken for a bomb`);
   }
   let found: ReturnType<Decoder["decode"]>;
   try {
-    found = (await (decoder ??= load())).decode(bytes);
+    found = (await (decoder ??= load())).decode(bytes.subarray(0, size));
   } catch {
     decoder = undefined; // after an exception the instance may have leaked
     return fail("libwebp found its data cut short or damaged");

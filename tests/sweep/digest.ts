@@ -10,7 +10,7 @@ import { openTensorFile } from "../../lib/io/open.ts";
 import { readAllTensors } from "../../lib/io/tensor_file.ts";
 
 /** A format, or a way to read it. */
-export type Kind = "png" | "jpeg" | "dicom" | "safetensors" | "torch" | "npy" | "npz" | "csv";
+export type Kind = "png" | "jpeg" | "tiff" | "webp" | "dicom" | "safetensors" | "torch" | "npy" | "npz" | "csv";
 
 const raw = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
@@ -48,6 +48,8 @@ export const NPZ_NAME = "x";
 export const READERS: Readonly<Record<Kind, (path: string) => Promise<{ digest: string; separator?: string }>>> = {
   png: async (path) => ({ digest: await image(path) }),
   jpeg: async (path) => ({ digest: await image(path) }),
+  tiff: async (path) => ({ digest: await image(path) }),
+  webp: async (path) => ({ digest: await image(path) }),
   dicom: async (path) => {
     const { columns, rows, pixels, bitsStored, signed } = await decodeDicom(await readImageBytes(path), path);
     const spare = 32 - bitsStored; // pydicom fills the bits above those stored with the sign

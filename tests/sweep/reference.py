@@ -88,7 +88,7 @@ def table(path, separator, **_):
     return digest("csv", json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-KINDS = {"png": image, "jpeg": image, "dicom": dicom, "safetensors": safe, "torch": archive, "npy": array, "npz": arrays, "csv": table}
+KINDS = {"png": image, "jpeg": image, "tiff": image, "webp": image, "dicom": dicom, "safetensors": safe, "torch": archive, "npy": array, "npz": arrays, "csv": table}
 for item in json.load(sys.stdin):
     try:
         print(json.dumps({"digest": KINDS[item["kind"]](**{k: v for k, v in item.items() if k != "kind"})}))

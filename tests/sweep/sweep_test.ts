@@ -19,6 +19,7 @@ const MAX_MILLISECONDS = 10_000, MAX_GROWTH = 600 * 2 ** 20;
 
 const file = (path: string): Uint8Array => Deno.readFileSync(new URL(`../${path}`, import.meta.url));
 const images = (names: string): Uint8Array[] => names.split(" ").map((name) => file(`image/fixtures/${name}`));
+const stills = (names: string): Uint8Array[] => names.split(" ").map((name) => file(`image/still_fixtures/${name}`));
 const dicoms = (names: string): Uint8Array[] =>
   names.split(" ").map((name) => file(`image/dicom_fixtures/${name}.dcm`));
 
@@ -35,6 +36,8 @@ const CSV = "image,text,label\n" +
 const ORIGINALS: Readonly<Record<Kind, Uint8Array[]>> = {
   png: images("grey_odd.png grey_224.png interlaced_rgb.png rgb_up.png rgba_up.png"),
   jpeg: images("grey_jpeg.jpg grey_jpeg_progressive.jpg jpeg_420.jpg jpeg_420_progressive.jpg jpeg_restart.jpg"),
+  tiff: stills("grey_raw.tif rgb_tiff_lzw.tif grey_tiff_adobe_deflate.tif predictor.tif strips.tif"),
+  webp: stills("lossless_rgb.webp lossless_rgba.webp lossy.webp"),
   dicom: dicoms(
     "explicit_8 implicit_12_window big_16 deflated_12 nested_sequences mono1_12_window rle_8 rle_rgb rle_16 rgb",
   ),
