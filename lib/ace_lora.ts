@@ -17,7 +17,8 @@ import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
 import { type LoraConfig, loraLayers } from "./peft/lora/config.ts";
 import { injectLora } from "./peft/lora/inject.ts";
 import { mergeUpdates } from "./nn/linear.ts";
-import { infoNce } from "./losses/info_nce.ts";
+import { infoNce, type InfoNceOptions } from "./losses/info_nce.ts";
+import { sigmoidLoss } from "./losses/sigmoid.ts";
 import type { ContrastiveModel, FeatureOptions } from "./clip/contrastive.ts";
 import { countParams, namedTensors } from "./tensor/params.ts";
 import { l2Normalise } from "./tensor/kernels/l2_normalise/api.ts";
@@ -42,6 +43,8 @@ export interface AceLoraConfig {
   hgnn?: AceHgnnConfig;
   /** Learn the similarity scale. @default {true} */
   learnScale?: boolean;
+  /** What is trained. @default {the model's own similarity: InfoNCE for a softmax, the sigmoid loss for a sigmoid} */
+  loss?: "info-nce" | "sigmoid";
   /**
    * Text affinity: `released` is the masked probabilities where the last text layer carries LoRA, and the unmasked logits (so
    * that pads can be chosen) where it does not. @default {"released"}
@@ -242,7 +245,8 @@ export interface PairTensors {
 }
 
 /**
- * The training loss of a batch of pairs.
+ * The training loss of a batch of pairs, the one that `fit` computes from features: (label-guided) InfoNCE, or the sigmoid loss
+ * where the model's similarity is one. Pairs outside the mask leave it.
  *
  * @returns Scalar, nats. The caller disposes it.
  */
@@ -255,7 +259,23 @@ export function contrastiveLoss(
   return tf.tidy(() => {
     const image = imageFeatures(params, batch.pixels, config, options);
     const text = textFeatures(params, batch.ids, config, options);
-    return infoNce(image, text, similarityScale(params), options.pairMask ? { pairMask: options.pairMask } : {});
+    return pairLoss(params, { image, text }, config, options);
+  });
+}
+
+/** The loss of a batch's unit features, each `[B, E]`; see {@linkcode contrastiveLoss}. */
+export function pairLoss(
+  params: AceLoraParams,
+  features: { image: Tensor2D; text: Tensor2D },
+  config: AceLoraConfig,
+  { pairMask }: InfoNceOptions = {},
+): Scalar {
+  const { loss = config.encoders.similarity === "sigmoid" ? "sigmoid" : "info-nce" } = config;
+  const options = pairMask ? { pairMask } : {};
+  return tf.tidy(() => {
+    const scale = similarityScale(params);
+    if (loss === "info-nce") return infoNce(features.image, features.text, scale, options);
+    return sigmoidLoss(features, { scale, bias: params.logitBias ?? tf.scalar(0) }, options);
   });
 }
 
@@ -268,6 +288,10 @@ export function aceLoraModel(config: AceLoraConfig, name = "ACE-LoRA"): Contrast
     textFeatures: (params, ids, options) => textFeatures(params, ids, config, options),
     promptFeatures: (params, ids, prompts) => promptFeatures(params, ids, prompts, config),
     scale: similarityScale,
+    ...(config.encoders.similarity === "sigmoid"
+      ? { bias: (params: AceLoraParams) => tf.clone(params.logitBias ?? tf.scalar(0)) }
+      : {}),
+    loss: (params, features, options) => pairLoss(params, features, config, options),
     forEvaluation: mergeAceLora,
   };
 }

@@ -84,11 +84,8 @@ export interface ClipConfig {
   mean: readonly [number, number, number];
   /** Standard deviation of each colour channel. */
   std: readonly [number, number, number];
-  /**
-   * How an image becomes a square: the shorter side resized and the centre cropped, both sides resized whatever the aspect, or
-   * the longer side resized and the rest filled with black.
-   */
-  resizeMode: "shortest" | "squash" | "longest";
+  /** How an image becomes a square: the shorter side resized and the centre cropped, or both sides whatever the aspect. */
+  resizeMode: "shortest" | "squash";
   /** Of the resize, with antialiasing. */
   interpolation: "bicubic" | "bilinear";
 }

@@ -23,6 +23,14 @@ export interface ContrastiveModel<T> {
   promptFeatures(params: T, ids: Tensor2D, prompts: number): Tensor2D;
   /** The similarity's scale s, a new tensor. */
   scale(params: T): Scalar;
+  /** The similarity's bias b, a new tensor. @default {none: probabilities are a softmax over the texts} */
+  bias?(params: T): Scalar;
+  /**
+   * The loss of a batch's unit features `[B, E]`, a scalar: what `fit` trains.
+   *
+   * @param options `pairMask` `[B, B]`: 0 for pairs that leave the loss. @default {all pairs}
+   */
+  loss(params: T, features: { image: Tensor2D; text: Tensor2D }, options?: { pairMask?: Tensor2D }): Scalar;
   /** The tree to evaluate: updates merged where that is exact; shares leaves with `params`. */
   forEvaluation(params: T): T;
 }

@@ -38,7 +38,13 @@ export function imageSource(
   const one = async (index: number): Promise<ArrayLike<number>> => {
     const known = kept.get(index);
     if (known) return known;
-    const { data } = cropResize8(await cases[index]!.image(), { size: side, mode, rgbFirst: mode === "train" });
+    const { data } = cropResize8(await cases[index]!.image(), {
+      size: side,
+      mode,
+      rgbFirst: mode === "train",
+      resizeMode: config.resizeMode,
+      interpolation: config.interpolation,
+    });
     kept.set(index, data);
     if (kept.size > most) kept.delete(kept.keys().next().value!);
     return data;

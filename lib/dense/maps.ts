@@ -89,7 +89,7 @@ async function encoderInput(
   const image = await item.image();
   const size = config.vision.imageSize;
   return {
-    pixels: toPixels(image, { size, mode: "train", mean: config.mean, std: config.std }),
+    pixels: toPixels(image, { ...config, size, mode: "train" }),
     size: [image.width, image.height],
   };
 }

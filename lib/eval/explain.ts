@@ -64,10 +64,10 @@ export async function explainImages(
   config: AceLoraConfig,
 ): Promise<Explanation[]> {
   const merged = mergeAceLora(params);
-  const { mean, std, vision: { imageSize: size } } = config.encoders;
+  const { imageSize: size } = config.encoders.vision;
   const out: Explanation[] = [];
   for (const image of images) {
-    const pixels = tf.tensor4d(toPixels(image, { size, mode: "eval", mean, std }), [1, size, size, 3]);
+    const pixels = tf.tensor4d(toPixels(image, { ...config.encoders, size }), [1, size, size, 3]);
     const attended = attendedTokens(merged, pixels, config);
     out.push(...await explainTokens(merged, attended, config));
     tf.dispose([pixels, attended.tokens, attended.affinity]);

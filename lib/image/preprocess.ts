@@ -24,11 +24,15 @@ export interface PreprocessOptions {
    */
   size?: number;
   /**
-   * `eval`: the shorter side to `size`, then the centre. `train`: straight to `size` x `size`, aspect not kept.
+   * `eval`: as `resizeMode` says. `train`: straight to `size` x `size`, aspect not kept.
    *
    * @default {"eval"}
    */
   mode?: "eval" | "train";
+  /** `shortest`: the shorter side to `size`, then the centre. `squash`: both sides to `size`. @default {"shortest"} */
+  resizeMode?: "shortest" | "squash";
+  /** Of the resize, with antialiasing. @default {"bicubic"} */
+  interpolation?: "bicubic" | "bilinear";
   /**
    * Convert to RGB before resizing, as ACE-LoRA's own data sets do (`Image.open(path).convert("RGB")`); open_clip converts
    * after. Only images with a palette, alpha, one bit or 16 grey bits come out differently.
@@ -131,7 +135,8 @@ function evalSize({ width, height }: RasterImage, size: number): { width: number
  * @throws {RangeError} If `size` is not a positive integer.
  */
 export function cropResize8(image: RasterImage, options: PreprocessOptions = {}): RasterImage {
-  const { size = 224, mode = "eval", rgbFirst = false, grey16 = "clip" } = options;
+  const { size = 224, mode = "eval", resizeMode = "shortest", rgbFirst = false, grey16 = "clip" } = options;
+  const { interpolation: filter = "bicubic" } = options;
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`Cannot resize an image as size must be a positive integer: current value is ${size}`);
   }
@@ -141,7 +146,7 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
     const { indexed: _, ...rgb } = toRgb(source);
     source = rgb;
   }
-  const full = mode === "train" ? { width: size, height: size } : evalSize(source, size);
+  const full = mode === "train" || resizeMode === "squash" ? { width: size, height: size } : evalSize(source, size);
   const crop = {
     left: roundHalfEven((full.width - size) / 2),
     top: roundHalfEven((full.height - size) / 2),
@@ -153,7 +158,7 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
   }
   if (source.indexed) return toRgb(resize(source, { ...full, crop, filter: "nearest" }));
   const alpha = source.channels === 2 || source.channels === 4;
-  const resized = resize(alpha ? premultiply(source) : source, { ...full, crop });
+  const resized = resize(alpha ? premultiply(source) : source, { ...full, crop, filter });
   return toRgb(alpha ? unpremultiply(resized) : resized);
 }
 

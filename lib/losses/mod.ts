@@ -5,3 +5,4 @@
  */
 export * from "./info_nce.ts";
 export * from "./label_mask.ts";
+export * from "./sigmoid.ts";

@@ -1,6 +1,5 @@
 /** The loss of a batch and its gradient for every trainable leaf, whole or in micro-batches. @module */
 import * as tf from "@tensorflow/tfjs";
-import { infoNce } from "../losses/info_nce.ts";
 import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
 import { gradientsOf } from "../tensor/gradients.ts";
 import { namedTensors } from "../tensor/params.ts";
@@ -270,6 +269,6 @@ function features<T>({ model, params }: Step<T>, { pixels, ids }: Samples, optio
   };
 }
 
-function lossOf<T>({ model, params, batch: { pairMask } }: Step<T>, { image, text }: Features): Scalar {
-  return infoNce(image, text, model.scale(params), pairMask ? { pairMask } : {});
+function lossOf<T>({ model, params, batch: { pairMask } }: Step<T>, both: Features): Scalar {
+  return model.loss(params, both, pairMask ? { pairMask } : {});
 }

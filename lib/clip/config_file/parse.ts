@@ -98,7 +98,6 @@ function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): Clip
       [undefined, "shortest"],
       ["shortest", "shortest"],
       ["squash", "squash"],
-      ["longest", "longest"],
     ]),
     interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess.interpolation, [
       [undefined, "bicubic"],

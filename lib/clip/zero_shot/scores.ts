@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../contrastive.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Tensor2D, Tensor4D } from "../../tensor/types.ts";
+import type { Scalar, Tensor2D, Tensor4D } from "../../tensor/types.ts";
 
 /** Normalised images by index. */
 export interface ImageSource {
@@ -164,6 +164,38 @@ export function zeroShotScores(
 }
 
 /**
+ * Probabilities `sigmoid(s · V Tᵀ + b)` of each pair of an image and a class, each on its own.
+ *
+ * Source: Zhai et al., Sigmoid Loss for Language Image Pre-Training, 2023, arXiv 2303.15343.
+ *
+ * @param images Unit features, row-major `[n, E]`.
+ * @param classes Unit features, row-major `[C, E]`.
+ * @param similarity `scale` s and `bias` b.
+ * @param embedding E.
+ * @returns Row-major `[n, C]`.
+ */
+export function sigmoidScores(
+  images: Float32Array,
+  classes: Float32Array,
+  similarity: { scale: number; bias: number },
+  embedding: number,
+): Float32Array {
+  const { scale, bias } = similarity;
+  return scoreRows(
+    images,
+    classes,
+    embedding,
+    (cosines) => cosines.map((cosine) => 1 / (1 + Math.exp(-scale * cosine - bias))),
+  );
+}
+
+async function numberOf(scalar: Scalar): Promise<number> {
+  const [value] = await scalar.data();
+  scalar.dispose();
+  return value!;
+}
+
+/**
  * `exp(V Tᵀ)` of each image, stretched to 0 for its lowest class and 1 for its highest: no scale, no softmax.
  *
  * Source: the authors' evaluation on NIH ChestX-ray14, method section 6.
@@ -234,10 +266,9 @@ export async function classifyZeroShot<T>(
     const embedding = classFeatures.length / (classes.ids.length / classes.contextLength / classes.prompts);
     const features = await encodeImages(model, merged, images, options);
     if (options.score === "min-max") return minMaxScores(features, classFeatures, embedding);
-    const scale = model.scale(merged);
-    const [value] = await scale.data();
-    scale.dispose();
-    return zeroShotScores(features, classFeatures, value!, embedding);
+    const scale = await numberOf(model.scale(merged));
+    if (!model.bias) return zeroShotScores(features, classFeatures, scale, embedding);
+    return sigmoidScores(features, classFeatures, { scale, bias: await numberOf(model.bias(merged)) }, embedding);
   } finally {
     disposeParams(merged, params);
   }

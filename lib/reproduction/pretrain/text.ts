@@ -8,6 +8,7 @@ import { type ClipConfig, MINI } from "../../clip/config.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
+import { infoNce } from "../../losses/info_nce.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 import { encode, type Tokenizer } from "../../text/tokenizer.ts";
 import type { BatchSource } from "../../train/source.ts";
@@ -39,6 +40,7 @@ export const TEXT_STAGE: ContrastiveModel<ClipParams> = {
     throw new Error("The pre-training model is not evaluated");
   },
   scale: (params) => tf.exp(params.logitScale),
+  loss: (params, { image, text }, options) => tf.tidy(() => infoNce(image, text, tf.exp(params.logitScale), options)),
   forEvaluation: (params) => params,
 };
 
