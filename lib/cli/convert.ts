@@ -2,6 +2,7 @@
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
 import { mergeIntoCheckpoint } from "../adapters/merge.ts";
 import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
+import { modelFiles } from "../clip/load.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
 import { openTensorFile } from "../io/open.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
@@ -29,7 +30,7 @@ export const COMMAND: Command = {
     merge: {
       type: "string",
       value: "ADAPTER",
-      help: "Weights: merge this adapter's LoRA into FILE, in FILE's own layout",
+      help: "Weights: merge this adapter's LoRA into FILE (or a model's folder), in its own layout",
     },
     "drop-hgnn": {
       type: "boolean",
@@ -113,7 +114,8 @@ async function convertMerged(
         "which is not the model that was trained",
     );
   }
-  const checkpoint = await openCheckpoint(path);
+  const { weights } = await modelFiles(path);
+  const checkpoint = await openCheckpoint(weights!);
   try {
     const tensors = await mergeIntoCheckpoint(checkpoint, adapter, { name: merge, dropHgnn });
     await writeTensors(out, tensors, { to, metadata: {} });

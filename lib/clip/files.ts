@@ -14,7 +14,7 @@ export interface ModelFiles {
   tokenizer?: string;
   /** The merges of a vocab.json. @default {merges.txt beside it} */
   merges?: string;
-  /** preprocessor_config.json. @default {the one beside the configuration, if there is one} */
+  /** preprocessor_config.json. @default {the one beside the configuration, or else the weights, if there is one} */
   preprocessor?: string;
 }
 

@@ -99,11 +99,12 @@ async function configOf(
   files: ModelFiles,
   note: LoadClipOptions["note"],
 ): Promise<ClipConfig> {
-  const { config: path, weights } = files;
-  if (path === undefined) return impliedConfig(checkpoint, note);
-  const source = { config: path, weights: weights!, sizes: checkpoint.sizes };
-  const config = parseClipConfig(await readText(path, "a CLIP configuration"), source);
-  const beside = join(dirname(path), "preprocessor_config.json");
+  const { config: path } = files;
+  const weights = files.weights!;
+  const config = path === undefined
+    ? impliedConfig(checkpoint, note)
+    : parseClipConfig(await readText(path, "a CLIP configuration"), { config: path, weights, sizes: checkpoint.sizes });
+  const beside = join(dirname(path ?? weights), "preprocessor_config.json");
   const preprocessor = files.preprocessor ??
     (await Deno.stat(beside).then(() => beside, () => undefined));
   if (preprocessor === undefined) return config;

@@ -132,7 +132,10 @@ Deno.test("convert --merge writes weights under their own names; ACE-HGNN is lef
       permissions,
     );
     assertEquals(await succeed(["convert", ...merge, "--drop-hgnn"], permissions), `${out}\n`);
-    await succeed(["convert", WEIGHTS, "--merge", adapter, "--drop-hgnn", "--out", bin], permissions);
+    const model = join(folder, "model");
+    await Deno.mkdir(model);
+    await Deno.copyFile(WEIGHTS, join(model, "model.safetensors"));
+    await succeed(["convert", model, "--merge", adapter, "--drop-hgnn", "--out", bin], permissions);
     const [before, after] = [await readSafetensors(WEIGHTS), await readSafetensors(out)];
     assertEquals([...after.tensors.keys()].sort(), [...before.tensors.keys()].sort());
     const changed = [...before.tensors].filter(([name, { data }]) => `${data}` !== `${after.tensors.get(name)!.data}`);

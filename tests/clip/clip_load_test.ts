@@ -110,6 +110,23 @@ Deno.test("loadClip() gives a model that classifies images by prompts, as its fe
   });
 });
 
+Deno.test("loadClip() of weights without a configuration says what it took them for, and reads the preprocessor beside them", async () => {
+  await inFolder(async (folder) => {
+    const { config: path, weights, tokenizer } = await writeClip(folder);
+    await Deno.remove(path);
+    const image_mean = [0.39799, 0.39799, 0.39799], image_std = [0.32721, 0.32721, 0.32721];
+    await Deno.writeTextFile(join(folder, "preprocessor_config.json"), JSON.stringify({ image_mean, image_std }));
+    await noLeak(async () => {
+      const notes: string[] = [];
+      const { params, config } = await loadClip({ weights, tokenizer }, { note: (text) => notes.push(text) });
+      assertEquals([config.mean, config.std], [image_mean, image_std]);
+      assertEquals([config.vision.activation, config.vision.heads, config.text.heads], ["quick-gelu", 1, 1]);
+      assert(notes[0]?.includes("taken for OpenAI's CLIP"), notes[0]);
+      disposeParams(params);
+    });
+  });
+});
+
 Deno.test("loadClip() reads pairs of ViT and BERT, and the preprocessor beside them", async () => {
   await inFolder(async (folder) => {
     const { config: path, weights } = fixtureFiles("pair_vit_bert");
