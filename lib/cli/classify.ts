@@ -14,7 +14,7 @@ import {
 } from "../eval/classify.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS, modelFrom, watched } from "./data_options.ts";
+import { ADAPTER_OPTION, checkPath, EXIF_OPTION, MODEL_OPTIONS, modelFrom, watched } from "./data_options.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -31,6 +31,7 @@ export const COMMAND: Command = {
       value: "TEMPLATE",
       help: "Prompt with {c} for the label; may be repeated (default: the paper's two)",
     },
+    ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
@@ -43,7 +44,7 @@ export const COMMAND: Command = {
     const labels = args.list("labels");
     if (!labels) throw new UsageError("--labels is required");
     const explain = args.text("explain");
-    const images = watched(imagesAt(await imagePaths(args.positionals)));
+    const images = watched(args, imagesAt(await imagePaths(args.positionals)));
     if (explain !== undefined) await checkWritable(explain);
     const backend = await startBackend(args);
     const classifier = await classifierFrom(args);

@@ -214,9 +214,26 @@ export function columnsFrom(args: Arguments): PairsOptions {
   };
 }
 
-/** Items whose images tell on stderr what their readers noted. */
-export function watched<T extends Parameters<typeof watchedImages>[0][number]>(items: readonly T[]): T[] {
-  return watchedImages(items, { note: (line) => console.error(`note: ${line}`) });
+/** The option of commands that read images which a camera or a phone may have taken. */
+export const EXIF_OPTION: Record<string, OptionSpec> = {
+  exif: {
+    type: "string",
+    value: "WORD",
+    help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)",
+  },
+};
+
+/** Whether pictures are turned as their EXIF orientation says. */
+export function isExifApplied(args: Arguments): boolean {
+  return args.choice("exif", ["ignore", "apply"], "ignore") === "apply";
+}
+
+/** Items whose images tell on stderr what their readers noted, and are turned where `--exif` says so. */
+export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
+  args: Arguments,
+  items: readonly T[],
+): T[] {
+  return watchedImages(items, { note: (line) => console.error(`note: ${line}`), exif: isExifApplied(args) });
 }
 
 /** Image-text pairs of the CSV that `--pairs` names, or of the data set that `--dataset` names. */

@@ -22,7 +22,9 @@ import {
   columnsFrom,
   DATASET_OPTIONS,
   datasetFrom,
+  EXIF_OPTION,
   isDatasetGiven,
+  isExifApplied,
   MODEL_OPTIONS,
   watched,
 } from "./data_options.ts";
@@ -67,6 +69,7 @@ export const COMMAND: Command = {
     },
     ...COLUMN_OPTIONS,
     ...DATASET_OPTIONS,
+    ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "FILE", help: "safetensors file to write" },
@@ -85,7 +88,7 @@ export const COMMAND: Command = {
     const shardText = args.text("shard");
     const shard = shardText === undefined ? undefined : parseShard(shardText);
     const all = await imagesFrom(args);
-    const images = watched(await readableCases(args, all, { whole: shard === undefined }));
+    const images = watched(args, await readableCases(args, all, { whole: shard === undefined }));
     const texts = await textsFrom(args);
     if (images.length + texts.length === 0) {
       throw new UsageError("name something to encode: --images, --dataset or --texts");
@@ -105,6 +108,7 @@ export const COMMAND: Command = {
       });
     };
     const settings = {
+      ...(isExifApplied(args) ? { exif: "apply" } : {}),
       ...await settingsOf(args, texts.map(({ text }) => text)),
       ...(images.length < all.length ? { unreadable_images: String(all.length - images.length) } : {}),
     };

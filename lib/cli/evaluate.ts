@@ -19,9 +19,11 @@ import {
   DATASET_OPTIONS,
   datasetListFrom,
   datasetNotes,
+  EXIF_OPTION,
   HELD_OUT_OPTIONS,
   imagesFrom,
   isDatasetGiven,
+  isExifApplied,
   MODEL_OPTIONS,
   watched,
 } from "./data_options.ts";
@@ -68,6 +70,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
     ...UNREADABLE_OPTION,
+    ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
@@ -81,7 +84,7 @@ export const COMMAND: Command = {
     if (args.flag("list")) return await list(args);
     const out = args.text("out") ?? "results/evaluate";
     const given = await readableSet(args, await imagesFrom(args));
-    const dataset = { ...given, cases: watched(given.cases) };
+    const dataset = { ...given, cases: watched(args, given.cases) };
     announce(dataset);
     checkClasses(dataset);
     const names = args.list("names") ?? dataset.classes;
@@ -122,6 +125,7 @@ export const COMMAND: Command = {
       splits: { [dataset.name]: dataset.split },
       configuration: {
         model,
+        exif: isExifApplied(args) ? "apply" : "ignore",
         data: {
           source: args.text("images") ?? args.text("dataset") ?? null,
           ...(args.text("root") === undefined ? {} : { root: args.text("root") }),

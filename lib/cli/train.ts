@@ -27,7 +27,9 @@ import {
   COLUMN_OPTIONS,
   DATASET_OPTIONS,
   datasetNotes,
+  EXIF_OPTION,
   HELD_OUT_OPTIONS,
+  isExifApplied,
   MODEL_OPTIONS,
   modelFrom,
   pairsFrom,
@@ -131,6 +133,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
     ...UNREADABLE_OPTION,
+    ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
     resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers" },
@@ -200,7 +203,7 @@ async function clear(out: string): Promise<void> {
 async function train(args: Arguments, out: string): Promise<number | void> {
   const backend = await startBackend(args);
   const given = await readableSet(args, await pairsFrom(args));
-  const dataset = { ...given, cases: watched(given.cases) };
+  const dataset = { ...given, cases: watched(args, given.cases) };
   announce(dataset);
   const { params: base, config: encoders, tokenizer } = await modelFrom(args);
   const config = adaptation(args, encoders);
@@ -241,7 +244,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
   const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
     ...settings,
     ...watch.hooks,
-    inputs: await inputsOf(facts, dataset, config),
+    inputs: { ...await inputsOf(facts, dataset, config), exif: isExifApplied(args) ? "apply" : "ignore" },
     onWarning: (text) => {
       warnings.push(text);
       watch.note(`warning: ${text}`);

@@ -106,3 +106,30 @@ Deno.test("classify refuses the mini model's vocabulary with a line missing, and
     assertStringIncludes(JSON.parse(stdout).notice, "has seen only drawings");
   });
 });
+
+const EXIF = join(CASES, "exif");
+const hasExif = await Deno.stat(EXIF).then(() => true, () => false);
+
+Deno.test({
+  name:
+    `classify --exif apply answers for the case's photograph on its side as for the upright one, and notes it without${
+      hasExif ? "" : ` (skipped: no ${EXIF})`
+    }`,
+  ignore: !hasExif,
+  fn: async () => {
+    const answer = async (name: string, ...more: string[]) => {
+      const args = ["classify", join(EXIF, name), "--labels", "pneumonia,no finding", "--json", ...more];
+      const { stdout, stderr } = await run(args, { read: [...MINI_FILES, EXIF] });
+      return { score: JSON.parse(stdout).images[0].scores.pneumonia as number, stderr };
+    };
+    const [upright, turned, left] = [
+      await answer("plain.png"),
+      await answer("exif6.jpg", "--exif", "apply"),
+      await answer("exif6.jpg"),
+    ];
+    assert(Math.abs(upright.score - turned.score) < 0.02, `${upright.score} and ${turned.score}`); // JPEG's loss
+    assert(Math.abs(upright.score - left.score) > 0.02, `${upright.score} and ${left.score}`);
+    assertStringIncludes(left.stderr, "EXIF orientation 6 is not applied");
+    assertEquals(turned.stderr.includes("EXIF"), false);
+  },
+});
