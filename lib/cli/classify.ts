@@ -21,7 +21,7 @@ import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
   name: "classify",
-  summary: "Zero-shot probabilities of labels for images (JPEG, PNG, DICOM)",
+  summary: "Zero-shot probabilities of labels for images (JPEG, PNG, TIFF, WebP, DICOM)",
   positionals: "IMAGE...",
   options: {
     labels: { type: "string", value: "LIST", help: 'Labels to choose from, such as "pneumonia,no finding"' },

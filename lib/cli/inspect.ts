@@ -69,7 +69,7 @@ async function describe(path: string): Promise<Description> {
   const isGzip = head[0] === 0x1f && head[1] === 0x8b;
   if (!isGzip && (text.includes("\0") || !isText(head))) {
     throw new SyntaxError(
-      `Cannot read "${path}" as it must be weights, an adapter, a JPEG, PNG or DICOM, a CSV or a tokeniser: it is none of them`,
+      `Cannot read "${path}" as it must be weights, an adapter, a JPEG, PNG, TIFF, WebP or DICOM, a CSV or a tokeniser: it is none of them`,
     );
   }
   if (text.trimStart().startsWith("{") || /(^|\n)\[CLS\]\r?\n/.test(text)) {

@@ -5,6 +5,7 @@ import { describeDataset, hashIds } from "../../lib/data/dataset.ts";
 import { loadFolder } from "../../lib/data/folder.ts";
 import { JointClassError, loadPairs } from "../../lib/data/pairs.ts";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
+import { CASES, needsCase } from "../cases.ts";
 import { needs, png, REAL_DATA, withFiles } from "./helpers.ts";
 
 const images = { "i/a.png": png(7), "i/b.png": png(8), "i/c.png": png(9) };
@@ -219,5 +220,14 @@ Deno.test({
       const share = mask.data.reduce((a, b) => a + b, 0) / mask.data.length;
       assertEquals(share > 0.05 && share < 0.7, true, `${item.id}: ${share}`);
     }
+  },
+});
+
+Deno.test({
+  ...needsCase("tsv", "loadPairs() reads open_clip's table of filepath and title, separated by tabs"),
+  fn: async () => {
+    const set = await loadPairs(join(CASES, "tsv", "oc.tsv"), { image: "filepath", text: "title" });
+    assertEquals(set.cases[0]!.text, "Chest radiograph 0. Findings: normal, grade 0.");
+    assertEquals((await set.cases[0]!.image()).channels > 0, true);
   },
 });
