@@ -172,7 +172,7 @@ Deno.test("classify refuses bad input in one line that names it, and writes noth
       fail(["classify", ...args, "--explain", html], patterns, options);
     await refuse([join(folder, "absent.png"), ...ASK], "absent.png", "there is none");
     await refuse([image!, cut, ...ASK], cut, /Cannot (read|decode)/);
-    await refuse([image!, text, ...ASK], text, "it must be a JPEG, PNG or DICOM");
+    await refuse([image!, text, ...ASK], text, "it must be a JPEG, PNG, TIFF, WebP or DICOM");
     await refuse([empty, ...ASK], empty, "it must hold one: it holds none");
     await refuse([image!, ...ASK, "--weights", infinite], infinite, "visual.head.proj.weight", "element 7 is Infinity");
     await refuse([image!, ...ASK, "--weights", adapter], adapter, "is an adapter, not a model", "--adapter");
