@@ -173,6 +173,9 @@ async function readPixels(
     }
     // A value of odd length is padded to an even one; more is allowed, and is not part of the picture (PS3.5 8.1.1).
     const excess = element.length - size - size % 2;
+    if (excess >= size) {
+      throw new Error(`its pixel data hold more than one picture: ${element.length} bytes for ${size}`);
+    }
     if (excess > 0) notes.push(`its pixel data have ${excess} bytes more than its picture, which are left out`);
     const raw = dataSet.bytes.slice(element.start, element.start + Math.min(element.length, size + size % 2));
     // In big endian a word is turned, and pixels of 8 bits are words too when their VR is OW (PS3.5 8.1.1).

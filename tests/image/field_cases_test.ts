@@ -57,13 +57,15 @@ Deno.test("decodeImage() shows a VOI LUT by the bits its entries have, not by th
 
 Deno.test("decodeImage() reads excess bytes and 0 frames as pydicom 3 does, and says so", async () => {
   const plain = await decodeImage(film(), "plain");
-  const excess = film({ 0x7fe00010: element(0x7fe00010, "OW", [...u16(...WORDS), ...new Array(512).fill(7)]) });
+  const excess = film({ 0x7fe00010: element(0x7fe00010, "OW", [...u16(...WORDS), ...new Array(20).fill(7)]) });
   const frames = film({ 0x00280008: element(0x00280008, "IS", ascii("0")) });
-  for (const [bytes, note] of [[excess, "512 bytes more"], [frames, "is 0: it is read as 1"]] as const) {
+  for (const [bytes, note] of [[excess, "20 bytes more"], [frames, "is 0: it is read as 1"]] as const) {
     const { data, notes } = await decodeImage(bytes, "x");
     assertEquals(data, plain.data);
     assert(notes?.length === 1 && notes[0]!.includes(note), `${notes}`);
   }
+  const two = film({ 0x7fe00010: element(0x7fe00010, "OW", u16(...WORDS, ...WORDS)) });
+  await assertRejects(() => decodeImage(two, "two.dcm"), SyntaxError, "more than one picture");
   const short = film({ 0x7fe00010: element(0x7fe00010, "OW", u16(...WORDS.slice(1))) });
   await assertRejects(() => decodeImage(short, "short.dcm"), SyntaxError, "its header needs 32 bytes of pixels");
 });
