@@ -116,7 +116,7 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
       }),
     adapt: async (pairs, options = {}) => {
       const { method, ...fitOptions } = options;
-      const dataset = typeof pairs === "string" ? await loadPairs(pairs) : pairs;
+      const dataset = typeof pairs === "string" ? await loadPairs(pairs, { text: "text" }) : pairs;
       const hgnn = { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(config.embedding / 4)) };
       const added: AceLoraConfig = { lora: ACE_LORA_LORA, hgnn, ...method, encoders: config };
       const { seed = 1 } = fitOptions;
