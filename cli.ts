@@ -7,6 +7,7 @@
  */
 import { readVariable } from "./lib/tensor/variables.ts";
 import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
 import { nearest } from "./lib/text/nearest.ts";
@@ -74,12 +75,16 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(helpText(COMMAND));
       return 0;
     }
-    return await COMMAND.run(parsed) ?? 0;
+    const code = await COMMAND.run(parsed) ?? 0;
+    leaveRanks();
+    return code;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // It knows the whole library's errors, which a help and a mistyped option need not load.
     const remedy = parsed && await (await import("./lib/cli/advice.ts")).advice(error, parsed);
-    console.error(`error: ${errorLine(remedy ? `${message}; ${remedy}` : message)}`);
+    const line = errorLine(remedy ? `${message}; ${remedy}` : message);
+    abortRanks(line, 1);
+    console.error(`error: ${line}`);
     if (error instanceof UsageError) console.error(`deno task ${name} --help lists the options`);
     return 1;
   }

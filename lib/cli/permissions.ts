@@ -1,4 +1,5 @@
 /** What each command may do: the task lines of deno.json are made from this one table. @module */
+import { LAUNCHER_VARIABLES } from "../distributed/mpi.ts";
 
 /** The least a command needs besides reading, which the paths it is given decide. */
 interface Needs {
@@ -9,6 +10,8 @@ interface Needs {
 }
 
 const BACKEND_VARIABLES = ["ACE_BACKEND", "ACE_THREADS", "DENO_V8_FLAGS"];
+
+const NATIVE_VARIABLES = ["ACE_BACKEND", "ACE_BLAS", "ACE_THREADS", "DENO_V8_FLAGS", "INIT_CWD", "XDG_RUNTIME_DIR"];
 
 /** By command. */
 export const PERMISSIONS: Readonly<Record<string, Needs>> = {
@@ -28,6 +31,21 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   report: { computes: false, writes: "$INIT_CWD" },
 };
 
+/** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
+export const MPI_TASK_LINE: string = [
+  ...[
+    "DENO_NO_UPDATE_CHECK=1",
+    "OPENBLAS_THREAD_TIMEOUT=4",
+    "deno",
+    "run",
+    "--allow-read",
+    "--allow-write",
+    "--allow-ffi",
+  ],
+  `--allow-env=${[...NATIVE_VARIABLES, ...LAUNCHER_VARIABLES].join(",")}`,
+  ...["--deny-net", "cli.ts"],
+].join(" ");
+
 /**
  * The line of `deno task native`, which stands in front of a command: the widest of all, as a BLAS library is called through FFI.
  * OpenBLAS's threads are to sleep when they have nothing to do, not to wait in a loop beside ours.
@@ -42,7 +60,7 @@ export const NATIVE_TASK_LINE: string = [
     "--allow-write",
     "--allow-ffi",
   ],
-  `--allow-env=${["ACE_BACKEND", "ACE_BLAS", "ACE_THREADS", "DENO_V8_FLAGS", "INIT_CWD", "XDG_RUNTIME_DIR"].join(",")}`,
+  `--allow-env=${NATIVE_VARIABLES.join(",")}`,
   ...["--deny-net", "cli.ts"],
 ].join(" ");
 

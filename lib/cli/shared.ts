@@ -46,7 +46,7 @@ export interface Watch {
 }
 
 /** Draws a training run's progress and turns the first Ctrl-C or SIGTERM into a request to stop after the step under way. */
-export function watchTraining(label: string, batchSize: number, unit = "pairs"): Watch {
+export function watchTraining(label: string, batchSize: number, unit = "pairs", isQuiet = false): Watch {
   const interruption = catchInterrupts();
   let bar: Progress | undefined;
   return {
@@ -55,6 +55,7 @@ export function watchTraining(label: string, batchSize: number, unit = "pairs"):
       onStep: ({ step, steps, loss, learningRate }) => {
         if (step === 1) bar?.finish(); // the next stage
         if (step === 1) bar = undefined;
+        if (isQuiet) return;
         bar ??= createProgress(steps, { label, unit, itemsPerStep: batchSize, start: step });
         bar.update(step, { loss, learningRate });
       },

@@ -37,6 +37,8 @@ import {
 } from "./data_options.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+import type { Communicator } from "../distributed/communicator.ts";
+import { joinRanks } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 /** The configuration that the options describe; the defaults are the paper's. */
@@ -182,6 +184,8 @@ export const COMMAND: Command = {
 ${datasetNotes(["mimic-cxr"])}`,
   async run(args) {
     const out = args.text("out") ?? "results/train";
+    const ranks = joinRanks();
+    if (ranks && ranks.rank > 0) return await train(args, out, ranks);
     await checkFree(args, out);
     await checkWritable(join(out, "training.json"));
     const lock = await lockFile(join(out, ".lock")).catch((error) => {
@@ -189,7 +193,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       throw new UsageError(`another run is writing to "${out}": --out names another folder`);
     });
     if (args.flag("overwrite") && !args.flag("resume")) await clear(out);
-    return await train(args, out).finally(() => lock.release());
+    return await train(args, out, ranks).finally(() => lock.release());
   },
 };
 
@@ -200,7 +204,7 @@ async function clear(out: string): Promise<void> {
   }
 }
 
-async function train(args: Arguments, out: string): Promise<number | void> {
+async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
   const backend = await startBackend(args);
   const given = await readableSet(args, await pairsFrom(args));
   const dataset = { ...given, cases: watched(args, given.cases) };
@@ -236,7 +240,8 @@ async function train(args: Arguments, out: string): Promise<number | void> {
   console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
   const began = performance.now();
   const warnings: string[] = [];
-  const watch = watchTraining("train", batchSize);
+  const isWriter = ranks === undefined || ranks.rank === 0;
+  const watch = watchTraining("train", batchSize, "pairs", !isWriter);
   const statePath = join(out, "state.safetensors");
   if (args.flag("resume") && !await exists(statePath)) {
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
@@ -244,6 +249,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
   const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
     ...settings,
     ...watch.hooks,
+    ...(ranks ? { ranks } : {}),
     inputs: { ...await inputsOf(facts, dataset, config), exif: isExifApplied(args) ? "apply" : "ignore" },
     onWarning: (text) => {
       warnings.push(text);
@@ -259,6 +265,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
     );
     return watch.exitCode();
   }
+  if (!isWriter) return;
   await keep(join(out, "adapter.safetensors"), result.params, kept);
   const log = {
     command: "train",
@@ -273,6 +280,7 @@ async function train(args: Arguments, out: string): Promise<number | void> {
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,
     adapter: backend.adapter,
+    ...(ranks ? { processes: ranks.description } : {}),
     versions: versions(),
     revision: await gitRevision(),
     history: result.history,

@@ -1,6 +1,7 @@
 /** The training loop. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
+import type { Communicator } from "../distributed/communicator.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
@@ -62,6 +63,11 @@ export interface FitOptions extends AdamwOptions {
   inputs?: Readonly<Record<string, unknown>>;
   /** Takes a line for each reason for which little can be learned; see {@linkcode checkLearnable}. */
   onWarning?: (text: string) => void;
+  /**
+   * Processes that share the run, all with the same settings and data: each encodes its part of every batch, and all come to the
+   * same weights. Rank 0 alone writes. A signal to any of them stops all. @default {this process alone}
+   */
+  ranks?: Communicator;
   /** Stops the run after the step under way; the state is written first. */
   signal?: AbortSignal;
   /** Called after each step. */
@@ -104,6 +110,14 @@ export async function fit<T>(
   const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } =
     options;
   const { shuffle = true, dropLast = false, microBatch = batchSize, padding = "context", statePath, signal } = options;
+  const { ranks } = options;
+  const isWriter = ranks === undefined || ranks.rank === 0;
+  const parts = Math.ceil(batchSize / microBatch);
+  if (ranks && parts < ranks.size) {
+    throw new RangeError(
+      `Cannot share a batch among ${ranks.size} processes as it must have a micro-batch for each: batches of ${batchSize} in micro-batches of ${microBatch} have ${parts}`,
+    );
+  }
   const plan = { batchSize, shuffle, dropLast, seed };
   const perEpoch = epochBatches(source.size, 0, plan).length;
   const steps = perEpoch * epochs;
@@ -130,7 +144,7 @@ export async function fit<T>(
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, statePath, options.resume ?? false, settings);
   const save = async (): Promise<void> => {
-    if (statePath) await writeRunState(statePath, state, settings);
+    if (statePath && isWriter) await writeRunState(statePath, state, settings);
   };
   for (; state.progress.epoch < epochs; nextEpoch(state)) {
     const { epoch } = state.progress;
@@ -138,7 +152,7 @@ export async function fit<T>(
     while (state.progress.batch < batches.length) {
       // On wasm every await is already settled, so without a pause no signal would ever be delivered.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      if (signal?.aborted) {
+      if (isAskedToStop(signal, ranks)) {
         await save();
         return { params: adopt(params, state, start), history: state.progress.history, interrupted: true };
       }
@@ -152,6 +166,7 @@ export async function fit<T>(
       const found = await packedGradients(model, withTensors(params, state.tensors), batch, {
         layout: state.adamw.layout,
         microBatch,
+        ...(ranks ? { ranks } : {}),
         recompute: options.recompute ?? false,
         seed: deriveSeed(seed, `step ${state.adamw.step}`),
       }).finally(() => batch.pairMask?.dispose());
@@ -186,11 +201,17 @@ export async function fit<T>(
     }
     if (state.progress.bestLoss === null || mean < state.progress.bestLoss) {
       state.progress.bestLoss = mean;
-      await options.onBest?.(withTensors(params, state.tensors), epoch, mean);
+      if (isWriter) await options.onBest?.(withTensors(params, state.tensors), epoch, mean);
     }
     await save();
   }
   return { params: adopt(params, state, start), history: state.progress.history, interrupted: false };
+}
+
+/** Whether this process, or any that shares the run, is to stop: all must take the same steps. */
+function isAskedToStop(signal: AbortSignal | undefined, ranks: Communicator | undefined): boolean {
+  const own = signal?.aborted ?? false;
+  return ranks ? ranks.allGather(Float32Array.of(Number(own))).some((asked) => asked > 0) : own;
 }
 
 /** The last epoch's mean loss, each batch weighing as many samples as it holds: the last one may be short. */

@@ -6,6 +6,7 @@ import { namedTensors } from "../tensor/params.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import type { Communicator } from "../distributed/communicator.ts";
 import type { Batch, Samples } from "./batch.ts";
 import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
 
@@ -45,6 +46,11 @@ export interface ContrastiveGradientsOptions {
    * memory for one more forward pass, the same numbers. @default {false}
    */
   recompute?: boolean;
+  /**
+   * Processes that share the micro-batches among them. Gradients are summed over micro-batches in one order, whatever their number,
+   * so that any number of ranks comes to the same bits. @default {this process alone}
+   */
+  ranks?: Communicator;
 }
 
 /**
@@ -101,6 +107,7 @@ export async function packedGradients<T>(
   const how: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
   const step: Step<T> = { model, params, batch, leaves, layout, how };
   const chunks = chunksOf(batch.size, options);
+  if (options.ranks) return await sharedGradients(step, chunks, options.ranks);
   const last = chunks.length <= FEW_CHUNKS ? chunks.pop() : undefined;
   if (last && chunks.length === 0) {
     const { value, gradients } = await lossGradients(step, last);
@@ -229,33 +236,134 @@ async function carriedBack<T>(
   chunks: readonly Chunk[],
   top: { gradients: Map<string, Tensor>; earlier?: Features },
 ): Promise<Tensor1D[]> {
-  const { layout } = step;
-  let sums = packNamed(layout, top.gradients);
+  let sums = packNamed(step.layout, top.gradients);
   try {
-    for (const chunk of chunks) {
-      const { value, gradients } = await withSamples(
-        step.batch,
-        chunk,
-        (samples) =>
-          valueAndGradients(step.params, [...step.leaves.keys()], () =>
-            tf.tidy(() => {
-              const { image, text } = features(step, samples, withSeed(step.how, chunk.seed));
-              const dot = (x: Tensor2D, whole: Tensor2D): Tensor =>
-                tf.sum(tf.mul(x, tf.slice(whole, [chunk.start, 0], [chunk.size, -1])));
-              return tf.add(dot(image, top.earlier!.image), dot(text, top.earlier!.text)) as Scalar;
-            })),
-      );
-      value.dispose();
-      const flat = packNamed(layout, gradients);
-      const last = sums;
-      sums = flat.map((part, i) => tf.add(last[i]!, part));
-      tf.dispose([...gradients.values(), ...last, ...flat]);
-    }
+    for (const chunk of chunks) sums = addTo(sums, await chunkGradients(step, chunk, top.earlier!));
     return sums;
   } catch (error) {
     tf.dispose(sums);
     throw error;
   }
+}
+
+/** The loss's gradients through one chunk, packed. */
+async function chunkGradients<T>(step: Step<T>, chunk: Chunk, whole: Features): Promise<Tensor1D[]> {
+  const { value, gradients } = await withSamples(
+    step.batch,
+    chunk,
+    (samples) =>
+      valueAndGradients(step.params, [...step.leaves.keys()], () =>
+        tf.tidy(() => {
+          const { image, text } = features(step, samples, withSeed(step.how, chunk.seed));
+          const dot = (x: Tensor2D, all: Tensor2D): Tensor =>
+            tf.sum(tf.mul(x, tf.slice(all, [chunk.start, 0], [chunk.size, -1])));
+          return tf.add(dot(image, whole.image), dot(text, whole.text)) as Scalar;
+        })),
+  );
+  value.dispose();
+  const flat = packNamed(step.layout, gradients);
+  tf.dispose([...gradients.values()]);
+  return flat;
+}
+
+/** Sums of packed tensors; both operands are freed. */
+function addTo(sums: Tensor1D[], parts: Tensor1D[]): Tensor1D[] {
+  const added = parts.map((part, i) => tf.add(sums[i]!, part) as Tensor1D);
+  tf.dispose([...sums, ...parts]);
+  return added;
+}
+
+/**
+ * The same shared among processes, chunk by chunk in turn. Every rank gets all features, computes the whole loss's gradient for
+ * them, and carries back its own chunks; each round's gradients are gathered and summed in the chunks' order, which is that of
+ * one process alone.
+ */
+async function sharedGradients<T>(step: Step<T>, chunks: Chunk[], ranks: Communicator): Promise<PackedGradients> {
+  // One process alone begins with the last chunk where the chunks are few.
+  const order = chunks.length <= FEW_CHUNKS ? [chunks.at(-1)!, ...chunks.slice(0, -1)] : chunks;
+  const rounds = Array.from(
+    { length: Math.ceil(order.length / ranks.size) },
+    (_, round) => order.slice(round * ranks.size, (round + 1) * ranks.size),
+  );
+  const { value, gradients, earlier } = await lossGradients(
+    step,
+    undefined,
+    await gatheredFeatures(step, rounds, ranks),
+  );
+  let sums = packNamed(step.layout, gradients);
+  try {
+    for (const round of rounds) {
+      const own = round[ranks.rank];
+      for (const parts of await gatherPacked(step.layout, own && await chunkGradients(step, own, earlier!), ranks)) {
+        sums = addTo(sums, parts);
+      }
+    }
+    return { value, gradients: sums };
+  } catch (error) {
+    tf.dispose([value, ...sums]);
+    throw error;
+  } finally {
+    tf.dispose([earlier!.image, earlier!.text, ...gradients.values()]);
+  }
+}
+
+/** Features of the whole batch, each chunk's computed by one rank. */
+async function gatheredFeatures<T>(step: Step<T>, rounds: Chunk[][], ranks: Communicator): Promise<Features> {
+  const most = Math.max(...rounds.flat().map(({ size }) => size));
+  const places = new Map<Chunk, { image: Float32Array; text: Float32Array }>();
+  let width = 0;
+  for (const round of rounds) {
+    const own = round[ranks.rank];
+    const found = own && await featuresOf(step, [own]);
+    const [size] = ranks.allGather(Float32Array.of(found?.image.shape[1] ?? 0)).filter((e) => e > 0);
+    width = size!;
+    const half = most * width;
+    const sent = new Float32Array(2 * half);
+    if (found) {
+      sent.set(await found.image.data() as Float32Array);
+      sent.set(await found.text.data() as Float32Array, half);
+      tf.dispose([found.image, found.text]);
+    }
+    const all = ranks.allGather(sent);
+    for (const [rank, chunk] of round.entries()) {
+      const [begin, count] = [rank * 2 * half, chunk.size * width];
+      places.set(chunk, {
+        image: all.subarray(begin, begin + count),
+        text: all.subarray(begin + half, begin + half + count),
+      });
+    }
+  }
+  const whole = (which: keyof Features): Tensor2D => {
+    const values = new Float32Array(step.batch.size * width);
+    for (const [{ start }, parts] of places) values.set(parts[which], start * width);
+    return tf.tensor2d(values, [step.batch.size, width]);
+  };
+  return { image: whole("image"), text: whole("text") };
+}
+
+/** What each rank that has a chunk in this round sends, packed, in the order of ranks; `own` is freed. */
+async function gatherPacked(
+  layout: FlatLayout,
+  own: Tensor1D[] | undefined,
+  ranks: Communicator,
+): Promise<Tensor1D[][]> {
+  const sizes = layout.map((parts) => parts.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0));
+  const total = sizes.reduce((a, b) => a + b, 0);
+  const sent = new Float32Array(total + 1); // the last number tells whether there is a chunk
+  let place = 0;
+  for (const part of own ?? []) {
+    sent.set(await part.data() as Float32Array, place);
+    place += part.size;
+  }
+  sent[total] = own ? 1 : 0;
+  if (own) tf.dispose(own);
+  const all = ranks.allGather(sent);
+  return Array.from({ length: ranks.size }, (_, rank) => rank * (total + 1))
+    .filter((begin) => all[begin + total] === 1)
+    .map((begin) => {
+      let from = begin;
+      return sizes.map((size) => tf.tensor1d(all.slice(from, from += size)));
+    });
 }
 
 function withSeed(options: FeatureOptions, seed: number | undefined): FeatureOptions {

@@ -22,6 +22,7 @@ const LINES: Record<string, string> = {
   segment:
     "segment train --dataset cases.csv --mask-column mask --patient-column patient --epochs 1 --out results/segment",
   detect: "detect train --dataset cases.csv --boxes boxes.csv --patient-column patient --epochs 1 --out results/detect",
+  mpi: 'mpi classify pairs/0.png --labels "pneumonia,no finding"',
   native: 'native classify pairs/0.png --labels "pneumonia,no finding"',
   pretrain: "pretrain --text-steps 1 --image-steps 1",
   reproduce: "reproduce table2 --scale smoke --workers 2",

@@ -1,0 +1,109 @@
+/** One training shared by several processes: the same bits on any number of them; one that dies ends all, and the run goes on. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { inFolder, writePairs } from "../cli/fixtures.ts";
+import { PACKAGE } from "../cli/run.ts";
+
+const LAUNCHERS = {
+  "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe"],
+  MPICH: ["mpirun.mpich"],
+} as const;
+
+async function isThere(launcher: string): Promise<boolean> {
+  return await new Deno.Command(launcher, { args: ["--version"], stdout: "null", stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+}
+
+const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json")));
+const PERMISSIONS = (tasks.mpi.command as string).split(" ").filter((word) => word.startsWith("--"));
+const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2"];
+
+function command(launcher: readonly string[], size: number, folder: string, args: readonly string[]): Deno.Command {
+  const deno = [Deno.execPath(), "run", "--quiet", "--no-prompt", ...PERMISSIONS, join(PACKAGE, "cli.ts")];
+  const line = [...launcher, ...(launcher.length > 0 ? ["-n", `${size}`] : []), ...deno, ...TRAIN, ...args];
+  return new Deno.Command(line[0]!, {
+    args: line.slice(1),
+    cwd: folder,
+    env: { ACE_BACKEND: "wasm", ACE_THREADS: "1", ACE_BLAS: "off", NO_COLOR: "1", INIT_CWD: folder },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function adapter(folder: string, out: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(folder, out, "adapter.safetensors")));
+  return new Uint8Array(digest).toHex();
+}
+
+for (const [name, launcher] of Object.entries(LAUNCHERS)) {
+  const ignore = !await isThere(launcher[0]);
+  const skipped = ignore ? ` (skipped: no ${launcher[0]})` : "";
+  Deno.test({
+    name:
+      `train on 1, 2 and 4 processes comes to the bits of one process alone, one of them printing: ${name}${skipped}`,
+    ignore,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        await writePairs(folder, 20);
+        const alone = await command([], 1, folder, ["--out", "alone", "--epochs", "3"]).output();
+        assertEquals(alone.code, 0, new TextDecoder().decode(alone.stderr));
+        const expected = await adapter(folder, "alone");
+        for (const size of [1, 2, 4]) {
+          const { code, stdout, stderr } = await command(launcher, size, folder, ["--out", `${size}`, "--epochs", "3"])
+            .output();
+          const errors = new TextDecoder().decode(stderr);
+          assertEquals(code, 0, errors);
+          assertEquals(new TextDecoder().decode(stdout).match(/last loss/g)?.length, 1);
+          if (size > 1) assert(errors.includes(`${size} processes`), errors);
+          assertEquals(await adapter(folder, `${size}`), expected, `${size} processes`);
+        }
+      });
+    },
+  });
+
+  Deno.test({
+    name:
+      `a process that is killed ends the others, and --resume goes on with another number of them: ${name}${skipped}`,
+    ignore,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        await writePairs(folder, 20);
+        const alone = await command([], 1, folder, ["--out", "alone", "--epochs", "12"]).output();
+        assertEquals(alone.code, 0);
+        const child = command(launcher, 2, folder, ["--out", "killed", "--epochs", "12"]).spawn();
+        const watchdog = setTimeout(() => child.kill("SIGKILL"), 120_000);
+        let stderr = "";
+        let isKilled = false;
+        const drained = child.stdout.cancel();
+        for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+          stderr += text;
+          if (isKilled || !await isStateThere(folder)) continue;
+          isKilled = true;
+          await killOne(folder);
+        }
+        await drained;
+        const { code } = await child.status;
+        clearTimeout(watchdog);
+        assert(isKilled && code !== 0, `${code} ${stderr}`);
+        for await (const { name } of Deno.readDir(join(folder, "killed"))) assert(!name.endsWith(".tmp"), name);
+        const resumed = await command(launcher, 4, folder, ["--out", "killed", "--epochs", "12", "--resume"]).output();
+        assertEquals(resumed.code, 0, new TextDecoder().decode(resumed.stderr));
+        assertEquals(await adapter(folder, "killed"), await adapter(folder, "alone"));
+      });
+    },
+  });
+}
+
+async function isStateThere(folder: string): Promise<boolean> {
+  return await Deno.stat(join(folder, "killed", "state.safetensors")).then(() => true, () => false);
+}
+
+/** Kills the process of rank 1: of those in this folder the one whose environment says so. */
+async function killOne(folder: string): Promise<void> {
+  const script = `for d in /proc/[0-9]*; do
+    [ "$(readlink $d/cwd)" = "${folder}" ] || continue
+    tr '\\0' '\\n' < $d/environ 2>/dev/null | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=1$' && kill -9 "\${d#/proc/}"
+  done`;
+  await new Deno.Command("sh", { args: ["-c", script] }).output();
+}
