@@ -1,67 +1,17 @@
 /** Models from folders as the hub gives them. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { loadClip } from "../../lib/clip/load.ts";
-import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
-import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { initClip } from "../../lib/clip/params.ts";
-import { writeSafetensors } from "../../lib/io/safetensors.ts";
-import { float32Tensor } from "../../lib/io/tensors.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import { noLeak } from "../close.ts";
+import { HUB_CONFIG, HUB_JSON, writeHubFolder } from "./hub_folder.ts";
 
 await selectBackend({ backend: "cpu" });
 const BPE = fromFileUrl(new URL("../text/byte_bpe_fixtures/", import.meta.url));
 const MINI = fromFileUrl(new URL("../../data/mini_generalist.safetensors", import.meta.url));
-
-/** A CLIP of `transformers` with the fixture's vocabulary. */
-const CONFIG: ClipConfig = {
-  ...CLIP_VIT_B_16,
-  vision: { ...CLIP_VIT_B_16.vision, imageSize: 16, patchSize: 8, width: 12, depth: 2, heads: 2, mlpWidth: 20 },
-  text: {
-    ...CLIP_VIT_B_16.text,
-    ...{
-      vocabularySize: 1214,
-      contextLength: 10,
-      positions: 10,
-      width: 8,
-      depth: 2,
-      heads: 2,
-      mlpWidth: 16,
-      eotId: 1213,
-    },
-  },
-  embedding: 6,
-};
-const JSON_CONFIG = {
-  model_type: "clip",
-  projection_dim: 6,
-  vision_config: { hidden_size: 12, num_attention_heads: 2, patch_size: 8, image_size: 16 },
-  text_config: { hidden_size: 8, num_attention_heads: 2, eos_token_id: 1213, max_position_embeddings: 10 },
-};
-const LAYOUT = {
-  vision: "hf_clip",
-  visionPrefix: "vision_model.",
-  text: "hf_clip",
-  textPrefix: "text_model.",
-} as const;
-
-/** Writes a folder as the hub has it; the weights' tree is freed. */
-async function writeFolder(folder: string, config: object = JSON_CONFIG): Promise<void> {
-  const params = initClip(CONFIG, 3);
-  const tensors = await toClipTensors(params, LAYOUT);
-  disposeParams(params);
-  const entries = [...tensors].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)] as const);
-  await writeSafetensors(join(folder, "model.safetensors"), new Map(entries));
-  await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify(config));
-  await Deno.copyFile(join(BPE, "tokenizer.json"), join(folder, "tokenizer.json"));
-  await Deno.writeTextFile(
-    join(folder, "preprocessor_config.json"),
-    JSON.stringify({ size: { height: 16, width: 16 }, resample: 2, image_mean: [0.5, 0.5, 0.5], image_std: [1, 1, 1] }),
-  );
-  await Deno.writeTextFile(join(folder, "training_args.bin"), "no weights");
-}
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -76,7 +26,7 @@ Deno.test("loadClip() takes a folder, links followed: weights, sizes, preprocess
   await inFolder(async (root) => {
     // The hub's cache: a snapshot of links to blobs; and the snapshot linked to once more.
     for (const name of ["blobs", "snapshot"]) await Deno.mkdir(join(root, name));
-    await writeFolder(join(root, "blobs"));
+    await writeHubFolder(join(root, "blobs"));
     for await (const { name } of Deno.readDir(join(root, "blobs"))) {
       await Deno.symlink(join(root, "blobs", name), join(root, "snapshot", name));
     }
@@ -84,12 +34,12 @@ Deno.test("loadClip() takes a folder, links followed: weights, sizes, preprocess
     await noLeak(async () => {
       const { params, config, tokenizer, files } = await loadClip(join(root, "link"));
       assertEquals(config, {
-        ...CONFIG,
+        ...HUB_CONFIG,
         ...{ mean: [0.5, 0.5, 0.5], std: [1, 1, 1], resizeMode: "squash", interpolation: "bilinear" },
       } as ClipConfig);
       assert("merges" in tokenizer);
       assertEquals(files.weights, join(root, "link", "model.safetensors"));
-      const own = initClip(CONFIG, 3);
+      const own = initClip(HUB_CONFIG, 3);
       for (const [leaf, x] of namedTensors(own)) {
         assertEquals(await namedTensors(params).get(leaf)!.data(), await x.data(), leaf);
       }
@@ -102,7 +52,7 @@ Deno.test("loadClip() takes a folder, links followed: weights, sizes, preprocess
 Deno.test("loadClip() refuses a folder that is no model in one line each", async () => {
   const refused = async (change: (folder: string) => Promise<unknown>, ...parts: string[]): Promise<void> => {
     await inFolder(async (folder) => {
-      await writeFolder(folder);
+      await writeHubFolder(folder);
       await change(folder);
       await noLeak(async () => {
         const error = await assertRejects(() => loadClip(folder), Error);
@@ -132,7 +82,7 @@ Deno.test("loadClip() refuses a folder that is no model in one line each", async
     "CLIP tokenizer",
   );
   await refused(
-    (folder) => writeFolder(folder, { ...JSON_CONFIG, projection_dim: 7 }),
+    (folder) => writeHubFolder(folder, { ...HUB_JSON, projection_dim: 7 }),
     "projection_dim must be 6",
     "7",
   );
