@@ -3,6 +3,7 @@ import type { Dataset } from "../../lib/data/types.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { toPixels } from "../../lib/image/preprocess.ts";
 import type { RasterImage } from "../../lib/image/raster.ts";
+import { resize } from "../../lib/image/resize.ts";
 import { imageFile } from "../../lib/data/dataset.ts";
 import { imageSource, type ImageSourceOptions } from "../../lib/data/sources.ts";
 import { normalise8 } from "../../lib/image/preprocess.ts";
@@ -104,4 +105,21 @@ Deno.test({
       assertEquals(await trainingPixels(`${CASES}/train_rgb/${file}`, 224), hash, file);
     }
   },
+});
+
+Deno.test("imageSource() resizes as the configuration says: both sides or the shorter one, bicubic or bilinear", async () => {
+  const data = Uint8Array.from({ length: 40 * 24 * 3 }, (_, i) => (i * 37) % 251);
+  const image: RasterImage = { width: 40, height: 24, channels: 3, bitDepth: 8, data };
+  const { imageSize: size } = MINI.vision;
+  for (const resizeMode of ["shortest", "squash"] as const) {
+    for (const interpolation of ["bicubic", "bilinear"] as const) {
+      const config = { ...MINI, resizeMode, interpolation };
+      const pixels = await imageSource([{ id: "a", image: () => Promise.resolve(image) }], config).pixels([0]);
+      const [width, height] = resizeMode === "squash" ? [size, size] : [Math.trunc(size * 40 / 24), size];
+      const left = Math.round((width - size) / 2);
+      const crop = { left, top: 0, width: size, height: size };
+      const resized = resize(image, { width, height, crop, filter: interpolation });
+      assertEquals(pixels, normalise8(resized.data, MINI), `${resizeMode} ${interpolation}`);
+    }
+  }
 });

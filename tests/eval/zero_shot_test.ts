@@ -2,7 +2,13 @@ import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/ass
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
-import { classifyZeroShot, type encodeImages, minMaxScores, zeroShotScores } from "../../lib/clip/zero_shot/scores.ts";
+import {
+  classifyZeroShot,
+  type encodeImages,
+  minMaxScores,
+  sigmoidScores,
+  zeroShotScores,
+} from "../../lib/clip/zero_shot/scores.ts";
 import { encode, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";
@@ -44,6 +50,15 @@ Deno.test("zeroShotScores() is the softmax of scaled cosines, at any scale", () 
   assertAlmostEquals(scores[2]!, Math.exp(-2) / total, 1e-6);
   assertAlmostEquals(scores[4]!, Math.exp(2) / (Math.exp(2) + 2), 1e-6);
   assert(zeroShotScores(images, classes, 1e4, 2).every(Number.isFinite));
+});
+
+Deno.test("sigmoidScores() asks each pair on its own, at any scale", () => {
+  const images = new Float32Array([1, 0, 0, 1]);
+  const classes = new Float32Array([1, 0, 0, 1, -1, 0]);
+  const scores = sigmoidScores(images, classes, { scale: 2, bias: -1 }, 2);
+  const expected = [1, -1, -3, -1, 1, -1].map((logit) => 1 / (1 + Math.exp(-logit)));
+  expected.forEach((value, i) => assertAlmostEquals(scores[i]!, value, 1e-6));
+  assert(sigmoidScores(images, classes, { scale: 1e4, bias: -10 }, 2).every(Number.isFinite));
 });
 
 Deno.test("minMaxScores() stretches exp(cosine) of each image from its lowest class to its highest", () => {
