@@ -32,6 +32,7 @@ import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
 import { catchInterrupts } from "./interrupt.ts";
+import { joinRanks } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 const NOTES = `
@@ -43,6 +44,9 @@ Slurm array (sbatch --array=0-7 job.sh), in job.sh:
   deno task encode --images cases.csv --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json \\
     --out feats.safetensors --shard "$SLURM_ARRAY_TASK_ID/8"
   Afterwards (sbatch --dependency=afterok:JOBID): deno task encode --merge --out feats.safetensors
+
+Processes that MPI started share the items, a shard each, which rank 0 joins:
+  mpirun -n 4 deno task mpi encode --images cases.csv --out feats.safetensors
 
 Kubernetes (Job with completionMode: Indexed, completions: 8; a pod that is evicted and restarted goes on):
   command: ["sh", "-c", "deno task encode --images /data/cases.csv --out /out/feats.safetensors --shard $JOB_COMPLETION_INDEX/8"]
@@ -86,7 +90,8 @@ export const COMMAND: Command = {
     const out = args.required("out");
     if (args.flag("merge")) return await merge(args, out);
     const shardText = args.text("shard");
-    const shard = shardText === undefined ? undefined : parseShard(shardText);
+    const ranks = joinRanks();
+    const shard = shardText === undefined ? ranks && { index: ranks.rank, count: ranks.size } : parseShard(shardText);
     const all = await imagesFrom(args);
     const images = watched(args, await readableCases(args, all, { whole: shard === undefined }));
     const texts = await textsFrom(args);
@@ -120,8 +125,9 @@ export const COMMAND: Command = {
         signal,
         onStale: (text) => console.error(printable(text)),
         onProgress,
-      })
-    );
+      }), ranks !== undefined && ranks.rank > 0);
+    const isStopped = ranks &&
+      ranks.allGather(Float32Array.of(Number(result.interrupted))).some((stopped) => stopped > 0);
     if (result.interrupted) {
       console.error(`interrupted: ${result.computed + result.reused} items are kept; the same command goes on`);
       return result.exitCode;
@@ -131,12 +137,13 @@ export const COMMAND: Command = {
         ? `nothing to do: ${result.reused} items are there`
         : `${result.computed} encoded, ${result.reused} kept`,
     );
-    console.log(result.path);
+    if (!ranks || shardText !== undefined) return console.log(result.path);
+    if (!isStopped && ranks.rank === 0) await merge(args, out);
   },
 };
 
 async function merge(args: Arguments, out: string): Promise<void> {
-  const named = args.positionals;
+  const named = args.flag("merge") ? args.positionals : [];
   for (const path of named) await checkPath(path);
   const { path, items } = await mergeShards(out, named.length > 0 ? named : await findShards(out));
   console.error(`${items} items`);
@@ -162,11 +169,13 @@ async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Re
 /** Runs the work with a bar on stderr; the first Ctrl-C or SIGTERM asks it to stop. */
 async function withProgress(
   work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
+  isQuiet: boolean,
 ): Promise<EncodedShard & { exitCode: number }> {
   const interruption = catchInterrupts();
   let bar: ReturnType<typeof createProgress> | undefined;
   try {
     const result = await work(interruption.signal, (done, total) => {
+      if (isQuiet) return;
       bar ??= createProgress(total, { label: "encode", unit: "items" });
       bar.update(done);
     });

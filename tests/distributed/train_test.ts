@@ -1,6 +1,7 @@
 /** One training shared by several processes: the same bits on any number of them; one that dies ends all, and the run goes on. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder, writePairs } from "../cli/fixtures.ts";
 import { PACKAGE } from "../cli/run.ts";
 
@@ -18,9 +19,15 @@ const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json"))
 const PERMISSIONS = (tasks.mpi.command as string).split(" ").filter((word) => word.startsWith("--"));
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2"];
 
-function command(launcher: readonly string[], size: number, folder: string, args: readonly string[]): Deno.Command {
+function command(
+  launcher: readonly string[],
+  size: number,
+  folder: string,
+  args: readonly string[],
+  before: readonly string[] = TRAIN,
+): Deno.Command {
   const deno = [Deno.execPath(), "run", "--quiet", "--no-prompt", ...PERMISSIONS, join(PACKAGE, "cli.ts")];
-  const line = [...launcher, ...(launcher.length > 0 ? ["-n", `${size}`] : []), ...deno, ...TRAIN, ...args];
+  const line = [...launcher, ...(launcher.length > 0 ? ["-n", `${size}`] : []), ...deno, ...before, ...args];
   return new Deno.Command(line[0]!, {
     args: line.slice(1),
     cwd: folder,
@@ -58,6 +65,27 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
           if (size > 1) assert(errors.includes(`${size} processes`), errors);
           assertEquals(await adapter(folder, `${size}`), expected, `${size} processes`);
         }
+      });
+    },
+  });
+
+  Deno.test({
+    name: `encode on 3 processes joins the features of one: ${name}${skipped}`,
+    ignore,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        await writePairs(folder, 7);
+        const line = (
+          out: string,
+        ): string[] => ["encode", "--images", "pairs.csv", "--texts", "pairs.csv", "--out", out];
+        for (const [size, out] of [[1, "one.safetensors"], [3, "three.safetensors"]] as const) {
+          const { code, stderr } = await command(size === 1 ? [] : launcher, size, folder, [], line(out)).output();
+          assertEquals(code, 0, new TextDecoder().decode(stderr));
+        }
+        const read = (name: string) => readSafetensors(join(folder, `${name}.safetensors`));
+        const [one, three] = [await read("one"), await read("three")];
+        for (const [key, tensor] of one.tensors) assertEquals(three.tensors.get(key), tensor, key);
+        assertEquals(three.metadata.image_ids, one.metadata.image_ids);
       });
     },
   });
