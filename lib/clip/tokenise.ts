@@ -30,8 +30,8 @@ export function tokenise(
 /** Least share of the word table's rows that a tokeniser names: BiomedCLIP's names 28,895 of 28,895 or 30,522. */
 const LEAST_SHARE = 0.9;
 
-/** Names for errors. */
-interface Names {
+/** Where a tokeniser and a model are from, for errors. */
+export interface TokenizerNames {
   /** Where the tokeniser is from. */
   tokenizer: string;
   /** Where the model is from. */
@@ -71,7 +71,11 @@ const KNOWN_VOCABULARIES: ReadonlyMap<number, { name: string; entries: number }>
  *
  * @throws {RangeError} If they are not; one line names both files.
  */
-export function checkTokenizer(tokenizer: ClipTokenizer, { text }: Pick<ClipConfig, "text">, names: Names): void {
+export function checkTokenizer(
+  tokenizer: ClipTokenizer,
+  { text }: Pick<ClipConfig, "text">,
+  names: TokenizerNames,
+): void {
   const { vocabularySize: rows } = text;
   const isBpe = "merges" in tokenizer;
   const vocabulary = isBpe ? tokenizer.vocabulary : tokenizer.model.vocab;

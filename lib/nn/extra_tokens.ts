@@ -44,9 +44,11 @@ export function extendMasks({ keyMask, read }: TokenMasks, count: number): Token
   return { ...(keyMask ? { keyMask: extend(keyMask, 1) } : {}), ...(read ? { read: extend(read, 0) } : {}) };
 }
 
-/** What a stack of layers returns. */
-interface Encoded {
+/** Tokens of samples, and the attention of the one that is read. */
+export interface EncodedTokens {
+  /** Shape `[B, N, D]`, or `[B, 1, D]`. */
   tokens: Tensor3D;
+  /** Shape `[B, N - 1]`, or `[B, N]` with `read`. */
   affinity?: Tensor2D;
 }
 
@@ -57,7 +59,11 @@ interface Encoded {
  * after the first.
  * @returns Tokens and affinity of the N. The caller disposes both.
  */
-export function dropExtra(result: Encoded, count: number, options: TokenMasks & { clsOnly?: boolean }): Encoded {
+export function dropExtra(
+  result: EncodedTokens,
+  count: number,
+  options: TokenMasks & { clsOnly?: boolean },
+): EncodedTokens {
   const { tokens, affinity } = result;
   const kept = options.clsOnly ? tokens : dropAfterFirst(tokens, count);
   if (!affinity) return { tokens: kept };
