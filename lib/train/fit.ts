@@ -7,7 +7,7 @@ import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import { packedGradients } from "./gradients.ts";
+import { packedGradients, samplesRead } from "./gradients.ts";
 import { checkLearnable } from "./learnable.ts";
 import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
@@ -162,6 +162,11 @@ export async function fit<T>(
         warmupSteps: perEpoch * warmupEpochs,
         totalSteps: steps,
       });
+      const following = batches[state.progress.batch + 1] ??
+        (epoch + 1 < epochs ? epochBatches(source.size, epoch + 1, plan)[0]! : []);
+      for (const some of [indices, following]) {
+        source.prefetch?.(samplesRead(some, { microBatch, ...(ranks ? { ranks } : {}) }));
+      }
       const batch = await openBatch(source, indices, { loss, padding });
       const found = await packedGradients(model, withTensors(params, state.tensors), batch, {
         layout: state.adamw.layout,

@@ -142,6 +142,24 @@ function chunksOf(size: number, { microBatch = size, seed }: ContrastiveGradient
   }));
 }
 
+/** The chunks of each round, one a rank. */
+function roundsOf(chunks: readonly Chunk[], { size }: Communicator): Chunk[][] {
+  // One process alone begins with the last chunk where the chunks are few.
+  const order = chunks.length <= FEW_CHUNKS ? [chunks.at(-1)!, ...chunks.slice(0, -1)] : chunks;
+  return Array.from({ length: Math.ceil(order.length / size) }, (_, i) => order.slice(i * size, (i + 1) * size));
+}
+
+/** The samples of a batch that this process reads for its gradients. */
+export function samplesRead(
+  indices: readonly number[],
+  options: Pick<ContrastiveGradientsOptions, "microBatch" | "ranks">,
+): number[] {
+  const { ranks } = options;
+  if (!ranks || indices.length === 0) return [...indices];
+  const own = roundsOf(chunksOf(indices.length, options), ranks).flatMap((round) => round[ranks.rank] ?? []);
+  return own.flatMap(({ start, size }) => indices.slice(start, start + size));
+}
+
 /** What the parts of one call share. */
 interface Step<T> {
   model: ContrastiveModel<T>;
@@ -279,12 +297,7 @@ function addTo(sums: Tensor1D[], parts: Tensor1D[]): Tensor1D[] {
  * one process alone.
  */
 async function sharedGradients<T>(step: Step<T>, chunks: Chunk[], ranks: Communicator): Promise<PackedGradients> {
-  // One process alone begins with the last chunk where the chunks are few.
-  const order = chunks.length <= FEW_CHUNKS ? [chunks.at(-1)!, ...chunks.slice(0, -1)] : chunks;
-  const rounds = Array.from(
-    { length: Math.ceil(order.length / ranks.size) },
-    (_, round) => order.slice(round * ranks.size, (round + 1) * ranks.size),
-  );
+  const rounds = roundsOf(chunks, ranks);
   const { value, gradients, earlier } = await lossGradients(
     step,
     undefined,

@@ -16,6 +16,8 @@ export interface BatchSource {
   ids(indices: readonly number[]): Promise<Int32Array>;
   /** Reads normalised images, row-major `[n, S, S, 3]`: in micro-batches up to twice a step, the same numbers both times. */
   pixels(indices: readonly number[]): Promise<Float32Array>;
+  /** Begins to read the images of these samples, which are asked for next, in this order; a hint. @default {they are read when asked for} */
+  prefetch?(indices: readonly number[]): void;
   /** Reads label rows, which the label-guided loss needs. @default {the samples have none} */
   labels?(indices: readonly number[]): Promise<readonly (readonly Label[])[]>;
 }

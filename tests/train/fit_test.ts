@@ -210,3 +210,26 @@ Deno.test("200 training steps leave the number of tensors constant", async () =>
   disposeParams(start, base);
   disposeParams(base);
 });
+
+Deno.test("fit() announces each batch's images and the next one's before it reads them, and comes to the same numbers", async () => {
+  await selectBackend({ backend: "cpu" });
+  const base = initClip(SMALL, 1);
+  const start = await initAceLora(base, SMALL_ACE);
+  const source = await smallSource(6);
+  const options = { ...OPTIONS, batchSize: 4, microBatch: 2 };
+  const plain = await fit(MODEL, start, source, options);
+  const log: string[] = [];
+  const told = await fit(MODEL, start, {
+    ...source,
+    pixels: (indices) => (log.push(`read ${indices}`), source.pixels(indices)),
+    prefetch: (indices) => void log.push(`next ${indices}`),
+  }, options);
+  assertEquals(told.history, plain.history);
+  const epochs = [0, 1].flatMap((epoch) => epochBatches(6, epoch, { batchSize: 4 }));
+  const announced = epochs.flatMap((batch, i) => [`next ${batch}`, `next ${epochs[i + 1] ?? []}`]);
+  assertEquals(log.filter((line) => line.startsWith("next")), announced);
+  const first = log.indexOf(`next ${epochs[0]}`);
+  assertEquals(log[first + 2], `read ${epochs[0]!.slice(0, 2)}`);
+  for (const { params } of [plain, told]) disposeParams(params, start);
+  disposeParams(start);
+});

@@ -12,6 +12,8 @@ export interface ImageSource {
   imageSize: number;
   /** Reads images, row-major `[n, S, S, 3]`. */
   pixels(indices: readonly number[]): Promise<Float32Array>;
+  /** Begins to read these images, which are asked for next, in this order; a hint. @default {they are read when asked for} */
+  prefetch?(indices: readonly number[]): void;
   /** What errors call an image. @default {its place} */
   name?(index: number): string;
 }
@@ -85,6 +87,7 @@ export async function encodeImages<T>(
   let out: Float32Array | undefined;
   for (let start = 0; start < source.size; start += batchSize) {
     const count = Math.min(batchSize, source.size - start);
+    source.prefetch?.(range(start, Math.min(2 * batchSize, source.size - start))); // the next batch while this one is computed
     const pixels = tf.tensor4d(await source.pixels(range(start, count)), [count, side, side, 3]) as Tensor4D;
     const features = model.imageFeatures(params, pixels);
     const values = await features.data() as Float32Array;
