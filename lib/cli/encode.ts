@@ -92,7 +92,7 @@ export const COMMAND: Command = {
     const shardText = args.text("shard");
     const ranks = joinRanks();
     const shard = shardText === undefined ? ranks && { index: ranks.rank, count: ranks.size } : parseShard(shardText);
-    const all = await imagesFrom(args);
+    const all = await namedImagesFrom(args);
     const images = watched(args, await readableCases(args, all, { whole: shard === undefined }));
     const texts = await textsFrom(args);
     if (images.length + texts.length === 0) {
@@ -151,7 +151,7 @@ async function merge(args: Arguments, out: string): Promise<void> {
 }
 
 /** What the numbers depend on: the contents of the files, not their names. */
-async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Record<string, string>> {
+export async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Record<string, string>> {
   for (const name of ["model", "weights", "adapter", "tokenizer"]) {
     const path = args.text(name);
     if (path !== undefined) await checkPath(path);
@@ -167,9 +167,9 @@ async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Re
 }
 
 /** Runs the work with a bar on stderr; the first Ctrl-C or SIGTERM asks it to stop. */
-async function withProgress(
+export async function withProgress(
   work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
-  isQuiet: boolean,
+  isQuiet = false,
 ): Promise<EncodedShard & { exitCode: number }> {
   const interruption = catchInterrupts();
   let bar: ReturnType<typeof createProgress> | undefined;
@@ -187,7 +187,7 @@ async function withProgress(
 }
 
 /** The images that the options name, under their ids. */
-async function imagesFrom(args: Arguments): Promise<NamedImage[]> {
+export async function namedImagesFrom(args: Arguments): Promise<NamedImage[]> {
   const id = args.text("id-column");
   const columns = { ...columnsFrom(args), chexpert: false, ...(id === undefined ? {} : { id }) };
   if (isDatasetGiven(args, "images")) return named(await datasetFrom(args, columns));

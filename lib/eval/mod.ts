@@ -13,3 +13,4 @@ export * from "./probe/neighbours.ts";
 export * from "./encode/feature_encoder.ts";
 export * from "./encode/merge.ts";
 export * from "./encode/shards.ts";
+export * from "./retrieve.ts";

@@ -10,6 +10,7 @@ const COMMANDS = [
   "evaluate",
   "classify",
   "encode",
+  "retrieve",
   "inspect",
   "convert",
   "export",

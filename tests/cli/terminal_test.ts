@@ -15,6 +15,7 @@ const LINES: Record<string, string> = {
   evaluate: "evaluate --images set",
   classify: 'classify pairs/0.png --labels "pneumonia,no finding" --explain page.html',
   encode: "encode --images set --out feats.safetensors",
+  retrieve: 'retrieve --images set --query "pneumonia" --out results/retrieve',
   export: "export --adapter adapter.safetensors --onnx results/onnx",
   inspect: "inspect pairs/0.png",
   convert: "convert adapter.safetensors --to peft --out results/peft",

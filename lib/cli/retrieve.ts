@@ -1,0 +1,223 @@
+/** `deno task retrieve`: texts of images and images of texts, or the images nearest to a query. @module */
+import { join } from "@std/path";
+import { aceLoraModel } from "../ace_lora.ts";
+import { loadPairs } from "../data/pairs.ts";
+import { formatTable, type Table } from "../display/table.ts";
+import { buildReport } from "../display/report.ts";
+import { imagesAt, type NamedImage } from "../eval/classify.ts";
+import { featureEncoder } from "../eval/encode/feature_encoder.ts";
+import { seenPart } from "../eval/explain.ts";
+import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { classifierFrom } from "./classify.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import {
+  ADAPTER_OPTION,
+  announce,
+  checkPath,
+  COLUMN_OPTIONS,
+  columnsFrom,
+  EXIF_OPTION,
+  MODEL_OPTIONS,
+  watched,
+} from "./data_options.ts";
+import { namedImagesFrom } from "./encode.ts";
+import { keptFeatures } from "./features.ts";
+import { printable } from "./printable.ts";
+import { modelFacts } from "./provenance.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { readableCases, readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "retrieve",
+  summary: "Recall of texts by images and images by texts, or the images of a folder nearest to a sentence or an image",
+  options: {
+    pairs: { type: "string", value: "CSV", help: "Image-text pairs: figures of both directions" },
+    "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
+    "study-column": {
+      type: "string",
+      value: "NAME",
+      help: "Column of the study: all its texts are right for all its images (default: each row its own)",
+    },
+    images: { type: "string", value: "PATH", help: "Folder or CSV of images to search" },
+    query: { type: "string", value: "TEXT", help: "Sentence to search them by" },
+    "query-image": { type: "string", value: "FILE", help: "Image to search them by" },
+    top: { type: "string", value: "N", help: "Images shown of a search (default: 12)" },
+    ...COLUMN_OPTIONS,
+    ...UNREADABLE_OPTION,
+    ...EXIF_OPTION,
+    ...MODEL_OPTIONS,
+    ...ADAPTER_OPTION,
+    out: {
+      type: "string",
+      value: "DIR",
+      help: "Folder of retrieval.json, of the page and of the features, computed once (default: results/retrieve)",
+    },
+    json: { type: "boolean", help: "JSON instead of a table" },
+    "batch-size": { type: "string", value: "N", help: "Items encoded at a time (default: 16)" },
+    ...BACKEND_OPTION,
+  },
+  example: 'deno task retrieve --images radiographs --query "a chest X-ray image of pneumonia."\n' +
+    "  deno task retrieve --pairs pairs.csv --text-column note --study-column study",
+  async run(args) {
+    const [pairs, query, queryImage] = [args.text("pairs"), args.text("query"), args.text("query-image")];
+    const given = [pairs, query, queryImage].filter((value) => value !== undefined).length;
+    if (given !== 1) {
+      throw new UsageError("name one of --pairs (figures), --query and --query-image (a search of --images)");
+    }
+    const out = args.text("out") ?? "results/retrieve";
+    await checkWritable(join(out, "retrieval.json"));
+    return pairs === undefined ? await search(args, out) : await measure(args, pairs, out);
+  },
+};
+
+/** Figures of image-text pairs. */
+async function measure(args: Arguments, path: string, out: string): Promise<number | void> {
+  await checkPath(path);
+  const study = args.text("study-column");
+  const loaded = await loadPairs(path, {
+    ...columnsFrom(args),
+    text: args.text("text-column") ?? "text",
+    chexpert: false,
+    ...(study === undefined ? {} : { patient: study }), // what groups the rows
+  });
+  const dataset = await readableSet(args, loaded);
+  announce(dataset);
+  const backend = await startBackend(args);
+  const images = watched(args, dataset.cases).map((item) => ({ ...item, name: item.id }));
+  const texts = dataset.cases.map(({ text }) => text!);
+  const features = await keptFeatures(
+    args,
+    join(out, "pairs.safetensors"),
+    { images, texts },
+    () => classifierFrom(args),
+  );
+  if (typeof features === "number") return features;
+  const studies = dataset.cases.map(({ patientId }, i) => patientId?.trim() ? `study ${patientId}` : `row ${i}`);
+  const report = retrieval(features, studies);
+  const record = {
+    command: "retrieve",
+    model: await modelFacts(args),
+    data: { name: dataset.name, ...dataset.summary, split: dataset.split, study_column: study ?? null },
+    ...report,
+    backend: backend.name,
+    versions: versions(),
+    revision: await gitRevision(),
+  };
+  await writeRecord(args, out, record, formatTable(retrievalTable(report)));
+}
+
+async function writeRecord(args: Arguments, out: string, record: object, table: string): Promise<void> {
+  const json = JSON.stringify(record, null, 2);
+  await writeFileAtomic(join(out, "retrieval.json"), `${json}\n`, { isPrivate: true });
+  console.error(`wrote ${join(out, "retrieval.json")}`);
+  console.log(args.flag("json") ? json : table);
+}
+
+function retrievalTable(report: RetrievalReport): Table {
+  const ks = Object.keys(report.chance).map(Number);
+  const percent = (share: number): { value: number; text: string } => ({
+    value: share,
+    text: (100 * share).toFixed(1),
+  });
+  const rows = [["image to text", report.imageToText], ["text to image", report.textToImage]] as const;
+  return {
+    columns: [
+      { title: "direction" },
+      ...ks.map((k) => ({ title: `R@${k} (%)` })),
+      { title: "median rank", digits: 1 },
+      { title: "queries" },
+    ],
+    rows: [
+      ...rows.map(([name, { recall, medianRank, queries }]) => [
+        name,
+        ...ks.map((k) => percent(recall[k]!)),
+        medianRank,
+        queries,
+      ]),
+      ["in random order", ...ks.map((k) => percent(report.chance[k]!)), null, null],
+    ],
+    caption: `${report.pairs} pairs of ${report.studies} studies`,
+  };
+}
+
+/** The images nearest to a sentence or an image, as a page and as JSON. */
+async function search(args: Arguments, out: string): Promise<number | void> {
+  args.required("images");
+  const all = await namedImagesFrom(args);
+  const images = watched(args, await readableCases(args, all));
+  const text = args.text("query");
+  const path = args.text("query-image");
+  if (path !== undefined) await checkPath(path);
+  const top = args.integer("top", 12, 1);
+  const backend = await startBackend(args);
+  const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, () => classifierFrom(args));
+  if (typeof features === "number") return features;
+  const asked = path === undefined ? [] : watched(args, imagesAt([path]));
+  const query = await queryFeature(args, text, asked);
+  const hits = nearestItems(query, features.image, top);
+  const facts = { ...await modelFacts(args), backend: `${backend.name} (${backend.adapter})`, ...versions() };
+  const page = join(out, "retrieval.html");
+  await writeFileAtomic(page, await searchPage(text ?? asked[0]!, hits, { images, facts }), { isPrivate: true });
+  console.error(`wrote ${page}`);
+  const named = hits.map(({ index, score }) => ({ image: images[index]!.name, score }));
+  const table: Table = {
+    columns: [{ title: "image" }, { title: "cosine", digits: 4 }],
+    rows: named.map(({ image, score }) => [printable(image), score]),
+  };
+  const record = { command: "retrieve", query: text ?? path, of: images.length, hits: named, ...facts };
+  await writeRecord(args, out, record, formatTable(table));
+}
+
+/** The feature of what is asked by. */
+async function queryFeature(
+  args: Arguments,
+  text: string | undefined,
+  images: readonly NamedImage[],
+): Promise<Float32Array> {
+  const classifier = await classifierFrom(args);
+  const texts = text === undefined ? [] : [text];
+  const encoder = featureEncoder(aceLoraModel(classifier.config), classifier, { images, texts });
+  try {
+    return await encoder.encode(text === undefined ? "image" : "text", [0]);
+  } finally {
+    encoder.close();
+  }
+}
+
+/** The hits as a page; it holds the images. */
+async function searchPage(
+  query: string | NamedImage,
+  hits: readonly Hit[],
+  { images, facts }: { images: readonly NamedImage[]; facts: Record<string, string | number | null> },
+): Promise<string> {
+  const picture = async ({ image }: NamedImage, caption: string) => ({
+    image: seenPart(await image()),
+    grid: { rows: 12, columns: 12 },
+    caption,
+  });
+  const shown = [];
+  for (const [rank, { index, score }] of hits.entries()) {
+    const item = images[index]!;
+    shown.push(await picture(item, `${rank + 1}. ${item.name}: ${score.toFixed(4)}`));
+  }
+  const asked = typeof query === "string" ? undefined : await picture(query, query.name);
+  return await buildReport({
+    title: asked ? `Images nearest to ${asked.caption}` : `Images nearest to "${query}"`,
+    subtitle: [
+      `The first ${hits.length} of ${images.length} by cosine with the query, each cut as the model sees it.`,
+      facts["notice"] ?? "",
+    ].join(" ").trim(),
+    sections: [
+      ...(asked ? [{ kind: "overlays" as const, title: "Query", overlays: [asked] }] : []),
+      { kind: "overlays", title: "Answers, nearest first", overlays: shown },
+      {
+        kind: "facts",
+        title: "Run",
+        facts: Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, value ?? "none"])),
+      },
+    ],
+  });
+}

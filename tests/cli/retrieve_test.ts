@@ -1,0 +1,51 @@
+/** retrieve, end to end: figures of pairs, searches by sentence and image, one line for bad input. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
+import { fail, MINI_FILES, run, succeed } from "./run.ts";
+
+Deno.test("retrieve --pairs gives both directions, joins the texts of a study, and encodes once", async () => {
+  await inFolder(async (folder) => {
+    const csv = await writePairs(folder, 4);
+    const rows = (await Deno.readTextFile(csv)).trimEnd().split("\n");
+    await Deno.writeTextFile(csv, rows.map((row, i) => `${row},${["study", "a", "a", "", ""][i]}`).join("\n"));
+    const out = join(folder, "out");
+    const options = { read: [folder, ...MINI_FILES], write: [out] };
+    const args = ["retrieve", "--pairs", csv, "--study-column", "study", "--out", out];
+    const record = JSON.parse(await succeed([...args, "--json"], options));
+    assertEquals([record.pairs, record.studies, record.imageToText.queries], [4, 3, 4]);
+    assertEquals(record, JSON.parse(await Deno.readTextFile(join(out, "retrieval.json"))));
+    assertEquals((await Deno.stat(join(out, "retrieval.json"))).mode! & 0o777, 0o600);
+    assert(record.model.notice.includes("only drawings"));
+    const again = await run(args, options);
+    assertMatch(again.stdout, /image to text[^]*text to image[^]*in random order/);
+    assertMatch(again.stdout, /4 pairs of 3 studies/);
+  });
+});
+
+Deno.test("retrieve finds an image by itself first, and writes a private page that says what the model is", async () => {
+  await inFolder(async (folder) => {
+    await writeRadiographs(join(folder, "films"), 3);
+    const out = join(folder, "out");
+    const options = { read: [folder, ...MINI_FILES], write: [out] };
+    const args = ["retrieve", "--images", join(folder, "films"), "--out", out, "--json"];
+    const found = JSON.parse(await succeed([...args, "--query-image", join(folder, "films/1.png")], options));
+    assertEquals([found.hits.length, found.hits[0].image, found.of], [3, "1.png", 3]);
+    assert(Math.abs(found.hits[0].score - 1) < 1e-6);
+    const asked = JSON.parse(await succeed([...args, "--query", "<b>pneumonia", "--top", "2"], options));
+    assertEquals([asked.hits.length, asked.query], [2, "<b>pneumonia"]);
+    const page = await Deno.readTextFile(join(out, "retrieval.html"));
+    assert(page.includes("&lt;b&gt;pneumonia") && !page.includes("<b>pneumonia") && page.includes("only drawings"));
+    assertEquals((await Deno.stat(join(out, "retrieval.html"))).mode! & 0o777, 0o600);
+  });
+});
+
+Deno.test("retrieve says in one line what is missing", async () => {
+  await inFolder(async (folder) => {
+    const options = { read: [folder, ...MINI_FILES], write: [folder] };
+    const csv = await writePairs(folder, 2);
+    await fail(["retrieve", "--images", folder], ["--pairs", "--query"], options);
+    await fail(["retrieve", "--query", "x", "--out", folder], ["--images is required"], options);
+    await fail(["retrieve", "--pairs", csv, "--text-column", "note", "--out", folder], ['"note"'], options);
+  });
+});
