@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./combine.ts";
 export * from "./describe.ts";
 export * from "./files.ts";
 export * from "./merge.ts";

@@ -1,6 +1,8 @@
 /** `deno task convert`: adapters and weights from one layout to another. @module */
+import { COMBINATIONS, combineAdapters, type CombineOptions, HypergraphCombineError } from "../adapters/combine.ts";
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
 import { mergeIntoCheckpoint } from "../adapters/merge.ts";
+import type { AdapterFile } from "../adapters/record.ts";
 import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
 import { modelFiles } from "../clip/load.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
@@ -10,7 +12,7 @@ import { readFinite, type TensorFile } from "../io/tensor_file.ts";
 import type { TensorData } from "../io/tensors.ts";
 import { writeTorch } from "../io/torch_writer.ts";
 import { checkPath } from "./data_options.ts";
-import { type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
 
 const LAYOUTS = ["ace", "peft", "authors", "safetensors", "bin"] as const;
 
@@ -19,7 +21,7 @@ export const COMMAND: Command = {
   name: "convert",
   summary:
     "Adapters between this package's, PEFT's and the authors' layout; weights between .bin and safetensors, LoRA merged",
-  positionals: "FILE",
+  positionals: "FILE ...",
   options: {
     to: {
       type: "string",
@@ -34,14 +36,31 @@ export const COMMAND: Command = {
     },
     "drop-hgnn": {
       type: "boolean",
-      help: "Merge without the adapter's ACE-HGNN, for which such weights have no place",
+      help: "Merge or combine without ACE-HGNN, for which such weights or such a combination have no place",
     },
+    combine: {
+      type: "string",
+      value: "WORD",
+      help: `Adapters: one of several FILEs, as PEFT does: ${COMBINATIONS.join(", ")}`,
+    },
+    weights: {
+      type: "string",
+      value: "LIST",
+      help: "combine: a number for each FILE (default: equal, with the sum 1)",
+    },
+    density: {
+      type: "string",
+      value: "SHARE",
+      help: "combine: share of the numbers that ties and dare keep (default: 0.5)",
+    },
+    seed: { type: "string", value: "N", help: "combine: of the numbers that dare drops (default: 0)" },
     "fused-qkv": { type: "boolean", help: "peft: put the image tower's updates on timm's fused attn.qkv" },
   },
   example: "deno task convert adapter.safetensors --to peft --out results/adapter-peft",
   async run(args) {
     const [path, ...more] = args.positionals;
-    if (path === undefined || more.length > 0) {
+    const combine = combineFrom(args);
+    if (path === undefined || more.length > 0 && !combine) {
       throw new UsageError(`name one file: current number is ${args.positionals.length}`);
     }
     const merge = args.text("merge");
@@ -55,16 +74,43 @@ export const COMMAND: Command = {
     if (merge !== undefined && !isWeights) {
       throw new UsageError(`--merge needs --to safetensors or bin: current value is ${to}`);
     }
-    if (args.flag("drop-hgnn") && merge === undefined) throw new UsageError("--drop-hgnn needs --merge");
-    await checkPath(path);
-    await checkTarget(path, out, to);
+    if (args.flag("drop-hgnn") && merge === undefined && !combine) {
+      throw new UsageError("--drop-hgnn needs --merge or --combine");
+    }
+    if (combine && isWeights) throw new UsageError(`--combine needs --to ace, peft or authors: current value is ${to}`);
+    for (const file of args.positionals) {
+      await checkPath(file);
+      await checkTarget(file, out, to);
+    }
     if (merge !== undefined) {
       await convertMerged(path, out, { to: to as "safetensors" | "bin", merge, dropHgnn: args.flag("drop-hgnn") });
     } else if (isWeights) await convertWeights(path, out, to);
-    else await convertAdapter(path, out, { format: to, fusedQkv: args.flag("fused-qkv") });
+    else await convertAdapter(args.positionals, out, { format: to, fusedQkv: args.flag("fused-qkv"), combine });
     console.log(out);
   },
 };
+
+/** How `--combine` makes one adapter of several; undefined where it is not given. */
+function combineFrom(args: Arguments): CombineOptions | undefined {
+  if (args.text("combine") === undefined) {
+    const odd = ["weights", "density", "seed"].find((name) => args.text(name) !== undefined);
+    if (odd) throw new UsageError(`--${odd} needs --combine`);
+    return undefined;
+  }
+  if (args.text("merge") !== undefined) throw new UsageError("--combine and --merge exclude each other");
+  const weights = args.list("weights")?.map(Number);
+  if (weights?.some((weight) => !Number.isFinite(weight))) {
+    throw new UsageError(`--weights must be numbers, with commas between: current value is "${args.text("weights")}"`);
+  }
+  return {
+    combination: args.choice("combine", COMBINATIONS, "linear"),
+    density: args.number("density", 0.5),
+    seed: args.integer("seed", 0),
+    dropHgnn: args.flag("drop-hgnn"),
+    names: args.positionals,
+    ...(weights ? { weights } : {}),
+  };
+}
 
 /** Refuses to write over the input, and a file where a folder stands. */
 async function checkTarget(path: string, out: string, to: string): Promise<void> {
@@ -85,11 +131,12 @@ async function checkTarget(path: string, out: string, to: string): Promise<void>
 }
 
 async function convertAdapter(
-  path: string,
+  paths: readonly string[],
   out: string,
-  options: { format: AdapterFormat; fusedQkv: boolean },
+  { combine, ...options }: { format: AdapterFormat; fusedQkv: boolean; combine: CombineOptions | undefined },
 ): Promise<void> {
-  const adapter = await readAdapter(path);
+  const adapters = await Promise.all(paths.map(readAdapter));
+  const adapter = combine ? combined(adapters, combine) : adapters[0]!;
   await writeAdapter(out, adapter, options);
   const count = adapter.lora.reduce((sum, { a, b }) => sum + a.data.length + b.data.length, 0) / 4;
   console.error(
@@ -97,6 +144,17 @@ async function convertAdapter(
       Object.keys(adapter.hgnn).join(" and ") || "no encoder"
     }`,
   );
+}
+
+function combined(adapters: readonly AdapterFile[], options: CombineOptions): AdapterFile {
+  try {
+    return combineAdapters(adapters, options);
+  } catch (error) {
+    if (!(error instanceof HypergraphCombineError)) throw error;
+    throw new UsageError(
+      `${error.message}; --drop-hgnn combines LoRA alone, which is not the models that were trained`,
+    );
+  }
 }
 
 /** Writes weights with an adapter's LoRA merged, in the layout they came in. */
