@@ -18,6 +18,7 @@ import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
 import { fit } from "../train/fit.ts";
+import { hasRunState, removeRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
@@ -40,6 +41,8 @@ import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { joinRanks } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
+
+const STATE = "state.safetensors";
 
 /** The configuration that the options describe; the defaults are the paper's. */
 function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
@@ -99,7 +102,7 @@ async function checkFree(args: Arguments, out: string): Promise<void> {
   if (args.flag("resume") || args.flag("overwrite")) return;
   const [isDone, isBegun] = [
     await exists(join(out, "adapter.safetensors")),
-    await exists(join(out, "state.safetensors")),
+    await hasRunState(join(out, STATE)),
   ];
   if (!isDone && !isBegun) return;
   throw new UsageError(
@@ -138,8 +141,14 @@ export const COMMAND: Command = {
     ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
-    resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers" },
+    resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers; --epochs may be more" },
     overwrite: { type: "boolean", help: "Give up the run that the folder holds" },
+    "save-steps": {
+      type: "string",
+      value: "N",
+      help: "Keep the state every N steps, besides each epoch's (default: no)",
+    },
+    "save-minutes": { type: "string", value: "M", help: "Keep the state every M minutes, likewise (default: 15)" },
     epochs: { type: "string", value: "N", help: "Passes over the pairs (default: 40)" },
     "batch-size": { type: "string", value: "N", help: "Pairs a batch (default: 64)" },
     "micro-batch": {
@@ -149,6 +158,11 @@ export const COMMAND: Command = {
     },
     "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 1e-3)" },
     "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.01)" },
+    "clip-norm": {
+      type: "string",
+      value: "X",
+      help: "Scale a step's gradients down to this norm (default: no, as the paper)",
+    },
     "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 1)" },
     loss: {
       type: "string",
@@ -192,14 +206,23 @@ ${datasetNotes(["mimic-cxr"])}`,
       if (!(error instanceof LockedError)) throw error;
       throw new UsageError(`another run is writing to "${out}": --out names another folder`);
     });
+    await sweep(out);
     if (args.flag("overwrite") && !args.flag("resume")) await clear(out);
     return await train(args, out, ranks).finally(() => lock.release());
   },
 };
 
+/** Removes what writers that were killed left under temporary names; the folder is locked, so nobody writes there. */
+async function sweep(out: string): Promise<void> {
+  for await (const { name, isFile } of Deno.readDir(out)) {
+    if (isFile && /\.(tmp|next)$/.test(name)) await Deno.remove(join(out, name));
+  }
+}
+
 /** Removes what an earlier run left, so that nothing of it is taken for this one's. */
 async function clear(out: string): Promise<void> {
-  for (const name of ["state.safetensors", "best.safetensors", "adapter.safetensors", "training.json"]) {
+  await removeRunState(join(out, STATE));
+  for (const name of ["best.safetensors", "adapter.safetensors", "training.json"]) {
     if (await exists(join(out, name))) await Deno.remove(join(out, name));
   }
 }
@@ -233,6 +256,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     loss,
     seed,
     shuffle: !args.flag("no-shuffle"),
+    ...(args.text("clip-norm") === undefined ? {} : { clipNorm: args.number("clip-norm", 1, Number.MIN_VALUE) }),
   } as const;
   const facts = await modelFacts(args);
   const model = aceLoraModel(config, "ACE-LoRA");
@@ -242,8 +266,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const warnings: string[] = [];
   const isWriter = ranks === undefined || ranks.rank === 0;
   const watch = watchTraining("train", batchSize, "pairs", !isWriter);
-  const statePath = join(out, "state.safetensors");
-  if (args.flag("resume") && !await exists(statePath)) {
+  const statePath = join(out, STATE);
+  if (args.flag("resume") && !await hasRunState(statePath)) {
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
   }
   const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
@@ -257,6 +281,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     },
     statePath,
     resume: args.flag("resume"),
+    ...(args.text("save-steps") === undefined ? {} : { saveSteps: args.integer("save-steps", 1, 1) }),
+    saveMinutes: args.number("save-minutes", 15, 0),
     onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, kept),
   }).finally(() => watch.end());
   if (result.interrupted) {

@@ -10,6 +10,7 @@ import { configurationKey, type ReproduceRecord } from "./record.ts";
 import { type ScaleName, SCALES } from "./scale.ts";
 import { table4Configuration, type Table4Run } from "./table4_run.ts";
 import { plannedRuns } from "./tables/registry.ts";
+import { removeRunState } from "../train/state.ts";
 
 /** Options of {@linkcode reproduce}. */
 export interface ReproduceOptions {
@@ -258,7 +259,7 @@ async function carryOut(
   if (record === null) return null;
   await writeRecord(out, record);
   for (const alias of job.aliases) await share(record, alias, { out, outcome });
-  if (statePath !== undefined) await Deno.remove(statePath).catch(() => {});
+  if (statePath !== undefined) await removeRunState(statePath);
   return summaryOf(record);
 }
 

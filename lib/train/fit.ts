@@ -5,15 +5,16 @@ import type { Communicator } from "../distributed/communicator.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
+import type { Batch } from "./batch.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import { packedGradients, samplesRead } from "./gradients.ts";
+import { type PackedGradients, packedGradients, samplesRead } from "./gradients.ts";
 import { checkLearnable } from "./learnable.ts";
 import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
 import { type BatchSource, openBatch } from "./source.ts";
-import { readRunState, type RunState, writeRunState } from "./state.ts";
-import { exists } from "../io/files.ts";
+import { hasRunState, readRunState, type RunState, type ValidationEntry, writeRunState } from "./state.ts";
+import { clipGradients } from "./clip_gradients.ts";
 
 /** One training step, as reported. */
 export interface StepReport {
@@ -29,6 +30,32 @@ export interface StepReport {
   learningRate: number;
   /** Samples in the batch. */
   samples: number;
+  /** Seconds the step took, saving and validation left out. */
+  seconds: number;
+  /** Those of them spent waiting for images. */
+  waiting: number;
+  /** Norm of all gradients before they were clipped; only where `clipNorm` is set. */
+  gradientNorm?: number;
+}
+
+/** Where a run begins, as reported. */
+export interface StartReport {
+  /** Steps already taken: above 0 where a run goes on. */
+  step: number;
+  /** Steps of the run. */
+  steps: number;
+  /** Loss and learning rate of each step taken. */
+  history: readonly { loss: number; learningRate: number }[];
+  /** Validations made. */
+  validations: readonly ValidationEntry[];
+}
+
+/** A figure that tells how good the weights are. */
+export interface Validation {
+  /** What it is: `auroc`, `recall@5`. */
+  name: string;
+  /** The figure; higher is better. */
+  value: number;
 }
 
 /** Options of {@linkcode fit}. */
@@ -55,28 +82,52 @@ export interface FitOptions extends AdamwOptions {
   shuffle?: boolean;
   /** Leave out a last, smaller batch. @default {false} */
   dropLast?: boolean;
-  /** File the run's state is kept in, after each epoch and on interruption. @default {none} */
+  /** Largest norm of a step's gradients, all leaves together; larger ones are scaled down to it. @default {no limit, as in the paper} */
+  clipNorm?: number;
+  /**
+   * Measures the weights, which it borrows. With `ranks`, rank 0 measures for all. It should end soon, by any error, once the
+   * signal aborts: the run then stops, and measures again when it goes on. @default {none: the training loss tells the best epoch}
+   */
+  validate?: (params: unknown, signal?: AbortSignal) => Promise<Validation>;
+  /** Steps from one validation to the next; the last step is always validated. @default {an epoch's} */
+  validateEvery?: number;
+  /** Ends the run after so many validations in a row that are not the best so far. @default {never} */
+  patience?: number;
+  /**
+   * File the run's state is kept in, after each epoch and on interruption, beside the one before (see
+   * {@linkcode previousStatePath}). @default {none}
+   */
   statePath?: string;
+  /** Steps from one state to the next, besides. @default {none} */
+  saveSteps?: number;
+  /** Minutes after which the state is kept, besides. @default {none} */
+  saveMinutes?: number;
   /** Go on from `statePath` when it is there. @default {false} */
   resume?: boolean;
   /** What the run is made of besides these settings, such as hashes of its data; kept in the state and compared. @default {{}} */
   inputs?: Readonly<Record<string, unknown>>;
-  /** Takes a line for each reason for which little can be learned; see {@linkcode checkLearnable}. */
+  /** Takes a line for each reason for which little can be learned, see {@linkcode checkLearnable}, and for a run that goes on otherwise than it began. */
   onWarning?: (text: string) => void;
   /**
    * Processes that share the run, all with the same settings and data: each encodes its part of every batch, and all come to the
    * same weights. Rank 0 alone writes. A signal to any of them stops all. @default {this process alone}
    */
   ranks?: Communicator;
-  /** Stops the run after the step under way; the state is written first. */
+  /** Stops the run between micro-batches, or with `ranks` after the step under way; the state of the last finished step is written first. */
   signal?: AbortSignal;
+  /** Called once, before the first step. */
+  onStart?: (report: StartReport) => void | Promise<void>;
   /** Called after each step. */
   onStep?: (report: StepReport) => void;
+  /** Called after each validation. */
+  onValidation?: (entry: ValidationEntry) => void | Promise<void>;
   /**
-   * Called after each epoch whose mean loss, weighted by the samples of each batch, is the lowest so far, as the released
-   * script saves; the tree is borrowed.
+   * Called after each validation whose figure is the highest so far; without `validate`, after each epoch whose mean loss,
+   * weighted by the samples of each batch, is the lowest so far, as the released script saves. The tree is borrowed.
+   *
+   * @param score The figure, or the loss.
    */
-  onBest?: (params: unknown, epoch: number, loss: number) => Promise<void>;
+  onBest?: (params: unknown, epoch: number, score: number) => Promise<void>;
 }
 
 /** What {@linkcode fit} returns. */
@@ -85,6 +136,8 @@ export interface FitResult<T> {
   params: T;
   /** Loss and learning rate of each step, earlier parts of a resumed run included. */
   history: { loss: number; learningRate: number }[];
+  /** Validations, earlier parts of a resumed run included. */
+  validations: ValidationEntry[];
   /** Whether `signal` ended the run before its last step. */
   interrupted: boolean;
 }
@@ -110,7 +163,15 @@ export async function fit<T>(
   const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } =
     options;
   const { shuffle = true, dropLast = false, microBatch = batchSize, padding = "context", statePath, signal } = options;
-  const { ranks } = options;
+  const {
+    ranks,
+    clipNorm,
+    validate,
+    validateEvery,
+    patience = Infinity,
+    saveSteps = Infinity,
+    saveMinutes = Infinity,
+  } = options;
   const isWriter = ranks === undefined || ranks.rank === 0;
   const parts = Math.ceil(batchSize / microBatch);
   if (ranks && parts < ranks.size) {
@@ -131,6 +192,8 @@ export async function fit<T>(
     microBatch,
     padding,
     weightDecay: options.weightDecay ?? 0.01,
+    clipNorm: clipNorm ?? null,
+    validateEvery: validate ? validateEvery ?? "epoch" : null,
     ...plan,
     ...options.inputs,
   };
@@ -142,75 +205,184 @@ export async function fit<T>(
   for (const warning of await checkLearnable(source, { batchSize, loss })) options.onWarning?.(warning);
   let isWarnedOfChance = false;
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
-  let state = await startState(start, statePath, options.resume ?? false, settings);
+  let state = await startState(start, settings, options);
+  const { progress } = state;
+  let saved = { step: state.adamw.step, at: performance.now() };
   const save = async (): Promise<void> => {
     if (statePath && isWriter) await writeRunState(statePath, state, settings);
+    saved = { step: state.adamw.step, at: performance.now() };
   };
-  for (; state.progress.epoch < epochs; nextEpoch(state)) {
-    const { epoch } = state.progress;
-    const batches = epochBatches(source.size, epoch, plan);
-    while (state.progress.batch < batches.length) {
-      // On wasm every await is already settled, so without a pause no signal would ever be delivered.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (isAskedToStop(signal, ranks)) {
-        await save();
-        return { params: adopt(params, state, start), history: state.progress.history, interrupted: true };
+  const weights = (): T => withTensors(params, state.tensors);
+  const end = (interrupted: boolean): FitResult<T> => ({
+    params: adopt(params, state, start),
+    history: progress.history,
+    validations: progress.validations,
+    interrupted,
+  });
+  await options.onStart?.({
+    step: state.adamw.step,
+    steps,
+    history: progress.history,
+    validations: progress.validations,
+  });
+  // Each turn does one thing and leaves a state from which a run that goes on does the next.
+  let batches = epochBatches(source.size, progress.epoch, plan);
+  while (progress.epoch < epochs) {
+    // On wasm every await is already settled, so without a pause no signal would ever be delivered.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (isAskedToStop(signal, ranks)) {
+      await save();
+      return end(true);
+    }
+    const { step } = state.adamw;
+    const isEpochDone = progress.batch >= batches.length;
+    const isDue = validateEvery === undefined ? isEpochDone : step % validateEvery === 0 || step === steps;
+    if (validate && step > 0 && isDue && progress.validations.at(-1)?.step !== step) {
+      const found = await validated(() => validate(weights(), signal), signal, ranks);
+      if (found === undefined) continue; // the signal ended it
+      const entry = { step, ...found };
+      const isBest = progress.validations.every(({ value }) => found.value > value);
+      progress.validations.push(entry);
+      await options.onValidation?.(entry);
+      if (isBest && isWriter) await options.onBest?.(weights(), progress.epoch, found.value);
+      await save();
+      continue;
+    }
+    if (sinceBest(progress.validations) >= patience) break;
+    if (isEpochDone) {
+      const mean = epochLoss(progress.history, batches);
+      if (!isWarnedOfChance && isChance(mean, batches)) {
+        isWarnedOfChance = true;
+        options.onWarning?.(
+          `the loss of epoch ${progress.epoch + 1} is ${
+            mean.toFixed(4)
+          }, that of guessing within a batch: nothing is learned yet`,
+        );
       }
-      const indices = batches[state.progress.batch]!;
-      const rate = warmupCosine(state.adamw.step, {
-        learningRate,
-        warmupSteps: perEpoch * warmupEpochs,
-        totalSteps: steps,
-      });
-      const following = batches[state.progress.batch + 1] ??
-        (epoch + 1 < epochs ? epochBatches(source.size, epoch + 1, plan)[0]! : []);
-      for (const some of [indices, following]) {
-        source.prefetch?.(samplesRead(some, { microBatch, ...(ranks ? { ranks } : {}) }));
+      if (progress.bestLoss === null || mean < progress.bestLoss) {
+        progress.bestLoss = mean;
+        if (isWriter && !validate) await options.onBest?.(weights(), progress.epoch, mean);
       }
-      const batch = await openBatch(source, indices, { loss, padding });
-      const found = await packedGradients(model, withTensors(params, state.tensors), batch, {
+      progress.epoch++;
+      progress.batch = 0;
+      await save();
+      if (progress.epoch < epochs) batches = epochBatches(source.size, progress.epoch, plan);
+      continue;
+    }
+    if (step - saved.step >= saveSteps || performance.now() - saved.at >= 60_000 * saveMinutes) await save();
+    const began = performance.now();
+    const indices = batches[progress.batch]!;
+    const rate = warmupCosine(step, { learningRate, warmupSteps: perEpoch * warmupEpochs, totalSteps: steps });
+    const following = batches[progress.batch + 1] ??
+      (progress.epoch + 1 < epochs ? epochBatches(source.size, progress.epoch + 1, plan)[0]! : []);
+    for (const some of [indices, following]) {
+      source.prefetch?.(samplesRead(some, { microBatch, ...(ranks ? { ranks } : {}) }));
+    }
+    const batch = watchedBatch(await openBatch(source, indices, { loss, padding }), ranks ? undefined : signal);
+    let found: PackedGradients;
+    try {
+      found = await packedGradients(model, weights(), batch, {
         layout: state.adamw.layout,
         microBatch,
         ...(ranks ? { ranks } : {}),
         recompute: options.recompute ?? false,
-        seed: deriveSeed(seed, `step ${state.adamw.step}`),
-      }).finally(() => batch.pairMask?.dispose());
-      const value = (await found.value.data())[0]!;
-      found.value.dispose();
-      if (!Number.isFinite(value)) {
-        tf.dispose(found.gradients);
-        throw new RangeError(
-          `Cannot train on as the loss must be finite: current value is ${value} at step ${
-            state.adamw.step + 1
-          }, samples ${indices.slice(0, 4).join(", ")}...`,
-        );
-      }
-      state = update(state, found.gradients, rate, options, start);
-      state.progress.batch++;
-      state.progress.history.push({ loss: value, learningRate: rate });
-      options.onStep?.({
-        step: state.adamw.step,
-        steps,
-        epoch,
-        loss: value,
-        learningRate: rate,
-        samples: indices.length,
+        seed: deriveSeed(seed, `step ${step}`),
       });
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) continue;
+      throw error;
+    } finally {
+      batch.pairMask?.dispose();
     }
-    const mean = epochLoss(state.progress.history, batches);
-    if (!isWarnedOfChance && isChance(mean, batches)) {
-      isWarnedOfChance = true;
-      options.onWarning?.(
-        `the loss of epoch ${epoch + 1} is ${mean.toFixed(4)}, that of guessing within a batch: nothing is learned yet`,
+    const value = (await found.value.data())[0]!;
+    found.value.dispose();
+    if (!Number.isFinite(value)) {
+      tf.dispose(found.gradients);
+      throw new RangeError(
+        `Cannot train on as the loss must be finite: current value is ${value} at step ${step + 1}, samples ${
+          indices.slice(0, 4).join(", ")
+        }...`,
       );
     }
-    if (state.progress.bestLoss === null || mean < state.progress.bestLoss) {
-      state.progress.bestLoss = mean;
-      if (isWriter) await options.onBest?.(withTensors(params, state.tensors), epoch, mean);
-    }
-    await save();
+    const clipped = clipNorm === undefined ? undefined : await clippedTo(clipNorm, found.gradients);
+    state = update(state, clipped?.gradients ?? found.gradients, rate, options, start);
+    progress.batch++;
+    progress.history.push({ loss: value, learningRate: rate });
+    options.onStep?.({
+      step: state.adamw.step,
+      steps,
+      epoch: progress.epoch,
+      loss: value,
+      learningRate: rate,
+      samples: indices.length,
+      seconds: (performance.now() - began) / 1000,
+      waiting: batch.waited() / 1000,
+      ...(clipped ? { gradientNorm: clipped.norm } : {}),
+    });
   }
-  return { params: adopt(params, state, start), history: state.progress.history, interrupted: false };
+  return end(false);
+}
+
+/** The gradients scaled down to a norm, and the norm they had; those given are freed. */
+async function clippedTo(
+  maxNorm: number,
+  gradients: Tensor1D[],
+): Promise<{ gradients: Tensor1D[]; norm: number }> {
+  const clipped = clipGradients(gradients, maxNorm);
+  tf.dispose(gradients);
+  const [norm] = await clipped.norm.data();
+  clipped.norm.dispose();
+  return { gradients: clipped.gradients, norm: norm! };
+}
+
+/** A batch that counts the time its images take, and whose reading the signal ends. */
+function watchedBatch(batch: Batch, signal: AbortSignal | undefined): Batch & { waited: () => number } {
+  let waited = 0;
+  return {
+    ...batch,
+    waited: () => waited,
+    async read(start, count) {
+      if (signal && count < batch.size) await new Promise((resolve) => setTimeout(resolve, 0));
+      signal?.throwIfAborted();
+      const began = performance.now();
+      const samples = await batch.read(start, count);
+      waited += performance.now() - began;
+      return samples;
+    },
+  };
+}
+
+/** The figure, measured by rank 0 for all; undefined where the signal ended the measuring. */
+async function validated(
+  measure: () => Promise<Validation>,
+  signal: AbortSignal | undefined,
+  ranks: Communicator | undefined,
+): Promise<Validation | undefined> {
+  let own: Validation | undefined;
+  if (ranks === undefined || ranks.rank === 0) {
+    try {
+      own = await measure();
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+    if (own && !Number.isFinite(own.value)) {
+      throw new RangeError(`Cannot validate as ${own.name} must be a finite number: current value is ${own.value}`);
+    }
+  }
+  if (ranks === undefined) return own;
+  const bytes = new Uint8Array(64); // the figure and its name; no figure is NaN
+  new DataView(bytes.buffer).setFloat64(0, own?.value ?? NaN);
+  new TextEncoder().encodeInto(own?.name ?? "", bytes.subarray(8));
+  ranks.broadcast(bytes);
+  const value = new DataView(bytes.buffer).getFloat64(0);
+  const name = new TextDecoder().decode(bytes.subarray(8)).replace(/\0+$/, "");
+  return Number.isNaN(value) ? undefined : { name, value };
+}
+
+/** Validations since the best one. */
+function sinceBest(validations: readonly ValidationEntry[]): number {
+  const values = validations.map(({ value }) => value);
+  return values.length === 0 ? 0 : values.length - 1 - values.indexOf(Math.max(...values));
 }
 
 /** Whether this process, or any that shares the run, is to stop: all must take the same steps. */
@@ -244,18 +416,14 @@ function adopt<T>(params: T, state: RunState, start: ReadonlyMap<string, Tensor>
 
 async function startState(
   start: ReadonlyMap<string, Tensor>,
-  path: string | undefined,
-  resume: boolean,
   settings: Record<string, unknown>,
+  { statePath, resume = false, onWarning }: FitOptions,
 ): Promise<RunState> {
-  if (resume && path && await exists(path)) return await readRunState(path, settings, start);
-  const progress = { epoch: 0, batch: 0, bestLoss: null, history: [] };
+  if (resume && statePath && await hasRunState(statePath)) {
+    return await readRunState(statePath, settings, start, onWarning ? { onNote: onWarning } : {});
+  }
+  const progress = { epoch: 0, batch: 0, bestLoss: null, history: [], validations: [] };
   return { tensors: new Map(start), adamw: initAdamw(start), progress };
-}
-
-function nextEpoch(state: RunState): void {
-  state.progress.epoch++;
-  state.progress.batch = 0;
 }
 
 /** Takes one AdamW step and frees what it replaces; the start values stay the caller's. */

@@ -6,6 +6,7 @@
 export * from "./adamw.ts";
 export * from "./batch.ts";
 export * from "./batches.ts";
+export * from "./clip_gradients.ts";
 export * from "./fit.ts";
 export * from "./learnable.ts";
 export * from "./flat.ts";

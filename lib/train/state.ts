@@ -1,18 +1,33 @@
 /** A training run's whole state as one safetensors file, so that it can go on with the same numbers. @module */
 import * as tf from "@tensorflow/tfjs";
+import { createHash } from "node:crypto";
+import { exists } from "../io/files.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
+import type { TensorData } from "../io/tensors.ts";
 import {
   checkedField,
   FINITE,
   loadTree,
   openTree,
   recordField,
-  saveTree,
+  stored,
   type StoredTree,
   textField,
+  TreeError,
   WHOLE,
 } from "../io/tree.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
+
+/** One figure of a validation. */
+export interface ValidationEntry {
+  /** Steps taken before it. */
+  step: number;
+  /** What was measured: `auroc`, `recall@5`. */
+  name: string;
+  /** The figure; higher is better. */
+  value: number;
+}
 
 /** How far a run has come. */
 export interface RunProgress {
@@ -24,6 +39,8 @@ export interface RunProgress {
   bestLoss: number | null;
   /** Loss and learning rate of each step. */
   history: { loss: number; learningRate: number }[];
+  /** Every validation so far. */
+  validations: ValidationEntry[];
 }
 
 /** A run that can go on. */
@@ -60,31 +77,66 @@ export class StateDifferenceError extends RangeError {
 
 const FORMAT = "ace-lora training state";
 
+/** Where the state before the newest one is kept: should that one be damaged, the run goes on from here. */
+export function previousStatePath(path: string): string {
+  return path.replace(/(\.[^./\\]*)?$/, ".previous$1");
+}
+
+/** Whether a run's state is there, be it only the one before. */
+export async function hasRunState(path: string): Promise<boolean> {
+  return await exists(path) || await exists(previousStatePath(path));
+}
+
+/** Removes a run's state and the one before, where they are. */
+export async function removeRunState(path: string): Promise<void> {
+  for (const file of [path, previousStatePath(path)]) if (await exists(file)) await Deno.remove(file);
+}
+
 /**
- * Writes a run's state, whole or not at all.
+ * Writes a run's state, whole or not at all; the state that stood there becomes the one before.
  *
  * @param settings What must be the same when the run goes on; compared on reading.
  */
 export async function writeRunState(path: string, state: RunState, settings: Record<string, unknown>): Promise<void> {
   const { first, second } = adamwMoments(state.adamw);
   try {
-    const groups = Object.entries({ param: state.tensors, first, second });
-    const tree = groups.flatMap(([set, tensors]) => [...tensors].map(([name, x]) => [`${set}/${name}`, x]));
-    await saveTree(path, Object.fromEntries(tree), {
+    const tensors = new Map<string, TensorData>();
+    for (const [set, own] of Object.entries({ param: state.tensors, first, second })) {
+      for (const [name, tensor] of own) tensors.set(`${set}/${name}`, await stored(tensor));
+    }
+    const next = `${path}.next`;
+    await writeSafetensors(next, tensors, {
       format: FORMAT,
       step: String(state.adamw.step),
       progress: JSON.stringify(state.progress),
       settings: JSON.stringify(settings),
+      sha256: digestOf(tensors),
     }, { isPrivate: true });
+    // Killed between the two, the run has the state before; killed earlier, both as they were.
+    if (await exists(path)) await Deno.rename(path, previousStatePath(path));
+    await Deno.rename(next, path);
   } finally {
     tf.dispose([...first.values(), ...second.values()]);
   }
 }
 
+/** What tells that a file of the right length holds other numbers, as after a power failure. */
+function digestOf(tensors: ReadonlyMap<string, TensorData>): string {
+  const hash = createHash("sha256");
+  for (const [name, { data }] of [...tensors].sort(([a], [b]) => a < b ? -1 : 1)) hash.update(name).update(data);
+  return hash.digest("hex");
+}
+
+/** Options of {@linkcode readRunState}. */
+export interface ReadRunStateOptions {
+  /** Takes a line where the run goes on otherwise than it began: from the state before, or for more epochs. */
+  onNote?: (text: string) => void;
+}
+
 /**
- * Reads a run's state.
+ * Reads a run's state; where the newest one is damaged or missing, the one before.
  *
- * @param settings Settings of the run that goes on.
+ * @param settings Settings of the run that goes on. It may have more epochs than the one before.
  * @param expected Its trainable tensors; names and shapes are read.
  * @throws {TreeError} If the file is no training state, a field of it is not what it must be, or it has other tensors.
  * @throws {StateDifferenceError} If it was written under other settings.
@@ -94,13 +146,43 @@ export async function readRunState(
   path: string,
   settings: Record<string, unknown>,
   expected: ReadonlyMap<string, Tensor>,
+  options: ReadRunStateOptions = {},
+): Promise<RunState> {
+  const { onNote } = options;
+  const read = (from: string): Promise<RunState> => readOne(from, settings, expected, onNote);
+  try {
+    return await read(path);
+  } catch (error) {
+    const before = previousStatePath(path);
+    if (error instanceof StateDifferenceError || !await exists(before)) throw error;
+    const state = await read(before).catch((other) => {
+      throw other instanceof StateDifferenceError ? other : error;
+    });
+    onNote?.(
+      `going on from "${before}", step ${state.adamw.step}, as the newest state is of no use: ${
+        (error as Error).message
+      }`,
+    );
+    return state;
+  }
+}
+
+async function readOne(
+  path: string,
+  settings: Record<string, unknown>,
+  expected: ReadonlyMap<string, Tensor>,
+  onNote?: (text: string) => void,
 ): Promise<RunState> {
   const file = await openTree(path, { noun: "a training state", format: FORMAT });
-  const written = recordField(file, "settings");
+  const { sha256 } = file.fields;
+  if (sha256 !== undefined && digestOf(file.tensors) !== sha256) {
+    throw new TreeError(path, "numbers", "those that were written", "others by their SHA-256");
+  }
+  const written = asWrittenNow(path, recordField(file, "settings"));
   const progress = progressOf(file);
   const step = Number(textField(file, "step") || NaN);
   checkedField(path, "step", Number.isNaN(step) ? textField(file, "step") : step, WHOLE);
-  compareSettings(path, asWrittenNow(path, written), settings);
+  compareSettings(path, written, settings);
   const tree: Record<string, Tensor> = Object.fromEntries(expected);
   const sets: Map<string, Tensor>[] = [];
   try {
@@ -110,6 +192,13 @@ export async function readRunState(
     const [tensors, first, second] = sets as [Map<string, Tensor>, Map<string, Tensor>, Map<string, Tensor>];
     const adamw = adamwFromMoments({ first, second }, step);
     tf.dispose([...first.values(), ...second.values()]);
+    if (settings["epochs"] !== written["epochs"] && written["epochs"] !== undefined) {
+      onNote?.(
+        `the run began with ${written["epochs"]} epochs and goes on with ${settings["epochs"]}: from step ${
+          step + 1
+        } on the learning rate follows the longer run's cosine`,
+      );
+    }
     return { tensors, adamw, progress };
   } catch (error) {
     tf.dispose(sets.flatMap((set) => [...set.values()]));
@@ -131,7 +220,13 @@ function progressOf(file: StoredTree): RunProgress {
       checkedField(path, `progress.history[${i}].${key}`, value, FINITE);
     }
   }
-  return progress as unknown as RunProgress;
+  const validations = progress["validations"] ?? []; // version 0.1.0 had none
+  checkedField(path, "progress.validations", validations, { must: "a list", fits: Array.isArray });
+  for (const [i, entry] of (validations as Partial<ValidationEntry | null>[]).entries()) {
+    checkedField(path, `progress.validations[${i}].step`, entry?.step, WHOLE);
+    checkedField(path, `progress.validations[${i}].value`, entry?.value, FINITE);
+  }
+  return { ...progress, validations } as unknown as RunProgress;
 }
 
 /** Settings of a state, those that version 0.1.0 wrote as JSON after the model's name under names of their own. */
@@ -140,10 +235,10 @@ function asWrittenNow(path: string, written: Record<string, unknown>): Record<st
   const older = inputs === undefined
     ? {}
     : { model, ...recordField({ path, fields: { "settings.model": inputs } }, "settings.model") };
-  return { padding: "context", ...written, ...older };
+  return { padding: "context", clipNorm: null, validateEvery: null, ...written, ...older };
 }
 
-/** Fails at the first setting that differs; what only one side names is passed over, as older states name less. */
+/** Fails at the first setting that differs, fewer epochs among them; what only one side names is passed over, as older states name less. */
 function compareSettings(
   path: string,
   written: Readonly<Record<string, unknown>>,
@@ -155,6 +250,7 @@ function compareSettings(
   for (const [name, now] of Object.entries(current)) {
     if (!Object.hasOwn(written, name)) continue;
     const was = written[name];
+    if (prefix + name === "epochs" && Number(now) > Number(was)) continue;
     if (isGroup(was) && isGroup(now)) compareSettings(path, was, now, `${prefix}${name}.`);
     else if (JSON.stringify(was) !== JSON.stringify(now)) {
       throw new StateDifferenceError(path, prefix + name, was, now);

@@ -1,0 +1,31 @@
+/** Gradients of a bounded norm. @module */
+import * as tf from "@tensorflow/tfjs";
+import { tidy } from "../tensor/ops.ts";
+import type { Scalar, Tensor1D } from "../tensor/types.ts";
+
+/** As torch divides, so that a norm of 0 divides nothing by nothing. */
+const EPSILON = 1e-6;
+
+/**
+ * All gradients scaled by `min(1, maxNorm / (‖g‖ + 1e-6))`, where `‖g‖` is the root of the sum of all squares.
+ *
+ * Source: torch.nn.utils.clip_grad_norm_; no difference.
+ *
+ * @param gradients Flat, in any number of parts; borrowed.
+ * @returns New gradients, and the norm before; the caller disposes both.
+ * @throws {RangeError} If `maxNorm` is not above 0.
+ */
+export function clipGradients(
+  gradients: readonly Tensor1D[],
+  maxNorm: number,
+): { gradients: Tensor1D[]; norm: Scalar } {
+  if (!(maxNorm > 0)) {
+    throw new RangeError(`Cannot clip gradients as their largest norm must be above 0: current value is ${maxNorm}`);
+  }
+  return tidy(() => {
+    const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
+    const norm = tf.sqrt(tf.addN(squares)) as Scalar;
+    const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, EPSILON)));
+    return { gradients: gradients.map((gradient) => tf.mul(gradient, factor) as Tensor1D), norm };
+  });
+}
