@@ -3,49 +3,90 @@
  *
  * A frozen image-text model gets LoRA in its attention and ACE-HGNN over its tokens, and learns from image-report pairs with
  * the label-guided InfoNCE loss. Every block is a pure function over plain records of tensors: it borrows what it is given
- * and returns new tensors that the caller owns.
+ * and returns new tensors that the caller owns. What is named here is the package in short; all else has its sub-path, such
+ * as `@ace-lora/ace-lora/display`.
  *
  * Letters in shapes: B batch, N tokens, D width (768), E embedding (512), H heads, R rank, K members of a hyperedge,
  * C classes, P prompts, S image side in pixels.
  *
- * @example Zero-shot scores of the shipped mini model
+ * @example Adapt the shipped mini model, and ask it
  * ```ts
- * import { aceLoraModel, classifyZeroShot, classPrompts, imageSource, loadModel, rsnaLike, selectBackend } from "@ace-lora/ace-lora";
+ * import { loadModel, trainingSet } from "@ace-lora/ace-lora";
  * import { assertEquals } from "@std/assert";
  *
- * await selectBackend({ backend: "wasm" });
- * const { params, config, tokenizer } = await loadModel();
- * const set = rsnaLike(4, 1); // synthetic radiographs
- * const model = aceLoraModel({ encoders: config, learnScale: false });
- * const prompts = classPrompts(set.classes, config, tokenizer);
- * const scores = await classifyZeroShot(model, params, imageSource(set.cases, config), prompts);
- * assertEquals(scores.length, set.cases.length * set.classes.length);
+ * const model = await loadModel(); // or "biomedclip/"
+ * const adapted = await model.adapt(trainingSet(4, 1), { epochs: 1, batchSize: 4 }); // synthetic radiographs and reports
+ * const features = await adapted.encodeTexts(["pneumonia", "no finding"]);
+ * assertEquals(features.length, 2 * adapted.config.embedding);
  * ```
  *
  * @module
  */
-export * from "./lib/ace_lora.ts";
-export * from "./lib/model.ts";
-export * from "./lib/adapters/mod.ts";
-export * from "./lib/clip/mod.ts";
-export * from "./lib/dense/mod.ts";
-export * from "./lib/eval/mod.ts";
-export { averagePrecision } from "./lib/eval/metrics/precision_recall.ts";
-export * from "./lib/hypergraph/mod.ts";
-export * from "./lib/losses/mod.ts";
-export * from "./lib/peft/mod.ts";
-export * from "./lib/reproduction/mod.ts";
-export * from "./lib/tensor/mod.ts";
-export * from "./lib/train/mod.ts";
-export { chexpert5xN, rsnaLike, siimLike, syntheticChest, trainingSet } from "./lib/data/synthetic/mod.ts";
-export { describeDataset } from "./lib/data/dataset.ts";
+
+// A model with methods, and the backend it runs on.
+export { type AdaptOptions, loadModel, type LoadModelOptions, type Model } from "./lib/model.ts";
+export { type BackendInfo, selectBackend, type SelectBackendOptions } from "./lib/tensor/backend.ts";
+export { countParams, disposeParams, namedTensors } from "./lib/tensor/params.ts";
+
+// The paper.
+export {
+  type AceLoraConfig,
+  aceLoraModel,
+  type AceLoraParams,
+  contrastiveLoss,
+  countTrainable,
+  imageFeatures,
+  initAceLora,
+  mergeAceLora,
+  type PairTensors,
+  textFeatures,
+} from "./lib/ace_lora.ts";
+export { ACE_LORA_LORA, type LoraConfig } from "./lib/peft/lora/config.ts";
+export { injectLora } from "./lib/peft/lora/inject.ts";
+export {
+  ACE_LORA_HGNN,
+  aceHgnn,
+  type AceHgnnConfig,
+  type AceHgnnParams,
+  initAceHgnn,
+} from "./lib/hypergraph/ace_hgnn.ts";
+export { infoNce } from "./lib/losses/info_nce.ts";
+export { falseNegativeMask, type Label } from "./lib/losses/label_mask.ts";
+export type { PeftMethod } from "./lib/peft/method.ts";
+export { PEFT_METHODS, type PeftName } from "./lib/peft/methods.ts";
+
+// The model it adapts.
+export { BIOMED_CLIP, type ClipConfig, MINI } from "./lib/clip/config.ts";
+export type { ClipParams } from "./lib/clip/params.ts";
+export type { ContrastiveModel } from "./lib/clip/contrastive.ts";
+export { encodeImage } from "./lib/clip/towers/image.ts";
+export { encodeText } from "./lib/clip/towers/text.ts";
+export type { ModelFiles } from "./lib/clip/files.ts";
+export { loadClip, type LoadClipOptions, type LoadedClip } from "./lib/clip/load.ts";
+export { type ClipTokenizer, tokenise } from "./lib/clip/tokenise.ts";
+export { CHEST_TEMPLATES } from "./lib/clip/zero_shot/prompts.ts";
+export { classifyZeroShot, type ClassPrompts, type ImageSource } from "./lib/clip/zero_shot/scores.ts";
+
+// Adapters in every layout.
+export { type Adapted, loadAdapter, saveAdapter } from "./lib/adapters/model.ts";
+
+// Training.
+export { fit, type FitOptions, type FitResult } from "./lib/train/fit.ts";
+export type { BatchSource } from "./lib/train/source.ts";
+
+// Data.
+export type { Case, Dataset } from "./lib/data/types.ts";
 export { loadFolder } from "./lib/data/folder.ts";
 export { loadPairs } from "./lib/data/pairs.ts";
 export { classPrompts, imageSource, pairSource } from "./lib/data/sources.ts";
-export { hashPath } from "./lib/io/hash_path.ts";
-export { gitRevision, versions } from "./lib/io/run_facts.ts";
+export { rsnaLike, trainingSet } from "./lib/data/synthetic/sets.ts";
+export type { RasterImage } from "./lib/image/raster.ts";
 export { readImage } from "./lib/image/read.ts";
 export { toPixels } from "./lib/image/preprocess.ts";
-export { encode } from "./lib/text/tokenizer.ts";
-export { loadTokenizer } from "./lib/text/load_tokenizer.ts";
-export * from "./lib/display/mod.ts";
+
+// Evaluation.
+export { assess, type Assessment, type AssessOptions } from "./lib/eval/assess.ts";
+export { type Classification, classifyImages, type ClassifyOptions, imagesAt } from "./lib/eval/classify.ts";
+export { explainImages, type Explanation, explanationOverlay } from "./lib/eval/explain.ts";
+export { formatTable } from "./lib/display/table.ts";
+export { show } from "./lib/display/show.ts";

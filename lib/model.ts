@@ -47,7 +47,8 @@ export interface Model extends LoadedClip {
   /** Unit features of texts, row-major `[n, E]`: the model's `textFeatures` over `tokenise`. */
   encodeTexts(texts: readonly string[]): Promise<Float32Array>;
   /**
-   * A new model, adapted to image-text pairs: `initAceLora`, then `fit`. It shares the frozen weights with this one.
+   * A new model, adapted to image-text pairs: `initAceLora`, then `fit`, with the label-guided loss where every pair has a label
+   * row. It shares the frozen weights with this one.
    *
    * @param pairs A data set, or the path of a CSV with the columns `path` and `text`.
    */
@@ -121,7 +122,9 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
       const added: AceLoraConfig = { lora: ACE_LORA_LORA, hgnn, ...method, encoders: config };
       const { seed = 1 } = fitOptions;
       const start = await initAceLora(clip.params, added, { seed });
-      const result = await fit(aceLoraModel(added), start, pairSource(dataset, config, tokenizer), fitOptions);
+      const source = pairSource(dataset, config, tokenizer);
+      const loss = source.labels ? "label-guided" : "info-nce";
+      const result = await fit(aceLoraModel(added), start, source, { loss, ...fitOptions });
       disposeParams(start, { base: clip.params, result: result.params });
       return { ...modelOf(clip, result.params, added), fit: result };
     },

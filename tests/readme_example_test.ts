@@ -6,7 +6,7 @@ import { encodePng } from "../lib/image/png.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 
-Deno.test("the README's example trains on pairs.csv and writes adapter.safetensors, without a network", async () => {
+Deno.test("the README's example answers about film.dcm, trains on pairs.csv and writes adapter.safetensors, without a network", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const example = /```ts\n([\s\S]*?)```/.exec(await Deno.readTextFile(join(ROOT, "README.md")))![1]!;
@@ -15,7 +15,8 @@ Deno.test("the README's example trains on pairs.csv and writes adapter.safetenso
       await Deno.writeFile(join(folder, `${seed}.png`), encodePng(image));
       return `${seed}.png,"${report.replaceAll('"', '""')}"`;
     }));
-    await Deno.writeTextFile(join(folder, "pairs.csv"), ["path,note", ...rows].join("\n") + "\n");
+    await Deno.writeTextFile(join(folder, "pairs.csv"), ["path,text", ...rows].join("\n") + "\n");
+    await Deno.copyFile(join(ROOT, "tests/image/dicom_fixtures/mono1_12_window.dcm"), join(folder, "film.dcm"));
     await Deno.writeTextFile(join(folder, "example.ts"), example);
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--check", "--no-prompt", "--config", join(ROOT, "deno.json"), "--no-lock", "--allow-read"]

@@ -27,6 +27,7 @@ export * from "./seen.ts";
 export * from "./rle.ts";
 export * from "./rsna.ts";
 export * from "./siim.ts";
+export * from "./sources.ts";
 export * from "./splits.ts";
 export * from "./stamps.ts";
 export * from "./unreadable.ts";
