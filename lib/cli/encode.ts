@@ -28,6 +28,7 @@ import {
   MODEL_OPTIONS,
   watched,
 } from "./data_options.ts";
+import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -74,6 +75,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...DATASET_OPTIONS,
     ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "FILE", help: "safetensors file to write" },
@@ -104,12 +106,14 @@ export const COMMAND: Command = {
         : []),
       ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
     ];
+    const reader = readerFrom(args);
     const open = async () => {
       await startBackend(args);
       const classifier: Classifier = await classifierFrom(args);
       const content = { images, texts: texts.map(({ text }) => text) };
       return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
         batchSize: args.integer("batch-size", 16, 1),
+        reader,
       });
     };
     const settings = {
@@ -125,7 +129,7 @@ export const COMMAND: Command = {
         signal,
         onStale: (text) => console.error(printable(text)),
         onProgress,
-      }), ranks !== undefined && ranks.rank > 0);
+      }), ranks !== undefined && ranks.rank > 0).finally(() => reader.close());
     const isStopped = ranks &&
       ranks.allGather(Float32Array.of(Number(result.interrupted))).some((stopped) => stopped > 0);
     if (result.interrupted) {

@@ -27,6 +27,7 @@ import {
   MODEL_OPTIONS,
   watched,
 } from "./data_options.ts";
+import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -71,6 +72,7 @@ export const COMMAND: Command = {
     ...HELD_OUT_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
@@ -104,14 +106,16 @@ export const COMMAND: Command = {
     const began = performance.now();
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
     const templates = templatesFrom(args);
+    const reader = readerFrom(args);
     const { result } = await assess(aceLoraModel(config, method), params, { ...dataset, classes: names }, {
       config: config.encoders,
       tokenizer,
       ...(templates ? { templates } : {}),
       batchSize: args.integer("batch-size", 32, 1),
       seed: args.integer("seed", 1),
+      reader,
       onBatch: (done) => bar.update(done),
-    });
+    }).finally(() => reader.close());
     bar.finish();
     const record: RunRecord = {
       seed: args.integer("seed", 1),

@@ -36,6 +36,7 @@ import {
   pairsFrom,
   watched,
 } from "./data_options.ts";
+import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
@@ -139,6 +140,7 @@ export const COMMAND: Command = {
     ...HELD_OUT_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
     resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers; --epochs may be more" },
@@ -270,7 +272,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   if (args.flag("resume") && !await hasRunState(statePath)) {
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
   }
-  const result = await fit(model, start, pairSource(dataset, encoders, tokenizer), {
+  const reader = readerFrom(args);
+  const result = await fit(model, start, pairSource(dataset, encoders, tokenizer, { reader }), {
     ...settings,
     ...watch.hooks,
     ...(ranks ? { ranks } : {}),
@@ -284,7 +287,10 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ...(args.text("save-steps") === undefined ? {} : { saveSteps: args.integer("save-steps", 1, 1) }),
     saveMinutes: args.number("save-minutes", 15, 0),
     onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, kept),
-  }).finally(() => watch.end());
+  }).finally(async () => {
+    watch.end();
+    await reader.close();
+  });
   if (result.interrupted) {
     console.error(
       `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,

@@ -3,12 +3,17 @@ import type { Case, Dataset } from "./types.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ClassPrompts, ImageSource } from "../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../clip/zero_shot/prompts.ts";
-import { cropResize8, normalise8 } from "../image/preprocess.ts";
+import { cropResize8, normalise8, type PreprocessOptions } from "../image/preprocess.ts";
+import { squareRgb } from "./pixels/decode.ts";
+import type { ImageReader } from "./pixels/reader.ts";
 import { type ClipTokenizer, tokenise } from "../clip/tokenise.ts";
 import type { BatchSource } from "../train/source.ts";
 
 /** Most bytes of images that one source keeps. */
 const KEPT_BYTES = 512 * 2 ** 20;
+
+/** Most bytes of images that are read before they are asked for. */
+const AHEAD_BYTES = 256 * 2 ** 20;
 
 /** Options of {@linkcode imageSource}. */
 export interface ImageSourceOptions {
@@ -16,35 +21,55 @@ export interface ImageSourceOptions {
   mode?: "eval" | "train";
   /** Most bytes of images to keep; 0 keeps none. @default {512 MiB} */
   keptBytes?: number;
+  /** Reads the images that are files of their own, in place of each case's `image()`. @default {none} */
+  reader?: ImageReader;
+}
+
+/** How a model's images are made square: `train` converts to RGB first and resizes straight, `eval` does as the model's configuration says. */
+export function squareTransform(config: ClipConfig, mode: "eval" | "train"): PreprocessOptions {
+  const { resizeMode, interpolation, vision } = config;
+  return {
+    size: vision.imageSize,
+    mode,
+    rgbFirst: mode === "train",
+    ...(resizeMode ? { resizeMode } : {}),
+    ...(interpolation ? { interpolation } : {}),
+  };
 }
 
 /**
  * The images of a data set, decoded and resized when asked for. They are kept as 8 bits a channel (3 S² bytes each) and
  * normalised anew each time, in at most `keptBytes`: a set that fits is decoded once. Of a larger one `train` keeps the
  * images decoded last, so that a step in micro-batches, which reads each image twice, decodes it once as long as its batch
- * fits (3,566 images at 224 pixels) and else up to twice; `eval`, which reads each image once, keeps none.
+ * fits (3,566 images at 224 pixels) and else up to twice; `eval`, which reads each image once, keeps none. A `reader` with a
+ * cache on disk keeps none in memory; one with workers reads the next batch's images while this one is computed.
  */
 export function imageSource(
   cases: readonly Case[],
   config: ClipConfig,
   options: ImageSourceOptions = {},
 ): ImageSource {
-  const { mode = "eval", keptBytes = KEPT_BYTES } = options;
+  const { mode = "eval", reader, keptBytes = reader?.isCached ? 0 : KEPT_BYTES } = options;
   const side = config.vision.imageSize;
   const size = side * side * 3;
   const room = Math.floor(keptBytes / size);
   const most = cases.length <= room || mode === "train" ? room : 0;
+  const mostAhead = Math.floor(AHEAD_BYTES / size);
   const kept = new Map<number, ArrayLike<number>>(); // in the order of decoding
+  const ahead = new Map<number, Promise<ArrayLike<number>>>();
+  const transform = squareTransform(config, mode);
+  const read = async (index: number): Promise<ArrayLike<number>> => {
+    const { path, image } = cases[index]!;
+    if (reader && path !== undefined) return squareRgb(await reader.read(path, transform));
+    return cropResize8(await image(), transform).data;
+  };
   const one = async (index: number): Promise<ArrayLike<number>> => {
     const known = kept.get(index);
     if (known) return known;
-    const { data } = cropResize8(await cases[index]!.image(), {
-      size: side,
-      mode,
-      rgbFirst: mode === "train",
-      resizeMode: config.resizeMode,
-      interpolation: config.interpolation,
-    });
+    const coming = ahead.get(index) ?? read(index);
+    ahead.delete(index);
+    const data = await coming;
+    if (most === 0) return data;
     kept.set(index, data);
     if (kept.size > most) kept.delete(kept.keys().next().value!);
     return data;
@@ -53,6 +78,16 @@ export function imageSource(
     size: cases.length,
     imageSize: side,
     name: (index) => cases[index]!.id,
+    prefetch(indices) {
+      if (!reader?.isConcurrent) return;
+      for (const index of indices) {
+        if (ahead.size >= mostAhead) return;
+        if (cases[index]!.path === undefined || kept.has(index) || ahead.has(index)) continue;
+        const coming = read(index);
+        coming.catch(() => {}); // whoever asks for it is told
+        ahead.set(index, coming);
+      }
+    },
     async pixels(indices) {
       const out = new Float32Array(indices.length * size);
       await Promise.all(indices.map(async (index, i) => out.set(normalise8(await one(index), config), i * size)));
@@ -70,7 +105,7 @@ export function pairSource(
   dataset: Dataset,
   config: ClipConfig,
   tokenizer: ClipTokenizer,
-  options: Pick<ImageSourceOptions, "keptBytes"> = {},
+  options: Pick<ImageSourceOptions, "keptBytes" | "reader"> = {},
 ): BatchSource {
   const { contextLength } = config.text;
   const texts = dataset.cases.map((one) => {

@@ -7,6 +7,7 @@ import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { countParams } from "../tensor/params.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
+import type { ImageReader } from "../data/pixels/reader.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 
 /** What {@linkcode assess} needs besides model and data. */
@@ -23,6 +24,8 @@ export interface AssessOptions {
   resamples?: number;
   /** Seed of the bootstrap. @default {1} */
   seed?: number;
+  /** Reads the images that are files of their own. @default {none: each case's `image()`} */
+  reader?: ImageReader;
   /** Called with the images done so far. */
   onBatch?: (done: number) => void;
 }
@@ -49,13 +52,13 @@ export async function assess<T>(
   dataset: Dataset,
   options: AssessOptions,
 ): Promise<Assessment> {
-  const { config, tokenizer, templates, batchSize = 32, resamples = 1000, seed = 1, onBatch } = options;
+  const { config, tokenizer, templates, batchSize = 32, resamples = 1000, seed = 1, reader, onBatch } = options;
   checkClasses(dataset);
   const targets = datasetTargets(dataset);
   const scores = await classifyZeroShot(
     model,
     params,
-    imageSource(dataset.cases, config),
+    imageSource(dataset.cases, config, reader ? { reader } : {}),
     classPrompts(dataset.classes, config, tokenizer, templates),
     {
       batchSize,

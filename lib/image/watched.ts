@@ -2,28 +2,17 @@
 import { oriented } from "./orientation.ts";
 import type { RasterImage } from "./raster.ts";
 
-/** Options of {@linkcode watchedImages}. */
-export interface WatchedImagesOptions {
+/** Options of {@linkcode imageNotes}. */
+export interface ImageNotesOptions {
   /** Takes a line about a picture. */
   note(line: string): void;
-  /** What a line calls the item. @default {its `path`, else its `id` or `name`} */
-  nameOf?: (item: { path?: string; id?: string; name?: string }) => string;
-  /** Turn pictures as their EXIF orientation says. @default {false} */
-  exif?: boolean;
   /** Most lines of one kind; further pictures of that kind are counted as seen. @default {3} */
   most?: number;
 }
 
-/**
- * The items, whose `image()` tells `note` what the reader noted, a few lines of each kind, and turns the picture where that is asked.
- *
- * @param items Cases, or images by name; not changed.
- */
-export function watchedImages<T extends { image(): Promise<RasterImage>; path?: string; id?: string; name?: string }>(
-  items: readonly T[],
-  options: WatchedImagesOptions,
-): T[] {
-  const { note, nameOf = ({ path, id, name }) => path ?? id ?? name ?? "an image", exif = false, most = 3 } = options;
+/** Tells what readers noted of pictures, by name, a few lines of each kind and none twice. */
+export function imageNotes(options: ImageNotesOptions): (name: string, notes?: readonly string[]) => void {
+  const { note, most = 3 } = options;
   const said = new Map<string, number>();
   const seen = new Set<string>(); // an image is read once an epoch
   const say = (name: string, text: string): void => {
@@ -37,14 +26,44 @@ export function watchedImages<T extends { image(): Promise<RasterImage>; path?: 
     seen.add(line);
     note(line);
   };
+  return (name, notes = []) => {
+    for (const text of notes) say(name, text);
+  };
+}
+
+/** The picture turned as its EXIF orientation says, which then is no longer noted. */
+export function upright(image: RasterImage): RasterImage {
+  if (image.orientation === undefined) return image;
+  const notes = (image.notes ?? []).filter((text) => !text.startsWith("its EXIF orientation"));
+  return { ...oriented(image, image.orientation), notes };
+}
+
+/** Options of {@linkcode watchedImages}. */
+export interface WatchedImagesOptions extends ImageNotesOptions {
+  /** What a line calls the item. @default {its `path`, else its `id` or `name`} */
+  nameOf?: (item: { path?: string; id?: string; name?: string }) => string;
+  /** Turn pictures as their EXIF orientation says. @default {false} */
+  exif?: boolean;
+}
+
+/**
+ * The items, whose `image()` tells `note` what the reader noted, a few lines of each kind, and turns the picture where that is asked.
+ *
+ * @param items Cases, or images by name; not changed.
+ */
+export function watchedImages<T extends { image(): Promise<RasterImage>; path?: string; id?: string; name?: string }>(
+  items: readonly T[],
+  options: WatchedImagesOptions,
+): T[] {
+  const { nameOf = ({ path, id, name }) => path ?? id ?? name ?? "an image", exif = false } = options;
+  const say = imageNotes(options);
   return items.map((item) => ({
     ...item,
     image: async () => {
-      const image = await item.image();
-      const turned = exif && image.orientation !== undefined;
-      const notes = (image.notes ?? []).filter((text) => !(turned && text.startsWith("its EXIF orientation")));
-      for (const text of notes) say(nameOf(item), text);
-      return turned ? oriented(image, image.orientation!) : image;
+      const read = await item.image();
+      const image = exif ? upright(read) : read;
+      say(nameOf(item), image.notes);
+      return image;
     },
   }));
 }

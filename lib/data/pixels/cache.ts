@@ -11,9 +11,8 @@
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import { hashPath } from "../../io/hash_path.ts";
-import { writeFileAtomic } from "../../io/files.ts";
-import type { PreprocessOptions } from "../../image/preprocess.ts";
-import { type DecodedFile, type FileStamp, type Square, stampOf } from "./decode.ts";
+import { exists, writeFileAtomic } from "../../io/files.ts";
+import { type DecodedFile, type FileStamp, type Square, type SquareTransform, stampOf } from "./decode.ts";
 import { type NpyShard, openNpyShard, readNpyRow, rowBytes, writeNpyShard } from "./npy_shard.ts";
 
 /** Images of one transform, by file. */
@@ -30,6 +29,8 @@ export interface PixelCache {
    * @throws {Error} If there is no such file.
    */
   get(path: string): Promise<Square | undefined>;
+  /** Whether {@linkcode PixelCache.get} has the square of a file, which is not read. */
+  has(path: string): Promise<boolean>;
   /** Keeps a decoded file; it is on disk after the next full shard or {@linkcode PixelCache.flush}. */
   put(file: DecodedFile): Promise<void>;
   /** Writes what is kept in memory. */
@@ -53,20 +54,34 @@ interface ShardIndex {
   rows: number;
   size: number;
   channels: 1 | 3;
-  /** Path, bytes, time and SHA-256 of the file of each row; after them those of files with the content of a row before. */
-  files: [path: string, bytes: number, changed: number | null, sha256: string][];
+  /** Path, bytes, time and SHA-256 of the file of each row, and what its reader noted; after them those of files with the content of a row before. */
+  files: [path: string, bytes: number, changed: number | null, sha256: string, notes?: readonly string[]][];
 }
 
 interface Row {
   shard: NpyShard;
   row: number;
+  notes?: readonly string[];
 }
 
 const FORMAT = "ace-lora pixel cache";
 
+/** To be raised when a decoder or the resize gives other pixels for the same file: squares made before are then not read. */
+const PIXELS = 1;
+
+const DEFAULTS: Required<SquareTransform> = {
+  size: 224,
+  mode: "eval",
+  resizeMode: "shortest",
+  interpolation: "bicubic",
+  rgbFirst: false,
+  grey16: "clip",
+  exif: false,
+};
+
 /** The transform with all its defaults, as the name of its folder. */
-function transformName(transform: PreprocessOptions): string {
-  const text = JSON.stringify(Object.entries(transform).sort(([a], [b]) => a < b ? -1 : 1));
+function transformName(transform: SquareTransform): string {
+  const text = JSON.stringify([PIXELS, { ...DEFAULTS, ...transform }]);
   return `${transform.size ?? 224}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 
@@ -80,25 +95,31 @@ function transformName(transform: PreprocessOptions): string {
  */
 export async function openPixelCache(
   folder: string,
-  transform: PreprocessOptions,
+  transform: SquareTransform,
   options: PixelCacheOptions = {},
 ): Promise<PixelCache> {
   const { shardBytes = 32 * 2 ** 20 } = options;
   const { size = 224 } = transform;
   const own = join(folder, transformName(transform));
-  await Deno.mkdir(own, { recursive: true });
+  if (!await exists(own)) {
+    await Deno.mkdir(own, { recursive: true }).catch((error) => {
+      throw new Error(`Cannot keep images in "${folder}": ${(error as Error).message}`, { cause: error });
+    });
+  }
   const known = new Set<string>();
   const stamps = new Map<string, FileStamp & { sha256: string }>();
   const rows = new Map<string, Row>();
+  const lengths = new Set<number>(); // bytes of the files whose squares are here: another length is another content
   const files = new Map<NpyShard, Promise<Deno.FsFile>>();
   const pending = { 1: new Map<string, DecodedFile>(), 3: new Map<string, DecodedFile>() };
   const underWay = new Set<ReadonlyMap<string, DecodedFile>>();
   let renamed: (FileStamp & { sha256: string })[] = [];
 
   const learn = (shard: NpyShard, index: ShardIndex): void => {
-    for (const [row, [path, bytes, changed, sha256]] of index.files.entries()) {
+    for (const [row, [path, bytes, changed, sha256, notes]] of index.files.entries()) {
       stamps.set(path, { path, bytes, changed, sha256 });
-      if (row < index.rows && !rows.has(sha256)) rows.set(sha256, { shard, row });
+      lengths.add(bytes);
+      if (row < index.rows && !rows.has(sha256)) rows.set(sha256, { shard, row, ...(notes ? { notes } : {}) });
     }
   };
   const writePair = async (
@@ -112,7 +133,8 @@ export async function openPixelCache(
     const entry = (
       { path, bytes, changed }: FileStamp,
       sha256: string,
-    ): ShardIndex["files"][number] => [path, bytes, changed, sha256];
+      notes?: readonly string[],
+    ): ShardIndex["files"][number] => notes ? [path, bytes, changed, sha256, notes] : [path, bytes, changed, sha256];
     const index: ShardIndex = {
       format: FORMAT,
       version: 1,
@@ -120,7 +142,7 @@ export async function openPixelCache(
       size,
       channels,
       files: [
-        ...squares.map(({ stamp, sha256 }) => entry(stamp, sha256)),
+        ...squares.map(({ stamp, sha256, notes }) => entry(stamp, sha256, notes)),
         ...aliases.map((alias) => entry(alias, alias.sha256)),
       ],
     };
@@ -143,27 +165,39 @@ export async function openPixelCache(
     }
   };
 
+  /** SHA-256 of a file that may be here; a new name or date of what is here is remembered. */
+  const hashOf = async (path: string): Promise<string | undefined> => {
+    const stamp = await stampOf(path);
+    const before = stamps.get(path);
+    if (before?.bytes === stamp.bytes && before.changed === stamp.changed) return before.sha256;
+    if (!lengths.has(stamp.bytes)) return undefined;
+    const sha256 = await hashPath(path);
+    if (!rows.has(sha256)) return undefined; // what is not written yet is asked for under its own stamp
+    const alias = { ...stamp, sha256 };
+    stamps.set(path, alias);
+    renamed.push(alias);
+    return sha256;
+  };
+  const waiting = (sha256: string): DecodedFile | undefined =>
+    [pending[1], pending[3], ...underWay].find((squares) => squares.has(sha256))?.get(sha256);
+
   const cache: PixelCache = {
     get size() {
       return rows.size + pending[1].size + pending[3].size;
     },
     folder: own,
+    async has(path) {
+      const sha256 = await hashOf(path);
+      return sha256 !== undefined && (rows.has(sha256) || waiting(sha256) !== undefined);
+    },
     async get(path) {
-      const stamp = await stampOf(path);
-      const before = stamps.get(path);
-      let sha256 = before?.bytes === stamp.bytes && before.changed === stamp.changed ? before.sha256 : undefined;
-      if (sha256 === undefined) {
-        sha256 = await hashPath(path);
-        if (!rows.has(sha256)) return undefined; // what is not written yet is asked for under its own stamp
-        const alias = { ...stamp, sha256 };
-        stamps.set(path, alias);
-        renamed.push(alias);
-      }
+      const sha256 = await hashOf(path);
+      if (sha256 === undefined) return undefined;
       const row = rows.get(sha256);
-      if (!row) return [pending[1], pending[3], ...underWay].find((squares) => squares.has(sha256))?.get(sha256);
+      if (!row) return waiting(sha256);
       let file = files.get(row.shard);
       if (!file) files.set(row.shard, file = openNpyShard(row.shard));
-      return readNpyRow(await file, row.shard, row.row);
+      return { ...readNpyRow(await file, row.shard, row.row), ...(row.notes ? { notes: row.notes } : {}) };
     },
     async put(file) {
       const { channels, sha256, stamp } = file;

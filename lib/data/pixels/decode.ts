@@ -2,6 +2,13 @@
 import { createHash } from "node:crypto";
 import { cropResize8, type PreprocessOptions } from "../../image/preprocess.ts";
 import { decodeImage, readImageBytes } from "../../image/read.ts";
+import { upright } from "../../image/watched.ts";
+
+/** How a file becomes a square. */
+export interface SquareTransform extends PreprocessOptions {
+  /** Turn the picture as its EXIF orientation says. @default {false} */
+  exif?: boolean;
+}
 
 /** A file as it was when it was decoded: whether it has changed since is seen by these. */
 export interface FileStamp {
@@ -19,6 +26,8 @@ export interface Square {
   data: Uint8Array;
   /** 1 where all three colours are equal everywhere. */
   channels: 1 | 3;
+  /** What the file's reader noted. */
+  notes?: readonly string[];
 }
 
 /** A decoded file. */
@@ -43,12 +52,19 @@ export async function stampOf(path: string): Promise<FileStamp> {
  * @throws {Error} If it cannot be read.
  * @throws {SyntaxError} If it is no image that can be read; the message names it.
  */
-export async function decodeFile(path: string, transform: PreprocessOptions): Promise<DecodedFile> {
+export async function decodeFile(path: string, transform: SquareTransform): Promise<DecodedFile> {
   const stamp = await stampOf(path).catch(() => undefined); // the reader has the better word for what is wrong
   const bytes = await readImageBytes(path);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const { data } = cropResize8(await decodeImage(bytes, path), transform);
-  return { ...withoutRepeats(data as Uint8Array), stamp: stamp ?? await stampOf(path), sha256 };
+  const read = await decodeImage(bytes, path);
+  const image = transform.exif ? upright(read) : read;
+  const { data } = cropResize8(image, transform);
+  return {
+    ...withoutRepeats(data as Uint8Array),
+    stamp: stamp ?? await stampOf(path),
+    sha256,
+    ...(image.notes?.length ? { notes: image.notes } : {}),
+  };
 }
 
 /** RGB as one channel where the three are equal everywhere. */

@@ -1,19 +1,20 @@
 /** Files decoded in workers while the main thread computes. @module */
-import type { PreprocessOptions } from "../../image/preprocess.ts";
-import { type DecodedFile, decodeFile } from "./decode.ts";
+import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
 import type { DecodeAnswer, DecodeTask } from "./decode_worker.ts";
 
 /** Decodes files, as many at a time as it has workers. */
 export interface DecodePool {
+  /** Most workers; 0 where the calling thread decodes. */
+  readonly workers: number;
   /** Decodes a file; files are begun in the order they were asked for. */
-  decode(path: string, transform: PreprocessOptions): Promise<DecodedFile>;
+  decode(path: string, transform: SquareTransform): Promise<DecodedFile>;
   /** Ends the workers; what is not answered yet never is. */
   close(): void;
 }
 
 /** Options of {@linkcode openDecodePool}. */
 export interface DecodePoolOptions {
-  /** Workers; 0 decodes on the calling thread. @default {the processors} */
+  /** Workers; 0 decodes on the calling thread. @default {the processors; 0 where not every file may be read} */
   workers?: number;
 }
 
@@ -25,17 +26,25 @@ interface Waiting {
 /** Names of errors that tell a caller more than Error does. */
 const ERRORS: Record<string, new (message: string) => Error> = { SyntaxError, RangeError, TypeError };
 
+const WORKER = new URL("./decode_worker.ts", import.meta.url);
+
+function defaultWorkers(): number {
+  if (WORKER.protocol !== "file:") return 0; // fetched at run time
+  const { state } = Deno.permissions.querySync({ name: "read", path: new URL("/", WORKER) }); // its modules lie here and there
+  return state === "granted" ? Math.max(1, navigator.hardwareConcurrency || 1) : 0;
+}
+
 /**
  * A pool of workers; they are started when first needed. What comes out of it depends on the files alone.
  *
  * @throws {RangeError} If the number of workers is negative or no integer.
  */
 export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
-  const { workers: count = Math.max(1, navigator.hardwareConcurrency || 1) } = options;
+  const { workers: count = defaultWorkers() } = options;
   if (!Number.isInteger(count) || count < 0) {
     throw new RangeError(`Cannot decode in workers as their number must be a whole one: current value is ${count}`);
   }
-  if (count === 0) return { decode: decodeFile, close: () => {} };
+  if (count === 0) return { workers: 0, decode: decodeFile, close: () => {} };
   const idle: Worker[] = [];
   const all: Worker[] = [];
   const queue: DecodeTask[] = [];
@@ -48,7 +57,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
     else idle.push(worker);
   };
   const start = (): Worker => {
-    const worker = new Worker(new URL("./decode_worker.ts", import.meta.url).href, { type: "module" });
+    const worker = new Worker(WORKER.href, { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => {
       const { resolve, reject } = waiting.get(data.id)!;
       waiting.delete(data.id);
@@ -67,6 +76,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
   };
 
   return {
+    workers: count,
     decode(path, transform) {
       const { promise, resolve, reject } = Promise.withResolvers<DecodedFile>();
       const id = asked++;

@@ -1,6 +1,5 @@
 /** The worker of decode_pool.ts: one file after another. @module */
-import type { PreprocessOptions } from "../../image/preprocess.ts";
-import { type DecodedFile, decodeFile } from "./decode.ts";
+import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
 
 /** What a worker is asked. */
 export interface DecodeTask {
@@ -9,7 +8,7 @@ export interface DecodeTask {
   /** File to decode. */
   path: string;
   /** How it is resized. */
-  transform: PreprocessOptions;
+  transform: SquareTransform;
 }
 
 /** What it answers. */

@@ -1,12 +1,13 @@
 /** A model as {@linkcode FeatureEncoder}: images and texts by index, to unit features. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraParams } from "../../ace_lora.ts";
-import { checkFeatures, encodeImages } from "../../clip/zero_shot/scores.ts";
+import { checkFeatures, encodeImages, type ImageSource } from "../../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 import { tokenise } from "../../clip/tokenise.ts";
 import type { Classifier, NamedImage } from "../classify.ts";
+import type { ImageReader } from "../../data/pixels/reader.ts";
 import type { FeatureEncoder } from "./shards.ts";
 import { imageSource } from "../../data/sources.ts";
 
@@ -22,6 +23,8 @@ export interface FeatureContent {
 export interface FeatureEncoderOptions {
   /** Items encoded at a time. @default {16} */
   batchSize?: number;
+  /** Reads the images that are files of their own. @default {none: each image's `image()`} */
+  reader?: ImageReader;
 }
 
 /**
@@ -38,7 +41,7 @@ export function featureEncoder(
   content: FeatureContent,
   options: FeatureEncoderOptions = {},
 ): FeatureEncoder {
-  const { batchSize = 16 } = options;
+  const { batchSize = 16, reader } = options;
   const merged = model.forEvaluation(params);
   const texts = async (indices: readonly number[]): Promise<Float32Array> => {
     const rows = tokenise(tokenizer, indices.map((i) => content.texts[i]!), encoders);
@@ -49,9 +52,18 @@ export function featureEncoder(
     checkFeatures(values, encoders.embedding, (row) => `text ${indices[row]! + 1}`);
     return values;
   };
+  const all = imageSource(content.images.map(({ name, ...image }) => ({ id: name, ...image })), encoders, {
+    keptBytes: 0,
+    ...(reader ? { reader } : {}),
+  });
   const images = async (indices: readonly number[]): Promise<Float32Array> => {
-    const cases = indices.map((i) => ({ id: content.images[i]!.name, image: content.images[i]!.image }));
-    return await encodeImages(model, merged, imageSource(cases, encoders), { batchSize: cases.length });
+    const batch: ImageSource = {
+      size: indices.length,
+      imageSize: all.imageSize,
+      pixels: () => all.pixels(indices),
+      name: (place) => content.images[indices[place]!]!.name,
+    };
+    return await encodeImages(model, merged, batch, { batchSize: batch.size });
   };
   return {
     width: encoders.embedding,
@@ -61,6 +73,7 @@ export function featureEncoder(
       const out = new Float32Array(indices.length * encoders.embedding);
       for (let start = 0; start < indices.length; start += batch) {
         const some = indices.slice(start, start + batch);
+        if (list === "image") all.prefetch?.(indices.slice(start, start + 2 * batch));
         const filled = [...some, ...Array<number>(batch - some.length).fill(some.at(-1)!)];
         out.set((await read(filled)).subarray(0, some.length * encoders.embedding), start * encoders.embedding);
       }

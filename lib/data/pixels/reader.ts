@@ -1,0 +1,107 @@
+/** Image files as squares: from the cache where they are there, else decoded, in workers where there are any, and kept. @module */
+import { imageNotes } from "../../image/watched.ts";
+import type { PreprocessOptions } from "../../image/preprocess.ts";
+import { openPixelCache, type PixelCache } from "./cache.ts";
+import type { DecodedFile, Square } from "./decode.ts";
+import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
+
+/** Reads image files for the sources of a run. */
+export interface ImageReader {
+  /** Whether files are decoded beside the calling thread: only then does it help to ask for them early. */
+  readonly isConcurrent: boolean;
+  /** Whether squares are kept on disk: they need not be kept in memory. */
+  readonly isCached: boolean;
+  /**
+   * The square of a file; it depends on the file and the transform alone.
+   *
+   * @throws {Error} If the file cannot be read.
+   * @throws {SyntaxError} If it is no image that can be read, or the cache is damaged; the message names the file.
+   */
+  read(path: string, transform: PreprocessOptions): Promise<Square>;
+  /** Whether the cache has the square, or is given it now: resolves to false for what was there. */
+  fill(path: string, transform: PreprocessOptions): Promise<boolean>;
+  /** Writes to the cache what is in memory. */
+  flush(): Promise<void>;
+  /** Flushes, and ends the workers, which keep a process alive; what is being read then never comes. */
+  close(): Promise<void>;
+}
+
+/** Options of {@linkcode openImageReader}. */
+export interface ImageReaderOptions extends DecodePoolOptions {
+  /** Folder of the pixel cache, which is made when missing. @default {no cache} */
+  cache?: string;
+  /** Turn pictures as their EXIF orientation says. @default {false} */
+  exif?: boolean;
+  /** Takes a line about a picture that may not be what was meant. @default {nothing is said} */
+  note?: (line: string) => void;
+  /** Takes the first error of writing to the cache; images are then read without being kept. @default {it is thrown} */
+  onCacheError?: (error: Error) => void;
+}
+
+/** Opens a reader; {@linkcode ImageReader.close} it after use. */
+export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
+  const { cache: folder, exif = false, note, onCacheError } = options;
+  const pool = openDecodePool(options);
+  const caches = new Map<string, Promise<PixelCache>>();
+  const say = note ? imageNotes({ note }) : undefined;
+  let isWritable = true;
+  const cacheOf = (transform: PreprocessOptions): Promise<PixelCache> | undefined => {
+    if (folder === undefined) return undefined;
+    const key = JSON.stringify(transform);
+    let cache = caches.get(key);
+    if (!cache) caches.set(key, cache = openPixelCache(folder, { ...transform, exif }));
+    return cache;
+  };
+  /** Writes; a cache that cannot be written is given up where the caller has a word for that. */
+  const write = async (work: () => Promise<void>): Promise<void> => {
+    if (!isWritable) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!onCacheError) throw error;
+      if (isWritable) onCacheError(error as Error);
+      isWritable = false;
+    }
+  };
+  const decode = async (path: string, transform: PreprocessOptions, cache?: PixelCache): Promise<DecodedFile> => {
+    const file = await pool.decode(path, { ...transform, exif });
+    if (cache) await write(() => cache.put(file));
+    return file;
+  };
+  const flush = async (): Promise<void> => {
+    for (const cache of caches.values()) {
+      const opened = await cache.catch(() => undefined); // who read was told
+      if (opened) await write(() => opened.flush());
+    }
+  };
+  return {
+    isConcurrent: pool.workers > 0,
+    isCached: folder !== undefined,
+    async read(path, transform) {
+      const cache = await cacheOf(transform);
+      const square = await cache?.get(path).catch((error) => {
+        if (error instanceof SyntaxError) throw error;
+        return undefined; // what is wrong with the file, its reader says better
+      }) ?? await decode(path, transform, cache);
+      say?.(path, square.notes);
+      return square;
+    },
+    async fill(path, transform) {
+      const cache = await cacheOf(transform);
+      if (await cache?.has(path)) return false;
+      const { notes } = await decode(path, transform, cache);
+      say?.(path, notes);
+      return true;
+    },
+    flush,
+    async close() {
+      pool.close();
+      try {
+        await flush();
+      } finally {
+        for (const cache of caches.values()) await cache.then((opened) => opened.close(), () => {});
+        caches.clear();
+      }
+    },
+  };
+}

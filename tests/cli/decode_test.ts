@@ -1,0 +1,102 @@
+/** --decode-workers and --cache: the files that train, evaluate and encode write are the same to the byte with and without them. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { inFolder, writeClasses, writePairs } from "./fixtures.ts";
+import { fail, MINI_FILES, run, succeed } from "./run.ts";
+
+const ALL = "/";
+
+const permissions = (folder: string, more: readonly string[] = []) => ({
+  read: [...MINI_FILES, folder, ...more],
+  write: [join(folder, "out"), join(folder, "cache")],
+});
+
+/** By name: what else a command is given, and whether it may start workers unasked. */
+const WAYS: Record<string, (folder: string) => { options: string[]; read: string[] }> = {
+  "no workers": () => ({ options: [], read: [] }), // they are started unasked only where every file may be read
+  "workers unasked": () => ({ options: [], read: [ALL] }),
+  "two workers, an empty cache": (folder) => ({
+    options: ["--decode-workers", "2", "--cache", join(folder, "cache")],
+    read: [ALL],
+  }),
+  "no workers, a full cache": (folder) => ({
+    options: ["--decode-workers", "0", "--cache", join(folder, "cache")],
+    read: [],
+  }),
+};
+
+async function sameByEveryWay(
+  body: (folder: string, out: string, options: string[], read: string[]) => Promise<unknown>,
+  prepare: (folder: string) => Promise<unknown>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    await prepare(folder);
+    const found = new Map<string, unknown>();
+    for (const [name, way] of Object.entries(WAYS)) {
+      const { options, read } = way(folder);
+      const out = join(folder, "out", String(found.size));
+      await Deno.mkdir(out, { recursive: true });
+      await Deno.mkdir(join(folder, "cache"), { recursive: true });
+      found.set(name, await body(folder, out, options, read));
+    }
+    const [[, first], ...others] = [...found] as [[string, unknown], ...[string, unknown][]];
+    for (const [name, result] of others) assertEquals(result, first, name);
+    const squares = [...Deno.readDirSync(join(folder, "cache"))];
+    assertEquals(squares.length, 1);
+    for (const { name } of Deno.readDirSync(join(folder, "cache", squares[0]!.name))) {
+      const { mode } = await Deno.stat(join(folder, "cache", squares[0]!.name, name));
+      if (Deno.build.os !== "windows") assertEquals(mode! & 0o777, 0o600, name); // they hold patients' images
+    }
+  });
+}
+
+Deno.test("train writes the same adapter and history in micro-batches, with workers and a cache or without", async () => {
+  await sameByEveryWay(async (folder, out, options, read) => {
+    const args = [
+      "train",
+      "--pairs",
+      join(folder, "pairs/pairs.csv"),
+      "--out",
+      out,
+      "--epochs",
+      "2",
+      "--batch-size",
+      "4",
+    ];
+    await succeed([...args, "--micro-batch", "2", ...options], permissions(folder, read));
+    const { history } = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
+    return [history, await Deno.readFile(join(out, "adapter.safetensors"))];
+  }, (folder) => writePairs(join(folder, "pairs"), 6));
+});
+
+Deno.test("evaluate and encode write the same figures and features with workers and a cache or without", async () => {
+  const prepare = (folder: string) => writeClasses(join(folder, "set"), ["normal", "pneumonia"], 3);
+  await sameByEveryWay(async (folder, out, options, read) => {
+    const args = ["--images", join(folder, "set"), ...options, "--batch-size", "2"];
+    await succeed(["evaluate", ...args, "--out", out], permissions(folder, read));
+    await succeed(["encode", ...args, "--out", join(out, "f.safetensors")], permissions(folder, read));
+    const { sets } = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+    return [sets, await Deno.readFile(join(out, "f.safetensors"))];
+  }, prepare);
+});
+
+Deno.test("evaluate warns once when the cache cannot be written, and names a damaged one", async () => {
+  await inFolder(async (folder) => {
+    await writeClasses(join(folder, "set"), ["normal", "pneumonia"], 1);
+    const cache = join(folder, "cache");
+    const args = ["evaluate", "--images", join(folder, "set"), "--out", join(folder, "out"), "--cache", cache];
+    await succeed(args, permissions(folder));
+    const [own] = [...Deno.readDirSync(cache)];
+    const [index] = [...Deno.readDirSync(join(cache, own!.name))].filter(({ name }) => name.endsWith(".json"));
+    const path = join(cache, own!.name, index!.name);
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.slice(0, 20));
+    await fail(args, [path, "remove it"], permissions(folder));
+    await Deno.remove(path);
+    const readOnly = { ...permissions(folder), write: [join(folder, "out")] };
+    const { code, stderr } = await run(args, readOnly);
+    assertEquals(code, 0, stderr);
+    assertEquals(stderr.split("\n").filter((line) => line.startsWith("warning:")).length, 1, stderr);
+    assert(stderr.includes("not kept"), stderr);
+  });
+});
