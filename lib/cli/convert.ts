@@ -2,9 +2,10 @@
 import { COMBINATIONS, combineAdapters, type CombineOptions, HypergraphCombineError } from "../adapters/combine.ts";
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
 import { mergeIntoCheckpoint } from "../adapters/merge.ts";
-import type { AdapterFile } from "../adapters/record.ts";
+import { ACE_LORA_CONFIG, type AdapterFile } from "../adapters/record.ts";
 import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
 import { modelFiles } from "../clip/load.ts";
+import { type ClipFamily, writeClipFolder } from "../clip/family_folder.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
 import { openTensorFile } from "../io/open.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
@@ -54,6 +55,12 @@ export const COMMAND: Command = {
       help: "combine: share of the numbers that ties and dare keep (default: 0.5)",
     },
     seed: { type: "string", value: "N", help: "combine: of the numbers that dare drops (default: 0)" },
+    layout: {
+      type: "string",
+      value: "LIBRARY",
+      help:
+        "Weights: a folder that open_clip or hf (transformers) reads, configuration beside them; --merge goes with it",
+    },
     "fused-qkv": { type: "boolean", help: "peft: put the image tower's updates on timm's fused attn.qkv" },
   },
   example: "deno task convert adapter.safetensors --to peft --out results/adapter-peft",
@@ -65,6 +72,14 @@ export const COMMAND: Command = {
     }
     const merge = args.text("merge");
     const out = args.required("out");
+    if (args.text("layout") !== undefined) {
+      if (args.text("to") !== undefined || combine) throw new UsageError("--layout takes neither --to nor --combine");
+      await checkPath(path);
+      await checkTarget(path, out, "peft"); // a folder, too
+      const family = args.choice<ClipFamily>("layout", ["open_clip", "hf"], "open_clip");
+      console.log(await convertLayout(path, out, { family, merge, dropHgnn: args.flag("drop-hgnn") }));
+      return;
+    }
     if (merge === undefined && args.text("to") === undefined) {
       throw new UsageError(`--to is required: ${LAYOUTS.join(", ")}`);
     }
@@ -157,6 +172,17 @@ function combined(adapters: readonly AdapterFile[], options: CombineOptions): Ad
   }
 }
 
+/** An adapter whose LoRA can be merged. */
+async function mergeable(path: string, dropHgnn: boolean): Promise<AdapterFile> {
+  await checkPath(path);
+  const adapter = await readAdapter(path);
+  if (Object.keys(adapter.hgnn).length === 0 || dropHgnn) return adapter;
+  throw new UsageError(
+    `"${path}" has ACE-HGNN, which no layout of plain weights holds: --drop-hgnn merges its LoRA alone, ` +
+      "which is not the model that was trained",
+  );
+}
+
 /** Writes weights with an adapter's LoRA merged, in the layout they came in. */
 async function convertMerged(
   path: string,
@@ -164,14 +190,7 @@ async function convertMerged(
   options: { to: "safetensors" | "bin"; merge: string; dropHgnn: boolean },
 ): Promise<void> {
   const { to, merge, dropHgnn } = options;
-  await checkPath(merge);
-  const adapter = await readAdapter(merge);
-  if (Object.keys(adapter.hgnn).length > 0 && !dropHgnn) {
-    throw new UsageError(
-      `"${merge}" has ACE-HGNN, which no layout of plain weights holds: --drop-hgnn merges its LoRA alone, ` +
-        "which is not the model that was trained",
-    );
-  }
+  const adapter = await mergeable(merge, dropHgnn);
   const { weights } = await modelFiles(path);
   const checkpoint = await openCheckpoint(weights!);
   try {
@@ -180,6 +199,29 @@ async function convertMerged(
     console.error(
       `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA of ${adapter.lora.length} projections merged`,
     );
+  } finally {
+    checkpoint.file.close();
+  }
+}
+
+/** Writes the folder that a library reads; returns the names of its files. */
+async function convertLayout(
+  path: string,
+  out: string,
+  options: { family: ClipFamily; merge: string | undefined; dropHgnn: boolean },
+): Promise<string> {
+  const { family, merge, dropHgnn } = options;
+  const adapter = merge === undefined ? undefined : await mergeable(merge, dropHgnn);
+  const files = await modelFiles(path);
+  const checkpoint = await openCheckpoint(files.weights!);
+  try {
+    const merging = adapter ?? { lora: [], hgnn: {}, config: ACE_LORA_CONFIG };
+    const tensors = await mergeIntoCheckpoint(checkpoint, merging, { name: merge ?? "nothing", dropHgnn });
+    const written = await writeClipFolder(out, { checkpoint, files, tensors, family }, (text) => console.error(text));
+    console.error(
+      `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA of ${merging.lora.length} projections merged`,
+    );
+    return written.join("\n");
   } finally {
     checkpoint.file.close();
   }

@@ -63,7 +63,7 @@ export async function loadClip(from: string | ModelFiles = {}, options: LoadClip
   if (weights === undefined) return await loadMini(files);
   const checkpoint = await openCheckpoint(weights);
   try {
-    const config = await configOf(checkpoint, files, options.note);
+    const config = await clipConfigOf(checkpoint, files, options.note);
     checkMemory(config, weights);
     const tokenizer = await tokenizerOf(checkpoint, config, files); // before the weights: it is quick to fail
     const params = await loadCheckpoint(checkpoint, config, options.note);
@@ -94,10 +94,11 @@ async function loadMini(files: ModelFiles): Promise<LoadedClip> {
   return { params: await loadMiniParams(), config: MINI, tokenizer, files };
 }
 
-async function configOf(
+/** What a checkpoint's model is: its configuration and preprocessor, or what its names imply. @throws {SyntaxError} If they do not fit. */
+export async function clipConfigOf(
   checkpoint: Checkpoint,
   files: ModelFiles,
-  note: LoadClipOptions["note"],
+  note?: LoadClipOptions["note"],
 ): Promise<ClipConfig> {
   const { config: path } = files;
   const weights = files.weights!;

@@ -1,0 +1,174 @@
+/** Weights taken from open_clip to transformers and back, as folders that both libraries read. */
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { dirname, fromFileUrl, join } from "@std/path";
+import { NoCounterpartError } from "../../lib/clip/checkpoint/family.ts";
+import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
+import { type ClipFamily, writeClipFolder } from "../../lib/clip/family_folder.ts";
+import { clipConfigOf } from "../../lib/clip/load.ts";
+import { readSafetensors } from "../../lib/io/safetensors.ts";
+import { readAllTensors } from "../../lib/io/tensor_file.ts";
+import { type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
+import { fail, succeed } from "../cli/run.ts";
+import { hasPython, runPython, skipName } from "../io/_python.ts";
+import { LAYOUT_CASES, layoutFiles } from "./layout_cases.ts";
+
+const ready = await hasPython("torch", "open_clip", "timm", "transformers", "safetensors");
+const filesOf = (folder: string) => layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+/** Fixtures of CLIP's own towers, and the library they are taken to. */
+const PAIRS: readonly (readonly [string, ClipFamily])[] = [
+  ["open_clip_quick", "hf"],
+  ["open_clip_gelu", "hf"],
+  ["openai_state", "hf"],
+  ["hf_clip", "open_clip"],
+  ["hf_clip_old_eos", "open_clip"],
+  ["hf_shards", "open_clip"],
+  ["hf_clip", "hf"],
+];
+
+async function convert(from: { weights: string; config?: string }, folder: string, family: ClipFamily): Promise<void> {
+  const checkpoint = await openCheckpoint(from.weights);
+  try {
+    const all = await readAllTensors(checkpoint.file);
+    const tensors = new Map<string, TensorData>();
+    for (const name of checkpoint.shapes.keys()) tensors.set(name, all.get(checkpoint.wrapper + name)!);
+    await writeClipFolder(folder, { checkpoint, files: from, tensors, family });
+  } finally {
+    checkpoint.file.close();
+  }
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function configIn(files: { weights: string; config?: string }) {
+  const checkpoint = await openCheckpoint(files.weights);
+  try {
+    return await clipConfigOf(checkpoint, files);
+  } finally {
+    checkpoint.file.close();
+  }
+}
+
+Deno.test({
+  name: skipName(
+    "open_clip and transformers read the folders of the other's weights: the same features",
+    ready,
+    "them",
+  ),
+  ignore: !ready,
+  fn: async () => {
+    await inFolder(async (out) => {
+      const args: string[] = [];
+      for (const [fixture, family] of PAIRS) {
+        const folder = join(out, `${fixture}_${family}`);
+        await convert(filesOf(fixture), folder, family);
+        args.push(dirname(filesOf(fixture).weights), folder);
+      }
+      const script = fromFileUrl(new URL("family_features.py", import.meta.url));
+      await runPython(
+        "import runpy, sys; sys.path.insert(0, sys.argv[1]); sys.argv = sys.argv[2:]; runpy.run_path(sys.argv[0])",
+        [dirname(script), script, ...args],
+      );
+      for (const [fixture, family] of PAIRS) {
+        const { tensors: found } = await readSafetensors(join(out, `${fixture}_${family}`, "features.safetensors"));
+        const { tensors: expected } = await readSafetensors(
+          join(dirname(filesOf(fixture).weights), "expected.safetensors"),
+        );
+        for (const key of ["image", "text"]) {
+          const [a, b] = [toFloat32(found.get(key)!), toFloat32(expected.get(key)!)];
+          assertEquals(a.length, b.length);
+          for (const [i, value] of a.entries()) assertAlmostEquals(value, b[i]!, 1e-5, `${fixture} ${family} ${key}`);
+        }
+      }
+    });
+  },
+});
+
+Deno.test("writeClipFolder() there and back gives the same numbers and the same configuration", async () => {
+  for (const [fixture, family] of PAIRS.filter(([name]) => name !== "openai_state")) {
+    await inFolder(async (out) => {
+      const files = filesOf(fixture) as { weights: string; config: string };
+      const [there, back] = [join(out, "there"), join(out, "back")];
+      await convert(files, there, family);
+      const config = family === "hf"
+        ? { weights: join(there, "model.safetensors"), config: join(there, "config.json") }
+        : { weights: join(there, "open_clip_model.safetensors"), config: join(there, "open_clip_config.json") };
+      assertEquals(await configIn(config), await configIn(files));
+      const home: ClipFamily = fixture.startsWith("hf") ? "hf" : "open_clip";
+      await convert(config, back, home);
+      const { tensors } = await readSafetensors(
+        join(back, home === "hf" ? "model.safetensors" : "open_clip_model.safetensors"),
+      );
+      const checkpoint = await openCheckpoint(files.weights);
+      const all = await readAllTensors(checkpoint.file);
+      for (const [name, tensor] of tensors) {
+        assertEquals(toFloat32(tensor), toFloat32(all.get(checkpoint.wrapper + name)!), name);
+      }
+      checkpoint.file.close();
+      assert(tensors.size > 20);
+    });
+  }
+});
+
+Deno.test("writeClipFolder() names what the other library has no towers for, and writes nothing", async () => {
+  await inFolder(async (out) => {
+    const folder = join(out, "folder");
+    const cases: [string, ClipFamily, string][] = [
+      ["biomed_clip_old", "hf", "its image tower must be CLIP's own ViT"],
+      ["open_clip_bert_cls", "hf", "its text tower must be CLIP's own: it is a BERT"],
+      ["pair_vit_bert", "open_clip", "its image tower must be CLIP's own ViT"],
+      ["unimed_clip", "open_clip", "open_clip_config.json must be beside it"],
+    ];
+    for (const [fixture, family, reason] of cases) {
+      const error = await assertRejects(() => convert(filesOf(fixture), folder, family), NoCounterpartError, reason);
+      assertEquals(error.message.split("\n").length, 1);
+      await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
+    }
+  });
+});
+
+Deno.test("convert --layout writes a folder; BiomedCLIP stays open_clip's; options that do not fit are refused", async () => {
+  await inFolder(async (out) => {
+    const { weights } = filesOf("open_clip_quick");
+    const source = join(out, "source");
+    await Deno.mkdir(source);
+    for (const name of ["open_clip_pytorch_model.bin", "open_clip_config.json"]) {
+      await Deno.copyFile(join(dirname(weights), name), join(source, name));
+    }
+    const permissions = { read: [out], write: [out], env: [] };
+    const to = ["--out", join(out, "hf")];
+    const told = await succeed(["convert", source, "--layout", "hf", ...to], permissions);
+    const names = ["model.safetensors", "config.json", "preprocessor_config.json"].map((name) => join(out, "hf", name));
+    assertEquals(told.trim().split("\n"), names);
+    const processor = JSON.parse(await Deno.readTextFile(names[2]!));
+    assertEquals([processor.image_mean, processor.size], [[0.4, 0.5, 0.6], { shortest_edge: 16 }]);
+    const odd: [string[], string][] = [
+      [["--layout", "hf", "--to", "bin", ...to], "--layout takes neither --to nor --combine"],
+      [["--layout", "openclip", ...to], 'did you mean "open_clip"'],
+      [["--layout", "hf", "--out", names[0]!], "must be a folder"],
+    ];
+    for (const [args, reason] of odd) await fail(["convert", source, ...args], [reason], permissions);
+    const biomed = join(out, "biomed");
+    await Deno.mkdir(biomed);
+    const from = filesOf("biomed_clip_old");
+    for (const path of [from.weights, from.config!]) {
+      await Deno.copyFile(path, join(biomed, path.split("/").at(-1)!));
+    }
+    await succeed(["convert", biomed, "--layout", "open_clip", "--out", join(out, "same")], permissions);
+    assertEquals(
+      await Deno.readTextFile(join(out, "same", "open_clip_config.json")),
+      await Deno.readTextFile(from.config!),
+    );
+    await fail(
+      ["convert", biomed, "--layout", "hf", ...to],
+      ["transformers' CLIPModel", "CLIP's own ViT"],
+      permissions,
+    );
+  });
+});
