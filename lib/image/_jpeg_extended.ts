@@ -1,6 +1,6 @@
 /**
- * Extended sequential JPEG of 12 bits (process 4), grey. ITU-T T.81, annex F; the inverse transform is the exact integer
- * one of libjpeg (`jidctint.c`, 12-bit build: CONST_BITS 13, PASS1_BITS 1), after Loeffler, Ligtenberg and Moschytz 1989.
+ * Extended sequential JPEG of 12 bits (process 4), grey. ITU-T T.81, annex F; the inverse transform rounds as libjpeg's
+ * accurate integer one does (after Loeffler, Ligtenberg and Moschytz 1989), so that samples are the same.
  *
  * @module
  */
@@ -13,37 +13,45 @@ const ZIGZAG = Uint8Array.of(
   ...[54, 47, 55, 62, 63],
 );
 
-const CONST_BITS = 13, PASS1_BITS = 1;
+/** Fraction bits of the basis below, and those kept between the two passes. */
+const BASIS_BITS = 13, PASS_BITS = 1;
 
-/** One dimension of the inverse transform: eight values `step` apart, scaled down by `shift` with rounding. */
+/**
+ * The basis of the inverse transform, `2^13 √2 c(u) cos((2x + 1) u π / 16)` (T.81, A.3.3), as whole numbers: `u` down, `x` from
+ * 0 to 3 across; an even `u` has the same values at `7 - x`, an odd one the same with the other sign.
+ *
+ * libjpeg factors the transform into twelve products with constants of 13 bits and rounds once, at the end of each pass. Nothing
+ * is lost between, so a pass is the product with what those constants add up to, and that is what stands here: eight of the
+ * numbers (6437, -2259, -11362, 2261, 10704 and their like) are one off the nearest whole number, as theirs are.
+ */
+const BASIS = [
+  [8192, 8192, 8192, 8192],
+  [11363, 9633, 6437, 2260],
+  [10703, 4433, -4433, -10703],
+  [9633, -2259, -11362, -6436],
+  [8192, -8192, -8192, 8192],
+  [6437, -11362, 2261, 9633],
+  [4433, -10704, 10704, -4433],
+  [2260, -6436, 9633, -11363],
+] as const;
+
+/**
+ * One dimension of the inverse transform: eight values `step` apart, in place, divided by `2^shift` and rounded to the nearest
+ * (halves up). Sums stay below 2^53, so they are exact.
+ */
 function transform(v: Int32Array, start: number, step: number, shift: number): void {
-  const at = (k: number): number => v[start + k * step]!;
-  // Even part.
-  const z1 = (at(2) + at(6)) * 4433;
-  const even2 = z1 - at(6) * 15137;
-  const even3 = z1 + at(2) * 6270;
-  const even0 = (at(0) + at(4)) * 8192;
-  const even1 = (at(0) - at(4)) * 8192;
-  const t10 = even0 + even3, t13 = even0 - even3, t11 = even1 + even2, t12 = even1 - even2;
-  // Odd part.
-  const [o0, o1, o2, o3] = [at(7), at(5), at(3), at(1)];
-  const z5 = (o0 + o2 + o1 + o3) * 9633;
-  const y1 = -(o0 + o3) * 7373, y2 = -(o1 + o2) * 20995;
-  const y3 = -(o0 + o2) * 16069 + z5, y4 = -(o1 + o3) * 3196 + z5;
-  const p0 = o0 * 2446 + y1 + y3, p1 = o1 * 16819 + y2 + y4;
-  const p2 = o2 * 25172 + y2 + y3, p3 = o3 * 12299 + y1 + y4;
-  const scale = 2 ** shift, half = scale / 2;
-  const put = (k: number, value: number): void => {
-    v[start + k * step] = Math.floor((value + half) / scale);
-  };
-  put(0, t10 + p3);
-  put(7, t10 - p3);
-  put(1, t11 + p2);
-  put(6, t11 - p2);
-  put(2, t12 + p1);
-  put(5, t12 - p1);
-  put(3, t13 + p0);
-  put(4, t13 - p0);
+  const scale = 2 ** shift;
+  const even = [0, 0, 0, 0], odd = [0, 0, 0, 0];
+  for (let u = 0; u < 8; u++) {
+    const value = v[start + u * step]!;
+    if (value === 0) continue;
+    const sums = u % 2 ? odd : even, row = BASIS[u]!;
+    for (let x = 0; x < 4; x++) sums[x]! += value * row[x]!;
+  }
+  for (let x = 0; x < 4; x++) {
+    v[start + x * step] = Math.floor((even[x]! + odd[x]!) / scale + 0.5);
+    v[start + (7 - x) * step] = Math.floor((even[x]! - odd[x]!) / scale + 0.5);
+  }
 }
 
 /** Reads one block, dequantised, in natural order; returns the new DC. */
@@ -98,8 +106,8 @@ export function decodeExtendedJpeg(bytes: Uint8Array): Frame {
       previous = 0;
     }
     previous = readBlock(bits, block, { dc, ac, quantisation, previous });
-    for (let i = 0; i < 8; i++) transform(block, i, 8, CONST_BITS - PASS1_BITS);
-    for (let i = 0; i < 8; i++) transform(block, 8 * i, 1, CONST_BITS + PASS1_BITS + 3);
+    for (let i = 0; i < 8; i++) transform(block, i, 8, BASIS_BITS - PASS_BITS);
+    for (let i = 0; i < 8; i++) transform(block, 8 * i, 1, BASIS_BITS + PASS_BITS + 3);
     const left = n % across * 8, top = Math.floor(n / across) * 8;
     for (let y = 0; y < 8 && top + y < height; y++) {
       for (let x = 0; x < 8 && left + x < width; x++) {

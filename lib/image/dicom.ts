@@ -155,6 +155,9 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
   };
 }
 
+/** JPEG Baseline (Process 1), which has 8 bits. */
+const JPEG_BASELINE = "1.2.840.10008.1.2.4.50";
+
 async function readPixels(
   dataSet: DataSet,
   shape: Shape & { transferSyntax: string },
@@ -190,6 +193,9 @@ async function readPixels(
     throw new Error(`its offset table must have one entry for one frame: it has ${table.length / 4}`);
   }
   const { bytes, rgb, bits } = await decodeCompressed(join(dataSet.bytes, fragments), shape);
+  if (transferSyntax === JPEG_BASELINE && bits === 12) {
+    notes.push(`its transfer syntax ${JPEG_BASELINE} is JPEG of 8 bits, its compressed stream has 12`);
+  }
   if (bits !== undefined && bits !== shape.bitsStored) {
     notes.push(`its data set says ${shape.bitsStored} bits stored (0028,0101), its compressed stream has ${bits}`);
   }
