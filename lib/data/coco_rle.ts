@@ -20,25 +20,29 @@ export function encodeCocoCounts({ width, height, data }: BinaryMask): number[] 
   return counts;
 }
 
+/** Least number of groups of five bits that hold a whole number with its sign. */
+function groupsOf(value: number): number {
+  const signed = 33 - Math.clz32(value < 0 ? ~value : value);
+  return Math.ceil(signed / 5);
+}
+
 /**
- * Counts as COCO's compressed text: each count, from the fourth on less the one two before it, in groups of five bits, lowest
- * first, 48 added to make a character; the sixth bit says that more follow.
+ * Counts as COCO's compressed text: signed LEB128 in groups of five bits, lowest first, each as the character of 48 plus the
+ * group, plus 32 where more groups of its number follow. From the fourth on, a count is less the one two before it.
  *
- * Source: cocoapi `maskApi.c`, `rleToString`.
+ * Source: COCO's `rleToString`, whose texts these are.
  */
 export function compressCocoCounts(counts: readonly number[]): string {
-  let text = "";
-  counts.forEach((count, i) => {
-    let rest = i > 2 ? count - counts[i - 2]! : count;
-    for (let more = true; more;) {
-      const bits = rest & 0x1f;
-      rest >>= 5;
-      more = bits & 0x10 ? rest !== -1 : rest !== 0;
-      text += String.fromCharCode((more ? bits | 0x20 : bits) + 48);
-    }
+  const words = counts.map((count, i) => {
+    const value = i > 2 ? count - counts[i - 2]! : count;
+    const groups = Array.from({ length: groupsOf(value) }, (_, group) => value >> 5 * group & 31);
+    return String.fromCharCode(...groups.map((bits, group) => 48 + bits + (group + 1 < groups.length ? 32 : 0)));
   });
-  return text;
+  return words.join("");
 }
+
+/** A number: groups that more follow, 80 to 111 ("P" to "o"), and one that ends it, 48 to 79 ("0" to "O"); 30 bits at most. */
+const NUMBER = /[P-o]{0,5}[0-O]/y;
 
 /**
  * The inverse of {@linkcode compressCocoCounts}.
@@ -47,27 +51,30 @@ export function compressCocoCounts(counts: readonly number[]): string {
  */
 export function expandCocoCounts(text: string): number[] {
   const counts: number[] = [];
-  for (let position = 0; position < text.length;) {
-    let value = 0;
-    for (let shift = 0, more = true; more; shift += 5, position++) {
-      const bits = text.charCodeAt(position) - 48;
-      if (!(bits >= 0 && bits < 64) || shift > 25) {
-        const current = position < text.length ? JSON.stringify(text[position]) : "its end";
-        throw new RangeError(
-          `Cannot expand COCO's counts as each must be whole groups of six bits: found ${current} at character ${
-            position + 1
-          }`,
-        );
-      }
-      value |= (bits & 0x1f) << shift;
-      more = (bits & 0x20) !== 0;
-      if (!more && bits & 0x10) value |= -1 << (shift + 5);
-    }
-    if (counts.length > 2) value += counts[counts.length - 2]!;
+  for (let start = 0; start < text.length; start = NUMBER.lastIndex) {
+    NUMBER.lastIndex = start;
+    const word = NUMBER.exec(text)?.[0];
+    if (word === undefined) throw notCounts(text, start);
+    const groups = Array.from(word, (character) => character.charCodeAt(0) - 48 & 31);
+    const highest = groups.pop()!;
+    const difference = groups.reduceRight((value, bits) => value * 32 + bits, highest < 16 ? highest : highest - 32);
+    const value = counts.length > 2 ? difference + counts[counts.length - 2]! : difference;
     if (value < 0) {
       throw new RangeError(`Cannot expand COCO's counts as they must be >= 0: count ${counts.length + 1} is ${value}`);
     }
     counts.push(value);
   }
   return counts;
+}
+
+/** The error for a text whose number at `start` is none. */
+function notCounts(text: string, start: number): RangeError {
+  const good = /^[P-o]{0,6}/.exec(text.slice(start))![0].length; // the seventh group would be past 30 bits
+  const position = start + good;
+  const current = position < text.length ? JSON.stringify(text[position]) : "its end";
+  return new RangeError(
+    `Cannot expand COCO's counts as each must be whole groups of six bits: found ${current} at character ${
+      position + 1
+    }`,
+  );
 }

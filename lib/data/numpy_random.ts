@@ -18,41 +18,38 @@ export interface RandomState {
   at: number;
 }
 
-/** Knuth's initialisation of the words from one of 32 bits. */
-function initGenrand(key: Uint32Array, seed: number): void {
-  key[0] = seed >>> 0;
-  for (let i = 1; i < N; i++) {
-    const last = key[i - 1]! ^ (key[i - 1]! >>> 30);
-    key[i] = (Math.imul(last, 1812433253) + i) >>> 0;
-  }
+/** The next word of a sequence is made of the last one, its two highest bits folded down, times a multiplier. */
+function folded(word: number, multiplier: number): number {
+  return Math.imul(word ^ word >>> 30, multiplier);
 }
 
-/** Matsumoto and Nishimura's initialisation from several words. */
-function initByArray(key: Uint32Array, seed: readonly number[]): void {
-  initGenrand(key, 19650218);
-  let i = 1;
-  let j = 0;
-  for (let k = Math.max(N, seed.length); k > 0; k--) {
-    const last = key[i - 1]! ^ (key[i - 1]! >>> 30);
-    key[i] = ((key[i]! ^ Math.imul(last, 1664525)) + seed[j]! + j) >>> 0;
-    i++;
-    j++;
-    if (i >= N) {
-      key[0] = key[N - 1]!;
-      i = 1;
-    }
-    if (j >= seed.length) j = 0;
+/** Words from one seed of 32 bits: Knuth's linear recurrence (The Art of Computer Programming 2, 3.3.4), the place added. */
+function wordsOfSeed(seed: number): Uint32Array {
+  const key = Uint32Array.of(seed, ...new Uint32Array(N - 1));
+  for (let place = 1; place < N; place++) key[place] = folded(key[place - 1]!, 1812433253) + place;
+  return key;
+}
+
+/**
+ * Words from several seeds, after Matsumoto and Nishimura's revision of 2002: those of a fixed seed are gone through twice, each
+ * changed by the word before it, first with the seeds added in turn, then with the places taken off. Place 0 is left out of the
+ * round; at the end it gets the one bit that keeps the state from being all zeros.
+ */
+function wordsOfSeeds(seeds: readonly number[]): Uint32Array {
+  const key = wordsOfSeed(19650218);
+  let last = key[0]!, turns = 0;
+  const change = (multiplier: number, added: (place: number) => number): void => {
+    const place = turns++ % (N - 1) + 1;
+    key[place] = (key[place]! ^ folded(last, multiplier)) + added(place);
+    last = key[place]!;
+  };
+  for (let n = 0; n < Math.max(N, seeds.length); n++) {
+    const index = n % seeds.length;
+    change(1664525, () => seeds[index]! + index);
   }
-  for (let k = N - 1; k > 0; k--) {
-    const last = key[i - 1]! ^ (key[i - 1]! >>> 30);
-    key[i] = ((key[i]! ^ Math.imul(last, 1566083941)) - i) >>> 0;
-    i++;
-    if (i >= N) {
-      key[0] = key[N - 1]!;
-      i = 1;
-    }
-  }
+  for (let n = 1; n < N; n++) change(1566083941, (place) => -place);
   key[0] = 0x80000000;
+  return key;
 }
 
 /**
@@ -67,10 +64,7 @@ export function randomState(seed: number | readonly number[]): RandomState {
       `Cannot seed a RandomState as a seed must be a whole number from 0 to 2^32 - 1: current value is ${seed}`,
     );
   }
-  const key = new Uint32Array(N);
-  if (typeof seed === "number") initGenrand(key, seed);
-  else initByArray(key, seed);
-  return { key, at: N };
+  return { key: typeof seed === "number" ? wordsOfSeed(seed) : wordsOfSeeds(seed), at: N };
 }
 
 function refill(key: Uint32Array): void {
