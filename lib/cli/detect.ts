@@ -10,6 +10,7 @@ import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { exists } from "../io/files.ts";
 import type { Arguments, Command } from "./command.ts";
+import { checkPath } from "./data_options.ts";
 import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
 import { given } from "./dense_options.ts";
 
@@ -18,9 +19,11 @@ async function boxesFrom(args: Arguments, dataset: string): Promise<{ boxes?: Bo
   const path = args.text("boxes"), columns = args.text("boxes-columns");
   if (path === undefined) return {};
   const beside = resolve(dirname(dataset), path);
+  const isBeside = await exists(beside);
+  if (!isBeside) await checkPath(path);
   return {
     boxes: {
-      csv: await exists(beside) ? beside : resolve(path),
+      csv: isBeside ? beside : resolve(path),
       image: args.text("boxes-image") ?? args.text("boxes-key") ?? "path",
       ...given(args, "boxes-key", "key"),
       label: args.text("boxes-label") ?? "label",
@@ -36,7 +39,12 @@ async function write(
   { args, classes, ...options }: Answering & { classes: readonly string[] },
 ): Promise<Overlay[]> {
   const confidence = args.number("confidence", 0.5, 0);
-  const { written, overlays } = await writeBoxes(mapped, answers, { ...options, classes, confidence });
+  const { written, overlays } = await writeBoxes(mapped, answers, {
+    ...options,
+    classes,
+    confidence,
+    spreadsheet: !args.flag("plain-csv"),
+  });
   if (written === 0) {
     console.error(`no box scored ${confidence} or more, so none is written: --confidence takes a lower score`);
   }
@@ -64,6 +72,10 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     "boxes-columns": { type: "string", value: "LIST", help: "Columns of left, top, width, height (default: x,y,w,h)" },
     "one-class": { type: "string", value: "NAME", help: "Take every box as this class" },
     confidence: { type: "string", value: "X", help: "Least score of a written box (default: 0.5)" },
+    "plain-csv": {
+      type: "boolean",
+      help: "Write texts of boxes.csv as they are, also those that a spreadsheet takes for a formula",
+    },
     assignment: {
       type: "string",
       value: "NAME",

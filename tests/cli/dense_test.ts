@@ -333,4 +333,17 @@ Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenge
   assertEquals(boxesCsv(images, ["Mass"]), "image,label,score,x,y,width,height\na,Mass,0.8765,256,256,512,64\n");
 });
 
+Deno.test("siimRow() and rsnaSubmission() leave ids as they are, boxesCsv() guards them unless told not to", () => {
+  const mask = { width: 1, height: 1, data: new Uint8Array(1) };
+  const box = { x: 0, y: 0, width: 1, height: 1, classIndex: 0, score: 1 };
+  for (const id of ["-12", "-cmd", "=1+1", "+a", "@a"]) {
+    const images = [{ id, size: [2, 2] as const, boxes: [box] }];
+    assertEquals(siimRow({ id, mask }), `${id},-1`);
+    assertEquals(rsnaSubmission(images).split("\n")[1], `${id},1 0 0 2 2`);
+    const guarded = id === "-12" ? id : `"'${id}"`;
+    assertEquals(boxesCsv(images, ["Mass"]).split("\n")[1], `${guarded},Mass,1,0,0,2,2`);
+    assertEquals(boxesCsv(images, ["Mass"], { spreadsheet: false }).split("\n")[1], `${id},Mass,1,0,0,2,2`);
+  }
+});
+
 globalThis.addEventListener("unload", () => Deno.removeSync(ROOT, { recursive: true }));

@@ -24,16 +24,19 @@ function pixels({ size: [width, height] }: ImageBoxes, box: Detection): string[]
   return [box.x * width, box.y * height, box.width * width, box.height * height].map((value) => round(value, 1));
 }
 
-/** RSNA's submission: `patientId,PredictionString`, the string `confidence x y width height` for each box. */
-export function rsnaSubmission(images: readonly ImageBoxes[], options: CsvCellOptions = {}): string {
+/**
+ * RSNA's submission: `patientId,PredictionString`, the string `confidence x y width height` for each box. Ids stand as they are,
+ * also where a spreadsheet would take one for a formula: the scorer looks them up.
+ */
+export function rsnaSubmission(images: readonly ImageBoxes[]): string {
   const rows = images.map((image) => {
     const words = image.boxes.flatMap((box) => [round(box.score, 4), ...pixels(image, box)]);
-    return `${csvCell(image.id, options)},${words.join(" ")}`;
+    return `${csvCell(image.id, { spreadsheet: false })},${words.join(" ")}`;
   });
   return ["patientId,PredictionString", ...rows].join("\n") + "\n";
 }
 
-/** A table of boxes: one row a box, with its class. */
+/** A table of boxes to be looked at: one row a box, with its class. */
 export function boxesCsv(
   images: readonly ImageBoxes[],
   classes: readonly string[],
@@ -49,7 +52,7 @@ export function boxesCsv(
 }
 
 /** Options of {@linkcode writeBoxes}. */
-export interface WriteBoxesOptions extends Omit<AnswerOptions, "onCase"> {
+export interface WriteBoxesOptions extends Omit<AnswerOptions, "onCase">, CsvCellOptions {
   /** Names of the classes, in order. */
   classes: readonly string[];
   /** Least score of a written box. */
@@ -57,7 +60,7 @@ export interface WriteBoxesOptions extends Omit<AnswerOptions, "onCase"> {
 }
 
 /**
- * Writes the boxes of every case as `submission.csv` and `boxes.csv`.
+ * Writes the boxes of every case as `submission.csv` and `boxes.csv`; `spreadsheet` is about the second alone.
  *
  * @param answers Detections of each case, with its truth where that is known.
  * @returns How many boxes were written, and pictures of the first cases; one without a written box shows its best.
@@ -65,7 +68,7 @@ export interface WriteBoxesOptions extends Omit<AnswerOptions, "onCase"> {
 export async function writeBoxes(
   { cases, maps }: MappedCases,
   answers: readonly (Pick<DetectedImage, "detections"> & Partial<DetectedImage>)[],
-  { out, pictures, classes, confidence }: WriteBoxesOptions,
+  { out, pictures, classes, confidence, spreadsheet = true }: WriteBoxesOptions,
 ): Promise<{ written: number; overlays: Overlay[] }> {
   const images = cases.map(({ id }, i) => ({
     id,
@@ -73,7 +76,7 @@ export async function writeBoxes(
     boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
   }));
   await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images), { isPrivate: true });
-  await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes), { isPrivate: true });
+  await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes, { spreadsheet }), { isPrivate: true });
   const listed = (words: readonly string[]): string => words.join(", ") || "no box";
   const overlays: Overlay[] = [];
   for (const [i, item] of cases.slice(0, pictures).entries()) {

@@ -1,6 +1,6 @@
 /** Predicted masks as files: PNGs, and the table of the SIIM challenge. @module */
 import { join } from "@std/path";
-import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
+import { csvCell } from "../../data/csv_cell.ts";
 import { encodeRle } from "../../data/rle.ts";
 import type { BinaryMask, Case } from "../../data/types.ts";
 import type { Overlay } from "../../display/overlay.ts";
@@ -9,9 +9,12 @@ import { writeFileAtomic } from "../../io/files.ts";
 import { type AnswerOptions, pictureOverlay } from "../pictures.ts";
 import type { MaskOverlap } from "./metrics.ts";
 
-/** One row of SIIM's submission: relative runs, "-1" for none. Far smaller than the mask, where many are kept. */
-export function siimRow({ id, mask }: { id: string; mask: BinaryMask }, options: CsvCellOptions = {}): string {
-  return `${csvCell(id, options)},${encodeRle(mask)}`;
+/**
+ * One row of SIIM's submission: relative runs, "-1" for none. Far smaller than the mask, where many are kept. The id stands as it
+ * is, also where a spreadsheet would take it for a formula: the scorer looks it up.
+ */
+export function siimRow({ id, mask }: { id: string; mask: BinaryMask }): string {
+  return `${csvCell(id, { spreadsheet: false })},${encodeRle(mask)}`;
 }
 
 /** SIIM's submission, `ImageId,EncodedPixels`, of rows made by {@linkcode siimRow}. */
