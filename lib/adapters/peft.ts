@@ -29,7 +29,7 @@ import { openTensorFile } from "../io/open.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { readAllTensors } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { quoted } from "../io/_errors.ts";
+import { quoted, shownValue } from "../io/_errors.ts";
 
 /** How a PEFT folder is written. */
 export interface PeftOptions {
@@ -145,7 +145,7 @@ function checkPeftConfig(config: PeftConfig, fail: (reason: string) => Error): v
         ? ", with which the base stays as it is (PEFT's save_pretrained converts others by path_initial_model_for_weight_conversion)"
         : "";
       throw fail(
-        `${key} must be ${JSON.stringify(allowed[0])}${why}: found ${quoted(JSON.stringify(config[key]) ?? "nothing")}`,
+        `${key} must be ${JSON.stringify(allowed[0])}${why}: found ${shownValue(config[key])}`,
       );
     }
   }

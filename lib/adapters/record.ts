@@ -1,7 +1,7 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
 import { seenCases } from "../data/seen.ts";
 import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { quoted } from "../io/_errors.ts";
+import { shownValue } from "../io/_errors.ts";
 
 /** A tower an adapter belongs to. */
 export type AdapterEncoder = "image" | "text";
@@ -251,7 +251,7 @@ export function parseConfig(value: Readonly<Record<string, unknown>>, file: stri
   for (const [name, found, isRight] of checks) {
     if (!isRight) {
       throw new SyntaxError(
-        `Cannot read "${file}" as an adapter: setting ${name} is ${quoted(JSON.stringify(found) ?? "absent")}`,
+        `Cannot read "${file}" as an adapter: setting ${name} is ${shownValue(found)}`,
       );
     }
   }

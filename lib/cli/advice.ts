@@ -11,6 +11,7 @@ import { OtherEncoderError } from "../dense/files.ts";
 import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
 import { ForeignFileError } from "../eval/encode/shards.ts";
+import { TreeError } from "../io/tree.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
 import { PaperFilesError } from "../reproduction/context.ts";
@@ -69,6 +70,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof Table4ScaleError) return "deno task segment and deno task detect train the heads";
   if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
   if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
+  if (error instanceof TreeError && args.knows("resume") && args.flag("resume")) {
+    return "start anew with --overwrite or another --out";
+  }
   if (error instanceof SeenCasesError && args.knows("held-out")) {
     return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
   }

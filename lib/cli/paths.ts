@@ -1,5 +1,6 @@
 /** What may be meant by a path at which there is nothing. @module */
 import { dirname, isAbsolute, join, resolve } from "@std/path";
+import { exists } from "../io/files.ts";
 import { listed, nearest } from "../text/nearest.ts";
 
 /**
@@ -14,9 +15,19 @@ export async function pathAdvice(path: string): Promise<string> {
   const name = wanted.slice(folder === "." && !wanted.startsWith("./") ? 0 : folder.length).replace(/^[/\\]/, "");
   const names = await namesIn(folder);
   const meant = nearest(name, names);
-  if (meant !== undefined) return `did you mean ${JSON.stringify(folder === "." ? meant : join(folder, meant))}?`;
+  if (meant !== undefined && withoutNumbers(meant) !== withoutNumbers(name)) {
+    const rest = path.slice(wanted.length).replace(/^[/\\]/, "");
+    const near = folder === "." ? meant : join(folder, meant);
+    const whole = rest !== "" && await exists(join(near, rest)) ? join(near, rest) : near;
+    return `did you mean ${JSON.stringify(whole)}?`;
+  }
   const place = isAbsolute(folder) ? folder : resolvedOrSame(folder);
   return names.length === 0 ? "" : `${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
+}
+
+/** Numbers number patients: another one is another patient's file, not a slip of the hand. */
+function withoutNumbers(name: string): string {
+  return name.replaceAll(/\d+/g, "#");
 }
 
 function resolvedOrSame(folder: string): string {

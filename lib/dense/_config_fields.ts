@@ -1,5 +1,5 @@
 /** Checks of a head's config as a file states it. @module */
-import { quoted } from "../io/_errors.ts";
+import { shownValue } from "../io/_errors.ts";
 
 /** Whether a value is a whole number above 0. */
 export function isSize(value: unknown): value is number {
@@ -22,7 +22,7 @@ export function configFields(config: unknown): ConfigFields {
     field,
     check(name, holds, expected): void {
       if (holds) return;
-      const current = field(name) === undefined ? "it is missing" : `it is ${quoted(JSON.stringify(field(name)))}`;
+      const current = field(name) === undefined ? "it is missing" : `it is ${shownValue(field(name))}`;
       throw new Error(`its config's "${name}" must be ${expected}: ${current}`);
     },
   };

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { mapTensors, namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
-import { quoted } from "./_errors.ts";
+import { quoted, shownValue } from "./_errors.ts";
 import type { WriteFileOptions } from "./files.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "./tensors.ts";
@@ -102,7 +102,7 @@ export const FINITE: FieldRule = { must: "a finite number", fits: Number.isFinit
 
 /** A value of a file, refused unless it fits the rule. @throws {TreeError} If it does not. */
 export function checkedField(path: string, field: string, value: unknown, rule: FieldRule): void {
-  if (!rule.fits(value)) throw new TreeError(path, field, rule.must, quoted(JSON.stringify(value) ?? "nothing"));
+  if (!rule.fits(value)) throw new TreeError(path, field, rule.must, shownValue(value));
 }
 
 /** A field that must be there. @throws {TreeError} If it is not. */

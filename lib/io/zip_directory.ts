@@ -107,7 +107,11 @@ async function readEntries(source: ByteSource, format: string): Promise<Director
     const what = [message, reason, filename === undefined ? undefined : quoted(filename)].filter((x) =>
       x !== undefined
     );
-    throw unreadable(source.name, format, `its zip directory is damaged: ${what.join(": ")}`);
+    throw unreadable(
+      source.name,
+      format,
+      `its zip directory is damaged (is the file whole? copy or fetch it again): ${what.join(": ")}`,
+    );
   }
 }
 

@@ -38,7 +38,7 @@ export async function openEventFile(folder: string, options: EventFileOptions = 
   await Deno.mkdir(folder, { recursive: true });
   const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${crypto.randomUUID().slice(0, 8)}.ace-lora`;
   const path = join(folder, name);
-  const file = await Deno.open(path, { createNew: true, append: true });
+  const file = await Deno.open(path, { createNew: true, append: true, mode: 0o600 });
   const append = (...fields: Field[]): Promise<void> => writeAll(file, record(joinPieces(fields.flat())));
   await append(doubleField(1, now() / 1000), textField(3, "brain.Event:2"));
   return {

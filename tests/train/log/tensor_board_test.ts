@@ -32,6 +32,7 @@ Deno.test({
   fn: async () => {
     const folder = await Deno.makeTempDir();
     const file = await openEventFile(folder);
+    if (Deno.build.os !== "windows") assertEquals((await Deno.stat(file.path)).mode! & 0o777, 0o600);
     const steps = Array.from({ length: 200 }, (_, i) => i + 1);
     for (const step of steps) await file.write(step, { loss: 1 / step, "validation/auroc": step / 200 });
     file.close();
