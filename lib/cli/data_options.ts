@@ -251,8 +251,12 @@ export async function pairsFrom(args: Arguments): Promise<Dataset> {
   return await patientPart(args, await loadPairs(path, columns), "train");
 }
 
-/** Classified images of the CSV or the folder of class folders that `--images` names, or of `--dataset`. */
-export async function imagesFrom(args: Arguments): Promise<Dataset> {
+/**
+ * Classified images of the CSV or the folder of class folders that `--images` names, or of `--dataset`.
+ *
+ * @param attributes Columns of the CSV that are kept with each case.
+ */
+export async function imagesFrom(args: Arguments, attributes: readonly string[] = []): Promise<Dataset> {
   const classes = args.list("classes");
   const separator = args.text("separator");
   const options = classes ? { classes } : {};
@@ -261,11 +265,19 @@ export async function imagesFrom(args: Arguments): Promise<Dataset> {
     ...options,
     label: args.text("class-column") ?? "class",
     chexpert: false,
+    attributes,
     ...(separator === undefined ? {} : { separator }),
   };
-  if (isDatasetGiven(args, "images")) return await datasetFrom(args, columns);
+  const unknown = new UsageError(`--by needs --images with a CSV that has the column "${attributes[0]}"`);
+  if (isDatasetGiven(args, "images")) {
+    if (attributes.length > 0 && !OWN_FILES.includes(args.required("dataset"))) throw unknown;
+    return await datasetFrom(args, columns);
+  }
   const path = args.required("images");
-  if ((await checkPath(path)).isDirectory) return await loadFolder(path, options);
+  if ((await checkPath(path)).isDirectory) {
+    if (attributes.length > 0) throw unknown;
+    return await loadFolder(path, options);
+  }
   return await patientPart(args, await loadPairs(path, columns), "test");
 }
 

@@ -1,20 +1,22 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
+import { hashIds } from "../data/dataset.ts";
 import { aceLoraModel } from "../ace_lora.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
-import { formatTable } from "../display/table.ts";
-import { classTable, resultsTable, type RunRecord } from "../display/results.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
-import { assess, checkClasses } from "../eval/assess.ts";
+import { checkWritable } from "../io/files.ts";
+import { checkClasses, scoreDataset } from "../eval/assess.ts";
+import { datasetPredictions, readPredictions } from "../eval/evaluation/predictions.ts";
+import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { classifierFrom } from "./classify.ts";
-import type { Arguments, Command } from "./command.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
 import {
   ADAPTER_OPTION,
   announce,
+  checkPath,
   COLUMN_OPTIONS,
   DATASET_OPTIONS,
   datasetListFrom,
@@ -28,6 +30,7 @@ import {
   watched,
 } from "./data_options.ts";
 import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
+import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -44,6 +47,19 @@ export const COMMAND: Command = {
       help: "CSV of images and classes, or a folder with a folder for each class",
     },
     ...DATASET_OPTIONS,
+    scores: {
+      type: "string",
+      value: "CSV",
+      help: "Scores made elsewhere, in place of images and a model: columns id, truth and score:CLASS (or score)",
+    },
+    "id-column": { type: "string", value: "NAME", help: "With --scores: column of the case (default: id)" },
+    "truth-column": { type: "string", value: "NAME", help: "With --scores: column of the class (default: truth)" },
+    "score-columns": {
+      type: "string",
+      value: "LIST",
+      help: "With --scores: columns of the scores, in the order of the classes (default: score:CLASS each)",
+    },
+    ...JUDGING_OPTIONS,
     list: { type: "boolean", help: "Print the chosen cases' ids and the split's hash, and stop; needs no weights" },
     json: { type: "boolean", help: "JSON instead of a table" },
     "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
@@ -85,7 +101,9 @@ export const COMMAND: Command = {
   async run(args) {
     if (args.flag("list")) return await list(args);
     const out = args.text("out") ?? "results/evaluate";
-    const given = await readableSet(args, await imagesFrom(args));
+    const { by, tune } = judgingFrom(args);
+    if (args.text("scores") !== undefined) return await judgeScores(args, out);
+    const given = await readableSet(args, await imagesFrom(args, by.map(({ column }) => column)));
     const dataset = { ...given, cases: watched(args, given.cases) };
     announce(dataset);
     checkClasses(dataset);
@@ -107,49 +125,109 @@ export const COMMAND: Command = {
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
     const templates = templatesFrom(args);
     const reader = readerFrom(args);
-    const { result } = await assess(aceLoraModel(config, method), params, { ...dataset, classes: names }, {
-      config: config.encoders,
-      tokenizer,
-      ...(templates ? { templates } : {}),
-      batchSize: args.integer("batch-size", 32, 1),
-      seed: args.integer("seed", 1),
-      reader,
-      onBatch: (done) => bar.update(done),
-    }).finally(() => reader.close());
+    const { scores, targets, trainable } = await scoreDataset(
+      aceLoraModel(config, method),
+      params,
+      { ...dataset, classes: names },
+      {
+        config: config.encoders,
+        tokenizer,
+        ...(templates ? { templates } : {}),
+        batchSize: args.integer("batch-size", 32, 1),
+        reader,
+        onBatch: (done) => bar.update(done),
+      },
+    ).finally(() => reader.close());
     bar.finish();
-    const record: RunRecord = {
-      seed: args.integer("seed", 1),
-      backend: backend.name,
-      adapter: backend.adapter,
-      seconds: (performance.now() - began) / 1000,
-      sets: { [dataset.name]: { [method]: result } },
+    await judge(args, {
+      out,
+      predictions: datasetPredictions(dataset, { scores, targets }, {
+        classes: names,
+        attributes: by.map(({ column }) => column),
+      }),
+      set: dataset.name,
+      method,
+      trainable,
+      areProbabilities: dataset.score !== "min-max",
+      record: {
+        backend: backend.name,
+        adapter: backend.adapter,
+        seconds: (performance.now() - began) / 1000,
+        synthetic: false,
+        versions: versions(),
+        revision: await gitRevision(),
+        splits: { [dataset.name]: dataset.split },
+        configuration: {
+          model,
+          exif: isExifApplied(args) ? "apply" : "ignore",
+          data: {
+            source: args.text("images") ?? args.text("dataset") ?? null,
+            ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
+          },
+          classes: names,
+          prompts: templates ?? CHEST_TEMPLATES,
+          task: dataset.task,
+          score: dataset.score ?? "softmax",
+          summary: dataset.summary,
+          tune: tune ?? null,
+        },
+      },
+    }, [splitLine(dataset)]);
+  },
+};
+
+/** Judges a list of scores made elsewhere. */
+async function judgeScores(args: Arguments, out: string): Promise<void> {
+  const path = args.required("scores");
+  for (const name of ["images", "dataset", "adapter", "weights", "model"]) {
+    if (args.text(name) !== undefined) throw new UsageError(`--scores and --${name} exclude each other`);
+  }
+  await checkPath(path);
+  const [classes, id, truth, patient, scores] = [
+    args.list("classes"),
+    args.text("id-column"),
+    args.text("truth-column"),
+    args.text("patient-column"),
+    args.list("score-columns"),
+  ];
+  const { by, tune } = judgingFrom(args);
+  const predictions = await readPredictions(path, {
+    attributes: by.map(({ column }) => column),
+    ...(classes ? { classes } : {}),
+    ...(id === undefined ? {} : { id }),
+    ...(truth === undefined ? {} : { truth }),
+    ...(patient === undefined ? {} : { patient }),
+    ...(scores ? { scores } : {}),
+  });
+  const set = basename(path).replace(/\.csv(\.gz)?$/i, "");
+  checkClasses({ name: set, classes: predictions.classes });
+  await checkWritable(join(out, "metrics.json"));
+  await judge(args, {
+    out,
+    predictions,
+    set,
+    method: "scores given",
+    trainable: 0,
+    areProbabilities: true,
+    record: {
+      backend: "none",
+      adapter: null,
+      seconds: 0,
       synthetic: false,
       versions: versions(),
       revision: await gitRevision(),
-      splits: { [dataset.name]: dataset.split },
-      configuration: {
-        model,
-        exif: isExifApplied(args) ? "apply" : "ignore",
-        data: {
-          source: args.text("images") ?? args.text("dataset") ?? null,
-          ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
-        },
-        classes: names,
-        prompts: templates ?? CHEST_TEMPLATES,
-        task: dataset.task,
-        score: dataset.score ?? "softmax",
-        summary: dataset.summary,
+      splits: {
+        [set]: { name: "all", size: predictions.ids.length, hash: await hashIds(predictions.ids) },
       },
-    };
-    const json = JSON.stringify(record, null, 2);
-    await writeFileAtomic(join(out, "metrics.json"), `${json}\n`, { isPrivate: true });
-    console.error(`wrote ${join(out, "metrics.json")}`);
-    const tables = [resultsTable(record), classTable(result)].filter((table) => table !== undefined);
-    console.log(
-      args.flag("json") ? json : `${tables.map((t) => formatTable(t)).join("\n\n")}\n\n${splitLine(dataset)}`,
-    );
-  },
-};
+      configuration: {
+        data: { source: path, sha256: await hashPath(path) },
+        classes: predictions.classes,
+        task: predictions.task,
+        tune: tune ?? null,
+      },
+    },
+  });
+}
 
 /** The prompts that the options, or the data set's kind, ask for; undefined for the paper's. */
 function templatesFrom(args: Arguments): readonly string[] | undefined {

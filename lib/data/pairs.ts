@@ -45,6 +45,8 @@ export interface PairsOptions {
   chexpert?: boolean;
   /** Column of the patient. @default none */
   patient?: string;
+  /** Further columns that are kept with each case. @default {[]} */
+  attributes?: readonly string[];
   /** Column of the case's id. @default the image's */
   id?: string;
   /** Keeps the rows where these columns hold these values, such as `{ split: "test" }`. @default {{}} */
@@ -152,6 +154,7 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     patient: at(options.patient),
     id: at(options.id),
     mask: at(options.mask),
+    attributes: (options.attributes ?? []).map((name) => [name, table.column(name)] as const),
     key: at(options.boxes?.key) ?? table.column(image),
   };
   const filters = Object.entries(where).map(([column, value]) => [table.column(column), value] as const);
@@ -221,6 +224,8 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
       ...(columns.text !== undefined && { text: cells[columns.text]! }),
       ...(columns.label !== undefined && targetOf(row)),
       ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
+      ...(columns.attributes.length > 0 &&
+        { attributes: Object.fromEntries(columns.attributes.map(([name, column]) => [name, cells[column]!])) }),
       ...(labels && { labels: labels(row) }),
       ...(masks.length > 0 && { mask: async () => uniteMasks(await Promise.all(masks.map(readMask))) }),
       ...(boxes && { boxes: own ?? [] }),

@@ -89,10 +89,10 @@ export interface PatientSplitOptions<P extends string> {
  *
  * @throws {RangeError} If the shares are out of range, or there are fewer patients than parts.
  */
-export function splitByPatient<P extends string>(
-  cases: readonly Case[],
+export function splitByPatient<P extends string, C extends Pick<Case, "id" | "patientId"> = Case>(
+  cases: readonly C[],
   options: PatientSplitOptions<P>,
-): Record<P | "train", Case[]> {
+): Record<P | "train", C[]> {
   const { of = "patients", seed = 0 } = options;
   const shares = Object.entries<number>(options.shares);
   const sum = shares.reduce((total, [, share]) => total + share, 0);
@@ -105,10 +105,9 @@ export function splitByPatient<P extends string>(
   }
   const parts = Object.fromEntries([...shares.map(([name]) => [name, []]), ["train", []]]) as Record<
     P | "train",
-    Case[]
+    C[]
   >;
-  const patientOf = ({ id, patientId }: Case): string =>
-    patientId === undefined ? `case ${id}` : `patient ${patientId}`;
+  const patientOf = ({ id, patientId }: C): string => patientId === undefined ? `case ${id}` : `patient ${patientId}`;
   const byPatient = Map.groupBy(cases, patientOf);
   if (of === "cases") {
     for (const own of shuffled([...byPatient.values()], mulberry32(deriveSeed(seed, "split by patient")))) {

@@ -71,6 +71,8 @@ export interface Case {
   targets?: readonly number[];
   /** Boxes, in pixels of the image. */
   boxes?: readonly Box[];
+  /** Further columns of its row, such as sex and age, by name. */
+  attributes?: Readonly<Record<string, string>>;
   /** Decodes the segmentation mask. */
   mask?: () => Promise<BinaryMask>;
 }

@@ -1,5 +1,9 @@
 /** The record a run leaves behind (metrics.json), and its table. @module */
+import type { EvaluationRecord } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
+
+/** The form of metrics.json that this version writes; docs/metrics.md tells it. Files of version 0.1.0 name none. */
+export const METRICS_SCHEMA = 2;
 
 /** Figures of one method on one set; shares in `[0, 1]`, intervals `[low, high]` of 95 %. */
 export interface MethodResult {
@@ -21,6 +25,8 @@ export interface MethodResult {
   per_class?: Record<string, { n: number; auroc: number | null }>;
   /** Classes left out of the AUROC: without a case, or without another. */
   skipped?: string[];
+  /** All else that was found of one model on one set. */
+  evaluation?: EvaluationRecord;
 }
 
 /** Which cases a set was read from. */
@@ -35,6 +41,10 @@ export interface SplitRecord {
 
 /** One run: what it was, and its figures by set and method. */
 export interface RunRecord {
+  /** {@linkcode METRICS_SCHEMA}. @default {1, as version 0.1.0 wrote it} */
+  schema?: number;
+  /** The command that wrote it. @default {not told, as by version 0.1.0} */
+  command?: string;
   /** Seed of everything random. */
   seed: number;
   /** `webgpu`, `wasm` or `cpu`. */
@@ -156,19 +166,6 @@ function skippedCaption({ sets }: RunRecord): Pick<Table, "caption"> {
     return names ? [`AUROC of ${set} without ${names.join(", ")}: all cases, or none, are of the class.`] : [];
   });
   return sentences.length > 0 ? { caption: sentences.join(" ") } : {};
-}
-
-/**
- * Cases and AUROC of each class, a row a class; undefined where the results have none.
- *
- * @param result One method's figures on one set.
- */
-export function classTable({ per_class }: MethodResult): Table | undefined {
-  return per_class && {
-    columns: [{ title: "class" }, { title: "cases" }, { title: "AUROC" }],
-    rows: Object.entries(per_class).map(([name, { n, auroc }]): TableCell[] => [name, n, auroc]),
-    empty: "undefined",
-  };
 }
 
 function withInterval(value: number, interval: readonly [number, number] | null): TableCell {

@@ -9,6 +9,7 @@ import { countParams } from "../tensor/params.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
+import { datasetPredictions, type Predictions } from "./evaluation/predictions.ts";
 
 /** What {@linkcode assess} needs besides model and data. */
 export interface AssessOptions {
@@ -40,19 +41,25 @@ export interface Assessment {
   targets: number[];
 }
 
+/** Scores of a model, before they are judged. */
+export interface DatasetScores extends Pick<Assessment, "scores" | "targets"> {
+  /** Trainable numbers of the model. */
+  trainable: number;
+}
+
 /**
- * Zero-shot figures of a model on a data set.
+ * Zero-shot scores of a model on a data set.
  *
  * @throws {TypeError} If a case has no target.
  * @throws {ClassCountError} If there are fewer than two classes to tell apart.
  */
-export async function assess<T>(
+export async function scoreDataset<T>(
   model: ContrastiveModel<T>,
   params: T,
   dataset: Dataset,
-  options: AssessOptions,
-): Promise<Assessment> {
-  const { config, tokenizer, templates, batchSize = 32, resamples = 1000, seed = 1, reader, onBatch } = options;
+  options: Omit<AssessOptions, "resamples" | "seed">,
+): Promise<DatasetScores> {
+  const { config, tokenizer, templates, batchSize = 32, reader, onBatch } = options;
   checkClasses(dataset);
   const targets = datasetTargets(dataset);
   const scores = await classifyZeroShot(
@@ -66,33 +73,57 @@ export async function assess<T>(
       ...(onBatch ? { onBatch } : {}),
     },
   );
-  const task = dataset.task === "multilabel" ? "multilabel" : "multiclass";
-  const summary = summariseScores(scores, targets, { classes: dataset.classes, task, resamples, seed });
+  return { scores, targets, trainable: countParams(params, (name) => model.isTrainable(name)) };
+}
+
+/**
+ * Zero-shot figures of a model on a data set, as {@linkcode scoreDataset} scores it.
+ *
+ * @throws {TypeError} If a case has no target.
+ * @throws {ClassCountError} If there are fewer than two classes to tell apart.
+ */
+export async function assess<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  dataset: Dataset,
+  options: AssessOptions,
+): Promise<Assessment> {
+  const { resamples = 1000, seed = 1, ...scoring } = options;
+  const { scores, targets, trainable } = await scoreDataset(model, params, dataset, scoring);
+  const predictions = datasetPredictions(dataset, { scores, targets });
+  return { scores, targets, result: { ...methodResult(predictions, { resamples, seed }), trainable } };
+}
+
+/**
+ * Accuracy and AUROC of predictions with intervals over cases.
+ *
+ * @throws {TypeError} If scores and targets do not fit.
+ */
+export function methodResult(
+  { classes, task, scores, targets }: Predictions,
+  options: Pick<AssessOptions, "resamples" | "seed"> = {},
+): Omit<MethodResult, "trainable"> {
+  const summary = summariseScores(scores, targets, { classes, task, ...options });
   const positives = (c: number): number =>
     task === "multilabel"
-      ? dataset.cases.filter(({ targets }) => targets![c]).length
-      : dataset.cases.filter(({ target }) => target === c).length;
+      ? targets.filter((target, i) => target === 1 && i % classes.length === c).length
+      : targets.filter((target) => target === c).length;
   // Of two classes the one figure is the area of the second.
-  const perClass = task === "multilabel" || dataset.classes.length > 2
+  const perClass = task === "multilabel" || classes.length > 2
     ? {
       per_class: Object.fromEntries(
-        dataset.classes.map((name, c) => [name, { n: positives(c), auroc: summary.perClass[c]! }]),
+        classes.map((name, c) => [name, { n: positives(c), auroc: summary.perClass[c]! }]),
       ),
     }
     : {};
   return {
-    scores,
-    targets,
-    result: {
-      accuracy: summary.accuracy,
-      accuracy_ci: summary.accuracyInterval,
-      auroc: summary.auroc,
-      auroc_ci: summary.aurocInterval,
-      n: summary.n,
-      trainable: countParams(params, (name) => model.isTrainable(name)),
-      ...perClass,
-      ...(summary.skipped.length > 0 ? { skipped: summary.skipped } : {}),
-    },
+    accuracy: summary.accuracy,
+    accuracy_ci: summary.accuracyInterval,
+    auroc: summary.auroc,
+    auroc_ci: summary.aurocInterval,
+    n: summary.n,
+    ...perClass,
+    ...(summary.skipped.length > 0 ? { skipped: summary.skipped } : {}),
   };
 }
 

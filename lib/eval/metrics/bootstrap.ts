@@ -106,22 +106,55 @@ export function pairedBootstrap(
   return { difference, low, high, p, resamples: values.length, skipped };
 }
 
-function onAll(n: number, statistic: Statistic): number {
+/**
+ * Intervals of several statistics over the same resamples, as {@linkcode bootstrapInterval} gives each.
+ *
+ * @param n Number of cases.
+ * @param statistics Values for drawn indices, the same number each time; NaN where undefined.
+ * @param options See {@linkcode BootstrapOptions}.
+ * @returns One a statistic; null where it is undefined on the cases themselves or on every resample.
+ * @throws {TypeError} If there is not one group a case.
+ * @throws {RangeError} If `n` or an option is out of range.
+ */
+export function bootstrapIntervals(
+  n: number,
+  statistics: (indices: Uint32Array) => readonly number[],
+  options: BootstrapOptions = {},
+): (BootstrapInterval | null)[] {
+  const { draw, resamples, level } = drawing(n, options);
+  const own = statistics(allOf(n));
+  const values = own.map(() => new Float64Array(resamples));
+  const kept = own.map(() => 0);
+  for (let r = 0; r < resamples; r++) {
+    for (const [i, value] of statistics(draw()).entries()) if (!Number.isNaN(value)) values[i]![kept[i]!++] = value;
+  }
+  return own.map((value, i) => {
+    if (Number.isNaN(value) || kept[i] === 0) return null;
+    const [low, high] = quantiles(values[i]!.slice(0, kept[i]).sort(), level);
+    return { value, low, high, resamples: kept[i]!, skipped: resamples - kept[i]! };
+  });
+}
+
+function allOf(n: number): Uint32Array {
   if (!Number.isInteger(n) || n < 1) {
     throw new RangeError(`Cannot bootstrap as the number of cases must be a positive integer: current value is ${n}`);
   }
-  const value = statistic(Uint32Array.from({ length: n }, (_, i) => i));
+  return Uint32Array.from({ length: n }, (_, i) => i);
+}
+
+function onAll(n: number, statistic: Statistic): number {
+  const value = statistic(allOf(n));
   if (Number.isNaN(value)) {
     throw new RangeError("Cannot bootstrap as the statistic must be defined on all cases: current value is NaN");
   }
   return value;
 }
 
-function resample(
+/** Draws of cases or groups by seed, and the options checked. */
+function drawing(
   n: number,
-  statistic: Statistic,
   options: BootstrapOptions,
-): { values: Float64Array; skipped: number } {
+): { draw: () => Uint32Array; resamples: number; level: number } {
   const { resamples = 1000, seed = 1, level = 0.95 } = options;
   if (!Number.isInteger(resamples) || resamples < 1) {
     throw new RangeError(
@@ -132,7 +165,15 @@ function resample(
     throw new RangeError(`Cannot bootstrap as the level must be between 0 and 1: current value is ${level}`);
   }
   const rng = mulberry32(seed);
-  const draw = options.groups ? groupDraws(n, options.groups, rng) : caseDraws(n, rng);
+  return { draw: options.groups ? groupDraws(n, options.groups, rng) : caseDraws(n, rng), resamples, level };
+}
+
+function resample(
+  n: number,
+  statistic: Statistic,
+  options: BootstrapOptions,
+): { values: Float64Array; skipped: number } {
+  const { draw, resamples } = drawing(n, options);
   const values = new Float64Array(resamples);
   let kept = 0;
   for (let r = 0; r < resamples; r++) {

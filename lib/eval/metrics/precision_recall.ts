@@ -59,3 +59,37 @@ export function averagePrecision(scores: ArrayLike<number>, targets: ArrayLike<n
   const { precision, recall } = precisionRecallCurve(scores, targets);
   return precision.reduce((sum, value, k) => sum + (recall[k]! - (recall[k - 1] ?? 0)) * value, 0);
 }
+
+/**
+ * {@linkcode averagePrecision} as a statistic of resamples: the scores are sorted once, each call then counts in `O(n)`. A
+ * resample without a positive case counts as undefined (NaN).
+ *
+ * @param scores `n` scores of class 1.
+ * @param targets `n` zeros and ones, a one among them.
+ * @returns A function of the drawn indices.
+ * @throws {TypeError} If the lengths differ.
+ * @throws {RangeError} If a score is NaN, a target is not 0 or 1, or there is no positive case.
+ */
+export function averagePrecisionStatistic(
+  scores: ArrayLike<number>,
+  targets: ArrayLike<number>,
+): (indices: ArrayLike<number>) => number {
+  precisionRecallCurve(scores, targets); // checks them
+  const n = targets.length;
+  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const weights = new Uint32Array(n);
+  return (indices) => {
+    weights.fill(0);
+    for (let i = 0; i < indices.length; i++) weights[indices[i]!]!++;
+    let called = 0, hits = 0, counted = 0, sum = 0;
+    for (let i = 0; i < n; i++) {
+      const at = order[i]!;
+      called += weights[at]!;
+      if (targets[at] === 1) hits += weights[at]!;
+      if (i + 1 < n && scores[order[i + 1]!] === scores[at]) continue;
+      if (hits > counted) sum += (hits - counted) * hits / called;
+      counted = hits;
+    }
+    return hits === 0 ? NaN : sum / hits;
+  };
+}

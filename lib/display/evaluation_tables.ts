@@ -1,0 +1,126 @@
+/** Tables of an evaluation. @module */
+import type { Estimate, EvaluationRecord, SubgroupFigures } from "./evaluation.ts";
+import { THRESHOLD_FIGURES } from "./evaluation.ts";
+import type { Table, TableCell } from "./table.ts";
+
+/** What the figures at a threshold are called. */
+export const FIGURE_TITLES: Readonly<Record<typeof THRESHOLD_FIGURES[number], string>> = {
+  sensitivity: "sensitivity",
+  specificity: "specificity",
+  ppv: "PPV",
+  npv: "NPV",
+  f1: "F1",
+  balanced_accuracy: "balanced accuracy",
+};
+
+/** A figure with the interval over patients where there is one, else over cases. */
+export function estimateCell(estimate: Estimate | null | undefined): TableCell {
+  if (!estimate || estimate.value === null) return null;
+  const { value } = estimate, interval = estimate.patients ?? estimate.cases;
+  const range = interval ? ` (${interval[0].toFixed(3)}-${interval[1].toFixed(3)})` : "";
+  return { value, text: `${value.toFixed(3)}${range}` };
+}
+
+/** How the intervals of a record's tables were drawn. */
+export function intervalNote({ patients, resamples }: EvaluationRecord): string {
+  const over = patients === null ? "cases" : `patients (${patients.toLocaleString("en-GB")})`;
+  return `Intervals of 95 %: bootstrap over ${over}, ${resamples.toLocaleString("en-GB")} resamples.`;
+}
+
+/** Where the thresholds of a record come from. */
+export function thresholdNote({ threshold, tuning }: EvaluationRecord): string {
+  const { rule, chosen_on } = threshold;
+  if (chosen_on === "given") return `Thresholds: ${rule}, as given.`;
+  if (chosen_on === "tuning part") {
+    const of = tuning!.patients === null ? "" : ` of ${tuning!.patients} patients`;
+    return `Thresholds: ${rule}, chosen on ${tuning!.cases} cases${of} apart from those judged.`;
+  }
+  return `Thresholds: ${rule}, chosen on the cases judged themselves, so the figures at them are too good.`;
+}
+
+/** Accuracy beside what an answer that looks at no image gets, and the means over classes. */
+export function overallTable(record: EvaluationRecord): Table {
+  const { accuracy, baseline, auroc, auprc, task, classes } = record;
+  const mean = Object.keys(classes).length > 1 ? "mean " : "";
+  const prevalence = Object.values(classes).reduce((sum, one) => sum + one.prevalence, 0) /
+    Object.keys(classes).length;
+  const delong = auroc.delong;
+  return {
+    columns: [{ title: "figure" }, { title: "value (95 % CI)" }],
+    rows: [
+      [task === "multilabel" ? "accuracy of the labels, called at 0.5" : "accuracy", estimateCell(accuracy)],
+      [`accuracy of ${baseline.answer}`, baseline.accuracy],
+      [`${mean}AUROC`, estimateCell(auroc)],
+      ...(delong ? [["AUROC, DeLong's interval", estimateCell({ ...auroc, patients: delong })] as TableCell[]] : []),
+      [`${mean}AUPRC`, estimateCell(auprc)],
+      [`${mean}prevalence, the AUPRC of knowing nothing`, prevalence],
+    ],
+    caption: intervalNote(record),
+    empty: "undefined",
+  };
+}
+
+/** A row a class: cases, areas, and the figures at its threshold. */
+export function classFiguresTable(record: EvaluationRecord): Table {
+  const notes = Object.entries(record.classes).flatMap(([name, { threshold_note }]) =>
+    threshold_note === undefined ? [] : [`${name}: ${threshold_note}.`]
+  );
+  return {
+    columns: [
+      { title: "class" },
+      { title: "cases" },
+      { title: "AUROC (95 % CI)" },
+      { title: "AUPRC (95 % CI)" },
+      { title: "prevalence" },
+      { title: "threshold", digits: 4 },
+      ...THRESHOLD_FIGURES.map((name) => ({ title: FIGURE_TITLES[name] })),
+    ],
+    rows: Object.entries(record.classes).map(([name, one]): TableCell[] => [
+      name,
+      one.positives,
+      estimateCell(one.auroc),
+      estimateCell(one.auprc),
+      { value: one.prevalence, text: one.prevalence.toFixed(3) },
+      one.threshold,
+      ...THRESHOLD_FIGURES.map((figure) => estimateCell(one[figure])),
+    ]),
+    caption: [thresholdNote(record), ...notes].join(" "),
+    empty: "undefined",
+  };
+}
+
+/** A row a group; undefined without any. */
+export function subgroupTable({ subgroups }: EvaluationRecord): Table | undefined {
+  if (subgroups.length === 0) return undefined;
+  const isBinary = subgroups.some(({ sensitivity }) => sensitivity !== undefined);
+  const hasPatients = subgroups.some(({ patients }) => patients !== undefined);
+  const noted = subgroups.filter(({ note }) => note !== undefined);
+  return {
+    columns: [
+      { title: "column" },
+      { title: "group", align: "left" },
+      { title: "cases" },
+      ...(hasPatients ? [{ title: "patients" }] : []),
+      { title: "accuracy (95 % CI)" },
+      { title: "AUROC (95 % CI)" },
+      { title: "gap to the others (95 % CI)" },
+      ...(isBinary ? [{ title: "sensitivity" }, { title: "specificity" }] : []),
+    ],
+    rows: subgroups.map((one: SubgroupFigures): TableCell[] => [
+      one.by,
+      one.group,
+      one.n,
+      ...(hasPatients ? [one.patients ?? null] : []),
+      estimateCell(one.accuracy),
+      estimateCell(one.auroc),
+      estimateCell(one.auroc_gap),
+      ...(isBinary ? [estimateCell(one.sensitivity), estimateCell(one.specificity)] : []),
+    ]),
+    groupBy: 0,
+    caption: [
+      "Gap: AUROC of the group less that of all other cases.",
+      ...noted.map((one) => `${one.group}: ${one.note}.`),
+    ]
+      .join(" "),
+  };
+}
