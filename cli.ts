@@ -18,6 +18,7 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   evaluate: () => import("./lib/cli/evaluate.ts"),
   classify: () => import("./lib/cli/classify.ts"),
   encode: () => import("./lib/cli/encode.ts"),
+  probe: () => import("./lib/cli/probe.ts"),
   retrieve: () => import("./lib/cli/retrieve.ts"),
   inspect: () => import("./lib/cli/inspect.ts"),
   convert: () => import("./lib/cli/convert.ts"),

@@ -20,6 +20,7 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   evaluate: { computes: true, writes: "anywhere" },
   classify: { computes: true, writes: "anywhere" },
   encode: { computes: true, writes: "anywhere" },
+  probe: { computes: true, writes: "anywhere" },
   retrieve: { computes: true, writes: "anywhere" },
   inspect: { computes: false, writes: "nowhere" },
   convert: { computes: false, writes: "anywhere" },

@@ -94,10 +94,11 @@ export async function readCases(
 export function partsOf(cases: readonly Case[], { splitColumn, seed = 1 }: DenseDataOptions): ThreeParts {
   return splitColumn === undefined
     ? splitByPatient(cases, { shares: { test: 0.15, validation: 0.15 }, of: "cases", seed })
-    : statedParts(cases);
+    : statedParts(cases, ({ target }) => Object.values(SPLIT_WORDS)[target!]!);
 }
 
-const SPLIT_WORDS: Readonly<Record<string, keyof ThreeParts>> = {
+/** The words of a split column, and the part each means. */
+export const SPLIT_WORDS: Readonly<Record<string, keyof ThreeParts>> = {
   train: "train",
   validation: "validation",
   valid: "validation",
@@ -105,11 +106,16 @@ const SPLIT_WORDS: Readonly<Record<string, keyof ThreeParts>> = {
   test: "test",
 };
 
-function statedParts(cases: readonly Case[]): ThreeParts {
+/**
+ * The parts that are stated of each case.
+ *
+ * @throws {RangeError} If a patient is in two of them.
+ */
+export function statedParts(cases: readonly Case[], statedOf: (item: Case) => keyof ThreeParts): ThreeParts {
   const parts: ThreeParts = { train: [], validation: [], test: [] };
   const partOf = new Map<string, keyof ThreeParts>();
   for (const item of cases) {
-    const part = Object.values(SPLIT_WORDS)[item.target!]!;
+    const part = statedOf(item);
     if (item.patientId !== undefined) {
       const other = partOf.get(item.patientId) ?? part;
       partOf.set(item.patientId, other);

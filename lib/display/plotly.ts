@@ -107,6 +107,7 @@ function pointsTrace({ points }: PointsMark): Record<string, unknown> {
   return {
     type: "scatter",
     mode: "markers+text",
+    showlegend: false, // points name themselves
     x: points.map(({ x }) => x),
     y: points.map(({ y }) => y),
     text: points.map(({ name }) => plotText(name)),

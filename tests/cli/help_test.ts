@@ -10,6 +10,7 @@ const COMMANDS = [
   "evaluate",
   "classify",
   "encode",
+  "probe",
   "retrieve",
   "inspect",
   "convert",
@@ -56,7 +57,7 @@ Deno.test("the examples work as they are written", async () => {
     await writeMiniAdapter(join(folder, "adapter.safetensors"));
     await Deno.mkdir(join(folder, "data"));
     for (const file of MINI_FILES) await Deno.copyFile(file, join(folder, "data", file.split("/").at(-1)!));
-    await writeClasses(join(folder, "set"), ["normal", "pneumonia"], 2);
+    await writeClasses(join(folder, "set"), ["normal", "pneumonia"], 6);
     await Deno.writeTextFile(
       join(folder, "cases.csv"),
       "path,finding\nset/normal/0.png,normal\nset/pneumonia/0.png,pneumonia\n",

@@ -15,6 +15,7 @@ const LINES: Record<string, string> = {
   evaluate: "evaluate --images set",
   classify: 'classify pairs/0.png --labels "pneumonia,no finding" --explain page.html',
   encode: "encode --images set --out feats.safetensors",
+  probe: "probe --images set --methods linear --shots 1 --seeds 1 --out results/probe",
   retrieve: 'retrieve --images set --query "pneumonia" --out results/retrieve',
   export: "export --adapter adapter.safetensors --onnx results/onnx",
   inspect: "inspect pairs/0.png",
@@ -32,7 +33,7 @@ const LINES: Record<string, string> = {
 
 async function prepare(folder: string): Promise<void> {
   await writePairs(join(folder, "pairs"), 4);
-  await writeClasses(join(folder, "set"), ["normal", "pneumonia"], 2);
+  await writeClasses(join(folder, "set"), ["normal", "pneumonia"], 6);
   await writeMiniAdapter(join(folder, "adapter.safetensors"));
   await Deno.writeTextFile(join(folder, "texts.txt"), "no finding\n");
   const cases = ["path,patient,mask"], boxes = ["path,label,x,y,w,h"];

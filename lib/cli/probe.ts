@@ -1,0 +1,407 @@
+/** `deno task probe`: what a model's features are worth with few labels. @module */
+import { basename, join } from "@std/path";
+import { aceLoraModel, similarityScale } from "../ace_lora.ts";
+import { encodeClasses } from "../clip/zero_shot/scores.ts";
+import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
+import { loadPairs } from "../data/pairs.ts";
+import { classPrompts, imageSource } from "../data/sources.ts";
+import { splitByPatient } from "../data/splits.ts";
+import type { Case, Dataset } from "../data/types.ts";
+import { partRecord, SPLIT_WORDS, statedParts, type ThreeParts } from "../dense/data.ts";
+import { type Figure, type FigureMark, seriesColour } from "../display/figure.ts";
+import { createProgress } from "../display/progress.ts";
+import { buildReport } from "../display/report.ts";
+import { formatTable, type Table } from "../display/table.ts";
+import { checkClasses } from "../eval/assess.ts";
+import type { Classifier } from "../eval/classify.ts";
+import {
+  aurocOf,
+  fewShot,
+  type FewShotData,
+  type FewShotRow,
+  type OtherMethod,
+  type Spread,
+} from "../eval/probe/few_shot.ts";
+import { loraScores } from "../eval/probe/lora.ts";
+import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
+import { tipAdapter } from "../eval/probe/neighbours.ts";
+import { shareRight } from "../eval/probe/task.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { disposeParams } from "../tensor/params.ts";
+import { classifierFrom } from "./classify.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import {
+  ADAPTER_OPTION,
+  announce,
+  COLUMN_OPTIONS,
+  columnsFrom,
+  DATASET_OPTIONS,
+  EXIF_OPTION,
+  imagesFrom,
+  MODEL_OPTIONS,
+  watched,
+} from "./data_options.ts";
+import { keptFeatures } from "./features.ts";
+import { modelFacts } from "./provenance.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+
+const METHODS = [...Object.keys(PROBE_METHODS) as ProbeName[], "lora"] as const;
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "probe",
+  summary: "Few-shot figures: linear probe, k-NN, Tip-Adapter, CLIP-Adapter and LoRA at 1 to 16 shots and all",
+  options: {
+    images: {
+      type: "string",
+      value: "PATH",
+      help: "CSV of images and classes, or a folder with a folder for each class",
+    },
+    ...DATASET_OPTIONS,
+    "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
+    classes: { type: "string", value: "LIST", help: "Classes as the data names them (default: all found, sorted)" },
+    names: { type: "string", value: "LIST", help: "Names that prompts use for them, in the same order" },
+    prompts: {
+      type: "string",
+      multiple: true,
+      value: "TEMPLATE",
+      help: "Prompt with {c} for the class; may be repeated",
+    },
+    "split-column": {
+      type: "string",
+      value: "NAME",
+      help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % by patient, drawn)",
+    },
+    "split-seed": { type: "string", value: "N", help: "Seed of parts that are drawn (default: 1)" },
+    methods: {
+      type: "string",
+      value: "LIST",
+      help: `Among ${METHODS.join(", ")} (default: all but lora, which trains on the images)`,
+    },
+    shots: { type: "string", value: "LIST", help: "Cases a class (default: 1,2,4,8,16,all)" },
+    seeds: { type: "string", value: "LIST", help: "Seeds of the draws (default: 1,2,3)" },
+    epochs: { type: "string", value: "N", help: "Passes of LoRA over its shots (default: 40)" },
+    ...COLUMN_OPTIONS,
+    ...UNREADABLE_OPTION,
+    ...EXIF_OPTION,
+    ...MODEL_OPTIONS,
+    ...ADAPTER_OPTION,
+    out: {
+      type: "string",
+      value: "DIR",
+      help: "Folder of probe.json, probe.html and the features, computed once (default: results/probe)",
+    },
+    json: { type: "boolean", help: "JSON instead of a table" },
+    "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 16)" },
+    ...BACKEND_OPTION,
+  },
+  example: "deno task probe --images set --methods linear,knn --shots 1,2 --seeds 1,2\n" +
+    "  deno task probe --images cases.csv --class-column finding --patient-column patient --split-column split",
+  run: probe,
+};
+
+async function probe(args: Arguments): Promise<number | void> {
+  const out = args.text("out") ?? "results/probe";
+  const methods = chosen(args, "methods", METHODS) ?? METHODS.filter((name) => name !== "lora");
+  if (methods.includes("lora") && args.text("adapter") !== undefined) {
+    throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
+  }
+  const [shots, seeds] = [shotsFrom(args), seedsFrom(args)];
+  const given = await readableSet(args, await imagesFrom(args));
+  checkClasses(given);
+  const names = args.list("names") ?? given.classes;
+  if (names.length !== given.classes.length) {
+    throw new UsageError(`--names must have one name a class: ${given.classes.length} classes, ${names.length} names`);
+  }
+  const name = args.text("images") === undefined ? given.name : basename(args.text("images")!);
+  const dataset: Dataset = { ...given, name, classes: names, cases: watched(args, given.cases) };
+  announce(dataset);
+  const parts = await partsFrom(args, dataset);
+  await checkWritable(join(out, "probe.json"));
+  const backend = await startBackend(args);
+  const images = dataset.cases.map((item) => ({ ...item, name: item.id }));
+  const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, () => classifierFrom(args));
+  if (typeof features === "number") return features;
+  const classifier = await classifierFrom(args);
+  const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
+  const data: FewShotData = {
+    ...await classesOf(classifier, names, templates),
+    ...partFeatures(dataset, parts, features.image, features.width),
+  };
+  const lora: OtherMethod = async ({ train }, seed) => {
+    const { params, config: { encoders }, tokenizer } = classifier;
+    const task = { base: params, encoders, tokenizer, dataset, queries, templates };
+    const cases = train.map((place) => parts.train[place]!);
+    return {
+      scores: Float64Array.from(await loraScores(task, cases, { seed, epochs: args.integer("epochs", 40, 1) })),
+    };
+  };
+  const queries = imageSource(parts.test, classifier.config.encoders);
+  let bar: ReturnType<typeof createProgress> | undefined;
+  const rows = await fewShot(data, {
+    shots,
+    seeds,
+    methods: methods.filter((name): name is ProbeName => name !== "lora"),
+    ...(methods.includes("lora") ? { others: { lora } } : {}),
+    onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
+  });
+  bar?.finish();
+  disposeParams(classifier.params);
+  const record = {
+    command: "probe",
+    model: await modelFacts(args),
+    data: { name: dataset.name, ...dataset.summary, classes: names, parts: await partsRecord(dataset, parts) },
+    prompts: templates,
+    zero_shot: zeroShot(data),
+    most_frequent: mostFrequent(data),
+    rows,
+    backend: backend.name,
+    versions: versions(),
+    revision: await gitRevision(),
+  };
+  await writeFileAtomic(join(out, "probe.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
+  await writeFileAtomic(join(out, "probe.html"), await probePage(record), { isPrivate: true });
+  console.error(`wrote ${join(out, "probe.json")} and probe.html`);
+  console.log(args.flag("json") ? JSON.stringify(record, null, 2) : formatTable(probeTable(record, "accuracy")));
+}
+
+/** Some of several words, in their own order; undefined when the option is not given. */
+function chosen<T extends string>(args: Arguments, option: string, words: readonly T[]): T[] | undefined {
+  const list = args.list(option);
+  const unknown = list?.find((word) => !(words as readonly string[]).includes(word));
+  if (unknown !== undefined) {
+    throw new UsageError(`--${option} must be among ${words.join(", ")}: current value is "${unknown}"`);
+  }
+  return list && words.filter((word) => list.includes(word));
+}
+
+function shotsFrom(args: Arguments): number[] {
+  const shots = (args.list("shots") ?? ["1", "2", "4", "8", "16", "all"]).map((word) => {
+    const count = word === "all" ? Infinity : Number(word);
+    if (count === Infinity || (Number.isInteger(count) && count > 0)) return count;
+    throw new UsageError(`--shots must be positive whole numbers or all: current value is "${word}"`);
+  });
+  return [...new Set(shots)].sort((a, b) => a - b);
+}
+
+function seedsFrom(args: Arguments): number[] {
+  const seeds = (args.list("seeds") ?? ["1", "2", "3"]).map((word) => {
+    const seed = Number(word);
+    if (Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff) return seed;
+    throw new UsageError(`--seeds must be whole numbers from 0 to 4294967295: current value is "${word}"`);
+  });
+  return [...new Set(seeds)];
+}
+
+/** The three parts, in the set's order; without rows to validate on, a fifth of the training patients takes their place. */
+async function partsFrom(args: Arguments, dataset: Dataset): Promise<ThreeParts> {
+  const column = args.text("split-column");
+  const seed = args.integer("split-seed", 1);
+  let parts: ThreeParts;
+  if (column === undefined) {
+    const drawn = splitByPatient(dataset.cases, { shares: { test: 0.15, validation: 0.15 }, of: "cases", seed });
+    parts = { train: drawn.train, validation: drawn.validation, test: drawn.test };
+  } else {
+    const path = args.text("images");
+    if (path === undefined) throw new UsageError("--split-column needs --images to name a CSV");
+    const words = Object.keys(SPLIT_WORDS);
+    const stated = await loadPairs(path, { ...columnsFrom(args), label: column, classes: words, chexpert: false });
+    const wordOf = new Map(stated.cases.map(({ id, target }) => [id, words[target!]!]));
+    const known = dataset.cases.filter(({ id }) => wordOf.has(id));
+    parts = statedParts(known, ({ id }) => SPLIT_WORDS[wordOf.get(id)!]!);
+    if (parts.validation.length === 0 && parts.train.length > 1) {
+      const drawn = splitByPatient(parts.train, { shares: { validation: 0.2 }, of: "cases", seed });
+      parts = { ...parts, train: drawn.train, validation: drawn.validation };
+      console.error(
+        `no validation rows: ${drawn.validation.length} of the training cases take their place, by patient`,
+      );
+    }
+  }
+  for (const [name, cases] of Object.entries(parts) as [string, Case[]][]) {
+    if (cases.length > 0) continue;
+    throw new RangeError(`Cannot probe as the ${name} part must have a case: it has none`);
+  }
+  const trained = new Set(parts.train.map(({ target }) => target));
+  const missing = dataset.classes.find((_, c) => !trained.has(c));
+  if (missing === undefined) return parts;
+  throw new RangeError(`Cannot probe as the training part must have a case of each class: "${missing}" has none`);
+}
+
+/** Features and targets of each part. */
+function partFeatures(
+  { cases, classes }: Dataset,
+  parts: ThreeParts,
+  features: Float32Array,
+  width: number,
+): Pick<FewShotData, keyof ThreeParts> {
+  const placeOf = new Map(cases.map(({ id }, i) => [id, i]));
+  const of = (part: readonly Case[]) => {
+    const own = new Float32Array(part.length * width);
+    part.forEach(({ id }, i) => {
+      const start = placeOf.get(id)! * width;
+      own.set(features.subarray(start, start + width), i * width);
+    });
+    return { features: own, targets: part.map(({ target }) => target!), classes: classes.length };
+  };
+  return { train: of(parts.train), validation: of(parts.validation), test: of(parts.test) };
+}
+
+/** Features of the classes' prompts, and the similarity's scale. */
+async function classesOf(
+  { params, config, tokenizer }: Classifier,
+  names: readonly string[],
+  templates: readonly string[],
+): Promise<Pick<FewShotData, "classFeatures" | "scale">> {
+  const model = aceLoraModel(config);
+  const merged = model.forEvaluation(params);
+  const prompts = classPrompts(names, config.encoders, tokenizer, templates);
+  const classFeatures = await encodeClasses(model, merged, prompts, prompts.prompts);
+  disposeParams(merged, params);
+  const scale = similarityScale(params);
+  const [value] = await scale.data();
+  scale.dispose();
+  return { classFeatures, scale: value! };
+}
+
+function zeroShot({ test, classFeatures, scale }: FewShotData): { accuracy: number; auroc: number | null } {
+  const targets = Array.from(test.targets);
+  const none = { ...test, features: new Float32Array(0), targets: [] };
+  const scores = tipAdapter(none, test.features, classFeatures, { scale });
+  return { accuracy: shareRight(scores, targets), auroc: aurocOf(scores, targets) };
+}
+
+/** The accuracy of always answering the test part's most frequent class. */
+function mostFrequent({ test }: FewShotData): number {
+  const counts = new Array<number>(test.classes).fill(0);
+  for (const target of Array.from(test.targets)) counts[target]!++;
+  return Math.max(...counts) / test.targets.length;
+}
+
+async function partsRecord({ classes }: Dataset, parts: ThreeParts): Promise<Record<string, unknown>> {
+  const entries = Object.entries(parts).map(async ([name, cases]: [string, Case[]]) => [name, {
+    ...await partRecord(name, cases),
+    per_class: Object.fromEntries(
+      classes.map((label, c) => [label, cases.filter(({ target }) => target === c).length]),
+    ),
+  }]);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+interface ProbeRecord {
+  model: Awaited<ReturnType<typeof modelFacts>>;
+  data: { name: string; parts: Record<string, unknown> };
+  zero_shot: { accuracy: number; auroc: number | null };
+  most_frequent: number;
+  rows: readonly FewShotRow[];
+  backend: string;
+  versions: Record<string, string>;
+}
+
+type Metric = "accuracy" | "auroc";
+
+const labelOf = (method: string): string => method === "lora" ? "LoRA" : PROBE_METHODS[method as ProbeName].label;
+const shotsText = (shots: number | null): string => shots === null ? "all" : String(shots);
+
+function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metric: Metric): Table {
+  const counts = [...new Set(rows.map(({ shots }) => shots))];
+  const methods = [...new Set(rows.map(({ method }) => method))];
+  const cell = (spread: Spread | null | undefined) =>
+    spread
+      ? {
+        value: spread.mean,
+        text: spread.mean.toFixed(3) + (spread.deviation === null ? "" : ` ± ${spread.deviation.toFixed(3)}`),
+      }
+      : null;
+  const none = counts.map(() => null);
+  return {
+    columns: [
+      { title: metric === "accuracy" ? "accuracy" : "AUROC" },
+      { title: "0 shots" },
+      ...counts.map((shots) => ({
+        title: shots === 1 ? "1 shot" : `${shotsText(shots)} shots`,
+        best: "high" as const,
+      })),
+    ],
+    rows: [
+      ["zero-shot", zero_shot[metric], ...none],
+      ...(metric === "accuracy" ? [["most frequent class", most_frequent, ...none]] : []),
+      ...methods.map((method) => [
+        labelOf(method),
+        null,
+        ...counts.map((shots) => cell(rows.find((row) => row.method === method && row.shots === shots)?.[metric])),
+      ]),
+    ],
+    caption: "Mean ± sample standard deviation over the seeds, on the whole test part.",
+  };
+}
+
+/** One line a method over the shots, deviations as bars. */
+function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
+  const counts = [...new Set(rows.map(({ shots }) => shots))];
+  const methods = [...new Set(rows.map(({ method }) => method))];
+  const marks = methods.flatMap((method, i): FigureMark[] => {
+    const own = counts.flatMap((shots, x) => {
+      const spread = rows.find((row) => row.method === method && row.shots === shots)?.[metric];
+      return spread ? [{ x: x + 0.04 * (i - methods.length / 2), ...spread }] : [];
+    });
+    const colour = seriesColour(i);
+    const points = own.map(({ x, mean, deviation }) => ({
+      name: "",
+      x,
+      y: mean,
+      ...(deviation === null ? {} : { interval: [mean - deviation, mean + deviation] as const }),
+      colour,
+      label: "top center" as const,
+    }));
+    const line = { x: own.map(({ x }) => x), y: own.map(({ mean }) => mean), colour, width: 2 };
+    return [{ kind: "line", name: labelOf(method), ...line }, { kind: "points", points }];
+  });
+  const reference = zero_shot[metric];
+  const ends = rows.filter(({ shots }) => shots === counts.at(-1)).flatMap((row) =>
+    row[metric] ? `${labelOf(row.method)} ${row[metric].mean.toFixed(3)}` : []
+  );
+  return {
+    marks,
+    x: {
+      title: "shots of each class",
+      range: [-0.4, counts.length - 0.6],
+      ticks: counts.map((shots, value) => ({ value, text: shotsText(shots) })),
+    },
+    y: { title: metric === "accuracy" ? "accuracy" : "macro AUROC" },
+    ...(reference === null ? {} : { reference }),
+    alt: `${metric} over shots; at ${shotsText(counts.at(-1) ?? null)}: ${ends.join(", ")}`,
+  };
+}
+
+async function probePage(record: ProbeRecord): Promise<string> {
+  const { model, data, backend } = record;
+  const metrics: Metric[] = record.rows.some(({ auroc }) => auroc) ? ["accuracy", "auroc"] : ["accuracy"];
+  const { notice, ...files } = model;
+  return await buildReport({
+    title: `Few-shot figures on ${data.name}`,
+    subtitle: ["All methods of a seed learn from the same cases.", notice ?? ""].join(" ").trim(),
+    sections: [
+      ...metrics.map((metric) => ({
+        kind: "figure" as const,
+        title: metric === "accuracy" ? "Accuracy" : "Macro one-vs-rest AUROC",
+        figure: probeFigure(record, metric),
+        caption: "Bars: one standard deviation over the seeds. Dashed: zero-shot.",
+      })),
+      ...metrics.map((metric) => ({ kind: "table" as const, table: probeTable(record, metric) })),
+      {
+        kind: "facts",
+        title: "Run",
+        facts: {
+          ...Object.fromEntries(Object.entries(files).map(([name, value]) => [name, value ?? "none"])),
+          ...Object.fromEntries(
+            Object.entries(data.parts).map(([name, part]) => [name, `${(part as { size: number }).size} cases`]),
+          ),
+          backend,
+          ...record.versions,
+        },
+      },
+    ],
+  });
+}
