@@ -155,8 +155,8 @@ export function imageTokens(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): EncoderResult {
-  const how = params.hgnn?.image ? { affinity: "logits" as const } : { clsOnly: true };
-  return unitTokens(() => encodeImage(params, pixels, config.encoders, { ...how, ...stream(options, "image") }));
+  const reads = params.hgnn?.image ? { affinity: "logits" as const } : { clsOnly: true };
+  return unitTokens(() => encodeImage(params, pixels, config.encoders, { ...reads, ...ofTower(options, "image") }));
 }
 
 /** Unit tokens of texts and, where ACE-HGNN reads them, the CLS attention. */
@@ -166,8 +166,8 @@ export function textTokens(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): EncoderResult {
-  const how = params.hgnn?.text ? { affinity: textAffinityOf(config) } : { clsOnly: true };
-  return unitTokens(() => encodeText(params, ids, config.encoders, { ...how, ...stream(options, "text") }));
+  const reads = params.hgnn?.text ? { affinity: textAffinityOf(config) } : { clsOnly: true };
+  return unitTokens(() => encodeText(params, ids, config.encoders, { ...reads, ...ofTower(options, "text") }));
 }
 
 /**
@@ -191,7 +191,8 @@ export function promptFeatures(params: AceLoraParams, ids: Tensor2D, prompts: nu
   });
 }
 
-function stream({ seed, recompute }: FeatureOptions, name: string): FeatureOptions {
+/** The options of one tower, which draws its own random numbers. */
+function ofTower({ seed, recompute }: FeatureOptions, name: string): FeatureOptions {
   return {
     ...(seed === undefined ? {} : { seed: deriveSeed(seed, name) }),
     ...(recompute ? { recompute } : {}),

@@ -17,7 +17,6 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 
 const LAYOUTS = ["ace", "peft", "authors", "safetensors", "bin"] as const;
 
-/** The command. */
 export const COMMAND: Command = {
   name: "convert",
   summary:

@@ -90,7 +90,7 @@ export function datasetNotes(names: readonly string[] = datasetNames()): string 
 }
 
 /** The data set's entry that `--dataset` names, or undefined when it is not given. */
-export function datasetEntry(args: Arguments): DatasetEntry | undefined {
+function datasetEntry(args: Arguments): DatasetEntry | undefined {
   const name = args.text("dataset");
   if (name === undefined) return undefined;
   return DATASETS[args.choice("dataset", Object.keys(DATASETS), name)]!;
@@ -163,7 +163,7 @@ export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
 /** Loads the model that `--model`, `--weights` and `--tokenizer` name. */
 export async function modelFrom(args: Arguments): Promise<LoadedClip> {
   const files = await modelFilesFrom(args);
-  const { weights, tokenizer } = files;
+  const { weights } = files;
   const model = await loadClip(files, { note: (text) => console.error(text) }).catch(async (error: Error) => {
     if (weights === undefined) throw error;
     if (await isAdapter(weights)) {
@@ -171,10 +171,7 @@ export async function modelFrom(args: Arguments): Promise<LoadedClip> {
         `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
       );
     }
-    if ([weights, tokenizer, files.config].some((path) => path !== undefined && error.message.includes(path))) {
-      throw error;
-    }
-    throw new SyntaxError(`Cannot load "${weights}" as a model: ${error.message}`, { cause: error });
+    throw error;
   });
   const notice = await modelNotice(args);
   if (notice !== undefined) console.error(notice);

@@ -54,7 +54,6 @@ Kubernetes (Job with completionMode: Indexed, completions: 8; a pod that is evic
 
 The file holds image_features and text_features [n, E] (float32, unit rows) and, as JSON in its metadata, image_ids and text_ids.`;
 
-/** The command. */
 export const COMMAND: Command = {
   name: "encode",
   summary: "Features of images and texts as safetensors, in shards that can be stopped, resumed and joined",

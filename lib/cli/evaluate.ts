@@ -36,7 +36,6 @@ import { modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "evaluate",
   summary: "Zero-shot accuracy and AUROC of a model on classified images",

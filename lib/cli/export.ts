@@ -7,7 +7,6 @@ import type { Command } from "./command.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./data_options.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "export",
   summary: "An adapted model as ONNX, LoRA merged and ACE-HGNN inside, for onnxruntime anywhere",

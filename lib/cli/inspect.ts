@@ -29,7 +29,6 @@ interface TokenizerFile {
 
 type Description = ImageFile | TokenizerFile | TensorsDescription | CsvDescription;
 
-/** The command. */
 export const COMMAND: Command = {
   name: "inspect",
   summary: "What a file is: weights, adapters, images, DICOM, tables, tokenisers",

@@ -29,7 +29,6 @@ import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 import { readableCases, readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "retrieve",
   summary: "Recall of texts by images and images by texts, or the images of a folder nearest to a sentence or an image",

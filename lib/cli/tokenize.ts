@@ -5,7 +5,6 @@ import { CONTEXT_LENGTH } from "../text/tokenizer.ts";
 import { checkPath } from "./data_options.ts";
 import type { Command } from "./command.ts";
 
-/** The command. */
 export const COMMAND: Command = {
   name: "tokenize",
   summary: "Token ids of each line of standard input, one JSON array a line",

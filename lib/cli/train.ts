@@ -128,7 +128,6 @@ async function keep(
   });
 }
 
-/** The command. */
 export const COMMAND: Command = {
   name: "train",
   summary: "Adapt a model to image-text pairs with LoRA and ACE-HGNN",

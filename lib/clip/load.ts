@@ -76,12 +76,11 @@ export async function loadClip(from: string | ModelFiles = {}, options: LoadClip
 /** The files that a folder, a file of weights or a record names. @throws {Deno.errors.NotFound} If there is nothing. */
 export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles> {
   if (typeof from !== "string") return from;
-  try {
-    return (await Deno.stat(from)).isDirectory ? await findModelFiles(from) : { weights: from };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound) || error.message.startsWith("Cannot")) throw error;
+  const stat = await Deno.stat(from).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Deno.errors.NotFound(`Cannot read "${from}" as it must be a model's folder or weights: there is none`);
-  }
+  });
+  return stat.isDirectory ? await findModelFiles(from) : { weights: from };
 }
 
 async function loadMini(files: ModelFiles): Promise<LoadedClip> {

@@ -6,7 +6,7 @@ import type { Case, Dataset } from "./types.ts";
 import { hashIds } from "./dataset.ts";
 
 /** Folder of each class, and what the class is called in words. */
-export const LC25000_FOLDERS: Readonly<Record<string, string>> = {
+const LC25000_FOLDERS: Readonly<Record<string, string>> = {
   lung_n: "benign lung tissue",
   lung_aca: "lung adenocarcinoma",
   lung_scc: "lung squamous cell carcinoma",

@@ -7,7 +7,7 @@ import { classIndex } from "./pairs.ts";
 import type { Case, Dataset } from "./types.ts";
 
 /** The two labels of `annotations.csv`: hyperplastic polyp, sessile serrated adenoma. */
-export const MHIST_LABELS: readonly string[] = ["HP", "SSA"];
+const MHIST_LABELS: readonly string[] = ["HP", "SSA"];
 
 /** Classes in words, in the order of {@linkcode MHIST_LABELS}. */
 export const MHIST_CLASSES: readonly string[] = ["hyperplastic polyp", "sessile serrated adenoma"];

@@ -34,7 +34,7 @@ export interface DatasetEntry {
   splits: readonly string[];
   /** How the paper prompts it. */
   promptsNote: string;
-  /** The files it is read from, for `--help`. */
+  /** The files it is read from, in words. */
   layout: string;
 }
 
@@ -63,7 +63,7 @@ function entry(name: string, load: Loader, rest: Omit<DatasetEntry, "load">): [s
   return [name, { load: checked(name, rest.splits, load), ...rest }];
 }
 
-/** Every data set that `--dataset NAME` knows. */
+/** Every data set that is known by name. */
 export const DATASETS: Readonly<Record<string, DatasetEntry>> = Object.fromEntries([
   entry("mimic-cxr", loadMimicCxr, {
     classes: [],

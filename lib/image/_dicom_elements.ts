@@ -44,7 +44,7 @@ const SHORT = new Set(
 );
 
 /** A tag as the standard prints it. */
-export function tagName(tag: number): string {
+function tagName(tag: number): string {
   const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, "0");
   return `(${hex(tag >>> 16)},${hex(tag & 0xffff)})`;
 }

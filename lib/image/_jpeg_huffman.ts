@@ -7,7 +7,7 @@ export interface HuffmanTable {
 }
 
 /** Annex C: codes in order of length. */
-export function huffmanTable(counts: Uint8Array, symbols: Uint8Array): HuffmanTable {
+function huffmanTable(counts: Uint8Array, symbols: Uint8Array): HuffmanTable {
   // length << 8 | symbol; 0 where no code begins so.
   const lookup = new Uint16Array(65536);
   let code = 0;

@@ -1,4 +1,4 @@
-/** What an image file is, for `deno task inspect`. @module */
+/** What an image file is, from its header. @module */
 import { decodeDicom, isDicom, storedPixelSha256 } from "./dicom.ts";
 import { isJpeg } from "./jpeg.ts";
 import { isPng } from "./png.ts";

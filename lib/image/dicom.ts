@@ -92,9 +92,8 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Dico
       pixels: asStored(raw, shape),
     };
   } catch (error) {
-    const { message } = error as Error;
-    if (message.startsWith("Cannot ")) throw error;
-    throw new SyntaxError(`Cannot read "${name}" as DICOM: ${message}`);
+    if (error instanceof SyntaxError) throw error; // it names the file already
+    throw new SyntaxError(`Cannot read "${name}" as DICOM: ${(error as Error).message}`);
   }
 }
 

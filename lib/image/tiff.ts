@@ -168,8 +168,7 @@ export function decodeTiff(bytes: Uint8Array, name: string): RasterImage {
     const rgb = Uint8Array.from({ length: 3 * data.length }, (_, i) => palette[data[Math.floor(i / 3)]!]![i % 3]! >> 8);
     return oriented({ ...image, channels: 3, data: rgb, indexed: true }, orientation);
   } catch (error) {
-    const { message } = error as Error;
-    if (message.startsWith("Cannot ")) throw error;
-    throw new SyntaxError(`Cannot read "${name}" as TIFF: ${message}`);
+    if (error instanceof SyntaxError) throw error; // it names the file already
+    throw new SyntaxError(`Cannot read "${name}" as TIFF: ${(error as Error).message}`);
   }
 }

@@ -8,7 +8,7 @@ import { quoted } from "./_errors.ts";
 import { viewSpan } from "./_strides.ts";
 
 /** One storage of the archive: the record `data/<key>`. */
-export class TorchStorage {
+class TorchStorage {
   constructor(readonly key: string, readonly dtype: TensorDtype, readonly count: number) {}
 }
 

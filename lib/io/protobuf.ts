@@ -17,7 +17,7 @@ function tag(field: number, type: number): Uint8Array {
 }
 
 /** Bytes of all pieces. */
-export function fieldLength(pieces: Field): number {
+function fieldLength(pieces: Field): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 

@@ -54,7 +54,7 @@ export function float32Tensor(shape: readonly number[], data: Float32Array | rea
 }
 
 /** The float16 (IEEE 754 binary16) of `bits` as a number. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

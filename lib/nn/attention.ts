@@ -124,7 +124,7 @@ export interface AffinityOptions {
  * @param key Shape `[B, N, D]`.
  * @returns Shape `[B, N - 1]`. The caller disposes it.
  */
-export function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
+function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
   const { kind, keyMask, heads } = options;
   const [batch, tokens] = key.shape;
   return tf.tidy(() => {
@@ -141,7 +141,7 @@ export function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOpt
  * @param key Shape `[B, N, D]`.
  * @returns Shape `[B, N]`. The caller disposes it.
  */
-export function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
+function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
   const { kind, keyMask, heads } = options;
   return tf.tidy(() => {
     if (kind === "probabilities") return meanProbabilities(query, key, heads, keyMask);

@@ -176,6 +176,6 @@ function promptedBlock(params: BlockParams, x: Tensor3D, options: TransformerOpt
 }
 
 /** Whether any projection of the attention layer carries LoRA, or what stands in its place. */
-export function carriesLora(params: AttentionParams): boolean {
+function carriesLora(params: AttentionParams): boolean {
   return [params.query, params.key, params.value, params.output].some(({ update }) => update?.method.replacesDropout);
 }

@@ -12,11 +12,6 @@ export function reshape<const Shape extends readonly number[]>(x: Tensor, shape:
   return tf.reshape(x, [...shape]) as Tensor as TensorOf<Shape>;
 }
 
-/** `x` in the shape of another tensor of as many numbers. */
-export function reshapeAs<T extends Tensor>(x: Tensor, like: T): T {
-  return tf.reshape(x, like.shape) as T;
-}
-
 /** The product of matrices, or of batches of them; the second has the first's rank or is broadcast. */
 export function matMul<T extends Tensor2D | Tensor3D | Tensor4D>(
   a: T,

@@ -10,7 +10,7 @@ import { mergeSymbols, type MergeTable, pairKey } from "./byte_bpe_merge.ts";
 import { cleanText } from "./clean.ts";
 
 /** CLIP's context length, in tokens, begin and end of text included. */
-export const CLIP_CONTEXT_LENGTH = 77;
+const CLIP_CONTEXT_LENGTH = 77;
 
 /** A CLIP tokeniser, as plain data. Made by {@linkcode byteBpe} or `loadByteBpe`. */
 export interface ByteBpe {
@@ -39,7 +39,7 @@ export interface ByteBpeOptions {
 }
 
 /** `<|startoftext|>` and `<|endoftext|>`. */
-export const CLIP_SPECIAL_TOKENS: readonly [string, string] = ["<|startoftext|>", "<|endoftext|>"];
+const CLIP_SPECIAL_TOKENS: readonly [string, string] = ["<|startoftext|>", "<|endoftext|>"];
 
 /** The character that stands for each byte in vocabularies and merges: printable Latin-1 itself, the others from U+0100 on. */
 export const BYTE_CHARACTERS: readonly string[] = Array.from({ length: 256 }, (_, byte) => {

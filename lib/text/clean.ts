@@ -33,7 +33,7 @@ const COMPATIBILITY = /[\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\u3000\ufb00
  * @param text Any string.
  * @returns Plain ASCII without controls comes back as it is.
  */
-export function repairText(text: string): string {
+function repairText(text: string): string {
   if (/^[\t\n\r -~]*$/.test(text)) return text;
   return text.toWellFormed()
     .replace(/[^\n]+/g, undoMisreading)

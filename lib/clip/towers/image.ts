@@ -92,7 +92,7 @@ export function encodeImage(
  * @param size Patch side P.
  * @returns Shape `[B, (S/P)², P·P·C]`. The caller disposes it.
  */
-export function patchify(pixels: Tensor4D, size: number): Tensor3D {
+function patchify(pixels: Tensor4D, size: number): Tensor3D {
   const [batch, side, , channels] = pixels.shape;
   const grid = side / size;
   return tf.tidy(() => {

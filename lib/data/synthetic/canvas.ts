@@ -41,7 +41,7 @@ export function createCanvas(size: number, anatomy: Anatomy): Canvas {
 }
 
 /** The pixel position (fractional, pixel centres at integers) of the unit point `(x, y)`. */
-export function toPixel(canvas: Canvas, x: number, y: number): [number, number] {
+function toPixel(canvas: Canvas, x: number, y: number): [number, number] {
   const { x0, y0, xx, xy, yx, yy } = canvas.toUnit;
   const determinant = xx * yy - yx * xy;
   const dx = x - x0, dy = y - y0;

@@ -7,7 +7,7 @@
 import { type Finding, FINDING_NAMES, type FindingName, pick } from "./findings.ts";
 
 /** Vague words for each finding; the class name itself is one of several. */
-export const VAGUE: Readonly<Record<FindingName, readonly string[]>> = {
+const VAGUE: Readonly<Record<FindingName, readonly string[]>> = {
   "Atelectasis": ["atelectasis", "a band at the lung base", "some volume loss", "a small lung"],
   "Cardiomegaly": ["cardiomegaly", "a large heart", "an enlarged heart", "the heart looks large"],
   "Consolidation": ["consolidation", "a dense opacity", "an airspace opacity", "a white area in the lung"],

@@ -13,7 +13,7 @@ import { anatomyChanges, brokenRibs, IN_LUNG, ON_TOP, PAINTERS } from "./chest_f
 import { exposeFilm } from "./film.ts";
 import { completeFinding, drawFindings, type Finding, type FindingName, type FindingSpec } from "./findings.ts";
 import type { PaintResult } from "./painter.ts";
-import { letAirIn } from "./pleura.ts";
+import { admitAir } from "./pleura.ts";
 import { writeReport } from "./report.ts";
 
 /** What is known of a synthetic study before a pixel is drawn. */
@@ -82,7 +82,7 @@ export function drawFilm(
   const broken = brokenRibs(findings, stream("ribs"));
   const result: PaintResult = { pneumonia: [] };
   paintChest(canvas, anatomy, { rng: stream("base"), broken });
-  const whole = letAirIn(canvas, anatomy, { findings, result });
+  const whole = admitAir(canvas, anatomy, { findings, result });
   paintVessels(canvas, anatomy, { rng: stream("vessels") });
   const paint = (order: readonly FindingName[]): void => {
     for (const name of order) {

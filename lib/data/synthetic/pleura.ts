@@ -71,7 +71,7 @@ function pleuralLine(shape: LungShape, size: number): (y: number) => number {
  * @param options `findings` of the study; `result` receives the map of the air.
  * @returns The lung map as it was, for what lies in the pleura.
  */
-export function letAirIn(
+export function admitAir(
   canvas: Canvas,
   anatomy: Anatomy,
   options: { findings: readonly Finding[]; result: PaintResult },

@@ -17,10 +17,10 @@ import {
 } from "./phrases.ts";
 
 /** Most words and punctuation marks of a report: with [CLS] and [SEP] it fits 46 tokens. */
-export const MOST_REPORT_TOKENS = 44;
+const MOST_REPORT_TOKENS = 44;
 
 /** Findings whose presence implies a wider one, as in the CheXpert hierarchy (Irvin et al., 2019, figure 1). */
-export const PARENTS: Readonly<Partial<Record<FindingName, FindingName>>> = {
+const PARENTS: Readonly<Partial<Record<FindingName, FindingName>>> = {
   "Atelectasis": "Lung Opacity",
   "Consolidation": "Lung Opacity",
   "Edema": "Lung Opacity",

@@ -115,7 +115,7 @@ export function shardPath(out: string, { index, count }: Shard): string {
 }
 
 /** SHA-256 (hex) of what the features depend on: settings and ids. */
-export async function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists" | "settings">): Promise<string> {
+async function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists" | "settings">): Promise<string> {
   const text = JSON.stringify([
     FEATURES_FORMAT,
     Object.entries(settings).sort(),

@@ -142,10 +142,10 @@ export function blocks(
   let state: BlocksResult = { tokens: x };
   for (const [i, block] of layers.entries()) {
     const { affinity: kind, ...rest } = options;
-    const how = i === layers.length - 1 && kind ? options : rest;
+    const wanted = i === layers.length - 1 && kind ? options : rest;
     const norm = (params: LayerNormParams, value: Value): Value => layerNorm(emitter, params, value, epsilon);
     const { tokens } = state;
-    const attended = attention(emitter, block.attention, order === "pre" ? norm(block.norm1, tokens) : tokens, how);
+    const attended = attention(emitter, block.attention, order === "pre" ? norm(block.norm1, tokens) : tokens, wanted);
     const sum = graph.op("Add", [tokens, attended.tokens]);
     const middle = order === "pre" ? sum : norm(block.norm1, sum);
     const fed = mlp(emitter, block.mlp, order === "pre" ? norm(block.norm2, middle) : middle, options.activation);

@@ -33,7 +33,7 @@ export function vptMethod(encoders: ClipConfig, given?: Partial<VisualPromptConf
  *
  * @param options `seed` (@default 1) and `patch`, the side of a patch in pixels (@default 16).
  */
-export function injectPrompts<T extends TowerBlocks>(
+function injectPrompts<T extends TowerBlocks>(
   params: T,
   config: VisualPromptConfig = VPT,
   options: { seed?: number; patch?: number } = {},

@@ -6,7 +6,7 @@
  */
 
 /** The source directory. */
-export const SOURCE = new URL("./", import.meta.url);
+const SOURCE = new URL("./", import.meta.url);
 
 const FLAGS = [
   "--target=wasm32",

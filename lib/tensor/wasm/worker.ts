@@ -38,7 +38,7 @@ export const WORD_COUNT = WORDS.slots + SLOTS * WORDS.slotWords;
 /** A chunk that is waiting or being computed. */
 export const TODO = 0;
 /** A chunk that a worker has computed. */
-export const DONE = 1;
+const DONE = 1;
 /** A chunk in which a worker met an error. */
 export const FAILED = 2;
 

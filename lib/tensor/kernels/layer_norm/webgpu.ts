@@ -86,7 +86,7 @@ export function layerNormGradXProgram(rows: number, depth: number, addend = fals
 }
 
 /** How many rows one workgroup of the parameters' gradient sums: one block up to 256 rows, else up to 128 blocks. */
-export function rowBlock(rows: number): number {
+function rowBlock(rows: number): number {
   return rows <= ROWS_IN_ONE_PASS ? rows : Math.max(32, Math.ceil(rows / 128));
 }
 

@@ -30,8 +30,6 @@ export interface LoraGroup {
 const THREADS = 64;
 /** Sums a thread keeps at most. */
 const MOST_SUMS = 48;
-/** Ranks of all layers together that the programs take. */
-export const MOST_RANKS = 24;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 

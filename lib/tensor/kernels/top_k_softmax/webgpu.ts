@@ -75,7 +75,7 @@ var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;` + rowMain(
 }
 
 /** The gradient of a softmax by its result: `dx = w (dy - Σ w dy)`; 0 wherever the weight is. */
-export function softmaxGradProgram(rows: number, depth: number): GpuProgram {
+function softmaxGradProgram(rows: number, depth: number): GpuProgram {
   const { type, width } = lanes(depth);
   return {
     key: `AceSoftmaxGrad,${width}`,
