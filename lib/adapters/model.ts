@@ -125,7 +125,7 @@ export async function loadAdapter(path: string, base: ClipParams, encoders: Clip
 }
 
 /** Puts an adapter record on a model; see {@linkcode loadAdapter}. */
-async function applyAdapter(
+export async function applyAdapter(
   file: AdapterFile,
   base: ClipParams,
   encoders: ClipConfig,
