@@ -19,6 +19,7 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   classify: () => import("./lib/cli/classify.ts"),
   encode: () => import("./lib/cli/encode.ts"),
   probe: () => import("./lib/cli/probe.ts"),
+  cache: () => import("./lib/cli/cache.ts"),
   retrieve: () => import("./lib/cli/retrieve.ts"),
   inspect: () => import("./lib/cli/inspect.ts"),
   convert: () => import("./lib/cli/convert.ts"),

@@ -18,15 +18,13 @@ export const DECODE_OPTIONS: Record<string, OptionSpec> = {
 };
 
 /** The reader that the options describe; a cache that cannot be written is named once, and images are decoded without it. */
-export function readerFrom(args: Arguments, { isCacheNeeded = false }: { isCacheNeeded?: boolean } = {}): ImageReader {
+export function readerFrom(args: Arguments): ImageReader {
   const cache = args.text("cache");
   return openImageReader({
     exif: isExifApplied(args),
     note: (line) => console.error(`note: ${line}`),
     ...(args.text("decode-workers") === undefined ? {} : { workers: args.integer("decode-workers", 0, 0) }),
     ...(cache === undefined ? {} : { cache }),
-    ...(isCacheNeeded ? {} : {
-      onCacheError: (error) => console.error(`warning: ${error.message}; images decoded from here on are not kept`),
-    }),
+    onCacheError: (error) => console.error(`warning: ${error.message}; images decoded from here on are not kept`),
   });
 }

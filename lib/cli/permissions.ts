@@ -21,6 +21,7 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   classify: { computes: true, writes: "anywhere" },
   encode: { computes: true, writes: "anywhere" },
   probe: { computes: true, writes: "anywhere" },
+  cache: { computes: false, writes: "anywhere" },
   retrieve: { computes: true, writes: "anywhere" },
   inspect: { computes: false, writes: "nowhere" },
   convert: { computes: false, writes: "anywhere" },

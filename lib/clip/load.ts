@@ -73,6 +73,26 @@ export async function loadClip(from: string | ModelFiles = {}, options: LoadClip
   }
 }
 
+/**
+ * A model's configuration alone, as {@linkcode loadClip} reads it; of the weights only the names and shapes are.
+ *
+ * @param from As {@linkcode loadClip} takes it.
+ * @throws {Error} As {@linkcode loadClip} does.
+ */
+export async function readClipConfig(
+  from: string | ModelFiles = {},
+  options: LoadClipOptions = {},
+): Promise<ClipConfig> {
+  const files = await modelFiles(from);
+  if (files.weights === undefined) return MINI;
+  const checkpoint = await openCheckpoint(files.weights);
+  try {
+    return await clipConfigOf(checkpoint, files, options.note);
+  } finally {
+    checkpoint.file.close();
+  }
+}
+
 /** The files that a folder, a file of weights or a record names. @throws {Deno.errors.NotFound} If there is nothing. */
 export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles> {
   if (typeof from !== "string") return from;

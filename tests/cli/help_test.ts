@@ -11,6 +11,7 @@ const COMMANDS = [
   "classify",
   "encode",
   "probe",
+  "cache",
   "retrieve",
   "inspect",
   "convert",

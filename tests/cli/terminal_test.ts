@@ -11,11 +11,13 @@ const SCRIPT = await new Deno.Command("script", { args: ["--version"], stdout: "
 /** Commands of seconds; each writes below the folder it is called in. */
 const LINES: Record<string, string> = {
   demo: "demo --smoke",
-  train: "train --pairs pairs/pairs.csv --epochs 1 --batch-size 2 --out results/train",
+  train:
+    "train --pairs pairs/pairs.csv --epochs 1 --batch-size 2 --out results/train --cache pixels --decode-workers 2",
   evaluate: "evaluate --images set",
   classify: 'classify pairs/0.png --labels "pneumonia,no finding" --explain page.html',
   encode: "encode --images set --out feats.safetensors",
   probe: "probe --images set --methods linear --shots 1 --seeds 1 --out results/probe",
+  cache: "cache --pairs pairs/pairs.csv --cache pixels --decode-workers 2",
   retrieve: 'retrieve --images set --query "pneumonia" --out results/retrieve',
   export: "export --adapter adapter.safetensors --onnx results/onnx",
   inspect: "inspect pairs/0.png",

@@ -18,8 +18,6 @@ export interface ImageReader {
    * @throws {SyntaxError} If it is no image that can be read, or the cache is damaged; the message names the file.
    */
   read(path: string, transform: PreprocessOptions): Promise<Square>;
-  /** Whether the cache has the square, or is given it now: resolves to false for what was there. */
-  fill(path: string, transform: PreprocessOptions): Promise<boolean>;
   /** Writes to the cache what is in memory. */
   flush(): Promise<void>;
   /** Flushes, and ends the workers, which keep a process alive; what is being read then never comes. */
@@ -85,13 +83,6 @@ export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
       }) ?? await decode(path, transform, cache);
       say?.(path, square.notes);
       return square;
-    },
-    async fill(path, transform) {
-      const cache = await cacheOf(transform);
-      if (await cache?.has(path)) return false;
-      const { notes } = await decode(path, transform, cache);
-      say?.(path, notes);
-      return true;
     },
     flush,
     async close() {

@@ -1,0 +1,117 @@
+/** `deno task cache`: decodes and resizes images into a pixel cache before a run needs them. @module */
+import { readClipConfig } from "../clip/load.ts";
+import { fillPixelCache } from "../data/pixels/fill.ts";
+import { squareTransform } from "../data/sources.ts";
+import { createProgress } from "../display/progress.ts";
+import { parseShard } from "../eval/encode/shards.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import {
+  COLUMN_OPTIONS,
+  DATASET_OPTIONS,
+  datasetFrom,
+  EXIF_OPTION,
+  isExifApplied,
+  MODEL_OPTIONS,
+  modelFilesFrom,
+  pairsFrom,
+} from "./data_options.ts";
+import { DECODE_OPTIONS } from "./decode_options.ts";
+import { namedImagesFrom } from "./encode.ts";
+import { catchInterrupts } from "./interrupt.ts";
+import { printable } from "./printable.ts";
+import { joinRanks } from "./ranks.ts";
+
+const LISTED = 20;
+
+const NOTES = `
+Slurm array (sbatch --array=0-15 job.sh), in job.sh:
+  deno task cache --dataset mimic-cxr --root MIMIC-CXR-JPG --model BiomedCLIP --cache /scratch/pixels --shard "$SLURM_ARRAY_TASK_ID/16"
+Kubernetes (completionMode: Indexed, completions: 16): --shard "$JOB_COMPLETION_INDEX/16"
+Under mpirun -n 16 deno task mpi cache, each process takes its share unasked.
+
+What is there is not decoded again, so a job that was killed is started again as it was. The files hold patients' images; only
+their owner may read them.`;
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "cache",
+  summary: "Decode and resize images once, for all epochs, runs and processes",
+  options: {
+    pairs: { type: "string", value: "CSV", help: "Image-text pairs, as train reads them" },
+    images: {
+      type: "string",
+      value: "PATH",
+      help: "CSV of images, or a folder (any depth), as evaluate and encode read them",
+    },
+    ...DATASET_OPTIONS,
+    "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
+    ...COLUMN_OPTIONS,
+    mode: {
+      type: "string",
+      value: "WORD",
+      help: "How images are resized: as train does, or eval (default: train for pairs, else eval)",
+    },
+    ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
+    ...MODEL_OPTIONS,
+    shard: { type: "string", value: "I/N", help: "Only this share (default: the whole, or that of the MPI process)" },
+    unreadable: { type: "string", value: "WORD", help: "Images that cannot be read: throw or drop (they are listed)" },
+  },
+  example: `deno task cache --pairs pairs.csv --text-column note --cache results/pixels\n${NOTES}`,
+  async run(args) {
+    const cache = args.required("cache");
+    const ranks = joinRanks();
+    const shard = args.text("shard") === undefined
+      ? { index: ranks?.rank ?? 0, count: ranks?.size ?? 1 }
+      : parseShard(args.text("shard")!);
+    const config = await readClipConfig(await modelFilesFrom(args), { note: (text) => console.error(text) });
+    const { paths, isPairs } = await pathsFrom(args);
+    const mode = args.choice("mode", ["train", "eval"], isPairs ? "train" : "eval");
+    const own = paths.filter((_, i) => i % shard.count === shard.index);
+    const interruption = catchInterrupts();
+    const bar = ranks && ranks.rank > 0 ? undefined : createProgress(own.length, { label: "cache", unit: "images" });
+    let unreadable = 0;
+    const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
+    const tell = (line: string): void => bar ? bar.note(line) : console.error(line);
+    const result = await fillPixelCache(cache, { ...squareTransform(config, mode), exif: isExifApplied(args) }, own, {
+      ...(args.text("decode-workers") === undefined ? {} : { workers: args.integer("decode-workers", 0, 0) }),
+      ...(isDropped
+        ? {
+          onUnreadable: ({ message }) => {
+            if (++unreadable <= LISTED) tell(`unreadable: ${printable(message)}`);
+          },
+        }
+        : {}),
+      note: (line) => tell(`note: ${printable(line)}`),
+      onProgress: (done) => bar?.update(done),
+      signal: interruption.signal,
+    }).finally(() => {
+      bar?.finish();
+      interruption.end();
+    });
+    if (unreadable > LISTED) console.error(`unreadable: and ${unreadable - LISTED} more`);
+    console.log(
+      `${result.decoded} decoded, ${result.present} were there` + (isDropped ? `, ${unreadable} cannot be read` : ""),
+    );
+    if (!result.isInterrupted) return;
+    console.error("interrupted: what is decoded is kept; the same command goes on");
+    return interruption.exitCode();
+  },
+};
+
+/** The files that the options name, each once, and whether they are of image-text pairs. */
+async function pathsFrom(args: Arguments): Promise<{ paths: string[]; isPairs: boolean }> {
+  const named = ["pairs", "images", "dataset"].filter((name) => args.text(name) !== undefined);
+  if (named.length !== 1) throw new UsageError("name one of --pairs, --images and --dataset");
+  const dataset = args.text("pairs") !== undefined
+    ? await pairsFrom(args)
+    : args.text("dataset") !== undefined
+    ? await datasetFrom(args)
+    : undefined;
+  const items = dataset ? dataset.cases : await namedImagesFrom(args);
+  const paths = new Set(items.flatMap(({ path }) => path ?? []));
+  if (paths.size === 0) {
+    throw new RangeError("Cannot keep images by file as they must be files of their own: none is");
+  }
+  return { paths: [...paths], isPairs: dataset?.task === "pairs" };
+}

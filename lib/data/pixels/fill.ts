@@ -1,0 +1,85 @@
+/** Filling a pixel cache before it is needed. @module */
+import { imageNotes } from "../../image/watched.ts";
+import { openPixelCache, type PixelCacheOptions } from "./cache.ts";
+import type { SquareTransform } from "./decode.ts";
+import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
+
+/** Options of {@linkcode fillPixelCache}. */
+export interface FillPixelCacheOptions extends DecodePoolOptions, PixelCacheOptions {
+  /** Takes the error of a file that cannot be read; the others are still decoded. @default {it is thrown} */
+  onUnreadable?: (error: Error) => void;
+  /** Takes a line about a picture that may not be what was meant. @default {nothing is said} */
+  note?: (line: string) => void;
+  /** Called with the files done so far. */
+  onProgress?: (done: number) => void;
+  /** Stops after the files under way; what is decoded is kept. */
+  signal?: AbortSignal;
+}
+
+/** What {@linkcode fillPixelCache} did. */
+export interface FilledCache {
+  /** Files decoded. */
+  decoded: number;
+  /** Files that were there. */
+  present: number;
+  /** Whether `signal` ended it. */
+  isInterrupted: boolean;
+}
+
+/**
+ * Decodes the files that a cache does not have. It holds a few files for each worker in memory, and a shard of squares.
+ *
+ * @param folder The cache's folder.
+ * @param transform How the images are resized.
+ * @param paths The files; those of other processes that fill the same folder are best not among them.
+ * @throws {SyntaxError} If a file is no image that can be read, or the cache is damaged.
+ * @throws {Error} If a file cannot be read or the cache not be written.
+ */
+export async function fillPixelCache(
+  folder: string,
+  transform: SquareTransform,
+  paths: readonly string[],
+  options: FillPixelCacheOptions = {},
+): Promise<FilledCache> {
+  const { onUnreadable, note, onProgress, signal } = options;
+  const cache = await openPixelCache(folder, transform, options);
+  const pool = openDecodePool(options);
+  const say = note ? imageNotes({ note }) : undefined;
+  const result = { decoded: 0, present: 0, isInterrupted: false };
+  let next = 0, done = 0;
+  let failure: Error | undefined;
+  const work = async (): Promise<void> => {
+    while (next < paths.length && !failure) {
+      if (signal?.aborted) return void (result.isInterrupted = true);
+      const path = paths[next++]!;
+      if (await cache.has(path).catch(() => false)) result.present++; // a missing file is the decoder's to name
+      else {
+        const file = await pool.decode(path, transform).catch((error: Error) => {
+          if (!onUnreadable) throw error;
+          onUnreadable(error);
+        });
+        if (file) {
+          await cache.put(file);
+          say?.(path, file.notes);
+          result.decoded++;
+        }
+      }
+      onProgress?.(++done);
+    }
+  };
+  try {
+    const workers = Array.from({ length: 2 * Math.max(1, pool.workers) }, () =>
+      work().catch((error) => {
+        failure ??= error;
+      }));
+    await Promise.all(workers);
+    await cache.flush(); // also after a failure: what is decoded need not be again
+    if (failure) throw failure;
+    return result;
+  } catch (error) {
+    throw failure ?? error;
+  } finally {
+    pool.close();
+    cache.close();
+  }
+}

@@ -1,0 +1,9 @@
+/** Fills a cache in small shards, to be killed: `deno run kill_writer.ts FOLDER SIZE IMAGE...`. */
+import { fillPixelCache } from "../../../lib/data/pixels/fill.ts";
+
+const [folder, size, ...paths] = Deno.args;
+console.log("begun");
+await fillPixelCache(folder!, { size: Number(size), mode: "train" }, paths, {
+  workers: 0,
+  shardBytes: 3 * Number(size) ** 2,
+});
