@@ -1,4 +1,11 @@
-/** JPEG files, bit for bit as Pillow reads them (the same libjpeg-turbo, compiled to WebAssembly). @module */
+/**
+ * JPEG files, bit for bit as Pillow reads them (the same libjpeg-turbo, compiled to WebAssembly).
+ *
+ * One damage is read otherwise: a block whose coefficients no encoder writes (past 2^17 or so once dequantised). libjpeg's inverse
+ * transform sums in C's `long`, which has 32 bits in WebAssembly and 64 on most machines, so the samples of that block differ.
+ *
+ * @module
+ */
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { decodeFrame } from "./_codecs.ts";
 import { oriented } from "./orientation.ts";
