@@ -11,9 +11,10 @@ export function recordPath(out: string, run: Pick<RunSpec, "table" | "id"> & { s
   return join(out, run.table, `${run.id}-seed${run.seed}.json`);
 }
 
-/** Writes a run's record, whole or not at all. */
+/** Writes a run's record, whole or not at all; scores of patients are their owner's alone. */
 export async function writeRecord(out: string, record: ReproduceRecord): Promise<void> {
-  await writeFileAtomic(recordPath(out, record), JSON.stringify(record, null, 1) + "\n");
+  const isPrivate = Object.values(record.sets).some(({ synthetic }) => !synthetic);
+  await writeFileAtomic(recordPath(out, record), JSON.stringify(record, null, 1) + "\n", { isPrivate });
 }
 
 /**

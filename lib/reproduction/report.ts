@@ -205,7 +205,9 @@ export async function writeReport(folder: string, page: string): Promise<Written
     throw new NoResultsError(folder);
   }
   const markdown = page.replace(/\.html$/, ".md");
-  await writeFileAtomic(page, await reproductionReport(results));
+  const ofPatients = results.records.some(({ sets }) => Object.values(sets).some(({ synthetic }) => !synthetic)) ||
+    results.others.some(({ record }) => !record.synthetic);
+  await writeFileAtomic(page, await reproductionReport(results), { isPrivate: ofPatients });
   await writeFileAtomic(markdown, reproductionMarkdown(results));
   return { results, markdown };
 }

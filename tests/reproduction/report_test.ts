@@ -5,7 +5,7 @@ import { sampleRecord as demoRecord } from "../browser/sample_report.ts";
 import { checkReport } from "../browser/check_report.ts";
 import { findChromium } from "../browser/chromium.ts";
 import { gatherResults, recordPath, writeRecord } from "../../lib/reproduction/files.ts";
-import { keptRecords, reproductionMarkdown, reproductionReport } from "../../lib/reproduction/report.ts";
+import { keptRecords, reproductionMarkdown, reproductionReport, writeReport } from "../../lib/reproduction/report.ts";
 import { reproduce } from "../../lib/reproduction/reproduce.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { sampleRecord } from "./sample.ts";
@@ -77,6 +77,15 @@ Deno.test("gatherResults() finds runs at any depth, other results, and says what
 Deno.test("gatherResults() refuses a damaged record, naming its file", async () => {
   await inFolder(async (folder) => {
     const path = recordPath(folder, sampleRecord());
+    const modeOf = async (path: string): Promise<number> => (await Deno.stat(path)).mode! & 0o777;
+    const real = sampleRecord();
+    for (const set of Object.values(real.sets)) set.synthetic = false;
+    await writeRecord(join(folder, "real"), real);
+    await writeReport(join(folder, "real"), join(folder, "real", "r.html"));
+    if (Deno.build.os !== "windows") {
+      assertEquals(await modeOf(recordPath(join(folder, "real"), real)), 0o600, "scores of patients");
+      assertEquals(await modeOf(join(folder, "real", "r.html")), 0o600, "curves of patients");
+    }
     await writeRecord(folder, { ...sampleRecord(), seconds: null as unknown as number });
     await assertRejects(() => gatherResults(folder), SyntaxError, `Cannot read "${path}" as "seconds"`);
   });
