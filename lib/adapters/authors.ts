@@ -45,11 +45,14 @@ function placeLayers(count: number, metadata: Record<string, unknown>, file: str
     ...text.map((layer): [AdapterEncoder, number] => ["text", layer]),
     ...image.map((layer): [AdapterEncoder, number] => ["image", layer]),
   ];
-  const fail = (expected: string): SyntaxError =>
-    new SyntaxError(`Cannot read "${file}" as an adapter: it must have LoRA in ${expected} layers: found ${count}`);
   const { text_layers: text, image_layers: image } = metadata;
   if (isList(text) && isList(image)) { // written by this package
-    if (text.length + image.length !== count) throw fail(`${text.length + image.length}`);
+    const expected = text.length + image.length;
+    if (expected !== count) {
+      throw new SyntaxError(
+        `Cannot read "${file}" as an adapter: it must have LoRA in ${expected} layers: found ${count}`,
+      );
+    }
     return place(text, image);
   }
   const position = String(metadata["position"] ?? "all");
@@ -60,7 +63,14 @@ function placeLayers(count: number, metadata: Record<string, unknown>, file: str
   const each = count / towers;
   // Towers of other depths than twelve can only be told apart when every layer carries LoRA.
   const layers = position === "all" && Number.isInteger(each) ? Array.from({ length: each }, (_, i) => i) : named;
-  if (layers.length !== each) throw fail(`${layers.length * towers}`);
+  if (layers.length !== each) {
+    throw new SyntaxError(
+      `Cannot read "${file}" as an adapter: its position "${position}" names ${
+        layers.length * towers
+      } layers of towers of ` +
+        `twelve, the depth of the authors' models, and no depth is stated: it has LoRA in ${count}`,
+    );
+  }
   return place(encoder === "both" || encoder === "text" ? layers : [], encoder === "text" ? [] : layers);
 }
 

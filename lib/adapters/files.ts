@@ -4,6 +4,7 @@ import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./ace.ts";
 import { readAuthorsAdapter, writeAuthorsAdapter } from "./authors.ts";
 import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./peft.ts";
 import { type AdapterFile, checkAdapter } from "./record.ts";
+import { quoted } from "../io/_errors.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
 
@@ -32,9 +33,14 @@ export class NotAnAdapterError extends SyntaxError {
    *
    * @param path The file.
    * @param tensors How many tensors it has.
+   * @param format What it says that it is, where it does.
    */
-  constructor(readonly path: string, readonly tensors: number) {
-    super(`Cannot read "${path}" as an adapter: it has ${tensors} tensors, none under an adapter's names`);
+  constructor(readonly path: string, readonly tensors: number, readonly format?: string) {
+    const said = format === undefined ? "" : `; it says that it is ${quoted(format)}`;
+    const reader = format?.startsWith("ace-lora fine-tuning ") ? ", which loadPeft() reads" : "";
+    super(
+      `Cannot read "${path}" as an adapter: it has ${tensors} tensors, none under an adapter's names${said}${reader}`,
+    );
   }
 }
 
@@ -48,7 +54,8 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
 }
 
 /**
- * Reads an adapter; the layout is told from its content.
+ * Reads an adapter; the layout is told from its content. What `savePeft` wrote (DoRA, IA3 and their like) is none: `loadPeft` reads
+ * that.
  *
  * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or the file of its matrices).
  * @throws {SyntaxError} If it is no adapter, or damaged; the message names the file.
@@ -73,7 +80,8 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
     if (format === "ace") return await readAceAdapter(file);
     if (format === "authors") return await readAuthorsAdapter(file);
     if (format === "peft") return await readPeftAdapter(dirname(file.path));
-    throw new NotAnAdapterError(path, file.entries.size);
+    const stated = file.format === "safetensors" ? file.metadata["format"] : undefined;
+    throw new NotAnAdapterError(path, file.entries.size, typeof stated === "string" ? stated : undefined);
   } finally {
     file.close();
   }

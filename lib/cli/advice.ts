@@ -77,7 +77,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
     return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
   }
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
-  if (error instanceof NotAnAdapterError) return "a model's own file is given with --weights";
+  if (error instanceof NotAnAdapterError && error.format === undefined) {
+    return "a model's own file is given with --weights";
+  }
   if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
   if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";
   if (error instanceof UnlabelledCasesError) return "--skip-unlabelled leaves out those without";

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { initClip } from "../../lib/clip/params.ts";
+import { readAdapter } from "../../lib/adapters/files.ts";
 import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftParams } from "../../lib/peft/method.ts";
 import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
@@ -114,6 +115,7 @@ testOnBackends("merged = unmerged = reloaded, for every method that has a merge,
     await assertFeatures(featuresOf(method, merged, pixels, ids), expected, 1e-5, `${name} merged`);
     const path = `${folder}/${name}.safetensors`;
     await savePeft(path, method, params);
+    await assertRejects(() => readAdapter(path), SyntaxError, '"ace-lora fine-tuning 1", which loadPeft() reads');
     const loaded = await loadPeft(path, start, SMALL);
     assertEquals([loaded.method.name, loaded.method.settings], [method.name, method.settings]);
     await assertFeatures(featuresOf(loaded.method, loaded.params, pixels, ids), expected, 0, `${name} reloaded`);
