@@ -71,6 +71,18 @@ export function textAffinityOf(config: AceLoraConfig): Exclude<TextAffinity, "re
  * @param config What to add.
  * @param options `seed` of the new weights (@default 1).
  * @returns A new tree; free it with `disposeParams(result, base)`.
+ *
+ * @example The paper's additions to the mini model
+ * ```ts
+ * import { ACE_LORA_HGNN, ACE_LORA_LORA, countTrainable, initAceLora, loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const additions = { encoders: config, lora: ACE_LORA_LORA, hgnn: { ...ACE_LORA_HGNN, hidden: 16 } };
+ * const adapted = await initAceLora(params, additions, { seed: 1 });
+ * assertEquals(countTrainable(adapted), 26_945);
+ * ```
  */
 export async function initAceLora(
   base: ClipParams,
@@ -100,12 +112,39 @@ export function trainableTensors(params: AceLoraParams): Map<string, Tensor> {
   return new Map([...namedTensors(params)].filter(([name]) => isTrainable(name)));
 }
 
-/** How many numbers training changes: 969,217 for BiomedCLIP with the paper's settings. */
+/**
+ * How many numbers training changes: 969,217 for BiomedCLIP with the paper's settings.
+ *
+ * @example Of plain LoRA
+ * ```ts
+ * import { ACE_LORA_LORA, countTrainable, initAceLora, loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const adapted = await initAceLora(params, { encoders: config, lora: ACE_LORA_LORA });
+ * assertEquals(countTrainable(adapted), 18_433);
+ * ```
+ */
 export function countTrainable(params: AceLoraParams): number {
   return countParams(params, isTrainable);
 }
 
-/** The model for evaluation: updates merged into the frozen weights. Free it with `disposeParams(result, params)`. */
+/**
+ * The model for evaluation: updates merged into the frozen weights. Free it with `disposeParams(result, params)`.
+ *
+ * @example No LoRA is left
+ * ```ts
+ * import { ACE_LORA_LORA, initAceLora, loadClip, mergeAceLora, namedTensors, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const adapted = await initAceLora(params, { encoders: config, lora: ACE_LORA_LORA });
+ * const merged = mergeAceLora(adapted);
+ * assertEquals([...namedTensors(merged).keys()].filter((name) => name.includes("lora")), []);
+ * ```
+ */
 export function mergeAceLora(params: AceLoraParams): AceLoraParams {
   return mergeUpdates(params);
 }
@@ -116,6 +155,20 @@ export function mergeAceLora(params: AceLoraParams): AceLoraParams {
  * @param params Weights.
  * @param pixels Normalised images, shape `[B, S, S, 3]`.
  * @returns Shape `[B, E]`. The caller disposes it.
+ *
+ * @example One image
+ * ```ts
+ * import { imageFeatures, imageSource, loadClip, rsnaLike, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const { cases } = rsnaLike(1, 1); // synthetic
+ * const side = config.vision.imageSize;
+ * const pixels = tf.tensor4d(await imageSource(cases, config).pixels([0]), [1, side, side, 3]);
+ * assertEquals(imageFeatures(params, pixels, { encoders: config }).shape, [1, config.embedding]);
+ * ```
  */
 export function imageFeatures(
   params: AceLoraParams,
@@ -135,6 +188,19 @@ export function imageFeatures(
  * @param params Weights.
  * @param ids Token ids, shape `[B, N + 1]` int32.
  * @returns Shape `[B, E]`. The caller disposes it.
+ *
+ * @example Two texts
+ * ```ts
+ * import { loadClip, selectBackend, textFeatures, tokenise } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const { ids, contextLength } = tokenise(tokenizer, ["pneumonia", "no finding"], config);
+ * const features = textFeatures(params, tf.tensor2d(ids, [2, contextLength], "int32"), { encoders: config });
+ * assertEquals(features.shape, [2, config.embedding]);
+ * ```
  */
 export function textFeatures(
   params: AceLoraParams,
@@ -250,6 +316,23 @@ export interface PairTensors {
  * where the model's similarity is one. Pairs outside the mask leave it.
  *
  * @returns Scalar, nats. The caller disposes it.
+ *
+ * @example Of two pairs
+ * ```ts
+ * import { contrastiveLoss, loadClip, pairSource, selectBackend, trainingSet } from "@ace-lora/ace-lora";
+ * import { assert } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const source = pairSource(trainingSet(2, 1), config, tokenizer);
+ * const { imageSize: side, contextLength } = source;
+ * const loss = contrastiveLoss(params, {
+ *   pixels: tf.tensor4d(await source.pixels([0, 1]), [2, side, side, 3]),
+ *   ids: tf.tensor2d(await source.ids([0, 1]), [2, contextLength], "int32"),
+ * }, { encoders: config });
+ * assert((await loss.data())[0]! > 0);
+ * ```
  */
 export function contrastiveLoss(
   params: AceLoraParams,
@@ -280,7 +363,22 @@ export function pairLoss(
   });
 }
 
-/** ACE-LoRA (or plain LoRA, or the frozen model, as the configuration says) as training and evaluation take it. */
+/**
+ * ACE-LoRA (or plain LoRA, or the frozen model, as the configuration says) as training and evaluation take it.
+ *
+ * @example The frozen model, asked for features
+ * ```ts
+ * import { aceLoraModel, loadClip, selectBackend, tokenise } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const model = aceLoraModel({ encoders: config, learnScale: false }, "zero-shot");
+ * const { ids, contextLength } = tokenise(tokenizer, ["pneumonia"], config);
+ * assertEquals(model.textFeatures(params, tf.tensor2d(ids, [1, contextLength], "int32")).shape, [1, config.embedding]);
+ * ```
+ */
 export function aceLoraModel(config: AceLoraConfig, name = "ACE-LoRA"): ContrastiveModel<AceLoraParams> {
   return {
     name,

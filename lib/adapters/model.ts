@@ -74,7 +74,23 @@ export interface SaveAdapterOptions {
   seen?: ReadonlySet<string>;
 }
 
-/** Writes the adapter that a model carries. */
+/**
+ * Writes the adapter that a model carries.
+ *
+ * @example One file
+ * ```ts
+ * import { ACE_LORA_LORA, initAceLora, loadClip, saveAdapter, selectBackend } from "@ace-lora/ace-lora";
+ * import { assert } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const additions = { encoders: config, lora: ACE_LORA_LORA };
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * await saveAdapter(path, await initAceLora(params, additions), additions);
+ * assert((await Deno.stat(path)).size > 4 * 18_433);
+ * await Deno.remove(path);
+ * ```
+ */
 export async function saveAdapter(
   path: string,
   params: AceLoraParams,
@@ -118,6 +134,21 @@ export interface Adapted {
  * @param path Our safetensors, a PEFT folder, or the authors' `.pt`.
  * @param base Frozen weights; borrowed. Free the result with `disposeParams(result.params, base)`.
  * @throws {TypeError} If the adapter is for a model of another size; the message names the file.
+ *
+ * @example What was saved
+ * ```ts
+ * import { ACE_LORA_LORA, countTrainable, initAceLora, loadAdapter, loadClip, saveAdapter, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const additions = { encoders: config, lora: ACE_LORA_LORA };
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * await saveAdapter(path, await initAceLora(params, additions), additions);
+ * const adapted = await loadAdapter(path, params, config);
+ * assertEquals(countTrainable(adapted.params), 18_433);
+ * await Deno.remove(path);
+ * ```
  */
 export async function loadAdapter(path: string, base: ClipParams, encoders: ClipConfig): Promise<Adapted> {
   const file = await readAdapter(path);

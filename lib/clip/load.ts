@@ -56,6 +56,16 @@ export class MissingTokenizerError extends TypeError {
  * @throws {RangeError} If the tokeniser is another model's, a number is NaN or infinite, or the weights exceed what the wasm
  * backend holds.
  * @throws {MissingTokenizerError} If there is no tokeniser.
+ *
+ * @example The shipped mini model
+ * ```ts
+ * import { loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { config } = await loadClip(); // or "biomedclip/"
+ * assertEquals(config.text.kind, "bert");
+ * ```
  */
 export async function loadClip(from: string | ModelFiles = {}, options: LoadClipOptions = {}): Promise<LoadedClip> {
   const files = await modelFiles(from);

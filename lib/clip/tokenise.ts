@@ -14,6 +14,17 @@ export type ClipTokenizer = Tokenizer | ByteBpe;
  *
  * @param config Its context length is used.
  * @returns Row-major `[n, N]`, pads 0.
+ *
+ * @example Rows of ids
+ * ```ts
+ * import { loadClip, selectBackend, tokenise } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { config, tokenizer } = await loadClip();
+ * const { ids, contextLength } = tokenise(tokenizer, ["pneumonia", "no finding"], config);
+ * assertEquals(ids.length, 2 * contextLength);
+ * ```
  */
 export function tokenise(
   tokenizer: ClipTokenizer,

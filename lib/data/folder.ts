@@ -20,6 +20,21 @@ export interface FolderOptions {
  * @returns Cases class by class, sorted by path; an id is the path from the root, with `/`.
  * @throws {ClassError} If a class has no folder.
  * @throws {RangeError} If there is no folder, or one without an image.
+ *
+ * @example A folder for each class
+ * ```ts
+ * import { loadFolder } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const name of ["normal", "pneumonia"]) {
+ *   await Deno.mkdir(`${root}/${name}`);
+ *   await Deno.copyFile("data/demo_report.png", `${root}/${name}/film.png`);
+ * }
+ * const { classes, cases } = await loadFolder(root);
+ * assertEquals([classes.length, cases.length], [2, 2]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
   const found: string[] = [];

@@ -140,6 +140,18 @@ function checkJointClasses(path: string, classes: readonly string[]): void {
  * seems to hold several ({@linkcode JointClassError}).
  * @throws {Deno.errors.NotFound} If the file, or with `missing: "throw"` an image, is not there.
  * @throws {RangeError} If no row is left.
+ *
+ * @example A CSV of images and texts
+ * ```ts
+ * import { loadPairs } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await Deno.writeTextFile(path, "path,note\ndemo_report.png,No finding.\n");
+ * const { cases } = await loadPairs(path, { text: "note", images: `${Deno.cwd()}/data` });
+ * assertEquals(cases.map(({ text }) => text), ["No finding."]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
   const { csv, image = "path", name = "pairs", missing = "throw", where = {}, uniqueImages = false } = options;

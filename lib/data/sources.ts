@@ -43,6 +43,15 @@ export function squareTransform(config: ClipConfig, mode: "eval" | "train"): Pre
  * images decoded last, so that a step in micro-batches, which reads each image twice, decodes it once as long as its batch
  * fits (3,566 images at 224 pixels) and else up to twice; `eval`, which reads each image once, keeps none. A `reader` with a
  * cache on disk keeps none in memory; one with workers reads the next batch's images while this one is computed.
+ *
+ * @example Pixels when they are asked for
+ * ```ts
+ * import { imageSource, MINI, rsnaLike } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const source = imageSource(rsnaLike(2, 1).cases, MINI);
+ * assertEquals((await source.pixels([1])).length, MINI.vision.imageSize ** 2 * 3);
+ * ```
  */
 export function imageSource(
   cases: readonly Case[],
@@ -100,6 +109,17 @@ export function imageSource(
  * The image-text pairs of a data set, as training reads them; see {@linkcode imageSource} for what is kept.
  *
  * @throws {TypeError} If a case has no text.
+ *
+ * @example Synthetic pairs
+ * ```ts
+ * import { loadClip, pairSource, selectBackend, trainingSet } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { config, tokenizer } = await loadClip();
+ * const source = pairSource(trainingSet(4, 1), config, tokenizer);
+ * assertEquals((await source.ids([0, 3])).length, 2 * source.contextLength);
+ * ```
  */
 export function pairSource(
   dataset: Dataset,
@@ -132,7 +152,20 @@ export function pairSource(
   };
 }
 
-/** The prompts of a set's classes, as token ids. */
+/**
+ * The prompts of a set's classes, as token ids.
+ *
+ * @example Two classes, two templates
+ * ```ts
+ * import { CHEST_TEMPLATES, classPrompts, loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { config, tokenizer } = await loadClip();
+ * const { ids, contextLength } = classPrompts(["pneumonia", "no finding"], config, tokenizer);
+ * assertEquals(ids.length, 2 * CHEST_TEMPLATES.length * contextLength);
+ * ```
+ */
 export function classPrompts(
   classes: readonly string[],
   config: ClipConfig,

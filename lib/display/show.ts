@@ -91,6 +91,13 @@ function kernel(): Kernel | null {
  * the next cell: without it outputs get lost.
  *
  * @param value A displayable, a text, or anything the kernel knows.
+ *
+ * @example Prints outside a notebook
+ * ```ts
+ * import { show } from "@ace-lora/ace-lora";
+ *
+ * await show("0.91");
+ * ```
  */
 export async function show(value: unknown): Promise<void> {
   const jupyter = kernel();

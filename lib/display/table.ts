@@ -89,6 +89,15 @@ export interface FormatTableOptions {
  * @param options See {@linkcode FormatTableOptions}.
  * @returns Lines joined by newlines, no trailing newline.
  * @throws {TypeError} If a row has another number of cells than there are columns.
+ *
+ * @example Aligned text
+ * ```ts
+ * import { formatTable } from "@ace-lora/ace-lora";
+ * import { assert } from "@std/assert";
+ *
+ * const text = formatTable({ columns: [{ title: "class" }, { title: "AUROC" }], rows: [["pneumonia", "0.91"]] });
+ * assert(text.includes("pneumonia"));
+ * ```
  */
 export function formatTable(table: Table, options: FormatTableOptions = {}): string {
   const { columns = Deno.stdout.isTerminal() ? terminalColumns() : Infinity } = options;

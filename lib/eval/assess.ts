@@ -81,6 +81,18 @@ export async function scoreDataset<T>(
  *
  * @throws {TypeError} If a case has no target.
  * @throws {ClassCountError} If there are fewer than two classes to tell apart.
+ *
+ * @example The frozen mini model on synthetic radiographs
+ * ```ts
+ * import { aceLoraModel, assess, loadClip, rsnaLike, selectBackend } from "@ace-lora/ace-lora";
+ * import { assert } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const model = aceLoraModel({ encoders: config, learnScale: false });
+ * const { result, targets } = await assess(model, params, rsnaLike(8, 1), { config, tokenizer });
+ * assert(targets.length === 8 && result.auroc! >= 0);
+ * ```
  */
 export async function assess<T>(
   model: ContrastiveModel<T>,

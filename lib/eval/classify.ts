@@ -57,7 +57,18 @@ export interface ClassifyOptions {
   onBatch?: (done: number) => void;
 }
 
-/** Images by their paths. */
+/**
+ * Images by their paths.
+ *
+ * @example Read when asked for
+ * ```ts
+ * import { imagesAt } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [film] = imagesAt(["data/demo_report.png"]);
+ * assertEquals(film!.name, "data/demo_report.png");
+ * ```
+ */
 export function imagesAt(paths: readonly string[]): NamedImage[] {
   return paths.map((name) => ({ name, path: name, image: () => readImage(name) }));
 }
@@ -68,6 +79,17 @@ export function imagesAt(paths: readonly string[]): NamedImage[] {
  * @param labels At least two, all different.
  * @returns One answer an image, in order.
  * @throws {RangeError} If there are fewer than two labels or one comes twice.
+ *
+ * @example Two labels
+ * ```ts
+ * import { classifyImages, imagesAt, loadModel } from "@ace-lora/ace-lora";
+ * import { assert } from "@std/assert";
+ *
+ * const { params, adapter: config, tokenizer } = await loadModel();
+ * const images = imagesAt(["data/demo_report.png"]);
+ * const [answer] = await classifyImages({ params, config, tokenizer }, images, ["pneumonia", "no finding"]);
+ * assert(["pneumonia", "no finding"].includes(answer!.label));
+ * ```
  */
 export async function classifyImages(
   classifier: Classifier,

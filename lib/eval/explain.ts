@@ -57,6 +57,18 @@ async function explainTokens(
  *
  * @param params Weights, unmerged.
  * @param images Decoded images.
+ *
+ * @example Attention to each patch
+ * ```ts
+ * import { explainImages, loadClip, readImage, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const image = await readImage("data/demo_report.png");
+ * const [explanation] = await explainImages(params, [image], { encoders: config });
+ * assertEquals(explanation!.attention.length, (config.vision.imageSize / config.vision.patchSize) ** 2);
+ * ```
  */
 export async function explainImages(
   params: AceLoraParams,
@@ -101,7 +113,21 @@ export function explainingModel(config: AceLoraConfig): ExplainingModel {
   };
 }
 
-/** An explanation as a drawing over its image, the part of it that the model saw. */
+/**
+ * An explanation as a drawing over its image, the part of it that the model saw.
+ *
+ * @example For a page or a notebook
+ * ```ts
+ * import { explainImages, explanationOverlay, loadClip, readImage, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const image = await readImage("data/demo_report.png");
+ * const [explanation] = await explainImages(params, [image], { encoders: config });
+ * assertEquals(explanationOverlay(image, explanation!, "a report").caption, "a report");
+ * ```
+ */
 export function explanationOverlay(
   image: RasterImage,
   explanation: Explanation,

@@ -36,7 +36,18 @@ export interface AceHgnnConfig {
 /** The paper's settings: k = 5, hidden 128, both encoders. */
 export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["image", "text"] };
 
-/** Fresh weights: Kaiming normal, biases uniform in `±1/√fanIn`. */
+/**
+ * Fresh weights: Kaiming normal, biases uniform in `±1/√fanIn`.
+ *
+ * @example At BiomedCLIP's size
+ * ```ts
+ * import { ACE_LORA_HGNN, countParams, initAceHgnn, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "cpu" });
+ * assertEquals(countParams(initAceHgnn(512, ACE_LORA_HGNN.hidden, 1)), 263_424);
+ * ```
+ */
 export function initAceHgnn(embedding: number, hidden: number, seed: number, name = "ace-hgnn"): AceHgnnParams {
   return {
     edge: initAdapter(embedding, hidden, seed, `${name} edge`),
@@ -59,6 +70,19 @@ export function initAceHgnn(embedding: number, hidden: number, seed: number, nam
  * @param topK k; fewer when there are fewer candidates.
  * @returns Y_0, not normalised; shape `[B, E]`. The caller disposes it.
  * @throws {TypeError} If the shapes do not belong together.
+ *
+ * @example CLS features of two images with nine patches
+ * ```ts
+ * import { aceHgnn, initAceHgnn, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "cpu" });
+ * const hgnn = initAceHgnn(8, 4, 1);
+ * const tokens: tf.Tensor3D = tf.randomNormal([2, 10, 8]); // CLS first
+ * const affinity: tf.Tensor2D = tf.randomNormal([2, 9]);
+ * assertEquals(aceHgnn(hgnn, tokens, affinity, 5).shape, [2, 8]);
+ * ```
  */
 export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
   const [batch, size, width] = tokens.shape;

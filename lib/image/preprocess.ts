@@ -169,6 +169,15 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
  * @param options Defaults are BiomedCLIP's evaluation transform.
  * @returns `[size, size, 3]`, row-major.
  * @throws {RangeError} If `size` is not a positive integer, or `mean` or `std` has not 3 numbers, or a `std` is 0.
+ *
+ * @example As BiomedCLIP sees it
+ * ```ts
+ * import { BIOMED_CLIP, readImage, toPixels } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pixels = toPixels(await readImage("data/demo_report.png"), { size: BIOMED_CLIP.vision.imageSize });
+ * assertEquals(pixels.length, 224 * 224 * 3);
+ * ```
  */
 export function toPixels(image: RasterImage, options: ToPixelsOptions = {}): Float32Array {
   return normalise8(cropResize8(image, options).data, options);

@@ -109,6 +109,15 @@ export async function readImageBytes(path: string): Promise<Uint8Array> {
  * @param options How it is read.
  * @throws {Error} If there is no such file.
  * @throws {SyntaxError} If it is not an image that can be read.
+ *
+ * @example A PNG
+ * ```ts
+ * import { readImage } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { width, height, data, channels } = await readImage("data/demo_report.png");
+ * assertEquals(data.length, width * height * channels);
+ * ```
  */
 export async function readImage(path: string, options: DecodeImageOptions = {}): Promise<RasterImage> {
   return await decodeImage(await readImageBytes(path), path, options);

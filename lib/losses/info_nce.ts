@@ -21,6 +21,18 @@ export interface InfoNceOptions {
  * @param logitScale s, already exponentiated.
  * @returns Scalar, nats. The caller disposes it.
  * @throws {TypeError} If the shapes differ.
+ *
+ * @example Features that agree
+ * ```ts
+ * import { infoNce, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "cpu" });
+ * const features = tf.tensor2d([[1, 0], [0, 1]]);
+ * const loss = infoNce(features, features, tf.scalar(10));
+ * assertAlmostEquals((await loss.data())[0]!, Math.log(1 + Math.exp(-10)), 1e-6);
+ * ```
  */
 export function infoNce(
   imageFeatures: Tensor2D,

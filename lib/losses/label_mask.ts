@@ -13,6 +13,15 @@ export type Label = 1 | 0 | -1 | null;
  * @returns Row-major, shape `[B, B]`.
  * @throws {TypeError} If the rows differ in length.
  * @throws {RangeError} If a label is none of 1, 0, -1, blank.
+ *
+ * @example Two studies with the same labels, and another
+ * ```ts
+ * import { falseNegativeMask } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const mask = falseNegativeMask([[1, 0], [1, 0], [0, null]]);
+ * assertEquals([...mask], [1, 0, 1, 0, 1, 1, 1, 1, 1]);
+ * ```
  */
 export function falseNegativeMask(labels: readonly (readonly Label[])[]): Float32Array<ArrayBuffer> {
   const keys = labels.map((row, i) => {

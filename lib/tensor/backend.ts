@@ -40,6 +40,15 @@ function parseName(name: string | undefined): BackendName | undefined {
  *
  * @throws {Error} If a forced backend cannot start; the message says why.
  * @throws {BlasError} If a library is named that cannot be used.
+ *
+ * @example WebAssembly, wherever it runs
+ * ```ts
+ * import { selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { name } = await selectBackend({ backend: "wasm" });
+ * assertEquals(name, "wasm");
+ * ```
  */
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
   tf.enableProdMode(); // else tf.js advertises another package on stderr

@@ -57,7 +57,20 @@ export function mapTensors<T>(tree: T, replace: (tensor: Tensor, name: string) =
   return mapTree(tree, (node, name) => isTensor(node) ? replace(node, name) : undefined);
 }
 
-/** The tree's tensors under their dotted names, in the tree's order. The tensors are borrowed, not copied. */
+/**
+ * The tree's tensors under their dotted names, in the tree's order. The tensors are borrowed, not copied.
+ *
+ * @example Dotted names
+ * ```ts
+ * import { namedTensors, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "cpu" });
+ * const names = [...namedTensors({ blocks: [{ bias: tf.zeros([2]) }] }).keys()];
+ * assertEquals(names, ["blocks.0.bias"]);
+ * ```
+ */
 export function namedTensors(tree: unknown): Map<string, Tensor> {
   const out = new Map<string, Tensor>();
   mapTensors(tree, (tensor, name) => {
@@ -94,14 +107,43 @@ export function withTensors<T>(tree: T, replacements: ReadonlyMap<string, Tensor
   return out;
 }
 
-/** How many numbers the tree's tensors hold, optionally only those whose name `keep` accepts. */
+/**
+ * How many numbers the tree's tensors hold, optionally only those whose name `keep` accepts.
+ *
+ * @example Numbers of a tree
+ * ```ts
+ * import { countParams, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "cpu" });
+ * const layer = { weight: tf.zeros([2, 3]), bias: tf.zeros([2]) };
+ * assertEquals(countParams(layer), 8);
+ * assertEquals(countParams(layer, (name) => name === "bias"), 2);
+ * ```
+ */
 export function countParams(tree: unknown, keep: (name: string) => boolean = () => true): number {
   let total = 0;
   for (const [name, tensor] of namedTensors(tree)) if (keep(name)) total += tensor.size;
   return total;
 }
 
-/** Frees every tensor of the tree, each once, except those in `keep` (a tree that shares leaves with it). */
+/**
+ * Frees every tensor of the tree, each once, except those in `keep` (a tree that shares leaves with it).
+ *
+ * @example Free what was added, keep what is shared
+ * ```ts
+ * import { disposeParams, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "cpu" });
+ * const base = { weight: tf.zeros([2, 2]) };
+ * const adapted = { ...base, lora: tf.zeros([1, 2]) };
+ * disposeParams(adapted, base);
+ * assertEquals([base.weight.isDisposed, adapted.lora.isDisposed], [false, true]);
+ * ```
+ */
 export function disposeParams(tree: unknown, keep?: unknown): void {
   const kept = new Set(keep === undefined ? [] : namedTensors(keep).values());
   for (const tensor of new Set(namedTensors(tree).values())) if (!kept.has(tensor)) tensor.dispose();

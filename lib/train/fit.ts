@@ -153,6 +153,20 @@ export interface FitResult<T> {
  * @throws {NothingToLearnError} If nothing can be learned from the pairs.
  * @throws {RangeError} If a loss is not finite; the message names step and samples, and nothing is written.
  * @throws {StateDifferenceError} If `resume` finds the state of a run made of something else.
+ *
+ * @example Two steps on synthetic pairs
+ * ```ts
+ * import { ACE_LORA_LORA, aceLoraModel, fit, initAceLora, loadClip, pairSource, selectBackend, trainingSet } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const additions = { encoders: config, lora: ACE_LORA_LORA };
+ * const start = await initAceLora(params, additions);
+ * const pairs = pairSource(trainingSet(8, 1), config, tokenizer);
+ * const { history } = await fit(aceLoraModel(additions), start, pairs, { epochs: 1, batchSize: 4 });
+ * assertEquals(history.length, 2);
+ * ```
  */
 export async function fit<T>(
   model: ContrastiveModel<T>,

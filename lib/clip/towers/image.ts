@@ -71,6 +71,21 @@ export function imageTower(
  * @param pixels Normalised images, shape `[B, S, S, 3]`.
  * @returns `tokens` `[B, N + 1, E]` (CLS first; `[B, 1, E]` with `clsOnly`), `affinity` `[B, N]`. The caller disposes both.
  * @throws {TypeError} If the images have another size.
+ *
+ * @example Tokens and CLS attention
+ * ```ts
+ * import { encodeImage, loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config } = await loadClip(); // the shipped mini model
+ * const { imageSize: side, patchSize } = config.vision;
+ * const patches = (side / patchSize) ** 2;
+ * const { tokens, affinity } = encodeImage(params, tf.zeros([1, side, side, 3]), config, { affinity: "logits" });
+ * assertEquals(tokens.shape, [1, patches + 1, config.embedding]);
+ * assertEquals(affinity!.shape, [1, patches]);
+ * ```
  */
 export function encodeImage(
   params: { vision: ImageTowerParams },

@@ -100,6 +100,19 @@ export function textTower(
  * @returns `tokens` `[B, N + 1, E]` (the read token first; `[B, 1, E]` with `clsOnly`), `affinity` `[B, N]`. The caller
  * disposes both.
  * @throws {TypeError} If a text is longer than the position table.
+ *
+ * @example Tokens of a text
+ * ```ts
+ * import { encodeText, loadClip, selectBackend, tokenise } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const { ids, contextLength } = tokenise(tokenizer, ["no finding"], config);
+ * const { tokens } = encodeText(params, tf.tensor2d(ids, [1, contextLength], "int32"), config);
+ * assertEquals(tokens.shape, [1, contextLength, config.embedding]);
+ * ```
  */
 export function encodeText(
   params: { text: TextTowerParams },

@@ -255,6 +255,20 @@ export interface ClassifyZeroShotOptions extends EncodeImagesOptions {
  *
  * @param params Weights, unmerged.
  * @returns Row-major `[n, C]`.
+ *
+ * @example Synthetic radiographs
+ * ```ts
+ * import { aceLoraModel, classifyZeroShot, classPrompts, imageSource, loadClip, rsnaLike, selectBackend } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params, config, tokenizer } = await loadClip(); // the shipped mini model
+ * const set = rsnaLike(4, 1);
+ * const model = aceLoraModel({ encoders: config, learnScale: false });
+ * const prompts = classPrompts(set.classes, config, tokenizer);
+ * const scores = await classifyZeroShot(model, params, imageSource(set.cases, config), prompts);
+ * assertEquals(scores.length, 4 * set.classes.length);
+ * ```
  */
 export async function classifyZeroShot<T>(
   model: ContrastiveModel<T>,

@@ -90,6 +90,15 @@ function withDevices(findings: readonly FindingSpec[], rng: () => number): Findi
  * `n` chest radiographs with reports and CheXpert labels, findings at their prevalences: a training set.
  *
  * @throws {RangeError} If `n` is not a whole number of at least 1.
+ *
+ * @example Images with reports and labels
+ * ```ts
+ * import { trainingSet } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [first] = trainingSet(1, 7).cases;
+ * assertEquals(first!.labels!.length, 14);
+ * ```
  */
 export function trainingSet(n: number, seed: number, options: SyntheticSetOptions = {}): Dataset {
   return draw(seed, {
@@ -133,6 +142,14 @@ const NOT_OPACITIES: readonly FindingName[] = [
  * negative is normal or, every other one, shows a finding that is no opacity.
  *
  * @throws {RangeError} If `n` is not a whole number of at least 1.
+ *
+ * @example Every other one has pneumonia
+ * ```ts
+ * import { rsnaLike } from "@ace-lora/ace-lora";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(rsnaLike(4, 1).cases.length, 4);
+ * ```
  */
 export function rsnaLike(n: number, seed: number, options: SyntheticSetOptions = {}): Dataset {
   return draw(seed, {

@@ -36,6 +36,18 @@ export function initLora(layer: LinearParams, config: LoraConfig, seed: number, 
  * @param config Rank, targets, positions, encoders.
  * @param options `seed` of the A matrices (@default 1).
  * @throws {RangeError} If the rank is not a positive integer, or a target or position is unknown.
+ *
+ * @example A tree that shares the frozen weights
+ * ```ts
+ * import { ACE_LORA_LORA, injectLora, loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { assert } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params } = await loadClip();
+ * const adapted = injectLora(params, ACE_LORA_LORA, { seed: 1 });
+ * const query = (tree: typeof params) => tree.vision.trunk.blocks[0]!.attention.query;
+ * assert(query(adapted).weight === query(params).weight && query(adapted).update !== undefined);
+ * ```
  */
 export function injectLora<T extends TowerBlocks>(params: T, config: LoraConfig, options: { seed?: number } = {}): T {
   const { seed = 1 } = options;
