@@ -8,6 +8,7 @@ import { createProgress } from "../display/progress.ts";
 import { checkWritable } from "../io/files.ts";
 import { checkClasses, scoreDataset } from "../eval/assess.ts";
 import { datasetPredictions, readPredictions } from "../eval/evaluation/predictions.ts";
+import type { RasterImage } from "../image/raster.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
@@ -90,7 +91,11 @@ export const COMMAND: Command = {
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
-    out: { type: "string", value: "DIR", help: "Folder of metrics.json (default: results/evaluate)" },
+    out: {
+      type: "string",
+      value: "DIR",
+      help: "Folder of metrics.json, predictions.csv and evaluation.html (default: results/evaluate)",
+    },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 32)" },
     seed: { type: "string", value: "N", help: "Seed of the bootstrap (default: 1)" },
     ...BACKEND_OPTION,
@@ -148,6 +153,8 @@ export const COMMAND: Command = {
       method,
       trainable,
       areProbabilities: dataset.score !== "min-max",
+      imageOf: imageReader(dataset),
+      ...(model.notice === undefined ? {} : { notice: model.notice }),
       record: {
         backend: backend.name,
         adapter: backend.adapter,
@@ -174,6 +181,12 @@ export const COMMAND: Command = {
     }, [splitLine(dataset)]);
   },
 };
+
+/** Reads a case's image by its id. */
+function imageReader({ cases }: Dataset): (id: string) => Promise<RasterImage> {
+  const byId = new Map(cases.map((one) => [one.id, one]));
+  return (id) => byId.get(id)!.image();
+}
 
 /** Judges a list of scores made elsewhere. */
 async function judgeScores(args: Arguments, out: string): Promise<void> {

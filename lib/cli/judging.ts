@@ -1,13 +1,16 @@
 /** How `evaluate` judges scores, whether a model's or a list's, and what it writes of them. @module */
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
+import type { EvaluationRecord } from "../display/evaluation.ts";
 import { classFiguresTable, overallTable, subgroupTable } from "../display/evaluation_tables.ts";
 import { formatTable } from "../display/table.ts";
 import { type MethodResult, METRICS_SCHEMA, resultsTable, type RunRecord } from "../display/results.ts";
+import { evaluationPage } from "../eval/evaluation/page.ts";
 import { methodResult } from "../eval/assess.ts";
 import { type EvaluateOptions, evaluatePredictions } from "../eval/evaluation/evaluate.ts";
 import { predictionParts, type Predictions, predictionsCsv, withTuningPart } from "../eval/evaluation/predictions.ts";
 import type { Grouping } from "../eval/evaluation/subgroups.ts";
 import type { ThresholdRule } from "../eval/metrics/operating_point.ts";
+import type { RasterImage } from "../image/raster.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
@@ -28,6 +31,8 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
     value: "LIST",
     help: "Columns whose groups get figures of their own, numbers in bands: sex,age:20,site",
   },
+  title: { type: "string", value: "TEXT", help: "Heading of evaluation.html (default: method and set)" },
+  pictures: { type: "string", value: "N", help: "Hardest cases shown on evaluation.html (default: 24)" },
   resamples: { type: "string", value: "N", help: "Resamples of the bootstrap (default: 1000)" },
 };
 
@@ -85,6 +90,10 @@ export interface JudgedRun {
   trainable: number;
   /** Whether the scores may be read as probabilities at all. */
   areProbabilities: boolean;
+  /** What must be said of the model. */
+  notice?: string;
+  /** Reads the image of a case. @default {none} */
+  imageOf?: (id: string) => Promise<RasterImage>;
   /** The rest of the record. */
   record: Omit<RunRecord, "schema" | "sets" | "seed">;
 }
@@ -107,7 +116,18 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
   const json = JSON.stringify(record, null, 2);
   await writeFileAtomic(join(out, "predictions.csv"), predictionsCsv(predictions), { isPrivate: true });
   await writeFileAtomic(join(out, "metrics.json"), `${json}\n`, { isPrivate: true });
-  console.error(`wrote ${join(out, "metrics.json")} and predictions.csv`);
+  const page = await evaluationPage({
+    title: args.text("title") ?? `${method} on ${basename(args.text("images") ?? set)}`,
+    judged,
+    record: evaluation,
+    warnings: warningsOf(run, evaluation),
+    facts: factsOf(run, options.seed!),
+    synthetic: run.record.synthetic,
+    pictures: args.integer("pictures", 24),
+    ...(run.imageOf ? { imageOf: run.imageOf } : {}),
+  });
+  await writeFileAtomic(join(out, "evaluation.html"), page, { isPrivate: true });
+  console.error(`wrote ${join(out, "metrics.json")}, predictions.csv and evaluation.html`);
   for (const { by, group, note } of evaluation.subgroups) if (note) console.error(`note: ${by} ${group}: ${note}`);
   if (args.flag("json")) return console.log(json);
   const tables = [
@@ -117,4 +137,37 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
     subgroupTable(evaluation),
   ].filter((table) => table !== undefined);
   console.log([...tables.map((table) => formatTable(table)), ...lines].join("\n\n"));
+}
+
+/** What must be known before the figures are believed. */
+function warningsOf({ notice, record: { synthetic } }: JudgedRun, { threshold }: EvaluationRecord): string[] {
+  return [
+    ...(synthetic ? ["The images are generated drawings: the figures say nothing about patients."] : []),
+    ...(notice === undefined ? [] : [notice]),
+    ...(threshold.chosen_on === "the cases judged"
+      ? [
+        "Thresholds were chosen on the cases judged: sensitivity, specificity and what follows from them are too good.",
+      ]
+      : []),
+  ];
+}
+
+/** What the run was, for its page. */
+function factsOf({ method, set, record }: JudgedRun, seed: number): Record<string, string | number> {
+  const { configuration = {}, splits = {}, backend, versions, revision } = record;
+  const model = configuration.model as
+    | { weights?: string; weights_sha256?: string; adapter?: string | null }
+    | undefined;
+  const split = splits[set];
+  return {
+    method,
+    data: set,
+    ...(split ? { split: `${split.name}, ${split.size} cases, sha256 ${split.hash}` } : {}),
+    ...(model ? { weights: `${model.weights}, sha256 ${model.weights_sha256}`, adapter: model.adapter ?? "none" } : {}),
+    ...(Array.isArray(configuration.prompts) ? { prompts: configuration.prompts.join(" | ") } : {}),
+    backend,
+    seed,
+    revision: revision ?? "unknown",
+    versions: Object.entries(versions).map(([name, text]) => `${name} ${text}`).join(", "),
+  };
 }

@@ -33,3 +33,49 @@ export const REPORT_SCRIPT = `
   });
 })();
 `.trim();
+
+/**
+ * Plain browser JavaScript. Orders tables by a click on a heading and galleries by what is chosen, and shows a picture of a
+ * gallery large.
+ */
+export const ORDER_SCRIPT = `
+"use strict";
+(() => {
+  const compare = (a, b) => a === "" ? 1 : b === "" ? -1 : typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
+  const value = (text) => text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.querySelectorAll("thead th")];
+    heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+      const falling = head.getAttribute("aria-sort") !== "descending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+      const body = table.tBodies[0];
+      const key = (row) => value(row.children[column].dataset.key);
+      body.append(...[...body.rows].sort((a, b) => {
+        const empty = (key(a) === "") - (key(b) === "");
+        return empty || (falling ? -1 : 1) * compare(key(a), key(b));
+      }));
+    }));
+  }
+  for (const section of document.querySelectorAll(".gallery-section")) {
+    const gallery = section.querySelector(".gallery");
+    const select = section.querySelector("select");
+    const shown = [...gallery.children];
+    select?.addEventListener("change", () => {
+      const column = select.selectedIndex;
+      const key = (figure) => JSON.parse(figure.dataset.keys)[column];
+      gallery.append(...(column === 0 ? shown : [...shown].sort((a, b) => compare(key(a), key(b)))));
+    });
+    const dialog = section.querySelector("dialog");
+    gallery.addEventListener("click", (event) => {
+      const picture = event.target.closest("button")?.querySelector("img");
+      if (!picture) return;
+      dialog.querySelector("img").src = picture.src;
+      dialog.querySelector("img").alt = picture.alt;
+      dialog.querySelector("p").textContent = picture.alt;
+      dialog.showModal();
+    });
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  }
+})();
+`.trim();

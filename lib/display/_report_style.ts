@@ -29,6 +29,11 @@ tr.group > th { font-size: 0.82rem; color: var(--soft); padding-top: 14px; paddi
 tr.group > th > span { position: sticky; left: 14px; font-weight: 600; }
 tbody th { font-weight: 500; }
 .right { text-align: right; }
+th button { all: unset; cursor: pointer; }
+th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+th[aria-sort="descending"] button::after { content: " \\2193"; }
+th[aria-sort="ascending"] button::after { content: " \\2191"; }
+.warning { max-width: none; margin: 12px 0 0; padding: 10px 14px; border-radius: 8px; color: var(--badge); background: var(--badge-ground); font-weight: 600; }
 .plot { width: 100%; min-width: 0; }
 .plot.failed { display: flex; align-items: center; justify-content: center; border: 1px solid var(--line); border-radius: 8px; color: var(--soft); padding: 16px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 14px 24px; margin: 0; padding: 16px 18px; background: var(--panel); border-radius: 8px; }
@@ -43,7 +48,19 @@ svg.overlay { display: block; width: 100%; height: auto; border-radius: 6px; bac
 .switches label { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; cursor: pointer; }
 section:has(input[name="attention"]:not(:checked)) .attention { display: none; }
 section:has(input[name="hyperedges"]:not(:checked)) .hyperedges { display: none; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 18px; }
+.gallery figure { min-width: 0; }
+.gallery figcaption { margin: 6px 0 0; }
+button.zoom { all: unset; display: block; width: 100%; cursor: zoom-in; }
+button.zoom:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+button.zoom img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 6px; background: #000; }
+select { font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; max-width: 60vw; }
+dialog { border: 1px solid var(--line); border-radius: 8px; padding: 14px; color: var(--ink); background: var(--ground); max-width: 96vw; max-height: 96vh; }
+dialog::backdrop { background: rgba(0,0,0,0.6); }
+dialog img { display: block; width: min(88vw, 76vh); height: min(88vw, 76vh); object-fit: contain; background: #000; margin: 8px 0; image-rendering: auto; }
+dialog form { text-align: right; }
+dialog button { font: inherit; padding: 4px 12px; }
 footer { font-size: 0.85rem; padding-top: 12px; padding-bottom: 40px; }
-@media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
-@media print { .switches { display: none; } section { break-inside: avoid; } }
+@media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tbody th { white-space: normal; min-width: 8.5em; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
+@media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
 `.trim();

@@ -1,4 +1,4 @@
-/** Figures of curves: loss over steps, ROC. @module */
+/** Figures of curves: loss over steps, ROC, precision against recall, reliability. @module */
 import { type Figure, type LineMark, seriesColour } from "./figure.ts";
 
 /** One line of {@linkcode lossFigure}. */
@@ -70,6 +70,20 @@ export function lossFigure(series: readonly LossSeries[], options: LossFigureOpt
   return { marks, x: { title: x }, y: { title: y }, alt: `${y} over ${x}: ${ends}` };
 }
 
+/** An axis from 0 to 1. */
+const SHARES = { range: [-0.01, 1.01] as const, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1].map((value) => ({ value })) };
+
+/** The diagonal. */
+const CHANCE: LineMark = {
+  kind: "line",
+  name: "chance",
+  x: [0, 1],
+  y: [0, 1],
+  colour: "rgba(128,128,128,0.8)",
+  width: 1,
+  style: "dotted",
+};
+
 /** One line of {@linkcode rocFigure}. */
 export interface RocSeries {
   /** Name in the legend. */
@@ -98,21 +112,82 @@ export function rocFigure(series: readonly RocSeries[]): Figure {
     colour: seriesColour(i),
     width: 2.2,
   }));
-  const chance: LineMark = {
-    kind: "line",
-    name: "chance",
-    x: [0, 1],
-    y: [0, 1],
-    colour: "rgba(128,128,128,0.8)",
-    width: 1,
-    style: "dotted",
-  };
-  const range = [-0.01, 1.01] as const, ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map((value) => ({ value }));
   return {
-    marks: [...curves, chance],
-    x: { title: "false positive rate (1 - specificity)", range, ticks },
-    y: { title: "true positive rate (sensitivity)", range, ticks },
+    marks: [...curves, CHANCE],
+    x: { title: "false positive rate (1 - specificity)", ...SHARES },
+    y: { title: "true positive rate (sensitivity)", ...SHARES },
     alt: `ROC curves, area in brackets: ${series.map(label).join(", ")}`,
+  };
+}
+
+/** One line of {@linkcode precisionRecallFigure}. */
+export interface PrecisionRecallSeries {
+  /** Name in the legend. */
+  name: string;
+  /** Rising to 1. */
+  recall: readonly number[];
+  /** Share of the called that are positive, at each. */
+  precision: readonly number[];
+  /** Average precision, shown in the legend. */
+  auprc?: number;
+}
+
+/**
+ * Precision against recall, in steps: each precision holds from the recall before it.
+ *
+ * @param series One curve each.
+ * @returns The figure.
+ */
+export function precisionRecallFigure(series: readonly PrecisionRecallSeries[]): Figure {
+  const label = ({ name, auprc }: PrecisionRecallSeries): string =>
+    auprc === undefined ? name : `${name} (${auprc.toFixed(3)})`;
+  return {
+    marks: series.map((one, i): LineMark => ({
+      kind: "line",
+      name: label(one),
+      x: one.recall.flatMap((value, k) => [one.recall[k - 1] ?? 0, value].map(rounded)),
+      y: one.precision.flatMap((value) => [value, value].map(rounded)),
+      colour: seriesColour(i),
+      width: 2.2,
+    })),
+    x: { title: "recall (sensitivity)", ...SHARES },
+    y: { title: "precision (PPV)", ...SHARES },
+    alt: `Precision-recall curves, average precision in brackets: ${series.map(label).join(", ")}`,
+  };
+}
+
+/** One line of {@linkcode reliabilityFigure}. */
+export interface ReliabilitySeries {
+  /** Name in the legend. */
+  name: string;
+  /** Mean probability and frequency of each bin, null in an empty one. */
+  bins: readonly { confidence: number | null; frequency: number | null }[];
+}
+
+/**
+ * Reliability: how often what is given a probability happens, with the diagonal where both agree.
+ *
+ * @param series One line each.
+ * @returns The figure.
+ */
+export function reliabilityFigure(series: readonly ReliabilitySeries[]): Figure {
+  const lines = series.map(({ name, bins }, i): LineMark => {
+    const filled = bins.filter(({ confidence }) => confidence !== null);
+    return {
+      kind: "line",
+      name,
+      x: filled.map(({ confidence }) => rounded(confidence!)),
+      y: filled.map(({ frequency }) => rounded(frequency!)),
+      colour: seriesColour(i),
+      width: 2.2,
+      dots: true,
+    };
+  });
+  return {
+    marks: [...lines, { ...CHANCE, name: "calibrated" }],
+    x: { title: "probability", ...SHARES },
+    y: { title: "frequency", ...SHARES },
+    alt: `Reliability of ${series.map(({ name }) => name).join(" and ")}, with the diagonal of perfect calibration`,
   };
 }
 

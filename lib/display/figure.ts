@@ -33,6 +33,8 @@ export interface LineMark {
   width: number;
   /** `faint`: under another line, without an entry in the legend; `dotted`: a line to compare with. @default {"solid"} */
   style?: "solid" | "faint" | "dotted";
+  /** Whether each point gets a dot, also where it is the only one. @default {false} */
+  dots?: boolean;
   /** Lines of one group are shown and hidden together. @default {each its own} */
   group?: string;
 }
@@ -96,8 +98,22 @@ export interface CellsMark {
   texts: readonly (readonly string[])[];
 }
 
+/** Points with intervals along the x axis, a row each, as a forest plot has them. */
+export interface IntervalsMark {
+  /** Discriminant. */
+  kind: "intervals";
+  /** Names of the rows, along the y axis. */
+  rows: readonly string[];
+  /** One value a row; null leaves it empty. */
+  values: readonly (number | null)[];
+  /** One interval a row. */
+  intervals: readonly (readonly [number, number] | null)[];
+  /** Colour. */
+  colour: string;
+}
+
 /** What can be drawn. */
-export type FigureMark = LineMark | PointsMark | BarsMark | CellsMark;
+export type FigureMark = LineMark | PointsMark | BarsMark | CellsMark | IntervalsMark;
 
 /** A figure. All texts are plain: who draws it makes them safe. */
 export interface Figure {
@@ -109,6 +125,8 @@ export interface Figure {
   y: Axis;
   /** A dashed line at this height, for instance chance. @default {none} */
   reference?: number;
+  /** A dashed upright line at this value of the x axis. @default {none} */
+  upright?: number;
   /** The figure in one sentence, for those who cannot see it and for plain text. */
   alt: string;
 }

@@ -6,6 +6,7 @@ import {
   type CellsMark,
   type Figure,
   type FigureMark,
+  type IntervalsMark,
   isInLegend,
   type LineMark,
   type PointsMark,
@@ -27,17 +28,13 @@ function grey(share: number): string {
 }
 
 /** The figure's traces and layout. */
-export function plotlyFigure({ marks, x, y, reference }: Figure): PlotlyFigure {
+export function plotlyFigure({ marks, x, y, reference, upright }: Figure): PlotlyFigure {
   const isLabelled = marks.some(({ kind }) => kind === "points");
-  const line = {
-    type: "line",
-    xref: "paper",
-    x0: 0,
-    x1: 1,
-    y0: reference,
-    y1: reference,
-    line: { color: grey(0.9), width: 1, dash: "dash" },
-  };
+  const dashes = { type: "line", line: { color: grey(0.9), width: 1, dash: "dash" } };
+  const shapes = [
+    ...(reference === undefined ? [] : [{ ...dashes, xref: "paper", x0: 0, x1: 1, y0: reference, y1: reference }]),
+    ...(upright === undefined ? [] : [{ ...dashes, yref: "paper", y0: 0, y1: 1, x0: upright, x1: upright }]),
+  ];
   return {
     data: marks.map(trace),
     layout: {
@@ -53,7 +50,7 @@ export function plotlyFigure({ marks, x, y, reference }: Figure): PlotlyFigure {
       ...(marks.some(({ kind }) => kind === "bars") ? { barmode: "group", bargap: 0.25 } : {}),
       xaxis: axis(x),
       yaxis: axis(y),
-      ...(reference === undefined ? {} : { shapes: [line] }),
+      ...(shapes.length === 0 ? {} : { shapes }),
     },
   };
 }
@@ -67,8 +64,8 @@ function axis({ title, kind, range, reversed, ticks }: Axis): Record<string, unk
     zeroline: false,
     ...(kind === undefined ? {} : { type: kind }),
     ...(kind === "category" ? { showgrid: false } : {}),
-    ...(range === undefined ? {} : { range: [...range] }),
-    ...(reversed ? { autorange: "reversed" } : {}),
+    ...(range === undefined ? {} : { range: reversed ? range.toReversed() : [...range] }),
+    ...(reversed && range === undefined ? { autorange: "reversed" } : {}),
     ...(ticks === undefined ? {} : { tickvals: ticks.map(({ value }) => value) }),
     ...(ticks?.some(({ text }) => text !== undefined)
       ? { ticktext: ticks.map(({ value, text = String(value) }) => plotText(text)) }
@@ -86,13 +83,15 @@ function trace(mark: FigureMark): Record<string, unknown> {
       return barsTrace(mark);
     case "cells":
       return cellsTrace(mark);
+    case "intervals":
+      return intervalsTrace(mark);
   }
 }
 
-function lineTrace({ name, x, y, colour, width, style = "solid", group }: LineMark): Record<string, unknown> {
+function lineTrace({ name, x, y, colour, width, style = "solid", group, dots }: LineMark): Record<string, unknown> {
   return {
     type: "scatter",
-    mode: "lines",
+    mode: dots ? "lines+markers" : "lines",
     x,
     y,
     name: plotText(name),
@@ -154,6 +153,18 @@ function cellsTrace({ columns, rows, shades, texts }: CellsMark): Record<string,
     ygap: 2,
     colorscale: [[0, "#e8eef4"], [0.5, "#6aa5d3"], [1, "#1c5a92"]],
     showscale: false,
+  };
+}
+
+function intervalsTrace({ rows, values, intervals, colour }: IntervalsMark): Record<string, unknown> {
+  return {
+    type: "scatter",
+    mode: "markers",
+    x: values,
+    y: rows.map((text) => wrapLines(text, 22).map(plotText).join("<br>")),
+    marker: { size: 9, color: colour },
+    hovertemplate: "%{y}<br>%{x:.3f}<extra></extra>",
+    error_x: { ...reaches(values, intervals), color: grey(0.9), thickness: 1.4, width: 4 },
   };
 }
 

@@ -1,6 +1,6 @@
 /** A report as one HTML file that needs nothing else: no network, no server, no fonts. @module */
 import { escapeHtml, scriptJson } from "./_escape.ts";
-import { REPORT_SCRIPT } from "./_report_script.ts";
+import { ORDER_SCRIPT, REPORT_SCRIPT } from "./_report_script.ts";
 import { REPORT_STYLE } from "./_report_style.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
@@ -77,8 +77,39 @@ export interface FactsSection extends SectionHead {
   facts: Readonly<Record<string, string | number>>;
 }
 
+/** One picture of a {@linkcode GallerySection}. */
+export interface GalleryItem {
+  /** The picture, a `data:` URL. */
+  image: string;
+  /** What it is, in one line. */
+  caption: string;
+  /** What the pictures can be ordered by, by name; the same names for all. */
+  keys: Readonly<Record<string, number | string>>;
+}
+
+/** Pictures that can be ordered, and enlarged one at a time. */
+export interface GallerySection extends SectionHead {
+  /** Discriminant. */
+  kind: "gallery";
+  /** The pictures, in the order of their first key. */
+  items: readonly GalleryItem[];
+  /** One line about them. */
+  caption?: string;
+  /**
+   * Whether they show synthetic images; shown as a badge.
+   * @default {false}
+   */
+  synthetic?: boolean;
+}
+
 /** One part of a report. */
-export type ReportSection = ProseSection | TableSection | FigureSection | OverlaysSection | FactsSection;
+export type ReportSection =
+  | ProseSection
+  | TableSection
+  | FigureSection
+  | OverlaysSection
+  | GallerySection
+  | FactsSection;
 
 /** What {@linkcode buildReport} shows. */
 export interface Report {
@@ -86,6 +117,8 @@ export interface Report {
   title: string;
   /** One line under it. */
   subtitle?: string;
+  /** What must be known before anything below is believed, a sentence each. @default {none} */
+  warnings?: readonly string[];
   /** Parts, top to bottom. */
   sections: readonly ReportSection[];
 }
@@ -101,7 +134,13 @@ export interface Report {
 export async function buildReport(report: Report): Promise<string> {
   const figures: Figure[] = [];
   const body = report.sections.map((section) => sectionHtml(section, figures)).join("\n");
-  const scripts = figures.length === 0 ? [] : [inlineScript(await plotlySource()), REPORT_SCRIPT];
+  const isOrdered = report.sections.some((section) =>
+    section.kind === "gallery" || (section.kind === "table" && section.table.sortable)
+  );
+  const scripts = [
+    ...(figures.length === 0 ? [] : [inlineScript(await plotlySource()), REPORT_SCRIPT]),
+    ...(isOrdered ? [ORDER_SCRIPT] : []),
+  ];
   const hashes = await Promise.all(scripts.map(scriptHash));
   const policy = [
     "default-src 'none'",
@@ -128,7 +167,7 @@ ${REPORT_STYLE}
 <body>
 <header><h1>${escapeHtml(report.title)}</h1>${
     report.subtitle === undefined ? "" : `<p class="subtitle">${escapeHtml(report.subtitle)}</p>`
-  }</header>
+  }${(report.warnings ?? []).map((text) => `<p class="warning" role="note">${escapeHtml(text)}</p>`).join("")}</header>
 <main>
 ${body}
 </main>
@@ -163,6 +202,8 @@ function contentHtml(section: ReportSection, figures: Figure[]): string {
     }
     case "overlays":
       return overlaysHtml(section);
+    case "gallery":
+      return galleryHtml(section);
     case "facts":
       return `<dl class="facts">${
         Object.entries(section.facts).map(([name, value]) =>
@@ -189,6 +230,22 @@ function overlaysHtml(section: OverlaysSection): string {
   return `${captionHtml(section, "p")}<div class="switches">${switches.join("")}</div><div class="overlays">${
     pictures.join("\n")
   }</div>`;
+}
+
+function galleryHtml(section: GallerySection): string {
+  const names = Object.keys(section.items[0]?.keys ?? {});
+  const choices = names.map((name) => `<option>${escapeHtml(name)}</option>`).join("");
+  const pictures = section.items.map(({ image, caption, keys }) =>
+    `<figure data-keys="${escapeHtml(JSON.stringify(names.map((name) => keys[name] ?? "")))}">` +
+    `<button type="button" class="zoom"><img src="${escapeHtml(image)}" alt="${escapeHtml(caption)}"></button>` +
+    `<figcaption>${escapeHtml(caption)}</figcaption></figure>`
+  );
+  const order = names.length < 2
+    ? ""
+    : `<div class="switches"><label>order by <select autocomplete="off">${choices}</select></label></div>`;
+  return `${captionHtml(section, "p")}${order}<div class="gallery">${
+    pictures.join("\n")
+  }</div><dialog><form method="dialog"><button>close</button></form><img alt=""><p></p></dialog>`;
 }
 
 function captionHtml(section: { caption?: string; synthetic?: boolean }, element = "figcaption"): string {

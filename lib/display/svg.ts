@@ -7,6 +7,7 @@ import {
   type CellsMark,
   type Figure,
   type FigureMark,
+  type IntervalsMark,
   isInLegend,
   type LineMark,
   type PointsMark,
@@ -71,6 +72,7 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
   const body = marks.map((mark) => {
     if (mark.kind === "line") return curve(mark, frame);
     if (mark.kind === "points") return points(mark, frame);
+    if (mark.kind === "intervals") return intervalRows(mark, frame);
     return mark.kind === "cells"
       ? cells(mark, frame)
       : columns(mark, frame, { index: bars.indexOf(mark), count: bars.length });
@@ -79,9 +81,13 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
   const reference = figure.reference === undefined
     ? ""
     : `<line x1="${left}" x2="${right}" y1="${height0}" y2="${height0}" stroke="${INK}" stroke-dasharray="6 5"/>`;
+  const at = figure.upright === undefined ? "" : n(frame.px(figure.upright));
+  const upright = at === ""
+    ? ""
+    : `<line x1="${at}" x2="${at}" y1="${top}" y2="${bottom}" stroke="${INK}" stroke-dasharray="6 5"/>`;
   const alt = escapeHtml(figure.alt);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${alt}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">` +
-    `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${legend(entries, left, right)}</svg>`;
+    `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${upright}${legend(entries, left, right)}</svg>`;
 }
 
 /** The values that the axes must show, the ends of intervals among them. */
@@ -97,6 +103,10 @@ function valuesOf(mark: FigureMark): { x: readonly AxisValue[]; y: readonly Axis
     }
     case "cells":
       return { x: mark.columns, y: mark.rows };
+    case "intervals": {
+      const drawn = mark.values.flatMap((value, i) => value === null ? [] : [value, ...mark.intervals[i] ?? []]);
+      return { x: drawn, y: mark.rows };
+    }
   }
 }
 
@@ -125,14 +135,18 @@ function axes(figure: Figure, frame: Frame): string {
     }</text>`;
 }
 
-function curve({ x, y, colour, width, style }: LineMark, { px, py }: Frame): string {
+function curve({ x, y, colour, width, style, dots }: LineMark, { px, py }: Frame): string {
   const ends = x.map((value, i) => [px(value), py(y[i] ?? NaN)] as const);
   const drawn = ends.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
   return `<polyline fill="none" stroke="${escapeHtml(colour)}" stroke-width="${width}" opacity="${
     style === "faint" ? 0.28 : 1
   }"${style === "dotted" ? ' stroke-dasharray="2 4"' : ""} points="${
     drawn.map(([x, y]) => `${n(x)},${n(y)}`).join(" ")
-  }"/>`;
+  }"/>${
+    dots
+      ? drawn.map(([x, y]) => `<circle cx="${n(x)}" cy="${n(y)}" r="3.5" fill="${escapeHtml(colour)}"/>`).join("")
+      : ""
+  }`;
 }
 
 function points(mark: PointsMark, { px, py }: Frame): string {
@@ -145,6 +159,16 @@ function points(mark: PointsMark, { px, py }: Frame): string {
     return whisker(interval, cx, py) +
       `<circle cx="${n(cx)}" cy="${n(cy)}" r="5.5" fill="${escapeHtml(colour)}"/>` +
       label([name], cx + 9 * side, cy + lift, anchor);
+  }).join("");
+}
+
+function intervalRows({ rows, values, intervals, colour }: IntervalsMark, { px, py }: Frame): string {
+  return rows.map((name, i) => {
+    const value = values[i], interval = intervals[i];
+    if (typeof value !== "number") return "";
+    const y = py(name);
+    return (interval ? line(px(interval[0]), y, px(interval[1]), y, INK) : "") +
+      `<circle cx="${n(px(value))}" cy="${n(y)}" r="4.5" fill="${escapeHtml(colour)}"/>`;
   }).join("");
 }
 

@@ -41,6 +41,11 @@ export interface Table {
    * @default {"-"}
    */
   empty?: string;
+  /**
+   * Whether a page lets its reader order the rows by a click on a heading; not with `groupBy`.
+   * @default {false}
+   */
+  sortable?: boolean;
   /** Column by whose text the rows are grouped: best and second best are then marked within each group. */
   groupBy?: number;
 }
@@ -170,14 +175,19 @@ export function htmlTable(table: Table): string {
       : escapeHtml(text);
   // A grouping column becomes a line of its own above each group.
   const kept = table.columns.map((_, c) => c).filter((c) => c !== table.groupBy);
-  const head = kept.map((c) => `<th scope="col"${side(c)}>${escapeHtml(table.columns[c]!.title)}</th>`).join("");
+  const sortable = table.sortable === true && table.groupBy === undefined;
+  const heading = (title: string): string =>
+    sortable ? `<button type="button">${escapeHtml(title)}</button>` : escapeHtml(title);
+  const head = kept.map((c) => `<th scope="col"${side(c)}>${heading(table.columns[c]!.title)}</th>`).join("");
+  const key = (cell: TableCell): string =>
+    sortable ? ` data-key="${escapeHtml(String(numberOf(cell) ?? cell ?? ""))}"` : "";
   const body = texts.map((row, r) => {
     const group = table.groupBy === undefined ? undefined : row[table.groupBy]!;
     const first = group !== undefined && (r === 0 || texts[r - 1]![table.groupBy!] !== group);
     const cells = kept.map((c, place) =>
       place === 0
-        ? `<th scope="row"${side(c)}>${escapeHtml(row[c]!)}</th>`
-        : `<td${side(c)}>${shown(row[c]!, marks[r]![c]!)}</td>`
+        ? `<th scope="row"${side(c)}${key(table.rows[r]![c]!)}>${escapeHtml(row[c]!)}</th>`
+        : `<td${side(c)}${key(table.rows[r]![c]!)}>${shown(row[c]!, marks[r]![c]!)}</td>`
     );
     return (first
       ? `<tr class="group"><th scope="rowgroup" colspan="${kept.length}"><span>${escapeHtml(group)}</span></th></tr>\n`
@@ -187,7 +197,9 @@ export function htmlTable(table: Table): string {
   const words = [table.caption === undefined ? "" : escapeHtml(table.caption), legend].filter((part) => part !== "");
   const caption = (table.synthetic ? '<span class="badge">synthetic data</span>' : "") + words.join(" ");
   return `<figure class="table">${caption === "" ? "" : `<figcaption>${caption}</figcaption>`}` +
-    `<div class="scroll" tabindex="0"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div></figure>`;
+    `<div class="scroll" tabindex="0"><table${
+      sortable ? ' class="sortable"' : ""
+    }><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div></figure>`;
 }
 
 /**

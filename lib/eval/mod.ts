@@ -7,6 +7,8 @@ export * from "./metrics/mod.ts";
 export * from "./assess.ts";
 export * from "./classify.ts";
 export * from "./evaluation/evaluate.ts";
+export * from "./evaluation/hardest.ts";
+export * from "./evaluation/page.ts";
 export * from "./evaluation/predictions.ts";
 export * from "./evaluation/subgroups.ts";
 export * from "./explain.ts";
