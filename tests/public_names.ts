@@ -31,7 +31,7 @@ function withoutExample({ nodes }: Documentation): string[] {
   const all = Object.values(nodes).flatMap(({ symbols }) => symbols).flatMap(({ declarations }) => declarations);
   const own = new Map(all.filter(({ kind }) => kind !== "reference").map((one) => [place(one.location), one]));
   return nodes[new URL("mod.ts", ROOT).href]!.symbols.filter(({ name, declarations: [first] }) => {
-    const declaration = first!.def ? own.get(place(first!.def.target)) : first!;
+    const declaration = first!.kind === "reference" ? own.get(place(first!.def!.target)) : first!;
     if (!declaration) throw new RangeError(`Cannot check "${name}" as deno doc must be given its sub-path: it was not`);
     return declaration.kind === "function" && !declaration.jsDoc?.tags?.some(({ kind }) => kind === "example");
   }).map(({ name }) => name);
