@@ -12,6 +12,7 @@ import {
   classifyImages,
   imagesAt,
 } from "../eval/classify.ts";
+import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { ADAPTER_OPTION, checkPath, EXIF_OPTION, MODEL_OPTIONS, modelFrom, watched } from "./data_options.ts";
@@ -36,6 +37,11 @@ export const COMMAND: Command = {
     ...ADAPTER_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     explain: { type: "string", value: "HTML", help: "Page to write with the images, CLS attention and hyperedges" },
+    maps: {
+      type: "string",
+      value: "LIST",
+      help: `Maps of each label on that page: ${MAP_KINDS.join(", ")}, or none (default: similarity,gradient)`,
+    },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 8)" },
     ...BACKEND_OPTION,
   },
@@ -54,6 +60,7 @@ export const COMMAND: Command = {
       ...(templates.length > 0 ? { templates } : {}),
       batchSize: args.integer("batch-size", 8, 1),
       explain: explain !== undefined,
+      maps: mapKindsFrom(args, explain !== undefined),
       onBatch: (done) => bar.update(done),
     });
     bar.finish();
@@ -69,7 +76,7 @@ export const COMMAND: Command = {
       console.error(`wrote ${explain}`);
     }
     if (args.flag("json")) {
-      const plain = answers.map(({ overlay: _, ...answer }) => answer);
+      const plain = answers.map(({ overlay: _, maps: _maps, random: _random, ...answer }) => answer);
       console.log(JSON.stringify({ labels, ...facts, images: plain }, null, 2));
     } else {
       const rows = answers.map((answer) => ({ ...answer, image: printable(answer.image) }));
@@ -77,6 +84,17 @@ export const COMMAND: Command = {
     }
   },
 };
+
+/** The kinds of maps asked for. */
+export function mapKindsFrom(args: Arguments, isShown: boolean): MapKind[] {
+  const given = args.list("maps");
+  if (given && !isShown) throw new UsageError("--maps needs --explain, the page they stand on");
+  const unknown = given?.find((word) => word !== "none" && !(MAP_KINDS as readonly string[]).includes(word));
+  if (unknown !== undefined) {
+    throw new UsageError(`--maps must be among ${MAP_KINDS.join(", ")} or none: current value is "${unknown}"`);
+  }
+  return MAP_KINDS.filter((kind) => given ? given.includes(kind) : kind !== "occlusion");
+}
 
 /** The images named; a folder stands for all in it. */
 async function imagePaths(paths: readonly string[]): Promise<string[]> {

@@ -22,6 +22,10 @@ export interface Overlay {
   grid: { rows: number; columns: number };
   /** Attention of the CLS token to each patch, row-major; logits or probabilities (drawn from least to greatest). */
   attention?: ArrayLike<number>;
+  /** What `attention` shows, for readers and switches. @default {"CLS attention"} */
+  heat?: string;
+  /** Whether a bar under the picture gives the colours with the least and the greatest value. @default {false} */
+  bar?: boolean;
   /** Hyperedges; the first few colours are told apart. */
   hyperedges?: readonly OverlayHyperedge[];
   /** One line under the picture. */
@@ -42,7 +46,7 @@ const EDGE_COLOURS = ["#4cc9f0", "#ffd166", "#ff70a6", "#8ef79a", "#ffffff", "#f
  * @throws {RangeError} If a patch is not on the grid.
  */
 export function overlaySvg(overlay: Overlay): string {
-  const { image, grid: { rows, columns }, attention, hyperedges = [], caption = "" } = overlay;
+  const { image, grid: { rows, columns }, attention, hyperedges = [], caption = "", heat = "CLS attention" } = overlay;
   if (!/^data:image\/(png|jpeg);base64,[A-Za-z0-9+/=]+$/.test(image)) {
     throw new TypeError(
       `Cannot draw an overlay as the image must be a base64 data URL of PNG or JPEG: current value starts with "${
@@ -52,15 +56,20 @@ export function overlaySvg(overlay: Overlay): string {
   }
   const width = columns * CELL, height = rows * CELL;
   const label = escapeHtml(
-    `${caption === "" ? "Image" : caption}${attention ? "; CLS attention as heat map" : ""}${
+    `${caption === "" ? "Image" : caption}${attention ? `; ${heat} as heat map` : ""}${
       hyperedges.length > 0 ? `; ${hyperedges.length} hyperedges` : ""
     }`,
   );
-  return `<svg class="overlay" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">` +
+  const isBarred = overlay.bar === true && attention !== undefined;
+  const foot = isBarred ? height * BAR : 0;
+  return `<svg class="overlay" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${
+    height + foot
+  }" role="img" aria-label="${label}">` +
     `<title>${label}</title>` +
     `<image href="${image}" width="${width}" height="${height}" preserveAspectRatio="none"/>` +
     (attention === undefined ? "" : heatMap(attention, rows, columns)) +
     (hyperedges.length === 0 ? "" : edges(hyperedges, rows * columns, columns)) +
+    (isBarred ? colourBar(attention, { width, top: height, height: foot }) : "") +
     `</svg>`;
 }
 
@@ -71,12 +80,7 @@ function heatMap(attention: ArrayLike<number>, rows: number, columns: number): s
       `Cannot draw an overlay as there must be one attention for each of ${n} patches: current number is ${attention.length}`,
     );
   }
-  let low = Infinity, high = -Infinity;
-  for (let i = 0; i < n; i++) {
-    if (!Number.isFinite(attention[i]!)) continue;
-    low = Math.min(low, attention[i]!);
-    high = Math.max(high, attention[i]!);
-  }
+  const [low, high] = ends(attention);
   let cells = "";
   for (let i = 0; i < n; i++) {
     if (!Number.isFinite(attention[i]!) || high <= low) continue;
@@ -84,15 +88,52 @@ function heatMap(attention: ArrayLike<number>, rows: number, columns: number): s
     // Below a quarter of the range the image stays untouched.
     if (t < 0.25) continue;
     const x = (i % columns) * CELL, y = Math.floor(i / columns) * CELL;
-    cells += `<rect x="${x}" y="${y}" width="${CELL}" height="${CELL}" fill="${heat(t)}" fill-opacity="${
+    cells += `<rect x="${x}" y="${y}" width="${CELL}" height="${CELL}" fill="${heatColour(t)}" fill-opacity="${
       (0.7 * t ** 1.5).toFixed(2)
     }"/>`;
   }
   return `<g class="attention" shape-rendering="crispEdges">${cells}</g>`;
 }
 
+/** Least and greatest finite value. */
+function ends(values: ArrayLike<number>): [number, number] {
+  const finite = Array.from(values).filter(Number.isFinite);
+  return [Math.min(...finite), Math.max(...finite)];
+}
+
+/** Share of the picture's height that the bar takes. */
+const BAR = 0.1;
+
+/** The colours from the least to the greatest value, which stand at the ends. */
+function colourBar(values: ArrayLike<number>, place: { width: number; top: number; height: number }): string {
+  const { width, top, height } = place;
+  const [low, high] = ends(values);
+  const steps = 32, y = top + 0.25 * height, size = 0.5 * height;
+  const [start, length] = [0.24 * width, 0.52 * width];
+  const cells = Array.from({ length: steps }, (_, i) => {
+    const t = (i + 0.5) / steps;
+    const fill = t < 0.25 ? "#333" : heatColour(t); // the image stays untouched there
+    return `<rect x="${(start + i * length / steps).toFixed(2)}" y="${y.toFixed(2)}" width="${
+      (length / steps + 0.05).toFixed(2)
+    }" height="${size.toFixed(2)}" fill="${fill}"/>`;
+  }).join("");
+  const text = (value: number, x: number, anchor: string): string =>
+    `<text x="${x.toFixed(2)}" y="${(top + 0.68 * height).toFixed(2)}" text-anchor="${anchor}" font-size="${
+      (0.5 * height).toFixed(2)
+    }" font-family="system-ui, sans-serif" fill="#fff">${shortNumber(value)}</text>`;
+  return `<g class="bar"><rect x="0" y="${top}" width="${width}" height="${height.toFixed(2)}" fill="#000"/>${cells}${
+    text(low, start - 0.02 * width, "end")
+  }${text(high, start + length + 0.02 * width, "start")}</g>`;
+}
+
+/** Two digits, in at most seven characters. */
+function shortNumber(value: number): string {
+  const plain = String(Number(value.toPrecision(2)));
+  return plain.length > 7 ? value.toExponential(0) : plain;
+}
+
 /** Dark red over orange to yellow. */
-function heat(t: number): string {
+function heatColour(t: number): string {
   const r = Math.round(150 + 105 * Math.min(1, t * 1.4)),
     g = Math.round(20 + 200 * t ** 1.5),
     b = Math.round(40 * (1 - t));

@@ -217,19 +217,25 @@ function contentHtml(section: ReportSection, figures: Figure[]): string {
 
 function overlaysHtml(section: OverlaysSection): string {
   const layers = [
-    ["attention", "CLS attention", section.overlays.some((o) => o.attention !== undefined)],
+    [
+      "attention",
+      section.overlays.find(({ heat }) => heat !== undefined)?.heat ?? "CLS attention",
+      section.overlays.some((o) => o.attention !== undefined),
+    ],
     ["hyperedges", "hyperedges", section.overlays.some((o) => (o.hyperedges ?? []).length > 0)],
   ] as const;
   const switches = layers.filter(([, , present]) => present)
-    .map(([name, text]) => `<label><input type="checkbox" name="${name}" checked autocomplete="off">${text}</label>`);
+    .map(([name, text]) =>
+      `<label><input type="checkbox" name="${name}" checked autocomplete="off">${escapeHtml(text)}</label>`
+    );
   const pictures = section.overlays.map((overlay) =>
     `<figure>${overlaySvg(overlay)}${
       overlay.caption === undefined ? "" : `<figcaption>${escapeHtml(overlay.caption)}</figcaption>`
     }</figure>`
   );
-  return `${captionHtml(section, "p")}<div class="switches">${switches.join("")}</div><div class="overlays">${
-    pictures.join("\n")
-  }</div>`;
+  return `${captionHtml(section, "p")}${
+    switches.length === 0 ? "" : `<div class="switches">${switches.join("")}</div>`
+  }<div class="overlays">${pictures.join("\n")}</div>`;
 }
 
 function galleryHtml(section: GallerySection): string {

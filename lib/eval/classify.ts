@@ -3,12 +3,16 @@ import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lor
 import { readImage } from "../image/read.ts";
 import type { RasterImage } from "../image/raster.ts";
 import type { Overlay } from "../display/overlay.ts";
-import { buildReport } from "../display/report.ts";
+import { buildReport, type ReportSection } from "../display/report.ts";
 import type { Table } from "../display/table.ts";
 import { predictedClasses } from "./metrics/accuracy.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
+import { type Faithfulness, faithfulness, meanFaithfulness, randomMap } from "./maps/faithfulness.ts";
+import { labelMaps, type MapKind } from "./maps/maps.ts";
+import { openMapModel } from "./maps/model.ts";
+import { faithfulnessFigure, MAP_TEXTS, mapOverlay } from "./maps/show.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
@@ -43,6 +47,10 @@ export interface Classification {
   scores: Record<string, number>;
   /** CLS attention and hyperedges over the image, where {@linkcode ClassifyOptions} asks for them. */
   overlay?: Overlay;
+  /** A map for each label over the image, and the faithfulness of that of the answer, by kind, where they are asked for. */
+  maps?: Partial<Record<MapKind, { overlays: Overlay[]; faithfulness: Faithfulness }>>;
+  /** Faithfulness of a map that knows nothing, to compare with. */
+  random?: Faithfulness;
 }
 
 /** Options of {@linkcode classifyImages}. */
@@ -53,6 +61,8 @@ export interface ClassifyOptions {
   batchSize?: number;
   /** Draw what the CLS token attends to, from the same pass that gives the scores. @default {false} */
   explain?: boolean;
+  /** Kinds of maps for each label, with `explain`. @default {none} */
+  maps?: readonly MapKind[];
   /** Called with the images done so far. */
   onBatch?: (done: number) => void;
 }
@@ -98,7 +108,7 @@ export async function classifyImages(
   options: ClassifyOptions = {},
 ): Promise<Classification[]> {
   const { params, config, tokenizer } = classifier;
-  const { templates, batchSize = 8, explain = false, onBatch } = options;
+  const { templates, batchSize = 8, explain = false, maps = [], onBatch } = options;
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new RangeError(
       `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,
@@ -114,16 +124,17 @@ export async function classifyImages(
     },
   }));
   const explaining = explain ? explainingModel(config) : undefined;
+  const source = imageSource(cases, config.encoders);
   const scores = await classifyZeroShot(
     explaining?.model ?? aceLoraModel(config),
     params,
-    imageSource(cases, config.encoders),
+    source,
     classPrompts(labels, config.encoders, tokenizer, templates),
     { batchSize, ...(onBatch ? { onBatch } : {}) },
   );
   const explanations = await explaining?.explanations();
   const best = predictedClasses(scores, images.length);
-  return images.map(({ name }, i) => {
+  const answers = images.map(({ name }, i) => {
     const label = labels[best[i]!]!;
     const own = Object.fromEntries(labels.map((label, c) => [label, scores[i * labels.length + c]!]));
     const caption = `${name}: ${label} ${own[label]!.toFixed(3)}`;
@@ -134,6 +145,59 @@ export async function classifyImages(
       ...(explanations ? { overlay: explainedOverlay(seen[i]!, explanations[i]!, caption) } : {}),
     };
   });
+  if (!explain || maps.length === 0) return answers;
+  const model = await openMapModel(classifier, labels, templates);
+  try {
+    const mapped: Classification[] = [];
+    for (const [i, answer] of answers.entries()) {
+      const pixels = await source.pixels([i]);
+      const label = best[i]!;
+      const found: Classification["maps"] = {};
+      for (const kind of maps) {
+        const own = await labelMaps(model, kind, pixels);
+        found[kind] = {
+          overlays: own.map((map, c) => mapOverlay(seen[i]!, map, { kind, label: labels[c]!, name: answer.image })),
+          faithfulness: await faithfulness(model, pixels, own[label]!, { label }),
+        };
+      }
+      const random = await faithfulness(model, pixels, randomMap(model.side ** 2, i), { label });
+      mapped.push({ ...answer, maps: found, random });
+    }
+    return mapped;
+  } finally {
+    model.close();
+  }
+}
+
+/** The page's sections of maps: the kinds one after the other, then how faithful they are. */
+function mapSections(answers: readonly Classification[]): ReportSection[] {
+  const kinds = Object.keys(answers[0]?.maps ?? {}) as MapKind[];
+  if (kinds.length === 0) return [];
+  const curves = {
+    ...Object.fromEntries(
+      kinds.map((kind) => [kind, meanFaithfulness(answers.map(({ maps }) => maps![kind]!.faithfulness))]),
+    ),
+    "random order": meanFaithfulness(answers.map(({ random }) => random!)),
+  };
+  return [
+    ...kinds.map((kind): ReportSection => ({
+      kind: "overlays",
+      title: MAP_TEXTS[kind].title,
+      overlays: answers.flatMap(({ maps }) => maps![kind]!.overlays),
+      caption: `${
+        MAP_TEXTS[kind].caption
+      } Each map is coloured from its own least to its own greatest value, as its bar says.`,
+    })),
+    {
+      kind: "figure",
+      title: "Do the strong parts count?",
+      figure: faithfulnessFigure(curves),
+      caption:
+        "The answer's probability as its strongest patches are covered (dotted: the faster it falls the better), and as " +
+        "they are uncovered on an empty picture (the faster it rises the better). A map no better than the random order " +
+        "explains nothing.",
+    },
+  ];
 }
 
 /** The answers as a table: one row an image, one column a label. */
@@ -171,6 +235,7 @@ export async function classificationReport(
         caption: "Heat: attention logits of the CLS query. Squares: members of the CLS hyperedge. " +
           "Rings and lines: each member's own hyperedge, by cosine similarity.",
       },
+      ...mapSections(answers),
       { kind: "facts", title: "Run", facts },
     ],
   });

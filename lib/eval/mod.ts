@@ -26,3 +26,8 @@ export * from "./encode/feature_encoder.ts";
 export * from "./encode/merge.ts";
 export * from "./encode/shards.ts";
 export * from "./retrieve.ts";
+export * from "./maps/faithfulness.ts";
+export * from "./maps/maps.ts";
+export * from "./maps/model.ts";
+export * from "./maps/pointing.ts";
+export * from "./maps/show.ts";

@@ -4,8 +4,9 @@ import { attention } from "../tensor/kernels/attention/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import { add, meanOver, mul, reshape, slice, sumOver } from "../tensor/typed.ts";
-import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { droppedAttention } from "./dropped_attention.ts";
+import { gatedAttention } from "./gated_attention.ts";
 import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";
 import { tokenAt, upToToken } from "./read_token.ts";
 
@@ -44,6 +45,8 @@ export interface SelfAttentionOptions {
   residual?: Tensor3D;
   /** Dropout of the probabilities. @default {none} */
   probabilityDrop?: { rate: number; seed: number };
+  /** Factor of the probabilities of every head, `[B, H, N, N]`, for their gradient; no masks then. @default {none} */
+  gate?: Tensor4D;
   /** Dropout of the output, before the residual. @default {none} */
   outputDrop?: { rate: number; seed: number };
 }
@@ -82,7 +85,9 @@ export function selfAttention(
     const seen = causal && read ? visibleTo(read, options.keyMask) : options.keyMask;
     const keyMask = clsOnly ? seen : options.keyMask;
     const shared = { heads, causal: causal && !(clsOnly && read), ...(keyMask ? { keyMask } : {}) };
-    const context = probabilityDrop
+    const context = options.gate
+      ? gatedAttention([query, key, value], options.gate)
+      : probabilityDrop
       ? droppedAttention(query, key, value, { ...shared, drop: probabilityDrop })
       : attention(query, key, value, shared);
     const output = linear(params.output, context, {

@@ -34,19 +34,24 @@ export function droppedAttention(
   return customGrad([query, key, value], (q, k, v) => {
     const seen = seenKeys(q.shape[1], k.shape[1], options);
     const value = tidy(() => {
-      const [qs, ks, vs] = [split(q, heads), split(k, heads), split(v, heads)];
-      return join(matMul(dropout(probabilities(qs, ks, scale, seen), drop), vs));
+      const [qs, ks, vs] = [splitHeads(q, heads), splitHeads(k, heads), splitHeads(v, heads)];
+      return joinHeads(matMul(dropout(probabilities(qs, ks, scale, seen), drop), vs));
     });
     type Saved = readonly [Tensor3D, Tensor3D, Tensor3D, ...seen: Tensor[]];
     const gradFunc = (dy: Tensor3D, [q, k, v, kept]: Saved): [Tensor3D, Tensor3D, Tensor3D] =>
       tidy(() => {
-        const [qs, ks, vs, dys] = [split(q, heads), split(k, heads), split(v, heads), split(dy, heads)];
+        const [qs, ks, vs, dys] = [
+          splitHeads(q, heads),
+          splitHeads(k, heads),
+          splitHeads(v, heads),
+          splitHeads(dy, heads),
+        ];
         const p = probabilities(qs, ks, scale, kept);
         const dv = matMul(dropout(p, drop), dys, true, false);
         const dp = dropout(matMul(dys, vs, false, true), drop);
         let ds = mul(mul(p, sub(dp, tf.sum(mul(dp, p), -1, true))), scale);
         if (kept) ds = mul(ds, kept); // the score of a masked key is a constant
-        return [join(matMul(ds, ks)), join(matMul(ds, qs, true, false)), join(dv)];
+        return [joinHeads(matMul(ds, ks)), joinHeads(matMul(ds, qs, true, false)), joinHeads(dv)];
       });
     const saved: Saved = seen ? [q, k, v, seen] : [q, k, v];
     return { value, saved, gradFunc };
@@ -71,20 +76,20 @@ function seenKeys(
 }
 
 /** `softmax(scale Q Kᵀ)`, `[B, H, M, N]`; exactly 0 for a key that is not seen, even shares where none is. */
-function probabilities(q: Tensor4D, k: Tensor4D, scale: number, seen?: Tensor): Tensor4D {
+export function probabilities(q: Tensor4D, k: Tensor4D, scale: number, seen?: Tensor): Tensor4D {
   const scores = mul(matMul(q, k, false, true), scale);
   if (!seen) return softmax(scores);
   return softmax(add(tf.mul(scores, seen), tf.mul(tf.sub(seen, 1), 1e9)));
 }
 
 /** `[B, N, W]` to `[B, H, N, W / H]`. */
-function split(x: Tensor3D, heads: number): Tensor4D {
+export function splitHeads(x: Tensor3D, heads: number): Tensor4D {
   const [batch, tokens, width] = x.shape;
   return tf.transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
 }
 
 /** `[B, H, N, W / H]` to `[B, N, W]`. */
-function join(x: Tensor4D): Tensor3D {
+export function joinHeads(x: Tensor4D): Tensor3D {
   const [batch, heads, tokens, width] = x.shape;
   return reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]);
 }

@@ -4,7 +4,7 @@ import type { DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { type AffinityKind, type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
 import { dropExtra, extendMasks, insertAfterFirst } from "./extra_tokens.ts";
@@ -49,6 +49,8 @@ export interface TransformerOptions {
   clsOnly?: boolean;
   /** 1 at the token of each sample that `affinity` and `clsOnly` mean, else 0; shape `[B, N]`. @default {token 0} */
   read?: Tensor2D;
+  /** Factor of the last block's attention probabilities, `[B, H, N, N]`, for their gradient. @default {none} */
+  gate?: Tensor4D;
   /** Dropout after the feed-forward part, and after attention parts without LoRA, while training. @default {0} */
   hiddenDropout?: number;
   /** Dropout of the attention probabilities, in attention parts without LoRA, while training. @default {0} */
@@ -82,8 +84,13 @@ export function transformer(
   x: Tensor3D,
   options: TransformerOptions,
 ): TransformerResult {
-  const { affinity, clsOnly, read, seed, recompute, ...shared } = options;
-  const ofLast = { ...(affinity ? { affinity } : {}), ...(clsOnly ? { clsOnly } : {}), ...(read ? { read } : {}) };
+  const { affinity, clsOnly, read, gate, seed, recompute, ...shared } = options;
+  const ofLast = {
+    ...(affinity ? { affinity } : {}),
+    ...(clsOnly ? { clsOnly } : {}),
+    ...(read ? { read } : {}),
+    ...(gate ? { gate } : {}),
+  };
   return tidy(() => {
     let state: TransformerResult = { tokens: x };
     blocks.forEach((block, i) => {

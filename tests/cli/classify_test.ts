@@ -191,3 +191,25 @@ Deno.test("classify refuses bad input in one line that names it, and writes noth
     assertEquals(await snapshot(folder), before);
   });
 });
+
+Deno.test("classify --explain draws a map of each label with a sentence, and how faithful they are; --maps chooses", async () => {
+  await inFolder(async (folder) => {
+    const [image] = await writeRadiographs(folder, 1);
+    const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const page = join(folder, "page.html");
+    const options = { read: [...MINI_FILES, folder], write: [folder] };
+    const args = ["classify", image!, ...ASK, "--adapter", adapter, "--explain", page];
+    const plain = await succeed(["classify", image!, ...ASK, "--adapter", adapter], options);
+    assertEquals(await succeed([...args, "--maps", "occlusion,similarity"], options), plain);
+    const html = await Deno.readTextFile(page);
+    for (const words of ["Occlusion", "Similarity of each part", "Do the strong parts count?", "random order"]) {
+      assert(html.includes(words), words);
+    }
+    assert(!html.includes("weighted by its gradient"));
+    assertEquals([...html.matchAll(/class="bar"/g)].length, 4);
+    await succeed([...args, "--maps", "none"], options);
+    assert(!(await Deno.readTextFile(page)).includes("Do the strong parts count?"));
+    await fail([...args, "--maps", "saliency"], ["--maps must be among", '"saliency"'], options);
+    await fail(["classify", image!, ...ASK, "--maps", "gradient"], ["--maps needs --explain"], options);
+  });
+});

@@ -69,3 +69,15 @@ Deno.test("overlaySvg() refuses attention of another length and patches off the 
     "from 0 to 5: current value is 6",
   );
 });
+
+Deno.test("overlaySvg() gives a bar with the ends of the values below the picture when asked, and names what the heat shows", () => {
+  const attention = [-0.25, 0, 2, -0.25, 0.0000018, 1];
+  const plain = overlaySvg({ ...base, attention });
+  assert(!plain.includes('class="bar"') && plain.includes("CLS attention as heat map"));
+  const barred = overlaySvg({ ...base, attention, bar: true, heat: "<occlusion>" });
+  assert(barred.includes('class="bar"') && barred.includes(">-0.25</text>") && barred.includes(">2</text>"));
+  assert(barred.includes("&lt;occlusion&gt; as heat map") && !barred.includes("<occlusion>"));
+  assert(overlaySvg({ ...base, attention: attention.map((x) => x * 1e-9), bar: true }).includes(">-3e-10</text>"));
+  const side = (svg: string): number => Number(/viewBox="0 0 \S+ (\S+)"/.exec(svg)![1]);
+  assert(side(barred) > side(plain));
+});

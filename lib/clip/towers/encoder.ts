@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { AffinityKind } from "../../nn/attention.ts";
 import { linear, type LinearParams } from "../../nn/linear.ts";
-import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../../tensor/types.ts";
 
 /** Options of the towers. */
 export interface EncodeOptions {
@@ -10,6 +10,8 @@ export interface EncodeOptions {
   affinity?: AffinityKind;
   /** Return the read token only; cheaper, the numbers are the same. @default {false} */
   clsOnly?: boolean;
+  /** Factor of the last layer's attention probabilities, `[B, H, N + 1, N + 1]`, for their gradient. @default {none} */
+  gate?: Tensor4D;
   /** Seed of the dropout masks; without it the encoder is in evaluation mode. */
   seed?: number;
   /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
