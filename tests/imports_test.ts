@@ -23,7 +23,7 @@ const ALLOWED: Record<string, string[]> = {
   ".": ["clip", "hypergraph", "losses", "nn", "peft/lora", "tensor"],
   peft: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   adapters: [".", "clip", "data", "hypergraph", "io", "nn", "peft/lora", "tensor"],
-  train: ["clip", "distributed", "io", "losses", "tensor"],
+  train: ["clip", "display", "distributed", "io", "losses", "tensor"],
   distributed: ["tensor"],
   export: [".", "clip", "hypergraph", "io", "nn", "tensor"],
   eval: [".", "clip", "data", "display", "hypergraph", "image", "io", "peft", "tensor", "text", "train"],

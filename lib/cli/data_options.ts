@@ -279,7 +279,7 @@ export async function imagesFrom(args: Arguments, attributes: readonly string[] 
 }
 
 /** The part of a set that `--held-out` leaves for training or evaluation; the whole set without it. */
-async function patientPart(args: Arguments, dataset: Dataset, part: "train" | "test"): Promise<Dataset> {
+export async function patientPart(args: Arguments, dataset: Dataset, part: "train" | "test"): Promise<Dataset> {
   if (args.text("held-out") === undefined) return dataset;
   if (args.text("patient-column") === undefined) throw new UsageError("--held-out needs --patient-column");
   const fraction = args.number("held-out", 0);

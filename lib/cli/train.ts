@@ -8,16 +8,22 @@ import {
   initAceLora,
   type TextAffinity,
   textAffinityOf,
+  trainableTensors,
 } from "../ace_lora.ts";
+import { createHash } from "node:crypto";
+import type { ClipParams } from "../clip/params.ts";
+import type { Measure } from "../eval/validation.ts";
+import { stored } from "../io/tree.ts";
+import { openRunLog } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
-import { saveAdapter } from "../adapters/model.ts";
+import { type Adapted, loadAdapter, saveAdapter } from "../adapters/model.ts";
 import { fingerprints } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
-import { fit } from "../train/fit.ts";
+import { fit, type FitOptions } from "../train/fit.ts";
 import { hasRunState, removeRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
@@ -25,6 +31,7 @@ import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import {
   announce,
+  checkPath,
   COLUMN_OPTIONS,
   DATASET_OPTIONS,
   datasetNotes,
@@ -33,10 +40,11 @@ import {
   isExifApplied,
   MODEL_OPTIONS,
   modelFrom,
-  pairsFrom,
   watched,
 } from "./data_options.ts";
 import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
+import { CAPTION_OPTIONS, trainingPairs, withShots } from "./training_pairs.ts";
+import { measureOn, splitValidation, VALIDATION_OPTIONS } from "./validation.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
@@ -44,6 +52,7 @@ import { joinRanks } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 const STATE = "state.safetensors";
+const LOGS = ["log.jsonl", "training.html", "tensorboard"];
 
 /** The configuration that the options describe; the defaults are the paper's. */
 function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
@@ -134,6 +143,7 @@ export const COMMAND: Command = {
   options: {
     pairs: { type: "string", value: "CSV", help: "Image-text pairs" },
     ...DATASET_OPTIONS,
+    ...CAPTION_OPTIONS,
     "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
@@ -141,6 +151,8 @@ export const COMMAND: Command = {
     ...EXIF_OPTION,
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
+    adapter: { type: "string", value: "PATH", help: "Adapter to start from, in any layout (default: a new one)" },
+    ...VALIDATION_OPTIONS,
     out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
     resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers; --epochs may be more" },
     overwrite: { type: "boolean", help: "Give up the run that the folder holds" },
@@ -208,7 +220,7 @@ ${datasetNotes(["mimic-cxr"])}`,
       throw new UsageError(`another run is writing to "${out}": --out names another folder`);
     });
     await sweep(out);
-    if (args.flag("overwrite") && !args.flag("resume")) await clear(out);
+    if (!args.flag("resume")) await clear(out);
     return await train(args, out, ranks).finally(() => lock.release());
   },
 };
@@ -223,18 +235,67 @@ async function sweep(out: string): Promise<void> {
 /** Removes what an earlier run left, so that nothing of it is taken for this one's. */
 async function clear(out: string): Promise<void> {
   await removeRunState(join(out, STATE));
-  for (const name of ["best.safetensors", "adapter.safetensors", "training.json"]) {
-    if (await exists(join(out, name))) await Deno.remove(join(out, name));
+  for (const name of ["best.safetensors", "adapter.safetensors", "training.json", ...LOGS]) {
+    if (await exists(join(out, name))) await Deno.remove(join(out, name), { recursive: true });
   }
+}
+
+/** What an adapter decides by itself. */
+const ADAPTER_DECIDES = [
+  "rank",
+  "alpha",
+  "dropout",
+  "targets",
+  "positions",
+  "hgnn",
+  "top-k",
+  "hidden",
+  "text-affinity",
+];
+
+/** The adapter that `--adapter` names, on the model. */
+async function adapterFrom(args: Arguments, base: ClipParams, encoders: ClipConfig): Promise<Adapted | undefined> {
+  const path = args.text("adapter");
+  if (path === undefined) return undefined;
+  const other = ADAPTER_DECIDES.find((name) => args.text(name) !== undefined);
+  if (other !== undefined) throw new UsageError(`--adapter and --${other} exclude each other: the adapter has its own`);
+  await checkPath(path);
+  return await loadAdapter(path, base, encoders);
+}
+
+/** 16 hex digits of the numbers that are trained. */
+async function numbersHash(params: AceLoraParams): Promise<string> {
+  const hash = createHash("sha256");
+  for (const [name, tensor] of trainableTensors(params)) {
+    const { data } = await stored(tensor);
+    hash.update(name).update(data);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** `fit`'s options of a run that is measured. */
+function measuring(
+  args: Arguments,
+  measure: Measure<AceLoraParams>,
+): Pick<FitOptions, "validate" | "validateEvery" | "patience"> {
+  return {
+    validate: (params, signal) => measure(params as AceLoraParams, signal),
+    ...(args.text("validate-every") === undefined ? {} : { validateEvery: args.integer("validate-every", 1, 1) }),
+    ...(args.text("patience") === undefined ? {} : { patience: args.integer("patience", 1, 1) }),
+  };
 }
 
 async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
   const backend = await startBackend(args);
-  const given = await readableSet(args, await pairsFrom(args));
+  const split = await splitValidation(args, await readableSet(args, await trainingPairs(args)));
+  const given = await withShots(args, split.training);
   const dataset = { ...given, cases: watched(args, given.cases) };
   announce(dataset);
+  const validation = split.validation && await readableSet(args, split.validation);
+  if (validation) announce(validation);
   const { params: base, config: encoders, tokenizer } = await modelFrom(args);
-  const config = adaptation(args, encoders);
+  const earlier = await adapterFrom(args, base, encoders);
+  const config = earlier?.config ?? adaptation(args, encoders);
   const labelled = dataset.cases.every((one) => one.labels !== undefined);
   const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
   if (loss === "label-guided" && !labelled) {
@@ -244,7 +305,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
       }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
     );
   }
-  const kept = { config, seen: fingerprints(dataset.cases) };
+  const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const seed = args.integer("seed", 1);
   const batchSize = args.integer("batch-size", 64, 1);
   const settings = {
@@ -261,7 +322,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   } as const;
   const facts = await modelFacts(args);
   const model = aceLoraModel(config, "ACE-LoRA");
-  const start = await initAceLora(base, config, { seed });
+  const start = earlier?.params ?? await initAceLora(base, config, { seed });
   console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
   const began = performance.now();
   const warnings: string[] = [];
@@ -272,11 +333,41 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
   }
   const reader = readerFrom(args);
+  const log = isWriter
+    ? openRunLog(out, {
+      title: "Training",
+      facts: { pairs: dataset.cases.length, ...settings, shuffle: String(settings.shuffle) },
+    })
+    : undefined;
   const result = await fit(model, start, pairSource(dataset, encoders, tokenizer, { reader }), {
     ...settings,
     ...watch.hooks,
+    onStart: (report) => log?.onStart(report),
+    onStep: (report) => {
+      watch.hooks.onStep(report);
+      log?.onStep(report);
+    },
+    onValidation: async (entry) => {
+      watch.note(`validation after step ${entry.step}: ${entry.name} ${entry.value.toFixed(4)}`);
+      await log?.onValidation(entry);
+    },
+    ...(validation
+      ? measuring(
+        args,
+        measureOn(model, { ...validation, cases: watched(args, validation.cases) }, {
+          config: encoders,
+          tokenizer,
+          reader,
+        }),
+      )
+      : {}),
     ...(ranks ? { ranks } : {}),
-    inputs: { ...await inputsOf(facts, dataset, config), exif: isExifApplied(args) ? "apply" : "ignore" },
+    inputs: {
+      ...await inputsOf(facts, dataset, config),
+      exif: isExifApplied(args) ? "apply" : "ignore",
+      validation: validation?.split.hash.slice(0, 16) ?? null,
+      adapter: earlier ? await numbersHash(earlier.params) : null,
+    },
     onWarning: (text) => {
       warnings.push(text);
       watch.note(`warning: ${text}`);
@@ -286,19 +377,24 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ...(args.text("save-steps") === undefined ? {} : { saveSteps: args.integer("save-steps", 1, 1) }),
     saveMinutes: args.number("save-minutes", 15, 0),
     onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, kept),
+  }).catch(async (error) => {
+    await log?.close(true).catch(() => {}); // what went wrong first is told
+    throw error;
   }).finally(async () => {
     watch.end();
     await reader.close();
   });
+  const last = result.history.length;
+  await log?.close(!result.interrupted);
   if (result.interrupted) {
     console.error(
-      `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
+      `interrupted after step ${last}: "${statePath}" holds the state; --resume goes on`,
     );
     return watch.exitCode();
   }
   if (!isWriter) return;
   await keep(join(out, "adapter.safetensors"), result.params, kept);
-  const log = {
+  const record = {
     command: "train",
     model: facts,
     warnings,
@@ -315,8 +411,11 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     versions: versions(),
     revision: await gitRevision(),
     history: result.history,
+    ...(validation
+      ? { validation: { data: { name: validation.name, split: validation.split }, figures: result.validations } }
+      : {}),
   };
-  await writeFileAtomic(join(out, "training.json"), JSON.stringify(log, null, 2) + "\n", { isPrivate: true });
+  await writeFileAtomic(join(out, "training.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
   console.log(
     `last loss ${
       result.history.at(-1)!.loss.toFixed(4)

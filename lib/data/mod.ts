@@ -5,6 +5,7 @@
  */
 export type { RasterImage } from "../image/raster.ts";
 export * from "./boxes.ts";
+export * from "./captions.ts";
 export * from "./chexpert5x200.ts";
 export * from "./coco_rle.ts";
 export * from "./csv.ts";

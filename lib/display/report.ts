@@ -119,6 +119,8 @@ export interface Report {
   subtitle?: string;
   /** What must be known before anything below is believed, a sentence each. @default {none} */
   warnings?: readonly string[];
+  /** Seconds after which a browser loads the page again, for one that is written anew. @default {never} */
+  refreshSeconds?: number;
   /** Parts, top to bottom. */
   sections: readonly ReportSection[];
 }
@@ -156,7 +158,11 @@ export async function buildReport(report: Report): Promise<string> {
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+${
+    report.refreshSeconds === undefined
+      ? ""
+      : `<meta http-equiv="refresh" content="${Number(report.refreshSeconds)}">\n`
+  }<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>${escapeHtml(report.title)}</title>
 <link rel="icon" href="data:,">

@@ -31,3 +31,4 @@ export * from "./maps/maps.ts";
 export * from "./maps/model.ts";
 export * from "./maps/pointing.ts";
 export * from "./maps/show.ts";
+export * from "./validation.ts";

@@ -8,6 +8,13 @@ import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 const permissions = (folder: string) => ({ read: [...MINI_FILES, folder], write: [join(folder, "out")] });
 const QUICK = ["--epochs", "2", "--batch-size", "4", "--rank", "2"];
 
+/** The run's files, those of its log and the lock aside. */
+async function results(out: string): Promise<string[]> {
+  return Object.keys(await snapshot(out)).filter((name) =>
+    !/^(log\.jsonl|training\.html|tensorboard\/.*|\.lock|.*_config\.json)$/.test(name)
+  ).sort();
+}
+
 async function inRun(body: (paths: { folder: string; out: string }) => Promise<void>): Promise<void> {
   await inFolder(async (folder) => {
     await Deno.mkdir(join(folder, "out"));
@@ -161,7 +168,7 @@ Deno.test("train stops when numbers are not finite, and writes nothing", async (
       permissions(folder),
     );
     await fail([...args, "4"], ["the adapter as its numbers must be finite", "--learning-rate"], permissions(folder));
-    assertEquals(await snapshot(out), {});
+    assertEquals(await results(out), []); // what was logged on the way stays
   });
 });
 
@@ -205,7 +212,13 @@ Deno.test("train leaves a finished run alone without --overwrite, and a folder i
     await fail([...args, "--seed", "2"], [`"${out}" holds a finished run`, "--overwrite"], permissions(folder));
     assertEquals(await snapshot(out), before);
     await succeed([...args, "--seed", "2", "--overwrite"], permissions(folder));
-    assertEquals(Object.keys(await snapshot(out)), Object.keys(before));
+    assertEquals(await results(out), [
+      "adapter.safetensors",
+      "best.safetensors",
+      "state.previous.safetensors",
+      "state.safetensors",
+      "training.json",
+    ]);
     await Deno.remove(join(out, "adapter.safetensors"));
     await fail(args, [`"${out}" holds an interrupted run: --resume goes on`], permissions(folder));
 
@@ -279,4 +292,77 @@ Deno.test({
       const { code, stderr } = await run(args("long.csv", ...QUICK), options);
       assertEquals([code, stderr.match(/^warning: every text fills/gm)?.length], [0, 1], stderr);
     }),
+});
+
+Deno.test("train on captions of classes is validated on patients held out, logs as it goes and goes on from its adapter", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 16);
+    const classes = ["Edema", "Mass|Edema", "No Finding", "Mass"];
+    const rows = Array.from({ length: 16 }, (_, i) => `${i}.png,${classes[i % 4]},p${i % 8}`);
+    const table = join(folder, "pairs/classes.csv");
+    await Deno.writeTextFile(table, `path,class,patient\n${rows.join("\n")}\n`);
+    const captions = join(folder, "captions.txt");
+    await Deno.writeTextFile(captions, "Film of {c}.\n{c} is seen.\n");
+    const args = ["train", "--pairs", table, "--captions", captions, "--separator", "|", "--patient-column", "patient"];
+    const validated = [...args, "--validate", "0.25", "--validate-every", "1", ...QUICK, "--out", out];
+    await succeed([...validated, "--clip-norm", "0.5"], permissions(folder));
+    const record = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
+    assertEquals([record.data.kept, record.validation.data.split.size, record.settings.clipNorm], [12, 4, 0.5]);
+    const figures = record.validation.figures as { step: number; name: string; value: number }[];
+    assertEquals(figures.map(({ step, name }) => [step, name]), [1, 2, 3, 4, 5, 6].map((step) => [step, "auroc"]));
+    const lines = (await Deno.readTextFile(join(out, "log.jsonl"))).trimEnd().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    const steps = lines.filter((line) => "loss" in line);
+    assertEquals(steps.map(({ loss, learning_rate }) => ({ loss, learningRate: learning_rate })), record.history);
+    assertEquals(
+      lines.filter((line) => "validation" in line).map(({ step, value }) => [step, value]),
+      figures.map(({ step, value }) => [step, value]),
+    );
+    for (const { images_per_second, waiting_share, memory_mib, gradient_norm } of steps) {
+      assert(images_per_second > 0 && waiting_share >= 0 && waiting_share <= 1 && memory_mib > 0 && gradient_norm > 0);
+    }
+    const page = await Deno.readTextFile(join(out, "training.html"));
+    assertStringIncludes(page, "Step 6 of 6, ended");
+    assertEquals(page.includes('http-equiv="refresh"'), false);
+    assertEquals((await Array.fromAsync(Deno.readDir(join(out, "tensorboard")))).length, 1);
+
+    const next = join(out, "next");
+    const more = [
+      ...args,
+      "--shots",
+      "2",
+      "--adapter",
+      join(out, "best.safetensors"),
+      "--epochs",
+      "1",
+      "--batch-size",
+      "2",
+      "--out",
+      next,
+    ];
+    await succeed(more, permissions(folder));
+    assertEquals((await readAdapter(join(next, "adapter.safetensors"))).config.rank, 2);
+    assertEquals(JSON.parse(await Deno.readTextFile(join(next, "training.json"))).data.kept, 5);
+    await fail(
+      [...more, "--overwrite", "--rank", "4"],
+      ["--adapter and --rank exclude each other"],
+      permissions(folder),
+    );
+    await fail(
+      [...args, "--validate", table, "--out", join(out, "x")],
+      ["Cannot validate on", "it trains on 16 of 16"],
+      permissions(folder),
+    );
+    await fail(
+      ["train", "--pairs", pairs, "--validate", "0.2", "--out", join(out, "x")],
+      ["--patient-column"],
+      permissions(folder),
+    );
+    await fail(
+      ["train", "--pairs", pairs, "--patience", "2", "--out", join(out, "x")],
+      ["--patience needs --validate"],
+      permissions(folder),
+    );
+  });
 });

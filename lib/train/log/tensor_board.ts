@@ -25,6 +25,8 @@ export interface EventFile {
 export interface EventFileOptions {
   /** Milliseconds since 1970. @default {Date.now} */
   now?: () => number;
+  /** A run goes on: TensorBoard drops what other files of the folder have from this step on. @default {nothing is dropped} */
+  purgeFrom?: number;
 }
 
 /**
@@ -34,13 +36,20 @@ export interface EventFileOptions {
  * Source: TensorFlow's `event.proto` and `record_writer.h` (length and data, each with its masked CRC-32C).
  */
 export async function openEventFile(folder: string, options: EventFileOptions = {}): Promise<EventFile> {
-  const { now = Date.now } = options;
+  const { now = Date.now, purgeFrom } = options;
   await Deno.mkdir(folder, { recursive: true });
   const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${crypto.randomUUID().slice(0, 8)}.ace-lora`;
   const path = join(folder, name);
   const file = await Deno.open(path, { createNew: true, append: true, mode: 0o600 });
   const append = (...fields: Field[]): Promise<void> => writeAll(file, record(joinPieces(fields.flat())));
   await append(doubleField(1, now() / 1000), textField(3, "brain.Event:2"));
+  if (purgeFrom !== undefined) {
+    await append(
+      doubleField(1, now() / 1000),
+      integerField(2, purgeFrom),
+      messageField(7, integerField(1, SESSION_START)),
+    );
+  }
   return {
     path,
     async write(step, figures) {
@@ -52,6 +61,9 @@ export async function openEventFile(folder: string, options: EventFileOptions = 
     close: () => file.close(),
   };
 }
+
+/** `SessionLog.START` of event.proto. */
+const SESSION_START = 1;
 
 function record(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(data.length + 16);

@@ -1,0 +1,65 @@
+/** The pairs a model is adapted to: as they are, or captions of classes. @module */
+import { captioned, CHEST_CAPTIONS, fewShot, parseCaptions } from "../data/captions.ts";
+import { loadPairs } from "../data/pairs.ts";
+import type { Dataset } from "../data/types.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { checkPath, columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
+import { withCases } from "./unreadable.ts";
+
+/** The options of training without reports. */
+export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
+  captions: {
+    type: "string",
+    value: "FILE",
+    help:
+      "Train without reports, on captions of the classes: templates one a line, with {c} for the classes, without for images of " +
+      'none; "chest" takes those for radiographs',
+  },
+  "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
+  separator: { type: "string", value: "TEXT", help: 'What separates the classes of a cell, such as "|"' },
+  shots: { type: "string", value: "N", help: "Train on N cases a class, drawn by --seed (default: all)" },
+};
+
+/** The pairs that `--pairs` or `--dataset` names; with `--captions` their texts are made of their classes. */
+export async function trainingPairs(args: Arguments): Promise<Dataset> {
+  const captions = args.text("captions");
+  if (captions === undefined) {
+    for (const name of ["separator", "shots"]) {
+      if (args.text(name) !== undefined) throw new UsageError(`--${name} needs --captions`);
+    }
+    return await pairsFrom(args);
+  }
+  const templates = captions === "chest" ? CHEST_CAPTIONS : await captionsAt(captions);
+  const dataset = await classified(args);
+  return captioned(dataset, { templates, seed: args.integer("seed", 1) });
+}
+
+async function captionsAt(path: string): Promise<ReturnType<typeof parseCaptions>> {
+  await checkPath(path);
+  return parseCaptions(await Deno.readTextFile(path), path);
+}
+
+async function classified(args: Arguments): Promise<Dataset> {
+  const separator = args.text("separator");
+  const columns = {
+    ...columnsFrom(args),
+    label: args.text("class-column") ?? "class",
+    chexpert: false,
+    ...(separator === undefined ? {} : { separator }),
+  };
+  if (isDatasetGiven(args, "pairs")) {
+    const dataset = await datasetFrom(args, columns);
+    if (dataset.classes.length > 0) return dataset;
+    throw new UsageError(`--captions needs classes: ${dataset.name} has none`);
+  }
+  const path = args.required("pairs");
+  await checkPath(path);
+  return await patientPart(args, await loadPairs(path, columns), "train");
+}
+
+/** The few cases a class that `--shots` asks for; all without it. */
+export async function withShots(args: Arguments, dataset: Dataset): Promise<Dataset> {
+  if (args.text("shots") === undefined) return dataset;
+  const cases = fewShot(dataset, args.integer("shots", 1, 1), args.integer("seed", 1));
+  return await withCases(dataset, cases, "not among the shots", `${dataset.split.name}, ${args.text("shots")} shots`);
+}

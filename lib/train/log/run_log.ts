@@ -1,0 +1,150 @@
+/** A run's log as it goes: lines of JSON, TensorBoard's event files and a page. @module */
+import { join } from "@std/path";
+import { buildReport } from "../../display/report.ts";
+import { exists, writeFileAtomic } from "../../io/files.ts";
+import type { StartReport, StepReport } from "../fit.ts";
+import type { ValidationEntry } from "../state.ts";
+import { type RunCurves, trainingFigure, validationFigure } from "./figures.ts";
+import { type EventFile, openEventFile } from "./tensor_board.ts";
+
+/** Options of {@linkcode openRunLog}. */
+export interface RunLogOptions {
+  /** Heading of the page. @default {"Training"} */
+  title?: string;
+  /** Names and values of the run, for the page. @default {none} */
+  facts?: Readonly<Record<string, string | number>>;
+  /** Seconds from one writing of the page to the next, and after which a browser that shows it loads it again. @default {30} */
+  pageSeconds?: number;
+}
+
+/** A log under way: hooks for the options of `fit`, and its end. */
+export interface RunLog {
+  /** Begins: lines of steps after `step`, which an earlier part took and whose state was lost, are removed. */
+  onStart(report: StartReport): Promise<void>;
+  /** Takes a step. */
+  onStep(report: StepReport): void;
+  /** Takes a validation. */
+  onValidation(entry: ValidationEntry): Promise<void>;
+  /** Writes what is left and, where it is the run's last, a page that no longer reloads itself. */
+  close(isDone: boolean): Promise<void>;
+}
+
+/**
+ * Opens `log.jsonl`, `tensorboard/` and `training.html` in a folder.
+ *
+ * A line of a step has step, epoch, loss, rate, images a second, share of the step spent waiting for images and memory (resident,
+ * MiB), one of a validation its step, name and figure.
+ */
+export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
+  const { title = "Training", facts = {}, pageSeconds = 30 } = options;
+  const path = join(folder, "log.jsonl");
+  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
+    history: [],
+    validations: [],
+  };
+  let lines: string[] = [];
+  let events: EventFile | undefined;
+  let scalars: [number, Record<string, number>][] = [];
+  let [flushedAt, drawnAt, steps] = [-Infinity, -Infinity, 0];
+  let busy: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    const [text, written] = [lines.join(""), scalars];
+    [lines, scalars] = [[], []];
+    if (text !== "") await Deno.writeTextFile(path, text, { append: true, mode: 0o600 });
+    for (const [step, figures] of written) await events?.write(step, figures);
+  };
+  const draw = async (isDone: boolean): Promise<void> => {
+    const page = await runPage(curves, { title, facts, steps, ...(isDone ? {} : { refreshSeconds: pageSeconds }) });
+    await writeFileAtomic(join(folder, "training.html"), page, { isPrivate: true });
+  };
+  const write = (isLast = false): Promise<void> => {
+    const now = performance.now();
+    const isDrawn = isLast || now - drawnAt >= 1000 * pageSeconds;
+    [flushedAt, drawnAt] = [now, isDrawn ? now : drawnAt];
+    busy = busy.then(flush).then(() => isDrawn && !isLast ? draw(false) : undefined);
+    return busy;
+  };
+  return {
+    async onStart({ step, steps: all, history, validations }) {
+      steps = all;
+      curves.history.push(...history);
+      curves.validations.push(...validations);
+      await Deno.mkdir(folder, { recursive: true });
+      await cutLog(path, step);
+      events = await openEventFile(join(folder, "tensorboard"), { ...(step > 0 ? { purgeFrom: step + 1 } : {}) });
+    },
+    onStep(report) {
+      const { step, epoch, loss, learningRate, samples, seconds, waiting, gradientNorm } = report;
+      curves.history.push({ loss, learningRate });
+      const figures = {
+        loss,
+        learning_rate: learningRate,
+        images_per_second: samples / seconds,
+        waiting_share: waiting / seconds,
+        memory_mib: Deno.memoryUsage().rss / 2 ** 20,
+        ...(gradientNorm === undefined ? {} : { gradient_norm: gradientNorm }),
+      };
+      lines.push(JSON.stringify({ step, epoch, ...figures }) + "\n");
+      scalars.push([step, figures]);
+      // A line a second at most is written, whatever the steps: the writing must not be what a step waits for.
+      if (performance.now() - flushedAt >= 1000) write().catch(() => {}); // told at the end
+    },
+    async onValidation(entry) {
+      curves.validations.push(entry);
+      const { step, name, value } = entry;
+      lines.push(JSON.stringify({ step, validation: name, value }) + "\n");
+      scalars.push([step, { [`validation/${name}`]: value }]);
+      await write();
+    },
+    async close(isDone) {
+      if (!events) return; // it never began
+      await write(true);
+      await draw(isDone);
+      events.close();
+    },
+  };
+}
+
+/** Keeps the whole lines of steps up to `step`: a killed run may have logged more, and half a line. */
+async function cutLog(path: string, step: number): Promise<void> {
+  if (!await exists(path)) return;
+  const kept = (await Deno.readTextFile(path)).split("\n").filter((line) => {
+    try {
+      return JSON.parse(line).step <= step;
+    } catch {
+      return false;
+    }
+  });
+  await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""), { isPrivate: true });
+}
+
+/** The page of a run; one that is under way loads itself again. */
+async function runPage(
+  curves: RunCurves,
+  options: Required<Pick<RunLogOptions, "title" | "facts">> & { steps: number; refreshSeconds?: number },
+): Promise<string> {
+  const { title, facts, steps, refreshSeconds } = options;
+  const done = curves.history.length;
+  const validation = validationFigure(curves);
+  const state = refreshSeconds === undefined
+    ? "ended"
+    : `under way; this page loads itself again every ${refreshSeconds} s`;
+  return await buildReport({
+    title,
+    subtitle: `Step ${done} of ${steps}, ${state}`,
+    ...(refreshSeconds === undefined ? {} : { refreshSeconds }),
+    sections: [
+      ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),
+      ...(validation ? [{ kind: "figure" as const, title: "Validation", figure: validation }] : []),
+      {
+        kind: "facts",
+        title: "Run",
+        facts: {
+          "last loss": curves.history.at(-1)?.loss.toFixed(4) ?? "none",
+          "learning rate": curves.history.at(-1)?.learningRate.toExponential(2) ?? "none",
+          ...facts,
+        },
+      },
+    ],
+  });
+}

@@ -1,0 +1,59 @@
+/** A run in a notebook's cell: a bar on stderr, and the curve. @module */
+import { createProgress, type Progress } from "../../display/progress.ts";
+import { figureDisplay, show } from "../../display/show.ts";
+import type { FitOptions, StartReport } from "../fit.ts";
+import type { ValidationEntry } from "../state.ts";
+import { trainingFigure, validationFigure } from "./figures.ts";
+
+/** Options of {@linkcode watchFit}. */
+export interface WatchFitOptions {
+  /** Name of the work. @default {"train"} */
+  label?: string;
+  /** Most points drawn of the curve. @default {400} */
+  points?: number;
+}
+
+/** A run being watched. */
+export interface FitWatch {
+  /** For the options of `fit`: `fit(model, params, source, { ...settings, ...watch.hooks })`. */
+  hooks: Required<Pick<FitOptions, "onStart" | "onStep" | "onValidation" | "onWarning">>;
+  /** Ends the bar and shows the curves; outside a notebook, as a sentence. */
+  end(): Promise<void>;
+}
+
+/** Shows `fit` in a notebook's cell: its bar as it goes, each validation as it comes, and the curves at the end. */
+export function watchFit(options: WatchFitOptions = {}): FitWatch {
+  const { label = "train", points = 400 } = options;
+  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
+    history: [],
+    validations: [],
+  };
+  let bar: Progress | undefined;
+  let begun = 0;
+  const note = (text: string): void => bar ? bar.note(text) : console.error(text);
+  return {
+    hooks: {
+      onStart({ step, history, validations }) {
+        begun = step;
+        curves.history.push(...history);
+        curves.validations.push(...validations);
+      },
+      onStep({ step, steps, loss, learningRate, samples }) {
+        bar ??= createProgress(steps, { label, unit: "pairs", itemsPerStep: samples, start: begun });
+        bar.update(step, { loss, learningRate });
+        curves.history.push({ loss, learningRate });
+      },
+      onValidation(entry) {
+        curves.validations.push(entry);
+        note(`validation after step ${entry.step}: ${entry.name} ${entry.value.toFixed(4)}`);
+      },
+      onWarning: (text) => note(`warning: ${text}`),
+    },
+    async end() {
+      bar?.finish();
+      const validation = validationFigure(curves);
+      if (curves.history.length > 0) await show(figureDisplay(trainingFigure(curves, points)));
+      if (validation) await show(figureDisplay(validation));
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Kills training at random moments, by SIGKILL and SIGTERM in turn, goes on each time, and compares the end with a run that was
+ * left alone; meanwhile a loop reads every file under its final name, which must be whole whenever it is there.
+ *
+ * `deno run --allow-read --allow-write --allow-env --allow-run tests/train/kill_sweep.ts [--kills 50] [--seed 1]`
+ */
+import { parseArgs } from "node:util";
+import { join } from "@std/path";
+import { decodeSafetensors } from "../../lib/io/safetensors.ts";
+import { mulberry32 } from "../../lib/tensor/random.ts";
+import { writePairs } from "../cli/fixtures.ts";
+import { command, MINI_FILES } from "../cli/run.ts";
+
+/** What a sweep found. */
+export interface SweepResult {
+  /** Kills by signal. */
+  kills: Record<string, number>;
+  /** Steps at which runs went on. */
+  resumedAt: number[];
+  /** Times that a file under its final name was read, whole each time. */
+  reads: number;
+  /** Files of the end that differ from those of the run left alone. */
+  differing: string[];
+}
+
+const FINAL = ["state.safetensors", "state.previous.safetensors", "best.safetensors", "adapter.safetensors"];
+const COMPARED = ["adapter.safetensors", "best.safetensors"];
+
+/**
+ * @param kills How many kills at least; runs that end by themselves before their kill start again from nothing.
+ * @param seed Of the moments.
+ */
+export async function killSweep(folder: string, kills: number, seed: number): Promise<SweepResult> {
+  const rng = mulberry32(seed);
+  const pairs = await writePairs(join(folder, "pairs"), 24);
+  const permissions = { read: [...MINI_FILES, folder], write: [folder] };
+  const args = (out: string): string[] => [
+    ...["train", "--pairs", pairs, "--epochs", "4", "--batch-size", "8", "--micro-batch", "4", "--rank", "2"],
+    ...["--loss", "info-nce", "--validate", pairs.replace("pairs.csv", "held.csv"), "--validate-every", "2"],
+    ...["--save-steps", "1", "--resume", "--out", join(folder, out)],
+  ];
+  await writeHeldOut(folder);
+  const began = performance.now();
+  const alone = await command(args("alone"), permissions).output();
+  if (!alone.success) throw new Error(new TextDecoder().decode(alone.stderr));
+  const seconds = (performance.now() - began) / 1000;
+  const result: SweepResult = { kills: {}, resumedAt: [], reads: 0, differing: [] };
+  let isOver = false;
+  const watching = readAllTheTime(join(folder, "killed"), () => isOver, result);
+  try {
+    for (let done = 0;;) {
+      const child = command(args("killed"), permissions).spawn();
+      const signal: Deno.Signal = done % 2 === 0 ? "SIGKILL" : "SIGTERM";
+      let isKilled = false;
+      const timer = done < kills
+        ? setTimeout(() => {
+          isKilled = true;
+          child.kill(signal);
+        }, 1000 * seconds * (0.1 + 0.9 * rng()))
+        : undefined;
+      const { code, stderr } = await child.output();
+      clearTimeout(timer);
+      const told = new TextDecoder().decode(stderr);
+      const expected = isKilled ? signal === "SIGKILL" ? [137] : [143, 0] : [0];
+      if (!expected.includes(code)) throw new Error(`exit ${code} after ${isKilled ? signal : "no signal"}: ${told}`);
+      if (isKilled) {
+        done++;
+        result.kills[signal] = (result.kills[signal] ?? 0) + 1;
+        const step = await loggedStep(join(folder, "killed"));
+        if (step !== undefined) result.resumedAt.push(step);
+      }
+      if (code !== 0) continue;
+      await compare(folder, result);
+      if (done >= kills) return result;
+      await Deno.remove(join(folder, "killed"), { recursive: true });
+    }
+  } finally {
+    isOver = true;
+    await watching;
+  }
+}
+
+/** Eight other films of two classes. */
+async function writeHeldOut(folder: string): Promise<void> {
+  const rows: string[] = [];
+  await writePairs(join(folder, "pairs", "held"), 8);
+  for (let i = 0; i < 8; i++) rows.push(`held/${i}.png,${i % 2 ? "pneumonia" : "normal"}`);
+  await Deno.writeTextFile(join(folder, "pairs", "held.csv"), `path,class\n${rows.join("\n")}\n`);
+}
+
+async function loggedStep(out: string): Promise<number | undefined> {
+  const log = await Deno.readTextFile(join(out, "log.jsonl")).catch(() => "");
+  const steps = log.split("\n").slice(0, -1).flatMap((line) => /^\{"step":(\d+)/.exec(line)?.[1] ?? []);
+  return steps.length > 0 ? Number(steps.at(-1)) : undefined;
+}
+
+async function compare(folder: string, result: SweepResult): Promise<void> {
+  const bytes = async (out: string, name: string): Promise<string> =>
+    (await Deno.readFile(join(folder, out, name))).toHex();
+  for (const name of COMPARED) {
+    if (await bytes("alone", name) !== await bytes("killed", name)) result.differing.push(name);
+  }
+  const record = async (out: string): Promise<string> => {
+    const { history, validation } = JSON.parse(await Deno.readTextFile(join(folder, out, "training.json")));
+    return JSON.stringify([history, validation.figures]);
+  };
+  if (await record("alone") !== await record("killed")) result.differing.push("training.json");
+  const steps = async (out: string): Promise<string> =>
+    (await Deno.readTextFile(join(folder, out, "log.jsonl"))).split("\n").slice(0, -1)
+      .map((line) => JSON.parse(line)).map(({ step, loss, value }) => [step, loss, value]).join(" ");
+  if (await steps("alone") !== await steps("killed")) result.differing.push("log.jsonl");
+}
+
+/** Reads what is there again and again; a file that is not whole ends the sweep. */
+async function readAllTheTime(out: string, isOver: () => boolean, result: SweepResult): Promise<void> {
+  while (!isOver()) {
+    for (const name of FINAL) {
+      const bytes = await Deno.readFile(join(out, name)).catch(() => undefined);
+      if (!bytes) continue;
+      await decodeSafetensors(bytes, name);
+      result.reads++;
+    }
+    const page = await Deno.readTextFile(join(out, "training.html")).catch(() => undefined);
+    if (page !== undefined && !page.endsWith("</html>\n")) throw new Error("training.html is not whole");
+    const record = await Deno.readTextFile(join(out, "training.json")).catch(() => undefined);
+    if (record !== undefined) JSON.parse(record);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { kills: { type: "string" }, seed: { type: "string" } } });
+  const folder = await Deno.makeTempDir({ prefix: "ace-kill-sweep-" });
+  const result = await killSweep(folder, Number(values.kills ?? 50), Number(values.seed ?? 1))
+    .finally(() => Deno.remove(folder, { recursive: true }));
+  console.log(JSON.stringify(result));
+  if (result.differing.length > 0) Deno.exit(1);
+}
