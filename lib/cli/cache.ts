@@ -37,7 +37,11 @@ export const COMMAND: Command = {
   name: "cache",
   summary: "Decode and resize images once, for all epochs, runs and processes",
   options: {
-    pairs: { type: "string", value: "CSV", help: "Image-text pairs, as train reads them" },
+    pairs: {
+      type: "string",
+      value: "PATH",
+      help: "Image-text pairs, as train reads them: a CSV or a .parquet table",
+    },
     images: {
       type: "string",
       value: "PATH",

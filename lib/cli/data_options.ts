@@ -4,6 +4,7 @@ import { describeDataset, type MissingImages } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
+import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { findModelFiles, type ModelFiles } from "../clip/files.ts";
@@ -244,6 +245,7 @@ export async function pairsFrom(args: Arguments): Promise<Dataset> {
     return dataset;
   }
   const path = args.required("pairs");
+  if (isWebDatasetPath(path)) return await patientPart(args, await shardsFrom(args, path), "train");
   await checkPath(path);
   return await patientPart(args, await loadPairs(path, columns), "train");
 }
@@ -276,6 +278,17 @@ export async function imagesFrom(args: Arguments, attributes: readonly string[] 
     return await loadFolder(path, options);
   }
   return await patientPart(args, await loadPairs(path, columns), "test");
+}
+
+/** Image-text pairs of WebDataset shards: columns are fields of the samples' JSON. */
+async function shardsFrom(args: Arguments, pattern: string): Promise<Dataset> {
+  for (const path of await shardPaths(pattern)) await checkPath(path);
+  for (const name of ["image-column", "image-root"]) {
+    if (args.text(name) !== undefined) throw new UsageError(`--${name} is for tables: "${pattern}" names tar shards`);
+  }
+  const { where = {}, patient } = columnsFrom(args);
+  const text = args.text("text-column");
+  return await loadWebDataset(pattern, { where, ...(text ? { text } : {}), ...(patient ? { patient } : {}) });
 }
 
 /** The part of a set that `--held-out` leaves for training or evaluation; the whole set without it. */

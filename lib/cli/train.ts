@@ -141,7 +141,11 @@ export const COMMAND: Command = {
   name: "train",
   summary: "Adapt a model to image-text pairs with LoRA and ACE-HGNN",
   options: {
-    pairs: { type: "string", value: "CSV", help: "Image-text pairs" },
+    pairs: {
+      type: "string",
+      value: "PATH",
+      help: "Image-text pairs: a CSV, a .parquet table, or WebDataset shards (a.tar, {00..41}.tar, *.tar)",
+    },
     ...DATASET_OPTIONS,
     ...CAPTION_OPTIONS,
     "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },

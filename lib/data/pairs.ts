@@ -130,9 +130,9 @@ function checkJointClasses(path: string, classes: readonly string[]): void {
 }
 
 /**
- * Reads image-text pairs, or classified images, from a CSV.
+ * Reads image-text pairs, or classified images, from a CSV or a Parquet table.
  *
- * @param root The CSV, or the folder that holds `options.csv`.
+ * @param root The table, or the folder that holds `options.csv`.
  * @param options Which columns mean what, see {@linkcode PairsOptions}.
  * @returns Cases in the file's order; `task` is "multiclass" when a class column is named ("multilabel" with a
  * separator), else "pairs".
@@ -155,7 +155,10 @@ function checkJointClasses(path: string, classes: readonly string[]): void {
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
   const { csv, image = "path", name = "pairs", missing = "throw", where = {}, uniqueImages = false } = options;
-  const table = await readCsv(csv === undefined ? root : join(root, csv));
+  const file = csv === undefined ? root : join(root, csv);
+  const table = /\.(parquet|pq)$/i.test(file)
+    ? await (await import("./parquet.ts")).readParquet(file) // few need its codecs
+    : await readCsv(file);
   const folder = options.images ?? dirname(table.path);
   const at = (column: string | undefined): number | undefined =>
     column === undefined ? undefined : table.column(column);

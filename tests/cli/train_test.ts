@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { readAdapter } from "../../lib/adapters/files.ts";
+import { loadPairs } from "../../lib/data/pairs.ts";
+import { tar } from "../data/tar.ts";
 import { DICOM, inFolder, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
@@ -41,6 +43,31 @@ Deno.test("train adapts to MIMIC-CXR's layout with the label-guided loss by its 
     assertEquals(log.history.length, 4);
     assertEquals((await readAdapter(join(out, "adapter.safetensors"))).config.rank, 2);
     assertEquals(Object.keys(await snapshot(out)).filter((name) => name.endsWith(".tmp")), []);
+  });
+});
+
+Deno.test("train learns the same from WebDataset shards as from the CSV, and names what is wrong with them", async () => {
+  await inRun(async ({ folder, out }) => {
+    const pairs = await writePairs(join(folder, "pairs"), 5);
+    const { cases } = await loadPairs(pairs, { text: "text" });
+    const files: [string, string | Uint8Array][] = [];
+    for (const [i, { text, path }] of cases.entries()) {
+      files.push([`${i}.png`, await Deno.readFile(path!)], [`${i}.txt`, text!], [`${i}.json`, `{"patient": ${i}}`]);
+    }
+    await Deno.writeFile(join(folder, "s-0.tar"), tar(files.slice(0, 6)));
+    await Deno.writeFile(join(folder, "s-1.tar"), tar(files.slice(6)));
+    const histories: unknown[] = [];
+    for (const from of [pairs, join(folder, "s-{0..1}.tar")]) {
+      const to = join(out, String(histories.length));
+      await succeed(["train", "--pairs", from, "--loss", "info-nce", "--out", to, ...QUICK], permissions(folder));
+      histories.push(JSON.parse(await Deno.readTextFile(join(to, "training.json"))).history);
+    }
+    assertEquals(histories[1], histories[0]);
+    const args = ["train", "--pairs", join(folder, "s-1.tar"), "--out", join(out, "x")];
+    await fail([...args, "--patient-column", "subject"], ["s-1.tar", '"subject"'], permissions(folder));
+    await fail([...args, "--image-column", "path"], ["--image-column", "tar"], permissions(folder));
+    await Deno.truncate(join(folder, "s-1.tar"), 900);
+    await fail(args, ["s-1.tar", "cut short"], permissions(folder));
   });
 });
 

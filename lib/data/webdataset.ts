@@ -1,0 +1,163 @@
+/** WebDataset shards: tar archives in which the files of one sample follow each other under one name. @module */
+import { basename, dirname, join } from "@std/path";
+import { decodeImage } from "../image/read.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
+import { listTar, tarBytes, type TarMember } from "./_tar.ts";
+import { drop, makeDataset, type Tally, uniqueIds } from "./dataset.ts";
+import type { Case, Dataset } from "./types.ts";
+
+/** Options of {@linkcode loadWebDataset}. */
+export interface WebDatasetOptions {
+  /** Field of the sample's JSON that names the patient. @default {none} */
+  patient?: string;
+  /** Field of the JSON that holds the text. @default {the sample's .txt, else the field `caption` or `text`} */
+  text?: string;
+  /** Keeps the samples in whose JSON these fields hold these values. @default {{}} */
+  where?: Readonly<Record<string, string>>;
+}
+
+const IMAGES = ["jpg", "jpeg", "png", "webp", "tif", "tiff", "dcm"];
+
+/** Largest text or JSON of a sample, bytes. */
+const MOST_TEXT = 1 << 20;
+
+/** Whether a path names shards: it ends in .tar, as a file or as a pattern. */
+export function isWebDatasetPath(path: string): boolean {
+  return /\.tar$/i.test(path);
+}
+
+/**
+ * The shards that a path names: a file, `{000..041}` and `{a,b}` as a shell expands them, and `*` within the file's name.
+ *
+ * @throws {Deno.errors.NotFound} If there is none.
+ */
+export async function shardPaths(pattern: string): Promise<string[]> {
+  const paths: string[] = [];
+  for (const path of expandBraces(pattern)) {
+    if (!basename(path).includes("*")) {
+      paths.push(path);
+      continue;
+    }
+    const parts = basename(path).split("*").map((part) => part.replaceAll(/[\\^$.|?+()[\]{}]/g, "\\$&"));
+    const matches = new RegExp(`^${parts.join(".*")}$`);
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(dirname(path))) if (matches.test(name)) names.push(name);
+    for (const name of names.sort(byCodePoint)) paths.push(join(dirname(path), name));
+  }
+  if (paths.length > 0) return paths;
+  throw new Deno.errors.NotFound(`Cannot read "${pattern}" as a shard must match it: there is none`);
+}
+
+/** `a{08..10}b` as `a08b`, `a09b`, `a10b`; `a{x,y}` as `ax`, `ay`. */
+function expandBraces(text: string): string[] {
+  const match = /^([^{]*)\{([^{}]*)\}(.*)$/s.exec(text);
+  if (!match) return [text];
+  const [, before, inner, after] = match as unknown as [string, string, string, string];
+  const range = /^(\d+)\.\.(\d+)$/.exec(inner);
+  const values = range
+    ? Array.from(
+      { length: Math.max(0, Number(range[2]) - Number(range[1]) + 1) },
+      (_, i) => String(Number(range[1]) + i).padStart(range[1]!.length, "0"),
+    )
+    : inner.split(",");
+  return values.flatMap((value) => expandBraces(after).map((rest) => `${before}${value}${rest}`));
+}
+
+/**
+ * Reads image-text pairs from WebDataset shards, as open_clip names their parts: `KEY.jpg` (or another image), `KEY.txt` and
+ * `KEY.json`. Texts are read at once, images by their place in the archive when they are asked for.
+ *
+ * @param pattern Shards, see {@linkcode shardPaths}.
+ * @returns Cases in the order of the archives; ids are the keys.
+ * @throws {SyntaxError} If an archive is damaged, or a sample's JSON is; the message names them.
+ * @throws {Deno.errors.NotFound} If a shard is not there.
+ * @throws {RangeError} If no sample has both image and text.
+ */
+export async function loadWebDataset(pattern: string, options: WebDatasetOptions = {}): Promise<Dataset> {
+  const { where = {} } = options;
+  const tally: Tally = { read: 0, dropped: {} };
+  const cases: Case[] = [];
+  for (const path of await shardPaths(pattern)) {
+    using file = await Deno.open(path);
+    for (const [key, parts] of samplesOf(await listTar(path))) {
+      tally.read++;
+      const textAt = async (member: TarMember): Promise<string> => {
+        if (member.size > MOST_TEXT) {
+          throw new SyntaxError(
+            `Cannot read "${path}" as the text "${member.name}" must have at most ${MOST_TEXT} bytes: it has ${member.size}`,
+          );
+        }
+        return new TextDecoder().decode(await tarBytes(file, member.offset, member.size));
+      };
+      const json = parts.get("json");
+      const fields = json ? parseFields(await textAt(json), `${path}:${json.name}`) : {};
+      const image = IMAGES.map((extension) => parts.get(extension)).find((member) => member !== undefined);
+      const txt = parts.get("txt");
+      const text = options.text !== undefined
+        ? fieldText(fields, options.text)
+        : txt
+        ? await textAt(txt)
+        : fieldText(fields, "caption") || fieldText(fields, "text");
+      if (!image) drop(tally, "no image");
+      else if (!text.trim()) drop(tally, "no text");
+      else if (Object.entries(where).some(([name, value]) => fieldText(fields, name) !== value)) {
+        drop(tally, "other split");
+      } else {
+        const patientId = options.patient === undefined ? undefined : fieldText(fields, options.patient);
+        if (patientId === "") {
+          throw new SyntaxError(
+            `Cannot read "${path}" as each sample's JSON must have a field "${options.patient}": that of "${key}" has none`,
+          );
+        }
+        cases.push({
+          id: key,
+          text: text.trim(),
+          image: () => imageAt(path, image),
+          ...(patientId === undefined ? {} : { patientId }),
+        });
+      }
+    }
+  }
+  if (cases.length === 0) {
+    const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
+    throw new RangeError(
+      `Cannot use "${pattern}" as a data set as a sample must be left: ${tally.read} read, ${reasons || "none"}`,
+    );
+  }
+  const split = Object.values(where).join(",") || "all";
+  return await makeDataset({ name: "pairs", classes: [], task: "pairs", cases: uniqueIds(cases), tally, split });
+}
+
+/** The samples of an archive: files that follow each other and have one name up to the first dot. */
+function samplesOf(members: readonly TarMember[]): [key: string, parts: Map<string, TarMember>][] {
+  const samples: [string, Map<string, TarMember>][] = [];
+  for (const member of members) {
+    const match = /^((?:.*\/)?[^./]+)\.([^/]*)$/.exec(member.name);
+    if (!match || /(^|\/)__[^/]*__($|\/)/.test(member.name)) continue;
+    const [, key, extension] = match as unknown as [string, string, string];
+    if (samples.at(-1)?.[0] !== key) samples.push([key, new Map()]);
+    samples.at(-1)![1].set(extension.toLowerCase(), member);
+  }
+  return samples;
+}
+
+function parseFields(text: string, name: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${name}" as JSON: ${(error as Error).message}`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new SyntaxError(`Cannot read "${name}" as a sample's fields as it must be a JSON object: it is none`);
+}
+
+function fieldText(fields: Record<string, unknown>, name: string): string {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  return value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+async function imageAt(path: string, { name, offset, size }: TarMember): ReturnType<typeof decodeImage> {
+  using file = await Deno.open(path);
+  return await decodeImage(await tarBytes(file, offset, size), `${path}:${name}`);
+}
