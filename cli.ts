@@ -7,6 +7,7 @@
  */
 import { readVariable } from "./lib/tensor/variables.ts";
 import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import { checkOutputs } from "./lib/cli/permissions.ts";
 import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
@@ -78,6 +79,7 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(helpText(COMMAND));
       return 0;
     }
+    await checkOutputs(name, parsed);
     const code = await COMMAND.run(parsed) ?? 0;
     leaveRanks();
     return code;

@@ -77,7 +77,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
     return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
   }
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
-  if (error instanceof NotAnAdapterError && error.format === undefined) {
+  if (error instanceof NotAnAdapterError && !error.format?.startsWith("ace-lora fine-tuning ")) {
     return "a model's own file is given with --weights";
   }
   if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";

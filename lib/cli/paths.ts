@@ -1,5 +1,5 @@
 /** What may be meant by a path at which there is nothing. @module */
-import { dirname, isAbsolute, join, resolve } from "@std/path";
+import { basename, dirname, extname, isAbsolute, join, resolve } from "@std/path";
 import { exists } from "../io/files.ts";
 import { listed, nearest } from "../text/nearest.ts";
 
@@ -14,7 +14,7 @@ export async function pathAdvice(path: string): Promise<string> {
   while (folder !== dirname(folder) && !await isFolder(folder)) [folder, wanted] = [dirname(folder), folder];
   const name = wanted.slice(folder === "." && !wanted.startsWith("./") ? 0 : folder.length).replace(/^[/\\]/, "");
   const names = await namesIn(folder);
-  const meant = nearest(name, names);
+  const meant = nearestFile(name, names);
   if (meant !== undefined && withoutNumbers(meant) !== withoutNumbers(name)) {
     const rest = path.slice(wanted.length).replace(/^[/\\]/, "");
     const near = folder === "." ? meant : join(folder, meant);
@@ -23,6 +23,17 @@ export async function pathAdvice(path: string): Promise<string> {
   }
   const place = isAbsolute(folder) ? folder : resolvedOrSame(folder);
   return names.length === 0 ? "" : `${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
+}
+
+/** The nearest name; of a file, one of the same kind by what stands before its extension, so that the extension is no likeness. */
+function nearestFile(name: string, names: readonly string[]): string | undefined {
+  const kind = extname(name);
+  const stems = names.filter((other) => extname(other) === kind).map((other) => basename(other, kind));
+  const stem = kind === "" ? undefined : nearest(basename(name, kind), stems);
+  const near = stem === undefined
+    ? nearest(name, names.filter((other) => kind === "" || extname(other) !== kind))
+    : undefined;
+  return stem === undefined ? near : stem + kind;
 }
 
 /** Numbers number patients: another one is another patient's file, not a slip of the hand. */

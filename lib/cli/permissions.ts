@@ -1,4 +1,5 @@
 /** What each command may do: the task lines of deno.json are made from this one table. @module */
+import { type Arguments, UsageError } from "./command.ts";
 import { LAUNCHER_VARIABLES } from "../distributed/mpi.ts";
 
 /** The least a command needs besides reading, which the paths it is given decide. */
@@ -33,6 +34,26 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   reproduce: { computes: true, writes: "$INIT_CWD/results" },
   report: { computes: false, writes: "$INIT_CWD" },
 };
+
+const PLACES: Readonly<Record<string, string>> = {
+  "$INIT_CWD": "the folder you stand in",
+  "$INIT_CWD/results": '"results" in the folder you stand in',
+};
+
+/**
+ * Fails before any work, and in place of Deno's question in a terminal, where an output lies outside what a task may write.
+ *
+ * @throws {UsageError} If it does.
+ */
+export async function checkOutputs(command: string, args: Arguments): Promise<void> {
+  const place = PLACES[PERMISSIONS[command]?.writes ?? ""];
+  if (place === undefined) return;
+  for (const option of ["out", "keep"]) {
+    const path = args.knows(option) ? args.text(option) : undefined;
+    if (path === undefined || (await Deno.permissions.query({ name: "write", path })).state === "granted") continue;
+    throw new UsageError(`--${option} must lie in ${place}, where this task may write: current value is "${path}"`);
+  }
+}
 
 /** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
 export const MPI_TASK_LINE: string = [

@@ -53,6 +53,11 @@ Deno.test("commands name the file, the folder, the column, the value or the clas
         [["train", "--pairs", pairs, "--loss", "label-guide"], '(did you mean "label-guided"?)'],
         [["train", "--pairs", join(folder, "pair", "pairs.csv")], `did you mean "${pairs}"?`],
         [["train", "--pairs", join(folder, "pair", "other.csv")], `did you mean "${join(folder, "pairs")}"?`],
+        [
+          ["classify", film!, ...ask, "--adapter", join(folder, "nope.safetensors")],
+          `"${folder}" holds adapter.safetensors`,
+        ],
+        [["classify", film!, ...ask, "--adapter", join(folder, "adaptor.safetensors")], `did you mean "${adapter}"?`],
         [["classify", join(folder, "films", "7.png"), ...ask], `"${join(folder, "films")}" holds 0.png`],
         [
           ["detect", "train", "--dataset", pairs, "--boxes", join(folder, "none.csv"), "--out", out],

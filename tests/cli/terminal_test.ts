@@ -100,6 +100,31 @@ Deno.test("every task has its line here", async () => {
   assertEquals(commands.map(([name]) => name).sort(), Object.keys(LINES).sort());
 });
 
+Deno.test({
+  name: `tasks that write in one folder refuse another in a terminal, without a question${
+    SCRIPT ? "" : " (skipped: no script of util-linux)"
+  }`,
+  ignore: !SCRIPT,
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const deno = `${Deno.execPath()} task --quiet --config ${join(PACKAGE, "deno.json")}`;
+      const elsewhere = join(folder, "..", "ace-elsewhere.html");
+      const lines = [
+        `report --out ${elsewhere}`,
+        `report --out r.html --keep ${elsewhere}`,
+        "reproduce table2 --out runs",
+        "demo --out runs",
+        "pretrain --out mini.safetensors",
+      ];
+      for (const line of lines) {
+        const { text, code } = await inTerminal(`${deno} ${line}`, folder, "open");
+        assert(/error: --(out|keep) must lie in .*the folder you stand in/.test(text), `${line}: ${text}`);
+        assertEquals(code, 1, line);
+      }
+    });
+  },
+});
+
 for (const keyboard of ["closed", "open"] as const) {
   const names = keyboard === "closed" ? Object.keys(LINES) : ["train", "classify"];
   Deno.test({
