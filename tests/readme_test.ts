@@ -1,7 +1,8 @@
 /** The README's generated parts equal what they are generated from: the tasks of deno.json and the committed demo record. */
 import { assertEquals } from "@std/assert";
 import { markdownTable } from "../lib/display/table.ts";
-import { parseRunRecord, resultsTable } from "../lib/display/results.ts";
+import { parseRunRecord } from "../lib/display/records.ts";
+import { resultsTable } from "../lib/display/results.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const README = new URL("README.md", ROOT);

@@ -18,6 +18,7 @@ import type { FitHeadOptions, FitHeadResult } from "../dense/train.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { buildReport } from "../display/report.ts";
+import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table, type TableCell } from "../display/table.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
@@ -203,6 +204,7 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
     synthetic: data.synthetic,
   };
   await writeJson(join(out, "metrics.json"), {
+    schema: METRICS_SCHEMA,
     command: `${task.name} evaluate`,
     head: path,
     figures,

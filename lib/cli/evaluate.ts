@@ -14,6 +14,7 @@ import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
+import { compareRuns } from "./compare.ts";
 import {
   ADAPTER_OPTION,
   announce,
@@ -40,6 +41,7 @@ import { BACKEND_OPTION, startBackend } from "./shared.ts";
 export const COMMAND: Command = {
   name: "evaluate",
   summary: "Zero-shot accuracy and AUROC of a model on classified images",
+  positionals: "[PREDICTIONS...]",
   options: {
     images: {
       type: "string",
@@ -51,6 +53,10 @@ export const COMMAND: Command = {
       type: "string",
       value: "CSV",
       help: "Scores made elsewhere, in place of images and a model: columns id, truth and score:CLASS (or score)",
+    },
+    compare: {
+      type: "boolean",
+      help: "Compare two runs: A/predictions.csv B/predictions.csv, with tests on their common cases",
     },
     "id-column": { type: "string", value: "NAME", help: "With --scores: column of the case (default: id)" },
     "truth-column": { type: "string", value: "NAME", help: "With --scores: column of the class (default: truth)" },
@@ -103,8 +109,14 @@ export const COMMAND: Command = {
   example: "deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia " +
     `--names "No Finding,pneumonia"\n${datasetNotes()}`,
   async run(args) {
-    if (args.flag("list")) return await list(args);
     const out = args.text("out") ?? "results/evaluate";
+    if (args.flag("compare")) return await compareRuns(args, out);
+    if (args.positionals.length > 0) {
+      throw new UsageError(
+        `"${args.positionals[0]}" belongs to no option: --compare takes the predictions of two runs`,
+      );
+    }
+    if (args.flag("list")) return await list(args);
     const { by, tune } = judgingFrom(args);
     if (args.text("scores") !== undefined) return await judgeScores(args, out);
     const given = await readableSet(args, await imagesFrom(args, by.map(({ column }) => column)));

@@ -13,6 +13,16 @@ export const COMMAND: Command = {
       value: "FILE",
       help: "Page to write; the tables go beside it as .md (default: report.html)",
     },
+    title: {
+      type: "string",
+      value: "TEXT",
+      help: "Heading of the page (default: that of the paper's tables, or Runs)",
+    },
+    compare: {
+      type: "string",
+      value: "LIST",
+      help: "Runs of evaluate to compare with tests, by their folders: the first with each other one",
+    },
     keep: { type: "string", value: "FILE", help: "Also write the reproduction's records, small enough to commit" },
   },
   example: "deno task report --in results --out report.html",
@@ -22,8 +32,13 @@ export const COMMAND: Command = {
     if (!out.endsWith(".html")) throw new UsageError(`--out must end in .html: current value is "${out}"`);
     const kept = args.text("keep");
     for (const path of [out, ...(kept === undefined ? [] : [kept])]) await checkWritable(path);
-    const { results, markdown } = await writeReport(folder, out);
-    const { records, dense, others, passedOver } = results;
+    const [title, compare] = [args.text("title"), args.list("compare")];
+    if (compare?.length === 1) throw new UsageError("--compare needs two runs or more, such as --compare first,second");
+    const { results, markdown } = await writeReport(folder, out, {
+      ...(title === undefined ? {} : { title }),
+      ...(compare ? { compare } : {}),
+    });
+    const { records, dense, others, heads, trainings, passedOver } = results;
     for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
     if (kept !== undefined) {
       await writeFileAtomic(
@@ -32,6 +47,8 @@ export const COMMAND: Command = {
       );
     }
     const runs = records.length + dense.length;
-    console.log(`${runs} runs and ${others.length} other results: wrote ${out} and ${markdown}`);
+    console.log(
+      `${runs} runs and ${others.length + heads.length + trainings.length} other results: wrote ${out} and ${markdown}`,
+    );
   },
 };

@@ -115,3 +115,41 @@ export interface EvaluationRecord {
   /** By column and group. */
   subgroups: SubgroupFigures[];
 }
+
+/** A figure of two runs on the same cases. */
+export interface PairedFigure {
+  /** That of the first run. */
+  a: number;
+  /** That of the second. */
+  b: number;
+  /** First less second. */
+  difference: number;
+  /** Its interval by the paired bootstrap, over patients where these are known. */
+  interval: Interval;
+  /** Two-sided, of the paired bootstrap. */
+  p: number;
+}
+
+/** One class of two runs. */
+export interface ClassComparison {
+  /** Area under the ROC curve. */
+  auroc: PairedFigure;
+  /** Average precision. */
+  auprc: PairedFigure;
+  /** DeLong's test of the AUROCs; null with fewer than two cases on a side. It takes cases as independent. */
+  delong: { difference: number; interval: Interval; z: number; p: number } | null;
+}
+
+/** What a comparison of two runs found. */
+export interface ComparisonRecord {
+  /** Cases of both. */
+  cases: number;
+  /** Their patients; null where these are not known. */
+  patients: number | null;
+  /** Share of right answers. */
+  accuracy: PairedFigure;
+  /** Mean over classes; null where none is told apart. */
+  auroc: PairedFigure | null;
+  /** By class, those without positives or negatives left out. */
+  classes: Record<string, ClassComparison>;
+}

@@ -1,5 +1,12 @@
 /** Tables of an evaluation. @module */
-import type { Estimate, EvaluationRecord, SubgroupFigures } from "./evaluation.ts";
+import type {
+  ClassComparison,
+  ComparisonRecord,
+  Estimate,
+  EvaluationRecord,
+  PairedFigure,
+  SubgroupFigures,
+} from "./evaluation.ts";
 import { THRESHOLD_FIGURES } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
 
@@ -122,5 +129,50 @@ export function subgroupTable({ subgroups }: EvaluationRecord): Table | undefine
       ...noted.map((one) => `${one.group}: ${one.note}.`),
     ]
       .join(" "),
+  };
+}
+
+/** A p value as papers print it. */
+export function pText(p: number): string {
+  return p < 0.001 ? "<0.001" : p.toFixed(3);
+}
+
+/** Two runs beside each other: a row a figure, with differences, intervals and p values. */
+export function comparisonTable(record: ComparisonRecord, names: readonly [string, string]): Table {
+  const row = (name: string, figure: PairedFigure, delong?: ClassComparison["delong"]): TableCell[] => [
+    name,
+    figure.a,
+    figure.b,
+    estimateCell({ value: figure.difference, cases: figure.interval }),
+    { value: figure.p, text: pText(figure.p) },
+    delong ? { value: delong.p, text: pText(delong.p) } : null,
+  ];
+  const { cases, patients, accuracy, auroc, classes } = record;
+  const isMean = Object.keys(classes).length > 1;
+  const tests = Object.keys(classes).length;
+  return {
+    columns: [
+      { title: "figure" },
+      { title: names[0] },
+      { title: names[1] },
+      { title: "difference (95 % CI)" },
+      { title: "p, bootstrap" },
+      { title: "p, DeLong" },
+    ],
+    rows: [
+      row("accuracy", accuracy),
+      ...(auroc && isMean ? [row("mean AUROC", auroc)] : []),
+      ...Object.entries(classes).flatMap(([name, one]) => [
+        row(`AUROC, ${name}`, one.auroc, one.delong),
+        row(`AUPRC, ${name}`, one.auprc),
+      ]),
+    ],
+    caption: `${cases.toLocaleString("en-GB")} cases${
+      patients === null
+        ? "; resampled by case"
+        : ` of ${
+          patients.toLocaleString("en-GB")
+        } patients; resampled by patient, DeLong's test takes the cases as independent`
+    }.${tests > 1 ? " p values are not corrected for the number of tests." : ""}`,
   };
 }

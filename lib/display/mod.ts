@@ -9,6 +9,7 @@ export * from "./overlay.ts";
 export * from "./plotly.ts";
 export * from "./png.ts";
 export * from "./progress.ts";
+export * from "./records.ts";
 export * from "./report.ts";
 export * from "./results.ts";
 export * from "./scatter.ts";

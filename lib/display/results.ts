@@ -1,4 +1,4 @@
-/** The record a run leaves behind (metrics.json), and its table. @module */
+/** The records runs leave behind (metrics.json, training.json), and their table; records.ts reads them. @module */
 import type { EvaluationRecord } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
 
@@ -67,59 +67,34 @@ export interface RunRecord {
   configuration?: Record<string, unknown>;
 }
 
-/**
- * Reads a run's record.
- *
- * @param text JSON text.
- * @param name File name for messages.
- * @returns The record.
- * @throws {SyntaxError} If the text is no JSON or lacks a field; the message names the file and the field.
- */
-export function parseRunRecord(text: string, name: string): RunRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${name}" as it must be JSON: ${(error as Error).message}`);
-  }
-  const fail = (field: string, expected: string, found: unknown): never => {
-    throw new SyntaxError(
-      `Cannot read "${name}" as "${field}" must be ${expected}: current value is ${
-        JSON.stringify(found)?.slice(0, 60)
-      }`,
-    );
-  };
-  const isRecord = (v: unknown): v is Record<string, unknown> =>
-    typeof v === "object" && v !== null && !Array.isArray(v);
-  const isInterval = (v: unknown): boolean =>
-    Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number");
-  if (!isRecord(value)) return fail("the file", "an object", value);
-  for (const field of ["seed", "seconds"]) {
-    if (typeof value[field] !== "number") fail(field, "a number", value[field]);
-  }
-  if (typeof value.backend !== "string") fail("backend", "a string", value.backend);
-  if (value.adapter !== null && typeof value.adapter !== "string") fail("adapter", "a string or null", value.adapter);
-  if (typeof value.synthetic !== "boolean") fail("synthetic", "true or false", value.synthetic);
-  if (!isRecord(value.versions)) fail("versions", "an object", value.versions);
-  if (!isRecord(value.sets)) return fail("sets", "an object", value.sets);
-  for (const [set, methods] of Object.entries(value.sets)) {
-    if (!isRecord(methods)) return fail(`sets.${set}`, "an object", methods);
-    for (const [method, result] of Object.entries(methods)) {
-      const field = `sets.${set}.${method}`;
-      if (!isRecord(result)) return fail(field, "an object", result);
-      for (const name of ["accuracy", "n", "trainable"]) {
-        if (typeof result[name] !== "number") fail(`${field}.${name}`, "a number", result[name]);
-      }
-      if (!isInterval(result.accuracy_ci)) fail(`${field}.accuracy_ci`, "two numbers", result.accuracy_ci);
-      if (result.auroc !== null && typeof result.auroc !== "number") {
-        fail(`${field}.auroc`, "a number or null", result.auroc);
-      }
-      if (result.auroc !== null && !isInterval(result.auroc_ci)) {
-        fail(`${field}.auroc_ci`, "two numbers", result.auroc_ci);
-      }
-    }
-  }
-  return value as unknown as RunRecord;
+/** A head's figures on test cases: metrics.json of `segment evaluate` and `detect evaluate`. */
+export interface DenseRecord {
+  /** {@linkcode METRICS_SCHEMA}. @default {1, as version 0.1.0 wrote it} */
+  schema?: number;
+  /** The command that wrote it. */
+  command: "segment evaluate" | "detect evaluate";
+  /** File of the head. */
+  head: string;
+  /** The figures by name; those that are no number are of the command's own. */
+  figures: Record<string, unknown>;
+  /** Figures of simpler answers, by name. */
+  baselines: Record<string, Record<string, unknown>>;
+  /** The data set. */
+  data: { name: string; synthetic: boolean };
+}
+
+/** A training run: training.json of `train`, `segment train` and `detect train`. */
+export interface TrainingRecord {
+  /** The command that wrote it. */
+  command: "train" | "segment train" | "detect train";
+  /** Loss of each step (`train`) or epoch (the heads). */
+  history: { loss: number; figure?: number | null }[];
+  /** The data set. */
+  data: { name: string };
+  /** Seconds it took. */
+  seconds: number;
+  /** Trainable numbers, where they are told. */
+  trainable?: number;
 }
 
 /**
@@ -129,7 +104,7 @@ export function parseRunRecord(text: string, name: string): RunRecord {
  * @param record The run.
  * @returns The table, with the synthetic badge where it applies.
  */
-export function resultsTable(record: RunRecord): Table {
+export function resultsTable(record: Pick<RunRecord, "sets" | "synthetic">): Table {
   const timed = Object.values(record.sets).some((set) => Object.values(set).some((m) => m.seconds !== undefined));
   const rows = Object.entries(record.sets).flatMap(([set, methods]) =>
     Object.entries(methods).map(([method, m]): TableCell[] => [
@@ -160,7 +135,7 @@ export function resultsTable(record: RunRecord): Table {
 }
 
 /** Says which classes an AUROC leaves out. */
-function skippedCaption({ sets }: RunRecord): Pick<Table, "caption"> {
+function skippedCaption({ sets }: Pick<RunRecord, "sets">): Pick<Table, "caption"> {
   const sentences = Object.entries(sets).flatMap(([set, methods]) => {
     const [names] = Object.values(methods).flatMap(({ skipped = [] }) => skipped.length > 0 ? [skipped] : []);
     return names ? [`AUROC of ${set} without ${names.join(", ")}: all cases, or none, are of the class.`] : [];

@@ -6,6 +6,7 @@
 export * from "./metrics/mod.ts";
 export * from "./assess.ts";
 export * from "./classify.ts";
+export * from "./evaluation/compare.ts";
 export * from "./evaluation/evaluate.ts";
 export * from "./evaluation/hardest.ts";
 export * from "./evaluation/page.ts";

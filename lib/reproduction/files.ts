@@ -1,6 +1,7 @@
 /** The JSON files of runs, by their names in a folder of the reproduction, or anywhere below a folder. @module */
 import { join } from "@std/path";
-import { parseRunRecord, type RunRecord } from "../display/results.ts";
+import { checkDenseRecord, checkTrainingRecord, parseRunRecord, recordKind } from "../display/records.ts";
+import type { DenseRecord, RunRecord, TrainingRecord } from "../display/results.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type RunSpec, TABLE_NAMES } from "./plan.ts";
 import { isRecordKind, parseRecord, parseRecords, RECORD_KIND, type ReproduceRecord } from "./record.ts";
@@ -54,6 +55,10 @@ export interface Gathered {
   dense: Table4Run[];
   /** Other runs (demo, evaluate) by the path of their file. */
   others: { path: string; record: RunRecord }[];
+  /** Heads on test cases, likewise. */
+  heads: { path: string; record: DenseRecord }[];
+  /** Training runs, likewise. */
+  trainings: { path: string; record: TrainingRecord }[];
   /** JSON files that are no results. */
   passedOver: string[];
 }
@@ -66,7 +71,7 @@ export interface Gathered {
  * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
  */
 export async function gatherResults(folder: string): Promise<Gathered> {
-  const gathered: Gathered = { records: [], dense: [], others: [], passedOver: [] };
+  const gathered: Gathered = { records: [], dense: [], others: [], heads: [], trainings: [], passedOver: [] };
   for (const path of await jsonFiles(folder)) {
     const text = await Deno.readTextFile(path);
     const value = parsed(text);
@@ -74,8 +79,13 @@ export async function gatherResults(folder: string): Promise<Gathered> {
       gathered.records.push(...parseRecords(text, path));
     } else if (isRecordKind(value)) gathered.records.push(parseRecord(text, path));
     else if (text.includes(TABLE4_KIND)) gathered.dense.push(parseTable4Run(text, path));
-    else if (isRunRecord(value)) gathered.others.push({ path, record: parseRunRecord(text, path) });
-    else gathered.passedOver.push(path);
+    else {
+      const kind = recordKind(value);
+      if (kind === "evaluation") gathered.others.push({ path, record: parseRunRecord(text, path) });
+      else if (kind === "dense") gathered.heads.push({ path, record: checkDenseRecord(value, path) });
+      else if (kind === "training") gathered.trainings.push({ path, record: checkTrainingRecord(value, path) });
+      else gathered.passedOver.push(path);
+    }
   }
   const rank = ({ table }: ReproduceRecord): number => TABLE_NAMES.indexOf(table);
   gathered.records.sort((a, b) => rank(a) - rank(b));
@@ -88,10 +98,6 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRunRecord(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "sets" in value && "backend" in value && "synthetic" in value;
 }
 
 async function jsonFiles(folder: string): Promise<string[]> {

@@ -1,10 +1,10 @@
 /** One report of everything that was run: HTML with figures, and Markdown tables. @module */
 import { buildReport, type ReportSection } from "../display/report.ts";
-import { resultsTable } from "../display/results.ts";
 import { markdownTable } from "../display/table.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { runOverlays } from "./figures.ts";
 import { type Gathered, gatherResults } from "./files.ts";
+import { ownComparisons, ownFigures, ownRuns, ownTables, tableSection } from "./own_runs.ts";
 import { TABLE_NAMES, type TableName } from "./plan.ts";
 import { compactRecord, type ReproduceRecord } from "./record.ts";
 import { type Row, tableRuns } from "./summary.ts";
@@ -12,10 +12,35 @@ import { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 import type { TitledTable } from "./tables/table.ts";
 import { table4 } from "./tables/table4.ts";
 
-/** The report as one HTML text. */
-export async function reproductionReport(results: Gathered): Promise<string> {
-  const { records, dense, others } = results;
-  const sections: ReportSection[] = [{ kind: "prose", text: introduction(results) }];
+/** What a page of results is called, and which of one's own runs are compared. */
+export interface ReportOptions {
+  /** Heading. @default {"ACE-LoRA: the paper's tables", or "Runs" where there are none of these} */
+  title?: string;
+  /** Folder that the results were gathered from: runs are named from there. @default {""} */
+  folder?: string;
+  /** Runs to compare with tests, by name: the first with each other one. @default {none} */
+  compare?: readonly string[];
+}
+
+/** Whether there are runs of the paper's tables. */
+function isReproduction({ records, dense }: Gathered): boolean {
+  return records.length + dense.length > 0;
+}
+
+function titleOf(results: Gathered, { title }: ReportOptions): string {
+  return title ?? (isReproduction(results) ? "ACE-LoRA: the paper's tables" : "Runs");
+}
+
+/**
+ * The report as one HTML text: the paper's tables of which there are runs, then one's own runs.
+ *
+ * @throws {UnknownRunError} If a run to compare is not among the results.
+ */
+export async function reproductionReport(results: Gathered, options: ReportOptions = {}): Promise<string> {
+  const { records, dense } = results;
+  const { folder = "", compare = [] } = options;
+  const sections: ReportSection[] = [];
+  if (isReproduction(results)) sections.push({ kind: "prose", text: introduction(results) });
   for (const table of TABLE_NAMES) {
     if (table === "table4" && dense.length > 0) {
       sections.push({
@@ -24,20 +49,32 @@ export async function reproductionReport(results: Gathered): Promise<string> {
       });
     } else sections.push(...await tableSections(records, table));
   }
-  for (const { path, record } of others) {
-    sections.push({ kind: "table", title: path, table: resultsTable(record) });
-  }
+  const own = await ownRuns(folder, results);
+  sections.push(
+    ...ownComparisons(own, compare).map(tableSection),
+    ...ownTables(own).map(tableSection),
+    ...ownFigures(own),
+  );
   if (records.length > 0) sections.push({ kind: "facts", title: "Runs", facts: runFacts(records) });
+  const notices = results.others.flatMap(({ record }) => {
+    const notice = (record.configuration?.model as { notice?: unknown } | undefined)?.notice;
+    return typeof notice === "string" ? [notice] : [];
+  });
   return await buildReport({
-    title: "ACE-LoRA: the paper's tables",
+    title: titleOf(results, options),
     subtitle: "Every run that left a JSON file, gathered into one page",
+    warnings: [...new Set(notices)],
     sections,
   });
 }
 
 /** The same tables as Markdown. */
-export function reproductionMarkdown(results: Gathered): string {
-  const lines = ["# ACE-LoRA: the paper's tables", "", ...introduction(results).flatMap((text) => [text, ""])];
+export async function reproductionMarkdown(results: Gathered, options: ReportOptions = {}): Promise<string> {
+  const lines = [
+    `# ${titleOf(results, options)}`,
+    "",
+    ...(isReproduction(results) ? introduction(results).flatMap((text) => [text, ""]) : []),
+  ];
   const put = ({ title, table }: TitledTable, level: number): void => {
     lines.push(`${"#".repeat(level)} ${title}`, "");
     const badge = table.synthetic ? " **Synthetic data.**" : "";
@@ -51,16 +88,12 @@ export function reproductionMarkdown(results: Gathered): string {
       put(table4(results.dense.map(({ result }) => result)), 2);
       continue;
     }
-    if (rows.length === 0) {
-      lines.push(`## ${TABLES[table].title}`, "", absent(table), "");
-      continue;
-    }
+    if (rows.length === 0) continue;
     reproducedTables(results.records, [table]).forEach((titled, i) => put(titled, i === 0 ? 2 : 3));
     lines.push(...verdicts(rows).flatMap((text) => [text, ""]));
   }
-  for (const { path, record } of results.others) {
-    put({ title: path, table: resultsTable(record) }, 2);
-  }
+  const own = await ownRuns(options.folder ?? "", results);
+  for (const titled of [...ownComparisons(own, options.compare ?? []), ...ownTables(own)]) put(titled, 2);
   return lines.join("\n").trimEnd() + "\n";
 }
 
@@ -91,10 +124,6 @@ export function readmeTables(records: readonly ReproduceRecord[]): string {
   ].join("\n").trimEnd();
 }
 
-function absent(table: TableName): string {
-  return `No run of this table is among the results: reproducing ${table} makes them.`;
-}
-
 function introduction({ records }: Gathered): string[] {
   const seeds = [...new Set(records.map(({ seed }) => seed))].sort((a, b) => a - b);
   const sets = records.flatMap((record) => Object.values(record.sets));
@@ -118,8 +147,7 @@ function introduction({ records }: Gathered): string[] {
 
 async function tableSections(records: readonly ReproduceRecord[], table: TableName): Promise<ReportSection[]> {
   const rows = tableRuns(records, table);
-  const title = TABLES[table].title;
-  if (rows.length === 0) return [{ kind: "prose", title, text: absent(table) }];
+  if (rows.length === 0) return [];
   const tables = reproducedTables(records, [table]);
   const sentences = verdicts(rows);
   return [
@@ -197,17 +225,25 @@ export class NoResultsError extends RangeError {
  * @param folder Folder of results, searched at any depth.
  * @param page File to write; its name ends in ".html".
  * @throws {NoResultsError} If the folder holds no result.
+ * @throws {UnknownRunError} If a run to compare is not among the results.
  * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
  */
-export async function writeReport(folder: string, page: string): Promise<WrittenReport> {
+export async function writeReport(
+  folder: string,
+  page: string,
+  options: Pick<ReportOptions, "title" | "compare"> = {},
+): Promise<WrittenReport> {
   const results = await gatherResults(folder);
-  if (results.records.length + results.dense.length + results.others.length === 0) {
+  const { records, dense, others, heads, trainings } = results;
+  if (records.length + dense.length + others.length + heads.length + trainings.length === 0) {
     throw new NoResultsError(folder);
   }
+  const named = { ...options, folder };
   const markdown = page.replace(/\.html$/, ".md");
   const ofPatients = results.records.some(({ sets }) => Object.values(sets).some(({ synthetic }) => !synthetic)) ||
-    results.others.some(({ record }) => !record.synthetic);
-  await writeFileAtomic(page, await reproductionReport(results), { isPrivate: ofPatients });
-  await writeFileAtomic(markdown, reproductionMarkdown(results));
+    results.others.some(({ record }) => !record.synthetic) ||
+    trainings.length > 0 || heads.some(({ record }) => !record.data.synthetic);
+  await writeFileAtomic(page, await reproductionReport(results, named), { isPrivate: ofPatients });
+  await writeFileAtomic(markdown, await reproductionMarkdown(results, named));
   return { results, markdown };
 }

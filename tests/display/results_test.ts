@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseRunRecord, resultsTable, type RunRecord } from "../../lib/display/results.ts";
+import { checkDenseRecord, checkTrainingRecord, parseRunRecord, recordKind } from "../../lib/display/records.ts";
+import { METRICS_SCHEMA, resultsTable, type RunRecord } from "../../lib/display/results.ts";
 import { formatTable } from "../../lib/display/table.ts";
 
 const RECORD: RunRecord = {
@@ -46,6 +47,11 @@ Deno.test("parseRunRecord() names the file and the field it misses", () => {
       broken((r) => r.sets = { A: { x: { accuracy: 1, n: 1, trainable: 0 } } }),
       '"sets.A.x.accuracy_ci" must be two numbers',
     ],
+    [broken((r) => r.schema = METRICS_SCHEMA + 1), `"schema" must be a whole number up to ${METRICS_SCHEMA}`],
+    [
+      broken((r) => (r.sets as RunRecord["sets"]).A!.none!.evaluation = {} as never),
+      '"sets.A.none.evaluation.cases" must be a number',
+    ],
     [broken((r) => r.sets = { A: { x: null } }), '"sets.A.x" must be an object'],
   ];
   for (const [text, message] of cases) assertThrows(() => parseRunRecord(text, "m.json"), SyntaxError, message);
@@ -62,4 +68,32 @@ A    LoRA    0.750 (0.700-0.800) *                    -     40      1,234       
 B    none    1.000 (1.000-1.000)    1.000 (1.000-1.000)     40          0           -
 * best, + second best`,
   );
+});
+
+Deno.test("recordKind(), checkDenseRecord() and checkTrainingRecord() tell the commands' files apart and name what they lack", () => {
+  const head = {
+    command: "segment evaluate",
+    head: "h",
+    figures: {},
+    baselines: {},
+    data: { name: "d", synthetic: false },
+  };
+  const training = { command: "train", history: [{ loss: 1 }], data: { name: "d" }, seconds: 2 };
+  assertEquals([RECORD, head, training, {}, 3, null].map(recordKind), [
+    "evaluation",
+    "dense",
+    "training",
+    ...[undefined, undefined, undefined],
+  ]);
+  assertEquals<unknown>([checkDenseRecord(head, "m"), checkTrainingRecord(training, "t")], [head, training]);
+  const cases: [() => unknown, string][] = [
+    [
+      () => checkDenseRecord({ ...head, figures: null }, "m.json"),
+      'Cannot read "m.json" as "figures" must be of type object',
+    ],
+    [() => checkDenseRecord({ ...head, data: {} }, "m.json"), '"data.name" must be of type string'],
+    [() => checkDenseRecord({ ...head, schema: 99 }, "m.json"), '"schema" must be a whole number'],
+    [() => checkTrainingRecord({ ...training, history: [{}] }, "t.json"), '"history" must be a list with a loss each'],
+  ];
+  for (const [check, message] of cases) assertThrows(check, SyntaxError, message);
 });

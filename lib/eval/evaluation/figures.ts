@@ -7,7 +7,7 @@ import { type Figure, seriesColour } from "../../display/figure.ts";
 import type { FigureSection } from "../../display/report.ts";
 import { precisionRecallCurve } from "../metrics/precision_recall.ts";
 import { rocCurve } from "../metrics/roc_curve.ts";
-import { type ClassColumn, classColumns, isTold } from "./columns.ts";
+import { type ClassColumn, classColumns, columnAuroc, isTold } from "./columns.ts";
 import type { Predictions } from "./predictions.ts";
 
 /** Bars of a histogram. */
@@ -133,4 +133,18 @@ function forest({ subgroups, auroc }: EvaluationRecord): Figure {
     ...(auroc.value === null ? {} : { upright: auroc.value }),
     alt: `AUROC of groups: ${shown.map(({ auroc }, i) => `${rows[i]} ${auroc!.value!.toFixed(3)}`).join(", ")}`,
   };
+}
+
+/** The ROC curves of runs on the same cases, a figure a class. */
+export function overlaidRocs(runs: readonly Predictions[], names: readonly string[]): FigureSection[] {
+  const columns = runs.map(classColumns);
+  return columns[0]!.flatMap(({ name }, c): FigureSection[] => {
+    if (!columns.every((own) => isTold(own[c]!))) return [];
+    const series = columns.map((own, run) => {
+      const column = own[c]!;
+      const all = Uint32Array.from(column.targets, (_, i) => i);
+      return { name: names[run]!, ...rocCurve(column.scores, column.targets), auroc: columnAuroc(column)(all) };
+    });
+    return [{ kind: "figure", title: `ROC, ${name}`, figure: rocFigure(series), half: true }];
+  });
 }

@@ -2,7 +2,7 @@
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../../ace_lora.ts";
 import { heldOutChestSets, trainingSet } from "../../data/synthetic/sets.ts";
 import type { Dataset } from "../../data/types.ts";
-import type { RunRecord } from "../../display/results.ts";
+import { METRICS_SCHEMA, type RunRecord } from "../../display/results.ts";
 import type { ClipConfig } from "../../clip/config.ts";
 import { ACE_LORA_HGNN } from "../../hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../../peft/lora/config.ts";
@@ -146,6 +146,8 @@ export async function runDemo(
     runs.push({ method, params, loss, seconds, sets: figures });
   }
   const record: RunRecord = {
+    schema: METRICS_SCHEMA,
+    command: "demo",
     seed,
     backend: backend.name,
     adapter: backend.adapter,

@@ -1,0 +1,59 @@
+/** `evaluate --compare A B`: two runs on the same cases. @module */
+import { basename, dirname, join } from "@std/path";
+import { comparisonTable } from "../display/evaluation_tables.ts";
+import { buildReport } from "../display/report.ts";
+import { METRICS_SCHEMA } from "../display/results.ts";
+import { formatTable } from "../display/table.ts";
+import { comparePredictions } from "../eval/evaluation/compare.ts";
+import { overlaidRocs } from "../eval/evaluation/figures.ts";
+import { predictionParts, type Predictions, readPredictions } from "../eval/evaluation/predictions.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { hashPath } from "../io/hash_path.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { type Arguments, UsageError } from "./command.ts";
+import { checkPath } from "./data_options.ts";
+
+/** Compares the two lists of predictions named and writes comparison.json and comparison.html. */
+export async function compareRuns(args: Arguments, out: string): Promise<void> {
+  const [first, second, ...rest] = args.positionals;
+  if (first === undefined || second === undefined || rest.length > 0) {
+    throw new UsageError("--compare needs two files, such as A/predictions.csv B/predictions.csv");
+  }
+  const paths = [first, second] as const;
+  const read = async (path: string): Promise<Predictions> => {
+    const { isDirectory } = await checkPath(path);
+    return predictionParts(await readPredictions(isDirectory ? join(path, "predictions.csv") : path)).judged;
+  };
+  const [a, b] = [await read(first), await read(second)];
+  await checkWritable(join(out, "comparison.json"));
+  const options = { resamples: args.integer("resamples", 1000, 1), seed: args.integer("seed", 1) };
+  const comparison = comparePredictions(a, b, options);
+  const names = runNames(first, second);
+  const record = {
+    schema: METRICS_SCHEMA,
+    command: "evaluate --compare",
+    ...options,
+    runs: await Promise.all(paths.map(async (path) => ({ path, sha256: await hashPath(path) }))),
+    comparison,
+    versions: versions(),
+    revision: await gitRevision(),
+  };
+  const table = comparisonTable(comparison, names);
+  const json = JSON.stringify(record, null, 2);
+  await writeFileAtomic(join(out, "comparison.json"), `${json}\n`, { isPrivate: true });
+  const page = await buildReport({
+    title: args.text("title") ?? `${names[0]} against ${names[1]}`,
+    subtitle: `${comparison.cases.toLocaleString("en-GB")} cases scored by both.`,
+    sections: [{ kind: "table", title: "Differences", table }, ...overlaidRocs([a, b], names)],
+  });
+  await writeFileAtomic(join(out, "comparison.html"), page, { isPrivate: true });
+  console.error(`wrote ${join(out, "comparison.json")} and comparison.html`);
+  console.log(args.flag("json") ? json : formatTable(table));
+}
+
+/** What two runs are called: their folders' names where these differ, else their paths. */
+export function runNames(first: string, second: string): [string, string] {
+  const folder = (path: string): string => basename(path.endsWith(".csv") ? dirname(path) : path);
+  const names: [string, string] = [folder(first), folder(second)];
+  return names[0] === names[1] ? [first, second] : names;
+}
