@@ -233,6 +233,17 @@ export const TEXT_NAMES: Readonly<Record<ClipLayout["text"], TowerNames>> = {
   },
 };
 
+/** What the towers of a layout are, told by what stands once in them. */
+export function towerKinds({ vision, text }: Pick<ClipLayout, "vision" | "text">): {
+  vision: "clip" | "vit";
+  text: "clip" | "bert";
+} {
+  return {
+    vision: "normPre.weight" in VISION_NAMES[vision].stem ? "clip" : "vit",
+    text: "tokenType" in TEXT_NAMES[text].stem ? "bert" : "clip",
+  };
+}
+
 /** The projections' and the similarity's names. */
 function headPlace(layout: ClipLayout, leaf: string): ClipPlace | undefined {
   if (leaf === "logitScale") return { name: "logit_scale" };

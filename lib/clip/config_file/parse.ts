@@ -1,4 +1,5 @@
 /** A CLIP's configuration from open_clip's or `transformers`' JSON. @module */
+import { towerKinds } from "../checkpoint/names.ts";
 import { BIOMED_CLIP } from "../config.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
 import {
@@ -63,8 +64,8 @@ function finish(config: ClipConfig, source: ClipSource): ClipConfig {
   if (source.sizes) {
     const { layout } = source.sizes;
     const kinds: [string, string, string][] = [
-      ["image", vision.kind, layout.vision === "open_clip" || layout.vision === "hf_clip" ? "clip" : "vit"],
-      ["text", text.kind, layout.text.endsWith("bert") ? "bert" : "clip"],
+      ["image", vision.kind, towerKinds(layout).vision],
+      ["text", text.kind, towerKinds(layout).text],
     ];
     for (const [tower, declared, found] of kinds) {
       if (declared === found) continue;

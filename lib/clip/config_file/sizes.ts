@@ -1,5 +1,5 @@
 /** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
-import { type ClipLayout, clipPlace, TEXT_NAMES, VISION_NAMES } from "../checkpoint/names.ts";
+import { type ClipLayout, clipPlace, TEXT_NAMES, towerKinds, VISION_NAMES } from "../checkpoint/names.ts";
 
 /** What the shapes tell; absent where the tensor that would tell is missing. */
 export interface ClipSizes {
@@ -34,7 +34,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
   const shapeOf = (leaf: string): readonly number[] | undefined => shapes.get(clipPlace(layout, leaf).name);
   const size = <K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> =>
     (value === undefined ? {} : { [key]: value }) as Partial<Record<K, number>>;
-  const isBert = text.endsWith("bert");
+  const isBert = towerKinds(layout).text === "bert";
   const patch = shapeOf("vision.trunk.patchEmbed.weight");
   const rows = shapeOf("vision.trunk.posEmbed")?.at(-2);
   const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - 1) * patch[2]!;
@@ -42,7 +42,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
   const word = shapeOf("text.trunk.word");
   return {
     layout,
-    ...size("embedding", vision === "open_clip" ? head?.[1] : head?.[0]),
+    ...size("embedding", VISION_NAMES[vision].head["weight"]!.as === "transposed" ? head?.[1] : head?.[0]),
     vision: {
       ...size("width", patch?.[0]),
       ...size("patchSize", patch?.[2]),
