@@ -98,15 +98,17 @@ export interface BlocksOptions {
   order: "pre" | "post";
   /** Added to the scores, `[B, 1, 1, N]` or `[N, N]`. @default {nothing} */
   mask?: Value;
-  /** Which attention of token 0's query the last block returns. @default {none} */
+  /** Which attention of one token's query the last block returns. @default {none} */
   affinity?: "logits" | "probabilities";
+  /** 1 at that token, `[B, 1, N]`; its masked logits are returned, of every token. @default {token 0, without itself} */
+  read?: Value;
 }
 
 /** What a stack of blocks returns. */
 export interface BlocksResult {
   /** `[B, N, D]`. */
   tokens: Value;
-  /** `[B, N - 1]`. */
+  /** `[B, N - 1]`, or `[B, N]` of the `read` one. */
   affinity?: Value;
 }
 
@@ -124,8 +126,13 @@ function attention(emitter: Emitter, params: AttentionParams, x: Value, options:
   const context = graph.op("Transpose", [graph.op("MatMul", [shares, value])], { perm: [0, 2, 1, 3] });
   const tokens = linear(emitter, params.output, reshape(emitter, context, 0, -1, width));
   if (!options.affinity) return { tokens };
-  const read = options.affinity === "logits" ? products : shares;
-  const mean = graph.op("ReduceMean", [read], { axes: [1], keepdims: 0 }); // [B, N, N]
+  const logits = options.read ? scores : products;
+  const attended = options.affinity === "logits" ? logits : shares;
+  const mean = graph.op("ReduceMean", [attended], { axes: [1], keepdims: 0 }); // [B, N, N]
+  if (options.read) {
+    const row = graph.op("Squeeze", [graph.op("MatMul", [options.read, mean]), integers(emitter, 1)]);
+    return { tokens, affinity: row };
+  }
   const first = graph.op("Squeeze", [sliceTokens(emitter, mean, 0, 1), integers(emitter, 1)]);
   return { tokens, affinity: sliceTokens(emitter, first, 1) };
 }
@@ -170,6 +177,32 @@ export function causalMask(emitter: Emitter, length: number): Value {
     (_, i) => i % length > Math.floor(i / length) ? MASKED : 0,
   );
   return emitter.graph.constant(values, [length, length]);
+}
+
+/**
+ * The read token in row 0, the others after it in their order; likewise its affinity, without that to itself.
+ *
+ * @param tokens `[B, N, D]`.
+ * @param affinity `[B, N]`.
+ * @param place `[B, 1]` int64.
+ * @param sizes N and D.
+ */
+export function readFirst(
+  emitter: Emitter,
+  { tokens, affinity }: { tokens: Value; affinity: Value },
+  place: Value,
+  { length, width }: { length: number; width: number },
+): { tokens: Value; affinity: Value } {
+  const { graph } = emitter;
+  const places = integers(emitter, ...Array(length - 1).keys());
+  const isAfter = graph.op("Cast", [graph.op("Not", [graph.op("Less", [places, place])])], { to: 7 });
+  const others = graph.op("Add", [places, isAfter]); // [B, N - 1]: each place, or the next from the read token on
+  const order = graph.op("Unsqueeze", [graph.op("Concat", [place, others], { axis: 1 }), integers(emitter, 2)]);
+  const wide = graph.op("Expand", [order, integers(emitter, 1, 1, width)]);
+  return {
+    tokens: graph.op("GatherElements", [tokens, wide], { axis: 1 }),
+    affinity: graph.op("GatherElements", [affinity, others], { axis: 1 }),
+  };
 }
 
 function bottleneck(emitter: Emitter, { down, up }: AdapterParams, x: Value): Value {

@@ -26,6 +26,7 @@ import {
   mlp,
   type Numbers,
   padMask,
+  readFirst,
   reshape,
   sliceTokens,
   weight,
@@ -55,7 +56,7 @@ const NOT_EXPORTED = /\.(adapter|prompts|context)(\.|$)|^featureAdapter\./;
  */
 export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, folder: string): Promise<OnnxFiles> {
   const { encoders } = config;
-  checkExportable(params, encoders);
+  checkExportable(params);
   const merged = mergeAceLora(params);
   try {
     const numbers = await readNumbers(merged);
@@ -66,21 +67,19 @@ export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, f
     const scale = similarityScale(merged);
     const [value] = await scale.data();
     scale.dispose();
-    await writeFileAtomic(preprocessing, JSON.stringify(preprocessingOf(encoders, value!), null, 2) + "\n");
+    const [bias] = await merged.logitBias?.data() ?? [];
+    const about = preprocessingOf(encoders, { scale: value!, ...(bias === undefined ? {} : { bias }) });
+    await writeFileAtomic(preprocessing, JSON.stringify(about, null, 2) + "\n");
     return { image, text, preprocessing };
   } finally {
     disposeParams(merged, params);
   }
 }
 
-function checkExportable(params: AceLoraParams, { text }: ClipConfig): void {
-  const refuse = (what: string): never => {
-    throw new RangeError(`Cannot export the model as ONNX as ${what}`);
-  };
-  const odd = [...namedTensors(params).keys()].find((name) => NOT_EXPORTED.test(name));
-  if (odd !== undefined) refuse(`"${odd}" is of a method whose layers are not exported`);
-  const readsCls = text.kind === "bert" && text.pool !== "mean";
-  if (params.hgnn?.text && !readsCls) refuse("ACE-HGNN is exported above text towers that read the CLS token alone");
+function checkExportable(params: AceLoraParams): void {
+  const odd = namedTensors(params).keys().find((name) => NOT_EXPORTED.test(name));
+  if (odd === undefined) return;
+  throw new RangeError(`Cannot export the model as ONNX as "${odd}" is of a method whose layers are not exported`);
 }
 
 async function readNumbers(tree: unknown): Promise<Numbers> {
@@ -186,7 +185,7 @@ function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Number
   const affinity = hgnn ? { affinity: textAffinityOf(config) } : {};
   const result = text.kind === "bert"
     ? bertTokens(emitter, params.text, text, { ids, placed, ...affinity })
-    : { tokens: causalToken(emitter, params.text, text, { ids, placed }) };
+    : causalTokens(emitter, params.text, text, { ids, placed, ...affinity });
   const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, result.tokens)]) : result.tokens;
   const projected = "fc1" in head ? mlp(emitter, head, pooled) : linear(emitter, head, pooled);
   const out = feature(emitter, projected, result.affinity, { hgnn, config, count: contextLength - 1 });
@@ -224,36 +223,41 @@ function bertTokens(
   const one = graph.constant([1], [1], "int64");
   const sum = graph.op("MatMul", [graph.op("Unsqueeze", [real, one]), tokens]); // [B, 1, D]
   const count = graph.op("Unsqueeze", [graph.op("ReduceSum", [real, one], { keepdims: 1 }), one]);
-  return { tokens: graph.op("Div", [sum, count]) };
+  const mean = graph.op("Div", [sum, count]);
+  if (!affinity) return { tokens: mean };
+  return { tokens: graph.op("Concat", [mean, sliceTokens(emitter, tokens, 1)], { axis: 1 }), affinity };
 }
 
-/** The end-of-text token, `[B, 1, D]`. */
-function causalToken(
+/** The end-of-text token, `[B, 1, D]`; all tokens with it in row 0, and its affinity, where one is asked for. */
+function causalTokens(
   emitter: Emitter,
   { trunk }: TextTowerParams,
   config: CausalTextConfig,
-  { ids, placed }: TextInput,
-): Value {
+  { ids, placed, affinity: kind }: TextInput,
+): { tokens: Value; affinity?: Value } {
   const { graph } = emitter;
-  const { contextLength, heads, epsilon, activation, eotId } = config;
-  const { tokens } = blocks(emitter, trunk.layers, placed, {
-    heads,
-    epsilon,
-    activation,
-    order: "pre",
-    mask: causalMask(emitter, contextLength),
-  });
+  const { contextLength, width, heads, epsilon, activation, eotId } = config;
   const searched = eotId === undefined
     ? ids
     : graph.op("Cast", [graph.op("Equal", [ids, graph.constant([eotId], [], "int64")])], { to: 6 });
   const place = graph.op("ArgMax", [searched], { axis: 1, keepdims: 1 }); // the first of equals
   const depth = graph.constant([contextLength], [], "int64");
-  const chosen = graph.op("OneHot", [place, depth, graph.constant([0, 1], [2])], { axis: -1 }); // [B, 1, N]
-  return graph.op("MatMul", [chosen, layerNorm(emitter, trunk.norm, tokens, epsilon)]);
+  const read = graph.op("OneHot", [place, depth, graph.constant([0, 1], [2])], { axis: -1 }); // [B, 1, N]
+  const { tokens, affinity } = blocks(emitter, trunk.layers, placed, {
+    heads,
+    epsilon,
+    activation,
+    order: "pre",
+    mask: causalMask(emitter, contextLength),
+    ...(kind ? { affinity: kind, read } : {}),
+  });
+  const normed = layerNorm(emitter, trunk.norm, tokens, epsilon);
+  if (!affinity) return { tokens: graph.op("MatMul", [read, normed]) };
+  return readFirst(emitter, { tokens: normed, affinity }, place, { length: contextLength, width });
 }
 
 /** What whoever runs the files must know. */
-function preprocessingOf(config: ClipConfig, scale: number) {
+function preprocessingOf(config: ClipConfig, { scale, bias = 0 }: { scale: number; bias?: number }) {
   const { vision, text, mean, std, resizeMode, interpolation, similarity } = config;
   return {
     image: {
@@ -272,7 +276,9 @@ function preprocessingOf(config: ClipConfig, scale: number) {
       context_length: text.contextLength,
       tokenizer: text.kind === "bert" ? "WordPiece, [CLS] text [SEP]" : "byte-level BPE, start text end",
     },
-    similarity: { kind: similarity, scale, formula: "scale * image_features @ text_features.T" },
+    similarity: similarity === "sigmoid"
+      ? { kind: similarity, scale, bias, formula: "sigmoid(scale * image_features @ text_features.T + bias)" }
+      : { kind: similarity, scale, formula: "softmax(scale * image_features @ text_features.T)" },
     opset: OPSET,
   };
 }
