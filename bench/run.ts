@@ -1,8 +1,8 @@
 /**
  * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON),
  * onnxruntime-web, transformers.js and jax-js where they can be started, and beside itself with 256-bit products where V8
- * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training;
- * all by default.
+ * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training,
+ * serving; all by default.
  *
  * `--save` also keeps a copy of the summary in bench/results.
  *
@@ -15,6 +15,7 @@ import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGr
 import { type Peer, startJavaScript, startTorch, startWide } from "./peers/peer.ts";
 import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
 import { benchReport } from "./report.ts";
+import { servingGroup } from "./serving.ts";
 
 const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   matmul: matmulGroup,
@@ -23,6 +24,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   memory: memoryGroup,
   encoding: encodingGroup,
   training: trainingGroup,
+  serving: servingGroup,
 };
 
 const FOLDER = "results/bench";

@@ -9,7 +9,13 @@ import { tokenise } from "./clip/tokenise.ts";
 import { loadPairs } from "./data/pairs.ts";
 import { imageSource, pairSource } from "./data/sources.ts";
 import type { Dataset } from "./data/types.ts";
-import { type Classification, classifyImages, type ClassifyOptions, imagesAt } from "./eval/classify.ts";
+import {
+  type Classification,
+  classifyImages,
+  type ClassifyOptions,
+  imagesAt,
+  type NamedImage,
+} from "./eval/classify.ts";
 import { ACE_LORA_HGNN } from "./hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "./peft/lora/config.ts";
 import { selectBackend } from "./tensor/backend.ts";
@@ -38,12 +44,16 @@ export interface Model extends LoadedClip {
   /**
    * Zero-shot answers about images: `classifyImages`.
    *
-   * @param paths JPEG, PNG or DICOM.
+   * @param images Paths of JPEG, PNG, DICOM and others, or names with the images' own readers.
    * @param labels At least two, all different.
    */
-  classify(paths: readonly string[], labels: readonly string[], options?: ClassifyOptions): Promise<Classification[]>;
+  classify(
+    images: readonly (string | NamedImage)[],
+    labels: readonly string[],
+    options?: ClassifyOptions,
+  ): Promise<Classification[]>;
   /** Unit features of images, row-major `[n, E]`: `encodeImages` over `imageSource`. */
-  encodeImages(paths: readonly string[]): Promise<Float32Array>;
+  encodeImages(images: readonly (string | NamedImage)[]): Promise<Float32Array>;
   /** Unit features of texts, row-major `[n, E]`: the model's `textFeatures` over `tokenise`. */
   encodeTexts(texts: readonly string[]): Promise<Float32Array>;
   /**
@@ -100,10 +110,10 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
     ...clip,
     params,
     adapter,
-    classify: (paths, labels, options) =>
-      classifyImages({ params, config: adapter, tokenizer }, imagesAt(paths), labels, options),
-    encodeImages: (paths) => {
-      const cases = imagesAt(paths).map(({ name, image }) => ({ id: name, image }));
+    classify: (images, labels, options) =>
+      classifyImages({ params, config: adapter, tokenizer }, imagesAt(images), labels, options),
+    encodeImages: (images) => {
+      const cases = imagesAt(images).map(({ name, image }) => ({ id: name, image }));
       return merged((tree) => encodeImages(model, tree, imageSource(cases, config)));
     },
     encodeTexts: (texts) =>

@@ -68,7 +68,7 @@ export interface ClassifyOptions {
 }
 
 /**
- * Images by their paths.
+ * Images by their paths; what has a name and its own reader is as it is.
  *
  * @example Read when asked for
  * ```ts
@@ -79,8 +79,8 @@ export interface ClassifyOptions {
  * assertEquals(film!.name, "data/demo_report.png");
  * ```
  */
-export function imagesAt(paths: readonly string[]): NamedImage[] {
-  return paths.map((name) => ({ name, path: name, image: () => readImage(name) }));
+export function imagesAt(images: readonly (string | NamedImage)[]): NamedImage[] {
+  return images.map((one) => typeof one === "string" ? { name: one, path: one, image: () => readImage(one) } : one);
 }
 
 /**

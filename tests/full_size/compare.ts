@@ -70,7 +70,7 @@ async function python(settings: FullSizeSettings, script: string, args: string[]
 }
 
 /** The tokeniser: the real one, or the mini model's, whose ids are rows of any table. */
-const tokenizerPath = async (): Promise<string> =>
+export const tokenizerPath = async (): Promise<string> =>
   await realFile("biomedclip/biomedclip_tokenizer.json") ?? MINI_VOCABULARY;
 
 /** Writes the checkpoint and the adapter: the released one where it is there. Returns the checkpoint's parameters. */
