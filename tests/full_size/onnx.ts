@@ -74,7 +74,7 @@ try {
   if (!output.success) throw new Error(new TextDecoder().decode(output.stderr));
   const found = JSON.parse(new TextDecoder().decode(output.stdout));
   const difference = (name: "image" | "text"): number =>
-    features[name].reduce((most, value, i) => Math.max(most, Math.abs(value - found[name][i])), 0);
+    [...features[name]].reduce((most, value, i) => Math.max(most, Math.abs(value - found[name][i])), 0);
   const size = async (path: string): Promise<number> => (await Deno.stat(path)).size;
   console.log(JSON.stringify(
     {
