@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
-import { fail, MINI_FILES, run, succeed } from "./run.ts";
+import { command, fail, MINI_FILES, run, succeed } from "./run.ts";
 
 const permissions = (folder: string) => ({
   read: [...MINI_FILES, folder],
@@ -75,6 +75,35 @@ Deno.test("cache says in one line what is missing, or that it cannot write", asy
     );
   });
 });
+
+for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test({
+    name: `cache stopped by ${signal} keeps what is decoded, ends with ${status}, and goes on`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await inFolder(async (folder) => {
+        const [first] = await writeRadiographs(join(folder, "films"), 1);
+        for (let i = 1; i < 400; i++) {
+          const bytes = await Deno.readFile(first!);
+          await Deno.writeFile(join(folder, "films", `${i}.png`), bytes); // one content: a square is kept once
+        }
+        const args = ["cache", "--images", join(folder, "films"), "--cache", join(folder, "cache")];
+        const child = command(args, permissions(folder)).spawn();
+        let stderr = "";
+        for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+          if (stderr === "") child.kill(signal); // the bar's first line
+          stderr += text;
+        }
+        assertEquals((await child.status).code, status, stderr);
+        assert(stderr.includes("interrupted: what is decoded is kept"), stderr);
+        const count = Number(/^(\d+) decoded/.exec(await new Response(child.stdout).text())![1]);
+        assert(count < 400, String(count));
+        const rest = await succeed(args, permissions(folder));
+        assertEquals(/(\d+) decoded, (\d+) were/.exec(rest)!.slice(1).map(Number).reduce((a, b) => a + b), 400);
+      });
+    },
+  });
+}
 
 const hasTmpfs = Deno.build.os === "linux" && await new Deno.Command("unshare", {
   args: ["-m", "mount", "-t", "tmpfs", "-o", "size=64k", "none", "/mnt"],

@@ -50,6 +50,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
   const queue: DecodeTask[] = [];
   const waiting = new Map<number, Waiting>();
   let asked = 0;
+  let broken: Error | undefined;
 
   const next = (worker: Worker): void => {
     const task = queue.shift();
@@ -67,7 +68,8 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      for (const { reject } of waiting.values()) reject(new Error(`Cannot decode in a worker: ${event.message}`));
+      broken ??= new Error(`Cannot decode in a worker: ${event.message}`); // it was not of a file: others would end alike
+      for (const { reject } of waiting.values()) reject(broken);
       waiting.clear();
       queue.length = 0;
     };
@@ -78,6 +80,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
   return {
     workers: count,
     decode(path, transform) {
+      if (broken) return Promise.reject(broken);
       const { promise, resolve, reject } = Promise.withResolvers<DecodedFile>();
       const id = asked++;
       waiting.set(id, { resolve, reject });

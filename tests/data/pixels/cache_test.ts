@@ -167,3 +167,17 @@ for (const workers of [0, 1, 3]) {
     });
   });
 }
+
+Deno.test({
+  name: "openDecodePool() whose workers cannot start says so for this file and the next, and waits for nothing",
+  permissions: { read: [new URL("../../../lib/data/pixels/", import.meta.url)] }, // not what the worker imports
+  fn: async () => {
+    const pool = openDecodePool({ workers: 1 });
+    await assertRejects(() => pool.decode("a.png", TRANSFORM), Error, "Cannot decode in a worker");
+    await assertRejects(() => pool.decode("b.png", TRANSFORM), Error, "Cannot decode in a worker");
+    pool.close();
+    const unasked = openDecodePool();
+    assertEquals(unasked.workers, 0);
+    unasked.close();
+  },
+});
