@@ -347,6 +347,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ...settings,
     ...watch.hooks,
     onStart: (report) => log?.onStart(report),
+    onSave: () => log?.onSave(),
     onStep: (report) => {
       watch.hooks.onStep(report);
       log?.onStep(report);

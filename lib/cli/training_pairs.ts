@@ -2,6 +2,8 @@
 import { captioned, CHEST_CAPTIONS, fewShot, parseCaptions } from "../data/captions.ts";
 import { loadPairs } from "../data/pairs.ts";
 import type { Dataset } from "../data/types.ts";
+import { datasetTargets } from "../eval/assess.ts";
+import { drawShots } from "../eval/probe/shots.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { checkPath, columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
 import { withCases } from "./unreadable.ts";
@@ -57,9 +59,12 @@ async function classified(args: Arguments): Promise<Dataset> {
   return await patientPart(args, await loadPairs(path, columns), "train");
 }
 
-/** The few cases a class that `--shots` asks for; all without it. */
+/** The few cases a class, drawn as `probe` draws them where a case has one class, that `--shots` asks for; all without it. */
 export async function withShots(args: Arguments, dataset: Dataset): Promise<Dataset> {
   if (args.text("shots") === undefined) return dataset;
-  const cases = fewShot(dataset, args.integer("shots", 1, 1), args.integer("seed", 1));
+  const [shots, seed] = [args.integer("shots", 1, 1), args.integer("seed", 1)];
+  const cases = dataset.task === "multilabel"
+    ? fewShot(dataset, shots, seed)
+    : drawShots(datasetTargets(dataset), [], { shots, seed }).train.sort((a, b) => a - b).map((i) => dataset.cases[i]!);
   return await withCases(dataset, cases, "not among the shots", `${dataset.split.name}, ${args.text("shots")} shots`);
 }

@@ -119,6 +119,8 @@ export interface FitOptions extends AdamwOptions {
   onStart?: (report: StartReport) => void | Promise<void>;
   /** Called after each step. */
   onStep?: (report: StepReport) => void;
+  /** Called before each state is written, so that what goes with it is never behind it. */
+  onSave?: () => void | Promise<void>;
   /** Called after each validation. */
   onValidation?: (entry: ValidationEntry) => void | Promise<void>;
   /**
@@ -223,7 +225,10 @@ export async function fit<T>(
   const { progress } = state;
   let saved = { step: state.adamw.step, at: performance.now() };
   const save = async (): Promise<void> => {
-    if (statePath && isWriter) await writeRunState(statePath, state, settings);
+    if (statePath && isWriter) {
+      await options.onSave?.();
+      await writeRunState(statePath, state, settings);
+    }
     saved = { step: state.adamw.step, at: performance.now() };
   };
   const weights = (): T => withTensors(params, state.tensors);

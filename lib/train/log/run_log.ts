@@ -23,6 +23,8 @@ export interface RunLog {
   onStart(report: StartReport): Promise<void>;
   /** Takes a step. */
   onStep(report: StepReport): void;
+  /** Writes what was taken so far, so that the log is never behind the state. */
+  onSave(): Promise<void>;
   /** Takes a validation. */
   onValidation(entry: ValidationEntry): Promise<void>;
   /** Writes what is left and, where it is the run's last, a page that no longer reloads itself. */
@@ -70,7 +72,7 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       curves.history.push(...history);
       curves.validations.push(...validations);
       await Deno.mkdir(folder, { recursive: true });
-      await cutLog(path, step);
+      await cutLog(path, step, validations);
       events = await openEventFile(join(folder, "tensorboard"), { ...(step > 0 ? { purgeFrom: step + 1 } : {}) });
     },
     onStep(report) {
@@ -89,6 +91,7 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       // A line a second at most is written, whatever the steps: the writing must not be what a step waits for.
       if (performance.now() - flushedAt >= 1000) write().catch(() => {}); // told at the end
     },
+    onSave: () => write(),
     async onValidation(entry) {
       curves.validations.push(entry);
       const { step, name, value } = entry;
@@ -105,12 +108,17 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
   };
 }
 
-/** Keeps the whole lines of steps up to `step`: a killed run may have logged more, and half a line. */
-async function cutLog(path: string, step: number): Promise<void> {
+/**
+ * Keeps the whole lines of steps up to `step` and of the validations made by then: a killed run may have logged more, and half a
+ * line.
+ */
+async function cutLog(path: string, step: number, validations: readonly ValidationEntry[]): Promise<void> {
   if (!await exists(path)) return;
+  const validated = new Set(validations.map((one) => one.step));
   const kept = (await Deno.readTextFile(path)).split("\n").filter((line) => {
     try {
-      return JSON.parse(line).step <= step;
+      const entry = JSON.parse(line);
+      return "validation" in entry ? validated.has(entry.step) : entry.step <= step;
     } catch {
       return false;
     }
