@@ -1,10 +1,13 @@
 /** `deno task export`: an adapted model for other programs. @module */
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { exportOnnx } from "../export/onnx/model.ts";
-import { checkWritable } from "../io/files.ts";
+import { modelCard } from "../export/card.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { versions } from "../io/run_facts.ts";
 import { classifierFrom } from "./classify.ts";
-import type { Command } from "./command.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./data_options.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS } from "./data_options.ts";
+import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
@@ -16,12 +19,24 @@ export const COMMAND: Command = {
       value: "DIR",
       help: "Folder of image.onnx, text.onnx and preprocessing.json (how inputs are prepared, what features become)",
     },
+    card: { type: "string", value: "FILE", help: "README.md in Hugging Face's form, of what is known of the model" },
+    "base-model": { type: "string", value: "NAME", help: "card: the base's name on the hub" },
+    license: { type: "string", value: "NAME", help: "card: the licence's name on the hub (default: left out)" },
+    metrics: { type: "string", value: "FILE", help: "card: a metrics.json of evaluate" },
+    training: { type: "string", value: "FILE", help: "card: a training.json of train" },
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     ...BACKEND_OPTION,
   },
   example: "deno task export --adapter adapter.safetensors --onnx results/onnx",
   async run(args) {
+    const card = args.text("card");
+    if (card !== undefined) await writeCard(args, card);
+    else {
+      const odd = ["base-model", "license", "metrics", "training"].find((name) => args.text(name) !== undefined);
+      if (odd) throw new UsageError(`--${odd} needs --card`);
+    }
+    if (card !== undefined && args.text("onnx") === undefined) return;
     const folder = args.required("onnx");
     await checkWritable(join(folder, "preprocessing.json"));
     await startBackend(args);
@@ -30,3 +45,35 @@ export const COMMAND: Command = {
     console.log(Object.values(files).join("\n"));
   },
 };
+
+async function recordAt(path: string): Promise<unknown> {
+  await checkPath(path);
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new SyntaxError(`Cannot read "${path}" as JSON: ${reason}`, { cause: error });
+  }
+}
+
+async function writeCard(args: Arguments, path: string): Promise<void> {
+  const [metrics, training] = [args.text("metrics"), args.text("training")];
+  const [baseModel, license] = [args.text("base-model"), args.text("license")];
+  const { notice, ...facts } = await modelFacts(args);
+  const named = Object.entries({
+    ...facts,
+    weights: basename(facts.weights),
+    adapter: basename(facts.adapter ?? "none"),
+  });
+  const text = modelCard({
+    title: args.text("adapter") === undefined ? basename(facts.weights) : basename(facts.adapter!),
+    ...(baseModel === undefined ? {} : { baseModel }),
+    ...(license === undefined ? {} : { license }),
+    ...(notice === undefined ? {} : { notice }),
+    ...(metrics === undefined ? {} : { metrics: await recordAt(metrics) }),
+    ...(training === undefined ? {} : { training: await recordAt(training) }),
+    files: { ...Object.fromEntries(named), ...versions() },
+  });
+  await writeFileAtomic(path, text);
+  console.log(path);
+}
