@@ -52,7 +52,7 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
 }
 
 /** What two runs are called: their folders' names where these differ, else their paths. */
-export function runNames(first: string, second: string): [string, string] {
+function runNames(first: string, second: string): [string, string] {
   const folder = (path: string): string => basename(path.endsWith(".csv") ? dirname(path) : path);
   const names: [string, string] = [folder(first), folder(second)];
   return names[0] === names[1] ? [first, second] : names;

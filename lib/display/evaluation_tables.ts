@@ -11,7 +11,7 @@ import { THRESHOLD_FIGURES } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
 
 /** What the figures at a threshold are called. */
-export const FIGURE_TITLES: Readonly<Record<typeof THRESHOLD_FIGURES[number], string>> = {
+const FIGURE_TITLES: Readonly<Record<typeof THRESHOLD_FIGURES[number], string>> = {
   sensitivity: "sensitivity",
   specificity: "specificity",
   ppv: "PPV",
@@ -29,13 +29,13 @@ export function estimateCell(estimate: Estimate | null | undefined): TableCell {
 }
 
 /** How the intervals of a record's tables were drawn. */
-export function intervalNote({ patients, resamples }: EvaluationRecord): string {
+function intervalNote({ patients, resamples }: EvaluationRecord): string {
   const over = patients === null ? "cases" : `patients (${patients.toLocaleString("en-GB")})`;
   return `Intervals of 95 %: bootstrap over ${over}, ${resamples.toLocaleString("en-GB")} resamples.`;
 }
 
 /** Where the thresholds of a record come from. */
-export function thresholdNote({ threshold, tuning }: EvaluationRecord): string {
+function thresholdNote({ threshold, tuning }: EvaluationRecord): string {
   const { rule, chosen_on } = threshold;
   if (chosen_on === "given") return `Thresholds: ${rule}, as given.`;
   if (chosen_on === "tuning part") {
@@ -133,7 +133,7 @@ export function subgroupTable({ subgroups }: EvaluationRecord): Table | undefine
 }
 
 /** A p value as papers print it. */
-export function pText(p: number): string {
+function pText(p: number): string {
   return p < 0.001 ? "<0.001" : p.toFixed(3);
 }
 

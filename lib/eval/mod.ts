@@ -6,7 +6,9 @@
 export * from "./metrics/mod.ts";
 export * from "./assess.ts";
 export * from "./classify.ts";
+export type { ClassColumn } from "./evaluation/columns.ts";
 export * from "./evaluation/compare.ts";
+export type { Drawing } from "./evaluation/estimate.ts";
 export * from "./evaluation/evaluate.ts";
 export * from "./evaluation/hardest.ts";
 export * from "./evaluation/page.ts";

@@ -34,7 +34,7 @@ export interface CompareOptions {
  *
  * @throws {UnpairedRunsError} If ids, classes or truths differ; the message names the first.
  */
-export function pairedWith(a: Predictions, b: Predictions): Predictions {
+function pairedWith(a: Predictions, b: Predictions): Predictions {
   const refuse = (what: string): never => {
     throw new UnpairedRunsError(`Cannot compare two runs as ${what}`);
   };

@@ -128,7 +128,7 @@ function checkPredictions({ classes, ids, scores, attributes }: Predictions, by:
 }
 
 /** The rule in words. */
-export function ruleText(rule: ThresholdRule | number): string {
+function ruleText(rule: ThresholdRule | number): string {
   if (typeof rule === "number") return `at ${rule}`;
   if (rule === "youden") return "Youden's index";
   const [[name, share]] = Object.entries(rule) as [[string, number]];

@@ -5,7 +5,7 @@ import { type ClassColumn, columnAuroc, type DrawStatistic, isTold, meanOf, mean
 import { type Drawing, estimates } from "./estimate.ts";
 
 /** The fewest cases that a group's figures are given for. */
-export const LEAST_CASES = 10;
+const LEAST_CASES = 10;
 
 /** A column to group by. */
 export interface Grouping {

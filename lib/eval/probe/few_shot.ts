@@ -131,7 +131,7 @@ function taskOf(data: FewShotData, drawn: Shots, seed: number): ProbeTask {
 }
 
 /** The cases at these places. */
-export function someOf({ features, targets, classes }: LabelledFeatures, places: readonly number[]): LabelledFeatures {
+function someOf({ features, targets, classes }: LabelledFeatures, places: readonly number[]): LabelledFeatures {
   const width = features.length / targets.length;
   const out = new Float32Array(places.length * width);
   places.forEach((place, i) => {
