@@ -52,6 +52,9 @@ class StandInFinder:
         pass
 
 
+from transformers.utils import is_torchvision_available  # noqa: E402
+
+is_torchvision_available()  # transformers keeps the answer: it is to do without, and not to ask the stand-in for its version
 sys.meta_path.insert(0, StandInFinder())
 import open_clip  # noqa: E402
 import timm  # noqa: E402
