@@ -143,8 +143,9 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
   // Pillow holds 16 bits only for grey.
   let source = image.bitDepth === 16 && (image.channels !== 1 || grey16 === "highByte") ? highByte(image) : image;
   if (rgbFirst) {
-    const { indexed: _, ...rgb } = toRgb(source);
-    source = rgb;
+    const { indexed: _, ...plain } = source;
+    // Channels are resized each by itself: of grey, one is as good as three of the same.
+    source = plain.channels === 1 && plain.bitDepth === 8 ? plain : toRgb(plain);
   }
   const full = mode === "train" || resizeMode === "squash" ? { width: size, height: size } : evalSize(source, size);
   const crop = {
