@@ -19,6 +19,7 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   evaluate: () => import("./lib/cli/evaluate.ts"),
   classify: () => import("./lib/cli/classify.ts"),
   encode: () => import("./lib/cli/encode.ts"),
+  explain: () => import("./lib/cli/explain.ts"),
   probe: () => import("./lib/cli/probe.ts"),
   cache: () => import("./lib/cli/cache.ts"),
   retrieve: () => import("./lib/cli/retrieve.ts"),

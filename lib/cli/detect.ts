@@ -9,13 +9,29 @@ import { writeBoxes } from "../dense/detect/submission.ts";
 import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { exists } from "../io/files.ts";
-import type { Arguments, Command } from "./command.ts";
+import type { Arguments, Command, OptionSpec } from "./command.ts";
 import { checkPath } from "./data_options.ts";
 import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
 import { given } from "./dense_options.ts";
 
+/** Options that say which columns of a CSV of boxes mean what. */
+export const BOX_COLUMN_OPTIONS: Record<string, OptionSpec> = {
+  "boxes-key": {
+    type: "string",
+    value: "NAME",
+    help: "Column of the images' CSV that the boxes name (default: the path)",
+  },
+  "boxes-image": {
+    type: "string",
+    value: "NAME",
+    help: "Column of the boxes' CSV that names the image (default: as --boxes-key)",
+  },
+  "boxes-label": { type: "string", value: "NAME", help: "Column of what a box holds (default: label)" },
+  "boxes-columns": { type: "string", value: "LIST", help: "Columns of left, top, width, height (default: x,y,w,h)" },
+};
+
 /** The CSV of boxes, beside that of the images or from the working folder, and its columns. */
-async function boxesFrom(args: Arguments, dataset: string): Promise<{ boxes?: BoxesOptions }> {
+export async function boxesFrom(args: Arguments, dataset: string): Promise<{ boxes?: BoxesOptions }> {
   const path = args.text("boxes"), columns = args.text("boxes-columns");
   if (path === undefined) return {};
   const beside = resolve(dirname(dataset), path);
@@ -58,18 +74,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     dataset: { type: "string", value: "NAME", help: "rsna, synthetic, or a CSV of images with --boxes" },
     protocol: { type: "string", value: "NAME", help: "RSNA's split: mgca, or the authors' positives (default: mgca)" },
     boxes: { type: "string", value: "CSV", help: "Boxes, one a row; an image without a row has none" },
-    "boxes-key": {
-      type: "string",
-      value: "NAME",
-      help: "Column of the images' CSV that the boxes name (default: the path)",
-    },
-    "boxes-image": {
-      type: "string",
-      value: "NAME",
-      help: "Column of the boxes' CSV that names the image (default: as --boxes-key)",
-    },
-    "boxes-label": { type: "string", value: "NAME", help: "Column of what a box holds (default: label)" },
-    "boxes-columns": { type: "string", value: "LIST", help: "Columns of left, top, width, height (default: x,y,w,h)" },
+    ...BOX_COLUMN_OPTIONS,
     "one-class": { type: "string", value: "NAME", help: "Take every box as this class" },
     confidence: { type: "string", value: "X", help: "Least score of a written box (default: 0.5)" },
     "plain-csv": {

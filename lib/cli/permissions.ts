@@ -21,6 +21,7 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   evaluate: { computes: true, writes: "anywhere" },
   classify: { computes: true, writes: "anywhere" },
   encode: { computes: true, writes: "anywhere" },
+  explain: { computes: true, writes: "anywhere" },
   probe: { computes: true, writes: "anywhere" },
   cache: { computes: false, writes: "anywhere" },
   retrieve: { computes: true, writes: "anywhere" },

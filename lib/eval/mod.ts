@@ -30,6 +30,7 @@ export * from "./encode/merge.ts";
 export * from "./encode/shards.ts";
 export * from "./retrieve.ts";
 export * from "./maps/faithfulness.ts";
+export * from "./maps/game.ts";
 export * from "./maps/maps.ts";
 export * from "./maps/model.ts";
 export * from "./maps/pointing.ts";

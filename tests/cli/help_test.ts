@@ -10,6 +10,7 @@ const COMMANDS = [
   "evaluate",
   "classify",
   "encode",
+  "explain",
   "probe",
   "cache",
   "retrieve",
@@ -62,6 +63,10 @@ Deno.test("the examples work as they are written", async () => {
     await Deno.writeTextFile(
       join(folder, "cases.csv"),
       "path,finding\nset/normal/0.png,normal\nset/pneumonia/0.png,pneumonia\n",
+    );
+    await Deno.writeTextFile(
+      join(folder, "boxes.csv"),
+      "path,label,x,y,w,h\nset/pneumonia/0.png,pneumonia,0,0,500,500\n",
     );
     const pairs = (await Deno.readTextFile(await writePairs(folder, 2))).replace("path,text", "path,note");
     await Deno.writeTextFile(join(folder, "pairs.csv"), pairs);

@@ -16,6 +16,7 @@ const LINES: Record<string, string> = {
   evaluate: "evaluate --images set",
   classify: 'classify pairs/0.png --labels "pneumonia,no finding" --explain page.html',
   encode: "encode --images set --out feats.safetensors",
+  explain: "explain --images cases.csv --boxes boxes.csv --labels Mass,Nodule --out results/explain",
   probe: "probe --images set --methods linear --shots 1 --seeds 1 --out results/probe",
   cache: "cache --pairs pairs/pairs.csv --cache pixels --decode-workers 2",
   retrieve: 'retrieve --images set --query "pneumonia" --out results/retrieve',

@@ -1,6 +1,6 @@
 /** Whether a map's strong patches are those that count: deletion and insertion. @module */
 import { mulberry32, shuffled } from "../../tensor/random.ts";
-import { cover } from "./maps.ts";
+import { ofCovered } from "./maps.ts";
 import type { MapModel } from "./model.ts";
 
 /** Probabilities of a label as patches go and come, strongest first. */
@@ -44,12 +44,9 @@ export async function faithfulness(
   const order = Array.from(map, (_, i) => i).sort((a, b) => map[b]! - map[a]! || a - b);
   const shares = Array.from({ length: steps + 1 }, (_, i) => i / steps);
   const follow = async (coveredOf: (count: number) => number[]): Promise<number[]> => {
-    const curve: number[] = [];
-    for (const share of shares) {
-      const image = cover(model, pixels, coveredOf(Math.round(share * order.length)));
-      curve.push((await model.probabilities(image))[label]!);
-    }
-    return curve;
+    const coverings = shares.map((share) => coveredOf(Math.round(share * order.length)));
+    const answer = (images: Float32Array): Promise<Float32Array> => model.probabilities(images);
+    return (await ofCovered(model, pixels, { coverings, answer })).map((row) => row[label]!);
   };
   const deletion = await follow((count) => order.slice(0, count));
   const insertion = await follow((count) => order.slice(count));

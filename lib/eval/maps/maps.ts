@@ -129,14 +129,34 @@ async function occlusionMaps(model: MapModel, pixels: Float32Array): Promise<Lab
   const [whole] = rowsOf(await model.cosines(pixels), 1);
   const sums = Array.from(whole!, () => new Float32Array(side * side));
   const counts = new Float32Array(side * side);
-  for (const patches of windows) {
-    const covered = await model.cosines(cover(model, pixels, patches));
+  const covered = await ofCovered(model, pixels, { coverings: windows, answer: (images) => model.cosines(images) });
+  for (const [i, patches] of windows.entries()) {
     for (const patch of patches) {
       counts[patch]!++;
-      sums.forEach((sum, c) => sum[patch]! += whole![c]! - covered[c]!);
+      sums.forEach((sum, c) => sum[patch]! += whole![c]! - covered[i]![c]!);
     }
   }
   return sums.map((sum) => sum.map((value, patch) => value / counts[patch]!));
+}
+
+/** Images that are held covered at a time. */
+const HELD = 16;
+
+/** What a model answers about an image under each covering, one row each. */
+export async function ofCovered(
+  model: Pick<MapModel, "side" | "config">,
+  pixels: Float32Array,
+  ask: { coverings: readonly (readonly number[])[]; answer: (images: Float32Array) => Promise<Float32Array> },
+): Promise<Float32Array[]> {
+  const { coverings, answer } = ask;
+  const rows: Float32Array[] = [];
+  for (let start = 0; start < coverings.length; start += HELD) {
+    const some = coverings.slice(start, start + HELD);
+    const images = new Float32Array(some.length * pixels.length);
+    some.forEach((patches, i) => images.set(cover(model, pixels, patches), i * pixels.length));
+    rows.push(...rowsOf(await answer(images), some.length));
+  }
+  return rows;
 }
 
 /** The image with some patches at 0, the mean colour. */

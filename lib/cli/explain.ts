@@ -1,0 +1,172 @@
+/** `deno task explain`: a model's maps held against boxes. @module */
+import { join } from "@std/path";
+import { loadPairs } from "../data/pairs.ts";
+import { createProgress } from "../display/progress.ts";
+import { buildReport, type ReportSection } from "../display/report.ts";
+import { formatTable, type Table } from "../display/table.ts";
+import { type Pointer, pointingGame, type PointingReport } from "../eval/maps/game.ts";
+import { openMapModel } from "../eval/maps/model.ts";
+import { faithfulnessFigure } from "../eval/maps/show.ts";
+import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
+import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { disposeParams } from "../tensor/params.ts";
+import { classifierFrom, mapKindsFrom } from "./classify.ts";
+import { type Command, UsageError } from "./command.ts";
+import {
+  ADAPTER_OPTION,
+  announce,
+  checkPath,
+  COLUMN_OPTIONS,
+  columnsFrom,
+  EXIF_OPTION,
+  MODEL_OPTIONS,
+  watched,
+} from "./data_options.ts";
+import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
+import { modelFacts } from "./provenance.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+
+/** The command. */
+export const COMMAND: Command = {
+  name: "explain",
+  summary: "Maps of a model held against boxes: pointing game, deletion and insertion",
+  options: {
+    images: { type: "string", value: "CSV", help: "Images" },
+    boxes: { type: "string", value: "CSV", help: "Boxes, one a row" },
+    ...BOX_COLUMN_OPTIONS,
+    labels: { type: "string", value: "LIST", help: "Labels as the boxes name them (default: all found, sorted)" },
+    names: { type: "string", value: "LIST", help: "Names that prompts use for them, in the same order" },
+    prompts: {
+      type: "string",
+      multiple: true,
+      value: "TEMPLATE",
+      help: "Prompt with {c} for the label; may be repeated",
+    },
+    maps: {
+      type: "string",
+      value: "LIST",
+      help: "Among similarity, gradient, occlusion (default: similarity,gradient)",
+    },
+    curves: {
+      type: "string",
+      value: "N",
+      help: "Images and labels whose deletion and insertion are followed (default: 16)",
+    },
+    ...COLUMN_OPTIONS,
+    ...UNREADABLE_OPTION,
+    ...EXIF_OPTION,
+    ...MODEL_OPTIONS,
+    ...ADAPTER_OPTION,
+    out: { type: "string", value: "DIR", help: "Folder of explain.json and explain.html (default: results/explain)" },
+    json: { type: "boolean", help: "JSON instead of a table" },
+    ...BACKEND_OPTION,
+  },
+  example: "deno task explain --images cases.csv --boxes boxes.csv --labels pneumonia,normal",
+  async run(args) {
+    const out = args.text("out") ?? "results/explain";
+    const path = args.required("images");
+    args.required("boxes");
+    const kinds = mapKindsFrom(args, true);
+    await checkPath(path);
+    const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
+    const dataset = await readableSet(args, loaded);
+    announce(dataset);
+    const found = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
+    const labels = args.list("labels") ?? found.sort(byCodePoint);
+    const names = args.list("names") ?? labels;
+    if (labels.length < 2) throw new UsageError(`--labels must name at least two: there is "${labels.join()}"`);
+    if (names.length !== labels.length) {
+      throw new UsageError(`--names must have one name a label: ${labels.length} labels, ${names.length} names`);
+    }
+    await checkWritable(join(out, "explain.json"));
+    const backend = await startBackend(args);
+    const classifier = await classifierFrom(args);
+    const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
+    const model = await openMapModel(classifier, names, templates);
+    const bar = createProgress(dataset.cases.length, { label: "explain", unit: "images" });
+    const report = await pointingGame(model, watched(args, dataset.cases), {
+      labels,
+      kinds,
+      curves: args.integer("curves", 16),
+      onCase: (done) => bar.update(done),
+    }).finally(() => {
+      bar.finish();
+      model.close();
+      disposeParams(classifier.params);
+    });
+    const record = {
+      command: "explain",
+      model: await modelFacts(args),
+      data: { name: dataset.name, ...dataset.summary, split: dataset.split, labels, names },
+      prompts: templates,
+      ...report,
+      backend: backend.name,
+      versions: versions(),
+      revision: await gitRevision(),
+    };
+    const json = JSON.stringify(record, null, 2);
+    await writeFileAtomic(join(out, "explain.json"), `${json}\n`, { isPrivate: true });
+    const facts = {
+      ...Object.fromEntries(Object.entries(record.model).map(([name, value]) => [name, value ?? "none"])),
+      backend: `${backend.name} (${backend.adapter})`,
+      ...versions(),
+    };
+    await writeFileAtomic(join(out, "explain.html"), await explainPage(report, facts), { isPrivate: true });
+    console.error(`wrote ${join(out, "explain.json")} and explain.html`);
+    console.log(args.flag("json") ? json : formatTable(pointingTable(report)));
+  },
+};
+
+const POINTERS: Readonly<Record<Pointer, string>> = {
+  similarity: "similarity",
+  gradient: "gradient-weighted attention",
+  occlusion: "occlusion",
+  centre: "the picture's centre",
+  chance: "a patch at random",
+};
+
+function pointingTable({ pointers, perLabel, pairs, images, unseen }: PointingReport): Table {
+  const labels = Object.keys(perLabel);
+  return {
+    columns: [
+      { title: "strongest patch of" },
+      { title: `all (${pairs})` },
+      ...labels.map((label) => ({ title: `${label} (${perLabel[label]})`, digits: 2 })),
+    ],
+    rows: Object.entries(pointers).map(([name, { share, interval, perLabel }]) => [
+      POINTERS[name as Pointer],
+      { value: share, text: `${share.toFixed(3)} [${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]` },
+      ...labels.map((label) => perLabel[label]!),
+    ]),
+    caption:
+      `Share of ${pairs} pairs of an image and a label (${images} images) whose strongest patch lies in a box of the label, ` +
+      `95 % interval by patients.${
+        unseen > 0 ? ` ${unseen} pairs are left out: no patch's centre lies in their boxes.` : ""
+      }`,
+  };
+}
+
+async function explainPage(report: PointingReport, facts: Record<string, string | number>): Promise<string> {
+  const curves: ReportSection[] = report.faithfulness
+    ? [{
+      kind: "figure",
+      title: "Do the strong parts count?",
+      figure: faithfulnessFigure(report.faithfulness),
+      caption:
+        `The boxed label's probability, mean of ${report.curves} pairs, as its strongest patches are covered (dotted: the ` +
+        "faster it falls the better), and as they are uncovered on an empty picture (the faster it rises the better).",
+    }]
+    : [];
+  return await buildReport({
+    title: "Maps held against boxes",
+    subtitle: `A map is worth something where it beats both the centre and chance. ${facts["notice"] ?? ""}`.trim(),
+    sections: [
+      { kind: "table", title: "Pointing game", table: pointingTable(report) },
+      ...curves,
+      { kind: "facts", title: "Run", facts },
+    ],
+  });
+}
