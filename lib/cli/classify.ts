@@ -86,7 +86,7 @@ export const COMMAND: Command = {
 };
 
 /** The kinds of maps asked for. */
-function mapKindsFrom(args: Arguments, isShown: boolean): MapKind[] {
+export function mapKindsFrom(args: Arguments, isShown: boolean): MapKind[] {
   const given = args.list("maps");
   if (given && !isShown) throw new UsageError("--maps needs --explain, the page they stand on");
   const unknown = given?.find((word) => word !== "none" && !(MAP_KINDS as readonly string[]).includes(word));
