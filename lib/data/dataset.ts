@@ -140,7 +140,7 @@ export class ClassError extends SyntaxError {
 }
 
 /** Extensions that are taken for images when a folder is searched. */
-const IMAGE = /\.(jpe?g|png|dcm|dicom)$/i;
+const IMAGE = /\.(jpe?g|png|tiff?|webp|dcm|dicom)$/i;
 
 /** Every image file under `folder`, at any depth, sorted by path; hidden names are passed over. */
 export async function listImages(folder: string): Promise<string[]> {
