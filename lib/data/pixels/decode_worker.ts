@@ -25,7 +25,7 @@ const scope = self as unknown as WorkerScope;
 scope.onmessage = async ({ data: { id, path, transform } }) => {
   try {
     const file = await decodeFile(path, transform);
-    scope.postMessage({ id, file }, [file.data.buffer]);
+    scope.postMessage({ id, file }, [file.data.buffer as ArrayBuffer]);
   } catch (error) {
     const { name, message } = error as Error;
     scope.postMessage({ id, error: { name, message } });
