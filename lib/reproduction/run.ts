@@ -7,6 +7,7 @@ import type { PeftMethod, PeftParams } from "../peft/method.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
+import { epochBatches } from "../train/batches.ts";
 import { fit, type FitOptions, type StepReport } from "../train/fit.ts";
 import type { BatchSource } from "../train/source.ts";
 import { explainImages } from "../eval/explain.ts";
@@ -90,9 +91,7 @@ async function train(
   }
   const { scale, encoders } = context;
   const { tokenizer } = await context.generalist();
-  const { source, counts } = counted(
-    await trainingSource(context, () => context.data.train(), { encoders, tokenizer }),
-  );
+  const source = await trainingSource(context, () => context.data.train(), { encoders, tokenizer });
   let timed = 0;
   const began = performance.now();
   const { epochs, batchSize, microBatch, warmupEpochs } = scale;
@@ -120,7 +119,7 @@ async function train(
     steps: result.history.length,
     seconds: (performance.now() - began) / 1000,
     timed_steps: timed,
-    false_negatives: counts,
+    false_negatives: await falseNegatives(source, { epochs, batchSize, seed: run.seed }),
     loss: thinned(result.history.map((step) => step.loss)),
   };
   return { params: result.params, facts };
@@ -139,16 +138,20 @@ function trainingSource(
   return known;
 }
 
-/** Counts the pairs of identical labels of each batch, whichever the loss. */
-function counted(source: BatchSource): { source: BatchSource; counts: { pairs: number; identical: number } } {
+/** The ordered pairs of different samples in the batches of a run, and those of identical labels, whichever the loss. */
+async function falseNegatives(
+  source: BatchSource,
+  { epochs, batchSize, seed }: { epochs: number; batchSize: number; seed: number },
+): Promise<ReproduceRecord["false_negatives"]> {
   const counts = { pairs: 0, identical: 0 };
-  const ids: BatchSource["ids"] = async (indices) => {
-    counts.pairs += indices.length * (indices.length - 1);
-    const labels = await source.labels?.(indices);
-    if (labels) { for (const kept of falseNegativeMask(labels)) if (kept === 0) counts.identical++; }
-    return source.ids(indices);
-  };
-  return { source: { ...source, ids }, counts };
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    for (const indices of epochBatches(source.size, epoch, { batchSize, seed })) {
+      counts.pairs += indices.length * (indices.length - 1);
+      const labels = await source.labels?.(indices);
+      if (labels) { for (const kept of falseNegativeMask(labels)) if (kept === 0) counts.identical++; }
+    }
+  }
+  return counts;
 }
 
 /** At most 400 losses, evenly spaced, the last among them. */

@@ -166,7 +166,7 @@ Deno.test("table 2 has a row for each model in models/, and refuses a folder tha
     await assertRejects(
       () => reproduce(["table2"], backend, smoke(out, { data })),
       Deno.errors.NotFound,
-      "must hold tokenizer.json",
+      "must hold a tokeniser",
     );
     const { text_config } = JSON.parse(await Deno.readTextFile(join(tiny, "config.json")));
     const words = Array.from({ length: text_config.vocab_size - 5 }, (_, i) => `w${i}`);
