@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
+import { inFolder } from "../cli/fixtures.ts";
 import { HypergraphMergeError, mergeIntoCheckpoint } from "../../lib/adapters/merge.ts";
 import { readAdapter } from "../../lib/adapters/files.ts";
 import { AdapterSizeError } from "../../lib/adapters/model.ts";
@@ -67,15 +68,6 @@ async function withCheckpoint<T>(path: string, body: (checkpoint: Checkpoint) =>
     return await body(checkpoint);
   } finally {
     checkpoint.file.close();
-  }
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -1,6 +1,7 @@
 /** Weights taken from open_clip to transformers and back, as folders that both libraries read. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
+import { inFolder } from "../cli/fixtures.ts";
 import { NoCounterpartError } from "../../lib/clip/checkpoint/family.ts";
 import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { type ClipFamily, writeClipFolder } from "../../lib/clip/family_folder.ts";
@@ -34,15 +35,6 @@ async function convert(from: { weights: string; config?: string }, folder: strin
     await writeClipFolder(folder, { checkpoint, files: from, tensors, family });
   } finally {
     checkpoint.file.close();
-  }
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 
