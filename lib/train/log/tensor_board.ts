@@ -38,8 +38,7 @@ export interface EventFileOptions {
 export async function openEventFile(folder: string, options: EventFileOptions = {}): Promise<EventFile> {
   const { now = Date.now, purgeFrom } = options;
   await Deno.mkdir(folder, { recursive: true });
-  const name = `events.out.tfevents.${Math.floor(now() / 1000)}.${crypto.randomUUID().slice(0, 8)}.ace-lora`;
-  const path = join(folder, name);
+  const path = join(folder, await nextName(folder, Math.floor(now() / 1000)));
   const file = await Deno.open(path, { createNew: true, append: true, mode: 0o600 });
   const append = (...fields: Field[]): Promise<void> => writeAll(file, record(joinPieces(fields.flat())));
   await append(doubleField(1, now() / 1000), textField(3, "brain.Event:2"));
@@ -60,6 +59,21 @@ export async function openEventFile(folder: string, options: EventFileOptions = 
     },
     close: () => file.close(),
   };
+}
+
+/**
+ * TensorBoard reads a folder's files in the order of their names, and a purge is only heard after what it purges: the name
+ * follows every one that is there, also when both were made in one second or the clock was set back.
+ */
+async function nextName(folder: string, seconds: number): Promise<string> {
+  let files = 0;
+  for await (const { name } of Deno.readDir(folder)) {
+    const made = /^events\.out\.tfevents\.(\d+)\./.exec(name);
+    if (made === null) continue;
+    files++;
+    seconds = Math.max(seconds, Number(made[1]));
+  }
+  return `events.out.tfevents.${seconds}.${String(files).padStart(4, "0")}.ace-lora`;
 }
 
 /** `SessionLog.START` of event.proto. */

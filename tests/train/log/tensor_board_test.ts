@@ -26,6 +26,19 @@ Deno.test("openEventFile() writes length, data and step as records of events", a
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("openEventFile() names each file after those that are there, in one second and with the clock set back", async () => {
+  const folder = await Deno.makeTempDir();
+  const names: string[] = [];
+  for (const now of [2_000_000_000_000, 2_000_000_000_000, 1_000_000_000_000, 2_000_000_001_000]) {
+    const file = await openEventFile(folder, { now: () => now });
+    file.close();
+    names.push(file.path);
+  }
+  assertEquals(new Set(names).size, 4);
+  assertEquals(names, names.toSorted());
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test({
   name: `TensorBoard reads the event files${hasTensorBoard ? "" : " (skipped: ACE_PYTHON has no tensorboard)"}`,
   ignore: !hasTensorBoard,
