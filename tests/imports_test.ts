@@ -90,6 +90,14 @@ Deno.test("no file of the package imports itself by way of others, not even for 
   assertEquals(circles, []);
 });
 
+Deno.test("no test changes the process's folder or variables, which the tests that run beside it share", async () => {
+  const wrong: string[] = [];
+  for (const file of await files(join(ROOT, "tests"))) {
+    if (/Deno\.(?:chdir|env\.(?:set|delete))\(/.test(await Deno.readTextFile(file))) wrong.push(relative(ROOT, file));
+  }
+  assertEquals(wrong, []);
+});
+
 Deno.test("VERSION and every documented export agree with deno.json", async () => {
   const config = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
   const { VERSION } = await import("../lib/io/run_facts.ts");

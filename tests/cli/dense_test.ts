@@ -19,6 +19,7 @@ import { fileNames, siimRow, siimSubmission } from "../../lib/dense/segment/subm
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
+import { MINI_FILES, succeed } from "./run.ts";
 
 await selectBackend({ backend: "wasm" });
 
@@ -227,7 +228,7 @@ Deno.test("segment evaluates on another set, whose test cases a column names, wi
 });
 
 Deno.test("the examples for a CSV work as they are written, in a row", async () => {
-  const home = Deno.cwd(), folder = await Deno.makeTempDir();
+  const folder = await Deno.makeTempDir();
   const rename = (text: string, columns: string): string => text.replace(/^.*$/m, columns);
   const write = async (name: string, from: string, columns: string): Promise<void> =>
     await Deno.writeTextFile(join(folder, name), rename(await Deno.readTextFile(join(ROOT, from)), columns));
@@ -238,7 +239,8 @@ Deno.test("the examples for a CSV work as they are written, in a row", async () 
     for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, "i", `x${i}.png`), join(folder, name, `x${i}.png`));
   }
   for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, `m${i}.png`), join(folder, `m${i}.png`));
-  Deno.chdir(folder);
+  // A process of its own, as a folder is the whole process's and other tests run in this one.
+  const options = { cwd: folder, read: [...MINI_FILES, folder], write: [folder] };
   try {
     for (const command of [SEGMENT, DETECT]) {
       const lines = command.example.split("\n").map((line) => line.trim()).filter((line) => !line.includes("--root"));
@@ -246,13 +248,13 @@ Deno.test("the examples for a CSV work as they are written, in a row", async () 
       for (const line of lines) {
         const [, , name, ...words] = line.split(" ");
         assertEquals(name, command.name);
-        assert((await run(command, [...words, ...words[0] === "train" ? ["--epochs", "1"] : []])) !== "", line);
+        const args = [...words, ...words[0] === "train" ? ["--epochs", "1"] : []];
+        assert((await succeed([name!, ...args], options)) !== "", line);
       }
     }
-    assertEquals((await readCsv("results/new/boxes.csv")).columns[0], "image");
-    assert((await Deno.stat("results/new/masks/x3.png")).isFile);
+    assertEquals((await readCsv(join(folder, "results/new/boxes.csv"))).columns[0], "image");
+    assert((await Deno.stat(join(folder, "results/new/masks/x3.png"))).isFile);
   } finally {
-    Deno.chdir(home);
     await Deno.remove(folder, { recursive: true });
   }
 });
