@@ -1,5 +1,5 @@
 /** Requests to the server of docs/serving.md: `deno run --allow-net=127.0.0.1 bench/serving_load.ts URL TOKEN COUNT CLIENTS`. @module */
-import { syntheticChest } from "../lib/data/synthetic/mod.ts";
+import { syntheticChest } from "../lib/data/synthetic/chest.ts";
 import { encodePng } from "../lib/image/png.ts";
 
 const [url, token, count, clients] = Deno.args as [string, string, string, string];

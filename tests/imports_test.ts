@@ -66,8 +66,7 @@ Deno.test("lib's imports go one way, and never through a barrel of another folde
       const [from, to] = [folderOf(file), folderOf(target)];
       const name = `${relative(ROOT, file)} imports ${relative(ROOT, target)}`;
       if (from !== to && !ALLOWED[from]?.includes(to)) wrong.push(name);
-      const isBarrel = target.endsWith("/mod.ts") && !target.includes("synthetic/") && !target.includes("metrics/");
-      if (isBarrel && !file.endsWith("/mod.ts")) wrong.push(`${name}, a barrel`);
+      if (target.endsWith("/mod.ts")) wrong.push(`${name}, a barrel`);
     }
   }
   assertEquals(wrong, []);
@@ -96,6 +95,40 @@ Deno.test("no test changes the process's folder or variables, which the tests th
     if (/Deno\.(?:chdir|env\.(?:set|delete))\(/.test(await Deno.readTextFile(file))) wrong.push(relative(ROOT, file));
   }
   assertEquals(wrong, []);
+});
+
+/** The names in the braces of an import or a re-export, as the other file calls them. */
+function namesIn(braces: string): string[] {
+  return braces.split(",").map((one) => one.trim().replace(/^type /, "").split(" as ")[0]!).filter((name) =>
+    name !== ""
+  );
+}
+
+Deno.test("what a file exports is read by another one or published, and entries list their names", async () => {
+  const lib = await files(join(ROOT, "lib"));
+  const others = await Promise.all(["bench", "tests"].map((folder) => files(join(ROOT, folder))));
+  const entries = [join(ROOT, "mod.ts"), ...lib.filter((file) => file.endsWith("/mod.ts"))];
+  const used = new Set<string>(); // "file name", or "file *" of one that is taken whole
+  for (const file of [...lib, ...others.flat(), join(ROOT, "mod.ts"), join(ROOT, "cli.ts")]) {
+    const text = await Deno.readTextFile(file);
+    if (entries.includes(file)) assertEquals(text.match(/^export \*.*$/m), null, relative(ROOT, file));
+    for (const [, braces, specifier] of text.matchAll(/\{([^{}]*)\}\s*from\s*"(\.[^"]+)"/g)) {
+      for (const name of namesIn(braces!)) used.add(`${join(dirname(file), specifier!)} ${name}`);
+    }
+    for (const [, specifier] of text.matchAll(/(?:\* as \w+ from |import\(\s*)"(\.[^"]+)"/g)) {
+      used.add(`${join(dirname(file), specifier!)} *`);
+    }
+  }
+  const unused: string[] = [];
+  const whole = ["lib/ace_lora.ts", "lib/tensor/wasm/build.ts"].map((file) => join(ROOT, file)); // the latter a script
+  for (const file of lib.filter((path) => !path.endsWith(".d.ts") && !used.has(`${path} *`))) {
+    if (whole.includes(file)) continue;
+    const text = await Deno.readTextFile(file);
+    for (const [, name] of text.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm)) {
+      if (!used.has(`${file} ${name}`)) unused.push(`${relative(ROOT, file)}: ${name}`);
+    }
+  }
+  assertEquals(unused, []);
 });
 
 Deno.test("VERSION and every documented export agree with deno.json", async () => {

@@ -1,7 +1,7 @@
 /** The README's code example runs as printed. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { syntheticChest } from "../lib/data/synthetic/mod.ts";
+import { syntheticChest } from "../lib/data/synthetic/chest.ts";
 import { encodePng } from "../lib/image/png.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));

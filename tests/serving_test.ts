@@ -2,7 +2,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import { sendLoad, serverCode, startServer } from "../bench/serving.ts";
-import { syntheticChest } from "../lib/data/synthetic/mod.ts";
+import { syntheticChest } from "../lib/data/synthetic/chest.ts";
 import { encodePng } from "../lib/image/png.ts";
 import { loadModel } from "../lib/model.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";

@@ -3,9 +3,32 @@
  *
  * @module
  */
-export * from "./combine.ts";
-export * from "./describe.ts";
-export * from "./files.ts";
-export * from "./merge.ts";
-export * from "./model.ts";
-export * from "./record.ts";
+export {
+  type Combination,
+  COMBINATIONS,
+  combineAdapters,
+  type CombineOptions,
+  HypergraphCombineError,
+} from "./combine.ts";
+export { describeTensors, formatTensors, type TensorDescription, type TensorsDescription } from "./describe.ts";
+export {
+  type AdapterFormat,
+  adapterFormat,
+  NotAnAdapterError,
+  readAdapter,
+  writeAdapter,
+  type WriteAdapterOptions,
+} from "./files.ts";
+export { HypergraphMergeError, mergeIntoCheckpoint, type MergeOptions } from "./merge.ts";
+export { type Adapted, AdapterSizeError, loadAdapter, saveAdapter, type SaveAdapterOptions } from "./model.ts";
+export {
+  ACE_LORA_CONFIG,
+  type AdapterConfig,
+  type AdapterEncoder,
+  type AdapterFile,
+  type AdapterTarget,
+  type BottleneckTensors,
+  type HypergraphTensors,
+  type LinearTensors,
+  type LoraEntry,
+} from "./record.ts";

@@ -156,7 +156,7 @@ export async function loadAdapter(path: string, base: ClipParams, encoders: Clip
 }
 
 /** Puts an adapter record on a model; see {@linkcode loadAdapter}. */
-export async function applyAdapter(
+async function applyAdapter(
   file: AdapterFile,
   base: ClipParams,
   encoders: ClipConfig,

@@ -84,7 +84,7 @@ export interface AdapterFile {
 }
 
 /** The towers, in the order the files use: text first. */
-export const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
+const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
 /** The targets, in the order the files use. */
 export const TARGETS: readonly AdapterTarget[] = ["q", "k", "v", "o"];
 

@@ -3,25 +3,63 @@
  *
  * @module
  */
-export * from "./config.ts";
-export * from "./contrastive.ts";
-export * from "./files.ts";
-export * from "./load.ts";
-export * from "./mini.ts";
-export * from "./params.ts";
-export * from "./tokenise.ts";
-export * from "./towers/cut_texts.ts";
-export * from "./towers/encoder.ts";
-export * from "./towers/image.ts";
-export * from "./towers/text.ts";
-export * from "./checkpoint/checkpoint.ts";
-export * from "./checkpoint/find_layout.ts";
-export * from "./checkpoint/names.ts";
-export * from "./checkpoint/tensors.ts";
-export * from "./config_file/fields.ts";
-export * from "./config_file/implied.ts";
-export * from "./config_file/parse.ts";
-export * from "./config_file/preprocessor.ts";
-export * from "./config_file/sizes.ts";
-export * from "./zero_shot/prompts.ts";
-export * from "./zero_shot/scores.ts";
+export {
+  type BertConfig,
+  BIOMED_CLIP,
+  type CausalTextConfig,
+  CLIP_VIT_B_16,
+  CLIP_VIT_B_32,
+  type ClipConfig,
+  MINI,
+  type TextTransformerConfig,
+  type TransformerConfig,
+  type VisionConfig,
+} from "./config.ts";
+export type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
+export { findModelFiles, type ModelFiles } from "./files.ts";
+export {
+  loadClip,
+  type LoadClipOptions,
+  type LoadedClip,
+  MissingTokenizerError,
+  modelFiles,
+  readClipConfig,
+} from "./load.ts";
+export { loadMiniTokenizer, MINI_NOTICE, MINI_VOCABULARY, MINI_WEIGHTS } from "./mini.ts";
+export { type ClipParams, clipShapes, countClip, initClip } from "./params.ts";
+export { type ClipTokenizer, tokenise } from "./tokenise.ts";
+export { type Checkpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
+export { findLayout, type FoundLayout, layoutLabel, TEXT_SIGNS, VISION_SIGNS } from "./checkpoint/find_layout.ts";
+export {
+  BIOMED_CLIP_LAYOUT,
+  type ClipLayout,
+  type ClipPlace,
+  clipPlace,
+  TEXT_NAMES,
+  type TowerNames,
+  VISION_NAMES,
+} from "./checkpoint/names.ts";
+export { type CheckpointTensor, toClipTensors } from "./checkpoint/tensors.ts";
+export { type ClipSource, isRecord, type JsonRecord } from "./config_file/fields.ts";
+export { parseClipConfig } from "./config_file/parse.ts";
+export type { ClipSizes } from "./config_file/sizes.ts";
+export type { EncodeOptions, EncoderResult } from "./towers/encoder.ts";
+export { encodeImage, imageTower, type ImageTowerParams, type ImageTrunk } from "./towers/image.ts";
+export { encodeText, textTower, type TextTowerParams, type TextTrunk } from "./towers/text.ts";
+export { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES, promptTexts } from "./zero_shot/prompts.ts";
+export {
+  checkFeatures,
+  classifyZeroShot,
+  type ClassifyZeroShotOptions,
+  type ClassPrompts,
+  encodeClasses,
+  encodeImages,
+  type EncodeImagesOptions,
+  FeatureError,
+  type ImageSource,
+  minMaxScores,
+  sigmoidScores,
+  type TokenRows,
+  type ZeroShotScore,
+  zeroShotScores,
+} from "./zero_shot/scores.ts";

@@ -126,7 +126,7 @@ export function permutation(state: RandomState, n: number): number[] {
 }
 
 /** `shuffle(x)` of a one-dimensional array; this one returns a copy. */
-export function shuffle<T>(state: RandomState, items: readonly T[]): T[] {
+function shuffle<T>(state: RandomState, items: readonly T[]): T[] {
   const out = [...items];
   for (let i = out.length - 1; i > 0; i--) {
     const j = randomInterval(state, i);

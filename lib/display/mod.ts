@@ -1,18 +1,80 @@
 /** Data in, something to look at out: tables, progress, plotly figures, overlays, reports, notebook outputs. @module */
-export * from "./bars.ts";
-export * from "./confusion.ts";
-export * from "./curves.ts";
-export * from "./evaluation.ts";
-export * from "./evaluation_tables.ts";
-export * from "./figure.ts";
-export * from "./overlay.ts";
-export * from "./plotly.ts";
-export * from "./png.ts";
-export * from "./progress.ts";
-export * from "./records.ts";
-export * from "./report.ts";
-export * from "./results.ts";
-export * from "./scatter.ts";
-export * from "./show.ts";
-export * from "./svg.ts";
-export * from "./table.ts";
+export { barFigure, type BarFigureOptions, type BarSeries } from "./bars.ts";
+export { confusionFigure } from "./confusion.ts";
+export {
+  lossFigure,
+  type LossFigureOptions,
+  type LossSeries,
+  precisionRecallFigure,
+  type PrecisionRecallSeries,
+  reliabilityFigure,
+  type ReliabilitySeries,
+  rocFigure,
+  type RocSeries,
+} from "./curves.ts";
+export {
+  type CalibrationFigures,
+  type CalibrationRecord,
+  type ClassComparison,
+  type ClassFigures,
+  type ComparisonRecord,
+  type Estimate,
+  type EvaluationRecord,
+  type Interval,
+  type PairedFigure,
+  type SubgroupFigures,
+  THRESHOLD_FIGURES,
+} from "./evaluation.ts";
+export { classFiguresTable, comparisonTable, estimateCell, overallTable, subgroupTable } from "./evaluation_tables.ts";
+export {
+  type Axis,
+  type BarsMark,
+  type CellsMark,
+  type Figure,
+  type FigureMark,
+  type IntervalsMark,
+  type LabelPosition,
+  type LineMark,
+  type Point,
+  type PointsMark,
+  seriesColour,
+} from "./figure.ts";
+export type { Overlay, OverlayHyperedge } from "./overlay.ts";
+export { type PlotlyFigure, plotlyFigure } from "./plotly.ts";
+export { pngDataUrl, type PngSource } from "./png.ts";
+export { createProgress, type Progress, type ProgressFields, type ProgressOptions } from "./progress.ts";
+export { checkDenseRecord, checkTrainingRecord, parseRunRecord, recordKind } from "./records.ts";
+export {
+  buildReport,
+  type FactsSection,
+  type FigureSection,
+  type GalleryItem,
+  type GallerySection,
+  type OverlaysSection,
+  type ProseSection,
+  type Report,
+  type ReportSection,
+  type SectionHead,
+  type TableSection,
+} from "./report.ts";
+export {
+  type DenseRecord,
+  type MethodResult,
+  METRICS_SCHEMA,
+  resultsTable,
+  type RunRecord,
+  type SplitRecord,
+  type TrainingRecord,
+} from "./results.ts";
+export { scatterFigure, type ScatterFigureOptions, type ScatterPoint } from "./scatter.ts";
+export { type Displayable, figureDisplay, type MimeBundle, overlayDisplay, show, tableDisplay } from "./show.ts";
+export { figureSvg, type FigureSvgOptions } from "./svg.ts";
+export {
+  formatTable,
+  type FormatTableOptions,
+  htmlTable,
+  markdownTable,
+  type Table,
+  type TableCell,
+  type TableColumn,
+} from "./table.ts";

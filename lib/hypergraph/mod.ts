@@ -3,11 +3,21 @@
  *
  * @module
  */
-export * from "./ace_hgnn.ts";
-export * from "./adapter.ts";
-export * from "./affinities.ts";
-export * from "./candidates.ts";
-export * from "./gat.ts";
-export * from "./gatv2.ts";
-export * from "./incidence.ts";
-export * from "./similarity_hgnn.ts";
+export {
+  ACE_LORA_HGNN,
+  aceHgnn,
+  type AceHgnnConfig,
+  aceHgnnDense,
+  type AceHgnnParams,
+  chosenHyperedges,
+  type DenseResult,
+  type HgnnAffinity,
+  type Hyperedge,
+  initAceHgnn,
+} from "./ace_hgnn.ts";
+export { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
+export { clsScores, hypergraph, initHgnn } from "./affinities.ts";
+export { gatHgnn, type GatHgnnParams, initGat } from "./gat.ts";
+export { gatv2Hgnn, type Gatv2HgnnParams, initGatv2 } from "./gatv2.ts";
+export { denseIncidence, keepTopK } from "./incidence.ts";
+export { similarityHgnn } from "./similarity_hgnn.ts";

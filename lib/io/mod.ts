@@ -3,18 +3,67 @@
  *
  * @module
  */
-export * from "./byte_source.ts";
-export * from "./files.ts";
-export * from "./hash_path.ts";
-export * from "./key_report.ts";
-export * from "./lock.ts";
-export * from "./open.ts";
-export * from "./pickle.ts";
-export * from "./run_facts.ts";
-export * from "./safetensors.ts";
-export * from "./tensor_file.ts";
-export * from "./tensors.ts";
-export * from "./torch_archive.ts";
-export * from "./torch_tree.ts";
-export * from "./torch_writer.ts";
-export * from "./tree.ts";
+export { type ByteSource, bytesSource, fileSource, readSmallText } from "./byte_source.ts";
+export {
+  checkWritable,
+  exists,
+  writeAll,
+  writeFileAtomic,
+  writeFileAtomicWith,
+  type WriteFileOptions,
+} from "./files.ts";
+export { hashPath } from "./hash_path.ts";
+export {
+  bareName,
+  checkKeys,
+  formatKeyReport,
+  isShape,
+  type KeyReport,
+  KeyReportError,
+  type KeyReportOptions,
+  type MisshapenKey,
+  reportKeys,
+} from "./key_report.ts";
+export { type HeldLock, LockedError, lockFile } from "./lock.ts";
+export { openTensorFile } from "./open.ts";
+export { gitRevision, VERSION, versions } from "./run_facts.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type NamedTensors,
+  openSafetensors,
+  readSafetensors,
+  type SafetensorsContent,
+  writeSafetensors,
+} from "./safetensors.ts";
+export { readAllTensors, readFinite, type TensorFile } from "./tensor_file.ts";
+export {
+  checkFinite,
+  DTYPE_BYTES,
+  elementCount,
+  float32Tensor,
+  type TensorData,
+  type TensorDtype,
+  type TensorEntry,
+  toFloat32,
+} from "./tensors.ts";
+export { loadTorch, openTorch } from "./torch_archive.ts";
+export type { PickleValue } from "./torch_tree.ts";
+export { type TorchTree, writeTorch } from "./torch_writer.ts";
+export {
+  checkedField,
+  type FieldRule,
+  FINITE,
+  loadTree,
+  type LoadTreeOptions,
+  openTree,
+  recordField,
+  saveTree,
+  stored,
+  storedTensors,
+  type StoredTree,
+  textField,
+  TreeError,
+  type TreeFields,
+  WHOLE,
+} from "./tree.ts";

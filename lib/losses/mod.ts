@@ -3,6 +3,6 @@
  *
  * @module
  */
-export * from "./info_nce.ts";
-export * from "./label_mask.ts";
-export * from "./sigmoid.ts";
+export { infoNce, type InfoNceOptions } from "./info_nce.ts";
+export { falseNegativeMask, type Label } from "./label_mask.ts";
+export { sigmoidLoss } from "./sigmoid.ts";

@@ -144,7 +144,7 @@ function loraGroup(
 }
 
 /** The layer without its update. */
-export function frozen({ weight, bias }: LinearParams): FrozenLinear {
+function frozen({ weight, bias }: LinearParams): FrozenLinear {
   return { weight, ...(bias ? { bias } : {}) };
 }
 

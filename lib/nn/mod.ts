@@ -4,14 +4,52 @@
  *
  * @module
  */
-export * from "./attention.ts";
-export * from "./batch_norm.ts";
-export * from "./bottleneck.ts";
-export * from "./conv.ts";
-export * from "./towers.ts";
-export * from "./extra_tokens.ts";
-export * from "./layer_norm.ts";
-export * from "./linear.ts";
-export * from "./mlp.ts";
-export * from "./transformer.ts";
-export * from "./upsample.ts";
+export {
+  type AffinityKind,
+  type AttentionParams,
+  selfAttention,
+  type SelfAttentionOptions,
+  type SelfAttentionResult,
+} from "./attention.ts";
+export {
+  batchNorm,
+  type BatchNormParams,
+  type BatchStatistics,
+  initBatchNorm,
+  isTrainedLeaf,
+  runningStatistics,
+} from "./batch_norm.ts";
+export { bottleneck, type BottleneckParams } from "./bottleneck.ts";
+export {
+  conv2d,
+  convNorm,
+  type ConvNormParams,
+  type ConvParams,
+  type ConvShape,
+  initConv,
+  initConvNorm,
+} from "./conv.ts";
+export { dropExtra, type EncodedTokens, extendMasks, insertAfterFirst, type TokenMasks } from "./extra_tokens.ts";
+export { layerNorm, type LayerNormParams } from "./layer_norm.ts";
+export {
+  type FrozenLinear,
+  frozenLinear,
+  isLinear,
+  linear,
+  type LinearOptions,
+  type LinearParams,
+  type LinearUpdate,
+  type LowRank,
+  mergeUpdates,
+  type UpdateMethod,
+} from "./linear.ts";
+export { type Activation, mlp, type MlpOptions, type MlpParams, quickGelu } from "./mlp.ts";
+export { type BlockPlace, type Encoder, mapBlocks, TOWER_NAMES, type TowerBlocks, towerBlocks } from "./towers.ts";
+export {
+  type BlockParams,
+  transformer,
+  transformerBlock,
+  type TransformerOptions,
+  type TransformerResult,
+} from "./transformer.ts";
+export { upsampleBilinear, upsampleNearest, type UpsampleOptions } from "./upsample.ts";

@@ -3,21 +3,44 @@
  *
  * @module
  */
-export * from "./context.ts";
-export * from "./data.ts";
-export * from "./demo/demo.ts";
-export * from "./figures.ts";
-export * from "./files.ts";
-export * from "./plan.ts";
-export * from "./pretrain/pretrain.ts";
-export * from "./pretrain/settings.ts";
-export * from "./record.ts";
-export * from "./report.ts";
-export * from "./reproduce.ts";
-export * from "./scale.ts";
-export * from "./summary.ts";
-export * from "./table4_run.ts";
-export * from "./tables/published.ts";
-export * from "./tables/registry.ts";
-export * from "./tables/table.ts";
-export * from "./tables/table4.ts";
+export { PaperFilesError } from "./context.ts";
+export {
+  parameterFigure,
+  rowsBarFigure,
+  rowsLossFigure,
+  rowsRocFigure,
+  runConfusionFigure,
+  runOverlays,
+} from "./figures.ts";
+export { type Gathered, readRecords } from "./files.ts";
+export { type ClipFolder, type RunSpec, TABLE_NAMES, type TableName } from "./plan.ts";
+export { type ExplainedCase, RECORD_KIND, type ReproduceRecord, type SetFigures } from "./record.ts";
+export { keptRecords, NoResultsError, type ReportOptions, writeReport, type WrittenReport } from "./report.ts";
+export { reproduce, type ReproduceOptions, type ReproduceOutcome, Table4ScaleError } from "./reproduce.ts";
+export { type Scale, type ScaleName, SCALES } from "./scale.ts";
+export { type Row, setNames, tableRuns } from "./summary.ts";
+export {
+  runTable4,
+  TABLE4_KIND,
+  TABLE4_SETTINGS,
+  TABLE4_SMOKE_SETTINGS,
+  type Table4Result,
+  type Table4Row,
+  type Table4Run,
+  type Table4Settings,
+} from "./table4_run.ts";
+export {
+  DEMO,
+  DEMO_SMOKE,
+  type DemoHooks,
+  type DemoMethod,
+  type DemoResult,
+  type DemoRun,
+  type DemoSettings,
+  runDemo,
+} from "./demo/demo.ts";
+export { pretrain } from "./pretrain/pretrain.ts";
+export { PRETRAIN, type PretrainSettings } from "./pretrain/settings.ts";
+export { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
+export type { PaperTable, TitledTable } from "./tables/table.ts";
+export { table4 } from "./tables/table4.ts";

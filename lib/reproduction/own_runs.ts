@@ -15,12 +15,6 @@ import { listed } from "../text/nearest.ts";
 import type { TitledTable } from "./tables/table.ts";
 import type { Gathered } from "./files.ts";
 
-/** The error for a run that is not among the results, or has no predictions to compare. */
-export class UnknownRunError extends RangeError {
-  /** Name shown in stack traces. */
-  override name = "UnknownRunError";
-}
-
 /** One model on one set, by the run that judged it. */
 interface Judged {
   run: string;
@@ -85,14 +79,14 @@ export function ownFigures(runs: OwnRuns): FigureSection[] {
 /**
  * The first of the runs named against each other one.
  *
- * @throws {UnknownRunError} If a name is no run's, or a run has no predictions.
+ * @throws {RangeError} If a name is no run's, or a run has no predictions.
  */
 export function ownComparisons({ judged }: OwnRuns, names: readonly string[]): TitledTable[] {
   const found = names.map((name) => {
     const run = judged.find((one) => one.run === name);
     if (run?.predictions) return { name, predictions: run.predictions };
     const usable = judged.flatMap((one) => one.predictions ? [one.run] : []);
-    throw new UnknownRunError(
+    throw new RangeError(
       `Cannot compare ${JSON.stringify(name)} as it must be a run with its predictions.csv beside it: ${
         run ? "it has none" : `those there are: ${listed(usable) || "none"}`
       }`,

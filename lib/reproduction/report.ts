@@ -34,7 +34,7 @@ function titleOf(results: Gathered, { title }: ReportOptions): string {
 /**
  * The report as one HTML text: the paper's tables of which there are runs, then one's own runs.
  *
- * @throws {UnknownRunError} If a run to compare is not among the results.
+ * @throws {RangeError} If a run to compare is not among the results.
  */
 export async function reproductionReport(results: Gathered, options: ReportOptions = {}): Promise<string> {
   const { records, dense } = results;
@@ -225,7 +225,7 @@ export class NoResultsError extends RangeError {
  * @param folder Folder of results, searched at any depth.
  * @param page File to write; its name ends in ".html".
  * @throws {NoResultsError} If the folder holds no result.
- * @throws {UnknownRunError} If a run to compare is not among the results.
+ * @throws {RangeError} If a run to compare is not among the results.
  * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
  */
 export async function writeReport(

@@ -3,11 +3,11 @@
  *
  * @module
  */
-export * from "./backend.ts";
-export * from "./init.ts";
+export { type BackendInfo, type BackendName, selectBackend, type SelectBackendOptions } from "./backend.ts";
+export { kaimingNormal, kaimingUniform, normal, ones, uniform, zeros } from "./init.ts";
+export { detach, embeddingLookup, maskedSoftmax, oneHotRows, tidy, topKMask } from "./ops.ts";
+export { countParams, disposeParams, mapTensors, mapTree, namedTensors, withTensors } from "./params.ts";
+export { deriveSeed, gaussian, mulberry32, shuffled } from "./random.ts";
+export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorOf } from "./types.ts";
 export { l2Normalise } from "./kernels/l2_normalise/api.ts";
-export * from "./ops.ts";
-export * from "./params.ts";
-export * from "./random.ts";
-export * from "./types.ts";
 export type { WasmOptions } from "./wasm/init.ts";

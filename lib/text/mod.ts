@@ -3,15 +3,22 @@
  *
  * @module
  */
-export * from "./byte_bpe.ts";
-export * from "./byte_bpe_files.ts";
-export * from "./byte_bpe_merge.ts";
-export * from "./bert_words.ts";
-export * from "./clean.ts";
-export * from "./code_point_order.ts";
-export * from "./html.ts";
-export * from "./lines.ts";
-export * from "./load_tokenizer.ts";
-export * from "./misread.ts";
-export * from "./tokenizer.ts";
-export * from "./word_piece.ts";
+export type { BertWordsOptions } from "./bert_words.ts";
+export { type ByteBpe, type ByteBpeOptions, encodeByteBpe } from "./byte_bpe.ts";
+export { loadByteBpe, type LoadByteBpeOptions } from "./byte_bpe_files.ts";
+export type { MergeTable } from "./byte_bpe_merge.ts";
+export { cleanText } from "./clean.ts";
+export { byCodePoint } from "./code_point_order.ts";
+export { unescapeHtml } from "./html.ts";
+export { tokenizeLines, type TokenizeLinesOptions } from "./lines.ts";
+export { loadTokenizer } from "./load_tokenizer.ts";
+export { undoMisreading } from "./misread.ts";
+export {
+  CONTEXT_LENGTH,
+  encode,
+  type EncodeOptions,
+  type Tokenizer,
+  tokenizerFromVocab,
+  type TokenizerOptions,
+} from "./tokenizer.ts";
+export type { WordPieceModel } from "./word_piece.ts";

@@ -3,19 +3,34 @@
  *
  * @module
  */
-export * from "./adamw.ts";
-export * from "./batch.ts";
-export * from "./batches.ts";
-export * from "./clip_gradients.ts";
-export * from "./fit.ts";
-export * from "./learnable.ts";
-export * from "./flat.ts";
-export * from "./gradients.ts";
-export * from "./log/figures.ts";
-export * from "./log/run_log.ts";
-export * from "./log/tensor_board.ts";
-export * from "./log/watch.ts";
-export * from "./padding.ts";
-export * from "./schedule.ts";
-export * from "./source.ts";
-export * from "./state.ts";
+export { adamw, type AdamwOptions, type AdamwState, disposeAdamw, initAdamw } from "./adamw.ts";
+export { type Batch, batchOf, type Samples } from "./batch.ts";
+export { epochBatches, type EpochBatchesOptions } from "./batches.ts";
+export { clipGradients } from "./clip_gradients.ts";
+export { fit, type FitOptions, type FitResult, type StartReport, type StepReport, type Validation } from "./fit.ts";
+export type { FlatLayout, FlatPart } from "./flat.ts";
+export {
+  contrastiveGradients,
+  type ContrastiveGradientsOptions,
+  type Gradients,
+  type PackedGradients,
+  packedGradients,
+  valueAndGradients,
+} from "./gradients.ts";
+export { checkLearnable, type LearnableOptions, NothingToLearnError } from "./learnable.ts";
+export type { Padding } from "./padding.ts";
+export { type ScheduleOptions, warmupCosine } from "./schedule.ts";
+export type { BatchSource } from "./source.ts";
+export {
+  hasRunState,
+  readRunState,
+  type ReadRunStateOptions,
+  removeRunState,
+  type RunProgress,
+  type RunState,
+  StateDifferenceError,
+  type ValidationEntry,
+} from "./state.ts";
+export { openRunLog, type RunLog, type RunLogOptions } from "./log/run_log.ts";
+export { type EventFile, type EventFileOptions, openEventFile } from "./log/tensor_board.ts";
+export { type FitWatch, watchFit, type WatchFitOptions } from "./log/watch.ts";

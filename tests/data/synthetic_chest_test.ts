@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { FINDING_NAMES, type FindingName, type SyntheticChest, syntheticChest } from "../../lib/data/synthetic/mod.ts";
+import { FINDING_NAMES, type FindingName } from "../../lib/data/synthetic/findings.ts";
+import { type SyntheticChest, syntheticChest } from "../../lib/data/synthetic/chest.ts";
 
 const SEVERE = { severity: "severe" } as const;
 

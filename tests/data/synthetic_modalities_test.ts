@@ -1,17 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  coarseCaption,
-  contentLabels,
-  FINDING_NAMES,
-  OTHER_MODALITIES,
-  type OtherModality,
-  plainCaption,
-  pretrainingPair,
-  pretrainingPlan,
-  syntheticImage,
-  syntheticStudy,
-  textPair,
-} from "../../lib/data/synthetic/mod.ts";
+import { coarseCaption, plainCaption } from "../../lib/data/synthetic/captions.ts";
+import { contentLabels, pretrainingPair, pretrainingPlan } from "../../lib/data/synthetic/pretraining_pairs.ts";
+import { FINDING_NAMES } from "../../lib/data/synthetic/findings.ts";
+import { OTHER_MODALITIES, type OtherModality, syntheticImage } from "../../lib/data/synthetic/modalities.ts";
+import { syntheticStudy } from "../../lib/data/synthetic/chest.ts";
+import { textPair } from "../../lib/data/synthetic/text_pairs.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 
 Deno.test("syntheticImage() gives the same picture for the same seed, in colour where the modality is", () => {

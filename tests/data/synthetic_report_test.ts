@@ -1,13 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { CHEXPERT_LABELS, type LabelValue } from "../../lib/data/types.ts";
-import {
-  countTokens,
-  FINDING_NAMES,
-  labelRow,
-  NORMAL_SHARE,
-  PREVALENCES,
-  syntheticStudy,
-} from "../../lib/data/synthetic/mod.ts";
+import { countTokens, labelRow } from "../../lib/data/synthetic/report.ts";
+import { FINDING_NAMES, NORMAL_SHARE, PREVALENCES } from "../../lib/data/synthetic/findings.ts";
+import { syntheticStudy } from "../../lib/data/synthetic/chest.ts";
 
 /**
  * A labeller written apart from the generator, in the manner of CheXpert's: mention words, then a negation before them,

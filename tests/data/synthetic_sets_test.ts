@@ -1,14 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { CHEXPERT_LABELS, type Dataset } from "../../lib/data/types.ts";
-import {
-  caseSeed,
-  chexpert5xN,
-  CHEXPERT_5,
-  rsnaLike,
-  siimLike,
-  type SyntheticSetName,
-  trainingSet,
-} from "../../lib/data/synthetic/mod.ts";
+import { caseSeed, type SyntheticSetName } from "../../lib/data/synthetic/seeds.ts";
+import { chexpert5xN, CHEXPERT_5, rsnaLike, siimLike, trainingSet } from "../../lib/data/synthetic/sets.ts";
 
 async function sha256(text: string): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));

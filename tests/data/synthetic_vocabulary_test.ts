@@ -1,13 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
-import {
-  buildVocabulary,
-  miniVocabulary,
-  SPECIAL_TOKENS,
-  syntheticCorpus,
-  syntheticStudy,
-} from "../../lib/data/synthetic/mod.ts";
+import { buildVocabulary } from "../../lib/data/synthetic/vocabulary.ts";
+import { SPECIAL_TOKENS } from "../../lib/text/tokenizer.ts";
+import { miniVocabulary } from "../../lib/data/synthetic/mini_vocabulary.ts";
+import { syntheticCorpus } from "../../lib/data/synthetic/corpus.ts";
+import { syntheticStudy } from "../../lib/data/synthetic/chest.ts";
 
 Deno.test("miniVocabulary() makes data/mini_vocab.txt anew, entry for entry", async () => {
   const file = await Deno.readTextFile(fromFileUrl(new URL("../../data/mini_vocab.txt", import.meta.url)));

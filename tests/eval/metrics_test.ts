@@ -1,21 +1,17 @@
 /** Metrics against scikit-learn and NumPy (fixtures of make_metric_fixtures.py), hand-checked numbers and laws. */
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { accuracy, correctCases, multilabelAccuracy, predictedClasses } from "../../lib/eval/metrics/accuracy.ts";
 import {
-  accuracy,
   aurocStatistic,
   binaryAuroc,
-  bootstrapInterval,
-  confusionMatrix,
-  correctCases,
   macroAuroc,
-  multilabelAccuracy,
   multilabelAuroc,
   multilabelAurocStatistic,
-  pairedBootstrap,
-  predictedClasses,
-  rocCurve,
-  summariseScores,
-} from "../../lib/eval/metrics/mod.ts";
+} from "../../lib/eval/metrics/auroc.ts";
+import { bootstrapInterval, pairedBootstrap } from "../../lib/eval/metrics/bootstrap.ts";
+import { confusionMatrix } from "../../lib/eval/metrics/confusion.ts";
+import { rocCurve } from "../../lib/eval/metrics/roc_curve.ts";
+import { summariseScores } from "../../lib/eval/metrics/summary.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 
 interface Curve {

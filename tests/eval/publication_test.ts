@@ -1,21 +1,18 @@
 /** Figures that papers report, against scikit-learn, SciPy and R's pROC (fixtures of make_publication_fixtures.py), and laws. */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { centralQuantile, erfc } from "../../lib/eval/metrics/_normal.ts";
+import { averagePrecision, precisionRecallCurve } from "../../lib/eval/metrics/precision_recall.ts";
+import { binaryAuroc } from "../../lib/eval/metrics/auroc.ts";
+import { bootstrapInterval } from "../../lib/eval/metrics/bootstrap.ts";
 import {
-  averagePrecision,
-  binaryAuroc,
-  bootstrapInterval,
   brierScore,
-  chooseThreshold,
-  delongInterval,
-  delongTest,
   expectedCalibrationError,
   fitTemperature,
-  operatingPoint,
-  precisionRecallCurve,
   reliabilityBins,
   TEMPERATURE_RANGE,
-} from "../../lib/eval/metrics/mod.ts";
+} from "../../lib/eval/metrics/calibration.ts";
+import { chooseThreshold, operatingPoint } from "../../lib/eval/metrics/operating_point.ts";
+import { delongInterval, delongTest } from "../../lib/eval/metrics/delong.ts";
 
 interface Fixture {
   normal: { z: number[]; erfc: number[]; levels: number[]; quantiles: number[] };

@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { loadClip } from "../../lib/clip/load.ts";
-import { rsnaLike, trainingSet } from "../../lib/data/synthetic/mod.ts";
+import { rsnaLike, trainingSet } from "../../lib/data/synthetic/sets.ts";
 import { assess, ClassCountError } from "../../lib/eval/assess.ts";
 import { retrievalValidation, zeroShotValidation } from "../../lib/eval/validation.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";

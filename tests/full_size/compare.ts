@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "@std/path";
 import { aceLoraModel, imageTokens, textTokens } from "../../lib/ace_lora.ts";
-import { rsnaLike } from "../../lib/data/synthetic/mod.ts";
+import { rsnaLike } from "../../lib/data/synthetic/sets.ts";
 import { promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
 import { encodeClasses, encodeImages, zeroShotScores } from "../../lib/clip/zero_shot/scores.ts";
 import { chosenHyperedges } from "../../lib/hypergraph/ace_hgnn.ts";

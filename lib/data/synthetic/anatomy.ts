@@ -80,7 +80,7 @@ export interface AnatomyChanges {
 }
 
 /** Fills a table over `[0, span]`. */
-export function table(span: number, value: (at: number) => number): Float32Array {
+function table(span: number, value: (at: number) => number): Float32Array {
   const out = new Float32Array(TABLE);
   for (let i = 0; i < TABLE; i++) out[i] = value(i / (TABLE - 1) * span);
   return out;

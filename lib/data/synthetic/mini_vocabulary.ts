@@ -3,7 +3,7 @@ import { syntheticCorpus } from "./corpus.ts";
 import { buildVocabulary } from "./vocabulary.ts";
 
 /** Texts, seed and most entries of the mini model's vocabulary. */
-export const MINI_VOCABULARY: Readonly<{ texts: number; seed: number; size: number }> = {
+const MINI_VOCABULARY: Readonly<{ texts: number; seed: number; size: number }> = {
   texts: 8000,
   seed: 20260323,
   size: 600,

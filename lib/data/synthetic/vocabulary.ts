@@ -1,7 +1,5 @@
 /** A small WordPiece vocabulary from texts. @module */
-
-/** The first five entries, in BERT's order of PubMedBERT. */
-export const SPECIAL_TOKENS: readonly string[] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+import { SPECIAL_TOKENS } from "../../text/tokenizer.ts";
 
 /** Characters every vocabulary holds, so that any plain English word can be spelt. */
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";

@@ -17,7 +17,7 @@ function logOf(probability: number): number {
 }
 
 /** Whether the scores can be read as probabilities. */
-export function areProbabilities({ task, ids, scores }: Predictions): boolean {
+function areProbabilities({ task, ids, scores }: Predictions): boolean {
   const width = scores.length / ids.length;
   const values = Array.from(scores);
   if (values.some((value) => !(value >= 0 && value <= 1))) return false;

@@ -19,7 +19,7 @@ export interface BottleneckConfig {
  * (AdapterHub's `SeqBnConfig`). Down Kaiming uniform, up zero, so that nothing changes at first: Chen et al. 2022 (AdaptFormer),
  * arXiv 2205.13535, section 3.2; Houlsby et al. 2019 ask for a near-identity start.
  */
-export const BOTTLENECK: BottleneckConfig = { reduction: 16, encoders: ["image", "text"] };
+const BOTTLENECK: BottleneckConfig = { reduction: 16, encoders: ["image", "text"] };
 
 /** Bottleneck adapters, learned. */
 export function adapterMethod(encoders: ClipConfig, given?: Partial<BottleneckConfig>): PeftMethod {

@@ -11,7 +11,7 @@ export interface ContextConfig {
 }
 
 /** Sixteen words shared by all classes, normal of deviation 0.02: the default of the method's own code (`TRAINER.COOP.N_CTX`). Zhou et al. 2022, arXiv 2109.01134. */
-export const COOP: ContextConfig = { words: 16 };
+const COOP: ContextConfig = { words: 16 };
 
 /**
  * CoOp with reports. The method as published learns `[V]_1 ... [V]_M [class]` from images and class indices. Here the pairs

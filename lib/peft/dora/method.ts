@@ -8,7 +8,7 @@ import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.
 import { doraUpdate, rowLengths } from "./layer.ts";
 
 /** DoRA at LoRA's rank, alpha, dropout and targets. Liu et al. 2024, arXiv 2402.09353: `alpha / rank`, as peft without `use_rslora`. */
-export const DORA: LoraConfig = LORA;
+const DORA: LoraConfig = LORA;
 
 /** LoRA's direction, and the length of each row of the weight learned apart. */
 export function doraMethod(encoders: ClipConfig, given?: Partial<LoraConfig>): PeftMethod {

@@ -8,7 +8,7 @@ import { injectLora } from "./inject.ts";
 export const LORA: LoraConfig = { ...ACE_LORA_LORA, rankStabilised: false };
 
 /** Rank-stabilised LoRA, `alpha / √rank` = 0.5: what ACE-LoRA adds its hypergraph to. Kalajdzievski 2023, arXiv 2312.03732, Eq. (7). */
-export const RSLORA: LoraConfig = ACE_LORA_LORA;
+const RSLORA: LoraConfig = ACE_LORA_LORA;
 
 /** LoRA with `alpha / rank`. */
 export function loraMethod(encoders: ClipConfig, given?: Partial<LoraConfig>): PeftMethod {

@@ -13,7 +13,7 @@ export interface VisualPromptConfig {
 }
 
 /** Five prompts in every block: the default of the method's own code (KMnP/vpt, `MODEL.PROMPT.NUM_TOKENS`), with `DEEP` on. Jia et al. 2022, arXiv 2203.12119. */
-export const VPT: VisualPromptConfig = { prompts: 5 };
+const VPT: VisualPromptConfig = { prompts: 5 };
 
 /** Learned tokens after CLS in every block of the image tower, new in each; the text tower is left alone. */
 export function vptMethod(encoders: ClipConfig, given?: Partial<VisualPromptConfig>): PeftMethod {

@@ -18,7 +18,7 @@
 import { type Code, type CodeFunction, moduleBytes, OP } from "./wide_code.ts";
 
 /** Rows of a tile. */
-export const TILE_ROWS = 3;
+const TILE_ROWS = 3;
 /** Columns of a tile: the widest has nine 256-bit sums, three of B and one of A, of the 15 registers V8 leaves free. */
 export const TILE_WIDTHS = [24, 16, 8] as const;
 /** Depths of a chunk. */

@@ -9,7 +9,7 @@ export const SLOTS = 4;
 export const MAX_CHUNKS = 256;
 
 /** The head of a job's numbers: the C function, how many arguments it has, address and bytes of a worker's scratch. */
-export const HEAD = 4;
+const HEAD = 4;
 
 /** Numbers of a job: the head and the arguments. */
 export const MAX_NUMBERS = 32;
