@@ -7,6 +7,7 @@
  * @module
  */
 import type { RasterImage } from "./raster.ts";
+import { type FixedWindows, resampleAcross, resampleDown } from "./_resample.ts";
 
 /** The filters: Pillow's `BICUBIC` (a = -0.5), `BILINEAR` and `NEAREST`. */
 export type ResizeFilter = "bicubic" | "bilinear" | "nearest";
@@ -79,9 +80,9 @@ function windows(
   return out;
 }
 
-function toFixedPoint(weights: Float64Array): Int32Array {
+function inFixedPoint({ weights, ...axis }: Windows): FixedWindows {
   const one = 1 << PRECISION_BITS;
-  return Int32Array.from(weights, (w) => Math.trunc(w < 0 ? -0.5 + w * one : 0.5 + w * one));
+  return { ...axis, weights: Int32Array.from(weights, (w) => Math.trunc(w < 0 ? -0.5 + w * one : 0.5 + w * one)) };
 }
 
 /** Samples as `outer` groups of `along` positions of `inner` values; the middle axis is resampled. */
@@ -96,42 +97,23 @@ function clip8(sum: number): number {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-function pass8(input: Uint8Array, strides: Strides, axis: Windows): Uint8Array {
-  const { outer, along, inner } = strides;
-  const { first, length, taps } = axis;
-  const weights = toFixedPoint(axis.weights);
+function pass8(input: Uint8Array, { outer, along, inner }: Strides, axis: Windows): Uint8Array {
+  const fixed = inFixedPoint(axis);
+  if (outer === 1) return resampleDown(input, inner, fixed);
+  if (inner === 1 || inner === 3) return resampleAcross(input, { lines: outer, along, channels: inner }, fixed);
+  const { first, length, weights, taps } = fixed; // with alpha
   const count = first.length;
   const out = new Uint8Array(outer * count * inner);
-  const half = 1 << (PRECISION_BITS - 1);
-  // Sums of a whole line at once, unless a position is one grey or RGB pixel: then three variables are faster.
   const sums = new Int32Array(inner);
   for (let o = 0, to = 0; o < outer; o++) {
     for (let i = 0; i < count; i++, to += inner) {
+      sums.fill(1 << (PRECISION_BITS - 1));
       let from = (o * along + first[i]!) * inner;
-      const end = i * taps + length[i]!;
-      if (inner === 1) {
-        let sum = half;
-        for (let tap = i * taps; tap < end; tap++, from++) sum += input[from]! * weights[tap]!;
-        out[to] = clip8(sum);
-      } else if (inner === 3) {
-        let red = half, green = half, blue = half;
-        for (let tap = i * taps; tap < end; tap++, from += 3) {
-          const weight = weights[tap]!;
-          red += input[from]! * weight;
-          green += input[from + 1]! * weight;
-          blue += input[from + 2]! * weight;
-        }
-        out[to] = clip8(red);
-        out[to + 1] = clip8(green);
-        out[to + 2] = clip8(blue);
-      } else {
-        sums.fill(half);
-        for (let tap = i * taps; tap < end; tap++) {
-          const weight = weights[tap]!;
-          for (let c = 0; c < inner; c++, from++) sums[c] = sums[c]! + input[from]! * weight;
-        }
-        for (let c = 0; c < inner; c++) out[to + c] = clip8(sums[c]!);
+      for (let tap = i * taps, end = tap + length[i]!; tap < end; tap++) {
+        const weight = weights[tap]!;
+        for (let c = 0; c < inner; c++, from++) sums[c] = sums[c]! + input[from]! * weight;
       }
+      for (let c = 0; c < inner; c++) out[to + c] = clip8(sums[c]!);
     }
   }
   return out;

@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { erf } from "../../lib/tensor/kernels/gelu/cpu.ts";
-import { binaryModule, compileKernels, hasDataSection } from "../../lib/tensor/wasm/build.ts";
+import {
+  binaryModule,
+  compileKernels,
+  compileResample,
+  hasDataSection,
+  resampleModule,
+} from "../../lib/tensor/wasm/build.ts";
 import { PLAIN, RELAXED } from "../../lib/tensor/wasm/kernels_binary.ts";
 import { compileModules, instantiate } from "../../lib/tensor/wasm/module.ts";
 
@@ -18,7 +24,7 @@ async function hasClang(): Promise<boolean> {
 const clang = await hasClang();
 
 Deno.test({
-  name: `kernels_binary.ts is what build.ts makes of kernels.c${
+  name: `kernels_binary.ts and _resample_binary.ts are what build.ts makes of their C${
     clang ? "" : " (skipped: clang-16 cannot be run here)"
   }`,
   ignore: !clang,
@@ -28,6 +34,8 @@ Deno.test({
     assert(relaxed.toBase64() === RELAXED, "the relaxed binary is older than its source: run build.ts");
     const kept = await Deno.readTextFile(new URL("../../lib/tensor/wasm/kernels_binary.ts", import.meta.url));
     assertEquals(kept, binaryModule(plain, relaxed));
+    const resample = await Deno.readTextFile(new URL("../../lib/image/_resample_binary.ts", import.meta.url));
+    assertEquals(resample, resampleModule(await compileResample()));
   },
 });
 

@@ -1,5 +1,6 @@
 /**
- * Builds the C kernels into `kernels_binary.ts`: `deno run --allow-read --allow-write --allow-run=clang-16 build.ts`.
+ * Builds the C kernels into `kernels_binary.ts`, and those of the resize into `lib/image/_resample_binary.ts`:
+ * `deno run --allow-read --allow-write --allow-run=clang-16 build.ts`.
  * Needs clang 16 and lld 16 (`wasm-ld-16`); nobody else does, as the result is kept in the repository.
  *
  * @module
@@ -7,6 +8,9 @@
 
 /** The source directory. */
 const SOURCE = new URL("./", import.meta.url);
+
+/** That of the resize, whose binary has a memory of its own. */
+const IMAGE = new URL("../../image/", import.meta.url);
 
 const FLAGS = [
   "--target=wasm32",
@@ -21,12 +25,15 @@ const FLAGS = [
   "-msimd128",
   "-Wall",
   "-Wl,--no-entry",
+  "-Wl,-z,stack-size=65536",
+  "-Wl,--strip-all",
+];
+
+const IN_TFJS_MEMORY = [
   "-Wl,--import-memory",
   // A limit, as tfjs's memory has, and because a memory shared between threads must have one.
   "-Wl,--max-memory=4294967296",
   "-Wl,--export=__stack_pointer",
-  "-Wl,-z,stack-size=65536",
-  "-Wl,--strip-all",
 ];
 
 /**
@@ -37,16 +44,28 @@ const FLAGS = [
  * @throws {Error} If clang reports an error, or the binary has static data (it would overwrite tfjs's).
  */
 export async function compileKernels(relaxed: boolean): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await compile(SOURCE, "kernels.c", [...IN_TFJS_MEMORY, ...(relaxed ? ["-mrelaxed-simd"] : [])]);
+  if (hasDataSection(bytes)) {
+    throw new Error("Cannot use kernels.c as it has static data, which tfjs's memory cannot");
+  }
+  return bytes;
+}
+
+/** Compiles the resize, `_resample.c`. */
+export async function compileResample(): Promise<Uint8Array<ArrayBuffer>> {
+  return await compile(IMAGE, "_resample.c", [
+    "-Wl,--export-memory",
+    "-Wl,--export=across,--export=down,--export=__heap_base",
+  ]);
+}
+
+async function compile(cwd: URL, source: string, flags: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
   const out = await Deno.makeTempFile({ suffix: ".wasm" });
   try {
-    const args = [...FLAGS, ...(relaxed ? ["-mrelaxed-simd"] : []), "-o", out, "kernels.c"];
-    const { success, stderr } = await new Deno.Command("clang-16", { args, cwd: SOURCE }).output();
-    if (!success) throw new Error(`Cannot compile kernels.c: ${new TextDecoder().decode(stderr)}`);
-    const bytes = await Deno.readFile(out);
-    if (hasDataSection(bytes)) {
-      throw new Error("Cannot use kernels.c as it has static data, which tfjs's memory cannot");
-    }
-    return bytes;
+    const args = [...FLAGS, ...flags, "-o", out, source];
+    const { success, stderr } = await new Deno.Command("clang-16", { args, cwd }).output();
+    if (!success) throw new Error(`Cannot compile ${source}: ${new TextDecoder().decode(stderr)}`);
+    return await Deno.readFile(out);
   } finally {
     await Deno.remove(out);
   }
@@ -81,8 +100,19 @@ export const RELAXED = "${relaxed.toBase64()}";
 `;
 }
 
+/** The text of `_resample_binary.ts`. */
+export function resampleModule(bytes: Uint8Array<ArrayBuffer>): string {
+  return `// deno-fmt-ignore-file
+/** The compiled resize, in base64. Made by lib/tensor/wasm/build.ts from _resample.c: do not edit. @module */
+
+/** The module. */
+export const RESAMPLE = "${bytes.toBase64()}";
+`;
+}
+
 if (import.meta.main) {
   const text = binaryModule(await compileKernels(false), await compileKernels(true));
   await Deno.writeTextFile(new URL("kernels_binary.ts", SOURCE), text);
   console.log(`kernels_binary.ts: ${text.length} characters`);
+  await Deno.writeTextFile(new URL("_resample_binary.ts", IMAGE), resampleModule(await compileResample()));
 }
