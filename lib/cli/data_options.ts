@@ -108,6 +108,7 @@ export async function datasetFrom(args: Arguments, pairs: PairsOptions = {}): Pr
   return notEmpty(
     await entry.load(root, {
       pairs,
+      ...(pairs.attributes ? { attributes: pairs.attributes } : {}),
       ...(split === undefined ? {} : { split }),
       ...(reports === undefined ? {} : { reports }),
       ...(missing ? { missing } : {}),
@@ -253,7 +254,7 @@ export async function pairsFrom(args: Arguments): Promise<Dataset> {
 /**
  * Classified images of the CSV or the folder of class folders that `--images` names, or of `--dataset`.
  *
- * @param attributes Columns of the CSV that are kept with each case.
+ * @param attributes Columns of the CSV, or of the data set's own table, that are kept with each case.
  */
 export async function imagesFrom(args: Arguments, attributes: readonly string[] = []): Promise<Dataset> {
   const classes = args.list("classes");
@@ -267,17 +268,18 @@ export async function imagesFrom(args: Arguments, attributes: readonly string[] 
     attributes,
     ...(separator === undefined ? {} : { separator }),
   };
-  const unknown = new UsageError(`--by needs --images with a CSV that has the column "${attributes[0]}"`);
-  if (isDatasetGiven(args, "images")) {
-    if (attributes.length > 0 && !OWN_FILES.includes(args.required("dataset"))) throw unknown;
-    return await datasetFrom(args, columns);
-  }
+  if (isDatasetGiven(args, "images")) return checkColumns(await datasetFrom(args, columns), attributes);
   const path = args.required("images");
-  if ((await checkPath(path)).isDirectory) {
-    if (attributes.length > 0) throw unknown;
-    return await loadFolder(path, options);
-  }
+  if ((await checkPath(path)).isDirectory) return checkColumns(await loadFolder(path, options), attributes);
   return await patientPart(args, await loadPairs(path, columns), "test");
+}
+
+/** Refuses groups by columns that a data set does not carry; one with a table has refused those it lacks. */
+function checkColumns(dataset: Dataset, attributes: readonly string[]): Dataset {
+  if (attributes.length === 0 || dataset.cases.some((one) => one.attributes)) return dataset;
+  throw new UsageError(
+    `--by needs a table with the column "${attributes[0]}", as --images CSV has: ${dataset.name} carries no such table`,
+  );
 }
 
 /** Image-text pairs of WebDataset shards: columns are fields of the samples' JSON. */

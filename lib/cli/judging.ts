@@ -29,7 +29,7 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
   by: {
     type: "string",
     value: "LIST",
-    help: "Columns whose groups get figures of their own, numbers in bands: sex,age:20,site",
+    help: "Columns of the data's table whose groups get figures of their own, numbers in bands: sex,age:20,site",
   },
   title: { type: "string", value: "TEXT", help: "Heading of evaluation.html (default: method and set)" },
   pictures: { type: "string", value: "N", help: "Hardest cases shown on evaluation.html (default: 24)" },

@@ -34,17 +34,15 @@ export const COMMAND: Command = {
     for (const path of [out, ...(kept === undefined ? [] : [kept])]) await checkWritable(path);
     const [title, compare] = [args.text("title"), args.list("compare")];
     if (compare?.length === 1) throw new UsageError("--compare needs two runs or more, such as --compare first,second");
-    const { results, markdown } = await writeReport(folder, out, {
+    const { results, markdown, ofPatients } = await writeReport(folder, out, {
       ...(title === undefined ? {} : { title }),
       ...(compare ? { compare } : {}),
     });
     const { records, dense, others, heads, trainings, passedOver } = results;
     for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
     if (kept !== undefined) {
-      await writeFileAtomic(
-        kept,
-        `[\n${keptRecords(records).map((record) => JSON.stringify(record)).join(",\n")}\n]\n`,
-      );
+      const lines = keptRecords(records).map((record) => JSON.stringify(record));
+      await writeFileAtomic(kept, `[\n${lines.join(",\n")}\n]\n`, { isPrivate: ofPatients });
     }
     const runs = records.length + dense.length;
     console.log(

@@ -1,6 +1,7 @@
 /** CheXpert 5x200: GLoRIA's 1,000 images with one finding each. @module */
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
+import { attributeReader } from "./attributes.ts";
 import { readCsv, rowNumber } from "./csv.ts";
 import {
   drop,
@@ -29,6 +30,8 @@ export interface Chexpert5x200Options {
   images?: string;
   /** What to do when an image is not there. @default {"throw"} */
   missing?: MissingImages;
+  /** Further columns of the table that are kept with each case. @default {[]} */
+  attributes?: readonly string[];
 }
 
 /** Where `CheXpert-v1.0/train/patient1/...` may lie: as it is written, or without its first folder or two. */
@@ -55,6 +58,7 @@ export async function loadChexpert5x200(root: string, options: Chexpert5x200Opti
   const pathColumn = table.column("Path");
   const columns = CHEXPERT_5X200_CLASSES.map((name) => table.column(name));
   const labels = CHEXPERT_LABELS.every((name) => table.columns.includes(name)) ? labelReader(table) : undefined;
+  const attributesOf = attributeReader(table, options.attributes);
   const tally: Tally = { read: 0, dropped: {} };
   const cases: Case[] = [];
   for (const [row, cells] of table.rows.entries()) {
@@ -80,6 +84,7 @@ export async function loadChexpert5x200(root: string, options: Chexpert5x200Opti
       id,
       target: positive.indexOf(true),
       ...imageFile(path),
+      ...attributesOf(row),
       ...(patientId !== undefined && { patientId }),
       ...(labels && { labels: labels(row) }),
     });

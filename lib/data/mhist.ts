@@ -1,5 +1,6 @@
 /** MHIST: colorectal polyps, hyperplastic or sessile serrated. @module */
 import { join } from "@std/path";
+import { attributeReader } from "./attributes.ts";
 import { readCsv } from "./csv.ts";
 import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
@@ -18,6 +19,8 @@ export interface MhistOptions {
   split?: "test" | "train" | "all";
   /** What to do when an image is not there. @default {"throw"} */
   missing?: MissingImages;
+  /** Further columns of the table that are kept with each case. @default {[]} */
+  attributes?: readonly string[];
 }
 
 /**
@@ -33,6 +36,7 @@ export async function loadMhist(root: string, options: MhistOptions = {}): Promi
   const [image, label, partition] = ["Image Name", "Majority Vote Label", "Partition"].map((name) =>
     table.column(name)
   );
+  const attributesOf = attributeReader(table, options.attributes);
   const tally: Tally = { read: 0, dropped: {} };
   const expected = (name: string): string => join(root, "images", `${name}.png`);
   const places: ImagePlaces = { table, index: await indexImages(root, ["images"]), expected, missing, tally };
@@ -45,7 +49,7 @@ export async function loadMhist(root: string, options: MhistOptions = {}): Promi
     }
     const target = classIndex(table, row, MHIST_LABELS, cells[label!]!.trim());
     const path = placeImage(places, { row, name: stem(cells[image!]!) });
-    if (path !== undefined) cases.push({ id: cells[image!]!, target, ...imageFile(path) });
+    if (path !== undefined) cases.push({ id: cells[image!]!, target, ...imageFile(path), ...attributesOf(row) });
   }
   return await makeDataset({ name: "mhist", classes: MHIST_CLASSES, task: "multiclass", cases, tally, split });
 }

@@ -1,6 +1,7 @@
 /** MIMIC-CXR-JPG: frontal radiographs, their reports and CheXpert labels. @module */
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
+import { attributeReader } from "./attributes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import {
   drop,
@@ -32,6 +33,8 @@ export interface MimicCxrOptions {
   labeller?: "chexpert" | "negbio";
   /** What to do when an image is not there: part of the set is often at hand, so such rows are left out. @default {"drop"} */
   missing?: MissingImages;
+  /** Columns of the metadata that are kept with each case, such as "ViewPosition". @default {[]} */
+  attributes?: readonly string[];
 }
 
 /** Rows of a table by the value of a column. */
@@ -105,6 +108,7 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
   const [image, patient, study, view] = ["dicom_id", "subject_id", "study_id", "ViewPosition"].map((n) =>
     metadata.column(n)
   );
+  const attributesOf = attributeReader(metadata, options.attributes);
   const splitOf = splitsOf(splits);
   const labelRows = byColumn(labelTable, "study_id");
   const readLabels = labelReader(labelTable);
@@ -146,7 +150,7 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
         tally.merged = { "label rows of a study": (tally.merged?.["label rows of a study"] ?? 0) + further };
       }
     }
-    cases.push({ id, patientId, text, labels: labels.get(studyId)!, ...imageFile(path) });
+    cases.push({ id, patientId, text, labels: labels.get(studyId)!, ...imageFile(path), ...attributesOf(row) });
   }
   return await makeDataset({ name: "mimic-cxr", classes: [], task: "pairs", cases, tally, split });
 }

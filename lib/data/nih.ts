@@ -1,5 +1,6 @@
 /** NIH ChestX-ray14. @module */
 import { join } from "@std/path";
+import { attributeReader } from "./attributes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import { drop, findFile, findFileOrNone, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
@@ -33,6 +34,8 @@ export interface NihOptions {
   split?: "validation" | "test" | "train" | "all" | "boxes";
   /** What to do when an image is not there. @default {"throw"} */
   missing?: MissingImages;
+  /** Further columns of the table that are kept with each case. @default {[]} */
+  attributes?: readonly string[];
 }
 
 /** The 0/1 targets of a cell such as "Edema|Mass", all 0 for "No Finding". */
@@ -103,6 +106,7 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
     findings: table.column("Finding Labels"),
     patient: table.column("Patient ID"),
   };
+  const attributesOf = attributeReader(table, options.attributes);
   const tally: Tally = { read: table.rows.length, dropped: {} };
   let rows = table.rows.map((_, row) => row);
   if (split === "boxes") rows = rows.filter((row) => boxes.has(table.rows[row]![columns.image]!));
@@ -137,6 +141,7 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
       patientId: cells[columns.patient]!,
       targets: targets(table, row, cells[columns.findings]!),
       ...imageFile(path),
+      ...attributesOf(row),
       ...(found && { boxes: found }),
     });
   }

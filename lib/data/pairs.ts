@@ -1,6 +1,7 @@
 /** Any CSV of images, with texts, CheXpert labels, classes or patients where it has them. @module */
 import { exists } from "../io/files.ts";
 import { dirname, isAbsolute, join } from "@std/path";
+import { attributeReader } from "./attributes.ts";
 import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import { listed } from "../text/nearest.ts";
@@ -169,9 +170,9 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     patient: at(options.patient),
     id: at(options.id),
     mask: at(options.mask),
-    attributes: (options.attributes ?? []).map((name) => [name, table.column(name)] as const),
     key: at(options.boxes?.key) ?? table.column(image),
   };
+  const attributesOf = attributeReader(table, options.attributes);
   const filters = Object.entries(where).map(([column, value]) => [table.column(column), value] as const);
   const chexpert = options.chexpert ?? CHEXPERT_LABELS.every((label) => table.columns.includes(label));
   const labels = chexpert ? labelReader(table) : undefined;
@@ -239,8 +240,7 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
       ...(columns.text !== undefined && { text: cells[columns.text]! }),
       ...(columns.label !== undefined && targetOf(row)),
       ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
-      ...(columns.attributes.length > 0 &&
-        { attributes: Object.fromEntries(columns.attributes.map(([name, column]) => [name, cells[column]!])) }),
+      ...attributesOf(row),
       ...(labels && { labels: labels(row) }),
       ...(masks.length > 0 && { mask: async () => uniteMasks(await Promise.all(masks.map(readMask))) }),
       ...(boxes && { boxes: own ?? [] }),

@@ -20,6 +20,8 @@ export interface DatasetOptions {
   missing?: MissingImages;
   /** Folder of the reports (mimic-cxr). @default the root */
   reports?: string;
+  /** Further columns of its table that are kept with each case; sets without such a table have none. @default {[]} */
+  attributes?: readonly string[];
   /** Columns of the CSV (pairs). */
   pairs?: PairsOptions;
 }

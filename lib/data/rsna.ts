@@ -1,5 +1,6 @@
 /** RSNA Pneumonia Detection Challenge, stage 2. @module */
 import { join } from "@std/path";
+import { attributeReader } from "./attributes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
@@ -35,6 +36,8 @@ export interface RsnaOptions {
   negatives?: "all" | "normal";
   /** What to do when an image is not there. @default {"throw"} */
   missing?: MissingImages;
+  /** Columns of `stage_2_detailed_class_info.csv` that are kept with each case, such as "class". @default {[]} */
+  attributes?: readonly string[];
 }
 
 interface Patient {
@@ -109,6 +112,7 @@ export async function loadRsna(root: string, options: RsnaOptions = {}): Promise
   const chosen = choose(patients, split);
   for (let i = chosen.length; i < patients.length; i++) drop(tally, "other split");
   const normal = negatives === "normal" ? await normalPatients(root) : undefined;
+  const attributesOf = await patientAttributes(root, options.attributes);
   const folder = "stage_2_train_images";
   const index = await indexImages(root, [folder]);
   const expected = (name: string): string => join(root, folder, `${name}.dcm`);
@@ -121,13 +125,27 @@ export async function loadRsna(root: string, options: RsnaOptions = {}): Promise
     }
     const path = placeImage(places, { row, name: id });
     if (path === undefined) continue;
-    cases.push({ id, patientId: id, target: boxes.length ? 1 : 0, boxes, ...imageFile(path) });
+    cases.push({ id, patientId: id, target: boxes.length ? 1 : 0, boxes, ...imageFile(path), ...attributesOf(id) });
   }
   return await makeDataset({ name: "rsna", classes: RSNA_CLASSES, task: "multiclass", cases, tally, split });
 }
 
+const CLASS_INFO = ["stage_2_detailed_class_info.csv"];
+
+/** Reads the named columns of a patient's first row of the class table. */
+async function patientAttributes(
+  root: string,
+  names: readonly string[] = [],
+): Promise<(patient: string) => Pick<Case, "attributes">> {
+  if (names.length === 0) return () => ({});
+  const table = await readCsv(await findFile(root, CLASS_INFO));
+  const [attributesOf, id] = [attributeReader(table, names), table.column("patientId")];
+  const rows = new Map(table.rows.map((cells, row) => [cells[id]!, row] as const).toReversed());
+  return (patient) => rows.has(patient) ? attributesOf(rows.get(patient)!) : {};
+}
+
 async function normalPatients(root: string): Promise<Set<string>> {
-  const table = await readCsv(await findFile(root, ["stage_2_detailed_class_info.csv"]));
+  const table = await readCsv(await findFile(root, CLASS_INFO));
   const [id, kind] = [table.column("patientId"), table.column("class")];
   return new Set(table.rows.filter((cells) => cells[kind] === "Normal").map((cells) => cells[id]!));
 }

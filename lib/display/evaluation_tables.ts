@@ -24,7 +24,8 @@ const FIGURE_TITLES: Readonly<Record<typeof THRESHOLD_FIGURES[number], string>> 
 export function estimateCell(estimate: Estimate | null | undefined): TableCell {
   if (!estimate || estimate.value === null) return null;
   const { value } = estimate, interval = estimate.patients ?? estimate.cases;
-  const range = interval ? ` (${interval[0].toFixed(3)}-${interval[1].toFixed(3)})` : "";
+  const dash = interval?.some((end) => end < 0) ? " to " : "-"; // a hyphen beside a minus is read as two
+  const range = interval ? ` (${interval.map((end) => end.toFixed(3)).join(dash)})` : "";
   return { value, text: `${value.toFixed(3)}${range}` };
 }
 

@@ -202,6 +202,8 @@ export interface WrittenReport {
   results: Gathered;
   /** The file of its tables as Markdown. */
   markdown: string;
+  /** Whether a run was on images of patients; the files are then their owner's alone. */
+  ofPatients: boolean;
 }
 
 /** The error for a folder without any result. */
@@ -244,6 +246,6 @@ export async function writeReport(
     results.others.some(({ record }) => !record.synthetic) ||
     trainings.length > 0 || heads.some(({ record }) => !record.data.synthetic);
   await writeFileAtomic(page, await reproductionReport(results, named), { isPrivate: ofPatients });
-  await writeFileAtomic(markdown, await reproductionMarkdown(results, named));
-  return { results, markdown };
+  await writeFileAtomic(markdown, await reproductionMarkdown(results, named), { isPrivate: ofPatients });
+  return { results, markdown, ofPatients };
 }

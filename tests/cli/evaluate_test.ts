@@ -8,6 +8,7 @@ import { loadFolder } from "../../lib/data/folder.ts";
 import { trainTestSplit } from "../../lib/data/splits.ts";
 import { assess } from "../../lib/eval/assess.ts";
 import { loadClip } from "../../lib/clip/load.ts";
+import type { EvaluationRecord } from "../../lib/display/evaluation.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { CASES, needsCase } from "../cases.ts";
 import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
@@ -136,6 +137,25 @@ Deno.test("evaluate reads a CSV by its columns, several classes a cell included,
   });
 });
 
+Deno.test("evaluate --by groups by a column of a published set's own table", async () => {
+  await inFolder(async (folder) => {
+    const images = join(folder, "images");
+    await writeRadiographs(images, 24);
+    const rows = Array.from({ length: 24 }, (_, i) => `${i}.png,${i % 2 ? "SSA" : "HP"},${i < 12 ? 1 : 6},test`);
+    const header = "Image Name,Majority Vote Label,votes,Partition";
+    await Deno.writeTextFile(join(folder, "annotations.csv"), [header, ...rows].join("\n"));
+    const out = join(folder, "out");
+    const args = ["evaluate", "--dataset", "mhist", "--root", folder, "--by", "votes", "--resamples", "5", "--json"];
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    const record = JSON.parse(await succeed([...args, "--out", out], permissions));
+    const [result] = Object.values(record.sets.mhist) as { evaluation: EvaluationRecord }[];
+    assertEquals(result!.evaluation.subgroups.map(({ by, group, n }) => [by, group, n]), [
+      ["votes", "1", 12],
+      ["votes", "6", 12],
+    ]);
+  });
+});
+
 Deno.test("evaluate refuses bad input in one line that names file, row and expectation, and writes nothing", async () => {
   await inFolder(async (folder) => {
     await writeRadiographs(folder, 2);
@@ -179,6 +199,13 @@ Deno.test("evaluate refuses bad input in one line that names file, row and expec
     await refuse(["--images", empty], empty, "it must hold a folder for each class");
     await refuse(["--images", hollow], join(hollow, "a"), "it must hold an image");
     await refuse(["--images", hollow, "--classes", "b"], hollow, '"b" is not among a');
+    await writeClasses(join(folder, "set"), ["a", "b"], 1);
+    await refuse(
+      ["--images", join(folder, "set"), "--by", "sex"],
+      "--by needs a table",
+      '"sex"',
+      "set carries no such",
+    );
     await refuse([], "--images is required");
     await refuse(["--dataset", "rsna"], "--root is required");
     await refuse(["--dataset", "rsna", "--root", empty], empty, "stage_2_train_labels.csv");

@@ -92,6 +92,8 @@ Deno.test("loadRsna() sorts patients, gathers their boxes and reads DICOM or PNG
     ]);
     assertEquals(set.summary, { read: 3, kept: 2, dropped: { "image missing": 1 } });
     assertEquals((await set.cases[1]!.image()).data[0], 2);
+    const kinds = await loadRsna(root, { split: "all", missing: "drop", attributes: ["class"] });
+    assertEquals(kinds.cases.map((c) => c.attributes), [{ class: "Normal" }, { class: "Lung Opacity" }]);
     const normal = await loadRsna(root, { split: "all", negatives: "normal", missing: "ignore" });
     assertEquals(normal.summary.dropped, { "neither normal nor pneumonia": 1 });
   });
@@ -165,6 +167,9 @@ Deno.test("loadNih() takes the first fifth of the test images, or all of them, i
     assertEquals(test.cases[1]!.targets!.includes(1), false);
     assertEquals((await test.cases[4]!.image()).data[0], 5);
     assertEquals((await loadNih(root, { split: "train" })).cases.length, 1);
+    const followed = await loadNih(root, { split: "test", attributes: ["Follow-up #"] });
+    assertEquals(followed.cases.map((c) => c.attributes!["Follow-up #"]), ["0", "1", "0", "0", "0"]);
+    await assertRejects(() => loadNih(root, { attributes: ["Patient Sex"] }), SyntaxError, '"Patient Sex"');
   });
 });
 

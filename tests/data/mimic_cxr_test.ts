@@ -96,6 +96,8 @@ Deno.test("loadMimicCxr() keeps frontal views and joins split, labels and text b
       },
     });
     assertEquals(set.split.name, "train");
+    const { cases } = await loadMimicCxr(root, { attributes: ["ViewPosition"] });
+    assertEquals(cases.map((c) => c.attributes!["ViewPosition"]), ["PA", "PA", "AP", "AP"]);
     assertEquals((await set.cases[3]!.image()).data[0], 8);
   });
 });

@@ -27,6 +27,8 @@ Deno.test("loadChexpert5x200() takes each image's one finding, and finds images 
       ]);
       assertEquals((await set.cases[1]!.image()).data[0], 2);
       assertEquals(set.cases[0]!.labels!.filter((l) => l === 1).length, 1);
+      const [first] = (await loadChexpert5x200(root, { attributes: ["Fracture"] })).cases;
+      assertEquals(first!.attributes, { Fracture: "0.0" });
     });
   }
 });
@@ -51,6 +53,8 @@ Deno.test("loadMhist() keeps the official partition and refuses another label", 
   await withFiles({ "annotations.csv": csv, ...images }, async (root) => {
     const set = await loadMhist(root);
     assertEquals(set.cases.map((c) => [c.id, c.target]), [["MHIST_aab.png", 0], ["MHIST_aac.png", 1]]);
+    const votes = "Number of Annotators who Selected SSA (Out of 7)";
+    assertEquals((await loadMhist(root, { attributes: [votes] })).cases.map((c) => c.attributes![votes]), ["0", "5"]);
     assertEquals(set.summary, { read: 3, kept: 2, dropped: { "other split": 1 } });
     await assertRejects(() => loadMhist(root, { split: "all" }), Deno.errors.NotFound, "row 2");
   });

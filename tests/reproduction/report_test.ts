@@ -82,9 +82,12 @@ Deno.test("gatherResults() refuses a damaged record, naming its file", async () 
     for (const set of Object.values(real.sets)) set.synthetic = false;
     await writeRecord(join(folder, "real"), real);
     await writeReport(join(folder, "real"), join(folder, "real", "r.html"));
+    await writeReport(folder, join(folder, "all.html")); // one run on patients among others
     if (Deno.build.os !== "windows") {
       assertEquals(await modeOf(recordPath(join(folder, "real"), real)), 0o600, "scores of patients");
-      assertEquals(await modeOf(join(folder, "real", "r.html")), 0o600, "curves of patients");
+      for (const page of [join(folder, "real", "r"), join(folder, "all")]) {
+        assertEquals([await modeOf(`${page}.html`), await modeOf(`${page}.md`)], [0o600, 0o600], page);
+      }
     }
     await writeRecord(folder, { ...sampleRecord(), seconds: null as unknown as number });
     await assertRejects(() => gatherResults(folder), SyntaxError, `Cannot read "${path}" as "seconds"`);
