@@ -14,7 +14,7 @@ import { createHash } from "node:crypto";
 import type { ClipParams } from "../clip/params.ts";
 import type { Measure } from "../eval/validation.ts";
 import { stored } from "../io/tree.ts";
-import { openRunLog } from "../train/log/run_log.ts";
+import { openRunLog, RUN_LOG_NAMES } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
@@ -52,7 +52,6 @@ import { joinRanks } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 const STATE = "state.safetensors";
-const LOGS = ["log.jsonl", "training.html", "tensorboard"];
 
 /** The configuration that the options describe; the defaults are the paper's. */
 function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
@@ -239,7 +238,7 @@ async function sweep(out: string): Promise<void> {
 /** Removes what an earlier run left, so that nothing of it is taken for this one's. */
 async function clear(out: string): Promise<void> {
   await removeRunState(join(out, STATE));
-  for (const name of ["best.safetensors", "adapter.safetensors", "training.json", ...LOGS]) {
+  for (const name of ["best.safetensors", "adapter.safetensors", "training.json", ...RUN_LOG_NAMES]) {
     if (await exists(join(out, name))) await Deno.remove(join(out, name), { recursive: true });
   }
 }

@@ -121,6 +121,10 @@ export interface Report {
   warnings?: readonly string[];
   /** Seconds after which a browser loads the page again, for one that is written anew. @default {never} */
   refreshSeconds?: number;
+  /**
+   * Name of a file beside the page that holds {@linkcode plotlySource}, for a page that is written often. @default {it is inside}
+   */
+  plotlyFile?: string;
   /** Parts, top to bottom. */
   sections: readonly ReportSection[];
 }
@@ -139,14 +143,18 @@ export async function buildReport(report: Report): Promise<string> {
   const isOrdered = report.sections.some((section) =>
     section.kind === "gallery" || (section.kind === "table" && section.table.sortable)
   );
+  const beside = figures.length === 0 ? undefined : report.plotlyFile;
   const scripts = [
-    ...(figures.length === 0 ? [] : [inlineScript(await plotlySource()), REPORT_SCRIPT]),
+    ...(figures.length === 0
+      ? []
+      : [...(beside === undefined ? [inlineScript(await plotlySource())] : []), REPORT_SCRIPT]),
     ...(isOrdered ? [ORDER_SCRIPT] : []),
   ];
   const hashes = await Promise.all(scripts.map(scriptHash));
+  const sources = [...(beside === undefined ? [] : ["'self'", "file:"]), ...hashes.map((hash) => `'sha256-${hash}'`)];
   const policy = [
     "default-src 'none'",
-    `script-src ${hashes.length === 0 ? "'none'" : hashes.map((hash) => `'sha256-${hash}'`).join(" ")}`,
+    `script-src ${sources.join(" ") || "'none'"}`,
     "style-src 'unsafe-inline'",
     "img-src data: blob:",
     "base-uri 'none'",
@@ -177,9 +185,13 @@ ${REPORT_STYLE}
 <main>
 ${body}
 </main>
-<footer>This file is complete in itself and opens without a network.</footer>
+<footer>This file ${
+    beside === undefined ? "is complete in itself and opens" : `opens beside ${escapeHtml(beside)}, which it reads,`
+  } without a network.</footer>
 ${figures.length === 0 ? "" : `<script type="application/json" id="figures">${scriptJson(data)}</script>`}
-${scripts.map((script) => `<script>${script}</script>`).join("\n")}
+${beside === undefined ? "" : `<script src="${escapeHtml(beside)}"></script>\n`}${
+    scripts.map((script) => `<script>${script}</script>`).join("\n")
+  }
 </body>
 </html>
 `;
@@ -268,7 +280,7 @@ function captionHtml(section: { caption?: string; synthetic?: boolean }, element
 }
 
 /** plotly.js's own minified file, as text; read only when a report has a figure. */
-async function plotlySource(): Promise<string> {
+export async function plotlySource(): Promise<string> {
   const module = await import("plotly.js/plotly.min.js", { with: { type: "text" } });
   return module.default as string;
 }

@@ -1,6 +1,6 @@
 /**
  * Kills training at random moments, by SIGKILL and SIGTERM in turn, goes on each time, and compares the end with a run that was
- * left alone; meanwhile a loop reads every file under its final name, which must be whole whenever it is there.
+ * left alone and had no pixel cache; meanwhile a loop reads every file under its final name, which must be whole whenever it is there.
  *
  * `deno run --allow-read --allow-write --allow-env --allow-run tests/train/kill_sweep.ts [--kills 50] [--seed 1]`
  */
@@ -38,6 +38,7 @@ export async function killSweep(folder: string, kills: number, seed: number): Pr
     ...["train", "--pairs", pairs, "--epochs", "4", "--batch-size", "8", "--micro-batch", "4", "--rank", "2"],
     ...["--loss", "info-nce", "--validate", pairs.replace("pairs.csv", "held.csv"), "--validate-every", "2"],
     ...["--save-steps", "1", "--resume", "--out", join(folder, out)],
+    ...(out === "alone" ? [] : ["--cache", join(folder, "cache")]),
   ];
   await writeHeldOut(folder);
   const began = performance.now();

@@ -1,6 +1,6 @@
 /** A run's log as it goes: lines of JSON, TensorBoard's event files and a page. @module */
 import { join } from "@std/path";
-import { buildReport } from "../../display/report.ts";
+import { buildReport, plotlySource } from "../../display/report.ts";
 import { exists, writeFileAtomic } from "../../io/files.ts";
 import type { StartReport, StepReport } from "../fit.ts";
 import type { ValidationEntry } from "../state.ts";
@@ -31,8 +31,15 @@ export interface RunLog {
   close(isDone: boolean): Promise<void>;
 }
 
+/** What a page under way reads plotly.js from: with it inside, every writing would be of 5 MB. */
+const PLOTLY = "training.plotly.js";
+
+/** The names of what {@linkcode openRunLog} leaves in a folder. */
+export const RUN_LOG_NAMES: readonly string[] = ["log.jsonl", "training.html", PLOTLY, "tensorboard"];
+
 /**
- * Opens `log.jsonl`, `tensorboard/` and `training.html` in a folder.
+ * Opens `log.jsonl`, `tensorboard/` and `training.html` in a folder. While the run is under way the page is small and reads
+ * `training.plotly.js` beside it; the last one is complete in itself.
  *
  * A line of a step has step, epoch, loss, rate, images a second, share of the step spent waiting for images and memory (resident,
  * MiB), one of a validation its step, name and figure.
@@ -56,8 +63,11 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
     for (const [step, figures] of written) await events?.write(step, figures);
   };
   const draw = async (isDone: boolean): Promise<void> => {
+    const plotly = join(folder, PLOTLY);
+    if (!isDone && !await exists(plotly)) await writeFileAtomic(plotly, await plotlySource(), { isPrivate: true });
     const page = await runPage(curves, { title, facts, steps, ...(isDone ? {} : { refreshSeconds: pageSeconds }) });
     await writeFileAtomic(join(folder, "training.html"), page, { isPrivate: true });
+    if (isDone && await exists(plotly)) await Deno.remove(plotly);
   };
   const write = (isLast = false): Promise<void> => {
     const now = performance.now();
@@ -140,7 +150,7 @@ async function runPage(
   return await buildReport({
     title,
     subtitle: `Step ${done} of ${steps}, ${state}`,
-    ...(refreshSeconds === undefined ? {} : { refreshSeconds }),
+    ...(refreshSeconds === undefined ? {} : { refreshSeconds, plotlyFile: PLOTLY }),
     sections: [
       ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),
       ...(validation ? [{ kind: "figure" as const, title: "Validation", figure: validation }] : []),

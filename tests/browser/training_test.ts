@@ -1,0 +1,72 @@
+/** The page of a run under way, kept open in a browser while the run goes on. */
+import { assert, assertEquals } from "@std/assert";
+import { join, toFileUrl } from "@std/path";
+import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
+import { loadClip } from "../../lib/clip/load.ts";
+import { pairSource } from "../../lib/data/sources.ts";
+import { trainingSet } from "../../lib/data/synthetic/sets.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+import { fit } from "../../lib/train/fit.ts";
+import { openRunLog } from "../../lib/train/log/run_log.ts";
+import { inFolder } from "../cli/fixtures.ts";
+import { findChromium, withPage } from "./chromium.ts";
+
+const chromium = await findChromium();
+
+Deno.test({
+  name: `training.html shows a browser that keeps it open each part of a run as it comes${
+    chromium === null ? " (skipped: no Chromium on PATH)" : ""
+  }`,
+  ignore: chromium === null,
+  fn: async () => {
+    await selectBackend({ backend: "wasm" });
+    const { params, config, tokenizer } = await loadClip();
+    const additions = { encoders: config, lora: ACE_LORA_LORA };
+    const start = await initAceLora(params, additions);
+    await inFolder(async (folder) => {
+      const path = join(folder, "training.html");
+      await withPage(chromium!, async (page) => {
+        const log = openRunLog(folder, { pageSeconds: 1 });
+        const sizes: number[] = [];
+        const plots: number[] = [];
+        /** Waits until the page that reloads itself says this; a page that never does hangs the test. */
+        const shows = async (text: string): Promise<void> => {
+          const script = "document.readyState === 'complete' && document.documentElement.dataset.plots && " +
+            "[document.querySelector('.subtitle').textContent, document.querySelectorAll('.plot .main-svg').length]";
+          for (;;) {
+            const found = await page.evaluate(script).catch(() => undefined); // it is being loaded
+            if (found && found[0].includes(text)) return void plots.push(found[1]);
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+        };
+        const { onStart, onStep, onValidation, onSave } = log;
+        const result = await fit(aceLoraModel(additions), start, pairSource(trainingSet(8, 1), config, tokenizer), {
+          ...{ epochs: 3, batchSize: 4, validateEvery: 2, onStart, onStep, onSave },
+          async validate() {
+            await new Promise((resolve) => setTimeout(resolve, 1100)); // so that the page is due
+            return { name: "auroc", value: 0.5 };
+          },
+          async onValidation(entry) {
+            await onValidation(entry);
+            sizes.push((await Deno.stat(path)).size);
+            if (entry.step === 2) await page.open(toFileUrl(path).href);
+            await shows(`Step ${entry.step} of 6, under way`);
+          },
+        });
+        await log.close(true);
+        await shows("Step 6 of 6, ended");
+        disposeParams(result.params, start);
+        assertEquals(page.errors, []);
+        assert(plots.length === 4 && plots.every((count) => count > 0), "loss and validation are drawn each time");
+        assert(sizes.every((size) => size < 100_000), `a page under way is small: ${sizes} bytes`);
+      });
+      const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+      assertEquals(names, ["log.jsonl", "tensorboard", "training.html"]);
+      assert((await Deno.stat(path)).size > 1e6, "the last page is complete in itself");
+    });
+    disposeParams(start, params);
+    disposeParams(params);
+  },
+});
