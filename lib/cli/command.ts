@@ -193,7 +193,8 @@ function checkLists(tokens: readonly Token[]): void {
   }
 }
 
-const HELP: OptionSpec = { type: "boolean", short: "h", help: "Show this help" };
+/** The option that every command has. */
+export const HELP: OptionSpec = { type: "boolean", short: "h", help: "Show this help" };
 
 /** A command's help text. */
 export function helpText(command: Command): string {

@@ -1,6 +1,6 @@
 /** One report of everything that was run: HTML with figures, and Markdown tables. @module */
 import { buildReport, type ReportSection } from "../display/report.ts";
-import { markdownTable } from "../display/table.ts";
+import { markdownTable, type Table } from "../display/table.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { runOverlays } from "./figures.ts";
 import { type Gathered, gatherResults } from "./files.ts";
@@ -8,6 +8,7 @@ import { ownComparisons, ownFigures, ownRuns, ownTables, tableSection } from "./
 import { TABLE_NAMES, type TableName } from "./plan.ts";
 import { compactRecord, type ReproduceRecord } from "./record.ts";
 import { type Row, tableRuns } from "./summary.ts";
+import { BESIDE_PAPER } from "./tables/parts.ts";
 import { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 import type { TitledTable } from "./tables/table.ts";
 import { table4 } from "./tables/table4.ts";
@@ -97,31 +98,41 @@ export async function reproductionMarkdown(results: Gathered, options: ReportOpt
   return lines.join("\n").trimEnd() + "\n";
 }
 
-/** The records small enough to be committed: the README's tables are made from them, table 1's comparisons included. */
+/** The records small enough to be committed: docs/results.md is made from them, table 1's comparisons included. */
 export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecord[] {
   const compared = TABLES.table1.compared!.flat();
   return records.map((record) => compactRecord(record, record.table === "table1" && compared.includes(record.id)));
 }
 
-/** The README's part: figures and comparisons of each table, without costs; all but the first are folded. */
-export function readmeTables(records: readonly ReproduceRecord[]): string {
+/** The part of a page of results: figures and comparisons of each table, without costs and without the paper's columns. */
+export function resultsMarkdown(records: readonly ReproduceRecord[]): string {
+  const tables = reproducedTables(records).filter(({ title }) => !title.endsWith(": costs"));
   const sentences = TABLE_NAMES.flatMap((name) => {
     const rows = tableRuns(records, name);
     return rows.length === 0 ? [] : verdicts(rows);
   });
-  const tables = reproducedTables(records).filter(({ title }) => !title.endsWith(": costs"));
   const revisions = [...new Set(records.flatMap(({ revision }) => revision ? [revision.slice(0, 7)] : []))].join(", ");
   return [
     ...(revisions ? [`Made at revision ${revisions}; docs/fidelity.md says what has moved numbers since.`, ""] : []),
     ...sentences.flatMap((text) => [text, ""]),
-    ...tables.flatMap(({ title, table }, i) => {
-      const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim();
-      const body = ["", caption, "", markdownTable(table), ""];
-      return i === 0
-        ? [`#### ${title}`, ...body]
-        : ["<details>", `<summary>${title}</summary>`, ...body, "</details>", ""];
+    ...tables.flatMap(({ title, table }) => {
+      const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim().replace(
+        BESIDE_PAPER,
+        "",
+      );
+      return [`### ${title}`, "", caption, "", markdownTable(withoutPublished(table)), ""];
     }),
   ].join("\n").trimEnd();
+}
+
+/** Without the columns of the paper's figures, most of whose cells are unknown. */
+function withoutPublished(table: Table): Table {
+  const kept = table.columns.map(({ title }) => !title.startsWith("paper's"));
+  return {
+    ...table,
+    columns: table.columns.filter((_, c) => kept[c]),
+    rows: table.rows.map((row) => row.filter((_, c) => kept[c])),
+  };
 }
 
 function introduction({ records }: Gathered): string[] {

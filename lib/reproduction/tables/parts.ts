@@ -49,15 +49,16 @@ export function titled(title: string, table: Table | null): TitledTable[] {
   return table === null ? [] : [{ title, table }];
 }
 
+/** What a caption says where the paper's figures stand beside those of drawings. */
+export const BESIDE_PAPER =
+  " The paper's figures are of patients' radiographs and BiomedCLIP: they stand beside these, but are not comparable.";
+
 /** Words that every caption of measured figures ends with. */
 export function provenance(rows: readonly Row[]): string {
   const seeds = Math.max(...rows.map(({ runs }) => runs.length));
   const spreadWords = seeds > 1 ? `Mean and standard deviation over ${seeds} seeds.` : "One seed.";
   const isKnown = setNames(rows).some((set) => publishedSet(set) !== undefined);
-  const paper = isKnown && isSynthetic(rows)
-    ? " The paper's figures are of patients' radiographs and BiomedCLIP: they stand beside these, but are not comparable."
-    : "";
-  return spreadWords + paper;
+  return spreadWords + (isKnown && isSynthetic(rows) ? BESIDE_PAPER : "");
 }
 
 /** One row a set and method: measured and published. */
