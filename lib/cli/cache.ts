@@ -5,17 +5,9 @@ import { squareTransform } from "../data/sources.ts";
 import { createProgress } from "../display/progress.ts";
 import { parseShard } from "../eval/encode/shards.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import {
-  COLUMN_OPTIONS,
-  DATASET_OPTIONS,
-  datasetFrom,
-  EXIF_OPTION,
-  isExifApplied,
-  MODEL_OPTIONS,
-  modelFilesFrom,
-  pairsFrom,
-} from "./data_options.ts";
-import { DECODE_OPTIONS } from "./decode_options.ts";
+import { COLUMN_OPTIONS, DATASET_OPTIONS, datasetFrom, pairsFrom } from "./data_options.ts";
+import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied } from "./decode_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { printable } from "./printable.ts";

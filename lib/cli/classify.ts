@@ -15,7 +15,9 @@ import {
 import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import { ADAPTER_OPTION, checkPath, EXIF_OPTION, MODEL_OPTIONS, modelFrom, watched } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";

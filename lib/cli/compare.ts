@@ -11,7 +11,7 @@ import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { type Arguments, UsageError } from "./command.ts";
-import { checkPath } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
 
 /** Compares the two lists of predictions named and writes comparison.json and comparison.html. */
 export async function compareRuns(args: Arguments, out: string): Promise<void> {

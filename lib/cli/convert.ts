@@ -12,7 +12,7 @@ import { writeSafetensors } from "../io/safetensors.ts";
 import { readFinite, type TensorFile } from "../io/tensor_file.ts";
 import type { TensorData } from "../io/tensors.ts";
 import { writeTorch } from "../io/torch_writer.ts";
-import { checkPath } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 
 const LAYOUTS = ["ace", "peft", "authors", "safetensors", "bin"] as const;

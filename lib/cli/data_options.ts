@@ -1,5 +1,4 @@
-/** The options that name a model's files, the data to read and how. @module */
-import { join } from "@std/path";
+/** The options that name the data to read. @module */
 import { describeDataset, type MissingImages } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
@@ -7,36 +6,9 @@ import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import { findModelFiles, type ModelFiles } from "../clip/files.ts";
-import { loadClip, type LoadedClip, modelFiles } from "../clip/load.ts";
-import { adapterFormat } from "../adapters/files.ts";
-import { watchedImages } from "../image/watched.ts";
-import { exists } from "../io/files.ts";
-import { openTensorFile } from "../io/open.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
-import { pathAdvice } from "./paths.ts";
-import { modelNotice } from "./provenance.ts";
+import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
-
-/** Options of commands that load a model. */
-export const MODEL_OPTIONS: Record<string, OptionSpec> = {
-  model: {
-    type: "string",
-    value: "DIR",
-    help: "Folder of a CLIP as the hub gives it: configuration, weights, tokeniser (default: the shipped mini model)",
-  },
-  weights: { type: "string", value: "FILE", help: "Weights by themselves, or in place of the folder's" },
-  tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt, likewise" },
-};
-
-/** The option of commands that use an adapter of any layout. */
-export const ADAPTER_OPTION: Record<string, OptionSpec> = {
-  adapter: {
-    type: "string",
-    value: "PATH",
-    help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
-  },
-};
 
 /** Options that say which columns of a CSV mean what. */
 export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
@@ -150,47 +122,6 @@ export async function datasetListFrom(args: Arguments, note: (text: string) => v
   }
 }
 
-/** The files that `--model`, `--weights` and `--tokenizer` name; a file named by itself takes the folder's place. */
-export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
-  const folder = args.text("model");
-  const weights = args.text("weights");
-  const tokenizer = args.text("tokenizer");
-  for (const path of [folder, weights, tokenizer]) if (path !== undefined) await checkPath(path);
-  const named = { ...(weights === undefined ? {} : { weights }), ...(tokenizer === undefined ? {} : { tokenizer }) };
-  if (folder === undefined) return weights === undefined ? named : { ...await modelFiles(weights), ...named };
-  if (!(await Deno.stat(folder)).isDirectory) throw new UsageError(`--model must be a folder: "${folder}" is a file`);
-  return await findModelFiles(folder, named);
-}
-
-/** Loads the model that `--model`, `--weights` and `--tokenizer` name. */
-export async function modelFrom(args: Arguments): Promise<LoadedClip> {
-  const files = await modelFilesFrom(args);
-  const { weights } = files;
-  const model = await loadClip(files, { note: (text) => console.error(text) }).catch(async (error: Error) => {
-    if (weights === undefined) throw error;
-    if (await isAdapter(weights)) {
-      throw new UsageError(
-        `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
-      );
-    }
-    throw error;
-  });
-  const notice = await modelNotice(args);
-  if (notice !== undefined) console.error(notice);
-  return model;
-}
-
-async function isAdapter(path: string): Promise<boolean> {
-  if (await exists(join(path, "adapter_config.json")) || await exists(join(path, "adapter.safetensors"))) return true;
-  try {
-    const file = await openTensorFile(path);
-    file.close();
-    return adapterFormat(file) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 /** The column options as `loadPairs` takes them. */
 export function columnsFrom(args: Arguments): PairsOptions {
   const where = Object.fromEntries(
@@ -211,28 +142,6 @@ export function columnsFrom(args: Arguments): PairsOptions {
     ...(images === undefined ? {} : { images }),
     ...(patient === undefined ? {} : { patient }),
   };
-}
-
-/** The option of commands that read images which a camera or a phone may have taken. */
-export const EXIF_OPTION: Record<string, OptionSpec> = {
-  exif: {
-    type: "string",
-    value: "WORD",
-    help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)",
-  },
-};
-
-/** Whether pictures are turned as their EXIF orientation says. */
-export function isExifApplied(args: Arguments): boolean {
-  return args.choice("exif", ["ignore", "apply"], "ignore") === "apply";
-}
-
-/** Items whose images tell on stderr what their readers noted, and are turned where `--exif` says so. */
-export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
-  args: Arguments,
-  items: readonly T[],
-): T[] {
-  return watchedImages(items, { note: (line) => console.error(`note: ${line}`), exif: isExifApplied(args) });
 }
 
 /** Image-text pairs of the CSV that `--pairs` names, or of the data set that `--dataset` names. */
@@ -309,25 +218,6 @@ export function isDatasetGiven(args: Arguments, own: "images" | "pairs"): boolea
   if (given && args.text(own) !== undefined) throw new UsageError(`--dataset and --${own} exclude each other`);
   if (!given && args.text("root") !== undefined) throw new UsageError("--root needs --dataset");
   return given;
-}
-
-/**
- * What is at a path that the user named.
- *
- * @throws {Error} If nothing is; the message names it.
- */
-export async function checkPath(path: string): Promise<Deno.FileInfo> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      const near = await pathAdvice(path);
-      throw new Error(`Cannot read "${path}" as it must be a file or a folder: there is none${near && `; ${near}`}`, {
-        cause: error,
-      });
-    }
-    throw new Error(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
-  }
 }
 
 /** Prints what was read, kept and dropped, on stderr. */

@@ -1,7 +1,29 @@
-/** `--decode-workers` and `--cache`: how a command that reads many images decodes and keeps them. @module */
+/** `--exif`, `--decode-workers` and `--cache`: how a command that reads images decodes, turns and keeps them. @module */
 import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
+import { watchedImages } from "../image/watched.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
-import { isExifApplied } from "./data_options.ts";
+
+/** The option of commands that read images which a camera or a phone may have taken. */
+export const EXIF_OPTION: Record<string, OptionSpec> = {
+  exif: {
+    type: "string",
+    value: "WORD",
+    help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)",
+  },
+};
+
+/** Whether pictures are turned as their EXIF orientation says. */
+export function isExifApplied(args: Arguments): boolean {
+  return args.choice("exif", ["ignore", "apply"], "ignore") === "apply";
+}
+
+/** Items whose images tell on stderr what their readers noted, and are turned where `--exif` says so. */
+export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
+  args: Arguments,
+  items: readonly T[],
+): T[] {
+  return watchedImages(items, { note: (line) => console.error(`note: ${line}`), exif: isExifApplied(args) });
+}
 
 /** Options of commands that read many images. */
 export const DECODE_OPTIONS: Record<string, OptionSpec> = {

@@ -9,7 +9,9 @@ import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
-import { checkPath, COLUMN_OPTIONS, columnsFrom, MODEL_OPTIONS, modelFilesFrom } from "./data_options.ts";
+import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 
 /** Options of both commands. */

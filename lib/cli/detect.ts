@@ -10,8 +10,9 @@ import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { exists } from "../io/files.ts";
 import type { Arguments, Command, OptionSpec } from "./command.ts";
-import { checkPath } from "./data_options.ts";
-import { type Answering, denseCommand, type DenseTask } from "./dense.ts";
+import { checkPath } from "./paths.ts";
+import { denseCommand } from "./dense.ts";
+import type { Answering, DenseTask } from "./dense_task.ts";
 import { given } from "./dense_options.ts";
 
 /** Options that say which columns of a CSV of boxes mean what. */

@@ -14,21 +14,10 @@ import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
-import {
-  ADAPTER_OPTION,
-  announce,
-  checkPath,
-  COLUMN_OPTIONS,
-  columnsFrom,
-  DATASET_OPTIONS,
-  datasetFrom,
-  EXIF_OPTION,
-  isDatasetGiven,
-  isExifApplied,
-  MODEL_OPTIONS,
-  watched,
-} from "./data_options.ts";
-import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
+import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, isDatasetGiven } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";

@@ -16,22 +16,18 @@ import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {
-  ADAPTER_OPTION,
   announce,
-  checkPath,
   COLUMN_OPTIONS,
   DATASET_OPTIONS,
   datasetListFrom,
   datasetNotes,
-  EXIF_OPTION,
   HELD_OUT_OPTIONS,
   imagesFrom,
   isDatasetGiven,
-  isExifApplied,
-  MODEL_OPTIONS,
-  watched,
 } from "./data_options.ts";
-import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
+import { checkPath } from "./paths.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";

@@ -14,16 +14,10 @@ import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom, mapKindsFrom } from "./classify.ts";
 import { type Command, UsageError } from "./command.ts";
-import {
-  ADAPTER_OPTION,
-  announce,
-  checkPath,
-  COLUMN_OPTIONS,
-  columnsFrom,
-  EXIF_OPTION,
-  MODEL_OPTIONS,
-  watched,
-} from "./data_options.ts";
+import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";

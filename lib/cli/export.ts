@@ -6,7 +6,8 @@ import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { versions } from "../io/run_facts.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import { ADAPTER_OPTION, checkPath, MODEL_OPTIONS } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 

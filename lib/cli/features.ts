@@ -7,7 +7,7 @@ import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
 import type { Arguments } from "./command.ts";
-import { isExifApplied } from "./data_options.ts";
+import { isExifApplied } from "./decode_options.ts";
 import { settingsOf, withProgress } from "./encode.ts";
 import { printable } from "./printable.ts";
 

@@ -6,7 +6,7 @@ import { describeTensors, formatTensors, type TensorsDescription } from "../adap
 import { type CsvDescription, describeCsv } from "../data/csv.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { errorLine, printable } from "./printable.ts";
-import { checkPath } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** An image file. */

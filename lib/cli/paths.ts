@@ -1,7 +1,26 @@
-/** What may be meant by a path at which there is nothing. @module */
+/** Paths that the user named: what is there, and what may be meant where nothing is. @module */
 import { basename, dirname, extname, isAbsolute, join, resolve } from "@std/path";
 import { exists } from "../io/files.ts";
 import { listed, nearest } from "../text/nearest.ts";
+
+/**
+ * What is at a path that the user named.
+ *
+ * @throws {Error} If nothing is; the message names it.
+ */
+export async function checkPath(path: string): Promise<Deno.FileInfo> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      const near = await pathAdvice(path);
+      throw new Error(`Cannot read "${path}" as it must be a file or a folder: there is none${near && `; ${near}`}`, {
+        cause: error,
+      });
+    }
+    throw new Error(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
+  }
+}
 
 /**
  * What may be meant by a path at which there is nothing: a pattern that was quoted, a name near it, or what there is.

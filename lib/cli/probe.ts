@@ -8,40 +8,24 @@ import { classPrompts, imageSource } from "../data/sources.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import { partRecord, SPLIT_WORDS, statedParts, type ThreeParts } from "../dense/data.ts";
-import { type Figure, type FigureMark, seriesColour } from "../display/figure.ts";
 import { createProgress } from "../display/progress.ts";
-import { buildReport } from "../display/report.ts";
-import { formatTable, type Table } from "../display/table.ts";
+import { formatTable } from "../display/table.ts";
 import { checkClasses } from "../eval/assess.ts";
 import type { Classifier } from "../eval/classify.ts";
-import {
-  aurocOf,
-  fewShot,
-  type FewShotData,
-  type FewShotRow,
-  type OtherMethod,
-  type Spread,
-} from "../eval/probe/few_shot.ts";
+import { aurocOf, fewShot, type FewShotData, type OtherMethod } from "../eval/probe/few_shot.ts";
 import { loraScores } from "../eval/probe/lora.ts";
 import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
 import { tipAdapter } from "../eval/probe/neighbours.ts";
 import { shareRight } from "../eval/probe/task.ts";
+import { probePage, type ProbeRecord, probeTable } from "../eval/probe/page.ts";
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import {
-  ADAPTER_OPTION,
-  announce,
-  COLUMN_OPTIONS,
-  columnsFrom,
-  DATASET_OPTIONS,
-  EXIF_OPTION,
-  imagesFrom,
-  MODEL_OPTIONS,
-  watched,
-} from "./data_options.ts";
+import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, imagesFrom } from "./data_options.ts";
+import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { keptFeatures } from "./features.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -151,7 +135,7 @@ async function probe(args: Arguments): Promise<number | void> {
   disposeParams(classifier.params);
   const record = {
     command: "probe",
-    model: await modelFacts(args),
+    model: { ...await modelFacts(args) },
     data: { name: dataset.name, ...dataset.summary, classes: names, parts: await partsRecord(dataset, parts) },
     prompts: templates,
     zero_shot: zeroShot(data),
@@ -279,7 +263,7 @@ function mostFrequent({ test }: FewShotData): number {
   return Math.max(...counts) / test.targets.length;
 }
 
-async function partsRecord({ classes }: Dataset, parts: ThreeParts): Promise<Record<string, unknown>> {
+async function partsRecord({ classes }: Dataset, parts: ThreeParts): Promise<ProbeRecord["data"]["parts"]> {
   const entries = Object.entries(parts).map(async ([name, cases]: [string, Case[]]) => [name, {
     ...await partRecord(name, cases),
     per_class: Object.fromEntries(
@@ -287,121 +271,4 @@ async function partsRecord({ classes }: Dataset, parts: ThreeParts): Promise<Rec
     ),
   }]);
   return Object.fromEntries(await Promise.all(entries));
-}
-
-interface ProbeRecord {
-  model: Awaited<ReturnType<typeof modelFacts>>;
-  data: { name: string; parts: Record<string, unknown> };
-  zero_shot: { accuracy: number; auroc: number | null };
-  most_frequent: number;
-  rows: readonly FewShotRow[];
-  backend: string;
-  versions: Record<string, string>;
-}
-
-type Metric = "accuracy" | "auroc";
-
-const labelOf = (method: string): string => method === "lora" ? "LoRA" : PROBE_METHODS[method as ProbeName].label;
-const shotsText = (shots: number | null): string => shots === null ? "all" : String(shots);
-
-function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metric: Metric): Table {
-  const counts = [...new Set(rows.map(({ shots }) => shots))];
-  const methods = [...new Set(rows.map(({ method }) => method))];
-  const cell = (spread: Spread | null | undefined) =>
-    spread
-      ? {
-        value: spread.mean,
-        text: spread.mean.toFixed(3) + (spread.deviation === null ? "" : ` ± ${spread.deviation.toFixed(3)}`),
-      }
-      : null;
-  const none = counts.map(() => null);
-  return {
-    columns: [
-      { title: metric === "accuracy" ? "accuracy" : "AUROC" },
-      { title: "0 shots" },
-      ...counts.map((shots) => ({
-        title: shots === 1 ? "1 shot" : `${shotsText(shots)} shots`,
-        best: "high" as const,
-      })),
-    ],
-    rows: [
-      ["zero-shot", zero_shot[metric], ...none],
-      ...(metric === "accuracy" ? [["most frequent class", most_frequent, ...none]] : []),
-      ...methods.map((method) => [
-        labelOf(method),
-        null,
-        ...counts.map((shots) => cell(rows.find((row) => row.method === method && row.shots === shots)?.[metric])),
-      ]),
-    ],
-    caption: "Mean ± sample standard deviation over the seeds, on the whole test part.",
-  };
-}
-
-/** One line a method over the shots, deviations as bars. */
-function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
-  const counts = [...new Set(rows.map(({ shots }) => shots))];
-  const methods = [...new Set(rows.map(({ method }) => method))];
-  const marks = methods.flatMap((method, i): FigureMark[] => {
-    const own = counts.flatMap((shots, x) => {
-      const spread = rows.find((row) => row.method === method && row.shots === shots)?.[metric];
-      return spread ? [{ x: x + 0.04 * (i - methods.length / 2), ...spread }] : [];
-    });
-    const colour = seriesColour(i);
-    const points = own.map(({ x, mean, deviation }) => ({
-      name: "",
-      x,
-      y: mean,
-      ...(deviation === null ? {} : { interval: [mean - deviation, mean + deviation] as const }),
-      colour,
-      label: "top center" as const,
-    }));
-    const line = { x: own.map(({ x }) => x), y: own.map(({ mean }) => mean), colour, width: 2 };
-    return [{ kind: "line", name: labelOf(method), ...line }, { kind: "points", points }];
-  });
-  const reference = zero_shot[metric];
-  const ends = rows.filter(({ shots }) => shots === counts.at(-1)).flatMap((row) =>
-    row[metric] ? `${labelOf(row.method)} ${row[metric].mean.toFixed(3)}` : []
-  );
-  return {
-    marks,
-    x: {
-      title: "shots of each class",
-      range: [-0.4, counts.length - 0.6],
-      ticks: counts.map((shots, value) => ({ value, text: shotsText(shots) })),
-    },
-    y: { title: metric === "accuracy" ? "accuracy" : "macro AUROC" },
-    ...(reference === null ? {} : { reference }),
-    alt: `${metric} over shots; at ${shotsText(counts.at(-1) ?? null)}: ${ends.join(", ")}`,
-  };
-}
-
-async function probePage(record: ProbeRecord): Promise<string> {
-  const { model, data, backend } = record;
-  const metrics: Metric[] = record.rows.some(({ auroc }) => auroc) ? ["accuracy", "auroc"] : ["accuracy"];
-  const { notice, ...files } = model;
-  return await buildReport({
-    title: `Few-shot figures on ${data.name}`,
-    subtitle: ["All methods of a seed learn from the same cases.", notice ?? ""].join(" ").trim(),
-    sections: [
-      ...metrics.map((metric) => ({
-        kind: "figure" as const,
-        title: metric === "accuracy" ? "Accuracy" : "Macro one-vs-rest AUROC",
-        figure: probeFigure(record, metric),
-        caption: "Bars: one standard deviation over the seeds. Dashed: zero-shot.",
-      })),
-      ...metrics.map((metric) => ({ kind: "table" as const, table: probeTable(record, metric) })),
-      {
-        kind: "facts",
-        title: "Run",
-        facts: {
-          ...Object.fromEntries(Object.entries(files).map(([name, value]) => [name, value ?? "none"])),
-          ...Object.fromEntries(
-            Object.entries(data.parts).map(([name, part]) => [name, `${(part as { size: number }).size} cases`]),
-          ),
-          backend,
-          ...record.versions,
-        },
-      },
-    ],
-  });
 }

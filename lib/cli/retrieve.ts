@@ -12,16 +12,10 @@ import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import {
-  ADAPTER_OPTION,
-  announce,
-  checkPath,
-  COLUMN_OPTIONS,
-  columnsFrom,
-  EXIF_OPTION,
-  MODEL_OPTIONS,
-  watched,
-} from "./data_options.ts";
+import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { keptFeatures } from "./features.ts";
 import { printable } from "./printable.ts";

@@ -12,8 +12,9 @@ import {
 } from "../dense/segment/run.ts";
 import { maskWriter } from "../dense/segment/submission.ts";
 import type { Command } from "./command.ts";
-import { checkPath } from "./data_options.ts";
-import { denseCommand, type DenseTask } from "./dense.ts";
+import { checkPath } from "./paths.ts";
+import { denseCommand } from "./dense.ts";
+import type { DenseTask } from "./dense_task.ts";
 import { given } from "./dense_options.ts";
 
 const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {

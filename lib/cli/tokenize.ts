@@ -2,7 +2,7 @@
 import { tokenizeLines } from "../text/lines.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { CONTEXT_LENGTH } from "../text/tokenizer.ts";
-import { checkPath } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
 import type { Command } from "./command.ts";
 
 export const COMMAND: Command = {

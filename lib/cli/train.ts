@@ -6,83 +6,40 @@ import {
   type AceLoraParams,
   countTrainable,
   initAceLora,
-  type TextAffinity,
   textAffinityOf,
   trainableTensors,
 } from "../ace_lora.ts";
 import { createHash } from "node:crypto";
 import type { ClipParams } from "../clip/params.ts";
-import type { Measure } from "../eval/validation.ts";
 import { stored } from "../io/tree.ts";
 import { openRunLog, RUN_LOG_NAMES } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
-import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
 import { type Adapted, loadAdapter, saveAdapter } from "../adapters/model.ts";
-import { fingerprints } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
-import { fit, type FitOptions } from "../train/fit.ts";
+import { fingerprints } from "../data/seen.ts";
+import { fit } from "../train/fit.ts";
 import { hasRunState, removeRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import {
-  announce,
-  checkPath,
-  COLUMN_OPTIONS,
-  DATASET_OPTIONS,
-  datasetNotes,
-  EXIF_OPTION,
-  HELD_OUT_OPTIONS,
-  isExifApplied,
-  MODEL_OPTIONS,
-  modelFrom,
-  watched,
-} from "./data_options.ts";
-import { DECODE_OPTIONS, readerFrom } from "./decode_options.ts";
-import { CAPTION_OPTIONS, trainingPairs, withShots } from "./training_pairs.ts";
-import { measureOn, splitValidation, VALIDATION_OPTIONS } from "./validation.ts";
+import { announce, datasetNotes } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
+import { modelFrom } from "./model_options.ts";
+import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
+import { trainingPairs, withShots } from "./training_pairs.ts";
+import { measureOn, splitValidation } from "./validation.ts";
+import { adaptation, ADAPTER_DECIDES, fitSettings, measuring, TRAIN_OPTIONS } from "./train_options.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
-import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+import { readableSet } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { joinRanks } from "./ranks.ts";
-import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
+import { startBackend, watchTraining } from "./shared.ts";
 
 const STATE = "state.safetensors";
-
-/** The configuration that the options describe; the defaults are the paper's. */
-function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
-  const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
-  const targets = args.list("targets") ?? ["q", "k", "v"];
-  const unknown = targets.find((target) => !["q", "k", "v", "o"].includes(target));
-  if (unknown !== undefined) throw new UsageError(`--targets must be among q,k,v,o: current value is "${unknown}"`);
-  const dropout = args.number("dropout", 0.1, 0);
-  if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
-  const positions = args.choice("positions", LORA_POSITIONS, "all");
-  return {
-    encoders,
-    lora: {
-      rank: args.integer("rank", 4, 1),
-      alpha: args.number("alpha", 1),
-      rankStabilised: true,
-      dropout,
-      targets: targets as LoraTarget[],
-      positions,
-      encoders: ["image", "text"],
-    },
-    ...(modules === "none" ? {} : {
-      hgnn: {
-        topK: args.integer("top-k", 5, 1),
-        hidden: args.integer("hidden", encoders.embedding / 4, 1),
-        encoders: modules === "both" ? ["image", "text"] as const : [modules],
-      },
-      textAffinity: args.choice<TextAffinity>("text-affinity", ["released", "probabilities", "logits"], "released"),
-    }),
-  };
-}
 
 /** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
 async function inputsOf(
@@ -139,76 +96,7 @@ async function keep(
 export const COMMAND: Command = {
   name: "train",
   summary: "Adapt a model to image-text pairs with LoRA and ACE-HGNN",
-  options: {
-    pairs: {
-      type: "string",
-      value: "PATH",
-      help: "Image-text pairs: a CSV, a .parquet table, or WebDataset shards (a.tar, {00..41}.tar, *.tar)",
-    },
-    ...DATASET_OPTIONS,
-    ...CAPTION_OPTIONS,
-    "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
-    ...COLUMN_OPTIONS,
-    ...HELD_OUT_OPTIONS,
-    ...UNREADABLE_OPTION,
-    ...EXIF_OPTION,
-    ...DECODE_OPTIONS,
-    ...MODEL_OPTIONS,
-    adapter: { type: "string", value: "PATH", help: "Adapter to start from, in any layout (default: a new one)" },
-    ...VALIDATION_OPTIONS,
-    out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
-    resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers; --epochs may be more" },
-    overwrite: { type: "boolean", help: "Give up the run that the folder holds" },
-    "save-steps": {
-      type: "string",
-      value: "N",
-      help: "Keep the state every N steps, besides each epoch's (default: no)",
-    },
-    "save-minutes": { type: "string", value: "M", help: "Keep the state every M minutes, likewise (default: 15)" },
-    epochs: { type: "string", value: "N", help: "Passes over the pairs (default: 40)" },
-    "batch-size": { type: "string", value: "N", help: "Pairs a batch (default: 64)" },
-    "micro-batch": {
-      type: "string",
-      value: "N",
-      help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)",
-    },
-    "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 1e-3)" },
-    "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.01)" },
-    "clip-norm": {
-      type: "string",
-      value: "X",
-      help: "Scale a step's gradients down to this norm (default: no, as the paper)",
-    },
-    "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 1)" },
-    loss: {
-      type: "string",
-      value: "NAME",
-      help:
-        "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)",
-    },
-    seed: { type: "string", value: "N", help: "Seed of new weights, orders and dropout (default: 1)" },
-    "no-shuffle": { type: "boolean", help: "Read batches in file order, as the released single-GPU script does" },
-    rank: { type: "string", value: "R", help: "LoRA rank (default: 4)" },
-    alpha: { type: "string", value: "X", help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
-    dropout: { type: "string", value: "X", help: "Dropout on the LoRA path's input (default: 0.1)" },
-    targets: { type: "string", value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
-    positions: {
-      type: "string",
-      value: "NAME",
-      help: "bottom, mid, up, half-up, half-bottom, top1, top2, top3 or all (default: all)",
-    },
-    hgnn: { type: "string", value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
-    "top-k": { type: "string", value: "K", help: "Members of a hyperedge (default: 5)" },
-    "text-affinity": {
-      type: "string",
-      value: "NAME",
-      help:
-        "Attention ACE-HGNN reads of a text: probabilities, logits or released, which is logits where the last text layer " +
-        "has no LoRA (default: released)",
-    },
-    hidden: { type: "string", value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
-    ...BACKEND_OPTION,
-  },
+  options: TRAIN_OPTIONS,
   example: `deno task train --pairs pairs.csv --text-column note --epochs 10 --out results/mine
   deno task train --dataset mimic-cxr --root MIMIC-CXR-JPG --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json
 ${datasetNotes(["mimic-cxr"])}`,
@@ -243,19 +131,6 @@ async function clear(out: string): Promise<void> {
   }
 }
 
-/** What an adapter decides by itself. */
-const ADAPTER_DECIDES = [
-  "rank",
-  "alpha",
-  "dropout",
-  "targets",
-  "positions",
-  "hgnn",
-  "top-k",
-  "hidden",
-  "text-affinity",
-];
-
 /** The adapter that `--adapter` names, on the model. */
 async function adapterFrom(args: Arguments, base: ClipParams, encoders: ClipConfig): Promise<Adapted | undefined> {
   const path = args.text("adapter");
@@ -274,18 +149,6 @@ async function numbersHash(params: AceLoraParams): Promise<string> {
     hash.update(name).update(data);
   }
   return hash.digest("hex").slice(0, 16);
-}
-
-/** `fit`'s options of a run that is measured. */
-function measuring(
-  args: Arguments,
-  measure: Measure<AceLoraParams>,
-): Pick<FitOptions, "validate" | "validateEvery" | "patience"> {
-  return {
-    validate: (params, signal) => measure(params as AceLoraParams, signal),
-    ...(args.text("validate-every") === undefined ? {} : { validateEvery: args.integer("validate-every", 1, 1) }),
-    ...(args.text("patience") === undefined ? {} : { patience: args.integer("patience", 1, 1) }),
-  };
 }
 
 async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
@@ -309,20 +172,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     );
   }
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
-  const seed = args.integer("seed", 1);
-  const batchSize = args.integer("batch-size", 64, 1);
-  const settings = {
-    epochs: args.integer("epochs", 40, 1),
-    batchSize,
-    microBatch: args.integer("micro-batch", batchSize, 1),
-    learningRate: args.number("learning-rate", 1e-3, 0),
-    weightDecay: args.number("weight-decay", 0.01, 0),
-    warmupEpochs: args.number("warmup-epochs", 1, 0),
-    loss,
-    seed,
-    shuffle: !args.flag("no-shuffle"),
-    ...(args.text("clip-norm") === undefined ? {} : { clipNorm: args.number("clip-norm", 1, Number.MIN_VALUE) }),
-  } as const;
+  const settings = { ...fitSettings(args), loss } as const;
+  const { seed, batchSize } = settings;
   const facts = await modelFacts(args);
   const model = aceLoraModel(config, "ACE-LoRA");
   const start = earlier?.params ?? await initAceLora(base, config, { seed });

@@ -5,7 +5,8 @@ import type { Dataset } from "../data/types.ts";
 import { datasetTargets } from "../eval/assess.ts";
 import { drawShots } from "../eval/probe/shots.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
-import { checkPath, columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
+import { columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
 
 /** The options of training without reports. */

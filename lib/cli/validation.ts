@@ -8,7 +8,8 @@ import type { Dataset } from "../data/types.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { type Measure, retrievalValidation, type ValidationOptions, zeroShotValidation } from "../eval/validation.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
-import { checkPath, columnsFrom } from "./data_options.ts";
+import { columnsFrom } from "./data_options.ts";
+import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
 
 /** The options of a run that is validated. */

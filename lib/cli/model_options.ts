@@ -1,0 +1,71 @@
+/** The options that name a model's files and an adapter's. @module */
+import { join } from "@std/path";
+import { adapterFormat } from "../adapters/files.ts";
+import { findModelFiles, type ModelFiles } from "../clip/files.ts";
+import { loadClip, type LoadedClip, modelFiles } from "../clip/load.ts";
+import { exists } from "../io/files.ts";
+import { openTensorFile } from "../io/open.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { checkPath } from "./paths.ts";
+import { modelNotice } from "./provenance.ts";
+
+/** Options of commands that load a model. */
+export const MODEL_OPTIONS: Record<string, OptionSpec> = {
+  model: {
+    type: "string",
+    value: "DIR",
+    help: "Folder of a CLIP as the hub gives it: configuration, weights, tokeniser (default: the shipped mini model)",
+  },
+  weights: { type: "string", value: "FILE", help: "Weights by themselves, or in place of the folder's" },
+  tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt, likewise" },
+};
+
+/** The option of commands that use an adapter of any layout. */
+export const ADAPTER_OPTION: Record<string, OptionSpec> = {
+  adapter: {
+    type: "string",
+    value: "PATH",
+    help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
+  },
+};
+
+/** The files that `--model`, `--weights` and `--tokenizer` name; a file named by itself takes the folder's place. */
+export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
+  const folder = args.text("model");
+  const weights = args.text("weights");
+  const tokenizer = args.text("tokenizer");
+  for (const path of [folder, weights, tokenizer]) if (path !== undefined) await checkPath(path);
+  const named = { ...(weights === undefined ? {} : { weights }), ...(tokenizer === undefined ? {} : { tokenizer }) };
+  if (folder === undefined) return weights === undefined ? named : { ...await modelFiles(weights), ...named };
+  if (!(await Deno.stat(folder)).isDirectory) throw new UsageError(`--model must be a folder: "${folder}" is a file`);
+  return await findModelFiles(folder, named);
+}
+
+/** Loads the model that `--model`, `--weights` and `--tokenizer` name. */
+export async function modelFrom(args: Arguments): Promise<LoadedClip> {
+  const files = await modelFilesFrom(args);
+  const { weights } = files;
+  const model = await loadClip(files, { note: (text) => console.error(text) }).catch(async (error: Error) => {
+    if (weights === undefined) throw error;
+    if (await isAdapter(weights)) {
+      throw new UsageError(
+        `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
+      );
+    }
+    throw error;
+  });
+  const notice = await modelNotice(args);
+  if (notice !== undefined) console.error(notice);
+  return model;
+}
+
+async function isAdapter(path: string): Promise<boolean> {
+  if (await exists(join(path, "adapter_config.json")) || await exists(join(path, "adapter.safetensors"))) return true;
+  try {
+    const file = await openTensorFile(path);
+    file.close();
+    return adapterFormat(file) !== undefined;
+  } catch {
+    return false;
+  }
+}

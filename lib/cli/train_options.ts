@@ -1,0 +1,158 @@
+/** The options of `train`, and what they say of the adapter and of the run. @module */
+import type { AceLoraConfig, AceLoraParams, TextAffinity } from "../ace_lora.ts";
+import type { ClipConfig } from "../clip/config.ts";
+import type { Measure } from "../eval/validation.ts";
+import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
+import type { FitOptions } from "../train/fit.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
+import { MODEL_OPTIONS } from "./model_options.ts";
+import { BACKEND_OPTION } from "./shared.ts";
+import { CAPTION_OPTIONS } from "./training_pairs.ts";
+import { UNREADABLE_OPTION } from "./unreadable.ts";
+import { VALIDATION_OPTIONS } from "./validation.ts";
+
+/** The options. */
+export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
+  pairs: {
+    type: "string",
+    value: "PATH",
+    help: "Image-text pairs: a CSV, a .parquet table, or WebDataset shards (a.tar, {00..41}.tar, *.tar)",
+  },
+  ...DATASET_OPTIONS,
+  ...CAPTION_OPTIONS,
+  "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
+  ...COLUMN_OPTIONS,
+  ...HELD_OUT_OPTIONS,
+  ...UNREADABLE_OPTION,
+  ...EXIF_OPTION,
+  ...DECODE_OPTIONS,
+  ...MODEL_OPTIONS,
+  adapter: { type: "string", value: "PATH", help: "Adapter to start from, in any layout (default: a new one)" },
+  ...VALIDATION_OPTIONS,
+  out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
+  resume: { type: "boolean", help: "Go on from the state in the folder, to the same numbers; --epochs may be more" },
+  overwrite: { type: "boolean", help: "Give up the run that the folder holds" },
+  "save-steps": {
+    type: "string",
+    value: "N",
+    help: "Keep the state every N steps, besides each epoch's (default: no)",
+  },
+  "save-minutes": { type: "string", value: "M", help: "Keep the state every M minutes, likewise (default: 15)" },
+  epochs: { type: "string", value: "N", help: "Passes over the pairs (default: 40)" },
+  "batch-size": { type: "string", value: "N", help: "Pairs a batch (default: 64)" },
+  "micro-batch": {
+    type: "string",
+    value: "N",
+    help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)",
+  },
+  "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 1e-3)" },
+  "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.01)" },
+  "clip-norm": {
+    type: "string",
+    value: "X",
+    help: "Scale a step's gradients down to this norm (default: no, as the paper)",
+  },
+  "warmup-epochs": { type: "string", value: "X", help: "Epochs of linear warm-up (default: 1)" },
+  loss: {
+    type: "string",
+    value: "NAME",
+    help:
+      "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)",
+  },
+  seed: { type: "string", value: "N", help: "Seed of new weights, orders and dropout (default: 1)" },
+  "no-shuffle": { type: "boolean", help: "Read batches in file order, as the released single-GPU script does" },
+  rank: { type: "string", value: "R", help: "LoRA rank (default: 4)" },
+  alpha: { type: "string", value: "X", help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
+  dropout: { type: "string", value: "X", help: "Dropout on the LoRA path's input (default: 0.1)" },
+  targets: { type: "string", value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
+  positions: {
+    type: "string",
+    value: "NAME",
+    help: "bottom, mid, up, half-up, half-bottom, top1, top2, top3 or all (default: all)",
+  },
+  hgnn: { type: "string", value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
+  "top-k": { type: "string", value: "K", help: "Members of a hyperedge (default: 5)" },
+  "text-affinity": {
+    type: "string",
+    value: "NAME",
+    help:
+      "Attention ACE-HGNN reads of a text: probabilities, logits or released, which is logits where the last text layer " +
+      "has no LoRA (default: released)",
+  },
+  hidden: { type: "string", value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
+  ...BACKEND_OPTION,
+};
+
+/** The configuration that the options describe; the defaults are the paper's. */
+export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
+  const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
+  const targets = args.list("targets") ?? ["q", "k", "v"];
+  const unknown = targets.find((target) => !["q", "k", "v", "o"].includes(target));
+  if (unknown !== undefined) throw new UsageError(`--targets must be among q,k,v,o: current value is "${unknown}"`);
+  const dropout = args.number("dropout", 0.1, 0);
+  if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
+  const positions = args.choice("positions", LORA_POSITIONS, "all");
+  return {
+    encoders,
+    lora: {
+      rank: args.integer("rank", 4, 1),
+      alpha: args.number("alpha", 1),
+      rankStabilised: true,
+      dropout,
+      targets: targets as LoraTarget[],
+      positions,
+      encoders: ["image", "text"],
+    },
+    ...(modules === "none" ? {} : {
+      hgnn: {
+        topK: args.integer("top-k", 5, 1),
+        hidden: args.integer("hidden", encoders.embedding / 4, 1),
+        encoders: modules === "both" ? ["image", "text"] as const : [modules],
+      },
+      textAffinity: args.choice<TextAffinity>("text-affinity", ["released", "probabilities", "logits"], "released"),
+    }),
+  };
+}
+
+/** What an adapter decides by itself. */
+export const ADAPTER_DECIDES = [
+  "rank",
+  "alpha",
+  "dropout",
+  "targets",
+  "positions",
+  "hgnn",
+  "top-k",
+  "hidden",
+  "text-affinity",
+];
+
+/** `fit`'s settings. */
+export function fitSettings(args: Arguments) {
+  const batchSize = args.integer("batch-size", 64, 1);
+  return {
+    epochs: args.integer("epochs", 40, 1),
+    batchSize,
+    microBatch: args.integer("micro-batch", batchSize, 1),
+    learningRate: args.number("learning-rate", 1e-3, 0),
+    weightDecay: args.number("weight-decay", 0.01, 0),
+    warmupEpochs: args.number("warmup-epochs", 1, 0),
+    seed: args.integer("seed", 1),
+    shuffle: !args.flag("no-shuffle"),
+    ...(args.text("clip-norm") === undefined ? {} : { clipNorm: args.number("clip-norm", 1, Number.MIN_VALUE) }),
+  };
+}
+
+/** `fit`'s options of a run that is measured. */
+export function measuring(
+  args: Arguments,
+  measure: Measure<AceLoraParams>,
+): Pick<FitOptions, "validate" | "validateEvery" | "patience"> {
+  return {
+    validate: (params, signal) => measure(params as AceLoraParams, signal),
+    ...(args.text("validate-every") === undefined ? {} : { validateEvery: args.integer("validate-every", 1, 1) }),
+    ...(args.text("patience") === undefined ? {} : { patience: args.integer("patience", 1, 1) }),
+  };
+}

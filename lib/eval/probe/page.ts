@@ -1,0 +1,133 @@
+/** Few-shot figures as a table and a page. @module */
+import { type Figure, type FigureMark, seriesColour } from "../../display/figure.ts";
+import { buildReport } from "../../display/report.ts";
+import type { Table } from "../../display/table.ts";
+import type { FewShotRow, Spread } from "./few_shot.ts";
+import { PROBE_METHODS, type ProbeName } from "./methods.ts";
+
+/** What a page shows of a comparison. */
+export interface ProbeRecord {
+  /** Files of the model, with their hashes, and what must be said of it. */
+  model: Readonly<Record<string, string | null>> & { notice?: string };
+  /** Name of the set, and how many cases each part has. */
+  data: { name: string; parts: Readonly<Record<string, { size: number }>> };
+  /** Figures without a label. */
+  zero_shot: { accuracy: number; auroc: number | null };
+  /** Accuracy of always answering the most frequent class. */
+  most_frequent: number;
+  /** Figures of the methods. */
+  rows: readonly FewShotRow[];
+  /** Backend that computed. */
+  backend: string;
+  /** Versions of what computed. */
+  versions: Readonly<Record<string, string>>;
+}
+
+type Metric = "accuracy" | "auroc";
+
+const labelOf = (method: string): string => method === "lora" ? "LoRA" : PROBE_METHODS[method as ProbeName].label;
+const shotsText = (shots: number | null): string => shots === null ? "all" : String(shots);
+
+/** One row a method, one column a number of shots. */
+export function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metric: Metric): Table {
+  const counts = [...new Set(rows.map(({ shots }) => shots))];
+  const methods = [...new Set(rows.map(({ method }) => method))];
+  const cell = (spread: Spread | null | undefined) =>
+    spread
+      ? {
+        value: spread.mean,
+        text: spread.mean.toFixed(3) + (spread.deviation === null ? "" : ` ± ${spread.deviation.toFixed(3)}`),
+      }
+      : null;
+  const none = counts.map(() => null);
+  return {
+    columns: [
+      { title: metric === "accuracy" ? "accuracy" : "AUROC" },
+      { title: "0 shots" },
+      ...counts.map((shots) => ({
+        title: shots === 1 ? "1 shot" : `${shotsText(shots)} shots`,
+        best: "high" as const,
+      })),
+    ],
+    rows: [
+      ["zero-shot", zero_shot[metric], ...none],
+      ...(metric === "accuracy" ? [["most frequent class", most_frequent, ...none]] : []),
+      ...methods.map((method) => [
+        labelOf(method),
+        null,
+        ...counts.map((shots) => cell(rows.find((row) => row.method === method && row.shots === shots)?.[metric])),
+      ]),
+    ],
+    caption: "Mean ± sample standard deviation over the seeds, on the whole test part.",
+  };
+}
+
+/** One line a method over the shots, deviations as bars. */
+function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
+  const counts = [...new Set(rows.map(({ shots }) => shots))];
+  const methods = [...new Set(rows.map(({ method }) => method))];
+  const marks = methods.flatMap((method, i): FigureMark[] => {
+    const own = counts.flatMap((shots, x) => {
+      const spread = rows.find((row) => row.method === method && row.shots === shots)?.[metric];
+      return spread ? [{ x: x + 0.04 * (i - methods.length / 2), ...spread }] : [];
+    });
+    const colour = seriesColour(i);
+    const points = own.map(({ x, mean, deviation }) => ({
+      name: "",
+      x,
+      y: mean,
+      ...(deviation === null ? {} : { interval: [mean - deviation, mean + deviation] as const }),
+      colour,
+      label: "top center" as const,
+    }));
+    const line = { x: own.map(({ x }) => x), y: own.map(({ mean }) => mean), colour, width: 2 };
+    return [{ kind: "line", name: labelOf(method), ...line }, { kind: "points", points }];
+  });
+  const reference = zero_shot[metric];
+  const ends = rows.filter(({ shots }) => shots === counts.at(-1)).flatMap((row) =>
+    row[metric] ? `${labelOf(row.method)} ${row[metric].mean.toFixed(3)}` : []
+  );
+  return {
+    marks,
+    x: {
+      title: "shots of each class",
+      range: [-0.4, counts.length - 0.6],
+      ticks: counts.map((shots, value) => ({ value, text: shotsText(shots) })),
+    },
+    y: { title: metric === "accuracy" ? "accuracy" : "macro AUROC" },
+    ...(reference === null ? {} : { reference }),
+    alt: `${metric} over shots; at ${shotsText(counts.at(-1) ?? null)}: ${ends.join(", ")}`,
+  };
+}
+
+/** The page: a figure and a table a metric, then the facts of the run. */
+export async function probePage(record: ProbeRecord): Promise<string> {
+  const { model, data, backend } = record;
+  const metrics: Metric[] = record.rows.some(({ auroc }) => auroc) ? ["accuracy", "auroc"] : ["accuracy"];
+  const { notice, ...files } = model;
+  return await buildReport({
+    title: `Few-shot figures on ${data.name}`,
+    subtitle: ["All methods of a seed learn from the same cases.", notice ?? ""].join(" ").trim(),
+    sections: [
+      ...metrics.map((metric) => ({
+        kind: "figure" as const,
+        title: metric === "accuracy" ? "Accuracy" : "Macro one-vs-rest AUROC",
+        figure: probeFigure(record, metric),
+        caption: "Bars: one standard deviation over the seeds. Dashed: zero-shot.",
+      })),
+      ...metrics.map((metric) => ({ kind: "table" as const, table: probeTable(record, metric) })),
+      {
+        kind: "facts",
+        title: "Run",
+        facts: {
+          ...Object.fromEntries(Object.entries(files).map(([name, value]) => [name, value ?? "none"])),
+          ...Object.fromEntries(
+            Object.entries(data.parts).map(([name, part]) => [name, `${part.size} cases`]),
+          ),
+          backend,
+          ...record.versions,
+        },
+      },
+    ],
+  });
+}
