@@ -1,6 +1,7 @@
 /** The bottleneck that hyperedge and node features go through. @module */
 import * as tf from "@tensorflow/tfjs";
 import { linear, type LinearParams } from "../nn/linear.ts";
+import { joined } from "../nn/mlp.ts";
 import { kaimingNormal, uniform } from "../tensor/init.ts";
 import type { Tensor } from "../tensor/types.ts";
 
@@ -20,7 +21,8 @@ export interface AdapterParams {
  * @returns Same shape. The caller disposes it.
  */
 export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
-  return tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)));
+  const together = joined([params.down, params.up], x, { activation: "leaky-relu", trained: true });
+  return together ?? tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)));
 }
 
 /** Kaiming normal weights; biases uniform in `±1/√fanIn`, as `nn.Linear` starts them and the released code leaves them. */

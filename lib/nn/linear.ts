@@ -148,7 +148,8 @@ function frozen({ weight, bias }: LinearParams): FrozenLinear {
   return { weight, ...(bias ? { bias } : {}) };
 }
 
-function rowsOf(params: LinearParams, x: Tensor): Tensor2D {
+/** The input as rows, checked against the layer. */
+export function rowsOf(params: LinearParams, x: Tensor): Tensor2D {
   const inSize = params.weight.shape[1];
   if (x.shape[x.shape.length - 1] !== inSize) {
     throw new TypeError(`Cannot apply a linear layer as x must end in ${inSize}: current shape is [${x.shape}]`);

@@ -1,8 +1,10 @@
 /** The feed-forward half of a transformer block. @module */
 import * as tf from "@tensorflow/tfjs";
 import { gelu } from "../tensor/kernels/gelu/api.ts";
+import { canFuseMlp, fusedMlp, type FusedMlpOptions } from "../tensor/kernels/mlp/api.ts";
+import { reshape } from "../tensor/typed.ts";
 import type { Tensor } from "../tensor/types.ts";
-import { linear, type LinearOptions, type LinearParams } from "./linear.ts";
+import { frozen, linear, type LinearOptions, type LinearParams, rowsOf } from "./linear.ts";
 
 /** Weights of a two-layer perceptron. */
 export interface MlpParams {
@@ -29,9 +31,36 @@ export interface MlpOptions extends Pick<LinearOptions, "drop" | "addend"> {
  * @returns Shape `[..., out]`. The caller disposes it.
  */
 export function mlp<T extends Tensor>(params: MlpParams, x: T, options: MlpOptions = {}): T {
-  const { activation, ...rest } = options;
+  const { activation = "gelu", ...rest } = options;
+  const together = joined([params.fc1, params.fc2], x, { activation, ...rest });
+  if (together) return together;
   const activate = activation === "quick-gelu" ? quickGelu : gelu;
   return tf.tidy(() => linear(params.fc2, activate(linear(params.fc1, x)), rest)) as T;
+}
+
+/** Options of {@linkcode joined}. */
+export interface JoinedOptions
+  extends Pick<LinearOptions, "drop" | "addend">, Pick<FusedMlpOptions, "activation" | "trained"> {}
+
+/** Two linear layers with an activation between as one kernel; undefined where the backend has none, or a layer is updated. */
+export function joined<T extends Tensor>(
+  layers: readonly [LinearParams, LinearParams],
+  x: T,
+  options: JoinedOptions,
+): T | undefined {
+  const { drop, addend, ...rest } = options;
+  const [first, second] = layers;
+  if (!canFuseMlp() || first.update || second.update) return undefined;
+  return tf.tidy(() => {
+    const rows = rowsOf(first, x);
+    const shape = [rows.shape[0], second.weight.shape[0]] as const;
+    const y = fusedMlp(rows, [frozen(first), frozen(second)], {
+      ...rest,
+      ...drop,
+      ...(addend ? { addend: reshape(addend, [...shape]) } : {}),
+    });
+    return tf.reshape(y, [...x.shape.slice(0, -1), shape[1]]) as Tensor as T;
+  });
 }
 
 /**

@@ -20,7 +20,9 @@ gpuTest("LoRA in the last layers alone computes no gradient below them, and none
   // With it, the eleven text layers without LoRA drop attention probabilities, which the fused kernel does not hold.
   const dropped = await stepDispatches({ positions: "top1" });
   assertEquals([dropped.byKernel.get("AceAttention"), dropped.byKernel.get("AceAttentionGrad")], [13, 4]);
-  assertEquals([byKernel.get("AceGelu"), byKernel.get("AceGeluGrad")], [25, 3]); // with the text head's
+  // Two products each: the feed-forward parts, the text head, two bottlenecks in each of two ACE-HGNN.
+  assertEquals([byKernel.get("AceMlp"), byKernel.get("AceMlpGradHidden")], [58, 7]);
+  assertEquals([byKernel.get("AceGelu"), byKernel.get("AceGeluGrad")], [undefined, undefined]);
   // The matrices' gradients of the two layers; below them the inputs are frozen, so no layer has one for x.
   assertEquals([byKernel.get("AceLoraLinearGrad"), byKernel.get("AceLoraLinearGradX")], [6, undefined]);
   assertEquals([all.byKernel.get("AceLoraLinearGrad"), all.byKernel.get("AceLoraLinearGradX")], [72, 66]);

@@ -8,6 +8,9 @@ import { packTensors, unpackTensors } from "../../lib/tensor/kernels/pack/api.ts
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { linear, type LinearParams, linears } from "../../lib/nn/linear.ts";
+import { joined, quickGelu } from "../../lib/nn/mlp.ts";
+import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
+import { canFuseMlp } from "../../lib/tensor/kernels/mlp/api.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 
@@ -173,3 +176,23 @@ gpuTest("packTensors() and unpackTensors() keep every bit, on any backend, witho
     tf.dispose([...parts, flat, ...back]);
   }
 });
+
+for (const activation of ["gelu", "quick-gelu", "leaky-relu"] as const) {
+  for (const [m, k, h, n] of [[5, 7, 9, 6], [33, 20, 12, 8], [6, 515, 17, 5]] as const) {
+    gpuTest(
+      `fusedMlp() with ${activation} of [${m}, ${k}] by ${h} and ${n}, and all gradients, as in steps`,
+      async () => {
+        for (const trained of [false, true]) {
+          await compare([[m, k], [h, k], [h], [n, h], [n], [m, n]], (x, w1, b1, w2, b2, addend) => {
+            const layers = [{ weight: w1, bias: b1 }, { weight: w2, bias: b2 }] as [LinearParams, LinearParams];
+            const [drop, act] = [{ rate: 0.3, seed: 7 }, { activation, trained }];
+            if (canFuseMlp()) return [joined(layers, x!, { ...act, drop, addend: addend! })!];
+            const middle = linear(layers[0], x!);
+            const f = { gelu, "quick-gelu": quickGelu, "leaky-relu": (t: Tensor) => tf.leakyRelu(t, 0.2) }[activation];
+            return [linear(layers[1], f(middle), { drop, addend: addend! })];
+          }, { scale: 0.5, tolerance: 5e-6, label: `trained ${trained}` });
+        }
+      },
+    );
+  }
+}

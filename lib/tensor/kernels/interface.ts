@@ -62,6 +62,19 @@ export interface LoraAttributes {
   seeds: readonly number[];
 }
 
+/** What lies between the two layers of a perceptron; a leaky ReLU's slope is 0.2. */
+export type MlpActivation = "gelu" | "quick-gelu" | "leaky-relu";
+
+/** The numbers of a perceptron of two layers. */
+export interface MlpAttributes extends DropoutAttributes {
+  /** f. */
+  activation: MlpActivation;
+  /** Whether a gradient will be asked for. */
+  keep: boolean;
+  /** Whether the weights' gradients will be, too: then they are computed with their biases'. */
+  trained: boolean;
+}
+
 /** Kernels that every backend has. */
 export interface OwnKernels {
   /** `y = (x - mean) rstd gain + bias` over the last axis; also mean and rstd `[rows]`. */
@@ -130,6 +143,27 @@ export interface ComposableKernels {
   AceTopKSoftmaxGrad: { inputs: Named<"dy" | "weights">; attrs: NoAttributes; outputs: TensorInfo };
   /** `drop(x W' + b) + addend`. */
   AceLinear: { inputs: Named<"x" | "weight", "bias" | "addend">; attrs: DropoutAttributes; outputs: TensorInfo };
+  /**
+   * `drop(f(x W1' + b1) W2' + b2) + addend`, and what the way back needs where `keep` is set: for a GELU f's argument, for
+   * leaky ReLU its result.
+   */
+  AceMlp: {
+    inputs: Named<"x" | "weight1" | "weight2", "bias1" | "bias2" | "addend">;
+    attrs: MlpAttributes;
+    outputs: [y: TensorInfo, ...kept: TensorInfo[]];
+  };
+  /** `(dy W2) f'(kept)`, the gradient of f's argument. */
+  AceMlpGradHidden: {
+    inputs: Named<"dy" | "weight2" | "kept">;
+    attrs: Pick<MlpAttributes, "activation">;
+    outputs: TensorInfo;
+  };
+  /** `dy' x` and the sums of dy over rows. */
+  AceLinearGradParams: {
+    inputs: Named<"dy" | "x">;
+    attrs: NoAttributes;
+    outputs: [dWeight: TensorInfo, dBias: TensorInfo];
+  };
   /** The low-rank products `[rows, L R]`, then `x W_l' + b_l + scaling_l drop_l(x) A_l' B_l'` of each layer l. */
   AceLoraLinear: {
     inputs: Named<"x" | `weight${number}` | `loraA${number}` | `loraB${number}`, `bias${number}`>;

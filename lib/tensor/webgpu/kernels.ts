@@ -9,6 +9,7 @@ import { layerNorm, layerNormFork, layerNormGradParams, layerNormGradX } from ".
 import { linear } from "../kernels/linear/webgpu.ts";
 import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/webgpu.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/webgpu.ts";
+import { linearGradParams, mlp, mlpGradHidden } from "../kernels/mlp/webgpu.ts";
 import { pack, unpack } from "../kernels/pack/webgpu.ts";
 import { topKSoftmax, topKSoftmaxGrad } from "../kernels/top_k_softmax/webgpu.ts";
 import type { WebgpuBackend } from "./backend.ts";
@@ -30,6 +31,9 @@ export const WEBGPU_KERNELS = {
   AceTopKSoftmax: topKSoftmax,
   AceTopKSoftmaxGrad: topKSoftmaxGrad,
   AceLinear: linear,
+  AceMlp: mlp,
+  AceMlpGradHidden: mlpGradHidden,
+  AceLinearGradParams: linearGradParams,
   AceLoraLinear: loraLinear,
   AceLoraLinearGrad: loraLinearGrad,
   AceLoraLinearGradX: loraLinearGradX,

@@ -7,7 +7,7 @@ import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import type { DropoutAttributes, TensorInfo } from "../interface.ts";
 import { batchAxes, multiply } from "../matmul/webgpu.ts";
-import type { Epilogue } from "../matmul/webgpu_epilogue.ts";
+import type { Epilogue, Finish } from "../matmul/webgpu_epilogue.ts";
 
 /** One product with an epilogue. */
 export interface Product {
@@ -19,15 +19,19 @@ export interface Product {
   transposeB: boolean;
   /** `[n]`. */
   bias?: TensorInfo | undefined;
+  /** Applied to the results last. @default {"linear"} */
+  activation?: Finish["activation"];
   /** What else is done to the results. */
   epilogue?: Epilogue;
   /** The epilogue's tensors, in its order. */
   rest?: readonly TensorInfo[];
+  /** The epilogue's outputs. */
+  more?: readonly TensorInfo[];
 }
 
 /** Runs it. */
 export function product(backend: WebgpuBackend, given: Product): TensorInfo {
-  const { a, b, transposeB, bias, epilogue = {}, rest = [] } = given;
+  const { a, b, transposeB, bias, activation = "linear", epilogue = {}, rest = [], more = [] } = given;
   const [m, k] = a.shape as [number, number];
   const n = b.shape[transposeB ? 0 : 1]!;
   if (m * n === 0) return zeros(backend, [m, n]);
@@ -37,9 +41,9 @@ export function product(backend: WebgpuBackend, given: Product): TensorInfo {
     transposeB,
     axes: batchAxes([], [])!,
     bias: bias !== undefined,
-    activation: "linear",
+    activation,
     epilogue,
-  }, { inputs: [a, b, ...(bias ? [bias] : []), ...rest], shape: [m, n] });
+  }, { inputs: [a, b, ...(bias ? [bias] : []), ...rest], shape: [m, n], more });
 }
 
 /** Dropout for an epilogue, or nothing for a rate of 0. */

@@ -41,17 +41,23 @@ export function batchAxes(outerA: readonly number[], outerB: readonly number[]):
   return { sizes: [x.size, y.size, z.size], strideA: [x.a, y.a, z.a], strideB: [x.b, y.b, z.b] };
 }
 
+/** Tensors of a product. */
+interface ProductTensors {
+  /** a, b, then the bias and the epilogue's tensors where there are any. */
+  inputs: TensorInfo[];
+  /** Of the result. */
+  shape: number[];
+  /** Outputs after the result: what the epilogue keeps, the sums. @default {none} */
+  more?: readonly TensorInfo[];
+}
+
 /** Sums of no terms: a buffer cannot be empty, so one term of zero stands for them. */
-function multiplyNothing(
-  backend: WebgpuBackend,
-  call: MatMulCall,
-  io: { inputs: TensorInfo[]; shape: number[] },
-): TensorInfo {
+function multiplyNothing(backend: WebgpuBackend, call: MatMulCall, io: ProductTensors): TensorInfo {
   const { batch, m, n } = call.shape;
   const [a, b] = [zeros(backend, [batch, m]), zeros(backend, [batch, n])];
   const result = multiply(backend, { ...call, shape: { ...call.shape, k: 1 } }, {
+    ...io,
     inputs: [a, b, ...io.inputs.slice(2)],
-    shape: io.shape,
   });
   for (const { dataId } of [a, b]) backend.disposeData(dataId);
   return result;
@@ -86,24 +92,21 @@ function describe({ inputs, attrs }: FusedMatMul): MatMulCall | undefined {
   return { shape: { batch, m: rows, n, k }, transposeA, transposeB, axes, bias: !!bias, activation };
 }
 
-/** Runs the programs. `inputs` are a, b, then the bias and the epilogue's tensors where there are any. */
-export function multiply(
-  backend: WebgpuBackend,
-  call: MatMulCall,
-  io: { inputs: TensorInfo[]; shape: number[] },
-): TensorInfo {
+/** Runs the programs. */
+export function multiply(backend: WebgpuBackend, call: MatMulCall, io: ProductTensors): TensorInfo {
   if (call.shape.k === 0) return multiplyNothing(backend, call, io);
-  const plan = planMatMul(call.shape, backend.device.limits);
+  const plan = planMatMul(call.shape, backend.device.limits, { unsplit: call.sums === true });
   const [a, b, ...rest] = io.inputs as [TensorInfo, TensorInfo, ...TensorInfo[]];
   const result = output(backend, io.shape);
+  const outputs = [result, ...io.more ?? []];
   if (plan.splits === 1) {
-    runProgram(backend, matMulProgram(call, plan), { inputs: [a, b, ...rest], outputs: [result] });
+    runProgram(backend, matMulProgram(call, plan), { inputs: [a, b, ...rest], outputs });
     return result;
   }
   const { batch, m, n } = call.shape;
   const parts = output(backend, [plan.splits, batch, m, n]);
   runProgram(backend, matMulProgram(call, plan), { inputs: [a, b], outputs: [parts] });
-  runProgram(backend, addPartsProgram(call, plan.splits), { inputs: [parts, ...rest], outputs: [result] });
+  runProgram(backend, addPartsProgram(call, plan.splits), { inputs: [parts, ...rest], outputs });
   backend.disposeData(parts.dataId);
   return result;
 }

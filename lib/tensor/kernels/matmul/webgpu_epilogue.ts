@@ -1,11 +1,12 @@
 /**
  * What a matrix product does to each result before it is stored, so that it costs no pass over memory of its own:
- * `result = activation(drop(sum + bias) + drop'(low factor) + addend)`, every part optional.
+ * `result = activation(drop(sum + bias) + drop'(low factor) + addend) slope(kept)`, every part optional.
  *
  * @module
  */
 import type { Uniform } from "../../webgpu/run.ts";
 import type { DropoutAttributes } from "../interface.ts";
+import { activationCode, type GpuActivation } from "./webgpu_activation.ts";
 
 /** The product of a few columns with a factor, added to the result. */
 export interface LowRank {
@@ -21,7 +22,7 @@ export interface LowRank {
   drop?: DropoutAttributes;
 }
 
-/** The parts besides bias and activation. Tensors are given in the order low, factor, addend. */
+/** The parts besides bias and activation. Tensors are given in the order low, factor, addend, kept. */
 export interface Epilogue {
   /** Dropout of sum and bias, by the result's own index. */
   drop?: DropoutAttributes;
@@ -29,6 +30,10 @@ export interface Epilogue {
   lowRank?: LowRank;
   /** Whether a tensor `[m, n]` is added. */
   addend?: boolean;
+  /** Whether what the activation is applied to is a second output, `[m, n]`. */
+  keep?: boolean;
+  /** Multiplies the result with the slope of this activation at a tensor `[m, n]`. */
+  slope?: GpuActivation;
 }
 
 /** All that is done to the sums of a product. */
@@ -36,7 +41,7 @@ export interface Finish {
   /** Whether a bias of `[n]` is added. */
   bias: boolean;
   /** Applied to the sums last. */
-  activation: "linear" | "relu";
+  activation: "linear" | GpuActivation;
   /** What else is done to each result before it is stored; for one product, not a batch of them. */
   epilogue?: Epilogue;
 }
@@ -67,14 +72,15 @@ function rankFours(low: LowRank): boolean {
 
 /** Everything about bias, activation and epilogue that changes the code. */
 export function epilogueKey(call: Finish): string {
-  const { drop, lowRank, addend } = call.epilogue ?? {};
+  const { drop, lowRank, addend, keep, slope } = call.epilogue ?? {};
   const low = lowRank ? `${lowRank.rank}${lowRank.layout}${rankFours(lowRank)}${lowRank.drop !== undefined}` : "";
-  return `${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}`;
+  return `${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}` +
+    `,${keep ?? false},${slope ?? ""}`;
 }
 
 /** The buffers after `a` and `b` (or the parts); `four` when results are stored four at a time. */
 export function epilogueInputs(call: Finish, four: boolean): (readonly [string, string])[] {
-  const { lowRank, addend } = call.epilogue ?? {};
+  const { lowRank, addend, slope } = call.epilogue ?? {};
   const type = four ? "vec4<f32>" : "f32";
   const inputs: (readonly [string, string])[] = call.bias ? [["bias", type]] : [];
   if (lowRank) {
@@ -82,7 +88,13 @@ export function epilogueInputs(call: Finish, four: boolean): (readonly [string, 
     inputs.push(["low", fours], ["factor", lowRank.layout === "ranks" ? type : fours]);
   }
   if (addend) inputs.push(["addend", type]);
+  if (slope) inputs.push(["slopeAt", type]);
   return inputs;
+}
+
+/** The buffers after the result. */
+export function epilogueOutputs(call: Finish, four: boolean): (readonly [string, string])[] {
+  return call.epilogue?.keep ? [["kept", four ? "vec4<f32>" : "f32"]] : [];
 }
 
 /** The numbers the epilogue reads. */
@@ -127,16 +139,21 @@ function lowRankTerm(low: LowRank, four: boolean): string {
 /** `finish(sum, row, column)` in WGSL; with `four` the sums of four columns from `column` on. */
 export function finishFunction(call: Finish, four: boolean): string {
   const type = four ? "vec4<f32>" : "f32";
-  const { drop, lowRank, addend } = call.epilogue ?? {};
-  const functions = [drop || lowRank?.drop ? STAYS : ""];
+  const { drop, lowRank, addend, keep, slope } = call.epilogue ?? {};
+  const functions = [drop || lowRank?.drop ? STAYS : "", activationCode(call.activation, slope)];
   if (drop) functions.push(maskFunction("drop", four));
   if (lowRank?.drop) functions.push(maskFunction("low", four));
+  const each = (f: string, x: (lane: string) => string): string =>
+    four ? `${type}(${[..."xyzw"].map((lane) => `${f}(${x(`.${lane}`)})`).join(", ")})` : `${f}(${x("")})`;
+  const here = `at${four ? " / 4u" : ""}`;
   const lines: string[] = [];
   if (call.bias) lines.push(`y += bias[column${four ? " / 4u" : ""}];`);
   if (drop) lines.push("y *= mask_drop(at);");
   if (lowRank) lines.push(`y += (${lowRankTerm(lowRank, four)})${lowRank.drop ? " * mask_low(at)" : ""};`);
-  if (addend) lines.push(`y += addend[at${four ? " / 4u" : ""}];`);
-  if (call.activation === "relu") lines.push(`y = select(y, ${type}(0.0), y < ${type}(0.0));`);
+  if (addend) lines.push(`y += addend[${here}];`);
+  if (keep) lines.push(`kept[${here}] = y;`);
+  if (call.activation !== "linear") lines.push(`y = ${each("activate", (lane) => `y${lane}`)};`);
+  if (slope) lines.push(`let x = slopeAt[${here}];`, `y *= ${each("slope", (lane) => `x${lane}`)};`);
   return `${functions.join("\n")}
 fn finish(sum: ${type}, row: u32, column: u32) -> ${type} {
   var y = sum;

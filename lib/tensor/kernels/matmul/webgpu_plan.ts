@@ -94,11 +94,17 @@ function chooseTile(shape: MatMulShape, limits: MatMulLimits): MatMulTile {
   return batch * count(m, 64) * count(n, 64) * 4 >= target ? MATMUL_TILES.middle : MATMUL_TILES.small;
 }
 
+/** Options of {@linkcode planMatMul}. */
+export interface PlanOptions {
+  /** Whether sums must stay whole. @default {false} */
+  unsplit?: boolean;
+}
+
 /**
  * Plans one product. The sums are split when there are too few tiles to keep a big GPU busy and the sums are long:
  * the gradients of a rank-4 LoRA (768 x 4 results, sums over every token) would else use a handful of workgroups.
  */
-export function planMatMul(shape: MatMulShape, limits: MatMulLimits): MatMulPlan {
+export function planMatMul(shape: MatMulShape, limits: MatMulLimits, options: PlanOptions = {}): MatMulPlan {
   const chosen = chooseTile(shape, limits);
   const tilesM = count(shape.m, chosen.threadsY * chosen.rows);
   const tilesN = count(shape.n, chosen.threadsX * chosen.columns);
@@ -109,7 +115,9 @@ export function planMatMul(shape: MatMulShape, limits: MatMulLimits): MatMulPlan
     Math.floor(shape.k / SHORTEST_PART),
     Math.floor(Math.min(MOST_PART_BYTES, limits.maxStorageBufferBindingSize) / resultBytes),
   );
-  const wanted = workgroups * 2 > target ? 1 : Math.max(1, Math.min(count(target, workgroups), most));
+  const wanted = options.unsplit || workgroups * 2 > target
+    ? 1
+    : Math.max(1, Math.min(count(target, workgroups), most));
   const splitDepth = Math.max(chosen.depth, count(count(shape.k, wanted), chosen.depth) * chosen.depth);
   return { tile: chosen, tilesM, tilesN, splits: count(shape.k, splitDepth), splitDepth };
 }

@@ -9,7 +9,14 @@
  * @module
  */
 import type { GpuProgram } from "../../webgpu/run.ts";
-import { epilogueInputs, epilogueKey, epilogueUniforms, type Finish, finishFunction } from "./webgpu_epilogue.ts";
+import {
+  epilogueInputs,
+  epilogueKey,
+  epilogueOutputs,
+  epilogueUniforms,
+  type Finish,
+  finishFunction,
+} from "./webgpu_epilogue.ts";
 import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./webgpu_operand.ts";
 import type { MatMulPlan, MatMulShape, MatMulTile } from "./webgpu_plan.ts";
 
@@ -33,6 +40,8 @@ export interface MatMulCall extends Finish {
   transposeB: boolean;
   /** Batch axes. */
   axes: BatchAxes;
+  /** Whether the sums of each column of `a`, `[m]`, are the last output: for `transposeA`, one product and unsplit sums. */
+  sums?: boolean;
 }
 
 function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
@@ -114,6 +123,23 @@ function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean)
   return lines.join("\n");
 }
 
+/** What becomes of the sums of a's columns: the threads of the first column hold them all. */
+function sumsOf(call: MatMulCall, a: Operand): Record<"declare" | "add" | "store", string> {
+  if (!call.sums) return { declare: "", add: "", store: "" };
+  const groups = Array.from({ length: a.perThread / 4 }, (_, g) => g);
+  const store = Array.from(
+    { length: a.perThread },
+    (_, i) =>
+      `row = firstM + (local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u;
+    if (row < params.m) { sums[row] = sum${i >> 2}.${XYZW[i & 3]}; }`,
+  );
+  return {
+    declare: groups.map((g) => `var sum${g} = vec4<f32>(0.0);`).join(" "),
+    add: groups.map((g) => [0, 1, 2, 3].map((s) => `sum${g} += a${g}_${s};`).join(" ")).join("\n"),
+    store: `if (firstN == 0u && local.x == 0u) { ${store.join("\n")} }`,
+  };
+}
+
 function storesFour(call: MatMulCall): boolean {
   return call.shape.n % 4 === 0 && !call.transposeB;
 }
@@ -133,6 +159,7 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
   const [a, b] = operands(call, tile);
   const threads = tile.threadsX * tile.threadsY;
   const finish = plan.splits === 1;
+  const sums = sumsOf(call, a);
   const outType = storesFour(call) ? "vec4<f32>" : "f32";
   const { m, n, k, batch } = call.shape;
   const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch;
@@ -154,13 +181,17 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     ).join("\n");
   return {
     key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
-      `${batch === 1},${finish ? epilogueKey(call) : "parts"}`,
+      `${batch === 1},${call.sums ?? false},${finish ? epilogueKey(call) : "parts"}`,
     inputs: [
       ["a", a.four ? "vec4<f32>" : "f32"],
       ["b", b.four ? "vec4<f32>" : "f32"],
       ...(finish ? epilogueInputs(call, four) : []),
     ],
-    outputs: [["result", outType]],
+    outputs: [
+      ["result", outType],
+      ...(finish ? epilogueOutputs(call, four) : []),
+      ...(call.sums ? [["sums", "f32"]] as const : []),
+    ],
     uniforms: {
       m: { u32: m },
       n: { u32: n },
@@ -199,6 +230,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let kStart = split * params.splitDepth;
   let kEnd = min(params.k, kStart + params.splitDepth);
   ${accs.join("\n")}
+  ${sums.declare}
   ${declareLoads(a, threads)}
   ${declareLoads(b, threads)}
   ${next("kStart")}
@@ -211,11 +243,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let steps = min(${tile.depth / 4}u, (kEnd - k0 + 3u) / 4u);
     for (var q = 0u; q < steps; q++) {
       ${fourTerms(a, b)}
+      ${sums.add}
     }
   }
   var row = 0u;
   var column = 0u;
   ${storeResults(call, a, b, finish)}
+  ${sums.store}
 }`,
   };
 }
@@ -229,7 +263,7 @@ export function addPartsProgram(call: MatMulCall, splits: number): GpuProgram {
   return {
     key: `AceMatMulAddParts,${width},${epilogueKey(call)}`,
     inputs: [["parts", type], ...epilogueInputs(call, width === 4)],
-    outputs: [["result", type]],
+    outputs: [["result", type], ...epilogueOutputs(call, width === 4)],
     uniforms: { size: { u32: size }, splits: { u32: splits }, n: { u32: n }, ...epilogueUniforms(call) },
     workgroups: Math.ceil(size / 64),
     code: () => `
