@@ -1,6 +1,7 @@
 /** Symmetric contrastive losses. @module */
 import * as tf from "@tensorflow/tfjs";
 import { customGrad } from "../tensor/gradients.ts";
+import { canFuseInfoNce, fusedInfoNce } from "../tensor/kernels/info_nce/api.ts";
 import { add, matMul, meanOver, mul, sub, sumOver } from "../tensor/typed.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
@@ -46,7 +47,9 @@ export function infoNce(
     );
   }
   return tf.tidy(() => {
-    let logits = mul(matMul(imageFeatures, textFeatures, false, true), logitScale); // [B, B]
+    const products = matMul(imageFeatures, textFeatures, false, true); // [B, B]
+    if (canFuseInfoNce()) return fusedInfoNce(products, logitScale, options.pairMask);
+    let logits = mul(products, logitScale);
     const positives = mul(sumOver(mul(imageFeatures, textFeatures), 1), logitScale); // [B]
     if (options.pairMask) logits = add(logits, tf.mul(tf.sub(options.pairMask, 1), 1e9));
     const denominators = add(logSumExp(logits, 1), logSumExp(logits, 0));

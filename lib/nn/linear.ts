@@ -144,7 +144,7 @@ function loraGroup(
 }
 
 /** The layer without its update. */
-function frozen({ weight, bias }: LinearParams): FrozenLinear {
+export function frozen({ weight, bias }: LinearParams): FrozenLinear {
   return { weight, ...(bias ? { bias } : {}) };
 }
 

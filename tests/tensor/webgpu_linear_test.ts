@@ -7,11 +7,12 @@ import { topKSoftmax } from "../../lib/tensor/kernels/top_k_softmax/api.ts";
 import { packTensors, unpackTensors } from "../../lib/tensor/kernels/pack/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
+import { infoNce } from "../../lib/losses/info_nce.ts";
 import { linear, type LinearParams, linears } from "../../lib/nn/linear.ts";
 import { joined, quickGelu } from "../../lib/nn/mlp.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { canFuseMlp } from "../../lib/tensor/kernels/mlp/api.ts";
-import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 
 /** Loss `Σ w y` over all outputs, and its gradients, on both backends: webgpu must agree with plain steps on cpu. */
@@ -195,4 +196,17 @@ for (const activation of ["gelu", "quick-gelu", "leaky-relu"] as const) {
       },
     );
   }
+}
+
+for (const [size, width, isMasked] of [[5, 7, false], [70, 16, true], [2, 3, false]] as const) {
+  gpuTest(
+    `infoNce() of ${size} pairs, ${isMasked ? "some" : "none"} removed, and its gradients as in steps`,
+    async () => {
+      const mask = Float32Array.from({ length: size * size }, (_, i) => i % (size + 1) === 0 || i % 7 !== 3 ? 1 : 0);
+      await compare([[size, width], [size, width], []], (image, text, scale) => {
+        const options = isMasked ? { pairMask: tf.tensor2d(mask, [size, size]) as Tensor2D } : {};
+        return [infoNce(image as Tensor2D, text as Tensor2D, scale as Scalar, options)];
+      });
+    },
+  );
 }

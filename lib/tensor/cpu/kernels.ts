@@ -36,6 +36,8 @@ export const CPU_KERNELS = {
   AceLoraLinear: COMPOSED,
   AceLoraLinearGrad: COMPOSED,
   AceLoraLinearGradX: COMPOSED,
+  AceInfoNce: COMPOSED,
+  AceInfoNceGrad: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,
   BatchMatMul: TFJS,

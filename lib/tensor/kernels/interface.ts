@@ -182,6 +182,18 @@ export interface ComposableKernels {
     attrs: LoraAttributes;
     outputs: TensorInfo;
   };
+  /** InfoNCE of products times a scale, and the logs of the sums of exponentials of rows, then columns. */
+  AceInfoNce: {
+    inputs: Named<"products" | "scale", "pairMask">;
+    attrs: NoAttributes;
+    outputs: [loss: TensorInfo, sums: TensorInfo];
+  };
+  /** Its gradients. */
+  AceInfoNceGrad: {
+    inputs: Named<"dy" | "products" | "scale" | "sums", "pairMask">;
+    attrs: NoAttributes;
+    outputs: [dProducts: TensorInfo, dScale: TensorInfo];
+  };
   /** All inputs one after the other; the length may be rounded up. */
   AcePack: { inputs: Named<`part${number}`>; attrs: NoAttributes; outputs: TensorInfo };
   /** The reverse. */

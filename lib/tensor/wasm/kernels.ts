@@ -41,6 +41,8 @@ export const WASM_KERNELS = {
   AceLoraLinear: COMPOSED,
   AceLoraLinearGrad: COMPOSED,
   AceLoraLinearGradX: COMPOSED,
+  AceInfoNce: COMPOSED,
+  AceInfoNceGrad: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,
   BatchMatMul: batchMatMul,
