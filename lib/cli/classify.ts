@@ -5,7 +5,9 @@ import { formatTable } from "../display/table.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../adapters/model.ts";
+import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import {
+  type Classification,
   classificationReport,
   classificationTable,
   type Classifier,
@@ -19,6 +21,7 @@ import { checkPath } from "./paths.ts";
 import { EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
 import { printable } from "./printable.ts";
+import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
@@ -34,6 +37,7 @@ export const COMMAND: Command = {
       value: "TEMPLATE",
       help: "Prompt with {c} for the label; may be repeated (default: the paper's two)",
     },
+    ...PROTOCOL_OPTIONS,
     ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
@@ -55,21 +59,27 @@ export const COMMAND: Command = {
     const images = watched(args, imagesAt(await imagePaths(args.positionals)));
     if (explain !== undefined) await checkWritable(explain);
     const backend = await startBackend(args);
-    const classifier = await classifierFrom(args);
+    const protocol = await protocolFrom(args);
     const bar = createProgress(images.length, { label: "classify", unit: "images" });
     const templates = args.all("prompts");
-    const answers = await classifyImages(classifier, images, labels, {
-      ...(templates.length > 0 ? { templates } : {}),
-      batchSize: args.integer("batch-size", 8, 1),
-      explain: explain !== undefined,
-      maps: mapKindsFrom(args, explain !== undefined),
-      onBatch: (done) => bar.update(done),
+    const { answers: first, scores } = await averagedOver(args, classifierFrom, async (classifier) => {
+      const answers = await classifyImages(classifier, images, labels, {
+        ...(templates.length > 0 ? { templates } : {}),
+        ...(protocol ? { protocol } : {}),
+        batchSize: args.integer("batch-size", 8, 1),
+        explain: explain !== undefined,
+        maps: mapKindsFrom(args, explain !== undefined),
+        onBatch: (done) => bar.update(done),
+      });
+      return { answers, scores: Float32Array.from(answers.flatMap((one) => labels.map((name) => one.scores[name]!))) };
     });
     bar.finish();
+    const answers = answersWith(first, labels, scores);
     const facts = {
       ...await modelFacts(args),
       adapter: args.text("adapter") ?? "none",
-      prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | "),
+      ...(protocol ? {} : { prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | ") }),
+      ...protocolFacts(args, protocol),
       backend: `${backend.name} (${backend.adapter})`,
       ...versions(),
     };
@@ -86,6 +96,20 @@ export const COMMAND: Command = {
     }
   },
 };
+
+/** The answers with scores averaged over checkpoints, row-major `[n, C]`. */
+function answersWith(
+  answers: readonly Classification[],
+  labels: readonly string[],
+  scores: Float32Array,
+): Classification[] {
+  const best = predictedClasses(scores, answers.length);
+  return answers.map((answer, i) => ({
+    ...answer,
+    label: labels[best[i]!]!,
+    scores: Object.fromEntries(labels.map((name, c) => [name, scores[i * labels.length + c]!])),
+  }));
+}
 
 /** The kinds of maps asked for. */
 export function mapKindsFrom(args: Arguments, isShown: boolean): MapKind[] {
@@ -114,11 +138,11 @@ export async function imagesIn(folder: string): Promise<string[]> {
   );
 }
 
-/** The model that `--weights`, `--tokenizer` and `--adapter` name. */
-export async function classifierFrom(args: Arguments): Promise<Classifier> {
+/** The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights. */
+export async function classifierFrom(args: Arguments, weights?: string): Promise<Classifier> {
   const adapter = args.text("adapter");
   if (adapter !== undefined) await checkPath(adapter);
-  const { params, config: encoders, tokenizer } = await modelFrom(args);
+  const { params, config: encoders, tokenizer } = await modelFrom(args, weights);
   if (adapter === undefined) return { params, config: { encoders, learnScale: false }, tokenizer };
   return { ...await loadAdapter(adapter, params, encoders), tokenizer };
 }

@@ -12,6 +12,7 @@ import type { RasterImage } from "../image/raster.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
+import { isProbability, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { compareRuns } from "./compare.ts";
@@ -30,6 +31,7 @@ import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
 import { printable } from "./printable.ts";
+import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -86,6 +88,7 @@ export const COMMAND: Command = {
       value: "TEXT",
       help: 'Splits a class cell such as "Mass|Nodule": the set is then multi-label',
     },
+    ...PROTOCOL_OPTIONS,
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
     ...UNREADABLE_OPTION,
@@ -127,27 +130,31 @@ export const COMMAND: Command = {
     }
     await checkWritable(join(out, "metrics.json"));
     const backend = await startBackend(args);
-    const { params, config, tokenizer, seen } = await classifierFrom(args);
+    const protocol = await protocolFrom(args);
+    if (protocol) protocolQuestions(protocol, names); // before anything is loaded
     const adapter = args.text("adapter");
-    if (seen) checkUnseen(dataset.cases, seen, adapter!);
-    else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
     const method = adapter ?? "zero-shot";
     const model = await modelFacts(args);
     const began = performance.now();
     const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
     const templates = templatesFrom(args);
     const reader = readerFrom(args);
-    const { scores, targets, trainable } = await scoreDataset(
-      aceLoraModel(config, method),
-      params,
-      { ...dataset, classes: names },
-      {
-        config: config.encoders,
-        tokenizer,
-        ...(templates ? { templates } : {}),
-        batchSize: args.integer("batch-size", 32, 1),
-        reader,
-        onBatch: (done) => bar.update(done),
+    const asked = { ...dataset, classes: names };
+    const options = {
+      ...(templates ? { templates } : {}),
+      ...(protocol ? { protocol } : {}),
+      batchSize: args.integer("batch-size", 32, 1),
+      reader,
+      onBatch: (done: number) => bar.update(done),
+    };
+    const { scores, targets, trainable } = await averagedOver(
+      args,
+      classifierFrom,
+      async ({ params, config, tokenizer, seen }) => {
+        if (seen) checkUnseen(dataset.cases, seen, adapter!);
+        else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
+        const model = aceLoraModel(config, method);
+        return await scoreDataset(model, params, asked, { ...options, config: config.encoders, tokenizer });
       },
     ).finally(() => reader.close());
     bar.finish();
@@ -160,7 +167,7 @@ export const COMMAND: Command = {
       set: dataset.name,
       method,
       trainable,
-      areProbabilities: dataset.score !== "min-max",
+      areProbabilities: protocol ? isProbability(protocol) : dataset.score !== "min-max",
       imageOf: imageReader(dataset),
       ...(model.notice === undefined ? {} : { notice: model.notice }),
       record: {
@@ -179,9 +186,10 @@ export const COMMAND: Command = {
             ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
           },
           classes: names,
-          prompts: templates ?? CHEST_TEMPLATES,
+          prompts: protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
+          ...protocolFacts(args, protocol),
           task: dataset.task,
-          score: dataset.score ?? "softmax",
+          score: protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
           summary: dataset.summary,
           tune: tune ?? null,
         },

@@ -41,9 +41,9 @@ export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
   return await findModelFiles(folder, named);
 }
 
-/** Loads the model that `--model`, `--weights` and `--tokenizer` name. */
-export async function modelFrom(args: Arguments): Promise<LoadedClip> {
-  const files = await modelFilesFrom(args);
+/** Loads the model that `--model`, `--weights` and `--tokenizer` name, or the same with other weights. */
+export async function modelFrom(args: Arguments, other?: string): Promise<LoadedClip> {
+  const files = { ...await modelFilesFrom(args), ...(other === undefined ? {} : { weights: other }) };
   const { weights } = files;
   const model = await loadClip(files, { note: (text) => console.error(text) }).catch(async (error: Error) => {
     if (weights === undefined) throw error;

@@ -46,7 +46,19 @@ export type { ClipSizes } from "./config_file/sizes.ts";
 export type { EncodeOptions, EncoderResult } from "./towers/encoder.ts";
 export { encodeImage, imageTower, type ImageTowerParams, type ImageTrunk } from "./towers/image.ts";
 export { encodeText, textTower, type TextTowerParams, type TextTrunk } from "./towers/text.ts";
+export { classifyByProtocol, type ProtocolTask } from "./zero_shot/ask.ts";
+export { PROTOCOLS } from "./zero_shot/presets.ts";
 export { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES, promptTexts } from "./zero_shot/prompts.ts";
+export {
+  type ClassQuestion,
+  type ClassTexts,
+  isProbability,
+  PROMPT_POOLS,
+  type Protocol,
+  PROTOCOL_SCORES,
+  protocolQuestions,
+} from "./zero_shot/protocol.ts";
+export { averageScores, type ClassFeatures, protocolScores, type Similarity } from "./zero_shot/protocol_scores.ts";
 export {
   checkFeatures,
   classifyZeroShot,

@@ -28,6 +28,7 @@ export { loadNih, NIH_CLASSES, type NihOptions } from "./nih.ts";
 export { type NpyArray, readNpy, readNpz } from "./npy.ts";
 export { JointClassError, loadPairs, NoRowError, type PairsOptions } from "./pairs.ts";
 export { readParquet } from "./parquet.ts";
+export { readProtocol } from "./protocol.ts";
 export { type DatasetEntry, type DatasetOptions, DATASETS } from "./registry.ts";
 export { reportSections } from "./reports.ts";
 export { decodeCocoCounts, decodeRle, encodeRle, type MaskSize, type RleOptions } from "./rle.ts";

@@ -3,6 +3,8 @@ import type { Dataset } from "../data/types.ts";
 import type { MethodResult } from "../display/results.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { summariseScores } from "./metrics/summary.ts";
+import { classifyByProtocol } from "../clip/zero_shot/ask.ts";
+import type { Protocol } from "../clip/zero_shot/protocol.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { countParams } from "../tensor/params.ts";
@@ -19,6 +21,8 @@ export interface AssessOptions {
   tokenizer: ClipTokenizer;
   /** Prompt templates. @default {the paper's two} */
   templates?: readonly string[];
+  /** How the classes are asked, in place of templates and the set's `score`. @default {none} */
+  protocol?: Protocol;
   /** Images encoded at a time. @default {32} */
   batchSize?: number;
   /** Bootstrap resamples. @default {1000} */
@@ -59,20 +63,18 @@ export async function scoreDataset<T>(
   dataset: Dataset,
   options: Omit<AssessOptions, "resamples" | "seed">,
 ): Promise<DatasetScores> {
-  const { config, tokenizer, templates, batchSize = 32, reader, onBatch } = options;
+  const { config, tokenizer, templates, protocol, batchSize = 32, reader, onBatch } = options;
   checkClasses(dataset);
   const targets = datasetTargets(dataset);
-  const scores = await classifyZeroShot(
-    model,
-    params,
-    imageSource(dataset.cases, config, reader ? { reader } : {}),
-    classPrompts(dataset.classes, config, tokenizer, templates),
-    {
-      batchSize,
-      ...(dataset.score ? { score: dataset.score } : {}),
-      ...(onBatch ? { onBatch } : {}),
-    },
-  );
+  const { classes, score } = dataset;
+  const images = imageSource(dataset.cases, config, reader ? { reader } : {});
+  const encoding = { batchSize, ...(onBatch ? { onBatch } : {}) };
+  const scores = protocol
+    ? await classifyByProtocol(model, params, images, { protocol, classes, config, tokenizer }, encoding)
+    : await classifyZeroShot(model, params, images, classPrompts(classes, config, tokenizer, templates), {
+      ...encoding,
+      ...(score ? { score } : {}),
+    });
   return { scores, targets, trainable: countParams(params, (name) => model.isTrainable(name)) };
 }
 

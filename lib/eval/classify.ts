@@ -6,6 +6,8 @@ import type { Overlay } from "../display/overlay.ts";
 import { buildReport, type ReportSection } from "../display/report.ts";
 import type { Table } from "../display/table.ts";
 import { predictedClasses } from "./metrics/accuracy.ts";
+import { classifyByProtocol } from "../clip/zero_shot/ask.ts";
+import type { Protocol } from "../clip/zero_shot/protocol.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
@@ -43,7 +45,7 @@ export interface Classification {
   image: string;
   /** Label of the highest score. */
   label: string;
-  /** Probability of each label; they sum to 1. */
+  /** Score of each label: probabilities that sum to 1, or what the protocol makes of them. */
   scores: Record<string, number>;
   /** CLS attention and hyperedges over the image, where {@linkcode ClassifyOptions} asks for them. */
   overlay?: Overlay;
@@ -57,6 +59,8 @@ export interface Classification {
 export interface ClassifyOptions {
   /** Prompt templates with `{c}` for the label. @default {the paper's two} */
   templates?: readonly string[];
+  /** How the labels are asked, in place of templates; maps are made with templates all the same. @default {none} */
+  protocol?: Protocol;
   /** Images encoded at a time. @default {8} */
   batchSize?: number;
   /** Draw what the CLS token attends to, from the same pass that gives the scores. @default {false} */
@@ -108,7 +112,7 @@ export async function classifyImages(
   options: ClassifyOptions = {},
 ): Promise<Classification[]> {
   const { params, config, tokenizer } = classifier;
-  const { templates, batchSize = 8, explain = false, maps = [], onBatch } = options;
+  const { templates, protocol, batchSize = 8, explain = false, maps = [], onBatch } = options;
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new RangeError(
       `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,
@@ -125,13 +129,18 @@ export async function classifyImages(
   }));
   const explaining = explain ? explainingModel(config) : undefined;
   const source = imageSource(cases, config.encoders);
-  const scores = await classifyZeroShot(
-    explaining?.model ?? aceLoraModel(config),
-    params,
-    source,
-    classPrompts(labels, config.encoders, tokenizer, templates),
-    { batchSize, ...(onBatch ? { onBatch } : {}) },
-  );
+  const asked = explaining?.model ?? aceLoraModel(config);
+  const encoding = { batchSize, ...(onBatch ? { onBatch } : {}) };
+  const task = { classes: labels, config: config.encoders, tokenizer };
+  const scores = protocol
+    ? await classifyByProtocol(asked, params, source, { ...task, protocol }, encoding)
+    : await classifyZeroShot(
+      asked,
+      params,
+      source,
+      classPrompts(labels, config.encoders, tokenizer, templates),
+      encoding,
+    );
   const explanations = await explaining?.explanations();
   const best = predictedClasses(scores, images.length);
   const answers = images.map(({ name }, i) => {

@@ -213,3 +213,16 @@ Deno.test("classify --explain draws a map of each label with a sentence, and how
     await fail(["classify", image!, ...ASK, "--maps", "gradient"], ["--maps needs --explain"], options);
   });
 });
+
+Deno.test("classify --protocol gives the probability of each label on its own, averaged over checkpoints", async () => {
+  await inFolder(async (folder) => {
+    const [image] = await writeRadiographs(folder, 1);
+    const ask = async (...more: string[]): Promise<Record<string, unknown>> =>
+      JSON.parse(await succeed(["classify", image!, ...ASK, "--json", ...more], { read: [...MINI_FILES, image!] }));
+    const pairs = await ask("--protocol", "chexzero") as { protocol: string; images: { scores: object }[] };
+    const total = Object.values(pairs.images[0]!.scores).reduce((a: number, b: number) => a + b, 0);
+    assert(pairs.protocol === "chexzero" && Math.abs(total - 1) > 1e-4, `${total}`);
+    const twice = await ask("--protocol", "chexzero", "--ensemble", MINI_FILES[0]!);
+    assertEquals(twice.images, pairs.images);
+  });
+});

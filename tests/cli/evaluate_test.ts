@@ -343,3 +343,57 @@ Deno.test("evaluate refuses cases an adapter was trained on, and says where a fi
     assertMatch((await run(args, permissions)).stderr, /does not say which cases it was trained on/);
   });
 });
+
+Deno.test("evaluate --protocol asks by a preset or a file of prompts, over several checkpoints", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set"), out = join(folder, "out"), prompts = join(folder, "prompts.json");
+    await writeClasses(set, ["No Finding", "pneumonia"], 2);
+    await Deno.mkdir(out);
+    await Deno.writeTextFile(
+      prompts,
+      JSON.stringify({ prompts: { "no finding": ["no finding"], pneumonia: ["pneumonia"] }, score: "cosine" }),
+    );
+    const evaluate = async (...more: string[]): Promise<{ record: Record<string, unknown>; rows: string[][] }> => {
+      const options = { read: [...MINI_FILES, folder], write: [out] };
+      await succeed(["evaluate", "--images", set, "--json", "--out", out, ...more], options);
+      const { configuration } = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+      const csv = await Deno.readTextFile(join(out, "predictions.csv"));
+      return { record: configuration, rows: csv.trimEnd().split("\n").map((line) => line.split(",")) };
+    };
+    const plain = await evaluate();
+    const pairs = await evaluate("--protocol", "chexzero");
+    assertEquals([pairs.record.protocol, pairs.record.score], ["chexzero", "softmax"]);
+    const own = await evaluate("--protocol", prompts);
+    assertEquals(own.record.score, "cosine");
+    const scoresOf = ({ rows }: { rows: string[][] }): string[] => rows.slice(1).map((row) => row.slice(-2).join());
+    assertEquals(new Set([plain, pairs, own].map((one) => scoresOf(one).join())).size, 3);
+    // A checkpoint averaged with itself is itself.
+    const twice = await evaluate("--protocol", "chexzero", "--ensemble", MINI_FILES[0]!);
+    assertEquals([scoresOf(twice), twice.record.ensemble], [scoresOf(pairs), MINI_FILES[0]]);
+    const fails = async (more: string[], pattern: RegExp): Promise<void> =>
+      await fail(["evaluate", "--images", set, "--out", out, ...more], [pattern], {
+        read: [...MINI_FILES, folder],
+        write: [out],
+      });
+    await fails(["--protocol", "gloria"], /prompts for each class: it has Atelectasis, Cardiomegaly/);
+    await fails(["--protocol", "chexzer"], /did you mean "chexzero"/);
+    await fails(["--protocol", "chexzero", "--prompts", "{c}"], /--protocol and --prompts exclude each other/);
+  });
+});
+
+Deno.test("evaluate --scale backbone takes the backbone's scale in place of the adapter's", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set"), out = join(folder, "out");
+    await writeClasses(set, ["No Finding", "pneumonia"], 2);
+    await Deno.mkdir(out);
+    const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const scores = async (...more: string[]): Promise<string> => {
+      const options = { read: [...MINI_FILES, folder], write: [out] };
+      await succeed(["evaluate", "--images", set, "--json", "--out", out, "--adapter", adapter, ...more], options);
+      return await Deno.readTextFile(join(out, "predictions.csv"));
+    };
+    const learned = await scores();
+    assertEquals(await scores("--scale", "adapter"), learned);
+    assert(await scores("--scale", "backbone") !== learned);
+  });
+});
