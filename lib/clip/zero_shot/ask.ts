@@ -68,7 +68,7 @@ export async function classifyByProtocol<T>(
  *
  * @param params A tree made by the model's `forEvaluation`.
  */
-export async function protocolFeatures<T>(
+async function protocolFeatures<T>(
   model: ContrastiveModel<T>,
   params: T,
   { protocol, classes, config, tokenizer }: ProtocolTask,
