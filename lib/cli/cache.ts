@@ -1,6 +1,8 @@
 /** `deno task cache`: decodes and resizes images into a pixel cache before a run needs them. @module */
 import { readClipConfig } from "../clip/load.ts";
 import { fillPixelCache } from "../data/pixels/fill.ts";
+import { type ImageLocation, locationName } from "../data/pixels/location.ts";
+import type { Case } from "../data/types.ts";
 import { squareTransform } from "../data/sources.ts";
 import { createProgress } from "../display/progress.ts";
 import { parseShard } from "../eval/encode/shards.ts";
@@ -32,7 +34,7 @@ export const COMMAND: Command = {
     pairs: {
       type: "string",
       value: "PATH",
-      help: "Image-text pairs, as train reads them: a CSV or a .parquet table",
+      help: "Image-text pairs, as train reads them: a CSV, a .parquet table, or WebDataset shards",
     },
     images: {
       type: "string",
@@ -61,9 +63,9 @@ export const COMMAND: Command = {
       ? { index: ranks?.rank ?? 0, count: ranks?.size ?? 1 }
       : parseShard(args.text("shard")!);
     const config = await readClipConfig(await modelFilesFrom(args), { note: (text) => console.error(text) });
-    const { paths, isPairs } = await pathsFrom(args);
+    const { locations, isPairs } = await locationsFrom(args);
     const mode = args.choice("mode", ["train", "eval"], isPairs ? "train" : "eval");
-    const own = paths.filter((_, i) => i % shard.count === shard.index);
+    const own = locations.filter((_, i) => i % shard.count === shard.index);
     const interruption = catchInterrupts();
     const bar = ranks && ranks.rank > 0 ? undefined : createProgress(own.length, { label: "cache", unit: "images" });
     let unreadable = 0;
@@ -95,8 +97,8 @@ export const COMMAND: Command = {
   },
 };
 
-/** The files that the options name, each once, and whether they are of image-text pairs. */
-async function pathsFrom(args: Arguments): Promise<{ paths: string[]; isPairs: boolean }> {
+/** The images that the options name, each once, and whether they are of image-text pairs. */
+async function locationsFrom(args: Arguments): Promise<{ locations: ImageLocation[]; isPairs: boolean }> {
   const named = ["pairs", "images", "dataset"].filter((name) => args.text(name) !== undefined);
   if (named.length !== 1) throw new UsageError("name one of --pairs, --images and --dataset");
   const dataset = args.text("pairs") !== undefined
@@ -104,10 +106,11 @@ async function pathsFrom(args: Arguments): Promise<{ paths: string[]; isPairs: b
     : args.text("dataset") !== undefined
     ? await datasetFrom(args)
     : undefined;
-  const items = dataset ? dataset.cases : await namedImagesFrom(args);
-  const paths = new Set(items.flatMap(({ path }) => path ?? []));
-  if (paths.size === 0) {
-    throw new RangeError("Cannot keep images by file as they must be files of their own: none is");
+  const items: readonly Pick<Case, "path" | "part">[] = dataset ? dataset.cases : await namedImagesFrom(args);
+  const all = items.flatMap(({ path, part }) => part ?? path ?? []);
+  if (all.length === 0) {
+    throw new RangeError("Cannot keep images by file as they must be files or in archives: none is");
   }
-  return { paths: [...paths], isPairs: dataset?.task === "pairs" };
+  const locations = [...new Map(all.map((location) => [locationName(location), location])).values()];
+  return { locations, isPairs: dataset?.task === "pairs" };
 }

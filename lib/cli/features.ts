@@ -7,7 +7,7 @@ import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
 import type { Arguments } from "./command.ts";
-import { isExifApplied } from "./decode_options.ts";
+import { isExifApplied, readerFrom } from "./decode_options.ts";
 import { settingsOf, withProgress } from "./encode.ts";
 import { printable } from "./printable.ts";
 
@@ -46,6 +46,7 @@ export async function keptFeatures(
     ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map((_, i) => String(i + 1)) }] : []),
   ];
   const settings = { ...(isExifApplied(args) ? { exif: "apply" } : {}), ...await settingsOf(args, texts) };
+  const reader = readerFrom(args);
   const job = {
     lists,
     settings,
@@ -53,12 +54,13 @@ export async function keptFeatures(
       const classifier = await open();
       return featureEncoder(aceLoraModel(classifier.config), classifier, { images, texts }, {
         batchSize: args.integer("batch-size", 16, 1),
+        reader,
       });
     },
   };
   const result = await withProgress((signal, onProgress) =>
     encodeShard(path, job, { signal, onProgress, onStale: (text) => console.error(printable(text)) })
-  );
+  ).finally(() => reader.close());
   if (result.interrupted) {
     console.error(`interrupted: ${result.computed + result.reused} features are kept; the same command goes on`);
     return result.exitCode;

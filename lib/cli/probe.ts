@@ -24,7 +24,7 @@ import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, imagesFrom } from "./data_options.ts";
-import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { keptFeatures } from "./features.ts";
 import { modelFacts } from "./provenance.ts";
@@ -70,6 +70,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: {

@@ -14,7 +14,7 @@ import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
-import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { keptFeatures } from "./features.ts";
@@ -41,6 +41,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: {

@@ -52,6 +52,7 @@ export type { PixelCacheOptions } from "./pixels/cache.ts";
 export type { Square, SquareTransform } from "./pixels/decode.ts";
 export type { DecodePoolOptions } from "./pixels/decode_pool.ts";
 export { type FilledCache, fillPixelCache, type FillPixelCacheOptions } from "./pixels/fill.ts";
+export type { ImageLocation, ImagePart } from "./pixels/location.ts";
 export { type ImageReader, type ImageReaderOptions, openImageReader } from "./pixels/reader.ts";
 export type { CoarseCaptionOptions } from "./synthetic/captions.ts";
 export {

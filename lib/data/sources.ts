@@ -21,7 +21,7 @@ export interface ImageSourceOptions {
   mode?: "eval" | "train";
   /** Most bytes of images to keep; 0 keeps none. @default {512 MiB} */
   keptBytes?: number;
-  /** Reads the images that are files of their own, in place of each case's `image()`. @default {none} */
+  /** Reads the images that are files of their own or in archives, in place of each case's `image()`. @default {none} */
   reader?: ImageReader;
 }
 
@@ -68,8 +68,9 @@ export function imageSource(
   const ahead = new Map<number, Promise<ArrayLike<number>>>();
   const transform = squareTransform(config, mode);
   const read = async (index: number): Promise<ArrayLike<number>> => {
-    const { path, image } = cases[index]!;
-    if (reader && path !== undefined) return squareRgb(await reader.read(path, transform));
+    const { path, part, image } = cases[index]!;
+    const location = part ?? path;
+    if (reader && location !== undefined) return squareRgb(await reader.read(location, transform));
     return cropResize8(await image(), transform).data;
   };
   const one = async (index: number): Promise<ArrayLike<number>> => {
@@ -91,7 +92,8 @@ export function imageSource(
       if (!reader?.isConcurrent) return;
       for (const index of indices) {
         if (ahead.size >= mostAhead) return;
-        if (cases[index]!.path === undefined || kept.has(index) || ahead.has(index)) continue;
+        const { path, part } = cases[index]!;
+        if ((part ?? path) === undefined || kept.has(index) || ahead.has(index)) continue;
         const coming = read(index);
         coming.catch(() => {}); // whoever asks for it is told
         ahead.set(index, coming);

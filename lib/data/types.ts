@@ -5,6 +5,7 @@
  */
 import type { ZeroShotScore } from "../clip/zero_shot/scores.ts";
 import type { RasterImage } from "../image/raster.ts";
+import type { ImagePart } from "./pixels/location.ts";
 
 /** A CheXpert label: 1 positive, 0 negative, -1 uncertain, null blank (not mentioned). */
 export type LabelValue = 1 | 0 | -1 | null;
@@ -61,6 +62,8 @@ export interface Case {
   image: () => Promise<RasterImage>;
   /** The image's file, where it is one of its own. */
   path?: string;
+  /** Where the image lies, where it is within an archive. */
+  part?: ImagePart;
   /** Report, note or caption. */
   text?: string;
   /** The 14 CheXpert labels, in the order of {@linkcode CHEXPERT_LABELS}. */

@@ -2,6 +2,7 @@
 import { isImage } from "../image/describe.ts";
 import { isJpeg } from "../image/jpeg.ts";
 import { isPng } from "../image/png.ts";
+import type { ImageLocation } from "./pixels/location.ts";
 import type { Case } from "./types.ts";
 
 /** A case whose image cannot be read. */
@@ -26,10 +27,10 @@ const AT_ONCE = 8;
 
 /**
  * Looks at the beginning and the end of every image file, or decodes all. What looks wrong is decoded before it is said to be:
- * a file whose end is odd may be readable. Images that are no files of their own are decoded only with `whole`.
+ * a file whose end is odd may be readable. Images that are in no file are decoded only with `whole`.
  */
 export async function findUnreadable(
-  cases: readonly Pick<Case, "path" | "image">[],
+  cases: readonly Pick<Case, "path" | "part" | "image">[],
   options: FindUnreadableOptions = {},
 ): Promise<UnreadableImage[]> {
   const { whole = false, onProgress } = options;
@@ -38,8 +39,9 @@ export async function findUnreadable(
   const work = async (): Promise<void> => {
     while (next < cases.length) {
       const index = next++;
-      const { path, image } = cases[index]!;
-      if (whole || (path !== undefined && !await looksWhole(path))) {
+      const { path, part, image } = cases[index]!;
+      const location = part ?? path;
+      if (whole || (location !== undefined && !await looksWhole(location))) {
         await image().catch((error: Error) => {
           found.push({ index, reason: error.message });
         });
@@ -52,14 +54,15 @@ export async function findUnreadable(
 }
 
 /** Whether a file begins as an image and, as far as its format tells, ends as one. */
-async function looksWhole(path: string): Promise<boolean> {
+async function looksWhole(location: ImageLocation): Promise<boolean> {
   try {
-    using file = await Deno.open(path);
-    const { size } = await file.stat();
-    const head = await bytesAt(file, 0, Math.min(size, HEAD));
+    const isFile = typeof location === "string";
+    using file = await Deno.open(isFile ? location : location.archive);
+    const { offset, size } = isFile ? { offset: 0, size: (await file.stat()).size } : location;
+    const head = await bytesAt(file, offset, Math.min(size, HEAD));
     if (!isImage(head)) return false;
     if (!isPng(head) && !isJpeg(head)) return true;
-    const tail = await bytesAt(file, Math.max(0, size - TAIL), Math.min(size, TAIL));
+    const tail = await bytesAt(file, offset + Math.max(0, size - TAIL), Math.min(size, TAIL));
     return isPng(head)
       ? new TextDecoder("latin1").decode(tail).includes("IEND")
       : tail[tail.length - 2] === 0xff && tail[tail.length - 1] === 0xd9;

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "@std/path";
 import { decodeImage } from "../image/read.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { listTar, tarBytes, type TarMember } from "./_tar.ts";
+import { type ImagePart, locationName, readLocation } from "./pixels/location.ts";
 import { drop, makeDataset, type Tally, uniqueIds } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 
@@ -112,7 +113,7 @@ export async function loadWebDataset(pattern: string, options: WebDatasetOptions
         cases.push({
           id: key,
           text: text.trim(),
-          image: () => imageAt(path, image),
+          ...imagePart({ archive: path, ...image }),
           ...(patientId === undefined ? {} : { patientId }),
         });
       }
@@ -157,7 +158,6 @@ function fieldText(fields: Record<string, unknown>, name: string): string {
   return value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-async function imageAt(path: string, { name, offset, size }: TarMember): ReturnType<typeof decodeImage> {
-  using file = await Deno.open(path);
-  return await decodeImage(await tarBytes(file, offset, size), `${path}:${name}`);
+function imagePart(part: ImagePart): Required<Pick<Case, "image" | "part">> {
+  return { part, image: async () => await decodeImage(await readLocation(part), locationName(part)) };
 }

@@ -2,8 +2,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { listTar } from "../../lib/data/_tar.ts";
+import { decodeFile, squareRgb } from "../../lib/data/pixels/decode.ts";
+import { openImageReader } from "../../lib/data/pixels/reader.ts";
 import { loadWebDataset, shardPaths } from "../../lib/data/webdataset.ts";
 import { encodePng } from "../../lib/image/png.ts";
+import { cropResize8 } from "../../lib/image/preprocess.ts";
 import { tar } from "./tar.ts";
 
 const python = Deno.env.get("ACE_PYTHON");
@@ -169,4 +172,39 @@ print(json.dumps(out))`;
       assertEquals((await cases[7]!.image()).data[0], 9);
     });
   },
+});
+
+Deno.test("openImageReader() decodes images of archives in workers, keeps them, and sees that one has changed", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "a.tar");
+    const write = (shade: number): Promise<void> =>
+      Deno.writeFile(path, tar([["1.png", image(1)], ["1.txt", "one"], ["2.png", image(shade)], ["2.txt", "two"]]));
+    await write(2);
+    const transform = { size: 4, mode: "train" as const };
+    const read = async (): Promise<Uint8Array[]> => {
+      const { cases } = await loadWebDataset(path);
+      const reader = openImageReader({ workers: 1, cache: join(folder, "cache") });
+      try {
+        const squares = await Promise.all(cases.map(({ part }) => reader.read(part!, transform)));
+        for (const [i, { image }] of cases.entries()) {
+          assertEquals(squareRgb(squares[i]!), cropResize8(await image(), transform).data);
+        }
+        return squares.map(({ data }) => data);
+      } finally {
+        await reader.close();
+      }
+    };
+    const first = await read();
+    assertEquals(await read(), first, "from the cache");
+    await write(90);
+    await Deno.utime(path, 0, 0);
+    const second = await read();
+    assertEquals(second[0], first[0]);
+    assert(second[1]![0] !== first[1]![0], "a new content is decoded again");
+    await assertRejects(
+      () => decodeFile({ archive: path, name: "1.txt", offset: 0, size: 10 }, transform),
+      SyntaxError,
+      `"${path}:1.txt"`,
+    );
+  });
 });

@@ -10,9 +10,9 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
-import { hashPath } from "../../io/hash_path.ts";
 import { exists, writeFileAtomic } from "../../io/files.ts";
-import { type DecodedFile, type FileStamp, type Square, type SquareTransform, stampOf } from "./decode.ts";
+import type { DecodedFile, Square, SquareTransform } from "./decode.ts";
+import { type FileStamp, hashLocation, type ImageLocation, stampOf } from "./location.ts";
 import { type NpyShard, openNpyShard, readNpyRow, rowBytes, writeNpyShard } from "./npy_shard.ts";
 
 /** Images of one transform, by file. */
@@ -28,9 +28,9 @@ export interface PixelCache {
    * @returns Undefined if it is not here or has changed.
    * @throws {Error} If there is no such file.
    */
-  get(path: string): Promise<Square | undefined>;
+  get(location: ImageLocation): Promise<Square | undefined>;
   /** Whether {@linkcode PixelCache.get} has the square of a file, which is not read. */
-  has(path: string): Promise<boolean>;
+  has(location: ImageLocation): Promise<boolean>;
   /** Keeps a decoded file; it is on disk after the next full shard or {@linkcode PixelCache.flush}. */
   put(file: DecodedFile): Promise<void>;
   /** Writes what is kept in memory. */
@@ -166,15 +166,15 @@ export async function openPixelCache(
   };
 
   /** SHA-256 of a file that may be here; a new name or date of what is here is remembered. */
-  const hashOf = async (path: string): Promise<string | undefined> => {
-    const stamp = await stampOf(path);
-    const before = stamps.get(path);
+  const hashOf = async (location: ImageLocation): Promise<string | undefined> => {
+    const stamp = await stampOf(location);
+    const before = stamps.get(stamp.path);
     if (before?.bytes === stamp.bytes && before.changed === stamp.changed) return before.sha256;
     if (!lengths.has(stamp.bytes)) return undefined;
-    const sha256 = await hashPath(path);
+    const sha256 = await hashLocation(location);
     if (!rows.has(sha256)) return undefined; // what is not written yet is asked for under its own stamp
     const alias = { ...stamp, sha256 };
-    stamps.set(path, alias);
+    stamps.set(stamp.path, alias);
     renamed.push(alias);
     return sha256;
   };
@@ -186,12 +186,12 @@ export async function openPixelCache(
       return rows.size + pending[1].size + pending[3].size;
     },
     folder: own,
-    async has(path) {
-      const sha256 = await hashOf(path);
+    async has(location) {
+      const sha256 = await hashOf(location);
       return sha256 !== undefined && (rows.has(sha256) || waiting(sha256) !== undefined);
     },
-    async get(path) {
-      const sha256 = await hashOf(path);
+    async get(location) {
+      const sha256 = await hashOf(location);
       if (sha256 === undefined) return undefined;
       const row = rows.get(sha256);
       if (!row) return waiting(sha256);

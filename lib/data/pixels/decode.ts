@@ -1,23 +1,14 @@
 /** From an image file to the square of 8-bit pixels that a model's input is made of. @module */
 import { createHash } from "node:crypto";
 import { cropResize8, type PreprocessOptions } from "../../image/preprocess.ts";
-import { decodeImage, readImageBytes } from "../../image/read.ts";
+import { decodeImage } from "../../image/read.ts";
 import { upright } from "../../image/watched.ts";
+import { type FileStamp, type ImageLocation, locationName, readLocation, stampOf } from "./location.ts";
 
 /** How a file becomes a square. */
 export interface SquareTransform extends PreprocessOptions {
   /** Turn the picture as its EXIF orientation says. @default {false} */
   exif?: boolean;
-}
-
-/** A file as it was when it was decoded: whether it has changed since is seen by these. */
-export interface FileStamp {
-  /** Its path, as it was given. */
-  path: string;
-  /** Its size, bytes. */
-  bytes: number;
-  /** When it was last changed, milliseconds since 1970; null where the file system does not say. */
-  changed: number | null;
 }
 
 /** An image resized as a transform asks. */
@@ -38,30 +29,24 @@ export interface DecodedFile extends Square {
   sha256: string;
 }
 
-/** The stamp of a file. */
-export async function stampOf(path: string): Promise<FileStamp> {
-  const { size, mtime } = await Deno.stat(path);
-  return { path, bytes: size, changed: mtime?.getTime() ?? null };
-}
-
 /**
  * Reads, decodes and resizes a file; one channel is kept where it is grey.
  *
- * @param path The file.
+ * @param location The file, or its place in an archive.
  * @param transform How it is resized.
  * @throws {Error} If it cannot be read.
  * @throws {SyntaxError} If it is no image that can be read; the message names it.
  */
-export async function decodeFile(path: string, transform: SquareTransform): Promise<DecodedFile> {
-  const stamp = await stampOf(path).catch(() => undefined); // the reader has the better word for what is wrong
-  const bytes = await readImageBytes(path);
+export async function decodeFile(location: ImageLocation, transform: SquareTransform): Promise<DecodedFile> {
+  const stamp = await stampOf(location).catch(() => undefined); // the reader has the better word for what is wrong
+  const bytes = await readLocation(location);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const read = await decodeImage(bytes, path);
+  const read = await decodeImage(bytes, locationName(location));
   const image = transform.exif ? upright(read) : read;
   const { data } = cropResize8(image, transform);
   return {
     ...withoutRepeats(data as Uint8Array),
-    stamp: stamp ?? await stampOf(path),
+    stamp: stamp ?? await stampOf(location),
     sha256,
     ...(image.notes?.length ? { notes: image.notes } : {}),
   };

@@ -1,13 +1,14 @@
 /** Files decoded in workers while the main thread computes. @module */
 import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
 import type { DecodeAnswer, DecodeTask } from "./decode_worker.ts";
+import type { ImageLocation } from "./location.ts";
 
 /** Decodes files, as many at a time as it has workers. */
 export interface DecodePool {
   /** Most workers; 0 where the calling thread decodes. */
   readonly workers: number;
   /** Decodes a file; files are begun in the order they were asked for. */
-  decode(path: string, transform: SquareTransform): Promise<DecodedFile>;
+  decode(location: ImageLocation, transform: SquareTransform): Promise<DecodedFile>;
   /** Ends the workers; what is not answered yet never is. */
   close(): void;
 }
@@ -79,12 +80,12 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
 
   return {
     workers: count,
-    decode(path, transform) {
+    decode(location, transform) {
       if (broken) return Promise.reject(broken);
       const { promise, resolve, reject } = Promise.withResolvers<DecodedFile>();
       const id = asked++;
       waiting.set(id, { resolve, reject });
-      queue.push({ id, path, transform });
+      queue.push({ id, location, transform });
       const worker = idle.pop() ?? (all.length < count ? start() : undefined);
       if (worker) next(worker);
       return promise;

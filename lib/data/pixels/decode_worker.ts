@@ -1,12 +1,13 @@
 /** The worker of decode_pool.ts: one file after another. @module */
 import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
+import type { ImageLocation } from "./location.ts";
 
 /** What a worker is asked. */
 export interface DecodeTask {
   /** Number of the task. */
   id: number;
-  /** File to decode. */
-  path: string;
+  /** Image to decode. */
+  location: ImageLocation;
   /** How it is resized. */
   transform: SquareTransform;
 }
@@ -22,9 +23,9 @@ interface WorkerScope {
 }
 
 const scope = self as unknown as WorkerScope;
-scope.onmessage = async ({ data: { id, path, transform } }) => {
+scope.onmessage = async ({ data: { id, location, transform } }) => {
   try {
-    const file = await decodeFile(path, transform);
+    const file = await decodeFile(location, transform);
     scope.postMessage({ id, file }, [file.data.buffer as ArrayBuffer]);
   } catch (error) {
     const { name, message } = error as Error;

@@ -3,6 +3,7 @@ import { imageNotes } from "../../image/watched.ts";
 import { openPixelCache, type PixelCacheOptions } from "./cache.ts";
 import type { SquareTransform } from "./decode.ts";
 import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
+import { type ImageLocation, locationName } from "./location.ts";
 
 /** Options of {@linkcode fillPixelCache}. */
 export interface FillPixelCacheOptions extends DecodePoolOptions, PixelCacheOptions {
@@ -31,14 +32,14 @@ export interface FilledCache {
  *
  * @param folder The cache's folder.
  * @param transform How the images are resized.
- * @param paths The files; those of other processes that fill the same folder are best not among them.
+ * @param locations The images; those of other processes that fill the same folder are best not among them.
  * @throws {SyntaxError} If a file is no image that can be read, or the cache is damaged.
  * @throws {Error} If a file cannot be read or the cache not be written.
  */
 export async function fillPixelCache(
   folder: string,
   transform: SquareTransform,
-  paths: readonly string[],
+  locations: readonly ImageLocation[],
   options: FillPixelCacheOptions = {},
 ): Promise<FilledCache> {
   const { onUnreadable, note, onProgress, signal } = options;
@@ -49,18 +50,18 @@ export async function fillPixelCache(
   let next = 0, done = 0;
   let failure: Error | undefined;
   const work = async (): Promise<void> => {
-    while (next < paths.length && !failure) {
+    while (next < locations.length && !failure) {
       if (signal?.aborted) return void (result.isInterrupted = true);
-      const path = paths[next++]!;
-      if (await cache.has(path).catch(() => false)) result.present++; // a missing file is the decoder's to name
+      const location = locations[next++]!;
+      if (await cache.has(location).catch(() => false)) result.present++; // a missing file is the decoder's to name
       else {
-        const file = await pool.decode(path, transform).catch((error: Error) => {
+        const file = await pool.decode(location, transform).catch((error: Error) => {
           if (!onUnreadable) throw error;
           onUnreadable(error);
         });
         if (file) {
           await cache.put(file);
-          say?.(path, file.notes);
+          say?.(locationName(location), file.notes);
           result.decoded++;
         }
       }

@@ -4,6 +4,7 @@ import type { PreprocessOptions } from "../../image/preprocess.ts";
 import { openPixelCache, type PixelCache } from "./cache.ts";
 import type { DecodedFile, Square } from "./decode.ts";
 import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
+import { type ImageLocation, locationName } from "./location.ts";
 
 /** Reads image files for the sources of a run. */
 export interface ImageReader {
@@ -17,7 +18,7 @@ export interface ImageReader {
    * @throws {Error} If the file cannot be read.
    * @throws {SyntaxError} If it is no image that can be read, or the cache is damaged; the message names the file.
    */
-  read(path: string, transform: PreprocessOptions): Promise<Square>;
+  read(location: ImageLocation, transform: PreprocessOptions): Promise<Square>;
   /** Writes to the cache what is in memory. */
   flush(): Promise<void>;
   /** Flushes, and ends the workers, which keep a process alive; what is being read then never comes. */
@@ -61,8 +62,12 @@ export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
       isWritable = false;
     }
   };
-  const decode = async (path: string, transform: PreprocessOptions, cache?: PixelCache): Promise<DecodedFile> => {
-    const file = await pool.decode(path, { ...transform, exif });
+  const decode = async (
+    location: ImageLocation,
+    transform: PreprocessOptions,
+    cache?: PixelCache,
+  ): Promise<DecodedFile> => {
+    const file = await pool.decode(location, { ...transform, exif });
     if (cache) await write(() => cache.put(file));
     return file;
   };
@@ -75,13 +80,13 @@ export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
   return {
     isConcurrent: pool.workers > 0,
     isCached: folder !== undefined,
-    async read(path, transform) {
+    async read(location, transform) {
       const cache = await cacheOf(transform);
-      const square = await cache?.get(path).catch((error) => {
+      const square = await cache?.get(location).catch((error) => {
         if (error instanceof SyntaxError) throw error;
         return undefined; // what is wrong with the file, its reader says better
-      }) ?? await decode(path, transform, cache);
-      say?.(path, square.notes);
+      }) ?? await decode(location, transform, cache);
+      say?.(locationName(location), square.notes);
       return square;
     },
     flush,
