@@ -55,9 +55,9 @@ export function splitQkv(fused: { a: TensorData; b: TensorData }): Pick<LoraEntr
     const ownA = a.data.slice(i * rank * inSize * size, (i + 1) * rank * inSize * size);
     const ownB = new Uint8Array(outSize * width);
     for (let row = 0; row < outSize; row++) {
-      const at = (i * outSize + row) * 3 * width;
+      const offset = (i * outSize + row) * 3 * width;
       for (let j = 0; j < 3; j++) {
-        const block = b.data.subarray(at + j * width, at + (j + 1) * width);
+        const block = b.data.subarray(offset + j * width, offset + (j + 1) * width);
         if (j === i) ownB.set(block, row * width);
         else if (block.some((byte) => byte !== 0)) return undefined;
       }

@@ -60,8 +60,8 @@ export function placeOf(module: string): PeftPlace | undefined {
   for (const { encoder, path, modules } of STACKS) {
     if (!module.startsWith(path)) continue;
     const [, layer, rest] = /^(\d{1,4})\.(.+)$/.exec(module.slice(path.length)) ?? [];
-    const found = Object.entries(modules).find(([, name]) => name === rest);
-    if (found) return { encoder, layer: Number(layer), target: found[0] as Target };
+    const entry = Object.entries(modules).find(([, name]) => name === rest);
+    if (entry) return { encoder, layer: Number(layer), target: entry[0] as Target };
   }
   return undefined;
 }

@@ -107,16 +107,16 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
     tensors.delete(name);
     return tensor;
   };
-  const found = [...tensors.keys()].map((name) => LORA_NAME.exec(name)).filter((match) => match !== null);
-  const indices = [...new Set(found.map((match) => Number(match[1])))].sort((a, b) => a - b);
+  const matches = [...tensors.keys()].map((name) => LORA_NAME.exec(name)).filter((match) => match !== null);
+  const indices = [...new Set(matches.map((match) => Number(match[1])))].sort((a, b) => a - b);
   if (indices.some((index, i) => index !== i)) {
     throw fail(`its layers must count from layer_0 with no gap: found ${indices.join(", ")}`);
   }
   const metadata = authorsMetadata(file);
-  const places = placeLayers(indices.length, metadata, file.path);
+  const layers = placeLayers(indices.length, metadata, file.path);
   const lora: LoraEntry[] = [];
   for (const index of indices) {
-    const [encoder, layer] = places[index]!;
+    const [encoder, layer] = layers[index]!;
     for (const target of TARGETS) {
       const [a, b] = [
         take(`weights.layer_${index}.${target}_proj.w_lora_A`),

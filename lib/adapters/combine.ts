@@ -76,15 +76,15 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
   const entries = adapters.flatMap(({ lora, config }, index) =>
     lora.map((entry): WeightedEntry => ({ ...entry, index, weight: weights[index]! * loraScaling(config) }))
   );
-  const places = Map.groupBy(entries, ({ encoder, layer, target }) => `${encoder} layer ${layer} ${target}`);
+  const byLayer = Map.groupBy(entries, ({ encoder, layer, target }) => `${encoder} layer ${layer} ${target}`);
   const ranks = adapters.filter(({ lora }) => lora.length > 0).map(({ config }) => config.rank);
   const rank = combination === "cat" ? ranks.reduce((sum, r) => sum + r, 0) : Math.max(...ranks);
-  const lora = [...places].map(([place, found]): LoraEntry => {
-    checkSizes(found, place, names);
-    const { encoder, layer, target } = found[0]!;
+  const lora = [...byLayer].map(([place, parts]): LoraEntry => {
+    checkSizes(parts, place, names);
+    const { encoder, layer, target } = parts[0]!;
     const product = combination === "cat" || combination === "svd"
-      ? stacked(found, combination === "svd" ? undefined : rank)
-      : summed(found, { combination, density, seed, place });
+      ? stacked(parts, combination === "svd" ? undefined : rank)
+      : summed(parts, { combination, density, seed, place });
     return { encoder, layer, target, ...(combination === "svd" ? truncatedProduct(product, rank) : product) };
   });
   const hgnn = dropHgnn ? {} : combinedHgnn(adapters, { combination, weights, names });
@@ -233,8 +233,8 @@ function combinedHgnn(
     ["text affinity", ({ config }) => config.textAffinity ?? "probabilities"],
   ];
   for (const [what, of] of facts) {
-    const found = adapters.map(of);
-    if (new Set(found).size > 1) refuse(`all must have it alike: its ${what} are ${found.join(" / ")}`);
+    const matrices = adapters.map(of);
+    if (new Set(matrices).size > 1) refuse(`all must have it alike: its ${what} are ${matrices.join(" / ")}`);
   }
   return gatherHypergraph((leaf) => {
     const tensors = adapters.map((one) => hypergraphTensor(one.hgnn, leaf));

@@ -142,15 +142,15 @@ export function gatherHypergraph(
   const hgnn: AdapterFile["hgnn"] = {};
   for (const encoder of ["image", "text"] as const) {
     const leaves = hypergraphLeaves().filter((leaf) => leaf.encoder === encoder);
-    const found = new Map(leaves.map((leaf) => [`${leaf.part}.${leaf.leaf}`, take(leaf)]));
-    const absent = [...found].filter(([, t]) => !t).map(([name]) => name);
+    const read = new Map(leaves.map((leaf) => [`${leaf.part}.${leaf.leaf}`, take(leaf)]));
+    const absent = [...read].filter(([, t]) => !t).map(([name]) => name);
     if (absent.length === leaves.length) continue;
     if (absent.length) {
       throw new SyntaxError(`Cannot read "${file}" as an adapter: ACE-HGNN (${encoder}) lacks ${absent.join(", ")}`);
     }
     const linear = (path: string): LinearTensors => ({
-      weight: found.get(`${path}.weight`)!,
-      bias: found.get(`${path}.bias`)!,
+      weight: read.get(`${path}.weight`)!,
+      bias: read.get(`${path}.bias`)!,
     });
     const part = (name: string): BottleneckTensors => ({ down: linear(`${name}.down`), up: linear(`${name}.up`) });
     hgnn[encoder] = { edge: part("edge"), node: part("node") };
@@ -248,10 +248,10 @@ export function parseConfig(value: Readonly<Record<string, unknown>>, file: stri
     ["hidden", hidden, hidden === null || isCount(hidden)],
     ["textAffinity", textAffinity, [undefined, "probabilities", "logits"].includes(textAffinity)],
   ];
-  for (const [name, found, isRight] of checks) {
+  for (const [name, actual, isRight] of checks) {
     if (!isRight) {
       throw new SyntaxError(
-        `Cannot read "${file}" as an adapter: setting ${name} is ${shownValue(found)}`,
+        `Cannot read "${file}" as an adapter: setting ${name} is ${shownValue(actual)}`,
       );
     }
   }

@@ -128,18 +128,18 @@ function combineFrom(args: Arguments): CombineOptions | undefined {
 
 /** Refuses to write over the input, and a file where a folder stands. */
 async function checkTarget(path: string, out: string, to: string): Promise<void> {
-  const found = await Deno.stat(out).catch((error) => {
+  const existing = await Deno.stat(out).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new Error(`Cannot write "${out}": ${(error as Error).message}`, { cause: error });
   });
-  if (!found) return;
+  if (!existing) return;
   if (await Deno.realPath(path) === await Deno.realPath(out)) {
     throw new RangeError(`Cannot convert "${path}" as --out must be another path: it is the same`);
   }
-  if (found.isDirectory !== (to === "peft")) {
+  if (existing.isDirectory !== (to === "peft")) {
     const kind = to === "peft" ? "a folder" : "a file";
     throw new RangeError(
-      `Cannot write "${out}" as it must be ${kind}: it is ${found.isDirectory ? "a folder" : "a file"}`,
+      `Cannot write "${out}" as it must be ${kind}: it is ${existing.isDirectory ? "a folder" : "a file"}`,
     );
   }
 }

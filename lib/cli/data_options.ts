@@ -126,9 +126,9 @@ export async function datasetListFrom(args: Arguments, note: (text: string) => v
 export function columnsFrom(args: Arguments): PairsOptions {
   const where = Object.fromEntries(
     args.all("where").map((pair) => {
-      const at = pair.indexOf("=");
-      if (at < 1) throw new UsageError(`--where must be COLUMN=VALUE: current value is "${pair}"`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
+      const equals = pair.indexOf("=");
+      if (equals < 1) throw new UsageError(`--where must be COLUMN=VALUE: current value is "${pair}"`);
+      return [pair.slice(0, equals), pair.slice(equals + 1)];
     }),
   );
   const image = args.text("image-column");

@@ -68,8 +68,8 @@ export const COMMAND: Command = {
     const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
     const dataset = await readableSet(args, loaded);
     announce(dataset);
-    const found = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
-    const labels = args.list("labels") ?? found.sort(byCodePoint);
+    const boxLabels = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
+    const labels = args.list("labels") ?? boxLabels.sort(byCodePoint);
     const names = args.list("names") ?? labels;
     if (labels.length < 2) throw new UsageError(`--labels must name at least two: there is "${labels.join()}"`);
     if (names.length !== labels.length) {

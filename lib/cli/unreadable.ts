@@ -31,28 +31,28 @@ export async function readableCases<T extends Pick<Case, "path" | "image">>(
   const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
   const isWhole = isDropped && whole;
   const bar = isWhole ? createProgress(cases.length, { label: "check", unit: "images" }) : undefined;
-  const found = await findUnreadable(cases, {
+  const unreadable = await findUnreadable(cases, {
     whole: isWhole,
     ...(bar ? { onProgress: (done) => bar.update(done) } : {}),
   });
   bar?.finish();
-  if (found.length === 0) return [...cases];
-  for (const { reason } of found.slice(0, isDropped || found.length > 1 ? LISTED : 0)) {
+  if (unreadable.length === 0) return [...cases];
+  for (const { reason } of unreadable.slice(0, isDropped || unreadable.length > 1 ? LISTED : 0)) {
     console.error(`unreadable: ${printable(reason)}`);
   }
-  if (found.length > LISTED) console.error(`unreadable: and ${found.length - LISTED} more`);
-  const count = `${found.length} of ${cases.length}`;
+  if (unreadable.length > LISTED) console.error(`unreadable: and ${unreadable.length - LISTED} more`);
+  const count = `${unreadable.length} of ${cases.length}`;
   if (!isDropped) {
-    const first = found.length === 1 ? found[0]!.reason : `the first is: ${found[0]!.reason}`;
+    const first = unreadable.length === 1 ? unreadable[0]!.reason : `the first is: ${unreadable[0]!.reason}`;
     throw new RangeError(
       `Cannot begin as every image must be readable: ${count} cannot be read; ${first}; --unreadable drop leaves such images out`,
     );
   }
-  if (found.length === cases.length) {
+  if (unreadable.length === cases.length) {
     throw new RangeError(`Cannot begin as an image must be readable: ${count} are not`);
   }
   console.error(`${count} images are left out`);
-  const out = new Set(found.map(({ index }) => index));
+  const out = new Set(unreadable.map(({ index }) => index));
   return cases.filter((_, index) => !out.has(index));
 }
 

@@ -61,12 +61,12 @@ export async function writeClipFolder(
   }
   const json = (value: unknown): string => JSON.stringify(value, null, 2) + "\n";
   const configuration = isPlain ? json(familyConfig(config, family)) : await Deno.readTextFile(files.config!);
-  const at = (name: string): string => join(folder, name);
+  const pathOf = (name: string): string => join(folder, name);
   const { weights, config: name } = NAMES[family];
-  await writeSafetensors(at(weights), written, { format: "pt" });
-  await writeFileAtomic(at(name), configuration);
-  await writeFileAtomic(at("preprocessor_config.json"), json(preprocessorConfig(config)));
+  await writeSafetensors(pathOf(weights), written, { format: "pt" });
+  await writeFileAtomic(pathOf(name), configuration);
+  await writeFileAtomic(pathOf("preprocessor_config.json"), json(preprocessorConfig(config)));
   const copied = [files.tokenizer, files.merges].filter((one) => one !== undefined);
-  for (const one of copied) await Deno.copyFile(one, at(basename(one)));
-  return [weights, name, "preprocessor_config.json", ...copied.map((one) => basename(one))].map(at);
+  for (const one of copied) await Deno.copyFile(one, pathOf(basename(one)));
+  return [weights, name, "preprocessor_config.json", ...copied.map((one) => basename(one))].map(pathOf);
 }

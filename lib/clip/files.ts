@@ -57,15 +57,15 @@ async function weightsIn(folder: string, names: readonly string[], hasConfig: bo
   const indices = names.filter((name) => INDEX.test(name));
   const sharded = new Set(indices.map((name) => name.replace(".index.json", "")));
   const single = names.filter((name) => WEIGHTS.test(name) && !NO_WEIGHTS.test(name) && !sharded.has(name));
-  const found: string[] = [];
+  const candidates: string[] = [];
   for (const name of [...indices, ...single].sort()) {
     const isFile = await Deno.stat(join(folder, name)).then((stat) => stat.isFile, () => false);
-    if (isFile) found.push(name);
+    if (isFile) candidates.push(name);
   }
-  if (found.length === 1) return join(folder, found[0]!);
-  if (found.length > 1) {
+  if (candidates.length === 1) return join(folder, candidates[0]!);
+  if (candidates.length > 1) {
     throw new SyntaxError(
-      `Cannot use "${folder}" as a model as one of its weights must be named: it has ${found.join(" and ")}`,
+      `Cannot use "${folder}" as a model as one of its weights must be named: it has ${candidates.join(" and ")}`,
     );
   }
   const has = hasConfig ? "a configuration alone" : names.length === 0 ? "nothing" : `none among ${names.length} files`;

@@ -94,8 +94,8 @@ export function checkTokenizer(
   let highest = 0;
   for (const id of ids) highest = Math.max(highest, id);
   const entries = vocabulary.size;
-  const refuse = (expected: string, found: string): never => {
-    throw new RangeError(`Cannot use "${names.tokenizer}" with "${names.weights}" as ${expected}: found ${found}`);
+  const refuse = (expected: string, actual: string): never => {
+    throw new RangeError(`Cannot use "${names.tokenizer}" with "${names.weights}" as ${expected}: found ${actual}`);
   };
   if (highest >= rows || entries < LEAST_SHARE * rows) {
     refuse(

@@ -15,19 +15,21 @@ export function parseCsv(text: string, separator: string): string[][] {
   const between = separator.charCodeAt(0);
   let row: string[] = [];
   let fields = 0;
-  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length || row.length > 0;) {
-    const [field, end] = text[at] === '"' ? quotedField(text, at, rows.length + 1) : plainField(text, at, between);
+  for (let offset = text.charCodeAt(0) === 0xfeff ? 1 : 0; offset < text.length || row.length > 0;) {
+    const [field, end] = text[offset] === '"'
+      ? quotedField(text, offset, rows.length + 1)
+      : plainField(text, offset, between);
     const code = text.charCodeAt(end); // NaN at the end of the text
     const isLast = code !== between;
     if (isLast && end < text.length && code !== 0x0a && code !== 0x0d) {
       throw new Error(`a quoted field must end before a separator or a line end: in row ${rows.length + 1} it goes on`);
     }
     if (++fields > MAX_FIELDS) throw new Error(`it must have at most ${MAX_FIELDS} fields: it has more`);
-    const isEmptyLine = isLast && row.length === 0 && end === at;
+    const isEmptyLine = isLast && row.length === 0 && end === offset;
     if (!isEmptyLine) row.push(field);
-    at = end + 1;
+    offset = end + 1;
     if (!isLast) continue;
-    if (code === 0x0d && text.charCodeAt(at) === 0x0a) at++;
+    if (code === 0x0d && text.charCodeAt(offset) === 0x0a) offset++;
     if (!isEmptyLine && rows.push(row) > MAX_ROWS) {
       throw new Error(`it must have at most ${MAX_ROWS} rows: it has more`);
     }
@@ -37,18 +39,18 @@ export function parseCsv(text: string, separator: string): string[][] {
 }
 
 /** A field from `at` on, and the place of what ends it. */
-function plainField(text: string, at: number, between: number): [string, number] {
-  let end = at;
+function plainField(text: string, offset: number, between: number): [string, number] {
+  let end = offset;
   for (; end < text.length; end++) {
     const code = text.charCodeAt(end);
     if (code === between || code === 0x0a || code === 0x0d) break;
   }
-  return [text.slice(at, end), end];
+  return [text.slice(offset, end), end];
 }
 
-function quotedField(text: string, at: number, row: number): [string, number] {
-  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 2)) {
-    if (text[end + 1] !== '"') return [text.slice(at + 1, end).replaceAll('""', '"'), end + 1];
+function quotedField(text: string, offset: number, row: number): [string, number] {
+  for (let end = text.indexOf('"', offset + 1); end >= 0; end = text.indexOf('"', end + 2)) {
+    if (text[end + 1] !== '"') return [text.slice(offset + 1, end).replaceAll('""', '"'), end + 1];
   }
   throw new Error(`a quotation mark must be closed: the one in row ${row} is not`);
 }

@@ -42,8 +42,8 @@ export async function readCsvText(path: string): Promise<string> {
     source.destroy();
   }
   if (bytes > limit) {
-    const found = isGzip ? `its ${size} bytes of gzip hold more` : "it has more";
-    throw new SyntaxError(`Cannot read "${path}" as it must have at most ${limit} bytes of text: ${found}`);
+    const actual = isGzip ? `its ${size} bytes of gzip hold more` : "it has more";
+    throw new SyntaxError(`Cannot read "${path}" as it must have at most ${limit} bytes of text: ${actual}`);
   }
   return pieces.join("");
 }

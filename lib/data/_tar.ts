@@ -34,20 +34,22 @@ export async function listTar(path: string): Promise<TarMember[]> {
     return await tarBytes(file, offset, count);
   };
   let extended: { path?: string; size?: number } = {};
-  for (let at = 0; at < length;) {
-    const head = await read(at, BLOCK);
+  for (let start = 0; start < length;) {
+    const head = await read(start, BLOCK);
     if (head.every((byte) => byte === 0)) return members;
-    if (at === 0 && head[0] === 0x1f && head[1] === 0x8b) refuse("it must not be compressed: it is gzipped; gunzip it");
-    if (!isSummed(head)) refuse(`each header must have its checksum: that at byte ${at} has another`);
+    if (start === 0 && head[0] === 0x1f && head[1] === 0x8b) {
+      refuse("it must not be compressed: it is gzipped; gunzip it");
+    }
+    if (!isSummed(head)) refuse(`each header must have its checksum: that at byte ${start} has another`);
     const type = String.fromCharCode(head[156]!);
     const stated = numberAt(head, 124, 12);
     const size = "xgLK".includes(type) ? stated : extended.size ?? stated;
-    if (!Number.isSafeInteger(size) || size < 0) refuse(`sizes must be whole numbers: that at byte ${at} is not`);
-    const offset = at + BLOCK;
+    if (!Number.isSafeInteger(size) || size < 0) refuse(`sizes must be whole numbers: that at byte ${start} is not`);
+    const offset = start + BLOCK;
     if (offset + size > length) {
       refuse(`"${extended.path ?? nameOf(head)}" must end within it: its ${size} bytes do not, it is cut short`);
     }
-    at = offset + Math.ceil(size / BLOCK) * BLOCK;
+    start = offset + Math.ceil(size / BLOCK) * BLOCK;
     if ("xgLK".includes(type)) {
       if (size > MOST_HEADER) {
         refuse(`a header must have at most ${MOST_HEADER} bytes: that at byte ${offset} has ${size}`);
@@ -107,18 +109,18 @@ function textOf(bytes: Uint8Array): string {
 /** Path and size of records such as `18 path=long/name\n`. */
 function paxOf(bytes: Uint8Array): { path?: string; size?: number } {
   const out: { path?: string; size?: number } = {};
-  for (let at = 0; at < bytes.length;) {
-    const blank = bytes.indexOf(32, at);
-    const count = blank < 0 ? NaN : Number(new TextDecoder().decode(bytes.subarray(at, blank)));
-    if (!Number.isInteger(count) || count < 5 || at + count > bytes.length) {
+  for (let offset = 0; offset < bytes.length;) {
+    const blank = bytes.indexOf(32, offset);
+    const count = blank < 0 ? NaN : Number(new TextDecoder().decode(bytes.subarray(offset, blank)));
+    if (!Number.isInteger(count) || count < 5 || offset + count > bytes.length) {
       throw new SyntaxError("Cannot read a tar archive as its pax records must tell their length: one does not");
     }
-    const record = new TextDecoder().decode(bytes.subarray(blank + 1, at + count - 1));
+    const record = new TextDecoder().decode(bytes.subarray(blank + 1, offset + count - 1));
     const equals = record.indexOf("=");
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
     if (key === "path") out.path = value;
     if (key === "size") out.size = Number(value);
-    at += count;
+    offset += count;
   }
   return out;
 }

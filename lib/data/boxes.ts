@@ -26,15 +26,15 @@ export interface BoxesOptions {
 export async function readBoxes(root: string, options: BoxesOptions): Promise<Map<string, Box[]>> {
   const { csv, image, label = "label", columns = ["x", "y", "w", "h"] } = options;
   const table = await readCsv(isAbsolute(csv) ? csv : join(root, csv));
-  const [name, kind, ...places] = [image, label, ...columns].map((column) => table.column(column));
+  const [name, kind, ...columnIndices] = [image, label, ...columns].map((column) => table.column(column));
   const boxes = new Map<string, Box[]>();
   for (const [row, cells] of table.rows.entries()) {
-    const numbers = places.map((place) => cells[place]!.trim() === "" ? NaN : Number(cells[place]));
+    const numbers = columnIndices.map((place) => cells[place]!.trim() === "" ? NaN : Number(cells[place]));
     const [x, y, width, height] = numbers as [number, number, number, number];
     if (!numbers.every(Number.isFinite) || width <= 0 || height <= 0) {
       throw new SyntaxError(
         `Cannot read "${table.path}" row ${rowNumber(row)} as a box must be four numbers, the last two above 0: ` +
-          `it is ${JSON.stringify(places.map((place) => cells[place]).join(","))}`,
+          `it is ${JSON.stringify(columnIndices.map((place) => cells[place]).join(","))}`,
       );
     }
     const list = boxes.get(cells[name!]!) ?? [];

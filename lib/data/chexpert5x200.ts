@@ -65,9 +65,11 @@ export async function loadChexpert5x200(root: string, options: Chexpert5x200Opti
     tally.read++;
     const positive = columns.map((column) => labelAt(table, { row, column }) === 1);
     if (positive.filter(Boolean).length !== 1) {
-      const found = CHEXPERT_5X200_CLASSES.filter((_, i) => positive[i]).join(", ") || "none";
+      const positives = CHEXPERT_5X200_CLASSES.filter((_, i) => positive[i]).join(", ") || "none";
       throw new SyntaxError(
-        `Cannot read "${table.path}" row ${rowNumber(row)} as exactly one of the five findings must be 1: ${found} is`,
+        `Cannot read "${table.path}" row ${
+          rowNumber(row)
+        } as exactly one of the five findings must be 1: ${positives} is`,
       );
     }
     const id = cells[pathColumn]!;

@@ -107,12 +107,12 @@ export async function readCsv(path: string): Promise<Table> {
     columns,
     rows,
     column(name: string): number {
-      const at = columns.indexOf(name);
-      if (at < 0) throw new ColumnError(path, name, columns);
-      if (columns.indexOf(name, at + 1) >= 0) {
+      const index = columns.indexOf(name);
+      if (index < 0) throw new ColumnError(path, name, columns);
+      if (columns.indexOf(name, index + 1) >= 0) {
         throw new SyntaxError(`Cannot read "${path}" as it must have one column "${name}": it has several`);
       }
-      return at;
+      return index;
     },
   };
 }

@@ -131,11 +131,11 @@ export class ClassError extends SyntaxError {
    * An error about a class.
    *
    * @param message One line up to what is wrong; the nearest class is added.
-   * @param found The class found.
+   * @param given The class that the file names.
    * @param classes Those there are.
    */
-  constructor(message: string, readonly found: string, readonly classes: readonly string[]) {
-    super(`${message}${didYouMean(found, classes)}`);
+  constructor(message: string, readonly given: string, readonly classes: readonly string[]) {
+    super(`${message}${didYouMean(given, classes)}`);
   }
 }
 
@@ -144,17 +144,17 @@ const IMAGE = /\.(jpe?g|png|tiff?|webp|dcm|dicom)$/i;
 
 /** Every image file under `folder`, at any depth, sorted by path; hidden names are passed over. */
 export async function listImages(folder: string): Promise<string[]> {
-  const found: string[] = [];
+  const paths: string[] = [];
   const walk = async (path: string): Promise<void> => {
     for await (const entry of Deno.readDir(path)) {
       if (entry.name.startsWith(".")) continue;
       const child = join(path, entry.name);
       if (entry.isDirectory) await walk(child);
-      else if (IMAGE.test(entry.name)) found.push(child);
+      else if (IMAGE.test(entry.name)) paths.push(child);
     }
   };
   await walk(folder);
-  return found.sort(byCodePoint);
+  return paths.sort(byCodePoint);
 }
 
 /** Makes ids unique: the second "a" becomes "a#2". */

@@ -37,12 +37,12 @@ export interface FolderOptions {
  * ```
  */
 export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
-  const found: string[] = [];
+  const paths: string[] = [];
   for await (const entry of Deno.readDir(root)) {
-    if (!entry.name.startsWith(".") && (entry.isDirectory || entry.isSymlink)) found.push(entry.name);
+    if (!entry.name.startsWith(".") && (entry.isDirectory || entry.isSymlink)) paths.push(entry.name);
   }
-  found.sort(byCodePoint);
-  const classes = options.classes ?? found;
+  paths.sort(byCodePoint);
+  const classes = options.classes ?? paths;
   if (!classes.length) {
     throw new RangeError(
       `Cannot use "${root}" as a data set as it must hold a folder for each class, such as "${
@@ -50,14 +50,14 @@ export async function loadFolder(root: string, options: FolderOptions = {}): Pro
       }": it holds none`,
     );
   }
-  const unknown = classes.find((name) => !found.includes(name));
+  const unknown = classes.find((name) => !paths.includes(name));
   if (unknown !== undefined) {
     throw new ClassError(
       `Cannot use "${root}" as a data set as each class must be a folder: ${JSON.stringify(unknown)} is not among ${
-        listed(found) || "none"
+        listed(paths) || "none"
       }`,
       unknown,
-      found,
+      paths,
     );
   }
   const cases: Case[] = [];

@@ -45,16 +45,16 @@ export interface ImagePlaces {
 /**
  * The path of one row's image; undefined if the row is left out, which is then counted.
  *
- * @param places The table, its images, and what to do without one.
- * @param at The row, and its image's name without extension.
+ * @param lookup The table, its images, and what to do without one.
+ * @param entry The row, and its image's name without extension.
  * @throws {Deno.errors.NotFound} With `missing: "throw"`, naming the table, the row and the image.
  */
-export function placeImage(places: ImagePlaces, at: { row: number; name: string }): string | undefined {
-  const found = places.index.get(at.name);
-  if (found !== undefined) return found;
-  const path = places.expected(at.name);
-  if (places.missing === "ignore") return path;
-  if (places.missing === "throw") throw new MissingImageError(places.table.path, rowNumber(at.row), path);
-  drop(places.tally, "image missing");
+export function placeImage(lookup: ImagePlaces, entry: { row: number; name: string }): string | undefined {
+  const indexed = lookup.index.get(entry.name);
+  if (indexed !== undefined) return indexed;
+  const path = lookup.expected(entry.name);
+  if (lookup.missing === "ignore") return path;
+  if (lookup.missing === "throw") throw new MissingImageError(lookup.table.path, rowNumber(entry.row), path);
+  drop(lookup.tally, "image missing");
   return undefined;
 }

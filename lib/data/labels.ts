@@ -39,6 +39,6 @@ export function labelAt(table: Table, at: { row: number; column: number }): Labe
  * @throws {SyntaxError} If one of the columns is missing.
  */
 export function labelReader(table: Table): (row: number) => LabelValue[] {
-  const places = CHEXPERT_LABELS.map((name) => table.column(name));
-  return (row) => places.map((column) => labelAt(table, { row, column }));
+  const indices = CHEXPERT_LABELS.map((name) => table.column(name));
+  return (row) => indices.map((column) => labelAt(table, { row, column }));
 }

@@ -39,7 +39,7 @@ export async function loadMhist(root: string, options: MhistOptions = {}): Promi
   const attributesOf = attributeReader(table, options.attributes);
   const tally: Tally = { read: 0, dropped: {} };
   const expected = (name: string): string => join(root, "images", `${name}.png`);
-  const places: ImagePlaces = { table, index: await indexImages(root, ["images"]), expected, missing, tally };
+  const lookup: ImagePlaces = { table, index: await indexImages(root, ["images"]), expected, missing, tally };
   const cases: Case[] = [];
   for (const [row, cells] of table.rows.entries()) {
     tally.read++;
@@ -48,7 +48,7 @@ export async function loadMhist(root: string, options: MhistOptions = {}): Promi
       continue;
     }
     const target = classIndex(table, row, MHIST_LABELS, cells[label!]!.trim());
-    const path = placeImage(places, { row, name: stem(cells[image!]!) });
+    const path = placeImage(lookup, { row, name: stem(cells[image!]!) });
     if (path !== undefined) cases.push({ id: cells[image!]!, target, ...imageFile(path), ...attributesOf(row) });
   }
   return await makeDataset({ name: "mhist", classes: MHIST_CLASSES, task: "multiclass", cases, tally, split });

@@ -39,10 +39,10 @@ export interface MimicCxrOptions {
 
 /** Rows of a table by the value of a column. */
 function byColumn(table: Table, column: string): Map<string, number[]> {
-  const at = table.column(column);
+  const index = table.column(column);
   const rows = new Map<string, number[]>();
   for (const [row, cells] of table.rows.entries()) {
-    const value = cells[at]!.replace(/\.0$/, "");
+    const value = cells[index]!.replace(/\.0$/, "");
     const known = rows.get(value);
     if (known) known.push(row);
     else rows.set(value, [row]);

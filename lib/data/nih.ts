@@ -61,15 +61,15 @@ async function readBoxes(path: string | undefined): Promise<Map<string, Box[]>> 
   const table = await readCsv(path);
   const [image, label] = [table.column("Image Index"), table.column("Finding Label")];
   const first = table.columns.findIndex((name) => name.startsWith("Bbox [x")); // "Bbox [x", "y", "w", "h]" or quoted whole
-  const places = first < 0
+  const columns = first < 0
     ? ["x", "y", "w", "h"].map((name) => table.column(name))
     : [0, 1, 2, 3].map((i) => first + i);
   for (const [row, cells] of table.rows.entries()) {
-    const [x, y, width, height] = places.map((place) => Number(cells[place] || NaN));
+    const [x, y, width, height] = columns.map((place) => Number(cells[place] || NaN));
     if (![x, y, width, height].every(Number.isFinite)) {
       throw new SyntaxError(
         `Cannot read "${path}" row ${rowNumber(row)} as a box must be four numbers: it is ${
-          JSON.stringify(places.map((place) => cells[place]).join(","))
+          JSON.stringify(columns.map((place) => cells[place]).join(","))
         }`,
       );
     }
@@ -128,21 +128,21 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
   for (let i = rows.length; i < table.rows.length; i++) drop(tally, "other split");
   const folders = ["images", ...Array.from({ length: 12 }, (_, i) => `images_${String(i + 1).padStart(3, "0")}`)];
   const expected = (name: string): string => join(root, "images", `${name}.png`);
-  const places: ImagePlaces = { table, index: await indexImages(root, folders), expected, missing, tally };
+  const lookup: ImagePlaces = { table, index: await indexImages(root, folders), expected, missing, tally };
   const cases: Case[] = [];
   for (const row of rows) {
     const cells = table.rows[row]!;
     const id = cells[columns.image]!;
-    const path = placeImage(places, { row, name: stem(id) });
+    const path = placeImage(lookup, { row, name: stem(id) });
     if (path === undefined) continue;
-    const found = boxes.get(id);
+    const caseBoxes = boxes.get(id);
     cases.push({
       id,
       patientId: cells[columns.patient]!,
       targets: targets(table, row, cells[columns.findings]!),
       ...imageFile(path),
       ...attributesOf(row),
-      ...(found && { boxes: found }),
+      ...(caseBoxes && { boxes: caseBoxes }),
     });
   }
   return await makeDataset({

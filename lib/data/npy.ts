@@ -21,8 +21,8 @@ const LIMIT = 2 ** 31;
 const FREE_BYTES = 2 ** 26;
 const MOST_EXPANSION = 100;
 
-function refuse(name: string, expected: string, found: string): never {
-  throw new SyntaxError(`Cannot read "${name}" as a NumPy array as ${expected}: ${found}`);
+function refuse(name: string, expected: string, actual: string): never {
+  throw new SyntaxError(`Cannot read "${name}" as a NumPy array as ${expected}: ${actual}`);
 }
 
 /** The three entries of a header, which is a Python dict: nothing else may stand in it. */
@@ -32,12 +32,12 @@ function readHeader(bytes: Uint8Array, name: string): Record<"descr" | "fortran_
     refuse(name, "its header must be a dict of descr, fortran_order and shape", JSON.stringify(text.slice(0, 60)));
   const body = /^ *\{([^{}]*)\}[ \n]*$/.exec(text)?.[1] ?? fail();
   const entry = / *'(descr|fortran_order|shape)' *: *('[^']*'|True|False|\((?:\d+(?:, *\d+)*,?)?\)) *(?:, *|$)/y;
-  const found = new Map<string, string>();
+  const fields = new Map<string, string>();
   for (let match; entry.lastIndex < body.length && (match = entry.exec(body));) {
-    if (found.has(match[1]!)) fail();
-    found.set(match[1]!, match[2]!);
+    if (fields.has(match[1]!)) fail();
+    fields.set(match[1]!, match[2]!);
     if (entry.lastIndex === body.length) {
-      const [descr, order, shape] = ["descr", "fortran_order", "shape"].map((key) => found.get(key));
+      const [descr, order, shape] = ["descr", "fortran_order", "shape"].map((key) => fields.get(key));
       if (!descr?.startsWith("'") || !order || !/^[TF]/.test(order) || !shape?.startsWith("(")) fail();
       return { descr: descr!, fortran_order: order!, shape: shape! };
     }

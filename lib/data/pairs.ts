@@ -161,16 +161,16 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     ? await (await import("./parquet.ts")).readParquet(file) // few need its codecs
     : await readCsv(file);
   const folder = options.images ?? dirname(table.path);
-  const at = (column: string | undefined): number | undefined =>
+  const indexOf = (column: string | undefined): number | undefined =>
     column === undefined ? undefined : table.column(column);
   const columns = {
     image: table.column(image),
-    text: at(options.text),
-    label: at(options.label),
-    patient: at(options.patient),
-    id: at(options.id),
-    mask: at(options.mask),
-    key: at(options.boxes?.key) ?? table.column(image),
+    text: indexOf(options.text),
+    label: indexOf(options.label),
+    patient: indexOf(options.patient),
+    id: indexOf(options.id),
+    mask: indexOf(options.mask),
+    key: indexOf(options.boxes?.key) ?? table.column(image),
   };
   const attributesOf = attributeReader(table, options.attributes);
   const filters = Object.entries(where).map(([column, value]) => [table.column(column), value] as const);
@@ -209,10 +209,10 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
     throw new NoRowError(
       `Cannot use "${table.path}" as a data set as a row must be left: ${tally.read} read, ${reasons || "none"}`,
-      filters.map(([at, value]) => ({
-        column: table.columns[at]!,
+      filters.map(([indexOf, value]) => ({
+        column: table.columns[indexOf]!,
         value,
-        values: [...new Set(table.rows.map((cells) => cells[at]!))],
+        values: [...new Set(table.rows.map((cells) => cells[indexOf]!))],
       })),
     );
   }
@@ -226,10 +226,10 @@ export async function loadPairs(root: string, options: PairsOptions = {}): Promi
     : options.classes ?? [...new Set(kept.flatMap(({ row }) => classesOf(row)))].sort(byCodePoint);
   if (options.classes === undefined && separator === undefined) checkJointClasses(table.path, classes);
   const targetOf = (row: number): Pick<Case, "target" | "targets"> => {
-    const found = classesOf(row).map((name) => classIndex(table, row, classes, name));
+    const targets = classesOf(row).map((name) => classIndex(table, row, classes, name));
     return separator === undefined
-      ? { target: found[0]! }
-      : { targets: classes.map((_, i) => found.includes(i) ? 1 : 0) };
+      ? { target: targets[0]! }
+      : { targets: classes.map((_, i) => targets.includes(i) ? 1 : 0) };
   };
   const cases = kept.map(({ row, path, masks }): Case => {
     const cells = table.rows[row]!;

@@ -39,9 +39,9 @@ export async function readParquet(path: string): Promise<Table> {
       columns,
       rows,
       column(name: string): number {
-        const at = columns.indexOf(name);
-        if (at < 0) throw new ColumnError(path, name, columns);
-        return at;
+        const index = columns.indexOf(name);
+        if (index < 0) throw new ColumnError(path, name, columns);
+        return index;
       },
     };
   } catch (error) {

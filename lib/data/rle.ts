@@ -20,8 +20,8 @@ export interface RleOptions extends MaskSize {
   first?: number;
 }
 
-function refuse(what: string, found: string): never {
-  throw new RangeError(`Cannot decode RLE as ${what}: ${found}`);
+function refuse(what: string, actual: string): never {
+  throw new RangeError(`Cannot decode RLE as ${what}: ${actual}`);
 }
 
 function checkSize({ width, height }: MaskSize): void {
@@ -36,8 +36,8 @@ function fill(mask: BinaryMask, position: number, length: number): void {
   if (position + length > width * height) {
     refuse(`runs must end within ${width} x ${height} pixels`, `one ends at ${position + length}`);
   }
-  for (let at = position; at < position + length; at++) {
-    data[(at % height) * width + Math.floor(at / height)] = 1;
+  for (let pixel = position; pixel < position + length; pixel++) {
+    data[(pixel % height) * width + Math.floor(pixel / height)] = 1;
   }
 }
 
@@ -78,17 +78,17 @@ export function decodeRle(text: string, options: RleOptions): BinaryMask {
 /** The runs of set pixels, down the columns: `[position, length]`. */
 function runs(mask: BinaryMask): [number, number][] {
   const { width, height, data } = mask;
-  const found: [number, number][] = [];
+  const rows: [number, number][] = [];
   let start = -1;
-  for (let at = 0; at <= width * height; at++) {
-    const set = at < width * height && data[(at % height) * width + Math.floor(at / height)] !== 0;
-    if (set && start < 0) start = at;
+  for (let pixel = 0; pixel <= width * height; pixel++) {
+    const set = pixel < width * height && data[(pixel % height) * width + Math.floor(pixel / height)] !== 0;
+    if (set && start < 0) start = pixel;
     if (!set && start >= 0) {
-      found.push([start, at - start]);
+      rows.push([start, pixel - start]);
       start = -1;
     }
   }
-  return found;
+  return rows;
 }
 
 /**

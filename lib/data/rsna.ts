@@ -116,14 +116,14 @@ export async function loadRsna(root: string, options: RsnaOptions = {}): Promise
   const folder = "stage_2_train_images";
   const index = await indexImages(root, [folder]);
   const expected = (name: string): string => join(root, folder, `${name}.dcm`);
-  const places: ImagePlaces = { table, index, expected, missing, tally };
+  const lookup: ImagePlaces = { table, index, expected, missing, tally };
   const cases: Case[] = [];
   for (const { id, row, boxes } of chosen) {
     if (normal && !boxes.length && !normal.has(id)) {
       drop(tally, "neither normal nor pneumonia");
       continue;
     }
-    const path = placeImage(places, { row, name: id });
+    const path = placeImage(lookup, { row, name: id });
     if (path === undefined) continue;
     cases.push({ id, patientId: id, target: boxes.length ? 1 : 0, boxes, ...imageFile(path), ...attributesOf(id) });
   }

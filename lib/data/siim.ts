@@ -67,10 +67,10 @@ export async function loadSiim(root: string, options: SiimOptions = {}): Promise
     : all.filter((_, i) => !test.has(i));
   for (let i = chosen.length; i < all.length; i++) drop(tally, "other split");
   const expected = (name: string): string => join(root, FOLDERS[0]!, `${name}.dcm`);
-  const places: ImagePlaces = { table, index: await indexImages(root, FOLDERS), expected, missing, tally };
+  const lookup: ImagePlaces = { table, index: await indexImages(root, FOLDERS), expected, missing, tally };
   const cases: Case[] = [];
   for (const { id, row, runs } of chosen) {
-    const path = placeImage(places, { row, name: id });
+    const path = placeImage(lookup, { row, name: id });
     if (path === undefined) continue;
     const decode = (text: string): BinaryMask => decodeRle(text, { width: maskSide, height: maskSide });
     const mask = (): Promise<BinaryMask> =>

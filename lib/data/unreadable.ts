@@ -34,7 +34,7 @@ export async function findUnreadable(
   options: FindUnreadableOptions = {},
 ): Promise<UnreadableImage[]> {
   const { whole = false, onProgress } = options;
-  const found: UnreadableImage[] = [];
+  const unreadable: UnreadableImage[] = [];
   let next = 0, done = 0;
   const work = async (): Promise<void> => {
     while (next < cases.length) {
@@ -43,14 +43,14 @@ export async function findUnreadable(
       const location = part ?? path;
       if (whole || (location !== undefined && !await looksWhole(location))) {
         await image().catch((error: Error) => {
-          found.push({ index, reason: error.message });
+          unreadable.push({ index, reason: error.message });
         });
       }
       onProgress?.(++done);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return found.sort((a, b) => a.index - b.index);
+  return unreadable.sort((a, b) => a.index - b.index);
 }
 
 /** Whether a file begins as an image and, as far as its format tells, ends as one. */

@@ -53,7 +53,7 @@ export function parseRunRecord(text: string, name: string): RunRecord {
   return value as unknown as RunRecord;
 }
 
-type Fail = (field: string, expected: string, found: unknown) => never;
+type Fail = (field: string, expected: string, actual: unknown) => never;
 
 /** Refuses a schema that this version does not know; files of version 0.1.0 name none. */
 function checkSchema(schema: unknown, fail: Fail): void {
@@ -68,9 +68,9 @@ function checkEvaluation(value: unknown, field: string, fail: Fail): void {
   const isObject = (v: unknown): v is Record<string, unknown> =>
     typeof v === "object" && v !== null && !Array.isArray(v);
   if (!isObject(value)) return fail(field, "an object", value);
-  const estimate = (v: unknown, at: string): void => {
+  const estimate = (v: unknown, field: string): void => {
     if (!isObject(v) || (v.value !== null && typeof v.value !== "number")) {
-      fail(at, "a figure with a value, a number or null", v);
+      fail(field, "a figure with a value, a number or null", v);
     }
   };
   if (typeof value.cases !== "number") fail(`${field}.cases`, "a number", value.cases);
@@ -125,10 +125,10 @@ export function checkTrainingRecord(value: unknown, name: string): TrainingRecor
 }
 
 function failing(name: string, within = ""): Fail {
-  return (field, expected, found) => {
+  return (field, expected, actual) => {
     throw new SyntaxError(
       `Cannot read "${name}" as "${within}${field}" must be ${expected}: current value is ${
-        JSON.stringify(found)?.slice(0, 60)
+        JSON.stringify(actual)?.slice(0, 60)
       }`,
     );
   };

@@ -81,10 +81,10 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
   const reference = figure.reference === undefined
     ? ""
     : `<line x1="${left}" x2="${right}" y1="${height0}" y2="${height0}" stroke="${INK}" stroke-dasharray="6 5"/>`;
-  const at = figure.upright === undefined ? "" : n(frame.px(figure.upright));
-  const upright = at === ""
+  const position = figure.upright === undefined ? "" : n(frame.px(figure.upright));
+  const upright = position === ""
     ? ""
-    : `<line x1="${at}" x2="${at}" y1="${top}" y2="${bottom}" stroke="${INK}" stroke-dasharray="6 5"/>`;
+    : `<line x1="${position}" x2="${position}" y1="${top}" y2="${bottom}" stroke="${INK}" stroke-dasharray="6 5"/>`;
   const alt = escapeHtml(figure.alt);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${alt}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">` +
     `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${upright}${legend(entries, left, right)}</svg>`;

@@ -161,16 +161,16 @@ export async function classifyImages(
     for (const [i, answer] of answers.entries()) {
       const pixels = await source.pixels([i]);
       const label = best[i]!;
-      const found: Classification["maps"] = {};
+      const drawn: Classification["maps"] = {};
       for (const kind of maps) {
         const own = await labelMaps(model, kind, pixels);
-        found[kind] = {
+        drawn[kind] = {
           overlays: own.map((map, c) => mapOverlay(seen[i]!, map, { kind, label: labels[c]!, name: answer.image })),
           faithfulness: await faithfulness(model, pixels, own[label]!, { label }),
         };
       }
       const random = await faithfulness(model, pixels, randomMap(model.side ** 2, i), { label });
-      mapped.push({ ...answer, maps: found, random });
+      mapped.push({ ...answer, maps: drawn, random });
     }
     return mapped;
   } finally {

@@ -175,16 +175,16 @@ export async function chosenHyperedges(tokens: Tensor3D, affinity: Tensor2D, top
   incidence.dispose();
   const edgeOf = (sample: number, node: number): Hyperedge => {
     const start = (sample * size + node) * size;
-    const found: [number, number][] = [];
+    const members: [number, number][] = [];
     for (let j = 1; j < size; j++) {
       const weight = rows[start + j]!;
-      if (weight > 0 && j !== node) found.push([j - 1, weight]);
+      if (weight > 0 && j !== node) members.push([j - 1, weight]);
     }
-    found.sort((a, b) => b[1] - a[1]);
+    members.sort((a, b) => b[1] - a[1]);
     return {
       source: node === 0 ? null : node - 1,
-      members: found.map(([j]) => j),
-      weights: found.map(([, weight]) => weight),
+      members: members.map(([j]) => j),
+      weights: members.map(([, weight]) => weight),
     };
   };
   return Array.from({ length: batch }, (_, sample) => {

@@ -89,7 +89,7 @@ class Reader {
 
 /** Reads a tag, its VR and its length; the cursor then stands at the value. */
 function readHead(reader: Reader): Element {
-  const at = reader.at;
+  const offset = reader.at;
   reader.need(8, "an element");
   const tag = reader.tag();
   if (!reader.encoding.explicit || tag >>> 16 === 0xfffe) {
@@ -103,7 +103,7 @@ function readHead(reader: Reader): Element {
     return { tag, vr, start: reader.at, length };
   }
   if (!LONG.has(vr)) {
-    throw new Error(`element ${tagName(tag)} at byte ${at} has no value representation DICOM knows`);
+    throw new Error(`element ${tagName(tag)} at byte ${offset} has no value representation DICOM knows`);
   }
   reader.at += 2;
   const length = reader.u32();

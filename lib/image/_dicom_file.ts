@@ -20,14 +20,14 @@ function ascii(bytes: Uint8Array, start: number, length: number): string {
 }
 
 /** How a data set without a meta group is written, told by its first element; undefined when it is no DICOM. */
-function guessEncoding(bytes: Uint8Array, at: number): Encoding | undefined {
-  const [a, b, c, d] = bytes.subarray(at, at + 4);
-  if (a === undefined || d === undefined || bytes.length < at + 8) return undefined;
-  const explicit = /^(UL|CS|UI|SH|DA|TM|LO|OB)$/.test(ascii(bytes, at + 4, 2));
+function guessEncoding(bytes: Uint8Array, offset: number): Encoding | undefined {
+  const [a, b, c, d] = bytes.subarray(offset, offset + 4);
+  if (a === undefined || d === undefined || bytes.length < offset + 8) return undefined;
+  const explicit = /^(UL|CS|UI|SH|DA|TM|LO|OB)$/.test(ascii(bytes, offset + 4, 2));
   // A data set begins in group 0008 (0004 for a directory is no image), at a low element.
   if (a === 0x08 && b === 0 && d === 0 && c! <= 0x18) {
     if (explicit) return EXPLICIT_LITTLE;
-    const length = new DataView(bytes.buffer, bytes.byteOffset + at + 4, 4).getUint32(0, true);
+    const length = new DataView(bytes.buffer, bytes.byteOffset + offset + 4, 4).getUint32(0, true);
     return length <= 64 ? IMPLICIT_LITTLE : undefined;
   }
   if (a === 0 && b === 0x08 && c === 0 && d <= 0x18 && explicit) return EXPLICIT_BIG;
@@ -39,14 +39,15 @@ function startOf(bytes: Uint8Array): number {
   return bytes.length >= 132 && ascii(bytes, 128, 4) === "DICM" ? 132 : 0;
 }
 
-function hasMeta(bytes: Uint8Array, at: number): boolean {
-  return bytes[at] === 2 && bytes[at + 1] === 0 && bytes[at + 3] === 0 && /^[A-Z]{2}$/.test(ascii(bytes, at + 4, 2));
+function hasMeta(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset] === 2 && bytes[offset + 1] === 0 && bytes[offset + 3] === 0 &&
+    /^[A-Z]{2}$/.test(ascii(bytes, offset + 4, 2));
 }
 
 /** Whether the bytes are a DICOM file: with its preamble, or beginning with an element as bare data sets do. */
 export function isDicom(bytes: Uint8Array): boolean {
-  const at = startOf(bytes);
-  return at === 132 || hasMeta(bytes, at) || guessEncoding(bytes, at) !== undefined;
+  const offset = startOf(bytes);
+  return offset === 132 || hasMeta(bytes, offset) || guessEncoding(bytes, offset) !== undefined;
 }
 
 /**
@@ -55,10 +56,10 @@ export function isDicom(bytes: Uint8Array): boolean {
  * @throws {Error} If it is cut short or contradicts itself; without a transfer syntax it is taken as uncompressed.
  */
 export function readDicomFile(bytes: Uint8Array): { dataSet: DataSet; transferSyntax: string } {
-  const at = startOf(bytes);
-  const rest = { start: at, length: bytes.length - at };
-  if (!hasMeta(bytes, at)) {
-    const encoding = guessEncoding(bytes, at);
+  const offset = startOf(bytes);
+  const rest = { start: offset, length: bytes.length - offset };
+  if (!hasMeta(bytes, offset)) {
+    const encoding = guessEncoding(bytes, offset);
     if (!encoding) throw new Error("its first element must be in group 0002 or 0008");
     const transferSyntax = encoding.explicit ? (encoding.littleEndian ? EXPLICIT : BIG_ENDIAN) : IMPLICIT;
     return { dataSet: readElements(bytes, { span: rest, encoding }).dataSet, transferSyntax };

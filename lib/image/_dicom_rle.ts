@@ -45,17 +45,17 @@ function unpack(
   const { out, start, step, pixels, segment } = to;
   const end = start + pixels * step;
   let target = start;
-  for (let at = 0; target < end;) {
-    const head = from[at++];
+  for (let offset = 0; target < end;) {
+    const head = from[offset++];
     if (head === 128) continue;
     const run = head === undefined ? 0 : head < 128 ? head + 1 : 257 - head;
     const taken = head !== undefined && head < 128 ? run : 1;
-    if (head === undefined || at + taken > from.length || target + run * step - step >= end) {
-      const found = Math.trunc((target - start) / step);
-      throw new Error(`RLE segment ${segment} must hold ${pixels} bytes: it breaks off or runs over after ${found}`);
+    if (head === undefined || offset + taken > from.length || target + run * step - step >= end) {
+      const count = Math.trunc((target - start) / step);
+      throw new Error(`RLE segment ${segment} must hold ${pixels} bytes: it breaks off or runs over after ${count}`);
     }
-    if (head < 128) { for (let k = 0; k < run; k++, target += step) out[target] = from[at + k]!; }
-    else for (let k = 0; k < run; k++, target += step) out[target] = from[at]!;
-    at += taken;
+    if (head < 128) { for (let k = 0; k < run; k++, target += step) out[target] = from[offset + k]!; }
+    else for (let k = 0; k < run; k++, target += step) out[target] = from[offset]!;
+    offset += taken;
   }
 }

@@ -16,13 +16,13 @@ const SAMPLE_DEPTH = 40;
 function findCodestream(bytes: Uint8Array): Uint8Array {
   if (bytes[0] === 0xff && bytes[1] === 0x4f) return bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at + 8 <= bytes.length;) {
-    const length = view.getUint32(at);
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    const end = length === 0 ? bytes.length : at + length;
+  for (let offset = 0; offset + 8 <= bytes.length;) {
+    const length = view.getUint32(offset);
+    const type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
+    const end = length === 0 ? bytes.length : offset + length;
     if ((length !== 0 && length < 8) || end > bytes.length) break;
-    if (type === "jp2c") return bytes.subarray(at + 8, end);
-    at = end;
+    if (type === "jp2c") return bytes.subarray(offset + 8, end);
+    offset = end;
   }
   throw new Error("it must begin with JPEG 2000's start of codestream ff 4f");
 }
@@ -35,49 +35,51 @@ function findCodestream(bytes: Uint8Array): Uint8Array {
 export function checkCodestream(bytes: Uint8Array): { codestream: Uint8Array; header: Jpeg2000Header } {
   const stream = findCodestream(bytes);
   const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
-  const need = (at: number, count: number, what: string): void => {
-    if (at + count > stream.length) throw new Error(`its codestream is cut short: ${what} at byte ${at}`);
+  const need = (offset: number, count: number, what: string): void => {
+    if (offset + count > stream.length) throw new Error(`its codestream is cut short: ${what} at byte ${offset}`);
   };
   let header: Jpeg2000Header | undefined;
-  let at = 2;
+  let start = 2;
   for (;;) {
-    need(at, 2, "a marker");
-    const marker = view.getUint16(at);
+    need(start, 2, "a marker");
+    const marker = view.getUint16(start);
     if (marker === 0xffd9) break;
-    need(at, 4, "a segment");
-    const length = view.getUint16(at + 2);
-    need(at + 2, length, `segment ${marker.toString(16)}`);
-    if (marker < 0xff00 || length < 2) throw new Error(`its codestream is damaged: no marker at byte ${at}`);
+    need(start, 4, "a segment");
+    const length = view.getUint16(start + 2);
+    need(start + 2, length, `segment ${marker.toString(16)}`);
+    if (marker < 0xff00 || length < 2) throw new Error(`its codestream is damaged: no marker at byte ${start}`);
     if (marker === 0xff51) {
       if (header || length < 41) throw new Error("its codestream is damaged: SIZ must come once, 41 bytes or more");
-      const [right = 0, bottom = 0, left = 0, top = 0] = [6, 10, 14, 18].map((offset) => view.getUint32(at + offset));
-      const components = view.getUint16(at + 38);
-      const depth = stream[at + SAMPLE_DEPTH]!;
+      const [right = 0, bottom = 0, left = 0, top = 0] = [6, 10, 14, 18].map((offset) =>
+        view.getUint32(start + offset)
+      );
+      const components = view.getUint16(start + 38);
+      const depth = stream[start + SAMPLE_DEPTH]!;
       const precision = (depth & 0x7f) + 1;
       if (precision > 16) throw new Error(`JPEG 2000 of ${precision} bits is not read`);
       if (length !== 38 + 3 * components) {
         throw new Error("its codestream is damaged: SIZ must describe each component");
       }
       for (let c = 1; c < components; c++) {
-        if (stream[at + SAMPLE_DEPTH + 3 * c] !== depth) throw new Error("its components must be alike");
+        if (stream[start + SAMPLE_DEPTH + 3 * c] !== depth) throw new Error("its components must be alike");
       }
       header = { width: right - left, height: bottom - top, components, signed: depth > 0x7f };
     }
     if (marker !== 0xff90) {
-      at += 2 + length;
+      start += 2 + length;
       continue;
     }
-    const tilePart = view.getUint32(at + 6);
+    const tilePart = view.getUint32(start + 6);
     if (tilePart === 0) {
-      at = endOfLastTile(stream, at);
+      start = endOfLastTile(stream, start);
       break;
     }
-    need(at, tilePart, "a tile-part");
+    need(start, tilePart, "a tile-part");
     if (tilePart < 14) throw new Error(`its codestream is damaged: a tile-part says ${tilePart} bytes`);
-    at += tilePart;
+    start += tilePart;
   }
   if (!header) throw new Error("its codestream has no size (SIZ)");
-  return { codestream: stream.subarray(0, at + 2), header };
+  return { codestream: stream.subarray(0, start + 2), header };
 }
 
 /** A last tile-part may leave its length open: it ends with the codestream. */
@@ -94,9 +96,9 @@ function endOfLastTile(stream: Uint8Array, from: number): number {
 export function withoutSign(codestream: Uint8Array): Uint8Array {
   const out = codestream.slice();
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-  let at = 2;
-  while (view.getUint16(at) !== 0xff51) at += 2 + view.getUint16(at + 2);
-  const components = view.getUint16(at + 38);
-  for (let c = 0; c < components; c++) out[at + SAMPLE_DEPTH + 3 * c]! &= 0x7f;
+  let offset = 2;
+  while (view.getUint16(offset) !== 0xff51) offset += 2 + view.getUint16(offset + 2);
+  const components = view.getUint16(offset + 38);
+  for (let c = 0; c < components; c++) out[offset + SAMPLE_DEPTH + 3 * c]! &= 0x7f;
   return out;
 }

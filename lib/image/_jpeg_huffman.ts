@@ -52,9 +52,9 @@ export interface JpegScan {
 }
 
 function segment(bytes: Uint8Array, marker: JpegMarker): Uint8Array {
-  let at = marker.start;
-  while (bytes[at] === 0xff) at++;
-  return bytes.subarray(at + 1, at + 1 + (bytes[at + 1]! << 8 | bytes[at + 2]!));
+  let offset = marker.start;
+  while (bytes[offset] === 0xff) offset++;
+  return bytes.subarray(offset + 1, offset + 1 + (bytes[offset + 1]! << 8 | bytes[offset + 2]!));
 }
 
 /**
@@ -105,24 +105,24 @@ function readFrame(body: Uint8Array, code: number, scan: JpegScan): void {
 }
 
 function readHuffman(body: Uint8Array, scan: JpegScan): void {
-  for (let at = 2; at < body.length;) {
-    const counts = body.subarray(at + 1, at + 17);
+  for (let offset = 2; offset < body.length;) {
+    const counts = body.subarray(offset + 1, offset + 17);
     const total = counts.reduce((sum, count) => sum + count, 0);
-    if (counts.length < 16 || at + 17 + total > body.length) throw new Error("a Huffman table is cut short");
-    scan.huffman.set(body[at]!, huffmanTable(counts, body.subarray(at + 17, at + 17 + total)));
-    at += 17 + total;
+    if (counts.length < 16 || offset + 17 + total > body.length) throw new Error("a Huffman table is cut short");
+    scan.huffman.set(body[offset]!, huffmanTable(counts, body.subarray(offset + 17, offset + 17 + total)));
+    offset += 17 + total;
   }
 }
 
 function readQuantisation(body: Uint8Array, scan: JpegScan): void {
-  for (let at = 2; at < body.length;) {
-    const wide = body[at]! >> 4 !== 0;
+  for (let offset = 2; offset < body.length;) {
+    const wide = body[offset]! >> 4 !== 0;
     const size = wide ? 128 : 64;
-    const raw = body.subarray(at + 1, at + 1 + size);
+    const raw = body.subarray(offset + 1, offset + 1 + size);
     if (raw.length < size) throw new Error("a quantisation table is cut short");
     const table = Uint16Array.from({ length: 64 }, (_, i) => wide ? raw[2 * i]! << 8 | raw[2 * i + 1]! : raw[i]!);
-    scan.quantisation.set(body[at]! & 15, table);
-    at += 1 + size;
+    scan.quantisation.set(body[offset]! & 15, table);
+    offset += 1 + size;
   }
 }
 

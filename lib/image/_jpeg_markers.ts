@@ -34,40 +34,42 @@ export function jpegMarkers(bytes: Uint8Array): JpegMarker[] {
   const markers: JpegMarker[] = [];
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw new Error("it must begin with the start-of-image marker ff d8");
   markers.push({ code: 0xd8, start: 0, end: 2 });
-  let at = 2;
+  let offset = 2;
   for (;;) {
     // Junk before a marker is skipped, as libjpeg does; fill bytes ff may precede it.
-    while (at < bytes.length && bytes[at] !== 0xff) at++;
-    const start = at;
-    while (at < bytes.length && bytes[at] === 0xff) at++;
-    const code = bytes[at];
+    while (offset < bytes.length && bytes[offset] !== 0xff) offset++;
+    const start = offset;
+    while (offset < bytes.length && bytes[offset] === 0xff) offset++;
+    const code = bytes[offset];
     if (code === undefined) throw new Error(`the file ends at byte ${bytes.length} before its end-of-image marker`);
-    at++;
+    offset++;
     if (code === 0x00) continue;
     if (code === 0xd9) {
-      markers.push({ code, start, end: at });
+      markers.push({ code, start, end: offset });
       return markers;
     }
     if (code === 0x01 || (code >= 0xd0 && code <= 0xd8)) continue;
-    const length = at + 1 < bytes.length ? bytes[at]! << 8 | bytes[at + 1]! : -1;
-    if (length < 2 || at + length > bytes.length) {
+    const length = offset + 1 < bytes.length ? bytes[offset]! << 8 | bytes[offset + 1]! : -1;
+    if (length < 2 || offset + length > bytes.length) {
       throw new Error(
-        `segment ff ${code.toString(16)} at byte ${start} says ${length} bytes, the file has ${bytes.length - at} left`,
+        `segment ff ${code.toString(16)} at byte ${start} says ${length} bytes, the file has ${
+          bytes.length - offset
+        } left`,
       );
     }
-    at += length;
-    if (code === 0xda) at = endOfScan(bytes, at);
-    markers.push({ code, start, end: at });
+    offset += length;
+    if (code === 0xda) offset = endOfScan(bytes, offset);
+    markers.push({ code, start, end: offset });
   }
 }
 
 /** The first byte after a scan's entropy-coded data: an ff that neither stuffs a byte nor restarts. */
 function endOfScan(bytes: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(0xff, from); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
-    const next = bytes[at + 1];
+  for (let offset = bytes.indexOf(0xff, from); offset >= 0; offset = bytes.indexOf(0xff, offset + 1)) {
+    const next = bytes[offset + 1];
     if (next === undefined) break;
     // JPEG-LS stuffs one bit, so any byte below 0x80 follows an ff inside its data; T.81 stuffs a zero byte.
-    if (next >= 0x80 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return at;
+    if (next >= 0x80 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return offset;
   }
   throw new Error(`the file ends at byte ${bytes.length} inside a scan's data`);
 }
@@ -87,9 +89,9 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   if (frames.length > 1) throw new Error("it has more than one frame header (SOF)");
   const scans = markers.filter((marker) => marker.code === 0xda);
   if (scans.length === 0) throw new Error("it has no scan (SOS)");
-  let at = frame.start;
-  while (bytes[at] === 0xff) at++;
-  const body = bytes.subarray(at + 1, frame.end);
+  let offset = frame.start;
+  while (bytes[offset] === 0xff) offset++;
+  const body = bytes.subarray(offset + 1, frame.end);
   const components = body[7] ?? 0;
   if (body.length !== 8 + 3 * components) {
     throw new Error(`its frame header has ${body.length} bytes, ${components} components need ${8 + 3 * components}`);
@@ -103,7 +105,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
     process: frame.code,
     scans: scans.length,
     scanBytes: scans.reduce((sum, { start, end }) => sum + end - start, 0),
-    colour: statedColour(bytes, markers, [8, 11, 14].map((at) => body[at])),
+    colour: statedColour(bytes, markers, [8, 11, 14].map((offset) => body[offset])),
   };
 }
 
@@ -117,9 +119,9 @@ export function exifOrientation(bytes: Uint8Array): number {
     const isLittle = tiff.byteLength >= 8 && tiff.getUint8(0) === 0x49;
     const directory = tiff.byteLength >= 8 ? tiff.getUint32(4, isLittle) : 0;
     const count = directory + 2 <= tiff.byteLength ? tiff.getUint16(directory, isLittle) : 0;
-    for (let at = directory + 2, i = 0; i < count && at + 12 <= tiff.byteLength; i++, at += 12) {
-      if (tiff.getUint16(at, isLittle) !== 0x0112) continue;
-      const value = tiff.getUint16(at + 8, isLittle);
+    for (let offset = directory + 2, i = 0; i < count && offset + 12 <= tiff.byteLength; i++, offset += 12) {
+      if (tiff.getUint16(offset, isLittle) !== 0x0112) continue;
+      const value = tiff.getUint16(offset + 8, isLittle);
       return value >= 1 && value <= 8 ? value : 1;
     }
   }
@@ -176,9 +178,9 @@ function checkTables(bytes: Uint8Array, markers: JpegMarker[]): void {
   const defined = new Set<number>();
   for (const { code, start, end } of markers) {
     if (code !== 0xc4 && code !== 0xda) continue;
-    let at = start;
-    while (bytes[at] === 0xff) at++;
-    const body = bytes.subarray(at + 1, Math.min(end, at + 1 + (bytes[at + 1]! << 8 | bytes[at + 2]!)));
+    let offset = start;
+    while (bytes[offset] === 0xff) offset++;
+    const body = bytes.subarray(offset + 1, Math.min(end, offset + 1 + (bytes[offset + 1]! << 8 | bytes[offset + 2]!)));
     if (code === 0xc4) {
       for (let i = 2; i + 17 <= body.length;) {
         defined.add(body[i]!);

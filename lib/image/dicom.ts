@@ -207,10 +207,10 @@ async function readPixels(
 
 function join(bytes: Uint8Array, spans: { start: number; length: number }[]): Uint8Array {
   const out = new Uint8Array(spans.reduce((sum, span) => sum + span.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const { start, length } of spans) {
-    out.set(bytes.subarray(start, start + length), at);
-    at += length;
+    out.set(bytes.subarray(start, start + length), offset);
+    offset += length;
   }
   return out;
 }

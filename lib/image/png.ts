@@ -76,17 +76,17 @@ function readChunks(
   let header: PngHeader | undefined;
   let palette: Uint8Array | undefined;
   let lastType = "";
-  for (let at = 8;;) {
-    if (at + 12 > bytes.length) fail(`the file ends at byte ${bytes.length} before its IEND chunk`);
-    const length = view.getUint32(at);
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (!/^[A-Za-z]{4}$/.test(type)) fail(`byte ${at + 4} must begin a chunk's four-letter type`);
-    if (at + 12 + length > bytes.length) {
-      fail(`chunk ${type} at byte ${at} says ${length} bytes, the file has ${bytes.length - at - 12} left`);
+  for (let offset = 8;;) {
+    if (offset + 12 > bytes.length) fail(`the file ends at byte ${bytes.length} before its IEND chunk`);
+    const length = view.getUint32(offset);
+    const type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
+    if (!/^[A-Za-z]{4}$/.test(type)) fail(`byte ${offset + 4} must begin a chunk's four-letter type`);
+    if (offset + 12 + length > bytes.length) {
+      fail(`chunk ${type} at byte ${offset} says ${length} bytes, the file has ${bytes.length - offset - 12} left`);
     }
-    const body = bytes.subarray(at + 8, at + 8 + length);
-    if (crc32(bytes.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length)) {
-      fail(`chunk ${type} at byte ${at} has a wrong CRC`);
+    const body = bytes.subarray(offset + 8, offset + 8 + length);
+    if (crc32(bytes.subarray(offset + 4, offset + 8 + length)) !== view.getUint32(offset + 8 + length)) {
+      fail(`chunk ${type} at byte ${offset} has a wrong CRC`);
     }
     if (!header) {
       if (type !== "IHDR") fail(`the first chunk must be IHDR, found ${type}`);
@@ -99,7 +99,7 @@ function readChunks(
     } else if (type === "IEND") break;
     else if (type[0]! >= "A" && type[0]! <= "Z") fail(`critical chunk ${type} is not known`);
     lastType = type;
-    at += 12 + length;
+    offset += 12 + length;
   }
   if (parts.length === 0) fail("it has no IDAT chunk");
   return { header: header!, palette, parts };
@@ -155,10 +155,10 @@ function inflateParts(parts: Uint8Array[], expected: number, fail: (what: string
 function concat(parts: Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+    out.set(part, offset);
+    offset += part.length;
   }
   return out;
 }

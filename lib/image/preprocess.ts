@@ -73,11 +73,11 @@ export function toRgb(image: RasterImage): RasterImage {
   const shift = bitDepth === 16 && channels !== 1 ? 8 : 0;
   const out = new Uint8Array(width * height * 3);
   const [green, blue] = channels > 2 ? [1, 2] : [0, 0];
-  const at = (i: number): number => clip ? Math.min(data[i]!, 255) : data[i]! >> shift;
+  const sample = (i: number): number => clip ? Math.min(data[i]!, 255) : data[i]! >> shift;
   for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
-    out[to] = at(from);
-    out[to + 1] = at(from + green);
-    out[to + 2] = at(from + blue);
+    out[to] = sample(from);
+    out[to + 1] = sample(from + green);
+    out[to + 2] = sample(from + blue);
   }
   return { width, height, channels: 3, bitDepth: 8, data: out, ...(image.indexed ? { indexed: true } : {}) };
 }

@@ -142,9 +142,9 @@ function pass16(input: Uint16Array, { outer, along, inner }: Strides, axis: Wind
 function nearestPositions(axis: { from: number; to: number; start: number; count: number }): Int32Array {
   const step = axis.from / axis.to;
   const positions = new Int32Array(axis.count);
-  let at = step * 0.5;
-  for (let i = 0; i < axis.start + axis.count; i++, at += step) {
-    if (i >= axis.start) positions[i - axis.start] = Math.min(Math.trunc(at), axis.from - 1);
+  let centre = step * 0.5;
+  for (let i = 0; i < axis.start + axis.count; i++, centre += step) {
+    if (i >= axis.start) positions[i - axis.start] = Math.min(Math.trunc(centre), axis.from - 1);
   }
   return positions;
 }

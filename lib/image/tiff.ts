@@ -20,9 +20,9 @@ const MAX_VALUES = 1 << 20;
 function readDirectory(bytes: Uint8Array): Map<number, number[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isLittle = bytes[0] === 0x49;
-  const within = (at: number, length: number, what: string): void => {
-    if (at + length > bytes.length) {
-      throw new Error(`its ${what} at byte ${at} must lie within its ${bytes.length} bytes`);
+  const within = (offset: number, length: number, what: string): void => {
+    if (offset + length > bytes.length) {
+      throw new Error(`its ${what} at byte ${offset} must lie within its ${bytes.length} bytes`);
     }
   };
   within(4, 4, "header");
@@ -31,13 +31,13 @@ function readDirectory(bytes: Uint8Array): Map<number, number[]> {
   const count = view.getUint16(directory, isLittle);
   within(directory, 2 + 12 * count, "directory");
   const fields = new Map<number, number[]>();
-  for (let at = directory + 2, i = 0; i < count; i++, at += 12) {
-    const tag = view.getUint16(at, isLittle),
-      type = view.getUint16(at + 2, isLittle),
-      length = view.getUint32(at + 4, isLittle);
+  for (let entry = directory + 2, i = 0; i < count; i++, entry += 12) {
+    const tag = view.getUint16(entry, isLittle),
+      type = view.getUint16(entry + 2, isLittle),
+      length = view.getUint32(entry + 4, isLittle);
     const size = SIZES[type];
     if (!size) throw new Error(`its tag ${tag} must be of a type TIFF knows: it is of ${type}`);
-    const start = size * length <= 4 ? at + 8 : view.getUint32(at + 8, isLittle);
+    const start = size * length <= 4 ? entry + 8 : view.getUint32(entry + 8, isLittle);
     within(start, size * length, `tag ${tag}`);
     if (type !== 3 && type !== 4) continue;
     if (length > MAX_VALUES) throw new Error(`its tag ${tag} must have at most ${MAX_VALUES} values: it has ${length}`);
@@ -139,8 +139,8 @@ function withoutOrientation(bytes: Uint8Array): Uint8Array {
   const view = new DataView(copy.buffer);
   const isLittle = copy[0] === 0x49;
   const directory = view.getUint32(4, isLittle);
-  for (let i = view.getUint16(directory, isLittle) - 1, at = directory + 2 + 12 * i; i >= 0; i--, at -= 12) {
-    if (view.getUint16(at, isLittle) === 274) view.setUint16(at + 8, 1, isLittle);
+  for (let i = view.getUint16(directory, isLittle) - 1, offset = directory + 2 + 12 * i; i >= 0; i--, offset -= 12) {
+    if (view.getUint16(offset, isLittle) === 274) view.setUint16(offset + 8, 1, isLittle);
   }
   return copy;
 }

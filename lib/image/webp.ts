@@ -7,8 +7,8 @@ export function isWebp(bytes: Uint8Array): boolean {
   return fourCc(bytes, 0) === "RIFF" && fourCc(bytes, 8) === "WEBP";
 }
 
-function fourCc(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 4));
+function fourCc(bytes: Uint8Array, offset: number): string {
+  return String.fromCharCode(...bytes.subarray(offset, offset + 4));
 }
 
 /** What the first chunk says. RFC 9649, section 2. */
@@ -34,7 +34,7 @@ function readHeader(bytes: Uint8Array): { width: number; height: number; hasAlph
   }
   if (kind !== "VP8X") throw new Error(`its first chunk must be VP8, VP8L or VP8X: it is ${JSON.stringify(kind)}`);
   const flags = bytes[20]!;
-  const side = (at: number): number => (view.getUint16(at, true) | bytes[at + 2]! << 16) + 1;
+  const side = (offset: number): number => (view.getUint16(offset, true) | bytes[offset + 2]! << 16) + 1;
   return { width: side(24), height: side(27), hasAlpha: (flags & 16) !== 0, size };
 }
 
@@ -42,12 +42,12 @@ function readHeader(bytes: Uint8Array): { width: number; height: number; hasAlph
 function checkChunks(bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let pictures = 0;
-  for (let at = 12; at < bytes.length;) {
-    const end = at + 8 <= bytes.length ? at + 8 + view.getUint32(at + 4, true) : Infinity;
-    if (end > bytes.length) throw new Error(`its chunk at byte ${at} must end within its ${bytes.length} bytes`);
-    const kind = fourCc(bytes, at);
+  for (let offset = 12; offset < bytes.length;) {
+    const end = offset + 8 <= bytes.length ? offset + 8 + view.getUint32(offset + 4, true) : Infinity;
+    if (end > bytes.length) throw new Error(`its chunk at byte ${offset} must end within its ${bytes.length} bytes`);
+    const kind = fourCc(bytes, offset);
     if (kind === "VP8 " || kind === "VP8L") pictures++;
-    at = end + end % 2;
+    offset = end + end % 2;
   }
   if (pictures !== 1) throw new Error(`it must hold one picture: it holds ${pictures}`);
 }
@@ -99,17 +99,17 @@ export async function decodeWebp(bytes: Uint8Array, name: string): Promise<Raste
   if (width * height > 2 ** 24 && bytes.length * 2000 < width * height) {
     fail(`${bytes.length} bytes for ${width} x ${height} pixels are taken for a bomb`);
   }
-  let found: ReturnType<Decoder["decode"]>;
+  let decoded: ReturnType<Decoder["decode"]>;
   try {
-    found = (await (decoder ??= load())).decode(bytes.subarray(0, size));
+    decoded = (await (decoder ??= load())).decode(bytes.subarray(0, size));
   } catch {
     decoder = undefined; // after an exception the instance may have leaked
     return fail("libwebp found its data cut short or damaged");
   }
-  if (!found || found.width !== width || found.height !== height) {
+  if (!decoded || decoded.width !== width || decoded.height !== height) {
     return fail("libwebp found its data cut short or damaged");
   }
-  const { data } = found;
+  const { data } = decoded;
   if (hasAlpha) return { width, height, channels: 4, bitDepth: 8, data: new Uint8Array(data) };
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < rgb.length; from += 4) for (let c = 0; c < 3; c++) rgb[to++] = data[from + c]!;

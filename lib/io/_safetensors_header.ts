@@ -46,8 +46,8 @@ function endOfString(json: string, start: number): number {
 function objection(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];
   let objects = 0;
-  for (let at = 0; at < json.length; at++) {
-    const char = json[at];
+  for (let position = 0; position < json.length; position++) {
+    const char = json[position];
     if (char === "{" || char === "[") {
       if (open.push(char === "{" ? new Set() : undefined) > MAX_DEPTH) {
         return `the header must be ${MAX_DEPTH} deep at most`;
@@ -55,15 +55,15 @@ function objection(json: string): string | undefined {
       if (char === "{" && ++objects > MAX_TENSORS + 2) return `it must have at most ${MAX_TENSORS} tensors`;
     } else if (char === "}" || char === "]") open.pop();
     else if (char === '"') {
-      const end = endOfString(json, at);
+      const end = endOfString(json, position);
       if (end < 0) return undefined;
       const keys = open.at(-1);
       if (keys && isKey(json, end)) {
-        const key = JSON.parse(json.slice(at, end + 1)) as string;
+        const key = JSON.parse(json.slice(position, end + 1)) as string;
         if (keys.has(key)) return `the header has ${quoted(key)} twice`;
         if (keys.add(key).size > MAX_TENSORS + 1) return `an object must have at most ${MAX_TENSORS} fields`;
       }
-      at = end;
+      position = end;
     }
   }
   return undefined;

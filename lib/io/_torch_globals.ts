@@ -66,15 +66,15 @@ function makeView(args: readonly unknown[], dtype: TensorDtype): TorchView {
   if (!(storage instanceof TorchStorage)) throw new Error("a tensor must be built on a storage");
   const [shape, strides] = [sizes(args[2], "shape"), sizes(args[3], "strides")];
   if (shape.length !== strides.length) throw new Error("a tensor's shape and strides must have the same length");
-  const [at] = sizes([offset], "offset") as [number];
-  const end = at + viewSpan(shape, strides);
+  const [start] = sizes([offset], "offset") as [number];
+  const end = start + viewSpan(shape, strides);
   if (!(end <= storage.count)) {
     throw new Error(
       `a tensor [${shape.slice(0, 8)}] must lie within its storage of ${storage.count} elements: it ends at ${end}`,
     );
   }
   if (!Number.isSafeInteger(elementCount(shape) * 8)) throw new Error(`a tensor is too large: [${shape.slice(0, 8)}]`);
-  return new TorchView(storage, dtype, at, shape, strides);
+  return new TorchView(storage, dtype, start, shape, strides);
 }
 
 function checkNoMetadata(value: unknown): void {

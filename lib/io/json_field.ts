@@ -14,6 +14,6 @@ export function jsonField(
   try {
     if (typeof text === "string") return JSON.parse(text);
   } catch { /* said below */ }
-  const found = text === undefined ? "it is missing" : `it is ${quoted(String(text))}`;
-  throw new SyntaxError(`Cannot read "${path}" as its metadata field "${field}" must be JSON: ${found}`);
+  const actual = text === undefined ? "it is missing" : `it is ${quoted(String(text))}`;
+  throw new SyntaxError(`Cannot read "${path}" as its metadata field "${field}" must be JSON: ${actual}`);
 }

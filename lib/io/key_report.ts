@@ -51,7 +51,7 @@ function prefixesIn(names: Iterable<string>): string[] {
  * Compares the names and shapes a model needs with those of a file.
  *
  * @param expected Shapes by the model's names.
- * @param found The file's tensors (`entries` of an open file).
+ * @param stored The file's tensors (`entries` of an open file).
  * @example Usage
  * ```ts
  * import { formatKeyReport, reportKeys } from "@ace-lora/ace-lora/io";
@@ -63,20 +63,20 @@ function prefixesIn(names: Iterable<string>): string[] {
  */
 export function reportKeys(
   expected: ReadonlyMap<string, readonly number[]>,
-  found: ReadonlyMap<string, { shape: readonly number[] }>,
+  stored: ReadonlyMap<string, { shape: readonly number[] }>,
   options: KeyReportOptions = {},
 ): KeyReport {
-  const { prefixes = prefixesIn(found.keys()), ignore = /(^|\.)position_ids$/ } = options;
-  const fits = (prefix: string): number => [...expected.keys()].filter((name) => found.has(prefix + name)).length;
+  const { prefixes = prefixesIn(stored.keys()), ignore = /(^|\.)position_ids$/ } = options;
+  const fits = (prefix: string): number => [...expected.keys()].filter((name) => stored.has(prefix + name)).length;
   const prefix = prefixes.reduce((best, next) => fits(next) > fits(best) ? next : best, prefixes[0] ?? "");
   const report: KeyReport = { prefix, matched: new Map(), missing: [], unused: [], misshapen: [] };
   for (const [name, shape] of expected) {
-    const entry = found.get(prefix + name);
+    const entry = stored.get(prefix + name);
     if (!entry) report.missing.push({ name, expected: shape });
     else if (isShape(entry.shape, shape)) report.matched.set(name, prefix + name);
     else report.misshapen.push({ name, expected: shape, found: entry.shape });
   }
-  for (const [name, { shape }] of found) {
+  for (const [name, { shape }] of stored) {
     const isNeeded = name.startsWith(prefix) && expected.has(name.slice(prefix.length));
     if (!isNeeded && !ignore.test(name)) report.unused.push({ name, found: shape });
   }
@@ -84,8 +84,8 @@ export function reportKeys(
 }
 
 /** Whether a file's shape is the one a model needs; a scalar may be stored as a list of one number. */
-export function isShape(found: readonly number[], expected: readonly number[]): boolean {
-  return found.join() === expected.join() || (expected.length === 0 && found.every((size) => size === 1));
+export function isShape(shape: readonly number[], expected: readonly number[]): boolean {
+  return shape.join() === expected.join() || (expected.length === 0 && shape.every((size) => size === 1));
 }
 
 const shown = (shape: readonly number[]): string => `[${shape.join(", ")}]`;

@@ -193,13 +193,15 @@ class Machine {
 
   global(module: unknown, name: unknown): void {
     const dotted = `${module}.${name}`;
-    const found = typeof module === "string" && typeof name === "string" ? this.#options.findGlobal(dotted) : undefined;
-    if (!found) {
+    const allowed = typeof module === "string" && typeof name === "string"
+      ? this.#options.findGlobal(dotted)
+      : undefined;
+    if (!allowed) {
       throw new Error(
         `the pickle asks for the global ${quoted(dotted)}, which is not allowed: save the state_dict alone, in Python`,
       );
     }
-    this.push(found);
+    this.push(allowed);
   }
 
   reduce(): void {

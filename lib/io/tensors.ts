@@ -152,9 +152,9 @@ function firstNonFinite(t: TensorData): number {
  * @throws {RangeError} If one number is NaN or infinite; the message names it and its position.
  */
 export function checkFinite(t: TensorData, label: string): void {
-  const at = firstNonFinite(t);
-  if (at < 0) return;
+  const index = firstNonFinite(t);
+  if (index < 0) return;
   const size = DTYPE_BYTES[t.dtype];
-  const [value] = toFloat32({ dtype: t.dtype, shape: [1], data: t.data.slice(at * size, (at + 1) * size) });
-  throw new RangeError(`Cannot load ${label} as every number must be finite: element ${at} is ${value}`);
+  const [value] = toFloat32({ dtype: t.dtype, shape: [1], data: t.data.slice(index * size, (index + 1) * size) });
+  throw new RangeError(`Cannot load ${label} as every number must be finite: element ${index} is ${value}`);
 }

@@ -55,8 +55,8 @@ function findPrefix(source: ByteSource, records: Map<string, ZipRecord>): string
   for (const [name, { size, inflated }] of records) {
     // A TorchScript program's code is deflated; it is neither read nor run.
     if (inflated === undefined || !/^(data\.pkl|byteorder|data\/)/.test(name.slice(prefix.length))) continue;
-    const found = `it is deflated, ${size} bytes for ${inflated}`;
-    throw unreadable(source.name, FORMAT, `record ${quoted(name)} must be stored, as torch.save writes it: ${found}`);
+    const actual = `it is deflated, ${size} bytes for ${inflated}`;
+    throw unreadable(source.name, FORMAT, `record ${quoted(name)} must be stored, as torch.save writes it: ${actual}`);
   }
   return prefix;
 }

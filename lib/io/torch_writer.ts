@@ -35,15 +35,15 @@ interface ZipMember {
 }
 
 /** The fields that a local header and a directory entry share, from "version needed" to "extra length". */
-function commonFields(view: DataView, at: number, member: ZipMember, extraBytes: number): void {
-  view.setUint16(at, 20, true); // version 2.0
-  view.setUint16(at + 2, 0x0800, true); // names are UTF-8
-  view.setUint16(at + 8, (1 << 5) | 1, true); // 1980-01-01
-  view.setUint32(at + 10, member.crc, true);
-  view.setUint32(at + 14, member.data.length, true);
-  view.setUint32(at + 18, member.data.length, true);
-  view.setUint16(at + 22, member.name.length, true);
-  view.setUint16(at + 24, extraBytes, true);
+function commonFields(view: DataView, offset: number, member: ZipMember, extraBytes: number): void {
+  view.setUint16(offset, 20, true); // version 2.0
+  view.setUint16(offset + 2, 0x0800, true); // names are UTF-8
+  view.setUint16(offset + 8, (1 << 5) | 1, true); // 1980-01-01
+  view.setUint32(offset + 10, member.crc, true);
+  view.setUint32(offset + 14, member.data.length, true);
+  view.setUint32(offset + 18, member.data.length, true);
+  view.setUint16(offset + 22, member.name.length, true);
+  view.setUint16(offset + 24, extraBytes, true);
 }
 
 /** A local header whose extra field, tagged "FB" as torch's, pads the data to the alignment. */

@@ -77,10 +77,10 @@ export class TreeError extends SyntaxError {
    * @param path The file.
    * @param part Its field or tensor.
    * @param must What that must be.
-   * @param found What it is, as the message shows it.
+   * @param actual What it is, as the message shows it.
    */
-  constructor(readonly path: string, readonly part: string, must: string, found: string) {
-    super(`Cannot read "${path}" as its ${part} must be ${must}: found ${found}`);
+  constructor(readonly path: string, readonly part: string, must: string, actual: string) {
+    super(`Cannot read "${path}" as its ${part} must be ${must}: found ${actual}`);
   }
 }
 

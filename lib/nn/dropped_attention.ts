@@ -69,8 +69,8 @@ function seenKeys(
   return tf.tidy(() => {
     const real = keyMask ? tf.reshape(keyMask, [keyMask.shape[0], 1, 1, keys]) : tf.ones([1, 1, 1, keys]);
     if (!causal) return tf.clone(real);
-    const places = (count: number, shape: number[]): Tensor => tf.reshape(tf.range(0, count), shape);
-    const before = tf.lessEqual(places(keys, [1, keys]), places(queries, [queries, 1]));
+    const positions = (count: number, shape: number[]): Tensor => tf.reshape(tf.range(0, count), shape);
+    const before = tf.lessEqual(positions(keys, [1, keys]), positions(queries, [queries, 1]));
     return tf.where(before, real, tf.scalar(0));
   });
 }

@@ -22,9 +22,9 @@ export function tokenAt(x: Tensor3D, read?: Tensor2D): Tensor3D {
 export function upToToken(read: Tensor2D): Tensor2D {
   const size = read.shape[1];
   return tf.tidy(() => {
-    const places = tf.range(0, size);
-    const place = tf.sum(tf.mul(read, places), 1, true); // [B, 1]
-    return tf.where(tf.lessEqual(places, place), tf.scalar(1), tf.scalar(0)) as Tensor as Tensor2D;
+    const positions = tf.range(0, size);
+    const place = tf.sum(tf.mul(read, positions), 1, true); // [B, 1]
+    return tf.where(tf.lessEqual(positions, place), tf.scalar(1), tf.scalar(0)) as Tensor as Tensor2D;
   });
 }
 

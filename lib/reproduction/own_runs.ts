@@ -82,7 +82,7 @@ export function ownFigures(runs: OwnRuns): FigureSection[] {
  * @throws {RangeError} If a name is no run's, or a run has no predictions.
  */
 export function ownComparisons({ judged }: OwnRuns, names: readonly string[]): TitledTable[] {
-  const found = names.map((name) => {
+  const named = names.map((name) => {
     const run = judged.find((one) => one.run === name);
     if (run?.predictions) return { name, predictions: run.predictions };
     const usable = judged.flatMap((one) => one.predictions ? [one.run] : []);
@@ -92,7 +92,7 @@ export function ownComparisons({ judged }: OwnRuns, names: readonly string[]): T
       }`,
     );
   });
-  const [first, ...others] = found;
+  const [first, ...others] = named;
   return others.map(({ name, predictions }) => ({
     title: `${first!.name} against ${name}`,
     table: comparisonTable(comparePredictions(first!.predictions, predictions), [first!.name, name]),

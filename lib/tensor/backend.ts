@@ -81,9 +81,9 @@ async function start(
     let adapter = "tf.js, plain JavaScript";
     if (name === "webgpu") {
       quietAdapterSearch();
-      const found = await initWebgpu({ allowSoftware });
-      if ("reason" in found) return found;
-      adapter = found.adapter;
+      const hardware = await initWebgpu({ allowSoftware });
+      if ("reason" in hardware) return hardware;
+      adapter = hardware.adapter;
     } else if (name === "wasm") {
       await initWasm(wasm);
       const { modules: { wide }, blas } = wasmKernels(tf.findBackend("wasm") as never);

@@ -101,16 +101,16 @@ export function bertWords(text: string, options: BertWordsOptions = {}): string[
   const words: string[] = [];
   for (const chunk of normal.split(/\p{White_Space}+/u)) {
     let start = 0;
-    let at = 0;
+    let position = 0;
     for (const char of chunk) {
       if (within(punctuation, char.codePointAt(0)!)) {
-        if (at > start) words.push(chunk.slice(start, at));
+        if (position > start) words.push(chunk.slice(start, position));
         words.push(char);
-        start = at + char.length;
+        start = position + char.length;
       }
-      at += char.length;
+      position += char.length;
     }
-    if (at > start) words.push(chunk.slice(start, at));
+    if (position > start) words.push(chunk.slice(start, position));
   }
   return words;
 }

@@ -12,15 +12,15 @@ export interface LoadByteBpeOptions {
   merges?: string;
 }
 
-function refuse(path: string, expected: string, found: string): never {
-  throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer as ${expected}: found ${found}`);
+function refuse(path: string, expected: string, actual: string): never {
+  throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer as ${expected}: found ${actual}`);
 }
 
 /** Most bytes of a file, and of what a gzipped one holds: many times OpenAI's. */
 const MAX_BYTES = 1 << 26;
 
 async function readText(path: string): Promise<string> {
-  const tooLong = (found: string): never => refuse(path, `it must have at most ${MAX_BYTES} bytes`, found);
+  const tooLong = (actual: string): never => refuse(path, `it must have at most ${MAX_BYTES} bytes`, actual);
   try {
     const { size } = await Deno.stat(path);
     if (size > MAX_BYTES) tooLong(`${size}`);
@@ -34,7 +34,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function gunzip(bytes: Uint8Array, tooLong: (found: string) => never): Uint8Array {
+function gunzip(bytes: Uint8Array, tooLong: (actual: string) => never): Uint8Array {
   try {
     return gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
   } catch (error) {

@@ -55,15 +55,15 @@ export function mergeSymbols(symbols: Int32Array, { ranks, merged }: MergeTable)
 }
 
 function push(heap: number[], value: number): void {
-  let at = heap.length;
+  let node = heap.length;
   heap.push(value);
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
+  while (node > 0) {
+    const parent = (node - 1) >> 1;
     if (heap[parent]! <= value) break;
-    heap[at] = heap[parent]!;
-    at = parent;
+    heap[node] = heap[parent]!;
+    node = parent;
   }
-  heap[at] = value;
+  heap[node] = value;
 }
 
 function pop(heap: number[]): number {
@@ -71,13 +71,13 @@ function pop(heap: number[]): number {
   const value = heap.pop()!;
   const size = heap.length;
   if (size === 0) return top;
-  let at = 0;
-  for (let child = 1; child < size; child = 2 * at + 1) {
+  let node = 0;
+  for (let child = 1; child < size; child = 2 * node + 1) {
     if (child + 1 < size && heap[child + 1]! < heap[child]!) child++;
     if (heap[child]! >= value) break;
-    heap[at] = heap[child]!;
-    at = child;
+    heap[node] = heap[child]!;
+    node = child;
   }
-  heap[at] = value;
+  heap[node] = value;
   return top;
 }

@@ -22,8 +22,8 @@ interface TokenizerJson {
   pre_tokenizer?: { type?: string } | null;
 }
 
-function refuse(path: string, expected: string, found: string): never {
-  throw new SyntaxError(`Cannot read "${path}" as a BERT tokenizer as ${expected}: found ${found}`);
+function refuse(path: string, expected: string, actual: string): never {
+  throw new SyntaxError(`Cannot read "${path}" as a BERT tokenizer as ${expected}: found ${actual}`);
 }
 
 function checkSpecial(path: string, vocab: { has(token: string): boolean; readonly size: number }): void {

@@ -47,8 +47,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 
 /** ` (did you mean "note"?)`, or nothing when no known word is near. */
 export function didYouMean(word: string, known: Iterable<string>): string {
-  const found = nearest(word, known);
-  return found === undefined ? "" : ` (did you mean ${JSON.stringify(found)}?)`;
+  const near = nearest(word, known);
+  return near === undefined ? "" : ` (did you mean ${JSON.stringify(near)}?)`;
 }
 
 /** Names for a message: at most `most`, then how many more there are. */

@@ -257,13 +257,13 @@ export async function fit<T>(
     const isEpochDone = progress.batch >= batches.length;
     const isDue = validateEvery === undefined ? isEpochDone : step % validateEvery === 0 || step === steps;
     if (validate && step > 0 && isDue && progress.validations.at(-1)?.step !== step) {
-      const found = await validated(() => validate(weights(), signal), signal, ranks);
-      if (found === undefined) continue; // the signal ended it
-      const entry = { step, ...found };
-      const isBest = progress.validations.every(({ value }) => found.value > value);
+      const figure = await validated(() => validate(weights(), signal), signal, ranks);
+      if (figure === undefined) continue; // the signal ended it
+      const entry = { step, ...figure };
+      const isBest = progress.validations.every(({ value }) => figure.value > value);
       progress.validations.push(entry);
       await options.onValidation?.(entry);
-      if (isBest && isWriter) await options.onBest?.(weights(), progress.epoch, found.value);
+      if (isBest && isWriter) await options.onBest?.(weights(), progress.epoch, figure.value);
       await save();
       continue;
     }
@@ -298,9 +298,9 @@ export async function fit<T>(
       source.prefetch?.(samplesRead(some, { microBatch, ...(ranks ? { ranks } : {}) }));
     }
     const batch = watchedBatch(await openBatch(source, indices, { loss, padding }), ranks ? undefined : signal);
-    let found: PackedGradients;
+    let gradients: PackedGradients;
     try {
-      found = await packedGradients(model, weights(), batch, {
+      gradients = await packedGradients(model, weights(), batch, {
         layout: state.adamw.layout,
         microBatch,
         ...(ranks ? { ranks } : {}),
@@ -313,18 +313,18 @@ export async function fit<T>(
     } finally {
       batch.pairMask?.dispose();
     }
-    const value = (await found.value.data())[0]!;
-    found.value.dispose();
+    const value = (await gradients.value.data())[0]!;
+    gradients.value.dispose();
     if (!Number.isFinite(value)) {
-      tf.dispose(found.gradients);
+      tf.dispose(gradients.gradients);
       throw new RangeError(
         `Cannot train on as the loss must be finite: current value is ${value} at step ${step + 1}, samples ${
           indices.slice(0, 4).join(", ")
         }...`,
       );
     }
-    const clipped = clipNorm === undefined ? undefined : await clippedTo(clipNorm, found.gradients);
-    state = update(state, clipped?.gradients ?? found.gradients, rate, options, start);
+    const clipped = clipNorm === undefined ? undefined : await clippedTo(clipNorm, gradients.gradients);
+    state = update(state, clipped?.gradients ?? gradients.gradients, rate, options, start);
     progress.batch++;
     progress.history.push({ loss: value, learningRate: rate });
     options.onStep?.({

@@ -323,24 +323,24 @@ async function sharedGradients<T>(step: Step<T>, chunks: Chunk[], ranks: Communi
 /** Features of the whole batch, each chunk's computed by one rank. */
 async function gatheredFeatures<T>(step: Step<T>, rounds: Chunk[][], ranks: Communicator): Promise<Features> {
   const most = Math.max(...rounds.flat().map(({ size }) => size));
-  const places = new Map<Chunk, { image: Float32Array; text: Float32Array }>();
+  const chunkFeatures = new Map<Chunk, { image: Float32Array; text: Float32Array }>();
   let width = 0;
   for (const round of rounds) {
     const own = round[ranks.rank];
-    const found = own && await featuresOf(step, [own]);
-    const [size] = ranks.allGather(Float32Array.of(found?.image.shape[1] ?? 0)).filter((e) => e > 0);
+    const features = own && await featuresOf(step, [own]);
+    const [size] = ranks.allGather(Float32Array.of(features?.image.shape[1] ?? 0)).filter((e) => e > 0);
     width = size!;
     const half = most * width;
     const sent = new Float32Array(2 * half);
-    if (found) {
-      sent.set(await found.image.data() as Float32Array);
-      sent.set(await found.text.data() as Float32Array, half);
-      tf.dispose([found.image, found.text]);
+    if (features) {
+      sent.set(await features.image.data() as Float32Array);
+      sent.set(await features.text.data() as Float32Array, half);
+      tf.dispose([features.image, features.text]);
     }
     const all = ranks.allGather(sent);
     for (const [rank, chunk] of round.entries()) {
       const [begin, count] = [rank * 2 * half, chunk.size * width];
-      places.set(chunk, {
+      chunkFeatures.set(chunk, {
         image: all.subarray(begin, begin + count),
         text: all.subarray(begin + half, begin + half + count),
       });
@@ -348,7 +348,7 @@ async function gatheredFeatures<T>(step: Step<T>, rounds: Chunk[][], ranks: Comm
   }
   const whole = (which: keyof Features): Tensor2D => {
     const values = new Float32Array(step.batch.size * width);
-    for (const [{ start }, parts] of places) values.set(parts[which], start * width);
+    for (const [{ start }, parts] of chunkFeatures) values.set(parts[which], start * width);
     return tf.tensor2d(values, [step.batch.size, width]);
   };
   return { image: whole("image"), text: whole("text") };

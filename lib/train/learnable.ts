@@ -74,8 +74,8 @@ export async function checkLearnable(source: BatchSource, options: LearnableOpti
   ];
 }
 
-function nothing(reason: NothingToLearnError["reason"], expected: string, found: string): NothingToLearnError {
-  return new NothingToLearnError(`Cannot train as ${expected}: current value is ${found}`, reason);
+function nothing(reason: NothingToLearnError["reason"], expected: string, actual: string): NothingToLearnError {
+  return new NothingToLearnError(`Cannot train as ${expected}: current value is ${actual}`, reason);
 }
 
 interface Counts {
@@ -96,8 +96,8 @@ async function countKeys(
     Array.from({ length: Math.ceil((size - from) / by) }, (_, i) => from + i * by);
   for (let offset = 0; offset < stride && counts.counts.size <= 1; offset++) {
     const indices = rows(offset, stride);
-    for (let at = 0; at < indices.length; at += CHUNK) {
-      for (const key of await keysOf(indices.slice(at, at + CHUNK))) {
+    for (let start = 0; start < indices.length; start += CHUNK) {
+      for (const key of await keysOf(indices.slice(start, start + CHUNK))) {
         counts.counts.set(key, (counts.counts.get(key) ?? 0) + 1);
         counts.seen++;
       }
@@ -130,10 +130,10 @@ function shareEqual({ counts, seen }: Counts): number {
 
 /** Whether no text ends before the context does. */
 async function allCut({ size, contextLength, ids }: BatchSource): Promise<boolean> {
-  for (let at = 0; at < size; at += CHUNK) {
-    const rows = Array.from({ length: Math.min(CHUNK, size - at) }, (_, i) => at + i);
-    const found = await ids(rows);
-    if (rows.some((_, i) => found[(i + 1) * contextLength - 1] === 0)) return false;
+  for (let start = 0; start < size; start += CHUNK) {
+    const rows = Array.from({ length: Math.min(CHUNK, size - start) }, (_, i) => start + i);
+    const batch = await ids(rows);
+    if (rows.some((_, i) => batch[(i + 1) * contextLength - 1] === 0)) return false;
   }
   return true;
 }

@@ -80,8 +80,8 @@ export function findLayout(names: ReadonlySet<string>, path: string): FoundLayou
     const layout = { vision: vision.kind, visionPrefix: vision.prefix, text: kind, textPrefix };
     pairs.push({ layout, wrapper: vision.wrapper });
   }
-  const found = pairs.find(({ wrapper }) => bareName(wrapper) === "") ?? pairs[0];
-  if (found) return found;
+  const pair = pairs.find(({ wrapper }) => bareName(wrapper) === "") ?? pairs[0];
+  if (pair) return pair;
   const lacks = (tower: string, signs: readonly (readonly [string, unknown, string])[]): string =>
     `its ${tower} tower must have one of ${
       signs.map(([name]) => name).join(", ")

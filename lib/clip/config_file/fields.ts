@@ -26,9 +26,9 @@ function shown(value: unknown): string {
 }
 
 /** Refuses a field: names the file, what it must be and what it is. */
-export function refuseField(source: ClipSource, field: string, must: string, found: unknown): never {
+export function refuseField(source: ClipSource, field: string, must: string, actual: unknown): never {
   throw new SyntaxError(
-    `Cannot read "${source.config}" as a CLIP configuration as ${field} must be ${must}: found ${shown(found)}`,
+    `Cannot read "${source.config}" as a CLIP configuration as ${field} must be ${must}: found ${shown(actual)}`,
   );
 }
 
@@ -54,19 +54,19 @@ export interface SizeOptions {
  * @throws {SyntaxError} If it is none, differs from the weights, or nothing tells it.
  */
 export function sizeField(source: ClipSource, field: string, declared: unknown, options: SizeOptions = {}): number {
-  const { found, fallback } = options;
+  const { found: choice, fallback } = options;
   const value = Array.isArray(declared) && declared.length === 2 && declared[0] === declared[1]
     ? declared[0]
     : declared;
   if (value === undefined || value === null) {
-    return found ?? fallback ?? refuseField(source, field, "given where no weights tell it", declared);
+    return choice ?? fallback ?? refuseField(source, field, "given where no weights tell it", declared);
   }
   if (!Number.isInteger(value) || (value as number) < 1) {
     refuseField(source, field, "a positive whole number", declared);
   }
-  if (found !== undefined && value !== found) {
+  if (choice !== undefined && value !== choice) {
     throw new SyntaxError(
-      `Cannot use "${source.config}" with "${source.weights}" as ${field} must be ${found} to fit the weights: ` +
+      `Cannot use "${source.config}" with "${source.weights}" as ${field} must be ${choice} to fit the weights: ` +
         `current value is ${value}`,
     );
   }
@@ -80,8 +80,8 @@ export function choiceField<T>(
   declared: unknown,
   choices: readonly (readonly [unknown, T])[],
 ): T {
-  const found = choices.find(([value]) => value === (declared ?? undefined));
-  if (found) return found[1];
+  const choice = choices.find(([value]) => value === (declared ?? undefined));
+  if (choice) return choice[1];
   const names = choices.filter(([value]) => value !== undefined).map(([value]) => shown(value));
   return refuseField(source, field, names.length ? names.join(" or ") : "absent", declared);
 }

@@ -123,36 +123,36 @@ export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<Clip
 }
 
 /** `int(width * mlp_ratio)`. */
-function hidden(source: ClipSource, part: string, json: JsonRecord, width: number, found: number | undefined): number {
+function hidden(source: ClipSource, part: string, json: JsonRecord, width: number, stored: number | undefined): number {
   const ratio = positiveField(source, `${part}.mlp_ratio`, json.mlp_ratio, 4);
-  const declared = json.mlp_ratio === undefined && found !== undefined ? found : Math.floor(width * ratio);
-  return sizeField(source, `${part}.width x mlp_ratio`, declared, { found });
+  const declared = json.mlp_ratio === undefined && stored !== undefined ? stored : Math.floor(width * ratio);
+  return sizeField(source, `${part}.width x mlp_ratio`, declared, { found: stored });
 }
 
 function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): VisionConfig {
-  const found = source.sizes?.vision;
-  const at = (name: string): string => `vision_cfg.${name}`;
+  const sizes = source.sizes?.vision;
+  const fieldOf = (name: string): string => `vision_cfg.${name}`;
   const isTimm = json.timm_model_name !== undefined && json.timm_model_name !== null;
   if (isTimm && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json.timm_model_name))) {
-    refuseField(source, at("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json.timm_model_name);
+    refuseField(source, fieldOf("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json.timm_model_name);
   }
   // open_clip's default is the mean of the patches ("avg").
-  if (isTimm) choiceField(source, at("timm_pool"), json.timm_pool ?? "avg", [["", true], ["token", true]]);
+  if (isTimm) choiceField(source, fieldOf("timm_pool"), json.timm_pool ?? "avg", [["", true], ["token", true]]);
   if (Array.isArray(json.layers)) {
-    refuseField(source, at("layers"), "one number: only vision transformers", json.layers);
+    refuseField(source, fieldOf("layers"), "one number: only vision transformers", json.layers);
   }
   const size = (name: string, value: number | undefined, fallback?: number): number =>
-    sizeField(source, at(name), json[name], { found: value, fallback: isTimm ? undefined : fallback });
-  const width = size("width", found?.width, 768);
-  const headWidth = sizeField(source, at("head_width"), json.head_width, { fallback: 64 });
+    sizeField(source, fieldOf(name), json[name], { found: value, fallback: isTimm ? undefined : fallback });
+  const width = size("width", sizes?.width, 768);
+  const headWidth = sizeField(source, fieldOf("head_width"), json.head_width, { fallback: 64 });
   return {
     kind: isTimm ? "vit" : "clip",
-    imageSize: size("image_size", found?.imageSize, 224),
-    patchSize: size("patch_size", found?.patchSize, 16),
+    imageSize: size("image_size", sizes?.imageSize, 224),
+    patchSize: size("patch_size", sizes?.patchSize, 16),
     width,
-    depth: size("layers", found?.depth, 12),
-    heads: headsField(source, `${at("width")} / head_width`, width / headWidth, { width, fallback: 12 }),
-    mlpWidth: hidden(source, "vision_cfg", json, width, found?.mlpWidth),
+    depth: size("layers", sizes?.depth, 12),
+    heads: headsField(source, `${fieldOf("width")} / head_width`, width / headWidth, { width, fallback: 12 }),
+    mlpWidth: hidden(source, "vision_cfg", json, width, sizes?.mlpWidth),
     epsilon: isTimm ? 1e-6 : 1e-5,
     activation: isTimm ? "gelu" : activation,
     pool: "cls",
@@ -160,62 +160,62 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
 }
 
 function openClipText(json: JsonRecord, activation: Activation, source: ClipSource): CausalTextConfig {
-  const found = source.sizes?.text;
-  const at = (name: string): string => `text_cfg.${name}`;
+  const sizes = source.sizes?.text;
+  const fieldOf = (name: string): string => `text_cfg.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, at(name), json[name], { found: value, fallback });
-  const width = size("width", found?.width, 512);
-  const context = size("context_length", found?.positions, 77);
-  const pool = choiceField(source, at("pool_type"), json.pool_type, [
+    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+  const width = size("width", sizes?.width, 512);
+  const context = size("context_length", sizes?.positions, 77);
+  const pool = choiceField(source, fieldOf("pool_type"), json.pool_type, [
     [undefined, "argmax"],
     ["argmax", "argmax"],
     ["eos", "eos"],
   ]);
   return {
     kind: "clip",
-    vocabularySize: size("vocab_size", found?.vocabularySize, 49408),
+    vocabularySize: size("vocab_size", sizes?.vocabularySize, 49408),
     contextLength: context,
     positions: context,
     width,
-    depth: size("layers", found?.depth, 12),
-    heads: headsField(source, at("heads"), json.heads, { width, fallback: 8 }),
-    mlpWidth: hidden(source, "text_cfg", json, width, found?.mlpWidth),
+    depth: size("layers", sizes?.depth, 12),
+    heads: headsField(source, fieldOf("heads"), json.heads, { width, fallback: 8 }),
+    mlpWidth: hidden(source, "text_cfg", json, width, sizes?.mlpWidth),
     epsilon: 1e-5,
     activation,
-    ...(pool === "eos" ? { eotId: sizeField(source, at("eos_id"), json.eos_id, { fallback: 2 }) } : {}),
+    ...(pool === "eos" ? { eotId: sizeField(source, fieldOf("eos_id"), json.eos_id, { fallback: 2 }) } : {}),
   };
 }
 
 function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
-  const found = source.sizes?.text;
-  const at = (name: string): string => `text_cfg.${name}`;
+  const sizes = source.sizes?.text;
+  const fieldOf = (name: string): string => `text_cfg.${name}`;
   if (!/bert/i.test(String(json.hf_model_name)) || /roberta|distil|deberta|albert/i.test(String(json.hf_model_name))) {
-    refuseField(source, at("hf_model_name"), "the name of a BERT", json.hf_model_name);
+    refuseField(source, fieldOf("hf_model_name"), "the name of a BERT", json.hf_model_name);
   }
   const size = (name: string, value: number | undefined): number =>
-    sizeField(source, at(name), json[name], { found: value });
-  const width = size("width", found?.width);
-  const positions = sizeField(source, "the number of position embeddings", undefined, { found: found?.positions });
-  const contextLength = sizeField(source, at("context_length"), json.context_length, { fallback: 77 });
-  if (contextLength > positions) refuseField(source, at("context_length"), `at most ${positions}`, contextLength);
-  const head = choiceField(source, at("hf_proj_type"), json.hf_proj_type, [
+    sizeField(source, fieldOf(name), json[name], { found: value });
+  const width = size("width", sizes?.width);
+  const positions = sizeField(source, "the number of position embeddings", undefined, { found: sizes?.positions });
+  const contextLength = sizeField(source, fieldOf("context_length"), json.context_length, { fallback: 77 });
+  if (contextLength > positions) refuseField(source, fieldOf("context_length"), `at most ${positions}`, contextLength);
+  const head = choiceField(source, fieldOf("hf_proj_type"), json.hf_proj_type, [
     [undefined, "mlp"],
     ["mlp", "mlp"],
     ["linear", "linear"],
   ]);
   return {
     kind: "bert",
-    vocabularySize: size("vocab_size", found?.vocabularySize),
+    vocabularySize: size("vocab_size", sizes?.vocabularySize),
     contextLength,
     positions,
     width,
-    depth: size("layers", found?.depth),
-    heads: headsField(source, at("heads"), json.heads, { width, fallback: Math.max(1, Math.round(width / 64)) }),
-    mlpWidth: sizeField(source, "the width of the text layers", undefined, { found: found?.mlpWidth }),
+    depth: size("layers", sizes?.depth),
+    heads: headsField(source, fieldOf("heads"), json.heads, { width, fallback: Math.max(1, Math.round(width / 64)) }),
+    mlpWidth: sizeField(source, "the width of the text layers", undefined, { found: sizes?.mlpWidth }),
     epsilon: 1e-12,
     dropout: 0.1,
-    tokenTypes: sizeField(source, "the number of token types", undefined, { found: found?.tokenTypes }),
-    pool: choiceField(source, at("hf_pooler_type"), json.hf_pooler_type, [
+    tokenTypes: sizeField(source, "the number of token types", undefined, { found: sizes?.tokenTypes }),
+    pool: choiceField(source, fieldOf("hf_pooler_type"), json.hf_pooler_type, [
       [undefined, "mean"],
       ["mean_pooler", "mean"],
       ["cls_last_hidden_state_pooler", "cls"],
@@ -223,7 +223,7 @@ function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
     ]),
     head: head as "mlp" | "linear",
     headWidth: head === "linear" ? 0 : sizeField(source, "the width of the text projection", undefined, {
-      found: found?.headWidth,
+      found: sizes?.headWidth,
     }),
   };
 }

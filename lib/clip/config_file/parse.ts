@@ -67,10 +67,10 @@ function finish(config: ClipConfig, source: ClipSource): ClipConfig {
       ["image", vision.kind, towerKinds(layout).vision],
       ["text", text.kind, towerKinds(layout).text],
     ];
-    for (const [tower, declared, found] of kinds) {
-      if (declared === found) continue;
+    for (const [tower, declared, stored] of kinds) {
+      if (declared === stored) continue;
       throw new SyntaxError(
-        `Cannot use "${source.config}" with "${source.weights}" as its ${tower} tower must be of kind "${found}" to fit ` +
+        `Cannot use "${source.config}" with "${source.weights}" as its ${tower} tower must be of kind "${stored}" to fit ` +
           `the weights: current value is "${declared}"`,
       );
     }
@@ -156,24 +156,24 @@ function pair(json: JsonRecord, source: ClipSource): ClipConfig {
 }
 
 function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): VisionConfig {
-  const found = source.sizes?.vision;
-  const at = (name: string): string => `vision_config.${name}`;
+  const sizes = source.sizes?.vision;
+  const fieldOf = (name: string): string => `vision_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, at(name), json[name], { found: value, fallback });
+    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
   const isClip = kind === "clip";
-  choiceField(source, at("num_channels"), json.num_channels, [[undefined, 3], [3, 3]]);
-  if (!isClip) choiceField(source, at("qkv_bias"), json.qkv_bias, [[undefined, true], [true, true]]);
-  const width = size("hidden_size", found?.width, 768);
+  choiceField(source, fieldOf("num_channels"), json.num_channels, [[undefined, 3], [3, 3]]);
+  if (!isClip) choiceField(source, fieldOf("qkv_bias"), json.qkv_bias, [[undefined, true], [true, true]]);
+  const width = size("hidden_size", sizes?.width, 768);
   return {
     kind,
-    imageSize: size("image_size", found?.imageSize, 224),
-    patchSize: size("patch_size", found?.patchSize, isClip ? 32 : 16),
+    imageSize: size("image_size", sizes?.imageSize, 224),
+    patchSize: size("patch_size", sizes?.patchSize, isClip ? 32 : 16),
     width,
-    depth: size("num_hidden_layers", found?.depth, 12),
-    heads: headsField(source, at("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
-    mlpWidth: size("intermediate_size", found?.mlpWidth, 3072),
-    epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, isClip ? 1e-5 : 1e-12),
-    activation: choiceField(source, at("hidden_act"), json.hidden_act, [
+    depth: size("num_hidden_layers", sizes?.depth, 12),
+    heads: headsField(source, fieldOf("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
+    mlpWidth: size("intermediate_size", sizes?.mlpWidth, 3072),
+    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json.layer_norm_eps, isClip ? 1e-5 : 1e-12),
+    activation: choiceField(source, fieldOf("hidden_act"), json.hidden_act, [
       [undefined, isClip ? "quick-gelu" : "gelu"],
       ...ACTIVATIONS,
     ]),
@@ -182,27 +182,30 @@ function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): V
 }
 
 function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
-  const found = source.sizes?.text;
-  const at = (name: string): string => `text_config.${name}`;
+  const sizes = source.sizes?.text;
+  const fieldOf = (name: string): string => `text_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, at(name), json[name], { found: value, fallback });
-  const width = size("hidden_size", found?.width, 512);
-  const positions = size("max_position_embeddings", found?.positions, 77);
+    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+  const width = size("hidden_size", sizes?.width, 512);
+  const positions = size("max_position_embeddings", sizes?.positions, 77);
   // Files written before 2023 say 2, which was wrong and never used: transformers then reads the largest id.
-  const eot = sizeField(source, at("eos_token_id"), json.eos_token_id, { fallback: 49407 });
-  const vocabularySize = size("vocab_size", found?.vocabularySize, 49408);
-  if (eot >= vocabularySize) refuseField(source, at("eos_token_id"), `below vocab_size ${vocabularySize}`, eot);
+  const eot = sizeField(source, fieldOf("eos_token_id"), json.eos_token_id, { fallback: 49407 });
+  const vocabularySize = size("vocab_size", sizes?.vocabularySize, 49408);
+  if (eot >= vocabularySize) refuseField(source, fieldOf("eos_token_id"), `below vocab_size ${vocabularySize}`, eot);
   return {
     kind: "clip",
     vocabularySize,
     contextLength: positions,
     positions,
     width,
-    depth: size("num_hidden_layers", found?.depth, 12),
-    heads: headsField(source, at("num_attention_heads"), json.num_attention_heads, { width, fallback: 8 }),
-    mlpWidth: size("intermediate_size", found?.mlpWidth, 2048),
-    epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, 1e-5),
-    activation: choiceField(source, at("hidden_act"), json.hidden_act, [[undefined, "quick-gelu"], ...ACTIVATIONS]),
+    depth: size("num_hidden_layers", sizes?.depth, 12),
+    heads: headsField(source, fieldOf("num_attention_heads"), json.num_attention_heads, { width, fallback: 8 }),
+    mlpWidth: size("intermediate_size", sizes?.mlpWidth, 2048),
+    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json.layer_norm_eps, 1e-5),
+    activation: choiceField(source, fieldOf("hidden_act"), json.hidden_act, [
+      [undefined, "quick-gelu"],
+      ...ACTIVATIONS,
+    ]),
     ...(eot === 2 ? {} : { eotId: eot }),
   };
 }
@@ -211,28 +214,31 @@ function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
 const PAIR_CONTEXT = 256;
 
 function hfBert(json: JsonRecord, source: ClipSource): BertConfig {
-  const found = source.sizes?.text;
-  const at = (name: string): string => `text_config.${name}`;
+  const sizes = source.sizes?.text;
+  const fieldOf = (name: string): string => `text_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, at(name), json[name], { found: value, fallback });
-  const width = size("hidden_size", found?.width, 768);
-  const positions = size("max_position_embeddings", found?.positions, 512);
-  choiceField(source, at("hidden_act"), json.hidden_act, [[undefined, "gelu"], ["gelu", "gelu"]]);
-  choiceField(source, at("pad_token_id"), json.pad_token_id, [[undefined, 0], [0, 0]]);
-  choiceField(source, at("position_embedding_type"), json.position_embedding_type, [[undefined, 0], ["absolute", 0]]);
+    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+  const width = size("hidden_size", sizes?.width, 768);
+  const positions = size("max_position_embeddings", sizes?.positions, 512);
+  choiceField(source, fieldOf("hidden_act"), json.hidden_act, [[undefined, "gelu"], ["gelu", "gelu"]]);
+  choiceField(source, fieldOf("pad_token_id"), json.pad_token_id, [[undefined, 0], [0, 0]]);
+  choiceField(source, fieldOf("position_embedding_type"), json.position_embedding_type, [[undefined, 0], [
+    "absolute",
+    0,
+  ]]);
   return {
     kind: "bert",
-    vocabularySize: size("vocab_size", found?.vocabularySize, 30522),
+    vocabularySize: size("vocab_size", sizes?.vocabularySize, 30522),
     contextLength: Math.min(positions, PAIR_CONTEXT),
     positions,
     width,
-    depth: size("num_hidden_layers", found?.depth, 12),
-    heads: headsField(source, at("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
-    mlpWidth: size("intermediate_size", found?.mlpWidth, 3072),
-    epsilon: positiveField(source, at("layer_norm_eps"), json.layer_norm_eps, 1e-12),
+    depth: size("num_hidden_layers", sizes?.depth, 12),
+    heads: headsField(source, fieldOf("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
+    mlpWidth: size("intermediate_size", sizes?.mlpWidth, 3072),
+    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json.layer_norm_eps, 1e-12),
     dropout: typeof json.hidden_dropout_prob === "number" ? json.hidden_dropout_prob : 0.1,
     attentionDropout: typeof json.attention_probs_dropout_prob === "number" ? json.attention_probs_dropout_prob : 0.1,
-    tokenTypes: size("type_vocab_size", found?.tokenTypes, 2),
+    tokenTypes: size("type_vocab_size", sizes?.tokenTypes, 2),
     pool: "pooler",
     head: "linear",
     headWidth: 0,

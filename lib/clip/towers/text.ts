@@ -146,7 +146,7 @@ function bertLayers(trunk: TextTrunk, words: Tensor3D, config: BertConfig, optio
   const [, , width] = words.shape;
   const { heads, epsilon, dropout: rate, attentionDropout = rate } = config;
   const type = tf.slice(trunk.tokenType!, [0, 0], [1, width]);
-  const sum = tf.add(tf.add(words, places(trunk, words)), type) as Tensor3D;
+  const sum = tf.add(tf.add(words, positionEmbeddings(trunk, words)), type) as Tensor3D;
   let input = layerNorm(trunk.norm, sum, epsilon);
   if (options.seed !== undefined && rate > 0) {
     input = dropout(input, { rate, seed: deriveSeed(options.seed, "embeddings") }) as Tensor3D;
@@ -163,7 +163,7 @@ function causalLayers(
   options: LayerOptions,
 ): EncoderResult {
   const { heads, epsilon, activation } = config;
-  const input = tf.add(words, places(trunk, words)) as Tensor3D;
+  const input = tf.add(words, positionEmbeddings(trunk, words)) as Tensor3D;
   const result = transformer(trunk.layers, input, {
     ...options,
     heads,
@@ -175,7 +175,7 @@ function causalLayers(
   return { ...result, tokens: layerNorm(trunk.norm, result.tokens, epsilon) };
 }
 
-function places({ position }: TextTrunk, words: Tensor3D): Tensor2D {
+function positionEmbeddings({ position }: TextTrunk, words: Tensor3D): Tensor2D {
   return tf.slice(position, [0, 0], [words.shape[1], words.shape[2]]);
 }
 

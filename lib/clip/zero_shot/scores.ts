@@ -27,11 +27,11 @@ export class FeatureError extends RangeError {
    * An error about the feature of one input.
    *
    * @param input Its name.
-   * @param found What the feature is.
+   * @param actual What the feature is.
    */
-  constructor(readonly input: string, found: string) {
+  constructor(readonly input: string, actual: string) {
     super(
-      `Cannot use the feature of ${input} as its numbers must be finite and not all 0: ${found} (the model's weights, or its adapter's, are too large or damaged)`,
+      `Cannot use the feature of ${input} as its numbers must be finite and not all 0: ${actual} (the model's weights, or its adapter's, are too large or damaged)`,
     );
   }
 }

@@ -80,21 +80,21 @@ export interface AnatomyChanges {
 }
 
 /** Fills a table over `[0, span]`. */
-function table(span: number, value: (at: number) => number): Float32Array {
+function table(span: number, value: (x: number) => number): Float32Array {
   const out = new Float32Array(TABLE);
   for (let i = 0; i < TABLE; i++) out[i] = value(i / (TABLE - 1) * span);
   return out;
 }
 
 /** The entry of `values` nearest to `at`, a share of the table's span; clamped. */
-export function lookUp(values: Float32Array, at: number): number {
-  const i = (at * (TABLE - 1) + 0.5) | 0;
+export function lookUp(values: Float32Array, x: number): number {
+  const i = (x * (TABLE - 1) + 0.5) | 0;
   return values[i < 0 ? 0 : i >= TABLE ? TABLE - 1 : i]!;
 }
 
 /** A smooth bump of height 1 at `centre`. */
-function bump(at: number, centre: number, width: number): number {
-  const d = (at - centre) / width;
+function bump(x: number, centre: number, width: number): number {
+  const d = (x - centre) / width;
   return Math.exp(-d * d);
 }
 

@@ -42,10 +42,10 @@ export const devices: Painter = (canvas, anatomy, { finding, rng }) => {
       stroke(canvas, [[-0.045 + shift, 0.24], [-0.05 + shift, 0.44 + rng() * 0.06]], { width: 0.011, amount: 0.24 });
     } else if (kind === "pacemaker") {
       const s = rng() < 0.85 ? 1 : -1;
-      const at: [number, number] = [s * (0.29 + rng() * 0.04), 0.25 + rng() * 0.05];
-      disc(canvas, at, { rx: 0.048, ry: 0.042, amount: 0.9, towards: 0.98, soft: 0.15 });
+      const centre: [number, number] = [s * (0.29 + rng() * 0.04), 0.25 + rng() * 0.05];
+      disc(canvas, centre, { rx: 0.048, ry: 0.042, amount: 0.9, towards: 0.98, soft: 0.15 });
       const entry: [number, number] = [s * 0.06, 0.21];
-      stroke(canvas, curve(at, entry, -s * 0.15), { width: 0.011, amount: 0.28 });
+      stroke(canvas, curve(centre, entry, -s * 0.15), { width: 0.011, amount: 0.28 });
       stroke(canvas, curve(entry, [0.12 + shift, 0.76], 0.16, 8), { width: 0.011, amount: 0.28 });
     } else if (kind === "wires") {
       for (const s of [-1, 1]) {

@@ -56,10 +56,10 @@ export function brainMri(rng: () => number, size: number): { image: RasterImage;
     });
   }
   if (lesion) {
-    const at: [number, number] = [cx + (rng() < 0.5 ? -1 : 1) * (0.1 + 0.12 * rng()), cy + (rng() - 0.5) * 0.4];
+    const centre: [number, number] = [cx + (rng() < 0.5 ? -1 : 1) * (0.1 + 0.12 * rng()), cy + (rng() - 0.5) * 0.4];
     const r = 0.035 + 0.06 * rng();
-    spot(painting, at, { colour: [t2 ? 0.75 : 0.35], rx: r * 1.6, ry: r * 1.4, alpha: 0.5, soft: 0.8 });
-    spot(painting, at, { colour: [0.95], rx: r, ry: r * (0.7 + 0.3 * rng()), alpha: 0.9, soft: 0.4 });
+    spot(painting, centre, { colour: [t2 ? 0.75 : 0.35], rx: r * 1.6, ry: r * 1.4, alpha: 0.5, soft: 0.8 });
+    spot(painting, centre, { colour: [0.95], rx: r, ry: r * (0.7 + 0.3 * rng()), alpha: 0.9, soft: 0.4 });
   }
   const name = pick(
     ["brain MRI", "axial MRI slice of the brain", "magnetic resonance image of the head", "head MRI"],

@@ -110,15 +110,15 @@ export function paintChest(
       // ribs: posterior ones fall outwards, anterior ones fall inwards
       if (a > 0.03 && a < outer + 0.035 && y > 0.07 && y < dome + 0.12) {
         const away = a - 0.1;
-        let at = y - ribs.top - (away > 0 ? ribs.drop * away * away : 0.3 * away * away);
+        let distance = y - ribs.top - (away > 0 ? ribs.drop * away * away : 0.3 * away * away);
         const under = y > dome ? 0.45 : 1;
         for (let b = 0; b < broken.length; b++) {
           const it = broken[b]!;
           if (it.lung !== side || a < it.at) continue;
-          const mine = at / ribs.spacing - it.rib;
-          if (mine > -0.1 && mine < 1.3) at -= it.displaced;
+          const mine = distance / ribs.spacing - it.rib;
+          if (mine > -0.1 && mine < 1.3) distance -= it.displaced;
         }
-        let phase = at / ribs.spacing;
+        let phase = distance / ribs.spacing;
         const number = Math.floor(phase);
         phase -= number + 0.5;
         if (number >= 0 && number < 10) {

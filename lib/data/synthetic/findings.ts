@@ -134,8 +134,8 @@ const SIZES: Readonly<Record<Severity, readonly [number, number]>> = {
 
 /** One of `choices`, by weight. */
 function weighted<T>(choices: readonly (readonly [T, number])[], rng: () => number): T {
-  let at = rng() * choices.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [value, weight] of choices) if ((at -= weight) < 0) return value;
+  let remaining = rng() * choices.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const [value, weight] of choices) if ((remaining -= weight) < 0) return value;
   return choices[choices.length - 1]![0];
 }
 

@@ -55,9 +55,9 @@ export function fundusPhotograph(rng: () => number, size: number): { image: Rast
     const exudates = 6 + rng() * 14;
     for (let k = 0; k < exudates; k++) {
       const t = rng() * 6.28, r = 0.06 + rng() * 0.2;
-      const at: [number, number] = [0.5 - eye * 0.05 + Math.cos(t) * r, 0.5 + Math.sin(t) * r];
-      if (rng() < 0.65) spot(painting, at, { colour: [0.98, 0.88, 0.45], rx: 0.008 + 0.014 * rng(), alpha: 0.85 });
-      else spot(painting, at, { colour: [0.35, 0.04, 0.04], rx: 0.012 + 0.02 * rng(), alpha: 0.75 });
+      const centre: [number, number] = [0.5 - eye * 0.05 + Math.cos(t) * r, 0.5 + Math.sin(t) * r];
+      if (rng() < 0.65) spot(painting, centre, { colour: [0.98, 0.88, 0.45], rx: 0.008 + 0.014 * rng(), alpha: 0.85 });
+      else spot(painting, centre, { colour: [0.35, 0.04, 0.04], rx: 0.012 + 0.02 * rng(), alpha: 0.75 });
     }
   }
   for (let y = 0, i = 0; y < size; y++) {

@@ -83,8 +83,8 @@ export function trail(painting: Painting, points: readonly (readonly [number, nu
     const thick = Math.max(width * (1 - 0.67 * p / points.length), 0.6 / painting.size) / 2;
     const steps = Math.ceil(Math.hypot(bx - ax, by - ay) / Math.max(thick, 1 / painting.size));
     for (let k = 0; k < steps; k++) {
-      const at: [number, number] = [ax + (bx - ax) * k / steps, ay + (by - ay) * k / steps];
-      spot(painting, at, { colour: options.colour, rx: thick, alpha: options.alpha ?? 0.8, soft: 0.5 });
+      const centre: [number, number] = [ax + (bx - ax) * k / steps, ay + (by - ay) * k / steps];
+      spot(painting, centre, { colour: options.colour, rx: thick, alpha: options.alpha ?? 0.8, soft: 0.5 });
     }
   }
 }

@@ -245,24 +245,26 @@ async function isKept(
   const file = await openSafetensors(path).catch(() => undefined);
   file?.close();
   if (file?.metadata["format"] !== FEATURES_FORMAT) throw new ForeignFileError(path);
-  const found = file.metadata as Record<string, string>;
-  const keys = [...new Set([...Object.keys(expected), ...Object.keys(found)])].filter((key) => key !== "fingerprint");
-  const key = [...keys, "fingerprint"].find((key) => found[key] !== expected[key]);
+  const metadata = file.metadata as Record<string, string>;
+  const keys = [...new Set([...Object.keys(expected), ...Object.keys(metadata)])].filter((key) =>
+    key !== "fingerprint"
+  );
+  const key = [...keys, "fingerprint"].find((key) => metadata[key] !== expected[key]);
   if (key === undefined) return true;
-  onStale?.(`"${path}" is made again, as it was made from something else: ${difference(key, found, expected)}`);
+  onStale?.(`"${path}" is made again, as it was made from something else: ${difference(key, metadata, expected)}`);
   return false;
 }
 
 /** One line about a field of two files' metadata; of a list, about the first item that differs. */
 function difference(
   key: string,
-  found: Readonly<Record<string, string>>,
+  actual: Readonly<Record<string, string>>,
   expected: Readonly<Record<string, string>>,
 ): string {
   const told = (was: unknown, now: unknown): string =>
     `${key} was ${JSON.stringify(was) ?? "absent"}, now ${JSON.stringify(now) ?? "absent"}`;
-  const [was, now] = [listIn(found[key]), listIn(expected[key])];
-  if (!was || !now) return told(found[key]?.slice(0, 80), expected[key]?.slice(0, 80));
+  const [was, now] = [listIn(actual[key]), listIn(expected[key])];
+  if (!was || !now) return told(actual[key]?.slice(0, 80), expected[key]?.slice(0, 80));
   if (was.length !== now.length) return `${key} were ${was.length}, now ${now.length}`;
   const i = now.findIndex((item, i) => item !== was[i]);
   const id = key.endsWith("_stamps") ? listIn(expected[key.replace(/stamps$/, "ids")])?.[i] : i;

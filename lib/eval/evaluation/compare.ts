@@ -43,17 +43,17 @@ function pairedWith(a: Predictions, b: Predictions): Predictions {
       `their classes must be the same: ${a.classes.join(", ")} (${a.task}) and ${b.classes.join(", ")} (${b.task})`,
     );
   }
-  const places = new Map(b.ids.map((id, row) => [id, row]));
+  const rowOf = new Map(b.ids.map((id, row) => [id, row]));
   const alone = (ids: readonly string[], others: { has(id: string): boolean }): string[] =>
     ids.filter((id) => !others.has(id));
-  const [onlyA, onlyB] = [alone(a.ids, places), alone(b.ids, new Set(a.ids))];
+  const [onlyA, onlyB] = [alone(a.ids, rowOf), alone(b.ids, new Set(a.ids))];
   if (onlyA.length + onlyB.length > 0) {
     const example = JSON.stringify(onlyA[0] ?? onlyB[0]);
     refuse(
       `their cases must be the same: ${onlyA.length} are in the first alone and ${onlyB.length} in the second alone, such as ${example}`,
     );
   }
-  const paired = selectPredictions(b, a.ids.map((id) => places.get(id)!));
+  const paired = selectPredictions(b, a.ids.map((id) => rowOf.get(id)!));
   const width = a.targets.length / a.ids.length;
   const other = a.targets.findIndex((target, i) => target !== paired.targets[i]);
   if (other >= 0) {

@@ -18,8 +18,8 @@ export function estimates(n: number, statistics: readonly DrawStatistic[], drawi
   const own = every(all);
   const cases = bootstrapIntervals(n, every, options);
   const grouped = patients && bootstrapIntervals(n, every, { ...options, groups: patients });
-  const ends = (found: { low: number; high: number } | null | undefined): Interval | null =>
-    found ? [found.low, found.high] : null;
+  const ends = (interval: { low: number; high: number } | null | undefined): Interval | null =>
+    interval ? [interval.low, interval.high] : null;
   return own.map((value, i) => ({
     value: Number.isNaN(value) ? null : value,
     cases: ends(cases[i]),

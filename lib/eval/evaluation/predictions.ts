@@ -137,10 +137,10 @@ export interface ReadPredictionsOptions {
 }
 
 /** The error for a cell of a CSV of scores. */
-function cellError(path: string, row: number, column: string, expected: string, found: string): SyntaxError {
+function cellError(path: string, row: number, column: string, expected: string, actual: string): SyntaxError {
   return new SyntaxError(
     `Cannot read "${path}" as ${JSON.stringify(column)} in row ${rowNumber(row)} must be ${expected}: it is ${
-      JSON.stringify(found)
+      JSON.stringify(actual)
     }`,
   );
 }
@@ -155,8 +155,8 @@ export async function readPredictions(path: string, options: ReadPredictionsOpti
   const table = await readCsv(path);
   const plain = (cell: string): string => cell.replace(/^'(?=[=+\-@\t\r])/, ""); // as csvCell wrote it
   const column = (name: string): string[] => {
-    const at = table.column(name);
-    return table.rows.map((cells) => plain(cells[at]!));
+    const index = table.column(name);
+    return table.rows.map((cells) => plain(cells[index]!));
   };
   if (table.rows.length === 0) {
     throw new RangeError(`Cannot read "${path}" as scores as it must have a row: it has none`);
@@ -171,7 +171,7 @@ export async function readPredictions(path: string, options: ReadPredictionsOpti
   const multilabel = options.truth === undefined && !table.columns.includes("truth") && labels.length > 0;
   const truths = multilabel ? [] : column(options.truth ?? "truth");
   const own = named("score:");
-  const found = (): string[] => {
+  const header = (): string[] => {
     const names = [...new Set(truths)].sort(byCodePoint);
     // One column of scores tells which of two classes is the positive one.
     return own.length === 1 && names.length === 2 && names[0] === own[0] ? names.reverse() : names;
@@ -183,7 +183,7 @@ export async function readPredictions(path: string, options: ReadPredictionsOpti
       ? own
       : options.scores && options.scores.length > 1
       ? options.scores
-      : found());
+      : header());
   const scored = options.scores ?? scoreColumnNames(table.columns, classes);
   if (scored.length !== classes.length && !(scored.length === 1 && classes.length === 2)) {
     throw new SyntaxError(

@@ -96,9 +96,9 @@ export async function pointingGame(
           ...kinds.map((kind) => [kind, maps.get(kind)![place]!] as const),
           ["random order", randomMap(inside.length, followed.length)] as const,
         ];
-        const found: Record<string, Faithfulness> = {};
-        for (const [name, map] of orders) found[name] = await faithfulness(model, pixels, map, { label: place });
-        followed.push(found);
+        const measured: Record<string, Faithfulness> = {};
+        for (const [name, map] of orders) measured[name] = await faithfulness(model, pixels, map, { label: place });
+        followed.push(measured);
       }
     }
     onCase?.(place + 1);

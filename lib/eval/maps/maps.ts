@@ -121,9 +121,9 @@ const WINDOW = 2;
 async function occlusionMaps(model: MapModel, pixels: Float32Array): Promise<LabelMaps> {
   const { side } = model;
   const window = Math.min(WINDOW, side);
-  const places = side - window + 1;
-  const windows = Array.from({ length: places * places }, (_, i) => {
-    const [top, left] = [Math.floor(i / places), i % places];
+  const steps = side - window + 1;
+  const windows = Array.from({ length: steps * steps }, (_, i) => {
+    const [top, left] = [Math.floor(i / steps), i % steps];
     return Array.from({ length: window * window }, (_, k) => (top + Math.floor(k / window)) * side + left + k % window);
   });
   const [whole] = rowsOf(await model.cosines(pixels), 1);

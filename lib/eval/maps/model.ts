@@ -56,9 +56,9 @@ export async function openMapModel(
       const count = Math.min(BATCH, n - start);
       const part = pixels.subarray(start * size, (start + count) * size);
       const batch = tf.tensor4d(part, [count, imageSize, imageSize, 3]) as Tensor4D;
-      const found = model.imageFeatures(merged, batch);
-      out.set(await found.data() as Float32Array, start * embedding);
-      tf.dispose([batch, found]);
+      const features = model.imageFeatures(merged, batch);
+      out.set(await features.data() as Float32Array, start * embedding);
+      tf.dispose([batch, features]);
     }
     return out;
   };

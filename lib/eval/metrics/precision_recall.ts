@@ -83,10 +83,10 @@ export function averagePrecisionStatistic(
     for (let i = 0; i < indices.length; i++) weights[indices[i]!]!++;
     let called = 0, hits = 0, counted = 0, sum = 0;
     for (let i = 0; i < n; i++) {
-      const at = order[i]!;
-      called += weights[at]!;
-      if (targets[at] === 1) hits += weights[at]!;
-      if (i + 1 < n && scores[order[i + 1]!] === scores[at]) continue;
+      const index = order[i]!;
+      called += weights[index]!;
+      if (targets[index] === 1) hits += weights[index]!;
+      if (i + 1 < n && scores[order[i + 1]!] === scores[index]) continue;
       if (hits > counted) sum += (hits - counted) * hits / called;
       counted = hits;
     }

@@ -116,9 +116,9 @@ function withInterval(
   auroc: number,
   perClass: (number | null)[],
   skipped: string[],
-  found: { low: number; high: number; skipped: number },
+  interval: { low: number; high: number; skipped: number },
 ): AurocPart {
-  return { auroc, aurocInterval: [found.low, found.high], perClass, skipped, resamplesSkipped: found.skipped };
+  return { auroc, aurocInterval: [interval.low, interval.high], perClass, skipped, resamplesSkipped: interval.skipped };
 }
 
 function undefinedAuroc(classes: readonly string[]): AurocPart {

@@ -131,13 +131,13 @@ function taskOf(data: FewShotData, drawn: Shots, seed: number): ProbeTask {
 }
 
 /** The cases at these places. */
-function someOf({ features, targets, classes }: LabelledFeatures, places: readonly number[]): LabelledFeatures {
+function someOf({ features, targets, classes }: LabelledFeatures, rows: readonly number[]): LabelledFeatures {
   const width = features.length / targets.length;
-  const out = new Float32Array(places.length * width);
-  places.forEach((place, i) => {
+  const out = new Float32Array(rows.length * width);
+  rows.forEach((place, i) => {
     for (let e = 0; e < width; e++) out[i * width + e] = features[place * width + e]!;
   });
-  return { features: out, targets: places.map((place) => targets[place]!), classes };
+  return { features: out, targets: rows.map((place) => targets[place]!), classes };
 }
 
 /** Macro one-vs-rest AUROC; null where all cases are of one class. */

@@ -36,6 +36,6 @@ export function drawShots(
   const state = pythonRandom(seed);
   const drawn = (targets: readonly number[], count: number): number[] =>
     [...Map.groupBy(targets.keys(), (i) => targets[i]!).values()]
-      .flatMap((places) => places.length < count ? places : pythonSample(state, places, count));
+      .flatMap((rows) => rows.length < count ? rows : pythonSample(state, rows, count));
   return { train: drawn(train, shots), validation: drawn(validation, Math.min(shots, VALIDATION_SHOTS)) };
 }

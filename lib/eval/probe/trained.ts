@@ -52,8 +52,8 @@ function trainOnFeatures(
     for (const batch of epochBatches(n, epoch, orders)) {
       const names = [...tensors.keys()];
       const grads = tidy(() => {
-        const places = tf.tensor1d(batch, "int32");
-        const [features, labels] = [tf.gather(all.features, places), tf.gather(all.labels, places)];
+        const rows = tf.tensor1d(batch, "int32");
+        const [features, labels] = [tf.gather(all.features, rows), tf.gather(all.labels, rows)];
         const loss = (): Scalar =>
           tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits(tensors, features))), 1))) as Scalar;
         return gradientsOf(loss, [...tensors.values()]).grads as Tensor[]; // the loss depends on all

@@ -194,9 +194,9 @@ export function readFirst(
   { length, width }: { length: number; width: number },
 ): { tokens: Value; affinity: Value } {
   const { graph } = emitter;
-  const places = integers(emitter, ...Array(length - 1).keys());
-  const isAfter = graph.op("Cast", [graph.op("Not", [graph.op("Less", [places, place])])], { to: 7 });
-  const others = graph.op("Add", [places, isAfter]); // [B, N - 1]: each place, or the next from the read token on
+  const positions = integers(emitter, ...Array(length - 1).keys());
+  const isAfter = graph.op("Cast", [graph.op("Not", [graph.op("Less", [positions, place])])], { to: 7 });
+  const others = graph.op("Add", [positions, isAfter]); // [B, N - 1]: each place, or the next from the read token on
   const order = graph.op("Unsqueeze", [graph.op("Concat", [place, others], { axis: 1 }), integers(emitter, 2)]);
   const wide = graph.op("Expand", [order, integers(emitter, 1, 1, width)]);
   return {

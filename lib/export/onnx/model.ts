@@ -176,11 +176,11 @@ function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Number
   const ids = graph.input("input_ids", "int64", ["batch", contextLength]);
   const { trunk, head } = params.text;
   const words = graph.op("Gather", [weight(emitter, trunk.word), ids], { axis: 0 });
-  const places = graph.constant(numbers(trunk.position).subarray(0, contextLength * text.width), [
+  const positions = graph.constant(numbers(trunk.position).subarray(0, contextLength * text.width), [
     contextLength,
     text.width,
   ]);
-  const placed = graph.op("Add", [words, places]);
+  const placed = graph.op("Add", [words, positions]);
   const hgnn = params.hgnn?.text;
   const affinity = hgnn ? { affinity: textAffinityOf(config) } : {};
   const result = text.kind === "bert"

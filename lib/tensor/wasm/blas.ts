@@ -150,7 +150,7 @@ function checkProducts(backend: WasmBackend, path: string, multiply: Blas["multi
   const address = allocate(backend, 4 * (m * k + k * n + m * n));
   const [a, b, c] = [address, address + 4 * m * k, address + 4 * (m * k + k * n)];
   try {
-    const view = (at: number, count: number): Float32Array => new Float32Array(memoryOf(backend), at, count);
+    const view = (address: number, count: number): Float32Array => new Float32Array(memoryOf(backend), address, count);
     const [left, right] = [view(a, m * k), view(b, k * n)];
     left.forEach((_, i) => left[i] = Math.sin(i + 1));
     right.forEach((_, i) => right[i] = Math.cos(2 * i));

@@ -73,16 +73,16 @@ async function compile(cwd: URL, source: string, flags: readonly string[]): Prom
 
 /** Whether a wasm file has a data section (number 11). */
 export function hasDataSection(bytes: Uint8Array): boolean {
-  for (let at = 8; at < bytes.length;) {
-    const id = bytes[at++];
+  for (let offset = 8; offset < bytes.length;) {
+    const id = bytes[offset++];
     let size = 0;
     for (let shift = 0;; shift += 7) {
-      const byte = bytes[at++]!;
+      const byte = bytes[offset++]!;
       size |= (byte & 127) << shift;
       if (byte < 128) break;
     }
     if (id === 11) return true;
-    at += size;
+    offset += size;
   }
   return false;
 }

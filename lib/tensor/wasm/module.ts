@@ -117,11 +117,11 @@ export function compileModules(options: CompileOptions = {}): KernelModules {
  */
 function markShared(bytes: Uint8Array): void {
   const entry = new TextEncoder().encode("\x03env\x06memory");
-  const at = bytes.findIndex((_, i) => entry.every((v, j) => bytes[i + j] === v)) + entry.length;
-  if (bytes[at] !== 2 || bytes[at + 1] !== 1) {
+  const offset = bytes.findIndex((_, i) => entry.every((v, j) => bytes[i + j] === v)) + entry.length;
+  if (bytes[offset] !== 2 || bytes[offset + 1] !== 1) {
     throw new Error("Cannot share the kernels' memory as it is not as expected");
   }
-  bytes[at + 1] = 3;
+  bytes[offset + 1] = 3;
 }
 
 /**

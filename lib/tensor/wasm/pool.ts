@@ -106,11 +106,11 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
 
   /** Gives the workers a job, all of whose words are written before the first chunk can be taken. */
   const publish = (slot: number, { name, args, bounds }: PoolJob): void => {
-    const at = WORDS.slots + slot * WORDS.slotWords;
+    const word = WORDS.slots + slot * WORDS.slotWords;
     numbers.set([names.indexOf(name), args.length, scratch.address, scratch.bytes, ...args], slot * MAX_NUMBERS);
-    words.set(bounds, at + WORDS.bounds);
-    words.fill(TODO, at + WORDS.flags, at + WORDS.flags + bounds.length - 1);
-    Atomics.store(words, at + WORDS.remaining, bounds.length - 1);
+    words.set(bounds, word + WORDS.bounds);
+    words.fill(TODO, word + WORDS.flags, word + WORDS.flags + bounds.length - 1);
+    Atomics.store(words, word + WORDS.remaining, bounds.length - 1);
     Atomics.store(words, WORDS.slot, slot);
     Atomics.add(words, WORDS.generation, 1);
     Atomics.notify(words, WORDS.generation);
@@ -166,10 +166,10 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
 }
 
 /** Waits for a chunk's flag, so many milliseconds at most: looks first, as sleeping and waking take longer than most waits. */
-function awaitFlag(words: Int32Array<SharedArrayBuffer>, at: number, milliseconds: number): number {
+function awaitFlag(words: Int32Array<SharedArrayBuffer>, word: number, milliseconds: number): number {
   const start = performance.now();
   const left = (): number => milliseconds - (performance.now() - start);
-  while (Atomics.load(words, at) === TODO && milliseconds - left() < LOOK_MS && left() > 0);
-  while (Atomics.load(words, at) === TODO && left() > 0) Atomics.wait(words, at, TODO, left());
-  return Atomics.load(words, at);
+  while (Atomics.load(words, word) === TODO && milliseconds - left() < LOOK_MS && left() > 0);
+  while (Atomics.load(words, word) === TODO && left() > 0) Atomics.wait(words, word, TODO, left());
+  return Atomics.load(words, word);
 }

@@ -75,7 +75,7 @@ function strip(width: number, depth: number): CodeFunction {
   const lanes = range(width / 4);
   const rows = range(TILE_ROWS);
   const [chunk, before, after] = [0, 4 * depth * width, 4 * (depth + TILE_ROWS) * width];
-  const at = (row: number, lane: number): number => 4 * row * width + 16 * lane;
+  const address = (row: number, lane: number): number => 4 * row * width + 16 * lane;
   const sum = (row: number, lane: number): number => VECTORS + row * lanes.length + lane;
   const b = (lane: number): number => VECTORS + TILE_ROWS * lanes.length + lane;
   const a = VECTORS + (TILE_ROWS + 1) * lanes.length;
@@ -91,13 +91,13 @@ function strip(width: number, depth: number): CodeFunction {
       ...OP.get(ZERO),
       ...OP.get(ROW),
       ...OP.v128Load(SHARED, 16 * j),
-      ...OP.v128Store(OWN, before + at(row, j)),
+      ...OP.v128Store(OWN, before + address(row, j)),
     ]);
   const returnRow = (row: number): number[] =>
     lanes.flatMap((j) => [
       ...OP.get(ROW),
       ...OP.get(ZERO),
-      ...OP.v128Load(OWN, after + at(row, j)),
+      ...OP.v128Load(OWN, after + address(row, j)),
       ...OP.v128Store(SHARED, 16 * j),
     ]);
   // A tile ahead: a load of 32 bytes stalls if two stores of 16 to them are not through.
@@ -105,7 +105,7 @@ function strip(width: number, depth: number): CodeFunction {
   const eachSum = (code: (row: number, lane: number) => Code): number[] =>
     rows.flatMap((i) => lanes.flatMap((j) => [...code(i, j)]));
   const term = (p: number): number[] => [
-    ...lanes.flatMap((j) => [...OP.get(ZERO), ...OP.v128Load(OWN, chunk + at(p, j)), ...OP.set(b(j))]),
+    ...lanes.flatMap((j) => [...OP.get(ZERO), ...OP.v128Load(OWN, chunk + address(p, j)), ...OP.set(b(j))]),
     ...rows.flatMap((i) => [
       ...OP.get(A),
       ...OP.v128Load32Splat(SHARED, 4 * (p * TILE_ROWS + i)),
@@ -126,14 +126,14 @@ function strip(width: number, depth: number): CodeFunction {
     code: [
       ...copyIn(chunk, B, 4 * depth * width),
       ...OP.get(INIT),
-      ...OP.if(rows.flatMap((i) => copyIn(before + at(i, 0), INIT, 4 * width))),
+      ...OP.if(rows.flatMap((i) => copyIn(before + address(i, 0), INIT, 4 * width))),
       ...[...OP.get(ROWS), ...OP.set(UNREAD)],
       ...fetch,
       ...OP.loop([
-        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.v128Load(OWN, before + at(i, j)), ...OP.set(sum(i, j))]),
+        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.v128Load(OWN, before + address(i, j)), ...OP.set(sum(i, j))]),
         ...fetch,
         ...range(depth).flatMap(term),
-        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.get(sum(i, j)), ...OP.v128Store(OWN, after + at(i, j))]),
+        ...eachSum((i, j) => [...OP.get(ZERO), ...OP.get(sum(i, j)), ...OP.v128Store(OWN, after + address(i, j))]),
         ...eachRow(TO, TO_LINE, ROWS, returnRow),
         ...[...OP.get(A), ...OP.i32Const(4 * depth * TILE_ROWS), ...OP.i32Add, ...OP.set(A)],
         ...[...OP.get(ROWS), ...OP.i32Const(0), ...OP.i32GtS, ...OP.brIf],

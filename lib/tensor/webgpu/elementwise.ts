@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (i >= params.size) { return; }
 ${names.map((name) => `  let ${name}_ = ${name}[i];`).join("\n")}
 ${applyLanes(names, width)}
-${program.outputs.map((name, at) => `  ${name}[i] = ${gather(program.outputs.length, width, at)};`).join("\n")}
+${program.outputs.map((name, index) => `  ${name}[i] = ${gather(program.outputs.length, width, index)};`).join("\n")}
 }`,
   }, { inputs: program.inputs.map(([, tensor]) => tensor), outputs });
   return outputs;
@@ -51,12 +51,12 @@ ${program.outputs.map((name, at) => `  ${name}[i] = ${gather(program.outputs.len
 
 function applyLanes(names: readonly string[], width: 1 | 4): string {
   if (width === 1) return `  let r0 = apply(${names.map((name) => `${name}_`).join(", ")}, i);`;
-  return [..."xyzw"].map((lane, at) =>
-    `  let r${at} = apply(${names.map((name) => `${name}_.${lane}`).join(", ")}, i * 4u + ${at}u);`
+  return [..."xyzw"].map((lane, index) =>
+    `  let r${index} = apply(${names.map((name) => `${name}_.${lane}`).join(", ")}, i * 4u + ${index}u);`
   ).join("\n");
 }
 
-function gather(outputs: number, width: 1 | 4, at: number): string {
-  const parts = (width === 1 ? [0] : [0, 1, 2, 3]).map((lane) => outputs === 1 ? `r${lane}` : `r${lane}[${at}]`);
+function gather(outputs: number, width: 1 | 4, index: number): string {
+  const parts = (width === 1 ? [0] : [0, 1, 2, 3]).map((lane) => outputs === 1 ? `r${lane}` : `r${lane}[${index}]`);
   return width === 1 ? parts[0]! : `vec4<f32>(${parts.join(", ")})`;
 }

@@ -219,8 +219,8 @@ function pipelineOf(
   cache: DeviceCache,
   program: GpuProgram,
 ): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
-  const found = cache.pipelines.get(program.key);
-  if (found) return found;
+  const cached = cache.pipelines.get(program.key);
+  if (cached) return cached;
   const layout = layoutOf(device, cache, program.inputs.length, program.outputs.length);
   const module = device.createShaderModule({ code: `${header(program)}\n${program.code()}`, label: program.key });
   const pipeline = device.createComputePipeline({

@@ -67,14 +67,14 @@ export function attentionGrad(call: CpuCall<"AceAttentionGrad">): KernelResult<"
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < m; i++) {
         const { probabilities: p } = softmax(scores(b, h, i));
-        const at = (b * m + i) * width + h * w;
+        const index = (b * m + i) * width + h * w;
         const dp = new Float64Array(n);
         let mean = 0;
         for (let j = 0; j < n; j++) {
           const to = (b * n + j) * width + h * w;
           for (let c = 0; c < w; c++) {
-            dp[j]! += dy[at + c]! * v[to + c]!;
-            dv[to + c]! += p[j]! * dy[at + c]!;
+            dp[j]! += dy[index + c]! * v[to + c]!;
+            dv[to + c]! += p[j]! * dy[index + c]!;
           }
           mean += p[j]! * dp[j]!;
         }
@@ -83,8 +83,8 @@ export function attentionGrad(call: CpuCall<"AceAttentionGrad">): KernelResult<"
           const to = (b * n + j) * width + h * w;
           const ds = p[j]! * (dp[j]! - mean) * scale;
           for (let c = 0; c < w; c++) {
-            dq[at + c]! += ds * k[to + c]!;
-            dk[to + c]! += ds * q[at + c]!;
+            dq[index + c]! += ds * k[to + c]!;
+            dk[to + c]! += ds * q[index + c]!;
           }
         }
       }

@@ -88,7 +88,7 @@ export function attentionUniforms(shape: AttentionShape): Record<string, Uniform
 }
 
 /** One statement for every vector of a row; `at("q")` is the place of row `q` in it. */
-export function eachVector(plan: DepthPlan, statement: (at: (row: string) => string, c: string) => string): string {
+export function eachVector(plan: DepthPlan, statement: (index: (row: string) => string, c: string) => string): string {
   if (!plan.unrolled) {
     return `for (var c = 0u; c < ${plan.vectors}u; c++) { ${statement((row) => `${row}[c]`, "c")} }`;
   }
@@ -98,13 +98,13 @@ export function eachVector(plan: DepthPlan, statement: (at: (row: string) => str
 /** Declares a row of zeros in registers. */
 export function declareRow(plan: DepthPlan, row: string): string {
   if (!plan.unrolled) return `var ${row}: array<vec4<f32>, ${plan.vectors}>;`;
-  return eachVector(plan, (at) => `var ${at(row)} = vec4<f32>(0.0);`);
+  return eachVector(plan, (index) => `var ${index(row)} = vec4<f32>(0.0);`);
 }
 
 /** Functions that read (`load_x(row, head, c)`) or write (`store_x(row, head, c, four)`) vector `c` of a head's row. */
 export function rowAccess(plan: DepthPlan, depth: number, kind: "load" | "store", buffer: string): string {
   const stride = plan.type === "f32" ? depth : plan.vectors;
-  const place = (at: string) => `(row * params.heads + head) * ${stride}u + ${at}`;
+  const place = (index: string) => `(row * params.heads + head) * ${stride}u + ${index}`;
   if (plan.type !== "f32") {
     return kind === "load"
       ? `fn load_${buffer}(row: u32, head: u32, c: u32) -> vec4<f32> { return ${buffer}[${place("c")}]; }`

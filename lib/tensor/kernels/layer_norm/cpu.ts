@@ -58,9 +58,9 @@ export function layerNormGradParams(call: CpuCall<"AceLayerNormGradParams">): Ke
   const dBias = new Float64Array(width);
   for (let i = 0; i < mean.length; i++) {
     for (let j = 0; j < width; j++) {
-      const at = i * width + j;
-      dGain[j]! += dy[at]! * (x[at]! - mean[i]!) * rstd[i]!;
-      dBias[j]! += dy[at]!;
+      const index = i * width + j;
+      dGain[j]! += dy[index]! * (x[index]! - mean[i]!) * rstd[i]!;
+      dBias[j]! += dy[index]!;
     }
   }
   return [result(call, [width], Float32Array.from(dGain)), result(call, [width], Float32Array.from(dBias))];

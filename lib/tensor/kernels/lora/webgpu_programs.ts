@@ -70,8 +70,8 @@ export function loraDownProgram(g: LoraGroup): GpuProgram {
   const rowsEach = Math.max(1, Math.min(4, Math.floor(MOST_SUMS / ranks)));
   const width = g.inSize % 4 === 0 ? 4 : 1;
   const type = width === 4 ? "vec4<f32>" : "f32";
-  const mask = (l: number, at: string) => {
-    const one = (c: number) => `stays(${at} + ${c}u, params.drop${l}Seed, params.drop${l}Threshold)`;
+  const mask = (l: number, index: string) => {
+    const one = (c: number) => `stays(${index} + ${c}u, params.drop${l}Seed, params.drop${l}Threshold)`;
     return width === 4 ? `vec4<f32>(${upTo(4).map(one).join(", ")})` : one(0);
   };
   const dropped = g.rates.map((rate) => rate > 0);
@@ -123,7 +123,7 @@ export function loraGradLowProgram(g: LoraGroup): GpuProgram {
   const ranks = g.layers * g.rank;
   const rowsEach = Math.max(1, Math.min(4, Math.floor(MOST_SUMS / ranks)));
   const fours = g.rank % 4 === 0;
-  const at = (l: number, r: number) => fours ? `f${l}_${r >> 2}.${"xyzw"[r & 3]}` : `f${l}_${r}`;
+  const factor = (l: number, r: number) => fours ? `f${l}_${r >> 2}.${"xyzw"[r & 3]}` : `f${l}_${r}`;
   return {
     key: `AceLoraGradLow,${fours},${g.layers},${g.rank}`,
     inputs: [
@@ -152,7 +152,7 @@ fn main${MAIN} {
       upTo(rowsEach).flatMap((q) =>
         upTo(g.layers).map((l) =>
           `let g${q}_${l} = dy${l}[start${q} + i]; ${
-            upTo(g.rank).map((r) => `s${q * ranks + l * g.rank + r} += g${q}_${l} * ${at(l, r)};`).join(" ")
+            upTo(g.rank).map((r) => `s${q * ranks + l * g.rank + r} += g${q}_${l} * ${factor(l, r)};`).join(" ")
           }`
         )
       ).join("\n    ")

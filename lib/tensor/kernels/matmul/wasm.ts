@@ -152,9 +152,9 @@ function broadcastIndices(from: number[], to: number[]): Int32Array {
     let rest = i;
     let stride = 1;
     for (let d = to.length - 1, e = from.length - 1; e >= 0; d--, e--) {
-      const at = rest % to[d]!;
-      rest = (rest - at) / to[d]!;
-      if (from[e] !== 1) indices[i]! += at * stride;
+      const index = rest % to[d]!;
+      rest = (rest - index) / to[d]!;
+      if (from[e] !== 1) indices[i]! += index * stride;
       stride *= from[e]!;
     }
   }

@@ -109,7 +109,7 @@ export function epilogueUniforms(call: Finish): Record<string, Uniform> {
 
 /** `mask_<name>(at)`: what dropout multiplies the result at `at` with (and the three after it). */
 function maskFunction(name: string, four: boolean): string {
-  const one = (at: string) => `stays(${at}, params.${name}Seed, params.${name}Threshold)`;
+  const one = (index: string) => `stays(${index}, params.${name}Seed, params.${name}Threshold)`;
   const value = four ? `vec4<f32>(${[0, 1, 2, 3].map((c) => one(`at + ${c}u`)).join(", ")})` : one("at");
   return `fn mask_${name}(at: u32) -> ${four ? "vec4<f32>" : "f32"} { return ${value} * params.${name}Scale; }`;
 }
@@ -118,7 +118,7 @@ function lowRankTerm(low: LowRank, four: boolean): string {
   const { rank } = low;
   const start = "(row * params.lowStride + params.lowOffset)";
   const sum = (terms: string[]) => terms.join(" + ");
-  const at = (c: number) =>
+  const element = (c: number) =>
     rankFours(low)
       ? sum(
         Array.from(
@@ -133,7 +133,7 @@ function lowRankTerm(low: LowRank, four: boolean): string {
     const place = (r: number) => four ? `(${r}u * params.n + column) / 4u` : `${r}u * params.n + column`;
     return sum(Array.from({ length: rank }, (_, r) => `low[${start} + ${r}u] * factor[${place(r)}]`));
   }
-  return four ? `vec4<f32>(${[0, 1, 2, 3].map(at).join(", ")})` : at(0);
+  return four ? `vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})` : element(0);
 }
 
 /** `finish(sum, row, column)` in WGSL; with `four` the sums of four columns from `column` on. */
