@@ -1,5 +1,6 @@
 /** ACE-HGNN: message passing along attention affinities between the global and the local tokens. @module */
 import * as tf from "@tensorflow/tfjs";
+import { fusedHyperedges, type Hyperedges } from "../tensor/kernels/hyperedges/api.ts";
 import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { ones } from "../tensor/init.ts";
@@ -88,20 +89,24 @@ export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tenso
   const [batch, size, width] = tokens.shape;
   checkShape(affinity, [batch, size - 1], "the affinity");
   return tf.tidy(() => {
-    const { row, weights, members, local } = clsHyperedge(tokens, affinity, topK);
-    const chosen = matMul(members, local); // [B, k, E]
-    // Tokens averaged over prompts are not unit rows, and a cosine needs them.
-    const cosines = matMul(l2Normalise(chosen), l2Normalise(local), false, true);
-    const near = keepTopK(cosines, complement(members), topK); // [B, k, N]
-    // The k + 1 rows of A that matter, one column for each token, CLS first.
-    const one = ones([batch, 1, 1]);
-    const rows = tf.concat([expandDims(row, 1), add(members, near)], 1); // [B, k + 1, N]
-    const incoming = tf.concat([one, weights], 1); // A[., 0] [B, k + 1, 1]
-    const edges = matMul(tf.concat([incoming, rows], 2), tokens); // H [B, k + 1, E]
+    const { edges, incoming } = fusedHyperedges(tokens, affinity, topK) ?? hyperedges(tokens, affinity, topK);
     const messages = adapter(params.edge, edges);
     const node = tf.matMul(incoming, messages, true, false); // [B, 1, E]
     return adapter(params.node, reshape(node, [batch, width]));
   });
+}
+
+/** The k + 1 hyperedges H that reach the CLS node, and how much of each it receives: column 0 of the incidence. */
+function hyperedges(tokens: Tensor3D, affinity: Tensor2D, topK: number): Hyperedges {
+  const { row, weights, members, local } = clsHyperedge(tokens, affinity, topK);
+  const chosen = matMul(members, local); // [B, k, E]
+  // Tokens averaged over prompts are not unit rows, and a cosine needs them.
+  const cosines = matMul(l2Normalise(chosen), l2Normalise(local), false, true);
+  const near = keepTopK(cosines, complement(members), topK); // [B, k, N]
+  // The k + 1 rows of A that matter, one column for each token, CLS first.
+  const rows = tf.concat([expandDims(row, 1), add(members, near)], 1); // [B, k + 1, N]
+  const incoming = tf.concat([ones([tokens.shape[0], 1, 1]), weights], 1); // A[., 0] [B, k + 1, 1]
+  return { edges: matMul(tf.concat([incoming, rows], 2), tokens), incoming };
 }
 
 interface ClsHyperedge {

@@ -13,36 +13,7 @@ import { joined, quickGelu } from "../../lib/nn/mlp.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { canFuseMlp } from "../../lib/tensor/kernels/mlp/api.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
-import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
-
-/** Loss `Σ w y` over all outputs, and its gradients, on both backends: webgpu must agree with plain steps on cpu. */
-async function compare(
-  shapes: number[][],
-  f: (...inputs: Tensor[]) => Tensor[],
-  options: { tolerance?: number; scale?: number; label?: string } = {},
-): Promise<void> {
-  const { tolerance = 3e-6, scale = 1, label = "" } = options;
-  const run = async (backend: string): Promise<Float32Array[]> => {
-    await tf.setBackend(backend);
-    const inputs = shapes.map((shape, i) => tensor(randoms(tf.util.sizeFromShape(shape), i + 1, scale), shape));
-    const outputs = tf.tidy(() => f(...inputs));
-    const { value, grads } = tf.valueAndGrads((...all: Tensor[]) =>
-      tf.addN(f(...all).map((y, i) => tf.sum(tf.mul(y, tensor(randoms(y.size, 90 + i), y.shape))))) as tf.Scalar
-    )(inputs);
-    const all = [...outputs, value, ...grads];
-    const values = await Promise.all(all.map((t) => t.data() as Promise<Float32Array>));
-    tf.dispose([...all, ...inputs]);
-    return values;
-  };
-  const want = await run("cpu");
-  const got = await run("webgpu");
-  assertEquals(got.length, want.length);
-  for (const [i, values] of want.entries()) {
-    const largest = values.reduce((top, x) => Math.max(top, Math.abs(x)), 1e-3);
-    const scaled = (x: Float32Array) => x.map((one) => one / largest);
-    await assertNear(tensor(scaled(got[i]!), [values.length]), scaled(values), tolerance, `${label} output ${i}`);
-  }
-}
+import { assertGpuLikeCpu, assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 
 for (const [m, k, n] of [[5, 7, 6], [33, 20, 12], [6, 515, 17], [3, 1030, 8]] as const) {
   gpuTest(
@@ -72,13 +43,13 @@ for (const [m, k, n] of [[5, 7, 6], [33, 20, 12], [6, 515, 17], [3, 1030, 8]] as
 }
 
 gpuTest("linear() with dropout and a residual has the values and gradients of the single steps", async () => {
-  await compare([[2, 9, 12], [10, 12], [10], [2, 9, 10]], (x, weight, bias, addend) => [
+  await assertGpuLikeCpu([[2, 9, 12], [10, 12], [10], [2, 9, 10]], (x, weight, bias, addend) => [
     linear({ weight: weight as Tensor2D, bias: bias as Tensor1D }, x!, {
       drop: { rate: 0.4, seed: 3 },
       addend: addend!,
     }),
   ]);
-  await compare([[7, 12], [10, 12]], (x, weight) => [linear({ weight: weight as Tensor2D }, x!)]);
+  await assertGpuLikeCpu([[7, 12], [10, 12]], (x, weight) => [linear({ weight: weight as Tensor2D }, x!)]);
 });
 
 for (
@@ -98,7 +69,7 @@ for (
       async () => {
         const each = [[outSize, inSize], [outSize], [rank, inSize], [outSize, rank]];
         const shapes = [[rows, inSize], ...Array.from({ length: layers }, () => each).flat()];
-        await compare(shapes, (x, ...rest) => {
+        await assertGpuLikeCpu(shapes, (x, ...rest) => {
           const params = Array.from({ length: layers }, (_, l): LinearParams => {
             const [weight, bias, loraA, loraB] = rest.slice(l * 4) as [Tensor2D, Tensor1D, Tensor2D, Tensor2D];
             return {
@@ -115,11 +86,11 @@ for (
 }
 
 gpuTest("linears() computes layers that are not alike, and ranks too large to fuse, one by one", async () => {
-  await compare([[5, 8], [6, 8], [3, 8], [6, 3], [6, 8]], (x, w, a, b, other) => {
+  await assertGpuLikeCpu([[5, 8], [6, 8], [3, 8], [6, 3], [6, 8]], (x, w, a, b, other) => {
     const update = loraUpdate({ loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 2, dropout: 0 });
     return linears([{ weight: w as Tensor2D, update }, { weight: other as Tensor2D }], x!, [{}, {}]);
   });
-  await compare([[5, 8], [6, 8], [30, 8], [6, 30]], (x, w, a, b) => {
+  await assertGpuLikeCpu([[5, 8], [6, 8], [30, 8], [6, 30]], (x, w, a, b) => {
     const update = loraUpdate({ loraA: a as Tensor2D, loraB: b as Tensor2D, scaling: 0.1, dropout: 0 });
     return linears([{ weight: w as Tensor2D, update }], x!, [{}]);
   });
@@ -128,7 +99,7 @@ gpuTest("linears() computes layers that are not alike, and ranks too large to fu
 gpuTest("layerNormFork() adds the residual's gradient to LayerNorm's", async () => {
   for (const shape of [[3, 4, 12], [5, 7]]) {
     const width = shape.at(-1)!;
-    await compare([shape, [width], [width]], (x, gain, bias) => {
+    await assertGpuLikeCpu([shape, [width], [width]], (x, gain, bias) => {
       const [normed, same] = layerNormFork(x!, gain as Tensor1D, bias as Tensor1D, 1e-6);
       return [normed, tf.tanh(same)];
     });
@@ -136,15 +107,15 @@ gpuTest("layerNormFork() adds the residual's gradient to LayerNorm's", async () 
 });
 
 gpuTest("l2Normalise() has the values and gradients of the single steps, rows of zeros included", async () => {
-  await compare([[4, 3, 12]], (x) => [l2Normalise(x!)]);
-  await compare([[6, 7]], (x) => [l2Normalise(tf.mul(x!, tf.tensor2d([1, 1e-3, 50, 0, 1, 1], [6, 1])))]);
+  await assertGpuLikeCpu([[4, 3, 12]], (x) => [l2Normalise(x!)]);
+  await assertGpuLikeCpu([[6, 7]], (x) => [l2Normalise(tf.mul(x!, tf.tensor2d([1, 1e-3, 50, 0, 1, 1], [6, 1])))]);
 });
 
 for (const [rows, columns, k] of [[3, 9, 3], [4, 197, 5], [2, 64, 1], [3, 4, 6]] as const) {
   gpuTest(`topKSoftmax() keeps ${k} of ${columns} as the single steps do, with ties and few allowed`, async () => {
-    await compare([[rows, columns]], (x) => [topKSoftmax(x!, k).weights]);
+    await assertGpuLikeCpu([[rows, columns]], (x) => [topKSoftmax(x!, k).weights]);
     const allowed = Float32Array.from({ length: columns }, (_, i) => i % 3 === 1 ? 1 : 0);
-    await compare([[rows, columns]], (x) => {
+    await assertGpuLikeCpu([[rows, columns]], (x) => {
       const some = tf.tensor2d(allowed, [1, columns]);
       return [topKSoftmax(tf.round(x!), k, some).weights, topKSoftmax(x!, k, tf.tile(some, [rows, 1])).weights];
     });
@@ -184,7 +155,7 @@ for (const activation of ["gelu", "quick-gelu", "leaky-relu"] as const) {
       `fusedMlp() with ${activation} of [${m}, ${k}] by ${h} and ${n}, and all gradients, as in steps`,
       async () => {
         for (const trained of [false, true]) {
-          await compare([[m, k], [h, k], [h], [n, h], [n], [m, n]], (x, w1, b1, w2, b2, addend) => {
+          await assertGpuLikeCpu([[m, k], [h, k], [h], [n, h], [n], [m, n]], (x, w1, b1, w2, b2, addend) => {
             const layers = [{ weight: w1, bias: b1 }, { weight: w2, bias: b2 }] as [LinearParams, LinearParams];
             const [drop, act] = [{ rate: 0.3, seed: 7 }, { activation, trained }];
             if (canFuseMlp()) return [joined(layers, x!, { ...act, drop, addend: addend! })!];
@@ -203,7 +174,7 @@ for (const [size, width, isMasked] of [[5, 7, false], [70, 16, true], [2, 3, fal
     `infoNce() of ${size} pairs, ${isMasked ? "some" : "none"} removed, and its gradients as in steps`,
     async () => {
       const mask = Float32Array.from({ length: size * size }, (_, i) => i % (size + 1) === 0 || i % 7 !== 3 ? 1 : 0);
-      await compare([[size, width], [size, width], []], (image, text, scale) => {
+      await assertGpuLikeCpu([[size, width], [size, width], []], (image, text, scale) => {
         const options = isMasked ? { pairMask: tf.tensor2d(mask, [size, size]) as Tensor2D } : {};
         return [infoNce(image as Tensor2D, text as Tensor2D, scale as Scalar, options)];
       });

@@ -61,3 +61,32 @@ export async function assertNear(got: Tensor, want: ArrayLike<number>, tolerance
   }
   assert(worst <= tolerance, `${label}: element ${at} is ${values[at]}, expected ${want[at]}: off by ${worst}`);
 }
+
+/** Loss `Σ w y` over all outputs, and its gradients, on both backends: webgpu must agree with plain steps on cpu. */
+export async function assertGpuLikeCpu(
+  shapes: number[][],
+  f: (...inputs: Tensor[]) => Tensor[],
+  options: { tolerance?: number; scale?: number; label?: string } = {},
+): Promise<void> {
+  const { tolerance = 3e-6, scale = 1, label = "" } = options;
+  const run = async (backend: string): Promise<Float32Array[]> => {
+    await tf.setBackend(backend);
+    const inputs = shapes.map((shape, i) => tensor(randoms(tf.util.sizeFromShape(shape), i + 1, scale), shape));
+    const outputs = tf.tidy(() => f(...inputs));
+    const { value, grads } = tf.valueAndGrads((...all: Tensor[]) =>
+      tf.addN(f(...all).map((y, i) => tf.sum(tf.mul(y, tensor(randoms(y.size, 90 + i), y.shape))))) as tf.Scalar
+    )(inputs);
+    const all = [...outputs, value, ...grads];
+    const values = await Promise.all(all.map((t) => t.data() as Promise<Float32Array>));
+    tf.dispose([...all, ...inputs]);
+    return values;
+  };
+  const want = await run("cpu");
+  const got = await run("webgpu");
+  assertEquals(got.length, want.length);
+  for (const [i, values] of want.entries()) {
+    const largest = values.reduce((top, x) => Math.max(top, Math.abs(x)), 1e-3);
+    const scaled = (x: Float32Array) => x.map((one) => one / largest);
+    await assertNear(tensor(scaled(got[i]!), [values.length]), scaled(values), tolerance, `${label} output ${i}`);
+  }
+}

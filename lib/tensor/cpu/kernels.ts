@@ -38,6 +38,8 @@ export const CPU_KERNELS = {
   AceLoraLinearGradX: COMPOSED,
   AceInfoNce: COMPOSED,
   AceInfoNceGrad: COMPOSED,
+  AceHyperedges: COMPOSED,
+  AceHyperedgesGrad: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,
   BatchMatMul: TFJS,

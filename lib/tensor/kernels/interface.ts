@@ -194,6 +194,21 @@ export interface ComposableKernels {
     attrs: NoAttributes;
     outputs: [dProducts: TensorInfo, dScale: TensorInfo];
   };
+  /**
+   * The k + 1 hyperedges of the first token and its share in each; for the way back each member's place and its nearest's,
+   * `[B, k, k + 1]`, and the member's weight, its nearest's and their cosines, `[B, k, 2 k + 1]`.
+   */
+  AceHyperedges: {
+    inputs: Named<"tokens" | "affinity">;
+    attrs: { k: number };
+    outputs: [edges: TensorInfo, incoming: TensorInfo, places: TensorInfo, shares: TensorInfo];
+  };
+  /** Their gradients. */
+  AceHyperedgesGrad: {
+    inputs: Named<"dEdges" | "dIncoming" | "tokens" | "places" | "shares">;
+    attrs: { k: number };
+    outputs: [dTokens: TensorInfo, dAffinity: TensorInfo];
+  };
   /** All inputs one after the other; the length may be rounded up. */
   AcePack: { inputs: Named<`part${number}`>; attrs: NoAttributes; outputs: TensorInfo };
   /** The reverse. */

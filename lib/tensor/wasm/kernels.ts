@@ -43,6 +43,8 @@ export const WASM_KERNELS = {
   AceLoraLinearGradX: COMPOSED,
   AceInfoNce: COMPOSED,
   AceInfoNceGrad: COMPOSED,
+  AceHyperedges: COMPOSED,
+  AceHyperedgesGrad: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,
   BatchMatMul: batchMatMul,

@@ -3,6 +3,7 @@ import { adamw } from "../kernels/adamw/webgpu.ts";
 import { attention, attentionGrad } from "../kernels/attention/webgpu.ts";
 import { dropout } from "../kernels/dropout/webgpu.ts";
 import { gelu, geluGrad } from "../kernels/gelu/webgpu.ts";
+import { hyperedges, hyperedgesGrad } from "../kernels/hyperedges/webgpu.ts";
 import { infoNce, infoNceGrad } from "../kernels/info_nce/webgpu.ts";
 import { type Kernels, TFJS } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/webgpu.ts";
@@ -40,6 +41,8 @@ export const WEBGPU_KERNELS = {
   AceLoraLinearGradX: loraLinearGradX,
   AceInfoNce: infoNce,
   AceInfoNceGrad: infoNceGrad,
+  AceHyperedges: hyperedges,
+  AceHyperedgesGrad: hyperedgesGrad,
   AcePack: pack,
   AceUnpack: unpack,
   BatchMatMul: batchMatMul,

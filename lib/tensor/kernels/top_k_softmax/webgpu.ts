@@ -10,6 +10,77 @@ import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 
+/** The workgroup memory of {@linkcode pickLargest}, in WGSL. */
+export const PICK_MEMORY = `
+var<workgroup> bestValue: array<f32, ${ROW_THREADS}>;
+var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;`;
+
+/** What {@linkcode pickLargest} looks for, in WGSL. */
+export interface Picks {
+  /** How many. */
+  k: number;
+  /** The score of place `i`. */
+  score: string;
+  /** Whether place `i` may be picked. @default {every one} */
+  open?: string;
+  /** Number of places. */
+  size: string;
+  /** What the names begin with. @default {""} */
+  prefix?: string;
+}
+
+/**
+ * Statements of a row's workgroup of 64 that find the k largest, largest first and lower places first among equals: their
+ * scores `v0 ..`, their places `p0 ..` (the size where there is none) and their shares of a softmax `w0 ..`, 0 then.
+ */
+export function pickLargest({ k, score, open = "true", size, prefix = "" }: Picks): string {
+  const picks = Array.from({ length: k }, (_, j) => j);
+  const [v, p, e, w] = [..."vpew"].map((letter) => (j: number) => `${prefix}${letter}${j}`) as [
+    (j: number) => string,
+    (j: number) => string,
+    (j: number) => string,
+    (j: number) => string,
+  ];
+  const after = (j: number): string =>
+    j === 0 ? "true" : `${p(j - 1)} != ${size} && (score < ${v(j - 1)} || (score == ${v(j - 1)} && i > ${p(j - 1)}))`;
+  return `
+  ${picks.map((j) => `var ${v(j)} = 0.0; var ${p(j)} = ${size};`).join(" ")}
+  ${
+    picks.map((j) =>
+      `{
+    var value = 0.0;
+    var place = ${size};
+    for (var i = lane; i < ${size}; i += ${ROW_THREADS}u) {
+      let score = ${score};
+      let isOpen = ${after(j)} && (${open});
+      if (isOpen && (place == ${size} || score > value)) { value = score; place = i; }
+    }
+    workgroupBarrier();
+    bestValue[lane] = value;
+    bestPlace[lane] = place;
+    workgroupBarrier();
+    for (var half = ${ROW_THREADS / 2}u; half >= 1u; half = half / 2u) {
+      if (lane < half) {
+        let other = bestPlace[lane + half];
+        let rival = bestValue[lane + half];
+        let mine = bestPlace[lane];
+        if (other != ${size} && (mine == ${size} || rival > bestValue[lane] || (rival == bestValue[lane] && other < mine))) {
+          bestValue[lane] = rival;
+          bestPlace[lane] = other;
+        }
+      }
+      workgroupBarrier();
+    }
+    ${v(j)} = bestValue[0];
+    ${p(j)} = bestPlace[0];
+  }`
+    ).join("\n  ")
+  }
+  ${picks.map((j) => `let ${e(j)} = select(0.0, exp(${v(j)} - ${v(0)}), ${p(j)} != ${size});`).join(" ")}
+  let ${prefix}total = ${picks.map(e).join(" + ")};
+  ${picks.map((j) => `let ${w(j)} = select(0.0, ${e(j)} / ${prefix}total, ${p(j)} != ${size});`).join(" ")}`;
+}
+
 /** The program; `allowed` (0 or 1) has `allowedSize` numbers and repeats, 0 for none. */
 export function topKSoftmaxProgram(size: { rows: number; columns: number; k: number; allowed: number }): GpuProgram {
   const { rows, columns, k, allowed } = size;
@@ -21,53 +92,26 @@ export function topKSoftmaxProgram(size: { rows: number; columns: number; k: num
     uniforms: { rows: { u32: rows }, columns: { u32: columns }, allowedSize: { u32: Math.max(1, allowed) } },
     workgroups: rows,
     code: () =>
-      `
-var<workgroup> bestValue: array<f32, ${ROW_THREADS}>;
-var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;` + rowMain(
-        `  let none = params.columns;
-  ${picks.map((j) => `var v${j} = 0.0; var p${j} = none;`).join(" ")}
-  ${
-          picks.map((j) =>
-            `{
-    var value = 0.0;
-    var place = none;
-    for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
-      let score = scores[start + i];
-      let open = ${
-              j === 0 ? "true" : `p${j - 1} != none && (score < v${j - 1} || (score == v${j - 1} && i > p${j - 1}))`
-            }${allowed > 0 ? " && allowed[(start + i) % params.allowedSize] != 0.0" : ""};
-      if (open && (place == none || score > value)) { value = score; place = i; }
-    }
-    workgroupBarrier();
-    bestValue[lane] = value;
-    bestPlace[lane] = place;
-    workgroupBarrier();
-    for (var half = ${ROW_THREADS / 2}u; half >= 1u; half = half / 2u) {
-      if (lane < half) {
-        let other = bestPlace[lane + half];
-        let rival = bestValue[lane + half];
-        let mine = bestPlace[lane];
-        if (other != none && (mine == none || rival > bestValue[lane] || (rival == bestValue[lane] && other < mine))) {
-          bestValue[lane] = rival;
-          bestPlace[lane] = other;
+      PICK_MEMORY + rowMain(
+        `${
+          pickLargest({
+            k,
+            score: "scores[start + i]",
+            ...(allowed > 0 ? { open: "allowed[(start + i) % params.allowedSize] != 0.0" } : {}),
+            size: "params.columns",
+          })
         }
-      }
-      workgroupBarrier();
-    }
-    v${j} = bestValue[0];
-    p${j} = bestPlace[0];
-  }`
-          ).join("\n  ")
-        }
-  ${picks.map((j) => `let e${j} = select(0.0, exp(v${j} - v0), p${j} != none);`).join(" ")}
-  let total = ${picks.map((j) => `e${j}`).join(" + ")};
   for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
     var weight = 0.0;
-    ${picks.map((j) => `if (i == p${j}) { weight = e${j} / total; }`).join("\n    ")}
+    ${picks.map((j) => `if (i == p${j}) { weight = w${j}; }`).join("\n    ")}
     weights[start + i] = weight;
   }
   if (lane == 0u) {
-    ${picks.map((j) => `places[row * ${k}u + ${j}u] = i32(select(0u, p${j}, p${j} != none));`).join("\n    ")}
+    ${
+          picks.map((j) => `places[row * ${k}u + ${j}u] = i32(select(0u, p${j}, p${j} != params.columns));`).join(
+            "\n    ",
+          )
+        }
   }`,
         { stride: "columns" },
       ),
