@@ -1,7 +1,7 @@
 /**
  * The parts of docs/ that are generated: `<!-- NAME: ... -->` to `<!-- /NAME -->`. After a change of what they are made from:
  *
- *     deno run --allow-read --allow-write tests/docs/generated.ts && deno fmt docs
+ *     deno task names
  *
  * Reproduced tables come from data/reproduction.json, which `deno task report --keep data/reproduction.json` writes.
  *

@@ -13,7 +13,7 @@ Deno.test("the generated parts of docs/ are those of the commands, the data sets
   for (const [page, parts] of Object.entries(await generatedParts())) {
     const text = await textOf(page);
     for (const [name, body] of Object.entries(parts)) {
-      assertEquals(squeezed(withPart(text, name, body)), squeezed(text), `"${name}" of ${page}: run generated.ts`);
+      assertEquals(squeezed(withPart(text, name, body)), squeezed(text), `"${name}" of ${page}: run deno task names`);
     }
   }
 });
