@@ -3,7 +3,7 @@ import { listImages } from "../data/dataset.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import {
@@ -20,6 +20,7 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
+import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
@@ -43,6 +44,7 @@ export const COMMAND: Command = {
     ...ADAPTER_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     explain: { type: "string", value: "HTML", help: "Page to write with the images, CLS attention and hyperedges" },
+    ...OVERWRITE_OPTION,
     maps: {
       type: "string",
       value: "LIST",
@@ -53,49 +55,53 @@ export const COMMAND: Command = {
   },
   example: 'deno task classify chest.png --labels "pneumonia,no finding" --explain results/explain.html',
   async run(args) {
-    const labels = args.list("labels");
-    if (!labels) throw new UsageError("--labels is required");
     const explain = args.text("explain");
-    const images = watched(args, imagesAt(await imagePaths(args.positionals)));
-    if (explain !== undefined) await checkWritable(explain);
-    const backend = await startBackend(args);
-    const protocol = await protocolFrom(args);
-    const bar = createProgress(images.length, { label: "classify", unit: "images" });
-    const templates = args.all("prompts");
-    const { answers: first, scores } = await averagedOver(args, classifierFrom, async (classifier) => {
-      const answers = await classifyImages(classifier, images, labels, {
-        ...(templates.length > 0 ? { templates } : {}),
-        ...(protocol ? { protocol } : {}),
-        batchSize: args.integer("batch-size", 8, 1),
-        explain: explain !== undefined,
-        maps: mapKindsFrom(args, explain !== undefined),
-        onBatch: (done) => bar.update(done),
-      });
-      return { answers, scores: Float32Array.from(answers.flatMap((one) => labels.map((name) => one.scores[name]!))) };
-    });
-    bar.finish();
-    const answers = answersWith(first, labels, scores);
-    const facts = {
-      ...await modelFacts(args),
-      adapter: args.text("adapter") ?? "none",
-      ...(protocol ? {} : { prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | ") }),
-      ...protocolFacts(args, protocol),
-      backend: `${backend.name} (${backend.adapter})`,
-      ...versions(),
-    };
-    if (explain !== undefined) {
-      await writeFileAtomic(explain, await classificationReport(answers, facts), { isPrivate: true });
-      console.error(`wrote ${explain}`);
-    }
-    if (args.flag("json")) {
-      const plain = answers.map(({ overlay: _, maps: _maps, random: _random, ...answer }) => answer);
-      console.log(JSON.stringify({ labels, ...facts, images: plain }, null, 2));
-    } else {
-      const rows = answers.map((answer) => ({ ...answer, image: printable(answer.image) }));
-      console.log(formatTable(classificationTable(rows, labels)));
-    }
+    if (explain === undefined) return await classify(args);
+    await holdOutput(args, { path: explain, option: "explain" }, () => classify(args, explain));
   },
 };
+
+async function classify(args: Arguments, explain?: string): Promise<void> {
+  const labels = args.list("labels");
+  if (!labels) throw new UsageError("--labels is required");
+  const images = watched(args, imagesAt(await imagePaths(args.positionals)));
+  const backend = await startBackend(args);
+  const protocol = await protocolFrom(args);
+  const bar = createProgress(images.length, { label: "classify", unit: "images" });
+  const templates = args.all("prompts");
+  const { answers: first, scores } = await averagedOver(args, classifierFrom, async (classifier) => {
+    const answers = await classifyImages(classifier, images, labels, {
+      ...(templates.length > 0 ? { templates } : {}),
+      ...(protocol ? { protocol } : {}),
+      batchSize: args.integer("batch-size", 8, 1),
+      explain: explain !== undefined,
+      maps: mapKindsFrom(args, explain !== undefined),
+      onBatch: (done) => bar.update(done),
+    });
+    return { answers, scores: Float32Array.from(answers.flatMap((one) => labels.map((name) => one.scores[name]!))) };
+  });
+  bar.finish();
+  const answers = answersWith(first, labels, scores);
+  const facts = {
+    ...await modelFacts(args),
+    adapter: args.text("adapter") ?? "none",
+    ...(protocol ? {} : { prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | ") }),
+    ...protocolFacts(args, protocol),
+    backend: `${backend.name} (${backend.adapter})`,
+    ...versions(),
+  };
+  if (explain !== undefined) {
+    await writeFileAtomic(explain, await classificationReport(answers, facts), { isPrivate: true });
+    console.error(`wrote ${explain}`);
+  }
+  if (args.flag("json")) {
+    const plain = answers.map(({ overlay: _, maps: _maps, random: _random, ...answer }) => answer);
+    console.log(JSON.stringify({ labels, ...facts, images: plain }, null, 2));
+  } else {
+    const rows = answers.map((answer) => ({ ...answer, image: printable(answer.image) }));
+    console.log(formatTable(classificationTable(rows, labels)));
+  }
+}
 
 /** The answers with scores averaged over checkpoints, row-major `[n, C]`. */
 function answersWith(

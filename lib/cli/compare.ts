@@ -7,7 +7,7 @@ import { formatTable } from "../display/table.ts";
 import { comparePredictions } from "../eval/evaluation/compare.ts";
 import { overlaidRocs } from "../eval/evaluation/figures.ts";
 import { predictionParts, type Predictions, readPredictions } from "../eval/evaluation/predictions.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { type Arguments, UsageError } from "./command.ts";
@@ -25,7 +25,6 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
     return predictionParts(await readPredictions(isDirectory ? join(path, "predictions.csv") : path)).judged;
   };
   const [a, b] = [await read(first), await read(second)];
-  await checkWritable(join(out, "comparison.json"));
   const options = { resamples: args.integer("resamples", 1000, 1), seed: args.integer("seed", 1) };
   const comparison = comparePredictions(a, b, options);
   const names = runNames(first, second);

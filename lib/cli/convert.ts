@@ -13,7 +13,14 @@ import { readFinite, type TensorFile } from "../io/tensor_file.ts";
 import type { TensorData } from "../io/tensors.ts";
 import { writeTorch } from "../io/torch_writer.ts";
 import { checkPath } from "./paths.ts";
+import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
+
+/** What a folder for another library may hold. */
+const CLIP_FOLDER_FILES = [
+  "preprocessor_config.json",
+  ...["open_clip_model.safetensors", "open_clip_config.json", "model.safetensors", "config.json"],
+];
 
 const LAYOUTS = ["ace", "peft", "authors", "safetensors", "bin"] as const;
 
@@ -60,6 +67,7 @@ export const COMMAND: Command = {
       help:
         "Weights: a folder that open_clip or hf (transformers) reads, configuration beside them; --merge goes with it",
     },
+    ...OVERWRITE_OPTION,
     "fused-qkv": { type: "boolean", help: "peft: put the image tower's updates on timm's fused attn.qkv" },
   },
   example: "deno task convert adapter.safetensors --to peft --out results/adapter-peft",
@@ -76,8 +84,10 @@ export const COMMAND: Command = {
       await checkPath(path);
       await checkTarget(path, out, "peft"); // a folder, too
       const family = args.choice<ClipFamily>("layout", ["open_clip", "hf"], "open_clip");
-      console.log(await convertLayout(path, out, { family, merge, dropHgnn: args.flag("drop-hgnn") }));
-      return;
+      const dropHgnn = args.flag("drop-hgnn");
+      return await holdOutput(args, { path: out, results: CLIP_FOLDER_FILES }, async () => {
+        console.log(await convertLayout(path, out, { family, merge, dropHgnn }));
+      });
     }
     if (merge === undefined && args.text("to") === undefined) {
       throw new UsageError(`--to is required: ${LAYOUTS.join(", ")}`);
@@ -96,10 +106,13 @@ export const COMMAND: Command = {
       await checkPath(file);
       await checkTarget(file, out, to);
     }
-    if (merge !== undefined) {
-      await convertMerged(path, out, { to: to as "safetensors" | "bin", merge, dropHgnn: args.flag("drop-hgnn") });
-    } else if (isWeights) await convertWeights(path, out, to);
-    else await convertAdapter(args.positionals, out, { format: to, fusedQkv: args.flag("fused-qkv"), combine });
+    const results = to === "peft" ? { results: ["adapter_model.safetensors", "adapter_config.json"] } : {};
+    await holdOutput(args, { path: out, ...results }, async () => {
+      if (merge !== undefined) {
+        await convertMerged(path, out, { to: to as "safetensors" | "bin", merge, dropHgnn: args.flag("drop-hgnn") });
+      } else if (isWeights) await convertWeights(path, out, to);
+      else await convertAdapter(args.positionals, out, { format: to, fusedQkv: args.flag("fused-qkv"), combine });
+    });
     console.log(out);
   },
 };

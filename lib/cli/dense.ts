@@ -16,7 +16,16 @@ import type { BackendInfo } from "../tensor/backend.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { dataOptionsOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
+import { holdOutput } from "./output.ts";
+import { factsOf, type ModelFacts, modelFacts } from "./provenance.ts";
 import { startBackend, watchTraining } from "./shared.ts";
+
+/** What each verb writes, of which an earlier run's is not written over unasked. */
+const RESULTS = {
+  train: ["head.safetensors", "training.json"],
+  evaluate: ["metrics.json", "submission.csv", "overlays.html"],
+  predict: ["submission.csv", "overlays.html"],
+} as const;
 
 /** The command of a dense task. */
 export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Command {
@@ -33,8 +42,11 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
         throw new UsageError(`the argument must be train, evaluate or predict: current value is "${verb}"`);
       }
       const out = args.text("out") ?? `results/${task.name}`;
-      const backend = await startBackend(args);
-      return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+      const results = RESULTS[verb as keyof typeof verbs];
+      return await holdOutput(args, { path: out, results }, async () => {
+        const backend = await startBackend(args);
+        return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+      });
     },
   };
 }
@@ -136,6 +148,7 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
     overlays,
     caption: `${task.captions.truth} ${task.captions.predicted}`,
     synthetic: data.synthetic,
+    model: await modelFacts(args),
     facts: { head: path, backend: backend.name, "test cases": data.test.length, encoder: encoder.hash.slice(0, 16) },
   });
   console.log(formatTable(table));
@@ -158,6 +171,7 @@ async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, ou
     overlays,
     caption: task.captions.predicted,
     synthetic: false,
+    model: await modelFacts(args),
     facts: { head: path, backend: backend.name, images: mapped.cases.length },
   });
   console.log(`Wrote ${out}/${task.files} and overlays.html (${mapped.cases.length} ${task.words.counted})`);
@@ -217,19 +231,21 @@ interface Page {
   overlays: readonly Overlay[];
   caption: string;
   synthetic: boolean;
+  model: ModelFacts;
   facts: Readonly<Record<string, string | number>>;
 }
 
 /** Writes figures and pictures as one HTML file that needs nothing else. */
 async function writePage(out: string, page: Page): Promise<void> {
-  const { title, subtitle, table, overlays, caption, synthetic, facts } = page;
+  const { title, subtitle, table, overlays, caption, synthetic, facts, model: { notice, ...model } } = page;
   const html = await buildReport({
     title,
     subtitle,
+    warnings: notice === undefined || synthetic ? [] : [notice],
     sections: [
       ...(table ? [{ kind: "table" as const, table }] : []),
       { kind: "overlays", overlays, caption, synthetic },
-      { kind: "facts", facts },
+      { kind: "facts", facts: { ...facts, ...factsOf(model) } },
     ],
   });
   await writeFileAtomic(join(out, "overlays.html"), html, { isPrivate: true });

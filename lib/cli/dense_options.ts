@@ -12,6 +12,8 @@ import type { Arguments, OptionSpec } from "./command.ts";
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
+import { OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
+import { modelFacts, modelNotice } from "./provenance.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 
 /** Options of both commands. */
@@ -34,6 +36,8 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   head: { type: "string", value: "FILE", help: "Trained head (evaluate, predict; default: OUT/head.safetensors)" },
   images: { type: "string", value: "PATH", help: "Folder of images, or one image (predict)" },
   out: { type: "string", value: "DIR", help: "Folder of what is written" },
+  ...OVERWRITE_OPTION,
+  ...PLAIN_CSV_OPTION,
   cache: { type: "string", value: "DIR", help: "Folder of the encoder's maps, computed once (default: OUT/maps)" },
   "no-cache": { type: "boolean", help: "Keep the maps in memory only" },
   fraction: {
@@ -82,10 +86,13 @@ export function fitOptionsOf(
 
 /** The encoder that `--model`, `--weights` and `--adapter` name. */
 export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
-  return await loadDenseEncoder(await modelFilesFrom(args), {
+  const encoder = await loadDenseEncoder(await modelFilesFrom(args), {
     ...given(args, "adapter", "adapter"),
     note: (text) => console.error(text),
   });
+  const notice = args.text("dataset") === "synthetic" ? undefined : await modelNotice(args);
+  if (notice !== undefined) console.error(notice);
+  return encoder;
 }
 
 /** The value of an option under the library's name for it; nothing where it is not given. */
@@ -148,6 +155,8 @@ export async function recordOf(
   return {
     data: {
       name: data.name,
+      source: args.text("dataset") ?? null,
+      ...given(args, "root", "root"),
       synthetic: data.synthetic,
       dropped: data.dropped,
       splits: {
@@ -157,6 +166,7 @@ export async function recordOf(
       },
     },
     encoder: { hash: encoder.hash, weights: args.text("weights") ?? "mini", adapter: args.text("adapter") ?? null },
+    model: await modelFacts(args),
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,
     adapter: backend.adapter,

@@ -14,6 +14,7 @@ import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
 import { given } from "./dense_options.ts";
+import { csvOptionsFrom } from "./output.ts";
 
 /** Options that say which columns of a CSV of boxes mean what. */
 export const BOX_COLUMN_OPTIONS: Record<string, OptionSpec> = {
@@ -60,7 +61,7 @@ async function write(
     ...options,
     classes,
     confidence,
-    spreadsheet: !args.flag("plain-csv"),
+    ...csvOptionsFrom(args),
   });
   if (written === 0) {
     console.error(`no box scored ${confidence} or more, so none is written: --confidence takes a lower score`);
@@ -78,10 +79,6 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     ...BOX_COLUMN_OPTIONS,
     "one-class": { type: "string", value: "NAME", help: "Take every box as this class" },
     confidence: { type: "string", value: "X", help: "Least score of a written box (default: 0.5)" },
-    "plain-csv": {
-      type: "boolean",
-      help: "Write texts of boxes.csv as they are, also those that a spreadsheet takes for a formula",
-    },
     assignment: {
       type: "string",
       value: "NAME",
@@ -92,7 +89,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     `deno task detect train --dataset rsna --root rsna --fraction 0.1 --adapter adapter.safetensors --out results/rsna10
   deno task detect train --dataset films.csv --patient-column patient --boxes boxes.csv --boxes-key file --out results/boxes
   deno task detect evaluate --dataset films.csv --patient-column patient --boxes boxes.csv --boxes-key file --out results/boxes
-  deno task detect predict --images new_films --head results/boxes/head.safetensors --out results/new`,
+  deno task detect predict --images new_films --head results/boxes/head.safetensors --out results/new_boxes`,
   words: { title: "Detection", head: "YOLOv3 head", answers: "boxes", counted: "images" },
   validated: "mAP (strict, all scores)",
   baseline: { name: "constant box", key: "constantBox" },

@@ -1,6 +1,7 @@
 /** `deno task encode`: features of images and texts, in shards. @module */
 import { relative } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
+import type { Communicator } from "../distributed/communicator.ts";
 import { readCsv, rowNumber } from "../data/csv.ts";
 import { loadPairs } from "../data/pairs.ts";
 import type { Dataset } from "../data/types.ts";
@@ -8,7 +9,14 @@ import { createProgress } from "../display/progress.ts";
 import { isImage } from "../image/describe.ts";
 import type { Classifier, NamedImage } from "../eval/classify.ts";
 import { imagesAt } from "../eval/classify.ts";
-import { type EncodedShard, encodeShard, type FeatureList, parseShard } from "../eval/encode/shards.ts";
+import {
+  type EncodedShard,
+  encodeShard,
+  type FeatureList,
+  parseShard,
+  type Shard,
+  shardPath,
+} from "../eval/encode/shards.ts";
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { imageStamps } from "../data/stamps.ts";
@@ -18,6 +26,7 @@ import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, is
 import { checkPath } from "./paths.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
+import { holdOutput } from "./output.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -82,62 +91,79 @@ export const COMMAND: Command = {
     const shardText = args.text("shard");
     const ranks = joinRanks();
     const shard = shardText === undefined ? ranks && { index: ranks.rank, count: ranks.size } : parseShard(shardText);
-    const all = await namedImagesFrom(args);
-    const images = watched(args, await readableCases(args, all, { whole: shard === undefined }));
-    const texts = await textsFrom(args);
-    if (images.length + texts.length === 0) {
-      throw new UsageError("name something to encode: --images, --dataset or --texts");
-    }
-    const lists: FeatureList[] = [
-      ...(images.length > 0
-        ? [{ name: "image" as const, ids: images.map(({ name }) => name), stamps: await imageStamps(images) }]
-        : []),
-      ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
-    ];
-    const reader = readerFrom(args);
-    const open = async () => {
-      await startBackend(args);
-      const classifier: Classifier = await classifierFrom(args);
-      const content = { images, texts: texts.map(({ text }) => text) };
-      return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
-        batchSize: args.integer("batch-size", 16, 1),
-        reader,
-      });
-    };
-    const settings = {
-      ...(isExifApplied(args) ? { exif: "apply" } : {}),
-      ...await settingsOf(args, texts.map(({ text }) => text)),
-      ...(images.length < all.length ? { unreadable_images: String(all.length - images.length) } : {}),
-    };
-    const result = await withProgress(async (signal, onProgress) =>
-      await encodeShard(out, { lists, settings, open }, {
-        ...(shard ? { shard } : {}),
-        chunk: args.integer("chunk", 128, 1),
-        force: args.flag("force"),
-        signal,
-        onStale: (text) => console.error(printable(text)),
-        onProgress,
-      }), ranks !== undefined && ranks.rank > 0).finally(() => reader.close());
-    const isStopped = ranks &&
-      ranks.allGather(Float32Array.of(Number(result.interrupted))).some((stopped) => stopped > 0);
-    if (result.interrupted) {
-      console.error(`interrupted: ${result.computed + result.reused} items are kept; the same command goes on`);
-      return result.exitCode;
-    }
-    console.error(
-      result.computed === 0
-        ? `nothing to do: ${result.reused} items are there`
-        : `${result.computed} encoded, ${result.reused} kept`,
-    );
-    if (!ranks || shardText !== undefined) return console.log(result.path);
-    if (!isStopped && ranks.rank === 0) await merge(args, out);
+    const path = shardPath(out, shard ?? { index: 0, count: 1 });
+    return await holdOutput(args, { path, mayReplace: true }, () => encode(args, out, { shard, ranks }));
   },
 };
+
+async function encode(
+  args: Arguments,
+  out: string,
+  { shard, ranks }: { shard: Shard | undefined; ranks: Communicator | undefined },
+): Promise<number | void> {
+  const all = await namedImagesFrom(args);
+  const images = watched(args, await readableCases(args, all, { whole: shard === undefined }));
+  const texts = await textsFrom(args);
+  if (images.length + texts.length === 0) {
+    throw new UsageError("name something to encode: --images, --dataset or --texts");
+  }
+  const lists: FeatureList[] = [
+    ...(images.length > 0
+      ? [{ name: "image" as const, ids: images.map(({ name }) => name), stamps: await imageStamps(images) }]
+      : []),
+    ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
+  ];
+  const reader = readerFrom(args);
+  const open = async () => {
+    await startBackend(args);
+    const classifier: Classifier = await classifierFrom(args);
+    const content = { images, texts: texts.map(({ text }) => text) };
+    return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
+      batchSize: args.integer("batch-size", 16, 1),
+      reader,
+    });
+  };
+  const settings = {
+    ...(isExifApplied(args) ? { exif: "apply" } : {}),
+    ...await settingsOf(args, texts.map(({ text }) => text)),
+    ...(images.length < all.length ? { unreadable_images: String(all.length - images.length) } : {}),
+  };
+  const result = await withProgress(async (signal, onProgress) =>
+    await encodeShard(out, { lists, settings, open }, {
+      ...(shard ? { shard } : {}),
+      chunk: args.integer("chunk", 128, 1),
+      force: args.flag("force"),
+      signal,
+      onStale: (text) => console.error(printable(text)),
+      onProgress,
+    }), ranks !== undefined && ranks.rank > 0).finally(() => reader.close());
+  const isStopped = ranks &&
+    ranks.allGather(Float32Array.of(Number(result.interrupted))).some((stopped) => stopped > 0);
+  if (result.interrupted) {
+    console.error(`interrupted: ${result.computed + result.reused} items are kept; the same command goes on`);
+    return result.exitCode;
+  }
+  console.error(
+    result.computed === 0
+      ? `nothing to do: ${result.reused} items are there`
+      : `${result.computed} encoded, ${result.reused} kept`,
+  );
+  if (!ranks || args.text("shard") !== undefined) return console.log(result.path);
+  if (!isStopped && ranks.rank === 0) await merge(args, out);
+}
 
 async function merge(args: Arguments, out: string): Promise<void> {
   const named = args.flag("merge") ? args.positionals : [];
   for (const path of named) await checkPath(path);
-  const { path, items } = await mergeShards(out, named.length > 0 ? named : await findShards(out));
+  const { path, items } = await holdOutput(
+    args,
+    { path: out, mayReplace: true },
+    async () =>
+      await mergeShards(out, named.length > 0 ? named : await findShards(out), {
+        force: args.flag("force"),
+        onStale: (text) => console.error(printable(text)),
+      }),
+  );
   console.error(`${items} items`);
   console.log(path);
 }

@@ -1,11 +1,10 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
-import { basename, join } from "@std/path";
+import { basename } from "@std/path";
 import { hashIds } from "../data/dataset.ts";
 import { aceLoraModel } from "../ace_lora.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
-import { checkWritable } from "../io/files.ts";
 import { checkClasses, scoreDataset } from "../eval/assess.ts";
 import { datasetPredictions, readPredictions } from "../eval/evaluation/predictions.ts";
 import type { RasterImage } from "../image/raster.ts";
@@ -30,6 +29,7 @@ import { checkPath } from "./paths.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
+import { holdOutput, OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
@@ -101,6 +101,8 @@ export const COMMAND: Command = {
       value: "DIR",
       help: "Folder of metrics.json, predictions.csv and evaluation.html (default: results/evaluate)",
     },
+    ...OVERWRITE_OPTION,
+    ...PLAIN_CSV_OPTION,
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 32)" },
     seed: { type: "string", value: "N", help: "Seed of the bootstrap (default: 1)" },
     ...BACKEND_OPTION,
@@ -109,94 +111,102 @@ export const COMMAND: Command = {
     `--names "No Finding,pneumonia"\n${datasetNotes()}`,
   async run(args) {
     const out = args.text("out") ?? "results/evaluate";
-    if (args.flag("compare")) return await compareRuns(args, out);
+    if (args.flag("compare")) {
+      const results = ["comparison.json", "comparison.html"];
+      return await holdOutput(args, { path: out, results }, () => compareRuns(args, out));
+    }
     if (args.positionals.length > 0) {
       throw new UsageError(
         `"${args.positionals[0]}" belongs to no option: --compare takes the predictions of two runs`,
       );
     }
     if (args.flag("list")) return await list(args);
-    const { by, tune } = judgingFrom(args);
-    if (args.text("scores") !== undefined) return await judgeScores(args, out);
-    const given = await readableSet(args, await imagesFrom(args, by.map(({ column }) => column)));
-    const dataset = { ...given, cases: watched(args, given.cases) };
-    announce(dataset);
-    checkClasses(dataset);
-    const names = args.list("names") ?? dataset.classes;
-    if (names.length !== dataset.classes.length) {
-      throw new RangeError(
-        `Cannot evaluate as --names must have one name a class: ${dataset.classes.length} classes, current number is ${names.length}`,
-      );
-    }
-    await checkWritable(join(out, "metrics.json"));
-    const backend = await startBackend(args);
-    const protocol = await protocolFrom(args);
-    if (protocol) protocolQuestions(protocol, names); // before anything is loaded
-    const adapter = args.text("adapter");
-    const method = adapter ?? "zero-shot";
-    const model = await modelFacts(args);
-    const began = performance.now();
-    const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
-    const templates = templatesFrom(args);
-    const reader = readerFrom(args);
-    const asked = { ...dataset, classes: names };
-    const options = {
-      ...(templates ? { templates } : {}),
-      ...(protocol ? { protocol } : {}),
-      batchSize: args.integer("batch-size", 32, 1),
-      reader,
-      onBatch: (done: number) => bar.update(done),
-    };
-    const { scores, targets, trainable } = await averagedOver(
-      args,
-      classifierFrom,
-      async ({ params, config, tokenizer, seen }) => {
-        if (seen) checkUnseen(dataset.cases, seen, adapter!);
-        else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
-        const model = aceLoraModel(config, method);
-        return await scoreDataset(model, params, asked, { ...options, config: config.encoders, tokenizer });
-      },
-    ).finally(() => reader.close());
-    bar.finish();
-    await judge(args, {
-      out,
-      predictions: datasetPredictions(dataset, { scores, targets }, {
-        classes: names,
-        attributes: by.map(({ column }) => column),
-      }),
-      set: dataset.name,
-      method,
-      trainable,
-      areProbabilities: protocol ? isProbability(protocol) : dataset.score !== "min-max",
-      imageOf: imageReader(dataset),
-      ...(model.notice === undefined ? {} : { notice: model.notice }),
-      record: {
-        backend: backend.name,
-        adapter: backend.adapter,
-        seconds: (performance.now() - began) / 1000,
-        synthetic: false,
-        versions: versions(),
-        revision: await gitRevision(),
-        splits: { [dataset.name]: dataset.split },
-        configuration: {
-          model,
-          exif: isExifApplied(args) ? "apply" : "ignore",
-          data: {
-            source: args.text("images") ?? args.text("dataset") ?? null,
-            ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
-          },
-          classes: names,
-          prompts: protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
-          ...protocolFacts(args, protocol),
-          task: dataset.task,
-          score: protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
-          summary: dataset.summary,
-          tune: tune ?? null,
-        },
-      },
-    }, [splitLine(dataset)]);
+    const results = ["metrics.json", "predictions.csv", "evaluation.html"];
+    const work = args.text("scores") === undefined ? judgeModel : judgeScores;
+    await holdOutput(args, { path: out, results }, () => work(args, out));
   },
 };
+
+/** Judges a model on classified images. */
+async function judgeModel(args: Arguments, out: string): Promise<void> {
+  const { by, tune } = judgingFrom(args);
+  const given = await readableSet(args, await imagesFrom(args, by.map(({ column }) => column)));
+  const dataset = { ...given, cases: watched(args, given.cases) };
+  announce(dataset);
+  checkClasses(dataset);
+  const names = args.list("names") ?? dataset.classes;
+  if (names.length !== dataset.classes.length) {
+    throw new RangeError(
+      `Cannot evaluate as --names must have one name a class: ${dataset.classes.length} classes, current number is ${names.length}`,
+    );
+  }
+  const backend = await startBackend(args);
+  const protocol = await protocolFrom(args);
+  if (protocol) protocolQuestions(protocol, names); // before anything is loaded
+  const adapter = args.text("adapter");
+  const method = adapter ?? "zero-shot";
+  const model = await modelFacts(args);
+  const began = performance.now();
+  const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
+  const templates = templatesFrom(args);
+  const reader = readerFrom(args);
+  const asked = { ...dataset, classes: names };
+  const options = {
+    ...(templates ? { templates } : {}),
+    ...(protocol ? { protocol } : {}),
+    batchSize: args.integer("batch-size", 32, 1),
+    reader,
+    onBatch: (done: number) => bar.update(done),
+  };
+  const { scores, targets, trainable } = await averagedOver(
+    args,
+    classifierFrom,
+    async ({ params, config, tokenizer, seen }) => {
+      if (seen) checkUnseen(dataset.cases, seen, adapter!);
+      else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
+      const model = aceLoraModel(config, method);
+      return await scoreDataset(model, params, asked, { ...options, config: config.encoders, tokenizer });
+    },
+  ).finally(() => reader.close());
+  bar.finish();
+  await judge(args, {
+    out,
+    predictions: datasetPredictions(dataset, { scores, targets }, {
+      classes: names,
+      attributes: by.map(({ column }) => column),
+    }),
+    set: dataset.name,
+    method,
+    trainable,
+    areProbabilities: protocol ? isProbability(protocol) : dataset.score !== "min-max",
+    imageOf: imageReader(dataset),
+    ...(model.notice === undefined ? {} : { notice: model.notice }),
+    record: {
+      backend: backend.name,
+      adapter: backend.adapter,
+      seconds: (performance.now() - began) / 1000,
+      synthetic: false,
+      versions: versions(),
+      revision: await gitRevision(),
+      splits: { [dataset.name]: dataset.split },
+      configuration: {
+        model,
+        exif: isExifApplied(args) ? "apply" : "ignore",
+        data: {
+          source: args.text("images") ?? args.text("dataset") ?? null,
+          ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
+        },
+        classes: names,
+        prompts: protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
+        ...protocolFacts(args, protocol),
+        task: dataset.task,
+        score: protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
+        summary: dataset.summary,
+        tune: tune ?? null,
+      },
+    },
+  }, [splitLine(dataset)]);
+}
 
 /** Reads a case's image by its id. */
 function imageReader({ cases }: Dataset): (id: string) => Promise<RasterImage> {
@@ -229,7 +239,6 @@ async function judgeScores(args: Arguments, out: string): Promise<void> {
   });
   const set = basename(path).replace(/\.csv(\.gz)?$/i, "");
   checkClasses({ name: set, classes: predictions.classes });
-  await checkWritable(join(out, "metrics.json"));
   await judge(args, {
     out,
     predictions,

@@ -9,17 +9,18 @@ import { openMapModel } from "../eval/maps/model.ts";
 import { faithfulnessFigure } from "../eval/maps/show.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom, mapKindsFrom } from "./classify.ts";
-import { type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
-import { modelFacts } from "./provenance.ts";
+import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
+import { factsOf, modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 
@@ -55,64 +56,68 @@ export const COMMAND: Command = {
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of explain.json and explain.html (default: results/explain)" },
+    ...OVERWRITE_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     ...BACKEND_OPTION,
   },
   example: "deno task explain --images cases.csv --boxes boxes.csv --labels pneumonia,normal",
   async run(args) {
     const out = args.text("out") ?? "results/explain";
-    const path = args.required("images");
-    args.required("boxes");
-    const kinds = mapKindsFrom(args, true);
-    await checkPath(path);
-    const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
-    const dataset = await readableSet(args, loaded);
-    announce(dataset);
-    const boxLabels = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
-    const labels = args.list("labels") ?? boxLabels.sort(byCodePoint);
-    const names = args.list("names") ?? labels;
-    if (labels.length < 2) throw new UsageError(`--labels must name at least two: there is "${labels.join()}"`);
-    if (names.length !== labels.length) {
-      throw new UsageError(`--names must have one name a label: ${labels.length} labels, ${names.length} names`);
-    }
-    await checkWritable(join(out, "explain.json"));
-    const backend = await startBackend(args);
-    const classifier = await classifierFrom(args);
-    const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
-    const model = await openMapModel(classifier, names, templates);
-    const bar = createProgress(dataset.cases.length, { label: "explain", unit: "images" });
-    const report = await pointingGame(model, watched(args, dataset.cases), {
-      labels,
-      kinds,
-      curves: args.integer("curves", 16),
-      onCase: (done) => bar.update(done),
-    }).finally(() => {
-      bar.finish();
-      model.close();
-      disposeParams(classifier.params);
-    });
-    const record = {
-      command: "explain",
-      model: await modelFacts(args),
-      data: { name: dataset.name, ...dataset.summary, split: dataset.split, labels, names },
-      prompts: templates,
-      ...report,
-      backend: backend.name,
-      versions: versions(),
-      revision: await gitRevision(),
-    };
-    const json = JSON.stringify(record, null, 2);
-    await writeFileAtomic(join(out, "explain.json"), `${json}\n`, { isPrivate: true });
-    const facts = {
-      ...Object.fromEntries(Object.entries(record.model).map(([name, value]) => [name, value ?? "none"])),
-      backend: `${backend.name} (${backend.adapter})`,
-      ...versions(),
-    };
-    await writeFileAtomic(join(out, "explain.html"), await explainPage(report, facts), { isPrivate: true });
-    console.error(`wrote ${join(out, "explain.json")} and explain.html`);
-    console.log(args.flag("json") ? json : formatTable(pointingTable(report)));
+    await holdOutput(args, { path: out, results: ["explain.json", "explain.html"] }, () => explain(args, out));
   },
 };
+
+async function explain(args: Arguments, out: string): Promise<void> {
+  const path = args.required("images");
+  args.required("boxes");
+  const kinds = mapKindsFrom(args, true);
+  await checkPath(path);
+  const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
+  const dataset = await readableSet(args, loaded);
+  announce(dataset);
+  const boxLabels = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
+  const labels = args.list("labels") ?? boxLabels.sort(byCodePoint);
+  const names = args.list("names") ?? labels;
+  if (labels.length < 2) throw new UsageError(`--labels must name at least two: there is "${labels.join()}"`);
+  if (names.length !== labels.length) {
+    throw new UsageError(`--names must have one name a label: ${labels.length} labels, ${names.length} names`);
+  }
+  const backend = await startBackend(args);
+  const classifier = await classifierFrom(args);
+  const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
+  const model = await openMapModel(classifier, names, templates);
+  const bar = createProgress(dataset.cases.length, { label: "explain", unit: "images" });
+  const report = await pointingGame(model, watched(args, dataset.cases), {
+    labels,
+    kinds,
+    curves: args.integer("curves", 16),
+    onCase: (done) => bar.update(done),
+  }).finally(() => {
+    bar.finish();
+    model.close();
+    disposeParams(classifier.params);
+  });
+  const record = {
+    command: "explain",
+    model: await modelFacts(args),
+    data: { name: dataset.name, ...dataset.summary, split: dataset.split, labels, names },
+    prompts: templates,
+    ...report,
+    backend: backend.name,
+    versions: versions(),
+    revision: await gitRevision(),
+  };
+  const json = JSON.stringify(record, null, 2);
+  await writeFileAtomic(join(out, "explain.json"), `${json}\n`, { isPrivate: true });
+  const facts = {
+    ...factsOf(record.model),
+    backend: `${backend.name} (${backend.adapter})`,
+    ...versions(),
+  };
+  await writeFileAtomic(join(out, "explain.html"), await explainPage(report, facts), { isPrivate: true });
+  console.error(`wrote ${join(out, "explain.json")} and explain.html`);
+  console.log(args.flag("json") ? json : formatTable(pointingTable(report)));
+}
 
 const POINTERS: Readonly<Record<Pointer, string>> = {
   similarity: "similarity",

@@ -1,13 +1,14 @@
 /** `deno task export`: an adapted model for other programs. @module */
-import { basename, join } from "@std/path";
+import { basename } from "@std/path";
 import { exportOnnx } from "../export/onnx/model.ts";
 import { modelCard } from "../export/card.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { versions } from "../io/run_facts.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
@@ -27,23 +28,26 @@ export const COMMAND: Command = {
     training: { type: "string", value: "FILE", help: "card: a training.json of train" },
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
+    ...OVERWRITE_OPTION,
     ...BACKEND_OPTION,
   },
   example: "deno task export --adapter adapter.safetensors --onnx results/onnx",
   async run(args) {
     const card = args.text("card");
-    if (card !== undefined) await writeCard(args, card);
+    if (card !== undefined) await holdOutput(args, { path: card, option: "card" }, () => writeCard(args, card));
     else {
       const odd = ["base-model", "license", "metrics", "training"].find((name) => args.text(name) !== undefined);
       if (odd) throw new UsageError(`--${odd} needs --card`);
     }
     if (card !== undefined && args.text("onnx") === undefined) return;
     const folder = args.required("onnx");
-    await checkWritable(join(folder, "preprocessing.json"));
-    await startBackend(args);
-    const { params, config } = await classifierFrom(args);
-    const files = await exportOnnx(params, config, folder);
-    console.log(Object.values(files).join("\n"));
+    const results = ["image.onnx", "text.onnx", "preprocessing.json"];
+    await holdOutput(args, { path: folder, results, option: "onnx" }, async () => {
+      await startBackend(args);
+      const { params, config } = await classifierFrom(args);
+      const files = await exportOnnx(params, config, folder);
+      console.log(Object.values(files).join("\n"));
+    });
   },
 };
 

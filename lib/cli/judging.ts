@@ -13,6 +13,7 @@ import type { ThresholdRule } from "../eval/metrics/operating_point.ts";
 import type { RasterImage } from "../image/raster.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { csvOptionsFrom } from "./output.ts";
 
 /** Options of judging. */
 export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
@@ -114,7 +115,9 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
     sets: { [set]: { [method]: result } },
   };
   const json = JSON.stringify(record, null, 2);
-  await writeFileAtomic(join(out, "predictions.csv"), predictionsCsv(predictions), { isPrivate: true });
+  await writeFileAtomic(join(out, "predictions.csv"), predictionsCsv(predictions, csvOptionsFrom(args)), {
+    isPrivate: true,
+  });
   await writeFileAtomic(join(out, "metrics.json"), `${json}\n`, { isPrivate: true });
   const page = await evaluationPage({
     title: args.text("title") ?? `${method} on ${basename(args.text("images") ?? set)}`,

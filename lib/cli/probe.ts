@@ -18,7 +18,7 @@ import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
 import { tipAdapter } from "../eval/probe/neighbours.ts";
 import { shareRight } from "../eval/probe/task.ts";
 import { probePage, type ProbeRecord, probeTable } from "../eval/probe/page.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom } from "./classify.ts";
@@ -27,6 +27,7 @@ import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, imagesFrom } fr
 import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { keptFeatures } from "./features.ts";
+import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -78,17 +79,20 @@ export const COMMAND: Command = {
       value: "DIR",
       help: "Folder of probe.json, probe.html and the features, computed once (default: results/probe)",
     },
+    ...OVERWRITE_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 16)" },
     ...BACKEND_OPTION,
   },
   example: "deno task probe --images set --methods linear,knn --shots 1,2 --seeds 1,2\n" +
     "  deno task probe --images cases.csv --class-column finding --patient-column patient --split-column split",
-  run: probe,
+  async run(args) {
+    const out = args.text("out") ?? "results/probe";
+    return await holdOutput(args, { path: out, results: ["probe.json", "probe.html"] }, () => probe(args, out));
+  },
 };
 
-async function probe(args: Arguments): Promise<number | void> {
-  const out = args.text("out") ?? "results/probe";
+async function probe(args: Arguments, out: string): Promise<number | void> {
   const methods = chosen(args, "methods", METHODS) ?? METHODS.filter((name) => name !== "lora");
   if (methods.includes("lora") && args.text("adapter") !== undefined) {
     throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
@@ -104,7 +108,6 @@ async function probe(args: Arguments): Promise<number | void> {
   const dataset: Dataset = { ...given, name, classes: names, cases: watched(args, given.cases) };
   announce(dataset);
   const parts = await partsFrom(args, dataset);
-  await checkWritable(join(out, "probe.json"));
   const backend = await startBackend(args);
   const images = dataset.cases.map((item) => ({ ...item, name: item.id }));
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, () => classifierFrom(args));

@@ -19,6 +19,11 @@ export interface ModelFacts {
   notice?: string;
 }
 
+/** The same for a page: what is not there is "none". */
+export function factsOf(facts: Omit<ModelFacts, "notice">): Record<string, string> {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, value ?? "none"]));
+}
+
 /** The folder or file that holds the weights, undefined for the shipped model's. */
 function weightsOf(args: Arguments): string | undefined {
   return args.text("model") ?? args.text("weights");

@@ -7,10 +7,10 @@ import { writeReport } from "../reproduction/report.ts";
 import { type ScaleName, SCALES } from "../reproduction/scale.ts";
 import { reproducedTables } from "../reproduction/tables/registry.ts";
 import { table4 } from "../reproduction/tables/table4.ts";
-import { checkWritable } from "../io/files.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
+import { holdOutput } from "./output.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 function tablesFrom(args: Arguments, scale: ScaleName): TableName[] {
@@ -60,45 +60,46 @@ export const COMMAND: Command = {
     const data = args.text("data");
     const out = args.text("out") ?? "results/reproduce";
     const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);
-    await checkWritable(join(out, "report.html"));
-    const backend = await startBackend(args);
-    const interruption = catchInterrupts();
-    let bar: Progress | undefined;
-    let steps = 0;
-    try {
-      const outcome = await reproduce(tables, backend, {
-        scale,
-        out,
-        workers,
-        signal: interruption.signal,
-        ...(seeds === undefined ? {} : { seeds }),
-        ...(data === undefined ? {} : { data }),
-        onPlan: (plan) => {
-          console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
-          if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
-        },
-        onStep: (loss) => bar?.update(++steps, { loss }),
-        note: (text) => bar ? bar.note(text) : console.error(text),
-      });
-      bar?.finish();
-      if (outcome.interrupted) {
-        console.error("interrupted: the same command goes on at the unfinished run");
-        return interruption.exitCode();
+    return await holdOutput(args, { path: out, results: ["report.html"], mayReplace: true }, async () => {
+      const backend = await startBackend(args);
+      const interruption = catchInterrupts();
+      let bar: Progress | undefined;
+      let steps = 0;
+      try {
+        const outcome = await reproduce(tables, backend, {
+          scale,
+          out,
+          workers,
+          signal: interruption.signal,
+          ...(seeds === undefined ? {} : { seeds }),
+          ...(data === undefined ? {} : { data }),
+          onPlan: (plan) => {
+            console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
+            if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
+          },
+          onStep: (loss) => bar?.update(++steps, { loss }),
+          note: (text) => bar ? bar.note(text) : console.error(text),
+        });
+        bar?.finish();
+        if (outcome.interrupted) {
+          console.error("interrupted: the same command goes on at the unfinished run");
+          return interruption.exitCode();
+        }
+        const shown = reproducedTables(outcome.records, tables);
+        if (outcome.dense.length > 0) shown.push(table4(outcome.dense.map(({ result }) => result)));
+        console.log(shown.map(({ title, table }) => `${title}\n${formatTable(table)}`).join("\n\n"));
+        const { ran, skipped, shared, failed } = outcome;
+        const page = join(out, "report.html");
+        if (shown.length > 0) await writeReport(out, page);
+        console.log(
+          `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
+            `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
+        );
+        for (const line of failed) console.error(`failed: ${line}`);
+        return failed.length === 0 ? 0 : 1;
+      } finally {
+        interruption.end();
       }
-      const shown = reproducedTables(outcome.records, tables);
-      if (outcome.dense.length > 0) shown.push(table4(outcome.dense.map(({ result }) => result)));
-      console.log(shown.map(({ title, table }) => `${title}\n${formatTable(table)}`).join("\n\n"));
-      const { ran, skipped, shared, failed } = outcome;
-      const page = join(out, "report.html");
-      if (shown.length > 0) await writeReport(out, page);
-      console.log(
-        `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
-          `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
-      );
-      for (const line of failed) console.error(`failed: ${line}`);
-      return failed.length === 0 ? 0 : 1;
-    } finally {
-      interruption.end();
-    }
+    });
   },
 };

@@ -8,7 +8,7 @@ import { imagesAt, type NamedImage } from "../eval/classify.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { seenPart } from "../eval/explain.ts";
 import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -18,6 +18,7 @@ import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { keptFeatures } from "./features.ts";
+import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -49,6 +50,7 @@ export const COMMAND: Command = {
       value: "DIR",
       help: "Folder of retrieval.json, of the page and of the features, computed once (default: results/retrieve)",
     },
+    ...OVERWRITE_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     "batch-size": { type: "string", value: "N", help: "Items encoded at a time (default: 16)" },
     ...BACKEND_OPTION,
@@ -62,8 +64,11 @@ export const COMMAND: Command = {
       throw new UsageError("name one of --pairs (figures), --query and --query-image (a search of --images)");
     }
     const out = args.text("out") ?? "results/retrieve";
-    await checkWritable(join(out, "retrieval.json"));
-    return pairs === undefined ? await search(args, out) : await measure(args, pairs, out);
+    return await holdOutput(
+      args,
+      { path: out, results: ["retrieval.json", "retrieval.html"] },
+      () => pairs === undefined ? search(args, out) : measure(args, pairs, out),
+    );
   },
 };
 

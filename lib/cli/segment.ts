@@ -16,6 +16,7 @@ import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { DenseTask } from "./dense_task.ts";
 import { given } from "./dense_options.ts";
+import { csvOptionsFrom } from "./output.ts";
 
 const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   name: "segment",
@@ -39,7 +40,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     `deno task segment train --dataset siim --root siim --fraction 0.1 --adapter adapter.safetensors --out results/siim10
   deno task segment train --dataset films.csv --patient-column patient --mask-column lung_mask --out results/lungs
   deno task segment evaluate --dataset films.csv --patient-column patient --mask-column lung_mask --out results/lungs
-  deno task segment predict --images new_films --head results/lungs/head.safetensors --out results/new`,
+  deno task segment predict --images new_films --head results/lungs/head.safetensors --out results/new_masks`,
   words: { title: "Segmentation", head: "decoder", answers: "masks", counted: "masks" },
   validated: "Dice",
   baseline: { name: "constant mask", key: "constantMask" },
@@ -78,7 +79,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     return { head, fit, facts: { decoder: head.config } };
   },
   async assess(head, test, options) {
-    const { write, finish } = maskWriter(test.cases, options);
+    const { write, finish } = maskWriter(test.cases, { ...options, ...csvOptionsFrom(options.args) });
     const { figures, overlaps } = await evaluateSegmentation(head, test, {
       onCase: (_, mask, overlap) => write(mask, overlap),
     });
@@ -87,7 +88,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   },
   constant: (head, { train, test }) => constantMaskFigures(train, test, sideOf(head, test.maps)),
   async answer(head, mapped, options) {
-    const { write, finish } = maskWriter(mapped.cases, options);
+    const { write, finish } = maskWriter(mapped.cases, { ...options, ...csvOptionsFrom(options.args) });
     for await (const mask of predictMasks(head, mapped.maps)) await write(mask);
     return await finish();
   },

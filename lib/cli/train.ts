@@ -14,7 +14,7 @@ import type { ClipParams } from "../clip/params.ts";
 import { stored } from "../io/tree.ts";
 import { openRunLog, RUN_LOG_NAMES } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
+import { exists, writeFileAtomic } from "../io/files.ts";
 import { type Adapted, loadAdapter, saveAdapter } from "../adapters/model.ts";
 import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
@@ -24,7 +24,6 @@ import { fit } from "../train/fit.ts";
 import { hasRunState, removeRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
-import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, datasetNotes } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
@@ -33,6 +32,7 @@ import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { measureOn, splitValidation } from "./validation.ts";
 import { adaptation, ADAPTER_DECIDES, fitSettings, measuring, TRAIN_OPTIONS } from "./train_options.ts";
+import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
@@ -105,14 +105,10 @@ ${datasetNotes(["mimic-cxr"])}`,
     const ranks = joinRanks();
     if (ranks && ranks.rank > 0) return await train(args, out, ranks);
     await checkFree(args, out);
-    await checkWritable(join(out, "training.json"));
-    const lock = await lockFile(join(out, ".lock")).catch((error) => {
-      if (!(error instanceof LockedError)) throw error;
-      throw new UsageError(`another run is writing to "${out}": --out names another folder`);
+    return await holdOutput(args, { path: out, results: ["training.json"], mayReplace: true }, async () => {
+      await sweep(out);
+      return await train(args, out, ranks);
     });
-    await sweep(out);
-    if (!args.flag("resume")) await clear(out);
-    return await train(args, out, ranks).finally(() => lock.release());
   },
 };
 
@@ -186,6 +182,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   if (args.flag("resume") && !await hasRunState(statePath)) {
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
   }
+  if (isWriter && !args.flag("resume")) await clear(out); // now that all was read: a mistake costs no earlier run
   const reader = readerFrom(args);
   const log = isWriter
     ? openRunLog(out, {

@@ -81,6 +81,8 @@ export interface DenseRecord {
   baselines: Record<string, Record<string, unknown>>;
   /** The data set. */
   data: { name: string; synthetic: boolean };
+  /** The encoder's files, with what must be said of them. */
+  model?: { notice?: unknown } | null;
 }
 
 /** A training run: training.json of `train`, `segment train` and `detect train`. */
@@ -90,7 +92,9 @@ export interface TrainingRecord {
   /** Loss of each step (`train`) or epoch (the heads). */
   history: { loss: number; figure?: number | null }[];
   /** The data set. */
-  data: { name: string };
+  data: { name: string; synthetic?: unknown };
+  /** The model's files, with what must be said of them. */
+  model?: { notice?: unknown } | null;
   /** Seconds it took. */
   seconds: number;
   /** Trainable numbers, where they are told. */

@@ -57,16 +57,21 @@ export async function reproductionReport(results: Gathered, options: ReportOptio
     ...ownFigures(own),
   );
   if (records.length > 0) sections.push({ kind: "facts", title: "Runs", facts: runFacts(records) });
-  const notices = results.others.flatMap(({ record }) => {
-    const notice = (record.configuration?.model as { notice?: unknown } | undefined)?.notice;
-    return typeof notice === "string" ? [notice] : [];
-  });
   return await buildReport({
     title: titleOf(results, options),
     subtitle: "Every run that left a JSON file, gathered into one page",
-    warnings: [...new Set(notices)],
+    warnings: noticesOf(results),
     sections,
   });
+}
+
+/** What must be said of the models of one's own runs, each once. */
+function noticesOf({ others, heads, trainings }: Gathered): string[] {
+  const models = [
+    ...others.map(({ record }) => record.configuration?.["model"]),
+    ...[...heads, ...trainings].map(({ record }) => record.data.synthetic === true ? undefined : record.model),
+  ] as ({ notice?: unknown } | null | undefined)[];
+  return [...new Set(models.flatMap((model) => typeof model?.notice === "string" ? [model.notice] : []))];
 }
 
 /** The same tables as Markdown. */
@@ -75,6 +80,7 @@ export async function reproductionMarkdown(results: Gathered, options: ReportOpt
     `# ${titleOf(results, options)}`,
     "",
     ...(isReproduction(results) ? introduction(results).flatMap((text) => [text, ""]) : []),
+    ...noticesOf(results).flatMap((text) => [`**${text}**`, ""]),
   ];
   const put = ({ title, table }: TitledTable, level: number): void => {
     lines.push(`${"#".repeat(level)} ${title}`, "");

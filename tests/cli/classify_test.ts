@@ -207,9 +207,10 @@ Deno.test("classify --explain draws a map of each label with a sentence, and how
     }
     assert(!html.includes("weighted by its gradient"));
     assertEquals([...html.matchAll(/class="bar"/g)].length, 4);
-    await succeed([...args, "--maps", "none"], options);
+    await fail([...args, "--maps", "none"], [`"${page}" is there already`, "--explain", "--overwrite"], options);
+    await succeed([...args, "--maps", "none", "--overwrite"], options);
     assert(!(await Deno.readTextFile(page)).includes("Do the strong parts count?"));
-    await fail([...args, "--maps", "saliency"], ["--maps must be among", '"saliency"'], options);
+    await fail([...args, "--maps", "saliency", "--overwrite"], ["--maps must be among", '"saliency"'], options);
     await fail(["classify", image!, ...ASK, "--maps", "gradient"], ["--maps needs --explain"], options);
   });
 });

@@ -90,6 +90,8 @@ Deno.test("segment train, evaluate and predict write a head, figures with split 
   assert([train, validation, test].every(({ hash }) => /^[0-9a-f]{64}$/.test(hash)));
   assertEquals(metrics.data.splits, training.data.splits);
   assertEquals(metrics.figures.n, test.size);
+  assertEquals(metrics.model.weights, MODEL[1]);
+  assert(/^[0-9a-f]{64}$/.test(metrics.model.weights_sha256));
   const page = await Deno.readTextFile(join(out, "overlays.html"));
   assertEquals(page.split('<svg class="overlay"').length - 1, test.size);
   const answer = await run(SEGMENT, [
@@ -107,7 +109,8 @@ Deno.test("segment train, evaluate and predict write a head, figures with split 
   assertEquals([table.columns.join(), table.rows.length], ["ImageId,EncodedPixels", 14]);
   // The predicted masks as a folder of truth: their names are the images', so the same head finds every one of them.
   const folder = [...CSV, "--masks", join(out, "p", "masks"), ...MODEL, "--out", out];
-  await run(SEGMENT, ["evaluate", ...folder]);
+  await assertRejects(() => run(SEGMENT, ["evaluate", ...folder]), Error, "--overwrite");
+  await run(SEGMENT, ["evaluate", ...folder, "--overwrite"]);
   const own = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
   assert(own.figures.dice > 0.6 && own.figures.n === test.size, `Dice with its own masks ${own.figures.dice}`);
   for (const [id, runs] of table.rows) {
@@ -252,8 +255,8 @@ Deno.test("the examples for a CSV work as they are written, in a row", async () 
         assert((await succeed([name!, ...args], options)) !== "", line);
       }
     }
-    assertEquals((await readCsv(join(folder, "results/new/boxes.csv"))).columns[0], "image");
-    assert((await Deno.stat(join(folder, "results/new/masks/x3.png"))).isFile);
+    assertEquals((await readCsv(join(folder, "results/new_boxes/boxes.csv"))).columns[0], "image");
+    assert((await Deno.stat(join(folder, "results/new_masks/masks/x3.png"))).isFile);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -335,16 +338,18 @@ Deno.test("siimSubmission(), rsnaSubmission() and boxesCsv() write the challenge
   assertEquals(boxesCsv(images, ["Mass"]), "image,label,score,x,y,width,height\na,Mass,0.8765,256,256,512,64\n");
 });
 
-Deno.test("siimRow() and rsnaSubmission() leave ids as they are, boxesCsv() guards them unless told not to", () => {
+Deno.test("siimRow(), rsnaSubmission() and boxesCsv() guard ids from spreadsheets unless told not to", () => {
   const mask = { width: 1, height: 1, data: new Uint8Array(1) };
   const box = { x: 0, y: 0, width: 1, height: 1, classIndex: 0, score: 1 };
   for (const id of ["-12", "-cmd", "=1+1", "+a", "@a"]) {
     const images = [{ id, size: [2, 2] as const, boxes: [box] }];
-    assertEquals(siimRow({ id, mask }), `${id},-1`);
-    assertEquals(rsnaSubmission(images).split("\n")[1], `${id},1 0 0 2 2`);
     const guarded = id === "-12" ? id : `"'${id}"`;
-    assertEquals(boxesCsv(images, ["Mass"]).split("\n")[1], `${guarded},Mass,1,0,0,2,2`);
-    assertEquals(boxesCsv(images, ["Mass"], { spreadsheet: false }).split("\n")[1], `${id},Mass,1,0,0,2,2`);
+    for (const [spreadsheet, shown] of [[true, guarded], [false, id]] as const) {
+      assertEquals(siimRow({ id, mask }, { spreadsheet }), `${shown},-1`);
+      assertEquals(rsnaSubmission(images, { spreadsheet }).split("\n")[1], `${shown},1 0 0 2 2`);
+      assertEquals(boxesCsv(images, ["Mass"], { spreadsheet }).split("\n")[1], `${shown},Mass,1,0,0,2,2`);
+    }
+    assertEquals(siimRow({ id, mask }), `${guarded},-1`);
   }
 });
 

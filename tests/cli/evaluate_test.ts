@@ -77,6 +77,7 @@ Deno.test("evaluate gives the library's figures, for each layout of an adapter a
         "--names",
         "No Finding,pneumonia",
         "--json",
+        "--overwrite",
         "--out",
         out,
         ...more,
@@ -321,7 +322,12 @@ Deno.test({
   ...needsCase("one_class", "evaluate refuses the case's twenty images of one class"),
   async fn() {
     const args = ["evaluate", "--images", join(CASES, "one_class", "oneclass.csv")];
-    await fail(args, ['two classes or more: it has one, "normal"'], { read: [...MINI_FILES, CASES] });
+    await inFolder(async (folder) => {
+      const options = { read: [...MINI_FILES, CASES, folder], write: [folder] };
+      await fail([...args, "--out", join(folder, "a", "b")], ['two classes or more: it has one, "normal"'], options);
+      assertEquals(await snapshot(folder), {});
+      assertEquals(await Array.fromAsync(Deno.readDir(folder)), []); // not even an empty folder
+    });
   },
 });
 
@@ -340,7 +346,11 @@ Deno.test("evaluate refuses cases an adapter was trained on, and says where a fi
     const { stderr, code } = await run(args, permissions);
     assertEquals([code, stderr.includes("cannot be checked")], [0, false]);
     await writeAdapter(path, miniAdapter(), { format: "ace" });
-    assertMatch((await run(args, permissions)).stderr, /does not say which cases it was trained on/);
+    await fail(args, [`"${out}" holds an earlier result`, "metrics.json", "--out", "--overwrite"], permissions);
+    assertMatch(
+      (await run([...args, "--overwrite"], permissions)).stderr,
+      /does not say which cases it was trained on/,
+    );
   });
 });
 

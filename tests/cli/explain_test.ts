@@ -25,6 +25,8 @@ Deno.test("explain counts pairs by label, gives every pointer its share, and 1 t
     const page = await Deno.readTextFile(join(out, "explain.html"));
     assert(page.includes("only drawings") && page.includes("Pointing game"));
     assertEquals((await Deno.stat(join(out, "explain.html"))).mode! & 0o777, 0o600);
+    await fail(args, [`"${out}" holds an earlier result`, "--overwrite"], options);
+    args.push("--overwrite");
     await fail([...args, "--labels", "Mass"], ["at least two", "Mass"], options);
     await fail([...args, "--labels", "Cyst,Edema"], ["pointing game", '"Cyst", "Edema"'], options);
   });

@@ -41,7 +41,8 @@ Deno.test("probe writes every method's figures, LoRA's among them, and does not 
     for (const name of ["probe.json", "probe.html", "images.safetensors"]) {
       assertEquals((await Deno.stat(join(out, name))).mode! & 0o777, 0o600, name);
     }
-    const again = await run([...args, "--methods", "linear"], options);
+    await fail([...args, "--methods", "linear"], [`"${out}" holds an earlier result`, "--overwrite"], options);
+    const again = await run([...args, "--methods", "linear", "--overwrite"], options);
     assert(!again.stderr.includes("encode"), again.stderr);
     assert(again.stdout.includes("linear probe"));
   });

@@ -17,7 +17,8 @@ Deno.test("retrieve --pairs gives both directions, joins the texts of a study, a
     assertEquals(record, JSON.parse(await Deno.readTextFile(join(out, "retrieval.json"))));
     assertEquals((await Deno.stat(join(out, "retrieval.json"))).mode! & 0o777, 0o600);
     assert(record.model.notice.includes("only drawings"));
-    const again = await run(args, options);
+    await fail(args, [`"${out}" holds an earlier result`, "--overwrite"], options);
+    const again = await run([...args, "--overwrite"], options);
     assertMatch(again.stdout, /image to text[^]*text to image[^]*in random order/);
     assertMatch(again.stdout, /4 pairs of 3 studies/);
   });
@@ -32,7 +33,7 @@ Deno.test("retrieve finds an image by itself first, and writes a private page th
     const found = JSON.parse(await succeed([...args, "--query-image", join(folder, "films/1.png")], options));
     assertEquals([found.hits.length, found.hits[0].image, found.of], [3, "1.png", 3]);
     assert(Math.abs(found.hits[0].score - 1) < 1e-6);
-    const asked = JSON.parse(await succeed([...args, "--query", "<b>pneumonia", "--top", "2"], options));
+    const asked = JSON.parse(await succeed([...args, "--overwrite", "--query", "<b>pneumonia", "--top", "2"], options));
     assertEquals([asked.hits.length, asked.query], [2, "<b>pneumonia"]);
     const page = await Deno.readTextFile(join(out, "retrieval.html"));
     assert(page.includes("&lt;b&gt;pneumonia") && !page.includes("<b>pneumonia") && page.includes("only drawings"));

@@ -7,6 +7,7 @@
  * @module
  */
 import { dirname, fromFileUrl, join } from "@std/path";
+import { lockFile } from "../../lib/io/lock.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -35,9 +36,19 @@ async function copy(path: string, target: string, excluded: readonly string[]): 
  *
  * @param target A folder that is empty, or not there.
  * @returns The number of files.
- * @throws {Error} If something is there already.
+ * @throws {Error} If something is there already, or is being written there.
  */
 export async function pack(target: string): Promise<number> {
+  await Deno.mkdir(dirname(target), { recursive: true });
+  const lock = await lockFile(`${target}.lock`); // two at once would both find it empty
+  try {
+    return await fill(target);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function fill(target: string): Promise<number> {
   const there = await Array.fromAsync(Deno.readDir(target)).catch(() => []);
   if (there.length > 0) throw new Error(`Cannot write the package to "${target}" as it must be empty: it is not`);
   const { links: _links, tasks: _tasks, ...configuration } = JSON.parse(

@@ -25,13 +25,13 @@ function pixels({ size: [width, height] }: ImageBoxes, box: Detection): string[]
 }
 
 /**
- * RSNA's submission: `patientId,PredictionString`, the string `confidence x y width height` for each box. Ids stand as they are,
- * also where a spreadsheet would take one for a formula: the scorer looks them up.
+ * RSNA's submission: `patientId,PredictionString`, the string `confidence x y width height` for each box. RSNA's own ids, which its
+ * scorer looks up, are none that a spreadsheet would take for a formula.
  */
-export function rsnaSubmission(images: readonly ImageBoxes[]): string {
+export function rsnaSubmission(images: readonly ImageBoxes[], options: CsvCellOptions = {}): string {
   const rows = images.map((image) => {
     const words = image.boxes.flatMap((box) => [round(box.score, 4), ...pixels(image, box)]);
-    return `${csvCell(image.id, { spreadsheet: false })},${words.join(" ")}`;
+    return `${csvCell(image.id, options)},${words.join(" ")}`;
   });
   return ["patientId,PredictionString", ...rows].join("\n") + "\n";
 }
@@ -60,7 +60,7 @@ export interface WriteBoxesOptions extends Omit<AnswerOptions, "onCase">, CsvCel
 }
 
 /**
- * Writes the boxes of every case as `submission.csv` and `boxes.csv`; `spreadsheet` is about the second alone.
+ * Writes the boxes of every case as `submission.csv` and `boxes.csv`.
  *
  * @param answers Detections of each case, with its truth where that is known.
  * @returns How many boxes were written, and pictures of the first cases; one without a written box shows its best.
@@ -75,7 +75,7 @@ export async function writeBoxes(
     size: maps.imageSizes[i]!,
     boxes: answers[i]!.detections.filter(({ score }) => score >= confidence),
   }));
-  await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images), { isPrivate: true });
+  await writeFileAtomic(join(out, "submission.csv"), rsnaSubmission(images, { spreadsheet }), { isPrivate: true });
   await writeFileAtomic(join(out, "boxes.csv"), boxesCsv(images, classes, { spreadsheet }), { isPrivate: true });
   const listed = (words: readonly string[]): string => words.join(", ") || "no box";
   const overlays: Overlay[] = [];

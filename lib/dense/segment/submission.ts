@@ -1,6 +1,6 @@
 /** Predicted masks as files: PNGs, and the table of the SIIM challenge. @module */
 import { join } from "@std/path";
-import { csvCell } from "../../data/csv_cell.ts";
+import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
 import { encodeRle } from "../../data/rle.ts";
 import type { BinaryMask, Case } from "../../data/types.ts";
 import type { Overlay } from "../../display/overlay.ts";
@@ -10,11 +10,11 @@ import { type AnswerOptions, pictureOverlay } from "../pictures.ts";
 import type { MaskOverlap } from "./metrics.ts";
 
 /**
- * One row of SIIM's submission: relative runs, "-1" for none. Far smaller than the mask, where many are kept. The id stands as it
- * is, also where a spreadsheet would take it for a formula: the scorer looks it up.
+ * One row of SIIM's submission: relative runs, "-1" for none. Far smaller than the mask, where many are kept. SIIM's own ids, which
+ * its scorer looks up, are none that a spreadsheet would take for a formula.
  */
-export function siimRow({ id, mask }: { id: string; mask: BinaryMask }): string {
-  return `${csvCell(id, { spreadsheet: false })},${encodeRle(mask)}`;
+export function siimRow({ id, mask }: { id: string; mask: BinaryMask }, options: CsvCellOptions = {}): string {
+  return `${csvCell(id, options)},${encodeRle(mask)}`;
 }
 
 /** SIIM's submission, `ImageId,EncodedPixels`, of rows made by {@linkcode siimRow}. */
@@ -52,7 +52,10 @@ export interface MaskWriter {
 }
 
 /** Writes masks as they come: `masks/<name>.png` each, and a row of `submission.csv`. */
-export function maskWriter(cases: readonly Case[], { out, pictures, onCase }: AnswerOptions): MaskWriter {
+export function maskWriter(
+  cases: readonly Case[],
+  { out, pictures, onCase, spreadsheet = true }: AnswerOptions & CsvCellOptions,
+): MaskWriter {
   const overlays: Overlay[] = [], rows: string[] = [];
   const names = fileNames(cases.map(({ id }) => id));
   return {
@@ -64,7 +67,7 @@ export function maskWriter(cases: readonly Case[], { out, pictures, onCase }: An
         const caption = overlap ? `${item.id}: Dice ${overlap.dice.toFixed(2)}` : item.id;
         overlays.push(pictureOverlay(await item.image(), marks, caption));
       }
-      rows.push(siimRow({ id: item.id, mask }));
+      rows.push(siimRow({ id: item.id, mask }, { spreadsheet }));
       onCase(rows.length);
     },
     finish: async () => {

@@ -2,7 +2,15 @@
 import { jsonField } from "../../io/json_field.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
-import { type FeatureList, FEATURES_FORMAT, featuresMetadata, parseShard, type Shard } from "./shards.ts";
+import {
+  type EncodeShardOptions,
+  type FeatureList,
+  FEATURES_FORMAT,
+  featuresMetadata,
+  isKept,
+  parseShard,
+  type Shard,
+} from "./shards.ts";
 
 /** The shards of `out` that lie beside it, by path. */
 export async function findShards(out: string): Promise<string[]> {
@@ -21,14 +29,22 @@ export async function findShards(out: string): Promise<string[]> {
   return shards.sort();
 }
 
+/** Options of {@linkcode mergeShards}. */
+export type MergeShardsOptions = Pick<EncodeShardOptions, "force" | "onStale">;
+
 /**
  * Joins all shards of a job to the file that encoding the whole would have made, bit for bit the same numbers.
  *
  * @param paths The shards, in any order.
+ * @throws {ForeignFileError} If something else than features is at `out`.
  * @throws {RangeError} If one is missing, there twice, or made from something else; the message names it.
  * @throws {SyntaxError} If one lacks its ids, or has another number of them than rows.
  */
-export async function mergeShards(out: string, paths: readonly string[]): Promise<{ path: string; items: number }> {
+export async function mergeShards(
+  out: string,
+  paths: readonly string[],
+  { force = false, onStale }: MergeShardsOptions = {},
+): Promise<{ path: string; items: number }> {
   const [first, ...rest] = paths;
   if (first === undefined) {
     throw new RangeError(`Cannot merge to "${out}" as there must be shards: none found beside it`);
@@ -99,7 +115,9 @@ export async function mergeShards(out: string, paths: readonly string[]): Promis
     lists.push({ name, ids, ...(stamps.length === size ? { stamps } : {}) });
   }
   const metadata = featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, lists });
-  await writeSafetensors(out, merged, metadata, { isPrivate: true });
+  if (force || !await isKept(out, metadata, onStale)) {
+    await writeSafetensors(out, merged, metadata, { isPrivate: true });
+  }
   return { path: out, items: lists.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
 

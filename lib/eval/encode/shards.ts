@@ -231,12 +231,12 @@ export function featuresMetadata(
 }
 
 /**
- * Whether a file of features is there and made from the same.
+ * Whether a file of features is there and made from the same; why it is not kept is told.
  *
  * @param expected The metadata it would be written with.
  * @throws {ForeignFileError} If something else is there.
  */
-async function isKept(
+export async function isKept(
   path: string,
   expected: Readonly<Record<string, string>>,
   onStale: EncodeShardOptions["onStale"],

@@ -1,5 +1,5 @@
 /** Scores of cases with their truth: a record, and the CSV it is kept in. @module */
-import { csvCell } from "../../data/csv_cell.ts";
+import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
 import { readCsv, rowNumber } from "../../data/csv.ts";
 import { byCodePoint } from "../../text/code_point_order.ts";
 import { splitByPatient } from "../../data/splits.ts";
@@ -97,7 +97,7 @@ export function datasetPredictions(
  * Predictions as CSV: `id`, `split`, `patient` where known, `truth` (multi-label: `truth:CLASS` of 0 and 1 each), a column
  * `score:CLASS` for each class, and the further columns. Numbers are written so that reading gives the same bits.
  */
-export function predictionsCsv(predictions: Predictions): string {
+export function predictionsCsv(predictions: Predictions, options: CsvCellOptions = {}): string {
   const { classes, task, ids, scores, targets, parts, patients, attributes } = predictions;
   const width = scores.length / ids.length;
   const scored = width === 1 ? classes.slice(1) : classes;
@@ -115,7 +115,7 @@ export function predictionsCsv(predictions: Predictions): string {
     ...scored.map((_, c) => scores[row * width + c]!),
     ...further.map((name) => attributes[name]![row]!),
   ]);
-  return [header, ...rows].map((cells) => cells.map((cell) => csvCell(cell)).join(",")).join("\n") + "\n";
+  return [header, ...rows].map((cells) => cells.map((cell) => csvCell(cell, options)).join(",")).join("\n") + "\n";
 }
 
 /** Which columns of a CSV of scores mean what. */

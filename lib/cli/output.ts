@@ -1,0 +1,80 @@
+/** Where a command writes: checked before the work, held by one run at a time, and no earlier result written over unasked. @module */
+import { dirname, join, resolve } from "@std/path";
+import { checkWritable, exists } from "../io/files.ts";
+import { LockedError, lockFile } from "../io/lock.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+
+/** The option of commands that write results. */
+export const OVERWRITE_OPTION: Record<string, OptionSpec> = {
+  overwrite: { type: "boolean", help: "Write over the earlier result that is there" },
+};
+
+/** The option of commands that write CSV. */
+export const PLAIN_CSV_OPTION: Record<string, OptionSpec> = {
+  "plain-csv": {
+    type: "boolean",
+    help: "Write texts of CSVs as they are, also those that a spreadsheet takes for a formula",
+  },
+};
+
+/** How texts are written to CSVs, as `csvCell` takes it. */
+export function csvOptionsFrom(args: Arguments): { spreadsheet: boolean } {
+  return { spreadsheet: !args.flag("plain-csv") };
+}
+
+/** What a command writes. */
+export interface Output {
+  /** The folder or file that an option names. */
+  path: string;
+  /** The results that the folder is to hold, by name. @default {none: `path` is the result, a file} */
+  results?: readonly string[];
+  /** The option that names another place. @default {"out"} */
+  option?: string;
+  /** Whether what is there may be written over, where the command looks into it itself. @default {whether `--overwrite` is given} */
+  mayReplace?: boolean;
+}
+
+/**
+ * Carries out work that writes at `path`, as the only run that does. A folder that this made and nothing was written to is
+ * removed again, however the work ends.
+ *
+ * @throws {UsageError} If a result is there and may not be replaced, or another run is writing there.
+ * @throws {Error} If nothing can be written there; the message names the path.
+ */
+export async function holdOutput<T>(
+  args: Arguments,
+  { path, results, option = "out", mayReplace = args.flag("overwrite") }: Output,
+  work: () => Promise<T>,
+): Promise<T> {
+  const files = results ? results.map((name) => join(path, name)) : [path];
+  if (!mayReplace) await checkFree(path, { files, option });
+  const made = await missingFolders(results ? path : dirname(path));
+  try {
+    await checkWritable(files[0]!);
+    const lock = await lockFile(results ? join(path, ".lock") : `${path}.lock`).catch((error) => {
+      if (!(error instanceof LockedError)) throw error;
+      throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
+    });
+    return await work().finally(() => lock.release());
+  } finally {
+    for (const folder of made) await Deno.remove(folder).catch(() => {}); // only one that is empty can be removed
+  }
+}
+
+async function checkFree(
+  path: string,
+  { files, option }: { files: readonly string[]; option: string },
+): Promise<void> {
+  for (const file of files) {
+    if (!await exists(file)) continue;
+    const place = file === path ? `"${path}" is there already` : `"${path}" holds an earlier result, "${file}"`;
+    throw new UsageError(`${place}: --${option} names another place, --overwrite writes over it`);
+  }
+}
+
+/** The folder and those above it that are not there, innermost first. */
+async function missingFolders(folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let path = resolve(folder); !await exists(path); path = dirname(path)) missing.push(path);
+  return missing;
+}
