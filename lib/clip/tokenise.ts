@@ -1,4 +1,5 @@
 /** From texts to a model's token ids. @module */
+import { createHash } from "node:crypto";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -70,15 +71,53 @@ export async function loadClipTokenizer(
   return tokenizer;
 }
 
-/** Entries of the vocabularies that are known, by the rows of the word tables they belong to. */
-const KNOWN_VOCABULARIES: ReadonlyMap<number, { name: string; entries: number }> = new Map([
-  [MINI.text.vocabularySize, { name: "the mini model's", entries: 506 }],
-  [28895, { name: "BiomedCLIP's", entries: 28895 }],
-  [30522, { name: "BiomedCLIP's", entries: 28895 }],
+/** A vocabulary that is known. */
+interface KnownVocabulary {
+  /** Whose. */
+  name: string;
+  /** Number of its entries. */
+  entries: number;
+  /** SHA-256 of its entries in the order of their ids, with line ends between. */
+  sha256: string;
+}
+
+const BIOMED_CLIP_VOCABULARY: KnownVocabulary = {
+  name: "BiomedCLIP's",
+  entries: 28895,
+  sha256: "8ee8b70c406f9708f1c5e82a31493e88d35234322be0463017e112c5b94bfbec",
+};
+
+/** By kind of the text tower, and the rows of its word table. */
+const KNOWN_VOCABULARIES: ReadonlyMap<string, KnownVocabulary> = new Map([
+  [
+    `bert ${MINI.text.vocabularySize}`,
+    {
+      name: "the mini model's",
+      entries: 506,
+      sha256: "fe8822dcdf73802fe2bf4b94820c9e955352e5d3925e0745822b8616a809c7c8",
+    },
+  ],
+  ["bert 28895", BIOMED_CLIP_VOCABULARY],
+  ["bert 30522", BIOMED_CLIP_VOCABULARY],
+  [
+    "clip 49408",
+    {
+      name: "CLIP's",
+      entries: 49408,
+      sha256: "7cccc44d334555d1ff3c0ac5f0246b428fab2918383e77ee745cf30d41010b78",
+    },
+  ],
 ]);
 
+/** See {@linkcode KnownVocabulary}. */
+function vocabularyHash(vocabulary: ReadonlyMap<string, number>): string {
+  const tokens = [...vocabulary].sort(([, a], [, b]) => a - b).map(([token]) => token);
+  return createHash("sha256").update(tokens.join("\n")).digest("hex");
+}
+
 /**
- * Checks that a tokeniser's ids are rows of the model's word table, without holes, and nearly all of them.
+ * Checks that a tokeniser's ids are rows of the model's word table, without holes, and nearly all of them; where the model's
+ * vocabulary is known, that it is that one.
  *
  * @throws {RangeError} If they are not; one line names both files.
  */
@@ -103,7 +142,7 @@ export function checkTokenizer(
       `${entries}, with ids up to ${highest}`,
     );
   }
-  const known = isBpe ? undefined : KNOWN_VOCABULARIES.get(rows);
+  const known = KNOWN_VOCABULARIES.get(`${text.kind} ${rows}`);
   if (known && entries < known.entries && entries > 0.99 * known.entries) {
     refuse(
       `it must have the ${known.entries} entries of ${known.name} vocabulary (after a missing line every id is another word's)`,
@@ -112,6 +151,12 @@ export function checkTokenizer(
   }
   if (ids.size !== entries || highest !== entries - 1) {
     refuse("its ids must be 0, 1, 2 and so on, one for each entry", `${entries} entries, with ids up to ${highest}`);
+  }
+  if (entries === known?.entries && vocabularyHash(vocabulary) !== known.sha256) {
+    refuse(
+      `its entries must be those of ${known.name} vocabulary, in its order`,
+      "others, or another order: take the file as it was published",
+    );
   }
   if (!isBpe) {
     if (tokenizer.padId !== 0) refuse("its [PAD] must be 0", `${tokenizer.padId}`);
