@@ -66,7 +66,9 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(
       errorLine(
         `Unknown command "${name}": ${
-          meant === undefined ? `expected one of ${Object.keys(COMMANDS).join(", ")}` : `did you mean "${meant}"?`
+          meant === undefined
+            ? `type deno task and one of ${Object.keys(COMMANDS).join(", ")}`
+            : `did you mean "${meant}"? Type deno task ${meant}`
         }`,
       ),
     );

@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from "@std/path";
 import { AdapterSizeError } from "../adapters/model.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
+import { UnknownLayoutError } from "../clip/checkpoint/find_layout.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
@@ -11,6 +12,7 @@ import { OtherEncoderError } from "../dense/files.ts";
 import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
 import { ForeignFileError } from "../eval/encode/shards.ts";
+import { ImageError } from "../image/read.ts";
 import { TreeError } from "../io/tree.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
@@ -49,6 +51,9 @@ const COLUMN_FLAGS = [
 export async function advice(error: unknown, args: Arguments): Promise<string | undefined> {
   if (error instanceof ColumnError) return columnAdvice(error, args);
   if (error instanceof MissingImageError) return await imageAdvice(error, args);
+  if (error instanceof ImageError && args.knows("unreadable") && args.text("unreadable") !== "drop") {
+    return "--unreadable drop looks into every image before the work and leaves such ones out";
+  }
   if (error instanceof MissingFileError) return await rootAdvice(error);
   if (error instanceof NoRowError) return rowAdvice(error);
   if (error instanceof ClassCountError && args.knows("classes")) {
@@ -79,6 +84,11 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
   if (error instanceof NotAnAdapterError && !error.format?.startsWith("ace-lora fine-tuning ")) {
     return "a model's own file is given with --weights";
+  }
+  if (error instanceof UnknownLayoutError) {
+    return `give the weights of a CLIP from open_clip, transformers or OpenAI: deno task inspect ${
+      shellWord(error.path)
+    } lists what this file holds`;
   }
   if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
   if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";

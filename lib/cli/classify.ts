@@ -24,6 +24,7 @@ import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
+import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
@@ -39,6 +40,7 @@ export const COMMAND: Command = {
       help: "Prompt with {c} for the label; may be repeated (default: the paper's two)",
     },
     ...PROTOCOL_OPTIONS,
+    ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
@@ -64,7 +66,7 @@ export const COMMAND: Command = {
 async function classify(args: Arguments, explain?: string): Promise<void> {
   const labels = args.list("labels");
   if (!labels) throw new UsageError("--labels is required");
-  const images = watched(args, imagesAt(await imagePaths(args.positionals)));
+  const images = watched(args, await readableCases(args, imagesAt(await imagePaths(args.positionals))));
   const backend = await startBackend(args);
   const protocol = await protocolFrom(args);
   const bar = createProgress(images.length, { label: "classify", unit: "images" });

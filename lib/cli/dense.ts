@@ -18,6 +18,7 @@ import { dataOptionsOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./de
 import type { Answering, DenseTask } from "./dense_task.ts";
 import { holdOutput } from "./output.ts";
 import { factsOf, type ModelFacts, modelFacts } from "./provenance.ts";
+import { readableCases } from "./unreadable.ts";
 import { startBackend, watchTraining } from "./shared.ts";
 
 /** What each verb writes, of which an earlier run's is not written over unasked. */
@@ -158,7 +159,8 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
 async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
   const encoder = await encoderOf(args);
   const { head, path } = await headOf(task, args, { out, encoder });
-  const mapped = await mappedOf(await imagesToPredict(args.required("images")), {
+  const cases = await readableCases(args, await imagesToPredict(args.required("images")));
+  const mapped = await mappedOf(cases, {
     args,
     encoder,
     out,
@@ -215,8 +217,20 @@ async function dataOf<H extends DenseHead, F>(
   { encoder, needed }: { encoder: DenseEncoder; needed: readonly (keyof ThreeParts)[] },
 ): Promise<DenseData> {
   const options = { ...await dataOptionsOf(args), size: encoder.config.vision.imageSize, needed };
-  const data = await task.load(args.required("dataset"), args, options);
-  const { name, train, validation, test } = data;
+  const loaded = await task.load(args.required("dataset"), args, options);
+  const { name } = loaded;
+  const [train, validation, test] = [
+    await readableCases(args, loaded.train),
+    await readableCases(args, loaded.validation),
+    await readableCases(args, loaded.test),
+  ];
+  const unreadable = loaded.train.length + loaded.validation.length + loaded.test.length -
+    (train.length + validation.length + test.length);
+  const data: DenseData = {
+    ...loaded,
+    ...{ train, validation, test },
+    ...(unreadable === 0 ? {} : { dropped: { ...loaded.dropped, "image unreadable": unreadable } }),
+  };
   const dropped = Object.entries(data.dropped).map(([reason, count]) => `${count} (${reason})`).join(", ") || "none";
   console.error(
     `${name}: ${train.length} to train, ${validation.length} to validate, ${test.length} to test; dropped ${dropped}`,

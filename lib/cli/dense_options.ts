@@ -14,6 +14,7 @@ import { checkPath } from "./paths.ts";
 import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
 import { OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { modelFacts, modelNotice } from "./provenance.ts";
+import { UNREADABLE_OPTION } from "./unreadable.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 
 /** Options of both commands. */
@@ -27,6 +28,7 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
     help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % of the patients, drawn)",
   },
   "split-seed": { type: "string", value: "N", help: "Seed of drawn images and of splits by patient (default: 1)" },
+  ...UNREADABLE_OPTION,
   ...MODEL_OPTIONS,
   adapter: {
     type: "string",

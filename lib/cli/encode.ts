@@ -222,7 +222,9 @@ export async function namedImagesFrom(args: Arguments): Promise<NamedImage[]> {
   }
   for (const file of paths) {
     if ((await checkPath(file)).isDirectory) {
-      throw new RangeError(`Cannot encode "${file}" as an image: it is a folder, to be named alone`);
+      throw new RangeError(
+        `Cannot encode "${file}" as an image as it must be a file: it is a folder, to be named alone (--images ${file}) or by its files (${file}/*)`,
+      );
     }
   }
   return imagesAt(paths);

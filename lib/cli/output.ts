@@ -1,5 +1,5 @@
 /** Where a command writes: checked before the work, held by one run at a time, and no earlier result written over unasked. @module */
-import { dirname, join, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { checkWritable, exists } from "../io/files.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
@@ -51,10 +51,12 @@ export async function holdOutput<T>(
   const made = await missingFolders(results ? path : dirname(path));
   try {
     await checkWritable(files[0]!);
-    const lock = await lockFile(results ? join(path, ".lock") : `${path}.lock`).catch((error) => {
-      if (!(error instanceof LockedError)) throw error;
-      throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
-    });
+    const lock = await lockFile(results ? join(path, ".lock") : join(dirname(path), `.${basename(path)}.lock`)).catch(
+      (error) => {
+        if (!(error instanceof LockedError)) throw error;
+        throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
+      },
+    );
     return await work().finally(() => lock.release());
   } finally {
     for (const folder of made) await Deno.remove(folder).catch(() => {}); // only one that is empty can be removed

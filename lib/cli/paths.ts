@@ -41,7 +41,8 @@ export async function pathAdvice(path: string): Promise<string> {
     return `did you mean ${JSON.stringify(whole)}?`;
   }
   const place = isAbsolute(folder) ? folder : resolvedOrSame(folder);
-  return names.length === 0 ? "" : `${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
+  if (names.length === 0) return "";
+  return `name one that is there: ${JSON.stringify(place)} holds ${listed(names.sort(), 6)}`;
 }
 
 /** The nearest name; of a file, one of the same kind by what stands before its extension, so that the extension is no likeness. */

@@ -29,6 +29,7 @@ export async function readableCases<T extends Pick<Case, "path" | "image">>(
   { whole = true }: { whole?: boolean } = {},
 ): Promise<T[]> {
   const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
+  if (cases.length === 1 && !isDropped) return [...cases]; // what is wrong with it is told when it is read
   const isWhole = isDropped && whole;
   const bar = isWhole ? createProgress(cases.length, { label: "check", unit: "images" }) : undefined;
   const unreadable = await findUnreadable(cases, {

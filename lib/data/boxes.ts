@@ -1,6 +1,6 @@
 /** Boxes and masks that stand beside a CSV of images. @module */
 import { isAbsolute, join } from "@std/path";
-import { readImage } from "../image/read.ts";
+import { ImageError, readImage } from "../image/read.ts";
 import { readCsv, rowNumber } from "./csv.ts";
 import type { BinaryMask, Box } from "./types.ts";
 
@@ -48,9 +48,13 @@ export async function readBoxes(root: string, options: BoxesOptions): Promise<Ma
  * Reads an image as a mask: a pixel is set where its first sample is above half of the greatest value.
  *
  * @param path An image of any kind.
+ * @throws {SyntaxError} If it is none that can be read.
  */
 export async function readMask(path: string): Promise<BinaryMask> {
-  const { width, height, channels, bitDepth, data } = await readImage(path);
+  const { width, height, channels, bitDepth, data } = await readImage(path).catch((error) => {
+    if (!(error instanceof ImageError)) throw error;
+    throw new SyntaxError(error.message, { cause: error }); // a mask is no image that may be left out
+  });
   const half = bitDepth === 8 ? 127 : 32767;
   const mask = new Uint8Array(width * height);
   for (let i = 0; i < mask.length; i++) mask[i] = data[i * channels]! > half ? 1 : 0;

@@ -155,7 +155,7 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
 }
 
 /** JPEG Baseline (Process 1), which has 8 bits. */
-const JPEG_BASELINE = "1.2.840.10008.1.2.4.50";
+const JPEG_BASELINE = "1.2.840.10008.1.2.4.50", JPEG_EXTENDED = "1.2.840.10008.1.2.4.51";
 
 async function readPixels(
   dataSet: DataSet,
@@ -192,8 +192,12 @@ async function readPixels(
     throw new Error(`its offset table must have one entry for one frame: it has ${table.length / 4}`);
   }
   const { bytes, rgb, bits } = await decodeCompressed(join(dataSet.bytes, fragments), shape);
-  if (transferSyntax === JPEG_BASELINE && bits === 12) {
-    notes.push(`its transfer syntax ${JPEG_BASELINE} is JPEG of 8 bits, its compressed stream has 12`);
+  if (bits === 12 && [JPEG_BASELINE, JPEG_EXTENDED].includes(transferSyntax)) {
+    notes.push(
+      transferSyntax === JPEG_BASELINE
+        ? `its transfer syntax ${JPEG_BASELINE} is JPEG of 8 bits, its compressed stream has 12`
+        : "its compressed stream is JPEG of 12 bits, which few readers know: it is read as libjpeg reads it",
+    );
   }
   if (bits !== undefined && bits !== shape.bitsStored) {
     notes.push(`its data set says ${shape.bitsStored} bits stored (0028,0101), its compressed stream has ${bits}`);

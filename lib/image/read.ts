@@ -11,6 +11,22 @@ import { dicomToRaster } from "./dicom_raster.ts";
 /** Largest file read, bytes. */
 const MAX_FILE_BYTES = 2 ** 30;
 
+/** The error for a file that is no image that can be read: none of those formats, damaged, or of a kind not read. */
+export class ImageError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "ImageError";
+
+  /**
+   * An error about a file.
+   *
+   * @param path The file.
+   * @param message One line that names it.
+   */
+  constructor(readonly path: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** Options of {@linkcode decodeImage} and {@linkcode readImage}. */
 export type DecodeImageOptions = DecodeJpegOptions;
 
@@ -48,13 +64,22 @@ function whatItIs(bytes: Uint8Array): string {
  * @param bytes The whole file.
  * @param name The file's name, for messages.
  * @param options How it is read.
- * @throws {SyntaxError} If it is none of these, is damaged, or is of a kind not read; one line that names the file.
+ * @throws {ImageError} If it is none of these, is damaged, or is of a kind not read; one line that names the file.
  */
 export async function decodeImage(
   bytes: Uint8Array,
   name: string,
   options: DecodeImageOptions = {},
 ): Promise<RasterImage> {
+  try {
+    return await decode(bytes, name, options);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ImageError(name, error.message, { cause: error });
+  }
+}
+
+async function decode(bytes: Uint8Array, name: string, options: DecodeImageOptions): Promise<RasterImage> {
   if (isPng(bytes)) return noted(decodePng(bytes, name));
   if (isJpeg(bytes)) return noted(await decodeJpeg(bytes, name, options));
   if (isTiff(bytes)) return noted(decodeTiff(bytes, name));
@@ -80,17 +105,20 @@ function noted(image: RasterImage): RasterImage {
  * The bytes of an image file.
  *
  * @throws {Error} If there is no such file, or it cannot be read.
- * @throws {SyntaxError} If it is larger than 1 GiB.
+ * @throws {ImageError} If it is larger than 1 GiB.
  */
 export async function readImageBytes(path: string): Promise<Uint8Array> {
   try {
     const { size } = await Deno.stat(path);
     if (size > MAX_FILE_BYTES) {
-      throw new SyntaxError(`Cannot read "${path}" as files must have at most ${MAX_FILE_BYTES} bytes: it has ${size}`);
+      throw new ImageError(
+        path,
+        `Cannot read "${path}" as files must have at most ${MAX_FILE_BYTES} bytes: it has ${size}`,
+      );
     }
     return await Deno.readFile(path);
   } catch (error) {
-    if (error instanceof SyntaxError) throw error;
+    if (error instanceof ImageError) throw error;
     const why = error instanceof Deno.errors.NotFound
       ? "no such file"
       : error instanceof Deno.errors.IsADirectory
@@ -108,7 +136,7 @@ export async function readImageBytes(path: string): Promise<Uint8Array> {
  * @param path A local path.
  * @param options How it is read.
  * @throws {Error} If there is no such file.
- * @throws {SyntaxError} If it is not an image that can be read.
+ * @throws {ImageError} If it is not an image that can be read.
  *
  * @example A PNG
  * ```ts

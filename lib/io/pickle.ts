@@ -198,7 +198,9 @@ class Machine {
       : undefined;
     if (!allowed) {
       throw new Error(
-        `the pickle asks for the global ${quoted(dotted)}, which is not allowed: save the state_dict alone, in Python`,
+        `the pickle asks for the global ${
+          quoted(dotted)
+        }, which is not allowed: save the state_dict alone, in Python: torch.save(model.state_dict(), "weights.pt")`,
       );
     }
     this.push(allowed);

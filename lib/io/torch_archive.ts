@@ -114,7 +114,9 @@ async function readArchive(source: ByteSource): Promise<Archive> {
     throw unreadable(source.name, FORMAT, (error as Error).message);
   }
   if (flat.tensors.size === 0 && flat.leftOut !== undefined) {
-    const reason = `it holds no tensors beside a ${quoted(flat.leftOut)}: save the state_dict alone, in Python`;
+    const reason = `it holds no tensors beside a ${
+      quoted(flat.leftOut)
+    }: save its state_dict alone, in Python: torch.save(model.state_dict(), "weights.pt")`;
     throw unreadable(source.name, FORMAT, reason);
   }
   const recordOf = (key: string): ZipRecord | undefined => records.get(`${prefix}data/${key}`);

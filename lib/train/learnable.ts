@@ -65,6 +65,11 @@ export async function checkLearnable(source: BatchSource, options: LearnableOpti
         `${texts.seen} pairs have only ${texts.counts.size} different texts: most of a batch tells apart what is the same`,
       ]
       : []),
+    ...(size > batchSize && size % batchSize === 1
+      ? [
+        `${size} pairs in batches of ${batchSize} leave one for the last batch of an epoch, from which nothing is learned: its loss is 0`,
+      ]
+      : []),
     ...(await allCut(source)
       ? [`every text fills the model's context of ${contextLength} tokens: what comes after it is cut and not learned`]
       : []),

@@ -84,9 +84,9 @@ Deno.test("convert takes an adapter through every layout and back to the same by
   await inFolder(async (folder) => {
     const start = await writeMiniAdapter(join(folder, "start.safetensors"));
     const permissions = { read: [folder], write: [folder], env: [] };
-    const convert = async (from: string, to: string, out: string): Promise<string> => {
+    const convert = async (from: string, to: string, out: string, ...more: string[]): Promise<string> => {
       const path = join(folder, out);
-      assertEquals(await succeed(["convert", from, "--to", to, "--out", path], permissions), `${path}\n`);
+      assertEquals(await succeed(["convert", from, "--to", to, "--out", path, ...more], permissions), `${path}\n`);
       return path;
     };
     const peft = await convert(start, "peft", "new/peft");
@@ -96,7 +96,10 @@ Deno.test("convert takes an adapter through every layout and back to the same by
     assertEquals(await Deno.readFile(back), await Deno.readFile(start));
     assertEquals(await readAdapter(authors), await readAdapter(start));
     const before = await snapshot(folder);
-    await convert(start, "peft", "new/peft");
+    for (const [to, path, held] of [["peft", peft, "holds an earlier result"], ["ace", back, "is there already"]]) {
+      await fail(["convert", start, "--to", to!, "--out", path!], [`"${path}" ${held}`, "--overwrite"], permissions);
+    }
+    await convert(start, "peft", "new/peft", "--overwrite");
     assertEquals(await snapshot(folder), before, "done again it writes the same");
   });
 });

@@ -51,3 +51,11 @@ Deno.test("checkLearnable() warns of few texts, of texts that fill the context, 
   assertEquals(masked, ["80 % of all pairs have the same labels and are masked"]); // 9 · 8 of 10 · 9
   assertEquals(await checkLearnable(source(range(10)), { batchSize: 4, loss: "info-nce" }), []);
 });
+
+Deno.test("checkLearnable() warns of a last batch of one pair, and of no longer one", async () => {
+  const warningsOf = (pairs: number) => checkLearnable(source(range(pairs)), { batchSize: 4, loss: "info-nce" });
+  assertEquals(await warningsOf(9), [
+    "9 pairs in batches of 4 leave one for the last batch of an epoch, from which nothing is learned: its loss is 0",
+  ]);
+  for (const pairs of [2, 4, 8, 10]) assertEquals(await warningsOf(pairs), []);
+});

@@ -52,6 +52,22 @@ function* findTowers<T>(
   }
 }
 
+/** The error for tensors that are no CLIP's, or of one that is not computed here. */
+export class UnknownLayoutError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "UnknownLayoutError";
+
+  /**
+   * An error about a file of tensors.
+   *
+   * @param path The file.
+   * @param reason What it has or lacks.
+   */
+  constructor(readonly path: string, reason: string) {
+    super(`Cannot read "${path}" as a CLIP as ${reason}`);
+  }
+}
+
 /** A checkpoint's names. */
 export interface FoundLayout {
   /** Names of its towers. */
@@ -65,11 +81,11 @@ export interface FoundLayout {
  *
  * @param names The file's names.
  * @param path The file's name, for the error.
- * @throws {SyntaxError} If no known pair of towers is in it; the message says which tower was recognised and what is missing.
+ * @throws {UnknownLayoutError} If no known pair of towers is in it; the message says which tower was recognised and what is missing.
  */
 export function findLayout(names: ReadonlySet<string>, path: string): FoundLayout {
   const foreign = FOREIGN_SIGNS.find(([sign]) => names.values().some((name) => sign.test(name)));
-  if (foreign) throw new SyntaxError(`Cannot read "${path}" as a CLIP as it has ${foreign[1]}, which is not computed`);
+  if (foreign) throw new UnknownLayoutError(path, `it has ${foreign[1]}, which is not computed`);
   const pairs: FoundLayout[] = [];
   let half: FoundTower<ClipLayout["vision"]> | undefined;
   for (const vision of findTowers(names, VISION_SIGNS)) {
@@ -86,12 +102,11 @@ export function findLayout(names: ReadonlySet<string>, path: string): FoundLayou
     `its ${tower} tower must have one of ${
       signs.map(([name]) => name).join(", ")
     }: found none in ${names.size} tensors`;
-  if (!half) throw new SyntaxError(`Cannot read "${path}" as a CLIP as ${lacks("image", VISION_SIGNS)}`);
+  if (!half) throw new UnknownLayoutError(path, lacks("image", VISION_SIGNS));
   const under = half.wrapper ? ` under "${half.wrapper}"` : "";
-  throw new SyntaxError(
-    `Cannot read "${path}" as a CLIP: its image tower is ${VISION_NAMES[half.kind].label}${under}; ${
-      lacks("text", TEXT_SIGNS)
-    }`,
+  throw new UnknownLayoutError(
+    path,
+    `${lacks("text", TEXT_SIGNS)}; its image tower is ${VISION_NAMES[half.kind].label}${under}`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** Files decoded in workers while the main thread computes. @module */
+import { ImageError } from "../../image/read.ts";
 import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
 import type { DecodeAnswer, DecodeTask } from "./decode_worker.ts";
 import type { ImageLocation } from "./location.ts";
@@ -64,6 +65,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
       const { resolve, reject } = waiting.get(data.id)!;
       waiting.delete(data.id);
       if ("file" in data) resolve(data.file);
+      else if (data.error.image !== undefined) reject(new ImageError(data.error.image, data.error.message));
       else reject(new (ERRORS[data.error.name] ?? Error)(data.error.message));
       next(worker);
     };

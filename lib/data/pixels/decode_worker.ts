@@ -1,4 +1,5 @@
 /** The worker of decode_pool.ts: one file after another. @module */
+import { ImageError } from "../../image/read.ts";
 import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
 import type { ImageLocation } from "./location.ts";
 
@@ -15,7 +16,7 @@ export interface DecodeTask {
 /** What it answers. */
 export type DecodeAnswer =
   | { id: number; file: DecodedFile }
-  | { id: number; error: { name: string; message: string } };
+  | { id: number; error: { name: string; message: string; image?: string } };
 
 interface WorkerScope {
   onmessage: ((event: MessageEvent<DecodeTask>) => void) | null;
@@ -29,6 +30,7 @@ scope.onmessage = async ({ data: { id, location, transform } }) => {
     scope.postMessage({ id, file }, [file.data.buffer as ArrayBuffer]);
   } catch (error) {
     const { name, message } = error as Error;
-    scope.postMessage({ id, error: { name, message } });
+    const image = error instanceof ImageError ? { image: error.path } : {};
+    scope.postMessage({ id, error: { name, message, ...image } });
   }
 };
