@@ -17,7 +17,7 @@
  * @module
  */
 export { MAX_PIXELS, MAX_SIDE, type RasterImage } from "./raster.ts";
-export { decodeImage, type DecodeImageOptions, readImage } from "./read.ts";
+export { decodeImage, type DecodeImageOptions, ImageError, readImage } from "./read.ts";
 export { describeImage, type ImageDescription, isImage } from "./describe.ts";
 export { decodeJpeg, type DecodeJpegOptions } from "./jpeg.ts";
 export { oriented } from "./orientation.ts";
