@@ -365,7 +365,7 @@ Deno.test("evaluate --protocol asks by a preset or a file of prompts, over sever
     );
     const evaluate = async (...more: string[]): Promise<{ record: Record<string, unknown>; rows: string[][] }> => {
       const options = { read: [...MINI_FILES, folder], write: [out] };
-      await succeed(["evaluate", "--images", set, "--json", "--out", out, ...more], options);
+      await succeed(["evaluate", "--images", set, "--json", "--overwrite", "--out", out, ...more], options);
       const { configuration } = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
       const csv = await Deno.readTextFile(join(out, "predictions.csv"));
       return { record: configuration, rows: csv.trimEnd().split("\n").map((line) => line.split(",")) };
@@ -399,7 +399,10 @@ Deno.test("evaluate --scale backbone takes the backbone's scale in place of the 
     const adapter = await writeMiniAdapter(join(folder, "a.safetensors"));
     const scores = async (...more: string[]): Promise<string> => {
       const options = { read: [...MINI_FILES, folder], write: [out] };
-      await succeed(["evaluate", "--images", set, "--json", "--out", out, "--adapter", adapter, ...more], options);
+      await succeed(
+        ["evaluate", "--images", set, "--json", "--overwrite", "--out", out, "--adapter", adapter, ...more],
+        options,
+      );
       return await Deno.readTextFile(join(out, "predictions.csv"));
     };
     const learned = await scores();
