@@ -381,7 +381,7 @@ Deno.test("evaluate --protocol asks by a preset or a file of prompts, over sever
     const twice = await evaluate("--protocol", "chexzero", "--ensemble", MINI_FILES[0]!);
     assertEquals([scoresOf(twice), twice.record.ensemble], [scoresOf(pairs), MINI_FILES[0]]);
     const fails = async (more: string[], pattern: RegExp): Promise<void> =>
-      await fail(["evaluate", "--images", set, "--out", out, ...more], [pattern], {
+      await fail(["evaluate", "--images", set, "--overwrite", "--out", out, ...more], [pattern], {
         read: [...MINI_FILES, folder],
         write: [out],
       });
