@@ -66,9 +66,8 @@ function programs(): GpuProgram[] {
     attentionStatsProgram(shape),
     attentionGradQueryProgram({ ...shape, mask: "none" }, "output"),
     attentionGradQueryProgram(shape, "input"),
-    attentionGradKeyProgram(shape, "key"),
-    attentionGradKeyProgram(shape, "value"),
-    attentionGradKeyProgram({ ...shape, depth: 32 }, "both"),
+    attentionGradKeyProgram(shape),
+    attentionGradKeyProgram({ ...shape, depth: 32 }),
     attentionProgram({ ...shape, depth: 1920 }),
     ...products,
     matMulProgram({

@@ -1,25 +1,17 @@
 /**
  * Multi-head attention without the `[heads, N, N]` tensor, and its gradient.
  *
- * Dispatches: forward 1. Gradient 3 (dQuery with the rows' sums, dKey, dValue), 2 for heads up to 32 wide, one more
- * with a mask on a device of only 8 storage buffers per program.
+ * Dispatches: forward 1. Gradient 2 (dQuery with the rows' sums, dKey and dValue), one more with a mask on a device of only 8
+ * storage buffers per program.
  *
  * @module
  */
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
-import {
-  attentionGradKeyProgram,
-  attentionGradQueryProgram,
-  attentionStatsProgram,
-  type KeyGradients,
-} from "./webgpu_backward.ts";
+import { attentionGradKeyProgram, attentionGradQueryProgram, attentionStatsProgram } from "./webgpu_backward.ts";
 import { attentionProgram } from "./webgpu_forward.ts";
 import type { AttentionShape } from "./webgpu_parts.ts";
-
-/** Widest head whose dKey and dValue are computed by one program. */
-const WIDEST_JOINT_HEAD = 32;
 
 function shapeOf(call: WebgpuCall<"AceAttention"> | WebgpuCall<"AceAttentionGrad">): AttentionShape {
   const { inputs: { query, key, keyMask }, attrs } = call;
@@ -56,7 +48,7 @@ export function attention(call: WebgpuCall<"AceAttention">): KernelResult<"AceAt
   return outputs;
 }
 
-/** AceAttentionGrad: 3 dispatches, 2 for heads up to 32 wide, one more with a mask on a device of 8 storage buffers. */
+/** AceAttentionGrad: 2 dispatches, one more with a mask on a device of 8 storage buffers. */
 export function attentionGrad(call: WebgpuCall<"AceAttentionGrad">): KernelResult<"AceAttentionGrad"> {
   return attentionGradWithin(call, call.backend.device.limits.maxStorageBuffersPerShaderStage);
 }
@@ -87,13 +79,10 @@ export function attentionGradWithin(
       outputs: [dQuery],
     });
   }
-  const turns: KeyGradients[] = shape.depth <= WIDEST_JOINT_HEAD ? ["both"] : ["value", "key"];
-  for (const which of turns) {
-    runProgram(backend, attentionGradKeyProgram(shape, which), {
-      inputs: [dy, query, key, ...(which === "value" ? [] : [value]), stats, ...mask],
-      outputs: which === "both" ? [dKey, dValue] : which === "key" ? [dKey] : [dValue],
-    });
-  }
+  runProgram(backend, attentionGradKeyProgram(shape), {
+    inputs: [dy, query, key, value, stats, ...mask],
+    outputs: [dKey, dValue],
+  });
   backend.disposeData(stats.dataId);
   return [dQuery, dKey, dValue];
 }

@@ -112,50 +112,67 @@ ${parts.entry("params.queries")}
   };
 }
 
-/** Which gradients {@linkcode attentionGradKeyProgram} computes. */
-export type KeyGradients = "both" | "key" | "value";
+/** Which gradients a thread of {@linkcode attentionGradKeyProgram} computes. */
+type KeyGradients = "both" | "key" | "value";
+
+/** Widest head whose dKey and dValue one thread holds. */
+const WIDEST_JOINT_HEAD = 32;
 
 /**
- * Program for dKey, dValue or both. Both at once hold four rows of a head in registers, which fits up to a width of 32;
- * wider heads take two programs (three and two rows), which costs the scores twice but spills nothing.
+ * Program for dKey and dValue. Both at once hold four rows of a head in registers, which fits up to a width of 32; of wider
+ * heads half of the workgroups compute dKey and half dValue (three and two rows), which costs the scores twice but spills
+ * nothing.
  */
-export function attentionGradKeyProgram(shape: AttentionShape, which: KeyGradients): GpuProgram {
+export function attentionGradKeyProgram(shape: AttentionShape): GpuProgram {
   const plan = parts.planDepth(shape.depth);
   const type = plan.type;
-  const [wantKey, wantValue] = [which !== "value", which !== "key"];
-  const loads = ["dy", "query", "key", ...(wantKey ? ["value"] : [])];
+  const isJoint = shape.depth <= WIDEST_JOINT_HEAD;
+  const loads = ["dy", "query", "key", "value"];
   return {
-    key: `AceAttentionGradKey,${parts.depthKey(shape)},${which}`,
+    key: `AceAttentionGradKey,${parts.depthKey(shape)}`,
     inputs: [
       ...loads.map((name) => [name, type] as const),
       ["stats", "vec2<f32>"],
       ...parts.maskInput(shape),
     ],
-    outputs: [...(wantKey ? [["dKey", type]] as const : []), ...(wantValue ? [["dValue", type]] as const : [])],
+    outputs: [["dKey", type], ["dValue", type]],
     uniforms: parts.attentionUniforms(shape),
-    workgroups: shape.batch * shape.heads * Math.ceil(shape.keys / parts.ROWS),
+    workgroups: shape.batch * shape.heads * Math.ceil(shape.keys / parts.ROWS) * (isJoint ? 1 : 2),
     code: () => `
 ${loads.map((name) => parts.rowAccess(plan, shape.depth, "load", name)).join("\n")}
-${wantKey ? parts.rowAccess(plan, shape.depth, "store", "dKey") : ""}
-${wantValue ? parts.rowAccess(plan, shape.depth, "store", "dValue") : ""}
+${parts.rowAccess(plan, shape.depth, "store", "dKey")}
+${parts.rowAccess(plan, shape.depth, "store", "dValue")}
 ${parts.declareTile(plan, "queryTile")}
 ${parts.declareTile(plan, "dyTile")}
 var<workgroup> statsTile: array<vec2<f32>, ${plan.tile}>;
-${parts.entry("params.keys")}
+${parts.entry("params.keys", isJoint ? 1 : 2)}
   ${
-      ["k", ...(wantKey ? ["v", "dk"] : []), ...(wantValue ? ["dv"] : [])].map((r) => parts.declareRow(plan, r)).join(
-        "\n",
-      )
+      isJoint
+        ? keyRows(shape, plan, "both")
+        : `if (part == 0u) {${keyRows(shape, plan, "value")}} else {${keyRows(shape, plan, "key")}}`
     }
+}`,
+  };
+}
+
+/** What a thread does for its key. */
+function keyRows(shape: AttentionShape, plan: DepthPlan, which: KeyGradients): string {
+  const [wantKey, wantValue] = [which !== "value", which !== "key"];
+  return `
+  ${
+    ["k", ...(wantKey ? ["v", "dk"] : []), ...(wantValue ? ["dv"] : [])].map((r) => parts.declareRow(plan, r)).join(
+      "\n",
+    )
+  }
   let place = batch * params.keys + row;
   var counts = false;
   if (inside) {
     counts = ${shape.mask !== "none" ? "f32(keyMask[place]) > 0.5" : "true"};
     ${
-      parts.eachVector(plan, (of, c) =>
-        `${of("k")} = load_key(place, head, ${c}) * params.scale;` +
-        (wantKey ? `${of("v")} = load_value(place, head, ${c});` : ""))
-    }
+    parts.eachVector(plan, (of, c) =>
+      `${of("k")} = load_key(place, head, ${c}) * params.scale;` +
+      (wantKey ? `${of("v")} = load_value(place, head, ${c});` : ""))
+  }
   }
   let start = ${shape.causal && shape.mask === "none" ? `(firstRow / ${plan.tile}u) * ${plan.tile}u` : "0u"};
   for (var base = start; base < params.queries; base += ${plan.tile}u) {
@@ -173,13 +190,11 @@ ${parts.entry("params.keys")}
   }
   if (inside) {
     ${
-      parts.eachVector(plan, (of, c) =>
-        (wantKey ? `store_dKey(place, head, ${c}, ${of("dk")} * params.scale);` : "") +
-        (wantValue ? `store_dValue(place, head, ${c}, ${of("dv")});` : ""))
-    }
+    parts.eachVector(plan, (of, c) =>
+      (wantKey ? `store_dKey(place, head, ${c}, ${of("dk")} * params.scale);` : "") +
+      (wantValue ? `store_dValue(place, head, ${c}, ${of("dv")});` : ""))
   }
-}`,
-  };
+  }`;
 }
 
 /** One query's part of a key's gradients: `dV += P dO`, `dK += P (dP - delta) Q`; a masked score has no gradient. */

@@ -138,13 +138,18 @@ export function declareTile(plan: DepthPlan, tile: string): string {
   return `var<workgroup> ${tile}: array<array<vec4<f32>, ${plan.vectors}>, ${plan.tile}>;`;
 }
 
-/** The entry point's head: finds the batch, the head and the thread's row among `count` rows in blocks of 64. */
-export function entry(count: string): string {
+/**
+ * The entry point's head: finds the batch, the head and the thread's row among `count` rows in blocks of 64. With two parts
+ * every block has two workgroups.
+ */
+export function entry(count: string, partCount: 1 | 2 = 1): string {
   return `@compute @workgroup_size(${ROWS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let blocks = (${count} + ${ROWS - 1}u) / ${ROWS}u;
-  let index = groupIndex(group, groups);
+  let all = groupIndex(group, groups);
+  let part = all % ${partCount}u;
+  let index = all / ${partCount}u;
   if (index >= params.batch * params.heads * blocks) { return; }
   let firstRow = (index % blocks) * ${ROWS}u;
   let head = (index / blocks) % params.heads;
