@@ -79,7 +79,7 @@ function programs(): GpuProgram[] {
       activation: "linear",
       epilogue: {
         drop: { rate: 0.1, seed: 1 },
-        lowRank: { rank: 4, stride: 12, offset: 4, layout: "outputs", drop: { rate: 0.1, seed: 2 } },
+        lowRank: { rank: 4, stride: 12, offset: 4, layout: "outputs", drops: [{ rate: 0.1, seed: 2 }] },
         addend: true,
       },
     }, { tile: MATMUL_TILES.bigIn16KiB, tilesM: 1, tilesN: 1, splits: 1, splitDepth: 512 }),

@@ -2,14 +2,17 @@
  * Linear layers with low-rank updates that share their input (a block's query, key and value):
  * `y_l = x W_lᵀ + b_l + scaling_l drop_l(x) A_lᵀ B_lᵀ`, and the gradient.
  *
- * Dispatches for L layers: forward 1 + L; the gradient of all A and B 3, of x L more.
+ * Dispatches for L layers: forward 2; the gradient of all A and B 3, of x 1 more.
  *
  * @module
  */
+import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, LoraAttributes, TensorInfo } from "../interface.ts";
 import { dropOf, product } from "../linear/webgpu.ts";
+import { multiplySeveral } from "../matmul/webgpu.ts";
+import { planMatMul } from "../matmul/webgpu_plan.ts";
 import {
   loraColumns,
   loraDownProgram,
@@ -22,8 +25,11 @@ import {
 
 type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
 
-const each = (attrs: LoraAttributes, inputs: Inputs, name: "dy" | "loraA" | "loraB"): TensorInfo[] =>
-  attrs.scalings.map((_, l) => inputs[`${name}${l}`]!);
+const each = (
+  attrs: LoraAttributes,
+  inputs: Inputs,
+  name: "dy" | "weight" | "bias" | "loraA" | "loraB",
+): TensorInfo[] => attrs.scalings.map((_, l) => inputs[`${name}${l}`]!);
 
 function groupOf(attrs: LoraAttributes, inputs: Inputs, rows: number): LoraGroup {
   const [rank, inSize] = inputs["loraA0"]!.shape as [number, number];
@@ -31,7 +37,18 @@ function groupOf(attrs: LoraAttributes, inputs: Inputs, rows: number): LoraGroup
   return { ...attrs, layers: attrs.scalings.length, rank, rows, inSize, outSize };
 }
 
-/** AceLoraLinear: 1 dispatch and one a layer. */
+/** Whether several products of a group are one program: enough of them fit a stage, and a device is busy without split sums. */
+function together(
+  g: LoraGroup,
+  buffers: number,
+  { device }: WebgpuBackend,
+  [n, k]: readonly [number, number],
+): boolean {
+  if (g.layers < 2 || buffers > device.limits.maxStorageBuffersPerShaderStage) return false;
+  return planMatMul({ batch: g.layers, m: g.rows, n, k }, device.limits).splits === 1;
+}
+
+/** AceLoraLinear: 2 dispatches, or 1 and one a layer where a stage has too few buffers or the sums are better split. */
 export function loraLinear({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinear">): KernelResult<"AceLoraLinear"> {
   const { x } = inputs;
   const g = groupOf(attrs, inputs, x.shape[0]!);
@@ -42,6 +59,27 @@ export function loraLinear({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinear
   }
   const low = output(backend, [g.rows, ranks]);
   runProgram(backend, loraDownProgram(g), { inputs: [x, ...each(attrs, inputs, "loraA")], outputs: [low] });
+  const isBiased = inputs["bias0"] !== undefined;
+  if (together(g, 2 + (isBiased ? 4 : 3) * g.layers, backend, [g.outSize, g.inSize])) {
+    const results = attrs.scalings.map(() => output(backend, [g.rows, g.outSize]));
+    multiplySeveral(backend, {
+      shape: { batch: 1, m: g.rows, n: g.outSize, k: g.inSize },
+      transposeB: true,
+      bias: isBiased,
+      epilogue: { lowRank: { rank: g.rank, stride: ranks, offset: 0, layout: "outputs" } },
+      several: { count: g.layers, of: "results" },
+    }, {
+      inputs: [
+        x,
+        ...each(attrs, inputs, "weight"),
+        ...(isBiased ? each(attrs, inputs, "bias") : []),
+        low,
+        ...each(attrs, inputs, "loraB"),
+      ],
+      outputs: results,
+    });
+    return [low, ...results];
+  }
   const results = attrs.scalings.map((_, l) =>
     product(backend, {
       a: x,
@@ -73,20 +111,43 @@ export function loraLinearGrad({ inputs, attrs, backend }: WebgpuCall<"AceLoraLi
   return [...grads, dLow];
 }
 
-/** AceLoraLinearGradX: `Σ_l dy_l W_l + drop_l(dLow_l A_l)`, one layer after the other on top of the last; a dispatch each. */
+/**
+ * AceLoraLinearGradX: `Σ_l dy_l W_l + drop_l(dLow_l A_l)` in 1 dispatch, or one layer after the other on top of the last with a
+ * dispatch each where a stage has too few buffers or the sums are better split.
+ */
 export function loraLinearGradX({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinearGradX">): TensorInfo {
   const { dLow } = inputs;
   const g = groupOf(attrs, inputs, dLow.shape[0]!);
   const ranks = g.layers * g.rank;
+  const drops = attrs.scalings.map((_, l) => dropOf({ rate: attrs.rates[l]!, seed: attrs.seeds[l]! }).drop);
+  const lowRank = { rank: g.rank, stride: ranks, layout: "ranks" } as const;
+  if (g.rows * g.inSize * g.outSize > 0 && together(g, 2 + 3 * g.layers, backend, [g.inSize, g.outSize])) {
+    const dx = output(backend, [g.rows, g.inSize]);
+    multiplySeveral(backend, {
+      shape: { batch: 1, m: g.rows, n: g.inSize, k: g.outSize },
+      transposeB: false,
+      bias: false,
+      epilogue: { lowRank: { ...lowRank, offset: 0, drops } },
+      several: { count: g.layers, of: "terms" },
+    }, {
+      inputs: [
+        ...each(attrs, inputs, "dy"),
+        ...each(attrs, inputs, "weight"),
+        dLow,
+        ...each(attrs, inputs, "loraA"),
+      ],
+      outputs: [dx],
+    });
+    return dx;
+  }
   let total: TensorInfo | undefined;
   for (let l = 0; l < g.layers; l++) {
-    const drop = dropOf({ rate: attrs.rates[l]!, seed: attrs.seeds[l]! });
     const next = product(backend, {
       a: inputs[`dy${l}`]!,
       b: inputs[`weight${l}`]!,
       transposeB: false,
       epilogue: {
-        lowRank: { rank: g.rank, stride: ranks, offset: l * g.rank, layout: "ranks", ...drop },
+        lowRank: { ...lowRank, offset: l * g.rank, drops: [drops[l]] },
         addend: total !== undefined,
       },
       rest: [dLow, inputs[`loraA${l}`]!, ...(total ? [total] : [])],

@@ -111,6 +111,19 @@ export function multiply(backend: WebgpuBackend, call: MatMulCall, io: ProductTe
   return result;
 }
 
+/** Several products as one program: no batch, a as it is, sums unsplit, terms one after the other. */
+export function multiplySeveral(
+  backend: WebgpuBackend,
+  call: Pick<MatMulCall, "shape" | "transposeB" | "bias" | "epilogue" | "several">,
+  io: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },
+): void {
+  const { count, of } = call.several!;
+  const { device: { limits } } = backend;
+  const plan = planMatMul({ ...call.shape, batch: of === "results" ? count : 1 }, limits, { unsplit: true });
+  const whole: MatMulCall = { ...call, transposeA: false, axes: batchAxes([], [])!, activation: "linear" };
+  runProgram(backend, matMulProgram(whole, plan), io);
+}
+
 /** The product, or undefined where it is tfjs's to compute. */
 function matMul(backend: WebgpuBackend, given: FusedMatMul): TensorInfo | undefined {
   const call = describe(given);

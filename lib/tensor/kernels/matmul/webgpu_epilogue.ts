@@ -14,12 +14,36 @@ export interface LowRank {
   rank: number;
   /** Columns of `low`, `[m, stride]`. */
   stride: number;
-  /** The first of the R columns of `low` that take part. */
+  /** The first of the R columns of `low` that take part; with several products the first one's, the others' follow. */
   offset: number;
   /** `outputs`: the factor is `[n, R]`; `ranks`: it is `[R, n]`. */
   layout: "outputs" | "ranks";
-  /** Dropout of this term alone. */
-  drop?: DropoutAttributes;
+  /** Dropout of this term alone, for each product whose sum it is added to. @default {none} */
+  drops?: readonly (DropoutAttributes | undefined)[];
+}
+
+/**
+ * Several products of one shape in one program. `results`: they share `a`, and each has its own b, bias, factor and result.
+ * `terms`: each has its own a, b and factor, and their sum is the result.
+ */
+export interface Several {
+  /** How many, at least 2. */
+  count: number;
+  /** What there are several of. */
+  of: "results" | "terms";
+}
+
+/** Names of the buffers of one kind: `b`, or `b0`, `b1` and so on. */
+export function buffers(name: string, count: number | undefined): string[] {
+  return count === undefined ? [name] : Array.from({ length: count }, (_, l) => `${name}${l}`);
+}
+
+/** `read_<name>(at)` in WGSL: from the buffer of the current layer. */
+export function readFunction(name: string, type: string, count: number): string {
+  const cases = buffers(name, count).map((buffer, l) =>
+    l === count - 1 ? `default: { return ${buffer}[at]; }` : `case ${l}u: { return ${buffer}[at]; }`
+  );
+  return `fn read_${name}(at: u32) -> ${type} { switch layer { ${cases.join(" ")} } }`;
 }
 
 /** The parts besides bias and activation. Tensors are given in the order low, factor, addend, kept. */
@@ -44,6 +68,8 @@ export interface Finish {
   activation: "linear" | GpuActivation;
   /** What else is done to each result before it is stored; for one product, not a batch of them. */
   epilogue?: Epilogue;
+  /** Several products at once, neither a batch nor split. @default {one} */
+  several?: Several;
 }
 
 /** The seed, and from which hash on an element stays. */
@@ -65,6 +91,11 @@ fn stays(index: u32, seed: u32, threshold: u32) -> f32 {
   return select(0.0, 1.0, h >= threshold);
 }`;
 
+const lowFours = (low: LowRank): string => rankFours(low) ? "vec4<f32>" : "f32";
+
+const factorType = (low: LowRank, four: boolean): string =>
+  low.layout === "outputs" ? lowFours(low) : four ? "vec4<f32>" : "f32";
+
 /** Whether `low` and the factor are read as vectors over the rank. */
 function rankFours(low: LowRank): boolean {
   return low.layout === "outputs" && low.rank % 4 === 0 && low.stride % 4 === 0 && low.offset % 4 === 0;
@@ -73,8 +104,10 @@ function rankFours(low: LowRank): boolean {
 /** Everything about bias, activation and epilogue that changes the code. */
 export function epilogueKey(call: Finish): string {
   const { drop, lowRank, addend, keep, slope } = call.epilogue ?? {};
-  const low = lowRank ? `${lowRank.rank}${lowRank.layout}${rankFours(lowRank)}${lowRank.drop !== undefined}` : "";
-  return `${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}` +
+  const dropped = lowRank?.drops?.map((one) => one !== undefined).join("") ?? "";
+  const low = lowRank ? `${lowRank.rank}${lowRank.layout}${rankFours(lowRank)}${dropped}` : "";
+  const several = call.several ? `${call.several.count}${call.several.of}` : "";
+  return `${several},${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}` +
     `,${keep ?? false},${slope ?? ""}`;
 }
 
@@ -82,11 +115,11 @@ export function epilogueKey(call: Finish): string {
 export function epilogueInputs(call: Finish, four: boolean): (readonly [string, string])[] {
   const { lowRank, addend, slope } = call.epilogue ?? {};
   const type = four ? "vec4<f32>" : "f32";
-  const inputs: (readonly [string, string])[] = call.bias ? [["bias", type]] : [];
-  if (lowRank) {
-    const fours = rankFours(lowRank) ? "vec4<f32>" : "f32";
-    inputs.push(["low", fours], ["factor", lowRank.layout === "ranks" ? type : fours]);
-  }
+  const { several } = call;
+  const each = (name: string, type: string, count = several?.count) =>
+    buffers(name, count).map((buffer) => [buffer, type] as const);
+  const inputs: (readonly [string, string])[] = call.bias ? each("bias", type) : [];
+  if (lowRank) inputs.push(["low", lowFours(lowRank)], ...each("factor", factorType(lowRank, four)));
   if (addend) inputs.push(["addend", type]);
   if (slope) inputs.push(["slopeAt", type]);
   return inputs;
@@ -103,7 +136,7 @@ export function epilogueUniforms(call: Finish): Record<string, Uniform> {
   return {
     ...(drop ? dropUniforms(drop, "drop") : {}),
     ...(lowRank ? { lowStride: { u32: lowRank.stride }, lowOffset: { u32: lowRank.offset } } : {}),
-    ...(lowRank?.drop ? dropUniforms(lowRank.drop, "low") : {}),
+    ...Object.assign({}, ...(lowRank?.drops ?? []).map((one, l) => one ? dropUniforms(one, `low${l}`) : {})),
   };
 }
 
@@ -114,42 +147,53 @@ function maskFunction(name: string, four: boolean): string {
   return `fn mask_${name}(at: u32) -> ${four ? "vec4<f32>" : "f32"} { return ${value} * params.${name}Scale; }`;
 }
 
-function lowRankTerm(low: LowRank, four: boolean): string {
+/** A product of a few columns with a factor; `skip` columns behind the first one's, the factor as `read` gives it. */
+function lowRankTerm(low: LowRank, four: boolean, skip: string, read: (at: string) => string): string {
   const { rank } = low;
-  const start = "(row * params.lowStride + params.lowOffset)";
-  const sum = (terms: string[]) => terms.join(" + ");
-  const element = (c: number) =>
+  const start = `(row * params.lowStride + params.lowOffset + ${skip})`;
+  const ranks = Array.from({ length: rankFours(low) ? rank / 4 : rank }, (_, r) => r);
+  const sum = (term: (r: number) => string) => ranks.map(term).join(" + ");
+  const at = (c: number) =>
     rankFours(low)
-      ? sum(
-        Array.from(
-          { length: rank / 4 },
-          (_, r) => `dot(low[${start} / 4u + ${r}u], factor[(column + ${c}u) * ${rank / 4}u + ${r}u])`,
-        ),
-      )
-      : sum(
-        Array.from({ length: rank }, (_, r) => `low[${start} + ${r}u] * factor[(column + ${c}u) * ${rank}u + ${r}u]`),
-      );
+      ? sum((r) => `dot(low[${start} / 4u + ${r}u], ${read(`(column + ${c}u) * ${rank / 4}u + ${r}u`)})`)
+      : sum((r) => `low[${start} + ${r}u] * ${read(`(column + ${c}u) * ${rank}u + ${r}u`)}`);
   if (low.layout === "ranks") {
     const place = (r: number) => four ? `(${r}u * params.n + column) / 4u` : `${r}u * params.n + column`;
-    return sum(Array.from({ length: rank }, (_, r) => `low[${start} + ${r}u] * factor[${place(r)}]`));
+    return sum((r) => `low[${start} + ${r}u] * ${read(place(r))}`);
   }
-  return four ? `vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})` : element(0);
+  return four ? `vec4<f32>(${[0, 1, 2, 3].map(at).join(", ")})` : at(0);
+}
+
+/** All low-rank terms of a result, each with its dropout. */
+function lowRankSum(call: Finish, low: LowRank, four: boolean): string {
+  const { several, epilogue } = call;
+  const factors = several?.of === "terms" ? buffers("factor", several.count) : ["factor"];
+  const read = (buffer: string) => (at: string): string =>
+    several?.of === "results" ? `read_factor(${at})` : `${buffer}[${at}]`;
+  const skip = (l: number): string => several?.of === "results" ? `layer * ${low.rank}u` : `${l * low.rank}u`;
+  const mask = (l: number): string => epilogue?.lowRank?.drops?.[l] ? ` * mask_low${l}(at)` : "";
+  return factors.map((buffer, l) => `(${lowRankTerm(low, four, skip(l), read(buffer))})${mask(l)}`).join(" + ");
 }
 
 /** `finish(sum, row, column)` in WGSL; with `four` the sums of four columns from `column` on. */
 export function finishFunction(call: Finish, four: boolean): string {
   const type = four ? "vec4<f32>" : "f32";
   const { drop, lowRank, addend, keep, slope } = call.epilogue ?? {};
-  const functions = [drop || lowRank?.drop ? STAYS : "", activationCode(call.activation, slope)];
+  const drops = lowRank?.drops ?? [];
+  const functions = [drop || drops.some((one) => one) ? STAYS : "", activationCode(call.activation, slope)];
   if (drop) functions.push(maskFunction("drop", four));
-  if (lowRank?.drop) functions.push(maskFunction("low", four));
+  drops.forEach((one, l) => one && functions.push(maskFunction(`low${l}`, four)));
+  const results = call.several?.of === "results" ? call.several.count : undefined;
+  if (results && call.bias) functions.push(readFunction("bias", type, results));
+  if (results && lowRank) functions.push(readFunction("factor", factorType(lowRank, four), results));
   const each = (f: string, x: (lane: string) => string): string =>
     four ? `${type}(${[..."xyzw"].map((lane) => `${f}(${x(`.${lane}`)})`).join(", ")})` : `${f}(${x("")})`;
   const here = `at${four ? " / 4u" : ""}`;
   const lines: string[] = [];
-  if (call.bias) lines.push(`y += bias[column${four ? " / 4u" : ""}];`);
+  const column = `column${four ? " / 4u" : ""}`;
+  if (call.bias) lines.push(`y += ${results ? `read_bias(${column})` : `bias[${column}]`};`);
   if (drop) lines.push("y *= mask_drop(at);");
-  if (lowRank) lines.push(`y += (${lowRankTerm(lowRank, four)})${lowRank.drop ? " * mask_low(at)" : ""};`);
+  if (lowRank) lines.push(`y += ${lowRankSum(call, lowRank, four)};`);
   if (addend) lines.push(`y += addend[${here}];`);
   if (keep) lines.push(`kept[${here}] = y;`);
   if (call.activation !== "linear") lines.push(`y = ${each("activate", (lane) => `y${lane}`)};`);

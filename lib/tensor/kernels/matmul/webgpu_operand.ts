@@ -16,6 +16,8 @@ export interface Operand {
   depth: number;
   /** The uniform with the number of its rows or columns. */
   limit: "m" | "n";
+  /** Whether each layer has its own, read by a function. @default {false} */
+  several?: boolean;
 }
 
 /** Workgroup memory. Along k: [result][k/4][thread], padded against bank conflicts of the writes; else [result/4][k/4][4][thread]. */
@@ -37,14 +39,17 @@ export function loadAndSave(o: Operand): string {
   const position = o.alongK
     ? `let place = first + e / ${across}u; let term = k0 + (e % ${across}u) * 4u;`
     : `let place = first + (e % ${across}u) * 4u; let term = k0 + e / ${across}u;`;
+  const value = (at: string): string => o.several ? `read_${x}(${at})` : `${x}[${at}]`;
   const read = o.four
-    ? `if (place < params.${o.limit} && term < kEnd) { four = ${x}[(base + ${outer} * ${width} + ${inner}) / 4u]; }`
+    ? `if (place < params.${o.limit} && term < kEnd) { four = ${
+      value(`(base + ${outer} * ${width} + ${inner}) / 4u`)
+    }; }`
     : `if (place < params.${o.limit} && term < kEnd) {
     let at = base + ${outer} * ${width} + ${inner};
-    four.x = ${x}[at];
-    if (${inner} + 1u < ${innerEnd}) { four.y = ${x}[at + 1u]; }
-    if (${inner} + 2u < ${innerEnd}) { four.z = ${x}[at + 2u]; }
-    if (${inner} + 3u < ${innerEnd}) { four.w = ${x}[at + 3u]; }
+    four.x = ${value("at")};
+    if (${inner} + 1u < ${innerEnd}) { four.y = ${value("at + 1u")}; }
+    if (${inner} + 2u < ${innerEnd}) { four.z = ${value("at + 2u")}; }
+    if (${inner} + 3u < ${innerEnd}) { four.w = ${value("at + 3u")}; }
   }`;
   const r = o.alongK ? `e / ${across}u` : `e % ${across}u`;
   const target = o.alongK

@@ -10,12 +10,14 @@
  */
 import type { GpuProgram } from "../../webgpu/run.ts";
 import {
+  buffers,
   epilogueInputs,
   epilogueKey,
   epilogueOutputs,
   epilogueUniforms,
   type Finish,
   finishFunction,
+  readFunction,
 } from "./webgpu_epilogue.ts";
 import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./webgpu_operand.ts";
 import type { MatMulPlan, MatMulShape, MatMulTile } from "./webgpu_plan.ts";
@@ -54,6 +56,7 @@ function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
     perThread: tile.rows,
     depth: tile.depth,
     limit: "m",
+    several: call.several?.of === "terms",
   };
   const b: Operand = {
     buffer: "b",
@@ -63,6 +66,7 @@ function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
     perThread: tile.columns,
     depth: tile.depth,
     limit: "n",
+    several: call.several !== undefined,
   };
   return [a, b];
 }
@@ -100,13 +104,15 @@ function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean)
   const lines: string[] = [];
   const four = storesFour(call);
   const finished = (sum: string) => finish ? `finish(${sum}, row, column)` : sum;
+  const store = (at: string, value: string) =>
+    call.several?.of === "results" ? `store_result(${at}, ${value});` : `result[${at}] = ${value};`;
   for (let i = 0; i < a.perThread; i++) {
     const row = a.alongK ? `local.y + ${a.threads * i}u` : `(local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u`;
     const stores: string[] = [];
     for (let h = 0; h < b.perThread / 4; h++) {
       if (four) {
         stores.push(`column = firstN + (local.x + ${b.threads * h}u) * 4u;
-        if (column < params.n) { result[(at + column) / 4u] = ${finished(`acc${i}_${h}`)}; }`);
+        if (column < params.n) { ${store("(at + column) / 4u", finished(`acc${i}_${h}`))} }`);
         continue;
       }
       for (let c = 0; c < 4; c++) {
@@ -114,7 +120,7 @@ function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean)
           ? `local.x + ${b.threads * (h * 4 + c)}u`
           : `(local.x + ${b.threads * h}u) * 4u + ${c}u`;
         stores.push(`column = firstN + ${column};
-        if (column < params.n) { result[at + column] = ${finished(`acc${i}_${h}.${XYZW[c]}`)}; }`);
+        if (column < params.n) { ${store("at + column", finished(`acc${i}_${h}.${XYZW[c]}`))} }`);
       }
     }
     lines.push(`row = firstM + ${row};
@@ -153,6 +159,54 @@ function batchCode(batch: number, a: Operand, b: Operand): string {
   let aBase = ${offset(a)}; let bBase = ${offset(b)};`;
 }
 
+/** The current layer of several products, and what reads its operands and stores its result. */
+function severalFunctions(call: MatMulCall, operands: readonly Operand[], outType: string): string {
+  if (!call.several) return "";
+  const { count, of } = call.several;
+  const stores = buffers("result", count).map((buffer, l) =>
+    `${l === count - 1 ? "default:" : `case ${l}u:`} { ${buffer}[at] = value; }`
+  );
+  return `var<private> layer: u32;
+${operands.filter((o) => o.several).map((o) => readFunction(o.buffer, o.four ? "vec4<f32>" : "f32", count)).join("\n")}
+${of === "results" ? `fn store_result(at: u32, value: ${outType}) { switch layer { ${stores.join(" ")} } }` : ""}`;
+}
+
+/** The loop over the steps of a sum: `next` loads a step, `step` adds the one before. Several terms follow each other. */
+function sumLoop(
+  call: MatMulCall,
+  depth: number,
+  next: (kFrom: string) => string,
+  parts: Record<"save" | "add", string>,
+): string {
+  const add = `let steps = min(${depth / 4}u, (kEnd - k0 + 3u) / 4u);
+    for (var q = 0u; q < steps; q++) {
+      ${parts.add}
+    }`;
+  if (call.several?.of !== "terms") {
+    return `${next("kStart")}
+  for (var k0 = kStart; k0 < kEnd; k0 += ${depth}u) {
+    workgroupBarrier();
+    ${parts.save}
+    workgroupBarrier();
+    if (k0 + ${depth}u < kEnd) { ${next(`k0 + ${depth}u`)} }
+    ${add}
+  }`;
+  }
+  return `${next("0u")}
+  let each = (kEnd + ${depth - 1}u) / ${depth}u;
+  for (var t = 0u; t < each * ${call.several.count}u; t++) {
+    workgroupBarrier();
+    ${parts.save}
+    workgroupBarrier();
+    if (t + 1u < each * ${call.several.count}u) {
+      layer = (t + 1u) / each;
+      ${next(`((t + 1u) % each) * ${depth}u`)}
+    }
+    let k0 = (t % each) * ${depth}u;
+    ${add}
+  }`;
+}
+
 /** The program of the sums. With several splits the output is `[splits, batch, m, n]` and not finished. */
 export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
   const { tile } = plan;
@@ -162,7 +216,9 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
   const sums = sumsOf(call, a);
   const outType = storesFour(call) ? "vec4<f32>" : "f32";
   const { m, n, k, batch } = call.shape;
-  const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch;
+  const { several } = call;
+  const results = several?.of === "results" ? several.count : undefined;
+  const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch * (results ?? 1);
   const four = storesFour(call);
   const accs = Array.from(
     { length: a.perThread },
@@ -183,12 +239,15 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
       `${batch === 1},${call.sums ?? false},${finish ? epilogueKey(call) : "parts"}`,
     inputs: [
-      ["a", a.four ? "vec4<f32>" : "f32"],
-      ["b", b.four ? "vec4<f32>" : "f32"],
+      ...[a, b].flatMap((o) =>
+        buffers(o.buffer, o.several ? several!.count : undefined).map((name) =>
+          [name, o.four ? "vec4<f32>" : "f32"] as const
+        )
+      ),
       ...(finish ? epilogueInputs(call, four) : []),
     ],
     outputs: [
-      ["result", outType],
+      ...buffers("result", results).map((name) => [name, outType] as const),
       ...(finish ? epilogueOutputs(call, four) : []),
       ...(call.sums ? [["sums", "f32"]] as const : []),
     ],
@@ -212,6 +271,7 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     code: () => `
 ${declareTile(a)}
 ${declareTile(b)}
+${severalFunctions(call, [a, b], outType)}
 ${loadAndSave(a)}
 ${loadAndSave(b)}
 ${finish ? finishFunction(call, four) : ""}
@@ -223,8 +283,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let firstN = (index % params.tilesN) * ${tile.threadsX * tile.columns}u;
   let firstM = ((index / params.tilesN) % params.tilesM) * ${tile.threadsY * tile.rows}u;
   let part = index / (params.tilesN * params.tilesM);
-  let split = part % params.splits;
-  let batch = part / params.splits;
+  ${results ? "layer = part;" : ""}
+  let split = ${results ? "0u" : "part % params.splits"};
+  let batch = ${results ? "0u" : "part / params.splits"};
   ${batchCode(batch, a, b)}
   let outBase = (split * params.batch + batch) * params.m * params.n;
   let kStart = split * params.splitDepth;
@@ -233,19 +294,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${sums.declare}
   ${declareLoads(a, threads)}
   ${declareLoads(b, threads)}
-  ${next("kStart")}
-  for (var k0 = kStart; k0 < kEnd; k0 += ${tile.depth}u) {
-    workgroupBarrier();
-    ${eachLoad(a, threads, (name, e) => `save_a(${e}, ${name});`)}
-    ${eachLoad(b, threads, (name, e) => `save_b(${e}, ${name});`)}
-    workgroupBarrier();
-    if (k0 + ${tile.depth}u < kEnd) { ${next(`k0 + ${tile.depth}u`)} }
-    let steps = min(${tile.depth / 4}u, (kEnd - k0 + 3u) / 4u);
-    for (var q = 0u; q < steps; q++) {
-      ${fourTerms(a, b)}
-      ${sums.add}
+  ${
+      sumLoop(call, tile.depth, next, {
+        save: [
+          eachLoad(a, threads, (name, e) => `save_a(${e}, ${name});`),
+          eachLoad(b, threads, (name, e) => `save_b(${e}, ${name});`),
+        ].join("\n"),
+        add: `${fourTerms(a, b)}\n${sums.add}`,
+      })
     }
-  }
   var row = 0u;
   var column = 0u;
   ${storeResults(call, a, b, finish)}
