@@ -25,8 +25,11 @@ export interface VisionConfig extends TransformerConfig {
   patchSize: number;
   /** Of the feed-forward parts. */
   activation: Activation;
-  /** What is read: the CLS token, or the same through a dense layer and tanh, as in `transformers`' ViT. */
-  pool: "cls" | "pooler";
+  /**
+   * What is read: the CLS token, the same through a dense layer and tanh, as in `transformers`' ViT, or the patches through the
+   * attention of a learned query, where there is no CLS token and no projection, as in SigLIP.
+   */
+  pool: "cls" | "pooler" | "attention";
 }
 
 /** What both kinds of text tower have. */
@@ -47,6 +50,14 @@ export interface CausalTextConfig extends TextTransformerConfig {
   activation: Activation;
   /** Id whose first place is read. @default {the largest id of the text} */
   eotId?: number;
+}
+
+/** SigLIP's text tower: pre-norm, every token sees all, pads too; read at the last place through a linear head with a bias. */
+export interface SiglipTextConfig extends TextTransformerConfig {
+  /** Tells it from the others. */
+  kind: "siglip";
+  /** Of the feed-forward parts. */
+  activation: Activation;
 }
 
 /** A BERT as text tower: post-norm, pads not seen. */
@@ -72,7 +83,7 @@ export interface ClipConfig {
   /** Image tower. */
   vision: VisionConfig;
   /** Text tower. */
-  text: CausalTextConfig | BertConfig;
+  text: CausalTextConfig | SiglipTextConfig | BertConfig;
   /** Embedding size E. */
   embedding: number;
   /**
@@ -181,4 +192,42 @@ export const CLIP_VIT_B_16: ClipConfig & { text: CausalTextConfig } = {
 export const CLIP_VIT_B_32: ClipConfig & { text: CausalTextConfig } = {
   ...CLIP_VIT_B_16,
   vision: { ...CLIP_VIT_B_16.vision, patchSize: 32 },
+};
+
+/**
+ * MedSigLIP-448: SigLIP's So400m at 448 pixels, 878,300,338 numbers.
+ *
+ * Source: `google/medsiglip-448`, its config.json and preprocessor_config.json; Zhai et al. 2023, arXiv 2303.15343.
+ */
+export const MED_SIGLIP_448: ClipConfig & { text: SiglipTextConfig } = {
+  vision: {
+    kind: "vit",
+    imageSize: 448,
+    patchSize: 14,
+    width: 1152,
+    depth: 27,
+    heads: 16,
+    mlpWidth: 4304,
+    epsilon: 1e-6,
+    activation: "gelu-tanh",
+    pool: "attention",
+  },
+  text: {
+    kind: "siglip",
+    vocabularySize: 32000,
+    contextLength: 64,
+    positions: 64,
+    width: 1152,
+    depth: 27,
+    heads: 16,
+    mlpWidth: 4304,
+    epsilon: 1e-6,
+    activation: "gelu-tanh",
+  },
+  embedding: 1152,
+  similarity: "sigmoid",
+  mean: [0.5, 0.5, 0.5],
+  std: [0.5, 0.5, 0.5],
+  resizeMode: "squash",
+  interpolation: "bilinear",
 };

@@ -9,7 +9,7 @@ export interface ModelFiles {
   config?: string;
   /**
    * CLIP: tokenizer.json, vocab.json (with merges.txt), merges.txt or bpe_simple_vocab_16e6.txt(.gz); BERT: tokenizer.json
-   * or vocab.txt.
+   * or vocab.txt; SigLIP: spiece.model; SigLIP 2: tokenizer.json.
    */
   tokenizer?: string;
   /** The merges of a vocab.json. @default {merges.txt beside it} */
@@ -20,6 +20,7 @@ export interface ModelFiles {
 
 const CONFIGS = ["open_clip_config.json", "config.json"];
 const TOKENIZERS = [
+  "spiece.model",
   ...["tokenizer.json", "vocab.json", "vocab.txt"],
   ...["bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt", "merges.txt"],
 ];

@@ -1,7 +1,10 @@
 /** The tree of a CLIP's weights, once: random weights, loading and counting all fill it. @module */
 import * as tf from "@tensorflow/tfjs";
+import type { AttentionPoolParams } from "../nn/attention_pool.ts";
 import type { LayerNormParams } from "../nn/layer_norm.ts";
 import type { LinearParams } from "../nn/linear.ts";
+import type { AttentionParams } from "../nn/attention.ts";
+import type { MlpParams } from "../nn/mlp.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { normal, ones, zeros } from "../tensor/init.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
@@ -32,6 +35,7 @@ interface Parts {
   dense(outSize: number, inSize: number, name: string, bias?: boolean): LinearParams;
   norm(width: number, name: string): LayerNormParams;
   stack(depth: number, width: number, hidden: number, name: string): BlockParams[];
+  attentionPool(width: number, hidden: number, name: string): AttentionPoolParams;
   table(rows: number, width: number, name: string): Tensor2D;
 }
 
@@ -44,22 +48,33 @@ function parts(leaf: MakeLeaf): Parts {
     weight: leaf(`${name}.weight`, [width], "gain") as Tensor1D,
     bias: leaf(`${name}.bias`, [width], "bias") as Tensor1D,
   });
+  const attention = (width: number, name: string): AttentionParams => ({
+    query: dense(width, width, `${name}.query`),
+    key: dense(width, width, `${name}.key`),
+    value: dense(width, width, `${name}.value`),
+    output: dense(width, width, `${name}.output`),
+  });
+  const mlp = (width: number, hidden: number, name: string): MlpParams => ({
+    fc1: dense(hidden, width, `${name}.fc1`),
+    fc2: dense(width, hidden, `${name}.fc2`),
+  });
   const block = (width: number, hidden: number, name: string): BlockParams => ({
     norm1: norm(width, `${name}.norm1`),
-    attention: {
-      query: dense(width, width, `${name}.attention.query`),
-      key: dense(width, width, `${name}.attention.key`),
-      value: dense(width, width, `${name}.attention.value`),
-      output: dense(width, width, `${name}.attention.output`),
-    },
+    attention: attention(width, `${name}.attention`),
     norm2: norm(width, `${name}.norm2`),
-    mlp: { fc1: dense(hidden, width, `${name}.mlp.fc1`), fc2: dense(width, hidden, `${name}.mlp.fc2`) },
+    mlp: mlp(width, hidden, `${name}.mlp`),
   });
   return {
     dense,
     norm,
     stack: (depth, width, hidden, name) =>
       Array.from({ length: depth }, (_, i) => block(width, hidden, `${name}.${i}`)),
+    attentionPool: (width, hidden, name) => ({
+      probe: leaf(`${name}.probe`, [1, 1, width], "embedding") as Tensor3D,
+      attention: attention(width, `${name}.attention`),
+      norm: norm(width, `${name}.norm`),
+      mlp: mlp(width, hidden, `${name}.mlp`),
+    }),
     table: (rows, width, name) => leaf(name, [rows, width], "embedding") as Tensor2D,
   };
 }
@@ -75,19 +90,21 @@ export function buildClip(config: ClipConfig, leaf: MakeLeaf): ClipParams {
   const make = parts(leaf);
   const patches = (vision.imageSize / vision.patchSize) ** 2;
   const isClip = vision.kind === "clip";
+  const isPooled = vision.pool === "attention";
   const trunk = "vision.trunk";
   return {
     vision: {
       trunk: {
         patchEmbed: make.dense(vision.width, vision.patchSize ** 2 * 3, `${trunk}.patchEmbed`, !isClip),
-        clsToken: leaf(`${trunk}.clsToken`, [1, 1, vision.width], "embedding") as Tensor3D,
-        posEmbed: leaf(`${trunk}.posEmbed`, [1, patches + 1, vision.width], "embedding") as Tensor3D,
+        ...(isPooled ? {} : { clsToken: leaf(`${trunk}.clsToken`, [1, 1, vision.width], "embedding") as Tensor3D }),
+        posEmbed: leaf(`${trunk}.posEmbed`, [1, patches + (isPooled ? 0 : 1), vision.width], "embedding") as Tensor3D,
         ...(isClip ? { normPre: make.norm(vision.width, `${trunk}.normPre`) } : {}),
         blocks: make.stack(vision.depth, vision.width, vision.mlpWidth, `${trunk}.blocks`),
         norm: make.norm(vision.width, `${trunk}.norm`),
         ...(vision.pool === "pooler" ? { pooler: make.dense(vision.width, vision.width, `${trunk}.pooler`) } : {}),
+        ...(isPooled ? { pool: make.attentionPool(vision.width, vision.mlpWidth, `${trunk}.pool`) } : {}),
       },
-      head: make.dense(embedding, vision.width, "vision.head", false),
+      ...(isPooled ? {} : { head: make.dense(embedding, vision.width, "vision.head", false) }),
     },
     text: textParams(text, embedding, make),
     logitScale: leaf("logitScale", [], "logitScale") as Scalar,
@@ -99,10 +116,11 @@ function textParams(text: ClipConfig["text"], embedding: number, make: Parts): T
   const { width, vocabularySize, positions, depth, mlpWidth } = text;
   const word = make.table(vocabularySize, width, "text.trunk.word");
   const position = make.table(positions, width, "text.trunk.position");
-  if (text.kind === "clip") {
+  if (text.kind !== "bert") {
     const layers = make.stack(depth, width, mlpWidth, "text.trunk.layers");
     const norm = make.norm(width, "text.trunk.norm");
-    return { trunk: { word, position, layers, norm }, head: make.dense(embedding, width, "text.head", false) };
+    const head = make.dense(embedding, width, "text.head", text.kind === "siglip");
+    return { trunk: { word, position, layers, norm }, head };
   }
   return {
     trunk: {

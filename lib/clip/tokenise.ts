@@ -3,18 +3,21 @@ import { createHash } from "node:crypto";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
+import { encodeSpaceBpe, loadSpaceBpe, type SpaceBpe } from "../text/space_bpe.ts";
 import { encode, type Tokenizer } from "../text/tokenizer.ts";
+import { encodeUnigram, type Unigram } from "../text/unigram.ts";
+import { loadUnigram } from "../text/unigram_file.ts";
 import { type ClipConfig, MINI } from "./config.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
 
-/** A BERT's tokeniser or CLIP's own, as plain data. */
-export type ClipTokenizer = Tokenizer | ByteBpe;
+/** A BERT's tokeniser, CLIP's own, SigLIP's or SigLIP 2's, as plain data. */
+export type ClipTokenizer = Tokenizer | ByteBpe | Unigram | SpaceBpe;
 
 /**
  * Token ids of texts, cleaned, cut and padded as the model was trained.
  *
  * @param config Its context length is used.
- * @returns Row-major `[n, N]`, pads 0.
+ * @returns Row-major `[n, N]`, padded as the model was trained: with 0, but for SigLIP with the end of a text.
  *
  * @example Rows of ids
  * ```ts
@@ -33,10 +36,15 @@ export function tokenise(
   config: Pick<ClipConfig, "text">,
 ): TokenRows {
   const { contextLength } = config.text;
-  const ids = "merges" in tokenizer
-    ? encodeByteBpe(tokenizer, texts, { contextLength })
-    : encode(tokenizer, texts, { contextLength });
-  return { ids, contextLength };
+  return { ids: idsOf(tokenizer, texts, contextLength), contextLength };
+}
+
+function idsOf(tokenizer: ClipTokenizer, texts: readonly string[], contextLength: number): Int32Array {
+  if ("merges" in tokenizer) return encodeByteBpe(tokenizer, texts, { contextLength });
+  if (!("kind" in tokenizer)) return encode(tokenizer, texts, { contextLength });
+  return tokenizer.kind === "unigram"
+    ? encodeUnigram(tokenizer, texts, { contextLength })
+    : encodeSpaceBpe(tokenizer, texts, { contextLength });
 }
 
 /** Least share of the word table's rows that a tokeniser names: BiomedCLIP's names 28,895 of 28,895 or 30,522. */
@@ -51,7 +59,7 @@ export interface TokenizerNames {
 }
 
 /**
- * Reads the tokeniser of a model: a BERT's for a BERT, CLIP's own for a causal tower.
+ * Reads the tokeniser of a model: a BERT's for a BERT, CLIP's own for a causal tower, SentencePiece's or Gemma's for SigLIP's.
  *
  * @param path See `ModelFiles`.
  * @param weights The weights' file, for errors.
@@ -64,11 +72,19 @@ export async function loadClipTokenizer(
   options: { weights: string; merges?: string | undefined },
 ): Promise<ClipTokenizer> {
   const { weights, merges } = options;
-  const tokenizer = config.text.kind === "bert"
-    ? await loadTokenizer(path)
-    : await loadByteBpe(path, merges === undefined ? {} : { merges });
+  const tokenizer = await readTokenizer(path, config.text.kind, merges);
   checkTokenizer(tokenizer, config, { tokenizer: path, weights });
   return tokenizer;
+}
+
+async function readTokenizer(
+  path: string,
+  kind: ClipConfig["text"]["kind"],
+  merges: string | undefined,
+): Promise<ClipTokenizer> {
+  if (kind === "bert") return await loadTokenizer(path);
+  if (kind === "clip") return await loadByteBpe(path, merges === undefined ? {} : { merges });
+  return path.endsWith(".json") ? await loadSpaceBpe(path) : await loadUnigram(path);
 }
 
 /** A vocabulary that is known. */
@@ -115,6 +131,15 @@ function vocabularyHash(vocabulary: ReadonlyMap<string, number>): string {
   return createHash("sha256").update(tokens.join("\n")).digest("hex");
 }
 
+/** The id of every entry. */
+function vocabularyIds(tokenizer: ClipTokenizer): number[] {
+  if ("merges" in tokenizer) return [...tokenizer.vocabulary.values()];
+  if (!("kind" in tokenizer)) return [...tokenizer.model.vocab.values()];
+  return tokenizer.kind === "unigram"
+    ? Array.from({ length: tokenizer.size }, (_, id) => id)
+    : [...tokenizer.vocabulary.values()];
+}
+
 /**
  * Checks that a tokeniser's ids are rows of the model's word table, without holes, and nearly all of them; where the model's
  * vocabulary is known, that it is that one.
@@ -128,11 +153,10 @@ export function checkTokenizer(
 ): void {
   const { vocabularySize: rows } = text;
   const isBpe = "merges" in tokenizer;
-  const vocabulary = isBpe ? tokenizer.vocabulary : tokenizer.model.vocab;
-  const ids = new Set(vocabulary.values());
+  const ids = vocabularyIds(tokenizer);
   let highest = 0;
   for (const id of ids) highest = Math.max(highest, id);
-  const entries = vocabulary.size;
+  const entries = ids.length;
   const refuse = (expected: string, actual: string): never => {
     throw new RangeError(`Cannot use "${names.tokenizer}" with "${names.weights}" as ${expected}: found ${actual}`);
   };
@@ -149,10 +173,13 @@ export function checkTokenizer(
       `${entries}: take the file as it was published`,
     );
   }
-  if (ids.size !== entries || highest !== entries - 1) {
+  if (new Set(ids).size !== entries || highest !== entries - 1) {
     refuse("its ids must be 0, 1, 2 and so on, one for each entry", `${entries} entries, with ids up to ${highest}`);
   }
-  if (entries === known?.entries && vocabularyHash(vocabulary) !== known.sha256) {
+  if ("kind" in tokenizer) return;
+  if (
+    entries === known?.entries && vocabularyHash(isBpe ? tokenizer.vocabulary : tokenizer.model.vocab) !== known.sha256
+  ) {
     refuse(
       `its entries must be those of ${known.name} vocabulary, in its order`,
       "others, or another order: take the file as it was published",

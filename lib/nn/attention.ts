@@ -146,7 +146,7 @@ function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): 
  * @param key Shape `[B, N, D]`.
  * @returns Shape `[B, N]`. The caller disposes it.
  */
-function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
+export function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
   const { kind, keyMask, heads } = options;
   return tf.tidy(() => {
     if (kind === "probabilities") return meanProbabilities(query, key, heads, keyMask);

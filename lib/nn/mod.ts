@@ -11,6 +11,7 @@ export {
   type SelfAttentionOptions,
   type SelfAttentionResult,
 } from "./attention.ts";
+export { attentionPool, type AttentionPoolOptions, type AttentionPoolParams } from "./attention_pool.ts";
 export {
   batchNorm,
   type BatchNormParams,
@@ -43,7 +44,7 @@ export {
   mergeUpdates,
   type UpdateMethod,
 } from "./linear.ts";
-export { type Activation, mlp, type MlpOptions, type MlpParams, quickGelu } from "./mlp.ts";
+export { type Activation, mlp, type MlpOptions, type MlpParams, quickGelu, tanhGelu } from "./mlp.ts";
 export { type BlockPlace, type Encoder, mapBlocks, TOWER_NAMES, type TowerBlocks, towerBlocks } from "./towers.ts";
 export {
   type BlockParams,

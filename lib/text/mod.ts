@@ -1,5 +1,5 @@
 /**
- * BiomedCLIP's tokeniser: cleaning, BERT words, WordPiece, files and streams of lines.
+ * Tokenisers: BERT's (cleaning, words, WordPiece, files and streams of lines), CLIP's, SigLIP's and SigLIP 2's.
  *
  * @module
  */
@@ -13,6 +13,7 @@ export { unescapeHtml } from "./html.ts";
 export { tokenizeLines, type TokenizeLinesOptions } from "./lines.ts";
 export { loadTokenizer } from "./load_tokenizer.ts";
 export { undoMisreading } from "./misread.ts";
+export { encodeSpaceBpe, loadSpaceBpe, type SpaceBpe } from "./space_bpe.ts";
 export {
   CONTEXT_LENGTH,
   encode,
@@ -21,4 +22,7 @@ export {
   tokenizerFromVocab,
   type TokenizerOptions,
 } from "./tokenizer.ts";
+export type { CharacterMap } from "./character_map.ts";
+export { canonicalText, encodeUnigram, type Unigram } from "./unigram.ts";
+export { loadUnigram } from "./unigram_file.ts";
 export type { WordPieceModel } from "./word_piece.ts";

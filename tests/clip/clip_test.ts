@@ -75,18 +75,24 @@ Deno.test("CLIP ViT-B/16 has 149,620,737 numbers and ViT-B/32 151,277,313", () =
   assertEquals(countClip(CLIP_VIT_B_32, (name) => name.startsWith("vision.")), 87_849_216);
 });
 
-const layout = (vision: ClipLayout["vision"], text: ClipLayout["text"]): ClipLayout => ({
+const VISION_PREFIXES = {
+  open_clip: "visual.",
+  timm: "visual.trunk.",
+  hf_clip: "vision_model.",
+  hf_vit: "vision_model.",
+  hf_vit_5: "vision_model.",
+};
+const TEXT_PREFIXES = {
+  open_clip: "",
+  hf_clip: "text_model.",
+  open_clip_bert: "text.transformer.",
+  hf_bert: "text_model.",
+};
+const layout = (vision: keyof typeof VISION_PREFIXES, text: keyof typeof TEXT_PREFIXES): ClipLayout => ({
   vision,
-  visionPrefix: {
-    open_clip: "visual.",
-    timm: "visual.trunk.",
-    hf_clip: "vision_model.",
-    hf_vit: "vision_model.",
-    hf_vit_5: "vision_model.",
-  }[vision],
+  visionPrefix: VISION_PREFIXES[vision],
   text,
-  textPrefix:
-    { open_clip: "", hf_clip: "text_model.", open_clip_bert: "text.transformer.", hf_bert: "text_model." }[text],
+  textPrefix: TEXT_PREFIXES[text],
 });
 const bert: ClipConfig["text"] = {
   kind: "bert",

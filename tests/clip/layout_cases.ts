@@ -9,7 +9,11 @@ import { encodeText } from "../../lib/clip/towers/text.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
-import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
+import type { Scalar, Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
+import type { ClipParams } from "../../lib/clip/params.ts";
+import { towerBlocks } from "../../lib/nn/towers.ts";
+import { gradientsOf } from "../../lib/tensor/gradients.ts";
 
 /** One checkpoint. */
 export interface LayoutCase {
@@ -126,7 +130,22 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     weights: "pytorch_model.bin.index.json",
     config: "config.json",
   },
+  {
+    folder: "hf_siglip",
+    layout: "transformers' SigLIP: MedSigLIP, XraySigLIP, SigLIP, SigLIP 2 of fixed resolution",
+    tried: "SiglipModel, safetensors; sigmoid of the logits",
+    ...HF,
+  },
+  {
+    folder: "open_clip_siglip",
+    layout: "open_clip's SigLIP and SigLIP 2",
+    tried: "timm's ViT with attention pooling, open_clip's TextTransformer; sigmoid of the logits",
+    ...OPEN_CLIP,
+  },
 ];
+
+/** Folders of towers beside ViT, CLIP and BERT: with gradients of torch, and adapted in a test. */
+export const OTHER_TOWERS: readonly string[] = ["hf_siglip", "open_clip_siglip"];
 
 /** Paths of a case's files. */
 export function layoutFiles({ folder, weights, config }: LayoutCase): { weights: string; config?: string } {
@@ -148,30 +167,71 @@ async function expectedOf({ folder }: LayoutCase): Promise<Map<string, Tensor>> 
   }));
 }
 
-/** The largest difference of a probability (softmax over the texts) from the original library's. */
-export async function layoutDifference(one: LayoutCase): Promise<number> {
+/** A case's model on the current backend, with the original library's inputs and answers; the caller disposes all. */
+export async function openCase(
+  one: LayoutCase,
+): Promise<{ params: ClipParams; config: ClipConfig; expected: Map<string, Tensor> }> {
   const { weights, config: path } = layoutFiles(one);
   const checkpoint = await openCheckpoint(weights);
-  const expected = await expectedOf(one);
   try {
     const source = { config: path ?? "", weights, sizes: checkpoint.sizes };
     const config = path === undefined
       ? impliedConfig(checkpoint)
       : parseClipConfig(await Deno.readTextFile(path), source);
-    const params = await loadCheckpoint(checkpoint, config);
-    const difference = tf.tidy(() => {
-      const image = encodeImage(params, expected.get("pixels") as Tensor4D, config, { clsOnly: true }).tokens;
-      const text = encodeText(params, expected.get("ids") as Tensor2D, config, { clsOnly: true }).tokens;
-      const cosine = tf.matMul(l2Normalise(tf.squeeze(image, [1])), l2Normalise(tf.squeeze(text, [1])), false, true);
-      const probabilities = tf.softmax(tf.mul(cosine, tf.exp(params.logitScale)));
-      return tf.max(tf.abs(tf.sub(probabilities, tf.softmax(expected.get("logits")!))));
-    });
-    const [value] = await difference.data();
-    difference.dispose();
-    disposeParams(params);
-    return value!;
+    return { params: await loadCheckpoint(checkpoint, config), config, expected: await expectedOf(one) };
   } finally {
     checkpoint.file.close();
-    for (const tensor of expected.values()) tensor.dispose();
   }
+}
+
+/**
+ * The largest relative difference of a gradient of half the squared features by the first query projection of each tower, where
+ * the case has them; undefined where it has none.
+ */
+export async function gradientDifference(one: LayoutCase): Promise<number | undefined> {
+  const { params, config, expected } = await openCase(one);
+  let largest: number | undefined;
+  for (const tower of ["image", "text"] as const) {
+    const wanted = expected.get(`${tower}_gradient`);
+    const [block] = towerBlocks(params)[tower];
+    if (!wanted || !block) continue;
+    const weight = block.attention.query.weight;
+    const { value, grads } = gradientsOf(
+      () => {
+        const { tokens } = tower === "image"
+          ? encodeImage(params, expected.get("pixels") as Tensor4D, config, { clsOnly: true })
+          : encodeText(params, expected.get("ids") as Tensor2D, config, { clsOnly: true });
+        return tf.div(tf.sum(tf.square(tokens)), 2) as Scalar;
+      },
+      [weight],
+    );
+    const [gradient] = grads;
+    const difference = tf.tidy(() =>
+      tf.div(tf.max(tf.abs(tf.sub(gradient!, tf.reshape(wanted, weight.shape)))), tf.max(tf.abs(wanted)))
+    );
+    largest = Math.max(largest ?? 0, (await difference.data())[0]!);
+    tf.dispose([value, gradient!, difference]);
+  }
+  disposeParams(params);
+  for (const tensor of expected.values()) tensor.dispose();
+  return largest;
+}
+
+/** The largest difference of a probability (softmax over the texts, or sigmoid) from the original library's. */
+export async function layoutDifference(one: LayoutCase): Promise<number> {
+  const { params, config, expected } = await openCase(one);
+  const difference = tf.tidy(() => {
+    const image = encodeImage(params, expected.get("pixels") as Tensor4D, config, { clsOnly: true }).tokens;
+    const text = encodeText(params, expected.get("ids") as Tensor2D, config, { clsOnly: true }).tokens;
+    const cosine = tf.matMul(l2Normalise(tf.squeeze(image, [1])), l2Normalise(tf.squeeze(text, [1])), false, true);
+    const scaled = tf.mul(cosine, tf.exp(params.logitScale));
+    const logits = params.logitBias ? tf.add(scaled, params.logitBias) : scaled;
+    const probabilities = config.similarity === "sigmoid" ? tf.sigmoid : tf.softmax;
+    return tf.max(tf.abs(tf.sub(probabilities(logits), probabilities(expected.get("logits")!))));
+  });
+  const [value] = await difference.data();
+  difference.dispose();
+  disposeParams(params);
+  for (const tensor of expected.values()) tensor.dispose();
+  return value!;
 }

@@ -16,7 +16,7 @@ import { disposeParams } from "../../lib/tensor/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";
-import { LAYOUT_CASES, layoutDifference, layoutFiles } from "./layout_cases.ts";
+import { gradientDifference, LAYOUT_CASES, layoutDifference, layoutFiles, OTHER_TOWERS } from "./layout_cases.ts";
 
 await selectBackend({ backend: "cpu" });
 
@@ -24,6 +24,13 @@ for (const one of LAYOUT_CASES) {
   testOnBackends(`loadCheckpoint() gives the original library's probabilities: ${one.layout}`, async () => {
     const difference = await layoutDifference(one);
     assert(difference < 1e-5, `${one.folder}: the largest difference is ${difference}`);
+  });
+}
+
+for (const one of LAYOUT_CASES.filter(({ folder }) => OTHER_TOWERS.includes(folder))) {
+  testOnBackends(`the gradient through both towers is the original library's: ${one.layout}`, async () => {
+    const difference = await gradientDifference(one);
+    assert(difference !== undefined && difference < 1e-4, `${one.folder}: the largest difference is ${difference}`);
   });
 }
 

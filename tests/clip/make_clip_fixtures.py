@@ -444,6 +444,80 @@ def peft_adapter(name, seed):
     path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "hf_clip"}, indent=2) + "\n")
 
 
+SIGLIP_IDS = torch.tensor([[5, 17, 60, 1, 1, 1, 1, 1, 1, 1], [9, 8, 7, 6, 5, 4, 3, 2, 33, 1], [1] * 10])
+SIGLIP_SIZES = {**SIZES, "num_hidden_layers": 1}
+
+
+def add_gradients(folder, image, text):
+    """Adds the gradients of half the squared features by the first query projection of each tower: where LoRA stands.
+
+    Each is a pair: a function that gives the features, and the parameter; of a fused one, the first third of its rows.
+    """
+    path = folder / "expected.safetensors"
+    tensors = load_file(path)
+    for name, pair in (("image", image), ("text", text)):
+        if pair is None:
+            continue
+        features, weight = pair
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(features().square().sum() / 2, [weight])
+        tensors[f"{name}_gradient"] = gradient[: weight.shape[1]].contiguous()
+    save_file(tensors, path)
+
+
+def save_siglip(folder, images, image, text, model):
+    """As save_features, with SigLIP's bias in the logits."""
+    unit = torch.nn.functional.normalize
+    logits = model.logit_scale.exp() * unit(image, dim=-1) @ unit(text, dim=-1).T + model.logit_bias
+    save(folder, images, {"ids": SIGLIP_IDS.int(), "image": image, "text": text, "logits": logits})
+
+
+@torch.no_grad()
+def hf_siglip(name, seed):
+    """transformers' SigLIP, which MedSigLIP, XraySigLIP and the SigLIP 2 of fixed resolution are saved as."""
+    from transformers import SiglipConfig, SiglipModel
+
+    folder, images = fresh(name), pixels(seed + 1)
+    config = SiglipConfig(text_config={**SIGLIP_SIZES, "vocab_size": 64, "max_position_embeddings": 10},
+                          vision_config={**SIGLIP_SIZES, "image_size": 16, "patch_size": 8})
+    model = randomise(SiglipModel(config), seed)
+    model.logit_bias.data.fill_(-2.0)
+    model.save_pretrained(folder)
+    image, text = model.vision_model(images).pooler_output, model.text_model(SIGLIP_IDS).pooler_output
+    result = model(input_ids=SIGLIP_IDS, pixel_values=images)
+    save_siglip(folder, images, image, text, model)
+    add_gradients(
+        folder,
+        (lambda: model.vision_model(images).pooler_output, model.vision_model.encoder.layers[0].self_attn.q_proj.weight),
+        (lambda: model.text_model(SIGLIP_IDS).pooler_output, model.text_model.encoder.layers[0].self_attn.q_proj.weight))
+    torch.testing.assert_close(result.logits_per_image, load_file(folder / "expected.safetensors")["logits"])
+
+
+@torch.no_grad()
+def open_clip_siglip(name, seed):
+    """open_clip's SigLIP: timm's image tower with its attention pooling, a text tower that reads its last token."""
+    from open_clip.model import CustomTextCLIP
+
+    folder, images = fresh(name), pixels(seed + 1)
+    vision = VisionTransformer(img_size=16, patch_size=8, embed_dim=16, depth=1, num_heads=2, mlp_ratio=2, num_classes=0,
+                               class_token=False, global_pool="map")
+    text = {"context_length": 10, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1, "mlp_ratio": 2.0,
+            "no_causal_mask": True, "proj_bias": True, "pool_type": "last", "norm_kwargs": {"eps": 1e-6},
+            "act_kwargs": {"approximate": "tanh"}}
+    model = CustomTextCLIP(16, {**OPEN_VISION, "layers": 1}, text, init_logit_bias=-2.0)
+    model.visual = torch.nn.Module()
+    model.visual.trunk = vision
+    randomise(model, seed)
+    model.logit_bias.data.fill_(-2.0)
+    tower = {"image_size": 16, "timm_model_name": "vit_base_patch16_siglip_224", "timm_model_pretrained": False,
+             "timm_pool": "map", "timm_proj": "none", "head_width": 8}
+    write_open_clip(folder, {"embed_dim": 16, "init_logit_bias": -10, "custom_text": True, "vision_cfg": tower,
+                             "text_cfg": {**text, "hf_tokenizer_name": "timm/ViT-B-16-SigLIP"}}, model.state_dict())
+    save_siglip(folder, images, model.visual.trunk(images), model.text(SIGLIP_IDS), model)
+    add_gradients(folder, (lambda: model.visual.trunk(images), model.visual.trunk.blocks[0].attn.qkv.weight),
+                  (lambda: model.text(SIGLIP_IDS), model.text.transformer.resblocks[0].attn.in_proj_weight))
+
+
 FIXTURES = {
     "hf_clip": lambda name: hf_clip(name, 63, CLIP_IDS_PADDED_WITH_EOT, 10),
     "hf_clip_old_eos": lambda name: hf_clip(name, 2, CLIP_IDS, 20, binary=True),
@@ -468,6 +542,8 @@ FIXTURES = {
     "hf_shards": lambda name: hf_shards(name, 180),
     "pair_shards": lambda name: pair_shards(name, 190),
     "hf_clip_peft": lambda name: peft_adapter(name, 200),
+    "hf_siglip": lambda name: hf_siglip(name, 210),
+    "open_clip_siglip": lambda name: open_clip_siglip(name, 220),
 }
 
 if __name__ == "__main__":

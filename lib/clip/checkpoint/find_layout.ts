@@ -6,6 +6,8 @@ import { type ClipLayout, TEXT_NAMES, VISION_NAMES } from "./names.ts";
 export const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
   ["visual.class_embedding", "open_clip", "visual."],
   ["visual.trunk.cls_token", "timm", "visual.trunk."],
+  ["visual.trunk.attn_pool.latent", "timm_siglip", "visual.trunk."],
+  ["vision_model.head.probe", "hf_siglip", "vision_model."],
   ["vision_model.embeddings.class_embedding", "hf_clip", "vision_model."],
   ["vision_model.vision_model.embeddings.class_embedding", "hf_clip", "vision_model.vision_model."],
   ["vision_model.encoder.layer.0.layernorm_before.weight", "hf_vit", "vision_model."],
@@ -13,6 +15,8 @@ export const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
 ];
 /** Likewise of a text tower. */
 export const TEXT_SIGNS: readonly [string, ClipLayout["text"], string][] = [
+  ["text.text_projection.bias", "open_clip_siglip", "text."],
+  ["text_model.head.bias", "hf_siglip", "text_model."],
   ["token_embedding.weight", "open_clip", ""],
   ["text.token_embedding.weight", "open_clip", "text."],
   ["text_model.embeddings.token_embedding.weight", "hf_clip", "text_model."],
@@ -26,8 +30,6 @@ const FOREIGN_SIGNS: readonly [RegExp, string][] = [
   [/(^|\.)visual\.(layer1|attnpool)\./, "a ResNet as image tower"],
   [/(^|\.)visual\.trunk\.(stages|layers)\./, "a ConvNeXt or Swin as image tower"],
   [/(^|\.)vision_model\.(model\.)?(encoder\.layers\.\d+\.blocks|layers\.\d+\.blocks)\./, "a Swin as image tower"],
-  [/(^|\.)visual\.trunk\.attn_pool\./, "SigLIP's image tower, read through attention"],
-  [/(^|\.)vision_model\.head\.probe$/, "SigLIP's image tower, read through attention"],
   [/(^|\.)visual\.blocks\.\d+\.attn\.q_bias$/, "EVA's image tower"],
   [/(^|\.)(text_decoder\.|text\.cls_emb$)/, "CoCa's text towers"],
   [/(^|\.)visual\.attn_pool\./, "an image tower read through attention"],

@@ -6,6 +6,8 @@ export interface ClipPlace {
   name: string;
   /** Which third of a fused query-key-value tensor. */
   third?: 0 | 1 | 2;
+  /** Which half of a fused key-value tensor. */
+  half?: 0 | 1;
   /** `convolution`: `[D, 3, P, P]`; `transposed`: `[in, out]`; `flat`: leading axes of size 1 are left out. */
   as?: "convolution" | "transposed" | "flat";
 }
@@ -13,11 +15,11 @@ export interface ClipPlace {
 /** How a checkpoint names its two towers. */
 export interface ClipLayout {
   /** Names of the image tower: open_clip's own, open_clip's timm trunk, `transformers`' CLIP or ViT (as files, or as 5 names it). */
-  vision: "open_clip" | "timm" | "hf_clip" | "hf_vit" | "hf_vit_5";
+  vision: "open_clip" | "timm" | "timm_siglip" | "hf_clip" | "hf_siglip" | "hf_vit" | "hf_vit_5";
   /** What stands before them. */
   visionPrefix: string;
   /** Names of the text tower: open_clip's own, `transformers`' CLIP, or BERT in open_clip or in a pair. */
-  text: "open_clip" | "hf_clip" | "open_clip_bert" | "hf_bert";
+  text: "open_clip" | "open_clip_siglip" | "hf_clip" | "hf_siglip" | "open_clip_bert" | "hf_bert";
   /** What stands before them. */
   textPrefix: string;
 }
@@ -39,7 +41,7 @@ export interface TowerNames {
   /** Where these stand: below the tower's prefix, below the prefix without its last part, or below none. */
   headBelow: "prefix" | "parent" | "none";
   /** Leaves that stand once, below `trunk.`. */
-  stem: Readonly<Record<string, Omit<ClipPlace, "third">>>;
+  stem: Readonly<Record<string, ClipPlace>>;
   /** Before the number of a block. */
   blocks: string;
   /** Layers of a block. */
@@ -60,6 +62,14 @@ const NATIVE_LAYERS: Record<string, string> = {
   "mlp.fc2": "mlp.c_proj",
 };
 const NATIVE_FUSED = { weight: "attn.in_proj_weight", bias: "attn.in_proj_bias" };
+const TIMM_LAYERS: Record<string, string> = {
+  "norm1": "norm1",
+  "norm2": "norm2",
+  "attention.output": "attn.proj",
+  "mlp.fc1": "mlp.fc1",
+  "mlp.fc2": "mlp.fc2",
+};
+const TIMM_FUSED = { weight: "attn.qkv.weight", bias: "attn.qkv.bias" };
 const HF_CLIP_LAYERS: Record<string, string> = {
   "norm1": "layer_norm1",
   "norm2": "layer_norm2",
@@ -100,6 +110,22 @@ const HF_VIT_STEM: TowerNames["stem"] = {
   ...both("pooler", "pooler.dense"),
 };
 
+/** The leaves of an attention pooling, its query, key and value fused. */
+function fusedPool(attention: string, names: { norm: string; fc1: string; fc2: string }): Record<string, ClipPlace> {
+  const thirds = (["query", "key", "value"] as const).flatMap((part, third) =>
+    (["weight", "bias"] as const).map((kind) =>
+      [`pool.attention.${part}.${kind}`, { name: `${attention}.in_proj_${kind}`, third: third as 0 | 1 | 2 }] as const
+    )
+  );
+  return {
+    ...Object.fromEntries(thirds),
+    ...both("pool.attention.output", `${attention}.out_proj`),
+    ...both("pool.norm", names.norm),
+    ...both("pool.mlp.fc1", names.fc1),
+    ...both("pool.mlp.fc2", names.fc2),
+  };
+}
+
 /** Names of each kind of image tower. */
 export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = {
   open_clip: {
@@ -129,14 +155,32 @@ export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = 
       ...both("norm", "norm"),
     },
     blocks: "blocks.",
-    layers: {
-      "norm1": "norm1",
-      "norm2": "norm2",
-      "attention.output": "attn.proj",
-      "mlp.fc1": "mlp.fc1",
-      "mlp.fc2": "mlp.fc2",
+    layers: TIMM_LAYERS,
+    fused: TIMM_FUSED,
+  },
+  timm_siglip: {
+    label: "timm's SigLIP",
+    head: {},
+    headBelow: "none",
+    stem: {
+      "patchEmbed.weight": { name: "patch_embed.proj.weight", as: "convolution" },
+      "patchEmbed.bias": { name: "patch_embed.proj.bias" },
+      posEmbed: { name: "pos_embed" },
+      ...both("norm", "norm"),
+      "pool.probe": { name: "attn_pool.latent" },
+      ...both("pool.attention.query", "attn_pool.q"),
+      "pool.attention.key.weight": { name: "attn_pool.kv.weight", half: 0 },
+      "pool.attention.key.bias": { name: "attn_pool.kv.bias", half: 0 },
+      "pool.attention.value.weight": { name: "attn_pool.kv.weight", half: 1 },
+      "pool.attention.value.bias": { name: "attn_pool.kv.bias", half: 1 },
+      ...both("pool.attention.output", "attn_pool.proj"),
+      ...both("pool.norm", "attn_pool.norm"),
+      ...both("pool.mlp.fc1", "attn_pool.mlp.fc1"),
+      ...both("pool.mlp.fc2", "attn_pool.mlp.fc2"),
     },
-    fused: { weight: "attn.qkv.weight", bias: "attn.qkv.bias" },
+    blocks: "blocks.",
+    layers: TIMM_LAYERS,
+    fused: TIMM_FUSED,
   },
   hf_clip: {
     label: "transformers' CLIP",
@@ -148,6 +192,21 @@ export const VISION_NAMES: Readonly<Record<ClipLayout["vision"], TowerNames>> = 
       posEmbed: { name: "embeddings.position_embedding.weight", as: "flat" },
       ...both("normPre", "pre_layrnorm"), // so spelt
       ...both("norm", "post_layernorm"),
+    },
+    blocks: "encoder.layers.",
+    layers: HF_CLIP_LAYERS,
+  },
+  hf_siglip: {
+    label: "transformers' SigLIP",
+    head: {},
+    headBelow: "none",
+    stem: {
+      "patchEmbed.weight": { name: "embeddings.patch_embedding.weight", as: "convolution" },
+      "patchEmbed.bias": { name: "embeddings.patch_embedding.bias" },
+      posEmbed: { name: "embeddings.position_embedding.weight", as: "flat" },
+      ...both("norm", "post_layernorm"),
+      "pool.probe": { name: "head.probe" },
+      ...fusedPool("head.attention", { norm: "head.layernorm", fc1: "head.mlp.fc1", fc2: "head.mlp.fc2" }),
     },
     blocks: "encoder.layers.",
     layers: HF_CLIP_LAYERS,
@@ -215,6 +274,31 @@ export const TEXT_NAMES: Readonly<Record<ClipLayout["text"], TowerNames>> = {
     blocks: "encoder.layers.",
     layers: HF_CLIP_LAYERS,
   },
+  open_clip_siglip: {
+    label: "open_clip's SigLIP text transformer",
+    head: { weight: { name: "text_projection.weight" }, bias: { name: "text_projection.bias" } },
+    headBelow: "prefix",
+    stem: {
+      word: { name: "token_embedding.weight" },
+      position: { name: "positional_embedding" },
+      ...both("norm", "ln_final"),
+    },
+    blocks: "transformer.resblocks.",
+    layers: NATIVE_LAYERS,
+    fused: NATIVE_FUSED,
+  },
+  hf_siglip: {
+    label: "transformers' SigLIP text transformer",
+    head: { weight: { name: "head.weight" }, bias: { name: "head.bias" } },
+    headBelow: "prefix",
+    stem: {
+      word: { name: "embeddings.token_embedding.weight" },
+      position: { name: "embeddings.position_embedding.weight" },
+      ...both("norm", "final_layer_norm"),
+    },
+    blocks: "encoder.layers.",
+    layers: HF_CLIP_LAYERS,
+  },
   open_clip_bert: {
     ...BERT,
     label: "BERT in open_clip",
@@ -236,11 +320,12 @@ export const TEXT_NAMES: Readonly<Record<ClipLayout["text"], TowerNames>> = {
 /** What the towers of a layout are, told by what stands once in them. */
 export function towerKinds({ vision, text }: Pick<ClipLayout, "vision" | "text">): {
   vision: "clip" | "vit";
-  text: "clip" | "bert";
+  text: "clip" | "siglip" | "bert";
 } {
+  const { stem, head } = TEXT_NAMES[text];
   return {
     vision: "normPre.weight" in VISION_NAMES[vision].stem ? "clip" : "vit",
-    text: "tokenType" in TEXT_NAMES[text].stem ? "bert" : "clip",
+    text: "tokenType" in stem ? "bert" : "bias" in head ? "siglip" : "clip",
   };
 }
 

@@ -16,8 +16,15 @@ export interface CheckpointTensor {
   values: Float32Array;
 }
 
+/** Which part of how many a leaf is of a tensor that several share. */
+function fusedPart({ third, half }: ClipPlace): { part: number; of: number } | undefined {
+  if (third !== undefined) return { part: third, of: 3 };
+  return half === undefined ? undefined : { part: half, of: 2 };
+}
+
 function checkpointShape(place: ClipPlace, shape: readonly number[]): number[] {
-  if (place.third !== undefined) return [3 * shape[0]!, ...shape.slice(1)];
+  const fused = fusedPart(place);
+  if (fused) return [fused.of * shape[0]!, ...shape.slice(1)];
   if (place.as === "transposed") return [...shape].reverse();
   if (place.as === "flat") return shape.slice(shape.findIndex((size, i) => size !== 1 || i === shape.length - 1));
   if (place.as !== "convolution") return [...shape];
@@ -84,9 +91,10 @@ function grouped(config: ClipConfig, layout: ClipLayout): [string, number[]][] {
 }
 
 function fromCheckpoint(place: ClipPlace, shape: readonly number[], values: Float32Array): Float32Array {
-  if (place.third !== undefined) {
-    const size = values.length / 3;
-    return values.slice(place.third * size, (place.third + 1) * size);
+  const fused = fusedPart(place);
+  if (fused) {
+    const size = values.length / fused.of;
+    return values.slice(fused.part * size, (fused.part + 1) * size);
   }
   if (place.as === "transposed") return swapped(values, 1, shape[0]!, shape[1]!);
   return place.as === "convolution" ? swapped(values, shape[0]!, 3, shape[2]! * shape[3]!) : values;
@@ -116,12 +124,13 @@ export async function toClipTensors(params: ClipParams, layout: ClipLayout): Pro
     const place = clipPlace(layout, leaf);
     const shape = checkpointShape(place, tensor.shape);
     const values = await tensor.data() as Float32Array;
-    if (place.third === undefined) {
+    const fused = fusedPart(place);
+    if (!fused) {
       out.set(place.name, { shape, values: toCheckpointOrder(place, shape, values) });
       continue;
     }
-    if (!out.has(place.name)) out.set(place.name, { shape, values: new Float32Array(3 * values.length) });
-    out.get(place.name)!.values.set(values, place.third * values.length);
+    if (!out.has(place.name)) out.set(place.name, { shape, values: new Float32Array(fused.of * values.length) });
+    out.get(place.name)!.values.set(values, fused.part * values.length);
   }
   return out;
 }

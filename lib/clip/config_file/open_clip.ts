@@ -1,11 +1,12 @@
 /** The towers an open_clip configuration describes. @module */
 import type { Activation } from "../../nn/mlp.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
 import {
   checkFields,
   choiceField,
   type ClipSource,
   headsField,
+  isRecord,
   type JsonRecord,
   type PlainFields,
   positiveField,
@@ -69,9 +70,29 @@ const PLAIN_MODEL: PlainFields = {
   cast_dtype: "any",
   hf_hub_id: "any",
 };
+/** Of the `text_cfg` of a SigLIP. */
+const SIGLIP_TEXT: PlainFields = {
+  ...PLAIN_TEXT,
+  no_causal_mask: [true],
+  proj_bias: [true],
+  tokenizer_kwargs: "any",
+};
 const READ_MODEL = ["embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_bias"];
 const READ_VISION = [
   ...["timm_model_name", "timm_pool", "image_size", "patch_size", "width", "layers", "head_width", "mlp_ratio"],
+];
+const READ_SIGLIP_TEXT = [
+  ...[
+    "context_length",
+    "vocab_size",
+    "width",
+    "heads",
+    "layers",
+    "mlp_ratio",
+    "pool_type",
+    "norm_kwargs",
+    "act_kwargs",
+  ],
 ];
 const READ_TEXT = [
   ...["hf_model_name", "hf_proj_type", "hf_pooler_type", "context_length", "vocab_size", "width", "heads", "layers"],
@@ -112,6 +133,7 @@ export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<Clip
   const vision = recordField(source, model, "vision_cfg");
   const text = renamedText(source, recordField(source, model, "text_cfg"));
   checkFields(source, model, { part: "", plain: PLAIN_MODEL, read: READ_MODEL });
+  if (/_siglip_(?!gap)/.test(String(vision.timm_model_name))) return openClipSiglip(vision, text, source);
   checkFields(source, vision, { part: "vision_cfg.", plain: PLAIN_VISION, read: READ_VISION });
   checkFields(source, text, { part: "text_cfg.", plain: PLAIN_TEXT, read: READ_TEXT });
   return {
@@ -156,6 +178,55 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
     epsilon: isTimm ? 1e-6 : 1e-5,
     activation: isTimm ? "gelu" : activation,
     pool: "cls",
+  };
+}
+
+/** timm's SigLIPs whose activation is the GELU by tanh; the others' is exact. */
+const TANH_SIGLIPS = /^vit_(base_patch32_siglip_256|large_patch16_siglip_512|so400m_patch16_siglip_|giantopt_)/;
+
+/**
+ * A SigLIP: timm's tower, and a text tower that sees all and reads its last token.
+ *
+ * Source: open_clip 3.3 `model_configs/ViT-*-SigLIP*.json`; timm 1.0 `vision_transformer.py`.
+ */
+function openClipSiglip(vision: JsonRecord, text: JsonRecord, source: ClipSource): Pick<ClipConfig, "vision" | "text"> {
+  checkFields(source, vision, {
+    part: "vision_cfg.",
+    plain: { ...PLAIN_VISION, timm_proj: ["none"] },
+    read: READ_VISION,
+  });
+  checkFields(source, text, { part: "text_cfg.", plain: SIGLIP_TEXT, read: READ_SIGLIP_TEXT });
+  choiceField(source, "vision_cfg.timm_pool", vision.timm_pool, [["map", true]]);
+  for (const name of ["no_causal_mask", "proj_bias"]) {
+    choiceField(source, `text_cfg.${name}`, text[name], [[true, true]]);
+  }
+  choiceField(source, "text_cfg.pool_type", text.pool_type, [["last", true]]);
+  const name = String(vision.timm_model_name);
+  const width = sizeField(source, "vision_cfg.width", vision.width, { found: source.sizes?.vision.width });
+  // So400m and giant have 16 heads; of the others every head has 64 numbers.
+  const headWidth = vision.head_width ?? (/so400m|giantopt/.test(name) ? width / 16 : undefined);
+  const image = openClipVision(
+    { ...vision, head_width: headWidth, timm_model_name: "vit_base_patch16_224", timm_pool: "" },
+    "gelu",
+    source,
+  );
+  const kwargs = isRecord(text.norm_kwargs) ? text.norm_kwargs : {};
+  const approximate = isRecord(text.act_kwargs) ? text.act_kwargs.approximate : undefined;
+  const words = openClipText({ ...text, pool_type: undefined }, "gelu", source);
+  const { eotId: _, ...shared } = words;
+  const own: SiglipTextConfig = {
+    ...shared,
+    kind: "siglip",
+    epsilon: positiveField(source, "text_cfg.norm_kwargs.eps", kwargs.eps, 1e-5),
+    activation: choiceField(source, "text_cfg.act_kwargs.approximate", approximate, [
+      [undefined, "gelu"],
+      ["none", "gelu"],
+      ["tanh", "gelu-tanh"],
+    ]),
+  };
+  return {
+    vision: { ...image, activation: TANH_SIGLIPS.test(name) ? "gelu-tanh" : "gelu", pool: "attention" },
+    text: own,
   };
 }
 

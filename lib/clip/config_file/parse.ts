@@ -1,7 +1,7 @@
 /** A CLIP's configuration from open_clip's or `transformers`' JSON. @module */
 import { towerKinds } from "../checkpoint/names.ts";
 import { BIOMED_CLIP } from "../config.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig, VisionConfig } from "../config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
 import {
   checkFields,
   choiceField,
@@ -18,7 +18,7 @@ import {
 import { openClipTowers } from "./open_clip.ts";
 
 /** Activations by their names in `transformers`. */
-const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"]] as const;
+const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"], ["gelu_pytorch_tanh", "gelu-tanh"]] as const;
 /** Mean and deviation of `transformers`' ViT image processor. */
 const HALF = [0.5, 0.5, 0.5] as const;
 
@@ -41,7 +41,13 @@ export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
   if (kind === "vision-text-dual-encoder" || kind === "VisionTextDualEncoderModel") {
     return finish(pair(json, source), source);
   }
-  return refuseField(source, "model_type", '"clip" or "vision-text-dual-encoder", or vision_cfg be there', kind);
+  if (kind === "siglip" || kind === "SiglipModel") return finish(hfSiglip(json, source), source);
+  return refuseField(
+    source,
+    "model_type",
+    '"clip", "siglip" or "vision-text-dual-encoder", or vision_cfg be there',
+    kind,
+  );
 }
 
 function parseJson(text: string, source: ClipSource): JsonRecord {
@@ -60,6 +66,14 @@ function finish(config: ClipConfig, source: ClipSource): ClipConfig {
   const { vision, text } = config;
   if (vision.imageSize % vision.patchSize !== 0) {
     refuseField(source, "image_size", `a multiple of the patch size ${vision.patchSize}`, vision.imageSize);
+  }
+  if (vision.pool === "attention" && config.embedding !== vision.width) {
+    refuseField(
+      source,
+      "the embedding's size",
+      `the image tower's width ${vision.width}, which has no projection`,
+      config.embedding,
+    );
   }
   if (source.sizes) {
     const { layout } = source.sizes;
@@ -152,6 +166,32 @@ function pair(json: JsonRecord, source: ClipSource): ClipConfig {
     std: kind === "clip" ? BIOMED_CLIP.std : HALF,
     resizeMode: kind === "clip" ? "shortest" : "squash",
     interpolation: kind === "clip" ? "bicubic" : "bilinear",
+  };
+}
+
+/** SigLIP, the SigLIP 2 of fixed resolution and MedSigLIP, which are SiglipModels. */
+function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
+  const vision = part(json, "vision_config", source);
+  const text = part(json, "text_config", source);
+  choiceField(source, "vision_config.vision_use_head", vision.vision_use_head, [[undefined, true], [true, true]]);
+  // SigLIP's defaults differ from CLIP's; sizes that neither file nor weights tell are base patch 16's.
+  const defaults = { hidden_act: "gelu_pytorch_tanh", layer_norm_eps: 1e-6 };
+  const image = hfVision({ ...defaults, ...vision }, "vit", source);
+  const words = hfText({ ...defaults, ...text, eos_token_id: 2 }, source); // 2: none is read
+  const { eotId: _, ...shared } = words;
+  const own: SiglipTextConfig = { ...shared, kind: "siglip" };
+  return {
+    vision: { ...image, pool: "attention" },
+    text: own,
+    embedding: sizeField(source, "text_config.projection_size", text.projection_size, {
+      found: source.sizes?.embedding,
+      fallback: image.width,
+    }),
+    similarity: "sigmoid",
+    mean: HALF,
+    std: HALF,
+    resizeMode: "squash",
+    interpolation: "bicubic",
   };
 }
 

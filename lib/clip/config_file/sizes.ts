@@ -37,12 +37,14 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
   const isBert = towerKinds(layout).text === "bert";
   const patch = shapeOf("vision.trunk.patchEmbed.weight");
   const rows = shapeOf("vision.trunk.posEmbed")?.at(-2);
-  const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - 1) * patch[2]!;
-  const head = shapeOf("vision.head.weight");
+  const cls = "clsToken" in VISION_NAMES[vision].stem ? 1 : 0;
+  const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - cls) * patch[2]!;
+  const projection = VISION_NAMES[vision].head["weight"];
+  const head = projection ? shapeOf("vision.head.weight") : undefined;
   const word = shapeOf("text.trunk.word");
   return {
     layout,
-    ...size("embedding", VISION_NAMES[vision].head["weight"]!.as === "transposed" ? head?.[1] : head?.[0]),
+    ...size("embedding", projection ? projection.as === "transposed" ? head?.[1] : head?.[0] : patch?.[0]),
     vision: {
       ...size("width", patch?.[0]),
       ...size("patchSize", patch?.[2]),

@@ -1,5 +1,6 @@
 /** The image tower: a Vision Transformer. @module */
 import * as tf from "@tensorflow/tfjs";
+import { attentionPool, type AttentionPoolParams } from "../../nn/attention_pool.ts";
 import { linear, type LinearParams } from "../../nn/linear.ts";
 import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
 import { type BlockParams, transformer } from "../../nn/transformer.ts";
@@ -13,9 +14,9 @@ import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
 export interface ImageTrunk {
   /** Patch embedding, `[D, P·P·3]` with the input in (row, column, channel) order. */
   patchEmbed: LinearParams;
-  /** CLS token, `[1, 1, D]`. */
-  clsToken: Tensor3D;
-  /** Position embedding, `[1, N + 1, D]`. */
+  /** CLS token, `[1, 1, D]`; towers that are read through attention have none. */
+  clsToken?: Tensor3D;
+  /** Position embedding, `[1, N + 1, D]`, or `[1, N, D]` without CLS. */
   posEmbed: Tensor3D;
   /** LayerNorm before the blocks; CLIP's own towers have it. */
   normPre?: LayerNormParams;
@@ -25,24 +26,28 @@ export interface ImageTrunk {
   norm: LayerNormParams;
   /** Dense layer of the pooler, `[D, D]`, where the tower reads through one. */
   pooler?: LinearParams;
+  /** Attention pooling, where the tower is read through one. */
+  pool?: AttentionPoolParams;
 }
 
 /** Weights of the image tower. */
 export interface ImageTowerParams {
   /** The transformer. */
   trunk: ImageTrunk;
-  /** Projection, `[E, D]` without bias. */
-  head: LinearParams;
+  /** Projection, `[E, D]` without bias; a tower that is read through attention has none. */
+  head?: LinearParams;
 }
 
 /**
- * Tokens of images: patches, CLS and positions, the blocks, the final norm; what dense tasks read.
+ * Tokens of images: patches, CLS and positions, the blocks, the final norm; what dense tasks read. Where the tower is read
+ * through attention, the pooled token comes first and the affinity is the pooling weights.
  *
- * Source: timm `vit_base_patch16_224`; open_clip 3.3 `VisionTransformer`; transformers `CLIPVisionTransformer`, `ViTModel`.
+ * Source: timm `vit_base_patch16_224`; open_clip 3.3 `VisionTransformer`; transformers `CLIPVisionTransformer`, `ViTModel`,
+ * `SiglipVisionModel`.
  *
  * @param trunk Weights.
  * @param pixels Normalised images, shape `[B, S, S, 3]`.
- * @returns Tokens of width D (CLS first) and affinity. The caller disposes both.
+ * @returns Tokens of width D (the read one first) and affinity. The caller disposes both.
  * @throws {TypeError} If the images have another size.
  */
 export function imageTower(
@@ -56,10 +61,23 @@ export function imageTower(
   return tidy(() => {
     const patches = linear(trunk.patchEmbed, patchify(pixels, patchSize)); // [B, N, D]
     const [batch, , width] = patches.shape;
-    const cls = tf.broadcastTo(trunk.clsToken, [batch, 1, width]) as Tensor3D;
-    const sum = tf.add(tf.concat([cls, patches], 1), trunk.posEmbed) as Tensor3D;
+    const tokens = trunk.clsToken
+      ? tf.concat([tf.broadcastTo(trunk.clsToken, [batch, 1, width]) as Tensor3D, patches], 1)
+      : patches;
+    const sum = tf.add(tokens, trunk.posEmbed) as Tensor3D;
     const input = trunk.normPre ? layerNorm(trunk.normPre, sum, epsilon) : sum;
-    const result = transformer(trunk.blocks, input, { ...options, heads, epsilon, activation, order: "pre" });
+    const sizes = { heads, epsilon, activation };
+    if (trunk.pool) {
+      const { affinity, clsOnly, gate, ...rest } = options;
+      const all = transformer(trunk.blocks, input, { ...rest, ...sizes, order: "pre" }).tokens;
+      return attentionPool(trunk.pool, layerNorm(trunk.norm, all, epsilon), {
+        ...sizes,
+        ...(affinity ? { affinity } : {}),
+        ...(clsOnly ? { clsOnly } : {}),
+        ...(gate ? { gate: tf.slice(gate, [0, 0, 0, 1], [-1, -1, 1, -1]) } : {}), // the read token's row
+      });
+    }
+    const result = transformer(trunk.blocks, input, { ...options, ...sizes, order: "pre" });
     return { ...result, tokens: layerNorm(trunk.norm, result.tokens, epsilon) };
   });
 }
@@ -96,7 +114,8 @@ export function encodeImage(
   const { trunk, head } = params.vision;
   return tidy(() => {
     const result = imageTower(trunk, pixels, config.vision, options);
-    return { ...result, tokens: linear(head, pooled(trunk.pooler, result.tokens)) };
+    const tokens = pooled(trunk.pooler, result.tokens);
+    return { ...result, tokens: head ? linear(head, tokens) : tokens };
   });
 }
 

@@ -1,4 +1,4 @@
-/** The text tower: a BERT, or CLIP's own causal transformer. @module */
+/** The text tower: a BERT, CLIP's own causal transformer, or SigLIP's. @module */
 import * as tf from "@tensorflow/tfjs";
 import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
 import { linear, type LinearParams } from "../../nn/linear.ts";
@@ -10,7 +10,7 @@ import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import { embeddingLookup, tidy } from "../../tensor/ops.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig } from "../config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig } from "../config.ts";
 import { cutTexts } from "./cut_texts.ts";
 import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
 
@@ -39,7 +39,7 @@ export interface TextTrunk {
 export interface TextTowerParams {
   /** The transformer. */
   trunk: TextTrunk;
-  /** Projection, `[E, D]`, or two layers with an exact GELU between; without bias. */
+  /** Projection, `[E, D]`, or two layers with an exact GELU between; without bias, but for SigLIP's. */
   head: LinearParams | MlpParams;
 }
 
@@ -50,9 +50,10 @@ export interface TextTowerParams {
  * mean of the real tokens takes its place in row 0. A causal tower: word and position embeddings, pre-norm layers in which a
  * token sees itself and those before it, the final norm; the end-of-text token is moved to row 0, so that it plays the part of
  * CLS, and the others follow in their order. Its affinity is the attention of its query: probabilities are 0 after the end of
- * the text and logits -1e9.
+ * the text and logits -1e9. SigLIP's: the same without a mask, and the last place is read, whatever stands there.
  *
- * Source: transformers `BertModel(add_pooling_layer=False)`, `CLIPTextTransformer`; open_clip 3.3 `CLIP.encode_text`.
+ * Source: transformers `BertModel(add_pooling_layer=False)`, `CLIPTextTransformer`, `SiglipTextModel`; open_clip 3.3
+ * `CLIP.encode_text`.
  *
  * @param trunk Weights.
  * @param ids Token ids, shape `[B, N]` int32, N at most the position table's rows.
@@ -80,7 +81,7 @@ export function textTower(
     const encode = (x: Tensor3D, m: TokenMasks): EncoderResult =>
       config.kind === "bert"
         ? bertLayers(trunk, x, config, { ...encodeOptions, ...m })
-        : causalLayers(trunk, x, config, { ...encodeOptions, ...m });
+        : plainLayers(trunk, x, config, { ...encodeOptions, ...m });
     const result = count === 0
       ? encode(words, masks)
       : dropExtra(encode(insertAfterFirst(words, trunk.context!), extendMasks(masks, count)), count, {
@@ -130,13 +131,15 @@ export function encodeText(
 
 /** 1 for a token of the text, 0 after it; shape `[B, N]`. */
 function realTokens(ids: Tensor2D, config: ClipConfig["text"]): Tensor2D {
+  if (config.kind === "siglip") return tf.ones(ids.shape);
   if (config.kind === "clip") return upToToken(endOfText(ids, config.eotId));
   // Not a cast: tf.js keeps an int32 buffer under the float type on webgpu.
   return tf.where(tf.notEqual(ids, 0), tf.scalar(1), tf.scalar(0)) as Tensor as Tensor2D;
 }
 
 function masksOf(ids: Tensor2D, config: ClipConfig["text"]): TokenMasks {
-  return config.kind === "bert" ? { keyMask: realTokens(ids, config) } : { read: endOfText(ids, config.eotId) };
+  if (config.kind === "bert") return { keyMask: realTokens(ids, config) };
+  return { read: config.kind === "clip" ? endOfText(ids, config.eotId) : lastToken(ids) };
 }
 
 type LayerOptions = EncodeOptions & TokenMasks;
@@ -156,10 +159,10 @@ function bertLayers(trunk: TextTrunk, words: Tensor3D, config: BertConfig, optio
 }
 
 /** Positions added to the words `[B, N, D]`, the layers, then the norm. */
-function causalLayers(
+function plainLayers(
   trunk: TextTrunk,
   words: Tensor3D,
-  config: CausalTextConfig,
+  config: CausalTextConfig | SiglipTextConfig,
   options: LayerOptions,
 ): EncoderResult {
   const { heads, epsilon, activation } = config;
@@ -170,13 +173,19 @@ function causalLayers(
     epsilon,
     activation,
     order: "pre",
-    causal: true,
+    causal: config.kind === "clip",
   });
   return { ...result, tokens: layerNorm(trunk.norm, result.tokens, epsilon) };
 }
 
 function positionEmbeddings({ position }: TextTrunk, words: Tensor3D): Tensor2D {
   return tf.slice(position, [0, 0], [words.shape[1], words.shape[2]]);
+}
+
+/** 1 at the last place of each text; shape `[B, N]`. */
+function lastToken(ids: Tensor2D): Tensor2D {
+  const [batch, size] = ids.shape;
+  return tf.tidy(() => tf.concat([tf.zeros([batch, size - 1]), tf.ones([batch, 1])], 1) as Tensor2D);
 }
 
 /** The read token in row 0, and its attention to the others without that to itself. */

@@ -56,7 +56,7 @@ const NOT_EXPORTED = /\.(adapter|prompts|context)(\.|$)|^featureAdapter\./;
  */
 export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, folder: string): Promise<OnnxFiles> {
   const { encoders } = config;
-  checkExportable(params);
+  checkExportable(params, config);
   const merged = mergeAceLora(params);
   try {
     const numbers = await readNumbers(merged);
@@ -76,7 +76,14 @@ export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, f
   }
 }
 
-function checkExportable(params: AceLoraParams): void {
+/** The text tower's configuration. @throws {RangeError} If its kind is not exported. */
+function exportableText({ text, vision }: ClipConfig): BertConfig | CausalTextConfig {
+  if (text.kind !== "siglip" && vision.pool !== "attention") return text;
+  throw new RangeError("Cannot export a model as its towers must be CLIP's own, ViT and BERT: they are SigLIP's");
+}
+
+function checkExportable(params: AceLoraParams, { encoders }: AceLoraConfig): void {
+  exportableText(encoders);
   const odd = namedTensors(params).keys().find((name) => NOT_EXPORTED.test(name));
   if (odd === undefined) return;
   throw new RangeError(`Cannot export the model as ONNX as "${odd}" is of a method whose layers are not exported`);
@@ -141,7 +148,7 @@ function imageModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbe
     graph.constant([1], [1], "int64"),
   ]);
   const shape = graph.op("Concat", [batch, graph.constant([1, width], [2], "int64")], { axis: 0 });
-  const cls = graph.op("Expand", [weight(emitter, trunk.clsToken), shape]);
+  const cls = graph.op("Expand", [weight(emitter, trunk.clsToken!), shape]);
   const joined = graph.op("Concat", [cls, patches], { axis: 1 });
   const placed = graph.op("Add", [joined, weight(emitter, trunk.posEmbed)]);
   const input = trunk.normPre ? layerNorm(emitter, trunk.normPre, placed, epsilon) : placed;
@@ -151,7 +158,7 @@ function imageModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbe
   const normed = layerNorm(emitter, trunk.norm, tokens, epsilon);
   const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, normed)]) : normed;
   const count = (imageSize / patchSize) ** 2;
-  const out = feature(emitter, linear(emitter, head, pooled), affinity, { hgnn, config, count });
+  const out = feature(emitter, linear(emitter, head!, pooled), affinity, { hgnn, config, count });
   graph.output(out, "image_features", ["batch", embedding]);
   return graph.write(describe("image", config));
 }
@@ -169,7 +176,8 @@ function convolutionKernel(values: Float32Array, width: number, side: number): F
 }
 
 function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
-  const { text, embedding } = config.encoders;
+  const { embedding } = config.encoders;
+  const text = exportableText(config.encoders);
   const emitter: Emitter = { graph: onnxGraph(), numbers };
   const { graph } = emitter;
   const { contextLength } = text;
