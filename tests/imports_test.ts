@@ -12,7 +12,7 @@ const ALLOWED: Record<string, string[]> = {
   tensor: [],
   image: [],
   text: [],
-  display: [],
+  display: ["io"],
   io: ["tensor", "text"],
   nn: ["tensor"],
   hypergraph: ["nn", "tensor"],

@@ -13,6 +13,7 @@ import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
 import { ForeignFileError } from "../eval/encode/shards.ts";
 import { ImageError } from "../image/read.ts";
+import { FieldError } from "../io/fields.ts";
 import { TreeError } from "../io/tree.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
@@ -75,7 +76,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof Table4ScaleError) return "deno task segment and deno task detect train the heads";
   if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
   if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
-  if (error instanceof TreeError && args.knows("resume") && args.flag("resume")) {
+  if ((error instanceof TreeError || error instanceof FieldError) && args.knows("resume") && args.flag("resume")) {
     return "start anew with --overwrite or another --out";
   }
   if (error instanceof SeenCasesError && args.knows("held-out")) {

@@ -1,6 +1,56 @@
 /** Reads and checks the records that runs leave behind. @module */
+import {
+  checkedField,
+  checkedFields,
+  FieldError,
+  type FieldRule,
+  FINITE,
+  FLAG,
+  INTERVAL,
+  isRecord,
+  LIST,
+  orAbsent,
+  orNull,
+  RECORD,
+  TEXT,
+} from "../io/fields.ts";
 import { THRESHOLD_FIGURES } from "./evaluation.ts";
 import { type DenseRecord, METRICS_SCHEMA, type RunRecord, type TrainingRecord } from "./results.ts";
+
+/** A schema that this version knows; files of version 0.1.0 name none. */
+const SCHEMA: FieldRule = orAbsent({
+  must: `a whole number up to ${METRICS_SCHEMA}, what this version reads`,
+  fits: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= METRICS_SCHEMA,
+});
+
+const RUN: Readonly<Record<string, FieldRule>> = {
+  schema: SCHEMA,
+  seed: FINITE,
+  seconds: FINITE,
+  backend: TEXT,
+  adapter: orNull(TEXT),
+  synthetic: FLAG,
+  versions: RECORD,
+  sets: RECORD,
+};
+
+const RESULT: Readonly<Record<string, FieldRule>> = {
+  accuracy: FINITE,
+  accuracy_ci: INTERVAL,
+  auroc: orNull(FINITE),
+  auroc_ci: orNull(INTERVAL),
+  n: FINITE,
+  trainable: FINITE,
+  seconds: orAbsent(FINITE),
+};
+
+/** A figure with its intervals. */
+const ESTIMATE: Readonly<Record<string, FieldRule>> = {
+  value: orNull(FINITE),
+  cases: orNull(INTERVAL),
+  patients: orAbsent(orNull(INTERVAL)),
+  delong: orAbsent(orNull(INTERVAL)),
+};
 
 /**
  * Reads a run's record.
@@ -17,79 +67,44 @@ export function parseRunRecord(text: string, name: string): RunRecord {
   } catch (error) {
     throw new SyntaxError(`Cannot read "${name}" as it must be JSON: ${(error as Error).message}`);
   }
-  const fail: Fail = failing(name);
-  const isRecord = (v: unknown): v is Record<string, unknown> =>
-    typeof v === "object" && v !== null && !Array.isArray(v);
-  const isInterval = (v: unknown): boolean =>
-    Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number");
-  if (!isRecord(value)) return fail("the file", "an object", value);
-  checkSchema(value.schema, fail);
-  for (const field of ["seed", "seconds"]) {
-    if (typeof value[field] !== "number") fail(field, "a number", value[field]);
-  }
-  if (typeof value.backend !== "string") fail("backend", "a string", value.backend);
-  if (value.adapter !== null && typeof value.adapter !== "string") fail("adapter", "a string or null", value.adapter);
-  if (typeof value.synthetic !== "boolean") fail("synthetic", "true or false", value.synthetic);
-  if (!isRecord(value.versions)) fail("versions", "an object", value.versions);
-  if (!isRecord(value.sets)) return fail("sets", "an object", value.sets);
-  for (const [set, methods] of Object.entries(value.sets)) {
-    if (!isRecord(methods)) return fail(`sets.${set}`, "an object", methods);
-    for (const [method, result] of Object.entries(methods)) {
+  const record = checkedFields(name, value, RUN);
+  for (const [set, methods] of Object.entries(record["sets"] as Record<string, unknown>)) {
+    for (const [method, result] of Object.entries(checkedFields(name, methods, {}, `sets.${set}`))) {
       const field = `sets.${set}.${method}`;
-      if (!isRecord(result)) return fail(field, "an object", result);
-      for (const name of ["accuracy", "n", "trainable"]) {
-        if (typeof result[name] !== "number") fail(`${field}.${name}`, "a number", result[name]);
-      }
-      if (!isInterval(result.accuracy_ci)) fail(`${field}.accuracy_ci`, "two numbers", result.accuracy_ci);
-      if (result.auroc !== null && typeof result.auroc !== "number") {
-        fail(`${field}.auroc`, "a number or null", result.auroc);
-      }
-      if (result.auroc !== null && !isInterval(result.auroc_ci)) {
-        fail(`${field}.auroc_ci`, "two numbers", result.auroc_ci);
-      }
-      if (result.evaluation !== undefined) checkEvaluation(result.evaluation, `${field}.evaluation`, fail);
+      const { auroc, auroc_ci, evaluation } = checkedFields(name, result, RESULT, field);
+      if (auroc !== null) checkedField(name, `${field}.auroc_ci`, auroc_ci, INTERVAL);
+      if (evaluation !== undefined) checkEvaluation(name, evaluation, `${field}.evaluation`);
     }
   }
-  return value as unknown as RunRecord;
-}
-
-type Fail = (field: string, expected: string, actual: unknown) => never;
-
-/** Refuses a schema that this version does not know; files of version 0.1.0 name none. */
-function checkSchema(schema: unknown, fail: Fail): void {
-  if (schema === undefined || (Number.isInteger(schema) && Number(schema) >= 1 && Number(schema) <= METRICS_SCHEMA)) {
-    return;
-  }
-  fail("schema", `a whole number up to ${METRICS_SCHEMA}, what this version reads`, schema);
+  return record as unknown as RunRecord;
 }
 
 /** Checks what tables and pages read of an evaluation. */
-function checkEvaluation(value: unknown, field: string, fail: Fail): void {
-  const isObject = (v: unknown): v is Record<string, unknown> =>
-    typeof v === "object" && v !== null && !Array.isArray(v);
-  if (!isObject(value)) return fail(field, "an object", value);
-  const estimate = (v: unknown, field: string): void => {
-    if (!isObject(v) || (v.value !== null && typeof v.value !== "number")) {
-      fail(field, "a figure with a value, a number or null", v);
-    }
+function checkEvaluation(name: string, value: unknown, field: string): void {
+  const { accuracy, auroc, auprc, classes, subgroups } = checkedFields(name, value, {
+    cases: FINITE,
+    classes: RECORD,
+    subgroups: LIST,
+  }, field);
+  const estimates = (figures: Record<string, unknown>, within: string): void => {
+    for (const [key, figure] of Object.entries(figures)) checkedFields(name, figure, ESTIMATE, `${within}.${key}`);
   };
-  if (typeof value.cases !== "number") fail(`${field}.cases`, "a number", value.cases);
-  for (const name of ["accuracy", "auroc", "auprc"]) estimate(value[name], `${field}.${name}`);
-  if (!isObject(value.classes)) return fail(`${field}.classes`, "an object", value.classes);
-  for (const [name, figures] of Object.entries(value.classes)) {
-    if (!isObject(figures)) return fail(`${field}.classes.${name}`, "an object", figures);
-    for (const one of ["auroc", "auprc", ...THRESHOLD_FIGURES]) {
-      estimate(figures[one], `${field}.classes.${name}.${one}`);
-    }
+  estimates({ accuracy, auroc, auprc }, field);
+  for (const [label, figures] of Object.entries(classes as Record<string, unknown>)) {
+    const within = `${field}.classes.${label}`;
+    const known = checkedFields(name, figures, {}, within);
+    estimates(
+      Object.fromEntries(["auroc", "auprc", ...THRESHOLD_FIGURES].map((key) => [key, known[key]])),
+      within,
+    );
   }
-  if (!Array.isArray(value.subgroups)) fail(`${field}.subgroups`, "a list", value.subgroups);
 }
 
 /** Which of the commands' files a parsed JSON is; undefined for any other. */
 export function recordKind(value: unknown): "evaluation" | "dense" | "training" | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
+  if (!isRecord(value)) return undefined;
   if ("sets" in value && "backend" in value && "synthetic" in value) return "evaluation";
-  const command = "command" in value ? value.command : undefined;
+  const { command } = value;
   if ((command === "segment evaluate" || command === "detect evaluate") && "figures" in value) return "dense";
   const isTraining = command === "train" || command === "segment train" || command === "detect train";
   return isTraining && "history" in value ? "training" : undefined;
@@ -101,10 +116,11 @@ export function recordKind(value: unknown): "evaluation" | "dense" | "training" 
  * @throws {SyntaxError} If it lacks a field; the message names the file and the field.
  */
 export function checkDenseRecord(value: unknown, name: string): DenseRecord {
-  const fail = failing(name), record = value as Record<string, unknown>;
-  checkSchema(record.schema, fail);
-  checkFields(record, { head: "string", figures: "object", baselines: "object", data: "object" }, fail);
-  checkFields(record.data as Record<string, unknown>, { name: "string", synthetic: "boolean" }, failing(name, "data."));
+  const record = checkedFields(name, value, { schema: SCHEMA, head: TEXT, figures: RECORD, baselines: RECORD });
+  checkedFields(name, record["data"], { name: TEXT, synthetic: FLAG }, "data");
+  for (const [key, figures] of Object.entries(record["baselines"] as Record<string, unknown>)) {
+    checkedFields(name, figures, {}, `baselines.${key}`);
+  }
   return value as DenseRecord;
 }
 
@@ -114,28 +130,16 @@ export function checkDenseRecord(value: unknown, name: string): DenseRecord {
  * @throws {SyntaxError} If it lacks a field; the message names the file and the field.
  */
 export function checkTrainingRecord(value: unknown, name: string): TrainingRecord {
-  const fail = failing(name), record = value as Record<string, unknown>;
-  checkFields(record, { history: "object", data: "object", seconds: "number" }, fail);
-  checkFields(record.data as Record<string, unknown>, { name: "string" }, failing(name, "data."));
-  const history = record.history as Record<string, unknown>[];
-  if (!Array.isArray(history) || history.some((step) => typeof step?.loss !== "number")) {
-    fail("history", "a list with a loss each", history);
+  const { data, history } = checkedFields(name, value, {
+    history: LIST,
+    seconds: FINITE,
+    trainable: orAbsent(FINITE),
+  });
+  checkedFields(name, data, { name: TEXT }, "data");
+  const steps = history as unknown[];
+  const wrong = steps.findIndex((step) => !isRecord(step) || !FINITE.fits(step["loss"]));
+  if (wrong >= 0) {
+    throw new FieldError(name, `history[${wrong}]`, "a record with a loss, a finite number", steps[wrong]);
   }
   return value as TrainingRecord;
-}
-
-function failing(name: string, within = ""): Fail {
-  return (field, expected, actual) => {
-    throw new SyntaxError(
-      `Cannot read "${name}" as "${within}${field}" must be ${expected}: current value is ${
-        JSON.stringify(actual)?.slice(0, 60)
-      }`,
-    );
-  };
-}
-
-function checkFields(record: Record<string, unknown>, fields: Record<string, string>, fail: Fail): void {
-  for (const [field, type] of Object.entries(fields)) {
-    if (typeof record[field] !== type || record[field] === null) fail(field, `of type ${type}`, record[field]);
-  }
 }

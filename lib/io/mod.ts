@@ -47,13 +47,11 @@ export {
   type TensorEntry,
   toFloat32,
 } from "./tensors.ts";
+export { checkedField, FieldError, type FieldRule, FINITE, WHOLE } from "./fields.ts";
 export { loadTorch, openTorch } from "./torch_archive.ts";
 export type { PickleValue } from "./torch_tree.ts";
 export { type TorchTree, writeTorch } from "./torch_writer.ts";
 export {
-  checkedField,
-  type FieldRule,
-  FINITE,
   loadTree,
   type LoadTreeOptions,
   openTree,
@@ -65,5 +63,4 @@ export {
   textField,
   TreeError,
   type TreeFields,
-  WHOLE,
 } from "./tree.ts";

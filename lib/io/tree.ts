@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { mapTensors, namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
-import { quoted, shownValue } from "./_errors.ts";
+import { quoted } from "./_errors.ts";
 import type { WriteFileOptions } from "./files.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "./tensors.ts";
@@ -82,27 +82,6 @@ export class TreeError extends SyntaxError {
   constructor(readonly path: string, readonly part: string, must: string, actual: string) {
     super(`Cannot read "${path}" as its ${part} must be ${must}: found ${actual}`);
   }
-}
-
-/** What a value of a field must be. */
-export interface FieldRule {
-  /** In words: `a whole number of at least 1`. */
-  must: string;
-  /** Whether a value is that. */
-  fits(value: unknown): boolean;
-}
-
-/** A whole number of at least 0. */
-export const WHOLE: FieldRule = {
-  must: "a whole number of at least 0",
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-};
-/** A number that is not NaN or infinite. */
-export const FINITE: FieldRule = { must: "a finite number", fits: Number.isFinite };
-
-/** A value of a file, refused unless it fits the rule. @throws {TreeError} If it does not. */
-export function checkedField(path: string, field: string, value: unknown, rule: FieldRule): void {
-  if (!rule.fits(value)) throw new TreeError(path, field, rule.must, shownValue(value));
 }
 
 /** A field that must be there. @throws {TreeError} If it is not. */

@@ -1,7 +1,8 @@
 /** A method's trained leaves as one safetensors file that says what they belong to. @module */
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { checkedField, loadTree, openTree, recordField, saveTree, textField } from "../io/tree.ts";
+import { checkedField } from "../io/fields.ts";
+import { loadTree, openTree, recordField, saveTree, textField } from "../io/tree.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import type { PeftMethod, PeftParams } from "./method.ts";

@@ -1,4 +1,20 @@
 /** The record that a run leaves behind, read and written. @module */
+import {
+  checkedField,
+  checkedFields,
+  type FieldRule,
+  FINITE,
+  FLAG,
+  INTERVAL,
+  isRecord,
+  LIST,
+  orNull,
+  RECORD,
+  SHARE,
+  TEXT,
+  TEXTS,
+  WHOLE,
+} from "../io/fields.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { SplitRecord } from "../display/results.ts";
@@ -154,7 +170,7 @@ export function compactRecord(record: ReproduceRecord, scores: boolean): Reprodu
  */
 export function parseRecords(text: string, name: string): ReproduceRecord[] {
   const values: unknown = JSON.parse(text);
-  check(name, "the file", ["an array", Array.isArray], values);
+  checkedField(name, "the file", values, LIST);
   return (values as unknown[]).map((value, i) => parseRecord(JSON.stringify(value), `${name} [${i}]`));
 }
 
@@ -169,54 +185,56 @@ export function configurationKey(configuration: unknown): string {
   );
 }
 
-type Check = readonly [what: string, holds: (value: unknown) => boolean];
-const TEXT: Check = ["a text", (v) => typeof v === "string"];
-const NUMBER: Check = ["a finite number", (v) => typeof v === "number" && Number.isFinite(v)];
-const COUNT: Check = ["a whole number of at least 0", (v) => Number.isInteger(v) && (v as number) >= 0];
-const OBJECT: Check = ["an object", (v) => typeof v === "object" && v !== null && !Array.isArray(v)];
-const INTERVAL: Check = [
-  "two rising numbers",
-  (v) => Array.isArray(v) && v.length === 2 && v.every((x) => typeof x === "number") && v[0]! <= v[1]!,
-];
-const SHARE: Check = ["a number in [0, 1]", (v) => typeof v === "number" && v >= 0 && v <= 1];
-const FLAG: Check = ["true or false", (v) => typeof v === "boolean"];
-const TEXTS: Check = ["texts", (v) => Array.isArray(v) && v.every((x) => typeof x === "string")];
-const orNull = ([what, holds]: Check): Check => [`${what}, or null`, (v) => v === null || holds(v)];
-
-const FIELDS: Readonly<Record<string, Check>> = {
-  kind: [`"${RECORD_KIND}"`, (v) => v === RECORD_KIND],
-  table: [`one of ${TABLE_NAMES.join(", ")}`, (v) => (TABLE_NAMES as readonly unknown[]).includes(v)],
-  id: TEXT,
-  label: TEXT,
-  place: COUNT,
-  seed: COUNT,
-  configuration: OBJECT,
-  backend: TEXT,
-  adapter: TEXT,
-  versions: OBJECT,
-  revision: orNull(TEXT),
-  trainable: COUNT,
-  total: COUNT,
-  seconds: NUMBER,
-  steps: COUNT,
-  timed_steps: COUNT,
-  peak_tensor_bytes: COUNT,
-  peak_process_bytes: orNull(COUNT),
-  false_negatives: OBJECT,
-  loss: OBJECT,
-  sets: OBJECT,
+const NUMBERS: FieldRule = {
+  must: "finite numbers",
+  fits: (value) => Array.isArray(value) && value.every(Number.isFinite),
+};
+const numbersOf = ({ length }: readonly unknown[]): FieldRule => ({
+  must: `${length} finite numbers, one a step`,
+  fits: (value) => NUMBERS.fits(value) && (value as unknown[]).length === length,
+});
+const BASE64: FieldRule = {
+  must: "bytes in base64",
+  fits: (value) => typeof value === "string" && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
 };
 
-const SET_FIELDS: Readonly<Record<string, Check>> = {
+const FIELDS: Readonly<Record<string, FieldRule>> = {
+  kind: { must: `"${RECORD_KIND}"`, fits: (value) => value === RECORD_KIND },
+  table: {
+    must: `one of ${TABLE_NAMES.join(", ")}`,
+    fits: (value) => (TABLE_NAMES as readonly unknown[]).includes(value),
+  },
+  id: TEXT,
+  label: TEXT,
+  place: WHOLE,
+  seed: WHOLE,
+  configuration: RECORD,
+  backend: TEXT,
+  adapter: TEXT,
+  versions: RECORD,
+  revision: orNull(TEXT),
+  trainable: WHOLE,
+  total: WHOLE,
+  seconds: FINITE,
+  steps: WHOLE,
+  timed_steps: WHOLE,
+  peak_tensor_bytes: WHOLE,
+  peak_process_bytes: orNull(WHOLE),
+  false_negatives: RECORD,
+  loss: RECORD,
+  sets: RECORD,
+};
+
+const SET_FIELDS: Readonly<Record<string, FieldRule>> = {
   accuracy: SHARE,
   accuracy_ci: INTERVAL,
   auroc: orNull(SHARE),
   auroc_ci: orNull(INTERVAL),
   classes: TEXTS,
-  split: OBJECT,
+  split: RECORD,
   synthetic: FLAG,
-  scores: TEXT,
-  targets: TEXT,
+  scores: BASE64,
+  targets: BASE64,
 };
 
 /**
@@ -233,23 +251,20 @@ export function parseRecord(text: string, name: string): ReproduceRecord {
   } catch (error) {
     throw new SyntaxError(`Cannot read "${name}" as it must be JSON: ${(error as Error).message}`);
   }
-  check(name, "the file", OBJECT, value);
-  const record = value as Record<string, unknown>;
-  for (const [field, rule] of Object.entries(FIELDS)) check(name, field, rule, record[field]);
-  for (const [set, figures] of Object.entries(record["sets"] as Record<string, Record<string, unknown>>)) {
-    check(name, `sets.${set}`, OBJECT, figures);
-    for (const [field, rule] of Object.entries(SET_FIELDS)) check(name, `sets.${set}.${field}`, rule, figures[field]);
+  const record = checkedFields(name, value, FIELDS);
+  const { steps } = checkedFields(name, record["loss"], { steps: NUMBERS }, "loss");
+  checkedFields(name, record["loss"], { values: numbersOf(steps as unknown[]) }, "loss");
+  checkedFields(name, record["false_negatives"], { pairs: WHOLE, identical: WHOLE }, "false_negatives");
+  const { model } = record["configuration"] as Record<string, unknown>;
+  checkedFields(name, model, { name: TEXT, sha256: TEXT }, "configuration.model");
+  for (const [set, figures] of Object.entries(record["sets"] as Record<string, unknown>)) {
+    const { split } = checkedFields(name, figures, SET_FIELDS, `sets.${set}`);
+    checkedFields(name, split, { name: TEXT, size: WHOLE, hash: TEXT }, `sets.${set}.split`);
   }
   return record as unknown as ReproduceRecord;
 }
 
-function check(name: string, field: string, [what, holds]: Check, value: unknown): void {
-  if (holds(value)) return;
-  const current = JSON.stringify(value)?.slice(0, 60);
-  throw new SyntaxError(`Cannot read "${name}" as "${field}" must be ${what}: current value is ${current}`);
-}
-
 /** Whether a JSON value is one of these records, by its kind. */
 export function isRecordKind(value: unknown): boolean {
-  return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === RECORD_KIND;
+  return isRecord(value) && value["kind"] === RECORD_KIND;
 }

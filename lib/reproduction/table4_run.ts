@@ -13,6 +13,7 @@ import { loadSegmentationData } from "../dense/segment/data.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import { constantMaskFigures, evaluateSegmentation, trainSegmentation } from "../dense/segment/run.ts";
 import type { FitHeadOptions } from "../dense/train.ts";
+import { checkedFields, FINITE, LIST, orNull, RECORD, WHOLE } from "../io/fields.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { disposeParams } from "../tensor/params.ts";
@@ -266,12 +267,16 @@ export async function executeTable4(
  * @throws {SyntaxError} If it is no such run; the message names the file.
  */
 export function parseTable4Run(text: string, name: string): Table4Run {
-  const value = JSON.parse(text) as Partial<Table4Run>;
-  const rows = value.result?.rows;
-  const isWhole = value.kind === TABLE4_KIND && Number.isInteger(value.seed) &&
-    typeof value.configuration === "object" &&
-    Array.isArray(rows) &&
-    rows.every((row) => typeof row.segmentation?.dice === "number" && "mapStrict" in row.detection);
-  if (!isWhole) throw new SyntaxError(`Cannot read "${name}" as it must be a run of table 4: a field is missing`);
-  return value as Table4Run;
+  const record = checkedFields(name, JSON.parse(text), {
+    kind: { must: `"${TABLE4_KIND}"`, fits: (value) => value === TABLE4_KIND },
+    seed: WHOLE,
+    configuration: RECORD,
+  });
+  const { rows } = checkedFields(name, record["result"], { rows: LIST }, "result");
+  for (const [i, row] of (rows as unknown[]).entries()) {
+    const { segmentation, detection } = checkedFields(name, row, {}, `result.rows[${i}]`);
+    checkedFields(name, segmentation, { dice: FINITE }, `result.rows[${i}].segmentation`);
+    checkedFields(name, detection, { mapStrict: orNull(FINITE) }, `result.rows[${i}].detection`);
+  }
+  return record as unknown as Table4Run;
 }

@@ -3,19 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { createHash } from "node:crypto";
 import { exists } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
+import { checkedField, FINITE, LIST, orNull, WHOLE } from "../io/fields.ts";
 import type { TensorData } from "../io/tensors.ts";
-import {
-  checkedField,
-  FINITE,
-  loadTree,
-  openTree,
-  recordField,
-  stored,
-  type StoredTree,
-  textField,
-  TreeError,
-  WHOLE,
-} from "../io/tree.ts";
+import { loadTree, openTree, recordField, stored, type StoredTree, textField, TreeError } from "../io/tree.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
 
@@ -138,7 +128,7 @@ export interface ReadRunStateOptions {
  *
  * @param settings Settings of the run that goes on. It may have more epochs than the one before.
  * @param expected Its trainable tensors; names and shapes are read.
- * @throws {TreeError} If the file is no training state, a field of it is not what it must be, or it has other tensors.
+ * @throws {TreeError | FieldError} If the file is no training state, a field of it is not what it must be, or it has other tensors.
  * @throws {StateDifferenceError} If it was written under other settings.
  * @throws {RangeError} If a number is NaN or infinite.
  */
@@ -211,9 +201,9 @@ function progressOf(file: StoredTree): RunProgress {
   const { path } = file;
   const progress = recordField(file, "progress");
   for (const key of ["epoch", "batch"]) checkedField(path, `progress.${key}`, progress[key], WHOLE);
-  if (progress["bestLoss"] !== null) checkedField(path, "progress.bestLoss", progress["bestLoss"], FINITE);
+  checkedField(path, "progress.bestLoss", progress["bestLoss"], orNull(FINITE));
   const { history } = progress;
-  checkedField(path, "progress.history", history, { must: "a list", fits: Array.isArray });
+  checkedField(path, "progress.history", history, LIST);
   for (const [i, entry] of (history as unknown[]).entries()) {
     for (const key of ["loss", "learningRate"] as const) {
       const value = (entry as Partial<RunProgress["history"][number]> | null)?.[key];
@@ -221,7 +211,7 @@ function progressOf(file: StoredTree): RunProgress {
     }
   }
   const validations = progress["validations"] ?? []; // version 0.1.0 had none
-  checkedField(path, "progress.validations", validations, { must: "a list", fits: Array.isArray });
+  checkedField(path, "progress.validations", validations, LIST);
   for (const [i, entry] of (validations as Partial<ValidationEntry | null>[]).entries()) {
     checkedField(path, `progress.validations[${i}].step`, entry?.step, WHOLE);
     checkedField(path, `progress.validations[${i}].value`, entry?.value, FINITE);

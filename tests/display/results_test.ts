@@ -40,17 +40,17 @@ Deno.test("parseRunRecord() names the file and the field it misses", () => {
   const cases: [string, string][] = [
     ["{", 'Cannot read "m.json" as it must be JSON'],
     ["[]", '"the file" must be an object'],
-    [broken((r) => delete r.seed), '"seed" must be a number'],
-    [broken((r) => r.adapter = 3), '"adapter" must be a string or null: current value is 3'],
+    [broken((r) => delete r.seed), '"seed" must be a finite number: it is missing'],
+    [broken((r) => r.adapter = 3), '"adapter" must be a text, or null: current value is 3'],
     [broken((r) => r.synthetic = "yes"), '"synthetic" must be true or false: current value is "yes"'],
     [
       broken((r) => r.sets = { A: { x: { accuracy: 1, n: 1, trainable: 0 } } }),
-      '"sets.A.x.accuracy_ci" must be two numbers',
+      '"sets.A.x.accuracy_ci" must be two rising numbers',
     ],
     [broken((r) => r.schema = METRICS_SCHEMA + 1), `"schema" must be a whole number up to ${METRICS_SCHEMA}`],
     [
       broken((r) => (r.sets as RunRecord["sets"]).A!.none!.evaluation = {} as never),
-      '"sets.A.none.evaluation.cases" must be a number',
+      '"sets.A.none.evaluation.cases" must be a finite number',
     ],
     [broken((r) => r.sets = { A: { x: null } }), '"sets.A.x" must be an object'],
   ];
@@ -89,11 +89,11 @@ Deno.test("recordKind(), checkDenseRecord() and checkTrainingRecord() tell the c
   const cases: [() => unknown, string][] = [
     [
       () => checkDenseRecord({ ...head, figures: null }, "m.json"),
-      'Cannot read "m.json" as "figures" must be of type object',
+      'Cannot read "m.json" as "figures" must be an object',
     ],
-    [() => checkDenseRecord({ ...head, data: {} }, "m.json"), '"data.name" must be of type string'],
+    [() => checkDenseRecord({ ...head, data: {} }, "m.json"), '"data.name" must be a text'],
     [() => checkDenseRecord({ ...head, schema: 99 }, "m.json"), '"schema" must be a whole number'],
-    [() => checkTrainingRecord({ ...training, history: [{}] }, "t.json"), '"history" must be a list with a loss each'],
+    [() => checkTrainingRecord({ ...training, history: [{}] }, "t.json"), '"history[0]" must be a record with a loss'],
   ];
   for (const [check, message] of cases) assertThrows(check, SyntaxError, message);
 });

@@ -230,7 +230,7 @@ testOnBackends("loadPeft() refuses other files, other sizes and damaged leaves, 
   );
   const metadata = { format: "ace-lora fine-tuning 1", settings: "{}", encoders: JSON.stringify(SMALL) };
   await writeSafetensors(path, {}, { ...metadata, method: "magic" });
-  await assertRejects(load, SyntaxError, "its method must be one of none, full");
+  await assertRejects(load, SyntaxError, '"method" must be one of none, full');
   await writeSafetensors(path, {}, { ...metadata, method: "heads", settings: "{" });
   await assertRejects(load, SyntaxError, 'its settings must be a JSON record: found "{"');
   await writeSafetensors(path, {}, { ...metadata, method: "heads" });

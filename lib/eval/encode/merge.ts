@@ -1,4 +1,5 @@
 /** Joins the shards that {@linkcode encodeShard} makes. @module */
+import { checkedField, type FieldRule } from "../../io/fields.ts";
 import { jsonField } from "../../io/json_field.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
@@ -121,6 +122,15 @@ export async function mergeShards(
   return { path: out, items: lists.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
 
+/** Which share a file is. */
+const SHARD: FieldRule = {
+  must: "i/n, the share it is",
+  fits: (value) => {
+    const [, index, count] = /^(\d{1,7})\/(\d{1,7})$/.exec(String(value)) ?? [];
+    return index !== undefined && Number(index) < Number(count);
+  },
+};
+
 interface ShardContent {
   path: string;
   fingerprint: string;
@@ -138,6 +148,7 @@ async function readShard(path: string): Promise<ShardContent> {
       `Cannot merge "${path}" as it must be a file of features: it holds ${tensors.size} other tensors`,
     );
   }
+  checkedField(path, "shard", shard, SHARD);
   const listOf = (key: string, shape: readonly number[], field: string): string[] => {
     const list = jsonField(metadata, { path, field });
     if (

@@ -1,0 +1,100 @@
+/** Values of files' fields, checked before they are believed: one line names the file, the field and what it must be. @module */
+import { shownValue } from "./_errors.ts";
+
+/** What a value of a field must be. */
+export interface FieldRule {
+  /** In words: `a whole number of at least 1`. */
+  must: string;
+  /** Whether a value is that. */
+  fits(value: unknown): boolean;
+}
+
+/** The error for a field of a file that is not what it must be. */
+export class FieldError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "FieldError";
+
+  /**
+   * An error about one field.
+   *
+   * @param path The file.
+   * @param field Its field, dotted: `data.name`.
+   * @param must What that must be.
+   * @param value What it is; undefined where it is missing.
+   */
+  constructor(readonly path: string, readonly field: string, must: string, value: unknown) {
+    const current = value === undefined ? "it is missing" : `current value is ${shownValue(value)}`;
+    super(`Cannot read "${path}" as "${field}" must be ${must}: ${current}`);
+  }
+}
+
+/** Whether a JSON value is a record. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+
+/** A text. */
+export const TEXT: FieldRule = { must: "a text", fits: isText };
+/** A list of texts. */
+export const TEXTS: FieldRule = { must: "texts", fits: (value) => Array.isArray(value) && value.every(isText) };
+/** True or false. */
+export const FLAG: FieldRule = { must: "true or false", fits: (value) => typeof value === "boolean" };
+/** A number that is not NaN or infinite. */
+export const FINITE: FieldRule = { must: "a finite number", fits: isNumber };
+/** A whole number of at least 0. */
+export const WHOLE: FieldRule = {
+  must: "a whole number of at least 0",
+  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+};
+/** A number from 0 to 1. */
+export const SHARE: FieldRule = {
+  must: "a number in [0, 1]",
+  fits: (value) => isNumber(value) && value >= 0 && value <= 1,
+};
+/** The two ends of an interval. */
+export const INTERVAL: FieldRule = {
+  must: "two rising numbers",
+  fits: (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber) && value[0]! <= value[1]!,
+};
+/** A JSON record. */
+export const RECORD: FieldRule = { must: "an object", fits: isRecord };
+/** A list. */
+export const LIST: FieldRule = { must: "a list", fits: Array.isArray };
+
+/** What fits the rule, or null. */
+export function orNull({ must, fits }: FieldRule): FieldRule {
+  return { must: `${must}, or null`, fits: (value) => value === null || fits(value) };
+}
+
+/** What fits the rule, or nothing at all. */
+export function orAbsent({ must, fits }: FieldRule): FieldRule {
+  return { must, fits: (value) => value === undefined || fits(value) };
+}
+
+/** A value of a file, refused unless it fits the rule. @throws {FieldError} If it does not. */
+export function checkedField(path: string, field: string, value: unknown, rule: FieldRule): void {
+  if (!rule.fits(value)) throw new FieldError(path, field, rule.must, value);
+}
+
+/**
+ * Every field of a record that a rule names, checked.
+ *
+ * @param within The record's own name, for messages. @default {the file itself}
+ * @returns The record.
+ * @throws {FieldError} If `value` is no record, or a field does not fit its rule.
+ */
+export function checkedFields(
+  path: string,
+  value: unknown,
+  rules: Readonly<Record<string, FieldRule>>,
+  within?: string,
+): Record<string, unknown> {
+  if (!isRecord(value)) throw new FieldError(path, within ?? "the file", RECORD.must, value);
+  for (const [name, rule] of Object.entries(rules)) {
+    checkedField(path, within === undefined ? name : `${within}.${name}`, value[name], rule);
+  }
+  return value;
+}
