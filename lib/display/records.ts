@@ -81,7 +81,7 @@ export function parseRunRecord(text: string, name: string): RunRecord {
 
 /** Checks what tables and pages read of an evaluation. */
 function checkEvaluation(name: string, value: unknown, field: string): void {
-  const { accuracy, auroc, auprc, classes, subgroups } = checkedFields(name, value, {
+  const { accuracy, auroc, auprc, classes } = checkedFields(name, value, {
     cases: FINITE,
     classes: RECORD,
     subgroups: LIST,
