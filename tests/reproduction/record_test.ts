@@ -68,7 +68,7 @@ Deno.test("compactRecord() keeps the figures, and the scores where asked", () =>
   assertEquals([set.scores, set.targets, set.auroc, small.loss.values], ["", "", 0.75, []]);
   assertEquals(scored.sets, record.sets);
   assertEquals(parseRecords(JSON.stringify([small, scored]), "kept.json"), [small, scored]);
-  assertThrows(() => parseRecords("{}", "kept.json"), SyntaxError, "an array");
+  assertThrows(() => parseRecords("{}", "kept.json"), SyntaxError, "must be a list");
 });
 
 Deno.test("recordPath() is <out>/<table>/<id>-seed<k>.json", () => {
