@@ -52,7 +52,8 @@ const COLUMN_FLAGS = [
 export async function advice(error: unknown, args: Arguments): Promise<string | undefined> {
   if (error instanceof ColumnError) return columnAdvice(error, args);
   if (error instanceof MissingImageError) return await imageAdvice(error, args);
-  if (error instanceof ImageError && args.knows("unreadable") && args.text("unreadable") !== "drop") {
+  const isOnly = error instanceof ImageError && args.positionals.join() === error.path; // nothing would be left
+  if (error instanceof ImageError && !isOnly && args.knows("unreadable") && args.text("unreadable") !== "drop") {
     return "--unreadable drop looks into every image before the work and leaves such ones out";
   }
   if (error instanceof MissingFileError) return await rootAdvice(error);
