@@ -2,6 +2,7 @@
 import { checkWritable, writeFileAtomic } from "../io/files.ts";
 import { keptRecords, writeReport } from "../reproduction/report.ts";
 import { type Command, UsageError } from "./command.ts";
+import { checkPath } from "./paths.ts";
 
 export const COMMAND: Command = {
   name: "report",
@@ -32,6 +33,7 @@ export const COMMAND: Command = {
     if (!out.endsWith(".html")) throw new UsageError(`--out must end in .html: current value is "${out}"`);
     const kept = args.text("keep");
     for (const path of [out, ...(kept === undefined ? [] : [kept])]) await checkWritable(path);
+    await checkPath(folder);
     const [title, compare] = [args.text("title"), args.list("compare")];
     if (compare?.length === 1) throw new UsageError("--compare needs two runs or more, such as --compare first,second");
     const { results, markdown, ofPatients } = await writeReport(folder, out, {

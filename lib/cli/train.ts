@@ -222,6 +222,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     },
     onWarning: (text) => {
       warnings.push(text);
+      log?.onWarning(text);
       watch.note(`warning: ${text}`);
     },
     statePath,

@@ -218,7 +218,7 @@ export async function fit<T>(
       `Cannot train as an epoch must have a whole batch of ${batchSize} when smaller ones are left out: there are ${source.size} pairs`,
     );
   }
-  for (const warning of await checkLearnable(source, { batchSize, loss })) options.onWarning?.(warning);
+  for (const warning of await checkLearnable(source, { batchSize, loss, dropLast })) options.onWarning?.(warning);
   let isWarnedOfChance = false;
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, settings, options);

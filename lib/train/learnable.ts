@@ -24,6 +24,8 @@ export interface LearnableOptions {
   batchSize: number;
   /** The loss: with `label-guided` pairs of identical labels are masked. */
   loss: "label-guided" | "info-nce";
+  /** Whether a last batch that is smaller is left out. @default {false} */
+  dropLast?: boolean;
 }
 
 /** Pairs looked at for what is only warned of; what is refused is looked for in all. */
@@ -38,7 +40,7 @@ const CHUNK = 512;
  * @throws {NothingToLearnError} If nothing can.
  */
 export async function checkLearnable(source: BatchSource, options: LearnableOptions): Promise<string[]> {
-  const { batchSize, loss } = options;
+  const { batchSize, loss, dropLast = false } = options;
   const { size, contextLength } = source;
   if (size < 2) throw nothing("pairs", "there must be at least two pairs", String(size));
   if (batchSize < 2) throw nothing("batch", "a batch must hold at least two pairs", String(batchSize));
@@ -65,7 +67,7 @@ export async function checkLearnable(source: BatchSource, options: LearnableOpti
         `${texts.seen} pairs have only ${texts.counts.size} different texts: most of a batch tells apart what is the same`,
       ]
       : []),
-    ...(size > batchSize && size % batchSize === 1
+    ...(!dropLast && size > batchSize && size % batchSize === 1
       ? [
         `${size} pairs in batches of ${batchSize} leave one for the last batch of an epoch, from which nothing is learned: its loss is 0`,
       ]

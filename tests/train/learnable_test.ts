@@ -58,4 +58,6 @@ Deno.test("checkLearnable() warns of a last batch of one pair, and of no longer 
     "9 pairs in batches of 4 leave one for the last batch of an epoch, from which nothing is learned: its loss is 0",
   ]);
   for (const pairs of [2, 4, 8, 10]) assertEquals(await warningsOf(pairs), []);
+  const options = { batchSize: 4, loss: "info-nce", dropLast: true } as const;
+  assertEquals(await checkLearnable(source(range(9)), options), []);
 });

@@ -27,6 +27,8 @@ export interface RunLog {
   onSave(): Promise<void>;
   /** Takes a validation. */
   onValidation(entry: ValidationEntry): Promise<void>;
+  /** Takes a warning, for a line of its own and the page's head. */
+  onWarning(text: string): void;
   /** Writes what is left and, where it is the run's last, a page that no longer reloads itself. */
   close(isDone: boolean): Promise<void>;
 }
@@ -42,14 +44,15 @@ export const RUN_LOG_NAMES: readonly string[] = ["log.jsonl", "training.html", P
  * `training.plotly.js` beside it; the last one is complete in itself.
  *
  * A line of a step has step, epoch, loss, rate, images a second, share of the step spent waiting for images and memory (resident,
- * MiB), one of a validation its step, name and figure.
+ * MiB), one of a validation its step, name and figure, one of a warning the step before it.
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
   const { title = "Training", facts = {}, pageSeconds = 30 } = options;
   const path = join(folder, "log.jsonl");
-  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
+  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[]; warnings: string[] } = {
     history: [],
     validations: [],
+    warnings: [],
   };
   let lines: string[] = [];
   let events: EventFile | undefined;
@@ -109,6 +112,10 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       scalars.push([step, { [`validation/${name}`]: value }]);
       await write();
     },
+    onWarning(text) {
+      curves.warnings.push(text);
+      lines.push(JSON.stringify({ step: curves.history.length, warning: text }) + "\n");
+    },
     async close(isDone) {
       if (!events) return; // it never began
       await write(true);
@@ -138,7 +145,7 @@ async function cutLog(path: string, step: number, validations: readonly Validati
 
 /** The page of a run; one that is under way loads itself again. */
 async function runPage(
-  curves: RunCurves,
+  curves: RunCurves & { warnings: readonly string[] },
   options: Required<Pick<RunLogOptions, "title" | "facts">> & { steps: number; refreshSeconds?: number },
 ): Promise<string> {
   const { title, facts, steps, refreshSeconds } = options;
@@ -150,6 +157,7 @@ async function runPage(
   return await buildReport({
     title,
     subtitle: `Step ${done} of ${steps}, ${state}`,
+    warnings: curves.warnings,
     ...(refreshSeconds === undefined ? {} : { refreshSeconds, plotlyFile: PLOTLY }),
     sections: [
       ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),

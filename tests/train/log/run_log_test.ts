@@ -92,6 +92,27 @@ Deno.test({
   },
 });
 
+Deno.test("openRunLog() keeps warnings before and within the run, in the lines and on the page", async () => {
+  await inFolder(async (folder) => {
+    const log = openRunLog(folder);
+    log.onWarning("every text is <cut>");
+    await log.onStart({ step: 0, steps: 2, history: [], validations: [] });
+    log.onStep(report(1));
+    log.onWarning("nothing is learned yet");
+    log.onStep(report(2));
+    await log.close(true);
+    const lines = (await Deno.readTextFile(join(folder, "log.jsonl"))).trimEnd().split("\n").map((l) => JSON.parse(l));
+    assertEquals(lines.map(({ step, warning }) => [step, warning]), [
+      [0, "every text is <cut>"],
+      [1, undefined],
+      [1, "nothing is learned yet"],
+      [2, undefined],
+    ]);
+    const page = await Deno.readTextFile(join(folder, "training.html"));
+    for (const text of ["every text is &lt;cut&gt;", "nothing is learned yet"]) assertStringIncludes(page, text);
+  });
+});
+
 Deno.test("trainingFigure() and validationFigure() draw long runs by means and mark the best validation", () => {
   const history = Array.from({ length: 100_000 }, (_, i) => ({ loss: i < 50_000 ? 2 : 1, learningRate: 0 }));
   const [raw] = trainingFigure({ history, validations: [] }).marks;
