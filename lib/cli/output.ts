@@ -77,6 +77,10 @@ async function checkFree(
 /** The folder and those above it that are not there, innermost first. */
 async function missingFolders(folder: string): Promise<string[]> {
   const missing: string[] = [];
-  for (let path = resolve(folder); !await exists(path); path = dirname(path)) missing.push(path);
+  try {
+    for (let path = resolve(folder); !await exists(path); path = dirname(path)) missing.push(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error; // what may not be read is not removed
+  }
   return missing;
 }

@@ -46,8 +46,12 @@ export async function lockFile(path: string): Promise<HeldLock> {
   }
 }
 
-/** Whether the open file is still the one of that path; where files have no numbers, it is believed. */
+/** Whether the open file is still the one of that path; where files have no numbers, or the path may not be read, it is believed. */
 async function isAt(file: Deno.FsFile, path: string): Promise<boolean> {
-  const [{ ino }, named] = [await file.stat(), await Deno.stat(path).catch(() => undefined)];
-  return ino === null || (named !== undefined && named.ino === ino);
+  try {
+    const { ino } = await file.stat();
+    return ino === null || (await Deno.stat(path)).ino === ino;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
 }
