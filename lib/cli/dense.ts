@@ -13,6 +13,7 @@ import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table } from "../display/table.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { dataOptionsOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
@@ -40,7 +41,11 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
       const verb = args.positionals.join(" ");
       const verbs = { train, evaluate, predict };
       if (!Object.hasOwn(verbs, verb)) {
-        throw new UsageError(`the argument must be train, evaluate or predict: current value is "${verb}"`);
+        throw new UsageError(
+          `the argument must be train, evaluate or predict: current value is "${verb}"${
+            didYouMean(verb, Object.keys(verbs))
+          }`,
+        );
       }
       const out = args.text("out") ?? `results/${task.name}`;
       const results = RESULTS[verb as keyof typeof verbs];
