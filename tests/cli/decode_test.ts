@@ -91,6 +91,7 @@ Deno.test("evaluate warns once when the cache cannot be written, and names a dam
     const path = join(cache, own!.name, index!.name);
     const text = await Deno.readTextFile(path);
     await Deno.writeTextFile(path, text.slice(0, 20));
+    args.push("--overwrite");
     await fail(args, [path, "remove it"], permissions(folder));
     await Deno.remove(path);
     const readOnly = { ...permissions(folder), write: [join(folder, "out")] };

@@ -23,8 +23,9 @@ Deno.test("a column's and a file's name reach the terminal as text, in errors an
   try {
     const path = join(folder, "a\x1b[31m.csv");
     await Deno.writeTextFile(path, 'image,"cl\x1b]0;owned\x07ass"\nx.png,a\n');
-    for (const args of [["inspect", path], ["inspect", "--json", path], ["evaluate", "--images", path]]) {
-      const { stdout, stderr } = await run(args, { read: [folder] });
+    const evaluate = ["evaluate", "--images", path, "--out", join(folder, "out")];
+    for (const args of [["inspect", path], ["inspect", "--json", path], evaluate]) {
+      const { stdout, stderr } = await run(args, { read: [folder], write: [folder] });
       assert(!STEERING.test(stdout + stderr), JSON.stringify(stdout + stderr));
       assert((stdout + stderr).includes("\\u001b[31m"), stdout + stderr);
     }

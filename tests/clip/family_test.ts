@@ -158,7 +158,7 @@ Deno.test("convert --layout writes a folder; BiomedCLIP stays open_clip's; optio
       await Deno.readTextFile(from.config!),
     );
     await fail(
-      ["convert", biomed, "--layout", "hf", ...to],
+      ["convert", biomed, "--layout", "hf", "--out", join(out, "biomed-hf")],
       ["transformers' CLIPModel", "CLIP's own ViT"],
       permissions,
     );
