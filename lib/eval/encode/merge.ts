@@ -30,9 +30,6 @@ export async function findShards(out: string): Promise<string[]> {
   return shards.sort();
 }
 
-/** Options of {@linkcode mergeShards}. */
-export type MergeShardsOptions = Pick<EncodeShardOptions, "force" | "onStale">;
-
 /**
  * Joins all shards of a job to the file that encoding the whole would have made, bit for bit the same numbers.
  *
@@ -44,7 +41,7 @@ export type MergeShardsOptions = Pick<EncodeShardOptions, "force" | "onStale">;
 export async function mergeShards(
   out: string,
   paths: readonly string[],
-  { force = false, onStale }: MergeShardsOptions = {},
+  { force = false, onStale }: Pick<EncodeShardOptions, "force" | "onStale"> = {},
 ): Promise<{ path: string; items: number }> {
   const [first, ...rest] = paths;
   if (first === undefined) {
