@@ -238,8 +238,8 @@ Deno.test("loadClip() refuses files that do not fit in one line that names file 
       "text_cfg must be a record: found null",
     );
     await refused(
-      { config: await changed((j) => Object.assign(j, { vision_cfg: 1, model_type: "siglip" })) },
-      "siglip",
+      { config: await changed((j) => Object.assign(j, { vision_cfg: 1, model_type: "siglip2" })) },
+      "siglip2",
     );
     await refused({ config: fixtureFiles("pair_clip_bert").config }, "config.json", "open_clip_model.safetensors");
     await Deno.writeTextFile(join(folder, "broken.json"), "{");
