@@ -19,7 +19,6 @@ import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
 import { PaperFilesError } from "../reproduction/context.ts";
 import { NoResultsError } from "../reproduction/report.ts";
-import { Table4ScaleError } from "../reproduction/reproduce.ts";
 import { listed, nearest } from "../text/nearest.ts";
 import type { Arguments } from "./command.ts";
 import { namesIn, pathAdvice } from "./paths.ts";
@@ -74,7 +73,6 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
   if (error instanceof PaperFilesError) return "--data names it";
   if (error instanceof NoResultsError) return "deno task reproduce makes some";
-  if (error instanceof Table4ScaleError) return "deno task segment and deno task detect train the heads";
   if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
   if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
   if ((error instanceof TreeError || error instanceof FieldError) && args.knows("resume") && args.flag("resume")) {

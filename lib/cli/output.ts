@@ -32,6 +32,8 @@ export interface Output {
   option?: string;
   /** Whether what is there may be written over, where the command looks into it itself. @default {whether `--overwrite` is given} */
   mayReplace?: boolean;
+  /** Name of the share of a folder's work that this run alone does: other shares may run beside it. @default {none: all of it} */
+  share?: string;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface Output {
  */
 export async function holdOutput<T>(
   args: Arguments,
-  { path, results, option = "out", mayReplace = args.flag("overwrite") }: Output,
+  { path, results, option = "out", mayReplace = args.flag("overwrite"), share = "" }: Output,
   work: () => Promise<T>,
 ): Promise<T> {
   const files = results ? results.map((name) => join(path, name)) : [path];
@@ -51,12 +53,13 @@ export async function holdOutput<T>(
   const made = await missingFolders(results ? path : dirname(path));
   try {
     await checkWritable(files[0]!);
-    const lock = await lockFile(results ? join(path, ".lock") : join(dirname(path), `.${basename(path)}.lock`)).catch(
-      (error) => {
-        if (!(error instanceof LockedError)) throw error;
-        throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
-      },
-    );
+    const lock = await lockFile(results ? join(path, `${share}.lock`) : join(dirname(path), `.${basename(path)}.lock`))
+      .catch(
+        (error) => {
+          if (!(error instanceof LockedError)) throw error;
+          throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
+        },
+      );
     return await work().finally(() => lock.release());
   } finally {
     for (const folder of made) await Deno.remove(folder).catch(() => {}); // only one that is empty can be removed

@@ -7,13 +7,16 @@ import { writeReport } from "../reproduction/report.ts";
 import { type ScaleName, SCALES } from "../reproduction/scale.ts";
 import { reproducedTables } from "../reproduction/tables/registry.ts";
 import { table4 } from "../reproduction/tables/table4.ts";
+import { parseShard } from "../eval/encode/shards.ts";
+import { PEFT_METHODS } from "../peft/methods.ts";
+import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { holdOutput } from "./output.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
-function tablesFrom(args: Arguments, scale: ScaleName): TableName[] {
+function tablesFrom(args: Arguments): TableName[] {
   const words = args.positionals;
   const known = ["all", ...TABLE_NAMES];
   const unknown = words.find((word) => !known.includes(word));
@@ -21,9 +24,7 @@ function tablesFrom(args: Arguments, scale: ScaleName): TableName[] {
     throw new UsageError(`name tables among ${known.join(", ")}: current value is "${unknown ?? ""}"`);
   }
   if (!words.includes("all")) return TABLE_NAMES.filter((name) => words.includes(name));
-  if (scale !== "paper") return [...TABLE_NAMES];
-  console.error("table4 is left out: it is not made at the paper's scale");
-  return TABLE_NAMES.filter((name) => name !== "table4");
+  return [...TABLE_NAMES];
 }
 
 function seedsFrom(args: Arguments): number[] | undefined {
@@ -36,6 +37,23 @@ function seedsFrom(args: Arguments): number[] | undefined {
   });
 }
 
+function methodsFrom(args: Arguments): string[] | undefined {
+  const list = args.list("methods");
+  const unknown = list?.find((name) => !Object.hasOwn(PEFT_METHODS, name));
+  if (unknown === undefined) return list;
+  throw new UsageError(
+    `--methods must be among ${Object.keys(PEFT_METHODS).join(", ")}: current value is "${unknown}"`,
+  );
+}
+
+/** Hours, disk and memory ahead, in one line. */
+function estimateLine(steps: number, { secondsPerPair, hours, diskBytes, memoryBytes }: Estimate): string {
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(2)} GiB`;
+  return `estimate: ${steps} training steps, ${hours.toPrecision(2)} h here (a pair is encoded in ${
+    secondsPerPair.toPrecision(2)
+  } s); disk ${gib(diskBytes)}, memory ${gib(memoryBytes)}`;
+}
+
 export const COMMAND: Command = {
   name: "reproduce",
   summary: "Reproduce the paper's tables: every method, affinity and ablation, several seeds, one JSON file a run",
@@ -44,6 +62,26 @@ export const COMMAND: Command = {
     scale: { type: "string", value: "NAME", help: "smoke, demo (synthetic sets, mini model) or paper (default: demo)" },
     data: { type: "string", value: "DIR", help: "Folder of the real files; the paper's scale needs it" },
     seeds: { type: "string", value: "LIST", help: `Seeds (default: ${SCALES.demo.seeds.join(",")}; smoke: 1)` },
+    methods: {
+      type: "string",
+      value: "LIST",
+      help: `Only runs of these methods (table4: none,rslora,ace-lora), of ${
+        Object.keys(PEFT_METHODS).join(", ")
+      } (default: all)`,
+    },
+    epochs: { type: "string", value: "N", help: "Passes over the pairs (default: the scale's); named in the records" },
+    pairs: { type: "string", value: "N", help: "Pairs to adapt to (default: the scale's); named in the records" },
+    part: {
+      type: "string",
+      value: "I/N",
+      help:
+        "Only this share of the runs, for Slurm arrays and indexed jobs: one run a job with N of them (default: all)",
+    },
+    cache: {
+      type: "string",
+      value: "DIR",
+      help: "Pixel cache that all runs read through at the paper's scale (default: pixels in the folder of --out)",
+    },
     out: { type: "string", value: "DIR", help: "Folder of the runs' JSON files (default: results/reproduce)" },
     workers: {
       type: "string",
@@ -55,12 +93,16 @@ export const COMMAND: Command = {
   example: "deno task reproduce table1 table6 --seeds 1,2,3",
   async run(args) {
     const scale = args.choice<ScaleName>("scale", ["smoke", "demo", "paper"], "demo");
-    const tables = tablesFrom(args, scale);
+    const tables = tablesFrom(args);
     const seeds = seedsFrom(args);
     const data = args.text("data");
+    const cache = args.text("cache");
+    const methods = methodsFrom(args);
+    const part = args.text("part") === undefined ? undefined : parseShard(args.text("part")!);
     const out = args.text("out") ?? "results/reproduce";
     const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);
-    return await holdOutput(args, { path: out, results: ["report.html"], mayReplace: true }, async () => {
+    const share = part === undefined ? "" : `.part-${part.index}-of-${part.count}`;
+    return await holdOutput(args, { path: out, results: ["report.html"], mayReplace: true, share }, async () => {
       const backend = await startBackend(args);
       const interruption = catchInterrupts();
       let bar: Progress | undefined;
@@ -73,8 +115,14 @@ export const COMMAND: Command = {
           signal: interruption.signal,
           ...(seeds === undefined ? {} : { seeds }),
           ...(data === undefined ? {} : { data }),
+          ...(cache === undefined ? {} : { cache }),
+          ...(methods === undefined ? {} : { methods }),
+          ...(part === undefined ? {} : { part }),
+          ...(args.text("epochs") === undefined ? {} : { epochs: args.integer("epochs", 1, 1) }),
+          ...(args.text("pairs") === undefined ? {} : { pairs: args.integer("pairs", 1, 2) }),
           onPlan: (plan) => {
             console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
+            if (plan.estimate) console.error(estimateLine(plan.steps, plan.estimate));
             if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
           },
           onStep: (loss) => bar?.update(++steps, { loss }),

@@ -8,6 +8,7 @@ import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/pro
 import { hashPath } from "../io/hash_path.ts";
 import { MINI_WEIGHTS } from "../clip/mini.ts";
 import { loadClip, type LoadedClip } from "../clip/load.ts";
+import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
 import type { Scale } from "./scale.ts";
 import type { PlannedRun, RunSpec, TableName } from "./plan.ts";
@@ -24,8 +25,12 @@ export interface ReproduceContext {
   generalist(): Promise<LoadedClip>;
   /** The sets. */
   data: ReproduceData;
-  /** Frees the model. */
-  close(): void;
+  /** Folder of the real files. @default {none} */
+  root?: string;
+  /** Reads their images, through the pixel cache that all runs share. @default {none} */
+  reader?: ImageReader;
+  /** Frees the model and ends the reader. */
+  close(): Promise<void>;
 }
 
 /** Names under which the weights may lie in `<data>/biomedclip`, and its tokeniser. */
@@ -36,45 +41,49 @@ const TOKENIZERS = ["tokenizer.json", "vocab.txt"];
  * Opens model and sets of a scale.
  *
  * @param scale Sizes and settings.
- * @param options `data`: folder of the real files; `tables`: which of them will be needed.
+ * @param options `data`: folder of the real files; `tables`: which of them will be needed; `cache`: folder of the pixel cache.
  * @throws {Deno.errors.NotFound} If a file that the paper's scale needs is absent; the message lists all of them.
  */
 export async function openContext(
   scale: Scale,
-  options: { data?: string | undefined; tables?: readonly TableName[] } = {},
+  options: { data?: string | undefined; tables?: readonly TableName[]; cache?: string | undefined } = {},
 ): Promise<ReproduceContext> {
-  const { data, tables = [] } = options;
+  const { data, tables = [], cache } = options;
   if (scale.name === "paper") {
     await requirePaperFiles(data, tables);
-    return await paperContext(scale, data!);
+    return await paperContext(scale, data!, cache);
   }
   const model = { name: "MINI", sha256: await hashPath(MINI_WEIGHTS) };
   return context(scale, { model, encoders: MINI, load: () => loadClip(), data: reproduceData(scale, data) });
 }
 
-async function paperContext(scale: Scale, data: string): Promise<ReproduceContext> {
+async function paperContext(scale: Scale, data: string, cache?: string): Promise<ReproduceContext> {
   const folder = join(data, "biomedclip");
   const weights = join(folder, (await present(folder, WEIGHTS))!);
   const tokenizer = join(folder, (await present(folder, TOKENIZERS))!);
   const generalist = await loadClip({ weights, tokenizer });
   const model = { name: "BiomedCLIP", sha256: await hashPath(weights) };
   const load = (): Promise<LoadedClip> => Promise.resolve(generalist);
-  return context(scale, { model, encoders: generalist.config, load, data: reproduceData(scale, data) });
+  const reader = openImageReader(cache === undefined ? {} : { cache });
+  return context(scale, {
+    ...{ model, encoders: generalist.config, load, data: reproduceData(scale, data), root: data, reader },
+  });
 }
 
 function context(
   scale: Scale,
-  parts: Pick<ReproduceContext, "model" | "encoders" | "data"> & { load: () => Promise<LoadedClip> },
+  parts: Omit<ReproduceContext, "scale" | "generalist" | "close"> & { load: () => Promise<LoadedClip> },
 ): ReproduceContext {
-  const { model, encoders, data, load } = parts;
+  const { load, ...rest } = parts;
   let loaded: LoadedClip | undefined;
   return {
     scale,
-    model,
-    encoders,
-    data,
+    ...rest,
     generalist: async () => loaded ??= await load(),
-    close: () => loaded && disposeParams(loaded.params),
+    async close() {
+      if (loaded) disposeParams(loaded.params);
+      await rest.reader?.close();
+    },
   };
 }
 
@@ -142,6 +151,7 @@ export async function configurationOf(context: ReproduceContext, run: PlannedRun
   const sets = Object.entries(await setsOf(context, run)).map(([name, { dataset }]) => [name, dataset.split]);
   return {
     scale: scale.name,
+    ...(scale.departures ? { departures: scale.departures } : {}),
     model,
     method: method.name,
     settings: method.settings,

@@ -1,6 +1,7 @@
 /** What a reproduction trains on and is evaluated on: synthetic sets, or the real ones from a folder. @module */
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
+import { hashIds } from "../data/dataset.ts";
 import { DATASETS } from "../data/registry.ts";
 import { heldOutChestSets, histopathologyLike, trainingSet } from "../data/synthetic/sets.ts";
 import type { Dataset } from "../data/types.ts";
@@ -50,10 +51,27 @@ export function reproduceData(scale: Scale, root?: string): ReproduceData {
   };
   const train = once(async () =>
     real
-      ? await DATASETS["mimic-cxr"]!.load(join(root!, "mimic-cxr"), { split: "train" })
+      ? await firstOf(await DATASETS["mimic-cxr"]!.load(join(root!, "mimic-cxr"), { split: "train" }), scale.pairs)
       : trainingSet(scale.pairs!, deriveSeed(scale.dataSeed, "training"))
   );
   return { train, sets: (kind) => kinds[kind]() };
+}
+
+/** The set, or its first cases. */
+async function firstOf(dataset: Dataset, count: number | null): Promise<Dataset> {
+  if (count === null || count >= dataset.cases.length) return dataset;
+  const cases = dataset.cases.slice(0, count);
+  const { summary, split } = dataset;
+  return {
+    ...dataset,
+    cases,
+    summary: {
+      ...summary,
+      kept: count,
+      dropped: { ...summary.dropped, "beyond the pairs asked for": dataset.cases.length - count },
+    },
+    split: { name: `${split.name}, the first ${count}`, size: count, hash: await hashIds(cases.map(({ id }) => id)) },
+  };
 }
 
 /** Synthetic held-out sets, in the form of the paper's three; their seed is apart from the training pairs'. */

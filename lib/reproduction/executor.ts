@@ -1,6 +1,7 @@
 /** Where runs are carried out: here, or in a worker with its own tf.js. @module */
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { ReproduceContext } from "./context.ts";
+import { executePaperTable4, type PaperTable4Options } from "./table4_paper.ts";
 import { executeTable4, type Table4Run } from "./table4_run.ts";
 import { executeRun } from "./run.ts";
 import type { PlannedRun } from "./plan.ts";
@@ -12,10 +13,10 @@ export interface Executor {
   /** The record, or null when it was interrupted. `onStep` is called with the loss of each training step. */
   run(
     run: PlannedRun,
-    options: { onStep: (loss: number) => void; statePath?: string },
+    options: { onStep: (loss: number) => void; statePath?: string; adapterPath?: string },
   ): Promise<ReproduceRecord | null>;
-  /** Table 4 under one seed. */
-  table4(seed: number): Promise<Table4Run>;
+  /** Table 4 under one seed, or null when it was interrupted. */
+  table4(seed: number, options: Omit<PaperTable4Options, "signal">): Promise<Table4Run | null>;
   /** Ends it. */
   close(): void;
 }
@@ -23,13 +24,16 @@ export interface Executor {
 /** Runs in this thread. */
 export function localExecutor(context: ReproduceContext, backend: BackendInfo, signal?: AbortSignal): Executor {
   return {
-    run: (run, { onStep, statePath }) =>
+    run: (run, { onStep, ...paths }) =>
       executeRun(context, backend, run, {
         onStep: ({ loss }) => onStep(loss),
         ...(signal ? { signal } : {}),
-        ...(statePath === undefined ? {} : { statePath }),
+        ...paths,
       }),
-    table4: (seed) => executeTable4(context, backend, seed),
+    table4: (seed, options) =>
+      context.scale.name === "paper"
+        ? executePaperTable4(context, backend, seed, { ...options, signal })
+        : executeTable4(context, backend, seed),
     close: () => {},
   };
 }

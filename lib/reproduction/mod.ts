@@ -16,8 +16,9 @@ export { type Gathered, readRecords } from "./files.ts";
 export { type ClipFolder, type RunSpec, TABLE_NAMES, type TableName } from "./plan.ts";
 export { type ExplainedCase, RECORD_KIND, type ReproduceRecord, type SetFigures } from "./record.ts";
 export { keptRecords, NoResultsError, type ReportOptions, writeReport, type WrittenReport } from "./report.ts";
-export { reproduce, type ReproduceOptions, type ReproduceOutcome, Table4ScaleError } from "./reproduce.ts";
-export { type Scale, type ScaleName, SCALES } from "./scale.ts";
+export type { Estimate } from "./estimate.ts";
+export { reproduce, type ReproduceOptions, type ReproduceOutcome, type ReproducePlan } from "./reproduce.ts";
+export { type Departures, type Scale, type ScaleName, SCALES } from "./scale.ts";
 export { type Row, setNames, tableRuns } from "./summary.ts";
 export {
   runTable4,

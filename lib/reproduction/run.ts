@@ -13,6 +13,7 @@ import type { BatchSource } from "../train/source.ts";
 import { explainImages } from "../eval/explain.ts";
 import { classPrompts, imageSource, pairSource } from "../data/sources.ts";
 import { executeClipRun } from "./clip.ts";
+import { keepAdapter } from "./kept_adapters.ts";
 import { configurationOf, type ReproduceContext, setsOf, templatesOf } from "./context.ts";
 import { peakProcessBytes, watchTensorBytes } from "./memory.ts";
 import { evaluate } from "./evaluate.ts";
@@ -27,6 +28,8 @@ export interface ExecuteOptions {
   signal?: AbortSignal;
   /** File for the state of a long training, to go on from. @default {none} */
   statePath?: string;
+  /** File for the adapter, for a method whose adapter table 4 asks for. @default {it is not kept} */
+  adapterPath?: string;
 }
 
 /**
@@ -52,6 +55,7 @@ export async function executeRun(
     const training = await train(context, run, { ...options, method, start });
     if (training === null) return null;
     params = training.params;
+    if (options.adapterPath !== undefined) await keepAdapter(options.adapterPath, method, params);
     const scored = await scorer(context, run, method, params);
     const sets = await evaluate(context, run, scored);
     const explained = run.explain ? await explain(context, run, method, params) : undefined;
@@ -73,12 +77,16 @@ export async function executeRun(
   }
 }
 
-interface Training {
+/** What a training came to. */
+export interface Training {
+  /** The adapted tree. */
   params: PeftParams;
+  /** What a record says of it. */
   facts: Pick<ReproduceRecord, "steps" | "seconds" | "timed_steps" | "false_negatives" | "loss">;
 }
 
-async function train(
+/** Trains a method on the context's pairs; null if the signal ended it. */
+export async function train(
   context: ReproduceContext,
   run: PlannedRun,
   options: ExecuteOptions & { method: PeftMethod; start: PeftParams },
@@ -108,7 +116,7 @@ async function train(
       onStep?.(step);
     },
     ...(signal ? { signal } : {}),
-    ...(statePath === undefined ? {} : { statePath, resume: true }),
+    ...(statePath === undefined ? {} : { statePath, resume: true, saveMinutes: 15 }),
   };
   const result = await fit(method.model, start, source, settings);
   if (result.interrupted) {
@@ -133,7 +141,8 @@ function trainingSource(
   read: () => ReturnType<ReproduceContext["data"]["train"]>,
   { encoders, tokenizer }: { encoders: ReproduceContext["encoders"]; tokenizer: Parameters<typeof pairSource>[2] },
 ): Promise<BatchSource> {
-  const known = SOURCES.get(context) ?? read().then((set) => pairSource(set, encoders, tokenizer));
+  const known = SOURCES.get(context) ??
+    read().then((set) => pairSource(set, encoders, tokenizer, context.reader ? { reader: context.reader } : {}));
   SOURCES.set(context, known);
   return known;
 }
@@ -173,7 +182,8 @@ async function scorer(
   const templates = templatesOf(run);
   return (dataset) => {
     const prompts = classPrompts(dataset.classes, encoders, tokenizer, templates);
-    return classifyZeroShot(method.model, params, imageSource(dataset.cases, encoders), prompts);
+    const images = imageSource(dataset.cases, encoders, context.reader ? { reader: context.reader } : {});
+    return classifyZeroShot(method.model, params, images, prompts);
   };
 }
 

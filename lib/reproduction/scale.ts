@@ -8,7 +8,7 @@ export type ScaleName = "smoke" | "demo" | "paper";
 export interface Scale {
   /** Its name. */
   name: ScaleName;
-  /** Synthetic image-report pairs to adapt to; null takes all of MIMIC-CXR's training split. */
+  /** Image-report pairs to adapt to, synthetic or the first of MIMIC-CXR's training split; null takes all of that. */
   pairs: number | null;
   /** Passes over them. */
   epochs: number;
@@ -28,6 +28,22 @@ export interface Scale {
   seeds: readonly number[];
   /** Seed of the synthetic sets; all runs see the same pairs and the same held-out cases. */
   dataSeed: number;
+  /** What was asked for in place of the scale's own; kept in every record. @default {nothing} */
+  departures?: Departures;
+}
+
+/** Sizes of a reproduction that may be asked for in place of its scale's. */
+export interface Departures {
+  /** Passes over the pairs. @default {the scale's} */
+  epochs?: number;
+  /** Pairs to adapt to. @default {the scale's} */
+  pairs?: number;
+}
+
+/** A scale with sizes of one's own, which its records then name. */
+export function withDepartures(scale: Scale, { epochs, pairs }: Departures): Scale {
+  const departures = { ...(epochs === undefined ? {} : { epochs }), ...(pairs === undefined ? {} : { pairs }) };
+  return Object.keys(departures).length === 0 ? scale : { ...scale, ...departures, departures };
 }
 
 /**

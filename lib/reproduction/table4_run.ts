@@ -1,4 +1,4 @@
-/** Table 4 in small: adapters by label fractions, segmentation and detection on the synthetic sets. @module */
+/** Table 4: adapters by label fractions, segmentation and detection, on the synthetic sets here and on SIIM and RSNA in table4_paper.ts. @module */
 import { aceLoraModel, initAceLora, mergeAceLora } from "../ace_lora.ts";
 import type { LoadedClip } from "../clip/load.ts";
 import { pairSource } from "../data/sources.ts";
@@ -30,7 +30,7 @@ export interface Table4Settings {
   pairs: number;
   /** Passes over them. */
   adaptEpochs: number;
-  /** Labelled training images of each task. */
+  /** Labelled training images of each task; of SIIM's at the paper's scale, RSNA has others. */
   cases: number;
   /** Shares of them. */
   fractions: readonly number[];
@@ -67,8 +67,10 @@ export interface Table4Row {
   adapter: string;
   /** Share of the labels. */
   fraction: number;
-  /** Labelled images. */
+  /** Labelled images of segmentation. */
   labelled: number;
+  /** Labelled images of detection, where they are others. @default {as many} */
+  labelledBoxes?: number;
   /** SIIM-like segmentation. */
   segmentation: SegmentationFigures;
   /** RSNA-like detection. */
@@ -87,8 +89,8 @@ export interface Table4Result {
   encoders: Record<string, string>;
   /** Which cases: name, size and hash of each part. */
   splits: Record<string, { name: string; size: number; hash: string }>;
-  /** Always: the images are drawn. */
-  synthetic: true;
+  /** Whether the images are drawn. */
+  synthetic: boolean;
   /** Seconds of the whole run. */
   seconds: number;
   /** Backend and its adapter. */
@@ -97,6 +99,120 @@ export interface Table4Result {
   versions: Record<string, string>;
   /** Git revision of the code. */
   revision: string | null;
+}
+
+/** An image tower and what frees it. */
+export interface OpenedEncoder {
+  /** The tower. */
+  encoder: DenseEncoder;
+  /** Frees it. */
+  free: () => void;
+}
+
+/** What has been measured of the table so far. */
+export interface Table4Progress {
+  /** Rows, in the order of adapters and shares. */
+  rows: Table4Row[];
+  /** SHA-256 of each adapter's image tower. */
+  encoders: Record<string, string>;
+  /** What the best constant answers come to. */
+  baselines?: Table4Result["baselines"];
+}
+
+/** What {@linkcode measureTable4} works on. */
+export interface Table4Inputs {
+  /** Images with masks. */
+  masks: DenseData;
+  /** Images with boxes. */
+  boxes: DenseData;
+  /** Names of the adapters, and what opens each one's tower: null where a signal ended its training. */
+  adapters: readonly (readonly [name: string, open: () => Promise<OpenedEncoder | null>])[];
+  /** Sizes of the model. */
+  vision: LoadedClip["config"]["vision"];
+  /** Shares of the labels. */
+  fractions: readonly number[];
+  /** Seed of the shares. */
+  seed: number;
+  /** Settings of the heads, by the number of labelled images. */
+  head(labelled: number): FitHeadOptions;
+  /** Folder for the towers' maps; those of an adapter are removed after it. @default {they are kept in memory} */
+  mapsFolder?: string;
+  /** Goes on from here. @default {from nothing} */
+  progress?: Table4Progress;
+  /** Called after each row. */
+  onRow(row: Table4Row, progress: Table4Progress): void | Promise<void>;
+  /** Ends it after the row under way. */
+  signal?: AbortSignal;
+}
+
+/** Trains and evaluates a segmentation and a detection head on each frozen tower at every label share; null where a signal ended it. */
+export async function measureTable4(inputs: Table4Inputs): Promise<Required<Table4Progress> | null> {
+  const { masks, boxes, vision, fractions, seed, head, mapsFolder, signal } = inputs;
+  const progress: Table4Progress = inputs.progress ?? { rows: [], encoders: {} };
+  const isDone = (adapter: string, fraction?: number): boolean =>
+    fraction === undefined
+      ? fractions.every((share) => isDone(adapter, share))
+      : progress.rows.some((row) => row.adapter === adapter && row.fraction === fraction);
+  for (const [adapter, open] of inputs.adapters) {
+    if (isDone(adapter)) continue;
+    const opened = await open();
+    if (!opened) return null;
+    const { encoder, free } = opened;
+    try {
+      progress.encoders[adapter] = encoder.hash;
+      const mapped = async (cases: DenseData["train"]): Promise<MappedCases> => ({
+        cases,
+        maps: await mapSource(cases, encoder, mapsFolder === undefined ? {} : { cache: mapsFolder }),
+      });
+      const test = { masks: await mapped(masks.test), boxes: await mapped(boxes.test) };
+      const validation = { masks: await mapped(masks.validation), boxes: await mapped(boxes.validation) };
+      progress.baselines ??= {
+        mask: await constantMaskFigures(await mapped(masks.train), test.masks, vision.imageSize),
+        box: constantBoxFigures(await mapped(boxes.train), test.boxes, boxes.classes),
+      };
+      for (const fraction of fractions) {
+        if (isDone(adapter, fraction)) continue;
+        if (signal?.aborted) return null;
+        const labelled = labelFraction(masks.train, { fraction, seed });
+        const decoder = await trainSegmentation(await mapped(labelled), validation.masks, {
+          ...head(labelled.length),
+          patchSize: vision.patchSize,
+        });
+        const segmentation = (await evaluateSegmentation(decoder.head, test.masks)).figures;
+        disposeParams(decoder.head.params);
+        const drawn = boxedFraction(boxes.train, { fraction, seed });
+        const detector = await trainDetection(await mapped(drawn), validation.boxes, {
+          ...head(drawn.length),
+          classes: boxes.classes,
+        });
+        const detection = (await evaluateDetection(detector.head, test.boxes)).figures;
+        disposeParams(detector.head.params);
+        const others = drawn.length === labelled.length ? {} : { labelledBoxes: drawn.length };
+        const row = { adapter, fraction, labelled: labelled.length, ...others, segmentation, detection };
+        progress.rows.push(row);
+        await inputs.onRow(row, progress);
+      }
+      if (mapsFolder !== undefined) await Deno.remove(mapsFolder, { recursive: true });
+    } finally {
+      free();
+    }
+  }
+  return progress as Required<Table4Progress>;
+}
+
+/** The parts that the figures are of. */
+export async function table4Splits({ masks, boxes }: Table4Inputs): Promise<Table4Result["splits"]> {
+  return {
+    "segmentation test": await partRecord("segmentation test", masks.test),
+    "detection test": await partRecord("detection test", boxes.test),
+  };
+}
+
+/** One line about a row. */
+export function rowNote({ adapter, fraction, segmentation, detection }: Table4Row): string {
+  return `${adapter}, ${100 * fraction} %: Dice ${segmentation.dice.toFixed(3)}, mAP ${
+    detection.mapAllScores?.toFixed(3)
+  }`;
 }
 
 /**
@@ -113,62 +229,37 @@ export async function runTable4(
 ): Promise<Table4Result> {
   const began = performance.now();
   const { seed, cases: count, fractions } = settings;
-  const size = generalist.config.vision.imageSize;
-  const drawn = { count, size, seed: deriveSeed(seed, "dense") % 1e6 };
-  const masks = await loadSegmentationData("synthetic", drawn), boxes = await loadDetectionData("synthetic", drawn);
-  const rows: Table4Row[] = [];
-  const encoders: Record<string, string> = {};
-  let baselines: Table4Result["baselines"] | undefined;
-  for (const method of demoMethods(generalist.config)) {
-    const adapter = method.config.lora ? method.name : "none";
-    const { encoder, free } = await adaptedEncoder(generalist, method, settings);
-    encoders[adapter] = encoder.hash;
-    const mapped = async (cases: DenseData["train"]): Promise<MappedCases> => ({
-      cases,
-      maps: await mapSource(cases, encoder),
-    });
-    const test = { masks: await mapped(masks.test), boxes: await mapped(boxes.test) };
-    const validation = { masks: await mapped(masks.validation), boxes: await mapped(boxes.validation) };
-    baselines ??= {
-      mask: await constantMaskFigures(await mapped(masks.train), test.masks, size),
-      box: constantBoxFigures(await mapped(boxes.train), test.boxes, boxes.classes),
-    };
-    for (const fraction of fractions) {
-      const labelled = labelFraction(masks.train, { fraction, seed });
-      const options = headOptions(settings, labelled.length);
-      const decoder = await trainSegmentation(await mapped(labelled), validation.masks, {
-        ...options,
-        patchSize: generalist.config.vision.patchSize,
-      });
-      const segmentation = (await evaluateSegmentation(decoder.head, test.masks)).figures;
-      disposeParams(decoder.head.params);
-      const drawn = boxedFraction(boxes.train, { fraction, seed });
-      const detector = await trainDetection(await mapped(drawn), validation.boxes, {
-        ...options,
-        classes: boxes.classes,
-      });
-      const detection = (await evaluateDetection(detector.head, test.boxes)).figures;
-      disposeParams(detector.head.params);
-      rows.push({ adapter, fraction, labelled: labelled.length, segmentation, detection });
-      note(
-        `${adapter}, ${100 * fraction} %: Dice ${segmentation.dice.toFixed(3)}, mAP ${
-          detection.mapAllScores?.toFixed(3)
-        }`,
-      );
-    }
-    free();
-  }
-  const splits: Table4Result["splits"] = {};
-  for (const [name, part] of [["segmentation test", masks.test], ["detection test", boxes.test]] as const) {
-    splits[name] = await partRecord(name, part);
-  }
+  const { vision } = generalist.config;
+  const drawn = { count, size: vision.imageSize, seed: deriveSeed(seed, "dense") % 1e6 };
+  const inputs: Table4Inputs = {
+    masks: await loadSegmentationData("synthetic", drawn),
+    boxes: await loadDetectionData("synthetic", drawn),
+    adapters: demoMethods(generalist.config).map((method) => [
+      method.config.lora ? method.name : "none",
+      () => adaptedEncoder(generalist, method, settings),
+    ]),
+    vision,
+    fractions,
+    seed,
+    head: (labelled) => headOptions(settings, labelled),
+    onRow: (row) => note(rowNote(row)),
+  };
+  const measured = (await measureTable4(inputs))!;
   return {
     settings,
-    rows,
-    baselines: baselines!,
-    encoders,
-    splits,
+    ...measured,
+    splits: await table4Splits(inputs),
     synthetic: true,
+    ...await runEnd(began, backend),
+  };
+}
+
+/** What a result says of its run. */
+export async function runEnd(
+  began: number,
+  backend: BackendInfo,
+): Promise<Pick<Table4Result, "seconds" | "backend" | "versions" | "revision">> {
+  return {
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,
     versions: versions(),
@@ -193,7 +284,7 @@ async function adaptedEncoder(
   { params: base, config, tokenizer }: LoadedClip,
   method: DemoMethod,
   settings: Table4Settings,
-): Promise<{ encoder: DenseEncoder; free: () => void }> {
+): Promise<OpenedEncoder> {
   const encoderOf = async ({ vision: { trunk } }: LoadedClip["params"]): Promise<DenseEncoder> => ({
     trunk,
     config,

@@ -1,6 +1,7 @@
 /** reproduce, end to end at the smallest scale: a table, its JSON files and the report; then nothing is left to do. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { lockFile } from "../../lib/io/lock.ts";
 import { inFolder } from "./fixtures.ts";
 import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
@@ -27,8 +28,27 @@ Deno.test("reproduce refuses a table it does not know", async () => {
   await fail(["reproduce", "table9"], [/name tables among all, table1/]);
 });
 
-Deno.test("reproduce refuses table 4 at the paper's scale, and says what is missing", async () => {
-  await fail(["reproduce", "table4", "--scale", "paper"], [
-    /Cannot reproduce table4 at the paper's scale as its heads are trained on the adapters of table1/,
-  ], { write: ["results"] });
+Deno.test("reproduce says in one line what is wrong with its options", async () => {
+  await fail(["reproduce", "table1", "--methods", "loar"], [/--methods must be among none, .*current value is "loar"/]);
+  await fail(["reproduce", "table1", "--part", "4/3"], [/must be i\/n with i from 0 or 1 to n/]);
+  await inFolder(async (folder) => {
+    const out = join(folder, "results");
+    const permissions = { read: [...MINI_FILES, folder], write: [folder] };
+    await fail(["reproduce", "table4", "--scale", "paper", "--out", out], [/--data names it/], permissions);
+  });
+});
+
+Deno.test("reproduce --part runs beside other parts, join to the whole, and beside itself is refused", async () => {
+  await inFolder(async (folder) => {
+    const out = join(folder, "results");
+    await Deno.mkdir(out);
+    const args = ["reproduce", "table2", "--scale", "smoke", "--workers", "1", "--out", out];
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    const other = await lockFile(join(out, ".part-1-of-2.lock"));
+    assert((await succeed([...args, "--part", "0/2"], permissions)).includes("1 runs carried out"));
+    await fail([...args, "--part", "1/2"], [/another run is writing to/], permissions);
+    await other.release();
+    assert((await succeed([...args, "--part", "1/2"], permissions)).includes("1 runs carried out"));
+    assert((await succeed(args, permissions)).includes("0 runs carried out, 2 done before"));
+  });
 });

@@ -7,7 +7,7 @@ import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { openContext } from "../../lib/reproduction/context.ts";
 import { readRecords } from "../../lib/reproduction/files.ts";
-import { plannedSteps, reproduce, type ReproduceOptions, Table4ScaleError } from "../../lib/reproduction/reproduce.ts";
+import { plannedSteps, reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
 import { executeRun } from "../../lib/reproduction/run.ts";
 import { SCALES } from "../../lib/reproduction/scale.ts";
 import { plannedRuns } from "../../lib/reproduction/tables/registry.ts";
@@ -126,7 +126,7 @@ Deno.test("executeRun() leaves no tensor behind, whatever trains", async () => {
   await context.generalist();
   const runs = plannedRuns(["table1"], encoders, [1]).filter(({ id }) => ["none", "full", "ace-lora"].includes(id));
   for (const run of runs) await noLeak(async () => void await executeRun(context, backend, run));
-  context.close();
+  await context.close();
 });
 
 Deno.test("the paper's scale is refused without its files, all of them named at once", async () => {
@@ -219,11 +219,6 @@ Deno.test("histopathology is asked of the real tiles where they are, beside the 
     assertEquals(sets["lc25000"]!.accuracy, 0.2, "equal images are all called alike");
     assertEquals(reproducedTables(records)[0]!.table.synthetic, false, "mixed: each set says what it is");
   });
-});
-
-Deno.test("reproduce() refuses table 4 at the paper's scale before it reads anything, and says what is missing", async () => {
-  const options = { scale: "paper", data: "nowhere" } as const;
-  await assertRejects(() => reproduce(["table1", "table4"], backend, options), Table4ScaleError, "adapters of table1");
 });
 
 Deno.test("plannedSteps() counts the pairs of a set whose size is not known before it is read", async () => {

@@ -32,9 +32,10 @@ export function table4(results: readonly Table4Result[]): TitledTable {
     Object.values(COLUMNS).map((figure) =>
       percent(spread(sorted.map((result) => figure(partOf(result))).filter((value) => value !== null)))
     );
-  const rows = sorted[0]!.rows.map(({ adapter, fraction, labelled }, i): TableCell[] => [
+  const { rows: first, synthetic } = sorted[0]!;
+  const rows = first.map(({ adapter, fraction, labelled, labelledBoxes = labelled }, i): TableCell[] => [
     adapter,
-    `${100 * fraction} % (${labelled})`,
+    `${100 * fraction} % (${labelled}${labelledBoxes === labelled ? "" : `; ${labelledBoxes}`})`,
     ...figures((result) => result.rows[i]!),
   ]);
   const constant = figures(({ baselines }) => ({ segmentation: baselines.mask, detection: baselines.box }));
@@ -50,8 +51,10 @@ export function table4(results: readonly Table4Result[]): TitledTable {
         ["paper, other rows", NOT_PUBLISHED, NOT_PUBLISHED, NOT_PUBLISHED, NOT_PUBLISHED, NOT_PUBLISHED],
       ],
       caption: `Per cent; mean and deviation over ${sorted.length} seed${sorted.length > 1 ? "s" : ""}. ` +
-        "Measured on drawn images with the mini model: comparable with one another, not with the paper's rows.",
-      synthetic: true,
+        (synthetic
+          ? "Measured on drawn images with the mini model: comparable with one another, not with the paper's rows."
+          : "Measured on SIIM and RSNA; in brackets the labelled images, of detection last where they are others."),
+      synthetic,
     },
   };
 }
