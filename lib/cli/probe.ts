@@ -4,7 +4,7 @@ import { aceLoraModel, similarityScale } from "../ace_lora.ts";
 import { encodeClasses } from "../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { loadPairs } from "../data/pairs.ts";
-import { classPrompts, imageSource } from "../data/sources.ts";
+import { classPrompts } from "../data/sources.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import { partRecord, SPLIT_WORDS, statedParts, type ThreeParts } from "../dense/data.ts";
@@ -12,8 +12,8 @@ import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { checkClasses } from "../eval/assess.ts";
 import type { Classifier } from "../eval/classify.ts";
-import { aurocOf, fewShot, type FewShotData, type OtherMethod } from "../eval/probe/few_shot.ts";
-import { loraScores } from "../eval/probe/lora.ts";
+import { aurocOf, fewShot, type FewShotData, type FewShotRow, type OtherMethod } from "../eval/probe/few_shot.ts";
+import { loraProbe } from "../eval/probe/lora.ts";
 import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
 import { tipAdapter } from "../eval/probe/neighbours.ts";
 import { shareRight } from "../eval/probe/task.ts";
@@ -28,6 +28,8 @@ import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { keptFeatures } from "./features.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
+import { catchInterrupts } from "./interrupt.ts";
+import { keptRuns } from "./kept_runs.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -68,6 +70,11 @@ export const COMMAND: Command = {
     shots: { type: "string", value: "LIST", help: "Cases a class (default: 1,2,4,8,16,all)" },
     seeds: { type: "string", value: "LIST", help: "Seeds of the draws (default: 1,2,3)" },
     epochs: { type: "string", value: "N", help: "Passes of LoRA over its shots (default: 40)" },
+    "learning-rate": {
+      type: "string",
+      value: "LIST",
+      help: "Rates of LoRA; of several the one with most right answers on the validation cases (default: 0.001,0.01)",
+    },
     ...COLUMN_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
@@ -97,7 +104,8 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   if (methods.includes("lora") && args.text("adapter") !== undefined) {
     throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
   }
-  const [shots, seeds] = [shotsFrom(args), seedsFrom(args)];
+  const [shots, seeds, learningRates] = [shotsFrom(args), seedsFrom(args), ratesFrom(args)];
+  const epochs = args.integer("epochs", 40, 1);
   const given = await readableSet(args, await imagesFrom(args));
   checkClasses(given);
   const names = args.list("names") ?? given.classes;
@@ -118,30 +126,54 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     ...await classesOf(classifier, names, templates),
     ...partFeatures(dataset, parts, features.image, features.width),
   };
-  const lora: OtherMethod = async ({ train }, seed) => {
+  const lora: OtherMethod = async (drawn, seed) => {
     const { params, config: { encoders }, tokenizer } = classifier;
-    const task = { base: params, encoders, tokenizer, dataset, queries, templates };
-    const cases = train.map((place) => parts.train[place]!);
-    return {
-      scores: Float64Array.from(await loraScores(task, cases, { seed, epochs: args.integer("epochs", 40, 1) })),
-    };
+    const [train, validation] = [
+      drawn.train.map((i) => parts.train[i]!),
+      drawn.validation.map((i) => parts.validation[i]!),
+    ];
+    const task = { base: params, encoders, tokenizer, classes: names, train, validation, queries: parts.test };
+    return await loraProbe(task, { templates, epochs, ...(learningRates ? { learningRates } : {}), seed, signal });
   };
-  const queries = imageSource(parts.test, classifier.config.encoders);
-  let bar: ReturnType<typeof createProgress> | undefined;
-  const rows = await fewShot(data, {
-    shots,
-    seeds,
-    methods: methods.filter((name): name is ProbeName => name !== "lora"),
-    ...(methods.includes("lora") ? { others: { lora } } : {}),
-    onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
-  });
-  bar?.finish();
-  disposeParams(classifier.params);
-  const record = {
+  const facts = {
     command: "probe",
     model: { ...await modelFacts(args) },
     data: { name: dataset.name, ...dataset.summary, classes: names, parts: await partsRecord(dataset, parts) },
     prompts: templates,
+    ...(methods.includes("lora") ? { lora: { epochs, learning_rates: learningRates } } : {}),
+  };
+  const kept = await keptRuns(join(out, "probe.part.json"), {
+    ...facts,
+    exif: args.text("exif"),
+    versions: versions(),
+  });
+  const interruption = catchInterrupts();
+  const { signal } = interruption;
+  let bar: ReturnType<typeof createProgress> | undefined;
+  let rows: FewShotRow[];
+  try {
+    rows = await fewShot(data, {
+      shots,
+      seeds,
+      methods: methods.filter((name): name is ProbeName => name !== "lora"),
+      ...(methods.includes("lora") ? { others: { lora } } : {}),
+      known: kept.runs,
+      onResult: kept.keep,
+      signal,
+      onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
+    });
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    bar?.finish();
+    console.error(`interrupted: ${kept.runs.size} runs are kept; the same command goes on`);
+    return interruption.exitCode();
+  } finally {
+    interruption.end();
+    disposeParams(classifier.params);
+  }
+  bar?.finish();
+  const record = {
+    ...facts,
     zero_shot: zeroShot(data),
     most_frequent: mostFrequent(data),
     rows,
@@ -151,6 +183,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   };
   await writeFileAtomic(join(out, "probe.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
   await writeFileAtomic(join(out, "probe.html"), await probePage(record), { isPrivate: true });
+  await kept.end();
   console.error(`wrote ${join(out, "probe.json")} and probe.html`);
   console.log(args.flag("json") ? JSON.stringify(record, null, 2) : formatTable(probeTable(record, "accuracy")));
 }
@@ -181,6 +214,14 @@ function seedsFrom(args: Arguments): number[] {
     throw new UsageError(`--seeds must be whole numbers from 0 to 4294967295: current value is "${word}"`);
   });
   return [...new Set(seeds)];
+}
+
+function ratesFrom(args: Arguments): number[] | undefined {
+  return args.list("learning-rate")?.map((word) => {
+    const rate = Number(word);
+    if (rate > 0 && rate < Infinity) return rate;
+    throw new UsageError(`--learning-rate must be positive numbers: current value is "${word}"`);
+  });
 }
 
 /** The three parts, in the set's order; without rows to validate on, a fifth of the training patients takes their place. */

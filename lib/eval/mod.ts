@@ -126,7 +126,7 @@ export {
   type Spread,
 } from "./probe/few_shot.ts";
 export { fitLogistic, type LogisticModel, type LogisticOptions, predictLogistic } from "./probe/logistic.ts";
-export { type LoraProbe, type LoraProbeOptions, loraScores } from "./probe/lora.ts";
+export { type LoraProbe, loraProbe, type LoraProbeOptions } from "./probe/lora.ts";
 export { PROBE_METHODS, type ProbeMethod, type ProbeName } from "./probe/methods.ts";
 export {
   type LabelledFeatures,

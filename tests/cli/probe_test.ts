@@ -1,8 +1,9 @@
 /** probe, end to end: features once, rows of methods and shots, LoRA on the images, one line for bad input. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { inFolder, writeClasses } from "./fixtures.ts";
-import { fail, MINI_FILES, run, succeed } from "./run.ts";
+import { exists } from "../../lib/io/files.ts";
+import { fail, MINI_FILES, PACKAGE, run, succeed } from "./run.ts";
 
 /** A CSV of two classes: four to train, two to test, of each; a patient has two images. */
 async function writeSet(folder: string): Promise<string> {
@@ -48,6 +49,49 @@ Deno.test("probe writes every method's figures, LoRA's among them, and does not 
   });
 });
 
+Deno.test({
+  name: "probe stopped by a signal keeps its runs, and the same command goes on from them",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const csv = await writeSet(folder);
+      const out = join(folder, "out"), part = join(out, "probe.part.json");
+      const args = ["probe", "--images", csv, "--split-column", "split", "--out", out, "--methods", "knn,lora"];
+      args.push("--shots", "1,2", "--seeds", "1,2", "--epochs", "20", "--learning-rate", "1e-2", "--backend", "wasm");
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--no-prompt", "--allow-read", "--allow-env", `--allow-write=${folder}`, "cli.ts", ...args],
+        cwd: PACKAGE,
+        env: { NO_COLOR: "1" },
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      const told = new Response(child.stderr).text();
+      const keptOf = async () => JSON.parse(await Deno.readTextFile(part).catch(() => '{"runs":[]}'));
+      let isRunning = true;
+      const ended = child.status.finally(() => isRunning = false);
+      while (isRunning && (await keptOf()).runs.length < 4) await new Promise((resolve) => setTimeout(resolve, 20));
+      if (isRunning) child.kill("SIGTERM"); // while LoRA trains
+      assertEquals((await ended).code, 143, await told);
+      assertMatch(await told, /interrupted: \d runs are kept; the same command goes on/);
+      const kept = await keptOf();
+      assertEquals(kept.runs[0][0], "knn at 1, seed 1");
+      assertEquals((await Deno.stat(part)).mode! & 0o777, 0o600);
+      kept.runs[0][1].accuracy = 0.123; // none that is computed: the run is not made again
+      await Deno.writeTextFile(part, JSON.stringify(kept));
+      const options = { read: [folder, ...MINI_FILES], write: [folder] };
+      const { rows } = JSON.parse(await succeed([...args, "--json"], options));
+      assertEquals(rows[0].runs.map((run: { accuracy: number }) => run.accuracy)[0], 0.123);
+      assertEquals(rows.map(({ runs }: { runs: unknown[] }) => runs.length), [2, 2, 2, 2]);
+      assertEquals(await exists(part), false);
+      await Deno.writeTextFile(part, JSON.stringify(kept));
+      const { stderr } = await run([...args.map((word) => word === "20" ? "1" : word), "--overwrite"], options);
+      assert(stderr.includes("made under other settings"), stderr);
+      await Deno.writeTextFile(part, "{");
+      await fail([...args, "--overwrite"], [part, "remove it to start anew"], options);
+    });
+  },
+});
+
 Deno.test("probe says in one line what is wrong", async () => {
   await inFolder(async (folder) => {
     const csv = await writeSet(folder);
@@ -57,6 +101,7 @@ Deno.test("probe says in one line what is wrong", async () => {
     await refuse(["--methods", "linear,forest"], ['"forest"', "linear, knn"]);
     await refuse(["--shots", "0"], ["--shots", '"0"']);
     await refuse(["--seeds", "1.5"], ["--seeds", '"1.5"']);
+    await refuse(["--learning-rate", "1e-3,0"], ["--learning-rate", '"0"']);
     await refuse(["--methods", "lora", "--adapter", "a.safetensors"], ["takes no --adapter"]);
     await refuse(["--names", "one"], ["2 classes, 1 names"]);
     await Deno.writeTextFile(csv, (await Deno.readTextFile(csv)).replace("pneumonia2,test", "pneumonia1,test"));

@@ -64,8 +64,19 @@ export interface FewShotOptions {
   methods?: readonly ProbeName[];
   /** Further methods, by name. @default {none} */
   others?: Readonly<Record<string, OtherMethod>>;
+  /** Runs made before, by {@linkcode runKey}; they are not made again. @default {none} */
+  known?: ReadonlyMap<string, FewShotRun>;
+  /** Called with each run made, under its key. */
+  onResult?: (key: string, run: FewShotRun) => void | Promise<void>;
+  /** Ends the work before the next run, and a method that listens to it at once: the error is then the signal's reason. */
+  signal?: AbortSignal;
   /** Called before each run, and at the end, with what is done, what there is, and the run's name. */
   onRun?: (done: number, total: number, name: string) => void;
+}
+
+/** The name of one run, unique within a plan. */
+export function runKey(method: string, shots: number | null, seed: number): string {
+  return `${method} at ${shots ?? "all"}, seed ${seed}`;
 }
 
 /**
@@ -74,7 +85,7 @@ export interface FewShotOptions {
  * @returns One row a method and number of shots.
  */
 export async function fewShot(data: FewShotData, options: FewShotOptions = {}): Promise<FewShotRow[]> {
-  const { shots = [1, 2, 4, 8, 16, Infinity], seeds = [1, 2, 3], others = {}, onRun } = options;
+  const { shots = [1, 2, 4, 8, 16, Infinity], seeds = [1, 2, 3], others = {}, onRun, known, signal } = options;
   const { methods = Object.keys(PROBE_METHODS) as ProbeName[] } = options;
   const plan = [...methods, ...Object.keys(others)].flatMap((method) =>
     shots.map((count) => {
@@ -88,8 +99,17 @@ export async function fewShot(data: FewShotData, options: FewShotOptions = {}): 
   let done = 0;
   for (const { method, count, seeds } of plan) {
     const runs: FewShotRun[] = [];
+    const shots = count === Infinity ? null : count;
     for (const seed of seeds) {
-      onRun?.(done++, total, `${method} at ${count === Infinity ? "all" : count}, seed ${seed}`);
+      const key = runKey(method, shots, seed);
+      onRun?.(done++, total, key);
+      const before = known?.get(key);
+      if (before) {
+        runs.push(before);
+        continue;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 0)); // lets a signal be delivered
+      signal?.throwIfAborted();
       const drawn = drawShots(Array.from(data.train.targets), Array.from(data.validation.targets), {
         shots: count,
         seed,
@@ -97,18 +117,20 @@ export async function fewShot(data: FewShotData, options: FewShotOptions = {}): 
       const { scores, chosen } = method in others
         ? await others[method]!(drawn, seed)
         : await PROBE_METHODS[method as ProbeName].answer(taskOf(data, drawn, seed));
-      runs.push({
+      const run: FewShotRun = {
         seed,
         cases: drawn.train.length,
         accuracy: shareRight(scores, targets),
         auroc: aurocOf(scores, targets),
         ...(chosen ? { chosen } : {}),
-      });
+      };
+      runs.push(run);
+      await options.onResult?.(key, run);
     }
     const aurocs = runs.flatMap(({ auroc }) => auroc ?? []);
     rows.push({
       method,
-      shots: count === Infinity ? null : count,
+      shots,
       accuracy: spread(runs.map(({ accuracy }) => accuracy)),
       auroc: aurocs.length === runs.length ? spread(aurocs) : null,
       runs,
