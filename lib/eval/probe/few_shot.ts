@@ -64,7 +64,7 @@ export interface FewShotOptions {
   methods?: readonly ProbeName[];
   /** Further methods, by name. @default {none} */
   others?: Readonly<Record<string, OtherMethod>>;
-  /** Runs made before, by {@linkcode runKey}; they are not made again. @default {none} */
+  /** Runs made before, by the keys that `onResult` gives; they are not made again. @default {none} */
   known?: ReadonlyMap<string, FewShotRun>;
   /** Called with each run made, under its key. */
   onResult?: (key: string, run: FewShotRun) => void | Promise<void>;
@@ -75,7 +75,7 @@ export interface FewShotOptions {
 }
 
 /** The name of one run, unique within a plan. */
-export function runKey(method: string, shots: number | null, seed: number): string {
+function runKey(method: string, shots: number | null, seed: number): string {
   return `${method} at ${shots ?? "all"}, seed ${seed}`;
 }
 
