@@ -82,7 +82,7 @@ Deno.test("loadClip() refuses a folder that is no model in one line each", async
     "CLIP tokenizer",
   );
   await refused(
-    (folder) => writeHubFolder(folder, { ...HUB_JSON, projection_dim: 7 }),
+    (folder) => writeHubFolder(folder, { json: { ...HUB_JSON, projection_dim: 7 } }),
     "projection_dim must be 6",
     "7",
   );

@@ -43,17 +43,23 @@ const LAYOUT = {
 } as const;
 
 /** Writes a folder as the hub has it; the weights' tree is freed. */
-export async function writeHubFolder(folder: string, config: object = HUB_JSON): Promise<void> {
-  const params = initClip(HUB_CONFIG, 3);
+export async function writeHubFolder(
+  folder: string,
+  { clip = HUB_CONFIG, json = HUB_JSON }: { clip?: ClipConfig; json?: object } = {},
+): Promise<void> {
+  const params = initClip(clip, 3);
   const tensors = await toClipTensors(params, LAYOUT);
   disposeParams(params);
   const entries = [...tensors].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)] as const);
   await writeSafetensors(join(folder, "model.safetensors"), new Map(entries));
-  await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify(config));
+  await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify(json));
   await Deno.copyFile(join(BPE, "tokenizer.json"), join(folder, "tokenizer.json"));
   await Deno.writeTextFile(
     join(folder, "preprocessor_config.json"),
-    JSON.stringify({ size: { height: 16, width: 16 }, resample: 2, image_mean: [0.5, 0.5, 0.5], image_std: [1, 1, 1] }),
+    JSON.stringify({
+      ...{ size: { height: clip.vision.imageSize, width: clip.vision.imageSize }, resample: 2 },
+      ...{ image_mean: [0.5, 0.5, 0.5], image_std: [1, 1, 1] },
+    }),
   );
   await Deno.writeTextFile(join(folder, "training_args.bin"), "no weights");
 }
