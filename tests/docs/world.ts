@@ -10,7 +10,7 @@ import { HUB_CONFIG, HUB_JSON, writeHubFolder } from "../clip/hub_folder.ts";
 
 const DICOM = fromFileUrl(new URL("../image/dicom_fixtures/mono1_12_window.dcm", import.meta.url));
 const TILES = ["lung_n", "lung_aca", "lung_scc", "colon_aca", "colon_n"];
-const CASES = 48;
+const CASES = 32;
 
 const quote = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
 
@@ -79,7 +79,16 @@ async function writeFilms(folder: string): Promise<void> {
     if (one.target === 1) mask.fill(255, 0, width * (height >> 2));
     await writeImage(join(folder, `masks/${i}.png`), { width, height, channels: 1, bitDepth: 8, data: mask });
     const finding = one.target === 1 ? "pneumonia" : "normal";
-    if (one.target === 1) boxes.push({ file: `${i}.png`, label: "pneumonia", x: 5, y: 5, w: width / 2, h: height / 3 });
+    if (one.target === 1) {
+      boxes.push({
+        file: `${i}.png`,
+        label: i % 4 === 1 ? "mass" : "pneumonia",
+        x: 5,
+        y: 5,
+        w: width / 2,
+        h: height / 3,
+      });
+    }
     rows.push({
       ...{
         path,
