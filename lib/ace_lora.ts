@@ -24,6 +24,7 @@ import { countParams, namedTensors } from "./tensor/params.ts";
 import { l2Normalise } from "./tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "./tensor/random.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "./tensor/types.ts";
+import { reshape } from "./tensor/typed.ts";
 
 /** A BiomedCLIP with what ACE-LoRA adds. */
 export interface AceLoraParams extends ClipParams {
@@ -251,8 +252,7 @@ export function promptFeatures(params: AceLoraParams, ids: Tensor2D, prompts: nu
   return tf.tidy(() => {
     const { tokens, affinity } = textTokens(params, ids, config);
     const classes = ids.shape[0] / prompts;
-    const mean = <T extends Tensor>(x: T): T =>
-      tf.mean(tf.reshape(x, [classes, prompts, ...x.shape.slice(1)]), 1) as Tensor as T;
+    const mean = <T extends Tensor>(x: T): T => tf.mean(tf.reshape(x, [classes, prompts, ...x.shape.slice(1)]), 1);
     return contextualise(params.hgnn?.text, mean(tokens), affinity && mean(affinity), config);
   });
 }
@@ -288,7 +288,7 @@ export function contextualise(
   const [batch, , width] = tokens.shape;
   const cls = hgnn
     ? hypergraph(hgnn, tokens, affinity!, config.hgnn!)
-    : tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]) as Tensor2D;
+    : reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]);
   return l2Normalise(cls);
 }
 

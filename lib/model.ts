@@ -20,7 +20,6 @@ import { ACE_LORA_HGNN } from "./hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "./peft/lora/config.ts";
 import { selectBackend } from "./tensor/backend.ts";
 import { disposeParams } from "./tensor/params.ts";
-import type { Tensor2D } from "./tensor/types.ts";
 import { fit, type FitOptions, type FitResult } from "./train/fit.ts";
 
 /** Options of {@linkcode loadModel}. */
@@ -119,7 +118,7 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
     encodeTexts: (texts) =>
       merged(async (tree) => {
         const { ids, contextLength } = tokenise(tokenizer, texts, config);
-        const rows = tf.tensor2d(ids, [texts.length, contextLength], "int32") as Tensor2D;
+        const rows = tf.tensor2d(ids, [texts.length, contextLength], "int32");
         const features = model.textFeatures(tree, rows);
         const values = await features.data() as Float32Array;
         tf.dispose([rows, features]);

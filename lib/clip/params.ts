@@ -7,7 +7,7 @@ import type { AttentionParams } from "../nn/attention.ts";
 import type { MlpParams } from "../nn/mlp.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { normal, ones, zeros } from "../tensor/init.ts";
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor2D, TensorOf } from "../tensor/types.ts";
 import type { ClipConfig } from "./config.ts";
 import type { ImageTowerParams } from "./towers/image.ts";
 import type { TextTowerParams } from "./towers/text.ts";
@@ -39,14 +39,17 @@ interface Parts {
   table(rows: number, width: number, name: string): Tensor2D;
 }
 
-function parts(leaf: MakeLeaf): Parts {
+/** A leaf's maker whose result has the rank of the shape. */
+type TypedLeaf = <const Shape extends readonly number[]>(name: string, shape: Shape, role: LeafRole) => TensorOf<Shape>;
+
+function parts(leaf: TypedLeaf): Parts {
   const dense = (outSize: number, inSize: number, name: string, bias = true): LinearParams => ({
-    weight: leaf(`${name}.weight`, [outSize, inSize], "weight") as Tensor2D,
-    ...(bias ? { bias: leaf(`${name}.bias`, [outSize], "bias") as Tensor1D } : {}),
+    weight: leaf(`${name}.weight`, [outSize, inSize], "weight"),
+    ...(bias ? { bias: leaf(`${name}.bias`, [outSize], "bias") } : {}),
   });
   const norm = (width: number, name: string): LayerNormParams => ({
-    weight: leaf(`${name}.weight`, [width], "gain") as Tensor1D,
-    bias: leaf(`${name}.bias`, [width], "bias") as Tensor1D,
+    weight: leaf(`${name}.weight`, [width], "gain"),
+    bias: leaf(`${name}.bias`, [width], "bias"),
   });
   const attention = (width: number, name: string): AttentionParams => ({
     query: dense(width, width, `${name}.query`),
@@ -70,22 +73,23 @@ function parts(leaf: MakeLeaf): Parts {
     stack: (depth, width, hidden, name) =>
       Array.from({ length: depth }, (_, i) => block(width, hidden, `${name}.${i}`)),
     attentionPool: (width, hidden, name) => ({
-      probe: leaf(`${name}.probe`, [1, 1, width], "embedding") as Tensor3D,
+      probe: leaf(`${name}.probe`, [1, 1, width], "embedding"),
       attention: attention(width, `${name}.attention`),
       norm: norm(width, `${name}.norm`),
       mlp: mlp(width, hidden, `${name}.mlp`),
     }),
-    table: (rows, width, name) => leaf(name, [rows, width], "embedding") as Tensor2D,
+    table: (rows, width, name) => leaf(name, [rows, width], "embedding"),
   };
 }
 
 /**
- * Builds a CLIP's tree, asking `leaf` for every tensor in order.
+ * Builds a CLIP's tree, asking `makeLeaf` for every tensor in order.
  *
  * @param config Sizes.
- * @param leaf Called once for each tensor.
+ * @param makeLeaf Called once for each tensor.
  */
-export function buildClip(config: ClipConfig, leaf: MakeLeaf): ClipParams {
+export function buildClip(config: ClipConfig, makeLeaf: MakeLeaf): ClipParams {
+  const leaf: TypedLeaf = (name, shape, role) => makeLeaf(name, [...shape], role) as TensorOf<typeof shape>;
   const { vision, text, embedding } = config;
   const make = parts(leaf);
   const patches = (vision.imageSize / vision.patchSize) ** 2;
@@ -96,8 +100,8 @@ export function buildClip(config: ClipConfig, leaf: MakeLeaf): ClipParams {
     vision: {
       trunk: {
         patchEmbed: make.dense(vision.width, vision.patchSize ** 2 * 3, `${trunk}.patchEmbed`, !isClip),
-        ...(isPooled ? {} : { clsToken: leaf(`${trunk}.clsToken`, [1, 1, vision.width], "embedding") as Tensor3D }),
-        posEmbed: leaf(`${trunk}.posEmbed`, [1, patches + (isPooled ? 0 : 1), vision.width], "embedding") as Tensor3D,
+        ...(isPooled ? {} : { clsToken: leaf(`${trunk}.clsToken`, [1, 1, vision.width], "embedding") }),
+        posEmbed: leaf(`${trunk}.posEmbed`, [1, patches + (isPooled ? 0 : 1), vision.width], "embedding"),
         ...(isClip ? { normPre: make.norm(vision.width, `${trunk}.normPre`) } : {}),
         blocks: make.stack(vision.depth, vision.width, vision.mlpWidth, `${trunk}.blocks`),
         norm: make.norm(vision.width, `${trunk}.norm`),
@@ -107,8 +111,8 @@ export function buildClip(config: ClipConfig, leaf: MakeLeaf): ClipParams {
       ...(isPooled ? {} : { head: make.dense(embedding, vision.width, "vision.head", false) }),
     },
     text: textParams(text, embedding, make),
-    logitScale: leaf("logitScale", [], "logitScale") as Scalar,
-    ...(config.similarity === "sigmoid" ? { logitBias: leaf("logitBias", [], "logitBias") as Scalar } : {}),
+    logitScale: leaf("logitScale", [], "logitScale"),
+    ...(config.similarity === "sigmoid" ? { logitBias: leaf("logitBias", [], "logitBias") } : {}),
   };
 }
 

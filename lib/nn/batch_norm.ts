@@ -54,7 +54,7 @@ export function batchNorm<T extends Tensor>(params: BatchNormParams, x: T, stati
       return tf.reshape(tf.add(tf.mul(rows, gain), tf.sub(params.bias, tf.mul(params.mean, gain))), x.shape);
     }
     return tf.reshape(trainingNorm(params, rows, statistics), x.shape);
-  }) as Tensor as T;
+  }) as T;
 }
 
 /** Mean of each column as a product with ones: a reduction over the first axis is slow on wasm. Shape `[1, C]`. */

@@ -21,5 +21,5 @@ export interface BottleneckParams {
  * @returns Same shape. The caller disposes it.
  */
 export function bottleneck<T extends Tensor>(params: BottleneckParams, x: T): T {
-  return tf.tidy(() => tf.add(x, linear(params.up, tf.relu(linear(params.down, x)))) as T);
+  return tf.tidy(() => tf.add(x, linear(params.up, tf.relu(linear(params.down, x)))));
 }

@@ -1,6 +1,6 @@
 /** Learned tokens between the first token and the rest, put in and taken out again. @module */
 import * as tf from "@tensorflow/tfjs";
-import { slice } from "../tensor/typed.ts";
+import { expandDims, slice } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
 /**
@@ -14,7 +14,7 @@ export function insertAfterFirst(x: Tensor3D, rows: Tensor2D): Tensor3D {
   const [batch, size, width] = x.shape;
   const count = rows.shape[0];
   return tf.tidy(() => {
-    const copies = tf.broadcastTo(tf.expandDims(rows, 0), [batch, count, width]) as Tensor3D;
+    const copies: Tensor3D = tf.broadcastTo(expandDims(rows, 0), [batch, count, width]);
     const first = tf.slice(x, [0, 0, 0], [batch, 1, width]);
     return tf.concat([first, copies, tf.slice(x, [0, 1, 0], [batch, size - 1, width])], 1);
   });

@@ -92,7 +92,7 @@ export function linear<T extends Tensor>(params: LinearParams, x: T, options: Li
         ...drop,
         ...(addend ? { addend: reshape(addend, [rows.shape[0], outSize]) } : {}),
       });
-      return tf.reshape(result, [...x.shape.slice(0, -1), outSize]) as Tensor as T;
+      return tf.reshape(result, [...x.shape.slice(0, -1), outSize]) as T;
     }
     let y: Tensor = single(params, x, options);
     if (drop) y = dropout(y, drop);
@@ -119,7 +119,7 @@ export function linears<T extends Tensor>(
     if (!fused) return layers.map((layer, i) => single(layer, x, options[i]!));
     const rows = rowsOf(layers[0]!, x);
     const shape = [...x.shape.slice(0, -1), layers[0]!.weight.shape[0]];
-    return fusedLoraLinear(rows, fused).map((y) => tf.reshape(y, shape) as Tensor as T);
+    return fusedLoraLinear(rows, fused).map((y) => tf.reshape(y, shape) as T);
   });
 }
 
@@ -163,13 +163,13 @@ function single<T extends Tensor>(params: LinearParams, x: T, options: Pick<Line
     const alone = canFuse() ? loraGroup([params], [options]) : undefined;
     const rows = rowsOf(params, x);
     const shape = [...x.shape.slice(0, -1), params.weight.shape[0]];
-    if (alone) return tf.reshape(fusedLoraLinear(rows, alone)[0]!, shape) as Tensor as T;
+    if (alone) return tf.reshape(fusedLoraLinear(rows, alone)[0]!, shape) as T;
     const { update } = params;
-    if (canFuse() && !update) return tf.reshape(fusedLinear(rows, frozen(params)), shape) as Tensor as T;
+    if (canFuse() && !update) return tf.reshape(fusedLinear(rows, frozen(params)), shape) as T;
     const y = update
       ? update.method.apply(update, frozen(params), rows, options.seed)
       : frozenLinear(frozen(params), rows);
-    return tf.reshape(y, shape) as Tensor as T;
+    return tf.reshape(y, shape) as T;
   });
 }
 

@@ -61,7 +61,7 @@ export function joined<T extends Tensor>(
       ...drop,
       ...(addend ? { addend: reshape(addend, [...shape]) } : {}),
     });
-    return tf.reshape(y, [...x.shape.slice(0, -1), shape[1]]) as Tensor as T;
+    return tf.reshape(y, [...x.shape.slice(0, -1), shape[1]]) as T;
   });
 }
 

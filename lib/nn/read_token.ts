@@ -1,6 +1,7 @@
 /** The token of each sample that stands for the whole: the first, or the one a mask marks. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { indicator } from "../tensor/typed.ts";
 
 /**
  * One token of each sample.
@@ -24,7 +25,7 @@ export function upToToken(read: Tensor2D): Tensor2D {
   return tf.tidy(() => {
     const positions = tf.range(0, size);
     const place = tf.sum(tf.mul(read, positions), 1, true); // [B, 1]
-    return tf.where(tf.lessEqual(positions, place), tf.scalar(1), tf.scalar(0)) as Tensor as Tensor2D;
+    return indicator(tf.lessEqual<Tensor2D>(positions, place));
   });
 }
 
@@ -41,7 +42,7 @@ export function tokenFirst(x: Tensor3D, read: Tensor2D): Tensor3D {
     const moved = tf.slice(tf.expandDims(upToToken(read), 2), [0, 1, 0], [batch, size - 1, 1]); // places 1 to the token's
     const before = tf.slice(x, [0, 0, 0], [batch, size - 1, width]);
     const after = tf.slice(x, [0, 1, 0], [batch, size - 1, width]);
-    const rest = tf.where(tf.broadcastTo(tf.greater(moved, 0), before.shape), before, after) as Tensor3D;
+    const rest = tf.where(tf.broadcastTo(tf.greater(moved, 0), before.shape), before, after);
     return tf.concat([tokenAt(x, read), rest], 1);
   });
 }

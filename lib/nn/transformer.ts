@@ -120,7 +120,7 @@ function recomputedBlock(
     constants: masks.map((name) => options[name]!),
     leaves: [...namedTensors(block).values()].filter((leaf) => wanted.has(leaf)),
     f: (input, constants) => {
-      const kept = Object.fromEntries(masks.map((name, i) => [name, constants[i] as Tensor2D]));
+      const kept = Object.fromEntries(masks.map((name, i) => [name, constants[i]]));
       return transformerBlock(block, input, { ...options, ...kept }).tokens;
     },
   });

@@ -9,7 +9,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorOf }
 
 /** The numbers in another shape; one written out, `[B * N, D]`, gives the rank. */
 export function reshape<const Shape extends readonly number[]>(x: Tensor, shape: Shape): TensorOf<Shape> {
-  return tf.reshape(x, [...shape]) as Tensor as TensorOf<Shape>;
+  return tf.reshape(x, [...shape]) as TensorOf<Shape>;
 }
 
 /** The product of matrices, or of batches of them; the second has the first's rank or is broadcast. */
@@ -42,6 +42,16 @@ export function mul<T extends Tensor>(a: T, b: Tensor | number): T {
   return tf.mul(a, b);
 }
 
+/** `a / b` element by element, b broadcast. */
+export function div<T extends Tensor>(a: T, b: Tensor | number): T {
+  return tf.div(a, b);
+}
+
+/** 1 where a condition holds, 0 elsewhere. Not a cast: tf.js keeps an int32 buffer under the float type on webgpu. */
+export function indicator<T extends Tensor>(condition: T): T {
+  return tf.where(condition, tf.scalar(1), tf.scalar(0)) as Tensor as T;
+}
+
 /** Softmax over the last axis. */
 export function softmax<T extends Tensor>(x: T): T {
   return tf.softmax(x);
@@ -49,7 +59,7 @@ export function softmax<T extends Tensor>(x: T): T {
 
 /** A part of a tensor, of the same rank; -1 in `size`: all from `begin` on. */
 export function slice<T extends Tensor>(x: T, begin: number[], size: number[]): T {
-  return tf.slice(x, begin, size) as T;
+  return tf.slice(x, begin, size);
 }
 
 type OneLess<T> = T extends Tensor4D ? Tensor3D
@@ -63,15 +73,15 @@ type OneMore<T> = T extends Tensor3D ? Tensor4D
 
 /** The sum over one axis, which goes. */
 export function sumOver<T extends Tensor1D | Tensor2D | Tensor3D | Tensor4D>(x: T, axis: number): OneLess<T> {
-  return tf.sum(x, axis) as Tensor as OneLess<T>;
+  return tf.sum(x, axis);
 }
 
 /** The mean over one axis, which goes. */
 export function meanOver<T extends Tensor1D | Tensor2D | Tensor3D | Tensor4D>(x: T, axis: number): OneLess<T> {
-  return tf.mean(x, axis) as Tensor as OneLess<T>;
+  return tf.mean(x, axis);
 }
 
 /** A new axis of one. */
 export function expandDims<T extends Tensor1D | Tensor2D | Tensor3D>(x: T, axis: number): OneMore<T> {
-  return tf.expandDims(x, axis) as Tensor as OneMore<T>;
+  return tf.expandDims(x, axis);
 }

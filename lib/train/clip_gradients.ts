@@ -26,6 +26,6 @@ export function clipGradients(
     const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
     const norm = tf.sqrt(tf.addN(squares)) as Scalar;
     const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, EPSILON)));
-    return { gradients: gradients.map((gradient) => tf.mul(gradient, factor) as Tensor1D), norm };
+    return { gradients: gradients.map((gradient) => tf.mul(gradient, factor)), norm };
   });
 }

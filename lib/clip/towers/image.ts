@@ -9,6 +9,7 @@ import { checkShape } from "../../tensor/shape.ts";
 import type { Tensor, Tensor3D, Tensor4D } from "../../tensor/types.ts";
 import type { ClipConfig, VisionConfig } from "../config.ts";
 import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
+import { add } from "../../tensor/typed.ts";
 
 /** Weights of the image transformer. */
 export interface ImageTrunk {
@@ -61,10 +62,10 @@ export function imageTower(
   return tidy(() => {
     const patches = linear(trunk.patchEmbed, patchify(pixels, patchSize)); // [B, N, D]
     const [batch, , width] = patches.shape;
-    const tokens = trunk.clsToken
-      ? tf.concat([tf.broadcastTo(trunk.clsToken, [batch, 1, width]) as Tensor3D, patches], 1)
+    const tokens: Tensor3D = trunk.clsToken
+      ? tf.concat([tf.broadcastTo(trunk.clsToken, [batch, 1, width]), patches], 1)
       : patches;
-    const sum = tf.add(tokens, trunk.posEmbed) as Tensor3D;
+    const sum = add(tokens, trunk.posEmbed);
     const input = trunk.normPre ? layerNorm(trunk.normPre, sum, epsilon) : sum;
     const sizes = { heads, epsilon, activation };
     if (trunk.pool) {
@@ -132,6 +133,6 @@ function patchify(pixels: Tensor4D, size: number): Tensor3D {
   return tf.tidy(() => {
     const split = tf.reshape(pixels, [batch, grid, size, grid, size * channels]);
     const grouped: Tensor = tf.transpose(split, [0, 1, 3, 2, 4]);
-    return tf.reshape(grouped, [batch, grid * grid, size * size * channels]) as Tensor3D;
+    return tf.reshape(grouped, [batch, grid * grid, size * size * channels]);
   });
 }

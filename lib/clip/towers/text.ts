@@ -13,6 +13,7 @@ import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig } from "../config.ts";
 import { cutTexts } from "./cut_texts.ts";
 import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
+import { add, div, indicator } from "../../tensor/typed.ts";
 
 /** Weights of the text transformer. */
 export interface TextTrunk {
@@ -133,8 +134,7 @@ export function encodeText(
 function realTokens(ids: Tensor2D, config: ClipConfig["text"]): Tensor2D {
   if (config.kind === "siglip") return tf.ones(ids.shape);
   if (config.kind === "clip") return upToToken(endOfText(ids, config.eotId));
-  // Not a cast: tf.js keeps an int32 buffer under the float type on webgpu.
-  return tf.where(tf.notEqual(ids, 0), tf.scalar(1), tf.scalar(0)) as Tensor as Tensor2D;
+  return indicator(tf.notEqual(ids, 0));
 }
 
 function masksOf(ids: Tensor2D, config: ClipConfig["text"]): TokenMasks {
@@ -149,10 +149,10 @@ function bertLayers(trunk: TextTrunk, words: Tensor3D, config: BertConfig, optio
   const [, , width] = words.shape;
   const { heads, epsilon, dropout: rate, attentionDropout = rate } = config;
   const type = tf.slice(trunk.tokenType!, [0, 0], [1, width]);
-  const sum = tf.add(tf.add(words, positionEmbeddings(trunk, words)), type) as Tensor3D;
+  const sum = add(add(words, positionEmbeddings(trunk, words)), type);
   let input = layerNorm(trunk.norm, sum, epsilon);
   if (options.seed !== undefined && rate > 0) {
-    input = dropout(input, { rate, seed: deriveSeed(options.seed, "embeddings") }) as Tensor3D;
+    input = dropout(input, { rate, seed: deriveSeed(options.seed, "embeddings") });
   }
   const drops = { hiddenDropout: rate, attentionDropout };
   return transformer(trunk.layers, input, { ...options, ...drops, heads, epsilon, order: "post" });
@@ -166,7 +166,7 @@ function plainLayers(
   options: LayerOptions,
 ): EncoderResult {
   const { heads, epsilon, activation } = config;
-  const input = tf.add(words, positionEmbeddings(trunk, words)) as Tensor3D;
+  const input = add(words, positionEmbeddings(trunk, words));
   const result = transformer(trunk.layers, input, {
     ...options,
     heads,
@@ -195,14 +195,14 @@ function withReadFirst({ tokens, affinity }: EncoderResult, read: Tensor2D, clsO
   const [batch, size] = affinity.shape;
   const all = tokenFirst(tf.expandDims(affinity, 2), read); // [B, N, 1]
   const others = tf.slice(all, [0, 1, 0], [batch, size - 1, 1]);
-  return { tokens: ordered, affinity: tf.reshape(others, [batch, size - 1]) as Tensor2D };
+  return { tokens: ordered, affinity: tf.reshape(others, [batch, size - 1]) };
 }
 
 /** The mean of each text's real tokens in place of CLS. */
 function withMeanFirst({ tokens, affinity }: EncoderResult, real: Tensor2D, clsOnly: boolean): EncoderResult {
   const [batch, size, width] = tokens.shape;
-  const sum = tf.sum(tf.mul(tokens, tf.expandDims(real, 2)), 1, true);
-  const mean = tf.div(sum, tf.reshape(tf.sum(real, 1), [batch, 1, 1])) as Tensor3D;
+  const sum: Tensor3D = tf.sum(tf.mul(tokens, tf.expandDims(real, 2)), 1, true);
+  const mean = div(sum, tf.reshape(tf.sum(real, 1), [batch, 1, 1]));
   const rest = tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]);
   const ordered = clsOnly ? mean : tf.concat([mean, rest], 1);
   return affinity ? { tokens: ordered, affinity } : { tokens: ordered };
@@ -221,6 +221,6 @@ export function endOfText(ids: Tensor2D, eotId?: number): Tensor2D {
     const wanted: Tensor = eotId === undefined ? tf.max(ids, 1, true) : tf.scalar(eotId, "int32");
     const fallback = tf.tensor1d([0.5, ...new Array<number>(size - 1).fill(0)]);
     const ranks = tf.where(tf.equal(ids, wanted), tf.range(size, 0, -1), fallback); // the first has the largest
-    return tf.where(tf.equal(ranks, tf.max(ranks, 1, true)), tf.scalar(1), tf.scalar(0)) as Tensor as Tensor2D;
+    return indicator(tf.equal(ranks, tf.max(ranks, 1, true)));
   });
 }

@@ -1,7 +1,7 @@
 /** A model asked by a protocol. @module */
 import * as tf from "@tensorflow/tfjs";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar, Tensor2D } from "../../tensor/types.ts";
+import type { Scalar } from "../../tensor/types.ts";
 import type { ClipConfig } from "../config.ts";
 import type { ContrastiveModel } from "../contrastive.ts";
 import { type ClipTokenizer, tokenise } from "../tokenise.ts";
@@ -81,7 +81,7 @@ async function protocolFeatures<T>(
     for (let start = 0; start < texts.length; start += size) {
       const own = ids.subarray(start * contextLength, (start + size) * contextLength);
       const count = own.length / contextLength;
-      const batch = tf.tensor2d(own, [count, contextLength], "int32") as Tensor2D;
+      const batch = tf.tensor2d(own, [count, contextLength], "int32");
       const features = model.promptFeatures(params, batch, pool === "tokens" ? count : 1);
       rows.push(await features.data() as Float32Array);
       tf.dispose([batch, features]);

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../contrastive.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar, Tensor2D, Tensor4D } from "../../tensor/types.ts";
+import type { Scalar } from "../../tensor/types.ts";
 
 /** Normalised images by index. */
 export interface ImageSource {
@@ -88,7 +88,7 @@ export async function encodeImages<T>(
   for (let start = 0; start < source.size; start += batchSize) {
     const count = Math.min(batchSize, source.size - start);
     source.prefetch?.(range(start, Math.min(2 * batchSize, source.size - start))); // the next batch while this one is computed
-    const pixels = tf.tensor4d(await source.pixels(range(start, count)), [count, side, side, 3]) as Tensor4D;
+    const pixels = tf.tensor4d(await source.pixels(range(start, count)), [count, side, side, 3]);
     const features = model.imageFeatures(params, pixels);
     const values = await features.data() as Float32Array;
     const width = features.shape[1];
@@ -127,7 +127,7 @@ export async function encodeClasses<T>(
   const perClass = contextLength * prompts;
   const rows: Float32Array[] = [];
   for (let start = 0; start < ids.length; start += perClass) {
-    const batch = tf.tensor2d(ids.subarray(start, start + perClass), [prompts, contextLength], "int32") as Tensor2D;
+    const batch = tf.tensor2d(ids.subarray(start, start + perClass), [prompts, contextLength], "int32");
     const features = model.promptFeatures(params, batch, prompts);
     const row = await features.data() as Float32Array;
     tf.dispose([batch, features]);

@@ -1,11 +1,12 @@
 /** The detection head: three scales of the encoder's map, joined top-down, as YOLOv3. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { Tensor2D, Tensor4D } from "../../tensor/types.ts";
+import type { Tensor4D } from "../../tensor/types.ts";
 import type { BoxShape } from "./anchors.ts";
 import { configFields, isSize } from "../_config_fields.ts";
 import type { BatchStatistics } from "../../nn/batch_norm.ts";
 import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
 import { upsampleBilinear, upsampleNearest } from "../../nn/upsample.ts";
+import { mul } from "../../tensor/typed.ts";
 
 /** Sizes of a detection head. */
 export interface DetectorConfig {
@@ -147,7 +148,7 @@ function predictionLayer(
     { length: output },
     (_, i) => i % (5 + classes) === 4 ? Math.log(PRIOR / (1 - PRIOR)) : 0,
   );
-  const weight = tf.tidy(() => tf.mul(layer.weight, 0.1) as Tensor2D);
+  const weight = tf.tidy(() => mul(layer.weight, 0.1));
   layer.weight.dispose();
   return { ...layer, weight, bias: tf.tensor1d(offsets) };
 }

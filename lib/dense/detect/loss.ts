@@ -1,6 +1,7 @@
 /** The detection loss: box, objectness and class. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor, Tensor2D, Tensor4D } from "../../tensor/types.ts";
+import { reshape } from "../../tensor/typed.ts";
 
 /** {@linkcode ScaleTargets} as tensors of N = B · g · g · A rows. */
 export interface ScaleTargetTensors {
@@ -51,7 +52,7 @@ export function detectionLoss(
     );
   }
   return tf.tidy(() => {
-    const raw = tf.reshape(output, [rows, 5 + classes]) as Tensor2D;
+    const raw = reshape(output, [rows, 5 + classes]);
     const part = (from: number, count: number): Tensor2D => tf.slice(raw, [0, from], [rows, count]);
     const aim = (from: number): Tensor2D => tf.slice(targets.coordinates, [0, from], [rows, 2]);
     const crossEntropy = (logits: Tensor, target: Tensor): Tensor =>

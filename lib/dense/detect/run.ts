@@ -17,7 +17,7 @@ import { type DetectionHead, detectMaps, type DetectorConfig, type DetectorParam
 import { detectionLoss, type ScaleTargetTensors } from "./loss.ts";
 import { scaleTargets, type TargetOptions } from "./targets.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar, Tensor4D } from "../../tensor/types.ts";
+import type { Tensor4D } from "../../tensor/types.ts";
 
 /** Options of {@linkcode trainDetection}. */
 export interface TrainDetectionOptions extends FitHeadOptions {
@@ -107,7 +107,7 @@ export async function trainDetection(
         tf.tidy(() =>
           tf.addN(
             detectMaps(params, maps, { statistics }).map((output, i) => detectionLoss(output, targets[i]!)),
-          ) as Scalar
+          )
         ),
       validate: async (params) => {
         const detections = await detectAll({ task: "detect", params, config }, validation.maps);

@@ -28,7 +28,7 @@ export function focalLoss(logits: Tensor, targets: Tensor, gamma = 2): Scalar {
     const weight = gamma === 2
       ? tf.square(tf.sigmoid(tf.mul(logits, sign)))
       : tf.exp(tf.mul(gamma, tf.neg(tf.softplus(tf.neg(tf.mul(logits, sign))))));
-    return tf.mean(tf.mul(weight, entropy)) as Scalar;
+    return tf.mean(tf.mul(weight, entropy));
   });
 }
 
@@ -37,7 +37,7 @@ export function softDice(logits: Tensor, targets: Tensor, smooth = 1): Scalar {
   return tf.tidy(() => {
     const p = tf.sigmoid(logits);
     const both = tf.sum(tf.mul(p, targets));
-    return tf.div(tf.add(tf.mul(both, 2), smooth), tf.add(tf.add(tf.sum(p), tf.sum(targets)), smooth)) as Scalar;
+    return tf.div(tf.add(tf.mul(both, 2), smooth), tf.add(tf.add(tf.sum(p), tf.sum(targets)), smooth));
   });
 }
 
@@ -59,6 +59,6 @@ export function segmentationLoss(logits: Tensor, targets: Tensor, options: Segme
     );
   }
   return tf.tidy(() =>
-    tf.sub(tf.mul(focalLoss(logits, targets, gamma), focalFactor), tf.log(softDice(logits, targets, smooth))) as Scalar
+    tf.sub(tf.mul(focalLoss(logits, targets, gamma), focalFactor), tf.log(softDice(logits, targets, smooth)))
   );
 }

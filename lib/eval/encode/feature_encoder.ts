@@ -4,7 +4,6 @@ import type { AceLoraParams } from "../../ace_lora.ts";
 import { checkFeatures, encodeImages, type ImageSource } from "../../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Tensor2D } from "../../tensor/types.ts";
 import { tokenise } from "../../clip/tokenise.ts";
 import type { Classifier, NamedImage } from "../classify.ts";
 import type { ImageReader } from "../../data/pixels/reader.ts";
@@ -45,7 +44,7 @@ export function featureEncoder(
   const merged = model.forEvaluation(params);
   const texts = async (indices: readonly number[]): Promise<Float32Array> => {
     const rows = tokenise(tokenizer, indices.map((i) => content.texts[i]!), encoders);
-    const ids = tf.tensor2d(rows.ids, [indices.length, rows.contextLength], "int32") as Tensor2D;
+    const ids = tf.tensor2d(rows.ids, [indices.length, rows.contextLength], "int32");
     const features = model.textFeatures(merged, ids);
     const values = await features.data() as Float32Array;
     tf.dispose([ids, features]);

@@ -39,7 +39,7 @@ function rowsOf(values: Float32Array, count: number): Float32Array[] {
 
 function imageTensor({ config }: MapModel, pixels: Float32Array): Tensor4D {
   const { imageSize } = config.encoders.vision;
-  return tf.tensor4d(pixels, [1, imageSize, imageSize, 3]) as Tensor4D;
+  return tf.tensor4d(pixels, [1, imageSize, imageSize, 3]);
 }
 
 /** Unit tokens and CLS attention of one image. */
@@ -62,7 +62,7 @@ function similarity(model: MapModel, pixels: Float32Array): Tensor2D {
       : tokens;
     const [, size, width] = nodes.shape;
     const patches = l2Normalise(tf.reshape(tf.slice(nodes, [0, 1, 0], [1, size - 1, width]), [size - 1, width]));
-    return tf.matMul(labels, patches as Tensor2D, false, true) as Tensor2D;
+    return tf.matMul(labels, patches, false, true);
   });
 }
 
@@ -79,7 +79,7 @@ function gradientWeighted(model: MapModel, pixels: Float32Array): Tensor2D {
     const gate = tf.ones([1, config.encoders.vision.heads, tokens, tokens]) as Tensor4D;
     const maps = gateGradients(model, image, gate).map((gradient) => {
       const cls = tf.slice(gradient, [0, 0, 0, 1], [1, -1, 1, tokens - 1]); // [1, H, 1, N]
-      return tf.mean(tf.relu(tf.reshape(cls, [-1, tokens - 1])), 0) as Tensor;
+      return tf.mean(tf.relu(tf.reshape(cls, [-1, tokens - 1])), 0);
     });
     return tf.stack(maps) as Tensor2D;
   });
@@ -105,7 +105,7 @@ export function gatedCosine(
   return tf.tidy(() => {
     const [tokens, affinity] = tokensOf(model, image, gate);
     const feature = contextualise(model.merged.hgnn?.image, tokens, affinity, model.config);
-    return tf.sum(tf.mul(feature, label)) as Scalar;
+    return tf.sum(tf.mul(feature, label));
   });
 }
 

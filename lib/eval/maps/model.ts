@@ -4,7 +4,7 @@ import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../../ace_
 import { encodeClasses, sigmoidScores, zeroShotScores } from "../../clip/zero_shot/scores.ts";
 import { classPrompts } from "../../data/sources.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar, Tensor2D, Tensor4D } from "../../tensor/types.ts";
+import type { Scalar, Tensor2D } from "../../tensor/types.ts";
 import type { ClipTokenizer } from "../../clip/tokenise.ts";
 
 /** A model with the features of its labels. */
@@ -55,14 +55,14 @@ export async function openMapModel(
     for (let start = 0; start < n; start += BATCH) {
       const count = Math.min(BATCH, n - start);
       const part = pixels.subarray(start * size, (start + count) * size);
-      const batch = tf.tensor4d(part, [count, imageSize, imageSize, 3]) as Tensor4D;
+      const batch = tf.tensor4d(part, [count, imageSize, imageSize, 3]);
       const features = model.imageFeatures(merged, batch);
-      out.set(await features.data() as Float32Array, start * embedding);
+      out.set(await features.data(), start * embedding);
       tf.dispose([batch, features]);
     }
     return out;
   };
-  const labelFeatures = tf.tensor2d(classes, [labels.length, embedding]) as Tensor2D;
+  const labelFeatures = tf.tensor2d(classes, [labels.length, embedding]);
   return {
     merged,
     config,

@@ -56,7 +56,7 @@ function trainOnFeatures(
         const [features, labels] = [tf.gather(all.features, rows), tf.gather(all.labels, rows)];
         const loss = (): Scalar =>
           tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits(tensors, features))), 1))) as Scalar;
-        return gradientsOf(loss, [...tensors.values()]).grads as Tensor[]; // the loss depends on all
+        return gradientsOf(loss, [...tensors.values()]).grads; // the loss depends on all
       });
       const gradients = new Map(names.map((name, i) => [name, grads[i]!]));
       const rate = warmupCosine(state.step, { learningRate, warmupSteps: 0, totalSteps });
@@ -96,11 +96,11 @@ export async function clipAdapterProbe(task: ProbeTask): Promise<ProbeAnswer> {
     ["down", kaimingUniform([hidden, width], own, "down")],
     ["up", kaimingUniform([width, hidden], own, "up")],
   ]);
-  const classes = tf.tensor2d(Float32Array.from(task.classFeatures), [train.classes, width]) as Tensor2D;
+  const classes = tf.tensor2d(Float32Array.from(task.classFeatures), [train.classes, width]);
   const logits = (tensors: ReadonlyMap<string, Tensor>, features: Tensor2D): Tensor2D =>
     tf.mul(tf.matMul(featureAdapter(layerOf(tensors), features), classes, false, true), scale);
   const trained = trainOnFeatures(start, train, logits, { epochs: 200, learningRate: 1e-3, epsilon: 1e-8, seed: own });
-  const asked = tf.tensor2d(Float32Array.from(queries), [queries.length / width, width]) as Tensor2D;
+  const asked = tf.tensor2d(Float32Array.from(queries), [queries.length / width, width]);
   const result = tf.tidy(() => logits(trained, asked));
   const scores = Float64Array.from(await result.data());
   tf.dispose([...start.values(), ...trained.values(), classes, asked, result]);
@@ -125,11 +125,11 @@ export async function tipAdapterFProbe(task: ProbeTask): Promise<ProbeAnswer> {
   const { train, queries, classFeatures, scale, seed } = task;
   const own = deriveSeed(seed, "tip-adapter-f probe");
   const { features: keys, labels } = labelledTensors(train);
-  const classes = tf.tensor2d(Float32Array.from(classFeatures), [train.classes, keys.shape[1]]) as Tensor2D;
+  const classes = tf.tensor2d(Float32Array.from(classFeatures), [train.classes, keys.shape[1]]);
   const { alpha, beta } = TIP_START;
   const logits = (tensors: ReadonlyMap<string, Tensor>, features: Tensor2D): Tensor2D => {
     const cosines = tf.matMul(features, tensors.get("keys") as Tensor2D, false, true);
-    const cache = tf.matMul(tf.exp(tf.mul(tf.sub(cosines, 1), beta)) as Tensor2D, labels);
+    const cache = tf.matMul(tf.exp(tf.mul(tf.sub(cosines, 1), beta)), labels);
     return tf.add(tf.mul(tf.matMul(features, classes, false, true), scale), tf.mul(cache, alpha));
   };
   const plan = { epochs: 20, learningRate: 1e-3, epsilon: 1e-4, seed: own };

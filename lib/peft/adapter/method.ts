@@ -3,7 +3,6 @@ import type { ClipConfig } from "../../clip/config.ts";
 import type { BottleneckParams } from "../../nn/bottleneck.ts";
 import { type Encoder, mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
-import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
 
 /** Settings of bottleneck adapters. */
@@ -50,7 +49,7 @@ export function injectBottlenecks<T extends TowerBlocks>(
 
 function initBottleneck(width: number, hidden: number, seed: number, name: string): BottleneckParams {
   return {
-    down: { weight: kaimingUniform([hidden, width], seed, name) as Tensor2D, bias: zeros([hidden]) as Tensor1D },
-    up: { weight: zeros([width, hidden]) as Tensor2D, bias: zeros([width]) as Tensor1D },
+    down: { weight: kaimingUniform([hidden, width], seed, name), bias: zeros([hidden]) },
+    up: { weight: zeros([width, hidden]), bias: zeros([width]) },
   };
 }

@@ -26,6 +26,6 @@ export interface FeatureAdapterParams {
 export function featureAdapter(params: FeatureAdapterParams, features: Tensor2D): Tensor2D {
   return tf.tidy(() => {
     const adapted = tf.relu(linear(params.up, tf.relu(linear(params.down, features))));
-    return l2Normalise(tf.add(tf.mul(adapted, params.ratio), tf.mul(features, 1 - params.ratio)) as Tensor2D);
+    return l2Normalise(tf.add(tf.mul(adapted, params.ratio), tf.mul(features, 1 - params.ratio)));
   });
 }

@@ -27,8 +27,8 @@ export function clipAdapterMethod(encoders: ClipConfig, given?: Partial<FeatureA
   const width = encoders.embedding;
   const hidden = Math.max(1, Math.round(width / settings.reduction));
   const init = (seed: number, encoder: Encoder): FeatureAdapterParams => ({
-    down: { weight: kaimingUniform([hidden, width], seed, `clip-adapter ${encoder} down`) as Tensor2D },
-    up: { weight: kaimingUniform([width, hidden], seed, `clip-adapter ${encoder} up`) as Tensor2D },
+    down: { weight: kaimingUniform([hidden, width], seed, `clip-adapter ${encoder} down`) },
+    up: { weight: kaimingUniform([width, hidden], seed, `clip-adapter ${encoder} up`) },
     ratio: settings.ratio,
   });
   const method = peftMethod(encoders, {

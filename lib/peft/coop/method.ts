@@ -1,7 +1,6 @@
 /** Context optimisation: learned words in every text. @module */
 import type { ClipConfig } from "../../clip/config.ts";
 import { normal } from "../../tensor/init.ts";
-import type { Tensor2D } from "../../tensor/types.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
 
 /** Settings of context optimisation. */
@@ -37,7 +36,7 @@ export function coopMethod(encoders: ClipConfig, given?: Partial<ContextConfig>)
     settings,
     trains: (leaf) => leaf === "text.trunk.context",
     add: (base, seed) => {
-      const context = normal([settings.words, width], 0.02, seed, "context") as Tensor2D;
+      const context = normal([settings.words, width], 0.02, seed, "context");
       return { ...base, text: { ...base.text, trunk: { ...base.text.trunk, context } } };
     },
   });

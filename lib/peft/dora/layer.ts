@@ -4,6 +4,7 @@ import { frozenLinear, type LinearUpdate, type LowRank, type UpdateMethod } from
 import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import { detach } from "../../tensor/ops.ts";
 import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
+import { mul } from "../../tensor/typed.ts";
 
 /** A weight-decomposed update: `W' = m ⊙ (W + scaling · B A) / |W + scaling · B A|`, lengths of rows. */
 export interface DoraParams extends LowRank, LinearUpdate {
@@ -24,21 +25,21 @@ const DORA_LAYER: UpdateMethod = {
     const { loraA, loraB, magnitude, scaling, dropout: rate } = update;
     return tf.tidy(() => {
       const product = frozenLinear({ weight }, rows);
-      const y = bias ? tf.add(product, bias) as Tensor2D : product;
+      const y = bias ? tf.add(product, bias) : product;
       const drop = seed !== undefined && rate > 0;
-      const input = drop ? dropout(rows, { rate, seed }) as Tensor2D : rows;
+      const input = drop ? dropout(rows, { rate, seed }) : rows;
       const kept = drop ? frozenLinear({ weight }, input) : product;
       const constant = { loraA: detach(loraA), loraB: detach(loraB), scaling };
       const gain = tf.div(magnitude, rowLengths(doraDirection(constant, detach(weight)))); // [out]
-      const low = tf.mul(tf.matMul(input, loraA, false, true), scaling) as Tensor2D; // [rows, R]
+      const low = tf.mul(tf.matMul(input, loraA, false, true), scaling); // [rows, R]
       const turned = tf.mul(tf.matMul(low, loraB, false, true), gain);
-      return tf.add(y, tf.add(tf.mul(kept, tf.sub(gain, 1)), turned)) as Tensor2D;
+      return tf.add(y, tf.add(tf.mul(kept, tf.sub(gain, 1)), turned));
     });
   },
   merge(update: DoraParams, layer) {
     const weight = tf.tidy(() => {
       const direction = doraDirection(update, layer.weight);
-      return tf.mul(direction, tf.expandDims(tf.div(update.magnitude, rowLengths(direction)), 1)) as Tensor2D;
+      return mul(direction, tf.expandDims(tf.div(update.magnitude, rowLengths(direction)), 1));
     });
     return { ...layer, weight };
   },
@@ -51,7 +52,7 @@ export function doraUpdate({ loraA, loraB, scaling, dropout, magnitude }: Omit<D
 
 /** `W + scaling · B A`, shape `[out, in]`. The caller disposes it. */
 function doraDirection({ loraA, loraB, scaling }: Omit<LowRank, "dropout">, weight: Tensor2D): Tensor2D {
-  return tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(loraB, loraA), scaling)) as Tensor2D);
+  return tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(loraB, loraA), scaling)));
 }
 
 /** The length of each row, shape `[out]`. The caller disposes it. */

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type FrozenLinear, frozenLinear, type LinearUpdate, type UpdateMethod } from "../../nn/linear.ts";
 import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
+import { mul } from "../../tensor/typed.ts";
 
 /** A learned factor of each input or output of a layer. */
 export interface Ia3Params extends LinearUpdate {
@@ -16,14 +17,12 @@ const IA3_LAYER: UpdateMethod = {
   name: "ia3",
   apply: ({ factors, at }: Ia3Params, layer, rows): Tensor2D =>
     tf.tidy(() =>
-      at === "input"
-        ? frozenLinear(layer, tf.mul(rows, factors) as Tensor2D)
-        : tf.mul(frozenLinear(layer, rows), factors) as Tensor2D
+      at === "input" ? frozenLinear(layer, tf.mul(rows, factors)) : tf.mul(frozenLinear(layer, rows), factors)
     ),
   merge({ factors, at }: Ia3Params, layer): FrozenLinear {
-    if (at === "input") return { ...layer, weight: tf.mul(layer.weight, factors) as Tensor2D };
-    const weight = tf.tidy(() => tf.mul(layer.weight, tf.expandDims(factors, 1)) as Tensor2D);
-    return { ...layer, weight, ...(layer.bias ? { bias: tf.mul(layer.bias, factors) as Tensor1D } : {}) };
+    if (at === "input") return { ...layer, weight: tf.mul(layer.weight, factors) };
+    const weight = tf.tidy(() => mul(layer.weight, tf.expandDims(factors, 1)));
+    return { ...layer, weight, ...(layer.bias ? { bias: tf.mul(layer.bias, factors) } : {}) };
   },
 };
 

@@ -3,7 +3,6 @@ import type { ClipConfig } from "../../clip/config.ts";
 import type { LinearParams } from "../../nn/linear.ts";
 import { type Encoder, mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { ones } from "../../tensor/init.ts";
-import type { Tensor1D } from "../../tensor/types.ts";
 import { type PeftMethod, peftMethod, withSettings } from "../method.ts";
 import { ia3Update } from "./layer.ts";
 
@@ -37,7 +36,7 @@ export function ia3Method(encoders: ClipConfig, given?: Partial<Ia3Config>): Pef
 export function injectIa3<T extends TowerBlocks>(params: T, config: Ia3Config = IA3): T {
   const factors = (layer: LinearParams, at: "input" | "output"): LinearParams => ({
     ...layer,
-    update: ia3Update({ factors: ones([layer.weight.shape[at === "input" ? 1 : 0]]) as Tensor1D, at }),
+    update: ia3Update({ factors: ones([layer.weight.shape[at === "input" ? 1 : 0]]), at }),
   });
   const has = (target: Ia3Target): boolean => config.targets.includes(target);
   return mapBlocks(params, config.encoders, (block) => {

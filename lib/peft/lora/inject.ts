@@ -3,7 +3,6 @@ import type { AttentionParams } from "../../nn/attention.ts";
 import type { LinearParams, LinearUpdate, LowRank } from "../../nn/linear.ts";
 import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
-import type { Tensor2D } from "../../tensor/types.ts";
 import { type LoraConfig, loraLayers, loraScaling, type LoraTarget } from "./config.ts";
 import { loraUpdate } from "./layer.ts";
 
@@ -19,8 +18,8 @@ export const TARGET_LAYERS: Record<LoraTarget, keyof AttentionParams> = {
 export function initLora(layer: LinearParams, config: LoraConfig, seed: number, name: string): LowRank {
   const [outSize, inSize] = layer.weight.shape;
   return {
-    loraA: kaimingUniform([config.rank, inSize], seed, name) as Tensor2D,
-    loraB: zeros([outSize, config.rank]) as Tensor2D,
+    loraA: kaimingUniform([config.rank, inSize], seed, name),
+    loraB: zeros([outSize, config.rank]),
     scaling: loraScaling(config),
     dropout: config.dropout,
   };

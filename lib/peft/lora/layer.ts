@@ -26,8 +26,8 @@ const LORA_LAYER: UpdateMethod = {
     const { loraA, loraB, scaling, dropout: rate } = update;
     return tf.tidy(() => {
       const y = frozenLinear(layer, rows);
-      const input = seed !== undefined && rate > 0 ? dropout(rows, { rate, seed }) as Tensor2D : rows;
-      const low = tf.mul(tf.matMul(input, loraA, false, true), scaling) as Tensor2D; // [rows, R]
+      const input = seed !== undefined && rate > 0 ? dropout(rows, { rate, seed }) : rows;
+      const low = tf.mul(tf.matMul(input, loraA, false, true), scaling); // [rows, R]
       return tf.add(y, tf.matMul(low, loraB, false, true));
     });
   },
@@ -46,6 +46,6 @@ export function isLora(update: LinearUpdate | undefined): update is LoraParams {
 
 /** A layer with the weight `W + factor · B A`, shape `[out, in]`, which is new; its bias is shared. */
 export function addLora(layer: FrozenLinear, lora: LowRank, factor: number): FrozenLinear {
-  const update = (): Tensor2D => tf.mul(tf.matMul(lora.loraB, lora.loraA), factor) as Tensor2D;
-  return { ...layer, weight: tf.tidy(() => tf.add(layer.weight, update()) as Tensor2D) };
+  const update = (): Tensor2D => tf.mul(tf.matMul(lora.loraB, lora.loraA), factor);
+  return { ...layer, weight: tf.tidy(() => tf.add(layer.weight, update())) };
 }

@@ -3,8 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { ClipConfig } from "../../clip/config.ts";
 import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform } from "../../tensor/init.ts";
-import type { Tensor2D } from "../../tensor/types.ts";
 import { checkSize, type PeftMethod, peftMethod, withSettings } from "../method.ts";
+import { mul } from "../../tensor/typed.ts";
 
 /** Settings of visual prompts. */
 export interface VisualPromptConfig {
@@ -44,7 +44,7 @@ function injectPrompts<T extends TowerBlocks>(
     const bound = Math.sqrt(6 / (3 * patch * patch + width));
     const prompts = tf.tidy(() =>
       // ±1/√D, brought to the bound
-      tf.mul(kaimingUniform([config.prompts, width], seed, `prompts ${name}`), bound * Math.sqrt(width)) as Tensor2D
+      mul(kaimingUniform([config.prompts, width], seed, `prompts ${name}`), bound * Math.sqrt(width))
     );
     return { ...block, prompts };
   });

@@ -8,7 +8,6 @@ import { toPixels } from "../../image/preprocess.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
-import type { Tensor2D } from "../../tensor/types.ts";
 import { encode, type Tokenizer } from "../../text/tokenizer.ts";
 import type { BatchSource } from "../../train/source.ts";
 import type { PretrainSettings } from "./settings.ts";
@@ -25,7 +24,7 @@ export const IMAGE_STAGE: ContrastiveModel<ClipParams> = {
     tf.tidy(() => {
       const clsOnly = seed === undefined || seed % 2 === 0;
       const { tokens } = encodeImage(params, pixels, MINI, { clsOnly, ...(seed === undefined ? {} : { seed }) });
-      return l2Normalise(tf.mean(clsOnly ? tokens : tf.slice(tokens, [0, 1, 0]), 1) as Tensor2D);
+      return l2Normalise(tf.mean(clsOnly ? tokens : tf.slice(tokens, [0, 1, 0]), 1));
     }),
   textFeatures: (params, ids) => plainTextFeatures(params, ids),
 };

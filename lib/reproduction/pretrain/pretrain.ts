@@ -70,5 +70,5 @@ function waves({ imageSize, patchSize, width }: VisionConfig): Tensor3D {
       )
     );
   const patches = Array.from({ length: side * side }, (_, i) => row(Math.floor(i / side), i % side));
-  return tf.tensor3d([[new Array<number>(width).fill(0), ...patches]]) as Tensor3D;
+  return tf.tensor3d([[new Array<number>(width).fill(0), ...patches]]);
 }

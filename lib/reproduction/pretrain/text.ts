@@ -21,7 +21,7 @@ const PRETRAINED: ClipConfig = { ...MINI, text: { ...MINI.text, attentionDropout
 export function plainTextFeatures(params: ClipParams, ids: Tensor2D, seed?: number): Tensor2D {
   return tf.tidy(() => {
     const { tokens } = encodeText(params, ids, PRETRAINED, { clsOnly: true, ...(seed === undefined ? {} : { seed }) });
-    return l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]) as Tensor2D);
+    return l2Normalise(tf.reshape(tokens, [tokens.shape[0], tokens.shape[2]]));
   });
 }
 

@@ -21,7 +21,7 @@ registerGradient("AceLoraLinear", {
     for (const [l, dy] of dys.entries()) {
       thunks[`loraA${l}`] = () => grads[l]!;
       thunks[`loraB${l}`] = () => grads[dys.length + l]!;
-      thunks[`weight${l}`] = () => tf.matMul(dy as Tensor2D, x, true, false);
+      thunks[`weight${l}`] = () => tf.matMul(dy, x, true, false);
       thunks[`bias${l}`] = () => tf.sum(dy, 0);
     }
     return thunks;
