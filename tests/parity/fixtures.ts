@@ -60,12 +60,6 @@ export function toTensor(fixture: Fixture, name: string): tf.Tensor {
   return tf.tensor(data, shape, dtype);
 }
 
-/** A matrix of the fixture as float32. Not a cast: tf.js keeps an int32 buffer under the float type on webgpu, which kernels then read. */
-export function floatMatrix(fixture: Fixture, name: string): tf.Tensor2D {
-  const { data, shape } = pick(fixture, name);
-  return tf.tensor2d(Float32Array.from(data as ArrayLike<number>), shape as [number, number]);
-}
-
 /** Tensors whose name starts with `prefix`, without it. */
 export function below(fixture: Fixture, prefix: string): Fixture {
   return new Map(

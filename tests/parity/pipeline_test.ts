@@ -11,7 +11,7 @@ import {
   trainableTensors,
 } from "../../lib/ace_lora.ts";
 import { testOnBackends } from "../backends.ts";
-import { assertParity, below, floatMatrix, pick, readFixture, toTensor } from "./fixtures.ts";
+import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { gradientsOf, HGNN, loadModel, QKV, referenceName } from "./tiny_model.ts";
 
 const weights = await readFixture("weights");
@@ -21,7 +21,7 @@ const batch = (): { pixels: tf.Tensor4D; ids: tf.Tensor2D } => ({
   pixels: toTensor(cases, "pixels") as tf.Tensor4D,
   ids: toTensor(cases, "ids") as tf.Tensor2D,
 });
-const mask = (): { pairMask: tf.Tensor2D } => ({ pairMask: floatMatrix(cases, "labels.keep") });
+const mask = (): { pairMask: tf.Tensor2D } => ({ pairMask: toTensor(cases, "labels.keep").toFloat() as tf.Tensor2D });
 
 const runs: Record<string, Omit<AceLoraConfig, "encoders">> = {
   guided: { lora: QKV, hgnn: HGNN },

@@ -5,7 +5,7 @@ import { withTensors } from "../../lib/tensor/params.ts";
 import { adamw, initAdamw } from "../../lib/train/adamw.ts";
 import { warmupCosine } from "../../lib/train/schedule.ts";
 import { testOnBackends } from "../backends.ts";
-import { assertParity, below, floatMatrix, pick, readFixture, toTensor } from "./fixtures.ts";
+import { assertParity, below, pick, readFixture, toTensor } from "./fixtures.ts";
 import { gradientsOf, HGNN, loadModel, QKV, referenceName } from "./tiny_model.ts";
 
 const weights = await readFixture("weights");
@@ -25,7 +25,7 @@ testOnBackends(
     const { params, config } = await loadModel(weights, { lora: QKV, hgnn: HGNN });
     const pixels = toTensor(cases, "pixels") as tf.Tensor4D;
     const ids = toTensor(cases, "ids") as tf.Tensor2D;
-    const pairMask = floatMatrix(cases, "labels.keep");
+    const pairMask = toTensor(cases, "labels.keep").toFloat() as tf.Tensor2D;
     let model = params;
     let tensors = trainableTensors(params);
     let state = initAdamw(tensors);

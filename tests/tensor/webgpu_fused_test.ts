@@ -4,6 +4,7 @@ import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
+import { packTensors } from "../../lib/tensor/kernels/pack/api.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 
 /** A small transformer block's loss and gradients on the current backend, all fused functions in it. */
@@ -46,3 +47,22 @@ for (const masked of [false, true]) {
     }
   });
 }
+
+gpuTest(
+  "cast() to float32 gives numbers, also to kernels that read floats, of integers and of what was computed",
+  async () => {
+    const whole = tf.tensor2d([[1, 0], [0, 3]], [2, 2], "int32");
+    const results = tf.tidy(() => {
+      const uploaded = tf.add(whole, tf.scalar(1, "int32")); // on the device alone
+      const truth = tf.greater(whole, tf.scalar(0, "int32"));
+      return [whole, uploaded, truth].map((x) => packTensors([x.toFloat()]).clone());
+    });
+    assertEquals(await Promise.all(results.map(async (x) => [...await x.data()])), [[1, 0, 0, 3], [2, 1, 1, 4], [
+      1,
+      0,
+      0,
+      1,
+    ]]);
+    tf.dispose([whole, ...results]);
+  },
+);

@@ -45,6 +45,7 @@ export const CPU_KERNELS = {
   BatchMatMul: TFJS,
   _FusedMatMul: TFJS,
   Add: TFJS,
+  Cast: TFJS,
   Identity: TFJS,
   Slice: TFJS,
   SplitV: TFJS,

@@ -231,6 +231,8 @@ export interface ReplacedKernels {
   };
   /** `a + b`, broadcast. */
   Add: { inputs: Named<"a" | "b">; attrs: NoAttributes; outputs: TensorInfo };
+  /** A tensor as another type. */
+  Cast: { inputs: Named<"x">; attrs: Pick<tf.CastAttrs, "dtype">; outputs: TensorInfo };
   /** A clone. */
   Identity: { inputs: Named<"x">; attrs: NoAttributes; outputs: TensorInfo };
   /** A part of a tensor. */

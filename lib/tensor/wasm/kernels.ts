@@ -6,7 +6,7 @@ import { dropout } from "../kernels/dropout/wasm.ts";
 import { gather } from "../kernels/gather/wasm.ts";
 import { gelu, geluGrad } from "../kernels/gelu/wasm.ts";
 import { identity } from "../kernels/identity/wasm.ts";
-import { COMPOSED, type Kernels } from "../kernels/interface.ts";
+import { COMPOSED, type Kernels, TFJS } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/wasm.ts";
 import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/wasm.ts";
 import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
@@ -50,6 +50,7 @@ export const WASM_KERNELS = {
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
   Add: add,
+  Cast: TFJS,
   Identity: identity,
   Slice: slice,
   SplitV: split,

@@ -1,6 +1,7 @@
 /** The kernels of the backend `webgpu`. @module */
 import { adamw } from "../kernels/adamw/webgpu.ts";
 import { attention, attentionGrad } from "../kernels/attention/webgpu.ts";
+import { cast } from "../kernels/cast/webgpu.ts";
 import { dropout } from "../kernels/dropout/webgpu.ts";
 import { gelu, geluGrad } from "../kernels/gelu/webgpu.ts";
 import { hyperedges, hyperedgesGrad } from "../kernels/hyperedges/webgpu.ts";
@@ -48,6 +49,7 @@ export const WEBGPU_KERNELS = {
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
   Add: TFJS,
+  Cast: cast,
   Identity: TFJS,
   Slice: TFJS,
   SplitV: TFJS,
