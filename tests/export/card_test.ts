@@ -39,7 +39,7 @@ print(json.dumps({"base": data.base_model, "license": data.license, "library": d
       assert(text.includes(part), part);
     }
     await Deno.writeTextFile(metrics!, "{}");
-    await fail(line, ["it has no sets"], permissions);
+    await fail([...line, "--overwrite"], ["it has no sets"], permissions);
     await fail(["export", "--license", "mit", "--onnx", folder], ["--license needs --card"], permissions);
     await Deno.remove(folder, { recursive: true });
   },

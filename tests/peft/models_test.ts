@@ -67,7 +67,9 @@ for (const [kind, config] of Object.entries(MODELS)) {
       const method = PEFT_METHODS[name](config, SETTINGS[name]);
       if (UNTOUCHED.includes(name)) {
         const fresh = featuresOf(method, await method.prepare(start));
-        await assertClose(fresh, plain, name === "dora" ? 1e-6 : 0, `${name} fresh`);
+        // On webgpu a plain perceptron is two products with the activation inside, one with factors takes each step.
+        const isOtherwiseSummed = name === "dora" || (name === "ia3" && tf.getBackend() === "webgpu");
+        await assertClose(fresh, plain, isOtherwiseSummed ? 1e-6 : 0, `${name} fresh`);
       }
       const params = await moved(method, start);
       const expected = featuresOf(method, params);
