@@ -18,7 +18,7 @@ const ALLOWED: Record<string, string[]> = {
   hypergraph: ["nn", "tensor"],
   losses: ["tensor"],
   data: ["clip", "image", "io", "tensor", "text", "train"],
-  clip: ["io", "nn", "peft/lora", "tensor", "text"],
+  clip: ["image", "io", "nn", "peft/lora", "tensor", "text"],
   "peft/lora": ["nn", "tensor"],
   ".": ["clip", "hypergraph", "losses", "nn", "peft/lora", "tensor"],
   peft: [".", "clip", "hypergraph", "io", "nn", "peft/lora", "tensor"],

@@ -1,4 +1,5 @@
 /** What a CLIP is, as data: the same towers at every size. @module */
+import type { ResizeMode } from "../image/preprocess.ts";
 import type { Activation } from "../nn/mlp.ts";
 
 /** A stack of transformer layers. */
@@ -95,8 +96,8 @@ export interface ClipConfig {
   mean: readonly [number, number, number];
   /** Standard deviation of each colour channel. */
   std: readonly [number, number, number];
-  /** How an image becomes a square: the shorter side resized and the centre cropped, or both sides whatever the aspect. */
-  resizeMode: "shortest" | "squash";
+  /** How an image becomes a square. */
+  resizeMode: ResizeMode;
   /** Of the resize, with antialiasing. */
   interpolation: "bicubic" | "bilinear";
 }

@@ -65,8 +65,10 @@ export async function writeClipFolder(
   const { weights, config: name } = NAMES[family];
   await writeSafetensors(pathOf(weights), written, { format: "pt" });
   await writeFileAtomic(pathOf(name), configuration);
-  await writeFileAtomic(pathOf("preprocessor_config.json"), json(preprocessorConfig(config)));
+  // transformers' file cannot say that images are padded; open_clip's configuration has said it.
+  const preprocessors = config.resizeMode === "longest" ? [] : ["preprocessor_config.json"];
+  for (const one of preprocessors) await writeFileAtomic(pathOf(one), json(preprocessorConfig(config)));
   const copied = [files.tokenizer, files.merges].filter((one) => one !== undefined);
   for (const one of copied) await Deno.copyFile(one, pathOf(basename(one)));
-  return [weights, name, "preprocessor_config.json", ...copied.map((one) => basename(one))].map(pathOf);
+  return [weights, name, ...preprocessors, ...copied.map((one) => basename(one))].map(pathOf);
 }

@@ -42,6 +42,7 @@ export {
   OPENAI_MEAN,
   OPENAI_STD,
   type PreprocessOptions,
+  type ResizeMode,
   toPixels,
   type ToPixelsOptions,
   toRgb,

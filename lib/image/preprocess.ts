@@ -7,13 +7,20 @@
  * @module
  */
 import type { RasterImage } from "./raster.ts";
-import { resize } from "./resize.ts";
+import { resize, type ResizeOptions } from "./resize.ts";
 
 /** Mean of the red, green and blue channels (of 0..1) that BiomedCLIP's config names. */
 export const OPENAI_MEAN: readonly [number, number, number] = [0.48145466, 0.4578275, 0.40821073];
 
 /** Standard deviation of the red, green and blue channels (of 0..1) that BiomedCLIP's config names. */
 export const OPENAI_STD: readonly [number, number, number] = [0.26862954, 0.26130258, 0.27577711];
+
+/**
+ * How an image becomes a square. `shortest`: the shorter side to the size, then the centre. `longest`: the longer side to the size,
+ * then black on both sides of the other (open_clip pads an image with a palette with its first colour instead). `squash`: both
+ * sides to the size.
+ */
+export type ResizeMode = "shortest" | "longest" | "squash";
 
 /** How {@linkcode cropResize8} and {@linkcode toPixels} treat an image. */
 export interface PreprocessOptions {
@@ -29,8 +36,8 @@ export interface PreprocessOptions {
    * @default {"eval"}
    */
   mode?: "eval" | "train";
-  /** `shortest`: the shorter side to `size`, then the centre. `squash`: both sides to `size`. @default {"shortest"} */
-  resizeMode?: "shortest" | "squash";
+  /** How an evaluated image becomes a square. @default {"shortest"} */
+  resizeMode?: ResizeMode;
   /** Of the resize, with antialiasing. @default {"bicubic"} */
   interpolation?: "bicubic" | "bilinear";
   /**
@@ -119,15 +126,31 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** torchvision's `_compute_resized_output_size`: `int(size * long / short)`. */
-function evalSize({ width, height }: RasterImage, size: number): { width: number; height: number } {
+/** The size before the crop or the padding; of `shortest` torchvision's `int(size * long / short)`. */
+function evalSize({ width, height }: RasterImage, size: number, mode: ResizeMode): { width: number; height: number } {
+  if (mode === "squash") return { width: size, height: size };
+  if (mode === "longest") {
+    const ratio = Math.max(width / size, height / size);
+    const side = (length: number): number => Math.max(1, roundHalfEven(length / ratio));
+    return { width: side(width), height: side(height) };
+  }
   return width <= height
     ? { width: size, height: Math.trunc(size * height / width) }
     : { width: Math.trunc(size * width / height), height: size };
 }
 
+/** An RGB image in the middle of a black square; the odd pixel of a margin is right or below. */
+function padded({ width, height, data }: RasterImage, size: number): RasterImage {
+  const out = new Uint8Array(size * size * 3);
+  const [left, top] = [Math.floor((size - width) / 2), Math.floor((size - height) / 2)];
+  for (let y = 0; y < height; y++) {
+    out.set(data.subarray(y * width * 3, (y + 1) * width * 3), ((top + y) * size + left) * 3);
+  }
+  return { width: size, height: size, channels: 3, bitDepth: 8, data: out };
+}
+
 /**
- * The 8-bit stage of the transform: resized, cropped, RGB.
+ * The 8-bit stage of the transform: resized, cropped or padded, RGB.
  *
  * @param image Any raster image; not changed.
  * @param options Defaults are the evaluation transform at 224.
@@ -147,20 +170,23 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
     // Channels are resized each by itself: of grey, one is as good as three of the same.
     source = plain.channels === 1 && plain.bitDepth === 8 ? plain : toRgb(plain);
   }
-  const full = mode === "train" || resizeMode === "squash" ? { width: size, height: size } : evalSize(source, size);
+  const full = evalSize(source, size, mode === "train" ? "squash" : resizeMode);
+  const [width, height] = [Math.min(size, full.width), Math.min(size, full.height)];
   const crop = {
-    left: roundHalfEven((full.width - size) / 2),
-    top: roundHalfEven((full.height - size) / 2),
-    width: size,
-    height: size,
+    left: roundHalfEven((full.width - width) / 2),
+    top: roundHalfEven((full.height - height) / 2),
+    width,
+    height,
   };
-  if (full.width === source.width && full.height === source.height) {
-    return toRgb(resize(source, { ...full, crop, filter: "nearest" }));
-  }
-  if (source.indexed) return toRgb(resize(source, { ...full, crop, filter: "nearest" }));
+  const rgb = toRgb(resized(source, { ...full, crop, filter }));
+  return width < size || height < size ? padded(rgb, size) : rgb;
+}
+
+function resized(source: RasterImage, options: ResizeOptions & { width: number; height: number }): RasterImage {
+  const isFull = options.width === source.width && options.height === source.height;
+  if (isFull || source.indexed) return resize(source, { ...options, filter: "nearest" });
   const alpha = source.channels === 2 || source.channels === 4;
-  const resized = resize(alpha ? premultiply(source) : source, { ...full, crop, filter });
-  return toRgb(alpha ? unpremultiply(resized) : resized);
+  return alpha ? unpremultiply(resize(premultiply(source), options)) : resize(source, options);
 }
 
 /**

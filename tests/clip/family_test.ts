@@ -108,6 +108,24 @@ Deno.test("writeClipFolder() there and back gives the same numbers and the same 
   }
 });
 
+Deno.test("writeClipFolder() keeps padding for open_clip, and refuses it for transformers, which has none", async () => {
+  await inFolder(async (out) => {
+    const config = join(out, "open_clip_config.json");
+    const { weights, config: plain } = filesOf("open_clip_quick");
+    const json = JSON.parse(await Deno.readTextFile(plain!));
+    await Deno.writeTextFile(config, JSON.stringify({ ...json, preprocess_cfg: { resize_mode: "longest" } }));
+    const [there, hf] = [join(out, "there"), join(out, "hf")];
+    await convert({ weights: weights!, config }, there, "open_clip");
+    const written = {
+      weights: join(there, "open_clip_model.safetensors"),
+      config: join(there, "open_clip_config.json"),
+    };
+    assertEquals((await configIn(written)).resizeMode, "longest");
+    await assertRejects(() => convert({ weights: weights!, config }, hf, "hf"), NoCounterpartError, "they are padded");
+    await assertRejects(() => Deno.stat(hf), Deno.errors.NotFound);
+  });
+});
+
 Deno.test("writeClipFolder() names what the other library has no towers for, and writes nothing", async () => {
   await inFolder(async (out) => {
     const folder = join(out, "folder");

@@ -184,6 +184,7 @@ Deno.test("parseClipConfig() honours a field that changes the numbers or refuses
       interpolation: "bilinear",
     });
     assertEquals([resizeMode, interpolation], ["squash", "bilinear"]);
+    assertEquals(preprocess({ resize_mode: "longest", fill_color: 0 }).resizeMode, "longest");
     assertThrows(() => preprocess({ interpolation: "random" }), SyntaxError, "preprocess_cfg.interpolation");
     assertThrows(() => preprocess({ size: 224 }), SyntaxError, "preprocess_cfg.size must be 16");
     assertThrows(() => preprocess({ resize_mode: "longest", fill_color: 9 }), SyntaxError, "preprocess_cfg.fill_color");

@@ -68,6 +68,22 @@ def training(image, size):
     return resize(image, (size, size)).convert("RGB")
 
 
+def longest(image, size):
+    """open_clip's ResizeKeepRatio(longest=1) and CenterCropOrPad with fill 0, but that the padding comes after convert("RGB")."""
+    w, h = image.size
+    ratio = max(h / size, w / size)
+    new = (max(1, round(w / ratio)), max(1, round(h / ratio)))
+    out = image if new == image.size else image.resize(new, Image.Resampling.BICUBIC)
+    corner = ((size - new[0]) // 2, (size - new[1]) // 2)
+    padded = Image.new("RGB", (size, size), 0)
+    padded.paste(out.convert("RGB"), corner)
+    if image.mode != "P":  # there index 0 is its palette's first colour, whichever that is
+        before = Image.new(out.mode, (size, size), 0)
+        before.paste(out, corner)
+        assert before.convert("RGB").tobytes() == padded.tobytes()
+    return padded
+
+
 def sha(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -228,6 +244,7 @@ def record(name, data, target):
         "native": sha(np.ascontiguousarray(native).tobytes()),
         "rgb": sha(rgb.tobytes()),
         "eval": sha(evaluation(image, target).tobytes()),
+        "longest": sha(longest(image, target).tobytes()),
         "train": sha(training(image, target).tobytes()),
         "evalRgbFirst": sha(evaluation(rgb, target).tobytes()),
         "trainRgbFirst": sha(training(rgb, target).tobytes()),

@@ -9,6 +9,7 @@ interface Expected {
   native: string;
   rgb: string;
   eval: string;
+  longest: string;
   train: string;
   evalRgbFirst: string;
   trainRgbFirst: string;
@@ -50,6 +51,7 @@ for (const [file, expected] of Object.entries(images)) {
       native: await sha256(asPillowHolds(image)),
       rgb: await sha256(toRgb(image).data),
       eval: await sha256(cropResize8(image, { size }).data),
+      longest: await sha256(cropResize8(image, { size, resizeMode: "longest" }).data),
       train: await sha256(cropResize8(image, { size, mode: "train" }).data),
       evalRgbFirst: await sha256(cropResize8(image, { size, rgbFirst: true }).data),
       trainRgbFirst: await sha256(cropResize8(image, { size, mode: "train", rgbFirst: true }).data),

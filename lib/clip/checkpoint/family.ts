@@ -56,7 +56,11 @@ export async function toFamily(
 }
 
 function checkCounterpart(
-  { layout, config: { vision, text, similarity }, path }: { layout: ClipLayout; config: ClipConfig; path: string },
+  { layout, config: { vision, text, similarity, resizeMode }, path }: {
+    layout: ClipLayout;
+    config: ClipConfig;
+    path: string;
+  },
   family: ClipFamily,
 ): void {
   const library = family === "hf" ? "transformers' CLIPModel" : "open_clip";
@@ -66,7 +70,10 @@ function checkCounterpart(
   if (vision.kind !== "clip") refuse("its image tower must be CLIP's own ViT: it is a ViT with a bias in its patches");
   if (text.kind !== "clip") return refuse("its text tower must be CLIP's own: it is a BERT");
   if (similarity === "sigmoid") refuse("its similarity must be CLIP's softmax: it is a sigmoid with a logit bias");
-  if (family === "hf") return;
+  if (family === "hf") {
+    if (resizeMode === "longest") refuse("its images must be cropped or squashed: they are padded");
+    return;
+  }
   if (vision.activation !== text.activation) {
     refuse(`both towers must have one activation: they have ${vision.activation} and ${text.activation}`);
   }

@@ -112,6 +112,7 @@ function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): Clip
     resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess.resize_mode, [
       [undefined, "shortest"],
       ["shortest", "shortest"],
+      ["longest", "longest"],
       ["squash", "squash"],
     ]),
     interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess.interpolation, [

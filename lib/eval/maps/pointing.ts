@@ -1,5 +1,6 @@
 /** Whether a map's strongest patch lies where a reader drew a box. @module */
 import type { Box } from "../../data/types.ts";
+import type { ResizeMode } from "../../image/preprocess.ts";
 
 /** A rectangle as shares of what the model sees, 0 to 1 where it sees all of it. */
 export interface SeenBox {
@@ -14,7 +15,7 @@ export interface SeenBox {
 }
 
 /**
- * Where a box lies in the square that the model sees: the middle of the image, or all of it squashed.
+ * Where a box lies in the square that the model sees: the middle of the image, all of it between margins, or all of it squashed.
  *
  * @param box In pixels of the image.
  * @param image Its size.
@@ -23,11 +24,11 @@ export interface SeenBox {
 export function seenBox(
   box: Omit<Box, "label">,
   image: { width: number; height: number },
-  resizeMode: "shortest" | "squash",
+  resizeMode: ResizeMode,
 ): SeenBox {
   const { x, y, width, height } = box;
-  const short = Math.min(image.width, image.height);
-  const [sizeX, sizeY] = resizeMode === "squash" ? [image.width, image.height] : [short, short];
+  const side = Math[resizeMode === "longest" ? "max" : "min"](image.width, image.height);
+  const [sizeX, sizeY] = resizeMode === "squash" ? [image.width, image.height] : [side, side];
   const [startX, startY] = [(image.width - sizeX) / 2, (image.height - sizeY) / 2];
   return {
     left: (x - startX) / sizeX,

@@ -153,6 +153,12 @@ Deno.test("seenBox() maps a box into what the model sees; patchesIn() and pointi
   const box = { x: 150, y: 20, width: 50, height: 30 };
   assertEquals(seenBox(box, { width: 300, height: 100 }, "shortest"), { left: 0.5, top: 0.2, right: 1, bottom: 0.5 });
   assertEquals(seenBox(box, { width: 200, height: 100 }, "squash"), { left: 0.75, top: 0.2, right: 1, bottom: 0.5 });
+  assertEquals(seenBox(box, { width: 200, height: 100 }, "longest"), {
+    left: 0.75,
+    top: 0.35,
+    right: 1,
+    bottom: 0.5,
+  });
   const inside = patchesIn([{ left: 0.5, top: 0, right: 1, bottom: 0.5 }], 2);
   assertEquals(inside, [false, true, false, false]);
   assertEquals(pointingHit([0, 3, 1, 2], inside), 1);
