@@ -26,14 +26,13 @@ import {
   isDatasetGiven,
 } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
-import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
+import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
 import { holdOutput, OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
-import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+import { MANY_IMAGES_OPTIONS, readableSet } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
@@ -91,11 +90,7 @@ export const COMMAND: Command = {
     ...PROTOCOL_OPTIONS,
     ...COLUMN_OPTIONS,
     ...HELD_OUT_OPTIONS,
-    ...UNREADABLE_OPTION,
-    ...EXIF_OPTION,
-    ...DECODE_OPTIONS,
-    ...MODEL_OPTIONS,
-    ...ADAPTER_OPTION,
+    ...MANY_IMAGES_OPTIONS,
     out: {
       type: "string",
       value: "DIR",

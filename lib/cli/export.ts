@@ -11,6 +11,7 @@ import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { parseJson } from "../io/fields.ts";
 
 export const COMMAND: Command = {
   name: "export",
@@ -53,12 +54,7 @@ export const COMMAND: Command = {
 
 async function recordAt(path: string): Promise<unknown> {
   await checkPath(path);
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
-    throw new SyntaxError(`Cannot read "${path}" as JSON: ${reason}`, { cause: error });
-  }
+  return parseJson(await Deno.readTextFile(path), path);
 }
 
 async function writeCard(args: Arguments, path: string): Promise<void> {

@@ -24,15 +24,14 @@ import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, imagesFrom } from "./data_options.ts";
-import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { watched } from "./decode_options.ts";
 import { keptFeatures } from "./features.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { keptRuns } from "./kept_runs.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
-import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+import { MANY_IMAGES_OPTIONS, readableSet } from "./unreadable.ts";
 
 const METHODS = [...Object.keys(PROBE_METHODS) as ProbeName[], "lora"] as const;
 
@@ -76,11 +75,7 @@ export const COMMAND: Command = {
       help: "Rates of LoRA; of several the one with most right answers on the validation cases (default: 0.001,0.01)",
     },
     ...COLUMN_OPTIONS,
-    ...UNREADABLE_OPTION,
-    ...EXIF_OPTION,
-    ...DECODE_OPTIONS,
-    ...MODEL_OPTIONS,
-    ...ADAPTER_OPTION,
+    ...MANY_IMAGES_OPTIONS,
     out: {
       type: "string",
       value: "DIR",

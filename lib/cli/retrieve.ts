@@ -14,15 +14,14 @@ import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
-import { DECODE_OPTIONS, EXIF_OPTION, watched } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { watched } from "./decode_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { keptFeatures } from "./features.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
-import { readableCases, readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
+import { MANY_IMAGES_OPTIONS, readableCases, readableSet } from "./unreadable.ts";
 
 export const COMMAND: Command = {
   name: "retrieve",
@@ -40,11 +39,7 @@ export const COMMAND: Command = {
     "query-image": { type: "string", value: "FILE", help: "Image to search them by" },
     top: { type: "string", value: "N", help: "Images shown of a search (default: 12)" },
     ...COLUMN_OPTIONS,
-    ...UNREADABLE_OPTION,
-    ...EXIF_OPTION,
-    ...DECODE_OPTIONS,
-    ...MODEL_OPTIONS,
-    ...ADAPTER_OPTION,
+    ...MANY_IMAGES_OPTIONS,
     out: {
       type: "string",
       value: "DIR",

@@ -4,6 +4,8 @@ import type { Case, Dataset } from "../data/types.ts";
 import { findUnreadable } from "../data/unreadable.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
+import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { printable } from "./printable.ts";
 
 /** The option of commands that read many images. */
@@ -14,6 +16,15 @@ export const UNREADABLE_OPTION: Record<string, OptionSpec> = {
     help:
       "Images that cannot be read: throw (all are listed before the work) or drop (all are decoded once to find them)",
   },
+};
+
+/** The options of commands that put many images through a model. */
+export const MANY_IMAGES_OPTIONS: Record<string, OptionSpec> = {
+  ...UNREADABLE_OPTION,
+  ...EXIF_OPTION,
+  ...DECODE_OPTIONS,
+  ...MODEL_OPTIONS,
+  ...ADAPTER_OPTION,
 };
 
 const LISTED = 20;
