@@ -3,6 +3,7 @@ import { PROTOCOLS } from "../clip/zero_shot/presets.ts";
 import { type ClassTexts, PROMPT_POOLS, type Protocol, PROTOCOL_SCORES } from "../clip/zero_shot/protocol.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { readCsv, rowNumber } from "./csv.ts";
+import { isRecord, parseJson } from "../io/fields.ts";
 
 /** Fields of a JSON protocol. */
 const FIELDS: readonly (keyof Protocol)[] = ["name", "source", "prompts", "negatives", "pool", "scale", "score"];
@@ -44,14 +45,7 @@ export async function readProtocol(from: string): Promise<Protocol> {
 }
 
 function jsonProtocol(text: string, path: string): Protocol {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as JSON: ${(error as Error).message.split("\n")[0]}`, {
-      cause: error,
-    });
-  }
+  const json = parseJson(text, path);
   const refuse = (field: string, must: string, found: unknown): never => {
     throw new SyntaxError(
       `Cannot read "${path}" as a protocol as ${field} must be ${must}: current value is ${shown(found)}`,
@@ -114,10 +108,6 @@ async function csvProtocol(path: string): Promise<Protocol> {
   });
   const hasPairs = Object.keys(lists.negative).length > 0;
   return { name: path, prompts: lists.positive, pool: "features", ...(hasPairs ? { negatives: lists.negative } : {}) };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A JSON value for a message: one line, at most 60 characters. */

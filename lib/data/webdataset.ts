@@ -6,6 +6,7 @@ import { listTar, tarBytes, type TarMember } from "./_tar.ts";
 import { type ImagePart, locationName, readLocation } from "./pixels/location.ts";
 import { drop, makeDataset, type Tally, uniqueIds } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
+import { isRecord, parseJson } from "../io/fields.ts";
 
 /** Options of {@linkcode loadWebDataset}. */
 export interface WebDatasetOptions {
@@ -143,13 +144,8 @@ function samplesOf(members: readonly TarMember[]): [key: string, parts: Map<stri
 }
 
 function parseFields(text: string, name: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${name}" as JSON: ${(error as Error).message}`);
-  }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  const value = parseJson(text, name);
+  if (isRecord(value)) return value;
   throw new SyntaxError(`Cannot read "${name}" as a sample's fields as it must be a JSON object: it is none`);
 }
 

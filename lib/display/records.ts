@@ -11,6 +11,7 @@ import {
   LIST,
   orAbsent,
   orNull,
+  parseJson,
   RECORD,
   TEXT,
 } from "../io/fields.ts";
@@ -61,13 +62,7 @@ const ESTIMATE: Readonly<Record<string, FieldRule>> = {
  * @throws {SyntaxError} If the text is no JSON or lacks a field; the message names the file and the field.
  */
 export function parseRunRecord(text: string, name: string): RunRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${name}" as it must be JSON: ${(error as Error).message}`);
-  }
-  const record = checkedFields(name, value, RUN);
+  const record = checkedFields(name, parseJson(text, name), RUN);
   for (const [set, methods] of Object.entries(record["sets"] as Record<string, unknown>)) {
     for (const [method, result] of Object.entries(checkedFields(name, methods, {}, `sets.${set}`))) {
       const field = `sets.${set}.${method}`;

@@ -28,6 +28,17 @@ export class FieldError extends SyntaxError {
   }
 }
 
+/** What a file's text holds. @throws {SyntaxError} If it is no JSON; the message names the file. */
+export function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" as JSON: ${(error as Error).message.split("\n")[0]}`, {
+      cause: error,
+    });
+  }
+}
+
 /** Whether a JSON value is a record. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

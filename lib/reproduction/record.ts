@@ -9,6 +9,7 @@ import {
   isRecord,
   LIST,
   orNull,
+  parseJson,
   RECORD,
   SHARE,
   TEXT,
@@ -245,13 +246,7 @@ const SET_FIELDS: Readonly<Record<string, FieldRule>> = {
  * @throws {SyntaxError} If the text is no JSON, or a field is missing or of another kind; the message names both.
  */
 export function parseRecord(text: string, name: string): ReproduceRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${name}" as it must be JSON: ${(error as Error).message}`);
-  }
-  const record = checkedFields(name, value, FIELDS);
+  const record = checkedFields(name, parseJson(text, name), FIELDS);
   const { steps } = checkedFields(name, record["loss"], { steps: NUMBERS }, "loss");
   checkedFields(name, record["loss"], { values: numbersOf(steps as unknown[]) }, "loss");
   checkedFields(name, record["false_negatives"], { pairs: WHOLE, identical: WHOLE }, "false_negatives");

@@ -13,7 +13,7 @@ import { loadSegmentationData } from "../dense/segment/data.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import { constantMaskFigures, evaluateSegmentation, trainSegmentation } from "../dense/segment/run.ts";
 import type { FitHeadOptions } from "../dense/train.ts";
-import { checkedFields, FINITE, LIST, orNull, RECORD, WHOLE } from "../io/fields.ts";
+import { checkedFields, FINITE, LIST, orNull, parseJson, RECORD, WHOLE } from "../io/fields.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { disposeParams } from "../tensor/params.ts";
@@ -358,7 +358,7 @@ export async function executeTable4(
  * @throws {SyntaxError} If it is no such run; the message names the file.
  */
 export function parseTable4Run(text: string, name: string): Table4Run {
-  const record = checkedFields(name, JSON.parse(text), {
+  const record = checkedFields(name, parseJson(text, name), {
     kind: { must: `"${TABLE4_KIND}"`, fits: (value) => value === TABLE4_KIND },
     seed: WHOLE,
     configuration: RECORD,

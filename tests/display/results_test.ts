@@ -38,7 +38,7 @@ Deno.test("parseRunRecord() names the file and the field it misses", () => {
     return JSON.stringify(copy);
   };
   const cases: [string, string][] = [
-    ["{", 'Cannot read "m.json" as it must be JSON'],
+    ["{", 'Cannot read "m.json" as JSON'],
     ["[]", '"the file" must be an object'],
     [broken((r) => delete r.seed), '"seed" must be a finite number: it is missing'],
     [broken((r) => r.adapter = 3), '"adapter" must be a text, or null: current value is 3'],

@@ -43,7 +43,7 @@ Deno.test("parseRecord() refuses values of another kind or out of range", () => 
     const text = JSON.stringify({ ...sampleRecord(), [field]: value });
     assertThrows(() => parseRecord(text, "x.json"), SyntaxError, `"${field}"`);
   }
-  assertThrows(() => parseRecord("{", "x.json"), SyntaxError, 'Cannot read "x.json" as it must be JSON');
+  assertThrows(() => parseRecord("{", "x.json"), SyntaxError, 'Cannot read "x.json" as JSON');
   assertThrows(() => parseRecord("[]", "x.json"), SyntaxError, "must be an object");
 });
 

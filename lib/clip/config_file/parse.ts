@@ -16,6 +16,7 @@ import {
   sizeField,
 } from "./fields.ts";
 import { openClipTowers } from "./open_clip.ts";
+import { parseJson } from "../../io/fields.ts";
 
 /** Activations by their names in `transformers`. */
 const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"], ["gelu_pytorch_tanh", "gelu-tanh"]] as const;
@@ -33,7 +34,7 @@ const HALF = [0.5, 0.5, 0.5] as const;
  * @throws {SyntaxError} If it is no such configuration, or a field does not fit; the message names the file and the field.
  */
 export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
-  const json = parseJson(text, source);
+  const json = parseRecord(text, source);
   const model = isRecord(json.model_cfg) ? json.model_cfg : json;
   if (isRecord(model.vision_cfg)) return finish(openClip(json, model, source), source);
   const kind = json.model_type ?? (Array.isArray(json.architectures) ? json.architectures[0] : undefined);
@@ -50,14 +51,8 @@ export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
   );
 }
 
-function parseJson(text: string, source: ClipSource): JsonRecord {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
-    throw new SyntaxError(`Cannot read "${source.config}" as JSON: ${reason}`, { cause: error });
-  }
+function parseRecord(text: string, source: ClipSource): JsonRecord {
+  const json = parseJson(text, source.config);
   return isRecord(json) ? json : refuseField(source, "the file", "a record", json);
 }
 

@@ -1,6 +1,7 @@
 /** What `transformers`' preprocessor_config.json says of a model's images. @module */
 import type { ClipConfig } from "../config.ts";
 import { choiceField, type ClipSource, colourField, isRecord, type JsonRecord, refuseField } from "./fields.ts";
+import { parseJson } from "../../io/fields.ts";
 
 /** Fields that change the numbers, with the values that are what this package does. */
 const PLAIN: Readonly<Record<string, readonly unknown[]>> = {
@@ -22,14 +23,7 @@ const PLAIN: Readonly<Record<string, readonly unknown[]>> = {
  */
 export function withPreprocessor(text: string, config: ClipConfig, path: string): ClipConfig {
   const source: ClipSource = { config: path };
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as JSON: ${(error as Error).message.split("\n")[0]}`, {
-      cause: error,
-    });
-  }
+  const json = parseJson(text, path);
   if (!isRecord(json)) return refuseField(source, "the file", "a record", json);
   for (const [name, values] of Object.entries(PLAIN)) {
     choiceField(source, name, json[name], values.map((value) => [value, true]));
