@@ -5,7 +5,7 @@
  */
 import { checkImageSize } from "./raster.ts";
 import { type DataSet, decimal, PIXEL_DATA, text, words } from "./_dicom_elements.ts";
-import { type DicomDisplay, type DicomLut, type DicomWindow, readDisplay } from "./_dicom_display.ts";
+import { type DicomDisplay, type DicomLut, type DicomWindow, readDisplay } from "./_dicom_display_fields.ts";
 import { isDicom, readDicomFile } from "./_dicom_file.ts";
 import { COMPRESSED, decodeCompressed } from "./_dicom_frame.ts";
 
