@@ -328,8 +328,8 @@ async function gatheredFeatures<T>(step: Step<T>, rounds: Chunk[][], ranks: Comm
   for (const round of rounds) {
     const own = round[ranks.rank];
     const features = own && await featuresOf(step, [own]);
-    const [size] = ranks.allGather(Float32Array.of(features?.image.shape[1] ?? 0)).filter((e) => e > 0);
-    width = size!;
+    // Told once, as a rank without a chunk cannot know it; the first round has one at least.
+    if (width === 0) width = Math.max(...ranks.allGather(Float32Array.of(features?.image.shape[1] ?? 0)));
     const half = most * width;
     const sent = new Float32Array(2 * half);
     if (features) {
