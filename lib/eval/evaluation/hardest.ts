@@ -1,6 +1,7 @@
 /** The cases that a model answers worst. @module */
 import { answerOf, classColumns } from "./columns.ts";
 import type { Predictions } from "./predictions.ts";
+import { countWhile } from "../metrics/_sorted.ts";
 
 /** One of the cases answered worst. */
 export interface HardCase {
@@ -29,7 +30,7 @@ export function hardestCases(predictions: Predictions, most: number): HardCase[]
     return Float64Array.from(scores, (score, i) => {
       const others = sides[1 - targets[i]!]!;
       if (others.length === 0) return 0;
-      const below = countWhere(others, (value) => value < score), upTo = countWhere(others, (value) => value <= score);
+      const below = countWhile(others, (value) => value < score), upTo = countWhile(others, (value) => value <= score);
       const beaten = (below + upTo) / 2 / others.length;
       return targets[i] === 1 ? 1 - beaten : beaten;
     });
@@ -47,15 +48,4 @@ export function hardestCases(predictions: Predictions, most: number): HardCase[]
       ? labels((c) => scores[row * width + c]! >= 0.5)
       : classes[answerOf(scores, row, width)]!,
   })).sort((a, b) => b.difficulty - a.difficulty || a.row - b.row).slice(0, most);
-}
-
-/** How many sorted values, from the first, fulfil a condition that only the first ones do. */
-function countWhere(sorted: Float64Array, holds: (value: number) => boolean): number {
-  let low = 0, high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holds(sorted[middle]!)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,6 +1,7 @@
 /** DeLong's variance of an AUROC: an interval without resampling, and the test of two scores on the same cases. @module */
 import { checkScores, checkTargets } from "./_check.ts";
 import { centralQuantile, twoSidedP } from "./_normal.ts";
+import { countWhile } from "./_sorted.ts";
 
 /** An AUROC with DeLong's interval. */
 export interface DelongInterval {
@@ -131,19 +132,8 @@ function placements(scores: ArrayLike<number>, targets: ArrayLike<number>): Plac
 
 /** The share of sorted values below `score`, equal ones counting one half. */
 function shareBelow(sorted: Float64Array, score: number): number {
-  return (countBelow(sorted, (value) => value < score) + countBelow(sorted, (value) => value <= score)) / 2 /
+  return (countWhile(sorted, (value) => value < score) + countWhile(sorted, (value) => value <= score)) / 2 /
     sorted.length;
-}
-
-/** How many sorted values, from the first, fulfil a condition that only the first ones do. */
-function countBelow(sorted: Float64Array, holds: (value: number) => boolean): number {
-  let low = 0, high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holds(sorted[middle]!)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Covariance of two AUROCs of the same cases. */

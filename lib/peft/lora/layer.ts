@@ -1,14 +1,9 @@
 /** LoRA in a linear layer. @module */
 import * as tf from "@tensorflow/tfjs";
-import {
-  type FrozenLinear,
-  frozenLinear,
-  type LinearUpdate,
-  type LowRank,
-  type UpdateMethod,
-} from "../../nn/linear.ts";
+import { frozenLinear, type LinearUpdate, type LowRank, type UpdateMethod } from "../../nn/linear.ts";
 import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
+import { addLora } from "./merge.ts";
 
 /** A low-rank update `scaling · B A` of a frozen weight, as a layer carries it. */
 export interface LoraParams extends LowRank, LinearUpdate {}
@@ -42,10 +37,4 @@ export function loraUpdate({ loraA, loraB, scaling, dropout }: LowRank): LoraPar
 /** Whether a layer's update is LoRA. */
 export function isLora(update: LinearUpdate | undefined): update is LoraParams {
   return update?.method === LORA_LAYER;
-}
-
-/** A layer with the weight `W + factor · B A`, shape `[out, in]`, which is new; its bias is shared. */
-export function addLora(layer: FrozenLinear, lora: LowRank, factor: number): FrozenLinear {
-  const update = (): Tensor2D => tf.mul(tf.matMul(lora.loraB, lora.loraA), factor);
-  return { ...layer, weight: tf.tidy(() => tf.add(layer.weight, update())) };
 }

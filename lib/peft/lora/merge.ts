@@ -1,7 +1,14 @@
-/** Takes merged low-rank updates out of the weights again. @module */
-import { isLinear, type LinearParams } from "../../nn/linear.ts";
+/** LoRA folded into the weights it updates, and taken out of them again. @module */
+import * as tf from "@tensorflow/tfjs";
+import { type FrozenLinear, isLinear, type LinearParams, type LowRank } from "../../nn/linear.ts";
 import { mapTree } from "../../tensor/params.ts";
-import { addLora, isLora } from "./layer.ts";
+import type { Tensor2D } from "../../tensor/types.ts";
+
+/** A layer with the weight `W + factor · B A`, shape `[out, in]`, which is new; its bias is shared. */
+export function addLora(layer: FrozenLinear, { loraA, loraB }: LowRank, factor: number): FrozenLinear {
+  const update = (): Tensor2D => tf.mul(tf.matMul(loraB, loraA), factor);
+  return { ...layer, weight: tf.tidy(() => tf.add(layer.weight, update())) };
+}
 
 /**
  * The inverse of `mergeUpdates`, to rounding: takes the LoRA updates that `injected` carries out of `merged`'s weights,
@@ -16,6 +23,7 @@ export function unmergeLora<T>(merged: T, injected: T): T {
   return mapTree(merged, (node, name) => {
     if (!isLinear(node)) return undefined;
     const update = layers.get(name)?.update;
-    return isLora(update) ? { ...addLora(node, update, -update.scaling), update } : node;
+    const low = update?.method.lowRank?.(update);
+    return update && low ? { ...addLora(node, low, -low.scaling), update } : node;
   });
 }
