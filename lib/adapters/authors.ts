@@ -23,7 +23,7 @@ import {
   TARGETS,
 } from "./record.ts";
 import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";
-import { carryingLayers } from "./positions.ts";
+import { carryingLayers, positionsOf } from "./positions.ts";
 import { readAllTensors, type TensorFile } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
 import { type TorchTree, writeTorch } from "../io/torch_writer.ts";
@@ -32,46 +32,70 @@ import { quoted } from "../io/_errors.ts";
 const SHORT = { image: "img", text: "text" } as const;
 const LORA_NAME = /^weights\.layer_(\d{1,4})\.([qkvo])_proj\.w_lora_([AB])$/;
 
-/** The layers of a position of the authors' models, which have towers of twelve. */
-function namedLayers(position: string): number[] | undefined {
-  return LORA_POSITIONS.includes(position as LoraPositions) ? layersAt(position as LoraPositions, 12) : undefined;
+/** Layers of a model's towers. */
+export type TowerDepths = Readonly<Record<AdapterEncoder, number>>;
+
+/** The depths of the authors' models, which are meant where no model is known. */
+const AUTHORS_DEPTHS: TowerDepths = { image: 12, text: 12 };
+
+/** The layers that a position names in a tower; the authors' "top" of images is their "top1" of texts. */
+function namedLayers(position: string, depth: number): number[] | undefined {
+  const name = position === "top" ? "top1" : position;
+  return LORA_POSITIONS.includes(name as LoraPositions) ? layersAt(name as LoraPositions, depth) : undefined;
+}
+
+/** How many of the first layers are the text tower's: all of one width, where the two towers differ in it. */
+function widthChange(widths: readonly number[]): number | undefined {
+  const first = widths.findIndex((width) => width !== widths[0]);
+  return first < 0 ? undefined : first;
 }
 
 /** The tower and layer that each `layer_N` stands for. */
-function placeLayers(count: number, metadata: Record<string, unknown>, file: string): [AdapterEncoder, number][] {
+function placeLayers(
+  widths: readonly number[],
+  metadata: Record<string, unknown>,
+  { file, depths }: { file: string; depths: TowerDepths | undefined },
+): [AdapterEncoder, number][] {
+  const count = widths.length;
   const isList = (value: unknown): value is number[] =>
     Array.isArray(value) && value.every((x) => Number.isSafeInteger(x) && x >= 0);
   const place = (text: readonly number[], image: readonly number[]): [AdapterEncoder, number][] => [
     ...text.map((layer): [AdapterEncoder, number] => ["text", layer]),
     ...image.map((layer): [AdapterEncoder, number] => ["image", layer]),
   ];
-  const { text_layers: text, image_layers: image } = metadata;
-  if (isList(text) && isList(image)) { // written by this package
-    const expected = text.length + image.length;
+  const { text_layers: ofTexts, image_layers: ofImages } = metadata;
+  if (isList(ofTexts) && isList(ofImages)) { // written by this package
+    const expected = ofTexts.length + ofImages.length;
     if (expected !== count) {
       throw new SyntaxError(
         `Cannot read "${file}" as an adapter: it must have LoRA in ${expected} layers: found ${count}`,
       );
     }
-    return place(text, image);
+    return place(ofTexts, ofImages);
   }
   const position = String(metadata["position"] ?? "all");
   const encoder = metadata["encoder"] ?? "both"; // CLIP-LoRA's key
-  const named = namedLayers(position);
-  if (!named) throw new SyntaxError(`Cannot read "${file}" as an adapter: position ${quoted(position)} is unknown`);
-  const towers = encoder === "both" ? 2 : 1;
-  const each = count / towers;
-  // Towers of other depths than twelve can only be told apart when every layer carries LoRA.
-  const layers = position === "all" && Number.isInteger(each) ? Array.from({ length: each }, (_, i) => i) : named;
-  if (layers.length !== each) {
-    throw new SyntaxError(
-      `Cannot read "${file}" as an adapter: its position "${position}" names ${
-        layers.length * towers
-      } layers of towers of ` +
-        `twelve, the depth of the authors' models, and no depth is stated: it has LoRA in ${count}`,
-    );
+  const meant = depths ?? AUTHORS_DEPTHS;
+  const [text, image] = [namedLayers(position, meant.text), namedLayers(position, meant.image)];
+  if (!text || !image) {
+    throw new SyntaxError(`Cannot read "${file}" as an adapter: position ${quoted(position)} is unknown`);
   }
-  return place(encoder === "both" || encoder === "text" ? layers : [], encoder === "text" ? [] : layers);
+  const named = place(encoder === "both" || encoder === "text" ? text : [], encoder === "text" ? [] : image);
+  if (named.length === count) return named;
+  // Without a model, towers of other depths can only be told apart when every layer carries LoRA.
+  const ofText = encoder === "both" ? widthChange(widths) ?? count / 2 : encoder === "text" ? count : 0;
+  if (depths === undefined && position === "all" && Number.isInteger(ofText)) {
+    return place([...Array(ofText).keys()], [...Array(count - ofText).keys()]);
+  }
+  const towers = encoder === "both"
+    ? `towers of ${meant.text} (text) and ${meant.image} (image)`
+    : `a tower of ${encoder === "text" ? meant.text : meant.image}`;
+  throw new SyntaxError(
+    `Cannot read "${file}" as an adapter: its position "${position}" names ${named.length} layers of ${towers}, ` +
+      `${
+        depths ? "the model's" : "the authors' models', as neither it nor a model says others"
+      }: it has LoRA in ${count}`,
+  );
 }
 
 /** Metadata without its prefix. */
@@ -84,22 +108,26 @@ function authorsMetadata(file: TensorFile): Record<string, unknown> {
 }
 
 /**
- * What the authors' code gave ACE-HGNN: logits where the last of twelve text layers has no LoRA. Files of this package say so.
+ * What the authors' code gave ACE-HGNN: logits where the last text layer has no LoRA. Files of this package say so.
  */
-function textAffinityOf(metadata: Record<string, unknown>): Pick<AdapterConfig, "textAffinity"> {
+function textAffinityOf(
+  metadata: Record<string, unknown>,
+  { text: depth }: TowerDepths,
+): Pick<AdapterConfig, "textAffinity"> {
   if (metadata["text_affinity"] === "logits") return { textAffinity: "logits" };
   const isOurs = "text_layers" in metadata;
-  const layers = namedLayers(String(metadata["position"] ?? "all")) ?? [];
-  return isOurs || layers.includes(11) ? {} : { textAffinity: "logits" };
+  const layers = namedLayers(String(metadata["position"] ?? "all"), depth) ?? [];
+  return isOurs || layers.includes(depth - 1) ? {} : { textAffinity: "logits" };
 }
 
 /**
  * Reads the authors' layout from an open file.
  *
+ * @param depths Layers of the towers of the model it is for, of which its position names some. @default {twelve each}
  * @throws {SyntaxError} If a tensor is missing, misshapen or unknown.
  * @throws {RangeError} If a number is not finite.
  */
-export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile> {
+export async function readAuthorsAdapter(file: TensorFile, depths?: TowerDepths): Promise<AdapterFile> {
   const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${file.path}" as an adapter: ${reason}`);
   const tensors = await readAllTensors(file);
   const take = (name: string): TensorData | undefined => {
@@ -113,7 +141,10 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
     throw fail(`its layers must count from layer_0 with no gap: found ${indices.join(", ")}`);
   }
   const metadata = authorsMetadata(file);
-  const layers = placeLayers(indices.length, metadata, file.path);
+  const widths = indices.map((index) =>
+    TARGETS.map((target) => tensors.get(`weights.layer_${index}.${target}_proj.w_lora_A`)?.shape[1]).find(Boolean) ?? 0
+  );
+  const layers = placeLayers(widths, metadata, { file: file.path, depths });
   const lora: LoraEntry[] = [];
   for (const index of indices) {
     const [encoder, layer] = layers[index]!;
@@ -141,7 +172,7 @@ export async function readAuthorsAdapter(file: TensorFile): Promise<AdapterFile>
     positions: metadata["position"] ?? "all",
     topK: hasHgnn ? metadata["topk"] ?? 5 : null,
     hidden: hiddenOf(hgnn),
-    ...(hgnn.text ? textAffinityOf(metadata) : {}),
+    ...(hgnn.text ? textAffinityOf(metadata, depths ?? AUTHORS_DEPTHS) : {}),
   }, file.path);
   const seen = seenField(metadata["seen"], file.path);
   return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config, ...seen }, file.path);
@@ -183,7 +214,7 @@ export async function writeAuthorsAdapter(path: string, adapter: AdapterFile): P
     k_nearest: config.topK,
     hidden_features: config.hidden,
     params: config.targets,
-    position: config.positions,
+    position: config.positions === "custom" ? positionsOf(lora, AUTHORS_DEPTHS) : config.positions,
     loss_type: Object.keys(hgnn).length ? "clip_loss_ace_hgnn" : "clip_loss",
     text_layers: layers.text,
     image_layers: layers.image,

@@ -3,7 +3,7 @@ import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { loraScaling } from "../peft/lora/config.ts";
 import { deriveSeed, mulberry32 } from "../tensor/random.ts";
 import { truncatedProduct } from "./_truncated_product.ts";
-import { positionsOf } from "./positions.ts";
+import { layersText } from "./positions.ts";
 import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, TARGETS } from "./record.ts";
 
 /** The ways of {@linkcode combineAdapters}, by PEFT's names. */
@@ -101,7 +101,7 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
         rank,
         alpha: Math.sqrt(rank),
         targets: TARGETS.filter((target) => lora.some((entry) => entry.target === target)),
-        positions: positionsOf(lora),
+        positions: layersText(lora) === layersText(adapters[0]!.lora) ? config.positions : "custom",
       }),
       ...(isDropped ? { topK: null, hidden: null } : {}),
     },

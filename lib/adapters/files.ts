@@ -1,7 +1,7 @@
 /** Reads and writes adapters in three layouts: this package's, PEFT's and the authors'. @module */
 import { basename, dirname, join } from "@std/path";
 import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./ace.ts";
-import { readAuthorsAdapter, writeAuthorsAdapter } from "./authors.ts";
+import { readAuthorsAdapter, type TowerDepths, writeAuthorsAdapter } from "./authors.ts";
 import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./peft.ts";
 import { type AdapterFile, checkAdapter } from "./record.ts";
 import { quoted } from "../io/_errors.ts";
@@ -21,6 +21,12 @@ export interface WriteAdapterOptions {
 
 async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
+}
+
+/** Options of {@linkcode readAdapter}. */
+export interface ReadAdapterOptions {
+  /** Layers of the towers of the model it is for: the authors' files name layers by thirds and halves. @default {twelve each} */
+  depths?: TowerDepths;
 }
 
 /** The error for a file of tensors that is no adapter. */
@@ -61,8 +67,8 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
  * @throws {SyntaxError} If it is no adapter, or damaged; the message names the file.
  * @throws {RangeError} If a number is NaN or infinite.
  */
-export async function readAdapter(path: string): Promise<AdapterFile> {
-  if (basename(path) === "adapter_config.json") return await readAdapter(dirname(path));
+export async function readAdapter(path: string, options: ReadAdapterOptions = {}): Promise<AdapterFile> {
+  if (basename(path) === "adapter_config.json") return await readAdapter(dirname(path), options);
   const ownFile = join(path, "adapter.safetensors"); // its config beside it has the name of PEFT's
   const isOwn = await isFile(ownFile);
   const peftFile = await peftModelFile(path);
@@ -78,7 +84,7 @@ export async function readAdapter(path: string): Promise<AdapterFile> {
   try {
     const format = adapterFormat(file);
     if (format === "ace") return await readAceAdapter(file);
-    if (format === "authors") return await readAuthorsAdapter(file);
+    if (format === "authors") return await readAuthorsAdapter(file, options.depths);
     if (format === "peft") return await readPeftAdapter(dirname(file.path));
     const stated = file.format === "safetensors" ? file.metadata["format"] : undefined;
     throw new NotAnAdapterError(path, file.entries.size, typeof stated === "string" ? stated : undefined);

@@ -11,11 +11,13 @@ export {
   HypergraphCombineError,
 } from "./combine.ts";
 export { describeTensors, formatTensors, type TensorDescription, type TensorsDescription } from "./describe.ts";
+export type { TowerDepths } from "./authors.ts";
 export {
   type AdapterFormat,
   adapterFormat,
   NotAnAdapterError,
   readAdapter,
+  type ReadAdapterOptions,
   writeAdapter,
   type WriteAdapterOptions,
 } from "./files.ts";

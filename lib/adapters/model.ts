@@ -18,7 +18,7 @@ import { type TensorData, toFloat32 } from "../io/tensors.ts";
 import { stored, storedTensors } from "../io/tree.ts";
 import { ACE_LORA_LORA, type LoraConfig, loraScaling } from "../peft/lora/config.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
-import { isLora, loraUpdate } from "../peft/lora/layer.ts";
+import { isLora, type LoraParams, loraUpdate } from "../peft/lora/layer.ts";
 import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams, withTensors } from "../tensor/params.ts";
@@ -33,16 +33,10 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
   if (!config.lora && !config.hgnn) {
     throw new TypeError("Cannot save an adapter as the model must carry LoRA or ACE-HGNN: it carries neither");
   }
-  const lora: AdapterFile["lora"] = [];
   const stacks = towerBlocks(params);
-  for (const [encoder, blocks] of Object.entries(stacks) as [AdapterEncoder, BlockParams[]][]) {
-    for (const [layer, { attention }] of blocks.entries()) {
-      for (const target of TARGETS) {
-        const { update } = attention[TARGET_LAYERS[target]];
-        if (!isLora(update)) continue;
-        lora.push({ encoder, layer, target, a: await stored(update.loraA), b: await stored(update.loraB) });
-      }
-    }
+  const lora: AdapterFile["lora"] = [];
+  for (const { update, ...place } of loraPlaces(params)) {
+    lora.push({ ...place, a: await stored(update.loraA), b: await stored(update.loraB) });
   }
   const leaves = await storedTensors(params.hgnn ?? {});
   const hgnn = gatherHypergraph(({ encoder, part, leaf }) => leaves.get(`${encoder}.${part}.${leaf}`), "the model");
@@ -64,6 +58,21 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
       ...(params.hgnn?.text && textAffinityOf(config) === "logits" ? { textAffinity: "logits" as const } : {}),
     },
   };
+}
+
+/** Every projection of a model that carries LoRA, with its update. */
+export function loraPlaces(
+  params: ClipParams,
+): (Pick<LoraEntry, "encoder" | "layer" | "target"> & { update: LoraParams })[] {
+  const stacks = Object.entries(towerBlocks(params)) as [AdapterEncoder, BlockParams[]][];
+  return stacks.flatMap(([encoder, blocks]) =>
+    blocks.flatMap(({ attention }, layer) =>
+      TARGETS.flatMap((target) => {
+        const { update } = attention[TARGET_LAYERS[target]];
+        return isLora(update) ? [{ encoder, layer, target, update }] : [];
+      })
+    )
+  );
 }
 
 /** Options of {@linkcode saveAdapter}. */
@@ -151,7 +160,8 @@ export interface Adapted {
  * ```
  */
 export async function loadAdapter(path: string, base: ClipParams, encoders: ClipConfig): Promise<Adapted> {
-  const file = await readAdapter(path);
+  const { image, text } = towerBlocks(base);
+  const file = await readAdapter(path, { depths: { image: image.length, text: text.length } });
   return await applyAdapter(file, base, encoders, path);
 }
 

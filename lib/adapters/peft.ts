@@ -11,7 +11,6 @@
 import { join } from "@std/path";
 import { fromAceTensors, hypergraphTensors, parseJsonObject } from "./ace.ts";
 import { moduleOf, placeOf } from "./_peft_modules.ts";
-import { positionsOf } from "./positions.ts";
 import {
   type AdapterFile,
   checkAdapter,
@@ -314,7 +313,7 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
     alpha,
     dropout: peft["lora_dropout"] ?? 0,
     targets: TARGETS.filter((target) => lora.some((entry) => entry.target === target)),
-    positions: side["positions"] ?? positionsOf(lora),
+    positions: side["positions"] ?? "custom", // PEFT does not say how deep the towers are
     topK: side["topK"] ?? null,
     hidden: hiddenOf(hgnn),
     ...("textAffinity" in side ? { textAffinity: side["textAffinity"] } : {}),

@@ -59,7 +59,7 @@ export interface AdapterConfig {
   dropout: number;
   /** Projections that carry an update. */
   targets: AdapterTarget[];
-  /** Which layers carry an update, by the paper's names (`all`, `up`, ...); `custom` when none fits. */
+  /** A name of the layers that carry an update (`all`, `up`, ...), which only a depth gives a meaning; `custom` where none is known. */
   positions: string;
   /** Nodes of a hyperedge; null without ACE-HGNN. */
   topK: number | null;

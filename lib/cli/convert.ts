@@ -2,8 +2,9 @@
 import { COMBINATIONS, combineAdapters, type CombineOptions, HypergraphCombineError } from "../adapters/combine.ts";
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
 import { mergeIntoCheckpoint } from "../adapters/merge.ts";
+import { layersText } from "../adapters/positions.ts";
 import { ACE_LORA_CONFIG, type AdapterFile } from "../adapters/record.ts";
-import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
+import { type Checkpoint, openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
 import { modelFiles } from "../clip/load.ts";
 import { type ClipFamily, writeClipFolder } from "../clip/family_folder.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
@@ -162,14 +163,14 @@ async function convertAdapter(
   out: string,
   { combine, ...options }: { format: AdapterFormat; fusedQkv: boolean; combine: CombineOptions | undefined },
 ): Promise<void> {
-  const adapters = await Promise.all(paths.map(readAdapter));
+  const adapters = await Promise.all(paths.map((path) => readAdapter(path)));
   const adapter = combine ? combined(adapters, combine) : adapters[0]!;
   await writeAdapter(out, adapter, options);
   const count = adapter.lora.reduce((sum, { a, b }) => sum + a.data.length + b.data.length, 0) / 4;
   console.error(
-    `LoRA of ${adapter.lora.length} projections (${count.toLocaleString("en")} numbers), ACE-HGNN of ${
-      Object.keys(adapter.hgnn).join(" and ") || "no encoder"
-    }`,
+    `LoRA of ${adapter.lora.length} projections (${count.toLocaleString("en")} numbers) in ${
+      layersText(adapter.lora)
+    }, ACE-HGNN of ${Object.keys(adapter.hgnn).join(" and ") || "no encoder"}`,
   );
 }
 
@@ -185,9 +186,9 @@ function combined(adapters: readonly AdapterFile[], options: CombineOptions): Ad
 }
 
 /** An adapter whose LoRA can be merged. */
-async function mergeable(path: string, dropHgnn: boolean): Promise<AdapterFile> {
+async function mergeable(path: string, { sizes }: Checkpoint, dropHgnn: boolean): Promise<AdapterFile> {
   await checkPath(path);
-  const adapter = await readAdapter(path);
+  const adapter = await readAdapter(path, { depths: { image: sizes.vision.depth, text: sizes.text.depth } });
   if (Object.keys(adapter.hgnn).length === 0 || dropHgnn) return adapter;
   throw new UsageError(
     `"${path}" has ACE-HGNN, which no layout of plain weights holds: --drop-hgnn merges its LoRA alone, ` +
@@ -202,14 +203,14 @@ async function convertMerged(
   options: { to: "safetensors" | "bin"; merge: string; dropHgnn: boolean },
 ): Promise<void> {
   const { to, merge, dropHgnn } = options;
-  const adapter = await mergeable(merge, dropHgnn);
   const { weights } = await modelFiles(path);
   const checkpoint = await openCheckpoint(weights!);
   try {
+    const adapter = await mergeable(merge, checkpoint, dropHgnn);
     const tensors = await mergeIntoCheckpoint(checkpoint, adapter, { name: merge, dropHgnn });
     await writeTensors(out, tensors, { to, metadata: {} });
     console.error(
-      `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA of ${adapter.lora.length} projections merged`,
+      `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA merged in ${layersText(adapter.lora)}`,
     );
   } finally {
     checkpoint.file.close();
@@ -223,15 +224,15 @@ async function convertLayout(
   options: { family: ClipFamily; merge: string | undefined; dropHgnn: boolean },
 ): Promise<string> {
   const { family, merge, dropHgnn } = options;
-  const adapter = merge === undefined ? undefined : await mergeable(merge, dropHgnn);
   const files = await modelFiles(path);
   const checkpoint = await openCheckpoint(files.weights!);
   try {
+    const adapter = merge === undefined ? undefined : await mergeable(merge, checkpoint, dropHgnn);
     const merging = adapter ?? { lora: [], hgnn: {}, config: ACE_LORA_CONFIG };
     const tensors = await mergeIntoCheckpoint(checkpoint, merging, { name: merge ?? "nothing", dropHgnn });
     const written = await writeClipFolder(out, { checkpoint, files, tensors, family }, (text) => console.error(text));
     console.error(
-      `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA of ${merging.lora.length} projections merged`,
+      `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA merged in ${layersText(merging.lora)}`,
     );
     return written.join("\n");
   } finally {

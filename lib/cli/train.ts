@@ -15,7 +15,8 @@ import { stored } from "../io/tree.ts";
 import { openRunLog, RUN_LOG_NAMES } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
-import { type Adapted, loadAdapter, saveAdapter } from "../adapters/model.ts";
+import { type Adapted, loadAdapter, loraPlaces, saveAdapter } from "../adapters/model.ts";
+import { carryingLayers, layersText } from "../adapters/positions.ts";
 import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { pairSource } from "../data/sources.ts";
@@ -173,7 +174,10 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const facts = await modelFacts(args);
   const model = aceLoraModel(config, "ACE-LoRA");
   const start = earlier?.params ?? await initAceLora(base, config, { seed });
-  console.error(`trainable: ${countTrainable(start).toLocaleString("en")} numbers; loss: ${loss}`);
+  const places = loraPlaces(start);
+  console.error(
+    `trainable: ${countTrainable(start).toLocaleString("en")} numbers, LoRA in ${layersText(places)}; loss: ${loss}`,
+  );
   const began = performance.now();
   const warnings: string[] = [];
   const isWriter = ranks === undefined || ranks.rank === 0;
@@ -254,6 +258,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     data: { name: dataset.name, ...dataset.summary, split: dataset.split },
     settings,
     lora: config.lora,
+    lora_layers: { text: carryingLayers(places, "text"), image: carryingLayers(places, "image") },
     hgnn: config.hgnn ?? null,
     ...(config.hgnn ? { text_affinity: textAffinityOf(config) } : {}),
     trainable: countTrainable(result.params),

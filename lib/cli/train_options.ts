@@ -70,7 +70,9 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   positions: {
     type: "string",
     value: "NAME",
-    help: "bottom, mid, up, half-up, half-bottom, top1, top2, top3 or all (default: all)",
+    help:
+      "Layers of each tower, however deep: a third (bottom, mid, up), a half (half-bottom, half-up), the last few " +
+      "(top1, top2, top3) or all (default: all)",
   },
   hgnn: { type: "string", value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
   "top-k": { type: "string", value: "K", help: "Members of a hyperedge (default: 5)" },

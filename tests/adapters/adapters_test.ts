@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import type { AdapterFile, AdapterTarget, LoraEntry } from "../../lib/adapters/record.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { describeTensors } from "../../lib/adapters/describe.ts";
+import { layersText } from "../../lib/adapters/positions.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { loadTorch, openTorch } from "../../lib/io/torch_archive.ts";
@@ -406,7 +407,11 @@ Deno.test("readAdapter() refuses an authors' file whose layers do not fit its po
       "text 8,text 9,text 10,text 11,image 8,image 9,image 10,image 11",
     );
     await write([0, 1], { position: "up" });
-    await assertRejects(() => readAdapter(path), SyntaxError, 'position "up" names 8 layers of towers of twelve');
+    await assertRejects(
+      () => readAdapter(path),
+      SyntaxError,
+      'position "up" names 8 layers of towers of 12 (text) and 12 (image)',
+    );
     await write([0, 1, 2], { position: "all" });
     await assertRejects(() => readAdapter(path), SyntaxError, "it has LoRA in 3");
     await write([0, 2], { position: "all" });
@@ -415,4 +420,17 @@ Deno.test("readAdapter() refuses an authors' file whose layers do not fit its po
     await assertRejects(() => readAdapter(path), SyntaxError, '"sideways"');
     await write([0, 1], { position: "all", loss_type: "anything" });
     assertEquals((await readAdapter(path)).lora.length, 2);
+    const places = async (depths?: { text: number; image: number }): Promise<string> =>
+      layersText((await readAdapter(path, depths ? { depths } : {})).lora);
+    await write([0, 1, 2, 3, 4], { position: "up" });
+    assertEquals(await places({ text: 6, image: 9 }), "text layers 4-5, image layers 6-8");
+    await assertRejects(() => places({ text: 6, image: 6 }), SyntaxError, "of 6 (text) and 6 (image), the model's");
+    await write([0], { position: "top", encoder: "vision" });
+    assertEquals([await places(), await places({ text: 2, image: 24 })], ["image layer 11", "image layer 23"]);
+    await write([0, 1, 2, 3, 4], { position: "all" });
+    assertEquals(await places({ text: 2, image: 3 }), "text layers 0-1, image layers 0-2");
+    const wide = { q_proj: { w_lora_A: random(2, 2 * WIDTH), w_lora_B: random(2 * WIDTH, 2) } };
+    const weights = { layer_0: layer, layer_1: wide, layer_2: wide, layer_3: wide };
+    await writeTorch(path, { weights, metadata: { position: "all" } });
+    assertEquals(await places(), "text layer 0, image layers 0-2", "towers of other widths are told apart");
   }));

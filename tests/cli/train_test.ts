@@ -86,10 +86,12 @@ Deno.test("train keeps the text affinity of its layers, or the one asked for, an
     ];
     for (const [more, expected] of [[[], "logits"], [["--text-affinity", "probabilities"], "probabilities"]] as const) {
       const to = join(out, expected);
-      await succeed([...args, "--out", to, ...more], permissions(folder));
+      const { stderr } = await run([...args, "--out", to, ...more], permissions(folder));
+      assertStringIncludes(stderr, "LoRA in text layers 0-1, image layers 0-1;");
       const { config } = await readAdapter(join(to, "adapter.safetensors"));
       const log = JSON.parse(await Deno.readTextFile(join(to, "training.json")));
       assertEquals([config.textAffinity ?? "probabilities", log.text_affinity], [expected, expected]);
+      assertEquals(log.lora_layers, { text: [0, 1], image: [0, 1] }, "half of the model's four layers");
     }
     const other = [...args, "--out", join(out, "logits"), "--resume", "--text-affinity", "probabilities"];
     const { code, stderr } = await run(other, permissions(folder));

@@ -47,7 +47,7 @@ export function loraScaling(config: Pick<LoraConfig, "rank" | "alpha" | "rankSta
  * The layers of a tower that carry an update under a configuration.
  *
  * @param depth Layers of the tower.
- * @throws {RangeError} If a position is unknown, or a layer is not in the tower.
+ * @throws {RangeError} If a position is unknown or names no layer, or a layer is not in the tower.
  */
 export function loraLayers(
   { positions, encoders }: Pick<LoraConfig, "positions" | "encoders">,
@@ -55,7 +55,13 @@ export function loraLayers(
   depth: number,
 ): readonly number[] {
   if (!encoders.includes(encoder)) return [];
-  if (typeof positions === "string") return layersAt(positions, depth);
+  if (typeof positions === "string") {
+    const named = layersAt(positions, depth);
+    if (named.length > 0) return named;
+    throw new RangeError(
+      `Cannot place LoRA as "${positions}" must name a layer of the ${encoder} tower: it names none of ${depth}`,
+    );
+  }
   const layers = positions[encoder] ?? [];
   const outside = layers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer >= depth);
   if (outside === undefined) return layers;
