@@ -1,8 +1,11 @@
 /** What a file of weights is, for people and as JSON. @module */
 import { join } from "@std/path";
-import { type AdapterFormat, adapterFormat } from "./files.ts";
+import { type AdapterFormat, adapterFormat, readAdapter } from "./files.ts";
 import { peftModelFile } from "./peft.ts";
+import { carryingLayers, layersText } from "./positions.ts";
+import type { AdapterEncoder } from "./record.ts";
 import { findLayout, layoutLabel } from "../clip/checkpoint/find_layout.ts";
+import { findModelFiles, type ModelFiles } from "../clip/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorDtype } from "../io/tensors.ts";
@@ -29,6 +32,12 @@ export interface TensorsDescription {
   adapter?: AdapterFormat;
   /** Whose names it has, if it is the weights of a CLIP, and what stands before them. */
   layout?: string;
+  /** The layers of each tower that carry LoRA, from 0, if it is an adapter that can be read. */
+  loraLayers?: Record<AdapterEncoder, number[]>;
+  /** Why an adapter cannot be applied, where it cannot. */
+  problem?: string;
+  /** The files that make the model, of a model's folder; the tensors are those of its weights. */
+  files?: ModelFiles;
   /** Tensors in the file's order. */
   tensors: TensorDescription[];
   /** Numbers in all tensors. */
@@ -77,13 +86,45 @@ function layoutOf({ path, entries }: TensorFile): { layout?: string } {
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
 
 /**
- * Describes a file of weights, or an adapter (a file, or PEFT's folder), from its header: no tensor is read.
+ * Describes a file of weights or a model's folder, from the header: no tensor is read; or an adapter (a file, PEFT's folder, or the
+ * folder of a run), which is read so that its layers are told.
  *
  * @throws {SyntaxError} If it is no weights file, or damaged; the message names it.
+ * @throws {Deno.errors.NotFound} If a folder holds neither.
  */
 export async function describeTensors(path: string): Promise<TensorsDescription> {
-  const inner = await peftModelFile(path);
-  if (inner === undefined) return await describeOne(path);
+  const isFolder = await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
+  const own = join(path, "adapter.safetensors");
+  const description = !isFolder
+    ? await describeOne(path)
+    : await exists(own)
+    ? { ...await describeOne(own), path }
+    : await peftModelFile(path) === undefined
+    ? await describeModel(path)
+    : await describePeft(path);
+  return description.adapter ? { ...description, ...await adapterLayers(path) } : description;
+}
+
+/** A model's folder by its weights. */
+async function describeModel(path: string): Promise<TensorsDescription> {
+  const files = await findModelFiles(path);
+  return { ...await describeOne(files.weights), path, files };
+}
+
+/** The layers that an adapter has, or why it is refused. */
+async function adapterLayers(path: string): Promise<Pick<TensorsDescription, "loraLayers" | "problem">> {
+  try {
+    const { lora } = await readAdapter(path);
+    return { loraLayers: { text: carryingLayers(lora, "text"), image: carryingLayers(lora, "image") } };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+/** PEFT's folder: its matrices, and what stands beside them. */
+async function describePeft(path: string): Promise<TensorsDescription> {
+  const inner = (await peftModelFile(path))!;
   const model = await describeOne(inner);
   const sidePath = join(path, "ace_hgnn.safetensors");
   if (!await exists(sidePath)) return { ...model, path };
@@ -102,7 +143,8 @@ export async function describeTensors(path: string): Promise<TensorsDescription>
 
 /** The description as text: one line a tensor, then the totals. */
 export function formatTensors(description: TensorsDescription): string {
-  const { tensors, total, bytes, trainableTotal, adapter, layout, format, path } = description;
+  const { tensors, total, bytes, trainableTotal, adapter, layout, format, path, loraLayers, problem, files } =
+    description;
   const rows = tensors.map((
     { name, dtype, shape, count },
   ) => [name, dtype, `[${shape.join(", ")}]`, count.toLocaleString("en")]);
@@ -115,5 +157,16 @@ export function formatTensors(description: TensorsDescription): string {
   }`;
   const sum = `${tensors.length} tensors, ${total.toLocaleString("en")} numbers, ${bytes.toLocaleString("en")} bytes`;
   const trainable = trainableTotal === undefined ? [] : [`trainable total: ${trainableTotal.toLocaleString("en")}`];
-  return [`${path}: ${kind}`, ...lines, sum, ...trainable].join("\n");
+  const lora = loraLayers
+    ? [
+      `LoRA in ${
+        layersText(
+          (["text", "image"] as const).flatMap((encoder) => loraLayers[encoder].map((layer) => ({ encoder, layer }))),
+        )
+      }`,
+    ]
+    : [];
+  const refusal = problem === undefined ? [] : [`it cannot be applied: ${problem}`];
+  const parts = Object.entries(files ?? {}).map(([part, file]) => `${part}: ${file}`);
+  return [`${path}: ${kind}`, ...parts, ...lines, ...lora, ...refusal, sum, ...trainable].join("\n");
 }

@@ -6,7 +6,8 @@ import { describeTensors, formatTensors, type TensorsDescription } from "../adap
 import { type CsvDescription, describeCsv } from "../data/csv.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { errorLine, printable } from "./printable.ts";
-import { checkPath } from "./paths.ts";
+import { checkPath, namesIn } from "./paths.ts";
+import { listed } from "../text/nearest.ts";
 import { type Command, UsageError } from "./command.ts";
 
 /** An image file. */
@@ -32,7 +33,7 @@ type Description = ImageFile | TokenizerFile | TensorsDescription | CsvDescripti
 export const COMMAND: Command = {
   name: "inspect",
   summary: "What a file is: weights, adapters, images, DICOM, tables, tokenisers",
-  positionals: "FILE...",
+  positionals: "FILE|FOLDER...",
   options: { json: { type: "boolean", help: "One JSON object a file, one file a line" } },
   example: "deno task inspect data/mini_generalist.safetensors",
   async run(args) {
@@ -51,10 +52,27 @@ export const COMMAND: Command = {
   },
 };
 
+/** Describes a model's or an adapter's folder; of another it says which files there are to name. */
+async function describeFolder(path: string): Promise<TensorsDescription> {
+  try {
+    return await describeTensors(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const names = await namesIn(path);
+    const advice = names.length === 0 ? "" : `; name one of its files: it holds ${listed(names.sort(), 6)}`;
+    throw new Error(
+      `Cannot read "${path}" as it must be a model's or an adapter's folder, or a file: ${
+        names.length === 0 ? "it is empty" : "it has neither's files"
+      }${advice}`,
+      { cause: error },
+    );
+  }
+}
+
 /** Describes a file by its content, whatever its name. */
 async function describe(path: string): Promise<Description> {
   const { isDirectory } = await checkPath(path);
-  if (isDirectory) return await describeTensors(path);
+  if (isDirectory) return await describeFolder(path);
   const head = await firstBytes(path);
   const text = new TextDecoder("latin1").decode(head);
   const isSafetensors = head[8] === 0x7b && !text.startsWith("DICM", 128); // else a header's length may look like a bare DICOM

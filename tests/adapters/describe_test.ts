@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { describeTensors, formatTensors } from "../../lib/adapters/describe.ts";
@@ -86,3 +86,44 @@ Deno.test("describeTensors() names the layout of a CLIP's weights and what stand
   const [first] = formatTensors(description).split("\n");
   assert(first!.endsWith('PyTorch archive, timm\'s ViT with BERT in open_clip below "state_dict.model."'), first);
 });
+
+Deno.test("describeTensors() says which layers of each tower an adapter has, or why it cannot be applied", () =>
+  inTempDir(async (dir) => {
+    const entry = (encoder: "image" | "text", layer: number) => ({
+      ...{ encoder, layer, target: "q" as const },
+      a: float32Tensor([1, 4], new Float32Array(4)),
+      b: float32Tensor([4, 1], new Float32Array(4)),
+    });
+    const lora = [...[0, 1, 2, 5].map((layer) => entry("image", layer)), entry("text", 3)];
+    const config = { rank: 1, alpha: 1, rankStabilised: true as const, dropout: 0, positions: "custom" };
+    const adapter = { lora, hgnn: {}, config: { ...config, targets: ["q" as const], topK: null, hidden: null } };
+    for (const [format, name] of [["ace", "run/adapter.safetensors"], ["peft", "peft"], ["authors", "a.pt"]] as const) {
+      await Deno.mkdir(join(dir, "run"), { recursive: true });
+      await writeAdapter(join(dir, name), adapter, { format });
+      const typed = format === "ace" ? join(dir, "run") : join(dir, name); // the folder that training writes
+      const description = await describeTensors(typed);
+      assertEquals(description.loraLayers, { text: [3], image: [0, 1, 2, 5] }, format);
+      assertStringIncludes(formatTensors(description), "LoRA in text layer 3, image layers 0-2 and 5\n");
+    }
+    const path = join(dir, "peft", "adapter_config.json");
+    await Deno.writeTextFile(
+      path,
+      (await Deno.readTextFile(path)).replace(/"init_lora_weights": \w+/, '"init_lora_weights": "pissa"'),
+    );
+    assertStringIncludes((await describeTensors(join(dir, "peft"))).problem ?? "", "init_lora_weights");
+  }));
+
+Deno.test("describeTensors() reads a model's folder, and says what else a folder holds", () =>
+  inTempDir(async (dir) => {
+    await assertRejects(() => describeTensors(dir), Deno.errors.NotFound, "it has nothing");
+    await writeSafetensors(join(dir, "model.safetensors"), { w: float32Tensor([2], new Float32Array(2)) });
+    await Deno.writeTextFile(join(dir, "vocab.txt"), "[CLS]\n");
+    const description = await describeTensors(dir);
+    assertEquals([description.path, description.total], [dir, 2]);
+    const [first, weights, tokenizer] = formatTensors(description).split("\n");
+    assertEquals([first, weights, tokenizer], [
+      `${dir}: safetensors`,
+      `weights: ${join(dir, "model.safetensors")}`,
+      `tokenizer: ${join(dir, "vocab.txt")}`,
+    ]);
+  }));

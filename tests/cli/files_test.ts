@@ -1,5 +1,5 @@
 /** inspect, convert and tokenize, end to end. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readAdapter } from "../../lib/adapters/files.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
@@ -223,5 +223,27 @@ Deno.test("a float64 file keeps its type through convert", async () => {
     const found = await inspect(out);
     assertEquals(found.tensors[0].dtype, "F64");
     assert(found.bytes === 16);
+  });
+});
+
+Deno.test("inspect reads a model's folder and a run's, and names the files of another", async () => {
+  await inFolder(async (folder) => {
+    const other = join(folder, "other");
+    await Deno.mkdir(other);
+    await fail(["inspect", other], ["it is empty"], { read: [folder] });
+    await Deno.writeTextFile(join(other, "notes.md"), "x");
+    await fail(["inspect", other], ["name one of its files: it holds notes.md"], { read: [folder] });
+    const run = join(folder, "run");
+    await Deno.mkdir(run);
+    await writeMiniAdapter(join(run, "adapter.safetensors"));
+    assertStringIncludes(
+      await succeed(["inspect", run], { read: [folder] }),
+      "LoRA in text layers 0-3, image layers 0-3",
+    );
+    const model = join(folder, "model");
+    await Deno.mkdir(model);
+    await Deno.copyFile(MINI_FILES[0]!, join(model, "open_clip_model.safetensors"));
+    const text = await succeed(["inspect", model], { read: [folder] });
+    assertStringIncludes(text, `weights: ${join(model, "open_clip_model.safetensors")}`);
   });
 });
