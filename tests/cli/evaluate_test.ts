@@ -10,7 +10,6 @@ import { assess } from "../../lib/eval/assess.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import type { EvaluationRecord } from "../../lib/display/evaluation.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { CASES, needsCase } from "../cases.ts";
 import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
@@ -306,29 +305,6 @@ Deno.test("evaluate, train and encode drop and count a CSV's rows without image 
       assertMatch(stderr, counted, args[0]);
     }
   });
-});
-
-Deno.test({
-  ...needsCase("missing_csv", "evaluate --missing drop counts the case's row without image"),
-  async fn() {
-    const csv = join(CASES, "missing_csv", "missing.csv");
-    const { code, stderr } = await run(["evaluate", "--images", csv, "--missing", "drop", "--list"], { read: [CASES] });
-    assertEquals(code, 0, stderr);
-    assertMatch(stderr, /3 read, 2 kept, dropped 1 \(image missing\)/);
-  },
-});
-
-Deno.test({
-  ...needsCase("one_class", "evaluate refuses the case's twenty images of one class"),
-  async fn() {
-    const args = ["evaluate", "--images", join(CASES, "one_class", "oneclass.csv")];
-    await inFolder(async (folder) => {
-      const options = { read: [...MINI_FILES, CASES, folder], write: [folder] };
-      await fail([...args, "--out", join(folder, "a", "b")], ['two classes or more: it has one, "normal"'], options);
-      assertEquals(await snapshot(folder), {});
-      assertEquals(await Array.fromAsync(Deno.readDir(folder)), []); // not even an empty folder
-    });
-  },
 });
 
 Deno.test("evaluate refuses cases an adapter was trained on, and says where a file of 0.1.0 does not tell", async () => {

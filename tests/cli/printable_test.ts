@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { errorLine, printable } from "../../lib/cli/printable.ts";
-import { CASES, needsCase } from "../cases.ts";
-import { MINI_FILES, run } from "./run.ts";
+import { run } from "./run.ts";
 
 Deno.test("printable() writes what could steer a terminal as text, on one line", () => {
   assertEquals(printable("a\x1b[31mb\x07\n\x9b\u202ec"), "a\\u001b[31mb\\u0007\\u000a\\u009b\\u202ec");
@@ -32,14 +31,4 @@ Deno.test("a column's and a file's name reach the terminal as text, in errors an
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-});
-
-Deno.test({
-  ...needsCase("escapes", "classify shows a DICOM's escape sequences as text"),
-  fn: async () => {
-    const path = join(CASES, "escapes", "photometric_esc.dcm");
-    const { code, stderr } = await run(["classify", path, "--labels", "a,b"], { read: [path, ...MINI_FILES] });
-    assertEquals(code, 1);
-    assert(!STEERING.test(stderr) && stderr.includes("u001b[31mRED"), stderr);
-  },
 });

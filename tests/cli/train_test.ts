@@ -1,6 +1,6 @@
 /** train, end to end: pairs, MIMIC-CXR, Ctrl-C and resume, bad input. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { readAdapter } from "../../lib/adapters/files.ts";
 import { loadPairs } from "../../lib/data/pairs.ts";
 import { tar } from "../data/tar.ts";
@@ -298,29 +298,6 @@ Deno.test("train refuses pairs that teach nothing, and says once in terminal and
     assertEquals([model.weights, model.weights_sha256.length], ["shipped mini model", 64]);
     assertStringIncludes(model.notice, "has seen only drawings");
   });
-});
-
-const CASES = Deno.env.get("ACE_CASES") ?? fromFileUrl(new URL("../../../shared/cases", import.meta.url));
-const SILENT = join(CASES, "training_silent");
-const hasSilent = await Deno.stat(SILENT).then(() => true, () => false);
-
-Deno.test({
-  name: `train refuses the case's equal texts and its batch of one, and warns of its cut texts${
-    hasSilent ? "" : ` (skipped: no ${SILENT})`
-  }`,
-  ignore: !hasSilent,
-  fn: () =>
-    inRun(async ({ folder, out }) => {
-      const options = { read: [...MINI_FILES, folder, CASES], write: [out] };
-      const args = (name: string, ...more: string[]): string[] => {
-        const images = ["--image-root", join(CASES, "one_class"), "--missing", "drop", "--loss", "info-nce"];
-        return ["train", "--pairs", join(SILENT, name), ...images, "--out", out, ...more];
-      };
-      await fail(args("same.csv"), ["the texts must differ"], options);
-      await fail(args("long.csv", "--batch-size", "1"), ["a batch must hold at least two pairs"], options);
-      const { code, stderr } = await run(args("long.csv", ...QUICK), options);
-      assertEquals([code, stderr.match(/^warning: every text fills/gm)?.length], [0, 1], stderr);
-    }),
 });
 
 Deno.test("train on captions of classes is validated on patients held out, logs as it goes and goes on from its adapter", async () => {

@@ -15,6 +15,7 @@ import { MINI } from "../../lib/clip/config.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { testOnBackends } from "../backends.ts";
+import { CASES, needsCase } from "../cases.ts";
 import { noLeak } from "../close.ts";
 import { gradientDifference, LAYOUT_CASES, layoutDifference, layoutFiles, OTHER_TOWERS } from "./layout_cases.ts";
 
@@ -192,16 +193,15 @@ Deno.test("parseClipConfig() honours a field that changes the numbers or refuses
   });
 });
 
-const CASES = Deno.env.get("ACE_CASES") ?? "../shared/cases";
-const scalar = `${CASES}/logit_scale/scale1.bin`;
-const isThere = await Deno.stat(scalar).then(() => true, () => false);
 Deno.test({
-  name: `loadCheckpoint() reads a logit scale of shape [1]${isThere ? "" : ` (skipped: no ${scalar})`}`,
-  ignore: !isThere,
+  ...needsCase(
+    "logit_scale",
+    "loadCheckpoint() reads a logit scale of shape [1], a NumPy scalar beside the weights, and shards",
+  ),
   fn: async () => {
     for (
       const path of [
-        scalar,
+        `${CASES}/logit_scale/scale1.bin`,
         `${CASES}/messages/numpy_scalar.pt`,
         `${CASES}/messages/sharded/model.safetensors.index.json`,
       ]

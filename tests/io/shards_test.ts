@@ -3,9 +3,9 @@ import { fromFileUrl, join } from "@std/path";
 import { openTensorFile } from "../../lib/io/open.ts";
 import { openShards } from "../../lib/io/shards.ts";
 import { toFloat32 } from "../../lib/io/tensors.ts";
+import { CASES, needsCase } from "../cases.ts";
 
 const FIXTURES = fromFileUrl(new URL("./fixtures/", import.meta.url));
-const CASES = Deno.env.get("ACE_CASES") ?? "../shared/cases";
 
 for (const ending of ["safetensors", "bin"]) {
   for (const name of [`part.${ending}.index.json`, `part-00001-of-00002.${ending}`, `part-00002-of-00002.${ending}`]) {
@@ -59,21 +59,24 @@ Deno.test("openTensorFile() names the shard that is missing, and the tensor that
     await assertRejects(() => openShards([second], "set", openTensorFile), SyntaxError, '"set"');
   }));
 
-const messages = join(CASES, "messages");
-const isThere = await Deno.stat(messages).then(() => true, () => false);
 Deno.test({
-  name: `openTensorFile() reads a NumPy scalar and sharded weights from the field${
-    isThere ? "" : ` (skipped: no ${messages})`
-  }`,
-  ignore: !isThere,
+  ...needsCase(
+    "messages",
+    "openTensorFile() reads a NumPy scalar and sharded weights of the field: the shipped model's numbers",
+  ),
   fn: async () => {
-    for (
-      const [path, count] of [["numpy_scalar.pt", 127], ["sharded/model.safetensors.index.json", 127]] as const
-    ) {
-      const file = await openTensorFile(join(messages, path));
-      assertEquals(file.entries.size, count, path);
-      if (path === "numpy_scalar.pt") assertEquals(file.metadata, { epoch: 3, best_acc1: 0.5 });
+    const shipped = await openTensorFile(
+      fromFileUrl(new URL("../../data/mini_generalist.safetensors", import.meta.url)),
+    );
+    for (const [path, prefix] of [["numpy_scalar.pt", "state_dict."], ["sharded/model.safetensors.index.json", ""]]) {
+      const file = await openTensorFile(join(CASES, "messages", path!));
+      assertEquals(file.entries.size, shipped.entries.size, path);
+      for (const name of shipped.entries.keys()) {
+        assertEquals((await file.read(prefix + name)).data, (await shipped.read(name)).data, `${path} ${name}`);
+      }
+      if (prefix !== "") assertEquals(file.metadata, { epoch: 3, best_acc1: 0.5 });
       file.close();
     }
+    shipped.close();
   },
 });
