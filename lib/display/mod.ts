@@ -1,5 +1,6 @@
 /** Data in, something to look at out: tables, progress, plotly figures, overlays, reports, notebook outputs. @module */
 export { barFigure, type BarFigureOptions, type BarSeries } from "./bars.ts";
+export { cellProgress } from "./cell_progress.ts";
 export { confusionFigure } from "./confusion.ts";
 export {
   lossFigure,
@@ -67,7 +68,18 @@ export {
   type TrainingRecord,
 } from "./results.ts";
 export { scatterFigure, type ScatterFigureOptions, type ScatterPoint } from "./scatter.ts";
-export { type Displayable, figureDisplay, type MimeBundle, overlayDisplay, show, tableDisplay } from "./show.ts";
+export { rasterise, type RasteriseOptions } from "./rasterise.ts";
+export {
+  type Displayable,
+  drawingDisplay,
+  figureDisplay,
+  type LiveOutput,
+  liveOutput,
+  type MimeBundle,
+  overlayDisplay,
+  show,
+  tableDisplay,
+} from "./show.ts";
 export { figureSvg, type FigureSvgOptions } from "./svg.ts";
 export {
   formatTable,

@@ -2,6 +2,7 @@
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
 import { plotlyFigure } from "./plotly.ts";
+import { rasterise } from "./rasterise.ts";
 import { figureSvg } from "./svg.ts";
 import { formatTable, htmlTable, type Table } from "./table.ts";
 
@@ -18,15 +19,33 @@ export interface Displayable {
 }
 
 /**
- * Wraps a bundle for the kernel: a last expression or {@linkcode show} then displays it.
+ * Wraps a bundle for the kernel: a last expression or {@linkcode show} then displays it. Beside an SVG the kernel gets the
+ * same drawing as PNG, which viewers show without trusting the notebook.
  *
  * @param bundle Contents by MIME type; `text/plain` is what a terminal gets.
  * @returns The displayable.
  */
 export function displayable(bundle: MimeBundle): Displayable {
   const out = { bundle };
-  Object.defineProperty(out, DISPLAY, { value: () => bundle });
+  Object.defineProperty(out, DISPLAY, { value: () => withPng(bundle) });
   return out;
+}
+
+async function withPng(bundle: MimeBundle): Promise<MimeBundle> {
+  const svg = bundle["image/svg+xml"];
+  if (typeof svg !== "string" || "image/png" in bundle) return bundle;
+  return { ...bundle, "image/png": (await rasterise(svg)).toBase64() };
+}
+
+/**
+ * A drawing for a notebook: SVG, PNG, and what it shows in words.
+ *
+ * @param svg One `<svg>` element.
+ * @param alt The drawing in one sentence.
+ * @returns The displayable.
+ */
+export function drawingDisplay(svg: string, alt: string): Displayable {
+  return displayable({ "image/svg+xml": svg, "text/plain": alt });
 }
 
 /**
@@ -57,7 +76,8 @@ export function tableDisplay(table: Table): Displayable {
 }
 
 /**
- * An overlay for a notebook: SVG, and its caption as plain text.
+ * An overlay for a notebook: a drawing with its caption. There is no HTML in it: a notebook that is not trusted would show
+ * that, without its drawing.
  *
  * @param overlay Image, attention and hyperedges.
  * @param width Pixels.
@@ -65,16 +85,12 @@ export function tableDisplay(table: Table): Displayable {
  * @throws {TypeError} As {@linkcode overlaySvg}.
  */
 export function overlayDisplay(overlay: Overlay, width: number = 360): Displayable {
-  const svg = overlaySvg(overlay);
-  return displayable({
-    "text/html": `<div style="max-width:${Number(width)}px">${svg}</div>`,
-    "image/svg+xml": svg.replace("<svg ", `<svg width="${Number(width)}" `),
-    "text/plain": overlay.caption ?? "image with attention",
-  });
+  const svg = overlaySvg(overlay).replace("<svg ", `<svg width="${Number(width)}" `);
+  return drawingDisplay(svg, overlay.caption ?? "image with attention");
 }
 
 interface Kernel {
-  display(value: unknown): Promise<void>;
+  display(value: unknown, options?: { display_id: string; update: boolean }): Promise<void>;
 }
 
 /** The kernel's object, or null outside a kernel, where merely reading `Deno.jupyter` throws. */
@@ -84,6 +100,11 @@ function kernel(): Kernel | null {
   } catch {
     return null;
   }
+}
+
+/** Whether this is a notebook's kernel. */
+export function isInKernel(): boolean {
+  return kernel() !== null;
 }
 
 /**
@@ -109,9 +130,50 @@ export async function show(value: unknown): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
+/** An output of a cell that is replaced as the work goes on. */
+export interface LiveOutput {
+  /** Replaces what is shown, twice a second at most: `make` is not called in between, nor outside a kernel. */
+  update(make: () => Displayable | string): Promise<void>;
+  /** Shows the last state; outside a kernel prints it as {@linkcode show} does. */
+  finish(value: Displayable | string): Promise<void>;
+}
+
+/**
+ * An output that follows work under way, such as a curve while it is trained.
+ *
+ * @param options `interval`: milliseconds from one state to the next (@default 500).
+ * @returns The output; nothing is shown yet.
+ */
+export function liveOutput(options: { interval?: number } = {}): LiveOutput {
+  const { interval = 500 } = options;
+  const display_id = crypto.randomUUID();
+  let [drawnAt, isThere] = [-Infinity, false];
+  const draw = async (jupyter: Kernel, value: unknown): Promise<void> => {
+    await jupyter.display(value, { display_id, update: isThere });
+    isThere = true;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  return {
+    async update(make) {
+      const jupyter = kernel();
+      if (jupyter === null || performance.now() - drawnAt < interval) return;
+      const value = make();
+      // Without a PNG: it is seen for half a second, and takes longer to draw than a step of training.
+      const bundle = typeof value === "string" ? { "text/plain": value } : value.bundle;
+      await draw(jupyter, { [DISPLAY]: () => bundle });
+      drawnAt = performance.now();
+    },
+    async finish(value) {
+      const jupyter = kernel();
+      if (jupyter === null) return await show(value);
+      await draw(jupyter, typeof value === "string" ? displayable({ "text/plain": value }) : value);
+    },
+  };
+}
+
 function plainText(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const method = (value as Record<symbol, unknown>)[DISPLAY];
   if (typeof method !== "function") return value;
-  return (method.call(value) as MimeBundle)["text/plain"] ?? value;
+  return (value as Partial<Displayable>).bundle?.["text/plain"] ?? value;
 }

@@ -1,7 +1,17 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { cellProgress } from "../../lib/display/cell_progress.ts";
 import { lossFigure } from "../../lib/display/curves.ts";
 import { plotlyFigure } from "../../lib/display/plotly.ts";
-import { displayable, figureDisplay, overlayDisplay, show, tableDisplay } from "../../lib/display/show.ts";
+import { decodePng } from "../../lib/image/png.ts";
+import {
+  displayable,
+  figureDisplay,
+  liveOutput,
+  type MimeBundle,
+  overlayDisplay,
+  show,
+  tableDisplay,
+} from "../../lib/display/show.ts";
 
 const DISPLAY = Symbol.for("Jupyter.display");
 
@@ -50,17 +60,60 @@ Deno.test("show() hands the object to the kernel and then pauses", async () => {
   assert(performance.now() - start >= 9);
 });
 
-Deno.test("figureDisplay() carries plotly's MIME type, SVG and text", () => {
+Deno.test("figureDisplay() carries plotly's MIME type, SVG, the same drawing as PNG, and text", async () => {
   const figure = lossFigure([{ name: "<b>", loss: [1] }]);
-  const display = figureDisplay(figure) as unknown as Record<symbol, () => Record<string, unknown>>;
-  const bundle = display[DISPLAY]!();
+  const display = figureDisplay(figure) as unknown as Record<symbol, () => Promise<Record<string, unknown>>>;
+  const bundle = await display[DISPLAY]!();
   const plotly = bundle["application/vnd.plotly.v1+json"] as Record<string, unknown>;
   assertEquals(plotly.data, plotlyFigure(figure).data);
   assertEquals(bundle["text/plain"], figure.alt);
   assert(String(bundle["image/svg+xml"]).includes("&lt;b&gt;"));
+  const { width, height, channels } = decodePng(Uint8Array.fromBase64(String(bundle["image/png"])), "figure.png");
+  assertEquals([width, height, channels], [960, 540, 4]);
 });
 
 Deno.test("overlayDisplay() gives SVG of the asked width", () => {
   const { bundle } = overlayDisplay({ image: "data:image/png;base64,AAAA", grid: { rows: 1, columns: 1 } }, 200);
   assert(String(bundle["image/svg+xml"]).startsWith('<svg width="200" '));
+});
+
+Deno.test("liveOutput() replaces one output in a kernel, leaves out what comes too soon, and prints the last state elsewhere", async () => {
+  const calls: [unknown, unknown][] = [];
+  const target = Deno as unknown as { jupyter: unknown };
+  const follow = async (interval: number): Promise<void> => {
+    const output = liveOutput({ interval });
+    for (const text of ["a", "b"]) await output.update(() => text);
+    await output.finish("c");
+  };
+  target.jupyter = { display: (x: never, options: unknown) => Promise.resolve(void calls.push([x[DISPLAY], options])) };
+  try {
+    await follow(1e9);
+    await follow(0);
+  } finally {
+    target.jupyter = undefined;
+  }
+  const said = await Promise.all(calls.map(async ([make]) => await (make as () => Promise<Record<string, unknown>>)()));
+  assertEquals(said.map((bundle) => bundle["text/plain"]), ["a", "c", "a", "b", "c"]);
+  const options = calls.map(([, given]) => given as { display_id: string; update: boolean });
+  assertEquals(options.map(({ update }) => update), [false, true, false, true, true]);
+  assertEquals(new Set(options.map(({ display_id }) => display_id)).size, 2);
+  assertEquals(await printed(() => follow(0)), ["c"]);
+});
+
+Deno.test("cellProgress() draws its bar in the cell's output, with its notes", async () => {
+  const said: unknown[] = [];
+  const target = Deno as unknown as { jupyter: unknown };
+  target.jupyter = {
+    display: async (x: never) => void said.push((await (x[DISPLAY] as () => Promise<MimeBundle>)())["text/plain"]),
+  };
+  try {
+    const bar = cellProgress(4, { label: "fit", now: () => 0 });
+    bar.note("slow today");
+    for (const step of [1, 2, 4]) bar.update(step, { loss: 2 });
+    bar.finish();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  } finally {
+    target.jupyter = undefined;
+  }
+  assertMatch(String(said.at(-1)), /^slow today\nfit \[#+\] 4\/4 {2}loss 2\.0000/);
 });

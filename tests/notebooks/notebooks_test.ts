@@ -54,7 +54,7 @@ for (const name of names) {
   const code = notebook.cells.filter((cell) => cell.cell_type === "code");
 
   Deno.test(`${name} is thin, clean and small`, () => {
-    assert(text.length < 200_000, `${text.length} bytes`);
+    assert(text.length < 1_000_000, `${text.length} bytes`);
     assert(!/\\u001b\[/i.test(text), "no ANSI colours");
     assert(code.length > 0, "has code");
     for (const [i, cell] of code.entries()) {

@@ -4,7 +4,7 @@
 
 Needs nbclient and nbformat. The kernel is described in a temporary Jupyter folder, so nothing is installed; each notebook
 runs in its own folder with NO_COLOR=1 and, without --full, SMOKE=1. --write-clean stores the outputs in the notebook: no
-execution counts, no ANSI colours, at most 200 KB a notebook. Prints one line a notebook; exit code 1 if any failed.
+execution counts, no ANSI colours, at most 1 MB a notebook. Prints one line a notebook; exit code 1 if any failed.
 """
 import argparse
 import json
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-LIMIT = 200_000
+LIMIT = 1_000_000
 
 
 def install_kernel(folder, deno):

@@ -1,15 +1,14 @@
 /** Stands in for the kernel: takes what is displayed, checks that it can be shown, and counts it. */
 const shown: Record<string, unknown>[] = [];
 
-function display(value: unknown): Promise<void> {
+async function display(value: unknown): Promise<void> {
   const method = (value as Record<symbol, unknown> | null)?.[Symbol.for("Jupyter.display")];
-  const bundle = typeof method === "function" ? method.call(value) : { "text/plain": String(value) };
+  const bundle = typeof method === "function" ? await method.call(value) : { "text/plain": String(value) };
   const size = JSON.stringify(bundle).length;
   if (size > 200_000) {
     throw new RangeError(`Cannot display an output of more than 200,000 bytes: current size is ${size}`);
   }
   shown.push(bundle);
-  return Promise.resolve();
 }
 
 (Deno as unknown as { jupyter: unknown }).jupyter = {

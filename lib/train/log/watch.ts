@@ -1,6 +1,7 @@
-/** A run in a notebook's cell: a bar on stderr, and the curve. @module */
-import { createProgress, type Progress } from "../../display/progress.ts";
-import { figureDisplay, show } from "../../display/show.ts";
+/** A run in a notebook's cell: a bar, and the curve as it grows. @module */
+import { cellProgress } from "../../display/cell_progress.ts";
+import type { Progress } from "../../display/progress.ts";
+import { figureDisplay, liveOutput, show } from "../../display/show.ts";
 import type { FitOptions, StartReport } from "../fit.ts";
 import type { ValidationEntry } from "../state.ts";
 import { trainingFigure, validationFigure } from "./figures.ts";
@@ -21,7 +22,10 @@ export interface FitWatch {
   end(): Promise<void>;
 }
 
-/** Shows `fit` in a notebook's cell: its bar as it goes, each validation as it comes, and the curves at the end. */
+/**
+ * Shows `fit` in a notebook's cell: its bar and its curve as it goes, each validation as it comes. Elsewhere the bar is on
+ * stderr, and the curve a sentence at the end.
+ */
 export function watchFit(options: WatchFitOptions = {}): FitWatch {
   const { label = "train", points = 400 } = options;
   const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
@@ -30,6 +34,8 @@ export function watchFit(options: WatchFitOptions = {}): FitWatch {
   };
   let bar: Progress | undefined;
   let begun = 0;
+  const curve = liveOutput();
+  const drawn = () => figureDisplay(trainingFigure(curves, points));
   const note = (text: string): void => bar ? bar.note(text) : console.error(text);
   return {
     hooks: {
@@ -39,9 +45,10 @@ export function watchFit(options: WatchFitOptions = {}): FitWatch {
         curves.validations.push(...validations);
       },
       onStep({ step, steps, loss, learningRate, samples }) {
-        bar ??= createProgress(steps, { label, unit: "pairs", itemsPerStep: samples, start: begun });
+        bar ??= cellProgress(steps, { label, unit: "pairs", itemsPerStep: samples, start: begun });
         bar.update(step, { loss, learningRate });
         curves.history.push({ loss, learningRate });
+        void curve.update(drawn); // fit() leaves the kernel time between steps
       },
       onValidation(entry) {
         curves.validations.push(entry);
@@ -52,7 +59,7 @@ export function watchFit(options: WatchFitOptions = {}): FitWatch {
     async end() {
       bar?.finish();
       const validation = validationFigure(curves);
-      if (curves.history.length > 0) await show(figureDisplay(trainingFigure(curves, points)));
+      if (curves.history.length > 0) await curve.finish(drawn());
       if (validation) await show(figureDisplay(validation));
     },
   };

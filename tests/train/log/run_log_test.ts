@@ -1,5 +1,5 @@
 /** A run's log: its lines after a kill, its page, its event files as TensorBoard joins them, and its curves in a notebook. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { StepReport } from "../../../lib/train/fit.ts";
 import { trainingFigure, validationFigure } from "../../../lib/train/log/figures.ts";
@@ -43,6 +43,8 @@ async function killedRun(folder: string): Promise<void> {
   await second.onValidation({ step: 8, name: "auroc", value: 0.75 });
   await second.close(true);
 }
+
+const DISPLAY: unique symbol = Symbol.for("Jupyter.display");
 
 Deno.test("openRunLog() has each step once after a kill, and a page that reloads itself until the run has ended", async () => {
   await inFolder(async (folder) => {
@@ -126,10 +128,14 @@ Deno.test("trainingFigure() and validationFigure() draw long runs by means and m
   assertEquals([points.points[0]!.x, points.points[0]!.y], [10, 0.8]);
 });
 
-Deno.test("watchFit() shows a notebook's cell the curves of loss and validation", async () => {
-  const shown: Record<string, unknown>[] = [];
+Deno.test("watchFit() shows a notebook's cell a bar, and the curves of loss and validation as they grow", async () => {
+  const shown = new Map<string, string[]>();
+  const display = async (value: { [DISPLAY](): unknown }, { display_id = "own" } = {}): Promise<void> => {
+    const bundle = await value[DISPLAY]() as Record<string, string>;
+    shown.set(display_id, [...shown.get(display_id) ?? [], bundle["text/plain"]!]);
+  };
   const host = Deno as unknown as { jupyter: unknown };
-  host.jupyter = { display: (value: { bundle: Record<string, unknown> }) => Promise.resolve(shown.push(value.bundle)) };
+  host.jupyter = { display };
   try {
     const { hooks, end } = watchFit();
     await hooks.onStart({ step: 0, steps: 2, history: [], validations: [] });
@@ -137,12 +143,18 @@ Deno.test("watchFit() shows a notebook's cell the curves of loss and validation"
     hooks.onStep(report(2));
     await hooks.onValidation({ step: 2, name: "recall@5", value: 0.25 });
     await end();
+    await new Promise((resolve) => setTimeout(resolve, 30));
   } finally {
     host.jupyter = undefined;
   }
-  assertEquals(shown.map((bundle) => Object.keys(bundle).length), [3, 3]);
-  assertEquals(shown.map((bundle) => bundle["text/plain"]), [
+  const last = [...shown.values()].map((texts) => texts.at(-1)!).sort();
+  assertEquals(last.filter((text) => text.includes("over step")), [
     "loss (nats) over step: training loss ends at 0.500",
     "validation recall@5 over step: best 0.2500 at step 2",
   ]);
+  assertMatch(last.find((text) => text.includes("[#"))!, /^validation after step 2.*\ntrain \[#+-*\] 2\/8/);
+  assertMatch(
+    [...shown.values()].find((texts) => texts.length > 1 && texts[0]!.includes("over"))![0]!,
+    /training loss ends/,
+  );
 });
