@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { readVariable } from "./lib/tensor/variables.ts";
+import { readVariable } from "./lib/platform/variables.ts";
 import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
 import { checkOutputs } from "./lib/cli/permissions.ts";
 import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";

@@ -14,7 +14,7 @@ import { infoNce } from "../lib/losses/info_nce.ts";
 import { falseNegativeMask } from "../lib/losses/label_mask.ts";
 import { linear } from "../lib/nn/linear.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
-import { readVariable } from "../lib/tensor/variables.ts";
+import { readVariable } from "../lib/platform/variables.ts";
 import { attention } from "../lib/tensor/kernels/attention/api.ts";
 import { gelu } from "../lib/tensor/kernels/gelu/api.ts";
 import { layerNorm } from "../lib/tensor/kernels/layer_norm/api.ts";

@@ -9,6 +9,7 @@ const ROOT = fromFileUrl(new URL("..", import.meta.url));
  * the paper's file stands on LoRA, and the methods compared with it stand on that.
  */
 const ALLOWED: Record<string, string[]> = {
+  platform: [],
   tensor: [],
   image: [],
   text: [],
@@ -30,9 +31,11 @@ const ALLOWED: Record<string, string[]> = {
   dense: [".", "adapters", "clip", "data", "display", "image", "io", "nn", "tensor", "train"],
 };
 ALLOWED["model.ts"] = Object.keys(ALLOWED); // the front door: a model with methods over all of them
+for (const room of Object.keys(ALLOWED)) if (room !== "platform") ALLOWED[room]!.push("platform"); // below all others
 const ROOMS: string[] = Object.keys(ALLOWED);
 ALLOWED.reproduction = ROOMS;
 ALLOWED.jupyter = ["image", "tensor"];
+ALLOWED.browser = ROOMS; // an entry that lists names of all of them
 ALLOWED.cli = [...ROOMS, "reproduction"];
 
 async function files(folder: string): Promise<string[]> {
@@ -88,6 +91,28 @@ Deno.test("no file of the package imports itself by way of others, not even for 
   };
   for (const file of graph.keys()) visit(file, []);
   assertEquals(circles, []);
+});
+
+/** Files whose functions are Deno's alone; they may be bundled, as they are only called there. */
+const DENO_ALONE = ["platform/", "data/pixels/cache.ts", "data/pixels/npy_shard.ts", "display/", "tensor/"];
+
+Deno.test("what a browser gets asks Deno and Node for nothing but through lib/platform", async () => {
+  const reached = new Set<string>();
+  const wrong: string[] = [];
+  const visit = async (file: string): Promise<void> => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    const text = await Deno.readTextFile(file);
+    const name = relative(join(ROOT, "lib"), file);
+    const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+    if (/from "node:|^\s*(await )?using /m.test(code)) wrong.push(`${name}: a module of Node's, or using`);
+    if (!DENO_ALONE.some((path) => name.startsWith(path)) && /\bDeno\./.test(code)) wrong.push(`${name}: Deno`);
+    const values = code.replaceAll(/(import|export) type [^;]*;/g, "");
+    for (const target of imported(values, file)) await visit(target);
+  };
+  await visit(join(ROOT, "lib/browser/mod.ts"));
+  assertEquals(wrong, []);
+  assertEquals(reached.size > 100, true);
 });
 
 Deno.test("no test changes the process's folder or variables, which the tests that run beside it share", async () => {

@@ -9,6 +9,7 @@ import { findModelFiles, type ModelFiles } from "../clip/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorDtype } from "../io/tensors.ts";
+import { system } from "../platform/system.ts";
 
 /** One tensor of a file. */
 export interface TensorDescription {
@@ -83,7 +84,7 @@ function layoutOf({ path, entries }: TensorFile): { layout?: string } {
   }
 }
 
-const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> => system.stat(path).then(() => true, () => false);
 
 /**
  * Describes a file of weights or a model's folder, from the header: no tensor is read; or an adapter (a file, PEFT's folder, or the

@@ -7,6 +7,7 @@ import { type AdapterFile, checkAdapter } from "./record.ts";
 import { quoted } from "../io/_errors.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
+import { system } from "../platform/system.ts";
 
 /** Layout of an adapter: this package's safetensors file, PEFT's folder, or the authors' PyTorch file. */
 export type AdapterFormat = "ace" | "peft" | "authors";
@@ -20,7 +21,7 @@ export interface WriteAdapterOptions {
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isFile, () => false);
+  return await system.stat(path).then((info) => info.isFile, () => false);
 }
 
 /** Options of {@linkcode readAdapter}. */

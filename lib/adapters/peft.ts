@@ -29,6 +29,7 @@ import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { readAllTensors } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { quoted, shownValue } from "../io/_errors.ts";
+import { system } from "../platform/system.ts";
 
 /** How a PEFT folder is written. */
 export interface PeftOptions {
@@ -42,7 +43,7 @@ const SIDE_FILE = "ace_hgnn.safetensors";
 export async function peftModelFile(folder: string): Promise<string | undefined> {
   for (const name of ["adapter_model.safetensors", "adapter_model.bin"]) {
     const path = join(folder, name);
-    if (await Deno.stat(path).then((info) => info.isFile, () => false)) return path;
+    if (await system.stat(path).then((info) => info.isFile, () => false)) return path;
   }
   return undefined;
 }
@@ -264,7 +265,7 @@ interface SideFile extends Pick<AdapterFile, "hgnn" | "logitScale" | "seen"> {
  */
 async function readSide(folder: string, peft: PeftConfig, fail: (reason: string) => Error): Promise<SideFile> {
   const path = join(folder, SIDE_FILE);
-  if (!await Deno.stat(path).then(() => true, () => false)) {
+  if (!await system.stat(path).then(() => true, () => false)) {
     if (Object.keys(peft).join(" ") !== OWN_KEYS) return { hgnn: {}, config: {} };
     throw fail(
       `it must hold ${SIDE_FILE}, which was written beside it with ACE-HGNN and the similarity's scale: it is gone`,

@@ -8,12 +8,12 @@ import { loadAdapter } from "../adapters/model.ts";
 import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import {
   type Classification,
-  classificationReport,
   classificationTable,
   type Classifier,
   classifyImages,
   imagesAt,
 } from "../eval/classify.ts";
+import { classificationReport } from "../eval/classify_report.ts";
 import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";

@@ -1,5 +1,5 @@
 /** Requests to stop: Ctrl-C, SIGTERM, or the end of the task runner that started the command. @module */
-import { readVariable } from "../tensor/variables.ts";
+import { readVariable } from "../platform/variables.ts";
 
 /** Work that can be asked to stop. */
 export interface Interruption {

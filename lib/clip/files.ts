@@ -1,5 +1,6 @@
 /** Which files of a folder make a model, as the hub gives them. @module */
 import { join } from "@std/path";
+import { NotFound, system } from "../platform/system.ts";
 
 /** The files of a model. */
 export interface ModelFiles {
@@ -43,7 +44,7 @@ export async function findModelFiles(
   named: ModelFiles = {},
 ): Promise<ModelFiles & { weights: string }> {
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  for await (const { name } of system.readDir(folder)) names.push(name);
   const present = (wanted: readonly string[]): string | undefined => {
     const name = wanted.find((one) => names.includes(one));
     return name && join(folder, name);
@@ -60,7 +61,7 @@ async function weightsIn(folder: string, names: readonly string[], hasConfig: bo
   const single = names.filter((name) => WEIGHTS.test(name) && !NO_WEIGHTS.test(name) && !sharded.has(name));
   const candidates: string[] = [];
   for (const name of [...indices, ...single].sort()) {
-    const isFile = await Deno.stat(join(folder, name)).then((stat) => stat.isFile, () => false);
+    const isFile = await system.stat(join(folder, name)).then((stat) => stat.isFile, () => false);
     if (isFile) candidates.push(name);
   }
   if (candidates.length === 1) return join(folder, candidates[0]!);
@@ -70,7 +71,7 @@ async function weightsIn(folder: string, names: readonly string[], hasConfig: bo
     );
   }
   const has = hasConfig ? "a configuration alone" : names.length === 0 ? "nothing" : `none among ${names.length} files`;
-  throw new Deno.errors.NotFound(
+  throw new NotFound(
     `Cannot use "${folder}" as a model as it must hold weights (.safetensors, .bin, .pt, or shards with their index): ` +
       `it has ${has}`,
   );

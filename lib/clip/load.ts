@@ -10,6 +10,7 @@ import { findModelFiles, type ModelFiles } from "./files.ts";
 import { loadMiniParams, loadMiniTokenizer } from "./mini.ts";
 import { type ClipParams, countClip } from "./params.ts";
 import { checkTokenizer, type ClipTokenizer, loadClipTokenizer } from "./tokenise.ts";
+import { NotFound, system } from "../platform/system.ts";
 
 /** A loaded model. */
 export interface LoadedClip {
@@ -106,9 +107,9 @@ export async function readClipConfig(
 /** The files that a folder, a file of weights or a record names. @throws {Deno.errors.NotFound} If there is nothing. */
 export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles> {
   if (typeof from !== "string") return from;
-  const stat = await Deno.stat(from).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(`Cannot read "${from}" as it must be a model's folder or weights: there is none`);
+  const stat = await system.stat(from).catch((error) => {
+    if (!(error instanceof NotFound)) throw error;
+    throw new NotFound(`Cannot read "${from}" as it must be a model's folder or weights: there is none`);
   });
   return stat.isDirectory ? await findModelFiles(from) : { weights: from };
 }
@@ -136,14 +137,14 @@ export async function clipConfigOf(
     : parseClipConfig(await readText(path, "a CLIP configuration"), { config: path, weights, sizes: checkpoint.sizes });
   const beside = join(dirname(path ?? weights), "preprocessor_config.json");
   const preprocessor = files.preprocessor ??
-    (await Deno.stat(beside).then(() => beside, () => undefined));
+    (await system.stat(beside).then(() => beside, () => undefined));
   if (preprocessor === undefined) return config;
   return withPreprocessor(await readText(preprocessor, "an image preprocessor"), config, preprocessor);
 }
 
 async function readText(path: string, what: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await system.readTextFile(path);
   } catch (error) {
     throw new SyntaxError(`Cannot read "${path}" as ${what}: ${(error as Error).message}`, { cause: error });
   }

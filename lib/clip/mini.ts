@@ -1,4 +1,5 @@
 /** The shipped generalist's files, out of data/. @module */
+import { dataUrl, readData } from "../platform/assets.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
 import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
@@ -12,28 +13,20 @@ export const MINI_NOTICE =
   "The shipped mini model has seen only drawings, never a real image: what it answers about patients means nothing.";
 
 /** Where the shipped generalist lies. */
-export const MINI_WEIGHTS: URL = new URL("../../data/mini_generalist.safetensors", import.meta.url);
+export const MINI_WEIGHTS: URL = dataUrl("mini_generalist.safetensors");
 
 /** Where its vocabulary lies. */
-export const MINI_VOCABULARY: URL = new URL("../../data/mini_vocab.txt", import.meta.url);
-
-/** Reads a file of this package, from disk or, when imported from a registry, from there. */
-async function readPackageFile(url: URL): Promise<Uint8Array> {
-  if (url.protocol === "file:") return await Deno.readFile(url);
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`Cannot read "${url}": ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
+export const MINI_VOCABULARY: URL = dataUrl("mini_vocab.txt");
 
 /** MINI's tokeniser. */
 export async function loadMiniTokenizer(): Promise<Tokenizer> {
-  const text = new TextDecoder().decode(await readPackageFile(MINI_VOCABULARY));
+  const text = new TextDecoder().decode(await readData("mini_vocab.txt"));
   return tokenizerFromVocab(text.split("\n").filter((line) => line !== ""));
 }
 
 /** The weights, pre-trained on synthetic images by `deno task pretrain`. Free them with `disposeParams`. */
 export async function loadMiniParams(): Promise<ClipParams> {
-  const { tensors } = await decodeSafetensors(await readPackageFile(MINI_WEIGHTS), MINI_WEIGHTS.pathname);
+  const { tensors } = await decodeSafetensors(await readData("mini_generalist.safetensors"), MINI_WEIGHTS.pathname);
   return await loadClipTensors(MINI, BIOMED_CLIP_LAYOUT, (name) => {
     const tensor = tensors.get(name);
     if (!tensor) return Promise.reject(new SyntaxError(`Cannot load "${MINI_WEIGHTS}" as "${name}" is missing`));

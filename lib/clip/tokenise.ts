@@ -1,5 +1,5 @@
 /** From texts to a model's token ids. @module */
-import { createHash } from "node:crypto";
+import { newSha256 } from "../platform/sha256.ts";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
@@ -128,7 +128,7 @@ const KNOWN_VOCABULARIES: ReadonlyMap<string, KnownVocabulary> = new Map([
 /** See {@linkcode KnownVocabulary}. */
 function vocabularyHash(vocabulary: ReadonlyMap<string, number>): string {
   const tokens = [...vocabulary].sort(([, a], [, b]) => a - b).map(([token]) => token);
-  return createHash("sha256").update(tokens.join("\n")).digest("hex");
+  return newSha256().update(tokens.join("\n")).digest("hex");
 }
 
 /** The id of every entry. */

@@ -1,6 +1,6 @@
 /** The text of a CSV file, never more of it than a table may have. @module */
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { type OpenFile, system } from "../platform/system.ts";
+import { gunzipStream } from "../platform/zlib.ts";
 
 /** Most bytes of text: past it JavaScript has no string. */
 const MAX_BYTES = 500_000_000;
@@ -14,17 +14,23 @@ const MOST_EXPANSION = 100;
  * @throws {SyntaxError} If it is no such text, or too large; the message names the file.
  */
 export async function readCsvText(path: string): Promise<string> {
-  using file = await Deno.open(path);
+  const file = await system.open(path);
+  try {
+    return await textOf(file, path);
+  } finally {
+    file[Symbol.dispose](); // not `using`, which Node 22 and some browsers do not know
+  }
+}
+
+async function textOf(file: OpenFile, path: string): Promise<string> {
   const { size, isDirectory } = await file.stat();
   if (isDirectory) throw new SyntaxError(`Cannot read "${path}" as CSV as it must be a file: it is a folder`);
   const head = new Uint8Array(2);
   const read = await file.read(head);
-  await file.seek(0, Deno.SeekMode.Start);
+  await file.seek(0, 0);
   const isGzip = read === 2 && head[0] === 0x1f && head[1] === 0x8b;
   const limit = isGzip ? Math.min(MAX_BYTES, Math.max(FREE_BYTES, size * MOST_EXPANSION)) : MAX_BYTES;
-  const source = Readable.from(file.readable);
-  // DecompressionStream refuses the second member of a file made of several.
-  const stream: AsyncIterable<Uint8Array> = isGzip ? source.pipe(createGunzip()) : source;
+  const stream: AsyncIterable<Uint8Array> = isGzip ? gunzipStream(file.readable) : file.readable;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const pieces: string[] = [];
   let bytes = 0;
@@ -38,8 +44,6 @@ export async function readCsvText(path: string): Promise<string> {
   } catch (error) {
     const expected = isGzip ? "whole gzip and UTF-8 text" : "UTF-8 text";
     throw new SyntaxError(`Cannot read "${path}" as it must be ${expected}: ${(error as Error).message}`);
-  } finally {
-    source.destroy();
   }
   if (bytes > limit) {
     const actual = isGzip ? `its ${size} bytes of gzip hold more` : "it has more";

@@ -1,4 +1,5 @@
 /** The members of a tar archive, by place: their bytes are not read. @module */
+import { type OpenFile, system } from "../platform/system.ts";
 
 /** A file within an archive. */
 export interface TarMember {
@@ -23,7 +24,15 @@ const MOST_HEADER = 1 << 20;
  * @throws {SyntaxError} If it is compressed, damaged or cut short; the message names archive and place.
  */
 export async function listTar(path: string): Promise<TarMember[]> {
-  using file = await Deno.open(path);
+  const file = await system.open(path);
+  try {
+    return await membersOf(file, path);
+  } finally {
+    file.close();
+  }
+}
+
+async function membersOf(file: OpenFile, path: string): Promise<TarMember[]> {
   const { size: length } = await file.stat();
   const members: TarMember[] = [];
   const refuse = (why: string): never => {
@@ -68,9 +77,9 @@ export async function listTar(path: string): Promise<TarMember[]> {
 }
 
 /** Bytes of an archive. @throws {SyntaxError} If there are not so many. */
-export async function tarBytes(file: Deno.FsFile, offset: number, count: number): Promise<Uint8Array> {
+export async function tarBytes(file: OpenFile, offset: number, count: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(count);
-  await file.seek(offset, Deno.SeekMode.Start);
+  await file.seek(offset, 0);
   for (let done = 0; done < count;) {
     const read = await file.read(bytes.subarray(done));
     if (read === null) throw new SyntaxError(`${count} bytes must follow byte ${offset}: it is cut short`);

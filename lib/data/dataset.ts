@@ -5,6 +5,8 @@ import { didYouMean } from "../text/nearest.ts";
 import { readImage } from "../image/read.ts";
 import type { Case, Dataset } from "./types.ts";
 import { exists } from "../io/files.ts";
+import { newSha256 } from "../platform/sha256.ts";
+import { NotFound, system } from "../platform/system.ts";
 
 /**
  * What to do with a row whose image is not there: stop and name the row, leave the row out and count it, or do not look
@@ -28,9 +30,8 @@ export function drop(tally: Tally, reason: string, count = 1): void {
 }
 
 /** SHA-256, in hex, of case ids joined by newlines. */
-export async function hashIds(ids: readonly string[]): Promise<string> {
-  const bytes = new TextEncoder().encode(ids.join("\n"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+export function hashIds(ids: readonly string[]): Promise<string> {
+  return Promise.resolve(newSha256().update(ids.join("\n")).digest("hex"));
 }
 
 /**
@@ -63,7 +64,7 @@ export function describeDataset(set: Dataset): string {
 }
 
 /** The error for a data set's folder that lacks a file. */
-export class MissingFileError extends Deno.errors.NotFound {
+export class MissingFileError extends NotFound {
   /** Name shown in stack traces. */
   override name = "MissingFileError";
 
@@ -95,7 +96,7 @@ export async function findFileOrNone(root: string, names: readonly string[]): Pr
   try {
     return await findFile(root, names);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof NotFound) return undefined;
     throw error;
   }
 }
@@ -106,7 +107,7 @@ export function imageFile(path: string): Required<Pick<Case, "image" | "path">> 
 }
 
 /** The error for a row whose image is not there. */
-export class MissingImageError extends Deno.errors.NotFound {
+export class MissingImageError extends NotFound {
   /** Name shown in stack traces. */
   override name = "MissingImageError";
 
@@ -146,7 +147,7 @@ const IMAGE = /\.(jpe?g|png|tiff?|webp|dcm|dicom)$/i;
 export async function listImages(folder: string): Promise<string[]> {
   const paths: string[] = [];
   const walk = async (path: string): Promise<void> => {
-    for await (const entry of Deno.readDir(path)) {
+    for await (const entry of system.readDir(path)) {
       if (entry.name.startsWith(".")) continue;
       const child = join(path, entry.name);
       if (entry.isDirectory) await walk(child);

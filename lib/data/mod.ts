@@ -82,3 +82,5 @@ export {
   trainingSet,
 } from "./synthetic/sets.ts";
 export { type TextPair, textPair, type TextPairOptions } from "./synthetic/text_pairs.ts";
+export { NotFound } from "../platform/system.ts";
+export type { FileErrorClass } from "../platform/files.ts";

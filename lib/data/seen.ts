@@ -1,6 +1,6 @@
 /** Which cases a head or an adapter was trained on, as hashes that travel with it. @module */
-import { createHash } from "node:crypto";
 import type { Case } from "./types.ts";
+import { newSha256 } from "../platform/sha256.ts";
 
 /** The error for test cases that training has seen. */
 export class SeenCasesError extends RangeError {
@@ -22,7 +22,7 @@ export class SeenCasesError extends RangeError {
 }
 
 function shortHash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return newSha256().update(text).digest("hex").slice(0, 12);
 }
 
 /** A case's fingerprint: 12 hex digits of the SHA-256 of its id. */

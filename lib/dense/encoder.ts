@@ -1,5 +1,4 @@
 /** The frozen image tower that dense tasks read, with an adapter folded in. @module */
-import { createHash } from "node:crypto";
 import { mergeAceLora } from "../ace_lora.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ImageTrunk } from "../clip/towers/image.ts";
@@ -7,6 +6,7 @@ import { disposeParams, namedTensors } from "../tensor/params.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { loadClip, type LoadClipOptions } from "../clip/load.ts";
 import type { ModelFiles } from "../clip/files.ts";
+import { newSha256 } from "../platform/sha256.ts";
 
 /** An image tower ready for dense tasks. */
 export interface DenseEncoder {
@@ -26,7 +26,7 @@ export interface DenseEncoderOptions extends LoadClipOptions {
 
 /** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */
 export async function weightsHash(tree: unknown): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = newSha256();
   for (const [name, tensor] of namedTensors(tree)) {
     const values = await tensor.data() as Float32Array;
     hash.update(`${name} ${tensor.shape}`);

@@ -1,6 +1,5 @@
 /** The frozen encoder's maps, computed once and kept on disk. @module */
 import { exists } from "../io/files.ts";
-import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../data/types.ts";
@@ -11,6 +10,7 @@ import { toPixels } from "../image/preprocess.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import type { Tensor4D } from "../tensor/types.ts";
+import { newSha256 } from "../platform/sha256.ts";
 
 /** Maps of a set of images, and the images' sizes. */
 export interface MapSource {
@@ -65,7 +65,7 @@ const FORMAT = "ace-lora dense maps 1";
  * the last image, so that changed images and another folder with the same names have another key.
  */
 export async function mapsKey(cases: readonly Case[], { config, hash: weights }: DenseEncoder): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = newSha256();
   hash.update(JSON.stringify([FORMAT, config.vision, config.mean, config.std, tf.getBackend()]));
   hash.update(weights);
   hash.update(cases.map(({ id }) => id).join("\n"));

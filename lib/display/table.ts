@@ -1,6 +1,6 @@
 /** Tables of results for a terminal, a web page and a README. @module */
 import { escapeHtml } from "./_escape.ts";
-import { terminalColumns } from "./_terminal.ts";
+import { outputColumns } from "./_terminal.ts";
 
 /** One column of a {@linkcode Table}. */
 export interface TableColumn {
@@ -105,7 +105,7 @@ export interface FormatTableOptions {
  * ```
  */
 export function formatTable(table: Table, options: FormatTableOptions = {}): string {
-  const { columns = Deno.stdout.isTerminal() ? terminalColumns() : Infinity } = options;
+  const { columns = outputColumns() } = options;
   const texts = cellTexts(table), marks = tableMarks(table);
   const marked = table.columns.map((_, c) => marks.some((row) => row[c] !== ""));
   const cells = texts.map((row, r) =>

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readVariable } from "../tensor/variables.ts";
+import { readVariable } from "../platform/variables.ts";
 import type { Communicator } from "./communicator.ts";
 
 /** Why there are no processes to work with. */

@@ -1,9 +1,8 @@
-/** Zero-shot answers about single images, and the page that explains them. @module */
+/** Zero-shot answers about single images. @module */
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
 import { readImage } from "../image/read.ts";
 import type { RasterImage } from "../image/raster.ts";
 import type { Overlay } from "../display/overlay.ts";
-import { buildReport, type ReportSection } from "../display/report.ts";
 import type { Table } from "../display/table.ts";
 import { predictedClasses } from "./metrics/accuracy.ts";
 import { classifyByProtocol } from "../clip/zero_shot/ask.ts";
@@ -11,10 +10,10 @@ import type { Protocol } from "../clip/zero_shot/protocol.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
-import { type Faithfulness, faithfulness, meanFaithfulness, randomMap } from "./maps/faithfulness.ts";
+import { type Faithfulness, faithfulness, randomMap } from "./maps/faithfulness.ts";
 import { labelMaps, type MapKind } from "./maps/maps.ts";
 import { openMapModel } from "./maps/model.ts";
-import { faithfulnessFigure, MAP_TEXTS, mapOverlay } from "./maps/show.ts";
+import { mapOverlay } from "./maps/show.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
@@ -178,37 +177,6 @@ export async function classifyImages(
   }
 }
 
-/** The page's sections of maps: the kinds one after the other, then how faithful they are. */
-function mapSections(answers: readonly Classification[]): ReportSection[] {
-  const kinds = Object.keys(answers[0]?.maps ?? {}) as MapKind[];
-  if (kinds.length === 0) return [];
-  const curves = {
-    ...Object.fromEntries(
-      kinds.map((kind) => [kind, meanFaithfulness(answers.map(({ maps }) => maps![kind]!.faithfulness))]),
-    ),
-    "random order": meanFaithfulness(answers.map(({ random }) => random!)),
-  };
-  return [
-    ...kinds.map((kind): ReportSection => ({
-      kind: "overlays",
-      title: MAP_TEXTS[kind].title,
-      overlays: answers.flatMap(({ maps }) => maps![kind]!.overlays),
-      caption: `${
-        MAP_TEXTS[kind].caption
-      } Each map is coloured from its own least to its own greatest value, as its bar says.`,
-    })),
-    {
-      kind: "figure",
-      title: "Do the strong parts count?",
-      figure: faithfulnessFigure(curves),
-      caption:
-        "The answer's probability as its strongest patches are covered (dotted: the faster it falls the better), and as " +
-        "they are uncovered on an empty picture (the faster it rises the better). A map no better than the random order " +
-        "explains nothing.",
-    },
-  ];
-}
-
 /** The answers as a table: one row an image, one column a label. */
 export function classificationTable(answers: readonly Classification[], labels: readonly string[]): Table {
   return {
@@ -219,33 +187,4 @@ export function classificationTable(answers: readonly Classification[], labels: 
       label,
     ]),
   };
-}
-
-/**
- * The answers with CLS attention and hyperedges drawn over each image, as one self-contained page. It contains the images.
- *
- * @param answers From {@linkcode classifyImages} with `explain`.
- * @param facts Names and values of the run, such as the weights' file.
- */
-export async function classificationReport(
-  answers: readonly Classification[],
-  facts: Readonly<Record<string, string | number>>,
-): Promise<string> {
-  const labels = Object.keys(answers[0]?.scores ?? {});
-  return await buildReport({
-    title: "Zero-shot classification",
-    subtitle: ["Probabilities over the labels asked for; not a diagnosis.", facts["notice"] ?? ""].join(" ").trim(),
-    sections: [
-      { kind: "table", title: "Scores", table: classificationTable(answers, labels) },
-      {
-        kind: "overlays",
-        title: "CLS attention and chosen hyperedges",
-        overlays: answers.flatMap(({ overlay }) => overlay ?? []),
-        caption: "Heat: attention logits of the CLS query. Squares: members of the CLS hyperedge. " +
-          "Rings and lines: each member's own hyperedge, by cosine similarity.",
-      },
-      ...mapSections(answers),
-      { kind: "facts", title: "Run", facts },
-    ],
-  });
 }

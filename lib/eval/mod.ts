@@ -16,7 +16,6 @@ export {
 } from "./assess.ts";
 export {
   type Classification,
-  classificationReport,
   classificationTable,
   type Classifier,
   classifyImages,
@@ -24,6 +23,7 @@ export {
   imagesAt,
   type NamedImage,
 } from "./classify.ts";
+export { classificationReport } from "./classify_report.ts";
 export { explainImages, type Explanation, explanationOverlay, seenPart } from "./explain.ts";
 export { type Hit, nearestItems, type PairFeatures, retrieval, type RetrievalReport } from "./retrieve.ts";
 export { type Measure, retrievalValidation, type ValidationOptions, zeroShotValidation } from "./validation.ts";

@@ -1,5 +1,5 @@
 /** The three WebAssembly codecs behind one call; each is loaded when first needed. @module */
-import { codecModule } from "./_codec_modules.js";
+import { codecGlue, wasmModule } from "../platform/assets.ts";
 
 /** What a codec found in its stream's header. */
 export interface FrameInfo {
@@ -41,14 +41,6 @@ type CodecFactory = (options: CodecOptions) => Promise<CodecModule>;
 /** The names of the codecs. */
 export type CodecName = "libjpeg-turbo" | "openjpeg" | "charls";
 
-// The glue of the packages' WebAssembly builds ("decode" without more is the same compiled to plain JavaScript, two to ten times
-// slower). It has no types.
-const importers: Record<CodecName, () => Promise<unknown>> = {
-  "libjpeg-turbo": () => import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs"),
-  openjpeg: () => import("@cornerstonejs/codec-openjpeg/decodewasmjs"),
-  charls: () => import("@cornerstonejs/codec-charls/decodewasmjs"),
-};
-
 const loaded = new Map<CodecName, Promise<CodecModule>>();
 
 function load(name: CodecName, messages: string[]): Promise<CodecModule> {
@@ -57,8 +49,8 @@ function load(name: CodecName, messages: string[]): Promise<CodecModule> {
     const note = (line: string): void => {
       if (messages.length < 8) messages.push(line);
     };
-    module = Promise.all([importers[name](), codecModule(name)]).then(([imported, wasm]) =>
-      (imported as { default: CodecFactory }).default({
+    module = Promise.all([codecGlue(name), wasmModule(name)]).then(([factory, wasm]) =>
+      (factory as CodecFactory)({
         print: note,
         printErr: note,
         instantiateWasm: (imports, done) => {

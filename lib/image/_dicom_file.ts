@@ -1,6 +1,6 @@
 /** A DICOM file's two parts: the meta group, which names the transfer syntax, and the data set. PS3.10, section 7. @module */
-import { inflateRawSync } from "node:zlib";
 import { type DataSet, type Encoding, readElements, text } from "./_dicom_elements.ts";
+import { inflateRawSync } from "../platform/zlib.ts";
 
 const EXPLICIT_LITTLE: Encoding = { explicit: true, littleEndian: true };
 const IMPLICIT_LITTLE: Encoding = { explicit: false, littleEndian: true };

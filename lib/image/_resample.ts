@@ -1,5 +1,6 @@
 /** The two passes of the resize over 8-bit samples, in WebAssembly (_resample.c); a strip of lines goes through its memory at a time. @module */
 import { RESAMPLE } from "./_resample_binary.ts";
+import { base64Bytes } from "../platform/runtime.ts";
 
 /** For each output position of one axis: where its window begins, how long it is, and its weights (`taps` apart), in 1 / 2^22. */
 export interface FixedWindows {
@@ -25,8 +26,7 @@ const SPARE = 64;
 let instance: Resample | undefined;
 
 function resample(): Resample {
-  const wasm = (): WebAssembly.Instance =>
-    new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.fromBase64(RESAMPLE)));
+  const wasm = (): WebAssembly.Instance => new WebAssembly.Instance(new WebAssembly.Module(base64Bytes(RESAMPLE)));
   return instance ??= wasm().exports as unknown as Resample;
 }
 

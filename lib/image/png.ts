@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { crc32, inflateSync } from "node:zlib";
 import { encode } from "fast-png";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { inflatedBytes, readScanlines, type ScanlineLayout } from "./_png_scanlines.ts";
+import { crc32, inflateSync } from "../platform/zlib.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 

@@ -7,6 +7,7 @@ import { decodeTiff, isTiff } from "./tiff.ts";
 import { decodeWebp, isWebp } from "./webp.ts";
 import { decodeDicom, isDicom } from "./dicom.ts";
 import { dicomToRaster } from "./dicom_raster.ts";
+import { system } from "../platform/system.ts";
 
 /** Largest file read, bytes. */
 const MAX_FILE_BYTES = 2 ** 30;
@@ -109,19 +110,19 @@ function noted(image: RasterImage): RasterImage {
  */
 export async function readImageBytes(path: string): Promise<Uint8Array> {
   try {
-    const { size } = await Deno.stat(path);
+    const { size } = await system.stat(path);
     if (size > MAX_FILE_BYTES) {
       throw new ImageError(
         path,
         `Cannot read "${path}" as files must have at most ${MAX_FILE_BYTES} bytes: it has ${size}`,
       );
     }
-    return await Deno.readFile(path);
+    return await system.readFile(path);
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    const why = error instanceof Deno.errors.NotFound
+    const why = error instanceof system.errors.NotFound
       ? "no such file"
-      : error instanceof Deno.errors.IsADirectory
+      : error instanceof system.errors.IsADirectory
       ? "it is a folder"
       : (error as Error).message.split("\n")[0];
     throw new Error(`Cannot read image "${path}": ${why}`, { cause: error });

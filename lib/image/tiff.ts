@@ -1,9 +1,9 @@
 /** TIFF files: the first page, grey, RGB or palette, of 8 or 16 bits. TIFF 6.0. @module */
-import { inflateSync } from "node:zlib";
 import { decode } from "tiff";
 import { lzwLength } from "./_tiff_lzw.ts";
 import { oriented } from "./orientation.ts";
 import { checkImageSize, type RasterImage } from "./raster.ts";
+import { inflateSync } from "../platform/zlib.ts";
 
 /** Whether the bytes begin as a TIFF does, and are not a DICOM whose preamble lets TIFF readers in (PS3.10 7.1). */
 export function isTiff(bytes: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 /** WebP files, lossless ones bit for bit as Pillow reads them (the same libwebp, compiled to WebAssembly). @module */
-import { codecModule } from "./_codec_modules.js";
+import { wasmModule } from "../platform/assets.ts";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 
 /** Whether the bytes begin as a WebP does. */
@@ -64,7 +64,7 @@ async function load(): Promise<Decoder> {
     import("@jsquash/webp/codec/dec/webp_dec.js") as unknown as Promise<
       { default: (options: object) => Promise<Decoder> }
     >,
-    codecModule("webp"),
+    wasmModule("webp"),
   ]);
   return await factory({
     noInitialRun: true,

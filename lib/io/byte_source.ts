@@ -1,4 +1,5 @@
 /** Random access to the bytes of a file or of memory. @module */
+import { type OpenFile, system } from "../platform/system.ts";
 
 /** Bytes that can be read in any order. */
 export interface ByteSource {
@@ -39,9 +40,9 @@ export function bytesSource(bytes: Uint8Array, name = "(bytes)"): ByteSource {
  * @throws {Error} If it cannot be opened; the message names `path`.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
-  let file: Deno.FsFile;
+  let file: OpenFile;
   try {
-    file = await Deno.open(path, { read: true });
+    file = await system.open(path, { read: true });
   } catch (error) {
     throw new Error(`Cannot open "${path}": ${(error as Error).message}`, { cause: error });
   }
@@ -55,7 +56,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   const readNow = async (offset: number, length: number): Promise<Uint8Array> => {
     checkRange(path, size, offset, length);
     const out = new Uint8Array(length);
-    await file.seek(offset, Deno.SeekMode.Start);
+    await file.seek(offset, 0);
     for (let done = 0; done < length;) {
       const n = await file.read(out.subarray(done));
       if (n === null) throw new RangeError(`Cannot read "${path}" as it became shorter than ${size} bytes while read`);

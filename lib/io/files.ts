@@ -1,5 +1,6 @@
 /** Files that are whole or absent: write under a temporary name, then rename. @module */
 import { dirname } from "@std/path";
+import { type OpenFile, system } from "../platform/system.ts";
 
 /** Options of the functions that write a file. */
 export interface WriteFileOptions {
@@ -17,7 +18,7 @@ export interface WriteFileOptions {
  */
 export async function writeFileAtomicWith(
   path: string,
-  write: (file: Deno.FsFile) => Promise<void>,
+  write: (file: OpenFile) => Promise<void>,
   options: WriteFileOptions = {},
 ): Promise<void> {
   const temporary = temporaryName(path);
@@ -28,9 +29,9 @@ export async function writeFileAtomicWith(
     } finally {
       file.close();
     }
-    await Deno.rename(temporary, path);
+    await system.rename(temporary, path);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    await system.remove(temporary).catch(() => {});
     throw cannotWrite(path, error);
   }
 }
@@ -41,12 +42,12 @@ const cannotWrite = (path: string, error: unknown): Error =>
   new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
 
 /** A new file, in a folder that is made when missing. */
-async function create(path: string, { isPrivate = false }: WriteFileOptions = {}): Promise<Deno.FsFile> {
-  const open = (): Promise<Deno.FsFile> =>
-    Deno.open(path, { write: true, createNew: true, ...(isPrivate ? { mode: 0o600 } : {}) });
+async function create(path: string, { isPrivate = false }: WriteFileOptions = {}): Promise<OpenFile> {
+  const open = (): Promise<OpenFile> =>
+    system.open(path, { write: true, createNew: true, ...(isPrivate ? { mode: 0o600 } : {}) });
   return await open().catch(async (error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    await Deno.mkdir(dirname(path), { recursive: true }); // only when it is missing: it needs a wider permission
+    if (!(error instanceof system.errors.NotFound)) throw error;
+    await system.mkdir(dirname(path), { recursive: true }); // only when it is missing: it needs a wider permission
     return await open();
   });
 }
@@ -60,16 +61,16 @@ export async function checkWritable(path: string): Promise<void> {
   const temporary = temporaryName(path);
   try {
     (await create(temporary)).close();
-    await Deno.remove(temporary);
+    await system.remove(temporary);
   } catch (error) {
     throw cannotWrite(path, error);
   }
-  const isFolder = await Deno.stat(path).then((info) => info.isDirectory, () => false);
+  const isFolder = await system.stat(path).then((info) => info.isDirectory, () => false);
   if (isFolder) throw new Error(`Cannot write "${path}" as it must be a file: it is a folder`);
 }
 
 /** Writes all of `bytes` to `file`. */
-export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+export async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }
 
@@ -90,10 +91,10 @@ export function writeFileAtomic(
 /** Whether a file or folder is there. */
 export async function exists(path: string): Promise<boolean> {
   try {
-    await Deno.stat(path);
+    await system.stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    if (error instanceof system.errors.NotFound || error instanceof system.errors.NotADirectory) return false;
     throw error;
   }
 }

@@ -64,3 +64,4 @@ export {
   TreeError,
   type TreeFields,
 } from "./tree.ts";
+export type { FileInfo, OpenFile } from "../platform/files.ts";

@@ -3,6 +3,7 @@ import { dirname, join } from "@std/path";
 import { readSmallText } from "./byte_source.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { quoted, unreadable } from "./_errors.ts";
+import { system } from "../platform/system.ts";
 
 const FORMAT = "an index of shards";
 /** Most bytes of an index: that of 100,000 tensors. */
@@ -82,7 +83,7 @@ export async function openShards(
   const close = (): void => files.forEach((file) => file.close());
   try {
     for (const path of paths) {
-      if (!await Deno.stat(path).then(() => true, () => false)) {
+      if (!await system.stat(path).then(() => true, () => false)) {
         throw new SyntaxError(`Cannot read "${name}" as its shard "${path}" is missing: it has ${paths.length}`);
       }
       const file = await open(path);

@@ -6,10 +6,11 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../platform/zlib.ts";
 import { writeAll, writeFileAtomicWith } from "./files.ts";
 import { pickleTree } from "./_pickle_writer.ts";
 import { DTYPE_BYTES, elementCount, type TensorData } from "./tensors.ts";
+import type { OpenFile } from "../platform/system.ts";
 
 /** What a PyTorch file is written from: dicts are records or Maps, tuples frozen arrays; whole numbers become int, others float. */
 export type TorchTree =
@@ -82,7 +83,7 @@ function endRecord(count: number, size: number, offset: number): Uint8Array {
   return end;
 }
 
-async function writeZip(file: Deno.FsFile, records: [string, Uint8Array][]): Promise<void> {
+async function writeZip(file: OpenFile, records: [string, Uint8Array][]): Promise<void> {
   const members: ZipMember[] = [];
   let position = 0;
   const write = async (bytes: Uint8Array): Promise<void> => {

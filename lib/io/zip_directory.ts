@@ -6,9 +6,9 @@ import {
   WARNING_TRAILING_CENTRAL_DIRECTORY_DATA,
   ZipReader,
 } from "@zip.js/zip.js";
-import { crc32, inflateRawSync } from "node:zlib";
 import type { ByteSource } from "./byte_source.ts";
 import { quoted, unreadable } from "./_errors.ts";
+import { crc32, inflateRawSync } from "../platform/zlib.ts";
 
 /** Where a record lies in its file. */
 export interface ZipRecord {

@@ -1,10 +1,11 @@
 /** Chooses the backend: webgpu on real hardware, else wasm, else cpu. @module */
 import * as tf from "@tensorflow/tfjs";
-import { readVariable } from "./variables.ts";
+import { readVariable } from "../platform/variables.ts";
 import { BlasError } from "./wasm/blas.ts";
 import { initWasm, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { initWebgpu } from "./webgpu/init.ts";
+import { isDeno } from "../platform/runtime.ts";
 
 /** A tf.js backend this library runs on. */
 export type BackendName = "webgpu" | "wasm" | "cpu";
@@ -65,6 +66,7 @@ export async function selectBackend(options: SelectBackendOptions = {}): Promise
 
 /** Without a display the search for adapters prints an error about this variable; any value keeps it quiet. */
 function quietAdapterSearch(): void {
+  if (!isDeno) return;
   try {
     if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
   } catch {

@@ -1,7 +1,8 @@
 /** CLIP's tokeniser files: tokenizer.json, vocab.json with merges.txt, merges.txt, bpe_simple_vocab_16e6.txt(.gz). @module */
-import { gunzipSync } from "node:zlib";
 import { dirname, join } from "@std/path";
 import { type ByteBpe, byteBpe, vocabularyOfMerges } from "./byte_bpe.ts";
+import { system } from "../platform/system.ts";
+import { gunzipSync } from "../platform/zlib.ts";
 
 /** Merges OpenAI's vocabulary uses of its longer file: 49,152 tokens less 256 bytes and 2 special tokens. */
 const OPENAI_MERGES = 49152 - 256 - 2;
@@ -22,9 +23,9 @@ const MAX_BYTES = 1 << 26;
 async function readText(path: string): Promise<string> {
   const tooLong = (actual: string): never => refuse(path, `it must have at most ${MAX_BYTES} bytes`, actual);
   try {
-    const { size } = await Deno.stat(path);
+    const { size } = await system.stat(path);
     if (size > MAX_BYTES) tooLong(`${size}`);
-    const bytes = await Deno.readFile(path);
+    const bytes = await system.readFile(path);
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
     return new TextDecoder("utf-8", { fatal: true }).decode(isGzip ? gunzip(bytes, tooLong) : bytes);
   } catch (error) {

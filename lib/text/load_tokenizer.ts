@@ -1,5 +1,6 @@
 /** Tokeniser files: tokenizer.json and vocab.txt. @module */
 import { type Tokenizer, tokenizerFromVocab } from "./tokenizer.ts";
+import { system } from "../platform/system.ts";
 
 /** Most bytes of a file: a hundred times BiomedCLIP's tokenizer.json. */
 const MAX_BYTES = 1 << 26;
@@ -75,12 +76,12 @@ function fromJson(path: string, text: string): Tokenizer {
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
-  const { isDirectory, size } = await Deno.stat(path);
+  const { isDirectory, size } = await system.stat(path);
   if (isDirectory) refuse(path, "it must be a file", "a folder");
   if (size > MAX_BYTES) refuse(path, `it must have at most ${MAX_BYTES} bytes`, `${size}`);
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await system.readFile(path));
   } catch (error) {
     if (error instanceof TypeError) return refuse(path, "it must be UTF-8 text", "other bytes");
     throw error;

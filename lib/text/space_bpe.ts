@@ -1,4 +1,5 @@
 /** Byte-pair encoding over spaces and bytes as Gemma's tokeniser has it, which SigLIP 2 uses: from a tokenizer.json. @module */
+import { system } from "../platform/system.ts";
 
 /** Gemma's kind of tokeniser, as plain data. Made by {@linkcode loadSpaceBpe}. */
 export interface SpaceBpe {
@@ -102,12 +103,12 @@ export async function loadSpaceBpe(path: string): Promise<SpaceBpe> {
   const refuse = (must: string, found: string): never => {
     throw new SyntaxError(`Cannot read "${path}" as Gemma's tokenizer as ${must}: found ${found}`);
   };
-  const { size, isDirectory } = await Deno.stat(path);
+  const { size, isDirectory } = await system.stat(path);
   if (isDirectory) refuse("it must be a file", "a folder");
   if (size > MAX_BYTES) refuse(`it must have at most ${MAX_BYTES} bytes`, `${size}`);
   let json: TokenizerJson;
   try {
-    json = JSON.parse(await Deno.readTextFile(path));
+    json = JSON.parse(await system.readTextFile(path));
   } catch (error) {
     return refuse("it must be JSON", (error as Error).message.split("\n")[0]!);
   }

@@ -1,4 +1,5 @@
 /** SentencePiece's model files. @module */
+import { system } from "../platform/system.ts";
 import { type CharacterMap, decodeCharacterMap } from "./character_map.ts";
 import type { Unigram } from "./unigram.ts";
 
@@ -58,10 +59,10 @@ export async function loadUnigram(path: string): Promise<Unigram> {
   const refuse = (must: string, found: string): never => {
     throw new SyntaxError(`Cannot read "${path}" as a SentencePiece unigram model as ${must}: ${found}`);
   };
-  const { size, isDirectory } = await Deno.stat(path);
+  const { size, isDirectory } = await system.stat(path);
   if (isDirectory) refuse("it must be a file", "it is a folder");
   if (size > MAX_BYTES) refuse(`it must have at most ${MAX_BYTES} bytes`, `it has ${size}`);
-  const bytes = await Deno.readFile(path);
+  const bytes = await system.readFile(path);
   const pieces: Piece[] = [];
   let kind = 1, endId = 2, unknownId = 0;
   let characters: CharacterMap | undefined;

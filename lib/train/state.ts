@@ -1,6 +1,5 @@
 /** A training run's whole state as one safetensors file, so that it can go on with the same numbers. @module */
 import * as tf from "@tensorflow/tfjs";
-import { createHash } from "node:crypto";
 import { exists } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { checkedField, FINITE, LIST, orNull, WHOLE } from "../io/fields.ts";
@@ -8,6 +7,8 @@ import type { TensorData } from "../io/tensors.ts";
 import { loadTree, openTree, recordField, stored, type StoredTree, textField, TreeError } from "../io/tree.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
+import { newSha256 } from "../platform/sha256.ts";
+import { system } from "../platform/system.ts";
 
 /** One figure of a validation. */
 export interface ValidationEntry {
@@ -79,7 +80,7 @@ export async function hasRunState(path: string): Promise<boolean> {
 
 /** Removes a run's state and the one before, where they are. */
 export async function removeRunState(path: string): Promise<void> {
-  for (const file of [path, previousStatePath(path)]) if (await exists(file)) await Deno.remove(file);
+  for (const file of [path, previousStatePath(path)]) if (await exists(file)) await system.remove(file);
 }
 
 /**
@@ -103,8 +104,8 @@ export async function writeRunState(path: string, state: RunState, settings: Rec
       sha256: digestOf(tensors),
     }, { isPrivate: true });
     // Killed between the two, the run has the state before; killed earlier, both as they were.
-    if (await exists(path)) await Deno.rename(path, previousStatePath(path));
-    await Deno.rename(next, path);
+    if (await exists(path)) await system.rename(path, previousStatePath(path));
+    await system.rename(next, path);
   } finally {
     tf.dispose([...first.values(), ...second.values()]);
   }
@@ -112,7 +113,7 @@ export async function writeRunState(path: string, state: RunState, settings: Rec
 
 /** What tells that a file of the right length holds other numbers, as after a power failure. */
 function digestOf(tensors: ReadonlyMap<string, TensorData>): string {
-  const hash = createHash("sha256");
+  const hash = newSha256();
   for (const [name, { data }] of [...tensors].sort(([a], [b]) => a < b ? -1 : 1)) hash.update(name).update(data);
   return hash.digest("hex");
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { dirname, fromFileUrl, join, resolve } from "@std/path";
 import { lockFile } from "../../lib/io/lock.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -68,5 +68,5 @@ if (import.meta.main) {
     console.error("Usage: deno task pack DIR");
     Deno.exit(1);
   }
-  console.log(`${await pack(join(Deno.env.get("INIT_CWD") ?? "", target))} files in ${target}`);
+  console.log(`${await pack(resolve(Deno.env.get("INIT_CWD") ?? "", target))} files in ${target}`);
 }

@@ -8,12 +8,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import { exists, writeFileAtomic } from "../../io/files.ts";
 import type { DecodedFile, Square, SquareTransform } from "./decode.ts";
 import { type FileStamp, hashLocation, type ImageLocation, stampOf } from "./location.ts";
 import { type NpyShard, openNpyShard, readNpyRow, rowBytes, writeNpyShard } from "./npy_shard.ts";
+import { newSha256 } from "../../platform/sha256.ts";
 
 /** Images of one transform, by file. */
 export interface PixelCache {
@@ -82,7 +82,7 @@ const DEFAULTS: Required<SquareTransform> = {
 /** The transform with all its defaults, as the name of its folder. */
 function transformName(transform: SquareTransform): string {
   const text = JSON.stringify([PIXELS, { ...DEFAULTS, ...transform }]);
-  return `${transform.size ?? 224}-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  return `${transform.size ?? 224}-${newSha256().update(text).digest("hex").slice(0, 16)}`;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** From an image file to the square of 8-bit pixels that a model's input is made of. @module */
-import { createHash } from "node:crypto";
 import { cropResize8, type PreprocessOptions } from "../../image/preprocess.ts";
 import { decodeImage } from "../../image/read.ts";
 import { upright } from "../../image/watched.ts";
 import { type FileStamp, type ImageLocation, locationName, readLocation, stampOf } from "./location.ts";
+import { newSha256 } from "../../platform/sha256.ts";
 
 /** How a file becomes a square. */
 export interface SquareTransform extends PreprocessOptions {
@@ -40,7 +40,7 @@ export interface DecodedFile extends Square {
 export async function decodeFile(location: ImageLocation, transform: SquareTransform): Promise<DecodedFile> {
   const stamp = await stampOf(location).catch(() => undefined); // the reader has the better word for what is wrong
   const bytes = await readLocation(location);
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const sha256 = newSha256().update(bytes).digest("hex");
   const read = await decodeImage(bytes, locationName(location));
   const image = transform.exif ? upright(read) : read;
   const { data } = cropResize8(image, transform);

@@ -1,5 +1,6 @@
 /** Files decoded in workers while the main thread computes. @module */
 import { ImageError } from "../../image/read.ts";
+import { isDeno } from "../../platform/runtime.ts";
 import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
 import type { DecodeAnswer, DecodeTask } from "./decode_worker.ts";
 import type { ImageLocation } from "./location.ts";
@@ -31,7 +32,7 @@ const ERRORS: Record<string, new (message: string) => Error> = { SyntaxError, Ra
 const WORKER = new URL("./decode_worker.ts", import.meta.url);
 
 function defaultWorkers(): number {
-  if (WORKER.protocol !== "file:") return 0; // fetched at run time
+  if (!isDeno || WORKER.protocol !== "file:") return 0; // bundled, or fetched at run time
   const { state } = Deno.permissions.querySync({ name: "read", path: new URL("/", WORKER) }); // its modules lie here and there
   return state === "granted" ? Math.max(1, navigator.hardwareConcurrency || 1) : 0;
 }

@@ -1,7 +1,8 @@
 /** Where an image's bytes lie: in a file of its own, or within an archive. @module */
-import { createHash } from "node:crypto";
 import { readImageBytes } from "../../image/read.ts";
 import { hashPath } from "../../io/hash_path.ts";
+import { newSha256 } from "../../platform/sha256.ts";
+import { system } from "../../platform/system.ts";
 import { tarBytes } from "../_tar.ts";
 
 /** A file within an archive that is not compressed. */
@@ -37,7 +38,7 @@ export function locationName(location: ImageLocation): string {
 /** The stamp of an image. */
 export async function stampOf(location: ImageLocation): Promise<FileStamp> {
   const isFile = typeof location === "string";
-  const { size, mtime } = await Deno.stat(isFile ? location : location.archive);
+  const { size, mtime } = await system.stat(isFile ? location : location.archive);
   return {
     path: locationName(location),
     bytes: isFile ? size : location.size,
@@ -54,16 +55,20 @@ export async function stampOf(location: ImageLocation): Promise<FileStamp> {
 export async function readLocation(location: ImageLocation): Promise<Uint8Array> {
   if (typeof location === "string") return await readImageBytes(location);
   const { archive, offset, size } = location;
-  using file = await Deno.open(archive).catch((error) => {
+  const file = await system.open(archive).catch((error) => {
     throw new Error(`Cannot read image "${locationName(location)}": ${(error as Error).message.split("\n")[0]}`, {
       cause: error,
     });
   });
-  return await tarBytes(file, offset, size);
+  try {
+    return await tarBytes(file, offset, size);
+  } finally {
+    file.close();
+  }
 }
 
 /** SHA-256 (hex) of an image's bytes. */
 export async function hashLocation(location: ImageLocation): Promise<string> {
   if (typeof location === "string") return await hashPath(location);
-  return createHash("sha256").update(await readLocation(location)).digest("hex");
+  return newSha256().update(await readLocation(location)).digest("hex");
 }

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
 import type { Box, Case, Dataset } from "../types.ts";
 import { drawFilm, syntheticStudy } from "./chest.ts";
 import { type FindingName, type FindingSpec, pick } from "./findings.ts";
 import { syntheticImage } from "./modalities.ts";
 import { caseSeed, type SyntheticSetName } from "./seeds.ts";
+import { newSha256 } from "../../platform/sha256.ts";
 
 /** Options of the synthetic sets. */
 export interface SyntheticSetOptions {
@@ -70,7 +70,7 @@ function draw(seed: number, recipe: Recipe, options: SyntheticSetOptions): Datas
     }
     return item;
   });
-  const hash = createHash("sha256").update(cases.map((item) => item.id).join("\n")).digest("hex");
+  const hash = newSha256().update(cases.map((item) => item.id).join("\n")).digest("hex");
   return {
     name,
     classes: recipe.classes,
@@ -232,7 +232,7 @@ export function histopathologyLike(n: number, seed: number): Dataset {
     const id = `synthetic-histopathology-${seed}-${String(draw).padStart(5, "0")}`;
     cases.push({ id, target, image: () => Promise.resolve(syntheticImage("histopathology", own).image) });
   }
-  const hash = createHash("sha256").update(cases.map(({ id }) => id).join("\n")).digest("hex");
+  const hash = newSha256().update(cases.map(({ id }) => id).join("\n")).digest("hex");
   return {
     name: "synthetic-histopathology",
     classes: ["normal tissue", "tumor"],

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { newSha256 } from "../../platform/sha256.ts";
 import { exists } from "../../io/files.ts";
 import { openSafetensors, readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
@@ -115,13 +116,13 @@ export function shardPath(out: string, { index, count }: Shard): string {
 }
 
 /** SHA-256 (hex) of what the features depend on: settings and ids. */
-async function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists" | "settings">): Promise<string> {
+function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists" | "settings">): string {
   const text = JSON.stringify([
     FEATURES_FORMAT,
     Object.entries(settings).sort(),
     lists.map(({ name, ids }) => [name, ids]),
   ]);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
+  return newSha256().update(text).digest("hex");
 }
 
 /**
@@ -138,7 +139,7 @@ export async function encodeShard(
 ): Promise<EncodedShard> {
   const { shard = { index: 0, count: 1 }, chunk = 128, force = false, signal, onStale, onProgress } = options;
   const path = shardPath(out, shard);
-  const fingerprint = await jobFingerprint(job);
+  const fingerprint = jobFingerprint(job);
   const shares = job.lists.map((list) => ({ list, indices: share(list.ids.length, shard) }));
   const total = shares.reduce((sum, { indices }) => sum + indices.length, 0);
   const metadata = featuresMetadata(job.settings, fingerprint, {

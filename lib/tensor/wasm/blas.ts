@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { readVariable } from "../variables.ts";
+import { isDeno } from "../../platform/runtime.ts";
+import { readVariable } from "../../platform/variables.ts";
 import { allocate, type Blas, type Product, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
@@ -57,6 +58,10 @@ export function blasChoice(option?: string): string {
 export function openBlas(backend: WasmBackend, choice: string, threads: number): Blas | undefined {
   if (choice === "off") return undefined;
   const isAuto = choice === "auto";
+  if (!isDeno) {
+    if (isAuto) return undefined;
+    throw new BlasError(`Cannot use "${choice}" as a BLAS library as FFI must be Deno's: this is another runtime`);
+  }
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
     if (isAuto) return undefined;
     throw new BlasError(`Cannot use "${choice}" as calls of native libraries (FFI) must be allowed: they are not`);

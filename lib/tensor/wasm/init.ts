@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { registerKernels } from "../kernels/register.ts";
-import { readVariable } from "../variables.ts";
+import { readVariable } from "../../platform/variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
@@ -81,6 +81,8 @@ async function start(wide: boolean): Promise<void> {
     initializeBackend(name: string): { success: boolean | Promise<boolean> };
   };
   if (!engine.registry.wasm) {
+    // Where a page is isolated tfjs would take the JavaScript for threads of its own.
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     const restore = serveModule();
     try {
       if (!(await engine.initializeBackend("wasm").success)) {

@@ -2,6 +2,7 @@
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 import { compileWide, type WideModule } from "./wide.ts";
+import { base64Bytes } from "../../platform/runtime.ts";
 
 /** What is used of tfjs's `BackendWasm`. */
 export interface WasmBackend {
@@ -82,6 +83,11 @@ export interface WasmKernels {
   scratch(bytes: number): number;
 }
 
+/** Whether other threads can be given a memory; pages that are not isolated have no name for such. */
+export function isShared({ buffer }: WebAssembly.Memory): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && (buffer as unknown) instanceof SharedArrayBuffer;
+}
+
 /** The stack of a thread. */
 export const STACK_BYTES = 65536;
 const instances = new WeakMap<object, WasmKernels>();
@@ -104,9 +110,9 @@ export interface CompileOptions {
  */
 export function compileModules(options: CompileOptions = {}): KernelModules {
   const { shared = false, wide = false } = options;
-  const fast = Uint8Array.fromBase64(RELAXED);
+  const fast = base64Bytes(RELAXED);
   const relaxed = options.relaxed ?? WebAssembly.validate(fast);
-  const bytes = relaxed ? fast : Uint8Array.fromBase64(PLAIN);
+  const bytes = relaxed ? fast : base64Bytes(PLAIN);
   if (shared) markShared(bytes);
   return { module: new WebAssembly.Module(bytes), relaxed, wide: compileWide(relaxed && wide, shared) };
 }
@@ -155,7 +161,7 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   if (known) return known;
   const { wasm } = backend;
   const { memory } = wasm.asm;
-  const modules = compileModules({ shared: (memory.buffer as unknown) instanceof SharedArrayBuffer, wide });
+  const modules = compileModules({ shared: isShared(memory), wide });
   const exports = instantiate(modules, memory);
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports.__stack_pointer as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;

@@ -1,5 +1,5 @@
 /** Workers that run the C kernels in tfjs's own memory, each job's rows shared out in chunks. @module */
-import { Worker } from "node:worker_threads";
+import { startWorker } from "../../platform/worker.ts";
 import { allocate, STACK_BYTES, type WasmBackend, wasmKernels } from "./module.ts";
 import {
   FAILED,
@@ -77,13 +77,8 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   const workers = Array.from({ length: threads - 1 }, (_, index) => {
     const stack = (stacks + (index + 1) * STACK_BYTES) & ~15;
     const workerData: WorkerData = { modules, memory, control, stack, index };
-    // Its own empty environment: by default the process's is copied, which asks for permission to read all of it.
-    return new Worker(WORKER_SOURCE, { eval: true, workerData, env: {} });
+    return startWorker(WORKER_SOURCE, workerData, onEnd);
   });
-  for (const worker of workers) {
-    worker.unref();
-    worker.on("error", onEnd);
-  }
 
   /** Chunks of each slot's job that were not waited for. */
   const lateChunks = Array.from({ length: SLOTS }, (): number[] => []);
@@ -155,7 +150,6 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
       }
     },
     async close() {
-      for (const worker of workers) worker.off("error", onEnd);
       await Promise.all(workers.map((worker) => worker.terminate()));
       for (const chunks of lateChunks) chunks.length = 0;
       wasm._free(stacks);
@@ -165,11 +159,14 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   return pool;
 }
 
+/** Whether this thread may sleep: a browser's window may not. */
+const mayBlock = !("document" in globalThis);
+
 /** Waits for a chunk's flag, so many milliseconds at most: looks first, as sleeping and waking take longer than most waits. */
 function awaitFlag(words: Int32Array<SharedArrayBuffer>, word: number, milliseconds: number): number {
   const start = performance.now();
   const left = (): number => milliseconds - (performance.now() - start);
   while (Atomics.load(words, word) === TODO && milliseconds - left() < LOOK_MS && left() > 0);
-  while (Atomics.load(words, word) === TODO && left() > 0) Atomics.wait(words, word, TODO, left());
+  while (Atomics.load(words, word) === TODO && left() > 0) if (mayBlock) Atomics.wait(words, word, TODO, left());
   return Atomics.load(words, word);
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { plainModule, threadedModule } from "./tfjs_module.js";
+import { wasmModule } from "../../platform/assets.ts";
 
 /** What tfjs's JavaScript is given. */
 export interface TfjsInstance {
@@ -28,15 +28,23 @@ export async function instantiateTfjs(imports: WebAssembly.Imports): Promise<Tfj
   let memory: WebAssembly.Memory;
   try {
     memory = new WebAssembly.Memory({ ...PAGES, shared: true });
+    if (isSingle()) throw new RangeError("such a memory could not be sent to a worker");
   } catch {
-    return { module: plainModule, instance: await WebAssembly.instantiate(plainModule, imports) };
+    const module = await wasmModule("tfjs-backend-wasm-simd");
+    return { module, instance: await WebAssembly.instantiate(module, imports) };
   }
+  const threadedModule = await wasmModule("tfjs-backend-wasm-threaded-simd");
   const env: WebAssembly.ModuleImports = { ...imports.env, ...threadImports(() => exports), memory };
   for (const { module, name, kind } of WebAssembly.Module.imports(threadedModule)) {
     if (module === "env" && kind === "function") env[name] ??= () => refuse(name);
   }
   const { exports } = await WebAssembly.instantiate(threadedModule, { ...imports, env });
   return { module: threadedModule, instance: { exports: { ...exports, memory } } };
+}
+
+/** Whether this is a page that is not isolated from others: it may make a shared memory, and no more. */
+function isSingle(): boolean {
+  return (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false;
 }
 
 /** The functions that the start of the threaded file calls: it learns that there is one processor, so it starts no thread. */

@@ -1,7 +1,7 @@
 /** How many threads the kernels use, and when the workers start. @module */
-import { readVariable } from "../variables.ts";
+import { readVariable } from "../../platform/variables.ts";
 import { holdFrees } from "./late_frees.ts";
-import type { WasmBackend } from "./module.ts";
+import { isShared, type WasmBackend } from "./module.ts";
 import { makePool, type ThreadPool } from "./pool.ts";
 
 interface Running {
@@ -57,7 +57,7 @@ export function threadCount(option?: number): number {
  * @param now Whether to start the workers at once. @default {false}
  */
 export async function setThreads(backend: WasmBackend, threads: number, now = false): Promise<void> {
-  const shared = (backend.wasm.asm.memory.buffer as unknown) instanceof SharedArrayBuffer;
+  const shared = isShared(backend.wasm.asm.memory);
   wanted = { threads: shared ? threads : 1, backend };
   missedMs = 0;
   if (running && running.pool.threads !== wanted.threads) await stop();

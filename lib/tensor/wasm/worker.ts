@@ -60,11 +60,10 @@ export interface WorkerData {
 }
 
 /**
- * The worker: waits for a job, takes chunks of its rows while there are any. Text, because a worker from a file would need
- * the permission to read it.
+ * The worker: waits for a job, takes chunks of its rows while there are any. For `startWorker`.
  */
 export const WORKER_SOURCE = `
-const { modules, memory, control, stack, index } = require("node:worker_threads").workerData;
+const { modules, memory, control, stack, index } = workerData;
 const env = modules.wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
 const wide = new WebAssembly.Instance(modules.wide.module, { env }).exports;
 const kernels = new WebAssembly.Instance(modules.module, { env: { memory }, wide }).exports;

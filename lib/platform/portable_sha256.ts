@@ -1,0 +1,83 @@
+/** SHA-256 in pieces, as FIPS 180-4 describes it, for browsers. @module */
+
+/** A hash under way. */
+export interface Hash {
+  /** Adds bytes, or a text's UTF-8. */
+  update(data: Uint8Array | string): Hash;
+  /** The digest of all that was added; the hash is then used up. */
+  digest(encoding: "hex"): string;
+}
+
+/** The first 32 bits of the fractions of `root(p)` for the first primes `p`, computed with integers. */
+function fractions(count: number, root: 2 | 3): Uint32Array {
+  const out = new Uint32Array(count);
+  for (let p = 2, found = 0; found < count; p++) {
+    let isPrime = true;
+    for (let d = 2; d * d <= p; d++) if (p % d === 0) isPrime = false;
+    if (!isPrime) continue;
+    const power = BigInt(p) << BigInt(32 * root);
+    let low = 0n, high = 1n << 40n;
+    while (high - low > 1n) {
+      const middle = (low + high) >> 1n;
+      if (middle ** BigInt(root) <= power) low = middle;
+      else high = middle;
+    }
+    out[found++] = Number(low & 0xffffffffn);
+  }
+  return out;
+}
+
+const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
+
+/** The hash for browsers, whose own works on whole inputs alone. */
+export function portableSha256(): Hash {
+  const constants = fractions(64, 3);
+  const state = fractions(8, 2);
+  const block = new Uint8Array(64);
+  const view = new DataView(block.buffer);
+  const words = new Int32Array(64);
+  let length = 0;
+
+  const compress = (): void => {
+    for (let t = 0; t < 16; t++) words[t] = view.getInt32(4 * t);
+    for (let t = 16; t < 64; t++) {
+      const [x, y] = [words[t - 15]!, words[t - 2]!];
+      const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
+      const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
+      words[t] = words[t - 16]! + s0 + words[t - 7]! + s1;
+    }
+    let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+    for (let t = 0; t < 64; t++) {
+      const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+      const one = (h + s1 + ((e & f) ^ (~e & g)) + constants[t]! + words[t]!) | 0;
+      const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+      const two = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+    }
+    for (const [i, value] of [a, b, c, d, e, f, g, h].entries()) state[i] = state[i]! + value;
+  };
+
+  const hash: Hash = {
+    update(data) {
+      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+      for (let at = 0; at < bytes.length;) {
+        const room = 64 - length % 64;
+        const piece = bytes.subarray(at, at + room);
+        block.set(piece, length % 64);
+        at += piece.length;
+        length += piece.length;
+        if (length % 64 === 0) compress();
+      }
+      return hash;
+    },
+    digest() {
+      const bits = BigInt(length) * 8n;
+      const end = new Uint8Array((length % 64 < 56 ? 64 : 128) - length % 64);
+      end[0] = 0x80;
+      new DataView(end.buffer).setBigUint64(end.length - 8, bits);
+      hash.update(end);
+      return [...state].map((word) => word.toString(16).padStart(8, "0")).join("");
+    },
+  };
+  return hash;
+}
