@@ -37,13 +37,25 @@ export async function findChromium(): Promise<string | null> {
   return null;
 }
 
+/** Options of {@linkcode withPage}. */
+export interface WithPageOptions {
+  /** WebGPU on SwiftShader, which computes on the processor. @default {false} */
+  webgpu?: boolean;
+}
+
 /** Runs `use` with a page of a fresh browser (its own empty profile) and ends the browser afterwards. */
-export async function withPage(chromium: string, use: (page: Page) => Promise<void>): Promise<void> {
+export async function withPage(
+  chromium: string,
+  use: (page: Page) => Promise<void>,
+  options: WithPageOptions = {},
+): Promise<void> {
   const profile = await Deno.makeTempDir({ prefix: "ace-chromium-" });
   const flags = [
     "--headless",
     "--no-sandbox",
-    "--disable-gpu",
+    ...options.webgpu
+      ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--use-angle=swiftshader"]
+      : ["--disable-gpu"],
     "--disable-quic",
     "--no-first-run",
     "--no-default-browser-check",
