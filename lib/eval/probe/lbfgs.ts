@@ -61,9 +61,13 @@ export function minimise(objective: Objective, start: Float64Array, options: Min
   return { point, value, gradient: largest(gradient), iterations: taken };
 }
 
-interface State {
+/** A point, and what the function is there. */
+export interface State {
+  /** The point. */
   point: Float64Array;
+  /** The value there. */
   value: number;
+  /** The gradient there. */
   gradient: Float64Array;
 }
 
@@ -89,7 +93,12 @@ function descent(gradient: Float64Array, corrections: readonly Correction[]): Fl
 }
 
 /** A point along the direction that fulfils the (weak) Wolfe conditions, or undefined if none is found. */
-function search(objective: Objective, from: State, direction: Float64Array, first: boolean): State | undefined {
+export function search(
+  objective: Objective,
+  from: State,
+  direction: Float64Array,
+  first: boolean,
+): State | undefined {
   const slope = dot(from.gradient, direction);
   if (slope >= 0) return undefined;
   let [low, high] = [0, Infinity];
@@ -108,12 +117,14 @@ function search(objective: Objective, from: State, direction: Float64Array, firs
   return undefined;
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
+/** Product of two vectors. */
+export function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
 }
 
-function largest(values: Float64Array): number {
+/** Largest component. */
+export function largest(values: Float64Array): number {
   return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }

@@ -1,5 +1,6 @@
 /** Logistic regression on features: the linear probe. @module */
-import { minimise } from "./lbfgs.ts";
+import { minimise, type Objective } from "./lbfgs.ts";
+import { type HessianAt, refine } from "./newton.ts";
 
 /** A linear classifier. */
 export interface LogisticModel {
@@ -17,13 +18,16 @@ export interface LogisticOptions {
   c?: number;
   /** Number of classes. @default {the highest target, plus one; at least two} */
   classes?: number;
-  /** Ends when no component of the gradient is larger, per case. @default {1e-9} */
+  /** How near to the minimum the weights come, so far as float64 can tell. @default {1e-8} */
   tolerance?: number;
 }
 
+/** Gradient at which Newton's steps follow those of L-BFGS. */
+const NEAR = 1e-3;
+
 /**
- * Multinomial logistic regression (binary with two classes), L2 on the weights and not on the biases, found by L-BFGS:
- * scikit-learn's `LogisticRegression` at its minimum, which is one alone.
+ * Multinomial logistic regression (binary with two classes), L2 on the weights and not on the biases, found by L-BFGS and, where
+ * a weak penalty leaves the valley flat, Newton's steps: scikit-learn's `LogisticRegression` at its minimum, which is one alone.
  *
  * @param features Row-major `[n, D]`.
  * @param targets `n` class indices.
@@ -36,7 +40,7 @@ export function fitLogistic(
   options: LogisticOptions = {},
 ): LogisticModel {
   const n = targets.length;
-  const { c = 1, tolerance = 1e-9 } = options;
+  const { c = 1, tolerance = 1e-8 } = options;
   const classes = options.classes ?? Math.max(2, ...Array.from(targets, (target) => target + 1));
   const width = features.length / n;
   if (n < 2 || !Number.isInteger(width) || width < 1) {
@@ -54,44 +58,112 @@ export function fitLogistic(
     }
   }
   const rows = classes === 2 ? 1 : classes;
-  const size = rows * width;
-  const logits = new Float64Array(rows);
-  // All divided by C n, as scikit-learn does, so that one tolerance serves all sizes.
-  const { point } = minimise(
-    (model, gradient) => {
-      gradient.fill(0);
-      let loss = 0;
-      for (let i = 0; i < n; i++) {
-        linear(model, features, i, { rows, width, logits });
-        loss += classes === 2 ? binary(logits, targets[i]!) : multinomial(logits, targets[i]!);
-        for (let r = 0; r < rows; r++) {
-          const error = logits[r]!;
-          for (let d = 0, w = r * width, x = i * width; d < width; d++) gradient[w + d]! += error * features[x + d]!;
-          gradient[size + r]! += error;
-        }
-      }
-      let penalty = 0;
-      for (let k = 0; k < gradient.length; k++) {
-        gradient[k]! /= n;
-        if (k >= size) continue;
-        gradient[k]! += model[k]! / (c * n);
-        penalty += model[k]! ** 2;
-      }
-      return loss / n + penalty / (2 * c * n);
-    },
-    new Float64Array(size + rows),
-    { tolerance, iterations: 10_000 },
-  );
-  return { weight: point.slice(0, size), bias: point.slice(size), classes };
+  const data = { features: Float64Array.from(features), targets, classes, rows, width, c };
+  const objective = penalisedLoss(data);
+  const near = minimise(objective, new Float64Array(rows * (width + 1)), { tolerance: NEAR, iterations: 10_000 });
+  // The penalty's curvature, 1 / (C n), bounds how far a gradient lets the weights be from the minimum.
+  const { point } = refine(objective, lossHessian(data), near, { tolerance: tolerance / (c * n) });
+  return { weight: point.slice(0, rows * width), bias: point.slice(rows * width), classes };
 }
 
 interface Shape {
+  /** Rows of weights. */
   rows: number;
+  /** D. */
   width: number;
-  logits: Float64Array;
 }
 
-function linear(model: Float64Array, features: ArrayLike<number>, row: number, { rows, width, logits }: Shape): void {
+interface Task extends Shape {
+  features: Float64Array;
+  targets: ArrayLike<number>;
+  classes: number;
+  c: number;
+}
+
+/** The loss and its gradient, divided by C n as scikit-learn does. */
+function penalisedLoss({ features, targets, classes, rows, width, c }: Task): Objective {
+  const n = targets.length;
+  const logits = new Float64Array(rows);
+  return (model, gradient) => {
+    gradient.fill(0);
+    let loss = 0;
+    for (let i = 0; i < n; i++) {
+      linear(model, features, i, { rows, width }, logits);
+      loss += classes === 2 ? binary(logits, targets[i]!) : multinomial(logits, targets[i]!);
+      addProduct(gradient, features, i, { rows, width }, logits);
+    }
+    return loss / n + addPenalty(gradient, model, { rows, width }, { n, c }) / 2;
+  };
+}
+
+/** Products with that loss's Hessian: `Xᵀ S (X V)`, S each case's covariance of the answers. */
+function lossHessian({ features, targets, classes, rows, width, c }: Task): HessianAt {
+  const n = targets.length;
+  const shape = { rows, width };
+  const change = new Float64Array(rows);
+  return (model) => {
+    const probabilities = predictLogistic(
+      { weight: model.subarray(0, rows * width), bias: model.subarray(rows * width), classes },
+      features,
+    );
+    return (vector, product) => {
+      product.fill(0);
+      for (let i = 0; i < n; i++) {
+        linear(vector, features, i, shape, change);
+        const own = probabilities.subarray(i * classes, (i + 1) * classes);
+        if (rows === 1) change[0]! *= own[0]! * own[1]!;
+        else {
+          let mean = 0;
+          for (let r = 0; r < rows; r++) mean += own[r]! * change[r]!;
+          for (let r = 0; r < rows; r++) change[r] = own[r]! * (change[r]! - mean);
+        }
+        addProduct(product, features, i, shape, change);
+      }
+      addPenalty(product, vector, shape, { n, c });
+    };
+  };
+}
+
+/** Adds each row's number times a case's features, and the number to its bias. */
+function addProduct(
+  sum: Float64Array,
+  features: Float64Array,
+  row: number,
+  { rows, width }: Shape,
+  by: Float64Array,
+): void {
+  for (let r = 0; r < rows; r++) {
+    const factor = by[r]!;
+    for (let d = 0, w = r * width, x = row * width; d < width; d++) sum[w + d]! += factor * features[x + d]!;
+    sum[rows * width + r]! += factor;
+  }
+}
+
+/** Divides a sum over cases by their number and adds the penalty's `w / (C n)`; returns `|w|² / (C n)`. */
+function addPenalty(
+  sum: Float64Array,
+  model: Float64Array,
+  { rows, width }: Shape,
+  { n, c }: { n: number; c: number },
+): number {
+  let squares = 0;
+  for (let k = 0; k < sum.length; k++) {
+    sum[k]! /= n;
+    if (k >= rows * width) continue;
+    sum[k]! += model[k]! / (c * n);
+    squares += model[k]! ** 2;
+  }
+  return squares / (c * n);
+}
+
+/** A case's logits: weights times features, plus biases. */
+function linear(
+  model: Float64Array,
+  features: ArrayLike<number>,
+  row: number,
+  { rows, width }: Shape,
+  logits: Float64Array,
+): void {
   for (let r = 0; r < rows; r++) {
     let sum = model[rows * width + r]!;
     for (let d = 0, w = r * width, x = row * width; d < width; d++) sum += model[w + d]! * features[x + d]!;
@@ -107,15 +179,22 @@ function binary(logits: Float64Array, target: number): number {
   return tail + (target === 1 ? Math.max(-z, 0) : Math.max(z, 0));
 }
 
-/** Cross-entropy of a row of logits, which become probabilities minus the one-hot target. */
+/**
+ * Cross-entropy of a row of logits, which become probabilities minus the one-hot target; both from the other classes' share, so
+ * that of a sure answer no digits are lost.
+ */
 function multinomial(logits: Float64Array, target: number): number {
   const max = Math.max(...logits);
   const own = logits[target]! - max;
-  let sum = 0;
-  for (let r = 0; r < logits.length; r++) sum += logits[r] = Math.exp(logits[r]! - max);
+  let others = 0;
+  for (let r = 0; r < logits.length; r++) {
+    logits[r] = Math.exp(logits[r]! - max);
+    if (r !== target) others += logits[r]!;
+  }
+  const sum = others + logits[target]!;
   for (let r = 0; r < logits.length; r++) logits[r]! /= sum;
-  logits[target]! -= 1;
-  return Math.log(sum) - own;
+  logits[target] = -others / sum;
+  return own === 0 ? Math.log1p(others) : Math.log(sum) - own;
 }
 
 /**
@@ -132,7 +211,7 @@ export function predictLogistic(model: LogisticModel, features: ArrayLike<number
   const logits = new Float64Array(rows);
   const out = new Float64Array(n * model.classes);
   for (let i = 0; i < n; i++) {
-    linear(point, features, i, { rows, width, logits });
+    linear(point, features, i, { rows, width }, logits);
     if (rows === 1) {
       const positive = 1 / (1 + Math.exp(-logits[0]!));
       out.set([1 - positive, positive], 2 * i);

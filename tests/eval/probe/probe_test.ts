@@ -9,6 +9,7 @@ interface Fixture {
     name: string;
     width: number;
     c: number;
+    objective: number;
     features: number[];
     targets: number[];
     weight: number[];
@@ -38,6 +39,10 @@ for (const { name, c, features, targets, queries, ...expected } of fixture.logis
     assertClose(model.weight, expected.weight, 1e-6);
     assertClose(model.bias, expected.bias, 1e-6);
     assertClose(predictLogistic(model, queries), expected.probabilities, 1e-6);
+    const own = predictLogistic(model, features);
+    const logLoss = targets.reduce((sum, target, i) => sum - Math.log(own[i * model.classes + target]!), 0);
+    const squares = model.weight.reduce((sum, w) => sum + w * w, 0);
+    assertAlmostEquals((c * logLoss + squares / 2) / (c * targets.length), expected.objective, 1e-12);
   });
 }
 
