@@ -10,8 +10,6 @@ import {
   type AdapterTarget,
   checkAdapter,
   gatherHypergraph,
-  hypergraphLeaves,
-  hypergraphTensor,
   type LoraEntry,
   parseConfig,
   scaleField,
@@ -19,40 +17,25 @@ import {
   seenText,
 } from "./record.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { writeSafetensors } from "../io/safetensors.ts";
-import { readAllTensors, type TensorFile } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
+import { openTree, recordField, saveTree } from "../io/tree.ts";
 import { quoted } from "../io/_errors.ts";
 
 /** The metadata's `format`. */
 export const ACE_FORMAT = "ace-lora adapter 1";
 const LORA_NAME = /^lora\.(image|text)\.(\d{1,4})\.([qkvo])\.([ab])$/;
 
-/** Parses a JSON object found in `file`. @throws {SyntaxError} If it is none. */
-export function parseJsonObject(text: string, file: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new SyntaxError(
-      `Cannot read "${file}" as an adapter: its config must be a JSON object: found ${quoted(text)}`,
-    );
-  }
-  return value as Record<string, unknown>;
+/** ACE-HGNN and the logit scale as a tree under this package's names. */
+export interface HypergraphTree {
+  /** Of each tower that has one. */
+  hgnn: AdapterFile["hgnn"];
+  /** One number, exponentiated. */
+  logit_scale?: TensorData;
 }
 
-/** ACE-HGNN and the logit scale under this package's names. */
-export function hypergraphTensors(adapter: AdapterFile): Map<string, TensorData> {
-  const tensors = new Map<string, TensorData>();
-  for (const leaf of hypergraphLeaves()) {
-    const tensor = hypergraphTensor(adapter.hgnn, leaf);
-    if (tensor) tensors.set(`hgnn.${leaf.encoder}.${leaf.part}.${leaf.leaf}`, tensor);
-  }
-  if (adapter.logitScale !== undefined) tensors.set("logit_scale", float32Tensor([], [adapter.logitScale]));
-  return tensors;
+/** What of an adapter PEFT has no place for. */
+export function hypergraphTree({ hgnn, logitScale }: AdapterFile): HypergraphTree {
+  return { hgnn, ...(logitScale === undefined ? {} : { logit_scale: float32Tensor([], [logitScale]) }) };
 }
 
 /**
@@ -89,27 +72,26 @@ export function fromAceTensors(tensors: ReadonlyMap<string, TensorData>, file: s
 }
 
 /**
- * Reads this package's adapter from an open file.
+ * Reads this package's adapter.
  *
  * @throws {SyntaxError} If a tensor is missing, misshapen or unknown, or the config is damaged.
  * @throws {RangeError} If a number is not finite.
  */
-export async function readAceAdapter(file: TensorFile): Promise<AdapterFile> {
-  const config = parseConfig(parseJsonObject(String(file.metadata["config"] ?? ""), file.path), file.path);
-  const seen = seenField(file.metadata["seen"], file.path);
-  return checkAdapter({ ...fromAceTensors(await readAllTensors(file), file.path), config, ...seen }, file.path);
+export async function readAceAdapter(path: string): Promise<AdapterFile> {
+  const file = await openTree(path, { noun: "an adapter", format: ACE_FORMAT });
+  const config = parseConfig(recordField(file, "config"), path);
+  return checkAdapter({ ...fromAceTensors(file.tensors, path), config, ...seenField(file.fields["seen"], path) }, path);
 }
 
 /** Writes this package's adapter file at `path` (`x.safetensors`) and its config beside it (`x_config.json`). */
 export async function writeAceAdapter(path: string, adapter: AdapterFile): Promise<void> {
-  const tensors = new Map<string, TensorData>();
-  for (const { encoder, layer, target, a, b } of adapter.lora) {
-    tensors.set(`lora.${encoder}.${layer}.${target}.a`, a);
-    tensors.set(`lora.${encoder}.${layer}.${target}.b`, b);
-  }
-  for (const [name, tensor] of hypergraphTensors(adapter)) tensors.set(name, tensor);
+  const lora = adapter.lora.map(({ encoder, layer, target, a, b }) => [`${encoder}.${layer}.${target}`, { a, b }]);
   const config = JSON.stringify(adapter.config);
-  await writeSafetensors(path, tensors, { format: ACE_FORMAT, config, ...seenText(adapter) });
+  await saveTree(path, { lora: Object.fromEntries(lora), ...hypergraphTree(adapter) }, {
+    format: ACE_FORMAT,
+    config,
+    ...seenText(adapter),
+  });
   const beside = `${path.replace(/\.safetensors$/, "")}_config.json`;
   await writeFileAtomic(beside, JSON.stringify({ format: ACE_FORMAT, ...adapter.config }, null, 2) + "\n");
 }

@@ -84,7 +84,7 @@ export async function readAdapter(path: string, options: ReadAdapterOptions = {}
   const file = await openTensorFile(isOwn ? ownFile : path);
   try {
     const format = adapterFormat(file);
-    if (format === "ace") return await readAceAdapter(file);
+    if (format === "ace") return await readAceAdapter(file.path);
     if (format === "authors") return await readAuthorsAdapter(file, options.depths);
     if (format === "peft") return await readPeftAdapter(dirname(file.path));
     const stated = file.format === "safetensors" ? file.metadata["format"] : undefined;

@@ -3,25 +3,18 @@ import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora, textAffinityOf } from "../ace_lora.ts";
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
+import { hypergraphTree } from "./ace.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
-import {
-  type AdapterEncoder,
-  type AdapterFile,
-  gatherHypergraph,
-  hypergraphLeaves,
-  hypergraphTensor,
-  type LoraEntry,
-  TARGETS,
-} from "./record.ts";
+import { type AdapterEncoder, type AdapterFile, gatherHypergraph, type LoraEntry, TARGETS } from "./record.ts";
 import { type TensorData, toFloat32 } from "../io/tensors.ts";
-import { stored, storedTensors } from "../io/tree.ts";
+import { loadTree, stored, storedTensors } from "../io/tree.ts";
 import { ACE_LORA_LORA, type LoraConfig, loraScaling } from "../peft/lora/config.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
 import { isLora, type LoraParams, loraUpdate } from "../peft/lora/layer.ts";
 import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
-import { disposeParams, withTensors } from "../tensor/params.ts";
+import { disposeParams } from "../tensor/params.ts";
 import type { Tensor, Tensor2D } from "../tensor/types.ts";
 
 /**
@@ -178,19 +171,13 @@ async function applyAdapter(
   const { lora, ...rest } = config;
   const carrying = lora ? withUpdates(base, file.lora, lora) : base;
   const fresh = await initAceLora(carrying, rest);
-  const tensors = new Map<string, Tensor>();
-  for (const leaf of hypergraphLeaves()) {
-    const data = hypergraphTensor(file.hgnn, leaf);
-    const { encoder, part, leaf: rest } = leaf;
-    if (data) tensors.set(`hgnn.${encoder}.${part}.${rest}`, tf.tensor(toFloat32(data), data.shape));
-  }
-  if (file.logitScale !== undefined) tensors.set("scale", tf.scalar(file.logitScale));
+  const { hgnn, logit_scale: scale } = hypergraphTree(file);
   try {
-    const params = withTensors(fresh, tensors);
+    const stored = { path: name, tensors: await storedTensors({ hgnn, scale }), fields: {} };
+    const params = loadTree(stored, fresh, { wanted: (leaf) => leaf === "scale" || leaf.startsWith("hgnn.") });
     disposeParams(fresh, params);
     return { params, config, ...(file.seen ? { seen: new Set(file.seen) } : {}) };
   } catch (error) {
-    tf.dispose([...tensors.values()]);
     disposeParams(fresh, base);
     throw new AdapterSizeError(
       `Cannot apply "${name}" as it is for another model: ${(error as Error).message}`,

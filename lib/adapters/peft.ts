@@ -9,7 +9,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { fromAceTensors, hypergraphTensors, parseJsonObject } from "./ace.ts";
+import { fromAceTensors, hypergraphTree } from "./ace.ts";
 import { moduleOf, placeOf } from "./_peft_modules.ts";
 import {
   type AdapterFile,
@@ -22,12 +22,14 @@ import {
   TARGETS,
 } from "./record.ts";
 import { readSmallText } from "../io/byte_source.ts";
+import { isRecord, parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { fuseQkv, splitQkv } from "./_fused_qkv.ts";
 import { openTensorFile } from "../io/open.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
 import { readAllTensors } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { openTree, recordField, saveTree } from "../io/tree.ts";
 import { quoted, shownValue } from "../io/_errors.ts";
 import { system } from "../platform/system.ts";
 
@@ -39,6 +41,8 @@ export interface PeftOptions {
 
 const PREFIX = "base_model.model.";
 const SIDE_FILE = "ace_hgnn.safetensors";
+const SIDE_FORMAT = "ace-lora hypergraph 1";
+
 /** The file with a PEFT folder's matrices, or undefined when it has none. */
 export async function peftModelFile(folder: string): Promise<string | undefined> {
   for (const name of ["adapter_model.safetensors", "adapter_model.bin"]) {
@@ -114,8 +118,8 @@ export async function writePeftAdapter(folder: string, adapter: AdapterFile, opt
     ]),
   );
   await writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
-  const side = { format: "ace-lora hypergraph 1", config: JSON.stringify(adapter.config), ...seenText(adapter) };
-  await writeSafetensors(join(folder, SIDE_FILE), hypergraphTensors(adapter), side);
+  const side = { format: SIDE_FORMAT, config: JSON.stringify(adapter.config), ...seenText(adapter) };
+  await saveTree(join(folder, SIDE_FILE), hypergraphTree(adapter), side);
   await writeFileAtomic(join(folder, "adapter_config.json"), JSON.stringify(config, null, 2) + "\n");
 }
 
@@ -271,8 +275,9 @@ async function readSide(folder: string, peft: PeftConfig, fail: (reason: string)
       `it must hold ${SIDE_FILE}, which was written beside it with ACE-HGNN and the similarity's scale: it is gone`,
     );
   }
-  const { tensors, metadata } = await readSafetensors(path);
-  const config = parseJsonObject(metadata["config"] ?? "", path);
+  const file = await openTree(path, { noun: "what PEFT has no place for", format: SIDE_FORMAT });
+  const { tensors, fields } = file;
+  const config = recordField(file, "config");
   const { hgnn, logitScale } = fromAceTensors(tensors, path);
   const both = parseConfig(config, path);
   const own: [string, unknown, unknown][] = [
@@ -284,7 +289,7 @@ async function readSide(folder: string, peft: PeftConfig, fail: (reason: string)
     if (beside === here) continue;
     throw fail(`its parts must belong together: ${name} is ${here} here and ${beside} in ${SIDE_FILE}'s config`);
   }
-  return { hgnn, config, ...(logitScale === undefined ? {} : { logitScale }), ...seenField(metadata["seen"], path) };
+  return { hgnn, config, ...(logitScale === undefined ? {} : { logitScale }), ...seenField(fields["seen"], path) };
 }
 
 /**
@@ -297,7 +302,8 @@ async function readSide(folder: string, peft: PeftConfig, fail: (reason: string)
 export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
   const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${folder}" as a PEFT adapter: ${reason}`);
   const configPath = join(folder, "adapter_config.json");
-  const peft = parseJsonObject(await readSmallText(configPath), configPath);
+  const peft = parseJson(await readSmallText(configPath), configPath);
+  if (!isRecord(peft)) throw fail("adapter_config.json must hold a JSON record");
   checkPeftConfig(peft, fail);
   const modelPath = await peftModelFile(folder);
   if (modelPath === undefined) {

@@ -1,8 +1,7 @@
 /** Trained heads on disk: safetensors whose metadata say what they are. @module */
 import { seenCases } from "../data/seen.ts";
-import { jsonField } from "../io/json_field.ts";
 import { elementCount } from "../io/tensors.ts";
-import { loadTree, openTree, saveTree, textField } from "../io/tree.ts";
+import { jsonField, loadTree, openTree, saveTree, textField } from "../io/tree.ts";
 import { disposeParams } from "../tensor/params.ts";
 
 /** A trained head, whatever its task. */
@@ -87,7 +86,7 @@ export async function loadHead<H extends DenseHead>(path: string, options: LoadH
   const trained = textField(file, "encoder");
   if (trained !== encoder) throw new OtherEncoderError(path, trained, encoder);
   const weights = [...file.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const field = jsonField(file.fields, { path, field: "config" });
+  const field = jsonField(file, "config");
   let config: H["config"];
   try {
     config = checkConfig(field, weights);

@@ -1,8 +1,9 @@
 /** Trees of tensors and named tensors to and from files: one pair for adapters, heads, training states and methods. @module */
 import * as tf from "@tensorflow/tfjs";
-import { mapTensors, namedTensors } from "../tensor/params.ts";
+import { mapTensors, mapTree } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { quoted } from "./_errors.ts";
+import { isRecord } from "./fields.ts";
 import type { WriteFileOptions } from "./files.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "./tensors.ts";
@@ -12,11 +13,21 @@ export async function stored(tensor: Tensor): Promise<TensorData> {
   return float32Tensor(tensor.shape, await tensor.data() as Float32Array);
 }
 
-/** Every tensor of a tree under its dotted name, in the tree's order. */
+/** Every leaf of a tree under its dotted name, in the tree's order; a leaf is a tensor, or numbers as a file has them. */
 export async function storedTensors(tree: unknown): Promise<Map<string, TensorData>> {
+  const leaves = new Map<string, Tensor | TensorData>();
+  mapTree(tree, (node, name) => {
+    if (!(node instanceof tf.Tensor || isTensorData(node))) return undefined;
+    leaves.set(name, node);
+    return node;
+  });
   const out = new Map<string, TensorData>();
-  for (const [name, tensor] of namedTensors(tree)) out.set(name, await stored(tensor));
+  for (const [name, leaf] of leaves) out.set(name, leaf instanceof tf.Tensor ? await stored(leaf) : leaf);
   return out;
+}
+
+function isTensorData(node: object): node is TensorData {
+  return "data" in node && node.data instanceof Uint8Array;
 }
 
 /** What a file of a tree says beside its tensors; `format` says what kind of file it is. */
@@ -26,9 +37,9 @@ export interface TreeFields extends Readonly<Record<string, string>> {
 }
 
 /**
- * Writes a tree's tensors under their dotted names, whole or not at all.
+ * Writes a tree's leaves under their dotted names, whole or not at all.
  *
- * @param tree Any params tree; float32 throughout.
+ * @param tree Any params tree, float32 throughout; a leaf may be numbers as a file has them ({@linkcode TensorData}).
  * @param fields Goes into the metadata.
  */
 export async function saveTree(
@@ -46,7 +57,7 @@ export interface StoredTree {
   readonly path: string;
   /** Its tensors by dotted name. */
   readonly tensors: ReadonlyMap<string, TensorData>;
-  /** Its metadata; see {@linkcode textField} and {@linkcode jsonField}. */
+  /** Its metadata; see {@linkcode textField} and {@linkcode recordField}. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
@@ -91,15 +102,21 @@ export function textField({ path, fields }: Pick<StoredTree, "path" | "fields">,
   return text;
 }
 
+/** A field that holds JSON; what that must be is for the caller to check. @throws {TreeError} If it does not. */
+export function jsonField(file: Pick<StoredTree, "path" | "fields">, field: string): unknown {
+  const text = textField(file, field);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TreeError(file.path, field, "JSON", quoted(text));
+  }
+}
+
 /** A field that holds a JSON record. @throws {TreeError} If it does not. */
 export function recordField(file: Pick<StoredTree, "path" | "fields">, field: string): Record<string, unknown> {
-  const text = textField(file, field);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch { /* said below */ }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new TreeError(file.path, field, "a JSON record", quoted(text));
+  const value = jsonField(file, field);
+  if (isRecord(value)) return value;
+  throw new TreeError(file.path, field, "a JSON record", quoted(textField(file, field)));
 }
 
 /** Options of {@linkcode loadTree}. */

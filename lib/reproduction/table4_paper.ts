@@ -6,6 +6,7 @@ import { loadDetectionData } from "../dense/detect/data.ts";
 import { weightsHash } from "../dense/encoder.ts";
 import { loadSegmentationData } from "../dense/segment/data.ts";
 import type { FitHeadOptions } from "../dense/train.ts";
+import { parseJson } from "../io/fields.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
@@ -110,7 +111,9 @@ export async function executePaperTable4(
     seed,
     head: () => ({ ...headOf(context), seed }),
     mapsFolder: join(folder, `maps-seed${seed}.${tag}`),
-    ...(await exists(rowsPath) ? { progress: JSON.parse(await Deno.readTextFile(rowsPath)) as Table4Progress } : {}),
+    ...(await exists(rowsPath)
+      ? { progress: parseJson(await Deno.readTextFile(rowsPath), rowsPath) as Table4Progress }
+      : {}),
     async onRow(row, progress) {
       await writeFileAtomic(rowsPath, JSON.stringify(progress), { isPrivate: true });
       note?.(`table4 seed ${seed}: ${rowNote(row)}`);

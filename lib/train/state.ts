@@ -1,10 +1,18 @@
 /** A training run's whole state as one safetensors file, so that it can go on with the same numbers. @module */
 import * as tf from "@tensorflow/tfjs";
 import { exists } from "../io/files.ts";
-import { writeSafetensors } from "../io/safetensors.ts";
 import { checkedField, FINITE, LIST, orNull, WHOLE } from "../io/fields.ts";
 import type { TensorData } from "../io/tensors.ts";
-import { loadTree, openTree, recordField, stored, type StoredTree, textField, TreeError } from "../io/tree.ts";
+import {
+  loadTree,
+  openTree,
+  recordField,
+  saveTree,
+  storedTensors,
+  type StoredTree,
+  textField,
+  TreeError,
+} from "../io/tree.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
 import { newSha256 } from "../platform/sha256.ts";
@@ -91,12 +99,11 @@ export async function removeRunState(path: string): Promise<void> {
 export async function writeRunState(path: string, state: RunState, settings: Record<string, unknown>): Promise<void> {
   const { first, second } = adamwMoments(state.adamw);
   try {
-    const tensors = new Map<string, TensorData>();
-    for (const [set, own] of Object.entries({ param: state.tensors, first, second })) {
-      for (const [name, tensor] of own) tensors.set(`${set}/${name}`, await stored(tensor));
-    }
+    const sets = Object.entries({ param: state.tensors, first, second });
+    const named = sets.flatMap(([set, own]) => [...own].map(([name, tensor]) => [`${set}/${name}`, tensor]));
+    const tensors = await storedTensors(Object.fromEntries(named));
     const next = `${path}.next`;
-    await writeSafetensors(next, tensors, {
+    await saveTree(next, Object.fromEntries(tensors), {
       format: FORMAT,
       step: String(state.adamw.step),
       progress: JSON.stringify(state.progress),

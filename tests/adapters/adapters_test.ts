@@ -134,7 +134,7 @@ Deno.test("readAdapter() refuses PEFT folders it would misread, by the setting's
       assert(error.message.includes(dir) && !error.message.includes("\n"), error.message);
     }
     await Deno.writeTextFile(path, "[]");
-    await assertRejects(() => readAdapter(dir), SyntaxError, "JSON object");
+    await assertRejects(() => readAdapter(dir), SyntaxError, "JSON record");
   }));
 
 Deno.test("readAdapter() and describeTensors() read the .bin that PEFT writes without safetensors, or name what is missing", () =>
@@ -387,7 +387,7 @@ Deno.test("readAdapter() refuses a damaged config by the setting's name, and wei
     }
     for (const text of ["", "[]", "{", "null"]) {
       await writeSafetensors(path, tensors, { ...metadata, config: text });
-      await assertRejects(() => readAdapter(path), SyntaxError, "JSON object");
+      await assertRejects(() => readAdapter(path), SyntaxError, "its config must be");
     }
     await writeSafetensors(path, { w: random(2) });
     await assertRejects(() => readAdapter(path), SyntaxError, "none under an adapter's names");

@@ -54,7 +54,9 @@ Deno.test("loadHead() checks every field of a head's config before it makes anyt
       const { message } = await assertRejects(read, SyntaxError, `config's "${field}"`) as Error;
       assert(message.includes(path) && message.length < 400, message);
     }
-    for (const [config, reason] of [["{", 'it is "{"'], ["undefined", "undefined"], ["null", '"input"']]) {
+    for (
+      const [config, reason] of [["{", 'must be JSON: found "{"'], ["undefined", "undefined"], ["null", '"input"']]
+    ) {
       await writeSafetensors(path, tensors, { ...metadata, config: config! });
       await assertRejects(read, SyntaxError, reason);
     }
@@ -90,7 +92,7 @@ Deno.test({
     const error = await assertRejects(
       read,
       SyntaxError,
-      'metadata field "config" must be JSON: it is missing',
+      "its config must be there: found nothing",
     ) as Error;
     assert(error.message.includes(path));
   },

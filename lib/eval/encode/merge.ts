@@ -1,7 +1,7 @@
 /** Joins the shards that {@linkcode encodeShard} makes. @module */
 import { checkedField, type FieldRule } from "../../io/fields.ts";
-import { jsonField } from "../../io/json_field.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
+import { jsonField } from "../../io/tree.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
 import {
   type EncodeShardOptions,
@@ -147,7 +147,7 @@ async function readShard(path: string): Promise<ShardContent> {
   }
   checkedField(path, "shard", shard, SHARD);
   const listOf = (key: string, shape: readonly number[], field: string): string[] => {
-    const list = jsonField(metadata, { path, field });
+    const list = jsonField({ path, fields: metadata }, field);
     if (
       !Array.isArray(list) || list.some((id) => typeof id !== "string") || shape.length !== 2 ||
       list.length !== shape[0]
