@@ -14,6 +14,7 @@ export {
   methodResult,
   scoreDataset,
 } from "./assess.ts";
+export { batchQueue, type BatchQueueOptions, OverloadedError } from "./batch_queue.ts";
 export {
   type Classification,
   classificationTable,

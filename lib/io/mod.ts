@@ -37,6 +37,7 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export { readAllTensors, readFinite, type TensorFile } from "./tensor_file.ts";
+export { readAtMost, TooLongError } from "./read_at_most.ts";
 export {
   checkFinite,
   DTYPE_BYTES,
