@@ -42,7 +42,7 @@ export {
   VISION_NAMES,
 } from "./checkpoint/names.ts";
 export { type CheckpointTensor, toClipTensors } from "./checkpoint/tensors.ts";
-export { type ClipSource, isRecord, type JsonRecord } from "./config_file/fields.ts";
+export { type ClipSource, type JsonRecord } from "./config_file/fields.ts";
 export { parseClipConfig } from "./config_file/parse.ts";
 export type { ClipSizes } from "./config_file/sizes.ts";
 export type { EncodeOptions, EncoderResult } from "./towers/encoder.ts";

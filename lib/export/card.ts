@@ -1,5 +1,6 @@
 /** A model card in Hugging Face's form: README.md, with what a machine reads of it in front. @module */
-import { isRecord, type JsonRecord } from "../clip/config_file/fields.ts";
+import type { JsonRecord } from "../clip/config_file/fields.ts";
+import { isRecord } from "../io/fields.ts";
 
 /** What {@linkcode modelCard} tells. */
 export interface ModelCardFacts {

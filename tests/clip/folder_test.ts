@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import type { ClipConfig } from "../../lib/clip/config.ts";
 import { loadClip } from "../../lib/clip/load.ts";
+import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
@@ -89,6 +90,13 @@ Deno.test("loadClip() refuses a folder that is no model in one line each", async
   await refused(preprocessor({ size: { shortest_edge: 32 } }), "size.shortest_edge must be 16");
   await refused(preprocessor({ resample: 1 }), "resample must be 2 or 3");
   await refused(preprocessor({ do_normalize: false }), "do_normalize must be true");
+  await refused(preprocessor({ resize_mode: "shortest" }), "preprocessor_config.json", "resize_mode must be absent");
+  const vision = { ...HUB_JSON.vision_config, pooling: "max" };
+  await refused(
+    (folder) => writeHubFolder(folder, { json: { ...HUB_JSON, vision_config: vision } }),
+    "config.json",
+    'vision_config.pooling must be absent: found "max"',
+  );
   await assertRejects(() => loadClip("/no/such/folder"), Deno.errors.NotFound, '"/no/such/folder"');
   await assertRejects(() => loadClip({ config: "config.json" }), TypeError, "weights must be given with it");
 });
@@ -100,3 +108,41 @@ Deno.test("loadClip() refuses the tokeniser of another model", async () => {
     await assertRejects(() => loadClip(folder), RangeError, "the word table's 512 rows: found 5");
   });
 });
+
+Deno.test("loadClip() refuses what wasm's 4 GB of memory cannot hold, with its size, before it reads it", async () => {
+  await inFolder(async (folder) => {
+    await writeHubFolder(folder);
+    const weights = join(folder, "model.safetensors");
+    const bytes = await lengthen(weights, "text_model.embeddings.token_embedding.weight", 140_000_000);
+    const json = { ...HUB_JSON, text_config: { ...HUB_JSON.text_config, vocab_size: 140_000_000 } };
+    await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify(json));
+    await selectBackend({ backend: "wasm" });
+    try {
+      await assertRejects(() => loadClip(folder), RangeError, `must fit 4 GB of memory: they are 4.5 GB in float32`);
+    } finally {
+      await selectBackend({ backend: "cpu" });
+    }
+    assert(bytes > 2 ** 32 && (await Deno.stat(weights)).blocks! < 1000, "the file has a hole");
+  });
+});
+
+/** Gives a file's tensor more rows, all zeros of a hole; returns the file's size. */
+async function lengthen(path: string, name: string, rows: number): Promise<number> {
+  const { tensors } = await readSafetensors(path);
+  const { shape: [, width] } = tensors.get(name)!;
+  const last = { dtype: "F32", shape: [rows, width!], bytes: 4 * rows * width! };
+  let begin = 0;
+  const header: Record<string, unknown> = {};
+  for (const [key, { dtype, shape, data }] of tensors) {
+    if (key === name) continue;
+    header[key] = { dtype, shape, data_offsets: [begin, begin += data.length] };
+  }
+  header[name] = { dtype: last.dtype, shape: last.shape, data_offsets: [begin, begin += last.bytes] };
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const head = new Uint8Array(8 + text.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
+  head.set(text, 8);
+  await Deno.writeFile(path, head);
+  await Deno.truncate(path, head.length + begin);
+  return head.length + begin;
+}

@@ -1,4 +1,5 @@
 /** Fields of a configuration file, each checked as it is read and against the weights. @module */
+import { isRecord } from "../../io/fields.ts";
 import type { ClipSizes } from "./sizes.ts";
 
 /** A record of a JSON file. */
@@ -12,11 +13,6 @@ export interface ClipSource {
   weights?: string;
   /** Sizes the weights have. @default {not checked; what the configuration leaves out must have a default} */
   sizes?: ClipSizes;
-}
-
-/** Whether a JSON value is a record. */
-export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A JSON value as it may stand in a message: one line, at most 80 characters. */
@@ -139,5 +135,21 @@ export function checkFields(
     const values = Object.hasOwn(plain, name) ? plain[name]! : [];
     if (values === "any") continue;
     choiceField(source, part + name, value, [undefined, ...values].map((value) => [value, true]));
+  }
+}
+
+/** Fields of other formats that say how numbers are made. */
+const FOREIGN = ["pooling", "pool_type", "pooling_type", "resize_mode", "interpolation"];
+
+/**
+ * Refuses fields that `transformers` passes over, as it does all that it does not know, where they ask for other numbers than it
+ * computes; whoever wrote them meant them.
+ *
+ * @param part What stands before the fields' names.
+ * @throws {SyntaxError} If there is one.
+ */
+export function refuseForeign(source: ClipSource, json: JsonRecord, part = ""): void {
+  for (const name of FOREIGN) {
+    if (json[name] !== undefined && json[name] !== null) refuseField(source, part + name, "absent", json[name]);
   }
 }

@@ -1,12 +1,12 @@
 /** The towers an open_clip configuration describes. @module */
 import type { Activation } from "../../nn/mlp.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
+import { isRecord } from "../../io/fields.ts";
 import {
   checkFields,
   choiceField,
   type ClipSource,
   headsField,
-  isRecord,
   type JsonRecord,
   type PlainFields,
   positiveField,

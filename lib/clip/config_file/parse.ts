@@ -8,15 +8,15 @@ import {
   type ClipSource,
   colourField,
   headsField,
-  isRecord,
   type JsonRecord,
   positiveField,
   recordField,
   refuseField,
+  refuseForeign,
   sizeField,
 } from "./fields.ts";
 import { openClipTowers } from "./open_clip.ts";
-import { parseJson } from "../../io/fields.ts";
+import { isRecord, parseJson } from "../../io/fields.ts";
 
 /** Activations by their names in `transformers`. */
 const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"], ["gelu_pytorch_tanh", "gelu-tanh"]] as const;
@@ -122,7 +122,9 @@ function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): Clip
 /** A part of a `transformers` configuration; older files repeat it as `text_config_dict`, which wins. */
 function part(json: JsonRecord, name: "vision_config" | "text_config", source: ClipSource): JsonRecord {
   const dict = json[`${name}_dict`];
-  return { ...recordField(source, json, name), ...(isRecord(dict) ? dict : {}) };
+  const fields = { ...recordField(source, json, name), ...(isRecord(dict) ? dict : {}) };
+  for (const [own, prefix] of [[json, ""], [fields, `${name}.`]] as const) refuseForeign(source, own, prefix);
+  return fields;
 }
 
 function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {

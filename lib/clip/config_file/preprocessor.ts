@@ -1,7 +1,7 @@
 /** What `transformers`' preprocessor_config.json says of a model's images. @module */
 import type { ClipConfig } from "../config.ts";
-import { choiceField, type ClipSource, colourField, isRecord, type JsonRecord, refuseField } from "./fields.ts";
-import { parseJson } from "../../io/fields.ts";
+import { isRecord, parseJson } from "../../io/fields.ts";
+import { choiceField, type ClipSource, colourField, type JsonRecord, refuseField, refuseForeign } from "./fields.ts";
 
 /** Fields that change the numbers, with the values that are what this package does. */
 const PLAIN: Readonly<Record<string, readonly unknown[]>> = {
@@ -28,6 +28,7 @@ export function withPreprocessor(text: string, config: ClipConfig, path: string)
   for (const [name, values] of Object.entries(PLAIN)) {
     choiceField(source, name, json[name], values.map((value) => [value, true]));
   }
+  refuseForeign(source, json);
   const factor = json["rescale_factor"];
   if (typeof factor === "number" && Math.abs(factor * 255 - 1) > 1e-6) {
     refuseField(source, "rescale_factor", "1/255", factor);
