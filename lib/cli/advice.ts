@@ -15,6 +15,7 @@ import { ForeignFileError } from "../eval/encode/shards.ts";
 import { ImageError } from "../image/read.ts";
 import { FieldError } from "../io/fields.ts";
 import { TreeError } from "../io/tree.ts";
+import { MemoryLimitError } from "../tensor/memory.ts";
 import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
 import { PaperFilesError } from "../reproduction/context.ts";
@@ -71,6 +72,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
     return `--classes lists the data's own names of the classes, with "," between them`;
   }
   if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
+  if (error instanceof MemoryLimitError) return memoryAdvice(args);
   if (error instanceof PaperFilesError) return "--data names it";
   if (error instanceof NoResultsError) return "deno task reproduce makes some";
   if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
@@ -113,6 +115,14 @@ function columnAdvice({ path, column, columns }: ColumnError, args: Arguments): 
   const usual = columns.find((name) => USUAL_COLUMNS[flag ?? ""]?.includes(name.toLowerCase()));
   const meant = nearest(column, columns) ?? usual ?? "NAME";
   return flag && `name the right one with --${flag} ${shellWord(meant)}`;
+}
+
+/** The option that bounds what is held at a time. */
+function memoryAdvice(args: Arguments): string | undefined {
+  const option = ["micro-batch", "batch-size"].find((name) => args.knows(name));
+  const value = option === undefined ? undefined : args.numberUsed(option);
+  if (value !== undefined && value > 1) return `--${option} ${Math.floor(value / 2)} holds half as much at a time`;
+  return args.knows("backend") ? "--backend cpu has no such limit, and --backend webgpu another" : undefined;
 }
 
 /** The option that names a column of the CSV of boxes. */

@@ -38,6 +38,7 @@ export class Arguments {
   readonly positionals: readonly string[];
   readonly #values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
   readonly #known: Readonly<Record<string, unknown>>;
+  readonly #numbers = new Map<string, number>();
 
   /** Wraps what `parseArgs` found; `known` are the options the command has. */
   constructor(
@@ -88,6 +89,7 @@ export class Arguments {
   /** A finite number of at least `least`. */
   number(name: string, fallback: number, least = -Infinity): number {
     const value = this.text(name);
+    this.#numbers.set(name, value === undefined ? fallback : Number(value));
     if (value === undefined) return fallback;
     const number = Number(value);
     if (value.trim() === "" || !Number.isFinite(number) || number < least) {
@@ -105,6 +107,11 @@ export class Arguments {
       throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
     }
     return number;
+  }
+
+  /** The number that an option had, given or its fallback, once it was asked for. */
+  numberUsed(name: string): number | undefined {
+    return this.#numbers.get(name);
   }
 
   /** A comma-separated list, or undefined when not given; blanks around items are dropped. */

@@ -32,7 +32,14 @@ import { modelFrom } from "./model_options.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { measureOn, splitValidation } from "./validation.ts";
-import { adaptation, ADAPTER_DECIDES, fitSettings, measuring, TRAIN_OPTIONS } from "./train_options.ts";
+import {
+  adaptation,
+  ADAPTER_DECIDES,
+  checkStepMemory,
+  fitSettings,
+  measuring,
+  TRAIN_OPTIONS,
+} from "./train_options.ts";
 import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
@@ -170,7 +177,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   }
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const settings = { ...fitSettings(args), loss } as const;
-  const { seed, batchSize } = settings;
+  const { seed, batchSize, microBatch } = settings;
+  checkStepMemory(encoders, Math.min(microBatch, batchSize, dataset.cases.length));
   const facts = await modelFacts(args);
   const model = aceLoraModel(config, "ACE-LoRA");
   const start = earlier?.params ?? await initAceLora(base, config, { seed });

@@ -4,6 +4,7 @@ import type { ClipConfig } from "../clip/config.ts";
 import type { Measure } from "../eval/validation.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
 import type { FitOptions } from "../train/fit.ts";
+import { fittingMicroBatch, pairBytes } from "../train/step_memory.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
@@ -145,6 +146,27 @@ export function fitSettings(args: Arguments) {
     shuffle: !args.flag("no-shuffle"),
     ...(args.text("clip-norm") === undefined ? {} : { clipNorm: args.number("clip-norm", 1, Number.MIN_VALUE) }),
   };
+}
+
+/** How far an estimate may be above what a step takes: fewer targets or no ACE-HGNN take less, and it counts on a part of the memory. */
+const ESTIMATE_MARGIN = 1.6;
+
+/**
+ * Refuses a micro-batch that cannot fit in the backend's memory, and warns of one that may not.
+ *
+ * @throws {UsageError} If it is far too large; the message names one that fits.
+ */
+export function checkStepMemory(config: ClipConfig, microBatch: number): void {
+  const fitting = fittingMicroBatch(config);
+  if (microBatch <= fitting) return;
+  const taken = `a training step of ${microBatch} pairs at a time takes about ${
+    (microBatch * pairBytes(config) / 2 ** 30).toFixed(1)
+  } GiB beside the model, and wasm has 4 GiB for all`;
+  const remedy = fitting < 1
+    ? "this model needs a GPU to be trained: --backend webgpu"
+    : `--micro-batch ${fitting} fits and keeps the loss of the whole batch`;
+  if (microBatch > ESTIMATE_MARGIN * Math.max(1, fitting)) throw new UsageError(`${taken}; ${remedy}`);
+  console.error(`warning: ${taken}: if it fails, ${remedy}`);
 }
 
 /** `fit`'s options of a run that is measured. */

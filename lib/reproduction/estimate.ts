@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, countTrainable } from "../ace_lora.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
+import { pairBytes } from "../train/step_memory.ts";
 import type { ReproduceContext } from "./context.ts";
 import type { PlannedRun } from "./plan.ts";
 
@@ -34,7 +35,7 @@ export async function estimate(
 ): Promise<Estimate> {
   const { scale, encoders, data } = context;
   const { params } = await context.generalist();
-  const { vision, text } = encoders;
+  const { vision } = encoders;
   const secondsPerPair = await pairSeconds(context);
   const evaluated = Object.values(await data.sets("chest").catch(() => ({})))
     .reduce((sum, { dataset }) => sum + dataset.cases.length, 0);
@@ -43,7 +44,6 @@ export async function estimate(
   const trainable = countTrainable(adapted);
   disposeParams(adapted, params);
   const maps = (vision.imageSize / vision.patchSize) ** 2 * vision.width * 4;
-  const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1 + text.contextLength;
   return {
     secondsPerPair,
     hours: secondsPerPair * (TRAINED * steps * scale.batchSize + trained.length * evaluated +
@@ -51,9 +51,7 @@ export async function estimate(
       3600,
     diskBytes: (pairs + evaluated) * vision.imageSize ** 2 + 2 * 3 * 4 * trainable + trained.length * 4 * trainable +
       (isDense ? DENSE_IMAGES * maps : 0),
-    memoryBytes: 4 * countParams(params) +
-      // Activations of a block, kept for the gradient: about 17 numbers for each of a token's width.
-      4 * 17 * scale.microBatch * tokens * vision.width * (vision.depth + text.depth) / 2,
+    memoryBytes: 4 * countParams(params) + scale.microBatch * pairBytes(encoders),
   };
 }
 

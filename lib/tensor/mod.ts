@@ -5,6 +5,7 @@
  */
 export { type BackendInfo, type BackendName, selectBackend, type SelectBackendOptions } from "./backend.ts";
 export { kaimingNormal, kaimingUniform, normal, ones, uniform, zeros } from "./init.ts";
+export { MemoryLimitError } from "./memory.ts";
 export { detach, embeddingLookup, maskedSoftmax, oneHotRows, tidy, topKMask } from "./ops.ts";
 export { countParams, disposeParams, mapTensors, mapTree, namedTensors, withTensors } from "./params.ts";
 export { deriveSeed, gaussian, mulberry32, shuffled } from "./random.ts";

@@ -14,6 +14,7 @@ import { disposeParams } from "../../tensor/params.ts";
 import { tidy } from "../../tensor/ops.ts";
 import type { Scalar, Tensor1D, Tensor2D } from "../../tensor/types.ts";
 import { fit } from "../../train/fit.ts";
+import { fittingMicroBatch } from "../../train/step_memory.ts";
 import { type ProbeAnswer, shareRight } from "./task.ts";
 
 /** The model that is adapted, and what it learns from and is asked. */
@@ -42,7 +43,7 @@ export interface LoraProbeOptions {
   epochs?: number;
   /** Shots a batch. @default {32} */
   batchSize?: number;
-  /** Shots encoded at a time. @default {8} */
+  /** Shots encoded at a time. @default {8, or fewer where the backend's memory holds fewer} */
   microBatch?: number;
   /** Highest learning rates; of several the one with most right answers on the validation cases, of equal ones the first. @default {[1e-3, 1e-2]} */
   learningRates?: readonly number[];
@@ -62,8 +63,8 @@ export interface LoraProbeOptions {
  */
 export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}): Promise<ProbeAnswer> {
   const { base, encoders, tokenizer, classes, train, validation, queries } = probe;
-  const { templates = CHEST_TEMPLATES, epochs = 40, batchSize = 32, microBatch = 8, seed = 1, signal } = options;
-  const { learningRates = [1e-3, 1e-2] } = options;
+  const { templates = CHEST_TEMPLATES, epochs = 40, batchSize = 32, seed = 1, signal } = options;
+  const { learningRates = [1e-3, 1e-2], microBatch = Math.min(8, Math.max(1, fittingMicroBatch(encoders))) } = options;
   const method = loraMethod(encoders);
   const prompts = classPrompts(classes, encoders, tokenizer, templates);
   const scoresOf = (params: PeftParams, cases: readonly Case[]): Promise<Float32Array> =>

@@ -41,7 +41,7 @@ export function holdFrees(wasm: WasmBackend["wasm"], pool: Pick<ThreadPool, "lat
  *
  * @param backend tfjs's wasm backend.
  * @param tensor The tensor.
- * @throws {RangeError} If memory is used up.
+ * @throws {MemoryLimitError} If memory is used up.
  */
 export function moveTensor(backend: WasmBackend, tensor: TensorInfo): void {
   const { wasm, dataIdMap } = backend;

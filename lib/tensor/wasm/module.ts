@@ -1,6 +1,7 @@
 /** The compiled C kernels, instantiated in the memory of tfjs's wasm backend. @module */
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
+import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
 import { compileWide, type WideModule } from "./wide.ts";
 import { base64Bytes } from "../../platform/runtime.ts";
 
@@ -9,7 +10,7 @@ export interface WasmBackend {
   /** The Emscripten module. */
   wasm: {
     /** Its raw exports. */
-    asm: { memory: WebAssembly.Memory; free(address: number): void };
+    asm: { memory: WebAssembly.Memory; malloc(bytes: number): number; free(address: number): void };
     /** C's malloc. */
     _malloc(bytes: number): number;
     /** C's free. */
@@ -161,6 +162,7 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   if (known) return known;
   const { wasm } = backend;
   const { memory } = wasm.asm;
+  wasm._malloc = (bytes) => checkedMalloc(wasm.asm, bytes);
   const modules = compileModules({ shared: isShared(memory), wide });
   const exports = instantiate(modules, memory);
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
@@ -184,20 +186,32 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   return kernels;
 }
 
+/** C's malloc for our kernels and tfjs's alike, which would carry on at address 0 and write over whatever lies there. */
+function checkedMalloc(asm: WasmBackend["wasm"]["asm"], bytes: number): number {
+  const address = bytes < WASM_BYTES ? asm.malloc(bytes) >>> 0 : 0; // malloc would take the lower 32 bits
+  if (address !== 0 || bytes === 0) return address;
+  throw new MemoryLimitError(
+    `Cannot allocate ${bytes.toLocaleString("en")} bytes of wasm memory as all tensors must fit in ${
+      WASM_BYTES / 2 ** 30
+    } GiB: ${gib(asm.memory.buffer.byteLength)} GiB are in use`,
+    { backend: "wasm", bytes, limit: WASM_BYTES },
+  );
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(2);
+}
+
 /**
  * Memory from tfjs's allocator.
  *
  * @param backend tfjs's wasm backend.
  * @param bytes How much.
  * @returns The address; the caller frees it.
- * @throws {RangeError} If the 4 GB of wasm memory, or the machine's, are used up.
+ * @throws {MemoryLimitError} If the 4 GiB of wasm memory, or the machine's, are used up.
  */
 export function allocate(backend: WasmBackend, bytes: number): number {
-  const address = backend.wasm._malloc(bytes) >>> 0;
-  if (address === 0) {
-    throw new RangeError(`Cannot allocate wasm memory as it is used up: current request is ${bytes} bytes`);
-  }
-  return address;
+  return backend.wasm._malloc(bytes);
 }
 
 /** A tensor's address. */
@@ -211,13 +225,8 @@ export function addressOf(backend: WasmBackend, tensor: { dataId: object }): num
  * @param backend tfjs's wasm backend.
  * @param shape Its shape.
  * @returns The tensor's record; its values are not set.
- * @throws {RangeError} If memory is used up (tfjs itself would carry on at address 0).
+ * @throws {MemoryLimitError} If memory is used up.
  */
 export function output(backend: WasmBackend, shape: readonly number[]): TensorInfo {
-  const tensor = backend.makeOutput(shape, "float32");
-  if (addressOf(backend, tensor) === 0) {
-    backend.disposeData(tensor.dataId);
-    throw new RangeError(`Cannot allocate wasm memory as it is used up: current request is a [${shape}] tensor`);
-  }
-  return tensor;
+  return backend.makeOutput(shape, "float32");
 }

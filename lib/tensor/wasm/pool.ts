@@ -62,7 +62,7 @@ export interface ThreadPool {
  * @param threads Threads in all, the main one included.
  * @param onEnd Called if a worker ends of itself.
  * @returns The pool.
- * @throws {RangeError} If there is no memory for their stacks.
+ * @throws {MemoryLimitError} If there is no memory for their stacks.
  */
 export function makePool(backend: WasmBackend, threads: number, onEnd: () => void): ThreadPool {
   const { wasm } = backend;
@@ -92,7 +92,7 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   /** Worker scratch of at least so many bytes each, if there is memory for it. */
   const reserve = (bytes: number): boolean => {
     if (bytes <= scratch.bytes) return true;
-    const address = wasm._malloc(bytes * workers.length) >>> 0;
+    const address = wasm.asm.malloc(bytes * workers.length) >>> 0; // without it the main thread does the job
     if (address === 0) return false;
     if (scratch.address) wasm._free(scratch.address);
     Object.assign(scratch, { address, bytes });

@@ -6,6 +6,7 @@
  */
 import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
 import type { TensorInfo } from "../kernels/interface.ts";
+import { MemoryLimitError } from "../memory.ts";
 import { guarded, type OwnedDevice } from "./device.ts";
 
 /** tfjs's WebGPU backend. */
@@ -26,16 +27,17 @@ export interface BufferLimits {
 /**
  * Refuses a tensor whose buffer would be over the device's limits.
  *
- * @throws {RangeError} Naming the shape, the size and the limit.
+ * @throws {MemoryLimitError} Naming the shape, the size and the limit.
  */
 export function checkBufferSize(shape: readonly number[], dtype: string, limits: BufferLimits): void {
   const bytes = shape.reduce((product, size) => product * size, 1) * (dtype === "complex64" ? 8 : 4);
   const binding = limits.maxStorageBufferBindingSize <= limits.maxBufferSize;
   const limit = binding ? limits.maxStorageBufferBindingSize : limits.maxBufferSize;
   if (bytes <= limit) return;
-  throw new RangeError(
+  throw new MemoryLimitError(
     `Cannot allocate a ${dtype} tensor of shape [${shape.join(", ")}] on webgpu as one buffer must be at most ` +
       `${limit} bytes (${binding ? "maxStorageBufferBindingSize" : "maxBufferSize"}): current value is ${bytes}`,
+    { backend: "webgpu", bytes, limit },
   );
 }
 
