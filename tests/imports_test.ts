@@ -26,7 +26,7 @@ const ALLOWED: Record<string, string[]> = {
   adapters: [".", "clip", "data", "hypergraph", "io", "nn", "peft/lora", "tensor"],
   train: ["clip", "display", "distributed", "io", "losses", "tensor"],
   distributed: ["tensor"],
-  export: [".", "clip", "hypergraph", "io", "nn", "tensor"],
+  export: [".", "clip", "display", "hypergraph", "io", "nn", "tensor"],
   eval: [".", "clip", "data", "display", "hypergraph", "image", "io", "peft", "tensor", "text", "train"],
   dense: [".", "adapters", "clip", "data", "display", "image", "io", "nn", "tensor", "train"],
 };

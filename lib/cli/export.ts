@@ -2,6 +2,9 @@
 import { basename } from "@std/path";
 import { exportOnnx } from "../export/onnx/model.ts";
 import { modelCard } from "../export/card.ts";
+import { checkDenseRecord, checkRunRecord, checkTrainingRecord, recordKind } from "../display/records.ts";
+import type { DenseRecord, RunRecord, TrainingRecord } from "../display/results.ts";
+import { parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { versions } from "../io/run_facts.ts";
 import { classifierFrom } from "./classify.ts";
@@ -11,7 +14,6 @@ import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
-import { parseJson } from "../io/fields.ts";
 
 export const COMMAND: Command = {
   name: "export",
@@ -25,8 +27,13 @@ export const COMMAND: Command = {
     card: { type: "string", value: "FILE", help: "README.md in Hugging Face's form, of what is known of the model" },
     "base-model": { type: "string", value: "NAME", help: "card: the base's name on the hub" },
     license: { type: "string", value: "NAME", help: "card: the licence's name on the hub (default: left out)" },
-    metrics: { type: "string", value: "FILE", help: "card: a metrics.json of evaluate" },
-    training: { type: "string", value: "FILE", help: "card: a training.json of train" },
+    metrics: {
+      type: "string",
+      multiple: true,
+      value: "FILE",
+      help: "card: a metrics.json of evaluate, segment or detect; may be repeated",
+    },
+    training: { type: "string", value: "FILE", help: "card: a training.json of train, segment or detect" },
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     ...OVERWRITE_OPTION,
@@ -37,7 +44,9 @@ export const COMMAND: Command = {
     const card = args.text("card");
     if (card !== undefined) await holdOutput(args, { path: card, option: "card" }, () => writeCard(args, card));
     else {
-      const odd = ["base-model", "license", "metrics", "training"].find((name) => args.text(name) !== undefined);
+      const odd = ["base-model", "license", "metrics", "training"].find((name) =>
+        args.text(name) !== undefined || args.all(name).length > 0
+      );
       if (odd) throw new UsageError(`--${odd} needs --card`);
     }
     if (card !== undefined && args.text("onnx") === undefined) return;
@@ -52,13 +61,28 @@ export const COMMAND: Command = {
   },
 };
 
-async function recordAt(path: string): Promise<unknown> {
+/** A JSON file and which of the commands' records it is. */
+async function recordAt(path: string): Promise<{ value: unknown; kind: ReturnType<typeof recordKind> }> {
   await checkPath(path);
-  return parseJson(await Deno.readTextFile(path), path);
+  const value = parseJson(await Deno.readTextFile(path), path);
+  return { value, kind: recordKind(value) };
+}
+
+async function metricsAt(path: string): Promise<RunRecord | DenseRecord> {
+  const { value, kind } = await recordAt(path);
+  if (kind === "evaluation") return checkRunRecord(value, path);
+  if (kind === "dense") return checkDenseRecord(value, path);
+  throw new SyntaxError(`Cannot read "${path}" as figures: it is no metrics.json of evaluate, demo, segment or detect`);
+}
+
+async function trainingAt(path: string): Promise<TrainingRecord> {
+  const { value, kind } = await recordAt(path);
+  if (kind === "training") return checkTrainingRecord(value, path);
+  throw new SyntaxError(`Cannot read "${path}" as a training: it is no training.json of train, segment or detect`);
 }
 
 async function writeCard(args: Arguments, path: string): Promise<void> {
-  const [metrics, training] = [args.text("metrics"), args.text("training")];
+  const [metrics, training] = [args.all("metrics"), args.text("training")];
   const [baseModel, license] = [args.text("base-model"), args.text("license")];
   const { notice, ...facts } = await modelFacts(args);
   const named = Object.entries({
@@ -71,8 +95,8 @@ async function writeCard(args: Arguments, path: string): Promise<void> {
     ...(baseModel === undefined ? {} : { baseModel }),
     ...(license === undefined ? {} : { license }),
     ...(notice === undefined ? {} : { notice }),
-    ...(metrics === undefined ? {} : { metrics: await recordAt(metrics) }),
-    ...(training === undefined ? {} : { training: await recordAt(training) }),
+    metrics: await Promise.all(metrics.map(metricsAt)),
+    ...(training === undefined ? {} : { training: await trainingAt(training) }),
     files: { ...Object.fromEntries(named), ...versions() },
   });
   await writeFileAtomic(path, text);

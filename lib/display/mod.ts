@@ -44,7 +44,7 @@ export type { Overlay, OverlayHyperedge } from "./overlay.ts";
 export { type PlotlyFigure, plotlyFigure } from "./plotly.ts";
 export { pngDataUrl, type PngSource } from "./png.ts";
 export { createProgress, type Progress, type ProgressFields, type ProgressOptions } from "./progress.ts";
-export { checkDenseRecord, checkTrainingRecord, parseRunRecord, recordKind } from "./records.ts";
+export { checkDenseRecord, checkRunRecord, checkTrainingRecord, parseRunRecord, recordKind } from "./records.ts";
 export {
   buildReport,
   type FactsSection,

@@ -54,15 +54,13 @@ const ESTIMATE: Readonly<Record<string, FieldRule>> = {
 };
 
 /**
- * Reads a run's record.
+ * Checks a run's record.
  *
- * @param text JSON text.
  * @param name File name for messages.
- * @returns The record.
- * @throws {SyntaxError} If the text is no JSON or lacks a field; the message names the file and the field.
+ * @throws {SyntaxError} If it lacks a field; the message names the file and the field.
  */
-export function parseRunRecord(text: string, name: string): RunRecord {
-  const record = checkedFields(name, parseJson(text, name), RUN);
+export function checkRunRecord(value: unknown, name: string): RunRecord {
+  const record = checkedFields(name, value, RUN);
   for (const [set, methods] of Object.entries(record["sets"] as Record<string, unknown>)) {
     for (const [method, result] of Object.entries(checkedFields(name, methods, {}, `sets.${set}`))) {
       const field = `sets.${set}.${method}`;
@@ -72,6 +70,11 @@ export function parseRunRecord(text: string, name: string): RunRecord {
     }
   }
   return record as unknown as RunRecord;
+}
+
+/** {@linkcode checkRunRecord} of a JSON text. @throws {SyntaxError} If the text is no JSON, too. */
+export function parseRunRecord(text: string, name: string): RunRecord {
+  return checkRunRecord(parseJson(text, name), name);
 }
 
 /** Checks what tables and pages read of an evaluation. */

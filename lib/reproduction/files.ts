@@ -1,6 +1,6 @@
 /** The JSON files of runs, by their names in a folder of the reproduction, or anywhere below a folder. @module */
 import { join } from "@std/path";
-import { checkDenseRecord, checkTrainingRecord, parseRunRecord, recordKind } from "../display/records.ts";
+import { checkDenseRecord, checkRunRecord, checkTrainingRecord, recordKind } from "../display/records.ts";
 import type { DenseRecord, RunRecord, TrainingRecord } from "../display/results.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type RunSpec, TABLE_NAMES } from "./plan.ts";
@@ -81,7 +81,7 @@ export async function gatherResults(folder: string): Promise<Gathered> {
     else if (text.includes(TABLE4_KIND)) gathered.dense.push(parseTable4Run(text, path));
     else {
       const kind = recordKind(value);
-      if (kind === "evaluation") gathered.others.push({ path, record: parseRunRecord(text, path) });
+      if (kind === "evaluation") gathered.others.push({ path, record: checkRunRecord(value, path) });
       else if (kind === "dense") gathered.heads.push({ path, record: checkDenseRecord(value, path) });
       else if (kind === "training") gathered.trainings.push({ path, record: checkTrainingRecord(value, path) });
       else gathered.passedOver.push(path);
