@@ -1,16 +1,20 @@
-/** `deno task pretrain`: makes the shipped mini model from nothing. @module */
-import { dirname, join } from "@std/path";
+/** `deno task pretrain`: makes the shipped mini model from nothing, or another from its text tower. @module */
 import { BIOMED_CLIP_LAYOUT } from "../clip/checkpoint/names.ts";
 import { toClipTensors } from "../clip/checkpoint/tensors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor } from "../io/tensors.ts";
-import { loadMiniTokenizer } from "../clip/mini.ts";
+import { MINI } from "../clip/config.ts";
+import { loadMiniParams, loadMiniTokenizer } from "../clip/mini.ts";
+import type { ClipParams } from "../clip/params.ts";
+import { frozenProbe } from "../reproduction/pretrain/frozen_probe.ts";
+import { pretrainJoint } from "../reproduction/pretrain/joint.ts";
 import { pretrain } from "../reproduction/pretrain/pretrain.ts";
-import { PRETRAIN } from "../reproduction/pretrain/settings.ts";
+import { JOINT, PRETRAIN } from "../reproduction/pretrain/settings.ts";
+import type { FitOptions, FitResult } from "../train/fit.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
-import { countParams } from "../tensor/params.ts";
-import type { Arguments, Command } from "./command.ts";
+import { countParams, disposeParams } from "../tensor/params.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
@@ -19,39 +23,103 @@ export const COMMAND: Command = {
   summary:
     "Pre-train the mini generalist on synthetic texts, then on captioned images, as the shipped weights were made",
   options: {
+    recipe: {
+      type: "string",
+      value: "NAME",
+      help:
+        "apart: one tower after the other; joint: image tower and text head together, from the shipped text tower " +
+        "(default: apart)",
+    },
     out: {
       type: "string",
       value: "FILE",
-      help: "Weights to write (default: results/pretrain/mini_generalist.safetensors)",
+      help:
+        "Weights to write (default: results/pretrain/mini_generalist.safetensors; joint: mini_joint.safetensors there)",
     },
-    "text-steps": { type: "string", value: "N", help: `Steps of the text tower (default: ${PRETRAIN.textSteps})` },
+    "text-steps": {
+      type: "string",
+      value: "N",
+      help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})`,
+    },
     "image-steps": { type: "string", value: "N", help: `Steps of the image tower (default: ${PRETRAIN.imageSteps})` },
-    seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed})` },
+    seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})` },
+    probe: { type: "boolean", help: "Measure what CLS token and patch tokens know, and keep it in the card" },
     resume: { type: "boolean", help: "Go on from the state an interrupted run left beside the weights" },
     ...OVERWRITE_OPTION,
     ...BACKEND_OPTION,
   },
   example: "deno task pretrain --text-steps 50 --image-steps 50 --out results/pretrain/quick.safetensors",
   async run(args) {
-    const out = args.text("out") ?? "results/pretrain/mini_generalist.safetensors";
-    return await holdOutput(args, { path: out }, () => makeMini(args, out));
+    const recipe = args.choice<Recipe>("recipe", ["apart", "joint"], "apart");
+    if (recipe === "joint" && args.text("text-steps") !== undefined) {
+      throw new UsageError("--text-steps goes with --recipe apart: joint takes the text tower of the shipped weights");
+    }
+    const out = args.text("out") ?? `results/pretrain/${NAMES[recipe]}.safetensors`;
+    return await holdOutput(args, { path: out }, () => makeMini(args, recipe, out));
   },
 };
 
-async function makeMini(args: Arguments, out: string): Promise<number | void> {
+type Recipe = "apart" | "joint";
+
+/** The file of each recipe's weights. */
+const NAMES: Readonly<Record<Recipe, string>> = { apart: "mini_generalist", joint: "mini_joint" };
+
+type Hooks = Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume">;
+
+/** A recipe with its settings: what runs, and what its card says. */
+interface Plan {
+  settings: { seed: number; imageSteps: number; batchSize: number };
+  steps: number;
+  run(hooks: Hooks): Promise<FitResult<ClipParams>>;
+  what: string;
+  data: string;
+}
+
+function apart(args: Arguments): Plan {
   const settings = {
     ...PRETRAIN,
     textSteps: args.integer("text-steps", PRETRAIN.textSteps),
     imageSteps: args.integer("image-steps", PRETRAIN.imageSteps),
     seed: args.integer("seed", PRETRAIN.seed),
   };
+  return {
+    settings,
+    steps: settings.textSteps + settings.imageSteps,
+    run: async (hooks) => await pretrain(await loadMiniTokenizer(), settings, hooks),
+    what:
+      "MINI generalist: BERT and ViT towers pre-trained from random weights on synthetic texts, then synthetic images with captions",
+    data: "lib/data/synthetic: textPair(), then pretrainingPair(), four modalities, every pair seen once",
+  };
+}
+
+function joint(args: Arguments): Plan {
+  const settings = {
+    ...JOINT,
+    imageSteps: args.integer("image-steps", JOINT.imageSteps),
+    seed: args.integer("seed", JOINT.seed),
+  };
+  return {
+    settings,
+    steps: settings.imageSteps,
+    run: async (hooks) => {
+      const shipped = await loadMiniParams();
+      disposeParams(shipped, shipped.text);
+      return await pretrainJoint(await loadMiniTokenizer(), shipped.text, settings, hooks);
+    },
+    what:
+      "MINI generalist: ViT pre-trained from random weights together with the head of the shipped BERT tower, CLS token against coarse captions, patch tokens against plain ones",
+    data: "lib/data/synthetic: twinFilm() and otherImage(), four modalities, every image seen once",
+  };
+}
+
+async function makeMini(args: Arguments, recipe: Recipe, out: string): Promise<number | void> {
+  const { settings, steps, run, what, data } = recipe === "joint" ? joint(args) : apart(args);
   const backend = await startBackend(args);
   const began = performance.now();
   const revision = await gitRevision(); // of the code that runs, whatever is committed meanwhile
   const watch = watchTraining("pretrain", settings.batchSize);
   const statePath = `${out}.state`;
-  const hooks = { ...watch.hooks, statePath, resume: args.flag("resume") };
-  const result = await pretrain(await loadMiniTokenizer(), settings, hooks).finally(() => watch.end());
+  const result = await run({ ...watch.hooks, statePath, resume: args.flag("resume") }).finally(() => watch.end());
   if (result.interrupted) {
     console.error(
       `interrupted after step ${result.history.length}: "${statePath}" holds the state; --resume goes on`,
@@ -63,20 +131,20 @@ async function makeMini(args: Arguments, out: string): Promise<number | void> {
   const tensors = new Map([...checkpoint].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)]));
   const last = result.history.slice(-50);
   const card = {
-    what:
-      "MINI generalist: BERT and ViT towers pre-trained from random weights on synthetic texts, then synthetic images with captions",
+    what,
     synthetic: true,
     parameters: countParams(result.params),
     ...settings,
-    pairs: (settings.textSteps + settings.imageSteps) * settings.batchSize,
+    pairs: steps * settings.batchSize,
     seconds: Math.round(seconds),
     meanLossOfLast50Steps: last.reduce((sum, { loss }) => sum + loss, 0) / last.length,
-    data: "lib/data/synthetic: textPair(), then pretrainingPair(), four modalities, every pair seen once",
+    data,
+    ...(args.flag("probe") ? { frozenProbe: await frozenProbe(result.params, MINI) } : {}),
     backend: backend.name,
     versions: versions(),
     revision,
   };
   await writeSafetensors(out, tensors, { format: "ace-lora mini", seed: String(settings.seed) });
-  await writeFileAtomic(join(dirname(out), "mini_generalist.card.json"), JSON.stringify(card, null, 2) + "\n");
+  await writeFileAtomic(`${out.replace(/\.safetensors$/, "")}.card.json`, JSON.stringify(card, null, 2) + "\n");
   console.log(JSON.stringify(card, null, 2));
 }

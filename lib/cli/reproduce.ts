@@ -61,6 +61,11 @@ export const COMMAND: Command = {
   options: {
     scale: { type: "string", value: "NAME", help: "smoke, demo (synthetic sets, mini model) or paper (default: demo)" },
     data: { type: "string", value: "DIR", help: "Folder of the real files; the paper's scale needs it" },
+    generalist: {
+      type: "string",
+      value: "PATH",
+      help: "Weights to adapt at smoke and demo scale, a file or a folder (default: the shipped mini model)",
+    },
     seeds: { type: "string", value: "LIST", help: `Seeds (default: ${SCALES.demo.seeds.join(",")}; smoke: 1)` },
     methods: {
       type: "string",
@@ -97,6 +102,12 @@ export const COMMAND: Command = {
     const seeds = seedsFrom(args);
     const data = args.text("data");
     const cache = args.text("cache");
+    const generalist = args.text("generalist");
+    if (generalist !== undefined && scale === "paper") {
+      throw new UsageError(
+        "--generalist goes with --scale smoke and demo: the paper's scale takes BiomedCLIP from --data",
+      );
+    }
     const methods = methodsFrom(args);
     const part = args.text("part") === undefined ? undefined : parseShard(args.text("part")!);
     const out = args.text("out") ?? "results/reproduce";
@@ -116,6 +127,7 @@ export const COMMAND: Command = {
           ...(seeds === undefined ? {} : { seeds }),
           ...(data === undefined ? {} : { data }),
           ...(cache === undefined ? {} : { cache }),
+          ...(generalist === undefined ? {} : { generalist }),
           ...(methods === undefined ? {} : { methods }),
           ...(part === undefined ? {} : { part }),
           ...(args.text("epochs") === undefined ? {} : { epochs: args.integer("epochs", 1, 1) }),

@@ -1,13 +1,13 @@
 /** What all runs of a reproduction share: model, sets, scale. @module */
 import { exists } from "../io/files.ts";
-import { join } from "@std/path";
-import { type ClipConfig, MINI } from "../clip/config.ts";
+import { basename, join } from "@std/path";
+import type { ClipConfig } from "../clip/config.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { MINI_WEIGHTS } from "../clip/mini.ts";
-import { loadClip, type LoadedClip } from "../clip/load.ts";
+import { loadClip, type LoadedClip, readClipConfig } from "../clip/load.ts";
 import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
 import type { Scale } from "./scale.ts";
@@ -41,20 +41,28 @@ const TOKENIZERS = ["tokenizer.json", "vocab.txt"];
  * Opens model and sets of a scale.
  *
  * @param scale Sizes and settings.
- * @param options `data`: folder of the real files; `tables`: which of them will be needed; `cache`: folder of the pixel cache.
+ * @param options `data`: folder of the real files; `tables`: which of them will be needed; `cache`: folder of the pixel cache;
+ * `generalist`: weights that take the mini model's place at the other scales.
  * @throws {Deno.errors.NotFound} If a file that the paper's scale needs is absent; the message lists all of them.
  */
 export async function openContext(
   scale: Scale,
-  options: { data?: string | undefined; tables?: readonly TableName[]; cache?: string | undefined } = {},
+  options: {
+    data?: string | undefined;
+    tables?: readonly TableName[];
+    cache?: string | undefined;
+    generalist?: string | undefined;
+  } = {},
 ): Promise<ReproduceContext> {
-  const { data, tables = [], cache } = options;
+  const { data, tables = [], cache, generalist } = options;
   if (scale.name === "paper") {
     await requirePaperFiles(data, tables);
     return await paperContext(scale, data!, cache);
   }
-  const model = { name: "MINI", sha256: await hashPath(MINI_WEIGHTS) };
-  return context(scale, { model, encoders: MINI, load: () => loadClip(), data: reproduceData(scale, data) });
+  const name = generalist === undefined ? "MINI" : basename(generalist);
+  const model = { name, sha256: await hashPath(generalist ?? MINI_WEIGHTS) };
+  const encoders = await readClipConfig(generalist);
+  return context(scale, { model, encoders, load: () => loadClip(generalist), data: reproduceData(scale, data) });
 }
 
 async function paperContext(scale: Scale, data: string, cache?: string): Promise<ReproduceContext> {

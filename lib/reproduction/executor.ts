@@ -6,7 +6,7 @@ import { executeTable4, type Table4Run } from "./table4_run.ts";
 import { executeRun } from "./run.ts";
 import type { PlannedRun } from "./plan.ts";
 import type { ReproduceRecord } from "./record.ts";
-import type { ScaleName } from "./scale.ts";
+import type { Departures, ScaleName } from "./scale.ts";
 
 /** Carries out one run at a time. */
 export interface Executor {
@@ -42,8 +42,12 @@ export function localExecutor(context: ReproduceContext, backend: BackendInfo, s
 export interface WorkerStart {
   /** Scale. */
   scale: ScaleName;
+  /** What was asked for in place of the scale's own. */
+  departures?: Departures | undefined;
   /** Folder of real sets. */
   data?: string | undefined;
+  /** Weights in the mini model's place. */
+  generalist?: string | undefined;
   /** Set to 1 to stop after the step under way. */
   stop: SharedArrayBuffer;
 }

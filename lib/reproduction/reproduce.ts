@@ -24,6 +24,8 @@ export interface ReproduceOptions extends Departures {
   seeds?: readonly number[];
   /** Folder with the real sets and weights. @default {none} */
   data?: string;
+  /** Weights to adapt at the smaller scales. @default {the shipped mini model} */
+  generalist?: string;
   /** Folder of the records. @default {"results/reproduce"} */
   out?: string;
   /** Methods whose runs are carried out. @default {all} */
@@ -105,7 +107,7 @@ export async function reproduce(
   const scale = withDepartures(SCALES[options.scale ?? "demo"], options);
   const isPaper = scale.name === "paper";
   const cache = options.cache ?? (isPaper ? join(out, "pixels") : undefined);
-  const context = await openContext(scale, { data: options.data, tables, cache });
+  const context = await openContext(scale, { data: options.data, tables, cache, generalist: options.generalist });
   const outcome: ReproduceOutcome = {
     records: [],
     dense: [],
@@ -284,12 +286,12 @@ function makeExecutors(
   backend: BackendInfo,
   options: ReproduceOptions & { jobs: number },
 ): Executor[] {
-  const { workers = 1, jobs, signal, data } = options;
-  const scale = context.scale.name;
+  const { workers = 1, jobs, signal, data, generalist } = options;
+  const { name: scale, departures } = context.scale;
   const count = Math.min(workers, jobs);
   // Only the wasm backend gains: a GPU is one, and BiomedCLIP twice would double the memory.
   if (count <= 1 || backend.name !== "wasm" || scale === "paper") return [localExecutor(context, backend, signal)];
-  return Array.from({ length: count }, () => workerExecutor({ scale, data }, signal));
+  return Array.from({ length: count }, () => workerExecutor({ scale, departures, data, generalist }, signal));
 }
 
 /** Takes jobs until none is left. */

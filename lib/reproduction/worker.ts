@@ -5,7 +5,7 @@ import { openContext } from "./context.ts";
 import { executeTable4 } from "./table4_run.ts";
 import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
 import { executeRun } from "./run.ts";
-import { SCALES } from "./scale.ts";
+import { SCALES, withDepartures } from "./scale.ts";
 
 interface Scope {
   onmessage: ((event: MessageEvent) => void) | null;
@@ -18,7 +18,13 @@ scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
   const ready = (async () => {
     const backend = await selectBackend({ backend: "wasm" });
     await initWasm({ threads: 1 }); // the other processor has a run of its own
-    return { backend, context: await openContext(SCALES[data.scale], { data: data.data }) };
+    return {
+      backend,
+      context: await openContext(withDepartures(SCALES[data.scale], data.departures ?? {}), {
+        data: data.data,
+        generalist: data.generalist,
+      }),
+    };
   })();
   ready.catch(() => {}); // told with the first run
   scope.onmessage = async ({ data: task }: MessageEvent<WorkerTask>): Promise<void> => {

@@ -5,6 +5,7 @@ import { encode as encodePng } from "fast-png";
 import { table4 } from "../../lib/reproduction/tables/table4.ts";
 import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
 import { MINI } from "../../lib/clip/config.ts";
+import { MINI_WEIGHTS } from "../../lib/clip/mini.ts";
 import { openContext } from "../../lib/reproduction/context.ts";
 import { readRecords } from "../../lib/reproduction/files.ts";
 import { plannedSteps, reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
@@ -100,6 +101,23 @@ Deno.test("reproduce() shares equal configurations between tables, and is the sa
     // A table asked for later takes the figures that are there.
     const third = await reproduce(["table6"], backend, smoke(alone));
     assertEquals([third.ran, third.shared], [3, 1]);
+  });
+});
+
+Deno.test("reproduce() gives its workers departures from the scale and weights of one's own, and knows their records again", async () => {
+  await inFolder(async (out) => {
+    const generalist = join(out, "own.safetensors");
+    await Deno.copyFile(MINI_WEIGHTS, generalist);
+    const options = smoke(join(out, "runs"), { workers: 2, epochs: 2, generalist });
+    const { records, ran, failed } = await reproduce(["table2"], backend, options);
+    assertEquals([ran, failed], [2, []]);
+    for (const { configuration, steps, id } of records) {
+      assertEquals(configuration["departures"], { epochs: 2 });
+      assertEquals((configuration["model"] as { name: string }).name, "own.safetensors");
+      if (id === "ace-lora") assertEquals(steps, 4);
+    }
+    const again = await reproduce(["table2"], backend, options);
+    assertEquals([again.ran, again.skipped], [0, 2]);
   });
 });
 

@@ -87,6 +87,7 @@ export function pretrainingPlan(seed: number, options: PretrainingPairOptions = 
   };
 }
 
-function plainFinding(rng: () => number): FindingSpec {
+/** A finding that is not mild, each as likely as the others. */
+export function plainFinding(rng: () => number): FindingSpec {
   return { name: pick(FINDING_NAMES, rng), severity: pick(["moderate", "severe", "severe"] as const, rng) };
 }

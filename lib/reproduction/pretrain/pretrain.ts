@@ -31,9 +31,7 @@ export async function pretrain(
   hooks: Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume"> = {},
 ): Promise<FitResult<ClipParams>> {
   const { seed, batchSize, learningRate } = settings;
-  const random = initClip(MINI, seed);
-  const start = withTensors(random, new Map([["vision.trunk.posEmbed", waves(MINI.vision)]]));
-  random.vision.trunk.posEmbed.dispose();
+  const start = freshMini(seed);
   const run = (
     model: ContrastiveModel<ClipParams>,
     params: ClipParams,
@@ -57,6 +55,14 @@ export async function pretrain(
   disposeParams(start, second.params);
   disposeParams(first.params, second.params);
   return { ...second, history: [...first.history, ...second.history] };
+}
+
+/** MINI with random weights, the position embeddings of its image tower apart. Free it with `disposeParams`. */
+export function freshMini(seed: number): ClipParams {
+  const random = initClip(MINI, seed);
+  const start = withTensors(random, new Map([["vision.trunk.posEmbed", waves(MINI.vision)]]));
+  random.vision.trunk.posEmbed.dispose();
+  return start;
 }
 
 /** Position embeddings to start from: sines and cosines of row and column, as tall as the patches' embeddings; CLS has none. */

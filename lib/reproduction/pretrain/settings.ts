@@ -46,3 +46,35 @@ export const PRETRAIN: PretrainSettings = {
   statusShare: 0.15,
   captionLength: 24,
 };
+
+/** Settings of the recipe that trains image tower and text head together. */
+export interface JointSettings {
+  /** Seed of weights, data and dropout. */
+  seed: number;
+  /** Steps. */
+  imageSteps: number;
+  /** Images a batch; every chest is drawn twice, with other findings. */
+  batchSize: number;
+  /** Highest learning rate. */
+  learningRate: number;
+  /** Share of radiographs. */
+  chestShare: number;
+  /** Share of radiographs that show one finding, each as often as the others; the rest follow the prevalences. */
+  evenShare: number;
+  /** Weight of what keeps the findings out of the CLS token. */
+  twinWeight: number;
+  /** Tokens a caption. */
+  captionLength: number;
+}
+
+/** The settings of `data/mini_joint.safetensors`. */
+export const JOINT: JointSettings = {
+  seed: 20261129,
+  imageSteps: 900,
+  batchSize: 64,
+  learningRate: 1e-3,
+  chestShare: 0.75,
+  evenShare: 0.7,
+  twinWeight: 10,
+  captionLength: 24,
+};
