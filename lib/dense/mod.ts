@@ -24,7 +24,7 @@ export {
   type StoredHead,
 } from "./files.ts";
 export { type MappedCases, type MapSource, mapSource, type MapSourceOptions } from "./maps.ts";
-export type { AnswerOptions } from "./pictures.ts";
+export { type AnswerOptions, type Marks, type PictureBox, pictureOverlay } from "./pictures.ts";
 export { fitHead, type FitHeadOptions, type FitHeadResult, type HeadEpoch, type HeadTask } from "./train.ts";
 export { type AnchorOptions, type Anchors, type BoxShape, kMeansAnchors } from "./detect/anchors.ts";
 export { boxIou, type Detection, type Rectangle, type UnitBox } from "./detect/boxes.ts";

@@ -41,6 +41,8 @@ export {
   seriesColour,
 } from "./figure.ts";
 export type { Overlay, OverlayHyperedge } from "./overlay.ts";
+export type { Diagram, DiagramBox } from "./diagram.ts";
+export { matrixFigure, type MatrixFigureOptions } from "./matrix.ts";
 export { type PlotlyFigure, plotlyFigure } from "./plotly.ts";
 export { pngDataUrl, type PngSource } from "./png.ts";
 export { createProgress, type Progress, type ProgressFields, type ProgressOptions } from "./progress.ts";
@@ -70,8 +72,8 @@ export {
 export { scatterFigure, type ScatterFigureOptions, type ScatterPoint } from "./scatter.ts";
 export { rasterise, type RasteriseOptions } from "./rasterise.ts";
 export {
+  diagramDisplay,
   type Displayable,
-  drawingDisplay,
   figureDisplay,
   type LiveOutput,
   liveOutput,

@@ -1,4 +1,5 @@
 /** Tables, figures and images in a notebook; the only file that touches `Deno.jupyter`. @module */
+import { type Diagram, diagramSvg } from "./diagram.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
 import { plotlyFigure } from "./plotly.ts";
@@ -37,15 +38,9 @@ async function withPng(bundle: MimeBundle): Promise<MimeBundle> {
   return { ...bundle, "image/png": (await rasterise(svg)).toBase64() };
 }
 
-/**
- * A drawing for a notebook: SVG, PNG, and what it shows in words.
- *
- * @param svg One `<svg>` element.
- * @param alt The drawing in one sentence.
- * @returns The displayable.
- */
-export function drawingDisplay(svg: string, alt: string): Displayable {
-  return displayable({ "image/svg+xml": svg, "text/plain": alt });
+/** A diagram for a notebook: a drawing, and what it shows in words. */
+export function diagramDisplay(diagram: Diagram): Displayable {
+  return displayable({ "image/svg+xml": diagramSvg(diagram), "text/plain": diagram.alt });
 }
 
 /**
@@ -86,7 +81,7 @@ export function tableDisplay(table: Table): Displayable {
  */
 export function overlayDisplay(overlay: Overlay, width: number = 360): Displayable {
   const svg = overlaySvg(overlay).replace("<svg ", `<svg width="${Number(width)}" `);
-  return drawingDisplay(svg, overlay.caption ?? "image with attention");
+  return displayable({ "image/svg+xml": svg, "text/plain": overlay.caption ?? "image with attention" });
 }
 
 interface Kernel {
