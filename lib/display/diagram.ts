@@ -24,7 +24,7 @@ export interface Diagram {
   alt: string;
 }
 
-const BOX = { width: 128, height: 54 }, STEP = { x: 176, y: 92 }, INK = "#6b7280";
+const BOX = { width: 128, height: 54 }, STEP = { x: 200, y: 92 }, INK = "#6b7280";
 const FILL = { frozen: "#8a8f98", trained: seriesColour(1), data: seriesColour(0) } as const;
 
 /** The diagram as one `<svg>`: frozen grey, trained orange, data blue. */

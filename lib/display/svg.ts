@@ -117,7 +117,9 @@ function tickLines(text: string, { band }: Scale): string[] {
 
 function axes(figure: Figure, frame: Frame): string {
   const { left, right, top, bottom, x, y, px, py } = frame;
-  const vertical = x.ticks.map(({ value, text }) =>
+  // Names of many narrow columns would run into one another.
+  const every = x.band === 0 ? 1 : Math.ceil(15 / (x.band * (right - left)));
+  const vertical = x.ticks.filter((_, i) => i % every === 0).map(({ value, text }) =>
     (x.band === 0 ? line(px(value), top, px(value), bottom, GRID) : "") +
     label(tickLines(text, x), px(value), bottom + 17, "middle", x.band === 0 ? Infinity : x.band * (right - left))
   );

@@ -9,7 +9,7 @@ Deno.test("diagramSvg() draws each box and arrow once, from edge to edge, with t
     alt: "x goes to W",
   });
   assertEquals([svg.split("<rect").length - 1, svg.split("<line").length - 1], [2, 1]);
-  assertMatch(svg, /<line x1="139" y1="35" x2="181" y2="35"/);
+  assertMatch(svg, /<line x1="139" y1="35" x2="205" y2="35"/);
   assertMatch(svg, /W &lt;0&gt;/);
 });
 
