@@ -1,4 +1,9 @@
-/** RFC 4180, read with bounds: the number of rows and fields is counted before they are made. @module */
+/**
+ * RFC 4180, read with bounds: rows and fields are counted as they are made. `parse` of @std/csv, which tests read tables with, makes
+ * every row of a file before one can be counted, refuses the lone quotation marks that reports are full of, and ends no line at CR.
+ *
+ * @module
+ */
 
 /** Most rows and fields of a table: five times the largest public set of radiographs. */
 const MAX_ROWS = 2_000_000, MAX_FIELDS = 16_000_000;
