@@ -7,14 +7,15 @@ import type { Table } from "../display/table.ts";
 import { predictedClasses } from "./metrics/accuracy.ts";
 import { classifyByProtocol } from "../clip/zero_shot/ask.ts";
 import type { Protocol } from "../clip/zero_shot/protocol.ts";
-import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
+import { classifyZeroShot, type ImageSource } from "../clip/zero_shot/scores.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
 import { type Faithfulness, faithfulness, randomMap } from "./maps/faithfulness.ts";
 import { labelMaps, type MapKind } from "./maps/maps.ts";
-import { openMapModel } from "./maps/model.ts";
+import { type MapModel, openMapModel } from "./maps/model.ts";
 import { mapOverlay } from "./maps/show.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
+import { disposeParams } from "../tensor/params.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
 export interface Classifier {
@@ -127,54 +128,82 @@ export async function classifyImages(
     },
   }));
   const explaining = explain ? explainingModel(config) : undefined;
-  const source = imageSource(cases, config.encoders);
+  const source = imageSource(cases, config.encoders); // keeps what it decoded, for the maps
   const asked = explaining?.model ?? aceLoraModel(config);
+  const merged = asked.forEvaluation(params); // once: merging what is merged changes nothing
   const encoding = { batchSize, ...(onBatch ? { onBatch } : {}) };
   const task = { classes: labels, config: config.encoders, tokenizer };
-  const scores = protocol
-    ? await classifyByProtocol(asked, params, source, { ...task, protocol }, encoding)
-    : await classifyZeroShot(
-      asked,
-      params,
-      source,
-      classPrompts(labels, config.encoders, tokenizer, templates),
-      encoding,
-    );
-  const explanations = await explaining?.explanations();
-  const best = predictedClasses(scores, images.length);
-  const answers = images.map(({ name }, i) => {
-    const label = labels[best[i]!]!;
-    const own = Object.fromEntries(labels.map((label, c) => [label, scores[i * labels.length + c]!]));
-    const caption = `${name}: ${label} ${own[label]!.toFixed(3)}`;
-    return {
-      image: name,
-      label,
-      scores: own,
-      ...(explanations ? { overlay: explainedOverlay(seen[i]!, explanations[i]!, caption) } : {}),
-    };
-  });
-  if (!explain || maps.length === 0) return answers;
-  const model = await openMapModel(classifier, labels, templates);
   try {
-    const mapped: Classification[] = [];
-    for (const [i, answer] of answers.entries()) {
-      const pixels = await source.pixels([i]);
-      const label = best[i]!;
-      const drawn: Classification["maps"] = {};
-      for (const kind of maps) {
-        const own = await labelMaps(model, kind, pixels);
-        drawn[kind] = {
-          overlays: own.map((map, c) => mapOverlay(seen[i]!, map, { kind, label: labels[c]!, name: answer.image })),
-          faithfulness: await faithfulness(model, pixels, own[label]!, { label }),
-        };
-      }
-      const random = await faithfulness(model, pixels, randomMap(model.side ** 2, i), { label });
-      mapped.push({ ...answer, maps: drawn, random });
+    const scores = protocol
+      ? await classifyByProtocol(asked, merged, source, { ...task, protocol }, encoding)
+      : await classifyZeroShot(
+        asked,
+        merged,
+        source,
+        classPrompts(labels, config.encoders, tokenizer, templates),
+        encoding,
+      );
+    const explanations = await explaining?.explanations();
+    const best = predictedClasses(scores, images.length);
+    const answers = images.map(({ name }, i) => {
+      const label = labels[best[i]!]!;
+      const own = Object.fromEntries(labels.map((label, c) => [label, scores[i * labels.length + c]!]));
+      const caption = `${name}: ${label} ${own[label]!.toFixed(3)}`;
+      return {
+        image: name,
+        label,
+        scores: own,
+        ...(explanations ? { overlay: explainedOverlay(seen[i]!, explanations[i]!, caption) } : {}),
+      };
+    });
+    if (!explain || maps.length === 0) return answers;
+    const model = await openMapModel({ ...classifier, params: merged }, labels, templates);
+    try {
+      return await withMaps(model, answers, { best, seen, source, labels, maps });
+    } finally {
+      model.close();
     }
-    return mapped;
   } finally {
-    model.close();
+    disposeParams(merged, params);
   }
+}
+
+/** What maps are drawn of. */
+interface MapTask {
+  /** Place of each image's answer among the labels. */
+  best: ArrayLike<number>;
+  /** What is shown of each image. */
+  seen: readonly string[];
+  /** The images. */
+  source: ImageSource;
+  /** The labels. */
+  labels: readonly string[];
+  /** Kinds of maps. */
+  maps: readonly MapKind[];
+}
+
+/** The answers with a map of each label over each image, and how faithful that of the answer is. */
+async function withMaps(
+  model: MapModel,
+  answers: readonly Classification[],
+  { best, seen, source, labels, maps }: MapTask,
+): Promise<Classification[]> {
+  const mapped: Classification[] = [];
+  for (const [i, answer] of answers.entries()) {
+    const pixels = await source.pixels([i]);
+    const label = best[i]!;
+    const drawn: Classification["maps"] = {};
+    for (const kind of maps) {
+      const own = await labelMaps(model, kind, pixels);
+      drawn[kind] = {
+        overlays: own.map((map, c) => mapOverlay(seen[i]!, map, { kind, label: labels[c]!, name: answer.image })),
+        faithfulness: await faithfulness(model, pixels, own[label]!, { label }),
+      };
+    }
+    const random = await faithfulness(model, pixels, randomMap(model.side ** 2, i), { label });
+    mapped.push({ ...answer, maps: drawn, random });
+  }
+  return mapped;
 }
 
 /** The answers as a table: one row an image, one column a label. */

@@ -1,13 +1,21 @@
 /** classify, end to end. */
+import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
 import { loadAdapter } from "../../lib/adapters/model.ts";
 import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
 import { explainImages, explanationOverlay } from "../../lib/eval/explain.ts";
 import { rsnaLike } from "../../lib/data/synthetic/sets.ts";
 import { noLeak } from "../close.ts";
+import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
+import { type CausalTextConfig, CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
 import { loadClip } from "../../lib/clip/load.ts";
+import { initClip } from "../../lib/clip/params.ts";
+import { readImage } from "../../lib/image/read.ts";
+import { float32Tensor } from "../../lib/io/tensors.ts";
+import { writeTorch } from "../../lib/io/torch_writer.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
 import {
@@ -23,6 +31,12 @@ import { fail, MINI_FILES, snapshot, succeed } from "./run.ts";
 
 const LABELS = ["pneumonia", "no finding"];
 const ASK = ["--labels", LABELS.join(",")];
+const BPE = fromFileUrl(new URL("../text/byte_bpe_fixtures/", import.meta.url));
+/** A causal text tower with the words of {@linkcode BPE}. */
+const OPEN_AI_TEXT = {
+  ...{ vocabularySize: 1214, contextLength: 20, positions: 20, width: 64, depth: 2, heads: 1, mlpWidth: 256 },
+  eotId: 1213,
+};
 
 Deno.test("classify scores PNG, JPEG and DICOM as the library does, reading the named files only", async () => {
   await inFolder(async (folder) => {
@@ -115,6 +129,75 @@ Deno.test("classifyImages() with explain reads and encodes each image once, and 
       }
     });
   }
+});
+
+Deno.test("classifyImages() decodes each image and merges each update once, and what explains the answer encodes nothing again", async () => {
+  await selectBackend({ backend: "wasm" });
+  const { params: base, config: encoders, tokenizer } = await loadClip();
+  const folder = await Deno.makeTempDir();
+  const { params, config } = await loadAdapter(await writeMiniAdapter(join(folder, "a.safetensors")), base, encoders);
+  await Deno.remove(folder, { recursive: true });
+  const updates = 24; // q, k and v of four layers in both towers
+  const asked = { params, config, tokenizer };
+  const counts: { decoded: number; merged: number; attended: number }[] = [];
+  for (const options of [{}, { explain: true }, { explain: true, maps: ["similarity"] as const }]) {
+    let decoded = 0;
+    const images = rsnaLike(3, 1).cases.map(({ id, image }) => ({ name: id, image: () => (decoded++, image()) }));
+    const { kernels } = await tf.profile(async () => {
+      await classifyImages(asked, images, LABELS, { batchSize: 2, ...options });
+      return tf.scalar(0);
+    });
+    // B A of a rank of 4 is the one product whose inner size is 4.
+    const isMerge = ({ name, inputShapes: [b, a] }: typeof kernels[number]): boolean =>
+      name === "BatchMatMul" && b?.length === 2 && b[1] === 4 && a?.[0] === 4;
+    const merged = kernels.filter(isMerge).length;
+    counts.push({ decoded, merged, attended: kernels.filter(({ name }) => name === "AceAttention").length });
+  }
+  const [plain, explained, mapped] = counts;
+  assertEquals(plain, { decoded: 3, merged: updates, attended: 4 * (2 + LABELS.length) }); // two batches, two classes
+  assertEquals(explained, plain);
+  assertEquals([mapped!.decoded, mapped!.merged], [3, updates]);
+  disposeParams(params);
+});
+
+Deno.test("classify --explain serves a causal CLIP in OpenAI's layout, a state dict without configuration", async () => {
+  await inFolder(async (folder) => {
+    const [image] = await writeRadiographs(folder, 1);
+    const { vision, text } = CLIP_VIT_B_16;
+    const clip: ClipConfig = {
+      ...CLIP_VIT_B_16, // one head of 64, as nothing tells their number in OpenAI's files
+      vision: { ...vision, imageSize: 32, patchSize: 8, width: 64, depth: 2, heads: 1, mlpWidth: 256 },
+      text: { ...text as CausalTextConfig, ...OPEN_AI_TEXT },
+      embedding: 16,
+    };
+    await selectBackend({ backend: "wasm" });
+    const params = initClip(clip, 3);
+    const names = { vision: "open_clip", visionPrefix: "visual.", text: "open_clip", textPrefix: "" } as const;
+    const tensors = [...await toClipTensors(params, names)].map(([name, { shape, values }]) =>
+      [name, float32Tensor(shape, values)] as const
+    );
+    const weights = join(folder, "model.pt"), tokenizer = join(BPE, "tokenizer.json");
+    await writeTorch(weights, new Map(tensors));
+    const [alone] = await explainImages(params, [await readImage(image!)], { encoders: clip, learnScale: false });
+    disposeParams(params);
+    const loaded = await loadClip({ weights, tokenizer });
+    const asked = { ...loaded, config: { encoders: loaded.config, learnScale: false } };
+    const [answer] = await classifyImages(asked, imagesAt([image!]), LABELS, { explain: true });
+    disposeParams(loaded.params);
+    Array.from(answer!.overlay!.attention!).forEach((value, i) =>
+      assertAlmostEquals(value, alone!.attention[i]!, 1e-5)
+    );
+    const page = join(folder, "page.html");
+    const options = { read: [...MINI_FILES, folder, BPE], write: [folder] };
+    const model = ["--weights", weights, "--tokenizer", tokenizer];
+    const plain = await succeed(["classify", image!, ...ASK, ...model], options);
+    assertEquals(await succeed(["classify", image!, ...ASK, ...model, "--explain", page], options), plain);
+    const html = await Deno.readTextFile(page);
+    for (const group of ["attention", "hyperedges"]) assert(html.includes(`<g class="${group}"`), group);
+    for (const words of ["Similarity of each part", "weighted by its gradient", "Do the strong parts count?"]) {
+      assert(html.includes(words), words);
+    }
+  });
 });
 
 Deno.test("classify --explain draws attention and hyperedges, with the images' names escaped, and leaves no other file", async () => {
