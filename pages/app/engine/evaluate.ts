@@ -1,0 +1,63 @@
+/** Zero-shot figures on a labelled folder. @module */
+import { aceLoraModel } from "../../../lib/ace_lora.ts";
+import { loadFolder } from "../../../lib/data/folder.ts";
+import { checkUnseen } from "../../../lib/data/seen.ts";
+import { rsnaLike } from "../../../lib/data/synthetic/sets.ts";
+import { classFiguresTable, overallTable } from "../../../lib/display/evaluation_tables.ts";
+import { figureSvg } from "../../../lib/display/svg.ts";
+import { htmlTable } from "../../../lib/display/table.ts";
+import { checkClasses, scoreDataset } from "../../../lib/eval/assess.ts";
+import { evaluatePredictions } from "../../../lib/eval/evaluation/evaluate.ts";
+import { evaluationFigures } from "../../../lib/eval/evaluation/figures.ts";
+import { datasetPredictions, predictionsCsv } from "../../../lib/eval/evaluation/predictions.ts";
+import { deriveSeed } from "../../../lib/tensor/random.ts";
+import { tell } from "./events.ts";
+import { baseModel, classifier, type Files, mounted } from "./model.ts";
+
+/** What an evaluation found, ready to be shown. */
+export interface Evaluated {
+  /** Cases judged. */
+  cases: number;
+  /** Tables as HTML. */
+  tables: { title: string; html: string }[];
+  /** Figures as SVG: ROC, precision against recall, calibration, confusion. */
+  figures: { title: string; caption: string; svg: string }[];
+  /** Every case's scores, to download. */
+  csv: string;
+}
+
+/** Judges the model on a folder with one folder for each class, or on drawn films. */
+export async function evaluate(
+  from: Files | { drawn: number; seed: number },
+  templates: readonly string[],
+): Promise<Evaluated> {
+  const dataset = typeof from.drawn === "number"
+    ? rsnaLike(from.drawn, deriveSeed(from.seed as number, "held out"))
+    : await loadFolder(mounted("evaluation", from as Files));
+  checkClasses(dataset);
+  const { params, config, seen } = classifier();
+  if (seen) checkUnseen(dataset.cases, seen, "the adapter");
+  const { tokenizer } = baseModel();
+  const { scores, targets } = await scoreDataset(aceLoraModel(config), params, dataset, {
+    config: config.encoders,
+    tokenizer,
+    templates,
+    batchSize: 8,
+    onBatch: (done) => tell({ event: "images", done, of: dataset.cases.length }),
+  });
+  const predictions = datasetPredictions(dataset, { scores, targets });
+  const record = evaluatePredictions(predictions, { resamples: 1000, seed: 1 });
+  return {
+    cases: dataset.cases.length,
+    tables: [
+      { title: "Figures", html: htmlTable(overallTable(record)) },
+      { title: "Each class against the others", html: htmlTable(classFiguresTable(record)) },
+    ],
+    figures: evaluationFigures(predictions, record).map(({ title = "", caption = "", figure }) => ({
+      title,
+      caption,
+      svg: figureSvg(figure, { width: 560, height: 400 }),
+    })),
+    csv: predictionsCsv(predictions),
+  };
+}

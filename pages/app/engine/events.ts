@@ -1,0 +1,21 @@
+/** What a worker tells its page. @module */
+
+/** The end of a call, or what happened meanwhile. */
+export type Told =
+  | { id: number; value: unknown }
+  | { id: number; error: { kind: string; message: string } }
+  | EngineEvent;
+
+/** What happened while a call is under way. */
+export type EngineEvent =
+  | { event: "step"; step: number; steps: number; loss: number[]; seconds: number }
+  | { event: "images"; done: number; of: number }
+  | { event: "warning"; text: string };
+
+/** Tells the page. */
+export function tell(message: Told, transfer: Transferable[] = []): void {
+  (globalThis as unknown as { postMessage(message: Told, transfer: Transferable[]): void }).postMessage(
+    message,
+    transfer,
+  );
+}
