@@ -2,6 +2,7 @@
 
 /** The end of a call, or what happened meanwhile. */
 export type Told =
+  | { ready: true }
   | { id: number; value: unknown }
   | { id: number; error: { kind: string; message: string } }
   | EngineEvent;

@@ -58,3 +58,4 @@ addEventListener("message", async ({ data: { id, name, args } }: MessageEvent<Ca
     tell({ id, error: { kind, message } });
   }
 });
+tell({ ready: true });
