@@ -1,0 +1,89 @@
+/** The page's elements, and files out of inputs and drops. @module */
+
+/** The element of an id; it is part of the page. */
+export function element<T extends HTMLElement = HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+/** A new element with text or children. */
+export function make(tag: string, content: string | Node[] = "", attributes: Record<string, string> = {}): HTMLElement {
+  const made = document.createElement(tag);
+  made.append(...(typeof content === "string" ? [content] : content));
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** The lines of a text area that are not blank. */
+export function linesOf(id: string): string[] {
+  return element<HTMLTextAreaElement>(id).value.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+}
+
+/** Runs an action of the reader and says what went wrong in it, until the next one. */
+export async function attempt(action: () => Promise<void>): Promise<void> {
+  const problem = element("problem");
+  problem.hidden = true;
+  try {
+    await action();
+  } catch (error) {
+    problem.textContent = error instanceof Error ? error.message : String(error);
+    problem.hidden = false;
+    problem.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** Files by path, as a folder's input gives them, and a drop. */
+export type Files = Record<string, File>;
+
+/** Runs `use` with the files of an input whenever some are chosen; the same may be chosen again. */
+export function onFiles(id: string, use: (files: Files) => Promise<void>): void {
+  const input = element<HTMLInputElement>(id);
+  input.addEventListener("change", () => {
+    const files = Object.fromEntries([...input.files ?? []].map((file) => [file.webkitRelativePath || file.name, file]));
+    input.value = "";
+    if (Object.keys(files).length > 0) attempt(() => use(files));
+  });
+}
+
+/** Adds the files under an entry of a drop, by path. */
+async function addFiles(entry: FileSystemEntry, prefix: string, into: Files): Promise<void> {
+  const path = prefix + entry.name;
+  if (entry.isFile) {
+    into[path] = await new Promise((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    return;
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  for (;;) { // a reader gives some at a time
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return;
+    for (const one of some) await addFiles(one, `${path}/`, into);
+  }
+}
+
+/** Runs `use` with what is dropped on an element, folders among it. */
+export function onDrop(target: HTMLElement, use: (files: Files) => Promise<void>): void {
+  target.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    target.classList.add("over");
+  });
+  target.addEventListener("dragleave", () => target.classList.remove("over"));
+  target.addEventListener("drop", (event) => {
+    event.preventDefault();
+    target.classList.remove("over");
+    const entries = [...event.dataTransfer?.items ?? []].flatMap((item) => item.webkitGetAsEntry() ?? []);
+    attempt(async () => {
+      const files: Files = {};
+      for (const entry of entries) await addFiles(entry, "", files);
+      await use(files);
+    });
+  });
+}
+
+/** Hands a file to the reader. */
+export function download(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

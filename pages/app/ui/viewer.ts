@@ -1,0 +1,174 @@
+/** One film on a canvas: zoom, movement, window and level. @module */
+import type { Client } from "./client.ts";
+import { attempt, element, make } from "./elements.ts";
+
+/** The viewer of the page. */
+export interface Viewer {
+  /** Shows a film. */
+  open(file: File): Promise<void>;
+  /** Shows nothing. */
+  close(): void;
+}
+
+interface Window {
+  center: number;
+  width: number;
+}
+
+const STEP = 1.25;
+
+/** A canvas that zooms and moves a bitmap: by wheel, pointers and keys. */
+function movable(canvas: HTMLCanvasElement): { show(bitmap: ImageBitmap | undefined): void; all(): void } {
+  const context = canvas.getContext("2d")!;
+  let bitmap: ImageBitmap | undefined;
+  let zoom = 1, x = 0, y = 0; // the middle of what is seen, from the film's middle, in shares of its longer side
+  const draw = (): void => {
+    const side = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
+    if (canvas.width !== side) canvas.width = canvas.height = side;
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, side, side);
+    if (!bitmap) return;
+    const scale = side / Math.max(bitmap.width, bitmap.height) * zoom;
+    context.imageSmoothingEnabled = scale < 2;
+    const [w, h] = [bitmap.width * scale, bitmap.height * scale];
+    context.drawImage(bitmap, side / 2 - w / 2 - x * side * zoom, side / 2 - h / 2 - y * side * zoom, w, h);
+  };
+  const moveTo = (nextX: number, nextY: number): void => {
+    const most = 0.5 - 0.5 / zoom;
+    x = Math.min(most, Math.max(-most, nextX));
+    y = Math.min(most, Math.max(-most, nextY));
+    draw();
+  };
+  const zoomBy = (factor: number): void => {
+    zoom = Math.min(32, Math.max(1, zoom * factor));
+    moveTo(x, y);
+  };
+  const all = (): void => zoomBy(0);
+  const actions: Record<string, () => void> = {
+    "+": () => zoomBy(STEP),
+    "=": () => zoomBy(STEP),
+    "-": () => zoomBy(1 / STEP),
+    "0": all,
+    ArrowLeft: () => moveTo(x - 0.1 / zoom, y),
+    ArrowRight: () => moveTo(x + 0.1 / zoom, y),
+    ArrowUp: () => moveTo(x, y - 0.1 / zoom),
+    ArrowDown: () => moveTo(x, y + 0.1 / zoom),
+  };
+  for (const [id, key] of [["zoom-in", "+"], ["zoom-out", "-"], ["zoom-all", "0"]] as const) {
+    element(id).addEventListener("click", actions[key]!);
+  }
+  canvas.addEventListener("keydown", (event) => {
+    const action = actions[event.key];
+    if (!action || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    action();
+  });
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoomBy(event.deltaY < 0 ? STEP : 1 / STEP);
+  }, { passive: false });
+  const pointers = new Map<number, PointerEvent>();
+  const spread = (): number => {
+    const [a, b] = [...pointers.values()];
+    return Math.hypot(a!.clientX - b!.clientX, a!.clientY - b!.clientY);
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    pointers.set(event.pointerId, event);
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    const apart = pointers.size === 2 ? spread() : 0;
+    pointers.set(event.pointerId, event);
+    if (pointers.size === 2) return zoomBy(spread() / Math.max(1, apart));
+    const size = canvas.clientWidth * zoom;
+    moveTo(x - (event.clientX - before.clientX) / size, y - (event.clientY - before.clientY) / size);
+  });
+  for (const type of ["pointerup", "pointercancel"] as const) {
+    canvas.addEventListener(type, (event) => pointers.delete(event.pointerId));
+  }
+  new ResizeObserver(draw).observe(canvas);
+  return {
+    show(next) {
+      bitmap?.close();
+      bitmap = next;
+      draw();
+    },
+    all,
+  };
+}
+
+/** Sets up the viewer; films are decoded by a worker of its own, so they are shown while a model trains. */
+export function setUpViewer(films: Client): Viewer {
+  const canvas = element<HTMLCanvasElement>("film");
+  const level = element<HTMLInputElement>("level"), width = element<HTMLInputElement>("width");
+  const picture = movable(canvas);
+  let own: Window | null = null;
+
+  // One window is drawn at a time, and of those asked for meanwhile the last.
+  let asked: Window | null | undefined;
+  let isRendering = false;
+  const render = async (window: Window | null): Promise<void> => {
+    asked = window;
+    if (isRendering) return;
+    isRendering = true;
+    try {
+      while (asked !== undefined) {
+        const next: Window | null = asked;
+        asked = undefined;
+        picture.show((await films.renderFilm(next)).bitmap);
+      }
+    } finally {
+      isRendering = false;
+    }
+  };
+  const showNumbers = (): void => {
+    element("level-value").textContent = level.value;
+    element("width-value").textContent = width.value;
+  };
+  const setSliders = (window: Window): void => {
+    level.value = String(window.center);
+    width.value = String(window.width);
+    showNumbers();
+  };
+  for (const input of [level, width]) {
+    input.addEventListener("input", () => {
+      showNumbers();
+      attempt(() => render({ center: Number(level.value), width: Number(width.value) }));
+    });
+  }
+  element("window-reset").addEventListener("click", () => {
+    if (own) setSliders(own);
+    attempt(() => render(own));
+  });
+
+  return {
+    async open(file) {
+      const view = await films.openFilm(file);
+      own = view.window;
+      element("viewer").hidden = false;
+      element("film-title").textContent = file.name;
+      canvas.setAttribute("aria-label", `${file.name}, ${view.width} by ${view.height} pixels`);
+      element("window").hidden = own === null;
+      element("film-notes").replaceChildren(...view.notes.map((note) => make("li", note)));
+      if (view.window) {
+        const { low, high, center } = view.window;
+        const span = Math.max(1, high - low, view.window.width);
+        const step = String(span > 50 ? 1 : span / 256);
+        const [min, max] = [Math.min(low, center - span / 2), Math.max(high, center + span / 2)];
+        // In steps of one the file's own half would be rounded away.
+        Object.assign(level, { min: String(min), max: String(max), step: Number.isInteger(center - min) ? step : "any" });
+        Object.assign(width, { min: step, max: String(2 * span), step });
+        setSliders(view.window);
+      }
+      await render(null);
+      picture.all();
+    },
+    close() {
+      picture.show(undefined);
+      element("viewer").hidden = true;
+      element("film-title").textContent = "No film chosen";
+    },
+  };
+}
