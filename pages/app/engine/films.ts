@@ -1,4 +1,5 @@
 /** Films on the screen: decoded once, shown under any window. @module */
+import { readCsv } from "../../../lib/data/csv.ts";
 import { rsnaLike } from "../../../lib/data/synthetic/sets.ts";
 import { decodeDicom, type DicomImage, type DicomWindow, isDicom } from "../../../lib/image/dicom.ts";
 import { dicomToRaster } from "../../../lib/image/dicom_raster.ts";
@@ -6,6 +7,7 @@ import { encodePng } from "../../../lib/image/png.ts";
 import { toRgb } from "../../../lib/image/preprocess.ts";
 import type { RasterImage } from "../../../lib/image/raster.ts";
 import { decodeImage } from "../../../lib/image/read.ts";
+import { type Files, mounted } from "./model.ts";
 
 /** A film's size and the window it asks for. */
 export interface FilmView {
@@ -106,7 +108,15 @@ export async function renderFilm(
 /** Drawn films, as files: something to try where there is no film at hand. */
 export async function drawnFilms(count: number, seed: number): Promise<File[]> {
   const { cases } = rsnaLike(count, seed);
-  return await Promise.all(cases.map(async ({ image }, i) =>
-    new File([encodePng(await image()) as Uint8Array<ArrayBuffer>], `drawn_${i + 1}.png`, { type: "image/png" })
-  ));
+  return await Promise.all(
+    cases.map(async ({ image }, i) =>
+      new File([encodePng(await image()) as Uint8Array<ArrayBuffer>], `drawn_${i + 1}.png`, { type: "image/png" })
+    ),
+  );
+}
+
+/** Names of a table's columns. */
+export async function tableColumns(files: Files, csv: string): Promise<readonly string[]> {
+  mounted("pairs", files);
+  return (await readCsv(`pairs/${csv}`)).columns;
 }

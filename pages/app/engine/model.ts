@@ -141,7 +141,9 @@ export async function keepModel(): Promise<string[]> {
   } catch (error) {
     await folder.removeEntry(name, { recursive: true }).catch(() => {}); // half a model is none
     const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
-    throw isFull ? new Error("Cannot keep the model as the browser's storage must have room for it: it is full") : error;
+    throw isFull
+      ? new Error("Cannot keep the model as the browser's storage must have room for it: it is full")
+      : error;
   }
   return await keptModels();
 }

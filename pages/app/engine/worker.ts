@@ -5,7 +5,7 @@
  */
 import { adapt, adapterFiles, resume, stopAdapting, storedRun } from "./adapt.ts";
 import { evaluate } from "./evaluate.ts";
-import { drawnFilms, openFilm, renderFilm } from "./films.ts";
+import { drawnFilms, openFilm, renderFilm, tableColumns } from "./films.ts";
 import { classify, keepModel, keptModels, loadAdapterFiles, loadFiles, removeKept, start, useBase } from "./model.ts";
 import { tell } from "./events.ts";
 
@@ -27,6 +27,7 @@ const engine = {
   start,
   stopAdapting,
   storedRun,
+  tableColumns,
   useBase,
 };
 

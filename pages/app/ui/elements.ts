@@ -38,7 +38,9 @@ export type Files = Record<string, File>;
 export function onFiles(id: string, use: (files: Files) => Promise<void>): void {
   const input = element<HTMLInputElement>(id);
   input.addEventListener("change", () => {
-    const files = Object.fromEntries([...input.files ?? []].map((file) => [file.webkitRelativePath || file.name, file]));
+    const files = Object.fromEntries(
+      [...input.files ?? []].map((file) => [file.webkitRelativePath || file.name, file]),
+    );
     input.value = "";
     if (Object.keys(files).length > 0) attempt(() => use(files));
   });

@@ -158,7 +158,11 @@ export function setUpViewer(films: Client): Viewer {
         const step = String(span > 50 ? 1 : span / 256);
         const [min, max] = [Math.min(low, center - span / 2), Math.max(high, center + span / 2)];
         // In steps of one the file's own half would be rounded away.
-        Object.assign(level, { min: String(min), max: String(max), step: Number.isInteger(center - min) ? step : "any" });
+        Object.assign(level, {
+          min: String(min),
+          max: String(max),
+          step: Number.isInteger(center - min) ? step : "any",
+        });
         Object.assign(width, { min: step, max: String(2 * span), step });
         setSliders(view.window);
       }
