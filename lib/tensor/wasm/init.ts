@@ -98,18 +98,16 @@ async function start(wide: boolean): Promise<void> {
 }
 
 /**
- * Lets tfjs instantiate the imported module: it is told to fetch a `data:` URL, which needs no permission, and
- * `WebAssembly.instantiate` exchanges that URL's bytes for the module while the backend starts.
+ * Lets tfjs instantiate the imported module: what it fetches is a placeholder that is here already, as a page's policy may forbid
+ * it to fetch even a `data:` URL, and `WebAssembly.instantiate` exchanges its bytes for the module while the backend starts.
  *
  * @returns Undoes it.
  */
 function serveModule(): () => void {
-  const url = `data:application/wasm,${encodeURIComponent(PLACEHOLDER)}`;
-  setWasmPaths({
-    "tfjs-backend-wasm.wasm": url,
-    "tfjs-backend-wasm-simd.wasm": url,
-    "tfjs-backend-wasm-threaded-simd.wasm": url,
-  }, true);
+  const { platform } = tf.env();
+  const { fetch } = platform;
+  setWasmPaths("", true); // by tfjs's platform
+  platform.fetch = () => Promise.resolve(new Response(PLACEHOLDER));
   const original = WebAssembly.instantiate;
   const isPlaceholder = (source: unknown): boolean =>
     source instanceof ArrayBuffer && new TextDecoder().decode(source) === PLACEHOLDER;
@@ -118,5 +116,6 @@ function serveModule(): () => void {
   WebAssembly.instantiate = instantiate as typeof WebAssembly.instantiate;
   return () => {
     WebAssembly.instantiate = original;
+    platform.fetch = fetch;
   };
 }
