@@ -167,7 +167,7 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
       const { step, steps, loss, seconds } = event;
       const left = seconds > 0 ? `, about ${duration((steps - step) * seconds)} left` : "";
       if (!stop.disabled) {
-        status.textContent = `Step ${step} of ${steps}, loss ${loss.at(-1)?.toFixed(4) ?? "unknown"}${left}.`;
+        status.textContent = `Step ${step} of ${steps}${step > 0 ? `, loss ${loss.at(-1)!.toFixed(4)}` : ""}${left}.`;
       }
       draw(loss);
     },

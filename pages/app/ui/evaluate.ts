@@ -34,8 +34,9 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
       status.textContent = `${found.cases} images judged; not for clinical use.`;
       element("eval-tables").replaceChildren(...found.tables.flatMap(({ title, html }) => [
         make("h3", title),
-        holding("div", html, { class: "scroll", tabindex: "0", role: "region", "aria-label": title }),
+        holding("div", html),
       ]));
+      for (const region of element("eval-tables").querySelectorAll(".scroll")) region.setAttribute("tabindex", "0");
       element("eval-figures").replaceChildren(...found.figures.map(({ title, caption, svg }) => {
         const figure = holding("figure", svg);
         figure.prepend(make("h3", title));
