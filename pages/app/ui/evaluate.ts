@@ -36,7 +36,6 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
         make("h3", title),
         holding("div", html),
       ]));
-      for (const region of element("eval-tables").querySelectorAll(".scroll")) region.setAttribute("tabindex", "0");
       element("eval-figures").replaceChildren(...found.figures.map(({ title, caption, svg }) => {
         const figure = holding("figure", svg);
         figure.prepend(make("h3", title));
