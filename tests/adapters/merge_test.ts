@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { dirname, fromFileUrl, join } from "@std/path";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { basename, dirname, fromFileUrl, join } from "@std/path";
 import { inFolder } from "../cli/fixtures.ts";
+import { succeed } from "../cli/run.ts";
 import { HypergraphMergeError, mergeIntoCheckpoint } from "../../lib/adapters/merge.ts";
-import { readAdapter } from "../../lib/adapters/files.ts";
+import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { AdapterSizeError } from "../../lib/adapters/model.ts";
 import { ACE_LORA_CONFIG, type AdapterFile, type HypergraphTensors } from "../../lib/adapters/record.ts";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
@@ -219,6 +220,47 @@ Deno.test({
       }
     });
   },
+});
+
+Deno.test({
+  name: skipName(
+    "convert --layout --merge writes folders that the other library reads, and its features are the adapted model's",
+    hasLibraries,
+    "them",
+  ),
+  ignore: !hasLibraries,
+  fn: () =>
+    inFolder(async (out) => {
+      const pairs = [["open_clip_quick", "hf"], ["hf_clip", "open_clip"]] as const;
+      for (const [fixture, family] of pairs) {
+        const files = filesOf(fixture);
+        const [model, path] = [join(out, `${fixture}_model`), join(out, `${fixture}.safetensors`)];
+        await Deno.mkdir(model);
+        for (const file of [files.weights, files.config]) await Deno.copyFile(file, join(model, basename(file)));
+        await writeAdapter(path, adapterFor(await configOf(files)), { format: "ace" });
+        const args = ["convert", model, "--layout", family, "--merge", path, "--out", join(out, fixture)];
+        await succeed(args, { read: [out], write: [out], env: [] });
+      }
+      const script = fromFileUrl(new URL("../clip/family_features.py", import.meta.url));
+      await runPython(
+        "import runpy, sys; sys.path.insert(0, sys.argv[1]); sys.argv = sys.argv[2:]; runpy.run_path(sys.argv[0])",
+        [
+          dirname(script),
+          script,
+          ...pairs.flatMap(([fixture]) => [dirname(filesOf(fixture).weights), join(out, fixture)]),
+        ],
+      );
+      for (const [fixture, family] of pairs) {
+        const config = await configOf(filesOf(fixture));
+        const { tensors } = await readSafetensors(join(out, fixture, "features.safetensors"));
+        const expected = await adaptedFeatures(filesOf(fixture), config, adapterFor(config));
+        for (const key of ["image", "text"] as const) {
+          const difference = largest(toFloat32(tensors.get(key)!), expected[key]);
+          assert(difference < 1e-5, `${fixture} as ${family}, ${key}: ${difference}`);
+        }
+        assertAlmostEquals(toFloat32(tensors.get("logit_scale")!)[0]!, Math.log(20), 1e-6);
+      }
+    }),
 });
 
 Deno.test("readAdapter() reads what peft saved for transformers' CLIP: merged, it gives peft's features", async () => {

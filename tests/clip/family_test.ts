@@ -6,6 +6,10 @@ import { NoCounterpartError } from "../../lib/clip/checkpoint/family.ts";
 import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { type ClipFamily, writeClipFolder } from "../../lib/clip/family_folder.ts";
 import { clipConfigOf } from "../../lib/clip/load.ts";
+import { syntheticChest } from "../../lib/data/synthetic/chest.ts";
+import { encodePng } from "../../lib/image/png.ts";
+import { toPixels } from "../../lib/image/preprocess.ts";
+import { readImage } from "../../lib/image/read.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { readAllTensors } from "../../lib/io/tensor_file.ts";
 import { type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
@@ -80,6 +84,55 @@ Deno.test({
       }
     });
   },
+});
+
+Deno.test({
+  name: skipName(
+    "transformers prepares images by the preprocessor_config.json that is written as this library does",
+    ready,
+    "transformers",
+  ),
+  ignore: !ready,
+  fn: () =>
+    inFolder(async (out) => {
+      const image = join(out, "film.png");
+      await Deno.writeFile(image, encodePng(syntheticChest(1).image));
+      const { weights, config: plain } = filesOf("open_clip_quick");
+      const json = JSON.parse(await Deno.readTextFile(plain!));
+      const folders: string[] = [];
+      for (const resize_mode of ["shortest", "squash"]) {
+        for (const interpolation of ["bicubic", "bilinear"]) {
+          const [folder, config] = [join(out, `${resize_mode}_${interpolation}`), join(out, "open_clip_config.json")];
+          const preprocess_cfg = { ...json.preprocess_cfg, resize_mode, interpolation };
+          await Deno.writeTextFile(config, JSON.stringify({ ...json, preprocess_cfg }));
+          await convert({ weights, config }, folder, "hf");
+          folders.push(folder);
+        }
+      }
+      const script = fromFileUrl(new URL("processor_pixels.py", import.meta.url));
+      await runPython("import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])", [
+        script,
+        image,
+        ...folders,
+      ]);
+      const raster = await readImage(image);
+      for (const folder of folders) {
+        const { vision, mean, std, resizeMode, interpolation } = await configIn({
+          weights: join(folder, "model.safetensors"),
+          config: join(folder, "config.json"),
+        });
+        const options = { size: vision.imageSize, mean, std, resizeMode, interpolation, rgbFirst: true };
+        const own = toPixels(raster, options); // [size, size, 3]
+        const { tensors } = await readSafetensors(join(folder, "pixels.safetensors"));
+        const { shape, ...planes } = tensors.get("pixels")!;
+        assertEquals([...shape], [3, vision.imageSize, vision.imageSize]);
+        const theirs = toFloat32({ shape, ...planes });
+        for (const [i, value] of theirs.entries()) {
+          const [channel, pixel] = [Math.floor(i / vision.imageSize ** 2), i % vision.imageSize ** 2];
+          assertAlmostEquals(own[3 * pixel + channel]!, value, 1e-6, `${folder} ${i}`);
+        }
+      }
+    }),
 });
 
 Deno.test("writeClipFolder() there and back gives the same numbers and the same configuration", async () => {
