@@ -41,7 +41,11 @@ export const COMMAND: Command = {
       value: "N",
       help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})`,
     },
-    "image-steps": { type: "string", value: "N", help: `Steps of the image tower (default: ${PRETRAIN.imageSteps})` },
+    "image-steps": {
+      type: "string",
+      value: "N",
+      help: `Steps of the image tower (default: ${PRETRAIN.imageSteps}; joint: ${JOINT.imageSteps})`,
+    },
     seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})` },
     probe: { type: "boolean", help: "Measure what CLS token and patch tokens know, and keep it in the card" },
     resume: { type: "boolean", help: "Go on from the state an interrupted run left beside the weights" },

@@ -70,7 +70,7 @@ export interface JointSettings {
 /** The settings of `data/mini_joint.safetensors`. */
 export const JOINT: JointSettings = {
   seed: 20261129,
-  imageSteps: 900,
+  imageSteps: 500,
   batchSize: 64,
   learningRate: 1e-3,
   chestShare: 0.75,
