@@ -16,7 +16,7 @@ import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph, initHgnn } from "./hypergraph/affinities.ts";
 import { type LoraConfig, loraLayers } from "./peft/lora/config.ts";
 import { injectLora } from "./peft/lora/inject.ts";
-import { mergeUpdates } from "./nn/linear.ts";
+import { type FrozenLinear, mergeUpdates } from "./nn/linear.ts";
 import { infoNce, type InfoNceOptions } from "./losses/info_nce.ts";
 import { sigmoidLoss } from "./losses/sigmoid.ts";
 import type { ContrastiveModel, FeatureOptions } from "./clip/contrastive.ts";
@@ -32,6 +32,8 @@ export interface AceLoraParams extends ClipParams {
   hgnn?: { image?: AceHgnnParams; text?: AceHgnnParams };
   /** Learnable similarity scale; starts at `exp(logitScale)` and is not exponentiated again. */
   scale?: Scalar;
+  /** A head over labels, weight `[C, E]` and bias `[C]`: what `supervised.ts` adds; no part of the paper. */
+  head?: FrozenLinear;
 }
 
 /** What is added to a model, and its sizes. */
@@ -51,6 +53,8 @@ export interface AceLoraConfig {
    * that pads can be chosen) where it does not. @default {"released"}
    */
   textAffinity?: TextAffinity;
+  /** What the head's outputs are called. @default {no head} */
+  classes?: readonly string[];
 }
 
 /** Which CLS attention of the text tower ACE-HGNN reads. */

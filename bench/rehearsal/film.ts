@@ -32,7 +32,7 @@ const QUALITY = 95;
 const DRAWN = 512;
 
 /** Grey levels: with it files are as large as those of MIMIC-CXR-JPG, whose 377,110 films take 558 GB. */
-const NOISE = 1.35;
+const NOISE = 1.6;
 
 const NOISES = ((): Int8Array => {
   const rng = mulberry32(1);

@@ -4,6 +4,7 @@ import { openPixelCache } from "../../lib/data/pixels/cache.ts";
 import { loadMimicCxr } from "../../lib/data/mimic_cxr.ts";
 import { squareTransform } from "../../lib/data/sources.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
+import { BIOMED_CLIP } from "../../lib/clip/config.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
@@ -153,7 +154,7 @@ function stageOf(
   };
 }
 
-/** BiomedCLIP of its true size with random weights, as the options name it. */
+/** BiomedCLIP of its true size with random weights, and a vocabulary as long as its own, as the options name them. */
 async function writeModel(folder: string): Promise<string[]> {
   await Deno.mkdir(folder, { recursive: true });
   const path = join(folder, "open_clip_model.safetensors");
@@ -162,7 +163,12 @@ async function writeModel(folder: string): Promise<string[]> {
     path,
     new Map([...tensors].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)])),
   );
-  return ["--weights", path, "--tokenizer", MINI_VOCABULARY];
+  const words = (await Deno.readTextFile(MINI_VOCABULARY)).trimEnd().split("\n");
+  const rows = BIOMED_CLIP.text.vocabularySize;
+  const vocabulary = [...words, ...Array.from({ length: rows - words.length }, (_, i) => `[unused${i}]`)];
+  const tokenizer = join(folder, "vocab.txt");
+  await Deno.writeTextFile(tokenizer, vocabulary.join("\n") + "\n");
+  return ["--weights", path, "--tokenizer", tokenizer];
 }
 
 async function bytesIn(folder: string): Promise<number> {

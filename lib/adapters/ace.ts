@@ -18,7 +18,7 @@ import {
 } from "./record.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
-import { openTree, recordField, saveTree } from "../io/tree.ts";
+import { jsonField, openTree, recordField, saveTree, type StoredTree } from "../io/tree.ts";
 import { quoted } from "../io/_errors.ts";
 
 /** The metadata's `format`. */
@@ -67,8 +67,10 @@ export function fromAceTensors(tensors: ReadonlyMap<string, TensorData>, file: s
   }
   const hgnn = gatherHypergraph(({ encoder, part, leaf }) => take(`hgnn.${encoder}.${part}.${leaf}`), file);
   const scale = take("logit_scale");
+  const [weight, bias] = [take("head.weight"), take("head.bias")];
+  if (!weight !== !bias) throw fail("its head must have weight and bias");
   if (rest.size) throw fail(`${quoted([...rest.keys()][0]!)} is no part of one (${rest.size} such tensors)`);
-  return { lora, hgnn, ...scaleField(scale, file) };
+  return { lora, hgnn, ...scaleField(scale, file), ...(weight && bias ? { head: { weight, bias, classes: [] } } : {}) };
 }
 
 /**
@@ -80,16 +82,30 @@ export function fromAceTensors(tensors: ReadonlyMap<string, TensorData>, file: s
 export async function readAceAdapter(path: string): Promise<AdapterFile> {
   const file = await openTree(path, { noun: "an adapter", format: ACE_FORMAT });
   const config = parseConfig(recordField(file, "config"), path);
-  return checkAdapter({ ...fromAceTensors(file.tensors, path), config, ...seenField(file.fields["seen"], path) }, path);
+  const { head, ...rest } = fromAceTensors(file.tensors, path);
+  const named = head ? { head: { ...head, classes: classesField(file) } } : {};
+  return checkAdapter({ ...rest, ...named, config, ...seenField(file.fields["seen"], path) }, path);
+}
+
+/** Names of a head's outputs. */
+function classesField(file: StoredTree): string[] {
+  const classes = jsonField(file, "classes");
+  if (Array.isArray(classes)) return classes;
+  throw new SyntaxError(
+    `Cannot read "${file.path}" as an adapter: its classes must be a list: found ${quoted(String(classes))}`,
+  );
 }
 
 /** Writes this package's adapter file at `path` (`x.safetensors`) and its config beside it (`x_config.json`). */
 export async function writeAceAdapter(path: string, adapter: AdapterFile): Promise<void> {
   const lora = adapter.lora.map(({ encoder, layer, target, a, b }) => [`${encoder}.${layer}.${target}`, { a, b }]);
+  const { classes, ...head } = adapter.head ?? {};
   const config = JSON.stringify(adapter.config);
-  await saveTree(path, { lora: Object.fromEntries(lora), ...hypergraphTree(adapter) }, {
+  const tree = { lora: Object.fromEntries(lora), ...hypergraphTree(adapter), ...(adapter.head ? { head } : {}) };
+  await saveTree(path, tree, {
     format: ACE_FORMAT,
     config,
+    ...(classes ? { classes: JSON.stringify(classes) } : {}),
     ...seenText(adapter),
   });
   const beside = `${path.replace(/\.safetensors$/, "")}_config.json`;

@@ -4,7 +4,7 @@ import { loraScaling } from "../peft/lora/config.ts";
 import { deriveSeed, mulberry32 } from "../tensor/random.ts";
 import { truncatedProduct } from "./_truncated_product.ts";
 import { layersText } from "./positions.ts";
-import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, TARGETS } from "./record.ts";
+import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead, TARGETS } from "./record.ts";
 
 /** The ways of {@linkcode combineAdapters}, by PEFT's names. */
 export const COMBINATIONS = ["linear", "cat", "svd", "ties", "dare_linear", "dare_ties"] as const;
@@ -73,6 +73,7 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
   const names = adapters.map((_, i) => options.names?.[i] ?? `adapter ${i + 1}`);
   const weights = options.weights ?? adapters.map(() => 1 / adapters.length);
   checkOptions(adapters, { combination, density, weights, names });
+  adapters.forEach((adapter, i) => refuseHead(adapter, `combine "${names[i]}" with others`));
   const entries = adapters.flatMap(({ lora, config }, index) =>
     lora.map((entry): WeightedEntry => ({ ...entry, index, weight: weights[index]! * loraScaling(config) }))
   );

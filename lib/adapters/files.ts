@@ -3,7 +3,7 @@ import { basename, dirname, join } from "@std/path";
 import { ACE_FORMAT, readAceAdapter, writeAceAdapter } from "./ace.ts";
 import { readAuthorsAdapter, type TowerDepths, writeAuthorsAdapter } from "./authors.ts";
 import { peftModelFile, readPeftAdapter, writePeftAdapter } from "./peft.ts";
-import { type AdapterFile, checkAdapter } from "./record.ts";
+import { type AdapterFile, checkAdapter, refuseHead } from "./record.ts";
 import { quoted } from "../io/_errors.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
@@ -104,6 +104,7 @@ export async function readAdapter(path: string, options: ReadAdapterOptions = {}
 export async function writeAdapter(path: string, adapter: AdapterFile, options: WriteAdapterOptions): Promise<void> {
   const checked = checkAdapter(adapter, path);
   const { format, fusedQkv = false } = options;
+  if (format !== "ace") refuseHead(adapter, `write "${path}" in the layout "${format}"`);
   if (format === "ace") await writeAceAdapter(path, checked);
   else if (format === "authors") await writeAuthorsAdapter(path, checked);
   else if (format === "peft") await writePeftAdapter(path, checked, { fusedQkv });

@@ -8,7 +8,7 @@ import { readFinite } from "../io/tensor_file.ts";
 import { elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { TOWER_NAMES } from "../nn/towers.ts";
 import { AdapterSizeError } from "./model.ts";
-import type { AdapterFile, LoraEntry } from "./record.ts";
+import { type AdapterFile, type LoraEntry, refuseHead } from "./record.ts";
 
 /** Options of {@linkcode mergeIntoCheckpoint}. */
 export interface MergeOptions {
@@ -42,6 +42,7 @@ export async function mergeIntoCheckpoint(
 ): Promise<Map<string, TensorData>> {
   const { file, wrapper, shapes } = checkpoint;
   const { name = "the adapter", dropHgnn = false } = options;
+  refuseHead(adapter, `merge "${name}" into "${file.path}"`);
   const towers = Object.keys(adapter.hgnn);
   if (towers.length > 0 && !dropHgnn) {
     throw new HypergraphMergeError(

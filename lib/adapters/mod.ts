@@ -30,6 +30,7 @@ export {
   type AdapterFile,
   type AdapterTarget,
   type BottleneckTensors,
+  HeadPlaceError,
   type HypergraphTensors,
   type LinearTensors,
   type LoraEntry,

@@ -15,7 +15,7 @@ import { isLora, type LoraParams, loraUpdate } from "../peft/lora/layer.ts";
 import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
-import type { Tensor, Tensor2D } from "../tensor/types.ts";
+import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /**
  * The adapter that a model carries, as a record that any of the formats can hold.
@@ -39,6 +39,15 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
     lora,
     hgnn,
     ...(params.scale ? { logitScale: (await params.scale.data())[0]! } : {}),
+    ...(params.head && config.classes
+      ? {
+        head: {
+          weight: await stored(params.head.weight),
+          bias: await stored(params.head.bias!),
+          classes: config.classes,
+        },
+      }
+      : {}),
     config: {
       rank,
       alpha,
@@ -174,7 +183,8 @@ async function applyAdapter(
   const { hgnn, logit_scale: scale } = hypergraphTree(file);
   try {
     const stored = { path: name, tensors: await storedTensors({ hgnn, scale }), fields: {} };
-    const params = loadTree(stored, fresh, { wanted: (leaf) => leaf === "scale" || leaf.startsWith("hgnn.") });
+    const loaded = loadTree(stored, fresh, { wanted: (leaf) => leaf === "scale" || leaf.startsWith("hgnn.") });
+    const params = { ...loaded, ...headOf(file, encoders, name) };
     disposeParams(fresh, params);
     return { params, config, ...(file.seen ? { seen: new Set(file.seen) } : {}) };
   } catch (error) {
@@ -185,6 +195,21 @@ async function applyAdapter(
       { cause: error },
     );
   }
+}
+
+/** The head's tensors, where there is one. @throws {AdapterSizeError} If the model's features have another width. */
+function headOf({ head }: AdapterFile, { embedding }: ClipConfig, name: string): Pick<AceLoraParams, "head"> {
+  if (!head) return {};
+  const [classes, width] = head.weight.shape;
+  if (width !== embedding) {
+    throw new AdapterSizeError(`Its head is for features of ${width} numbers: the model's have ${embedding}`, name);
+  }
+  return {
+    head: {
+      weight: tf.tensor2d(toFloat32(head.weight), [classes!, width]) as Tensor2D,
+      bias: tf.tensor1d(toFloat32(head.bias)) as Tensor1D,
+    },
+  };
 }
 
 /** Refuses an update of a layer that the tower does not have, or has in another size. */
@@ -241,5 +266,6 @@ function configOf(
     ...(modules.length > 0 ? { hgnn: { topK: topK ?? 5, hidden: hidden!, encoders: modules } } : {}),
     learnScale: file.logitScale !== undefined,
     textAffinity,
+    ...(file.head ? { classes: file.head.classes } : {}),
   };
 }

@@ -77,6 +77,8 @@ export interface AdapterFile {
   hgnn: Partial<Record<AdapterEncoder, HypergraphTensors>>;
   /** The similarity's scale, already exponentiated. */
   logitScale?: number;
+  /** A head that was trained on labels: weight `[C, E]`, bias `[C]`, and what its outputs are called. */
+  head?: LinearTensors & { classes: readonly string[] };
   /** Settings. */
   config: AdapterConfig;
   /** Fingerprints of the cases it was trained on, 12 hex digits each, sorted; absent where the file does not say. */
@@ -170,6 +172,43 @@ function checkBottleneck({ down, up }: BottleneckTensors, label: string, fail: (
   }
 }
 
+function checkHead(
+  { weight, bias, classes }: NonNullable<AdapterFile["head"]>,
+  file: string,
+  fail: (reason: string) => Error,
+): void {
+  const isFitting = weight.shape.length === 2 && bias.shape.join() === `${weight.shape[0]}` &&
+    classes.length === weight.shape[0] && classes.every((name) => typeof name === "string" && name !== "");
+  if (!isFitting) {
+    throw fail(
+      `its head must be [C, E] and [C] with C classes: found ${shown(weight)}, ${shown(bias)}, ${classes.length}`,
+    );
+  }
+  checkFinite(weight, `"${file}" (head weight)`);
+  checkFinite(bias, `"${file}" (head bias)`);
+}
+
+/** The error for an adapter with a head, where there is no place for one. */
+export class HeadPlaceError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "HeadPlaceError";
+}
+
+/**
+ * Refuses to lose a head.
+ *
+ * @param what What is done, such as `write "x" in PEFT's layout`.
+ * @throws {HeadPlaceError} If the adapter has one.
+ */
+export function refuseHead({ head }: AdapterFile, what: string): void {
+  if (!head) return;
+  throw new HeadPlaceError(
+    `Cannot ${what} as it must have no head of labels: it has one of ${head.classes.length} (${
+      head.classes.join(", ")
+    })`,
+  );
+}
+
 /**
  * Checks that an adapter's tensors fit together and are finite, and sorts its updates by tower, layer and target.
  *
@@ -217,6 +256,7 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
   if (hidden !== null && hidden !== adapter.config.hidden) {
     throw fail(`ACE-HGNN must have the hidden width ${adapter.config.hidden} of its config: found ${hidden}`);
   }
+  if (adapter.head) checkHead(adapter.head, file, fail);
   const { logitScale } = adapter;
   if (logitScale !== undefined && !Number.isFinite(logitScale)) {
     throw new RangeError(`Cannot load "${file}" (logit scale) as every number must be finite: it is ${logitScale}`);

@@ -11,6 +11,7 @@ import { SeenCasesError } from "../data/seen.ts";
 import { OtherEncoderError } from "../dense/files.ts";
 import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
+import { HeadClassError } from "../eval/head.ts";
 import { ForeignFileError } from "../eval/encode/shards.ts";
 import { ImageError } from "../image/read.ts";
 import { FieldError } from "../io/fields.ts";
@@ -42,6 +43,7 @@ const LEARNING_ADVICE: Readonly<Record<NothingToLearnError["reason"], string>> =
   batch: "give a larger --batch-size",
   texts: "--text-column names the column of the texts",
   labels: "--loss info-nce needs no labels",
+  targets: "--class-column names the column of the labels, --separator what stands between them",
 };
 const COLUMN_FLAGS = [
   ...Object.keys(DEFAULT_COLUMNS),
@@ -70,6 +72,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   }
   if (error instanceof ClassError && args.knows("classes")) {
     return `--classes lists the data's own names of the classes, with "," between them`;
+  }
+  if (error instanceof HeadClassError && args.knows("names")) {
+    return "--classes lists those asked about, --names what the head calls them, in the same order";
   }
   if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
   if (error instanceof MemoryLimitError) return memoryAdvice(args);

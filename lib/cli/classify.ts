@@ -146,8 +146,21 @@ export async function imagesIn(folder: string): Promise<string[]> {
   );
 }
 
-/** The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights. */
+/** The model as {@linkcode adaptedFrom} loads it, for questions in words: a head has no part in those, and that is told. */
 export async function classifierFrom(args: Arguments, weights?: string): Promise<Classifier> {
+  const classifier = await adaptedFrom(args, weights);
+  const { classes } = classifier.config;
+  if (classes) {
+    console.error(
+      `note: the adapter answers by its head of ${classes.length} classes in deno task evaluate alone; here its image features ` +
+        `are compared with texts, to which they were not held as it learned`,
+    );
+  }
+  return classifier;
+}
+
+/** The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights. */
+export async function adaptedFrom(args: Arguments, weights?: string): Promise<Classifier> {
   const adapter = args.text("adapter");
   if (adapter !== undefined) await checkPath(adapter);
   const { params, config: encoders, tokenizer } = await modelFrom(args, weights);

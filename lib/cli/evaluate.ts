@@ -12,7 +12,7 @@ import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { isProbability, protocolQuestions } from "../clip/zero_shot/protocol.ts";
-import { classifierFrom } from "./classify.ts";
+import { adaptedFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {
@@ -27,6 +27,7 @@ import {
 } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
+import { headAnswers } from "./head.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
 import { holdOutput, OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
@@ -37,7 +38,7 @@ import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
   name: "evaluate",
-  summary: "Zero-shot accuracy and AUROC of a model on classified images",
+  summary: "Accuracy and AUROC of a model on classified images, zero-shot or by an adapter's head",
   positionals: "[PREDICTIONS...]",
   options: {
     images: {
@@ -153,12 +154,15 @@ async function judgeModel(args: Arguments, out: string): Promise<void> {
     reader,
     onBatch: (done: number) => bar.update(done),
   };
+  let isByHead = false;
   const { scores, targets, trainable } = await averagedOver(
     args,
-    classifierFrom,
+    adaptedFrom,
     async ({ params, config, tokenizer, seen }) => {
       if (seen) checkUnseen(dataset.cases, seen, adapter!);
       else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
+      isByHead = params.head !== undefined;
+      if (isByHead) return await headAnswers(args, { params, config }, asked, options);
       const model = aceLoraModel(config, method);
       return await scoreDataset(model, params, asked, { ...options, config: config.encoders, tokenizer });
     },
@@ -173,7 +177,7 @@ async function judgeModel(args: Arguments, out: string): Promise<void> {
     set: dataset.name,
     method,
     trainable,
-    areProbabilities: protocol ? isProbability(protocol) : dataset.score !== "min-max",
+    areProbabilities: isByHead || (protocol ? isProbability(protocol) : dataset.score !== "min-max"),
     imageOf: imageReader(dataset),
     ...(model.notice === undefined ? {} : { notice: model.notice }),
     record: {
@@ -192,10 +196,10 @@ async function judgeModel(args: Arguments, out: string): Promise<void> {
           ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
         },
         classes: names,
-        prompts: protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
+        prompts: isByHead ? null : protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
         ...protocolFacts(args, protocol),
         task: dataset.task,
-        score: protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
+        score: isByHead ? "head" : protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
         summary: dataset.summary,
         tune: tune ?? null,
       },

@@ -1,25 +1,17 @@
 /** `deno task train`: adapts a model to image-text pairs. @module */
 import { join } from "@std/path";
-import {
-  type AceLoraConfig,
-  aceLoraModel,
-  type AceLoraParams,
-  countTrainable,
-  initAceLora,
-  textAffinityOf,
-  trainableTensors,
-} from "../ace_lora.ts";
+import { type AceLoraConfig, type AceLoraParams, textAffinityOf, trainableTensors } from "../ace_lora.ts";
 import { createHash } from "node:crypto";
 import type { ClipParams } from "../clip/params.ts";
 import { stored } from "../io/tree.ts";
 import { openRunLog, RUN_LOG_NAMES } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
+import { countParams } from "../tensor/params.ts";
 import { type Adapted, loadAdapter, loraPlaces, saveAdapter } from "../adapters/model.ts";
 import { carryingLayers, layersText } from "../adapters/positions.ts";
 import type { Dataset } from "../data/types.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
-import { pairSource } from "../data/sources.ts";
 import { fingerprints } from "../data/seen.ts";
 import { fit } from "../train/fit.ts";
 import { hasRunState, removeRunState } from "../train/state.ts";
@@ -31,15 +23,9 @@ import { checkPath } from "./paths.ts";
 import { modelFrom } from "./model_options.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
-import { measureOn, splitValidation } from "./validation.ts";
-import {
-  adaptation,
-  ADAPTER_DECIDES,
-  checkStepMemory,
-  fitSettings,
-  measuring,
-  TRAIN_OPTIONS,
-} from "./train_options.ts";
+import { splitValidation } from "./validation.ts";
+import { learningFrom } from "./learning.ts";
+import { ADAPTER_DECIDES, checkStepMemory, fitSettings, measuring, TRAIN_OPTIONS } from "./train_options.ts";
 import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
@@ -103,7 +89,7 @@ async function keep(
 
 export const COMMAND: Command = {
   name: "train",
-  summary: "Adapt a model to image-text pairs with LoRA and ACE-HGNN",
+  summary: "Adapt a model to image-text pairs, or to labels, with LoRA and ACE-HGNN",
   options: TRAIN_OPTIONS,
   example: `deno task train --pairs pairs.csv --text-column note --epochs 10 --out results/mine
   deno task train --dataset mimic-cxr --root MIMIC-CXR-JPG --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json
@@ -163,28 +149,23 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   announce(dataset);
   const validation = split.validation && await readableSet(args, split.validation);
   if (validation) announce(validation);
-  const { params: base, config: encoders, tokenizer } = await modelFrom(args);
-  const earlier = await adapterFrom(args, base, encoders);
-  const config = earlier?.config ?? adaptation(args, encoders);
-  const labelled = dataset.cases.every((one) => one.labels !== undefined);
-  const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
-  if (loss === "label-guided" && !labelled) {
-    throw new RangeError(
-      `Cannot train on "${
-        args.text("pairs") ?? dataset.name
-      }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
-    );
-  }
+  const clip = await modelFrom(args);
+  const earlier = await adapterFrom(args, clip.params, clip.config);
+  const reader = readerFrom(args);
+  const { model, config, start, source, loss, measure, inputs } = await learningFrom(args, {
+    ...{ dataset, clip, reader },
+    ...(earlier ? { earlier } : {}),
+    ...(validation ? { validation: { ...validation, cases: watched(args, validation.cases) } } : {}),
+  });
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const settings = { ...fitSettings(args), loss } as const;
-  const { seed, batchSize, microBatch } = settings;
-  checkStepMemory(encoders, Math.min(microBatch, batchSize, dataset.cases.length));
+  const { batchSize, microBatch } = settings;
+  checkStepMemory(clip.config, Math.min(microBatch, batchSize, dataset.cases.length));
   const facts = await modelFacts(args);
-  const model = aceLoraModel(config, "ACE-LoRA");
-  const start = earlier?.params ?? await initAceLora(base, config, { seed });
+  const trainable = countParams(start, model.isTrainable);
   const places = loraPlaces(start);
   console.error(
-    `trainable: ${countTrainable(start).toLocaleString("en")} numbers, LoRA in ${layersText(places)}; loss: ${loss}`,
+    `trainable: ${trainable.toLocaleString("en")} numbers, LoRA in ${layersText(places)}; loss: ${loss}`,
   );
   const began = performance.now();
   const warnings: string[] = [];
@@ -195,14 +176,13 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
   }
   if (isWriter && !args.flag("resume")) await clear(out); // now that all was read: a mistake costs no earlier run
-  const reader = readerFrom(args);
   const log = isWriter
     ? openRunLog(out, {
       title: "Training",
       facts: { pairs: dataset.cases.length, ...settings, shuffle: String(settings.shuffle) },
     })
     : undefined;
-  const result = await fit(model, start, pairSource(dataset, encoders, tokenizer, { reader }), {
+  const result = await fit(model, start, source, {
     ...settings,
     ...watch.hooks,
     onStart: (report) => log?.onStart(report),
@@ -215,19 +195,11 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
       watch.note(`validation after step ${entry.step}: ${entry.name} ${entry.value.toFixed(4)}`);
       await log?.onValidation(entry);
     },
-    ...(validation
-      ? measuring(
-        args,
-        measureOn(model, { ...validation, cases: watched(args, validation.cases) }, {
-          config: encoders,
-          tokenizer,
-          reader,
-        }),
-      )
-      : {}),
+    ...(measure ? measuring(args, measure) : {}),
     ...(ranks ? { ranks } : {}),
     inputs: {
       ...await inputsOf(facts, dataset, config),
+      ...inputs,
       exif: isExifApplied(args) ? "apply" : "ignore",
       validation: validation?.split.hash.slice(0, 16) ?? null,
       adapter: earlier ? await numbersHash(earlier.params) : null,
@@ -269,7 +241,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     lora_layers: { text: carryingLayers(places, "text"), image: carryingLayers(places, "image") },
     hgnn: config.hgnn ?? null,
     ...(config.hgnn ? { text_affinity: textAffinityOf(config) } : {}),
-    trainable: countTrainable(result.params),
+    ...(config.classes ? { head: { ...inputs, classes: config.classes } } : {}),
+    trainable,
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,
     adapter: backend.adapter,

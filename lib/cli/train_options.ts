@@ -8,6 +8,7 @@ import { fittingMicroBatch, pairBytes } from "../train/step_memory.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
+import { HEAD_OPTIONS } from "./head.ts";
 import { MODEL_OPTIONS } from "./model_options.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 import { CAPTION_OPTIONS } from "./training_pairs.ts";
@@ -23,6 +24,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   },
   ...DATASET_OPTIONS,
   ...CAPTION_OPTIONS,
+  ...HEAD_OPTIONS,
   "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
   ...COLUMN_OPTIONS,
   ...HELD_OUT_OPTIONS,

@@ -1,11 +1,13 @@
 /** The pairs a model is adapted to: as they are, or captions of classes. @module */
 import { captioned, CHEST_CAPTIONS, fewShot, parseCaptions } from "../data/captions.ts";
 import { loadPairs } from "../data/pairs.ts";
-import type { Dataset } from "../data/types.ts";
+import { readCsv } from "../data/csv.ts";
+import { CHEXPERT_LABELS, type Dataset } from "../data/types.ts";
 import { datasetTargets } from "../eval/assess.ts";
 import { drawShots } from "../eval/probe/shots.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
+import { headTraining } from "./head.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
 
@@ -23,18 +25,34 @@ export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
   shots: { type: "string", value: "N", help: "Train on N cases a class, drawn by --seed (default: all)" },
 };
 
-/** The pairs that `--pairs` or `--dataset` names; with `--captions` their texts are made of their classes. */
+/** The pairs that `--pairs` or `--dataset` names; with `--captions` their texts are made of their classes, with `--head` they need none. */
 export async function trainingPairs(args: Arguments): Promise<Dataset> {
   const captions = args.text("captions");
+  if (headTraining(args) !== undefined) return await labelled(args);
   if (captions === undefined) {
     for (const name of ["separator", "shots"]) {
-      if (args.text(name) !== undefined) throw new UsageError(`--${name} needs --captions`);
+      if (args.text(name) !== undefined) throw new UsageError(`--${name} needs --captions or --head`);
     }
     return await pairsFrom(args);
   }
   const templates = captions === "chest" ? CHEST_CAPTIONS : await captionsAt(captions);
   const dataset = await classified(args);
   return captioned(dataset, { templates, seed: args.integer("seed", 1) });
+}
+
+/** Images with classes, or with the 14 CheXpert labels where no column of classes is named and they are there. */
+async function labelled(args: Arguments): Promise<Dataset> {
+  const hasLabels = (names: readonly string[]): boolean => CHEXPERT_LABELS.every((label) => names.includes(label));
+  if (args.text("class-column") !== undefined) return await classified(args);
+  if (args.text("dataset") !== undefined) {
+    const dataset = await datasetFrom(args);
+    if (dataset.classes.length > 0 || dataset.cases.every(({ labels }) => labels !== undefined)) return dataset;
+    throw new UsageError(`--head needs labels: ${dataset.name} has none`);
+  }
+  const path = args.required("pairs");
+  await checkPath(path);
+  if (!hasLabels((await readCsv(path)).columns)) return await classified(args);
+  return await patientPart(args, await loadPairs(path, columnsFrom(args)), "train");
 }
 
 async function captionsAt(path: string): Promise<ReturnType<typeof parseCaptions>> {
@@ -53,7 +71,7 @@ async function classified(args: Arguments): Promise<Dataset> {
   if (isDatasetGiven(args, "pairs")) {
     const dataset = await datasetFrom(args, columns);
     if (dataset.classes.length > 0) return dataset;
-    throw new UsageError(`--captions needs classes: ${dataset.name} has none`);
+    throw new UsageError(`--captions and --head need classes: ${dataset.name} has none`);
   }
   const path = args.required("pairs");
   await checkPath(path);

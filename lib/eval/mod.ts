@@ -26,6 +26,8 @@ export {
 } from "./classify.ts";
 export { classificationReport } from "./classify_report.ts";
 export { explainImages, type Explanation, explanationOverlay, seenPart } from "./explain.ts";
+export { headLogits, type HeadTraining, initHead, supervisedModel } from "../supervised.ts";
+export { HeadClassError, headScores, headValidation } from "./head.ts";
 export { type Hit, nearestItems, type PairFeatures, retrieval, type RetrievalReport } from "./retrieve.ts";
 export { type Measure, retrievalValidation, type ValidationOptions, zeroShotValidation } from "./validation.ts";
 export { type FeatureContent, featureEncoder, type FeatureEncoderOptions } from "./encode/feature_encoder.ts";

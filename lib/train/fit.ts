@@ -12,7 +12,7 @@ import { type PackedGradients, packedGradients, samplesRead } from "./gradients.
 import { checkLearnable } from "./learnable.ts";
 import type { Padding } from "./padding.ts";
 import { warmupCosine } from "./schedule.ts";
-import { type BatchSource, openBatch } from "./source.ts";
+import { type BatchSource, openBatch, type TrainingLoss } from "./source.ts";
 import { hasRunState, readRunState, type RunState, type ValidationEntry, writeRunState } from "./state.ts";
 import { clipGradients } from "./clip_gradients.ts";
 
@@ -74,8 +74,11 @@ export interface FitOptions extends AdamwOptions {
   learningRate?: number;
   /** Epochs of linear warm-up. @default {1} */
   warmupEpochs?: number;
-  /** `label-guided` removes pairs with identical label rows from the denominators. @default {"label-guided"} */
-  loss?: "label-guided" | "info-nce";
+  /**
+   * `label-guided` removes pairs with identical label rows from the denominators; `supervised` hands the model the source's targets
+   * in the place of token ids. @default {"label-guided"}
+   */
+  loss?: TrainingLoss;
   /** Seed of orders and dropout. @default {1} */
   seed?: number;
   /** A new order every epoch. @default {true} */
@@ -270,7 +273,7 @@ export async function fit<T>(
     if (sinceBest(progress.validations) >= patience) break;
     if (isEpochDone) {
       const mean = epochLoss(progress.history, batches);
-      if (!isWarnedOfChance && isChance(mean, batches)) {
+      if (loss !== "supervised" && !isWarnedOfChance && isChance(mean, batches)) {
         isWarnedOfChance = true;
         options.onWarning?.(
           `the loss of epoch ${progress.epoch + 1} is ${

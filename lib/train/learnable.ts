@@ -1,6 +1,6 @@
 /** Whether a run can learn anything, told from its texts and labels before the first step. @module */
 import type { Label } from "../losses/label_mask.ts";
-import type { BatchSource } from "./source.ts";
+import type { BatchSource, TrainingLoss } from "./source.ts";
 
 /** The error for pairs from which nothing can be learned. */
 export class NothingToLearnError extends RangeError {
@@ -13,7 +13,7 @@ export class NothingToLearnError extends RangeError {
    * @param message One line.
    * @param reason What is wrong, for who wants to tell the reasons apart.
    */
-  constructor(message: string, readonly reason: "pairs" | "batch" | "texts" | "labels") {
+  constructor(message: string, readonly reason: "pairs" | "batch" | "texts" | "labels" | "targets") {
     super(message);
   }
 }
@@ -23,7 +23,7 @@ export interface LearnableOptions {
   /** Pairs a batch, as many as there can be. */
   batchSize: number;
   /** The loss: with `label-guided` pairs of identical labels are masked. */
-  loss: "label-guided" | "info-nce";
+  loss: TrainingLoss;
   /** Whether a last batch that is smaller is left out. @default {false} */
   dropLast?: boolean;
 }
@@ -34,7 +34,7 @@ const CHUNK = 512;
 
 /**
  * Refuses a run that can learn nothing: the contrastive loss tells the pairs of a batch apart, so there must be two of them,
- * with different texts and, under the label-guided loss, with different labels.
+ * with different texts and, under the label-guided loss, with different labels; targets must differ.
  *
  * @returns A line for each reason for which little can be learned.
  * @throws {NothingToLearnError} If nothing can.
@@ -42,6 +42,11 @@ const CHUNK = 512;
 export async function checkLearnable(source: BatchSource, options: LearnableOptions): Promise<string[]> {
   const { batchSize, loss, dropLast = false } = options;
   const { size, contextLength } = source;
+  if (loss === "supervised") {
+    const targets = await countKeys(size, async (indices) => targetKeys(await source.ids(indices), contextLength));
+    if (targets.counts.size > 1) return [];
+    throw nothing("targets", "the images' labels must differ", "the same labels for every image");
+  }
   if (size < 2) throw nothing("pairs", "there must be at least two pairs", String(size));
   if (batchSize < 2) throw nothing("batch", "a batch must hold at least two pairs", String(batchSize));
   const texts = await countKeys(size, async (indices) => {
@@ -121,6 +126,14 @@ function rowKey(ids: Int32Array, row: number, length: number): number {
     low = Math.imul(low ^ ids[i]!, 0x5bd1e995) ^ (low >>> 15);
   }
   return (high >>> 0) * 2 ** 21 + (low >>> 11);
+}
+
+/** A key for each row of targets. */
+function targetKeys(targets: Int32Array, width: number): string[] {
+  return Array.from(
+    { length: targets.length / width },
+    (_, row) => targets.subarray(row * width, (row + 1) * width).join(),
+  );
 }
 
 /** Rows with one key are identical to the mask of the loss: only the positive labels count. */

@@ -20,7 +20,7 @@ export {
 export { checkLearnable, type LearnableOptions, NothingToLearnError } from "./learnable.ts";
 export type { Padding } from "./padding.ts";
 export { type ScheduleOptions, warmupCosine } from "./schedule.ts";
-export type { BatchSource } from "./source.ts";
+export type { BatchSource, TrainingLoss } from "./source.ts";
 export {
   hasRunState,
   readRunState,

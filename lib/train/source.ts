@@ -12,7 +12,7 @@ export interface BatchSource {
   imageSize: number;
   /** Tokens a text, N. */
   contextLength: number;
-  /** Reads token ids, row-major `[n, N]`, pads 0. */
+  /** Reads token ids, row-major `[n, N]`, pads 0; or targets, for the loss `supervised`. */
   ids(indices: readonly number[]): Promise<Int32Array>;
   /** Reads normalised images, row-major `[n, S, S, 3]`: in micro-batches up to twice a step, the same numbers both times. */
   pixels(indices: readonly number[]): Promise<Float32Array>;
@@ -22,10 +22,13 @@ export interface BatchSource {
   labels?(indices: readonly number[]): Promise<readonly (readonly Label[])[]>;
 }
 
+/** What is learned from: pairs, pairs but those of identical labels, or targets that stand in the place of token ids. */
+export type TrainingLoss = "label-guided" | "info-nce" | "supervised";
+
 /** Options of {@linkcode openBatch}. */
 export interface OpenBatchOptions {
   /** Which pairs take part: `label-guided` leaves out those of identical label rows. */
-  loss: "label-guided" | "info-nce";
+  loss: TrainingLoss;
   /** Length of the texts; `longest` is that of the whole batch's longest, whichever samples are read together. */
   padding: Padding;
 }

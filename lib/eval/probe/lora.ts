@@ -84,7 +84,7 @@ export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}
       microBatch: Math.min(microBatch, size),
       learningRate,
       seed,
-      loss: "info-nce", // every shot takes part
+      loss: "supervised",
       ...(signal ? { signal } : {}),
     });
     try {

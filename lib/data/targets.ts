@@ -1,0 +1,52 @@
+/** The labels of a set as rows to learn from and to judge by. @module */
+import type { ClipConfig } from "../clip/config.ts";
+import type { BatchSource } from "../train/source.ts";
+import { imageSource, type ImageSourceOptions } from "./sources.ts";
+import { CHEXPERT_LABELS, type Dataset } from "./types.ts";
+
+/** Names of labels, and a row of them for each case: 1, 0, or -1 where it is not known. */
+export interface LabelTargets {
+  /** Names, C. */
+  classes: readonly string[];
+  /** Rows of length C. */
+  rows: readonly (readonly number[])[];
+}
+
+/**
+ * The classes of a classified set, or the 14 CheXpert labels of one that has those: blank is negative there, uncertain unknown.
+ *
+ * @throws {TypeError} If a case has neither.
+ */
+export function labelTargets({ name, classes, cases }: Pick<Dataset, "name" | "classes" | "cases">): LabelTargets {
+  const isClassified = classes.length > 0;
+  const rows = cases.map(({ id, target, targets, labels }) => {
+    if (isClassified && targets) return targets;
+    if (isClassified && target !== undefined) return classes.map((_, c) => Number(c === target));
+    if (!isClassified && labels) return labels.map((value) => value ?? 0);
+    throw new TypeError(`Cannot learn from case "${id}" of ${name} as it must have labels: it has none`);
+  });
+  return { classes: isClassified ? classes : CHEXPERT_LABELS, rows };
+}
+
+/** Negatives over positives of each class, so that both weigh the same; 1 where there is none of either. */
+export function balancedWeights({ classes, rows }: LabelTargets): number[] {
+  return classes.map((_, c) => {
+    const count = (value: number): number => rows.reduce((sum, row) => sum + Number(row[c] === value), 0);
+    const [positives, negatives] = [count(1), count(0)];
+    return positives > 0 && negatives > 0 ? negatives / positives : 1;
+  });
+}
+
+/** A set's images with their targets in the place of token ids, as `fit` reads them for the loss `supervised`. */
+export function targetSource(
+  dataset: Dataset,
+  config: ClipConfig,
+  options: Pick<ImageSourceOptions, "keptBytes" | "reader"> = {},
+): BatchSource {
+  const { classes, rows } = labelTargets(dataset);
+  return {
+    ...imageSource(dataset.cases, config, { ...options, mode: "train" }),
+    contextLength: classes.length,
+    ids: (indices) => Promise.resolve(Int32Array.from(indices.flatMap((index) => rows[index]!))),
+  };
+}

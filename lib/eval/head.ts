@@ -1,0 +1,100 @@
+/** Answers of a head that was trained on labels. @module */
+import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
+import * as tf from "@tensorflow/tfjs";
+import { encodeImages, type EncodeImagesOptions, type ImageSource } from "../clip/zero_shot/scores.ts";
+import type { ImageReader } from "../data/pixels/reader.ts";
+import { imageSource } from "../data/sources.ts";
+import { labelTargets } from "../data/targets.ts";
+import type { Dataset } from "../data/types.ts";
+import { headLogits } from "../supervised.ts";
+import { disposeParams } from "../tensor/params.ts";
+import type { Tensor2D } from "../tensor/types.ts";
+import { binaryAuroc } from "./metrics/auroc.ts";
+import type { Measure } from "./validation.ts";
+
+/** The error for a question about classes that a head was not trained on. */
+export class HeadClassError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "HeadClassError";
+
+  /**
+   * An error about a class.
+   *
+   * @param missing The class asked for.
+   * @param classes Those of the head.
+   */
+  constructor(readonly missing: string, readonly classes: readonly string[]) {
+    super(`Cannot answer by the head as "${missing}" must be among its classes: they are ${classes.join(", ")}`);
+  }
+}
+
+/** Classes are the same whatever their case and their underscores: `Pleural_Thickening`, `pleural thickening`. */
+function plain(name: string): string {
+  return name.replaceAll("_", " ").toLowerCase();
+}
+
+/**
+ * Probabilities of classes by the head, each label's own; where an image has one class (`isExclusive`) they are scaled to the sum 1.
+ *
+ * @param params A tree with a head; borrowed.
+ * @param classes Those asked for, of the head's.
+ * @returns Row-major `[n, C]`.
+ * @throws {HeadClassError} If the head has no such class.
+ */
+export async function headScores(
+  params: AceLoraParams,
+  images: ImageSource,
+  config: AceLoraConfig,
+  options: EncodeImagesOptions & { classes: readonly string[]; isExclusive?: boolean },
+): Promise<Float32Array> {
+  const { classes, isExclusive = false, ...encoding } = options;
+  const own = config.classes!.map(plain);
+  const columns = classes.map((name) => {
+    const column = own.indexOf(plain(name));
+    if (column < 0) throw new HeadClassError(name, config.classes!);
+    return column;
+  });
+  const model = aceLoraModel(config);
+  const merged = model.forEvaluation(params);
+  try {
+    const features = await encodeImages(model, merged, images, encoding);
+    const width = features.length / images.size;
+    const probabilities = tf.tidy(() =>
+      tf.sigmoid(headLogits(params.head!, tf.tensor2d(features, [images.size, width]) as Tensor2D))
+    );
+    const all = await probabilities.data() as Float32Array;
+    probabilities.dispose();
+    return Float32Array.from({ length: images.size * columns.length }, (_, i) => {
+      const row = all.subarray(own.length * Math.floor(i / columns.length)).subarray(0, own.length);
+      const sum = isExclusive ? columns.reduce((sum, column) => sum + row[column]!, 0) || 1 : 1;
+      return row[columns[i % columns.length]!]! / sum;
+    });
+  } finally {
+    disposeParams(merged, params);
+  }
+}
+
+/** Macro AUROC of the head over the labels of which a set has both kinds, unknown ones left out. */
+export function headValidation(
+  dataset: Dataset,
+  config: AceLoraConfig,
+  options: { batchSize?: number; reader?: ImageReader } = {},
+): Measure<AceLoraParams> {
+  const { batchSize = 32, reader } = options;
+  const { classes, rows } = labelTargets(dataset);
+  const images = imageSource(dataset.cases, config.encoders, reader ? { reader } : {});
+  return async (params, signal) => {
+    const scores = await headScores(params, images, config, {
+      classes,
+      batchSize,
+      onBatch: () => signal?.throwIfAborted(),
+    });
+    const areas = classes.flatMap((_, c) => {
+      const known = rows.flatMap((row, i) => row[c]! >= 0 ? [i] : []);
+      const targets = known.map((i) => rows[i]![c]!);
+      if (new Set(targets).size < 2) return [];
+      return binaryAuroc(known.map((i) => scores[i * classes.length + c]!), targets);
+    });
+    return { name: "auroc", value: areas.reduce((a, b) => a + b, 0) / areas.length };
+  };
+}
