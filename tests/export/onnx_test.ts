@@ -3,7 +3,7 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import * as tf from "@tensorflow/tfjs";
 import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16, type ClipConfig, MED_SIGLIP_448 } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { exportOnnx } from "../../lib/export/onnx/model.ts";
 import { float, onnxGraph } from "../../lib/export/onnx/graph.ts";
@@ -13,6 +13,9 @@ import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
+import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
+import { inFolder } from "../cli/fixtures.ts";
+import { LAYOUT_CASES, openCase } from "../clip/layout_cases.ts";
 import { hasPython, runPython } from "../io/_python.ts";
 import { SMALL } from "../small_model.ts";
 
@@ -32,6 +35,15 @@ const CAUSAL: ClipConfig = {
     heads: 2,
     mlpWidth: 32,
   },
+};
+const SIGLIP: ClipConfig = {
+  ...MED_SIGLIP_448,
+  vision: { ...MED_SIGLIP_448.vision, imageSize: 16, patchSize: 4, width: 16, depth: 2, heads: 2, mlpWidth: 32 },
+  text: {
+    ...MED_SIGLIP_448.text,
+    ...{ vocabularySize: 40, contextLength: 10, positions: 10, width: 16, depth: 2, heads: 2, mlpWidth: 32 },
+  },
+  embedding: 16,
 };
 const both = ["image", "text"] as const;
 const hgnn = { topK: 3, hidden: 8, encoders: both };
@@ -65,6 +77,8 @@ const CASES: Record<string, AceLoraConfig> = {
     lora: ACE_LORA_LORA,
     hgnn,
   },
+  "SigLIP, pooled by attention": { encoders: SIGLIP },
+  "SigLIP with LoRA and ACE-HGNN": { encoders: SIGLIP, lora: ACE_LORA_LORA, hgnn },
   "a sigmoid similarity with its bias": { encoders: { ...SMALL, similarity: "sigmoid" } },
 };
 
@@ -87,15 +101,17 @@ async function randomModel(config: AceLoraConfig): Promise<AceLoraParams> {
 const SCRIPT = `
 import json, sys
 import numpy as np, onnx, onnxruntime
-folder = sys.argv[1]
-inputs = json.load(open(folder + "/inputs.json"))
-out = {}
-for name, key, dtype in [("image", "pixel_values", np.float32), ("text", "input_ids", np.int64)]:
-    onnx.checker.check_model(folder + f"/{name}.onnx", full_check=True)
-    session = onnxruntime.InferenceSession(folder + f"/{name}.onnx", providers=["CPUExecutionProvider"])
-    value = np.array(inputs[key]["values"], dtype).reshape(inputs[key]["shape"])
-    out[name] = session.run([f"{name}_features"], {key: value})[0].ravel().tolist()
-print(json.dumps(out))
+found = []
+for folder in sys.argv[1:]:
+    inputs = json.load(open(folder + "/inputs.json"))
+    out = {}
+    for name, key, dtype in [("image", "pixel_values", np.float32), ("text", "input_ids", np.int64)]:
+        onnx.checker.check_model(folder + f"/{name}.onnx", full_check=True)
+        session = onnxruntime.InferenceSession(folder + f"/{name}.onnx", providers=["CPUExecutionProvider"])
+        value = np.array(inputs[key]["values"], dtype).reshape(inputs[key]["shape"])
+        out[name] = session.run([f"{name}_features"], {key: value})[0].ravel().tolist()
+    found.append(out)
+print(json.dumps(found))
 `;
 
 /** onnxruntime-web in a process of its own, by a computed name: neither the package nor its lock file knows it. */
@@ -103,8 +119,8 @@ const WEB_SCRIPT = `
 const ort = await import(["npm:", "onnxruntime-web", "@1.30.0"].join(""));
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
-const [folder] = Deno.args;
-if (folder) {
+const found = [];
+for (const folder of Deno.args) {
   const inputs = JSON.parse(await Deno.readTextFile(folder + "/inputs.json"));
   const out = {};
   for (const [name, key, type, Values] of [["image", "pixel_values", "float32", Float32Array], ["text", "input_ids", "int64", BigInt64Array]]) {
@@ -114,8 +130,9 @@ if (folder) {
     const results = await session.run({ [key]: new ort.Tensor(type, data, shape) });
     out[name] = [...results[name + "_features"].data];
   }
-  console.log(JSON.stringify(out));
+  found.push(out);
 }
+console.log(JSON.stringify(found));
 Deno.exit(0);
 `;
 
@@ -153,22 +170,32 @@ const RUNTIMES = [
     isReady: ready,
     need: "onnxruntime and onnx; set ACE_PYTHON",
     tolerance: 1e-5,
-    features: (folder: string) => runPython(SCRIPT, [folder]),
+    features: (folders: string[]) => runPython(SCRIPT, folders),
   },
   {
     runtime: "onnxruntime-web",
     isReady: web,
     need: "onnxruntime-web of the npm registry",
     tolerance: 1e-4,
-    features: (folder: string) => runOnnxWeb(folder),
+    features: (folders: string[]) => runOnnxWeb(...folders),
   },
 ];
 
+const able = RUNTIMES.filter(({ isReady }) => isReady);
+const lacks = RUNTIMES.filter(({ isReady }) => !isReady).map(({ runtime, need }) =>
+  `${runtime} skipped: needs ${need}`
+);
+
+/** What a runtime computes of a folder's inputs. */
+type Features = Record<"image" | "text", number[]>;
+
+async function writeInputs(folder: string, planes: Tensor, ids: Tensor): Promise<void> {
+  const of = async (x: Tensor) => ({ values: [...await x.data()], shape: x.shape });
+  const inputs = { pixel_values: await of(planes), input_ids: await of(ids) };
+  await Deno.writeTextFile(join(folder, "inputs.json"), JSON.stringify(inputs));
+}
+
 for (const [name, config] of Object.entries(CASES)) {
-  const able = RUNTIMES.filter(({ isReady }) => isReady);
-  const lacks = RUNTIMES.filter(({ isReady }) => !isReady).map(({ runtime, need }) =>
-    `${runtime} skipped: needs ${need}`
-  );
   Deno.test({
     name: [`exportOnnx() gives the library's features in ONNX runtimes: ${name}`, ...lacks].join("; "),
     ignore: able.length === 0,
@@ -203,16 +230,12 @@ for (const [name, config] of Object.entries(CASES)) {
         39,
       ]];
       const ids = tf.tensor2d(rows, undefined, "int32") as Tensor2D;
-      const of = async (x: Tensor) => ({ values: [...await x.data()], shape: x.shape });
-      await Deno.writeTextFile(
-        join(folder, "inputs.json"),
-        JSON.stringify({ pixel_values: await of(planes), input_ids: await of(ids) }),
-      );
+      await writeInputs(folder, planes, ids);
       const model = aceLoraModel(config);
       const merged = model.forEvaluation(params);
       const features = { image: model.imageFeatures(merged, pixels), text: model.textFeatures(merged, ids) };
       for (const { runtime, tolerance, features: run } of able) {
-        const found = JSON.parse(await run(folder)) as Record<"image" | "text", number[]>;
+        const [found] = JSON.parse(await run([folder])) as [Features];
         for (const tower of both) {
           const expected = await features[tower].data();
           assertEquals(found[tower].length, expected.length);
@@ -231,6 +254,47 @@ for (const [name, config] of Object.entries(CASES)) {
     },
   });
 }
+
+Deno.test({
+  name: [
+    "exportOnnx() of every layout that is read gives, in ONNX runtimes, the features of the library that saved it",
+    ...lacks,
+  ].join("; "),
+  ignore: able.length === 0,
+  fn: () =>
+    inFolder(async (out) => {
+      const folders: string[] = [];
+      const expected: Features[] = [];
+      for (const one of LAYOUT_CASES) {
+        const { params, config: encoders, expected: given } = await openCase(one);
+        const folder = join(out, one.folder);
+        await exportOnnx(params, { encoders }, folder);
+        const planes = tf.transpose(given.get("pixels")!, [0, 3, 1, 2]);
+        await writeInputs(folder, planes, given.get("ids")!);
+        const unit = async (tower: "image" | "text"): Promise<number[]> => {
+          const rows = tf.tidy(() => l2Normalise(tf.reshape(given.get(tower)!, [-1, encoders.embedding]) as Tensor2D));
+          const values = [...await rows.data()];
+          rows.dispose();
+          return values;
+        };
+        folders.push(folder);
+        expected.push({ image: await unit("image"), text: await unit("text") });
+        tf.dispose([planes, ...given.values()]);
+        disposeParams(params);
+      }
+      for (const { runtime, features } of able) {
+        const found = JSON.parse(await features(folders)) as Features[];
+        for (const [k, { folder }] of LAYOUT_CASES.entries()) {
+          for (const tower of both) {
+            assertEquals(found[k]![tower].length, expected[k]![tower].length);
+            for (const [i, value] of expected[k]![tower].entries()) {
+              assertAlmostEquals(found[k]![tower][i]!, value, 1e-4, `${runtime} ${folder} ${tower} ${i}`);
+            }
+          }
+        }
+      }
+    }),
+});
 
 Deno.test("exportOnnx() refuses what it has no operators for, by name, and writes nothing", async () => {
   const folder = await Deno.makeTempDir();

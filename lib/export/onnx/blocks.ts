@@ -2,6 +2,7 @@
 import type { AceHgnnParams } from "../../hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../../hypergraph/adapter.ts";
 import type { AttentionParams } from "../../nn/attention.ts";
+import type { AttentionPoolParams } from "../../nn/attention_pool.ts";
 import type { LayerNormParams } from "../../nn/layer_norm.ts";
 import type { LinearParams } from "../../nn/linear.ts";
 import type { Activation, MlpParams } from "../../nn/mlp.ts";
@@ -76,6 +77,12 @@ function activation(emitter: Emitter, kind: Activation, x: Value): Value {
   if (kind === "quick-gelu") {
     return graph.op("Mul", [x, graph.op("Sigmoid", [graph.op("Mul", [x, scalar(emitter, 1.702)])])]);
   }
+  if (kind === "gelu-tanh") {
+    const cube = graph.op("Mul", [graph.op("Mul", [x, graph.op("Mul", [x, x])]), scalar(emitter, 0.044715)]);
+    const inner = graph.op("Mul", [graph.op("Add", [x, cube]), scalar(emitter, Math.sqrt(2 / Math.PI))]);
+    const half = graph.op("Mul", [x, scalar(emitter, 0.5)]);
+    return graph.op("Mul", [half, graph.op("Add", [graph.op("Tanh", [inner]), scalar(emitter, 1)])]);
+  }
   const erf = graph.op("Erf", [graph.op("Mul", [x, scalar(emitter, Math.SQRT1_2)])]);
   const half = graph.op("Mul", [x, scalar(emitter, 0.5)]);
   return graph.op("Mul", [half, graph.op("Add", [erf, scalar(emitter, 1)])]);
@@ -135,6 +142,35 @@ function attention(emitter: Emitter, params: AttentionParams, x: Value, options:
   }
   const first = graph.op("Squeeze", [sliceTokens(emitter, mean, 0, 1), integers(emitter, 1)]);
   return { tokens, affinity: sliceTokens(emitter, first, 1) };
+}
+
+/** The pooled token in row 0, each token as it would be pooled alone after it, and the pooling weights: `attentionPool`. */
+export function attentionPool(
+  emitter: Emitter,
+  params: AttentionPoolParams,
+  x: Value,
+  { heads, epsilon, activation: kind, affinity }: Omit<BlocksOptions, "order" | "mask" | "read">,
+): BlocksResult {
+  const { graph } = emitter;
+  const { attention: layers, probe } = params;
+  const width = layers.query.weight.shape[0];
+  const split = (rows: Value, perm: number[]): Value =>
+    graph.op("Transpose", [reshape(emitter, rows, 0, -1, heads, width / heads)], { perm });
+  const query = split(linear(emitter, layers.query, weight(emitter, probe)), [0, 2, 1, 3]); // [1, H, 1, d]
+  const key = split(linear(emitter, layers.key, x), [0, 2, 3, 1]); // [B, H, d, N]
+  const value = linear(emitter, layers.value, x);
+  const scores = graph.op("Mul", [graph.op("MatMul", [query, key]), scalar(emitter, Math.sqrt(heads / width))]);
+  const shares = graph.op("Softmax", [scores], { axis: -1 });
+  const context = graph.op("Transpose", [graph.op("MatMul", [shares, split(value, [0, 2, 1, 3])])], {
+    perm: [0, 2, 1, 3],
+  });
+  const pooled = reshape(emitter, context, 0, -1, width); // [B, 1, D]
+  const rows = affinity ? graph.op("Concat", [pooled, value], { axis: 1 }) : pooled;
+  const y = linear(emitter, layers.output, rows);
+  const tokens = graph.op("Add", [y, mlp(emitter, params.mlp, layerNorm(emitter, params.norm, y, epsilon), kind)]);
+  if (!affinity) return { tokens };
+  const mean = graph.op("ReduceMean", [affinity === "logits" ? scores : shares], { axes: [1], keepdims: 0 }); // [B, 1, N]
+  return { tokens, affinity: graph.op("Squeeze", [mean, integers(emitter, 1)]) };
 }
 
 /** Transformer blocks, one after the other. */

@@ -7,7 +7,8 @@ import {
   similarityScale,
   textAffinityOf,
 } from "../../ace_lora.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig } from "../../clip/config.ts";
+import type { BertConfig, CausalTextConfig, SiglipTextConfig } from "../../clip/config.ts";
+import type { ImageTrunk } from "../../clip/towers/image.ts";
 import type { TextTowerParams } from "../../clip/towers/text.ts";
 import { writeAll, writeFileAtomic, writeFileAtomicWith } from "../../io/files.ts";
 import type { Field } from "../../io/protobuf.ts";
@@ -16,8 +17,10 @@ import { disposeParams, namedTensors } from "../../tensor/params.ts";
 import type { Tensor } from "../../tensor/types.ts";
 import {
   aceHgnn,
+  attentionPool,
   blocks,
   type BlocksOptions,
+  type BlocksResult,
   causalMask,
   type Emitter,
   l2Normalise,
@@ -32,6 +35,7 @@ import {
   weight,
 } from "./blocks.ts";
 import { type Attributes, onnxGraph, OPSET, type Value } from "./graph.ts";
+import { preprocessingFacts } from "./preprocessing.ts";
 
 /** What {@linkcode exportOnnx} wrote. */
 export interface OnnxFiles {
@@ -56,7 +60,7 @@ const NOT_EXPORTED = /\.(adapter|prompts|context)(\.|$)|^featureAdapter\./;
  */
 export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, folder: string): Promise<OnnxFiles> {
   const { encoders } = config;
-  checkExportable(params, config);
+  checkExportable(params);
   const merged = mergeAceLora(params);
   try {
     const numbers = await readNumbers(merged);
@@ -68,7 +72,7 @@ export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, f
     const [value] = await scale.data();
     scale.dispose();
     const [bias] = await merged.logitBias?.data() ?? [];
-    const about = preprocessingOf(encoders, { scale: value!, ...(bias === undefined ? {} : { bias }) });
+    const about = preprocessingFacts(encoders, { scale: value!, ...(bias === undefined ? {} : { bias }) });
     await writeFileAtomic(preprocessing, JSON.stringify(about, null, 2) + "\n");
     return { image, text, preprocessing };
   } finally {
@@ -76,14 +80,7 @@ export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, f
   }
 }
 
-/** The text tower's configuration. @throws {RangeError} If its kind is not exported. */
-function exportableText({ text, vision }: ClipConfig): BertConfig | CausalTextConfig {
-  if (text.kind !== "siglip" && vision.pool !== "attention") return text;
-  throw new RangeError("Cannot export a model as its towers must be CLIP's own, ViT and BERT: they are SigLIP's");
-}
-
-function checkExportable(params: AceLoraParams, { encoders }: AceLoraConfig): void {
-  exportableText(encoders);
+function checkExportable(params: AceLoraParams): void {
   const odd = namedTensors(params).keys().find((name) => NOT_EXPORTED.test(name));
   if (odd === undefined) return;
   throw new RangeError(`Cannot export the model as ONNX as "${odd}" is of a method whose layers are not exported`);
@@ -142,25 +139,42 @@ function imageModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbe
   const sides = { kernel_shape: [patchSize, patchSize], strides: [patchSize, patchSize] } satisfies Attributes;
   const maps = reshape(emitter, graph.op("Conv", operands, sides), 0, width, -1); // [B, D, N]
   const patches = graph.op("Transpose", [maps], { perm: [0, 2, 1] });
+  const joined = trunk.clsToken ? withCls(emitter, trunk.clsToken, { pixels, patches, width }) : patches;
+  const placed = graph.op("Add", [joined, weight(emitter, trunk.posEmbed)]);
+  const input = trunk.normPre ? layerNorm(emitter, trunk.normPre, placed, epsilon) : placed;
+  const hgnn = params.hgnn?.image;
+  const options: BlocksOptions = { heads, epsilon, activation, order: "pre", ...(hgnn ? { affinity: "logits" } : {}) };
+  const { affinity, tokens } = imageTokens(emitter, trunk, input, options);
+  const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, tokens)]) : tokens;
+  const count = (imageSize / patchSize) ** 2;
+  const out = feature(emitter, head ? linear(emitter, head, pooled) : pooled, affinity, { hgnn, config, count });
+  graph.output(out, "image_features", ["batch", embedding]);
+  return graph.write(describe("image", config));
+}
+
+/** The CLS token before each image's patches. */
+function withCls(
+  emitter: Emitter,
+  cls: Tensor,
+  { pixels, patches, width }: { pixels: Value; patches: Value; width: number },
+): Value {
+  const { graph } = emitter;
   const batch = graph.op("Slice", [
     graph.op("Shape", [pixels]),
     graph.constant([0], [1], "int64"),
     graph.constant([1], [1], "int64"),
   ]);
   const shape = graph.op("Concat", [batch, graph.constant([1, width], [2], "int64")], { axis: 0 });
-  const cls = graph.op("Expand", [weight(emitter, trunk.clsToken!), shape]);
-  const joined = graph.op("Concat", [cls, patches], { axis: 1 });
-  const placed = graph.op("Add", [joined, weight(emitter, trunk.posEmbed)]);
-  const input = trunk.normPre ? layerNorm(emitter, trunk.normPre, placed, epsilon) : placed;
-  const hgnn = params.hgnn?.image;
-  const options: BlocksOptions = { heads, epsilon, activation, order: "pre", ...(hgnn ? { affinity: "logits" } : {}) };
-  const { tokens, affinity } = blocks(emitter, trunk.blocks, input, options);
-  const normed = layerNorm(emitter, trunk.norm, tokens, epsilon);
-  const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, normed)]) : normed;
-  const count = (imageSize / patchSize) ** 2;
-  const out = feature(emitter, linear(emitter, head!, pooled), affinity, { hgnn, config, count });
-  graph.output(out, "image_features", ["batch", embedding]);
-  return graph.write(describe("image", config));
+  return graph.op("Concat", [graph.op("Expand", [weight(emitter, cls), shape]), patches], { axis: 1 });
+}
+
+/** The tokens after the blocks, the one that is read first, and the affinity. */
+function imageTokens(emitter: Emitter, trunk: ImageTrunk, input: Value, options: BlocksOptions): BlocksResult {
+  const { affinity: _, ...rest } = options;
+  const { tokens, affinity } = blocks(emitter, trunk.blocks, input, trunk.pool ? rest : options);
+  const normed = layerNorm(emitter, trunk.norm, tokens, options.epsilon);
+  if (trunk.pool) return attentionPool(emitter, trunk.pool, normed, options);
+  return { tokens: normed, ...(affinity ? { affinity } : {}) };
 }
 
 /** `[D, (row, column, channel)]` as a convolution's `[D, channel, row, column]`. */
@@ -177,7 +191,7 @@ function convolutionKernel(values: Float32Array, width: number, side: number): F
 
 function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
   const { embedding } = config.encoders;
-  const text = exportableText(config.encoders);
+  const { text } = config.encoders;
   const emitter: Emitter = { graph: onnxGraph(), numbers };
   const { graph } = emitter;
   const { contextLength } = text;
@@ -193,7 +207,7 @@ function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Number
   const affinity = hgnn ? { affinity: textAffinityOf(config) } : {};
   const result = text.kind === "bert"
     ? bertTokens(emitter, params.text, text, { ids, placed, ...affinity })
-    : causalTokens(emitter, params.text, text, { ids, placed, ...affinity });
+    : plainTokens(emitter, params.text, text, { ids, placed, ...affinity });
   const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, result.tokens)]) : result.tokens;
   const projected = "fc1" in head ? mlp(emitter, head, pooled) : linear(emitter, head, pooled);
   const out = feature(emitter, projected, result.affinity, { hgnn, config, count: contextLength - 1 });
@@ -236,18 +250,16 @@ function bertTokens(
   return { tokens: graph.op("Concat", [mean, sliceTokens(emitter, tokens, 1)], { axis: 1 }), affinity };
 }
 
-/** The end-of-text token, `[B, 1, D]`; all tokens with it in row 0, and its affinity, where one is asked for. */
-function causalTokens(
+/** The token that is read, `[B, 1, D]`; all tokens with it in row 0, and its affinity, where one is asked for. */
+function plainTokens(
   emitter: Emitter,
   { trunk }: TextTowerParams,
-  config: CausalTextConfig,
+  config: CausalTextConfig | SiglipTextConfig,
   { ids, placed, affinity: kind }: TextInput,
 ): { tokens: Value; affinity?: Value } {
   const { graph } = emitter;
-  const { contextLength, width, heads, epsilon, activation, eotId } = config;
-  const searched = eotId === undefined
-    ? ids
-    : graph.op("Cast", [graph.op("Equal", [ids, graph.constant([eotId], [], "int64")])], { to: 6 });
+  const { contextLength, width, heads, epsilon, activation } = config;
+  const searched = soughtIn(emitter, ids, config); // its largest is read
   const place = graph.op("ArgMax", [searched], { axis: 1, keepdims: 1 }); // the first of equals
   const depth = graph.constant([contextLength], [], "int64");
   const read = graph.op("OneHot", [place, depth, graph.constant([0, 1], [2])], { axis: -1 }); // [B, 1, N]
@@ -256,7 +268,7 @@ function causalTokens(
     epsilon,
     activation,
     order: "pre",
-    mask: causalMask(emitter, contextLength),
+    ...(config.kind === "clip" ? { mask: causalMask(emitter, contextLength) } : {}),
     ...(kind ? { affinity: kind, read } : {}),
   });
   const normed = layerNorm(emitter, trunk.norm, tokens, epsilon);
@@ -264,29 +276,13 @@ function causalTokens(
   return readFirst(emitter, { tokens: normed, affinity }, place, { length: contextLength, width });
 }
 
-/** What whoever runs the files must know. */
-function preprocessingOf(config: ClipConfig, { scale, bias = 0 }: { scale: number; bias?: number }) {
-  const { vision, text, mean, std, resizeMode, interpolation, similarity } = config;
-  return {
-    image: {
-      input: "pixel_values",
-      layout: "[batch, 3, size, size], float32, RGB",
-      size: vision.imageSize,
-      resize: resizeMode,
-      interpolation,
-      rescale: "value / 255",
-      mean,
-      std,
-    },
-    text: {
-      input: "input_ids",
-      layout: "[batch, context_length], int64, padded with 0",
-      context_length: text.contextLength,
-      tokenizer: text.kind === "bert" ? "WordPiece, [CLS] text [SEP]" : "byte-level BPE, start text end",
-    },
-    similarity: similarity === "sigmoid"
-      ? { kind: similarity, scale, bias, formula: "sigmoid(scale * image_features @ text_features.T + bias)" }
-      : { kind: similarity, scale, formula: "softmax(scale * image_features @ text_features.T)" },
-    opset: OPSET,
-  };
+/** Numbers `[B, N]` of which the first largest stands where a text is read: at its end, or in a SigLIP's last place. */
+function soughtIn({ graph }: Emitter, ids: Value, config: CausalTextConfig | SiglipTextConfig): Value {
+  if (config.kind === "siglip") {
+    const last = Array.from({ length: config.contextLength }, (_, i) => i === config.contextLength - 1 ? 1 : 0);
+    const none = graph.op("Mul", [ids, graph.constant([0], [], "int64")]); // has the batch's size
+    return graph.op("Add", [none, graph.constant(last, [last.length], "int64")]);
+  }
+  if (config.eotId === undefined) return ids;
+  return graph.op("Cast", [graph.op("Equal", [ids, graph.constant([config.eotId], [], "int64")])], { to: 6 });
 }
