@@ -15,6 +15,7 @@ export {
 export { type Gathered, readRecords } from "./files.ts";
 export { type ClipFolder, type RunSpec, TABLE_NAMES, type TableName } from "./plan.ts";
 export { type ExplainedCase, parseRecords, RECORD_KIND, type ReproduceRecord, type SetFigures } from "./record.ts";
+export { type OpenedRuns, openRuns, type OpenRunsOptions } from "./kept_runs.ts";
 export { keptRecords, NoResultsError, type ReportOptions, writeReport, type WrittenReport } from "./report.ts";
 export type { Estimate } from "./estimate.ts";
 export { reproduce, type ReproduceOptions, type ReproduceOutcome, type ReproducePlan } from "./reproduce.ts";

@@ -1,0 +1,44 @@
+/** A table's runs for a notebook: kept ones are read, others carried out. @module */
+import { selectBackend } from "../tensor/backend.ts";
+import type { TableName } from "./plan.ts";
+import { parseRecords, type ReproduceRecord } from "./record.ts";
+import { reproduce, type ReproduceOptions } from "./reproduce.ts";
+
+/** Options of {@linkcode openRuns}; all others are those of the reproduction, which `kept` takes the place of. */
+export interface OpenRunsOptions extends ReproduceOptions {
+  /** File of records kept from an earlier reproduction, as `report --keep` writes it. @default {none: the runs are carried out} */
+  kept?: string;
+}
+
+/** Runs, and where they come from. */
+export interface OpenedRuns {
+  /** Records of the table. */
+  records: ReproduceRecord[];
+  /** Where they come from, in words: how many, of which revision, on what. */
+  origin: string;
+}
+
+/**
+ * The runs of one table: read from a file of kept records, or carried out by {@linkcode reproduce}.
+ *
+ * @throws {RangeError} If the file holds no run of the table.
+ * @throws {Error} If a run that is carried out fails.
+ */
+export async function openRuns(table: TableName, options: OpenRunsOptions = {}): Promise<OpenedRuns> {
+  const { kept, ...rest } = options;
+  if (kept !== undefined) {
+    const records = parseRecords(await Deno.readTextFile(kept), kept).filter((record) => record.table === table);
+    if (records.length === 0) {
+      throw new RangeError(`Cannot show ${table} as "${kept}" must hold runs of it: it holds none`);
+    }
+    const revisions = [...new Set(records.map(({ revision }) => revision?.slice(0, 7) ?? "unknown"))];
+    return {
+      records,
+      origin: `${records.length} kept runs of revision ${revisions.join(", ")}: nothing is carried out`,
+    };
+  }
+  const backend = await selectBackend();
+  const { records, ran, failed } = await reproduce([table], backend, rest);
+  if (failed.length > 0) throw new Error(`Cannot show ${table} as its runs must succeed: ${failed.join("; ")}`);
+  return { records, origin: `${records.length} runs on ${backend.name}, ${ran} carried out now` };
+}

@@ -1,0 +1,29 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { openRuns } from "../../lib/reproduction/kept_runs.ts";
+import { tableRuns } from "../../lib/reproduction/summary.ts";
+
+const KEPT = fromFileUrl(new URL("../../data/reproduction.json", import.meta.url));
+
+Deno.test("openRuns() reads the runs of one table from a file of kept records, and says which revision they are of", async () => {
+  const { records, origin } = await openRuns("tableA3", { kept: KEPT });
+  assertEquals(tableRuns(records, "tableA3").map(({ id, runs }) => [id, runs.length]), [
+    ["neither", 3],
+    ["image", 3],
+    ["text", 3],
+    ["both", 3],
+  ]);
+  assertMatch(origin, /^12 kept runs of revision [0-9a-f]{7}: nothing is carried out$/);
+});
+
+Deno.test("openRuns() carries out what is not kept, and refuses a file without runs of the table", async () => {
+  const out = await Deno.makeTempDir();
+  try {
+    const { records, origin } = await openRuns("histopathology", { scale: "smoke", out });
+    assertEquals(records.length, 1);
+    assertMatch(origin, /^1 runs on \w+, 1 carried out now$/);
+    await assertRejects(() => openRuns("table4", { kept: KEPT }), RangeError, "must hold runs of it: it holds none");
+  } finally {
+    await Deno.remove(out, { recursive: true });
+  }
+});
