@@ -50,9 +50,9 @@ const PREDICTED: Colour = [255, 159, 10];
 /** Longer side of a picture, pixels. */
 const SIDE = 320;
 
-/** The image with its marks, as an 8-bit RGB picture whose longer side is 320 pixels. */
-function paintMarks(image: RasterImage, marks: Marks): RasterImage {
-  const scale = SIDE / Math.max(image.width, image.height);
+/** The image with its marks, as an 8-bit RGB picture whose longer side is of `side` pixels. */
+function paintMarks(image: RasterImage, marks: Marks, side: number): RasterImage {
+  const scale = side / Math.max(image.width, image.height);
   const size = {
     width: Math.max(1, Math.round(image.width * scale)),
     height: Math.max(1, Math.round(image.height * scale)),
@@ -106,9 +106,13 @@ function stretched(image: RasterImage): RasterImage {
   return { ...image, bitDepth: 8, data: Uint8Array.from(image.data, (value) => Math.round((value - low) * factor)) };
 }
 
-/** A picture for a report. */
-export function pictureOverlay(image: RasterImage, marks: Marks, caption: string): Overlay {
-  const painted = paintMarks(image, marks);
+/**
+ * A picture for a report or a notebook: the image with masks and boxes.
+ *
+ * @param side Pixels of its longer side.
+ */
+export function pictureOverlay(image: RasterImage, marks: Marks, caption: string, side: number = SIDE): Overlay {
+  const painted = paintMarks(image, marks, side);
   const columns = 16;
   return {
     image: pngDataUrl(painted),

@@ -1,5 +1,5 @@
 /** A table's runs for a notebook: kept ones are read, others carried out. @module */
-import { selectBackend } from "../tensor/backend.ts";
+import { type BackendInfo, selectBackend } from "../tensor/backend.ts";
 import type { TableName } from "./plan.ts";
 import { parseRecords, type ReproduceRecord } from "./record.ts";
 import { reproduce, type ReproduceOptions } from "./reproduce.ts";
@@ -8,6 +8,8 @@ import { reproduce, type ReproduceOptions } from "./reproduce.ts";
 export interface OpenRunsOptions extends ReproduceOptions {
   /** File of records kept from an earlier reproduction, as `report --keep` writes it. @default {none: the runs are carried out} */
   kept?: string;
+  /** What carries them out. @default {what `selectBackend` takes} */
+  backend?: BackendInfo;
 }
 
 /** Runs, and where they come from. */
@@ -25,7 +27,7 @@ export interface OpenedRuns {
  * @throws {Error} If a run that is carried out fails.
  */
 export async function openRuns(table: TableName, options: OpenRunsOptions = {}): Promise<OpenedRuns> {
-  const { kept, ...rest } = options;
+  const { kept, backend, ...rest } = options;
   if (kept !== undefined) {
     const records = parseRecords(await Deno.readTextFile(kept), kept).filter((record) => record.table === table);
     if (records.length === 0) {
@@ -37,8 +39,8 @@ export async function openRuns(table: TableName, options: OpenRunsOptions = {}):
       origin: `${records.length} kept runs of revision ${revisions.join(", ")}: nothing is carried out`,
     };
   }
-  const backend = await selectBackend();
-  const { records, ran, failed } = await reproduce([table], backend, rest);
+  const own = backend ?? await selectBackend();
+  const { records, ran, failed } = await reproduce([table], own, rest);
   if (failed.length > 0) throw new Error(`Cannot show ${table} as its runs must succeed: ${failed.join("; ")}`);
-  return { records, origin: `${records.length} runs on ${backend.name}, ${ran} carried out now` };
+  return { records, origin: `${records.length} runs on ${own.name}, ${ran} carried out now` };
 }
