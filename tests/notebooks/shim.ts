@@ -5,8 +5,8 @@ async function display(value: unknown): Promise<void> {
   const method = (value as Record<symbol, unknown> | null)?.[Symbol.for("Jupyter.display")];
   const bundle = typeof method === "function" ? await method.call(value) : { "text/plain": String(value) };
   const size = JSON.stringify(bundle).length;
-  if (size > 200_000) {
-    throw new RangeError(`Cannot display an output of more than 200,000 bytes: current size is ${size}`);
+  if (size > 300_000) {
+    throw new RangeError(`Cannot display an output of more than 300,000 bytes: current size is ${size}`);
   }
   shown.push(bundle);
 }
