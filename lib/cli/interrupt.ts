@@ -14,11 +14,13 @@ export interface Interruption {
 const SIGINT_EXIT = 130;
 const SIGTERM_EXIT = 143;
 
-/** Windows knows SIGINT and SIGBREAK alone. SIGHUP is left to the system, so that `nohup` works. */
-const SIGNALS: readonly [Deno.Signal, number][] = [
-  ["SIGINT", SIGINT_EXIT],
-  [Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM", SIGTERM_EXIT],
-];
+/**
+ * The signals that ask to stop, and what the process then ends with. Windows knows SIGINT and SIGBREAK alone, and refuses a
+ * listener of any other. SIGHUP is left to the system, so that `nohup` works.
+ */
+export function stopSignals(os: typeof Deno.build.os): [Deno.Signal, number][] {
+  return [["SIGINT", SIGINT_EXIT], [os === "windows" ? "SIGBREAK" : "SIGTERM", SIGTERM_EXIT]];
+}
 
 const stops = new Set<(exitCode: number) => void>();
 
@@ -33,7 +35,7 @@ export function catchInterrupts(): Interruption {
     end();
     controller.abort();
   };
-  const listeners = SIGNALS.map(([signal, code]) => [signal, () => stop(code)] as const);
+  const listeners = stopSignals(Deno.build.os).map(([signal, code]) => [signal, () => stop(code)] as const);
   const end = (): void => {
     if (!stops.delete(stop)) return;
     for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);

@@ -1,6 +1,7 @@
 /** Requests to stop a run that its task runner passes on, or could not: the state is kept, the exit status tells. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { catchInterrupts, stopSignals } from "../../lib/cli/interrupt.ts";
 import { inFolder, writePairs } from "./fixtures.ts";
 import { PACKAGE } from "./run.ts";
 
@@ -45,4 +46,25 @@ Deno.test({
       }
     });
   },
+});
+
+Deno.test("stopSignals() names on Windows only signals that Deno can listen to there", () => {
+  const names = (os: typeof Deno.build.os): string[] => stopSignals(os).map(([name]) => name);
+  assertEquals(names("windows"), ["SIGINT", "SIGBREAK"]);
+  for (const os of ["linux", "darwin"] as const) assertEquals(names(os), ["SIGINT", "SIGTERM"]);
+});
+
+Deno.test("catchInterrupts() listens to the signals of the system it runs on, and to none after the end", () => {
+  const { addSignalListener, removeSignalListener } = Deno;
+  const heard = new Set<string>();
+  Deno.addSignalListener = (name) => void heard.add(name);
+  Deno.removeSignalListener = (name) => void heard.delete(name);
+  try {
+    const interruption = catchInterrupts();
+    assertEquals([...heard], stopSignals(Deno.build.os).map(([name]) => name));
+    interruption.end();
+    assertEquals([...heard], []);
+  } finally {
+    Object.assign(Deno, { addSignalListener, removeSignalListener });
+  }
 });
