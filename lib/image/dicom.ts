@@ -103,11 +103,14 @@ type Shape =
     planar: boolean;
   };
 
+/** What mends a file that leaves out what its pixels mean. */
+const ADD_OR_SAVE = "add that element, or save the picture as PNG";
+
 function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
   if (!dataSet.elements.has(PIXEL_DATA)) throw new Error("it has no pixel data (7FE0,0010)");
   const number = (tag: number, what: string, fallback?: number): number => {
     const value = words(dataSet, tag)?.[0] ?? fallback;
-    if (value === undefined) throw new Error(`it must state its ${what}`);
+    if (value === undefined) throw new Error(`it must state its ${what}: ${ADD_OR_SAVE}`);
     return value;
   };
   const must = (holds: boolean, what: string): void => {
@@ -132,7 +135,9 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
   must(highBit === bitsStored - 1, `the high bit must be ${bitsStored - 1}: it says ${highBit}`);
   must(representation <= 1, `pixel representation must be 0 or 1: it says ${representation}`);
   const photometric = text(dataSet, TAGS.photometric);
-  if (photometric === undefined) throw new Error("it must state its photometric interpretation (0028,0004)");
+  if (photometric === undefined) {
+    throw new Error(`it must state its photometric interpretation (0028,0004): ${ADD_OR_SAVE}`);
+  }
   const grey = photometric === "MONOCHROME1" || photometric === "MONOCHROME2";
   const colour = /^(RGB|YBR_(FULL|FULL_422|RCT|ICT))$/.test(photometric);
   must(grey || colour, `photometric interpretation ${JSON.stringify(photometric.slice(0, 16))} is not read`);

@@ -60,9 +60,9 @@ function whyOneGrey({ pixels, rescaleSlope, modalityLut, window, voiLut }: Dicom
   const reason = isFlat
     ? "all its stored values are equal"
     : !modalityLut && rescaleSlope === 0
-    ? "its rescale slope (0028,1053) is 0"
+    ? "its rescale slope (0028,1053) is 0; correct that element, or save the picture as PNG"
     : window
-    ? `its window (centre ${window.center}, width ${window.width}) lies off its values`
+    ? `its window (centre ${window.center}, width ${window.width}) lies off its values; correct it, or save the picture as PNG`
     : `its ${modalityLut && !voiLut ? "modality" : "VOI"} LUT gives all its values one shade`;
   return `its picture is one grey: ${reason}`;
 }

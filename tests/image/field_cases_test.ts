@@ -112,11 +112,15 @@ Deno.test("decodeImage() refuses a DICOM that leaves out what its pixels mean", 
       [0x00280103, "pixel representation"],
     ] as const
   ) {
-    await assertRejects(
-      () => decodeImage(film({ [tag]: undefined }), "x.dcm"),
-      SyntaxError,
-      `it must state its ${what}`,
-    );
+    const error = await assertRejects(() => decodeImage(film({ [tag]: undefined }), "x.dcm"), SyntaxError) as Error;
+    for (
+      const words of [
+        `"x.dcm" as DICOM: it must state its ${what} (0028,`,
+        "add that element, or save the picture as PNG",
+      ]
+    ) {
+      assert(error.message.includes(words), error.message);
+    }
   }
 });
 
