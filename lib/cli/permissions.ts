@@ -6,7 +6,10 @@ import { LAUNCHER_VARIABLES } from "../distributed/mpi.ts";
 interface Needs {
   /** Whether it computes: the backend looks at these variables of the environment. */
   computes: boolean;
-  /** Where it writes: nowhere, below one folder, or wherever its options say. */
+  /**
+   * Where it writes: nowhere, below one folder, or wherever its options say. The last needs a bare `--allow-write`: Deno reads a
+   * task's line before it knows the options, and scratch disks and mounted shares are seldom below the folder one stands in.
+   */
   writes: "nowhere" | "anywhere" | "$INIT_CWD" | "$INIT_CWD/results";
 }
 
@@ -40,6 +43,18 @@ const PLACES: Readonly<Record<string, string>> = {
   "$INIT_CWD": "the folder you stand in",
   "$INIT_CWD/results": '"results" in the folder you stand in',
 };
+
+/** Options that name what is written. */
+const OUTPUTS = ["out", "cache", "keep", "explain", "onnx", "card"];
+
+/** One sentence on where a command's task may write. */
+export function mayWrite(name: string, options: Readonly<Record<string, unknown>>): string {
+  const { writes } = PERMISSIONS[name]!;
+  if (writes === "nowhere") return "It may write nothing.";
+  if (writes !== "anywhere") return `It may write in ${PLACES[writes]} alone.`;
+  const named = OUTPUTS.filter((option) => Object.hasOwn(options, option)).map((option) => `\`--${option}\``);
+  return `It writes where ${named.join(", ")} say${named.length === 1 ? "s" : ""}.`;
+}
 
 /**
  * Fails before any work, and in place of Deno's question in a terminal, where an output lies outside what a task may write.

@@ -8,7 +8,7 @@
  * @module
  */
 import { type Command, HELP } from "../../lib/cli/command.ts";
-import { PERMISSIONS } from "../../lib/cli/permissions.ts";
+import { mayWrite, PERMISSIONS } from "../../lib/cli/permissions.ts";
 import { DATASETS } from "../../lib/data/registry.ts";
 import { parseRunRecord } from "../../lib/display/records.ts";
 import { resultsTable } from "../../lib/display/results.ts";
@@ -50,7 +50,9 @@ async function commandParts(): Promise<string> {
     return [
       `## ${name}`,
       "",
-      `${prose(summary)}. \`deno task ${name} [options]${positionals ? ` ${positionals}` : ""}\``,
+      `${prose(summary)}. \`deno task ${name} [options]${positionals ? ` ${positionals}` : ""}\` ${
+        mayWrite(name, options)
+      }`,
       "",
       rows("option | what it says", body),
       "",
