@@ -62,6 +62,11 @@ export function startTorch(): Promise<Peer> {
   return startPeer(Deno.env.get("ACE_PYTHON") || "python3", [local("torch_peer.py")]);
 }
 
+/** Pillow, and pydicom with pylibjpeg, through the same Python. */
+export function startDecoders(): Promise<Peer> {
+  return startPeer(Deno.env.get("ACE_PYTHON") || "python3", [local("decode_peer.py")]);
+}
+
 /** onnxruntime-web, transformers.js (onnxruntime's native library) and jax-js. */
 export function startJavaScript(): Promise<Peer> {
   const flags = [
