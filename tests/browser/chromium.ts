@@ -41,6 +41,8 @@ export async function findChromium(): Promise<string | null> {
 export interface WithPageOptions {
   /** WebGPU on SwiftShader, which computes on the processor. @default {false} */
   webgpu?: boolean;
+  /** File to which every request of the whole browser is written, workers' among them, readable once it has ended. @default {none} */
+  netLog?: string;
 }
 
 /** Runs `use` with a page of a fresh browser (its own empty profile) and ends the browser afterwards. */
@@ -64,6 +66,7 @@ export async function withPage(
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    ...options.netLog === undefined ? [] : [`--log-net-log=${options.netLog}`],
     "--remote-debugging-pipe",
     `--user-data-dir=${profile}`,
     "about:blank",
