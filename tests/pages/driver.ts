@@ -1,6 +1,8 @@
 /** What a test does with the open page: presses, chooses files, waits, downloads; and what the browser asked of the network. */
 import { join } from "@std/path";
-import type { Page } from "../browser/chromium.ts";
+import { buildPage } from "../../pages/app/build.ts";
+import { findChromium, type Page, withPage, type WithPageOptions } from "../browser/chromium.ts";
+import { startServer } from "../platform/runtimes.ts";
 
 /** A driver of the page. */
 export interface Driver {
@@ -21,7 +23,7 @@ export interface Driver {
 }
 
 /** Most turns of a tenth of a second that are waited. */
-const PATIENCE = 1800;
+const PATIENCE = 1200;
 
 /** Drives a page; what it downloads goes to `folder`. */
 export async function drive(page: Page, folder: string): Promise<Driver> {
@@ -63,15 +65,76 @@ export async function drive(page: Page, folder: string): Promise<Driver> {
   };
 }
 
-/** Addresses that the browser asked for over the network or looked up, out of its own log. */
-export async function requestsOf(netLog: string): Promise<Set<string>> {
+/**
+ * Addresses that documents, workers and service workers of an origin asked for over the network, out of the browser's own log. What
+ * the browser asks for itself (its updates, its clock) has another initiator.
+ */
+export async function requestsOf(netLog: string, origin: string): Promise<Set<string>> {
   const { constants, events } = JSON.parse(await Deno.readTextFile(netLog));
-  const names = new Map(Object.entries(constants.logEventTypes).map(([name, type]) => [type, name]));
-  const addresses = new Set<string>();
-  for (const { type, params } of events) {
-    const name = names.get(type);
-    if (name === "URL_REQUEST_START_JOB") addresses.add(params.url);
-    if (name === "HOST_RESOLVER_MANAGER_REQUEST" && params?.host) addresses.add(`lookup of ${params.host}`);
+  const { URL_REQUEST_START_JOB: type } = constants.logEventTypes;
+  return new Set(
+    events.flatMap((event: { type: number; params?: { url?: string; initiator?: string } }) =>
+      event.type === type && event.params?.initiator === origin ? [event.params.url!] : []
+    ),
+  );
+}
+
+const chromium = await findChromium();
+
+/** The page's folder, built once. */
+export const site: string = chromium === null ? "" : await Deno.makeTempDir({ prefix: "ace-page-" });
+let built: Promise<void> | undefined;
+addEventListener("unload", () => site !== "" && Deno.removeSync(site, { recursive: true }));
+
+/** The open page. */
+export interface App extends Driver {
+  /** For what the driver does not do. */
+  page: Page;
+  /** Where it is served. */
+  address: string;
+  /** A folder for the test's files. */
+  folder: string;
+  /** Ends the server: from then on there is no network. */
+  goOffline(): Promise<void>;
+  /** Opens the page anew and waits for its model. */
+  reopen(): Promise<void>;
+}
+
+/** Opens the page in a fresh browser. */
+export async function withApp(
+  use: (app: App) => Promise<void>,
+  options: WithPageOptions & { plain?: boolean } = {},
+): Promise<void> {
+  await (built ??= buildPage(site));
+  const { plain = false, ...browser } = options;
+  const folder = await Deno.makeTempDir({ prefix: "ace-page-files-" });
+  const downloads = join(folder, "downloads");
+  await Deno.mkdir(downloads);
+  const server = await startServer(site, plain);
+  let isOnline = true;
+  const goOffline = async (): Promise<void> => {
+    if (isOnline) await server.close();
+    isOnline = false;
+  };
+  try {
+    await withPage(chromium!, async (page) => {
+      const driver = await drive(page, downloads);
+      const reopen = async (): Promise<void> => {
+        await page.open("about:blank");
+        await page.open(`${server.address}?backend=wasm`);
+        await driver.untilText("model-line", "WebAssembly");
+      };
+      await reopen();
+      await use({ ...driver, page, address: server.address, folder, goOffline, reopen });
+    }, browser);
+  } finally {
+    await goOffline();
+    await Deno.remove(folder, { recursive: true });
   }
-  return addresses;
+}
+
+/** A test in Chromium, where there is one. */
+export function appTest(name: string, body: () => Promise<void>): void {
+  const reason = chromium === null ? " (skipped: no chromium on PATH, set ACE_CHROMIUM)" : "";
+  Deno.test({ name: name + reason, ignore: chromium === null, fn: body });
 }
