@@ -6,13 +6,17 @@ import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { saveAdapter } from "../../lib/adapters/model.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import { pairSource } from "../../lib/data/sources.ts";
-import { trainingSet } from "../../lib/data/synthetic/sets.ts";
+import { loadFolder } from "../../lib/data/folder.ts";
+import { rsnaLike, trainingSet } from "../../lib/data/synthetic/sets.ts";
+import { encodePng } from "../../lib/image/png.ts";
+import { scoreDataset } from "../../lib/eval/assess.ts";
 import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { deriveSeed } from "../../lib/tensor/random.ts";
 import { fit } from "../../lib/train/fit.ts";
+import { writeHubFolder } from "../clip/hub_folder.ts";
 import { appTest, requestsOf, site, withApp } from "./driver.ts";
 
 const FIXTURES = fromFileUrl(new URL("../image/", import.meta.url));
@@ -142,3 +146,103 @@ appTest(
     });
   },
 );
+
+/** Six drawn films in a folder for each class, and a table of them with texts. */
+async function writeCohort(folder: string): Promise<void> {
+  const { cases, classes } = rsnaLike(6, 3);
+  const rows = await Promise.all(cases.map(async ({ image, target }, i) => {
+    const name = classes[target!]!;
+    await Deno.mkdir(join(folder, name), { recursive: true });
+    await Deno.writeFile(join(folder, name, `${i}.png`), encodePng(await image()));
+    return `${name}/${i}.png,Findings suggesting ${name} in film ${i}.`;
+  }));
+  await Deno.writeTextFile(join(folder, "pairs.csv"), ["path,text", ...rows, ""].join("\n"));
+}
+
+appTest("the page judges a labelled folder as Deno does, and adapts to a table and its images", async () => {
+  await withApp(async (app) => {
+    const cohort = join(app.folder, "cohort");
+    await writeCohort(cohort);
+    await app.choose("eval-folder", [cohort]);
+    await app.untilText("eval-status", "6 images judged");
+    const titles = await app.page.evaluate(
+      `[...document.querySelectorAll("#eval-figures h3")].map((h) => h.textContent)`,
+    );
+    assert(["ROC", "Confusion"].every((title) => titles.includes(title)), titles.join());
+    await selectBackend({ backend: "wasm" });
+    const { params, config, tokenizer } = await loadClip();
+    const model = aceLoraModel({ encoders: config, learnScale: false });
+    const { scores } = await scoreDataset(model, params, await loadFolder(cohort), { config, tokenizer, batchSize: 8 });
+    disposeParams(params);
+    const csv = new TextDecoder().decode(await app.download("#eval-csv"));
+    for (const score of scores) assertStringIncludes(csv, String(score));
+
+    await app.page.evaluate(`document.querySelector('[value="table"]').click()`);
+    await app.choose("pairs-folder", [cohort]);
+    await app.untilText("pairs-status", "7 files");
+    await app.until(`document.getElementById("pairs-text").value === "text"`);
+    await app.fill("batch", 3);
+    await app.press("run-start");
+    await app.untilText("run-status", "Done after 2 steps");
+    // It has seen these films, so it is not judged on them.
+    await app.choose("eval-folder", [cohort]);
+    await app.until(`/seen the test cases/.test(document.getElementById("problem").textContent)`);
+  });
+});
+
+appTest(
+  "the page loads a folder as the hub gives it, keeps it on request, and says when the storage is full",
+  async () => {
+    await withApp(async (app) => {
+      const folder = join(app.folder, "hub_clip");
+      await Deno.mkdir(folder);
+      await selectBackend({ backend: "wasm" });
+      await writeHubFolder(folder);
+      await app.choose("model-folder", [folder]);
+      await app.untilText("model-line", "hub_clip, on wasm");
+      await app.press("film-drawn");
+      await app.press("ask-now");
+      await app.untilText("films-status", "4 films answered");
+      await app.press("keep");
+      await app.untilText("kept", "hub_clip");
+      await app.reopen();
+      assertStringIncludes(await app.text("model-line"), "The shipped model");
+      await app.untilText("kept", "hub_clip");
+      await app.page.evaluate(`document.querySelector("#kept button").click()`);
+      await app.untilText("model-line", "hub_clip, on wasm");
+      await app.page.evaluate(`document.querySelectorAll("#kept button")[1].click()`);
+      await app.until(`document.getElementById("kept").children.length === 0`);
+      await app.page.send("Storage.overrideQuotaForOrigin", { origin: new URL(app.address).origin, quotaSize: 1 });
+      await app.choose("model-folder", [folder]);
+      await app.untilText("model-line", "hub_clip, on wasm");
+      await app.press("keep");
+      await app.until(`/full/.test(document.getElementById("problem").textContent)`);
+      assertEquals(await app.page.evaluate(`document.getElementById("kept").children.length`), 0);
+    });
+  },
+);
+
+appTest("the page isolates itself on a host that sends no headers, and has no fault that axe-core finds", async () => {
+  await withApp(async (app) => {
+    await app.until("crossOriginIsolated");
+    await app.press("film-drawn");
+    await app.press("ask-now");
+    await app.untilText("films-status", "4 films answered");
+    await app.press("eval-drawn");
+    await app.untilText("eval-status", "60 images judged");
+    const { default: axe } = await import("axe-core/axe.min.js", { with: { type: "text" } });
+    await app.page.evaluate(axe as unknown as string);
+    for (const scheme of ["light", "dark"]) {
+      await app.page.send("Emulation.setEmulatedMedia", {
+        features: [{ name: "prefers-color-scheme", value: scheme }],
+      });
+      for (const tab of ["films", "adapt", "evaluate", "model"]) {
+        await app.press(`tab-${tab}`);
+        const violations = await app.page.evaluate(
+          "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+        );
+        assertEquals(violations, [], `${tab}, ${scheme}`);
+      }
+    }
+  }, { plain: true });
+});

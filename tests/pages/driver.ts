@@ -28,16 +28,19 @@ const PATIENCE = 1200;
 /** Drives a page; what it downloads goes to `folder`. */
 export async function drive(page: Page, folder: string): Promise<Driver> {
   await page.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
+  // A page that is just being loaded again has nothing to ask.
+  const evaluated = (expression: string): Promise<unknown> => page.evaluate(expression).catch(() => undefined);
   const turns = async (isDone: () => Promise<boolean>, what: string): Promise<void> => {
     for (let turn = 0; turn < PATIENCE; turn++) {
       if (await isDone()) return;
-      const problem = await page.evaluate("document.getElementById('problem')?.innerText ?? ''");
-      if (problem !== "") throw new Error(`waiting for ${what}: ${problem}`);
+      const problem = await evaluated("document.getElementById('problem')?.innerText") ?? "";
+      if (problem !== "" && !what.includes("problem")) throw new Error(`waiting for ${what}: ${problem}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error(`waited in vain for ${what}: ${await page.evaluate("document.body.innerText")}`);
   };
-  const until = (expression: string): Promise<void> => turns(() => page.evaluate(expression), expression);
+  const until = (expression: string): Promise<void> =>
+    turns(async () => Boolean(await evaluated(expression)), expression);
   const at = (id: string): string => `document.getElementById(${JSON.stringify(id)})`;
   return {
     async press(id) {
@@ -51,7 +54,7 @@ export async function drive(page: Page, folder: string): Promise<Driver> {
     },
     text: (id) => page.evaluate(`${at(id)}.innerText`),
     until,
-    untilText: (id, word) => until(`${at(id)}.innerText.includes(${JSON.stringify(word)})`),
+    untilText: (id, word) => until(`${at(id)}?.innerText.includes(${JSON.stringify(word)})`),
     async download(selector) {
       for await (const { name } of Deno.readDir(folder)) await Deno.remove(join(folder, name));
       await page.evaluate(`document.querySelector(${JSON.stringify(selector)}).click()`);
