@@ -156,7 +156,7 @@ The floor of any wasm program is operations / (${
 to join neighbouring instructions to 256-bit ones (lib/tensor/wasm/wide.ts), which doubles the peak for code it can join.${
   peer > 0
     ? ` PyTorch uses the processor's whole width (${
-      facts.versions.torch ?? ""
+      facts.versions["torch"] ?? ""
     }), so its floor is lower: at equal shares of the peak it is ${
       (rateOf("PyTorch", 1)! / peak).toFixed(1)
     } times as fast a thread.`

@@ -248,7 +248,7 @@ export async function hgnnGroup(bench: Bench): Promise<void> {
       for (const other of others) await other.drop();
       for (const { piece } of forms) piece.dispose();
       bench.onMeasurement("hgnn", made);
-      const faster = ratio(made.times.dense!, made.times.sparse!);
+      const faster = ratio(made.times["dense"]!, made.times["sparse"]!);
       bench.onAim(
         atLeast(`ACE-HGNN sparse against dense, N = ${tokens}, batch 64, ${passes}`, 10, faster, "times faster"),
       );

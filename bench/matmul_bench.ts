@@ -58,7 +58,7 @@ function best(run: () => void, reps: number): number {
 function peak(relaxed: boolean): number {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
   const exports = instantiate(compileModules({ relaxed }), memory);
-  const run = exports.peak as (iterations: number, x: number) => number;
+  const run = exports["peak"] as (iterations: number, x: number) => number;
   for (let i = 0; i < 100; i++) run(1000, 0.9);
   return 1e6 * 12 * 8 / best(() => run(1e6, 0.9), 10) / 1e6;
 }

@@ -41,7 +41,7 @@ export function matmulPiece(m: number, k: number, n: number, [ta, tb]: readonly 
 export function peakRun(steps = 1e6): { run: () => void; flop: number } {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
   const exports = instantiate(compileModules(), memory);
-  const peak = exports.peak as (iterations: number, x: number) => number;
+  const peak = exports["peak"] as (iterations: number, x: number) => number;
   for (let i = 0; i < 100; i++) peak(1000, 0.9);
   return { run: () => void peak(steps, 0.9), flop: steps * 12 * 8 };
 }

@@ -33,10 +33,10 @@ const ALLOWED: Record<string, string[]> = {
 ALLOWED["model.ts"] = Object.keys(ALLOWED); // the front door: a model with methods over all of them
 for (const room of Object.keys(ALLOWED)) if (room !== "platform") ALLOWED[room]!.push("platform"); // below all others
 const ROOMS: string[] = Object.keys(ALLOWED);
-ALLOWED.reproduction = ROOMS;
-ALLOWED.jupyter = ["image", "tensor"];
-ALLOWED.browser = ROOMS; // an entry that lists names of all of them
-ALLOWED.cli = [...ROOMS, "reproduction"];
+ALLOWED["reproduction"] = ROOMS;
+ALLOWED["jupyter"] = ["image", "tensor"];
+ALLOWED["browser"] = ROOMS; // an entry that lists names of all of them
+ALLOWED["cli"] = [...ROOMS, "reproduction"];
 
 async function files(folder: string): Promise<string[]> {
   const out: string[] = [];

@@ -90,8 +90,8 @@ async function jaxBlock(work: { batch: number; backward: boolean }, threads: num
   const [width, hidden, heads, tokens] = [768, 3072, 12, 197];
   const frozen: Record<string, any> = {};
   for (const name of ["q", "k", "v", "o"]) frozen[name] = ramp(np, [width, width], 0.05);
-  frozen.fc1 = ramp(np, [width, hidden], 0.05);
-  frozen.fc2 = ramp(np, [hidden, width], 0.05);
+  frozen["fc1"] = ramp(np, [width, hidden], 0.05);
+  frozen["fc2"] = ramp(np, [hidden, width], 0.05);
   const trained: Record<string, any> = { x: ramp(np, [work.batch, tokens, width], 1) };
   for (const name of ["q", "k", "v"]) {
     trained[`${name}A`] = ramp(np, [width, 4], 0.05);

@@ -115,7 +115,7 @@ export async function contender(
   await peer.ask({ do: "setup", id, work, threads });
   return {
     name,
-    run: async () => (await peer.ask({ do: "run", id })).seconds as number * 1000,
+    run: async () => (await peer.ask({ do: "run", id }))["seconds"] as number * 1000,
     drop: async () => void await peer.ask({ do: "drop", id }),
   };
 }

@@ -49,6 +49,31 @@ export const DATASET_OPTIONS: Record<string, OptionSpec> = {
   reports: { type: "string", value: "DIR", help: "Folder of the reports (mimic-cxr; default: the root)" },
 };
 
+/** Options that name classified images. */
+export const CLASSIFIED_OPTIONS: Record<string, OptionSpec> = {
+  images: {
+    type: "string",
+    value: "PATH",
+    help: "CSV of images and classes, or a folder with a folder for each class",
+  },
+  ...DATASET_OPTIONS,
+};
+
+/** Options that say which classes those images have. */
+export const CLASS_OPTIONS: Record<string, OptionSpec> = {
+  "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
+  classes: {
+    type: "string",
+    value: "LIST",
+    help: "Classes as the data names them, in order (default: all found, sorted)",
+  },
+  names: {
+    type: "string",
+    value: "LIST",
+    help: "Names that prompts use for the classes, in the same order (default: the classes)",
+  },
+};
+
 function datasetNames(): string[] {
   return Object.keys(DATASETS).filter((name) => !OWN_FILES.includes(name));
 }

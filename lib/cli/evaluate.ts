@@ -17,8 +17,9 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {
   announce,
+  CLASS_OPTIONS,
+  CLASSIFIED_OPTIONS,
   COLUMN_OPTIONS,
-  DATASET_OPTIONS,
   datasetListFrom,
   datasetNotes,
   HELD_OUT_OPTIONS,
@@ -41,12 +42,7 @@ export const COMMAND: Command = {
   summary: "Accuracy and AUROC of a model on classified images, zero-shot or by an adapter's head",
   positionals: "[PREDICTIONS...]",
   options: {
-    images: {
-      type: "string",
-      value: "PATH",
-      help: "CSV of images and classes, or a folder with a folder for each class",
-    },
-    ...DATASET_OPTIONS,
+    ...CLASSIFIED_OPTIONS,
     scores: {
       type: "string",
       value: "CSV",
@@ -66,17 +62,7 @@ export const COMMAND: Command = {
     ...JUDGING_OPTIONS,
     list: { type: "boolean", help: "Print the chosen cases' ids and the split's hash, and stop; needs no weights" },
     json: { type: "boolean", help: "JSON instead of a table" },
-    "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
-    classes: {
-      type: "string",
-      value: "LIST",
-      help: "Classes as the data names them, in order (default: all found, sorted)",
-    },
-    names: {
-      type: "string",
-      value: "LIST",
-      help: "Names that prompts use for the classes, in the same order (default: the classes)",
-    },
+    ...CLASS_OPTIONS,
     prompts: {
       type: "string",
       multiple: true,

@@ -158,7 +158,7 @@ function warningsOf({ notice, record: { synthetic } }: JudgedRun, { threshold }:
 /** What the run was, for its page. */
 function factsOf({ method, set, record }: JudgedRun, seed: number): Record<string, string | number> {
   const { configuration = {}, splits = {}, backend, versions, revision } = record;
-  const model = configuration.model as
+  const model = configuration["model"] as
     | { weights?: string; weights_sha256?: string; adapter?: string | null }
     | undefined;
   const split = splits[set];
@@ -167,7 +167,7 @@ function factsOf({ method, set, record }: JudgedRun, seed: number): Record<strin
     data: set,
     ...(split ? { split: `${split.name}, ${split.size} cases, sha256 ${split.hash}` } : {}),
     ...(model ? { weights: `${model.weights}, sha256 ${model.weights_sha256}`, adapter: model.adapter ?? "none" } : {}),
-    ...(Array.isArray(configuration.prompts) ? { prompts: configuration.prompts.join(" | ") } : {}),
+    ...(Array.isArray(configuration["prompts"]) ? { prompts: configuration["prompts"].join(" | ") } : {}),
     backend,
     seed,
     revision: revision ?? "unknown",

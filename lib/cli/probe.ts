@@ -23,7 +23,14 @@ import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, imagesFrom } from "./data_options.ts";
+import {
+  announce,
+  CLASS_OPTIONS,
+  CLASSIFIED_OPTIONS,
+  COLUMN_OPTIONS,
+  columnsFrom,
+  imagesFrom,
+} from "./data_options.ts";
 import { watched } from "./decode_options.ts";
 import { keptFeatures } from "./features.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
@@ -40,15 +47,8 @@ export const COMMAND: Command = {
   name: "probe",
   summary: "Few-shot figures: linear probe, k-NN, Tip-Adapter, CLIP-Adapter and LoRA at 1 to 16 shots and all",
   options: {
-    images: {
-      type: "string",
-      value: "PATH",
-      help: "CSV of images and classes, or a folder with a folder for each class",
-    },
-    ...DATASET_OPTIONS,
-    "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
-    classes: { type: "string", value: "LIST", help: "Classes as the data names them (default: all found, sorted)" },
-    names: { type: "string", value: "LIST", help: "Names that prompts use for them, in the same order" },
+    ...CLASSIFIED_OPTIONS,
+    ...CLASS_OPTIONS,
     prompts: {
       type: "string",
       multiple: true,

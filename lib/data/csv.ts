@@ -101,7 +101,11 @@ export async function readCsv(path: string): Promise<Table> {
     );
   }
   for (const row of rows) if (row.length > named) row.length = named;
-  const columns = header.slice(0, named);
+  return makeTable(path, header.slice(0, named), rows);
+}
+
+/** A table whose rows have as many fields as there are columns. */
+export function makeTable(path: string, columns: readonly string[], rows: readonly (readonly string[])[]): Table {
   return {
     path,
     columns,

@@ -2,7 +2,7 @@
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { type OpenFile, system } from "../platform/system.ts";
-import { ColumnError, type Table } from "./csv.ts";
+import { makeTable, type Table } from "./csv.ts";
 
 /** Most rows of a table, as of a CSV file. */
 const MOST_ROWS = 2_000_000;
@@ -40,16 +40,7 @@ export async function readParquet(path: string): Promise<Table> {
       for (const object of objects) rows.push(columns.map((name) => cellText(object[name])));
     }
     if (rows.length !== count) throw new SyntaxError(`it must have ${count} rows: it has ${rows.length}`);
-    return {
-      path,
-      columns,
-      rows,
-      column(name: string): number {
-        const index = columns.indexOf(name);
-        if (index < 0) throw new ColumnError(path, name, columns);
-        return index;
-      },
-    };
+    return makeTable(path, columns, rows);
   } catch (error) {
     throw new SyntaxError(`Cannot read "${path}" as Parquet: ${(error as Error).message}`, { cause: error });
   } finally {

@@ -211,7 +211,7 @@ async function writeShard(
 async function readShard(path: string, key: string, whole: boolean): Promise<Shard | undefined> {
   const file = await openSafetensors(path);
   try {
-    if (file.metadata.key !== key) return undefined;
+    if (file.metadata["key"] !== key) return undefined;
     const flat = toFloat32(await file.read("sizes"));
     const count = flat.length / 2;
     const sizes = Array.from({ length: count }, (_, i): [number, number] => [flat[2 * i]!, flat[2 * i + 1]!]);

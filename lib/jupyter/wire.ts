@@ -171,7 +171,7 @@ async function connectKernel({ ip, shell_port, key }: Connection): Promise<Kerne
     async run(code): Promise<string | undefined> {
       const id = await request("execute_request", { code, silent: true, store_history: false, allow_stdin: false });
       const { content } = await answerTo(id);
-      return content.status === "ok" ? undefined : `${content.ename}: ${content.evalue}`;
+      return content["status"] === "ok" ? undefined : `${content["ename"]}: ${content["evalue"]}`;
     },
     close: () => shell.close(),
   };

@@ -145,7 +145,7 @@ function modelTables({ results, nameOf }: OwnRuns): TitledTable[] {
     >;
     if (!data) return [];
     const names = Array.isArray(classes) ? classes.join(", ") : "-";
-    return [[nameOf(path), text(model?.weights), text(model?.adapter), text(data.source), names]];
+    return [[nameOf(path), text(model?.["weights"]), text(model?.["adapter"]), text(data["source"]), names]];
   });
   const columns = ["run", "weights", "adapter", "data", "classes"].map((title) => ({ title, align: "left" as const }));
   return rows.length === 0 ? [] : [{ title: "Models and data", table: { columns, rows } }];

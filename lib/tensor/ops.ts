@@ -13,6 +13,13 @@ export function tidy<T>(f: () => T): T {
   return tf.tidy(f as () => tf.TensorContainer) as T;
 }
 
+/** The number that a scalar holds; the scalar is freed. */
+export async function takeNumber(scalar: Tensor): Promise<number> {
+  const [value] = await scalar.data();
+  scalar.dispose();
+  return value!;
+}
+
 /**
  * The same numbers, cut off from the gradient tape.
  *

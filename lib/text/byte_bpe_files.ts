@@ -81,17 +81,19 @@ function make(path: string, merges: [string, string][], vocabulary: Map<string, 
 }
 
 function fromTokenizerJson(path: string, json: Record<string, unknown>): ByteBpe {
-  const model = json.model as Record<string, unknown>;
-  if (model.type !== undefined && model.type !== "BPE") refuse(path, "model must be BPE", JSON.stringify(model.type));
-  if (model.end_of_word_suffix !== "</w>") {
-    refuse(path, 'model.end_of_word_suffix must be "</w>"', JSON.stringify(model.end_of_word_suffix) ?? "nothing");
+  const model = json["model"] as Record<string, unknown>;
+  if (model["type"] !== undefined && model["type"] !== "BPE") {
+    refuse(path, "model must be BPE", JSON.stringify(model["type"]));
   }
-  const vocabulary = vocabularyOf(path, model.vocab);
-  for (const token of Array.isArray(json.added_tokens) ? json.added_tokens : []) {
+  if (model["end_of_word_suffix"] !== "</w>") {
+    refuse(path, 'model.end_of_word_suffix must be "</w>"', JSON.stringify(model["end_of_word_suffix"]) ?? "nothing");
+  }
+  const vocabulary = vocabularyOf(path, model["vocab"]);
+  for (const token of Array.isArray(json["added_tokens"]) ? json["added_tokens"] : []) {
     if (typeof token?.content === "string" && Number.isInteger(token.id)) vocabulary.set(token.content, token.id);
   }
-  if (!Array.isArray(model.merges)) refuse(path, "model.merges must be a list", typeof model.merges);
-  return make(path, (model.merges as unknown[]).map((merge, i) => mergePair(path, merge, i + 1)), vocabulary);
+  if (!Array.isArray(model["merges"])) refuse(path, "model.merges must be a list", typeof model["merges"]);
+  return make(path, (model["merges"] as unknown[]).map((merge, i) => mergePair(path, merge, i + 1)), vocabulary);
 }
 
 /**
@@ -113,7 +115,7 @@ export async function loadByteBpe(path: string, options: LoadByteBpeOptions = {}
   } catch (error) {
     return refuse(path, "it must be JSON", (error as Error).message.split("\n")[0]!);
   }
-  if (typeof json.model === "object" && json.model !== null) return fromTokenizerJson(path, json);
+  if (typeof json["model"] === "object" && json["model"] !== null) return fromTokenizerJson(path, json);
   const vocabulary = vocabularyOf(path, json);
   const mergesPath = options.merges ?? join(dirname(path), "merges.txt");
   return make(path, mergesOfText(mergesPath, await readText(mergesPath)), vocabulary);

@@ -65,7 +65,7 @@ function decode(bytes: Uint8Array): string | undefined {
 function convinces(decoded: string, codePage: string): boolean {
   if (/[\p{Cn}\p{Co}]/u.test(decoded)) return false;
   // deno-lint-ignore no-control-regex
-  const characters = decoded.match(/[^\x00-\x7f]/gu) ?? [];
+  const characters: string[] = decoded.match(/[^\x00-\x7f]/gu) ?? [];
   const isLatin = codePage === "windows-1252" || codePage === "windows-1254";
   return characters.some((char) => char > "\u07ff" || (isLatin && char <= "\u00ff")) ||
     (codePage.startsWith("windows") && characters.length >= 3);

@@ -206,7 +206,7 @@ Deno.test("readAdapter() refuses a hidden width that is not the config's", () =>
     const path = join(dir, "adapter.safetensors");
     await writeAdapter(path, makeAdapter(), { format: "ace" });
     const { tensors, metadata } = await readSafetensors(path);
-    const config = JSON.stringify({ ...JSON.parse(metadata.config!), hidden: 9 });
+    const config = JSON.stringify({ ...JSON.parse(metadata["config"]!), hidden: 9 });
     await writeSafetensors(path, tensors, { ...metadata, config });
     await assertRejects(() => readAdapter(path), SyntaxError, "hidden width 9 of its config: found 3");
   }));

@@ -96,7 +96,7 @@ Deno.test("classify gives the same with an adapter in each of the three layouts,
     const adapted = await loadAdapter(ace, mini.params, mini.config);
     assertEquals(aceLoraModel(adapted.config).name, "ACE-LoRA");
     const [answer] = await classifyImages({ ...adapted, tokenizer: mini.tokenizer }, imagesAt([image!]), LABELS);
-    assertAlmostEquals(answer!.scores.pneumonia!, scores[0]!, 1e-5);
+    assertAlmostEquals(answer!.scores["pneumonia"]!, scores[0]!, 1e-5);
   });
 });
 
@@ -307,6 +307,6 @@ Deno.test("classify --protocol gives the probability of each label on its own, a
     const total = Object.values(pairs.images[0]!.scores).reduce((a: number, b: number) => a + b, 0);
     assert(pairs.protocol === "chexzero" && Math.abs(total - 1) > 1e-4, `${total}`);
     const twice = await ask("--protocol", "chexzero", "--ensemble", MINI_FILES[0]!);
-    assertEquals(twice.images, pairs.images);
+    assertEquals(twice["images"], pairs.images);
   });
 });

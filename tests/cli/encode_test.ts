@@ -30,7 +30,7 @@ Deno.test("encode gives the features the library computes, with the images' ids"
   await withRadiographs(async ({ folder, images, out }) => {
     assertEquals(await succeed(["encode", "--images", images, "--out", out], permissions(folder)), `${out}\n`);
     const { tensors, metadata } = await readSafetensors(out);
-    assertEquals(JSON.parse(metadata.image_ids!), [0, 1, 2, 3, 4, 5, 6].map((i) => `${i}.png`));
+    assertEquals(JSON.parse(metadata["image_ids"]!), [0, 1, 2, 3, 4, 5, 6].map((i) => `${i}.png`));
     const features = tensors.get("image_features")!;
     assertEquals(features.shape, [7, 64]);
     await selectBackend({ backend: "wasm" });
@@ -72,7 +72,7 @@ Deno.test("encode in shards and merged is the same file as in one, whether shard
     }
     const { tensors, metadata } = await readSafetensors(out);
     assertEquals([...tensors.keys()].sort(), ["image_features", "text_features"]);
-    assertEquals(JSON.parse(metadata.text_ids!), ["2", "3", "4", "5", "6"]);
+    assertEquals(JSON.parse(metadata["text_ids"]!), ["2", "3", "4", "5", "6"]);
     for (const tensor of tensors.values()) {
       const rows = toFloat32(tensor), [count, width] = tensor.shape as [number, number];
       for (let i = 0; i < count; i++) {
@@ -215,10 +215,10 @@ Deno.test("encode reads a CSV of images by its columns, and single images", asyn
       ],
       permissions(folder),
     );
-    assertEquals(JSON.parse((await readSafetensors(out)).metadata.image_ids!), ["k0", "k2"]);
+    assertEquals(JSON.parse((await readSafetensors(out)).metadata["image_ids"]!), ["k0", "k2"]);
     const [a, b] = [join(images, "4.png"), join(images, "5.png")];
     await succeed(["encode", "--images", a, b, "--out", out], permissions(folder));
-    assertEquals(JSON.parse((await readSafetensors(out)).metadata.image_ids!), [a, b]);
+    assertEquals(JSON.parse((await readSafetensors(out)).metadata["image_ids"]!), [a, b]);
   });
 });
 

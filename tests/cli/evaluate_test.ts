@@ -89,7 +89,7 @@ Deno.test("evaluate gives the library's figures, for each layout of an adapter a
       return record;
     };
     const figures = ({ sets }: { sets: Record<string, Record<string, { auroc: number; accuracy: number }>> }) => {
-      const { auroc, accuracy } = Object.values(sets.set!)[0]!;
+      const { auroc, accuracy } = Object.values(sets["set"]!)[0]!;
       return { auroc, accuracy };
     };
     const plain = await evaluate();
@@ -348,14 +348,14 @@ Deno.test("evaluate --protocol asks by a preset or a file of prompts, over sever
     };
     const plain = await evaluate();
     const pairs = await evaluate("--protocol", "chexzero");
-    assertEquals([pairs.record.protocol, pairs.record.score], ["chexzero", "softmax"]);
+    assertEquals([pairs.record["protocol"], pairs.record["score"]], ["chexzero", "softmax"]);
     const own = await evaluate("--protocol", prompts);
-    assertEquals(own.record.score, "cosine");
+    assertEquals(own.record["score"], "cosine");
     const scoresOf = ({ rows }: { rows: string[][] }): string[] => rows.slice(1).map((row) => row.slice(-2).join());
     assertEquals(new Set([plain, pairs, own].map((one) => scoresOf(one).join())).size, 3);
     // A checkpoint averaged with itself is itself.
     const twice = await evaluate("--protocol", "chexzero", "--ensemble", MINI_FILES[0]!);
-    assertEquals([scoresOf(twice), twice.record.ensemble], [scoresOf(pairs), MINI_FILES[0]]);
+    assertEquals([scoresOf(twice), twice.record["ensemble"]], [scoresOf(pairs), MINI_FILES[0]]);
     const fails = async (more: string[], pattern: RegExp): Promise<void> =>
       await fail(["evaluate", "--images", set, "--overwrite", "--out", out, ...more], [pattern], {
         read: [...MINI_FILES, folder],

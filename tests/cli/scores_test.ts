@@ -54,7 +54,7 @@ Deno.test("evaluate --scores judges a list, keeps patients together, gives group
     assertMatch(stdout, /accuracy of always (ill|well)/);
     const path = join(out, "metrics.json");
     const record = parseRunRecord(await Deno.readTextFile(path), path);
-    const { evaluation } = record.sets.list!["scores given"]!;
+    const { evaluation } = record.sets["list"]!["scores given"]!;
     assertEquals([record.schema, record.command, evaluation!.tuning], [2, "evaluate", { cases: 24, patients: 12 }]);
     assertEquals(Object.keys(evaluation!.classes), ["ill"]);
     assertEquals(evaluation!.calibration, null, "scores beyond 0 and 1 are no probabilities");

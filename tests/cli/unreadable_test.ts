@@ -41,7 +41,7 @@ async function checkCommands(csv: string, cut: string, folder: string): Promise<
     const path = join(folder, record);
     if (name === "encode") {
       const { metadata } = await readSafetensors(path);
-      assertEquals([metadata.unreadable_images, JSON.parse(metadata.image_ids!).length], ["1", count - 1]);
+      assertEquals([metadata["unreadable_images"], JSON.parse(metadata["image_ids"]!).length], ["1", count - 1]);
       continue;
     }
     const log = JSON.parse(await Deno.readTextFile(path));

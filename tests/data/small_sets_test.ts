@@ -163,14 +163,14 @@ Deno.test("readNpz() gives the arrays or refuses, whichever bit of the archive i
     const archive = zipSync({ "x.npy": npy("|u1", [64], pixels) }, { level });
     await withFiles({ "whole.npz": archive }, async (root) => {
       const path = join(root, "whole.npz");
-      assertEquals((await readNpz(path, ["x"])).x!.data, pixels);
+      assertEquals((await readNpz(path, ["x"]))["x"]!.data, pixels);
       let refused = 0;
       for (let byte = 0; byte < archive.length; byte++) {
         const damaged = archive.slice();
         damaged[byte]! ^= 1 << byte % 8;
         await Deno.writeFile(path, damaged);
         try {
-          assertEquals((await readNpz(path, ["x"])).x!.data, pixels, `byte ${byte}`);
+          assertEquals((await readNpz(path, ["x"]))["x"]!.data, pixels, `byte ${byte}`);
         } catch (error) {
           if (!(error instanceof SyntaxError)) throw error;
           assertEquals(error.message.includes(path) && !error.message.includes("\n"), true, error.message);

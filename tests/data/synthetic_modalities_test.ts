@@ -44,7 +44,7 @@ Deno.test("pretrainingPair() mixes all four modalities, about 55 in 100 chests, 
     assertEquals(pair.image.channels, pair.modality === "chest" || pair.modality === "mri" ? 1 : 3);
   }
   assertEquals(Object.keys(counts).length, 4);
-  assert(counts.chest! > 180 && counts.chest! < 260, JSON.stringify(counts));
+  assert(counts["chest"]! > 180 && counts["chest"]! < 260, JSON.stringify(counts));
   assertEquals(pretrainingPair(9), pretrainingPair(9));
 });
 

@@ -33,7 +33,7 @@ Deno.test("caseSeed() never gives two cases one seed, within a set or between se
 });
 
 Deno.test("the sets' images come out the same each time they are asked for", async () => {
-  const item = SETS.train!.cases[5]!;
+  const item = SETS["train"]!.cases[5]!;
   assertEquals(await item.image(), await item.image());
   assertEquals(await item.image(), await trainingSet(200, 1).cases[5]!.image());
   assertEquals((await chexpert5xN(1, 1, { size: 128 }).cases[0]!.image()).width, 128);
@@ -41,16 +41,16 @@ Deno.test("the sets' images come out the same each time they are asked for", asy
 
 Deno.test("trainingSet() gives a report and 14 labels a case, and both kinds of No Finding", () => {
   const none = CHEXPERT_LABELS.indexOf("No Finding");
-  for (const item of SETS.train!.cases) {
+  for (const item of SETS["train"]!.cases) {
     assert(item.text!.length > 10);
     assertEquals(item.labels!.length, 14);
   }
-  const normal = SETS.train!.cases.filter((item) => item.labels![none] === 1).length / 200;
+  const normal = SETS["train"]!.cases.filter((item) => item.labels![none] === 1).length / 200;
   assert(normal > 0.2 && normal < 0.45, `${normal}`);
 });
 
 Deno.test("chexpert5xN() shows exactly one of the five, n of each", () => {
-  const { cases, classes } = SETS.chexpert!;
+  const { cases, classes } = SETS["chexpert"]!;
   assertEquals(classes, CHEXPERT_5);
   for (let target = 0; target < 5; target++) assertEquals(cases.filter((item) => item.target === target).length, 12);
   for (const item of cases) {
@@ -63,7 +63,7 @@ Deno.test("chexpert5xN() shows exactly one of the five, n of each", () => {
 });
 
 Deno.test("rsnaLike() is half pneumonia with boxes, a quarter normal, a quarter other findings without boxes", () => {
-  const { cases, classes } = SETS.rsna!;
+  const { cases, classes } = SETS["rsna"]!;
   assertEquals(classes, ["No Finding", "pneumonia"]);
   const none = CHEXPERT_LABELS.indexOf("No Finding"), pneumonia = CHEXPERT_LABELS.indexOf("Pneumonia");
   assertEquals(cases.filter((item) => item.target === 1).length, 30);
@@ -76,7 +76,7 @@ Deno.test("rsnaLike() is half pneumonia with boxes, a quarter normal, a quarter 
 });
 
 Deno.test("siimLike() is half pneumothorax, each case with a mask that is empty exactly for negatives", async () => {
-  const { cases } = SETS.siim!;
+  const { cases } = SETS["siim"]!;
   assertEquals(cases.filter((item) => item.target === 1).length, 30);
   for (const item of cases) {
     const mask = await item.mask!();

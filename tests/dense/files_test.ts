@@ -88,7 +88,7 @@ Deno.test({
   fn: async () => {
     const path = join(CASES, "head", "head_no_config.safetensors");
     const { metadata } = await readSafetensors(path);
-    const read = () => loadHead(path, { ...detect, encoder: metadata.encoder! });
+    const read = () => loadHead(path, { ...detect, encoder: metadata["encoder"]! });
     const error = await assertRejects(
       read,
       SyntaxError,

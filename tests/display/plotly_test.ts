@@ -34,7 +34,7 @@ interface Drawn {
 
 function drawnByPlotly(figure: Figure): Drawn {
   const all = traces(figure);
-  const hasLegend = plotlyFigure(figure).layout.showlegend === true;
+  const hasLegend = plotlyFigure(figure).layout["showlegend"] === true;
   const bars = all.filter(({ type }) => type === "bar");
   return {
     curves: all.filter(({ mode }) => mode === "lines").map(({ x }) => x.length),
@@ -85,7 +85,7 @@ for (const [name, figure] of Object.entries(FIGURES)) {
 }
 
 Deno.test("plotlyFigure() turns intervals into lengths and leaves a gap for null", () => {
-  const [first] = traces(FIGURES.bars!);
+  const [first] = traces(FIGURES["bars"]!);
   assertEquals(first!.y, [0.5, null]);
   for (const [i, [up, down]] of [[0.2, 0.1], [0, 0]].entries()) {
     assertAlmostEquals(first!.error_y!.array[i]!, up!, 1e-12);
@@ -95,12 +95,12 @@ Deno.test("plotlyFigure() turns intervals into lengths and leaves a gap for null
 
 Deno.test("plotlyFigure() escapes names, breaks those of categories and turns the axis of a confusion matrix", () => {
   const { data, layout } = plotlyFigure(confusionFigure([[1]], ["Enlarged Cardiomediastinum <x>"]));
-  assertEquals(data[0]!.x, ["Enlarged<br>Cardiomediastinum<br>&lt;x&gt;"]);
-  assertEquals((layout.yaxis as { autorange: string }).autorange, "reversed");
-  assertEquals(traces(FIGURES.loss!)[0]!.name, "a&lt;b");
+  assertEquals(data[0]!["x"], ["Enlarged<br>Cardiomediastinum<br>&lt;x&gt;"]);
+  assertEquals((layout["yaxis"] as { autorange: string }).autorange, "reversed");
+  assertEquals(traces(FIGURES["loss"]!)[0]!.name, "a&lt;b");
 });
 
 Deno.test("plotlyFigure() draws the reference across the plot", () => {
   const { layout } = plotlyFigure(barFigure(["a"], [{ name: "m", values: [0.7] }], { reference: 0.5 }));
-  assertEquals((layout.shapes as { y0: number; y1: number }[]).map(({ y0, y1 }) => [y0, y1]), [[0.5, 0.5]]);
+  assertEquals((layout["shapes"] as { y0: number; y1: number }[]).map(({ y0, y1 }) => [y0, y1]), [[0.5, 0.5]]);
 });

@@ -40,19 +40,19 @@ Deno.test("parseRunRecord() names the file and the field it misses", () => {
   const cases: [string, string][] = [
     ["{", 'Cannot read "m.json" as JSON'],
     ["[]", '"the file" must be an object'],
-    [broken((r) => delete r.seed), '"seed" must be a finite number: it is missing'],
-    [broken((r) => r.adapter = 3), '"adapter" must be a text, or null: current value is 3'],
-    [broken((r) => r.synthetic = "yes"), '"synthetic" must be true or false: current value is "yes"'],
+    [broken((r) => delete r["seed"]), '"seed" must be a finite number: it is missing'],
+    [broken((r) => r["adapter"] = 3), '"adapter" must be a text, or null: current value is 3'],
+    [broken((r) => r["synthetic"] = "yes"), '"synthetic" must be true or false: current value is "yes"'],
     [
-      broken((r) => r.sets = { A: { x: { accuracy: 1, n: 1, trainable: 0 } } }),
+      broken((r) => r["sets"] = { A: { x: { accuracy: 1, n: 1, trainable: 0 } } }),
       '"sets.A.x.accuracy_ci" must be two rising numbers',
     ],
-    [broken((r) => r.schema = METRICS_SCHEMA + 1), `"schema" must be a whole number up to ${METRICS_SCHEMA}`],
+    [broken((r) => r["schema"] = METRICS_SCHEMA + 1), `"schema" must be a whole number up to ${METRICS_SCHEMA}`],
     [
-      broken((r) => (r.sets as RunRecord["sets"]).A!.none!.evaluation = {} as never),
+      broken((r) => (r["sets"] as RunRecord["sets"])["A"]!["none"]!.evaluation = {} as never),
       '"sets.A.none.evaluation.cases" must be a finite number',
     ],
-    [broken((r) => r.sets = { A: { x: null } }), '"sets.A.x" must be an object'],
+    [broken((r) => r["sets"] = { A: { x: null } }), '"sets.A.x" must be an object'],
   ];
   for (const [text, message] of cases) assertThrows(() => parseRunRecord(text, "m.json"), SyntaxError, message);
 });

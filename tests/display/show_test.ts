@@ -65,7 +65,7 @@ Deno.test("figureDisplay() carries plotly's MIME type, SVG, the same drawing as 
   const display = figureDisplay(figure) as unknown as Record<symbol, () => Promise<Record<string, unknown>>>;
   const bundle = await display[DISPLAY]!();
   const plotly = bundle["application/vnd.plotly.v1+json"] as Record<string, unknown>;
-  assertEquals(plotly.data, plotlyFigure(figure).data);
+  assertEquals(plotly["data"], plotlyFigure(figure).data);
   assertEquals(bundle["text/plain"], figure.alt);
   assert(String(bundle["image/svg+xml"]).includes("&lt;b&gt;"));
   const { width, height, channels } = decodePng(Uint8Array.fromBase64(String(bundle["image/png"])), "figure.png");

@@ -85,7 +85,7 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
         const read = (name: string) => readSafetensors(join(folder, `${name}.safetensors`));
         const [one, three] = [await read("one"), await read("three")];
         for (const [key, tensor] of one.tensors) assertEquals(three.tensors.get(key), tensor, key);
-        assertEquals(three.metadata.image_ids, one.metadata.image_ids);
+        assertEquals(three.metadata["image_ids"], one.metadata["image_ids"]);
       });
     },
   });

@@ -138,7 +138,7 @@ Deno.test("evaluatePredictions() gives no figure that is undefined: one class, t
   const one = evaluatePredictions({ ...base, ids, scores: ids.map((_, i) => i / 12), targets: ids.map(() => 0) }, {
     resamples: 5,
   });
-  const { auroc, auprc, threshold, threshold_note, sensitivity } = one.classes.yes!;
+  const { auroc, auprc, threshold, threshold_note, sensitivity } = one.classes["yes"]!;
   assertEquals([auroc.value, auprc.value, threshold, sensitivity.value], [null, null, null, null]);
   assert(threshold_note!.includes("all cases, or none"));
   const ties = evaluatePredictions(

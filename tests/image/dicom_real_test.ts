@@ -32,11 +32,11 @@ for (const row of rows) {
     }
     const dicom = await decodeDicom(bytes, file);
     assertEquals([dicom.rows, dicom.columns, dicom.samples, dicom.bitsStored, dicom.signed], [
-      Number(row.rows),
-      Number(row.columns),
-      Number(row.samples),
-      Number(row.bits_stored),
-      row.signed === "1",
+      Number(row["rows"]),
+      Number(row["columns"]),
+      Number(row["samples"]),
+      Number(row["bits_stored"]),
+      row["signed"] === "1",
     ]);
     const exact = await storedPixelSha256(dicom) === hash;
     let sum = 0, low = Infinity, high = -Infinity;
@@ -48,13 +48,13 @@ for (const row of rows) {
     const mean = sum / dicom.pixels.length;
     if (dicom.lossy && !exact) {
       console.log(
-        `  lossy, not GDCM's bytes: ${file} min ${low} (${row.pmin}) max ${high} (${row.pmax}) ` +
-          `mean ${mean.toFixed(4)} (${row.pmean})`,
+        `  lossy, not GDCM's bytes: ${file} min ${low} (${row["pmin"]}) max ${high} (${row["pmax"]}) ` +
+          `mean ${mean.toFixed(4)} (${row["pmean"]})`,
       );
-      assertEquals(Math.abs(mean - Number(row.pmean)) < 0.5, true, `mean ${mean}, GDCM ${row.pmean}`);
-      assertEquals(Math.abs(low - Number(row.pmin)) <= 3 && Math.abs(high - Number(row.pmax)) <= 3, true);
+      assertEquals(Math.abs(mean - Number(row["pmean"])) < 0.5, true, `mean ${mean}, GDCM ${row["pmean"]}`);
+      assertEquals(Math.abs(low - Number(row["pmin"])) <= 3 && Math.abs(high - Number(row["pmax"])) <= 3, true);
     } else {
-      assertEquals(exact, true, `SHA-256 differs; min ${low} (${row.pmin}) max ${high} (${row.pmax})`);
+      assertEquals(exact, true, `SHA-256 differs; min ${low} (${row["pmin"]}) max ${high} (${row["pmax"]})`);
     }
     const shown = dicomToRaster(dicom);
     assertEquals([shown.width, shown.height, shown.bitDepth], [dicom.columns, dicom.rows, 8]);

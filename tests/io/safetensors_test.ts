@@ -84,7 +84,7 @@ Deno.test("decodeSafetensors() reads 100,000 tensors, and a long text with quota
   assertEquals((await decodeSafetensors(craft(manyTensors(100_000), 0))).tensors.size, 100_000);
   const text = String.raw`a \" \\`.repeat(500_000);
   const { metadata } = await decodeSafetensors(craft(JSON.stringify({ __metadata__: { text } }), 0));
-  assertEquals(metadata.text === text, true);
+  assertEquals(metadata["text"] === text, true);
 });
 
 const refused: [string, Uint8Array, string][] = [

@@ -66,7 +66,7 @@ Deno.test("deno task kernel installs a kernel that --check runs a cell through; 
     const spec = JSON.parse(await Deno.readTextFile(path)) as Kernelspec;
     assertEquals([spec.display_name, spec.language], ["ACE-LoRA (Deno)", "typescript"]);
     assert(!/_npx/.test(spec.argv.join(" ")), "not in npx's cache");
-    assertEquals(spec.env.DENO_V8_FLAGS !== undefined, Deno.build.arch === "x86_64");
+    assertEquals(spec.env["DENO_V8_FLAGS"] !== undefined, Deno.build.arch === "x86_64");
     const works = await task(["--check", "--prefix", prefix]);
     assertEquals(works.code, 0, works.text);
     assertMatch(works.text, /the kernel works/);

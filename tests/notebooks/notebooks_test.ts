@@ -62,7 +62,7 @@ for (const name of names) {
       assertEquals(cell.execution_count ?? null, null, `code cell ${i} keeps no execution count`);
       assert(longestFunction(source) <= 10, `code cell ${i} has a function of more than ten lines`);
       assert(!source.includes("import.meta"), `code cell ${i} uses import.meta, which the kernel refuses`);
-      assertEquals((cell.outputs ?? []).filter((o) => o.output_type === "error"), [], `code cell ${i}`);
+      assertEquals((cell.outputs ?? []).filter((o) => o["output_type"] === "error"), [], `code cell ${i}`);
     }
     for (const [, path] of code.map(sourceOf).join("\n").matchAll(/from\s*["'](\.[^"']*)["']/g)) {
       assertMatch(path!, /^\.\.\/mod\.ts$|^\.\.\/lib\/\w+\/mod\.ts$/, "imports from the package's own entries only");
@@ -171,12 +171,12 @@ Deno.test({
       const notebook: Notebook = JSON.parse(await Deno.readTextFile(file));
       assertEquals(notebook.cells.map((cell) => cell.execution_count), [null, null, null, null, null]);
       for (const [i, cell] of notebook.cells.slice(1, 4).entries()) {
-        const data = cell.outputs!.map((output) => output.data as Record<string, unknown>);
+        const data = cell.outputs!.map((output) => output["data"] as Record<string, unknown>);
         assertEquals(data.length, 1, `cell ${i + 1} shows one figure`);
         assertEquals([data[0]!["text/plain"]].flat().join(""), `loss (nats) over step: a ends at ${i + 1}.000`);
         assert("application/vnd.plotly.v1+json" in data[0]!);
       }
-      assertEquals(notebook.cells[4]!.outputs!.map((o) => [o.text].flat().join("")), [
+      assertEquals(notebook.cells[4]!.outputs!.map((o) => [o["text"]].flat().join("")), [
         `red 1 ${await Deno.realPath(scratch)}\n`,
       ]);
       await Deno.writeTextFile(bad, JSON.stringify(notebookOf("1;", 'throw new RangeError("too far");')));

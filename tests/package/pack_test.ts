@@ -1,23 +1,31 @@
 /** Another project uses the package without JSR: from an empty folder, under its own compiler options, asking no permission. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import configuration from "../../deno.json" with { type: "json" };
 import { pack } from "./pack.ts";
 
+const ENTRIES = Object.keys(configuration.exports);
 const PROGRAM = `import { loadModel, selectBackend } from "@ace-lora/ace-lora";
 import { readImage } from "@ace-lora/ace-lora/image";
+${ENTRIES.map((path, i) => `import * as m${i} from "@ace-lora/ace-lora${path.slice(1)}";`).join("\n")}
+void [${ENTRIES.map((_, i) => `m${i}`)}];
 console.log(typeof loadModel, typeof readImage, (await selectBackend({ backend: "wasm" })).name);
 `;
 
 const OPTIONS = {
-  "Deno's own": {},
-  "stricter ones": {
+  strict: {
+    exactOptionalPropertyTypes: true,
     noFallthroughCasesInSwitch: true,
     noImplicitOverride: true,
     noImplicitReturns: true,
+    noPropertyAccessFromIndexSignature: true,
     noUncheckedIndexedAccess: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
     useUnknownInCatchVariables: true,
     verbatimModuleSyntax: true,
   },
+  loose: { strict: false },
 };
 
 for (const [name, compilerOptions] of Object.entries(OPTIONS)) {

@@ -104,17 +104,17 @@ export async function run(task: PortableTask): Promise<PortableResult> {
   const labels = ["pneumonia", "pleural effusion", "no finding"];
   const shown = images.map(({ name, raster }) => ({ name, image: () => Promise.resolve(raster) }));
   const answers = await timed("classifyImages", () => classifyImages(classifier, shown, labels));
-  result.numbers.classifyImages = answers.flatMap(({ scores }) => Object.values(scores));
+  result.numbers["classifyImages"] = answers.flatMap(({ scores }) => Object.values(scores));
   const explained = await timed(
     "explainImages",
     () => explainImages(params, images.map(({ raster }) => raster), classifier.config),
   );
-  result.numbers.explainImages = explained.flatMap(({ attention }) => [...attention]);
+  result.numbers["explainImages"] = explained.flatMap(({ attention }) => [...attention]);
 
   const root = `${folder}/cohort`;
   const cohort = await timed("loadPairs", () => loadPairs(root, { csv: "pairs.csv.gz", text: "text", label: "label" }));
-  result.bits.loadPairs = cohort.split.hash;
-  result.bits.loadFolder = (await timed("loadFolder", () => loadFolder(`${root}/classes`))).split.hash;
+  result.bits["loadPairs"] = cohort.split.hash;
+  result.bits["loadFolder"] = (await timed("loadFolder", () => loadFolder(`${root}/classes`))).split.hash;
 
   // The demo's last method, from the demo's seeds.
   const { seed, epochs, learningRate } = DEMO_SMOKE;
@@ -131,7 +131,7 @@ export async function run(task: PortableTask): Promise<PortableResult> {
   result.bits["fit and saveAdapter"] = digest(bytes);
   const { tensors } = await decodeSafetensors(bytes);
   result.numbers["fit and saveAdapter"] = [...tensors.values()].flatMap((tensor) => [...toFloat32(tensor)]);
-  result.numbers.fit = whole.history.map(({ loss }) => loss);
+  result.numbers["fit"] = whole.history.map(({ loss }) => loss);
 
   // The same in two parts, the second from a state on disk.
   const stop = new AbortController();

@@ -57,12 +57,12 @@ Deno.test("the plain and the relaxed binary give the same product up to rounding
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
     const exports = instantiate(compileModules({ relaxed }), memory);
     const run = exports as unknown as Record<string, (...args: number[]) => number>;
-    (exports.__stack_pointer as WebAssembly.Global).value = 65536;
+    (exports["__stack_pointer"] as WebAssembly.Global).value = 65536;
     const [a, b, c, scratch] = [65536, 131072, 196608, 262144];
     const floats = new Float32Array(memory.buffer);
     for (let i = 0; i < m * k; i++) floats[a / 4 + i] = Math.sin(i);
     for (let i = 0; i < k * n; i++) floats[b / 4 + i] = Math.cos(3 * i);
-    run.matmul!(1, 1, m, n, k, a, 0, 0, b, 0, 0, 0, c, 0, m, scratch);
+    run["matmul"]!(1, 1, m, n, k, a, 0, 0, b, 0, 0, 0, c, 0, m, scratch);
     return floats.slice(c / 4, c / 4 + m * n);
   });
   results[0]!.forEach((v, i) => assert(Math.abs(v - results[1]![i]!) < 1e-4, `${i}: ${v} and ${results[1]![i]}`));
@@ -74,18 +74,18 @@ Deno.test("the plain and the relaxed binary both give GELU within 1e-6, and a so
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
     const exports = instantiate(compileModules({ relaxed }), memory);
     const run = exports as unknown as Record<string, (...args: number[]) => number>;
-    (exports.__stack_pointer as WebAssembly.Global).value = 65536;
+    (exports["__stack_pointer"] as WebAssembly.Global).value = 65536;
     const floats = new Float32Array(memory.buffer);
     const [x, y, out, lse, scratch] = [65536, 131072, 160000, 170000, 262144];
     for (let i = 0; i < 1001; i++) floats[x / 4 + i] = (i - 500) / 70;
-    run.gelu!(x, y, 0, 1001);
+    run["gelu"]!(x, y, 0, 1001);
     for (let i = 0; i < 1001; i++) {
       const v = floats[x / 4 + i]!;
       assert(Math.abs(floats[y / 4 + i]! - v * 0.5 * (1 + erf(v * Math.SQRT1_2))) < 1e-6, `gelu(${v})`);
     }
     // Values of 1: the context is the sum of the probabilities.
     floats.fill(1, y / 4, y / 4 + 30);
-    run.attention!(3, 10, 3, 1, 1, 0, x, x, y, 0, out, lse, 3, 0, 1, scratch);
+    run["attention"]!(3, 10, 3, 1, 1, 0, x, x, y, 0, out, lse, 3, 0, 1, scratch);
     for (let i = 0; i < 9; i++) assert(Math.abs(floats[out / 4 + i]! - 1) < 1e-6);
   }
 });

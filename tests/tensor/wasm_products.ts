@@ -35,7 +35,7 @@ const SIZES: readonly (readonly [number, number, number, number])[] = [
 export async function productBits(wide: boolean): Promise<Record<string, string>> {
   const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536 });
   const exports = instantiate(compileModules({ wide }), memory);
-  (exports.__stack_pointer as WebAssembly.Global).value = 131072;
+  (exports["__stack_pointer"] as WebAssembly.Global).value = 131072;
   const run = exports as unknown as Record<string, (...args: number[]) => number>;
   const floats = new Float32Array(memory.buffer);
   const bits: Record<string, string> = {};
@@ -46,11 +46,28 @@ export async function productBits(wide: boolean): Promise<Record<string, string>
     const bias = b + 4 * batch * k * n;
     const c = bias + 4 * n;
     const scratch = c + 4 * batch * m * n;
-    if (scratch + run.gemm_scratch!() > memory.buffer.byteLength) throw new RangeError("the memory is too small");
+    if (scratch + run["gemm_scratch"]!() > memory.buffer.byteLength) throw new RangeError("the memory is too small");
     for (let i = a / 4; i < c / 4; i++) floats[i] = 2 * random() - 1;
     for (const [ta, tb, first] of [[0, 0, 0], [0, 1, bias], [1, 0, bias], [1, 1, 0]] as const) {
       floats.fill(NaN, c / 4, scratch / 4 + 8);
-      run.matmul!(batch > 1 ? 0 : 1, batch, m, n, k, a, ta, 0, b, tb, 0, first, c, 0, batch > 1 ? batch : m, scratch);
+      run["matmul"]!(
+        batch > 1 ? 0 : 1,
+        batch,
+        m,
+        n,
+        k,
+        a,
+        ta,
+        0,
+        b,
+        tb,
+        0,
+        first,
+        c,
+        0,
+        batch > 1 ? batch : m,
+        scratch,
+      );
       const product = floats.slice(c / 4, scratch / 4);
       if (!product.every(Number.isFinite)) throw new Error(`${[batch, m, k, n]}: a value was not written`);
       const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", product));

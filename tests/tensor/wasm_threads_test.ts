@@ -138,7 +138,7 @@ function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
     job: {
       name: "matmul",
       args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c],
-      scratchBytes: wasmKernels(backend).run.gemm_scratch!(),
+      scratchBytes: wasmKernels(backend).run["gemm_scratch"]!(),
       rowMs: 0,
     },
     free: () => tf.dispose(tensors),
@@ -174,7 +174,7 @@ Deno.test({
         // Addresses past the end of the memory: the worker traps.
         args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
         bounds,
-        scratchBytes: wasmKernels(tf.backend() as unknown as WasmBackend).run.gemm_scratch!(),
+        scratchBytes: wasmKernels(tf.backend() as unknown as WasmBackend).run["gemm_scratch"]!(),
         rowMs: 100,
         here: (first) => {
           done.push(first);

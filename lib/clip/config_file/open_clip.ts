@@ -128,17 +128,20 @@ function renamedText(source: ClipSource, json: JsonRecord): JsonRecord {
  * @throws {SyntaxError} If a field is not what this package computes, or does not fit the weights.
  */
 export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<ClipConfig, "vision" | "text"> {
-  const quick = choiceField(source, "quick_gelu", model.quick_gelu, [[undefined, false], [false, false], [true, true]]);
+  const quick = choiceField(source, "quick_gelu", model["quick_gelu"], [[undefined, false], [false, false], [
+    true,
+    true,
+  ]]);
   const activation = quick ? "quick-gelu" : "gelu";
   const vision = recordField(source, model, "vision_cfg");
   const text = renamedText(source, recordField(source, model, "text_cfg"));
   checkFields(source, model, { part: "", plain: PLAIN_MODEL, read: READ_MODEL });
-  if (/_siglip_(?!gap)/.test(String(vision.timm_model_name))) return openClipSiglip(vision, text, source);
+  if (/_siglip_(?!gap)/.test(String(vision["timm_model_name"]))) return openClipSiglip(vision, text, source);
   checkFields(source, vision, { part: "vision_cfg.", plain: PLAIN_VISION, read: READ_VISION });
   checkFields(source, text, { part: "text_cfg.", plain: PLAIN_TEXT, read: READ_TEXT });
   return {
     vision: openClipVision(vision, activation, source),
-    text: text.hf_model_name === undefined || text.hf_model_name === null
+    text: text["hf_model_name"] === undefined || text["hf_model_name"] === null
       ? openClipText(text, activation, source)
       : openClipBert(text, source),
   };
@@ -146,27 +149,27 @@ export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<Clip
 
 /** `int(width * mlp_ratio)`. */
 function hidden(source: ClipSource, part: string, json: JsonRecord, width: number, stored: number | undefined): number {
-  const ratio = positiveField(source, `${part}.mlp_ratio`, json.mlp_ratio, 4);
-  const declared = json.mlp_ratio === undefined && stored !== undefined ? stored : Math.floor(width * ratio);
+  const ratio = positiveField(source, `${part}.mlp_ratio`, json["mlp_ratio"], 4);
+  const declared = json["mlp_ratio"] === undefined && stored !== undefined ? stored : Math.floor(width * ratio);
   return sizeField(source, `${part}.width x mlp_ratio`, declared, { found: stored });
 }
 
 function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): VisionConfig {
   const sizes = source.sizes?.vision;
   const fieldOf = (name: string): string => `vision_cfg.${name}`;
-  const isTimm = json.timm_model_name !== undefined && json.timm_model_name !== null;
-  if (isTimm && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json.timm_model_name))) {
-    refuseField(source, fieldOf("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json.timm_model_name);
+  const isTimm = json["timm_model_name"] !== undefined && json["timm_model_name"] !== null;
+  if (isTimm && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json["timm_model_name"]))) {
+    refuseField(source, fieldOf("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json["timm_model_name"]);
   }
   // open_clip's default is the mean of the patches ("avg").
-  if (isTimm) choiceField(source, fieldOf("timm_pool"), json.timm_pool ?? "avg", [["", true], ["token", true]]);
-  if (Array.isArray(json.layers)) {
-    refuseField(source, fieldOf("layers"), "one number: only vision transformers", json.layers);
+  if (isTimm) choiceField(source, fieldOf("timm_pool"), json["timm_pool"] ?? "avg", [["", true], ["token", true]]);
+  if (Array.isArray(json["layers"])) {
+    refuseField(source, fieldOf("layers"), "one number: only vision transformers", json["layers"]);
   }
   const size = (name: string, value: number | undefined, fallback?: number): number =>
     sizeField(source, fieldOf(name), json[name], { found: value, fallback: isTimm ? undefined : fallback });
   const width = size("width", sizes?.width, 768);
-  const headWidth = sizeField(source, fieldOf("head_width"), json.head_width, { fallback: 64 });
+  const headWidth = sizeField(source, fieldOf("head_width"), json["head_width"], { fallback: 64 });
   return {
     kind: isTimm ? "vit" : "clip",
     imageSize: size("image_size", sizes?.imageSize, 224),
@@ -196,28 +199,28 @@ function openClipSiglip(vision: JsonRecord, text: JsonRecord, source: ClipSource
     read: READ_VISION,
   });
   checkFields(source, text, { part: "text_cfg.", plain: SIGLIP_TEXT, read: READ_SIGLIP_TEXT });
-  choiceField(source, "vision_cfg.timm_pool", vision.timm_pool, [["map", true]]);
+  choiceField(source, "vision_cfg.timm_pool", vision["timm_pool"], [["map", true]]);
   for (const name of ["no_causal_mask", "proj_bias"]) {
     choiceField(source, `text_cfg.${name}`, text[name], [[true, true]]);
   }
-  choiceField(source, "text_cfg.pool_type", text.pool_type, [["last", true]]);
-  const name = String(vision.timm_model_name);
-  const width = sizeField(source, "vision_cfg.width", vision.width, { found: source.sizes?.vision.width });
+  choiceField(source, "text_cfg.pool_type", text["pool_type"], [["last", true]]);
+  const name = String(vision["timm_model_name"]);
+  const width = sizeField(source, "vision_cfg.width", vision["width"], { found: source.sizes?.vision.width });
   // So400m and giant have 16 heads; of the others every head has 64 numbers.
-  const headWidth = vision.head_width ?? (/so400m|giantopt/.test(name) ? width / 16 : undefined);
+  const headWidth = vision["head_width"] ?? (/so400m|giantopt/.test(name) ? width / 16 : undefined);
   const image = openClipVision(
     { ...vision, head_width: headWidth, timm_model_name: "vit_base_patch16_224", timm_pool: "" },
     "gelu",
     source,
   );
-  const kwargs = isRecord(text.norm_kwargs) ? text.norm_kwargs : {};
-  const approximate = isRecord(text.act_kwargs) ? text.act_kwargs.approximate : undefined;
+  const kwargs = isRecord(text["norm_kwargs"]) ? text["norm_kwargs"] : {};
+  const approximate = isRecord(text["act_kwargs"]) ? text["act_kwargs"]["approximate"] : undefined;
   const words = openClipText({ ...text, pool_type: undefined }, "gelu", source);
   const { eotId: _, ...shared } = words;
   const own: SiglipTextConfig = {
     ...shared,
     kind: "siglip",
-    epsilon: positiveField(source, "text_cfg.norm_kwargs.eps", kwargs.eps, 1e-5),
+    epsilon: positiveField(source, "text_cfg.norm_kwargs.eps", kwargs["eps"], 1e-5),
     activation: choiceField(source, "text_cfg.act_kwargs.approximate", approximate, [
       [undefined, "gelu"],
       ["none", "gelu"],
@@ -237,7 +240,7 @@ function openClipText(json: JsonRecord, activation: Activation, source: ClipSour
     sizeField(source, fieldOf(name), json[name], { found: value, fallback });
   const width = size("width", sizes?.width, 512);
   const context = size("context_length", sizes?.positions, 77);
-  const pool = choiceField(source, fieldOf("pool_type"), json.pool_type, [
+  const pool = choiceField(source, fieldOf("pool_type"), json["pool_type"], [
     [undefined, "argmax"],
     ["argmax", "argmax"],
     ["eos", "eos"],
@@ -249,27 +252,29 @@ function openClipText(json: JsonRecord, activation: Activation, source: ClipSour
     positions: context,
     width,
     depth: size("layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("heads"), json.heads, { width, fallback: 8 }),
+    heads: headsField(source, fieldOf("heads"), json["heads"], { width, fallback: 8 }),
     mlpWidth: hidden(source, "text_cfg", json, width, sizes?.mlpWidth),
     epsilon: 1e-5,
     activation,
-    ...(pool === "eos" ? { eotId: sizeField(source, fieldOf("eos_id"), json.eos_id, { fallback: 2 }) } : {}),
+    ...(pool === "eos" ? { eotId: sizeField(source, fieldOf("eos_id"), json["eos_id"], { fallback: 2 }) } : {}),
   };
 }
 
 function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
   const sizes = source.sizes?.text;
   const fieldOf = (name: string): string => `text_cfg.${name}`;
-  if (!/bert/i.test(String(json.hf_model_name)) || /roberta|distil|deberta|albert/i.test(String(json.hf_model_name))) {
-    refuseField(source, fieldOf("hf_model_name"), "the name of a BERT", json.hf_model_name);
+  if (
+    !/bert/i.test(String(json["hf_model_name"])) || /roberta|distil|deberta|albert/i.test(String(json["hf_model_name"]))
+  ) {
+    refuseField(source, fieldOf("hf_model_name"), "the name of a BERT", json["hf_model_name"]);
   }
   const size = (name: string, value: number | undefined): number =>
     sizeField(source, fieldOf(name), json[name], { found: value });
   const width = size("width", sizes?.width);
   const positions = sizeField(source, "the number of position embeddings", undefined, { found: sizes?.positions });
-  const contextLength = sizeField(source, fieldOf("context_length"), json.context_length, { fallback: 77 });
+  const contextLength = sizeField(source, fieldOf("context_length"), json["context_length"], { fallback: 77 });
   if (contextLength > positions) refuseField(source, fieldOf("context_length"), `at most ${positions}`, contextLength);
-  const head = choiceField(source, fieldOf("hf_proj_type"), json.hf_proj_type, [
+  const head = choiceField(source, fieldOf("hf_proj_type"), json["hf_proj_type"], [
     [undefined, "mlp"],
     ["mlp", "mlp"],
     ["linear", "linear"],
@@ -281,12 +286,15 @@ function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
     positions,
     width,
     depth: size("layers", sizes?.depth),
-    heads: headsField(source, fieldOf("heads"), json.heads, { width, fallback: Math.max(1, Math.round(width / 64)) }),
+    heads: headsField(source, fieldOf("heads"), json["heads"], {
+      width,
+      fallback: Math.max(1, Math.round(width / 64)),
+    }),
     mlpWidth: sizeField(source, "the width of the text layers", undefined, { found: sizes?.mlpWidth }),
     epsilon: 1e-12,
     dropout: 0.1,
     tokenTypes: sizeField(source, "the number of token types", undefined, { found: sizes?.tokenTypes }),
-    pool: choiceField(source, fieldOf("hf_pooler_type"), json.hf_pooler_type, [
+    pool: choiceField(source, fieldOf("hf_pooler_type"), json["hf_pooler_type"], [
       [undefined, "mean"],
       ["mean_pooler", "mean"],
       ["cls_last_hidden_state_pooler", "cls"],

@@ -35,9 +35,9 @@ const HALF = [0.5, 0.5, 0.5] as const;
  */
 export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
   const json = parseRecord(text, source);
-  const model = isRecord(json.model_cfg) ? json.model_cfg : json;
-  if (isRecord(model.vision_cfg)) return finish(openClip(json, model, source), source);
-  const kind = json.model_type ?? (Array.isArray(json.architectures) ? json.architectures[0] : undefined);
+  const model = isRecord(json["model_cfg"]) ? json["model_cfg"] : json;
+  if (isRecord(model["vision_cfg"])) return finish(openClip(json, model, source), source);
+  const kind = json["model_type"] ?? (Array.isArray(json["architectures"]) ? json["architectures"][0] : undefined);
   if (kind === "clip" || kind === "CLIPModel") return finish(hfClip(json, source), source);
   if (kind === "vision-text-dual-encoder" || kind === "VisionTextDualEncoderModel") {
     return finish(pair(json, source), source);
@@ -88,34 +88,34 @@ function finish(config: ClipConfig, source: ClipSource): ClipConfig {
 }
 
 function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): ClipConfig {
-  const preprocess = isRecord(json.preprocess_cfg) ? json.preprocess_cfg : {};
+  const preprocess = isRecord(json["preprocess_cfg"]) ? json["preprocess_cfg"] : {};
   const towers = openClipTowers(model, source);
   checkFields(source, preprocess, {
     part: "preprocess_cfg.",
-    plain: { mode: ["RGB"], fill_color: preprocess.resize_mode === "longest" ? [0] : "any" },
+    plain: { mode: ["RGB"], fill_color: preprocess["resize_mode"] === "longest" ? [0] : "any" },
     read: ["size", "mean", "std", "resize_mode", "interpolation"],
   });
-  sizeField(source, "preprocess_cfg.size", preprocess.size, {
+  sizeField(source, "preprocess_cfg.size", preprocess["size"], {
     fallback: towers.vision.imageSize,
     found: towers.vision.imageSize,
   });
   return {
     ...towers,
-    embedding: sizeField(source, "embed_dim", model.embed_dim, { found: source.sizes?.embedding }),
-    mean: colourField(source, "preprocess_cfg.mean", preprocess.mean, BIOMED_CLIP.mean),
-    std: colourField(source, "preprocess_cfg.std", preprocess.std, BIOMED_CLIP.std),
-    resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess.resize_mode, [
+    embedding: sizeField(source, "embed_dim", model["embed_dim"], { found: source.sizes?.embedding }),
+    mean: colourField(source, "preprocess_cfg.mean", preprocess["mean"], BIOMED_CLIP.mean),
+    std: colourField(source, "preprocess_cfg.std", preprocess["std"], BIOMED_CLIP.std),
+    resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess["resize_mode"], [
       [undefined, "shortest"],
       ["shortest", "shortest"],
       ["longest", "longest"],
       ["squash", "squash"],
     ]),
-    interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess.interpolation, [
+    interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess["interpolation"], [
       [undefined, "bicubic"],
       ["bicubic", "bicubic"],
       ["bilinear", "bilinear"],
     ]),
-    similarity: model.init_logit_bias === undefined || model.init_logit_bias === null ? "softmax" : "sigmoid",
+    similarity: model["init_logit_bias"] === undefined || model["init_logit_bias"] === null ? "softmax" : "sigmoid",
   };
 }
 
@@ -131,7 +131,7 @@ function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
   return {
     vision: hfVision(part(json, "vision_config", source), "clip", source),
     text: hfText(part(json, "text_config", source), source),
-    embedding: sizeField(source, "projection_dim", json.projection_dim, {
+    embedding: sizeField(source, "projection_dim", json["projection_dim"], {
       found: source.sizes?.embedding,
       fallback: 512,
     }),
@@ -146,16 +146,16 @@ function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
 function pair(json: JsonRecord, source: ClipSource): ClipConfig {
   const vision = part(json, "vision_config", source);
   const text = part(json, "text_config", source);
-  const kind = choiceField(source, "vision_config.model_type", vision.model_type, [
+  const kind = choiceField(source, "vision_config.model_type", vision["model_type"], [
     ["vit", "vit"],
     ["clip_vision_model", "clip"],
     ["clip", "clip"],
   ]);
-  choiceField(source, "text_config.model_type", text.model_type, [["bert", "bert"]]);
+  choiceField(source, "text_config.model_type", text["model_type"], [["bert", "bert"]]);
   return {
     vision: hfVision(vision, kind as "vit" | "clip", source),
     text: hfBert(text, source),
-    embedding: sizeField(source, "projection_dim", json.projection_dim, {
+    embedding: sizeField(source, "projection_dim", json["projection_dim"], {
       found: source.sizes?.embedding,
       fallback: 512,
     }),
@@ -171,7 +171,7 @@ function pair(json: JsonRecord, source: ClipSource): ClipConfig {
 function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
   const vision = part(json, "vision_config", source);
   const text = part(json, "text_config", source);
-  choiceField(source, "vision_config.vision_use_head", vision.vision_use_head, [[undefined, true], [true, true]]);
+  choiceField(source, "vision_config.vision_use_head", vision["vision_use_head"], [[undefined, true], [true, true]]);
   // SigLIP's defaults differ from CLIP's; sizes that neither file nor weights tell are base patch 16's.
   const defaults = { hidden_act: "gelu_pytorch_tanh", layer_norm_eps: 1e-6 };
   const image = hfVision({ ...defaults, ...vision }, "vit", source);
@@ -181,7 +181,7 @@ function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
   return {
     vision: { ...image, pool: "attention" },
     text: own,
-    embedding: sizeField(source, "text_config.projection_size", text.projection_size, {
+    embedding: sizeField(source, "text_config.projection_size", text["projection_size"], {
       found: source.sizes?.embedding,
       fallback: image.width,
     }),
@@ -199,8 +199,8 @@ function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): V
   const size = (name: string, value: number | undefined, fallback: number): number =>
     sizeField(source, fieldOf(name), json[name], { found: value, fallback });
   const isClip = kind === "clip";
-  choiceField(source, fieldOf("num_channels"), json.num_channels, [[undefined, 3], [3, 3]]);
-  if (!isClip) choiceField(source, fieldOf("qkv_bias"), json.qkv_bias, [[undefined, true], [true, true]]);
+  choiceField(source, fieldOf("num_channels"), json["num_channels"], [[undefined, 3], [3, 3]]);
+  if (!isClip) choiceField(source, fieldOf("qkv_bias"), json["qkv_bias"], [[undefined, true], [true, true]]);
   const width = size("hidden_size", sizes?.width, 768);
   return {
     kind,
@@ -208,10 +208,10 @@ function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): V
     patchSize: size("patch_size", sizes?.patchSize, isClip ? 32 : 16),
     width,
     depth: size("num_hidden_layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
+    heads: headsField(source, fieldOf("num_attention_heads"), json["num_attention_heads"], { width, fallback: 12 }),
     mlpWidth: size("intermediate_size", sizes?.mlpWidth, 3072),
-    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json.layer_norm_eps, isClip ? 1e-5 : 1e-12),
-    activation: choiceField(source, fieldOf("hidden_act"), json.hidden_act, [
+    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json["layer_norm_eps"], isClip ? 1e-5 : 1e-12),
+    activation: choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [
       [undefined, isClip ? "quick-gelu" : "gelu"],
       ...ACTIVATIONS,
     ]),
@@ -227,7 +227,7 @@ function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
   const width = size("hidden_size", sizes?.width, 512);
   const positions = size("max_position_embeddings", sizes?.positions, 77);
   // Files written before 2023 say 2, which was wrong and never used: transformers then reads the largest id.
-  const eot = sizeField(source, fieldOf("eos_token_id"), json.eos_token_id, { fallback: 49407 });
+  const eot = sizeField(source, fieldOf("eos_token_id"), json["eos_token_id"], { fallback: 49407 });
   const vocabularySize = size("vocab_size", sizes?.vocabularySize, 49408);
   if (eot >= vocabularySize) refuseField(source, fieldOf("eos_token_id"), `below vocab_size ${vocabularySize}`, eot);
   return {
@@ -237,10 +237,10 @@ function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
     positions,
     width,
     depth: size("num_hidden_layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("num_attention_heads"), json.num_attention_heads, { width, fallback: 8 }),
+    heads: headsField(source, fieldOf("num_attention_heads"), json["num_attention_heads"], { width, fallback: 8 }),
     mlpWidth: size("intermediate_size", sizes?.mlpWidth, 2048),
-    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json.layer_norm_eps, 1e-5),
-    activation: choiceField(source, fieldOf("hidden_act"), json.hidden_act, [
+    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json["layer_norm_eps"], 1e-5),
+    activation: choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [
       [undefined, "quick-gelu"],
       ...ACTIVATIONS,
     ]),
@@ -258,9 +258,9 @@ function hfBert(json: JsonRecord, source: ClipSource): BertConfig {
     sizeField(source, fieldOf(name), json[name], { found: value, fallback });
   const width = size("hidden_size", sizes?.width, 768);
   const positions = size("max_position_embeddings", sizes?.positions, 512);
-  choiceField(source, fieldOf("hidden_act"), json.hidden_act, [[undefined, "gelu"], ["gelu", "gelu"]]);
-  choiceField(source, fieldOf("pad_token_id"), json.pad_token_id, [[undefined, 0], [0, 0]]);
-  choiceField(source, fieldOf("position_embedding_type"), json.position_embedding_type, [[undefined, 0], [
+  choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [[undefined, "gelu"], ["gelu", "gelu"]]);
+  choiceField(source, fieldOf("pad_token_id"), json["pad_token_id"], [[undefined, 0], [0, 0]]);
+  choiceField(source, fieldOf("position_embedding_type"), json["position_embedding_type"], [[undefined, 0], [
     "absolute",
     0,
   ]]);
@@ -271,11 +271,13 @@ function hfBert(json: JsonRecord, source: ClipSource): BertConfig {
     positions,
     width,
     depth: size("num_hidden_layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("num_attention_heads"), json.num_attention_heads, { width, fallback: 12 }),
+    heads: headsField(source, fieldOf("num_attention_heads"), json["num_attention_heads"], { width, fallback: 12 }),
     mlpWidth: size("intermediate_size", sizes?.mlpWidth, 3072),
-    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json.layer_norm_eps, 1e-12),
-    dropout: typeof json.hidden_dropout_prob === "number" ? json.hidden_dropout_prob : 0.1,
-    attentionDropout: typeof json.attention_probs_dropout_prob === "number" ? json.attention_probs_dropout_prob : 0.1,
+    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json["layer_norm_eps"], 1e-12),
+    dropout: typeof json["hidden_dropout_prob"] === "number" ? json["hidden_dropout_prob"] : 0.1,
+    attentionDropout: typeof json["attention_probs_dropout_prob"] === "number"
+      ? json["attention_probs_dropout_prob"]
+      : 0.1,
     tokenTypes: size("type_vocab_size", sizes?.tokenTypes, 2),
     pool: "pooler",
     head: "linear",

@@ -1,7 +1,7 @@
 /** A model asked by a protocol. @module */
 import * as tf from "@tensorflow/tfjs";
+import { takeNumber } from "../../tensor/ops.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar } from "../../tensor/types.ts";
 import type { ClipConfig } from "../config.ts";
 import type { ContrastiveModel } from "../contrastive.ts";
 import { type ClipTokenizer, tokenise } from "../tokenise.ts";
@@ -56,7 +56,10 @@ export async function classifyByProtocol<T>(
   try {
     const classes = await protocolFeatures(model, merged, task);
     const features = await encodeImages(model, merged, images, options);
-    const [scale, bias] = [await numberOf(model.scale(merged)), model.bias ? await numberOf(model.bias(merged)) : 0];
+    const [scale, bias] = [
+      await takeNumber(model.scale(merged)),
+      model.bias ? await takeNumber(model.bias(merged)) : 0,
+    ];
     return protocolScores(task.protocol, features, classes, { embedding: task.config.embedding, scale, bias });
   } finally {
     disposeParams(merged, params);
@@ -103,10 +106,4 @@ export function unitMean(rows: Float32Array, width: number): Float32Array {
   rows.forEach((value, i) => sum[i % width]! += value);
   const length = Math.hypot(...sum);
   return Float32Array.from(sum, (value) => value / length);
-}
-
-async function numberOf(scalar: Scalar): Promise<number> {
-  const [value] = await scalar.data();
-  scalar.dispose();
-  return value!;
 }

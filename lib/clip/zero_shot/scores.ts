@@ -1,8 +1,8 @@
 /** Zero-shot classification: images against the prompts of each class. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../contrastive.ts";
+import { takeNumber } from "../../tensor/ops.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar } from "../../tensor/types.ts";
 
 /** Normalised images by index. */
 export interface ImageSource {
@@ -192,12 +192,6 @@ export function sigmoidScores(
   );
 }
 
-async function numberOf(scalar: Scalar): Promise<number> {
-  const [value] = await scalar.data();
-  scalar.dispose();
-  return value!;
-}
-
 /**
  * `exp(V Tᵀ)` of each image, stretched to 0 for its lowest class and 1 for its highest: no scale, no softmax.
  *
@@ -283,9 +277,9 @@ export async function classifyZeroShot<T>(
     const embedding = classFeatures.length / (classes.ids.length / classes.contextLength / classes.prompts);
     const features = await encodeImages(model, merged, images, options);
     if (options.score === "min-max") return minMaxScores(features, classFeatures, embedding);
-    const scale = await numberOf(model.scale(merged));
+    const scale = await takeNumber(model.scale(merged));
     if (!model.bias) return zeroShotScores(features, classFeatures, scale, embedding);
-    return sigmoidScores(features, classFeatures, { scale, bias: await numberOf(model.bias(merged)) }, embedding);
+    return sigmoidScores(features, classFeatures, { scale, bias: await takeNumber(model.bias(merged)) }, embedding);
   } finally {
     disposeParams(merged, params);
   }

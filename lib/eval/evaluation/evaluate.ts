@@ -154,7 +154,8 @@ function classFigures(column: ClassColumn, { threshold, note }: Choice, drawing:
   const auroc = columnAuroc(column), auprc = columnAuprc(column);
   const atThreshold = threshold === undefined ? [] : thresholdStatistics(column, threshold);
   const [area, precision, ...rest] = estimates(n, [auroc, auprc, ...atThreshold], drawing) as [Estimate, Estimate];
-  const figures = Object.fromEntries(THRESHOLD_FIGURES.map((name, i) => [name, rest[i] ?? UNDEFINED]));
+  const figures: Record<string, Estimate> = {};
+  THRESHOLD_FIGURES.forEach((name, i) => figures[name] = rest[i] ?? UNDEFINED);
   const point = threshold === undefined ? undefined : operatingPoint(scores, targets, threshold);
   return {
     positives,

@@ -3,8 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../../ace_lora.ts";
 import { encodeClasses, sigmoidScores, zeroShotScores } from "../../clip/zero_shot/scores.ts";
 import { classPrompts } from "../../data/sources.ts";
+import { takeNumber } from "../../tensor/ops.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import type { Scalar, Tensor2D } from "../../tensor/types.ts";
+import type { Tensor2D } from "../../tensor/types.ts";
 import type { ClipTokenizer } from "../../clip/tokenise.ts";
 
 /** A model with the features of its labels. */
@@ -46,8 +47,8 @@ export async function openMapModel(
   const merged = model.forEvaluation(params);
   const prompts = classPrompts(labels, config.encoders, tokenizer, templates);
   const classes = await encodeClasses(model, merged, prompts, prompts.prompts);
-  const scale = await numberOf(model.scale(merged));
-  const bias = model.bias ? await numberOf(model.bias(merged)) : undefined;
+  const scale = await takeNumber(model.scale(merged));
+  const bias = model.bias ? await takeNumber(model.bias(merged)) : undefined;
   const features = async (pixels: Float32Array): Promise<Float32Array> => {
     const size = imageSize * imageSize * 3;
     const n = pixels.length / size;
@@ -90,10 +91,4 @@ export async function openMapModel(
       disposeParams(merged, params);
     },
   };
-}
-
-async function numberOf(scalar: Scalar): Promise<number> {
-  const [value] = await scalar.data();
-  scalar.dispose();
-  return value!;
 }

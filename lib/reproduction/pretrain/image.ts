@@ -5,6 +5,7 @@ import type { ClipParams } from "../../clip/params.ts";
 import { encodeImage } from "../../clip/towers/image.ts";
 import { MINI } from "../../clip/config.ts";
 import { toPixels } from "../../image/preprocess.ts";
+import type { RasterImage } from "../../image/raster.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
@@ -29,6 +30,14 @@ export const IMAGE_STAGE: ContrastiveModel<ClipParams> = {
   textFeatures: (params, ids) => plainTextFeatures(params, ids),
 };
 
+/** Images as MINI reads them in training, row-major `[n, S, S, 3]`. */
+export function miniPixels(images: readonly RasterImage[]): Float32Array {
+  const { mean, std, vision: { imageSize: size } } = MINI;
+  const pixels = new Float32Array(images.length * size * size * 3);
+  images.forEach((image, i) => pixels.set(toPixels(image, { size, mode: "train", mean, std }), i * size * size * 3));
+  return pixels;
+}
+
 /** Fresh images with captions, by index. */
 export function captionSource(settings: PretrainSettings, tokenizer: Tokenizer): BatchSource {
   const { seed, imageSteps, batchSize, captionLength: contextLength } = settings;
@@ -42,15 +51,7 @@ export function captionSource(settings: PretrainSettings, tokenizer: Tokenizer):
       const texts = indices.map((index) => plan(index).text());
       return Promise.resolve(encode(tokenizer, texts, { contextLength }));
     },
-    pixels: (indices) => {
-      const size = imageSize * imageSize * 3;
-      const pixels = new Float32Array(indices.length * size);
-      indices.forEach((index, i) => {
-        const image = plan(index).image(imageSize);
-        pixels.set(toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }), i * size);
-      });
-      return Promise.resolve(pixels);
-    },
+    pixels: (indices) => Promise.resolve(miniPixels(indices.map((index) => plan(index).image(imageSize)))),
     labels: (indices) => Promise.resolve(indices.map((index) => contentLabels(plan(index)))),
   };
 }

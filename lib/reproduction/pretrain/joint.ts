@@ -11,7 +11,6 @@ import { MINI } from "../../clip/config.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import type { ClipParams } from "../../clip/params.ts";
 import { imageTower } from "../../clip/towers/image.ts";
-import { toPixels } from "../../image/preprocess.ts";
 import { infoNce } from "../../losses/info_nce.ts";
 import { linear } from "../../nn/linear.ts";
 import { disposeParams } from "../../tensor/params.ts";
@@ -22,7 +21,8 @@ import type { Scalar, Tensor2D } from "../../tensor/types.ts";
 import { encode, type Tokenizer } from "../../text/tokenizer.ts";
 import { fit, type FitOptions, type FitResult } from "../../train/fit.ts";
 import type { BatchSource } from "../../train/source.ts";
-import { freshMini } from "./pretrain.ts";
+import { miniPixels } from "./image.ts";
+import { freshMini, stageOptions } from "./pretrain.ts";
 import { JOINT, type JointSettings } from "./settings.ts";
 import { plainTextFeatures, TEXT_STAGE } from "./text.ts";
 
@@ -40,20 +40,12 @@ export async function pretrainJoint(
   settings: JointSettings = JOINT,
   hooks: Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume"> = {},
 ): Promise<FitResult<ClipParams>> {
-  const { seed, batchSize, learningRate } = settings;
-  const random = freshMini(seed);
+  const random = freshMini(settings.seed);
   const start = { ...random, text };
   disposeParams(random, start);
   const result = await fit(jointStage(settings), start, jointSource(settings, tokenizer), {
     ...hooks,
-    epochs: 1,
-    warmupEpochs: 0.05,
-    beta2: 0.98, // the run is short
-    batchSize,
-    learningRate,
-    loss: "label-guided",
-    shuffle: false,
-    seed,
+    ...stageOptions(settings),
   });
   disposeParams(start, { trained: result.params, text });
   return result;
@@ -151,15 +143,7 @@ export function jointSource(settings: JointSettings, tokenizer: Tokenizer): Batc
       });
       return Promise.resolve(rows);
     },
-    pixels: (indices) => {
-      const size = imageSize * imageSize * 3;
-      const pixels = new Float32Array(indices.length * size);
-      indices.forEach((index, i) => {
-        const image = plan(index).image(imageSize);
-        pixels.set(toPixels(image, { size: imageSize, mode: "train", mean: MINI.mean, std: MINI.std }), i * size);
-      });
-      return Promise.resolve(pixels);
-    },
+    pixels: (indices) => Promise.resolve(miniPixels(indices.map((index) => plan(index).image(imageSize)))),
     labels: (indices) => Promise.resolve(indices.map((index) => contentLabels(plan(index)))),
   };
 }

@@ -30,8 +30,7 @@ export async function pretrain(
   settings: PretrainSettings = PRETRAIN,
   hooks: Pick<FitOptions, "onStep" | "signal" | "statePath" | "resume"> = {},
 ): Promise<FitResult<ClipParams>> {
-  const { seed, batchSize, learningRate } = settings;
-  const start = freshMini(seed);
+  const start = freshMini(settings.seed);
   const run = (
     model: ContrastiveModel<ClipParams>,
     params: ClipParams,
@@ -40,14 +39,7 @@ export async function pretrain(
     fit(model, params, source, {
       ...hooks,
       ...(hooks.statePath ? { statePath: `${hooks.statePath}.${model === TEXT_STAGE ? "text" : "image"}` } : {}),
-      epochs: 1,
-      warmupEpochs: 0.05,
-      beta2: 0.98, // the run is short
-      batchSize,
-      learningRate,
-      loss: "label-guided",
-      shuffle: false,
-      seed,
+      ...stageOptions(settings),
     });
   const first = await run(TEXT_STAGE, start, textSource(settings, tokenizer));
   if (first.interrupted) return first;
@@ -55,6 +47,22 @@ export async function pretrain(
   disposeParams(start, second.params);
   disposeParams(first.params, second.params);
   return { ...second, history: [...first.history, ...second.history] };
+}
+
+/** How every stage is trained: one pass over pairs that are made as they are asked for. */
+export function stageOptions(
+  { seed, batchSize, learningRate }: Pick<PretrainSettings, "seed" | "batchSize" | "learningRate">,
+): FitOptions {
+  return {
+    epochs: 1,
+    warmupEpochs: 0.05,
+    beta2: 0.98, // the run is short
+    batchSize,
+    learningRate,
+    loss: "label-guided",
+    shuffle: false,
+    seed,
+  };
 }
 
 /** MINI with random weights, the position embeddings of its image tower apart. Free it with `disposeParams`. */

@@ -80,7 +80,7 @@ async function start(wide: boolean): Promise<void> {
     registry: Record<string, unknown>;
     initializeBackend(name: string): { success: boolean | Promise<boolean> };
   };
-  if (!engine.registry.wasm) {
+  if (!engine.registry["wasm"]) {
     // Where a page is isolated tfjs would take the JavaScript for threads of its own.
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     const restore = serveModule();

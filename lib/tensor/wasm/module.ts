@@ -144,7 +144,7 @@ export function instantiate({ module, wide }: KernelModules, memory: WebAssembly
     : {};
   const strips = new WebAssembly.Instance(wide.module, { env }).exports;
   const { exports } = new WebAssembly.Instance(module, { env: { memory }, wide: strips });
-  (exports.use_wide as (on: number) => void)(Number(wide.on));
+  (exports["use_wide"] as (on: number) => void)(Number(wide.on));
   return exports;
 }
 
@@ -166,7 +166,7 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   const modules = compileModules({ shared: isShared(memory), wide });
   const exports = instantiate(modules, memory);
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
-  (exports.__stack_pointer as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
+  (exports["__stack_pointer"] as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
   let address = 0;
   let size = 0;
   const kernels: WasmKernels = {

@@ -34,7 +34,7 @@ export async function instantiateTfjs(imports: WebAssembly.Imports): Promise<Tfj
     return { module, instance: await WebAssembly.instantiate(module, imports) };
   }
   const threadedModule = await wasmModule("tfjs-backend-wasm-threaded-simd");
-  const env: WebAssembly.ModuleImports = { ...imports.env, ...threadImports(() => exports), memory };
+  const env: WebAssembly.ModuleImports = { ...imports["env"], ...threadImports(() => exports), memory };
   for (const { module, name, kind } of WebAssembly.Module.imports(threadedModule)) {
     if (module === "env" && kind === "function") env[name] ??= () => refuse(name);
   }

@@ -20,7 +20,7 @@ Deno.test("mergeShards() takes the rows in turn, and refuses a shard whose ids d
     const out = join(root, "out");
     const good = await writeShard(join(root, "0"), 0, { image_ids: '["a","c"]' });
     assertEquals((await mergeShards(out, [second, good])).items, 4);
-    assertEquals((await readSafetensors(out)).metadata.image_ids, '["a","b","c","d"]');
+    assertEquals((await readSafetensors(out)).metadata["image_ids"], '["a","b","c","d"]');
     const bad: [ids: Record<string, string>, reason: string][] = [
       [{}, "its image_ids must be there"],
       [{ image_ids: "undefined" }, '"undefined"'],

@@ -37,6 +37,6 @@ export function layerNormGradParams(call: WasmCall<"AceLayerNormGradParams">): K
   const width = x.shape.at(-1)!;
   const out: KernelResult<"AceLayerNormGradParams"> = [output(backend, [width]), output(backend, [width])];
   const addresses = [dy, x, mean, rstd, ...out].map((t) => addressOf(backend, t));
-  wasmKernels(backend).run.layer_norm_grad_params!(mean.shape[0]!, width, ...addresses);
+  wasmKernels(backend).run["layer_norm_grad_params"]!(mean.shape[0]!, width, ...addresses);
   return out;
 }

@@ -71,7 +71,7 @@ function multiply(
       rows,
       milliseconds: batch * (2 * m * n * k / FLOP_PER_MS + (m * n + m * k + k * n) / FLOATS_PER_MS),
       ...(part === OF_BATCH ? {} : { grain: part === OF_ROWS ? TILE_ROWS : TILE_COLUMNS, least: LEAST_LINES }),
-      scratchBytes: wasmKernels(backend).run.gemm_scratch!(),
+      scratchBytes: wasmKernels(backend).run["gemm_scratch"]!(),
     });
   };
   if (sizeB === 1 && (!transposeA || batch === 1)) {

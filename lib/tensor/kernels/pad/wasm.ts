@@ -23,6 +23,6 @@ export function pad(call: WasmCall<"PadV2">, tfjs: Kernel<"PadV2", WasmBackend>)
     values.fill(constantValue, b * stride, b * stride + before);
     values.fill(constantValue, (b + 1) * stride - after, (b + 1) * stride);
   }
-  wasmKernels(backend).run.copy_blocks!(blocks, n, addressOf(backend, x), n, to + 4 * before, stride);
+  wasmKernels(backend).run["copy_blocks"]!(blocks, n, addressOf(backend, x), n, to + 4 * before, stride);
   return out;
 }

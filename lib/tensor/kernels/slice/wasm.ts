@@ -21,6 +21,13 @@ export function slice(call: WasmCall<"Slice">, tfjs: Kernel<"Slice", WasmBackend
   const inner = sizeFromShape(x.shape.slice(d + 1));
   const from = addressOf(backend, x) + 4 * begin[d]! * inner;
   const [stride, n] = [x.shape[d]! * inner, size[d]! * inner];
-  wasmKernels(backend).run.copy_blocks!(sizeFromShape(size.slice(0, d)), n, from, stride, addressOf(backend, out), n);
+  wasmKernels(backend).run["copy_blocks"]!(
+    sizeFromShape(size.slice(0, d)),
+    n,
+    from,
+    stride,
+    addressOf(backend, out),
+    n,
+  );
   return out;
 }

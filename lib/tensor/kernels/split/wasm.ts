@@ -16,7 +16,7 @@ export function split(call: WasmCall<"SplitV">, tfjs: Kernel<"SplitV", WasmBacke
   return sizes.map((size) => {
     const out = backend.makeOutput(x.shape.map((full, i) => i === d ? size : full), x.dtype);
     const n = size * inner;
-    wasmKernels(backend).run.copy_blocks!(blocks, n, from, x.shape[d]! * inner, addressOf(backend, out), n);
+    wasmKernels(backend).run["copy_blocks"]!(blocks, n, from, x.shape[d]! * inner, addressOf(backend, out), n);
     from += 4 * n;
     return out;
   });

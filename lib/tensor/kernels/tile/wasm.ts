@@ -18,7 +18,7 @@ export function tile(call: WasmCall<"Tile">, tfjs: Kernel<"Tile", WasmBackend>):
     const next = backend.makeOutput(shape, x.dtype);
     const blocks = sizeFromShape(current.shape.slice(0, d));
     const size = sizeFromShape(current.shape.slice(d));
-    run.repeat_blocks!(blocks, size, reps[d]!, addressOf(backend, current), addressOf(backend, next));
+    run["repeat_blocks"]!(blocks, size, reps[d]!, addressOf(backend, current), addressOf(backend, next));
     if (current !== x) backend.disposeData(current.dataId);
     current = next;
   }
