@@ -1,7 +1,7 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
-import { basename } from "@std/path";
-import { hashIds } from "../data/dataset.ts";
 import { aceLoraModel } from "../ace_lora.ts";
+import { hashIds } from "../data/dataset.ts";
+import { tableName } from "../data/pairs.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
@@ -222,7 +222,7 @@ async function judgeScores(args: Arguments, out: string): Promise<void> {
     ...(patient === undefined ? {} : { patient }),
     ...(scores ? { scores } : {}),
   });
-  const set = basename(path).replace(/\.csv(\.gz)?$/i, "");
+  const set = tableName(path);
   checkClasses({ name: set, classes: predictions.classes });
   await judge(args, {
     out,

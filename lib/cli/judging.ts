@@ -132,6 +132,8 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
   await writeFileAtomic(join(out, "evaluation.html"), page, { isPrivate: true });
   console.error(`wrote ${join(out, "metrics.json")}, predictions.csv and evaluation.html`);
   for (const { by, group, note } of evaluation.subgroups) if (note) console.error(`note: ${by} ${group}: ${note}`);
+  const { temperature_note: note } = evaluation.calibration ?? {};
+  if (note) console.error(`note: temperature: ${note}`);
   if (args.flag("json")) return console.log(json);
   const tables = [
     resultsTable(record),

@@ -1,6 +1,6 @@
 /** Any CSV of images, with texts, CheXpert labels, classes or patients where it has them. @module */
 import { exists } from "../io/files.ts";
-import { dirname, isAbsolute, join } from "@std/path";
+import { basename, dirname, isAbsolute, join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
 import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
@@ -52,7 +52,7 @@ export interface PairsOptions {
   id?: string;
   /** Keeps the rows where these columns hold these values, such as `{ split: "test" }`. @default {{}} */
   where?: Readonly<Record<string, string>>;
-  /** Name of the data set. @default {"pairs"} */
+  /** Name of the data set. @default {the table's, without its ending} */
   name?: string;
   /** What to do when an image is not there. @default {"throw"} */
   missing?: MissingImages;
@@ -75,6 +75,11 @@ export class NoRowError extends RangeError {
   ) {
     super(message);
   }
+}
+
+/** A table's name: the file's, without its ending. */
+export function tableName(path: string): string {
+  return basename(path).replace(/\.gz$/i, "").replace(/\.(csv|tsv|txt|parquet|pq)$/i, "");
 }
 
 /** A path from a folder, unless it is absolute. */
@@ -155,8 +160,9 @@ function checkJointClasses(path: string, classes: readonly string[]): void {
  * ```
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
-  const { csv, image = "path", name = "pairs", missing = "throw", where = {}, uniqueImages = false } = options;
+  const { csv, image = "path", missing = "throw", where = {}, uniqueImages = false } = options;
   const file = csv === undefined ? root : join(root, csv);
+  const { name = tableName(file) } = options;
   const table = /\.(parquet|pq)$/i.test(file)
     ? await (await import("./parquet.ts")).readParquet(file) // few need its codecs
     : await readCsv(file);

@@ -56,6 +56,8 @@ export interface CalibrationRecord {
   raw: CalibrationFigures;
   /** Fitted on the tuning part; null without one. */
   temperature: number | null;
+  /** Where it is an end of the range that is searched: which, and what that means. */
+  temperature_note?: string;
   /** After it; null without one. */
   scaled: CalibrationFigures | null;
 }

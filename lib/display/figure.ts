@@ -142,9 +142,16 @@ export const SERIES_COLOURS: readonly string[] = [
   "#8a8f98",
 ];
 
-/** The colour of series `i`; they repeat after the last. */
+/** What further rounds of the colours are mixed with. */
+const MIXED_WITH = [undefined, 0, 255] as const;
+
+/** The colour of series `i`: those above, then each darker, then each lighter; they repeat after 21. */
 export function seriesColour(i: number): string {
-  return SERIES_COLOURS[i % SERIES_COLOURS.length]!;
+  const colour = SERIES_COLOURS[i % SERIES_COLOURS.length]!;
+  const other = MIXED_WITH[Math.floor(i / SERIES_COLOURS.length) % MIXED_WITH.length];
+  if (other === undefined) return colour;
+  const mixed = [1, 3, 5].map((start) => Math.round(0.6 * parseInt(colour.slice(start, start + 2), 16) + 0.4 * other));
+  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** Whether a mark has an entry in the legend: points and cells name themselves. */

@@ -255,7 +255,7 @@ Deno.test("evaluate refuses images of one class, says what to type, and takes a 
     }
     const args = ["evaluate", "--images", join(folder, "set", "one.csv"), "--classes", "normal,pneumonia", "--json"];
     const { sets } = JSON.parse(await succeed([...args, "--out", out], permissions));
-    const { accuracy, auroc, skipped, n } = sets.pairs["zero-shot"];
+    const { accuracy, auroc, skipped, n } = sets.one["zero-shot"];
     assertEquals([n, auroc, skipped, accuracy >= 0], [3, null, ["normal", "pneumonia"], true]);
   });
 });
@@ -270,10 +270,10 @@ Deno.test("evaluate says which classes the AUROC leaves out, in the table and in
     const args = ["evaluate", "--images", join(folder, "t.csv"), "--separator", "|", "--out", out];
     const classes = ["--classes", "Edema,Mass,Fibrosis,Hernia"];
     const stdout = await succeed([...args, ...classes], { read: [...MINI_FILES, folder], write: [out] });
-    assertMatch(stdout, /AUROC of pairs without Hernia/);
+    assertMatch(stdout, /AUROC of t without Hernia/);
     assertMatch(stdout, /Hernia +0 +undefined/);
     const { sets } = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
-    const { skipped, per_class, auroc } = sets.pairs["zero-shot"];
+    const { skipped, per_class, auroc } = sets.t["zero-shot"];
     assertEquals(skipped, ["Hernia"]);
     const names = ["Edema", "Mass", "Fibrosis", "Hernia"];
     assertEquals([Object.keys(per_class), names.map((name) => per_class[name].n)], [names, [3, 2, 1, 0]]);

@@ -23,7 +23,7 @@ Deno.test("loadPairs() keeps the file's order, counts rows without text and read
     assertEquals((await set.cases[0]!.image()).data[0], 8);
     assertEquals(set.task, "pairs");
     assertEquals(
-      describeDataset(set).startsWith("pairs all: 3 read, 2 kept, dropped 1 (no text); split of 2, sha256 "),
+      describeDataset(set).startsWith("t all: 3 read, 2 kept, dropped 1 (no text); split of 2, sha256 "),
       true,
     );
   });

@@ -124,5 +124,7 @@ Deno.test("formatCount(), wrapLines() and seriesColour() shorten, break and repe
     "10 k",
   ]);
   assertEquals(wrapLines("Enlarged Cardiomediastinum <x>"), ["Enlarged", "Cardiomediastinum", "<x>"]);
-  assertEquals(seriesColour(0), seriesColour(7));
+  const colours = Array.from({ length: 21 }, (_, i) => seriesColour(i));
+  assertEquals([new Set(colours).size, seriesColour(21)], [21, colours[0]]);
+  assertEquals([colours[0], colours[7], colours[14]], ["#2f7fc1", "#1c4c74", "#82b2da"]);
 });

@@ -130,6 +130,16 @@ Deno.test("withTuningPart() parts no patient, and evaluatePredictions() says whe
     ["tuning part", "the cases judged", "given"],
   );
   assertEquals(evaluatePredictions(whole, { resamples: 5 }).calibration!.temperature, null);
+  // Scores that are wrong more often than right, and scores that are always right, have a temperature at an end of its range.
+  const bound = (right: boolean) => {
+    const targets = all.ids.map((_, i) => i % 2);
+    const scores = targets.map((target) => (target === 1) === right ? 0.9 : 0.1);
+    const told = { ...parted, classes: ["no", "yes"], task: "multiclass" as const, scores, targets };
+    const { temperature, temperature_note } = evaluatePredictions(told, { resamples: 5 }).calibration!;
+    return [temperature, temperature_note?.split(":")[0]];
+  };
+  assertEquals(bound(false), [1000, "1000 is the highest that is tried"]);
+  assertEquals(bound(true), [0.001, "0.001 is the lowest that is tried"]);
 });
 
 Deno.test("evaluatePredictions() gives no figure that is undefined: one class, ties, a small group, scores that are no probabilities", () => {

@@ -1,6 +1,12 @@
 /** Calibration of predictions, and of a temperature fitted to others. @module */
 import type { CalibrationFigures, CalibrationRecord } from "../../display/evaluation.ts";
-import { brierScore, expectedCalibrationError, fitTemperature, reliabilityBins } from "../metrics/calibration.ts";
+import {
+  brierScore,
+  expectedCalibrationError,
+  fitTemperature,
+  reliabilityBins,
+  TEMPERATURE_RANGE,
+} from "../metrics/calibration.ts";
 import { answerOf } from "./columns.ts";
 import type { Predictions } from "./predictions.ts";
 
@@ -75,6 +81,21 @@ export function calibrate(judged: Predictions, tuning: Predictions): Calibration
     of: judged.task === "multilabel" ? "labels" : judged.classes.length === 2 ? "positive class" : "answer",
     raw: figuresOf(given, questions),
     temperature,
+    ...boundNote(temperature),
     scaled: temperature === null ? null : figuresOf(probabilitiesAt(questions, temperature), questions),
+  };
+}
+
+/** Says of a temperature that its search ended at a bound. */
+function boundNote(temperature: number | null): Pick<CalibrationRecord, "temperature_note"> {
+  const [lowest, highest] = TEMPERATURE_RANGE;
+  if (temperature === highest) {
+    return {
+      temperature_note: `${highest} is the highest that is tried: the part it is fitted to prefers equal probabilities`,
+    };
+  }
+  if (temperature !== lowest) return {};
+  return {
+    temperature_note: `${lowest} is the lowest that is tried: every answer about the part it is fitted to is right`,
   };
 }

@@ -79,7 +79,7 @@ function reliabilityOf({ raw, scaled, temperature }: Calibration): Figure {
   ]);
 }
 
-function reliabilityNote({ of, raw, scaled, temperature }: Calibration): string {
+function reliabilityNote({ of, raw, scaled, temperature, temperature_note: note }: Calibration): string {
   const what = {
     "positive class": "Probability of the second class",
     answer: "Probability of the answer",
@@ -90,7 +90,7 @@ function reliabilityNote({ of, raw, scaled, temperature }: Calibration): string 
     scaled
       ? `; at temperature ${Number(temperature!.toPrecision(3))} ${told(scaled)}`
       : "; no temperature, as no part was kept apart to fit it"
-  }.`;
+  }.${note ? ` Temperature: ${note}.` : ""}`;
 }
 
 /** Scores of the cases of a class and of the others, in bars of one width. */
