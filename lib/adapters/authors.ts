@@ -22,6 +22,7 @@ import {
   seenText,
   TARGETS,
 } from "./record.ts";
+import { AdapterSizeError } from "./size_error.ts";
 import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
 import { readAllTensors, type TensorFile } from "../io/tensor_file.ts";
@@ -90,11 +91,13 @@ function placeLayers(
   const towers = encoder === "both"
     ? `towers of ${meant.text} (text) and ${meant.image} (image)`
     : `a tower of ${encoder === "text" ? meant.text : meant.image}`;
+  const says = `its position "${position}" names ${named.length} layers of ${towers}`;
+  if (depths) {
+    throw new AdapterSizeError(`Cannot apply "${file}" as ${says}, the model's: it has LoRA in ${count}`, file);
+  }
   throw new SyntaxError(
-    `Cannot read "${file}" as an adapter: its position "${position}" names ${named.length} layers of ${towers}, ` +
-      `${
-        depths ? "the model's" : "the authors' models', as neither it nor a model says others"
-      }: it has LoRA in ${count}`,
+    `Cannot read "${file}" as an adapter: ${says}, ` +
+      `the authors' models', as neither it nor a model says others: it has LoRA in ${count}`,
   );
 }
 

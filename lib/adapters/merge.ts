@@ -7,8 +7,8 @@ import { clipPlace } from "../clip/checkpoint/names.ts";
 import { readFinite } from "../io/tensor_file.ts";
 import { elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { TOWER_NAMES } from "../nn/towers.ts";
-import { AdapterSizeError } from "./model.ts";
 import { type AdapterFile, type LoraEntry, refuseHead } from "./record.ts";
+import { AdapterSizeError } from "./size_error.ts";
 
 /** Options of {@linkcode mergeIntoCheckpoint}. */
 export interface MergeOptions {

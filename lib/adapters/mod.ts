@@ -22,7 +22,7 @@ export {
   type WriteAdapterOptions,
 } from "./files.ts";
 export { HypergraphMergeError, mergeIntoCheckpoint, type MergeOptions } from "./merge.ts";
-export { type Adapted, AdapterSizeError, loadAdapter, saveAdapter, type SaveAdapterOptions } from "./model.ts";
+export { type Adapted, loadAdapter, saveAdapter, type SaveAdapterOptions } from "./model.ts";
 export {
   ACE_LORA_CONFIG,
   type AdapterConfig,
@@ -35,3 +35,4 @@ export {
   type LinearTensors,
   type LoraEntry,
 } from "./record.ts";
+export { AdapterSizeError } from "./size_error.ts";

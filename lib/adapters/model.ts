@@ -4,6 +4,7 @@ import { type AceLoraConfig, type AceLoraParams, initAceLora, textAffinityOf } f
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { hypergraphTree } from "./ace.ts";
+import { AdapterSizeError } from "./size_error.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
 import { type AdapterEncoder, type AdapterFile, gatherHypergraph, type LoraEntry, TARGETS } from "./record.ts";
@@ -111,22 +112,6 @@ export async function saveAdapter(
   const { format = "ace", seen } = options;
   const adapter = await adapterOf(params, config);
   await writeAdapter(path, { ...adapter, ...(seen ? { seen: [...seen].sort() } : {}) }, { format });
-}
-
-/** The error for an adapter that was made for a model of other sizes. */
-export class AdapterSizeError extends TypeError {
-  /** Name shown in stack traces. */
-  override name = "AdapterSizeError";
-
-  /**
-   * An error about an adapter and a model.
-   *
-   * @param message One line that names both sizes.
-   * @param adapter The adapter's file.
-   */
-  constructor(message: string, readonly adapter: string, options?: ErrorOptions) {
-    super(message, options);
-  }
 }
 
 /** An adapted model and the configuration it was made from. */

@@ -1,13 +1,15 @@
 /** What to type after a mistake: the library's errors say what is wrong, and here is the option that mends it. @module */
 import { basename, dirname, join, resolve } from "@std/path";
-import { AdapterSizeError } from "../adapters/model.ts";
+import { AdapterSizeError } from "../adapters/size_error.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
 import { UnknownLayoutError } from "../clip/checkpoint/find_layout.ts";
+import { MissingWeightsError } from "../clip/files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
 import { JointClassError, NoRowError } from "../data/pairs.ts";
 import { SeenCasesError } from "../data/seen.ts";
+import { NotGivenError } from "../dense/data.ts";
 import { OtherEncoderError } from "../dense/files.ts";
 import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
@@ -22,7 +24,7 @@ import { StateDifferenceError } from "../train/state.ts";
 import { PaperFilesError } from "../reproduction/context.ts";
 import { NoResultsError } from "../reproduction/report.ts";
 import { listed, nearest } from "../text/nearest.ts";
-import type { Arguments } from "./command.ts";
+import { type Arguments, quotedWord as shellWord } from "./command.ts";
 import { namesIn, pathAdvice } from "./paths.ts";
 
 /** Columns that an option names when it is not given. */
@@ -45,10 +47,12 @@ const LEARNING_ADVICE: Readonly<Record<NothingToLearnError["reason"], string>> =
   labels: "--loss info-nce needs no labels",
   targets: "--class-column names the column of the labels, --separator what stands between them",
 };
-const COLUMN_FLAGS = [
-  ...Object.keys(DEFAULT_COLUMNS),
-  ...["patient-column", "id-column", "mask-column", "label-column", "split-column", "boxes-key"],
-];
+/** What names an input that is not given. */
+const INPUT_OPTIONS: Readonly<Record<NotGivenError["input"], string>> = {
+  root: "--root names it",
+  boxes: "--boxes names it",
+  masks: "--mask-column or --masks names it",
+};
 
 /** What to type after an error of the library, or undefined where its message says all. */
 export async function advice(error: unknown, args: Arguments): Promise<string | undefined> {
@@ -88,6 +92,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof SeenCasesError && args.knows("held-out")) {
     return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
   }
+  if (error instanceof MissingWeightsError) {
+    return "--model names a folder as the hub gives it (docs/weights.md says where to get one), --weights a file";
+  }
   if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
   if (error instanceof NotAnAdapterError && !error.format?.startsWith("ace-lora fine-tuning ")) {
     return "a model's own file is given with --weights";
@@ -97,6 +104,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
       shellWord(error.path)
     } lists what this file holds`;
   }
+  if (error instanceof NotGivenError) return INPUT_OPTIONS[error.input];
   if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
   if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";
   if (error instanceof UnlabelledCasesError) return "--skip-unlabelled leaves out those without";
@@ -116,7 +124,13 @@ function columnAdvice({ path, column, columns }: ColumnError, args: Arguments): 
   if (filter !== undefined) {
     return `type --where ${shellWord(`${nearest(column, columns) ?? "COLUMN"}${filter.slice(column.length)}`)}`;
   }
-  const flag = COLUMN_FLAGS.find((name) => args.knows(name) && (args.text(name) ?? DEFAULT_COLUMNS[name]) === column);
+  const flag = args.namesOf(column).find((name) => name.endsWith("-column") || name === "boxes-key") ??
+    Object.keys(DEFAULT_COLUMNS).find((name) =>
+      args.knows(name) && args.text(name) === undefined && DEFAULT_COLUMNS[name] === column
+    );
+  if (flag === undefined && args.knows("by") && args.list("by")?.some((item) => item.split(":")[0] === column)) {
+    return `--by names some of them, such as --by ${shellWord(nearest(column, columns) ?? columns.at(-1)!)}`;
+  }
   const usual = columns.find((name) => USUAL_COLUMNS[flag ?? ""]?.includes(name.toLowerCase()));
   const meant = nearest(column, columns) ?? usual ?? "NAME";
   return flag && `name the right one with --${flag} ${shellWord(meant)}`;
@@ -176,9 +190,4 @@ function rowAdvice({ filters }: NoRowError): string | undefined {
   const meant = nearest(value, values);
   if (meant !== undefined) return `did you mean --where ${shellWord(`${column}=${meant}`)}?`;
   return `no row has ${column}=${value}: the column holds ${listed(values.map((one) => JSON.stringify(one)), 8)}`;
-}
-
-/** A word as a shell takes it. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `"${word.replaceAll(/["\\$`]/g, "\\$&")}"`;
 }

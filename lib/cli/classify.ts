@@ -121,12 +121,8 @@ function answersWith(
 
 /** The kinds of maps asked for. */
 export function mapKindsFrom(args: Arguments, isShown: boolean): MapKind[] {
-  const given = args.list("maps");
+  const given = args.choices("maps", [...MAP_KINDS, "none"]);
   if (given && !isShown) throw new UsageError("--maps needs --explain, the page they stand on");
-  const unknown = given?.find((word) => word !== "none" && !(MAP_KINDS as readonly string[]).includes(word));
-  if (unknown !== undefined) {
-    throw new UsageError(`--maps must be among ${MAP_KINDS.join(", ")} or none: current value is "${unknown}"`);
-  }
   return MAP_KINDS.filter((kind) => given ? given.includes(kind) : kind !== "occlusion");
 }
 

@@ -1,6 +1,6 @@
 /** What a command is, and how its line is read. @module */
 import { parseArgs } from "node:util";
-import { didYouMean, nearest } from "../text/nearest.ts";
+import { didYouMean, listed, nearest } from "../text/nearest.ts";
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -37,14 +37,14 @@ export class Arguments {
   /** Arguments that are no options. */
   readonly positionals: readonly string[];
   readonly #values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
-  readonly #known: Readonly<Record<string, unknown>>;
+  readonly #known: Readonly<Record<string, OptionSpec>>;
   readonly #numbers = new Map<string, number>();
 
   /** Wraps what `parseArgs` found; `known` are the options the command has. */
   constructor(
     positionals: readonly string[],
     values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>,
-    known: Readonly<Record<string, unknown>> = values,
+    known: Readonly<Record<string, OptionSpec>> = {},
   ) {
     this.positionals = positionals;
     this.#values = values;
@@ -70,8 +70,9 @@ export class Arguments {
   /** A text that must be given. */
   required(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === "") throw new UsageError(`--${name} is required`);
-    return value;
+    if (value !== undefined && value !== "") return value;
+    const spec = this.#known[name];
+    throw new UsageError(spec ? `${optionWord(name, spec)} is required: ${spec.help}` : `--${name} is required`);
   }
 
   /** One of several words. */
@@ -121,6 +122,21 @@ export class Arguments {
     return items;
   }
 
+  /** Some of several words, as a comma-separated list; undefined when not given. */
+  choices<T extends string>(name: string, words: readonly T[]): T[] | undefined {
+    const items = this.list(name);
+    const unknown = items?.find((item) => !(words as readonly string[]).includes(item));
+    if (unknown === undefined) return items as T[] | undefined;
+    throw new UsageError(
+      `--${name} must be among ${words.join(", ")}: current value is "${unknown}"${didYouMean(unknown, words)}`,
+    );
+  }
+
+  /** Names of the options that were given with this text. */
+  namesOf(text: string): string[] {
+    return Object.keys(this.#values).filter((name) => this.#values[name] === text);
+  }
+
   /** An option that may be given several times. */
   all(name: string): string[] {
     const value = this.#values[name];
@@ -152,20 +168,35 @@ export function parseCommandLine(command: Command, args: readonly string[]): Arg
   const { tokens } = read(false);
   checkNames(known, tokens);
   checkLists(tokens);
-  try {
-    const { values, positionals } = read(true);
-    if (command.positionals === undefined && positionals.length > 0) {
-      throw new UsageError(`"${positionals[0]}" belongs to no option, and this command takes no other arguments`);
-    }
-    return new Arguments(positionals, values, known);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError((error as Error).message.split(". To specify")[0]!);
+  checkValues(known, tokens);
+  const { values, positionals } = read(true);
+  if (command.positionals === undefined && positionals.length > 0) {
+    const word = quotedWord(positionals[0]!);
+    const [main] = Object.entries(command.options).find(([, { type }]) => type === "string") ?? [];
+    const meant = main !== undefined && values[main] === undefined ? `: did you mean --${main} ${word}?` : "";
+    throw new UsageError(`"${positionals[0]}" belongs to no option, and this command takes no other arguments${meant}`);
   }
+  return new Arguments(positionals, values, known);
+}
+
+/** A word as a shell takes it. */
+export function quotedWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `"${word.replaceAll(/["\\$`]/g, "\\$&")}"`;
+}
+
+/** An option as it is typed: `--out DIR`. */
+function optionWord(name: string, { type, value = "VALUE" }: OptionSpec): string {
+  return type === "string" ? `--${name} ${value}` : `--${name}`;
 }
 
 /** What `parseArgs` made of each word. */
-type Token = { kind: string; index: number; name?: string; rawName?: string; value?: string | undefined };
+interface Token {
+  kind: string;
+  name?: string;
+  rawName?: string;
+  value?: string | undefined;
+  inlineValue?: boolean | undefined;
+}
 
 /** Checks that every option is known, and given once unless it may be repeated. */
 function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
@@ -175,7 +206,13 @@ function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonl
     const spec = Object.hasOwn(known, name) ? known[name]! : undefined;
     if (!spec) {
       const meant = nearest(name, Object.keys(known));
-      throw new UsageError(`Unknown option '${rawName}'${meant === undefined ? "" : `: did you mean --${meant}?`}`);
+      throw new UsageError(
+        `Unknown option '${rawName}': ${
+          meant === undefined
+            ? `the options are ${listed(Object.keys(known).map((one) => `--${one}`))}`
+            : `did you mean --${meant}?`
+        }`,
+      );
     }
     if (spec.type !== "string" || spec.multiple) continue;
     const earlier = given.get(name);
@@ -186,14 +223,33 @@ function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonl
   }
 }
 
+/** Checks that options have values, and flags none. */
+function checkValues(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
+  for (const { kind, name, value, inlineValue } of tokens) {
+    if (kind !== "option") continue;
+    const spec = known[name!]!;
+    if (spec.type === "boolean" && value !== undefined) {
+      throw new UsageError(`--${name} takes no value: type --${name} alone, or leave it out`);
+    }
+    if (
+      spec.type === "string" && (value === undefined || (!inlineValue && value.length > 1 && value.startsWith("-")))
+    ) {
+      const other = value === undefined ? "" : `; "${value}" is another option, unless it is typed --${name}=${value}`;
+      throw new UsageError(`${optionWord(name!, spec)} needs its value: ${spec.help}${other}`);
+    }
+  }
+}
+
 /** Refuses `--labels pneumonia, normal`: without quotes the shell hands over two words. */
 function checkLists(tokens: readonly Token[]): void {
   for (const [i, { kind, name, value }] of tokens.entries()) {
     if (kind !== "option" || value === undefined || !value.endsWith(",")) continue;
     const words = [value];
     for (const next of tokens.slice(i + 1)) {
-      if (next.kind !== "positional" || !words.at(-1)!.endsWith(",")) break;
-      words.push(next.value ?? "");
+      const word = next.value ?? "";
+      const isFile = /[./\\]/.test(word); // "a, no finding film.png": a name of several words, then a file
+      if (next.kind !== "positional" || (isFile && !words.at(-1)!.endsWith(","))) break;
+      words.push(word);
     }
     if (words.length === 1) continue;
     throw new UsageError(`a list with blanks must stand in quotes: type --${name} "${words.join(" ")}"`);

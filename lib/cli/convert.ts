@@ -76,7 +76,9 @@ export const COMMAND: Command = {
     const [path, ...more] = args.positionals;
     const combine = combineFrom(args);
     if (path === undefined || more.length > 0 && !combine) {
-      throw new UsageError(`name one file: current number is ${args.positionals.length}`);
+      throw new UsageError(
+        `name one file, such as adapter.safetensors --to peft: current number is ${args.positionals.length}`,
+      );
     }
     const merge = args.text("merge");
     const out = args.required("out");

@@ -42,8 +42,8 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
       const verbs = { train, evaluate, predict };
       if (!Object.hasOwn(verbs, verb)) {
         throw new UsageError(
-          `the argument must be train, evaluate or predict: current value is "${verb}"${
-            didYouMean(verb, Object.keys(verbs))
+          `type ${task.name} train, evaluate or predict: ${
+            verb === "" ? "none is named" : `current value is "${verb}"${didYouMean(verb, Object.keys(verbs))}`
           }`,
         );
       }

@@ -9,7 +9,7 @@ import { writeBoxes } from "../dense/detect/submission.ts";
 import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { exists } from "../io/files.ts";
-import type { Arguments, Command, OptionSpec } from "./command.ts";
+import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
@@ -36,6 +36,14 @@ export const BOX_COLUMN_OPTIONS: Record<string, OptionSpec> = {
 export async function boxesFrom(args: Arguments, dataset: string): Promise<{ boxes?: BoxesOptions }> {
   const path = args.text("boxes"), columns = args.text("boxes-columns");
   if (path === undefined) return {};
+  const named = args.list("boxes-columns");
+  const isCorner = named?.slice(2).some((name) => /max|right|bottom|[xy]_?[12]$/i.test(name));
+  if (named && (named.length !== 4 || isCorner)) {
+    throw new UsageError(
+      `--boxes-columns must name four columns, left,top,width,height${isCorner ? ", not a second corner" : ""}: ` +
+        `current value is "${columns}"`,
+    );
+  }
   const beside = resolve(dirname(dataset), path);
   const isBeside = await exists(beside);
   if (!isBeside) await checkPath(path);

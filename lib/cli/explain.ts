@@ -13,7 +13,7 @@ import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { classifierFrom, mapKindsFrom } from "./classify.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { EXIF_OPTION, watched } from "./decode_options.ts";
@@ -78,7 +78,13 @@ async function explain(args: Arguments, out: string): Promise<void> {
   const boxLabels = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
   const labels = args.list("labels") ?? boxLabels.sort(byCodePoint);
   const names = args.list("names") ?? labels;
-  if (labels.length < 2) throw new UsageError(`--labels must name at least two: there is "${labels.join()}"`);
+  if (labels.length < 2) {
+    throw new UsageError(
+      `--labels must name at least two, such as --labels ${
+        quotedWord(`${labels[0] ?? "pneumonia"},no finding`)
+      }: there is "${labels.join()}"`,
+    );
+  }
   if (names.length !== labels.length) {
     throw new UsageError(`--names must have one name a label: ${labels.length} labels, ${names.length} names`);
   }

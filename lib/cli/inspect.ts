@@ -1,6 +1,6 @@
 /** `deno task inspect`: what a file is. @module */
 import { describeImage, type ImageDescription, isImage } from "../image/describe.ts";
-import { readImage } from "../image/read.ts";
+import { readImage, whatItIs } from "../image/read.ts";
 import { isShardIndex } from "../io/shards.ts";
 import { describeTensors, formatTensors, type TensorsDescription } from "../adapters/describe.ts";
 import { type CsvDescription, describeCsv } from "../data/csv.ts";
@@ -86,7 +86,9 @@ async function describe(path: string): Promise<Description> {
   const isGzip = head[0] === 0x1f && head[1] === 0x8b;
   if (!isGzip && (text.includes("\0") || !isText(head))) {
     throw new SyntaxError(
-      `Cannot read "${path}" as it must be weights, an adapter, a JPEG, PNG, TIFF, WebP or DICOM, a CSV or a tokeniser: it is none of them`,
+      `Cannot read "${path}" as it must be weights, an adapter, a JPEG, PNG, TIFF, WebP or DICOM, a CSV or a tokeniser: it is ${
+        whatItIs(head)
+      }`,
     );
   }
   if (text.trimStart().startsWith("{") || /(^|\n)\[CLS\]\r?\n/.test(text)) {

@@ -185,11 +185,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
 
 /** Some of several words, in their own order; undefined when the option is not given. */
 function chosen<T extends string>(args: Arguments, option: string, words: readonly T[]): T[] | undefined {
-  const list = args.list(option);
-  const unknown = list?.find((word) => !(words as readonly string[]).includes(word));
-  if (unknown !== undefined) {
-    throw new UsageError(`--${option} must be among ${words.join(", ")}: current value is "${unknown}"`);
-  }
+  const list = args.choices(option, words);
   return list && words.filter((word) => list.includes(word));
 }
 

@@ -1,5 +1,5 @@
 /** `deno task report`: all results in one page. @module */
-import { checkWritable, writeFileAtomic } from "../io/files.ts";
+import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { keptRecords, writeReport } from "../reproduction/report.ts";
 import { type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
@@ -33,6 +33,9 @@ export const COMMAND: Command = {
     if (!out.endsWith(".html")) throw new UsageError(`--out must end in .html: current value is "${out}"`);
     const kept = args.text("keep");
     for (const path of [out, ...(kept === undefined ? [] : [kept])]) await checkWritable(path);
+    if (args.text("in") === undefined && !await exists(folder)) {
+      throw new UsageError(`no folder "results" is here: --in DIR names the folder of results`);
+    }
     await checkPath(folder);
     const [title, compare] = [args.text("title"), args.list("compare")];
     if (compare?.length === 1) throw new UsageError("--compare needs two runs or more, such as --compare first,second");

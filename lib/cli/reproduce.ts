@@ -11,6 +11,7 @@ import { parseShard } from "../eval/encode/shards.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { holdOutput } from "./output.ts";
@@ -21,7 +22,10 @@ function tablesFrom(args: Arguments): TableName[] {
   const known = ["all", ...TABLE_NAMES];
   const unknown = words.find((word) => !known.includes(word));
   if (words.length === 0 || unknown !== undefined) {
-    throw new UsageError(`name tables among ${known.join(", ")}: current value is "${unknown ?? ""}"`);
+    const found = unknown === undefined
+      ? "none is named"
+      : `current value is "${unknown}"${didYouMean(unknown, known)}`;
+    throw new UsageError(`name tables among ${known.join(", ")}: ${found}`);
   }
   if (!words.includes("all")) return TABLE_NAMES.filter((name) => words.includes(name));
   return [...TABLE_NAMES];
@@ -38,12 +42,7 @@ function seedsFrom(args: Arguments): number[] | undefined {
 }
 
 function methodsFrom(args: Arguments): string[] | undefined {
-  const list = args.list("methods");
-  const unknown = list?.find((name) => !Object.hasOwn(PEFT_METHODS, name));
-  if (unknown === undefined) return list;
-  throw new UsageError(
-    `--methods must be among ${Object.keys(PEFT_METHODS).join(", ")}: current value is "${unknown}"`,
-  );
+  return args.choices("methods", Object.keys(PEFT_METHODS));
 }
 
 /** Hours, disk and memory ahead, in one line. */

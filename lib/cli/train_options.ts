@@ -93,9 +93,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
 /** The configuration that the options describe; the defaults are the paper's. */
 export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
   const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
-  const targets = args.list("targets") ?? ["q", "k", "v"];
-  const unknown = targets.find((target) => !["q", "k", "v", "o"].includes(target));
-  if (unknown !== undefined) throw new UsageError(`--targets must be among q,k,v,o: current value is "${unknown}"`);
+  const targets = args.choices("targets", ["q", "k", "v", "o"]) ?? ["q", "k", "v"];
   const dropout = args.number("dropout", 0.1, 0);
   if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
   const positions = args.choice("positions", LORA_POSITIONS, "all");

@@ -2,6 +2,12 @@
 import { join } from "@std/path";
 import { NotFound, system } from "../platform/system.ts";
 
+/** The error for a folder without weights. */
+export class MissingWeightsError extends NotFound {
+  /** Name shown in stack traces. */
+  override name = "MissingWeightsError";
+}
+
 /** The files of a model. */
 export interface ModelFiles {
   /** Weights in any known layout: .safetensors, .bin, .pt, .pth, .ckpt, or the index of shards. */
@@ -71,7 +77,7 @@ async function weightsIn(folder: string, names: readonly string[], hasConfig: bo
     );
   }
   const has = hasConfig ? "a configuration alone" : names.length === 0 ? "nothing" : `none among ${names.length} files`;
-  throw new NotFound(
+  throw new MissingWeightsError(
     `Cannot use "${folder}" as a model as it must hold weights (.safetensors, .bin, .pt, or shards with their index): ` +
       `it has ${has}`,
   );

@@ -48,7 +48,7 @@ export async function loadFolder(root: string, options: FolderOptions = {}): Pro
     throw new RangeError(
       `Cannot use "${root}" as a data set as it must hold a folder for each class, such as "${
         join(root, "pneumonia", "film.png")
-      }": it holds none`,
+      }", or be a table of images with a column of classes: it is a folder without folders`,
     );
   }
   const unknown = classes.find((name) => !paths.includes(name));

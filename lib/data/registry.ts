@@ -10,6 +10,7 @@ import { loadNih, NIH_CLASSES } from "./nih.ts";
 import { loadPairs, type PairsOptions } from "./pairs.ts";
 import { loadRsna, RSNA_CLASSES } from "./rsna.ts";
 import { loadSiim, SIIM_CLASSES } from "./siim.ts";
+import { didYouMean } from "../text/nearest.ts";
 import type { Dataset } from "./types.ts";
 
 /** Options any data set of the registry takes; those that do not concern it are passed over. */
@@ -50,7 +51,9 @@ function checked(name: string, splits: readonly string[], load: Loader): Dataset
     if (split !== undefined && !splits.includes(split)) {
       const known = splits.length ? `one of ${splits.join(", ")}` : "left out: there is only the whole";
       return Promise.reject(
-        new RangeError(`Cannot read ${name} as its split must be ${known}: current value is "${split}"`),
+        new RangeError(
+          `Cannot read ${name} as its split must be ${known}: current value is "${split}"${didYouMean(split, splits)}`,
+        ),
       );
     }
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

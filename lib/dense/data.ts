@@ -65,9 +65,26 @@ export function syntheticParts(
   return { train: part(count, 0), validation: part(count >> 2, 1), test: part(count >> 1, 2) };
 }
 
-/** The folder of a published set. @throws {RangeError} If it is not given. */
+/** The error for a data set that needs something more than its name. */
+export class NotGivenError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "NotGivenError";
+
+  /**
+   * An error about a data set.
+   *
+   * @param dataset Its name or path.
+   * @param input What is missing.
+   */
+  constructor(dataset: string, readonly input: "root" | "boxes" | "masks") {
+    const what = { root: "its folder", boxes: "the CSV of boxes", masks: "the column or the folder of masks" }[input];
+    super(`Cannot use "${dataset}" as ${what} must be given: it is not`);
+  }
+}
+
+/** The folder of a published set. @throws {NotGivenError} If it is not given. */
 export function rootOf(dataset: string, { root }: DenseDataOptions): string {
-  if (root === undefined) throw new RangeError(`Cannot read "${dataset}" as its folder must be given: it is not`);
+  if (root === undefined) throw new NotGivenError(dataset, "root");
   return root;
 }
 

@@ -51,7 +51,8 @@ const OTHERS: readonly [name: string, begins: RegExp][] = [
   ["text", /^[\t\n\r -~]{8,}$/],
 ];
 
-function whatItIs(bytes: Uint8Array): string {
+/** What a file that is no image is by its first bytes, for messages. */
+export function whatItIs(bytes: Uint8Array): string {
   if (bytes.length === 0) return "an empty file";
   const start = String.fromCharCode(...bytes.subarray(0, 352));
   const known = OTHERS.find(([, begins]) => begins.test(start))?.[0];

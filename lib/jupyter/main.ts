@@ -15,14 +15,26 @@ Usage: deno task kernel [options]
       --prefix DIR  Install below DIR/share/jupyter, such as a virtual environment (default: the user's folder)
   -h, --help        Show this help`;
 
+function readArguments(): { check: boolean; prefix?: string; help: boolean } {
+  try {
+    return parseArgs({
+      options: {
+        check: { type: "boolean", default: false },
+        prefix: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    const message = (error as Error).message.split(". To specify")[0];
+    console.error(
+      `error: ${message}: type deno task kernel, --check or --prefix DIR\ndeno task kernel --help tells more`,
+    );
+    Deno.exit(1);
+  }
+}
+
 if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      check: { type: "boolean", default: false },
-      prefix: { type: "string" },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
+  const values = readArguments();
   if (values.help) {
     console.log(HELP);
     Deno.exit(0);

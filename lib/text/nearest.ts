@@ -23,7 +23,7 @@ const plain = (word: string): string => word.toLowerCase().replaceAll(/[\s_-]+/g
 
 /**
  * The known word nearest to one that is unknown: at most a third of its letters differ, or it is its initials (`lr` for
- * `learning-rate`) or the beginning of it alone. Case and the kind of hyphen do not count.
+ * `learning-rate`), or the end or the beginning of it alone. Case and the kind of hyphen do not count.
  *
  * @returns The first of the nearest, or undefined when none is near.
  */
@@ -31,6 +31,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   const wanted = plain(word);
   if (wanted === "" || wanted.length > LONGEST) return undefined;
   const words = [...known].filter((other) => other.length <= LONGEST);
+  const ended = words.filter((other) => wanted.length > 2 && plain(other).endsWith(wanted));
+  if (ended.length === 1) return ended[0]; // "gpu" is the end of "webgpu" rather than a slip of "cpu"
   let best: { word: string; distance: number } | undefined;
   for (const other of words) {
     const distance = editDistance(wanted, plain(other));

@@ -265,7 +265,7 @@ Deno.test("classify refuses bad input in one line that names it, and writes noth
       foreign,
       "nearly as many entries as the word table's 512 rows: found 13",
     );
-    await refuse([image!], "--labels is required");
+    await refuse([image!], "--labels LIST is required");
     await refuse([image!, "--labels", "a"], "at least two labels");
     await refuse([image!, "--labels", "a,b,a"], "all different");
     await refuse([image!, ...ASK, "--prompts", "a chest X-ray"], "must contain {c}");

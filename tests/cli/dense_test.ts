@@ -149,15 +149,15 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
     assert(!error.message.includes("\n"), error.message);
     if (remedy !== undefined) assertEquals(await advice(error, parseCommandLine(command, line)), remedy);
   };
-  await fails(SEGMENT, ["teach"], 'must be train, evaluate or predict: current value is "teach"');
+  await fails(SEGMENT, ["teach"], 'type segment train, evaluate or predict: current value is "teach"');
   await fails(SEGMENT, ["train", "--dataset", "rsna"], 'Cannot segment on "rsna" as it must have masks: it has none');
-  await fails(DETECT, ["train", "--dataset", "rsna"], 'Cannot read "rsna" as its folder must be given');
+  await fails(DETECT, ["train", "--dataset", "rsna"], 'Cannot use "rsna" as its folder must be given');
   await fails(SEGMENT, ["train", ...CSV], "as the column or the folder of masks must be given");
   await fails(DETECT, ["train", ...CSV], "as the CSV of boxes must be given");
   await fails(
     DETECT,
     ["train", ...CSV, "--boxes", "boxes.csv", "--boxes-columns", "x,y"],
-    "there must be four columns",
+    "--boxes-columns must name four columns, left,top,width,height: current",
   );
   const head = join(ROOT, "seg", "head.safetensors");
   await fails(

@@ -206,8 +206,8 @@ Deno.test("evaluate refuses bad input in one line that names file, row and expec
       '"sex"',
       "set carries no such",
     );
-    await refuse([], "--images is required");
-    await refuse(["--dataset", "rsna"], "--root is required");
+    await refuse([], "--images PATH is required");
+    await refuse(["--dataset", "rsna"], "--root DIR is required");
     await refuse(["--dataset", "rsna", "--root", empty], empty, "stage_2_train_labels.csv");
     await refuse(["--dataset", "rsna", "--root", folder], "stage_2_train_labels.csv", "its image must exist");
     await refuse(

@@ -164,7 +164,7 @@ Deno.test("convert refuses what does not fit and writes nothing", async () => {
     await refuse([join(folder, "absent"), "--to", "bin", "--out", out], "absent", "there is none");
     await refuse([adapter, "--to", "ace", "--out", adapter], "--out must be another path");
     await refuse([adapter, "--to", "onnx", "--out", out], "--to must be one of ace, peft, authors");
-    await refuse([adapter, "--to", "peft"], "--out is required");
+    await refuse([adapter, "--to", "peft"], "--out PATH is required");
     await refuse([adapter, "--to", "peft", "--out", csv], csv, "it must be a folder");
     assertEquals(await snapshot(folder), before);
   });
@@ -205,7 +205,7 @@ Deno.test("tokenize refuses a file that is no tokeniser, naming it", async () =>
     await Deno.writeTextFile(path, '{"model": {"type": "BPE", "vocab": {}}}');
     await fail(["tokenize", "--tokenizer", path], [path, "WordPiece"], options);
     await fail(["tokenize", "--tokenizer", join(folder, "absent")], ["absent"], options);
-    await fail(["tokenize"], ["--tokenizer is required"], options);
+    await fail(["tokenize"], ["--tokenizer FILE is required"], options);
     await fail(["tokenize", "--tokenizer", path, "--context-length", "1"], [
       "--context-length must be a number of at least 2",
     ], options);

@@ -46,7 +46,7 @@ Deno.test("retrieve says in one line what is missing", async () => {
     const options = { read: [folder, ...MINI_FILES], write: [folder] };
     const csv = await writePairs(folder, 2);
     await fail(["retrieve", "--images", folder], ["--pairs", "--query"], options);
-    await fail(["retrieve", "--query", "x", "--out", folder], ["--images is required"], options);
+    await fail(["retrieve", "--query", "x", "--out", folder], ["--images PATH is required"], options);
     await fail(["retrieve", "--pairs", csv, "--text-column", "note", "--out", folder], ['"note"'], options);
   });
 });

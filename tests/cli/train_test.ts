@@ -171,7 +171,7 @@ Deno.test("train refuses bad input in one line that names file, row and expectat
     await refuse(["--pairs", latin], latin, "UTF-8");
     await refuse(["--pairs", DICOM.replace(/[^/]*$/, "absent.csv")], "absent.csv");
     await refuse(["--pairs", pairs, "--weights", nan], nan, "element 7 is NaN");
-    await refuse([], "--pairs is required");
+    await refuse([], "--pairs PATH is required");
     await refuse(["--pairs", pairs, "--positions", "middle"], "--positions must be one of all, bottom");
     await refuse(["--pairs", pairs, "--targets", "q,x"], '--targets must be among q,k,v,o: current value is "x"');
     await refuse(["--pairs", pairs, "--dropout", "1"], "--dropout must be below 1");

@@ -45,6 +45,14 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
+Deno.test("deno task kernel names an option it does not know in one line", async () => {
+  for (const option of ["--chek", "notebook"]) {
+    const { code, text } = await task([option]);
+    assertEquals(code, 1);
+    assertMatch(text, new RegExp(`^error: [^\\n]*'${option}'[^\\n]*\\ndeno task kernel --help tells more\\n$`));
+  }
+});
+
 Deno.test("jupyterDataFolder() is where Jupyter looks on each system", () => {
   const of = (os: typeof Deno.build.os, variables: Record<string, string>) =>
     jupyterDataFolder(os, (name) => variables[name]);

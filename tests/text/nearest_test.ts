@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { didYouMean, listed, nearest } from "../../lib/text/nearest.ts";
 
-Deno.test("nearest() finds a word with a slip, a swap, another hyphen or case, its initials or its only continuation", () => {
+Deno.test("nearest() finds a word with a slip, a swap, another hyphen or case, its initials, its only continuation or end", () => {
   const flags = ["labels", "learning-rate", "text-column", "image-column", "epochs", "seed", "split", "split-seed"];
   for (
     const [word, expected] of [
@@ -19,6 +19,7 @@ Deno.test("nearest() finds a word with a slip, a swap, another hyphen or case, i
     ] as const
   ) assertEquals(nearest(word, flags), expected, word.slice(0, 20));
   assertEquals(nearest("trian", ["train", "tokenize"]), "train");
+  assertEquals(nearest("gpu", ["webgpu", "wasm", "cpu"]), "webgpu");
   assertEquals(nearest("ab", ["abcd-one", "abcd-two"]), undefined);
 });
 

@@ -103,7 +103,10 @@ export async function openPixelCache(
   const own = join(folder, transformName(transform));
   if (!await exists(own)) {
     await Deno.mkdir(own, { recursive: true }).catch((error) => {
-      throw new Error(`Cannot keep images in "${folder}": ${(error as Error).message}`, { cause: error });
+      const reason = error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists
+        ? " as it must be a folder: it is a file, or lies below one"
+        : `: ${(error as Error).message}`;
+      throw new Error(`Cannot keep images in "${folder}"${reason}`, { cause: error });
     });
   }
   const known = new Set<string>();

@@ -9,6 +9,7 @@ import {
   type DenseDataOptions,
   labelFraction,
   type LabelFractionOptions,
+  NotGivenError,
   partsOf,
   readCases,
   rootOf,
@@ -57,9 +58,7 @@ async function load(dataset: string, options: DetectionDataOptions): Promise<Den
 
 async function fromCsv(dataset: string, options: DetectionDataOptions): Promise<DenseData> {
   const { columns, oneClass } = options;
-  if (columns?.boxes === undefined) {
-    throw new RangeError(`Cannot detect on "${dataset}" as the CSV of boxes must be given: it is not`);
-  }
+  if (columns?.boxes === undefined) throw new NotGivenError(dataset, "boxes");
   const { name, cases: listed, dropped } = await readCases(dataset, options);
   const cases = oneClass === undefined
     ? listed

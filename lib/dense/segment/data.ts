@@ -10,6 +10,7 @@ import {
   checkParts,
   type DenseData,
   type DenseDataOptions,
+  NotGivenError,
   partsOf,
   readCases,
   rootOf,
@@ -78,9 +79,7 @@ async function load(dataset: string, options: SegmentationDataOptions): Promise<
 
 async function fromCsv(dataset: string, options: SegmentationDataOptions): Promise<DenseData> {
   const { columns, maskFolder, skipUnlabelled = false } = options;
-  if (columns?.mask === undefined && maskFolder === undefined) {
-    throw new RangeError(`Cannot segment "${dataset}" as the column or the folder of masks must be given: it is not`);
-  }
+  if (columns?.mask === undefined && maskFolder === undefined) throw new NotGivenError(dataset, "masks");
   const { name, cases: listed, dropped } = await readCases(dataset, options);
   const cases = maskFolder === undefined ? listed : await withMasks(listed, maskFolder);
   const masked = cases.filter((item) => item.mask);
