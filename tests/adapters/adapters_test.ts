@@ -4,6 +4,7 @@ import type { AdapterFile, AdapterTarget, LoraEntry } from "../../lib/adapters/r
 import { type AdapterFormat, readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { describeTensors } from "../../lib/adapters/describe.ts";
 import { layersText } from "../../lib/adapters/positions.ts";
+import { AdapterSizeError } from "../../lib/adapters/size_error.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { loadTorch, openTorch } from "../../lib/io/torch_archive.ts";
@@ -424,7 +425,11 @@ Deno.test("readAdapter() refuses an authors' file whose layers do not fit its po
       layersText((await readAdapter(path, depths ? { depths } : {})).lora);
     await write([0, 1, 2, 3, 4], { position: "up" });
     assertEquals(await places({ text: 6, image: 9 }), "text layers 4-5, image layers 6-8");
-    await assertRejects(() => places({ text: 6, image: 6 }), SyntaxError, "of 6 (text) and 6 (image), the model's");
+    await assertRejects(
+      () => places({ text: 6, image: 6 }),
+      AdapterSizeError,
+      "of 6 (text) and 6 (image), the model's",
+    );
     await write([0], { position: "top", encoder: "vision" });
     assertEquals([await places(), await places({ text: 2, image: 24 })], ["image layer 11", "image layer 23"]);
     await write([0, 1, 2, 3, 4], { position: "all" });

@@ -5,7 +5,7 @@ import { inFolder } from "../cli/fixtures.ts";
 import { succeed } from "../cli/run.ts";
 import { HypergraphMergeError, mergeIntoCheckpoint } from "../../lib/adapters/merge.ts";
 import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
-import { AdapterSizeError } from "../../lib/adapters/model.ts";
+import { AdapterSizeError } from "../../lib/adapters/size_error.ts";
 import { ACE_LORA_CONFIG, type AdapterFile, type HypergraphTensors } from "../../lib/adapters/record.ts";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
