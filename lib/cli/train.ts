@@ -160,7 +160,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const settings = { ...fitSettings(args), loss } as const;
   const { batchSize, microBatch } = settings;
-  checkStepMemory(clip.config, Math.min(microBatch, batchSize, dataset.cases.length));
+  checkStepMemory(clip.config, Math.min(microBatch, batchSize, dataset.cases.length), loss);
   const facts = await modelFacts(args);
   const trainable = countParams(start, model.isTrainable);
   const places = loraPlaces(start);

@@ -4,7 +4,8 @@ import type { ClipConfig } from "../clip/config.ts";
 import type { Measure } from "../eval/validation.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
 import type { FitOptions } from "../train/fit.ts";
-import { fittingMicroBatch, pairBytes } from "../train/step_memory.ts";
+import type { TrainingLoss } from "../train/source.ts";
+import { fittingMicroBatch, sampleBytes } from "../train/step_memory.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
@@ -156,11 +157,12 @@ const ESTIMATE_MARGIN = 1.6;
  *
  * @throws {UsageError} If it is far too large; the message names one that fits.
  */
-export function checkStepMemory(config: ClipConfig, microBatch: number): void {
-  const fitting = fittingMicroBatch(config);
+export function checkStepMemory(config: ClipConfig, microBatch: number, loss: TrainingLoss): void {
+  const towers = loss === "supervised" ? ["image"] as const : ["image", "text"] as const;
+  const fitting = fittingMicroBatch(config, { towers });
   if (microBatch <= fitting) return;
-  const taken = `a training step of ${microBatch} pairs at a time takes about ${
-    (microBatch * pairBytes(config) / 2 ** 30).toFixed(1)
+  const taken = `a training step of ${microBatch} ${loss === "supervised" ? "images" : "pairs"} at a time takes about ${
+    (microBatch * sampleBytes(config, towers) / 2 ** 30).toFixed(1)
   } GiB beside the model, and wasm has 4 GiB for all`;
   const remedy = fitting < 1
     ? "this model needs a GPU to be trained: --backend webgpu"

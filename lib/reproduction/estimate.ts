@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, countTrainable } from "../ace_lora.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
-import { pairBytes } from "../train/step_memory.ts";
+import { sampleBytes } from "../train/step_memory.ts";
 import type { ReproduceContext } from "./context.ts";
 import type { PlannedRun } from "./plan.ts";
 
@@ -51,7 +51,7 @@ export async function estimate(
       3600,
     diskBytes: (pairs + evaluated) * vision.imageSize ** 2 + 2 * 3 * 4 * trainable + trained.length * 4 * trainable +
       (isDense ? DENSE_IMAGES * maps : 0),
-    memoryBytes: 4 * countParams(params) + scale.microBatch * pairBytes(encoders),
+    memoryBytes: 4 * countParams(params) + scale.microBatch * sampleBytes(encoders),
   };
 }
 

@@ -13,17 +13,34 @@ const NUMBERS = 67;
 /** Share of the memory that is counted on: over many steps it falls into fragments, and other tensors come and go. */
 const USABLE = 0.9;
 
-/** Bytes, about, that a training step holds for each pair of a micro-batch, beside the weights. */
-export function pairBytes({ vision, text }: ClipConfig): number {
+/** A tower that a step runs through. */
+type Tower = "image" | "text";
+const BOTH: readonly Tower[] = ["image", "text"];
+
+/** Bytes, about, that a training step holds for each sample of a micro-batch in these towers, beside the weights. */
+export function sampleBytes({ vision, text }: ClipConfig, towers: readonly Tower[] = BOTH): number {
   const patches = (vision.imageSize / vision.patchSize) ** 2 + 1;
-  return 4 * NUMBERS * (patches * vision.width * vision.depth + text.contextLength * text.width * text.depth);
+  const numbers = {
+    image: patches * vision.width * vision.depth,
+    text: text.contextLength * text.width * text.depth,
+  };
+  return towers.reduce((sum, tower) => sum + 4 * NUMBERS * numbers[tower], 0);
+}
+
+/** Options of {@linkcode fittingMicroBatch}. */
+export interface FittingMicroBatchOptions {
+  /** Towers that each sample runs through. @default {both} */
+  towers?: readonly Tower[];
+  /** Bytes that a step holds besides its samples. @default {0} */
+  besides?: number;
 }
 
 /**
  * The largest micro-batch of training steps that should fit beside the tensors there are now: Infinity where the backend sets
  * no limit that is known.
  */
-export function fittingMicroBatch(config: ClipConfig): number {
+export function fittingMicroBatch(config: ClipConfig, options: FittingMicroBatchOptions = {}): number {
   if (tf.getBackend() !== "wasm") return Infinity;
-  return Math.floor((USABLE * WASM_BYTES - tf.memory().numBytes) / pairBytes(config));
+  const free = USABLE * WASM_BYTES - tf.memory().numBytes - (options.besides ?? 0);
+  return Math.max(0, Math.floor(free / sampleBytes(config, options.towers)));
 }

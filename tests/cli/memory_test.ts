@@ -48,4 +48,6 @@ Deno.test("an allocation that fails names the option that bounds it, with half i
     least.integer(option, fallback, 1);
     assertStringIncludes(await advice(error, least) ?? "", "--backend cpu", name);
   }
+  const probe = parseCommandLine((await import("../../lib/cli/probe.ts")).COMMAND, ["--methods", "knn,lora"]);
+  assertEquals(await advice(error, probe), "--methods without lora trains no model");
 });

@@ -14,7 +14,7 @@ import { disposeParams } from "../../tensor/params.ts";
 import { tidy } from "../../tensor/ops.ts";
 import type { Scalar, Tensor1D, Tensor2D } from "../../tensor/types.ts";
 import { fit } from "../../train/fit.ts";
-import { fittingMicroBatch } from "../../train/step_memory.ts";
+import { fittingMicroBatch, sampleBytes } from "../../train/step_memory.ts";
 import { type ProbeAnswer, shareRight } from "./task.ts";
 
 /** The model that is adapted, and what it learns from and is asked. */
@@ -64,11 +64,14 @@ export interface LoraProbeOptions {
 export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}): Promise<ProbeAnswer> {
   const { base, encoders, tokenizer, classes, train, validation, queries } = probe;
   const { templates = CHEST_TEMPLATES, epochs = 40, batchSize = 32, seed = 1, signal } = options;
-  const { learningRates = [1e-3, 1e-2], microBatch = Math.min(8, Math.max(1, fittingMicroBatch(encoders))) } = options;
+  const { learningRates = [1e-3, 1e-2] } = options;
   const method = loraMethod(encoders);
   const prompts = classPrompts(classes, encoders, tokenizer, templates);
   const scoresOf = (params: PeftParams, cases: readonly Case[]): Promise<Float32Array> =>
     classifyZeroShot(method.model, params, imageSource(cases, encoders), prompts);
+  const besides = prompts.ids.length / prompts.contextLength * sampleBytes(encoders, ["text"]); // every step's loss has them all
+  const fitting = fittingMicroBatch(encoders, { towers: ["image"], besides });
+  const { microBatch = Math.min(8, Math.max(1, fitting)) } = options;
   const size = Math.min(batchSize, train.length);
   let best: { scores: Float32Array; learningRate: number; right: number } | undefined;
   for (const learningRate of learningRates) {
