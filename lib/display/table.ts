@@ -195,7 +195,7 @@ export function htmlTable(table: Table): string {
   }).join("\n");
   const legend = marks.flat().some((mark) => mark !== "") ? "<strong>best</strong>, <u>second best</u>" : "";
   const words = [table.caption === undefined ? "" : escapeHtml(table.caption), legend].filter((part) => part !== "");
-  const caption = (table.synthetic ? '<span class="badge">synthetic data</span>' : "") + words.join(" ");
+  const caption = (table.synthetic ? '<span class="badge">synthetic data</span> ' : "") + words.join(" ");
   return `<figure class="table">${caption === "" ? "" : `<figcaption>${caption}</figcaption>`}` +
     `<div class="scroll" tabindex="0"><table${
       sortable ? ' class="sortable"' : ""

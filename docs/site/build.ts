@@ -1,0 +1,37 @@
+/**
+ * `deno task site`: docs/, the notebooks and the API as a static site in `results/site`. The gallery needs a Python with
+ * nbconvert (ACE_PYTHON names it, else python3) and is left out, with a word, where there is none.
+ *
+ * @module
+ */
+import { fromFileUrl, join } from "@std/path";
+import { writeGallery } from "./gallery.ts";
+import { writePages } from "./pages.ts";
+
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const OUT = join(ROOT, "results/site");
+const ENTRIES = ["mod.ts", "lib/ace_lora.ts"];
+
+async function writeApi(): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(join(ROOT, "lib"))) {
+    const file = `lib/${name}/mod.ts`;
+    if (isDirectory && await Deno.stat(join(ROOT, file)).then(() => true, () => false)) ENTRIES.push(file);
+  }
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--quiet", "--html", "--name=@ace-lora/ace-lora", `--output=${join(OUT, "api")}`, ...ENTRIES.sort()],
+    cwd: ROOT,
+    stdout: "null",
+  }).output();
+  if (code !== 0) throw new Error(`Cannot write the API as deno doc must succeed: ${new TextDecoder().decode(stderr)}`);
+}
+
+if (import.meta.main) {
+  const pages = await writePages(ROOT, OUT);
+  await writeApi();
+  const python = Deno.env.get("ACE_PYTHON") ?? "python3";
+  const hasNbconvert = await new Deno.Command(python, { args: ["-c", "import nbconvert"], stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+  const notebooks = hasNbconvert ? await writeGallery(ROOT, join(OUT, "gallery"), python) : [];
+  console.log(`${pages.length} pages, ${ENTRIES.length} entries of the API, ${notebooks.length} notebooks in ${OUT}`);
+  if (!hasNbconvert) console.error(`no gallery: ${python} has no nbconvert, set ACE_PYTHON`);
+}

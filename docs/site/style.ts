@@ -1,0 +1,19 @@
+/** How the site's pages look. @module */
+
+/** CSS of a page: a list of pages beside the text, light or dark as the reader has it. */
+export const PAGE_STYLE = `
+:root { color-scheme: light dark; --ink: light-dark(#1f2937, #e5e7eb); --soft: light-dark(#6b7280, #9ca3af);
+  --line: light-dark(#e5e7eb, #374151); --ground: light-dark(#fff, #111827); --code: light-dark(#f3f4f6, #1f2937);
+  --link: light-dark(#1d5c93, #7cc0f4); }
+body { margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 1fr); color: var(--ink);
+  background: var(--ground); font: 16px/1.55 system-ui, sans-serif; }
+nav { padding: 1.2rem; border-right: 1px solid var(--line); font-size: 14px; }
+nav h2 { font-size: 12px; color: var(--soft); margin: 1rem 0 .2rem; } nav ul { list-style: none; margin: 0; padding: 0; }
+main { padding: 1.2rem 2rem 4rem; max-width: 62rem; }
+a { color: var(--link); } img { max-width: 100%; }
+code, pre { background: var(--code); border-radius: 4px; font-size: .9em; } code { padding: .1em .3em; }
+pre { padding: .8rem; overflow-x: auto; } pre code { padding: 0; font-size: 1em; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
+@media (max-width: 48rem) { body { display: block; } nav { border-right: 0; border-bottom: 1px solid var(--line); } main { padding: 1rem; } }
+`;
