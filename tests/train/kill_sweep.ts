@@ -1,15 +1,21 @@
 /**
- * Kills training at random moments, by SIGKILL and SIGTERM in turn, goes on each time, and compares the end with a run that was
- * left alone and had no pixel cache; meanwhile a loop reads every file under its final name, which must be whole whenever it is there.
+ * Kills training (with validation) and caching at random moments, by SIGKILL and SIGTERM in turn, goes on each time, and compares
+ * the end with a run that was left alone and had no pixel cache, or with images decoded anew; meanwhile a loop reads every file
+ * under its final name, which must be whole whenever it is there.
  *
  * `deno run --allow-read --allow-write --allow-env --allow-run tests/train/kill_sweep.ts [--kills 50] [--seed 1]`
  */
 import { parseArgs } from "node:util";
 import { join } from "@std/path";
+import { filmJpeg } from "../../bench/rehearsal/film.ts";
+import { MINI } from "../../lib/clip/config.ts";
+import { openPixelCache } from "../../lib/data/pixels/cache.ts";
+import { decodeFile } from "../../lib/data/pixels/decode.ts";
+import { squareTransform } from "../../lib/data/sources.ts";
 import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
-import { command, MINI_FILES } from "../cli/run.ts";
+import { command, MINI_FILES, succeed } from "../cli/run.ts";
 
 /** What a sweep found. */
 export interface SweepResult {
@@ -81,6 +87,66 @@ export async function killSweep(folder: string, kills: number, seed: number): Pr
   }
 }
 
+/** What a sweep of caching found. */
+export interface CacheSweepResult {
+  /** Kills by signal. */
+  kills: Record<string, number>;
+  /** Images that each killed run left in the cache. */
+  left: number[];
+  /** Images whose squares at the end are not those decoded anew. */
+  differing: string[];
+}
+
+const CACHED = 8;
+
+/** Kills `cache` at random moments of its work, goes on each time, and reads the cache beside it all the while. */
+export async function cacheSweep(folder: string, kills: number, seed: number): Promise<CacheSweepResult> {
+  const rng = mulberry32(seed);
+  const images = join(folder, "films");
+  await Deno.mkdir(images);
+  const paths = Array.from({ length: CACHED }, (_, i) => join(images, `${i}.jpg`));
+  for (const [i, path] of paths.entries()) {
+    await Deno.writeFile(path, await filmJpeg({ seed: i, width: 1272, height: 1528 }));
+  }
+  const transform = { ...squareTransform(MINI, "eval"), exif: false };
+  const result: CacheSweepResult = { kills: {}, left: [], differing: [] };
+  const args = (cache: string): string[] => ["cache", "--images", images, "--cache", cache, "--decode-workers", "1"];
+  const began = performance.now();
+  await succeed(args(join(folder, "alone")), { read: ["/"], write: [folder] });
+  const seconds = (performance.now() - began) / 1000;
+  for (let done = 0, turn = 0; done < kills; turn++) {
+    const cache = join(folder, `cache ${turn}`);
+    let isOver = false;
+    while (!isOver) {
+      const child = command(args(cache), { read: ["/"], write: [folder] }).spawn();
+      const signal: Deno.Signal = done % 2 === 0 ? "SIGKILL" : "SIGTERM";
+      let isKilled = false;
+      const timer = done < kills
+        ? setTimeout(() => {
+          isKilled = true;
+          child.kill(signal);
+        }, 1000 * seconds * (0.3 + 0.7 * rng()))
+        : undefined;
+      const { code, stderr } = await child.output();
+      clearTimeout(timer);
+      isOver = code === 0;
+      if (!isOver && !(isKilled && [137, 143].includes(code))) throw new Error(new TextDecoder().decode(stderr));
+      const left = await openPixelCache(cache, transform); // a damaged one throws
+      if (isKilled) {
+        done++;
+        result.kills[signal] = (result.kills[signal] ?? 0) + 1;
+        result.left.push(left.size);
+      }
+      for (const path of isOver ? paths : []) {
+        const [kept, anew] = [await left.get(path), await decodeFile(path, transform)];
+        if (kept?.data.toHex() !== anew.data.toHex()) result.differing.push(path);
+      }
+      left.close();
+    }
+  }
+  return result;
+}
+
 /** Eight other films of two classes. */
 async function writeHeldOut(folder: string): Promise<void> {
   const rows: string[] = [];
@@ -132,8 +198,14 @@ async function readAllTheTime(out: string, isOver: () => boolean, result: SweepR
 if (import.meta.main) {
   const { values } = parseArgs({ options: { kills: { type: "string" }, seed: { type: "string" } } });
   const folder = await Deno.makeTempDir({ prefix: "ace-kill-sweep-" });
-  const result = await killSweep(folder, Number(values.kills ?? 50), Number(values.seed ?? 1))
-    .finally(() => Deno.remove(folder, { recursive: true }));
-  console.log(JSON.stringify(result));
-  if (result.differing.length > 0) Deno.exit(1);
+  const [kills, seed] = [Number(values.kills ?? 50), Number(values.seed ?? 1)];
+  const caching = Math.round(kills / 5);
+  try {
+    const training = await killSweep(folder, kills - caching, seed);
+    const cached = await cacheSweep(folder, caching, seed);
+    console.log(JSON.stringify({ training, cached }));
+    if (training.differing.length + cached.differing.length > 0) Deno.exitCode = 1;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
