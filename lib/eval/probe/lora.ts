@@ -45,7 +45,10 @@ export interface LoraProbeOptions {
   batchSize?: number;
   /** Shots encoded at a time. @default {8, or fewer where the backend's memory holds fewer} */
   microBatch?: number;
-  /** Highest learning rates; of several the one with most right answers on the validation cases, of equal ones the first. @default {[1e-3, 1e-2]} */
+  /**
+   * Highest learning rates; of several the one with most right answers on the validation cases, of equal ones the one whose
+   * answers are likelier: of one case a class few are told apart by the number alone. @default {[1e-3, 1e-2]}
+   */
   learningRates?: readonly number[];
   /** Seed of weights, orders and dropout. @default {1} */
   seed?: number;
@@ -73,7 +76,8 @@ export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}
   const fitting = fittingMicroBatch(encoders, { towers: ["image"], besides });
   const { microBatch = Math.min(8, Math.max(1, fitting)) } = options;
   const size = Math.min(batchSize, train.length);
-  let best: { scores: Float32Array; learningRate: number; right: number } | undefined;
+  const targets = validation.map(({ target }) => target!);
+  let best: { scores: Float32Array; learningRate: number; right: number; logLoss: number } | undefined;
   for (const learningRate of learningRates) {
     const start = await method.prepare(base, { seed });
     const source = {
@@ -92,16 +96,24 @@ export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}
     });
     try {
       if (interrupted) signal!.throwIfAborted();
-      const right = learningRates.length < 2
-        ? 0
-        : shareRight(await scoresOf(params, validation), validation.map(({ target }) => target!));
-      if (!best || right > best.right) best = { scores: await scoresOf(params, queries), learningRate, right };
+      const answers = learningRates.length < 2 ? undefined : await scoresOf(params, validation);
+      const [right, logLoss] = answers ? [shareRight(answers, targets), logLossOf(answers, targets)] : [0, 0];
+      const own = { learningRate, right, logLoss };
+      if (!best || own.right > best.right || (own.right === best.right && own.logLoss < best.logLoss)) {
+        best = { ...own, scores: await scoresOf(params, queries) };
+      }
     } finally {
       disposeParams(params, start);
       disposeParams(start, base);
     }
   }
   return { scores: Float64Array.from(best!.scores), chosen: { learning_rate: best!.learningRate } };
+}
+
+/** Minus the logarithm of the right answers' probabilities, over all cases. */
+function logLossOf(probabilities: ArrayLike<number>, targets: readonly number[]): number {
+  const classes = probabilities.length / targets.length;
+  return -targets.reduce((sum, target, i) => sum + Math.log(Math.max(1e-45, probabilities[i * classes + target]!)), 0);
 }
 
 /** The model as a classifier over prompts: a sample's "text" is its class, one-hot, and the loss the cross-entropy. */

@@ -28,6 +28,12 @@ Deno.test("loraProbe() learns names that say nothing of the images, by the rate 
   const trained = await loraProbe(probe, { epochs: 14, learningRates: [1e-9, 1e-2], microBatch: 3 });
   assertEquals(trained.chosen, { learning_rate: 1e-2 });
   assertEquals(shareRight(trained.scores, targets), 1);
+  // Of one case that either rate answers, the likelier answer tells.
+  const validation = [
+    cases[targets.findIndex((target, i) => (shareRight(untrained.scores.slice(2 * i, 2 * i + 2), [target]) === 1))]!,
+  ];
+  const tied = await loraProbe({ ...probe, validation }, { epochs: 14, learningRates: [1e-9, 1e-2], microBatch: 3 });
+  assertEquals(tied.chosen, { learning_rate: 1e-2 });
   const stopped = new Error("stopped");
   const signal = AbortSignal.abort(stopped);
   await assertRejects(() => loraProbe(probe, { signal }), Error, "stopped");
