@@ -113,13 +113,6 @@ export function randomInterval(state: RandomState, max: number): number {
   }
 }
 
-/** `random_sample()`: a number in `[0, 1)` with 53 random bits. */
-export function randomSample(state: RandomState): number {
-  const a = nextUint32(state) >>> 5;
-  const b = nextUint32(state) >>> 6;
-  return (a * 67108864 + b) / 9007199254740992;
-}
-
 /** `permutation(n)`: the whole numbers below `n`, shuffled. */
 export function permutation(state: RandomState, n: number): number[] {
   return shuffle(state, Array.from({ length: n }, (_, i) => i));

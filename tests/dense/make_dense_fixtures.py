@@ -16,7 +16,6 @@ import numpy as np
 import pycocotools
 import torch
 import torch.nn.functional as F
-from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import nn
@@ -365,20 +364,6 @@ def anchors():
     return dict(shapes=shapes.tolist(), meanIou=float(best), anchors=winner.tolist())
 
 
-def coco_rle():
-    out = []
-    for height, width, share in [(3, 4, 0.5), (40, 30, 0.02), (64, 50, None)]:
-        if share is None:
-            mask = np.zeros((height, width), np.uint8)
-            mask[5:60, 3:45] = 1
-            mask[20:30, 10:20] = 0
-        else:
-            mask = (rng.rand(height, width) < share).astype(np.uint8)
-        text = coco_mask.encode(np.asfortranarray(mask))["counts"].decode()
-        out.append(dict(width=width, height=height, data="".join(map(str, mask.reshape(-1).tolist())), text=text))
-    return out
-
-
 def packed(value):
     """Lists of numbers as one text each, "= 1 2 3": thousands of lines less in the file."""
     if isinstance(value, dict):
@@ -393,6 +378,6 @@ def packed(value):
 OUT.parent.mkdir(exist_ok=True)
 OUT.write_text(json.dumps(packed(dict(
     card=dict(torch=torch.__version__, numpy=np.__version__, pycocotools="2.0.11", seed=7),
-    convs=convs(), batchNorm=batch_norm(), upsampling=upsampling(), decoder=decoder(), yolo=yolo(), maps=maps(), anchors=anchors(), cocoRle=coco_rle())),
+    convs=convs(), batchNorm=batch_norm(), upsampling=upsampling(), decoder=decoder(), yolo=yolo(), maps=maps(), anchors=anchors())),
     indent=2) + "\n")
 print(OUT, OUT.stat().st_size)

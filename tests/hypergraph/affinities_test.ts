@@ -13,7 +13,7 @@ import { clsScores, hypergraph, initHgnn } from "../../lib/hypergraph/affinities
 import { gatHgnn, type GatHgnnParams } from "../../lib/hypergraph/gat.ts";
 import { gatv2Hgnn, type Gatv2HgnnParams } from "../../lib/hypergraph/gatv2.ts";
 import { similarityHgnn } from "../../lib/hypergraph/similarity_hgnn.ts";
-import { affinityMethod } from "../../lib/peft/ace_lora/method.ts";
+import { aceLoraMethod } from "../../lib/peft/ace_lora/method.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
 import { fit } from "../../lib/train/fit.ts";
@@ -186,11 +186,10 @@ testOnBackends(
   },
 );
 
-testOnBackends("affinityMethod() differs from ACE-LoRA in the affinity alone; an unknown one is refused", async () => {
+testOnBackends("aceLoraMethod() with another affinity adds its vectors alone; an unknown one is refused", async () => {
   const base = initClip(SMALL, 1);
   for (const kind of KINDS) {
-    const method = affinityMethod(SMALL, kind);
-    assertEquals(method.settings["hgnn"], { ...ACE_LORA_HGNN, hidden: 2, affinity: kind });
+    const method = aceLoraMethod(SMALL, { hgnn: { ...ACE_LORA_HGNN, hidden: 2, affinity: kind } });
     const names = [...namedTensors(await method.prepare(base)).keys()].filter((name) => method.model.isTrainable(name));
     const vectors = names.filter((name) => /\.gat(v2)?\./.test(name));
     assertEquals(vectors.length, { attention: 0, gat: 4, gatv2: 2, similarity: 0 }[kind]);

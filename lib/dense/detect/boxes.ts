@@ -79,18 +79,3 @@ export function unitBoxes(boxes: readonly Box[], context: BoxContext): UnitBox[]
     };
   });
 }
-
-/** The inverse of {@linkcode unitBoxes}: pixels of an image of the given size, with the class's name. */
-export function pixelBoxes<T extends UnitBox>(
-  boxes: readonly T[],
-  context: Pick<BoxContext, "width" | "height" | "classes">,
-): (Box & { score?: number })[] {
-  return boxes.map((box) => ({
-    x: box.x * context.width,
-    y: box.y * context.height,
-    width: box.width * context.width,
-    height: box.height * context.height,
-    label: context.classes[box.classIndex]!,
-    ...("score" in box ? { score: box.score as number } : {}),
-  }));
-}

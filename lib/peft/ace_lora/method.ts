@@ -39,17 +39,3 @@ const AFFINITY_LABELS: Readonly<Record<HgnnAffinity, string>> = {
 function hgnnFor(encoders: ClipConfig): AceHgnnConfig {
   return { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(encoders.embedding / 4)) };
 }
-
-/**
- * ACE-LoRA with other affinities for the CLS hyperedge, everything else the same: same LoRA, bottlenecks, k and seeds. Only GAT
- * (2 · hidden an encoder) and GATv2 (hidden an encoder) add weights, their attention vectors.
- *
- * @param given Settings of `aceLoraMethod` but `hgnn`.
- */
-export function affinityMethod(
-  encoders: ClipConfig,
-  affinity: HgnnAffinity,
-  given?: Partial<Omit<AceLoraSettings, "hgnn">>,
-): PeftMethod {
-  return aceLoraMethod(encoders, { ...given, hgnn: { ...hgnnFor(encoders), affinity } });
-}
