@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "@std/path";
 import { comparisonTable } from "../display/evaluation_tables.ts";
 import { buildReport } from "../display/report.ts";
+import { parseRunRecord } from "../display/records.ts";
 import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable } from "../display/table.ts";
 import { comparePredictions } from "../eval/evaluation/compare.ts";
@@ -28,11 +29,14 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
   const options = { resamples: args.integer("resamples", 1000, 1), seed: args.integer("seed", 1) };
   const comparison = comparePredictions(a, b, options);
   const names = runNames(first, second);
+  const notices = [...new Set((await Promise.all(paths.map(noticeBeside))).flatMap((notice) => notice ?? []))];
+  for (const notice of notices) console.error(notice);
   const record = {
     schema: METRICS_SCHEMA,
     command: "evaluate --compare",
     ...options,
     runs: await Promise.all(paths.map(async (path) => ({ path, sha256: await hashPath(path) }))),
+    ...(notices.length > 0 ? { notices } : {}),
     comparison,
     versions: versions(),
     revision: await gitRevision(),
@@ -43,11 +47,22 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
   const page = await buildReport({
     title: args.text("title") ?? `${names[0]} against ${names[1]}`,
     subtitle: `${comparison.cases.toLocaleString("en-GB")} cases scored by both.`,
+    warnings: notices,
     sections: [{ kind: "table", title: "Differences", table }, ...overlaidRocs([a, b], names)],
   });
   await writeFileAtomic(join(out, "comparison.html"), page, { isPrivate: true });
   console.error(`wrote ${join(out, "comparison.json")} and comparison.html`);
   console.log(args.flag("json") ? json : formatTable(table));
+}
+
+/** What must be said of the model that a list of predictions is of, as the record beside it says. */
+async function noticeBeside(path: string): Promise<string | undefined> {
+  const metrics = join(path.endsWith(".csv") ? dirname(path) : path, "metrics.json");
+  const text = await Deno.readTextFile(metrics).catch(() => undefined); // predictions may be of any program
+  if (text === undefined) return undefined;
+  const { model } = parseRunRecord(text, metrics).configuration ?? {};
+  const notice = (model as { notice?: unknown } | undefined)?.notice;
+  return typeof notice === "string" ? notice : undefined;
 }
 
 /** What two runs are called: their folders' names where these differ, else their paths. */

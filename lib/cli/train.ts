@@ -180,6 +180,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ? openRunLog(out, {
       title: "Training",
       facts: { pairs: dataset.cases.length, ...settings, shuffle: String(settings.shuffle) },
+      ...(facts.notice === undefined ? {} : { notice: facts.notice }),
     })
     : undefined;
   const result = await fit(model, start, source, {

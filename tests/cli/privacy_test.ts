@@ -1,4 +1,4 @@
-/** docs/privacy.md against what the commands write: every file stands in its table, with its mode; pages name no folder that was not typed. */
+/** docs/privacy.md against what the commands write: every file stands in its table, with its mode; pages name no folder that was not typed, and say what the shipped model has seen. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { decodePng, encodePng } from "../../lib/image/png.ts";
@@ -127,7 +127,7 @@ async function* filesBelow(folder: string, from = ""): AsyncGenerator<string> {
 
 Deno.test({
   name:
-    "docs/privacy.md has every file that the commands write, with its mode, and no page names a folder that was not typed",
+    "docs/privacy.md has every file that the commands write, with its mode; no page names a folder that was not typed; each says what the model has seen",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await inFolder(async (folder) => {
@@ -150,6 +150,9 @@ Deno.test({
         met.add(cell);
         if (!/\.(html|md|csv|jsonl?)$/.test(path)) continue;
         const text = await Deno.readTextFile(join(folder, "out", path));
+        if (/\.html$|\/(metrics|training|comparison|probe|explain|retrieval)\.json$/.test(path)) {
+          assert(text.includes("only drawings"), `"${path}" says what the model has seen`);
+        }
         for (const absolute of [folder, PACKAGE]) assert(!text.includes(absolute), `"${path}" names "${absolute}"`);
       }
       const unmet = [...table.keys()].filter((cell) => !met.has(cell));

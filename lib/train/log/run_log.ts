@@ -13,6 +13,8 @@ export interface RunLogOptions {
   title?: string;
   /** Names and values of the run, for the page. @default {none} */
   facts?: Readonly<Record<string, string | number>>;
+  /** What must be said of the model, at the page's head. @default {nothing} */
+  notice?: string;
   /** Seconds from one writing of the page to the next, and after which a browser that shows it loads it again. @default {30} */
   pageSeconds?: number;
 }
@@ -47,12 +49,12 @@ export const RUN_LOG_NAMES: readonly string[] = ["log.jsonl", "training.html", P
  * MiB), one of a validation its step, name and figure, one of a warning the step before it.
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
-  const { title = "Training", facts = {}, pageSeconds = 30 } = options;
+  const { title = "Training", facts = {}, notice, pageSeconds = 30 } = options;
   const path = join(folder, "log.jsonl");
   const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[]; warnings: string[] } = {
     history: [],
     validations: [],
-    warnings: [],
+    warnings: notice === undefined ? [] : [notice],
   };
   let lines: string[] = [];
   let events: EventFile | undefined;
