@@ -12,7 +12,7 @@ const CONFIG = join(ROOT, "deno.json");
 const NEEDS = ["JSR", "a hub", "a cluster", "your data"];
 const RUN = ["sh", "ts"];
 /** Not run: what they hold is text, or followed by tests/docs/pages_test.ts. */
-const OTHER = ["text", "json", "yaml", "diff", ""];
+const OTHER = ["text", "html", "json", "yaml", "diff", ""];
 
 interface Block {
   page: string;
