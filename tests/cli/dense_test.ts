@@ -11,6 +11,8 @@ import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
+import { checkDenseRecord, checkTrainingRecord } from "../../lib/display/records.ts";
+import { METRICS_SCHEMA } from "../../lib/display/results.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
@@ -85,6 +87,8 @@ Deno.test("segment train, evaluate and predict write a head, figures with split 
   assertEquals([training.history.length, training.settings.seed, training.fraction], [2, 1, 1]);
   assert((await run(SEGMENT, ["evaluate", ...data])).includes("constant mask"));
   const metrics = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+  assertEquals(checkDenseRecord(metrics, out).schema, METRICS_SCHEMA);
+  assertEquals(checkTrainingRecord(training, out), training);
   const { train, validation, test } = metrics.data.splits;
   assertEquals(train.size + validation.size + test.size, 14);
   assert([train, validation, test].every(({ hash }) => /^[0-9a-f]{64}$/.test(hash)));
@@ -126,6 +130,7 @@ Deno.test("detect train, evaluate and predict write a head, figures, boxes in pi
   assert((await run(DETECT, ["train", ...data, ...SHORT])).includes("validation mAP"));
   assert((await run(DETECT, ["evaluate", ...data])).includes("constant box"));
   const metrics = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+  assertEquals(checkDenseRecord(metrics, out).schema, METRICS_SCHEMA);
   assertEquals(metrics.figures.n, metrics.data.splits.test.size);
   assert(metrics.baselines.constantBox.mapStrict >= 0);
   const options = [...MODEL, "--head", join(out, "head.safetensors"), "--out", join(out, "p"), "--confidence", "0"];

@@ -1,6 +1,8 @@
 /** Every command's help, its example, the least permissions, and the demo. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { parseRunRecord } from "../../lib/display/records.ts";
+import { METRICS_SCHEMA } from "../../lib/display/results.ts";
 import { inFolder, writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { MINI_FILES, run, snapshot, succeed, VARIABLES } from "./run.ts";
 
@@ -133,7 +135,9 @@ Deno.test("demo --smoke writes its record, adapter and report where it is told, 
     for (const method of ["zero-shot", "LoRA", "ACE-LoRA"]) {
       assertMatch(stdout, new RegExp(`^.*\\b${method}\\b.*0\\.\\d{3}`, "m"));
     }
-    const record = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
+    const path = join(out, "metrics.json");
+    const record = parseRunRecord(await Deno.readTextFile(path), path);
+    assertEquals([record.schema, record.command], [METRICS_SCHEMA, "demo"]);
     assertEquals([record.synthetic, Object.keys(record.sets).length, record.seed], [true, 3, 1]);
     const files = Object.keys(await snapshot(out));
     for (const file of ["adapter.safetensors", "metrics.json", "report.html"]) assert(files.includes(file), file);
