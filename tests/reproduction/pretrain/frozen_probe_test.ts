@@ -1,5 +1,6 @@
 /** What the frozen probe says of weights whose answer is known. */
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { MINI } from "../../../lib/clip/config.ts";
 import { loadClip } from "../../../lib/clip/load.ts";
 import { initClip } from "../../../lib/clip/params.ts";
@@ -20,6 +21,13 @@ Deno.test("frozenProbe() finds the findings in the shipped model's CLS token, as
     const { cls, patchMean } = figures[FEW.sets[0]!]!;
     assert(cls > 0.9 && patchMean > 0.9, `CLS ${cls}, patches ${patchMean}`);
   });
+  disposeParams(params);
+});
+
+Deno.test("frozenProbe() finds the findings in the joint recipe's patch tokens, and hardly in its CLS token", async () => {
+  const { params } = await loadClip(fromFileUrl(new URL("../../../data/mini_joint.safetensors", import.meta.url)));
+  const { cls, patchMean } = (await frozenProbe(params, MINI, FEW))[FEW.sets[0]!]!;
+  assert(cls < 0.75 && patchMean > cls + 0.15, `CLS ${cls}, patches ${patchMean}`);
   disposeParams(params);
 });
 
