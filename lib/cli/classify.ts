@@ -18,7 +18,7 @@ import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
-import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
@@ -42,6 +42,7 @@ export const COMMAND: Command = {
     ...PROTOCOL_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
+    ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
@@ -64,12 +65,14 @@ export const COMMAND: Command = {
 };
 
 async function classify(args: Arguments, explain?: string): Promise<void> {
-  const labels = args.list("labels");
-  if (!labels) throw new UsageError("--labels is required");
+  args.required("labels");
+  const labels = args.list("labels")!;
   const images = watched(args, await readableCases(args, imagesAt(await imagePaths(args.positionals))));
   const backend = await startBackend(args);
   const protocol = await protocolFrom(args);
   const bar = createProgress(images.length, { label: "classify", unit: "images" });
+  // One image is decoded sooner than a worker starts.
+  const reader = explain === undefined && images.length > 1 ? readerFrom(args) : undefined;
   const templates = args.all("prompts");
   const { answers: first, scores } = await averagedOver(args, classifierFrom, async (classifier) => {
     const answers = await classifyImages(classifier, images, labels, {
@@ -78,10 +81,11 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
       batchSize: args.integer("batch-size", 8, 1),
       explain: explain !== undefined,
       maps: mapKindsFrom(args, explain !== undefined),
+      ...(reader ? { reader } : {}),
       onBatch: (done) => bar.update(done),
     });
     return { answers, scores: Float32Array.from(answers.flatMap((one) => labels.map((name) => one.scores[name]!))) };
-  });
+  }).finally(() => reader?.close());
   bar.finish();
   const answers = answersWith(first, labels, scores);
   const facts = {

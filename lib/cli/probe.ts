@@ -31,7 +31,7 @@ import {
   columnsFrom,
   imagesFrom,
 } from "./data_options.ts";
-import { watched } from "./decode_options.ts";
+import { readerFrom, watched } from "./decode_options.ts";
 import { keptFeatures } from "./features.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { catchInterrupts } from "./interrupt.ts";
@@ -128,7 +128,8 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
       drawn.validation.map((i) => parts.validation[i]!),
     ];
     const task = { base: params, encoders, tokenizer, classes: names, train, validation, queries: parts.test };
-    return await loraProbe(task, { templates, epochs, ...(learningRates ? { learningRates } : {}), seed, signal });
+    const rates = learningRates ? { learningRates } : {};
+    return await loraProbe(task, { templates, epochs, ...rates, seed, reader, signal });
   };
   const facts = {
     command: "probe",
@@ -144,6 +145,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   });
   const interruption = catchInterrupts();
   const { signal } = interruption;
+  const reader = readerFrom(args);
   let bar: ReturnType<typeof createProgress> | undefined;
   let rows: FewShotRow[];
   try {
@@ -164,6 +166,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     return interruption.exitCode();
   } finally {
     interruption.end();
+    await reader.close();
     disposeParams(classifier.params);
   }
   bar?.finish();

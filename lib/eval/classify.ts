@@ -1,5 +1,6 @@
 /** Zero-shot answers about single images. @module */
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
+import type { ImageReader } from "../data/pixels/reader.ts";
 import { readImage } from "../image/read.ts";
 import type { RasterImage } from "../image/raster.ts";
 import type { Overlay } from "../display/overlay.ts";
@@ -67,6 +68,8 @@ export interface ClassifyOptions {
   explain?: boolean;
   /** Kinds of maps for each label, with `explain`. @default {none} */
   maps?: readonly MapKind[];
+  /** Reads the images that are files of their own; with `explain` they are read here, as they are shown. @default {each image's `image()`} */
+  reader?: ImageReader;
   /** Called with the images done so far. */
   onBatch?: (done: number) => void;
 }
@@ -112,15 +115,16 @@ export async function classifyImages(
   options: ClassifyOptions = {},
 ): Promise<Classification[]> {
   const { params, config, tokenizer } = classifier;
-  const { templates, protocol, batchSize = 8, explain = false, maps = [], onBatch } = options;
+  const { templates, protocol, batchSize = 8, explain = false, maps = [], reader, onBatch } = options;
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new RangeError(
       `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,
     );
   }
   const seen: string[] = []; // a decoded radiograph is large, so only what is shown of it is kept
-  const cases = images.map(({ name, image }, i) => ({
+  const cases = images.map(({ name, path, image }, i) => ({
     id: name,
+    ...(explain || path === undefined ? {} : { path }),
     image: async () => {
       const raster = await image();
       if (explain) seen[i] = seenPart(raster);
@@ -128,7 +132,7 @@ export async function classifyImages(
     },
   }));
   const explaining = explain ? explainingModel(config) : undefined;
-  const source = imageSource(cases, config.encoders); // keeps what it decoded, for the maps
+  const source = imageSource(cases, config.encoders, reader ? { reader } : {}); // keeps what it decoded, for the maps
   const asked = explaining?.model ?? aceLoraModel(config);
   const merged = asked.forEvaluation(params); // once: merging what is merged changes nothing
   const encoding = { batchSize, ...(onBatch ? { onBatch } : {}) };

@@ -7,6 +7,7 @@ import type { ClipTokenizer } from "../../clip/tokenise.ts";
 import { classifyZeroShot, type ClassPrompts } from "../../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES } from "../../clip/zero_shot/prompts.ts";
 import { classPrompts, imageSource } from "../../data/sources.ts";
+import type { ImageReader } from "../../data/pixels/reader.ts";
 import type { Case, Dataset } from "../../data/types.ts";
 import { loraMethod } from "../../peft/lora/method.ts";
 import type { PeftParams } from "../../peft/method.ts";
@@ -52,6 +53,8 @@ export interface LoraProbeOptions {
   learningRates?: readonly number[];
   /** Seed of weights, orders and dropout. @default {1} */
   seed?: number;
+  /** Reads the images that are files of their own. @default {each case's `image()`} */
+  reader?: ImageReader;
   /** Ends the training under way: the error is then the signal's reason. */
   signal?: AbortSignal;
 }
@@ -66,12 +69,13 @@ export interface LoraProbeOptions {
  */
 export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}): Promise<ProbeAnswer> {
   const { base, encoders, tokenizer, classes, train, validation, queries } = probe;
-  const { templates = CHEST_TEMPLATES, epochs = 40, batchSize = 32, seed = 1, signal } = options;
+  const { templates = CHEST_TEMPLATES, epochs = 40, batchSize = 32, seed = 1, reader, signal } = options;
   const { learningRates = [1e-3, 1e-2] } = options;
+  const reading = reader ? { reader } : {};
   const method = loraMethod(encoders);
   const prompts = classPrompts(classes, encoders, tokenizer, templates);
   const scoresOf = (params: PeftParams, cases: readonly Case[]): Promise<Float32Array> =>
-    classifyZeroShot(method.model, params, imageSource(cases, encoders), prompts);
+    classifyZeroShot(method.model, params, imageSource(cases, encoders, reading), prompts);
   const besides = prompts.ids.length / prompts.contextLength * sampleBytes(encoders, ["text"]); // every step's loss has them all
   const fitting = fittingMicroBatch(encoders, { towers: ["image"], besides });
   const { microBatch = Math.min(8, Math.max(1, fitting)) } = options;
@@ -81,7 +85,7 @@ export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}
   for (const learningRate of learningRates) {
     const start = await method.prepare(base, { seed });
     const source = {
-      ...imageSource(train, encoders),
+      ...imageSource(train, encoders, reading),
       contextLength: 1,
       ids: (indices: readonly number[]) => Promise.resolve(Int32Array.from(indices, (i) => train[i]!.target!)),
     };
