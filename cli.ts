@@ -6,11 +6,19 @@
  * @module
  */
 import { readVariable } from "./lib/platform/variables.ts";
-import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import {
+  type Arguments,
+  type Command,
+  hangingRows,
+  helpText,
+  parseCommandLine,
+  UsageError,
+} from "./lib/cli/command.ts";
 import { checkOutputs } from "./lib/cli/permissions.ts";
 import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
+import { outputColumns } from "./lib/display/terminal.ts";
 import { nearest } from "./lib/text/nearest.ts";
 
 const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
@@ -36,13 +44,12 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
 
 async function overview(): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map(async (load) => (await load()).COMMAND));
-  const width = Math.max(...commands.map(({ name }) => name.length));
   return [
     "ACE-LoRA for Deno: adapts medical vision-language models and evaluates them zero-shot.",
     "",
     "Usage: deno task <command> [options]",
     "",
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    ...hangingRows(commands.map(({ name, summary }) => [name, summary]), outputColumns()),
     "",
     "deno task <command> --help tells more.",
   ].join("\n");
@@ -79,7 +86,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { COMMAND } = await load();
     parsed = parseCommandLine(COMMAND, rest);
     if (parsed.flag("help")) {
-      console.log(helpText(COMMAND));
+      console.log(helpText(COMMAND, outputColumns()));
       return 0;
     }
     await checkOutputs(name, parsed);

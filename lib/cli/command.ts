@@ -1,5 +1,6 @@
 /** What a command is, and how its line is read. @module */
 import { parseArgs } from "node:util";
+import { wrapped } from "../display/terminal.ts";
 import { didYouMean, listed, nearest } from "../text/nearest.ts";
 
 /** One option of a command. */
@@ -259,19 +260,27 @@ function checkLists(tokens: readonly Token[]): void {
 /** The option that every command has. */
 export const HELP: OptionSpec = { type: "boolean", short: "h", help: "Show this help" };
 
-/** A command's help text. */
-export function helpText(command: Command): string {
+/** Rows of two columns; what is too long for a line goes on below where it begins. */
+export function hangingRows(rows: readonly (readonly [string, string])[], columns: number): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const indent = " ".repeat(width + 4);
+  return rows.map(([name, text]) =>
+    `  ${name.padEnd(width)}  ${wrapped(text, columns - indent.length).replaceAll("\n", `\n${indent}`)}`
+  );
+}
+
+/** A command's help text, for so many columns. */
+export function helpText(command: Command, columns = Infinity): string {
   const rows = Object.entries({ ...command.options, help: HELP }).map(([name, option]) => {
     const value = option.type === "string" ? ` ${option.value ?? "VALUE"}` : "";
     return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.help] as const;
   });
-  const width = Math.max(...rows.map(([flag]) => flag.length));
   return [
     `${command.summary}`,
     "",
     `Usage: deno task ${command.name} [options]${command.positionals ? ` ${command.positionals}` : ""}`,
     "",
-    ...rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`),
+    ...hangingRows(rows, columns),
     "",
     "Example:",
     `  ${command.example}`,

@@ -1,4 +1,6 @@
-/** Text from outside for a terminal. @module */
+/** Text for a terminal. @module */
+import { besideBar } from "../display/progress.ts";
+import { proseLines, terminalColumns } from "../display/terminal.ts";
 
 // deno-lint-ignore no-control-regex
 const STEERING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
@@ -23,12 +25,21 @@ export function errorLine(text: string): string {
 
 /**
  * From here on `console.log` and `console.error` write control characters as JSON does, but for line ends and tabs: a name in a
- * file, a column or a path reaches the terminal as text, whoever prints it. Strings only; this program prints nothing else.
+ * file, a column or a path reaches the terminal as text, whoever prints it. On a terminal prose is broken between words, and a
+ * progress bar makes room. Strings only; this program prints nothing else.
  */
 export function guardTerminal(): void {
   for (const name of ["log", "error", "warn"] as const) {
     const write = console[name].bind(console);
-    console[name] = (...values: unknown[]) =>
-      write(...values.map((value) => typeof value === "string" ? value.replace(STEERING, escaped) : value));
+    const isTerminal = (name === "log" ? Deno.stdout : Deno.stderr).isTerminal();
+    const shown = (text: string): string => {
+      const safe = text.replace(STEERING, escaped);
+      return isTerminal ? proseLines(safe, terminalColumns()) : safe;
+    };
+    console[name] = (...values: unknown[]) => {
+      const print = (): void => write(...values.map((value) => typeof value === "string" ? shown(value) : value));
+      if (isTerminal) besideBar(print);
+      else print();
+    };
   }
 }

@@ -1,5 +1,5 @@
 /** Progress of long work on stderr: a bar on a terminal, now and then a plain line elsewhere. @module */
-import { terminalColumns } from "./_terminal.ts";
+import { terminalColumns } from "./terminal.ts";
 
 /** Options of {@linkcode createProgress}. */
 export interface ProgressOptions {
@@ -70,6 +70,17 @@ export interface Progress {
 
 const WINDOW = 32;
 
+/** Draws the bar that stands on the process's terminal again, where there is one. */
+let redraw: (() => void) | undefined;
+
+/** Prints what goes to the same terminal as a running bar on lines of its own. */
+export function besideBar(print: () => void): void {
+  if (redraw === undefined) return print();
+  toStderr("\r\x1b[2K");
+  print();
+  redraw();
+}
+
 /**
  * Starts a progress display.
  *
@@ -122,6 +133,7 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
     const bar = room < 5 ? "" : `[${"#".repeat(filled)}${"-".repeat(room - filled)}] `;
     write(`\r\x1b[2K${`${head}${bar}${text}`.slice(0, columns - 1)}`);
     drawn = true;
+    if (write === toStderr) redraw = draw;
   };
 
   return {
@@ -140,6 +152,7 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
       if (drawnDone !== done || drawnAt === -Infinity || terminal) draw();
       if (terminal) write("\n");
       drawn = false;
+      redraw = undefined;
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Tables of results for a terminal, a web page and a README. @module */
 import { escapeHtml } from "./_escape.ts";
-import { outputColumns } from "./_terminal.ts";
+import { outputColumns } from "./terminal.ts";
 
 /** One column of a {@linkcode Table}. */
 export interface TableColumn {

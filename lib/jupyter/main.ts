@@ -11,8 +11,9 @@ const HELP = `Installs the kernel "ACE-LoRA (Deno)" for Jupyter, JupyterLab and 
 
 Usage: deno task kernel [options]
 
-      --check       Run a cell through the installed kernel, and say what is wrong
-      --prefix DIR  Install below DIR/share/jupyter, such as a virtual environment (default: the user's folder)
+      --check       Run a cell through the installed kernel; say what is wrong
+      --prefix DIR  Install below DIR/share/jupyter, such as a virtual
+                    environment (default: the user's folder)
   -h, --help        Show this help`;
 
 function readArguments(): { check: boolean; prefix?: string; help: boolean } {

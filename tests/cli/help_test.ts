@@ -3,6 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { parseRunRecord } from "../../lib/display/records.ts";
 import { METRICS_SCHEMA } from "../../lib/display/results.ts";
+import { type Command, helpText } from "../../lib/cli/command.ts";
+import { proseLines } from "../../lib/display/terminal.ts";
 import { inFolder, writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { MINI_FILES, run, snapshot, succeed, VARIABLES } from "./run.ts";
 
@@ -40,6 +42,16 @@ Deno.test("every command has a line in the overview, and a help with its options
     const help = await succeed([name, "--help"], { env: [] });
     assertMatch(help, new RegExp(`^Usage: deno task ${name} `, "m"));
     assertMatch(await exampleOf(name), new RegExp(`(^|\\| )deno task ${name}( |$)`));
+  }
+});
+
+Deno.test("every help fits 80 columns, but for commands to copy", async () => {
+  for (const name of [...COMMANDS, "segment", "detect", "reproduce", "report"]) {
+    const { COMMAND } = await import(`../../lib/cli/${name}.ts`) as { COMMAND: Command };
+    for (const line of proseLines(helpText(COMMAND, 80), 80).split("\n")) {
+      const isCopied = / deno task |^ +command: \[/.test(line);
+      assert(line.length <= 80 || isCopied, `${name} --help has ${line.length} columns: ${line}`);
+    }
   }
 });
 

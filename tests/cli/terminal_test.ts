@@ -143,8 +143,9 @@ for (const keyboard of ["closed", "open"] as const) {
           assert(!/Allow\?|Deno requests/.test(text), `${name} asks for a permission: ${text}`);
           assertEquals(code, 0, `${name}: ${text}`);
           for (const line of drawnLines(text)) {
-            const isProgress = / left$| took /.test(line) || /^[-| ]+$/.test(line);
-            if (isProgress) assert(line.length <= 80, `${name} draws ${line.length} columns: ${line}`);
+            const isWhole = !line.slice(0, 80).trim().includes(" ") || /^\s*["[{]/.test(line); // a path; JSON
+            assert(line.length <= 80 || isWhole, `${name} draws ${line.length} columns: ${line}`);
+            assert(!/\] \d+\/\d+\S*[A-Za-z]/.test(line), `${name} prints into its bar: ${line}`);
           }
         }
         if (keyboard === "closed") {
