@@ -20,7 +20,7 @@ p { margin: 0 0 10px; max-width: 46em; overflow-wrap: anywhere; }
 figure { margin: 0; }
 figcaption, p.caption { font-size: 0.9rem; line-height: 1.5; margin: 0 0 8px; overflow-wrap: anywhere; }
 .badge { display: inline-block; font-size: 0.75rem; font-weight: 600; line-height: 1; padding: 4px 8px; margin-right: 6px; border-radius: 999px; color: var(--badge); background: var(--badge-ground); white-space: nowrap; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
+.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: linear-gradient(to right, var(--ground) 40%, transparent) 0 0 / 28px 100% no-repeat local, linear-gradient(to left, var(--ground) 40%, transparent) 100% 0 / 28px 100% no-repeat local, linear-gradient(to right, rgba(128, 128, 128, 0.4), transparent) 0 0 / 12px 100% no-repeat, linear-gradient(to left, rgba(128, 128, 128, 0.4), transparent) 100% 0 / 12px 100% no-repeat; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 8px 14px; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { background: var(--panel); color: var(--soft); font-weight: 600; }
@@ -61,6 +61,7 @@ dialog img { display: block; width: min(88vw, 76vh); height: min(88vw, 76vh); ob
 dialog form { text-align: right; }
 dialog button { font: inherit; padding: 4px 12px; }
 footer { font-size: 0.85rem; padding-top: 12px; padding-bottom: 40px; }
+@media (min-width: 801px) { table:has(th:nth-child(8)) :is(th, td) { white-space: normal; padding-left: 9px; padding-right: 9px; } }
 @media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tbody th { white-space: normal; min-width: 8.5em; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
 @media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
 `.trim();
