@@ -22,10 +22,10 @@ function tablesFrom(args: Arguments): TableName[] {
   const known = ["all", ...TABLE_NAMES];
   const unknown = words.find((word) => !known.includes(word));
   if (words.length === 0 || unknown !== undefined) {
-    const found = unknown === undefined
+    const current = unknown === undefined
       ? "none is named"
       : `current value is "${unknown}"${didYouMean(unknown, known)}`;
-    throw new UsageError(`name tables among ${known.join(", ")}: ${found}`);
+    throw new UsageError(`name tables among ${known.join(", ")}: ${current}`);
   }
   if (!words.includes("all")) return TABLE_NAMES.filter((name) => words.includes(name));
   return [...TABLE_NAMES];

@@ -16,16 +16,16 @@ const VALUES: ReadonlyMap<string, LabelValue> = new Map<string, LabelValue>([
  * One label of a table: 1 positive, 0 negative, -1 uncertain, null blank.
  *
  * @param table The file.
- * @param at Place of the row in `table.rows`, and of the column.
+ * @param place Place of the row in `table.rows`, and of the column.
  * @throws {SyntaxError} If the cell holds anything else, naming the file, the row, the column and the value.
  */
-export function labelAt(table: Table, at: { row: number; column: number }): LabelValue {
-  const cell = table.rows[at.row]![at.column]!.trim();
+export function labelAt(table: Table, place: { row: number; column: number }): LabelValue {
+  const cell = table.rows[place.row]![place.column]!.trim();
   const value = VALUES.get(cell);
   if (value === undefined) {
     throw new SyntaxError(
-      `Cannot read "${table.path}" row ${rowNumber(at.row)} as "${
-        table.columns[at.column]
+      `Cannot read "${table.path}" row ${rowNumber(place.row)} as "${
+        table.columns[place.column]
       }" must be 1, 0, -1 or blank: ` +
         `it is ${JSON.stringify(cell)}`,
     );

@@ -15,7 +15,7 @@ export interface RandomState {
   /** The words. */
   key: Uint32Array;
   /** Words already used, 0 to 624. */
-  at: number;
+  index: number;
 }
 
 /** The next word of a sequence is made of the last one, its two highest bits folded down, times a multiplier. */
@@ -64,7 +64,7 @@ export function randomState(seed: number | readonly number[]): RandomState {
       `Cannot seed a RandomState as a seed must be a whole number from 0 to 2^32 - 1: current value is ${seed}`,
     );
   }
-  return { key: typeof seed === "number" ? wordsOfSeed(seed) : wordsOfSeeds(seed), at: N };
+  return { key: typeof seed === "number" ? wordsOfSeed(seed) : wordsOfSeeds(seed), index: N };
 }
 
 function refill(key: Uint32Array): void {
@@ -76,11 +76,11 @@ function refill(key: Uint32Array): void {
 
 /** The next 32 random bits. */
 export function nextUint32(state: RandomState): number {
-  if (state.at >= N) {
+  if (state.index >= N) {
     refill(state.key);
-    state.at = 0;
+    state.index = 0;
   }
-  let y = state.key[state.at++]!;
+  let y = state.key[state.index++]!;
   y ^= y >>> 11;
   y ^= (y << 7) & 0x9d2c5680;
   y ^= (y << 15) & 0xefc60000;

@@ -46,9 +46,9 @@ export async function readProtocol(from: string): Promise<Protocol> {
 
 function jsonProtocol(text: string, path: string): Protocol {
   const json = parseJson(text, path);
-  const refuse = (field: string, must: string, found: unknown): never => {
+  const refuse = (field: string, must: string, actual: unknown): never => {
     throw new SyntaxError(
-      `Cannot read "${path}" as a protocol as ${field} must be ${must}: current value is ${shown(found)}`,
+      `Cannot read "${path}" as a protocol as ${field} must be ${must}: current value is ${shown(actual)}`,
     );
   };
   if (!isRecord(json)) return refuse("the file", "a record", json);
@@ -77,7 +77,7 @@ function jsonProtocol(text: string, path: string): Protocol {
 function textsOf(
   value: unknown,
   field: string,
-  refuse: (field: string, must: string, found: unknown) => never,
+  refuse: (field: string, must: string, actual: unknown) => never,
 ): ClassTexts {
   const listOf = (texts: unknown, where: string): string[] => {
     const isList = Array.isArray(texts) && texts.length > 0 && texts.every((text) => typeof text === "string");

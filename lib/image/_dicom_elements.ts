@@ -52,33 +52,33 @@ function tagName(tag: number): string {
 /** A cursor that cannot leave its bytes. */
 class Reader {
   readonly view: DataView;
-  at: number;
+  offset: number;
   readonly end: number;
   readonly encoding: Encoding;
 
   constructor(bytes: Uint8Array, span: Span, encoding: Encoding) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.at = span.start;
+    this.offset = span.start;
     this.end = span.start + span.length;
     this.encoding = encoding;
   }
 
   need(count: number, what: string): void {
-    if (this.at + count > this.end) {
-      throw new Error(`${what} at byte ${this.at} needs ${count} bytes, ${this.end - this.at} are left`);
+    if (this.offset + count > this.end) {
+      throw new Error(`${what} at byte ${this.offset} needs ${count} bytes, ${this.end - this.offset} are left`);
     }
   }
 
   u16(): number {
     this.need(2, "a number");
-    this.at += 2;
-    return this.view.getUint16(this.at - 2, this.encoding.littleEndian);
+    this.offset += 2;
+    return this.view.getUint16(this.offset - 2, this.encoding.littleEndian);
   }
 
   u32(): number {
     this.need(4, "a number");
-    this.at += 4;
-    return this.view.getUint32(this.at - 4, this.encoding.littleEndian);
+    this.offset += 4;
+    return this.view.getUint32(this.offset - 4, this.encoding.littleEndian);
   }
 
   tag(): number {
@@ -89,25 +89,25 @@ class Reader {
 
 /** Reads a tag, its VR and its length; the cursor then stands at the value. */
 function readHead(reader: Reader): Element {
-  const offset = reader.at;
+  const offset = reader.offset;
   reader.need(8, "an element");
   const tag = reader.tag();
   if (!reader.encoding.explicit || tag >>> 16 === 0xfffe) {
     const length = reader.u32();
-    return { tag, vr: "", start: reader.at, length };
+    return { tag, vr: "", start: reader.offset, length };
   }
-  const vr = String.fromCharCode(reader.view.getUint8(reader.at), reader.view.getUint8(reader.at + 1));
-  reader.at += 2;
+  const vr = String.fromCharCode(reader.view.getUint8(reader.offset), reader.view.getUint8(reader.offset + 1));
+  reader.offset += 2;
   if (SHORT.has(vr)) {
     const length = reader.u16();
-    return { tag, vr, start: reader.at, length };
+    return { tag, vr, start: reader.offset, length };
   }
   if (!LONG.has(vr)) {
     throw new Error(`element ${tagName(tag)} at byte ${offset} has no value representation DICOM knows`);
   }
-  reader.at += 2;
+  reader.offset += 2;
   const length = reader.u32();
-  return { tag, vr, start: reader.at, length };
+  return { tag, vr, start: reader.offset, length };
 }
 
 function checkLength(reader: Reader, element: Element): void {
@@ -128,9 +128,9 @@ function readItems(reader: Reader, depth: number, explicitItems: boolean): Span[
     if (head.tag !== ITEM) throw new Error(`a sequence holds ${tagName(head.tag)} where an item or its end must be`);
     if (head.length !== UNDEFINED) {
       checkLength(reader, head);
-      reader.at = head.start + head.length;
+      reader.offset = head.start + head.length;
     } else {
-      const inner = new Reader(viewBytes(reader), { start: reader.at, length: reader.end - reader.at }, {
+      const inner = new Reader(viewBytes(reader), { start: reader.offset, length: reader.end - reader.offset }, {
         ...reader.encoding,
         explicit: explicitItems,
       });
@@ -139,9 +139,9 @@ function readItems(reader: Reader, depth: number, explicitItems: boolean): Span[
         if (element.tag === ITEM_END && element.length === 0) break;
         skipValue(inner, element, depth);
       }
-      reader.at = inner.at;
+      reader.offset = inner.offset;
     }
-    items.push({ start: head.start, length: reader.at - head.start });
+    items.push({ start: head.start, length: reader.offset - head.start });
   }
 }
 
@@ -154,13 +154,13 @@ function viewBytes(reader: Reader): Uint8Array {
 function skipValue(reader: Reader, element: Element, depth: number): void {
   if (element.length !== UNDEFINED) {
     checkLength(reader, element);
-    reader.at = element.start + element.length;
+    reader.offset = element.start + element.length;
     return;
   }
   // PS3.5 6.2.2: a UN of undefined length holds implicit little-endian items.
   const explicitItems = reader.encoding.explicit && element.vr !== "UN";
   const items = readItems(reader, depth + 1, explicitItems);
-  element.length = reader.at - element.start;
+  element.length = reader.offset - element.start;
   if (element.tag === PIXEL_DATA) element.fragments = items;
 }
 
@@ -177,10 +177,10 @@ export function readElements(
 ): { dataSet: DataSet; end: number } {
   const reader = new Reader(bytes, options.span, options.encoding);
   const elements = new Map<number, Element>();
-  while (reader.at < reader.end) {
+  while (reader.offset < reader.end) {
     // The group is looked at first: what follows the meta group may be written in another encoding.
     const group = reader.u16();
-    reader.at -= 2;
+    reader.offset -= 2;
     if (options.untilGroup !== undefined && group >= options.untilGroup) break;
     const element = readHead(reader);
     if (elements.has(element.tag)) throw new Error(`element ${tagName(element.tag)} comes twice`);
@@ -188,7 +188,7 @@ export function readElements(
     elements.set(element.tag, element);
     if (element.tag === PIXEL_DATA) break;
   }
-  return { dataSet: { bytes, encoding: options.encoding, elements }, end: reader.at };
+  return { dataSet: { bytes, encoding: options.encoding, elements }, end: reader.offset };
 }
 
 /** The bytes of an element's value, or undefined when it is absent or empty. */

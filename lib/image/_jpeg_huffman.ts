@@ -142,7 +142,7 @@ function readScanHeader(body: Uint8Array, scan: JpegScan): void {
 /** The bits of a scan; past the end they are an error, never zeros. */
 export class BitReader {
   readonly #data: Uint8Array;
-  #at = 0;
+  #offset = 0;
   #bits = 0;
   #count = 0;
   #invented = 0;
@@ -154,14 +154,14 @@ export class BitReader {
   /** Bits available up to 16 are read ahead; beyond the data the code is padded with ones, as encoders do. */
   #fill(wanted: number): void {
     while (this.#count < wanted) {
-      const byte = this.#data[this.#at];
-      if (byte === undefined || (byte === 0xff && this.#data[this.#at + 1] !== 0)) {
+      const byte = this.#data[this.#offset];
+      if (byte === undefined || (byte === 0xff && this.#data[this.#offset + 1] !== 0)) {
         // At the end or a restart marker: supply ones, but remember how many were invented.
         this.#bits = (this.#bits << 8 | 0xff) & 0xffffff;
         this.#invented += 8;
       } else {
         this.#bits = (this.#bits << 8 | byte) & 0xffffff;
-        this.#at += byte === 0xff ? 2 : 1;
+        this.#offset += byte === 0xff ? 2 : 1;
       }
       this.#count += 8;
     }
@@ -195,17 +195,17 @@ export class BitReader {
     // Whole bytes read ahead cannot be real ones: reading stops at a marker.
     if (this.#count - this.#invented >= 8) throw new Error("its data are damaged: a restart marker comes too late");
     this.#bits = this.#count = this.#invented = 0;
-    while (this.#data[this.#at] === 0xff && this.#data[this.#at + 1] === 0xff) this.#at++;
-    if (this.#data[this.#at] !== 0xff || this.#data[this.#at + 1] !== 0xd0 + expected) {
+    while (this.#data[this.#offset] === 0xff && this.#data[this.#offset + 1] === 0xff) this.#offset++;
+    if (this.#data[this.#offset] !== 0xff || this.#data[this.#offset + 1] !== 0xd0 + expected) {
       throw new Error(`its data are damaged: restart marker ${expected} is missing`);
     }
-    this.#at += 2;
+    this.#offset += 2;
   }
 
   /** Refuses entropy-coded bytes that nobody asked for. */
   finish(): void {
-    while (this.#data[this.#at] === 0xff && this.#data[this.#at + 1] !== 0) this.#at++;
-    if (this.#count - this.#invented >= 8 || this.#at < this.#data.length) {
+    while (this.#data[this.#offset] === 0xff && this.#data[this.#offset + 1] !== 0) this.#offset++;
+    if (this.#count - this.#invented >= 8 || this.#offset < this.#data.length) {
       throw new Error("its data are damaged: a scan has more bytes than its image needs");
     }
   }

@@ -10,11 +10,11 @@ const CLEAR = 256, END = 257, FIRST = 258, MAX_CODES = 4095;
 export function lzwLength(data: Uint8Array, size: number): number {
   const lengths = new Uint16Array(MAX_CODES + 1);
   let next = FIRST, width = 9, previous = 0; // length of the code before, 0 after a clear
-  let bits = 0, count = 0, at = 0;
+  let bits = 0, count = 0, offset = 0;
   for (let out = 0;;) {
     if (out >= size) return out;
     while (count < width) {
-      const byte = data[at++];
+      const byte = data[offset++];
       if (byte === undefined) return out;
       bits = (bits << 8 | byte) & 0xffffff;
       count += 8;

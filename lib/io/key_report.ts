@@ -8,7 +8,7 @@ export interface MisshapenKey {
   /** Shape the model needs. */
   expected: readonly number[];
   /** Shape the file has. */
-  found: readonly number[];
+  actual: readonly number[];
 }
 
 /** What fits and what does not. */
@@ -20,7 +20,7 @@ export interface KeyReport {
   /** Tensors the model needs and the file lacks. */
   missing: { name: string; expected: readonly number[] }[];
   /** Tensors of the file that the model does not need, under the file's names. */
-  unused: { name: string; found: readonly number[] }[];
+  unused: { name: string; actual: readonly number[] }[];
   /** Tensors that are there with another shape. */
   misshapen: MisshapenKey[];
 }
@@ -74,11 +74,11 @@ export function reportKeys(
     const entry = stored.get(prefix + name);
     if (!entry) report.missing.push({ name, expected: shape });
     else if (isShape(entry.shape, shape)) report.matched.set(name, prefix + name);
-    else report.misshapen.push({ name, expected: shape, found: entry.shape });
+    else report.misshapen.push({ name, expected: shape, actual: entry.shape });
   }
   for (const [name, { shape }] of stored) {
     const isNeeded = name.startsWith(prefix) && expected.has(name.slice(prefix.length));
-    if (!isNeeded && !ignore.test(name)) report.unused.push({ name, found: shape });
+    if (!isNeeded && !ignore.test(name)) report.unused.push({ name, actual: shape });
   }
   return report;
 }
@@ -102,8 +102,8 @@ export function formatKeyReport(report: KeyReport, limit = 20): string {
     if (lines.length > limit) rows.push([kind, `and ${lines.length - limit} more`, "", ""]);
   };
   add("missing", report.missing.map(({ name, expected }) => [name, shown(expected), "-"]));
-  add("misshapen", report.misshapen.map(({ name, expected, found }) => [name, shown(expected), shown(found)]));
-  add("unused", report.unused.map(({ name, found }) => [name, "-", shown(found)]));
+  add("misshapen", report.misshapen.map(({ name, expected, actual }) => [name, shown(expected), shown(actual)]));
+  add("unused", report.unused.map(({ name, actual }) => [name, "-", shown(actual)]));
   const { matched, missing, misshapen, unused, prefix } = report;
   const summary = `${matched.size} of ${matched.size + missing.length + misshapen.length} tensors fit` +
     `${
@@ -159,7 +159,7 @@ export function checkKeys(
   if (wrong) {
     throw new KeyReportError(
       `Cannot load ${shownFile} as ${quoted(wrong.name)} must be ${shown(wrong.expected)}: found ${
-        shown(wrong.found)
+        shown(wrong.actual)
       }, ` +
         `${misshapen.length} of ${expected.size} tensors are misshapen`,
       report,

@@ -84,29 +84,29 @@ class Cursor {
     return this.take(1)[0]!;
   }
 
-  #at(length: number): number {
+  #advance(length: number): number {
     this.take(length);
     return this.position - length;
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#at(2), true);
+    return this.#view.getUint16(this.#advance(2), true);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#at(4), true);
+    return this.#view.getUint32(this.#advance(4), true);
   }
 
   i32(): number {
-    return this.#view.getInt32(this.#at(4), true);
+    return this.#view.getInt32(this.#advance(4), true);
   }
 
   u64(): number {
-    return Number(this.#view.getBigUint64(this.#at(8), true));
+    return Number(this.#view.getBigUint64(this.#advance(8), true));
   }
 
   f64(): number {
-    return this.#view.getFloat64(this.#at(8), false);
+    return this.#view.getFloat64(this.#advance(8), false);
   }
 
   string(length: number): string {

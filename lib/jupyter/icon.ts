@@ -24,8 +24,10 @@ export function iconPng(size: number): Uint8Array<ArrayBuffer> {
     for (let column = 0; column < size; column++) {
       const sum = [0, 0, 0];
       for (let i = 0; i < fine * fine; i++) {
-        const at = (pixel: number, k: number): number => (pixel + (k + 0.5) / fine) * SIZE / size;
-        colourAt(at(column, i % fine), at(row, Math.floor(i / fine))).forEach((value, c) => sum[c]! += value);
+        const coordinate = (pixel: number, k: number): number => (pixel + (k + 0.5) / fine) * SIZE / size;
+        colourAt(coordinate(column, i % fine), coordinate(row, Math.floor(i / fine))).forEach((value, c) =>
+          sum[c]! += value
+        );
       }
       data.set(sum.map((value) => Math.round(value / fine ** 2)), 3 * (row * size + column));
     }

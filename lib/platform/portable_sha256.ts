@@ -60,11 +60,11 @@ export function portableSha256(): Hash {
   const hash: Hash = {
     update(data) {
       const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-      for (let at = 0; at < bytes.length;) {
+      for (let offset = 0; offset < bytes.length;) {
         const room = 64 - length % 64;
-        const piece = bytes.subarray(at, at + room);
+        const piece = bytes.subarray(offset, offset + room);
         block.set(piece, length % 64);
-        at += piece.length;
+        offset += piece.length;
         length += piece.length;
         if (length % 64 === 0) compress();
       }

@@ -35,14 +35,14 @@ function inflated(stream: Stream, bytes: Uint8Array, { maxOutputLength = Infinit
     }
     chunks.push(chunk);
   };
-  for (let at = 0; at < bytes.length || at === 0; at += PIECE) {
-    stream.push(bytes.subarray(at, at + PIECE), at + PIECE >= bytes.length);
+  for (let offset = 0; offset < bytes.length || offset === 0; offset += PIECE) {
+    stream.push(bytes.subarray(offset, offset + PIECE), offset + PIECE >= bytes.length);
   }
   const out = new Uint8Array(length);
-  let at = 0;
+  let offset = 0;
   for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
+    out.set(chunk, offset);
+    offset += chunk.length;
   }
   return out;
 }

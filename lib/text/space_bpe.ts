@@ -100,8 +100,8 @@ interface TokenizerJson {
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function loadSpaceBpe(path: string): Promise<SpaceBpe> {
-  const refuse = (must: string, found: string): never => {
-    throw new SyntaxError(`Cannot read "${path}" as Gemma's tokenizer as ${must}: found ${found}`);
+  const refuse = (must: string, actual: string): never => {
+    throw new SyntaxError(`Cannot read "${path}" as Gemma's tokenizer as ${must}: found ${actual}`);
   };
   const { size, isDirectory } = await system.stat(path);
   if (isDirectory) refuse("it must be a file", "a folder");

@@ -83,10 +83,10 @@ function likeliest({ pieces, longest, unknownScore, unknownId }: Unigram, charac
     let hasSingle = false;
     for (let end = start + 1; end <= Math.min(count, start + longest); end++) {
       piece += characters[end - 1]!;
-      const found = pieces.get(piece);
-      if (!found) continue;
+      const known = pieces.get(piece);
+      if (!known) continue;
       hasSingle ||= end === start + 1;
-      offer(start, end, found.id, found.score);
+      offer(start, end, known.id, known.score);
     }
     if (!hasSingle) offer(start, start + 1, unknownId, unknownScore);
   }

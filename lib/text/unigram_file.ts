@@ -56,8 +56,8 @@ interface Piece {
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function loadUnigram(path: string): Promise<Unigram> {
-  const refuse = (must: string, found: string): never => {
-    throw new SyntaxError(`Cannot read "${path}" as a SentencePiece unigram model as ${must}: ${found}`);
+  const refuse = (must: string, actual: string): never => {
+    throw new SyntaxError(`Cannot read "${path}" as a SentencePiece unigram model as ${must}: ${actual}`);
   };
   const { size, isDirectory } = await system.stat(path);
   if (isDirectory) refuse("it must be a file", "it is a folder");

@@ -226,13 +226,13 @@ export async function fit<T>(
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, settings, options);
   const { progress } = state;
-  let saved = { step: state.adamw.step, at: performance.now() };
+  let saved = { step: state.adamw.step, time: performance.now() };
   const save = async (): Promise<void> => {
     if (statePath && isWriter) {
       await options.onSave?.();
       await writeRunState(statePath, state, settings);
     }
-    saved = { step: state.adamw.step, at: performance.now() };
+    saved = { step: state.adamw.step, time: performance.now() };
   };
   const weights = (): T => withTensors(params, state.tensors);
   const end = (interrupted: boolean): FitResult<T> => ({
@@ -291,7 +291,7 @@ export async function fit<T>(
       if (progress.epoch < epochs) batches = epochBatches(source.size, progress.epoch, plan);
       continue;
     }
-    if (step - saved.step >= saveSteps || performance.now() - saved.at >= 60_000 * saveMinutes) await save();
+    if (step - saved.step >= saveSteps || performance.now() - saved.time >= 60_000 * saveMinutes) await save();
     const began = performance.now();
     const indices = batches[progress.batch]!;
     const rate = warmupCosine(step, { learningRate, warmupSteps: perEpoch * warmupEpochs, totalSteps: steps });

@@ -104,8 +104,8 @@ export async function packedGradients<T>(
 ): Promise<PackedGradients> {
   const { layout } = options;
   const leaves = trainable(model, params);
-  const how: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
-  const step: Step<T> = { model, params, batch, leaves, layout, how };
+  const featureOptions: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
+  const step: Step<T> = { model, params, batch, leaves, layout, featureOptions };
   const chunks = chunksOf(batch.size, options);
   if (options.ranks) return await sharedGradients(step, chunks, options.ranks);
   const last = chunks.length <= FEW_CHUNKS ? chunks.pop() : undefined;
@@ -170,7 +170,7 @@ interface Step<T> {
   /** Where their gradients stand. */
   layout: FlatLayout;
   /** How features are computed on the tape. */
-  how: FeatureOptions;
+  featureOptions: FeatureOptions;
 }
 
 interface Features {
@@ -232,7 +232,7 @@ async function lossGradients<T>(
   const differentiate = (samples?: Samples): Gradients =>
     valueAndGradients(tree, asked, () =>
       tf.tidy(() => {
-        const own = samples ? [features(step, samples, withSeed(step.how, last?.seed))] : [];
+        const own = samples ? [features(step, samples, withSeed(step.featureOptions, last?.seed))] : [];
         return lossOf(step, joined(earlier ? [earlier, ...own] : own));
       }));
   try {
@@ -272,7 +272,7 @@ async function chunkGradients<T>(step: Step<T>, chunk: Chunk, whole: Features): 
     (samples) =>
       valueAndGradients(step.params, [...step.leaves.keys()], () =>
         tf.tidy(() => {
-          const { image, text } = features(step, samples, withSeed(step.how, chunk.seed));
+          const { image, text } = features(step, samples, withSeed(step.featureOptions, chunk.seed));
           const dot = (x: Tensor2D, all: Tensor2D): Tensor =>
             tf.sum(tf.mul(x, tf.slice(all, [chunk.start, 0], [chunk.size, -1])));
           return tf.add(dot(image, whole.image), dot(text, whole.text)) as Scalar;

@@ -12,8 +12,8 @@ Deno.test("reportKeys() sorts a file's tensors into matched, missing, misshapen 
   );
   assertEquals([...report.matched], [["text.w", "text.w"]]);
   assertEquals(report.missing, [{ name: "logit_scale", expected: [] }]);
-  assertEquals(report.misshapen, [{ name: "visual.w", expected: [2, 3], found: [3, 2] }]);
-  assertEquals(report.unused, [{ name: "extra", found: [1] }]);
+  assertEquals(report.misshapen, [{ name: "visual.w", expected: [2, 3], actual: [3, 2] }]);
+  assertEquals(report.unused, [{ name: "extra", actual: [1] }]);
 });
 
 Deno.test("reportKeys() accepts the prefixes of wrapped models and checkpoints", () => {

@@ -71,9 +71,9 @@ testOnBackends(
   async () => {
     const layer = { weight: matrix([[1, 2], [3, 4]]), bias: vector([1, -1]) };
     const x = matrix([[1, 1]]);
-    const output: LinearParams = { ...layer, update: ia3Update({ factors: vector([10, 100]), at: "output" }) };
+    const output: LinearParams = { ...layer, update: ia3Update({ factors: vector([10, 100]), side: "output" }) };
     assertEquals([...await linear(output, x).data()], [40, 600]); // (3 + 1) · 10, (7 - 1) · 100
-    const input: LinearParams = { ...layer, update: ia3Update({ factors: vector([10, 100]), at: "input" }) };
+    const input: LinearParams = { ...layer, update: ia3Update({ factors: vector([10, 100]), side: "input" }) };
     assertEquals([...await linear(input, x).data()], [211, 429]); // 10 + 200 + 1, 30 + 400 - 1
     for (const params of [output, input]) {
       await assertClose(

@@ -37,7 +37,7 @@ export function recordField(source: ClipSource, parent: JsonRecord, name: string
 /** What a size may be when the configuration does not say. */
 export interface SizeOptions {
   /** What the weights have. */
-  found?: number | undefined;
+  stored?: number | undefined;
   /** The format's default. */
   fallback?: number | undefined;
 }
@@ -50,19 +50,19 @@ export interface SizeOptions {
  * @throws {SyntaxError} If it is none, differs from the weights, or nothing tells it.
  */
 export function sizeField(source: ClipSource, field: string, declared: unknown, options: SizeOptions = {}): number {
-  const { found: choice, fallback } = options;
+  const { stored, fallback } = options;
   const value = Array.isArray(declared) && declared.length === 2 && declared[0] === declared[1]
     ? declared[0]
     : declared;
   if (value === undefined || value === null) {
-    return choice ?? fallback ?? refuseField(source, field, "given where no weights tell it", declared);
+    return stored ?? fallback ?? refuseField(source, field, "given where no weights tell it", declared);
   }
   if (!Number.isInteger(value) || (value as number) < 1) {
     refuseField(source, field, "a positive whole number", declared);
   }
-  if (choice !== undefined && value !== choice) {
+  if (stored !== undefined && value !== stored) {
     throw new SyntaxError(
-      `Cannot use "${source.config}" with "${source.weights}" as ${field} must be ${choice} to fit the weights: ` +
+      `Cannot use "${source.config}" with "${source.weights}" as ${field} must be ${stored} to fit the weights: ` +
         `current value is ${value}`,
     );
   }

@@ -151,7 +151,7 @@ export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<Clip
 function hidden(source: ClipSource, part: string, json: JsonRecord, width: number, stored: number | undefined): number {
   const ratio = positiveField(source, `${part}.mlp_ratio`, json["mlp_ratio"], 4);
   const declared = json["mlp_ratio"] === undefined && stored !== undefined ? stored : Math.floor(width * ratio);
-  return sizeField(source, `${part}.width x mlp_ratio`, declared, { found: stored });
+  return sizeField(source, `${part}.width x mlp_ratio`, declared, { stored });
 }
 
 function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): VisionConfig {
@@ -167,7 +167,7 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
     refuseField(source, fieldOf("layers"), "one number: only vision transformers", json["layers"]);
   }
   const size = (name: string, value: number | undefined, fallback?: number): number =>
-    sizeField(source, fieldOf(name), json[name], { found: value, fallback: isTimm ? undefined : fallback });
+    sizeField(source, fieldOf(name), json[name], { stored: value, fallback: isTimm ? undefined : fallback });
   const width = size("width", sizes?.width, 768);
   const headWidth = sizeField(source, fieldOf("head_width"), json["head_width"], { fallback: 64 });
   return {
@@ -205,7 +205,7 @@ function openClipSiglip(vision: JsonRecord, text: JsonRecord, source: ClipSource
   }
   choiceField(source, "text_cfg.pool_type", text["pool_type"], [["last", true]]);
   const name = String(vision["timm_model_name"]);
-  const width = sizeField(source, "vision_cfg.width", vision["width"], { found: source.sizes?.vision.width });
+  const width = sizeField(source, "vision_cfg.width", vision["width"], { stored: source.sizes?.vision.width });
   // So400m and giant have 16 heads; of the others every head has 64 numbers.
   const headWidth = vision["head_width"] ?? (/so400m|giantopt/.test(name) ? width / 16 : undefined);
   const image = openClipVision(
@@ -237,7 +237,7 @@ function openClipText(json: JsonRecord, activation: Activation, source: ClipSour
   const sizes = source.sizes?.text;
   const fieldOf = (name: string): string => `text_cfg.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
   const width = size("width", sizes?.width, 512);
   const context = size("context_length", sizes?.positions, 77);
   const pool = choiceField(source, fieldOf("pool_type"), json["pool_type"], [
@@ -269,9 +269,9 @@ function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
     refuseField(source, fieldOf("hf_model_name"), "the name of a BERT", json["hf_model_name"]);
   }
   const size = (name: string, value: number | undefined): number =>
-    sizeField(source, fieldOf(name), json[name], { found: value });
+    sizeField(source, fieldOf(name), json[name], { stored: value });
   const width = size("width", sizes?.width);
-  const positions = sizeField(source, "the number of position embeddings", undefined, { found: sizes?.positions });
+  const positions = sizeField(source, "the number of position embeddings", undefined, { stored: sizes?.positions });
   const contextLength = sizeField(source, fieldOf("context_length"), json["context_length"], { fallback: 77 });
   if (contextLength > positions) refuseField(source, fieldOf("context_length"), `at most ${positions}`, contextLength);
   const head = choiceField(source, fieldOf("hf_proj_type"), json["hf_proj_type"], [
@@ -290,10 +290,10 @@ function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
       width,
       fallback: Math.max(1, Math.round(width / 64)),
     }),
-    mlpWidth: sizeField(source, "the width of the text layers", undefined, { found: sizes?.mlpWidth }),
+    mlpWidth: sizeField(source, "the width of the text layers", undefined, { stored: sizes?.mlpWidth }),
     epsilon: 1e-12,
     dropout: 0.1,
-    tokenTypes: sizeField(source, "the number of token types", undefined, { found: sizes?.tokenTypes }),
+    tokenTypes: sizeField(source, "the number of token types", undefined, { stored: sizes?.tokenTypes }),
     pool: choiceField(source, fieldOf("hf_pooler_type"), json["hf_pooler_type"], [
       [undefined, "mean"],
       ["mean_pooler", "mean"],
@@ -302,7 +302,7 @@ function openClipBert(json: JsonRecord, source: ClipSource): BertConfig {
     ]),
     head: head as "mlp" | "linear",
     headWidth: head === "linear" ? 0 : sizeField(source, "the width of the text projection", undefined, {
-      found: sizes?.headWidth,
+      stored: sizes?.headWidth,
     }),
   };
 }

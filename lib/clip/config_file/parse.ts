@@ -97,11 +97,11 @@ function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): Clip
   });
   sizeField(source, "preprocess_cfg.size", preprocess["size"], {
     fallback: towers.vision.imageSize,
-    found: towers.vision.imageSize,
+    stored: towers.vision.imageSize,
   });
   return {
     ...towers,
-    embedding: sizeField(source, "embed_dim", model["embed_dim"], { found: source.sizes?.embedding }),
+    embedding: sizeField(source, "embed_dim", model["embed_dim"], { stored: source.sizes?.embedding }),
     mean: colourField(source, "preprocess_cfg.mean", preprocess["mean"], BIOMED_CLIP.mean),
     std: colourField(source, "preprocess_cfg.std", preprocess["std"], BIOMED_CLIP.std),
     resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess["resize_mode"], [
@@ -132,7 +132,7 @@ function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
     vision: hfVision(part(json, "vision_config", source), "clip", source),
     text: hfText(part(json, "text_config", source), source),
     embedding: sizeField(source, "projection_dim", json["projection_dim"], {
-      found: source.sizes?.embedding,
+      stored: source.sizes?.embedding,
       fallback: 512,
     }),
     similarity: "softmax",
@@ -156,7 +156,7 @@ function pair(json: JsonRecord, source: ClipSource): ClipConfig {
     vision: hfVision(vision, kind as "vit" | "clip", source),
     text: hfBert(text, source),
     embedding: sizeField(source, "projection_dim", json["projection_dim"], {
-      found: source.sizes?.embedding,
+      stored: source.sizes?.embedding,
       fallback: 512,
     }),
     similarity: "softmax",
@@ -182,7 +182,7 @@ function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
     vision: { ...image, pool: "attention" },
     text: own,
     embedding: sizeField(source, "text_config.projection_size", text["projection_size"], {
-      found: source.sizes?.embedding,
+      stored: source.sizes?.embedding,
       fallback: image.width,
     }),
     similarity: "sigmoid",
@@ -197,7 +197,7 @@ function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): V
   const sizes = source.sizes?.vision;
   const fieldOf = (name: string): string => `vision_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
   const isClip = kind === "clip";
   choiceField(source, fieldOf("num_channels"), json["num_channels"], [[undefined, 3], [3, 3]]);
   if (!isClip) choiceField(source, fieldOf("qkv_bias"), json["qkv_bias"], [[undefined, true], [true, true]]);
@@ -223,7 +223,7 @@ function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
   const sizes = source.sizes?.text;
   const fieldOf = (name: string): string => `text_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
   const width = size("hidden_size", sizes?.width, 512);
   const positions = size("max_position_embeddings", sizes?.positions, 77);
   // Files written before 2023 say 2, which was wrong and never used: transformers then reads the largest id.
@@ -255,7 +255,7 @@ function hfBert(json: JsonRecord, source: ClipSource): BertConfig {
   const sizes = source.sizes?.text;
   const fieldOf = (name: string): string => `text_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { found: value, fallback });
+    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
   const width = size("hidden_size", sizes?.width, 768);
   const positions = size("max_position_embeddings", sizes?.positions, 512);
   choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [[undefined, "gelu"], ["gelu", "gelu"]]);

@@ -10,13 +10,21 @@ import { type Painter, signOf } from "./painter.ts";
 export const fracture: Painter = (canvas, anatomy, { finding, broken }) => {
   const { ribs } = anatomy;
   for (const rib of broken) {
-    const away = rib.at - 0.1;
+    const away = rib.distance - 0.1;
     const y = ribs.top + ribs.drop * away * away + (rib.rib + 0.5) * ribs.spacing;
     const s = signOf(rib.lung), half = ribs.half * ribs.spacing;
     const ends = 0.12 + 0.14 * finding.size;
-    disc(canvas, [s * (rib.at - 0.014), y], { rx: 0.014, ry: half * 1.2, amount: ends, soft: 0.6 });
-    disc(canvas, [s * (rib.at + 0.014), y + rib.displaced], { rx: 0.014, ry: half * 1.2, amount: ends, soft: 0.6 });
-    stroke(canvas, [[s * (rib.at - 0.004), y - half * 1.3], [s * (rib.at + 0.004), y + rib.displaced + half * 1.3]], {
+    disc(canvas, [s * (rib.distance - 0.014), y], { rx: 0.014, ry: half * 1.2, amount: ends, soft: 0.6 });
+    disc(canvas, [s * (rib.distance + 0.014), y + rib.displaced], {
+      rx: 0.014,
+      ry: half * 1.2,
+      amount: ends,
+      soft: 0.6,
+    });
+    stroke(canvas, [[s * (rib.distance - 0.004), y - half * 1.3], [
+      s * (rib.distance + 0.004),
+      y + rib.displaced + half * 1.3,
+    ]], {
       width: 0.011,
       amount: -0.15 - 0.08 * finding.size,
     });

@@ -14,7 +14,7 @@ export interface BrokenRib {
   /** Which posterior rib, from the top. */
   rib: number;
   /** Distance of the break from the midline. */
-  at: number;
+  distance: number;
   /** Downward displacement of the outer part. */
   displaced: number;
 }
@@ -114,7 +114,7 @@ export function paintChest(
         const under = y > dome ? 0.45 : 1;
         for (let b = 0; b < broken.length; b++) {
           const it = broken[b]!;
-          if (it.lung !== side || a < it.at) continue;
+          if (it.lung !== side || a < it.distance) continue;
           const mine = distance / ribs.spacing - it.rib;
           if (mine > -0.1 && mine < 1.3) distance -= it.displaced;
         }

@@ -41,7 +41,7 @@ export function brokenRibs(findings: readonly Finding[], rng: () => number): Bro
       broken.push({
         lung: lungsOf(finding)[0]!,
         rib: first + k,
-        at: 0.24 + rng() * 0.05,
+        distance: 0.24 + rng() * 0.05,
         displaced: 0.016 + 0.016 * finding.size,
       });
     }

@@ -38,8 +38,8 @@ export function histopathologyTile(rng: () => number, size: number): { image: Ra
     spot(painting, [cx, cy], { colour: [0.96, 0.92, 0.95], rx: r * 0.55, ry: r * squash * 0.55, alpha: 0.9 });
     const ring = Math.round(r * 150);
     for (let k = 0; k < ring; k++) {
-      const t = 2 * Math.PI * k / ring, at = r * (0.82 + 0.12 * rng());
-      nucleus(cx + Math.cos(t) * at, cy + Math.sin(t) * at * squash);
+      const t = 2 * Math.PI * k / ring, radius = r * (0.82 + 0.12 * rng());
+      nucleus(cx + Math.cos(t) * radius, cy + Math.sin(t) * radius * squash);
     }
   }
   const loose = abnormal ? 90 + rng() * 60 : 25 + rng() * 25;

@@ -34,9 +34,9 @@ export function ia3Method(encoders: ClipConfig, given?: Partial<Ia3Config>): Pef
 
 /** A new tree with factors of one; frozen weights are shared with `params`. */
 export function injectIa3<T extends TowerBlocks>(params: T, config: Ia3Config = IA3): T {
-  const factors = (layer: LinearParams, at: "input" | "output"): LinearParams => ({
+  const factors = (layer: LinearParams, side: "input" | "output"): LinearParams => ({
     ...layer,
-    update: ia3Update({ factors: ones([layer.weight.shape[at === "input" ? 1 : 0]]), at }),
+    update: ia3Update({ factors: ones([layer.weight.shape[side === "input" ? 1 : 0]]), side }),
   });
   const has = (target: Ia3Target): boolean => config.targets.includes(target);
   return mapBlocks(params, config.encoders, (block) => {
