@@ -89,10 +89,15 @@ export async function encodeImages<T>(
     const count = Math.min(batchSize, source.size - start);
     source.prefetch?.(range(start, Math.min(2 * batchSize, source.size - start))); // the next batch while this one is computed
     const pixels = tf.tensor4d(await source.pixels(range(start, count)), [count, side, side, 3]);
-    const features = model.imageFeatures(params, pixels);
-    const values = await features.data() as Float32Array;
-    const width = features.shape[1];
-    tf.dispose([pixels, features]);
+    let values: Float32Array, width: number;
+    try {
+      const features = model.imageFeatures(params, pixels);
+      values = await features.data() as Float32Array;
+      width = features.shape[1];
+      features.dispose();
+    } finally {
+      pixels.dispose();
+    }
     checkFeatures(values, width, (row) => {
       const name = source.name?.(start + row);
       return name === undefined ? `image ${start + row + 1}` : JSON.stringify(name);

@@ -189,7 +189,9 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
 /** C's malloc for our kernels and tfjs's alike, which would carry on at address 0 and write over whatever lies there. */
 function checkedMalloc(asm: WasmBackend["wasm"]["asm"], bytes: number): number {
   const address = bytes < WASM_BYTES ? asm.malloc(bytes) >>> 0 : 0; // malloc would take the lower 32 bits
-  if (address !== 0 || bytes === 0) return address;
+  // Near the end of the 4 GiB malloc has been seen to return an address whose bytes lie beyond it.
+  const isThere = address !== 0 && address + bytes <= asm.memory.buffer.byteLength;
+  if (isThere || bytes === 0) return address;
   throw new MemoryLimitError(
     `Cannot allocate ${bytes.toLocaleString("en")} bytes of wasm memory as all tensors must fit in ${
       WASM_BYTES / 2 ** 30
