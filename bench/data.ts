@@ -166,7 +166,7 @@ export async function feedingGroup(bench: Bench): Promise<void> {
     const made = measurement(
       "MINI, 100 steps of 16 pairs, log, page and state against bare, processor time",
       1,
-      await takeTurns(sides, { warmUp: 1, least: 5, most: 7, seconds: 30 }),
+      await takeTurns(sides, { warmUp: 1, least: 3, most: 7, seconds: 60 }),
     );
     bench.onMeasurement("feeding", made);
     bench.onAim(

@@ -47,7 +47,8 @@ export async function executeClipRun(
     const templates = templatesOf(run);
     const sets = await evaluate(context, run, (dataset) => {
       const prompts = classPrompts(dataset.classes, clip.config, clip.tokenizer, templates);
-      return classifyZeroShot(model, clip.params, imageSource(dataset.cases, clip.config), prompts);
+      const images = imageSource(dataset.cases, clip.config, context.reader ? { reader: context.reader } : {});
+      return classifyZeroShot(model, clip.params, images, prompts);
     });
     return {
       ...await recordOfRun(run, configuration, backend),
