@@ -21,8 +21,8 @@ import { appTest, requestsOf, site, withApp } from "./driver.ts";
 
 const FIXTURES = fromFileUrl(new URL("../image/", import.meta.url));
 const FILMS = ["fixtures/jpeg_420.jpg", "fixtures/interlaced_rgb.png", "dicom_fixtures/j2k_16.dcm"];
-const RUN = { count: 160, batch: 8, epochs: 1, seed: 1, rate: 0.003 };
-const STEPS = 20;
+const RUN = { count: 64, batch: 8, epochs: 5, seed: 1, rate: 0.003 };
+const STEPS = 40;
 
 appTest(
   "the page answers about films as Deno does, refuses what is none, and asks for its own files alone",
@@ -120,7 +120,7 @@ async function adapterOfDeno(path: string): Promise<Uint8Array> {
 }
 
 appTest(
-  "the page adapts for 20 steps, stopped, left and opened again without a network, to the bytes of Deno's adapter",
+  "the page adapts for 40 steps, stopped, closed in the middle and opened again without a network, to the bytes of Deno's adapter",
   async () => {
     await withApp(async (app) => {
       for (const [id, value] of Object.entries(RUN)) await app.fill(id, value);
