@@ -21,14 +21,16 @@ function narrowPolicy(): void {
   document.head.append(meta);
 }
 
-/**
- * Lets the page work without a network, and gives it the headers that threads need where its host does not send them. Whether the
- * page is about to be loaded again for that.
- */
-async function keepOffline(): Promise<boolean> {
-  if (!("serviceWorker" in navigator)) return false;
-  const registration = await navigator.serviceWorker.register("service_worker.js").catch(() => undefined);
-  if (!registration || crossOriginIsolated || navigator.serviceWorker.controller) return false;
+/** Lets the page work without a network from the next time on. */
+async function keepOffline(): Promise<void> {
+  await navigator.serviceWorker?.register("service_worker.js").catch(() => {}); // a browser may forbid it: then not
+}
+
+/** Where the host sends no headers that isolate the page, the service worker does: whether the page is loaded again for that. */
+async function isIsolatedAnew(): Promise<boolean> {
+  if (crossOriginIsolated || !navigator.serviceWorker || navigator.serviceWorker.controller) return false;
+  await keepOffline();
+  if (!await navigator.serviceWorker.getRegistration()) return false;
   await navigator.serviceWorker.ready;
   location.reload();
   return true;
@@ -37,7 +39,7 @@ async function keepOffline(): Promise<boolean> {
 async function main(): Promise<void> {
   element<HTMLTextAreaElement>("templates").value = CHEST_TEMPLATES.join("\n");
   setUpTabs();
-  if (await keepOffline()) return;
+  if (await isIsolatedAnew()) return;
   narrowPolicy();
   const drawer = startEngine(() => {}).call;
   let engine: Running;
@@ -83,6 +85,7 @@ async function main(): Promise<void> {
   const own = setUpModel({ model, change, restart });
   await attempt(() => restart(new URLSearchParams(location.search).get("backend") ?? ""));
   await attempt(() => own.list());
+  await keepOffline(); // after the first load, for which it would compete
 }
 
 await main();
