@@ -13,6 +13,10 @@ export const REPORT_SCRIPT = `
   const config = { responsive: true, displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
   const draw = async (box) => {
     const { data, layout } = figures[Number(box.dataset.figure)];
+    // On a telephone's width each entry of the legend takes a line, which the figure would lack.
+    const entries = data.filter(({ showlegend }) => showlegend !== false).length;
+    const height = box.dataset.height ??= parseFloat(box.style.height);
+    box.style.height = Number(height) + (box.clientWidth < 500 ? 24 * Math.max(0, entries - 4) : 0) + "px";
     try {
       await Plotly.newPlot(box, data, { ...layout, autosize: true, font: { ...layout.font, color: ink() } }, config);
       return 1;

@@ -61,7 +61,7 @@ dialog img { display: block; width: min(88vw, 76vh); height: min(88vw, 76vh); ob
 dialog form { text-align: right; }
 dialog button { font: inherit; padding: 4px 12px; }
 footer { font-size: 0.85rem; padding-top: 12px; padding-bottom: 40px; }
-@media (min-width: 801px) { table:has(th:nth-child(8)) :is(th, td) { white-space: normal; padding-left: 9px; padding-right: 9px; } }
+@media (min-width: 801px) { tbody td:not(.right), tbody th { white-space: normal; } table:has(th:nth-child(8)) :is(th, td) { white-space: normal; padding-left: 9px; padding-right: 9px; } }
 @media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tbody th { white-space: normal; min-width: 8.5em; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
 @media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
 `.trim();
