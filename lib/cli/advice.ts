@@ -69,7 +69,12 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
       ? `--classes ${shellWord(`${error.classes[0]},OTHER`)} names those that no image is of, too`
       : "--class-column names the column of the classes";
   }
-  if (error instanceof JointClassError && args.knows("separator")) {
+  if (error instanceof JointClassError && !args.knows("separator")) {
+    return args.knows("classes")
+      ? "--classes lists the classes, this one among them, and keeps it as it is"
+      : undefined;
+  }
+  if (error instanceof JointClassError) {
     return `--separator ${
       shellWord(error.separator)
     } makes each of them a label of its image; --classes keeps them as they are`;
@@ -106,7 +111,9 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   }
   if (error instanceof NotGivenError) return INPUT_OPTIONS[error.input];
   if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
-  if (error instanceof SeenCasesError) return "give the --split-seed it was trained with";
+  if (error instanceof SeenCasesError) {
+    return args.knows("fraction") ? "give the --split-seed it was trained with" : "give cases it was not trained on";
+  }
   if (error instanceof UnlabelledCasesError) return "--skip-unlabelled leaves out those without";
   if (error instanceof AdapterSizeError) {
     const isShipped = args.knows("weights") && args.text("weights") === undefined && args.text("model") === undefined;

@@ -17,6 +17,8 @@ import { classificationReport } from "../eval/classify_report.ts";
 import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
+import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
+import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
@@ -157,6 +159,18 @@ export async function classifierFrom(args: Arguments, weights?: string): Promise
     );
   }
   return classifier;
+}
+
+/**
+ * Refuses cases to be judged that the adapter was trained on, or whose patients it was; says where its file does not tell.
+ *
+ * @throws {SeenCasesError} If there is one.
+ */
+export function checkAdapterUnseen(args: Arguments, { seen }: Classifier, cases: readonly Case[]): void {
+  const adapter = args.text("adapter");
+  if (adapter === undefined) return;
+  if (seen) checkUnseen(cases, seen, adapter);
+  else console.error(unknownCasesNote(adapter));
 }
 
 /** The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights. */

@@ -12,7 +12,7 @@ import { byCodePoint } from "../text/code_point_order.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
-import { classifierFrom, mapKindsFrom } from "./classify.ts";
+import { checkAdapterUnseen, classifierFrom, mapKindsFrom } from "./classify.ts";
 import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
@@ -90,6 +90,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
   }
   const backend = await startBackend(args);
   const classifier = await classifierFrom(args);
+  checkAdapterUnseen(args, classifier, dataset.cases);
   const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
   const model = await openMapModel(classifier, names, templates);
   const bar = createProgress(dataset.cases.length, { label: "explain", unit: "images" });

@@ -21,7 +21,7 @@ import { probePage, type ProbeRecord, probeTable } from "../eval/probe/page.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
-import { classifierFrom } from "./classify.ts";
+import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import {
   announce,
@@ -113,9 +113,15 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   const parts = await partsFrom(args, dataset);
   const backend = await startBackend(args);
   const images = dataset.cases.map((item) => ({ ...item, name: item.id }));
-  const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, () => classifierFrom(args));
+  const adapted = async (): Promise<Classifier> => {
+    const classifier = await classifierFrom(args);
+    checkAdapterUnseen(args, classifier, parts.test);
+    return classifier;
+  };
+  const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, adapted);
   if (typeof features === "number") return features;
   const classifier = await classifierFrom(args);
+  if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
   const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
   const data: FewShotData = {
     ...await classesOf(classifier, names, templates),

@@ -10,7 +10,7 @@ import { seenPart } from "../eval/explain.ts";
 import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
-import { classifierFrom } from "./classify.ts";
+import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
@@ -86,7 +86,11 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
     args,
     join(out, "pairs.safetensors"),
     { images, texts },
-    () => classifierFrom(args),
+    async () => {
+      const classifier = await classifierFrom(args);
+      checkAdapterUnseen(args, classifier, dataset.cases);
+      return classifier;
+    },
   );
   if (typeof features === "number") return features;
   const studies = dataset.cases.map(({ patientId }, i) => patientId?.trim() ? `study ${patientId}` : `row ${i}`);

@@ -67,9 +67,9 @@ export async function checkLearnable(source: BatchSource, options: LearnableOpti
     );
   }
   return [
-    ...(texts.counts.size < Math.min(batchSize, texts.seen) / 2
+    ...(texts.counts.size <= Math.min(batchSize, texts.seen) / 2
       ? [
-        `${texts.seen} pairs have only ${texts.counts.size} different texts: most of a batch tells apart what is the same`,
+        `${texts.seen} pairs have only ${texts.counts.size} different texts: half of a batch or more tells apart what is the same`,
       ]
       : []),
     ...(!dropLast && size > batchSize && size % batchSize === 1

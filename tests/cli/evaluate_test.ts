@@ -330,6 +330,35 @@ Deno.test("evaluate refuses cases an adapter was trained on, and says where a fi
   });
 });
 
+Deno.test("retrieve, explain and probe refuse cases an adapter was trained on, too", async () => {
+  await inFolder(async (folder) => {
+    await writeRadiographs(join(folder, "films"), 6);
+    const [csv, boxes, out] = [join(folder, "cases.csv"), join(folder, "boxes.csv"), join(folder, "out")];
+    const adapter = join(folder, "adapter.safetensors");
+    const ids = Array.from({ length: 6 }, (_, i) => `films/${i}.png`);
+    await Deno.writeTextFile(
+      csv,
+      `path,text,class\n${ids.map((id, i) => `${id},note ${i},${i % 2 ? "Mass" : "Nodule"}`).join("\n")}\n`,
+    );
+    await Deno.writeTextFile(boxes, `path,label,x,y,w,h\n${ids[0]},Mass,0,0,9,9\n${ids[1]},Nodule,0,0,9,9\n`);
+    await writeAdapter(adapter, { ...miniAdapter(), seen: [...fingerprints(ids.map((id) => ({ id })))] }, {
+      format: "ace",
+    });
+    const permissions = { read: [...MINI_FILES, folder], write: [out] };
+    for (
+      const args of [
+        ["retrieve", "--pairs", csv],
+        ["explain", "--images", csv, "--boxes", boxes],
+        ["probe", "--images", csv, "--methods", "linear", "--shots", "1", "--seeds", "1"],
+      ]
+    ) {
+      const reason = /must not have seen the test cases: it has seen \d of \d; give cases it was not trained on/;
+      const expected = args[0] === "probe" ? /must not have seen the test cases/ : reason;
+      await fail([...args, "--adapter", adapter, "--out", out], [expected], permissions);
+    }
+  });
+});
+
 Deno.test("evaluate --protocol asks by a preset or a file of prompts, over several checkpoints", async () => {
   await inFolder(async (folder) => {
     const set = join(folder, "set"), out = join(folder, "out"), prompts = join(folder, "prompts.json");
