@@ -1,5 +1,6 @@
 /** One low-rank update of timm's fused `attn.qkv` in place of three of q, k and v, exactly. @module */
-import { type LoraEntry, TARGETS } from "./record.ts";
+import { TARGETS } from "./config.ts";
+import type { LoraEntry } from "./record.ts";
 import { DTYPE_BYTES, type TensorData } from "../io/tensors.ts";
 
 const QKV = TARGETS.slice(0, 3);

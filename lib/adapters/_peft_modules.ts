@@ -2,7 +2,8 @@
 import { TEXT_SIGNS, VISION_SIGNS } from "../clip/checkpoint/find_layout.ts";
 import { TEXT_NAMES, type TowerNames, VISION_NAMES } from "../clip/checkpoint/names.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
-import type { AdapterEncoder, AdapterTarget } from "./record.ts";
+import type { AdapterTarget } from "./config.ts";
+import type { AdapterEncoder } from "./record.ts";
 
 /** A projection, or timm's three in one. */
 type Target = AdapterTarget | "qkv";

@@ -4,14 +4,13 @@
  *
  * @module
  */
+import { type AdapterTarget, parseConfig } from "./config.ts";
 import {
   type AdapterEncoder,
   type AdapterFile,
-  type AdapterTarget,
   checkAdapter,
   gatherHypergraph,
   type LoraEntry,
-  parseConfig,
   scaleField,
   seenField,
   seenText,

@@ -6,8 +6,8 @@
  *
  * @module
  */
+import { type AdapterConfig, parseConfig, TARGETS } from "./config.ts";
 import {
-  type AdapterConfig,
   type AdapterEncoder,
   type AdapterFile,
   checkAdapter,
@@ -16,11 +16,9 @@ import {
   hypergraphLeaves,
   hypergraphTensor,
   type LoraEntry,
-  parseConfig,
   scaleField,
   seenField,
   seenText,
-  TARGETS,
 } from "./record.ts";
 import { AdapterSizeError } from "./size_error.ts";
 import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";

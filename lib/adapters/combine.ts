@@ -4,7 +4,8 @@ import { loraScaling } from "../peft/lora/config.ts";
 import { deriveSeed, mulberry32 } from "../tensor/random.ts";
 import { truncatedProduct } from "./_truncated_product.ts";
 import { layersText } from "./positions.ts";
-import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead, TARGETS } from "./record.ts";
+import { TARGETS } from "./config.ts";
+import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead } from "./record.ts";
 
 /** The ways of {@linkcode combineAdapters}, by PEFT's names. */
 export const COMBINATIONS = ["linear", "cat", "svd", "ties", "dare_linear", "dare_ties"] as const;

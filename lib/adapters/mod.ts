@@ -23,12 +23,10 @@ export {
 } from "./files.ts";
 export { HypergraphMergeError, mergeIntoCheckpoint, type MergeOptions } from "./merge.ts";
 export { type Adapted, loadAdapter, saveAdapter, type SaveAdapterOptions } from "./model.ts";
+export { ACE_LORA_CONFIG, type AdapterConfig, type AdapterTarget } from "./config.ts";
 export {
-  ACE_LORA_CONFIG,
-  type AdapterConfig,
   type AdapterEncoder,
   type AdapterFile,
-  type AdapterTarget,
   type BottleneckTensors,
   HeadPlaceError,
   type HypergraphTensors,

@@ -11,16 +11,8 @@
 import { join } from "@std/path";
 import { fromAceTensors, hypergraphTree } from "./ace.ts";
 import { moduleOf, placeOf } from "./_peft_modules.ts";
-import {
-  type AdapterFile,
-  checkAdapter,
-  hiddenOf,
-  type LoraEntry,
-  parseConfig,
-  seenField,
-  seenText,
-  TARGETS,
-} from "./record.ts";
+import { parseConfig, TARGETS } from "./config.ts";
+import { type AdapterFile, checkAdapter, hiddenOf, type LoraEntry, seenField, seenText } from "./record.ts";
 import { readSmallText } from "../io/byte_source.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";

@@ -1,13 +1,10 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
 import { seenCases } from "../data/seen.ts";
 import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
-import { shownValue } from "../io/_errors.ts";
+import { type AdapterConfig, type AdapterTarget, TARGETS } from "./config.ts";
 
 /** A tower an adapter belongs to. */
 export type AdapterEncoder = "image" | "text";
-
-/** A projection of an attention layer. */
-export type AdapterTarget = "q" | "k" | "v" | "o";
 
 /** The low-rank update of one projection: `W + alpha / √rank · b a`. */
 export interface LoraEntry {
@@ -47,28 +44,6 @@ export interface HypergraphTensors {
   node: BottleneckTensors;
 }
 
-/** How an adapter is meant. */
-export interface AdapterConfig {
-  /** LoRA rank R. */
-  rank: number;
-  /** The update's numerator. */
-  alpha: number;
-  /** The scaling is `alpha / √rank`. */
-  rankStabilised: true;
-  /** Dropout on the update's input while training. */
-  dropout: number;
-  /** Projections that carry an update. */
-  targets: AdapterTarget[];
-  /** A name of the layers that carry an update (`all`, `up`, ...), which only a depth gives a meaning; `custom` where none is known. */
-  positions: string;
-  /** Nodes of a hyperedge; null without ACE-HGNN. */
-  topK: number | null;
-  /** Hidden width of ACE-HGNN's bottlenecks; null without ACE-HGNN. */
-  hidden: number | null;
-  /** Text affinity that ACE-HGNN was trained with. @default {"probabilities", of files that do not say} */
-  textAffinity?: "probabilities" | "logits";
-}
-
 /** An adapter: LoRA, ACE-HGNN and the logit scale. */
 export interface AdapterFile {
   /** Updates, by tower, layer and target. */
@@ -87,20 +62,6 @@ export interface AdapterFile {
 
 /** The towers, in the order the files use: text first. */
 const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
-/** The targets, in the order the files use. */
-export const TARGETS: readonly AdapterTarget[] = ["q", "k", "v", "o"];
-
-/** The paper's settings, for files that do not carry them. */
-export const ACE_LORA_CONFIG: AdapterConfig = {
-  rank: 4,
-  alpha: 1,
-  rankStabilised: true,
-  dropout: 0.1,
-  targets: ["q", "k", "v"],
-  positions: "all",
-  topK: 5,
-  hidden: 128,
-};
 
 /** A leaf of ACE-HGNN: its path and its tensor. */
 export interface HypergraphLeaf {
@@ -265,40 +226,6 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
   const order = ({ encoder, layer, target }: LoraEntry): number =>
     ENCODERS.indexOf(encoder) * 1e6 + layer * 10 + TARGETS.indexOf(target);
   return { ...adapter, lora: [...adapter.lora].sort((x, y) => order(x) - order(y)) };
-}
-
-/**
- * Reads a config from JSON, with {@linkcode ACE_LORA_CONFIG} for what is absent.
- *
- * @param file What messages call the file.
- * @throws {SyntaxError} If a setting is not what it must be.
- */
-export function parseConfig(value: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
-  const config = { ...ACE_LORA_CONFIG, ...value } as AdapterConfig;
-  const { rank, alpha, dropout, targets, positions, topK, hidden, rankStabilised, textAffinity } = config;
-  const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
-  const checks: [string, unknown, boolean][] = [
-    ["rank", rank, isCount(rank)],
-    ["alpha", alpha, Number.isFinite(alpha)],
-    ["rankStabilised", rankStabilised, rankStabilised === true],
-    ["dropout", dropout, Number.isFinite(dropout) && dropout >= 0 && dropout < 1],
-    ["targets", targets, Array.isArray(targets) && targets.every((t) => TARGETS.includes(t))],
-    ["positions", positions, typeof positions === "string"],
-    ["topK", topK, topK === null || isCount(topK)],
-    ["hidden", hidden, hidden === null || isCount(hidden)],
-    ["textAffinity", textAffinity, [undefined, "probabilities", "logits"].includes(textAffinity)],
-  ];
-  for (const [name, actual, isRight] of checks) {
-    if (!isRight) {
-      throw new SyntaxError(
-        `Cannot read "${file}" as an adapter: setting ${name} is ${shownValue(actual)}`,
-      );
-    }
-  }
-  return {
-    ...{ rank, alpha, rankStabilised, dropout, targets: [...targets], positions, topK, hidden },
-    ...(textAffinity === undefined ? {} : { textAffinity }),
-  };
 }
 
 /**

@@ -3,7 +3,8 @@ import { COMBINATIONS, combineAdapters, type CombineOptions, HypergraphCombineEr
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
 import { mergeIntoCheckpoint } from "../adapters/merge.ts";
 import { layersText } from "../adapters/positions.ts";
-import { ACE_LORA_CONFIG, type AdapterFile } from "../adapters/record.ts";
+import { ACE_LORA_CONFIG } from "../adapters/config.ts";
+import type { AdapterFile } from "../adapters/record.ts";
 import { type Checkpoint, openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
 import { modelFiles } from "../clip/load.ts";
 import { type ClipFamily, writeClipFolder } from "../clip/family_folder.ts";

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import type { AdapterFile, AdapterTarget, LoraEntry } from "../../lib/adapters/record.ts";
+import type { AdapterTarget } from "../../lib/adapters/config.ts";
+import type { AdapterFile, LoraEntry } from "../../lib/adapters/record.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { describeTensors } from "../../lib/adapters/describe.ts";
 import { layersText } from "../../lib/adapters/positions.ts";

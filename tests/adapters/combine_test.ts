@@ -3,7 +3,8 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows }
 import { fromFileUrl, join } from "@std/path";
 import { combineAdapters, type CombineOptions, HypergraphCombineError } from "../../lib/adapters/combine.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
-import { ACE_LORA_CONFIG, type AdapterFile, type AdapterTarget, type LoraEntry } from "../../lib/adapters/record.ts";
+import { ACE_LORA_CONFIG, type AdapterTarget } from "../../lib/adapters/config.ts";
+import type { AdapterFile, LoraEntry } from "../../lib/adapters/record.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
