@@ -20,7 +20,8 @@ import { ACE_LORA_HGNN } from "./hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "./peft/lora/config.ts";
 import { selectBackend } from "./tensor/backend.ts";
 import { disposeParams } from "./tensor/params.ts";
-import { fit, type FitOptions, type FitResult } from "./train/fit.ts";
+import type { FitOptions, FitResult } from "./train/options.ts";
+import { fit } from "./train/fit.ts";
 
 /** Options of {@linkcode loadModel}. */
 export interface LoadModelOptions extends LoadClipOptions {

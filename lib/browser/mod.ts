@@ -42,7 +42,8 @@ export { loadClip, type LoadClipOptions, type LoadedClip } from "../clip/load.ts
 export { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 export { type Adapted, loadAdapter, saveAdapter, type SaveAdapterOptions } from "../adapters/model.ts";
 export type { AdapterFormat } from "../adapters/files.ts";
-export { fit, type FitOptions, type FitResult, type StepReport } from "../train/fit.ts";
+export type { FitOptions, FitResult, StepReport } from "../train/options.ts";
+export { fit } from "../train/fit.ts";
 export type { Case, Dataset } from "../data/types.ts";
 export { loadFolder } from "../data/folder.ts";
 export { loadPairs } from "../data/pairs.ts";

@@ -11,7 +11,7 @@ import { frozenProbe } from "../reproduction/pretrain/frozen_probe.ts";
 import { pretrainJoint } from "../reproduction/pretrain/joint.ts";
 import { pretrain } from "../reproduction/pretrain/pretrain.ts";
 import { JOINT, PRETRAIN } from "../reproduction/pretrain/settings.ts";
-import type { FitOptions, FitResult } from "../train/fit.ts";
+import type { FitOptions, FitResult } from "../train/options.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";

@@ -7,7 +7,8 @@ export { adamw, type AdamwOptions, type AdamwState, disposeAdamw, initAdamw } fr
 export { type Batch, batchOf, type Samples } from "./batch.ts";
 export { epochBatches, type EpochBatchesOptions } from "./batches.ts";
 export { clipGradients } from "./clip_gradients.ts";
-export { fit, type FitOptions, type FitResult, type StartReport, type StepReport, type Validation } from "./fit.ts";
+export type { FitOptions, FitResult, StartReport, StepReport, Validation } from "./options.ts";
+export { fit } from "./fit.ts";
 export type { FlatLayout, FlatPart } from "./flat.ts";
 export {
   contrastiveGradients,

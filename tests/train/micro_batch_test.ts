@@ -3,7 +3,8 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { aceLoraModel, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { type Batch, batchOf, type Samples } from "../../lib/train/batch.ts";
-import { fit, type FitOptions } from "../../lib/train/fit.ts";
+import type { FitOptions } from "../../lib/train/options.ts";
+import { fit } from "../../lib/train/fit.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
 import { openBatch } from "../../lib/train/source.ts";
 import { testOnBackends } from "../backends.ts";

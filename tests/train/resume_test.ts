@@ -4,7 +4,8 @@ import { join } from "@std/path";
 import { aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { fit, type FitOptions, type FitResult } from "../../lib/train/fit.ts";
+import type { FitOptions, FitResult } from "../../lib/train/options.ts";
+import { fit } from "../../lib/train/fit.ts";
 import { SMALL, SMALL_ACE, smallSource } from "../small_model.ts";
 
 const MODEL = aceLoraModel(SMALL_ACE);

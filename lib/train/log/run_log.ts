@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { buildReport, plotlySource } from "../../display/report.ts";
 import { exists, writeFileAtomic } from "../../io/files.ts";
-import type { StartReport, StepReport } from "../fit.ts";
+import type { StartReport, StepReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
 import { type RunCurves, trainingFigure, validationFigure } from "./figures.ts";
 import { type EventFile, openEventFile } from "./tensor_board.ts";

@@ -2,7 +2,7 @@
 import { cellProgress } from "../../display/cell_progress.ts";
 import type { Progress } from "../../display/progress.ts";
 import { figureDisplay, liveOutput, show } from "../../display/show.ts";
-import type { FitOptions, StartReport } from "../fit.ts";
+import type { FitOptions, StartReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
 import { trainingFigure, validationFigure } from "./figures.ts";
 

@@ -1,7 +1,7 @@
 /** A run's log: its lines after a kill, its page, its event files as TensorBoard joins them, and its curves in a notebook. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import type { StepReport } from "../../../lib/train/fit.ts";
+import type { StepReport } from "../../../lib/train/options.ts";
 import { trainingFigure, validationFigure } from "../../../lib/train/log/figures.ts";
 import { openRunLog } from "../../../lib/train/log/run_log.ts";
 import { watchFit } from "../../../lib/train/log/watch.ts";
