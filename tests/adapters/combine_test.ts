@@ -242,7 +242,7 @@ Deno.test("convert --combine writes one adapter of several, and refuses what is 
   await writeAdapter(graph, adapter(3, { hgnn: true }), { format: "ace" });
   const odd: [string[], string][] = [
     [["convert", paths[0]!, graph, "--combine", "ties", "--to", "ace"], "--drop-hgnn combines LoRA alone"],
-    [["convert", ...paths, "--to", "ace"], "name one file: current number is 2"],
+    [["convert", ...paths, "--to", "ace"], "current number is 2"],
     [[...ties.slice(0, 5), "--weights", "a,1", "--to", "ace"], "--weights must be numbers"],
     [[...ties.slice(0, 3), "--combine", "tie", "--to", "ace"], "did you mean"],
     [[...ties.slice(0, 5), "--to", "bin"], "--combine needs --to ace, peft or authors"],
