@@ -181,6 +181,10 @@ Deno.test({
     const scratch = await Deno.makeTempDir({ prefix: "ace-kernel-" });
     const file = join(scratch, "good.ipynb"), bad = join(scratch, "bad.ipynb");
     const display = toFileUrl(fromFileUrl(new URL("../../lib/display/", import.meta.url))).href;
+    // The names of the package's dependencies, which the kernel looks up from the notebook's folder.
+    const { imports } = JSON.parse(await Deno.readTextFile(CONFIG)) as { imports: Record<string, string> };
+    const npm = Object.fromEntries(Object.entries(imports).filter(([, target]) => target.startsWith("npm:")));
+    await Deno.writeTextFile(join(scratch, "deno.json"), JSON.stringify({ imports: npm }));
     try {
       const shows = [1, 2, 3].map((i) => `await show(figureDisplay(lossFigure([{ name: "a", loss: [3, ${i}] }])));`);
       await Deno.writeTextFile(
