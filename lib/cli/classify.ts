@@ -1,5 +1,7 @@
 /** `deno task classify`: zero-shot answers about images. @module */
+import { relative } from "@std/path";
 import { listImages } from "../data/dataset.ts";
+import { byCodePoint } from "../text/code_point_order.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
@@ -141,7 +143,15 @@ async function imagePaths(paths: readonly string[]): Promise<string[]> {
 
 /** Every image below a folder, which must hold one. */
 export async function imagesIn(folder: string): Promise<string[]> {
-  const images = await listImages(folder);
+  const others: string[] = [];
+  const images = await listImages(folder, (path) => others.push(relative(folder, path)));
+  if (others.length > 0) {
+    console.error(
+      `note: pictures that cannot be read are passed over in "${folder}": ${others.length}, such as ${
+        others.sort(byCodePoint)[0]
+      }; saved as PNG they can be`,
+    );
+  }
   if (images.length > 0) return images;
   throw new RangeError(
     `Cannot use "${folder}" as a folder of images as it must hold one: it holds none by its ending; files without one are named: ${folder}/*`,

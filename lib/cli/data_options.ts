@@ -6,7 +6,7 @@ import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { type Arguments, type OptionSpec, quotedWord, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
 
@@ -245,7 +245,14 @@ export function isDatasetGiven(args: Arguments, own: "images" | "pairs"): boolea
   return given;
 }
 
-/** Prints what was read, kept and dropped, on stderr. */
+/** Prints what was read, kept and dropped, on stderr, and that a class seems to name several. */
 export function announce(dataset: Dataset): void {
   console.error(describeDataset(dataset));
+  const joint = dataset.task === "multiclass" ? dataset.classes.find((name) => /[,;|]/.test(name)) : undefined;
+  if (joint === undefined) return;
+  console.error(
+    `note: ${JSON.stringify(joint)} is taken for one class; if a cell lists several, --separator ${
+      quotedWord(/[,;|]/.exec(joint)![0])
+    } makes each a label of its image`,
+  );
 }

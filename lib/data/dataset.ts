@@ -143,8 +143,15 @@ export class ClassError extends SyntaxError {
 /** Extensions that are taken for images when a folder is searched. */
 const IMAGE = /\.(jpe?g|png|tiff?|webp|dcm|dicom)$/i;
 
-/** Every image file under `folder`, at any depth, sorted by path; hidden names are passed over. */
-export async function listImages(folder: string): Promise<string[]> {
+/** Extensions of pictures that no reader here takes. */
+const OTHER = /\.(gif|bmp|heic|heif|avif|jp2|j2k|jxl|nii(\.gz)?|nrrd)$/i;
+
+/**
+ * Every image file under `folder`, at any depth, sorted by path; hidden names are passed over.
+ *
+ * @param onOther Takes the path of each picture, by its extension, that is passed over as it cannot be read.
+ */
+export async function listImages(folder: string, onOther?: (path: string) => void): Promise<string[]> {
   const paths: string[] = [];
   const walk = async (path: string): Promise<void> => {
     for await (const entry of system.readDir(path)) {
@@ -152,6 +159,7 @@ export async function listImages(folder: string): Promise<string[]> {
       const child = join(path, entry.name);
       if (entry.isDirectory) await walk(child);
       else if (IMAGE.test(entry.name)) paths.push(child);
+      else if (OTHER.test(entry.name)) onOther?.(child);
     }
   };
   await walk(folder);

@@ -65,9 +65,11 @@ export async function decodeJpeg(
   const image: RasterImage = { width, height, channels, bitDepth: 8, data };
   const orientation = exifOrientation(bytes);
   if (options.exif) return oriented(image, orientation);
-  return orientation === 1
-    ? image
-    : { ...image, orientation, notes: [`its EXIF orientation ${orientation} is not applied`] };
+  return orientation === 1 ? image : {
+    ...image,
+    orientation,
+    notes: [`its EXIF orientation ${orientation} is not applied; the option exif turns it`],
+  };
 }
 
 function checkedHeader(bytes: Uint8Array, name: string): JpegHeader {

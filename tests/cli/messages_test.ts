@@ -124,3 +124,25 @@ Deno.test("commands name the file, the folder, the column, the value or the clas
     ) await fail([...args, ...(["train", "evaluate"].includes(args[0]!) ? ["--out", out] : [])], expected, options);
   });
 });
+
+Deno.test("pictures a folder is passed over for, and a class that seems to name several, are told", async () => {
+  await inFolder(async (folder) => {
+    const films = join(folder, "films");
+    await writeRadiographs(films, 1);
+    for (const name of ["b.bmp", "a.gif"]) await Deno.writeTextFile(join(films, name), "");
+    const classified = await run(["classify", films, "--labels", "pneumonia,no finding"], {
+      read: [...MINI_FILES, folder],
+    });
+    assertEquals(classified.code, 0);
+    assertStringIncludes(classified.stderr, "passed over");
+    assertStringIncludes(classified.stderr, ": 2, such as a.gif; saved as PNG they can be");
+
+    const table = join(folder, "table.csv");
+    await Deno.writeTextFile(table, 'path,class\nfilms/0.png,"COVID-19, ARDS"\nfilms/0.png,normal\n');
+    const listed = ["evaluate", "--images", table, "--missing", "ignore", "--list"];
+    const note = 'note: "COVID-19, ARDS" is taken for one class; if a cell lists several, --separator ,';
+    assertStringIncludes((await run(listed, { read: [...MINI_FILES, folder] })).stderr, note);
+    const { stderr } = await run([...listed, "--separator", ","], { read: [...MINI_FILES, folder] });
+    assertEquals([stderr.includes("note:"), stderr.includes("2 kept")], [false, true]);
+  });
+});
