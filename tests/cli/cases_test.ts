@@ -185,7 +185,7 @@ const ROWS: Row[] = [
       ...["encode", "--merge", "merge/shard_no_ids.safetensors", "merge/f.shard-1-of-2.safetensors"],
       ...["--out", "OUT/f.safetensors"],
     ],
-    refuses: /merge\/shard_no_ids\.safetensors" as its metadata field "image_ids"/,
+    refuses: /merge\/shard_no_ids\.safetensors" as its image_ids must be there/,
   },
   {
     of: "merge",
@@ -198,7 +198,7 @@ const ROWS: Row[] = [
   {
     of: "head",
     args: ["detect", "predict", "--head", "head/head_no_config.safetensors", "--images", "pissa", "--out", "OUT"],
-    refuses: /head\/head_no_config\.safetensors" as its metadata field "config"/,
+    refuses: /head\/head_no_config\.safetensors" as its config must be there/,
   },
   {
     of: "escapes",
