@@ -214,8 +214,8 @@ function combinedHgnn(
   adapters: readonly AdapterFile[],
   { combination, weights, names }: Pick<Settings, "combination" | "weights" | "names">,
 ): AdapterFile["hgnn"] {
-  const modules = (one: AdapterFile): string => Object.keys(one.hgnn).sort().join(" and ") || "none";
-  if (adapters.every((one) => modules(one) === "none")) return {};
+  const modules = (adapter: AdapterFile): string => Object.keys(adapter.hgnn).sort().join(" and ") || "none";
+  if (adapters.every((adapter) => modules(adapter) === "none")) return {};
   const refuse = (what: string): never => {
     throw new HypergraphCombineError(
       `Cannot combine the ACE-HGNN of ${names.map((name) => `"${name}"`).join(" and ")} as ${what}`,
@@ -228,7 +228,7 @@ function combinedHgnn(
   if (Math.abs(total - 1) > 1e-6 || weights.some((weight) => weight < 0)) {
     refuse(`an average needs weights of at least 0 with the sum 1: current value is ${weights.join(", ")}`);
   }
-  const facts: [string, (one: AdapterFile) => string][] = [
+  const facts: [string, (adapter: AdapterFile) => string][] = [
     ["encoders", modules],
     ["members of a hyperedge", ({ config }) => `${config.topK}`],
     ["hidden width", ({ config }) => `${config.hidden}`],
@@ -239,7 +239,7 @@ function combinedHgnn(
     if (new Set(matrices).size > 1) refuse(`all must have it alike: its ${what} are ${matrices.join(" / ")}`);
   }
   return gatherHypergraph((leaf) => {
-    const tensors = adapters.map((one) => hypergraphTensor(one.hgnn, leaf));
+    const tensors = adapters.map((adapter) => hypergraphTensor(adapter.hgnn, leaf));
     if (!tensors[0]) return undefined;
     const { shape } = tensors[0];
     if (tensors.some((tensor) => tensor!.shape.join() !== shape.join())) {

@@ -197,5 +197,5 @@ function rowAdvice({ filters }: NoRowError): string | undefined {
   const { column, value, values } = wrong;
   const meant = nearest(value, values);
   if (meant !== undefined) return `did you mean --where ${shellWord(`${column}=${meant}`)}?`;
-  return `no row has ${column}=${value}: the column holds ${listed(values.map((one) => JSON.stringify(one)), 8)}`;
+  return `no row has ${column}=${value}: the column holds ${listed(values.map((value) => JSON.stringify(value)), 8)}`;
 }

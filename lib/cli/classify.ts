@@ -88,7 +88,10 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
       ...(reader ? { reader } : {}),
       onBatch: (done) => bar.update(done),
     });
-    return { answers, scores: Float32Array.from(answers.flatMap((one) => labels.map((name) => one.scores[name]!))) };
+    return {
+      answers,
+      scores: Float32Array.from(answers.flatMap((answer) => labels.map((name) => answer.scores[name]!))),
+    };
   }).finally(() => reader?.close());
   bar.finish();
   const answers = answersWith(first, labels, scores);

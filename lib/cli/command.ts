@@ -210,7 +210,7 @@ function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonl
       throw new UsageError(
         `Unknown option '${rawName}': ${
           meant === undefined
-            ? `the options are ${listed(Object.keys(known).map((one) => `--${one}`))}`
+            ? `the options are ${listed(Object.keys(known).map((option) => `--${option}`))}`
             : `did you mean --${meant}?`
         }`,
       );

@@ -174,7 +174,7 @@ export async function pairsFrom(args: Arguments): Promise<Dataset> {
   const columns = { ...columnsFrom(args), text: args.text("text-column") ?? "text" };
   if (isDatasetGiven(args, "pairs")) {
     const dataset = await datasetFrom(args, columns);
-    if (dataset.cases.some((one) => one.text === undefined)) {
+    if (dataset.cases.some((item) => item.text === undefined)) {
       throw new RangeError(`Cannot train on ${dataset.name} as its cases must have texts: they have none`);
     }
     return dataset;
@@ -210,7 +210,7 @@ export async function imagesFrom(args: Arguments, attributes: readonly string[] 
 
 /** Refuses groups by columns that a data set does not carry; one with a table has refused those it lacks. */
 function checkColumns(dataset: Dataset, attributes: readonly string[]): Dataset {
-  if (attributes.length === 0 || dataset.cases.some((one) => one.attributes)) return dataset;
+  if (attributes.length === 0 || dataset.cases.some((item) => item.attributes)) return dataset;
   throw new UsageError(
     `--by needs a table with the column "${attributes[0]}", as --images CSV has: ${dataset.name} carries no such table`,
   );

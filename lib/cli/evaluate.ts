@@ -195,7 +195,7 @@ async function judgeModel(args: Arguments, out: string): Promise<void> {
 
 /** Reads a case's image by its id. */
 function imageReader({ cases }: Dataset): (id: string) => Promise<RasterImage> {
-  const byId = new Map(cases.map((one) => [one.id, one]));
+  const byId = new Map(cases.map((item) => [item.id, item]));
   return (id) => byId.get(id)!.image();
 }
 

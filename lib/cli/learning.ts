@@ -58,7 +58,7 @@ export async function learningFrom(args: Arguments, parts: LearningParts): Promi
 async function fromPairs(args: Arguments, parts: LearningParts): Promise<Learning> {
   const { dataset, validation, clip: { params: base, config: encoders, tokenizer }, earlier, reader } = parts;
   const config = earlier?.config ?? adaptation(args, encoders);
-  const labelled = dataset.cases.every((one) => one.labels !== undefined);
+  const labelled = dataset.cases.every((item) => item.labels !== undefined);
   const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
   if (loss === "label-guided" && !labelled) {
     throw new RangeError(

@@ -163,9 +163,9 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   checkStepMemory(clip.config, Math.min(microBatch, batchSize, dataset.cases.length), loss);
   const facts = await modelFacts(args);
   const trainable = countParams(start, model.isTrainable);
-  const places = loraPlaces(start);
+  const layers = loraPlaces(start);
   console.error(
-    `trainable: ${trainable.toLocaleString("en")} numbers, LoRA in ${layersText(places)}; loss: ${loss}`,
+    `trainable: ${trainable.toLocaleString("en")} numbers, LoRA in ${layersText(layers)}; loss: ${loss}`,
   );
   const began = performance.now();
   const warnings: string[] = [];
@@ -239,7 +239,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     data: { name: dataset.name, ...dataset.summary, split: dataset.split },
     settings,
     lora: config.lora,
-    lora_layers: { text: carryingLayers(places, "text"), image: carryingLayers(places, "image") },
+    lora_layers: { text: carryingLayers(layers, "text"), image: carryingLayers(layers, "image") },
     hgnn: config.hgnn ?? null,
     ...(config.hgnn ? { text_affinity: textAffinityOf(config) } : {}),
     ...(config.classes ? { head: { ...inputs, classes: config.classes } } : {}),

@@ -67,8 +67,8 @@ export async function writeClipFolder(
   await writeFileAtomic(pathOf(name), configuration);
   // transformers' file cannot say that images are padded; open_clip's configuration has said it.
   const preprocessors = config.resizeMode === "longest" ? [] : ["preprocessor_config.json"];
-  for (const one of preprocessors) await writeFileAtomic(pathOf(one), json(preprocessorConfig(config)));
-  const copied = [files.tokenizer, files.merges].filter((one) => one !== undefined);
-  for (const one of copied) await Deno.copyFile(one, pathOf(basename(one)));
-  return [weights, name, ...preprocessors, ...copied.map((one) => basename(one))].map(pathOf);
+  for (const file of preprocessors) await writeFileAtomic(pathOf(file), json(preprocessorConfig(config)));
+  const copied = [files.tokenizer, files.merges].filter((file) => file !== undefined);
+  for (const file of copied) await Deno.copyFile(file, pathOf(basename(file)));
+  return [weights, name, ...preprocessors, ...copied.map((file) => basename(file))].map(pathOf);
 }

@@ -52,7 +52,7 @@ export async function findModelFiles(
   const names: string[] = [];
   for await (const { name } of system.readDir(folder)) names.push(name);
   const present = (wanted: readonly string[]): string | undefined => {
-    const name = wanted.find((one) => names.includes(one));
+    const name = wanted.find((candidate) => names.includes(candidate));
     return name && join(folder, name);
   };
   const config = named.config ?? present(CONFIGS);

@@ -58,15 +58,15 @@ export function captioned(
 ): Dataset {
   const { templates = CHEST_CAPTIONS, seed = 0 } = options;
   const { classes } = dataset;
-  const cases = dataset.cases.map((one): Case => {
-    if (one.target === undefined && one.targets === undefined) {
-      throw new TypeError(`Cannot caption case "${one.id}" as it must have a class: it has none`);
+  const cases = dataset.cases.map((item): Case => {
+    if (item.target === undefined && item.targets === undefined) {
+      throw new TypeError(`Cannot caption case "${item.id}" as it must have a class: it has none`);
     }
-    const names = classesOf(one, classes);
+    const names = classesOf(item, classes);
     const all = names.length > 0 ? templates.findings : templates.none;
-    const template = all[Math.floor(mulberry32(deriveSeed(seed, `caption ${one.id}`))() * all.length)]!;
+    const template = all[Math.floor(mulberry32(deriveSeed(seed, `caption ${item.id}`))() * all.length)]!;
     return {
-      ...one,
+      ...item,
       text: template.replaceAll("{c}", joined(names)),
       labels: classes.map((name) => names.includes(name) ? 1 : 0),
     };
@@ -88,18 +88,18 @@ export function fewShot(dataset: Dataset, shots: number, seed = 0): Case[] {
   const drawn = shuffled(sorted, mulberry32(deriveSeed(seed, "few shots")));
   const counts = new Map<string, number>();
   const chosen = new Set<Case>();
-  const names = (one: Case): string[] => {
-    const own = classesOf(one, dataset.classes);
+  const names = (item: Case): string[] => {
+    const own = classesOf(item, dataset.classes);
     return own.length > 0 ? own : [""];
   };
   for (const name of [...dataset.classes, ""]) {
-    for (const one of drawn) {
+    for (const item of drawn) {
       if ((counts.get(name) ?? 0) >= shots) break;
-      const own = names(one);
-      if (chosen.has(one) || !own.includes(name)) continue;
-      chosen.add(one);
+      const own = names(item);
+      if (chosen.has(item) || !own.includes(name)) continue;
+      chosen.add(item);
       for (const each of own) counts.set(each, (counts.get(each) ?? 0) + 1);
     }
   }
-  return dataset.cases.filter((one) => chosen.has(one));
+  return dataset.cases.filter((item) => chosen.has(item));
 }

@@ -44,7 +44,7 @@ export function checkUnseen(
   seen: ReadonlySet<string>,
   path: string,
 ): void {
-  const known = cases.filter((item) => [...fingerprints([item])].some((one) => seen.has(one))).length;
+  const known = cases.filter((item) => [...fingerprints([item])].some((fingerprint) => seen.has(fingerprint))).length;
   if (known > 0) throw new SeenCasesError(path, known, cases.length);
 }
 
@@ -62,7 +62,7 @@ export function unknownCasesNote(path: string): string {
 export function seenCases(text: string | undefined, path: string): Set<string> | undefined {
   if (text === undefined) return undefined;
   const seen = text.split(" ").filter(Boolean);
-  const wrong = seen.find((one) => !/^[0-9a-f]{1,64}$/.test(one));
+  const wrong = seen.find((fingerprint) => !/^[0-9a-f]{1,64}$/.test(fingerprint));
   if (wrong === undefined) return new Set(seen);
   throw new SyntaxError(
     `Cannot read "${path}" as its seen must be fingerprints in hex digits: found ${JSON.stringify(wrong.slice(0, 40))}`,

@@ -73,7 +73,7 @@ export function imageSource(
     if (reader && location !== undefined) return squareRgb(await reader.read(location, transform));
     return cropResize8(await image(), transform).data;
   };
-  const one = async (index: number): Promise<ArrayLike<number>> => {
+  const pixelsOf = async (index: number): Promise<ArrayLike<number>> => {
     const known = kept.get(index);
     if (known) return known;
     const coming = ahead.get(index) ?? read(index);
@@ -101,7 +101,7 @@ export function imageSource(
     },
     async pixels(indices) {
       const out = new Float32Array(indices.length * size);
-      await Promise.all(indices.map(async (index, i) => out.set(normalise8(await one(index), config), i * size)));
+      await Promise.all(indices.map(async (index, i) => out.set(normalise8(await pixelsOf(index), config), i * size)));
       return out;
     },
   };
@@ -130,14 +130,14 @@ export function pairSource(
   options: Pick<ImageSourceOptions, "keptBytes" | "reader"> = {},
 ): BatchSource {
   const { contextLength } = config.text;
-  const texts = dataset.cases.map((one) => {
-    if (one.text === undefined) {
-      throw new TypeError(`Cannot train on case "${one.id}" as it must have a text: it has none`);
+  const texts = dataset.cases.map((item) => {
+    if (item.text === undefined) {
+      throw new TypeError(`Cannot train on case "${item.id}" as it must have a text: it has none`);
     }
-    return one.text;
+    return item.text;
   });
   const { ids } = tokenise(tokenizer, texts, config);
-  const labelled = dataset.cases.every((one) => one.labels !== undefined);
+  const labelled = dataset.cases.every((item) => item.labels !== undefined);
   return {
     ...imageSource(dataset.cases, config, { ...options, mode: "train" }),
     contextLength,

@@ -142,11 +142,11 @@ export function precisionRecallFigure(series: readonly PrecisionRecallSeries[]):
   const label = ({ name, auprc }: PrecisionRecallSeries): string =>
     auprc === undefined ? name : `${name} (${auprc.toFixed(3)})`;
   return {
-    marks: series.map((one, i): LineMark => ({
+    marks: series.map((curve, i): LineMark => ({
       kind: "line",
-      name: label(one),
-      x: one.recall.flatMap((value, k) => [one.recall[k - 1] ?? 0, value].map(rounded)),
-      y: one.precision.flatMap((value) => [value, value].map(rounded)),
+      name: label(curve),
+      x: curve.recall.flatMap((value, k) => [curve.recall[k - 1] ?? 0, value].map(rounded)),
+      y: curve.precision.flatMap((value) => [value, value].map(rounded)),
       colour: seriesColour(i),
       width: 2.2,
     })),

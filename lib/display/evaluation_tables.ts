@@ -50,7 +50,7 @@ function thresholdNote({ threshold, tuning }: EvaluationRecord): string {
 export function overallTable(record: EvaluationRecord): Table {
   const { accuracy, baseline, auroc, auprc, task, classes } = record;
   const mean = Object.keys(classes).length > 1 ? "mean " : "";
-  const prevalence = Object.values(classes).reduce((sum, one) => sum + one.prevalence, 0) /
+  const prevalence = Object.values(classes).reduce((sum, figures) => sum + figures.prevalence, 0) /
     Object.keys(classes).length;
   const delong = auroc.delong;
   return {
@@ -83,14 +83,14 @@ export function classFiguresTable(record: EvaluationRecord): Table {
       { title: "threshold", digits: 4 },
       ...THRESHOLD_FIGURES.map((name) => ({ title: FIGURE_TITLES[name] })),
     ],
-    rows: Object.entries(record.classes).map(([name, one]): TableCell[] => [
+    rows: Object.entries(record.classes).map(([name, figures]): TableCell[] => [
       name,
-      one.positives,
-      estimateCell(one.auroc),
-      estimateCell(one.auprc),
-      { value: one.prevalence, text: one.prevalence.toFixed(3) },
-      one.threshold,
-      ...THRESHOLD_FIGURES.map((figure) => estimateCell(one[figure])),
+      figures.positives,
+      estimateCell(figures.auroc),
+      estimateCell(figures.auprc),
+      { value: figures.prevalence, text: figures.prevalence.toFixed(3) },
+      figures.threshold,
+      ...THRESHOLD_FIGURES.map((figure) => estimateCell(figures[figure])),
     ]),
     caption: [thresholdNote(record), ...notes].join(" "),
     empty: "undefined",
@@ -114,20 +114,20 @@ export function subgroupTable({ subgroups }: EvaluationRecord): Table | undefine
       { title: "gap to the others (95 % CI)" },
       ...(isBinary ? [{ title: "sensitivity" }, { title: "specificity" }] : []),
     ],
-    rows: subgroups.map((one: SubgroupFigures): TableCell[] => [
-      one.by,
-      one.group,
-      one.n,
-      ...(hasPatients ? [one.patients ?? null] : []),
-      estimateCell(one.accuracy),
-      estimateCell(one.auroc),
-      estimateCell(one.auroc_gap),
-      ...(isBinary ? [estimateCell(one.sensitivity), estimateCell(one.specificity)] : []),
+    rows: subgroups.map((figures: SubgroupFigures): TableCell[] => [
+      figures.by,
+      figures.group,
+      figures.n,
+      ...(hasPatients ? [figures.patients ?? null] : []),
+      estimateCell(figures.accuracy),
+      estimateCell(figures.auroc),
+      estimateCell(figures.auroc_gap),
+      ...(isBinary ? [estimateCell(figures.sensitivity), estimateCell(figures.specificity)] : []),
     ]),
     groupBy: 0,
     caption: [
       "Gap: AUROC of the group less that of all other cases.",
-      ...noted.map((one) => `${one.group}: ${one.note}.`),
+      ...noted.map((figures) => `${figures.group}: ${figures.note}.`),
     ]
       .join(" "),
   };
@@ -163,9 +163,9 @@ export function comparisonTable(record: ComparisonRecord, names: readonly [strin
     rows: [
       row("accuracy", accuracy),
       ...(auroc && isMean ? [row("mean AUROC", auroc)] : []),
-      ...Object.entries(classes).flatMap(([name, one]) => [
-        row(`AUROC, ${name}`, one.auroc, one.delong),
-        row(`AUPRC, ${name}`, one.auprc),
+      ...Object.entries(classes).flatMap(([name, figures]) => [
+        row(`AUROC, ${name}`, figures.auroc, figures.delong),
+        row(`AUPRC, ${name}`, figures.auprc),
       ]),
     ],
     caption: `${cases.toLocaleString("en-GB")} cases${

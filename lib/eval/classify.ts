@@ -87,7 +87,9 @@ export interface ClassifyOptions {
  * ```
  */
 export function imagesAt(images: readonly (string | NamedImage)[]): NamedImage[] {
-  return images.map((one) => typeof one === "string" ? { name: one, path: one, image: () => readImage(one) } : one);
+  return images.map((image) =>
+    typeof image === "string" ? { name: image, path: image, image: () => readImage(image) } : image
+  );
 }
 
 /**

@@ -36,23 +36,23 @@ function decodeSamples(scan: JpegScan, out: Uint16Array): void {
   const bits = new BitReader(scan.data);
   const line = width * count;
   const initial = 1 << (precision - shift - 1);
-  for (let y = 0, at = 0; y < height; y++) {
+  for (let y = 0, position = 0; y < height; y++) {
     const restarted = restartLines > 0 && y > 0 && y % restartLines === 0;
     if (restarted) bits.restart((y / restartLines - 1) & 7);
     const first = y === 0 || restarted;
     for (let x = 0; x < width; x++) {
-      for (let c = 0; c < count; c++, at++) {
+      for (let c = 0; c < count; c++, position++) {
         const size = bits.symbol(tables[c]!);
         if (size > 16) throw new Error("its data are damaged: a difference has more than 16 bits");
         const difference = size === 16 ? 32768 : bits.difference(size);
-        const left = x > 0 ? out[at - count]! : 0;
+        const left = x > 0 ? out[position - count]! : 0;
         let prediction: number;
         if (first) prediction = x === 0 ? initial : left;
         else {
-          const above = out[at - line]!;
+          const above = out[position - line]!;
           if (x === 0) prediction = above;
           else {
-            const corner = out[at - line - count]!;
+            const corner = out[position - line - count]!;
             switch (predictor) {
               case 1:
                 prediction = left;
@@ -77,7 +77,7 @@ function decodeSamples(scan: JpegScan, out: Uint16Array): void {
             }
           }
         }
-        out[at] = prediction + difference;
+        out[position] = prediction + difference;
       }
     }
   }

@@ -81,8 +81,8 @@ function windows(
 }
 
 function inFixedPoint({ weights, ...axis }: Windows): FixedWindows {
-  const one = 1 << PRECISION_BITS;
-  return { ...axis, weights: Int32Array.from(weights, (w) => Math.trunc(w < 0 ? -0.5 + w * one : 0.5 + w * one)) };
+  const unit = 1 << PRECISION_BITS;
+  return { ...axis, weights: Int32Array.from(weights, (w) => Math.trunc(w < 0 ? -0.5 + w * unit : 0.5 + w * unit)) };
 }
 
 /** Samples as `outer` groups of `along` positions of `inner` values; the middle axis is resampled. */

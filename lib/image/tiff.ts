@@ -71,15 +71,15 @@ interface Layout {
 /** Checks that the page is of a kind read, and that its pieces hold what they must and no more. */
 function checkLayout(bytes: Uint8Array, name: string): Layout {
   const fields = readDirectory(bytes);
-  const one = (tag: number, fallback: number): number => {
+  const firstOf = (tag: number, fallback: number): number => {
     const values = fields.get(tag) ?? [fallback];
     if (values.length !== 1) throw new Error(`its tag ${tag} must have one value: it has ${values.length}`);
     return values[0]!;
   };
-  const [width, height, samples] = [one(256, 0), one(257, 0), one(277, 1)];
+  const [width, height, samples] = [firstOf(256, 0), firstOf(257, 0), firstOf(277, 1)];
   checkImageSize({ width, height }, name);
   const bits = fields.get(258) ?? [1];
-  const compression = one(259, 1), photometric = one(262, -1);
+  const compression = firstOf(259, 1), photometric = firstOf(262, -1);
   const must = (holds: boolean, what: string): void => {
     if (!holds) throw new Error(`${what}: save it as PNG`);
   };
@@ -95,11 +95,12 @@ function checkLayout(bytes: Uint8Array, name: string): Layout {
     `${samples} samples a pixel are not read`,
   );
   must(photometric !== 3 || bits[0] === 8, "a palette of 16 bits is not read");
-  must(one(284, 1) === 1 || samples === 1, "planes are not read");
-  must(one(274, 1) <= 8, "its orientation is none");
-  must(one(266, 1) === 1, "its bit order is not read");
+  must(firstOf(284, 1) === 1 || samples === 1, "planes are not read");
+  must(firstOf(274, 1) <= 8, "its orientation is none");
+  must(firstOf(266, 1) === 1, "its bit order is not read");
   const isTiled = fields.has(322);
-  const across = isTiled ? one(322, 0) : width, down = isTiled ? one(323, 0) : Math.min(height, one(278, height));
+  const across = isTiled ? firstOf(322, 0) : width,
+    down = isTiled ? firstOf(323, 0) : Math.min(height, firstOf(278, height));
   if (!(across > 0 && down > 0 && across <= 1 << 15 && down <= 1 << 15)) {
     throw new Error(`its pieces of ${across} x ${down} are no size`);
   }
@@ -122,7 +123,7 @@ function checkLayout(bytes: Uint8Array, name: string): Layout {
     const held = compression === 1 ? piece.length : compression === 5 ? lzwLength(piece, size) : inflated(piece, size);
     if (held < size) throw new Error(`its strip ${i} must hold ${size} bytes: it holds ${held}`);
   });
-  return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation: Math.max(1, one(274, 1)) };
+  return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation: Math.max(1, firstOf(274, 1)) };
 }
 
 function inflated(piece: Uint8Array, size: number): number {

@@ -45,12 +45,12 @@ export function gatherView(
   const target = words(out, elementBytes) as Uint8Array;
   const index = new Array<number>(shape.length).fill(0);
   const rank = shape.length;
-  for (let i = 0, at = 0; i < n; i++) {
-    target[i] = source[at]!;
+  for (let i = 0, offset = 0; i < n; i++) {
+    target[i] = source[offset]!;
     for (let d = rank - 1; d >= 0; d--) { // the odometer's next reading
-      at += strides[d]!;
+      offset += strides[d]!;
       if (++index[d]! < shape[d]!) break;
-      at -= strides[d]! * shape[d]!;
+      offset -= strides[d]! * shape[d]!;
       index[d] = 0;
     }
   }

@@ -6,8 +6,8 @@ import type { TensorFile } from "./tensor_file.ts";
 import { openTorch } from "./torch_archive.ts";
 import { unreadable } from "./_errors.ts";
 
-const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>
-  [...text].every((char, i) => bytes[at + i] === char.charCodeAt(0));
+const startsWith = (bytes: Uint8Array, text: string, start = 0): boolean =>
+  [...text].every((char, i) => bytes[start + i] === char.charCodeAt(0));
 
 async function firstBytes(path: string): Promise<Uint8Array> {
   const source = await fileSource(path);

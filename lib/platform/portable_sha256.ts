@@ -11,7 +11,7 @@ export interface Hash {
 /** The first 32 bits of the fractions of `root(p)` for the first primes `p`, computed with integers. */
 function fractions(count: number, root: 2 | 3): Uint32Array {
   const out = new Uint32Array(count);
-  for (let p = 2, found = 0; found < count; p++) {
+  for (let p = 2, primes = 0; primes < count; p++) {
     let isPrime = true;
     for (let d = 2; d * d <= p; d++) if (p % d === 0) isPrime = false;
     if (!isPrime) continue;
@@ -22,7 +22,7 @@ function fractions(count: number, root: 2 | 3): Uint32Array {
       if (middle ** BigInt(root) <= power) low = middle;
       else high = middle;
     }
-    out[found++] = Number(low & 0xffffffffn);
+    out[primes++] = Number(low & 0xffffffffn);
   }
   return out;
 }
@@ -49,10 +49,10 @@ export function portableSha256(): Hash {
     let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
     for (let t = 0; t < 64; t++) {
       const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-      const one = (h + s1 + ((e & f) ^ (~e & g)) + constants[t]! + words[t]!) | 0;
+      const first = (h + s1 + ((e & f) ^ (~e & g)) + constants[t]! + words[t]!) | 0;
       const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-      const two = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+      const second = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
     }
     for (const [i, value] of [a, b, c, d, e, f, g, h].entries()) state[i] = state[i]! + value;
   };

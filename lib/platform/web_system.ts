@@ -189,8 +189,8 @@ async function statAt(path: string): Promise<FileInfo> {
 /** The functions of {@linkcode System} in a browser. */
 export function webSystem(): System {
   return {
-    async open(at, { write = false, createNew = false } = {}) {
-      const path = String(at);
+    async open(location, { write = false, createNew = false } = {}) {
+      const path = String(location);
       if (!write) return reader(await blobAt(path));
       try {
         return await writer(path, createNew);

@@ -83,9 +83,9 @@ export function ownFigures(runs: OwnRuns): FigureSection[] {
  */
 export function ownComparisons({ judged }: OwnRuns, names: readonly string[]): TitledTable[] {
   const named = names.map((name) => {
-    const run = judged.find((one) => one.run === name);
+    const run = judged.find((candidate) => candidate.run === name);
     if (run?.predictions) return { name, predictions: run.predictions };
-    const usable = judged.flatMap((one) => one.predictions ? [one.run] : []);
+    const usable = judged.flatMap(({ predictions, run }) => predictions ? [run] : []);
     throw new RangeError(
       `Cannot compare ${JSON.stringify(name)} as it must be a run with its predictions.csv beside it: ${
         run ? "it has none" : `those there are: ${listed(usable) || "none"}`
@@ -222,7 +222,7 @@ function classAurocs({ judged }: OwnRuns): FigureSection[] {
   return [...groups.values()].filter((runs) => runs.length > 1).map((runs): FigureSection => {
     const names = Object.keys(runs[0]!.result.evaluation!.classes);
     const aurocs = (run: Judged) => names.map((name) => run.result.evaluation!.classes[name]!.auroc);
-    const ends = (one: ReturnType<typeof aurocs>[number]): Interval | null => one.patients ?? one.cases;
+    const ends = (estimate: ReturnType<typeof aurocs>[number]): Interval | null => estimate.patients ?? estimate.cases;
     return {
       kind: "figure",
       title: "AUROC by class",

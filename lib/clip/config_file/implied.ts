@@ -104,8 +104,8 @@ const IMPLIED: readonly ImpliedConfig[] = [
  */
 export function impliedConfig(checkpoint: Checkpoint, note: (text: string) => void = () => {}): ClipConfig {
   const { file: { path, metadata }, layout, shapes, sizes } = checkpoint;
-  const fits = (one: ImpliedConfig): boolean =>
-    Object.entries(one.layout).every(([key, value]) => layout[key as keyof ClipLayout] === value);
+  const fits = (candidate: ImpliedConfig): boolean =>
+    Object.entries(candidate.layout).every(([key, value]) => layout[key as keyof ClipLayout] === value);
   const mini = isMini(checkpoint);
   const implied = (mini ? [MINI_IMPLIED] : IMPLIED).find(fits);
   const isOpenAi = shapes.has("input_resolution"); // only OpenAI's own files have it

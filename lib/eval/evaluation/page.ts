@@ -79,7 +79,7 @@ async function hardestSection({ judged, pictures, imageOf, synthetic }: Evaluati
     return { kind: "table", title, table: { columns, rows, caption, sortable: true, synthetic } };
   }
   const items: GalleryItem[] = [];
-  for (const one of hardest) items.push(await pictureOf(one, judged.ids[one.row]!, imageOf)); // one decoded at a time
+  for (const picture of hardest) items.push(await pictureOf(picture, judged.ids[picture.row]!, imageOf)); // one decoded at a time
   return { kind: "gallery", title, caption: `${caption} A click enlarges a picture.`, synthetic, items };
 }
 

@@ -68,7 +68,7 @@ function area(curve: readonly number[]): number {
 export function meanFaithfulness(all: readonly Faithfulness[]): Faithfulness {
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const curve = (name: "deletion" | "insertion"): number[] =>
-    all[0]!.shares.map((_, i) => mean(all.map((one) => one[name][i]!)));
+    all[0]!.shares.map((_, i) => mean(all.map((curves) => curves[name][i]!)));
   return {
     shares: all[0]!.shares,
     deletion: curve("deletion"),

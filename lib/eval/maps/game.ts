@@ -135,7 +135,7 @@ export async function pointingGame(
     ...(first
       ? {
         faithfulness: Object.fromEntries(
-          Object.keys(first).map((name) => [name, meanFaithfulness(followed.map((one) => one[name]!))]),
+          Object.keys(first).map((name) => [name, meanFaithfulness(followed.map((curves) => curves[name]!))]),
         ),
       }
       : {}),

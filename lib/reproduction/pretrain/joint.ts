@@ -134,8 +134,8 @@ export function jointSource(settings: JointSettings, tokenizer: Tokenizer): Batc
     ids: (indices) => {
       const plans = indices.map(plan);
       const options = { contextLength: captionLength };
-      const coarse = encode(tokenizer, plans.map((one) => one.coarse()), options);
-      const plain = encode(tokenizer, plans.map((one) => one.plain()), options);
+      const coarse = encode(tokenizer, plans.map((plan) => plan.coarse()), options);
+      const plain = encode(tokenizer, plans.map((plan) => plan.plain()), options);
       const rows = new Int32Array(2 * coarse.length);
       indices.forEach((_, i) => {
         const [from, to] = [i * captionLength, (i + 1) * captionLength];

@@ -19,7 +19,7 @@ export function trainingFigure({ history }: RunCurves, points?: number): Figure 
   const stride = Math.ceil(history.length / MOST_POINTS);
   const starts = Array.from({ length: Math.ceil(history.length / stride) || 0 }, (_, i) => i * stride);
   const groups = starts.map((start) => history.slice(start, start + stride));
-  const loss = groups.map((group) => group.reduce((sum, one) => sum + one.loss, 0) / group.length);
+  const loss = groups.map((group) => group.reduce((sum, entry) => sum + entry.loss, 0) / group.length);
   const steps = starts.map((start, i) => start + groups[i]!.length);
   return lossFigure([{ name: "training loss", loss, steps }], points === undefined ? {} : { points });
 }

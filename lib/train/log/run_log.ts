@@ -133,7 +133,7 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
  */
 async function cutLog(path: string, step: number, validations: readonly ValidationEntry[]): Promise<void> {
   if (!await exists(path)) return;
-  const validated = new Set(validations.map((one) => one.step));
+  const validated = new Set(validations.map((entry) => entry.step));
   const kept = (await Deno.readTextFile(path)).split("\n").filter((line) => {
     try {
       const entry = JSON.parse(line);

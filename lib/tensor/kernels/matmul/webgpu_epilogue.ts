@@ -104,7 +104,7 @@ function rankFours(low: LowRank): boolean {
 /** Everything about bias, activation and epilogue that changes the code. */
 export function epilogueKey(call: Finish): string {
   const { drop, lowRank, addend, keep, slope } = call.epilogue ?? {};
-  const dropped = lowRank?.drops?.map((one) => one !== undefined).join("") ?? "";
+  const dropped = lowRank?.drops?.map((drop) => drop !== undefined).join("") ?? "";
   const low = lowRank ? `${lowRank.rank}${lowRank.layout}${rankFours(lowRank)}${dropped}` : "";
   const several = call.several ? `${call.several.count}${call.several.of}` : "";
   return `${several},${call.bias},${call.activation},${drop !== undefined},${low},${addend ?? false}` +
@@ -136,14 +136,14 @@ export function epilogueUniforms(call: Finish): Record<string, Uniform> {
   return {
     ...(drop ? dropUniforms(drop, "drop") : {}),
     ...(lowRank ? { lowStride: { u32: lowRank.stride }, lowOffset: { u32: lowRank.offset } } : {}),
-    ...Object.assign({}, ...(lowRank?.drops ?? []).map((one, l) => one ? dropUniforms(one, `low${l}`) : {})),
+    ...Object.assign({}, ...(lowRank?.drops ?? []).map((drop, l) => drop ? dropUniforms(drop, `low${l}`) : {})),
   };
 }
 
 /** `mask_<name>(at)`: what dropout multiplies the result at `at` with (and the three after it). */
 function maskFunction(name: string, four: boolean): string {
-  const one = (index: string) => `stays(${index}, params.${name}Seed, params.${name}Threshold)`;
-  const value = four ? `vec4<f32>(${[0, 1, 2, 3].map((c) => one(`at + ${c}u`)).join(", ")})` : one("at");
+  const drop = (index: string) => `stays(${index}, params.${name}Seed, params.${name}Threshold)`;
+  const value = four ? `vec4<f32>(${[0, 1, 2, 3].map((c) => drop(`at + ${c}u`)).join(", ")})` : drop("at");
   return `fn mask_${name}(at: u32) -> ${four ? "vec4<f32>" : "f32"} { return ${value} * params.${name}Scale; }`;
 }
 
@@ -180,9 +180,9 @@ export function finishFunction(call: Finish, four: boolean): string {
   const type = four ? "vec4<f32>" : "f32";
   const { drop, lowRank, addend, keep, slope } = call.epilogue ?? {};
   const drops = lowRank?.drops ?? [];
-  const functions = [drop || drops.some((one) => one) ? STAYS : "", activationCode(call.activation, slope)];
+  const functions = [drop || drops.some(Boolean) ? STAYS : "", activationCode(call.activation, slope)];
   if (drop) functions.push(maskFunction("drop", four));
-  drops.forEach((one, l) => one && functions.push(maskFunction(`low${l}`, four)));
+  drops.forEach((drop, l) => drop && functions.push(maskFunction(`low${l}`, four)));
   const results = call.several?.of === "results" ? call.several.count : undefined;
   if (results && call.bias) functions.push(readFunction("bias", type, results));
   if (results && lowRank) functions.push(readFunction("factor", factorType(lowRank, four), results));
