@@ -61,7 +61,7 @@ export type { ClipParams } from "./lib/clip/params.ts";
 export type { ContrastiveModel } from "./lib/clip/contrastive.ts";
 export { encodeImage } from "./lib/clip/towers/image.ts";
 export { encodeText } from "./lib/clip/towers/text.ts";
-export type { ModelFiles } from "./lib/clip/files.ts";
+export type { ModelFiles } from "./lib/clip/find_model_files.ts";
 export { loadClip, type LoadClipOptions, type LoadedClip } from "./lib/clip/load.ts";
 export { type ClipTokenizer, tokenise } from "./lib/clip/tokenise.ts";
 export { CHEST_TEMPLATES } from "./lib/clip/zero_shot/prompts.ts";

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "./ace_lora.ts";
 import { loadAdapter, saveAdapter } from "./adapters/model.ts";
-import type { ModelFiles } from "./clip/files.ts";
+import type { ModelFiles } from "./clip/find_model_files.ts";
 import { loadClip, type LoadClipOptions, type LoadedClip } from "./clip/load.ts";
 import { encodeImages } from "./clip/zero_shot/scores.ts";
 import { tokenise } from "./clip/tokenise.ts";

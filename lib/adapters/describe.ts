@@ -5,7 +5,7 @@ import { peftModelFile } from "./peft.ts";
 import { carryingLayers, layersText } from "./positions.ts";
 import type { AdapterEncoder } from "./record.ts";
 import { findLayout, layoutLabel } from "../clip/checkpoint/find_layout.ts";
-import { findModelFiles, type ModelFiles } from "../clip/files.ts";
+import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorDtype } from "../io/tensors.ts";

@@ -37,7 +37,7 @@ export {
 export { ACE_LORA_LORA, type LoraConfig } from "../peft/lora/config.ts";
 export { ACE_LORA_HGNN, type AceHgnnConfig } from "../hypergraph/ace_hgnn.ts";
 export { BIOMED_CLIP, type ClipConfig, MINI } from "../clip/config.ts";
-export type { ModelFiles } from "../clip/files.ts";
+export type { ModelFiles } from "../clip/find_model_files.ts";
 export { loadClip, type LoadClipOptions, type LoadedClip } from "../clip/load.ts";
 export { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 export { type Adapted, loadAdapter, saveAdapter, type SaveAdapterOptions } from "../adapters/model.ts";

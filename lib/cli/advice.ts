@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "@std/path";
 import { AdapterSizeError } from "../adapters/size_error.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
 import { UnknownLayoutError } from "../clip/checkpoint/find_layout.ts";
-import { MissingWeightsError } from "../clip/files.ts";
+import { MissingWeightsError } from "../clip/find_model_files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";

@@ -7,7 +7,7 @@ import { ACE_LORA_CONFIG } from "../adapters/config.ts";
 import type { AdapterFile } from "../adapters/record.ts";
 import { type Checkpoint, openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
 import { modelFiles } from "../clip/load.ts";
-import { type ClipFamily, writeClipFolder } from "../clip/family_folder.ts";
+import { type ClipFamily, writeClipFolder } from "../clip/write_folder.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
 import { openTensorFile } from "../io/open.ts";
 import { writeSafetensors } from "../io/safetensors.ts";

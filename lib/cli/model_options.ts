@@ -1,7 +1,7 @@
 /** The options that name a model's files and an adapter's. @module */
 import { join } from "@std/path";
 import { adapterFormat } from "../adapters/files.ts";
-import { findModelFiles, type ModelFiles } from "../clip/files.ts";
+import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
 import { loadClip, type LoadedClip, modelFiles } from "../clip/load.ts";
 import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";

@@ -6,7 +6,7 @@ import { type ClipConfig, MINI } from "./config.ts";
 import { impliedConfig, isMini } from "./config_file/implied.ts";
 import { parseClipConfig } from "./config_file/parse.ts";
 import { withPreprocessor } from "./config_file/preprocessor.ts";
-import { findModelFiles, type ModelFiles } from "./files.ts";
+import { findModelFiles, type ModelFiles } from "./find_model_files.ts";
 import { loadMiniParams, loadMiniTokenizer } from "./mini.ts";
 import { type ClipParams, countClip } from "./params.ts";
 import { checkTokenizer, type ClipTokenizer, loadClipTokenizer } from "./tokenise.ts";

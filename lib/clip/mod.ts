@@ -18,7 +18,7 @@ export {
   type VisionConfig,
 } from "./config.ts";
 export type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
-export { findModelFiles, type ModelFiles } from "./files.ts";
+export { findModelFiles, type ModelFiles } from "./find_model_files.ts";
 export {
   loadClip,
   type LoadClipOptions,

@@ -5,7 +5,7 @@ import type { ImageTrunk } from "../clip/towers/image.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { loadClip, type LoadClipOptions } from "../clip/load.ts";
-import type { ModelFiles } from "../clip/files.ts";
+import type { ModelFiles } from "../clip/find_model_files.ts";
 import { newSha256 } from "../platform/sha256.ts";
 
 /** An image tower ready for dense tasks. */

@@ -5,7 +5,7 @@ import { aceLoraModel } from "../ace_lora.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
-import { findModelFiles } from "../clip/files.ts";
+import { findModelFiles } from "../clip/find_model_files.ts";
 import { loadClip } from "../clip/load.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
 import { configurationOf, type ReproduceContext, templatesOf } from "./context.ts";

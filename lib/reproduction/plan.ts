@@ -1,5 +1,5 @@
 /** What is run: the rows of the tables, each under one or more seeds. @module */
-import type { ModelFiles } from "../clip/files.ts";
+import type { ModelFiles } from "../clip/find_model_files.ts";
 import type { PeftName } from "../peft/methods.ts";
 
 /** The paper's tables, and what stands beside them. */

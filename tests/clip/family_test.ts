@@ -4,7 +4,7 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import { inFolder } from "../cli/fixtures.ts";
 import { NoCounterpartError } from "../../lib/clip/checkpoint/family.ts";
 import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
-import { type ClipFamily, writeClipFolder } from "../../lib/clip/family_folder.ts";
+import { type ClipFamily, writeClipFolder } from "../../lib/clip/write_folder.ts";
 import { clipConfigOf } from "../../lib/clip/load.ts";
 import { syntheticChest } from "../../lib/data/synthetic/chest.ts";
 import { encodePng } from "../../lib/image/png.ts";

@@ -8,7 +8,7 @@ import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { type ClipFamily, familyOf, NoCounterpartError, toFamily } from "./checkpoint/family.ts";
 import { layoutLabel } from "./checkpoint/find_layout.ts";
 import { familyConfig, preprocessorConfig } from "./config_file/write.ts";
-import type { ModelFiles } from "./files.ts";
+import type { ModelFiles } from "./find_model_files.ts";
 import { clipConfigOf } from "./load.ts";
 
 export type { ClipFamily };
