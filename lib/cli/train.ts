@@ -25,7 +25,14 @@ import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
 import { learningFrom } from "./learning.ts";
-import { ADAPTER_DECIDES, checkStepMemory, fitSettings, measuring, TRAIN_OPTIONS } from "./train_options.ts";
+import {
+  ADAPTER_DECIDES,
+  checkStepMemory,
+  fitSettings,
+  gradientSumFrom,
+  measuring,
+  TRAIN_OPTIONS,
+} from "./train_options.ts";
 import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
@@ -97,6 +104,7 @@ ${datasetNotes(["mimic-cxr"])}`,
   async run(args) {
     const out = args.text("out") ?? "results/train";
     const ranks = joinRanks();
+    gradientSumFrom(args, ranks !== undefined);
     if (ranks && ranks.rank > 0) return await train(args, out, ranks);
     await checkFree(args, out);
     return await holdOutput(args, { path: out, results: ["training.json"], mayReplace: true }, async () => {
@@ -197,7 +205,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
       await log?.onValidation(entry);
     },
     ...(measure ? measuring(args, measure) : {}),
-    ...(ranks ? { ranks } : {}),
+    ...(ranks ? { ranks, gradientSum: gradientSumFrom(args, true) } : {}),
     inputs: {
       ...await inputsOf(facts, dataset, config),
       ...inputs,
@@ -247,7 +255,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,
     adapter: backend.adapter,
-    ...(ranks ? { processes: ranks.description } : {}),
+    ...(ranks ? { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) } : {}),
     versions: versions(),
     revision: await gitRevision(),
     history: result.history,

@@ -3,6 +3,7 @@ import type { AceLoraConfig, AceLoraParams, TextAffinity } from "../ace_lora.ts"
 import type { ClipConfig } from "../clip/config.ts";
 import type { Measure } from "../eval/validation.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
+import type { GradientSum } from "../train/gradients.ts";
 import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
 import { fittingMicroBatch, sampleBytes } from "../train/step_memory.ts";
@@ -50,6 +51,11 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
     type: "string",
     value: "N",
     help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)",
+  },
+  "gradient-sum": {
+    type: "string",
+    value: "WORD",
+    help: "With mpirun: ordered, the same bits on any number of processes, or allreduce, less sent (default: ordered)",
   },
   "learning-rate": { type: "string", value: "X", help: "Highest learning rate (default: 1e-3)" },
   "weight-decay": { type: "string", value: "X", help: "Decoupled weight decay (default: 0.01)" },
@@ -181,4 +187,11 @@ export function measuring(
     ...(args.text("validate-every") === undefined ? {} : { validateEvery: args.integer("validate-every", 1, 1) }),
     ...(args.text("patience") === undefined ? {} : { patience: args.integer("patience", 1, 1) }),
   };
+}
+
+/** How processes sum gradients; refused where there is but one. */
+export function gradientSumFrom(args: Arguments, isShared: boolean): GradientSum {
+  const sum = args.choice("gradient-sum", ["ordered", "allreduce"], "ordered") as GradientSum;
+  if (isShared || args.text("gradient-sum") === undefined) return sum;
+  throw new UsageError("--gradient-sum is for several processes: mpirun -n 4 deno task mpi train ...");
 }

@@ -175,7 +175,7 @@ export async function fit<T>(
       gradients = await packedGradients(model, weights(), batch, {
         layout: state.adamw.layout,
         microBatch,
-        ...(ranks ? { ranks } : {}),
+        ...(ranks ? { ranks, gradientSum: options.gradientSum ?? "ordered" } : {}),
         recompute: options.recompute ?? false,
         seed: deriveSeed(seed, `step ${step}`),
       });

@@ -51,7 +51,16 @@ export interface ContrastiveGradientsOptions {
    * so that any number of ranks comes to the same bits. @default {this process alone}
    */
   ranks?: Communicator;
+  /** How `ranks` sum gradients, see {@linkcode GradientSum}. @default {"ordered"} */
+  gradientSum?: GradientSum;
 }
+
+/**
+ * How processes sum the gradients of their micro-batches. "ordered": each round's are gathered and added in the micro-batches' order,
+ * so that any number of processes comes to the same bits. "allreduce": each process adds its own, and the library sums those
+ * once a step: less is sent, and the last bits depend on the number of processes and on the library.
+ */
+export type GradientSum = "ordered" | "allreduce";
 
 /**
  * Loss and gradients of one batch. With `microBatch` below the batch size, features are first computed without a tape, the
@@ -107,7 +116,8 @@ export async function packedGradients<T>(
   const featureOptions: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
   const step: Step<T> = { model, params, batch, leaves, layout, featureOptions };
   const chunks = chunksOf(batch.size, options);
-  if (options.ranks) return await sharedGradients(step, chunks, options.ranks);
+  const { ranks, gradientSum } = options;
+  if (ranks) return await sharedGradients(step, chunks, ranks, gradientSum);
   const last = chunks.length <= FEW_CHUNKS ? chunks.pop() : undefined;
   if (last && chunks.length === 0) {
     const { value, gradients } = await lossGradients(step, last);
@@ -294,9 +304,14 @@ function addTo(sums: Tensor1D[], parts: Tensor1D[]): Tensor1D[] {
 /**
  * The same shared among processes, chunk by chunk in turn. Every rank gets all features, computes the whole loss's gradient for
  * them, and carries back its own chunks; each round's gradients are gathered and summed in the chunks' order, which is that of
- * one process alone.
+ * one process alone, unless `sum` leaves that to the library.
  */
-async function sharedGradients<T>(step: Step<T>, chunks: Chunk[], ranks: Communicator): Promise<PackedGradients> {
+async function sharedGradients<T>(
+  step: Step<T>,
+  chunks: Chunk[],
+  ranks: Communicator,
+  sum: GradientSum = "ordered",
+): Promise<PackedGradients> {
   const rounds = roundsOf(chunks, ranks);
   const { value, gradients, earlier } = await lossGradients(
     step,
@@ -305,6 +320,11 @@ async function sharedGradients<T>(step: Step<T>, chunks: Chunk[], ranks: Communi
   );
   let sums = packNamed(step.layout, gradients);
   try {
+    if (sum === "allreduce") {
+      const own = rounds.flatMap((round) => round[ranks.rank] ?? []);
+      sums = addTo(sums, await reducedGradients(step, own, earlier!, ranks));
+      return { value, gradients: sums };
+    }
     for (const round of rounds) {
       const own = round[ranks.rank];
       for (const parts of await gatherPacked(step.layout, own && await chunkGradients(step, own, earlier!), ranks)) {
@@ -354,29 +374,61 @@ async function gatheredFeatures<T>(step: Step<T>, rounds: Chunk[][], ranks: Comm
   return { image: whole("image"), text: whole("text") };
 }
 
+/** The gradients through all chunks, of which each rank adds up its own; packed. */
+async function reducedGradients<T>(
+  step: Step<T>,
+  own: readonly Chunk[],
+  whole: Features,
+  ranks: Communicator,
+): Promise<Tensor1D[]> {
+  const sizes = groupSizes(step.layout);
+  let sums = sizes.map((size) => tf.zeros<tf.Rank.R1>([size]));
+  try {
+    for (const chunk of own) sums = addTo(sums, await chunkGradients(step, chunk, whole));
+    const numbers = await packedNumbers(sums, sizes);
+    ranks.allReduceSum(numbers);
+    return unpackedNumbers(numbers, sizes);
+  } finally {
+    tf.dispose(sums);
+  }
+}
+
+/** Numbers of each group of a layout. */
+function groupSizes(layout: FlatLayout): number[] {
+  return layout.map((parts) => parts.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0));
+}
+
+/** Packed tensors in one array, with `spare` numbers behind them. */
+async function packedNumbers(parts: readonly Tensor1D[], sizes: readonly number[], spare = 0): Promise<Float32Array> {
+  const out = new Float32Array(sizes.reduce((a, b) => a + b, 0) + spare);
+  let place = 0;
+  for (const part of parts) {
+    out.set(await part.data() as Float32Array, place);
+    place += part.size;
+  }
+  return out;
+}
+
+function unpackedNumbers(numbers: Float32Array, sizes: readonly number[], begin = 0): Tensor1D[] {
+  let from = begin;
+  return sizes.map((size) => tf.tensor1d(numbers.slice(from, from += size)));
+}
+
 /** What each rank that has a chunk in this round sends, packed, in the order of ranks; `own` is freed. */
 async function gatherPacked(
   layout: FlatLayout,
   own: Tensor1D[] | undefined,
   ranks: Communicator,
 ): Promise<Tensor1D[][]> {
-  const sizes = layout.map((parts) => parts.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0));
-  const total = sizes.reduce((a, b) => a + b, 0);
-  const sent = new Float32Array(total + 1); // the last number tells whether there is a chunk
-  let place = 0;
-  for (const part of own ?? []) {
-    sent.set(await part.data() as Float32Array, place);
-    place += part.size;
-  }
+  const sizes = groupSizes(layout);
+  const sent = await packedNumbers(own ?? [], sizes, 1); // the last number tells whether there is a chunk
+  const total = sent.length - 1;
   sent[total] = own ? 1 : 0;
   if (own) tf.dispose(own);
   const all = ranks.allGather(sent);
   return Array.from({ length: ranks.size }, (_, rank) => rank * (total + 1))
     .filter((begin) => all[begin + total] === 1)
-    .map((begin) => {
-      let from = begin;
-      return sizes.map((size) => tf.tensor1d(all.slice(from, from += size)));
-    });
+    .map((begin) => unpackedNumbers(all, sizes, begin));
 }
 
 function withSeed(options: FeatureOptions, seed: number | undefined): FeatureOptions {

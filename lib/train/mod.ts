@@ -14,6 +14,7 @@ export {
   contrastiveGradients,
   type ContrastiveGradientsOptions,
   type Gradients,
+  type GradientSum,
   type PackedGradients,
   packedGradients,
   valueAndGradients,

@@ -1,6 +1,7 @@
 /** What a training run takes, tells and gives. @module */
 import type { Communicator } from "../distributed/communicator.ts";
 import type { AdamwOptions } from "./adamw.ts";
+import type { GradientSum } from "./gradients.ts";
 import type { Padding } from "./padding.ts";
 import type { TrainingLoss } from "./source.ts";
 import type { ValidationEntry } from "./state.ts";
@@ -105,6 +106,8 @@ export interface FitOptions extends AdamwOptions {
    * same weights. Rank 0 alone writes. A signal to any of them stops all. @default {this process alone}
    */
   ranks?: Communicator;
+  /** How `ranks` sum gradients, see {@linkcode GradientSum}. @default {"ordered"} */
+  gradientSum?: GradientSum;
   /** Stops the run between micro-batches, or with `ranks` after the step under way; the state of the last finished step is written first. */
   signal?: AbortSignal;
   /** Called once, before the first step. */
