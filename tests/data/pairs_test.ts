@@ -118,7 +118,7 @@ Deno.test("loadFolder() makes a class of each folder and sorts by path", async (
 
 Deno.test("loadFolder() refuses a root without folders and a class without images", async () => {
   await withFiles({ "1.png": png() }, async (root) => {
-    await assertRejects(() => loadFolder(root), RangeError, "holds none");
+    await assertRejects(() => loadFolder(root), RangeError, "it is a folder without folders");
   });
   await withFiles({ "a/1.png": png(), "b/readme.md": "" }, async (root) => {
     await assertRejects(() => loadFolder(root), RangeError, "must hold an image");
