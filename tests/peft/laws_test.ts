@@ -232,7 +232,7 @@ testOnBackends("loadPeft() refuses other files, other sizes and damaged leaves, 
   await writeSafetensors(path, {}, { ...metadata, method: "magic" });
   await assertRejects(load, SyntaxError, '"method" must be one of none, full');
   await writeSafetensors(path, {}, { ...metadata, method: "heads", settings: "{" });
-  await assertRejects(load, SyntaxError, 'its settings must be a JSON record: found "{"');
+  await assertRejects(load, SyntaxError, 'its settings must be JSON: found "{"');
   await writeSafetensors(path, {}, { ...metadata, method: "heads" });
   await assertRejects(load, SyntaxError, '"vision.head.weight" must be of shape [8,16]: found no such tensor');
   await savePeft(path, { ...method, encoders: { ...SMALL, embedding: 9 } }, params);
