@@ -1,7 +1,7 @@
 /** The options that name the data to read. @module */
 import { describeDataset, type MissingImages } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
-import { loadPairs, type PairsOptions } from "../data/pairs.ts";
+import { classSeparator, loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset.ts";
 import { splitByPatient } from "../data/splits.ts";
@@ -248,11 +248,11 @@ export function isDatasetGiven(args: Arguments, own: "images" | "pairs"): boolea
 /** Prints what was read, kept and dropped, on stderr, and that a class seems to name several. */
 export function announce(dataset: Dataset): void {
   console.error(describeDataset(dataset));
-  const joint = dataset.task === "multiclass" ? dataset.classes.find((name) => /[,;|]/.test(name)) : undefined;
+  const joint = dataset.task === "multiclass" ? dataset.classes.find(classSeparator) : undefined;
   if (joint === undefined) return;
   console.error(
     `note: ${JSON.stringify(joint)} is taken for one class; if a cell lists several, --separator ${
-      quotedWord(/[,;|]/.exec(joint)![0])
+      quotedWord(classSeparator(joint)!)
     } makes each a label of its image`,
   );
 }

@@ -117,10 +117,18 @@ export class JointClassError extends SyntaxError {
   }
 }
 
+/** What may stand between the classes of a cell that names several. */
+const SEPARATORS = [",", ";", "|"];
+
+/** The first separator of classes in a class's name; undefined where it has none. */
+export function classSeparator(name: string): string | undefined {
+  return [...name].find((letter) => SEPARATORS.includes(letter));
+}
+
 /** Refuses classes such as "COVID-19, ARDS" beside "COVID-19": as one class of its own it would take the other's cases. */
 function checkJointClasses(path: string, classes: readonly string[]): void {
   for (const name of classes) {
-    for (const separator of [",", ";", "|"]) {
+    for (const separator of SEPARATORS) {
       const parts = name.split(separator).map((part) => part.trim());
       const known = parts.length > 1 ? parts.find((part) => classes.includes(part)) : undefined;
       if (known === undefined) continue;
