@@ -56,18 +56,12 @@ export async function killSweep(folder: string, kills: number, seed: number): Pr
   const watching = readAllTheTime(join(folder, "killed"), () => isOver, result);
   try {
     for (let done = 0;;) {
-      const child = command(args("killed"), permissions).spawn();
-      const signal: Deno.Signal = done % 2 === 0 ? "SIGKILL" : "SIGTERM";
-      let isKilled = false;
-      const timer = done < kills
-        ? setTimeout(() => {
-          isKilled = true;
-          child.kill(signal);
-        }, 1000 * seconds * (0.1 + 0.9 * rng()))
-        : undefined;
-      const { code, stderr } = await child.output();
-      clearTimeout(timer);
-      const told = new TextDecoder().decode(stderr);
+      const signal = signalOf(done);
+      const { code, told, isKilled } = await runUntilKilled(
+        command(args("killed"), permissions),
+        signal,
+        done < kills ? seconds * (0.1 + 0.9 * rng()) : undefined,
+      );
       const expected = isKilled ? signal === "SIGKILL" ? [137] : [143, 0] : [0];
       if (!expected.includes(code)) throw new Error(`exit ${code} after ${isKilled ? signal : "no signal"}: ${told}`);
       if (isKilled) {
@@ -85,6 +79,28 @@ export async function killSweep(folder: string, kills: number, seed: number): Pr
     isOver = true;
     await watching;
   }
+}
+
+/** The signal of each kill, in turn. */
+function signalOf(done: number): Deno.Signal {
+  return done % 2 === 0 ? "SIGKILL" : "SIGTERM";
+}
+
+/** What came of a command that is sent a signal after `seconds`, if it has not ended by then; never without them. */
+async function runUntilKilled(
+  command: Deno.Command,
+  signal: Deno.Signal,
+  seconds?: number,
+): Promise<{ code: number; told: string; isKilled: boolean }> {
+  const child = command.spawn();
+  let isKilled = false;
+  const timer = seconds === undefined ? undefined : setTimeout(() => {
+    isKilled = true;
+    child.kill(signal);
+  }, 1000 * seconds);
+  const { code, stderr } = await child.output();
+  clearTimeout(timer);
+  return { code, told: new TextDecoder().decode(stderr), isKilled };
 }
 
 /** What a sweep of caching found. */
@@ -118,19 +134,14 @@ export async function cacheSweep(folder: string, kills: number, seed: number): P
     const cache = join(folder, `cache ${turn}`);
     let isOver = false;
     while (!isOver) {
-      const child = command(args(cache), { read: ["/"], write: [folder] }).spawn();
-      const signal: Deno.Signal = done % 2 === 0 ? "SIGKILL" : "SIGTERM";
-      let isKilled = false;
-      const timer = done < kills
-        ? setTimeout(() => {
-          isKilled = true;
-          child.kill(signal);
-        }, 1000 * seconds * (0.3 + 0.7 * rng()))
-        : undefined;
-      const { code, stderr } = await child.output();
-      clearTimeout(timer);
+      const signal = signalOf(done);
+      const { code, told, isKilled } = await runUntilKilled(
+        command(args(cache), { read: ["/"], write: [folder] }),
+        signal,
+        done < kills ? seconds * (0.3 + 0.7 * rng()) : undefined,
+      );
       isOver = code === 0;
-      if (!isOver && !(isKilled && [137, 143].includes(code))) throw new Error(new TextDecoder().decode(stderr));
+      if (!isOver && !(isKilled && [137, 143].includes(code))) throw new Error(told);
       const left = await openPixelCache(cache, transform); // a damaged one throws
       if (isKilled) {
         done++;
