@@ -14,7 +14,7 @@ import { selectBackend } from "../lib/tensor/backend.ts";
 import { decodingGroup, feedingGroup } from "./data.ts";
 import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGroup, trainingGroup } from "./groups.ts";
 import { pageGroup } from "./page.ts";
-import { type Peer, startJavaScript, startTorch, startWide } from "./peers/peer.ts";
+import { type Peer, startJavaScript, startNative, startTorch, startWide } from "./peers/peer.ts";
 import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
 import { benchReport } from "./report.ts";
 import { servingGroup } from "./serving.ts";
@@ -69,6 +69,7 @@ const number = (x: number): string => x >= 100 ? x.toFixed(0) : x.toPrecision(3)
 const torch = await start("PyTorch (set ACE_PYTHON to a Python that has it)", startTorch);
 const javaScript = await start("onnxruntime-web, transformers.js and jax-js", startJavaScript);
 const wide = await start("256-bit products", startWide);
+const native = await start("products by a system BLAS library", startNative);
 console.log(`${facts.adapter}, ${facts.processors} processors, load ${facts.load?.toFixed(2) ?? "unknown"}`);
 console.log(Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", "));
 
@@ -76,6 +77,7 @@ const bench: Bench = {
   ...(torch ? { torch } : {}),
   ...(javaScript ? { javaScript } : {}),
   ...(wide ? { wide } : {}),
+  ...(native ? { native } : {}),
   threads: facts.processors > 1 ? [1, 2] : [1],
   onSkip,
   onAim(aim) {

@@ -15,9 +15,13 @@ export interface Peer {
 }
 
 /** Starts a peer. @throws {Error} If it does not start, with its last line on stderr. */
-export async function startPeer(command: string, args: readonly string[]): Promise<Peer> {
+export async function startPeer(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Peer> {
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  const child = new Deno.Command(command, { args: [...args], ...pipes }).spawn();
+  const child = new Deno.Command(command, { args: [...args], env, ...pipes }).spawn();
   let noise = "";
   const listen = async (): Promise<void> => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) noise = (noise + text).slice(-4000);
@@ -84,14 +88,18 @@ export function startJavaScript(): Promise<Peer> {
 
 /** This library with 256-bit products; V8 knows the flag on x86-64 only. */
 export function startWide(): Promise<Peer> {
-  return startPeer(Deno.execPath(), [
-    "run",
-    "--quiet",
-    "--allow-read",
-    "--allow-env",
-    `--v8-flags=${FLAG}`,
-    local("wide_peer.ts"),
-  ]);
+  return startOwn("wide");
+}
+
+/** This library as `deno task native` has it: large products by a system BLAS library, the others 256-bit. */
+export function startNative(): Promise<Peer> {
+  return startOwn("native", "--allow-ffi");
+}
+
+function startOwn(kind: "wide" | "native", ...more: readonly string[]): Promise<Peer> {
+  const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, ...more];
+  // As the task sets it: OpenBLAS's threads otherwise spin on the processors that ours need next.
+  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], { OPENBLAS_THREAD_TIMEOUT: "4" });
 }
 
 function local(name: string): string {

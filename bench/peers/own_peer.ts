@@ -1,11 +1,14 @@
 /**
- * This library in a process of its own whose V8 joins 128-bit instructions to 256-bit ones, with the protocol of
- * torch_peer.py: `deno run --allow-read --allow-env --v8-flags=--experimental-wasm-revectorize bench/peers/wide_peer.ts`
+ * This library in a process of its own that was started otherwise, with the protocol of torch_peer.py: `wide`, where V8 joins
+ * 128-bit instructions to 256-bit ones (`--v8-flags=--experimental-wasm-revectorize`), and `native`, where large products are
+ * a system BLAS library's besides (`--allow-ffi`).
  *
  * @module
  */
+import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
+import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import { blockPiece, matmulPiece } from "../pieces.ts";
 import { makeWork, type WorkOptions } from "../work.ts";
 import { type Job, serve } from "./serve.ts";
@@ -29,8 +32,17 @@ async function jobOf(request: Request): Promise<Job> {
   return { run, dispose: work.dispose };
 }
 
-await selectBackend({ backend: "wasm", wasm: { wide: true } });
-await serve({}, async (work, threads) => ({
+const native = Deno.args[0] === "native";
+const backend = await selectBackend({ backend: "wasm", wasm: { wide: true, blas: native ? "auto" : "off" } });
+if (native && !wasmKernels(tf.engine().findBackend("wasm") as unknown as WasmBackend).blas) {
+  throw new Error("no BLAS library was found on this system");
+}
+let current = 0;
+await serve(native ? { "ace-lora, native": backend.adapter } : {}, async (work, threads) => ({
   ...await jobOf(work as unknown as Request),
-  before: () => initWasm({ threads }),
+  before: async () => {
+    // The library has to be told of the threads too, and is then opened anew.
+    if (threads !== current) await initWasm(native ? { threads, blas: "auto" } : { threads });
+    current = threads;
+  },
 }));
