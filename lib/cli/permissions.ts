@@ -15,7 +15,30 @@ interface Needs {
 
 const BACKEND_VARIABLES = ["ACE_BACKEND", "ACE_THREADS", "DENO_V8_FLAGS"];
 
-const NATIVE_VARIABLES = ["ACE_BACKEND", "ACE_BLAS", "ACE_THREADS", "DENO_V8_FLAGS", "INIT_CWD", "XDG_RUNTIME_DIR"];
+const NATIVE_VARIABLES = [
+  "ACE_BACKEND",
+  "ACE_BLAS",
+  "ACE_THREADS",
+  "DENO_V8_FLAGS",
+  "INIT_CWD",
+  "OPENBLAS_CORETYPE",
+  "XDG_RUNTIME_DIR",
+];
+
+/**
+ * What the native lines begin with: V8's flag for 256-bit products where the processor has them, and OpenBLAS's threads sleep
+ * when they have nothing to do, in place of waiting in a loop beside ours.
+ */
+const NATIVE_START = [
+  "DENO_NO_UPDATE_CHECK=1",
+  "OPENBLAS_THREAD_TIMEOUT=4",
+  "DENO_V8_FLAGS=$(deno run --quiet --no-prompt --allow-ffi --allow-env=DENO_V8_FLAGS lib/tensor/wasm/v8_flags.ts)",
+  "deno",
+  "run",
+  "--allow-read",
+  "--allow-write",
+  "--allow-ffi",
+];
 
 /** By command. */
 export const PERMISSIONS: Readonly<Record<string, Needs>> = {
@@ -73,33 +96,14 @@ export async function checkOutputs(command: string, args: Arguments): Promise<vo
 
 /** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
 export const MPI_TASK_LINE: string = [
-  ...[
-    "DENO_NO_UPDATE_CHECK=1",
-    "OPENBLAS_THREAD_TIMEOUT=4",
-    "deno",
-    "run",
-    "--allow-read",
-    "--allow-write",
-    "--allow-ffi",
-  ],
+  ...NATIVE_START,
   `--allow-env=${[...NATIVE_VARIABLES, ...LAUNCHER_VARIABLES].join(",")}`,
   ...["--deny-net", "cli.ts"],
 ].join(" ");
 
-/**
- * The line of `deno task native`, which stands in front of a command: the widest of all, as a BLAS library is called through FFI.
- * OpenBLAS's threads are to sleep when they have nothing to do, not to wait in a loop beside ours.
- */
+/** The line of `deno task native`, which stands in front of a command: the widest of all, as a BLAS library is called through FFI. */
 export const NATIVE_TASK_LINE: string = [
-  ...[
-    "DENO_NO_UPDATE_CHECK=1",
-    "OPENBLAS_THREAD_TIMEOUT=4",
-    "deno",
-    "run",
-    "--allow-read",
-    "--allow-write",
-    "--allow-ffi",
-  ],
+  ...NATIVE_START,
   `--allow-env=${NATIVE_VARIABLES.join(",")}`,
   ...["--deny-net", "cli.ts"],
 ].join(" ");

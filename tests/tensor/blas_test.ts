@@ -3,17 +3,21 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
-const PROGRAM = fromFileUrl(new URL("./blas_program.ts", import.meta.url));
+const local = (name: string): string => fromFileUrl(new URL(name, import.meta.url));
+const NATIVE = ["--allow-ffi", "--allow-env=OPENBLAS_CORETYPE,DENO_V8_FLAGS"];
 
-async function run(blas: string, permissions: readonly string[] = ["--allow-ffi"]) {
+async function start(program: string, args: readonly string[], permissions: readonly string[], env = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--config", CONFIG, ...permissions, PROGRAM, blas],
+    args: ["run", "--quiet", "--no-prompt", "--config", CONFIG, ...permissions, program, ...args],
     stdin: "null",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
+
+const run = (blas: string, permissions: readonly string[] = NATIVE, env = {}) =>
+  start(local("./blas_program.ts"), [blas], permissions, env);
 
 const first = await run("auto");
 const adapter = first.code === 0 ? JSON.parse(first.stdout).adapter as string : "";
@@ -44,4 +48,27 @@ Deno.test("a library that is not there, or has no cblas_sgemm, is refused by nam
   if (Deno.build.os !== "linux") return;
   const other = await run("libm.so.6");
   assert(other.code !== 0 && other.stderr.includes('Cannot use "libm.so.6" as a BLAS library'), other.stderr);
+});
+
+const { avx2 = false } = JSON.parse((await start(local("./processor_program.ts"), [], NATIVE)).stdout) ?? {};
+const reason = avx2 && adapter.includes("OpenBLAS") ? "" : " (skipped: no OpenBLAS, or no AVX2)";
+
+Deno.test({
+  name: `OpenBLAS uses AVX2 or more where the processor has it, unless the user names a core${reason}`,
+  ignore: reason !== "",
+  fn: async () => {
+    assert(/\((Haswell|Zen|SkylakeX|Cooperlake|SapphireRapids)\)/i.test(adapter), adapter);
+    const named = await run("auto", NATIVE, { OPENBLAS_CORETYPE: "Prescott" });
+    assert(JSON.parse(named.stdout).adapter.includes("(Prescott)"), named.stdout);
+  },
+});
+
+Deno.test("v8_flags.ts prints the flag for 256-bit products where they are there, beside the user's own", async () => {
+  const program = local("../../lib/tensor/wasm/v8_flags.ts");
+  const flag = "--experimental-wasm-revectorize";
+  const { stdout } = await start(program, [], NATIVE);
+  assertEquals(stdout.trim().split(",").includes(flag), avx2);
+  const own = await start(program, [], NATIVE, { DENO_V8_FLAGS: "--stack-size=900" });
+  assertEquals(own.stdout.trim().split(","), ["--stack-size=900", ...(avx2 ? [flag] : [])]);
+  assertEquals((await start(program, [], ["--allow-env=DENO_V8_FLAGS"])).stdout.trim(), "--no-trace-gc");
 });

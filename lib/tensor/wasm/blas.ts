@@ -6,6 +6,7 @@
  */
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
+import { processorFeatures } from "./processor.ts";
 import { allocate, type Blas, type Product, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
@@ -38,6 +39,9 @@ const FILES: Partial<Record<typeof Deno.build.os, readonly string[]>> = {
   darwin: ["/System/Library/Frameworks/Accelerate.framework/Accelerate"],
   linux: ["libmkl_rt.so.2", "libopenblas.so.0", "libopenblas.so", "libblis.so.4", "libblis.so"],
 };
+
+/** Which kernels OpenBLAS is to use. */
+const CORE_VARIABLE = "OPENBLAS_CORETYPE";
 
 const ROW_MAJOR = 101;
 const [AS_IS, TRANSPOSED] = [111, 112];
@@ -95,9 +99,34 @@ function open(path: string): Library {
   }
 }
 
+/** Kernels of OpenBLAS that use AVX2 or more. */
+const WIDE_CORES = ["haswell", "zen", "skylakex", "cooperlake", "sapphirerapids"];
+
+/**
+ * Opens a library, OpenBLAS a second time where it does not know the processor: on one newer than itself it falls back to
+ * kernels of 2004, a sixth as fast. It reads the variable as it is loaded.
+ */
+function openForProcessor(path: string): Library {
+  const library = open(path);
+  const core = text(library.symbols.openblas_get_corename?.() ?? null).toLowerCase();
+  const features = core === "" || WIDE_CORES.includes(core) ? undefined : processorFeatures();
+  if (!features?.avx2) return library;
+  try {
+    if (Deno.env.get(CORE_VARIABLE)) return library; // the user's word
+    Deno.env.set(CORE_VARIABLE, features.avx512 ? "SkylakeX" : "Haswell");
+  } catch {
+    return library; // The variable may not be set: the core stands in the backend's line.
+  }
+  library.close();
+  return open(path);
+}
+
+function text(pointer: Deno.PointerValue): string {
+  return pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
+}
+
 function bind(backend: WasmBackend, path: string, threads: number): Blas {
-  const { symbols } = open(path);
-  const text = (pointer: Deno.PointerValue): string => pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
+  const { symbols } = openForProcessor(path);
   const config = symbols.openblas_get_config ? text(symbols.openblas_get_config()) : "";
   if (config.includes("USE64BITINT")) {
     throw new BlasError(`Cannot use "${path}" as its integers must have 32 bits: it was built for 64`);
@@ -129,8 +158,8 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
 
 function nameOf(path: string, symbols: Library["symbols"], config: string): string {
   if (config !== "") {
-    const core = symbols.openblas_get_corename?.();
-    return `${config.split(" ").slice(0, 2).join(" ")} (${core ? Deno.UnsafePointerView.getCString(core) : "?"})`;
+    const core = text(symbols.openblas_get_corename?.() ?? null);
+    return `${config.split(" ").slice(0, 2).join(" ")} (${core || "?"})`;
   }
   if (symbols.MKL_Get_Version_String) {
     const bytes = new Uint8Array(200);
