@@ -6,9 +6,16 @@ import { deriveSeed } from "../tensor/random.ts";
 import { add, meanOver, mul, reshape, slice, sumOver } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { droppedAttention } from "./dropped_attention.ts";
+import { biasedAttention } from "./biased_attention.ts";
 import { gatedAttention } from "./gated_attention.ts";
+import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
 import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";
 import { tokenAt, upToToken } from "./read_token.ts";
+import { type RotaryTable, rotate } from "./rotary.ts";
+import { windowBias, type Windows } from "./windows.ts";
+
+/** A linear layer of a self-attention layer. */
+export type AttentionProjection = "query" | "key" | "value" | "output";
 
 /** Weights of a self-attention layer. */
 export interface AttentionParams {
@@ -20,6 +27,10 @@ export interface AttentionParams {
   value: LinearParams;
   /** Output projection, `[D, D]`. */
   output: LinearParams;
+  /** LayerNorm before the output projection. @default {none} */
+  norm?: LayerNormParams;
+  /** What is added to a score by the distance of two tokens of a window, `[(2w - 1)², H]`. @default {nothing} */
+  relativeBias?: Tensor2D;
 }
 
 /** What of the CLS query's attention to return: scores before the softmax, or probabilities after it. */
@@ -47,6 +58,12 @@ export interface SelfAttentionOptions {
   probabilityDrop?: { rate: number; seed: number };
   /** Factor of the probabilities of every head, `[B, H, N, N]`, for their gradient; no masks then. @default {none} */
   gate?: Tensor4D;
+  /** Turns queries and keys by their tokens' places. @default {they are as they are} */
+  rotary?: RotaryTable;
+  /** The samples are the windows of a map, whose `relativeBias` is added to the scores; no masks then. @default {they are not} */
+  windows?: Windows;
+  /** Of the LayerNorm before the output projection. @default {1e-6} */
+  epsilon?: number;
   /** Dropout of the output, before the residual. @default {none} */
   outputDrop?: { rate: number; seed: number };
 }
@@ -78,18 +95,25 @@ export function selfAttention(
     const names = ["query", "key", "value"] as const;
     const project = <T extends readonly (typeof names)[number][]>(which: T, rows: Tensor3D): Tensor3D[] =>
       linears(which.map((name) => params[name]), rows, which.map(mode));
-    const [query, key, value] = clsOnly
+    const [straight, unturned, value] = clsOnly
       ? [...project(["query"], source), ...project(["key", "value"], x)] as [Tensor3D, Tensor3D, Tensor3D]
       : project(names, x) as [Tensor3D, Tensor3D, Tensor3D];
+    const { rotary } = options;
+    const query = rotary && !clsOnly ? rotate(straight, rotary) : straight; // CLS's own query has no place
+    const key = rotary ? rotate(unturned, rotary) : unturned;
     const { residual: addend, outputDrop: drop, probabilityDrop } = options;
     const seen = causal && read ? visibleTo(read, options.keyMask) : options.keyMask;
     const keyMask = clsOnly ? seen : options.keyMask;
     const shared = { heads, causal: causal && !(clsOnly && read), ...(keyMask ? { keyMask } : {}) };
-    const context = options.gate
+    const { windows } = options;
+    const seenBy = windows && params.relativeBias
+      ? biasedAttention([query, key, value], windowBias(params.relativeBias, windows))
+      : options.gate
       ? gatedAttention([query, key, value], options.gate)
       : probabilityDrop
       ? droppedAttention(query, key, value, { ...shared, drop: probabilityDrop })
       : attention(query, key, value, shared);
+    const context = params.norm ? layerNorm(params.norm, seenBy, options.epsilon ?? 1e-6) : seenBy;
     const output = linear(params.output, context, {
       ...mode("output"),
       ...(addend ? { addend } : {}),

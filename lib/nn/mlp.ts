@@ -2,9 +2,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { gelu } from "../tensor/kernels/gelu/api.ts";
 import { canFuseMlp, fusedMlp, type FusedMlpOptions } from "../tensor/kernels/mlp/api.ts";
-import { reshape } from "../tensor/typed.ts";
+import { mul, reshape } from "../tensor/typed.ts";
 import type { Tensor } from "../tensor/types.ts";
-import { frozen, linear, type LinearOptions, type LinearParams, rowsOf } from "./linear.ts";
+import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
+import { frozen, linear, type LinearOptions, type LinearParams, linears, rowsOf } from "./linear.ts";
 
 /** Weights of a two-layer perceptron. */
 export interface MlpParams {
@@ -12,6 +13,10 @@ export interface MlpParams {
   fc1: LinearParams;
   /** Contraction, `[out, hidden]`. */
   fc2: LinearParams;
+  /** Gate of a SwiGLU, `[hidden, in]`; with one, `activation` is not read. @default {none} */
+  gate?: LinearParams;
+  /** LayerNorm before the contraction of a SwiGLU. @default {none} */
+  norm?: LayerNormParams;
 }
 
 /** The exact (erf) GELU, OpenAI CLIP's `x · sigmoid(1.702 x)`, or the approximation by tanh. */
@@ -21,23 +26,41 @@ export type Activation = "gelu" | "quick-gelu" | "gelu-tanh";
 export interface MlpOptions extends Pick<LinearOptions, "drop" | "addend"> {
   /** Between the two layers. @default {"gelu"} */
   activation?: Activation;
+  /** Of the LayerNorm before the contraction. @default {1e-6} */
+  epsilon?: number;
 }
 
 /**
- * `fc2(gelu(fc1(x)))` with the exact (erf) GELU, the quick one, or that by tanh.
+ * `fc2(gelu(fc1(x)))` with the exact (erf) GELU, the quick one, or that by tanh; with a gate
+ * `fc2(norm(silu(gate(x)) ⊙ fc1(x)))`.
+ *
+ * Source of the gated one: Shazeer, GLU Variants Improve Transformer, 2020, Eq. (6); timm `SwiGLU`.
  *
  * @param params Weights.
  * @param x Shape `[..., in]`.
  * @returns Shape `[..., out]`. The caller disposes it.
  */
 export function mlp<T extends Tensor>(params: MlpParams, x: T, options: MlpOptions = {}): T {
-  const { activation = "gelu", ...rest } = options;
+  const { activation = "gelu", epsilon, ...rest } = options;
+  if (params.gate) return gated({ ...params, gate: params.gate }, x, { ...rest, epsilon });
   const together = activation === "gelu-tanh"
     ? undefined // no kernel has it
     : joined([params.fc1, params.fc2], x, { activation, ...rest });
   if (together) return together;
   const activate = { gelu, "quick-gelu": quickGelu, "gelu-tanh": tanhGelu }[activation];
   return tf.tidy(() => linear(params.fc2, activate(linear(params.fc1, x)), rest)) as T;
+}
+
+function gated<T extends Tensor>(
+  { fc1, fc2, gate, norm }: MlpParams & { gate: LinearParams },
+  x: T,
+  { epsilon = 1e-6, ...rest }: LinearOptions & { epsilon: number | undefined },
+): T {
+  return tf.tidy(() => {
+    const [open, plain] = linears([gate, fc1], x, [{}, {}]) as [T, T];
+    const hidden = mul(mul(open, tf.sigmoid(open)), plain);
+    return linear(fc2, norm ? layerNorm(norm, hidden, epsilon) : hidden, rest);
+  });
 }
 
 /** Options of {@linkcode joined}. */

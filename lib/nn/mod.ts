@@ -7,6 +7,7 @@
 export {
   type AffinityKind,
   type AttentionParams,
+  type AttentionProjection,
   selfAttention,
   type SelfAttentionOptions,
   type SelfAttentionResult,
@@ -44,6 +45,9 @@ export {
   mergeUpdates,
   type UpdateMethod,
 } from "./linear.ts";
+export { extendRotary, type RotaryOptions, type RotaryTable, rotaryTable, rotate } from "./rotary.ts";
+export { resamplePositions } from "./resample_positions.ts";
+export { mergeOrder, reorder, rowOrder, type TokenOrder, windowBias, windowOrder, type Windows } from "./windows.ts";
 export { type Activation, mlp, type MlpOptions, type MlpParams, quickGelu, tanhGelu } from "./mlp.ts";
 export { type BlockPlace, type Encoder, mapBlocks, TOWER_NAMES, type TowerBlocks, towerBlocks } from "./towers.ts";
 export {

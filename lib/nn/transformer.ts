@@ -4,7 +4,8 @@ import type { DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
-import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
+import { add, mul } from "../tensor/typed.ts";
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { type AffinityKind, type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
 import { bottleneck, type BottleneckParams } from "./bottleneck.ts";
 import { dropExtra, extendMasks, insertAfterFirst } from "./extra_tokens.ts";
@@ -12,6 +13,8 @@ import { layerNorm, layerNormFork, type LayerNormParams } from "./layer_norm.ts"
 import { type Activation, mlp, type MlpParams } from "./mlp.ts";
 import { tokenAt } from "./read_token.ts";
 import { recomputed } from "./recompute.ts";
+import { extendRotary, type RotaryTable } from "./rotary.ts";
+import type { Windows } from "./windows.ts";
 
 /** Weights of one block. */
 export interface BlockParams {
@@ -23,6 +26,10 @@ export interface BlockParams {
   norm2: LayerNormParams;
   /** Feed-forward part. */
   mlp: MlpParams;
+  /** LayerScale: factor of what the attention adds, `[D]`. @default {none} */
+  scale1?: Tensor1D;
+  /** Likewise of what the feed-forward part adds. @default {none} */
+  scale2?: Tensor1D;
   /** Bottleneck adapter after the feed-forward part, before its residual. @default {none} */
   adapter?: BottleneckParams;
   /** Learned tokens that stand after token 0 in this block alone, `[P, D]`; their outputs are dropped. @default {none} */
@@ -51,6 +58,10 @@ export interface TransformerOptions {
   read?: Tensor2D;
   /** Factor of the last block's attention probabilities, `[B, H, N, N]`, for their gradient. @default {none} */
   gate?: Tensor4D;
+  /** Turns queries and keys by their tokens' places. @default {they are as they are} */
+  rotary?: RotaryTable;
+  /** The samples are the windows of a map, whose `relativeBias` is added to the scores; no masks then. @default {they are not} */
+  windows?: Windows;
   /** Dropout after the feed-forward part, and after attention parts without LoRA, while training. @default {0} */
   hiddenDropout?: number;
   /** Dropout of the attention probabilities, in attention parts without LoRA, while training. @default {0} */
@@ -114,14 +125,18 @@ function recomputedBlock(
   options: TransformerOptions,
   wanted: ReadonlySet<Tensor>,
 ): Tensor3D {
-  const masks = (["keyMask", "read"] as const).filter((name) => options[name]);
+  const { keyMask, read, rotary } = options;
+  const held = Object.entries({ keyMask, read, cos: rotary?.cos, sin: rotary?.sin }).flatMap(([name, tensor]) =>
+    tensor ? [{ name, tensor }] : []
+  );
   return recomputed<Tensor3D>({
     x,
-    constants: masks.map((name) => options[name]!),
+    constants: held.map(({ tensor }) => tensor),
     leaves: [...namedTensors(block).values()].filter((leaf) => wanted.has(leaf)),
     f: (input, constants) => {
-      const kept = Object.fromEntries(masks.map((name, i) => [name, constants[i]]));
-      return transformerBlock(block, input, { ...options, ...kept }).tokens;
+      const { cos, sin, ...masks } = Object.fromEntries(held.map(({ name }, i) => [name, constants[i]]));
+      const turned = cos && sin ? { rotary: { cos, sin } as RotaryTable } : {};
+      return transformerBlock(block, input, { ...options, ...masks, ...turned }).tokens;
     },
   });
 }
@@ -138,12 +153,15 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
   const dropped = (name: string, rate = hiddenDropout): DropoutOptions | undefined =>
     seed === undefined || rate === 0 ? undefined : { rate, seed: deriveSeed(seed, name) };
   if (params.prompts) return promptedBlock(params, x, options);
-  // `residual + drop(mlp(y))`, or with a bottleneck between the two.
+  // `residual + drop(mlp(y))`, or with a factor and a bottleneck between the two.
   const feed = (y: Tensor3D, residual: Tensor3D): Tensor3D => {
     const drop = dropped("mlp");
-    const mlpOptions = { activation, ...(drop ? { drop } : {}) };
-    if (!params.adapter) return mlp(params.mlp, y, { ...mlpOptions, addend: residual });
-    return tf.add(residual, bottleneck(params.adapter, mlp(params.mlp, y, mlpOptions)));
+    const mlpOptions = { activation, epsilon, ...(drop ? { drop } : {}) };
+    const { adapter, scale2 } = params;
+    if (!adapter && !scale2) return mlp(params.mlp, y, { ...mlpOptions, addend: residual });
+    const plain = mlp(params.mlp, y, mlpOptions);
+    const scaled = scale2 ? mul(plain, scale2) : plain;
+    return tf.add(residual, adapter ? bottleneck(adapter, scaled) : scaled);
   };
   const finish = (attended: Tensor3D): Tensor3D => {
     if (order === "pre") {
@@ -162,11 +180,12 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
     const probabilityDrop = own ? dropped("probabilities", attentionDropout) : undefined;
     const attentionOptions: SelfAttentionOptions = {
       ...options,
-      residual,
+      ...(params.scale1 ? {} : { residual }),
       ...(outputDrop ? { outputDrop } : {}),
       ...(probabilityDrop ? { probabilityDrop } : {}),
     };
-    const { output: attended, affinity } = selfAttention(params.attention, input, attentionOptions);
+    const { output, affinity } = selfAttention(params.attention, input, attentionOptions);
+    const attended = params.scale1 ? add(residual, mul(output, params.scale1)) : output;
     const tokens = finish(attended);
     return affinity ? { tokens, affinity } : { tokens };
   });
@@ -177,7 +196,8 @@ function promptedBlock(params: BlockParams, x: Tensor3D, options: TransformerOpt
   const { prompts, ...block } = params;
   return tidy(() => {
     const masks = extendMasks(options, prompts!.shape[0]);
-    const result = transformerBlock(block, insertAfterFirst(x, prompts!), { ...options, ...masks });
+    const rotary = options.rotary ? { rotary: extendRotary(options.rotary, prompts!.shape[0]) } : {};
+    const result = transformerBlock(block, insertAfterFirst(x, prompts!), { ...options, ...masks, ...rotary });
     return dropExtra(result, prompts!.shape[0], options);
   });
 }

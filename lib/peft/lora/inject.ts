@@ -1,5 +1,5 @@
 /** Puts updates into attention layers by building a new tree that shares the frozen weights. @module */
-import type { AttentionParams } from "../../nn/attention.ts";
+import type { AttentionProjection } from "../../nn/attention.ts";
 import type { LinearParams, LinearUpdate, LowRank } from "../../nn/linear.ts";
 import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
@@ -7,7 +7,7 @@ import { type LoraConfig, loraLayers, loraScaling, type LoraTarget } from "./con
 import { loraUpdate } from "./layer.ts";
 
 /** The attention projection each target names. */
-export const TARGET_LAYERS: Record<LoraTarget, keyof AttentionParams> = {
+export const TARGET_LAYERS: Record<LoraTarget, AttentionProjection> = {
   q: "query",
   k: "key",
   v: "value",

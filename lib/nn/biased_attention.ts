@@ -1,0 +1,23 @@
+/** Attention whose scores have something added. @module */
+import * as tf from "@tensorflow/tfjs";
+import { add, matMul, mul, reshape, softmax } from "../tensor/typed.ts";
+import type { Tensor3D, Tensor4D } from "../tensor/types.ts";
+import { joinHeads, splitHeads } from "./dropped_attention.ts";
+
+/**
+ * `softmax(Q Kᵀ / √(W/H) + bias) V` per head.
+ *
+ * @param qkv Query, key and value, `[B, N, W]`.
+ * @param bias Shape `[G, H, N, N]`; G divides B, and sample `b` has that of `b mod G`.
+ * @returns Context, shape `[B, N, W]`. The caller disposes it.
+ */
+export function biasedAttention(qkv: readonly [Tensor3D, Tensor3D, Tensor3D], bias: Tensor4D): Tensor3D {
+  const [groups, heads] = bias.shape;
+  return tf.tidy(() => {
+    const [query, key, value] = qkv.map((x) => splitHeads(x, heads)) as [Tensor4D, Tensor4D, Tensor4D];
+    const scores = mul(matMul(query, key, false, true), 1 / Math.sqrt(query.shape[3]));
+    const [batch] = scores.shape;
+    const sums = add(reshape(scores, [batch / groups, bias.size]), reshape(bias, [1, bias.size]));
+    return joinHeads(matMul(softmax(reshape(sums, scores.shape)), value));
+  });
+}

@@ -1,0 +1,67 @@
+/** Position embeddings of a grid of patches, resampled to another grid. @module */
+import * as tf from "@tensorflow/tfjs";
+import { matMul, reshape } from "../tensor/typed.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+
+/** Keys' cubic kernel. */
+function cubic(x: number, a: number): number {
+  const d = Math.abs(x);
+  if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+/**
+ * The weights with which `from` equally spaced numbers become `to`, by a cubic kernel.
+ *
+ * Plain: `a = -0.75`, the four nearest, the border's repeated. With antialiasing: `a = -0.5`, as many as the new spacing spans,
+ * what would lie outside left out.
+ *
+ * Source: torch `interpolate(mode="bicubic", align_corners=False)`, without and with `antialias`; Keys 1981.
+ *
+ * @returns Row-major, `[to, from]`.
+ */
+export function cubicWeights(from: number, to: number, antialias: boolean): Float32Array {
+  const out = new Float32Array(to * from);
+  const scale = from / to;
+  const stretch = antialias ? Math.max(scale, 1) : 1;
+  for (let i = 0; i < to; i++) {
+    const centre = scale * (i + 0.5) - 0.5;
+    const row = out.subarray(i * from, (i + 1) * from);
+    const reach = Math.ceil(2 * stretch) + 1;
+    let total = 0;
+    for (let j = Math.floor(centre) - reach; j <= Math.floor(centre) + reach; j++) {
+      if (antialias && (j < 0 || j >= from)) continue;
+      const weight = cubic((j - centre) / stretch, antialias ? -0.5 : -0.75);
+      row[Math.min(from - 1, Math.max(0, j))]! += weight;
+      total += weight;
+    }
+    for (let j = 0; j < from; j++) row[j]! /= total;
+  }
+  return out;
+}
+
+/**
+ * The embedding of a read token and `G²` patches for a grid of `g²`.
+ *
+ * Source: transformers `Dinov2Embeddings.interpolate_pos_encoding`, and with antialiasing `Dinov2WithRegistersEmbeddings`'s.
+ *
+ * @param positions The read token's first, `[1, G² + 1, D]`.
+ * @param grid g.
+ * @returns Shape `[1, g² + 1, D]`; `positions` itself, as a new handle, where the grids are the same. The caller disposes it.
+ */
+export function resamplePositions(positions: Tensor3D, grid: number, antialias: boolean): Tensor3D {
+  const [, rows, width] = positions.shape;
+  const stored = Math.sqrt(rows - 1);
+  if (stored === grid) return tf.clone(positions);
+  return tf.tidy(() => {
+    const weights = tf.tensor2d(cubicWeights(stored, grid, antialias), [grid, stored]) as Tensor2D;
+    const along = (map: Tensor3D): Tensor3D => { // the first axis resampled, and the first two exchanged
+      const [, other] = map.shape;
+      const mixed = matMul(weights, reshape(map, [stored, other * width]));
+      return tf.transpose(reshape(mixed, [grid, other, width]), [1, 0, 2]);
+    };
+    const patches = reshape(tf.slice(positions, [0, 1, 0], [1, rows - 1, width]), [stored, stored, width]);
+    const resampled = reshape(along(along(patches)), [1, grid * grid, width]);
+    return tf.concat([tf.slice(positions, [0, 0, 0], [1, 1, width]), resampled], 1);
+  });
+}

@@ -1,0 +1,86 @@
+/** Rotary position embeddings of a grid of patches: queries and keys turned by angles that grow with row and column. @module */
+import * as tf from "@tensorflow/tfjs";
+import { tidy } from "../tensor/ops.ts";
+import { reshape } from "../tensor/typed.ts";
+import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import { insertAfterFirst } from "./extra_tokens.ts";
+
+/** By what each pair of neighbouring numbers of a token is turned; the first token, CLS, is not. */
+export interface RotaryTable {
+  /** Cosines, `[N + 1, D]`. */
+  cos: Tensor2D;
+  /** Sines, those of the first of each pair negated; `[N + 1, D]`. */
+  sin: Tensor2D;
+}
+
+/** Sizes of a {@linkcode rotaryTable}. */
+export interface RotaryOptions {
+  /** Patches a side of the grid. */
+  grid: number;
+  /** Patches a side of the grid whose places the angles are those of: other grids are stretched over it. */
+  reference: number;
+  /** Token width D. */
+  width: number;
+  /** Number of heads; each has the same angles. */
+  heads: number;
+}
+
+/** Base of the frequencies. */
+const TEMPERATURE = 10_000;
+
+/**
+ * The table of a grid. Of the `d = D/H` numbers of a head, pairs `p < d/4` are turned by `row · 10000^(-4p/d)`, the others by the
+ * column in the same frequencies.
+ *
+ * Source: Fang et al., EVA-02, 2023; Su et al., RoFormer, 2021, section 3.2; timm `RotaryEmbeddingCat`.
+ *
+ * @returns The caller disposes both tensors.
+ */
+export function rotaryTable({ grid, reference, width, heads }: RotaryOptions): RotaryTable {
+  const size = width / heads;
+  const bands = size / 4;
+  const [cos, sin] = [new Float32Array((grid * grid + 1) * width), new Float32Array((grid * grid + 1) * width)];
+  cos.fill(1, 0, width);
+  for (let row = 0; row < grid; row++) {
+    for (let column = 0; column < grid; column++) {
+      const start = (row * grid + column + 1) * width;
+      for (let j = 0; j < size; j++) {
+        const pair = j >> 1;
+        const place = (pair < bands ? row : column) / grid * reference;
+        const angle = place * TEMPERATURE ** (-(pair % bands) / bands);
+        cos[start + j] = Math.cos(angle);
+        sin[start + j] = j % 2 === 0 ? -Math.sin(angle) : Math.sin(angle);
+      }
+      for (let head = 1; head < heads; head++) {
+        cos.copyWithin(start + head * size, start, start + size);
+        sin.copyWithin(start + head * size, start, start + size);
+      }
+    }
+  }
+  const shape: [number, number] = [grid * grid + 1, width];
+  return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
+}
+
+/** The table with `count` tokens more after the first, which are not turned. The caller disposes both tensors. */
+export function extendRotary({ cos, sin }: RotaryTable, count: number): RotaryTable {
+  const width = cos.shape[1];
+  const extend = (table: Tensor2D, rows: Tensor2D): Tensor2D =>
+    tf.tidy(() => tf.squeeze(insertAfterFirst(tf.expandDims(table, 0), rows), [0]));
+  return tidy(() => ({
+    cos: extend(cos, tf.ones([count, width]) as Tensor2D),
+    sin: extend(sin, tf.zeros([count, width]) as Tensor2D),
+  }));
+}
+
+/**
+ * Queries or keys, turned: `(x₀, x₁) → (x₀ cos - x₁ sin, x₁ cos + x₀ sin)` for each pair.
+ *
+ * @param x Shape `[B, N + 1, D]`.
+ * @returns Shape of `x`. The caller disposes it.
+ */
+export function rotate(x: Tensor3D, { cos, sin }: RotaryTable): Tensor3D {
+  return tf.tidy(() => {
+    const swapped = reshape(tf.reverse(reshape(x, [x.size / 2, 2]), 1), x.shape);
+    return tf.add(tf.mul(x, cos), tf.mul(swapped, sin));
+  });
+}

@@ -1,0 +1,127 @@
+/** Square windows of a map of tokens: the orders that put each window's tokens together, and what they do not see. @module */
+import * as tf from "@tensorflow/tfjs";
+import { customGrad } from "../tensor/gradients.ts";
+import { embeddingLookup, tidy } from "../tensor/ops.ts";
+import { add, expandDims, reshape } from "../tensor/typed.ts";
+import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
+
+/** A map cut into windows. */
+export interface Windows {
+  /** Tokens a side of the map; a multiple of `window`. */
+  side: number;
+  /** Tokens a side of a window. */
+  window: number;
+  /** By how much the map is moved up and left first, round its borders. */
+  shift: number;
+}
+
+/** A row-major map place for each place of an order. */
+export type TokenOrder = readonly number[];
+
+/** The order of a map, row by row. */
+export function rowOrder(side: number): TokenOrder {
+  return Array.from({ length: side * side }, (_, i) => i);
+}
+
+/** The order window by window, row by row within each. */
+export function windowOrder({ side, window, shift }: Windows): TokenOrder {
+  const across = side / window;
+  return Array.from({ length: side * side }, (_, i) => {
+    const [cell, inner] = [Math.floor(i / window ** 2), i % window ** 2];
+    const row = Math.floor(cell / across) * window + Math.floor(inner / window);
+    const column = (cell % across) * window + inner % window;
+    return ((row + shift) % side) * side + (column + shift) % side;
+  });
+}
+
+/** The order two by two: each cell's upper left, lower left, upper right and lower right token. */
+export function mergeOrder(side: number): TokenOrder {
+  const across = side / 2;
+  return Array.from({ length: side * side }, (_, i) => {
+    const [cell, inner] = [i >> 2, i & 3];
+    const row = 2 * Math.floor(cell / across) + (inner & 1);
+    const column = 2 * (cell % across) + (inner >> 1);
+    return row * side + column;
+  });
+}
+
+/**
+ * Tokens in another order.
+ *
+ * @param x Shape `[B, S², D]`, in the order `from`.
+ * @returns Shape of `x`, in the order `to`. The caller disposes it.
+ */
+export function reorder(x: Tensor3D, from: TokenOrder, to: TokenOrder): Tensor3D {
+  if (from.every((place, i) => place === to[i])) return tf.clone(x);
+  const takes = sources(from, to);
+  return customGrad([x], (tokens) => ({
+    value: gatherTokens(tokens, takes),
+    saved: [],
+    gradFunc: (dy) => [gatherTokens(dy, sources(to, from))],
+  }));
+}
+
+/** Where each place of `to` finds its token in `from`. */
+function sources(from: TokenOrder, to: TokenOrder): Int32Array {
+  const places = new Int32Array(from.length);
+  from.forEach((place, i) => places[place] = i);
+  return Int32Array.from(to, (place) => places[place]!);
+}
+
+function gatherTokens(x: Tensor3D, indices: Int32Array): Tensor3D {
+  return tf.tidy(() => tf.gather<Tensor3D>(x, tf.tensor1d(indices, "int32"), 1));
+}
+
+/** Added to the scores of tokens that a shift has brought together and that do not see each other. */
+const UNSEEN = -100;
+
+/**
+ * What is added to the scores of each window's tokens: a number by their distance, and for a moved map {@linkcode UNSEEN} between
+ * tokens from opposite borders.
+ *
+ * Source: Liu et al., Swin Transformer, 2021, Eq. (4) and Figure 4.
+ *
+ * @param table By row and column distance, `[(2w - 1)², H]`.
+ * @returns Shape `[1, H, w², w²]`, or one for each window, `[S²/w², H, w², w²]`. The caller disposes it.
+ */
+export function windowBias(table: Tensor2D, windows: Windows): Tensor4D {
+  const { window, shift } = windows;
+  const [size, heads] = [window ** 2, table.shape[1]];
+  return tidy(() => {
+    const rows = embeddingLookup(table, tf.tensor1d(distances(window), "int32")); // [w⁴, H]
+    const bias = reshape(tf.transpose(rows, [1, 0]), [1, heads, size, size]);
+    return shift === 0 ? bias : add(expandWindows(bias, windows), unseen(windows));
+  });
+}
+
+function expandWindows(bias: Tensor4D, { side, window }: Windows): Tensor4D {
+  return tf.tile(bias, [(side / window) ** 2, 1, 1, 1]);
+}
+
+/** The table's row for each pair of a window's tokens. */
+function distances(window: number): Int32Array {
+  const size = window ** 2;
+  return Int32Array.from({ length: size * size }, (_, k) => {
+    const [i, j] = [Math.floor(k / size), k % size];
+    const rows = Math.floor(i / window) - Math.floor(j / window) + window - 1;
+    return rows * (2 * window - 1) + i % window - j % window + window - 1;
+  });
+}
+
+/** {@linkcode UNSEEN} between tokens of a window that lie in different parts of the moved map, `[S²/w², 1, w², w²]`. */
+function unseen({ side, window, shift }: Windows): Tensor4D {
+  const part = (place: number): number => Number(place >= side - window) + Number(place >= side - shift);
+  // Of the moved map: its own order without a shift.
+  const parts = windowOrder({ side, window, shift: 0 }).map((place) =>
+    3 * part(Math.floor(place / side)) + part(place % side)
+  );
+  const size = window ** 2;
+  const count = parts.length / size;
+  const values = new Float32Array(count * size * size);
+  for (let k = 0; k < values.length; k++) {
+    const start = Math.floor(k / size ** 2) * size;
+    const [i, j] = [Math.floor(k / size) % size, k % size];
+    values[k] = parts[start + i] === parts[start + j] ? 0 : UNSEEN;
+  }
+  return expandDims(tf.tensor3d(values, [count, size, size]) as Tensor3D, 1);
+}
