@@ -2,6 +2,7 @@
 import { decodeFrame, type Frame } from "./_codecs.ts";
 import { decodeRle } from "./_dicom_rle.ts";
 import { decodeExtendedJpeg } from "./_jpeg_extended.ts";
+import { decodeHuffmanJpeg } from "./_jpeg_grey.ts";
 import { decodeLosslessJpeg } from "./_jpeg_lossless.ts";
 import { checkJpegLength, markedAsRgb, readJpegHeader } from "./_jpeg_markers.ts";
 import { checkCodestream, withoutSign } from "./_jpeg2000_markers.ts";
@@ -99,8 +100,9 @@ function jpeg(bytes: Uint8Array, shape: FrameShape & { transferSyntax: string })
   if (components === 3 && colour !== undefined && isRgb !== (colour === "RGB")) {
     throw new Error(`its photometric interpretation is ${shape.photometric}, its JPEG stream says ${colour}`);
   }
-  const stream = components === 3 && isRgb ? markedAsRgb(bytes) : bytes;
-  return { decode: () => decodeFrame("libjpeg-turbo", stream), stated: header, rgb: true };
+  const decode = (): Promise<Frame> =>
+    components === 3 && isRgb ? decodeFrame("libjpeg-turbo", markedAsRgb(bytes)) : decodeHuffmanJpeg(bytes, header);
+  return { decode, stated: header, rgb: true };
 }
 
 function jpeg2000(bytes: Uint8Array, shape: FrameShape): Stream {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BitReader, type HuffmanTable, readScan } from "./_jpeg_huffman.ts";
+import { BitReader, type HuffmanTable, huffmanTable, readScan } from "./_jpeg_huffman.ts";
 import type { Frame } from "./_codecs.ts";
 
 const ZIGZAG = Uint8Array.of(
@@ -91,9 +91,10 @@ export function decodeExtendedJpeg(bytes: Uint8Array): Frame {
   const { width, height, precision, restartInterval } = scan;
   const component = scan.components[0];
   if (!component || scan.components.length !== 1) throw new Error("12-bit colour is not read");
-  const dc = scan.huffman.get(component.dc), ac = scan.huffman.get(16 | component.ac);
+  const dcCodes = scan.huffman.get(component.dc), acCodes = scan.huffman.get(16 | component.ac);
   const quantisation = scan.quantisation.get(component.quantisation);
-  if (!dc || !ac || !quantisation) throw new Error("a table that its scan names is missing");
+  if (!dcCodes || !acCodes || !quantisation) throw new Error("a table that its scan names is missing");
+  const dc = huffmanTable(dcCodes), ac = huffmanTable(acCodes);
   const samples = new Uint16Array(width * height);
   const bits = new BitReader(scan.data);
   const block = new Int32Array(64);

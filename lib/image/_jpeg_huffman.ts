@@ -1,13 +1,23 @@
 /** Huffman codes and the bits of a JPEG scan, for the two processes libjpeg-turbo's 8-bit build leaves out. ITU-T T.81. @module */
 import { type JpegMarker, jpegMarkers } from "./_jpeg_markers.ts";
 
+/** Codes as the stream states them: how many of each length from 1 to 16, and their symbols in order of length. */
+export interface HuffmanCodes {
+  counts: Uint8Array;
+  symbols: Uint8Array;
+}
+
 /** A decoding table: for every 16 bits ahead, the code's length and the symbol. */
 export interface HuffmanTable {
   lookup: Uint16Array;
 }
 
-/** Annex C: codes in order of length. */
-function huffmanTable(counts: Uint8Array, symbols: Uint8Array): HuffmanTable {
+/**
+ * The table of some codes. Annex C.
+ *
+ * @throws {Error} If there are more codes than fit.
+ */
+export function huffmanTable({ counts, symbols }: HuffmanCodes): HuffmanTable {
   // length << 8 | symbol; 0 where no code begins so.
   const lookup = new Uint16Array(65536);
   let code = 0;
@@ -42,7 +52,7 @@ export interface JpegScan {
   height: number;
   components: ScanComponent[];
   /** By class and number: `dc0` is 0x00, `ac0` 0x10. */
-  huffman: Map<number, HuffmanTable>;
+  huffman: Map<number, HuffmanCodes>;
   quantisation: Map<number, Uint16Array>;
   restartInterval: number;
   /** The three parameters of SOS: Ss (the predictor, if lossless), Se, and Al (the point transform). */
@@ -60,9 +70,10 @@ function segment(bytes: Uint8Array, marker: JpegMarker): Uint8Array {
 /**
  * Takes a sequential or lossless stream apart.
  *
+ * @param markers Where its markers are, if that is known.
  * @throws {Error} If it is cut short, has several scans, or a table is misshapen.
  */
-export function readScan(bytes: Uint8Array): JpegScan {
+export function readScan(bytes: Uint8Array, markers: readonly JpegMarker[] = jpegMarkers(bytes)): JpegScan {
   const scan: JpegScan = {
     process: 0,
     precision: 0,
@@ -76,7 +87,7 @@ export function readScan(bytes: Uint8Array): JpegScan {
     data: new Uint8Array(0),
   };
   let scans = 0;
-  for (const marker of jpegMarkers(bytes)) {
+  for (const marker of markers) {
     const { code } = marker;
     if (code === 0xd8 || code === 0xd9) continue;
     const body = segment(bytes, marker);
@@ -109,7 +120,7 @@ function readHuffman(body: Uint8Array, scan: JpegScan): void {
     const counts = body.subarray(offset + 1, offset + 17);
     const total = counts.reduce((sum, count) => sum + count, 0);
     if (counts.length < 16 || offset + 17 + total > body.length) throw new Error("a Huffman table is cut short");
-    scan.huffman.set(body[offset]!, huffmanTable(counts, body.subarray(offset + 17, offset + 17 + total)));
+    scan.huffman.set(body[offset]!, { counts, symbols: body.subarray(offset + 17, offset + 17 + total) });
     offset += 17 + total;
   }
 }

@@ -1,5 +1,5 @@
 /** Lossless JPEG (process 14, predictors 1 to 7, 2 to 16 bits). ITU-T T.81, annex H. @module */
-import { BitReader, type JpegScan, readScan } from "./_jpeg_huffman.ts";
+import { BitReader, huffmanTable, type JpegScan, readScan } from "./_jpeg_huffman.ts";
 import type { Frame } from "./_codecs.ts";
 
 /**
@@ -27,9 +27,9 @@ function decodeSamples(scan: JpegScan, out: Uint16Array): void {
   const { width, height, precision, components, restartInterval, spectral: [predictor, , shift] } = scan;
   const count = components.length;
   const tables = components.map(({ dc }) => {
-    const table = scan.huffman.get(dc);
-    if (!table) throw new Error(`its Huffman table ${dc} is missing`);
-    return table;
+    const codes = scan.huffman.get(dc);
+    if (!codes) throw new Error(`its Huffman table ${dc} is missing`);
+    return huffmanTable(codes);
   });
   if (restartInterval % width !== 0) throw new Error("its restart interval must be whole lines");
   const restartLines = restartInterval / width;

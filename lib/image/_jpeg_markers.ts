@@ -16,6 +16,8 @@ export interface JpegHeader {
   scanBytes: number;
   /** What the stream itself says of three components; undefined when it says nothing (libjpeg then takes them for YCbCr). */
   colour: "RGB" | "YCbCr" | undefined;
+  /** All its markers. */
+  markers: readonly JpegMarker[];
 }
 
 /** Where one marker stands: `end` is the first byte after its segment (after its scan's data, for SOS). */
@@ -105,13 +107,14 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
     process: frame.code,
     scans: scans.length,
     scanBytes: scans.reduce((sum, { start, end }) => sum + end - start, 0),
+    markers,
     colour: statedColour(bytes, markers, [8, 11, 14].map((offset) => body[offset])),
   };
 }
 
 /** EXIF's Orientation (tag 0x0112 of the first directory), 1 to 8; 1 when the stream states none, or one that cannot be read. */
-export function exifOrientation(bytes: Uint8Array): number {
-  for (const { code, start, end } of jpegMarkers(bytes)) {
+export function exifOrientation(bytes: Uint8Array, markers: readonly JpegMarker[]): number {
+  for (const { code, start, end } of markers) {
     if (code !== 0xe1) continue;
     const body = bytes.subarray(bytes.indexOf(code, start) + 3, end);
     if (!startsWith(body, "Exif\0\0")) continue;

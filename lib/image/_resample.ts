@@ -1,6 +1,6 @@
 /** The two passes of the resize over 8-bit samples, in WebAssembly (_resample.c); a strip of lines goes through its memory at a time. @module */
 import { RESAMPLE } from "./_resample_binary.ts";
-import { base64Bytes } from "../platform/runtime.ts";
+import { placed, SPARE, type WasmProgram, wasmProgram } from "./_wasm.ts";
 
 /** For each output position of one axis: where its window begins, how long it is, and its weights (`taps` apart), in 1 / 2^22. */
 export interface FixedWindows {
@@ -10,9 +10,7 @@ export interface FixedWindows {
   taps: number;
 }
 
-interface Resample {
-  memory: WebAssembly.Memory;
-  __heap_base: WebAssembly.Global;
+interface Resample extends WasmProgram {
   across(...args: number[]): void;
   down(...args: number[]): void;
 }
@@ -20,28 +18,7 @@ interface Resample {
 /** Bytes of lines in memory at a time: few enough to stay near the processor. */
 const STRIP = 1 << 20;
 
-/** Bytes that a vector may read past a line. */
-const SPARE = 64;
-
-let instance: Resample | undefined;
-
-function resample(): Resample {
-  const wasm = (): WebAssembly.Instance => new WebAssembly.Instance(new WebAssembly.Module(base64Bytes(RESAMPLE)));
-  return instance ??= wasm().exports as unknown as Resample;
-}
-
-/** Where parts of these sizes lie, one after the other, each at a multiple of 16; the memory grows to hold them. */
-function placed({ memory, __heap_base }: Resample, sizes: readonly number[]): number[] {
-  let end = __heap_base.value as number;
-  const starts = sizes.map((size) => {
-    const start = Math.ceil(end / 16) * 16;
-    end = start + size;
-    return start;
-  });
-  const missing = end + SPARE - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / 65536));
-  return starts;
-}
+const resample = wasmProgram<Resample>(RESAMPLE);
 
 /** Each position's weights as two lists of 16-bit numbers, the upper parts and the lower 11 bits, `taps` of each, padded with 0. */
 function halves({ weights, length, taps }: FixedWindows, padded: number): Int16Array {

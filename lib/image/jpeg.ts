@@ -1,5 +1,6 @@
 /**
- * JPEG files, bit for bit as Pillow reads them (the same libjpeg-turbo, compiled to WebAssembly).
+ * JPEG files, bit for bit as Pillow reads them: by libjpeg-turbo compiled to WebAssembly, grey ones of one scan by a decoder of the
+ * same integers (_jpeg_grey.ts).
  *
  * One damage is read otherwise: a block whose coefficients no encoder writes (past 2^17 or so once dequantised). libjpeg's inverse
  * transform sums in C's `long`, which has 32 bits in WebAssembly and 64 on most machines, so the samples of that block differ.
@@ -7,7 +8,7 @@
  * @module
  */
 import { checkImageSize, type RasterImage } from "./raster.ts";
-import { decodeFrame } from "./_codecs.ts";
+import { decodeHuffmanJpeg } from "./_jpeg_grey.ts";
 import { oriented } from "./orientation.ts";
 import { checkJpegLength, exifOrientation, type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
 
@@ -52,7 +53,7 @@ export async function decodeJpeg(
   const header = checkedHeader(bytes, name);
   let data: Uint8Array;
   try {
-    data = (await decodeFrame("libjpeg-turbo", bytes)).data;
+    data = (await decodeHuffmanJpeg(bytes, header)).data;
   } catch (error) {
     throw new SyntaxError(`Cannot read "${name}" as JPEG: ${(error as Error).message}`);
   }
@@ -63,7 +64,7 @@ export async function decodeJpeg(
     throw new SyntaxError(`Cannot read "${name}" as JPEG: ${expected} samples were expected, found ${data.length}`);
   }
   const image: RasterImage = { width, height, channels, bitDepth: 8, data };
-  const orientation = exifOrientation(bytes);
+  const orientation = exifOrientation(bytes, header.markers);
   if (options.exif) return oriented(image, orientation);
   return orientation === 1 ? image : {
     ...image,

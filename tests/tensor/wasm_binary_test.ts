@@ -2,10 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import { erf } from "../../lib/tensor/kernels/gelu/cpu.ts";
 import {
   binaryModule,
+  compileImageProgram,
   compileKernels,
-  compileResample,
   hasDataSection,
-  resampleModule,
+  IMAGE_PROGRAMS,
+  imageModule,
 } from "../../lib/tensor/wasm/build.ts";
 import { PLAIN, RELAXED } from "../../lib/tensor/wasm/kernels_binary.ts";
 import { compileModules, instantiate } from "../../lib/tensor/wasm/module.ts";
@@ -24,9 +25,7 @@ async function hasClang(): Promise<boolean> {
 const clang = await hasClang();
 
 Deno.test({
-  name: `kernels_binary.ts and _resample_binary.ts are what build.ts makes of their C${
-    clang ? "" : " (skipped: clang-16 cannot be run here)"
-  }`,
+  name: `the binaries kept are what build.ts makes of their C${clang ? "" : " (skipped: clang-16 cannot be run here)"}`,
   ignore: !clang,
   fn: async () => {
     const [plain, relaxed] = [await compileKernels(false), await compileKernels(true)];
@@ -34,8 +33,10 @@ Deno.test({
     assert(relaxed.toBase64() === RELAXED, "the relaxed binary is older than its source: run build.ts");
     const kept = await Deno.readTextFile(new URL("../../lib/tensor/wasm/kernels_binary.ts", import.meta.url));
     assertEquals(kept, binaryModule(plain, relaxed));
-    const resample = await Deno.readTextFile(new URL("../../lib/image/_resample_binary.ts", import.meta.url));
-    assertEquals(resample, resampleModule(await compileResample()));
+    for (const name of Object.keys(IMAGE_PROGRAMS) as (keyof typeof IMAGE_PROGRAMS)[]) {
+      const kept = await Deno.readTextFile(new URL(`../../lib/image/${name}_binary.ts`, import.meta.url));
+      assertEquals(kept, imageModule(name, await compileImageProgram(name)), `${name}.c`);
+    }
   },
 });
 

@@ -1,5 +1,5 @@
 /**
- * Builds the C kernels into `kernels_binary.ts`, and those of the resize into `lib/image/_resample_binary.ts`:
+ * Builds the C kernels into `kernels_binary.ts`, and the resize and the JPEG decoder into `lib/image/_*_binary.ts`:
  * `deno run --allow-read --allow-write --allow-run=clang-16 build.ts`.
  * Needs clang 16 and lld 16 (`wasm-ld-16`); nobody else does, as the result is kept in the repository.
  *
@@ -9,7 +9,7 @@
 /** The source directory. */
 const SOURCE = new URL("./", import.meta.url);
 
-/** That of the resize, whose binary has a memory of its own. */
+/** That of the resize and the JPEG decoder, whose binaries have memories of their own. */
 const IMAGE = new URL("../../image/", import.meta.url);
 
 const FLAGS = [
@@ -51,12 +51,16 @@ export async function compileKernels(relaxed: boolean): Promise<Uint8Array<Array
   return bytes;
 }
 
-/** Compiles the resize, `_resample.c`. */
-export async function compileResample(): Promise<Uint8Array<ArrayBuffer>> {
-  return await compile(IMAGE, "_resample.c", [
-    "-Wl,--export-memory",
-    "-Wl,--export=across,--export=down,--export=__heap_base",
-  ]);
+/** The programs in `lib/image`, by file, and the functions of each. */
+export const IMAGE_PROGRAMS = {
+  _resample: ["across", "down"],
+  _jpeg_grey: ["begin", "rows", "is_over"],
+} as const;
+
+/** Compiles one of them. */
+export async function compileImageProgram(name: keyof typeof IMAGE_PROGRAMS): Promise<Uint8Array<ArrayBuffer>> {
+  const functions = [...IMAGE_PROGRAMS[name], "__heap_base"].map((symbol) => `--export=${symbol}`);
+  return await compile(IMAGE, `${name}.c`, ["-Wl,--export-memory", `-Wl,${functions.join()}`]);
 }
 
 async function compile(cwd: URL, source: string, flags: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
@@ -100,13 +104,13 @@ export const RELAXED = "${relaxed.toBase64()}";
 `;
 }
 
-/** The text of `_resample_binary.ts`. */
-export function resampleModule(bytes: Uint8Array<ArrayBuffer>): string {
+/** The text of such a program's `_binary.ts`. */
+export function imageModule(name: keyof typeof IMAGE_PROGRAMS, bytes: Uint8Array<ArrayBuffer>): string {
   return `// deno-fmt-ignore-file
-/** The compiled resize, in base64. Made by lib/tensor/wasm/build.ts from _resample.c: do not edit. @module */
+/** ${name}.c compiled, in base64. Made by lib/tensor/wasm/build.ts: do not edit. @module */
 
 /** The module. */
-export const RESAMPLE = "${bytes.toBase64()}";
+export const ${name.slice(1).toUpperCase()} = "${bytes.toBase64()}";
 `;
 }
 
@@ -114,5 +118,7 @@ if (import.meta.main) {
   const text = binaryModule(await compileKernels(false), await compileKernels(true));
   await Deno.writeTextFile(new URL("kernels_binary.ts", SOURCE), text);
   console.log(`kernels_binary.ts: ${text.length} characters`);
-  await Deno.writeTextFile(new URL("_resample_binary.ts", IMAGE), resampleModule(await compileResample()));
+  for (const name of Object.keys(IMAGE_PROGRAMS) as (keyof typeof IMAGE_PROGRAMS)[]) {
+    await Deno.writeTextFile(new URL(`${name}_binary.ts`, IMAGE), imageModule(name, await compileImageProgram(name)));
+  }
 }

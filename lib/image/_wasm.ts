@@ -1,0 +1,33 @@
+/** The project's own WebAssembly for images: programs with a memory of their own, which grows to what they work on. @module */
+import { base64Bytes } from "../platform/runtime.ts";
+
+/** What every one of them exports. */
+export interface WasmProgram {
+  memory: WebAssembly.Memory;
+  /** The first address that is free. */
+  __heap_base: WebAssembly.Global;
+}
+
+/** A program from its base64 text; made on first use. */
+export function wasmProgram<Program extends WasmProgram>(text: string): () => Program {
+  let program: Program | undefined;
+  const start = (): Program =>
+    new WebAssembly.Instance(new WebAssembly.Module(base64Bytes(text))).exports as unknown as Program;
+  return () => program ??= start();
+}
+
+/** Bytes that a vector may read past a part. */
+export const SPARE = 64;
+
+/** Where parts of these sizes lie, one after the other, each at a multiple of 16; the memory grows to hold them. */
+export function placed({ memory, __heap_base }: WasmProgram, sizes: readonly number[]): number[] {
+  let end = __heap_base.value as number;
+  const starts = sizes.map((size) => {
+    const start = Math.ceil(end / 16) * 16;
+    end = start + size;
+    return start;
+  });
+  const missing = end + SPARE - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / 65536));
+  return starts;
+}
