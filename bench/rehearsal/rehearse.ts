@@ -5,7 +5,7 @@ import { loadMimicCxr } from "../../lib/data/mimic_cxr.ts";
 import { squareTransform } from "../../lib/data/sources.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { BIOMED_CLIP } from "../../lib/clip/config.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";

@@ -1,6 +1,8 @@
 /** Paths of attention projections as PEFT's adapters name them: the modules of every layout that is read. @module */
 import { TEXT_SIGNS, VISION_SIGNS } from "../clip/checkpoint/find_layout.ts";
-import { TEXT_NAMES, type TowerNames, VISION_NAMES } from "../clip/checkpoint/names.ts";
+import { TEXT_NAMES } from "../clip/checkpoint/text_names.ts";
+import type { TowerNames } from "../clip/checkpoint/tower_names.ts";
+import { VISION_NAMES } from "../clip/checkpoint/vision_names.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
 import type { AdapterTarget } from "./config.ts";
 import type { AdapterEncoder } from "./record.ts";

@@ -3,7 +3,7 @@ import { loraScaling } from "../peft/lora/config.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
 import type { Checkpoint } from "../clip/checkpoint/checkpoint.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
-import { clipPlace } from "../clip/checkpoint/names.ts";
+import { clipPlace } from "../clip/checkpoint/layout.ts";
 import { readFinite } from "../io/tensor_file.ts";
 import { elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { TOWER_NAMES } from "../nn/towers.ts";

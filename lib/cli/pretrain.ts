@@ -1,5 +1,5 @@
 /** `deno task pretrain`: makes the shipped mini model from nothing, or another from its text tower. @module */
-import { BIOMED_CLIP_LAYOUT } from "../clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../clip/checkpoint/layout.ts";
 import { toClipTensors } from "../clip/checkpoint/tensors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";

@@ -3,7 +3,7 @@ import { dataUrl, readData } from "../platform/assets.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
 import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
-import { BIOMED_CLIP_LAYOUT } from "./checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "./checkpoint/layout.ts";
 import { loadClipTensors } from "./checkpoint/tensors.ts";
 import { MINI } from "./config.ts";
 import type { ClipParams } from "./params.ts";

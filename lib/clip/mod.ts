@@ -32,16 +32,11 @@ export { type ClipParams, clipShapes, countClip, initClip } from "./params.ts";
 export { type ClipTokenizer, tokenise } from "./tokenise.ts";
 export { type Checkpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
 export { findLayout, type FoundLayout, layoutLabel, TEXT_SIGNS, VISION_SIGNS } from "./checkpoint/find_layout.ts";
-export {
-  BIOMED_CLIP_LAYOUT,
-  type ClipLayout,
-  type ClipPlace,
-  clipPlace,
-  TEXT_NAMES,
-  type TowerNames,
-  VISION_NAMES,
-} from "./checkpoint/names.ts";
+export { BIOMED_CLIP_LAYOUT, type ClipLayout, clipPlace } from "./checkpoint/layout.ts";
 export { type CheckpointTensor, toClipTensors } from "./checkpoint/tensors.ts";
+export { TEXT_NAMES, type TextNaming } from "./checkpoint/text_names.ts";
+export type { ClipPlace, TowerNames } from "./checkpoint/tower_names.ts";
+export { VISION_NAMES, type VisionNaming } from "./checkpoint/vision_names.ts";
 export { type ClipSource, type JsonRecord } from "./config_file/fields.ts";
 export { parseClipConfig } from "./config_file/parse.ts";
 export type { ClipSizes } from "./config_file/sizes.ts";

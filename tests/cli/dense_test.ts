@@ -7,7 +7,7 @@ import { COMMAND as SEGMENT } from "../../lib/cli/segment.ts";
 import { readMask } from "../../lib/data/boxes.ts";
 import { readCsv } from "../../lib/data/csv.ts";
 import { decodeRle } from "../../lib/data/rle.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { type CheckpointTensor, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { type BertConfig, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";

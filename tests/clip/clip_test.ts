@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText, endOfText } from "../../lib/clip/towers/text.ts";
 import { expectedClip, loadClipTensors, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import type { ClipLayout } from "../../lib/clip/checkpoint/names.ts";
+import type { ClipLayout } from "../../lib/clip/checkpoint/layout.ts";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
 import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { expectedClip } from "../../lib/clip/checkpoint/tensors.ts";
 import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";

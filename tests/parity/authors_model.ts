@@ -1,7 +1,7 @@
 /** The weights and inputs under which the authors' own modules were run; see fixtures/authors_card.json. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { expectedClip, loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
 import type { ClipParams } from "../../lib/clip/params.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "../../lib/hypergraph/ace_hgnn.ts";

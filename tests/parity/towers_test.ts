@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
-import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import { testOnBackends } from "../backends.ts";

@@ -7,7 +7,7 @@ import type { ClipConfig } from "../config.ts";
 import { type ClipSizes, clipSizes } from "../config_file/sizes.ts";
 import type { ClipParams } from "../params.ts";
 import { findLayout, layoutLabel } from "./find_layout.ts";
-import type { ClipLayout } from "./names.ts";
+import type { ClipLayout } from "./layout.ts";
 import { expectedClip, loadClipTensors } from "./tensors.ts";
 
 /** A checkpoint whose names are known. */

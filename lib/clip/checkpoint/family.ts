@@ -4,7 +4,7 @@ import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { ClipConfig } from "../config.ts";
 import { layoutLabel } from "./find_layout.ts";
-import type { ClipLayout } from "./names.ts";
+import type { ClipLayout } from "./layout.ts";
 import { expectedClip, loadClipTensors, toClipTensors } from "./tensors.ts";
 
 /** A library that reads weights: open_clip, or `transformers`. */

@@ -1,9 +1,11 @@
 /** Which layout a checkpoint has, told from its names. @module */
 import { bareName } from "../../io/key_report.ts";
-import { type ClipLayout, TEXT_NAMES, VISION_NAMES } from "./names.ts";
+import type { ClipLayout } from "./layout.ts";
+import { TEXT_NAMES, type TextNaming } from "./text_names.ts";
+import { VISION_NAMES, type VisionNaming } from "./vision_names.ts";
 
 /** A tensor that every checkpoint of an image tower has, the kind of its names, and what stands before them. */
-export const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
+export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["visual.class_embedding", "open_clip", "visual."],
   ["visual.trunk.cls_token", "timm", "visual.trunk."],
   ["visual.trunk.attn_pool.latent", "timm_siglip", "visual.trunk."],
@@ -14,7 +16,7 @@ export const VISION_SIGNS: readonly [string, ClipLayout["vision"], string][] = [
   ["vision_model.layers.0.layernorm_before.weight", "hf_vit_5", "vision_model."],
 ];
 /** Likewise of a text tower. */
-export const TEXT_SIGNS: readonly [string, ClipLayout["text"], string][] = [
+export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
   ["text.text_projection.bias", "open_clip_siglip", "text."],
   ["text_model.head.bias", "hf_siglip", "text_model."],
   ["token_embedding.weight", "open_clip", ""],
@@ -89,7 +91,7 @@ export function findLayout(names: ReadonlySet<string>, path: string): FoundLayou
   const foreign = FOREIGN_SIGNS.find(([sign]) => names.values().some((name) => sign.test(name)));
   if (foreign) throw new UnknownLayoutError(path, `it has ${foreign[1]}, which is not computed`);
   const pairs: FoundLayout[] = [];
-  let half: FoundTower<ClipLayout["vision"]> | undefined;
+  let half: FoundTower<VisionNaming> | undefined;
   for (const vision of findTowers(names, VISION_SIGNS)) {
     half ??= vision;
     const text = TEXT_SIGNS.find(([name]) => names.has(vision.wrapper + name));

@@ -4,7 +4,8 @@ import { isShape } from "../../io/key_report.ts";
 import { namedTensors } from "../../tensor/params.ts";
 import type { Tensor } from "../../tensor/types.ts";
 import type { ClipParams } from "../params.ts";
-import { type ClipLayout, type ClipPlace, clipPlace } from "./names.ts";
+import { type ClipLayout, clipPlace } from "./layout.ts";
+import type { ClipPlace } from "./tower_names.ts";
 import type { ClipConfig } from "../config.ts";
 import { buildClip, clipShapes } from "../params.ts";
 

@@ -1,7 +1,7 @@
 /** The configuration of checkpoints that come without a file of it, where their names leave one choice. @module */
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { layoutLabel } from "../checkpoint/find_layout.ts";
-import { BIOMED_CLIP_LAYOUT, type ClipLayout } from "../checkpoint/names.ts";
+import { BIOMED_CLIP_LAYOUT, type ClipLayout } from "../checkpoint/layout.ts";
 import { BIOMED_CLIP, type ClipConfig, MINI } from "../config.ts";
 import type { JsonRecord } from "./fields.ts";
 import { parseClipConfig } from "./parse.ts";

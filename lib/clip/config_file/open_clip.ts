@@ -1,103 +1,31 @@
-/** The towers an open_clip configuration describes. @module */
+/** A CLIP's configuration from open_clip's JSON. @module */
 import type { Activation } from "../../nn/mlp.ts";
+import { BIOMED_CLIP } from "../config.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
 import { isRecord } from "../../io/fields.ts";
 import {
   checkFields,
   choiceField,
   type ClipSource,
+  colourField,
   headsField,
   type JsonRecord,
-  type PlainFields,
   positiveField,
   recordField,
   refuseField,
   sizeField,
 } from "./fields.ts";
+import {
+  PLAIN_MODEL,
+  PLAIN_SIGLIP_TEXT,
+  PLAIN_TEXT,
+  PLAIN_VISION,
+  READ_MODEL,
+  READ_SIGLIP_TEXT,
+  READ_TEXT,
+  READ_VISION,
+} from "./open_clip_fields.ts";
 
-const PLAIN_BLOCKS: PlainFields = {
-  ls_init_value: [],
-  output_tokens: "any",
-  act_kwargs: [],
-  norm_kwargs: [],
-  block_type: ["default"],
-  qk_norm: [false],
-  scaled_cosine_attn: [false],
-  scale_heads: [false],
-  scale_attn_inner: [false],
-  scale_attn: [false],
-  scale_fc: [false],
-};
-/** Of `vision_cfg`, beside the sizes. */
-const PLAIN_VISION: PlainFields = {
-  ...PLAIN_BLOCKS,
-  timm_model_pretrained: "any",
-  timm_proj: ["linear"],
-  timm_proj_bias: [false],
-  timm_drop: "any",
-  timm_drop_path: "any",
-  patch_dropout: "any",
-  attentional_pool: [false],
-  attn_pooler_queries: "any",
-  attn_pooler_heads: "any",
-  no_ln_pre: [false],
-  pos_embed_type: ["learnable"],
-  final_ln_after_pool: [false],
-  global_average_pool: [false],
-  input_patchnorm: [false],
-  pool_type: ["tok"],
-};
-/** Of `text_cfg`, beside the sizes. */
-const PLAIN_TEXT: PlainFields = {
-  ...PLAIN_BLOCKS,
-  embed_cls: [false],
-  pad_id: [0],
-  no_causal_mask: [false],
-  final_ln_after_pool: [false],
-  proj_bias: [false],
-  proj_type: ["linear"],
-  hf_tokenizer_name: "any",
-  hf_model_pretrained: "any",
-  tokenizer_kwargs: [],
-  tokenizer_mode: [],
-};
-/** Of the model. */
-const PLAIN_MODEL: PlainFields = {
-  custom_text: "any",
-  init_logit_scale: "any",
-  nonscalar_logit_scale: "any",
-  output_dict: "any",
-  cast_dtype: "any",
-  hf_hub_id: "any",
-};
-/** Of the `text_cfg` of a SigLIP. */
-const SIGLIP_TEXT: PlainFields = {
-  ...PLAIN_TEXT,
-  no_causal_mask: [true],
-  proj_bias: [true],
-  tokenizer_kwargs: "any",
-};
-const READ_MODEL = ["embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_bias"];
-const READ_VISION = [
-  ...["timm_model_name", "timm_pool", "image_size", "patch_size", "width", "layers", "head_width", "mlp_ratio"],
-];
-const READ_SIGLIP_TEXT = [
-  ...[
-    "context_length",
-    "vocab_size",
-    "width",
-    "heads",
-    "layers",
-    "mlp_ratio",
-    "pool_type",
-    "norm_kwargs",
-    "act_kwargs",
-  ],
-];
-const READ_TEXT = [
-  ...["hf_model_name", "hf_proj_type", "hf_pooler_type", "context_length", "vocab_size", "width", "heads", "layers"],
-  ...["mlp_ratio", "pool_type", "eos_id"],
-];
 /** Names that open_clip gave fields of `text_cfg` before 2.20. */
 const OLD_TEXT_NAMES: readonly (readonly [string, string])[] = [
   ["proj", "hf_proj_type"],
@@ -119,15 +47,46 @@ function renamedText(source: ClipSource, json: JsonRecord): JsonRecord {
 }
 
 /**
- * The towers of an open_clip model configuration.
+ * The model an open_clip configuration describes.
  *
- * Source: open_clip 3.3 `CLIPVisionCfg`, `CLIPTextCfg`, `TimmModel`, `HFTextEncoder`.
- *
+ * @param json The file, with `preprocess_cfg`.
  * @param model The part with `vision_cfg` and `text_cfg`.
- * @param source Files' names and the weights' sizes.
  * @throws {SyntaxError} If a field is not what this package computes, or does not fit the weights.
  */
-export function openClipTowers(model: JsonRecord, source: ClipSource): Pick<ClipConfig, "vision" | "text"> {
+export function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): ClipConfig {
+  const preprocess = isRecord(json["preprocess_cfg"]) ? json["preprocess_cfg"] : {};
+  const towers = openClipTowers(model, source);
+  checkFields(source, preprocess, {
+    part: "preprocess_cfg.",
+    plain: { mode: ["RGB"], fill_color: preprocess["resize_mode"] === "longest" ? [0] : "any" },
+    read: ["size", "mean", "std", "resize_mode", "interpolation"],
+  });
+  sizeField(source, "preprocess_cfg.size", preprocess["size"], {
+    fallback: towers.vision.imageSize,
+    stored: towers.vision.imageSize,
+  });
+  return {
+    ...towers,
+    embedding: sizeField(source, "embed_dim", model["embed_dim"], { stored: source.sizes?.embedding }),
+    mean: colourField(source, "preprocess_cfg.mean", preprocess["mean"], BIOMED_CLIP.mean),
+    std: colourField(source, "preprocess_cfg.std", preprocess["std"], BIOMED_CLIP.std),
+    resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess["resize_mode"], [
+      [undefined, "shortest"],
+      ["shortest", "shortest"],
+      ["longest", "longest"],
+      ["squash", "squash"],
+    ]),
+    interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess["interpolation"], [
+      [undefined, "bicubic"],
+      ["bicubic", "bicubic"],
+      ["bilinear", "bilinear"],
+    ]),
+    similarity: model["init_logit_bias"] === undefined || model["init_logit_bias"] === null ? "softmax" : "sigmoid",
+  };
+}
+
+/** The towers. Source: open_clip 3.3 `CLIPVisionCfg`, `CLIPTextCfg`, `TimmModel`, `HFTextEncoder`. */
+function openClipTowers(model: JsonRecord, source: ClipSource): Pick<ClipConfig, "vision" | "text"> {
   const quick = choiceField(source, "quick_gelu", model["quick_gelu"], [[undefined, false], [false, false], [
     true,
     true,
@@ -198,7 +157,7 @@ function openClipSiglip(vision: JsonRecord, text: JsonRecord, source: ClipSource
     plain: { ...PLAIN_VISION, timm_proj: ["none"] },
     read: READ_VISION,
   });
-  checkFields(source, text, { part: "text_cfg.", plain: SIGLIP_TEXT, read: READ_SIGLIP_TEXT });
+  checkFields(source, text, { part: "text_cfg.", plain: PLAIN_SIGLIP_TEXT, read: READ_SIGLIP_TEXT });
   choiceField(source, "vision_cfg.timm_pool", vision["timm_pool"], [["map", true]]);
   for (const name of ["no_causal_mask", "proj_bias"]) {
     choiceField(source, `text_cfg.${name}`, text[name], [[true, true]]);

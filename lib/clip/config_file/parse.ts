@@ -1,27 +1,15 @@
-/** A CLIP's configuration from open_clip's or `transformers`' JSON. @module */
-import { towerKinds } from "../checkpoint/names.ts";
-import { BIOMED_CLIP } from "../config.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
-import {
-  checkFields,
-  choiceField,
-  type ClipSource,
-  colourField,
-  headsField,
-  type JsonRecord,
-  positiveField,
-  recordField,
-  refuseField,
-  refuseForeign,
-  sizeField,
-} from "./fields.ts";
-import { openClipTowers } from "./open_clip.ts";
+/**
+ * A CLIP's configuration from a JSON file: which format it has, and what concerns both towers. open_clip's is read in
+ * open_clip.ts, `transformers`' in transformers.ts; another one gets a file beside them and a line in {@linkcode parseClipConfig}.
+ *
+ * @module
+ */
+import { towerKinds } from "../checkpoint/layout.ts";
+import type { ClipConfig } from "../config.ts";
+import { type ClipSource, type JsonRecord, refuseField } from "./fields.ts";
+import { openClip } from "./open_clip.ts";
+import { hfClip, hfPair, hfSiglip } from "./transformers.ts";
 import { isRecord, parseJson } from "../../io/fields.ts";
-
-/** Activations by their names in `transformers`. */
-const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"], ["gelu_pytorch_tanh", "gelu-tanh"]] as const;
-/** Mean and deviation of `transformers`' ViT image processor. */
-const HALF = [0.5, 0.5, 0.5] as const;
 
 /**
  * The configuration a JSON file describes: an open_clip configuration (with or without `model_cfg` around it), or a
@@ -40,7 +28,7 @@ export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
   const kind = json["model_type"] ?? (Array.isArray(json["architectures"]) ? json["architectures"][0] : undefined);
   if (kind === "clip" || kind === "CLIPModel") return finish(hfClip(json, source), source);
   if (kind === "vision-text-dual-encoder" || kind === "VisionTextDualEncoderModel") {
-    return finish(pair(json, source), source);
+    return finish(hfPair(json, source), source);
   }
   if (kind === "siglip" || kind === "SiglipModel") return finish(hfSiglip(json, source), source);
   return refuseField(
@@ -85,202 +73,4 @@ function finish(config: ClipConfig, source: ClipSource): ClipConfig {
     }
   }
   return config;
-}
-
-function openClip(json: JsonRecord, model: JsonRecord, source: ClipSource): ClipConfig {
-  const preprocess = isRecord(json["preprocess_cfg"]) ? json["preprocess_cfg"] : {};
-  const towers = openClipTowers(model, source);
-  checkFields(source, preprocess, {
-    part: "preprocess_cfg.",
-    plain: { mode: ["RGB"], fill_color: preprocess["resize_mode"] === "longest" ? [0] : "any" },
-    read: ["size", "mean", "std", "resize_mode", "interpolation"],
-  });
-  sizeField(source, "preprocess_cfg.size", preprocess["size"], {
-    fallback: towers.vision.imageSize,
-    stored: towers.vision.imageSize,
-  });
-  return {
-    ...towers,
-    embedding: sizeField(source, "embed_dim", model["embed_dim"], { stored: source.sizes?.embedding }),
-    mean: colourField(source, "preprocess_cfg.mean", preprocess["mean"], BIOMED_CLIP.mean),
-    std: colourField(source, "preprocess_cfg.std", preprocess["std"], BIOMED_CLIP.std),
-    resizeMode: choiceField(source, "preprocess_cfg.resize_mode", preprocess["resize_mode"], [
-      [undefined, "shortest"],
-      ["shortest", "shortest"],
-      ["longest", "longest"],
-      ["squash", "squash"],
-    ]),
-    interpolation: choiceField(source, "preprocess_cfg.interpolation", preprocess["interpolation"], [
-      [undefined, "bicubic"],
-      ["bicubic", "bicubic"],
-      ["bilinear", "bilinear"],
-    ]),
-    similarity: model["init_logit_bias"] === undefined || model["init_logit_bias"] === null ? "softmax" : "sigmoid",
-  };
-}
-
-/** A part of a `transformers` configuration; older files repeat it as `text_config_dict`, which wins. */
-function part(json: JsonRecord, name: "vision_config" | "text_config", source: ClipSource): JsonRecord {
-  const dict = json[`${name}_dict`];
-  const fields = { ...recordField(source, json, name), ...(isRecord(dict) ? dict : {}) };
-  for (const [own, prefix] of [[json, ""], [fields, `${name}.`]] as const) refuseForeign(source, own, prefix);
-  return fields;
-}
-
-function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
-  return {
-    vision: hfVision(part(json, "vision_config", source), "clip", source),
-    text: hfText(part(json, "text_config", source), source),
-    embedding: sizeField(source, "projection_dim", json["projection_dim"], {
-      stored: source.sizes?.embedding,
-      fallback: 512,
-    }),
-    similarity: "softmax",
-    mean: BIOMED_CLIP.mean,
-    std: BIOMED_CLIP.std,
-    resizeMode: "shortest",
-    interpolation: "bicubic",
-  };
-}
-
-function pair(json: JsonRecord, source: ClipSource): ClipConfig {
-  const vision = part(json, "vision_config", source);
-  const text = part(json, "text_config", source);
-  const kind = choiceField(source, "vision_config.model_type", vision["model_type"], [
-    ["vit", "vit"],
-    ["clip_vision_model", "clip"],
-    ["clip", "clip"],
-  ]);
-  choiceField(source, "text_config.model_type", text["model_type"], [["bert", "bert"]]);
-  return {
-    vision: hfVision(vision, kind as "vit" | "clip", source),
-    text: hfBert(text, source),
-    embedding: sizeField(source, "projection_dim", json["projection_dim"], {
-      stored: source.sizes?.embedding,
-      fallback: 512,
-    }),
-    similarity: "softmax",
-    mean: kind === "clip" ? BIOMED_CLIP.mean : HALF,
-    std: kind === "clip" ? BIOMED_CLIP.std : HALF,
-    resizeMode: kind === "clip" ? "shortest" : "squash",
-    interpolation: kind === "clip" ? "bicubic" : "bilinear",
-  };
-}
-
-/** SigLIP, the SigLIP 2 of fixed resolution and MedSigLIP, which are SiglipModels. */
-function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
-  const vision = part(json, "vision_config", source);
-  const text = part(json, "text_config", source);
-  choiceField(source, "vision_config.vision_use_head", vision["vision_use_head"], [[undefined, true], [true, true]]);
-  // SigLIP's defaults differ from CLIP's; sizes that neither file nor weights tell are base patch 16's.
-  const defaults = { hidden_act: "gelu_pytorch_tanh", layer_norm_eps: 1e-6 };
-  const image = hfVision({ ...defaults, ...vision }, "vit", source);
-  const words = hfText({ ...defaults, ...text, eos_token_id: 2 }, source); // 2: none is read
-  const { eotId: _, ...shared } = words;
-  const own: SiglipTextConfig = { ...shared, kind: "siglip" };
-  return {
-    vision: { ...image, pool: "attention" },
-    text: own,
-    embedding: sizeField(source, "text_config.projection_size", text["projection_size"], {
-      stored: source.sizes?.embedding,
-      fallback: image.width,
-    }),
-    similarity: "sigmoid",
-    mean: HALF,
-    std: HALF,
-    resizeMode: "squash",
-    interpolation: "bicubic",
-  };
-}
-
-function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): VisionConfig {
-  const sizes = source.sizes?.vision;
-  const fieldOf = (name: string): string => `vision_config.${name}`;
-  const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
-  const isClip = kind === "clip";
-  choiceField(source, fieldOf("num_channels"), json["num_channels"], [[undefined, 3], [3, 3]]);
-  if (!isClip) choiceField(source, fieldOf("qkv_bias"), json["qkv_bias"], [[undefined, true], [true, true]]);
-  const width = size("hidden_size", sizes?.width, 768);
-  return {
-    kind,
-    imageSize: size("image_size", sizes?.imageSize, 224),
-    patchSize: size("patch_size", sizes?.patchSize, isClip ? 32 : 16),
-    width,
-    depth: size("num_hidden_layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("num_attention_heads"), json["num_attention_heads"], { width, fallback: 12 }),
-    mlpWidth: size("intermediate_size", sizes?.mlpWidth, 3072),
-    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json["layer_norm_eps"], isClip ? 1e-5 : 1e-12),
-    activation: choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [
-      [undefined, isClip ? "quick-gelu" : "gelu"],
-      ...ACTIVATIONS,
-    ]),
-    pool: isClip ? "cls" : "pooler",
-  };
-}
-
-function hfText(json: JsonRecord, source: ClipSource): CausalTextConfig {
-  const sizes = source.sizes?.text;
-  const fieldOf = (name: string): string => `text_config.${name}`;
-  const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
-  const width = size("hidden_size", sizes?.width, 512);
-  const positions = size("max_position_embeddings", sizes?.positions, 77);
-  // Files written before 2023 say 2, which was wrong and never used: transformers then reads the largest id.
-  const eot = sizeField(source, fieldOf("eos_token_id"), json["eos_token_id"], { fallback: 49407 });
-  const vocabularySize = size("vocab_size", sizes?.vocabularySize, 49408);
-  if (eot >= vocabularySize) refuseField(source, fieldOf("eos_token_id"), `below vocab_size ${vocabularySize}`, eot);
-  return {
-    kind: "clip",
-    vocabularySize,
-    contextLength: positions,
-    positions,
-    width,
-    depth: size("num_hidden_layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("num_attention_heads"), json["num_attention_heads"], { width, fallback: 8 }),
-    mlpWidth: size("intermediate_size", sizes?.mlpWidth, 2048),
-    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json["layer_norm_eps"], 1e-5),
-    activation: choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [
-      [undefined, "quick-gelu"],
-      ...ACTIVATIONS,
-    ]),
-    ...(eot === 2 ? {} : { eotId: eot }),
-  };
-}
-
-/** Most tokens a pair's text is padded or cut to; `transformers`' pairs leave it open. */
-const PAIR_CONTEXT = 256;
-
-function hfBert(json: JsonRecord, source: ClipSource): BertConfig {
-  const sizes = source.sizes?.text;
-  const fieldOf = (name: string): string => `text_config.${name}`;
-  const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, fieldOf(name), json[name], { stored: value, fallback });
-  const width = size("hidden_size", sizes?.width, 768);
-  const positions = size("max_position_embeddings", sizes?.positions, 512);
-  choiceField(source, fieldOf("hidden_act"), json["hidden_act"], [[undefined, "gelu"], ["gelu", "gelu"]]);
-  choiceField(source, fieldOf("pad_token_id"), json["pad_token_id"], [[undefined, 0], [0, 0]]);
-  choiceField(source, fieldOf("position_embedding_type"), json["position_embedding_type"], [[undefined, 0], [
-    "absolute",
-    0,
-  ]]);
-  return {
-    kind: "bert",
-    vocabularySize: size("vocab_size", sizes?.vocabularySize, 30522),
-    contextLength: Math.min(positions, PAIR_CONTEXT),
-    positions,
-    width,
-    depth: size("num_hidden_layers", sizes?.depth, 12),
-    heads: headsField(source, fieldOf("num_attention_heads"), json["num_attention_heads"], { width, fallback: 12 }),
-    mlpWidth: size("intermediate_size", sizes?.mlpWidth, 3072),
-    epsilon: positiveField(source, fieldOf("layer_norm_eps"), json["layer_norm_eps"], 1e-12),
-    dropout: typeof json["hidden_dropout_prob"] === "number" ? json["hidden_dropout_prob"] : 0.1,
-    attentionDropout: typeof json["attention_probs_dropout_prob"] === "number"
-      ? json["attention_probs_dropout_prob"]
-      : 0.1,
-    tokenTypes: size("type_vocab_size", sizes?.tokenTypes, 2),
-    pool: "pooler",
-    head: "linear",
-    headWidth: 0,
-  };
 }

@@ -1,5 +1,7 @@
 /** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
-import { type ClipLayout, clipPlace, TEXT_NAMES, towerKinds, VISION_NAMES } from "../checkpoint/names.ts";
+import { type ClipLayout, clipPlace, towerKinds } from "../checkpoint/layout.ts";
+import { TEXT_NAMES } from "../checkpoint/text_names.ts";
+import { VISION_NAMES } from "../checkpoint/vision_names.ts";
 
 /** What the shapes tell; absent where the tensor that would tell is missing. */
 export interface ClipSizes {

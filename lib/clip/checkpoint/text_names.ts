@@ -1,0 +1,96 @@
+/** The names of text towers, a row for each library's. A new one goes here, and into `TEXT_SIGNS` of find_layout.ts. @module */
+import { HF_CLIP_LAYERS, NATIVE_FUSED, NATIVE_LAYERS, type TowerNames, weightAndBias } from "./tower_names.ts";
+
+/** Names of a text tower: open_clip's own, `transformers`' CLIP, or BERT in open_clip or in a pair. */
+export type TextNaming = "open_clip" | "open_clip_siglip" | "hf_clip" | "hf_siglip" | "open_clip_bert" | "hf_bert";
+
+const BERT: Omit<TowerNames, "label" | "head" | "headBelow"> = {
+  stem: {
+    word: { name: "embeddings.word_embeddings.weight" },
+    position: { name: "embeddings.position_embeddings.weight" },
+    tokenType: { name: "embeddings.token_type_embeddings.weight" },
+    ...weightAndBias("norm", "embeddings.LayerNorm"),
+    ...weightAndBias("pooler", "pooler.dense"),
+  },
+  blocks: "encoder.layer.",
+  layers: {
+    "norm1": "attention.output.LayerNorm",
+    "norm2": "output.LayerNorm",
+    "attention.query": "attention.self.query",
+    "attention.key": "attention.self.key",
+    "attention.value": "attention.self.value",
+    "attention.output": "attention.output.dense",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+  },
+};
+
+/** Names of each kind of text tower. */
+export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames>> = {
+  open_clip: {
+    label: "CLIP's own text transformer",
+    head: { weight: { name: "text_projection", as: "transposed" } },
+    headBelow: "prefix",
+    stem: {
+      word: { name: "token_embedding.weight" },
+      position: { name: "positional_embedding" },
+      ...weightAndBias("norm", "ln_final"),
+    },
+    blocks: "transformer.resblocks.",
+    layers: NATIVE_LAYERS,
+    fused: NATIVE_FUSED,
+  },
+  hf_clip: {
+    label: "transformers' CLIP text transformer",
+    head: { weight: { name: "text_projection.weight" } },
+    headBelow: "none",
+    stem: {
+      word: { name: "embeddings.token_embedding.weight" },
+      position: { name: "embeddings.position_embedding.weight" },
+      ...weightAndBias("norm", "final_layer_norm"),
+    },
+    blocks: "encoder.layers.",
+    layers: HF_CLIP_LAYERS,
+  },
+  open_clip_siglip: {
+    label: "open_clip's SigLIP text transformer",
+    head: { weight: { name: "text_projection.weight" }, bias: { name: "text_projection.bias" } },
+    headBelow: "prefix",
+    stem: {
+      word: { name: "token_embedding.weight" },
+      position: { name: "positional_embedding" },
+      ...weightAndBias("norm", "ln_final"),
+    },
+    blocks: "transformer.resblocks.",
+    layers: NATIVE_LAYERS,
+    fused: NATIVE_FUSED,
+  },
+  hf_siglip: {
+    label: "transformers' SigLIP text transformer",
+    head: { weight: { name: "head.weight" }, bias: { name: "head.bias" } },
+    headBelow: "prefix",
+    stem: {
+      word: { name: "embeddings.token_embedding.weight" },
+      position: { name: "embeddings.position_embedding.weight" },
+      ...weightAndBias("norm", "final_layer_norm"),
+    },
+    blocks: "encoder.layers.",
+    layers: HF_CLIP_LAYERS,
+  },
+  open_clip_bert: {
+    ...BERT,
+    label: "BERT in open_clip",
+    head: {
+      weight: { name: "proj.weight" },
+      "fc1.weight": { name: "proj.0.weight" },
+      "fc2.weight": { name: "proj.2.weight" },
+    },
+    headBelow: "parent",
+  },
+  hf_bert: {
+    ...BERT,
+    label: "transformers' BERT",
+    head: { weight: { name: "text_projection.weight" } },
+    headBelow: "none",
+  },
+};

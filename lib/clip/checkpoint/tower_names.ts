@@ -1,0 +1,65 @@
+/** What one tower's names in a checkpoint are made of, and the rows that several layouts share. @module */
+
+/** Where a leaf's numbers stand in a checkpoint, and in which layout. */
+export interface ClipPlace {
+  /** Checkpoint name. */
+  name: string;
+  /** Which third of a fused query-key-value tensor. */
+  third?: 0 | 1 | 2;
+  /** Which half of a fused key-value tensor. */
+  half?: 0 | 1;
+  /** `convolution`: `[D, 3, P, P]`; `transposed`: `[in, out]`; `flat`: leading axes of size 1 are left out. */
+  as?: "convolution" | "transposed" | "flat";
+}
+
+/** One tower's names. */
+export interface TowerNames {
+  /** What messages call it. */
+  label: string;
+  /** Its projection's leaves, below `head.`. */
+  head: Readonly<Record<string, Omit<ClipPlace, "third">>>;
+  /** Where these stand: below the tower's prefix, below the prefix without its last part, or below none. */
+  headBelow: "prefix" | "parent" | "none";
+  /** Leaves that stand once, below `trunk.`. */
+  stem: Readonly<Record<string, ClipPlace>>;
+  /** Before the number of a block. */
+  blocks: string;
+  /** Layers of a block. */
+  layers: Readonly<Record<string, string>>;
+  /** Weight and bias of the fused query, key and value, after a block's number. @default {three layers of their own} */
+  fused?: Readonly<Record<"weight" | "bias", string>>;
+}
+
+/** Weight and bias of a layer. */
+export function weightAndBias(leaf: string, name: string): Record<string, { name: string }> {
+  return {
+    [`${leaf}.weight`]: { name: `${name}.weight` },
+    [`${leaf}.bias`]: { name: `${name}.bias` },
+  };
+}
+
+/** The layers of a block of CLIP's own transformer. */
+export const NATIVE_LAYERS: TowerNames["layers"] = {
+  "norm1": "ln_1",
+  "norm2": "ln_2",
+  "attention.output": "attn.out_proj",
+  "mlp.fc1": "mlp.c_fc",
+  "mlp.fc2": "mlp.c_proj",
+};
+/** Its fused query, key and value. */
+export const NATIVE_FUSED: NonNullable<TowerNames["fused"]> = {
+  weight: "attn.in_proj_weight",
+  bias: "attn.in_proj_bias",
+};
+
+/** The layers of a block of `transformers`' CLIP and SigLIP. */
+export const HF_CLIP_LAYERS: TowerNames["layers"] = {
+  "norm1": "layer_norm1",
+  "norm2": "layer_norm2",
+  "attention.query": "self_attn.q_proj",
+  "attention.key": "self_attn.k_proj",
+  "attention.value": "self_attn.v_proj",
+  "attention.output": "self_attn.out_proj",
+  "mlp.fc1": "mlp.fc1",
+  "mlp.fc2": "mlp.fc2",
+};

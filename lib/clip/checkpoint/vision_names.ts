@@ -1,0 +1,167 @@
+/** The names of image towers, a row for each library's. A new one goes here, and into `VISION_SIGNS` of find_layout.ts. @module */
+import {
+  type ClipPlace,
+  HF_CLIP_LAYERS,
+  NATIVE_FUSED,
+  NATIVE_LAYERS,
+  type TowerNames,
+  weightAndBias,
+} from "./tower_names.ts";
+
+/** Names of an image tower: open_clip's own, open_clip's timm trunk, `transformers`' CLIP or ViT (as files, or as 5 names it). */
+export type VisionNaming = "open_clip" | "timm" | "timm_siglip" | "hf_clip" | "hf_siglip" | "hf_vit" | "hf_vit_5";
+
+const TIMM_LAYERS: Record<string, string> = {
+  "norm1": "norm1",
+  "norm2": "norm2",
+  "attention.output": "attn.proj",
+  "mlp.fc1": "mlp.fc1",
+  "mlp.fc2": "mlp.fc2",
+};
+const TIMM_FUSED = { weight: "attn.qkv.weight", bias: "attn.qkv.bias" };
+
+const HF_VIT_STEM: TowerNames["stem"] = {
+  "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
+  "patchEmbed.bias": { name: "embeddings.patch_embeddings.projection.bias" },
+  clsToken: { name: "embeddings.cls_token" },
+  posEmbed: { name: "embeddings.position_embeddings" },
+  ...weightAndBias("norm", "layernorm"),
+  ...weightAndBias("pooler", "pooler.dense"),
+};
+
+/** The leaves of an attention pooling, its query, key and value fused. */
+function fusedPool(attention: string, names: { norm: string; fc1: string; fc2: string }): Record<string, ClipPlace> {
+  const thirds = (["query", "key", "value"] as const).flatMap((part, third) =>
+    (["weight", "bias"] as const).map((kind) =>
+      [`pool.attention.${part}.${kind}`, { name: `${attention}.in_proj_${kind}`, third: third as 0 | 1 | 2 }] as const
+    )
+  );
+  return {
+    ...Object.fromEntries(thirds),
+    ...weightAndBias("pool.attention.output", `${attention}.out_proj`),
+    ...weightAndBias("pool.norm", names.norm),
+    ...weightAndBias("pool.mlp.fc1", names.fc1),
+    ...weightAndBias("pool.mlp.fc2", names.fc2),
+  };
+}
+
+/** Names of each kind of image tower. */
+export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
+  open_clip: {
+    label: "CLIP's own ViT",
+    head: { weight: { name: "proj", as: "transposed" } },
+    headBelow: "prefix",
+    stem: {
+      "patchEmbed.weight": { name: "conv1.weight", as: "convolution" },
+      clsToken: { name: "class_embedding", as: "flat" },
+      posEmbed: { name: "positional_embedding", as: "flat" },
+      ...weightAndBias("normPre", "ln_pre"),
+      ...weightAndBias("norm", "ln_post"),
+    },
+    blocks: "transformer.resblocks.",
+    layers: NATIVE_LAYERS,
+    fused: NATIVE_FUSED,
+  },
+  timm: {
+    label: "timm's ViT",
+    head: { weight: { name: "head.proj.weight" } },
+    headBelow: "parent",
+    stem: {
+      "patchEmbed.weight": { name: "patch_embed.proj.weight", as: "convolution" },
+      "patchEmbed.bias": { name: "patch_embed.proj.bias" },
+      clsToken: { name: "cls_token" },
+      posEmbed: { name: "pos_embed" },
+      ...weightAndBias("norm", "norm"),
+    },
+    blocks: "blocks.",
+    layers: TIMM_LAYERS,
+    fused: TIMM_FUSED,
+  },
+  timm_siglip: {
+    label: "timm's SigLIP",
+    head: {},
+    headBelow: "none",
+    stem: {
+      "patchEmbed.weight": { name: "patch_embed.proj.weight", as: "convolution" },
+      "patchEmbed.bias": { name: "patch_embed.proj.bias" },
+      posEmbed: { name: "pos_embed" },
+      ...weightAndBias("norm", "norm"),
+      "pool.probe": { name: "attn_pool.latent" },
+      ...weightAndBias("pool.attention.query", "attn_pool.q"),
+      "pool.attention.key.weight": { name: "attn_pool.kv.weight", half: 0 },
+      "pool.attention.key.bias": { name: "attn_pool.kv.bias", half: 0 },
+      "pool.attention.value.weight": { name: "attn_pool.kv.weight", half: 1 },
+      "pool.attention.value.bias": { name: "attn_pool.kv.bias", half: 1 },
+      ...weightAndBias("pool.attention.output", "attn_pool.proj"),
+      ...weightAndBias("pool.norm", "attn_pool.norm"),
+      ...weightAndBias("pool.mlp.fc1", "attn_pool.mlp.fc1"),
+      ...weightAndBias("pool.mlp.fc2", "attn_pool.mlp.fc2"),
+    },
+    blocks: "blocks.",
+    layers: TIMM_LAYERS,
+    fused: TIMM_FUSED,
+  },
+  hf_clip: {
+    label: "transformers' CLIP",
+    head: { weight: { name: "visual_projection.weight" } },
+    headBelow: "none",
+    stem: {
+      "patchEmbed.weight": { name: "embeddings.patch_embedding.weight", as: "convolution" },
+      clsToken: { name: "embeddings.class_embedding", as: "flat" },
+      posEmbed: { name: "embeddings.position_embedding.weight", as: "flat" },
+      ...weightAndBias("normPre", "pre_layrnorm"), // so spelt
+      ...weightAndBias("norm", "post_layernorm"),
+    },
+    blocks: "encoder.layers.",
+    layers: HF_CLIP_LAYERS,
+  },
+  hf_siglip: {
+    label: "transformers' SigLIP",
+    head: {},
+    headBelow: "none",
+    stem: {
+      "patchEmbed.weight": { name: "embeddings.patch_embedding.weight", as: "convolution" },
+      "patchEmbed.bias": { name: "embeddings.patch_embedding.bias" },
+      posEmbed: { name: "embeddings.position_embedding.weight", as: "flat" },
+      ...weightAndBias("norm", "post_layernorm"),
+      "pool.probe": { name: "head.probe" },
+      ...fusedPool("head.attention", { norm: "head.layernorm", fc1: "head.mlp.fc1", fc2: "head.mlp.fc2" }),
+    },
+    blocks: "encoder.layers.",
+    layers: HF_CLIP_LAYERS,
+  },
+  hf_vit: {
+    label: "transformers' ViT",
+    head: { weight: { name: "visual_projection.weight" } },
+    headBelow: "none",
+    stem: HF_VIT_STEM,
+    blocks: "encoder.layer.",
+    layers: {
+      "norm1": "layernorm_before",
+      "norm2": "layernorm_after",
+      "attention.query": "attention.attention.query",
+      "attention.key": "attention.attention.key",
+      "attention.value": "attention.attention.value",
+      "attention.output": "attention.output.dense",
+      "mlp.fc1": "intermediate.dense",
+      "mlp.fc2": "output.dense",
+    },
+  },
+  hf_vit_5: {
+    label: "transformers 5's ViT",
+    head: { weight: { name: "visual_projection.weight" } },
+    headBelow: "none",
+    stem: HF_VIT_STEM,
+    blocks: "layers.",
+    layers: {
+      "norm1": "layernorm_before",
+      "norm2": "layernorm_after",
+      "attention.query": "attention.q_proj",
+      "attention.key": "attention.k_proj",
+      "attention.value": "attention.v_proj",
+      "attention.output": "attention.o_proj",
+      "mlp.fc1": "mlp.fc1",
+      "mlp.fc2": "mlp.fc2",
+    },
+  },
+};
