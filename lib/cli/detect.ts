@@ -2,6 +2,7 @@
 import { dirname, resolve } from "@std/path";
 import type { BoxesOptions } from "../data/boxes.ts";
 import { boxColumns, boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
+import { gridSide } from "../clip/towers/image.ts";
 import { checkDetectorConfig, checkGrid, type DetectionHead, initDetector } from "../dense/detect/head.ts";
 import type { DetectedImage, DetectionFigures } from "../dense/detect/metrics.ts";
 import { boxesOfCase, constantBoxFigures, detectAll, evaluateDetection, trainDetection } from "../dense/detect/run.ts";
@@ -130,8 +131,8 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     return data;
   },
   draw: boxedFraction,
-  checkEncoder({ imageSize, patchSize }) {
-    checkGrid(imageSize / patchSize);
+  checkEncoder(vision) {
+    checkGrid(gridSide(vision));
   },
   check(item, size, classes) {
     boxesOfCase(item, size, classes);

@@ -1,4 +1,5 @@
 /** `deno task segment`: masks on the frozen, adapted encoder. @module */
+import { squareSide } from "../clip/towers/image.ts";
 import { loadSegmentationData } from "../dense/segment/data.ts";
 import { checkDecoderConfig, decoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
 import { maskOfCase } from "../dense/segment/masks.ts";
@@ -63,8 +64,8 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
       lesions: args.flag("first-lesion") ? "first" : "union",
     });
   },
-  checkEncoder({ width, patchSize }) {
-    decoderConfig(width, patchSize);
+  checkEncoder(vision) {
+    decoderConfig(vision.width, squareSide(vision));
   },
   async check(item, size) {
     await maskOfCase(item, size);
@@ -74,7 +75,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     const { head, fit } = await trainSegmentation(train, validation, {
       ...settings,
       ...(args.text("width") === undefined ? {} : { widest: args.integer("width", 512, 8) }),
-      patchSize: encoder.config.vision.patchSize,
+      patchSize: squareSide(encoder.config.vision),
     });
     return { head, fit, facts: { decoder: head.config } };
   },

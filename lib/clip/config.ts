@@ -16,12 +16,21 @@ export interface TransformerConfig {
   epsilon: number;
 }
 
-/** The image tower: a Vision Transformer with a linear projection head. */
-export interface VisionConfig extends TransformerConfig {
-  /** `vit`: patch embedding with a bias; `clip`: without one, and a LayerNorm before the blocks. */
-  kind: "clip" | "vit";
+/** What every image tower has; what else depends on its `kind`. */
+export interface ImageTowerConfig {
   /** Image side S, pixels. */
   imageSize: number;
+  /** Token width D. */
+  width: number;
+}
+
+/** The image tower, of one of these kinds. */
+export type VisionConfig = VitConfig;
+
+/** A Vision Transformer with a linear projection head. */
+export interface VitConfig extends ImageTowerConfig, TransformerConfig {
+  /** `vit`: patch embedding with a bias; `clip`: without one, and a LayerNorm before the blocks. */
+  kind: "clip" | "vit";
   /** Patch side, pixels. */
   patchSize: number;
   /** Of the feed-forward parts. */
@@ -108,7 +117,7 @@ export interface ClipConfig {
  * Source: `hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224`, its open_clip configuration. The word table of
  * a checkpoint may have 28,895 or 30,522 rows; loading takes the number from the file.
  */
-export const BIOMED_CLIP: ClipConfig & { text: BertConfig } = {
+export const BIOMED_CLIP: ClipConfig & { vision: VitConfig; text: BertConfig } = {
   vision: {
     kind: "vit",
     imageSize: 224,
@@ -146,7 +155,7 @@ export const BIOMED_CLIP: ClipConfig & { text: BertConfig } = {
 };
 
 /** The demo's generalist: the same architecture with about a million parameters, for 64-pixel images and short reports. */
-export const MINI: ClipConfig & { text: BertConfig } = {
+export const MINI: ClipConfig & { vision: VitConfig; text: BertConfig } = {
   ...BIOMED_CLIP,
   vision: { ...BIOMED_CLIP.vision, imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, mlpWidth: 384 },
   text: {
@@ -168,7 +177,7 @@ export const MINI: ClipConfig & { text: BertConfig } = {
  *
  * Source: Radford et al. 2021, Table 20; open_clip `model_configs/ViT-B-16-quickgelu.json`.
  */
-export const CLIP_VIT_B_16: ClipConfig & { text: CausalTextConfig } = {
+export const CLIP_VIT_B_16: ClipConfig & { vision: VitConfig; text: CausalTextConfig } = {
   ...BIOMED_CLIP,
   vision: { ...BIOMED_CLIP.vision, kind: "clip", epsilon: 1e-5, activation: "quick-gelu" },
   text: {
@@ -190,7 +199,7 @@ export const CLIP_VIT_B_16: ClipConfig & { text: CausalTextConfig } = {
  *
  * Source: Radford et al. 2021, Table 20; open_clip `model_configs/ViT-B-32-quickgelu.json`.
  */
-export const CLIP_VIT_B_32: ClipConfig & { text: CausalTextConfig } = {
+export const CLIP_VIT_B_32: ClipConfig & { vision: VitConfig; text: CausalTextConfig } = {
   ...CLIP_VIT_B_16,
   vision: { ...CLIP_VIT_B_16.vision, patchSize: 32 },
 };
@@ -200,7 +209,7 @@ export const CLIP_VIT_B_32: ClipConfig & { text: CausalTextConfig } = {
  *
  * Source: `google/medsiglip-448`, its config.json and preprocessor_config.json; Zhai et al. 2023, arXiv 2303.15343.
  */
-export const MED_SIGLIP_448: ClipConfig & { text: SiglipTextConfig } = {
+export const MED_SIGLIP_448: ClipConfig & { vision: VitConfig; text: SiglipTextConfig } = {
   vision: {
     kind: "vit",
     imageSize: 448,

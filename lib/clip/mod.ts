@@ -10,12 +10,14 @@ export {
   CLIP_VIT_B_16,
   CLIP_VIT_B_32,
   type ClipConfig,
+  type ImageTowerConfig,
   MED_SIGLIP_448,
   MINI,
   type SiglipTextConfig,
   type TextTransformerConfig,
   type TransformerConfig,
   type VisionConfig,
+  type VitConfig,
 } from "./config.ts";
 export type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
 export { findModelFiles, type ModelFiles } from "./find_model_files.ts";
@@ -40,8 +42,8 @@ export { VISION_NAMES, type VisionNaming } from "./checkpoint/vision_names.ts";
 export { type ClipSource, type JsonRecord } from "./config_file/fields.ts";
 export { parseClipConfig } from "./config_file/parse.ts";
 export type { ClipSizes } from "./config_file/sizes.ts";
-export type { EncodeOptions, EncoderResult } from "./towers/encoder.ts";
-export { encodeImage, imageTower, type ImageTowerParams, type ImageTrunk } from "./towers/image.ts";
+export type { EncodeOptions, EncoderResult, ImageTower } from "./towers/encoder.ts";
+export { attentionHeads, encodeImage, gridSide, imageTower, squareSide, type ImageTowerParams, type ImageTrunk } from "./towers/image.ts";
 export { encodeText, textTower, type TextTowerParams, type TextTrunk } from "./towers/text.ts";
 export { classifyByProtocol, type ProtocolTask } from "./zero_shot/ask.ts";
 export { PROTOCOLS } from "./zero_shot/presets.ts";

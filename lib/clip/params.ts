@@ -1,15 +1,10 @@
 /** The tree of a CLIP's weights, once: random weights, loading and counting all fill it. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { AttentionPoolParams } from "../nn/attention_pool.ts";
-import type { LayerNormParams } from "../nn/layer_norm.ts";
-import type { LinearParams } from "../nn/linear.ts";
-import type { AttentionParams } from "../nn/attention.ts";
-import type { MlpParams } from "../nn/mlp.ts";
-import type { BlockParams } from "../nn/transformer.ts";
 import { normal, ones, zeros } from "../tensor/init.ts";
-import type { Scalar, Tensor, Tensor2D, TensorOf } from "../tensor/types.ts";
+import type { Scalar, Tensor } from "../tensor/types.ts";
 import type { ClipConfig } from "./config.ts";
-import type { ImageTowerParams } from "./towers/image.ts";
+import { type MakeLeaf, type Parts, parts } from "./towers/parts.ts";
+import { buildImageTower, type ImageTowerParams } from "./towers/image.ts";
 import type { TextTowerParams } from "./towers/text.ts";
 
 /** Weights of a CLIP; the blocks stand where LoRA looks for them. */
@@ -24,64 +19,6 @@ export interface ClipParams {
   logitBias?: Scalar;
 }
 
-/** What a leaf is for; it decides how the leaf starts out. */
-export type LeafRole = "weight" | "bias" | "gain" | "embedding" | "logitScale" | "logitBias";
-
-/** Makes the tensor of one leaf, given its dotted name, shape and role. */
-export type MakeLeaf = (name: string, shape: number[], role: LeafRole) => Tensor;
-
-/** Makers of the parts that towers are built of. */
-interface Parts {
-  dense(outSize: number, inSize: number, name: string, bias?: boolean): LinearParams;
-  norm(width: number, name: string): LayerNormParams;
-  stack(depth: number, width: number, hidden: number, name: string): BlockParams[];
-  attentionPool(width: number, hidden: number, name: string): AttentionPoolParams;
-  table(rows: number, width: number, name: string): Tensor2D;
-}
-
-/** A leaf's maker whose result has the rank of the shape. */
-type TypedLeaf = <const Shape extends readonly number[]>(name: string, shape: Shape, role: LeafRole) => TensorOf<Shape>;
-
-function parts(leaf: TypedLeaf): Parts {
-  const dense = (outSize: number, inSize: number, name: string, bias = true): LinearParams => ({
-    weight: leaf(`${name}.weight`, [outSize, inSize], "weight"),
-    ...(bias ? { bias: leaf(`${name}.bias`, [outSize], "bias") } : {}),
-  });
-  const norm = (width: number, name: string): LayerNormParams => ({
-    weight: leaf(`${name}.weight`, [width], "gain"),
-    bias: leaf(`${name}.bias`, [width], "bias"),
-  });
-  const attention = (width: number, name: string): AttentionParams => ({
-    query: dense(width, width, `${name}.query`),
-    key: dense(width, width, `${name}.key`),
-    value: dense(width, width, `${name}.value`),
-    output: dense(width, width, `${name}.output`),
-  });
-  const mlp = (width: number, hidden: number, name: string): MlpParams => ({
-    fc1: dense(hidden, width, `${name}.fc1`),
-    fc2: dense(width, hidden, `${name}.fc2`),
-  });
-  const block = (width: number, hidden: number, name: string): BlockParams => ({
-    norm1: norm(width, `${name}.norm1`),
-    attention: attention(width, `${name}.attention`),
-    norm2: norm(width, `${name}.norm2`),
-    mlp: mlp(width, hidden, `${name}.mlp`),
-  });
-  return {
-    dense,
-    norm,
-    stack: (depth, width, hidden, name) =>
-      Array.from({ length: depth }, (_, i) => block(width, hidden, `${name}.${i}`)),
-    attentionPool: (width, hidden, name) => ({
-      probe: leaf(`${name}.probe`, [1, 1, width], "embedding"),
-      attention: attention(width, `${name}.attention`),
-      norm: norm(width, `${name}.norm`),
-      mlp: mlp(width, hidden, `${name}.mlp`),
-    }),
-    table: (rows, width, name) => leaf(name, [rows, width], "embedding"),
-  };
-}
-
 /**
  * Builds a CLIP's tree, asking `makeLeaf` for every tensor in order.
  *
@@ -89,30 +26,13 @@ function parts(leaf: TypedLeaf): Parts {
  * @param makeLeaf Called once for each tensor.
  */
 export function buildClip(config: ClipConfig, makeLeaf: MakeLeaf): ClipParams {
-  const leaf: TypedLeaf = (name, shape, role) => makeLeaf(name, [...shape], role) as TensorOf<typeof shape>;
+  const make = parts(makeLeaf);
   const { vision, text, embedding } = config;
-  const make = parts(leaf);
-  const patches = (vision.imageSize / vision.patchSize) ** 2;
-  const isClip = vision.kind === "clip";
-  const isPooled = vision.pool === "attention";
-  const trunk = "vision.trunk";
   return {
-    vision: {
-      trunk: {
-        patchEmbed: make.dense(vision.width, vision.patchSize ** 2 * 3, `${trunk}.patchEmbed`, !isClip),
-        ...(isPooled ? {} : { clsToken: leaf(`${trunk}.clsToken`, [1, 1, vision.width], "embedding") }),
-        posEmbed: leaf(`${trunk}.posEmbed`, [1, patches + (isPooled ? 0 : 1), vision.width], "embedding"),
-        ...(isClip ? { normPre: make.norm(vision.width, `${trunk}.normPre`) } : {}),
-        blocks: make.stack(vision.depth, vision.width, vision.mlpWidth, `${trunk}.blocks`),
-        norm: make.norm(vision.width, `${trunk}.norm`),
-        ...(vision.pool === "pooler" ? { pooler: make.dense(vision.width, vision.width, `${trunk}.pooler`) } : {}),
-        ...(isPooled ? { pool: make.attentionPool(vision.width, vision.mlpWidth, `${trunk}.pool`) } : {}),
-      },
-      ...(isPooled ? {} : { head: make.dense(embedding, vision.width, "vision.head", false) }),
-    },
+    vision: buildImageTower(vision, embedding, make),
     text: textParams(text, embedding, make),
-    logitScale: leaf("logitScale", [], "logitScale"),
-    ...(config.similarity === "sigmoid" ? { logitBias: leaf("logitBias", [], "logitBias") } : {}),
+    logitScale: make.leaf("logitScale", [], "logitScale"),
+    ...(config.similarity === "sigmoid" ? { logitBias: make.leaf("logitBias", [], "logitBias") } : {}),
   };
 }
 

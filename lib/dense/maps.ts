@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import type { Case } from "../data/types.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { imageTower } from "../clip/towers/image.ts";
+import { gridSide, imageTower } from "../clip/towers/image.ts";
 import type { DenseEncoder } from "./encoder.ts";
 import { toPixels } from "../image/preprocess.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
@@ -112,8 +112,8 @@ export async function mapSource(
 ): Promise<MapSource> {
   const { cache } = options;
   if (cases.length === 0) throw new RangeError("Cannot encode images as there must be an image: there are 0");
-  const { imageSize, patchSize, width } = encoder.config.vision;
-  const grid = imageSize / patchSize;
+  const { width } = encoder.config.vision;
+  const grid = gridSide(encoder.config.vision);
   const numbers = grid * grid * width;
   const key = await mapsKey(cases, encoder);
   const perShard = Math.max(1, Math.floor(SHARD / (4 * numbers)));
@@ -163,8 +163,8 @@ async function encodeShard(
   options: MapSourceOptions & { done: number },
 ): Promise<Shard> {
   const { batchSize = 16, onBatch, check, done } = options;
-  const { imageSize, patchSize, width } = config.vision;
-  const grid = imageSize / patchSize;
+  const { imageSize, width } = config.vision;
+  const grid = gridSide(config.vision);
   const maps = new Float32Array(cases.length * grid * grid * width);
   const sizes: [number, number][] = [];
   for (let start = 0; start < cases.length; start += batchSize) {

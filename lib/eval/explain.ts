@@ -67,7 +67,7 @@ async function explainTokens(
  * const { params, config } = await loadClip(); // the shipped mini model
  * const image = await readImage("data/demo_report.png");
  * const [explanation] = await explainImages(params, [image], { encoders: config });
- * assertEquals(explanation!.attention.length, (config.vision.imageSize / config.vision.patchSize) ** 2);
+ * assertEquals(explanation!.attention.length, 64); // 8 x 8 patches
  * ```
  */
 export async function explainImages(

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, countTrainable } from "../ace_lora.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
+import { gridSide } from "../clip/towers/image.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
 import { sampleBytes } from "../train/step_memory.ts";
 import type { ReproduceContext } from "./context.ts";
@@ -43,7 +44,7 @@ export async function estimate(
   const adapted = await PEFT_METHODS["ace-lora"](encoders).prepare(params, { seed: 1 });
   const trainable = countTrainable(adapted);
   disposeParams(adapted, params);
-  const maps = (vision.imageSize / vision.patchSize) ** 2 * vision.width * 4;
+  const maps = gridSide(vision) ** 2 * vision.width * 4;
   return {
     secondsPerPair,
     hours: secondsPerPair * (TRAINED * steps * scale.batchSize + trained.length * evaluated +

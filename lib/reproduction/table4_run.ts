@@ -1,6 +1,7 @@
 /** Table 4: adapters by label fractions, segmentation and detection, on the synthetic sets here and on SIIM and RSNA in table4_paper.ts. @module */
 import { aceLoraModel, initAceLora, mergeAceLora } from "../ace_lora.ts";
 import type { LoadedClip } from "../clip/load.ts";
+import { squareSide } from "../clip/towers/image.ts";
 import { pairSource } from "../data/sources.ts";
 import { trainingSet } from "../data/synthetic/sets.ts";
 import { type DenseData, labelFraction, partRecord } from "../dense/data.ts";
@@ -176,7 +177,7 @@ export async function measureTable4(inputs: Table4Inputs): Promise<Required<Tabl
         const labelled = labelFraction(masks.train, { fraction, seed });
         const decoder = await trainSegmentation(await mapped(labelled), validation.masks, {
           ...head(labelled.length),
-          patchSize: vision.patchSize,
+          patchSize: squareSide(vision),
         });
         const segmentation = (await evaluateSegmentation(decoder.head, test.masks)).figures;
         disposeParams(decoder.head.params);

@@ -1,6 +1,7 @@
 /** What a training step takes of memory, estimated before it is made. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ClipConfig } from "../clip/config.ts";
+import { gridSide } from "../clip/towers/image.ts";
 import { WASM_BYTES } from "../tensor/memory.ts";
 
 /**
@@ -19,7 +20,7 @@ const BOTH: readonly Tower[] = ["image", "text"];
 
 /** Bytes, about, that a training step holds for each sample of a micro-batch in these towers, beside the weights. */
 export function sampleBytes({ vision, text }: ClipConfig, towers: readonly Tower[] = BOTH): number {
-  const patches = (vision.imageSize / vision.patchSize) ** 2 + 1;
+  const patches = gridSide(vision) ** 2 + 1;
   const numbers = {
     image: patches * vision.width * vision.depth,
     text: text.contextLength * text.width * text.depth,

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { AffinityKind } from "../../nn/attention.ts";
 import { linear, type LinearParams } from "../../nn/linear.ts";
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import type { Parts } from "./parts.ts";
 
 /** Options of the towers. */
 export interface EncodeOptions {
@@ -27,6 +28,18 @@ export interface EncoderResult {
   tokens: Tensor3D;
   /** Shape `[B, N]`: the attention of the read token's query (of CLS's where the mean is read) to the other tokens. */
   affinity?: Tensor2D;
+}
+
+/** What an image tower of one kind does: a row of the table in image.ts. */
+export interface ImageTower<Config, Trunk> {
+  /** Tokens of normalised images `[B, S, S, 3]`, the read one first, width D. */
+  encode(trunk: Trunk, pixels: Tensor4D, config: Config, options: EncodeOptions): EncoderResult;
+  /** Local tokens a side. */
+  grid(config: Config): number;
+  /** Heads of the attention that its affinity is; 0 for a tower without attention, which returns none. */
+  heads(config: Config): number;
+  /** Its tree, below `vision.trunk`. */
+  build(config: Config, make: Parts): Trunk;
 }
 
 /**

@@ -1,54 +1,58 @@
-/** The image tower: a Vision Transformer. @module */
-import * as tf from "@tensorflow/tfjs";
-import { attentionPool, type AttentionPoolParams } from "../../nn/attention_pool.ts";
+/** The image tower, of whichever kind: one table. @module */
 import { linear, type LinearParams } from "../../nn/linear.ts";
-import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
-import { type BlockParams, transformer } from "../../nn/transformer.ts";
 import { tidy } from "../../tensor/ops.ts";
-import { checkShape } from "../../tensor/shape.ts";
-import type { Tensor, Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import type { Tensor4D } from "../../tensor/types.ts";
 import type { ClipConfig, VisionConfig } from "../config.ts";
-import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
-import { add } from "../../tensor/typed.ts";
+import { type EncodeOptions, type EncoderResult, type ImageTower, pooled } from "./encoder.ts";
+import type { Parts } from "./parts.ts";
+import { VIT_TOWER, type VitTrunk } from "./vit.ts";
 
-/** Weights of the image transformer. */
-export interface ImageTrunk {
-  /** Patch embedding, `[D, P·P·3]` with the input in (row, column, channel) order. */
-  patchEmbed: LinearParams;
-  /** CLS token, `[1, 1, D]`; towers that are read through attention have none. */
-  clsToken?: Tensor3D;
-  /** Position embedding, `[1, N + 1, D]`, or `[1, N, D]` without CLS. */
-  posEmbed: Tensor3D;
-  /** LayerNorm before the blocks; CLIP's own towers have it. */
-  normPre?: LayerNormParams;
-  /** Pre-norm blocks. */
-  blocks: BlockParams[];
-  /** Final LayerNorm over all tokens. */
-  norm: LayerNormParams;
-  /** Dense layer of the pooler, `[D, D]`, where the tower reads through one. */
-  pooler?: LinearParams;
-  /** Attention pooling, where the tower is read through one. */
-  pool?: AttentionPoolParams;
-}
+/** Weights of an image tower before its projection. */
+export type ImageTrunk = VitTrunk;
 
 /** Weights of the image tower. */
 export interface ImageTowerParams {
-  /** The transformer. */
+  /** The tower. */
   trunk: ImageTrunk;
   /** Projection, `[E, D]` without bias; a tower that is read through attention has none. */
   head?: LinearParams;
 }
 
+/** What each kind of tower does. */
+const TOWERS: Readonly<Record<VisionConfig["kind"], ImageTower<VisionConfig, ImageTrunk>>> = {
+  clip: VIT_TOWER,
+  vit: VIT_TOWER,
+};
+
+/** Local tokens a side: they stand for the squares of a grid over the image, row by row. */
+export function gridSide(vision: VisionConfig): number {
+  return TOWERS[vision.kind].grid(vision);
+}
+
+/** Side of the square of pixels that a local token stands for: a patch's. */
+export function squareSide(vision: VisionConfig): number {
+  return vision.imageSize / gridSide(vision);
+}
+
+/** Heads of the attention that the tower's affinity is; 0 where it has none. */
+export function attentionHeads(vision: VisionConfig): number {
+  return TOWERS[vision.kind].heads(vision);
+}
+
+/** An image tower's tree. */
+export function buildImageTower(vision: VisionConfig, embedding: number, make: Parts): ImageTowerParams {
+  return {
+    trunk: TOWERS[vision.kind].build(vision, make),
+    ...(vision.pool === "attention" ? {} : { head: make.dense(embedding, vision.width, "vision.head", false) }),
+  };
+}
+
 /**
- * Tokens of images: patches, CLS and positions, the blocks, the final norm; what dense tasks read. Where the tower is read
- * through attention, the pooled token comes first and the affinity is the pooling weights.
- *
- * Source: timm `vit_base_patch16_224`; open_clip 3.3 `VisionTransformer`; transformers `CLIPVisionTransformer`, `ViTModel`,
- * `SiglipVisionModel`.
+ * Tokens of images before the projection, the read one first; what dense tasks read.
  *
  * @param trunk Weights.
  * @param pixels Normalised images, shape `[B, S, S, 3]`.
- * @returns Tokens of width D (the read one first) and affinity. The caller disposes both.
+ * @returns Tokens of width D and affinity. The caller disposes both.
  * @throws {TypeError} If the images have another size.
  */
 export function imageTower(
@@ -57,30 +61,7 @@ export function imageTower(
   config: VisionConfig,
   options: EncodeOptions = {},
 ): EncoderResult {
-  const { imageSize, patchSize, heads, epsilon, activation } = config;
-  checkShape(pixels, [null, imageSize, imageSize, 3], "pixels");
-  return tidy(() => {
-    const patches = linear(trunk.patchEmbed, patchify(pixels, patchSize)); // [B, N, D]
-    const [batch, , width] = patches.shape;
-    const tokens: Tensor3D = trunk.clsToken
-      ? tf.concat([tf.broadcastTo(trunk.clsToken, [batch, 1, width]), patches], 1)
-      : patches;
-    const sum = add(tokens, trunk.posEmbed);
-    const input = trunk.normPre ? layerNorm(trunk.normPre, sum, epsilon) : sum;
-    const sizes = { heads, epsilon, activation };
-    if (trunk.pool) {
-      const { affinity, clsOnly, gate, ...rest } = options;
-      const all = transformer(trunk.blocks, input, { ...rest, ...sizes, order: "pre" }).tokens;
-      return attentionPool(trunk.pool, layerNorm(trunk.norm, all, epsilon), {
-        ...sizes,
-        ...(affinity ? { affinity } : {}),
-        ...(clsOnly ? { clsOnly } : {}),
-        ...(gate ? { gate: tf.slice(gate, [0, 0, 0, 1], [-1, -1, 1, -1]) } : {}), // the read token's row
-      });
-    }
-    const result = transformer(trunk.blocks, input, { ...options, ...sizes, order: "pre" });
-    return { ...result, tokens: layerNorm(trunk.norm, result.tokens, epsilon) };
-  });
+  return TOWERS[config.kind].encode(trunk, pixels, config, options);
 }
 
 /**
@@ -99,11 +80,10 @@ export function imageTower(
  *
  * await selectBackend({ backend: "wasm" });
  * const { params, config } = await loadClip(); // the shipped mini model
- * const { imageSize: side, patchSize } = config.vision;
- * const patches = (side / patchSize) ** 2;
+ * const { imageSize: side } = config.vision;
  * const { tokens, affinity } = encodeImage(params, tf.zeros([1, side, side, 3]), config, { affinity: "logits" });
- * assertEquals(tokens.shape, [1, patches + 1, config.embedding]);
- * assertEquals(affinity!.shape, [1, patches]);
+ * assertEquals(tokens.shape, [1, 65, config.embedding]); // CLS and 8 x 8 patches
+ * assertEquals(affinity!.shape, [1, 64]);
  * ```
  */
 export function encodeImage(
@@ -115,24 +95,7 @@ export function encodeImage(
   const { trunk, head } = params.vision;
   return tidy(() => {
     const result = imageTower(trunk, pixels, config.vision, options);
-    const tokens = pooled(trunk.pooler, result.tokens);
+    const tokens = "pooler" in trunk ? pooled(trunk.pooler, result.tokens) : result.tokens;
     return { ...result, tokens: head ? linear(head, tokens) : tokens };
-  });
-}
-
-/**
- * Cuts images into patches, row by row.
- *
- * @param pixels Shape `[B, S, S, C]`.
- * @param size Patch side P.
- * @returns Shape `[B, (S/P)², P·P·C]`. The caller disposes it.
- */
-function patchify(pixels: Tensor4D, size: number): Tensor3D {
-  const [batch, side, , channels] = pixels.shape;
-  const grid = side / size;
-  return tf.tidy(() => {
-    const split = tf.reshape(pixels, [batch, grid, size, grid, size * channels]);
-    const grouped: Tensor = tf.transpose(split, [0, 1, 3, 2, 4]);
-    return tf.reshape(grouped, [batch, grid * grid, size * size * channels]);
   });
 }

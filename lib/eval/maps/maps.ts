@@ -1,7 +1,7 @@
 /** Maps over an image's patches, one for each label: similarity, gradient-weighted attention, occlusion. @module */
 import * as tf from "@tensorflow/tfjs";
 import { contextualise } from "../../ace_lora.ts";
-import { encodeImage } from "../../clip/towers/image.ts";
+import { attentionHeads, encodeImage } from "../../clip/towers/image.ts";
 import { aceHgnnDense } from "../../hypergraph/ace_hgnn.ts";
 import { clsScores } from "../../hypergraph/affinities.ts";
 import { gradientsOf } from "../../tensor/gradients.ts";
@@ -74,9 +74,13 @@ function similarity(model: MapModel, pixels: Float32Array): Tensor2D {
 function gradientWeighted(model: MapModel, pixels: Float32Array): Tensor2D {
   const { side, config } = model;
   const tokens = side * side + 1;
+  const heads = attentionHeads(config.encoders.vision);
+  if (heads === 0) {
+    throw new RangeError("Cannot weigh attention by gradients as the image tower must have attention: it has none");
+  }
   return tidy(() => {
     const image = imageTensor(model, pixels);
-    const gate = tf.ones([1, config.encoders.vision.heads, tokens, tokens]) as Tensor4D;
+    const gate = tf.ones([1, heads, tokens, tokens]) as Tensor4D;
     const maps = gateGradients(model, image, gate).map((gradient) => {
       const cls = tf.slice(gradient, [0, 0, 0, 1], [1, -1, 1, tokens - 1]); // [1, H, 1, N]
       return tf.mean(tf.relu(tf.reshape(cls, [-1, tokens - 1])), 0);
@@ -165,13 +169,13 @@ export function cover(
   pixels: Float32Array,
   patches: Iterable<number>,
 ): Float32Array {
-  const { imageSize, patchSize } = config.encoders.vision;
+  const { imageSize } = config.encoders.vision;
+  const edge = (place: number): number => Math.round(place * imageSize / side);
   const out = pixels.slice();
   for (const patch of patches) {
-    const [top, left] = [Math.floor(patch / side) * patchSize, patch % side * patchSize];
-    for (let y = top; y < top + patchSize; y++) {
-      const start = (y * imageSize + left) * 3;
-      out.fill(0, start, start + patchSize * 3);
+    const [row, column] = [Math.floor(patch / side), patch % side];
+    for (let y = edge(row); y < edge(row + 1); y++) {
+      out.fill(0, (y * imageSize + edge(column)) * 3, (y * imageSize + edge(column + 1)) * 3);
     }
   }
   return out;

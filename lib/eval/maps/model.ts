@@ -1,6 +1,7 @@
 /** A model opened for maps: what an image says about each label, and where. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../../ace_lora.ts";
+import { gridSide } from "../../clip/towers/image.ts";
 import { encodeClasses, sigmoidScores, zeroShotScores } from "../../clip/zero_shot/scores.ts";
 import { classPrompts } from "../../data/sources.ts";
 import { takeNumber } from "../../tensor/ops.ts";
@@ -42,7 +43,8 @@ export async function openMapModel(
   templates?: readonly string[],
 ): Promise<MapModel> {
   const { params, config, tokenizer } = classifier;
-  const { vision: { imageSize, patchSize }, embedding } = config.encoders;
+  const { vision, embedding } = config.encoders;
+  const { imageSize } = vision;
   const model = aceLoraModel(config);
   const merged = model.forEvaluation(params);
   const prompts = classPrompts(labels, config.encoders, tokenizer, templates);
@@ -68,7 +70,7 @@ export async function openMapModel(
     merged,
     config,
     labels: labelFeatures,
-    side: imageSize / patchSize,
+    side: gridSide(vision),
     async cosines(pixels) {
       const images = await features(pixels);
       const out = new Float32Array(images.length / embedding * labels.length);

@@ -1,10 +1,10 @@
 /** Pre-trains the generalist from scratch. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ClipParams } from "../../clip/params.ts";
-import { MINI, type VisionConfig } from "../../clip/config.ts";
+import { MINI, type VitConfig } from "../../clip/config.ts";
 import { initClip } from "../../clip/params.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
-import { disposeParams, withTensors } from "../../tensor/params.ts";
+import { disposeParams, namedTensors, withTensors } from "../../tensor/params.ts";
 import type { Tensor3D } from "../../tensor/types.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import type { FitOptions, FitResult } from "../../train/options.ts";
@@ -66,16 +66,19 @@ export function stageOptions(
   };
 }
 
+/** Where the position embeddings of the image tower stand. */
+const POSITIONS = "vision.trunk.posEmbed";
+
 /** MINI with random weights, the position embeddings of its image tower apart. Free it with `disposeParams`. */
 export function freshMini(seed: number): ClipParams {
   const random = initClip(MINI, seed);
-  const start = withTensors(random, new Map([["vision.trunk.posEmbed", waves(MINI.vision)]]));
-  random.vision.trunk.posEmbed.dispose();
+  const start = withTensors(random, new Map([[POSITIONS, waves(MINI.vision)]]));
+  namedTensors(random).get(POSITIONS)!.dispose();
   return start;
 }
 
 /** Position embeddings to start from: sines and cosines of row and column, as tall as the patches' embeddings; CLS has none. */
-function waves({ imageSize, patchSize, width }: VisionConfig): Tensor3D {
+function waves({ imageSize, patchSize, width }: VitConfig): Tensor3D {
   const side = imageSize / patchSize;
   const quarter = width / 4;
   const row = (y: number, x: number): number[] =>
