@@ -59,18 +59,49 @@ function windowed(source: ByteSource): (offset: number, length: number) => Promi
   };
 }
 
+/** Bytes of the plain end record, and of the zip64 end record and its locator before it. */
+const END_BYTES = 22;
+const ZIP64_END_BYTES = 76;
+
+/**
+ * The file as zip.js reads it: without zip64 end records that say no more than the plain one does. zip.js looks for the directory
+ * that many bytes too late, and takes its second entry for its first where the first is as long as they are (an archive whose name
+ * has 21 letters).
+ */
 class SourceReader extends Reader<ByteSource> {
   #source: ByteSource;
+  #hidden: number;
 
-  constructor(source: ByteSource) {
+  constructor(source: ByteSource, hidden: number) {
     super(source);
     this.#source = source;
-    this.size = source.size;
+    this.#hidden = hidden;
+    this.size = source.size - hidden;
   }
 
-  override readUint8Array(index: number, length: number): Promise<Uint8Array> {
-    return this.#source.read(index, Math.max(0, Math.min(length, this.#source.size - index)));
+  override async readUint8Array(index: number, length: number): Promise<Uint8Array> {
+    const end = this.size - END_BYTES;
+    const stop = Math.max(index, Math.min(index + length, this.size));
+    if (this.#hidden === 0 || stop <= end) return await this.#source.read(index, stop - index);
+    if (index >= end) return await this.#source.read(index + this.#hidden, stop - index);
+    const out = new Uint8Array(stop - index);
+    out.set(await this.#source.read(index, end - index));
+    out.set(await this.#source.read(end + this.#hidden, stop - end), end - index);
+    return out;
   }
+}
+
+/** What ends a file: whether zip64 records stand before the plain one, and whether that one leaves its numbers to them. */
+async function readEnd(source: ByteSource): Promise<{ hasZip64: boolean; isWide: boolean; start: number }> {
+  const most = END_BYTES + ZIP64_END_BYTES;
+  if (source.size < END_BYTES) return { hasZip64: false, isWide: false, start: 0 };
+  const tail = await source.read(Math.max(0, source.size - most), Math.min(most, source.size));
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  const end = tail.length - END_BYTES;
+  const hasZip64 = end === ZIP64_END_BYTES && view.getUint32(0, true) === 0x06064b50 &&
+    view.getUint32(56, true) === 0x07064b50;
+  const isWide = hasZip64 && [12, 16].some((field) => view.getUint32(end + field, true) === 0xffffffff);
+  return { hasZip64, isWide, start: isWide ? Number(view.getBigUint64(48, true)) : view.getUint32(end + 16, true) };
 }
 
 /**
@@ -78,19 +109,16 @@ class SourceReader extends Reader<ByteSource> {
  * record and its locator, which torch always writes.
  */
 async function checkEnd(source: ByteSource, entries: readonly DirectoryEntry[]): Promise<void> {
-  const tail = await source.read(Math.max(0, source.size - 98), Math.min(98, source.size));
-  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
-  const end = tail.length - 22;
-  const hasZip64 = end === 76 && view.getUint32(0, true) === 0x06064b50 && view.getUint32(56, true) === 0x07064b50;
-  const isWide = hasZip64 && view.getUint32(end + 16, true) === 0xffffffff;
-  const start = isWide ? Number(view.getBigUint64(48, true)) : view.getUint32(end + 16, true);
+  const { hasZip64, start } = await readEnd(source);
   const bytes = entries.reduce((sum, { entryBytes }) => sum + entryBytes, 0);
   const left = source.size - start - bytes;
   if (left !== 22 && !(left === 98 && hasZip64)) throw new Error(`${left} bytes follow its entries, expected 22 or 98`);
 }
 
 async function readEntries(source: ByteSource, format: string): Promise<DirectoryEntry[]> {
-  const reader = new ZipReader(new SourceReader(source), { filenameValidation: "strict", useWebWorkers: false });
+  const { hasZip64, isWide } = await readEnd(source);
+  const hidden = hasZip64 && !isWide ? ZIP64_END_BYTES : 0;
+  const reader = new ZipReader(new SourceReader(source, hidden), { filenameValidation: "strict", useWebWorkers: false });
   try {
     const entries: DirectoryEntry[] = [];
     for await (const entry of reader.getEntriesGenerator()) {
