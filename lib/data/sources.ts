@@ -27,13 +27,14 @@ export interface ImageSourceOptions {
 
 /** How a model's images are made square: `train` converts to RGB first and resizes straight, `eval` does as the model's configuration says. */
 export function squareTransform(config: ClipConfig, mode: "eval" | "train"): PreprocessOptions {
-  const { resizeMode, interpolation, vision } = config;
+  const { resizeMode, interpolation, resizedTo, vision } = config;
   return {
     size: vision.imageSize,
     mode,
     rgbFirst: mode === "train",
     ...(resizeMode ? { resizeMode } : {}),
     ...(interpolation ? { interpolation } : {}),
+    ...(resizedTo === undefined ? {} : { resizedTo }),
   };
 }
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { resizeArea } from "./area.ts";
 import type { RasterImage } from "./raster.ts";
 import { resize, type ResizeOptions } from "./resize.ts";
 
@@ -38,8 +39,10 @@ export interface PreprocessOptions {
   mode?: "eval" | "train";
   /** How an evaluated image becomes a square. @default {"shortest"} */
   resizeMode?: ResizeMode;
-  /** Of the resize, with antialiasing. @default {"bicubic"} */
-  interpolation?: "bicubic" | "bilinear";
+  /** Side an evaluated image is resized to before the square is cut from its middle. @default {size} */
+  resizedTo?: number;
+  /** Of the resize, with antialiasing; `area`: means of what each pixel covers, as OpenCV has it. @default {"bicubic"} */
+  interpolation?: "bicubic" | "bilinear" | "area";
   /**
    * Convert to RGB before resizing, as ACE-LoRA's own data sets do (`Image.open(path).convert("RGB")`); open_clip converts
    * after. Only images with a palette, alpha, one bit or 16 grey bits come out differently.
@@ -127,11 +130,15 @@ function roundHalfEven(value: number): number {
 }
 
 /** The size before the crop or the padding; of `shortest` torchvision's `int(size * long / short)`. */
-function evalSize({ width, height }: RasterImage, size: number, mode: ResizeMode): { width: number; height: number } {
+function evalSize(
+  { width, height }: RasterImage,
+  { side: size, mode, truncates }: { side: number; mode: ResizeMode; truncates: boolean },
+): { width: number; height: number } {
   if (mode === "squash") return { width: size, height: size };
   if (mode === "longest") {
     const ratio = Math.max(width / size, height / size);
-    const side = (length: number): number => Math.max(1, roundHalfEven(length / ratio));
+    const side = (length: number): number =>
+      Math.max(1, truncates ? Math.trunc(length / ratio + 1e-9) : roundHalfEven(length / ratio));
     return { width: side(width), height: side(height) };
   }
   return width <= height
@@ -170,11 +177,16 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
     // Channels are resized each by itself: of grey, one is as good as three of the same.
     source = plain.channels === 1 && plain.bitDepth === 8 ? plain : toRgb(plain);
   }
-  const full = evalSize(source, size, mode === "train" ? "squash" : resizeMode);
+  const { resizedTo = size } = options;
+  const full = mode === "train"
+    ? { width: size, height: size }
+    : evalSize(source, { side: resizedTo, mode: resizeMode, truncates: filter === "area" });
   const [width, height] = [Math.min(size, full.width), Math.min(size, full.height)];
+  // Of an image padded to a larger square, the odd pixel of a margin is right or below.
+  const start = resizeMode === "longest" && resizedTo > size ? Math.ceil : roundHalfEven;
   const crop = {
-    left: roundHalfEven((full.width - width) / 2),
-    top: roundHalfEven((full.height - height) / 2),
+    left: start((full.width - width) / 2),
+    top: start((full.height - height) / 2),
     width,
     height,
   };
@@ -182,11 +194,19 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
   return width < size || height < size ? padded(rgb, size) : rgb;
 }
 
-function resized(source: RasterImage, options: ResizeOptions & { width: number; height: number }): RasterImage {
+type FullOptions = Omit<ResizeOptions, "filter"> & {
+  width: number;
+  height: number;
+  filter: "bicubic" | "bilinear" | "area";
+};
+
+function resized(source: RasterImage, { filter, ...options }: FullOptions): RasterImage {
   const isFull = options.width === source.width && options.height === source.height;
   if (isFull || source.indexed) return resize(source, { ...options, filter: "nearest" });
   const alpha = source.channels === 2 || source.channels === 4;
-  return alpha ? unpremultiply(resize(premultiply(source), options)) : resize(source, options);
+  const change = (image: RasterImage): RasterImage =>
+    filter === "area" ? resizeArea(image, options) : resize(image, { ...options, filter });
+  return alpha ? unpremultiply(change(premultiply(source))) : change(source);
 }
 
 /**

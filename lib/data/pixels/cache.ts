@@ -69,7 +69,7 @@ const FORMAT = "ace-lora pixel cache";
 /** To be raised when a decoder or the resize gives other pixels for the same file: squares made before are then not read. */
 const PIXELS = 1;
 
-const DEFAULTS: Required<SquareTransform> = {
+const DEFAULTS: Required<Omit<SquareTransform, "resizedTo">> = {
   size: 224,
   mode: "eval",
   resizeMode: "shortest",

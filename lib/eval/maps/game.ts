@@ -73,11 +73,12 @@ export async function pointingGame(
     if (own.length > 0) {
       const image = await item.image();
       const pixels = toPixels(image, { ...encoders, size: encoders.vision.imageSize });
+      const zoom = (encoders.resizedTo ?? encoders.vision.imageSize) / encoders.vision.imageSize;
       const maps = new Map<MapKind, Float32Array[]>();
       for (const kind of kinds) maps.set(kind, await labelMaps(model, kind, pixels));
       for (const label of own) {
         const boxes = item.boxes!.filter((box) => box.label === label);
-        const seen = boxes.map((box) => seenBox(box, image, encoders.resizeMode));
+        const seen = boxes.map((box) => seenBox(box, image, encoders.resizeMode, zoom));
         const inside = patchesIn(seen, model.side);
         const chance = inside.filter(Boolean).length / inside.length;
         if (chance === 0) {

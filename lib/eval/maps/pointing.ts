@@ -20,15 +20,19 @@ export interface SeenBox {
  * @param box In pixels of the image.
  * @param image Its size.
  * @param resizeMode How images are prepared.
+ * @param zoom Side they are resized to over that of the square cut out of it.
  */
 export function seenBox(
   box: Omit<Box, "label">,
   image: { width: number; height: number },
   resizeMode: ResizeMode,
+  zoom = 1,
 ): SeenBox {
   const { x, y, width, height } = box;
   const side = Math[resizeMode === "longest" ? "max" : "min"](image.width, image.height);
-  const [sizeX, sizeY] = resizeMode === "squash" ? [image.width, image.height] : [side, side];
+  const [sizeX, sizeY] = resizeMode === "squash"
+    ? [image.width / zoom, image.height / zoom]
+    : [side / zoom, side / zoom];
   const [startX, startY] = [(image.width - sizeX) / 2, (image.height - sizeY) / 2];
   return {
     left: (x - startX) / sizeX,
