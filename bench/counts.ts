@@ -1,5 +1,5 @@
 /** Operations and bytes, counted from the configurations. @module */
-import { BIOMED_CLIP, type ClipConfig, MINI } from "../lib/clip/config.ts";
+import { BIOMED_CLIP, type ClipConfig, MINI, type VitConfig } from "../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 
@@ -33,7 +33,8 @@ interface Tower {
 }
 
 /** The image tower in numbers. */
-export function imageTower({ vision, embedding }: ClipConfig): Tower {
+export function imageTower({ vision: tower, embedding }: ClipConfig): Tower {
+  const vision = tower as VitConfig;
   const patches = (vision.imageSize / vision.patchSize) ** 2;
   const patch = 3 * vision.patchSize ** 2;
   return {

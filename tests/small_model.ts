@@ -1,14 +1,14 @@
 /** A model small enough for every backend, software WebGPU included. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraConfig } from "../lib/ace_lora.ts";
-import { type BertConfig, BIOMED_CLIP, type ClipConfig } from "../lib/clip/config.ts";
+import { type BertConfig, BIOMED_CLIP, type ClipConfig, type VitConfig } from "../lib/clip/config.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
 import type { BatchSource } from "../lib/train/source.ts";
 
 /** 16 patches, width 16, two layers. */
-export const SMALL: ClipConfig & { text: BertConfig } = {
+export const SMALL: ClipConfig & { vision: VitConfig; text: BertConfig } = {
   ...BIOMED_CLIP,
   vision: {
     ...BIOMED_CLIP.vision,

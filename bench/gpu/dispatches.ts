@@ -7,7 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import type { ClipConfig } from "../../lib/clip/config.ts";
+import type { ClipConfig, VitConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA, type LoraPositions } from "../../lib/peft/lora/config.ts";
@@ -21,7 +21,7 @@ import { randomIds, randomPixels } from "../work.ts";
 import { countDispatches, startCounting } from "./measure.ts";
 
 /** 12 + 12 layers, as deep as BiomedCLIP, 16 wide. */
-export const NARROW: ClipConfig = {
+export const NARROW: ClipConfig & { vision: VitConfig } = {
   ...SMALL,
   vision: { ...SMALL.vision, depth: 12 },
   text: { ...SMALL.text, depth: 12 },

@@ -16,16 +16,43 @@ export interface TransformerConfig {
   epsilon: number;
 }
 
+/**
+ * From a tower's width to the embedding: nothing; one layer without or with a bias; two layers without biases and a GELU between;
+ * two with biases and a ReLU between; the same with a batch normalisation after each, the last without gain and offset.
+ */
+export type HeadKind = "none" | "linear" | "biased" | "mlp" | "relu-mlp" | "norm-mlp";
+
 /** What every image tower has; what else depends on its `kind`. */
 export interface ImageTowerConfig {
   /** Image side S, pixels. */
   imageSize: number;
   /** Token width D. */
   width: number;
+  /** Projection. @default {none for a ViT read through attention, `biased` for OpenAI's ResNet, else `linear`} */
+  head?: HeadKind;
+  /** Hidden width of a projection of two layers. @default {it has one} */
+  headWidth?: number;
 }
 
 /** The image tower, of one of these kinds. */
-export type VisionConfig = VitConfig;
+export type VisionConfig = VitConfig | ResnetConfig;
+
+/** A residual network of 1 x 1, 3 x 3 and 1 x 1 convolutions, as wide as its stem times 32. */
+export interface ResnetConfig extends ImageTowerConfig {
+  /**
+   * `clip-resnet`: OpenAI's, with a stem of three convolutions, averages before each step, read through attention; `resnet`: the
+   * plain one, a stem of 7 x 7 and a maximum, read by its mean.
+   */
+  kind: "clip-resnet" | "resnet";
+  /** Channels of the stem. */
+  stemWidth: number;
+  /** Blocks of each stage. */
+  stages: readonly number[];
+  /** Heads of the attention it is read through; none of the plain one. */
+  heads: number;
+  /** Side its images are enlarged to inside the tower, bilinearly with corners kept, as GLoRIA and MGCA do. @default {not enlarged} */
+  enlargedTo?: number;
+}
 
 /** A Vision Transformer with a linear projection head. */
 export interface VitConfig extends ImageTowerConfig, TransformerConfig {
@@ -76,11 +103,19 @@ export interface BertConfig extends TextTransformerConfig {
   kind: "bert";
   /** Rows of the token-type table; row 0 is used. */
   tokenTypes: number;
-  /** What is read: the CLS token, the same through a dense layer and tanh, or the mean of the real tokens. */
-  pool: "cls" | "pooler" | "mean";
-  /** Projection: one layer, or two with a GELU between. */
-  head: "linear" | "mlp";
-  /** Hidden width of a projection of two layers; 0 for one layer. */
+  /** What is read: the CLS token, the same through a dense layer and tanh, the last real token, or the mean of the real ones. */
+  pool: "cls" | "pooler" | "eos" | "mean";
+  /**
+   * Hidden states whose mean is read, 0 for the embeddings, i for what layer i gives; the last of them is the top of the tower.
+   *
+   * @default {the last alone}
+   */
+  hiddenStates?: readonly number[];
+  /** Whether attention sees the pads, as where a model was trained without a mask. @default {false} */
+  seesPads?: boolean;
+  /** Projection. */
+  head: HeadKind;
+  /** Hidden width of a projection of two layers; 0 for others. */
   headWidth: number;
   /** BERT's own dropout while training: embeddings, and in each layer what attention and feed-forward part add. */
   dropout: number;
@@ -101,14 +136,18 @@ export interface ClipConfig {
    * its own (SigLIP).
    */
   similarity: "softmax" | "sigmoid";
+  /** The similarity's scale s, of models whose weights do not hold it. @default {among the weights} */
+  scale?: number;
   /** Mean of each colour channel, of `[0, 1]`. */
   mean: readonly [number, number, number];
   /** Standard deviation of each colour channel. */
   std: readonly [number, number, number];
   /** How an image becomes a square. */
   resizeMode: ResizeMode;
-  /** Of the resize, with antialiasing. */
-  interpolation: "bicubic" | "bilinear";
+  /** Side it is resized to before the image's own is cut from the middle. @default {the image's own} */
+  resizedTo?: number;
+  /** Of the resize, with antialiasing; `area`: means of what each pixel covers. */
+  interpolation: "bicubic" | "bilinear" | "area";
 }
 
 /**

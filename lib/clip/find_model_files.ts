@@ -1,5 +1,6 @@
 /** Which files of a folder make a model, as the hub gives them. @module */
 import { join } from "@std/path";
+import { IMAGE_TOWER_FILE, OTHER_TOWER_FILES } from "./checkpoint/tower_files.ts";
 import { NotFound, system } from "../platform/system.ts";
 
 /** The error for a folder without weights. */
@@ -10,7 +11,7 @@ export class MissingWeightsError extends NotFound {
 
 /** The files of a model. */
 export interface ModelFiles {
-  /** Weights in any known layout: .safetensors, .bin, .pt, .pth, .ckpt, or the index of shards. */
+  /** Weights in any known layout: .safetensors, .bin, .pt, .pth, .ckpt, .tar, or the index of shards. */
   weights?: string;
   /** open_clip_config.json, or config.json of `transformers`. @default {implied by the weights' names, where they tell} */
   config?: string;
@@ -32,7 +33,7 @@ const TOKENIZERS = [
   ...["bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt", "merges.txt"],
 ];
 const INDEX = /\.(safetensors|bin)\.index\.json$/;
-const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt)$/;
+const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|tar)$/;
 /** What training leaves beside the weights, shards of an index, and adapters. */
 const NO_WEIGHTS = /^(training_args|optimizer|scheduler|scaler|rng_state|adapter)|-\d{5}-of-\d{5}\./;
 
@@ -64,7 +65,10 @@ export async function findModelFiles(
 async function weightsIn(folder: string, names: readonly string[], hasConfig: boolean): Promise<string> {
   const indices = names.filter((name) => INDEX.test(name));
   const sharded = new Set(indices.map((name) => name.replace(".index.json", "")));
-  const single = names.filter((name) => WEIGHTS.test(name) && !NO_WEIGHTS.test(name) && !sharded.has(name));
+  const parts = new Set(names.includes(IMAGE_TOWER_FILE) ? OTHER_TOWER_FILES : []);
+  const single = names.filter((name) =>
+    WEIGHTS.test(name) && !NO_WEIGHTS.test(name) && !sharded.has(name) && !parts.has(name)
+  );
   const candidates: string[] = [];
   for (const name of [...indices, ...single].sort()) {
     const isFile = await system.stat(join(folder, name)).then((stat) => stat.isFile, () => false);

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
 import { type ClipConfig, MINI } from "./config.ts";
 import { impliedConfig, isMini } from "./config_file/implied.ts";
+import { publishedModel } from "./config_file/published.ts";
 import { parseClipConfig } from "./config_file/parse.ts";
 import { withPreprocessor } from "./config_file/preprocessor.ts";
 import { findModelFiles, type ModelFiles } from "./find_model_files.ts";
@@ -132,6 +133,12 @@ export async function clipConfigOf(
 ): Promise<ClipConfig> {
   const { config: path } = files;
   const weights = files.weights!;
+  const published = path === undefined ? undefined : publishedModel(checkpoint);
+  if (published) {
+    throw new SyntaxError(
+      `Cannot use "${path}" with "${weights}" as ${published.name} must come without a configuration: its layout says all`,
+    );
+  }
   const config = path === undefined
     ? impliedConfig(checkpoint, note)
     : parseClipConfig(await readText(path, "a CLIP configuration"), { config: path, weights, sizes: checkpoint.sizes });

@@ -43,7 +43,15 @@ export { type ClipSource, type JsonRecord } from "./config_file/fields.ts";
 export { parseClipConfig } from "./config_file/parse.ts";
 export type { ClipSizes } from "./config_file/sizes.ts";
 export type { EncodeOptions, EncoderResult, ImageTower } from "./towers/encoder.ts";
-export { attentionHeads, encodeImage, gridSide, imageTower, squareSide, type ImageTowerParams, type ImageTrunk } from "./towers/image.ts";
+export {
+  attentionHeads,
+  encodeImage,
+  gridSide,
+  imageTower,
+  type ImageTowerParams,
+  type ImageTrunk,
+  squareSide,
+} from "./towers/image.ts";
 export { encodeText, textTower, type TextTowerParams, type TextTrunk } from "./towers/text.ts";
 export { classifyByProtocol, type ProtocolTask } from "./zero_shot/ask.ts";
 export { PROTOCOLS } from "./zero_shot/presets.ts";

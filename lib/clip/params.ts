@@ -5,7 +5,8 @@ import type { Scalar, Tensor } from "../tensor/types.ts";
 import type { ClipConfig } from "./config.ts";
 import { type MakeLeaf, type Parts, parts } from "./towers/parts.ts";
 import { buildImageTower, type ImageTowerParams } from "./towers/image.ts";
-import type { TextTowerParams } from "./towers/text.ts";
+import { buildHead } from "./towers/head.ts";
+import { textHead, type TextTowerParams } from "./towers/text.ts";
 
 /** Weights of a CLIP; the blocks stand where LoRA looks for them. */
 export interface ClipParams {
@@ -38,13 +39,15 @@ export function buildClip(config: ClipConfig, makeLeaf: MakeLeaf): ClipParams {
 
 function textParams(text: ClipConfig["text"], embedding: number, make: Parts): TextTowerParams {
   const { width, vocabularySize, positions, depth, mlpWidth } = text;
+  const hidden = text.kind === "bert" ? text.headWidth : 0;
+  const head = (): Pick<TextTowerParams, "head"> =>
+    buildHead(textHead(text), { width, embedding, hidden }, make, "text.head");
   const word = make.table(vocabularySize, width, "text.trunk.word");
   const position = make.table(positions, width, "text.trunk.position");
   if (text.kind !== "bert") {
     const layers = make.stack(depth, width, mlpWidth, "text.trunk.layers");
     const norm = make.norm(width, "text.trunk.norm");
-    const head = make.dense(embedding, width, "text.head", text.kind === "siglip");
-    return { trunk: { word, position, layers, norm }, head };
+    return { trunk: { word, position, layers, norm }, ...head() };
   }
   return {
     trunk: {
@@ -55,10 +58,7 @@ function textParams(text: ClipConfig["text"], embedding: number, make: Parts): T
       layers: make.stack(depth, width, mlpWidth, "text.trunk.layers"),
       ...(text.pool === "pooler" ? { pooler: make.dense(width, width, "text.trunk.pooler") } : {}),
     },
-    head: text.head === "linear" ? make.dense(embedding, width, "text.head", false) : {
-      fc1: make.dense(text.headWidth, width, "text.head.fc1", false),
-      fc2: make.dense(embedding, text.headWidth, "text.head.fc2", false),
-    },
+    ...head(),
   };
 }
 
@@ -91,7 +91,9 @@ export function initClip(config: ClipConfig, seed: number): ClipParams {
   return buildClip(config, (name, shape, role) => {
     if (role === "weight") return normal(shape, 1 / Math.sqrt(shape[1]!), seed, name);
     if (role === "embedding") return normal(shape, 0.02, seed, name);
-    if (role === "logitScale") return tf.scalar(Math.log(config.similarity === "sigmoid" ? 10 : 1 / 0.07));
+    if (role === "logitScale") {
+      return tf.scalar(Math.log(config.scale ?? (config.similarity === "sigmoid" ? 10 : 1 / 0.07)));
+    }
     if (role === "logitBias") return tf.scalar(-10);
     return role === "gain" ? ones(shape) : zeros(shape);
   });

@@ -7,7 +7,7 @@ import { selectBackend } from "../tensor/backend.ts";
 import type { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { type ClipFamily, familyOf, NoCounterpartError, toFamily } from "./checkpoint/family.ts";
 import { layoutLabel } from "./checkpoint/find_layout.ts";
-import { familyConfig, preprocessorConfig } from "./config_file/write.ts";
+import { familyConfig, hasOwnTowers, preprocessorConfig } from "./config_file/write.ts";
 import type { ModelFiles } from "./find_model_files.ts";
 import { clipConfigOf } from "./load.ts";
 
@@ -50,7 +50,7 @@ export async function writeClipFolder(
   const isOwn = familyOf(layout) === family;
   if (!isOwn) await selectBackend({ backend: "cpu" }); // nothing is computed
   const written = isOwn ? tensors : await toFamily(tensors, { layout, config, path }, family);
-  const isPlain = config.vision.kind === "clip" && config.text.kind === "clip";
+  const isPlain = hasOwnTowers(config);
   if (!isPlain && files.config === undefined) {
     throw new NoCounterpartError(
       `Cannot write "${path}" (${layoutLabel(layout)}) with its configuration as ${

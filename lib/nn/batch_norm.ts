@@ -129,5 +129,5 @@ export function runningStatistics(tree: unknown, statistics: BatchStatistics): M
 
 /** Whether training changes the leaf of this name by gradient: all but the running statistics. */
 export function isTrainedLeaf(name: string): boolean {
-  return !/(^|\.)norm\.(mean|variance)$/.test(name);
+  return !/(^|\.)norm\d?\.(mean|variance)$/.test(name);
 }

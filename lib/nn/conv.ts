@@ -14,7 +14,7 @@ export interface ConvParams {
   /** Shape `[out]`. */
   bias?: Tensor1D;
   /** Side of the kernel. */
-  kernel: 1 | 3;
+  kernel: 1 | 3 | 7;
   /** Step. */
   stride: 1 | 2;
 }
@@ -70,7 +70,9 @@ export function conv2d(params: ConvParams, x: Tensor4D): Tensor4D {
     } else if (kernel === 3) {
       y = convolve3(x, weight);
       if (stride === 2) y = everySecond(y);
-    } else throw new RangeError("Cannot convolve as a kernel of 1 must have stride 1: current stride is 2");
+    } else {throw new RangeError(
+        `Cannot convolve as the kernel must be 3, or 1 with stride 1: current ones are ${kernel} and ${stride}`,
+      );}
     return bias ? add(y, bias) : y;
   });
 }
@@ -143,7 +145,7 @@ function convolve3(x: Tensor4D, weight: Tensor2D): Tensor4D {
 }
 
 /** Rows 0, 2, ... and columns 0, 2, ... (tf.js has no gradient of a strided slice). */
-function everySecond(x: Tensor4D): Tensor4D {
+export function everySecond(x: Tensor4D): Tensor4D {
   const [batch, height, width, channels] = x.shape;
   const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)];
   const even = tf.pad(x, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]]);

@@ -9,11 +9,11 @@ export interface UpsampleOptions {
   alignCorners?: boolean;
 }
 
-/** Weights of `2 n` outputs over `n` inputs along one axis, row-major. */
-function bilinearMatrix(n: number, alignCorners = false): Float32Array {
-  const out = new Float32Array(2 * n * n);
-  for (let i = 0; i < 2 * n; i++) {
-    const position = alignCorners ? i * (n - 1) / Math.max(1, 2 * n - 1) : Math.max(0, (i + 0.5) / 2 - 0.5);
+/** Weights of `to` outputs over `n` inputs along one axis, row-major. */
+function bilinearMatrix(n: number, to: number, alignCorners = false): Float32Array {
+  const out = new Float32Array(to * n);
+  for (let i = 0; i < to; i++) {
+    const position = alignCorners ? i * (n - 1) / Math.max(1, to - 1) : Math.max(0, (i + 0.5) / (to / n) - 0.5);
     const low = Math.min(Math.floor(position), n - 1), high = Math.min(low + 1, n - 1);
     const share = position - low;
     out[i * n + low]! += 1 - share;
@@ -31,14 +31,22 @@ function bilinearMatrix(n: number, alignCorners = false): Float32Array {
  * @returns Shape `[B, 2H, 2W, C]`. The caller disposes it.
  */
 export function upsampleBilinear(x: Tensor4D, options: UpsampleOptions = {}): Tensor4D {
+  const [, height, width] = x.shape;
+  return enlargeBilinear(x, [2 * height, 2 * width], options);
+}
+
+/** Bilinear enlargement to a size of rows and columns: torch's `Upsample(size=..., mode="bilinear")`. */
+export function enlargeBilinear(x: Tensor4D, size: readonly [number, number], options: UpsampleOptions = {}): Tensor4D {
   const [batch, height, width, channels] = x.shape;
-  const matrix = (n: number): Tensor3D => tf.tensor3d(bilinearMatrix(n, options.alignCorners), [1, 2 * n, n]);
+  const [tallest, widest] = size;
+  const matrix = (n: number, to: number): Tensor3D =>
+    tf.tensor3d(bilinearMatrix(n, to, options.alignCorners), [1, to, n]);
   return tf.tidy(() => {
     const rows = tf.reshape(x, [batch, height, width * channels]);
-    const tall = tf.matMul(matrix(height), rows); // [B, 2H, W·C]
-    const columns = tf.reshape(tall, [batch * 2 * height, width, channels]);
-    const wide: Tensor = tf.matMul(matrix(width), columns); // [B·2H, 2W, C]
-    return reshape(wide, [batch, 2 * height, 2 * width, channels]);
+    const tall = tf.matMul(matrix(height, tallest), rows); // [B, H', W·C]
+    const columns = tf.reshape(tall, [batch * tallest, width, channels]);
+    const wide: Tensor = tf.matMul(matrix(width, widest), columns); // [B·H', W', C]
+    return reshape(wide, [batch, tallest, widest, channels]);
   });
 }
 

@@ -22,7 +22,7 @@ const BOTH: readonly Tower[] = ["image", "text"];
 export function sampleBytes({ vision, text }: ClipConfig, towers: readonly Tower[] = BOTH): number {
   const patches = gridSide(vision) ** 2 + 1;
   const numbers = {
-    image: patches * vision.width * vision.depth,
+    image: patches * vision.width * ("depth" in vision ? vision.depth : 0),
     text: text.contextLength * text.width * text.depth,
   };
   return towers.reduce((sum, tower) => sum + 4 * NUMBERS * numbers[tower], 0);

@@ -10,7 +10,7 @@ import { ACE_LORA_CONFIG } from "../../lib/adapters/config.ts";
 import type { AdapterFile, HypergraphTensors } from "../../lib/adapters/record.ts";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
-import type { ClipConfig } from "../../lib/clip/config.ts";
+import type { ClipConfig, VitConfig } from "../../lib/clip/config.ts";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
@@ -47,7 +47,9 @@ function adapterFor(config: ClipConfig): AdapterFile {
   const rng = mulberry32(4);
   const random = (shape: number[]): TensorData =>
     float32Tensor(shape, Float32Array.from({ length: shape[0]! * shape[1]! }, () => 0.3 * gaussian(rng)));
-  const lora = ([["image", config.vision], ["text", config.text]] as const).flatMap(([encoder, { depth, width }]) =>
+  const lora = ([["image", config.vision as VitConfig], ["text", config.text]] as const).flatMap((
+    [encoder, { depth, width }],
+  ) =>
     Array.from(
       { length: depth },
       (_, layer) =>

@@ -4,7 +4,7 @@ import { fromFileUrl } from "@std/path";
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
-import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16, type ClipConfig, type VitConfig } from "../../lib/clip/config.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { openTensorFile } from "../../lib/io/open.ts";
@@ -71,7 +71,7 @@ export async function openFixture(
 }
 
 /** CLIP's own architecture at a size for tests. */
-export function smallClip(): ClipConfig {
+export function smallClip(): ClipConfig & { vision: VitConfig } {
   const { vision, text } = CLIP_VIT_B_16;
   if (text.kind !== "clip") throw new TypeError("Cannot shrink the text tower as it must be CLIP's own");
   return {

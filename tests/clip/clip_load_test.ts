@@ -5,7 +5,7 @@ import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { type CheckpointTensor, toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { type BertConfig, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";
+import { type BertConfig, CLIP_VIT_B_32, type ClipConfig, type VitConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
 import { classifyZeroShot, type ImageSource } from "../../lib/clip/zero_shot/scores.ts";
@@ -120,7 +120,8 @@ Deno.test("loadClip() of weights without a configuration says what it took them 
       const notes: string[] = [];
       const { params, config } = await loadClip({ weights, tokenizer }, { note: (text) => notes.push(text) });
       assertEquals([config.mean, config.std], [image_mean, image_std]);
-      assertEquals([config.vision.activation, config.vision.heads, config.text.heads], ["quick-gelu", 1, 1]);
+      const vit = config.vision as VitConfig;
+      assertEquals([vit.activation, vit.heads, config.text.heads], ["quick-gelu", 1, 1]);
       assert(notes[0]?.includes("taken for OpenAI's CLIP"), notes[0]);
       disposeParams(params);
     });

@@ -6,7 +6,7 @@ import { expectedClip, loadClipTensors, toClipTensors } from "../../lib/clip/che
 import type { ClipLayout } from "../../lib/clip/checkpoint/layout.ts";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
-import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig, type VitConfig } from "../../lib/clip/config.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { countClip, initClip } from "../../lib/clip/params.ts";
 import { quickGelu } from "../../lib/nn/mlp.ts";
@@ -110,12 +110,13 @@ const bert: ClipConfig["text"] = {
   head: "linear",
   headWidth: 0,
 };
-const pairConfig = (kind: "clip" | "vit", pool: "cls" | "pooler", text: ClipConfig["text"]): ClipConfig => ({
+type OwnConfig = ClipConfig & { vision: VitConfig };
+const pairConfig = (kind: "clip" | "vit", pool: "cls" | "pooler", text: ClipConfig["text"]): OwnConfig => ({
   ...smallClip(),
   vision: { ...smallClip().vision, kind, pool },
   text,
 });
-const LAYOUTS: [string, ClipLayout, ClipConfig][] = [
+const LAYOUTS: [string, ClipLayout, OwnConfig][] = [
   ["open_clip", layout("open_clip", "open_clip"), smallClip()],
   ["open_clip below text.", { ...layout("open_clip", "open_clip"), textPrefix: "text." }, smallClip()],
   ["transformers", layout("hf_clip", "hf_clip"), smallClip()],
@@ -213,7 +214,8 @@ Deno.test("findLayout() names the file and what a tower is known by", () => {
 
 Deno.test("the fixtures' configurations have the sizes they were made with", async () => {
   const quick = await configOf("open_clip_quick");
-  assertEquals([quick.vision.activation, quick.vision.heads, quick.vision.mlpWidth, quick.vision.epsilon], [
+  const { activation, heads, mlpWidth, epsilon } = quick.vision as VitConfig;
+  assertEquals([activation, heads, mlpWidth, epsilon], [
     "quick-gelu",
     2,
     32,
@@ -235,7 +237,8 @@ Deno.test("the fixtures' configurations have the sizes they were made with", asy
   const fresh = await configOf("hf_clip");
   assert(fresh.text.kind === "clip" && fresh.text.eotId === 63);
   const pair = await configOf("pair_vit_bert");
-  assertEquals([pair.vision.kind, pair.vision.pool, pair.vision.epsilon, pair.mean], ["vit", "pooler", 1e-12, [
+  const vit = pair.vision as VitConfig;
+  assertEquals([vit.kind, vit.pool, vit.epsilon, pair.mean], ["vit", "pooler", 1e-12, [
     0.5,
     0.5,
     0.5,

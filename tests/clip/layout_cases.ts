@@ -31,6 +31,7 @@ export interface LayoutCase {
 
 const OPEN_CLIP = { weights: "open_clip_pytorch_model.bin", config: "open_clip_config.json" };
 const HF = { weights: "model.safetensors", config: "config.json" };
+const RESNET = "transformers' ResNet under torchvision's names";
 const OPEN_AI = "OpenAI's architecture in plain torch";
 
 /** Every layout that is read. */
@@ -142,6 +143,61 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     tried: "timm's ViT with attention pooling, open_clip's TextTransformer; sigmoid of the logits",
     ...OPEN_CLIP,
   },
+  {
+    folder: "open_clip_resnet",
+    layout: "open_clip's ResNet (RN50 and its larger kin), quick GELU",
+    tried: "open_clip's CLIP with ModifiedResNet",
+    ...OPEN_CLIP,
+  },
+  {
+    folder: "openai_resnet",
+    layout: "OpenAI CLIP with a ResNet, state dict",
+    tried: "open_clip's CLIP with ModifiedResNet, float16 and OpenAI's three sizes, no configuration",
+    weights: "RN50.pt",
+  },
+  {
+    folder: "pmc_clip",
+    layout: "PMC-CLIP, training checkpoint",
+    tried: "open_clip's ModifiedResNet, transformers' BERT without a mask; state_dict.module., no configuration",
+    weights: "checkpoint.pt",
+  },
+  {
+    folder: "pmc_clip_parts",
+    layout: "PMC-CLIP, image encoder, text encoder and projection in files of their own",
+    tried: "open_clip's ModifiedResNet, transformers' BERT without a mask through its pooler",
+    weights: "image_encoder(resnet50).pth",
+  },
+  {
+    folder: "gloria",
+    layout: "GLoRIA (global similarity)",
+    tried:
+      `${RESNET}, transformers' BERT, word pieces summed and four layers as its code does; Lightning, OmegaConf beside`,
+    weights: "chexpert_resnet50.ckpt",
+  },
+  {
+    folder: "mgca_resnet",
+    layout: "MGCA, ResNet-50",
+    tried: `${RESNET} enlarged to 299, transformers' BERT, projections with batch normalisation; Lightning`,
+    weights: "resnet_50.ckpt",
+  },
+  {
+    folder: "mgca_vit",
+    layout: "MGCA, ViT-B/16",
+    tried: "timm's ViT, transformers' BERT, projections with batch normalisation; Lightning",
+    weights: "vit_base.ckpt",
+  },
+  {
+    folder: "cxr_clip",
+    layout: "CXR-CLIP, ResNet-50",
+    tried: `${RESNET}, transformers' BERT read at its last token; the configuration in the checkpoint`,
+    weights: "r50_mcc.tar",
+  },
+  {
+    folder: "convirt",
+    layout: "ConVIRT (ConVIRT-pytorch)",
+    tried: `${RESNET} in a list of its parts, transformers' BERT, mean pooled`,
+    weights: "model.pth",
+  },
 ];
 
 /** Folders of towers beside ViT, CLIP and BERT: with gradients of torch, and adapted in a test. */
@@ -167,6 +223,24 @@ async function expectedOf({ folder }: LayoutCase): Promise<Map<string, Tensor>> 
   }));
 }
 
+/** Small images whose pixels are repeated until they have the tower's size; frees the small ones. */
+async function repeated(small: Tensor4D, size: number): Promise<Tensor4D> {
+  const [count, side] = small.shape;
+  if (side === size) return small;
+  const values = await small.data();
+  small.dispose();
+  const out = new Float32Array(count * size * size * 3);
+  for (let place = 0, i = 0; i < count; i++) {
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++) {
+        const from = ((i * side + Math.floor(y * side / size)) * side + Math.floor(x * side / size)) * 3;
+        for (let c = 0; c < 3; c++) out[place++] = values[from + c]!;
+      }
+    }
+  }
+  return tf.tensor4d(out, [count, size, size, 3]);
+}
+
 /** A case's model on the current backend, with the original library's inputs and answers; the caller disposes all. */
 export async function openCase(
   one: LayoutCase,
@@ -178,7 +252,9 @@ export async function openCase(
     const config = path === undefined
       ? impliedConfig(checkpoint)
       : parseClipConfig(await Deno.readTextFile(path), source);
-    return { params: await loadCheckpoint(checkpoint, config), config, expected: await expectedOf(one) };
+    const expected = await expectedOf(one);
+    const pixels = await repeated(expected.get("pixels") as Tensor4D, config.vision.imageSize);
+    return { params: await loadCheckpoint(checkpoint, config), config, expected: expected.set("pixels", pixels) };
   } finally {
     checkpoint.file.close();
   }

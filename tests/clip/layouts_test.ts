@@ -93,7 +93,7 @@ Deno.test("findLayout() names what it recognised and what is missing", () => {
   const vision = "visual.class_embedding";
   refused(["a.b"], "image tower must have one of", "found none in 1 tensors");
   refused([`m.${vision}`, "token_embedding.weight"], `CLIP's own ViT under "m."`, "text tower must have one of");
-  refused(["visual.layer1.0.conv1.weight", "token_embedding.weight"], "a ResNet as image tower");
+  refused(["img_encoder.model.features.denseblock1.denselayer1.conv1.weight"], "a DenseNet as image tower");
   refused(["vision_model.head.probe", "vision_model.embeddings.patch_embedding.weight"], "SigLIP");
   refused([vision, "text.token_embedding.weight", "text.cls_emb"], "CoCa");
   // Of two models, the one below what wrappers write.

@@ -8,6 +8,7 @@ import { type ClipSizes, clipSizes } from "../config_file/sizes.ts";
 import type { ClipParams } from "../params.ts";
 import { findLayout, layoutLabel } from "./find_layout.ts";
 import type { ClipLayout } from "./layout.ts";
+import { openTowerFiles } from "./tower_files.ts";
 import { expectedClip, loadClipTensors } from "./tensors.ts";
 
 /** A checkpoint whose names are known. */
@@ -31,7 +32,7 @@ export interface Checkpoint {
  * @throws {SyntaxError} If it is unreadable, or has no known pair of towers; one line says what was recognised and what is missing.
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const file = await openTensorFile(path);
+  const file = await openTowerFiles(path) ?? await openTensorFile(path);
   try {
     const { layout, wrapper } = findLayout(new Set(file.entries.keys()), path);
     const inner = [...file.entries].filter(([name]) => name.startsWith(wrapper));
@@ -44,7 +45,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /** Buffers that some releases save beside the weights: nothing is computed with them. */
-const BUFFERS = /(^|\.)(position_ids|attn_mask|input_resolution|context_length|vocab_size)$/;
+const BUFFERS = /(^|\.)(position_ids|num_batches_tracked|attn_mask|input_resolution|context_length|vocab_size)$/;
 
 /** Parts that some towers have and these do not: a model that has one computes something else. */
 const OTHER_PARTS =

@@ -5,6 +5,7 @@ import { disposeParams } from "../../tensor/params.ts";
 import type { ClipConfig } from "../config.ts";
 import { layoutLabel } from "./find_layout.ts";
 import type { ClipLayout } from "./layout.ts";
+import { VISION_NAMES } from "./vision_names.ts";
 import { expectedClip, loadClipTensors, toClipTensors } from "./tensors.ts";
 
 /** A library that reads weights: open_clip, or `transformers`. */
@@ -21,8 +22,18 @@ export class NoCounterpartError extends RangeError {
   override name = "NoCounterpartError";
 }
 
+/** Names that no library but a model's own code reads. */
+const SINGLE: Readonly<Record<string, true>> = {
+  gloria: true,
+  mgca: true,
+  cxr_clip: true,
+  convirt: true,
+  pmc_clip: true,
+};
+
 /** Which library reads a layout. */
 export function familyOf({ vision, text }: ClipLayout): ClipFamily | "mixed" {
+  if (vision in SINGLE || text in SINGLE) return "mixed";
   const of = (kind: string): string => kind.startsWith("hf") ? "hf" : "open_clip";
   return of(vision) === of(text) ? of(vision) as ClipFamily : "mixed";
 }
@@ -67,7 +78,10 @@ function checkCounterpart(
   const refuse = (what: string): never => {
     throw new NoCounterpartError(`Cannot write "${path}" (${layoutLabel(layout)}) for ${library} as ${what}`);
   };
-  if (vision.kind !== "clip") refuse("its image tower must be CLIP's own ViT: it is a ViT with a bias in its patches");
+  if (vision.kind !== "clip") {
+    const actual = vision.kind === "vit" ? "a ViT with a bias in its patches" : VISION_NAMES[layout.vision].label;
+    return refuse(`its image tower must be CLIP's own ViT: it is ${actual}`);
+  }
   if (text.kind !== "clip") return refuse("its text tower must be CLIP's own: it is a BERT");
   if (similarity === "sigmoid") refuse("its similarity must be CLIP's softmax: it is a sigmoid with a logit bias");
   if (family === "hf") {

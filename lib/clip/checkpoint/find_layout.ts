@@ -7,6 +7,7 @@ import { VISION_NAMES, type VisionNaming } from "./vision_names.ts";
 /** A tensor that every checkpoint of an image tower has, the kind of its names, and what stands before them. */
 export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["visual.class_embedding", "open_clip", "visual."],
+  ["visual.attnpool.k_proj.weight", "clip_resnet", "visual."],
   ["visual.trunk.cls_token", "timm", "visual.trunk."],
   ["visual.trunk.attn_pool.latent", "timm_siglip", "visual.trunk."],
   ["vision_model.head.probe", "hf_siglip", "vision_model."],
@@ -14,6 +15,11 @@ export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["vision_model.vision_model.embeddings.class_embedding", "hf_clip", "vision_model.vision_model."],
   ["vision_model.encoder.layer.0.layernorm_before.weight", "hf_vit", "vision_model."],
   ["vision_model.layers.0.layernorm_before.weight", "hf_vit_5", "vision_model."],
+  ["img_encoder.global_embedder.weight", "gloria", "img_encoder.model."],
+  ["img_encoder_q.model.layer4.0.conv3.weight", "mgca_resnet", "img_encoder_q.model."],
+  ["img_encoder_q.model.cls_token", "mgca_vit", "img_encoder_q.model."],
+  ["image_encoder.resnet.layer4.0.conv3.weight", "cxr_clip_resnet", "image_encoder.resnet."],
+  ["res_features.7.0.conv3.weight", "convirt", "res_features."],
 ];
 /** Likewise of a text tower. */
 export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
@@ -25,11 +31,16 @@ export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
   ["text.transformer.embeddings.word_embeddings.weight", "open_clip_bert", "text.transformer."],
   ["text_encoder.transformer.embeddings.word_embeddings.weight", "open_clip_bert", "text_encoder.transformer."], // UniMed
   ["text_model.embeddings.word_embeddings.weight", "hf_bert", "text_model."],
+  ["text_encoder.model.embeddings.word_embeddings.weight", "gloria", "text_encoder.model."],
+  ["text_encoder_q.model.embeddings.word_embeddings.weight", "mgca", "text_encoder_q.model."],
+  ["text_encoder.text_encoder.embeddings.word_embeddings.weight", "cxr_clip", "text_encoder.text_encoder."],
+  ["bert_model.embeddings.word_embeddings.weight", "convirt", "bert_model."],
+  ["text_encoder.embeddings.word_embeddings.weight", "pmc_clip", "text_encoder."],
 ];
 
 /** Towers that are known by name and not computed here. */
 const FOREIGN_SIGNS: readonly [RegExp, string][] = [
-  [/(^|\.)visual\.(layer1|attnpool)\./, "a ResNet as image tower"],
+  [/(^|\.)img_encoder\.model\.features\.denseblock/, "a DenseNet as image tower"],
   [/(^|\.)visual\.trunk\.(stages|layers)\./, "a ConvNeXt or Swin as image tower"],
   [/(^|\.)vision_model\.(model\.)?(encoder\.layers\.\d+\.blocks|layers\.\d+\.blocks)\./, "a Swin as image tower"],
   [/(^|\.)visual\.blocks\.\d+\.attn\.q_bias$/, "EVA's image tower"],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ClipConfig, VisionConfig } from "../config.ts";
 import { TEXT_NAMES, type TextNaming } from "./text_names.ts";
 import type { ClipPlace } from "./tower_names.ts";
 import { VISION_NAMES, type VisionNaming } from "./vision_names.ts";
@@ -28,16 +29,12 @@ export const BIOMED_CLIP_LAYOUT: ClipLayout = {
   textPrefix: "text.transformer.",
 };
 
-/** What the towers of a layout are, told by what stands once in them. */
+/** What the towers of a layout are. */
 export function towerKinds({ vision, text }: Pick<ClipLayout, "vision" | "text">): {
-  vision: "clip" | "vit";
-  text: "clip" | "siglip" | "bert";
+  vision: VisionConfig["kind"];
+  text: ClipConfig["text"]["kind"];
 } {
-  const { stem, head } = TEXT_NAMES[text];
-  return {
-    vision: "normPre.weight" in VISION_NAMES[vision].stem ? "clip" : "vit",
-    text: "tokenType" in stem ? "bert" : "bias" in head ? "siglip" : "clip",
-  };
+  return { vision: VISION_NAMES[vision].kind, text: TEXT_NAMES[text].kind };
 }
 
 /** The projections' and the similarity's names. */
@@ -62,7 +59,7 @@ export function clipPlace(layout: ClipLayout, leaf: string): ClipPlace {
   const names = isVision ? VISION_NAMES[layout.vision] : TEXT_NAMES[layout.text];
   const prefix = isVision ? layout.visionPrefix : layout.textPrefix;
   const below = leaf.replace(/^(vision|text)\.trunk\./, "");
-  const single = names.stem[below];
+  const single = names.stem[below] ?? names.place?.(below);
   if (single) return { ...single, name: prefix + single.name };
   const [, index, layer, kind] = /^(?:blocks|layers)\.(\d+)\.(.+)\.(weight|bias)$/.exec(below) ?? [];
   const third = ["attention.query", "attention.key", "attention.value"].indexOf(layer ?? "");

@@ -29,14 +29,25 @@ function checkpointShape(place: ClipPlace, shape: readonly number[]): number[] {
   if (place.as === "transposed") return [...shape].reverse();
   if (place.as === "flat") return shape.slice(shape.findIndex((size, i) => size !== 1 || i === shape.length - 1));
   if (place.as !== "convolution") return [...shape];
-  const side = Math.sqrt(shape[1]! / 3);
-  return [shape[0]!, 3, side, side];
+  const side = kernelSide(place, shape[1]!);
+  return [shape[0]!, shape[1]! / side ** 2, side, side];
+}
+
+/** The side of a convolution's kernel; a patch embedding's has three channels. */
+function kernelSide({ kernel }: ClipPlace, fan: number): number {
+  return kernel ?? Math.sqrt(fan / 3);
+}
+
+/** Leaves that the checkpoint does not hold, as the configuration says what they are. */
+function isConfigured(config: ClipConfig, leaf: string): boolean {
+  return leaf === "logitScale" && config.scale !== undefined;
 }
 
 /** Every tensor a checkpoint of this configuration and layout must hold, with its shape. */
 export function expectedClip(config: ClipConfig, layout: ClipLayout): Map<string, number[]> {
   const out = new Map<string, number[]>();
   for (const [leaf, shape] of clipShapes(config)) {
+    if (isConfigured(config, leaf)) continue;
     const place = clipPlace(layout, leaf);
     out.set(place.name, checkpointShape(place, shape));
   }
@@ -76,6 +87,7 @@ export async function loadClipTensors(
     for (const tensor of made.values()) tensor.dispose();
     throw error;
   }
+  if (config.scale !== undefined) made.set("logitScale", tf.scalar(Math.log(config.scale)));
   return buildClip(config, (leaf) => made.get(leaf)!);
 }
 
@@ -83,6 +95,7 @@ export async function loadClipTensors(
 function grouped(config: ClipConfig, layout: ClipLayout): [string, number[]][] {
   const groups = new Map<string, [string, number[]][]>();
   for (const entry of clipShapes(config)) {
+    if (isConfigured(config, entry[0])) continue;
     const { name } = clipPlace(layout, entry[0]);
     const group = groups.get(name);
     if (group) group.push(entry);
@@ -98,7 +111,7 @@ function fromCheckpoint(place: ClipPlace, shape: readonly number[], values: Floa
     return values.slice(fused.part * size, (fused.part + 1) * size);
   }
   if (place.as === "transposed") return swapped(values, 1, shape[0]!, shape[1]!);
-  return place.as === "convolution" ? swapped(values, shape[0]!, 3, shape[2]! * shape[3]!) : values;
+  return place.as === "convolution" ? swapped(values, shape[0]!, shape[1]!, shape[2]! * shape[3]!) : values;
 }
 
 /** `[rows, a, b] -> [rows, b, a]`. */
@@ -138,6 +151,6 @@ export async function toClipTensors(params: ClipParams, layout: ClipLayout): Pro
 
 function toCheckpointOrder(place: ClipPlace, shape: readonly number[], values: Float32Array): Float32Array {
   if (place.as === "transposed") return swapped(values, 1, shape[1]!, shape[0]!);
-  if (place.as === "convolution") return swapped(values, shape[0]!, shape[2]! * shape[3]!, 3);
+  if (place.as === "convolution") return swapped(values, shape[0]!, shape[2]! * shape[3]!, shape[1]!);
   return new Float32Array(values);
 }

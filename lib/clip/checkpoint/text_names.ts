@@ -1,10 +1,30 @@
 /** The names of text towers, a row for each library's. A new one goes here, and into `TEXT_SIGNS` of find_layout.ts. @module */
-import { HF_CLIP_LAYERS, NATIVE_FUSED, NATIVE_LAYERS, type TowerNames, weightAndBias } from "./tower_names.ts";
+import type { ClipConfig } from "../config.ts";
+import {
+  HF_CLIP_LAYERS,
+  NATIVE_FUSED,
+  NATIVE_LAYERS,
+  normedHead,
+  type TowerNames,
+  weightAndBias,
+} from "./tower_names.ts";
 
-/** Names of a text tower: open_clip's own, `transformers`' CLIP, or BERT in open_clip or in a pair. */
-export type TextNaming = "open_clip" | "open_clip_siglip" | "hf_clip" | "hf_siglip" | "open_clip_bert" | "hf_bert";
+/** Names of a text tower: open_clip's own, `transformers`' CLIP, BERT in open_clip or in a pair, and those of single models. */
+export type TextNaming =
+  | "open_clip"
+  | "open_clip_siglip"
+  | "hf_clip"
+  | "hf_siglip"
+  | "open_clip_bert"
+  | "hf_bert"
+  | "gloria"
+  | "mgca"
+  | "cxr_clip"
+  | "convirt"
+  | "pmc_clip";
 
-const BERT: Omit<TowerNames, "label" | "head" | "headBelow"> = {
+const BERT: Omit<TowerNames<"bert">, "label" | "head" | "headBelow"> = {
+  kind: "bert",
   stem: {
     word: { name: "embeddings.word_embeddings.weight" },
     position: { name: "embeddings.position_embeddings.weight" },
@@ -26,8 +46,9 @@ const BERT: Omit<TowerNames, "label" | "head" | "headBelow"> = {
 };
 
 /** Names of each kind of text tower. */
-export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames>> = {
+export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames<ClipConfig["text"]["kind"]>>> = {
   open_clip: {
+    kind: "clip",
     label: "CLIP's own text transformer",
     head: { weight: { name: "text_projection", as: "transposed" } },
     headBelow: "prefix",
@@ -41,6 +62,7 @@ export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames>> = {
     fused: NATIVE_FUSED,
   },
   hf_clip: {
+    kind: "clip",
     label: "transformers' CLIP text transformer",
     head: { weight: { name: "text_projection.weight" } },
     headBelow: "none",
@@ -53,6 +75,7 @@ export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames>> = {
     layers: HF_CLIP_LAYERS,
   },
   open_clip_siglip: {
+    kind: "siglip",
     label: "open_clip's SigLIP text transformer",
     head: { weight: { name: "text_projection.weight" }, bias: { name: "text_projection.bias" } },
     headBelow: "prefix",
@@ -66,6 +89,7 @@ export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames>> = {
     fused: NATIVE_FUSED,
   },
   hf_siglip: {
+    kind: "siglip",
     label: "transformers' SigLIP text transformer",
     head: { weight: { name: "head.weight" }, bias: { name: "head.bias" } },
     headBelow: "prefix",
@@ -91,6 +115,26 @@ export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames>> = {
     ...BERT,
     label: "transformers' BERT",
     head: { weight: { name: "text_projection.weight" } },
+    headBelow: "none",
+  },
+  gloria: { ...BERT, label: "GLoRIA's BERT", head: {}, headBelow: "none" },
+  mgca: { ...BERT, label: "MGCA's BERT", head: normedHead("global_embed.head"), headBelow: "parent" },
+  cxr_clip: {
+    ...BERT,
+    label: "CXR-CLIP's BERT",
+    head: weightAndBias("", "text_projection.projection"),
+    headBelow: "none",
+  },
+  convirt: {
+    ...BERT,
+    label: "ConVIRT's BERT",
+    head: { ...weightAndBias("fc1", "bert_l1"), ...weightAndBias("fc2", "bert_l2") },
+    headBelow: "none",
+  },
+  pmc_clip: {
+    ...BERT,
+    label: "PMC-CLIP's BERT",
+    head: { weight: { name: "text_projection", as: "transposed" } },
     headBelow: "none",
   },
 };

@@ -10,10 +10,14 @@ export interface ClipPlace {
   half?: 0 | 1;
   /** `convolution`: `[D, 3, P, P]`; `transposed`: `[in, out]`; `flat`: leading axes of size 1 are left out. */
   as?: "convolution" | "transposed" | "flat";
+  /** Side of a convolution's kernel. @default {of a patch embedding: what three channels leave} */
+  kernel?: number;
 }
 
 /** One tower's names. */
-export interface TowerNames {
+export interface TowerNames<Kind extends string = string> {
+  /** What the tower is. */
+  kind: Kind;
   /** What messages call it. */
   label: string;
   /** Its projection's leaves, below `head.`. */
@@ -22,6 +26,8 @@ export interface TowerNames {
   headBelow: "prefix" | "parent" | "none";
   /** Leaves that stand once, below `trunk.`. */
   stem: Readonly<Record<string, ClipPlace>>;
+  /** The place of a leaf below `trunk.` that neither `stem` nor `layers` has. @default {none} */
+  place?: (leaf: string) => ClipPlace | undefined;
   /** Before the number of a block. */
   blocks: string;
   /** Layers of a block. */
@@ -30,11 +36,25 @@ export interface TowerNames {
   fused?: Readonly<Record<"weight" | "bias", string>>;
 }
 
-/** Weight and bias of a layer. */
+/** Weight and bias of a layer; of a head that is one layer, `leaf` is empty. */
 export function weightAndBias(leaf: string, name: string): Record<string, { name: string }> {
+  const before = leaf === "" ? "" : `${leaf}.`;
   return {
-    [`${leaf}.weight`]: { name: `${name}.weight` },
-    [`${leaf}.bias`]: { name: `${name}.bias` },
+    [`${before}weight`]: { name: `${name}.weight` },
+    [`${before}bias`]: { name: `${name}.bias` },
+  };
+}
+
+/** Two layers in a list, each with a batch normalisation behind it, the last without gain and offset: MGCA's projections. */
+export function normedHead(name: string): TowerNames["head"] {
+  return {
+    ...weightAndBias("fc1", `${name}.0`),
+    ...weightAndBias("norm1", `${name}.1`),
+    "norm1.mean": { name: `${name}.1.running_mean` },
+    "norm1.variance": { name: `${name}.1.running_var` },
+    ...weightAndBias("fc2", `${name}.3`),
+    "norm2.mean": { name: `${name}.4.running_mean` },
+    "norm2.variance": { name: `${name}.4.running_var` },
   };
 }
 

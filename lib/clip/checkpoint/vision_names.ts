@@ -1,15 +1,34 @@
 /** The names of image towers, a row for each library's. A new one goes here, and into `VISION_SIGNS` of find_layout.ts. @module */
+import type { VisionConfig } from "../config.ts";
+import { CLIP_RESNET_PLACE, LISTED_RESNET_PLACE, RESNET_PLACE } from "./resnet_names.ts";
 import {
   type ClipPlace,
   HF_CLIP_LAYERS,
   NATIVE_FUSED,
   NATIVE_LAYERS,
+  normedHead,
   type TowerNames,
   weightAndBias,
 } from "./tower_names.ts";
 
-/** Names of an image tower: open_clip's own, open_clip's timm trunk, `transformers`' CLIP or ViT (as files, or as 5 names it). */
-export type VisionNaming = "open_clip" | "timm" | "timm_siglip" | "hf_clip" | "hf_siglip" | "hf_vit" | "hf_vit_5";
+/**
+ * Names of an image tower: open_clip's own, open_clip's timm trunk, `transformers`' CLIP or ViT (as files, or as 5 names it), and
+ * those of single models.
+ */
+export type VisionNaming =
+  | "open_clip"
+  | "clip_resnet"
+  | "timm"
+  | "timm_siglip"
+  | "hf_clip"
+  | "hf_siglip"
+  | "hf_vit"
+  | "hf_vit_5"
+  | "gloria"
+  | "mgca_resnet"
+  | "mgca_vit"
+  | "cxr_clip_resnet"
+  | "convirt";
 
 const TIMM_LAYERS: Record<string, string> = {
   "norm1": "norm1",
@@ -45,9 +64,34 @@ function fusedPool(attention: string, names: { norm: string; fc1: string; fc2: s
   };
 }
 
+const TIMM_VIT: Omit<TowerNames<"vit">, "label" | "head"> = {
+  kind: "vit",
+  headBelow: "parent",
+  stem: {
+    "patchEmbed.weight": { name: "patch_embed.proj.weight", as: "convolution" },
+    "patchEmbed.bias": { name: "patch_embed.proj.bias" },
+    clsToken: { name: "cls_token" },
+    posEmbed: { name: "pos_embed" },
+    ...weightAndBias("norm", "norm"),
+  },
+  blocks: "blocks.",
+  layers: TIMM_LAYERS,
+  fused: TIMM_FUSED,
+};
+
+/** torchvision's ResNet, whatever is behind it. */
+const RESNET: Omit<TowerNames<"resnet">, "label" | "head" | "headBelow"> = {
+  kind: "resnet",
+  stem: {},
+  blocks: "blocks.", // none
+  layers: {},
+  place: RESNET_PLACE,
+};
+
 /** Names of each kind of image tower. */
-export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
+export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames<VisionConfig["kind"]>>> = {
   open_clip: {
+    kind: "clip",
     label: "CLIP's own ViT",
     head: { weight: { name: "proj", as: "transposed" } },
     headBelow: "prefix",
@@ -63,21 +107,12 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
     fused: NATIVE_FUSED,
   },
   timm: {
+    ...TIMM_VIT,
     label: "timm's ViT",
     head: { weight: { name: "head.proj.weight" } },
-    headBelow: "parent",
-    stem: {
-      "patchEmbed.weight": { name: "patch_embed.proj.weight", as: "convolution" },
-      "patchEmbed.bias": { name: "patch_embed.proj.bias" },
-      clsToken: { name: "cls_token" },
-      posEmbed: { name: "pos_embed" },
-      ...weightAndBias("norm", "norm"),
-    },
-    blocks: "blocks.",
-    layers: TIMM_LAYERS,
-    fused: TIMM_FUSED,
   },
   timm_siglip: {
+    kind: "vit",
     label: "timm's SigLIP",
     head: {},
     headBelow: "none",
@@ -102,6 +137,7 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
     fused: TIMM_FUSED,
   },
   hf_clip: {
+    kind: "clip",
     label: "transformers' CLIP",
     head: { weight: { name: "visual_projection.weight" } },
     headBelow: "none",
@@ -116,6 +152,7 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
     layers: HF_CLIP_LAYERS,
   },
   hf_siglip: {
+    kind: "vit",
     label: "transformers' SigLIP",
     head: {},
     headBelow: "none",
@@ -131,6 +168,7 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
     layers: HF_CLIP_LAYERS,
   },
   hf_vit: {
+    kind: "vit",
     label: "transformers' ViT",
     head: { weight: { name: "visual_projection.weight" } },
     headBelow: "none",
@@ -148,6 +186,7 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
     },
   },
   hf_vit_5: {
+    kind: "vit",
     label: "transformers 5's ViT",
     head: { weight: { name: "visual_projection.weight" } },
     headBelow: "none",
@@ -163,5 +202,40 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames>> = {
       "mlp.fc1": "mlp.fc1",
       "mlp.fc2": "mlp.fc2",
     },
+  },
+  clip_resnet: {
+    ...RESNET,
+    kind: "clip-resnet",
+    label: "OpenAI's ResNet",
+    head: weightAndBias("", "attnpool.c_proj"),
+    headBelow: "prefix",
+    stem: {
+      "pool.posEmbed": { name: "attnpool.positional_embedding" },
+      ...weightAndBias("pool.query", "attnpool.q_proj"),
+      ...weightAndBias("pool.key", "attnpool.k_proj"),
+      ...weightAndBias("pool.value", "attnpool.v_proj"),
+    },
+    place: CLIP_RESNET_PLACE,
+  },
+  gloria: {
+    ...RESNET,
+    label: "GLoRIA's ResNet",
+    head: weightAndBias("", "global_embedder"),
+    headBelow: "parent",
+  },
+  mgca_resnet: { ...RESNET, label: "MGCA's ResNet", head: normedHead("global_embed.head"), headBelow: "parent" },
+  mgca_vit: { ...TIMM_VIT, label: "MGCA's ViT", head: normedHead("global_embed.head") },
+  cxr_clip_resnet: {
+    ...RESNET,
+    label: "CXR-CLIP's ResNet",
+    head: weightAndBias("", "image_projection.projection"),
+    headBelow: "none",
+  },
+  convirt: {
+    ...RESNET,
+    label: "ConVIRT's ResNet",
+    head: { ...weightAndBias("fc1", "res_l1"), ...weightAndBias("fc2", "res_l2") },
+    headBelow: "none",
+    place: LISTED_RESNET_PLACE,
   },
 };

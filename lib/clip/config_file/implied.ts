@@ -4,6 +4,7 @@ import { layoutLabel } from "../checkpoint/find_layout.ts";
 import { BIOMED_CLIP_LAYOUT, type ClipLayout } from "../checkpoint/layout.ts";
 import { BIOMED_CLIP, type ClipConfig, MINI } from "../config.ts";
 import type { JsonRecord } from "./fields.ts";
+import { publishedModel } from "./published.ts";
 import { parseClipConfig } from "./parse.ts";
 import type { ClipSizes } from "./sizes.ts";
 
@@ -81,6 +82,15 @@ const IMPLIED: readonly ImpliedConfig[] = [
     model: (sizes) => ({ quick_gelu: true, vision_cfg: visual(sizes), text_cfg: causal(sizes) }),
   },
   {
+    layout: { vision: "clip_resnet", text: "open_clip", textPrefix: "" },
+    assumed: "OpenAI's CLIP (quick GELU, heads of 64)",
+    model: (sizes) => ({
+      quick_gelu: true,
+      vision_cfg: { layers: sizes.vision.stages ?? [] },
+      text_cfg: causal(sizes),
+    }),
+  },
+  {
     layout: { vision: "open_clip", text: "open_clip_bert", textPrefix: "text_encoder.transformer." },
     assumed: "UniMed-CLIP (quick GELU, heads of 64, 256 tokens, the CLS token read)",
     model: (sizes) => ({ quick_gelu: true, vision_cfg: visual(sizes), text_cfg: bert(sizes) }),
@@ -104,6 +114,11 @@ const IMPLIED: readonly ImpliedConfig[] = [
  */
 export function impliedConfig(checkpoint: Checkpoint, note: (text: string) => void = () => {}): ClipConfig {
   const { file: { path, metadata }, layout, shapes, sizes } = checkpoint;
+  const published = publishedModel(checkpoint);
+  if (published) {
+    note(`"${path}" is taken for ${published.name}`);
+    return published.config;
+  }
   const fits = (candidate: ImpliedConfig): boolean =>
     Object.entries(candidate.layout).every(([key, value]) => layout[key as keyof ClipLayout] === value);
   const mini = isMini(checkpoint);

@@ -1,7 +1,7 @@
 /** A CLIP's configuration from open_clip's JSON. @module */
 import type { Activation } from "../../nn/mlp.ts";
 import { BIOMED_CLIP } from "../config.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, ResnetConfig, SiglipTextConfig, VitConfig } from "../config.ts";
 import { isRecord } from "../../io/fields.ts";
 import {
   checkFields,
@@ -99,7 +99,9 @@ function openClipTowers(model: JsonRecord, source: ClipSource): Pick<ClipConfig,
   checkFields(source, vision, { part: "vision_cfg.", plain: PLAIN_VISION, read: READ_VISION });
   checkFields(source, text, { part: "text_cfg.", plain: PLAIN_TEXT, read: READ_TEXT });
   return {
-    vision: openClipVision(vision, activation, source),
+    vision: Array.isArray(vision["layers"])
+      ? openClipResnet(vision, source)
+      : openClipVision(vision, activation, source),
     text: text["hf_model_name"] === undefined || text["hf_model_name"] === null
       ? openClipText(text, activation, source)
       : openClipBert(text, source),
@@ -113,7 +115,7 @@ function hidden(source: ClipSource, part: string, json: JsonRecord, width: numbe
   return sizeField(source, `${part}.width x mlp_ratio`, declared, { stored });
 }
 
-function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): VisionConfig {
+function openClipVision(json: JsonRecord, activation: Activation, source: ClipSource): VitConfig {
   const sizes = source.sizes?.vision;
   const fieldOf = (name: string): string => `vision_cfg.${name}`;
   const isTimm = json["timm_model_name"] !== undefined && json["timm_model_name"] !== null;
@@ -122,9 +124,6 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
   }
   // open_clip's default is the mean of the patches ("avg").
   if (isTimm) choiceField(source, fieldOf("timm_pool"), json["timm_pool"] ?? "avg", [["", true], ["token", true]]);
-  if (Array.isArray(json["layers"])) {
-    refuseField(source, fieldOf("layers"), "one number: only vision transformers", json["layers"]);
-  }
   const size = (name: string, value: number | undefined, fallback?: number): number =>
     sizeField(source, fieldOf(name), json[name], { stored: value, fallback: isTimm ? undefined : fallback });
   const width = size("width", sizes?.width, 768);
@@ -140,6 +139,41 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
     epsilon: isTimm ? 1e-6 : 1e-5,
     activation: isTimm ? "gelu" : activation,
     pool: "cls",
+  };
+}
+
+/** OpenAI's ResNet, which open_clip makes where `layers` is a list. Source: open_clip 3.3 `_build_vision_tower`. */
+function openClipResnet(json: JsonRecord, source: ClipSource): ResnetConfig {
+  const sizes = source.sizes?.vision;
+  const fieldOf = (name: string): string => `vision_cfg.${name}`;
+  if (sizes && !sizes.stages) {
+    refuseField(source, fieldOf("layers"), "one number, as the weights are no ResNet's", json["layers"]);
+  }
+  for (const name of ["timm_model_name", "timm_pool", "mlp_ratio"]) {
+    choiceField(source, fieldOf(name), json[name], [[undefined, true]]);
+  }
+  const stored = sizes?.stages ?? [];
+  const declared = json["layers"] as unknown[];
+  const isList = declared.length === 4 && declared.every((depth) => Number.isInteger(depth) && (depth as number) > 0);
+  if (!isList) refuseField(source, fieldOf("layers"), "a list of four positive whole numbers", declared);
+  if (stored.length > 0 && stored.join() !== declared.join()) {
+    refuseField(source, fieldOf("layers"), `[${stored}] to fit the weights`, declared);
+  }
+  const stemWidth = sizeField(source, fieldOf("width"), json["width"], { stored: sizes?.stemWidth, fallback: 64 });
+  const imageSize = sizeField(source, fieldOf("image_size"), json["image_size"], {
+    stored: sizes?.imageSize,
+    fallback: 224,
+  });
+  if (imageSize % 32 !== 0) refuseField(source, fieldOf("image_size"), "a multiple of 32", imageSize);
+  const headWidth = sizeField(source, fieldOf("head_width"), json["head_width"], { fallback: 64 });
+  const width = 32 * stemWidth;
+  return {
+    kind: "clip-resnet",
+    imageSize,
+    stemWidth,
+    width,
+    stages: declared as number[],
+    heads: headsField(source, `32 x ${fieldOf("width")} / head_width`, width / headWidth, { width, fallback: 1 }),
   };
 }
 

@@ -6,6 +6,7 @@
  */
 import { towerKinds } from "../checkpoint/layout.ts";
 import type { ClipConfig } from "../config.ts";
+import { imageHead } from "../towers/image.ts";
 import { type ClipSource, type JsonRecord, refuseField } from "./fields.ts";
 import { openClip } from "./open_clip.ts";
 import { hfClip, hfPair, hfSiglip } from "./transformers.ts";
@@ -47,10 +48,10 @@ function parseRecord(text: string, source: ClipSource): JsonRecord {
 /** Checks what concerns both towers. */
 function finish(config: ClipConfig, source: ClipSource): ClipConfig {
   const { vision, text } = config;
-  if (vision.imageSize % vision.patchSize !== 0) {
+  if ("patchSize" in vision && vision.imageSize % vision.patchSize !== 0) {
     refuseField(source, "image_size", `a multiple of the patch size ${vision.patchSize}`, vision.imageSize);
   }
-  if (vision.pool === "attention" && config.embedding !== vision.width) {
+  if (imageHead(vision) === "none" && config.embedding !== vision.width) {
     refuseField(
       source,
       "the embedding's size",

@@ -10,7 +10,20 @@ export interface ClipSizes {
   /** Embedding size E. */
   embedding?: number;
   /** Of the image tower. */
-  vision: { width?: number; patchSize?: number; imageSize?: number; depth: number; mlpWidth?: number; pooler: boolean };
+  vision: {
+    width?: number;
+    patchSize?: number;
+    imageSize?: number;
+    depth: number;
+    mlpWidth?: number;
+    /** Hidden width of a projection of two layers; absent for one layer. */
+    headWidth?: number;
+    pooler: boolean;
+    /** Blocks of each stage of a ResNet. */
+    stages?: readonly number[];
+    /** Channels of its stem. */
+    stemWidth?: number;
+  };
   /** Of the text tower. */
   text: {
     vocabularySize?: number;
@@ -34,25 +47,21 @@ export interface ClipSizes {
 export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLayout): ClipSizes {
   const { vision, visionPrefix, text, textPrefix } = layout;
   const shapeOf = (leaf: string): readonly number[] | undefined => shapes.get(clipPlace(layout, leaf).name);
-  const size = <K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> =>
-    (value === undefined ? {} : { [key]: value }) as Partial<Record<K, number>>;
-  const isBert = towerKinds(layout).text === "bert";
-  const patch = shapeOf("vision.trunk.patchEmbed.weight");
-  const rows = shapeOf("vision.trunk.posEmbed")?.at(-2);
-  const cls = "clsToken" in VISION_NAMES[vision].stem ? 1 : 0;
-  const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - cls) * patch[2]!;
-  const projection = VISION_NAMES[vision].head["weight"];
-  const head = projection ? shapeOf("vision.head.weight") : undefined;
+  const kinds = towerKinds(layout);
+  const isBert = kinds.text === "bert";
   const word = shapeOf("text.trunk.word");
+  const heads = VISION_NAMES[vision].head;
+  const last = heads["weight"] ?? heads["fc2.weight"];
+  const projection = last && shapeOf(heads["weight"] ? "vision.head.weight" : "vision.head.fc2.weight");
+  const tower = kinds.vision === "clip-resnet" || kinds.vision === "resnet"
+    ? resnetSizes(shapes, layout, kinds.vision === "clip-resnet")
+    : vitSizes(shapes, layout);
   return {
     layout,
-    ...size("embedding", projection ? projection.as === "transposed" ? head?.[1] : head?.[0] : patch?.[0]),
+    ...size("embedding", last ? last.as === "transposed" ? projection?.[1] : projection?.[0] : tower.width),
     vision: {
-      ...size("width", patch?.[0]),
-      ...size("patchSize", patch?.[2]),
-      ...size("imageSize", side),
-      depth: layerCount(shapes, visionPrefix + VISION_NAMES[vision].blocks),
-      ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
+      ...tower,
+      ...size("headWidth", heads["fc1.weight"] ? shapeOf("vision.head.fc1.weight")?.[0] : undefined),
       pooler: shapes.has(`${visionPrefix}pooler.dense.weight`),
     },
     text: {
@@ -65,6 +74,53 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       ...size("headWidth", TEXT_NAMES[text].head["fc1.weight"] ? shapeOf("text.head.fc1.weight")?.[0] : undefined),
       pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
     },
+  };
+}
+
+/** A field where the tensor that tells it is there. */
+function size<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {
+  return (value === undefined ? {} : { [key]: value }) as Partial<Record<K, number>>;
+}
+
+type TowerSizes = Omit<ClipSizes["vision"], "pooler" | "headWidth">;
+
+function vitSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLayout): TowerSizes {
+  const { vision, visionPrefix } = layout;
+  const shapeOf = (leaf: string): readonly number[] | undefined => shapes.get(clipPlace(layout, leaf).name);
+  const patch = shapeOf("vision.trunk.patchEmbed.weight");
+  const rows = shapeOf("vision.trunk.posEmbed")?.at(-2);
+  const cls = "clsToken" in VISION_NAMES[vision].stem ? 1 : 0;
+  const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - cls) * patch[2]!;
+  return {
+    ...size("width", patch?.[0]),
+    ...size("patchSize", patch?.[2]),
+    ...size("imageSize", side),
+    depth: layerCount(shapes, visionPrefix + VISION_NAMES[vision].blocks),
+    ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
+  };
+}
+
+/** Stages of a ResNet. */
+const STAGES = 4;
+
+function resnetSizes(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  layout: ClipLayout,
+  isOpenAi: boolean,
+): TowerSizes {
+  const nameOf = (leaf: string): string => clipPlace(layout, `vision.trunk.${leaf}`).name;
+  const stem = shapes.get(nameOf(`stem.${isOpenAi ? 2 : 0}.conv.weight`))?.[0];
+  const rows = isOpenAi ? shapes.get(nameOf("pool.posEmbed"))?.[0] : undefined;
+  const stages = Array.from({ length: STAGES }, (_, stage) => {
+    const first = nameOf(`stages.${stage}.0.conv1.conv.weight`);
+    return layerCount(shapes, first.replace(/0\.[^.]+\.weight$/, ""));
+  });
+  return {
+    ...size("width", stem === undefined ? undefined : 32 * stem),
+    ...size("stemWidth", stem),
+    ...size("imageSize", rows === undefined ? undefined : 32 * Math.sqrt(rows - 1)),
+    depth: 0,
+    stages,
   };
 }
 

@@ -1,7 +1,7 @@
 /** A CLIP's configuration from `transformers`' JSON. @module */
 import { isRecord } from "../../io/fields.ts";
 import { BIOMED_CLIP } from "../config.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VisionConfig } from "../config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VitConfig } from "../config.ts";
 import {
   choiceField,
   type ClipSource,
@@ -95,7 +95,7 @@ export function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
   };
 }
 
-function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): VisionConfig {
+function hfVision(json: JsonRecord, kind: "clip" | "vit", source: ClipSource): VitConfig {
   const sizes = source.sizes?.vision;
   const fieldOf = (name: string): string => `vision_config.${name}`;
   const size = (name: string, value: number | undefined, fallback: number): number =>

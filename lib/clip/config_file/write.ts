@@ -1,14 +1,22 @@
 /** The configuration files of CLIP's own towers, as open_clip and `transformers` read them. @module */
 import type { ClipFamily } from "../checkpoint/family.ts";
-import type { ClipConfig } from "../config.ts";
+import type { ClipConfig, VitConfig } from "../config.ts";
 import type { JsonRecord } from "./fields.ts";
 
+/** A CLIP with a ViT. */
+type OwnViT = ClipConfig & { vision: VitConfig };
+
+/** Whether a model has CLIP's own towers, of which both libraries have a configuration. */
+export function hasOwnTowers(config: ClipConfig): config is OwnViT {
+  return config.vision.kind === "clip" && config.text.kind === "clip";
+}
+
 /** The configuration that a library reads beside the weights of CLIP's own towers. */
-export function familyConfig(config: ClipConfig, family: ClipFamily): JsonRecord {
+export function familyConfig(config: OwnViT, family: ClipFamily): JsonRecord {
   return family === "hf" ? hfConfig(config) : openClipConfig(config);
 }
 
-function openClipConfig(config: ClipConfig): JsonRecord {
+function openClipConfig(config: OwnViT): JsonRecord {
   const { vision, text, embedding, mean, std, resizeMode, interpolation } = config;
   const eotId = text.kind === "clip" ? text.eotId : undefined;
   return {
@@ -37,7 +45,7 @@ function openClipConfig(config: ClipConfig): JsonRecord {
   };
 }
 
-function hfConfig({ vision, text, embedding }: ClipConfig): JsonRecord {
+function hfConfig({ vision, text, embedding }: OwnViT): JsonRecord {
   const act = (activation: string): string => activation.replace("-", "_");
   // 2 is what files of before 2023 say, where transformers reads the largest id.
   const eotId = text.kind === "clip" ? text.eotId ?? 2 : 2;

@@ -1,27 +1,30 @@
 /** The image tower, of whichever kind: one table. @module */
-import { linear, type LinearParams } from "../../nn/linear.ts";
 import { tidy } from "../../tensor/ops.ts";
 import type { Tensor4D } from "../../tensor/types.ts";
-import type { ClipConfig, VisionConfig } from "../config.ts";
+import type { ClipConfig, HeadKind, VisionConfig } from "../config.ts";
 import { type EncodeOptions, type EncoderResult, type ImageTower, pooled } from "./encoder.ts";
+import { buildHead, type HeadParams, projected } from "./head.ts";
 import type { Parts } from "./parts.ts";
+import { RESNET_TOWER, type ResnetTrunk } from "./resnet.ts";
 import { VIT_TOWER, type VitTrunk } from "./vit.ts";
 
 /** Weights of an image tower before its projection. */
-export type ImageTrunk = VitTrunk;
+export type ImageTrunk = VitTrunk | ResnetTrunk;
 
 /** Weights of the image tower. */
 export interface ImageTowerParams {
   /** The tower. */
   trunk: ImageTrunk;
-  /** Projection, `[E, D]` without bias; a tower that is read through attention has none. */
-  head?: LinearParams;
+  /** Projection; a ViT that is read through attention has none. */
+  head?: HeadParams;
 }
 
 /** What each kind of tower does. */
 const TOWERS: Readonly<Record<VisionConfig["kind"], ImageTower<VisionConfig, ImageTrunk>>> = {
-  clip: VIT_TOWER,
-  vit: VIT_TOWER,
+  "clip": VIT_TOWER,
+  "vit": VIT_TOWER,
+  "clip-resnet": RESNET_TOWER,
+  "resnet": RESNET_TOWER,
 };
 
 /** Local tokens a side: they stand for the squares of a grid over the image, row by row. */
@@ -39,11 +42,18 @@ export function attentionHeads(vision: VisionConfig): number {
   return TOWERS[vision.kind].heads(vision);
 }
 
+/** The kind of its projection. */
+export function imageHead(vision: VisionConfig): HeadKind {
+  if (vision.head) return vision.head;
+  if (vision.kind === "clip-resnet") return "biased";
+  return "pool" in vision && vision.pool === "attention" ? "none" : "linear";
+}
+
 /** An image tower's tree. */
 export function buildImageTower(vision: VisionConfig, embedding: number, make: Parts): ImageTowerParams {
   return {
     trunk: TOWERS[vision.kind].build(vision, make),
-    ...(vision.pool === "attention" ? {} : { head: make.dense(embedding, vision.width, "vision.head", false) }),
+    ...buildHead(imageHead(vision), { width: vision.width, embedding, hidden: vision.headWidth }, make, "vision.head"),
   };
 }
 
@@ -96,6 +106,6 @@ export function encodeImage(
   return tidy(() => {
     const result = imageTower(trunk, pixels, config.vision, options);
     const tokens = "pooler" in trunk ? pooled(trunk.pooler, result.tokens) : result.tokens;
-    return { ...result, tokens: head ? linear(head, tokens) : tokens };
+    return { ...result, tokens: projected(head, tokens, imageHead(config.vision)) };
   });
 }

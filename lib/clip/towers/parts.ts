@@ -30,7 +30,11 @@ export interface Parts {
 }
 
 /** A leaf's maker whose result has the rank of the shape. */
-export type TypedLeaf = <const Shape extends readonly number[]>(name: string, shape: Shape, role: LeafRole) => TensorOf<Shape>;
+export type TypedLeaf = <const Shape extends readonly number[]>(
+  name: string,
+  shape: Shape,
+  role: LeafRole,
+) => TensorOf<Shape>;
 
 /** The makers over one of leaves. */
 export function parts(makeLeaf: MakeLeaf): Parts {

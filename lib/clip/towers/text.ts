@@ -1,19 +1,19 @@
 /** The text tower: a BERT, CLIP's own causal transformer, or SigLIP's. @module */
 import * as tf from "@tensorflow/tfjs";
 import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
-import { linear, type LinearParams } from "../../nn/linear.ts";
-import { mlp, type MlpParams } from "../../nn/mlp.ts";
+import type { LinearParams } from "../../nn/linear.ts";
 import { dropExtra, extendMasks, insertAfterFirst, type TokenMasks } from "../../nn/extra_tokens.ts";
-import { tokenFirst, upToToken } from "../../nn/read_token.ts";
-import { type BlockParams, transformer } from "../../nn/transformer.ts";
+import { tokenAt, tokenFirst, upToToken } from "../../nn/read_token.ts";
+import { type BlockParams, transformer, type TransformerOptions } from "../../nn/transformer.ts";
 import { dropout } from "../../tensor/kernels/dropout/api.ts";
 import { embeddingLookup, tidy } from "../../tensor/ops.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
-import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig } from "../config.ts";
+import type { BertConfig, CausalTextConfig, ClipConfig, HeadKind, SiglipTextConfig } from "../config.ts";
 import { cutTexts } from "./cut_texts.ts";
+import { type HeadParams, projected } from "./head.ts";
 import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
-import { add, div, indicator } from "../../tensor/typed.ts";
+import { add, div, indicator, sub } from "../../tensor/typed.ts";
 
 /** Weights of the text transformer. */
 export interface TextTrunk {
@@ -40,8 +40,8 @@ export interface TextTrunk {
 export interface TextTowerParams {
   /** The transformer. */
   trunk: TextTrunk;
-  /** Projection, `[E, D]`, or two layers with an exact GELU between; without bias, but for SigLIP's. */
-  head: LinearParams | MlpParams;
+  /** Projection, where the tower has one. */
+  head?: HeadParams;
 }
 
 /**
@@ -89,7 +89,7 @@ export function textTower(
         ...encodeOptions,
         ...masks,
       });
-    if (isMean) return withMeanFirst(result, masks.keyMask!, options.clsOnly === true);
+    if (isMean) return withMeanFirst(result, realTokens(kept, config), options.clsOnly === true);
     return masks.read ? withReadFirst(result, masks.read, encodeOptions.clsOnly) : result;
   });
 }
@@ -126,8 +126,13 @@ export function encodeText(
   return tidy(() => {
     const result = textTower(trunk, ids, config.text, options);
     const tokens = pooled(trunk.pooler, result.tokens);
-    return { ...result, tokens: "fc1" in head ? mlp(head, tokens) : linear(head, tokens) };
+    return { ...result, tokens: projected(head, tokens, textHead(config.text)) };
   });
+}
+
+/** The kind of a text tower's projection. */
+export function textHead(text: ClipConfig["text"]): HeadKind {
+  return text.kind === "bert" ? text.head : text.kind === "siglip" ? "biased" : "linear";
 }
 
 /** 1 for a token of the text, 0 after it; shape `[B, N]`. */
@@ -138,7 +143,13 @@ function realTokens(ids: Tensor2D, config: ClipConfig["text"]): Tensor2D {
 }
 
 function masksOf(ids: Tensor2D, config: ClipConfig["text"]): TokenMasks {
-  if (config.kind === "bert") return { keyMask: realTokens(ids, config) };
+  if (config.kind === "bert") {
+    const real = realTokens(ids, config);
+    return {
+      keyMask: config.seesPads ? tf.ones(ids.shape) : real,
+      ...(config.pool === "eos" ? { read: lastReal(real) } : {}),
+    };
+  }
   return { read: config.kind === "clip" ? endOfText(ids, config.eotId) : lastToken(ids) };
 }
 
@@ -155,7 +166,37 @@ function bertLayers(trunk: TextTrunk, words: Tensor3D, config: BertConfig, optio
     input = dropout(input, { rate, seed: deriveSeed(options.seed, "embeddings") });
   }
   const drops = { hiddenDropout: rate, attentionDropout };
-  return transformer(trunk.layers, input, { ...options, ...drops, heads, epsilon, order: "post" });
+  const shared: TransformerOptions = { ...options, ...drops, heads, epsilon, order: "post" };
+  return config.hiddenStates
+    ? meanOfStates(trunk.layers, input, config.hiddenStates, shared)
+    : transformer(trunk.layers, input, shared);
+}
+
+/** The mean of some hidden states, as a post-norm stack goes through them; the affinity is the last one's. */
+function meanOfStates(
+  layers: readonly BlockParams[],
+  input: Tensor3D,
+  states: readonly number[],
+  options: TransformerOptions,
+): EncoderResult {
+  const { affinity: kind, clsOnly, gate, ...plain } = options;
+  const top = Math.max(...states);
+  const ofTop = { ...(kind ? { affinity: kind } : {}), ...(gate ? { gate } : {}) };
+  let state: EncoderResult = { tokens: input };
+  const read: Tensor3D[] = [];
+  let from = 0;
+  for (const place of [...new Set(states)].sort((a, b) => a - b)) {
+    const seed = plain.seed === undefined ? {} : { seed: deriveSeed(plain.seed, `layers ${from}`) };
+    if (place > from) {
+      const part = { ...plain, ...seed, ...(place === top ? ofTop : {}) };
+      state = transformer(layers.slice(from, place), state.tokens, part);
+    }
+    read.push(state.tokens);
+    from = place;
+  }
+  const mean: Tensor3D = tf.div(tf.addN(read), read.length);
+  const tokens = clsOnly ? tokenAt(mean, options.read) : mean;
+  return state.affinity ? { tokens, affinity: state.affinity } : { tokens };
 }
 
 /** Positions added to the words `[B, N, D]`, the layers, then the norm. */
@@ -186,6 +227,12 @@ function positionEmbeddings({ position }: TextTrunk, words: Tensor3D): Tensor2D 
 function lastToken(ids: Tensor2D): Tensor2D {
   const [batch, size] = ids.shape;
   return tf.tidy(() => tf.concat([tf.zeros([batch, size - 1]), tf.ones([batch, 1])], 1) as Tensor2D);
+}
+
+/** 1 at the last token of each text before its pads; shape `[B, N]`. */
+function lastReal(real: Tensor2D): Tensor2D {
+  const [batch, size] = real.shape;
+  return tf.tidy(() => sub(real, tf.concat([tf.slice(real, [0, 1], [batch, size - 1]), tf.zeros([batch, 1])], 1)));
 }
 
 /** The read token in row 0, and its attention to the others without that to itself. */

@@ -7,9 +7,11 @@ import {
   similarityScale,
   textAffinityOf,
 } from "../../ace_lora.ts";
-import type { BertConfig, CausalTextConfig, SiglipTextConfig } from "../../clip/config.ts";
-import type { ImageTrunk } from "../../clip/towers/image.ts";
-import type { TextTowerParams } from "../../clip/towers/text.ts";
+import type { BertConfig, CausalTextConfig, HeadKind, SiglipTextConfig, VitConfig } from "../../clip/config.ts";
+import { imageHead } from "../../clip/towers/image.ts";
+import type { VitTrunk } from "../../clip/towers/vit.ts";
+import { textHead, type TextTowerParams } from "../../clip/towers/text.ts";
+import type { LinearParams } from "../../nn/linear.ts";
 import { writeAll, writeFileAtomic, writeFileAtomicWith } from "../../io/files.ts";
 import type { Field } from "../../io/protobuf.ts";
 import { VERSION } from "../../io/run_facts.ts";
@@ -60,7 +62,7 @@ const NOT_EXPORTED = /\.(adapter|prompts|context)(\.|$)|^featureAdapter\./;
  */
 export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, folder: string): Promise<OnnxFiles> {
   const { encoders } = config;
-  checkExportable(params);
+  checkExportable(params, encoders);
   const merged = mergeAceLora(params);
   try {
     const numbers = await readNumbers(merged);
@@ -80,11 +82,26 @@ export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, f
   }
 }
 
-function checkExportable(params: AceLoraParams): void {
+function checkExportable(params: AceLoraParams, { vision, text }: AceLoraConfig["encoders"]): void {
+  const refuse = (what: string): never => {
+    throw new RangeError(`Cannot export the model as ONNX as ${what}`);
+  };
+  if (!("patchSize" in vision)) refuse(`its image tower must be a ViT: it is a ${vision.kind}`);
+  for (const [tower, head] of [["image", imageHead(vision)], ["text", textHead(text)]] as const) {
+    if (!EXPORTED_HEADS.includes(head)) {
+      refuse(`its ${tower} projection must be ${EXPORTED_HEADS.join(", ")}: it is ${head}`);
+    }
+  }
+  if (text.kind === "bert" && (text.pool === "eos" || text.hiddenStates || text.seesPads)) {
+    refuse("its BERT must be read at [CLS], through its pooler or as a mean, pads masked: it is read otherwise");
+  }
   const odd = namedTensors(params).keys().find((name) => NOT_EXPORTED.test(name));
   if (odd === undefined) return;
   throw new RangeError(`Cannot export the model as ONNX as "${odd}" is of a method whose layers are not exported`);
 }
+
+/** Projections that the exported operators compute. */
+const EXPORTED_HEADS: readonly HeadKind[] = ["none", "linear", "biased", "mlp"];
 
 async function readNumbers(tree: unknown): Promise<Numbers> {
   const values = new Map<Tensor, Float32Array>();
@@ -123,8 +140,9 @@ function feature(
 }
 
 function imageModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
-  const { vision, embedding } = config.encoders;
-  const { trunk, head } = params.vision;
+  const { embedding } = config.encoders;
+  const vision = config.encoders.vision as VitConfig; // checkExportable has seen to it
+  const { trunk, head } = params.vision as { trunk: VitTrunk; head?: LinearParams };
   const emitter: Emitter = { graph: onnxGraph(), numbers };
   const { graph } = emitter;
   const { imageSize, patchSize, width, heads, epsilon, activation } = vision;
@@ -169,7 +187,7 @@ function withCls(
 }
 
 /** The tokens after the blocks, the one that is read first, and the affinity. */
-function imageTokens(emitter: Emitter, trunk: ImageTrunk, input: Value, options: BlocksOptions): BlocksResult {
+function imageTokens(emitter: Emitter, trunk: VitTrunk, input: Value, options: BlocksOptions): BlocksResult {
   const { affinity: _, ...rest } = options;
   const { tokens, affinity } = blocks(emitter, trunk.blocks, input, trunk.pool ? rest : options);
   const normed = layerNorm(emitter, trunk.norm, tokens, options.epsilon);
@@ -209,7 +227,7 @@ function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Number
     ? bertTokens(emitter, params.text, text, { ids, placed, ...affinity })
     : plainTokens(emitter, params.text, text, { ids, placed, ...affinity });
   const pooled = trunk.pooler ? graph.op("Tanh", [linear(emitter, trunk.pooler, result.tokens)]) : result.tokens;
-  const projected = "fc1" in head ? mlp(emitter, head, pooled) : linear(emitter, head, pooled);
+  const projected = !head ? pooled : "fc1" in head ? mlp(emitter, head, pooled) : linear(emitter, head, pooled);
   const out = feature(emitter, projected, result.affinity, { hgnn, config, count: contextLength - 1 });
   graph.output(out, "text_features", ["batch", embedding]);
   return graph.write(describe("text", config));

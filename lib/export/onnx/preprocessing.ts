@@ -14,7 +14,7 @@ export function preprocessingFacts(
   config: ClipConfig,
   { scale, bias = 0 }: { scale: number; bias?: number },
 ): Record<string, unknown> {
-  const { vision, text, mean, std, resizeMode, interpolation, similarity } = config;
+  const { vision, text, mean, std, resizeMode, resizedTo, interpolation, similarity } = config;
   const { tokenizer, padded } = TOKENIZERS[text.kind];
   return {
     image: {
@@ -22,6 +22,7 @@ export function preprocessingFacts(
       layout: "[batch, 3, size, size], float32, RGB",
       size: vision.imageSize,
       resize: resizeMode,
+      ...(resizedTo === undefined ? {} : { resized_to: resizedTo }),
       interpolation,
       rescale: "value / 255",
       mean,

@@ -19,12 +19,16 @@ const VPT: VisualPromptConfig = { prompts: 5 };
 export function vptMethod(encoders: ClipConfig, given?: Partial<VisualPromptConfig>): PeftMethod {
   const settings = withSettings(VPT, given, "visual prompts");
   checkSize(settings.prompts, "the number of prompts");
+  const { vision } = encoders;
+  if (!("patchSize" in vision)) {
+    throw new RangeError(`Cannot put prompts into the image tower as it must be a ViT: it is a ${vision.kind}`);
+  }
   return peftMethod(encoders, {
     name: "vpt",
     label: "VPT-Deep",
     settings,
     trains: (leaf) => leaf.endsWith(".prompts"),
-    add: (base, seed) => injectPrompts(base, settings, { seed, patch: encoders.vision.patchSize }),
+    add: (base, seed) => injectPrompts(base, settings, { seed, patch: vision.patchSize }),
   });
 }
 

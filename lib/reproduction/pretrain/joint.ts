@@ -10,9 +10,9 @@ import { contentLabels } from "../../data/synthetic/pretraining_pairs.ts";
 import { MINI } from "../../clip/config.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import type { ClipParams } from "../../clip/params.ts";
-import { imageTower } from "../../clip/towers/image.ts";
+import { imageHead, imageTower } from "../../clip/towers/image.ts";
 import { infoNce } from "../../losses/info_nce.ts";
-import { linear } from "../../nn/linear.ts";
+import { projected } from "../../clip/towers/head.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
@@ -73,9 +73,9 @@ export function jointStage(settings: JointSettings): ContrastiveModel<ClipParams
       tf.tidy(() => {
         const { trunk, head } = params.vision;
         const { tokens } = imageTower(trunk, pixels, MINI.vision, seed === undefined ? {} : { seed });
-        const projected = linear(head!, tokens);
-        const cls = tf.squeeze<Tensor2D>(tf.slice(projected, [0, 0, 0], [-1, 1, -1]), [1]);
-        const patches = tf.mean(tf.slice(projected, [0, 1, 0]), 1) as Tensor2D;
+        const embedded = projected(head, tokens, imageHead(MINI.vision));
+        const cls = tf.squeeze<Tensor2D>(tf.slice(embedded, [0, 0, 0], [-1, 1, -1]), [1]);
+        const patches = tf.mean(tf.slice(embedded, [0, 1, 0]), 1) as Tensor2D;
         const own = tf.squeeze<Tensor2D>(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [1]);
         return tf.concat([l2Normalise(cls), l2Normalise(patches), own], 1) as Tensor2D;
       }),

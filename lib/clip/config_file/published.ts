@@ -1,0 +1,225 @@
+/**
+ * What models are whose checkpoints come without a configuration file: by the names of their tensors, from their own code, and
+ * from what the checkpoint says of itself. A new one gets a row of {@linkcode PUBLISHED}.
+ *
+ * @module
+ */
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { ClipLayout } from "../checkpoint/layout.ts";
+import { IN_TOWER_FILES } from "../checkpoint/tower_files.ts";
+import { type BertConfig, BIOMED_CLIP, type ClipConfig, type ResnetConfig, type VitConfig } from "../config.ts";
+import { choiceField, type ClipSource, sizeField } from "./fields.ts";
+import type { ClipSizes } from "./sizes.ts";
+
+/** What is read of a checkpoint. */
+interface Stored {
+  sizes: ClipSizes;
+  /** A value beside the tensors. */
+  value: (name: string) => unknown;
+  /** For errors. */
+  source: ClipSource;
+}
+
+/** A model with a layout of its own. */
+interface PublishedModel {
+  /** Names it applies to. */
+  layout: Pick<ClipLayout, "vision" | "text">;
+  /** Whose it is, and what is taken for granted. */
+  name: string;
+  /** Its configuration. */
+  config: (stored: Stored) => ClipConfig;
+}
+
+const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
+const OPENAI = { mean: BIOMED_CLIP.mean, std: BIOMED_CLIP.std };
+/** The longer side to 256, black beside the other, then the middle 224. */
+const CROPPED = { resizeMode: "longest", resizedTo: 256, interpolation: "area" } as const;
+/** Sides of the images of GLoRIA's and MGCA's ResNets, and what the tower enlarges them to. */
+const ENLARGED = { imageSize: 224, enlargedTo: 299 } as const;
+/** Numbers of one head, as in BERT and the ViT. */
+const HEAD_WIDTH = 64;
+/** Most tokens of a text where a model's code leaves it at what BERT can hold. */
+const LONG_CONTEXT = 256;
+
+function headsOf(width: number): number {
+  return Math.max(1, Math.round(width / HEAD_WIDTH));
+}
+
+/** torchvision's ResNet; sizes that no tensor tells are ResNet-50's, so that the report of missing tensors names it. */
+function resnet({ vision }: ClipSizes, own: Partial<ResnetConfig>): ResnetConfig {
+  const { stemWidth = 64, stages = [3, 4, 6, 3], headWidth } = vision;
+  return {
+    kind: "resnet",
+    imageSize: 224,
+    stemWidth,
+    stages,
+    width: 32 * stemWidth,
+    heads: 0,
+    ...(headWidth === undefined ? {} : { headWidth }),
+    ...own,
+  };
+}
+
+/** timm's ViT as MGCA has it. */
+function vit({ vision }: ClipSizes): VitConfig {
+  const { width = 768, imageSize = 224, patchSize = 16, mlpWidth = 4 * width, depth, headWidth = 2048 } = vision;
+  const sizes = { width, imageSize, patchSize, mlpWidth, depth, headWidth, heads: headsOf(width) };
+  return { ...sizes, kind: "vit", epsilon: 1e-6, activation: "gelu", pool: "cls", head: "norm-mlp" };
+}
+
+/** A BERT; sizes that no tensor tells are BERT-base's. */
+function bert({ text }: ClipSizes, own: Partial<BertConfig> & Pick<BertConfig, "pool" | "head">): BertConfig {
+  const { vocabularySize = 28996, positions = 512, width = 768, mlpWidth = 4 * width, tokenTypes = 2, depth } = text;
+  const contextLength = Math.min(own.contextLength ?? LONG_CONTEXT, positions);
+  return {
+    ...{ vocabularySize, positions, width, mlpWidth, tokenTypes, depth, heads: headsOf(width) },
+    kind: "bert",
+    epsilon: 1e-12,
+    dropout: 0.1,
+    headWidth: text.headWidth ?? 0,
+    ...own,
+    contextLength,
+  };
+}
+
+/** Hidden states of the last layers of a stack. */
+function lastStates(depth: number, count: number): number[] {
+  return Array.from({ length: Math.min(count, depth + 1) }, (_, i) => depth - i).reverse();
+}
+
+/** GLoRIA. Source: marshuang80/gloria, `models/*.py`, `builder.py`, `configs/chexpert_pretrain_config.yaml`. */
+function gloria({ sizes }: Stored): ClipConfig {
+  const { embedding = 768, text } = sizes;
+  return {
+    vision: resnet(sizes, { ...ENLARGED, head: "biased" }),
+    text: bert(sizes, { contextLength: 97, pool: "mean", hiddenStates: lastStates(text.depth, 4), head: "none" }),
+    embedding,
+    similarity: "softmax",
+    scale: 10,
+    ...HALF,
+    ...CROPPED,
+  };
+}
+
+/** MGCA. Source: HKU-MedAI/MGCA, `models/backbones/encoder.py`, `models/mgca/mgca_module.py`, `datasets/transforms.py`. */
+function mgca(stored: Stored): ClipConfig {
+  const { sizes, value } = stored;
+  const { embedding = 128, layout } = sizes;
+  const temperature = value("hyper_parameters.softmax_temperature");
+  return {
+    vision: layout.vision === "mgca_vit" ? vit(sizes) : resnet(sizes, { ...ENLARGED, head: "norm-mlp" }),
+    text: bert(sizes, { contextLength: 112, pool: "cls", head: "norm-mlp" }),
+    embedding,
+    similarity: "softmax",
+    scale: 1 / (typeof temperature === "number" && temperature > 0 ? temperature : 0.07),
+    ...HALF,
+    ...CROPPED,
+  };
+}
+
+/** CXR-CLIP. Source: kakaobrain/cxr-clip, `cxrclip/model`, `cxrclip/data/data_utils.py`, and the configuration in the checkpoint. */
+function cxrClip({ sizes, value, source }: Stored): ClipConfig {
+  const { embedding = 512 } = sizes;
+  const field = (name: string): unknown => value(`config.${name}`);
+  choiceField(source, "config.model.projection_head.name", field("model.projection_head.name"), [
+    [undefined, true],
+    ["linear", true],
+  ]);
+  const pool = choiceField<"eos" | "cls" | "mean">(
+    source,
+    "config.model.text_encoder.pooling",
+    field("model.text_encoder.pooling"),
+    [[undefined, "eos"], ["eos", "eos"], ["bos", "cls"], ["mean", "mean"]],
+  );
+  const imageSize = sizeField(source, "config.base.image_size", field("base.image_size"), { fallback: 224 });
+  const contextLength = sizeField(source, "config.base.text_max_length", field("base.text_max_length"), {
+    fallback: LONG_CONTEXT,
+  });
+  return {
+    vision: resnet(sizes, { imageSize, head: "biased" }),
+    text: bert(sizes, { contextLength, pool, head: "biased" }),
+    embedding,
+    similarity: "softmax",
+    ...IMAGENET,
+    resizeMode: "shortest",
+    interpolation: "bilinear",
+  };
+}
+
+/** ConVIRT. Source: edreisMD/ConVIRT-pytorch, `models/model.py`, `dataloader/dataset_wrapper.py`, `config.yaml`. */
+function convirt({ sizes }: Stored): ClipConfig {
+  const { embedding = 512 } = sizes;
+  return {
+    vision: resnet(sizes, { head: "relu-mlp" }),
+    text: bert(sizes, { pool: "mean", head: "relu-mlp" }),
+    embedding,
+    similarity: "softmax",
+    scale: 10,
+    ...IMAGENET,
+    resizeMode: "squash",
+    interpolation: "bilinear",
+  };
+}
+
+/** The logit scale that the authors' demonstration has for PMC-CLIP's towers without their training checkpoint. */
+const PMC_LOGIT_SCALE = 4.4292;
+
+/**
+ * PMC-CLIP. Source: WeixiongLin/PMC-CLIP, `model/pmc_clip.py`, `model_configs/RN50_fusion4.json` and, for the three files that the
+ * towers are given as, the authors' demonstration: 8 heads in the pooling instead of one for 64 numbers, and BERT's pooler.
+ */
+function pmcClip({ sizes, value }: Stored): ClipConfig {
+  const { embedding = 768, vision } = sizes;
+  const isParts = value(IN_TOWER_FILES) === true;
+  const { stemWidth = 64, stages = [3, 4, 6, 3], imageSize = 224 } = vision;
+  const width = 32 * stemWidth;
+  return {
+    vision: { kind: "clip-resnet", imageSize, stemWidth, stages, width, heads: isParts ? 8 : headsOf(width) },
+    text: bert(sizes, { contextLength: 77, pool: isParts ? "pooler" : "cls", seesPads: true, head: "linear" }),
+    embedding,
+    similarity: "softmax",
+    ...(isParts ? { scale: Math.exp(PMC_LOGIT_SCALE) } : {}),
+    ...OPENAI,
+    resizeMode: "shortest",
+    interpolation: "bicubic",
+  };
+}
+
+const PUBLISHED: readonly PublishedModel[] = [
+  {
+    layout: { vision: "gloria", text: "gloria" },
+    name: "GLoRIA (97 tokens, the mean of the last four layers, images of 256 cut to 224)",
+    config: gloria,
+  },
+  {
+    layout: { vision: "mgca_resnet", text: "mgca" },
+    name: "MGCA (112 tokens, the CLS token read, images of 256 cut to 224)",
+    config: mgca,
+  },
+  {
+    layout: { vision: "mgca_vit", text: "mgca" },
+    name: "MGCA (112 tokens, the CLS token read, images of 256 cut to 224)",
+    config: mgca,
+  },
+  {
+    layout: { vision: "cxr_clip_resnet", text: "cxr_clip" },
+    name: "CXR-CLIP (as the configuration in it says)",
+    config: cxrClip,
+  },
+  { layout: { vision: "convirt", text: "convirt" }, name: "ConVIRT (256 tokens, their mean read)", config: convirt },
+  {
+    layout: { vision: "clip_resnet", text: "pmc_clip" },
+    name: "PMC-CLIP (77 tokens, pads seen)",
+    config: pmcClip,
+  },
+];
+
+/** The model whose layout a checkpoint has, where it is one of those without a configuration file. */
+export function publishedModel({ layout, sizes, file }: Checkpoint): { name: string; config: ClipConfig } | undefined {
+  const model = PUBLISHED.find((one) => one.layout.vision === layout.vision && one.layout.text === layout.text);
+  if (!model) return undefined;
+  const { path, metadata } = file;
+  const stored = { sizes, value: (name: string) => metadata[name], source: { config: path, weights: path, sizes } };
+  return { name: model.name, config: model.config(stored) };
+}
