@@ -118,7 +118,10 @@ async function checkEnd(source: ByteSource, entries: readonly DirectoryEntry[]):
 async function readEntries(source: ByteSource, format: string): Promise<DirectoryEntry[]> {
   const { hasZip64, isWide } = await readEnd(source);
   const hidden = hasZip64 && !isWide ? ZIP64_END_BYTES : 0;
-  const reader = new ZipReader(new SourceReader(source, hidden), { filenameValidation: "strict", useWebWorkers: false });
+  const reader = new ZipReader(new SourceReader(source, hidden), {
+    filenameValidation: "strict",
+    useWebWorkers: false,
+  });
   try {
     const entries: DirectoryEntry[] = [];
     for await (const entry of reader.getEntriesGenerator()) {
