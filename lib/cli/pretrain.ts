@@ -1,4 +1,4 @@
-/** `deno task pretrain`: makes the shipped mini model from nothing, or another from its text tower. @module */
+/** `deno task pretrain`: makes the shipped mini model from nothing, or that of the tables from its text tower. @module */
 import { BIOMED_CLIP_LAYOUT } from "../clip/checkpoint/layout.ts";
 import { toClipTensors } from "../clip/checkpoint/tensors.ts";
 import { writeFileAtomic } from "../io/files.ts";
@@ -20,8 +20,7 @@ import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
 export const COMMAND: Command = {
   name: "pretrain",
-  summary:
-    "Pre-train the mini generalist on synthetic texts, then on captioned images, as the shipped weights were made",
+  summary: "Pre-train a mini generalist on synthetic texts, then on captioned images, as the shipped weights were made",
   options: {
     recipe: {
       type: "string",

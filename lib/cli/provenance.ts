@@ -1,5 +1,5 @@
 /** Which files an answer comes from, and what must be said of the shipped model. @module */
-import { MINI_NOTICE, MINI_VOCABULARY, MINI_WEIGHTS } from "../clip/mini.ts";
+import { MINI_JOINT_WEIGHTS, MINI_NOTICE, MINI_VOCABULARY, MINI_WEIGHTS } from "../clip/mini.ts";
 import { hashPath } from "../io/hash_path.ts";
 import type { Arguments } from "./command.ts";
 
@@ -29,13 +29,16 @@ function weightsOf(args: Arguments): string | undefined {
   return args.text("model") ?? args.text("weights");
 }
 
-/** What must be said of the model that the options name, or undefined. */
+/** What must be said of the model that the options name, or undefined: that of a shipped one, whatever its file is called. */
 export async function modelNotice(args: Arguments): Promise<string | undefined> {
   const weights = weightsOf(args);
   if (weights === undefined) return MINI_NOTICE;
-  const [{ size, isFile }, shipped] = [await Deno.stat(weights), await Deno.stat(MINI_WEIGHTS)];
-  const isCopy = isFile && size === shipped.size && await hashPath(weights) === await hashPath(MINI_WEIGHTS);
-  return isCopy ? MINI_NOTICE : undefined;
+  const { size, isFile } = await Deno.stat(weights);
+  for (const shipped of isFile ? [MINI_WEIGHTS, MINI_JOINT_WEIGHTS] : []) {
+    if (size === (await Deno.stat(shipped)).size && await hashPath(weights) === await hashPath(shipped)) {
+      return MINI_NOTICE;
+    }
+  }
 }
 
 /** The files that the options name, with their hashes. */

@@ -46,7 +46,7 @@ export const COMMAND: Command = {
     const { records, dense, others, heads, trainings, passedOver } = results;
     for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
     if (kept !== undefined) {
-      const lines = keptRecords(records).map((record) => JSON.stringify(record));
+      const lines = [...keptRecords(records), ...dense].map((record) => JSON.stringify(record));
       await writeFileAtomic(kept, `[\n${lines.join(",\n")}\n]\n`, { isPrivate: ofPatients });
     }
     const runs = records.length + dense.length;

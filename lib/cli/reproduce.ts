@@ -63,7 +63,8 @@ export const COMMAND: Command = {
     generalist: {
       type: "string",
       value: "PATH",
-      help: "Weights to adapt at smoke and demo scale, a file or a folder (default: the shipped mini model)",
+      help:
+        "Weights to adapt at smoke and demo scale, a file or a folder (default: data/mini_joint.safetensors, shipped)",
     },
     seeds: { type: "string", value: "LIST", help: `Seeds (default: ${SCALES.demo.seeds.join(",")}; smoke: 1)` },
     methods: {
@@ -75,6 +76,17 @@ export const COMMAND: Command = {
     },
     epochs: { type: "string", value: "N", help: "Passes over the pairs (default: the scale's); named in the records" },
     pairs: { type: "string", value: "N", help: "Pairs to adapt to (default: the scale's); named in the records" },
+    "learning-rate": {
+      type: "string",
+      value: "X",
+      help: "Highest learning rate of a method (default: the scale's); named in the records",
+    },
+    draw: {
+      type: "string",
+      value: "N",
+      help:
+        "Seed of the synthetic pairs and held-out sets, to choose settings on others (default: 1); named in the records",
+    },
     part: {
       type: "string",
       value: "I/N",
@@ -107,6 +119,9 @@ export const COMMAND: Command = {
         "--generalist goes with --scale smoke and demo: the paper's scale takes BiomedCLIP from --data",
       );
     }
+    if (args.text("draw") !== undefined && scale === "paper") {
+      throw new UsageError("--draw goes with --scale smoke and demo: the paper's scale draws nothing");
+    }
     const methods = methodsFrom(args);
     const part = args.text("part") === undefined ? undefined : parseShard(args.text("part")!);
     const out = args.text("out") ?? "results/reproduce";
@@ -131,6 +146,8 @@ export const COMMAND: Command = {
           ...(part === undefined ? {} : { part }),
           ...(args.text("epochs") === undefined ? {} : { epochs: args.integer("epochs", 1, 1) }),
           ...(args.text("pairs") === undefined ? {} : { pairs: args.integer("pairs", 1, 2) }),
+          ...(args.text("learning-rate") === undefined ? {} : { learningRate: args.number("learning-rate", 1, 0) }),
+          ...(args.text("draw") === undefined ? {} : { dataSeed: args.integer("draw", 1, 0) }),
           onPlan: (plan) => {
             console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
             if (plan.estimate) console.error(estimateLine(plan.steps, plan.estimate));

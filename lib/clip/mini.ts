@@ -1,4 +1,5 @@
-/** The shipped generalist's files, out of data/. @module */
+/** The shipped mini models' files, out of data/. @module */
+import { basename } from "@std/path";
 import { dataUrl, readData } from "../platform/assets.ts";
 import { decodeSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
@@ -8,12 +9,18 @@ import { loadClipTensors } from "./checkpoint/tensors.ts";
 import { MINI } from "./config.ts";
 import type { ClipParams } from "./params.ts";
 
-/** What every answer of the shipped generalist about a user's own files says. */
+/** What every answer of a shipped mini model about a user's own files says. */
 export const MINI_NOTICE =
   "The shipped mini model has seen only drawings, never a real image: what it answers about patients means nothing.";
 
-/** Where the shipped generalist lies. */
+/** Weights of the shipped mini model: what is meant wherever no weights are named, but for the paper's tables. */
 export const MINI_WEIGHTS: URL = dataUrl("mini_generalist.safetensors");
+
+/**
+ * Weights that the paper's tables adapt at the smaller scales: of the same sizes and vocabulary, with the findings in its patch
+ * tokens and not in its CLS token, as a generalist's are (docs/toy_world.md).
+ */
+export const MINI_JOINT_WEIGHTS: URL = dataUrl("mini_joint.safetensors");
 
 /** Where its vocabulary lies. */
 export const MINI_VOCABULARY: URL = dataUrl("mini_vocab.txt");
@@ -24,12 +31,16 @@ export async function loadMiniTokenizer(): Promise<Tokenizer> {
   return tokenizerFromVocab(text.split("\n").filter((line) => line !== ""));
 }
 
-/** The weights, pre-trained on synthetic images by `deno task pretrain`. Free them with `disposeParams`. */
-export async function loadMiniParams(): Promise<ClipParams> {
-  const { tensors } = await decodeSafetensors(await readData("mini_generalist.safetensors"), MINI_WEIGHTS.pathname);
+/**
+ * Weights that `deno task pretrain` made from synthetic images. Free them with `disposeParams`.
+ *
+ * @param weights One of the two that are shipped.
+ */
+export async function loadMiniParams(weights: URL = MINI_WEIGHTS): Promise<ClipParams> {
+  const { tensors } = await decodeSafetensors(await readData(basename(weights.pathname)), weights.pathname);
   return await loadClipTensors(MINI, BIOMED_CLIP_LAYOUT, (name) => {
     const tensor = tensors.get(name);
-    if (!tensor) return Promise.reject(new SyntaxError(`Cannot load "${MINI_WEIGHTS}" as "${name}" is missing`));
+    if (!tensor) return Promise.reject(new SyntaxError(`Cannot load "${weights}" as "${name}" is missing`));
     return Promise.resolve({ shape: tensor.shape, values: toFloat32(tensor) });
   });
 }

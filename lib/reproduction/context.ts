@@ -1,12 +1,12 @@
 /** What all runs of a reproduction share: model, sets, scale. @module */
 import { exists } from "../io/files.ts";
 import { basename, join } from "@std/path";
-import type { ClipConfig } from "../clip/config.ts";
+import { type ClipConfig, MINI } from "../clip/config.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { hashPath } from "../io/hash_path.ts";
-import { MINI_WEIGHTS } from "../clip/mini.ts";
+import { loadMiniParams, loadMiniTokenizer, MINI_JOINT_WEIGHTS } from "../clip/mini.ts";
 import { loadClip, type LoadedClip, readClipConfig } from "../clip/load.ts";
 import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
@@ -42,7 +42,7 @@ const TOKENIZERS = ["tokenizer.json", "vocab.txt"];
  *
  * @param scale Sizes and settings.
  * @param options `data`: folder of the real files; `tables`: which of them will be needed; `cache`: folder of the pixel cache;
- * `generalist`: weights that take the mini model's place at the other scales.
+ * `generalist`: weights to adapt at the other scales, by default {@linkcode MINI_JOINT_WEIGHTS}.
  * @throws {Deno.errors.NotFound} If a file that the paper's scale needs is absent; the message lists all of them.
  */
 export async function openContext(
@@ -59,10 +59,19 @@ export async function openContext(
     await requirePaperFiles(data, tables);
     return await paperContext(scale, data!, cache);
   }
-  const name = generalist === undefined ? "MINI" : basename(generalist);
-  const model = { name, sha256: await hashPath(generalist ?? MINI_WEIGHTS) };
-  const encoders = await readClipConfig(generalist);
-  return context(scale, { model, encoders, load: () => loadClip(generalist), data: reproduceData(scale, data) });
+  const model = {
+    name: basename(generalist ?? MINI_JOINT_WEIGHTS.pathname),
+    sha256: await hashPath(generalist ?? MINI_JOINT_WEIGHTS),
+  };
+  const [encoders, load] = generalist === undefined
+    ? [MINI, loadMiniJoint]
+    : [await readClipConfig(generalist), () => loadClip(generalist)];
+  return context(scale, { model, encoders, load, data: reproduceData(scale, data) });
+}
+
+async function loadMiniJoint(): Promise<LoadedClip> {
+  const [params, tokenizer] = [await loadMiniParams(MINI_JOINT_WEIGHTS), await loadMiniTokenizer()];
+  return { params, config: MINI, tokenizer, files: {} };
 }
 
 async function paperContext(scale: Scale, data: string, cache?: string): Promise<ReproduceContext> {

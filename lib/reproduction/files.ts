@@ -2,10 +2,11 @@
 import { join } from "@std/path";
 import { checkDenseRecord, checkRunRecord, checkTrainingRecord, recordKind } from "../display/records.ts";
 import type { DenseRecord, RunRecord, TrainingRecord } from "../display/results.ts";
+import { checkedField, LIST, parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type RunSpec, TABLE_NAMES } from "./plan.ts";
-import { isRecordKind, parseRecord, parseRecords, RECORD_KIND, type ReproduceRecord } from "./record.ts";
-import { parseTable4Run, TABLE4_KIND, type Table4Run } from "./table4_run.ts";
+import { isRecordKind, parseRecord, RECORD_KIND, type ReproduceRecord } from "./record.ts";
+import { isTable4Kind, parseTable4Run, TABLE4_KIND, type Table4Run } from "./table4_run.ts";
 
 /** Where a run's record lies: `<out>/<table>/<id>-seed<k>.json`. */
 export function recordPath(out: string, run: Pick<RunSpec, "table" | "id"> & { seed: number }): string {
@@ -47,12 +48,33 @@ async function jsonNames(folder: string): Promise<string[]> {
   return names.sort();
 }
 
-/** All results under a folder. */
-export interface Gathered {
-  /** Runs of the reproduction, in the tables' order. */
+/** Runs that one file keeps. */
+export interface KeptRuns {
+  /** Runs of all tables but table 4. */
   records: ReproduceRecord[];
   /** Runs of table 4. */
   dense: Table4Run[];
+}
+
+/**
+ * Reads runs kept as one JSON array, as `report --keep` writes them.
+ *
+ * @throws {SyntaxError} If it is none, or a run is damaged; the message names its place in the file.
+ */
+export function parseKept(text: string, name: string): KeptRuns {
+  const values = parseJson(text, name);
+  checkedField(name, "the file", values, LIST);
+  const kept: KeptRuns = { records: [], dense: [] };
+  for (const [i, value] of (values as unknown[]).entries()) {
+    const [own, place] = [JSON.stringify(value), `${name} [${i}]`];
+    if (isTable4Kind(value)) kept.dense.push(parseTable4Run(own, place));
+    else kept.records.push(parseRecord(own, place));
+  }
+  return kept;
+}
+
+/** All results under a folder. */
+export interface Gathered extends KeptRuns {
   /** Other runs (demo, evaluate) by the path of their file. */
   others: { path: string; record: RunRecord }[];
   /** Heads on test cases, likewise. */
@@ -75,8 +97,10 @@ export async function gatherResults(folder: string): Promise<Gathered> {
   for (const path of await jsonFiles(folder)) {
     const text = await Deno.readTextFile(path);
     const value = parsed(text);
-    if (Array.isArray(value) && value.length > 0 && value.every(isRecordKind)) {
-      gathered.records.push(...parseRecords(text, path));
+    if (Array.isArray(value) && value.length > 0 && value.every((run) => isRecordKind(run) || isTable4Kind(run))) {
+      const { records, dense } = parseKept(text, path);
+      gathered.records.push(...records);
+      gathered.dense.push(...dense);
     } else if (isRecordKind(value)) gathered.records.push(parseRecord(text, path));
     else if (text.includes(TABLE4_KIND)) gathered.dense.push(parseTable4Run(text, path));
     else {

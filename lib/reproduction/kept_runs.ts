@@ -1,7 +1,7 @@
 /** A table's runs for a notebook: kept ones are read, others carried out. @module */
 import { type BackendInfo, selectBackend } from "../tensor/backend.ts";
 import type { TableName } from "./plan.ts";
-import { parseRecords, type ReproduceRecord } from "./record.ts";
+import { type KeptRuns, parseKept } from "./files.ts";
 import { reproduce, type ReproduceOptions } from "./reproduce.ts";
 
 /** Options of {@linkcode openRuns}; all others are those of the reproduction, which `kept` takes the place of. */
@@ -12,10 +12,8 @@ export interface OpenRunsOptions extends ReproduceOptions {
   backend?: BackendInfo;
 }
 
-/** Runs, and where they come from. */
-export interface OpenedRuns {
-  /** Records of the table. */
-  records: ReproduceRecord[];
+/** Runs of one table, and where they come from. */
+export interface OpenedRuns extends KeptRuns {
   /** Where they come from, in words: how many, of which revision, on what. */
   origin: string;
 }
@@ -29,18 +27,21 @@ export interface OpenedRuns {
 export async function openRuns(table: TableName, options: OpenRunsOptions = {}): Promise<OpenedRuns> {
   const { kept, backend, ...rest } = options;
   if (kept !== undefined) {
-    const records = parseRecords(await Deno.readTextFile(kept), kept).filter((record) => record.table === table);
-    if (records.length === 0) {
+    const all = parseKept(await Deno.readTextFile(kept), kept);
+    const records = all.records.filter((record) => record.table === table);
+    const dense = all.dense.filter((run) => run.table === table);
+    const made = [...records, ...dense.map(({ result }) => result)];
+    if (made.length === 0) {
       throw new RangeError(`Cannot show ${table} as "${kept}" must hold runs of it: it holds none`);
     }
-    const revisions = [...new Set(records.map(({ revision }) => revision?.slice(0, 7) ?? "unknown"))];
+    const revisions = [...new Set(made.map(({ revision }) => revision?.slice(0, 7) ?? "unknown"))];
     return {
-      records,
-      origin: `${records.length} kept runs of revision ${revisions.join(", ")}: nothing is carried out`,
+      ...{ records, dense },
+      origin: `${made.length} kept runs of revision ${revisions.join(", ")}: nothing is carried out`,
     };
   }
   const own = backend ?? await selectBackend();
-  const { records, ran, failed } = await reproduce([table], own, rest);
+  const { records, dense, ran, failed } = await reproduce([table], own, rest);
   if (failed.length > 0) throw new Error(`Cannot show ${table} as its runs must succeed: ${failed.join("; ")}`);
-  return { records, origin: `${records.length} runs on ${own.name}, ${ran} carried out now` };
+  return { records, dense, origin: `${records.length + dense.length} runs on ${own.name}, ${ran} carried out now` };
 }

@@ -12,9 +12,9 @@ export {
   runConfusionFigure,
   runOverlays,
 } from "./figures.ts";
-export { type Gathered, readRecords } from "./files.ts";
+export { type Gathered, type KeptRuns, parseKept, readRecords } from "./files.ts";
 export { type ClipFolder, type RunSpec, TABLE_NAMES, type TableName } from "./plan.ts";
-export { type ExplainedCase, parseRecords, RECORD_KIND, type ReproduceRecord, type SetFigures } from "./record.ts";
+export { type ExplainedCase, RECORD_KIND, type ReproduceRecord, type SetFigures } from "./record.ts";
 export { type OpenedRuns, openRuns, type OpenRunsOptions } from "./kept_runs.ts";
 export { keptRecords, NoResultsError, type ReportOptions, writeReport, type WrittenReport } from "./report.ts";
 export type { Estimate } from "./estimate.ts";
@@ -43,6 +43,7 @@ export {
 } from "./demo/demo.ts";
 export { pretrain } from "./pretrain/pretrain.ts";
 export { PRETRAIN, type PretrainSettings } from "./pretrain/settings.ts";
+export { type ExampledTable4, type Table4Example, table4Overlays } from "./table4_examples.ts";
 export { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 export type { PaperTable, TitledTable } from "./tables/table.ts";
 export { table4 } from "./tables/table4.ts";

@@ -1,13 +1,11 @@
 /** The record that a run leaves behind, read and written. @module */
 import {
-  checkedField,
   checkedFields,
   type FieldRule,
   FINITE,
   FLAG,
   INTERVAL,
   isRecord,
-  LIST,
   orNull,
   parseJson,
   RECORD,
@@ -162,17 +160,6 @@ export function compactRecord(record: ReproduceRecord, scores: boolean): Reprodu
     ? record.sets
     : Object.fromEntries(Object.entries(record.sets).map(([name, set]) => [name, { ...set, scores: "", targets: "" }]));
   return { ...rest, sets, loss: { steps: [], values: [] } };
-}
-
-/**
- * Reads records kept as one JSON array.
- *
- * @throws {SyntaxError} If it is none, or a record is damaged.
- */
-export function parseRecords(text: string, name: string): ReproduceRecord[] {
-  const values: unknown = JSON.parse(text);
-  checkedField(name, "the file", values, LIST);
-  return (values as unknown[]).map((value, i) => parseRecord(JSON.stringify(value), `${name} [${i}]`));
 }
 
 /** A configuration as text that is equal for equal configurations, whatever the order of the keys. */

@@ -3,7 +3,7 @@ import { buildReport, type ReportSection } from "../display/report.ts";
 import { markdownTable, type Table } from "../display/table.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { runOverlays } from "./figures.ts";
-import { type Gathered, gatherResults } from "./files.ts";
+import { type Gathered, gatherResults, type KeptRuns } from "./files.ts";
 import { ownComparisons, ownFigures, ownRuns, ownTables, tableSection } from "./own_runs.ts";
 import { TABLE_NAMES, type TableName } from "./plan.ts";
 import { compactRecord, type ReproduceRecord } from "./record.ts";
@@ -12,6 +12,8 @@ import { BESIDE_PAPER } from "./tables/parts.ts";
 import { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 import type { TitledTable } from "./tables/table.ts";
 import { table4 } from "./tables/table4.ts";
+import { table4Overlays } from "./table4_examples.ts";
+import type { Table4Run } from "./table4_run.ts";
 
 /** What a page of results is called, and which of one's own runs are compared. */
 export interface ReportOptions {
@@ -44,10 +46,7 @@ export async function reproductionReport(results: Gathered, options: ReportOptio
   if (isReproduction(results)) sections.push({ kind: "prose", text: introduction(results) });
   for (const table of TABLE_NAMES) {
     if (table === "table4" && dense.length > 0) {
-      sections.push({
-        kind: "table",
-        ...table4(dense.map(({ result }) => result)),
-      });
+      sections.push({ kind: "table", ...table4(dense.map(({ result }) => result)) }, ...await denseSections(dense));
     } else sections.push(...await tableSections(records, table));
   }
   const own = await ownRuns(folder, results);
@@ -110,16 +109,19 @@ export function keptRecords(records: readonly ReproduceRecord[]): ReproduceRecor
   return records.map((record) => compactRecord(record, record.table === "table1" && compared.includes(record.id)));
 }
 
-/** The part of a page of results: figures and comparisons of each table, without costs and without the paper's columns. */
-export function resultsMarkdown(records: readonly ReproduceRecord[]): string {
-  const tables = reproducedTables(records).filter(({ title }) => !title.endsWith(": costs"));
+/** The part of a page of results: figures and comparisons of each table, without costs and without what the paper published. */
+export function resultsMarkdown({ records, dense }: KeptRuns): string {
+  const tables = TABLE_NAMES.flatMap((name) =>
+    name === "table4" && dense.length > 0
+      ? [table4(dense.map(({ result }) => result))]
+      : reproducedTables(records, [name]).filter(({ title }) => !title.endsWith(": costs"))
+  );
   const sentences = TABLE_NAMES.flatMap((name) => {
     const rows = tableRuns(records, name);
     return rows.length === 0 ? [] : verdicts(rows);
   });
-  const revisions = [...new Set(records.flatMap(({ revision }) => revision ? [revision.slice(0, 7)] : []))].join(", ");
   return [
-    ...(revisions ? [`Made at revision ${revisions}; docs/fidelity.md says what has moved numbers since.`, ""] : []),
+    ...originsOf({ records, dense }).flatMap((text) => [text, ""]),
     ...sentences.flatMap((text) => [text, ""]),
     ...tables.flatMap(({ title, table }) => {
       const caption = `${table.synthetic ? "**Synthetic data.** " : ""}${table.caption ?? ""}`.trim().replace(
@@ -131,13 +133,29 @@ export function resultsMarkdown(records: readonly ReproduceRecord[]): string {
   ].join("\n").trimEnd();
 }
 
-/** Without the columns of the paper's figures, most of whose cells are unknown. */
+/** Which tables were made at which revision, on which weights: one sentence each. */
+function originsOf({ records, dense }: KeptRuns): string[] {
+  const made = new Map<string, Set<TableName>>();
+  const put = (table: TableName, revision: string | null, configuration: Record<string, unknown>): void => {
+    const { name, sha256 } = configuration["model"] as { name: string; sha256: string };
+    const origin = `revision ${revision?.slice(0, 7) ?? "unknown"} on ${name} (SHA-256 ${sha256.slice(0, 16)})`;
+    made.set(origin, (made.get(origin) ?? new Set()).add(table));
+  };
+  for (const { table, revision, configuration } of records) put(table, revision, configuration);
+  for (const { table, result, configuration } of dense) put(table, result.revision, configuration);
+  if (made.size <= 1) return [...made.keys()].map((origin) => `Made at ${origin}.`);
+  return [...made].map(([origin, tables]) => `${[...tables].join(", ")}: made at ${origin}.`);
+}
+
+/** Without the columns and rows of the paper's figures, most of whose cells are unknown. */
 function withoutPublished(table: Table): Table {
   const kept = table.columns.map(({ title }) => !title.startsWith("paper's"));
   return {
     ...table,
     columns: table.columns.filter((_, c) => kept[c]),
-    rows: table.rows.map((row) => row.filter((_, c) => kept[c])),
+    rows: table.rows.filter(([first]) => !String(first).startsWith("paper, ")).map((row) =>
+      row.filter((_, c) => kept[c])
+    ),
   };
 }
 
@@ -173,6 +191,19 @@ async function tableSections(records: readonly ReproduceRecord[], table: TableNa
     ...TABLES[table].illustrate?.(rows) ?? [],
     ...(table === "table1" ? await overlaySections(rows) : []),
   ];
+}
+
+async function denseSections(dense: readonly Table4Run[]): Promise<ReportSection[]> {
+  const [{ seed, result }] = dense as readonly [Table4Run];
+  const overlays = await table4Overlays(result);
+  if (overlays.length === 0) return [];
+  return [{
+    kind: "overlays",
+    title: `What the heads answer, all labels, seed ${seed}`,
+    caption: "Test images that no head has seen. Orange is the prediction, blue the truth.",
+    overlays,
+    synthetic: true,
+  }];
 }
 
 async function overlaySections(rows: readonly Row[]): Promise<ReportSection[]> {

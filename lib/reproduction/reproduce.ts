@@ -24,7 +24,7 @@ export interface ReproduceOptions extends Departures {
   seeds?: readonly number[];
   /** Folder with the real sets and weights. @default {none} */
   data?: string;
-  /** Weights to adapt at the smaller scales. @default {the shipped mini model} */
+  /** Weights to adapt at the smaller scales. @default {the shipped mini_joint.safetensors} */
   generalist?: string;
   /** Folder of the records. @default {"results/reproduce"} */
   out?: string;

@@ -32,17 +32,26 @@ export interface Scale {
   departures?: Departures;
 }
 
-/** Sizes of a reproduction that may be asked for in place of its scale's. */
+/** Sizes and settings of a reproduction that may be asked for in place of its scale's. */
 export interface Departures {
   /** Passes over the pairs. @default {the scale's} */
   epochs?: number;
   /** Pairs to adapt to. @default {the scale's} */
   pairs?: number;
+  /** Highest learning rate. @default {the scale's} */
+  learningRate?: number;
+  /** Seed of the synthetic sets: another draw of pairs and held-out cases, to choose settings on. @default {the scale's} */
+  dataSeed?: number;
 }
 
-/** A scale with sizes of one's own, which its records then name. */
-export function withDepartures(scale: Scale, { epochs, pairs }: Departures): Scale {
-  const departures = { ...(epochs === undefined ? {} : { epochs }), ...(pairs === undefined ? {} : { pairs }) };
+/** A scale with departures, which its records then name. */
+export function withDepartures(scale: Scale, { epochs, pairs, learningRate, dataSeed }: Departures): Scale {
+  const departures: Departures = {
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(pairs === undefined ? {} : { pairs }),
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(dataSeed === undefined ? {} : { dataSeed }),
+  };
   return Object.keys(departures).length === 0 ? scale : { ...scale, ...departures, departures };
 }
 

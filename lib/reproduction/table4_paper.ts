@@ -122,13 +122,14 @@ export async function executePaperTable4(
   };
   const measured = await measureTable4(inputs);
   if (!measured) return null;
-  const { epochs } = context.scale;
+  const { epochs, learningRate: adaptRate } = context.scale;
   const { epochs: headEpochs, learningRate } = headOf(context);
   const settings = {
     ...{
       seed,
       pairs: (await context.data.train()).cases.length,
       adaptEpochs: epochs,
+      adaptRate,
       cases: inputs.masks.train.length,
     },
     ...{ fractions: FRACTIONS, epochs: headEpochs, learningRate },

@@ -4,17 +4,17 @@ import type { LoadedClip } from "../clip/load.ts";
 import { squareSide } from "../clip/towers/image.ts";
 import { pairSource } from "../data/sources.ts";
 import { trainingSet } from "../data/synthetic/sets.ts";
+import type { BinaryMask } from "../data/types.ts";
 import { type DenseData, labelFraction, partRecord } from "../dense/data.ts";
-import { boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
+import { boxedFraction } from "../dense/detect/data.ts";
 import type { DetectionFigures } from "../dense/detect/metrics.ts";
 import { constantBoxFigures, evaluateDetection, trainDetection } from "../dense/detect/run.ts";
 import { type DenseEncoder, weightsHash } from "../dense/encoder.ts";
 import { type MappedCases, mapSource } from "../dense/maps.ts";
-import { loadSegmentationData } from "../dense/segment/data.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import { constantMaskFigures, evaluateSegmentation, trainSegmentation } from "../dense/segment/run.ts";
 import type { FitHeadOptions } from "../dense/train.ts";
-import { checkedFields, FINITE, LIST, orNull, parseJson, RECORD, WHOLE } from "../io/fields.ts";
+import { checkedFields, FINITE, isRecord, LIST, orNull, parseJson, RECORD, TEXT, WHOLE } from "../io/fields.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { disposeParams } from "../tensor/params.ts";
@@ -22,6 +22,8 @@ import { deriveSeed } from "../tensor/random.ts";
 import { fit } from "../train/fit.ts";
 import type { ReproduceContext } from "./context.ts";
 import { type DemoMethod, demoMethods } from "./demo/demo.ts";
+import { SCALES } from "./scale.ts";
+import { drawnDenseData, exampleOf, type Table4Example } from "./table4_examples.ts";
 
 /** Sizes and settings of the table. */
 export interface Table4Settings {
@@ -31,6 +33,8 @@ export interface Table4Settings {
   pairs: number;
   /** Passes over them. */
   adaptEpochs: number;
+  /** Highest learning rate of the adapters. */
+  adaptRate: number;
   /** Labelled training images of each task; of SIIM's at the paper's scale, RSNA has others. */
   cases: number;
   /** Shares of them. */
@@ -46,6 +50,7 @@ export const TABLE4_SETTINGS: Table4Settings = {
   seed: 1,
   pairs: 1024,
   adaptEpochs: 3,
+  adaptRate: SCALES.demo.learningRate,
   cases: 200,
   fractions: [0.01, 0.1, 1],
   epochs: 15,
@@ -86,6 +91,8 @@ export interface Table4Result {
   rows: Table4Row[];
   /** What the best constant answers come to. */
   baselines: { mask: SegmentationFigures; box: DetectionFigures };
+  /** Answers to a few test cases, of drawn ones only. @default {none} */
+  examples?: Table4Example[];
   /** SHA-256 of each adapter's image tower. */
   encoders: Record<string, string>;
   /** Which cases: name, size and hash of each part. */
@@ -138,6 +145,8 @@ export interface Table4Inputs {
   head(labelled: number): FitHeadOptions;
   /** Folder for the towers' maps; those of an adapter are removed after it. @default {they are kept in memory} */
   mapsFolder?: string;
+  /** Takes each adapter's answers to a few test cases, by the heads of the largest share. @default {none are kept} */
+  examples?: Table4Example[];
   /** Goes on from here. @default {from nothing} */
   progress?: Table4Progress;
   /** Called after each row. */
@@ -179,14 +188,20 @@ export async function measureTable4(inputs: Table4Inputs): Promise<Required<Tabl
           ...head(labelled.length),
           patchSize: squareSide(vision),
         });
-        const segmentation = (await evaluateSegmentation(decoder.head, test.masks)).figures;
+        const answered = new Map<number, BinaryMask>();
+        const keep = (index: number, mask: BinaryMask): Promise<void> =>
+          Promise.resolve(void answered.set(index, mask));
+        const isShown = inputs.examples !== undefined && fraction === Math.max(...fractions);
+        const segmentation =
+          (await evaluateSegmentation(decoder.head, test.masks, isShown ? { onCase: keep } : {})).figures;
         disposeParams(decoder.head.params);
         const drawn = boxedFraction(boxes.train, { fraction, seed });
         const detector = await trainDetection(await mapped(drawn), validation.boxes, {
           ...head(drawn.length),
           classes: boxes.classes,
         });
-        const detection = (await evaluateDetection(detector.head, test.boxes)).figures;
+        const { figures: detection, images } = await evaluateDetection(detector.head, test.boxes);
+        if (isShown) inputs.examples!.push(exampleOf(adapter, { masks, boxes }, { masks: answered, images }));
         disposeParams(detector.head.params);
         const others = drawn.length === labelled.length ? {} : { labelledBoxes: drawn.length };
         const row = { adapter, fraction, labelled: labelled.length, ...others, segmentation, detection };
@@ -229,12 +244,12 @@ export async function runTable4(
   note: (text: string) => void = () => {},
 ): Promise<Table4Result> {
   const began = performance.now();
-  const { seed, cases: count, fractions } = settings;
+  const { seed, fractions } = settings;
   const { vision } = generalist.config;
-  const drawn = { count, size: vision.imageSize, seed: deriveSeed(seed, "dense") % 1e6 };
+  const examples: Table4Example[] = [];
   const inputs: Table4Inputs = {
-    masks: await loadSegmentationData("synthetic", drawn),
-    boxes: await loadDetectionData("synthetic", drawn),
+    ...await drawnDenseData(settings, vision.imageSize),
+    examples,
     adapters: demoMethods(generalist.config).map((method) => [
       method.config.lora ? method.name : "none",
       () => adaptedEncoder(generalist, method, settings),
@@ -249,6 +264,7 @@ export async function runTable4(
   return {
     settings,
     ...measured,
+    examples,
     splits: await table4Splits(inputs),
     synthetic: true,
     ...await runEnd(began, backend),
@@ -292,14 +308,14 @@ async function adaptedEncoder(
     hash: await weightsHash(trunk),
   });
   if (!method.config.lora) return { encoder: await encoderOf(base), free: () => {} };
-  const { seed, pairs, adaptEpochs: epochs } = settings;
+  const { seed, pairs, adaptEpochs: epochs, adaptRate: learningRate } = settings;
   const start = await initAceLora(base, method.config, { seed });
   const source = pairSource(trainingSet(pairs, deriveSeed(seed, "training")), config, tokenizer);
   const batchSize = Math.min(64, pairs >> 1);
   const { params } = await fit(aceLoraModel(method.config, method.name), start, source, {
     epochs,
     batchSize,
-    learningRate: 3e-3,
+    learningRate,
     warmupEpochs: 0.5,
     seed,
   });
@@ -316,6 +332,11 @@ async function adaptedEncoder(
 
 /** Marks a JSON file as one of these runs. */
 export const TABLE4_KIND = "ace-lora dense reproduction";
+
+/** Whether a JSON value is one of these runs, by its kind. */
+export function isTable4Kind(value: unknown): boolean {
+  return isRecord(value) && value["kind"] === TABLE4_KIND;
+}
 
 /** One seed's table 4. */
 export interface Table4Run {
@@ -334,7 +355,8 @@ export interface Table4Run {
 }
 
 function settingsOf({ scale }: ReproduceContext): Table4Settings {
-  return scale.name === "smoke" ? TABLE4_SMOKE_SETTINGS : TABLE4_SETTINGS;
+  const settings = scale.name === "smoke" ? TABLE4_SMOKE_SETTINGS : TABLE4_SETTINGS;
+  return { ...settings, adaptRate: scale.learningRate };
 }
 
 /** All that decides the figures besides seed and code. */
@@ -369,6 +391,15 @@ export function parseTable4Run(text: string, name: string): Table4Run {
     const { segmentation, detection } = checkedFields(name, row, {}, `result.rows[${i}]`);
     checkedFields(name, segmentation, { dice: FINITE }, `result.rows[${i}].segmentation`);
     checkedFields(name, detection, { mapStrict: orNull(FINITE) }, `result.rows[${i}].detection`);
+  }
+  const { examples = [] } = record["result"] as { examples?: unknown };
+  checkedFields(name, { examples }, { examples: LIST }, "result");
+  if ((examples as unknown[]).length > 0) {
+    const { settings } = checkedFields(name, record["result"], { settings: RECORD, splits: RECORD }, "result");
+    checkedFields(name, settings, { seed: WHOLE, cases: WHOLE }, "result.settings");
+  }
+  for (const [i, example] of (examples as unknown[]).entries()) {
+    checkedFields(name, example, { adapter: TEXT, side: WHOLE, masks: LIST, boxes: LIST }, `result.examples[${i}]`);
   }
   return record as unknown as Table4Run;
 }

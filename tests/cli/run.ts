@@ -6,9 +6,9 @@ import { fromFileUrl, join } from "@std/path";
 export const PACKAGE = fromFileUrl(new URL("../../", import.meta.url));
 const CLI = join(PACKAGE, "cli.ts");
 
-/** The shipped files of the mini model: read by commands that are given no weights. */
-export const MINI_FILES = ["data/mini_generalist.safetensors", "data/mini_vocab.txt"].map((name) =>
-  join(PACKAGE, name)
+/** The shipped files of the mini models: read by commands that are given no weights. */
+export const MINI_FILES = ["mini_generalist.safetensors", "mini_vocab.txt", "mini_joint.safetensors"].map((name) =>
+  join(PACKAGE, "data", name)
 );
 
 /**

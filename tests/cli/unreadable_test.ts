@@ -81,7 +81,7 @@ Deno.test("encode makes again what was made from other images, says which, and r
   });
 });
 
-Deno.test("classify refuses the mini model's vocabulary with a line missing, and its JSON says what the model has seen", async () => {
+Deno.test("classify refuses the mini model's vocabulary with a line missing, and its JSON says what a shipped model has seen, under any name", async () => {
   await inFolder(async (folder) => {
     const [film] = await writeRadiographs(folder, 1);
     const lines = (await Deno.readTextFile(MINI_FILES[1]!)).trimEnd().split("\n");
@@ -90,7 +90,11 @@ Deno.test("classify refuses the mini model's vocabulary with a line missing, and
     const options = { read: [...MINI_FILES, folder] };
     const args = ["classify", film!, "--labels", "a,b"];
     await fail([...args, "--tokenizer", short], [short, "506 entries", "found 505"], options);
-    const { stdout } = await run([...args, "--json"], options);
-    assertStringIncludes(JSON.parse(stdout).notice, "has seen only drawings");
+    const copy = join(folder, "own.safetensors");
+    for (const shipped of [undefined, MINI_FILES[0], MINI_FILES[2]]) {
+      if (shipped !== undefined) await Deno.copyFile(shipped, copy);
+      const { stdout } = await run([...args, "--json", ...(shipped ? ["--weights", copy] : [])], options);
+      assertStringIncludes(JSON.parse(stdout).notice, "has seen only drawings");
+    }
   });
 });

@@ -13,7 +13,7 @@ import { DATASETS } from "../../lib/data/registry.ts";
 import { parseRunRecord } from "../../lib/display/records.ts";
 import { resultsTable } from "../../lib/display/results.ts";
 import { markdownTable } from "../../lib/display/table.ts";
-import { parseRecords } from "../../lib/reproduction/record.ts";
+import { parseKept } from "../../lib/reproduction/files.ts";
 import { resultsMarkdown } from "../../lib/reproduction/report.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -83,7 +83,7 @@ export async function generatedParts(): Promise<Record<string, Record<string, st
     },
     "docs/results.md": {
       demo: markdownTable(resultsTable(parseRunRecord(await textOf(demo), demo))),
-      reproduce: resultsMarkdown(parseRecords(await textOf(kept), kept)),
+      reproduce: resultsMarkdown(parseKept(await textOf(kept), kept)),
     },
   };
 }

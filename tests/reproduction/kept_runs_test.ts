@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { openRuns } from "../../lib/reproduction/kept_runs.ts";
 import { tableRuns } from "../../lib/reproduction/summary.ts";
+import { sampleRecord, sampleTable4 } from "./sample.ts";
 
 const KEPT = fromFileUrl(new URL("../../data/reproduction.json", import.meta.url));
 
@@ -22,7 +23,10 @@ Deno.test("openRuns() carries out what is not kept, and refuses a file without r
     const { records, origin } = await openRuns("histopathology", { scale: "smoke", out });
     assertEquals(records.length, 1);
     assertMatch(origin, /^1 runs on \w+, 1 carried out now$/);
-    await assertRejects(() => openRuns("table4", { kept: KEPT }), RangeError, "must hold runs of it: it holds none");
+    const kept = join(out, "kept.json");
+    await Deno.writeTextFile(kept, JSON.stringify([sampleRecord(), sampleTable4()]));
+    assertEquals((await openRuns("table4", { kept })).dense, [sampleTable4()]);
+    await assertRejects(() => openRuns("table6", { kept }), RangeError, "must hold runs of it: it holds none");
   } finally {
     await Deno.remove(out, { recursive: true });
   }

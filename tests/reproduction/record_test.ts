@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { packScores, packTargets, unpackScores, unpackTargets } from "../../lib/reproduction/scores.ts";
-import { compactRecord, configurationKey, parseRecord, parseRecords } from "../../lib/reproduction/record.ts";
-import { recordPath } from "../../lib/reproduction/files.ts";
+import { compactRecord, configurationKey, parseRecord } from "../../lib/reproduction/record.ts";
+import { parseKept, recordPath } from "../../lib/reproduction/files.ts";
 import { sampleRecord } from "./sample.ts";
 
 Deno.test("parseRecord() gives back what was written", () => {
@@ -67,8 +67,10 @@ Deno.test("compactRecord() keeps the figures, and the scores where asked", () =>
   const set = Object.values(small.sets)[0]!;
   assertEquals([set.scores, set.targets, set.auroc, small.loss.values], ["", "", 0.75, []]);
   assertEquals(scored.sets, record.sets);
-  assertEquals(parseRecords(JSON.stringify([small, scored]), "kept.json"), [small, scored]);
-  assertThrows(() => parseRecords("{}", "kept.json"), SyntaxError, "must be a list");
+  assertEquals(parseKept(JSON.stringify([small, scored]), "kept.json"), { records: [small, scored], dense: [] });
+  assertThrows(() => parseKept("{}", "kept.json"), SyntaxError, "must be a list");
+  const damaged = JSON.stringify([small, { ...scored, seed: -1 }]);
+  assertThrows(() => parseKept(damaged, "kept.json"), SyntaxError, 'Cannot read "kept.json [1]" as "seed"');
 });
 
 Deno.test("recordPath() is <out>/<table>/<id>-seed<k>.json", () => {

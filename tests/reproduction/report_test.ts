@@ -4,11 +4,17 @@ import { join } from "@std/path";
 import { sampleRecord as demoRecord } from "../browser/sample_report.ts";
 import { checkReport } from "../browser/check_report.ts";
 import { findChromium } from "../browser/chromium.ts";
-import { gatherResults, recordPath, writeRecord } from "../../lib/reproduction/files.ts";
-import { keptRecords, reproductionMarkdown, reproductionReport, writeReport } from "../../lib/reproduction/report.ts";
+import { gatherResults, parseKept, recordPath, writeRecord, writeTable4Run } from "../../lib/reproduction/files.ts";
+import {
+  keptRecords,
+  reproductionMarkdown,
+  reproductionReport,
+  resultsMarkdown,
+  writeReport,
+} from "../../lib/reproduction/report.ts";
 import { reproduce } from "../../lib/reproduction/reproduce.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { sampleRecord } from "./sample.ts";
+import { sampleRecord, sampleTable4 } from "./sample.ts";
 
 const chromium = await findChromium();
 const reason = chromium === null ? " [skipped: no chromium on PATH, set ACE_CHROMIUM]" : "";
@@ -120,6 +126,7 @@ Deno.test("deno task report writes page, tables and kept records, and refuses a 
     assertEquals(empty.code, 1);
     assertMatch(empty.text, /must hold results: found none/);
     await writeRecord(folder, sampleRecord());
+    await writeTable4Run(folder, sampleTable4());
     const done = await run("--out", out, "--keep", join(folder, "kept", "all.json"));
     assertEquals(done.code, 0, done.text);
     const html = await Deno.readTextFile(out);
@@ -129,7 +136,18 @@ Deno.test("deno task report writes page, tables and kept records, and refuses a 
       "self-contained",
     );
     assertMatch(await Deno.readTextFile(join(folder, "page.md")), /## Table 1/);
-    assertEquals(JSON.parse(await Deno.readTextFile(join(folder, "kept", "all.json"))).length, 1);
+    const kept = parseKept(await Deno.readTextFile(join(folder, "kept", "all.json")), "all.json");
+    assertEquals(kept, { records: keptRecords([sampleRecord()]), dense: [sampleTable4()] });
+    const { records, dense } = await gatherResults(join(folder, "kept"));
+    assertEquals({ records, dense }, kept, "a file of kept runs is read as the runs themselves are");
+    const shown = resultsMarkdown(kept);
+    assertMatch(shown, /^Made at revision unknown on MINI \(SHA-256 abababababababab\)\.\n/);
+    assertMatch(shown, /### Table 4[\s\S]*50\.0/);
+    assert(!shown.includes("not published here"));
+    const [run4] = kept.dense;
+    const later = { ...run4!, result: { ...run4!.result, revision: "0123456789" } };
+    const origins = resultsMarkdown({ records: kept.records, dense: [later] });
+    assertMatch(origins, /^table1: made at revision unknown on MINI.*\n\ntable4: made at revision 0123456 on MINI/);
     assertEquals((await run("--out", join(folder, "page.txt"))).code, 1);
   });
 });

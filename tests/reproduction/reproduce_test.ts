@@ -1,11 +1,12 @@
 /** Runs at smoke scale: resuming, sharing, staleness, determinism, interruption, refusal. */
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { encode as encodePng } from "fast-png";
 import { table4 } from "../../lib/reproduction/tables/table4.ts";
 import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
 import { MINI } from "../../lib/clip/config.ts";
-import { MINI_WEIGHTS } from "../../lib/clip/mini.ts";
+import { MINI_JOINT_WEIGHTS, MINI_WEIGHTS } from "../../lib/clip/mini.ts";
+import { hashPath } from "../../lib/io/hash_path.ts";
 import { openContext } from "../../lib/reproduction/context.ts";
 import { readRecords } from "../../lib/reproduction/files.ts";
 import { plannedSteps, reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
@@ -108,13 +109,21 @@ Deno.test("reproduce() gives its workers departures from the scale and weights o
   await inFolder(async (out) => {
     const generalist = join(out, "own.safetensors");
     await Deno.copyFile(MINI_WEIGHTS, generalist);
-    const options = smoke(join(out, "runs"), { workers: 2, epochs: 2, generalist });
+    const own = (await reproduce(["table2"], backend, smoke(join(out, "own"), { methods: ["none"] }))).records[0]!.sets;
+    const departures = { epochs: 2, learningRate: 1e-4, dataSeed: 7 };
+    const options = smoke(join(out, "runs"), { workers: 2, generalist, ...departures });
     const { records, ran, failed } = await reproduce(["table2"], backend, options);
     assertEquals([ran, failed], [2, []]);
     for (const { configuration, steps, id } of records) {
-      assertEquals(configuration["departures"], { epochs: 2 });
+      assertEquals(configuration["departures"], departures);
       assertEquals((configuration["model"] as { name: string }).name, "own.safetensors");
-      if (id === "ace-lora") assertEquals(steps, 4);
+      const { sets } = configuration["evaluation"] as { sets: Record<string, { hash: string }> };
+      for (const [name, { split }] of Object.entries(own)) {
+        assertNotEquals(sets[name]!.hash, split.hash, "another draw");
+      }
+      if (id !== "ace-lora") continue;
+      assertEquals(steps, 4);
+      assertEquals((configuration["training"] as { learning_rate: number }).learning_rate, 1e-4);
     }
     const again = await reproduce(["table2"], backend, options);
     assertEquals([again.ran, again.skipped], [0, 2]);
@@ -127,7 +136,10 @@ Deno.test("a record says what it was made with: seed, versions, backend, splits,
     const record = records.find(({ id }) => id === "ace-lora")!;
     const { configuration, sets } = record;
     assertEquals([record.seed, record.backend, record.steps, record.timed_steps], [1, "wasm", 2, 2]);
-    assertMatch((configuration["model"] as { sha256: string }).sha256, /^[0-9a-f]{64}$/);
+    assertEquals(configuration["model"], {
+      name: "mini_joint.safetensors",
+      sha256: await hashPath(MINI_JOINT_WEIGHTS),
+    });
     for (const { split } of Object.values(sets)) assertMatch(split.hash, /^[0-9a-f]{64}$/);
     assertEquals(Object.values(sets).map(({ split }) => split.size), [10, 10, 10]);
     assertEquals(record.false_negatives.pairs, 2 * 8 * 7);

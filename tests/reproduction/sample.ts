@@ -1,6 +1,7 @@
 /** Records with numbers that can be checked by hand. */
 import { packScores, packTargets } from "../../lib/reproduction/scores.ts";
 import { RECORD_KIND, type ReproduceRecord, type SetFigures } from "../../lib/reproduction/record.ts";
+import { TABLE4_KIND, TABLE4_SETTINGS, type Table4Row, type Table4Run } from "../../lib/reproduction/table4_run.ts";
 
 /** A binary set of four cases, the last two positive, with these scores. */
 export function binarySet(scores: readonly number[], figures: Partial<SetFigures> = {}): SetFigures {
@@ -43,5 +44,33 @@ export function sampleRecord(given: Partial<ReproduceRecord> = {}): ReproduceRec
     loss: { steps: [1, 2], values: [2, 1] },
     sets: { "RSNA-like (synthetic)": binarySet([0.1, 0.6, 0.4, 0.9]) },
     ...given,
+  };
+}
+
+/** A run of table 4 with one row. */
+export function sampleTable4(): Table4Run {
+  const segmentation = { dice: 0.5, iou: 0.4, dicePositive: 0.25, emptyKept: 1, n: 4, nEmpty: 2 };
+  const detection: Table4Row["detection"] = {
+    ...{ mapCustomary: 0.2, mapStrict: 0.1, mapAllScores: 0.1, map50: 0.1, n: 4, boxes: 2, answered: 1 },
+    froc: { sensitivities: [{ alarms: 1, sensitivity: 0.5 }], mean: 0.5 },
+  };
+  return {
+    kind: TABLE4_KIND,
+    table: "table4",
+    id: "dense",
+    seed: 1,
+    configuration: { scale: "smoke", model: { name: "MINI", sha256: "ab".repeat(32) }, settings: TABLE4_SETTINGS },
+    result: {
+      settings: TABLE4_SETTINGS,
+      rows: [{ adapter: "none", fraction: 1, labelled: 200, segmentation, detection }],
+      baselines: { mask: segmentation, box: detection },
+      encoders: { none: "00ff" },
+      splits: {},
+      synthetic: true,
+      seconds: 1,
+      backend: "wasm",
+      versions: { deno: "2.9.6" },
+      revision: null,
+    },
   };
 }

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { formatTable } from "../../lib/display/table.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
-import { runTable4, TABLE4_SMOKE_SETTINGS } from "../../lib/reproduction/table4_run.ts";
+import { table4Overlays } from "../../lib/reproduction/table4_examples.ts";
+import { parseTable4Run, runTable4, TABLE4_KIND, TABLE4_SMOKE_SETTINGS } from "../../lib/reproduction/table4_run.ts";
 import { table4 } from "../../lib/reproduction/tables/table4.ts";
 import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
@@ -26,6 +27,21 @@ Deno.test("runTable4() measures three different encoders at every share, frees w
   ]);
   assertEquals(new Set(Object.values(record.encoders)).size, 3);
   assertEquals(record.splits["segmentation test"]!.size, 4);
+  // Each adapter's answers at the largest share, over images that are drawn anew: two masks and two cases with boxes.
+  const overlays = await table4Overlays(record);
+  assertEquals(
+    overlays.map(({ caption }) => caption),
+    ["none", "LoRA", "ACE-LoRA"].flatMap((adapter) => [
+      ...["pneumothorax, test image 2", "pneumothorax, test image 4"].map((name) => `${adapter}, ${name} (synthetic)`),
+      ...["pneumonia, test image 2", "pneumonia, test image 4"].map((name) => `${adapter}, ${name} (synthetic)`),
+    ]),
+  );
+  assertEquals(new Set(overlays.map(({ image }) => image)).size > 4, true, "answers differ between adapters");
+  assertEquals(await table4Overlays({ ...record, splits: {} }), [], "other cases than those drawn today");
+  const run = { kind: TABLE4_KIND, table: "table4", id: "dense", seed: 1, configuration: {}, result: record } as const;
+  assertEquals(parseTable4Run(JSON.stringify(run), "x.json"), run);
+  const damaged = { ...run, result: { ...record, examples: [{ ...record.examples![0]!, side: "64" }] } };
+  assertThrows(() => parseTable4Run(JSON.stringify(damaged), "x.json"), SyntaxError, "result.examples[0].side");
   const text = formatTable(table4([record]).table);
   assert(text.includes("not published here") && text.includes("46.34") && text.includes("21.29"));
   disposeParams(params);
