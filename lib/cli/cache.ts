@@ -9,7 +9,7 @@ import { parseShard } from "../eval/encode/shards.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, datasetFrom, pairsFrom } from "./data_options.ts";
 import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
-import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied } from "./decode_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, workersFrom } from "./decode_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { printable } from "./printable.ts";
@@ -72,7 +72,7 @@ export const COMMAND: Command = {
     const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
     const tell = (line: string): void => bar ? bar.note(line) : console.error(line);
     const result = await fillPixelCache(cache, { ...squareTransform(config, mode), exif: isExifApplied(args) }, own, {
-      ...(args.text("decode-workers") === undefined ? {} : { workers: args.integer("decode-workers", 0, 0) }),
+      ...workersFrom(args),
       ...(isDropped
         ? {
           onUnreadable: ({ message }) => {

@@ -14,6 +14,7 @@ import {
   type Classifier,
   classifyImages,
   imagesAt,
+  type NamedImage,
 } from "../eval/classify.ts";
 import { classificationReport } from "../eval/classify_report.ts";
 import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
@@ -22,7 +23,7 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
-import { DECODE_OPTIONS, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
+import { DECODE_OPTIONS, decodingAhead, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
@@ -68,31 +69,38 @@ export const COMMAND: Command = {
   },
 };
 
+interface Answered {
+  answers: Classification[];
+  scores: Float32Array;
+}
+
 async function classify(args: Arguments, explain?: string): Promise<void> {
   args.required("labels");
   const labels = args.list("labels")!;
-  const images = watched(args, await readableCases(args, imagesAt(await imagePaths(args.positionals))));
+  const images = await readableCases(args, imagesAt(await imagePaths(args.positionals)));
   const backend = await startBackend(args);
   const protocol = await protocolFrom(args);
   const bar = createProgress(images.length, { label: "classify", unit: "images" });
   // One image is decoded sooner than a worker starts.
   const reader = explain === undefined && images.length > 1 ? readerFrom(args) : undefined;
   const templates = args.all("prompts");
-  const { answers: first, scores } = await averagedOver(args, classifierFrom, async (classifier) => {
-    const answers = await classifyImages(classifier, images, labels, {
-      ...(templates.length > 0 ? { templates } : {}),
-      ...(protocol ? { protocol } : {}),
-      batchSize: args.integer("batch-size", 8, 1),
-      explain: explain !== undefined,
-      maps: mapKindsFrom(args, explain !== undefined),
-      ...(reader ? { reader } : {}),
-      onBatch: (done) => bar.update(done),
+  const asked = (images: NamedImage[]): ReturnType<typeof averagedOver<Answered>> =>
+    averagedOver(args, classifierFrom, async (classifier) => {
+      const answers = await classifyImages(classifier, watched(args, images), labels, {
+        ...(templates.length > 0 ? { templates } : {}),
+        ...(protocol ? { protocol } : {}),
+        batchSize: args.integer("batch-size", 8, 1),
+        explain: explain !== undefined,
+        maps: mapKindsFrom(args, explain !== undefined),
+        ...(reader ? { reader } : {}),
+        onBatch: (done) => bar.update(done),
+      });
+      return {
+        answers,
+        scores: Float32Array.from(answers.flatMap((answer) => labels.map((name) => answer.scores[name]!))),
+      };
     });
-    return {
-      answers,
-      scores: Float32Array.from(answers.flatMap((answer) => labels.map((name) => answer.scores[name]!))),
-    };
-  }).finally(() => reader?.close());
+  const { answers: first, scores } = await decodingAhead(args, images, asked).finally(() => reader?.close());
   bar.finish();
   const answers = answersWith(first, labels, scores);
   const facts = {

@@ -1,4 +1,6 @@
 /** `--exif`, `--decode-workers` and `--cache`: how a command that reads images decodes, turns and keeps them. @module */
+import { imagesAhead, type WithImage } from "../data/pixels/ahead.ts";
+import { type DecodePoolOptions, openDecodePool } from "../data/pixels/decode_pool.ts";
 import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { watchedImages } from "../image/watched.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
@@ -25,13 +27,18 @@ export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
   return watchedImages(items, { note: (line) => console.error(`note: ${line}`), exif: isExifApplied(args) });
 }
 
-/** Options of commands that read many images. */
-export const DECODE_OPTIONS: Record<string, OptionSpec> = {
+/** The option of commands that read many images. */
+export const WORKERS_OPTION: Record<string, OptionSpec> = {
   "decode-workers": {
     type: "string",
     value: "N",
     help: "Workers that decode images while others are computed; 0: none (default: the processors)",
   },
+};
+
+/** The same, with images kept for the next command. */
+export const DECODE_OPTIONS: Record<string, OptionSpec> = {
+  ...WORKERS_OPTION,
   cache: {
     type: "string",
     value: "DIR",
@@ -39,13 +46,28 @@ export const DECODE_OPTIONS: Record<string, OptionSpec> = {
   },
 };
 
+/** How many workers the options ask for. */
+export function workersFrom(args: Arguments): DecodePoolOptions {
+  return args.text("decode-workers") === undefined ? {} : { workers: args.integer("decode-workers", 0, 0) };
+}
+
+/** Work on items whose images are needed whole: they are decoded in workers, those that come next ahead of their turn. */
+export async function decodingAhead<T extends WithImage, Result>(
+  args: Arguments,
+  items: readonly T[],
+  work: (items: T[]) => Promise<Result>,
+): Promise<Result> {
+  const pool = openDecodePool(workersFrom(args));
+  return await work(imagesAhead(items, pool)).finally(() => pool.close());
+}
+
 /** The reader that the options describe; a cache that cannot be written is named once, and images are decoded without it. */
 export function readerFrom(args: Arguments): ImageReader {
   const cache = args.text("cache");
   return openImageReader({
     exif: isExifApplied(args),
     note: (line) => console.error(`note: ${line}`),
-    ...(args.text("decode-workers") === undefined ? {} : { workers: args.integer("decode-workers", 0, 0) }),
+    ...workersFrom(args),
     ...(cache === undefined ? {} : { cache }),
     onCacheError: (error) => console.error(`warning: ${error.message}; images decoded from here on are not kept`),
   });

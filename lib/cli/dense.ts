@@ -4,6 +4,8 @@ import { join } from "@std/path";
 import { type DenseData, imagesToPredict, labelFraction, type ThreeParts } from "../dense/data.ts";
 import type { DenseEncoder } from "../dense/encoder.ts";
 import { type DenseHead, loadHead, saveHead } from "../dense/files.ts";
+import { imagesAhead } from "../data/pixels/ahead.ts";
+import { type DecodePool, openDecodePool } from "../data/pixels/decode_pool.ts";
 import { checkUnseen, fingerprint, unknownCasesNote } from "../data/seen.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
 import { createProgress } from "../display/progress.ts";
@@ -15,6 +17,7 @@ import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
+import { workersFrom } from "./decode_options.ts";
 import { dataOptionsOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
 import { holdOutput } from "./output.ts";
@@ -51,7 +54,8 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
       const results = RESULTS[verb as keyof typeof verbs];
       return await holdOutput(args, { path: out, results }, async () => {
         const backend = await startBackend(args);
-        return await verbs[verb as keyof typeof verbs](task, { args, out, backend });
+        const pool = openDecodePool(workersFrom(args));
+        return await verbs[verb as keyof typeof verbs](task, { args, out, backend, pool }).finally(() => pool.close());
       });
     },
   };
@@ -61,11 +65,12 @@ interface Run {
   args: Arguments;
   out: string;
   backend: BackendInfo;
+  pool: DecodePool;
 }
 
 async function train<H extends DenseHead, F>(
   task: DenseTask<H, F>,
-  { args, out, backend }: Run,
+  { args, out, backend, pool }: Run,
 ): Promise<number | void> {
   const began = performance.now();
   const settings = fitOptionsOf(args);
@@ -76,8 +81,8 @@ async function train<H extends DenseHead, F>(
   const cases = (task.draw ?? labelFraction)(data.train, { fraction, seed: settings.seed });
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
   const mapped = {
-    train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
-    validation: await mappedOf(data.validation, { args, encoder, out, label: "validation", check }),
+    train: await mappedOf(cases, { args, encoder, out, pool, label: "training", check }),
+    validation: await mappedOf(data.validation, { args, encoder, out, pool, label: "validation", check }),
   };
   const watch = watchTraining("train", settings.batchSize, "images");
   const { head, settings: own, facts, fit } = await task.train(mapped, {
@@ -109,7 +114,10 @@ async function train<H extends DenseHead, F>(
   if (fit.ended === "interrupted") return watch.exitCode();
 }
 
-async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+async function evaluate<H extends DenseHead, F>(
+  task: DenseTask<H, F>,
+  { args, out, backend, pool }: Run,
+): Promise<void> {
   const began = performance.now();
   const encoder = await encoderOf(args);
   const { head, seen, path } = await headOf(task, args, { out, encoder });
@@ -117,15 +125,15 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   if (seen) checkUnseen(data.test, seen, path);
   else console.error(unknownCasesNote(path));
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
-  const test = await mappedOf(data.test, { args, encoder, out, label: "test", check });
+  const test = await mappedOf(data.test, { args, encoder, out, pool, label: "test", check });
   const { figures, facts, overlays } = await answering(
     test,
-    { args, out },
-    (options) => task.assess(head, test, options),
+    { args, out, pool },
+    (mapped, options) => task.assess(head, mapped, options),
   );
   const cases = data.train.filter((item) => seen?.has(fingerprint(item))); // those it was trained on: their maps are cached
   const baseline = cases.length === 0 ? undefined : await task.constant(head, {
-    train: await mappedOf(cases, { args, encoder, out, label: "training", check }),
+    train: await mappedOf(cases, { args, encoder, out, pool, label: "training", check }),
     test,
   });
   if (!baseline) {
@@ -161,7 +169,10 @@ async function evaluate<H extends DenseHead, F>(task: DenseTask<H, F>, { args, o
   console.log(`\nWrote ${out}/metrics.json, ${task.files} and overlays.html`);
 }
 
-async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, out, backend }: Run): Promise<void> {
+async function predict<H extends DenseHead, F>(
+  task: DenseTask<H, F>,
+  { args, out, backend, pool }: Run,
+): Promise<void> {
   const encoder = await encoderOf(args);
   const { head, path } = await headOf(task, args, { out, encoder });
   const cases = await readableCases(args, await imagesToPredict(args.required("images")));
@@ -169,9 +180,10 @@ async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, ou
     args,
     encoder,
     out,
+    pool,
     label: "images",
   });
-  const overlays = await answering(mapped, { args, out }, (options) => task.answer(head, mapped, options));
+  const overlays = await answering(mapped, { args, out, pool }, (some, options) => task.answer(head, some, options));
   await writePage(out, {
     title: `Predicted ${task.words.answers}`,
     subtitle: "Not for clinical use",
@@ -184,15 +196,15 @@ async function predict<H extends DenseHead, F>(task: DenseTask<H, F>, { args, ou
   console.log(`Wrote ${out}/${task.files} and overlays.html (${mapped.cases.length} ${task.words.counted})`);
 }
 
-/** Runs the work with a bar over the cases answered. */
+/** Runs the work with a bar over the cases answered; those that are drawn are decoded in workers. */
 async function answering<T>(
-  { cases }: MappedCases,
-  { args, out }: Pick<Run, "args" | "out">,
-  work: (options: Answering) => Promise<T>,
+  mapped: MappedCases,
+  { args, out, pool }: Pick<Run, "args" | "out" | "pool">,
+  work: (mapped: MappedCases, options: Answering) => Promise<T>,
 ): Promise<T> {
-  const bar = createProgress(cases.length, { label: "answer", unit: "images" });
-  const pictures = args.integer("pictures", 24);
-  return await work({ args, out, pictures, onCase: (done) => bar.update(done) }).finally(() => bar.finish());
+  const bar = createProgress(mapped.cases.length, { label: "answer", unit: "images" });
+  const options = { args, out, pictures: args.integer("pictures", 24), onCase: (done: number) => bar.update(done) };
+  return await work({ ...mapped, cases: imagesAhead(mapped.cases, pool) }, options).finally(() => bar.finish());
 }
 
 async function headOf<H extends DenseHead, F>(

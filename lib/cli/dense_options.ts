@@ -3,6 +3,8 @@ import { join } from "@std/path";
 import { createProgress } from "../display/progress.ts";
 import { type MappedCases, mapSource, type MapSourceOptions } from "../dense/maps.ts";
 import type { FitHeadOptions } from "../dense/train.ts";
+import { imagesAhead } from "../data/pixels/ahead.ts";
+import type { DecodePool } from "../data/pixels/decode_pool.ts";
 import type { Case } from "../data/types.ts";
 import { type DenseData, type DenseDataOptions, partRecord } from "../dense/data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
@@ -10,6 +12,7 @@ import { gitRevision, versions } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
+import { WORKERS_OPTION } from "./decode_options.ts";
 import { checkPath } from "./paths.ts";
 import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
 import { OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
@@ -29,6 +32,7 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   },
   "split-seed": { type: "string", value: "N", help: "Seed of drawn images and of splits by patient (default: 1)" },
   ...UNREADABLE_OPTION,
+  ...WORKERS_OPTION,
   ...MODEL_OPTIONS,
   adapter: {
     type: "string",
@@ -127,6 +131,8 @@ export interface MappedOptions extends Pick<MapSourceOptions, "check"> {
   encoder: DenseEncoder;
   /** Folder of the run; the cache lies in it. */
   out: string;
+  /** Decodes the images. */
+  pool: DecodePool;
   /** What the cases are, for the progress line. */
   label: string;
 }
@@ -134,10 +140,10 @@ export interface MappedOptions extends Pick<MapSourceOptions, "check"> {
 /** Cases with their maps, from the cache where they are there. */
 export async function mappedOf(
   cases: readonly Case[],
-  { args, encoder, out, label, check }: MappedOptions,
+  { args, encoder, out, pool, label, check }: MappedOptions,
 ): Promise<MappedCases> {
   const bar = createProgress(cases.length, { label: `encode ${label}`, unit: "images" });
-  const maps = await mapSource(cases, encoder, {
+  const maps = await mapSource(imagesAhead(cases, pool), encoder, {
     ...(args.flag("no-cache") ? {} : { cache: args.text("cache") ?? join(out, "maps") }),
     onBatch: (done) => bar.update(done),
     ...(check ? { check } : {}),

@@ -16,7 +16,7 @@ import { checkAdapterUnseen, classifierFrom, mapKindsFrom } from "./classify.ts"
 import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
-import { EXIF_OPTION, watched } from "./decode_options.ts";
+import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
@@ -53,6 +53,7 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
+    ...WORKERS_OPTION,
     ...MODEL_OPTIONS,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of explain.json and explain.html (default: results/explain)" },
@@ -93,17 +94,19 @@ async function explain(args: Arguments, out: string): Promise<void> {
   checkAdapterUnseen(args, classifier, dataset.cases);
   const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
   const model = await openMapModel(classifier, names, templates);
-  const bar = createProgress(dataset.cases.length, { label: "explain", unit: "images" });
-  const report = await pointingGame(model, watched(args, dataset.cases), {
-    labels,
-    kinds,
-    curves: args.integer("curves", 16),
-    onCase: (done) => bar.update(done),
-  }).finally(() => {
-    bar.finish();
-    model.close();
-    disposeParams(classifier.params);
-  });
+  const boxed = dataset.cases.filter(({ boxes = [] }) => boxes.some(({ label }) => labels.includes(label)));
+  const bar = createProgress(boxed.length, { label: "explain", unit: "images" });
+  const report = await decodingAhead(args, boxed, (cases) =>
+    pointingGame(model, watched(args, cases), {
+      labels,
+      kinds,
+      curves: args.integer("curves", 16),
+      onCase: (done) => bar.update(done),
+    })).finally(() => {
+      bar.finish();
+      model.close();
+      disposeParams(classifier.params);
+    });
   const record = {
     command: "explain",
     model: await modelFacts(args),

@@ -1,7 +1,7 @@
-/** --decode-workers and --cache: the files that train, evaluate and encode write are the same to the byte with and without them. */
+/** --decode-workers and --cache: what the commands write is the same to the byte with and without them. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder, writeClasses, writePairs } from "./fixtures.ts";
+import { inFolder, writeClasses, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
 
 const ALL = "/";
@@ -78,6 +78,44 @@ Deno.test("evaluate and encode write the same figures and features with workers 
     const { sets } = JSON.parse(await Deno.readTextFile(join(out, "metrics.json")));
     return [sets, await Deno.readFile(join(out, "f.safetensors"))];
   }, prepare);
+});
+
+Deno.test("classify --explain and explain write the same pages with workers or without, and name an image they cannot read", async () => {
+  await inFolder(async (folder) => {
+    const films = await writeRadiographs(join(folder, "films"), 4);
+    const [images, boxes] = [join(folder, "films/images.csv"), join(folder, "boxes.csv")];
+    await Deno.writeTextFile(images, `path\n${[0, 1, 2, 3].map((i) => `${i}.png`).join("\n")}\n`);
+    const rows = [0, 2, 3].map((i) => `${i}.png,${i % 2 ? "Mass" : "Nodule"},5,5,30,40`);
+    await Deno.writeTextFile(boxes, `path,label,x,y,w,h\n${rows.join("\n")}\n`);
+    const pages: Record<string, unknown[]> = {};
+    for (const [workers, read] of [["0", []], ["2", [ALL]]] as const) {
+      const out = join(folder, "out", workers);
+      const more = ["--decode-workers", workers];
+      const page = join(out, "page.html");
+      const classify = [
+        "classify",
+        ...films,
+        "--labels",
+        "mass,normal",
+        "--explain",
+        page,
+        "--batch-size",
+        "3",
+        ...more,
+      ];
+      const explain = ["explain", "--images", images, "--boxes", boxes, "--curves", "2", "--out", out, ...more];
+      const answers = await succeed([...classify, "--json"], permissions(folder, read));
+      const report = await succeed(explain, permissions(folder, read));
+      pages[workers] = [answers, await Deno.readTextFile(page), report];
+      if (workers === "0") continue;
+      const whole = await Deno.readFile(films[3]!);
+      await Deno.writeFile(films[3]!, whole.subarray(0, whole.length - 400)); // its header can be read
+      for (const args of [classify, explain]) {
+        await fail([...args, "--overwrite"], [films[3]!], permissions(folder, read));
+      }
+    }
+    assertEquals(pages["2"], pages["0"]);
+  });
 });
 
 Deno.test("evaluate warns once when the cache cannot be written, and names a damaged one", async () => {

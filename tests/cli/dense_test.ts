@@ -109,6 +109,15 @@ Deno.test("segment train, evaluate and predict write a head, figures with split 
     join(out, "p"),
   ]);
   assert(answer.includes("14 masks"));
+  const alone = ["--head", join(out, "head.safetensors"), "--decode-workers", "0", "--out", join(out, "alone")];
+  await run(SEGMENT, ["predict", "--images", join(ROOT, "i"), ...MODEL, ...alone]);
+  for (const name of ["submission.csv", "overlays.html"]) {
+    const [workers, none] = [
+      await Deno.readTextFile(join(out, "p", name)),
+      await Deno.readTextFile(join(out, "alone", name)),
+    ];
+    assertEquals(none.replaceAll(join(out, "alone"), ""), workers.replaceAll(join(out, "p"), ""), name);
+  }
   const table = await readCsv(join(out, "p", "submission.csv"));
   assertEquals([table.columns.join(), table.rows.length], ["ImageId,EncodedPixels", 14]);
   // The predicted masks as a folder of truth: their names are the images', so the same head finds every one of them.

@@ -1,5 +1,6 @@
 /** From an image file to the square of 8-bit pixels that a model's input is made of. @module */
 import { cropResize8, type PreprocessOptions } from "../../image/preprocess.ts";
+import type { RasterImage } from "../../image/raster.ts";
 import { decodeImage } from "../../image/read.ts";
 import { upright } from "../../image/watched.ts";
 import { type FileStamp, type ImageLocation, locationName, readLocation, stampOf } from "./location.ts";
@@ -50,6 +51,16 @@ export async function decodeFile(location: ImageLocation, transform: SquareTrans
     sha256,
     ...(image.notes?.length ? { notes: image.notes } : {}),
   };
+}
+
+/**
+ * Reads and decodes a file, as it is.
+ *
+ * @throws {Error} If it cannot be read.
+ * @throws {SyntaxError} If it is no image that can be read; the message names it.
+ */
+export async function decodeWhole(location: ImageLocation): Promise<RasterImage> {
+  return await decodeImage(await readLocation(location), locationName(location));
 }
 
 /** RGB as one channel where the three are equal everywhere. */

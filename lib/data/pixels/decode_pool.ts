@@ -1,7 +1,8 @@
 /** Files decoded in workers while the main thread computes. @module */
+import type { RasterImage } from "../../image/raster.ts";
 import { ImageError } from "../../image/read.ts";
 import { isDeno } from "../../platform/runtime.ts";
-import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
+import { type DecodedFile, decodeFile, decodeWhole, type SquareTransform } from "./decode.ts";
 import type { DecodeAnswer, DecodeTask } from "./decode_worker.ts";
 import type { ImageLocation } from "./location.ts";
 
@@ -11,6 +12,8 @@ export interface DecodePool {
   readonly workers: number;
   /** Decodes a file; files are begun in the order they were asked for. */
   decode(location: ImageLocation, transform: SquareTransform): Promise<DecodedFile>;
+  /** Decodes a file without resizing it. */
+  decodeWhole(location: ImageLocation): Promise<RasterImage>;
   /** Ends the workers; what is not answered yet never is. */
   close(): void;
 }
@@ -22,7 +25,7 @@ export interface DecodePoolOptions {
 }
 
 interface Waiting {
-  resolve(file: DecodedFile): void;
+  resolve(decoded: DecodedFile | RasterImage): void;
   reject(error: Error): void;
 }
 
@@ -47,7 +50,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
   if (!Number.isInteger(count) || count < 0) {
     throw new RangeError(`Cannot decode in workers as their number must be a whole one: current value is ${count}`);
   }
-  if (count === 0) return { workers: 0, decode: decodeFile, close: () => {} };
+  if (count === 0) return { workers: 0, decode: decodeFile, decodeWhole, close: () => {} };
   const idle: Worker[] = [];
   const all: Worker[] = [];
   const queue: DecodeTask[] = [];
@@ -65,7 +68,7 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
     worker.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => {
       const { resolve, reject } = waiting.get(data.id)!;
       waiting.delete(data.id);
-      if ("file" in data) resolve(data.file);
+      if ("decoded" in data) resolve(data.decoded);
       else if (data.error.image !== undefined) reject(new ImageError(data.error.image, data.error.message));
       else reject(new (ERRORS[data.error.name] ?? Error)(data.error.message));
       next(worker);
@@ -81,18 +84,21 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
     return worker;
   };
 
+  const ask = <Decoded>(task: Omit<DecodeTask, "id">): Promise<Decoded> => {
+    if (broken) return Promise.reject(broken);
+    const { promise, resolve, reject } = Promise.withResolvers<Decoded>();
+    const id = asked++;
+    waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+    queue.push({ id, ...task });
+    const worker = idle.pop() ?? (all.length < count ? start() : undefined);
+    if (worker) next(worker);
+    return promise;
+  };
+
   return {
     workers: count,
-    decode(location, transform) {
-      if (broken) return Promise.reject(broken);
-      const { promise, resolve, reject } = Promise.withResolvers<DecodedFile>();
-      const id = asked++;
-      waiting.set(id, { resolve, reject });
-      queue.push({ id, location, transform });
-      const worker = idle.pop() ?? (all.length < count ? start() : undefined);
-      if (worker) next(worker);
-      return promise;
-    },
+    decode: (location, transform) => ask<DecodedFile>({ location, transform }),
+    decodeWhole: (location) => ask<RasterImage>({ location }),
     close() {
       for (const worker of all) worker.terminate();
       all.length = idle.length = queue.length = 0;

@@ -1,6 +1,7 @@
 /** The worker of decode_pool.ts: one file after another. @module */
 import { ImageError } from "../../image/read.ts";
-import { type DecodedFile, decodeFile, type SquareTransform } from "./decode.ts";
+import type { RasterImage } from "../../image/raster.ts";
+import { type DecodedFile, decodeFile, decodeWhole, type SquareTransform } from "./decode.ts";
 import type { ImageLocation } from "./location.ts";
 
 /** What a worker is asked. */
@@ -9,13 +10,13 @@ export interface DecodeTask {
   id: number;
   /** Image to decode. */
   location: ImageLocation;
-  /** How it is resized. */
-  transform: SquareTransform;
+  /** How it is resized. @default {it is not} */
+  transform?: SquareTransform;
 }
 
 /** What it answers. */
 export type DecodeAnswer =
-  | { id: number; file: DecodedFile }
+  | { id: number; decoded: DecodedFile | RasterImage }
   | { id: number; error: { name: string; message: string; image?: string } };
 
 interface WorkerScope {
@@ -26,8 +27,8 @@ interface WorkerScope {
 const scope = self as unknown as WorkerScope;
 scope.onmessage = async ({ data: { id, location, transform } }) => {
   try {
-    const file = await decodeFile(location, transform);
-    scope.postMessage({ id, file }, [file.data.buffer as ArrayBuffer]);
+    const decoded = transform ? await decodeFile(location, transform) : await decodeWhole(location);
+    scope.postMessage({ id, decoded }, [decoded.data.buffer as ArrayBuffer]);
   } catch (error) {
     const { name, message } = error as Error;
     const image = error instanceof ImageError ? { image: error.path } : {};
