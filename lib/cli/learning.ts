@@ -91,7 +91,7 @@ async function fromLabels(args: Arguments, parts: LearningParts, training: HeadT
     model: supervisedModel(config, { positiveWeights, training }),
     config,
     start: { ...tree, head },
-    source: targetSource(dataset, encoders, { reader }),
+    source: targetSource(dataset, encoders, { reader, targets }),
     loss: "supervised",
     ...(validation ? { measure: headValidation(validation, config, { reader }) } : {}),
     inputs: {

@@ -1,7 +1,6 @@
 /** The pairs a model is adapted to: as they are, or captions of classes. @module */
 import { captioned, CHEST_CAPTIONS, fewShot, parseCaptions } from "../data/captions.ts";
-import { loadPairs } from "../data/pairs.ts";
-import { readCsv } from "../data/csv.ts";
+import { loadPairs, pairsOf, type PairsOptions, readTable } from "../data/pairs.ts";
 import { CHEXPERT_LABELS, type Dataset } from "../data/types.ts";
 import { datasetTargets } from "../eval/assess.ts";
 import { drawShots } from "../eval/probe/shots.ts";
@@ -51,8 +50,9 @@ async function labelled(args: Arguments): Promise<Dataset> {
   }
   const path = args.required("pairs");
   await checkPath(path);
-  if (!hasLabels((await readCsv(path)).columns)) return await classified(args);
-  return await patientPart(args, await loadPairs(path, columnsFrom(args)), "train");
+  const table = await readTable(path);
+  const columns = hasLabels(table.columns) ? columnsFrom(args) : classColumns(args);
+  return await patientPart(args, await pairsOf(table, columns), "train");
 }
 
 async function captionsAt(path: string): Promise<ReturnType<typeof parseCaptions>> {
@@ -60,14 +60,18 @@ async function captionsAt(path: string): Promise<ReturnType<typeof parseCaptions
   return parseCaptions(await Deno.readTextFile(path), path);
 }
 
-async function classified(args: Arguments): Promise<Dataset> {
+function classColumns(args: Arguments): PairsOptions {
   const separator = args.text("separator");
-  const columns = {
+  return {
     ...columnsFrom(args),
     label: args.text("class-column") ?? "class",
     chexpert: false,
     ...(separator === undefined ? {} : { separator }),
   };
+}
+
+async function classified(args: Arguments): Promise<Dataset> {
+  const columns = classColumns(args);
   if (isDatasetGiven(args, "pairs")) {
     const dataset = await datasetFrom(args, columns);
     if (dataset.classes.length > 0) return dataset;

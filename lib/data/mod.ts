@@ -4,7 +4,7 @@
  * @module
  */
 export { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
-export { balancedWeights, type LabelTargets, labelTargets, targetSource } from "./targets.ts";
+export { balancedWeights, type LabelTargets, labelTargets, targetSource, type TargetSourceOptions } from "./targets.ts";
 export { captioned, type CaptionTemplates, CHEST_CAPTIONS, fewShot, parseCaptions } from "./captions.ts";
 export { type Chexpert5x200Options, CHEXPERT_5X200_CLASSES, loadChexpert5x200 } from "./chexpert5x200.ts";
 export { ColumnError, type CsvDescription, describeCsv, readCsv, rowNumber, type Table } from "./csv.ts";

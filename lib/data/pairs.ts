@@ -168,12 +168,19 @@ function checkJointClasses(path: string, classes: readonly string[]): void {
  * ```
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
-  const { csv, image = "path", missing = "throw", where = {}, uniqueImages = false } = options;
-  const file = csv === undefined ? root : join(root, csv);
-  const { name = tableName(file) } = options;
-  const table = /\.(parquet|pq)$/i.test(file)
-    ? await (await import("./parquet.ts")).readParquet(file) // few need its codecs
-    : await readCsv(file);
+  return await pairsOf(await readTable(options.csv === undefined ? root : join(root, options.csv)), options);
+}
+
+/** Reads a CSV or a Parquet table, told apart by its name. */
+export async function readTable(path: string): Promise<Table> {
+  return /\.(parquet|pq)$/i.test(path)
+    ? await (await import("./parquet.ts")).readParquet(path) // few need its codecs
+    : await readCsv(path);
+}
+
+/** The pairs of a table that is read already; see {@linkcode loadPairs}. */
+export async function pairsOf(table: Table, options: PairsOptions = {}): Promise<Dataset> {
+  const { image = "path", missing = "throw", where = {}, uniqueImages = false, name = tableName(table.path) } = options;
   const folder = options.images ?? dirname(table.path);
   const indexOf = (column: string | undefined): number | undefined =>
     column === undefined ? undefined : table.column(column);

@@ -37,15 +37,21 @@ export function balancedWeights({ classes, rows }: LabelTargets): number[] {
   });
 }
 
+/** Options of {@linkcode targetSource}. */
+export interface TargetSourceOptions extends Pick<ImageSourceOptions, "keptBytes" | "reader"> {
+  /** What {@linkcode labelTargets} gives for the set, where the caller has it. @default {it is made} */
+  targets?: LabelTargets;
+}
+
 /** A set's images with their targets in the place of token ids, as `fit` reads them for the loss `supervised`. */
 export function targetSource(
   dataset: Dataset,
   config: ClipConfig,
-  options: Pick<ImageSourceOptions, "keptBytes" | "reader"> = {},
+  options: TargetSourceOptions = {},
 ): BatchSource {
-  const { classes, rows } = labelTargets(dataset);
+  const { targets: { classes, rows } = labelTargets(dataset), ...reading } = options;
   return {
-    ...imageSource(dataset.cases, config, { ...options, mode: "train" }),
+    ...imageSource(dataset.cases, config, { ...reading, mode: "train" }),
     contextLength: classes.length,
     ids: (indices) => Promise.resolve(Int32Array.from(indices.flatMap((index) => rows[index]!))),
   };
