@@ -21,6 +21,7 @@ interface Encoder {
     frame: { width: number; height: number; bitsPerSample: number; componentCount: number; isSigned: boolean },
   ): Uint8Array;
   setQuality(quality: number): void;
+  setProgressive(progressive: boolean): void;
   encode(): void;
   getEncodedBuffer(): Uint8Array;
   delete(): void;
@@ -61,6 +62,7 @@ export async function filmJpeg({ seed, width, height }: Omit<FilmTask, "path">):
     }
     encoder.getDecodedBuffer(frame).set(pixels);
     encoder.setQuality(QUALITY);
+    encoder.setProgressive(false); // as OpenCV wrote MIMIC-CXR-JPG, and unlike this encoder's default
     encoder.encode();
     return new Uint8Array(encoder.getEncodedBuffer()); // a copy, out of the codec's memory
   } finally {
