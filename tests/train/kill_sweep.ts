@@ -3,7 +3,9 @@
  * the end with a run that was left alone and had no pixel cache, or with images decoded anew; meanwhile a loop reads every file
  * under its final name, which must be whole whenever it is there.
  *
- * `deno run --allow-read --allow-write --allow-env --allow-run tests/train/kill_sweep.ts [--kills 50] [--seed 1]`
+ * `deno run --allow-read --allow-write --allow-env --allow-run tests/train/kill_sweep.ts [--kills 50] [--seed 1] [--held-out 8]`
+ *
+ * With many films held out most of a run is validation, and so are most moments.
  */
 import { parseArgs } from "node:util";
 import { join } from "@std/path";
@@ -23,6 +25,8 @@ export interface SweepResult {
   kills: Record<string, number>;
   /** Steps at which runs went on. */
   resumedAt: number[];
+  /** Share of its time that the run left alone spent outside its steps: validating, and saving. */
+  outsideSteps: number;
   /** Times that a file under its final name was read, whole each time. */
   reads: number;
   /** Files of the end that differ from those of the run left alone. */
@@ -30,28 +34,37 @@ export interface SweepResult {
 }
 
 const FINAL = ["state.safetensors", "state.previous.safetensors", "best.safetensors", "adapter.safetensors"];
+const BATCH = 8;
 const COMPARED = ["adapter.safetensors", "best.safetensors"];
 
-/**
- * @param kills How many kills at least; runs that end by themselves before their kill start again from nothing.
- * @param seed Of the moments.
- */
-export async function killSweep(folder: string, kills: number, seed: number): Promise<SweepResult> {
+/** Options of {@linkcode killSweep}. */
+export interface KillSweepOptions {
+  /** How many kills at least; runs that end by themselves before their kill start again from nothing. */
+  kills: number;
+  /** Of the moments. */
+  seed: number;
+  /** Films to validate on. @default {8} */
+  heldOut?: number;
+}
+
+/** Kills training, with validation, and goes on. */
+export async function killSweep(folder: string, { kills, seed, heldOut = 8 }: KillSweepOptions): Promise<SweepResult> {
   const rng = mulberry32(seed);
   const pairs = await writePairs(join(folder, "pairs"), 24);
   const permissions = { read: [...MINI_FILES, folder], write: [folder] };
   const args = (out: string): string[] => [
-    ...["train", "--pairs", pairs, "--epochs", "4", "--batch-size", "8", "--micro-batch", "4", "--rank", "2"],
+    ...["train", "--pairs", pairs, "--epochs", "4", "--batch-size", `${BATCH}`, "--micro-batch", "4", "--rank", "2"],
     ...["--loss", "info-nce", "--validate", pairs.replace("pairs.csv", "held.csv"), "--validate-every", "2"],
     ...["--save-steps", "1", "--resume", "--out", join(folder, out)],
     ...(out === "alone" ? [] : ["--cache", join(folder, "cache")]),
   ];
-  await writeHeldOut(folder);
+  await writeHeldOut(folder, heldOut);
   const began = performance.now();
   const alone = await command(args("alone"), permissions).output();
   if (!alone.success) throw new Error(new TextDecoder().decode(alone.stderr));
   const seconds = (performance.now() - began) / 1000;
-  const result: SweepResult = { kills: {}, resumedAt: [], reads: 0, differing: [] };
+  const outsideSteps = await shareOutsideSteps(join(folder, "alone"));
+  const result: SweepResult = { kills: {}, resumedAt: [], outsideSteps, reads: 0, differing: [] };
   let isOver = false;
   const watching = readAllTheTime(join(folder, "killed"), () => isOver, result);
   try {
@@ -158,12 +171,22 @@ export async function cacheSweep(folder: string, kills: number, seed: number): P
   return result;
 }
 
-/** Eight other films of two classes. */
-async function writeHeldOut(folder: string): Promise<void> {
+/** Other films of two classes. */
+async function writeHeldOut(folder: string, count: number): Promise<void> {
   const rows: string[] = [];
-  await writePairs(join(folder, "pairs", "held"), 8);
-  for (let i = 0; i < 8; i++) rows.push(`held/${i}.png,${i % 2 ? "pneumonia" : "normal"}`);
+  await writePairs(join(folder, "pairs", "held"), count);
+  for (let i = 0; i < count; i++) rows.push(`held/${i}.png,${i % 2 ? "pneumonia" : "normal"}`);
   await Deno.writeTextFile(join(folder, "pairs", "held.csv"), `path,class\n${rows.join("\n")}\n`);
+}
+
+/** The share of a run's time that lies outside its steps: validation, and what is saved. */
+async function shareOutsideSteps(out: string): Promise<number> {
+  const { seconds } = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
+  const steps = (await Deno.readTextFile(join(out, "log.jsonl"))).split("\n").slice(0, -1).map((line) =>
+    JSON.parse(line)
+  )
+    .filter(({ loss }) => loss !== undefined).reduce((sum, { images_per_second: rate }) => sum + BATCH / rate, 0);
+  return 1 - steps / seconds;
 }
 
 async function loggedStep(out: string): Promise<number | undefined> {
@@ -207,12 +230,14 @@ async function readAllTheTime(out: string, isOver: () => boolean, result: SweepR
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { kills: { type: "string" }, seed: { type: "string" } } });
+  const string = { type: "string" } as const;
+  const { values } = parseArgs({ options: { kills: string, seed: string, "held-out": string } });
   const folder = await Deno.makeTempDir({ prefix: "ace-kill-sweep-" });
   const [kills, seed] = [Number(values.kills ?? 50), Number(values.seed ?? 1)];
   const caching = Math.round(kills / 5);
   try {
-    const training = await killSweep(folder, kills - caching, seed);
+    const heldOut = Number(values["held-out"] ?? 8);
+    const training = await killSweep(folder, { kills: kills - caching, seed, heldOut });
     const cached = await cacheSweep(folder, caching, seed);
     console.log(JSON.stringify({ training, cached }));
     if (training.differing.length + cached.differing.length > 0) Deno.exitCode = 1;

@@ -7,7 +7,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await inFolder(async (folder) => {
-      const { kills, differing, reads } = await killSweep(folder, 4, 1);
+      const { kills, differing, reads } = await killSweep(folder, { kills: 4, seed: 1 });
       assertEquals(differing, []);
       assertEquals(kills, { SIGKILL: 2, SIGTERM: 2 });
       assert(reads > 0);
