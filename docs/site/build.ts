@@ -1,11 +1,5 @@
-/**
- * `deno task site`: docs/, the notebooks and the API as a static site in `results/site`. The gallery needs a Python with
- * nbconvert (ACE_PYTHON names it, else python3) and is left out, with a word, where there is none.
- *
- * @module
- */
+/** `deno task site`: docs/, the notebooks and the API as a static site in `results/site`. @module */
 import { fromFileUrl, join } from "@std/path";
-import { writeGallery } from "./gallery.ts";
 import { writePages } from "./pages.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -17,7 +11,7 @@ async function writeApi(): Promise<void> {
     const file = `lib/${name}/mod.ts`;
     if (isDirectory && await Deno.stat(join(ROOT, file)).then(() => true, () => false)) ENTRIES.push(file);
   }
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { code, stderr } = await new Deno.Command("deno", {
     args: ["doc", "--quiet", "--html", "--name=@ace-lora/ace-lora", `--output=${join(OUT, "api")}`, ...ENTRIES.sort()],
     cwd: ROOT,
     stdout: "null",
@@ -28,10 +22,5 @@ async function writeApi(): Promise<void> {
 if (import.meta.main) {
   const pages = await writePages(ROOT, OUT);
   await writeApi();
-  const python = Deno.env.get("ACE_PYTHON") ?? "python3";
-  const hasNbconvert = await new Deno.Command(python, { args: ["-c", "import nbconvert"], stderr: "null" }).output()
-    .then(({ success }) => success, () => false);
-  const notebooks = hasNbconvert ? await writeGallery(ROOT, join(OUT, "gallery"), python) : [];
-  console.log(`${pages.length} pages, ${ENTRIES.length} entries of the API, ${notebooks.length} notebooks in ${OUT}`);
-  if (!hasNbconvert) console.error(`no gallery: ${python} has no nbconvert, set ACE_PYTHON`);
+  console.log(`${pages.length} pages, ${ENTRIES.length} entries of the API in ${OUT}`);
 }

@@ -1,7 +1,8 @@
-/** docs/ as HTML: each Markdown page a file, links between them kept, the sidebar from docs/index.md. @module */
+/** docs/ and the notebooks as HTML: each a page, links between them kept, the sidebar from docs/index.md. @module */
 // @ts-types="npm:@types/markdown-it@14.1.2"
 import MarkdownIt from "markdown-it";
 import { basename, dirname, join, relative } from "@std/path";
+import { notebookHtml } from "./notebook.ts";
 import { PAGE_STYLE } from "./style.ts";
 
 /** Pages outside docs/ that the site has too. */
@@ -9,7 +10,7 @@ const OTHERS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 /** A page of the site. */
 export interface SitePage {
-  /** Its source, from the repository's root: `docs/weights.md`. */
+  /** Its source, from the repository's root: `docs/weights.md`, `notebooks/01_lora.ipynb`. */
   source: string;
   /** Its file in the site: `weights.html`. */
   file: string;
@@ -17,13 +18,13 @@ export interface SitePage {
 
 /** The pages, docs/index.md first. */
 export async function sitePages(root: string): Promise<SitePage[]> {
-  const names = (await Array.fromAsync(Deno.readDir(join(root, "docs")))).map(({ name }) => name)
-    .filter((name) => name.endsWith(".md")).sort((a, b) =>
-      Number(b === "index.md") - Number(a === "index.md") || (a < b ? -1 : 1)
-    );
-  return [...names.map((name) => `docs/${name}`), ...OTHERS].map((source) => ({
+  const named = async (folder: string, ending: string): Promise<string[]> =>
+    (await Array.fromAsync(Deno.readDir(join(root, folder)))).map(({ name }) => `${folder}/${name}`)
+      .filter((name) => name.endsWith(ending)).sort();
+  const [home, docs, notebooks] = ["docs/index.md", await named("docs", ".md"), await named("notebooks", ".ipynb")];
+  return [home, ...docs.filter((name) => name !== home), ...OTHERS, ...notebooks].map((source) => ({
     source,
-    file: basename(source).toLowerCase().replace(/\.md$/, ".html"),
+    file: basename(source).toLowerCase().replace(/\.\w+$/, ".html"),
   }));
 }
 
@@ -40,8 +41,6 @@ export function siteLink(link: string, source: string, pages: readonly SitePage[
   const hash = anchor === undefined ? "" : `#${anchor}`;
   const page = pages.find((one) => one.source === target);
   if (page) return page.file + hash;
-  const notebook = /^notebooks\/(\w+)\.ipynb$/.exec(target);
-  if (notebook) return `gallery/${notebook[1]}.html`;
   return target === "docs/api.txt"
     ? "api/index.html"
     : target.startsWith("data/") && target.endsWith(".png")
@@ -56,10 +55,13 @@ export function anchorOf(heading: string): string {
 
 /** One page as HTML. */
 export function pageHtml(text: string, page: SitePage, pages: readonly SitePage[], sidebar: string): string {
-  const title = /^# (.+)$/m.exec(text)?.[1]?.replaceAll("`", "") ?? page.file;
+  const markdown = renderer(page, pages);
+  const render = (text: string): string => markdown.render(text);
+  const body = page.source.endsWith(".ipynb") ? notebookHtml(text, render) : render(text);
+  const title = /<h1[^>]*>(.+?)<\/h1>/.exec(body)?.[1]?.replaceAll(/<[^>]+>/g, "") ?? page.file;
   return `<!doctype html><html lang="en-GB"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
     `<title>${title} · ACE-LoRA for Deno</title><style>${PAGE_STYLE}</style>` +
-    `<nav>${sidebar}</nav><main>${renderer(page, pages).render(text)}</main></html>\n`;
+    `<nav>${sidebar}</nav><main>${body}</main></html>\n`;
 }
 
 function renderer(page: SitePage, pages: readonly SitePage[]): MarkdownIt {
@@ -92,11 +94,12 @@ export async function writePages(root: string, out: string): Promise<SitePage[]>
   const home: SitePage = pages[0]!;
   const sidebar = `<p><a href="readme.html">ACE-LoRA for Deno</a></p>` +
     renderer(home, pages).render(list) +
-    `<p><a href="gallery/index.html">Notebooks</a> · <a href="api/index.html">API</a></p>`;
+    `<p><a href="api/index.html">Every public name</a></p>`;
   await Deno.mkdir(out, { recursive: true });
   for (const page of pages) {
     const text = await Deno.readTextFile(join(root, page.source));
     await Deno.writeTextFile(join(out, page.file), pageHtml(text, page, pages, sidebar));
+    if (page.source.endsWith(".ipynb")) continue;
     for (const [, picture] of text.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)) {
       const path = join(root, dirname(page.source), picture!);
       if (!relative(root, path).startsWith("..")) await Deno.copyFile(path, join(out, basename(path)));

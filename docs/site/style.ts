@@ -12,7 +12,12 @@ nav h2 { font-size: 12px; color: var(--soft); margin: 1rem 0 .2rem; } nav ul { l
 main { padding: 1.2rem 2rem 4rem; max-width: 62rem; }
 a { color: var(--link); } img { max-width: 100%; }
 code, pre { background: var(--code); border-radius: 4px; font-size: .9em; } code { padding: .1em .3em; }
-pre { padding: .8rem; overflow-x: auto; } pre code { padding: 0; font-size: 1em; }
+pre { padding: .8rem; overflow-x: auto; } pre code { padding: 0; font-size: .95em; }
+math[display=block] { overflow-x: auto; }
+.comment { color: var(--soft); } .string { color: light-dark(#047857, #6ee7b7); } .word { color: light-dark(#7c3aed, #c4b5fd); }
+.output { border-left: 3px solid var(--line); padding-left: .8rem; } .output pre { background: none; }
+.badge { background: #fff3d6; color: #8a5a00; font-weight: 600; border-radius: 9px; padding: 0 .5em; margin-right: .5em; }
+.output img { background: #fff; } .output figure { margin: 0; } .right { text-align: right; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 @media (max-width: 48rem) { body { display: block; } nav { border-right: 0; border-bottom: 1px solid var(--line); } main { padding: 1rem; } }
