@@ -1,6 +1,6 @@
-/** docs/add_a_data_set.md and docs/add_a_model.md, followed word by word in a copy of the package. */
+/** docs/add_a_data_set.md, add_a_model.md and add_a_kernel.md, followed word by word in a copy of the package. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { syntheticChest } from "../../lib/data/synthetic/chest.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { pack } from "../package/pack.ts";
@@ -11,8 +11,10 @@ async function follow(page: string, folder: string): Promise<void> {
   let file = "";
   for (const [, path, language, code] of text.matchAll(/`(lib\/\S+\.ts)`:$|^```(\w+)\n([\s\S]*?)^```$/gm)) {
     if (path !== undefined) file = join(folder, path);
-    else if (language === "ts") await Deno.writeTextFile(file, code!);
-    else if (language === "diff") {
+    else if (language === "ts") {
+      await Deno.mkdir(dirname(file), { recursive: true });
+      await Deno.writeTextFile(file, code!);
+    } else if (language === "diff") {
       const lines = code!.trimEnd().split("\n");
       const side = (sign: string): string =>
         lines.filter((line) => line[0] === " " || line[0] === sign).map((line) => line.slice(1)).join("\n");
@@ -119,5 +121,33 @@ Deno.test("docs/add_a_model.md adds a layout whose weights are read back to the 
     await Deno.writeTextFile(join(folder, "open_clip_config.json"), /```json\n([\s\S]*?)```/.exec(page)![1]!);
     await Deno.writeTextFile(join(folder, "program.ts"), PROGRAM);
     assertMatch(await run(folder, [`--allow-write=${folder}`, "program.ts"]), /^read \d+ module\. bert 10$/m);
+  });
+});
+
+const KERNEL_PROGRAM = `
+import * as tf from "@tensorflow/tfjs";
+import { selectBackend } from "./lib/tensor/backend.ts";
+import { silu } from "./lib/tensor/kernels/silu/api.ts";
+
+const x = [-4, -0.5, 0, 1, 3], s = x.map((v) => 1 / (1 + Math.exp(-v)));
+const wanted = [x.map((v, i) => v * s[i]!), x.map((v, i) => s[i]! * (1 + v * (1 - s[i]!)))];
+for (const backend of ["cpu", "wasm", "webgpu"] as const) {
+  const started = await selectBackend({ backend, allowSoftware: true }).catch(() => null);
+  if (!started) continue;
+  const given = tf.tensor1d(x);
+  const results = [silu(given), tf.grad((t: tf.Tensor) => tf.sum(silu(t)))(given)];
+  for (const [k, result] of results.entries()) {
+    const values = await result.data();
+    const gap = Math.max(...wanted[k]!.map((v, i) => Math.abs(v - values[i]!)));
+    if (!(gap < 1e-5)) throw new Error(backend + " " + k + ": " + gap);
+  }
+  console.log(backend, "agrees");
+}
+`;
+
+Deno.test("docs/add_a_kernel.md adds a kernel that agrees with the formula, with its gradient, on every backend there is", async () => {
+  await inCopy("add_a_kernel.md", async (folder) => {
+    await Deno.writeTextFile(join(folder, "program.ts"), KERNEL_PROGRAM);
+    assertMatch(await run(folder, ["program.ts"]), /^cpu agrees$[\s\S]*^wasm agrees$/m);
   });
 });

@@ -12,6 +12,12 @@ void [${ENTRIES.map((_, i) => `m${i}`)}];
 console.log(typeof loadModel, typeof readImage, (await selectBackend({ backend: "wasm" })).name);
 `;
 
+/** The project's deno.json as docs/install.md prints it. */
+async function printedProject(): Promise<Record<string, unknown>> {
+  const page = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
+  return JSON.parse(/^```json\n([\s\S]*?)^```$/m.exec(page)![1]!);
+}
+
 const OPTIONS = {
   strict: {
     exactOptionalPropertyTypes: true,
@@ -31,17 +37,9 @@ const OPTIONS = {
 for (const [name, compilerOptions] of Object.entries(OPTIONS)) {
   Deno.test(`a project with ${name} compiler options checks and runs the linked package, under no permission`, async () => {
     const folder = await Deno.makeTempDir();
-    const vendor = "./vendor/ace-lora";
-    await pack(join(folder, vendor));
+    await pack(join(folder, "vendor/ace-lora"));
     await Deno.writeTextFile(join(folder, "main.ts"), PROGRAM);
-    await Deno.writeTextFile(
-      join(folder, "deno.json"),
-      JSON.stringify({
-        imports: { "@ace-lora/ace-lora": "jsr:@ace-lora/ace-lora@^0.1.0" },
-        links: [vendor, ...["assert", "path", "csv"].map((part) => `${vendor}/links/std/${part}`)],
-        compilerOptions,
-      }),
-    );
+    await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify({ ...await printedProject(), compilerOptions }));
     const run = async (args: string[]) => {
       const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: folder, env: { NO_COLOR: "1" } })
         .output();
