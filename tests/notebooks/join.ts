@@ -11,6 +11,7 @@ export interface Cell {
 /** A notebook file. */
 export interface Notebook {
   cells: Cell[];
+  metadata: Record<string, unknown>;
   nbformat: number;
 }
 

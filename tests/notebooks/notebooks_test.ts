@@ -63,6 +63,11 @@ for (const name of names) {
 
   Deno.test(`${name} is thin, clean and small`, () => {
     assert(text.length < 1_000_000, `${text.length} bytes`);
+    assertEquals(notebook.metadata["kernelspec"], {
+      display_name: "ACE-LoRA (Deno)",
+      language: "typescript",
+      name: "ace-lora",
+    }, "opens with the kernel of deno task kernel");
     assert(!/\\u001b\[/i.test(text), "no ANSI colours");
     assert(code.length > 0, "has code");
     for (const [i, cell] of code.entries()) {
@@ -113,11 +118,11 @@ Deno.test({
 });
 
 /** A notebook file with the given code cells. */
-function notebookOf(...sources: string[]): Notebook & Record<string, unknown> {
+function notebookOf(...sources: string[]): Notebook & { nbformat_minor: number } {
   return {
     nbformat: 4,
     nbformat_minor: 5,
-    metadata: { kernelspec: { display_name: "Deno", language: "typescript", name: "deno" } },
+    metadata: {},
     cells: sources.map((source, i) => ({
       id: `cell${i}`,
       cell_type: "code",
