@@ -94,7 +94,8 @@ export async function checkKernelspec(data: string): Promise<KernelCheck> {
     spec = JSON.parse(await Deno.readTextFile(path));
   } catch (error) {
     const isThere = !(error instanceof Deno.errors.NotFound);
-    return { problems: [`${path} ${isThere ? "cannot be read" : "is not there"}: run deno task kernel`], facts: {} };
+    const what = isThere ? "cannot be read: run deno task kernel" : "is not there: run deno task kernel";
+    return { problems: [`${path} ${what}`], facts: {} };
   }
   const files = [spec.argv[0]!, ...spec.argv.filter((word) => word.endsWith(".ts") || word.endsWith(".json"))];
   const gone = [];

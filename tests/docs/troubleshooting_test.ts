@@ -7,8 +7,11 @@ const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const DENOS = [
   "Task not found:",
   "deno task couldn't find",
-  "NotCapable: Requires read access",
+  "NotCapable: Requires",
   "JSR package manifest",
+  "Failed caching npm package",
+  "invalid peer certificate",
+  'Import "@ace-lora/ace-lora" not a dependency',
 ];
 
 /** The source of a folder as one text: pieces of a message that are joined by `+` stand together, and so do its lines. */
