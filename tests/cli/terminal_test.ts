@@ -157,3 +157,23 @@ for (const keyboard of ["closed", "open"] as const) {
     },
   });
 }
+
+Deno.test({
+  name: `the kernel and the package are made in a terminal without a question${
+    SCRIPT ? "" : " (skipped: no script of util-linux)"
+  }`,
+  ignore: !SCRIPT,
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const deno = `${Deno.execPath()} task --quiet --config ${join(PACKAGE, "deno.json")}`;
+      for (const line of ["kernel --prefix venv", "kernel --check --prefix venv", "pack vendor/ace-lora"]) {
+        const { text, code } = await inTerminal(`${deno} ${line}`, folder, "open");
+        assert(!/Allow\?|Deno requests/.test(text), `${line} asks for a permission: ${text}`);
+        assertEquals(code, 0, `${line}: ${text}`);
+      }
+      for (const path of ["venv/share/jupyter/kernels/ace-lora/kernel.json", "vendor/ace-lora/mod.ts"]) {
+        assert((await Deno.stat(join(folder, path))).isFile, path);
+      }
+    });
+  },
+});
