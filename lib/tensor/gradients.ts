@@ -1,5 +1,6 @@
 /** tf.js's gradients, without what they leave behind. @module */
 import * as tf from "@tensorflow/tfjs";
+import { keepingLittle } from "./tape.ts";
 import type { Tensor } from "./types.ts";
 
 /**
@@ -22,8 +23,9 @@ export function gradientsOf<T extends Tensor>(
   const outer = state.activeTape;
   let value: T | undefined;
   try {
+    const forward = (): T => keepingLittle(leaves, dy, () => value = f());
     // tf.js types the optional `dy` as required, and its gradients as never null.
-    return engine.gradients(() => value = f(), [...leaves], dy as T, true) as { value: T; grads: (Tensor | null)[] };
+    return engine.gradients(forward, [...leaves], dy as T, true) as { value: T; grads: (Tensor | null)[] };
   } catch (error) {
     if (state.gradientDepth === 0 && state.activeTape !== outer) {
       for (const { saved } of state.activeTape) tf.dispose(saved ?? []);

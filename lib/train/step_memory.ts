@@ -5,11 +5,11 @@ import { gridSide } from "../clip/towers/image.ts";
 import { WASM_BYTES } from "../tensor/memory.ts";
 
 /**
- * Numbers that a step holds for each token's width in each layer, as measured on wasm: the memory grew by 1,060 MiB a pair of
- * BiomedCLIP in micro-batches of 1, 2 and 3 with the paper's LoRA and ACE-HGNN (453 tokens, width 768, 12 layers), fragments
- * included.
+ * Numbers that a step holds for each token's width in each layer, as measured on wasm: the memory grew by 247 MiB a pair of
+ * BiomedCLIP in micro-batches of 1 to 3 with the paper's LoRA and ACE-HGNN (453 tokens, width 768, 12 layers), fragments
+ * included: 15.5, and by 15.0 of the mini model. 12 to 13 are what a block keeps for its gradient.
  */
-const NUMBERS = 67;
+const NUMBERS = 16;
 
 /** Share of the memory that is counted on: over many steps it falls into fragments, and other tensors come and go. */
 const USABLE = 0.9;

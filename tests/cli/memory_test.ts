@@ -16,17 +16,17 @@ Deno.test("train refuses a micro-batch that wasm's memory does not hold, and nam
     await Deno.mkdir(out);
     const pairs = await writePairs(join(folder, "pairs"), 4);
     const [header, ...rows] = (await Deno.readTextFile(pairs)).trimEnd().split("\n");
-    await Deno.writeTextFile(pairs, [header, ...Array(160).fill(rows).flat()].join("\n") + "\n");
+    await Deno.writeTextFile(pairs, [header, ...Array(640).fill(rows).flat()].join("\n") + "\n");
     const args = ["train", "--pairs", pairs, "--out", join(out, "run"), "--loss", "info-nce"];
-    const { code, stderr } = await run([...args, "--batch-size", "640"], {
+    const { code, stderr } = await run([...args, "--batch-size", "2560"], {
       read: [...MINI_FILES, folder],
       write: [out],
     });
     assertEquals(code, 1, stderr);
     const [, taken, fitting] =
-      stderr.match(/640 pairs at a time takes about ([\d.]+) GiB .*; --micro-batch (\d+) fits/) ?? [];
+      stderr.match(/2560 pairs at a time takes about ([\d.]+) GiB .*; --micro-batch (\d+) fits/) ?? [];
     assert(Number(taken) > 6 && Number(taken) < 8, stderr);
-    assert(Number(fitting) > 250 && Number(fitting) < 400, stderr);
+    assert(Number(fitting) > 1000 && Number(fitting) < 1600, stderr);
     assertEquals([...Deno.readDirSync(out)], [], "before anything is written");
   });
 });

@@ -1,6 +1,7 @@
 /** A perceptron's gradients. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor, Tensor2D } from "../../types.ts";
+import { hasValues } from "../../tape.ts";
 import type { MlpActivation } from "../interface.ts";
 import { registerGradient, runKernel } from "../run.ts";
 
@@ -15,7 +16,7 @@ registerGradient("AceMlp", {
     const hidden = (dy: Tensor2D): Tensor2D =>
       runKernel("AceMlpGradHidden", { dy, weight2, kept }, { activation }) as Tensor2D;
     const addend = (): Tensor => tf.clone(dy);
-    if (!trained) {
+    if (!trained || !hasValues(x)) {
       const first = (): Tensor2D => hidden(inner());
       return {
         x: () => tf.matMul(first(), weight1),
