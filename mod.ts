@@ -71,7 +71,7 @@ export { classifyZeroShot, type ClassPrompts, type ImageSource } from "./lib/cli
 export { type Adapted, loadAdapter, saveAdapter } from "./lib/adapters/model.ts";
 
 // Training.
-export type { GradientSum } from "./lib/train/gradients.ts";
+export type { GradientSum } from "./lib/train/shared_gradients.ts";
 export type { FitOptions, FitResult } from "./lib/train/options.ts";
 export { fit } from "./lib/train/fit.ts";
 export type { BatchSource } from "./lib/train/source.ts";

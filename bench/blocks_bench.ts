@@ -21,7 +21,7 @@ import { layerNorm } from "../lib/tensor/kernels/layer_norm/api.ts";
 import { l2Normalise } from "../lib/tensor/kernels/l2_normalise/api.ts";
 import { namedTensors } from "../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../lib/tensor/types.ts";
-import { valueAndGradients } from "../lib/train/gradients.ts";
+import { valueAndGradients } from "../lib/tensor/gradients.ts";
 import { firstNumber } from "./work.ts";
 
 await selectBackend(readVariable("ACE_BACKEND") ? {} : { backend: "wasm" });

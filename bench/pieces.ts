@@ -9,7 +9,7 @@ import { type BlockParams, transformerBlock } from "../lib/nn/transformer.ts";
 import { l2Normalise } from "../lib/tensor/kernels/l2_normalise/api.ts";
 import { disposeParams, namedTensors } from "../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D } from "../lib/tensor/types.ts";
-import { valueAndGradients } from "../lib/train/gradients.ts";
+import { valueAndGradients } from "../lib/tensor/gradients.ts";
 import { compileModules, instantiate } from "../lib/tensor/wasm/module.ts";
 import { frozenModel } from "./work.ts";
 

@@ -3,7 +3,7 @@ import type { AceLoraConfig, AceLoraParams, TextAffinity } from "../ace_lora.ts"
 import type { ClipConfig } from "../clip/config.ts";
 import type { Measure } from "../eval/validation.ts";
 import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
-import type { GradientSum } from "../train/gradients.ts";
+import type { GradientSum } from "../train/shared_gradients.ts";
 import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
 import { fittingMicroBatch, sampleBytes } from "../train/step_memory.ts";

@@ -4,7 +4,7 @@ import { disposeParams, mapTensors, namedTensors, withTensors } from "../tensor/
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import type { Scalar, Tensor } from "../tensor/types.ts";
 import { adamw, disposeAdamw, initAdamw } from "../train/adamw.ts";
-import { valueAndGradients } from "../train/gradients.ts";
+import { valueAndGradients } from "../tensor/gradients.ts";
 import { warmupCosine } from "../train/schedule.ts";
 import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../nn/batch_norm.ts";
 

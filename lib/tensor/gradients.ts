@@ -1,7 +1,8 @@
 /** tf.js's gradients, without what they leave behind. @module */
 import * as tf from "@tensorflow/tfjs";
+import { namedTensors } from "./params.ts";
 import { keepingLittle } from "./tape.ts";
-import type { Tensor } from "./types.ts";
+import type { Scalar, Tensor } from "./types.ts";
 
 /**
  * The value of `f` and its gradients for the leaves, null for a leaf without influence. Where `f` or the way back throws, the
@@ -35,6 +36,31 @@ export function gradientsOf<T extends Tensor>(
   } finally {
     state.activeTape = outer;
   }
+}
+
+/** A value and its gradients by leaf name. */
+export interface Gradients {
+  /** Scalar. */
+  value: Scalar;
+  /** One tensor per name asked for; zeros where the value does not depend on the leaf. */
+  gradients: Map<string, Tensor>;
+}
+
+/**
+ * The value of `f` and its gradients for the named leaves of `tree`, which `f` must read from there.
+ *
+ * @returns New tensors. The caller disposes them.
+ */
+export function valueAndGradients(tree: unknown, names: readonly string[], f: () => Scalar): Gradients {
+  const named = namedTensors(tree);
+  const leaves = names.map((name) => {
+    const leaf = named.get(name);
+    if (!leaf) throw new RangeError(`Cannot differentiate by "${name}" as the tree has no tensor of that name`);
+    return leaf;
+  });
+  const { value, grads } = gradientsOf(f, leaves);
+  const gradients = new Map(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(leaves[i]!)]));
+  return { value, gradients };
 }
 
 /** What {@linkcode customGrad} is given for some inputs. */

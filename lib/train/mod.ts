@@ -10,15 +10,10 @@ export { clipGradients } from "./clip_gradients.ts";
 export type { FitOptions, FitResult, StartReport, StepReport, Validation } from "./options.ts";
 export { fit } from "./fit.ts";
 export type { FlatLayout, FlatPart } from "./flat.ts";
-export {
-  contrastiveGradients,
-  type ContrastiveGradientsOptions,
-  type Gradients,
-  type GradientSum,
-  type PackedGradients,
-  packedGradients,
-  valueAndGradients,
-} from "./gradients.ts";
+export { contrastiveGradients, type ContrastiveGradientsOptions, packedGradients } from "./gradients.ts";
+export { type Gradients, valueAndGradients } from "../tensor/gradients.ts";
+export type { PackedGradients } from "./micro_batch.ts";
+export type { GradientSum } from "./shared_gradients.ts";
 export { checkLearnable, type LearnableOptions, NothingToLearnError } from "./learnable.ts";
 export type { Padding } from "./padding.ts";
 export { type ScheduleOptions, warmupCosine } from "./schedule.ts";

@@ -1,7 +1,7 @@
 /** What a training run takes, tells and gives. @module */
 import type { Communicator } from "../distributed/communicator.ts";
 import type { AdamwOptions } from "./adamw.ts";
-import type { GradientSum } from "./gradients.ts";
+import type { GradientSum } from "./shared_gradients.ts";
 import type { Padding } from "./padding.ts";
 import type { TrainingLoss } from "./source.ts";
 import type { ValidationEntry } from "./state.ts";

@@ -21,7 +21,7 @@ import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { countParams, disposeParams, mapTensors, namedTensors } from "../../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor2D } from "../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../lib/tensor/gradients.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose, noLeak } from "../close.ts";
 import { SMALL, smallIds, smallPixels } from "../small_model.ts";

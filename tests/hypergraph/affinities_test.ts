@@ -17,7 +17,7 @@ import { aceLoraMethod } from "../../lib/peft/ace_lora/method.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
 import { fit } from "../../lib/train/fit.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../lib/tensor/gradients.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose, largestDifference, noLeak } from "../close.ts";
 import { assertParity, type Fixture, pick, readFixture, toTensor } from "../parity/fixtures.ts";

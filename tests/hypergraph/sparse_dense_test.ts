@@ -5,7 +5,7 @@ import { normal } from "../../lib/tensor/init.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
 import { namedTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../lib/tensor/gradients.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose, noLeak } from "../close.ts";
 

@@ -3,7 +3,7 @@ import { assert, assertThrows } from "@std/assert";
 import { batchNorm, type BatchStatistics, runningStatistics } from "../../lib/nn/batch_norm.ts";
 import { conv2d, type ConvParams, initConv } from "../../lib/nn/conv.ts";
 import { upsampleBilinear, upsampleNearest } from "../../lib/nn/upsample.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../lib/tensor/gradients.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { testOnBackends } from "../backends.ts";

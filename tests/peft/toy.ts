@@ -5,7 +5,7 @@ import type { TowerBlocks } from "../../lib/nn/towers.ts";
 import { type BlockParams, transformerBlock, type TransformerResult } from "../../lib/nn/transformer.ts";
 import { namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../lib/tensor/gradients.ts";
 import { type Fixture, readFixture, toTensor } from "../parity/fixtures.ts";
 
 /** Expected values. */

@@ -8,7 +8,7 @@ import { detectMaps, type DetectorConfig, initDetector } from "../../../lib/dens
 import { detectionLoss, type ScaleTargetTensors } from "../../../lib/dense/detect/loss.ts";
 import { type ScaleTargets, scaleTargets } from "../../../lib/dense/detect/targets.ts";
 import type { Scalar, Tensor4D } from "../../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../../lib/tensor/gradients.ts";
 import { testOnBackends } from "../../backends.ts";
 import { assertNear, FIXTURE, withReference } from "../fixture.ts";
 

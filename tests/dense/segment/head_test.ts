@@ -7,7 +7,7 @@ import { focalLoss, segmentationLoss, softDice } from "../../../lib/dense/segmen
 import { maskOverlap, segmentationFigures } from "../../../lib/dense/segment/metrics.ts";
 import { countParams, namedTensors, withTensors } from "../../../lib/tensor/params.ts";
 import type { Scalar } from "../../../lib/tensor/types.ts";
-import { valueAndGradients } from "../../../lib/train/gradients.ts";
+import { valueAndGradients } from "../../../lib/tensor/gradients.ts";
 import { testOnBackends } from "../../backends.ts";
 import { assertNear, FIXTURE, withReference } from "../fixture.ts";
 
