@@ -1,5 +1,5 @@
 /** NumPy's scalars in a pickle, as the numbers they are: read from their bytes, nothing is called. @module */
-import { Opaque, type PickleGlobal, type Stateful } from "./pickle.ts";
+import { Opaque, type PickleGlobal, type Stateful } from "./_pickle_machine.ts";
 
 /** A NumPy type: `f8` and its byte order. */
 class NumpyType implements Stateful {

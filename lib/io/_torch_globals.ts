@@ -1,7 +1,7 @@
 /** The globals a PyTorch state dict may ask for, and what they build. @module */
 import { findNumpyGlobal } from "./_numpy_scalar.ts";
 import { isOpaqueGlobal } from "./_opaque_globals.ts";
-import type { PickleGlobal, Stateful } from "./pickle.ts";
+import type { PickleGlobal, Stateful } from "./_pickle_machine.ts";
 import type { TensorDtype } from "./tensors.ts";
 import { elementCount } from "./tensors.ts";
 import { quoted } from "./_errors.ts";

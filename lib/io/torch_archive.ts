@@ -7,7 +7,8 @@
  * @module
  */
 import { type ByteSource, fileSource } from "./byte_source.ts";
-import { isPassedOver, unpickle } from "./pickle.ts";
+import { isPassedOver } from "./_pickle_machine.ts";
+import { unpickle } from "./pickle.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { DTYPE_BYTES, elementCount, type TensorData } from "./tensors.ts";
 import { findTorchGlobal, loadStorage, TorchView } from "./_torch_globals.ts";

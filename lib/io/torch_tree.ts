@@ -1,6 +1,6 @@
 /** What a PyTorch file holds: nested dicts and lists with tensors as leaves, and their flat dotted names. @module */
 import type { TensorData } from "./tensors.ts";
-import { isPassedOver } from "./pickle.ts";
+import { isPassedOver } from "./_pickle_machine.ts";
 import { quoted } from "./_errors.ts";
 
 /** A value of a PyTorch file: dicts are Maps, tuples frozen arrays, integers beyond 2^53 bigints. */

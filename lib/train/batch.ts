@@ -40,3 +40,20 @@ export function batchOf(samples: Samples & Pick<Batch, "pairMask">): Batch {
     ...(pairMask ? { pairMask } : {}),
   };
 }
+
+/** A batch that counts the time its images take, and whose reading the signal ends. */
+export function watchedBatch(batch: Batch, signal: AbortSignal | undefined): Batch & { waited: () => number } {
+  let waited = 0;
+  return {
+    ...batch,
+    waited: () => waited,
+    async read(start, count) {
+      if (signal && count < batch.size) await new Promise((resolve) => setTimeout(resolve, 0));
+      signal?.throwIfAborted();
+      const began = performance.now();
+      const samples = await batch.read(start, count);
+      waited += performance.now() - began;
+      return samples;
+    },
+  };
+}

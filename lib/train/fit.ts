@@ -5,18 +5,19 @@ import type { Communicator } from "../distributed/communicator.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
-import type { Batch } from "./batch.ts";
+import { watchedBatch } from "./batch.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
 import { packedGradients } from "./gradients.ts";
-import { type PackedGradients } from "./micro_batch.ts";
+import type { PackedGradients } from "./micro_batch.ts";
 import { samplesRead } from "./shared_gradients.ts";
 import { checkLearnable } from "./learnable.ts";
 import { warmupCosine } from "./schedule.ts";
 import { type BatchSource, openBatch } from "./source.ts";
-import { hasRunState, readRunState, type RunState, type ValidationEntry, writeRunState } from "./state.ts";
+import { hasRunState, readRunState, type RunState, writeRunState } from "./state.ts";
 import { clipGradients } from "./clip_gradients.ts";
-import type { FitOptions, FitResult, Validation } from "./options.ts";
+import type { FitOptions, FitResult } from "./options.ts";
+import { sinceBest, validated } from "./validation.ts";
 
 /**
  * Adapts a model to image-text pairs.
@@ -226,56 +227,6 @@ async function clippedTo(
   const [norm] = await clipped.norm.data();
   clipped.norm.dispose();
   return { gradients: clipped.gradients, norm: norm! };
-}
-
-/** A batch that counts the time its images take, and whose reading the signal ends. */
-function watchedBatch(batch: Batch, signal: AbortSignal | undefined): Batch & { waited: () => number } {
-  let waited = 0;
-  return {
-    ...batch,
-    waited: () => waited,
-    async read(start, count) {
-      if (signal && count < batch.size) await new Promise((resolve) => setTimeout(resolve, 0));
-      signal?.throwIfAborted();
-      const began = performance.now();
-      const samples = await batch.read(start, count);
-      waited += performance.now() - began;
-      return samples;
-    },
-  };
-}
-
-/** The figure, measured by rank 0 for all; undefined where the signal ended the measuring. */
-async function validated(
-  measure: () => Promise<Validation>,
-  signal: AbortSignal | undefined,
-  ranks: Communicator | undefined,
-): Promise<Validation | undefined> {
-  let own: Validation | undefined;
-  if (ranks === undefined || ranks.rank === 0) {
-    try {
-      own = await measure();
-    } catch (error) {
-      if (!signal?.aborted) throw error;
-    }
-    if (own && !Number.isFinite(own.value)) {
-      throw new RangeError(`Cannot validate as ${own.name} must be a finite number: current value is ${own.value}`);
-    }
-  }
-  if (ranks === undefined) return own;
-  const bytes = new Uint8Array(64); // the figure and its name; no figure is NaN
-  new DataView(bytes.buffer).setFloat64(0, own?.value ?? NaN);
-  new TextEncoder().encodeInto(own?.name ?? "", bytes.subarray(8));
-  ranks.broadcast(bytes);
-  const value = new DataView(bytes.buffer).getFloat64(0);
-  const name = new TextDecoder().decode(bytes.subarray(8)).replace(/\0+$/, "");
-  return Number.isNaN(value) ? undefined : { name, value };
-}
-
-/** Validations since the best one. */
-function sinceBest(validations: readonly ValidationEntry[]): number {
-  const values = validations.map(({ value }) => value);
-  return values.length === 0 ? 0 : values.length - 1 - values.indexOf(Math.max(...values));
 }
 
 /** Whether this process, or any that shares the run, is to stop: all must take the same steps. */
