@@ -6,7 +6,7 @@ import { TABLE_NAMES, type TableName } from "../reproduction/plan.ts";
 import { writeReport } from "../reproduction/report.ts";
 import { type ScaleName, SCALES } from "../reproduction/scale.ts";
 import { reproducedTables } from "../reproduction/tables/registry.ts";
-import { table4 } from "../reproduction/tables/table4.ts";
+import { table4 } from "../reproduction/tables/table4/show.ts";
 import { parseShard } from "../eval/encode/shards.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";

@@ -1,8 +1,9 @@
 /** Where runs are carried out: here, or in a worker with its own tf.js. @module */
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { ReproduceContext } from "./context.ts";
-import { executePaperTable4, type PaperTable4Options } from "./table4_paper.ts";
-import { executeTable4, type Table4Run } from "./table4_run.ts";
+import { executePaperTable4, type PaperTable4Options } from "./tables/table4/paper.ts";
+import type { Table4Run } from "./tables/table4/run.ts";
+import { executeTable4 } from "./tables/table4/synthetic.ts";
 import { executeRun } from "./run.ts";
 import type { PlannedRun } from "./plan.ts";
 import type { ReproduceRecord } from "./record.ts";

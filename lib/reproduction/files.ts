@@ -6,7 +6,7 @@ import { checkedField, LIST, parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type RunSpec, TABLE_NAMES } from "./plan.ts";
 import { isRecordKind, parseRecord, RECORD_KIND, type ReproduceRecord } from "./record.ts";
-import { isTable4Kind, parseTable4Run, TABLE4_KIND, type Table4Run } from "./table4_run.ts";
+import { isTable4Kind, parseTable4Run, TABLE4_KIND, type Table4Run } from "./tables/table4/run.ts";
 
 /** Where a run's record lies: `<out>/<table>/<id>-seed<k>.json`. */
 export function recordPath(out: string, run: Pick<RunSpec, "table" | "id"> & { seed: number }): string {

@@ -22,16 +22,6 @@ export { reproduce, type ReproduceOptions, type ReproduceOutcome, type Reproduce
 export { type Departures, type Scale, type ScaleName, SCALES } from "./scale.ts";
 export { type Row, setNames, tableRuns } from "./summary.ts";
 export {
-  runTable4,
-  TABLE4_KIND,
-  TABLE4_SETTINGS,
-  TABLE4_SMOKE_SETTINGS,
-  type Table4Result,
-  type Table4Row,
-  type Table4Run,
-  type Table4Settings,
-} from "./table4_run.ts";
-export {
   DEMO,
   DEMO_SMOKE,
   type DemoHooks,
@@ -43,7 +33,15 @@ export {
 } from "./demo/demo.ts";
 export { pretrain } from "./pretrain/pretrain.ts";
 export { PRETRAIN, type PretrainSettings } from "./pretrain/settings.ts";
-export { type ExampledTable4, type Table4Example, table4Overlays } from "./table4_examples.ts";
+export { type ExampledTable4, type Table4Example, table4Overlays } from "./tables/table4/examples.ts";
 export { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 export type { PaperTable, TitledTable } from "./tables/table.ts";
-export { table4 } from "./tables/table4.ts";
+export {
+  TABLE4_KIND,
+  type Table4Result,
+  type Table4Row,
+  type Table4Run,
+  type Table4Settings,
+} from "./tables/table4/run.ts";
+export { table4 } from "./tables/table4/show.ts";
+export { runTable4, TABLE4_SETTINGS, TABLE4_SMOKE_SETTINGS } from "./tables/table4/synthetic.ts";

@@ -11,9 +11,9 @@ import { type Row, tableRuns } from "./summary.ts";
 import { BESIDE_PAPER } from "./tables/parts.ts";
 import { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 import type { TitledTable } from "./tables/table.ts";
-import { table4 } from "./tables/table4.ts";
-import { table4Overlays } from "./table4_examples.ts";
-import type { Table4Run } from "./table4_run.ts";
+import { table4 } from "./tables/table4/show.ts";
+import { table4Overlays } from "./tables/table4/examples.ts";
+import type { Table4Run } from "./tables/table4/run.ts";
 
 /** What a page of results is called, and which of one's own runs are compared. */
 export interface ReportOptions {

@@ -2,7 +2,7 @@
 import { selectBackend } from "../tensor/backend.ts";
 import { initWasm } from "../tensor/wasm/init.ts";
 import { openContext } from "./context.ts";
-import { executeTable4 } from "./table4_run.ts";
+import { executeTable4 } from "./tables/table4/synthetic.ts";
 import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
 import { executeRun } from "./run.ts";
 import { SCALES, withDepartures } from "./scale.ts";

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { TABLE_NAMES, type TableName } from "../../lib/reproduction/plan.ts";
 import { reproduce, type ReproduceOptions, type ReproduceOutcome } from "../../lib/reproduction/reproduce.ts";
 import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
-import { table4 } from "../../lib/reproduction/tables/table4.ts";
+import { table4 } from "../../lib/reproduction/tables/table4/show.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { inFolder } from "../cli/fixtures.ts";
 import { writeMadeUpData } from "./made_up.ts";

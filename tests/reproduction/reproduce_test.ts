@@ -2,14 +2,15 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { encode as encodePng } from "fast-png";
-import { table4 } from "../../lib/reproduction/tables/table4.ts";
+import { table4 } from "../../lib/reproduction/tables/table4/show.ts";
 import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
 import { MINI } from "../../lib/clip/config.ts";
 import { MINI_JOINT_WEIGHTS, MINI_WEIGHTS } from "../../lib/clip/mini.ts";
 import { hashPath } from "../../lib/io/hash_path.ts";
 import { openContext } from "../../lib/reproduction/context.ts";
 import { readRecords } from "../../lib/reproduction/files.ts";
-import { plannedSteps, reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
+import { plannedSteps } from "../../lib/reproduction/jobs.ts";
+import { reproduce, type ReproduceOptions } from "../../lib/reproduction/reproduce.ts";
 import { executeRun } from "../../lib/reproduction/run.ts";
 import { SCALES } from "../../lib/reproduction/scale.ts";
 import { plannedRuns } from "../../lib/reproduction/tables/registry.ts";

@@ -1,7 +1,8 @@
 /** Records with numbers that can be checked by hand. */
 import { packScores, packTargets } from "../../lib/reproduction/scores.ts";
 import { RECORD_KIND, type ReproduceRecord, type SetFigures } from "../../lib/reproduction/record.ts";
-import { TABLE4_KIND, TABLE4_SETTINGS, type Table4Row, type Table4Run } from "../../lib/reproduction/table4_run.ts";
+import { TABLE4_KIND, type Table4Row, type Table4Run } from "../../lib/reproduction/tables/table4/run.ts";
+import { TABLE4_SETTINGS } from "../../lib/reproduction/tables/table4/synthetic.ts";
 
 /** A binary set of four cases, the last two positive, with these scores. */
 export function binarySet(scores: readonly number[], figures: Partial<SetFigures> = {}): SetFigures {

@@ -9,7 +9,7 @@ import { HISTOPATHOLOGY } from "./histopathology.ts";
 import type { PaperTable, TitledTable } from "./table.ts";
 import { TABLE1 } from "./table1.ts";
 import { clipRow, TABLE2 } from "./table2.ts";
-import { TABLE4 } from "./table4.ts";
+import { TABLE4 } from "./table4/show.ts";
 import { TABLE6 } from "./table6.ts";
 import { TABLE_A3 } from "./table_a3.ts";
 

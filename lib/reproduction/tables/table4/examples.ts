@@ -1,14 +1,14 @@
 /** Test cases of table 4 with what the heads answered: kept in its record, drawn anew to be looked at. @module */
-import { decodeRle, encodeRle } from "../data/rle.ts";
-import type { BinaryMask } from "../data/types.ts";
-import { type DenseData, partRecord } from "../dense/data.ts";
-import { loadDetectionData } from "../dense/detect/data.ts";
-import type { DetectedImage } from "../dense/detect/metrics.ts";
-import { boxesOfCase } from "../dense/detect/run.ts";
-import { type Marks, type PictureBox, pictureOverlay } from "../dense/pictures.ts";
-import { loadSegmentationData } from "../dense/segment/data.ts";
-import type { Overlay } from "../display/overlay.ts";
-import { deriveSeed } from "../tensor/random.ts";
+import { decodeRle, encodeRle } from "../../../data/rle.ts";
+import type { BinaryMask } from "../../../data/types.ts";
+import { type DenseData, partRecord } from "../../../dense/data.ts";
+import { loadDetectionData } from "../../../dense/detect/data.ts";
+import type { DetectedImage } from "../../../dense/detect/metrics.ts";
+import { boxesOfCase } from "../../../dense/detect/run.ts";
+import { type Marks, type PictureBox, pictureOverlay } from "../../../dense/pictures.ts";
+import { loadSegmentationData } from "../../../dense/segment/data.ts";
+import type { Overlay } from "../../../display/overlay.ts";
+import { deriveSeed } from "../../../tensor/random.ts";
 
 /** What one adapter's heads answered, trained on most labels, on a few drawn test cases; the images are not stored. */
 export interface Table4Example {

@@ -1,9 +1,9 @@
-/** Table 4: segmentation and detection, with how they are shown. @module */
-import type { TableCell } from "../../display/table.ts";
-import { type Spread, spread } from "../summary.ts";
-import type { Table4Result, Table4Row } from "../table4_run.ts";
-import { NOT_PUBLISHED } from "./published.ts";
-import type { PaperTable, TitledTable } from "./table.ts";
+/** Table 4 as it is shown: segmentation and detection over seeds. @module */
+import type { TableCell } from "../../../display/table.ts";
+import { type Spread, spread } from "../../summary.ts";
+import type { Table4Result, Table4Row } from "./run.ts";
+import { NOT_PUBLISHED } from "../published.ts";
+import type { PaperTable, TitledTable } from "../table.ts";
 
 /** The paper's figures for ACE-LoRA, at a label share it does not state in the digest; no other row is known here. */
 const PUBLISHED: { dice: number; map: number } = { dice: 46.34, map: 21.29 };

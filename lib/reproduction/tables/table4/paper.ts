@@ -1,33 +1,31 @@
 /** Table 4 at the paper's scale: the adapters of table 1's runs, heads on SIIM and RSNA. @module */
 import { join } from "@std/path";
-import { mergeAceLora } from "../ace_lora.ts";
-import { loadAdapter } from "../adapters/model.ts";
-import { loadDetectionData } from "../dense/detect/data.ts";
-import { weightsHash } from "../dense/encoder.ts";
-import { loadSegmentationData } from "../dense/segment/data.ts";
-import type { FitHeadOptions } from "../dense/train.ts";
-import { parseJson } from "../io/fields.ts";
-import { exists, writeFileAtomic } from "../io/files.ts";
-import { PEFT_METHODS } from "../peft/methods.ts";
-import type { BackendInfo } from "../tensor/backend.ts";
-import { disposeParams } from "../tensor/params.ts";
-import { removeRunState } from "../train/state.ts";
-import { configurationOf, type ReproduceContext } from "./context.ts";
-import { keepAdapter, keptAdapterPath, shortTag } from "./kept_adapters.ts";
-import type { PlannedRun } from "./plan.ts";
-import { configurationKey } from "./record.ts";
-import { train } from "./run.ts";
+import { mergeAceLora } from "../../../ace_lora.ts";
+import { loadAdapter } from "../../../adapters/model.ts";
+import { loadDetectionData } from "../../../dense/detect/data.ts";
+import { weightsHash } from "../../../dense/encoder.ts";
+import { loadSegmentationData } from "../../../dense/segment/data.ts";
+import type { FitHeadOptions } from "../../../dense/train.ts";
+import { parseJson } from "../../../io/fields.ts";
+import { exists, writeFileAtomic } from "../../../io/files.ts";
+import { PEFT_METHODS } from "../../../peft/methods.ts";
+import type { BackendInfo } from "../../../tensor/backend.ts";
+import { disposeParams } from "../../../tensor/params.ts";
+import { removeRunState } from "../../../train/state.ts";
+import { configurationOf, type ReproduceContext } from "../../context.ts";
+import { keepAdapter, keptAdapterPath, shortTag } from "../../kept_adapters.ts";
+import type { PlannedRun } from "../../plan.ts";
+import { configurationKey } from "../../record.ts";
+import { train } from "../../run.ts";
 import {
   measureTable4,
   type OpenedEncoder,
   rowNote,
-  runEnd,
-  TABLE4_KIND,
   type Table4Inputs,
   type Table4Progress,
-  type Table4Run,
   table4Splits,
-} from "./table4_run.ts";
+} from "./measure.ts";
+import { runEnd, TABLE4_KIND, type Table4Run } from "./run.ts";
 
 /** Shares of the labels, and the settings of the heads: the protocol's. */
 const FRACTIONS = [0.01, 0.1, 1];
