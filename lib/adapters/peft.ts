@@ -10,6 +10,7 @@
  */
 import { join } from "@std/path";
 import { fromAceTensors, hypergraphTree } from "./ace.ts";
+import { checkPeftConfig, isOwnConfig, patterned, type PeftConfig, peftConfig } from "./_peft_config.ts";
 import { moduleOf, placeOf } from "./_peft_modules.ts";
 import { parseConfig, TARGETS } from "./config.ts";
 import { type AdapterFile, checkAdapter, hiddenOf, type LoraEntry, seenField, seenText } from "./record.ts";
@@ -22,7 +23,7 @@ import { writeSafetensors } from "../io/safetensors.ts";
 import { readAllTensors } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { openTree, recordField, saveTree } from "../io/tree.ts";
-import { quoted, shownValue } from "../io/_errors.ts";
+import { quoted } from "../io/_errors.ts";
 import { system } from "../platform/system.ts";
 
 /** How a PEFT folder is written. */
@@ -77,32 +78,8 @@ function updatesOf(adapter: AdapterFile, fusedQkv: boolean): Update[] {
  */
 export async function writePeftAdapter(folder: string, adapter: AdapterFile, options: PeftOptions = {}): Promise<void> {
   const { fusedQkv = false } = options;
-  const { rank, alpha, dropout } = adapter.config;
   const updates = updatesOf(adapter, fusedQkv);
-  // alpha √3 / √(3R) = alpha / √R, so the scaling of the fused update is that of the others. PEFT before 0.15 takes a pattern
-  // only where a dot stands before it, so it must not be the whole of a module's name.
-  const pattern = "attn\\.qkv";
-  const isPatterned = updates.some(({ module }) => module.endsWith(".qkv"));
-  const config = {
-    peft_type: "LORA",
-    task_type: null,
-    base_model_name_or_path: "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
-    revision: null,
-    inference_mode: true,
-    r: rank,
-    lora_alpha: alpha,
-    lora_dropout: dropout,
-    use_rslora: true,
-    bias: "none",
-    fan_in_fan_out: false,
-    init_lora_weights: true,
-    modules_to_save: null,
-    layers_to_transform: null,
-    layers_pattern: null,
-    rank_pattern: isPatterned ? { [pattern]: 3 * rank } : {},
-    alpha_pattern: isPatterned ? { [pattern]: alpha * Math.sqrt(3) } : {},
-    target_modules: updates.map(({ module }) => module),
-  };
+  const config = peftConfig(adapter.config, updates.map(({ module }) => module));
   const tensors = new Map(
     updates.flatMap(({ module, a, b }): [string, TensorData][] => [
       [`${PREFIX}${module}.lora_A.weight`, a],
@@ -113,66 +90,6 @@ export async function writePeftAdapter(folder: string, adapter: AdapterFile, opt
   const side = { format: SIDE_FORMAT, config: JSON.stringify(adapter.config), ...seenText(adapter) };
   await saveTree(join(folder, SIDE_FILE), hypergraphTree(adapter), side);
   await writeFileAtomic(join(folder, "adapter_config.json"), JSON.stringify(config, null, 2) + "\n");
-}
-
-type PeftConfig = Record<string, unknown>;
-
-/** Refuses what would change the update and is not read. */
-function checkPeftConfig(config: PeftConfig, fail: (reason: string) => Error): void {
-  const expected: [string, unknown[]][] = [
-    ["peft_type", ["LORA"]],
-    // Others (pissa, olora, corda, loftq) are relative to a base that PEFT itself changes, or may be (eva).
-    ["init_lora_weights", [true, false, "gaussian", "orthogonal", undefined]],
-    ["bias", ["none", undefined]],
-    ["use_dora", [false, undefined]],
-    ["use_qalora", [false, undefined]],
-    ["use_bdlora", [null, false, undefined]],
-    ["lora_bias", [false, undefined]],
-    ["fan_in_fan_out", [false, undefined]],
-    ["modules_to_save", [null, undefined]],
-    ["target_parameters", [null, undefined]],
-    ["trainable_token_indices", [null, undefined]],
-    ["layer_replication", [null, undefined]],
-  ];
-  for (const [key, allowed] of expected) {
-    const isEmpty = Array.isArray(config[key]) && (config[key] as unknown[]).length === 0;
-    if (!allowed.includes(config[key]) && !isEmpty) {
-      const why = key === "init_lora_weights"
-        ? ", with which the base stays as it is (PEFT's save_pretrained converts others by path_initial_model_for_weight_conversion)"
-        : "";
-      throw fail(
-        `${key} must be ${JSON.stringify(allowed[0])}${why}: found ${shownValue(config[key])}`,
-      );
-    }
-  }
-}
-
-/**
- * Whether `pattern` may be tried: names, `\\.`, `\\d`, choices and at most two repeats, of single characters, so that matching
- * takes no time to speak of.
- */
-function isPlainPattern(pattern: string): boolean {
-  return pattern.length <= 200 && /^[\w.\\*+^$()|-]+$/.test(pattern) && !/\)[*+]/.test(pattern) &&
-    pattern.replace(/[^*+]/g, "").length <= 2;
-}
-
-/** The number PEFT takes for a module: the first pattern that matches its end, else the general one. */
-function patterned(patterns: unknown, module: string, general: unknown, fail: (reason: string) => Error): number {
-  let value = general;
-  for (const [pattern, own] of Object.entries(patterns ?? {}).slice(0, 1000)) {
-    let matches: boolean;
-    try {
-      if (!isPlainPattern(pattern)) throw new Error();
-      matches = new RegExp(`^(.*\\.)?(${pattern})$`).test(module);
-    } catch {
-      throw fail(`pattern ${quoted(pattern)} must be a name, with choices and at most two repeats of a character`);
-    }
-    if (!matches) continue;
-    value = own;
-    break;
-  }
-  if (!Number.isFinite(value)) throw fail(`the rank and alpha of ${quoted(module)} must be numbers`);
-  return value as number;
 }
 
 function readUpdates(tensors: Map<string, TensorData>, fail: (reason: string) => Error): Update[] {
@@ -243,12 +160,6 @@ function widened({ a, b }: LoraEntry, rank: number, factor: number): Pick<LoraEn
   return { a: float32Tensor([rank, inSize], wideA), b: float32Tensor([outSize, rank], wideB) };
 }
 
-/** The names of an `adapter_config.json` of this package, in order; PEFT writes others. */
-const OWN_KEYS =
-  "peft_type task_type base_model_name_or_path revision inference_mode r lora_alpha lora_dropout use_rslora " +
-  "bias fan_in_fan_out init_lora_weights modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern " +
-  "target_modules";
-
 /** What stands beside PEFT's own files: ACE-HGNN, the scale, and settings that PEFT has no place for. */
 interface SideFile extends Pick<AdapterFile, "hgnn" | "logitScale" | "seen"> {
   config: Record<string, unknown>;
@@ -262,7 +173,7 @@ interface SideFile extends Pick<AdapterFile, "hgnn" | "logitScale" | "seen"> {
 async function readSide(folder: string, peft: PeftConfig, fail: (reason: string) => Error): Promise<SideFile> {
   const path = join(folder, SIDE_FILE);
   if (!await system.stat(path).then(() => true, () => false)) {
-    if (Object.keys(peft).join(" ") !== OWN_KEYS) return { hgnn: {}, config: {} };
+    if (!isOwnConfig(peft)) return { hgnn: {}, config: {} };
     throw fail(
       `it must hold ${SIDE_FILE}, which was written beside it with ACE-HGNN and the similarity's scale: it is gone`,
     );
