@@ -1,7 +1,8 @@
 /** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
 import { DENSE_OPTIONS } from "./dense_options.ts";
 import { join } from "@std/path";
-import { type DenseData, imagesToPredict, labelFraction, type ThreeParts } from "../dense/data.ts";
+import type { ThreeParts } from "../data/splits.ts";
+import { type DenseData, imagesToPredict, labelFraction } from "../dense/data.ts";
 import type { DenseEncoder } from "../dense/encoder.ts";
 import { type DenseHead, loadHead, saveHead } from "../dense/files.ts";
 import { imagesAhead } from "../data/pixels/ahead.ts";

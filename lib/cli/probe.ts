@@ -1,23 +1,18 @@
 /** `deno task probe`: what a model's features are worth with few labels. @module */
 import { basename, join } from "@std/path";
-import { aceLoraModel, similarityScale } from "../ace_lora.ts";
-import { encodeClasses } from "../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { loadPairs } from "../data/pairs.ts";
-import { classPrompts } from "../data/sources.ts";
-import { splitByPatient } from "../data/splits.ts";
+import { drawnParts, partRecord, SPLIT_WORDS, splitByPatient, statedParts, type ThreeParts } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
-import { partRecord, SPLIT_WORDS, statedParts, type ThreeParts } from "../dense/data.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { checkClasses } from "../eval/assess.ts";
 import type { Classifier } from "../eval/classify.ts";
-import { aurocOf, fewShot, type FewShotData, type FewShotRow, type OtherMethod } from "../eval/probe/few_shot.ts";
+import { fewShot, type FewShotData, type FewShotRow, type OtherMethod } from "../eval/probe/few_shot.ts";
 import { loraProbe } from "../eval/probe/lora.ts";
 import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
-import { tipAdapter } from "../eval/probe/neighbours.ts";
-import { shareRight } from "../eval/probe/task.ts";
 import { probePage, type ProbeRecord, probeTable } from "../eval/probe/page.ts";
+import { classFeatures, mostFrequent, partFeatures, zeroShot } from "../eval/probe/set.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
@@ -124,7 +119,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
   const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
   const data: FewShotData = {
-    ...await classesOf(classifier, names, templates),
+    ...await classFeatures(classifier, names, templates),
     ...partFeatures(dataset, parts, features.image, features.width),
   };
   const lora: OtherMethod = async (drawn, seed) => {
@@ -230,8 +225,8 @@ async function partsFrom(args: Arguments, dataset: Dataset): Promise<ThreeParts>
   const seed = args.integer("split-seed", 1);
   let parts: ThreeParts;
   if (column === undefined) {
-    const drawn = splitByPatient(dataset.cases, { shares: { test: 0.15, validation: 0.15 }, of: "cases", seed });
-    parts = { train: drawn.train, validation: drawn.validation, test: drawn.test };
+    const { train, validation, test } = drawnParts(dataset.cases, seed);
+    parts = { train, validation, test };
   } else {
     const path = args.text("images");
     if (path === undefined) throw new UsageError("--split-column needs --images to name a CSV");
@@ -256,56 +251,6 @@ async function partsFrom(args: Arguments, dataset: Dataset): Promise<ThreeParts>
   const missing = dataset.classes.find((_, c) => !trained.has(c));
   if (missing === undefined) return parts;
   throw new RangeError(`Cannot probe as the training part must have a case of each class: "${missing}" has none`);
-}
-
-/** Features and targets of each part. */
-function partFeatures(
-  { cases, classes }: Dataset,
-  parts: ThreeParts,
-  features: Float32Array,
-  width: number,
-): Pick<FewShotData, keyof ThreeParts> {
-  const placeOf = new Map(cases.map(({ id }, i) => [id, i]));
-  const of = (part: readonly Case[]) => {
-    const own = new Float32Array(part.length * width);
-    part.forEach(({ id }, i) => {
-      const start = placeOf.get(id)! * width;
-      own.set(features.subarray(start, start + width), i * width);
-    });
-    return { features: own, targets: part.map(({ target }) => target!), classes: classes.length };
-  };
-  return { train: of(parts.train), validation: of(parts.validation), test: of(parts.test) };
-}
-
-/** Features of the classes' prompts, and the similarity's scale. */
-async function classesOf(
-  { params, config, tokenizer }: Classifier,
-  names: readonly string[],
-  templates: readonly string[],
-): Promise<Pick<FewShotData, "classFeatures" | "scale">> {
-  const model = aceLoraModel(config);
-  const merged = model.forEvaluation(params);
-  const prompts = classPrompts(names, config.encoders, tokenizer, templates);
-  const classFeatures = await encodeClasses(model, merged, prompts, prompts.prompts);
-  disposeParams(merged, params);
-  const scale = similarityScale(params);
-  const [value] = await scale.data();
-  scale.dispose();
-  return { classFeatures, scale: value! };
-}
-
-function zeroShot({ test, classFeatures, scale }: FewShotData): { accuracy: number; auroc: number | null } {
-  const targets = Array.from(test.targets);
-  const none = { ...test, features: new Float32Array(0), targets: [] };
-  const scores = tipAdapter(none, test.features, classFeatures, { scale });
-  return { accuracy: shareRight(scores, targets), auroc: aurocOf(scores, targets) };
-}
-
-/** The accuracy of always answering the test part's most frequent class. */
-function mostFrequent({ test }: FewShotData): number {
-  const counts = new Array<number>(test.classes).fill(0);
-  for (const target of Array.from(test.targets)) counts[target]!++;
-  return Math.max(...counts) / test.targets.length;
 }
 
 async function partsRecord({ classes }: Dataset, parts: ThreeParts): Promise<ProbeRecord["data"]["parts"]> {

@@ -1,6 +1,7 @@
-/** Splits of a data set: scikit-learn's and pandas' as published, and by patient for any other. @module */
+/** Splits of a data set: scikit-learn's and pandas' as published, by patient for any other, or as a column states. @module */
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
+import { hashIds } from "./dataset.ts";
 import { choiceWithoutReplacement, permutation, randomState } from "./numpy_random.ts";
 import type { Case } from "./types.ts";
 
@@ -130,4 +131,60 @@ export function splitByPatient<P extends string, C extends Pick<Case, "id" | "pa
   }
   for (const item of cases) parts[partOf.get(patientOf(item)) ?? "train"].push(item);
   return parts;
+}
+
+/** Cases in three parts. */
+export interface ThreeParts {
+  /** To train on. */
+  train: Case[];
+  /** To choose settings by, an epoch or a rate. */
+  validation: Case[];
+  /** To report on. */
+  test: Case[];
+}
+
+/** Three parts by patient: 15 % to test and to validate each, the rest to train. */
+export function drawnParts(cases: readonly Case[], seed: number): ThreeParts {
+  return splitByPatient(cases, { shares: { test: 0.15, validation: 0.15 }, of: "cases", seed });
+}
+
+/** The words of a split column, and the part each means. */
+export const SPLIT_WORDS: Readonly<Record<string, keyof ThreeParts>> = {
+  train: "train",
+  validation: "validation",
+  valid: "validation",
+  val: "validation",
+  test: "test",
+};
+
+/**
+ * The parts that are stated of each case.
+ *
+ * @throws {RangeError} If a patient is in two of them.
+ */
+export function statedParts(cases: readonly Case[], statedOf: (item: Case) => keyof ThreeParts): ThreeParts {
+  const parts: ThreeParts = { train: [], validation: [], test: [] };
+  const partOf = new Map<string, keyof ThreeParts>();
+  for (const item of cases) {
+    const part = statedOf(item);
+    if (item.patientId !== undefined) {
+      const other = partOf.get(item.patientId) ?? part;
+      partOf.set(item.patientId, other);
+      if (other !== part) {
+        throw new RangeError(
+          `Cannot split as a patient must be in one part: patient "${item.patientId}" is in ${other} and in ${part}`,
+        );
+      }
+    }
+    parts[part].push(item);
+  }
+  return parts;
+}
+
+/** Name, size and hash of a part. */
+export async function partRecord(
+  name: string,
+  cases: readonly Case[],
+): Promise<{ name: string; size: number; hash: string }> {
+  return { name, size: cases.length, hash: await hashIds(cases.map(({ id }) => id)) };
 }

@@ -1,20 +1,10 @@
 /** Cases of dense tasks in three parts, and the share of their labels that is used. @module */
 import { basename, extname } from "@std/path";
-import { hashIds, imageFile, listImages, uniqueIds } from "../data/dataset.ts";
+import { imageFile, listImages, uniqueIds } from "../data/dataset.ts";
 import { loadPairs, type PairsOptions } from "../data/pairs.ts";
-import { splitByPatient } from "../data/splits.ts";
+import { drawnParts, SPLIT_WORDS, statedParts, type ThreeParts } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
-
-/** Cases in three parts. */
-export interface ThreeParts {
-  /** To train on. */
-  train: Case[];
-  /** To choose the epoch by. */
-  validation: Case[];
-  /** To report on. */
-  test: Case[];
-}
 
 /** What a dense task reads. */
 export interface DenseData extends ThreeParts {
@@ -110,41 +100,8 @@ export async function readCases(
  */
 export function partsOf(cases: readonly Case[], { splitColumn, seed = 1 }: DenseDataOptions): ThreeParts {
   return splitColumn === undefined
-    ? splitByPatient(cases, { shares: { test: 0.15, validation: 0.15 }, of: "cases", seed })
+    ? drawnParts(cases, seed)
     : statedParts(cases, ({ target }) => Object.values(SPLIT_WORDS)[target!]!);
-}
-
-/** The words of a split column, and the part each means. */
-export const SPLIT_WORDS: Readonly<Record<string, keyof ThreeParts>> = {
-  train: "train",
-  validation: "validation",
-  valid: "validation",
-  val: "validation",
-  test: "test",
-};
-
-/**
- * The parts that are stated of each case.
- *
- * @throws {RangeError} If a patient is in two of them.
- */
-export function statedParts(cases: readonly Case[], statedOf: (item: Case) => keyof ThreeParts): ThreeParts {
-  const parts: ThreeParts = { train: [], validation: [], test: [] };
-  const partOf = new Map<string, keyof ThreeParts>();
-  for (const item of cases) {
-    const part = statedOf(item);
-    if (item.patientId !== undefined) {
-      const other = partOf.get(item.patientId) ?? part;
-      partOf.set(item.patientId, other);
-      if (other !== part) {
-        throw new RangeError(
-          `Cannot split as a patient must be in one part: patient "${item.patientId}" is in ${other} and in ${part}`,
-        );
-      }
-    }
-    parts[part].push(item);
-  }
-  return parts;
 }
 
 /** Options of {@linkcode labelFraction}. */
@@ -173,14 +130,6 @@ export function labelFraction<T>(cases: readonly T[], options: LabelFractionOpti
   const count = Math.max(1, Math.round(cases.length * fraction));
   const chosen = shuffled(all, mulberry32(deriveSeed(seed, "label fraction"))).slice(0, count);
   return chosen.sort((a, b) => a - b).map((i) => cases[i]!);
-}
-
-/** Name, size and hash of a part. */
-export async function partRecord(
-  name: string,
-  cases: readonly Case[],
-): Promise<{ name: string; size: number; hash: string }> {
-  return { name, size: cases.length, hash: await hashIds(cases.map(({ id }) => id)) };
 }
 
 /**

@@ -9,11 +9,8 @@ export {
   imagesToPredict,
   labelFraction,
   type LabelFractionOptions,
-  partRecord,
-  SPLIT_WORDS,
-  statedParts,
-  type ThreeParts,
 } from "./data.ts";
+export { partRecord, SPLIT_WORDS, statedParts, type ThreeParts } from "../data/splits.ts";
 export { type DenseEncoder, type DenseEncoderOptions, loadDenseEncoder, weightsHash } from "./encoder.ts";
 export {
   type DenseHead,

@@ -1,7 +1,8 @@
 /** Test cases of table 4 with what the heads answered: kept in its record, drawn anew to be looked at. @module */
 import { decodeRle, encodeRle } from "../../../data/rle.ts";
 import type { BinaryMask } from "../../../data/types.ts";
-import { type DenseData, partRecord } from "../../../dense/data.ts";
+import { partRecord } from "../../../data/splits.ts";
+import type { DenseData } from "../../../dense/data.ts";
 import { loadDetectionData } from "../../../dense/detect/data.ts";
 import type { DetectedImage } from "../../../dense/detect/metrics.ts";
 import { boxesOfCase } from "../../../dense/detect/run.ts";

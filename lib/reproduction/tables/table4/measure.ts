@@ -2,7 +2,8 @@
 import type { ClipConfig } from "../../../clip/config.ts";
 import { squareSide } from "../../../clip/towers/image.ts";
 import type { BinaryMask } from "../../../data/types.ts";
-import { type DenseData, labelFraction, partRecord } from "../../../dense/data.ts";
+import { partRecord } from "../../../data/splits.ts";
+import { type DenseData, labelFraction } from "../../../dense/data.ts";
 import { boxedFraction } from "../../../dense/detect/data.ts";
 import { constantBoxFigures, evaluateDetection, trainDetection } from "../../../dense/detect/run.ts";
 import type { DenseEncoder } from "../../../dense/encoder.ts";
