@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
 import { batchAxes } from "../../lib/tensor/kernels/matmul/webgpu.ts";
 import { MATMUL_TILES, type MatMulPlan, planMatMul } from "../../lib/tensor/kernels/matmul/webgpu_plan.ts";
-import { addPartsProgram, type MatMulCall, matMulProgram } from "../../lib/tensor/kernels/matmul/webgpu_program.ts";
+import type { MatMulCall } from "../../lib/tensor/kernels/matmul/webgpu_operand.ts";
+import { addPartsProgram, matMulProgram } from "../../lib/tensor/kernels/matmul/webgpu_program.ts";
 import { dispatchCount, runProgram, spreadWorkgroups } from "../../lib/tensor/webgpu/run.ts";
 import { assertNear, gpuTest, randoms, tensor } from "./webgpu_support.ts";
 

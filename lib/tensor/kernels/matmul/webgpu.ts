@@ -12,8 +12,9 @@ import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { Contracts, Kernel, TensorInfo } from "../interface.ts";
+import type { BatchAxes, MatMulCall } from "./webgpu_operand.ts";
 import { planMatMul } from "./webgpu_plan.ts";
-import { addPartsProgram, type BatchAxes, type MatMulCall, matMulProgram } from "./webgpu_program.ts";
+import { addPartsProgram, matMulProgram } from "./webgpu_program.ts";
 
 /**
  * Collapses the batch axes of two operands to at most three that both walk with fixed strides.

@@ -1,4 +1,30 @@
-/** How a workgroup of the matrix product loads one operand into its memory. @module */
+/** What a matrix product is of, and how a workgroup loads one operand into its memory. @module */
+import type { Finish } from "./webgpu_epilogue.ts";
+import type { MatMulShape, MatMulTile } from "./webgpu_plan.ts";
+
+/** One loop over up to three batch axes: sizes, and each operand's strides in matrices (0 where it is broadcast). */
+export interface BatchAxes {
+  /** Sizes, outermost first. */
+  sizes: readonly [number, number, number];
+  /** Strides of `a`. */
+  strideA: readonly [number, number, number];
+  /** Strides of `b`. */
+  strideB: readonly [number, number, number];
+}
+
+/** What the programs need besides the plan. */
+export interface MatMulCall extends Finish {
+  /** Sizes. */
+  shape: MatMulShape;
+  /** Whether `a` is `[k, m]`. */
+  transposeA: boolean;
+  /** Whether `b` is `[n, k]`. */
+  transposeB: boolean;
+  /** Batch axes. */
+  axes: BatchAxes;
+  /** Whether the sums of each column of `a`, `[m]`, are the last output: for `transposeA`, one product and unsplit sums. */
+  sums?: boolean;
+}
 
 /** An operand of the product, as one workgroup sees it. */
 export interface Operand {
@@ -18,6 +44,32 @@ export interface Operand {
   limit: "m" | "n";
   /** Whether each layer has its own, read by a function. @default {false} */
   several?: boolean;
+}
+
+/** The two operands of a call. */
+export function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
+  const { m, n, k } = call.shape;
+  const a: Operand = {
+    buffer: "a",
+    alongK: !call.transposeA,
+    four: (call.transposeA ? m : k) % 4 === 0,
+    threads: tile.threadsY,
+    perThread: tile.rows,
+    depth: tile.depth,
+    limit: "m",
+    several: call.several?.of === "terms",
+  };
+  const b: Operand = {
+    buffer: "b",
+    alongK: call.transposeB,
+    four: (call.transposeB ? k : n) % 4 === 0,
+    threads: tile.threadsX,
+    perThread: tile.columns,
+    depth: tile.depth,
+    limit: "n",
+    several: call.several !== undefined,
+  };
+  return [a, b];
 }
 
 /** Workgroup memory. Along k: [result][k/4][thread], padded against bank conflicts of the writes; else [result/4][k/4][4][thread]. */

@@ -15,140 +15,12 @@ import {
   epilogueKey,
   epilogueOutputs,
   epilogueUniforms,
-  type Finish,
   finishFunction,
   readFunction,
 } from "./webgpu_epilogue.ts";
-import { declareLoads, declareTile, eachLoad, loadAndSave, type Operand } from "./webgpu_operand.ts";
-import type { MatMulPlan, MatMulShape, MatMulTile } from "./webgpu_plan.ts";
-
-/** One loop over up to three batch axes: sizes, and each operand's strides in matrices (0 where it is broadcast). */
-export interface BatchAxes {
-  /** Sizes, outermost first. */
-  sizes: readonly [number, number, number];
-  /** Strides of `a`. */
-  strideA: readonly [number, number, number];
-  /** Strides of `b`. */
-  strideB: readonly [number, number, number];
-}
-
-/** What the programs need besides the plan. */
-export interface MatMulCall extends Finish {
-  /** Sizes. */
-  shape: MatMulShape;
-  /** Whether `a` is `[k, m]`. */
-  transposeA: boolean;
-  /** Whether `b` is `[n, k]`. */
-  transposeB: boolean;
-  /** Batch axes. */
-  axes: BatchAxes;
-  /** Whether the sums of each column of `a`, `[m]`, are the last output: for `transposeA`, one product and unsplit sums. */
-  sums?: boolean;
-}
-
-function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand] {
-  const { m, n, k } = call.shape;
-  const a: Operand = {
-    buffer: "a",
-    alongK: !call.transposeA,
-    four: (call.transposeA ? m : k) % 4 === 0,
-    threads: tile.threadsY,
-    perThread: tile.rows,
-    depth: tile.depth,
-    limit: "m",
-    several: call.several?.of === "terms",
-  };
-  const b: Operand = {
-    buffer: "b",
-    alongK: call.transposeB,
-    four: (call.transposeB ? k : n) % 4 === 0,
-    threads: tile.threadsX,
-    perThread: tile.columns,
-    depth: tile.depth,
-    limit: "n",
-    several: call.several !== undefined,
-  };
-  return [a, b];
-}
-
-const XYZW = "xyzw";
-
-/** The sums of four terms: `acc[i][h] += a[i] * b[h]`, written out. */
-function fourTerms(a: Operand, b: Operand): string {
-  const lines: string[] = [];
-  for (const [o, thread] of [[a, "local.y"], [b, "local.x"]] as const) {
-    if (!o.alongK) continue;
-    for (let i = 0; i < o.perThread; i++) lines.push(`let ${o.buffer}${i} = ${o.buffer}Tile[${i}][q][${thread}];`);
-  }
-  for (let s = 0; s < 4; s++) {
-    for (const [o, thread] of [[a, "local.y"], [b, "local.x"]] as const) {
-      if (o.alongK) continue;
-      for (let g = 0; g < o.perThread / 4; g++) {
-        lines.push(`let ${o.buffer}${g}_${s} = ${o.buffer}Tile[${g}][q][${s}][${thread}];`);
-      }
-    }
-    for (let h = 0; h < b.perThread / 4; h++) {
-      if (!b.alongK) continue;
-      const four = [0, 1, 2, 3].map((c) => `b${h * 4 + c}.${XYZW[s]}`).join(", ");
-      lines.push(`let b${h}_${s} = vec4<f32>(${four});`);
-    }
-    for (let i = 0; i < a.perThread; i++) {
-      const one = a.alongK ? `a${i}.${XYZW[s]}` : `a${i >> 2}_${s}.${XYZW[i & 3]}`;
-      for (let h = 0; h < b.perThread / 4; h++) lines.push(`acc${i}_${h} += ${one} * b${h}_${s};`);
-    }
-  }
-  return lines.join("\n");
-}
-
-function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: boolean): string {
-  const lines: string[] = [];
-  const four = storesFour(call);
-  const finished = (sum: string) => finish ? `finish(${sum}, row, column)` : sum;
-  const store = (at: string, value: string) =>
-    call.several?.of === "results" ? `store_result(${at}, ${value});` : `result[${at}] = ${value};`;
-  for (let i = 0; i < a.perThread; i++) {
-    const row = a.alongK ? `local.y + ${a.threads * i}u` : `(local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u`;
-    const stores: string[] = [];
-    for (let h = 0; h < b.perThread / 4; h++) {
-      if (four) {
-        stores.push(`column = firstN + (local.x + ${b.threads * h}u) * 4u;
-        if (column < params.n) { ${store("(at + column) / 4u", finished(`acc${i}_${h}`))} }`);
-        continue;
-      }
-      for (let c = 0; c < 4; c++) {
-        const column = b.alongK
-          ? `local.x + ${b.threads * (h * 4 + c)}u`
-          : `(local.x + ${b.threads * h}u) * 4u + ${c}u`;
-        stores.push(`column = firstN + ${column};
-        if (column < params.n) { ${store("at + column", finished(`acc${i}_${h}.${XYZW[c]}`))} }`);
-      }
-    }
-    lines.push(`row = firstM + ${row};
-    if (row < params.m) { let at = outBase + row * params.n; ${stores.join("\n")} }`);
-  }
-  return lines.join("\n");
-}
-
-/** What becomes of the sums of a's columns: the threads of the first column hold them all. */
-function sumsOf(call: MatMulCall, a: Operand): Record<"declare" | "add" | "store", string> {
-  if (!call.sums) return { declare: "", add: "", store: "" };
-  const groups = Array.from({ length: a.perThread / 4 }, (_, g) => g);
-  const store = Array.from(
-    { length: a.perThread },
-    (_, i) =>
-      `row = firstM + (local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u;
-    if (row < params.m) { sums[row] = sum${i >> 2}.${XYZW[i & 3]}; }`,
-  );
-  return {
-    declare: groups.map((g) => `var sum${g} = vec4<f32>(0.0);`).join(" "),
-    add: groups.map((g) => [0, 1, 2, 3].map((s) => `sum${g} += a${g}_${s};`).join(" ")).join("\n"),
-    store: `if (firstN == 0u && local.x == 0u) { ${store.join("\n")} }`,
-  };
-}
-
-function storesFour(call: MatMulCall): boolean {
-  return call.shape.n % 4 === 0 && !call.transposeB;
-}
+import { declareLoads, declareTile, eachLoad, loadAndSave, type MatMulCall, type Operand, operands } from "./webgpu_operand.ts";
+import type { MatMulPlan } from "./webgpu_plan.ts";
+import { fourTerms, storeResults, storesFour, sumLoop, sumsOf } from "./webgpu_sums.ts";
 
 function batchCode(batch: number, a: Operand, b: Operand): string {
   const offset = (o: Operand) =>
@@ -169,42 +41,6 @@ function severalFunctions(call: MatMulCall, operands: readonly Operand[], outTyp
   return `var<private> layer: u32;
 ${operands.filter((o) => o.several).map((o) => readFunction(o.buffer, o.four ? "vec4<f32>" : "f32", count)).join("\n")}
 ${of === "results" ? `fn store_result(at: u32, value: ${outType}) { switch layer { ${stores.join(" ")} } }` : ""}`;
-}
-
-/** The loop over the steps of a sum: `next` loads a step, `step` adds the one before. Several terms follow each other. */
-function sumLoop(
-  call: MatMulCall,
-  depth: number,
-  next: (kFrom: string) => string,
-  parts: Record<"save" | "add", string>,
-): string {
-  const add = `let steps = min(${depth / 4}u, (kEnd - k0 + 3u) / 4u);
-    for (var q = 0u; q < steps; q++) {
-      ${parts.add}
-    }`;
-  if (call.several?.of !== "terms") {
-    return `${next("kStart")}
-  for (var k0 = kStart; k0 < kEnd; k0 += ${depth}u) {
-    workgroupBarrier();
-    ${parts.save}
-    workgroupBarrier();
-    if (k0 + ${depth}u < kEnd) { ${next(`k0 + ${depth}u`)} }
-    ${add}
-  }`;
-  }
-  return `${next("0u")}
-  let each = (kEnd + ${depth - 1}u) / ${depth}u;
-  for (var t = 0u; t < each * ${call.several.count}u; t++) {
-    workgroupBarrier();
-    ${parts.save}
-    workgroupBarrier();
-    if (t + 1u < each * ${call.several.count}u) {
-      layer = (t + 1u) / each;
-      ${next(`((t + 1u) % each) * ${depth}u`)}
-    }
-    let k0 = (t % each) * ${depth}u;
-    ${add}
-  }`;
 }
 
 /** The program of the sums. With several splits the output is `[splits, batch, m, n]` and not finished. */
