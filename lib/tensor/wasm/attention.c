@@ -78,13 +78,13 @@ void attention(int m, int n, int width, int heads, float scale, int causal, cons
     const int b = head / heads, h = head % heads;
     const float *k = key + b * n * width + h * w, *v = value + b * n * width + h * w;
     for (int i0 = 0; i0 < m; i0 += block) {
-      const int rows = min_int(block, m - i0), at = (b * m + i0) * width + h * w;
-      gemm(rows, n, w, query + at, width, 1, k, 1, width, scores, n, 0, scratch);
+      const int rows = min_int(block, m - i0), start = (b * m + i0) * width + h * w;
+      gemm(rows, n, w, query + start, width, 1, k, 1, width, scores, n, 0, scratch);
       for (int i = 0; i < rows; i++) {
         log_sum_exp[head * m + i0 + i] =
             softmax_row(scores + i * n, n, scale, keep ? keep + b * n : 0, causal_limit(causal, i0 + i, n));
       }
-      gemm(rows, w, n, scores, n, 1, v, width, 1, context + at, width, 0, scratch);
+      gemm(rows, w, n, scores, n, 1, v, width, 1, context + start, width, 0, scratch);
     }
   }
 }

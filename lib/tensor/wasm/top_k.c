@@ -5,13 +5,13 @@ static NOINLINE void top_k_row(int n, int k, const float *x, float *values, int 
   int count = 0;
   for (int j = 0; j < n; j++) {
     if (count == k && !(x[j] > values[k - 1])) continue;
-    int at = count < k ? count++ : k - 1;
-    for (; at > 0 && x[j] > values[at - 1]; at--) {
-      values[at] = values[at - 1];
-      indices[at] = indices[at - 1];
+    int place = count < k ? count++ : k - 1;
+    for (; place > 0 && x[j] > values[place - 1]; place--) {
+      values[place] = values[place - 1];
+      indices[place] = indices[place - 1];
     }
-    values[at] = x[j];
-    indices[at] = j;
+    values[place] = x[j];
+    indices[place] = j;
   }
 }
 EXPORT(top_k) void top_k(int n, int k, const float *x, float *values, int *indices, int first, int rows) {

@@ -76,10 +76,10 @@ const look = (seen) => {
   const end = performance.now() + ${LOOK_MS};
   while (Atomics.load(words, ${WORDS.generation}) === seen && performance.now() < end);
 };
-const compute = (at, chunk, job) => {
+const compute = (start, chunk, job) => {
   const [name, count, scratch, bytes] = job;
-  const first = words[at + ${WORDS.bounds} + chunk];
-  const rows = words[at + ${WORDS.bounds} + chunk + 1] - first;
+  const first = words[start + ${WORDS.bounds} + chunk];
+  const rows = words[start + ${WORDS.bounds} + chunk + 1] - first;
   kernels[names[name]](...job.subarray(${HEAD}, ${HEAD} + count), first, rows, scratch + index * bytes);
 };
 for (let seen = 0;;) {
@@ -87,16 +87,16 @@ for (let seen = 0;;) {
   Atomics.wait(words, ${WORDS.generation}, seen);
   seen = Atomics.load(words, ${WORDS.generation});
   const slot = Atomics.load(words, ${WORDS.slot});
-  const at = ${WORDS.slots} + slot * ${WORDS.slotWords};
-  for (let chunk; (chunk = Atomics.sub(words, at + ${WORDS.remaining}, 1) - 1) >= 0;) {
+  const start = ${WORDS.slots} + slot * ${WORDS.slotWords};
+  for (let chunk; (chunk = Atomics.sub(words, start + ${WORDS.remaining}, 1) - 1) >= 0;) {
     let flag = ${DONE};
     try {
-      compute(at, chunk, numbers.subarray(slot * ${MAX_NUMBERS}, (slot + 1) * ${MAX_NUMBERS}));
+      compute(start, chunk, numbers.subarray(slot * ${MAX_NUMBERS}, (slot + 1) * ${MAX_NUMBERS}));
     } catch {
       flag = ${FAILED};
     }
-    Atomics.store(words, at + ${WORDS.flags} + chunk, flag);
-    Atomics.notify(words, at + ${WORDS.flags} + chunk);
+    Atomics.store(words, start + ${WORDS.flags} + chunk, flag);
+    Atomics.notify(words, start + ${WORDS.flags} + chunk);
   }
 }
 `;

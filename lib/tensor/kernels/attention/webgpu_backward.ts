@@ -28,8 +28,8 @@ ${parts.entry("params.queries")}
   for (var c = 0u; c < ${plan.vectors}u; c++) {
     sum += load_dy(batch * params.queries + row, head, c) * load_context(batch * params.queries + row, head, c);
   }
-  let at = (batch * params.heads + head) * params.queries + row;
-  stats[at] = vec2<f32>(logSumExp[at], (sum.x + sum.y) + (sum.z + sum.w));
+  let slot = (batch * params.heads + head) * params.queries + row;
+  stats[slot] = vec2<f32>(logSumExp[slot], (sum.x + sum.y) + (sum.z + sum.w));
 }`,
   };
 }
@@ -62,7 +62,7 @@ var<workgroup> open: array<f32, ${plan.tile}>; // 1 where the key counts
 ${parts.entry("params.queries")}
   ${["q", "d", "acc"].map((row) => parts.declareRow(plan, row)).join("\n")}
   let place = batch * params.queries + row;
-  let at = (batch * params.heads + head) * params.queries + row;
+  let slot = (batch * params.heads + head) * params.queries + row;
   var lse = 0.0;
   var delta = 0.0;
   if (inside) {
@@ -74,10 +74,10 @@ ${parts.entry("params.queries")}
       writes
         ? `var sum = vec4<f32>(0.0);
     ${parts.eachVector(plan, (of, c) => `sum += ${of("d")} * load_context(place, head, ${c});`)}
-    lse = logSumExp[at];
+    lse = logSumExp[slot];
     delta = (sum.x + sum.y) + (sum.z + sum.w);
-    stats[at] = vec2<f32>(lse, delta);`
-        : "lse = stats[at].x; delta = stats[at].y;"
+    stats[slot] = vec2<f32>(lse, delta);`
+        : "lse = stats[slot].x; delta = stats[slot].y;"
     }
   }
   let end = ${shape.causal ? `min(params.keys, firstRow + ${parts.ROWS}u)` : "params.keys"};

@@ -40,7 +40,7 @@ ${parts.entry("params.queries")}
     ${
       parts.eachVector(
         plan,
-        (at, c) => `${at("q")} = load_query(batch * params.queries + row, head, ${c}) * params.scale;`,
+        (of, c) => `${of("q")} = load_query(batch * params.queries + row, head, ${c}) * params.scale;`,
       )
     }
   }
@@ -72,8 +72,8 @@ ${parts.entry("params.queries")}
       ${
       parts.eachVector(
         plan,
-        (at, c) =>
-          `${at("acc")} = ${at("acc")} * rescale` +
+        (of, c) =>
+          `${of("acc")} = ${of("acc")} * rescale` +
           keys.map((k) => ` + p${k} * valueTile[j + ${k}u][${c}]`).join("") + ";",
       )
     }
@@ -84,7 +84,7 @@ ${parts.entry("params.queries")}
     ${
       parts.eachVector(
         plan,
-        (at, c) => `store_context(batch * params.queries + row, head, ${c}, ${at("acc")} * inverse);`,
+        (of, c) => `store_context(batch * params.queries + row, head, ${c}, ${of("acc")} * inverse);`,
       )
     }
     logSumExp[(batch * params.heads + head) * params.queries + row] = top + log(total);
@@ -104,7 +104,7 @@ function score(shape: AttentionShape, plan: parts.DepthPlan, k: number): string 
   const causal = shape.causal ? `s${k} = select(s${k}, ${parts.MASKED}, base + j + ${k}u > row);` : "";
   return `
       var t${k} = vec4<f32>(0.0);
-      ${parts.eachVector(plan, (at, c) => `t${k} += ${at("q")} * keyTile[j + ${k}u][${c}];`)}
+      ${parts.eachVector(plan, (of, c) => `t${k} += ${of("q")} * keyTile[j + ${k}u][${c}];`)}
       var s${k} = (t${k}.x + t${k}.y) + (t${k}.z + t${k}.w);
       ${causal}
       s${k} = select(s${k}, fixed[j + ${k}u], fixed[j + ${k}u] < 0.0);`;

@@ -111,8 +111,8 @@ export function rowAccess(plan: DepthPlan, depth: number, kind: "load" | "store"
       : `fn store_${buffer}(row: u32, head: u32, c: u32, four: vec4<f32>) { ${buffer}[${place("c")}] = four; }`;
   }
   const lanes = [0, 1, 2, 3].map((lane) => {
-    const one = `${buffer}[start + ${lane}u]`;
-    const act = kind === "load" ? `four[${lane}] = ${one};` : `${one} = four[${lane}];`;
+    const element = `${buffer}[start + ${lane}u]`;
+    const act = kind === "load" ? `four[${lane}] = ${element};` : `${element} = four[${lane}];`;
     return lane === 0 ? act : `if (c * 4u + ${lane}u < ${depth}u) { ${act} }`;
   }).join(" ");
   return kind === "load"

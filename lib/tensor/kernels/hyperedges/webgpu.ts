@@ -88,14 +88,14 @@ var<workgroup> cosines: array<f32, ${nodes}>;` + PICK_MEMORY + TOKEN +
   }
   if (lane == 0u) {
     incoming[row] = weight;
-    let at = sample * ${k}u + edge - 1u;
-    places[at * ${k + 1}u] = i32(own);
-    shares[at * ${2 * k + 1}u] = weight;
+    let slot = sample * ${k}u + edge - 1u;
+    places[slot * ${k + 1}u] = i32(own);
+    shares[slot * ${2 * k + 1}u] = weight;
     ${
         chosen.map((j) =>
-          `places[at * ${k + 1}u + ${j + 1}u] = i32(n${j});
-    shares[at * ${2 * k + 1}u + ${j + 1}u] = near_w${j};
-    shares[at * ${2 * k + 1}u + ${k + 1 + j}u] = near_v${j};`
+          `places[slot * ${k + 1}u + ${j + 1}u] = i32(n${j});
+    shares[slot * ${2 * k + 1}u + ${j + 1}u] = near_w${j};
+    shares[slot * ${2 * k + 1}u + ${k + 1 + j}u] = near_v${j};`
         ).join("\n    ")
       }
   }`),
@@ -131,7 +131,7 @@ function factorsProgram(size: Sizes): GpuProgram {
   let own = tokenStart(sample, place(sample, i, 0u));
   let top = sample * ${k + 1}u * params.steps;
   let edge = top + (i + 1u) * params.steps;
-  ${near.map((j) => `let at${j} = tokenStart(sample, place(sample, i, ${j + 1}u));`).join(" ")}
+  ${near.map((j) => `let start${j} = tokenStart(sample, place(sample, i, ${j + 1}u));`).join(" ")}
   ${upTo(sums).map((s) => `var sum${s} = ${type}(0.0);`).join(" ")}
   for (var c = lane; c < params.steps; c += ${ROW_THREADS}u) {
     let x = tokens[own + c];
@@ -140,7 +140,9 @@ function factorsProgram(size: Sizes): GpuProgram {
     sum1 += d * tokens[first + c];
     sum2 += x * x;
     ${
-        near.map((j) => `let x${j} = tokens[at${j} + c]; sum${3 + j} += d * x${j}; sum${3 + k + j} += x${j} * x${j};`)
+        near.map((j) =>
+          `let x${j} = tokens[start${j} + c]; sum${3 + j} += d * x${j}; sum${3 + k + j} += x${j} * x${j};`
+        )
           .join("\n    ")
       }
   }
@@ -169,7 +171,7 @@ function factorsProgram(size: Sizes): GpuProgram {
 function backwardProgram(size: Sizes): GpuProgram {
   const { batch, nodes, width, k } = size;
   const { type } = lanes(width);
-  const factor = (i: string, at: string): string => `factors[(sample * ${k}u + ${i}) * ${2 + 2 * k}u + ${at}]`;
+  const factor = (i: string, index: string): string => `factors[(sample * ${k}u + ${i}) * ${2 + 2 * k}u + ${index}]`;
   return {
     key: `AceHyperedgesGrad,${k},${type}`,
     inputs: [["dEdges", type], ["tokens", type], ["places", "i32"], ["shares", "f32"], ["factors", "f32"]],

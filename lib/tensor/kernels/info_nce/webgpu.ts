@@ -9,9 +9,11 @@ type Inputs = GpuProgram["inputs"];
 
 const masks = (isMasked: boolean): Inputs => isMasked ? [["pairMask", "f32"]] : [];
 
-/** `logit(at)`, the scaled product, far below all others where the pair is removed. */
+/** `logit(index)`, the scaled product, far below all others where the pair is removed. */
 const logit = (isMasked: boolean): string =>
-  `fn logit(at: u32) -> f32 { return products[at] * scale[0]${isMasked ? " + (pairMask[at] - 1.0) * 1e9" : ""}; }`;
+  `fn logit(index: u32) -> f32 { return products[index] * scale[0]${
+    isMasked ? " + (pairMask[index] - 1.0) * 1e9" : ""
+  }; }`;
 
 /** The log of the sum of exponentials of every row, then of every column. */
 function logSumExpProgram(size: number, isMasked: boolean): GpuProgram {
@@ -30,8 +32,8 @@ var<workgroup> largest: array<f32, ${ROW_THREADS}>;` +
   let own = row % params.size;
   var top = logit(own * params.size + own);
   for (var i = lane; i < params.size; i += ${ROW_THREADS}u) {
-    let one = logit(${place});
-    if (one > top) { top = one; }
+    let score = logit(${place});
+    if (score > top) { top = score; }
   }
   largest[lane] = top;
   workgroupBarrier();
@@ -79,8 +81,8 @@ function gradProgram(size: number, isMasked: boolean): GpuProgram {
         `  let each = dy[0] / f32(params.size);
   var part = 0.0;
   for (var i = lane; i < params.size; i += ${ROW_THREADS}u) {
-    let one = logit(start + i);
-    let both = exp(one - sums[row]) + exp(one - sums[params.size + i]);
+    let score = logit(start + i);
+    let both = exp(score - sums[row]) + exp(score - sums[params.size + i]);
     let slope = each * (0.5 * both - select(0.0, 1.0, i == row));
     part += slope * products[start + i];
     dProducts[start + i] = slope * scale[0];

@@ -71,8 +71,8 @@ export function loraDownProgram(g: LoraGroup): GpuProgram {
   const width = g.inSize % 4 === 0 ? 4 : 1;
   const type = width === 4 ? "vec4<f32>" : "f32";
   const mask = (l: number, index: string) => {
-    const one = (c: number) => `stays(${index} + ${c}u, params.drop${l}Seed, params.drop${l}Threshold)`;
-    return width === 4 ? `vec4<f32>(${upTo(4).map(one).join(", ")})` : one(0);
+    const stays = (c: number) => `stays(${index} + ${c}u, params.drop${l}Seed, params.drop${l}Threshold)`;
+    return width === 4 ? `vec4<f32>(${upTo(4).map(stays).join(", ")})` : stays(0);
   };
   const dropped = g.rates.map((rate) => rate > 0);
   return {

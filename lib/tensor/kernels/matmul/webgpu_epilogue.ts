@@ -38,12 +38,12 @@ export function buffers(name: string, count: number | undefined): string[] {
   return count === undefined ? [name] : Array.from({ length: count }, (_, l) => `${name}${l}`);
 }
 
-/** `read_<name>(at)` in WGSL: from the buffer of the current layer. */
+/** `read_<name>(index)` in WGSL: from the buffer of the current layer. */
 export function readFunction(name: string, type: string, count: number): string {
   const cases = buffers(name, count).map((buffer, l) =>
-    l === count - 1 ? `default: { return ${buffer}[at]; }` : `case ${l}u: { return ${buffer}[at]; }`
+    l === count - 1 ? `default: { return ${buffer}[index]; }` : `case ${l}u: { return ${buffer}[index]; }`
   );
-  return `fn read_${name}(at: u32) -> ${type} { switch layer { ${cases.join(" ")} } }`;
+  return `fn read_${name}(index: u32) -> ${type} { switch layer { ${cases.join(" ")} } }`;
 }
 
 /** The parts besides bias and activation. Tensors are given in the order low, factor, addend, kept. */
@@ -140,20 +140,20 @@ export function epilogueUniforms(call: Finish): Record<string, Uniform> {
   };
 }
 
-/** `mask_<name>(at)`: what dropout multiplies the result at `at` with (and the three after it). */
+/** `mask_<name>(index)`: what dropout multiplies the result at `index` with (and the three after it). */
 function maskFunction(name: string, four: boolean): string {
   const drop = (index: string) => `stays(${index}, params.${name}Seed, params.${name}Threshold)`;
-  const value = four ? `vec4<f32>(${[0, 1, 2, 3].map((c) => drop(`at + ${c}u`)).join(", ")})` : drop("at");
-  return `fn mask_${name}(at: u32) -> ${four ? "vec4<f32>" : "f32"} { return ${value} * params.${name}Scale; }`;
+  const value = four ? `vec4<f32>(${[0, 1, 2, 3].map((c) => drop(`index + ${c}u`)).join(", ")})` : drop("index");
+  return `fn mask_${name}(index: u32) -> ${four ? "vec4<f32>" : "f32"} { return ${value} * params.${name}Scale; }`;
 }
 
 /** A product of a few columns with a factor; `skip` columns behind the first one's, the factor as `read` gives it. */
-function lowRankTerm(low: LowRank, four: boolean, skip: string, read: (at: string) => string): string {
+function lowRankTerm(low: LowRank, four: boolean, skip: string, read: (index: string) => string): string {
   const { rank } = low;
   const start = `(row * params.lowStride + params.lowOffset + ${skip})`;
   const ranks = Array.from({ length: rankFours(low) ? rank / 4 : rank }, (_, r) => r);
   const sum = (term: (r: number) => string) => ranks.map(term).join(" + ");
-  const at = (c: number) =>
+  const dotted = (c: number) =>
     rankFours(low)
       ? sum((r) => `dot(low[${start} / 4u + ${r}u], ${read(`(column + ${c}u) * ${rank / 4}u + ${r}u`)})`)
       : sum((r) => `low[${start} + ${r}u] * ${read(`(column + ${c}u) * ${rank}u + ${r}u`)}`);
@@ -161,17 +161,17 @@ function lowRankTerm(low: LowRank, four: boolean, skip: string, read: (at: strin
     const place = (r: number) => four ? `(${r}u * params.n + column) / 4u` : `${r}u * params.n + column`;
     return sum((r) => `low[${start} + ${r}u] * ${read(place(r))}`);
   }
-  return four ? `vec4<f32>(${[0, 1, 2, 3].map(at).join(", ")})` : at(0);
+  return four ? `vec4<f32>(${[0, 1, 2, 3].map(dotted).join(", ")})` : dotted(0);
 }
 
 /** All low-rank terms of a result, each with its dropout. */
 function lowRankSum(call: Finish, low: LowRank, four: boolean): string {
   const { several, epilogue } = call;
   const factors = several?.of === "terms" ? buffers("factor", several.count) : ["factor"];
-  const read = (buffer: string) => (at: string): string =>
-    several?.of === "results" ? `read_factor(${at})` : `${buffer}[${at}]`;
+  const read = (buffer: string) => (index: string): string =>
+    several?.of === "results" ? `read_factor(${index})` : `${buffer}[${index}]`;
   const skip = (l: number): string => several?.of === "results" ? `layer * ${low.rank}u` : `${l * low.rank}u`;
-  const mask = (l: number): string => epilogue?.lowRank?.drops?.[l] ? ` * mask_low${l}(at)` : "";
+  const mask = (l: number): string => epilogue?.lowRank?.drops?.[l] ? ` * mask_low${l}(index)` : "";
   return factors.map((buffer, l) => `(${lowRankTerm(low, four, skip(l), read(buffer))})${mask(l)}`).join(" + ");
 }
 
@@ -188,11 +188,11 @@ export function finishFunction(call: Finish, four: boolean): string {
   if (results && lowRank) functions.push(readFunction("factor", factorType(lowRank, four), results));
   const each = (f: string, x: (lane: string) => string): string =>
     four ? `${type}(${[..."xyzw"].map((lane) => `${f}(${x(`.${lane}`)})`).join(", ")})` : `${f}(${x("")})`;
-  const here = `at${four ? " / 4u" : ""}`;
+  const here = `index${four ? " / 4u" : ""}`;
   const lines: string[] = [];
   const column = `column${four ? " / 4u" : ""}`;
   if (call.bias) lines.push(`y += ${results ? `read_bias(${column})` : `bias[${column}]`};`);
-  if (drop) lines.push("y *= mask_drop(at);");
+  if (drop) lines.push("y *= mask_drop(index);");
   if (lowRank) lines.push(`y += ${lowRankSum(call, lowRank, four)};`);
   if (addend) lines.push(`y += addend[${here}];`);
   if (keep) lines.push(`kept[${here}] = y;`);
@@ -201,7 +201,7 @@ export function finishFunction(call: Finish, four: boolean): string {
   return `${functions.join("\n")}
 fn finish(sum: ${type}, row: u32, column: u32) -> ${type} {
   var y = sum;
-  let at = row * params.n + column;
+  let index = row * params.n + column;
   ${lines.join("\n  ")}
   return y;
 }`;

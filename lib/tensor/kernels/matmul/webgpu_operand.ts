@@ -91,17 +91,17 @@ export function loadAndSave(o: Operand): string {
   const position = o.alongK
     ? `let place = first + e / ${across}u; let term = k0 + (e % ${across}u) * 4u;`
     : `let place = first + (e % ${across}u) * 4u; let term = k0 + e / ${across}u;`;
-  const value = (at: string): string => o.several ? `read_${x}(${at})` : `${x}[${at}]`;
+  const value = (index: string): string => o.several ? `read_${x}(${index})` : `${x}[${index}]`;
   const read = o.four
     ? `if (place < params.${o.limit} && term < kEnd) { four = ${
       value(`(base + ${outer} * ${width} + ${inner}) / 4u`)
     }; }`
     : `if (place < params.${o.limit} && term < kEnd) {
-    let at = base + ${outer} * ${width} + ${inner};
-    four.x = ${value("at")};
-    if (${inner} + 1u < ${innerEnd}) { four.y = ${value("at + 1u")}; }
-    if (${inner} + 2u < ${innerEnd}) { four.z = ${value("at + 2u")}; }
-    if (${inner} + 3u < ${innerEnd}) { four.w = ${value("at + 3u")}; }
+    let index = base + ${outer} * ${width} + ${inner};
+    four.x = ${value("index")};
+    if (${inner} + 1u < ${innerEnd}) { four.y = ${value("index + 1u")}; }
+    if (${inner} + 2u < ${innerEnd}) { four.z = ${value("index + 2u")}; }
+    if (${inner} + 3u < ${innerEnd}) { four.w = ${value("index + 3u")}; }
   }`;
   const r = o.alongK ? `e / ${across}u` : `e % ${across}u`;
   const target = o.alongK

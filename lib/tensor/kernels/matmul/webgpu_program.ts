@@ -18,7 +18,15 @@ import {
   finishFunction,
   readFunction,
 } from "./webgpu_epilogue.ts";
-import { declareLoads, declareTile, eachLoad, loadAndSave, type MatMulCall, type Operand, operands } from "./webgpu_operand.ts";
+import {
+  declareLoads,
+  declareTile,
+  eachLoad,
+  loadAndSave,
+  type MatMulCall,
+  type Operand,
+  operands,
+} from "./webgpu_operand.ts";
 import type { MatMulPlan } from "./webgpu_plan.ts";
 import { fourTerms, storeResults, storesFour, sumLoop, sumsOf } from "./webgpu_sums.ts";
 
@@ -36,11 +44,11 @@ function severalFunctions(call: MatMulCall, operands: readonly Operand[], outTyp
   if (!call.several) return "";
   const { count, of } = call.several;
   const stores = buffers("result", count).map((buffer, l) =>
-    `${l === count - 1 ? "default:" : `case ${l}u:`} { ${buffer}[at] = value; }`
+    `${l === count - 1 ? "default:" : `case ${l}u:`} { ${buffer}[index] = value; }`
   );
   return `var<private> layer: u32;
 ${operands.filter((o) => o.several).map((o) => readFunction(o.buffer, o.four ? "vec4<f32>" : "f32", count)).join("\n")}
-${of === "results" ? `fn store_result(at: u32, value: ${outType}) { switch layer { ${stores.join(" ")} } }` : ""}`;
+${of === "results" ? `fn store_result(index: u32, value: ${outType}) { switch layer { ${stores.join(" ")} } }` : ""}`;
 }
 
 /** The program of the sums. With several splits the output is `[splits, batch, m, n]` and not finished. */

@@ -23,8 +23,8 @@ export function fourTerms(a: Operand, b: Operand): string {
       lines.push(`let b${h}_${s} = vec4<f32>(${four});`);
     }
     for (let i = 0; i < a.perThread; i++) {
-      const one = a.alongK ? `a${i}.${XYZW[s]}` : `a${i >> 2}_${s}.${XYZW[i & 3]}`;
-      for (let h = 0; h < b.perThread / 4; h++) lines.push(`acc${i}_${h} += ${one} * b${h}_${s};`);
+      const factor = a.alongK ? `a${i}.${XYZW[s]}` : `a${i >> 2}_${s}.${XYZW[i & 3]}`;
+      for (let h = 0; h < b.perThread / 4; h++) lines.push(`acc${i}_${h} += ${factor} * b${h}_${s};`);
     }
   }
   return lines.join("\n");
@@ -35,15 +35,15 @@ export function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: b
   const lines: string[] = [];
   const four = storesFour(call);
   const finished = (sum: string) => finish ? `finish(${sum}, row, column)` : sum;
-  const store = (at: string, value: string) =>
-    call.several?.of === "results" ? `store_result(${at}, ${value});` : `result[${at}] = ${value};`;
+  const store = (index: string, value: string) =>
+    call.several?.of === "results" ? `store_result(${index}, ${value});` : `result[${index}] = ${value};`;
   for (let i = 0; i < a.perThread; i++) {
     const row = a.alongK ? `local.y + ${a.threads * i}u` : `(local.y + ${a.threads * (i >> 2)}u) * 4u + ${i & 3}u`;
     const stores: string[] = [];
     for (let h = 0; h < b.perThread / 4; h++) {
       if (four) {
         stores.push(`column = firstN + (local.x + ${b.threads * h}u) * 4u;
-        if (column < params.n) { ${store("(at + column) / 4u", finished(`acc${i}_${h}`))} }`);
+        if (column < params.n) { ${store("(start + column) / 4u", finished(`acc${i}_${h}`))} }`);
         continue;
       }
       for (let c = 0; c < 4; c++) {
@@ -51,11 +51,11 @@ export function storeResults(call: MatMulCall, a: Operand, b: Operand, finish: b
           ? `local.x + ${b.threads * (h * 4 + c)}u`
           : `(local.x + ${b.threads * h}u) * 4u + ${c}u`;
         stores.push(`column = firstN + ${column};
-        if (column < params.n) { ${store("at + column", finished(`acc${i}_${h}.${XYZW[c]}`))} }`);
+        if (column < params.n) { ${store("start + column", finished(`acc${i}_${h}.${XYZW[c]}`))} }`);
       }
     }
     lines.push(`row = firstM + ${row};
-    if (row < params.m) { let at = outBase + row * params.n; ${stores.join("\n")} }`);
+    if (row < params.m) { let start = outBase + row * params.n; ${stores.join("\n")} }`);
   }
   return lines.join("\n");
 }
