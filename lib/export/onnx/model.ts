@@ -260,9 +260,9 @@ function bertTokens(
   const real = graph.op("Cast", [graph.op("Not", [graph.op("Equal", [ids, graph.constant([0], [], "int64")])])], {
     to: 1,
   });
-  const one = graph.constant([1], [1], "int64");
-  const sum = graph.op("MatMul", [graph.op("Unsqueeze", [real, one]), tokens]); // [B, 1, D]
-  const count = graph.op("Unsqueeze", [graph.op("ReduceSum", [real, one], { keepdims: 1 }), one]);
+  const axis = graph.constant([1], [1], "int64");
+  const sum = graph.op("MatMul", [graph.op("Unsqueeze", [real, axis]), tokens]); // [B, 1, D]
+  const count = graph.op("Unsqueeze", [graph.op("ReduceSum", [real, axis], { keepdims: 1 }), axis]);
   const mean = graph.op("Div", [sum, count]);
   if (!affinity) return { tokens: mean };
   return { tokens: graph.op("Concat", [mean, sliceTokens(emitter, tokens, 1)], { axis: 1 }), affinity };

@@ -8,7 +8,7 @@ import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
 import { blasChoice, openBlas } from "./blas.ts";
 import { setThreads, threadCount } from "./threads.ts";
-import { FLAG } from "./wide.ts";
+import { FLAG } from "./matmul_wide.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
 const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
@@ -70,7 +70,7 @@ function wasmBackend(): WasmBackend {
   return tf.engine().findBackend("wasm") as unknown as WasmBackend;
 }
 
-/** Whether the variable from which Deno takes V8's flags names that of wide.ts. */
+/** Whether the variable from which Deno takes V8's flags names that of matmul_wide.ts. */
 function flagIsSet(): boolean {
   return readVariable("DENO_V8_FLAGS")?.split(",").includes(FLAG) ?? false;
 }

@@ -29,8 +29,8 @@ INLINE float horizontal_sum(v128_t v) {
 
 INLINE int min_int(int a, int b) { return a < b ? a : b; }
 
-#include "panels.c"
-#include "wide.c"
+#include "matmul_micro_kernel.c"
+#include "matmul_wide.c"
 #include "matmul.c"
 #include "elementwise.c"
 #include "layer_norm.c"

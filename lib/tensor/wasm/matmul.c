@@ -1,6 +1,6 @@
 /*
- * Matrix products: LoRA's narrow ones as dot products, all others by panels.c or, where V8 joins 128-bit instructions to
- * 256-bit ones, wide.c.
+ * Matrix products: LoRA's narrow ones as dot products, all others by matmul_micro_kernel.c or, where V8 joins 128-bit instructions to
+ * 256-bit ones, matmul_wide.c.
  */
 #define NARROW 4 /* outputs of up to so many columns (LoRA's rank) are computed as dot products */
 #define NARROW_KC 2048

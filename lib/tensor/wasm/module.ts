@@ -2,7 +2,7 @@
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
-import { compileWide, type WideModule } from "./wide.ts";
+import { compileWide, type WideModule } from "./matmul_wide.ts";
 import { base64Bytes } from "../../platform/runtime.ts";
 
 /** What is used of tfjs's `BackendWasm`. */
@@ -99,7 +99,7 @@ export interface CompileOptions {
   relaxed?: boolean;
   /** Whether the memory they import is shared between threads. @default false */
   shared?: boolean;
-  /** Whether to use the strips of wide.ts; they need relaxed SIMD. @default false */
+  /** Whether to use the strips of matmul_wide.ts; they need relaxed SIMD. @default false */
   wide?: boolean;
 }
 

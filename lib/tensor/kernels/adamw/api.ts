@@ -1,9 +1,9 @@
-/** One step of AdamW as one kernel. @module */
+/** One step of AdamW as one kernel; the optimiser over named tensors is lib/train/adamw.ts. @module */
 import type { Tensor } from "../../types.ts";
 import { checkFloat, runKernel } from "../run.ts";
 
 /** A parameter, its gradient and its moments; all of one shape, float32. */
-export interface AdamwState<T extends Tensor> {
+export interface AdamwInputs<T extends Tensor> {
   /** The parameter. */
   param: T;
   /** The loss's gradient. */
@@ -14,8 +14,8 @@ export interface AdamwState<T extends Tensor> {
   v: T;
 }
 
-/** Options of {@linkcode adamwUpdate}. */
-export interface AdamwOptions {
+/** A step's numbers. */
+export interface AdamwStep {
   /** The learning rate of this step. */
   learningRate: number;
   /** The step's number, from 1. */
@@ -51,14 +51,14 @@ export interface AdamwOptions {
  *
  * Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019, Algorithm 2.
  *
- * @param state Parameter, gradient and moments; borrowed.
- * @param options The step's numbers.
+ * @param inputs Parameter, gradient and moments; borrowed.
+ * @param step The step's numbers.
  * @returns The new `[param, m, v]`. The caller disposes them.
  * @throws {TypeError} If a shape differs or a dtype is not float32.
  * @throws {RangeError} If the step is not a positive integer.
  */
-export function adamwUpdate<T extends Tensor>(state: AdamwState<T>, options: AdamwOptions): [T, T, T] {
-  const { param, grad, m, v } = state;
+export function adamwUpdate<T extends Tensor>(inputs: AdamwInputs<T>, step: AdamwStep): [T, T, T] {
+  const { param, grad, m, v } = inputs;
   checkFloat("update", { param, grad, m, v });
   for (const [name, t] of Object.entries({ grad, m, v })) {
     if (t.shape.join() !== param.shape.join()) {
@@ -67,11 +67,11 @@ export function adamwUpdate<T extends Tensor>(state: AdamwState<T>, options: Ada
       );
     }
   }
-  if (!(Number.isInteger(options.step) && options.step > 0)) {
+  if (!(Number.isInteger(step.step) && step.step > 0)) {
     throw new RangeError(
-      `Cannot update param as the step must be a positive integer: current value is ${options.step}`,
+      `Cannot update param as the step must be a positive integer: current value is ${step.step}`,
     );
   }
-  const attrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, ...options };
+  const attrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, ...step };
   return runKernel("AceAdamw", { param, grad, m, v }, attrs) as [T, T, T];
 }

@@ -1,4 +1,4 @@
-/** Bytes of a wasm module, as far as wide.ts needs them. @module */
+/** Bytes of a wasm module, as far as matmul_wide.ts needs them. @module */
 
 /** Some bytes. */
 export type Code = readonly number[];

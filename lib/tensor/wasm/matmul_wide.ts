@@ -8,14 +8,14 @@
  * own, and the loop over the chunk's depth is written out. That memory has to be the module's first, the only one whose
  * start V8 keeps at hand: otherwise it does not see that two addresses are neighbours.
  *
- * The sums are those of panels.c to the bit: one chain for each output, ascending in k, begun from the bias or from C.
+ * The sums are those of matmul_micro_kernel.c to the bit: one chain for each output, ascending in k, begun from the bias or from C.
  *
  * Measured on one thread of a Xeon with AVX-512, GFLOP/s: 3 x 24, depth 96, 97 to 101, where 128-bit code reaches 57 at
  * most; depth 64 92 to 98; 4 x 16 88 to 92; 5 x 16 94 to 98. Without the flag 12: the sums then do not fit the registers.
  *
  * @module
  */
-import { type Code, type CodeFunction, moduleBytes, OP } from "./wide_code.ts";
+import { type Code, type CodeFunction, moduleBytes, OP } from "./assembler.ts";
 
 /** Rows of a tile. */
 const TILE_ROWS = 3;
@@ -29,7 +29,7 @@ export const FLAG = "--experimental-wasm-revectorize";
 
 /** The memories: the module's own one must be the first. */
 const [OWN, SHARED] = [0, 1];
-/** The parameters: see wide.c. */
+/** The parameters: see matmul_wide.c. */
 const [B, A, ROWS, INIT, FROM, FROM_LINE, TO, TO_LINE] = [0, 1, 2, 3, 4, 5, 6, 7];
 const PARAMETERS = 8;
 /** Integers: zero, on which constant addresses are based; the row of C at hand; how many rows are still to be fetched. */
@@ -65,12 +65,12 @@ function eachRow(start: number, line: number, left: number, code: (row: number) 
   ];
 }
 
-/** The name that wide.c imports. */
+/** The name that matmul_wide.c imports. */
 function nameOf(width: number, depth: number): string {
   return `strip_${width}_${depth}`;
 }
 
-/** A strip of C, `width` columns, and so many terms of its sums: see wide.c. */
+/** A strip of C, `width` columns, and so many terms of its sums: see matmul_wide.c. */
 function strip(width: number, depth: number): CodeFunction {
   const lanes = range(width / 4);
   const rows = range(TILE_ROWS);

@@ -3,7 +3,7 @@
  *
  * Every output is one chain of multiply-adds, ascending in k, begun from the bias; a later block of K goes on from C. It
  * does not depend on the blocks, nor on the rows or columns computed in the same call, so splitting the work over threads
- * gives the same bits, as does the other micro-kernel (wide.c).
+ * gives the same bits, as does the other micro-kernel (matmul_wide.c).
  *
  * Why 4 x 8 and loads as wide as possible: Deno's V8 checks the bounds of every access to memory (an addition and a
  * compare-and-branch each), so loads are the dear instructions. One load brings four elements of A, which shuffles then

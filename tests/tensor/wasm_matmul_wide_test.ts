@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { CHUNK_DEPTHS, compileWide, FLAG, TILE_WIDTHS } from "../../lib/tensor/wasm/wide.ts";
+import { CHUNK_DEPTHS, compileWide, FLAG, TILE_WIDTHS } from "../../lib/tensor/wasm/matmul_wide.ts";
 import { productBits } from "./wasm_products.ts";
 
 const narrow = await productBits(false);

@@ -1,6 +1,6 @@
 /*
- * The same products by the micro-kernel of wide.ts, which V8 can make 256-bit instructions of. A and B are packed as in
- * panels.c, in panels of 3 rows and of 24, 16 or 8 columns.
+ * The same products by the micro-kernel of matmul_wide.ts, which V8 can make 256-bit instructions of. A and B are packed as in
+ * matmul_micro_kernel.c, in panels of 3 rows and of 24, 16 or 8 columns.
  */
 #define WR 3
 #define WN 24
@@ -8,11 +8,11 @@
 #define WNC 768 /* columns of B packed at a time: 2.3 MB, each float read once for WMC rows. A is packed once for so many */
 #define WIDE_SCRATCH (KC * WNC + KC * WMC + WNC + WMC * WN)
 
-/* Whether V8 does (wide.ts): a wasm global, as there is no static data. */
+/* Whether V8 does (matmul_wide.ts): a wasm global, as there is no static data. */
 static int wide_on __attribute__((address_space(1)));
 EXPORT(use_wide) void use_wide(int on) { wide_on = on; }
 
-/* Every width of a strip with every depth of a chunk, as in wide.ts. */
+/* Every width of a strip with every depth of a chunk, as in matmul_wide.ts. */
 #define STRIPS(X)                                        \
   X(24, 96) X(24, 64) X(24, 48) X(24, 24) X(24, 8)       \
   X(16, 96) X(16, 64) X(16, 48) X(16, 24) X(16, 8)       \
