@@ -34,6 +34,12 @@ export interface ReadAdapterOptions {
 export class NotAnAdapterError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "NotAnAdapterError";
+  /** The file. */
+  readonly path: string;
+  /** How many tensors it has. */
+  readonly tensors: number;
+  /** What it says that it is, where it does. */
+  readonly format: string | undefined;
 
   /**
    * An error about a file.
@@ -42,12 +48,15 @@ export class NotAnAdapterError extends SyntaxError {
    * @param tensors How many tensors it has.
    * @param format What it says that it is, where it does.
    */
-  constructor(readonly path: string, readonly tensors: number, readonly format?: string) {
+  constructor(path: string, tensors: number, format?: string) {
     const said = format === undefined ? "" : `; it says that it is ${quoted(format)}`;
     const reader = format?.startsWith("ace-lora fine-tuning ") ? ", which loadPeft() reads" : "";
     super(
       `Cannot read "${path}" as an adapter: it has ${tensors} tensors, none under an adapter's names${said}${reader}`,
     );
+    this.path = path;
+    this.tensors = tensors;
+    this.format = format;
   }
 }
 

@@ -4,6 +4,8 @@
 export class AdapterSizeError extends TypeError {
   /** Name shown in stack traces. */
   override name = "AdapterSizeError";
+  /** The adapter's file. */
+  readonly adapter: string;
 
   /**
    * An error about an adapter and a model.
@@ -11,7 +13,8 @@ export class AdapterSizeError extends TypeError {
    * @param message One line that names both sizes.
    * @param adapter The adapter's file.
    */
-  constructor(message: string, readonly adapter: string, options?: ErrorOptions) {
+  constructor(message: string, adapter: string, options?: ErrorOptions) {
     super(message, options);
+    this.adapter = adapter;
   }
 }

@@ -35,16 +35,19 @@ export interface LoadClipOptions {
 export class MissingTokenizerError extends TypeError {
   /** Name shown in stack traces. */
   override name = "MissingTokenizerError";
+  /** The weights' file. */
+  readonly weights: string;
 
   /**
    * An error about a model's files.
    *
    * @param weights The weights' file.
    */
-  constructor(readonly weights: string) {
+  constructor(weights: string) {
     super(
       `Cannot use "${weights}" without a tokeniser as its tokenizer.json or vocab.txt must be given: there is none`,
     );
+    this.weights = weights;
   }
 }
 

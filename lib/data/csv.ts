@@ -19,6 +19,12 @@ export interface Table {
 export class ColumnError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "ColumnError";
+  /** The table's file. */
+  readonly path: string;
+  /** The column wanted. */
+  readonly column: string;
+  /** Those it has. */
+  readonly columns: readonly string[];
 
   /**
    * An error about a table's columns.
@@ -27,12 +33,15 @@ export class ColumnError extends SyntaxError {
    * @param column The column wanted.
    * @param columns Those it has.
    */
-  constructor(readonly path: string, readonly column: string, readonly columns: readonly string[]) {
+  constructor(path: string, column: string, columns: readonly string[]) {
     super(
       `Cannot read "${path}" as it must have a column "${column}": its columns are ${
         listed(columns.map((name) => JSON.stringify(name)))
       }${didYouMean(column, columns)}`,
     );
+    this.path = path;
+    this.column = column;
+    this.columns = columns;
   }
 }
 

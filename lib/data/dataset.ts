@@ -67,6 +67,10 @@ export function describeDataset(set: Dataset): string {
 export class MissingFileError extends NotFound {
   /** Name shown in stack traces. */
   override name = "MissingFileError";
+  /** The folder. */
+  readonly root: string;
+  /** Files of which it must hold one. */
+  readonly names: readonly string[];
 
   /**
    * An error about a data set's folder.
@@ -74,8 +78,10 @@ export class MissingFileError extends NotFound {
    * @param root The folder.
    * @param names Files of which it must hold one.
    */
-  constructor(readonly root: string, readonly names: readonly string[]) {
+  constructor(root: string, names: readonly string[]) {
     super(`Cannot read "${root}" as it must hold ${names.join(" or ")} (or the same with .gz): it has none`);
+    this.root = root;
+    this.names = names;
   }
 }
 
@@ -110,6 +116,12 @@ export function imageFile(path: string): Required<Pick<Case, "image" | "path">> 
 export class MissingImageError extends NotFound {
   /** Name shown in stack traces. */
   override name = "MissingImageError";
+  /** The table's file. */
+  readonly table: string;
+  /** Its number. */
+  readonly row: number;
+  /** Where the image was looked for. */
+  readonly image: string;
 
   /**
    * An error about a table's row.
@@ -118,8 +130,11 @@ export class MissingImageError extends NotFound {
    * @param row Its number.
    * @param image Where the image was looked for.
    */
-  constructor(readonly table: string, readonly row: number, readonly image: string) {
+  constructor(table: string, row: number, image: string) {
     super(`Cannot read "${table}" row ${row} as its image must exist: "${image}" does not`);
+    this.table = table;
+    this.row = row;
+    this.image = image;
   }
 }
 
@@ -127,6 +142,10 @@ export class MissingImageError extends NotFound {
 export class ClassError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "ClassError";
+  /** The class that the file names. */
+  readonly given: string;
+  /** Those there are. */
+  readonly classes: readonly string[];
 
   /**
    * An error about a class.
@@ -135,8 +154,10 @@ export class ClassError extends SyntaxError {
    * @param given The class that the file names.
    * @param classes Those there are.
    */
-  constructor(message: string, readonly given: string, readonly classes: readonly string[]) {
+  constructor(message: string, given: string, classes: readonly string[]) {
     super(`${message}${didYouMean(given, classes)}`);
+    this.given = given;
+    this.classes = classes;
   }
 }
 

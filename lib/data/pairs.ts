@@ -62,6 +62,8 @@ export interface PairsOptions {
 export class NoRowError extends RangeError {
   /** Name shown in stack traces. */
   override name = "NoRowError";
+  /** What was asked of which column, and the values it has. */
+  readonly filters: readonly { column: string; value: string; values: readonly string[] }[];
 
   /**
    * An error about a table's rows.
@@ -69,11 +71,9 @@ export class NoRowError extends RangeError {
    * @param message One line that counts the rows by reason.
    * @param filters What was asked of which column, and the values it has.
    */
-  constructor(
-    message: string,
-    readonly filters: readonly { column: string; value: string; values: readonly string[] }[],
-  ) {
+  constructor(message: string, filters: readonly { column: string; value: string; values: readonly string[] }[]) {
     super(message);
+    this.filters = filters;
   }
 }
 
@@ -105,6 +105,8 @@ export function classIndex(table: Table, row: number, classes: readonly string[]
 export class JointClassError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "JointClassError";
+  /** What stands between the classes of the cell. */
+  readonly separator: string;
 
   /**
    * An error about a class cell.
@@ -112,8 +114,9 @@ export class JointClassError extends SyntaxError {
    * @param message One line.
    * @param separator What stands between the classes of the cell.
    */
-  constructor(message: string, readonly separator: string) {
+  constructor(message: string, separator: string) {
     super(message);
+    this.separator = separator;
   }
 }
 

@@ -6,6 +6,8 @@ import { newSha256 } from "../platform/sha256.ts";
 export class SeenCasesError extends RangeError {
   /** Name shown in stack traces. */
   override name = "SeenCasesError";
+  /** How many of the cases, or their patients, it has seen. */
+  readonly seen: number;
 
   /**
    * An error about test cases.
@@ -14,10 +16,11 @@ export class SeenCasesError extends RangeError {
    * @param seen How many of the cases, or their patients, it has seen.
    * @param total How many there are.
    */
-  constructor(path: string, readonly seen: number, total: number) {
+  constructor(path: string, seen: number, total: number) {
     super(
       `Cannot evaluate "${path}" as its training must not have seen the test cases: it has seen ${seen} of ${total}`,
     );
+    this.seen = seen;
   }
 }
 

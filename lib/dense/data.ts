@@ -59,6 +59,8 @@ export function syntheticParts(
 export class NotGivenError extends RangeError {
   /** Name shown in stack traces. */
   override name = "NotGivenError";
+  /** What is missing. */
+  readonly input: "root" | "boxes" | "masks";
 
   /**
    * An error about a data set.
@@ -66,9 +68,10 @@ export class NotGivenError extends RangeError {
    * @param dataset Its name or path.
    * @param input What is missing.
    */
-  constructor(dataset: string, readonly input: "root" | "boxes" | "masks") {
+  constructor(dataset: string, input: "root" | "boxes" | "masks") {
     const what = { root: "its folder", boxes: "the CSV of boxes", masks: "the column or the folder of masks" }[input];
     super(`Cannot use "${dataset}" as ${what} must be given: it is not`);
+    this.input = input;
   }
 }
 

@@ -30,6 +30,10 @@ const FORMAT = "ace-lora dense head 1";
 export class OtherEncoderError extends TypeError {
   /** Name shown in stack traces. */
   override name = "OtherEncoderError";
+  /** Hash of the encoder it was trained on. */
+  readonly trained: string;
+  /** Hash of the one at hand. */
+  readonly current: string;
 
   /**
    * An error about a head's encoder.
@@ -38,12 +42,14 @@ export class OtherEncoderError extends TypeError {
    * @param trained Hash of the encoder it was trained on.
    * @param current Hash of the one at hand.
    */
-  constructor(path: string, readonly trained: string, readonly current: string) {
+  constructor(path: string, trained: string, current: string) {
     super(
       `Cannot use "${path}" as it must be used with the encoder it was trained on, of hash ${
         trained.slice(0, 12)
       }: the current one is ${current.slice(0, 12)}`,
     );
+    this.trained = trained;
+    this.current = current;
   }
 }
 

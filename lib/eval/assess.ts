@@ -145,6 +145,8 @@ export function methodResult(
 export class ClassCountError extends RangeError {
   /** Name shown in stack traces. */
   override name = "ClassCountError";
+  /** Those it has. */
+  readonly classes: readonly string[];
 
   /**
    * An error about a set's classes.
@@ -152,9 +154,10 @@ export class ClassCountError extends RangeError {
    * @param set Name of the set.
    * @param classes Those it has.
    */
-  constructor(set: string, readonly classes: readonly string[]) {
+  constructor(set: string, classes: readonly string[]) {
     const current = classes.length === 0 ? "none" : `one, ${JSON.stringify(classes[0])}`;
     super(`Cannot evaluate ${set} as its images must be of two classes or more: it has ${current}`);
+    this.classes = classes;
   }
 }
 

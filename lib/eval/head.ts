@@ -16,6 +16,10 @@ import type { Measure } from "./validation.ts";
 export class HeadClassError extends RangeError {
   /** Name shown in stack traces. */
   override name = "HeadClassError";
+  /** The class asked for. */
+  readonly missing: string;
+  /** Those of the head. */
+  readonly classes: readonly string[];
 
   /**
    * An error about a class.
@@ -23,8 +27,10 @@ export class HeadClassError extends RangeError {
    * @param missing The class asked for.
    * @param classes Those of the head.
    */
-  constructor(readonly missing: string, readonly classes: readonly string[]) {
+  constructor(missing: string, classes: readonly string[]) {
     super(`Cannot answer by the head as "${missing}" must be among its classes: they are ${classes.join(", ")}`);
+    this.missing = missing;
+    this.classes = classes;
   }
 }
 

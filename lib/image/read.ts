@@ -16,6 +16,8 @@ const MAX_FILE_BYTES = 2 ** 30;
 export class ImageError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "ImageError";
+  /** The file. */
+  readonly path: string;
 
   /**
    * An error about a file.
@@ -23,8 +25,9 @@ export class ImageError extends SyntaxError {
    * @param path The file.
    * @param message One line that names it.
    */
-  constructor(readonly path: string, message: string, options?: ErrorOptions) {
+  constructor(path: string, message: string, options?: ErrorOptions) {
     super(message, options);
+    this.path = path;
   }
 }
 

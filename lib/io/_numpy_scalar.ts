@@ -4,8 +4,11 @@ import { Opaque, type PickleGlobal, type Stateful } from "./_pickle_machine.ts";
 /** A NumPy type: `f8` and its byte order. */
 class NumpyType implements Stateful {
   isLittle = true;
+  readonly code: unknown;
 
-  constructor(readonly code: unknown) {}
+  constructor(code: unknown) {
+    this.code = code;
+  }
 
   /** `(version, byte order, ...)`; source: NumPy's `dtype.__reduce__`. */
   setState(state: unknown): void {

@@ -15,8 +15,12 @@ export interface PickleGlobal {
 
 /** An object that is read past: what it was built of is gone, what is added to it is dropped. */
 export class Opaque {
+  readonly global: string;
+
   /** An object of the class or function `global`. */
-  constructor(readonly global: string) {}
+  constructor(global: string) {
+    this.global = global;
+  }
 }
 
 /** An object that takes a state (BUILD). */

@@ -9,19 +9,39 @@ import { viewSpan } from "./_strides.ts";
 
 /** One storage of the archive: the record `data/<key>`. */
 class TorchStorage {
-  constructor(readonly key: string, readonly dtype: TensorDtype, readonly count: number) {}
+  readonly key: string;
+  readonly dtype: TensorDtype;
+  readonly count: number;
+
+  constructor(key: string, dtype: TensorDtype, count: number) {
+    this.key = key;
+    this.dtype = dtype;
+    this.count = count;
+  }
 }
 
 /** A tensor that has not been read: a strided view of a storage. */
 export class TorchView {
+  readonly storage: TorchStorage;
+  readonly dtype: TensorDtype;
+  /** In elements of `dtype`, as the strides are. */
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+
   constructor(
-    readonly storage: TorchStorage,
-    readonly dtype: TensorDtype,
-    /** In elements of `dtype`, as the strides are. */
-    readonly offset: number,
-    readonly shape: readonly number[],
-    readonly strides: readonly number[],
-  ) {}
+    storage: TorchStorage,
+    dtype: TensorDtype,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+  ) {
+    this.storage = storage;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
 }
 
 const STORAGE_TYPES: Readonly<Record<string, TensorDtype>> = {

@@ -13,6 +13,10 @@ export interface FieldRule {
 export class FieldError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "FieldError";
+  /** The file. */
+  readonly path: string;
+  /** Its field, dotted: `data.name`. */
+  readonly field: string;
 
   /**
    * An error about one field.
@@ -22,9 +26,11 @@ export class FieldError extends SyntaxError {
    * @param must What that must be.
    * @param value What it is; undefined where it is missing.
    */
-  constructor(readonly path: string, readonly field: string, must: string, value: unknown) {
+  constructor(path: string, field: string, must: string, value: unknown) {
     const current = value === undefined ? "it is missing" : `current value is ${shownValue(value)}`;
     super(`Cannot read "${path}" as "${field}" must be ${must}: ${current}`);
+    this.path = path;
+    this.field = field;
   }
 }
 

@@ -4,14 +4,17 @@
 export class LockedError extends Error {
   /** Name shown in stack traces. */
   override name = "LockedError";
+  /** The lock's file. */
+  readonly path: string;
 
   /**
    * An error about a lock.
    *
    * @param path The lock's file.
    */
-  constructor(readonly path: string) {
+  constructor(path: string) {
     super(`Cannot lock "${path}" as no other run may hold it: another one does`);
+    this.path = path;
   }
 }
 

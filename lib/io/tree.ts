@@ -81,6 +81,10 @@ export async function openTree(path: string, what: { noun: string; format: strin
 export class TreeError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "TreeError";
+  /** The file. */
+  readonly path: string;
+  /** Its field or tensor. */
+  readonly part: string;
 
   /**
    * An error about one part of a file.
@@ -90,8 +94,10 @@ export class TreeError extends SyntaxError {
    * @param must What that must be.
    * @param actual What it is, as the message shows it.
    */
-  constructor(readonly path: string, readonly part: string, must: string, actual: string) {
+  constructor(path: string, part: string, must: string, actual: string) {
     super(`Cannot read "${path}" as its ${part} must be ${must}: found ${actual}`);
+    this.path = path;
+    this.part = part;
   }
 }
 

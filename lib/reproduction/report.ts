@@ -258,14 +258,17 @@ export interface WrittenReport {
 export class NoResultsError extends RangeError {
   /** Name shown in stack traces. */
   override name = "NoResultsError";
+  /** The folder. */
+  readonly folder: string;
 
   /**
    * An error about a folder.
    *
    * @param folder The folder.
    */
-  constructor(readonly folder: string) {
+  constructor(folder: string) {
     super(`Cannot report on "${folder}" as it must hold results: found none`);
+    this.folder = folder;
   }
 }
 

@@ -6,6 +6,8 @@ import type { BatchSource, TrainingLoss } from "./source.ts";
 export class NothingToLearnError extends RangeError {
   /** Name shown in stack traces. */
   override name = "NothingToLearnError";
+  /** What is wrong, for who wants to tell the reasons apart. */
+  readonly reason: "pairs" | "batch" | "texts" | "labels" | "targets";
 
   /**
    * An error about a run's pairs.
@@ -13,8 +15,9 @@ export class NothingToLearnError extends RangeError {
    * @param message One line.
    * @param reason What is wrong, for who wants to tell the reasons apart.
    */
-  constructor(message: string, readonly reason: "pairs" | "batch" | "texts" | "labels" | "targets") {
+  constructor(message: string, reason: "pairs" | "batch" | "texts" | "labels" | "targets") {
     super(message);
+    this.reason = reason;
   }
 }
 

@@ -56,6 +56,12 @@ export interface RunState {
 export class StateDifferenceError extends RangeError {
   /** Name shown in stack traces. */
   override name = "StateDifferenceError";
+  /** What differs, dotted: `epochs`, `lora.rank`. */
+  readonly field: string;
+  /** What the run began with. */
+  readonly was: unknown;
+  /** What it was to go on with. */
+  readonly now: unknown;
 
   /**
    * An error about a run's state.
@@ -65,12 +71,15 @@ export class StateDifferenceError extends RangeError {
    * @param was What the run began with.
    * @param now What it was to go on with.
    */
-  constructor(path: string, readonly field: string, readonly was: unknown, readonly now: unknown) {
+  constructor(path: string, field: string, was: unknown, now: unknown) {
     super(
       `Cannot resume from "${path}" as ${field} must be the same: it was ${JSON.stringify(was)}, current value is ${
         JSON.stringify(now)
       }`,
     );
+    this.field = field;
+    this.was = was;
+    this.now = now;
   }
 }
 

@@ -20,6 +20,9 @@ async function printedProject(): Promise<Record<string, unknown>> {
 
 const OPTIONS = {
   strict: {
+    allowUnreachableCode: false,
+    allowUnusedLabels: false,
+    erasableSyntaxOnly: true,
     exactOptionalPropertyTypes: true,
     noFallthroughCasesInSwitch: true,
     noImplicitOverride: true,

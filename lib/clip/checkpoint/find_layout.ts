@@ -71,6 +71,8 @@ function* findTowers<T>(
 export class UnknownLayoutError extends SyntaxError {
   /** Name shown in stack traces. */
   override name = "UnknownLayoutError";
+  /** The file. */
+  readonly path: string;
 
   /**
    * An error about a file of tensors.
@@ -78,8 +80,9 @@ export class UnknownLayoutError extends SyntaxError {
    * @param path The file.
    * @param reason What it has or lacks.
    */
-  constructor(readonly path: string, reason: string) {
+  constructor(path: string, reason: string) {
     super(`Cannot read "${path}" as a CLIP as ${reason}`);
+    this.path = path;
   }
 }
 

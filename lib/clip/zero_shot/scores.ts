@@ -22,6 +22,8 @@ export interface ImageSource {
 export class FeatureError extends RangeError {
   /** Name shown in stack traces. */
   override name = "FeatureError";
+  /** Its name. */
+  readonly input: string;
 
   /**
    * An error about the feature of one input.
@@ -29,10 +31,11 @@ export class FeatureError extends RangeError {
    * @param input Its name.
    * @param actual What the feature is.
    */
-  constructor(readonly input: string, actual: string) {
+  constructor(input: string, actual: string) {
     super(
       `Cannot use the feature of ${input} as its numbers must be finite and not all 0: ${actual} (the model's weights, or its adapter's, are too large or damaged)`,
     );
+    this.input = input;
   }
 }
 

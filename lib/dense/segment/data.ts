@@ -31,6 +31,8 @@ export interface SegmentationDataOptions extends DenseDataOptions {
 export class UnlabelledCasesError extends RangeError {
   /** Name shown in stack traces. */
   override name = "UnlabelledCasesError";
+  /** Ids of the cases without one. */
+  readonly unlabelled: readonly string[];
 
   /**
    * An error about cases without a mask.
@@ -39,11 +41,12 @@ export class UnlabelledCasesError extends RangeError {
    * @param unlabelled Ids of the cases without one.
    * @param total How many cases there are.
    */
-  constructor(dataset: string, readonly unlabelled: readonly string[], total: number) {
+  constructor(dataset: string, unlabelled: readonly string[], total: number) {
     super(
       `Cannot segment "${dataset}" as every case must have a mask: ${unlabelled.length} of ${total} have none, ` +
         `"${unlabelled[0]}" is the first`,
     );
+    this.unlabelled = unlabelled;
   }
 }
 

@@ -84,14 +84,17 @@ export interface EncodedShard {
 export class ForeignFileError extends RangeError {
   /** Name shown in stack traces. */
   override name = "ForeignFileError";
+  /** The file. */
+  readonly path: string;
 
   /**
    * An error about a file.
    *
    * @param path The file.
    */
-  constructor(readonly path: string) {
+  constructor(path: string) {
     super(`Cannot write "${path}" as what is there must be a file of features: it is something else`);
+    this.path = path;
   }
 }
 

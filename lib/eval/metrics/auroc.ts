@@ -1,4 +1,4 @@
-/** Area under the ROC curve by ranks, equal scores counting one half; its intervals are bootstrap.ts, its tests delong.ts. @module */
+/** Area under the ROC curve by ranks, equal scores counting one half; its intervals are those of bootstrap.ts, or of delong.ts without drawing. @module */
 import { checkScores, checkTargets, classNames } from "./_check.ts";
 
 /** Options of {@linkcode macroAuroc} and {@linkcode multilabelAuroc}. */
