@@ -72,7 +72,17 @@ export function clipShapes(config: ClipConfig): Map<string, number[]> {
   return out;
 }
 
-/** How many numbers a CLIP of this configuration has, optionally only in leaves `keep` accepts; makes no tensor. */
+/**
+ * How many numbers a CLIP of this configuration has, optionally only in leaves `keep` accepts; makes no tensor.
+ *
+ * @example Of two published models
+ * ```ts
+ * import { CLIP_VIT_B_32, countClip, MED_SIGLIP_448 } from "@ace-lora/ace-lora/clip";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([countClip(CLIP_VIT_B_32), countClip(MED_SIGLIP_448)], [151_277_313, 878_300_338]);
+ * ```
+ */
 export function countClip(config: ClipConfig, keep: (name: string) => boolean = () => true): number {
   let total = 0;
   for (const [name, shape] of clipShapes(config)) if (keep(name)) total += shape.reduce((a, b) => a * b, 1);

@@ -32,7 +32,7 @@ export { readParquet } from "./parquet.ts";
 export { readProtocol } from "./protocol.ts";
 export { type DatasetEntry, type DatasetOptions, DATASETS } from "./registry.ts";
 export { reportSections } from "./reports.ts";
-export { decodeCocoCounts, decodeRle, encodeRle, type MaskSize, type RleOptions } from "./rle.ts";
+export { decodeRle, encodeRle, type MaskSize, type RleOptions } from "./rle.ts";
 export { loadRsna, RSNA_CLASSES, type RsnaOptions, type RsnaSplit } from "./rsna.ts";
 export { checkUnseen, fingerprint, fingerprints, seenCases, SeenCasesError, unknownCasesNote } from "./seen.ts";
 export { loadSiim, SIIM_CLASSES, type SiimOptions } from "./siim.ts";

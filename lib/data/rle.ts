@@ -1,4 +1,4 @@
-/** Run-length encoded masks: SIIM's relative runs, Kaggle's absolute ones, COCO's counts. All are column by column. @module */
+/** Run-length encoded masks: SIIM's relative runs, Kaggle's absolute ones, both column by column. @module */
 import type { BinaryMask } from "./types.ts";
 
 /** Size of a mask, pixels. */
@@ -106,25 +106,6 @@ export function encodeRle(mask: BinaryMask, options: Pick<RleOptions, "starts" |
     return `${start} ${length}`;
   });
   return words.join(" ") || "-1";
-}
-
-/**
- * Decodes COCO's uncompressed counts: lengths of runs of 0 and 1 in turn, beginning with 0.
- *
- * @throws {RangeError} If a count is not a whole number >= 0, or they do not add up to the image.
- */
-export function decodeCocoCounts(counts: readonly number[], size: MaskSize): BinaryMask {
-  const { width, height } = size;
-  checkSize(size);
-  const mask: BinaryMask = { width, height, data: new Uint8Array(width * height) };
-  let position = 0;
-  counts.forEach((count, i) => {
-    if (!Number.isInteger(count) || count < 0) refuse("counts must be whole numbers >= 0", `one is ${count}`);
-    if (i % 2) fill(mask, position, count);
-    position += count;
-  });
-  if (position !== width * height) refuse(`counts must add up to ${width * height}`, `they add up to ${position}`);
-  return mask;
 }
 
 /**

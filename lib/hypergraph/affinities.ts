@@ -4,7 +4,7 @@ import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnConfig, type AceHgnnParams, type HgnnAffinity, initAceHgnn } from "./ace_hgnn.ts";
 import { type GatHgnnParams, gatScores, initGat } from "./gat.ts";
 import { type Gatv2HgnnParams, gatv2Scores, initGatv2 } from "./gatv2.ts";
-import { similarityScores } from "./similarity_hgnn.ts";
+import { similarityScores } from "./similarity.ts";
 
 interface Affinity {
   scores(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D): Tensor2D;

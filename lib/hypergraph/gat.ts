@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { checkShape } from "../tensor/shape.ts";
 import { add, expandDims, matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
+import type { AceHgnnParams } from "./ace_hgnn.ts";
 import { attentionVector, dropUnreached } from "./candidates.ts";
 
 /** Weights of a hypergraph module with GAT affinities. */
@@ -44,11 +44,6 @@ export function gatScores(params: GatHgnnParams, tokens: Tensor3D, affinity: Ten
     const others = tf.slice(project(params.gat.target), [0, 1], [batch, size - 1]);
     return dropUnreached(tf.leakyRelu(add(cls, others), 0.2), affinity);
   });
-}
-
-/** {@linkcode aceHgnn} with {@linkcode gatScores} as the CLS node's affinities; the local hyperedges stay cosine. */
-export function gatHgnn(params: GatHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
-  return tf.tidy(() => aceHgnn(params, tokens, gatScores(params, tokens, affinity), topK));
 }
 
 /** Fresh attention vectors, Glorot uniform as PyG's `GATConv`. */

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { checkShape } from "../tensor/shape.ts";
 import { add, mul, reshape, sumOver } from "../tensor/typed.ts";
 import type { Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
+import type { AceHgnnParams } from "./ace_hgnn.ts";
 import { attentionVector, dropUnreached } from "./candidates.ts";
 
 /** Weights of a hypergraph module with GATv2 affinities. */
@@ -41,11 +41,6 @@ export function gatv2Scores(params: Gatv2HgnnParams, tokens: Tensor3D, affinity:
     const mixed = tf.leakyRelu(add(cls, others), 0.2); // [B, N, hidden]
     return dropUnreached(sumOver(mul(mixed, params.gatv2.attention), 2), affinity);
   });
-}
-
-/** {@linkcode aceHgnn} with {@linkcode gatv2Scores} as the CLS node's affinities; the local hyperedges stay cosine. */
-export function gatv2Hgnn(params: Gatv2HgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
-  return tf.tidy(() => aceHgnn(params, tokens, gatv2Scores(params, tokens, affinity), topK));
 }
 
 /** A fresh attention vector, Glorot uniform as PyG's `GATv2Conv`. */

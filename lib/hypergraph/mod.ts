@@ -17,7 +17,6 @@ export {
 } from "./ace_hgnn.ts";
 export { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
 export { clsScores, hypergraph, initHgnn } from "./affinities.ts";
-export { gatHgnn, type GatHgnnParams, initGat } from "./gat.ts";
-export { gatv2Hgnn, type Gatv2HgnnParams, initGatv2 } from "./gatv2.ts";
+export { type GatHgnnParams, initGat } from "./gat.ts";
+export { type Gatv2HgnnParams, initGatv2 } from "./gatv2.ts";
 export { denseIncidence, keepTopK } from "./incidence.ts";
-export { similarityHgnn } from "./similarity_hgnn.ts";

@@ -197,6 +197,18 @@ async function loadTree(value: unknown, archive: Archive): Promise<PickleValue> 
  * Reads all of a PyTorch archive as it is nested: what `torch.load` would return, with null for what is neither tensor nor plain.
  *
  * @throws {SyntaxError} If the file is not whole and consistent, or its pickle asks for a global or an opcode that is not allowed.
+ *
+ * @example What was written
+ * ```ts
+ * import { float32Tensor, loadTorch, writeTorch } from "@ace-lora/ace-lora/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".pt" });
+ * await writeTorch(path, { epoch: 3, weight: float32Tensor([1, 2], [0.5, 2]) });
+ * const checkpoint = await loadTorch(path) as Map<string, unknown>;
+ * assertEquals(checkpoint.get("epoch"), 3);
+ * await Deno.remove(path);
+ * ```
  */
 export async function loadTorch(path: string): Promise<PickleValue> {
   const archive = await openArchive(path);

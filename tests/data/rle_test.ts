@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeCocoCounts, decodeRle, encodeRle, uniteMasks } from "../../lib/data/rle.ts";
+import { decodeRle, encodeRle, uniteMasks } from "../../lib/data/rle.ts";
 import type { BinaryMask } from "../../lib/data/types.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 
@@ -20,11 +20,6 @@ Deno.test("decodeRle() counts absolute starts from 1, or from 0 when told", () =
   assertEquals(rows(decodeRle("1 2 5 3", { ...size, first: 0 })), ["000", "110", "110", "010"]);
 });
 
-Deno.test("decodeCocoCounts() alternates runs of 0 and 1, down the columns", () => {
-  assertEquals(rows(decodeCocoCounts([1, 2, 2, 3, 4], { width: 3, height: 4 })), ["000", "110", "110", "010"]);
-  assertEquals(rows(decodeCocoCounts([0, 12], { width: 3, height: 4 })), ["111", "111", "111", "111"]);
-});
-
 Deno.test("decodeRle() gives the empty mask for -1 and for nothing", () => {
   for (const text of ["-1", " -1", ""]) assert(decodeRle(text, { width: 3, height: 2 }).data.every((v) => v === 0));
   assertEquals(encodeRle({ width: 3, height: 2, data: new Uint8Array(6) }), "-1");
@@ -42,8 +37,6 @@ Deno.test("decodeRle() refuses runs past the image, odd values, letters, empty a
   assertThrows(() => decodeRle("5 3 6 1", { ...size, starts: "absolute" }), RangeError, "run 2 starts at 6");
   assertThrows(() => decodeRle("0 1", { ...size, starts: "absolute" }), RangeError);
   assertThrows(() => decodeRle("1 1", { width: 1e9, height: 1e9 }), RangeError, "pixels");
-  assertThrows(() => decodeCocoCounts([1, 2], size), RangeError, "add up to 3");
-  assertThrows(() => decodeCocoCounts([1, -2, 13], size), RangeError, "-2");
 });
 
 Deno.test("encodeRle() and decodeRle() undo each other for random masks, in both ways of counting", () => {

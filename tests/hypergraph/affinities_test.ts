@@ -2,17 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { aceLoraModel, countTrainable, initAceLora } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
-import {
-  ACE_LORA_HGNN,
-  aceHgnn,
-  aceHgnnDense,
-  type AceHgnnParams,
-  type HgnnAffinity,
-} from "../../lib/hypergraph/ace_hgnn.ts";
+import { ACE_LORA_HGNN, aceHgnnDense, type AceHgnnParams, type HgnnAffinity } from "../../lib/hypergraph/ace_hgnn.ts";
 import { clsScores, hypergraph, initHgnn } from "../../lib/hypergraph/affinities.ts";
-import { gatHgnn, type GatHgnnParams } from "../../lib/hypergraph/gat.ts";
-import { gatv2Hgnn, type Gatv2HgnnParams } from "../../lib/hypergraph/gatv2.ts";
-import { similarityHgnn } from "../../lib/hypergraph/similarity_hgnn.ts";
+import type { GatHgnnParams } from "../../lib/hypergraph/gat.ts";
+import type { Gatv2HgnnParams } from "../../lib/hypergraph/gatv2.ts";
 import { aceLoraMethod } from "../../lib/peft/ace_lora/method.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from "../../lib/tensor/types.ts";
@@ -80,16 +73,6 @@ for (const kind of KINDS) {
     },
   );
 }
-
-testOnBackends("gatHgnn(), gatv2Hgnn(), similarityHgnn() are hypergraph() under their names", async () => {
-  const { tokens, affinity } = inputs("gat");
-  const blocks = { gat: gatHgnn, gatv2: gatv2Hgnn, similarity: similarityHgnn, attention: aceHgnn };
-  for (const kind of KINDS) {
-    const params = paramsOf(kind) as GatHgnnParams & Gatv2HgnnParams;
-    const chosen = hypergraph(params, tokens, affinity, { topK: TOP_K, affinity: kind });
-    await assertClose(blocks[kind](params, tokens, affinity, TOP_K), chosen, 0, kind);
-  }
-});
 
 testOnBackends("a token the attention does not reach is no member: its numbers change no feature", async () => {
   const { tokens, affinity } = inputs("gat");

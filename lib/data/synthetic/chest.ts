@@ -132,6 +132,15 @@ function boundingBox(share: Float32Array, size: number): Box[] {
  * @param seed 32-bit seed.
  * @param options See {@linkcode SyntheticChestOptions}.
  * @throws {RangeError} If `size` is not a whole number of at least 16, or a finding is unknown.
+ *
+ * @example One film
+ * ```ts
+ * import { syntheticChest } from "@ace-lora/ace-lora/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { image } = syntheticChest(1, { size: 64 });
+ * assertEquals([image.width, image.height], [64, 64]);
+ * ```
  */
 export function syntheticChest(seed: number, options: SyntheticChestOptions = {}): SyntheticChest {
   const study = syntheticStudy(seed, options);

@@ -16,6 +16,21 @@ export function addLora(layer: FrozenLinear, { loraA, loraB }: LowRank, factor: 
  *
  * @param merged A tree that `mergeUpdates` made of `injected`.
  * @param injected The tree with LoRA; its LoRA tensors are shared.
+ *
+ * @example There and back
+ * ```ts
+ * import { ACE_LORA_LORA, injectLora, loadClip, selectBackend } from "@ace-lora/ace-lora";
+ * import { mergeUpdates } from "@ace-lora/ace-lora/nn";
+ * import { unmergeLora } from "@ace-lora/ace-lora/peft";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * await selectBackend({ backend: "wasm" });
+ * const { params } = await loadClip(); // the shipped mini model
+ * const injected = injectLora(params, ACE_LORA_LORA);
+ * const back = unmergeLora(mergeUpdates(injected), injected);
+ * const first = (tree: typeof params) => tree.text.trunk.layers[0]!.attention.query.weight.data();
+ * assertAlmostEquals((await first(back))[0]!, (await first(params))[0]!, 1e-6);
+ * ```
  */
 export function unmergeLora<T>(merged: T, injected: T): T {
   const layers = new Map<string, LinearParams>();

@@ -4,7 +4,6 @@ import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { checkShape } from "../tensor/shape.ts";
 import { mul, sumOver } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { aceHgnn, type AceHgnnParams } from "./ace_hgnn.ts";
 import { dropUnreached } from "./candidates.ts";
 
 /**
@@ -23,9 +22,4 @@ export function similarityScores(tokens: Tensor3D, affinity: Tensor2D): Tensor2D
     const others = tf.slice(unit, [0, 1, 0], [batch, size - 1, width]);
     return dropUnreached(sumOver(mul(cls, others), 2), affinity);
   });
-}
-
-/** {@linkcode aceHgnn} with {@linkcode similarityScores} as the CLS node's affinities: the weights are ACE-HGNN's. */
-export function similarityHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
-  return tf.tidy(() => aceHgnn(params, tokens, similarityScores(tokens, affinity), topK));
 }
