@@ -6,7 +6,7 @@ import { reproduce, type ReproduceOptions } from "./reproduce.ts";
 
 /** Options of {@linkcode openRuns}; all others are those of the reproduction, which `kept` takes the place of. */
 export interface OpenRunsOptions extends ReproduceOptions {
-  /** File of records kept from an earlier reproduction, as `report --keep` writes it. @default {none: the runs are carried out} */
+  /** File of records kept from an earlier reproduction. @default {none: the runs are carried out} */
   kept?: string;
   /** What carries them out. @default {what `selectBackend` takes} */
   backend?: BackendInfo;
