@@ -177,7 +177,7 @@ export function contextualise(
 ): Tensor2D {
   const [batch, , width] = tokens.shape;
   const cls = hgnn
-    ? hypergraph(hgnn, tokens, affinity!, config.hgnn!)
+    ? hypergraph(hgnn, tokens, affinity, config.hgnn!)
     : reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]);
   return l2Normalise(cls);
 }

@@ -1,5 +1,6 @@
 /** Paths of attention projections as PEFT's adapters name them: the modules of every layout that is read. @module */
 import { TEXT_SIGNS, VISION_SIGNS } from "../clip/checkpoint/find_layout.ts";
+import { BIOMED_CLIP_LAYOUT } from "../clip/checkpoint/layout.ts";
 import { TEXT_NAMES } from "../clip/checkpoint/text_names.ts";
 import type { TowerNames } from "../clip/checkpoint/tower_names.ts";
 import { VISION_NAMES } from "../clip/checkpoint/vision_names.ts";
@@ -29,32 +30,33 @@ interface Stack {
   modules: Partial<Record<Target, string>>;
 }
 
+/** timm's q, k and v apart, as this package writes them for a ViT whose `qkv` was split. */
+const SPLIT_QKV = { q: "attn.q", k: "attn.k", v: "attn.v" };
+
 function stackOf(encoder: AdapterEncoder, prefix: string, { blocks, layers, fused }: TowerNames): Stack {
   const modules: Stack["modules"] = {};
   for (const [target, layer] of Object.entries(TARGET_LAYERS) as [AdapterTarget, string][]) {
     const name = layers[`attention.${layer}`];
     if (name !== undefined) modules[target] = name;
   }
-  if (fused?.weight.endsWith(".weight")) modules.qkv = fused.weight.slice(0, -".weight".length); // else it is no module
-  return { encoder, path: prefix + blocks, modules };
+  const module = fused?.weight.endsWith(".weight") ? fused.weight.slice(0, -".weight".length) : undefined; // else it is none
+  return { encoder, path: prefix + blocks, modules: module ? { ...modules, qkv: module, ...SPLIT_QKV } : modules };
 }
 
-/** timm's q, k and v apart, as this package writes them for a ViT whose `qkv` was split. */
-const SPLIT_QKV = { q: "attn.q", k: "attn.k", v: "attn.v" };
 const STACKS: readonly Stack[] = [
   ...VISION_SIGNS.map(([, kind, prefix]) => stackOf("image", prefix, VISION_NAMES[kind])),
   ...TEXT_SIGNS.map(([, kind, prefix]) => stackOf("text", prefix, TEXT_NAMES[kind])),
-].map((stack) => stack.modules.qkv ? { ...stack, modules: { ...stack.modules, ...SPLIT_QKV } } : stack);
+];
 
 /** BiomedCLIP's towers in open_clip. */
-const BIOMED_CLIP: Readonly<Record<AdapterEncoder, string>> = {
-  image: "visual.trunk.blocks.",
-  text: "text.transformer.encoder.layer.",
+const BIOMED_CLIP: Readonly<Record<AdapterEncoder, Stack>> = {
+  image: stackOf("image", BIOMED_CLIP_LAYOUT.visionPrefix, VISION_NAMES[BIOMED_CLIP_LAYOUT.vision]),
+  text: stackOf("text", BIOMED_CLIP_LAYOUT.textPrefix, TEXT_NAMES[BIOMED_CLIP_LAYOUT.text]),
 };
 
 /** The path of a projection in BiomedCLIP. */
 export function moduleOf({ encoder, layer, target }: PeftPlace): string {
-  const stack = STACKS.find(({ path }) => path === BIOMED_CLIP[encoder])!;
+  const stack = BIOMED_CLIP[encoder];
   return `${stack.path}${layer}.${stack.modules[target]}`;
 }
 

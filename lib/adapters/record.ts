@@ -180,8 +180,8 @@ export function refuseHead({ head }: AdapterFile, what: string): void {
 export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
   const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${file}" as an adapter: ${reason}`);
   const seen = new Set<string>();
-  const widths = new Map<AdapterEncoder, number>();
-  for (const { encoder, layer, target, a, b } of adapter.lora) {
+  const widths = new Map<AdapterEncoder, { layer: number; width: number }>();
+  for (const { encoder, layer, target, a, b } of [...adapter.lora].sort((x, y) => x.layer - y.layer)) {
     const label = `${encoder} layer ${layer} ${target}`;
     if (seen.has(label)) throw fail(`${label} is there twice`);
     seen.add(label);
@@ -193,9 +193,14 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
         }`,
       );
     }
-    const width = widths.get(encoder) ?? a.shape[1]!;
-    widths.set(encoder, width);
-    if (a.shape[1] !== width || b.shape[0] !== width) {
+    const own = a.shape[1]!;
+    const before = widths.get(encoder) ?? { layer, width: own };
+    // Of a tower with stages the width doubles from one to the next, never within a layer.
+    const width = layer > before.layer && Number.isInteger(Math.log2(own / before.width)) && own > before.width
+      ? own
+      : before.width;
+    widths.set(encoder, { layer, width });
+    if (own !== width || b.shape[0] !== width) {
       throw fail(`${label} must have the tower's width ${width} on both sides: found ${shown(a)} and ${shown(b)}`);
     }
     checkFinite(a, `"${file}" (${label} A)`);

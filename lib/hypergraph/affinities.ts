@@ -1,5 +1,6 @@
 /** Which affinities weigh the CLS hyperedge, by name. @module */
 import * as tf from "@tensorflow/tfjs";
+import { ones } from "../tensor/init.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { aceHgnn, type AceHgnnConfig, type AceHgnnParams, type HgnnAffinity, initAceHgnn } from "./ace_hgnn.ts";
 import { type GatHgnnParams, gatScores, initGat } from "./gat.ts";
@@ -50,21 +51,25 @@ export function initHgnn(
 
 /**
  * The scores that choose and weigh the members of the CLS hyperedge, as `aceHgnn` and `chosenHyperedges` take them: the
- * encoder's attention as it is, or what takes its place.
+ * encoder's attention as it is, or what takes its place; similarity where the encoder has no attention of one token to the others.
  *
  * @param params Weights, as {@linkcode initHgnn} makes them for this configuration.
  * @param tokens X, CLS first; shape `[B, N + 1, E]`.
- * @param affinity The encoder's CLS attention, shape `[B, N]`.
+ * @param affinity The encoder's CLS attention, shape `[B, N]`, where it has one.
  * @returns Shape `[B, N]`. The caller disposes it.
  * @throws {RangeError} If the configured affinity is unknown.
  */
 export function clsScores(
   params: AceHgnnParams,
   tokens: Tensor3D,
-  affinity: Tensor2D,
+  affinity: Tensor2D | undefined,
   config: Pick<AceHgnnConfig, "affinity"> = {},
 ): Tensor2D {
-  return affinityOf(config).scores(params, tokens, affinity);
+  const configured = affinityOf(config);
+  if (affinity) return configured.scores(params, tokens, affinity);
+  const { scores } = configured === AFFINITIES.attention ? AFFINITIES.similarity : configured;
+  const [batch, size] = tokens.shape;
+  return tf.tidy(() => scores(params, tokens, ones([batch, size - 1]))); // all tokens are candidates
 }
 
 /**
@@ -76,7 +81,7 @@ export function clsScores(
 export function hypergraph(
   params: AceHgnnParams,
   tokens: Tensor3D,
-  affinity: Tensor2D,
+  affinity: Tensor2D | undefined,
   config: Pick<AceHgnnConfig, "topK" | "affinity">,
 ): Tensor2D {
   return tf.tidy(() => aceHgnn(params, tokens, clsScores(params, tokens, affinity, config), config.topK));
