@@ -35,7 +35,7 @@ export interface ImageTowerConfig {
 }
 
 /** The image tower, of one of these kinds. */
-export type VisionConfig = VitConfig | ResnetConfig;
+export type VisionConfig = VitConfig | SwinConfig | ResnetConfig;
 
 /** A residual network of 1 x 1, 3 x 3 and 1 x 1 convolutions, as wide as its stem times 32. */
 export interface ResnetConfig extends ImageTowerConfig {
@@ -54,10 +54,17 @@ export interface ResnetConfig extends ImageTowerConfig {
   enlargedTo?: number;
 }
 
-/** A Vision Transformer with a linear projection head. */
+/** A Vision Transformer. */
 export interface VitConfig extends ImageTowerConfig, TransformerConfig {
-  /** `vit`: patch embedding with a bias; `clip`: without one, and a LayerNorm before the blocks. */
-  kind: "clip" | "vit";
+  /**
+   * `vit`: patch embedding with a bias; `clip`: without one, and a LayerNorm before the blocks; `dinov2`: a `vit` with
+   * LayerScale; `eva02`: a `vit` with rotary positions, SwiGLU and LayerNorms inside its blocks.
+   */
+  kind: "clip" | "vit" | "dinov2" | "eva02";
+  /** Image side whose patches the position embedding is of; for another it is resampled. @default {imageSize} */
+  positionSize?: number;
+  /** Learned tokens between CLS and patches, which nothing reads. @default {0} */
+  registers?: number;
   /** Patch side, pixels. */
   patchSize: number;
   /** Of the feed-forward parts. */
@@ -67,6 +74,26 @@ export interface VitConfig extends ImageTowerConfig, TransformerConfig {
    * attention of a learned query, where there is no CLS token and no projection, as in SigLIP.
    */
   pool: "cls" | "pooler" | "attention";
+}
+
+/** A Swin Transformer: attention within windows, over a map whose side halves from stage to stage. */
+export interface SwinConfig extends ImageTowerConfig {
+  /** Tells it from the others. */
+  kind: "swin";
+  /** Patch side, pixels. */
+  patchSize: number;
+  /** Blocks and heads of each stage; `width` is the last one's, of each earlier one half. */
+  stages: readonly { readonly depth: number; readonly heads: number }[];
+  /** Tokens a side of a window. */
+  window: number;
+  /** Hidden width of the feed-forward parts over the stage's. */
+  mlpRatio: number;
+  /** LayerNorm epsilon. */
+  epsilon: number;
+  /** Of the feed-forward parts. */
+  activation: Activation;
+  /** What is read: the mean of the last stage's tokens, or the first of them. */
+  pool: "mean" | "first";
 }
 
 /** What both kinds of text tower have. */
@@ -95,6 +122,12 @@ export interface SiglipTextConfig extends TextTransformerConfig {
   kind: "siglip";
   /** Of the feed-forward parts. */
   activation: Activation;
+}
+
+/** No text tower: an image tower alone, whose sizes of texts are 0. */
+export interface NoTextConfig extends TextTransformerConfig {
+  /** Tells it from the others. */
+  kind: "none";
 }
 
 /** A BERT as text tower: post-norm, pads not seen. */
@@ -128,7 +161,7 @@ export interface ClipConfig {
   /** Image tower. */
   vision: VisionConfig;
   /** Text tower. */
-  text: CausalTextConfig | SiglipTextConfig | BertConfig;
+  text: CausalTextConfig | SiglipTextConfig | BertConfig | NoTextConfig;
   /** Embedding size E. */
   embedding: number;
   /**
@@ -149,6 +182,12 @@ export interface ClipConfig {
   /** Of the resize, with antialiasing; `area`: means of what each pixel covers. */
   interpolation: "bicubic" | "bilinear" | "area";
 }
+
+/** Of an image tower alone. */
+export const NO_TEXT: NoTextConfig = {
+  kind: "none",
+  ...{ vocabularySize: 0, contextLength: 0, positions: 0, width: 0, depth: 0, heads: 0, mlpWidth: 0, epsilon: 0 },
+};
 
 /**
  * BiomedCLIP: timm's `vit_base_patch16_224` and PubMedBERT, 512-dimensional embedding.

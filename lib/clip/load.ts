@@ -162,6 +162,7 @@ async function readText(path: string, what: string): Promise<string> {
 
 async function tokenizerOf(checkpoint: Checkpoint, config: ClipConfig, files: ModelFiles): Promise<ClipTokenizer> {
   const weights = files.weights!;
+  if (config.text.kind === "none") return { kind: "none" };
   if (files.tokenizer !== undefined) {
     return await loadClipTokenizer(files.tokenizer, config, { weights, merges: files.merges });
   }

@@ -13,7 +13,9 @@ export {
   type ImageTowerConfig,
   MED_SIGLIP_448,
   MINI,
+  type NoTextConfig,
   type SiglipTextConfig,
+  type SwinConfig,
   type TextTransformerConfig,
   type TransformerConfig,
   type VisionConfig,
@@ -31,7 +33,8 @@ export {
 } from "./load.ts";
 export { loadMiniTokenizer, MINI_NOTICE, MINI_VOCABULARY, MINI_WEIGHTS } from "./mini.ts";
 export { type ClipParams, clipShapes, countClip, initClip } from "./params.ts";
-export { type ClipTokenizer, tokenise } from "./tokenise.ts";
+export { NoTextTowerError } from "./no_text.ts";
+export { type ClipTokenizer, type NoTokenizer, tokenise } from "./tokenise.ts";
 export { type Checkpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
 export { findLayout, type FoundLayout, layoutLabel, TEXT_SIGNS, VISION_SIGNS } from "./checkpoint/find_layout.ts";
 export { BIOMED_CLIP_LAYOUT, type ClipLayout, clipPlace } from "./checkpoint/layout.ts";
@@ -52,6 +55,7 @@ export {
   type ImageTrunk,
   squareSide,
 } from "./towers/image.ts";
+export type { PatchMerging, SwinTrunk } from "./towers/swin.ts";
 export { encodeText, textTower, type TextTowerParams, type TextTrunk } from "./towers/text.ts";
 export { classifyByProtocol, type ProtocolTask } from "./zero_shot/ask.ts";
 export { PROTOCOLS } from "./zero_shot/presets.ts";

@@ -37,7 +37,11 @@ export function buildClip(config: ClipConfig, makeLeaf: MakeLeaf): ClipParams {
   };
 }
 
+/** Of an image tower alone: no leaves. Whoever would read one asks the configuration first, as `encodeText` does. */
+const NO_TEXT_TOWER = { trunk: { layers: [] } } as unknown as TextTowerParams;
+
 function textParams(text: ClipConfig["text"], embedding: number, make: Parts): TextTowerParams {
+  if (text.kind === "none") return NO_TEXT_TOWER;
   const { width, vocabularySize, positions, depth, mlpWidth } = text;
   const hidden = text.kind === "bert" ? text.headWidth : 0;
   const head = (): Pick<TextTowerParams, "head"> =>

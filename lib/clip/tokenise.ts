@@ -8,16 +8,24 @@ import { encode, type Tokenizer } from "../text/tokenizer.ts";
 import { encodeUnigram, type Unigram } from "../text/unigram.ts";
 import { loadUnigram } from "../text/unigram_file.ts";
 import { type ClipConfig, MINI } from "./config.ts";
+import { NoTextTowerError } from "./no_text.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
 
-/** A BERT's tokeniser, CLIP's own, SigLIP's or SigLIP 2's, as plain data. */
-export type ClipTokenizer = Tokenizer | ByteBpe | Unigram | SpaceBpe;
+/** What stands for the tokeniser of an image tower alone. */
+export interface NoTokenizer {
+  /** Tells it from the others. */
+  kind: "none";
+}
+
+/** A BERT's tokeniser, CLIP's own, SigLIP's or SigLIP 2's, as plain data; none of an image tower alone. */
+export type ClipTokenizer = Tokenizer | ByteBpe | Unigram | SpaceBpe | NoTokenizer;
 
 /**
  * Token ids of texts, cleaned, cut and padded as the model was trained.
  *
  * @param config Its context length is used.
  * @returns Row-major `[n, N]`, padded as the model was trained: with 0, but for SigLIP with the end of a text.
+ * @throws {NoTextTowerError} If the model is an image tower alone.
  *
  * @example Rows of ids
  * ```ts
@@ -42,6 +50,7 @@ export function tokenise(
 function idsOf(tokenizer: ClipTokenizer, texts: readonly string[], contextLength: number): Int32Array {
   if ("merges" in tokenizer) return encodeByteBpe(tokenizer, texts, { contextLength });
   if (!("kind" in tokenizer)) return encode(tokenizer, texts, { contextLength });
+  if (tokenizer.kind === "none") throw new NoTextTowerError();
   return tokenizer.kind === "unigram"
     ? encodeUnigram(tokenizer, texts, { contextLength })
     : encodeSpaceBpe(tokenizer, texts, { contextLength });
@@ -82,6 +91,7 @@ async function readTokenizer(
   kind: ClipConfig["text"]["kind"],
   merges: string | undefined,
 ): Promise<ClipTokenizer> {
+  if (kind === "none") throw new NoTextTowerError();
   if (kind === "bert") return await loadTokenizer(path);
   if (kind === "clip") return await loadByteBpe(path, merges === undefined ? {} : { merges });
   return path.endsWith(".json") ? await loadSpaceBpe(path) : await loadUnigram(path);
@@ -135,6 +145,7 @@ function vocabularyHash(vocabulary: ReadonlyMap<string, number>): string {
 function vocabularyIds(tokenizer: ClipTokenizer): number[] {
   if ("merges" in tokenizer) return [...tokenizer.vocabulary.values()];
   if (!("kind" in tokenizer)) return [...tokenizer.model.vocab.values()];
+  if (tokenizer.kind === "none") return [];
   return tokenizer.kind === "unigram"
     ? Array.from({ length: tokenizer.size }, (_, id) => id)
     : [...tokenizer.vocabulary.values()];

@@ -18,10 +18,10 @@ export const OPENAI_STD: readonly [number, number, number] = [0.26862954, 0.2613
 
 /**
  * How an image becomes a square. `shortest`: the shorter side to the size, then the centre. `longest`: the longer side to the size,
- * then black on both sides of the other (open_clip pads an image with a palette with its first colour instead). `squash`: both
- * sides to the size.
+ * then black on both sides of the other (open_clip pads an image with a palette with its first colour instead). `padded`: black
+ * round it first, to a square of at least the size. `squash`: both sides to the size.
  */
-export type ResizeMode = "shortest" | "longest" | "squash";
+export type ResizeMode = "shortest" | "longest" | "padded" | "squash";
 
 /** How {@linkcode cropResize8} and {@linkcode toPixels} treat an image. */
 export interface PreprocessOptions {
@@ -176,6 +176,10 @@ export function cropResize8(image: RasterImage, options: PreprocessOptions = {})
     const { indexed: _, ...plain } = source;
     // Channels are resized each by itself: of grey, one is as good as three of the same.
     source = plain.channels === 1 && plain.bitDepth === 8 ? plain : toRgb(plain);
+  }
+  if (resizeMode === "padded" && mode === "eval") {
+    const square = padded(toRgb(source), Math.max(size, source.width, source.height));
+    return toRgb(resized(square, { width: size, height: size, filter }));
   }
   const { resizedTo = size } = options;
   const full = mode === "train"

@@ -2,8 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { fromFileUrl, join } from "@std/path";
 import { loadCheckpoint, openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
-import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
-import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
+import { clipConfigOf } from "../../lib/clip/load.ts";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
@@ -198,10 +197,56 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     tried: `${RESNET} in a list of its parts, transformers' BERT, mean pooled`,
     weights: "model.pth",
   },
+  {
+    folder: "rad_dino",
+    layout: "RAD-DINO: transformers' DINOv2, an image tower alone",
+    tried: "Dinov2Model, safetensors; numbers of the unit features",
+    ...HF,
+  },
+  {
+    folder: "dinov2_resampled",
+    layout: "transformers' DINOv2, images of another size than its positions are of",
+    tried: "Dinov2Model; numbers of the unit features",
+    ...HF,
+  },
+  {
+    folder: "dinov2_registers",
+    layout: "transformers' DINOv2 with registers, likewise",
+    tried: "Dinov2WithRegistersModel; numbers of the unit features",
+    ...HF,
+  },
+  {
+    folder: "medclip_swin",
+    layout: "MedCLIP, Swin-T",
+    tried:
+      "transformers' SwinModel and BertModel, mean of layers 1, 2 and the last as its code has it; no configuration",
+    weights: "pytorch_model.bin",
+  },
+  {
+    folder: "cxr_clip_swin",
+    layout: "CXR-CLIP, Swin-T",
+    tried: "transformers' SwinModel at its first token, BertModel at its last; the configuration in the checkpoint",
+    weights: "swint_mcc.tar",
+  },
+  {
+    folder: "eva_clip",
+    layout: "EVA-CLIP: open_clip's EVA02-B-16 and EVA02-L-14",
+    tried: "timm's Eva with the arguments of eva02_base_patch16_clip_224, open_clip's CustomTextCLIP",
+    ...OPEN_CLIP,
+  },
 ];
 
 /** Folders of towers beside ViT, CLIP and BERT: with gradients of torch, and adapted in a test. */
-export const OTHER_TOWERS: readonly string[] = ["hf_siglip", "open_clip_siglip"];
+export const OTHER_TOWERS: readonly string[] = [
+  "hf_siglip",
+  "open_clip_siglip",
+  "eva_clip",
+  "medclip_swin",
+  "cxr_clip_swin",
+];
+
+/** Folders of image towers alone: with gradients of torch. */
+export const IMAGE_TOWERS: readonly string[] = ["rad_dino", "dinov2_resampled", "dinov2_registers"];
 
 /** Paths of a case's files. */
 export function layoutFiles({ folder, weights, config }: LayoutCase): { weights: string; config?: string } {
@@ -248,10 +293,7 @@ export async function openCase(
   const { weights, config: path } = layoutFiles(one);
   const checkpoint = await openCheckpoint(weights);
   try {
-    const source = { config: path ?? "", weights, sizes: checkpoint.sizes };
-    const config = path === undefined
-      ? impliedConfig(checkpoint)
-      : parseClipConfig(await Deno.readTextFile(path), source);
+    const config = await clipConfigOf(checkpoint, { weights, ...(path === undefined ? {} : { config: path }) });
     const expected = await expectedOf(one);
     const pixels = await repeated(expected.get("pixels") as Tensor4D, config.vision.imageSize);
     return { params: await loadCheckpoint(checkpoint, config), config, expected: expected.set("pixels", pixels) };
@@ -293,11 +335,17 @@ export async function gradientDifference(one: LayoutCase): Promise<number | unde
   return largest;
 }
 
-/** The largest difference of a probability (softmax over the texts, or sigmoid) from the original library's. */
+/**
+ * The largest difference of a probability (softmax over the texts, or sigmoid) from the original library's; of a number of the
+ * unit features where there is no text tower.
+ */
 export async function layoutDifference(one: LayoutCase): Promise<number> {
   const { params, config, expected } = await openCase(one);
   const difference = tf.tidy(() => {
     const image = encodeImage(params, expected.get("pixels") as Tensor4D, config, { clsOnly: true }).tokens;
+    if (config.text.kind === "none") {
+      return tf.max(tf.abs(tf.sub(l2Normalise(tf.squeeze(image, [1])), l2Normalise(expected.get("image")!))));
+    }
     const text = encodeText(params, expected.get("ids") as Tensor2D, config, { clsOnly: true }).tokens;
     const cosine = tf.matMul(l2Normalise(tf.squeeze(image, [1])), l2Normalise(tf.squeeze(text, [1])), false, true);
     const scaled = tf.mul(cosine, tf.exp(params.logitScale));

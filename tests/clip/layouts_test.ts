@@ -17,7 +17,14 @@ import { selectBackend } from "../../lib/tensor/backend.ts";
 import { testOnBackends } from "../backends.ts";
 import { CASES, needsCase } from "../cases.ts";
 import { noLeak } from "../close.ts";
-import { gradientDifference, LAYOUT_CASES, layoutDifference, layoutFiles, OTHER_TOWERS } from "./layout_cases.ts";
+import {
+  gradientDifference,
+  IMAGE_TOWERS,
+  LAYOUT_CASES,
+  layoutDifference,
+  layoutFiles,
+  OTHER_TOWERS,
+} from "./layout_cases.ts";
 
 await selectBackend({ backend: "cpu" });
 
@@ -28,7 +35,7 @@ for (const one of LAYOUT_CASES) {
   });
 }
 
-for (const one of LAYOUT_CASES.filter(({ folder }) => OTHER_TOWERS.includes(folder))) {
+for (const one of LAYOUT_CASES.filter(({ folder }) => [...OTHER_TOWERS, ...IMAGE_TOWERS].includes(folder))) {
   testOnBackends(`the gradient through both towers is the original library's: ${one.layout}`, async () => {
     const difference = await gradientDifference(one);
     assert(difference !== undefined && difference < 1e-4, `${one.folder}: the largest difference is ${difference}`);

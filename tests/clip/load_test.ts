@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { layerCount } from "../../lib/clip/config_file/sizes.ts";
+import { layerCount } from "../../lib/clip/checkpoint/find_layout.ts";
 import { KeyReportError } from "../../lib/io/key_report.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData } from "../../lib/io/tensors.ts";

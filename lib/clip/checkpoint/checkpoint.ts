@@ -45,7 +45,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /** Buffers that some releases save beside the weights: nothing is computed with them. */
-const BUFFERS = /(^|\.)(position_ids|num_batches_tracked|attn_mask|input_resolution|context_length|vocab_size)$/;
+const BUFFERS =
+  /(^|\.)(position_ids|num_batches_tracked|attn_mask|mask_token|relative_position_index|input_resolution|context_length|vocab_size)$/;
 
 /** Parts that some towers have and these do not: a model that has one computes something else. */
 const OTHER_PARTS =

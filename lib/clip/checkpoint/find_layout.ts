@@ -8,6 +8,7 @@ import { VISION_NAMES, type VisionNaming } from "./vision_names.ts";
 export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["visual.class_embedding", "open_clip", "visual."],
   ["visual.attnpool.k_proj.weight", "clip_resnet", "visual."],
+  ["visual.trunk.blocks.0.attn.q_proj.weight", "timm_eva", "visual.trunk."], // before timm's: it has a CLS token too
   ["visual.trunk.cls_token", "timm", "visual.trunk."],
   ["visual.trunk.attn_pool.latent", "timm_siglip", "visual.trunk."],
   ["vision_model.head.probe", "hf_siglip", "vision_model."],
@@ -20,7 +21,16 @@ export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["img_encoder_q.model.cls_token", "mgca_vit", "img_encoder_q.model."],
   ["image_encoder.resnet.layer4.0.conv3.weight", "cxr_clip_resnet", "image_encoder.resnet."],
   ["res_features.7.0.conv3.weight", "convirt", "res_features."],
+  ["vision_model.model.encoder.layers.0.blocks.0.layernorm_before.weight", "medclip_swin", "vision_model.model."],
+  [
+    "image_encoder.image_encoder.encoder.layers.0.blocks.0.layernorm_before.weight",
+    "cxr_clip_swin",
+    "image_encoder.image_encoder.",
+  ],
+  ["encoder.layer.0.layer_scale1.lambda1", "hf_dinov2", ""],
 ];
+/** Image towers that are released without a text tower. */
+const ALONE: ReadonlySet<VisionNaming> = new Set(["hf_dinov2"]);
 /** Likewise of a text tower. */
 export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
   ["text.text_projection.bias", "open_clip_siglip", "text."],
@@ -34,6 +44,7 @@ export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
   ["text_encoder.model.embeddings.word_embeddings.weight", "gloria", "text_encoder.model."],
   ["text_encoder_q.model.embeddings.word_embeddings.weight", "mgca", "text_encoder_q.model."],
   ["text_encoder.text_encoder.embeddings.word_embeddings.weight", "cxr_clip", "text_encoder.text_encoder."],
+  ["text_model.model.embeddings.word_embeddings.weight", "medclip", "text_model.model."],
   ["bert_model.embeddings.word_embeddings.weight", "convirt", "bert_model."],
   ["text_encoder.embeddings.word_embeddings.weight", "pmc_clip", "text_encoder."],
 ];
@@ -42,10 +53,18 @@ export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
 const FOREIGN_SIGNS: readonly [RegExp, string][] = [
   [/(^|\.)img_encoder\.model\.features\.denseblock/, "a DenseNet as image tower"],
   [/(^|\.)visual\.trunk\.(stages|layers)\./, "a ConvNeXt or Swin as image tower"],
-  [/(^|\.)vision_model\.(model\.)?(encoder\.layers\.\d+\.blocks|layers\.\d+\.blocks)\./, "a Swin as image tower"],
+  [/(^|\.)vision_model\.(encoder\.)?layers\.\d+\.blocks\./, "a Swin as image tower"],
   [/(^|\.)visual\.blocks\.\d+\.attn\.q_bias$/, "EVA's image tower"],
   [/(^|\.)(text_decoder\.|text\.cls_emb$)/, "CoCa's text towers"],
   [/(^|\.)visual\.attn_pool\./, "an image tower read through attention"],
+  ...([
+    [/(^|\.)disease_embedding_layer\./, "MedKLIP"],
+    [/(^|\.)fusion_module\.(decoder_norm|mlp_head)\./, "CARZero"],
+    [/(^|\.)decoder_norm\.weight$/, "KAD"],
+  ] as const).map(([sign, name]): [RegExp, string] => [
+    sign,
+    `${name}'s query decoder, whose score reads all tokens of image and text and is no similarity of two features`,
+  ]),
 ];
 
 /** What stands before a known name: nothing, or what wrappers put there. */
@@ -59,8 +78,8 @@ function* findTowers<T>(
   names: Iterable<string>,
   signs: readonly (readonly [string, T, string])[],
 ): Generator<FoundTower<T>> {
-  for (const name of names) {
-    for (const [sign, kind, prefix] of signs) {
+  for (const [sign, kind, prefix] of signs) {
+    for (const name of names) {
       const wrapper = name.slice(0, -sign.length);
       if (name.endsWith(sign) && /^(.+\.)?$/.test(wrapper)) yield { kind, prefix, wrapper };
     }
@@ -109,9 +128,16 @@ export function findLayout(names: ReadonlySet<string>, path: string): FoundLayou
   for (const vision of findTowers(names, VISION_SIGNS)) {
     half ??= vision;
     const text = TEXT_SIGNS.find(([name]) => names.has(vision.wrapper + name));
-    if (!text) continue;
-    const [, kind, textPrefix] = text;
-    const layout = { vision: vision.kind, visionPrefix: vision.prefix, text: kind, textPrefix };
+    if (!text && !(ALONE.has(vision.kind) && findTowers(names, TEXT_SIGNS).next().done)) continue;
+    const [, kind, textPrefix] = text ?? ["", "none", ""] as const;
+    const stages = stagesOf(names, vision);
+    const layout = {
+      vision: vision.kind,
+      visionPrefix: vision.prefix,
+      text: kind,
+      textPrefix,
+      ...(stages ? { stages } : {}),
+    };
     pairs.push({ layout, wrapper: vision.wrapper });
   }
   const pair = pairs.find(({ wrapper }) => bareName(wrapper) === "") ?? pairs[0];
@@ -128,7 +154,37 @@ export function findLayout(names: ReadonlySet<string>, path: string): FoundLayou
   );
 }
 
+/** Blocks of each stage, where a tower has stages. */
+function stagesOf(
+  names: ReadonlySet<string>,
+  { kind, prefix, wrapper }: FoundTower<VisionNaming>,
+): number[] | undefined {
+  const { stages, blocks } = VISION_NAMES[kind];
+  if (!stages) return undefined;
+  const before = wrapper + prefix + blocks;
+  return Array.from(
+    { length: layerCount(names, before) },
+    (_, i) => layerCount(names, `${before}${i}${stages.blocks}`),
+  );
+}
+
+/**
+ * One more than the highest number that follows `prefix`. A number as high as the count of all names is no layer's: one name
+ * must not make a model of a billion layers.
+ *
+ * @param names The checkpoint's, of a set or a map.
+ */
+export function layerCount(names: { keys(): Iterable<string>; readonly size: number }, prefix: string): number {
+  let count = 0;
+  for (const name of names.keys()) {
+    const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
+    if (match && Number(match[1]) < names.size) count = Math.max(count, Number(match[1]) + 1);
+  }
+  return count;
+}
+
 /** What messages call a layout: `CLIP's own ViT with BERT in open_clip`. */
 export function layoutLabel(layout: ClipLayout): string {
-  return `${VISION_NAMES[layout.vision].label} with ${TEXT_NAMES[layout.text].label}`;
+  const { label } = VISION_NAMES[layout.vision];
+  return layout.text === "none" ? `${label}, an image tower alone` : `${label} with ${TEXT_NAMES[layout.text].label}`;
 }

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { ClipConfig, VisionConfig } from "../config.ts";
 import { TEXT_NAMES, type TextNaming } from "./text_names.ts";
-import type { ClipPlace } from "./tower_names.ts";
+import type { ClipConfig, VisionConfig } from "../config.ts";
+import type { ClipPlace, TowerNames } from "./tower_names.ts";
 import { VISION_NAMES, type VisionNaming } from "./vision_names.ts";
 
 /** How a checkpoint names its two towers. */
@@ -15,6 +15,8 @@ export interface ClipLayout {
   vision: VisionNaming;
   /** What stands before them. */
   visionPrefix: string;
+  /** Blocks of each stage, where the image tower has stages. */
+  stages?: readonly number[];
   /** Names of the text tower. */
   text: TextNaming;
   /** What stands before them. */
@@ -51,6 +53,19 @@ function headPlace(layout: ClipLayout, leaf: string): ClipPlace | undefined {
   return place && { ...place, name: before + place.name };
 }
 
+/** A block's number, or its stage's with the number within the stage. */
+function blockPath({ stages }: TowerNames, layout: ClipLayout, index: number): string {
+  if (!stages) return `${index}`;
+  let left = index;
+  let stage = 0;
+  for (const depth of layout.stages ?? []) {
+    if (left < depth) break;
+    left -= depth;
+    stage++;
+  }
+  return `${stage}${stages.blocks}${left}`;
+}
+
 /** Where a leaf of the tree stands in a checkpoint of this layout. @throws {RangeError} If the layout has no such leaf. */
 export function clipPlace(layout: ClipLayout, leaf: string): ClipPlace {
   const head = headPlace(layout, leaf);
@@ -61,9 +76,15 @@ export function clipPlace(layout: ClipLayout, leaf: string): ClipPlace {
   const below = leaf.replace(/^(vision|text)\.trunk\./, "");
   const single = names.stem[below] ?? names.place?.(below);
   if (single) return { ...single, name: prefix + single.name };
-  const [, index, layer, kind] = /^(?:blocks|layers)\.(\d+)\.(.+)\.(weight|bias)$/.exec(below) ?? [];
+  const [, stage, merging] = /^merges\.(\d+)\.(.+)$/.exec(below) ?? [];
+  if (names.stages && merging !== undefined) {
+    return { name: prefix + names.blocks + stage + names.stages.merge + merging };
+  }
+  const [, index, within = ""] = /^(?:blocks|layers)\.(\d+)\.(.+)$/.exec(below) ?? [];
+  const [, layer, kind] = /^(.+)\.(weight|bias)$/.exec(within) ?? [];
   const third = ["attention.query", "attention.key", "attention.value"].indexOf(layer ?? "");
-  const block = `${prefix}${names.blocks}${index}.`;
+  const block = `${prefix}${names.blocks}${blockPath(names, layout, Number(index))}.`;
+  if (names.layers[within]) return { name: block + names.layers[within] };
   if (names.fused && third >= 0) {
     return { name: block + names.fused[kind as "weight" | "bias"], third: third as 0 | 1 | 2 };
   }

@@ -21,7 +21,9 @@ export type TextNaming =
   | "mgca"
   | "cxr_clip"
   | "convirt"
-  | "pmc_clip";
+  | "pmc_clip"
+  | "medclip"
+  | "none";
 
 const BERT: Omit<TowerNames<"bert">, "label" | "head" | "headBelow"> = {
   kind: "bert",
@@ -137,4 +139,11 @@ export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames<ClipConfig["text
     head: { weight: { name: "text_projection", as: "transposed" } },
     headBelow: "none",
   },
+  medclip: {
+    ...BERT,
+    label: "MedCLIP's BERT",
+    head: { weight: { name: "projection_head.weight" } },
+    headBelow: "parent",
+  },
+  none: { kind: "none", label: "no text tower", head: {}, headBelow: "none", stem: {}, blocks: "", layers: {} },
 };

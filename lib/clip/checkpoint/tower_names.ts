@@ -30,8 +30,10 @@ export interface TowerNames<Kind extends string = string> {
   place?: (leaf: string) => ClipPlace | undefined;
   /** Before the number of a block. */
   blocks: string;
-  /** Layers of a block. */
+  /** Layers of a block, and leaves that are no layer's. */
   layers: Readonly<Record<string, string>>;
+  /** Blocks stand below stages: what follows a stage's number, before that of a block and before its merging. @default {they do not} */
+  stages?: { readonly blocks: string; readonly merge: string };
   /** Weight and bias of the fused query, key and value, after a block's number. @default {three layers of their own} */
   fused?: Readonly<Record<"weight" | "bias", string>>;
 }

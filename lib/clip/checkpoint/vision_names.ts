@@ -20,14 +20,18 @@ export type VisionNaming =
   | "clip_resnet"
   | "timm"
   | "timm_siglip"
+  | "timm_eva"
   | "hf_clip"
   | "hf_siglip"
   | "hf_vit"
   | "hf_vit_5"
+  | "hf_dinov2"
   | "gloria"
   | "mgca_resnet"
   | "mgca_vit"
   | "cxr_clip_resnet"
+  | "cxr_clip_swin"
+  | "medclip_swin"
   | "convirt";
 
 const TIMM_LAYERS: Record<string, string> = {
@@ -38,6 +42,30 @@ const TIMM_LAYERS: Record<string, string> = {
   "mlp.fc2": "mlp.fc2",
 };
 const TIMM_FUSED = { weight: "attn.qkv.weight", bias: "attn.qkv.bias" };
+
+/** `transformers`' Swin, as files before its version 5 have it. */
+const HF_SWIN: Omit<TowerNames<"swin">, "label" | "head" | "headBelow"> = {
+  kind: "swin",
+  stem: {
+    "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
+    "patchEmbed.bias": { name: "embeddings.patch_embeddings.projection.bias" },
+    ...weightAndBias("normPre", "embeddings.norm"),
+    ...weightAndBias("norm", "layernorm"),
+  },
+  blocks: "encoder.layers.",
+  stages: { blocks: ".blocks.", merge: ".downsample." },
+  layers: {
+    "norm1": "layernorm_before",
+    "norm2": "layernorm_after",
+    "attention.query": "attention.self.query",
+    "attention.key": "attention.self.key",
+    "attention.value": "attention.self.value",
+    "attention.relativeBias": "attention.self.relative_position_bias_table",
+    "attention.output": "attention.output.dense",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+  },
+};
 
 const HF_VIT_STEM: TowerNames["stem"] = {
   "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
@@ -237,5 +265,62 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames<VisionConfig
     head: { ...weightAndBias("fc1", "res_l1"), ...weightAndBias("fc2", "res_l2") },
     headBelow: "none",
     place: LISTED_RESNET_PLACE,
+  },
+  hf_dinov2: {
+    label: "transformers' DINOv2",
+    head: {},
+    headBelow: "none",
+    kind: "dinov2",
+    stem: {
+      "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
+      "patchEmbed.bias": { name: "embeddings.patch_embeddings.projection.bias" },
+      clsToken: { name: "embeddings.cls_token" },
+      registers: { name: "embeddings.register_tokens" },
+      posEmbed: { name: "embeddings.position_embeddings" },
+      ...weightAndBias("norm", "layernorm"),
+    },
+    blocks: "encoder.layer.",
+    layers: {
+      "norm1": "norm1",
+      "norm2": "norm2",
+      "scale1": "layer_scale1.lambda1",
+      "scale2": "layer_scale2.lambda1",
+      "attention.query": "attention.attention.query",
+      "attention.key": "attention.attention.key",
+      "attention.value": "attention.attention.value",
+      "attention.output": "attention.output.dense",
+      "mlp.fc1": "mlp.fc1",
+      "mlp.fc2": "mlp.fc2",
+    },
+  },
+  timm_eva: {
+    label: "timm's EVA-02",
+    head: weightAndBias("", "head"),
+    headBelow: "prefix",
+    kind: "eva02",
+    stem: TIMM_VIT.stem,
+    blocks: "blocks.",
+    layers: {
+      ...TIMM_LAYERS,
+      "attention.query": "attn.q_proj",
+      "attention.key": "attn.k_proj",
+      "attention.value": "attn.v_proj",
+      "attention.norm": "attn.norm",
+      "mlp.fc1": "mlp.fc1_x",
+      "mlp.gate": "mlp.fc1_g",
+      "mlp.norm": "mlp.norm",
+    },
+  },
+  medclip_swin: {
+    ...HF_SWIN,
+    label: "MedCLIP's Swin",
+    head: { weight: { name: "projection_head.weight" } },
+    headBelow: "parent",
+  },
+  cxr_clip_swin: {
+    ...HF_SWIN,
+    label: "CXR-CLIP's Swin",
+    head: weightAndBias("", "image_projection.projection"),
+    headBelow: "none",
   },
 };

@@ -119,9 +119,13 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
   const sizes = source.sizes?.vision;
   const fieldOf = (name: string): string => `vision_cfg.${name}`;
   const isTimm = json["timm_model_name"] !== undefined && json["timm_model_name"] !== null;
-  if (isTimm && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json["timm_model_name"]))) {
-    refuseField(source, fieldOf("timm_model_name"), "a vit_{tiny,small,base,large}_patchP_S", json["timm_model_name"]);
+  const isEva = /^eva02_(base|large)_patch\d+_clip_\d+/.test(String(json["timm_model_name"]));
+  if (isTimm && !isEva && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json["timm_model_name"]))) {
+    const known = "a vit_{tiny,small,base,large}_patchP_S or eva02_{base,large}_patchP_clip_S";
+    refuseField(source, fieldOf("timm_model_name"), known, json["timm_model_name"]);
   }
+  // timm's own classifier is EVA's projection; another would stand behind it.
+  if (isEva) choiceField(source, fieldOf("timm_proj"), json["timm_proj"], [[undefined, true], ["", true]]);
   // open_clip's default is the mean of the patches ("avg").
   if (isTimm) choiceField(source, fieldOf("timm_pool"), json["timm_pool"] ?? "avg", [["", true], ["token", true]]);
   const size = (name: string, value: number | undefined, fallback?: number): number =>
@@ -129,16 +133,17 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
   const width = size("width", sizes?.width, 768);
   const headWidth = sizeField(source, fieldOf("head_width"), json["head_width"], { fallback: 64 });
   return {
-    kind: isTimm ? "vit" : "clip",
+    kind: isEva ? "eva02" : isTimm ? "vit" : "clip",
     imageSize: size("image_size", sizes?.imageSize, 224),
     patchSize: size("patch_size", sizes?.patchSize, 16),
     width,
     depth: size("layers", sizes?.depth, 12),
     heads: headsField(source, `${fieldOf("width")} / head_width`, width / headWidth, { width, fallback: 12 }),
-    mlpWidth: hidden(source, "vision_cfg", json, width, sizes?.mlpWidth),
+    mlpWidth: hidden(source, "vision_cfg", isEva ? { ...json, mlp_ratio: 8 / 3 } : json, width, sizes?.mlpWidth),
     epsilon: isTimm ? 1e-6 : 1e-5,
     activation: isTimm ? "gelu" : activation,
     pool: "cls",
+    ...(isEva ? { head: "biased" } : {}),
   };
 }
 

@@ -9,12 +9,12 @@ import type { ClipConfig } from "../config.ts";
 import { imageHead } from "../towers/image.ts";
 import { type ClipSource, type JsonRecord, refuseField } from "./fields.ts";
 import { openClip } from "./open_clip.ts";
-import { hfClip, hfPair, hfSiglip } from "./transformers.ts";
+import { hfClip, hfDinov2, hfPair, hfSiglip } from "./transformers.ts";
 import { isRecord, parseJson } from "../../io/fields.ts";
 
 /**
  * The configuration a JSON file describes: an open_clip configuration (with or without `model_cfg` around it), or a
- * `config.json` of `transformers`' `CLIPModel` or `VisionTextDualEncoderModel`.
+ * `config.json` of `transformers`' `CLIPModel`, `SiglipModel`, `VisionTextDualEncoderModel` or `Dinov2Model`.
  *
  * Sizes it declares are checked against the weights'; sizes it leaves out are read from them.
  *
@@ -32,10 +32,14 @@ export function parseClipConfig(text: string, source: ClipSource): ClipConfig {
     return finish(hfPair(json, source), source);
   }
   if (kind === "siglip" || kind === "SiglipModel") return finish(hfSiglip(json, source), source);
+  if (kind === "dinov2" || kind === "Dinov2Model") return finish(hfDinov2(json, source), source);
+  if (kind === "dinov2_with_registers" || kind === "Dinov2WithRegistersModel") {
+    return finish(hfDinov2(json, source), source);
+  }
   return refuseField(
     source,
     "model_type",
-    '"clip", "siglip" or "vision-text-dual-encoder", or vision_cfg be there',
+    '"clip", "siglip", "vision-text-dual-encoder" or "dinov2", or vision_cfg be there',
     kind,
   );
 }

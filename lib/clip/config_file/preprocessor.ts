@@ -33,17 +33,29 @@ export function withPreprocessor(text: string, config: ClipConfig, path: string)
   if (typeof factor === "number" && Math.abs(factor * 255 - 1) > 1e-6) {
     refuseField(source, "rescale_factor", "1/255", factor);
   }
+  const sized = { ...config, vision: withSize(json, config.vision, source) };
   return {
-    ...config,
+    ...sized,
     mean: colourField(source, "image_mean", json["image_mean"], config.mean),
     std: colourField(source, "image_std", json["image_std"], config.std),
-    resizeMode: resizeMode(json, config, source),
+    resizeMode: resizeMode(json, sized, source),
     interpolation: choiceField(source, "resample", json["resample"], [
       [undefined, config.interpolation],
       [2, "bilinear"],
       [3, "bicubic"],
     ]),
   };
+}
+
+/** A DINOv2 at the size its images are prepared at, which its positions are resampled for; any other tower as it is. */
+function withSize(json: JsonRecord, vision: ClipConfig["vision"], source: ClipSource): ClipConfig["vision"] {
+  if (vision.kind !== "dinov2") return vision;
+  const sides = [json["crop_size"], json["size"]].flatMap((size) =>
+    isRecord(size) ? [size["height"], size["shortest_edge"]] : [size]
+  );
+  const side = sides.find((value) => typeof value === "number") ?? vision.imageSize;
+  if (typeof side === "number" && side > 0 && side % vision.patchSize === 0) return { ...vision, imageSize: side };
+  return refuseField(source, "crop_size", `a multiple of the patch size ${vision.patchSize}`, side);
 }
 
 /** The mode, and a check that the size is the tower's. */

@@ -7,7 +7,14 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { ClipLayout } from "../checkpoint/layout.ts";
 import { IN_TOWER_FILES } from "../checkpoint/tower_files.ts";
-import { type BertConfig, BIOMED_CLIP, type ClipConfig, type ResnetConfig, type VitConfig } from "../config.ts";
+import {
+  type BertConfig,
+  BIOMED_CLIP,
+  type ClipConfig,
+  type ResnetConfig,
+  type SwinConfig,
+  type VitConfig,
+} from "../config.ts";
 import { choiceField, type ClipSource, sizeField } from "./fields.ts";
 import type { ClipSizes } from "./sizes.ts";
 
@@ -66,6 +73,25 @@ function vit({ vision }: ClipSizes): VitConfig {
   const { width = 768, imageSize = 224, patchSize = 16, mlpWidth = 4 * width, depth, headWidth = 2048 } = vision;
   const sizes = { width, imageSize, patchSize, mlpWidth, depth, headWidth, heads: headsOf(width) };
   return { ...sizes, kind: "vit", epsilon: 1e-6, activation: "gelu", pool: "cls", head: "norm-mlp" };
+}
+
+/** transformers' Swin; sizes that no tensor tells are Swin-T's. The last stage's map is one window, as in every published one. */
+function swin({ vision }: ClipSizes, own: Pick<SwinConfig, "pool" | "head">): SwinConfig {
+  const { stages = [2, 2, 6, 2], stageHeads = [3, 6, 12, 24], window = 7, patchSize = 4, width = 768, mlpWidth } =
+    vision;
+  const halvings = 2 ** (stages.length - 1);
+  return {
+    kind: "swin",
+    imageSize: patchSize * window * halvings,
+    patchSize,
+    width,
+    stages: stages.map((depth, stage) => ({ depth, heads: stageHeads[stage]! })),
+    window,
+    mlpRatio: mlpWidth === undefined ? 4 : mlpWidth * halvings / width,
+    epsilon: 1e-5,
+    activation: "gelu",
+    ...own,
+  };
 }
 
 /** A BERT; sizes that no tensor tells are BERT-base's. */
@@ -132,18 +158,48 @@ function cxrClip({ sizes, value, source }: Stored): ClipConfig {
     field("model.text_encoder.pooling"),
     [[undefined, "eos"], ["eos", "eos"], ["bos", "cls"], ["mean", "mean"]],
   );
-  const imageSize = sizeField(source, "config.base.image_size", field("base.image_size"), { fallback: 224 });
+  const isSwin = sizes.layout.vision === "cxr_clip_swin";
+  const imageSize = sizeField(source, "config.base.image_size", field("base.image_size"), {
+    fallback: 224,
+    ...(isSwin ? { stored: swin(sizes, { pool: "first" }).imageSize } : {}),
+  });
   const contextLength = sizeField(source, "config.base.text_max_length", field("base.text_max_length"), {
     fallback: LONG_CONTEXT,
   });
   return {
-    vision: resnet(sizes, { imageSize, head: "biased" }),
+    // Of its Swin the model reads the first token, as it does of a ViT, where that is CLS.
+    vision: isSwin ? swin(sizes, { pool: "first", head: "biased" }) : resnet(sizes, { imageSize, head: "biased" }),
     text: bert(sizes, { contextLength, pool, head: "biased" }),
     embedding,
     similarity: "softmax",
-    ...IMAGENET,
+    ...(isSwin ? HALF : IMAGENET),
     resizeMode: "shortest",
     interpolation: "bilinear",
+  };
+}
+
+/** Of each channel, as MedCLIP's code has it for grey images. */
+const MEDCLIP_MEAN = 0.5862785803043838;
+const MEDCLIP_STD = 0.27950088968644304;
+
+/**
+ * MedCLIP with its Swin. Its code takes the mean of a text's tokens with the pads, whose number depends on the other texts of the
+ * list; here it is of the text alone.
+ *
+ * Source: RyanWangZf/MedCLIP, `medclip/modeling_medclip.py`, `medclip/dataset.py`, `medclip/constants.py`.
+ */
+function medclip({ sizes }: Stored): ClipConfig {
+  const { embedding = 512, text } = sizes;
+  const states = [...new Set([1, 2, text.depth])];
+  return {
+    vision: swin(sizes, { pool: "mean", head: "linear" }),
+    text: bert(sizes, { contextLength: 77, pool: "mean", hiddenStates: states, head: "linear" }),
+    embedding,
+    similarity: "softmax",
+    mean: [MEDCLIP_MEAN, MEDCLIP_MEAN, MEDCLIP_MEAN],
+    std: [MEDCLIP_STD, MEDCLIP_STD, MEDCLIP_STD],
+    resizeMode: "padded",
+    interpolation: "bicubic",
   };
 }
 
@@ -206,6 +262,16 @@ const PUBLISHED: readonly PublishedModel[] = [
     layout: { vision: "cxr_clip_resnet", text: "cxr_clip" },
     name: "CXR-CLIP (as the configuration in it says)",
     config: cxrClip,
+  },
+  {
+    layout: { vision: "cxr_clip_swin", text: "cxr_clip" },
+    name: "CXR-CLIP (as the configuration in it says)",
+    config: cxrClip,
+  },
+  {
+    layout: { vision: "medclip_swin", text: "medclip" },
+    name: "MedCLIP (77 tokens, the mean of layers 1, 2 and the last, images padded to a square)",
+    config: medclip,
   },
   { layout: { vision: "convirt", text: "convirt" }, name: "ConVIRT (256 tokens, their mean read)", config: convirt },
   {

@@ -1,4 +1,5 @@
 /** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
+import { layerCount } from "../checkpoint/find_layout.ts";
 import { type ClipLayout, clipPlace, towerKinds } from "../checkpoint/layout.ts";
 import { TEXT_NAMES } from "../checkpoint/text_names.ts";
 import { VISION_NAMES } from "../checkpoint/vision_names.ts";
@@ -23,6 +24,12 @@ export interface ClipSizes {
     stages?: readonly number[];
     /** Channels of its stem. */
     stemWidth?: number;
+    /** Register tokens of a DINOv2. */
+    registers?: number;
+    /** Heads in each stage of a Swin. */
+    stageHeads?: readonly number[];
+    /** Tokens a side of its windows. */
+    window?: number;
   };
   /** Of the text tower. */
   text: {
@@ -49,12 +56,16 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
   const shapeOf = (leaf: string): readonly number[] | undefined => shapes.get(clipPlace(layout, leaf).name);
   const kinds = towerKinds(layout);
   const isBert = kinds.text === "bert";
-  const word = shapeOf("text.trunk.word");
+  const ofText = (leaf: string): readonly number[] | undefined =>
+    text === "none" ? undefined : shapeOf(`text.trunk.${leaf}`);
+  const word = ofText("word");
   const heads = VISION_NAMES[vision].head;
   const last = heads["weight"] ?? heads["fc2.weight"];
   const projection = last && shapeOf(heads["weight"] ? "vision.head.weight" : "vision.head.fc2.weight");
   const tower = kinds.vision === "clip-resnet" || kinds.vision === "resnet"
     ? resnetSizes(shapes, layout, kinds.vision === "clip-resnet")
+    : kinds.vision === "swin"
+    ? swinSizes(shapes, layout)
     : vitSizes(shapes, layout);
   return {
     layout,
@@ -66,11 +77,11 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
     },
     text: {
       ...size("vocabularySize", word?.[0]),
-      ...size("positions", shapeOf("text.trunk.position")?.[0]),
+      ...size("positions", ofText("position")?.[0]),
       ...size("width", word?.[1]),
-      depth: layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
-      ...size("mlpWidth", shapeOf("text.trunk.layers.0.mlp.fc1.weight")?.[0]),
-      ...size("tokenTypes", isBert ? shapeOf("text.trunk.tokenType")?.[0] : undefined),
+      depth: text === "none" ? 0 : layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
+      ...size("mlpWidth", ofText("layers.0.mlp.fc1.weight")?.[0]),
+      ...size("tokenTypes", isBert ? ofText("tokenType")?.[0] : undefined),
       ...size("headWidth", TEXT_NAMES[text].head["fc1.weight"] ? shapeOf("text.head.fc1.weight")?.[0] : undefined),
       pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
     },
@@ -96,6 +107,10 @@ function vitSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLa
     ...size("patchSize", patch?.[2]),
     ...size("imageSize", side),
     depth: layerCount(shapes, visionPrefix + VISION_NAMES[vision].blocks),
+    ...size(
+      "registers",
+      "registers" in VISION_NAMES[vision].stem ? shapeOf("vision.trunk.registers")?.at(-2) : undefined,
+    ),
     ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
   };
 }
@@ -124,17 +139,23 @@ function resnetSizes(
   };
 }
 
-/**
- * One more than the highest number that follows `prefix`. A number as high as the count of all names is no layer's: one name
- * must not make a model of a billion layers.
- *
- * @param shapes The checkpoint's tensors by name.
- */
-export function layerCount(shapes: ReadonlyMap<string, unknown>, prefix: string): number {
-  let count = 0;
-  for (const name of shapes.keys()) {
-    const match = name.startsWith(prefix) && /^(\d+)\./.exec(name.slice(prefix.length));
-    if (match && Number(match[1]) < shapes.size) count = Math.max(count, Number(match[1]) + 1);
-  }
-  return count;
+/** What the tables of distances, `[(2w - 1)², H]` in each block, and the shapes tell of a Swin. */
+function swinSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLayout): TowerSizes {
+  const shapeOf = (leaf: string): readonly number[] | undefined =>
+    shapes.get(clipPlace(layout, `vision.trunk.${leaf}`).name);
+  const { stages = [] } = layout;
+  const tables = stages.map((_, stage) => {
+    const first = stages.slice(0, stage).reduce((a, b) => a + b, 0);
+    return shapeOf(`blocks.${first}.attention.relativeBias`);
+  });
+  const rows = tables[0]?.[0];
+  return {
+    ...size("width", shapeOf("norm.weight")?.[0]),
+    ...size("patchSize", shapeOf("patchEmbed.weight")?.[2]),
+    ...size("mlpWidth", shapeOf("blocks.0.mlp.fc1.weight")?.[0]),
+    depth: stages.reduce((a, b) => a + b, 0),
+    stages,
+    stageHeads: tables.map((table) => table?.[1] ?? 1),
+    ...size("window", rows === undefined ? undefined : (Math.sqrt(rows) + 1) / 2),
+  };
 }

@@ -6,10 +6,11 @@ import { type EncodeOptions, type EncoderResult, type ImageTower, pooled } from 
 import { buildHead, type HeadParams, projected } from "./head.ts";
 import type { Parts } from "./parts.ts";
 import { RESNET_TOWER, type ResnetTrunk } from "./resnet.ts";
+import { SWIN_TOWER, type SwinTrunk } from "./swin.ts";
 import { VIT_TOWER, type VitTrunk } from "./vit.ts";
 
 /** Weights of an image tower before its projection. */
-export type ImageTrunk = VitTrunk | ResnetTrunk;
+export type ImageTrunk = VitTrunk | SwinTrunk | ResnetTrunk;
 
 /** Weights of the image tower. */
 export interface ImageTowerParams {
@@ -23,6 +24,9 @@ export interface ImageTowerParams {
 const TOWERS: Readonly<Record<VisionConfig["kind"], ImageTower<VisionConfig, ImageTrunk>>> = {
   "clip": VIT_TOWER,
   "vit": VIT_TOWER,
+  "dinov2": VIT_TOWER,
+  "eva02": VIT_TOWER,
+  "swin": SWIN_TOWER,
   "clip-resnet": RESNET_TOWER,
   "resnet": RESNET_TOWER,
 };

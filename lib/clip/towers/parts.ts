@@ -13,6 +13,14 @@ export type LeafRole = "weight" | "bias" | "gain" | "embedding" | "logitScale" |
 /** Makes the tensor of one leaf, given its dotted name, shape and role. */
 export type MakeLeaf = (name: string, shape: number[], role: LeafRole) => Tensor;
 
+/** What some towers' blocks have. */
+export interface BlockExtras {
+  /** Factors of what attention and feed-forward part add. @default {false} */
+  layerScale?: boolean;
+  /** EVA-02's: a SwiGLU, LayerNorms before its contraction and the attention's output, keys without bias. @default {false} */
+  gated?: boolean;
+}
+
 /** Makers of the parts that towers are built of; each part's leaves stand below `name`. */
 export interface Parts {
   /** One leaf. */
@@ -21,8 +29,10 @@ export interface Parts {
   dense(outSize: number, inSize: number, name: string, bias?: boolean): LinearParams;
   /** A LayerNorm. */
   norm(width: number, name: string): LayerNormParams;
+  /** A transformer block. */
+  block(width: number, hidden: number, name: string, extras?: BlockExtras): BlockParams;
   /** A stack of transformer blocks. */
-  stack(depth: number, width: number, hidden: number, name: string): BlockParams[];
+  stack(depth: number, width: number, hidden: number, name: string, extras?: BlockExtras): BlockParams[];
   /** An attention pooling. */
   attentionPool(width: number, hidden: number, name: string): AttentionPoolParams;
   /** A table of embeddings. */
@@ -47,28 +57,33 @@ export function parts(makeLeaf: MakeLeaf): Parts {
     weight: leaf(`${name}.weight`, [width], "gain"),
     bias: leaf(`${name}.bias`, [width], "bias"),
   });
-  const attention = (width: number, name: string): AttentionParams => ({
+  const attention = (width: number, name: string, gated = false): AttentionParams => ({
     query: dense(width, width, `${name}.query`),
-    key: dense(width, width, `${name}.key`),
+    key: dense(width, width, `${name}.key`, !gated),
     value: dense(width, width, `${name}.value`),
     output: dense(width, width, `${name}.output`),
+    ...(gated ? { norm: norm(width, `${name}.norm`) } : {}),
   });
-  const mlp = (width: number, hidden: number, name: string): MlpParams => ({
+  const mlp = (width: number, hidden: number, name: string, gated = false): MlpParams => ({
     fc1: dense(hidden, width, `${name}.fc1`),
     fc2: dense(width, hidden, `${name}.fc2`),
+    ...(gated ? { gate: dense(hidden, width, `${name}.gate`), norm: norm(hidden, `${name}.norm`) } : {}),
   });
-  const block = (width: number, hidden: number, name: string): BlockParams => ({
+  const block: Parts["block"] = (width, hidden, name, { layerScale = false, gated = false } = {}) => ({
     norm1: norm(width, `${name}.norm1`),
-    attention: attention(width, `${name}.attention`),
+    attention: attention(width, `${name}.attention`, gated),
+    ...(layerScale ? { scale1: leaf(`${name}.scale1`, [width], "gain") } : {}),
     norm2: norm(width, `${name}.norm2`),
-    mlp: mlp(width, hidden, `${name}.mlp`),
+    mlp: mlp(width, hidden, `${name}.mlp`, gated),
+    ...(layerScale ? { scale2: leaf(`${name}.scale2`, [width], "gain") } : {}),
   });
   return {
     leaf,
     dense,
     norm,
-    stack: (depth, width, hidden, name) =>
-      Array.from({ length: depth }, (_, i) => block(width, hidden, `${name}.${i}`)),
+    block,
+    stack: (depth, width, hidden, name, extras) =>
+      Array.from({ length: depth }, (_, i) => block(width, hidden, `${name}.${i}`, extras)),
     attentionPool: (width, hidden, name) => ({
       probe: leaf(`${name}.probe`, [1, 1, width], "embedding"),
       attention: attention(width, `${name}.attention`),

@@ -10,6 +10,7 @@ import { embeddingLookup, tidy } from "../../tensor/ops.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, HeadKind, SiglipTextConfig } from "../config.ts";
+import { NoTextTowerError } from "../no_text.ts";
 import { cutTexts } from "./cut_texts.ts";
 import { type HeadParams, projected } from "./head.ts";
 import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
@@ -67,6 +68,7 @@ export function textTower(
   config: ClipConfig["text"],
   options: EncodeOptions = {},
 ): EncoderResult {
+  if (config.kind === "none") throw new NoTextTowerError();
   const [positions] = trunk.position.shape;
   const [, size] = ids.shape;
   if (size > positions) {
@@ -102,6 +104,7 @@ export function textTower(
  * @returns `tokens` `[B, N + 1, E]` (the read token first; `[B, 1, E]` with `clsOnly`), `affinity` `[B, N]`. The caller
  * disposes both.
  * @throws {TypeError} If a text is longer than the position table.
+ * @throws {NoTextTowerError} If the model is an image tower alone.
  *
  * @example Tokens of a text
  * ```ts
@@ -123,6 +126,7 @@ export function encodeText(
   options: EncodeOptions = {},
 ): EncoderResult {
   const { trunk, head } = params.text;
+  if (config.text.kind === "none") throw new NoTextTowerError();
   return tidy(() => {
     const result = textTower(trunk, ids, config.text, options);
     const tokens = pooled(trunk.pooler, result.tokens);

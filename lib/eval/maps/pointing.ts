@@ -29,7 +29,8 @@ export function seenBox(
   zoom = 1,
 ): SeenBox {
   const { x, y, width, height } = box;
-  const side = Math[resizeMode === "longest" ? "max" : "min"](image.width, image.height);
+  const isWhole = resizeMode === "longest" || resizeMode === "padded";
+  const side = Math[isWhole ? "max" : "min"](image.width, image.height);
   const [sizeX, sizeY] = resizeMode === "squash"
     ? [image.width / zoom, image.height / zoom]
     : [side / zoom, side / zoom];

@@ -7,7 +7,15 @@ import {
   similarityScale,
   textAffinityOf,
 } from "../../ace_lora.ts";
-import type { BertConfig, CausalTextConfig, HeadKind, SiglipTextConfig, VitConfig } from "../../clip/config.ts";
+import type {
+  BertConfig,
+  CausalTextConfig,
+  ClipConfig,
+  HeadKind,
+  NoTextConfig,
+  SiglipTextConfig,
+  VitConfig,
+} from "../../clip/config.ts";
 import { imageHead } from "../../clip/towers/image.ts";
 import type { VitTrunk } from "../../clip/towers/vit.ts";
 import { textHead, type TextTowerParams } from "../../clip/towers/text.ts";
@@ -86,7 +94,8 @@ function checkExportable(params: AceLoraParams, { vision, text }: AceLoraConfig[
   const refuse = (what: string): never => {
     throw new RangeError(`Cannot export the model as ONNX as ${what}`);
   };
-  if (!("patchSize" in vision)) refuse(`its image tower must be a ViT: it is a ${vision.kind}`);
+  if (vision.kind !== "clip" && vision.kind !== "vit") refuse(`its image tower must be a ViT: it is a ${vision.kind}`);
+  if (text.kind === "none") refuse("it must have a text tower: it is an image tower alone");
   for (const [tower, head] of [["image", imageHead(vision)], ["text", textHead(text)]] as const) {
     if (!EXPORTED_HEADS.includes(head)) {
       refuse(`its ${tower} projection must be ${EXPORTED_HEADS.join(", ")}: it is ${head}`);
@@ -209,7 +218,7 @@ function convolutionKernel(values: Float32Array, width: number, side: number): F
 
 function textModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
   const { embedding } = config.encoders;
-  const { text } = config.encoders;
+  const text = config.encoders.text as Exclude<ClipConfig["text"], NoTextConfig>; // checkExportable has seen to it
   const emitter: Emitter = { graph: onnxGraph(), numbers };
   const { graph } = emitter;
   const { contextLength } = text;

@@ -6,6 +6,7 @@ import { OPSET } from "./graph.ts";
 const TOKENIZERS: Readonly<Record<ClipConfig["text"]["kind"], { tokenizer: string; padded: string }>> = {
   bert: { tokenizer: "WordPiece, [CLS] text [SEP]", padded: "with 0" },
   clip: { tokenizer: "byte-level BPE, start text end", padded: "with 0" },
+  none: { tokenizer: "none", padded: "nowhere" },
   siglip: { tokenizer: "SentencePiece, text end", padded: "as the model's tokenizer does; the last place is read" },
 };
 

@@ -20,7 +20,7 @@ export function vptMethod(encoders: ClipConfig, given?: Partial<VisualPromptConf
   const settings = withSettings(VPT, given, "visual prompts");
   checkSize(settings.prompts, "the number of prompts");
   const { vision } = encoders;
-  if (!("patchSize" in vision)) {
+  if (!("patchSize" in vision) || vision.kind === "swin") {
     throw new RangeError(`Cannot put prompts into the image tower as it must be a ViT: it is a ${vision.kind}`);
   }
   return peftMethod(encoders, {

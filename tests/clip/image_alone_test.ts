@@ -1,0 +1,172 @@
+/** DINOv2, and what a model without a text tower does. */
+import * as tf from "@tensorflow/tfjs";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
+import { type ClipConfig, NO_TEXT } from "../../lib/clip/config.ts";
+import { loadClip } from "../../lib/clip/load.ts";
+import { NoTextTowerError } from "../../lib/clip/no_text.ts";
+import { countClip } from "../../lib/clip/params.ts";
+import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { loadDenseEncoder } from "../../lib/dense/encoder.ts";
+import { mapSource } from "../../lib/dense/maps.ts";
+
+import { encodePng } from "../../lib/image/png.ts";
+import { loadModel } from "../../lib/model.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+import type { Tensor4D } from "../../lib/tensor/types.ts";
+import { testOnBackends } from "../backends.ts";
+import { assertClose, noLeak } from "../close.ts";
+import { IMAGE_TOWERS, LAYOUT_CASES, layoutFiles, openCase } from "./layout_cases.ts";
+
+const caseOf = (folder: string) => LAYOUT_CASES.find((one) => one.folder === folder)!;
+
+for (const folder of IMAGE_TOWERS) {
+  testOnBackends(`encodeImage() gives transformers' patch tokens too: ${folder}`, async () => {
+    const { params, config, expected } = await openCase(caseOf(folder));
+    const pixels = expected.get("pixels") as Tensor4D;
+    const { tokens, affinity } = encodeImage(params, pixels, config, { affinity: "logits" });
+    const all = expected.get("tokens")!; // CLS, registers, patches
+    const [batch, size, width] = all.shape as [number, number, number];
+    const patches = tokens.shape[1] - 1;
+    const wanted = tf.concat([
+      tf.slice(all, [0, 0, 0], [batch, 1, width]),
+      tf.slice(all, [0, size - patches, 0], [batch, patches, width]),
+    ], 1);
+    await assertClose(tokens, wanted, 1e-4, "tokens"); // not unit rows: of a LayerNorm
+    assertEquals(affinity!.shape, [batch, patches]);
+    // With a gate of ones nothing changes, registers or not.
+    const gate = tf.ones([batch, 2, patches + 1, patches + 1]) as Tensor4D;
+    await assertClose(encodeImage(params, pixels, config, { gate }).tokens, tokens, 1e-5, "gated tokens");
+    disposeParams(params);
+  });
+}
+
+/** A folder with a fixture's files, changed. */
+async function withFolder(folder: string, body: (path: string) => Promise<void>): Promise<void> {
+  const { weights } = layoutFiles(caseOf(folder));
+  const path = await Deno.makeTempDir();
+  try {
+    for (const name of ["config.json", "model.safetensors", "preprocessor_config.json"]) {
+      await Deno.copyFile(join(weights, "..", name), join(path, name));
+    }
+    await body(path);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+async function changeJson(path: string, fields: Record<string, unknown>): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify({ ...JSON.parse(await Deno.readTextFile(path)), ...fields }));
+}
+
+Deno.test("loadModel() reads RAD-DINO's folder: it encodes images, maps them for dense tasks, and refuses texts", async () => {
+  await selectBackend({ backend: "wasm" });
+  await withFolder("rad_dino", async (folder) => {
+    // What else the folder has: the head of its training, and the weights under DINOv2's own names.
+    for (const name of ["dino_head", "backbone_compatible"]) {
+      await Deno.writeTextFile(join(folder, `${name}.safetensors`), "");
+    }
+    const image = join(folder, "film.png");
+    await Deno.writeFile(
+      image,
+      encodePng({ width: 20, height: 24, channels: 1, bitDepth: 8, data: new Uint8Array(480).map((_, i) => i) }),
+    );
+    await noLeak(async () => {
+      const model = await loadModel(folder);
+      assertEquals(model.config.mean, [0.5307, 0.5307, 0.5307]);
+      assertEquals(model.config.embedding, 16);
+      const features = await model.encodeImages([image]);
+      assertAlmostEquals(features.reduce((sum, x) => sum + x * x, 0), 1, 1e-5);
+      const refusals = [
+        () => model.encodeTexts(["edema"]),
+        () => model.classify([image], ["edema", "no finding"]),
+      ];
+      for (const ask of refusals) {
+        const { message } = await assertRejects(ask, NoTextTowerError, "an image tower alone");
+        assert(!message.includes("\n"));
+      }
+      model.dispose();
+      const encoder = await loadDenseEncoder(folder);
+      const source = await mapSource([{ id: "1", image: () => Promise.resolve(square()) }], encoder);
+      assertEquals([source.grid, source.width], [2, 16]);
+      assertEquals((await source.maps([0])).length, 2 * 2 * 16);
+      disposeParams(encoder.trunk);
+    });
+  });
+});
+
+function square() {
+  return { width: 16, height: 16, channels: 1, bitDepth: 8, data: new Uint8Array(256) } as const;
+}
+
+Deno.test("loadClip() takes a DINOv2's size from its preprocessor, and refuses SwiGLU and a size that cuts patches", async () => {
+  await selectBackend({ backend: "cpu" });
+  await withFolder("dinov2_resampled", async (folder) => {
+    const { params, config } = await loadClip(folder);
+    disposeParams(params);
+    assertEquals(config.vision.kind === "dinov2" && [config.vision.imageSize, config.vision.positionSize], [16, 24]);
+    const sized = (side: number) =>
+      changeJson(join(folder, "preprocessor_config.json"), {
+        size: { shortest_edge: side },
+        crop_size: { height: side, width: side },
+      });
+    await sized(20);
+    await assertRejects(
+      () => loadClip(folder),
+      SyntaxError,
+      "crop_size must be a multiple of the patch size 8: found 20",
+    );
+    await sized(16);
+    await changeJson(join(folder, "config.json"), { use_swiglu_ffn: true });
+    await assertRejects(() => loadClip(folder), SyntaxError, "use_swiglu_ffn must be false: found true");
+    await changeJson(join(folder, "config.json"), { use_swiglu_ffn: false, image_size: 16 });
+    await assertRejects(() => loadClip(folder), SyntaxError, "image_size must be 24 to fit the weights");
+  });
+});
+
+Deno.test("a ViT-B/14 of 518 pixels has the numbers of RAD-DINO", () => {
+  const config: ClipConfig = {
+    vision: {
+      ...{
+        kind: "dinov2",
+        imageSize: 518,
+        patchSize: 14,
+        width: 768,
+        depth: 12,
+        heads: 12,
+        mlpWidth: 3072,
+        epsilon: 1e-6,
+      },
+      ...{ activation: "gelu", pool: "cls", head: "none" },
+    },
+    text: NO_TEXT,
+    embedding: 768,
+    similarity: "softmax",
+    scale: 1,
+    mean: [0.5307, 0.5307, 0.5307],
+    std: [0.2583, 0.2583, 0.2583],
+    resizeMode: "shortest",
+    interpolation: "bicubic",
+  };
+  assertEquals(countClip(config, (name) => name.startsWith("vision.")), 86_579_712);
+  assertEquals(countClip(config), 86_579_713); // and the scale, which is 1
+});
+
+Deno.test("findLayout() refuses query decoders by name and says why", () => {
+  for (
+    const [name, sign] of [
+      ["MedKLIP", "module.disease_embedding_layer.weight"],
+      ["KAD", "model.decoder_norm.weight"],
+      ["CARZero", "state_dict.CARZero.fusion_module.decoder_norm.weight"],
+    ]
+  ) {
+    const error = assertThrows(
+      () => findLayout(new Set([sign!, "image_encoder.res_features.0.weight"]), "best.pth"),
+      SyntaxError,
+      `${name}'s query decoder, whose score reads all tokens of image and text and is no similarity of two features`,
+    );
+    assert(error.message.includes("best.pth") && !error.message.includes("\n"));
+  }
+});
