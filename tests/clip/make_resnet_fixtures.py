@@ -43,9 +43,9 @@ def randomise_norms(model, seed):
     return model.eval()
 
 
-def images_of(seed, side=28):
-    """A small image, whose pixels the tests repeat to the tower's size."""
-    return torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+def images_of(seed, side=28, count=1):
+    """Small images, whose pixels the tests repeat to the tower's size."""
+    return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(seed))
 
 
 def repeated(images, size):
@@ -264,7 +264,7 @@ def mgca_resnet(name, seed):
 
 @torch.no_grad()
 def mgca_vit(name, seed):
-    folder, images = fresh(name), images_of(seed + 1, 16)
+    folder, images = fresh(name), images_of(seed + 1, 16, 2)
     tower = VisionTransformer(img_size=16, patch_size=8, embed_dim=16, depth=2, num_heads=1, mlp_ratio=4, num_classes=0,
                               global_pool="token")
     model = randomise_norms(randomise(Mgca(tower, 16, 16), seed), seed)
@@ -283,7 +283,7 @@ class CxrClip(nn.Module):
 
 @torch.no_grad()
 def cxr_clip(name, seed):
-    folder, images = fresh(name), images_of(seed + 1, 64)
+    folder, images = fresh(name), images_of(seed + 1, 64, 2)
     model = randomise_norms(randomise(CxrClip(), seed), seed)
     last = (IDS != 0).sum(1) - 1
     tokens = states_of(model.text_encoder.text_encoder, IDS).last_hidden_state

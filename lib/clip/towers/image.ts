@@ -1,6 +1,9 @@
 /** The image tower, of whichever kind: one table. @module */
+import * as tf from "@tensorflow/tfjs";
 import { tidy } from "../../tensor/ops.ts";
-import type { Tensor4D } from "../../tensor/types.ts";
+import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
+import { mul, slice, sumOver } from "../../tensor/typed.ts";
+import type { Tensor2D, Tensor3D, Tensor4D } from "../../tensor/types.ts";
 import type { ClipConfig, HeadKind, VisionConfig } from "../config.ts";
 import { type EncodeOptions, type EncoderResult, type ImageTower, pooled } from "./encoder.ts";
 import { buildHead, type HeadParams, projected } from "./head.ts";
@@ -79,7 +82,8 @@ export function imageTower(
 }
 
 /**
- * Projected tokens of images, not yet normalised; every token goes through pooler and projection as the read one does.
+ * Projected tokens of images, not yet normalised; every token goes through pooler and projection as the read one does. A tower
+ * without attention has the similarity of each token with the read one as affinity.
  *
  * @param params Weights.
  * @param pixels Normalised images, shape `[B, S, S, 3]`.
@@ -108,8 +112,26 @@ export function encodeImage(
 ): EncoderResult {
   const { trunk, head } = params.vision;
   return tidy(() => {
-    const result = imageTower(trunk, pixels, config.vision, options);
-    const tokens = "pooler" in trunk ? pooled(trunk.pooler, result.tokens) : result.tokens;
-    return { ...result, tokens: projected(head, tokens, imageHead(config.vision)) };
+    const isSimilar = options.affinity !== undefined && attentionHeads(config.vision) === 0;
+    const { clsOnly = false } = options;
+    const result = imageTower(trunk, pixels, config.vision, { ...options, clsOnly: clsOnly && !isSimilar });
+    const read = "pooler" in trunk ? pooled(trunk.pooler, result.tokens) : result.tokens;
+    const tokens = projected(head, read, imageHead(config.vision));
+    if (!isSimilar) return { ...result, tokens };
+    const cls = clsOnly ? slice(tokens, [0, 0, 0], [-1, 1, -1]) : tokens;
+    return { tokens: cls, affinity: cosines(tokens) };
+  });
+}
+
+/** The cosine of the first token with each of the others, `[B, N]`. */
+function cosines(tokens: Tensor3D): Tensor2D {
+  const [batch, size, width] = tokens.shape;
+  return tf.tidy(() => {
+    const unit = l2Normalise(tokens);
+    const [first, others] = [
+      slice(unit, [0, 0, 0], [batch, 1, width]),
+      slice(unit, [0, 1, 0], [batch, size - 1, width]),
+    ];
+    return sumOver(mul(first, others), 2);
   });
 }
