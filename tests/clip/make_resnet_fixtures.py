@@ -29,9 +29,11 @@ BERT = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 1, "v
 
 
 def randomise_norms(model, seed):
-    """Gains near 1, statistics unlike a fresh layer's."""
+    """Gains near 1, statistics unlike a fresh layer's; convolutions that keep the size of what goes through them."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = torch.randn(module.weight.shape, generator=generator) * (2 / module.weight[0].numel()) ** 0.5
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             shape = module.running_mean.shape
             module.running_mean.copy_(0.2 * torch.randn(shape, generator=generator))

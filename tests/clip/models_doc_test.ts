@@ -7,14 +7,18 @@ const DOC = new URL("../../docs/models.md", import.meta.url);
 
 /** The table; run this file with `deno run --allow-read --allow-write --allow-env tests/clip/models_doc_test.ts` to write it. */
 async function table(): Promise<string> {
-  await selectBackend({ backend: "cpu" });
+  await selectBackend({ backend: "wasm" });
   const rows: string[] = [];
   for (const one of LAYOUT_CASES) {
     const difference = await layoutDifference(one);
     // To the next power of ten: the last digits differ from machine to machine.
     rows.push(`| ${one.layout} | ${one.tried} | below 1e${Math.floor(Math.log10(difference)) + 1} |`);
   }
-  return ["| layout | what was tried | largest difference of a probability |", "| --- | --- | --- |", ...rows].join(
+  return [
+    "| layout | what was tried | largest difference of a probability or unit feature |",
+    "| --- | --- | --- |",
+    ...rows,
+  ].join(
     "\n",
   );
 }
