@@ -59,7 +59,8 @@ export function withDepartures(scale: Scale, { epochs, pairs, learningRate, data
  * The scales.
  *
  * `demo` is sized for two quiet cores and 40 minutes for all tables: 132 runs, of which 93 are trained for 96 steps and three
- * are table 4's under a seed each, took 29 min 20 s.
+ * are table 4's under a seed each, took 29 min 20 s. Its learning rate is that of three under which LoRA and full fine-tuning
+ * together did best on other draws of pairs and held-out cases (docs/toy_world.md).
  *
  * `paper` has the settings of the paper and its released code: 40 epochs, one of warm-up, batch 64, 1e-3, float32.
  */

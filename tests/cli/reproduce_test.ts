@@ -35,6 +35,7 @@ Deno.test("reproduce says in one line what is wrong with its options", async () 
     const out = join(folder, "results");
     const permissions = { read: [...MINI_FILES, folder], write: [folder] };
     await fail(["reproduce", "table4", "--scale", "paper", "--out", out], [/--data names it/], permissions);
+    await fail(["reproduce", "table1", "--scale", "paper", "--draw", "2"], [/--draw goes with/], permissions);
   });
 });
 
