@@ -1,4 +1,4 @@
-/** Files in a browser: those the page was given, which are read only, and the origin's private file system. @module */
+/** Files in a browser: those the page was given, which are read only, and the page's private files. @module */
 import {
   type FileInfo,
   type FolderEntry,
@@ -8,27 +8,7 @@ import {
   type OpenFile,
   type System,
 } from "./files.ts";
-
-// What is used of the browser's own types, which a project that uses this package on Deno may not have.
-interface Handle {
-  name: string;
-  kind: "file" | "directory";
-}
-interface FileHandle extends Handle {
-  getFile(): Promise<File>;
-  createWritable(options: { keepExistingData: boolean }): Promise<{
-    write(bytes: Uint8Array): Promise<void>;
-    seek(offset: number): Promise<void>;
-    close(): Promise<void>;
-  }>;
-  move(folder: FolderHandle, name: string): Promise<void>;
-}
-interface FolderHandle extends Handle {
-  getDirectoryHandle(name: string, options: { create: boolean }): Promise<FolderHandle>;
-  getFileHandle(name: string, options: { create: boolean }): Promise<FileHandle>;
-  removeEntry(name: string): Promise<void>;
-  values(): AsyncIterable<Handle>;
-}
+import { type FileHandle, privateFolder } from "./private_files.ts";
 
 /** Files given, by path. */
 const mounted = new Map<string, Blob>();
@@ -57,28 +37,32 @@ export function unmountFiles(path: string): void {
 const FILE: Omit<FileInfo, "size" | "mtime"> = { isFile: true, isDirectory: false };
 const FOLDER: FileInfo = { isFile: false, isDirectory: true, size: 0, mtime: null };
 
+/** The error for a file that the browser has no room for. */
+export class StorageFullError extends Error {
+  /** Name shown in stack traces. */
+  override name = "StorageFullError";
+
+  /** An error about the origin's storage. */
+  constructor(options?: ErrorOptions) {
+    super("the browser's storage is full", options);
+  }
+}
+
 /** The class that tells the kind of what the private file system throws; what is full says so itself. */
 function told(error: unknown, path: string): unknown {
   if (!(error instanceof DOMException)) return error;
   const options = { cause: error };
   if (error.name === "NotFoundError") return new NotFound(`No such file or folder: "${path}"`, options);
   if (error.name === "TypeMismatchError") return new NotADirectory(`Not of the kind asked for: "${path}"`, options);
-  if (error.name === "QuotaExceededError") return new Error("the browser's storage is full", options);
+  if (error.name === "QuotaExceededError") return new StorageFullError(options);
   return error;
-}
-
-async function folderAt(parts: readonly string[], create = false): Promise<FolderHandle> {
-  const { storage } = navigator as unknown as { storage: { getDirectory(): Promise<FolderHandle> } };
-  let folder = await storage.getDirectory();
-  for (const part of parts) folder = await folder.getDirectoryHandle(part, { create });
-  return folder;
 }
 
 async function handleAt(path: string, create = false): Promise<FileHandle> {
   const parts = partsOf(path);
   const name = parts.pop();
   if (name === undefined) throw new IsADirectory(`Cannot open "${path}" as it is a folder`);
-  return await (await folderAt(parts)).getFileHandle(name, { create });
+  return await (await privateFolder(parts)).getFileHandle(name, { create });
 }
 
 /** A file's content: of one mounted, else of one kept. */
@@ -168,7 +152,7 @@ async function* entries(path: string): AsyncGenerator<FolderEntry> {
   for (const [name, isFile] of given) yield { name, isFile, isDirectory: !isFile, isSymlink: false };
   if (prefix !== "" && given.size > 0) return;
   try {
-    for await (const { name, kind } of (await folderAt(partsOf(path))).values()) {
+    for await (const { name, kind } of (await privateFolder(partsOf(path))).values()) {
       if (!given.has(name)) {
         yield { name, isFile: kind === "file", isDirectory: kind === "directory", isSymlink: false };
       }
@@ -182,7 +166,7 @@ async function statAt(path: string): Promise<FileInfo> {
   const key = keyOf(path);
   if (key === "") return FOLDER;
   for (const name of mounted.keys()) if (name.startsWith(`${key}/`)) return FOLDER;
-  if (!mounted.has(key) && await folderAt(partsOf(path)).then(() => true, () => false)) return FOLDER;
+  if (!mounted.has(key) && await privateFolder(partsOf(path)).then(() => true, () => false)) return FOLDER;
   return infoOf(await blobAt(path));
 }
 
@@ -204,14 +188,16 @@ export function webSystem(): System {
       path instanceof URL ? new Uint8Array(await (await fetch(path)).arrayBuffer()) : await bytesOf(await blobAt(path)),
     readTextFile: async (path) => await (await blobAt(path)).text(),
     async mkdir(path) {
-      await folderAt(partsOf(path), true);
+      await privateFolder(partsOf(path), true).catch((error) => {
+        throw told(error, path);
+      });
     },
     async rename(from, to) {
       const key = keyOf(from);
       await closing.get(key)?.finally(() => closing.delete(key));
       const parts = partsOf(to);
       const name = parts.pop()!;
-      const folder = await folderAt(parts);
+      const folder = await privateFolder(parts);
       await (await handleAt(from)).move(folder, name);
     },
     async remove(path) {
@@ -219,7 +205,7 @@ export function webSystem(): System {
       const name = parts.pop()!;
       await closing.get(keyOf(path))?.catch(() => {});
       closing.delete(keyOf(path));
-      await folderAt(parts).then((folder) => folder.removeEntry(name)).catch((error) => {
+      await privateFolder(parts).then((folder) => folder.removeEntry(name)).catch((error) => {
         throw told(error, path);
       });
     },

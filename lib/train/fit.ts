@@ -102,7 +102,10 @@ export async function fit<T>(
   const save = async (): Promise<void> => {
     if (statePath && isWriter) {
       await options.onSave?.();
-      await writeRunState(statePath, state, settings);
+      await writeRunState(statePath, state, settings).catch((error: unknown) => {
+        if (!options.onSaveError) throw error;
+        options.onSaveError(error);
+      });
     }
     saved = { step: state.adamw.step, time: performance.now() };
   };

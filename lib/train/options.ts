@@ -116,6 +116,8 @@ export interface FitOptions extends AdamwOptions {
   onStep?: (report: StepReport) => void;
   /** Called before each state is written, so that what goes with it is never behind it. */
   onSave?: () => void | Promise<void>;
+  /** Takes the error of a state that could not be written: the run goes on, and the next state is tried again. @default {the run ends with it} */
+  onSaveError?: (error: unknown) => void;
   /** Called after each validation. */
   onValidation?: (entry: ValidationEntry) => void | Promise<void>;
   /**

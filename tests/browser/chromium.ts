@@ -20,6 +20,14 @@ export interface Page {
   errors: string[];
   /** PNG of the whole page. */
   screenshot(): Promise<Uint8Array>;
+  /** Runs an expression in each worker to come, before the worker's own first line. */
+  inWorkers(expression: string): Promise<void>;
+  /** Values of an expression in the workers that were started since {@linkcode inWorkers}; promises are awaited. */
+  evaluateInWorkers(expression: string): Promise<Json[]>;
+  /** Closes the tab, whatever it is at, and opens another in the same browser. */
+  closed(): Promise<Page>;
+  /** Calls a method of the protocol that is the whole browser's. */
+  sendToBrowser(method: string, params?: Json): Promise<Json>;
 }
 
 /** Path of a Chromium, or null: ACE_CHROMIUM, else the first known name on PATH. */
@@ -93,18 +101,20 @@ export async function withPage(
 
 interface Connection {
   send(method: string, params?: Json, sessionId?: string): Promise<Json>;
-  listen(listener: (method: string, params: Json) => void): void;
+  listen(listener: (method: string, params: Json, sessionId?: string) => void): void;
   close(): Promise<void>;
 }
 
 function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: ReadableStream<Uint8Array>): Connection {
   const waiting = new Map<number, { resolve: (v: Json) => void; reject: (e: Error) => void }>();
-  const listeners: ((method: string, params: Json) => void)[] = [];
+  const listeners: ((method: string, params: Json, sessionId?: string) => void)[] = [];
   let id = 0;
   const receive = (text: string): void => {
     const message = JSON.parse(text);
     const entry = waiting.get(message.id);
-    if (entry === undefined) return listeners.forEach((listener) => listener(message.method, message.params));
+    if (entry === undefined) {
+      return listeners.forEach((listener) => listener(message.method, message.params, message.sessionId));
+    }
     waiting.delete(message.id);
     if (message.error) entry.reject(new Error(message.error.message));
     else entry.resolve(message.result);
@@ -146,7 +156,19 @@ async function newPage(connection: Connection): Promise<Page> {
   const { sessionId } = await connection.send("Target.attachToTarget", { targetId, flatten: true });
   const errors: string[] = [];
   let loaded = (): void => {};
-  connection.listen((method, params) => {
+  let prelude = "";
+  const workers = new Set<string>();
+  const startWorker = async ({ sessionId: worker, targetInfo: { type } }: Json): Promise<void> => {
+    if (type === "worker") {
+      workers.add(worker);
+      await connection.send("Runtime.evaluate", { expression: prelude }, worker);
+    }
+    await connection.send("Runtime.runIfWaitingForDebugger", {}, worker);
+  };
+  connection.listen((method, params, from) => {
+    if (from !== sessionId) return;
+    if (method === "Target.attachedToTarget") startWorker(params).catch(() => {}); // one that has ended
+    if (method === "Target.detachedFromTarget") workers.delete(params.sessionId);
     if (method === "Page.loadEventFired") loaded();
     if (method === "Runtime.exceptionThrown") {
       errors.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
@@ -163,19 +185,26 @@ async function newPage(connection: Connection): Promise<Page> {
   });
   const send = (method: string, params?: Json): Promise<Json> => connection.send(method, params, sessionId);
   for (const domain of ["Page", "Runtime", "Log", "Network"]) await send(`${domain}.enable`);
-  const evaluate = async (expression: string): Promise<Json> => {
-    const { result, exceptionDetails } = await send("Runtime.evaluate", {
-      expression,
-      awaitPromise: true,
-      returnByValue: true,
-    });
+  const evaluate = async (expression: string, session = sessionId): Promise<Json> => {
+    const question = { expression, awaitPromise: true, returnByValue: true };
+    const { result, exceptionDetails } = await connection.send("Runtime.evaluate", question, session);
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     return result.value;
   };
   return {
     send,
-    evaluate,
+    evaluate: (expression) => evaluate(expression),
     errors,
+    async inWorkers(expression) {
+      prelude = expression;
+      await send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
+    },
+    evaluateInWorkers: (expression) => Promise.all([...workers].map((worker) => evaluate(expression, worker))),
+    async closed() {
+      await connection.send("Target.closeTarget", { targetId });
+      return await newPage(connection);
+    },
+    sendToBrowser: (method, params) => connection.send(method, params),
     async open(url) {
       const load = new Promise<void>((resolve) => loaded = resolve);
       const { errorText } = await send("Page.navigate", { url });

@@ -101,15 +101,26 @@ export interface App extends Driver {
   goOffline(): Promise<void>;
   /** Opens the page anew and waits for its model. */
   reopen(): Promise<void>;
+  /** Closes the tab, whatever it is at, and opens the page in another of the same browser. */
+  inNewTab(): Promise<App>;
+}
+
+/** Options of {@linkcode withApp}. */
+export interface WithAppOptions extends WithPageOptions {
+  /** As a plain static host serves. @default {false} */
+  plain?: boolean;
+  /** What runs in each worker of the page before its own first line. @default {nothing} */
+  inWorkers?: string;
 }
 
 /** Opens the page in a fresh browser. */
 export async function withApp(
   use: (app: App) => Promise<void>,
-  options: WithPageOptions & { plain?: boolean } = {},
+  options: WithAppOptions = {},
 ): Promise<void> {
   await (built ??= buildPage(site));
-  const { plain = false, ...browser } = options;
+  const { plain = false, inWorkers, ...browser } = options;
+  const [backend, name] = browser.webgpu ? ["webgpu", "webgpu"] : ["wasm", "WebAssembly"];
   const folder = await Deno.makeTempDir({ prefix: "ace-page-files-" });
   const downloads = join(folder, "downloads");
   await Deno.mkdir(downloads);
@@ -120,21 +131,31 @@ export async function withApp(
     isOnline = false;
   };
   try {
-    await withPage(chromium!, async (page) => {
+    const open = async (page: Page): Promise<App> => {
       const driver = await drive(page, downloads);
+      if (inWorkers !== undefined) await page.inWorkers(inWorkers);
       const reopen = async (): Promise<void> => {
         await page.open("about:blank");
-        await page.open(`${server.address}?backend=wasm`);
-        await driver.untilText("model-line", "WebAssembly");
+        await page.open(`${server.address}?backend=${backend}`);
+        await driver.untilText("model-line", name);
       };
       await reopen();
-      await use({ ...driver, page, address: server.address, folder, goOffline, reopen });
-    }, browser);
+      const inNewTab = async (): Promise<App> => await open(await page.closed());
+      return { ...driver, page, address: server.address, folder, goOffline, reopen, inNewTab };
+    };
+    await withPage(chromium!, async (page) => await use(await open(page)), browser);
   } finally {
     await goOffline();
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+/** For `inWorkers`: `reads` holds how many bytes were read of a file at once. */
+export const COUNT_READS = `globalThis.reads = [];
+for (const name of ["arrayBuffer", "bytes", "text", "stream"]) {
+  const own = Blob.prototype[name];
+  if (own) Blob.prototype[name] = function () { reads.push(this.size); return own.call(this); };
+}`;
 
 /** A test in Chromium, where there is one. */
 export function appTest(name: string, body: () => Promise<void>): void {

@@ -110,6 +110,20 @@ Deno.test("fit() killed between states goes on from the last one inside its epoc
   });
 });
 
+Deno.test("fit() ends with the error of a state that cannot be written, or tells it and trains to the same bits", async () => {
+  const expected = await numbers((await run(OPTIONS)).params);
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(folder, "a file, where the state's folder is to be");
+    const statePath = join(folder, "state.safetensors");
+    await assertRejects(() => run({ ...OPTIONS, statePath, saveSteps: 2 }), Error, "Cannot write");
+    const told: string[] = [];
+    const onSaveError = (error: unknown): void => void told.push((error as Error).message);
+    const { params } = await run({ ...OPTIONS, statePath, saveSteps: 2, onSaveError });
+    assertEquals(await numbers(params), expected);
+    assert(told.length > 1 && told.every((text) => text.startsWith("Cannot write")), told.join("\n"));
+  });
+});
+
 Deno.test("fit() goes on for more epochs by the longer run's cosine, and for fewer not at all", async () => {
   await inFolder(async (statePath) => {
     const notes: string[] = [];

@@ -11,10 +11,13 @@ import type { Dataset } from "../../../lib/data/types.ts";
 import { ACE_LORA_HGNN } from "../../../lib/hypergraph/ace_hgnn.ts";
 import { writeFileAtomic } from "../../../lib/io/files.ts";
 import { ACE_LORA_LORA } from "../../../lib/peft/lora/config.ts";
+import { MEMORY, privateFiles } from "../../../lib/platform/private_files.ts";
 import { system } from "../../../lib/platform/system.ts";
+import { StorageFullError } from "../../../lib/platform/web_system.ts";
 import { disposeParams } from "../../../lib/tensor/params.ts";
 import { deriveSeed } from "../../../lib/tensor/random.ts";
 import { fit } from "../../../lib/train/fit.ts";
+import { removeRunState } from "../../../lib/train/state.ts";
 import { tell } from "./events.ts";
 import { baseModel, classifier, type Files, type ModelFacts, mounted, setAdapted, useBase } from "./model.ts";
 
@@ -76,9 +79,20 @@ export async function storedRun(): Promise<StoredRun | null> {
   return text === undefined ? null : JSON.parse(text) as StoredRun;
 }
 
-async function keepRun(run: StoredRun): Promise<void> {
-  await system.mkdir(FOLDER, { recursive: true });
-  await writeFileAtomic(RUN, new TextEncoder().encode(JSON.stringify(run)));
+const keepRun = (run: StoredRun): Promise<void> => writeFileAtomic(RUN, JSON.stringify(run));
+
+const isFull = (error: unknown): boolean =>
+  error instanceof StorageFullError || (error instanceof Error && isFull(error.cause));
+
+/** What keeps a run as far as there is room: without, it goes on and a warning says so, once. */
+function keeper(): { tell(error: unknown): void; keep(write: () => Promise<void>): Promise<void> } {
+  let isTold = false;
+  const tellOnce = (error: unknown): void => {
+    if (!isFull(error)) throw error;
+    if (!isTold) tell({ event: "warning", text: "The browser's storage is full: the run goes on without being kept." });
+    isTold = true;
+  };
+  return { tell: tellOnce, keep: (write) => write().catch(tellOnce) };
 }
 
 async function pairsOf({ pairs, seed }: RunRequest, files: Files): Promise<Dataset> {
@@ -89,7 +103,7 @@ async function pairsOf({ pairs, seed }: RunRequest, files: Files): Promise<Datas
 
 /** Adapts the model to pairs, and keeps the adapter. */
 export async function adapt(request: RunRequest, files: Files = {}): Promise<RunResult> {
-  await system.remove(STATE).catch(() => {});
+  await removeRunState(STATE);
   return await run(request, files, false);
 }
 
@@ -98,9 +112,13 @@ export async function resume(files: Files = {}): Promise<RunResult> {
   const stored = await storedRun();
   if (!stored) throw new Error("Cannot go on as a run must have been kept in this browser: there is none");
   if (!stored.isDone) return await run(stored.request, files, true);
+  return { facts: await loadTrained(), interrupted: false, loss: [] };
+}
+
+/** Puts the adapter that was trained last on the model. */
+export async function loadTrained(): Promise<ModelFacts> {
   const { params, config } = baseModel();
-  const adapted = await loadAdapter(ADAPTER, params, config);
-  return { facts: setAdapted({ ...adapted, name: "the adapter trained here" }), interrupted: false, loss: [] };
+  return setAdapted({ ...await loadAdapter(ADAPTER, params, config), name: "the adapter trained here" });
 }
 
 async function run(request: RunRequest, files: Files, isResumed: boolean): Promise<RunResult> {
@@ -110,8 +128,12 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
   const dataset = await pairsOf(request, files);
   const hgnn = { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(encoders.embedding / 4)) };
   const config: AceLoraConfig = { encoders, lora: ACE_LORA_LORA, ...(method === "ACE-LoRA" ? { hgnn } : {}) };
-  const kept: StoredRun = { request, model: weights, isDone: false };
-  await keepRun(kept);
+  const kept: StoredRun = { request, model: weights.replace(/^(model|kept)\//, ""), isDone: false };
+  const keeping = keeper();
+  if (!(await privateFiles()).isKept) {
+    tell({ event: "warning", text: "This window keeps nothing: a closed tab ends the run and loses it." });
+  }
+  await keeping.keep(() => keepRun(kept));
   stop = new AbortController();
   const source = pairSource(dataset, encoders, tokenizer);
   const began = await initAceLora(base, config, { seed });
@@ -130,9 +152,10 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
       warmupEpochs: 0.5,
       seed,
       loss: source.labels ? "label-guided" : "info-nce",
-      inputs: { weights, cases: dataset.split.hash, hidden: config.hgnn?.hidden ?? null },
+      inputs: { weights: kept.model, cases: dataset.split.hash, hidden: config.hgnn?.hidden ?? null },
       statePath: STATE,
       saveMinutes: TEN_SECONDS,
+      onSaveError: keeping.tell,
       resume: isResumed,
       signal: stop.signal,
       onWarning: (text) => tell({ event: "warning", text }),
@@ -146,8 +169,10 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
       },
     });
     const seen = pairs.kind === "table" ? fingerprints(dataset.cases) : undefined;
-    await saveAdapter(ADAPTER, result.params, config, seen ? { seen } : {});
-    await keepRun({ ...kept, isDone: !result.interrupted });
+    await keeping.keep(async () => {
+      await saveAdapter(ADAPTER, result.params, config, seen ? { seen } : {});
+      await keepRun({ ...kept, isDone: !result.interrupted });
+    });
     const facts = setAdapted({
       params: result.params,
       config,
@@ -164,8 +189,7 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
 export async function adapterFiles(format: AdapterFormat): Promise<{ name: string; blob: Blob }> {
   const { params, config, seen } = classifier();
   const name = { ace: "adapter.safetensors", peft: "adapter_peft", authors: "adapter.pt" }[format];
-  const path = `download/${name}`;
-  await system.mkdir("download", { recursive: true });
+  const path = `${MEMORY}/${name}`; // where the storage is full, it can be had all the same
   await saveAdapter(path, params, config, { format, ...(seen ? { seen } : {}) });
   if (format !== "peft") return { name, blob: new Blob([await system.readFile(path)]) };
   const entries: Record<string, Uint8Array> = {};

@@ -11,7 +11,8 @@ export type Told =
 export type EngineEvent =
   | { event: "step"; step: number; steps: number; loss: number[]; seconds: number }
   | { event: "images"; done: number; of: number }
-  | { event: "warning"; text: string };
+  | { event: "warning"; text: string }
+  | { event: "lost"; reason: string };
 
 /** Tells the page. */
 export function tell(message: Told, transfer: Transferable[] = []): void {

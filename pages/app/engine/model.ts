@@ -7,9 +7,11 @@ import { type Classification, type Classifier, classifyImages } from "../../../l
 import type { MapKind } from "../../../lib/eval/maps/maps.ts";
 import { decodeImage } from "../../../lib/image/read.ts";
 import { setAssets } from "../../../lib/platform/assets.ts";
+import { type FolderHandle, privateFiles, privateFolder } from "../../../lib/platform/private_files.ts";
 import { mountFiles, unmountFiles } from "../../../lib/platform/web_system.ts";
 import { type BackendName, selectBackend } from "../../../lib/tensor/backend.ts";
 import { disposeParams } from "../../../lib/tensor/params.ts";
+import { currentDevice } from "../../../lib/tensor/webgpu/init.ts";
 import { tell } from "./events.ts";
 
 /** Files by path, as a folder gives them. */
@@ -23,10 +25,14 @@ export interface ModelFacts {
   reasons: readonly string[];
   /** Whether the page has memory that threads share. */
   isolated: boolean;
+  /** Whether what is kept outlives the page: in some browsers' private windows it does not. */
+  isKept: boolean;
   /** Name of the weights. */
   name: string;
   /** Whether it is the model that comes with the page, which knows drawings only. */
   isShipped: boolean;
+  /** Whether it was read from files that the page was given, which may be kept. */
+  isGiven: boolean;
   /** What was added to it; null where nothing was. */
   adapter: string | null;
   /** What its reader noted. */
@@ -37,7 +43,7 @@ export interface ModelFacts {
 const KEPT = "kept";
 
 const notes: string[] = [];
-let facts: Pick<ModelFacts, "backend" | "reasons" | "isolated" | "name" | "isShipped">;
+let facts: Omit<ModelFacts, "adapter" | "notes">;
 let base: LoadedClip;
 let own: Files = {};
 let adapted: (Pick<Classifier, "params" | "config" | "seen"> & { name: string }) | undefined;
@@ -65,14 +71,15 @@ export function useBase(): ModelFacts {
   return setAdapted(undefined);
 }
 
-async function useModel(from: string | undefined, name: string): Promise<ModelFacts> {
+async function useModel(from: string | undefined, name: string, given: Files = {}): Promise<ModelFacts> {
   const loaded = await loadClip(from, { note: (text) => notes.push(text) });
   if (base) {
     setAdapted(undefined);
     disposeParams(base.params);
   }
   base = loaded;
-  facts = { ...facts, name, isShipped: from === undefined };
+  own = given;
+  facts = { ...facts, name, isShipped: from === undefined, isGiven: Object.keys(own).length > 0 };
   return factsNow();
 }
 
@@ -81,7 +88,9 @@ export async function start(assets: string, backend?: BackendName): Promise<Mode
   setAssets(assets);
   const { name, adapter, reasons } = await selectBackend(backend ? { backend } : {});
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
-  facts = { backend: `${name}: ${adapter}`, reasons, isolated, name: "", isShipped: true };
+  const { isKept } = await privateFiles();
+  facts = { backend: `${name}: ${adapter}`, reasons, isolated, isKept, name: "", isShipped: true, isGiven: false };
+  if (name === "webgpu") currentDevice()!.device.lost.then(({ message }) => tell({ event: "lost", reason: message }));
   return await useModel(undefined, "the shipped model");
 }
 
@@ -103,8 +112,8 @@ export function mounted(under: string, files: Files): string {
 export async function loadFiles(from: Files | { kept: string } | null): Promise<ModelFacts> {
   if (from === null) return await useModel(undefined, "the shipped model");
   if ("kept" in from && typeof from.kept === "string") return await useModel(`${KEPT}/${from.kept}`, from.kept);
-  own = from as Files;
-  return await useModel(mounted("model", own), rootOf(own) || Object.keys(own)[0] || "own model");
+  const files = from as Files;
+  return await useModel(mounted("model", files), rootOf(files) || Object.keys(files)[0] || "own model", files);
 }
 
 /** Puts an adapter on the model: one file, or PEFT's folder. */
@@ -116,30 +125,24 @@ export async function loadAdapterFiles(files: Files): Promise<ModelFacts> {
   return setAdapted({ ...loaded, name: names.length === 1 ? names[0]! : rootOf(files) || "adapter" });
 }
 
-interface Folder {
-  getDirectoryHandle(name: string, options?: { create: boolean }): Promise<Folder>;
-  getFileHandle(name: string, options: { create: boolean }): Promise<{ createWritable(): Promise<WritableStream> }>;
-  removeEntry(name: string, options: { recursive: boolean }): Promise<void>;
-  keys(): AsyncIterable<string>;
-}
-
-const keptFolder = async (): Promise<Folder> =>
-  await (await navigator.storage.getDirectory() as unknown as Folder).getDirectoryHandle(KEPT, { create: true });
-
 /** Copies the model's files into the browser's private file system, piece by piece. */
 export async function keepModel(): Promise<string[]> {
-  const folder = await keptFolder();
+  if (!(await privateFiles()).isKept) {
+    throw new Error("Cannot keep the model as the browser must give the page storage: in this window it gives none");
+  }
   const name = rootOf(own) || "model";
+  let folder: FolderHandle | undefined;
   try {
+    folder = await privateFolder([KEPT], true);
     for (const [path, file] of Object.entries(own)) {
       const parts = [name, ...path.split("/").slice(rootOf(own) === "" ? 0 : 1)];
-      let into = folder;
+      let into: FolderHandle = folder;
       for (const part of parts.slice(0, -1)) into = await into.getDirectoryHandle(part, { create: true });
       const handle = await into.getFileHandle(parts.at(-1)!, { create: true });
-      await file.stream().pipeTo(await handle.createWritable());
+      await file.stream().pipeTo(await handle.createWritable() as unknown as WritableStream);
     }
   } catch (error) {
-    await folder.removeEntry(name, { recursive: true }).catch(() => {}); // half a model is none
+    await folder?.removeEntry(name, { recursive: true }).catch(() => {}); // half a model is none
     const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
     throw isFull
       ? new Error("Cannot keep the model as the browser's storage must have room for it: it is full")
@@ -150,14 +153,15 @@ export async function keepModel(): Promise<string[]> {
 
 /** Names of the models kept. */
 export async function keptModels(): Promise<string[]> {
+  const folder = await privateFolder([KEPT]).catch(() => undefined); // before the first there is none
   const names: string[] = [];
-  for await (const name of (await keptFolder()).keys()) names.push(name);
+  if (folder) { for await (const { name } of folder.values()) names.push(name); }
   return names.sort();
 }
 
 /** Removes a model that was kept. */
 export async function removeKept(name: string): Promise<string[]> {
-  await (await keptFolder()).removeEntry(name, { recursive: true });
+  await (await privateFolder([KEPT])).removeEntry(name, { recursive: true });
   return await keptModels();
 }
 

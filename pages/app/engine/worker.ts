@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { adapt, adapterFiles, resume, stopAdapting, storedRun } from "./adapt.ts";
+import { adapt, adapterFiles, loadTrained, resume, stopAdapting, storedRun } from "./adapt.ts";
 import { evaluate } from "./evaluate.ts";
 import { drawnFilms, openFilm, renderFilm, tableColumns } from "./films.ts";
 import { classify, keepModel, keptModels, loadAdapterFiles, loadFiles, removeKept, start, useBase } from "./model.ts";
@@ -20,6 +20,7 @@ const engine = {
   keptModels,
   loadAdapterFiles,
   loadFiles,
+  loadTrained,
   openFilm,
   removeKept,
   renderFilm,

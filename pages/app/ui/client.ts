@@ -11,8 +11,8 @@ export type Client = {
 export interface Running {
   /** Its functions. */
   call: Client;
-  /** Ends it; calls under way fail. */
-  end(): void;
+  /** Ends it; calls under way fail with an error. */
+  end(error: Error): void;
 }
 
 /**
@@ -55,10 +55,10 @@ export function startEngine(onEvent: (event: EngineEvent) => void): Running {
   });
   return {
     call,
-    end() {
+    end(error) {
       worker.terminate();
       URL.revokeObjectURL(url);
-      failAll(new Error("The worker was ended"));
+      failAll(error);
     },
   };
 }

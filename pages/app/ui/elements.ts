@@ -18,16 +18,21 @@ export function linesOf(id: string): string[] {
   return element<HTMLTextAreaElement>(id).value.split("\n").map((line) => line.trim()).filter((line) => line !== "");
 }
 
-/** Runs an action of the reader and says what went wrong in it, until the next one. */
-export async function attempt(action: () => Promise<void>): Promise<void> {
+/** Says what went wrong, until the reader's next action. */
+export function sayProblem(text: string): void {
   const problem = element("problem");
-  problem.hidden = true;
+  problem.textContent = text;
+  problem.hidden = false;
+  problem.scrollIntoView({ block: "nearest" });
+}
+
+/** Runs an action of the reader and says what went wrong in it. */
+export async function attempt(action: () => Promise<void>): Promise<void> {
+  element("problem").hidden = true;
   try {
     await action();
   } catch (error) {
-    problem.textContent = error instanceof Error ? error.message : String(error);
-    problem.hidden = false;
-    problem.scrollIntoView({ block: "nearest" });
+    sayProblem(error instanceof Error ? error.message : String(error));
   }
 }
 

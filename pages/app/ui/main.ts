@@ -1,15 +1,14 @@
 /** The page: its panels, and the two workers behind them, one for the model and one for films. @module */
 import { CHEST_TEMPLATES } from "../../../lib/clip/zero_shot/prompts.ts";
 import { ASSETS } from "../../../lib/platform/assets.ts";
-import type { BackendName } from "../../../lib/tensor/backend.ts";
-import type { EngineEvent } from "../engine/events.ts";
 import type { ModelFacts } from "../engine/model.ts";
 import { setUpAdapt } from "./adapt.ts";
-import { type Running, startEngine } from "./client.ts";
-import { attempt, element } from "./elements.ts";
+import { startEngine } from "./client.ts";
+import { attempt, element, sayProblem } from "./elements.ts";
 import { setUpEvaluate } from "./evaluate.ts";
 import { setUpFilms } from "./films.ts";
 import { setUpModel } from "./model.ts";
+import { openSession } from "./session.ts";
 import { setUpTabs } from "./tabs.ts";
 import { setUpViewer } from "./viewer.ts";
 
@@ -30,7 +29,7 @@ async function keepOffline(): Promise<void> {
 async function isIsolatedAnew(): Promise<boolean> {
   if (crossOriginIsolated || !navigator.serviceWorker || navigator.serviceWorker.controller) return false;
   await keepOffline();
-  if (!await navigator.serviceWorker.getRegistration()) return false;
+  if (!await navigator.serviceWorker.getRegistration().catch(() => undefined)) return false; // as in private windows
   await navigator.serviceWorker.ready;
   location.reload();
   return true;
@@ -42,48 +41,52 @@ async function main(): Promise<void> {
   if (await isIsolatedAnew()) return;
   narrowPolicy();
   const drawer = startEngine(() => {}).call;
-  let engine: Running;
-  const model = (): Running["call"] => engine.call;
   const line = element("model-line");
-
-  const films = setUpFilms(model, drawer, setUpViewer(drawer));
-  const show = (facts: ModelFacts): void => {
-    line.textContent = `${facts.isShipped ? "The shipped model" : facts.name}${
-      facts.adapter === null ? "" : ` with ${facts.adapter}`
-    }, on ${facts.backend}.`;
-    films.forget();
-    adapt.show(facts);
-    own.show(facts);
-  };
-  const adapt = setUpAdapt(model, drawer, show);
-  const evaluate = setUpEvaluate(model);
-  const change = async (load: () => Promise<ModelFacts>): Promise<void> => {
-    setReady(false);
-    line.textContent = "The model is loading.";
-    try {
-      show(await load());
-    } finally {
-      await setReady(true);
-    }
-  };
+  let said = "";
   const setReady = async (isReady: boolean): Promise<void> => {
     films.setReady(isReady);
     evaluate.setReady(isReady);
     await adapt.setReady(isReady);
   };
-  const onEvent = (event: EngineEvent): void => {
-    if (event.event !== "images") return adapt.take(event);
-    films.progress(event.done, event.of);
-    evaluate.progress(event.done, event.of);
+  const show = (facts: ModelFacts): void => {
+    said = `${facts.isShipped ? "The shipped model" : facts.name}${
+      facts.adapter === null ? "" : ` with ${facts.adapter}`
+    }, on ${facts.backend}.`;
+    line.textContent = said;
+    adapt.show(facts);
+    own.show(facts);
   };
-  const restart = async (backend: string): Promise<void> => {
-    engine?.end();
-    engine = startEngine(onEvent);
-    const assets = new URL("assets/", location.href).href;
-    await change(() => model().start(assets, backend === "" ? undefined : backend as BackendName));
-  };
-  const own = setUpModel({ model, change, restart });
-  await attempt(() => restart(new URLSearchParams(location.search).get("backend") ?? ""));
+  const session = openSession({
+    onEvent: (event) => {
+      if (event.event === "step" || event.event === "warning") return adapt.take(event);
+      if (event.event !== "images") return;
+      films.progress(event.done, event.of);
+      evaluate.progress(event.done, event.of);
+    },
+    onLoading: () => {
+      setReady(false);
+      line.textContent = "The model is loading.";
+    },
+    onLoaded: async (facts, isAnother) => {
+      line.textContent = said;
+      if (isAnother) films.forget();
+      if (facts) show(facts);
+      await setReady(true);
+    },
+    onProblem: (text) => {
+      element<HTMLSelectElement>("backend").value = "wasm";
+      sayProblem(text);
+    },
+  });
+  const films = setUpFilms(session.call, drawer, setUpViewer(drawer));
+  const evaluate = setUpEvaluate(session.call);
+  const adapt = setUpAdapt(session.call, drawer, (facts) => {
+    session.remember((engine) => engine.loadTrained(), "adapter");
+    films.forget();
+    show(facts);
+  });
+  const own = setUpModel(session);
+  await attempt(() => session.restart(new URLSearchParams(location.search).get("backend") ?? ""));
   await attempt(() => own.list());
   await keepOffline(); // after the first load, for which it would compete
 }

@@ -1,0 +1,59 @@
+/** A run of the page, and the same on Deno. */
+import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
+import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
+import { saveAdapter } from "../../lib/adapters/model.ts";
+import { loadClip } from "../../lib/clip/load.ts";
+import { pairSource } from "../../lib/data/sources.ts";
+import { trainingSet } from "../../lib/data/synthetic/sets.ts";
+import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
+import { deriveSeed } from "../../lib/tensor/random.ts";
+import { fit } from "../../lib/train/fit.ts";
+import type { App } from "./driver.ts";
+
+/** A run on drawn pairs: fields of the form by their ids. */
+export interface PageRun {
+  count: number;
+  batch: number;
+  epochs: number;
+  seed: number;
+  rate: number;
+}
+
+/** Fills the form and starts. */
+export async function startRun(app: App, run: PageRun): Promise<void> {
+  for (const [id, value] of Object.entries(run)) await app.fill(id, value);
+  await app.press("run-start");
+}
+
+/** The adapter that Deno trains from the same settings. */
+export async function adapterOfDeno(path: string, run: PageRun): Promise<Uint8Array> {
+  await selectBackend({ backend: "wasm" });
+  const { params, config: encoders, tokenizer } = await loadClip();
+  const config = { encoders, lora: ACE_LORA_LORA, hgnn: { ...ACE_LORA_HGNN, hidden: encoders.embedding / 4 } };
+  const { seed, count, epochs, batch: batchSize, rate: learningRate } = run;
+  const start = await initAceLora(params, config, { seed });
+  const source = pairSource(trainingSet(count, deriveSeed(seed, "training")), encoders, tokenizer);
+  const settings = { epochs, batchSize, learningRate, warmupEpochs: 0.5, seed };
+  const result = await fit(aceLoraModel(config, "ACE-LoRA"), start, source, settings);
+  await saveAdapter(path, result.params, config);
+  disposeParams(result.params, params);
+  disposeParams(start);
+  return await Deno.readFile(path);
+}
+
+/** A clock that goes twenty times as fast: what is done every ten seconds is done every half of one. */
+export const FAST_CLOCK: string =
+  "{ const now = performance.now.bind(performance); performance.now = () => 20 * now(); }";
+/** Steps in the state that is kept, or 0. */
+export const STEPS_KEPT: string = `(async () => {
+  try {
+    const run = await (await navigator.storage.getDirectory()).getDirectoryHandle("run");
+    const file = await (await run.getFileHandle("state.safetensors")).getFile();
+    const length = new DataView(await file.slice(0, 8).arrayBuffer()).getUint32(0, true);
+    return Number(JSON.parse(await file.slice(8, 8 + length).text()).__metadata__.step);
+  } catch {
+    return 0;
+  }
+})()`;
