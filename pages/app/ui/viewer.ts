@@ -17,8 +17,14 @@ interface Window {
 
 const STEP = 1.25;
 
-/** A canvas that zooms and moves a bitmap: by wheel, pointers and keys. */
-function movable(canvas: HTMLCanvasElement): { show(bitmap: ImageBitmap | undefined): void; all(): void } {
+const within = ({ min, max }: HTMLInputElement, value: number): number =>
+  Math.min(Number(max), Math.max(Number(min), value));
+
+/** A canvas that zooms and moves a bitmap: by wheel, pointers and keys. What is dragged otherwise goes to `onDrag`, in shares of its side. */
+function movable(
+  canvas: HTMLCanvasElement,
+  onDrag: (right: number, down: number) => void,
+): { show(bitmap: ImageBitmap | undefined): void; all(): void } {
   const context = canvas.getContext("2d")!;
   let bitmap: ImageBitmap | undefined;
   let zoom = 1, x = 0, y = 0; // the middle of what is seen, from the film's middle, in shares of its longer side
@@ -82,12 +88,17 @@ function movable(canvas: HTMLCanvasElement): { show(bitmap: ImageBitmap | undefi
     const apart = pointers.size === 2 ? spread() : 0;
     pointers.set(event.pointerId, event);
     if (pointers.size === 2) return zoomBy(spread() / Math.max(1, apart));
+    const [right, down] = [event.clientX - before.clientX, event.clientY - before.clientY];
+    if (event.shiftKey || (event.buttons & 2) !== 0) {
+      return onDrag(right / canvas.clientWidth, down / canvas.clientWidth);
+    }
     const size = canvas.clientWidth * zoom;
-    moveTo(x - (event.clientX - before.clientX) / size, y - (event.clientY - before.clientY) / size);
+    moveTo(x - right / size, y - down / size);
   });
   for (const type of ["pointerup", "pointercancel"] as const) {
     canvas.addEventListener(type, (event) => pointers.delete(event.pointerId));
   }
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault()); // its button sets the window
   new ResizeObserver(draw).observe(canvas);
   return {
     show(next) {
@@ -103,8 +114,20 @@ function movable(canvas: HTMLCanvasElement): { show(bitmap: ImageBitmap | undefi
 export function setUpViewer(films: Client): Viewer {
   const canvas = element<HTMLCanvasElement>("film");
   const level = element<HTMLInputElement>("level"), width = element<HTMLInputElement>("width");
-  const picture = movable(canvas);
+  const picture = movable(canvas, (right, down) => {
+    if (!own) return;
+    const span = Number(width.max) / 2;
+    dragged = {
+      center: within(level, dragged.center + down * span),
+      width: within(width, dragged.width + right * span),
+    };
+    level.value = String(dragged.center);
+    width.value = String(dragged.width);
+    showNumbers();
+    attempt(() => render(chosen()));
+  });
   let own: Window | null = null;
+  let dragged: Window = { center: 0, width: 1 }; // as the sliders, without their steps, which would swallow a slow drag
 
   // One window is drawn at a time, and of those asked for meanwhile the last.
   let asked: Window | null | undefined;
@@ -123,6 +146,7 @@ export function setUpViewer(films: Client): Viewer {
       isRendering = false;
     }
   };
+  const chosen = (): Window => ({ center: Number(level.value), width: Number(width.value) });
   const showNumbers = (): void => {
     element("level-value").textContent = level.value;
     element("width-value").textContent = width.value;
@@ -130,12 +154,14 @@ export function setUpViewer(films: Client): Viewer {
   const setSliders = (window: Window): void => {
     level.value = String(window.center);
     width.value = String(window.width);
+    dragged = window;
     showNumbers();
   };
   for (const input of [level, width]) {
     input.addEventListener("input", () => {
       showNumbers();
-      attempt(() => render({ center: Number(level.value), width: Number(width.value) }));
+      dragged = chosen();
+      attempt(() => render(dragged));
     });
   }
   element("window-reset").addEventListener("click", () => {
