@@ -136,13 +136,13 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
   const forget = (): void => {
     answers = [];
     labels = [];
+    status.textContent = films.length === 0 ? "" : `${count(films.length)} chosen.`;
     list();
   };
   clear.addEventListener("click", () => {
     films = [];
     current = -1;
     viewer.close();
-    status.textContent = "";
     forget();
   });
   return {
