@@ -20,7 +20,7 @@
  * @module
  */
 export { ASSETS, setAssets } from "../platform/assets.ts";
-export { mountFiles, unmountFiles } from "../platform/web_system.ts";
+export { mountFiles, StorageFullError, unmountFiles } from "../platform/web_system.ts";
 export { decodeImage, type DecodeImageOptions } from "../image/read.ts";
 
 export { type AdaptOptions, loadModel, type LoadModelOptions, type Model } from "../model.ts";
