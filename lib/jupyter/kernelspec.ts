@@ -31,8 +31,8 @@ export function jupyterDataFolder(os: typeof Deno.build.os, variable: (name: str
   return join(variable("XDG_DATA_HOME") || join(home, ".local", "share"), "jupyter");
 }
 
-/** The kernelspec that starts this package's kernel by `deno`. */
-function kernelspec(deno: string): Kernelspec {
+/** The kernelspec that starts this package's kernel by `deno`; `cache` is where that keeps what it fetched, if not its own place. */
+function kernelspec(deno: string, cache?: string): Kernelspec {
   const permissions = ["--allow-read", "--allow-write", "--allow-run", "--allow-net"];
   return {
     argv: [deno, "run", "--quiet", "--no-prompt", "--config", CONFIG, ...permissions, LAUNCHER, "{connection_file}"],
@@ -41,6 +41,8 @@ function kernelspec(deno: string): Kernelspec {
     env: {
       // Deno on ARM refuses to start with the flag.
       ...(Deno.build.arch === "x86_64" ? { DENO_V8_FLAGS: FLAG } : {}),
+      // Jupyter may be started where the shell's variables are not; without a network the kernel would find nothing.
+      ...(cache ? { DENO_DIR: cache } : {}),
       OPENBLAS_THREAD_TIMEOUT: "4",
       DENO_NO_UPDATE_CHECK: "1",
       DENO_NO_PROMPT: "1",
@@ -53,9 +55,11 @@ function kernelspec(deno: string): Kernelspec {
  * Writes the kernelspec, its icons and, where Deno itself lies in a cache of npx that may be emptied, a copy of it.
  *
  * @param data Jupyter's data folder.
+ * @param cache Deno's cache, as the variable `DENO_DIR` names it.
  * @returns The kernelspec's folder.
  */
-export async function installKernelspec(data: string, deno: string = Deno.execPath()): Promise<string> {
+export async function installKernelspec(data: string, cache?: string): Promise<string> {
+  const deno = Deno.execPath();
   const folder = join(data, "kernels", KERNEL_NAME);
   await Deno.mkdir(folder, { recursive: true });
   let own = deno;
@@ -64,7 +68,7 @@ export async function installKernelspec(data: string, deno: string = Deno.execPa
     await Deno.remove(own).catch(() => {}); // a running kernel keeps the old file
     await Deno.copyFile(deno, own);
   }
-  await Deno.writeTextFile(join(folder, "kernel.json"), `${JSON.stringify(kernelspec(own), null, 2)}\n`);
+  await Deno.writeTextFile(join(folder, "kernel.json"), `${JSON.stringify(kernelspec(own, cache), null, 2)}\n`);
   await Deno.writeTextFile(join(folder, "logo-svg.svg"), iconSvg());
   for (const size of [32, 64]) await Deno.writeFile(join(folder, `logo-${size}x${size}.png`), iconPng(size));
   return folder;

@@ -44,8 +44,9 @@ if (import.meta.main) {
     ? jupyterDataFolder(Deno.build.os, (name) => Deno.env.get(name))
     : join(resolve(Deno.env.get("INIT_CWD") ?? "", values.prefix), "share", "jupyter");
   if (!values.check) {
+    const folder = await installKernelspec(data, Deno.env.get("DENO_DIR"));
     console.log(
-      `installed in ${await installKernelspec(data)}\nchoose "ACE-LoRA (Deno)" in Jupyter's or VS Code's list`,
+      `installed in ${folder}\nchoose "ACE-LoRA (Deno)" in Jupyter's or VS Code's list`,
     );
     Deno.exit(0);
   }

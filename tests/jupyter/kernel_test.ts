@@ -131,6 +131,16 @@ Deno.writeTextFileSync("found.json", JSON.stringify([
   });
 });
 
+Deno.test("installKernelspec() writes down where Deno's cache lies, as Jupyter may not know the shell's variables", async () => {
+  await inFolder(async (data) => {
+    for (const cache of [undefined, "/carried/over"]) {
+      const folder = await installKernelspec(data, cache);
+      const { env } = JSON.parse(await Deno.readTextFile(join(folder, "kernel.json"))) as Kernelspec;
+      assertEquals(env["DENO_DIR"], cache);
+    }
+  });
+});
+
 Deno.test("the icons are PNGs of 32 and 64 pixels", async () => {
   await inFolder(async (data) => {
     const folder = await installKernelspec(data);
