@@ -112,7 +112,7 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
   const describe = (): string => {
     const [from, count] = recent[0]!;
     const [to, last] = recent[recent.length - 1]!;
-    const rate = to > from ? (last - count) / ((to - from) / 1000) : 0;
+    const rate = to - from >= 1 ? (last - count) / ((to - from) / 1000) : 0; // a bar made with its first step has no rate
     return [
       `${done}/${total}`,
       fields.loss === undefined ? "" : `loss ${fields.loss.toFixed(4)}`,
