@@ -15,6 +15,12 @@ export interface ConvStep {
 }
 
 /**
+ * Numbers of a kernel over places of the result above which a product is quicker on wasm: tf.js packs the kernel anew at each call
+ * there. Measured on ResNet-50's sizes: of 256 channels on 14 x 14 and of 512 on 7 x 7 the product is, of 128 on 28 x 28 it is not.
+ */
+const REPACKED = 150;
+
+/**
  * `y = W ∗ x + b` (`+ addend`), cross-correlation as torch's `conv2d`. One pixel wide it is a linear layer, else the backend's own
  * kernel.
  *
@@ -26,7 +32,13 @@ export interface ConvStep {
 export function stridedConv(params: FrozenLinear, x: Tensor4D, step: ConvStep, addend?: Tensor4D): Tensor4D {
   const { kernel, stride } = step;
   return tf.tidy(() => {
-    if (kernel === 1) return linear(params, stride === 2 ? everySecond(x) : x, addend ? { addend } : {});
+    const options = addend ? { addend } : {};
+    if (kernel === 1) return linear(params, stride === 2 ? everySecond(x) : x, options);
+    const [rows, columns] = [Math.ceil(x.shape[1] / stride), Math.ceil(x.shape[2] / stride)];
+    if (tf.getBackend() === "wasm" && params.weight.size > REPACKED * x.shape[0] * rows * columns) {
+      const y = linear(params, windows(x, step), options);
+      return reshape(y, [x.shape[0], rows, columns, params.weight.shape[0]]);
+    }
     const y = correlate(x, params.weight, step);
     const sum = params.bias ? add(y, params.bias) : y;
     return addend ? add(sum, addend) : sum;
