@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { PlainFields } from "./fields.ts";
+import { type ClipSource, type JsonRecord, type PlainFields, positiveField, sizeField } from "./fields.ts";
 
 /** Of both towers. */
 const PLAIN_BLOCKS: PlainFields = {
@@ -94,3 +94,15 @@ export const READ_TEXT: readonly string[] = [
   ...["hf_model_name", "hf_proj_type", "hf_pooler_type", "context_length", "vocab_size", "width", "heads", "layers"],
   ...["mlp_ratio", "pool_type", "eos_id"],
 ];
+
+/** The hidden width of a block, `int(width * mlp_ratio)`. */
+export function hiddenField(
+  source: ClipSource,
+  part: string,
+  json: JsonRecord,
+  { width, stored }: { width: number; stored: number | undefined },
+): number {
+  const ratio = positiveField(source, `${part}.mlp_ratio`, json["mlp_ratio"], 4);
+  const declared = json["mlp_ratio"] === undefined && stored !== undefined ? stored : Math.floor(width * ratio);
+  return sizeField(source, `${part}.width x mlp_ratio`, declared, { stored });
+}
