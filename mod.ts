@@ -56,7 +56,8 @@ export type { PeftMethod } from "./lib/peft/method.ts";
 export { PEFT_METHODS, type PeftName } from "./lib/peft/methods.ts";
 
 // The model it adapts.
-export { BIOMED_CLIP, type ClipConfig, MINI } from "./lib/clip/config.ts";
+export { BIOMED_CLIP, MINI } from "./lib/clip/architectures.ts";
+export type { ClipConfig } from "./lib/clip/config.ts";
 export type { ClipParams } from "./lib/clip/params.ts";
 export type { ContrastiveModel } from "./lib/clip/contrastive.ts";
 export { encodeImage } from "./lib/clip/towers/image.ts";

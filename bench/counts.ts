@@ -1,5 +1,6 @@
 /** Operations and bytes, counted from the configurations. @module */
-import { BIOMED_CLIP, type ClipConfig, MINI, type VitConfig } from "../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../lib/clip/architectures.ts";
+import type { ClipConfig, VitConfig } from "../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 

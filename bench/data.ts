@@ -8,7 +8,7 @@ import process from "node:process";
 import { encode } from "fast-png";
 import { join } from "@std/path";
 import { aceLoraModel, initAceLora } from "../lib/ace_lora.ts";
-import { BIOMED_CLIP, MINI } from "../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../lib/clip/architectures.ts";
 import { loadClip } from "../lib/clip/load.ts";
 import { loadPairs } from "../lib/data/pairs.ts";
 import { openDecodePool } from "../lib/data/pixels/decode_pool.ts";

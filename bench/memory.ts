@@ -9,7 +9,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, initAceLora } from "../lib/ace_lora.ts";
-import { MINI } from "../lib/clip/config.ts";
+import { MINI } from "../lib/clip/architectures.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";

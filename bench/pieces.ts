@@ -1,6 +1,6 @@
 /** Pieces of the work: a matrix product, a block with LoRA, ACE-HGNN, each as functions that can be timed. @module */
 import * as tf from "@tensorflow/tfjs";
-import { BIOMED_CLIP } from "../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../lib/clip/architectures.ts";
 import { aceHgnn, aceHgnnDense, initAceHgnn } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { loraUpdate } from "../lib/peft/lora/layer.ts";

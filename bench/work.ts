@@ -4,7 +4,8 @@ import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from 
 import type { ClipParams } from "../lib/clip/params.ts";
 import { encodeImage } from "../lib/clip/towers/image.ts";
 import { encodeText } from "../lib/clip/towers/text.ts";
-import { BIOMED_CLIP, type ClipConfig, MINI } from "../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../lib/clip/architectures.ts";
+import type { ClipConfig } from "../lib/clip/config.ts";
 import { initClip } from "../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";

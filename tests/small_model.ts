@@ -1,7 +1,8 @@
 /** A model small enough for every backend, software WebGPU included. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraConfig } from "../lib/ace_lora.ts";
-import { type BertConfig, BIOMED_CLIP, type ClipConfig, type VitConfig } from "../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../lib/clip/architectures.ts";
+import type { BertConfig, ClipConfig, VitConfig } from "../lib/clip/config.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor2D, Tensor4D } from "../lib/tensor/types.ts";

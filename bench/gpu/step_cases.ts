@@ -9,7 +9,8 @@ import {
 } from "../../lib/ace_lora.ts";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
-import { BIOMED_CLIP, type ClipConfig, MINI } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";

@@ -4,7 +4,7 @@ import { openPixelCache } from "../../lib/data/pixels/cache.ts";
 import { loadMimicCxr } from "../../lib/data/mimic_cxr.ts";
 import { squareTransform } from "../../lib/data/sources.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { BIOMED_CLIP } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";

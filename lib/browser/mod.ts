@@ -36,7 +36,8 @@ export {
 } from "../ace_lora.ts";
 export { ACE_LORA_LORA, type LoraConfig } from "../peft/lora/config.ts";
 export { ACE_LORA_HGNN, type AceHgnnConfig } from "../hypergraph/ace_hgnn.ts";
-export { BIOMED_CLIP, type ClipConfig, MINI } from "../clip/config.ts";
+export { BIOMED_CLIP, MINI } from "../clip/architectures.ts";
+export type { ClipConfig } from "../clip/config.ts";
 export type { ModelFiles } from "../clip/find_model_files.ts";
 export { loadClip, type LoadClipOptions, type LoadedClip } from "../clip/load.ts";
 export { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";

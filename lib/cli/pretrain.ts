@@ -4,7 +4,7 @@ import { toClipTensors } from "../clip/checkpoint/tensors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor } from "../io/tensors.ts";
-import { MINI } from "../clip/config.ts";
+import { MINI } from "../clip/architectures.ts";
 import { loadMiniParams, loadMiniTokenizer } from "../clip/mini.ts";
 import type { ClipParams } from "../clip/params.ts";
 import { frozenProbe } from "../reproduction/pretrain/frozen_probe.ts";

@@ -2,7 +2,8 @@
 import { dirname, join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import { type Checkpoint, loadCheckpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
-import { type ClipConfig, MINI } from "./config.ts";
+import { MINI } from "./architectures.ts";
+import type { ClipConfig } from "./config.ts";
 import { impliedConfig, isMini } from "./config_file/implied.ts";
 import { publishedModel } from "./config_file/published.ts";
 import { parseClipConfig } from "./config_file/parse.ts";

@@ -6,7 +6,7 @@ import { toFloat32 } from "../io/tensors.ts";
 import { type Tokenizer, tokenizerFromVocab } from "../text/tokenizer.ts";
 import { BIOMED_CLIP_LAYOUT } from "./checkpoint/layout.ts";
 import { loadClipTensors } from "./checkpoint/tensors.ts";
-import { MINI } from "./config.ts";
+import { MINI } from "./architectures.ts";
 import type { ClipParams } from "./params.ts";
 
 /** What every answer of a shipped mini model about a user's own files says. */

@@ -3,23 +3,19 @@
  *
  * @module
  */
-export {
-  type BertConfig,
-  BIOMED_CLIP,
-  type CausalTextConfig,
-  CLIP_VIT_B_16,
-  CLIP_VIT_B_32,
-  type ClipConfig,
-  type ImageTowerConfig,
-  MED_SIGLIP_448,
-  MINI,
-  type NoTextConfig,
-  type SiglipTextConfig,
-  type SwinConfig,
-  type TextTransformerConfig,
-  type TransformerConfig,
-  type VisionConfig,
-  type VitConfig,
+export { BIOMED_CLIP, CLIP_VIT_B_16, CLIP_VIT_B_32, MED_SIGLIP_448, MINI } from "./architectures.ts";
+export type {
+  BertConfig,
+  CausalTextConfig,
+  ClipConfig,
+  ImageTowerConfig,
+  NoTextConfig,
+  SiglipTextConfig,
+  SwinConfig,
+  TextTransformerConfig,
+  TransformerConfig,
+  VisionConfig,
+  VitConfig,
 } from "./config.ts";
 export type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
 export { findModelFiles, type ModelFiles } from "./find_model_files.ts";

@@ -7,7 +7,8 @@ import { encodeSpaceBpe, loadSpaceBpe, type SpaceBpe } from "../text/space_bpe.t
 import { encode, type Tokenizer } from "../text/tokenizer.ts";
 import { encodeUnigram, type Unigram } from "../text/unigram.ts";
 import { loadUnigram } from "../text/unigram_file.ts";
-import { type ClipConfig, MINI } from "./config.ts";
+import { MINI } from "./architectures.ts";
+import type { ClipConfig } from "./config.ts";
 import { NoTextTowerError } from "./no_text.ts";
 import type { TokenRows } from "./zero_shot/scores.ts";
 

@@ -1,7 +1,8 @@
 /** What all runs of a reproduction share: model, sets, scale. @module */
 import { exists } from "../io/files.ts";
 import { basename, join } from "@std/path";
-import { type ClipConfig, MINI } from "../clip/config.ts";
+import { MINI } from "../clip/architectures.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";

@@ -9,7 +9,7 @@ import { readCsv } from "../../lib/data/csv.ts";
 import { decodeRle } from "../../lib/data/rle.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { checkDenseRecord, checkTrainingRecord } from "../../lib/display/records.ts";
 import { METRICS_SCHEMA } from "../../lib/display/results.ts";

@@ -3,7 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { encode } from "fast-png";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { rsnaLike, trainingSet } from "../../lib/data/synthetic/sets.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
 import type { AdapterFile, BottleneckTensors, LinearTensors } from "../../lib/adapters/record.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";

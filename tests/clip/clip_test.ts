@@ -6,7 +6,8 @@ import { expectedClip, loadClipTensors, toClipTensors } from "../../lib/clip/che
 import type { ClipLayout } from "../../lib/clip/checkpoint/layout.ts";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
-import { CLIP_VIT_B_16, CLIP_VIT_B_32, type ClipConfig, type VitConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16, CLIP_VIT_B_32 } from "../../lib/clip/architectures.ts";
+import type { ClipConfig, VitConfig } from "../../lib/clip/config.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { countClip, initClip } from "../../lib/clip/params.ts";
 import { quickGelu } from "../../lib/nn/mlp.ts";

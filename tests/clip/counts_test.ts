@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { expectedClip } from "../../lib/clip/checkpoint/tensors.ts";
 import { impliedConfig } from "../../lib/clip/config_file/implied.ts";

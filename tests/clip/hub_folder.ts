@@ -1,7 +1,8 @@
 /** A small CLIP as the hub gives it: transformers' layout, the fixture's vocabulary of 1,214 tokens. @module */
 import { fromFileUrl, join } from "@std/path";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16 } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";

@@ -4,14 +4,14 @@ import { type Checkpoint, loadCheckpoint, openCheckpoint } from "../../lib/clip/
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import { impliedConfig } from "../../lib/clip/config_file/implied.ts";
 import { parseClipConfig } from "../../lib/clip/config_file/parse.ts";
-import { CLIP_VIT_B_32 } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_32 } from "../../lib/clip/architectures.ts";
 import { expectedClip } from "../../lib/clip/checkpoint/tensors.ts";
 import { clipSizes } from "../../lib/clip/config_file/sizes.ts";
 import { KeyReportError } from "../../lib/io/key_report.ts";
 import { openTensorFile } from "../../lib/io/open.ts";
 import { readAllTensors } from "../../lib/io/tensor_file.ts";
 import { writeTorch } from "../../lib/io/torch_writer.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { testOnBackends } from "../backends.ts";

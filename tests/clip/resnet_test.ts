@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { basename, join } from "@std/path";
-import { CLIP_VIT_B_32, type ClipConfig, type ResnetConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_32 } from "../../lib/clip/architectures.ts";
+import type { ClipConfig, ResnetConfig } from "../../lib/clip/config.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import { countClip } from "../../lib/clip/params.ts";
 import { encodeImage } from "../../lib/clip/towers/image.ts";

@@ -2,7 +2,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
-import { type ClipConfig, MED_SIGLIP_448 } from "../../lib/clip/config.ts";
+import { MED_SIGLIP_448 } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { toClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import { countClip, initClip } from "../../lib/clip/params.ts";

@@ -1,6 +1,6 @@
 import { assert, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
 import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
 import { checkTokenizer } from "../../lib/clip/tokenise.ts";
 import { byCodePoint } from "../../lib/text/code_point_order.ts";

@@ -1,7 +1,7 @@
 /** Images read in workers and from a cache: the same numbers as on one thread without either. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { imageFile } from "../../lib/data/dataset.ts";
 import { type ImageReaderOptions, openImageReader } from "../../lib/data/pixels/reader.ts";
 import { imageSource } from "../../lib/data/sources.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Dataset } from "../../lib/data/types.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { toPixels } from "../../lib/image/preprocess.ts";
 import type { RasterImage } from "../../lib/image/raster.ts";
 import { resize } from "../../lib/image/resize.ts";

@@ -4,7 +4,7 @@ import { siimLike } from "../../lib/data/synthetic/sets.ts";
 import type { Case } from "../../lib/data/types.ts";
 import { type DenseEncoder, weightsHash } from "../../lib/dense/encoder.ts";
 import { mapsKey, mapSource } from "../../lib/dense/maps.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";

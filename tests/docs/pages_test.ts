@@ -78,7 +78,8 @@ const PROGRAM = `
 import { selectBackend } from "./lib/tensor/backend.ts";
 import { loadCheckpoint, openCheckpoint } from "./lib/clip/checkpoint/checkpoint.ts";
 import { toClipTensors } from "./lib/clip/checkpoint/tensors.ts";
-import { BIOMED_CLIP, CLIP_VIT_B_16, type ClipConfig } from "./lib/clip/config.ts";
+import { BIOMED_CLIP, CLIP_VIT_B_16 } from "./lib/clip/architectures.ts";
+import type { ClipConfig } from "./lib/clip/config.ts";
 import { parseClipConfig } from "./lib/clip/config_file/parse.ts";
 import { initClip } from "./lib/clip/params.ts";
 import { writeSafetensors } from "./lib/io/safetensors.ts";

@@ -1,6 +1,6 @@
 /** The files that the documentation speaks of, small and drawn: what its code blocks run on. @module */
 import { fromFileUrl, join } from "@std/path";
-import { CLIP_VIT_B_16 } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16 } from "../../lib/clip/architectures.ts";
 import { rsnaLike, siimLike, trainingSet } from "../../lib/data/synthetic/sets.ts";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { encodePng } from "../../lib/image/png.ts";

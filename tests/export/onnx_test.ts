@@ -3,7 +3,8 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import * as tf from "@tensorflow/tfjs";
 import { join } from "@std/path";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../../lib/ace_lora.ts";
-import { CLIP_VIT_B_16, type ClipConfig, MED_SIGLIP_448 } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16, MED_SIGLIP_448 } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { exportOnnx } from "../../lib/export/onnx/model.ts";
 import { float, onnxGraph } from "../../lib/export/onnx/graph.ts";

@@ -8,7 +8,7 @@ import { encodeClasses, encodeImages, zeroShotScores } from "../../lib/clip/zero
 import { chosenHyperedges } from "../../lib/hypergraph/ace_hgnn.ts";
 import { toPixels } from "../../lib/image/preprocess.ts";
 import { readImage } from "../../lib/image/read.ts";
-import { BIOMED_CLIP } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { loadAdapter } from "../../lib/adapters/model.ts";

@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals } from "@std/assert";
 import { type AceLoraConfig, aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
-import { CLIP_VIT_B_16, type ClipConfig } from "../../lib/clip/config.ts";
+import { CLIP_VIT_B_16 } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
 import { hypergraph } from "../../lib/hypergraph/affinities.ts";

@@ -4,7 +4,8 @@ import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/a
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { expectedClip, loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
 import type { ClipParams } from "../../lib/clip/params.ts";
-import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
 import { namedTensors, withTensors } from "../../lib/tensor/params.ts";

@@ -4,7 +4,8 @@ import { type AceLoraConfig, type AceLoraParams, initAceLora } from "../../lib/a
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
 import { loadClipTensors } from "../../lib/clip/checkpoint/tensors.ts";
-import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import type { AceHgnnConfig, AceHgnnParams } from "../../lib/hypergraph/ace_hgnn.ts";
 import type { AdapterParams } from "../../lib/hypergraph/adapter.ts";
 import { ACE_LORA_LORA, type LoraConfig } from "../../lib/peft/lora/config.ts";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals, assertThrows } from "@std/assert";
-import { BIOMED_CLIP } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import { cutTexts } from "../../lib/clip/towers/cut_texts.ts";
 import { bottleneck } from "../../lib/nn/bottleneck.ts";
 import { dropAfterFirst, dropExtra, extendMasks, insertAfterFirst } from "../../lib/nn/extra_tokens.ts";

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import type { ClipParams } from "../../lib/clip/params.ts";
-import { BIOMED_CLIP, type ClipConfig } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
+import type { ClipConfig } from "../../lib/clip/config.ts";
 import { buildClip } from "../../lib/clip/params.ts";
 import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
 import { trainableLeaves } from "../../lib/peft/files.ts";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { textTower } from "../../lib/clip/towers/text.ts";
 import type { TextTrunk } from "../../lib/clip/towers/text.ts";
-import { BIOMED_CLIP } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import type { TowerBlocks } from "../../lib/nn/towers.ts";
 import { injectLora } from "../../lib/peft/lora/inject.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
 import { PEFT_METHODS } from "../../lib/peft/methods.ts";
 import { TABLE_NAMES } from "../../lib/reproduction/plan.ts";
 import { configurationKey } from "../../lib/reproduction/record.ts";

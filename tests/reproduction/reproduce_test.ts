@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { encode as encodePng } from "fast-png";
 import { table4 } from "../../lib/reproduction/tables/table4/show.ts";
 import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { MINI_JOINT_WEIGHTS, MINI_WEIGHTS } from "../../lib/clip/mini.ts";
 import { hashPath } from "../../lib/io/hash_path.ts";
 import { openContext } from "../../lib/reproduction/context.ts";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { formatTable } from "../../lib/display/table.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { table4Overlays } from "../../lib/reproduction/tables/table4/examples.ts";
 import { parseTable4Run, TABLE4_KIND } from "../../lib/reproduction/tables/table4/run.ts";

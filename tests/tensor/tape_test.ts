@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { BIOMED_CLIP } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import { type BlockParams, transformerBlock } from "../../lib/nn/transformer.ts";
 import { initLora } from "../../lib/peft/lora/inject.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";

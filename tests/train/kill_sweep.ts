@@ -10,7 +10,7 @@
 import { parseArgs } from "node:util";
 import { join } from "@std/path";
 import { filmJpeg } from "../../bench/rehearsal/film.ts";
-import { MINI } from "../../lib/clip/config.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { openPixelCache } from "../../lib/data/pixels/cache.ts";
 import { decodeFile } from "../../lib/data/pixels/decode.ts";
 import { squareTransform } from "../../lib/data/sources.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { BIOMED_CLIP, MINI } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { fittingMicroBatch, sampleBytes } from "../../lib/train/step_memory.ts";
 

@@ -1,5 +1,6 @@
 /** The names that checkpoints give the tensors of a ResNet: torchvision's, OpenAI's alike, and those of a list of its parts. @module */
-import type { ClipPlace } from "./tower_names.ts";
+import type { VisionConfig } from "../config.ts";
+import { type ClipPlace, normedHead, type TowerNames, weightAndBias } from "./tower_names.ts";
 
 const NORM: Readonly<Record<string, string>> = {
   weight: "weight",
@@ -42,18 +43,68 @@ const STEM: ResnetParts["stem"] = (place) => ({ conv: `conv${place + 1}`, norm: 
 const STAGE: ResnetParts["stage"] = (place) => `layer${place + 1}`;
 
 /** `conv1`, `bn1`, `layer1.0.conv1`: torchvision's. */
-export const RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({ stem: STEM, stage: STAGE, kernel: 7 });
+const RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({ stem: STEM, stage: STAGE, kernel: 7 });
 
 /** OpenAI's, whose stem has three layers. */
-export const CLIP_RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({
+const CLIP_RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({
   stem: STEM,
   stage: STAGE,
   kernel: 3,
 });
 
 /** `0`, `1`, `4.0.conv1`: the parts in a list, as ConVIRT has them. */
-export const LISTED_RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({
+const LISTED_RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({
   stem: () => ({ conv: "0", norm: "1" }),
   stage: (place) => `${place + 4}`,
   kernel: 7,
 });
+
+/** Names of an image tower that is a ResNet. */
+export type ResnetNaming = "clip_resnet" | "gloria" | "mgca_resnet" | "cxr_clip_resnet" | "convirt";
+
+/** torchvision's ResNet, whatever is behind it. */
+const RESNET: Omit<TowerNames<"resnet">, "label" | "head" | "headBelow"> = {
+  kind: "resnet",
+  stem: {},
+  blocks: "blocks.", // none
+  layers: {},
+  place: RESNET_PLACE,
+};
+
+/** The rows of `VISION_NAMES` that are ResNets. */
+export const RESNET_NAMES: Readonly<Record<ResnetNaming, TowerNames<VisionConfig["kind"]>>> = {
+  clip_resnet: {
+    ...RESNET,
+    kind: "clip-resnet",
+    label: "OpenAI's ResNet",
+    head: weightAndBias("", "attnpool.c_proj"),
+    headBelow: "prefix",
+    stem: {
+      "pool.posEmbed": { name: "attnpool.positional_embedding" },
+      ...weightAndBias("pool.query", "attnpool.q_proj"),
+      ...weightAndBias("pool.key", "attnpool.k_proj"),
+      ...weightAndBias("pool.value", "attnpool.v_proj"),
+    },
+    place: CLIP_RESNET_PLACE,
+  },
+  gloria: {
+    ...RESNET,
+    label: "GLoRIA's ResNet",
+    head: weightAndBias("", "global_embedder"),
+    headBelow: "parent",
+  },
+  mgca_resnet: { ...RESNET, label: "MGCA's ResNet", head: normedHead("global_embed.head"), headBelow: "parent" },
+  cxr_clip_resnet: {
+    ...RESNET,
+    label: "CXR-CLIP's ResNet",
+    head: weightAndBias("", "image_projection.projection"),
+    headBelow: "none",
+  },
+  convirt: {
+    ...RESNET,
+    label: "ConVIRT's ResNet",
+    head: { ...weightAndBias("fc1", "res_l1"), ...weightAndBias("fc2", "res_l2") },
+    headBelow: "none",
+    place: LISTED_RESNET_PLACE,
+  },
+};

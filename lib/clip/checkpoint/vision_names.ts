@@ -1,6 +1,7 @@
-/** The names of image towers, a row for each library's. A new one goes here, and into `VISION_SIGNS` of find_layout.ts. @module */
+/** The names of image towers, a row for each library's; those of a ResNet and a Swin beside it. A new one goes here, and into `VISION_SIGNS` of find_layout.ts. @module */
 import type { VisionConfig } from "../config.ts";
-import { CLIP_RESNET_PLACE, LISTED_RESNET_PLACE, RESNET_PLACE } from "./resnet_names.ts";
+import { RESNET_NAMES, type ResnetNaming } from "./resnet_names.ts";
+import { SWIN_NAMES, type SwinNaming } from "./swin_names.ts";
 import {
   type ClipPlace,
   HF_CLIP_LAYERS,
@@ -17,7 +18,6 @@ import {
  */
 export type VisionNaming =
   | "open_clip"
-  | "clip_resnet"
   | "timm"
   | "timm_siglip"
   | "timm_eva"
@@ -26,13 +26,9 @@ export type VisionNaming =
   | "hf_vit"
   | "hf_vit_5"
   | "hf_dinov2"
-  | "gloria"
-  | "mgca_resnet"
   | "mgca_vit"
-  | "cxr_clip_resnet"
-  | "cxr_clip_swin"
-  | "medclip_swin"
-  | "convirt";
+  | ResnetNaming
+  | SwinNaming;
 
 const TIMM_LAYERS: Record<string, string> = {
   "norm1": "norm1",
@@ -42,30 +38,6 @@ const TIMM_LAYERS: Record<string, string> = {
   "mlp.fc2": "mlp.fc2",
 };
 const TIMM_FUSED = { weight: "attn.qkv.weight", bias: "attn.qkv.bias" };
-
-/** `transformers`' Swin, as files before its version 5 have it. */
-const HF_SWIN: Omit<TowerNames<"swin">, "label" | "head" | "headBelow"> = {
-  kind: "swin",
-  stem: {
-    "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
-    "patchEmbed.bias": { name: "embeddings.patch_embeddings.projection.bias" },
-    ...weightAndBias("normPre", "embeddings.norm"),
-    ...weightAndBias("norm", "layernorm"),
-  },
-  blocks: "encoder.layers.",
-  stages: { blocks: ".blocks.", merge: ".downsample." },
-  layers: {
-    "norm1": "layernorm_before",
-    "norm2": "layernorm_after",
-    "attention.query": "attention.self.query",
-    "attention.key": "attention.self.key",
-    "attention.value": "attention.self.value",
-    "attention.relativeBias": "attention.self.relative_position_bias_table",
-    "attention.output": "attention.output.dense",
-    "mlp.fc1": "intermediate.dense",
-    "mlp.fc2": "output.dense",
-  },
-};
 
 const HF_VIT_STEM: TowerNames["stem"] = {
   "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },
@@ -105,15 +77,6 @@ const TIMM_VIT: Omit<TowerNames<"vit">, "label" | "head"> = {
   blocks: "blocks.",
   layers: TIMM_LAYERS,
   fused: TIMM_FUSED,
-};
-
-/** torchvision's ResNet, whatever is behind it. */
-const RESNET: Omit<TowerNames<"resnet">, "label" | "head" | "headBelow"> = {
-  kind: "resnet",
-  stem: {},
-  blocks: "blocks.", // none
-  layers: {},
-  place: RESNET_PLACE,
 };
 
 /** Names of each kind of image tower. */
@@ -231,41 +194,7 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames<VisionConfig
       "mlp.fc2": "mlp.fc2",
     },
   },
-  clip_resnet: {
-    ...RESNET,
-    kind: "clip-resnet",
-    label: "OpenAI's ResNet",
-    head: weightAndBias("", "attnpool.c_proj"),
-    headBelow: "prefix",
-    stem: {
-      "pool.posEmbed": { name: "attnpool.positional_embedding" },
-      ...weightAndBias("pool.query", "attnpool.q_proj"),
-      ...weightAndBias("pool.key", "attnpool.k_proj"),
-      ...weightAndBias("pool.value", "attnpool.v_proj"),
-    },
-    place: CLIP_RESNET_PLACE,
-  },
-  gloria: {
-    ...RESNET,
-    label: "GLoRIA's ResNet",
-    head: weightAndBias("", "global_embedder"),
-    headBelow: "parent",
-  },
-  mgca_resnet: { ...RESNET, label: "MGCA's ResNet", head: normedHead("global_embed.head"), headBelow: "parent" },
   mgca_vit: { ...TIMM_VIT, label: "MGCA's ViT", head: normedHead("global_embed.head") },
-  cxr_clip_resnet: {
-    ...RESNET,
-    label: "CXR-CLIP's ResNet",
-    head: weightAndBias("", "image_projection.projection"),
-    headBelow: "none",
-  },
-  convirt: {
-    ...RESNET,
-    label: "ConVIRT's ResNet",
-    head: { ...weightAndBias("fc1", "res_l1"), ...weightAndBias("fc2", "res_l2") },
-    headBelow: "none",
-    place: LISTED_RESNET_PLACE,
-  },
   hf_dinov2: {
     label: "transformers' DINOv2",
     head: {},
@@ -311,16 +240,6 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames<VisionConfig
       "mlp.norm": "mlp.norm",
     },
   },
-  medclip_swin: {
-    ...HF_SWIN,
-    label: "MedCLIP's Swin",
-    head: { weight: { name: "projection_head.weight" } },
-    headBelow: "parent",
-  },
-  cxr_clip_swin: {
-    ...HF_SWIN,
-    label: "CXR-CLIP's Swin",
-    head: weightAndBias("", "image_projection.projection"),
-    headBelow: "none",
-  },
+  ...RESNET_NAMES,
+  ...SWIN_NAMES,
 };

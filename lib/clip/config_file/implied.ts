@@ -2,7 +2,8 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { layoutLabel } from "../checkpoint/find_layout.ts";
 import { BIOMED_CLIP_LAYOUT, type ClipLayout } from "../checkpoint/layout.ts";
-import { BIOMED_CLIP, type ClipConfig, MINI } from "../config.ts";
+import { BIOMED_CLIP, MINI } from "../architectures.ts";
+import type { ClipConfig } from "../config.ts";
 import type { JsonRecord } from "./fields.ts";
 import { publishedModel } from "./published.ts";
 import { parseClipConfig } from "./parse.ts";

@@ -1,6 +1,6 @@
 /** A CLIP's configuration from open_clip's JSON. @module */
 import type { Activation } from "../../nn/mlp.ts";
-import { BIOMED_CLIP } from "../config.ts";
+import { BIOMED_CLIP } from "../architectures.ts";
 import type { ClipConfig, ResnetConfig, SiglipTextConfig, VitConfig } from "../config.ts";
 import { isRecord } from "../../io/fields.ts";
 import {

@@ -7,14 +7,8 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { ClipLayout } from "../checkpoint/layout.ts";
 import { IN_TOWER_FILES } from "../checkpoint/tower_files.ts";
-import {
-  type BertConfig,
-  BIOMED_CLIP,
-  type ClipConfig,
-  type ResnetConfig,
-  type SwinConfig,
-  type VitConfig,
-} from "../config.ts";
+import { BIOMED_CLIP } from "../architectures.ts";
+import type { BertConfig, ClipConfig, ResnetConfig, SwinConfig, VitConfig } from "../config.ts";
 import { choiceField, type ClipSource, sizeField } from "./fields.ts";
 import type { ClipSizes } from "./sizes.ts";
 

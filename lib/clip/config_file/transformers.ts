@@ -1,6 +1,6 @@
 /** A CLIP's configuration from `transformers`' JSON. @module */
 import { isRecord } from "../../io/fields.ts";
-import { BIOMED_CLIP, NO_TEXT } from "../config.ts";
+import { BIOMED_CLIP, NO_TEXT } from "../architectures.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VitConfig } from "../config.ts";
 import {
   choiceField,

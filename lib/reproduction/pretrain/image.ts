@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { contentLabels, pretrainingPlan } from "../../data/synthetic/pretraining_pairs.ts";
 import type { ClipParams } from "../../clip/params.ts";
 import { encodeImage } from "../../clip/towers/image.ts";
-import { MINI } from "../../clip/config.ts";
+import { MINI } from "../../clip/architectures.ts";
 import { toPixels } from "../../image/preprocess.ts";
 import type { RasterImage } from "../../image/raster.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";

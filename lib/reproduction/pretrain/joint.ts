@@ -7,7 +7,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type CaptionedPlan, otherImage, twinFilm } from "../../data/synthetic/captioned_pairs.ts";
 import { contentLabels } from "../../data/synthetic/pretraining_pairs.ts";
-import { MINI } from "../../clip/config.ts";
+import { MINI } from "../../clip/architectures.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import type { ClipParams } from "../../clip/params.ts";
 import { imageHead, imageTower } from "../../clip/towers/image.ts";

@@ -1,7 +1,8 @@
 /** Pre-trains the generalist from scratch. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ClipParams } from "../../clip/params.ts";
-import { MINI, type VitConfig } from "../../clip/config.ts";
+import { MINI } from "../../clip/architectures.ts";
+import type { VitConfig } from "../../clip/config.ts";
 import { initClip } from "../../clip/params.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { disposeParams, namedTensors, withTensors } from "../../tensor/params.ts";

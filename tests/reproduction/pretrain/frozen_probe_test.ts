@@ -1,7 +1,7 @@
 /** What the frozen probe says of weights whose answer is known. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { MINI } from "../../../lib/clip/config.ts";
+import { MINI } from "../../../lib/clip/architectures.ts";
 import { loadClip } from "../../../lib/clip/load.ts";
 import { initClip } from "../../../lib/clip/params.ts";
 import { frozenProbe } from "../../../lib/reproduction/pretrain/frozen_probe.ts";

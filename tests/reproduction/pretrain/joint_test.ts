@@ -1,7 +1,7 @@
 /** The joint recipe: its loss, its batches, what it changes. */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { MINI } from "../../../lib/clip/config.ts";
+import { MINI } from "../../../lib/clip/architectures.ts";
 import { loadMiniParams, loadMiniTokenizer } from "../../../lib/clip/mini.ts";
 import { initClip } from "../../../lib/clip/params.ts";
 import { jointSource, jointStage, pretrainJoint } from "../../../lib/reproduction/pretrain/joint.ts";
