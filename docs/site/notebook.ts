@@ -33,7 +33,11 @@ function outputHtml({ text, data = {} }: NonNullable<Notebook["cells"][number]["
   const plain = joined(data["text/plain"] ?? text);
   const [svg, png] = [joined(data["image/svg+xml"]), joined(data["image/png"]).trim()];
   const picture = svg ? `svg+xml;base64,${Buffer.from(svg).toString("base64")}` : png ? `png;base64,${png}` : "";
-  if (picture) return `<p><img src="data:image/${picture}" alt="${escapeHtml(plain)}"></p>`;
+  if (picture) {
+    const words = escapeHtml(plain);
+    const caption = "application/vnd.plotly.v1+json" in data ? "" : `<figcaption>${words}</figcaption>`; // a plot has axes
+    return `<figure><img src="data:image/${picture}" alt="${words}">${caption}</figure>`;
+  }
   return data["text/html"] ? joined(data["text/html"]) : `<pre>${escapeHtml(plain)}</pre>`;
 }
 

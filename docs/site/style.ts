@@ -17,7 +17,7 @@ math[display=block] { overflow-x: auto; }
 .comment { color: var(--soft); } .string { color: light-dark(#047857, #6ee7b7); } .word { color: light-dark(#7c3aed, #c4b5fd); }
 .output { border-left: 3px solid var(--line); padding-left: .8rem; } .output pre { background: none; }
 .badge { background: #fff3d6; color: #8a5a00; font-weight: 600; border-radius: 9px; padding: 0 .5em; margin-right: .5em; }
-.output img { background: #fff; } .output figure { margin: 0; } .right { text-align: right; }
+.output img { background: #fff; } .output figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9em; } .right { text-align: right; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 @media (max-width: 48rem) { body { display: block; } nav { border-right: 0; border-bottom: 1px solid var(--line); } main { padding: 1rem; } }

@@ -70,7 +70,8 @@ Deno.test("notebookHtml() escapes code and texts, and shows the richest output t
     "<p># A *title*\nand more</p>\n" +
       '<pre><code><span class="word">const</span> a = <span class="string">&quot;&lt;b&gt;&quot;</span>; ' +
       '<span class="comment">// a &lt; b</span></code></pre><div class="output">' +
-      '<p><img src="data:image/svg+xml;base64,PHN2Zy8+" alt="a &lt;drawing&gt;"></p><table></table>' +
+      '<figure><img src="data:image/svg+xml;base64,PHN2Zy8+" alt="a &lt;drawing&gt;">' +
+      "<figcaption>a &lt;drawing&gt;</figcaption></figure><table></table>" +
       "<pre>1 &lt; 2\ndone</pre></div>",
   );
 });
