@@ -1,6 +1,6 @@
 /** Learning from labels without texts: `train --head`, and its answers by `evaluate`. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
@@ -109,5 +109,13 @@ Deno.test("train --head reads the 14 CheXpert columns, and says what it cannot d
     for (const [more, message] of refused) {
       await fail([...args, "--overwrite", ...more], [message], permissions(folder));
     }
+    // A Parquet table without the 14 columns is asked for its classes, as a CSV is.
+    const parquet = fromFileUrl(new URL("../data/parquet/none.parquet", import.meta.url));
+    const { read, write } = permissions(folder);
+    const words = [parquet, 'a column "class"'];
+    await fail(["train", "--pairs", parquet, "--head", "joint", "--out", join(folder, "p")], words, {
+      read: [...read, parquet],
+      write,
+    });
   });
 });
