@@ -17,6 +17,8 @@ import {
   type NamedImage,
 } from "../eval/classify.ts";
 import { classificationReport } from "../eval/classify_report.ts";
+import type { VisionConfig } from "../clip/config.ts";
+import { attentionHeads } from "../clip/towers/image.ts";
 import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -91,7 +93,7 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
         ...(protocol ? { protocol } : {}),
         batchSize: args.integer("batch-size", 8, 1),
         explain: explain !== undefined,
-        maps: mapKindsFrom(args, explain !== undefined),
+        maps: mapKindsFrom(args, explain !== undefined, classifier.config.encoders.vision),
         ...(reader ? { reader } : {}),
         onBatch: (done) => bar.update(done),
       });
@@ -138,11 +140,12 @@ function answersWith(
   }));
 }
 
-/** The kinds of maps asked for. */
-export function mapKindsFrom(args: Arguments, isShown: boolean): MapKind[] {
+/** The kinds of maps asked for, or those quickly made; a tower without attention has none to weigh. */
+export function mapKindsFrom(args: Arguments, isShown: boolean, vision: VisionConfig): MapKind[] {
   const given = args.choices("maps", [...MAP_KINDS, "none"]);
   if (given && !isShown) throw new UsageError("--maps needs --explain, the page they stand on");
-  return MAP_KINDS.filter((kind) => given ? given.includes(kind) : kind !== "occlusion");
+  const plain: readonly MapKind[] = attentionHeads(vision) === 0 ? ["similarity"] : ["similarity", "gradient"];
+  return MAP_KINDS.filter((kind) => (given ?? plain).includes(kind));
 }
 
 /** The images named; a folder stands for all in it. */

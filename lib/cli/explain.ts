@@ -71,7 +71,6 @@ export const COMMAND: Command = {
 async function explain(args: Arguments, out: string): Promise<void> {
   const path = args.required("images");
   args.required("boxes");
-  const kinds = mapKindsFrom(args, true);
   await checkPath(path);
   const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
   const dataset = await readableSet(args, loaded);
@@ -91,6 +90,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
   }
   const backend = await startBackend(args);
   const classifier = await classifierFrom(args);
+  const kinds = mapKindsFrom(args, true, classifier.config.encoders.vision);
   checkAdapterUnseen(args, classifier, dataset.cases);
   const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
   const model = await openMapModel(classifier, names, templates);

@@ -118,6 +118,20 @@ for (const folder of ["gloria", "mgca_resnet", "mgca_vit", "cxr_clip", "convirt"
   });
 }
 
+Deno.test("classify() maps similarity over a ResNet read by its mean, and refuses to weigh an attention it has not", async () => {
+  await selectBackend({ backend: "wasm" });
+  await inFolder("cxr_clip", async (root) => {
+    const model = await loadModel(root);
+    const ask = (maps: readonly ("similarity" | "gradient")[]) =>
+      model.classify(["data/demo_report.png"], ["pneumonia", "edema"], { explain: true, maps });
+    const [answer] = await ask(["similarity"]);
+    assertEquals(answer!.overlay!.attention!.length, 4); // 2 x 2 places
+    assertEquals(answer!.maps!.similarity!.overlays.length, 2);
+    await assertRejects(() => ask(["gradient"]), RangeError, "the image tower must have attention");
+    model.dispose();
+  });
+});
+
 Deno.test("loadClip() refuses files of these models that do not fit, one line each", async () => {
   await selectBackend({ backend: "cpu" });
   const refused = async (
