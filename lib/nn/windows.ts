@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { customGrad } from "../tensor/gradients.ts";
 import { embeddingLookup, tidy } from "../tensor/ops.ts";
-import { add, expandDims, reshape } from "../tensor/typed.ts";
+import { expandDims, reshape } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** A map cut into windows. */
@@ -68,8 +68,16 @@ function sources(from: TokenOrder, to: TokenOrder): Int32Array {
   return Int32Array.from(to, (place) => places[place]!);
 }
 
+/** All samples' tokens as rows of one table: of the first axis alone are they copied in blocks. */
 function gatherTokens(x: Tensor3D, indices: Int32Array): Tensor3D {
-  return tf.tidy(() => tf.gather<Tensor3D>(x, tf.tensor1d(indices, "int32"), 1));
+  const [batch, count, width] = x.shape;
+  const rows = new Int32Array(batch * count);
+  for (let sample = 0; sample < batch; sample++) {
+    for (let i = 0; i < count; i++) rows[sample * count + i] = sample * count + indices[i]!;
+  }
+  return tf.tidy(() =>
+    reshape(tf.gather(reshape(x, [batch * count, width]), tf.tensor1d(rows, "int32")), [batch, count, width])
+  );
 }
 
 /** Added to the scores of tokens that a shift has brought together and that do not see each other. */
@@ -90,12 +98,8 @@ export function windowBias(table: Tensor2D, windows: Windows): Tensor4D {
   return tidy(() => {
     const rows = embeddingLookup(table, tf.tensor1d(distances(window), "int32")); // [w⁴, H]
     const bias = reshape(tf.transpose(rows, [1, 0]), [1, heads, size, size]);
-    return shift === 0 ? bias : add(expandWindows(bias, windows), unseen(windows));
+    return shift === 0 ? bias : tf.add<Tensor4D>(bias, unseen(windows));
   });
-}
-
-function expandWindows(bias: Tensor4D, { side, window }: Windows): Tensor4D {
-  return tf.tile(bias, [(side / window) ** 2, 1, 1, 1]);
 }
 
 /** The table's row for each pair of a window's tokens. */
@@ -108,20 +112,31 @@ function distances(window: number): Int32Array {
   });
 }
 
+/** Numbers that depend on the sizes alone, made once: a tower has few sizes. */
+const known = new Map<string, Float32Array>();
+
 /** {@linkcode UNSEEN} between tokens of a window that lie in different parts of the moved map, `[S²/w², 1, w², w²]`. */
 function unseen({ side, window, shift }: Windows): Tensor4D {
+  const size = window ** 2;
+  const count = (side / window) ** 2;
+  const key = `${side} ${window} ${shift}`;
+  const values = known.get(key) ?? unseenValues({ side, window, shift });
+  known.set(key, values);
+  return expandDims(tf.tensor3d(values, [count, size, size]) as Tensor3D, 1);
+}
+
+function unseenValues({ side, window, shift }: Windows): Float32Array {
   const part = (place: number): number => Number(place >= side - window) + Number(place >= side - shift);
   // Of the moved map: its own order without a shift.
   const parts = windowOrder({ side, window, shift: 0 }).map((place) =>
     3 * part(Math.floor(place / side)) + part(place % side)
   );
   const size = window ** 2;
-  const count = parts.length / size;
-  const values = new Float32Array(count * size * size);
-  for (let k = 0; k < values.length; k++) {
-    const start = Math.floor(k / size ** 2) * size;
-    const [i, j] = [Math.floor(k / size) % size, k % size];
-    values[k] = parts[start + i] === parts[start + j] ? 0 : UNSEEN;
+  const values = new Float32Array(parts.length * size);
+  for (let start = 0, k = 0; start < parts.length; start += size) {
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) values[k++] = parts[start + i] === parts[start + j] ? 0 : UNSEEN;
+    }
   }
-  return expandDims(tf.tensor3d(values, [count, size, size]) as Tensor3D, 1);
+  return values;
 }
