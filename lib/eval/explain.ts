@@ -6,6 +6,7 @@ import type { Overlay } from "../display/overlay.ts";
 import { encodeImage } from "../clip/towers/image.ts";
 import { chosenHyperedges, type Hyperedge } from "../hypergraph/ace_hgnn.ts";
 import { clsScores } from "../hypergraph/affinities.ts";
+import { similarityScores } from "../hypergraph/similarity.ts";
 import { pngDataUrl } from "../display/png.ts";
 import { cropResize8, toPixels } from "../image/preprocess.ts";
 import type { RasterImage } from "../image/raster.ts";
@@ -16,13 +17,13 @@ import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** What one image's CLS token attends to. */
 export interface Explanation {
-  /** CLS attention to each patch, row-major: the mean logit over heads. */
+  /** CLS attention to each patch, row-major: the mean logit over heads; the cosine with the read token where a tower has none. */
   attention: Float32Array;
   /** The hyperedges that reach the CLS node, the CLS token's own first. */
   hyperedges: Hyperedge[];
 }
 
-/** Unit tokens `[B, N + 1, E]` and CLS attention `[B, N]` of images, by merged weights. */
+/** Unit tokens `[B, N + 1, E]` and CLS attention `[B, N]` of images, or similarity in its place, by merged weights. */
 function attendedTokens(
   merged: AceLoraParams,
   pixels: Tensor4D,
@@ -30,7 +31,8 @@ function attendedTokens(
 ): { tokens: Tensor3D; affinity: Tensor2D } {
   return tidy(() => {
     const { tokens, affinity } = encodeImage(merged, pixels, config.encoders, { affinity: "logits" });
-    return { tokens: l2Normalise(tokens), affinity: affinity! };
+    const unit = l2Normalise(tokens);
+    return { tokens: unit, affinity: affinity ?? similarityScores(unit) };
   });
 }
 

@@ -42,11 +42,15 @@ function imageTensor({ config }: MapModel, pixels: Float32Array): Tensor4D {
   return tf.tensor4d(pixels, [1, imageSize, imageSize, 3]);
 }
 
-/** Unit tokens and CLS attention of one image. */
-function tokensOf({ merged, config }: MapModel, pixels: Tensor4D, gate?: Tensor4D): [Tensor3D, Tensor2D] {
+/** Unit tokens of one image, and CLS attention where the tower has one. */
+function tokensOf(
+  { merged, config }: MapModel,
+  pixels: Tensor4D,
+  gate?: Tensor4D,
+): [Tensor3D, Tensor2D | undefined] {
   const options = { affinity: "logits" as const, ...(gate ? { gate } : {}) };
   const { tokens, affinity } = encodeImage(merged, pixels, config.encoders, options);
-  return [l2Normalise(tokens), affinity!];
+  return [l2Normalise(tokens), affinity];
 }
 
 /**
