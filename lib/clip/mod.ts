@@ -8,8 +8,10 @@ export type {
   BertConfig,
   CausalTextConfig,
   ClipConfig,
+  HeadKind,
   ImageTowerConfig,
   NoTextConfig,
+  ResnetConfig,
   SiglipTextConfig,
   SwinConfig,
   TextTransformerConfig,
@@ -37,11 +39,14 @@ export { BIOMED_CLIP_LAYOUT, type ClipLayout, clipPlace } from "./checkpoint/lay
 export { type CheckpointTensor, toClipTensors } from "./checkpoint/tensors.ts";
 export { TEXT_NAMES, type TextNaming } from "./checkpoint/text_names.ts";
 export type { ClipPlace, TowerNames } from "./checkpoint/tower_names.ts";
+export type { ResnetNaming } from "./checkpoint/resnet_names.ts";
+export type { SwinNaming } from "./checkpoint/swin_names.ts";
 export { VISION_NAMES, type VisionNaming } from "./checkpoint/vision_names.ts";
 export { type ClipSource, type JsonRecord } from "./config_file/fields.ts";
 export { parseClipConfig } from "./config_file/parse.ts";
 export type { ClipSizes } from "./config_file/sizes.ts";
 export type { EncodeOptions, EncoderResult, ImageTower } from "./towers/encoder.ts";
+export type { HeadParams, MlpHead } from "./towers/head.ts";
 export {
   attentionHeads,
   encodeImage,
@@ -51,7 +56,10 @@ export {
   type ImageTrunk,
   squareSide,
 } from "./towers/image.ts";
+export type { BlockExtras, LeafRole, Parts, TypedLeaf } from "./towers/parts.ts";
+export type { MeanQueryParams, ResidualParams, ResnetTrunk } from "./towers/resnet.ts";
 export type { PatchMerging, SwinTrunk } from "./towers/swin.ts";
+export type { VitTrunk } from "./towers/vit.ts";
 export { encodeText, textTower, type TextTowerParams, type TextTrunk } from "./towers/text.ts";
 export { classifyByProtocol, type ProtocolTask } from "./zero_shot/ask.ts";
 export { PROTOCOLS } from "./zero_shot/presets.ts";
