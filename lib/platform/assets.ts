@@ -54,6 +54,7 @@ const GLUE = {
 // Never run. It tells Deno which packages to bring; bundlers for browsers, which stop at the packages' require("fs"), drop it.
 // deno-lint-ignore no-constant-condition
 if (false) {
+  // @ts-ignore: an importer may forbid code that is never reached
   void import("@cornerstonejs/codec-charls/decodewasmjs");
   void import("@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs");
   void import("@cornerstonejs/codec-openjpeg/decodewasmjs");
