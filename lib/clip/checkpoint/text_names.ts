@@ -47,61 +47,60 @@ const BERT: Omit<TowerNames<"bert">, "label" | "head" | "headBelow"> = {
   },
 };
 
+type Rows = Pick<TowerNames, "stem" | "blocks" | "layers" | "fused">;
+
+/** open_clip's own text transformer, whatever its head. */
+const NATIVE: Rows = {
+  stem: {
+    word: { name: "token_embedding.weight" },
+    position: { name: "positional_embedding" },
+    ...weightAndBias("norm", "ln_final"),
+  },
+  blocks: "transformer.resblocks.",
+  layers: NATIVE_LAYERS,
+  fused: NATIVE_FUSED,
+};
+
+/** `transformers`' text transformer of CLIP and SigLIP. */
+const HF_CLIP: Rows = {
+  stem: {
+    word: { name: "embeddings.token_embedding.weight" },
+    position: { name: "embeddings.position_embedding.weight" },
+    ...weightAndBias("norm", "final_layer_norm"),
+  },
+  blocks: "encoder.layers.",
+  layers: HF_CLIP_LAYERS,
+};
+
 /** Names of each kind of text tower. */
 export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames<ClipConfig["text"]["kind"]>>> = {
   open_clip: {
+    ...NATIVE,
     kind: "clip",
     label: "CLIP's own text transformer",
     head: { weight: { name: "text_projection", as: "transposed" } },
     headBelow: "prefix",
-    stem: {
-      word: { name: "token_embedding.weight" },
-      position: { name: "positional_embedding" },
-      ...weightAndBias("norm", "ln_final"),
-    },
-    blocks: "transformer.resblocks.",
-    layers: NATIVE_LAYERS,
-    fused: NATIVE_FUSED,
   },
   hf_clip: {
+    ...HF_CLIP,
     kind: "clip",
     label: "transformers' CLIP text transformer",
     head: { weight: { name: "text_projection.weight" } },
     headBelow: "none",
-    stem: {
-      word: { name: "embeddings.token_embedding.weight" },
-      position: { name: "embeddings.position_embedding.weight" },
-      ...weightAndBias("norm", "final_layer_norm"),
-    },
-    blocks: "encoder.layers.",
-    layers: HF_CLIP_LAYERS,
   },
   open_clip_siglip: {
+    ...NATIVE,
     kind: "siglip",
     label: "open_clip's SigLIP text transformer",
     head: { weight: { name: "text_projection.weight" }, bias: { name: "text_projection.bias" } },
     headBelow: "prefix",
-    stem: {
-      word: { name: "token_embedding.weight" },
-      position: { name: "positional_embedding" },
-      ...weightAndBias("norm", "ln_final"),
-    },
-    blocks: "transformer.resblocks.",
-    layers: NATIVE_LAYERS,
-    fused: NATIVE_FUSED,
   },
   hf_siglip: {
+    ...HF_CLIP,
     kind: "siglip",
     label: "transformers' SigLIP text transformer",
     head: { weight: { name: "head.weight" }, bias: { name: "head.bias" } },
     headBelow: "prefix",
-    stem: {
-      word: { name: "embeddings.token_embedding.weight" },
-      position: { name: "embeddings.position_embedding.weight" },
-      ...weightAndBias("norm", "final_layer_norm"),
-    },
-    blocks: "encoder.layers.",
-    layers: HF_CLIP_LAYERS,
   },
   open_clip_bert: {
     ...BERT,
