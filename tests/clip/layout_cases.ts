@@ -226,6 +226,12 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     weights: "pytorch_model.bin",
   },
   {
+    folder: "medclip_resnet",
+    layout: "MedCLIP, ResNet-50",
+    tried: `${RESNET}, transformers' BERT, mean of layers 1, 2 and the last as its code has it; no configuration`,
+    weights: "pytorch_model.bin",
+  },
+  {
     folder: "cxr_clip_swin",
     layout: "CXR-CLIP, Swin-T",
     tried: "transformers' SwinModel at its first token, BertModel at its last; the configuration in the checkpoint",

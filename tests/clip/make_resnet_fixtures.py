@@ -364,6 +364,30 @@ def pmc_clip(name, seed, parts):
                folder / "checkpoint.pt")
 
 
+class MedClip(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.vision_model, self.text_model = nn.Module(), nn.Module()
+        self.vision_model.model = Resnet()
+        self.vision_model.fc = nn.Linear(WIDTH, 8, bias=False)
+        self.text_model.model, self.text_model.projection_head = bert(3), nn.Linear(16, 8, bias=False)
+        self.logit_scale = nn.Parameter(torch.zeros([]))
+
+
+@torch.no_grad()
+def medclip_resnet(name, seed):
+    """MedCLIP's ResNet variant; each text alone, as its code counts the pads of what is asked in the same breath."""
+    folder, images = fresh(name), images_of(seed + 1)
+    model = randomise_norms(randomise(MedClip(), seed), seed)
+    states = [states_of(model.text_model.model, ids[ids != 0][None]).hidden_states for ids in IDS]
+    text = torch.cat([torch.stack([own[1], own[2], own[-1]]).mean(0).mean(1) for own in states])
+    image = model.vision_model.fc(model.vision_model.model(repeated(images, 224)))
+    save_features(folder, images, IDS, image, model.text_model.projection_head(text), model.logit_scale)
+    state = named(model, {"vision_model.model": "vision_model.model."})
+    state["vision_model.model.fc.weight"] = state.pop("vision_model.fc.weight")
+    torch.save(state, folder / "pytorch_model.bin")
+
+
 FIXTURES = {
     "open_clip_resnet": lambda name: open_clip_resnet(name, 300),
     "openai_resnet": lambda name: openai_resnet(name, 310),
@@ -372,6 +396,7 @@ FIXTURES = {
     "mgca_vit": lambda name: mgca_vit(name, 340),
     "cxr_clip": lambda name: cxr_clip(name, 350),
     "convirt": lambda name: convirt(name, 360),
+    "medclip_resnet": lambda name: medclip_resnet(name, 390),
     "pmc_clip": lambda name: pmc_clip(name, 370, False),
     "pmc_clip_parts": lambda name: pmc_clip(name, 380, True),
 }

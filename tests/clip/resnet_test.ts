@@ -98,7 +98,18 @@ async function inFolder(
   }
 }
 
-for (const folder of ["gloria", "mgca_resnet", "mgca_vit", "cxr_clip", "convirt", "pmc_clip", "pmc_clip_parts"]) {
+for (
+  const folder of [
+    "gloria",
+    "mgca_resnet",
+    "mgca_vit",
+    "cxr_clip",
+    "convirt",
+    "medclip_resnet",
+    "pmc_clip",
+    "pmc_clip_parts",
+  ]
+) {
   Deno.test(`loadModel() takes the folder of ${folder} and its vocabulary, classifies and encodes`, async () => {
     await selectBackend({ backend: "wasm" });
     await inFolder(folder, async (root) => {

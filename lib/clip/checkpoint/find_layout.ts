@@ -27,6 +27,7 @@ export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
     "cxr_clip_swin",
     "image_encoder.image_encoder.",
   ],
+  ["vision_model.model.layer4.0.conv3.weight", "medclip_resnet", "vision_model.model."],
   ["encoder.layer.0.layer_scale1.lambda1", "hf_dinov2", ""],
 ];
 /** Image towers that are released without a text tower. */

@@ -60,7 +60,7 @@ const LISTED_RESNET_PLACE: (leaf: string) => ClipPlace | undefined = names({
 });
 
 /** Names of an image tower that is a ResNet. */
-export type ResnetNaming = "clip_resnet" | "gloria" | "mgca_resnet" | "cxr_clip_resnet" | "convirt";
+export type ResnetNaming = "clip_resnet" | "gloria" | "mgca_resnet" | "cxr_clip_resnet" | "convirt" | "medclip_resnet";
 
 /** torchvision's ResNet, whatever is behind it. */
 const RESNET: Omit<TowerNames<"resnet">, "label" | "head" | "headBelow"> = {
@@ -99,6 +99,12 @@ export const RESNET_NAMES: Readonly<Record<ResnetNaming, TowerNames<VisionConfig
     label: "CXR-CLIP's ResNet",
     head: weightAndBias("", "image_projection.projection"),
     headBelow: "none",
+  },
+  medclip_resnet: {
+    ...RESNET,
+    label: "MedCLIP's ResNet",
+    head: { weight: { name: "fc.weight" } },
+    headBelow: "prefix",
   },
   convirt: {
     ...RESNET,

@@ -177,16 +177,18 @@ const MEDCLIP_MEAN = 0.5862785803043838;
 const MEDCLIP_STD = 0.27950088968644304;
 
 /**
- * MedCLIP with its Swin. Its code takes the mean of a text's tokens with the pads, whose number depends on the other texts of the
+ * MedCLIP. Its code takes the mean of a text's tokens with the pads, whose number depends on the other texts of the
  * list; here it is of the text alone.
  *
  * Source: RyanWangZf/MedCLIP, `medclip/modeling_medclip.py`, `medclip/dataset.py`, `medclip/constants.py`.
  */
 function medclip({ sizes }: Stored): ClipConfig {
-  const { embedding = 512, text } = sizes;
+  const { embedding = 512, text, layout } = sizes;
   const states = [...new Set([1, 2, text.depth])];
   return {
-    vision: swin(sizes, { pool: "mean", head: "linear" }),
+    vision: layout.vision === "medclip_swin"
+      ? swin(sizes, { pool: "mean", head: "linear" })
+      : resnet(sizes, { head: "linear" }),
     text: bert(sizes, { contextLength: 77, pool: "mean", hiddenStates: states, head: "linear" }),
     embedding,
     similarity: "softmax",
@@ -264,6 +266,11 @@ const PUBLISHED: readonly PublishedModel[] = [
   },
   {
     layout: { vision: "medclip_swin", text: "medclip" },
+    name: "MedCLIP (77 tokens, the mean of layers 1, 2 and the last, images padded to a square)",
+    config: medclip,
+  },
+  {
+    layout: { vision: "medclip_resnet", text: "medclip" },
     name: "MedCLIP (77 tokens, the mean of layers 1, 2 and the last, images padded to a square)",
     config: medclip,
   },
