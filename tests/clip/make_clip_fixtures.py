@@ -554,6 +554,6 @@ if __name__ == "__main__":
         "what": "tiny random CLIPs and their features, made by ../make_clip_fixtures.py; no trained weights, no patient data",
         "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "transformers": transformers.__version__,
                      "open_clip": open_clip.__version__, "timm": timm.__version__, "omegaconf": importlib.metadata.version("omegaconf")},
-        "seeds": "10, 20, ... for the weights in the order of the script's table, one more for the pixels",
+        "seeds": "10, 20, ... for the weights in the order of the script's table, one more for the pixels; from 500 on in make_tower_fixtures.py",
     }
     (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
