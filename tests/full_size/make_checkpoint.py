@@ -1,10 +1,11 @@
 """A seeded random BiomedCLIP in open_clip's format, and an adapter in the authors' format that fits it.
 
-    python make_checkpoint.py --out DIR [--layers 12] [--vocabulary 30522] [--adapter ACE_LoRA.pt] [--seed 1]
+    python make_checkpoint.py --out DIR [--layers 12] [--vocabulary 30522] [--adapter ACE_LoRA.pt] [--seed 1] [--safetensors]
 
 Writes DIR/open_clip_pytorch_model.bin (torch.save of a flat state dict, float32, `position_ids` included, 784 MB with
 twelve layers and 30,522 words) and DIR/adapter.pt. With --adapter the released file is taken: with fewer than twelve
-layers, its first ones of each tower. Without it an adapter of the same form is drawn. Needs torch.
+layers, its first ones of each tower. Without it an adapter of the same form is drawn. With --safetensors the weights are
+DIR/open_clip_model.safetensors instead. Needs torch, and safetensors then.
 """
 
 import argparse
@@ -115,10 +116,16 @@ def main():
     parser.add_argument("--vocabulary", type=int, default=30522, choices=VOCABULARIES)
     parser.add_argument("--adapter", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--safetensors", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     state = checkpoint(args.layers, args.vocabulary, args.seed)
-    torch.save(state, args.out / "open_clip_pytorch_model.bin")
+    if args.safetensors:
+        from safetensors.torch import save_file
+
+        save_file(state, args.out / "open_clip_model.safetensors")
+    else:
+        torch.save(state, args.out / "open_clip_pytorch_model.bin")
     if args.adapter:
         adapter = torch.load(args.adapter, map_location="cpu", weights_only=True)
         if args.layers < 12:

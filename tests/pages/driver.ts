@@ -33,7 +33,7 @@ export async function drive(page: Page, folder: string): Promise<Driver> {
   const turns = async (isDone: () => Promise<boolean>, what: string): Promise<void> => {
     for (let turn = 0; turn < PATIENCE; turn++) {
       if (await isDone()) return;
-      const problem = await evaluated("document.getElementById('problem')?.innerText") ?? "";
+      const problem = await evaluated("document.querySelector('#problem:not([hidden])')?.innerText") ?? "";
       if (problem !== "" && !what.includes("problem")) throw new Error(`waiting for ${what}: ${problem}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

@@ -12,7 +12,7 @@ export type EngineEvent =
   | { event: "step"; step: number; steps: number; loss: number[]; seconds: number }
   | { event: "images"; done: number; of: number }
   | { event: "warning"; text: string }
-  | { event: "lost"; reason: string };
+  | { event: "lost" };
 
 /** Tells the page. */
 export function tell(message: Told, transfer: Transferable[] = []): void {

@@ -90,7 +90,7 @@ export async function start(assets: string, backend?: BackendName): Promise<Mode
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
   const { isKept } = await privateFiles();
   facts = { backend: `${name}: ${adapter}`, reasons, isolated, isKept, name: "", isShipped: true, isGiven: false };
-  if (name === "webgpu") currentDevice()!.device.lost.then(({ message }) => tell({ event: "lost", reason: message }));
+  if (name === "webgpu") currentDevice()!.device.lost.then(() => tell({ event: "lost" }));
   return await useModel(undefined, "the shipped model");
 }
 

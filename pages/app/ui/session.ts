@@ -56,17 +56,17 @@ export function openSession({ onEvent, onLoading, onLoaded, onProblem }: Session
   };
   const restart = async (backend: string, why = "The worker was ended"): Promise<void> => {
     engine?.end(new Error(why));
-    const { call } = engine = startEngine((event) => event.event === "lost" ? recover(event.reason) : onEvent(event));
+    const { call } = engine = startEngine((event) => event.event === "lost" ? recover() : onEvent(event));
     const assets = new URL("assets/", location.href).href;
     await loading(async (take) => {
       take(await call.start(assets, backend === "" ? undefined : backend as BackendName));
       for (const load of loads.values()) take(await load(call));
     }, false);
   };
-  const recover = async (reason: string): Promise<void> => {
+  const recover = async (): Promise<void> => {
     const text =
-      `The graphics device was lost${reason === "" ? "" : ` (${reason})`}, and with it what was under way. ` +
-      "The page goes on with WebAssembly and the same model: ask again. A run goes on from its last state, under “Adapt”.";
+      "The graphics device was lost, and with it what was under way. The page goes on with WebAssembly and the " +
+      "same model: ask again. A run goes on from its last state, under “Adapt”.";
     await restart("wasm", text).then(
       () => onProblem(text),
       (error) => onProblem(`${text} ${(error as Error).message}`),
