@@ -27,11 +27,12 @@ export async function startRun(app: App, run: PageRun): Promise<void> {
   await app.press("run-start");
 }
 
-/** The adapter that Deno trains from the same settings. */
-export async function adapterOfDeno(path: string, run: PageRun): Promise<Uint8Array> {
+/** The adapter that Deno trains from the same settings, of the shipped model or another one's folder. */
+export async function adapterOfDeno(path: string, run: PageRun, model?: string): Promise<Uint8Array> {
   await selectBackend({ backend: "wasm" });
-  const { params, config: encoders, tokenizer } = await loadClip();
-  const config = { encoders, lora: ACE_LORA_LORA, hgnn: { ...ACE_LORA_HGNN, hidden: encoders.embedding / 4 } };
+  const { params, config: encoders, tokenizer } = await loadClip(model);
+  const hidden = Math.round(encoders.embedding / 4);
+  const config = { encoders, lora: ACE_LORA_LORA, hgnn: { ...ACE_LORA_HGNN, hidden } };
   const { seed, count, epochs, batch: batchSize, rate: learningRate } = run;
   const start = await initAceLora(params, config, { seed });
   const source = pairSource(trainingSet(count, deriveSeed(seed, "training")), encoders, tokenizer);

@@ -22,16 +22,16 @@ export interface Driver {
   download(selector: string): Promise<Uint8Array>;
 }
 
-/** Most turns of a tenth of a second that are waited. */
-const PATIENCE = 1200;
+/** Most turns of a tenth of a second that are waited; a processor that stands in for a GPU compiles long. */
+const PATIENCE = { wasm: 1200, webgpu: 6000 };
 
 /** Drives a page; what it downloads goes to `folder`. */
-export async function drive(page: Page, folder: string): Promise<Driver> {
+export async function drive(page: Page, folder: string, backend: keyof typeof PATIENCE): Promise<Driver> {
   await page.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
   // A page that is just being loaded again has nothing to ask.
   const evaluated = (expression: string): Promise<unknown> => page.evaluate(expression).catch(() => undefined);
   const turns = async (isDone: () => Promise<boolean>, what: string): Promise<void> => {
-    for (let turn = 0; turn < PATIENCE; turn++) {
+    for (let turn = 0; turn < PATIENCE[backend]; turn++) {
       if (await isDone()) return;
       const problem = await evaluated("document.querySelector('#problem:not([hidden])')?.innerText") ?? "";
       if (problem !== "" && !what.includes("problem")) throw new Error(`waiting for ${what}: ${problem}`);
@@ -120,7 +120,7 @@ export async function withApp(
 ): Promise<void> {
   await (built ??= buildPage(site));
   const { plain = false, inWorkers, ...browser } = options;
-  const [backend, name] = browser.webgpu ? ["webgpu", "webgpu"] : ["wasm", "WebAssembly"];
+  const [backend, name] = browser.webgpu ? ["webgpu", "webgpu"] as const : ["wasm", "WebAssembly"] as const;
   const folder = await Deno.makeTempDir({ prefix: "ace-page-files-" });
   const downloads = join(folder, "downloads");
   await Deno.mkdir(downloads);
@@ -132,7 +132,7 @@ export async function withApp(
   };
   try {
     const open = async (page: Page): Promise<App> => {
-      const driver = await drive(page, downloads);
+      const driver = await drive(page, downloads, backend);
       if (inWorkers !== undefined) await page.inWorkers(inWorkers);
       const reopen = async (): Promise<void> => {
         await page.open("about:blank");

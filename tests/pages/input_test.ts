@@ -36,8 +36,14 @@ appTest("the page takes films and a folder that are dropped on it", async () => 
       `[...document.querySelectorAll("#answers tbody th")].map((head) => head.textContent).sort()`,
     );
     assertEquals(names, ["a.jpg", "b.png", "j2k_16.dcm"]);
+    // The film that is chosen last is the one that is shown, however long the one before takes to decode.
+    await app.page.evaluate(`for (const name of ["j2k_16.dcm", "a.jpg"]) {
+      [...document.querySelectorAll("#answers button")].find((button) => button.textContent === name).click();
+    }`);
+    await app.untilText("film-title", "a.jpg");
     await app.press("ask-now");
     await app.untilText("films-status", "3 films answered");
+    assertEquals(await app.text("film-title"), "a.jpg");
   });
 });
 

@@ -99,7 +99,7 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
     goOn.textContent = isDone ? "Use its adapter" : "Go on";
   };
   const draw = (loss: readonly number[]): void => {
-    if (loss.length === 0) return;
+    if (loss.length < 2) return; // one point is no line
     element("curve").innerHTML = figureSvg(lossFigure([{ name: "loss", loss }]), { width: 560, height: 320 });
   };
   const run = async (begin: () => Promise<RunResult>): Promise<void> => {

@@ -60,7 +60,7 @@ export function setUpModel({ call, change, restart }: Session): ModelPanel {
         ["Threads", isolated ? "as many as there are processors" : "one: the page is not isolated"],
         [
           "Keeps",
-          isKept ? "models and runs, on request, in this browser" : "nothing: this window gives the page no storage",
+          isKept ? "runs, and models on request, in this browser" : "nothing: this window gives the page no storage",
         ],
         ...(reasons.length > 0 ? [["Passed over", reasons.join("; ")] as [string, string]] : []),
         ...(notes.length > 0 ? [["Notes", notes.join("\n")] as [string, string]] : []),

@@ -127,6 +127,7 @@ export function setUpViewer(films: Client): Viewer {
     attempt(() => render(chosen()));
   });
   let own: Window | null = null;
+  let turns = 0, opening: Promise<unknown> = Promise.resolve();
   let dragged: Window = { center: 0, width: 1 }; // as the sliders, without their steps, which would swallow a slow drag
 
   // One window is drawn at a time, and of those asked for meanwhile the last.
@@ -171,7 +172,15 @@ export function setUpViewer(films: Client): Viewer {
 
   return {
     async open(file) {
-      const view = await films.openFilm(file);
+      const turn = ++turns;
+      await opening.catch(() => {}); // one is decoded at a time, and of those asked for meanwhile the last
+      if (turn !== turns) return;
+      const opened = films.openFilm(file);
+      opening = opened;
+      const view = await opened.catch((error: unknown) => {
+        if (turn === turns) throw error;
+      });
+      if (!view || turn !== turns) return;
       own = view.window;
       element("viewer").hidden = false;
       element("film-title").textContent = file.name;
@@ -196,6 +205,7 @@ export function setUpViewer(films: Client): Viewer {
       picture.all();
     },
     close() {
+      turns++;
       picture.show(undefined);
       element("viewer").hidden = true;
       element("film-title").textContent = "No film chosen";
