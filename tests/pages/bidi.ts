@@ -1,4 +1,5 @@
 /** WebDriver BiDi, as far as the test of Firefox needs it. */
+import { join } from "@std/path";
 
 /** Parameters and results of the protocol. */
 // deno-lint-ignore no-explicit-any
@@ -16,9 +17,12 @@ export interface BidiDriver {
   close(): Promise<void>;
 }
 
-/** Starts a headless Firefox with an empty profile. */
-export async function startDriver(firefox: string): Promise<BidiDriver> {
+/** Starts a headless Firefox with an empty profile, whose windows may all be private ones. */
+export async function startDriver(firefox: string, { isPrivate = false } = {}): Promise<BidiDriver> {
   const profile = await Deno.makeTempDir({ prefix: "ace-firefox-" });
+  if (isPrivate) {
+    await Deno.writeTextFile(join(profile, "user.js"), 'user_pref("browser.privatebrowsing.autostart", true);\n');
+  }
   const child = new Deno.Command(firefox, {
     args: ["--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", profile, "about:blank"],
     env: { HOME: profile, MOZ_DISABLE_CONTENT_SANDBOX: "1" },

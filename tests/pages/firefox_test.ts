@@ -1,5 +1,5 @@
-/** The page in Firefox: loaded, asked, explained, on wasm. */
-import { assert, assertEquals } from "@std/assert";
+/** The page in Firefox: loaded, asked, explained, trained, on wasm. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { buildPage } from "../../pages/app/build.ts";
 import { loadClip } from "../../lib/clip/load.ts";
@@ -12,8 +12,18 @@ import { startServer } from "../platform/runtimes.ts";
 const firefox = Deno.env.get("ACE_FIREFOX") ?? "/usr/bin/firefox-esr";
 const isThere = await Deno.stat(firefox).then(({ isFile }) => isFile, () => false);
 
+/** What firefox.ts prints. */
+interface Visit {
+  scores: number[];
+  trained: string;
+  warnings: string;
+  isolated: boolean;
+  problem: string;
+  errors: string[];
+}
+
 Deno.test({
-  name: `the page answers in Firefox as Deno does, to 1e-5${
+  name: `the page answers and trains in Firefox as Deno does, to 1e-5, and in a private window, which keeps nothing${
     isThere ? "" : ` (skipped: no ${firefox}, set ACE_FIREFOX)`
   }`,
   ignore: !isThere,
@@ -24,12 +34,31 @@ Deno.test({
     try {
       const script = fromFileUrl(new URL("firefox.ts", import.meta.url));
       const allowed = ["--allow-read", "--allow-write", "--allow-run", "--allow-env", "--allow-net=127.0.0.1"];
-      const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--no-check", "--quiet", ...allowed, script, firefox, `${server.address}?backend=wasm`],
-      }).output();
-      if (!success) throw new Error(new TextDecoder().decode(stderr));
-      const { scores, isolated, problem, errors } = JSON.parse(new TextDecoder().decode(stdout));
-      assertEquals({ isolated, problem, errors }, { isolated: true, problem: "", errors: [] });
+      const visit = async (...flags: string[]): Promise<Visit> => {
+        const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+          args: [
+            "run",
+            "--no-check",
+            "--quiet",
+            ...allowed,
+            script,
+            firefox,
+            `${server.address}?backend=wasm`,
+            ...flags,
+          ],
+        }).output();
+        if (!success) throw new Error(new TextDecoder().decode(stderr));
+        return JSON.parse(new TextDecoder().decode(stdout));
+      };
+      const { scores, warnings, ...rest } = await visit();
+      const sound = { isolated: true, problem: "", errors: [] };
+      assertEquals({ isolated: rest.isolated, problem: rest.problem, errors: rest.errors }, sound);
+      assertStringIncludes(rest.trained, "Done after 2 steps");
+      assertEquals(warnings.includes("keeps nothing"), false);
+      const closed = await visit("--private");
+      assertEquals({ isolated: closed.isolated, problem: closed.problem, errors: closed.errors }, sound);
+      assertEquals([closed.scores, closed.trained], [scores, rest.trained]);
+      assertStringIncludes(closed.warnings, "This window keeps nothing");
       await selectBackend({ backend: "wasm" });
       const { params, config: encoders, tokenizer } = await loadClip();
       const films = rsnaLike(4, 7).cases.map(({ id, image }) => ({ name: id, image })); // as the page draws them
