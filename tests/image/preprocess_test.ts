@@ -43,6 +43,19 @@ Deno.test("cropResize8() rounds an odd margin's half to the even side, as Python
   assertEquals(cropResize8(grey(7, 4, (x) => x), { size: 4 }).data[0], 2);
 });
 
+Deno.test("cropResize8() pads black round an image first, to a square of at least the size, as MedCLIP does with Pillow", () => {
+  const row = (width: number, height: number, y: number): number[] => {
+    const image = grey(width, height, (x, y) => (7 * x + 13 * y) % 256);
+    const { data } = cropResize8(image, { size: 16, resizeMode: "padded" });
+    return Array.from({ length: 16 }, (_, x) => data[(y * 16 + x) * 3]!);
+  };
+  // Pillow's: Image.new("L", (50, 50)).paste(image, (0, 6)), resized bicubically.
+  assertEquals(row(50, 37, 1), [0, 2, 5, 8, 11, 13, 16, 19, 21, 25, 35, 29, 1, 3, 6, 9]);
+  assertEquals(row(50, 37, 2), [24, 44, 66, 87, 108, 129, 151, 172, 198, 219, 167, 67, 28, 51, 72, 93]);
+  // A small image is not enlarged.
+  assertEquals(row(9, 12, 2), [0, 0, 0, 0, 7, 14, 21, 28, 35, 42, 49, 56, 0, 0, 0, 0]);
+});
+
 Deno.test("cropResize8() in train mode squeezes the whole image, whatever its aspect", () => {
   const squeezed = cropResize8(grey(64, 8, (x) => x < 32 ? 0 : 255), { size: 8, mode: "train" });
   assertEquals([squeezed.data[0], squeezed.data[7 * 3]], [0, 255]);
