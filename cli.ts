@@ -31,6 +31,7 @@ const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   probe: () => import("./lib/cli/probe.ts"),
   cache: () => import("./lib/cli/cache.ts"),
   retrieve: () => import("./lib/cli/retrieve.ts"),
+  doctor: () => import("./lib/cli/doctor.ts"),
   inspect: () => import("./lib/cli/inspect.ts"),
   convert: () => import("./lib/cli/convert.ts"),
   export: () => import("./lib/cli/export.ts"),

@@ -51,6 +51,7 @@ export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   probe: { computes: true, writes: "anywhere" },
   cache: { computes: false, writes: "anywhere" },
   retrieve: { computes: true, writes: "anywhere" },
+  doctor: { computes: true, writes: "anywhere" },
   inspect: { computes: false, writes: "nowhere" },
   convert: { computes: false, writes: "anywhere" },
   export: { computes: true, writes: "anywhere" },
@@ -68,7 +69,7 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 
 /** Options that name what is written. */
-const OUTPUTS = ["out", "cache", "keep", "explain", "onnx", "card"];
+const OUTPUTS = ["out", "cache", "keep", "explain", "onnx", "card", "reference"];
 
 /** One sentence on where a command's task may write. */
 export function mayWrite(name: string, options: Readonly<Record<string, unknown>>): string {

@@ -34,9 +34,12 @@ const TOKENIZERS = [
 ];
 const INDEX = /\.(safetensors|bin)\.index\.json$/;
 const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|tar)$/;
-/** What training leaves beside the weights (RAD-DINO's head, and its weights under DINOv2's own names), shards of an index, adapters. */
+/**
+ * What training leaves beside the weights (RAD-DINO's head, and its weights under DINOv2's own names), shards of an index, adapters,
+ * reference features.
+ */
 const NO_WEIGHTS =
-  /^(training_args|optimizer|scheduler|scaler|rng_state|adapter|dino_head|backbone_compatible)|-\d{5}-of-\d{5}\./;
+  /^(training_args|optimizer|scheduler|scaler|rng_state|adapter|reference_features|dino_head|backbone_compatible)|-\d{5}-of-\d{5}\./;
 
 /**
  * The files of the model in a folder; links are followed.

@@ -18,6 +18,7 @@ const COMMANDS = [
   "probe",
   "cache",
   "retrieve",
+  "doctor",
   "inspect",
   "convert",
   "export",

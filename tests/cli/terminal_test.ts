@@ -21,6 +21,7 @@ const LINES: Record<string, string> = {
   cache: "cache --pairs pairs/pairs.csv --cache pixels --decode-workers 2",
   retrieve: 'retrieve --images set --query "pneumonia" --out results/retrieve',
   export: "export --adapter adapter.safetensors --onnx results/onnx",
+  doctor: "doctor",
   inspect: "inspect pairs/0.png",
   convert: "convert adapter.safetensors --to peft --out results/peft",
   tokenize: `tokenize --tokenizer "${join(PACKAGE, "data/mini_vocab.txt")}" < texts.txt`,

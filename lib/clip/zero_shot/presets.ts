@@ -161,3 +161,16 @@ export const PROTOCOLS: Readonly<Record<string, Protocol>> = {
     score: "sigmoid",
   },
 };
+
+/**
+ * How a model is asked by those who published it, told from its name.
+ *
+ * @param name As its folder is called, e.g. `MedSigLIP-448` or `chexzero`.
+ * @returns Undefined where the name holds no protocol's.
+ */
+export function protocolOfModel(name: string): Protocol | undefined {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  const keys = Object.keys(PROTOCOLS).filter((key) => plain(name).includes(plain(key)));
+  // "medsiglip" is no "siglip", and "cxr-clip" the general one of three.
+  return PROTOCOLS[keys.sort((a, b) => b.length - a.length)[0] ?? ""];
+}
