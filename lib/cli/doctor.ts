@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "@std/path";
 import { describeClip } from "../clip/describe.ts";
 import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
+import { attentionHeads, gridSide } from "../clip/towers/image.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ModelFiles } from "../clip/find_model_files.ts";
 import { protocolOfModel } from "../clip/zero_shot/presets.ts";
@@ -161,8 +162,10 @@ function commandsFor(config: ClipConfig, name: string): Record<string, string> {
         : `micro-batches of up to ${fitting} fit`
     }`,
     "explain, segment, detect": `${
-      config.vision.pool === "attention" ? "maps by the pooling's attention" : "maps by the CLS token's attention"
-    }, ${(config.vision.imageSize / config.vision.patchSize) ** 2} patches`,
+      attentionHeads(config.vision) > 0
+        ? "maps by the attention that the image is read with"
+        : "no attention to draw maps of"
+    }, ${gridSide(config.vision) ** 2} places`,
   };
 }
 

@@ -39,7 +39,7 @@ Deno.test("doctor says what a folder is, how it is read and what commands will d
     assertEquals(files.config, join(folder, "config.json"));
     assert(files.weights.startsWith(join(folder, "model.safetensors")), files.weights);
     assertEquals(layout, "transformers' CLIP with transformers' CLIP text transformer");
-    assertMatch(model.images, /CLIP's ViT, 16 x 16 pixels in patches of 8.*the CLS token/);
+    assertMatch(model.images, /16 x 16 pixels; CLIP's ViT, patches of 8, 2 layers of 12.*read at the CLS token/);
     assertMatch(model.preparation, /both sides to 16 pixels.*bilinear; mean 0\.5000/);
     assertMatch(model.texts, /causal transformer, 10 tokens of 1214.*end-of-text/);
     assertMatch(commands["classify, evaluate"], /--protocol medsiglip asks as/);

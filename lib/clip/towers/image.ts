@@ -49,6 +49,11 @@ export function attentionHeads(vision: VisionConfig): number {
   return TOWERS[vision.kind].heads(vision);
 }
 
+/** What a tower is and where it is read, in words. */
+export function describeImageTower(vision: VisionConfig): string {
+  return TOWERS[vision.kind].describe(vision);
+}
+
 /** The kind of its projection. */
 export function imageHead(vision: VisionConfig): HeadKind {
   if (vision.head) return vision.head;

@@ -230,5 +230,11 @@ export const RESNET_TOWER: ImageTower<ResnetConfig, ResnetTrunk> = {
   encode: encodeResnet,
   grid: gridOf,
   heads: ({ kind, heads }) => kind === "clip-resnet" ? heads : 0,
+  describe: ({ kind, stages, stemWidth, heads }) =>
+    `${kind === "clip-resnet" ? "OpenAI's ResNet" : "ResNet"} of ${
+      stages.join("-")
+    } blocks, stem of ${stemWidth}; read ${
+      kind === "clip-resnet" ? `through attention of ${heads} heads` : "at the mean of its places"
+    }`,
   build: buildResnet,
 };

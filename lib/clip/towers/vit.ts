@@ -144,9 +144,20 @@ function buildVit(vision: VitConfig, make: Parts): VitTrunk {
 }
 
 /** The Vision Transformers, CLIP's own and others. */
+/** Where a ViT is read. */
+const POOLS: Readonly<Record<VitConfig["pool"], string>> = {
+  cls: "the CLS token",
+  pooler: "the CLS token through a dense layer and tanh",
+  attention: "its patches, by the attention of a learned query",
+};
+
 export const VIT_TOWER: ImageTower<VitConfig, VitTrunk> = {
   encode: encodeVit,
   grid: ({ imageSize, patchSize }) => imageSize / patchSize,
   heads: ({ heads }) => heads,
+  describe: ({ kind, patchSize, depth, width, heads, pool }) =>
+    `${
+      kind === "clip" ? "CLIP's ViT" : "ViT"
+    }, patches of ${patchSize}, ${depth} layers of ${width}, ${heads} heads; read at ${POOLS[pool]}`,
   build: buildVit,
 };
