@@ -2,6 +2,9 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
+import { classifyByProtocol } from "../clip/zero_shot/ask.ts";
+import { PROTOCOLS } from "../clip/zero_shot/presets.ts";
+import { hasPrompts } from "../clip/zero_shot/protocol.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
@@ -45,10 +48,15 @@ export async function executeClipRun(
   try {
     const model = aceLoraModel({ encoders: clip.config, learnScale: false });
     const templates = templatesOf(run);
-    const sets = await evaluate(context, run, (dataset) => {
-      const prompts = classPrompts(dataset.classes, clip.config, clip.tokenizer, templates);
-      const images = imageSource(dataset.cases, clip.config, context.reader ? { reader: context.reader } : {});
-      return classifyZeroShot(model, clip.params, images, prompts);
+    const protocol = run.protocol === undefined ? undefined : PROTOCOLS[run.protocol]!;
+    const sets = await evaluate(context, run, async ({ cases, classes }) => {
+      const images = imageSource(cases, clip.config, context.reader ? { reader: context.reader } : {});
+      if (protocol) {
+        if (!hasPrompts(protocol, classes)) return null; // written for another data set's classes
+        return await classifyByProtocol(model, clip.params, images, { protocol, classes, ...clip });
+      }
+      const prompts = classPrompts(classes, clip.config, clip.tokenizer, templates);
+      return await classifyZeroShot(model, clip.params, images, prompts);
     });
     return {
       ...await recordOfRun(run, configuration, backend),

@@ -5,6 +5,7 @@ import { MINI } from "../clip/architectures.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import { disposeParams } from "../tensor/params.ts";
+import { PROTOCOLS } from "../clip/zero_shot/presets.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { loadMiniParams, loadMiniTokenizer, MINI_JOINT_WEIGHTS } from "../clip/mini.ts";
@@ -184,6 +185,10 @@ export async function configurationOf(context: ReproduceContext, run: PlannedRun
         warmup_epochs: warmupEpochs,
       }
       : null,
-    evaluation: { sets: Object.fromEntries(sets), templates: templatesOf(run), resamples: scale.resamples },
+    evaluation: {
+      sets: Object.fromEntries(sets),
+      ...(run.protocol ? { protocol: PROTOCOLS[run.protocol]! } : { templates: templatesOf(run) }),
+      resamples: scale.resamples,
+    },
   };
 }

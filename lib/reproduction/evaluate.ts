@@ -10,18 +10,19 @@ import type { SetFigures } from "./record.ts";
 /**
  * Figures of every set of a run.
  *
- * @param scored Class probabilities of a set's cases, row-major `[n, C]`.
+ * @param scored Class scores of a set's cases, row-major `[n, C]`; null leaves the set out.
  */
 export async function evaluate(
   context: ReproduceContext,
   run: PlannedRun,
-  scored: (dataset: Dataset) => Promise<Float32Array>,
+  scored: (dataset: Dataset) => Promise<Float32Array | null>,
 ): Promise<Record<string, SetFigures>> {
   const { resamples, dataSeed } = context.scale;
   const out: Record<string, SetFigures> = {};
   for (const [name, { dataset, synthetic }] of Object.entries(await setsOf(context, run))) {
     const { classes, split } = dataset;
     const scores = await scored(dataset);
+    if (scores === null) continue;
     const targets = datasetTargets(dataset);
     // The bootstrap's seed is the data's: the intervals of all runs rest on the same resamples.
     const summary = summariseScores(scores, targets, { classes, task: "multiclass", resamples, seed: dataSeed });

@@ -36,6 +36,8 @@ export interface RunSpec {
   rateFactor?: number;
   /** Files of another model, asked zero-shot in place of the generalist. @default {the generalist} */
   clip?: ClipFolder;
+  /** Name of the protocol it is asked by. @default {the paper's: its templates, softmax or the model's sigmoid} */
+  protocol?: string;
   /** Sets it is evaluated on. @default {"chest"} */
   sets?: "chest" | "histopathology";
   /** Whether anything depends on the seed. @default {true} */

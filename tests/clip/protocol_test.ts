@@ -3,9 +3,9 @@ import { join } from "@std/path";
 import { aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { classifyByProtocol, unitMean } from "../../lib/clip/zero_shot/ask.ts";
-import { PROTOCOLS } from "../../lib/clip/zero_shot/presets.ts";
+import { protocolOfModel, PROTOCOLS } from "../../lib/clip/zero_shot/presets.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../../lib/clip/zero_shot/prompts.ts";
-import { isProbability, type Protocol, protocolQuestions } from "../../lib/clip/zero_shot/protocol.ts";
+import { hasPrompts, isProbability, type Protocol, protocolQuestions } from "../../lib/clip/zero_shot/protocol.ts";
 import { averageScores, protocolScores } from "../../lib/clip/zero_shot/protocol_scores.ts";
 import { classifyZeroShot, type ImageSource } from "../../lib/clip/zero_shot/scores.ts";
 import { readProtocol } from "../../lib/data/protocol.ts";
@@ -170,4 +170,18 @@ Deno.test("classifyByProtocol() with ace-lora's is classifyZeroShot(), also with
   });
   disposeParams(params, base);
   disposeParams(base);
+});
+
+Deno.test("protocolOfModel() tells a published protocol from a folder's name, the longest that is in it", () => {
+  const names = ["MedSigLIP-448", "chexzero", "cxr_clip_r50", "gloria-chexpert", "PubMedCLIP", "tiny", "biomedclip"];
+  assertEquals(names.map((name) => protocolOfModel(name)?.name ?? null), [
+    ...["medsiglip", "chexzero", "cxr-clip", "gloria", null, null, null],
+  ]);
+});
+
+Deno.test("hasPrompts() is false for classes that a list for another data set lacks", () => {
+  assertEquals(hasPrompts(PROTOCOLS["gloria"]!, ["edema", "Atelectasis"]), true);
+  assertEquals(hasPrompts(PROTOCOLS["gloria"]!, ["pneumonia"]), false);
+  assertEquals(hasPrompts(PROTOCOLS["chexzero"]!, ["pneumonia"]), true);
+  assertEquals(hasPrompts({ name: "own", prompts: { a: ["x"], "*": ["{c}"] } }, ["b"]), true);
 });

@@ -205,16 +205,43 @@ Deno.test("table 2 has a row for each model in models/, and refuses a folder tha
       join(tiny, "vocab.txt"),
       ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words].join("\n"),
     );
+    // The same model under a name that has a protocol of its own, and one for CheXpert's classes alone.
+    for (const name of ["CheXzero", "MedCLIP"]) {
+      await Deno.mkdir(join(data, "models", name));
+      for (const file of ["config.json", "model.safetensors", "vocab.txt"]) {
+        await Deno.copyFile(join(tiny, file), join(data, "models", name, file));
+      }
+    }
     const { records, failed } = await reproduce(["table2"], backend, smoke(out, { data }));
     assertEquals(failed, []);
     const row = records.find(({ id }) => id === "model-tiny")!;
     assertEquals([row.label, row.trainable, Object.keys(row.sets).length], ["tiny, zero-shot", 0, 3]);
     const models = reproducedTables(records).find(({ title }) => title.endsWith(": models"))!;
-    assertEquals(models.table.rows.map(([name, model]) => [name, model]).slice(2, 4), [
+    assertEquals(models.table.rows.map(([name, model]) => [name, model]).slice(2, 6), [
+      ["CheXzero, zero-shot", "CheXzero"],
+      ["MedCLIP, zero-shot", "MedCLIP"],
       ["tiny, zero-shot", "tiny"],
       ["OpenAI CLIP ViT-B/16", "absent: no files in models/clip-vit-base-patch16"],
     ]);
-    assertEquals((await reproduce(["table2"], backend, smoke(out, { data }))).skipped, 3);
+    const own = records.find(({ id }) => id === "model-chexzero-own")!;
+    const asked = records.find(({ id }) => id === "model-chexzero")!;
+    assertEquals((own.configuration["evaluation"] as { protocol: { name: string } }).protocol.name, "chexzero");
+    assertEquals(asked.sets, row.sets); // the same weights, asked alike
+    assertNotEquals(own.sets, asked.sets);
+    const medclip = records.find(({ id }) => id === "model-medclip-own")!;
+    assertEquals(Object.keys(medclip.sets), ["CheXpert-5xN (synthetic)"]);
+    const two = reproducedTables(records).find(({ title }) => title.endsWith(": two protocols"))!;
+    const cell = (value: unknown) => (value as { text: string } | null)?.text ?? null;
+    const figures = two.table.rows.map(([name, set, mine, paper]) => [name, set, cell(mine), cell(paper)]);
+    const auroc = (record: typeof row, set: string) => record.sets[set]?.auroc?.toFixed(3) ?? null;
+    const expected = [["CheXzero", own, asked], ["MedCLIP", medclip, row], ["tiny", row, row]] as const;
+    assertEquals(
+      figures,
+      expected.flatMap(([name, mine, paper]) =>
+        Object.keys(row.sets).map((set) => [name, set, auroc(mine, set), auroc(paper, set)])
+      ),
+    );
+    assertEquals((await reproduce(["table2"], backend, smoke(out, { data }))).skipped, 7);
   });
 });
 

@@ -169,8 +169,9 @@ export const PROTOCOLS: Readonly<Record<string, Protocol>> = {
  * @returns Undefined where the name holds no protocol's.
  */
 export function protocolOfModel(name: string): Protocol | undefined {
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
-  const keys = Object.keys(PROTOCOLS).filter((key) => plain(name).includes(plain(key)));
-  // "medsiglip" is no "siglip", and "cxr-clip" the general one of three.
-  return PROTOCOLS[keys.sort((a, b) => b.length - a.length)[0] ?? ""];
+  // From the start of a word on, whatever stands between its letters: "cxr_clip_r50"; but "PubMedCLIP" is no MedCLIP.
+  const begins = (key: string): boolean =>
+    new RegExp(`(^|[^a-z0-9])${[...key.replaceAll("-", "")].join("[^a-z0-9]?")}`).test(name.toLowerCase());
+  const [longest] = Object.keys(PROTOCOLS).filter(begins).sort((a, b) => b.length - a.length);
+  return longest === undefined ? undefined : PROTOCOLS[longest];
 }

@@ -39,6 +39,13 @@ export function isProbability({ score = "softmax" }: Protocol): boolean {
   return score === "softmax" || score === "sigmoid";
 }
 
+/** Whether a protocol has prompts for every class: some are lists for one data set's. */
+export function hasPrompts({ prompts, negatives }: Protocol, classes: readonly string[]): boolean {
+  return [prompts, negatives ?? []].every((texts) =>
+    isTemplates(texts) || "*" in texts || classes.every((label) => ownTexts(texts, label) !== undefined)
+  );
+}
+
 /** The prompts of one class. */
 export interface ClassQuestion {
   /** Of its presence. */
@@ -64,8 +71,8 @@ export function protocolQuestions(protocol: Protocol, classes: readonly string[]
 
 function classTexts(texts: ClassTexts, label: string, where: string): string[] {
   if (isTemplates(texts)) return texts.map((template) => filled(template, label, where));
-  const own = Object.entries(texts).find(([key]) => key !== "*" && key.toLowerCase() === label.toLowerCase());
-  if (own && own[1].length > 0) return own[1].map((text) => text.replaceAll("{c}", label));
+  const own = ownTexts(texts, label);
+  if (own) return own.map((text) => text.replaceAll("{c}", label));
   const others = texts["*"];
   if (others && others.length > 0) return others.map((template) => filled(template, label, where));
   const known = Object.keys(texts).filter((key) => key !== "*");
@@ -75,6 +82,12 @@ function classTexts(texts: ClassTexts, label: string, where: string): string[] {
       known.join(", ") || "none"
     }${near === undefined ? "" : `; did you mean "${near}"`}`,
   );
+}
+
+/** A class's list, by its name whatever its case; none that is empty. */
+function ownTexts(texts: Readonly<Record<string, readonly string[]>>, label: string): readonly string[] | undefined {
+  const name = label.toLowerCase();
+  return Object.entries(texts).find(([key, own]) => key !== "*" && key.toLowerCase() === name && own.length > 0)?.[1];
 }
 
 function isTemplates(texts: ClassTexts): texts is readonly string[] {

@@ -8,7 +8,7 @@ import { ABLATIONS } from "./ablations.ts";
 import { HISTOPATHOLOGY } from "./histopathology.ts";
 import type { PaperTable, TitledTable } from "./table.ts";
 import { TABLE1 } from "./table1.ts";
-import { clipRow, TABLE2 } from "./table2.ts";
+import { clipRows, TABLE2 } from "./table2.ts";
 import { TABLE4 } from "./table4/show.ts";
 import { TABLE6 } from "./table6.ts";
 import { TABLE_A3 } from "./table_a3.ts";
@@ -24,7 +24,7 @@ export const TABLES: Readonly<Record<TableName, PaperTable>> = {
   histopathology: HISTOPATHOLOGY,
 };
 
-/** The rows of some tables under each seed, seed by seed within a row; table 2 has a row more for each of `clips`. */
+/** The rows of some tables under each seed, seed by seed within a row; table 2 has a row or two more for each of `clips`. */
 export function plannedRuns(
   tables: readonly TableName[],
   encoders: ClipConfig,
@@ -32,7 +32,7 @@ export function plannedRuns(
   clips: readonly ClipFolder[] = [],
 ): PlannedRun[] {
   return tables.flatMap((table) =>
-    [...TABLES[table].rows(encoders), ...(table === "table2" ? clips.map(clipRow) : [])].flatMap((spec, place) =>
+    [...TABLES[table].rows(encoders), ...(table === "table2" ? clips.flatMap(clipRows) : [])].flatMap((spec, place) =>
       (spec.seeded === false ? seeds.slice(0, 1) : seeds).map((seed) => ({ ...spec, seed, place }))
     )
   );
