@@ -54,7 +54,7 @@ export const COMMAND: Command = {
     json: { type: "boolean", help: "One JSON object" },
     ...BACKEND_OPTION,
   },
-  example: `deno task doctor --model biomedclip\n${NOTES}`,
+  example: `deno task doctor --weights data/mini_generalist.safetensors\n${NOTES}`,
   async run(args) {
     if (!args.flag("record") && (args.text("image") ?? args.text("text")) !== undefined) {
       throw new UsageError("--image and --text say what is recorded: --record is missing");
