@@ -151,20 +151,23 @@ function commandsFor(config: ClipConfig, name: string): Record<string, string> {
   const own = protocolOfModel(name);
   const fitting = fittingMicroBatch(config);
   return {
-    "classify, evaluate": `ask ${CHEST_TEMPLATES.map((template) => JSON.stringify(template)).join(" and ")}${
-      own === undefined ? "; --protocol asks otherwise" : `; --protocol ${own.name} asks as ${own.source}`
-    }`,
-    train: `${config.similarity === "sigmoid" ? "sigmoid pair loss" : "label-guided InfoNCE"}; ${
-      fitting === Infinity
-        ? "the backend sets the micro-batch's limit"
-        : fitting < 1
-        ? "too large for wasm: --backend webgpu"
-        : `micro-batches of up to ${fitting} fit`
-    }`,
+    ...(config.text.kind === "none" ? {} : {
+      "classify, evaluate": `ask ${CHEST_TEMPLATES.map((template) => JSON.stringify(template)).join(" and ")}${
+        own === undefined ? "; --protocol asks otherwise" : `; --protocol ${own.name} asks as ${own.source}`
+      }`,
+      train: `${config.similarity === "sigmoid" ? "sigmoid pair loss" : "label-guided InfoNCE"}; ${
+        fitting === Infinity
+          ? "the backend sets the micro-batch's limit"
+          : fitting < 1
+          ? "too large for wasm: --backend webgpu"
+          : `micro-batches of up to ${fitting} fit`
+      }`,
+    }),
+    "encode, probe": "read the image's features",
     "explain, segment, detect": `${
       attentionHeads(config.vision) > 0
         ? "maps by the attention that the image is read with"
-        : "no attention to draw maps of"
+        : "maps by each place's similarity to what is read"
     }, ${gridSide(config.vision) ** 2} places`,
   };
 }
@@ -178,7 +181,7 @@ async function encode(model: Model, image: RasterImage, text: string) {
   const images = [{ name: "the reference image", image: () => Promise.resolve(image) }];
   return {
     imageFeature: await model.encodeImages(images),
-    textFeature: await model.encodeTexts([text]),
+    ...(model.config.text.kind === "none" ? {} : { textFeature: await model.encodeTexts([text]) }),
   };
 }
 
@@ -189,7 +192,7 @@ async function record(args: Arguments, model: Model, path: string | null): Promi
   const from = args.text("image");
   if (from !== undefined) await checkPath(from);
   const image = from === undefined ? drawnImage() : toRgb(await readImage(from));
-  const text = args.text("text") ?? TEXT;
+  const text = args.text("text") ?? (model.config.text.kind === "none" ? "" : TEXT);
   const source = `@ace-lora/ace-lora ${VERSION}`;
   const reference: ReferenceFeatures = { image, text, source, ...await encode(model, image, text) };
   await holdOutput(args, { path, option: "reference" }, async () => {
@@ -205,14 +208,16 @@ async function check(model: Model, path: string | null, isNamed: boolean): Promi
     return {
       reference: null,
       agrees: null,
-      said: "no reference features beside it, but a drawn image and a text come out finite; --record writes them",
+      said: "no reference features beside it, but those of a drawn image and a text are finite; --record writes them",
     };
   }
   const { image, text, source, ...stored } = await loadReferenceFeatures(path, model.config.embedding);
   const now = await encode(model, image, text);
   const differences = {
     image_difference: featureDifference(now.imageFeature, stored.imageFeature),
-    text_difference: featureDifference(now.textFeature, stored.textFeature),
+    ...(now.textFeature && stored.textFeature
+      ? { text_difference: featureDifference(now.textFeature, stored.textFeature) }
+      : {}),
   };
   const agrees = Math.max(...Object.values(differences)) <= REFERENCE_TOLERANCE;
   const shown = Object.entries(differences).map(([name, value]) => `${name.split("_")[0]} ${value.toExponential(1)}`);

@@ -1,5 +1,5 @@
 /** What a model is, in words: for people who were handed a folder. @module */
-import type { BertConfig, ClipConfig } from "./config.ts";
+import type { ClipConfig } from "./config.ts";
 import { countClip } from "./params.ts";
 import { describeImageTower } from "./towers/image.ts";
 
@@ -26,18 +26,32 @@ const BERT_POOLS = {
 const RESIZES = {
   shortest: (side: number) => `shorter side to ${side} pixels, then the centre`,
   longest: (side: number) => `longer side to ${side} pixels, black on both sides of the other`,
+  padded: (side: number) => `black around to a square, then to ${side} pixels`,
   squash: (side: number) => `both sides to ${side} pixels, aspect not kept`,
 } as const;
 
-function textPlace({ pool, hiddenStates }: BertConfig): string {
-  return `${BERT_POOLS[pool]}${hiddenStates ? `, the mean of the hidden states ${hiddenStates.join(", ")}` : ""}`;
+/** A text tower in words. */
+function describeText(text: ClipConfig["text"]): string {
+  const stack = (name: string, place: string): string =>
+    `${name}, ${text.contextLength} tokens of ${text.vocabularySize}, ${text.depth} layers of ${text.width}, ${text.heads} ` +
+    `heads; read at ${place}`;
+  switch (text.kind) {
+    case "none":
+      return "none: an image tower alone, to be encoded, probed and segmented with";
+    case "clip":
+      return stack("CLIP's causal transformer", "the end-of-text token");
+    case "siglip":
+      return stack("SigLIP's transformer, not causal", "the last place");
+    case "bert": {
+      const states = text.hiddenStates ? `, the mean of the hidden states ${text.hiddenStates.join(", ")}` : "";
+      return stack("BERT", BERT_POOLS[text.pool] + states);
+    }
+  }
 }
 
 /** Describes a model by its configuration. */
 export function describeClip(config: ClipConfig): ClipDescription {
   const { vision, text, similarity, mean, std, resizeMode, resizedTo, interpolation, embedding } = config;
-  const layers = ({ depth, width, heads }: { depth: number; width: number; heads: number }): string =>
-    `${depth} layers of ${width}, ${heads} heads`;
   const rounded = (values: readonly number[]): string => values.map((value) => value.toFixed(4)).join(", ");
   const side = vision.imageSize;
   return {
@@ -45,15 +59,7 @@ export function describeClip(config: ClipConfig): ClipDescription {
     preparation: `${RESIZES[resizeMode](resizedTo ?? side)}${
       resizedTo ? `, of which ${side} are cut` : ""
     }; ${interpolation}; mean ${rounded(mean)}; deviation ${rounded(std)}`,
-    texts: `${
-      text.kind === "bert"
-        ? "BERT"
-        : text.kind === "siglip"
-        ? "SigLIP's transformer, not causal"
-        : "CLIP's causal transformer"
-    }, ${text.contextLength} tokens of ${text.vocabularySize}, ${layers(text)}; read at ${
-      text.kind === "bert" ? textPlace(text) : text.kind === "siglip" ? "the last place" : "the end-of-text token"
-    }`,
+    texts: describeText(text),
     similarity: `${embedding} numbers a feature; ${
       similarity === "sigmoid" ? "sigmoid of s cos + b, each label on its own" : "softmax of s cos over the labels"
     }`,

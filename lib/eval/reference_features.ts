@@ -20,14 +20,14 @@ export const REFERENCE_TOLERANCE = 1e-3;
 export interface ReferenceFeatures {
   /** The image, grey or RGB of 8 bits. */
   image: RasterImage;
-  /** The text. */
+  /** The text; "" of a model without a text tower. */
   text: string;
   /** What computed the features, e.g. `open_clip 3.1.0`. */
   source: string;
   /** Unit feature of the image, `[E]`. */
   imageFeature: Float32Array;
-  /** Unit feature of the text, `[E]`. */
-  textFeature: Float32Array;
+  /** Unit feature of the text, `[E]`; none of a model without a text tower. */
+  textFeature?: Float32Array;
 }
 
 /**
@@ -53,7 +53,11 @@ export async function saveReferenceFeatures(
     shape: [1, values.length],
     data: new Uint8Array(values.slice().buffer),
   });
-  const tree = { image, image_features: row(imageFeature), text_features: row(textFeature) };
+  const tree = {
+    image,
+    image_features: row(imageFeature),
+    ...(textFeature ? { text_features: row(textFeature) } : {}),
+  };
   await saveTree(path, tree, { format: FORMAT, text, source }, options);
 }
 
@@ -84,7 +88,7 @@ export async function loadReferenceFeatures(path: string, embedding: number): Pr
     text: textField(file, "text"),
     source: textField(file, "source"),
     imageFeature: feature("image_features"),
-    textFeature: feature("text_features"),
+    ...(file.tensors.has("text_features") ? { textFeature: feature("text_features") } : {}),
   };
 }
 

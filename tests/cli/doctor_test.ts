@@ -1,6 +1,9 @@
 /** `deno task doctor`: what it says of a folder, and what it finds when the features change. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { BIOMED_CLIP, CLIP_VIT_B_16 } from "../../lib/clip/config.ts";
+import { describeClip } from "../../lib/clip/describe.ts";
+import { describeImageTower } from "../../lib/clip/towers/image.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { toFloat32 } from "../../lib/io/tensors.ts";
 import { HUB_JSON, writeHubFolder } from "../clip/hub_folder.ts";
@@ -153,6 +156,31 @@ Deno.test({
       assert(check.image_difference < 1e-5 && check.text_difference < 1e-5, stdout);
     });
   },
+});
+
+Deno.test("describeClip() has words for every kind of tower and text", () => {
+  const kinds = [
+    { ...CLIP_VIT_B_16.vision, kind: "dinov2" as const },
+    { kind: "resnet" as const, imageSize: 224, width: 2048, stemWidth: 64, stages: [3, 4, 6, 3], heads: 0 },
+    {
+      ...{ kind: "swin" as const, imageSize: 224, width: 768, patchSize: 4, window: 7, mlpRatio: 4, epsilon: 1e-5 },
+      ...{
+        stages: [{ depth: 2, heads: 3 }, { depth: 2, heads: 6 }],
+        activation: "gelu" as const,
+        pool: "mean" as const,
+      },
+    },
+  ];
+  const words = kinds.map((vision) => describeImageTower(vision));
+  assertMatch(words[0]!, /^DINOv2's ViT, patches of 16, 12 layers of 768, 12 heads; read at the CLS token$/);
+  assertMatch(words[1]!, /^ResNet of 3-4-6-3 blocks, stem of 64; read at the mean of its places$/);
+  assertMatch(
+    words[2]!,
+    /^Swin Transformer of 2-2 blocks to a width of 768, patches of 4, windows of 7; read at the mean/,
+  );
+  const { text } = CLIP_VIT_B_16;
+  assertMatch(describeClip({ ...CLIP_VIT_B_16, text: { ...text, kind: "none" } }).texts, /^none: an image tower alone/);
+  assertMatch(describeClip({ ...BIOMED_CLIP, resizeMode: "padded" }).preparation, /^black around to a square/);
 });
 
 Deno.test("doctor of the shipped model needs no folder, and has nowhere to record unless told", async () => {

@@ -140,5 +140,11 @@ export const SWIN_TOWER: ImageTower<SwinConfig, SwinTrunk> = {
   encode: encodeSwin,
   grid: ({ imageSize, patchSize, stages }) => imageSize / patchSize / 2 ** (stages.length - 1),
   heads: () => 0,
+  describe: ({ patchSize, stages, window, width, pool }) =>
+    `Swin Transformer of ${
+      stages.map(({ depth }) => depth).join("-")
+    } blocks to a width of ${width}, patches of ${patchSize}, windows of ${window}; read at ${
+      pool === "mean" ? "the mean of its last tokens" : "the first of its last tokens"
+    }`,
   build: buildSwin,
 };

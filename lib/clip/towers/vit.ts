@@ -143,7 +143,13 @@ function buildVit(vision: VitConfig, make: Parts): VitTrunk {
   };
 }
 
-/** The Vision Transformers, CLIP's own and others. */
+/** What the kinds are called. */
+const NAMES: Readonly<Record<VitConfig["kind"], string>> = {
+  clip: "CLIP's ViT",
+  vit: "ViT",
+  dinov2: "DINOv2's ViT",
+  eva02: "EVA-02's ViT",
+};
 /** Where a ViT is read. */
 const POOLS: Readonly<Record<VitConfig["pool"], string>> = {
   cls: "the CLS token",
@@ -151,13 +157,12 @@ const POOLS: Readonly<Record<VitConfig["pool"], string>> = {
   attention: "its patches, by the attention of a learned query",
 };
 
+/** The Vision Transformers, CLIP's own and others. */
 export const VIT_TOWER: ImageTower<VitConfig, VitTrunk> = {
   encode: encodeVit,
   grid: ({ imageSize, patchSize }) => imageSize / patchSize,
   heads: ({ heads }) => heads,
   describe: ({ kind, patchSize, depth, width, heads, pool }) =>
-    `${
-      kind === "clip" ? "CLIP's ViT" : "ViT"
-    }, patches of ${patchSize}, ${depth} layers of ${width}, ${heads} heads; read at ${POOLS[pool]}`,
+    `${NAMES[kind]}, patches of ${patchSize}, ${depth} layers of ${width}, ${heads} heads; read at ${POOLS[pool]}`,
   build: buildVit,
 };
