@@ -1,7 +1,7 @@
 /** `deno task doctor`: what it says of a folder, and what it finds when the features change. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { BIOMED_CLIP, CLIP_VIT_B_16 } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, CLIP_VIT_B_16 } from "../../lib/clip/architectures.ts";
 import { describeClip } from "../../lib/clip/describe.ts";
 import { describeImageTower } from "../../lib/clip/towers/image.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
