@@ -11,4 +11,5 @@ export { countParams, disposeParams, mapTensors, mapTree, namedTensors, withTens
 export { deriveSeed, gaussian, mulberry32, shuffled } from "./random.ts";
 export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorOf } from "./types.ts";
 export { l2Normalise } from "./kernels/l2_normalise/api.ts";
+export { DeviceError, type DeviceFault } from "./webgpu/device.ts";
 export type { WasmOptions } from "./wasm/init.ts";

@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { checkBufferSize } from "../../lib/tensor/webgpu/backend.ts";
-import { isSoftwareAdapter, nameAdapter, requestDevice, watchDevice } from "../../lib/tensor/webgpu/device.ts";
+import {
+  DeviceError,
+  isSoftwareAdapter,
+  nameAdapter,
+  requestDevice,
+  watchDevice,
+} from "../../lib/tensor/webgpu/device.ts";
 import { currentDevice, initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 import { assertNear, gpuTest, tensor } from "./webgpu_support.ts";
 
@@ -105,7 +111,7 @@ gpuTest("watchDevice() stores the first uncaptured error only", async () => {
   for (const size of [16, 32]) found.device.createBuffer({ size, usage: 0xffff }); // no such usage
   await found.device.queue.onSubmittedWorkDone();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assertThrows(check, Error, "Cannot trust the results on webgpu as the device must report no error");
+  assertThrows(check, DeviceError, "Cannot trust the results on webgpu as the device must report no error");
   const stored = firstError();
   found.device.destroy();
   await found.device.lost;
@@ -117,7 +123,12 @@ gpuTest("a read throws the device's stored error, and initWebgpu() starts anew",
   const x = tf.tensor1d([1, 2, 3]);
   const y = tf.square(x);
   broken.createBuffer({ size: 16, usage: 0xffff });
-  await assertRejects(() => y.data(), Error, "Cannot trust the results on webgpu as the device must report no error");
+  const error = await assertRejects(
+    () => y.data(),
+    DeviceError,
+    "Cannot trust the results on webgpu as the device must report no error",
+  );
+  assertEquals(error.fault, "reported an error");
   await assertRejects(() => y.data(), Error, "restart the process with smaller batches");
   tf.dispose([x, y]);
   await initWebgpu({ allowSoftware: true });

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { packTensors, unpackTensors } from "../../lib/tensor/kernels/pack/api.ts";
 import { fusedLinear } from "../../lib/tensor/kernels/linear/api.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
+import { DeviceError } from "../../lib/tensor/webgpu/device.ts";
 import { currentDevice, initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 import { gpuTest, tensor } from "./webgpu_support.ts";
 
@@ -23,9 +24,9 @@ gpuTest("a device lost inside a step is told from the first call on, and initWeb
   dead.destroy();
   // Nothing has been awaited, so the loss is not reported yet.
   const step = (): void => tf.tidy(() => void tf.square(tf.matMul(x, tensor(Array(400).fill(1), [2, 200]))));
-  const error = assertThrows(step, Error, LOST);
-  assertEquals([error.constructor, error.message.includes("\n")], [Error, false]);
-  assertThrows(step, Error, LOST);
+  const error = assertThrows(step, DeviceError, LOST);
+  assertEquals([error.fault, error.message.includes("\n")], ["lost", false]);
+  assertThrows(step, DeviceError, LOST);
   tf.dispose(x);
   await startAnew();
   assert(currentDevice()!.device !== dead);
@@ -43,8 +44,8 @@ gpuTest("a synchronous read of a lost device throws", async () => {
   const y = tf.tidy(() => tf.square(tensor([1, 2, 3], [3])));
   currentDevice()!.device.destroy();
   await new Promise((resolve) => setTimeout(resolve, 0));
-  assertThrows(() => backend.readSync(y.dataId), Error, LOST);
-  await assertRejects(() => y.data(), Error, LOST);
+  assertThrows(() => backend.readSync(y.dataId), DeviceError, LOST);
+  await assertRejects(() => y.data(), DeviceError, LOST);
   tf.dispose(y);
   await startAnew();
 });

@@ -38,7 +38,7 @@ export interface OwnedDevice {
   adapterName: string;
   /** Whether the adapter runs on the CPU. */
   software: boolean;
-  /** Throws the first error stored for this device, if any. */
+  /** Throws the first error stored for this device, if any, as {@linkcode DeviceError}. */
   check: () => void;
   /** The first error stored, as one line, or `undefined`. */
   firstError: () => string | undefined;
@@ -48,6 +48,26 @@ export interface OwnedDevice {
 export interface NoDevice {
   /** One line for the user. */
   reason: string;
+}
+
+/** What happened to a device that cannot be used any more. */
+export type DeviceFault = "lost" | "reported an error";
+
+/**
+ * The error of every call and read on a device that was lost, or that reported an error outside of any call. Tensors on it are gone;
+ * `selectBackend` starts a new device, and training goes on from its last state.
+ */
+export class DeviceError extends Error {
+  /** Name shown in stack traces. */
+  override name = "DeviceError";
+  /** What happened first. */
+  readonly fault: DeviceFault;
+
+  /** Says what happened, in one line. */
+  constructor(message: string, fault: DeviceFault) {
+    super(message);
+    this.fault = fault;
+  }
 }
 
 /** Limits asked for at the adapter's own values: WebGPU's defaults (128 MiB bindings, 16 KiB shared) are small. */
@@ -106,8 +126,8 @@ export async function requestDevice(options: RequestDeviceOptions = {}): Promise
   }
 }
 
-/** What is stored for each device: its first error. */
-const firstErrors = new WeakMap<GPUDevice, (message: string) => never>();
+/** By device, what stores an error as its first, unless there is one, and throws the first. */
+const firstErrors = new WeakMap<GPUDevice, (error: DeviceError) => never>();
 
 /**
  * Runs `f`, which gives the device something to do. What a lost device throws is a bare DOMException, and it comes before the
@@ -119,31 +139,39 @@ export function guarded<T>(device: GPUDevice, f: () => T): T {
   } catch (error) {
     const fail = firstErrors.get(device);
     if (!(error instanceof DOMException) || !fail) throw error;
-    return fail(`${NOT_ALIVE} ${error.name} "${oneLine(error)}", restart the process from the last checkpoint`);
+    return fail(notAlive(`${error.name} "${oneLine(error)}"`));
   }
 }
 
-const NOT_ALIVE = "Cannot use webgpu as the device must be alive: current value is";
+function notAlive(current: string): DeviceError {
+  return new DeviceError(
+    `Cannot use webgpu as the device must be alive: current value is ${current}, restart the process from the last checkpoint`,
+    "lost",
+  );
+}
 
 /** Stores the device's first uncaptured error or its loss; `check` throws it. */
 export function watchDevice(device: GPUDevice): Pick<OwnedDevice, "check" | "firstError"> {
-  let first: string | undefined;
-  firstErrors.set(device, (message) => {
-    throw new Error(first ??= message);
+  let first: DeviceError | undefined;
+  firstErrors.set(device, (error) => {
+    throw first ??= error;
   });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
     const error = (event as GPUUncapturedErrorEvent).error;
-    first ??= `Cannot trust the results on webgpu as the device must report no error: current value is ` +
-      `${error.constructor.name} "${oneLine(error)}", restart the process with smaller batches`;
+    first ??= new DeviceError(
+      `Cannot trust the results on webgpu as the device must report no error: current value is ` +
+        `${error.constructor.name} "${oneLine(error)}", restart the process with smaller batches`,
+      "reported an error",
+    );
   });
   device.lost.then((info) => {
-    first ??= `${NOT_ALIVE} lost (${info.reason}: ${oneLine(info)}), restart the process from the last checkpoint`;
+    first ??= notAlive(`lost (${info.reason}: ${oneLine(info)})`);
   });
   return {
-    firstError: () => first,
+    firstError: () => first?.message,
     check: () => {
-      if (first !== undefined) throw new Error(first);
+      if (first !== undefined) throw first;
     },
   };
 }
