@@ -2,7 +2,7 @@
  * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON),
  * onnxruntime-web, transformers.js and jax-js where they can be started, and beside itself with 256-bit products where V8
  * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training,
- * serving, page, decoding, feeding; all by default.
+ * dispatches, serving, page, decoding, feeding; all by default.
  *
  * `--save` also keeps a copy of the summary in bench/results.
  *
@@ -13,6 +13,7 @@ import { writeFileAtomic } from "../lib/io/files.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { decodingGroup, feedingGroup } from "./data.ts";
 import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGroup, trainingGroup } from "./groups.ts";
+import { dispatchesGroup } from "./gpu/group.ts";
 import { pageGroup } from "./page.ts";
 import { type Peer, startJavaScript, startNative, startTorch, startWide } from "./peers/peer.ts";
 import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   memory: memoryGroup,
   encoding: encodingGroup,
   training: trainingGroup,
+  dispatches: dispatchesGroup,
   serving: servingGroup,
   page: pageGroup,
   decoding: decodingGroup,

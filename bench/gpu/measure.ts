@@ -100,17 +100,6 @@ export async function measure(
   };
 }
 
-/** How many dispatches `body` records, whoever records them. */
-export function countDispatches(backend: WebgpuBackend, body: () => void): number {
-  const stop = startCounting(backend);
-  try {
-    body();
-  } finally {
-    stop();
-  }
-  return stop();
-}
-
 /** Counts the dispatches recorded from now on; what is returned ends that and gives their number. Starts may be nested. */
 export function startCounting(backend: WebgpuBackend): () => number {
   const prototype = GPUComputePassEncoder.prototype;

@@ -39,7 +39,11 @@ export async function initWebgpu(
     return { adapter: current.adapterName, software: current.software };
   }
   const owned = await requestDevice(options);
-  if ("reason" in owned) return owned;
+  return "reason" in owned ? owned : await useDevice(owned);
+}
+
+/** {@linkcode initWebgpu} on a given device. */
+export async function useDevice(owned: OwnedDevice): Promise<WebgpuAdapter | { reason: string }> {
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   if (tf.engine().registryFactory["webgpu"]) tf.removeBackend("webgpu");
   const backend = createBackend(WebGPUBackend, owned);
