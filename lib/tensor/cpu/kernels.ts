@@ -40,6 +40,7 @@ export const CPU_KERNELS = {
   AceInfoNceGrad: COMPOSED,
   AceHyperedges: COMPOSED,
   AceHyperedgesGrad: COMPOSED,
+  AceNarrow: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,
   BatchMatMul: TFJS,

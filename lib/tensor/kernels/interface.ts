@@ -209,6 +209,8 @@ export interface ComposableKernels {
     attrs: { k: number };
     outputs: [dTokens: TensorInfo, dAffinity: TensorInfo];
   };
+  /** The numbers rounded to float16, at two bytes each in memory; products widen what they read of them. */
+  AceNarrow: { inputs: Named<"x">; attrs: NoAttributes; outputs: TensorInfo };
   /** All inputs one after the other; the length may be rounded up. */
   AcePack: { inputs: Named<`part${number}`>; attrs: NoAttributes; outputs: TensorInfo };
   /** The reverse. */

@@ -45,6 +45,7 @@ export const WASM_KERNELS = {
   AceInfoNceGrad: COMPOSED,
   AceHyperedges: COMPOSED,
   AceHyperedgesGrad: COMPOSED,
+  AceNarrow: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,
   BatchMatMul: batchMatMul,

@@ -8,6 +8,8 @@ import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
 import type { TensorInfo } from "../kernels/interface.ts";
 import { MemoryLimitError } from "../memory.ts";
 import { guarded, type OwnedDevice } from "./device.ts";
+import { isHalf } from "./halves.ts";
+import { widened, withWidened } from "./run.ts";
 
 /** tfjs's WebGPU backend. */
 export type WebgpuBackend = webgpu.WebGPUBackend;
@@ -61,7 +63,12 @@ export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): 
 
     override runWebGPUProgram(...given: Parameters<WebgpuBackend["runWebGPUProgram"]>): TensorInfo {
       owned.check();
-      return guarded(owned.device, () => super.runWebGPUProgram(...given));
+      const [program, inputs, ...rest] = given;
+      return withWidened(
+        this,
+        inputs,
+        (wide) => guarded(owned.device, () => super.runWebGPUProgram(program, wide, ...rest)),
+      );
     }
 
     override submitQueue(): void {
@@ -71,6 +78,7 @@ export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): 
     /** tfjs's own gives zeros for what stands on a lost device. */
     override readSync(dataId: DataId): ReturnType<WebgpuBackend["readSync"]> {
       owned.check();
+      if (isHalf({ dataId })) throw new TypeError("Cannot read numbers of two bytes at once as data() must be awaited");
       const values = guarded(owned.device, () => super.readSync(dataId));
       owned.check();
       return values;
@@ -79,7 +87,7 @@ export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): 
     override async read(dataId: DataId): ReturnType<WebgpuBackend["read"]> {
       owned.check();
       try {
-        const values = await super.read(dataId);
+        const values = await this.readWide(dataId);
         owned.check();
         return values;
       } catch (error) {
@@ -87,6 +95,16 @@ export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): 
         await new Promise((resolve) => setTimeout(resolve, 0));
         owned.check();
         throw error;
+      }
+    }
+
+    private async readWide(dataId: DataId): ReturnType<WebgpuBackend["read"]> {
+      if (!isHalf({ dataId })) return await super.read(dataId);
+      const wide = widened(this, { dataId, shape: this.tensorMap.get(dataId).shape, dtype: "float32" });
+      try {
+        return await super.read(wide.dataId);
+      } finally {
+        this.disposeData(wide.dataId);
       }
     }
   }

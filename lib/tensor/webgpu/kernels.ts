@@ -13,6 +13,7 @@ import { linear } from "../kernels/linear/webgpu.ts";
 import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/webgpu.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/webgpu.ts";
 import { linearGradParams, mlp, mlpGradHidden } from "../kernels/mlp/webgpu.ts";
+import { narrow } from "../kernels/narrow/webgpu.ts";
 import { pack, unpack } from "../kernels/pack/webgpu.ts";
 import { topKSoftmax, topKSoftmaxGrad } from "../kernels/top_k_softmax/webgpu.ts";
 import type { WebgpuBackend } from "./backend.ts";
@@ -44,6 +45,7 @@ export const WEBGPU_KERNELS = {
   AceInfoNceGrad: infoNceGrad,
   AceHyperedges: hyperedges,
   AceHyperedgesGrad: hyperedgesGrad,
+  AceNarrow: narrow,
   AcePack: pack,
   AceUnpack: unpack,
   BatchMatMul: batchMatMul,

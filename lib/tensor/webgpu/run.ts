@@ -11,6 +11,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { guarded } from "./device.ts";
+import { HALVES, isHalf, widenProgram } from "./halves.ts";
 
 /** One value of the uniform block: unsigned, signed or floating point. */
 export type Uniform = { u32: number } | { i32: number } | { f32: number };
@@ -108,11 +109,41 @@ export function runProgram(
   program: GpuProgram,
   io: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },
 ): void {
-  const tensors = [...io.inputs, ...io.outputs];
-  recording(backend, io.outputs, () => {
-    for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
-    record(backend, program, tensors);
+  withWidened(backend, io.inputs, (inputs) => {
+    const tensors = [...inputs, ...io.outputs];
+    recording(backend, io.outputs, () => {
+      for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
+      record(backend, program, tensors);
+    });
+  }, (i) => program.inputs[i]![1] === HALVES);
+}
+
+/** The same numbers at four bytes each. */
+export function widened(backend: WebgpuBackend, x: TensorInfo): TensorInfo {
+  const wide = backend.makeTensorInfo(x.shape, "float32");
+  runProgram(backend, widenProgram(tf.util.sizeFromShape(x.shape)), { inputs: [x], outputs: [wide] });
+  return wide;
+}
+
+/** Runs `f` with tensors of which those at two bytes a number are widened, except where `isRead` says that it reads them so. */
+export function withWidened<T>(
+  backend: WebgpuBackend,
+  tensors: readonly TensorInfo[],
+  f: (tensors: TensorInfo[]) => T,
+  isRead: (i: number) => boolean = () => false,
+): T {
+  const made: TensorInfo[] = [];
+  const given = tensors.map((x, i) => {
+    if (!isHalf(x) || isRead(i)) return x;
+    const wide = widened(backend, x);
+    made.push(wide);
+    return wide;
   });
+  try {
+    return f(given);
+  } finally {
+    for (const { dataId } of made) backend.disposeData(dataId);
+  }
 }
 
 /** Records what `f` does; where it cannot be done its outputs go, as nobody will see them. */
@@ -177,6 +208,9 @@ export function recordCopies(
   if (some.length === 0) return;
   const internals = backend as unknown as Internals;
   const tensors = some.flatMap(({ from, to }) => [from, to]);
+  if (tensors.some(isHalf)) {
+    throw new TypeError("Cannot copy a tensor's numbers as they must take four bytes each: two");
+  }
   const buffer = (tensor: TensorInfo) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
   recording(backend, outputs, () => {
     for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);

@@ -10,6 +10,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
+import { isHalf } from "../../webgpu/halves.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { Contracts, Kernel, TensorInfo } from "../interface.ts";
 import type { BatchAxes, MatMulCall } from "./webgpu_operand.ts";
@@ -94,8 +95,9 @@ function describe({ inputs, attrs }: FusedMatMul): MatMulCall | undefined {
 }
 
 /** Runs the programs. */
-export function multiply(backend: WebgpuBackend, call: MatMulCall, io: ProductTensors): TensorInfo {
-  if (call.shape.k === 0) return multiplyNothing(backend, call, io);
+export function multiply(backend: WebgpuBackend, given: MatMulCall, io: ProductTensors): TensorInfo {
+  if (given.shape.k === 0) return multiplyNothing(backend, given, io);
+  const call = { ...given, half: isHalf(io.inputs[1]!) };
   const plan = planMatMul(call.shape, backend.device.limits, { unsplit: call.sums === true });
   const [a, b, ...rest] = io.inputs as [TensorInfo, TensorInfo, ...TensorInfo[]];
   const result = output(backend, io.shape);
@@ -121,7 +123,9 @@ export function multiplySeveral(
   const { count, of } = call.several!;
   const { device: { limits } } = backend;
   const plan = planMatMul({ ...call.shape, batch: of === "results" ? count : 1 }, limits, { unsplit: true });
-  const whole: MatMulCall = { ...call, transposeA: false, axes: batchAxes([], [])!, activation: "linear" };
+  const first = of === "results" ? 1 : count;
+  const half = io.inputs.slice(first, first + count).every(isHalf);
+  const whole: MatMulCall = { ...call, half, transposeA: false, axes: batchAxes([], [])!, activation: "linear" };
   runProgram(backend, matMulProgram(whole, plan), io);
 }
 

@@ -1,4 +1,5 @@
 /** What a matrix product is of, and how a workgroup loads one operand into its memory. @module */
+import { HALVES } from "../../webgpu/halves.ts";
 import type { Finish } from "./webgpu_epilogue.ts";
 import type { MatMulShape, MatMulTile } from "./webgpu_plan.ts";
 
@@ -24,6 +25,8 @@ export interface MatMulCall extends Finish {
   axes: BatchAxes;
   /** Whether the sums of each column of `a`, `[m]`, are the last output: for `transposeA`, one product and unsplit sums. */
   sums?: boolean;
+  /** Whether every `b` takes two bytes a number; where it cannot be read four at a time it is widened before. @default {false} */
+  half?: boolean;
 }
 
 /** An operand of the product, as one workgroup sees it. */
@@ -44,6 +47,13 @@ export interface Operand {
   limit: "m" | "n";
   /** Whether each layer has its own, read by a function. @default {false} */
   several?: boolean;
+  /** Whether it takes two bytes a number, read four at a time. @default {false} */
+  half?: boolean;
+}
+
+/** The WGSL type of an operand's elements. */
+export function elementType({ four, half = false }: Operand): string {
+  return half ? HALVES : four ? "vec4<f32>" : "f32";
 }
 
 /** The two operands of a call. */
@@ -59,10 +69,12 @@ export function operands(call: MatMulCall, tile: MatMulTile): [Operand, Operand]
     limit: "m",
     several: call.several?.of === "terms",
   };
+  const four = (call.transposeB ? k : n) % 4 === 0;
   const b: Operand = {
     buffer: "b",
     alongK: call.transposeB,
-    four: (call.transposeB ? k : n) % 4 === 0,
+    four,
+    half: four && call.half === true,
     threads: tile.threadsX,
     perThread: tile.columns,
     depth: tile.depth,
@@ -91,7 +103,8 @@ export function loadAndSave(o: Operand): string {
   const position = o.alongK
     ? `let place = first + e / ${across}u; let term = k0 + (e % ${across}u) * 4u;`
     : `let place = first + (e % ${across}u) * 4u; let term = k0 + e / ${across}u;`;
-  const value = (index: string): string => o.several ? `read_${x}(${index})` : `${x}[${index}]`;
+  const stored = (index: string): string => o.several ? `read_${x}(${index})` : `${x}[${index}]`;
+  const value = (index: string): string => o.half ? `widen(${stored(index)})` : stored(index);
   const read = o.four
     ? `if (place < params.${o.limit} && term < kEnd) { four = ${
       value(`(base + ${outer} * ${width} + ${inner}) / 4u`)

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { WIDEN } from "../../webgpu/halves.ts";
 import type { GpuProgram } from "../../webgpu/run.ts";
 import {
   buffers,
@@ -22,6 +23,7 @@ import {
   declareLoads,
   declareTile,
   eachLoad,
+  elementType,
   loadAndSave,
   type MatMulCall,
   type Operand,
@@ -47,7 +49,7 @@ function severalFunctions(call: MatMulCall, operands: readonly Operand[], outTyp
     `${l === count - 1 ? "default:" : `case ${l}u:`} { ${buffer}[index] = value; }`
   );
   return `var<private> layer: u32;
-${operands.filter((o) => o.several).map((o) => readFunction(o.buffer, o.four ? "vec4<f32>" : "f32", count)).join("\n")}
+${operands.filter((o) => o.several).map((o) => readFunction(o.buffer, elementType(o), count)).join("\n")}
 ${of === "results" ? `fn store_result(index: u32, value: ${outType}) { switch layer { ${stores.join(" ")} } }` : ""}`;
 }
 
@@ -81,12 +83,10 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     ).join("\n");
   return {
     key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
-      `${batch === 1},${call.sums ?? false},${finish ? epilogueKey(call) : "parts"}`,
+      `${batch === 1},${call.sums ?? false},${b.half},${finish ? epilogueKey(call) : "parts"}`,
     inputs: [
       ...[a, b].flatMap((o) =>
-        buffers(o.buffer, o.several ? several!.count : undefined).map((name) =>
-          [name, o.four ? "vec4<f32>" : "f32"] as const
-        )
+        buffers(o.buffer, o.several ? several!.count : undefined).map((name) => [name, elementType(o)] as const)
       ),
       ...(finish ? epilogueInputs(call, four) : []),
     ],
@@ -113,6 +113,7 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
     },
     workgroups,
     code: () => `
+${b.half ? WIDEN : ""}
 ${declareTile(a)}
 ${declareTile(b)}
 ${severalFunctions(call, [a, b], outType)}
