@@ -7,7 +7,7 @@
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { allocate, type Blas, type Product, type WasmBackend } from "./module.ts";
+import { allocate, type Blas, type Product, type ProductBatch, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
 export class BlasError extends Error {
@@ -23,12 +23,23 @@ const SYMBOLS = {
     ],
     result: "void",
   },
+  cblas_sgemm_batch: {
+    parameters: [
+      ...["i32", "buffer", "buffer", "buffer", "buffer", "buffer"] as const, // layout, transposes, m, n, k
+      ...["buffer", "buffer", "buffer", "buffer", "buffer"] as const, // alpha, a, lda, b, ldb
+      ...["buffer", "buffer", "buffer", "i32", "buffer"] as const, // beta, c, ldc, number of groups, their sizes
+    ],
+    result: "void",
+    optional: true,
+  },
   openblas_get_config: { parameters: [], result: "pointer", optional: true },
   openblas_get_corename: { parameters: [], result: "pointer", optional: true },
   openblas_set_num_threads: { parameters: ["i32"], result: "void", optional: true },
   MKL_Get_Version_String: { parameters: ["buffer", "i32"], result: "void", optional: true },
   MKL_Set_Num_Threads: { parameters: ["i32"], result: "void", optional: true },
+  MKL_Set_Interface_Layer: { parameters: ["i32"], result: "i32", optional: true },
   bli_info_get_version_str: { parameters: [], result: "pointer", optional: true },
+  bli_info_get_blas_int_type_size: { parameters: [], result: "i64", optional: true },
   bli_thread_set_num_threads: { parameters: ["i64"], result: "void", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -43,6 +54,7 @@ const FILES: Partial<Record<typeof Deno.build.os, readonly string[]>> = {
 /** Which kernels OpenBLAS is to use. */
 const CORE_VARIABLE = "OPENBLAS_CORETYPE";
 
+const MKL_LP64 = 0;
 const ROW_MAJOR = 101;
 const [AS_IS, TRANSPOSED] = [111, 112];
 
@@ -128,7 +140,10 @@ function text(pointer: Deno.PointerValue): string {
 function bind(backend: WasmBackend, path: string, threads: number): Blas {
   const { symbols } = openForProcessor(path);
   const config = symbols.openblas_get_config ? text(symbols.openblas_get_config()) : "";
-  if (config.includes("USE64BITINT")) {
+  // MKL's interface is chosen by a variable, unless it is told before its first call.
+  const isWide = config.includes("USE64BITINT") || (symbols.MKL_Set_Interface_Layer?.(MKL_LP64) ?? 0) % 2 === 1 ||
+    symbols.bli_info_get_blas_int_type_size?.() === 64n;
+  if (isWide) {
     throw new BlasError(`Cannot use "${path}" as its integers must have 32 bits: it was built for 64`);
   }
   symbols.openblas_set_num_threads?.(threads);
@@ -152,8 +167,41 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
       BigInt(base + c),
       n,
     );
-  checkProducts(backend, path, multiply);
-  return { description: `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`, multiply };
+  const batch = symbols.cblas_sgemm_batch;
+  const multiplyBatch = batch ? (given: ProductBatch): void => callBatch(batch, base, given) : undefined;
+  checkProducts(backend, path, { multiply, multiplyBatch });
+  const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
+  return { description: name, multiply, ...(multiplyBatch ? { multiplyBatch } : {}) };
+}
+
+/** Products of one form at many addresses: one group. */
+function callBatch(
+  batch: NonNullable<Library["symbols"]["cblas_sgemm_batch"]>,
+  base: number,
+  { transpose: [ta, tb], m, n, k, beta, a, b, c }: ProductBatch,
+): void {
+  const integer = (value: number): Int32Array<ArrayBuffer> => Int32Array.of(value);
+  const number = (value: number): Float32Array<ArrayBuffer> => Float32Array.of(value);
+  const addresses = (offsets: readonly number[]): BigUint64Array<ArrayBuffer> =>
+    BigUint64Array.from(offsets, (offset) => BigInt(base + offset));
+  batch(
+    ROW_MAJOR,
+    integer(ta ? TRANSPOSED : AS_IS),
+    integer(tb ? TRANSPOSED : AS_IS),
+    integer(m),
+    integer(n),
+    integer(k),
+    number(1),
+    addresses(a),
+    integer(ta ? m : k),
+    addresses(b),
+    integer(tb ? k : n),
+    number(beta),
+    addresses(c),
+    integer(n),
+    1,
+    integer(a.length),
+  );
 }
 
 function nameOf(path: string, symbols: Library["symbols"], config: string): string {
@@ -179,33 +227,48 @@ function memoryOf(backend: WasmBackend): ArrayBuffer {
 const TOLERANCE = 1e-4;
 
 /** Compares small products in all four forms with sums of our own: another convention, integer size or a fault shows here. */
-function checkProducts(backend: WasmBackend, path: string, multiply: Blas["multiply"]): void {
+function checkProducts(
+  backend: WasmBackend,
+  path: string,
+  { multiply, multiplyBatch }: { multiply: Blas["multiply"]; multiplyBatch: Blas["multiplyBatch"] },
+): void {
   const [m, n, k] = [7, 19, 33] as const;
-  const address = allocate(backend, 4 * (m * k + k * n + m * n));
+  const address = allocate(backend, 4 * (m * k + k * n + 2 * m * n));
   const [a, b, c] = [address, address + 4 * m * k, address + 4 * (m * k + k * n)];
+  const second = c + 4 * m * n;
   try {
     const view = (address: number, count: number): Float32Array => new Float32Array(memoryOf(backend), address, count);
     const [left, right] = [view(a, m * k), view(b, k * n)];
     left.forEach((_, i) => left[i] = Math.sin(i + 1));
     right.forEach((_, i) => right[i] = Math.cos(2 * i));
     for (const transpose of [[false, false], [false, true], [true, false], [true, true]] as const) {
-      const [ta, tb] = transpose;
-      view(c, m * n).fill(0.25);
-      multiply({ transpose, m, n, k, a, b, c, beta: 1 });
-      const result = view(c, m * n);
-      for (let i = 0; i < m; i++) {
-        for (let j = 0; j < n; j++) {
-          let sum = 0.25;
-          for (let p = 0; p < k; p++) sum += left[ta ? p * m + i : i * k + p]! * right[tb ? j * k + p : p * n + j]!;
-          if (Math.abs(result[i * n + j]! - sum) > TOLERANCE * Math.max(1, Math.abs(sum))) {
-            throw new BlasError(
-              `Cannot use "${path}" as its products must be right: one is ${result[i * n + j]} where ${sum} is`,
-            );
-          }
-        }
+      const form = { transpose, m, n, k, beta: 1 } as const;
+      for (const isBatch of multiplyBatch ? [false, true] : [false]) {
+        view(c, 2 * m * n).fill(0.25);
+        if (isBatch) multiplyBatch!({ ...form, a: [a, a], b: [b, b], c: [c, second] });
+        else for (const into of [c, second]) multiply({ ...form, a, b, c: into });
+        checkProduct(path, form, { left, right, results: [view(c, m * n), view(second, m * n)] });
       }
     }
   } finally {
     backend.wasm._free(address);
+  }
+}
+
+function checkProduct(
+  path: string,
+  { transpose: [ta, tb], m, n, k }: Pick<Product, "transpose" | "m" | "n" | "k">,
+  { left, right, results }: { left: Float32Array; right: Float32Array; results: readonly Float32Array[] },
+): void {
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0.25;
+      for (let p = 0; p < k; p++) sum += left[ta ? p * m + i : i * k + p]! * right[tb ? j * k + p : p * n + j]!;
+      for (const result of results) {
+        const value = result[i * n + j]!;
+        if (Math.abs(value - sum) <= TOLERANCE * Math.max(1, Math.abs(sum))) continue;
+        throw new BlasError(`Cannot use "${path}" as its products must be right: one is ${value} where ${sum} is`);
+      }
+    }
   }
 }

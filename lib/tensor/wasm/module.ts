@@ -64,12 +64,22 @@ export interface Product {
   beta: 0 | 1;
 }
 
+/** Products of one form at many addresses. */
+export interface ProductBatch extends Omit<Product, "a" | "b" | "c"> {
+  /** Of each A, B and C. */
+  a: readonly number[];
+  b: readonly number[];
+  c: readonly number[];
+}
+
 /** A library in use. */
 export interface Blas {
   /** Library, version and kind of processor, for logs and records. */
   description: string;
   /** Computes a product. */
   multiply(product: Product): void;
+  /** Computes many in one call. @default {the library has no such function} */
+  multiplyBatch?(batch: ProductBatch): void;
 }
 
 /** The kernels of one backend. */

@@ -118,11 +118,13 @@ function multiplyNatively(backend: WasmBackend, blas: Blas, product: NativeProdu
     blas.multiply({ ...shared, m: batch * m, a: from[0], b: from[1], c: into });
     return;
   }
-  const [indicesA, indicesB] = [broadcastIndices(batchA, batchShape), broadcastIndices(batchB, batchShape)];
-  for (let i = 0; i < batch; i++) {
-    const [left, right] = [from[0] + 4 * m * k * indicesA[i]!, from[1] + 4 * k * n * indicesB[i]!];
-    blas.multiply({ ...shared, m, a: left, b: right, c: into + 4 * m * n * i });
-  }
+  const addressesOf = (base: number, size: number, indices: ArrayLike<number>): number[] =>
+    Array.from(indices, (index) => base + 4 * size * index);
+  const lefts = addressesOf(from[0], m * k, broadcastIndices(batchA, batchShape));
+  const rights = addressesOf(from[1], k * n, broadcastIndices(batchB, batchShape));
+  const results = addressesOf(into, m * n, Array.from({ length: batch }, (_, i) => i));
+  if (blas.multiplyBatch) return blas.multiplyBatch({ ...shared, m, a: lefts, b: rights, c: results });
+  for (let i = 0; i < batch; i++) blas.multiply({ ...shared, m, a: lefts[i]!, b: rights[i]!, c: results[i]! });
 }
 
 /** Fills rows with copies of one, twice as many at a time. */
