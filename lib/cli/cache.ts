@@ -5,7 +5,6 @@ import { type ImageLocation, locationName } from "../data/pixels/location.ts";
 import type { Case } from "../data/types.ts";
 import { squareTransform } from "../data/sources.ts";
 import { createProgress } from "../display/progress.ts";
-import { parseShard } from "../eval/encode/shards.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, datasetFrom, pairsFrom } from "./data_options.ts";
 import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
@@ -13,15 +12,15 @@ import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, workersFrom } from "./decod
 import { namedImagesFrom } from "./encode.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { printable } from "./printable.ts";
-import { joinRanks } from "./ranks.ts";
+import { SHARD_OPTION, shareFrom } from "./ranks.ts";
 
 const LISTED = 20;
 
 const NOTES = `
 Slurm array (sbatch --array=0-15 job.sh), in job.sh:
-  deno task cache --dataset mimic-cxr --root MIMIC-CXR-JPG --model BiomedCLIP --cache /scratch/pixels --shard "$SLURM_ARRAY_TASK_ID/16"
-Kubernetes (completionMode: Indexed, completions: 16): --shard "$JOB_COMPLETION_INDEX/16"
-Under mpirun -n 16 deno task mpi cache, each process takes its share unasked.
+  deno task cache --dataset mimic-cxr --root MIMIC-CXR-JPG --model BiomedCLIP --cache /scratch/pixels --shard auto
+Kubernetes (completionMode: Indexed, completions: 16): --shard auto/16
+Under srun and under mpirun -n 16 deno task mpi cache, each process takes its share unasked.
 
 What is there is not decoded again, so a job that was killed is started again as it was. The files hold patients' images; only
 their owner may read them.`;
@@ -52,16 +51,13 @@ export const COMMAND: Command = {
     ...EXIF_OPTION,
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
-    shard: { type: "string", value: "I/N", help: "Only this share (default: the whole, or that of the MPI process)" },
+    ...SHARD_OPTION,
     unreadable: { type: "string", value: "WORD", help: "Images that cannot be read: throw or drop (they are listed)" },
   },
   example: `deno task cache --pairs pairs.csv --text-column note --cache results/pixels\n${NOTES}`,
   async run(args) {
     const cache = args.required("cache");
-    const ranks = joinRanks();
-    const shard = args.text("shard") === undefined
-      ? { index: ranks?.rank ?? 0, count: ranks?.size ?? 1 }
-      : parseShard(args.text("shard")!);
+    const { shard = { index: 0, count: 1 }, ranks } = shareFrom(args, "cache");
     const config = await readClipConfig(await modelFilesFrom(args), { note: (text) => console.error(text) });
     const { locations, isPairs } = await locationsFrom(args);
     const mode = args.choice("mode", ["train", "eval"], isPairs ? "train" : "eval");

@@ -9,14 +9,7 @@ import { createProgress } from "../display/progress.ts";
 import { isImage } from "../image/describe.ts";
 import type { Classifier, NamedImage } from "../eval/classify.ts";
 import { imagesAt } from "../eval/classify.ts";
-import {
-  type EncodedShard,
-  encodeShard,
-  type FeatureList,
-  parseShard,
-  type Shard,
-  shardPath,
-} from "../eval/encode/shards.ts";
+import { type EncodedShard, encodeShard, type FeatureList, type Shard, shardPath } from "../eval/encode/shards.ts";
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { imageStamps } from "../data/stamps.ts";
@@ -31,7 +24,7 @@ import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
 import { catchInterrupts } from "./interrupt.ts";
-import { joinRanks } from "./ranks.ts";
+import { SHARD_OPTION, shareFrom } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 const NOTES = `
@@ -41,14 +34,14 @@ one goes on where it stopped (parts lie in feats.shard-0-of-8.safetensors.parts 
 
 Slurm array (sbatch --array=0-7 job.sh), in job.sh:
   deno task encode --images cases.csv --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json \\
-    --out feats.safetensors --shard "$SLURM_ARRAY_TASK_ID/8"
+    --out feats.safetensors --shard auto
   Afterwards (sbatch --dependency=afterok:JOBID): deno task encode --merge --out feats.safetensors
 
-Processes that MPI started share the items, a shard each, which rank 0 joins:
+Tasks of srun take a shard each. Those that MPI connects do, too, and rank 0 joins them:
   mpirun -n 4 deno task mpi encode --images cases.csv --out feats.safetensors
 
 Kubernetes (Job with completionMode: Indexed, completions: 8; a pod that is evicted and restarted goes on):
-  command: ["sh", "-c", "deno task encode --images /data/cases.csv --out /out/feats.safetensors --shard $JOB_COMPLETION_INDEX/8"]
+  command: [deno, task, encode, --images, /data/cases.csv, --out, /out/feats.safetensors, --shard, auto/8]
 
 The file holds image_features and text_features [n, E] (float32, unit rows) and, as JSON in its metadata, image_ids and text_ids.`;
 
@@ -77,7 +70,7 @@ export const COMMAND: Command = {
     ...ADAPTER_OPTION,
     out: { type: "string", value: "FILE", help: "safetensors file to write" },
     ...UNREADABLE_OPTION,
-    shard: { type: "string", value: "I/N", help: "Only this share (default: the whole)" },
+    ...SHARD_OPTION,
     merge: { type: "boolean", help: "Join the shards of --out, or those named" },
     force: { type: "boolean", help: "Compute again what is there" },
     chunk: { type: "string", value: "N", help: "Items of a part, at most lost by an interruption (default: 128)" },
@@ -88,9 +81,7 @@ export const COMMAND: Command = {
   async run(args) {
     const out = args.required("out");
     if (args.flag("merge")) return await merge(args, out);
-    const shardText = args.text("shard");
-    const ranks = joinRanks();
-    const shard = shardText === undefined ? ranks && { index: ranks.rank, count: ranks.size } : parseShard(shardText);
+    const { shard, ranks } = shareFrom(args, "encode");
     const path = shardPath(out, shard ?? { index: 0, count: 1 });
     return await holdOutput(args, { path, mayReplace: true }, () => encode(args, out, { shard, ranks }));
   },
@@ -148,7 +139,7 @@ async function encode(
       ? `nothing to do: ${result.reused} items are there`
       : `${result.computed} encoded, ${result.reused} kept`,
   );
-  if (!ranks || args.text("shard") !== undefined) return console.log(result.path);
+  if (!ranks) return console.log(result.path);
   if (!isStopped && ranks.rank === 0) await merge(args, out);
 }
 

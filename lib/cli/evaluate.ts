@@ -5,7 +5,8 @@ import { tableName } from "../data/pairs.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
-import { checkClasses, scoreDataset } from "../eval/assess.ts";
+import type { Communicator } from "../distributed/communicator.ts";
+import { checkClasses, datasetTargets, scoreDataset } from "../eval/assess.ts";
 import { datasetPredictions, readPredictions } from "../eval/evaluation/predictions.ts";
 import type { RasterImage } from "../image/raster.ts";
 import { hashPath } from "../io/hash_path.ts";
@@ -34,6 +35,7 @@ import { holdOutput, OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
+import { joinRanks } from "./ranks.ts";
 import { MANY_IMAGES_OPTIONS, readableSet } from "./unreadable.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
@@ -104,13 +106,34 @@ export const COMMAND: Command = {
     }
     if (args.flag("list")) return await list(args);
     const results = ["metrics.json", "predictions.csv", "evaluation.html"];
-    const work = args.text("scores") === undefined ? judgeModel : judgeScores;
-    await holdOutput(args, { path: out, results }, () => work(args, out));
+    const ranks = joinRanks("evaluate");
+    if (ranks && args.text("scores") !== undefined) throw new UsageError("--scores is judged by one process");
+    if (ranks && ranks.rank > 0) return await judgeModel(args, out, ranks); // the first writes
+    const isModel = args.text("scores") === undefined;
+    await holdOutput(
+      args,
+      { path: out, results },
+      () => isModel ? judgeModel(args, out, ranks) : judgeScores(args, out),
+    );
   },
 };
 
+/** Every case's scores, from each process's share of them: every size-th, one at least. */
+function gatherScores(own: Float32Array, count: number, { allGather, rank, size }: Communicator): Float32Array {
+  const width = own.length / Math.ceil((count - rank) / size);
+  const sent = new Float32Array(Math.ceil(count / size) * width);
+  sent.set(own);
+  const all = allGather(sent);
+  const scores = new Float32Array(count * width);
+  for (let i = 0; i < count; i++) {
+    const from = (i % size) * sent.length + Math.floor(i / size) * width;
+    scores.set(all.subarray(from, from + width), i * width);
+  }
+  return scores;
+}
+
 /** Judges a model on classified images. */
-async function judgeModel(args: Arguments, out: string): Promise<void> {
+async function judgeModel(args: Arguments, out: string, ranks?: Communicator): Promise<void> {
   const { by, tune } = judgingFrom(args);
   const given = await readableSet(args, await imagesFrom(args, by.map(({ column }) => column)));
   const dataset = { ...given, cases: watched(args, given.cases) };
@@ -129,19 +152,23 @@ async function judgeModel(args: Arguments, out: string): Promise<void> {
   const method = adapter ?? "zero-shot";
   const model = await modelFacts(args);
   const began = performance.now();
-  const bar = createProgress(dataset.cases.length, { label: "evaluate", unit: "images" });
+  if (ranks && dataset.cases.length < ranks.size) {
+    throw new UsageError(`${dataset.cases.length} images are too few for ${ranks.size} processes`);
+  }
+  const own = ranks ? dataset.cases.filter((_, i) => i % ranks.size === ranks.rank) : dataset.cases;
+  const bar = ranks && ranks.rank > 0 ? undefined : createProgress(own.length, { label: "evaluate", unit: "images" });
   const templates = templatesFrom(args);
   const reader = readerFrom(args);
-  const asked = { ...dataset, classes: names };
+  const asked = { ...dataset, cases: own, classes: names };
   const options = {
     ...(templates ? { templates } : {}),
     ...(protocol ? { protocol } : {}),
     batchSize: args.integer("batch-size", 32, 1),
     reader,
-    onBatch: (done: number) => bar.update(done),
+    onBatch: (done: number) => bar?.update(done),
   };
   let isByHead = false;
-  const { scores, targets, trainable } = await averagedOver(
+  const { scores: ownScores, trainable } = await averagedOver(
     args,
     adaptedFrom,
     async ({ params, config, tokenizer, seen }) => {
@@ -153,7 +180,10 @@ async function judgeModel(args: Arguments, out: string): Promise<void> {
       return await scoreDataset(model, params, asked, { ...options, config: config.encoders, tokenizer });
     },
   ).finally(() => reader.close());
-  bar.finish();
+  bar?.finish();
+  const scores = ranks ? gatherScores(ownScores, dataset.cases.length, ranks) : ownScores;
+  if (ranks && ranks.rank > 0) return;
+  const targets = datasetTargets(dataset);
   await judge(args, {
     out,
     predictions: datasetPredictions(dataset, { scores, targets }, {

@@ -1,9 +1,11 @@
 /** What each command may do: the task lines of deno.json are made from this one table. @module */
 import { type Arguments, UsageError } from "./command.ts";
-import { LAUNCHER_VARIABLES } from "../distributed/mpi.ts";
+import { LAUNCHER_VARIABLES } from "../distributed/launcher.ts";
 
 /** The least a command needs besides reading, which the paths it is given decide. */
 interface Needs {
+  /** Whether several processes may share it: what launchers tell is read, or each would do the whole work. @default {false} */
+  shared?: boolean;
   /** Whether it computes: the backend looks at these variables of the environment. */
   computes: boolean;
   /**
@@ -43,13 +45,13 @@ const NATIVE_START = [
 /** By command. */
 export const PERMISSIONS: Readonly<Record<string, Needs>> = {
   demo: { computes: true, writes: "$INIT_CWD/results" },
-  train: { computes: true, writes: "anywhere" },
-  evaluate: { computes: true, writes: "anywhere" },
+  train: { shared: true, computes: true, writes: "anywhere" },
+  evaluate: { shared: true, computes: true, writes: "anywhere" },
   classify: { computes: true, writes: "anywhere" },
-  encode: { computes: true, writes: "anywhere" },
+  encode: { shared: true, computes: true, writes: "anywhere" },
   explain: { computes: true, writes: "anywhere" },
   probe: { computes: true, writes: "anywhere" },
-  cache: { computes: false, writes: "anywhere" },
+  cache: { shared: true, computes: false, writes: "anywhere" },
   retrieve: { computes: true, writes: "anywhere" },
   doctor: { computes: true, writes: "anywhere" },
   inspect: { computes: false, writes: "nowhere" },
@@ -111,8 +113,13 @@ export const NATIVE_TASK_LINE: string = [
 
 /** The line of a command's task: no network, no other program, no prompt. */
 export function taskLine(name: string): string {
-  const { computes, writes } = PERMISSIONS[name]!;
-  const variables = [...(computes ? BACKEND_VARIABLES : []), "INIT_CWD", ...(computes ? ["XDG_RUNTIME_DIR"] : [])];
+  const { computes, shared = false, writes } = PERMISSIONS[name]!;
+  const variables = [
+    ...(computes ? BACKEND_VARIABLES : []),
+    "INIT_CWD",
+    ...(computes ? ["XDG_RUNTIME_DIR"] : []),
+    ...(shared ? LAUNCHER_VARIABLES : []),
+  ];
   const write = { nowhere: [], anywhere: ["--allow-write"] }[writes as string] ?? [`--allow-write="${writes}"`];
   return [
     ...["DENO_NO_UPDATE_CHECK=1", "deno", "run", "--allow-read", `--allow-env=${variables.join(",")}`, "--deny-net"],

@@ -1,7 +1,9 @@
 /** A command as one of several processes that MPI started. @module */
 import type { Communicator } from "../distributed/communicator.ts";
-import { launchedProcesses, MpiError, openMpi } from "../distributed/mpi.ts";
-import { UsageError } from "./command.ts";
+import { launchedPlace, launchedProcesses } from "../distributed/launcher.ts";
+import { MpiError, openMpi } from "../distributed/mpi.ts";
+import { parseShard, type Shard } from "../eval/encode/shards.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 let world: Communicator | undefined;
 
@@ -10,13 +12,16 @@ let world: Communicator | undefined;
  *
  * @throws {UsageError} If a launcher started several and they cannot be connected: each would do the whole work.
  */
-export function joinRanks(): Communicator | undefined {
-  if (world || launchedProcesses() === 1) return world;
+export function joinRanks(command: string): Communicator | undefined {
+  if (world) return world;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    const count = launchedProcesses({ job: false });
+    if (count === 1) return undefined;
     throw new UsageError(
-      `${launchedProcesses()} processes were started, which only deno task mpi connects: mpirun -n ${launchedProcesses()} deno task mpi train ...`,
+      `${count} processes were started, which only deno task mpi connects: mpirun -n ${count} deno task mpi ${command} ...`,
     );
   }
+  if (launchedProcesses() === 1) return undefined;
   try {
     world = openMpi();
   } catch (error) {
@@ -39,4 +44,58 @@ export function abortRanks(message: string, exitCode: number): void {
   if (!world) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`rank ${world.rank}: ${message}\n`));
   world.abort(exitCode);
+}
+
+/** The option of commands whose items can be shared out. */
+export const SHARD_OPTION: Record<string, OptionSpec> = {
+  shard: {
+    type: "string",
+    value: "I/N",
+    help: "Only this share; auto or auto/N: I as SLURM_PROCID, SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX says " +
+      "(default: that of the MPI process or of srun's task, else all)",
+  },
+};
+
+/** The share of a command's items that is this process's. */
+export interface Share {
+  /** Which; undefined for all. */
+  shard: Shard | undefined;
+  /** The others, where MPI connects them and each has its share. */
+  ranks: Communicator | undefined;
+}
+
+/**
+ * The share that `--shard` names, else that of the MPI process, else that of srun's task.
+ *
+ * @throws {UsageError} If a batch system started several processes and does not say how many.
+ */
+export function shareFrom(args: Arguments, command: string): Share {
+  const given = args.text("shard");
+  const auto = /^auto(?:\/([1-9]\d*))?$/.exec(given ?? "");
+  if (given !== undefined && !auto) return { shard: parseShard(given), ranks: undefined };
+  const isConnected = Deno.permissions.querySync({ name: "ffi" }).state === "granted" && launchedProcesses() > 1;
+  if (isConnected && !auto?.[1]) {
+    const ranks = joinRanks(command);
+    return { shard: ranks && { index: ranks.rank, count: ranks.size }, ranks };
+  }
+  const place = launchedPlace();
+  const isTask = place?.variable === "SLURM_PROCID";
+  if (!auto && place && !isTask && place.count === undefined) {
+    throw new UsageError(
+      `${place.variable} is ${place.index}, and nothing says of how many: --shard auto/8 takes that share of 8, --shard 0/1 all`,
+    );
+  }
+  if (!auto && !isTask) {
+    joinRanks(command); // refuses several that nothing connects
+    return { shard: undefined, ranks: undefined };
+  }
+  const count = auto?.[1] === undefined ? place?.count : Number(auto[1]);
+  if (!place || count === undefined) {
+    throw new UsageError(
+      `--shard ${given}: neither SLURM_PROCID, SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX says which share; name it: --shard 1/8`,
+    );
+  }
+  const shard = parseShard(`${place.index}/${count}`);
+  console.error(`share ${shard.index} of ${shard.count} (from 0), as ${place.variable} says`);
+  return { shard, ranks: undefined };
 }

@@ -4,4 +4,5 @@
  * @module
  */
 export type { Communicator } from "./communicator.ts";
-export { launchedProcesses, LAUNCHER_VARIABLES, MpiError, type MpiOptions, openMpi } from "./mpi.ts";
+export { type LaunchedPlace, launchedPlace, launchedProcesses, LAUNCHER_VARIABLES } from "./launcher.ts";
+export { MpiError, type MpiOptions, openMpi } from "./mpi.ts";

@@ -6,6 +6,7 @@
  */
 import { readVariable } from "../platform/variables.ts";
 import type { Communicator } from "./communicator.ts";
+import { launchedProcesses } from "./launcher.ts";
 
 /** Why there are no processes to work with. */
 export class MpiError extends Error {
@@ -50,24 +51,10 @@ const OPEN_MPI_FILES = ["libmpi.so.40", "libmpi.40.dylib"];
 const MPICH_FILES = ["libmpi.so.12", "libmpich.so.12", "libmpi.12.dylib"];
 const STANDARD_FILES = ["libmpi_abi.so.0", "libmpi_abi.so.1"];
 
-/** Variables by which launchers tell how many processes they started. */
-export const LAUNCHER_VARIABLES: readonly string[] = [
-  "OMPI_COMM_WORLD_SIZE",
-  "PMI_SIZE",
-  "SLURM_NTASKS",
-  "MPI_LOCALNRANKS",
-];
-
 /** Options of {@linkcode openMpi}. */
 export interface MpiOptions {
   /** The library's file. @default {that of the launcher} */
   library?: string;
-}
-
-/** How many processes a launcher says it started: 1 without one. */
-export function launchedProcesses(): number {
-  const sizes = LAUNCHER_VARIABLES.map((name) => Number(readVariable(name) ?? 1)).filter(Number.isInteger);
-  return Math.max(1, ...sizes);
 }
 
 /**

@@ -2,21 +2,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
-import { inFolder, writePairs } from "../cli/fixtures.ts";
-import { PACKAGE } from "../cli/run.ts";
+import { inFolder, writeClasses, writePairs } from "../cli/fixtures.ts";
+import { killRanks } from "./kill_ranks.ts";
+import { adapterDigest as adapter, isThere, launched, LAUNCHERS } from "./launch.ts";
 
-const LAUNCHERS = {
-  "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe"],
-  MPICH: ["mpirun.mpich"],
-} as const;
-
-async function isThere(launcher: string): Promise<boolean> {
-  return await new Deno.Command(launcher, { args: ["--version"], stdout: "null", stderr: "null" }).output()
-    .then(({ success }) => success, () => false);
-}
-
-const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json")));
-const PERMISSIONS = (tasks.mpi.command as string).split(" ").filter((word) => word.startsWith("--"));
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2"];
 
 function command(
@@ -26,21 +15,7 @@ function command(
   args: readonly string[],
   before: readonly string[] = TRAIN,
 ): Deno.Command {
-  const deno = [Deno.execPath(), "run", "--quiet", "--no-prompt", ...PERMISSIONS, join(PACKAGE, "cli.ts")];
-  const line = [...launcher, ...(launcher.length > 0 ? ["-n", `${size}`] : []), ...deno, ...before, ...args];
-  return new Deno.Command(line[0]!, {
-    args: line.slice(1),
-    cwd: folder,
-    env: { ACE_BACKEND: "wasm", ACE_THREADS: "1", ACE_BLAS: "off", NO_COLOR: "1", INIT_CWD: folder },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-async function adapter(folder: string, out: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(folder, out, "adapter.safetensors")));
-  return new Uint8Array(digest).toHex();
+  return launched(launcher, size, folder, [...before, ...args]);
 }
 
 for (const [name, launcher] of Object.entries(LAUNCHERS)) {
@@ -128,41 +103,41 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
   });
 
   Deno.test({
+    name: `evaluate on 3 processes comes to the figures of one, and its scores to 1e-6: ${name}${skipped}`,
+    ignore,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        await writeClasses(join(folder, "set"), ["normal", "pneumonia"], 4);
+        const evaluated = async (size: number, out: string) => {
+          const line = ["evaluate", "--images", "set", "--out", out];
+          const { code, stderr } = await command(size === 1 ? [] : launcher, size, folder, [], line).output();
+          assertEquals(code, 0, new TextDecoder().decode(stderr));
+          const { sets } = JSON.parse(await Deno.readTextFile(join(folder, out, "metrics.json")));
+          const { accuracy, auroc, n } = sets.set["zero-shot"];
+          const rows = (await Deno.readTextFile(join(folder, out, "predictions.csv"))).trimEnd().split("\n").slice(1);
+          const cells = rows.map((row) => row.split(","));
+          return {
+            figures: [accuracy, auroc, n, ...cells.map(([id]) => id)],
+            scores: cells.flatMap((row) => row.slice(-2).map(Number)),
+          };
+        };
+        const [one, three] = [await evaluated(1, "one"), await evaluated(3, "three")];
+        assertEquals(three.figures, one.figures);
+        // Features of three images at a time differ in their last bits from those of eight.
+        assert(one.scores.length === 16 && one.scores.every((score, i) => Math.abs(score - three.scores[i]!) < 1e-6));
+      });
+    },
+  });
+
+  Deno.test({
     name:
       `a process that is killed ends the others, and --resume goes on with another number of them: ${name}${skipped}`,
     ignore,
     fn: async () => {
       await inFolder(async (folder) => {
-        await writePairs(folder, 20);
-        const alone = await command([], 1, folder, ["--out", "alone", "--epochs", "15"]).output();
-        assertEquals(alone.code, 0);
-        const child = command(launcher, 2, folder, ["--out", "killed", "--epochs", "15"]).spawn();
-        const watchdog = setTimeout(() => child.kill("SIGKILL"), 600_000);
-        const output = child.output();
-        let isOver = false;
-        output.then(() => isOver = true);
-        while (!isOver && !await isStateThere(folder)) await new Promise((resolve) => setTimeout(resolve, 20));
-        await killOne(folder);
-        const { code, stderr } = await output;
-        clearTimeout(watchdog);
-        assert(code !== 0, new TextDecoder().decode(stderr)); // else it ended before it could be killed
-        const resumed = await command(launcher, 4, folder, ["--out", "killed", "--epochs", "15", "--resume"]).output();
-        assertEquals(resumed.code, 0, new TextDecoder().decode(resumed.stderr));
-        assertEquals(await adapter(folder, "killed"), await adapter(folder, "alone"));
+        const { killed, equal } = await killRanks(folder, launcher, { kills: name === "MPICH" ? 1 : 2, seed: 3 });
+        assertEquals([killed.length, equal.length > 0, equal.includes(false)], [name === "MPICH" ? 1 : 2, true, false]);
       });
     },
   });
-}
-
-async function isStateThere(folder: string): Promise<boolean> {
-  return await Deno.stat(join(folder, "killed", "state.safetensors")).then(() => true, () => false);
-}
-
-/** Kills the process of rank 1: of those in this folder the one whose environment says so. */
-async function killOne(folder: string): Promise<void> {
-  const script = `for d in /proc/[0-9]*; do
-    [ "$(readlink $d/cwd)" = "${folder}" ] || continue
-    tr '\\0' '\\n' < $d/environ 2>/dev/null | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=1$' && kill -9 "\${d#/proc/}"
-  done`;
-  await new Deno.Command("sh", { args: ["-c", script] }).output();
 }

@@ -1,0 +1,43 @@
+/** Commands as several processes, by the launchers of Open MPI and MPICH. */
+import { join } from "@std/path";
+import { PACKAGE } from "../cli/run.ts";
+
+/** Launchers and what they need here: tests may run as root, on fewer processors. */
+export const LAUNCHERS = {
+  "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe"],
+  MPICH: ["mpirun.mpich"],
+} as const;
+
+/** Whether a launcher is installed. */
+export async function isThere(launcher: string): Promise<boolean> {
+  return await new Deno.Command(launcher, { args: ["--version"], stdout: "null", stderr: "null" }).output()
+    .then(({ success }) => success, () => false);
+}
+
+const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json")));
+const PERMISSIONS = (tasks.mpi.command as string).split(" ").filter((word) => word.startsWith("--"));
+
+/** `deno task mpi ...` in a folder as `size` processes of a launcher; of none: alone. One thread each, our own kernels. */
+export function launched(
+  launcher: readonly string[],
+  size: number,
+  folder: string,
+  args: readonly string[],
+): Deno.Command {
+  const deno = [Deno.execPath(), "run", "--quiet", "--no-prompt", ...PERMISSIONS, join(PACKAGE, "cli.ts")];
+  const line = [...launcher, ...(launcher.length > 0 ? ["-n", `${size}`] : []), ...deno, ...args];
+  return new Deno.Command(line[0]!, {
+    args: line.slice(1),
+    cwd: folder,
+    env: { ACE_BACKEND: "wasm", ACE_THREADS: "1", ACE_BLAS: "off", NO_COLOR: "1", INIT_CWD: folder },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** SHA-256 of the adapter that a run wrote. */
+export async function adapterDigest(folder: string, out: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(folder, out, "adapter.safetensors")));
+  return new Uint8Array(digest).toHex();
+}
