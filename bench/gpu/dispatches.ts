@@ -6,7 +6,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
-import { BIOMED_CLIP, type ClipConfig, MINI, type VitConfig } from "../../lib/clip/config.ts";
+import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
+import type { ClipConfig, VitConfig } from "../../lib/clip/config.ts";
 import { buildClip, type ClipParams } from "../../lib/clip/params.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA, type LoraPositions } from "../../lib/peft/lora/config.ts";

@@ -31,7 +31,7 @@ let current: OwnedDevice | undefined;
 export async function initWebgpu(
   options: RequestDeviceOptions = {},
 ): Promise<WebgpuAdapter | { reason: string }> {
-  await new Promise((resolve) => setTimeout(resolve, 0)); // a loss that has happened is reported by then
+  await lossIsReported();
   if (current && current.firstError() === undefined && tf.engine().registryFactory["webgpu"]) {
     if (current.software && !options.allowSoftware) {
       return { reason: `the only WebGPU adapter is a software one: ${current.adapterName}` };
@@ -40,6 +40,12 @@ export async function initWebgpu(
   }
   const owned = await requestDevice(options);
   return "reason" in owned ? owned : await useDevice(owned);
+}
+
+/** Waits until a loss of the current device that has happened is reported: in browsers after an answer of the process that owns it. */
+async function lossIsReported(): Promise<void> {
+  await current?.device.queue.onSubmittedWorkDone().catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** {@linkcode initWebgpu} on a given device. */
