@@ -9,7 +9,6 @@ import type { TensorInfo } from "../kernels/interface.ts";
 import { MemoryLimitError } from "../memory.ts";
 import { guarded, type OwnedDevice } from "./device.ts";
 import { isHalf } from "./halves.ts";
-import { widened, withWidened } from "./run.ts";
 
 /** tfjs's WebGPU backend. */
 export type WebgpuBackend = webgpu.WebGPUBackend;
@@ -43,8 +42,20 @@ export function checkBufferSize(shape: readonly number[], dtype: string, limits:
   );
 }
 
+/** What tensors of two bytes a number become before programs that do not read them so: run.ts has it. */
+export interface Widening {
+  /** The same numbers at four bytes each. */
+  widened(backend: WebgpuBackend, x: TensorInfo): TensorInfo;
+  /** Runs `f` with tensors of four bytes a number. */
+  withWidened<T>(backend: WebgpuBackend, tensors: readonly TensorInfo[], f: (tensors: TensorInfo[]) => T): T;
+}
+
 /** Makes the backend. `Backend` is tfjs's class, passed in so that importing this file does not load it. */
-export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice): WebgpuBackend {
+export function createBackend(
+  Backend: WebgpuBackendClass,
+  owned: OwnedDevice,
+  { widened, withWidened }: Widening,
+): WebgpuBackend {
   class AceWebgpuBackend extends Backend {
     override uploadToGPU(dataId: DataId): void {
       owned.check();

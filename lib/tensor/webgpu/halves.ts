@@ -5,7 +5,6 @@
  * @module
  */
 import type { TensorInfo } from "../kernels/interface.ts";
-import type { GpuProgram } from "./run.ts";
 
 /** The WGSL type by which a program reads four float16 at a time. */
 export const HALVES = "vec2<u32>";
@@ -27,7 +26,27 @@ export function markHalf({ dataId }: TensorInfo): void {
 export const WIDEN = `
 fn widen(pairs: ${HALVES}) -> vec4<f32> { return vec4<f32>(unpack2x16float(pairs.x), unpack2x16float(pairs.y)); }`;
 
-function perFour(size: number, program: Pick<GpuProgram, "key" | "inputs" | "outputs">, store: string): GpuProgram {
+/** A program of run.ts. */
+export interface ConversionProgram {
+  /** Names the code. */
+  key: string;
+  /** The WGSL. */
+  code: () => string;
+  /** `x` with its type. */
+  inputs: readonly (readonly [string, string])[];
+  /** `y` with its type. */
+  outputs: readonly (readonly [string, string])[];
+  /** How many fours. */
+  uniforms: { size: { u32: number } };
+  /** Of them. */
+  workgroups: number;
+}
+
+function perFour(
+  size: number,
+  program: Pick<ConversionProgram, "key" | "inputs" | "outputs">,
+  store: string,
+): ConversionProgram {
   return {
     ...program,
     uniforms: { size: { u32: size / 4 } },
@@ -46,14 +65,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 }
 
 /** From four bytes a number to two, rounded to float16. */
-export function narrowProgram(size: number): GpuProgram {
+export function narrowProgram(size: number): ConversionProgram {
   const [inputs, outputs] = [[["x", "vec4<f32>"]], [["y", HALVES]]] as const;
   const program = { key: "AceNarrow", inputs, outputs };
   return perFour(size, program, `${HALVES}(pack2x16float(four.xy), pack2x16float(four.zw))`);
 }
 
 /** From two bytes a number to four. */
-export function widenProgram(size: number): GpuProgram {
+export function widenProgram(size: number): ConversionProgram {
   const [inputs, outputs] = [[["x", HALVES]], [["y", "vec4<f32>"]]] as const;
   return perFour(size, { key: "AceWiden", inputs, outputs }, "widen(four)");
 }

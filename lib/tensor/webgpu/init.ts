@@ -8,7 +8,7 @@ import { registerKernels } from "../kernels/register.ts";
 import { createBackend } from "./backend.ts";
 import { type OwnedDevice, requestDevice, type RequestDeviceOptions } from "./device.ts";
 import { WEBGPU_KERNELS } from "./kernels.ts";
-import { missingInternal } from "./run.ts";
+import { missingInternal, widened, withWidened } from "./run.ts";
 
 /** What {@linkcode initWebgpu} found. */
 export interface WebgpuAdapter {
@@ -52,7 +52,7 @@ async function lossIsReported(): Promise<void> {
 export async function useDevice(owned: OwnedDevice): Promise<WebgpuAdapter | { reason: string }> {
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   if (tf.engine().registryFactory["webgpu"]) tf.removeBackend("webgpu");
-  const backend = createBackend(WebGPUBackend, owned);
+  const backend = createBackend(WebGPUBackend, owned, { widened, withWidened });
   const missing = missingInternal(backend);
   if (missing) return { reason: `tfjs-backend-webgpu must be 4.22.0: this one has no field "${missing}"` };
   tf.registerBackend("webgpu", () => backend, 3);
