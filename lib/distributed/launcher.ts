@@ -20,7 +20,7 @@ export const LAUNCHER_VARIABLES: readonly string[] = [
   "JOB_COMPLETION_INDEX",
 ];
 
-type Read = (name: string) => string | undefined;
+export type ReadVariable = (name: string) => string | undefined;
 
 const wholeNumber = (text: string | undefined): number | undefined =>
   /^\d+$/.test(text ?? "") ? Number(text) : undefined;
@@ -30,7 +30,7 @@ const wholeNumber = (text: string | undefined): number | undefined =>
  *
  * @param options `job`: whether a Slurm job's number of tasks counts, though they may not have been started by srun. @default {true}
  */
-export function launchedProcesses(options: { job?: boolean; read?: Read } = {}): number {
+export function launchedProcesses(options: { job?: boolean; read?: ReadVariable } = {}): number {
   const { job = true, read = readVariable } = options;
   const names = SIZES.filter((name) => job || name !== "SLURM_NTASKS");
   return Math.max(1, ...names.map((name) => wholeNumber(read(name)) ?? 1));
@@ -47,7 +47,7 @@ export interface LaunchedPlace {
 }
 
 /** The place of this process by the first variable that tells one, or undefined: a task of srun, of a Slurm array, or a pod of an indexed Job. */
-export function launchedPlace(read: Read = readVariable): LaunchedPlace | undefined {
+export function launchedPlace(read: ReadVariable = readVariable): LaunchedPlace | undefined {
   for (const { index: variable, count: sizes } of PLACES) {
     const index = wholeNumber(read(variable));
     const count = sizes && wholeNumber(read(sizes));

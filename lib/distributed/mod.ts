@@ -4,5 +4,11 @@
  * @module
  */
 export type { Communicator } from "./communicator.ts";
-export { type LaunchedPlace, launchedPlace, launchedProcesses, LAUNCHER_VARIABLES } from "./launcher.ts";
+export {
+  type LaunchedPlace,
+  launchedPlace,
+  launchedProcesses,
+  LAUNCHER_VARIABLES,
+  type ReadVariable,
+} from "./launcher.ts";
 export { MpiError, type MpiOptions, openMpi } from "./mpi.ts";
