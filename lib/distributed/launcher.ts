@@ -20,6 +20,7 @@ export const LAUNCHER_VARIABLES: readonly string[] = [
   "JOB_COMPLETION_INDEX",
 ];
 
+/** Reads a variable of the environment. */
 export type ReadVariable = (name: string) => string | undefined;
 
 const wholeNumber = (text: string | undefined): number | undefined =>
