@@ -1,15 +1,13 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
+import { judgeScores } from "./given_scores.ts";
 import { aceLoraModel } from "../ace_lora.ts";
-import { hashIds } from "../data/dataset.ts";
-import { tableName } from "../data/pairs.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { checkClasses, datasetTargets, scoreDataset } from "../eval/assess.ts";
-import { datasetPredictions, readPredictions } from "../eval/evaluation/predictions.ts";
+import { datasetPredictions } from "../eval/evaluation/predictions.ts";
 import type { RasterImage } from "../image/raster.ts";
-import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { isProbability, protocolQuestions } from "../clip/zero_shot/protocol.ts";
@@ -27,7 +25,6 @@ import {
   imagesFrom,
   isDatasetGiven,
 } from "./data_options.ts";
-import { checkPath } from "./paths.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { headAnswers } from "./head.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
@@ -227,58 +224,6 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
 function imageReader({ cases }: Dataset): (id: string) => Promise<RasterImage> {
   const byId = new Map(cases.map((item) => [item.id, item]));
   return (id) => byId.get(id)!.image();
-}
-
-/** Judges a list of scores made elsewhere. */
-async function judgeScores(args: Arguments, out: string): Promise<void> {
-  const path = args.required("scores");
-  for (const name of ["images", "dataset", "adapter", "weights", "model"]) {
-    if (args.text(name) !== undefined) throw new UsageError(`--scores and --${name} exclude each other`);
-  }
-  await checkPath(path);
-  const [classes, id, truth, patient, scores] = [
-    args.list("classes"),
-    args.text("id-column"),
-    args.text("truth-column"),
-    args.text("patient-column"),
-    args.list("score-columns"),
-  ];
-  const { by, tune } = judgingFrom(args);
-  const predictions = await readPredictions(path, {
-    attributes: by.map(({ column }) => column),
-    ...(classes ? { classes } : {}),
-    ...(id === undefined ? {} : { id }),
-    ...(truth === undefined ? {} : { truth }),
-    ...(patient === undefined ? {} : { patient }),
-    ...(scores ? { scores } : {}),
-  });
-  const set = tableName(path);
-  checkClasses({ name: set, classes: predictions.classes });
-  await judge(args, {
-    out,
-    predictions,
-    set,
-    method: "scores given",
-    trainable: 0,
-    areProbabilities: true,
-    record: {
-      backend: "none",
-      adapter: null,
-      seconds: 0,
-      synthetic: false,
-      versions: versions(),
-      revision: await gitRevision(),
-      splits: {
-        [set]: { name: "all", size: predictions.ids.length, hash: await hashIds(predictions.ids) },
-      },
-      configuration: {
-        data: { source: path, sha256: await hashPath(path) },
-        classes: predictions.classes,
-        task: predictions.task,
-        tune: tune ?? null,
-      },
-    },
-  });
 }
 
 /** The prompts that the options, or the data set's kind, ask for; undefined for the paper's. */

@@ -1,0 +1,62 @@
+/** `deno task evaluate --scores`: a list of scores made elsewhere. @module */
+import { hashIds } from "../data/dataset.ts";
+import { tableName } from "../data/pairs.ts";
+import { checkClasses } from "../eval/assess.ts";
+import { readPredictions } from "../eval/evaluation/predictions.ts";
+import { hashPath } from "../io/hash_path.ts";
+import { gitRevision, versions } from "../io/run_facts.ts";
+import { type Arguments, UsageError } from "./command.ts";
+import { checkPath } from "./paths.ts";
+import { judge, judgingFrom } from "./judging.ts";
+
+/** Judges a list of scores made elsewhere. */
+export async function judgeScores(args: Arguments, out: string): Promise<void> {
+  const path = args.required("scores");
+  for (const name of ["images", "dataset", "adapter", "weights", "model"]) {
+    if (args.text(name) !== undefined) throw new UsageError(`--scores and --${name} exclude each other`);
+  }
+  await checkPath(path);
+  const [classes, id, truth, patient, scores] = [
+    args.list("classes"),
+    args.text("id-column"),
+    args.text("truth-column"),
+    args.text("patient-column"),
+    args.list("score-columns"),
+  ];
+  const { by, tune } = judgingFrom(args);
+  const predictions = await readPredictions(path, {
+    attributes: by.map(({ column }) => column),
+    ...(classes ? { classes } : {}),
+    ...(id === undefined ? {} : { id }),
+    ...(truth === undefined ? {} : { truth }),
+    ...(patient === undefined ? {} : { patient }),
+    ...(scores ? { scores } : {}),
+  });
+  const set = tableName(path);
+  checkClasses({ name: set, classes: predictions.classes });
+  await judge(args, {
+    out,
+    predictions,
+    set,
+    method: "scores given",
+    trainable: 0,
+    areProbabilities: true,
+    record: {
+      backend: "none",
+      adapter: null,
+      seconds: 0,
+      synthetic: false,
+      versions: versions(),
+      revision: await gitRevision(),
+      splits: {
+        [set]: { name: "all", size: predictions.ids.length, hash: await hashIds(predictions.ids) },
+      },
+      configuration: {
+        data: { source: path, sha256: await hashPath(path) },
+        classes: predictions.classes,
+        task: predictions.task,
+        tune: tune ?? null,
+      },
+    },
+  });
+}
