@@ -2,7 +2,8 @@
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { lanes, output, sizeOf, zeros } from "./call.ts";
-import { runProgram, type Uniform } from "./run.ts";
+import type { Uniform } from "./device_cache.ts";
+import { runProgram } from "./run.ts";
 
 const THREADS = 256;
 

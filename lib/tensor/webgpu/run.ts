@@ -11,10 +11,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { guarded } from "./device.ts";
+import { pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";
 import { HALVES, isHalf, widenProgram } from "./halves.ts";
-
-/** One value of the uniform block: unsigned, signed or floating point. */
-export type Uniform = { u32: number } | { i32: number } | { f32: number };
 
 /** A program to run: inputs are bound at 0.., then the outputs, then the uniform block `params`. */
 export interface GpuProgram {
@@ -44,14 +42,6 @@ interface Internals {
   querySetCount: number;
 }
 
-interface DeviceCache {
-  pipelines: Map<string, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }>;
-  layouts: Map<string, GPUBindGroupLayout>;
-  uniforms: Map<string, GPUBuffer>;
-}
-
-const caches = new WeakMap<GPUDevice, DeviceCache>();
-const MAX_UNIFORMS = 1024;
 let dispatches = 0;
 
 /** Which field of tfjs's backend is not as this file needs it, or `undefined`: another version may differ. */
@@ -158,10 +148,9 @@ function recording(backend: WebgpuBackend, outputs: readonly TensorInfo[], f: ()
 
 function record(backend: WebgpuBackend, program: GpuProgram, tensors: readonly TensorInfo[]): void {
   const internals = backend as unknown as Internals;
-  const cache = cacheOf(backend.device);
-  const { pipeline, layout } = pipelineOf(backend.device, cache, program);
+  const { pipeline, layout } = pipelineOf(backend.device, program, () => `${header(program)}\n${program.code()}`);
   const buffers = tensors.map((tensor) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer);
-  buffers.push(uniformBuffer(backend.device, cache, program.uniforms));
+  buffers.push(uniformBuffer(backend.device, program.uniforms));
   const bindGroup = backend.device.createBindGroup({
     layout,
     entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
@@ -237,74 +226,4 @@ function beginPass(backend: WebgpuBackend, internals: Internals, timed: boolean)
   }
   internals.computePassEncoder ??= internals.commandEncoder.beginComputePass();
   return internals.computePassEncoder;
-}
-
-function cacheOf(device: GPUDevice): DeviceCache {
-  let cache = caches.get(device);
-  if (!cache) {
-    cache = { pipelines: new Map(), layouts: new Map(), uniforms: new Map() };
-    caches.set(device, cache);
-  }
-  return cache;
-}
-
-function pipelineOf(
-  device: GPUDevice,
-  cache: DeviceCache,
-  program: GpuProgram,
-): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
-  const cached = cache.pipelines.get(program.key);
-  if (cached) return cached;
-  const layout = layoutOf(device, cache, program.inputs.length, program.outputs.length);
-  const module = device.createShaderModule({ code: `${header(program)}\n${program.code()}`, label: program.key });
-  const pipeline = device.createComputePipeline({
-    label: program.key,
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: { module, entryPoint: "main" },
-  });
-  const made = { pipeline, layout };
-  cache.pipelines.set(program.key, made);
-  return made;
-}
-
-function layoutOf(device: GPUDevice, cache: DeviceCache, inputs: number, outputs: number): GPUBindGroupLayout {
-  const key = `${inputs},${outputs}`;
-  let layout = cache.layouts.get(key);
-  if (!layout) {
-    const types: GPUBufferBindingType[] = [
-      ...Array<GPUBufferBindingType>(inputs).fill("read-only-storage"),
-      ...Array<GPUBufferBindingType>(outputs).fill("storage"),
-      "uniform",
-    ];
-    layout = device.createBindGroupLayout({
-      entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
-    });
-    cache.layouts.set(key, layout);
-  }
-  return layout;
-}
-
-/** Uniform blocks repeat from step to step, so a block is written once and kept; the oldest is dropped, unused. */
-function uniformBuffer(device: GPUDevice, cache: DeviceCache, uniforms: GpuProgram["uniforms"]): GPUBuffer {
-  const values = Object.values(uniforms);
-  const data = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(values.length / 4) * 16)));
-  values.forEach((value, index) => {
-    if ("u32" in value) data.setUint32(index * 4, value.u32, true);
-    else if ("i32" in value) data.setInt32(index * 4, value.i32, true);
-    else data.setFloat32(index * 4, value.f32, true);
-  });
-  const key = new Uint32Array(data.buffer).join();
-  let buffer = cache.uniforms.get(key);
-  if (!buffer) {
-    buffer = device.createBuffer({
-      size: data.byteLength,
-      usage: GPUBufferUsage.UNIFORM,
-      mappedAtCreation: true,
-    });
-    new Uint8Array(buffer.getMappedRange()).set(new Uint8Array(data.buffer));
-    buffer.unmap();
-    if (cache.uniforms.size >= MAX_UNIFORMS) cache.uniforms.delete(cache.uniforms.keys().next().value!);
-    cache.uniforms.set(key, buffer);
-  }
-  return buffer;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Uniform } from "../../webgpu/run.ts";
+import type { Uniform } from "../../webgpu/device_cache.ts";
 
 /** Threads, and so rows, of a workgroup. */
 export const ROWS = 64;

@@ -5,7 +5,8 @@
  * @module
  */
 import { dropUniforms, STAYS } from "../matmul/webgpu_epilogue.ts";
-import type { GpuProgram, Uniform } from "../../webgpu/run.ts";
+import type { Uniform } from "../../webgpu/device_cache.ts";
+import type { GpuProgram } from "../../webgpu/run.ts";
 
 /** Layers of one shape that read the same rows. */
 export interface LoraGroup {

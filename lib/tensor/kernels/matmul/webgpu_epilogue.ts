@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Uniform } from "../../webgpu/run.ts";
+import type { Uniform } from "../../webgpu/device_cache.ts";
 import type { DropoutAttributes } from "../interface.ts";
 import { activationCode, type GpuActivation } from "./webgpu_activation.ts";
 
