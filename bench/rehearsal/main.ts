@@ -10,65 +10,70 @@
  * @module
  */
 import { join, resolve } from "@std/path";
-import { parseArgs } from "node:util";
+import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "../../lib/cli/command.ts";
+import { outputColumns } from "../../lib/display/terminal.ts";
 import { writeFileAtomic } from "../../lib/io/files.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { gatherFacts } from "../record.ts";
 import { rehearsalPage } from "./page.ts";
 import { rehearse } from "./rehearse.ts";
 
-const { values } = parseArgs({
+const COMMAND: Command = {
+  name: "rehearse",
+  summary: "Training at MIMIC-CXR-JPG's true size on made-up films: every stage measured, killed twice, projected",
   options: {
-    images: { type: "string", default: "200" },
-    "pairs-per-batch": { type: "string" },
-    size: { type: "string", default: "mini" },
-    steps: { type: "string" },
-    workers: { type: "string" },
-    keep: { type: "boolean", default: false },
-    save: { type: "boolean", default: false },
+    images: { type: "string", value: "N", help: "Studies, one film each (default: 200)" },
+    "pairs-per-batch": { type: "string", value: "B", help: "Pairs a step (default: the size's)" },
+    size: { type: "string", value: "WORD", help: "mini, or full: BiomedCLIP's, random weights (default: mini)" },
+    steps: { type: "string", value: "S", help: "Steps of training (default: the size's)" },
+    workers: { type: "string", value: "W", help: "Decoding workers (default: the processors)" },
+    keep: { type: "boolean", help: "Leave the tree and the cache" },
+    save: { type: "boolean", help: "Keep JSON and page in bench/results" },
   },
-});
-
-/** A whole number of at least 1, or nothing. */
-function count(name: "images" | "pairs-per-batch" | "steps" | "workers"): number | undefined {
-  const text = values[name];
-  if (text === undefined || /^[1-9]\d*$/.test(text)) return text === undefined ? undefined : Number(text);
-  console.error(`error: --${name} must be a whole number of at least 1: current value is "${text}"`);
-  Deno.exit(1);
-}
-
-const { size } = values;
-if (size !== "mini" && size !== "full") {
-  console.error(`error: --size must be mini or full: current value is "${size}"`);
-  Deno.exit(1);
-}
-const given = {
-  images: count("images"),
-  pairsPerBatch: count("pairs-per-batch"),
-  steps: count("steps"),
-  workers: count("workers"),
+  example: "deno task rehearse --images 200 --size mini",
+  run: main,
 };
-const folder = resolve("results/rehearsal", `${size}-${values.images}`);
-await Deno.remove(folder, { recursive: true }).catch(() => {});
-if (size === "full") await selectBackend({ backend: "cpu" }); // the random weights are made here
-const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-const facts = await gatherFacts();
-const found = await rehearse(folder, { size, ...options }, (line) => console.error(line)).catch((error) => {
-  console.error(`error: ${error.message}`);
-  Deno.exit(1);
-});
-const rehearsal = { ...facts, ...found };
-const [json, page] = [JSON.stringify(rehearsal, null, 2) + "\n", await rehearsalPage(rehearsal)];
-const places = [join(folder, "rehearsal")];
-if (values.save) places.push(`bench/results/${rehearsal.date.slice(0, 10)}-rehearsal-${size}-${values.images}`);
-for (const place of places) {
-  await writeFileAtomic(`${place}.json`, json);
-  await writeFileAtomic(`${place}.html`, page);
-}
-if (!values.keep) {
-  for (const name of ["mimic-cxr-jpg", "cache", "biomedclip"]) {
-    await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
+
+async function main(args: Arguments): Promise<number> {
+  const size = args.choice("size", ["mini", "full"] as const, "mini");
+  const images = args.integer("images", 200, 1);
+  const count = (name: string): number | undefined =>
+    args.text(name) === undefined ? undefined : args.integer(name, 1, 1);
+  const given = {
+    images,
+    pairsPerBatch: count("pairs-per-batch"),
+    steps: count("steps"),
+    workers: count("workers"),
+  };
+  const folder = resolve("results/rehearsal", `${size}-${images}`);
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  if (size === "full") await selectBackend({ backend: "cpu" }); // the random weights are made here
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const facts = await gatherFacts();
+  const found = await rehearse(folder, { size, ...options }, (line) => console.error(line));
+  const rehearsal = { ...facts, ...found };
+  const [json, page] = [JSON.stringify(rehearsal, null, 2) + "\n", await rehearsalPage(rehearsal)];
+  const places = [join(folder, "rehearsal")];
+  if (args.flag("save")) places.push(`bench/results/${rehearsal.date.slice(0, 10)}-rehearsal-${size}-${images}`);
+  for (const place of places) {
+    await writeFileAtomic(`${place}.json`, json);
+    await writeFileAtomic(`${place}.html`, page);
   }
+  if (!args.flag("keep")) {
+    for (const name of ["mimic-cxr-jpg", "cache", "biomedclip"]) {
+      await Deno.remove(join(folder, name), { recursive: true }).catch(() => {});
+    }
+  }
+  console.log(json);
+  return rehearsal.differing.length === 0 ? 0 : 1;
 }
-console.log(json);
-Deno.exit(rehearsal.differing.length === 0 ? 0 : 1);
+
+try {
+  const args = parseCommandLine(COMMAND, Deno.args);
+  if (args.flag("help")) console.log(helpText(COMMAND, outputColumns()));
+  else Deno.exit(await main(args));
+} catch (error) {
+  console.error(`error: ${(error as Error).message}`);
+  if (error instanceof UsageError) console.error("deno task rehearse --help lists the options");
+  Deno.exit(1);
+}
