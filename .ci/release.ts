@@ -123,6 +123,10 @@ const CHECKS: Record<string, Check> = {
 };
 
 if (import.meta.main) {
+  if (Deno.args.length > 0) {
+    console.error("Usage: deno task release: checks that the tree may be tagged and published; it publishes nothing");
+    Deno.exit(2);
+  }
   let failed = 0;
   for (const [name, check] of Object.entries(CHECKS)) {
     const problems = await check().catch((error: Error) => [error.message]);

@@ -20,6 +20,10 @@ async function writeApi(): Promise<void> {
 }
 
 if (import.meta.main) {
+  if (Deno.args.length > 0) {
+    console.error("Usage: deno task site: writes docs/, the notebooks and the API as pages to results/site");
+    Deno.exit(2);
+  }
   const pages = await writePages(ROOT, OUT);
   await writeApi();
   console.log(`${pages.length} pages, ${ENTRIES.length} entries of the API in ${OUT}`);
