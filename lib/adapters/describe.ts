@@ -4,7 +4,7 @@ import { type AdapterFormat, adapterFormat, readAdapter } from "./files.ts";
 import { peftModelFile } from "./peft.ts";
 import { carryingLayers, layersText } from "./positions.ts";
 import type { AdapterEncoder } from "./record.ts";
-import { findLayout, layoutLabel } from "../clip/checkpoint/find_layout.ts";
+import { findLayout, foundLabel } from "../clip/checkpoint/find_layout.ts";
 import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
@@ -76,8 +76,7 @@ async function describeOne(path: string): Promise<TensorsDescription> {
 /** The layout of a CLIP's weights; nothing for another file. */
 function layoutOf({ path, entries }: TensorFile): { layout?: string } {
   try {
-    const { layout, wrapper } = findLayout(new Set(entries.keys()), path);
-    return { layout: `${layoutLabel(layout)}${wrapper ? ` below "${wrapper}"` : ""}` };
+    return { layout: foundLabel(findLayout(new Set(entries.keys()), path)) };
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;

@@ -2,7 +2,7 @@
 import { basename, dirname, join, resolve } from "@std/path";
 import { describeClip } from "../clip/describe.ts";
 import { openCheckpoint } from "../clip/checkpoint/checkpoint.ts";
-import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
+import { foundLabel } from "../clip/checkpoint/find_layout.ts";
 import { attentionHeads, gridSide } from "../clip/towers/image.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ModelFiles } from "../clip/find_model_files.ts";
@@ -62,21 +62,26 @@ export const COMMAND: Command = {
     const files = await modelFilesFrom(args);
     const reference = referencePath(args, files);
     const notes: string[] = [];
-    const report: Report = { ...await filesOf(files), notes };
+    const about = await filesOf(files);
     await startBackend(args);
     const notice = await modelNotice(args);
     if (notice !== undefined) console.error(notice);
     const model = await loadModel(files, { note: (text) => notes.push(text) });
     try {
-      Object.assign(report, await describe(model, basename(resolve(args.text("model") ?? args.text("weights") ?? ""))));
-      report.check = args.flag("record")
-        ? await record(args, model, reference)
-        : await check(model, reference, args.text("reference") !== undefined);
+      const name = basename(resolve(args.text("model") ?? args.text("weights") ?? ""));
+      const report: Report = {
+        ...about,
+        notes,
+        ...await describe(model, name),
+        check: args.flag("record")
+          ? await record(args, model, reference)
+          : await check(model, reference, args.text("reference") !== undefined),
+      };
+      console.log(args.flag("json") ? JSON.stringify(report, null, 2) : format(report));
+      return report.check.agrees === false ? 1 : 0;
     } finally {
       disposeParams(model.params);
     }
-    console.log(args.flag("json") ? JSON.stringify(report, null, 2) : format(report));
-    return report.check.agrees === false ? 1 : 0;
   },
 };
 
@@ -89,11 +94,11 @@ interface Report {
   /** What was assumed or passed over. */
   notes: string[];
   /** The model in words. */
-  model?: Record<string, string | number>;
+  model: Record<string, string | number>;
   /** What commands will do with it. */
-  commands?: Record<string, string>;
+  commands: Record<string, string>;
   /** How the reference features compare. */
-  check?: Check;
+  check: Check;
 }
 
 interface Check {
@@ -122,13 +127,13 @@ function referencePath(args: Arguments, { weights }: ModelFiles): string | null 
 async function filesOf(files: ModelFiles): Promise<Pick<Report, "files" | "layout">> {
   const { weights, ...others } = files;
   if (weights === undefined) return { files: { weights: "the shipped mini model" }, layout: "this package's own" };
-  const { file, layout, wrapper } = await openCheckpoint(weights);
-  const { entries } = file;
-  file.close();
+  const checkpoint = await openCheckpoint(weights);
+  const { entries } = checkpoint.file;
+  checkpoint.file.close();
   const dtypes = [...new Set(entries.values().map(({ dtype }) => dtype))].sort().join(", ");
   return {
     files: { weights: `${weights} (${entries.size} tensors, ${dtypes})`, ...others },
-    layout: `${layoutLabel(layout)}${wrapper ? ` below "${wrapper}"` : ""}`,
+    layout: foundLabel(checkpoint),
   };
 }
 
@@ -234,9 +239,9 @@ function format({ files, layout, notes, model, commands, check }: Report): strin
   const rows: [string, string][] = [
     ...Object.entries(files),
     ["layout", layout],
-    ...Object.entries(model ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
-    ...Object.entries(commands ?? {}),
-    ["features", check!.said],
+    ...Object.entries(model).map(([name, value]): [string, string] => [name, String(value)]),
+    ...Object.entries(commands),
+    ["features", check.said],
     ...notes.map((note): [string, string] => ["note", note]),
   ];
   return hangingRows(rows.map(([name, value]) => [name, printable(value)]), outputColumns()).join("\n");

@@ -97,19 +97,17 @@ export async function checkOutputs(command: string, args: Arguments): Promise<vo
   }
 }
 
-/** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
-export const MPI_TASK_LINE: string = [
-  ...NATIVE_START,
-  `--allow-env=${[...NATIVE_VARIABLES, ...LAUNCHER_VARIABLES].join(",")}`,
-  ...["--deny-net", "cli.ts"],
-].join(" ");
-
 /** The line of `deno task native`, which stands in front of a command: the widest of all, as a BLAS library is called through FFI. */
-export const NATIVE_TASK_LINE: string = [
-  ...NATIVE_START,
-  `--allow-env=${NATIVE_VARIABLES.join(",")}`,
-  ...["--deny-net", "cli.ts"],
-].join(" ");
+export const NATIVE_TASK_LINE: string = nativeLine([]);
+
+/** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
+export const MPI_TASK_LINE: string = nativeLine(LAUNCHER_VARIABLES);
+
+function nativeLine(variables: readonly string[]): string {
+  return [...NATIVE_START, `--allow-env=${[...NATIVE_VARIABLES, ...variables].join(",")}`, "--deny-net", "cli.ts"].join(
+    " ",
+  );
+}
 
 /** The line of a command's task: no network, no other program, no prompt. */
 export function taskLine(name: string): string {

@@ -189,3 +189,8 @@ export function layoutLabel(layout: ClipLayout): string {
   const { label } = VISION_NAMES[layout.vision];
   return layout.text === "none" ? `${label}, an image tower alone` : `${label} with ${TEXT_NAMES[layout.text].label}`;
 }
+
+/** The same of a checkpoint, with what wrappers put before its names. */
+export function foundLabel({ layout, wrapper }: FoundLayout): string {
+  return `${layoutLabel(layout)}${wrapper ? ` below "${wrapper}"` : ""}`;
+}
