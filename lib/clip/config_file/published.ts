@@ -23,8 +23,8 @@ interface Stored {
 
 /** A model with a layout of its own. */
 interface PublishedModel {
-  /** Names it applies to. */
-  layout: Pick<ClipLayout, "vision" | "text">;
+  /** Names it applies to: of either image tower, where there are two. */
+  layout: { vision: readonly ClipLayout["vision"][]; text: ClipLayout["text"] };
   /** Whose it is, and what is taken for granted. */
   name: string;
   /** Its configuration. */
@@ -240,43 +240,28 @@ function pmcClip({ sizes, value }: Stored): ClipConfig {
 
 const PUBLISHED: readonly PublishedModel[] = [
   {
-    layout: { vision: "gloria", text: "gloria" },
+    layout: { vision: ["gloria"], text: "gloria" },
     name: "GLoRIA (97 tokens, the mean of the last four layers, images of 256 cut to 224)",
     config: gloria,
   },
   {
-    layout: { vision: "mgca_resnet", text: "mgca" },
+    layout: { vision: ["mgca_resnet", "mgca_vit"], text: "mgca" },
     name: "MGCA (112 tokens, the CLS token read, images of 256 cut to 224)",
     config: mgca,
   },
   {
-    layout: { vision: "mgca_vit", text: "mgca" },
-    name: "MGCA (112 tokens, the CLS token read, images of 256 cut to 224)",
-    config: mgca,
-  },
-  {
-    layout: { vision: "cxr_clip_resnet", text: "cxr_clip" },
+    layout: { vision: ["cxr_clip_resnet", "cxr_clip_swin"], text: "cxr_clip" },
     name: "CXR-CLIP (as the configuration in it says)",
     config: cxrClip,
   },
   {
-    layout: { vision: "cxr_clip_swin", text: "cxr_clip" },
-    name: "CXR-CLIP (as the configuration in it says)",
-    config: cxrClip,
-  },
-  {
-    layout: { vision: "medclip_swin", text: "medclip" },
+    layout: { vision: ["medclip_swin", "medclip_resnet"], text: "medclip" },
     name: "MedCLIP (77 tokens, the mean of layers 1, 2 and the last, images padded to a square)",
     config: medclip,
   },
+  { layout: { vision: ["convirt"], text: "convirt" }, name: "ConVIRT (256 tokens, their mean read)", config: convirt },
   {
-    layout: { vision: "medclip_resnet", text: "medclip" },
-    name: "MedCLIP (77 tokens, the mean of layers 1, 2 and the last, images padded to a square)",
-    config: medclip,
-  },
-  { layout: { vision: "convirt", text: "convirt" }, name: "ConVIRT (256 tokens, their mean read)", config: convirt },
-  {
-    layout: { vision: "clip_resnet", text: "pmc_clip" },
+    layout: { vision: ["clip_resnet"], text: "pmc_clip" },
     name: "PMC-CLIP (77 tokens, pads seen)",
     config: pmcClip,
   },
@@ -284,7 +269,7 @@ const PUBLISHED: readonly PublishedModel[] = [
 
 /** The model whose layout a checkpoint has, where it is one of those without a configuration file. */
 export function publishedModel({ layout, sizes, file }: Checkpoint): { name: string; config: ClipConfig } | undefined {
-  const model = PUBLISHED.find((one) => one.layout.vision === layout.vision && one.layout.text === layout.text);
+  const model = PUBLISHED.find((one) => one.layout.vision.includes(layout.vision) && one.layout.text === layout.text);
   if (!model) return undefined;
   const { path, metadata } = file;
   const stored = { sizes, value: (name: string) => metadata[name], source: { config: path, weights: path, sizes } };
