@@ -33,17 +33,19 @@ const SYMBOLS = {
   MPI_Abort: { parameters: ["u64", "i32"], result: "i32" },
   MPI_Finalize: { parameters: [], result: "i32" },
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
+  MPI_Abi_get_version: { parameters: ["buffer", "buffer"], result: "i32", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const LIBC = {
   dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
   dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
+  dlerror: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** MPICH's ABI, which its derivatives keep: `MPI_COMM_WORLD`, `MPI_FLOAT`, `MPI_BYTE`, `MPI_SUM`. */
 const MPICH: Handles = { world: 0x44000000n, float: 0x4c00040an, byte: 0x4c00010dn, sum: 0x58000003n };
 
-/** The ABI of MPI 5.0, chapter 20. */
+/** The standard ABI of MPI 5.0, chapter 20. */
 const STANDARD: Handles = { world: 0x101n, float: 0x210n, byte: 0x247n, sum: 0x21n };
 
 /** File names by preference where none is given; the one of the launcher that started the process comes first. */
@@ -66,8 +68,8 @@ export interface MpiOptions {
 export function openMpi(options: MpiOptions = {}): Communicator {
   if (Deno.build.os === "windows") throw new MpiError("Cannot use MPI on Windows");
   const { path, handle } = openLibrary(options.library);
-  const handles = handlesOf(path, handle);
   const { symbols } = functionsOf(path);
+  const handles = isStandard(symbols) ? STANDARD : openMpiHandles(path, handle) ?? MPICH;
   const check = (name: string, code: number): void => {
     if (code !== 0) throw new MpiError(`Cannot go on as ${name} must succeed: it returned ${code}`);
   };
@@ -148,12 +150,16 @@ function openLibrary(given: string | undefined): OpenLibrary {
     ? [...OPEN_MPI_FILES, ...STANDARD_FILES]
     : [...MPICH_FILES, ...STANDARD_FILES, ...OPEN_MPI_FILES];
   const paths = given === undefined ? named : [given];
-  const { dlopen } = libc();
+  const { dlopen, dlerror } = libc();
+  const reasons: string[] = [];
   for (const path of paths) {
     const handle = dlopen(zeroEnded(path), now | global);
     if (handle) return { path, handle };
+    const reason = Deno.UnsafePointerView.getCString(dlerror()!);
+    if (!reason.startsWith(`${path}: cannot open`)) reasons.push(reason); // it is there, and lacks something itself
   }
-  throw new MpiError(`Cannot use MPI as a library must be there: none of ${paths.join(", ")} can be opened`);
+  const why = reasons.length > 0 ? `: ${reasons.join("; ")}` : "";
+  throw new MpiError(`Cannot use MPI as a library must be there: none of ${paths.join(", ")} can be opened${why}`);
 }
 
 function functionsOf(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
@@ -165,21 +171,25 @@ function functionsOf(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
   }
 }
 
-/** The library's kind is told by what it holds, not by its name: many link one name to another. */
-function handlesOf(path: string, library: Deno.PointerObject): Handles {
+/** Whether a library has MPI 5's standard ABI, which it says itself, also before MPI_Init: -1 where it has its own. */
+function isStandard(symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]): boolean {
+  const [major, minor] = [Int32Array.of(-1), Int32Array.of(-1)];
+  return symbols.MPI_Abi_get_version?.(major, minor) === 0 && major[0]! >= 1;
+}
+
+/** The handles of Open MPI's own ABI, which are addresses of its objects; undefined if the library is another. */
+function openMpiHandles(path: string, library: Deno.PointerObject): Handles | undefined {
   const { dlsym } = libc();
+  if (!dlsym(library, zeroEnded("ompi_mpi_comm_world"))) return undefined;
   const address = (name: string): bigint => {
     const pointer = dlsym(library, zeroEnded(name));
     if (!pointer) throw new MpiError(`Cannot use "${path}" as Open MPI as it must hold ${name}: it does not`);
     return BigInt(Deno.UnsafePointer.value(pointer));
   };
-  if (dlsym(library, zeroEnded("ompi_mpi_comm_world"))) {
-    return {
-      world: address("ompi_mpi_comm_world"),
-      float: address("ompi_mpi_float"),
-      byte: address("ompi_mpi_byte"),
-      sum: address("ompi_mpi_op_sum"),
-    };
-  }
-  return /mpi_abi/.test(path) ? STANDARD : MPICH;
+  return {
+    world: address("ompi_mpi_comm_world"),
+    float: address("ompi_mpi_float"),
+    byte: address("ompi_mpi_byte"),
+    sum: address("ompi_mpi_op_sum"),
+  };
 }

@@ -1,5 +1,5 @@
 /** Commands as several processes, by the launchers of Open MPI and MPICH. */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { PACKAGE } from "../cli/run.ts";
 
 /** Launchers and what they need here: tests may run as root, on fewer processors. */
@@ -7,6 +7,9 @@ export const LAUNCHERS = {
   "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe"],
   MPICH: ["mpirun.mpich"],
 } as const;
+
+/** Where PyPI's MPICH 5 lies if it was installed beside the tests' Python: the library with MPI's standard ABI. */
+export const MPICH_5: string = join(dirname(dirname(Deno.env.get("ACE_PYTHON") || "/none/bin/python")), "lib");
 
 /** Whether a launcher is installed. */
 export async function isThere(launcher: string): Promise<boolean> {
