@@ -1,5 +1,6 @@
 /** Multi-head self-attention, and one query's attention on its own. @module */
 import * as tf from "@tensorflow/tfjs";
+import { fusedAffinity } from "../tensor/kernels/affinity/api.ts";
 import { attention } from "../tensor/kernels/attention/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
@@ -154,13 +155,9 @@ export interface AffinityOptions {
  * @returns Shape `[B, N - 1]`. The caller disposes it.
  */
 function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
-  const { kind, keyMask, heads } = options;
-  const [batch, tokens] = key.shape;
-  return tf.tidy(() => {
-    const cls = tokenAt(query);
-    const all = kind === "logits" ? meanLogits(cls, key, heads) : meanProbabilities(cls, key, heads, keyMask);
-    return slice(all, [0, 1], [batch, tokens - 1]);
-  });
+  return options.kind === "logits"
+    ? meanLogits(query, key, { ...options, from: 1 })
+    : meanProbabilities(query, key, { ...options, from: 1 });
 }
 
 /**
@@ -171,24 +168,38 @@ function clsAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): 
  * @returns Shape `[B, N]`. The caller disposes it.
  */
 export function queryAffinity(query: Tensor3D, key: Tensor3D, options: AffinityOptions): Tensor2D {
-  const { kind, keyMask, heads } = options;
+  const { kind, keyMask } = options;
   return tf.tidy(() => {
-    if (kind === "probabilities") return meanProbabilities(query, key, heads, keyMask);
-    const logits = meanLogits(query, key, heads);
+    if (kind === "probabilities") return meanProbabilities(query, key, { ...options, from: 0 });
+    const logits = meanLogits(query, key, { ...options, from: 0 });
     return keyMask ? tf.where(tf.greater(keyMask, 0), logits, tf.fill(logits.shape, -1e9)) : logits;
   });
 }
 
-function meanLogits(query: Tensor3D, key: Tensor3D, heads: number): Tensor2D {
+/** Row 0 of the query's, to the keys from `from` on: `[B, N - from]`. */
+type MeanOptions = Omit<AffinityOptions, "kind"> & { from: number };
+
+function meanLogits(query: Tensor3D, key: Tensor3D, { heads, from }: MeanOptions): Tensor2D {
   const [batch, tokens, width] = key.shape;
-  const scores = tf.matMul(key, query, false, true); // [B, N, 1]
-  return mul(reshape(scores, [batch, tokens]), 1 / Math.sqrt(width / heads) / heads);
+  const scale = 1 / Math.sqrt(width / heads) / heads;
+  return fusedAffinity(query, key, { heads: 1, scale, isSoftmax: false, from }) ?? tf.tidy(() => {
+    const scores = tf.matMul(key, tokenAt(query), false, true); // [B, N, 1]
+    return keysFrom(mul(reshape(scores, [batch, tokens]), scale), from);
+  });
 }
 
-function meanProbabilities(query: Tensor3D, key: Tensor3D, heads: number, keyMask?: Tensor2D): Tensor2D {
+function meanProbabilities(query: Tensor3D, key: Tensor3D, { heads, keyMask, from }: MeanOptions): Tensor2D {
   const [batch, tokens, width] = key.shape;
-  const products = reshape(tf.mul(key, query), [batch, tokens, heads, width / heads]);
-  let scores = tf.transpose(mul(sumOver(products, -1), 1 / Math.sqrt(width / heads)), [0, 2, 1]); // [B, H, N]
-  if (keyMask) scores = add(scores, tf.reshape(tf.mul(tf.sub(keyMask, 1), 1e9), [batch, 1, tokens]));
-  return meanOver(tf.softmax(scores), 1);
+  const scale = 1 / Math.sqrt(width / heads);
+  const mask = keyMask ? { keyMask } : {};
+  return fusedAffinity(query, key, { heads, scale, isSoftmax: true, from, ...mask }) ?? tf.tidy(() => {
+    const products = reshape(tf.mul(key, tokenAt(query)), [batch, tokens, heads, width / heads]);
+    let scores = tf.transpose(mul(sumOver(products, -1), scale), [0, 2, 1]); // [B, H, N]
+    if (keyMask) scores = add(scores, tf.reshape(tf.mul(tf.sub(keyMask, 1), 1e9), [batch, 1, tokens]));
+    return keysFrom(meanOver(tf.softmax(scores), 1), from);
+  });
+}
+
+function keysFrom(all: Tensor2D, from: number): Tensor2D {
+  return from === 0 ? all : slice(all, [0, from], [all.shape[0], all.shape[1] - from]);
 }

@@ -8,7 +8,17 @@ import { startServer } from "../platform/runtimes.ts";
 import { findChromium, type Page, withPage } from "./chromium.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
-const FILES = ["elementwise", "layer_norm", "attention", "matmul", "linear", "hyperedges", "fused", "faults"];
+const FILES = [
+  "elementwise",
+  "layer_norm",
+  "attention",
+  "matmul",
+  "linear",
+  "hyperedges",
+  "affinity",
+  "fused",
+  "faults",
+];
 
 /**
  * Left out: SwiftShader takes long to compile or run them, and smaller ones reach the same code; and Chromium tells of a lost device

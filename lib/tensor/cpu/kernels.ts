@@ -40,6 +40,8 @@ export const CPU_KERNELS = {
   AceInfoNceGrad: COMPOSED,
   AceHyperedges: COMPOSED,
   AceHyperedgesGrad: COMPOSED,
+  AceAffinity: COMPOSED,
+  AceAffinityGrad: COMPOSED,
   AceNarrow: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,

@@ -6,6 +6,15 @@
  * @module
  */
 import type * as tf from "@tensorflow/tfjs";
+import type {
+  AdamwAttributes,
+  AffinityAttributes,
+  AttentionAttributes,
+  DropoutAttributes,
+  LoraAttributes,
+  MlpAttributes,
+  NoAttributes,
+} from "./attributes.ts";
 
 /** tf.js's reference to a tensor's data, as kernels see it. */
 export type TensorInfo = tf.TensorInfo;
@@ -20,60 +29,6 @@ export const TFJS = "tfjs";
 export type Named<Names extends string, Optional extends string = never> =
   & Record<Names, TensorInfo>
   & Partial<Record<Optional, TensorInfo | undefined>>;
-
-/** No numbers and no flags. */
-export type NoAttributes = Record<never, never>;
-
-/** The numbers of a step of AdamW; `step` counts from 1. */
-export interface AdamwAttributes {
-  learningRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  weightDecay: number;
-  step: number;
-}
-
-/** The numbers of an attention. */
-export interface AttentionAttributes {
-  /** Heads: consecutive slices of the columns. */
-  heads: number;
-  /** Factor of the scores. */
-  scale: number;
-  /** Whether query i sees keys 0..i only. */
-  causal: boolean;
-}
-
-/** Dropout by the hash of an element's index and a seed. */
-export interface DropoutAttributes {
-  /** Share set to 0, in `[0, 1)`. */
-  rate: number;
-  /** Unsigned 32-bit seed. */
-  seed: number;
-}
-
-/** Low-rank updates of layers that share their input; one number a layer. */
-export interface LoraAttributes {
-  /** Factors of the updates. */
-  scalings: readonly number[];
-  /** Dropout of the updates' input. */
-  rates: readonly number[];
-  /** Seeds of the masks. */
-  seeds: readonly number[];
-}
-
-/** What lies between the two layers of a perceptron; a leaky ReLU's slope is 0.2. */
-export type MlpActivation = "gelu" | "quick-gelu" | "leaky-relu";
-
-/** The numbers of a perceptron of two layers. */
-export interface MlpAttributes extends DropoutAttributes {
-  /** f. */
-  activation: MlpActivation;
-  /** Whether a gradient will be asked for. */
-  keep: boolean;
-  /** Whether the weights' gradients will be, too: then they are computed with their biases'. */
-  trained: boolean;
-}
 
 /** Kernels that every backend has. */
 export interface OwnKernels {
@@ -208,6 +163,21 @@ export interface ComposableKernels {
     inputs: Named<"dEdges" | "dIncoming" | "tokens" | "places" | "shares">;
     attrs: { k: number };
     outputs: [dTokens: TensorInfo, dAffinity: TensorInfo];
+  };
+  /**
+   * The mean over heads of `scale q_0 k_n`, or of its softmax over n, for n from `from` on, `[B, N - from]`; and the
+   * probabilities, `[B, heads, N]`, or nothing without a softmax. A key that the mask leaves out has a score 1e9 lower.
+   */
+  AceAffinity: {
+    inputs: Named<"query" | "key", "keyMask">;
+    attrs: AffinityAttributes;
+    outputs: [affinity: TensorInfo, probabilities: TensorInfo];
+  };
+  /** Its gradients. */
+  AceAffinityGrad: {
+    inputs: Named<"dy" | "query" | "key" | "probabilities">;
+    attrs: AffinityAttributes;
+    outputs: [dQuery: TensorInfo, dKey: TensorInfo];
   };
   /** The numbers rounded to float16, at two bytes each in memory; products widen what they read of them. */
   AceNarrow: { inputs: Named<"x">; attrs: NoAttributes; outputs: TensorInfo };

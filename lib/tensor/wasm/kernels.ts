@@ -45,6 +45,8 @@ export const WASM_KERNELS = {
   AceInfoNceGrad: COMPOSED,
   AceHyperedges: COMPOSED,
   AceHyperedgesGrad: COMPOSED,
+  AceAffinity: COMPOSED,
+  AceAffinityGrad: COMPOSED,
   AceNarrow: COMPOSED,
   AcePack: COMPOSED,
   AceUnpack: COMPOSED,

@@ -1,5 +1,6 @@
 /** The kernels of the backend `webgpu`. @module */
 import { adamw } from "../kernels/adamw/webgpu.ts";
+import { affinity, affinityGrad } from "../kernels/affinity/webgpu.ts";
 import { attention, attentionGrad } from "../kernels/attention/webgpu.ts";
 import { cast } from "../kernels/cast/webgpu.ts";
 import { dropout } from "../kernels/dropout/webgpu.ts";
@@ -45,6 +46,8 @@ export const WEBGPU_KERNELS = {
   AceInfoNceGrad: infoNceGrad,
   AceHyperedges: hyperedges,
   AceHyperedgesGrad: hyperedgesGrad,
+  AceAffinity: affinity,
+  AceAffinityGrad: affinityGrad,
   AceNarrow: narrow,
   AcePack: pack,
   AceUnpack: unpack,

@@ -3,14 +3,14 @@
 /** Threads of a workgroup that handles one row. */
 export const ROW_THREADS = 64;
 
-/** `groupSum(value, lane)` in WGSL: a sum over the workgroup; every thread gets the result. */
-export function workgroupSum(type: string): string {
+/** `groupSum(value, lane)` in WGSL: a sum over the workgroup, of a power of two; every thread gets the result. */
+export function workgroupSum(type: string, threads = ROW_THREADS): string {
   const steps: string[] = [];
-  for (let half = ROW_THREADS / 2; half >= 1; half /= 2) {
+  for (let half = threads / 2; half >= 1; half /= 2) {
     steps.push(`if (lane < ${half}u) { partial[lane] += partial[lane + ${half}u]; } workgroupBarrier();`);
   }
   return `
-var<workgroup> partial: array<${type}, ${ROW_THREADS}>;
+var<workgroup> partial: array<${type}, ${threads}>;
 fn groupSum(value: ${type}, lane: u32) -> ${type} {
   workgroupBarrier();
   partial[lane] = value;
@@ -31,9 +31,12 @@ export function add4(width: 1 | 4, value: string): string {
 }
 
 /** The main function, in WGSL: `body` knows `row`, `lane` and `start`, the place of the row's first number. */
-export function rowMain(body: string, { stride = "steps" }: { stride?: string } = {}): string {
+export function rowMain(
+  body: string,
+  { stride = "steps", threads = ROW_THREADS }: { stride?: string; threads?: number } = {},
+): string {
   return `
-@compute @workgroup_size(${ROW_THREADS})
+@compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let row = groupIndex(group, groups);

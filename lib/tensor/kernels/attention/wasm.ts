@@ -1,7 +1,8 @@
 /** AceAttention and its gradient by attention.c. @module */
 import { addressOf, allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
-import type { AttentionAttributes, KernelResult, TensorInfo } from "../interface.ts";
+import type { AttentionAttributes } from "../attributes.ts";
+import type { KernelResult, TensorInfo } from "../interface.ts";
 
 /** The probabilities of so many floats at most are computed before they are used: half a megabyte stays in L2. */
 const BLOCK_FLOATS = 131072;

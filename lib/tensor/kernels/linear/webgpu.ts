@@ -5,7 +5,8 @@
  */
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { type WebgpuCall, zeros } from "../../webgpu/call.ts";
-import type { DropoutAttributes, TensorInfo } from "../interface.ts";
+import type { DropoutAttributes } from "../attributes.ts";
+import type { TensorInfo } from "../interface.ts";
 import { batchAxes, multiply } from "../matmul/webgpu.ts";
 import type { Epilogue, Finish } from "../matmul/webgpu_epilogue.ts";
 

@@ -9,7 +9,8 @@
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
-import type { KernelResult, LoraAttributes, TensorInfo } from "../interface.ts";
+import type { LoraAttributes } from "../attributes.ts";
+import type { KernelResult, TensorInfo } from "../interface.ts";
 import { dropOf, product } from "../linear/webgpu.ts";
 import { multiplySeveral } from "../matmul/webgpu.ts";
 import { planMatMul } from "../matmul/webgpu_plan.ts";

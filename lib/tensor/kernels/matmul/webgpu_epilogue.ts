@@ -5,7 +5,7 @@
  * @module
  */
 import type { Uniform } from "../../webgpu/device_cache.ts";
-import type { DropoutAttributes } from "../interface.ts";
+import type { DropoutAttributes } from "../attributes.ts";
 import { activationCode, type GpuActivation } from "./webgpu_activation.ts";
 
 /** The product of a few columns with a factor, added to the result. */

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { tidy } from "../../ops.ts";
 import type { Tensor2D } from "../../types.ts";
-import type { MlpActivation } from "../interface.ts";
+import type { MlpActivation } from "../attributes.ts";
 import type { FusedLinear, FusedLinearOptions } from "../linear/api.ts";
 import { checkFloat, hasKernel, runKernel } from "../run.ts";
 import "./gradient.ts";

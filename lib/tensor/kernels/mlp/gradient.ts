@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor, Tensor2D } from "../../types.ts";
 import { hasValues } from "../../tape.ts";
-import type { MlpActivation } from "../interface.ts";
+import type { MlpActivation } from "../attributes.ts";
 import { registerGradient, runKernel } from "../run.ts";
 
 type Saved = [x: Tensor2D, weight1: Tensor2D, weight2: Tensor2D, kept: Tensor2D];
