@@ -1,26 +1,33 @@
 /**
- * Kills one process of a training shared by two, at random moments and of a random rank, by SIGKILL: the job must end, leave no file
- * half-written under its final name, and go on, with another number of processes, to the bits of a run that was left alone.
+ * Kills one process of a training shared by two, at random moments and of a random rank, by SIGKILL and SIGTERM in turn: the job
+ * must end, say which process was killed, leave no file half-written under its final name, and go on, with another number of
+ * processes, to the bits of a run that was left alone.
  *
  * `deno run --allow-read --allow-write --allow-env --allow-run --allow-sys tests/distributed/kill_ranks.ts [--kills 20] [--seed 1] [--launcher MPICH]`
+ *
+ * A launcher that is none of {@linkcode LAUNCHERS} is a path, its library one that LD_LIBRARY_PATH names.
  */
 import { parseArgs } from "node:util";
 import { join } from "@std/path";
+import { exists } from "../../lib/io/files.ts";
 import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
+import { loggedStep } from "../train/kill_sweep.ts";
 import { adapterDigest, launched, LAUNCHERS } from "./launch.ts";
 
 /** What a sweep found. */
 export interface RankSweepResult {
-  /** The rank of each kill. */
-  killed: number[];
+  /** The rank and signal of each kill. */
+  killed: string[];
   /** Seconds from each kill to the end of the job. */
   seconds: number[];
+  /** The last step that the log names after each kill; undefined where there was none. */
+  steps: (number | undefined)[];
   /** Files under their final names that were read after kills, whole each time. */
   reads: number;
-  /** Whether each run that went on came to the bits of the one left alone. */
-  equal: boolean[];
+  /** Number of processes that went on each time, and whether they came to the bits of the run left alone. */
+  ends: { size: number; equal: boolean }[];
 }
 
 /** Options of {@linkcode killRanks}. */
@@ -34,8 +41,6 @@ export interface KillRanksOptions {
 /** Longest that a job may take to end after one of its processes was killed. */
 const MOST_SECONDS = 30;
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2", "--epochs", "8"];
-const FINAL = ["state.safetensors", "state.previous.safetensors", "best.safetensors", "adapter.safetensors"];
-
 /** Kills as often as is asked; runs that end by themselves before their kill start again from nothing. */
 export async function killRanks(
   folder: string,
@@ -49,22 +54,20 @@ export async function killRanks(
   await succeed(launched([], 1, folder, [...TRAIN, "--out", "alone"]));
   const whole = performance.now() - began;
   const expected = await adapterDigest(folder, "alone");
-  const result: RankSweepResult = { killed: [], seconds: [], reads: 0, equal: [] };
+  const result: RankSweepResult = { killed: [], seconds: [], steps: [], reads: 0, ends: [] };
   while (result.killed.length < kills) {
     const args = [...TRAIN, "--out", "killed", "--save-steps", "1", "--resume"];
-    const rank = rng() < 0.5 ? 0 : 1;
-    // Two processes on one processor take twice as long.
-    const isKilled = await killOnce(
-      folder,
-      launched(launcher, 2, folder, args),
-      { rank, after: whole * 2 * rng() },
-      result,
-    );
+    const isKilled = await killOnce(folder, launched(launcher, 2, folder, args), {
+      rank: rng() < 0.5 ? 0 : 1,
+      signal: result.killed.length % 2 === 0 ? "KILL" : "TERM",
+      after: whole * 2 * rng(), // two processes on one processor take twice as long
+    }, result);
     result.reads += await readWhole(join(folder, "killed"));
+    if (isKilled) result.steps.push(await loggedStep(join(folder, "killed")));
     if (isKilled && result.killed.length < kills && rng() < 0.5) continue; // killed again before it ends
     const size = 1 + Math.floor(rng() * 4);
     await succeed(launched(launcher, size, folder, args));
-    result.equal.push(await adapterDigest(folder, "killed") === expected);
+    result.ends.push({ size, equal: await adapterDigest(folder, "killed") === expected });
     await Deno.remove(join(folder, "killed"), { recursive: true });
   }
   return result;
@@ -75,11 +78,18 @@ async function succeed(command: Deno.Command): Promise<void> {
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
-/** Runs a job and kills one rank of it after so many milliseconds; whether it was still there. */
+/** What is killed, how, and after how many milliseconds. */
+interface Kill {
+  rank: number;
+  signal: "KILL" | "TERM";
+  after: number;
+}
+
+/** Runs a job and kills one rank of it; whether it was still there. */
 async function killOnce(
   folder: string,
   command: Deno.Command,
-  { rank, after }: { rank: number; after: number },
+  { rank, signal, after }: Kill,
   result: RankSweepResult,
 ): Promise<boolean> {
   const child = command.spawn();
@@ -87,39 +97,53 @@ async function killOnce(
   let isOver = false;
   output.then(() => isOver = true);
   await new Promise((resolve) => setTimeout(resolve, after));
-  while (!isOver && !await killRank(folder, rank)) await new Promise((resolve) => setTimeout(resolve, 20));
+  let pid: number | undefined;
+  while (!isOver && !(pid = await killRank(folder, rank, signal))) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   const killed = performance.now();
   let isStuck = false;
   const watchdog = setTimeout(() => {
     isStuck = true;
     child.kill("SIGKILL");
   }, 1000 * MOST_SECONDS);
-  const { code } = await output;
+  const { code, stderr } = await output;
   clearTimeout(watchdog);
-  if (isStuck) throw new Error(`the job went on for ${MOST_SECONDS} s after its rank ${rank} was killed`);
+  const told = new TextDecoder().decode(stderr);
+  if (isStuck) throw new Error(`the job went on for ${MOST_SECONDS} s after SIG${signal} to its rank ${rank}: ${told}`);
   if (code === 0) return false;
-  result.killed.push(rank);
+  if (signal === "KILL" && !names(told, rank, pid)) throw new Error(`not told that rank ${rank} was killed: ${told}`);
+  result.killed.push(`rank ${rank} SIG${signal}`);
   result.seconds.push((performance.now() - killed) / 1000);
   return true;
 }
 
-/** Kills a rank of the jobs in this folder: the process whose environment says so. Whether there was one. */
-async function killRank(folder: string, rank: number): Promise<boolean> {
-  const script = `for d in /proc/[0-9]*; do
-    [ "$(readlink $d/cwd)" = "${folder}" ] || continue
-    tr '\\0' '\\n' < $d/environ 2>/dev/null | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}$' && kill -9 "\${d#/proc/}" && echo killed
-  done`;
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output();
-  return new TextDecoder().decode(stdout).includes("killed");
+/** Whether a job's last words name the rank that was killed; MPICH names the process, of which our first line tells the rank. */
+function names(told: string, rank: number, pid: number | undefined): boolean {
+  if (told.includes(`noticed that process rank ${rank} with PID`)) return true;
+  const isJoined = told.includes("processes: ");
+  return told.includes(`PID ${pid} RUNNING AT`) && (!isJoined || told.includes(`rank ${rank} is ${pid}`));
 }
 
-/** Reads every file that is there under its final name; one that is not whole throws. */
+/** Sends a signal to a rank of the jobs in this folder, the process whose environment says so; its number, if there was one. */
+async function killRank(folder: string, rank: number, signal: string): Promise<number | undefined> {
+  const script = `for d in /proc/[0-9]*; do
+    [ "$(readlink $d/cwd)" = "${folder}" ] || continue
+    tr '\\0' '\\n' < $d/environ 2>/dev/null | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}$' &&
+      kill -${signal} "\${d#/proc/}" && echo "\${d#/proc/}"
+  done`;
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output();
+  return Number(new TextDecoder().decode(stdout).trim()) || undefined;
+}
+
+/** Reads every table and record that is there under its final name; one that is not whole throws. */
 async function readWhole(out: string): Promise<number> {
   let count = 0;
-  for (const name of FINAL) {
-    const bytes = await Deno.readFile(join(out, name)).catch(() => undefined);
-    if (!bytes) continue;
-    await decodeSafetensors(bytes, name);
+  if (!await exists(out)) return count;
+  for await (const { name } of Deno.readDir(out)) {
+    if (name.endsWith(".safetensors")) await decodeSafetensors(await Deno.readFile(join(out, name)), name);
+    else if (name.endsWith(".json")) JSON.parse(await Deno.readTextFile(join(out, name)));
+    else continue;
     count++;
   }
   return count;
@@ -129,7 +153,8 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: { kills: { type: "string" }, seed: { type: "string" }, launcher: { type: "string" } },
   });
-  const launcher = LAUNCHERS[(values.launcher ?? "Open MPI") as keyof typeof LAUNCHERS];
+  const name = values.launcher ?? "Open MPI";
+  const launcher = LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
   const folder = await Deno.makeTempDir({ prefix: "ace-kill-ranks-" });
   try {
     const result = await killRanks(folder, launcher, {
@@ -137,7 +162,7 @@ if (import.meta.main) {
       seed: Number(values.seed ?? 1),
     });
     console.log(JSON.stringify(result));
-    if (result.equal.includes(false)) Deno.exitCode = 1;
+    if (result.ends.some(({ equal }) => !equal)) Deno.exitCode = 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -189,7 +189,8 @@ async function shareOutsideSteps(out: string): Promise<number> {
   return 1 - steps / seconds;
 }
 
-async function loggedStep(out: string): Promise<number | undefined> {
+/** The last step that a run's log names. */
+export async function loggedStep(out: string): Promise<number | undefined> {
   const log = await Deno.readTextFile(join(out, "log.jsonl")).catch(() => "");
   const steps = log.split("\n").slice(0, -1).flatMap((line) => /^\{"step":(\d+)/.exec(line)?.[1] ?? []);
   return steps.length > 0 ? Number(steps.at(-1)) : undefined;
