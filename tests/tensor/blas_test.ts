@@ -1,23 +1,6 @@
 /** Products by a system library in a process with --allow-ffi: float64's numbers in every form, and the refusals. */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-
-const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
-const local = (name: string): string => fromFileUrl(new URL(name, import.meta.url));
-const NATIVE = ["--allow-ffi", "--allow-env=OPENBLAS_CORETYPE,DENO_V8_FLAGS"];
-
-async function start(program: string, args: readonly string[], permissions: readonly string[], env = {}) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--config", CONFIG, ...permissions, program, ...args],
-    stdin: "null",
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-const run = (blas: string, permissions: readonly string[] = NATIVE, env = {}) =>
-  start(local("./blas_program.ts"), [blas], permissions, env);
+import { NATIVE, runBlas as run, runProgram as start } from "./blas_run.ts";
 
 const first = await run("auto");
 const adapter = first.code === 0 ? JSON.parse(first.stdout).adapter as string : "";
@@ -50,7 +33,7 @@ Deno.test("a library that is not there, or has no cblas_sgemm, is refused by nam
   assert(other.code !== 0 && other.stderr.includes('Cannot use "libm.so.6" as a BLAS library'), other.stderr);
 });
 
-const { avx2 = false } = JSON.parse((await start(local("./processor_program.ts"), [], NATIVE)).stdout) ?? {};
+const { avx2 = false } = JSON.parse((await start("./processor_program.ts", [], NATIVE)).stdout) ?? {};
 const reason = avx2 && adapter.includes("OpenBLAS") ? "" : " (skipped: no OpenBLAS, or no AVX2)";
 
 Deno.test({
@@ -64,7 +47,7 @@ Deno.test({
 });
 
 Deno.test("v8_flags.ts prints the flag for 256-bit products where they are there, beside the user's own", async () => {
-  const program = local("../../lib/tensor/wasm/v8_flags.ts");
+  const program = "../../lib/tensor/wasm/v8_flags.ts";
   const flag = "--experimental-wasm-revectorize";
   const none = { DENO_V8_FLAGS: "--no-trace-gc" }; // V8's default: these tests run with the flag themselves, too
   const { stdout } = await start(program, [], NATIVE, none);

@@ -32,6 +32,14 @@ const SYMBOLS = {
     result: "void",
     optional: true,
   },
+  sgemm_of_wide_rows: {
+    name: "cblas_sgemm",
+    parameters: [
+      ...["i32", "i32", "i32", "i64", "i32", "i32"] as const,
+      ...["f32", "buffer", "i32", "buffer", "i32", "f32", "buffer", "i32"] as const,
+    ],
+    result: "void",
+  },
   openblas_get_config: { parameters: [], result: "pointer", optional: true },
   openblas_get_corename: { parameters: [], result: "pointer", optional: true },
   openblas_set_num_threads: { parameters: ["i32"], result: "void", optional: true },
@@ -143,8 +151,8 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   // MKL's interface is chosen by a variable, unless it is told before its first call.
   const isWide = config.includes("USE64BITINT") || (symbols.MKL_Set_Interface_Layer?.(MKL_LP64) ?? 0) % 2 === 1 ||
     symbols.bli_info_get_blas_int_type_size?.() === 64n;
-  if (isWide) {
-    throw new BlasError(`Cannot use "${path}" as its integers must have 32 bits: it was built for 64`);
+  if (isWide || readsWide(symbols)) {
+    throw new BlasError(`Cannot use "${path}" as its integers must have 32 bits: it reads 64`);
   }
   symbols.openblas_set_num_threads?.(threads);
   symbols.MKL_Set_Num_Threads?.(threads);
@@ -172,6 +180,16 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   checkProducts(backend, path, { multiply, multiplyBatch });
   const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
   return { description: name, multiply, ...(multiplyBatch ? { multiplyBatch } : {}) };
+}
+
+/**
+ * Whether a library reads integers of 64 bits. Its name need not tell, and most calls would even be right. One that reads 32
+ * leaves the upper half of a register alone, so 1 may stand in a negative number: read whole, that is no number of rows.
+ */
+function readsWide({ sgemm_of_wide_rows }: Library["symbols"]): boolean {
+  const [a, b, c] = [Float32Array.of(2), Float32Array.of(3), Float32Array.of(0)];
+  sgemm_of_wide_rows(ROW_MAJOR, AS_IS, AS_IS, 1n - 2n ** 32n, 1, 1, 1, a, 1, b, 1, 0, c, 1);
+  return c[0] === 0;
 }
 
 /** Products of one form at many addresses: one group. */

@@ -1,0 +1,86 @@
+/** Libraries that are wrong in one way each, compiled for the test: each is refused by name, with what is wrong. */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { NATIVE, runBlas } from "./blas_run.ts";
+
+const SOURCE = fromFileUrl(new URL("./blas_shim.c", import.meta.url));
+
+/** Compilers by preference, and how each makes a library; clang alone has no linker. */
+const COMPILERS: [command: string, flags: string[]][] = [["cc", []], ["clang-16", ["-fuse-ld=lld"]]];
+
+async function compile(path: string, flags: readonly string[]): Promise<boolean> {
+  for (const [command, more] of COMPILERS) {
+    const args = ["-shared", "-fPIC", "-O2", "-nostdlib", ...more, ...flags, "-o", path, SOURCE];
+    const { success } = await new Deno.Command(command, { args, stderr: "null" }).output().catch(() => ({
+      success: false,
+    }));
+    if (success) return true;
+  }
+  return false;
+}
+
+const folder = await Deno.makeTempDir({ prefix: "ace-blas-" });
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const isLinux = Deno.build.os === "linux";
+const ready = isLinux && await compile(join(folder, "right.so"), ["-DBATCH_SCALE=1.0f"]);
+const options = { ignore: !ready };
+const skipped = ready ? "" : " (skipped: no C compiler)";
+
+/** What came of products by a library that was compiled so. */
+async function outcome(name: string, ...flags: string[]) {
+  const path = join(folder, `${name}.so`);
+  assert(await compile(path, flags));
+  return { path, ...await runBlas(path) };
+}
+
+/** Words of the refusal of a library that was compiled so; it must name the file. */
+async function refusal(name: string, ...flags: string[]): Promise<string> {
+  const { path, code, stdout, stderr } = await outcome(name, ...flags);
+  assert(code !== 0 && stderr.includes(`BlasError: Cannot use "${path}" as `), stdout + stderr);
+  return stderr;
+}
+
+Deno.test(`openBlas() takes a library that is right, also by its batches${skipped}`, options, async () => {
+  for (const flags of [["-DBATCH_SCALE=1.0f"], [], ["-DSCALE=1.00002f"]]) {
+    const { path, code, stdout, stderr } = await outcome("accepted", ...flags);
+    assertEquals(code, 0, stderr);
+    const { adapter, largest } = JSON.parse(stdout);
+    assert(adapter.includes(path), adapter);
+    assert(flags.includes("-DSCALE=1.00002f") ? largest > 1e-5 : largest < 2e-6, stdout); // it was the library's
+  }
+});
+
+Deno.test(`openBlas() refuses integers of 64 bits, whoever made the library${skipped}`, options, async () => {
+  for (const flags of [[], ["-DBATCH_SCALE=1.0f"]]) {
+    const told = await refusal("wide", "-DINTEGER=long long", ...flags);
+    assert(told.includes("as its integers must have 32 bits: it reads 64"), told);
+  }
+});
+
+Deno.test(
+  `openBlas() refuses products that differ by a thousandth, in any form or in batches${skipped}`,
+  options,
+  async () => {
+    for (const flag of ["-DSCALE=1.001f", "-DTRANSPOSED_SCALE=1.001f", "-DBATCH_SCALE=1.001f"]) {
+      const told = await refusal("wrong", flag);
+      const [, value, expected] = /products must be right: one is (\S+) where (\S+) is/.exec(told)!.map(Number);
+      const off = Math.abs(value! - expected!) / Math.max(1, Math.abs(expected!));
+      assert(off > 1e-4 && off < 2e-3, told);
+    }
+  },
+);
+
+Deno.test(`openBlas() refuses a library without cblas_sgemm${skipped}`, options, async () => {
+  const told = await refusal("other", "-Dcblas_sgemm=dgemm_");
+  assert(told.includes("as a BLAS library with cblas_sgemm: "), told);
+});
+
+Deno.test(`auto passes a wrong library by and takes the next${skipped}`, options, async () => {
+  const wide = "-DINTEGER=long long";
+  for (const name of ["libmkl_rt.so.3", "libmkl_rt.so.2", "libmkl_rt.so", "libopenblas.so.0"]) {
+    assert(await compile(join(folder, name), [name.includes("mkl") ? "-DSCALE=1.001f" : wide]));
+  }
+  assert(await compile(join(folder, "libopenblas.so"), []));
+  const { stdout, stderr } = await runBlas("auto", NATIVE, { LD_LIBRARY_PATH: folder });
+  assert(JSON.parse(stdout).adapter.includes("libopenblas.so,"), stdout + stderr);
+});
