@@ -18,9 +18,10 @@ export interface TransformerConfig {
 
 /**
  * From a tower's width to the embedding: nothing; one layer without or with a bias; two layers without biases and a GELU between;
- * two with biases and a ReLU between; the same with a batch normalisation after each, the last without gain and offset.
+ * two with biases and a ReLU between; the same with a batch normalisation after each, the last without gain and offset; two with
+ * biases and a GELU between, the second beside a shortcut from the first, a LayerNorm behind.
  */
-export type HeadKind = "none" | "linear" | "biased" | "mlp" | "relu-mlp" | "norm-mlp";
+export type HeadKind = "none" | "linear" | "biased" | "mlp" | "relu-mlp" | "norm-mlp" | "residual-mlp";
 
 /** What every image tower has; what else depends on its `kind`. */
 export interface ImageTowerConfig {

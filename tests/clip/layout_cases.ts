@@ -232,9 +232,35 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     weights: "pytorch_model.bin",
   },
   {
+    folder: "medclip_swin_5",
+    layout: "MedCLIP, Swin-T, saved by transformers 5",
+    tried: "as above, under the names of state_dict()",
+    weights: "pytorch_model.bin",
+  },
+  {
+    folder: "open_clip_swin",
+    layout: "open_clip's Swin (swin_base_patch4_window7_224)",
+    tried: "timm's SwinTransformer, open_clip's CLIP",
+    ...OPEN_CLIP,
+  },
+  { folder: "pair_swin", layout: "transformers' Swin and BERT", tried: "VisionTextDualEncoderModel", ...HF },
+  {
+    folder: "pair_swin_5",
+    layout: "transformers 5's state_dict() of Swin and BERT",
+    tried: "as above",
+    weights: "pytorch_model.bin",
+    config: "config.json",
+  },
+  {
     folder: "cxr_clip_swin",
     layout: "CXR-CLIP, Swin-T",
     tried: "transformers' SwinModel at its first token, BertModel at its last; the configuration in the checkpoint",
+    weights: "swint_mcc.tar",
+  },
+  {
+    folder: "cxr_clip_mlp",
+    layout: "CXR-CLIP with projections of two layers",
+    tried: "as above; a GELU between, a shortcut, a LayerNorm",
     weights: "swint_mcc.tar",
   },
   {
@@ -252,6 +278,7 @@ export const OTHER_TOWERS: readonly string[] = [
   "eva_clip",
   "medclip_swin",
   "cxr_clip_swin",
+  "open_clip_swin",
 ];
 
 /** Folders of image towers alone: with gradients of torch. */

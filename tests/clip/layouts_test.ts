@@ -110,6 +110,8 @@ Deno.test("findLayout() names what it recognised and what is missing", () => {
   refused(["img_encoder.model.features.denseblock1.denselayer1.conv1.weight"], "a DenseNet as image tower");
   refused(["vision_model.head.probe", "vision_model.embeddings.patch_embedding.weight"], "SigLIP");
   refused([vision, "text.token_embedding.weight", "text.cls_emb"], "CoCa");
+  refused(["visual.trunk.layers.0.blocks.0.attn.cpb_mlp.0.weight"], "a Swin V2 as image tower");
+  refused(["visual.trunk.stages.0.blocks.0.norm.weight"], "a ConvNeXt as image tower");
   // Of two models, the one below what wrappers write.
   const both = ["ema.", "module."].flatMap((p) => [p + vision, `${p}token_embedding.weight`]);
   assertEquals(findLayout(new Set(both), "x").wrapper, "module.");
@@ -205,6 +207,30 @@ Deno.test("parseClipConfig() honours a field that changes the numbers or refuses
     assertThrows(() => preprocess({ resize_mode: "longest", fill_color: 9 }), SyntaxError, "preprocess_cfg.fill_color");
     assertThrows(() => preprocess({ crop_pct: 0.9 }), SyntaxError, "preprocess_cfg.crop_pct must be absent");
   });
+});
+
+Deno.test("parseClipConfig() refuses a Swin's configuration that does not fit its weights, by file and field", async () => {
+  const refusedOf = async (
+    folder: string,
+    change: (vision: Record<string, unknown>) => void,
+    ...parts: string[]
+  ): Promise<void> => {
+    const { weights, config } = caseOf(folder);
+    const json = JSON.parse(await Deno.readTextFile(config!));
+    change(json.vision_config ?? json.model_cfg.vision_cfg);
+    await withCheckpoint(weights, ({ sizes }) => {
+      const read = () => parseClipConfig(JSON.stringify(json), { config: "c.json", weights, sizes });
+      const { message } = assertThrows(read, SyntaxError);
+      for (const part of ["c.json", ...parts]) assert(message.includes(part), message);
+    });
+  };
+  await refusedOf("pair_swin", (v) => v["window_size"] = 7, "vision_config.window_size must be 2", "7");
+  await refusedOf("pair_swin", (v) => v["depths"] = [2, 6], "vision_config.depths must be [2,2]", "[2,6]");
+  await refusedOf("pair_swin", (v) => v["use_absolute_embeddings"] = true, "vision_config.use_absolute_embeddings");
+  await refusedOf("open_clip_swin", (v) => v["image_size"] = 224, "vision_cfg.image_size must be 16", "224");
+  await refusedOf("open_clip_swin", (v) => v["timm_pool"] = "max", "vision_cfg.timm_pool");
+  await refusedOf("open_clip_swin", (v) => v["timm_model_name"] = "swinv2_base_window8_256", "timm_model_name");
+  await refusedOf("biomed_clip_old", (v) => v["timm_model_name"] = "swin_base_patch4_window7_224", "must be a Swin's");
 });
 
 Deno.test({

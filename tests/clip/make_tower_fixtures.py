@@ -90,6 +90,58 @@ def swin_query(model):
     return model.encoder.layers[0].blocks[0].attention.q_proj.weight
 
 
+class TimmSwin(torch.nn.Module):
+    """open_clip's TimmModel over timm's Swin: read at the mean of its tokens, projected."""
+
+    def __init__(self):
+        from timm.models.swin_transformer import SwinTransformer
+
+        super().__init__()
+        # The arguments of swin_tiny_patch4_window7_224 but for its sizes.
+        self.trunk = SwinTransformer(img_size=16, patch_size=4, embed_dim=8, depths=(2, 2), num_heads=(2, 4), window_size=2,
+                                     num_classes=0)
+        self.head = torch.nn.Sequential()
+        self.head.proj = torch.nn.Linear(16, 8, bias=False)
+
+    def forward(self, images):
+        return self.head.proj(self.trunk(images))
+
+
+@torch.no_grad()
+def open_clip_swin(name, seed):
+    """open_clip's swin_base_patch4_window7_224."""
+    import open_clip
+
+    folder, images = fresh(name), pixels(seed + 1)
+    text = {"context_length": 10, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1, "mlp_ratio": 2.0}
+    model = open_clip.CLIP(8, OPEN_VISION, text)
+    model.visual = TimmSwin()
+    randomise(model, seed)
+    tower = {"image_size": 16, "timm_model_name": "swin_base_patch4_window7_224", "timm_model_pretrained": False, "timm_pool": "",
+             "timm_proj": "linear"}
+    write_open_clip(folder, {"embed_dim": 8, "vision_cfg": tower, "text_cfg": text}, model.state_dict())
+    save_features(folder, images, CLIP_IDS, model.encode_image(images), model.encode_text(CLIP_IDS), model.logit_scale)
+    add_gradients(folder, (lambda: model.visual(images), model.visual.trunk.layers[0].blocks[0].attn.qkv.weight), None)
+
+
+@torch.no_grad()
+def pair_swin(name, seed, is_file):
+    """transformers' pair of a Swin and a BERT, as a file of its own, or as version 5 names it in memory."""
+    from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+
+    folder, images = fresh(name), pixels(seed + 1)
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(small_swin().config, BertConfig(**{**TEXT, **ONE}), projection_dim=8)
+    model = randomise(VisionTextDualEncoderModel(config), seed)
+    model.save_pretrained(folder)
+    if not is_file:
+        (folder / "model.safetensors").unlink()
+        torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    mask = (BERT_IDS != 0).long()
+    image = model.visual_projection(model.vision_model(images).pooler_output)
+    text = model.text_projection(model.text_model(BERT_IDS, attention_mask=mask).pooler_output)
+    save_features(folder, images, BERT_IDS, image, text, model.logit_scale)
+
+
 class MedClipText(torch.nn.Module):
     """What MedCLIP reads a report at: the mean over all tokens of layers 1, 2 and the last, projected without a bias."""
 
@@ -115,7 +167,8 @@ def medclip_swin(name, seed):
     model.logit_scale = torch.nn.Parameter(torch.zeros([]))
     randomise(model, seed)
     swin, head = model.vision_model.model, model.vision_model.projection_head
-    state = {f"vision_model.model.{key}": value for key, value in saved_names(swin).items()}
+    named = swin.state_dict() if name.endswith("_5") else saved_names(swin)
+    state = {f"vision_model.model.{key}": value for key, value in named.items()}
     state |= {f"text_model.model.{key}": value for key, value in saved_names(model.text_model.model).items()}
     state |= {"vision_model.projection_head.weight": head.weight.data, "logit_scale": model.logit_scale.data,
               "text_model.projection_head.weight": model.text_model.projection_head.weight.data,
@@ -140,8 +193,31 @@ class CxrClipText(torch.nn.Module):
         return tokens[torch.arange(len(ids)), mask.sum(1) - 1]
 
 
+class LinearHead(torch.nn.Module):
+    """CXR-CLIP's projection of one layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.projection = torch.nn.Linear(16, 8)
+
+    def forward(self, x):
+        return self.projection(x)
+
+
+class MlpHead(LinearHead):
+    """Its projection of two: the second beside a shortcut, a LayerNorm behind both."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.layer_norm = torch.nn.Linear(8, 8), torch.nn.LayerNorm(8)
+
+    def forward(self, x):
+        first = self.projection(x)
+        return self.layer_norm(self.fc(torch.nn.functional.gelu(first)) + first)
+
+
 @torch.no_grad()
-def cxr_clip_swin(name, seed):
+def cxr_clip_swin(name, seed, Head=LinearHead, kind="linear"):
     """CXR-CLIP with Swin-T, in its training checkpoint beside its configuration; it reads the first token of the last stage."""
     folder, images = fresh(name), pixels(seed + 1)
     model = torch.nn.Module()
@@ -149,9 +225,7 @@ def cxr_clip_swin(name, seed):
     model.image_encoder.image_encoder = small_swin()
     model.text_encoder = CxrClipText()
     for tower in ("image", "text"):
-        projection = torch.nn.Module()
-        projection.projection = torch.nn.Linear(16, 8)
-        setattr(model, f"{tower}_projection", projection)
+        setattr(model, f"{tower}_projection", Head())
     model.logit_scale = torch.nn.Parameter(torch.zeros([]))
     randomise(model, seed)
     swin = model.image_encoder.image_encoder
@@ -160,13 +234,13 @@ def cxr_clip_swin(name, seed):
     state |= {f"text_encoder.text_encoder.{key}": value for key, value in saved_names(model.text_encoder.text_encoder).items()}
     config = {"base": {"image_size": 16, "text_max_length": 10},
               "model": {"name": "clip_custom", "temperature": 0.07, "text_encoder": {"pooling": "eos"},
-                        "image_encoder": {"model_type": "swin"}, "projection_head": {"name": "linear", "proj_dim": 8}}}
+                        "image_encoder": {"model_type": "swin"}, "projection_head": {"name": kind, "proj_dim": 8}}}
     torch.save({"model": state, "config": config, "epoch": 3}, folder / "swint_mcc.tar")
 
     def image():
-        return model.image_projection.projection(swin(images).last_hidden_state[:, 0])
+        return model.image_projection(swin(images).last_hidden_state[:, 0])
 
-    text = model.text_projection.projection(model.text_encoder(BERT_IDS))
+    text = model.text_projection(model.text_encoder(BERT_IDS))
     save_features(folder, images, BERT_IDS, image(), text, model.logit_scale)
     add_gradients(folder, (image, swin_query(swin)), None)
 
@@ -177,7 +251,12 @@ FIXTURES = {
     "dinov2_registers": lambda name: dinov2(name, 520, trained_at=32, registers=3),
     "eva_clip": lambda name: eva_clip(name, 530),
     "cxr_clip_swin": lambda name: cxr_clip_swin(name, 550),
+    "cxr_clip_mlp": lambda name: cxr_clip_swin(name, 560, MlpHead, "mlp"),
     "medclip_swin": lambda name: medclip_swin(name, 540),
+    "medclip_swin_5": lambda name: medclip_swin(name, 540),
+    "open_clip_swin": lambda name: open_clip_swin(name, 570),
+    "pair_swin": lambda name: pair_swin(name, 580, True),
+    "pair_swin_5": lambda name: pair_swin(name, 580, False),
 }
 
 if __name__ == "__main__":

@@ -264,7 +264,7 @@ const NOT_EXPORTED: readonly RegExp[] = [
   /eva/,
   /^pmc_clip/,
   /^mgca/,
-  /^(gloria|cxr_clip|convirt)$/,
+  /^(gloria|cxr_clip|cxr_clip_mlp|convirt)$/,
 ];
 const isExported = ({ folder }: { folder: string }): boolean => !NOT_EXPORTED.some((name) => name.test(folder));
 

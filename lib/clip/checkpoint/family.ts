@@ -29,6 +29,7 @@ const SINGLE: Readonly<Record<string, true>> = {
   cxr_clip: true,
   convirt: true,
   pmc_clip: true,
+  medclip: true,
 };
 
 /** Which library reads a layout. */

@@ -11,6 +11,7 @@ export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["visual.trunk.blocks.0.attn.q_proj.weight", "timm_eva", "visual.trunk."], // before timm's: it has a CLS token too
   ["visual.trunk.cls_token", "timm", "visual.trunk."],
   ["visual.trunk.attn_pool.latent", "timm_siglip", "visual.trunk."],
+  ["visual.trunk.layers.0.blocks.0.attn.relative_position_bias_table", "timm_swin", "visual.trunk."],
   ["vision_model.head.probe", "hf_siglip", "vision_model."],
   ["vision_model.embeddings.class_embedding", "hf_clip", "vision_model."],
   ["vision_model.vision_model.embeddings.class_embedding", "hf_clip", "vision_model.vision_model."],
@@ -21,15 +22,25 @@ export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ["img_encoder_q.model.cls_token", "mgca_vit", "img_encoder_q.model."],
   ["image_encoder.resnet.layer4.0.conv3.weight", "cxr_clip_resnet", "image_encoder.resnet."],
   ["res_features.7.0.conv3.weight", "convirt", "res_features."],
-  ["vision_model.model.encoder.layers.0.blocks.0.layernorm_before.weight", "medclip_swin", "vision_model.model."],
-  [
-    "image_encoder.image_encoder.encoder.layers.0.blocks.0.layernorm_before.weight",
-    "cxr_clip_swin",
-    "image_encoder.image_encoder.",
-  ],
+  ...swinSigns("hf_swin", "vision_model."),
+  ...swinSigns("medclip_swin", "vision_model.model."),
+  ...swinSigns("cxr_clip_swin", "image_encoder.image_encoder."),
   ["vision_model.model.layer4.0.conv3.weight", "medclip_resnet", "vision_model.model."],
   ["encoder.layer.0.layer_scale1.lambda1", "hf_dinov2", ""],
 ];
+
+/** The names of transformers' Swin, as its files have them and as its version 5 has them in memory. */
+function swinSigns(
+  kind: "hf_swin" | "medclip_swin" | "cxr_clip_swin",
+  prefix: string,
+): [string, VisionNaming, string][] {
+  const attention = `${prefix}encoder.layers.0.blocks.0.attention.`;
+  return [
+    [`${attention}self.relative_position_bias_table`, kind, prefix],
+    [`${attention}relative_position_bias.relative_position_bias_table`, `${kind}_5`, prefix],
+  ];
+}
+
 /** Image towers that are released without a text tower. */
 const ALONE: ReadonlySet<VisionNaming> = new Set(["hf_dinov2"]);
 /** Likewise of a text tower. */
@@ -53,8 +64,11 @@ export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
 /** Towers that are known by name and not computed here. */
 const FOREIGN_SIGNS: readonly [RegExp, string][] = [
   [/(^|\.)img_encoder\.model\.features\.denseblock/, "a DenseNet as image tower"],
-  [/(^|\.)visual\.trunk\.(stages|layers)\./, "a ConvNeXt or Swin as image tower"],
-  [/(^|\.)vision_model\.(encoder\.)?layers\.\d+\.blocks\./, "a Swin as image tower"],
+  [/(^|\.)visual\.trunk\.stages\./, "a ConvNeXt as image tower"],
+  [
+    /\.blocks\.\d+\.attn(ention)?\.(self\.)?(cpb_mlp|meta_mlp|continuous_position_bias_mlp)\./,
+    "a Swin V2 as image tower",
+  ],
   [/(^|\.)visual\.blocks\.\d+\.attn\.q_bias$/, "EVA's image tower"],
   [/(^|\.)(text_decoder\.|text\.cls_emb$)/, "CoCa's text towers"],
   [/(^|\.)visual\.attn_pool\./, "an image tower read through attention"],

@@ -78,7 +78,8 @@ export function clipPlace(layout: ClipLayout, leaf: string): ClipPlace {
   if (single) return { ...single, name: prefix + single.name };
   const [, stage, merging] = /^merges\.(\d+)\.(.+)$/.exec(below) ?? [];
   if (names.stages && merging !== undefined) {
-    return { name: prefix + names.blocks + stage + names.stages.merge + merging };
+    const { merge, firstMerge } = names.stages;
+    return { name: `${prefix}${names.blocks}${Number(stage) + firstMerge}${merge}${merging}` };
   }
   const [, index, within = ""] = /^(?:blocks|layers)\.(\d+)\.(.+)$/.exec(below) ?? [];
   const [, layer, kind] = /^(.+)\.(weight|bias)$/.exec(within) ?? [];

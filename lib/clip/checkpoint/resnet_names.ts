@@ -1,6 +1,6 @@
 /** The names that checkpoints give the tensors of a ResNet: torchvision's, OpenAI's alike, and those of a list of its parts. @module */
 import type { VisionConfig } from "../config.ts";
-import { type ClipPlace, normedHead, type TowerNames, weightAndBias } from "./tower_names.ts";
+import { type ClipPlace, normedHead, shortcutHead, type TowerNames, weightAndBias } from "./tower_names.ts";
 
 const NORM: Readonly<Record<string, string>> = {
   weight: "weight",
@@ -97,7 +97,7 @@ export const RESNET_NAMES: Readonly<Record<ResnetNaming, TowerNames<VisionConfig
   cxr_clip_resnet: {
     ...RESNET,
     label: "CXR-CLIP's ResNet",
-    head: weightAndBias("", "image_projection.projection"),
+    head: shortcutHead("image_projection"),
     headBelow: "none",
   },
   medclip_resnet: {

@@ -5,6 +5,7 @@ import {
   NATIVE_FUSED,
   NATIVE_LAYERS,
   normedHead,
+  shortcutHead,
   type TowerNames,
   weightAndBias,
 } from "./tower_names.ts";
@@ -123,7 +124,7 @@ export const TEXT_NAMES: Readonly<Record<TextNaming, TowerNames<ClipConfig["text
   cxr_clip: {
     ...BERT,
     label: "CXR-CLIP's BERT",
-    head: weightAndBias("", "text_projection.projection"),
+    head: shortcutHead("text_projection"),
     headBelow: "none",
   },
   convirt: {

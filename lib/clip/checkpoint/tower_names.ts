@@ -32,8 +32,11 @@ export interface TowerNames<Kind extends string = string> {
   blocks: string;
   /** Layers of a block, and leaves that are no layer's. */
   layers: Readonly<Record<string, string>>;
-  /** Blocks stand below stages: what follows a stage's number, before that of a block and before its merging. @default {they do not} */
-  stages?: { readonly blocks: string; readonly merge: string };
+  /**
+   * Blocks stand below stages: what follows a stage's number, before that of a block and before its merging, and the stage with
+   * which the first merging stands. @default {they do not}
+   */
+  stages?: { readonly blocks: string; readonly merge: string; readonly firstMerge: 0 | 1 };
   /** Weight and bias of the fused query, key and value, after a block's number. @default {three layers of their own} */
   fused?: Readonly<Record<"weight" | "bias", string>>;
 }
@@ -57,6 +60,16 @@ export function normedHead(name: string): TowerNames["head"] {
     ...weightAndBias("fc2", `${name}.3`),
     "norm2.mean": { name: `${name}.4.running_mean` },
     "norm2.variance": { name: `${name}.4.running_var` },
+  };
+}
+
+/** CXR-CLIP's projections: a layer, or two with a shortcut and a LayerNorm behind. */
+export function shortcutHead(name: string): TowerNames["head"] {
+  return {
+    ...weightAndBias("", `${name}.projection`),
+    ...weightAndBias("fc1", `${name}.projection`),
+    ...weightAndBias("fc2", `${name}.fc`),
+    ...weightAndBias("normPost", `${name}.layer_norm`),
   };
 }
 
@@ -85,3 +98,14 @@ export const HF_CLIP_LAYERS: TowerNames["layers"] = {
   "mlp.fc1": "mlp.fc1",
   "mlp.fc2": "mlp.fc2",
 };
+
+/** The layers of a block of timm's transformers. */
+export const TIMM_LAYERS: TowerNames["layers"] = {
+  "norm1": "norm1",
+  "norm2": "norm2",
+  "attention.output": "attn.proj",
+  "mlp.fc1": "mlp.fc1",
+  "mlp.fc2": "mlp.fc2",
+};
+/** Its fused query, key and value. */
+export const TIMM_FUSED: NonNullable<TowerNames["fused"]> = { weight: "attn.qkv.weight", bias: "attn.qkv.bias" };

@@ -8,6 +8,8 @@ import {
   NATIVE_FUSED,
   NATIVE_LAYERS,
   normedHead,
+  TIMM_FUSED,
+  TIMM_LAYERS,
   type TowerNames,
   weightAndBias,
 } from "./tower_names.ts";
@@ -29,15 +31,6 @@ export type VisionNaming =
   | "mgca_vit"
   | ResnetNaming
   | SwinNaming;
-
-const TIMM_LAYERS: Record<string, string> = {
-  "norm1": "norm1",
-  "norm2": "norm2",
-  "attention.output": "attn.proj",
-  "mlp.fc1": "mlp.fc1",
-  "mlp.fc2": "mlp.fc2",
-};
-const TIMM_FUSED = { weight: "attn.qkv.weight", bias: "attn.qkv.bias" };
 
 const HF_VIT_STEM: TowerNames["stem"] = {
   "patchEmbed.weight": { name: "embeddings.patch_embeddings.projection.weight", as: "convolution" },

@@ -2,6 +2,7 @@
 import type { Activation } from "../../nn/mlp.ts";
 import { BIOMED_CLIP } from "../architectures.ts";
 import type { ClipConfig, ResnetConfig, SiglipTextConfig, VitConfig } from "../config.ts";
+import { isTimmSwin, openClipSwin } from "./swin.ts";
 import { isRecord } from "../../io/fields.ts";
 import {
   checkFields,
@@ -83,6 +84,8 @@ function openClipTowers(model: JsonRecord, source: ClipSource): Pick<ClipConfig,
   return {
     vision: Array.isArray(vision["layers"])
       ? openClipResnet(vision, source)
+      : isTimmSwin(vision["timm_model_name"])
+      ? openClipSwin(vision, source)
       : openClipVision(vision, activation, source),
     text: text["hf_model_name"] === undefined || text["hf_model_name"] === null
       ? openClipText(text, activation, source)
@@ -96,7 +99,8 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
   const isTimm = json["timm_model_name"] !== undefined && json["timm_model_name"] !== null;
   const isEva = /^eva02_(base|large)_patch\d+_clip_\d+/.test(String(json["timm_model_name"]));
   if (isTimm && !isEva && !/^vit_(tiny|small|base|large)_patch\d+_\d+/.test(String(json["timm_model_name"]))) {
-    const known = "a vit_{tiny,small,base,large}_patchP_S or eva02_{base,large}_patchP_clip_S";
+    const known =
+      "a vit_{tiny,small,base,large}_patchP_S, eva02_{base,large}_patchP_clip_S or swin_{tiny,small,base,large}_patchP_windowW_S";
     refuseField(source, fieldOf("timm_model_name"), known, json["timm_model_name"]);
   }
   // timm's own classifier is EVA's projection; another would stand behind it.

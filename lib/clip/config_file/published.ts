@@ -5,12 +5,13 @@
  * @module
  */
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { ClipLayout } from "../checkpoint/layout.ts";
+import { type ClipLayout, towerKinds } from "../checkpoint/layout.ts";
 import { IN_TOWER_FILES } from "../checkpoint/tower_files.ts";
 import { BIOMED_CLIP } from "../architectures.ts";
-import type { BertConfig, ClipConfig, ResnetConfig, SwinConfig, VitConfig } from "../config.ts";
+import type { BertConfig, ClipConfig, ResnetConfig, VitConfig } from "../config.ts";
 import { choiceField, type ClipSource, sizeField } from "./fields.ts";
 import type { ClipSizes } from "./sizes.ts";
+import { swin } from "./swin.ts";
 
 /** What is read of a checkpoint. */
 interface Stored {
@@ -69,25 +70,6 @@ function vit({ vision }: ClipSizes): VitConfig {
   return { ...sizes, kind: "vit", epsilon: 1e-6, activation: "gelu", pool: "cls", head: "norm-mlp" };
 }
 
-/** transformers' Swin; sizes that no tensor tells are Swin-T's. The last stage's map is one window, as in every published one. */
-function swin({ vision }: ClipSizes, own: Pick<SwinConfig, "pool" | "head">): SwinConfig {
-  const { stages = [2, 2, 6, 2], stageHeads = [3, 6, 12, 24], window = 7, patchSize = 4, width = 768, mlpWidth } =
-    vision;
-  const halvings = 2 ** (stages.length - 1);
-  return {
-    kind: "swin",
-    imageSize: patchSize * window * halvings,
-    patchSize,
-    width,
-    stages: stages.map((depth, stage) => ({ depth, heads: stageHeads[stage]! })),
-    window,
-    mlpRatio: mlpWidth === undefined ? 4 : mlpWidth * halvings / width,
-    epsilon: 1e-5,
-    activation: "gelu",
-    ...own,
-  };
-}
-
 /** A BERT; sizes that no tensor tells are BERT-base's. */
 function bert({ text }: ClipSizes, own: Partial<BertConfig> & Pick<BertConfig, "pool" | "head">): BertConfig {
   const { vocabularySize = 28996, positions = 512, width = 768, mlpWidth = 4 * width, tokenTypes = 2, depth } = text;
@@ -142,17 +124,19 @@ function mgca(stored: Stored): ClipConfig {
 function cxrClip({ sizes, value, source }: Stored): ClipConfig {
   const { embedding = 512 } = sizes;
   const field = (name: string): unknown => value(`config.${name}`);
-  choiceField(source, "config.model.projection_head.name", field("model.projection_head.name"), [
-    [undefined, true],
-    ["linear", true],
-  ]);
+  const head = choiceField<"biased" | "residual-mlp">(
+    source,
+    "config.model.projection_head.name",
+    field("model.projection_head.name"),
+    [[undefined, "biased"], ["linear", "biased"], ["mlp", "residual-mlp"]],
+  );
   const pool = choiceField<"eos" | "cls" | "mean">(
     source,
     "config.model.text_encoder.pooling",
     field("model.text_encoder.pooling"),
     [[undefined, "eos"], ["eos", "eos"], ["bos", "cls"], ["mean", "mean"]],
   );
-  const isSwin = sizes.layout.vision === "cxr_clip_swin";
+  const isSwin = towerKinds(sizes.layout).vision === "swin";
   const imageSize = sizeField(source, "config.base.image_size", field("base.image_size"), {
     fallback: 224,
     ...(isSwin ? { stored: swin(sizes, { pool: "first" }).imageSize } : {}),
@@ -162,8 +146,8 @@ function cxrClip({ sizes, value, source }: Stored): ClipConfig {
   });
   return {
     // Of its Swin the model reads the first token, as it does of a ViT, where that is CLS.
-    vision: isSwin ? swin(sizes, { pool: "first", head: "biased" }) : resnet(sizes, { imageSize, head: "biased" }),
-    text: bert(sizes, { contextLength, pool, head: "biased" }),
+    vision: isSwin ? swin(sizes, { pool: "first", head }) : resnet(sizes, { imageSize, head }),
+    text: bert(sizes, { contextLength, pool, head }),
     embedding,
     similarity: "softmax",
     ...(isSwin ? HALF : IMAGENET),
@@ -186,7 +170,7 @@ function medclip({ sizes }: Stored): ClipConfig {
   const { embedding = 512, text, layout } = sizes;
   const states = [...new Set([1, 2, text.depth])];
   return {
-    vision: layout.vision === "medclip_swin"
+    vision: towerKinds(layout).vision === "swin"
       ? swin(sizes, { pool: "mean", head: "linear" })
       : resnet(sizes, { head: "linear" }),
     text: bert(sizes, { contextLength: 77, pool: "mean", hiddenStates: states, head: "linear" }),
@@ -250,12 +234,12 @@ const PUBLISHED: readonly PublishedModel[] = [
     config: mgca,
   },
   {
-    layout: { vision: ["cxr_clip_resnet", "cxr_clip_swin"], text: "cxr_clip" },
+    layout: { vision: ["cxr_clip_resnet", "cxr_clip_swin", "cxr_clip_swin_5"], text: "cxr_clip" },
     name: "CXR-CLIP (as the configuration in it says)",
     config: cxrClip,
   },
   {
-    layout: { vision: ["medclip_swin", "medclip_resnet"], text: "medclip" },
+    layout: { vision: ["medclip_resnet", "medclip_swin", "medclip_swin_5"], text: "medclip" },
     name: "MedCLIP (77 tokens, the mean of layers 1, 2 and the last, images padded to a square)",
     config: medclip,
   },

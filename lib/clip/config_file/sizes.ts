@@ -2,6 +2,7 @@
 import { layerCount } from "../checkpoint/find_layout.ts";
 import { type ClipLayout, clipPlace, towerKinds } from "../checkpoint/layout.ts";
 import { TEXT_NAMES } from "../checkpoint/text_names.ts";
+import type { TowerNames } from "../checkpoint/tower_names.ts";
 import { VISION_NAMES } from "../checkpoint/vision_names.ts";
 
 /** What the shapes tell; absent where the tensor that would tell is missing. */
@@ -62,6 +63,12 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
   const heads = VISION_NAMES[vision].head;
   const last = heads["weight"] ?? heads["fc2.weight"];
   const projection = last && shapeOf(heads["weight"] ? "vision.head.weight" : "vision.head.fc2.weight");
+  // Where a head of one layer has the name of the first of two, the second tells them apart.
+  const hiddenOf = (tower: "vision" | "text", head: TowerNames["head"]): number | undefined => {
+    if (!head["fc1.weight"]) return undefined;
+    if (head["weight"]?.name === head["fc1.weight"].name) return shapeOf(`${tower}.head.fc2.weight`)?.[1];
+    return shapeOf(`${tower}.head.fc1.weight`)?.[0];
+  };
   const tower = kinds.vision === "clip-resnet" || kinds.vision === "resnet"
     ? resnetSizes(shapes, layout, kinds.vision === "clip-resnet")
     : kinds.vision === "swin"
@@ -72,7 +79,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
     ...size("embedding", last ? last.as === "transposed" ? projection?.[1] : projection?.[0] : tower.width),
     vision: {
       ...tower,
-      ...size("headWidth", heads["fc1.weight"] ? shapeOf("vision.head.fc1.weight")?.[0] : undefined),
+      ...size("headWidth", hiddenOf("vision", heads)),
       pooler: shapes.has(`${visionPrefix}pooler.dense.weight`),
     },
     text: {
@@ -82,7 +89,7 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
       depth: text === "none" ? 0 : layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
       ...size("mlpWidth", ofText("layers.0.mlp.fc1.weight")?.[0]),
       ...size("tokenTypes", isBert ? ofText("tokenType")?.[0] : undefined),
-      ...size("headWidth", TEXT_NAMES[text].head["fc1.weight"] ? shapeOf("text.head.fc1.weight")?.[0] : undefined),
+      ...size("headWidth", hiddenOf("text", TEXT_NAMES[text].head)),
       pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
     },
   };

@@ -13,6 +13,7 @@ import {
   refuseForeign,
   sizeField,
 } from "./fields.ts";
+import { hfSwin } from "./swin.ts";
 
 /** Activations by their names in `transformers`. */
 const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"], ["gelu_pytorch_tanh", "gelu-tanh"]] as const;
@@ -46,7 +47,7 @@ export function hfClip(json: JsonRecord, source: ClipSource): ClipConfig {
   };
 }
 
-/** A `VisionTextDualEncoderModel`: a ViT or CLIP's own with a BERT. */
+/** A `VisionTextDualEncoderModel`: a ViT, CLIP's own or a Swin with a BERT. */
 export function hfPair(json: JsonRecord, source: ClipSource): ClipConfig {
   const vision = part(json, "vision_config", source);
   const text = part(json, "text_config", source);
@@ -54,10 +55,11 @@ export function hfPair(json: JsonRecord, source: ClipSource): ClipConfig {
     ["vit", "vit"],
     ["clip_vision_model", "clip"],
     ["clip", "clip"],
+    ["swin", "swin"],
   ]);
   choiceField(source, "text_config.model_type", text["model_type"], [["bert", "bert"]]);
   return {
-    vision: hfVision(vision, kind as "vit" | "clip", source),
+    vision: kind === "swin" ? hfSwin(vision, source) : hfVision(vision, kind as "vit" | "clip", source),
     text: hfBert(text, source),
     embedding: sizeField(source, "projection_dim", json["projection_dim"], {
       stored: source.sizes?.embedding,

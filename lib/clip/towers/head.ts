@@ -2,18 +2,22 @@
 import * as tf from "@tensorflow/tfjs";
 import type { BatchNormParams } from "../../nn/batch_norm.ts";
 import { type FrozenLinear, linear, type LinearParams } from "../../nn/linear.ts";
+import { layerNorm, type LayerNormParams } from "../../nn/layer_norm.ts";
 import { mlp, type MlpParams } from "../../nn/mlp.ts";
+import { gelu } from "../../tensor/kernels/gelu/api.ts";
 import { add, mul, sub } from "../../tensor/typed.ts";
 import type { Tensor1D, Tensor3D } from "../../tensor/types.ts";
 import type { HeadKind } from "../config.ts";
 import type { Parts } from "./parts.ts";
 
-/** Two layers, each with a batch normalisation of frozen statistics where the head has them; the last has no gain and offset. */
+/** Two layers, each with a batch normalisation of frozen statistics where the head has them, the last without gain and offset. */
 export interface MlpHead extends MlpParams {
   /** After the first layer. */
   norm1?: BatchNormParams;
   /** After the second. */
   norm2?: Pick<BatchNormParams, "mean" | "variance">;
+  /** After the shortcut, where the second layer is beside one. */
+  normPost?: LayerNormParams;
 }
 
 type Statistics = Pick<BatchNormParams, "mean" | "variance">;
@@ -22,12 +26,22 @@ type Statistics = Pick<BatchNormParams, "mean" | "variance">;
 export type HeadParams = LinearParams | MlpHead;
 
 /** What the kinds differ in. */
-const HEADS: Readonly<Record<Exclude<HeadKind, "none">, { layers: 1 | 2; bias: boolean; normed?: true }>> = {
+interface HeadTraits {
+  layers: 1 | 2;
+  bias: boolean;
+  /** Batch normalisations. */
+  normed?: true;
+  /** A shortcut, and a LayerNorm behind it. */
+  residual?: true;
+}
+
+const HEADS: Readonly<Record<Exclude<HeadKind, "none">, HeadTraits>> = {
   "linear": { layers: 1, bias: false },
   "biased": { layers: 1, bias: true },
   "mlp": { layers: 2, bias: false },
   "relu-mlp": { layers: 2, bias: true },
   "norm-mlp": { layers: 2, bias: true, normed: true },
+  "residual-mlp": { layers: 2, bias: true, residual: true },
 };
 
 /** Sizes of a head. */
@@ -48,7 +62,7 @@ export function buildHead(
   name: string,
 ): { head?: HeadParams } {
   if (kind === "none") return {};
-  const { layers, bias, normed } = HEADS[kind];
+  const { layers, bias, normed, residual } = HEADS[kind];
   if (layers === 1) return { head: make.dense(embedding, width, name, bias) };
   const statistics = (size: number, norm: string): Statistics => ({
     mean: make.leaf(`${name}.${norm}.mean`, [size], "bias"),
@@ -65,6 +79,7 @@ export function buildHead(
       fc1: make.dense(hidden, width, `${name}.fc1`, bias),
       fc2: make.dense(embedding, hidden, `${name}.fc2`, bias),
       ...norms,
+      ...(residual ? { normPost: make.norm(embedding, `${name}.normPost`) } : {}),
     },
   };
 }
@@ -79,6 +94,13 @@ export function projected(head: HeadParams | undefined, x: Tensor3D, kind: HeadK
   if (!head) return x;
   if (!("fc1" in head)) return linear(head, x);
   if (kind === "mlp") return mlp(head, x);
+  const { normPost } = head;
+  if (normPost) {
+    return tf.tidy(() => {
+      const first = linear(head.fc1, x);
+      return layerNorm(normPost, linear(head.fc2, gelu(first), { addend: first }), 1e-5);
+    });
+  }
   return tf.tidy(() => linear(normed(head.fc2, head.norm2), tf.relu(linear(normed(head.fc1, head.norm1), x))));
 }
 
