@@ -98,8 +98,9 @@ export function startNative(): Promise<Peer> {
 
 function startOwn(kind: "wide" | "native", ...more: readonly string[]): Promise<Peer> {
   const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, ...more];
-  // As the task sets it: OpenBLAS's threads otherwise spin on the processors that ours need next.
-  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], { OPENBLAS_THREAD_TIMEOUT: "4" });
+  // As the task sets them: the library's threads otherwise spin on the processors that ours need next.
+  const idle = { OPENBLAS_THREAD_TIMEOUT: "4", KMP_BLOCKTIME: "0" };
+  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], idle);
 }
 
 function local(name: string): string {

@@ -28,12 +28,13 @@ const NATIVE_VARIABLES = [
 ];
 
 /**
- * What the native lines begin with: V8's flag for 256-bit products where the processor has them, and OpenBLAS's threads sleep
- * when they have nothing to do, in place of waiting in a loop beside ours.
+ * What the native lines begin with: V8's flag for 256-bit products where the processor has them, and OpenBLAS's and MKL's threads
+ * sleep when they have nothing to do, in place of waiting in a loop beside ours.
  */
 const NATIVE_START = [
   "DENO_NO_UPDATE_CHECK=1",
   "OPENBLAS_THREAD_TIMEOUT=4",
+  "KMP_BLOCKTIME=0",
   "DENO_V8_FLAGS=$(deno run --quiet --no-prompt --allow-ffi --allow-env=DENO_V8_FLAGS lib/tensor/wasm/v8_flags.ts)",
   "deno",
   "run",

@@ -44,6 +44,7 @@ function kernelspec(deno: string, cache?: string): Kernelspec {
       // Jupyter may be started where the shell's variables are not; without a network the kernel would find nothing.
       ...(cache ? { DENO_DIR: cache } : {}),
       OPENBLAS_THREAD_TIMEOUT: "4",
+      KMP_BLOCKTIME: "0",
       DENO_NO_UPDATE_CHECK: "1",
       DENO_NO_PROMPT: "1",
       NO_COLOR: "1",

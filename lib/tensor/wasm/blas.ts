@@ -45,6 +45,7 @@ const SYMBOLS = {
   openblas_set_num_threads: { parameters: ["i32"], result: "void", optional: true },
   MKL_Get_Version_String: { parameters: ["buffer", "i32"], result: "void", optional: true },
   MKL_Set_Num_Threads: { parameters: ["i32"], result: "void", optional: true },
+  MKL_Get_Max_Threads: { parameters: [], result: "i32", optional: true },
   MKL_Set_Interface_Layer: { parameters: ["i32"], result: "i32", optional: true },
   bli_info_get_version_str: { parameters: [], result: "pointer", optional: true },
   bli_info_get_blas_int_type_size: { parameters: [], result: "i64", optional: true },
@@ -53,11 +54,15 @@ const SYMBOLS = {
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
-/** Files tried by `auto`, by system. */
-const FILES: Partial<Record<typeof Deno.build.os, readonly string[]>> = {
-  darwin: ["/System/Library/Frameworks/Accelerate.framework/Accelerate"],
-  linux: ["libmkl_rt.so.2", "libopenblas.so.0", "libopenblas.so", "libblis.so.4", "libblis.so"],
-};
+const MKL = ["libmkl_rt.so.3", "libmkl_rt.so.2", "libmkl_rt.so"];
+const OTHERS = ["libopenblas.so.0", "libopenblas.so", "libblis.so.4", "libblis.so"];
+
+/** Files tried by `auto`. MKL is the fastest on Intel's processors and none of the fastest on AMD's. */
+function candidates(): readonly string[] {
+  if (Deno.build.os === "darwin") return ["/System/Library/Frameworks/Accelerate.framework/Accelerate"];
+  if (Deno.build.os !== "linux") return [];
+  return processorFeatures()?.sse4a ? [...OTHERS, ...MKL] : [...MKL, ...OTHERS];
+}
 
 /** Which kernels OpenBLAS is to use. */
 const CORE_VARIABLE = "OPENBLAS_CORETYPE";
@@ -98,7 +103,7 @@ export function openBlas(backend: WasmBackend, choice: string, threads: number):
     );
   }
   const failures: string[] = [];
-  for (const path of isAuto ? FILES[Deno.build.os] ?? [] : [choice]) {
+  for (const path of isAuto ? candidates() : [choice]) {
     try {
       return bind(backend, path, threads);
     } catch (error) {
@@ -178,7 +183,8 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   const batch = symbols.cblas_sgemm_batch;
   const multiplyBatch = batch ? (given: ProductBatch): void => callBatch(batch, base, given) : undefined;
   checkProducts(backend, path, { multiply, multiplyBatch });
-  const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
+  const used = symbols.MKL_Get_Max_Threads?.() ?? threads; // 1 under MKL_THREADING_LAYER=SEQUENTIAL
+  const name = `${nameOf(path, symbols, config)}, ${used} thread${used === 1 ? "" : "s"}`;
   return { description: name, multiply, ...(multiplyBatch ? { multiplyBatch } : {}) };
 }
 
@@ -230,7 +236,9 @@ function nameOf(path: string, symbols: Library["symbols"], config: string): stri
   if (symbols.MKL_Get_Version_String) {
     const bytes = new Uint8Array(200);
     symbols.MKL_Get_Version_String(bytes, bytes.length);
-    return new TextDecoder().decode(bytes).replaceAll("\0", "").trim();
+    const text = new TextDecoder().decode(bytes).replaceAll("\0", "").trim();
+    const version = /Version ([\d.]+)/.exec(text)?.[1];
+    return version ? `MKL ${version}` : text;
   }
   const version = symbols.bli_info_get_version_str?.();
   if (version) return `BLIS ${Deno.UnsafePointerView.getCString(version)}`;

@@ -6,6 +6,8 @@ export interface ProcessorFeatures {
   avx2: boolean;
   /** 512-bit ones: AVX-512 F, DQ, BW and VL. */
   avx512: boolean;
+  /** SSE4a, which AMD's processors alone have. */
+  sse4a: boolean;
 }
 
 /** glibc 2.33 and later: <sys/platform/x86.h>. */
@@ -13,11 +15,12 @@ const SYMBOLS = {
   __x86_get_cpuid_feature_leaf: { parameters: ["u32"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Numbers of the leaves there: CPUID's 1 and 7. */
-const [LEAF_1, LEAF_7] = [0, 1];
+/** Numbers of the leaves there: CPUID's 1, 7 and 80000001. */
+const [LEAF_1, LEAF_7, LEAF_80000001] = [0, 1, 2];
 /** A leaf is eax, ebx, ecx, edx as the processor has them, then the same as programs may use them. */
 const [ACTIVE_EBX, ACTIVE_ECX] = [20, 24];
 const FMA = 1 << 12;
+const SSE4A = 1 << 6;
 const AVX2 = 1 << 5;
 const AVX512 = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
 
@@ -38,7 +41,8 @@ export function processorFeatures(): ProcessorFeatures | undefined {
       const has = (value: number, bits: number): boolean => (value & bits) === bits;
       const seven = active(LEAF_7, ACTIVE_EBX);
       const avx2 = has(seven, AVX2) && has(active(LEAF_1, ACTIVE_ECX), FMA);
-      return { avx2, avx512: avx2 && has(seven, AVX512) };
+      const sse4a = has(active(LEAF_80000001, ACTIVE_ECX), SSE4A);
+      return { avx2, avx512: avx2 && has(seven, AVX512), sse4a };
     } finally {
       library.close();
     }
