@@ -49,7 +49,7 @@ export function div<T extends Tensor>(a: T, b: Tensor | number): T {
 
 /** 1 where a condition holds, 0 elsewhere. Not a cast: tf.js keeps an int32 buffer under the float type on webgpu. */
 export function indicator<T extends Tensor>(condition: T): T {
-  return tf.where(condition, tf.scalar(1), tf.scalar(0)) as Tensor as T;
+  return tf.cast(condition, "float32");
 }
 
 /** Softmax over the last axis. */

@@ -1,9 +1,10 @@
 /** The micro-batches of a batch: features without a tape, and gradients through one of them. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
-import { type Gradients, valueAndGradients } from "../tensor/gradients.ts";
+import { customGrad, type Gradients, valueAndGradients } from "../tensor/gradients.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
+import { slice } from "../tensor/typed.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 import type { Batch, Samples } from "./batch.ts";
 import { type FlatLayout, packNamed } from "./flat.ts";
@@ -141,16 +142,28 @@ export async function chunkGradients<T>(step: Step<T>, chunk: Chunk, whole: Feat
     (samples) =>
       valueAndGradients(step.params, [...step.leaves.keys()], () =>
         tf.tidy(() => {
-          const { image, text } = features(step, samples, withSeed(step.featureOptions, chunk.seed));
-          const dot = (x: Tensor2D, all: Tensor2D): Tensor =>
-            tf.sum(tf.mul(x, tf.slice(all, [chunk.start, 0], [chunk.size, -1])));
-          return tf.add(dot(image, whole.image), dot(text, whole.text)) as Scalar;
+          const own = features(step, samples, withSeed(step.featureOptions, chunk.seed));
+          return withGradients(own, { image: rowsOf(whole.image, chunk), text: rowsOf(whole.text, chunk) });
         })),
   );
   value.dispose();
   const flat = packNamed(step.layout, gradients);
   tf.dispose([...gradients.values()]);
   return flat;
+}
+
+function rowsOf(all: Tensor2D, { start, size }: Chunk): Tensor2D {
+  return slice(all, [start, 0], [size, -1]);
+}
+
+/** 0, whose gradients are the given ones: those of the sum of products with them, which is not computed. */
+function withGradients({ image, text }: Features, gradients: Features): Scalar {
+  type Pair = readonly [Tensor2D, Tensor2D];
+  return customGrad<Pair, Pair, Scalar>([image, text], () => ({
+    value: tf.scalar(0),
+    saved: [gradients.image, gradients.text],
+    gradFunc: (_, saved) => [tf.clone(saved[0]), tf.clone(saved[1])],
+  }));
 }
 
 /** Sums of packed tensors; both operands are freed. */

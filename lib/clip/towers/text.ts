@@ -224,7 +224,8 @@ function plainLayers(
 }
 
 function positionEmbeddings({ position }: TextTrunk, words: Tensor3D): Tensor2D {
-  return tf.slice(position, [0, 0], [words.shape[1], words.shape[2]]);
+  const [, length, width] = words.shape;
+  return position.shape[0] === length ? position : tf.slice(position, [0, 0], [length, width]);
 }
 
 /** 1 at the last place of each text; shape `[B, N]`. */

@@ -73,6 +73,8 @@ export const MATMUL_TILES = {
 
 /** Fewest terms worth a part of their own. */
 const SHORTEST_PART = 128;
+/** Up to this many terms a sum stays whole: its parts would save less time than the second dispatch takes. */
+const LONGEST_WHOLE = 512;
 /** Most bytes spent on the parts. */
 const MOST_PART_BYTES = 1 << 26;
 
@@ -115,7 +117,7 @@ export function planMatMul(shape: MatMulShape, limits: MatMulLimits, options: Pl
     Math.floor(shape.k / SHORTEST_PART),
     Math.floor(Math.min(MOST_PART_BYTES, limits.maxStorageBufferBindingSize) / resultBytes),
   );
-  const wanted = options.unsplit || workgroups * 2 > target
+  const wanted = options.unsplit || shape.k <= LONGEST_WHOLE || workgroups * 2 > target
     ? 1
     : Math.max(1, Math.min(count(target, workgroups), most));
   const splitDepth = Math.max(chosen.depth, count(count(shape.k, wanted), chosen.depth) * chosen.depth);
