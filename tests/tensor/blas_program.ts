@@ -1,10 +1,16 @@
-/** Run by blas_test.ts: products of many forms against float64, their largest relative difference printed. */
+/**
+ * Run by blas_test.ts: products of many forms against float64, their largest relative difference printed, and whether workers
+ * call the library, too. The permission is given up before, as a notebook may.
+ */
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
+import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 
 const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 2 } });
+await Deno.permissions.revoke({ name: "ffi" });
+const isShared = wasmKernels(tf.engine().findBackend("wasm") as unknown as WasmBackend).blas?.isShared ?? false;
 const rng = mulberry32(1);
 const random = (shape: number[]): Tensor =>
   tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng() - 0.5), shape);
@@ -22,6 +28,11 @@ const FORMS: [a: number[], b: number[], transposeA: boolean, transposeB: boolean
   [[2, 1, 130, 70], [3, 70, 90], false, false],
   [[130, 70], [70, 90], false, false, true],
   [[2, 130, 70], [1, 90, 70], false, true, true],
+  // Large enough to be divided among threads: by rows, columns and matrices.
+  [[701, 100], [100, 130], false, false, true],
+  [[40, 300], [700, 300], false, true, true],
+  [[8, 50, 150], [8, 120, 50], true, true],
+  [[2, 1, 150, 70], [3, 70, 130], false, false],
 ];
 
 let largest = 0;
@@ -40,11 +51,11 @@ for (const [shapeA, shapeB, transposeA, transposeB, bias] of FORMS) {
   const second = await again.data();
   repeated &&= values.every((value, i) => value === second[i]);
   const expected = await reference(a, b, { transposeA, transposeB, shape: y.shape, added });
-  const scale = Math.max(...expected.map(Math.abs));
+  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   for (const [i, value] of values.entries()) largest = Math.max(largest, Math.abs(value - expected[i]!) / scale);
   tf.dispose([a, b, y, again, ...(added ? [added] : [])]);
 }
-console.log(JSON.stringify({ adapter, products: FORMS.length, largest, repeated }));
+console.log(JSON.stringify({ adapter, products: FORMS.length, largest, repeated, isShared }));
 
 interface Form {
   transposeA: boolean;

@@ -7,7 +7,8 @@
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { allocate, type Blas, type Product, type ProductBatch, type WasmBackend } from "./module.ts";
+import { blasMatmul, PRODUCTS } from "./blas_matmul.ts";
+import { allocate, type Blas, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
 export class BlasError extends Error {
@@ -16,22 +17,7 @@ export class BlasError extends Error {
 }
 
 const SYMBOLS = {
-  cblas_sgemm: {
-    parameters: [
-      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const,
-      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
-    ],
-    result: "void",
-  },
-  cblas_sgemm_batch: {
-    parameters: [
-      ...["i32", "buffer", "buffer", "buffer", "buffer", "buffer"] as const, // layout, transposes, m, n, k
-      ...["buffer", "buffer", "buffer", "buffer", "buffer"] as const, // alpha, a, lda, b, ldb
-      ...["buffer", "buffer", "buffer", "i32", "buffer"] as const, // beta, c, ldc, number of groups, their sizes
-    ],
-    result: "void",
-    optional: true,
-  },
+  ...PRODUCTS,
   sgemm_of_wide_rows: {
     name: "cblas_sgemm",
     parameters: [
@@ -45,7 +31,6 @@ const SYMBOLS = {
   openblas_set_num_threads: { parameters: ["i32"], result: "void", optional: true },
   MKL_Get_Version_String: { parameters: ["buffer", "i32"], result: "void", optional: true },
   MKL_Set_Num_Threads: { parameters: ["i32"], result: "void", optional: true },
-  MKL_Get_Max_Threads: { parameters: [], result: "i32", optional: true },
   MKL_Set_Interface_Layer: { parameters: ["i32"], result: "i32", optional: true },
   bli_info_get_version_str: { parameters: [], result: "pointer", optional: true },
   bli_info_get_blas_int_type_size: { parameters: [], result: "i64", optional: true },
@@ -68,8 +53,7 @@ function candidates(): readonly string[] {
 const CORE_VARIABLE = "OPENBLAS_CORETYPE";
 
 const MKL_LP64 = 0;
-const ROW_MAJOR = 101;
-const [AS_IS, TRANSPOSED] = [111, 112];
+const [ROW_MAJOR, AS_IS] = [101, 111];
 
 /** What is asked for: a library's file, the first of the system's that serves, or none. */
 export function blasChoice(option?: string): string {
@@ -159,33 +143,17 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   if (isWide || readsWide(symbols)) {
     throw new BlasError(`Cannot use "${path}" as its integers must have 32 bits: it reads 64`);
   }
-  symbols.openblas_set_num_threads?.(threads);
-  symbols.MKL_Set_Num_Threads?.(threads);
-  symbols.bli_thread_set_num_threads?.(BigInt(threads));
+  const useThreads = (count: number): void => {
+    symbols.openblas_set_num_threads?.(count);
+    symbols.MKL_Set_Num_Threads?.(count);
+    symbols.bli_thread_set_num_threads?.(BigInt(count));
+  };
+  useThreads(threads);
   const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memoryOf(backend)))));
-  const multiply = ({ transpose: [ta, tb], m, n, k, a, b, c, beta }: Product): void =>
-    symbols.cblas_sgemm(
-      ROW_MAJOR,
-      ta ? TRANSPOSED : AS_IS,
-      tb ? TRANSPOSED : AS_IS,
-      m,
-      n,
-      k,
-      1,
-      BigInt(base + a),
-      ta ? m : k,
-      BigInt(base + b),
-      tb ? k : n,
-      beta,
-      BigInt(base + c),
-      n,
-    );
-  const batch = symbols.cblas_sgemm_batch;
-  const multiplyBatch = batch ? (given: ProductBatch): void => callBatch(batch, base, given) : undefined;
-  checkProducts(backend, path, { multiply, multiplyBatch });
-  const used = symbols.MKL_Get_Max_Threads?.() ?? threads; // 1 under MKL_THREADING_LAYER=SEQUENTIAL
-  const name = `${nameOf(path, symbols, config)}, ${used} thread${used === 1 ? "" : "s"}`;
-  return { description: name, multiply, ...(multiplyBatch ? { multiplyBatch } : {}) };
+  const matmul = blasMatmul(symbols, base, backend.wasm.asm.memory);
+  checkProducts(backend, path, matmul);
+  const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
+  return { description: name, library: { path, base }, matmul, useThreads, isShared: false };
 }
 
 /**
@@ -196,36 +164,6 @@ function readsWide({ sgemm_of_wide_rows }: Library["symbols"]): boolean {
   const [a, b, c] = [Float32Array.of(2), Float32Array.of(3), Float32Array.of(0)];
   sgemm_of_wide_rows(ROW_MAJOR, AS_IS, AS_IS, 1n - 2n ** 32n, 1, 1, 1, a, 1, b, 1, 0, c, 1);
   return c[0] === 0;
-}
-
-/** Products of one form at many addresses: one group. */
-function callBatch(
-  batch: NonNullable<Library["symbols"]["cblas_sgemm_batch"]>,
-  base: number,
-  { transpose: [ta, tb], m, n, k, beta, a, b, c }: ProductBatch,
-): void {
-  const integer = (value: number): Int32Array<ArrayBuffer> => Int32Array.of(value);
-  const number = (value: number): Float32Array<ArrayBuffer> => Float32Array.of(value);
-  const addresses = (offsets: readonly number[]): BigUint64Array<ArrayBuffer> =>
-    BigUint64Array.from(offsets, (offset) => BigInt(base + offset));
-  batch(
-    ROW_MAJOR,
-    integer(ta ? TRANSPOSED : AS_IS),
-    integer(tb ? TRANSPOSED : AS_IS),
-    integer(m),
-    integer(n),
-    integer(k),
-    number(1),
-    addresses(a),
-    integer(ta ? m : k),
-    addresses(b),
-    integer(tb ? k : n),
-    number(beta),
-    addresses(c),
-    integer(n),
-    1,
-    integer(a.length),
-  );
 }
 
 function nameOf(path: string, symbols: Library["symbols"], config: string): string {
@@ -253,27 +191,25 @@ function memoryOf(backend: WasmBackend): ArrayBuffer {
 const TOLERANCE = 1e-4;
 
 /** Compares small products in all four forms with sums of our own: another convention, integer size or a fault shows here. */
-function checkProducts(
-  backend: WasmBackend,
-  path: string,
-  { multiply, multiplyBatch }: { multiply: Blas["multiply"]; multiplyBatch: Blas["multiplyBatch"] },
-): void {
-  const [m, n, k] = [7, 19, 33] as const;
-  const address = allocate(backend, 4 * (m * k + k * n + 2 * m * n));
-  const [a, b, c] = [address, address + 4 * m * k, address + 4 * (m * k + k * n)];
-  const second = c + 4 * m * n;
+function checkProducts(backend: WasmBackend, path: string, matmul: Blas["matmul"]): void {
+  const [batch, m, n, k] = [2, 7, 19, 33] as const;
+  const address = allocate(backend, 4 * (m * k + k * n + n + batch * (1 + m * n)));
+  const [a, b, bias] = [address, address + 4 * m * k, address + 4 * (m * k + k * n)];
+  const [repeated, c] = [bias + 4 * n, bias + 4 * (n + batch)];
   try {
     const view = (address: number, count: number): Float32Array => new Float32Array(memoryOf(backend), address, count);
     const [left, right] = [view(a, m * k), view(b, k * n)];
     left.forEach((_, i) => left[i] = Math.sin(i + 1));
     right.forEach((_, i) => right[i] = Math.cos(2 * i));
-    for (const transpose of [[false, false], [false, true], [true, false], [true, true]] as const) {
-      const form = { transpose, m, n, k, beta: 1 } as const;
-      for (const isBatch of multiplyBatch ? [false, true] : [false]) {
-        view(c, 2 * m * n).fill(0.25);
-        if (isBatch) multiplyBatch!({ ...form, a: [a, a], b: [b, b], c: [c, second] });
-        else for (const into of [c, second]) multiply({ ...form, a, b, c: into });
-        checkProduct(path, form, { left, right, results: [view(c, m * n), view(second, m * n)] });
+    view(bias, n).fill(0.25);
+    view(repeated, batch).fill(0); // the indices of the first matrix
+    for (const [ta, tb] of [[0, 0], [0, 1], [1, 0], [1, 1]] as const) {
+      for (const matrices of [1, batch]) {
+        view(c, batch * m * n).fill(NaN);
+        matmul(0, matrices, m, n, k, a, ta, repeated, b, tb, repeated, bias, c, 0, matrices);
+        for (let i = 0; i < matrices; i++) {
+          checkProduct(path, { ta, tb, m, n, k, left, right, result: view(c + 4 * i * m * n, m * n) });
+        }
       }
     }
   } finally {
@@ -281,20 +217,25 @@ function checkProducts(
   }
 }
 
-function checkProduct(
-  path: string,
-  { transpose: [ta, tb], m, n, k }: Pick<Product, "transpose" | "m" | "n" | "k">,
-  { left, right, results }: { left: Float32Array; right: Float32Array; results: readonly Float32Array[] },
-): void {
+interface CheckedProduct {
+  ta: number;
+  tb: number;
+  m: number;
+  n: number;
+  k: number;
+  left: Float32Array;
+  right: Float32Array;
+  result: Float32Array;
+}
+
+function checkProduct(path: string, { ta, tb, m, n, k, left, right, result }: CheckedProduct): void {
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
       let sum = 0.25;
       for (let p = 0; p < k; p++) sum += left[ta ? p * m + i : i * k + p]! * right[tb ? j * k + p : p * n + j]!;
-      for (const result of results) {
-        const value = result[i * n + j]!;
-        if (Math.abs(value - sum) <= TOLERANCE * Math.max(1, Math.abs(sum))) continue;
-        throw new BlasError(`Cannot use "${path}" as its products must be right: one is ${value} where ${sum} is`);
-      }
+      const value = result[i * n + j]!;
+      if (Math.abs(value - sum) <= TOLERANCE * Math.max(1, Math.abs(sum))) continue;
+      throw new BlasError(`Cannot use "${path}" as its products must be right: one is ${value} where ${sum} is`);
     }
   }
 }

@@ -6,6 +6,7 @@ import { readVariable } from "../../platform/variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
+import { BLAS_MATMUL } from "./blas_matmul.ts";
 import { blasChoice, openBlas } from "./blas.ts";
 import { setThreads, threadCount } from "./threads.ts";
 import { FLAG } from "./matmul_wide.ts";
@@ -61,7 +62,7 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
     const kernels = wasmKernels(wasmBackend());
     delete kernels.blas;
     const blas = openBlas(wasmBackend(), blasChoice(options.blas), threads);
-    if (blas) kernels.blas = blas;
+    if (blas) Object.assign(kernels, { blas, run: { ...kernels.run, [BLAS_MATMUL]: blas.matmul } });
   }
   await setThreads(wasmBackend(), threads, options.threads !== undefined);
 }

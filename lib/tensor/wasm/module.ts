@@ -49,37 +49,24 @@ export interface KernelModules {
   wide: WideModule;
 }
 
-/** `C = op(A) op(B) + beta C`, all row-major; addresses are those of tensors. */
-export interface Product {
-  /** Whether A, B are used transposed. */
-  transpose: readonly [a: boolean, b: boolean];
-  /** Rows of C, columns of C, terms of each sum. */
-  m: number;
-  n: number;
-  k: number;
-  a: number;
-  b: number;
-  c: number;
-  /** 0 ignores what C holds, 1 adds to it. */
-  beta: 0 | 1;
-}
-
-/** Products of one form at many addresses. */
-export interface ProductBatch extends Omit<Product, "a" | "b" | "c"> {
-  /** Of each A, B and C. */
-  a: readonly number[];
-  b: readonly number[];
-  c: readonly number[];
+/** What a worker needs to call a library: its file, and where wasm's memory lies in the process's. */
+export interface BlasLibrary {
+  path: string;
+  base: number;
 }
 
 /** A library in use. */
 export interface Blas {
   /** Library, version and kind of processor, for logs and records. */
   description: string;
-  /** Computes a product. */
-  multiply(product: Product): void;
-  /** Computes many in one call. @default {the library has no such function} */
-  multiplyBatch?(batch: ProductBatch): void;
+  /** For workers. */
+  library: BlasLibrary;
+  /** `matmul` of matmul.c. */
+  matmul: KernelFunctions[string];
+  /** Tells the library how many threads of its own it may use. */
+  useThreads(count: number): void;
+  /** Whether all of our own threads call it, each alone. */
+  isShared: boolean;
 }
 
 /** The kernels of one backend. */
@@ -181,7 +168,7 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   let size = 0;
   const kernels: WasmKernels = {
     modules,
-    run: exports as unknown as KernelFunctions,
+    run: { ...exports } as unknown as KernelFunctions,
     scratch(bytes: number): number {
       if (bytes > size) {
         if (address) wasm._free(address);

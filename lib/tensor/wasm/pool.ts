@@ -1,5 +1,6 @@
 /** Workers that run the C kernels in tfjs's own memory, each job's rows shared out in chunks. @module */
 import { startWorker } from "../../platform/worker.ts";
+import { BLAS_MATMUL } from "./blas_matmul.ts";
 import { allocate, STACK_BYTES, type WasmBackend, wasmKernels } from "./module.ts";
 import {
   FAILED,
@@ -29,6 +30,9 @@ export interface PoolJob {
   here(first: number, rows: number): void;
 }
 
+/** A worker that has not begun by then is taken for one that will not. */
+const BEGIN_MS = 10_000;
+
 /** Some rows. */
 export type Rows = readonly [first: number, count: number];
 
@@ -40,6 +44,8 @@ export interface ThreadPool {
    * How long a chunk is waited for, as a multiple of what computing it here would take. @default {1}
    */
   patience: number;
+  /** Waits for the workers to begin, and tells whether all of them have opened the library for large products. */
+  begun(): Promise<boolean>;
   /**
    * Runs a job, the main thread taking part.
    *
@@ -67,16 +73,16 @@ export interface ThreadPool {
 export function makePool(backend: WasmBackend, threads: number, onEnd: () => void): ThreadPool {
   const { wasm } = backend;
   const { memory } = wasm.asm;
-  const { modules } = wasmKernels(backend);
+  const { modules, blas } = wasmKernels(backend);
   const control = new SharedArrayBuffer(WORD_COUNT * 4 + SLOTS * MAX_NUMBERS * 8);
   const words = new Int32Array(control, 0, WORD_COUNT);
   const numbers = new Float64Array(control, WORD_COUNT * 4);
-  const names = WebAssembly.Module.exports(modules.module).map((e) => e.name).sort();
+  const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), BLAS_MATMUL];
   const stacks = allocate(backend, (threads - 1) * STACK_BYTES);
   const scratch = { address: 0, bytes: 0 };
   const workers = Array.from({ length: threads - 1 }, (_, index) => {
     const stack = (stacks + (index + 1) * STACK_BYTES) & ~15;
-    const workerData: WorkerData = { modules, memory, control, stack, index };
+    const workerData: WorkerData = { modules, memory, control, stack, index, library: blas?.library };
     return startWorker(WORKER_SOURCE, workerData, onEnd);
   });
 
@@ -114,6 +120,12 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   const pool: ThreadPool = {
     threads,
     patience: 1,
+    async begun() {
+      for (let count; (count = Atomics.load(words, WORDS.begun)) < workers.length;) {
+        if (await Atomics.waitAsync(words, WORDS.begun, count, BEGIN_MS).value === "timed-out") return false;
+      }
+      return Atomics.load(words, WORDS.opened) === workers.length;
+    },
     run(job) {
       const slot = lateChunks.findIndex((_, i) => isFree(i));
       if (slot < 0 || !reserve(job.scratchBytes)) return undefined;

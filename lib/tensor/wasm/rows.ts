@@ -20,7 +20,9 @@ export interface RowJob {
   /** Rows given to a thread at a time are a multiple of this. @default {1} */
   grain?: number;
   /** Rows given to a thread at a time at least. @default {as many as take 0.05 ms} */
-  least?: number;
+  least?: number | undefined;
+  /** Whether each thread gets one part, all of a size, as every part has costs of its own. @default {false} */
+  isEven?: boolean;
   /** Scratch that a thread needs, bytes. @default {0} */
   scratchBytes?: number;
 }
@@ -46,12 +48,14 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
   const args = addresses();
   const pool = milliseconds < WORTH_MS ? undefined : threadPool(milliseconds);
   const rowMs = milliseconds / rows;
-  const least = Math.max(job.least ?? 1, CHUNK_MS / rowMs);
-  const bounds = pool ? chunkBounds(rows, least, grain, pool.threads) : [];
+  const bounds = pool ? chunkBounds(rows, leastOf(job, pool.threads), grain, pool.threads) : [];
   if (!pool || bounds.length < 3) return compute(args, 0, rows);
   const here = (first: number, count: number): void => compute(args, first, count);
   const late = pool.run({ name, args, bounds, scratchBytes, rowMs, here });
-  if (!late) return compute(args, 0, rows);
+  if (!late) { // by chunks all the same: the bits of a library's products depend on them
+    for (let i = bounds.length - 1; i > 0; i--) here(bounds[i - 1]!, bounds[i]! - bounds[i - 1]!);
+    return;
+  }
   if (late.length === 0) return;
   try {
     for (const tensor of job.results) moveTensor(backend, tensor);
@@ -60,6 +64,10 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
   }
   const moved = addresses();
   for (const [first, count] of late) compute(moved, first, count);
+}
+
+function leastOf({ rows, milliseconds, least = 1, isEven = false }: RowJob, threads: number): number {
+  return isEven ? rows / threads : Math.max(least, CHUNK_MS * rows / milliseconds);
 }
 
 /** Work on elements: a {@linkcode RowJob} whose rows are elements, with their number and how many take a millisecond. */

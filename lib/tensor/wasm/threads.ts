@@ -1,11 +1,13 @@
 /** How many threads the kernels use, and when the workers start. @module */
 import { readVariable } from "../../platform/variables.ts";
 import { holdFrees } from "./late_frees.ts";
-import { isShared, type WasmBackend } from "./module.ts";
+import { type Blas, isShared, type WasmBackend, wasmKernels } from "./module.ts";
 import { makePool, type ThreadPool } from "./pool.ts";
 
 interface Running {
   pool: ThreadPool;
+  /** What the workers were given. */
+  blas: Blas | undefined;
   /** Ends the workers. */
   stop(): Promise<void>;
 }
@@ -49,8 +51,8 @@ export function threadCount(option?: number): number {
 }
 
 /**
- * Sets the number of threads. Workers start when they are worth it; they do not keep the process alive. Without a shared
- * memory it is one, whatever is asked for.
+ * Sets the number of threads. Workers start when they are worth it, with a library for large products at once, as the permission
+ * to open it may be given up; they do not keep the process alive. Without a shared memory it is one, whatever is asked for.
  *
  * @param backend tfjs's wasm backend.
  * @param threads Threads in all, the main one included.
@@ -60,8 +62,12 @@ export async function setThreads(backend: WasmBackend, threads: number, now = fa
   const shared = isShared(backend.wasm.asm.memory);
   wanted = { threads: shared ? threads : 1, backend };
   missedMs = 0;
-  if (running && running.pool.threads !== wanted.threads) await stop();
-  if (now && wanted.threads > 1 && !running) start();
+  const { blas } = wasmKernels(backend);
+  if (running && (running.pool.threads !== wanted.threads || running.blas !== blas)) await stop();
+  if ((now || blas) && wanted.threads > 1 && !running) start();
+  if (!blas) return;
+  blas.isShared = await threadPool()?.begun() ?? false;
+  blas.useThreads(blas.isShared ? 1 : wanted.threads); // never the library's and ours at once
 }
 
 async function stop(): Promise<void> {
@@ -82,6 +88,7 @@ function start(): void {
     const restore = holdFrees(backend!.wasm, pool);
     running = {
       pool,
+      blas: wasmKernels(backend!).blas,
       async stop() {
         await pool.close();
         restore();

@@ -1,6 +1,7 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
-import type { KernelModules } from "./module.ts";
+import { BLAS_MATMUL, blasMatmul, PRODUCTS } from "./blas_matmul.ts";
+import type { BlasLibrary, KernelModules } from "./module.ts";
 
 /** Jobs that can be under way: one is current, in the others a late worker may still be at a chunk. */
 export const SLOTS = 4;
@@ -20,6 +21,9 @@ export const WORDS = {
   generation: 0,
   /** The slot of the latest job. */
   slot: 1,
+  /** Workers that have begun, and those of them that opened the library. */
+  begun: 2,
+  opened: 3,
   /** The first slot; the words before it have a cache line of their own. */
   slots: 16,
   /** Chunks not taken yet: taking one is a single atomic subtraction, so none is taken twice. */
@@ -57,21 +61,34 @@ export interface WorkerData {
   stack: number;
   /** Its number among the workers, from 0. */
   index: number;
+  /** The library for large products. @default {none} */
+  library?: BlasLibrary | undefined;
 }
 
 /**
  * The worker: waits for a job, takes chunks of its rows while there are any. For `startWorker`.
  */
 export const WORKER_SOURCE = `
-const { modules, memory, control, stack, index } = workerData;
+const { modules, memory, control, stack, index, library } = workerData;
 const env = modules.wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
 const wide = new WebAssembly.Instance(modules.wide.module, { env }).exports;
-const kernels = new WebAssembly.Instance(modules.module, { env: { memory }, wide }).exports;
+const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, wide }).exports };
 kernels.use_wide(Number(modules.wide.on));
 kernels.__stack_pointer.value = stack;
-const names = Object.keys(kernels).sort();
+const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), "${BLAS_MATMUL}"];
 const words = new Int32Array(control, 0, ${WORD_COUNT});
 const numbers = new Float64Array(control, ${WORD_COUNT * 4}, ${SLOTS * MAX_NUMBERS});
+if (library) {
+  try {
+    const { symbols } = Deno.dlopen(library.path, ${JSON.stringify(PRODUCTS)});
+    kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
+    Atomics.add(words, ${WORDS.opened}, 1);
+  } catch {
+    // The main thread hears of it by the number of those that opened it.
+  }
+}
+Atomics.add(words, ${WORDS.begun}, 1);
+Atomics.notify(words, ${WORDS.begun});
 const look = (seen) => {
   const end = performance.now() + ${LOOK_MS};
   while (Atomics.load(words, ${WORDS.generation}) === seen && performance.now() < end);

@@ -1,20 +1,14 @@
 /** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
 import * as tf from "@tensorflow/tfjs";
-import {
-  addressOf,
-  allocate,
-  type Blas,
-  output,
-  type WasmBackend,
-  type WasmCall,
-  wasmKernels,
-} from "../../wasm/module.ts";
+import { BLAS_MATMUL } from "../../wasm/blas_matmul.ts";
+import { allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
 import type { TensorInfo } from "../interface.ts";
 
 /** What the rows of a job are: see matmul.c. */
 const [OF_BATCH, OF_ROWS, OF_COLUMNS] = [0, 1, 2];
 const [TILE_ROWS, TILE_COLUMNS] = [4, 8];
+const NATIVE_TILE = 16;
 
 /** Narrower results are divided by rows: matmul.c has another method for them. */
 const LEAST_COLUMNS = 16;
@@ -22,8 +16,12 @@ const LEAST_COLUMNS = 16;
 /** Rows or columns of a part: each part packs the whole of the other operand again, which so many make up for. */
 const LEAST_LINES = 48;
 
+/** Operations from which a product is worth a call of a library. */
+const LEAST_NATIVE_FLOP = 1e6;
+
 // Rough speeds of one thread, which only decide on threads.
 const FLOP_PER_MS = 4e7;
+const NATIVE_FLOP_PER_MS = 1e8;
 const FLOATS_PER_MS = 2e6;
 
 /** `A B (+ bias)` of tensors in wasm memory, batch dimensions broadcast. */
@@ -57,21 +55,22 @@ function multiply(
   const [ta, tb] = [Number(transposeA), Number(transposeB)];
   const sizeA = tf.util.sizeFromShape(batchA);
   const sizeB = tf.util.sizeFromShape(batchB);
-  const { blas } = wasmKernels(backend);
-  if (blas && 2 * m * n * k * (sizeB === 1 ? batch : 1) >= LEAST_NATIVE_FLOP) {
-    multiplyNatively(backend, blas, { a, b, c, bias, m, n, k, transposeA, transposeB, batchA, batchB, batchShape });
-    return c;
-  }
+  const { blas, run: functions } = wasmKernels(backend);
+  const isNative = blas !== undefined && 2 * m * n * k * (sizeB === 1 ? batch : 1) >= LEAST_NATIVE_FLOP;
+  const flopPerMs = isNative ? NATIVE_FLOP_PER_MS : FLOP_PER_MS;
   const run = (batch: number, m: number, ia = 0, ib = 0): void => {
     const [part, rows] = batch > 1 ? [OF_BATCH, batch] : m >= n || n < LEAST_COLUMNS ? [OF_ROWS, m] : [OF_COLUMNS, n];
     runRows(backend, {
-      name: "matmul",
+      name: isNative ? BLAS_MATMUL : "matmul",
       args: [part, batch, m, n, k, a, ta, ia, b, tb, ib, bias, c],
       results: [c],
       rows,
-      milliseconds: batch * (2 * m * n * k / FLOP_PER_MS + (m * n + m * k + k * n) / FLOATS_PER_MS),
-      ...(part === OF_BATCH ? {} : { grain: part === OF_ROWS ? TILE_ROWS : TILE_COLUMNS, least: LEAST_LINES }),
-      scratchBytes: wasmKernels(backend).run["gemm_scratch"]!(),
+      milliseconds: isNative && !blas.isShared // the library divides it
+        ? 0
+        : batch * (2 * m * n * k / flopPerMs + (m * n + m * k + k * n) / FLOATS_PER_MS),
+      ...(isNative ? { isEven: true } : { least: part === OF_BATCH ? undefined : LEAST_LINES }),
+      grain: part === OF_BATCH ? 1 : isNative ? NATIVE_TILE : part === OF_ROWS ? TILE_ROWS : TILE_COLUMNS,
+      scratchBytes: isNative ? 0 : functions["gemm_scratch"]!(),
     });
   };
   if (sizeB === 1 && (!transposeA || batch === 1)) {
@@ -87,58 +86,6 @@ function multiply(
     backend.wasm._free(table);
   }
   return c;
-}
-
-/** Operations from which a product is worth a call of a library. */
-const LEAST_NATIVE_FLOP = 1e6;
-
-interface NativeProduct {
-  a: TensorInfo;
-  b: TensorInfo;
-  c: TensorInfo;
-  bias: TensorInfo | 0;
-  m: number;
-  n: number;
-  k: number;
-  transposeA: boolean;
-  transposeB: boolean;
-  batchA: number[];
-  batchB: number[];
-  batchShape: number[];
-}
-
-/** {@linkcode multiply} by a library: the bias is what C holds before. */
-function multiplyNatively(backend: WasmBackend, blas: Blas, product: NativeProduct): void {
-  const { a, b, c, bias, m, n, k, transposeA, transposeB, batchA, batchB, batchShape } = product;
-  const batch = tf.util.sizeFromShape(batchShape);
-  const [from, into] = [[addressOf(backend, a), addressOf(backend, b)] as const, addressOf(backend, c)];
-  if (bias) repeatRow(backend, addressOf(backend, bias), { into, width: n, rows: batch * m });
-  const shared = { transpose: [transposeA, transposeB] as const, n, k, beta: bias ? 1 as const : 0 as const };
-  if (tf.util.sizeFromShape(batchB) === 1 && (!transposeA || batch === 1)) {
-    blas.multiply({ ...shared, m: batch * m, a: from[0], b: from[1], c: into });
-    return;
-  }
-  const addressesOf = (base: number, size: number, indices: ArrayLike<number>): number[] =>
-    Array.from(indices, (index) => base + 4 * size * index);
-  const lefts = addressesOf(from[0], m * k, broadcastIndices(batchA, batchShape));
-  const rights = addressesOf(from[1], k * n, broadcastIndices(batchB, batchShape));
-  const results = addressesOf(into, m * n, Array.from({ length: batch }, (_, i) => i));
-  if (blas.multiplyBatch) return blas.multiplyBatch({ ...shared, m, a: lefts, b: rights, c: results });
-  for (let i = 0; i < batch; i++) blas.multiply({ ...shared, m, a: lefts[i]!, b: rights[i]!, c: results[i]! });
-}
-
-/** Fills rows with copies of one, twice as many at a time. */
-function repeatRow(
-  backend: WasmBackend,
-  row: number,
-  { into, width, rows }: { into: number; width: number; rows: number },
-): void {
-  const bytes = new Uint8Array(backend.wasm.asm.memory.buffer);
-  const [length, end] = [4 * width, into + 4 * width * rows];
-  bytes.copyWithin(into, row, row + length);
-  for (let done = length; into + done < end; done *= 2) {
-    bytes.copyWithin(into + done, into, into + Math.min(done, end - into - done));
-  }
 }
 
 /** Rows and columns of the last two dimensions, as they are after the transposition. */

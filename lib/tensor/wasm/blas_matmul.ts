@@ -1,0 +1,91 @@
+/** `matmul` of matmul.c by cblas_sgemm, for the main thread and for workers. @module */
+import type { KernelFunctions } from "./module.ts";
+
+/** The products of a BLAS library. */
+export const PRODUCTS = {
+  cblas_sgemm: {
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const,
+      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
+    ],
+    result: "void",
+  },
+  cblas_sgemm_batch: {
+    parameters: [
+      ...["i32", "buffer", "buffer", "buffer", "buffer", "buffer"] as const, // layout, transposes, m, n, k
+      ...["buffer", "buffer", "buffer", "buffer", "buffer"] as const, // alpha, a, lda, b, ldb
+      ...["buffer", "buffer", "buffer", "i32", "buffer"] as const, // beta, c, ldc, number of groups, their sizes
+    ],
+    result: "void",
+    optional: true,
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The name of what {@linkcode blasMatmul} makes among a thread's functions. */
+export const BLAS_MATMUL = "blas_matmul";
+
+/**
+ * The function, with the arguments of matmul.c's but for the scratch. What it computes it computes wholly, the bias included, so
+ * that it may be computed anew. Its own text must suffice: workers get it as such.
+ *
+ * @param symbols The library's functions.
+ * @param base Where wasm's memory lies in the process's.
+ */
+export function blasMatmul(
+  symbols: Deno.DynamicLibrary<typeof PRODUCTS>["symbols"],
+  base: number,
+  memory: WebAssembly.Memory,
+): KernelFunctions[string] {
+  const [ROW_MAJOR, AS_IS, TRANSPOSED, FLOAT] = [101, 111, 112, 4];
+  const repeatRow = (row: number, into: number, line: number, width: number, rows: number): void => {
+    const bytes = new Uint8Array(memory.buffer);
+    const [length, step, end] = [FLOAT * width, FLOAT * line, into + FLOAT * line * rows];
+    if (length < step) {
+      for (let to = into; to < end; to += step) bytes.copyWithin(to, row, row + length);
+      return;
+    }
+    bytes.copyWithin(into, row, row + length);
+    for (let done = length; into + done < end; done *= 2) { // twice as many at a time
+      bytes.copyWithin(into + done, into, into + Math.min(done, end - into - done));
+    }
+  };
+  const pointers = (addresses: number[]): BigUint64Array<ArrayBuffer> =>
+    BigUint64Array.from(addresses, (address) => BigInt(base + address));
+  const integer = (value: number): Int32Array<ArrayBuffer> => Int32Array.of(value);
+  return (...numbers) => {
+    const [part, batch, m, n, k, a, ta, ia, b, tb, ib, bias, c, first, count] = numbers as [
+      ...[number, number, number, number, number, number, number, number],
+      ...[number, number, number, number, number, number, number],
+    ];
+    const [i0, matrices] = part === 0 ? [first, count] : [0, batch];
+    const [row, rows] = part === 1 ? [first, count] : [0, m];
+    const [column, columns] = part === 2 ? [first, count] : [0, n];
+    const words = new Int32Array(memory.buffer);
+    const places = (from: (i: number) => number): number[] => Array.from({ length: matrices }, (_, i) => from(i0 + i));
+    const lefts = places((i) => a + FLOAT * ((ia ? words[ia / 4 + i]! : i) * m * k + (ta ? row : row * k)));
+    const rights = places((i) => b + FLOAT * ((ib ? words[ib / 4 + i]! : i) * k * n + (tb ? column * k : column)));
+    const results = places((i) => c + FLOAT * (i * m * n + row * n + column));
+    if (bias) { for (const into of results) repeatRow(bias + FLOAT * column, into, n, columns, rows); }
+    const [formA, formB] = [ta ? TRANSPOSED : AS_IS, tb ? TRANSPOSED : AS_IS] as [number, number];
+    const [lda, ldb, beta] = [ta ? m : k, tb ? k : n, bias ? 1 : 0];
+    if (matrices > 1 && symbols.cblas_sgemm_batch) {
+      symbols.cblas_sgemm_batch(
+        ROW_MAJOR!,
+        ...[integer(formA), integer(formB), integer(rows), integer(columns), integer(k)] as const,
+        ...[Float32Array.of(1), pointers(lefts), integer(lda), pointers(rights), integer(ldb)] as const,
+        ...[Float32Array.of(beta), pointers(results), integer(n), 1, integer(matrices)] as const,
+      );
+      return 0;
+    }
+    for (let i = 0; i < matrices; i++) {
+      const [left, right, result] = [lefts, rights, results].map((all) => BigInt(base + all[i]!)) as [
+        ...[bigint, bigint, bigint],
+      ];
+      symbols.cblas_sgemm(
+        ...[ROW_MAJOR!, formA, formB, rows, columns, k] as const,
+        ...[1, left, lda, right, ldb, beta, result, n] as const,
+      );
+    }
+    return 0;
+  };
+}
