@@ -64,6 +64,8 @@ export interface VitConfig extends ImageTowerConfig, TransformerConfig {
   kind: "clip" | "vit" | "dinov2" | "eva02";
   /** Image side whose patches the position embedding is of; for another it is resampled. @default {imageSize} */
   positionSize?: number;
+  /** Added to the grid's side where the spacing of resampled positions is computed, as DINOv2's own code does. @default {0} */
+  positionOffset?: number;
   /** Learned tokens between CLS and patches, which nothing reads. @default {0} */
   registers?: number;
   /** Patch side, pixels. */

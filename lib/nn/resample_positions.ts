@@ -18,11 +18,12 @@ function cubic(x: number, a: number): number {
  *
  * Source: torch `interpolate(mode="bicubic", align_corners=False)`, without and with `antialias`; Keys 1981.
  *
+ * @param offset Added to `to` where the spacing is computed. @default {0}
  * @returns Row-major, `[to, from]`.
  */
-export function cubicWeights(from: number, to: number, antialias: boolean): Float32Array {
+export function cubicWeights(from: number, to: number, antialias: boolean, offset = 0): Float32Array {
   const out = new Float32Array(to * from);
-  const scale = from / to;
+  const scale = from / (to + offset);
   const stretch = antialias ? Math.max(scale, 1) : 1;
   for (let i = 0; i < to; i++) {
     const centre = scale * (i + 0.5) - 0.5;
@@ -43,18 +44,20 @@ export function cubicWeights(from: number, to: number, antialias: boolean): Floa
 /**
  * The embedding of a read token and `G²` patches for a grid of `g²`.
  *
- * Source: transformers `Dinov2Embeddings.interpolate_pos_encoding`, and with antialiasing `Dinov2WithRegistersEmbeddings`'s.
+ * Source: transformers `Dinov2Embeddings.interpolate_pos_encoding`, and with antialiasing `Dinov2WithRegistersEmbeddings`'s; with an
+ * offset of 0.1 DINOv2's own `interpolate_pos_encoding`.
  *
  * @param positions The read token's first, `[1, G² + 1, D]`.
  * @param grid g.
+ * @param offset Added to g where the spacing is computed. @default {0}
  * @returns Shape `[1, g² + 1, D]`; `positions` itself, as a new handle, where the grids are the same. The caller disposes it.
  */
-export function resamplePositions(positions: Tensor3D, grid: number, antialias: boolean): Tensor3D {
+export function resamplePositions(positions: Tensor3D, grid: number, antialias: boolean, offset = 0): Tensor3D {
   const [, rows, width] = positions.shape;
   const stored = Math.sqrt(rows - 1);
   if (stored === grid) return tf.clone(positions);
   return tf.tidy(() => {
-    const weights = tf.tensor2d(cubicWeights(stored, grid, antialias), [grid, stored]) as Tensor2D;
+    const weights = tf.tensor2d(cubicWeights(stored, grid, antialias, offset), [grid, stored]) as Tensor2D;
     const along = (map: Tensor3D): Tensor3D => { // the first axis resampled, and the first two exchanged
       const [, other] = map.shape;
       const mixed = matMul(weights, reshape(map, [stored, other * width]));

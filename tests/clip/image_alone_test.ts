@@ -4,11 +4,11 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows }
 import { join } from "@std/path";
 import { findLayout } from "../../lib/clip/checkpoint/find_layout.ts";
 import { NO_TEXT } from "../../lib/clip/architectures.ts";
-import type { ClipConfig } from "../../lib/clip/config.ts";
-import { loadClip } from "../../lib/clip/load.ts";
+import type { ClipConfig, VitConfig } from "../../lib/clip/config.ts";
+import { loadClip, readClipConfig } from "../../lib/clip/load.ts";
 import { NoTextTowerError } from "../../lib/clip/no_text.ts";
 import { countClip } from "../../lib/clip/params.ts";
-import { encodeImage } from "../../lib/clip/towers/image.ts";
+import { attentionHeads, encodeImage } from "../../lib/clip/towers/image.ts";
 import { loadDenseEncoder } from "../../lib/dense/encoder.ts";
 import { mapSource } from "../../lib/dense/maps.ts";
 
@@ -38,7 +38,7 @@ for (const folder of IMAGE_TOWERS) {
     await assertClose(tokens, wanted, 1e-4, "tokens"); // not unit rows: of a LayerNorm
     assertEquals(affinity!.shape, [batch, patches]);
     // With a gate of ones nothing changes, registers or not.
-    const gate = tf.ones([batch, 2, patches + 1, patches + 1]) as Tensor4D;
+    const gate = tf.ones([batch, attentionHeads(config.vision), patches + 1, patches + 1]) as Tensor4D;
     await assertClose(encodeImage(params, pixels, config, { gate }).tokens, tokens, 1e-5, "gated tokens");
     disposeParams(params);
   });
@@ -125,6 +125,38 @@ Deno.test("loadClip() takes a DINOv2's size from its preprocessor, and refuses S
     await changeJson(join(folder, "config.json"), { use_swiglu_ffn: false, image_size: 16 });
     await assertRejects(() => loadClip(folder), SyntaxError, "image_size must be 24 to fit the weights");
   });
+});
+
+Deno.test("loadClip() takes torch.hub's DINOv2 for 224 of 256 pixels unless its preprocessor says otherwise, and refuses the giant", async () => {
+  await selectBackend({ backend: "cpu" });
+  const { weights } = layoutFiles(caseOf("dinov2_hub"));
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(weights, join(folder, "dinov2_vits14_pretrain.pth"));
+    const read = async () => {
+      const { resizeMode, resizedTo, vision } = await readClipConfig(folder);
+      const { imageSize, positionSize, positionOffset } = vision as VitConfig;
+      return [resizeMode, resizedTo, imageSize, positionSize, positionOffset];
+    };
+    assertEquals(await read(), ["shortest", 256, 224, 64, 0.1]);
+    const preprocessor = join(folder, "preprocessor_config.json");
+    await Deno.copyFile(join(weights, "..", "preprocessor_config.json"), preprocessor);
+    assertEquals(await read(), ["shortest", 48, 40, 64, 0.1]);
+    await changeJson(preprocessor, { size: { shortest_edge: 40 } });
+    assertEquals(await read(), ["shortest", undefined, 40, 64, 0.1]);
+    await changeJson(preprocessor, { size: { shortest_edge: 32 } });
+    await assertRejects(read, SyntaxError, "size.shortest_edge must be at least the crop's 40");
+    await Deno.remove(preprocessor);
+    await Deno.writeTextFile(join(folder, "config.json"), "{}");
+    await assertRejects(read, SyntaxError, "must come without a configuration");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  assertThrows(
+    () => findLayout(new Set(["cls_token", "blocks.0.ls1.gamma", "blocks.0.mlp.w12.weight"]), "dinov2_vitg14.pth"),
+    SyntaxError,
+    "the SwiGLU of DINOv2's giant",
+  );
 });
 
 Deno.test("a ViT-B/14 of 518 pixels has the numbers of RAD-DINO", () => {

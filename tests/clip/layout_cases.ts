@@ -219,6 +219,18 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     ...HF,
   },
   {
+    folder: "dinov2_hub",
+    layout: "DINOv2 as torch.hub gives it",
+    tried: "timm's blocks under its names, positions resampled as its code does; no configuration",
+    weights: "dinov2_vitb14_pretrain.pth",
+  },
+  {
+    folder: "dinov2_hub_registers",
+    layout: "DINOv2 with registers as torch.hub gives it",
+    tried: "likewise",
+    weights: "dinov2_vitb14_pretrain.pth",
+  },
+  {
     folder: "medclip_swin",
     layout: "MedCLIP, Swin-T",
     tried:
@@ -282,7 +294,13 @@ export const OTHER_TOWERS: readonly string[] = [
 ];
 
 /** Folders of image towers alone: with gradients of torch. */
-export const IMAGE_TOWERS: readonly string[] = ["rad_dino", "dinov2_resampled", "dinov2_registers"];
+export const IMAGE_TOWERS: readonly string[] = [
+  "rad_dino",
+  "dinov2_resampled",
+  "dinov2_registers",
+  "dinov2_hub",
+  "dinov2_hub_registers",
+];
 
 /** Paths of a case's files. */
 export function layoutFiles({ folder, weights, config }: LayoutCase): { weights: string; config?: string } {

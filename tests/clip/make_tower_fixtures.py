@@ -15,6 +15,7 @@ import torch
 from make_clip_fixtures import (BERT_IDS, CLIP_IDS, ONE, OPEN_VISION, SIZES, TEXT, add_gradients, fresh, pixels, randomise, save,
                                 save_features, write_open_clip)
 from safetensors.torch import load_file
+from timm.models.vision_transformer import VisionTransformer
 from transformers import BertConfig, BertModel
 
 
@@ -53,6 +54,48 @@ def dinov2(name, seed, trained_at=16, registers=0):
     layer = model.encoder.layer[0].attention
     query = layer.q_proj if hasattr(layer, "q_proj") else layer.attention.query
     add_gradients(folder, (lambda: model(images).pooler_output, query.weight), None)
+
+
+class HubDinov2(VisionTransformer):
+    """DINOv2 as its authors wrote it, by timm's blocks: registers after CLS and its position, positions resampled by a factor."""
+
+    def __init__(self, trained_at, registers, offset):
+        super().__init__(img_size=trained_at, patch_size=8, embed_dim=64, depth=1, num_heads=1, mlp_ratio=2, num_classes=0,
+                         init_values=1.0)
+        self.offset = offset
+        self.mask_token = torch.nn.Parameter(torch.zeros(1, 64))
+        if registers:
+            self.register_tokens = torch.nn.Parameter(torch.zeros(1, registers, 64))
+
+    def positions(self, grid):
+        patches, side = self.pos_embed[:, 1:], int((self.pos_embed.shape[1] - 1) ** 0.5)
+        if grid == side:
+            return self.pos_embed
+        to = {"scale_factor": (grid + self.offset) / side} if self.offset else {"size": (grid, grid)}
+        resampled = torch.nn.functional.interpolate(patches.reshape(1, side, side, -1).permute(0, 3, 1, 2), mode="bicubic",
+                                                    antialias=not self.offset, **to)
+        return torch.cat([self.pos_embed[:, :1], resampled.permute(0, 2, 3, 1).flatten(1, 2)], 1)
+
+    def forward(self, images):
+        patches = self.patch_embed.proj(images).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.cls_token.expand(len(images), -1, -1), patches], 1) + self.positions(images.shape[-1] // 8)
+        if hasattr(self, "register_tokens"):
+            tokens = torch.cat([tokens[:, :1], self.register_tokens.expand(len(images), -1, -1), tokens[:, 1:]], 1)
+        return self.norm(self.blocks(tokens))
+
+
+@torch.no_grad()
+def hub_dinov2(name, seed, registers, offset):
+    """Its checkpoint, without a configuration; positions of 64 pixels, asked at 40, of 48 pixels as HF's processor has 224 of 256."""
+    folder, images = fresh(name), torch.randn(2, 3, 40, 40, generator=torch.Generator().manual_seed(seed + 1))
+    processor = {"image_processor_type": "BitImageProcessor", "do_center_crop": True, "crop_size": {"height": 40, "width": 40},
+                 "size": {"shortest_edge": 48}, "resample": 3, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n")
+    model = randomise(HubDinov2(64, registers, offset), seed)
+    torch.save(model.state_dict(), folder / "dinov2_vitb14_pretrain.pth")
+    tokens = model(images)
+    save(folder, images, {"image": tokens[:, 0], "tokens": tokens})
+    add_gradients(folder, (lambda: model(images)[:, 0], model.blocks[0].attn.qkv.weight), None)
 
 
 @torch.no_grad()
@@ -249,6 +292,8 @@ FIXTURES = {
     "rad_dino": lambda name: dinov2(name, 500),
     "dinov2_resampled": lambda name: dinov2(name, 510, trained_at=24),
     "dinov2_registers": lambda name: dinov2(name, 520, trained_at=32, registers=3),
+    "dinov2_hub": lambda name: hub_dinov2(name, 590, 0, 0.1),
+    "dinov2_hub_registers": lambda name: hub_dinov2(name, 600, 4, 0.0),
     "eva_clip": lambda name: eva_clip(name, 530),
     "cxr_clip_swin": lambda name: cxr_clip_swin(name, 550),
     "cxr_clip_mlp": lambda name: cxr_clip_swin(name, 560, MlpHead, "mlp"),

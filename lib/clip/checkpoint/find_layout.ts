@@ -27,6 +27,7 @@ export const VISION_SIGNS: readonly [string, VisionNaming, string][] = [
   ...swinSigns("cxr_clip_swin", "image_encoder.image_encoder."),
   ["vision_model.model.layer4.0.conv3.weight", "medclip_resnet", "vision_model.model."],
   ["encoder.layer.0.layer_scale1.lambda1", "hf_dinov2", ""],
+  ["blocks.0.ls1.gamma", "dinov2", ""],
 ];
 
 /** The names of transformers' Swin, as its files have them and as its version 5 has them in memory. */
@@ -42,7 +43,7 @@ function swinSigns(
 }
 
 /** Image towers that are released without a text tower. */
-const ALONE: ReadonlySet<VisionNaming> = new Set(["hf_dinov2"]);
+const ALONE: ReadonlySet<VisionNaming> = new Set(["hf_dinov2", "dinov2"]);
 /** Likewise of a text tower. */
 export const TEXT_SIGNS: readonly [string, TextNaming, string][] = [
   ["text.text_projection.bias", "open_clip_siglip", "text."],
@@ -71,6 +72,7 @@ const FOREIGN_SIGNS: readonly [RegExp, string][] = [
   ],
   [/(^|\.)visual\.blocks\.\d+\.attn\.q_bias$/, "EVA's image tower"],
   [/(^|\.)(text_decoder\.|text\.cls_emb$)/, "CoCa's text towers"],
+  [/(^|\.)blocks\.\d+\.mlp\.w12\./, "the SwiGLU of DINOv2's giant"],
   [/(^|\.)visual\.attn_pool\./, "an image tower read through attention"],
   ...([
     [/(^|\.)disease_embedding_layer\./, "MedKLIP"],

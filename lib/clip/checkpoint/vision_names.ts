@@ -28,6 +28,7 @@ export type VisionNaming =
   | "hf_vit"
   | "hf_vit_5"
   | "hf_dinov2"
+  | "dinov2"
   | "mgca_vit"
   | ResnetNaming
   | SwinNaming;
@@ -214,6 +215,16 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames<VisionConfig
       "mlp.fc1": "mlp.fc1",
       "mlp.fc2": "mlp.fc2",
     },
+  },
+  dinov2: {
+    label: "DINOv2 under its own names",
+    head: {},
+    headBelow: "none",
+    kind: "dinov2",
+    stem: { ...TIMM_VIT.stem, registers: { name: "register_tokens" } },
+    blocks: "blocks.",
+    layers: { ...TIMM_LAYERS, "scale1": "ls1.gamma", "scale2": "ls2.gamma" },
+    fused: TIMM_FUSED,
   },
   timm_eva: {
     label: "timm's EVA-02",

@@ -33,12 +33,12 @@ export function withPreprocessor(text: string, config: ClipConfig, path: string)
   if (typeof factor === "number" && Math.abs(factor * 255 - 1) > 1e-6) {
     refuseField(source, "rescale_factor", "1/255", factor);
   }
-  const sized = { ...config, vision: withSize(json, config.vision, source) };
+  const { resizedTo, ...sized } = { ...config, vision: withSize(json, config.vision, source) };
   return {
     ...sized,
     mean: colourField(source, "image_mean", json["image_mean"], config.mean),
     std: colourField(source, "image_std", json["image_std"], config.std),
-    resizeMode: resizeMode(json, sized, source),
+    ...resizing(json, { ...sized, ...(resizedTo === undefined ? {} : { resizedTo }) }, source),
     interpolation: choiceField(source, "resample", json["resample"], [
       [undefined, config.interpolation],
       [2, "bilinear"],
@@ -58,27 +58,37 @@ function withSize(json: JsonRecord, vision: ClipConfig["vision"], source: ClipSo
   return refuseField(source, "crop_size", `a multiple of the patch size ${vision.patchSize}`, side);
 }
 
-/** The mode, and a check that the size is the tower's. */
-function resizeMode(json: JsonRecord, config: ClipConfig, source: ClipSource): ClipConfig["resizeMode"] {
-  const { imageSize } = config.vision;
+type Resizing = Pick<ClipConfig, "resizeMode" | "resizedTo">;
+
+/** The mode, and the side before the crop where that is smaller; a check that the size is the tower's. */
+function resizing(json: JsonRecord, config: ClipConfig, source: ClipSource): Resizing {
+  const { vision: { imageSize }, resizeMode, resizedTo } = config;
   const isTower = (value: unknown): boolean => value === undefined || value === null || value === imageSize;
   const { size, crop_size: crop } = json;
   if (isRecord(crop)) {
     if (!isTower(crop["height"]) || !isTower(crop["width"])) refuseField(source, "crop_size", `${imageSize}`, crop);
   } else if (!isTower(crop)) refuseField(source, "crop_size", `${imageSize}`, crop);
   if (isRecord(size) && "shortest_edge" in size) {
-    if (!isTower(size["shortest_edge"])) refuseField(source, "size.shortest_edge", `${imageSize}`, size);
     if (json["do_center_crop"] === false) refuseField(source, "do_center_crop", "true with size.shortest_edge", false);
-    return "shortest";
+    const edge = size["shortest_edge"];
+    if (isTower(edge)) return { resizeMode: "shortest" };
+    if (crop === undefined || crop === null) refuseField(source, "size.shortest_edge", `${imageSize}`, size);
+    const isLarger = Number.isInteger(edge) && edge as number > imageSize;
+    return isLarger
+      ? { resizeMode: "shortest", resizedTo: edge as number }
+      : refuseField(source, "size.shortest_edge", `at least the crop's ${imageSize}`, size);
   }
   if (isRecord(size)) {
     if (!isTower(size["height"]) || !isTower(size["width"])) refuseField(source, "size", `${imageSize}`, size);
-    return "squash";
+    return { resizeMode: "squash" };
   }
   if (!isTower(size)) refuseField(source, "size", `${imageSize}`, size);
-  if (size === undefined) return config.resizeMode;
+  if (size === undefined) {
+    const isCut = resizedTo !== undefined && resizedTo >= imageSize; // a DINOv2 may have been given a larger size
+    return { resizeMode, ...(isCut ? { resizedTo } : {}) };
+  }
   // A bare number means the shorter side to CLIP's processor, both sides to ViT's.
   const kind = `${json["image_processor_type"] ?? json["feature_extractor_type"] ?? ""}`;
-  if (json["do_center_crop"] === true || kind.startsWith("CLIP")) return "shortest";
-  return kind.startsWith("ViT") ? "squash" : config.resizeMode;
+  if (json["do_center_crop"] === true || kind.startsWith("CLIP")) return { resizeMode: "shortest" };
+  return { resizeMode: kind.startsWith("ViT") ? "squash" : resizeMode };
 }

@@ -7,7 +7,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClipLayout, towerKinds } from "../checkpoint/layout.ts";
 import { IN_TOWER_FILES } from "../checkpoint/tower_files.ts";
-import { BIOMED_CLIP } from "../architectures.ts";
+import { BIOMED_CLIP, NO_TEXT } from "../architectures.ts";
 import type { BertConfig, ClipConfig, ResnetConfig, VitConfig } from "../config.ts";
 import { choiceField, type ClipSource, sizeField } from "./fields.ts";
 import type { ClipSizes } from "./sizes.ts";
@@ -222,6 +222,35 @@ function pmcClip({ sizes, value }: Stored): ClipConfig {
   };
 }
 
+/**
+ * DINOv2 as torch.hub gives it: with 224 of 256 pixels, its positions resampled for them.
+ *
+ * Source: facebookresearch/dinov2, `models/vision_transformer.py`, `hub/backbones.py`, `data/transforms.py`.
+ */
+function dinov2({ sizes }: Stored): ClipConfig {
+  const { vision } = sizes;
+  const { width = 768, imageSize = 518, patchSize = 14, mlpWidth = 4 * width, depth, registers = 0 } = vision;
+  const positions = {
+    positionSize: imageSize,
+    // Of the towers with registers, which came later, the spacing is exact.
+    ...(registers > 0 ? { registers } : { positionOffset: 0.1 }),
+  };
+  return {
+    vision: {
+      ...{ kind: "dinov2", imageSize: 224, patchSize, width, depth, heads: headsOf(width), mlpWidth, epsilon: 1e-6 },
+      ...{ ...positions, activation: "gelu", pool: "cls", head: "none" },
+    },
+    text: NO_TEXT,
+    embedding: width,
+    similarity: "softmax",
+    scale: 1,
+    ...IMAGENET,
+    resizeMode: "shortest",
+    resizedTo: 256,
+    interpolation: "bicubic",
+  };
+}
+
 const PUBLISHED: readonly PublishedModel[] = [
   {
     layout: { vision: ["gloria"], text: "gloria" },
@@ -249,6 +278,7 @@ const PUBLISHED: readonly PublishedModel[] = [
     name: "PMC-CLIP (77 tokens, pads seen)",
     config: pmcClip,
   },
+  { layout: { vision: ["dinov2"], text: "none" }, name: "DINOv2 (224 of 256 pixels)", config: dinov2 },
 ];
 
 /** The model whose layout a checkpoint has, where it is one of those without a configuration file. */

@@ -66,7 +66,7 @@ function encodeVit(
     const tokens: Tensor3D = trunk.clsToken
       ? tf.concat([tf.broadcastTo(trunk.clsToken, [batch, 1, width]), patches], 1)
       : patches;
-    const sum = add(tokens, trunk.clsToken ? positionsOf(trunk, grid) : trunk.posEmbed);
+    const sum = add(tokens, trunk.clsToken ? positionsOf(trunk, grid, config.positionOffset) : trunk.posEmbed);
     const input = trunk.normPre ? layerNorm(trunk.normPre, sum, epsilon) : sum;
     const rotary = kind === "eva02" ? { rotary: rotaryTable({ grid, reference: ROTARY_GRID, width, heads }) } : {};
     const sizes = { heads, epsilon, activation, ...rotary };
@@ -93,9 +93,9 @@ function encodeVit(
 /** Patches a side of the grid whose places EVA-02's rotary angles are of. */
 const ROTARY_GRID = 16;
 
-/** The positions for a grid; transformers antialiases those of towers with registers alone. */
-function positionsOf({ posEmbed, registers }: VitTrunk, grid: number): Tensor3D {
-  return resamplePositions(posEmbed, grid, registers !== undefined);
+/** The positions for a grid; those of towers with registers alone are antialiased. */
+function positionsOf({ posEmbed, registers }: VitTrunk, grid: number, offset?: number): Tensor3D {
+  return resamplePositions(posEmbed, grid, registers !== undefined, offset);
 }
 
 /** What the blocks make of the tokens with the registers among them; theirs are taken out again. */
