@@ -32,7 +32,7 @@ import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
-import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
   name: "classify",
@@ -110,7 +110,7 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
     adapter: args.text("adapter") ?? "none",
     ...(protocol ? {} : { prompts: (templates.length > 0 ? templates : CHEST_TEMPLATES).join(" | ") }),
     ...protocolFacts(args, protocol),
-    backend: `${backend.name} (${backend.adapter})`,
+    backend: backendText(backend),
     ...versions(),
   };
   if (explain !== undefined) {

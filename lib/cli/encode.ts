@@ -25,7 +25,7 @@ import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { SHARD_OPTION, shareFrom } from "./ranks.ts";
-import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 
 const NOTES = `
 Shards: --shard i/n takes every n-th item, so i may count from 0 or from 1; each shard is a file of its own beside --out
@@ -106,12 +106,13 @@ async function encode(
   ];
   const reader = readerFrom(args);
   const open = async () => {
-    await startBackend(args);
+    const backend = await startBackend(args);
     const classifier: Classifier = await classifierFrom(args);
     const content = { images, texts: texts.map(({ text }) => text) };
     return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
       batchSize: args.integer("batch-size", 16, 1),
       reader,
+      backend: backendText(backend),
     });
   };
   const settings = {

@@ -21,7 +21,7 @@ import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { factsOf, modelFacts } from "./provenance.ts";
-import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
 
 /** The command. */
@@ -121,7 +121,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
   await writeFileAtomic(join(out, "explain.json"), `${json}\n`, { isPrivate: true });
   const facts = {
     ...factsOf(record.model),
-    backend: `${backend.name} (${backend.adapter})`,
+    backend: backendText(backend),
     ...versions(),
   };
   await writeFileAtomic(join(out, "explain.html"), await explainPage(report, facts), { isPrivate: true });

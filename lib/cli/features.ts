@@ -10,6 +10,8 @@ import type { Arguments } from "./command.ts";
 import { isExifApplied, readerFrom } from "./decode_options.ts";
 import { settingsOf, withProgress } from "./encode.ts";
 import { printable } from "./printable.ts";
+import { backendText } from "./shared.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
 
 /** What is encoded. */
 export interface FeatureItems {
@@ -17,6 +19,10 @@ export interface FeatureItems {
   images: readonly NamedImage[];
   /** Texts, in order; their ids are their numbers. @default {none} */
   texts?: readonly string[];
+  /** What computes. */
+  backend: BackendInfo;
+  /** Loads the model; the encoder frees it. */
+  open(): Promise<Classifier>;
 }
 
 /** Features of {@linkcode FeatureItems}. */
@@ -32,14 +38,12 @@ export interface KeptFeatures {
 /**
  * The features of images and texts, from `path` where it holds them, made by the same files; else computed and kept there.
  *
- * @param open Loads the model; the encoder frees it.
  * @returns The features, or the exit code of a request to stop.
  */
 export async function keptFeatures(
   args: Arguments,
   path: string,
-  { images, texts = [] }: FeatureItems,
-  open: () => Promise<Classifier>,
+  { images, texts = [], backend, open }: FeatureItems,
 ): Promise<KeptFeatures | number> {
   const lists: FeatureList[] = [
     { name: "image", ids: images.map(({ name }) => name), stamps: await imageStamps(images) },
@@ -55,6 +59,7 @@ export async function keptFeatures(
       return featureEncoder(aceLoraModel(classifier.config), classifier, { images, texts }, {
         batchSize: args.integer("batch-size", 16, 1),
         reader,
+        backend: backendText(backend),
       });
     },
   };

@@ -144,6 +144,7 @@ async function makeMini(args: Arguments, recipe: Recipe, out: string): Promise<n
     data,
     ...(args.flag("probe") ? { frozenProbe: await frozenProbe(result.params, MINI) } : {}),
     backend: backend.name,
+    adapter: backend.adapter,
     versions: versions(),
     revision,
   };

@@ -113,7 +113,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     checkAdapterUnseen(args, classifier, parts.test);
     return classifier;
   };
-  const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, adapted);
+  const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open: adapted });
   if (typeof features === "number") return features;
   const classifier = await classifierFrom(args);
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
@@ -177,6 +177,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     most_frequent: mostFrequent(data),
     rows,
     backend: backend.name,
+    adapter: backend.adapter,
     versions: versions(),
     revision: await gitRevision(),
   };

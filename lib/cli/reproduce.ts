@@ -138,6 +138,7 @@ export const COMMAND: Command = {
           out,
           workers,
           signal: interruption.signal,
+          ...(args.text("blas") === undefined ? {} : { wasm: { blas: args.text("blas")! } }),
           ...(seeds === undefined ? {} : { seeds }),
           ...(data === undefined ? {} : { data }),
           ...(cache === undefined ? {} : { cache }),

@@ -20,7 +20,7 @@ import { keptFeatures } from "./features.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
-import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 import { MANY_IMAGES_OPTIONS, readableCases, readableSet } from "./unreadable.ts";
 
 export const COMMAND: Command = {
@@ -82,16 +82,16 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
   const backend = await startBackend(args);
   const images = watched(args, dataset.cases).map((item) => ({ ...item, name: item.id }));
   const texts = dataset.cases.map(({ text }) => text!);
-  const features = await keptFeatures(
-    args,
-    join(out, "pairs.safetensors"),
-    { images, texts },
-    async () => {
+  const features = await keptFeatures(args, join(out, "pairs.safetensors"), {
+    images,
+    texts,
+    backend,
+    open: async () => {
       const classifier = await classifierFrom(args);
       checkAdapterUnseen(args, classifier, dataset.cases);
       return classifier;
     },
-  );
+  });
   if (typeof features === "number") return features;
   const studies = dataset.cases.map(({ patientId }, i) => patientId?.trim() ? `study ${patientId}` : `row ${i}`);
   const report = retrieval(features, studies);
@@ -101,6 +101,7 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
     data: { name: dataset.name, ...dataset.summary, split: dataset.split, study_column: study ?? null },
     ...report,
     backend: backend.name,
+    adapter: backend.adapter,
     versions: versions(),
     revision: await gitRevision(),
   };
@@ -151,12 +152,13 @@ async function search(args: Arguments, out: string): Promise<number | void> {
   if (path !== undefined) await checkPath(path);
   const top = args.integer("top", 12, 1);
   const backend = await startBackend(args);
-  const features = await keptFeatures(args, join(out, "images.safetensors"), { images }, () => classifierFrom(args));
+  const open = () => classifierFrom(args);
+  const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });
   if (typeof features === "number") return features;
   const asked = path === undefined ? [] : watched(args, imagesAt([path]));
   const query = await queryFeature(args, text, asked);
   const hits = nearestItems(query, features.image, top);
-  const facts = { ...await modelFacts(args), backend: `${backend.name} (${backend.adapter})`, ...versions() };
+  const facts = { ...await modelFacts(args), backend: backendText(backend), ...versions() };
   const page = join(out, "retrieval.html");
   await writeFileAtomic(page, await searchPage(text ?? asked[0]!, hits, { images, facts }), { isPrivate: true });
   console.error(`wrote ${page}`);

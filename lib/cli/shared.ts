@@ -26,8 +26,13 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
       if (!(error instanceof BlasError)) throw error;
       throw new UsageError(`${error.message}; deno task native in front of the command allows them`);
     });
-  console.error(`backend: ${info.name} (${info.adapter})`);
+  console.error(`backend: ${backendText(info)}`);
   return info;
+}
+
+/** What computes, in one line. */
+export function backendText({ name, adapter }: BackendInfo): string {
+  return `${name} (${adapter})`;
 }
 
 /** The training loop's callbacks: a progress bar, and a signal that a request to stop sets. */

@@ -1,5 +1,6 @@
 /** Where runs are carried out: here, or in a worker with its own tf.js. @module */
 import type { BackendInfo } from "../tensor/backend.ts";
+import type { WasmOptions } from "../tensor/wasm/init.ts";
 import type { ReproduceContext } from "./context.ts";
 import { executePaperTable4, type PaperTable4Options } from "./tables/table4/paper.ts";
 import type { Table4Run } from "./tables/table4/run.ts";
@@ -49,6 +50,8 @@ export interface WorkerStart {
   data?: string | undefined;
   /** Weights in the mini model's place. */
   generalist?: string | undefined;
+  /** The native library asked for. @default {as of a new process} */
+  wasm?: Pick<WasmOptions, "blas"> | undefined;
   /** Set to 1 to stop after the step under way. */
   stop: SharedArrayBuffer;
 }

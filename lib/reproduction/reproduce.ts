@@ -23,6 +23,7 @@ import { keptAdapterPath } from "./kept_adapters.ts";
 import type { TableName } from "./plan.ts";
 import type { ReproduceRecord } from "./record.ts";
 import { type Departures, type ScaleName, SCALES, withDepartures } from "./scale.ts";
+import type { WasmOptions } from "../tensor/wasm/init.ts";
 import { plannedRuns } from "./tables/registry.ts";
 import type { Table4Run } from "./tables/table4/run.ts";
 
@@ -46,6 +47,8 @@ export interface ReproduceOptions extends Departures {
   cache?: string;
   /** Runs carried out at a time, each in a worker; 1 stays in this thread. @default {1} */
   workers?: number;
+  /** The native library that workers look for. @default {as a new process does} */
+  wasm?: Pick<WasmOptions, "blas">;
   /** Stops after the steps under way. */
   signal?: AbortSignal;
   /** Called when the work is known. */
@@ -165,12 +168,12 @@ function makeExecutors(
   backend: BackendInfo,
   options: ReproduceOptions & { jobs: number },
 ): Executor[] {
-  const { workers = 1, jobs, signal, data, generalist } = options;
+  const { workers = 1, jobs, signal, data, generalist, wasm } = options;
   const { name: scale, departures } = context.scale;
   const count = Math.min(workers, jobs);
   // Only the wasm backend gains: a GPU is one, and BiomedCLIP twice would double the memory.
   if (count <= 1 || backend.name !== "wasm" || scale === "paper") return [localExecutor(context, backend, signal)];
-  return Array.from({ length: count }, () => workerExecutor({ scale, departures, data, generalist }, signal));
+  return Array.from({ length: count }, () => workerExecutor({ scale, departures, data, generalist, wasm }, signal));
 }
 
 /** Takes jobs until none is left. */

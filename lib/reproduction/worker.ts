@@ -1,6 +1,5 @@
 /** A worker thread that carries out runs on the wasm backend, one after the other. @module */
 import { selectBackend } from "../tensor/backend.ts";
-import { initWasm } from "../tensor/wasm/init.ts";
 import { openContext } from "./context.ts";
 import { executeTable4 } from "./tables/table4/synthetic.ts";
 import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
@@ -16,8 +15,8 @@ const scope = globalThis as unknown as Scope;
 scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
   const stop = new Int32Array(data.stop);
   const ready = (async () => {
-    const backend = await selectBackend({ backend: "wasm" });
-    await initWasm({ threads: 1 }); // the other processor has a run of its own
+    // The other processor has a run of its own.
+    const backend = await selectBackend({ backend: "wasm", wasm: { threads: 1, ...data.wasm } });
     return {
       backend,
       context: await openContext(withDepartures(SCALES[data.scale], data.departures ?? {}), {

@@ -30,6 +30,7 @@ Deno.test("encode gives the features the library computes, with the images' ids"
   await withRadiographs(async ({ folder, images, out }) => {
     assertEquals(await succeed(["encode", "--images", images, "--out", out], permissions(folder)), `${out}\n`);
     const { tensors, metadata } = await readSafetensors(out);
+    assert(metadata["backend"]!.startsWith("wasm (tf.js, "), metadata["backend"]);
     assertEquals(JSON.parse(metadata["image_ids"]!), [0, 1, 2, 3, 4, 5, 6].map((i) => `${i}.png`));
     const features = tensors.get("image_features")!;
     assertEquals(features.shape, [7, 64]);
@@ -134,6 +135,7 @@ Deno.test("encode interrupted goes on to the same file, without computing its pa
 Deno.test("encodeShard() keeps whole parts when the model fails, and goes on", async () => {
   await inFolder(async (folder) => {
     let failAt = 3;
+    let backend = "one machine";
     const asked: number[] = [];
     const job = {
       lists: [{ name: "image" as const, ids: ["a", "b", "c", "d", "e"] }],
@@ -141,6 +143,7 @@ Deno.test("encodeShard() keeps whole parts when the model fails, and goes on", a
       open: () =>
         Promise.resolve({
           width: 2,
+          backend,
           encode: (_: string, indices: readonly number[]) => {
             if (indices[0] === failAt) return Promise.reject(new Error("no such image"));
             asked.push(...indices);
@@ -154,9 +157,14 @@ Deno.test("encodeShard() keeps whole parts when the model fails, and goes on", a
     await encodeShard(out, job, { chunk: 1 }).catch((error) => message = error.message);
     assertEquals([message, asked], ["no such image", [0, 1, 2]]);
     failAt = -1;
+    backend = "another";
     assertEquals(await encodeShard(out, job, { chunk: 1 }), { path: out, computed: 2, reused: 3, interrupted: false });
     assertEquals(asked, [0, 1, 2, 3, 4]);
-    assertEquals([...toFloat32((await readSafetensors(out)).tensors.get("image_features")!)], [
+    const { tensors, metadata } = await readSafetensors(out);
+    assertEquals(metadata["backend"], "one machine; another");
+    backend = "a third"; // no reason to compute anything again
+    assertEquals((await encodeShard(out, job, { chunk: 1 })).computed, 0);
+    assertEquals([...toFloat32(tensors.get("image_features")!)], [
       0,
       -0,
       1,

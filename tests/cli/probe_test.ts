@@ -37,6 +37,7 @@ Deno.test("probe writes every method's figures, LoRA's among them, and does not 
     assertEquals([train.size + validation.size, validation.size, test.size], [8, 2, 4]);
     assertEquals(record.most_frequent, 0.5);
     assert(record.model.notice.includes("only drawings"));
+    assert(record.backend === "wasm" && record.adapter.startsWith("tf.js, "), record.adapter);
     const page = await Deno.readTextFile(join(out, "probe.html"));
     assert(page.includes("only drawings") && page.includes("LoRA"));
     for (const name of ["probe.json", "probe.html", "images.safetensors"]) {

@@ -17,6 +17,7 @@ Deno.test("retrieve --pairs gives both directions, joins the texts of a study, a
     assertEquals(record, JSON.parse(await Deno.readTextFile(join(out, "retrieval.json"))));
     assertEquals((await Deno.stat(join(out, "retrieval.json"))).mode! & 0o777, 0o600);
     assert(record.model.notice.includes("only drawings"));
+    assert(record.backend === "wasm" && record.adapter.startsWith("tf.js, "), record.adapter);
     await fail(args, [`"${out}" holds an earlier result`, "--overwrite"], options);
     const again = await run([...args, "--overwrite"], options);
     assertMatch(again.stdout, /image to text[^]*text to image[^]*in random order/);

@@ -98,18 +98,19 @@ async function killOnce(
   output.then(() => isOver = true);
   await new Promise((resolve) => setTimeout(resolve, after));
   let pid: number | undefined;
+  let killed = performance.now();
   while (!isOver && !(pid = await killRank(folder, rank, signal))) {
     await new Promise((resolve) => setTimeout(resolve, 20));
+    killed = performance.now();
   }
-  const killed = performance.now();
   let isStuck = false;
   const watchdog = setTimeout(() => {
     isStuck = true;
     child.kill("SIGKILL");
   }, 1000 * MOST_SECONDS);
-  const { code, stderr } = await output;
+  const { code, stdout, stderr } = await output;
   clearTimeout(watchdog);
-  const told = new TextDecoder().decode(stderr);
+  const told = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout); // MPICH's launcher uses both
   if (isStuck) throw new Error(`the job went on for ${MOST_SECONDS} s after SIG${signal} to its rank ${rank}: ${told}`);
   if (code === 0) return false;
   if (signal === "KILL" && !names(told, rank, pid)) throw new Error(`not told that rank ${rank} was killed: ${told}`);

@@ -24,6 +24,8 @@ export interface FeatureEncoderOptions {
   batchSize?: number;
   /** Reads the images that are files of their own. @default {none: each image's `image()`} */
   reader?: ImageReader;
+  /** What computes, for the file's metadata. @default {not told} */
+  backend?: string;
 }
 
 /**
@@ -40,7 +42,7 @@ export function featureEncoder(
   content: FeatureContent,
   options: FeatureEncoderOptions = {},
 ): FeatureEncoder {
-  const { batchSize = 16, reader } = options;
+  const { batchSize = 16, reader, backend } = options;
   const merged = model.forEvaluation(params);
   const texts = async (indices: readonly number[]): Promise<Float32Array> => {
     const rows = tokenise(tokenizer, indices.map((i) => content.texts[i]!), encoders);
@@ -66,6 +68,7 @@ export function featureEncoder(
   };
   return {
     width: encoders.embedding,
+    ...(backend === undefined ? {} : { backend }),
     async encode(list, indices) {
       const [read, size] = list === "text" ? [texts, content.texts.length] : [images, content.images.length];
       const batch = Math.min(batchSize, size);

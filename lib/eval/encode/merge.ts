@@ -4,6 +4,7 @@ import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { jsonField } from "../../io/tree.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
 import {
+  backendField,
   type EncodeShardOptions,
   type FeatureList,
   FEATURES_FORMAT,
@@ -114,7 +115,8 @@ export async function mergeShards(
   }
   const metadata = featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, lists });
   if (force || !await isKept(out, metadata, onStale)) {
-    await writeSafetensors(out, merged, metadata, { isPrivate: true });
+    const backends = shards.flatMap(({ backend }) => backend?.split("; ") ?? []);
+    await writeSafetensors(out, merged, { ...metadata, ...backendField(backends) }, { isPrivate: true });
   }
   return { path: out, items: lists.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
@@ -133,13 +135,14 @@ interface ShardContent {
   fingerprint: string;
   shard: Shard;
   settings: Record<string, string>;
+  backend: string | undefined;
   tensors: Map<string, TensorData>;
   lists: Map<string, FeatureList>;
 }
 
 async function readShard(path: string): Promise<ShardContent> {
   const { tensors, metadata } = await readSafetensors(path);
-  const { format, fingerprint, shard, ...rest } = metadata;
+  const { format, fingerprint, shard, backend, ...rest } = metadata;
   if (format !== FEATURES_FORMAT || !fingerprint || !shard) {
     throw new SyntaxError(
       `Cannot merge "${path}" as it must be a file of features: it holds ${tensors.size} other tensors`,
@@ -167,5 +170,5 @@ async function readShard(path: string): Promise<ShardContent> {
     return [name, { name, ids, ...(hasStamps ? { stamps: listOf(key, shape, `${name}_stamps`) } : {}) }];
   }));
   const settings = Object.fromEntries(Object.entries(rest).filter(([key]) => !/^(image|text)_(ids|stamps)$/.test(key)));
-  return { path, fingerprint, shard: parseShard(shard), settings, tensors, lists };
+  return { path, fingerprint, shard: parseShard(shard), settings, backend, tensors, lists };
 }

@@ -30,6 +30,8 @@ export interface FeatureEncoder {
   width: number;
   /** Encodes the items at these indices of the list. */
   encode(list: FeatureList["name"], indices: readonly number[]): Promise<Float32Array>;
+  /** What computes, for the file's metadata; no reason to compute anything again. @default {not told} */
+  backend?: string;
   /** Frees the model. */
   close(): void;
 }
@@ -157,6 +159,7 @@ export async function encodeShard(
   const parts = `${path}.parts`;
   const tensors = new Map<string, TensorData>();
   const result: EncodedShard = { path, computed: 0, reused: 0, interrupted: false };
+  const backends = new Set<string>();
   let model: FeatureEncoder | undefined;
   try {
     for (const { list, indices } of shares) {
@@ -165,7 +168,9 @@ export async function encodeShard(
         const some = indices.slice(start, start + chunk);
         const file = `${parts}/${list.name}-${start}-${some.length}.safetensors`;
         const made = { fingerprint, stamps: JSON.stringify(part(list, some).stamps ?? []) };
-        let values = force ? undefined : await readPart(file, made);
+        const kept = force ? undefined : await readPart(file, made);
+        let values = kept?.values;
+        let backend = kept?.backend;
         if (values) result.reused += some.length;
         else {
           if (signal?.aborted) return { ...result, interrupted: true };
@@ -176,9 +181,13 @@ export async function encodeShard(
             tensor,
             `the features of ${list.name} ${JSON.stringify(list.ids[some[0]!])} and ${some.length - 1} more`,
           );
-          await writeSafetensors(file, { features: tensor }, made, { isPrivate: true });
+          backend = model.backend;
+          await writeSafetensors(file, { features: tensor }, { ...made, ...(backend ? { backend } : {}) }, {
+            isPrivate: true,
+          });
           result.computed += some.length;
         }
+        if (backend) backends.add(backend);
         rows.push(values);
         onProgress?.(result.computed + result.reused, total);
       }
@@ -190,7 +199,7 @@ export async function encodeShard(
   } finally {
     model?.close();
   }
-  await writeSafetensors(path, tensors, metadata, { isPrivate: true });
+  await writeSafetensors(path, tensors, { ...metadata, ...backendField(backends) }, { isPrivate: true });
   await Deno.remove(parts, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -234,6 +243,12 @@ export function featuresMetadata(
   };
 }
 
+/** What computed the features, for their file's metadata; several where parts or shards were made on several machines. */
+export function backendField(backends: Iterable<string>): Record<string, string> {
+  const text = [...new Set(backends)].join("; ");
+  return text === "" ? {} : { backend: text };
+}
+
 /**
  * Whether a file of features is there and made from the same; why it is not kept is told.
  *
@@ -251,7 +266,7 @@ export async function isKept(
   if (file?.metadata["format"] !== FEATURES_FORMAT) throw new ForeignFileError(path);
   const metadata = file.metadata as Record<string, string>;
   const keys = [...new Set([...Object.keys(expected), ...Object.keys(metadata)])].filter((key) =>
-    key !== "fingerprint"
+    key !== "fingerprint" && key !== "backend"
   );
   const key = [...keys, "fingerprint"].find((key) => metadata[key] !== expected[key]);
   if (key === undefined) return true;
@@ -285,11 +300,14 @@ function listIn(text: string | undefined): unknown[] | undefined {
   }
 }
 
-async function readPart(path: string, made: Readonly<Record<string, string>>): Promise<Float32Array | undefined> {
+async function readPart(
+  path: string,
+  made: Readonly<Record<string, string>>,
+): Promise<{ values: Float32Array; backend: string | undefined } | undefined> {
   try {
     const { tensors, metadata } = await readSafetensors(path);
     const isSame = Object.entries(made).every(([key, value]) => metadata[key] === value);
-    return isSame ? toFloat32(tensors.get("features")!) : undefined;
+    return isSame ? { values: toFloat32(tensors.get("features")!), backend: metadata["backend"] } : undefined;
   } catch {
     return undefined; // not there, or damaged: computed again
   }

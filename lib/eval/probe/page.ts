@@ -19,6 +19,8 @@ export interface ProbeRecord {
   rows: readonly FewShotRow[];
   /** Backend that computed. */
   backend: string;
+  /** Its adapter, or what the CPU backend is. */
+  adapter?: string;
   /** Versions of what computed. */
   versions: Readonly<Record<string, string>>;
 }
@@ -124,7 +126,7 @@ export async function probePage(record: ProbeRecord): Promise<string> {
           ...Object.fromEntries(
             Object.entries(data.parts).map(([name, part]) => [name, `${part.size} cases`]),
           ),
-          backend,
+          backend: record.adapter === undefined ? backend : `${backend} (${record.adapter})`,
           ...record.versions,
         },
       },

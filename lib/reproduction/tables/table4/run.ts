@@ -60,8 +60,10 @@ export interface Table4Result {
   synthetic: boolean;
   /** Seconds of the whole run. */
   seconds: number;
-  /** Backend and its adapter. */
+  /** Backend. */
   backend: string;
+  /** Its adapter, or what the CPU backend is. @default {not told by version 0.1.0} */
+  adapter?: string;
   /** Versions of Deno, tfjs and this package. */
   versions: Record<string, string>;
   /** Git revision of the code. */
@@ -72,10 +74,11 @@ export interface Table4Result {
 export async function runEnd(
   began: number,
   backend: BackendInfo,
-): Promise<Pick<Table4Result, "seconds" | "backend" | "versions" | "revision">> {
+): Promise<Pick<Table4Result, "seconds" | "backend" | "adapter" | "versions" | "revision">> {
   return {
     seconds: (performance.now() - began) / 1000,
     backend: backend.name,
+    adapter: backend.adapter,
     versions: versions(),
     revision: await gitRevision(),
   };
