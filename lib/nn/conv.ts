@@ -4,6 +4,7 @@ import { normal, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
 import { batchNorm, type BatchNormParams, type BatchStatistics, initBatchNorm } from "./batch_norm.ts";
 import { customGrad } from "../tensor/gradients.ts";
+import { everySecond } from "../tensor/kernels/conv/steps.ts";
 import { add, reshape, slice } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from "../tensor/types.ts";
 
@@ -142,16 +143,6 @@ function convolve3(x: Tensor4D, weight: Tensor2D): Tensor4D {
     const saved: Saved = [images, w];
     return { value, saved, gradFunc };
   });
-}
-
-/** Rows 0, 2, ... and columns 0, 2, ... (tf.js has no gradient of a strided slice). */
-export function everySecond(x: Tensor4D): Tensor4D {
-  const [batch, height, width, channels] = x.shape;
-  const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)];
-  const even = tf.pad(x, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]]);
-  const pairs = reshape(even, [batch * rows, 2, columns, 2 * channels]);
-  const first = tf.slice(pairs, [0, 0, 0, 0], [batch * rows, 1, columns, channels]);
-  return reshape(first, [batch, rows, columns, channels]);
 }
 
 /** A convolution and what normalises it. */

@@ -58,6 +58,7 @@ const READ_FOR: Readonly<Record<string, readonly (readonly string[])[]>> = {
   RealDiv: [["b"], ["a", "b"]],
   BatchMatMul: [["b"], ["a"]],
   AceLinear: [["weight"], ["x"]],
+  AceConv: [["weight", "gain"], ["x", "gain"], ["x", "weight"]],
   AceMlp: [["weight1", "bias1", "weight2", "bias2"]],
 };
 

@@ -2,7 +2,6 @@ import * as tf from "@tensorflow/tfjs";
 import { assert, assertThrows } from "@std/assert";
 import { batchNorm, type BatchStatistics, runningStatistics } from "../../lib/nn/batch_norm.ts";
 import { conv2d, type ConvParams, initConv } from "../../lib/nn/conv.ts";
-import { averagePool2, maxPool3, stridedConv } from "../../lib/nn/strided_conv.ts";
 import { upsampleBilinear, upsampleNearest } from "../../lib/nn/upsample.ts";
 import { valueAndGradients } from "../../lib/tensor/gradients.ts";
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
@@ -108,52 +107,3 @@ Deno.test("conv2d() names the channels it needs", () => {
     "must have 3 channels: current shape is [1,2,2,4]",
   );
 });
-
-testOnBackends("stridedConv() and its gradients agree with torch at strides 1 and 2, kernels 1 and 3", async () => {
-  for (const one of FIXTURE.convs) {
-    const params = {
-      weight: tf.tensor2d(one.weight, [4, one.kernel * one.kernel * one.shape[3]]),
-      bias: tf.tensor1d(one.bias),
-    };
-    const x = tf.tensor4d(one.x, one.shape);
-    const label = `kernel ${one.kernel}, stride ${one.stride}, ${one.shape}`;
-    const y = stridedConv(params, x, one);
-    await assertNear(y, one.y, 1e-5, label);
-    const slope = tf.tensor4d(one.slope, one.yShape);
-    const { gradients } = valueAndGradients(
-      { x, params },
-      ["x", "params.weight", "params.bias"],
-      () => tf.tidy(() => tf.sum(tf.mul(stridedConv(params, x, one), slope)) as Scalar),
-    );
-    await assertNear(gradients.get("x")!, one.dx, 1e-5, `dx, ${label}`);
-    await assertNear(gradients.get("params.weight")!, one.dWeight, 1e-5, `dWeight, ${label}`);
-    await assertNear(gradients.get("params.bias")!, one.dBias, 1e-5, `dBias, ${label}`);
-  }
-});
-
-testOnBackends(
-  "maxPool3() and averagePool2() read the squares that torch's do, borders and odd sides too",
-  async () => {
-    const side = 5;
-    const at = (y: number, x: number, c: number): number => (y * 31 + x * 17 + c * 7) % 23; // no order along the sides
-    const x = tf.tensor4d(
-      Array.from({ length: side * side * 2 }, (_, i) => at(Math.floor(i / 10), Math.floor(i / 2) % 5, i % 2)),
-      [1, side, side, 2],
-    );
-    const inside = (y: number, x: number): boolean => y >= 0 && y < side && x >= 0 && x < side;
-    const largest = (row: number, column: number, c: number): number => {
-      const values = [-1, 0, 1].flatMap((dy) => [-1, 0, 1].map((dx) => [2 * row + dy, 2 * column + dx] as const));
-      return Math.max(...values.filter(([y, x]) => inside(y, x)).map(([y, x]) => at(y, x, c)));
-    };
-    const mean = (row: number, column: number, c: number): number =>
-      (at(2 * row, 2 * column, c) + at(2 * row, 2 * column + 1, c) + at(2 * row + 1, 2 * column, c) +
-        at(2 * row + 1, 2 * column + 1, c)) / 4;
-    const map = (count: number, f: typeof mean): number[] =>
-      Array.from(
-        { length: count * count * 2 },
-        (_, i) => f(Math.floor(i / 2 / count), Math.floor(i / 2) % count, i % 2),
-      );
-    await assertNear(maxPool3(x), map(3, largest), 1e-6, "largest");
-    await assertNear(averagePool2(x), map(2, mean), 1e-6, "mean");
-  },
-);

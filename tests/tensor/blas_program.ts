@@ -1,12 +1,14 @@
 /**
- * Run by blas_test.ts: products of many forms against float64, their largest relative difference printed, and whether workers
- * call the library, too. The permission is given up before, as a notebook may.
+ * Run by blas_test.ts: products of many forms, and convolutions, against float64, their largest relative differences printed, and
+ * whether workers call the library, too. The permission is given up before, as a notebook may.
  */
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
+import { convolve } from "../../lib/tensor/kernels/conv/api.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
+import { CONV_CASES, convInputs, convReference } from "./conv_cases.ts";
 
 const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 2 } });
 await Deno.permissions.revoke({ name: "ffi" });
@@ -55,7 +57,17 @@ for (const [shapeA, shapeB, transposeA, transposeB, bias] of FORMS) {
   for (const [i, value] of values.entries()) largest = Math.max(largest, Math.abs(value - expected[i]!) / scale);
   tf.dispose([a, b, y, again, ...(added ? [added] : [])]);
 }
-console.log(JSON.stringify({ adapter, products: FORMS.length, largest, repeated, isShared }));
+let largestConv = 0;
+for (const given of CONV_CASES) {
+  const { x, layer, addend } = convInputs(given);
+  const values = await convolve(layer, x, { ...given.options, ...(addend ? { addend } : {}) }).data();
+  const expected = await convReference(given);
+  const scale = Math.max(...expected.map(Math.abs));
+  for (const [i, value] of values.entries()) {
+    largestConv = Math.max(largestConv, Math.abs(value - expected[i]!) / scale);
+  }
+}
+console.log(JSON.stringify({ adapter, largestConv, products: FORMS.length, largest, repeated, isShared }));
 
 interface Form {
   transposeA: boolean;

@@ -7,13 +7,13 @@ const adapter = first.code === 0 ? JSON.parse(first.stdout).adapter as string : 
 const ready = /OpenBLAS|MKL|BLIS|Accelerate/.test(adapter);
 
 Deno.test({
-  name: `products by ${
+  name: `products and convolutions by ${
     ready ? adapter.split(", ").slice(2).join(", ") : "a BLAS library"
   } have float64's numbers on all threads, after the permission was given up${ready ? "" : " (skipped: no library)"}`,
   ignore: !ready,
   fn: () => {
-    const { largest, products, repeated, isShared } = JSON.parse(first.stdout);
-    assert(products >= 15 && largest < 2e-6, first.stdout);
+    const { largest, largestConv, products, repeated, isShared } = JSON.parse(first.stdout);
+    assert(products >= 15 && largest < 2e-6 && largestConv < 2e-6, first.stdout);
     assertEquals(repeated, true); // the same bits from run to run
     assertEquals(isShared, true); // each thread of ours calls the library
   },

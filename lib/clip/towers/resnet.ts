@@ -4,11 +4,11 @@ import { queryAffinity } from "../../nn/attention.ts";
 import type { BatchNormParams } from "../../nn/batch_norm.ts";
 import type { ConvNormParams } from "../../nn/conv.ts";
 import { gatedAttention } from "../../nn/gated_attention.ts";
-import { type FrozenLinear, type LinearParams, linears } from "../../nn/linear.ts";
-import { averagePool2, maxPool3, stridedConv } from "../../nn/strided_conv.ts";
+import { type LinearParams, linears } from "../../nn/linear.ts";
 import type { BlockParams } from "../../nn/transformer.ts";
 import { enlargeBilinear } from "../../nn/upsample.ts";
 import { attention } from "../../tensor/kernels/attention/api.ts";
+import { averagePool2, convolve, maxPool3 } from "../../tensor/kernels/conv/api.ts";
 import { tidy } from "../../tensor/ops.ts";
 import { checkShape } from "../../tensor/shape.ts";
 import { add, mul, reshape, slice, sub } from "../../tensor/typed.ts";
@@ -56,14 +56,18 @@ export interface ResnetTrunk {
 /** torch's batch normalisation. */
 const EPSILON = 1e-5;
 
-/** A convolution with its normalisation by frozen statistics inside: `gain · W`, `bias - gain · mean`. */
-function folded({ conv, norm }: ConvNormParams): FrozenLinear {
-  const gain = mul(norm.weight, tf.rsqrt(tf.add(norm.variance, EPSILON)));
-  return { weight: mul(conv.weight, tf.expandDims(gain, 1)), bias: sub(norm.bias, mul(norm.mean, gain)) };
-}
-
-function convolved(params: ConvNormParams, x: Tensor4D, addend?: Tensor4D): Tensor4D {
-  return tf.tidy(() => tf.relu(stridedConv(folded(params), x, params.conv, addend)));
+/** A convolution normalised by frozen statistics: `gain (W ∗ x) + bias - gain · mean`, `addend` added, and ReLU. */
+function convolved(
+  { conv, norm }: ConvNormParams,
+  x: Tensor4D,
+  { addend, relu = true }: { addend?: Tensor4D; relu?: boolean } = {},
+): Tensor4D {
+  const { weight, kernel, stride } = conv;
+  return tf.tidy(() => {
+    const gain = mul(norm.weight, tf.rsqrt(add(norm.variance, EPSILON)));
+    const bias = sub(norm.bias, mul(norm.mean, gain));
+    return convolve({ weight, gain, bias }, x, { kernel, stride, relu, ...(addend ? { addend } : {}) });
+  });
 }
 
 /**
@@ -75,8 +79,8 @@ function residual(params: ResidualParams, x: Tensor4D, averages: boolean): Tenso
   return tf.tidy(() => {
     const middle = convolved(conv2, convolved(conv1, x));
     const shortcut = averages ? averagePool2(x) : x;
-    const kept = downsample ? stridedConv(folded(downsample), shortcut, downsample.conv) : x;
-    return convolved(conv3, averages ? averagePool2(middle) : middle, kept);
+    const addend = downsample ? convolved(downsample, shortcut, { relu: false }) : x;
+    return convolved(conv3, averages ? averagePool2(middle) : middle, { addend });
   });
 }
 

@@ -61,3 +61,18 @@ export interface MlpAttributes extends DropoutAttributes {
   /** Whether the weights' gradients will be, too: then they are computed with their biases'. */
   trained: boolean;
 }
+
+/** The numbers of a convolution. */
+export interface ConvAttributes {
+  /** Side of the kernel, odd. */
+  kernel: number;
+  /** Step. */
+  stride: 1 | 2;
+  /** Whether negative results become 0. */
+  relu: boolean;
+}
+
+/** What is made of neighbouring pixels: `max` of 3 x 3 with half of them shared, `mean` of 2 x 2. */
+export interface PoolAttributes {
+  kind: "max" | "mean";
+}

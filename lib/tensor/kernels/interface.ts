@@ -10,10 +10,12 @@ import type {
   AdamwAttributes,
   AffinityAttributes,
   AttentionAttributes,
+  ConvAttributes,
   DropoutAttributes,
   LoraAttributes,
   MlpAttributes,
   NoAttributes,
+  PoolAttributes,
 } from "./attributes.ts";
 
 /** tf.js's reference to a tensor's data, as kernels see it. */
@@ -98,6 +100,17 @@ export interface ComposableKernels {
   AceTopKSoftmaxGrad: { inputs: Named<"dy" | "weights">; attrs: NoAttributes; outputs: TensorInfo };
   /** `drop(x W' + b) + addend`. */
   AceLinear: { inputs: Named<"x" | "weight", "bias" | "addend">; attrs: DropoutAttributes; outputs: TensorInfo };
+  /**
+   * `gain (W * x) + bias + addend`, no number below 0 where `relu` is set. W `[out, kernel · kernel · in]`, gain and bias `[out]`;
+   * zeros, `(kernel - 1) / 2` wide, round each image.
+   */
+  AceConv: {
+    inputs: Named<"x" | "weight" | "gain" | "bias", "addend">;
+    attrs: ConvAttributes;
+    outputs: TensorInfo;
+  };
+  /** The largest of 3 x 3 pixels at every second place, or means of 2 x 2. */
+  AcePool: { inputs: Named<"x">; attrs: PoolAttributes; outputs: TensorInfo };
   /**
    * `drop(f(x W1' + b1) W2' + b2) + addend`, and what the way back needs where `keep` is set: for a GELU f's argument, for
    * leaky ReLU its result.

@@ -40,6 +40,8 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "tile.c"
 #include "add.c"
 #include "gather.c"
+#include "conv.c"
+#include "pooling.c"
 #include "l2_normalise.c"
 #include "copy_blocks.c"
 #include "peak.c"

@@ -2,6 +2,7 @@
 import { adamw } from "../kernels/adamw/wasm.ts";
 import { add } from "../kernels/add/wasm.ts";
 import { attention, attentionGrad } from "../kernels/attention/wasm.ts";
+import { conv, pool } from "../kernels/conv/wasm.ts";
 import { dropout } from "../kernels/dropout/wasm.ts";
 import { gather } from "../kernels/gather/wasm.ts";
 import { gelu, geluGrad } from "../kernels/gelu/wasm.ts";
@@ -35,6 +36,8 @@ export const WASM_KERNELS = {
   AceTopKSoftmax: COMPOSED,
   AceTopKSoftmaxGrad: COMPOSED,
   AceLinear: COMPOSED,
+  AceConv: conv,
+  AcePool: pool,
   AceMlp: COMPOSED,
   AceMlpGradHidden: COMPOSED,
   AceLinearGradParams: COMPOSED,

@@ -7,7 +7,7 @@ import { dropout } from "../kernels/dropout/webgpu.ts";
 import { gelu, geluGrad } from "../kernels/gelu/webgpu.ts";
 import { hyperedges, hyperedgesGrad } from "../kernels/hyperedges/webgpu.ts";
 import { infoNce, infoNceGrad } from "../kernels/info_nce/webgpu.ts";
-import { type Kernels, TFJS } from "../kernels/interface.ts";
+import { COMPOSED, type Kernels, TFJS } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/webgpu.ts";
 import { layerNorm, layerNormFork, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/webgpu.ts";
 import { linear } from "../kernels/linear/webgpu.ts";
@@ -36,6 +36,8 @@ export const WEBGPU_KERNELS = {
   AceTopKSoftmax: topKSoftmax,
   AceTopKSoftmaxGrad: topKSoftmaxGrad,
   AceLinear: linear,
+  AceConv: COMPOSED,
+  AcePool: COMPOSED,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
   AceLinearGradParams: linearGradParams,
