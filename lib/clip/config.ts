@@ -149,6 +149,12 @@ export interface BertConfig extends TextTransformerConfig {
   hiddenStates?: readonly number[];
   /** Whether attention sees the pads, as where a model was trained without a mask. @default {false} */
   seesPads?: boolean;
+  /**
+   * How a text is cleaned before it is tokenised: as open_clip does, or as the sentences of a report.
+   *
+   * @default {"open_clip"}
+   */
+  cleaning?: "open_clip" | "report";
   /** Projection. */
   head: HeadKind;
   /** Hidden width of a projection of two layers; 0 for others. */

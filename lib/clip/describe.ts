@@ -44,7 +44,10 @@ function describeText(text: ClipConfig["text"]): string {
       return stack("SigLIP's transformer, not causal", "the last place");
     case "bert": {
       const states = text.hiddenStates ? `, the mean of the hidden states ${text.hiddenStates.join(", ")}` : "";
-      return stack("BERT", BERT_POOLS[text.pool] + states);
+      const cleaning = text.cleaning === "report"
+        ? "; of a text its sentences of two words or more, in plain letters"
+        : "";
+      return stack("BERT", BERT_POOLS[text.pool] + states) + cleaning;
     }
   }
 }

@@ -2,6 +2,7 @@
 import { newSha256 } from "../platform/sha256.ts";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
+import { reportSentences } from "../text/report.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { encodeSpaceBpe, loadSpaceBpe, type SpaceBpe } from "../text/space_bpe.ts";
 import { encode, type Tokenizer } from "../text/tokenizer.ts";
@@ -45,12 +46,41 @@ export function tokenise(
   config: Pick<ClipConfig, "text">,
 ): TokenRows {
   const { contextLength } = config.text;
-  return { ids: idsOf(tokenizer, texts, contextLength), contextLength };
+  if (!cleansReports(config)) return { ids: idsOf(tokenizer, texts, contextLength), contextLength };
+  const cleaned = texts.map((text) => reportSentences(text).join(" "));
+  return { ids: idsOf(tokenizer, cleaned, contextLength, false), contextLength };
 }
 
-function idsOf(tokenizer: ClipTokenizer, texts: readonly string[], contextLength: number): Int32Array {
+/**
+ * The same of prompts, none of which may be left without a word: every such one would be asked with the same empty text.
+ *
+ * @throws {RangeError} If the model's cleaning leaves nothing of one.
+ */
+export function tokenisePrompts(
+  tokenizer: ClipTokenizer,
+  texts: readonly string[],
+  config: Pick<ClipConfig, "text">,
+): TokenRows {
+  const empty = cleansReports(config) ? texts.find((text) => reportSentences(text).length === 0) : undefined;
+  if (empty === undefined) return tokenise(tokenizer, texts, config);
+  throw new RangeError(
+    `Cannot ask with a prompt as it must be a sentence of two words or more, since the model's own cleaning drops others: ` +
+      `current value is ${JSON.stringify(empty)}`,
+  );
+}
+
+function cleansReports({ text }: Pick<ClipConfig, "text">): boolean {
+  return text.kind === "bert" && text.cleaning === "report";
+}
+
+function idsOf(
+  tokenizer: ClipTokenizer,
+  texts: readonly string[],
+  contextLength: number,
+  clean = true,
+): Int32Array {
   if ("merges" in tokenizer) return encodeByteBpe(tokenizer, texts, { contextLength });
-  if (!("kind" in tokenizer)) return encode(tokenizer, texts, { contextLength });
+  if (!("kind" in tokenizer)) return encode(tokenizer, texts, { contextLength, clean });
   if (tokenizer.kind === "none") throw new NoTextTowerError();
   return tokenizer.kind === "unigram"
     ? encodeUnigram(tokenizer, texts, { contextLength })

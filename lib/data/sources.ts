@@ -6,7 +6,7 @@ import { CHEST_TEMPLATES, promptTexts } from "../clip/zero_shot/prompts.ts";
 import { cropResize8, normalise8, type PreprocessOptions } from "../image/preprocess.ts";
 import { squareRgb } from "./pixels/decode.ts";
 import type { ImageReader } from "./pixels/reader.ts";
-import { type ClipTokenizer, tokenise } from "../clip/tokenise.ts";
+import { type ClipTokenizer, tokenise, tokenisePrompts } from "../clip/tokenise.ts";
 import type { BatchSource } from "../train/source.ts";
 
 /** Most bytes of images that one source keeps. */
@@ -176,7 +176,7 @@ export function classPrompts(
   templates: readonly string[] = CHEST_TEMPLATES,
 ): ClassPrompts {
   return {
-    ...tokenise(tokenizer, promptTexts(classes, templates), config),
+    ...tokenisePrompts(tokenizer, promptTexts(classes, templates), config),
     prompts: templates.length,
     name: (index) => `the label ${JSON.stringify(classes[index])}`,
   };

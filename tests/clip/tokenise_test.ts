@@ -1,8 +1,8 @@
-import { assert, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
 import { loadMiniTokenizer } from "../../lib/clip/mini.ts";
-import { checkTokenizer } from "../../lib/clip/tokenise.ts";
+import { checkTokenizer, tokenise, tokenisePrompts } from "../../lib/clip/tokenise.ts";
 import { byCodePoint } from "../../lib/text/code_point_order.ts";
 import { loadTokenizer } from "../../lib/text/load_tokenizer.ts";
 import { type Tokenizer, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
@@ -28,6 +28,19 @@ Deno.test("checkTokenizer() takes the mini model's vocabulary only as it is: no 
   refused((tokens) => tokens.splice(100, 2, tokens[101]!, tokens[100]!), "in its order");
   refused((tokens) => tokens[100] += "x", "the mini model's vocabulary");
   refused((tokens) => tokens.splice(5, 501, ...tokens.slice(5).sort(byCodePoint).reverse()), "in its order");
+});
+
+Deno.test("tokenise() cleans reports for models that do, whose prompts of one word tokenisePrompts() refuses", () => {
+  const words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "no", "edema", "&", "amp", ";", "1", "."];
+  const tokenizer = tokenizerFromVocab(words);
+  const text = { ...BIOMED_CLIP.text, contextLength: 6 };
+  const report = { text: { ...text, cleaning: "report" as const } };
+  const asked = "1. No &amp; edema. Edema.";
+  assertEquals([...tokenise(tokenizer, [asked], { text }).ids], [2, 9, 10, 4, 6, 3]); // "1 . no & edema ..."
+  assertEquals([...tokenise(tokenizer, [asked], report).ids], [2, 4, 7, 5, 3, 0]); // "no amp edema"
+  assertEquals(tokenisePrompts(tokenizer, ["no edema"], report), tokenise(tokenizer, ["no edema"], report));
+  assertEquals([...tokenisePrompts(tokenizer, ["edema"], { text }).ids].slice(0, 3), [2, 5, 3]);
+  assertThrows(() => tokenisePrompts(tokenizer, ["no edema", "Edema"], report), RangeError, 'current value is "Edema"');
 });
 
 const published = join(REAL_DATA, "biomedclip", "biomedclip_vocab.txt");

@@ -119,8 +119,8 @@ export async function sharedTexts(): Promise<string[]> {
   return texts;
 }
 
-/** The fixtures' hash of ids. */
-export async function hashIds(ids: readonly number[]): Promise<string> {
+/** The fixtures' hash of ids, or of texts that are ASCII. */
+export async function hashIds(ids: readonly unknown[]): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(ids)));
   return new Uint8Array(digest).slice(0, 4).toHex();
 }

@@ -95,7 +95,13 @@ function gloria({ sizes }: Stored): ClipConfig {
   const { embedding = 768, text } = sizes;
   return {
     vision: resnet(sizes, { ...ENLARGED, head: "biased" }),
-    text: bert(sizes, { contextLength: 97, pool: "mean", hiddenStates: lastStates(text.depth, 4), head: "none" }),
+    text: bert(sizes, {
+      contextLength: 97,
+      pool: "mean",
+      cleaning: "report",
+      hiddenStates: lastStates(text.depth, 4),
+      head: "none",
+    }),
     embedding,
     similarity: "softmax",
     scale: 10,
@@ -111,7 +117,7 @@ function mgca(stored: Stored): ClipConfig {
   const temperature = value("hyper_parameters.softmax_temperature");
   return {
     vision: layout.vision === "mgca_vit" ? vit(sizes) : resnet(sizes, { ...ENLARGED, head: "norm-mlp" }),
-    text: bert(sizes, { contextLength: 112, pool: "cls", head: "norm-mlp" }),
+    text: bert(sizes, { contextLength: 112, pool: "cls", cleaning: "report", head: "norm-mlp" }),
     embedding,
     similarity: "softmax",
     scale: 1 / (typeof temperature === "number" && temperature > 0 ? temperature : 0.07),

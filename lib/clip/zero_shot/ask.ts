@@ -4,7 +4,7 @@ import { takeNumber } from "../../tensor/ops.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { ClipConfig } from "../config.ts";
 import type { ContrastiveModel } from "../contrastive.ts";
-import { type ClipTokenizer, tokenise } from "../tokenise.ts";
+import { type ClipTokenizer, tokenisePrompts } from "../tokenise.ts";
 import { type Protocol, protocolQuestions } from "./protocol.ts";
 import { type ClassFeatures, protocolScores } from "./protocol_scores.ts";
 import { checkFeatures, encodeImages, type EncodeImagesOptions, type ImageSource } from "./scores.ts";
@@ -78,7 +78,7 @@ async function protocolFeatures<T>(
 ): Promise<ClassFeatures[]> {
   const { pool = "tokens" } = protocol;
   const encode = async (texts: readonly string[]): Promise<Float32Array> => {
-    const { ids, contextLength } = tokenise(tokenizer, texts, config);
+    const { ids, contextLength } = tokenisePrompts(tokenizer, texts, config);
     const size = pool === "tokens" ? texts.length : PROMPT_BATCH;
     const rows: Float32Array[] = [];
     for (let start = 0; start < texts.length; start += size) {
