@@ -1,6 +1,6 @@
 /** Images read in workers and from a cache: the same numbers as on one thread without either. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { MINI } from "../../lib/clip/architectures.ts";
 import { imageFile } from "../../lib/data/dataset.ts";
 import { type ImageReaderOptions, openImageReader } from "../../lib/data/pixels/reader.ts";
@@ -111,4 +111,28 @@ Deno.test("openImageReader() without a word for a cache that cannot be written t
     await reader.close();
     assertEquals(errors.length, 1);
   });
+});
+
+Deno.test("imageSource() with a cache holds no more after 400 images than after 40, however often each is read", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ace-held-" });
+  try {
+    const program = fromFileUrl(new URL("./held_memory_program.ts", import.meta.url));
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-check",
+        "--v8-flags=--expose-gc",
+        "--allow-read",
+        "--allow-write",
+        program,
+        folder,
+      ],
+    }).output();
+    const text = new TextDecoder();
+    const { few, many } = JSON.parse(text.decode(stdout) || `"${text.decode(stderr)}"`);
+    assert(many - few < 6, `${few} and ${many} MiB: 360 squares are 17 MiB grey, 52 in colour`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
