@@ -8,6 +8,7 @@ import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import { watchedBatch } from "./batch.ts";
 import { adamw, type AdamwOptions, disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
+import { compileStep } from "./compile_step.ts";
 import { packedGradients } from "./gradients.ts";
 import type { PackedGradients } from "./micro_batch.ts";
 import { samplesRead } from "./shared_gradients.ts";
@@ -94,7 +95,7 @@ export async function fit<T>(
     );
   }
   for (const warning of await checkLearnable(source, { batchSize, loss, dropLast })) options.onWarning?.(warning);
-  let isWarnedOfChance = false;
+  let [isWarnedOfChance, isCompiled] = [false, false];
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, settings, options);
   const { progress } = state;
@@ -174,6 +175,13 @@ export async function fit<T>(
       (progress.epoch + 1 < epochs ? epochBatches(source.size, progress.epoch + 1, plan)[0]! : []);
     for (const some of [indices, following]) {
       source.prefetch?.(samplesRead(some, { microBatch, ...(ranks ? { ranks } : {}) }));
+    }
+    if (!isCompiled) {
+      isCompiled = true;
+      const { tensors, adamw } = state;
+      const isMasked = loss === "label-guided";
+      const how = { size: indices.length, microBatch, isMasked, recompute: options.recompute ?? false, tensors, adamw };
+      await compileStep(model, weights(), source, how);
     }
     const batch = watchedBatch(await openBatch(source, indices, { loss, padding }), ranks ? undefined : signal);
     let gradients: PackedGradients;

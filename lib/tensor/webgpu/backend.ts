@@ -8,6 +8,7 @@ import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
 import type { TensorInfo } from "../kernels/interface.ts";
 import { MemoryLimitError } from "../memory.ts";
 import { guarded, type OwnedDevice } from "./device.ts";
+import { isCompilingOnly } from "./device_cache.ts";
 import { isHalf } from "./halves.ts";
 
 /** tfjs's WebGPU backend. */
@@ -59,6 +60,7 @@ export function createBackend(
   class AceWebgpuBackend extends Backend {
     override uploadToGPU(dataId: DataId): void {
       owned.check();
+      if (isCompilingOnly()) return;
       const data = this.tensorMap.get(dataId);
       if (data.resource == null && data.dtype !== "string") {
         try {
@@ -80,6 +82,12 @@ export function createBackend(
         inputs,
         (wide) => guarded(owned.device, () => super.runWebGPUProgram(program, wide, ...rest)),
       );
+    }
+
+    override shouldExecuteOnCPU(...given: Parameters<WebgpuBackend["shouldExecuteOnCPU"]>): boolean {
+      if (!super.shouldExecuteOnCPU(...given)) return false;
+      // Without a buffer are also tensors that no program has made yet.
+      return !isCompilingOnly() || given[0].every(({ dataId }) => this.tensorMap.get(dataId).values != null);
     }
 
     override submitQueue(): void {

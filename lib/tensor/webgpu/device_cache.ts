@@ -1,10 +1,27 @@
 /** What a device keeps from program to program: pipelines, layouts of bindings, uniform blocks. @module */
 
+import * as tf from "@tensorflow/tfjs";
+
+/** tf.js's flag by which programs are compiled and not run. */
+export const COMPILE_ONLY = "WEBGPU_ENGINE_COMPILE_ONLY";
+
+/** Whether programs are compiled and not run. */
+export function isCompilingOnly(): boolean {
+  return tf.env().getBool(COMPILE_ONLY);
+}
+
 /** One value of the uniform block: unsigned, signed or floating point. */
 export type Uniform = { u32: number } | { i32: number } | { f32: number };
 
+interface Compiled {
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+}
+
 interface DeviceCache {
-  pipelines: Map<string, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }>;
+  pipelines: Map<string, Compiled>;
+  /** Those that are being compiled ahead. */
+  begun: Map<string, Promise<void>>;
   layouts: Map<string, GPUBindGroupLayout>;
   uniforms: Map<string, GPUBuffer>;
 }
@@ -14,31 +31,64 @@ const MAX_UNIFORMS = 1024;
 function cacheOf(device: GPUDevice): DeviceCache {
   let cache = caches.get(device);
   if (!cache) {
-    cache = { pipelines: new Map(), layouts: new Map(), uniforms: new Map() };
+    cache = { pipelines: new Map(), begun: new Map(), layouts: new Map(), uniforms: new Map() };
     caches.set(device, cache);
   }
   return cache;
 }
 
+/** A program, as its key and bindings. */
+interface Keyed {
+  key: string;
+  inputs: readonly unknown[];
+  outputs: readonly unknown[];
+}
+
 /** The compiled program of a key, and the layout of its bindings. */
-export function pipelineOf(
-  device: GPUDevice,
-  program: { key: string; inputs: readonly unknown[]; outputs: readonly unknown[] },
-  code: () => string,
-): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout } {
+export function pipelineOf(device: GPUDevice, program: Keyed, code: () => string): Compiled {
   const cache = cacheOf(device);
   const cached = cache.pipelines.get(program.key);
   if (cached) return cached;
-  const layout = layoutOf(device, cache, program.inputs.length, program.outputs.length);
-  const module = device.createShaderModule({ code: code(), label: program.key });
-  const pipeline = device.createComputePipeline({
-    label: program.key,
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: { module, entryPoint: "main" },
-  });
-  const made = { pipeline, layout };
+  const { layout, descriptor } = described(device, cache, program, code);
+  const made = { pipeline: device.createComputePipeline(descriptor), layout };
   cache.pipelines.set(program.key, made);
   return made;
+}
+
+/** Begins to compile a program, unless that was done; {@linkcode finishPipelines} waits for it. */
+export function beginPipeline(device: GPUDevice, program: Keyed, code: () => string): void {
+  const cache = cacheOf(device);
+  const { key } = program;
+  if (cache.pipelines.has(key) || cache.begun.has(key)) return;
+  const { layout, descriptor } = described(device, cache, program, code);
+  const finish = (pipeline: GPUComputePipeline): void => {
+    if (!cache.pipelines.has(key)) cache.pipelines.set(key, { pipeline, layout });
+  };
+  cache.begun.set(key, device.createComputePipelineAsync(descriptor).then(finish));
+}
+
+/** The programs begun since the last call, each settled once it is compiled. */
+export function finishPipelines(device: GPUDevice): Promise<void>[] {
+  const { begun } = cacheOf(device);
+  const all = [...begun.values()];
+  begun.clear();
+  return all;
+}
+
+function described(
+  device: GPUDevice,
+  cache: DeviceCache,
+  { key, inputs, outputs }: Keyed,
+  code: () => string,
+): { layout: GPUBindGroupLayout; descriptor: GPUComputePipelineDescriptor } {
+  const layout = layoutOf(device, cache, inputs.length, outputs.length);
+  const module = device.createShaderModule({ code: code(), label: key });
+  const descriptor = {
+    label: key,
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module, entryPoint: "main" },
+  };
+  return { layout, descriptor };
 }
 
 function layoutOf(device: GPUDevice, cache: DeviceCache, inputs: number, outputs: number): GPUBindGroupLayout {

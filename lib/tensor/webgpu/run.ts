@@ -11,7 +11,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { guarded } from "./device.ts";
-import { pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";
+import { beginPipeline, isCompilingOnly, pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";
 import { HALVES, isHalf, widenProgram } from "./halves.ts";
 
 /** A program to run: inputs are bound at 0.., then the outputs, then the uniform block `params`. */
@@ -102,10 +102,15 @@ export function runProgram(
   withWidened(backend, io.inputs, (inputs) => {
     const tensors = [...inputs, ...io.outputs];
     recording(backend, io.outputs, () => {
+      if (isCompilingOnly()) return beginPipeline(backend.device, program, () => codeOf(program));
       for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
       record(backend, program, tensors);
     });
   }, (i) => program.inputs[i]![1] === HALVES);
+}
+
+function codeOf(program: GpuProgram): string {
+  return `${header(program)}\n${program.code()}`;
 }
 
 /** The same numbers at four bytes each. */
@@ -148,7 +153,7 @@ function recording(backend: WebgpuBackend, outputs: readonly TensorInfo[], f: ()
 
 function record(backend: WebgpuBackend, program: GpuProgram, tensors: readonly TensorInfo[]): void {
   const internals = backend as unknown as Internals;
-  const { pipeline, layout } = pipelineOf(backend.device, program, () => `${header(program)}\n${program.code()}`);
+  const { pipeline, layout } = pipelineOf(backend.device, program, () => codeOf(program));
   const buffers = tensors.map((tensor) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer);
   buffers.push(uniformBuffer(backend.device, program.uniforms));
   const bindGroup = backend.device.createBindGroup({
@@ -194,7 +199,7 @@ export function recordCopies(
   outputs: readonly TensorInfo[],
 ): void {
   const some = copies.filter(({ count }) => count > 0); // a tensor without numbers has no buffer
-  if (some.length === 0) return;
+  if (some.length === 0 || isCompilingOnly()) return;
   const internals = backend as unknown as Internals;
   const tensors = some.flatMap(({ from, to }) => [from, to]);
   if (tensors.some(isHalf)) {

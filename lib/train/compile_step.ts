@@ -1,0 +1,51 @@
+/** The programs of a training step, compiled while its first images are read. @module */
+import * as tf from "@tensorflow/tfjs";
+import type { ContrastiveModel } from "../clip/contrastive.ts";
+import type { Tensor } from "../tensor/types.ts";
+import { compileAhead } from "../tensor/webgpu/compile_ahead.ts";
+import { adamw, type AdamwState } from "./adamw.ts";
+import type { Batch } from "./batch.ts";
+import { packedGradients } from "./gradients.ts";
+import type { BatchSource } from "./source.ts";
+
+/** What decides a step's programs. */
+export interface CompileStepOptions {
+  /** Samples of a batch. */
+  size: number;
+  /** Samples encoded at a time. */
+  microBatch: number;
+  /** Whether pairs are left out of the loss. */
+  isMasked: boolean;
+  /** Whether the inside of blocks is computed again. */
+  recompute: boolean;
+  /** What is trained, by name. */
+  tensors: ReadonlyMap<string, Tensor>;
+  /** The optimiser's state. */
+  adamw: AdamwState;
+}
+
+/** Does nothing where the backend is not webgpu. Shorter texts and a last, smaller batch may need a few programs more. */
+export async function compileStep<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  { imageSize, contextLength }: BatchSource,
+  { size, microBatch, isMasked, recompute, tensors, adamw: state }: CompileStepOptions,
+): Promise<void> {
+  await compileAhead(async () => {
+    // Made on the device, and there nothing is computed: they take no memory.
+    const batch: Batch = {
+      size,
+      read: (_, count) =>
+        Promise.resolve({
+          pixels: tf.fill([count, imageSize, imageSize, 3], 0) as tf.Tensor4D,
+          ids: tf.fill([count, contextLength], 0, "int32") as tf.Tensor2D,
+        }),
+      ...(isMasked ? { pairMask: tf.fill([size, size], 1) as tf.Tensor2D } : {}),
+    };
+    const how = { layout: state.layout, microBatch, recompute, seed: 1 };
+    const { value, gradients } = await packedGradients(model, params, batch, how);
+    const next = adamw(state, tensors, gradients, 1);
+    tf.dispose([value, ...gradients, ...next.tensors.values(), ...next.state.first, ...next.state.second]);
+    batch.pairMask?.dispose();
+  });
+}
