@@ -19,6 +19,20 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `attention() by a library has float64's numbers and the same bits on any threads${
+    ready ? "" : " (skipped: no library)"
+  }`,
+  ignore: !ready,
+  fn: async () => {
+    const { stdout, stderr } = await start("./blas_attention_program.ts", ["auto"], NATIVE);
+    assert(stdout !== "", stderr);
+    const { largest, calls, products, isShared, isSame } = JSON.parse(stdout);
+    assert(largest < 2e-6, stdout);
+    assertEquals([calls, isShared, isSame], [products, true, true]);
+  },
+});
+
 Deno.test("without --allow-ffi nothing is opened and nothing asked; off is off", async () => {
   for (const { stdout, code } of [await run("auto", []), await run("off")]) {
     assertEquals(code, 0);

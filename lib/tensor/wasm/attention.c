@@ -63,28 +63,33 @@ static NOINLINE float softmax_row(float *s, int n, float scale, const u32 *keep,
 
 INLINE int causal_limit(int causal, int i, int n) { return causal ? min_int(i + 1, n) : n; }
 
+/* The first cache line from here: a library's last bits could depend on where in a line a thread's scratch begins. */
+INLINE float *whole_line(float *p) { return (float *)(((u32)p + 63) & ~63u); }
+#define LINE 16 /* floats */
+EXPORT(attention_scratch) int attention_scratch(int floats) { return 4 * (SCRATCH + LINE + floats); }
+
 /*
  * query [batch, m, width], key and value [batch, n, width], keep [batch, n] (0 or all bits) or null -> context
  * [batch, m, width], log_sum_exp [batch, heads, m]. `count` heads are computed from `first` on, all samples' heads in a
- * row. Scratch: gemm's, then `block` rows of n floats.
+ * row. Scratch: attention_scratch of `block` rows of n floats.
  */
 EXPORT(attention)
 void attention(int m, int n, int width, int heads, float scale, int causal, const float *query, const float *key,
                const float *value, const u32 *keep, float *context, float *log_sum_exp, int block, int first,
                int count, float *scratch) {
   const int w = width / heads;
-  float *const scores = scratch + SCRATCH;
+  float *const scores = whole_line(scratch + SCRATCH);
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads;
     const float *k = key + b * n * width + h * w, *v = value + b * n * width + h * w;
     for (int i0 = 0; i0 < m; i0 += block) {
       const int rows = min_int(block, m - i0), start = (b * m + i0) * width + h * w;
-      gemm(rows, n, w, query + start, width, 1, k, 1, width, scores, n, 0, scratch);
+      product(rows, n, w, query + start, width, 1, k, 1, width, scores, n, scratch);
       for (int i = 0; i < rows; i++) {
         log_sum_exp[head * m + i0 + i] =
             softmax_row(scores + i * n, n, scale, keep ? keep + b * n : 0, causal_limit(causal, i0 + i, n));
       }
-      gemm(rows, w, n, scores, n, 1, v, width, 1, context + start, width, 0, scratch);
+      product(rows, w, n, scores, n, 1, v, width, 1, context + start, width, scratch);
     }
   }
 }
@@ -109,25 +114,25 @@ static NOINLINE void score_grad_row(float *p, float *dp, int n, int w, float sca
   for (; j < n; j++) dp[j] = p[j] * (dp[j] - dot) * scale;
 }
 
-/* Gradients of attention, of the same heads. Scratch: gemm's, then twice m x n floats. */
+/* Gradients of attention, of the same heads. Scratch: attention_scratch of twice m x n floats. */
 EXPORT(attention_grad)
 void attention_grad(int m, int n, int width, int heads, float scale, int causal, const float *dcontext,
                     const float *query, const float *key, const float *value, const float *context,
                     const float *log_sum_exp, const u32 *keep, float *dquery, float *dkey, float *dvalue, int first,
                     int count, float *scratch) {
   const int w = width / heads;
-  float *const p = scratch + SCRATCH, *const dp = p + m * n;
+  float *const p = whole_line(scratch + SCRATCH), *const dp = p + m * n;
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads, qo = b * m * width + h * w, ko = b * n * width + h * w;
     const float *q = query + qo, *k = key + ko, *v = value + ko, *dc = dcontext + qo, *co = context + qo;
-    gemm(m, n, w, q, width, 1, k, 1, width, p, n, 0, scratch);
-    gemm(m, n, w, dc, width, 1, v, 1, width, dp, n, 0, scratch);
+    product(m, n, w, q, width, 1, k, 1, width, p, n, scratch);
+    product(m, n, w, dc, width, 1, v, 1, width, dp, n, scratch);
     for (int i = 0; i < m; i++) {
       score_grad_row(p + i * n, dp + i * n, n, w, scale, keep ? keep + b * n : 0, causal_limit(causal, i, n),
                      log_sum_exp[head * m + i], dc + i * width, co + i * width);
     }
-    gemm(n, w, m, p, 1, n, dc, width, 1, dvalue + ko, width, 0, scratch);
-    gemm(m, w, n, dp, n, 1, k, width, 1, dquery + qo, width, 0, scratch);
-    gemm(n, w, m, dp, 1, n, q, width, 1, dkey + ko, width, 0, scratch);
+    product(n, w, m, p, 1, n, dc, width, 1, dvalue + ko, width, scratch);
+    product(m, w, n, dp, n, 1, k, width, 1, dquery + qo, width, scratch);
+    product(n, w, m, dp, 1, n, q, width, 1, dkey + ko, width, scratch);
   }
 }

@@ -7,7 +7,7 @@
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { blasMatmul, PRODUCTS } from "./blas_matmul.ts";
+import { blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
 import { allocate, type Blas, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
@@ -153,7 +153,14 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   const matmul = blasMatmul(symbols, base, backend.wasm.asm.memory);
   checkProducts(backend, path, matmul);
   const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
-  return { description: name, library: { path, base }, matmul, useThreads, isShared: false };
+  return {
+    description: name,
+    library: { path, base },
+    matmul,
+    sgemm: blasSgemm(symbols, base),
+    useThreads,
+    isShared: false,
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
-/** `matmul` of matmul.c by cblas_sgemm, for the main thread and for workers. @module */
-import type { KernelFunctions } from "./module.ts";
+/** `matmul` and `blas_sgemm` of matmul.c by cblas_sgemm, for the main thread and for workers. @module */
+import type { KernelFunctions, ThreadProduct } from "./module.ts";
 
 /** The products of a BLAS library. */
 export const PRODUCTS = {
@@ -88,4 +88,18 @@ export function blasMatmul(
     }
     return 0;
   };
+}
+
+/** The products that C kernels ask for. Its own text must suffice, too. */
+export function blasSgemm(
+  { cblas_sgemm }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "cblas_sgemm">,
+  base: number,
+): ThreadProduct {
+  const [ROW_MAJOR, AS_IS] = [101, 111] as const;
+  const pointer = (address: number): bigint => BigInt(base + (address >>> 0));
+  return (ta, tb, m, n, k, a, lda, b, ldb, c, ldc) =>
+    cblas_sgemm(
+      ...[ROW_MAJOR, AS_IS + ta, AS_IS + tb, m, n, k] as const,
+      ...[1, pointer(a), lda, pointer(b), ldb, 0, pointer(c), ldc] as const,
+    );
 }

@@ -95,6 +95,24 @@ static void gemm(int m, int n, int k, const float *a, int ars, int acs, const fl
   }
 }
 
+/* op(A) op(B) by a library, on this thread alone (blas.ts). Whether there is one is a wasm global, as there is no static data. */
+__attribute__((import_module("blas"), import_name("sgemm"))) void blas_sgemm(int ta, int tb, int m, int n, int k,
+                                                                             const float *a, int lda, const float *b,
+                                                                             int ldb, float *c, int ldc);
+static int blas_on __attribute__((address_space(1)));
+EXPORT(use_blas) void use_blas(int on) { blas_on = on; }
+#define LEAST_BLAS_TERMS 500000 /* as many multiply-adds are worth a call out of wasm */
+
+/* gemm without a bias, by the library where that is worth it. */
+static void product(int m, int n, int k, const float *a, int ars, int acs, const float *b, int brs, int bcs, float *c,
+                    int ldc, float *scratch) {
+  if (blas_on && (double)m * n * k >= LEAST_BLAS_TERMS) {
+    blas_sgemm(acs != 1, bcs != 1, m, n, k, a, acs == 1 ? ars : acs, b, bcs == 1 ? brs : bcs, c, ldc);
+  } else {
+    gemm(m, n, k, a, ars, acs, b, brs, bcs, c, ldc, 0, scratch);
+  }
+}
+
 /* Which dimension `first` and `count` of matmul are of. */
 #define OF_BATCH 0
 #define OF_ROWS 1

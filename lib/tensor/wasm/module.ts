@@ -55,6 +55,17 @@ export interface BlasLibrary {
   base: number;
 }
 
+/**
+ * `C = op(A) op(B)` by a library on the thread that calls, for the C kernels: blas_sgemm of matmul.c. Transposed is 1, lines are
+ * counted in floats.
+ */
+export type ThreadProduct = (
+  ...args: [
+    ...[ta: number, tb: number, m: number, n: number, k: number],
+    ...[a: number, lda: number, b: number, ldb: number, c: number, ldc: number],
+  ]
+) => void;
+
 /** A library in use. */
 export interface Blas {
   /** Library, version and kind of processor, for logs and records. */
@@ -63,6 +74,8 @@ export interface Blas {
   library: BlasLibrary;
   /** `matmul` of matmul.c. */
   matmul: KernelFunctions[string];
+  /** The products inside C kernels. */
+  sgemm: ThreadProduct;
   /** Tells the library how many threads of its own it may use. */
   useThreads(count: number): void;
   /** Whether all of our own threads call it, each alone. */
@@ -133,14 +146,19 @@ function markShared(bytes: Uint8Array): void {
  *
  * @param modules What they are made of.
  * @param memory tfjs's memory, or another.
+ * @param sgemm A library's product, used after `use_blas(1)`. @default {none}
  * @returns The exports; the stack is still to be set.
  */
-export function instantiate({ module, wide }: KernelModules, memory: WebAssembly.Memory): WebAssembly.Exports {
+export function instantiate(
+  { module, wide }: KernelModules,
+  memory: WebAssembly.Memory,
+  sgemm: ThreadProduct = () => {},
+): WebAssembly.Exports {
   const env: WebAssembly.ModuleImports = wide.on
     ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory }
     : {};
   const strips = new WebAssembly.Instance(wide.module, { env }).exports;
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, wide: strips });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, wide: strips, blas: { sgemm } });
   (exports["use_wide"] as (on: number) => void)(Number(wide.on));
   return exports;
 }
@@ -161,7 +179,7 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   const { memory } = wasm.asm;
   wasm._malloc = (bytes) => checkedMalloc(wasm.asm, bytes);
   const modules = compileModules({ shared: isShared(memory), wide });
-  const exports = instantiate(modules, memory);
+  const exports = instantiate(modules, memory, (...args) => kernels.blas!.sgemm(...args));
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports["__stack_pointer"] as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
   let address = 0;

@@ -67,7 +67,9 @@ export async function setThreads(backend: WasmBackend, threads: number, now = fa
   if ((now || blas) && wanted.threads > 1 && !running) start();
   if (!blas) return;
   blas.isShared = await threadPool()?.begun() ?? false;
-  blas.useThreads(blas.isShared ? 1 : wanted.threads); // never the library's and ours at once
+  const isAlone = blas.isShared || wanted.threads === 1; // never the library's threads and ours at once
+  blas.useThreads(isAlone ? 1 : wanted.threads);
+  wasmKernels(backend).run["use_blas"]!(Number(isAlone)); // inside C kernels
 }
 
 async function stop(): Promise<void> {

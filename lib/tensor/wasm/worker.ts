@@ -1,6 +1,6 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
-import { BLAS_MATMUL, blasMatmul, PRODUCTS } from "./blas_matmul.ts";
+import { BLAS_MATMUL, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
 import type { BlasLibrary, KernelModules } from "./module.ts";
 
 /** Jobs that can be under way: one is current, in the others a late worker may still be at a chunk. */
@@ -72,20 +72,23 @@ export const WORKER_SOURCE = `
 const { modules, memory, control, stack, index, library } = workerData;
 const env = modules.wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
 const wide = new WebAssembly.Instance(modules.wide.module, { env }).exports;
-const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, wide }).exports };
-kernels.use_wide(Number(modules.wide.on));
-kernels.__stack_pointer.value = stack;
 const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), "${BLAS_MATMUL}"];
 const words = new Int32Array(control, 0, ${WORD_COUNT});
 const numbers = new Float64Array(control, ${WORD_COUNT * 4}, ${SLOTS * MAX_NUMBERS});
-if (library) {
-  try {
-    const { symbols } = Deno.dlopen(library.path, ${JSON.stringify(PRODUCTS)});
-    kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
-    Atomics.add(words, ${WORDS.opened}, 1);
-  } catch {
-    // The main thread hears of it by the number of those that opened it.
-  }
+let symbols;
+try {
+  if (library) symbols = Deno.dlopen(library.path, ${JSON.stringify(PRODUCTS)}).symbols;
+} catch {
+  // The main thread hears of it by the number of those that opened it.
+}
+const blas = { sgemm: symbols ? (${blasSgemm})(symbols, library.base) : () => {} };
+const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, wide, blas }).exports };
+kernels.use_wide(Number(modules.wide.on));
+kernels.__stack_pointer.value = stack;
+if (symbols) {
+  kernels.use_blas(1);
+  kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
+  Atomics.add(words, ${WORDS.opened}, 1);
 }
 Atomics.add(words, ${WORDS.begun}, 1);
 Atomics.notify(words, ${WORDS.begun});

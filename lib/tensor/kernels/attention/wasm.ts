@@ -46,7 +46,7 @@ export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAtte
     output(backend, [query.shape[0]!, attrs.heads, m]),
   ];
   const block = Math.min(m, Math.max(8, Math.floor(BLOCK_FLOATS / n)));
-  const scratchBytes = wasmKernels(backend).run["gemm_scratch"]!() + 4 * block * n;
+  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(block * n);
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, query, key, value, mask, ...results, block];
     runRows(backend, { name: "attention", args, results, rows, grain, milliseconds: milliseconds(2), scratchBytes });
@@ -63,7 +63,7 @@ export function attentionGrad(call: WasmCall<"AceAttentionGrad">): KernelResult<
     output(backend, key.shape),
     output(backend, value.shape),
   ];
-  const scratchBytes = wasmKernels(backend).run["gemm_scratch"]!() + 8 * m * n;
+  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(2 * m * n);
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, dy, query, key, value, context, logSumExp, mask, ...results];
     runRows(backend, {
