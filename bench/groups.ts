@@ -17,6 +17,8 @@ export interface Bench {
   wide?: Peer;
   /** This library as `deno task native` has it, where a system BLAS library is. */
   native?: Peer;
+  /** Two processes of MPI, one thread each, likewise. */
+  ranks?: Peer;
   /** Numbers of threads to compare at, e.g. 1 and 2. */
   threads: readonly number[];
   /** Folder of the image tower as ONNX, where it could be exported. */
@@ -227,6 +229,29 @@ export async function trainingGroup(bench: Bench): Promise<void> {
     // Whole-batch operations: what micro-batches encode twice counts against us.
     aimAgainstFloor(bench, full, flop, `${large}, native, against its floor, ${threads} thread(s)`, 1.3);
   }
+}
+
+/** The full-size training step on two processors: by two threads, by two processes of one thread each, and on one. */
+export async function ranksGroup(bench: Bench): Promise<void> {
+  const { native, ranks } = bench;
+  if (!native || !ranks) return bench.onSkip("two ranks", "needs MPI and a system BLAS library");
+  const step = { kind: "step", size: "full", batch: 4, microBatch: 2 };
+  const sides = [
+    await contender(native, "one process of 2 threads", step, 2),
+    await contender(ranks, "2 ranks of 1 thread", step, 1),
+    await contender(native, "one process of 1 thread", step, 1),
+  ];
+  const made = measurement(
+    "full training step, batch 4 in micro-batches of 2, native",
+    2,
+    await takeTurns(sides, { least: 3, most: 5, seconds: 60 }),
+  );
+  for (const side of sides) await side.drop();
+  bench.onMeasurement("ranks", made);
+  const [threads, two] = sides.map(({ name }) => made.times[name]!);
+  bench.onAim(
+    atMost("two ranks of one thread against one process of two threads, full-size step", 1.05, ratio(two!, threads!)),
+  );
 }
 
 /** Forward and backward of one ViT-B block with LoRA. */

@@ -1,7 +1,7 @@
 /**
  * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON),
  * onnxruntime-web, transformers.js and jax-js where they can be started, and beside itself with 256-bit products where V8
- * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training,
+ * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training, ranks,
  * dispatches, serving, page, decoding, feeding; all by default.
  *
  * `--save` also keeps a copy of the summary in bench/results.
@@ -12,10 +12,19 @@ import { join } from "@std/path";
 import { writeFileAtomic } from "../lib/io/files.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { decodingGroup, feedingGroup } from "./data.ts";
-import { type Bench, blockGroup, encodingGroup, hgnnGroup, matmulGroup, memoryGroup, trainingGroup } from "./groups.ts";
+import {
+  type Bench,
+  blockGroup,
+  encodingGroup,
+  hgnnGroup,
+  matmulGroup,
+  memoryGroup,
+  ranksGroup,
+  trainingGroup,
+} from "./groups.ts";
 import { dispatchesGroup } from "./gpu/group.ts";
 import { pageGroup } from "./page.ts";
-import { type Peer, startJavaScript, startNative, startTorch, startWide } from "./peers/peer.ts";
+import { type Peer, startJavaScript, startNative, startRanks, startTorch, startWide } from "./peers/peer.ts";
 import { type Aim, gatherFacts, loadAverage, type Measurement, writeGroup } from "./record.ts";
 import { benchReport } from "./report.ts";
 import { servingGroup } from "./serving.ts";
@@ -27,6 +36,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   memory: memoryGroup,
   encoding: encodingGroup,
   training: trainingGroup,
+  ranks: ranksGroup,
   dispatches: dispatchesGroup,
   serving: servingGroup,
   page: pageGroup,
@@ -72,6 +82,7 @@ const torch = await start("PyTorch (set ACE_PYTHON to a Python that has it)", st
 const javaScript = await start("onnxruntime-web, transformers.js and jax-js", startJavaScript);
 const wide = await start("256-bit products", startWide);
 const native = await start("products by a system BLAS library", startNative);
+const ranks = names.includes("ranks") ? await start("two processes of MPI", startRanks) : undefined;
 console.log(`${facts.adapter}, ${facts.processors} processors, load ${facts.load?.toFixed(2) ?? "unknown"}`);
 console.log(Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", "));
 
@@ -80,6 +91,7 @@ const bench: Bench = {
   ...(javaScript ? { javaScript } : {}),
   ...(wide ? { wide } : {}),
   ...(native ? { native } : {}),
+  ...(ranks ? { ranks } : {}),
   threads: facts.processors > 1 ? [1, 2] : [1],
   onSkip,
   onAim(aim) {
@@ -115,7 +127,7 @@ try {
   }
 } finally {
   if (bench.onnxPath) await Deno.remove(onnxPath, { recursive: true });
-  for (const peer of [torch, javaScript, wide]) await peer?.close();
+  for (const peer of [torch, javaScript, wide, native, ranks]) await peer?.close();
 }
 const summary = {
   ...facts,

@@ -7,6 +7,7 @@ import { encodeText } from "../lib/clip/towers/text.ts";
 import { BIOMED_CLIP, MINI } from "../lib/clip/architectures.ts";
 import type { ClipConfig } from "../lib/clip/config.ts";
 import { initClip } from "../lib/clip/params.ts";
+import type { Communicator } from "../lib/distributed/communicator.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { disposeParams, withTensors } from "../lib/tensor/params.ts";
@@ -70,8 +71,8 @@ export function frozenModel(size: "mini" | "full"): ClipParams {
   return model;
 }
 
-/** Builds the work on the model of a size. */
-export async function makeWork(options: WorkOptions): Promise<Work> {
+/** Builds the work on the model of a size; its training step is shared by `ranks`, if there are any. */
+export async function makeWork(options: WorkOptions, ranks?: Communicator): Promise<Work> {
   const { size, batch, microBatch = batch } = options;
   const encoders = SIZES[size];
   const config = { encoders, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
@@ -93,6 +94,7 @@ export async function makeWork(options: WorkOptions): Promise<Work> {
         layout: state.layout,
         microBatch,
         seed: state.step + 1,
+        ...(ranks ? { ranks } : {}),
       });
       const old = trainableTensors(params);
       const next = adamw(state, old, gradients, 1e-4);

@@ -96,6 +96,26 @@ export function startNative(): Promise<Peer> {
   return startOwn("native", "--allow-ffi");
 }
 
+/** Two processes of MPI with one thread each, products as in `deno task mpi`, by the first launcher that starts them. */
+export async function startRanks(): Promise<Peer> {
+  const launchers = [
+    ["mpirun.mpich"],
+    ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"],
+    ["mpirun"],
+  ];
+  let failure: unknown;
+  for (const [command, ...more] of launchers) {
+    const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, "--allow-ffi"];
+    const args = [...more, "-n", "2", Deno.execPath(), ...flags, local("rank_peer.ts")];
+    try {
+      return await startPeer(command!, args, { OPENBLAS_THREAD_TIMEOUT: "4" });
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
 function startOwn(kind: "wide" | "native", ...more: readonly string[]): Promise<Peer> {
   const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, ...more];
   // As the task sets them: the library's threads otherwise spin on the processors that ours need next.
