@@ -12,7 +12,7 @@
 
 import { type Run, serve } from "./serve.ts";
 
-const VERSIONS = { "onnxruntime-web": "1.30.0", "@huggingface/transformers": "4.3.1", "@jax-js/jax": "0.1.25" };
+const VERSIONS = { "onnxruntime-web": "1.30.0", "@huggingface/transformers": "4.3.2", "@jax-js/jax": "0.1.25" };
 
 /** Imports a peer by a name that no checker resolves. */
 async function load(name: keyof typeof VERSIONS): Promise<any> {

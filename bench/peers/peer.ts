@@ -105,7 +105,7 @@ export async function startRanks(): Promise<Peer> {
   ];
   let failure: unknown;
   for (const [command, ...more] of launchers) {
-    const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, "--allow-ffi"];
+    const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, "--allow-ffi", "--allow-run"];
     const args = [...more, "-n", "2", Deno.execPath(), ...flags, local("rank_peer.ts")];
     try {
       return await startPeer(command!, args, { OPENBLAS_THREAD_TIMEOUT: "4" });
