@@ -1,6 +1,6 @@
 /** The pairs a model is adapted to: as they are, or captions of classes. @module */
-import { captioned, CHEST_CAPTIONS, fewShot, parseCaptions } from "../data/captions.ts";
-import { loadPairs, pairsOf, type PairsOptions, readTable } from "../data/pairs.ts";
+import { captioned, CHEST_CAPTIONS, chexpertClasses, fewShot, parseCaptions } from "../data/captions.ts";
+import { pairsOf, type PairsOptions, readTable } from "../data/pairs.ts";
 import { CHEXPERT_LABELS, type Dataset } from "../data/types.ts";
 import { datasetTargets } from "../eval/assess.ts";
 import { drawShots } from "../eval/probe/shots.ts";
@@ -16,7 +16,7 @@ export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
     type: "string",
     value: "FILE",
     help:
-      "Train without reports, on captions of the classes: templates one a line, with {c} for the classes, without for images of " +
+      "Train without reports, on captions of the classes or the 14 CheXpert labels: templates one a line, with {c} for the classes, without for images of " +
       'none; "chest" takes those for radiographs',
   },
   "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
@@ -27,7 +27,7 @@ export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
 /** The pairs that `--pairs` or `--dataset` names; with `--captions` their texts are made of their classes, with `--head` they need none. */
 export async function trainingPairs(args: Arguments): Promise<Dataset> {
   const captions = args.text("captions");
-  if (headTraining(args) !== undefined) return await labelled(args);
+  if (headTraining(args) !== undefined) return await labelled(args, "head");
   if (captions === undefined) {
     for (const name of ["separator", "shots"]) {
       if (args.text(name) !== undefined) throw new UsageError(`--${name} needs --captions or --head`);
@@ -35,24 +35,32 @@ export async function trainingPairs(args: Arguments): Promise<Dataset> {
     return await pairsFrom(args);
   }
   const templates = captions === "chest" ? CHEST_CAPTIONS : await captionsAt(captions);
-  const dataset = await classified(args);
-  return captioned(dataset, { templates, seed: args.integer("seed", 1) });
+  const dataset = await labelled(args, "captions");
+  return captioned(dataset.classes.length > 0 ? dataset : chexpertClasses(dataset), {
+    templates,
+    seed: args.integer("seed", 1),
+  });
 }
 
-/** Images with classes, or with the 14 CheXpert labels where no column of classes is named and they are there. */
-async function labelled(args: Arguments): Promise<Dataset> {
-  const hasLabels = (names: readonly string[]): boolean => CHEXPERT_LABELS.every((label) => names.includes(label));
-  if (args.text("class-column") !== undefined) return await classified(args);
-  if (args.text("dataset") !== undefined) {
-    const dataset = await datasetFrom(args);
-    if (dataset.classes.length > 0 || dataset.cases.every(({ labels }) => labels !== undefined)) return dataset;
-    throw new UsageError(`--head needs labels: ${dataset.name} has none`);
+/**
+ * Images with classes, or with the 14 CheXpert labels where these are there and no column of classes is named; a table that has
+ * both lends a head the labels, and captions its column "class".
+ */
+async function labelled(args: Arguments, use: "captions" | "head"): Promise<Dataset> {
+  const columns = classColumns(args);
+  const isNamed = args.text("class-column") !== undefined;
+  if (isDatasetGiven(args, "pairs")) {
+    const dataset = await datasetFrom(args, use === "head" && !isNamed ? {} : columns);
+    const hasLabels = !isNamed && dataset.cases.every(({ labels }) => labels !== undefined);
+    if (dataset.classes.length > 0 || hasLabels) return dataset;
+    throw new UsageError(`--${use} needs ${isNamed ? "classes" : "labels"}: ${dataset.name} has none`);
   }
   const path = args.required("pairs");
   await checkPath(path);
   const table = await readTable(path);
-  const columns = hasLabels(table.columns) ? columnsFrom(args) : classColumns(args);
-  return await patientPart(args, await pairsOf(table, columns), "train");
+  const hasLabels = CHEXPERT_LABELS.every((label) => table.columns.includes(label));
+  const isClassified = isNamed || !hasLabels || (use === "captions" && table.columns.includes(columns.label));
+  return await patientPart(args, await pairsOf(table, isClassified ? columns : columnsFrom(args)), "train");
 }
 
 async function captionsAt(path: string): Promise<ReturnType<typeof parseCaptions>> {
@@ -60,7 +68,7 @@ async function captionsAt(path: string): Promise<ReturnType<typeof parseCaptions
   return parseCaptions(await Deno.readTextFile(path), path);
 }
 
-function classColumns(args: Arguments): PairsOptions {
+function classColumns(args: Arguments): PairsOptions & { label: string } {
   const separator = args.text("separator");
   return {
     ...columnsFrom(args),
@@ -68,18 +76,6 @@ function classColumns(args: Arguments): PairsOptions {
     chexpert: false,
     ...(separator === undefined ? {} : { separator }),
   };
-}
-
-async function classified(args: Arguments): Promise<Dataset> {
-  const columns = classColumns(args);
-  if (isDatasetGiven(args, "pairs")) {
-    const dataset = await datasetFrom(args, columns);
-    if (dataset.classes.length > 0) return dataset;
-    throw new UsageError(`--captions and --head need classes: ${dataset.name} has none`);
-  }
-  const path = args.required("pairs");
-  await checkPath(path);
-  return await patientPart(args, await loadPairs(path, columns), "train");
 }
 
 /** The few cases a class, drawn as `probe` draws them where a case has one class, that `--shots` asks for; all without it. */

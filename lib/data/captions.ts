@@ -1,7 +1,7 @@
 /** Texts for images that have classes and no reports, and few of them. @module */
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import type { Case, Dataset } from "./types.ts";
+import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
 
 /** How captions are worded. */
 export interface CaptionTemplates {
@@ -44,6 +44,28 @@ function classesOf({ target, targets }: Case, classes: readonly string[]): strin
 function joined(names: readonly string[]): string {
   const words = names.map((name) => name.replaceAll("_", " ").toLowerCase());
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** The finding that is none. */
+const NO_FINDING = "No Finding";
+
+/**
+ * A set with the 14 CheXpert labels as one of classes, "No Finding" not among them: positive is 1; negative, uncertain and blank
+ * are 0, as in the label-guided loss.
+ *
+ * @throws {TypeError} If a case has no labels.
+ */
+export function chexpertClasses(dataset: Dataset): Dataset {
+  const cases = dataset.cases.map((item): Case => {
+    if (item.labels === undefined) {
+      throw new TypeError(
+        `Cannot read classes of case "${item.id}" as it must have the 14 CheXpert labels: it has none`,
+      );
+    }
+    const targets = item.labels.flatMap((label, i) => CHEXPERT_LABELS[i] === NO_FINDING ? [] : Number(label === 1));
+    return { ...item, targets };
+  });
+  return { ...dataset, classes: CHEXPERT_LABELS.filter((name) => name !== NO_FINDING), task: "multilabel", cases };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Learning from labels without texts: `train --head`, and its answers by `evaluate`. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
@@ -117,5 +118,29 @@ Deno.test("train --head reads the 14 CheXpert columns, and says what it cannot d
       read: [...read, parquet],
       write,
     });
+  });
+});
+
+Deno.test("train learns from a Parquet table with the 14 CheXpert columns, by a head and by captions, patients held out", async () => {
+  await inFolder(async (folder) => {
+    await writePairs(join(folder, "pairs"), 16);
+    const table = join(folder, "pairs/films.parquet");
+    await Deno.copyFile(fromFileUrl(new URL("../data/parquet/chexpert.parquet", import.meta.url)), table);
+    const args = ["train", "--pairs", table, "--patient-column", "patient", "--validate", "0.25", "--rank", "2"];
+    const quick = ["--epochs", "1", "--batch-size", "6"];
+    const record = async (out: string, ...more: string[]) => {
+      await succeed([...args, ...quick, ...more, "--out", join(folder, out)], permissions(folder));
+      return JSON.parse(await Deno.readTextFile(join(folder, out, "training.json")));
+    };
+    const { head, data, history, validation } = await record("head", "--head", "joint");
+    assertEquals([head.classes.length, data.kept, history.length], [14, 12, 2]);
+    assertEquals([validation.data.split.size, validation.figures.length], [4, 1]);
+    assertEquals(head.positiveWeights[CHEXPERT_LABELS.indexOf("Support Devices")], 1, "of which no film is positive");
+
+    const captions = await record("captions", "--captions", "chest");
+    assertEquals(captions.settings.loss, "label-guided");
+    assertEquals([captions.data.kept, captions.validation.figures[0].name], [12, "auroc"]);
+    const named = [...args, ...quick, "--captions", "chest", "--class-column", "finding", "--out", join(folder, "x")];
+    await fail(named, [table, 'a column "finding"'], permissions(folder));
   });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { captioned, CHEST_CAPTIONS, fewShot, parseCaptions } from "../../lib/data/captions.ts";
-import type { Case, Dataset } from "../../lib/data/types.ts";
+import { captioned, CHEST_CAPTIONS, chexpertClasses, fewShot, parseCaptions } from "../../lib/data/captions.ts";
+import { type Case, CHEXPERT_LABELS, type Dataset, type LabelValue } from "../../lib/data/types.ts";
 
 const image = (): never => {
   throw new Error("no image is read");
@@ -64,4 +64,21 @@ Deno.test("fewShot() draws as many a class, by seed and whatever the order", () 
   assert(ids(fewShot(set, 4, 8)).join() !== ids(chosen).join());
   assertEquals(fewShot(set, 100).length, 60);
   assertThrows(() => fewShot(set, 0), RangeError, "one or more a class");
+});
+
+Deno.test("chexpertClasses() takes positive labels for classes, and captions no finding as none", () => {
+  const row = (...positive: string[]) =>
+    CHEXPERT_LABELS.map((name, i) => positive.includes(name) ? 1 : [0, -1, null][i % 3]!);
+  const rows = [row("Edema", "Pneumonia"), row("No Finding"), row()] as (readonly LabelValue[])[];
+  const set = multilabel(rows.map(() => []));
+  const cases = set.cases.map(({ targets: _, ...item }, i): Case => ({ ...item, labels: rows[i]! }));
+  const classified = chexpertClasses({ ...set, classes: [], cases });
+  assertEquals([classified.classes.length, classified.task], [13, "multilabel"]);
+  const templates = { findings: ["{c}"], none: ["none"] };
+  assertEquals(captioned(classified, { templates }).cases.map(({ text }) => text), [
+    "edema and pneumonia",
+    "none",
+    "none",
+  ]);
+  assertThrows(() => chexpertClasses(set), TypeError, "it must have the 14 CheXpert labels");
 });

@@ -49,3 +49,22 @@ def cell(value):
 for codec in ["none", "snappy", "gzip", "zstd", "brotli", "lz4"]:
     pq.write_table(table, FOLDER / f"{codec}.parquet", compression=codec, row_group_size=16)
 pq.write_table(table, FOLDER / "v2.parquet", compression="zstd", data_page_version="2.0", use_dictionary=False, row_group_size=64)
+
+# Films with the 14 CheXpert labels and no texts: positive, negative, uncertain and blank.
+LABELS = [
+    "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion",
+    "Lung Opacity", "No Finding", "Pleural Effusion", "Pleural Other", "Pneumonia", "Pneumothorax", "Support Devices",
+]
+FILMS = 16
+values = {name: [[0.0, None, -1.0][(i + j) % 3] for i in range(FILMS)] for j, name in enumerate(LABELS)}
+for i in range(FILMS):
+    for name in [["No Finding"], ["Edema"], ["Edema", "Pleural Effusion"], ["Pneumonia"]][i % 4]:
+        values[name][i] = 1.0
+pq.write_table(
+    pa.table({
+        "path": [f"{i}.png" for i in range(FILMS)],
+        "patient": pa.array([i % 8 for i in range(FILMS)], pa.int64()),
+        **{name: pa.array(column, pa.float64()) for name, column in values.items()},
+    }),
+    FOLDER / "chexpert.parquet",
+)
