@@ -14,7 +14,7 @@ import { OtherEncoderError } from "../dense/files.ts";
 import { UnlabelledCasesError } from "../dense/segment/data.ts";
 import { ClassCountError } from "../eval/assess.ts";
 import { HeadClassError } from "../eval/head.ts";
-import { ForeignFileError } from "../eval/encode/shards.ts";
+import { ForeignFileError } from "../eval/encode/features_file.ts";
 import { ImageError } from "../image/read.ts";
 import { FieldError } from "../io/fields.ts";
 import { TreeError } from "../io/tree.ts";

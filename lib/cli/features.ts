@@ -2,7 +2,8 @@
 import { aceLoraModel } from "../ace_lora.ts";
 import { imageStamps } from "../data/stamps.ts";
 import type { Classifier, NamedImage } from "../eval/classify.ts";
-import { encodeShard, type FeatureList } from "../eval/encode/shards.ts";
+import type { FeatureList } from "../eval/encode/features_file.ts";
+import { encodeShard } from "../eval/encode/shards.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";

@@ -2,7 +2,8 @@
 import type { Communicator } from "../distributed/communicator.ts";
 import { launchedPlace, launchedProcesses } from "../distributed/launcher.ts";
 import { MpiError, openMpi } from "../distributed/mpi.ts";
-import { parseShard, type Shard } from "../eval/encode/shards.ts";
+import type { Shard } from "../eval/encode/features_file.ts";
+import { parseShard } from "../eval/encode/shards.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 let world: Communicator | undefined;

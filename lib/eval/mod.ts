@@ -38,11 +38,9 @@ export {
   encodeShard,
   type EncodeShardOptions,
   type FeatureEncoder,
-  type FeatureList,
-  ForeignFileError,
   parseShard,
-  type Shard,
 } from "./encode/shards.ts";
+export { type FeatureList, ForeignFileError, type Shard } from "./encode/features_file.ts";
 export type { ClassColumn } from "./evaluation/columns.ts";
 export { type CompareOptions, comparePredictions, UnpairedRunsError } from "./evaluation/compare.ts";
 export type { Drawing } from "./evaluation/estimate.ts";

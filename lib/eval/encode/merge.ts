@@ -5,14 +5,13 @@ import { jsonField } from "../../io/tree.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
 import {
   backendField,
-  type EncodeShardOptions,
   type FeatureList,
   FEATURES_FORMAT,
   featuresMetadata,
   isKept,
-  parseShard,
   type Shard,
-} from "./shards.ts";
+} from "./features_file.ts";
+import { type EncodeShardOptions, parseShard } from "./shards.ts";
 
 /** The shards of `out` that lie beside it, by path. */
 export async function findShards(out: string): Promise<string[]> {

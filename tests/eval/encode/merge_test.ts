@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { mergeShards } from "../../../lib/eval/encode/merge.ts";
-import { FEATURES_FORMAT } from "../../../lib/eval/encode/shards.ts";
+import { FEATURES_FORMAT } from "../../../lib/eval/encode/features_file.ts";
 import { readSafetensors, writeSafetensors } from "../../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../../lib/io/tensors.ts";
 import { CASES, needsCase } from "../../cases.ts";
