@@ -26,7 +26,7 @@ import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
 import { DECODE_OPTIONS, decodingAhead, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom } from "./model_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom, NARROW_OPTION } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
@@ -51,6 +51,7 @@ export const COMMAND: Command = {
     ...EXIF_OPTION,
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
+    ...NARROW_OPTION,
     ...ADAPTER_OPTION,
     json: { type: "boolean", help: "JSON instead of a table" },
     explain: { type: "string", value: "HTML", help: "Page to write with the images, CLS attention and hyperedges" },

@@ -18,7 +18,7 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, isDatasetGiven } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { holdOutput } from "./output.ts";
 import { printable } from "./printable.ts";
@@ -68,6 +68,7 @@ export const COMMAND: Command = {
     ...EXIF_OPTION,
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
+    ...NARROW_OPTION,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "FILE", help: "safetensors file to write" },
     ...UNREADABLE_OPTION,

@@ -17,7 +17,7 @@ import { type Arguments, type Command, quotedWord, UsageError } from "./command.
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { factsOf, modelFacts } from "./provenance.ts";
@@ -55,6 +55,7 @@ export const COMMAND: Command = {
     ...EXIF_OPTION,
     ...WORKERS_OPTION,
     ...MODEL_OPTIONS,
+    ...NARROW_OPTION,
     ...ADAPTER_OPTION,
     out: { type: "string", value: "DIR", help: "Folder of explain.json and explain.html (default: results/explain)" },
     ...OVERWRITE_OPTION,

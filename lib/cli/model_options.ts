@@ -20,6 +20,15 @@ export const MODEL_OPTIONS: Record<string, OptionSpec> = {
   tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt, likewise" },
 };
 
+/** The option of commands that compute with the model's matrices. */
+export const NARROW_OPTION: Record<string, OptionSpec> = {
+  narrow: {
+    type: "boolean",
+    help:
+      "On webgpu, keep the model's matrices as float16: half the memory; features differ in the third or fourth digit",
+  },
+};
+
 /** The option of commands that use an adapter of any layout. */
 export const ADAPTER_OPTION: Record<string, OptionSpec> = {
   adapter: {
@@ -45,7 +54,8 @@ export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
 export async function modelFrom(args: Arguments, other?: string): Promise<LoadedClip> {
   const files = { ...await modelFilesFrom(args), ...(other === undefined ? {} : { weights: other }) };
   const { weights } = files;
-  const model = await loadClip(files, { note: (text) => console.error(text) }).catch(async (error: Error) => {
+  const options = { note: (text: string) => console.error(text), narrow: args.flag("narrow") };
+  const model = await loadClip(files, options).catch(async (error: Error) => {
     if (weights === undefined) throw error;
     if (await isAdapter(weights)) {
       throw new UsageError(

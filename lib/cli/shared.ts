@@ -1,6 +1,7 @@
 /** What several commands do alike: start the backend, tell it, draw progress. @module */
 import { createProgress, type Progress } from "../display/progress.ts";
 import { type BackendInfo, type BackendName, selectBackend } from "../tensor/backend.ts";
+import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { BlasError } from "../tensor/wasm/blas.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
@@ -15,18 +16,21 @@ export const BACKEND_OPTION: Record<string, OptionSpec> = {
   },
 };
 
-/** Starts the backend and prints its name once, on stderr. */
+/** Starts the backend and prints its name once, on stderr; with it, whether the model's matrices are kept narrow there. */
 export async function startBackend(args: Arguments): Promise<BackendInfo> {
   const name = args.text("backend") === undefined
     ? undefined
     : args.choice<BackendName>("backend", ["webgpu", "wasm", "cpu"], "wasm");
   const blas = args.text("blas");
-  const info = await selectBackend({ ...(name ? { backend: name } : {}), ...(blas ? { wasm: { blas } } : {}) })
+  const selected = await selectBackend({ ...(name ? { backend: name } : {}), ...(blas ? { wasm: { blas } } : {}) })
     .catch((error) => {
       if (!(error instanceof BlasError)) throw error;
       throw new UsageError(`${error.message}; deno task native in front of the command allows them`);
     });
+  const isNarrow = args.flag("narrow") && canNarrow();
+  const info = isNarrow ? { ...selected, adapter: `${selected.adapter}; matrices in float16` } : selected;
   console.error(`backend: ${backendText(info)}`);
+  if (args.flag("narrow") && !isNarrow) console.error(`note: --narrow changes nothing on ${info.name}`);
   return info;
 }
 

@@ -7,6 +7,7 @@ import { stored } from "../io/tree.ts";
 import { openRunLog, RUN_LOG_NAMES } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
+import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { countParams } from "../tensor/params.ts";
 import { type Adapted, loadAdapter, loraPlaces, saveAdapter } from "../adapters/model.ts";
 import { carryingLayers, layersText } from "../adapters/positions.ts";
@@ -212,6 +213,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
       exif: isExifApplied(args) ? "apply" : "ignore",
       validation: validation?.split.hash.slice(0, 16) ?? null,
       adapter: earlier ? await numbersHash(earlier.params) : null,
+      ...(args.flag("narrow") && canNarrow() ? { matrices: "float16" } : {}),
     },
     onWarning: (text) => {
       warnings.push(text);

@@ -11,7 +11,7 @@ import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
 import { HEAD_OPTIONS } from "./head.ts";
-import { MODEL_OPTIONS } from "./model_options.ts";
+import { MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 import { CAPTION_OPTIONS } from "./training_pairs.ts";
 import { UNREADABLE_OPTION } from "./unreadable.ts";
@@ -34,6 +34,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   ...EXIF_OPTION,
   ...DECODE_OPTIONS,
   ...MODEL_OPTIONS,
+  ...NARROW_OPTION,
   adapter: { type: "string", value: "PATH", help: "Adapter to start from, in any layout (default: a new one)" },
   ...VALIDATION_OPTIONS,
   out: { type: "string", value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },

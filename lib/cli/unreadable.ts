@@ -5,7 +5,7 @@ import { findUnreadable } from "../data/unreadable.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { printable } from "./printable.ts";
 
 /** The option of commands that read many images. */
@@ -24,6 +24,7 @@ export const MANY_IMAGES_OPTIONS: Record<string, OptionSpec> = {
   ...EXIF_OPTION,
   ...DECODE_OPTIONS,
   ...MODEL_OPTIONS,
+  ...NARROW_OPTION,
   ...ADAPTER_OPTION,
 };
 
