@@ -25,7 +25,7 @@ import { fit } from "../lib/train/fit.ts";
 import { openRunLog } from "../lib/train/log/run_log.ts";
 import type { Bench } from "./groups.ts";
 import { type Contender, ours, takeTurns, times } from "./measure.ts";
-import { contender, startDecoders } from "./peers/peer.ts";
+import { contender, type Peer, startDecoders } from "./peers/peer.ts";
 import { atLeast, atMost, loadAverage, measurement } from "./record.ts";
 import { filmJpeg } from "./rehearsal/film.ts";
 import { succeed } from "./rehearsal/process.ts";
@@ -55,31 +55,38 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
 export async function decodingGroup(bench: Bench): Promise<void> {
   const transform = { ...squareTransform(BIOMED_CLIP, "train"), exif: false };
   await inFolder(async (folder) => {
-    const jpeg = join(folder, "film.jpg");
-    await Deno.writeFile(jpeg, await filmJpeg({ seed: 3, width: 2544, height: 3056 }));
+    const size = { width: 2544, height: 3056 };
+    const [jpeg, progressive] = [join(folder, "film.jpg"), join(folder, "progressive.jpg")];
+    await Deno.writeFile(jpeg, await filmJpeg({ seed: 3, ...size }));
+    await Deno.writeFile(progressive, await filmJpeg({ seed: 3, ...size, isProgressive: true }));
+    const compare = async (peer: Peer, name: string, path: string): Promise<void> => {
+      const rival = path.endsWith(".jpg") ? "Pillow" : "pydicom, pylibjpeg and Pillow";
+      const other = await contender(peer, rival, { path }, 1);
+      const mine = processorTime("ace-lora", () => decodeFile(path, transform));
+      const made = measurement(
+        `${name}, 2544 x 3056 grey to 224, processor time`,
+        1,
+        await takeTurns([mine, other], { warmUp: 2, least: 7, most: 15, seconds: 20 }),
+      );
+      await other.drop();
+      bench.onMeasurement("decoding", made);
+      bench.onAim(
+        atMost(`${name} to 224, against ${rival}`, rival === "Pillow" ? 1 : 1.1, Object.values(made.ratios)[0]!),
+      );
+    };
     try {
       const peer = await startDecoders();
-      const files = { JPEG: jpeg, ...await peer.ask({ do: "make", jpeg, folder }) as Record<string, string> };
-      for (const [name, path] of Object.entries(files)) {
-        const other = await contender(peer, name === "JPEG" ? "pillow" : "pydicom", { path }, 1);
-        const mine = processorTime("ace-lora", () => decodeFile(path, transform));
-        const made = measurement(
-          `${name}, 2544 x 3056 grey to 224, processor time`,
-          1,
-          await takeTurns([mine, other], { warmUp: 2, least: 7, most: 15, seconds: 20 }),
-        );
-        await other.drop();
-        bench.onMeasurement("decoding", made);
-        const limit = name === "JPEG" ? 1 : 1.1;
-        const rival = name === "JPEG" ? "Pillow" : "pydicom, pylibjpeg and Pillow";
-        bench.onAim(atMost(`${name} to 224, against ${rival}`, limit, Object.values(made.ratios)[0]!));
+      await compare(peer, "JPEG", jpeg);
+      await compare(peer, "progressive JPEG", progressive);
+      try {
+        const films = await peer.ask({ do: "make", jpeg, folder }) as Record<string, string>;
+        for (const [name, path] of Object.entries(films)) await compare(peer, name, path);
+      } catch (error) {
+        bench.onSkip("DICOM beside pydicom and pylibjpeg, which are yours to install", (error as Error).message);
       }
       await peer.close();
     } catch (error) {
-      bench.onSkip(
-        "Pillow and pydicom (ACE_PYTHON: pillow, pydicom, pylibjpeg, python-gdcm)",
-        (error as Error).message,
-      );
+      bench.onSkip("Pillow (ACE_PYTHON names a Python that has it)", (error as Error).message);
     }
     const paths: string[] = [];
     for (let i = 0; i < 16; i++) {

@@ -4,32 +4,45 @@ Requests: {"do": "make", "jpeg", "folder"} writes a film as DICOM of 12 bits, ra
 answers their paths; {"do": "setup", "id", "work": {"path"}, "threads"}, {"do": "run", "id"} and {"do": "drop", "id"} as in
 torch_peer.py: a run reads, decodes, converts to RGB and resizes to 224 pixels, and answers its processor time. Each answer is
 one JSON line.
+
+JPEG needs pillow alone. DICOM also needs pydicom, pylibjpeg with its plugins pylibjpeg-libjpeg and pylibjpeg-openjpeg, and
+python-gdcm, which writes the films. Nothing installs them: without one, "make" answers which to install.
 """
 
 import json
 import sys
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import gdcm
 import numpy as np
 import PIL
-import pydicom
-import pylibjpeg
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels import apply_voi_lut, pixel_array
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
+DICOM_PACKAGES = ["pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "python-gdcm"]
 SYNTAXES = {
-    "JPEG 2000": gdcm.TransferSyntax.JPEG2000Lossless,
-    "JPEG-LS": gdcm.TransferSyntax.JPEGLSLossless,
-    "lossless JPEG": gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+    "JPEG 2000": "JPEG2000Lossless",
+    "JPEG-LS": "JPEGLSLossless",
+    "lossless JPEG": "JPEGLosslessProcess14_1",
 }
 SIDE = 224
 
 
+def version_of(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def make(jpeg, folder):
+    missing = [package for package in DICOM_PACKAGES if version_of(package) is None]
+    if missing:
+        raise ImportError(f"{sys.executable} -m pip install {' '.join(missing)}")
+    import gdcm
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+
     grey = np.asarray(Image.open(jpeg)).astype(np.uint16)
     values = grey * 16 + np.random.default_rng(1).integers(0, 16, grey.shape, dtype=np.uint16)
     data = Dataset()
@@ -49,7 +62,7 @@ def make(jpeg, folder):
         reader.SetFileName(paths["raw"])
         assert reader.Read()
         change = gdcm.ImageChangeTransferSyntax()
-        change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+        change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
         change.SetInput(reader.GetImage())
         assert change.Change(), name
         writer = gdcm.ImageWriter()
@@ -64,7 +77,10 @@ def make(jpeg, folder):
 def square(path):
     if path.endswith(".jpg"):
         return np.asarray(Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    data = pydicom.dcmread(path)
+    from pydicom import dcmread
+    from pydicom.pixels import apply_voi_lut, pixel_array
+
+    data = dcmread(path)
     compressed = data.file_meta.TransferSyntaxUID.is_compressed
     values = pixel_array(data, **({"decoding_plugin": "pylibjpeg"} if compressed else {}))
     shown = apply_voi_lut(values, data)
@@ -90,8 +106,8 @@ def answer(request):
     return {}
 
 
-versions = {"pillow": PIL.__version__, "pydicom": pydicom.__version__, "pylibjpeg": pylibjpeg.__version__}
-print(json.dumps(versions), flush=True)
+versions = {package: version_of(package) for package in DICOM_PACKAGES}
+print(json.dumps({"pillow": PIL.__version__, **{k: v for k, v in versions.items() if v is not None}}), flush=True)
 for line in sys.stdin:
     try:
         print(json.dumps(answer(json.loads(line))), flush=True)

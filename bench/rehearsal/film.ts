@@ -14,6 +14,8 @@ export interface FilmTask {
   height: number;
   /** Where. */
   path: string;
+  /** Write it in scans from coarse to fine, as MIMIC-CXR-JPG's are not. @default {false} */
+  isProgressive?: boolean;
 }
 
 interface Encoder {
@@ -43,7 +45,9 @@ const NOISES = ((): Int8Array => {
 let loaded: Promise<{ JPEGEncoder: new () => Encoder }> | undefined;
 
 /** The film's file. */
-export async function filmJpeg({ seed, width, height }: Omit<FilmTask, "path">): Promise<Uint8Array> {
+export async function filmJpeg(
+  { seed, width, height, isProgressive = false }: Omit<FilmTask, "path">,
+): Promise<Uint8Array> {
   const { findings } = syntheticStudy(seed);
   const { image } = drawFilm(seed, { findings, size: DRAWN });
   const { data } = resize(image, { width, height });
@@ -62,7 +66,7 @@ export async function filmJpeg({ seed, width, height }: Omit<FilmTask, "path">):
     }
     encoder.getDecodedBuffer(frame).set(pixels);
     encoder.setQuality(QUALITY);
-    encoder.setProgressive(false); // as OpenCV wrote MIMIC-CXR-JPG, and unlike this encoder's default
+    encoder.setProgressive(isProgressive); // OpenCV wrote MIMIC-CXR-JPG without, unlike this encoder's default
     encoder.encode();
     return new Uint8Array(encoder.getEncodedBuffer()); // a copy, out of the codec's memory
   } finally {
