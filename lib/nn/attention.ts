@@ -2,12 +2,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { fusedAffinity } from "../tensor/kernels/affinity/api.ts";
 import { attention } from "../tensor/kernels/attention/api.ts";
+import { biasedAttention } from "../tensor/kernels/biased_attention/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import { add, meanOver, mul, reshape, slice, sumOver } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { droppedAttention } from "./dropped_attention.ts";
-import { biasedAttention } from "./biased_attention.ts";
 import { gatedAttention } from "./gated_attention.ts";
 import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
 import { linear, type LinearOptions, type LinearParams, linears } from "./linear.ts";

@@ -1,6 +1,7 @@
 /** Attention with dropout on its probabilities, as BERT has it while training. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AttentionOptions } from "../tensor/kernels/attention/api.ts";
+import { joinHeads, splitHeads } from "../tensor/kernels/attention/heads.ts";
 import { dropout, type DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { customGrad } from "../tensor/gradients.ts";
@@ -80,16 +81,4 @@ export function probabilities(q: Tensor4D, k: Tensor4D, scale: number, seen?: Te
   const scores = mul(matMul(q, k, false, true), scale);
   if (!seen) return softmax(scores);
   return softmax(add(tf.mul(scores, seen), tf.mul(tf.sub(seen, 1), 1e9)));
-}
-
-/** `[B, N, W]` to `[B, H, N, W / H]`. */
-export function splitHeads(x: Tensor3D, heads: number): Tensor4D {
-  const [batch, tokens, width] = x.shape;
-  return tf.transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
-}
-
-/** `[B, H, N, W / H]` to `[B, N, W]`. */
-export function joinHeads(x: Tensor4D): Tensor3D {
-  const [batch, heads, tokens, width] = x.shape;
-  return reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * width]);
 }

@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { matMul, mul } from "../tensor/typed.ts";
 import type { Tensor3D, Tensor4D } from "../tensor/types.ts";
-import { joinHeads, probabilities, splitHeads } from "./dropped_attention.ts";
+import { joinHeads, splitHeads } from "../tensor/kernels/attention/heads.ts";
+import { probabilities } from "./dropped_attention.ts";
 
 /**
  * `(gate ⊙ softmax(Q Kᵀ / √(W/H))) V` per head. With a gate of ones it is the attention itself, and the gradient by the gate is each

@@ -1,7 +1,7 @@
 /** Rotary position embeddings of a grid of patches: queries and keys turned by angles that grow with row and column. @module */
 import * as tf from "@tensorflow/tfjs";
+import { rotatePairs } from "../tensor/kernels/rotate/api.ts";
 import { tidy } from "../tensor/ops.ts";
-import { reshape } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { insertAfterFirst } from "./extra_tokens.ts";
 
@@ -79,8 +79,5 @@ export function extendRotary({ cos, sin }: RotaryTable, count: number): RotaryTa
  * @returns Shape of `x`. The caller disposes it.
  */
 export function rotate(x: Tensor3D, { cos, sin }: RotaryTable): Tensor3D {
-  return tf.tidy(() => {
-    const swapped = reshape(tf.reverse(reshape(x, [x.size / 2, 2]), 1), x.shape);
-    return tf.add(tf.mul(x, cos), tf.mul(swapped, sin));
-  });
+  return rotatePairs(x, cos, sin);
 }

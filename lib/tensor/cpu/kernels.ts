@@ -30,6 +30,8 @@ export const CPU_KERNELS = {
   AceTopKSoftmax: COMPOSED,
   AceTopKSoftmaxGrad: COMPOSED,
   AceLinear: COMPOSED,
+  AceBiasedAttention: COMPOSED,
+  AceRotate: COMPOSED,
   AceConv: COMPOSED,
   AcePool: COMPOSED,
   AceMlp: COMPOSED,

@@ -109,6 +109,14 @@ export interface ComposableKernels {
     attrs: ConvAttributes;
     outputs: TensorInfo;
   };
+  /** `softmax(Q K' / sqrt(W/H) + bias) V` per head, bias `[G, H, N, N]`: sample b has that of `b mod G`. */
+  AceBiasedAttention: {
+    inputs: Named<"query" | "key" | "value" | "bias">;
+    attrs: NoAttributes;
+    outputs: TensorInfo;
+  };
+  /** `x cos + swapped(x) sin`, tables `[N, D]`, the two of each pair swapped; `back`: minus. */
+  AceRotate: { inputs: Named<"x" | "cos" | "sin">; attrs: { back: boolean }; outputs: TensorInfo };
   /** The largest of 3 x 3 pixels at every second place, or means of 2 x 2. */
   AcePool: { inputs: Named<"x">; attrs: PoolAttributes; outputs: TensorInfo };
   /**

@@ -35,6 +35,8 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "elementwise.c"
 #include "layer_norm.c"
 #include "attention.c"
+#include "biased_attention.c"
+#include "rotate.c"
 #include "top_k.c"
 #include "leaky_relu.c"
 #include "tile.c"

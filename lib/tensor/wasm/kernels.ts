@@ -2,6 +2,7 @@
 import { adamw } from "../kernels/adamw/wasm.ts";
 import { add } from "../kernels/add/wasm.ts";
 import { attention, attentionGrad } from "../kernels/attention/wasm.ts";
+import { biasedAttention } from "../kernels/biased_attention/wasm.ts";
 import { conv, pool } from "../kernels/conv/wasm.ts";
 import { dropout } from "../kernels/dropout/wasm.ts";
 import { gather } from "../kernels/gather/wasm.ts";
@@ -13,6 +14,7 @@ import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer
 import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/wasm.ts";
 import { pad } from "../kernels/pad/wasm.ts";
+import { rotate } from "../kernels/rotate/wasm.ts";
 import { slice } from "../kernels/slice/wasm.ts";
 import { split } from "../kernels/split/wasm.ts";
 import { tile } from "../kernels/tile/wasm.ts";
@@ -36,6 +38,8 @@ export const WASM_KERNELS = {
   AceTopKSoftmax: COMPOSED,
   AceTopKSoftmaxGrad: COMPOSED,
   AceLinear: COMPOSED,
+  AceBiasedAttention: biasedAttention,
+  AceRotate: rotate,
   AceConv: conv,
   AcePool: pool,
   AceMlp: COMPOSED,

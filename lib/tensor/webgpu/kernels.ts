@@ -36,6 +36,8 @@ export const WEBGPU_KERNELS = {
   AceTopKSoftmax: topKSoftmax,
   AceTopKSoftmaxGrad: topKSoftmaxGrad,
   AceLinear: linear,
+  AceBiasedAttention: COMPOSED,
+  AceRotate: COMPOSED,
   AceConv: COMPOSED,
   AcePool: COMPOSED,
   AceMlp: mlp,

@@ -1,0 +1,26 @@
+/** AceBiasedAttention by biased_attention.c. @module */
+import { output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { runRows } from "../../wasm/rows.ts";
+import type { TensorInfo } from "../interface.ts";
+
+// Rough speeds of one thread, which only decide on threads.
+const FLOP_PER_MS = 2e7;
+const SCORES_PER_MS = 3e5;
+
+/** AceBiasedAttention. */
+export function biasedAttention({ inputs, backend }: WasmCall<"AceBiasedAttention">): TensorInfo {
+  const { query, key, value, bias } = inputs;
+  const [batch, n, width] = query.shape as [number, number, number];
+  const [groups, heads] = bias.shape as [number, number];
+  const context = output(backend, query.shape);
+  runRows(backend, {
+    name: "biased_attention",
+    args: [n, width, heads, 1 / Math.sqrt(width / heads), groups, query, key, value, bias, context],
+    results: [context],
+    rows: batch * heads,
+    grain: batch >= 8 ? heads : 1, // as in attention: a sample's heads write to the same cache lines
+    milliseconds: batch * n * n * (4 * width / FLOP_PER_MS + heads / SCORES_PER_MS),
+    scratchBytes: wasmKernels(backend).run["gemm_scratch"]!() + 4 * n * n,
+  });
+  return context;
+}

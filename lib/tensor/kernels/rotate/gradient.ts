@@ -1,0 +1,10 @@
+/** What is turned there has a gradient that is turned back. @module */
+import type { Tensor } from "../../types.ts";
+import { registerGradient, runKernel } from "../run.ts";
+
+registerGradient("AceRotate", {
+  inputsToSave: ["cos", "sin"],
+  gradFunc: (dy, [cos, sin]: [Tensor, Tensor], { back }) => ({
+    x: () => runKernel("AceRotate", { x: dy, cos, sin }, { back: !back }),
+  }),
+});
