@@ -17,15 +17,12 @@ static void zero_words(int n, float *to) {
   for (int i = 0; i < n; i++) to[i] = 0;
 }
 
-/* What the places from `base` on read, one patch [kernel][kernel][channels] after the other: `count` of them from `first` on. */
-EXPORT(conv_patches)
-void conv_patches(int height, int width, int channels, int kernel, int stride, int rows, int columns, const float *x,
-                  int base, float *to, int first, int count) {
+/* What `count` places from `first` on read, one patch [kernel][kernel][channels] after the other. */
+static NOINLINE void patches_of(int height, int width, int channels, int kernel, int stride, int rows, int columns,
+                                const float *x, int first, int count, float *to) {
   const int pad = (kernel - 1) / 2, line = kernel * channels;
-  to += first * kernel * line;
-  const int place0 = base + first;
-  int column = place0 % columns, row = place0 / columns % rows;
-  const float *image = x + place0 / columns / rows * height * width * channels;
+  int column = first % columns, row = first / columns % rows;
+  const float *image = x + first / columns / rows * height * width * channels;
   for (int place = 0; place < count; place++) {
     const int left = column * stride - pad, before = left < 0 ? -left : 0;
     const int within = min_int(kernel, width - left) - before;
@@ -47,29 +44,19 @@ void conv_patches(int height, int width, int channels, int kernel, int stride, i
   }
 }
 
-/* A row of n results: max(x gain + bias + addend, 0); addend may be null, and the maximum left out. NaN stays. */
-static NOINLINE void finish_row(int n, const float *x, const float *gain, const float *bias, const float *addend,
-                                int relu, float *y) {
+/* A row of n products y: max(y gain + bias + addend, 0); addend may be null, and the maximum left out. NaN stays. */
+static NOINLINE void finish_row(int n, float *y, const float *gain, const float *bias, const float *addend, int relu) {
   const v128_t zero = wasm_f32x4_const_splat(0);
   int j = 0;
   for (; j + 4 <= n; j += 4) {
-    v128_t v = MADD(wasm_v128_load(x + j), wasm_v128_load(gain + j), wasm_v128_load(bias + j));
+    v128_t v = MADD(wasm_v128_load(y + j), wasm_v128_load(gain + j), wasm_v128_load(bias + j));
     if (addend) v = wasm_f32x4_add(v, wasm_v128_load(addend + j));
     wasm_v128_store(y + j, relu ? wasm_f32x4_pmax(v, zero) : v);
   }
   for (; j < n; j++) {
-    float v = x[j] * gain[j] + bias[j];
+    float v = y[j] * gain[j] + bias[j];
     if (addend) v += addend[j];
     y[j] = relu && v < 0 ? 0 : v;
-  }
-}
-
-/* The same of `count` rows of x from `first` on, a product that a library has made: row 0 is row `base` of addend and y. */
-EXPORT(conv_finish)
-void conv_finish(int n, const float *x, const float *gain, const float *bias, const float *addend, int relu, float *y,
-                 int base, int first, int count) {
-  for (int r = first; r < first + count; r++) {
-    finish_row(n, x + r * n, gain, bias, addend ? addend + (base + r) * n : 0, relu, y + (base + r) * n);
   }
 }
 
@@ -89,14 +76,13 @@ void conv(int part, int m, int n, int height, int width, int channels, int kerne
     const int places = min_int(block, end - place);
     const float *a = x + place * k;
     if (kernel > 1 || stride > 1) {
-      conv_patches(height, width, channels, kernel, stride, rows, columns, x, place, patches, 0, places);
+      patches_of(height, width, channels, kernel, stride, rows, columns, x, place, places, patches);
       a = patches;
     }
     float *const to = y + place * n + j;
-    gemm_wide(places, nc, k, a, k, 1, kernels + j * k, 1, k, to, n, 0, scratch);
+    product(places, nc, k, a, k, 1, kernels + j * k, 1, k, to, n, scratch);
     for (int r = 0; r < places; r++) {
-      float *const row = to + r * n;
-      finish_row(nc, row, gain + j, bias + j, addend ? addend + (place + r) * n + j : 0, relu, row);
+      finish_row(nc, to + r * n, gain + j, bias + j, addend ? addend + (place + r) * n + j : 0, relu);
     }
   }
 }
