@@ -5,7 +5,7 @@ import { joinHeads, splitHeads } from "../tensor/kernels/attention/heads.ts";
 import { dropout, type DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { customGrad } from "../tensor/gradients.ts";
-import { add, matMul, mul, reshape, softmax, sub } from "../tensor/typed.ts";
+import { add, matMul, mul, softmax, sub } from "../tensor/typed.ts";
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Options of {@linkcode droppedAttention}. */
