@@ -2,7 +2,7 @@
  * `deno task bench [group ...]`: paired runs on the wasm backend, beside PyTorch (the Python of ACE_PYTHON),
  * onnxruntime-web, transformers.js and jax-js where they can be started, and beside itself with 256-bit products where V8
  * can. Writes results/bench/*.json, summary.json and report.html. Groups: matmul, block, hgnn, memory, encoding, training, ranks,
- * dispatches, serving, page, decoding, feeding; all by default.
+ * dispatches, first-step, serving, page, decoding, feeding; all by default.
  *
  * `--save` also keeps a copy of the summary in bench/results.
  *
@@ -22,6 +22,7 @@ import {
   ranksGroup,
   trainingGroup,
 } from "./groups.ts";
+import { firstStepGroup } from "./gpu/first_step.ts";
 import { dispatchesGroup } from "./gpu/group.ts";
 import { pageGroup } from "./page.ts";
 import { type Peer, startJavaScript, startNative, startRanks, startTorch, startWide } from "./peers/peer.ts";
@@ -38,6 +39,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   training: trainingGroup,
   ranks: ranksGroup,
   dispatches: dispatchesGroup,
+  "first-step": firstStepGroup,
   serving: servingGroup,
   page: pageGroup,
   decoding: decodingGroup,

@@ -28,7 +28,7 @@ export interface CompileStepOptions {
 export async function compileStep<T>(
   model: ContrastiveModel<T>,
   params: T,
-  { imageSize, contextLength }: BatchSource,
+  { imageSize, contextLength }: Pick<BatchSource, "imageSize" | "contextLength">,
   { size, microBatch, isMasked, recompute, tensors, adamw: state }: CompileStepOptions,
 ): Promise<void> {
   await compileAhead(async () => {
