@@ -70,6 +70,24 @@ export interface Share {
 }
 
 /**
+ * The share that an option names as i/n; undefined where it is not given.
+ *
+ * @throws {UsageError} If it is none.
+ */
+export function namedShare(args: Arguments, option: "shard" | "part"): Shard | undefined {
+  const text = args.text(option);
+  if (text === undefined) return undefined;
+  try {
+    return parseShard(text);
+  } catch {
+    const auto = option === "shard" ? ", or auto" : "";
+    throw new UsageError(
+      `--${option} must be i/n with i from 0 or 1 to n, such as 1/4${auto}: current value is "${text}"`,
+    );
+  }
+}
+
+/**
  * The share that `--shard` names, else that of the MPI process, else that of srun's task.
  *
  * @throws {UsageError} If a batch system started several processes and does not say how many.
@@ -77,7 +95,7 @@ export interface Share {
 export function shareFrom(args: Arguments, command: string): Share {
   const given = args.text("shard");
   const auto = /^auto(?:\/([1-9]\d*))?$/.exec(given ?? "");
-  if (given !== undefined && !auto) return { shard: parseShard(given), ranks: undefined };
+  if (given !== undefined && !auto) return { shard: namedShare(args, "shard"), ranks: undefined };
   const isConnected = Deno.permissions.querySync({ name: "ffi" }).state === "granted" && launchedProcesses() > 1;
   if (isConnected && !auto?.[1]) {
     const ranks = joinRanks(command);

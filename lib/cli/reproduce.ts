@@ -7,7 +7,6 @@ import { writeReport } from "../reproduction/report.ts";
 import { type ScaleName, SCALES } from "../reproduction/scale.ts";
 import { reproducedTables } from "../reproduction/tables/registry.ts";
 import { table4 } from "../reproduction/tables/table4/show.ts";
-import { parseShard } from "../eval/encode/shards.ts";
 import { PEFT_METHODS } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
@@ -15,6 +14,7 @@ import { didYouMean } from "../text/nearest.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { holdOutput } from "./output.ts";
+import { namedShare } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 function tablesFrom(args: Arguments): TableName[] {
@@ -123,7 +123,7 @@ export const COMMAND: Command = {
       throw new UsageError("--draw goes with --scale smoke and demo: the paper's scale draws nothing");
     }
     const methods = methodsFrom(args);
-    const part = args.text("part") === undefined ? undefined : parseShard(args.text("part")!);
+    const part = namedShare(args, "part");
     const out = args.text("out") ?? "results/reproduce";
     const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);
     const share = part === undefined ? "" : `.part-${part.index}-of-${part.count}`;
@@ -150,7 +150,10 @@ export const COMMAND: Command = {
           ...(args.text("learning-rate") === undefined ? {} : { learningRate: args.number("learning-rate", 1, 0) }),
           ...(args.text("draw") === undefined ? {} : { dataSeed: args.integer("draw", 1, 0) }),
           onPlan: (plan) => {
-            console.error(`${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`);
+            if (part && plan.runs === 0) console.error(`no run falls to --part ${args.text("part")}: there are fewer`);
+            else {console.error(
+                `${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`,
+              );}
             if (plan.estimate) console.error(estimateLine(plan.steps, plan.estimate));
             if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
           },
@@ -164,12 +167,12 @@ export const COMMAND: Command = {
         }
         const shown = reproducedTables(outcome.records, tables);
         if (outcome.dense.length > 0) shown.push(table4(outcome.dense.map(({ result }) => result)));
-        console.log(shown.map(({ title, table }) => `${title}\n${formatTable(table)}`).join("\n\n"));
+        for (const { title, table } of shown) console.log(`${title}\n${formatTable(table)}\n`);
         const { ran, skipped, shared, failed } = outcome;
         const page = join(out, "report.html");
         if (shown.length > 0) await writeReport(out, page);
         console.log(
-          `\n${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
+          `${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
             `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
         );
         for (const line of failed) console.error(`failed: ${line}`);

@@ -30,7 +30,7 @@ Deno.test("reproduce refuses a table it does not know", async () => {
 
 Deno.test("reproduce says in one line what is wrong with its options", async () => {
   await fail(["reproduce", "table1", "--methods", "loar"], [/--methods must be among none, .*current value is "loar"/]);
-  await fail(["reproduce", "table1", "--part", "4/3"], [/must be i\/n with i from 0 or 1 to n/]);
+  await fail(["reproduce", "table1", "--part", "4/3"], [/--part must be i\/n with i from 0 or 1 to n/]);
   await inFolder(async (folder) => {
     const out = join(folder, "results");
     const permissions = { read: [...MINI_FILES, folder], write: [folder] };

@@ -77,7 +77,9 @@ export function parseShard(text: string): Shard {
   const match = /^(\d{1,7})\/(\d{1,7})$/.exec(text);
   const [index, count] = [Number(match?.[1]), Number(match?.[2])];
   if (!match || count < 1 || index > count) {
-    throw new RangeError(`Cannot encode a shard as it must be i/n with i from 0 or 1 to n: current value is "${text}"`);
+    throw new RangeError(
+      `Cannot take a share as it must be i/n with i from 0 or 1 to n, such as 1/4: current value is "${text}"`,
+    );
   }
   return { index: index % count, count };
 }
