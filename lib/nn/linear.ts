@@ -7,7 +7,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { dropout } from "../tensor/kernels/dropout/api.ts";
 import { fusedLinear } from "../tensor/kernels/linear/api.ts";
-import { canFuse, type FusedLoraLinear, fusedLoraLinear, MOST_FUSED_RANKS } from "../tensor/kernels/lora/api.ts";
+import {
+  canFuse,
+  canFuseSeveral,
+  type FusedLoraLinear,
+  fusedLoraLinear,
+  MOST_FUSED_RANKS,
+} from "../tensor/kernels/lora/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { mapTree } from "../tensor/params.ts";
 import { matMul, reshape } from "../tensor/typed.ts";
@@ -115,7 +121,7 @@ export function linears<T extends Tensor>(
   options: readonly Pick<LinearOptions, "seed">[],
 ): T[] {
   return tidy(() => {
-    const fused = canFuse() ? loraGroup(layers, options) : undefined;
+    const fused = canFuseSeveral() ? loraGroup(layers, options) : undefined;
     if (!fused) return layers.map((layer, i) => single(layer, x, options[i]!));
     const rows = rowsOf(layers[0]!, x);
     const shape = [...x.shape.slice(0, -1), layers[0]!.weight.shape[0]];

@@ -75,7 +75,7 @@ export function joined<T extends Tensor>(
 ): T | undefined {
   const { drop, addend, ...rest } = options;
   const [first, second] = layers;
-  if (!canFuseMlp() || first.update || second.update) return undefined;
+  if (!canFuseMlp(options.activation) || first.update || second.update) return undefined;
   return tf.tidy(() => {
     const rows = rowsOf(first, x);
     const shape = [rows.shape[0], second.weight.shape[0]] as const;

@@ -26,6 +26,8 @@ type Saved = Tensor | KeptShape;
 /** A thunk for each input. */
 type InputGradients = Record<string, () => Tensor>;
 
+type GradFunc = (dy: Tensor | Tensor[], saved: Saved[], attrs: unknown) => InputGradients;
+
 /** Parts of tf.js's engine (4.22.0) that its types call private. */
 interface Recorder {
   state: { gradientDepth: number; activeTape: { gradient?: (dys: (Tensor | null)[]) => InputGradients }[] };
@@ -35,7 +37,7 @@ interface Recorder {
     kernelName: string,
     inputs: tf.NamedTensorMap,
     outputs: Tensor[],
-    gradient: unknown,
+    gradient: GradFunc | undefined,
     saved: Saved[],
     attrs: unknown,
   ): void;
@@ -133,7 +135,10 @@ function override(engine: Recorder, recording: Recording): () => void {
       for (const { id } of outputs) reached.add(id);
       own.addTapeNode.call(engine, kernelName, inputs, outputs, gradient, saved, attrs);
       const node = engine.state.activeTape.at(-1)!;
-      if (node.gradient) node.gradient = freeing(engine, recording, { outputs, saved, gradient: node.gradient });
+      const gradFunc = (tf.getGradient(kernelName)?.gradFunc ?? gradient) as GradFunc | undefined;
+      if (!gradFunc) return;
+      const run = (dys: Tensor[]): InputGradients => gradFunc(dys.length > 1 ? dys : dys[0]!, saved, attrs);
+      node.gradient = freeing(engine, recording, { outputs, saved, gradient: run });
     },
   };
   Object.assign(engine, methods);
@@ -153,12 +158,21 @@ function freeing(
   },
 ): (dys: (Tensor | null)[]) => InputGradients {
   return (dys) => {
-    const given = dys.map((dy, i) => dy ?? tf.zeros(outputs[i]!.shape));
-    if (engine.state.gradientDepth > 0) return gradient(given); // a gradient of this one may follow
+    const given = [...dys] as Tensor[];
+    const isInner = engine.state.gradientDepth > 0; // a gradient of this one may follow
+    // Most operations with several results have a gradient of one: zeros are made for what is read.
+    const zeros = (i: number): Tensor => {
+      const made = tf.zeros(outputs[i]!.shape);
+      if (!isInner) recording.read.push(made);
+      return made;
+    };
+    dys.forEach((dy, i) => dy ?? Object.defineProperty(given, i, { get: () => zeros(i) }));
+    if (isInner) return gradient(given);
     for (const x of recording.read) x.dispose();
-    const isFree = (dy: Tensor, i: number): boolean => dy !== recording.seed && !recording.leaves.has(outputs[i]!.id);
-    recording.read = [...given.filter(isFree), ...saved];
-    for (const dy of given) recording.given.add(dy);
+    const isFree = (dy: Tensor | null, i: number): dy is Tensor =>
+      dy !== null && dy !== recording.seed && !recording.leaves.has(outputs[i]!.id);
+    recording.read = [...dys.filter(isFree), ...saved];
+    for (const dy of dys) if (dy) recording.given.add(dy);
     // A gradient that is handed on as it is, or to two inputs, is freed once for each.
     const own = (dx: Tensor): Tensor => {
       if (recording.given.has(dx)) return tf.clone(dx);

@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { linears } from "../../lib/nn/linear.ts";
+import { joined } from "../../lib/nn/mlp.ts";
+import { loraUpdate } from "../../lib/peft/lora/layer.ts";
 import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
@@ -62,6 +65,21 @@ const WORK: Readonly<Record<string, () => tf.Tensor[]>> = {
     const x = uniform([501, 1031], 1);
     const f = (x: tf.Tensor): tf.Tensor => dropout(gelu(x), { rate: 0.3, seed: 7 });
     return [f(x), tf.grad(f)(x, uniform([501, 1031], 2)), tf.add(x, f(x)), tf.add(uniform([1031], 3), x)];
+  },
+  "linear layers with low-rank updates, and two with GELU, with gradients": () => {
+    const [rows, width, hidden, rank] = [4003, 96, 200, 4];
+    const inputs = [[rows, width], [hidden, width], [hidden], [rank, width], [hidden, rank], [width, hidden]].map((
+      shape,
+      i,
+    ) => uniform(shape, i + 1));
+    const f = (...all: tf.Tensor[]): tf.Tensor => {
+      const [x, weight, bias, loraA, loraB, back] = all as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, ...tf.Tensor2D[]];
+      const update = loraUpdate({ loraA: loraA!, loraB: loraB!, scaling: 0.5, dropout: 0.2 });
+      const [y] = linears([{ weight, bias, update }], x, [{ seed: 3 }]);
+      const z = joined([{ weight, bias }, { weight: back! }], x, { drop: { rate: 0.1, seed: 2 }, addend: x })!;
+      return tf.concat([y!, z], 1);
+    };
+    return [f(...inputs), ...tf.grads(f)(inputs, uniform([rows, hidden + width], 9))];
   },
   "layerNorm() with gradients": () => {
     const inputs = [uniform([4003, 96], 1), uniform([96], 2), uniform([96], 3)];

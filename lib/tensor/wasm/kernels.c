@@ -33,6 +33,7 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "matmul_wide.c"
 #include "matmul.c"
 #include "elementwise.c"
+#include "linear.c"
 #include "layer_norm.c"
 #include "attention.c"
 #include "biased_attention.c"

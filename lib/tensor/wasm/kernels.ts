@@ -12,7 +12,10 @@ import { COMPOSED, type Kernels, TFJS } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/wasm.ts";
 import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/wasm.ts";
 import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
+import { linear, linearGradParams } from "../kernels/linear/wasm.ts";
+import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/wasm.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/wasm.ts";
+import { mlp, mlpGradHidden } from "../kernels/mlp/wasm.ts";
 import { pad } from "../kernels/pad/wasm.ts";
 import { rotate } from "../kernels/rotate/wasm.ts";
 import { slice } from "../kernels/slice/wasm.ts";
@@ -37,17 +40,17 @@ export const WASM_KERNELS = {
   AceL2NormaliseGrad: l2NormaliseGrad,
   AceTopKSoftmax: COMPOSED,
   AceTopKSoftmaxGrad: COMPOSED,
-  AceLinear: COMPOSED,
+  AceLinear: linear,
   AceBiasedAttention: biasedAttention,
   AceRotate: rotate,
   AceConv: conv,
   AcePool: pool,
-  AceMlp: COMPOSED,
-  AceMlpGradHidden: COMPOSED,
-  AceLinearGradParams: COMPOSED,
-  AceLoraLinear: COMPOSED,
-  AceLoraLinearGrad: COMPOSED,
-  AceLoraLinearGradX: COMPOSED,
+  AceMlp: mlp,
+  AceMlpGradHidden: mlpGradHidden,
+  AceLinearGradParams: linearGradParams,
+  AceLoraLinear: loraLinear,
+  AceLoraLinearGrad: loraLinearGrad,
+  AceLoraLinearGradX: loraLinearGradX,
   AceInfoNce: COMPOSED,
   AceInfoNceGrad: COMPOSED,
   AceHyperedges: COMPOSED,

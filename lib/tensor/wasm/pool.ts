@@ -26,6 +26,8 @@ export interface PoolJob {
   scratchBytes: number;
   /** What a row takes here, roughly, in milliseconds; measured if a chunk is computed here. */
   rowMs: number;
+  /** Whether late chunks must be waited for. @default {false} */
+  isInPlace?: boolean;
   /** Computes some rows on the main thread. */
   here(first: number, rows: number): void;
 }
@@ -148,7 +150,7 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
       for (let chunk = bounds.length - 2; chunk >= 0; chunk--) {
         if (mine.has(chunk)) continue;
         const [first, rows] = rowsOf(chunk);
-        const flag = awaitFlag(words, flagOf(slot, chunk), pool.patience * rows * rowMs);
+        const flag = awaitFlag(words, flagOf(slot, chunk), job.isInPlace ? Infinity : pool.patience * rows * rowMs);
         if (flag === TODO) late.push(chunk);
         if (flag === FAILED) job.here(first, rows);
       }

@@ -5,12 +5,19 @@ import type { TensorInfo } from "../kernels/interface.ts";
 import { addressOf, type WasmBackend, wasmKernels } from "./module.ts";
 import { threadPool } from "./threads.ts";
 
+/** An address inside a tensor of four bytes an element. */
+export interface Inner {
+  of: TensorInfo;
+  /** Elements before it. */
+  floats: number;
+}
+
 /** Work whose rows (or elements, or columns) can be computed in any order, each with the same bits wherever it is. */
 export interface RowJob {
   /** The C function: its last arguments are the first row, the number of rows, and scratch. */
   name: string;
   /** Its arguments before those; tensors stand for their addresses. */
-  args: readonly (number | TensorInfo)[];
+  args: readonly (number | TensorInfo | Inner)[];
   /** Those of the tensors that are written, all of four bytes an element. */
   results: readonly TensorInfo[];
   /** Rows in all. */
@@ -23,6 +30,8 @@ export interface RowJob {
   least?: number | undefined;
   /** Whether each thread gets one part, all of a size, as every part has costs of its own. @default {false} */
   isEven?: boolean;
+  /** Whether a row may be computed once only, as its results are among what it reads: a late thread is waited for. @default {false} */
+  isInPlace?: boolean;
   /** Scratch that a thread needs, bytes. @default {0} */
   scratchBytes?: number;
 }
@@ -38,10 +47,13 @@ const CHUNK_MS = 0.05;
  * @param job The work.
  */
 export function runRows(backend: WasmBackend, job: RowJob): void {
-  const { name, rows, milliseconds, grain = 1, scratchBytes = 0 } = job;
+  const { name, rows, milliseconds, grain = 1, scratchBytes = 0, isInPlace = false } = job;
   const kernels = wasmKernels(backend);
   const scratch = scratchBytes > 0 ? kernels.scratch(scratchBytes) : 0;
-  const addresses = (): number[] => job.args.map((a) => typeof a === "number" ? a : addressOf(backend, a));
+  const addresses = (): number[] =>
+    job.args.map((a) =>
+      typeof a === "number" ? a : "of" in a ? addressOf(backend, a.of) + 4 * a.floats : addressOf(backend, a)
+    );
   const compute = (args: readonly number[], first: number, count: number): void => {
     kernels.run[name]!(...args, first, count, scratch);
   };
@@ -51,7 +63,7 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
   const bounds = pool ? chunkBounds(rows, leastOf(job, pool.threads), grain, pool.threads) : [];
   if (!pool || bounds.length < 3) return compute(args, 0, rows);
   const here = (first: number, count: number): void => compute(args, first, count);
-  const late = pool.run({ name, args, bounds, scratchBytes, rowMs, here });
+  const late = pool.run({ name, args, bounds, scratchBytes, rowMs, here, isInPlace });
   if (!late) { // by chunks all the same: the bits of a library's products depend on them
     for (let i = bounds.length - 1; i > 0; i--) here(bounds[i - 1]!, bounds[i]! - bounds[i - 1]!);
     return;
@@ -71,7 +83,7 @@ function leastOf({ rows, milliseconds, least = 1, isEven = false }: RowJob, thre
 }
 
 /** Work on elements: a {@linkcode RowJob} whose rows are elements, with their number and how many take a millisecond. */
-export type ElementJob = Pick<RowJob, "name" | "args" | "results"> & { size: number; perMs: number };
+export type ElementJob = Pick<RowJob, "name" | "args" | "results" | "isInPlace"> & { size: number; perMs: number };
 
 /** Elements given to a thread at a time are a multiple of this: whole cache lines, and pages. */
 const ELEMENTS = 1024;

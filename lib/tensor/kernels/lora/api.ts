@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as tf from "@tensorflow/tfjs";
 import { tidy } from "../../ops.ts";
 import type { Tensor, Tensor2D } from "../../types.ts";
 import type { FusedLinear } from "../linear/api.ts";
@@ -30,6 +31,11 @@ export const MOST_FUSED_RANKS = 24;
 /** Whether the current backend has the kernels of linear layers. */
 export function canFuse(): boolean {
   return hasKernel("AceLoraLinear");
+}
+
+/** Whether layers that share their input are better computed together: on wasm their gradients are then added in another order. */
+export function canFuseSeveral(): boolean {
+  return canFuse() && tf.getBackend() !== "wasm";
 }
 
 /**

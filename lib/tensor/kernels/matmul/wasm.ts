@@ -25,7 +25,7 @@ const NATIVE_FLOP_PER_MS = 1e8;
 const FLOATS_PER_MS = 2e6;
 
 /** `A B (+ bias)` of tensors in wasm memory, batch dimensions broadcast. */
-function multiply(
+export function multiply(
   backend: WasmBackend,
   a: TensorInfo,
   b: TensorInfo,

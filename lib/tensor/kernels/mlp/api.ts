@@ -15,9 +15,9 @@ export interface FusedMlpOptions extends FusedLinearOptions {
   trained?: boolean;
 }
 
-/** Whether the current backend has the kernel. */
-export function canFuseMlp(): boolean {
-  return hasKernel("AceMlp");
+/** Whether the current backend has the kernel; wasm's knows no quick GELU. */
+export function canFuseMlp(activation: MlpActivation = "gelu"): boolean {
+  return hasKernel("AceMlp") && !(activation === "quick-gelu" && tf.getBackend() === "wasm");
 }
 
 /**

@@ -1,0 +1,108 @@
+/** AceLoraLinear and its gradients by products and linear.c: dropout's results are not stored, nor the updates alone. @module */
+import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { runRows } from "../../wasm/rows.ts";
+import type { LoraAttributes } from "../attributes.ts";
+import type { KernelResult, TensorInfo } from "../interface.ts";
+import { finishRows, maskOf } from "../linear/wasm.ts";
+import { multiply } from "../matmul/wasm.ts";
+
+type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
+
+// Rough speeds of one thread, which only decide on threads.
+const TERMS_PER_MS = 5e6;
+
+/** The rows or columns that a thread computes are a multiple of this. */
+const LINES = 8;
+
+/** A layer of the group: its tensors, numbers, and place among the low-rank products. */
+interface Layer {
+  scaling: number;
+  mask: ReturnType<typeof maskOf>;
+  /** Its tensor of that name, where the kernel has it. */
+  tensor(name: "dy" | "weight" | "bias" | "loraA" | "loraB"): TensorInfo;
+  bias: TensorInfo | 0;
+  /** Where its part of a tensor of low-rank products begins. */
+  part(low: TensorInfo): { of: TensorInfo; floats: number };
+}
+
+interface Group {
+  layers: Layer[];
+  rank: number;
+  /** Of all layers together. */
+  ranks: number;
+  inSize: number;
+  outSize: number;
+  scratchBytes: number;
+}
+
+function groupOf(backend: WasmBackend, attrs: LoraAttributes, inputs: Inputs): Group {
+  const [rank, inSize] = inputs["loraA0"]!.shape as [number, number];
+  const outSize = inputs["loraB0"]!.shape[0]!;
+  const layers = attrs.scalings.map((scaling, l): Layer => ({
+    scaling,
+    mask: maskOf({ rate: attrs.rates[l]!, seed: attrs.seeds[l]! }),
+    tensor: (name) => inputs[`${name}${l}`]!,
+    bias: inputs[`bias${l}`] ?? 0,
+    part: (of) => ({ of, floats: l * rank }),
+  }));
+  const scratchBytes = wasmKernels(backend).run["lora_scratch"]!(inSize, outSize, rank);
+  return { layers, rank, ranks: layers.length * rank, inSize, outSize, scratchBytes };
+}
+
+/** AceLoraLinear. */
+export function loraLinear({ inputs, attrs, backend }: WasmCall<"AceLoraLinear">): KernelResult<"AceLoraLinear"> {
+  const { x } = inputs;
+  const { layers, rank, ranks, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
+  const low = output(backend, [x.shape[0]!, ranks]);
+  const results = layers.map(({ tensor, bias, mask, scaling, part }) => {
+    const y = multiply(backend, x, tensor("weight"), { transposeA: false, transposeB: true });
+    const [a, b] = [tensor("loraA"), tensor("loraB")];
+    const args = [inSize, outSize, rank, x, ...mask, a, b, scaling, bias, part(low), ranks, y];
+    finishRows(backend, { name: "lora", args, results: [y], scratchBytes });
+    return y;
+  });
+  return [low, ...results];
+}
+
+/** AceLoraLinearGrad. */
+export function loraLinearGrad(
+  { inputs, attrs, backend }: WasmCall<"AceLoraLinearGrad">,
+): KernelResult<"AceLoraLinearGrad"> {
+  const { x, low } = inputs;
+  const { layers, rank, ranks, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
+  const rows = x.shape[0]!;
+  const dLow = output(backend, [rows, ranks]);
+  const share = (width: number) => ({ milliseconds: rows * rank * width / TERMS_PER_MS, scratchBytes });
+  for (const { tensor, scaling, part } of layers) {
+    const args = [outSize, rank, tensor("dy"), tensor("loraB"), scaling, part(dLow), ranks];
+    runRows(backend, { name: "lora_grad_low", args, results: [dLow], rows, isInPlace: true, ...share(outSize) });
+  }
+  const dA = layers.map(({ mask, part }) => {
+    const grad = output(backend, [rank, inSize]);
+    const args = [rows, inSize, rank, part(dLow), ranks, x, ...mask, grad];
+    runRows(backend, { name: "lora_grad_a", args, results: [grad], rows: inSize, grain: LINES, ...share(inSize) });
+    return grad;
+  });
+  const dB = layers.map(({ tensor, part }) => {
+    const grad = output(backend, [outSize, rank]);
+    const args = [rows, outSize, rank, tensor("dy"), part(low), ranks, grad];
+    runRows(backend, { name: "lora_grad_b", args, results: [grad], rows: outSize, grain: LINES, ...share(outSize) });
+    return grad;
+  });
+  return [...dA, ...dB, dLow];
+}
+
+/** AceLoraLinearGradX: the last layer's first, as the single steps add them. */
+export function loraLinearGradX({ inputs, attrs, backend }: WasmCall<"AceLoraLinearGradX">): TensorInfo {
+  const { dLow } = inputs;
+  const { layers, rank, ranks, inSize } = groupOf(backend, attrs, inputs);
+  let dx: TensorInfo | undefined;
+  for (const { tensor, mask, part } of layers.toReversed()) {
+    const product = multiply(backend, tensor("dy"), tensor("weight"), { transposeA: false, transposeB: false });
+    const args = [inSize, rank, part(dLow), ranks, tensor("loraA"), ...mask, product, dx ?? product];
+    finishRows(backend, { name: "lora_grad_x", args, results: [dx ?? product] });
+    if (dx) backend.disposeData(product.dataId);
+    dx ??= product;
+  }
+  return dx!;
+}
