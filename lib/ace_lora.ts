@@ -15,9 +15,9 @@ import {
   mergeAceLora,
   textAffinityOf,
 } from "./ace_lora_params.ts";
-import type { ContrastiveModel, FeatureOptions } from "./clip/contrastive.ts";
+import type { ContrastiveModel, FeatureOptions, PromptOptions } from "./clip/contrastive.ts";
 import type { EncoderResult } from "./clip/towers/encoder.ts";
-import { encodeImage } from "./clip/towers/image.ts";
+import { encodeImage, imagePlaces } from "./clip/towers/image.ts";
 import { encodeText } from "./clip/towers/text.ts";
 import type { AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph } from "./hypergraph/affinities.ts";
@@ -121,9 +121,9 @@ export function textTokens(
   params: AceLoraParams,
   ids: Tensor2D,
   config: AceLoraConfig,
-  options: FeatureOptions = {},
+  { readsPads = false, ...options }: FeatureOptions & PromptOptions = {},
 ): EncoderResult {
-  const reads = params.hgnn?.text ? { affinity: textAffinityOf(config) } : { clsOnly: true };
+  const reads = { readsPads, ...params.hgnn?.text ? { affinity: textAffinityOf(config) } : { clsOnly: true } };
   return unitTokens(() => encodeText(params, ids, config.encoders, { ...reads, ...ofTower(options, "text") }));
 }
 
@@ -138,9 +138,15 @@ export function textTokens(
  * @param prompts P.
  * @returns Shape `[C, E]`. The caller disposes it.
  */
-export function promptFeatures(params: AceLoraParams, ids: Tensor2D, prompts: number, config: AceLoraConfig): Tensor2D {
+export function promptFeatures(
+  params: AceLoraParams,
+  ids: Tensor2D,
+  prompts: number,
+  config: AceLoraConfig,
+  options: PromptOptions = {},
+): Tensor2D {
   return tf.tidy(() => {
-    const { tokens, affinity } = textTokens(params, ids, config);
+    const { tokens, affinity } = textTokens(params, ids, config, options);
     const classes = ids.shape[0] / prompts;
     const mean = <T extends Tensor>(x: T): T => tf.mean(tf.reshape(x, [classes, prompts, ...x.shape.slice(1)]), 1);
     return contextualise(params.hgnn?.text, mean(tokens), affinity && mean(affinity), config);
@@ -275,7 +281,15 @@ export function aceLoraModel(config: AceLoraConfig, name = "ACE-LoRA"): Contrast
     isTrainable,
     imageFeatures: (params, pixels, options) => imageFeatures(params, pixels, config, options),
     textFeatures: (params, ids, options) => textFeatures(params, ids, config, options),
-    promptFeatures: (params, ids, prompts) => promptFeatures(params, ids, prompts, config),
+    promptFeatures: (params, ids, prompts, options) => promptFeatures(params, ids, prompts, config, options),
+    ...(config.encoders.local
+      ? {
+        local: {
+          places: (params, pixels) => imagePlaces(params, pixels, config.encoders),
+          tokens: (params, ids) => encodeText(params, ids, config.encoders).tokens,
+        },
+      }
+      : {}),
     scale: similarityScale,
     ...(config.encoders.similarity === "sigmoid"
       ? { bias: (params: AceLoraParams) => tf.clone(params.logitBias ?? tf.scalar(0)) }

@@ -149,6 +149,8 @@ export interface BertConfig extends TextTransformerConfig {
   hiddenStates?: readonly number[];
   /** Whether attention sees the pads, as where a model was trained without a mask. @default {false} */
   seesPads?: boolean;
+  /** Whether the mean of a class's prompts is over their pads too, up to the longest of them. @default {false} */
+  readsPads?: boolean;
   /**
    * How a text is cleaned before it is tokenised: as open_clip does, or as the sentences of a report.
    *
@@ -180,6 +182,11 @@ export interface ClipConfig {
   similarity: "softmax" | "sigmoid";
   /** The similarity's scale s, of models whose weights do not hold it. @default {among the weights} */
   scale?: number;
+  /**
+   * Words and places are compared too, by these factors: of a word's attention to places, and of its cosine with what it attends
+   * to. @default {features alone}
+   */
+  local?: { readonly attention: number; readonly cosine: number };
   /** Mean of each colour channel, of `[0, 1]`. */
   mean: readonly [number, number, number];
   /** Standard deviation of each colour channel. */

@@ -1,5 +1,5 @@
 /** What training and evaluation ask of a model: pure functions over a params tree. @module */
-import type { Scalar, Tensor, Tensor2D, Tensor4D } from "../tensor/types.ts";
+import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Options of a feature function. */
 export interface FeatureOptions {
@@ -7,6 +7,20 @@ export interface FeatureOptions {
   seed?: number;
   /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
   recompute?: ReadonlySet<Tensor>;
+}
+
+/** Options of the features of prompts. */
+export interface PromptOptions {
+  /** Whether the mean of a text is over all its ids, pads too. @default {false} */
+  readsPads?: boolean;
+}
+
+/** Parts of images and texts that are compared beside their features. */
+export interface LocalParts<T> {
+  /** Places of normalised images `[B, S, S, 3]`, `[B, P, E]`. */
+  places(params: T, pixels: Tensor4D): Tensor3D;
+  /** Tokens of ids `[B, N]`, in their order but for the first, `[B, N, E]`. */
+  tokens(params: T, ids: Tensor2D): Tensor3D;
 }
 
 /** An image-text model over a params tree of type `T`. Every function borrows its tensors and returns new ones. */
@@ -20,7 +34,9 @@ export interface ContrastiveModel<T> {
   /** Unit features `[B, E]` of token ids `[B, N]` int32. */
   textFeatures(params: T, ids: Tensor2D, options?: FeatureOptions): Tensor2D;
   /** Unit features `[C, E]` of `C` classes from the ids `[C·P, N]` of their P prompts each. */
-  promptFeatures(params: T, ids: Tensor2D, prompts: number): Tensor2D;
+  promptFeatures(params: T, ids: Tensor2D, prompts: number, options?: PromptOptions): Tensor2D;
+  /** What a local similarity compares. @default {features alone are compared} */
+  local?: LocalParts<T>;
   /** The similarity's scale s, a new tensor. */
   scale(params: T): Scalar;
   /** The similarity's bias b, a new tensor. @default {none: probabilities are a softmax over the texts} */

@@ -54,7 +54,7 @@ function describeText(text: ClipConfig["text"]): string {
 
 /** Describes a model by its configuration. */
 export function describeClip(config: ClipConfig): ClipDescription {
-  const { vision, text, similarity, mean, std, resizeMode, resizedTo, interpolation, embedding } = config;
+  const { vision, text, similarity, local, mean, std, resizeMode, resizedTo, interpolation, embedding } = config;
   const rounded = (values: readonly number[]): string => values.map((value) => value.toFixed(4)).join(", ");
   const side = vision.imageSize;
   return {
@@ -65,7 +65,7 @@ export function describeClip(config: ClipConfig): ClipDescription {
     texts: describeText(text),
     similarity: `${embedding} numbers a feature; ${
       similarity === "sigmoid" ? "sigmoid of s cos + b, each label on its own" : "softmax of s cos over the labels"
-    }`,
+    }${local ? "; by a protocol also of words with places" : ""}`,
     numbers: countClip(config),
   };
 }

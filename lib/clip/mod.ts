@@ -19,7 +19,7 @@ export type {
   VisionConfig,
   VitConfig,
 } from "./config.ts";
-export type { ContrastiveModel, FeatureOptions } from "./contrastive.ts";
+export type { ContrastiveModel, FeatureOptions, LocalParts, PromptOptions } from "./contrastive.ts";
 export { findModelFiles, type ModelFiles } from "./find_model_files.ts";
 export {
   loadClip,
@@ -73,7 +73,13 @@ export {
   PROTOCOL_SCORES,
   protocolQuestions,
 } from "./zero_shot/protocol.ts";
-export { averageScores, type ClassFeatures, protocolScores, type Similarity } from "./zero_shot/protocol_scores.ts";
+export {
+  averageScores,
+  type ClassFeatures,
+  type LocalScores,
+  protocolScores,
+  type Similarity,
+} from "./zero_shot/protocol_scores.ts";
 export {
   checkFeatures,
   classifyZeroShot,

@@ -30,7 +30,11 @@ export function buildClip(config: ClipConfig, makeLeaf: MakeLeaf): ClipParams {
   const make = parts(makeLeaf);
   const { vision, text, embedding } = config;
   return {
-    vision: buildImageTower(vision, embedding, make),
+    vision: {
+      ...buildImageTower(vision, embedding, make),
+      // The map of the last stage but one is half as wide.
+      ...(config.local ? { local: make.dense(embedding, vision.width / 2, "vision.local", false) } : {}),
+    },
     text: textParams(text, embedding, make),
     logitScale: make.leaf("logitScale", [], "logitScale"),
     ...(config.similarity === "sigmoid" ? { logitBias: make.leaf("logitBias", [], "logitBias") } : {}),

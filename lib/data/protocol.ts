@@ -1,12 +1,20 @@
 /** Zero-shot protocols by name, or from JSON and CSV files. @module */
 import { PROTOCOLS } from "../clip/zero_shot/presets.ts";
-import { type ClassTexts, PROMPT_POOLS, type Protocol, PROTOCOL_SCORES } from "../clip/zero_shot/protocol.ts";
+import {
+  type ClassTexts,
+  PROMPT_POOLS,
+  type Protocol,
+  PROTOCOL_SCORES,
+  PROTOCOL_SIMILARITIES,
+} from "../clip/zero_shot/protocol.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { readCsv, rowNumber } from "./csv.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 
 /** Fields of a JSON protocol. */
-const FIELDS: readonly (keyof Protocol)[] = ["name", "source", "prompts", "negatives", "pool", "scale", "score"];
+const FIELDS: readonly (keyof Protocol)[] = [
+  ...["name", "source", "prompts", "negatives", "pool", "similarity", "scale", "score"] as const,
+];
 
 /**
  * A published protocol by its name, or one from a file: JSON with {@linkcode Protocol}'s fields (or only lists of prompts by
@@ -57,7 +65,7 @@ function jsonProtocol(text: string, path: string): Protocol {
   if (unknown !== undefined) {
     refuse(`its field ${JSON.stringify(unknown)}`, `one of ${FIELDS.join(", ")}`, json[unknown]);
   }
-  const { name = path, source, prompts, negatives, pool, scale, score } = json;
+  const { name = path, source, prompts, negatives, pool, similarity, scale, score } = json;
   const textOf = (field: string, value: unknown): string =>
     typeof value === "string" ? value : refuse(field, "a text", value);
   const choice = <T extends string>(field: string, value: unknown, words: readonly T[]): T =>
@@ -69,6 +77,7 @@ function jsonProtocol(text: string, path: string): Protocol {
     ...(source === undefined ? {} : { source: textOf("source", source) }),
     ...(negatives === undefined ? {} : { negatives: textsOf(negatives, "negatives", refuse) }),
     ...(pool === undefined ? {} : { pool: choice("pool", pool, PROMPT_POOLS) }),
+    ...(similarity === undefined ? {} : { similarity: choice("similarity", similarity, PROTOCOL_SIMILARITIES) }),
     ...(scale === undefined ? {} : { scale: isScale ? scale : refuse("scale", '"model" or a number above 0', scale) }),
     ...(score === undefined ? {} : { score: choice("score", score, PROTOCOL_SCORES) }),
   };

@@ -170,7 +170,7 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
   },
   {
     folder: "gloria",
-    layout: "GLoRIA (global similarity)",
+    layout: "GLoRIA",
     tried:
       `${RESNET}, transformers' BERT, word pieces summed and four layers as its code does; Lightning, OmegaConf beside`,
     weights: "chexpert_resnet50.ckpt",
@@ -323,7 +323,7 @@ async function expectedOf({ folder }: LayoutCase): Promise<Map<string, Tensor>> 
 }
 
 /** Small images whose pixels are repeated until they have the tower's size; frees the small ones. */
-async function repeated(small: Tensor4D, size: number): Promise<Tensor4D> {
+export async function repeated(small: Tensor4D, size: number): Promise<Tensor4D> {
   const [count, side] = small.shape;
   if (side === size) return small;
   const values = await small.data();

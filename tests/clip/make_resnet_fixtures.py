@@ -9,6 +9,7 @@ Run: python tests/clip/make_resnet_fixtures.py [FOLDER ...]   (all of them where
 Needs: as make_clip_fixtures.py, whose card names the versions.
 """
 
+import json
 import sys
 
 import torch
@@ -220,6 +221,28 @@ def gloria_words(embeddings, ids):
     return torch.stack(words)
 
 
+# Prompts whose letters are as many as, or more than, their words with [SEP]: what is beyond is zeros, which are compared too.
+GLORIA_PROMPTS = ["abc d", "g abcp", "[e f"]
+GLORIA_IDS = torch.tensor([[2, 14, 17, 60, 3, 0, 0, 0, 0, 0], [2, 20, 14, 17, 33, 3, 0, 0, 0, 0], [2, 9, 8, 3, 0, 0, 0, 0, 0, 0]])
+GLORIA_VOCABULARY = {0: "[PAD]", 1: "[UNK]", 2: "[CLS]", 3: "[SEP]", 14: "ab", 20: "g", 17: "##c", 60: "d", 9: "e", 8: "f", 33: "##p"}
+
+
+def gloria_local(places, words, letters):
+    """Similarities `[images, texts]` of maps `[B, D, P]` and words `[T, N, D]`: the greatest of a text's words, CLS left out."""
+    out = []
+    for own, count in zip(words, letters):
+        query = own[1 : count + 1].expand(len(places), -1, -1)
+        shares = (places.transpose(1, 2) @ query.transpose(1, 2)).softmax(2)  # at each place over the words
+        seen = (4 * shares.transpose(1, 2)).softmax(2) @ places.transpose(1, 2)
+        cosine = (query * seen).sum(2) / (query.norm(dim=2) * seen.norm(dim=2)).clamp(min=1e-8)
+        out.append((5 * cosine).max(1).values)
+    return torch.stack(out, 1)
+
+
+def third_stage(resnet, images):
+    return resnet.own(images, output_hidden_states=True).hidden_states[3]
+
+
 @torch.no_grad()
 def gloria(name, seed):
     folder, images = fresh(name), images_of(seed + 1)
@@ -228,11 +251,28 @@ def gloria(name, seed):
     text = torch.stack([gloria_words(*pair) for pair in zip(summed, IDS)]).mean(1)
     image = model.img_encoder.global_embedder(model.img_encoder.model(enlarged(repeated(images, 224))))
     save_features(folder, images, IDS, image, text, torch.tensor(10.0).log())
+    add_local(folder, model, images)
     state = {f"gloria.{key}": value for key, value in named(model, {"img_encoder.model": "img_encoder.model."}).items()}
     import omegaconf
     torch.save({"epoch": 20, "global_step": 100, "pytorch-lightning_version": "1.1.4", "state_dict": state,
                 "hyper_parameters": omegaconf.OmegaConf.create({"model": {"text": {"last_n_layers": 4}}})},
                folder / "chexpert_resnet50.ckpt")
+
+
+def add_local(folder, model, images):
+    """The local similarities of two images with the prompts, and the mean of these and the global ones."""
+    images = torch.cat([images, images.flip(3)])
+    asked = enlarged(repeated(images, 224))
+    summed = torch.stack(states_of(model.text_encoder.model, GLORIA_IDS).hidden_states[-4:]).sum(0)
+    words = torch.stack([gloria_words(*pair) for pair in zip(summed, GLORIA_IDS)])
+    places = model.img_encoder.local_embedder(third_stage(model.img_encoder.model, asked)).flatten(2)
+    local = gloria_local(places, words, [len(text.replace("[", "")) for text in GLORIA_PROMPTS])
+    unit = nn.functional.normalize
+    cosine = unit(model.img_encoder.global_embedder(model.img_encoder.model(asked)), dim=1) @ unit(words.mean(1), dim=1).T
+    path = folder / "expected.safetensors"
+    extra = {"local.pixels": images.permute(0, 2, 3, 1), "local.scores": local, "local.both": (local + cosine) / 2}
+    save_file({**load_file(path), **{key: value.contiguous() for key, value in extra.items()}}, path)
+    (folder / "prompts.json").write_text(json.dumps({"prompts": GLORIA_PROMPTS, "vocabulary": GLORIA_VOCABULARY}, indent=1) + "\n")
 
 
 class Mgca(nn.Module):
@@ -383,9 +423,32 @@ def medclip_resnet(name, seed):
     text = torch.cat([torch.stack([own[1], own[2], own[-1]]).mean(0).mean(1) for own in states])
     image = model.vision_model.fc(model.vision_model.model(repeated(images, 224)))
     save_features(folder, images, IDS, image, model.text_model.projection_head(text), model.logit_scale)
+    add_padded(folder, model, image)
     state = named(model, {"vision_model.model": "vision_model.model."})
     state["vision_model.model.fc.weight"] = state.pop("vision_model.fc.weight")
     torch.save(state, folder / "pytorch_model.bin")
+
+
+MEDCLIP_PROMPTS = {"pneumonia": ["no finding", "edema of no finding or pneumonia", "pneumonia"], "edema": ["edema", "no edema"]}
+MEDCLIP_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "pneumonia", "no", "finding", "edema", "of", "or"]
+
+
+def add_padded(folder, model, image):
+    """The scores of its PromptClassifier, by mean and by maximum: a class's prompts padded to the longest of them, pads in the mean."""
+    unit = nn.functional.normalize
+    scores = {"mean": [], "max": []}
+    for prompts in MEDCLIP_PROMPTS.values():
+        rows = [[2, *(MEDCLIP_WORDS.index(word) for word in prompt.split()), 3] for prompt in prompts]
+        ids = torch.tensor([row + [0] * (max(map(len, rows)) - len(row)) for row in rows])
+        states = states_of(model.text_model.model, ids).hidden_states
+        text = model.text_model.projection_head(torch.stack([states[1], states[2], states[-1]]).mean(0).mean(1))
+        logits = unit(image, dim=1) @ unit(text, dim=1).T * model.logit_scale.exp()
+        scores["mean"].append(logits.mean(1))
+        scores["max"].append(logits.max(1).values)
+    path = folder / "expected.safetensors"
+    extra = {f"padded.{name}": torch.stack(values, 1).contiguous() for name, values in scores.items()}
+    save_file({**load_file(path), **extra}, path)
+    (folder / "prompts.json").write_text(json.dumps({"prompts": MEDCLIP_PROMPTS, "vocabulary": dict(enumerate(MEDCLIP_WORDS))}, indent=1) + "\n")
 
 
 FIXTURES = {

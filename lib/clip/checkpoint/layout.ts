@@ -43,7 +43,7 @@ export function towerKinds({ vision, text }: Pick<ClipLayout, "vision" | "text">
 function headPlace(layout: ClipLayout, leaf: string): ClipPlace | undefined {
   if (leaf === "logitScale") return { name: "logit_scale" };
   if (leaf === "logitBias") return { name: "logit_bias" };
-  const [, tower, below] = /^(vision|text)\.head\.(.+)$/.exec(leaf) ?? [];
+  const [, tower, below] = /^(vision|text)\.(?:head\.)?((?!trunk\.).+)$/.exec(leaf) ?? [];
   if (below === undefined) return undefined;
   const isVision = tower === "vision";
   const names = isVision ? VISION_NAMES[layout.vision] : TEXT_NAMES[layout.text];

@@ -90,7 +90,10 @@ export const RESNET_NAMES: Readonly<Record<ResnetNaming, TowerNames<VisionConfig
   gloria: {
     ...RESNET,
     label: "GLoRIA's ResNet",
-    head: weightAndBias("", "global_embedder"),
+    head: {
+      ...weightAndBias("", "global_embedder"),
+      "local.weight": { name: "local_embedder.weight", as: "convolution", kernel: 1 },
+    },
     headBelow: "parent",
   },
   mgca_resnet: { ...RESNET, label: "MGCA's ResNet", head: normedHead("global_embed.head"), headBelow: "parent" },

@@ -105,6 +105,7 @@ function gloria({ sizes }: Stored): ClipConfig {
     embedding,
     similarity: "softmax",
     scale: 10,
+    local: { attention: 4, cosine: 5 },
     ...HALF,
     ...CROPPED,
   };
@@ -167,8 +168,8 @@ const MEDCLIP_MEAN = 0.5862785803043838;
 const MEDCLIP_STD = 0.27950088968644304;
 
 /**
- * MedCLIP. Its code takes the mean of a text's tokens with the pads, whose number depends on the other texts of the
- * list; here it is of the text alone.
+ * MedCLIP. Its code takes the mean of a text's tokens with the pads, whose number depends on the other texts of the list; here it
+ * is so for the prompts of a class by a protocol, and of the text alone elsewhere.
  *
  * Source: RyanWangZf/MedCLIP, `medclip/modeling_medclip.py`, `medclip/dataset.py`, `medclip/constants.py`.
  */
@@ -179,7 +180,7 @@ function medclip({ sizes }: Stored): ClipConfig {
     vision: towerKinds(layout).vision === "swin"
       ? swin(sizes, { pool: "mean", head: "linear" })
       : resnet(sizes, { head: "linear" }),
-    text: bert(sizes, { contextLength: 77, pool: "mean", hiddenStates: states, head: "linear" }),
+    text: bert(sizes, { contextLength: 77, pool: "mean", readsPads: true, hiddenStates: states, head: "linear" }),
     embedding,
     similarity: "softmax",
     mean: [MEDCLIP_MEAN, MEDCLIP_MEAN, MEDCLIP_MEAN],

@@ -13,6 +13,8 @@ export interface EncodeOptions {
   clsOnly?: boolean;
   /** Factor of the last layer's attention probabilities, `[B, H, N + 1, N + 1]`, for their gradient. @default {none} */
   gate?: Tensor4D;
+  /** Whether the mean of a text is over all its ids, pads too. @default {false} */
+  readsPads?: boolean;
   /** Seed of the dropout masks; without it the encoder is in evaluation mode. */
   seed?: number;
   /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */

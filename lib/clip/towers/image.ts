@@ -1,5 +1,6 @@
 /** The image tower, of whichever kind: one table. @module */
 import * as tf from "@tensorflow/tfjs";
+import { linear, type LinearParams } from "../../nn/linear.ts";
 import { tidy } from "../../tensor/ops.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { mul, slice, sumOver } from "../../tensor/typed.ts";
@@ -8,7 +9,7 @@ import type { ClipConfig, HeadKind, VisionConfig } from "../config.ts";
 import { type EncodeOptions, type EncoderResult, type ImageTower, pooled } from "./encoder.ts";
 import { buildHead, type HeadParams, projected } from "./head.ts";
 import type { Parts } from "./parts.ts";
-import { RESNET_TOWER, type ResnetTrunk } from "./resnet.ts";
+import { middlePlaces, RESNET_TOWER, type ResnetTrunk } from "./resnet.ts";
 import { SWIN_TOWER, type SwinTrunk } from "./swin.ts";
 import { VIT_TOWER, type VitTrunk } from "./vit.ts";
 
@@ -21,6 +22,8 @@ export interface ImageTowerParams {
   trunk: ImageTrunk;
   /** Projection; a ViT that is read through attention has none. */
   head?: HeadParams;
+  /** Projection of the places that words are compared with. @default {none} */
+  local?: LinearParams;
 }
 
 /** What each kind of tower does. */
@@ -126,6 +129,24 @@ export function encodeImage(
     const cls = clsOnly ? slice(tokens, [0, 0, 0], [-1, 1, -1]) : tokens;
     return { tokens: cls, affinity: cosines(tokens) };
   });
+}
+
+/**
+ * The places of a ResNet's last stage but one, projected: what words are compared with.
+ *
+ * @param pixels Normalised images, shape `[B, S, S, 3]`.
+ * @returns Shape `[B, P, E]`, row by row. The caller disposes it.
+ * @throws {RangeError} If the tower has none.
+ */
+export function imagePlaces(
+  { vision: { trunk, local } }: { vision: ImageTowerParams },
+  pixels: Tensor4D,
+  { vision }: Pick<ClipConfig, "vision">,
+): Tensor3D {
+  if (!("stem" in trunk) || !local || !("stemWidth" in vision)) {
+    throw new RangeError(`Cannot compare words with places as the image tower must project its map: it has none`);
+  }
+  return tidy(() => linear(local, middlePlaces(trunk, pixels, vision)));
 }
 
 /** The cosine of the first token with each of the others, `[B, N]`. */

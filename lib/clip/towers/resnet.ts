@@ -85,11 +85,16 @@ function residual(params: ResidualParams, x: Tensor4D, averages: boolean): Tenso
 }
 
 /**
- * The map of the last stage, `[B, H, W, D]`.
+ * The map of the last of some stages, `[B, H, W, D]`.
  *
  * Source: He et al. 2016, with the step in the 3 x 3 convolution as torchvision has it; Radford et al. 2021, section 2.4.
  */
-function lastMap({ stem, stages }: ResnetTrunk, pixels: Tensor4D, config: ResnetConfig): Tensor4D {
+function mapOf(
+  { stem, stages }: ResnetTrunk,
+  pixels: Tensor4D,
+  config: ResnetConfig,
+  count = stages.length,
+): Tensor4D {
   const isOpenAi = config.kind === "clip-resnet";
   const { enlargedTo: side } = config;
   return tf.tidy(() => {
@@ -98,7 +103,7 @@ function lastMap({ stem, stages }: ResnetTrunk, pixels: Tensor4D, config: Resnet
       const start = stem.reduce((map, layer) => convolved(layer, map), image);
       return isOpenAi ? averagePool2(start) : maxPool3(start);
     });
-    for (const [stage, blocks] of stages.entries()) {
+    for (const [stage, blocks] of stages.slice(0, count).entries()) {
       for (const [i, block] of blocks.entries()) {
         const next = residual(block, x, isOpenAi && stage > 0 && i === 0);
         x.dispose();
@@ -119,13 +124,23 @@ function encodeResnet(
   const { imageSize } = config;
   checkShape(pixels, [null, imageSize, imageSize, 3], "pixels");
   return tidy(() => {
-    const map = lastMap(trunk, pixels, config);
+    const map = mapOf(trunk, pixels, config);
     const [batch, height, width, channels] = map.shape;
     const places = reshape(map, [batch, height * width, channels]);
     const averaging = tf.fill([1, 1, height * width], 1 / (height * width));
     const mean: Tensor3D = tf.matMul(averaging, places); // [B, 1, D]
     if (trunk.pool) return throughAttention(trunk.pool, tf.concat([mean, places], 1), config.heads, options);
     return { tokens: options.clsOnly ? mean : tf.concat([mean, places], 1) };
+  });
+}
+
+/** The places of the last stage but one, `[B, P, D / 2]`, row by row. */
+export function middlePlaces(trunk: ResnetTrunk, pixels: Tensor4D, config: ResnetConfig): Tensor3D {
+  checkShape(pixels, [null, config.imageSize, config.imageSize, 3], "pixels");
+  return tidy(() => {
+    const map = mapOf(trunk, pixels, config, trunk.stages.length - 1);
+    const [batch, height, width, channels] = map.shape;
+    return reshape(map, [batch, height * width, channels]);
   });
 }
 

@@ -6,6 +6,7 @@ import { dropExtra, extendMasks, insertAfterFirst, type TokenMasks } from "../..
 import { tokenAt, tokenFirst, upToToken } from "../../nn/read_token.ts";
 import { type BlockParams, transformer, type TransformerOptions } from "../../nn/transformer.ts";
 import { dropout } from "../../tensor/kernels/dropout/api.ts";
+import { ones } from "../../tensor/init.ts";
 import { embeddingLookup, tidy } from "../../tensor/ops.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
@@ -91,7 +92,10 @@ export function textTower(
         ...encodeOptions,
         ...masks,
       });
-    if (isMean) return withMeanFirst(result, realTokens(kept, config), options.clsOnly === true);
+    if (isMean) {
+      const read = options.readsPads ? ones(kept.shape) : realTokens(kept, config);
+      return withMeanFirst(result, read, options.clsOnly === true);
+    }
     return masks.read ? withReadFirst(result, masks.read, encodeOptions.clsOnly) : result;
   });
 }
@@ -250,7 +254,7 @@ function withReadFirst({ tokens, affinity }: EncoderResult, read: Tensor2D, clsO
   return { tokens: ordered, affinity: tf.reshape(others, [batch, size - 1]) };
 }
 
-/** The mean of each text's real tokens in place of CLS. */
+/** The mean of each text's read tokens in place of CLS. */
 function withMeanFirst({ tokens, affinity }: EncoderResult, real: Tensor2D, clsOnly: boolean): EncoderResult {
   const [batch, size, width] = tokens.shape;
   const sum: Tensor3D = tf.sum(tf.mul(tokens, tf.expandDims(real, 2)), 1, true);

@@ -106,10 +106,11 @@ export const PROTOCOLS: Readonly<Record<string, Protocol>> = {
   gloria: {
     name: "gloria",
     source:
-      "GLoRIA zero_shot_classification: greatest cosine over severity x subtype x location, standardised over images " +
-      "(the global similarity alone)",
+      "GLoRIA zero_shot_classification: greatest of the mean of cosine and local similarity over severity x subtype x " +
+      "location, standardised over images",
     prompts: CHEXPERT_PROMPTS,
     pool: "max",
+    similarity: "both",
     scale: 1,
     score: "standard",
   },

@@ -9,6 +9,9 @@ export const PROMPT_POOLS = ["tokens", "features", "mean", "max"] as const;
 /** How cosines become scores. */
 export const PROTOCOL_SCORES = ["softmax", "sigmoid", "cosine", "min-max", "standard"] as const;
 
+/** What an image and a prompt are compared by. */
+export const PROTOCOL_SIMILARITIES = ["global", "local", "both"] as const;
+
 /** A zero-shot protocol. */
 export interface Protocol {
   /** Short name for tables and records. */
@@ -24,6 +27,11 @@ export interface Protocol {
    * then unit length; `mean`, `max`: of the cosines with each prompt. @default {"tokens"}
    */
   pool?: typeof PROMPT_POOLS[number];
+  /**
+   * `global`: the cosine of the features; `local`: of words with the places that they attend to; `both`: the mean of the two. Of a
+   * model that has no local similarity the cosine. @default {"global"}
+   */
+  similarity?: typeof PROTOCOL_SIMILARITIES[number];
   /** Factor s of the cosines: the model's own, or a number (1: unscaled). @default {"model"} */
   scale?: "model" | number;
   /**

@@ -19,48 +19,66 @@ export interface Similarity {
   bias?: number;
 }
 
+/** Local similarities with each prompt of each class, by image. */
+export type LocalScores = readonly (readonly { prompts: Float32Array; negatives?: Float32Array }[])[];
+
 /**
  * Scores of images by a protocol.
  *
  * @param images Unit features, row-major `[n, E]`.
  * @param classes Of each class.
  * @returns Row-major `[n, C]`.
- * @throws {RangeError} If there are negatives and the score is no softmax over the pair.
+ * @param local Similarities of words and places, for a protocol that reads them. @default {the model has none}
+ * @throws {RangeError} If there are negatives and the score is no softmax over the pair, or local similarities are not pooled.
  */
 export function protocolScores(
   protocol: Protocol,
   images: Float32Array,
   classes: readonly ClassFeatures[],
   { embedding, scale: own, bias = 0 }: Similarity,
+  local?: LocalScores,
 ): Float32Array {
-  const { pool = "tokens", scale: asked = "model", score = "softmax", name } = protocol;
+  const { pool = "tokens", similarity = "global", scale: asked = "model", score = "softmax", name } = protocol;
   const scale = asked === "model" ? own : asked;
   const isPair = classes.some(({ negatives }) => negatives !== undefined);
+  const isLocal = local !== undefined && similarity !== "global";
+  if (isLocal && pool !== "mean" && pool !== "max") {
+    throw new RangeError(
+      `Cannot score by ${name} as local similarities must be pooled by mean or max: current value is "${pool}"`,
+    );
+  }
   if (isPair && score !== "softmax") {
     throw new RangeError(`Cannot score by ${name} as negatives must be scored by softmax: current value is "${score}"`);
   }
   const count = images.length / embedding;
   const rows = Array.from({ length: count }, (_, row) => {
     const image = images.subarray(row * embedding, (row + 1) * embedding);
-    const logit = (features: Float32Array): number => scale * pooledCosine(image, features, pool === "max");
-    if (!isPair) return rowScores(classes.map(({ prompts }) => logit(prompts)), score, bias);
-    return classes.map(({ prompts, negatives }) => 1 / (1 + Math.exp(logit(negatives!) - logit(prompts))));
+    const logit = (features: Float32Array, ofWords?: Float32Array): number => {
+      const cosines = cosinesWith(image, features);
+      const compared = isLocal
+        ? cosines.map((cosine, p) => similarity === "local" ? ofWords![p]! : (cosine + ofWords![p]!) / 2)
+        : cosines;
+      return scale * (pool === "max" ? Math.max(...compared) : compared.reduce((a, b) => a + b, 0) / compared.length);
+    };
+    const words = local?.[row];
+    if (!isPair) return rowScores(classes.map(({ prompts }, c) => logit(prompts, words?.[c]?.prompts)), score, bias);
+    return classes.map(({ prompts, negatives }, c) => {
+      const [present, absent] = [logit(prompts, words?.[c]?.prompts), logit(negatives!, words?.[c]?.negatives)];
+      return 1 / (1 + Math.exp(absent - present));
+    });
   });
   if (score === "standard" && count > 1) standardise(rows);
   return Float32Array.from(rows.flat());
 }
 
-/** The greatest or the mean of an image's cosines with the rows of `features`. */
-function pooledCosine(image: Float32Array, features: Float32Array, isMax: boolean): number {
-  const embedding = image.length;
-  let sum = 0, max = -Infinity;
-  for (let start = 0; start < features.length; start += embedding) {
+/** An image's cosines with the rows of `features`. */
+function cosinesWith(image: Float32Array, features: Float32Array): number[] {
+  const { length: width } = image;
+  return Array.from({ length: features.length / width }, (_, p) => {
     let cosine = 0;
-    for (let e = 0; e < embedding; e++) cosine += image[e]! * features[start + e]!;
-    sum += cosine;
-    max = Math.max(max, cosine);
-  }
-  return isMax ? max : sum * embedding / features.length;
+    for (let e = 0; e < width; e++) cosine += image[e]! * features[p * width + e]!;
+    return cosine;
+  });
 }
 
 function rowScores(logits: number[], score: NonNullable<Protocol["score"]>, bias: number): number[] {
