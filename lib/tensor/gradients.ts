@@ -38,6 +38,66 @@ export function gradientsOf<T extends Tensor>(
   }
 }
 
+/** A tape that waits for its way back. */
+export interface RecordedGradients {
+  /** The gradients of the value by leaf name, as {@linkcode valueAndGradients} has them. Once: it frees the tape. */
+  back(): Map<string, Tensor>;
+  /** Frees the tape; nothing after `back`. */
+  dispose(): void;
+}
+
+/** Parts of tf.js's engine (4.22.0) that its types call private. */
+interface Taping {
+  startTape(): void;
+  endTape(): void;
+}
+
+/**
+ * Records `f` for the gradients of its value, which are taken later: between, anything may be awaited and other gradients taken.
+ * Not inside another gradient.
+ *
+ * @param f Reads the leaves from `tree`, and keeps (`tf.keep`) what else of it shall stay. Its scalar is freed by the way back.
+ */
+export function recordGradients(tree: unknown, names: readonly string[], f: () => Scalar): RecordedGradients {
+  const leaves = leavesOf(tree, names);
+  const engine = tf.engine();
+  const taping = engine as unknown as Taping;
+  const { state } = engine;
+  let value: Scalar;
+  taping.startTape();
+  const tape = state.activeTape;
+  const dispose = (): void => {
+    for (const { saved } of tape) tf.dispose(saved ?? []);
+    tape.length = 0;
+    value?.dispose();
+  };
+  try {
+    value = tf.keep(engine.tidy(() => keepingLittle(leaves, undefined, f)));
+  } catch (error) {
+    dispose();
+    throw error;
+  } finally {
+    taping.endTape();
+    state.activeTape = null as never; // as tf.js leaves it
+  }
+  return {
+    back() {
+      try {
+        // tf.js begins an empty tape, which gives way to the recorded one.
+        const forward = (): Scalar => {
+          state.activeTape = tape;
+          return value;
+        };
+        return namedGradients(names, leaves, engine.gradients(forward, leaves, undefined as never, true).grads);
+      } finally {
+        state.activeTape = null as never;
+        dispose();
+      }
+    },
+    dispose,
+  };
+}
+
 /** A value and its gradients by leaf name. */
 export interface Gradients {
   /** Scalar. */
@@ -52,15 +112,26 @@ export interface Gradients {
  * @returns New tensors. The caller disposes them.
  */
 export function valueAndGradients(tree: unknown, names: readonly string[], f: () => Scalar): Gradients {
+  const leaves = leavesOf(tree, names);
+  const { value, grads } = gradientsOf(f, leaves);
+  return { value, gradients: namedGradients(names, leaves, grads) };
+}
+
+function leavesOf(tree: unknown, names: readonly string[]): Tensor[] {
   const named = namedTensors(tree);
-  const leaves = names.map((name) => {
+  return names.map((name) => {
     const leaf = named.get(name);
     if (!leaf) throw new RangeError(`Cannot differentiate by "${name}" as the tree has no tensor of that name`);
     return leaf;
   });
-  const { value, grads } = gradientsOf(f, leaves);
-  const gradients = new Map(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(leaves[i]!)]));
-  return { value, gradients };
+}
+
+function namedGradients(
+  names: readonly string[],
+  leaves: readonly Tensor[],
+  grads: readonly (Tensor | null)[],
+): Map<string, Tensor> {
+  return new Map(names.map((name, i) => [name, grads[i] ?? tf.zerosLike(leaves[i]!)]));
 }
 
 /** What {@linkcode customGrad} is given for some inputs. */

@@ -1,7 +1,7 @@
 /** The micro-batches of a batch: features without a tape, and gradients through one of them. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
-import { customGrad, type Gradients, valueAndGradients } from "../tensor/gradients.ts";
+import { customGrad, type Gradients, recordGradients, valueAndGradients } from "../tensor/gradients.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
 import { slice } from "../tensor/typed.ts";
@@ -136,33 +136,66 @@ export async function lossGradients<T>(
 
 /** The loss's gradients through one chunk, packed. */
 export async function chunkGradients<T>(step: Step<T>, chunk: Chunk, whole: Features): Promise<Tensor1D[]> {
-  const { value, gradients } = await withSamples(
+  const { features, back } = await openChunk(step, chunk);
+  tf.dispose([features.image, features.text]);
+  return back(whole);
+}
+
+/** A chunk that was encoded on a tape, which waits for the loss's gradients. */
+export interface OpenChunk {
+  /** Its features, which are the caller's. */
+  features: Features;
+  /** The loss's gradients through the chunk, packed, from those for all features. Once. */
+  back(whole: Features): Tensor1D[];
+  /** Frees the tape; nothing after `back`. */
+  dispose(): void;
+}
+
+/** Encodes a chunk on a tape. */
+export async function openChunk<T>(step: Step<T>, chunk: Chunk): Promise<OpenChunk> {
+  const later: { rows?: Features } = {};
+  let own: Features | undefined;
+  const tape = await withSamples(
     step.batch,
     chunk,
     (samples) =>
-      valueAndGradients(step.params, [...step.leaves.keys()], () =>
+      recordGradients(step.params, [...step.leaves.keys()], () =>
         tf.tidy(() => {
-          const own = features(step, samples, withSeed(step.featureOptions, chunk.seed));
-          return withGradients(own, { image: rowsOf(whole.image, chunk), text: rowsOf(whole.text, chunk) });
+          own = features(step, samples, withSeed(step.featureOptions, chunk.seed));
+          tf.keep(own.image), tf.keep(own.text);
+          return withLaterGradients(own, later);
         })),
-  );
-  value.dispose();
-  const flat = packNamed(step.layout, gradients);
-  tf.dispose([...gradients.values()]);
-  return flat;
+  ).catch((error) => {
+    if (own) tf.dispose([own.image, own.text]);
+    throw error;
+  });
+  return {
+    features: own!,
+    back(whole) {
+      const rows = later.rows = { image: rowsOf(whole.image, chunk), text: rowsOf(whole.text, chunk) };
+      try {
+        const gradients = tape.back();
+        const flat = packNamed(step.layout, gradients);
+        tf.dispose([...gradients.values()]);
+        return flat;
+      } finally {
+        tf.dispose([rows.image, rows.text]);
+      }
+    },
+    dispose: () => tape.dispose(),
+  };
 }
 
 function rowsOf(all: Tensor2D, { start, size }: Chunk): Tensor2D {
   return slice(all, [start, 0], [size, -1]);
 }
 
-/** 0, whose gradients are the given ones: those of the sum of products with them, which is not computed. */
-function withGradients({ image, text }: Features, gradients: Features): Scalar {
-  type Pair = readonly [Tensor2D, Tensor2D];
-  return customGrad<Pair, Pair, Scalar>([image, text], () => ({
+/** 0, whose gradients are those that will be given: of the sum of products with them, which is not computed. */
+function withLaterGradients({ image, text }: Features, later: { rows?: Features }): Scalar {
+  return customGrad<readonly [Tensor2D, Tensor2D], [], Scalar>([image, text], () => ({
     value: tf.scalar(0),
-    saved: [gradients.image, gradients.text],
-    gradFunc: (_, saved) => [tf.clone(saved[0]), tf.clone(saved[1])],
+    saved: [],
+    gradFunc: () => [tf.clone(later.rows!.image), tf.clone(later.rows!.text)],
   }));
 }
 

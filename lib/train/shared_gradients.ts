@@ -12,6 +12,8 @@ import {
   featuresOf,
   FEW_CHUNKS,
   lossGradients,
+  type OpenChunk,
+  openChunk,
   type PackedGradients,
   type Step,
 } from "./micro_batch.ts";
@@ -53,78 +55,95 @@ export async function sharedGradients<T>(
   sum: GradientSum = "ordered",
 ): Promise<PackedGradients> {
   const rounds = roundsOf(chunks, ranks);
-  const { value, gradients, earlier } = await lossGradients(
-    step,
-    undefined,
-    await gatheredFeatures(step, rounds, ranks),
-  );
-  let sums = packNamed(step.layout, gradients);
+  const { features, open } = await gatheredFeatures(step, rounds, ranks, chunks.length <= FEW_CHUNKS);
+  const through = async (chunk: Chunk, whole: Features): Promise<Tensor1D[]> =>
+    open && chunk === rounds[0]![ranks.rank] ? open.back(whole) : await chunkGradients(step, chunk, whole);
   try {
-    if (sum === "allreduce") {
-      const own = rounds.flatMap((round) => round[ranks.rank] ?? []);
-      sums = addTo(sums, await reducedGradients(step, own, earlier!, ranks));
-      return { value, gradients: sums };
-    }
-    for (const round of rounds) {
-      const own = round[ranks.rank];
-      for (const parts of await gatherPacked(step.layout, own && await chunkGradients(step, own, earlier!), ranks)) {
-        sums = addTo(sums, parts);
+    const { value, gradients, earlier } = await lossGradients(step, undefined, features);
+    let sums = packNamed(step.layout, gradients);
+    try {
+      if (sum === "allreduce") {
+        const own = rounds.flatMap((round) => round[ranks.rank] ?? []);
+        sums = addTo(sums, await reducedGradients(step, own.map((chunk) => () => through(chunk, earlier!)), ranks));
+        return { value, gradients: sums };
       }
+      for (const round of rounds) {
+        const own = round[ranks.rank];
+        for (const parts of await gatherPacked(step.layout, own && await through(own, earlier!), ranks)) {
+          sums = addTo(sums, parts);
+        }
+      }
+      return { value, gradients: sums };
+    } catch (error) {
+      tf.dispose([value, ...sums]);
+      throw error;
+    } finally {
+      tf.dispose([earlier!.image, earlier!.text, ...gradients.values()]);
     }
-    return { value, gradients: sums };
-  } catch (error) {
-    tf.dispose([value, ...sums]);
-    throw error;
   } finally {
-    tf.dispose([earlier!.image, earlier!.text, ...gradients.values()]);
+    open?.dispose();
   }
 }
 
-/** Features of the whole batch, each chunk's computed by one rank. */
-async function gatheredFeatures<T>(step: Step<T>, rounds: Chunk[][], ranks: Communicator): Promise<Features> {
+/**
+ * Features of the whole batch, each chunk's computed by one rank; and this rank's chunk of the first round, which is encoded last,
+ * on the tape that its gradients then go back by.
+ */
+async function gatheredFeatures<T>(
+  step: Step<T>,
+  rounds: Chunk[][],
+  ranks: Communicator,
+  keepsTape: boolean,
+): Promise<{ features: Features; open: OpenChunk | undefined }> {
   const most = Math.max(...rounds.flat().map(({ size }) => size));
   const chunkFeatures = new Map<Chunk, { image: Float32Array; text: Float32Array }>();
   let width = 0;
-  for (const round of rounds) {
-    const own = round[ranks.rank];
-    const features = own && await featuresOf(step, [own]);
-    // Told once, as a rank without a chunk cannot know it; the first round has one at least.
-    if (width === 0) width = Math.max(...ranks.allGather(Float32Array.of(features?.image.shape[1] ?? 0)));
-    const half = most * width;
-    const sent = new Float32Array(2 * half);
-    if (features) {
-      sent.set(await features.image.data() as Float32Array);
-      sent.set(await features.text.data() as Float32Array, half);
-      tf.dispose([features.image, features.text]);
+  let open: OpenChunk | undefined;
+  try {
+    for (const round of [...rounds.slice(1), rounds[0]!]) {
+      const own = round[ranks.rank];
+      if (own && round === rounds[0] && keepsTape) open = await openChunk(step, own);
+      const features = open?.features ?? (own && await featuresOf(step, [own]));
+      // Told once, as a rank without a chunk cannot know it; every round has one at least.
+      if (width === 0) width = Math.max(...ranks.allGather(Float32Array.of(features?.image.shape[1] ?? 0)));
+      const half = most * width;
+      const sent = new Float32Array(2 * half);
+      if (features) {
+        sent.set(await features.image.data() as Float32Array);
+        sent.set(await features.text.data() as Float32Array, half);
+        tf.dispose([features.image, features.text]);
+      }
+      const all = ranks.allGather(sent);
+      for (const [rank, chunk] of round.entries()) {
+        const [begin, count] = [rank * 2 * half, chunk.size * width];
+        chunkFeatures.set(chunk, {
+          image: all.subarray(begin, begin + count),
+          text: all.subarray(begin + half, begin + half + count),
+        });
+      }
     }
-    const all = ranks.allGather(sent);
-    for (const [rank, chunk] of round.entries()) {
-      const [begin, count] = [rank * 2 * half, chunk.size * width];
-      chunkFeatures.set(chunk, {
-        image: all.subarray(begin, begin + count),
-        text: all.subarray(begin + half, begin + half + count),
-      });
-    }
+  } catch (error) {
+    open?.dispose();
+    throw error;
   }
   const whole = (which: keyof Features): Tensor2D => {
     const values = new Float32Array(step.batch.size * width);
     for (const [{ start }, parts] of chunkFeatures) values.set(parts[which], start * width);
     return tf.tensor2d(values, [step.batch.size, width]);
   };
-  return { image: whole("image"), text: whole("text") };
+  return { features: { image: whole("image"), text: whole("text") }, open };
 }
 
 /** The gradients through all chunks, of which each rank adds up its own; packed. */
 async function reducedGradients<T>(
   step: Step<T>,
-  own: readonly Chunk[],
-  whole: Features,
+  own: readonly (() => Promise<Tensor1D[]>)[],
   ranks: Communicator,
 ): Promise<Tensor1D[]> {
   const sizes = groupSizes(step.layout);
   let sums = sizes.map((size) => tf.zeros<tf.Rank.R1>([size]));
   try {
-    for (const chunk of own) sums = addTo(sums, await chunkGradients(step, chunk, whole));
+    for (const gradients of own) sums = addTo(sums, await gradients());
     const numbers = await packedNumbers(sums, sizes);
     ranks.allReduceSum(numbers);
     return unpackedNumbers(numbers, sizes);

@@ -3,7 +3,7 @@
  * must end, say which process was killed, leave no file half-written under its final name, and go on, with another number of
  * processes, to the bits of a run that was left alone.
  *
- * `deno run --allow-read --allow-write --allow-env --allow-run --allow-sys tests/distributed/kill_ranks.ts [--kills 20] [--seed 1] [--launcher MPICH]`
+ * `deno run --allow-read --allow-write --allow-env --allow-run --allow-sys tests/distributed/kill_ranks.ts [--kills 20] [--seed 1] [--launcher MPICH] [--most 4]`
  *
  * A launcher that is none of {@linkcode LAUNCHERS} is a path, its library one that LD_LIBRARY_PATH names.
  */
@@ -36,6 +36,8 @@ export interface KillRanksOptions {
   kills?: number;
   /** Of moments and ranks. @default {1} */
   seed?: number;
+  /** Processes at most that go on. @default {4} */
+  most?: number;
 }
 
 /** Longest that a job may take to end after one of its processes was killed. */
@@ -47,7 +49,7 @@ export async function killRanks(
   launcher: readonly string[],
   options: KillRanksOptions = {},
 ): Promise<RankSweepResult> {
-  const { kills = 3, seed = 1 } = options;
+  const { kills = 3, seed = 1, most = 4 } = options;
   const rng = mulberry32(seed);
   await writePairs(folder, 20);
   const began = performance.now();
@@ -65,7 +67,7 @@ export async function killRanks(
     result.reads += await readWhole(join(folder, "killed"));
     if (isKilled) result.steps.push(await loggedStep(join(folder, "killed")));
     if (isKilled && result.killed.length < kills && rng() < 0.5) continue; // killed again before it ends
-    const size = 1 + Math.floor(rng() * 4);
+    const size = 1 + Math.floor(rng() * most);
     await succeed(launched(launcher, size, folder, args));
     result.ends.push({ size, equal: await adapterDigest(folder, "killed") === expected });
     await Deno.remove(join(folder, "killed"), { recursive: true });
@@ -97,9 +99,9 @@ async function killOnce(
   let isOver = false;
   output.then(() => isOver = true);
   await new Promise((resolve) => setTimeout(resolve, after));
-  let pid: number | undefined;
+  let pids: number[] = [];
   let killed = performance.now();
-  while (!isOver && !(pid = await killRank(folder, rank, signal))) {
+  while (!isOver && (pids = await killRank(folder, rank, signal)).length === 0) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     killed = performance.now();
   }
@@ -113,28 +115,28 @@ async function killOnce(
   const told = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout); // MPICH's launcher uses both
   if (isStuck) throw new Error(`the job went on for ${MOST_SECONDS} s after SIG${signal} to its rank ${rank}: ${told}`);
   if (code === 0) return false;
-  if (signal === "KILL" && !names(told, rank, pid)) throw new Error(`not told that rank ${rank} was killed: ${told}`);
+  if (signal === "KILL" && !names(told, rank, pids)) throw new Error(`not told that rank ${rank} was killed: ${told}`);
   result.killed.push(`rank ${rank} SIG${signal}`);
   result.seconds.push((performance.now() - killed) / 1000);
   return true;
 }
 
 /** Whether a job's last words name the rank that was killed; MPICH names the process, of which our first line tells the rank. */
-function names(told: string, rank: number, pid: number | undefined): boolean {
+function names(told: string, rank: number, pids: readonly number[]): boolean {
   if (told.includes(`noticed that process rank ${rank} with PID`)) return true;
-  const isJoined = told.includes("processes: ");
-  return told.includes(`PID ${pid} RUNNING AT`) && (!isJoined || told.includes(`rank ${rank} is ${pid}`));
+  if (!told.includes("processes: ")) return told.includes(" RUNNING AT "); // not joined yet
+  return pids.some((pid) => told.includes(`PID ${pid} RUNNING AT`) && told.includes(`rank ${rank} is ${pid}`));
 }
 
-/** Sends a signal to a rank of the jobs in this folder, the process whose environment says so; its number, if there was one. */
-async function killRank(folder: string, rank: number, signal: string): Promise<number | undefined> {
+/** Sends a signal to a rank of the jobs in this folder, the processes whose environment says so; their numbers: one, or none yet. */
+async function killRank(folder: string, rank: number, signal: string): Promise<number[]> {
   const script = `for d in /proc/[0-9]*; do
     [ "$(readlink $d/cwd)" = "${folder}" ] || continue
     tr '\\0' '\\n' < $d/environ 2>/dev/null | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}$' &&
       kill -${signal} "\${d#/proc/}" && echo "\${d#/proc/}"
   done`;
   const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output();
-  return Number(new TextDecoder().decode(stdout).trim()) || undefined;
+  return new TextDecoder().decode(stdout).split("\n").filter(Boolean).map(Number);
 }
 
 /** Reads every table and record that is there under its final name; one that is not whole throws. */
@@ -152,7 +154,12 @@ async function readWhole(out: string): Promise<number> {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { kills: { type: "string" }, seed: { type: "string" }, launcher: { type: "string" } },
+    options: {
+      kills: { type: "string" },
+      seed: { type: "string" },
+      launcher: { type: "string" },
+      most: { type: "string" },
+    },
   });
   const name = values.launcher ?? "Open MPI";
   const launcher = LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
@@ -161,6 +168,7 @@ if (import.meta.main) {
     const result = await killRanks(folder, launcher, {
       kills: Number(values.kills ?? 20),
       seed: Number(values.seed ?? 1),
+      most: Number(values.most ?? 4),
     });
     console.log(JSON.stringify(result));
     if (result.ends.some(({ equal }) => !equal)) Deno.exitCode = 1;

@@ -1,7 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { recomputed } from "../../lib/nn/recompute.ts";
-import { gradientsOf } from "../../lib/tensor/gradients.ts";
+import { gradientsOf, recordGradients, valueAndGradients } from "../../lib/tensor/gradients.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import type { Scalar, Tensor } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";
@@ -40,3 +40,34 @@ testOnBackends("gradientsOf() leaves nothing behind where the forward or the bac
   assertEquals((await value.data()).length, 1);
   tf.dispose([value, grads[0]!, x]);
 });
+
+testOnBackends(
+  "recordGradients() has valueAndGradients()'s bits after other work between, and leaves nothing behind",
+  async () => {
+    const tree = { x: tf.tensor1d([0.5, 1, 2]), unused: tf.tensor1d([1, 1]) };
+    const before = tf.memory().numTensors;
+    const names = ["x", "unused"];
+    const expected = valueAndGradients(tree, names, () => chain(tree.x, false));
+    const tape = recordGradients(tree, names, () => chain(tree.x, false));
+    await tape.back; // a turn of the event loop, and another gradient
+    const between = valueAndGradients(tree, ["x"], () => tf.tidy(() => tf.sum(gelu(tree.x))));
+    const gradients = tape.back();
+    for (const [name, gradient] of expected.gradients) {
+      assertEquals(await gradients.get(name)!.data(), await gradient.data(), name);
+    }
+    assert((await gradients.get("x")!.data()).every((value) => value !== 0));
+    tf.dispose([
+      ...gradients.values(),
+      ...[expected, between].flatMap((one) => [one.value, ...one.gradients.values()]),
+    ]);
+    tape.dispose();
+    assertEquals(tf.memory().numTensors, before, "taken");
+    recordGradients(tree, names, () => chain(tree.x, false)).dispose();
+    assertEquals(tf.memory().numTensors, before, "given up");
+    assertThrows(() => recordGradients(tree, names, () => chain(tree.x, true)), RangeError, "stop");
+    const late = recordGradients(tree, ["x"], () => tf.tidy(() => failingBackwards(gelu(tree.x)) as Scalar));
+    assertThrows(() => late.back(), RangeError, "stop");
+    assertEquals(tf.memory().numTensors, before, "failed");
+    tf.dispose(tree);
+  },
+);
