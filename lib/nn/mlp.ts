@@ -1,7 +1,7 @@
 /** The feed-forward half of a transformer block. @module */
 import * as tf from "@tensorflow/tfjs";
 import { gelu } from "../tensor/kernels/gelu/api.ts";
-import { canFuseMlp, fusedMlp, type FusedMlpOptions } from "../tensor/kernels/mlp/api.ts";
+import { canAddInput, canFuseMlp, fusedMlp, type FusedMlpOptions } from "../tensor/kernels/mlp/api.ts";
 import { mul, reshape } from "../tensor/typed.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
@@ -79,10 +79,11 @@ export function joined<T extends Tensor>(
   return tf.tidy(() => {
     const rows = rowsOf(first, x);
     const shape = [rows.shape[0], second.weight.shape[0]] as const;
+    const isResidual = addend === x && rows.shape[1] === shape[1] && canAddInput();
     const y = fusedMlp(rows, [frozen(first), frozen(second)], {
       ...rest,
       ...drop,
-      ...(addend ? { addend: reshape(addend, [...shape]) } : {}),
+      ...(isResidual ? { isResidual } : addend ? { addend: reshape(addend, [...shape]) } : {}),
     });
     return tf.reshape(y, [...x.shape.slice(0, -1), shape[1]]) as T;
   });

@@ -169,6 +169,19 @@ for (const activation of ["gelu", "quick-gelu", "leaky-relu"] as const) {
   }
 }
 
+for (const [m, k, h] of [[5, 7, 9], [33, 20, 12], [6, 8, 520]] as const) {
+  gpuTest(`fusedMlp() of [${m}, ${k}] by ${h} that adds its own input, and all gradients, as in steps`, async () => {
+    for (const trained of [false, true]) {
+      await assertGpuLikeCpu([[m, k], [h, k], [h], [k, h], [k]], (x, w1, b1, w2, b2) => {
+        const layers = [{ weight: w1, bias: b1 }, { weight: w2, bias: b2 }] as [LinearParams, LinearParams];
+        const rest = { drop: { rate: 0.3, seed: 7 }, addend: x! };
+        if (canFuseMlp()) return [joined(layers, x!, { activation: "gelu", trained, ...rest })!];
+        return [linear(layers[1], gelu(linear(layers[0], x!)), rest)];
+      }, { scale: 0.5, tolerance: 5e-6, label: `trained ${trained}` });
+    }
+  });
+}
+
 for (const [size, width, isMasked] of [[5, 7, false], [70, 16, true], [2, 3, false]] as const) {
   gpuTest(
     `infoNce() of ${size} pairs, ${isMasked ? "some" : "none"} removed, and its gradients as in steps`,

@@ -58,6 +58,8 @@ export interface MlpAttributes extends DropoutAttributes {
   activation: MlpActivation;
   /** Whether a gradient will be asked for. */
   keep: boolean;
+  /** Whether x itself is added last, instead of an addend; its gradient then joins that of the layers. */
+  isResidual: boolean;
   /** Whether the weights' gradients will be, too: then they are computed with their biases'. */
   trained: boolean;
 }

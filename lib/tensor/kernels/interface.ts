@@ -134,6 +134,8 @@ export interface ComposableKernels {
     attrs: Pick<MlpAttributes, "activation">;
     outputs: TensorInfo;
   };
+  /** `dy W + addend`. */
+  AceLinearGradX: { inputs: Named<"dy" | "weight" | "addend">; attrs: NoAttributes; outputs: TensorInfo };
   /** `dy' x` and the sums of dy over rows. */
   AceLinearGradParams: {
     inputs: Named<"dy" | "x">;

@@ -47,6 +47,7 @@ export const WASM_KERNELS = {
   AcePool: pool,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
+  AceLinearGradX: COMPOSED,
   AceLinearGradParams: linearGradParams,
   AceLoraLinear: loraLinear,
   AceLoraLinearGrad: loraLinearGrad,

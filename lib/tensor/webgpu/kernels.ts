@@ -10,7 +10,7 @@ import { infoNce, infoNceGrad } from "../kernels/info_nce/webgpu.ts";
 import { COMPOSED, type Kernels, TFJS } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/webgpu.ts";
 import { layerNorm, layerNormFork, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/webgpu.ts";
-import { linear } from "../kernels/linear/webgpu.ts";
+import { linear, linearGradX } from "../kernels/linear/webgpu.ts";
 import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/webgpu.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/webgpu.ts";
 import { linearGradParams, mlp, mlpGradHidden } from "../kernels/mlp/webgpu.ts";
@@ -42,6 +42,7 @@ export const WEBGPU_KERNELS = {
   AcePool: COMPOSED,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
+  AceLinearGradX: linearGradX,
   AceLinearGradParams: linearGradParams,
   AceLoraLinear: loraLinear,
   AceLoraLinearGrad: loraLinearGrad,

@@ -64,3 +64,9 @@ export function linear({ inputs, attrs, backend }: WebgpuCall<"AceLinear">): Ten
     rest: addend ? [addend] : [],
   });
 }
+
+/** AceLinearGradX: 1 dispatch, or 2 where the sums are split. */
+export function linearGradX({ inputs, backend }: WebgpuCall<"AceLinearGradX">): TensorInfo {
+  const { dy, weight, addend } = inputs;
+  return product(backend, { a: dy, b: weight, transposeB: false, epilogue: { addend: true }, rest: [addend] });
+}

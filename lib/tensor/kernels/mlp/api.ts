@@ -11,6 +11,8 @@ import "./gradient.ts";
 export interface FusedMlpOptions extends FusedLinearOptions {
   /** Between the layers. @default {"gelu"} */
   activation?: MlpActivation;
+  /** Whether x itself is added last, instead of an addend: then its gradients join in the last product. @default {false} */
+  isResidual?: boolean;
   /** Whether the layers are trained, so that their gradients are computed in any case. @default {false} */
   trained?: boolean;
 }
@@ -18,6 +20,11 @@ export interface FusedMlpOptions extends FusedLinearOptions {
 /** Whether the current backend has the kernel; wasm's knows no quick GELU. */
 export function canFuseMlp(activation: MlpActivation = "gelu"): boolean {
   return hasKernel("AceMlp") && !(activation === "quick-gelu" && tf.getBackend() === "wasm");
+}
+
+/** Whether it has the kernel that `isResidual` needs for the gradient. */
+export function canAddInput(): boolean {
+  return hasKernel("AceLinearGradX");
 }
 
 /**
@@ -32,7 +39,7 @@ export function fusedMlp(
   [first, second]: readonly [FusedLinear, FusedLinear],
   options: FusedMlpOptions = {},
 ): Tensor2D {
-  const { rate = 0, seed = 0, addend, activation = "gelu", trained = false } = options;
+  const { rate = 0, seed = 0, addend, activation = "gelu", isResidual = false, trained = false } = options;
   const inputs = {
     x,
     weight1: first.weight,
@@ -44,5 +51,6 @@ export function fusedMlp(
   checkFloat("apply a perceptron to", inputs);
   const { gradientDepth, kernelDepth } = tf.engine().state;
   const keep = gradientDepth > 0 && kernelDepth === 0; // what is not for a gradient is not stored
-  return tidy(() => runKernel("AceMlp", inputs, { rate, seed: seed >>> 0, activation, keep, trained })[0] as Tensor2D);
+  const attrs = { rate, seed: seed >>> 0, activation, keep, isResidual, trained };
+  return tidy(() => runKernel("AceMlp", inputs, attrs)[0] as Tensor2D);
 }

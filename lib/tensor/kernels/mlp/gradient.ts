@@ -11,7 +11,9 @@ registerGradient("AceMlp", {
   inputsToSave: ["x", "weight1", "weight2"],
   outputsToSave: [false, true],
   gradFunc: ([dy], [x, weight1, weight2, kept]: Saved, attrs) => {
-    const { activation, trained } = attrs;
+    const { activation, isResidual, trained } = attrs;
+    const throughLayers = (dy1: Tensor2D): Tensor =>
+      isResidual ? runKernel("AceLinearGradX", { dy: dy1, weight: weight1, addend: dy }, {}) : tf.matMul(dy1, weight1);
     const inner = (): Tensor2D => (attrs.rate > 0 ? runKernel("AceDropout", { x: dy }, attrs) : dy) as Tensor2D;
     const hidden = (dy: Tensor2D): Tensor2D =>
       runKernel("AceMlpGradHidden", { dy, weight2, kept }, { activation }) as Tensor2D;
@@ -19,7 +21,7 @@ registerGradient("AceMlp", {
     if (!trained || !hasValues(x)) {
       const first = (): Tensor2D => hidden(inner());
       return {
-        x: () => tf.matMul(first(), weight1),
+        x: () => throughLayers(first()),
         weight1: () => tf.matMul(first(), x, true, false),
         weight2: () => tf.matMul(inner(), activated(kept, activation), true, false),
         bias1: () => tf.sum(first(), 0),
@@ -32,7 +34,7 @@ registerGradient("AceMlp", {
     const [dWeight2, dBias2] = runKernel("AceLinearGradParams", { dy: dy2, x: between }, {});
     const [dWeight1, dBias1] = runKernel("AceLinearGradParams", { dy: dy1, x }, {});
     return {
-      x: () => tf.matMul(dy1, weight1),
+      x: () => throughLayers(dy1),
       weight1: () => dWeight1,
       weight2: () => dWeight2,
       bias1: () => dBias1,

@@ -6,8 +6,9 @@ import { batchAxes, multiply } from "../matmul/webgpu.ts";
 
 /** AceMlp: 2 dispatches. */
 export function mlp({ inputs, attrs, backend }: WebgpuCall<"AceMlp">): KernelResult<"AceMlp"> {
-  const { x, weight1, weight2, bias1, bias2, addend } = inputs;
+  const { x, weight1, weight2, bias1, bias2 } = inputs;
   const { activation } = attrs;
+  const addend = attrs.isResidual ? x : inputs.addend;
   const shape = [x.shape[0]!, weight1.shape[0]!];
   const isArgumentKept = attrs.keep && activation !== "leaky-relu" && sizeOf(shape) > 0;
   const argument = isArgumentKept ? output(backend, shape) : undefined;
