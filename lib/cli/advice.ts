@@ -60,7 +60,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
   if (error instanceof MissingImageError) return await imageAdvice(error, args);
   const isOnly = error instanceof ImageError && args.positionals.join() === error.path; // nothing would be left
   if (error instanceof ImageError && !isOnly && args.knows("unreadable") && args.text("unreadable") !== "drop") {
-    return "--unreadable drop looks into every image before the work and leaves such ones out";
+    return "--unreadable drop leaves such ones out";
   }
   if (error instanceof MissingFileError) return await rootAdvice(error);
   if (error instanceof NoRowError) return rowAdvice(error);

@@ -1,10 +1,11 @@
 /** `--validate`: what a training run is measured on as it goes. @module */
+import { basename, dirname, join, resolve } from "@std/path";
 import { readCsv } from "../data/csv.ts";
 import { loadFolder } from "../data/folder.ts";
 import { loadPairs } from "../data/pairs.ts";
 import { DATASETS } from "../data/registry.ts";
 import { splitByPatient } from "../data/splits.ts";
-import type { Dataset } from "../data/types.ts";
+import type { Case, Dataset } from "../data/types.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { type Measure, retrievalValidation, type ValidationOptions, zeroShotValidation } from "../eval/validation.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
@@ -39,12 +40,26 @@ export async function splitValidation(
   }
   if (/^\d*\.?\d+$/.test(spec)) return await heldOut(args, training);
   const validation = await setOf(args, spec);
-  const paths = new Set(training.cases.map(({ path }) => path));
-  const shared = validation.cases.filter(({ path }) => path !== undefined && paths.has(path)).length;
+  const place = realPlaces();
+  const places = new Set(await Promise.all(training.cases.map(place)));
+  const own = await Promise.all(validation.cases.map(place));
+  const shared = own.filter((path) => path !== undefined && places.has(path)).length;
   if (shared === 0) return { training, validation };
   throw new RangeError(
     `Cannot validate on "${spec}" as training must not see its images: it trains on ${shared} of ${validation.cases.length}; --validate 0.1 holds out a share of the patients instead`,
   );
+}
+
+/** Where a case's file lies, whether it is named from here or from the root, or by way of a link to its folder. */
+function realPlaces(): (item: Pick<Case, "path">) => Promise<string | undefined> {
+  const folders = new Map<string, Promise<string>>();
+  return async ({ path }) => {
+    if (path === undefined) return undefined;
+    const named = dirname(resolve(path));
+    const folder = folders.get(named) ?? Deno.realPath(named).catch(() => named);
+    folders.set(named, folder);
+    return join(await folder, basename(path));
+  };
 }
 
 async function heldOut(args: Arguments, training: Dataset): Promise<{ training: Dataset; validation: Dataset }> {

@@ -1,6 +1,6 @@
 /** What --validate names: the paper's protocol, any split, a CSV, a folder, a share of the patients. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { Arguments, UsageError } from "../../lib/cli/command.ts";
 import { splitValidation } from "../../lib/cli/validation.ts";
 import { loadPairs } from "../../lib/data/pairs.ts";
@@ -31,6 +31,10 @@ Deno.test("splitValidation() reads what --validate names, and takes no image tha
     assertEquals(await found(join(root, "texts.csv")), [1, 0, "pairs"]);
     await assertRejects(() => found(`nih/test:${root}`), RangeError, "it trains on 1 of 10");
     await assertRejects(() => found(`nih/none:${root}`), RangeError, "split must be one of validation, test");
+    // The same files by another path: through a link to their folder, and from the folder one stands in.
+    await Deno.symlink(root, join(root, "link"), { type: "junction" });
+    await assertRejects(() => split(join(root, "link/pairs.csv")), RangeError, "it trains on 3 of 3");
+    await assertRejects(() => split(relative(Deno.cwd(), join(root, "pairs.csv"))), RangeError, "it trains on 3 of 3");
     const { training: left, validation } = await split("0.5");
     const patients = (cases: readonly { patientId?: string }[]) => new Set(cases.map(({ patientId }) => patientId));
     assertEquals(patients(left.cases).intersection(patients(validation!.cases)).size, 0);
