@@ -1,7 +1,7 @@
 /** What a training step takes of memory, estimated before it is made. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { ClipConfig } from "../clip/config.ts";
-import { gridSide } from "../clip/towers/image.ts";
+import type { ClipConfig, VisionConfig } from "../clip/config.ts";
+import { layerNumbers } from "../clip/towers/image.ts";
 import { WASM_BYTES } from "../tensor/memory.ts";
 
 /**
@@ -10,6 +10,15 @@ import { WASM_BYTES } from "../tensor/memory.ts";
  * included: 15.5, and by 15.0 of the mini model. 12 to 13 are what a block keeps for its gradient.
  */
 const NUMBERS = 16;
+
+/** Likewise of a Swin with LoRA, whose tokens are put in order and whose biases are there for each window: Swin-T 18.5, a small one 20.9. */
+const SWIN_NUMBERS = 20;
+
+/**
+ * Likewise of a ResNet all of whose weights are trained, for each number of its maps: OpenAI's RN50 2.3. One that is frozen, as no method
+ * of fine-tuning but the full one changes convolutions, holds less.
+ */
+const RESNET_NUMBERS = 2.4;
 
 /** Share of the memory that is counted on: over many steps it falls into fragments, and other tensors come and go. */
 const USABLE = 0.9;
@@ -20,12 +29,16 @@ const BOTH: readonly Tower[] = ["image", "text"];
 
 /** Bytes, about, that a training step holds for each sample of a micro-batch in these towers, beside the weights. */
 export function sampleBytes({ vision, text }: ClipConfig, towers: readonly Tower[] = BOTH): number {
-  const patches = gridSide(vision) ** 2 + 1;
   const numbers = {
-    image: patches * vision.width * ("depth" in vision ? vision.depth : 0),
-    text: text.contextLength * text.width * text.depth,
+    image: held(vision.kind) * layerNumbers(vision),
+    text: NUMBERS * text.contextLength * text.width * text.depth,
   };
-  return towers.reduce((sum, tower) => sum + 4 * NUMBERS * numbers[tower], 0);
+  return towers.reduce((sum, tower) => sum + 4 * numbers[tower], 0);
+}
+
+function held(kind: VisionConfig["kind"]): number {
+  if (kind === "swin") return SWIN_NUMBERS;
+  return kind === "resnet" || kind === "clip-resnet" ? RESNET_NUMBERS : NUMBERS;
 }
 
 /** Options of {@linkcode fittingMicroBatch}. */

@@ -40,6 +40,8 @@ export interface ImageTower<Config, Trunk> {
   grid(config: Config): number;
   /** Heads of the attention that its affinity is; 0 for a tower without attention, which returns none. */
   heads(config: Config): number;
+  /** Numbers that its layers give for an image: tokens times width of each block, or the maps of each convolution. */
+  numbers(config: Config): number;
   /** What it is and where it is read, in words. */
   describe(config: Config): string;
   /** Its tree, below `vision.trunk`. */

@@ -52,6 +52,11 @@ export function attentionHeads(vision: VisionConfig): number {
   return TOWERS[vision.kind].heads(vision);
 }
 
+/** Numbers that the layers give for an image: tokens times width of each block, or the maps of each convolution. */
+export function layerNumbers(vision: VisionConfig): number {
+  return TOWERS[vision.kind].numbers(vision);
+}
+
 /** What a tower is and where it is read, in words. */
 export function describeImageTower(vision: VisionConfig): string {
   return TOWERS[vision.kind].describe(vision);

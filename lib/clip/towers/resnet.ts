@@ -244,11 +244,31 @@ function gridOf({ imageSize, enlargedTo = imageSize }: ResnetConfig): number {
   return Math.ceil(enlargedTo / 32);
 }
 
+/** Of the stem, of each block's three convolutions and of what its input goes through. */
+function numbersOf({ kind, imageSize, enlargedTo = imageSize, stemWidth, stages }: ResnetConfig): number {
+  const isOpenAi = kind === "clip-resnet";
+  const half = (side: number): number => Math.ceil(side / 2);
+  let side = half(enlargedTo);
+  let sum = side ** 2 * stemWidth * (isOpenAi ? 2 : 1); // two of its three maps are half as wide
+  side = half(side);
+  for (const [stage, depth] of stages.entries()) {
+    const middle = stemWidth * 2 ** stage;
+    for (let i = 0; i < depth; i++) {
+      const before = side ** 2;
+      if (i === 0 && stage > 0) side = half(side);
+      const after = side ** 2;
+      sum += middle * (before + (isOpenAi ? before : after) + EXPANSION * after * (i === 0 ? 2 : 1));
+    }
+  }
+  return sum;
+}
+
 /** The residual networks. */
 export const RESNET_TOWER: ImageTower<ResnetConfig, ResnetTrunk> = {
   encode: encodeResnet,
   grid: gridOf,
   heads: ({ kind, heads }) => kind === "clip-resnet" ? heads : 0,
+  numbers: numbersOf,
   describe: ({ kind, stages, stemWidth, heads }) =>
     `${kind === "clip-resnet" ? "OpenAI's ResNet" : "ResNet"} of ${
       stages.join("-")

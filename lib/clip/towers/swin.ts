@@ -140,6 +140,11 @@ export const SWIN_TOWER: ImageTower<SwinConfig, SwinTrunk> = {
   encode: encodeSwin,
   grid: ({ imageSize, patchSize, stages }) => imageSize / patchSize / 2 ** (stages.length - 1),
   heads: () => 0,
+  numbers: ({ imageSize, patchSize, width, stages }) =>
+    stages.reduce((sum, { depth }, stage) => {
+      const side = imageSize / patchSize / 2 ** stage;
+      return sum + depth * side ** 2 * width / 2 ** (stages.length - 1 - stage);
+    }, 0),
   describe: ({ patchSize, stages, window, width, pool }) =>
     `Swin Transformer of ${
       stages.map(({ depth }) => depth).join("-")

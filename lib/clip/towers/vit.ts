@@ -162,6 +162,7 @@ export const VIT_TOWER: ImageTower<VitConfig, VitTrunk> = {
   encode: encodeVit,
   grid: ({ imageSize, patchSize }) => imageSize / patchSize,
   heads: ({ heads }) => heads,
+  numbers: ({ imageSize, patchSize, width, depth }) => ((imageSize / patchSize) ** 2 + 1) * width * depth,
   describe: ({ kind, patchSize, depth, width, heads, pool }) =>
     `${NAMES[kind]}, patches of ${patchSize}, ${depth} layers of ${width}, ${heads} heads; read at ${POOLS[pool]}`,
   build: buildVit,

@@ -99,7 +99,7 @@ function windows(x: Tensor4D, { kernel, stride }: ConvStep): Tensor2D {
   const taps = Array.from({ length: kernel * kernel }, (_, tap) => {
     const from = [0, Math.floor(tap / kernel), tap % kernel, 0];
     if (stride === 1) return tf.slice(wide, from, [batch, rows, columns, channels]);
-    return everySecond(slice(wide, from, [batch, 2 * rows - 1, 2 * columns - 1, channels]));
+    return tf.tidy(() => everySecond(slice(wide, from, [batch, 2 * rows - 1, 2 * columns - 1, channels])));
   });
   return reshape(tf.concat(taps, 3), [batch * rows * columns, kernel * kernel * channels]);
 }
