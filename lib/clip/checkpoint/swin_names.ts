@@ -3,7 +3,7 @@ import type { VisionConfig } from "../config.ts";
 import { shortcutHead, TIMM_FUSED, TIMM_LAYERS, type TowerNames, weightAndBias } from "./tower_names.ts";
 
 /** Names of an image tower that is a Swin. */
-export type SwinNaming = "timm_swin" | HfSwinNaming | `${HfSwinNaming}_5`;
+export type SwinNaming = "timm_swin" | `${"hf" | "medclip" | "cxr_clip"}_swin${"" | "_5"}`;
 
 type HfSwinNaming = "hf_swin" | "medclip_swin" | "cxr_clip_swin";
 type SwinRows = Omit<TowerNames<"swin">, "label" | "head" | "headBelow">;

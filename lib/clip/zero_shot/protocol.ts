@@ -10,7 +10,7 @@ export const PROMPT_POOLS = ["tokens", "features", "mean", "max"] as const;
 export const PROTOCOL_SCORES = ["softmax", "sigmoid", "cosine", "min-max", "standard"] as const;
 
 /** What an image and a prompt are compared by. */
-export const PROTOCOL_SIMILARITIES = ["global", "local", "both"] as const;
+export const PROTOCOL_SIMILARITIES: readonly NonNullable<Protocol["similarity"]>[] = ["global", "local", "both"];
 
 /** A zero-shot protocol. */
 export interface Protocol {
@@ -31,7 +31,7 @@ export interface Protocol {
    * `global`: the cosine of the features; `local`: of words with the places that they attend to; `both`: the mean of the two. Of a
    * model that has no local similarity the cosine. @default {"global"}
    */
-  similarity?: typeof PROTOCOL_SIMILARITIES[number];
+  similarity?: "global" | "local" | "both";
   /** Factor s of the cosines: the model's own, or a number (1: unscaled). @default {"model"} */
   scale?: "model" | number;
   /**
