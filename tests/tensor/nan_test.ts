@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { queryAffinity } from "../../lib/nn/attention.ts";
 import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
@@ -75,3 +76,17 @@ testOnBackends("a NaN reaches what attention computes from it, and its gradients
   assertEquals(await nanRows(all, 4), "NNN");
   tf.dispose([whole, dy, spoiltQuery, context, grads, spoiltKey, all]);
 });
+
+testOnBackends(
+  "a NaN in one key reaches every probability of one query's attention, and that key's logit alone",
+  async () => {
+    const query = spoilt([1, 1, 8], -1) as Tensor3D;
+    const key = spoilt([1, 5, 8], 11) as Tensor3D; // of the second key's first head
+    const [probabilities, logits] = (["probabilities", "logits"] as const).map((kind) =>
+      queryAffinity(query, key, { heads: 2, kind })
+    ) as [Tensor, Tensor];
+    assertEquals([...await probabilities.data()].map(Number.isNaN), [true, true, true, true, true]);
+    assertEquals([...await logits.data()].map(Number.isNaN), [false, true, false, false, false]);
+    for (const x of [query, key, probabilities, logits]) x.dispose();
+  },
+);
