@@ -9,7 +9,7 @@ import { writeWorld } from "./world.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const CONFIG = join(ROOT, "deno.json");
-const NEEDS = ["JSR", "a hub", "a cluster", "your data", "open_clip"];
+const NEEDS = ["JSR", "a hub", "a cluster", "your data", "open_clip", "PyPI"];
 const RUN = ["sh", "ts"];
 /** Run by tests of their own, which are named, or need what `NEEDS` says. */
 const EXCUSED = ["html", "json", "yaml", "python"];
