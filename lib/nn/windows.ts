@@ -15,34 +15,44 @@ export interface Windows {
   shift: number;
 }
 
-/** A row-major map place for each place of an order. */
+/** A row-major map place for each place of an order. Of one size there is one array. */
 export type TokenOrder = readonly number[];
+
+/** What depends on sizes alone, made once, as a tower has few sizes and asks for them in every block. */
+const known = new Map<string, unknown>();
+
+function once<T>(key: string, make: () => T): T {
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key) as T;
+}
 
 /** The order of a map, row by row. */
 export function rowOrder(side: number): TokenOrder {
-  return Array.from({ length: side * side }, (_, i) => i);
+  return once(`rows ${side}`, () => Array.from({ length: side * side }, (_, i) => i));
 }
 
 /** The order window by window, row by row within each. */
 export function windowOrder({ side, window, shift }: Windows): TokenOrder {
   const across = side / window;
-  return Array.from({ length: side * side }, (_, i) => {
+  const placeOf = (i: number): number => {
     const [cell, inner] = [Math.floor(i / window ** 2), i % window ** 2];
     const row = Math.floor(cell / across) * window + Math.floor(inner / window);
     const column = (cell % across) * window + inner % window;
     return ((row + shift) % side) * side + (column + shift) % side;
-  });
+  };
+  return once(`windows ${side} ${window} ${shift}`, () => Array.from({ length: side * side }, (_, i) => placeOf(i)));
 }
 
 /** The order two by two: each cell's upper left, lower left, upper right and lower right token. */
 export function mergeOrder(side: number): TokenOrder {
   const across = side / 2;
-  return Array.from({ length: side * side }, (_, i) => {
+  const placeOf = (i: number): number => {
     const [cell, inner] = [i >> 2, i & 3];
     const row = 2 * Math.floor(cell / across) + (inner & 1);
     const column = 2 * (cell % across) + (inner >> 1);
     return row * side + column;
-  });
+  };
+  return once(`merge ${side}`, () => Array.from({ length: side * side }, (_, i) => placeOf(i)));
 }
 
 /**
@@ -52,20 +62,27 @@ export function mergeOrder(side: number): TokenOrder {
  * @returns Shape of `x`, in the order `to`. The caller disposes it.
  */
 export function reorder(x: Tensor3D, from: TokenOrder, to: TokenOrder): Tensor3D {
-  if (from.every((place, i) => place === to[i])) return tf.clone(x);
-  const takes = sources(from, to);
+  if (from === to) return tf.clone(x);
   return customGrad([x], (tokens) => ({
-    value: gatherTokens(tokens, takes),
+    value: gatherTokens(tokens, sources(from, to)),
     saved: [],
     gradFunc: (dy) => [gatherTokens(dy, sources(to, from))],
   }));
 }
 
+const takes = new WeakMap<TokenOrder, WeakMap<TokenOrder, Int32Array>>();
+
 /** Where each place of `to` finds its token in `from`. */
 function sources(from: TokenOrder, to: TokenOrder): Int32Array {
+  const ofFrom = takes.get(from) ?? new WeakMap<TokenOrder, Int32Array>();
+  takes.set(from, ofFrom);
+  const kept = ofFrom.get(to);
+  if (kept) return kept;
   const places = new Int32Array(from.length);
-  from.forEach((place, i) => places[place] = i);
-  return Int32Array.from(to, (place) => places[place]!);
+  for (let i = 0; i < from.length; i++) places[from[i]!] = i;
+  const made = Int32Array.from(to, (place) => places[place]!);
+  ofFrom.set(to, made);
+  return made;
 }
 
 /** All samples' tokens as rows of one table: of the first axis alone are they copied in blocks. */
@@ -105,23 +122,19 @@ export function windowBias(table: Tensor2D, windows: Windows): Tensor4D {
 /** The table's row for each pair of a window's tokens. */
 function distances(window: number): Int32Array {
   const size = window ** 2;
-  return Int32Array.from({ length: size * size }, (_, k) => {
+  const rowOf = (k: number): number => {
     const [i, j] = [Math.floor(k / size), k % size];
     const rows = Math.floor(i / window) - Math.floor(j / window) + window - 1;
     return rows * (2 * window - 1) + i % window - j % window + window - 1;
-  });
+  };
+  return once(`distances ${window}`, () => Int32Array.from({ length: size * size }, (_, k) => rowOf(k)));
 }
-
-/** Numbers that depend on the sizes alone, made once: a tower has few sizes. */
-const known = new Map<string, Float32Array>();
 
 /** {@linkcode UNSEEN} between tokens of a window that lie in different parts of the moved map, `[S²/w², 1, w², w²]`. */
 function unseen({ side, window, shift }: Windows): Tensor4D {
   const size = window ** 2;
   const count = (side / window) ** 2;
-  const key = `${side} ${window} ${shift}`;
-  const values = known.get(key) ?? unseenValues({ side, window, shift });
-  known.set(key, values);
+  const values = once(`unseen ${side} ${window} ${shift}`, () => unseenValues({ side, window, shift }));
   return expandDims(tf.tensor3d(values, [count, size, size]) as Tensor3D, 1);
 }
 

@@ -20,7 +20,7 @@ export function biasedAttention({ inputs, backend }: WasmCall<"AceBiasedAttentio
     rows: batch * heads,
     grain: batch >= 8 ? heads : 1, // as in attention: a sample's heads write to the same cache lines
     milliseconds: batch * n * n * (4 * width / FLOP_PER_MS + heads / SCORES_PER_MS),
-    scratchBytes: wasmKernels(backend).run["gemm_scratch"]!() + 4 * n * n,
+    scratchBytes: wasmKernels(backend).run["attention_scratch"]!(n * (n + 4)),
   });
   return context;
 }
