@@ -4,6 +4,8 @@ import { TARGET_LAYERS } from "../peft/lora/inject.ts";
 import type { Checkpoint } from "../clip/checkpoint/checkpoint.ts";
 import { layoutLabel } from "../clip/checkpoint/find_layout.ts";
 import { clipPlace } from "../clip/checkpoint/layout.ts";
+import { publishedModel } from "../clip/config_file/published.ts";
+import { MERGED_SCALE } from "../clip/config_file/stored_values.ts";
 import { readFinite } from "../io/tensor_file.ts";
 import { elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { TOWER_NAMES } from "../nn/towers.ts";
@@ -27,7 +29,8 @@ export class HypergraphMergeError extends RangeError {
 /**
  * The tensors of a checkpoint with an adapter's LoRA merged, `W + alpha / √R · B A`, and its logit scale: the layout's own
  * names (a wrapper's prefix is left out), shapes and order. Tensors that change are float32, also those that were stored in
- * half precision; the others are as they were, those that the model does not use among them.
+ * half precision; the others are as they were, those that the model does not use among them. A scale for which the layout has no
+ * tensor is not in them.
  *
  * @param checkpoint An open checkpoint; only tensors below its wrapper are taken.
  * @param adapter From `readAdapter`.
@@ -60,6 +63,19 @@ export async function mergeIntoCheckpoint(
     else out.set(tensor, entries.length === 0 ? stored : merged(checkpoint, stored, entries, adapter));
   }
   return out;
+}
+
+/**
+ * What must stand beside merged tensors, as text, for them to be read as their checkpoint was: the values that its configuration
+ * was read from, and the adapter's scale where the layout has no tensor for it. Empty for most layouts.
+ */
+export function mergedMetadata(checkpoint: Checkpoint, { logitScale }: AdapterFile): Record<string, string> {
+  const { config, values = [] } = publishedModel(checkpoint) ?? {};
+  const kept = new Map(values);
+  if (config?.scale !== undefined && logitScale !== undefined) kept.set(MERGED_SCALE, logitScale);
+  return Object.fromEntries(
+    [...kept].map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
 }
 
 /** Where an update's weight stands, checked against the checkpoint's shapes. */

@@ -1,7 +1,7 @@
 /** `deno task convert`: adapters and weights from one layout to another. @module */
 import { COMBINATIONS, combineAdapters, type CombineOptions, HypergraphCombineError } from "../adapters/combine.ts";
 import { type AdapterFormat, adapterFormat, readAdapter, writeAdapter } from "../adapters/files.ts";
-import { mergeIntoCheckpoint } from "../adapters/merge.ts";
+import { mergedMetadata, mergeIntoCheckpoint } from "../adapters/merge.ts";
 import { layersText } from "../adapters/positions.ts";
 import { ACE_LORA_CONFIG } from "../adapters/config.ts";
 import type { AdapterFile } from "../adapters/record.ts";
@@ -211,7 +211,10 @@ async function convertMerged(
   try {
     const adapter = await mergeable(merge, checkpoint, dropHgnn);
     const tensors = await mergeIntoCheckpoint(checkpoint, adapter, { name: merge, dropHgnn });
-    await writeTensors(out, tensors, { to, metadata: {} });
+    const metadata = mergedMetadata(checkpoint, adapter);
+    await writeTensors(out, tensors, { to, metadata });
+    const lost = to === "bin" ? Object.entries(metadata).map((entry) => entry.join(" = ")) : [];
+    if (lost.length > 0) console.error(`note: .bin has no place for ${lost.join(", ")}; safetensors has`);
     console.error(
       `${tensors.size} tensors of ${layoutLabel(checkpoint.layout)}, LoRA merged in ${layersText(adapter.lora)}`,
     );

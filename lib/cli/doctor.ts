@@ -144,7 +144,7 @@ async function describe(model: Model, name: string): Promise<Pick<Report, "model
   return {
     model: {
       ...parts,
-      scale: `s = ${Math.exp(scale).toFixed(2)}`,
+      ...(config.text.kind === "none" ? {} : { scale: `s = ${Math.exp(scale).toFixed(2)}` }),
       numbers: `${numbers.toLocaleString("en-GB")}, ${(4 * numbers / 2 ** 20).toFixed(0)} MiB in float32`,
     },
     commands: commandsFor(config, name),
@@ -236,13 +236,15 @@ async function check(model: Model, path: string | null, isNamed: boolean): Promi
 }
 
 function format({ files, layout, notes, model, commands, check }: Report): string {
+  const isTable = (note: string): boolean => note.includes("\n");
   const rows: [string, string][] = [
     ...Object.entries(files),
     ["layout", layout],
     ...Object.entries(model).map(([name, value]): [string, string] => [name, String(value)]),
     ...Object.entries(commands),
     ["features", check.said],
-    ...notes.map((note): [string, string] => ["note", note]),
+    ...notes.filter((note) => !isTable(note)).map((note): [string, string] => ["note", note]),
   ];
-  return hangingRows(rows.map(([name, value]) => [name, printable(value)]), outputColumns()).join("\n");
+  const about = hangingRows(rows.map(([name, value]) => [name, printable(value)]), outputColumns());
+  return [...about, ...notes.filter(isTable).flatMap((table) => table.split("\n").map(printable))].join("\n");
 }

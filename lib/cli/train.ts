@@ -173,8 +173,10 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const facts = await modelFacts(args);
   const trainable = countParams(start, model.isTrainable);
   const layers = loraPlaces(start);
+  const isSigmoid = clip.config.similarity === "sigmoid" && loss !== "supervised";
+  const lossText = isSigmoid ? `sigmoid of pairs${loss === "label-guided" ? ", label-guided" : ""}` : loss;
   console.error(
-    `trainable: ${trainable.toLocaleString("en")} numbers, LoRA in ${layersText(layers)}; loss: ${loss}`,
+    `trainable: ${trainable.toLocaleString("en")} numbers, LoRA in ${layersText(layers)}; loss: ${lossText}`,
   );
   const began = performance.now();
   const warnings: string[] = [];

@@ -30,6 +30,11 @@ const RESIZES = {
   squash: (side: number) => `both sides to ${side} pixels, aspect not kept`,
 } as const;
 
+const ANSWERS = {
+  sigmoid: "sigmoid of s cos + b, each label on its own",
+  softmax: "softmax of s cos over the labels",
+} as const;
+
 /** A text tower in words. */
 function describeText(text: ClipConfig["text"]): string {
   const stack = (name: string, place: string): string =>
@@ -63,9 +68,9 @@ export function describeClip(config: ClipConfig): ClipDescription {
       resizedTo ? `, of which ${side} are cut` : ""
     }; ${interpolation}; mean ${rounded(mean)}; deviation ${rounded(std)}`,
     texts: describeText(text),
-    similarity: `${embedding} numbers a feature; ${
-      similarity === "sigmoid" ? "sigmoid of s cos + b, each label on its own" : "softmax of s cos over the labels"
-    }${local ? "; by a protocol also of words with places" : ""}`,
+    similarity: `${embedding} numbers a feature${text.kind === "none" ? "" : `; ${ANSWERS[similarity]}`}${
+      local ? "; by a protocol also of words with places" : ""
+    }`,
     numbers: countClip(config),
   };
 }

@@ -1,6 +1,8 @@
 /** The commands on folders of single models' layouts, as a user has them: from training to merged weights. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { ACE_LORA_CONFIG } from "../../lib/adapters/config.ts";
+import { writeAdapter } from "../../lib/adapters/files.ts";
 import { COMMAND as CLASSIFY } from "../../lib/cli/classify.ts";
 import { type Command, parseCommandLine } from "../../lib/cli/command.ts";
 import { COMMAND as CONVERT } from "../../lib/cli/convert.ts";
@@ -11,6 +13,9 @@ import { COMMAND as EXPLAIN } from "../../lib/cli/explain.ts";
 import { COMMAND as EXPORT } from "../../lib/cli/export.ts";
 import { COMMAND as PROBE } from "../../lib/cli/probe.ts";
 import { COMMAND as TRAIN } from "../../lib/cli/train.ts";
+import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
+import { findModelFiles } from "../../lib/clip/find_model_files.ts";
+import { float32Tensor } from "../../lib/io/tensors.ts";
 import { LAYOUT_CASES, layoutFiles } from "../clip/layout_cases.ts";
 import { inFolder, writeRadiographs } from "./fixtures.ts";
 
@@ -118,6 +123,42 @@ for (const folder of ["pair_swin", "medclip_swin_5", "cxr_clip_mlp", "mgca_vit",
       assert(/as ONNX as its/.test(refusal.message) && !refusal.message.includes("\n"), refusal.message);
       await run(CONVERT, source, "--merge", adapter, "--drop-hgnn", "--out", path("merged.safetensors"));
       assertAlmostEquals(plain.reduce((a, b) => a + b, 0), 1, 1e-5);
+    });
+  });
+}
+
+/** An adapter of a text tower, with a scale that none of the layouts has. */
+async function writeTextAdapter(path: string, model: string): Promise<void> {
+  const { weights } = await findModelFiles(model);
+  const { sizes: { text: { depth, width = 0 } }, file } = await openCheckpoint(weights);
+  file.close();
+  const values = (step: number) => Float32Array.from({ length: width }, (_, i) => Math.sin(i * step));
+  const lora = Array.from({ length: depth }, (_, layer) => ({
+    ...{ encoder: "text", layer, target: "v" } as const,
+    a: float32Tensor([1, width], values(0.7)),
+    b: float32Tensor([width, 1], values(1.3)),
+  }));
+  const config = { ...ACE_LORA_CONFIG, rank: 1, targets: ["v" as const], topK: null, hidden: null };
+  await writeAdapter(path, { lora, hgnn: {}, logitScale: 33, config }, { format: "ace" });
+}
+
+for (const folder of ["gloria", "mgca_vit", "cxr_clip", "convirt", "medclip_resnet", "pmc_clip", "pmc_clip_parts"]) {
+  Deno.test(`merged weights of ${folder} answer as the model with its adapter: what is beside tensors counts, too`, async () => {
+    await withModel(folder, async (model, root) => {
+      const [adapter, merged] = [join(root, "adapter.safetensors"), join(root, "merged")];
+      const asked = async (...options: string[]): Promise<number> => {
+        const film = join(root, "films", "0.png");
+        const answer = await run(CLASSIFY, film, "--labels", "pneumonia,normal", "--json", ...options);
+        return JSON.parse(answer).images[0].scores.pneumonia;
+      };
+      assert(!(await run(DOCTOR, "--model", model)).includes("\\u000a"), "a table of unused tensors has lines");
+      await writeTextAdapter(adapter, model);
+      await Deno.mkdir(merged);
+      await Deno.copyFile(join(model, "vocab.txt"), join(merged, "vocab.txt"));
+      await run(CONVERT, model, "--merge", adapter, "--out", join(merged, "merged.safetensors"));
+      const wanted = await asked("--model", model, "--adapter", adapter);
+      assert(Math.abs(wanted - await asked("--model", model)) > 1e-4, `the adapter changes ${wanted}`);
+      assertAlmostEquals(await asked("--model", merged), wanted, 1e-5);
     });
   });
 }

@@ -11,6 +11,7 @@ import { BIOMED_CLIP, NO_TEXT } from "../architectures.ts";
 import type { BertConfig, ClipConfig, ResnetConfig, VitConfig } from "../config.ts";
 import { choiceField, type ClipSource, sizeField } from "./fields.ts";
 import type { ClipSizes } from "./sizes.ts";
+import { storedValues, withMergedScale } from "./stored_values.ts";
 import { swin } from "./swin.ts";
 
 /** What is read of a checkpoint. */
@@ -112,8 +113,7 @@ function gloria({ sizes }: Stored): ClipConfig {
 }
 
 /** MGCA. Source: HKU-MedAI/MGCA, `models/backbones/encoder.py`, `models/mgca/mgca_module.py`, `datasets/transforms.py`. */
-function mgca(stored: Stored): ClipConfig {
-  const { sizes, value } = stored;
+function mgca({ sizes, value }: Stored): ClipConfig {
   const { embedding = 128, layout } = sizes;
   const temperature = value("hyper_parameters.softmax_temperature");
   return {
@@ -288,11 +288,12 @@ const PUBLISHED: readonly PublishedModel[] = [
   { layout: { vision: ["dinov2"], text: "none" }, name: "DINOv2 (224 of 256 pixels)", config: dinov2 },
 ];
 
-/** The model whose layout a checkpoint has, where it is one of those without a configuration file. */
-export function publishedModel({ layout, sizes, file }: Checkpoint): { name: string; config: ClipConfig } | undefined {
+/** The model whose layout a checkpoint has, if it comes without a configuration file, and the values beside tensors it was read from. */
+export function publishedModel(
+  { layout, sizes, file }: Checkpoint,
+): { name: string; config: ClipConfig; values: ReadonlyMap<string, unknown> } | undefined {
   const model = PUBLISHED.find((one) => one.layout.vision.includes(layout.vision) && one.layout.text === layout.text);
-  if (!model) return undefined;
-  const { path, metadata } = file;
-  const stored = { sizes, value: (name: string) => metadata[name], source: { config: path, weights: path, sizes } };
-  return { name: model.name, config: model.config(stored) };
+  const { value, values } = storedValues(file);
+  const source = { config: file.path, weights: file.path, sizes };
+  return model && { name: model.name, config: withMergedScale(model.config({ sizes, value, source }), value), values };
 }
