@@ -40,6 +40,9 @@ export async function readProtocol(from: string): Promise<Protocol> {
   let text: string;
   try {
     if (!isPath) throw new Deno.errors.NotFound();
+    if ((await Deno.stat(from)).isDirectory) {
+      throw new SyntaxError(`Cannot read "${from}" as a protocol as it must be a file: it is a folder`);
+    }
     text = await Deno.readTextFile(from);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -89,8 +92,9 @@ function textsOf(
   refuse: (field: string, must: string, actual: unknown) => never,
 ): ClassTexts {
   const listOf = (texts: unknown, where: string): string[] => {
-    const isList = Array.isArray(texts) && texts.length > 0 && texts.every((text) => typeof text === "string");
-    return isList ? texts : refuse(where, "a list of texts, at least one", texts);
+    const isList = Array.isArray(texts) && texts.length > 0 &&
+      texts.every((text) => typeof text === "string" && text.trim() !== "");
+    return isList ? texts : refuse(where, "a list of texts, at least one, none of them empty", texts);
   };
   if (Array.isArray(value)) return listOf(value, field);
   if (!isRecord(value)) return refuse(field, "a list of texts, or one for each class", value);
@@ -111,6 +115,12 @@ async function csvProtocol(path: string): Promise<Protocol> {
         `Cannot read "${path}" as a protocol as kind must be positive or negative: row ${rowNumber(i)} has ${
           shown(word)
         }`,
+      );
+    }
+    const empty = ([["class", label], ["prompt", prompt]] as const).find(([, place]) => row[place]!.trim() === "");
+    if (empty) {
+      throw new SyntaxError(
+        `Cannot read "${path}" as a protocol as ${empty[0]} must be a text: row ${rowNumber(i)} has none`,
       );
     }
     (lists[word][row[label]!] ??= []).push(row[prompt]!);

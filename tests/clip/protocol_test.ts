@@ -127,6 +127,7 @@ Deno.test("readProtocol() reads JSON and CSV, and says what is wrong with others
         ['{"prompts":["{c}"],"scale":0}', "scale must be", "current value is 0"],
         ['{"prompts":{"a":[]}}', 'prompts of "a" must be a list of texts, at least one', "[]"],
         ['{"prompts":{"a":[1]}}', 'prompts of "a"'],
+        ['{"prompts":{"a":["x"," "]}}', 'prompts of "a"', "none of them empty"],
       ]
     ) {
       const path = await write("bad.json", text!);
@@ -135,6 +136,9 @@ Deno.test("readProtocol() reads JSON and CSV, and says what is wrong with others
     }
     const odd = await write("odd.csv", "class,prompt,kind\na,x,maybe\n");
     await assertRejects(() => readProtocol(odd), SyntaxError, 'row 2 has "maybe"');
+    const hollow = await write("hollow.csv", "class,prompt\na,x\nb, \n");
+    await assertRejects(() => readProtocol(hollow), SyntaxError, "prompt must be a text: row 3 has none");
+    await assertRejects(() => readProtocol(folder), SyntaxError, "it is a folder");
     await assertRejects(() => readProtocol("chexzer"), Deno.errors.NotFound, '(did you mean "chexzero"?)');
   } finally {
     await Deno.remove(folder, { recursive: true });
