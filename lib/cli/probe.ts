@@ -36,6 +36,7 @@ import { BACKEND_OPTION, startBackend } from "./shared.ts";
 import { MANY_IMAGES_OPTIONS, readableSet } from "./unreadable.ts";
 
 const METHODS = [...Object.keys(PROBE_METHODS) as ProbeName[], "lora"] as const;
+type Method = (typeof METHODS)[number];
 
 /** The command. */
 export const COMMAND: Command = {
@@ -90,8 +91,8 @@ export const COMMAND: Command = {
 };
 
 async function probe(args: Arguments, out: string): Promise<number | void> {
-  const methods = chosen(args, "methods", METHODS) ?? METHODS.filter((name) => name !== "lora");
-  if (methods.includes("lora") && args.text("adapter") !== undefined) {
+  const asked = chosen(args, "methods", METHODS);
+  if (asked?.includes("lora") && args.text("adapter") !== undefined) {
     throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
   }
   const [shots, seeds, learningRates] = [shotsFrom(args), seedsFrom(args), ratesFrom(args)];
@@ -111,13 +112,19 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   const adapted = async (): Promise<Classifier> => {
     const classifier = await classifierFrom(args);
     checkAdapterUnseen(args, classifier, parts.test);
+    methodsFor(classifier, asked); // before the images are encoded
     return classifier;
   };
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open: adapted });
   if (typeof features === "number") return features;
   const classifier = await classifierFrom(args);
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
-  const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
+  const methods = methodsFor(classifier, asked);
+  const templates = readsNoTexts(classifier)
+    ? []
+    : args.all("prompts").length > 0
+    ? args.all("prompts")
+    : CHEST_TEMPLATES;
   const data: FewShotData = {
     ...await classFeatures(classifier, names, templates),
     ...partFeatures(dataset, parts, features.image, features.width),
@@ -186,6 +193,24 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   await kept.end();
   console.error(`wrote ${join(out, "probe.json")} and probe.html`);
   console.log(args.flag("json") ? JSON.stringify(record, null, 2) : formatTable(probeTable(record, "accuracy")));
+}
+
+function readsNoTexts({ config }: Classifier): boolean {
+  return config.encoders.text.kind === "none";
+}
+
+/** The methods that are asked for, or else all but LoRA; of an image tower alone those that read no texts. */
+function methodsFor(classifier: Classifier, asked: readonly Method[] | undefined): readonly Method[] {
+  const isAlone = readsNoTexts(classifier);
+  const reading = METHODS.filter((name) => name === "lora" || PROBE_METHODS[name].readsTexts);
+  const odd = isAlone ? asked?.find((name) => reading.includes(name)) : undefined;
+  if (odd !== undefined) {
+    const others = METHODS.filter((name) => !reading.includes(name));
+    throw new UsageError(
+      `--methods of an image tower alone must be among ${others.join(", ")}: current value is "${odd}"`,
+    );
+  }
+  return asked ?? METHODS.filter((name) => name !== "lora" && !(isAlone && reading.includes(name)));
 }
 
 /** Some of several words, in their own order; undefined when the option is not given. */

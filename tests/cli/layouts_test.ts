@@ -167,6 +167,12 @@ Deno.test("an image tower alone is encoded by its folder, and refuses to be aske
   await withModel("dinov2_hub", async (model, root) => {
     assert((await run(DOCTOR, "--model", model)).includes("an image tower alone"));
     await run(ENCODE, "--model", model, "--images", join(root, "films.csv"), "--out", join(root, "f.safetensors"));
+    const films = ["--images", join(root, "films.csv"), "--shots", "1", "--seeds", "1", "--out", join(root, "p")];
+    const probed = JSON.parse(await run(PROBE, "--model", model, ...films, "--json"));
+    assertEquals(probed.rows.map(({ method }: { method: string }) => method), ["linear", "knn"]);
+    assertEquals(probed.zero_shot, null);
+    const tip = () => run(PROBE, "--model", model, ...films, "--methods", "tip-adapter", "--overwrite");
+    await assertRejects(tip, Error, "must be among linear, knn");
     const asking = () => run(CLASSIFY, join(root, "films", "0.png"), "--labels", "pneumonia,normal", "--model", model);
     await assertRejects(asking, Error, "an image tower alone");
   });

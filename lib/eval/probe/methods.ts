@@ -11,6 +11,8 @@ export interface ProbeMethod {
   label: string;
   /** Whether its answer depends on the seed with the same shots. */
   isRandom: boolean;
+  /** Whether it reads the features of the classes' prompts. */
+  readsTexts: boolean;
   /** Its answer. */
   answer(task: ProbeTask): ProbeAnswer | Promise<ProbeAnswer>;
 }
@@ -23,6 +25,7 @@ export const PROBE_METHODS: Readonly<Record<ProbeName, ProbeMethod>> = {
   "linear": {
     label: "linear probe",
     isRandom: false,
+    readsTexts: false,
     answer: ({ train, validation, queries }) => {
       const { model, c } = chooseLogistic(train, validation);
       return { scores: predictLogistic(model, queries), chosen: { c } };
@@ -31,17 +34,19 @@ export const PROBE_METHODS: Readonly<Record<ProbeName, ProbeMethod>> = {
   "knn": {
     label: "k-NN",
     isRandom: false,
+    readsTexts: false,
     answer: ({ train, queries }) => ({ scores: nearestNeighbours(train, queries) }),
   },
   "tip-adapter": {
     label: "Tip-Adapter",
     isRandom: false,
+    readsTexts: true,
     answer: (task) => {
       const chosen = chooseTipAdapter(task.train, task);
       const options = { ...chosen, scale: task.scale };
       return { scores: tipAdapter(task.train, task.queries, task.classFeatures, options), chosen };
     },
   },
-  "tip-adapter-f": { label: "Tip-Adapter-F", isRandom: true, answer: tipAdapterFProbe },
-  "clip-adapter": { label: "CLIP-Adapter", isRandom: true, answer: clipAdapterProbe },
+  "tip-adapter-f": { label: "Tip-Adapter-F", isRandom: true, readsTexts: true, answer: tipAdapterFProbe },
+  "clip-adapter": { label: "CLIP-Adapter", isRandom: true, readsTexts: true, answer: clipAdapterProbe },
 };

@@ -11,8 +11,8 @@ export interface ProbeRecord {
   model: Readonly<Record<string, string | null>> & { notice?: string };
   /** Name of the set, and how many cases each part has. */
   data: { name: string; parts: Readonly<Record<string, { size: number }>> };
-  /** Figures without a label. */
-  zero_shot: { accuracy: number; auroc: number | null };
+  /** Figures without a label; null of an image tower alone. */
+  zero_shot: { accuracy: number; auroc: number | null } | null;
   /** Accuracy of always answering the most frequent class. */
   most_frequent: number;
   /** Figures of the methods. */
@@ -52,7 +52,7 @@ export function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metr
       })),
     ],
     rows: [
-      ["zero-shot", zero_shot[metric], ...none],
+      ...(zero_shot ? [["zero-shot", zero_shot[metric], ...none]] : []),
       ...(metric === "accuracy" ? [["most frequent class", most_frequent, ...none]] : []),
       ...methods.map((method) => [
         labelOf(method),
@@ -85,7 +85,7 @@ function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
     const line = { x: own.map(({ x }) => x), y: own.map(({ mean }) => mean), colour, width: 2 };
     return [{ kind: "line", name: labelOf(method), ...line }, { kind: "points", points }];
   });
-  const reference = zero_shot[metric];
+  const reference = zero_shot?.[metric] ?? null;
   const ends = rows.filter(({ shots }) => shots === counts.at(-1)).flatMap((row) =>
     row[metric] ? `${labelOf(row.method)} ${row[metric].mean.toFixed(3)}` : []
   );

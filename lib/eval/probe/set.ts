@@ -29,12 +29,13 @@ export function partFeatures(
   return { train: of(parts.train), validation: of(parts.validation), test: of(parts.test) };
 }
 
-/** Features of the classes' prompts, and the similarity's scale. */
+/** Features of the classes' prompts, none of an image tower alone, and the similarity's scale. */
 export async function classFeatures(
   { params, config, tokenizer }: Classifier,
   names: readonly string[],
   templates: readonly string[],
 ): Promise<Pick<FewShotData, "classFeatures" | "scale">> {
+  if (config.encoders.text.kind === "none") return { classFeatures: new Float32Array(0), scale: 1 };
   const model = aceLoraModel(config);
   const merged = model.forEvaluation(params);
   const prompts = classPrompts(names, config.encoders, tokenizer, templates);
@@ -46,8 +47,11 @@ export async function classFeatures(
   return { classFeatures: features, scale: value! };
 }
 
-/** Accuracy and AUROC of the zero-shot answers on the test part. */
-export function zeroShot({ test, classFeatures, scale }: FewShotData): { accuracy: number; auroc: number | null } {
+/** Accuracy and AUROC of the zero-shot answers on the test part; null where no class has features. */
+export function zeroShot(
+  { test, classFeatures, scale }: FewShotData,
+): { accuracy: number; auroc: number | null } | null {
+  if (classFeatures.length === 0) return null;
   const targets = Array.from(test.targets);
   const none = { ...test, features: new Float32Array(0), targets: [] };
   const scores = tipAdapter(none, test.features, classFeatures, { scale });
