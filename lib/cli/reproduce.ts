@@ -45,10 +45,13 @@ function methodsFrom(args: Arguments): string[] | undefined {
   return args.choices("methods", Object.keys(PEFT_METHODS));
 }
 
+/** "1 run", "2 runs". */
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+
 /** Hours, disk and memory ahead, in one line. */
 function estimateLine(steps: number, { secondsPerPair, hours, diskBytes, memoryBytes }: Estimate): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(2)} GiB`;
-  return `estimate: ${steps} training steps, ${hours.toPrecision(2)} h here (a pair is encoded in ${
+  return `estimate: ${counted(steps, "training step")}, ${hours.toPrecision(2)} h here (a pair is encoded in ${
     secondsPerPair.toPrecision(2)
   } s); disk ${gib(diskBytes)}, memory ${gib(memoryBytes)}`;
 }
@@ -152,7 +155,7 @@ export const COMMAND: Command = {
           onPlan: (plan) => {
             if (part && plan.runs === 0) console.error(`no run falls to --part ${args.text("part")}: there are fewer`);
             else {console.error(
-                `${plan.runs} runs: ${plan.done} done before, ${plan.shared} shared with another table's`,
+                `${counted(plan.runs, "run")}: ${plan.done} done before, ${plan.shared} shared with another table's`,
               );}
             if (plan.estimate) console.error(estimateLine(plan.steps, plan.estimate));
             if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
@@ -172,7 +175,7 @@ export const COMMAND: Command = {
         const page = join(out, "report.html");
         if (shown.length > 0) await writeReport(out, page);
         console.log(
-          `${ran} runs carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
+          `${counted(ran, "run")} carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
             `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
         );
         for (const line of failed) console.error(`failed: ${line}`);

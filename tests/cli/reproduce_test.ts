@@ -46,10 +46,10 @@ Deno.test("reproduce --part runs beside other parts, join to the whole, and besi
     const args = ["reproduce", "table2", "--scale", "smoke", "--workers", "1", "--out", out];
     const permissions = { read: [...MINI_FILES, folder], write: [out] };
     const other = await lockFile(join(out, ".part-1-of-2.lock"));
-    assert((await succeed([...args, "--part", "0/2"], permissions)).includes("1 runs carried out"));
+    assert((await succeed([...args, "--part", "0/2"], permissions)).includes("1 run carried out"));
     await fail([...args, "--part", "1/2"], [/another run is writing to/], permissions);
     await other.release();
-    assert((await succeed([...args, "--part", "1/2"], permissions)).includes("1 runs carried out"));
+    assert((await succeed([...args, "--part", "1/2"], permissions)).includes("1 run carried out"));
     assert((await succeed(args, permissions)).includes("0 runs carried out, 2 done before"));
   });
 });
