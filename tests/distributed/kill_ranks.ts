@@ -121,11 +121,16 @@ async function killOnce(
   return true;
 }
 
-/** Whether a job's last words name the rank that was killed; MPICH names the process, of which our first line tells the rank. */
+/**
+ * Whether a job's last words name the rank that was killed. MPICH names a process, of which our first line tells the rank: the one
+ * killed, or one that its launcher has ended thereupon, whichever it sees first.
+ */
 function names(told: string, rank: number, pids: readonly number[]): boolean {
   if (told.includes(`noticed that process rank ${rank} with PID`)) return true;
-  if (!told.includes("processes: ")) return told.includes(" RUNNING AT "); // not joined yet
-  return pids.some((pid) => told.includes(`PID ${pid} RUNNING AT`) && told.includes(`rank ${rank} is ${pid}`));
+  const named = /PID (\d+) RUNNING AT/.exec(told)?.[1];
+  if (!told.includes("processes: ")) return named !== undefined; // not joined yet
+  return named !== undefined && told.includes(` is ${named}`) &&
+    pids.some((pid) => told.includes(`rank ${rank} is ${pid}`));
 }
 
 /** Sends a signal to a rank of the jobs in this folder, the processes whose environment says so; their numbers: one, or none yet. */
