@@ -149,7 +149,8 @@ async function save(facts: Facts, aims: readonly Aim[]): Promise<void> {
 
 if (import.meta.main) {
   const { adapter } = await selectBackend(readVariable("ACE_BACKEND") ? {} : { backend: "wasm" });
-  const mode = /256-bit products|OpenBLAS|MKL|BLIS|Accelerate/.exec(adapter)?.[0] ?? "128-bit products";
+  const mode = /OpenBLAS|MKL|BLIS|Accelerate/.exec(adapter)?.[0] ?? /256-bit products/.exec(adapter)?.[0] ??
+    "128-bit products";
   const wanted = Deno.args.filter((arg) => arg !== "--save");
   const facts = await gatherFacts();
   const aims: Aim[] = [];
