@@ -18,11 +18,7 @@ INLINE float mask_row(float *s, int n, float scale, const u32 *keep, int limit) 
     wasm_v128_store(s + j, v);
     top = wasm_f32x4_pmax(top, v);
   }
-  float t[4], greatest;
-  wasm_v128_store(t, top);
-  greatest = t[0] > t[1] ? t[0] : t[1];
-  greatest = greatest > t[2] ? greatest : t[2];
-  greatest = greatest > t[3] ? greatest : t[3];
+  float greatest = horizontal_max(top);
   for (; j < n; j++) {
     s[j] = j < limit && (!keep || keep[j]) ? s[j] * scale : MASKED;
     greatest = greatest > s[j] ? greatest : s[j];

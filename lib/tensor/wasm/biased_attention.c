@@ -15,11 +15,7 @@ INLINE float bias_row(float *s, int n, float scale, const float *bias) {
     store_some(s + j, v, left);
     top = wasm_f32x4_pmax(top, wasm_v128_load(s + j));
   }
-  float t[4], greatest;
-  wasm_v128_store(t, top);
-  greatest = t[0] > t[1] ? t[0] : t[1];
-  greatest = greatest > t[2] ? greatest : t[2];
-  return greatest > t[3] ? greatest : t[3];
+  return horizontal_max(top);
 }
 
 /*

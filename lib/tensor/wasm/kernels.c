@@ -27,6 +27,14 @@ INLINE float horizontal_sum(v128_t v) {
   return wasm_f32x4_extract_lane(v, 0) + wasm_f32x4_extract_lane(v, 1);
 }
 
+INLINE float horizontal_max(v128_t v) {
+  float t[4], greatest;
+  wasm_v128_store(t, v);
+  greatest = t[0] > t[1] ? t[0] : t[1];
+  greatest = greatest > t[2] ? greatest : t[2];
+  return greatest > t[3] ? greatest : t[3];
+}
+
 INLINE int min_int(int a, int b) { return a < b ? a : b; }
 
 #include "matmul_micro_kernel.c"
