@@ -45,11 +45,17 @@ export function textWords(
   return { words: out, empty: limit - kept.length };
 }
 
-/** Ids of entries that continue a word. */
+const knownPieces = new WeakMap<ClipTokenizer, ReadonlySet<number>>();
+
+/** Ids of entries that continue a word; looked for once in a vocabulary, as every text asks. */
 function pieceIds(tokenizer: ClipTokenizer): ReadonlySet<number> {
   if ("merges" in tokenizer || "kind" in tokenizer) return new Set();
+  const known = knownPieces.get(tokenizer);
+  if (known) return known;
   const { vocab, prefix = "##" } = tokenizer.model;
-  return new Set([...vocab].filter(([entry]) => entry.startsWith(prefix)).map(([, id]) => id));
+  const pieces = new Set([...vocab].filter(([entry]) => entry.startsWith(prefix)).map(([, id]) => id));
+  knownPieces.set(tokenizer, pieces);
+  return pieces;
 }
 
 /** Least product of two lengths that a cosine divides by. */
