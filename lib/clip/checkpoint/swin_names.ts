@@ -1,6 +1,6 @@
 /** The names that checkpoints give the tensors of a Swin: timm's, `transformers`', and those of single models. @module */
 import type { VisionConfig } from "../config.ts";
-import { shortcutHead, TIMM_FUSED, TIMM_LAYERS, type TowerNames, weightAndBias } from "./tower_names.ts";
+import { HF_5_LAYERS, shortcutHead, TIMM_FUSED, TIMM_LAYERS, type TowerNames, weightAndBias } from "./tower_names.ts";
 
 /** Names of an image tower that is a Swin. */
 export type SwinNaming = "timm_swin" | `${"hf" | "medclip" | "cxr_clip"}_swin${"" | "_5"}`;
@@ -35,17 +35,7 @@ const HF_SWIN: SwinRows = {
 /** The same in memory since version 5, which state_dict() gives. */
 const HF_SWIN_5: SwinRows = {
   ...HF_SWIN,
-  layers: {
-    "norm1": "layernorm_before",
-    "norm2": "layernorm_after",
-    "attention.query": "attention.q_proj",
-    "attention.key": "attention.k_proj",
-    "attention.value": "attention.v_proj",
-    "attention.relativeBias": "attention.relative_position_bias.relative_position_bias_table",
-    "attention.output": "attention.o_proj",
-    "mlp.fc1": "mlp.fc1",
-    "mlp.fc2": "mlp.fc2",
-  },
+  layers: { ...HF_5_LAYERS, "attention.relativeBias": "attention.relative_position_bias.relative_position_bias_table" },
 };
 
 /** timm's, whose merging stands with the stage that it begins. */

@@ -99,6 +99,18 @@ export const HF_CLIP_LAYERS: TowerNames["layers"] = {
   "mlp.fc2": "mlp.fc2",
 };
 
+/** What the blocks of `transformers`' ViT and Swin are called in memory since its version 5, which state_dict() gives. */
+export const HF_5_LAYERS: TowerNames["layers"] = {
+  "norm1": "layernorm_before",
+  "norm2": "layernorm_after",
+  "attention.query": "attention.q_proj",
+  "attention.key": "attention.k_proj",
+  "attention.value": "attention.v_proj",
+  "attention.output": "attention.o_proj",
+  "mlp.fc1": "mlp.fc1",
+  "mlp.fc2": "mlp.fc2",
+};
+
 /** The layers of a block of timm's transformers. */
 export const TIMM_LAYERS: TowerNames["layers"] = {
   "norm1": "norm1",

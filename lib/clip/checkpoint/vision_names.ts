@@ -4,6 +4,7 @@ import { RESNET_NAMES, type ResnetNaming } from "./resnet_names.ts";
 import { SWIN_NAMES, type SwinNaming } from "./swin_names.ts";
 import {
   type ClipPlace,
+  HF_5_LAYERS,
   HF_CLIP_LAYERS,
   NATIVE_FUSED,
   NATIVE_LAYERS,
@@ -177,16 +178,7 @@ export const VISION_NAMES: Readonly<Record<VisionNaming, TowerNames<VisionConfig
     headBelow: "none",
     stem: HF_VIT_STEM,
     blocks: "layers.",
-    layers: {
-      "norm1": "layernorm_before",
-      "norm2": "layernorm_after",
-      "attention.query": "attention.q_proj",
-      "attention.key": "attention.k_proj",
-      "attention.value": "attention.v_proj",
-      "attention.output": "attention.o_proj",
-      "mlp.fc1": "mlp.fc1",
-      "mlp.fc2": "mlp.fc2",
-    },
+    layers: HF_5_LAYERS,
   },
   mgca_vit: { ...TIMM_VIT, label: "MGCA's ViT", head: normedHead("global_embed.head") },
   hf_dinov2: {
