@@ -70,9 +70,16 @@ globalThis.shaderMessages = async () => ({ modules: messages.length, told: (awai
 /** A folder with a page that has registered the tests. */
 async function writePage(): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "ace-kernels-" });
-  const tests = FILES.map((name) => toFileUrl(join(ROOT, `tests/tensor/webgpu_${name}_test.ts`)).href);
   const entry = join(folder, "entry.ts"), bundle = join(folder, "bundle.js");
-  await Deno.writeTextFile(entry, tests.map((url) => `import "${url}";\n`).join(""));
+  const url = (name: string) => toFileUrl(join(ROOT, `tests/tensor/${name}.ts`)).href;
+  await Deno.writeTextFile(
+    entry,
+    `${FILES.map((name) => `import "${url(`webgpu_${name}_test`)}";\n`).join("")}
+import { NAN_CASES } from "${url("nan_cases")}";
+import { gpuTest } from "${url("webgpu_support")}";
+for (const [name, body] of NAN_CASES) gpuTest(name, body);
+`,
+  );
   const args = ["bundle", "--quiet", "--config", join(ROOT, "deno.json"), "--platform", "browser"];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args, "--external", "node:assert", "-o", bundle, entry],

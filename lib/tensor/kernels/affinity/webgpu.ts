@@ -1,5 +1,6 @@
 /** One query's attention, averaged over heads, and its gradients: one dispatch each, in which one workgroup handles a sample. @module */
 import { lanes, output, type WebgpuCall } from "../../webgpu/call.ts";
+import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { add4, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { AffinityAttributes } from "../attributes.ts";
@@ -62,7 +63,7 @@ const softmaxCode = ({ heads }: Sizes): string => `
     ${each("n", "params.keys", "top = max(top, probabilities[at + n]);")}
     let highest = groupMax(top, lane);
     var sum = 0.0;
-    ${each("n", "params.keys", "let e = exp(probabilities[at + n] - highest); sum += e; probabilities[at + n] = e;")}
+    ${each("n", "params.keys", "let e = expOf(probabilities[at + n] - highest); sum += e; probabilities[at + n] = e;")}
     let total = groupSum(sum, lane);
     ${each("n", "params.keys", "probabilities[at + n] = probabilities[at + n] / total;")}
   }
@@ -90,7 +91,7 @@ function forwardProgram(size: Sizes, hasMask: boolean): GpuProgram {
     uniforms: uniforms(size),
     workgroups: batch,
     code: () =>
-      (isSoftmax ? workgroupSum("f32", THREADS) + GROUP_MAX : "") + rowMain(
+      (isSoftmax ? EXPONENTIALS + workgroupSum("f32", THREADS) + GROUP_MAX : "") + rowMain(
         `let first = row * params.queries;
   let keyStart = row * params.keys * params.steps;
   let outStart = row * (params.keys - params.skip);

@@ -8,6 +8,7 @@
  */
 import * as parts from "./webgpu_parts.ts";
 import type { AttentionShape, DepthPlan } from "./webgpu_parts.ts";
+import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import type { GpuProgram } from "../../webgpu/run.ts";
 
 /** Program: dy, context, logSumExp to stats `[batch, heads, queries, (logSumExp, delta)]`, for devices of 8 bindings. */
@@ -53,6 +54,7 @@ export function attentionGradQueryProgram(shape: AttentionShape, stats: "input" 
     uniforms: parts.attentionUniforms(shape),
     workgroups: shape.batch * shape.heads * Math.ceil(shape.queries / parts.ROWS),
     code: () => `
+${EXPONENTIALS}
 ${["dy", "query", "key", "value"].map((name) => parts.rowAccess(plan, shape.depth, "load", name)).join("\n")}
 ${writes ? parts.rowAccess(plan, shape.depth, "load", "context") : ""}
 ${parts.rowAccess(plan, shape.depth, "store", "dQuery")}
@@ -67,8 +69,11 @@ ${parts.entry("params.queries")}
   var delta = 0.0;
   if (inside) {
     ${
-      parts.eachVector(plan, (of, c) =>
-        `${of("q")} = load_query(place, head, ${c}) * params.scale; ${of("d")} = load_dy(place, head, ${c});`)
+      parts.eachVector(
+        plan,
+        (of, c) =>
+          `${of("q")} = load_query(place, head, ${c}) * params.scale; ${of("d")} = load_dy(place, head, ${c});`,
+      )
     }
     ${
       writes
@@ -139,6 +144,7 @@ export function attentionGradKeyProgram(shape: AttentionShape): GpuProgram {
     uniforms: parts.attentionUniforms(shape),
     workgroups: shape.batch * shape.heads * Math.ceil(shape.keys / parts.ROWS) * (isJoint ? 1 : 2),
     code: () => `
+${EXPONENTIALS}
 ${loads.map((name) => parts.rowAccess(plan, shape.depth, "load", name)).join("\n")}
 ${parts.rowAccess(plan, shape.depth, "store", "dKey")}
 ${parts.rowAccess(plan, shape.depth, "store", "dValue")}

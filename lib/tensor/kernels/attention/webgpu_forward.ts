@@ -8,6 +8,7 @@
  */
 import * as parts from "./webgpu_parts.ts";
 import type { AttentionShape } from "./webgpu_parts.ts";
+import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import type { GpuProgram } from "../../webgpu/run.ts";
 
 /** Keys handled between two updates of the running maximum. */
@@ -26,6 +27,7 @@ export function attentionProgram(shape: AttentionShape): GpuProgram {
     uniforms: parts.attentionUniforms(shape),
     workgroups: shape.batch * shape.heads * Math.ceil(shape.queries / parts.ROWS),
     code: () => `
+${EXPONENTIALS}
 ${parts.rowAccess(plan, shape.depth, "load", "query")}
 ${parts.rowAccess(plan, shape.depth, "load", "key")}
 ${parts.rowAccess(plan, shape.depth, "load", "value")}
@@ -65,9 +67,9 @@ ${parts.entry("params.queries")}
     for (var j = 0u; j < ${plan.tile}u; j += ${chunk}u) {
       ${keys.map((k) => score(shape, plan, k)).join("\n")}
       let newTop = max(top, ${keys.map((k) => `s${k}`).reduce((a, b) => `max(${a}, ${b})`)});
-      let rescale = exp(top - newTop);
+      let rescale = expOf(top - newTop);
       top = newTop;
-      ${keys.map((k) => `let p${k} = exp(s${k} - top);`).join(" ")}
+      ${keys.map((k) => `let p${k} = expOf(s${k} - top);`).join(" ")}
       total = total * rescale + (${keys.map((k) => `p${k}`).join(" + ")});
       ${
       parts.eachVector(
@@ -87,7 +89,7 @@ ${parts.entry("params.queries")}
         (of, c) => `store_context(batch * params.queries + row, head, ${c}, ${of("acc")} * inverse);`,
       )
     }
-    logSumExp[(batch * params.heads + head) * params.queries + row] = top + log(total);
+    logSumExp[(batch * params.heads + head) * params.queries + row] = top + logOf(total);
   }
 }`,
   };

@@ -65,9 +65,9 @@ export function depthKey(shape: AttentionShape): string {
   return `${shape.depth},${shape.causal ? "causal" : "full"},${shape.mask}`;
 }
 
-/** In WGSL, a probability from its logarithm: held in float32's range for rows beyond the last, and NaN where that is. */
+/** In WGSL with exponentials.ts, a probability from its logarithm: held in float32's range for rows beyond the last, and NaN where that is. */
 export function probability(logarithm: string): string {
-  return `exp(select(${logarithm}, 80.0, ${logarithm} > 80.0))`;
+  return `expOf(select(${logarithm}, 80.0, ${logarithm} > 80.0))`;
 }
 
 /** The mask's binding, if there is one. */

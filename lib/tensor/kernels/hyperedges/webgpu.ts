@@ -10,7 +10,7 @@ import { lanes, output, type WebgpuCall } from "../../webgpu/call.ts";
 import { add4, atLeast, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult } from "../interface.ts";
-import { PICK_MEMORY, pickLargest } from "../top_k_softmax/webgpu.ts";
+import { PICK_LARGEST, pickLargest } from "../top_k_softmax/webgpu.ts";
 
 interface Sizes {
   /** Samples. */
@@ -50,7 +50,7 @@ function forwardProgram(size: Sizes): GpuProgram {
     workgroups: batch * (k + 1),
     code: () =>
       `
-var<workgroup> cosines: array<f32, ${nodes}>;` + PICK_MEMORY + TOKEN +
+var<workgroup> cosines: array<f32, ${nodes}>;` + PICK_LARGEST + TOKEN +
       rowMain(`  let sample = row / ${k + 1}u;
   let edge = row % ${k + 1}u;
   let first = tokenStart(sample, 0u) - params.steps;

@@ -1,6 +1,7 @@
 /** The contrastive loss of a matrix of products, and its gradient. @module */
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, type WebgpuCall, zeros } from "../../webgpu/call.ts";
+import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
@@ -11,7 +12,8 @@ const masks = (isMasked: boolean): Inputs => isMasked ? [["pairMask", "f32"]] : 
 
 /** `logit(index)`, the scaled product, far below all others where the pair is removed. */
 const logit = (isMasked: boolean): string =>
-  `fn logit(index: u32) -> f32 { return products[index] * scale[0]${
+  `${EXPONENTIALS}
+fn logit(index: u32) -> f32 { return products[index] * scale[0]${
     isMasked ? " + (pairMask[index] - 1.0) * 1e9" : ""
   }; }`;
 
@@ -39,9 +41,9 @@ var<workgroup> largest: array<f32, ${ROW_THREADS}>;` +
   workgroupBarrier();
   for (var i = 0u; i < ${ROW_THREADS}u; i++) { if (largest[i] > top) { top = largest[i]; } }
   var sum = 0.0;
-  for (var i = lane; i < params.size; i += ${ROW_THREADS}u) { sum += exp(logit(${place}) - top); }
+  for (var i = lane; i < params.size; i += ${ROW_THREADS}u) { sum += expOf(logit(${place}) - top); }
   let total = groupSum(sum, lane);
-  if (lane == 0u) { sums[row] = log(total) + top; }`,
+  if (lane == 0u) { sums[row] = logOf(total) + top; }`,
         { stride: "size" },
       ),
   };
@@ -82,7 +84,7 @@ function gradProgram(size: number, isMasked: boolean): GpuProgram {
   var part = 0.0;
   for (var i = lane; i < params.size; i += ${ROW_THREADS}u) {
     let score = logit(start + i);
-    let both = exp(score - sums[row]) + exp(score - sums[params.size + i]);
+    let both = expOf(score - sums[row]) + expOf(score - sums[params.size + i]);
     let slope = each * (0.5 * both - select(0.0, 1.0, i == row));
     part += slope * products[start + i];
     dProducts[start + i] = slope * scale[0];

@@ -6,12 +6,20 @@
  * @module
  */
 import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
+import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 
-/** The workgroup memory of {@linkcode pickLargest}, in WGSL. */
-export const PICK_MEMORY = `
+/** The workgroup memory and the functions of {@linkcode pickLargest}, in WGSL. */
+export const PICK_LARGEST = `${EXPONENTIALS}
+fn isAbove(a: f32, b: f32) -> bool {
+  if (isNan(a) || isNan(b)) { return isNan(a) && !isNan(b); }
+  return a > b;
+}
+fn comesAfter(a: f32, placeOfA: u32, b: f32, placeOfB: u32) -> bool {
+  return isAbove(b, a) || (!isAbove(a, b) && placeOfA > placeOfB);
+}
 var<workgroup> bestValue: array<f32, ${ROW_THREADS}>;
 var<workgroup> bestPlace: array<u32, ${ROW_THREADS}>;`;
 
@@ -30,7 +38,7 @@ export interface Picks {
 }
 
 /**
- * Statements of a row's workgroup of 64 that find the k largest, largest first and lower places first among equals: their
+ * Statements of a row's workgroup of 64 that find the k largest, NaN before all, largest first and lower places first among equals: their
  * scores `v0 ..`, their places `p0 ..` (the size where there is none) and their shares of a softmax `w0 ..`, 0 then.
  */
 export function pickLargest({ k, score, open = "true", size, prefix = "" }: Picks): string {
@@ -42,7 +50,7 @@ export function pickLargest({ k, score, open = "true", size, prefix = "" }: Pick
     (j: number) => string,
   ];
   const after = (j: number): string =>
-    j === 0 ? "true" : `${p(j - 1)} != ${size} && (score < ${v(j - 1)} || (score == ${v(j - 1)} && i > ${p(j - 1)}))`;
+    j === 0 ? "true" : `${p(j - 1)} != ${size} && comesAfter(score, i, ${v(j - 1)}, ${p(j - 1)})`;
   return `
   ${picks.map((j) => `var ${v(j)} = 0.0; var ${p(j)} = ${size};`).join(" ")}
   ${
@@ -53,7 +61,7 @@ export function pickLargest({ k, score, open = "true", size, prefix = "" }: Pick
     for (var i = lane; i < ${size}; i += ${ROW_THREADS}u) {
       let score = ${score};
       let isOpen = ${after(j)} && (${open});
-      if (isOpen && (place == ${size} || score > value)) { value = score; place = i; }
+      if (isOpen && (place == ${size} || isAbove(score, value))) { value = score; place = i; }
     }
     workgroupBarrier();
     bestValue[lane] = value;
@@ -64,7 +72,7 @@ export function pickLargest({ k, score, open = "true", size, prefix = "" }: Pick
         let other = bestPlace[lane + half];
         let rival = bestValue[lane + half];
         let mine = bestPlace[lane];
-        if (other != ${size} && (mine == ${size} || rival > bestValue[lane] || (rival == bestValue[lane] && other < mine))) {
+        if (other != ${size} && (mine == ${size} || comesAfter(bestValue[lane], mine, rival, other))) {
           bestValue[lane] = rival;
           bestPlace[lane] = other;
         }
@@ -76,7 +84,7 @@ export function pickLargest({ k, score, open = "true", size, prefix = "" }: Pick
   }`
     ).join("\n  ")
   }
-  ${picks.map((j) => `let ${e(j)} = select(0.0, exp(${v(j)} - ${v(0)}), ${p(j)} != ${size});`).join(" ")}
+  ${picks.map((j) => `let ${e(j)} = select(0.0, expOf(${v(j)} - ${v(0)}), ${p(j)} != ${size});`).join(" ")}
   let ${prefix}total = ${picks.map(e).join(" + ")};
   ${picks.map((j) => `let ${w(j)} = select(0.0, ${e(j)} / ${prefix}total, ${p(j)} != ${size});`).join(" ")}`;
 }
@@ -92,7 +100,7 @@ export function topKSoftmaxProgram(size: { rows: number; columns: number; k: num
     uniforms: { rows: { u32: rows }, columns: { u32: columns }, allowedSize: { u32: Math.max(1, allowed) } },
     workgroups: rows,
     code: () =>
-      PICK_MEMORY + rowMain(
+      PICK_LARGEST + rowMain(
         `${
           pickLargest({
             k,
@@ -102,7 +110,7 @@ export function topKSoftmaxProgram(size: { rows: number; columns: number; k: num
           })
         }
   for (var i = lane; i < params.columns; i += ${ROW_THREADS}u) {
-    var weight = 0.0;
+    var weight = select(0.0, total, isNan(total));
     ${picks.map((j) => `if (i == p${j}) { weight = w${j}; }`).join("\n    ")}
     weights[start + i] = weight;
   }
