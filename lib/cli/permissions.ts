@@ -1,6 +1,7 @@
 /** What each command may do: the task lines of deno.json are made from this one table. @module */
 import { type Arguments, UsageError } from "./command.ts";
 import { LAUNCHER_VARIABLES } from "../distributed/launcher.ts";
+import { MPI_VARIABLES } from "../distributed/mpi.ts";
 
 /** The least a command needs besides reading, which the paths it is given decide. */
 interface Needs {
@@ -109,7 +110,7 @@ export async function checkOutputs(command: string, args: Arguments): Promise<vo
 export const NATIVE_TASK_LINE: string = nativeLine([]);
 
 /** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
-export const MPI_TASK_LINE: string = nativeLine(LAUNCHER_VARIABLES);
+export const MPI_TASK_LINE: string = nativeLine([...LAUNCHER_VARIABLES, ...MPI_VARIABLES]);
 
 function nativeLine(variables: readonly string[]): string {
   return [...NATIVE_START, `--allow-env=${[...NATIVE_VARIABLES, ...variables].join(",")}`, "--deny-net", "cli.ts"].join(

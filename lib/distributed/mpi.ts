@@ -48,6 +48,15 @@ const MPICH: Handles = { world: 0x44000000n, float: 0x4c00040an, byte: 0x4c00010
 /** The standard ABI of MPI 5.0, chapter 20. */
 const STANDARD: Handles = { world: 0x101n, float: 0x210n, byte: 0x247n, sum: 0x21n };
 
+/** The library's file, where the one found is not the launcher's. */
+const LIBRARY_VARIABLE = "ACE_MPI";
+
+/** Set for each process by what speaks PMIx: srun --mpi=pmix, and Open MPI's own launcher. */
+const PMIX_VARIABLE = "PMIX_RANK";
+
+/** The variables that are read here, besides the launchers'. */
+export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, PMIX_VARIABLE];
+
 /** File names by preference where none is given; the one of the launcher that started the process comes first. */
 const OPEN_MPI_FILES = ["libmpi.so.40", "libmpi.40.dylib"];
 const MPICH_FILES = ["libmpi.so.12", "libmpich.so.12", "libmpi.12.dylib"];
@@ -55,7 +64,7 @@ const STANDARD_FILES = ["libmpi_abi.so.0", "libmpi_abi.so.1"];
 
 /** Options of {@linkcode openMpi}. */
 export interface MpiOptions {
-  /** The library's file. @default {that of the launcher} */
+  /** The library's file. @default {what ACE_MPI names, else that of the launcher} */
   library?: string;
 }
 
@@ -67,7 +76,7 @@ export interface MpiOptions {
  */
 export function openMpi(options: MpiOptions = {}): Communicator {
   if (Deno.build.os === "windows") throw new MpiError("Cannot use MPI on Windows");
-  const { path, handle } = openLibrary(options.library);
+  const { path, handle } = openLibrary(options.library ?? (readVariable(LIBRARY_VARIABLE) || undefined));
   const { symbols } = functionsOf(path);
   const handles = isStandard(symbols) ? STANDARD : openMpiHandles(path, handle) ?? MPICH;
   const check = (name: string, code: number): void => {
@@ -83,7 +92,8 @@ export function openMpi(options: MpiOptions = {}): Communicator {
   if (size === 1 && launched > 1) {
     throw new MpiError(
       `Cannot run as one of ${launched} processes as "${path}" must know of the others: it says that this one is alone. ` +
-        "It is not the library of the launcher; name the one that is",
+        `It is not the launcher's, whose file ${LIBRARY_VARIABLE} can name, or the launcher connects none, as srun does by default: ` +
+        "its --mpi=pmix is for Open MPI, --mpi=pmi2 for MPICH",
     );
   }
   const text = new Uint8Array(8192);
@@ -145,7 +155,8 @@ function libc(): Deno.DynamicLibrary<typeof LIBC>["symbols"] {
 /** Opens a library with its names visible to the plug-ins that Open MPI loads itself, which Deno.dlopen does not do. */
 function openLibrary(given: string | undefined): OpenLibrary {
   const [now, global] = [2, Deno.build.os === "darwin" ? 8 : 0x100];
-  const byOpenMpi = readVariable("OMPI_COMM_WORLD_SIZE") !== undefined;
+  const isSet = (name: string): boolean => readVariable(name) !== undefined;
+  const byOpenMpi = isSet("OMPI_COMM_WORLD_SIZE") || (isSet(PMIX_VARIABLE) && !isSet("PMI_SIZE"));
   const named = byOpenMpi
     ? [...OPEN_MPI_FILES, ...STANDARD_FILES]
     : [...MPICH_FILES, ...STANDARD_FILES, ...OPEN_MPI_FILES];

@@ -7,13 +7,13 @@ import { isThere, LAUNCHERS, MPICH_5 } from "./launch.ts";
 const PROGRAM = fromFileUrl(new URL("./mpi_program.ts", import.meta.url));
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
 
-async function launch(launcher: readonly string[], size: number, args: readonly string[] = []) {
+async function launch(launcher: readonly string[], size: number, args: readonly string[] = [], library = "") {
   const deno = [Deno.execPath(), "run", "--quiet", "--config", CONFIG, "--allow-ffi", "--allow-env", "--no-prompt"];
   const [command, ...more] = launcher;
   const { code, stdout, stderr } = await new Deno.Command(command!, {
     args: [...more, "-n", `${size}`, ...deno, PROGRAM, ...args],
     stdin: "null",
-    env: { HWLOC_HIDE_ERRORS: "2" },
+    env: { HWLOC_HIDE_ERRORS: "2", ACE_MPI: library },
   }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
@@ -92,10 +92,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "openMpi() refuses to be silently alone under another library's launcher",
+  name: "openMpi() refuses to be silently alone under another library's launcher, which a variable may name, too",
   ignore: !await isThere(LAUNCHERS["Open MPI"][0]) || !await isThere(LAUNCHERS.MPICH[0]),
   fn: async () => {
-    const { code, stderr } = await launch(LAUNCHERS["Open MPI"], 2, ["libmpich.so.12"]);
-    assert(code !== 0 && stderr.includes("says that this one is alone"), stderr);
+    for (const [args, library] of [[["libmpich.so.12"], ""], [[], "libmpich.so.12"]] as const) {
+      const { code, stderr } = await launch(LAUNCHERS["Open MPI"], 2, args, library);
+      assert(code !== 0 && /"libmpich.so.12" must.*says that this one is alone.*ACE_MPI can name/.test(stderr), stderr);
+    }
   },
 });
