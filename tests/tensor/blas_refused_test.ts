@@ -1,7 +1,7 @@
 /** Libraries that are wrong in one way each, compiled for the test: each is refused by name, with what is wrong. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { NATIVE, runBlas } from "./blas_run.ts";
+import { NATIVE, runBlas, runProgram } from "./blas_run.ts";
 
 const SOURCE = fromFileUrl(new URL("./blas_shim.c", import.meta.url));
 
@@ -47,6 +47,17 @@ Deno.test(`openBlas() takes a library that is right, also by its batches${skippe
     const { adapter, largest } = JSON.parse(stdout);
     assert(adapter.includes(path), adapter);
     assert(flags.includes("-DSCALE=1.00002f") ? largest > 1e-5 : largest < 2e-6, stdout); // it was the library's
+  }
+});
+
+Deno.test(`matMul() uses a packed weight only where a product by it has the same bits${skipped}`, options, async () => {
+  for (const [scale, used] of [["1.0f", 42], ["1.0000002f", 0]] as const) {
+    const path = join(folder, `packing${used}.so`);
+    assert(await compile(path, [`-DPACKED_SCALE=${scale}`]));
+    const { stdout, stderr } = await runProgram("./blas_packed_program.ts", [path], NATIVE);
+    assert(stdout !== "", stderr);
+    const { found, agreed, differing } = JSON.parse(stdout);
+    assertEquals([found, agreed, differing], [42, used, 0]);
   }
 });
 

@@ -40,3 +40,29 @@ void cblas_sgemm_batch(int layout, const int *ta, const int *tb, const INTEGER *
   }
 }
 #endif
+
+#ifdef PACKED_SCALE
+// Weights packed as [k, n]; a product by them is PACKED_SCALE times what it should be.
+static char arena[1 << 24];
+static unsigned long used;
+void *MKL_malloc(unsigned long bytes, int alignment) {
+  char *place = arena + used;
+  used += (bytes + alignment - 1) / alignment * alignment;
+  return used <= sizeof arena ? place : 0;
+}
+void MKL_free(void *place) {}
+
+unsigned long cblas_sgemm_pack_get_size(int which, int m, int n, int k) { return 4ul * n * k; }
+
+void cblas_sgemm_pack(int layout, int which, int form, int m, int n, int k, float alpha, const float *b, int ldb,
+                      float *packed) {
+  for (int p = 0; p < k; p++) {
+    for (int j = 0; j < n; j++) packed[p * n + j] = alpha * b[form == 112 ? j * ldb + p : p * ldb + j];
+  }
+}
+
+void cblas_sgemm_compute(int layout, int ta, int tb, int m, int n, int k, const float *a, int lda, const float *packed,
+                         int ldb, float beta, float *c, int ldc) {
+  multiply(PACKED_SCALE, ta, 111, m, n, k, a, lda, packed, n, beta, c, ldc);
+}
+#endif

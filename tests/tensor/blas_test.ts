@@ -33,6 +33,19 @@ Deno.test({
   },
 });
 
+const packing = adapter.includes("MKL") ? "" : " (skipped: no MKL)";
+
+Deno.test({
+  name: `matMul() of a weight that MKL packed after some uses changes no bit on any threads${packing}`,
+  ignore: packing !== "",
+  fn: async () => {
+    const { stdout, stderr } = await start("./blas_packed_program.ts", ["auto"], NATIVE);
+    assert(stdout !== "", stderr);
+    const { found, agreed, differing } = JSON.parse(stdout);
+    assertEquals([found, agreed, differing], [42, 42, 0]);
+  },
+});
+
 Deno.test("without --allow-ffi nothing is opened and nothing asked; off is off", async () => {
   for (const { stdout, code } of [await run("auto", []), await run("off")]) {
     assertEquals(code, 0);

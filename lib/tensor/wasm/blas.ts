@@ -8,6 +8,8 @@ import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
 import { blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import { packedMatrices, PACKING } from "./blas_pack.ts";
+import { threadPool } from "./threads.ts";
 import { allocate, type Blas, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
@@ -18,6 +20,7 @@ export class BlasError extends Error {
 
 const SYMBOLS = {
   ...PRODUCTS,
+  ...PACKING,
   sgemm_of_wide_rows: {
     name: "cblas_sgemm",
     parameters: [
@@ -158,6 +161,7 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
     library: { path, base },
     matmul,
     sgemm: blasSgemm(symbols, base),
+    packs: symbols.cblas_sgemm_compute ? packedMatrices(path, symbols, () => threadPool()?.settle()) : undefined,
     useThreads,
     isShared: false,
   };

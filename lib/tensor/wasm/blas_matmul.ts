@@ -19,10 +19,21 @@ export const PRODUCTS = {
     result: "void",
     optional: true,
   },
+  cblas_sgemm_compute: {
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32", "i32"] as const,
+      ...["usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
+    ],
+    result: "void",
+    optional: true,
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The name of what {@linkcode blasMatmul} makes among a thread's functions. */
 export const BLAS_MATMUL = "blas_matmul";
+
+/** In `tb`'s place: the right matrix is one that blas_pack.ts packed, of that address in the process's memory. For rows. */
+export const PACKED = 2;
 
 /**
  * The function, with the arguments of matmul.c's but for the scratch. What it computes it computes wholly, the bias included, so
@@ -36,7 +47,7 @@ export function blasMatmul(
   base: number,
   memory: WebAssembly.Memory,
 ): KernelFunctions[string] {
-  const [ROW_MAJOR, AS_IS, TRANSPOSED, FLOAT] = [101, 111, 112, 4];
+  const [ROW_MAJOR, AS_IS, TRANSPOSED, PACKED_FORM, FLOAT] = [101, 111, 112, 151, 4] as const;
   const repeatRow = (row: number, into: number, line: number, width: number, rows: number): void => {
     const bytes = new Uint8Array(memory.buffer);
     const [length, step, end] = [FLOAT * width, FLOAT * line, into + FLOAT * line * rows];
@@ -66,11 +77,18 @@ export function blasMatmul(
     const rights = places((i) => b + FLOAT * ((ib ? words[ib / 4 + i]! : i) * k * n + (tb ? column * k : column)));
     const results = places((i) => c + FLOAT * (i * m * n + row * n + column));
     if (bias) { for (const into of results) repeatRow(bias + FLOAT * column, into, n, columns, rows); }
-    const [formA, formB] = [ta ? TRANSPOSED : AS_IS, tb ? TRANSPOSED : AS_IS] as [number, number];
+    const [formA, formB] = [ta ? TRANSPOSED : AS_IS, tb ? TRANSPOSED : AS_IS];
     const [lda, ldb, beta] = [ta ? m : k, tb ? k : n, bias ? 1 : 0];
+    if (tb === 2) {
+      symbols.cblas_sgemm_compute!(
+        ...[ROW_MAJOR, formA, PACKED_FORM, rows, n, k, BigInt(base + lefts[0]!), lda] as const,
+        ...[BigInt(b), k, beta, BigInt(base + results[0]!), n] as const,
+      );
+      return 0;
+    }
     if (matrices > 1 && symbols.cblas_sgemm_batch) {
       symbols.cblas_sgemm_batch(
-        ROW_MAJOR!,
+        ROW_MAJOR,
         ...[integer(formA), integer(formB), integer(rows), integer(columns), integer(k)] as const,
         ...[Float32Array.of(1), pointers(lefts), integer(lda), pointers(rights), integer(ldb)] as const,
         ...[Float32Array.of(beta), pointers(results), integer(n), 1, integer(matrices)] as const,
@@ -82,7 +100,7 @@ export function blasMatmul(
         ...[bigint, bigint, bigint],
       ];
       symbols.cblas_sgemm(
-        ...[ROW_MAJOR!, formA, formB, rows, columns, k] as const,
+        ...[ROW_MAJOR, formA, formB, rows, columns, k] as const,
         ...[1, left, lda, right, ldb, beta, result, n] as const,
       );
     }

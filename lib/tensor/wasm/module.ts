@@ -1,6 +1,7 @@
 /** The compiled C kernels, instantiated in the memory of tfjs's wasm backend. @module */
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
+import type { PackedMatrices } from "./blas_pack.ts";
 import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
 import { compileWide, type WideModule } from "./matmul_wide.ts";
 import { base64Bytes } from "../../platform/runtime.ts";
@@ -76,6 +77,8 @@ export interface Blas {
   matmul: KernelFunctions[string];
   /** The products inside C kernels. */
   sgemm: ThreadProduct;
+  /** Weights it has packed. @default {it packs none} */
+  packs: PackedMatrices | undefined;
   /** Tells the library how many threads of its own it may use. */
   useThreads(count: number): void;
   /** Whether all of our own threads call it, each alone. */

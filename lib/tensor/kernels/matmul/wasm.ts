@@ -1,8 +1,17 @@
 /** tfjs's kernels BatchMatMul and _FusedMatMul for the wasm backend, by matmul.c. @module */
 import * as tf from "@tensorflow/tfjs";
-import { BLAS_MATMUL } from "../../wasm/blas_matmul.ts";
-import { allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { BLAS_MATMUL, PACKED } from "../../wasm/blas_matmul.ts";
+import {
+  addressOf,
+  allocate,
+  type Blas,
+  output,
+  type WasmBackend,
+  type WasmCall,
+  wasmKernels,
+} from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
+import { threadPool } from "../../wasm/threads.ts";
 import type { TensorInfo } from "../interface.ts";
 
 /** What the rows of a job are: see matmul.c. */
@@ -18,6 +27,9 @@ const LEAST_LINES = 48;
 
 /** Operations from which a product is worth a call of a library. */
 const LEAST_NATIVE_FLOP = 1e6;
+
+/** Rows a thread from which a packed matrix is used: MKL has another method, and other bits, for few. */
+const LEAST_PACKED_ROWS = 64;
 
 // Rough speeds of one thread, which only decide on threads.
 const FLOP_PER_MS = 4e7;
@@ -74,7 +86,11 @@ export function multiply(
     });
   };
   if (sizeB === 1 && (!transposeA || batch === 1)) {
-    run(1, batch * m); // one B for all: the batch is just more rows
+    const plain = (): void => run(1, batch * m); // one B for all: the batch is just more rows
+    if (
+      !isNative || transposeA ||
+      !multiplyPacked(backend, { blas, m: batch * m, n, k, a, b, transposeB, bias, c, plain })
+    ) plain();
   } else if (sizeA === batch && sizeB === batch) {
     run(batch, m);
   } else {
@@ -86,6 +102,52 @@ export function multiply(
     backend.wasm._free(table);
   }
   return c;
+}
+
+interface PackedProduct {
+  blas: Blas;
+  m: number;
+  n: number;
+  k: number;
+  a: TensorInfo;
+  b: TensorInfo;
+  transposeB: boolean;
+  bias: TensorInfo | 0;
+  c: TensorInfo;
+  /** Computes it without the packed form. */
+  plain(): void;
+}
+
+/** The product by the packed form of B, where the library has one and it changes no bit; false: nothing was done. */
+function multiplyPacked(
+  backend: WasmBackend,
+  { blas, m, n, k, a, b, transposeB, bias, c, plain }: PackedProduct,
+): boolean {
+  const { packs, isShared, library: { base } } = blas;
+  const threads = threadPool()?.threads ?? 1;
+  if (!packs || (threads > 1 && !isShared) || m < LEAST_PACKED_ROWS * threads) return false;
+  const place = packs.find({ dataId: b.dataId, address: base + addressOf(backend, b), transposed: transposeB, n, k });
+  if (place === undefined) return false;
+  const multiplyInto = (c: TensorInfo): void =>
+    runRows(backend, {
+      name: BLAS_MATMUL,
+      args: [OF_ROWS, 1, m, n, k, a, 0, 0, place, PACKED, 0, bias, c],
+      results: [c],
+      rows: m,
+      milliseconds: 2 * m * n * k / NATIVE_FLOP_PER_MS,
+      isEven: true,
+    });
+  const agrees = packs.agrees([threads, m >= n, n, k, transposeB].join(), () => {
+    const packed = output(backend, c.shape);
+    plain();
+    multiplyInto(packed);
+    const [x, y] = [c, packed].map((t) => new Int32Array(backend.wasm.asm.memory.buffer, addressOf(backend, t), m * n));
+    const same = x!.every((bits, i) => bits === y![i]);
+    backend.disposeData(packed.dataId);
+    return same;
+  });
+  if (agrees) multiplyInto(c);
+  return agrees;
 }
 
 /** Rows and columns of the last two dimensions, as they are after the transposition. */
