@@ -153,7 +153,7 @@ ${
 The floor of any wasm program is operations / (${
   giga(peak)
 } GFLOP/s x threads): its SIMD is 128 bits wide, but V8 can be asked
-to join neighbouring instructions to 256-bit ones (lib/tensor/wasm/matmul_wide.ts), which doubles the peak for code it can join.${
+to join neighbouring instructions to 256-bit ones (lib/tensor/wasm/matmul_strips.ts), which doubles the peak for code it can join.${
   peer > 0
     ? ` PyTorch uses the processor's whole width (${
       facts.versions["torch"] ?? ""

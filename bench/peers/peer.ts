@@ -1,5 +1,5 @@
 /** Other implementations, each in a process of its own that answers JSON lines. @module */
-import { FLAG } from "../../lib/tensor/wasm/matmul_wide.ts";
+import { FLAG } from "../../lib/tensor/wasm/matmul_strips.ts";
 import type { Contender } from "../measure.ts";
 
 type Answer = Record<string, unknown> & { error?: string };

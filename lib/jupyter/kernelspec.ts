@@ -1,6 +1,6 @@
 /** The kernelspec "ACE-LoRA (Deno)": what it holds, where it lies, whether it works. @module */
 import { fromFileUrl, join } from "@std/path";
-import { FLAG } from "../tensor/wasm/matmul_wide.ts";
+import { FLAG } from "../tensor/wasm/matmul_strips.ts";
 import { iconPng, iconSvg } from "./icon.ts";
 import { type Connection, freePorts, waitForKernel } from "./wire.ts";
 

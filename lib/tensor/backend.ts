@@ -88,8 +88,10 @@ async function start(
       adapter = hardware.adapter;
     } else if (name === "wasm") {
       await initWasm(wasm);
-      const { modules: { wide }, blas } = wasmKernels(tf.findBackend("wasm") as never);
-      adapter = `tf.js, WebAssembly SIMD${wide.on ? ", 256-bit products" : ""}${blas ? `, ${blas.description}` : ""}`;
+      const { modules: { strips }, blas } = wasmKernels(tf.findBackend("wasm") as never);
+      adapter = `tf.js, WebAssembly SIMD${strips?.bits === 256 ? ", 256-bit products" : ""}${
+        blas ? `, ${blas.description}` : ""
+      }`;
     }
     if (!await tf.setBackend(name)) return { reason: "tf.js could not initialise it" };
     await tf.ready();

@@ -29,12 +29,12 @@ const SIZES: readonly (readonly [number, number, number, number])[] = [
 /**
  * The products, in the four transpose forms, with and without a bias.
  *
- * @param wide Whether by the strips.
+ * @param strips By which strips; 0: by panels.
  * @returns By name, the bits' SHA-256.
  */
-export async function productBits(wide: boolean): Promise<Record<string, string>> {
+export async function productBits(strips: 0 | 128 | 256): Promise<Record<string, string>> {
   const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536 });
-  const exports = instantiate(compileModules({ wide }), memory);
+  const exports = instantiate(compileModules({ strips }), memory);
   (exports["__stack_pointer"] as WebAssembly.Global).value = 131072;
   const run = exports as unknown as Record<string, (...args: number[]) => number>;
   const floats = new Float32Array(memory.buffer);
@@ -79,5 +79,5 @@ export async function productBits(wide: boolean): Promise<Record<string, string>
 
 if (import.meta.main) {
   const { adapter } = await selectBackend({ backend: "wasm" });
-  console.log(`\n${JSON.stringify({ bits: await productBits(true), adapter })}`);
+  console.log(`\n${JSON.stringify({ bits: await productBits(256), adapter })}`);
 }

@@ -1,7 +1,36 @@
-/** Bytes of a wasm module, as far as matmul_wide.ts needs them. @module */
+/** Bytes of a wasm module, as far as matmul_strips.ts needs them. @module */
 
-/** Some bytes. */
-export type Code = readonly number[];
+/** Some bytes, nested as they were put together: they are laid out at the end, as copying them at each step takes ten times as long. */
+export type Code = number | Uint8Array | readonly Code[];
+
+function lengthOf(code: Code): number {
+  if (typeof code === "number") return 1;
+  if (code instanceof Uint8Array) return code.length;
+  let length = 0;
+  for (const part of code) length += lengthOf(part);
+  return length;
+}
+
+/** Lays code out from an offset on, and returns its end. */
+function write(code: Code, to: Uint8Array, offset: number): number {
+  if (typeof code === "number") {
+    to[offset] = code;
+    return offset + 1;
+  }
+  if (code instanceof Uint8Array) {
+    to.set(code, offset);
+    return offset + code.length;
+  }
+  for (const part of code) offset = write(part, to, offset);
+  return offset;
+}
+
+/** Lays code out: what is used many times is laid out once. */
+export function layOut(code: Code): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(lengthOf(code));
+  write(code, bytes, 0);
+  return bytes;
+}
 
 /** An unsigned integer, seven bits a byte (LEB128). */
 function unsigned(value: number): number[] {
@@ -21,65 +50,74 @@ function signed(value: number): number[] {
 }
 
 /** A count, then so many items. */
-function vector(items: readonly Code[]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
+function vector(items: readonly Code[]): Code {
+  return [unsigned(items.length), items];
 }
 
 function text(value: string): number[] {
   return [...unsigned(value.length), ...new TextEncoder().encode(value)];
 }
 
-function section(id: number, items: readonly Code[]): number[] {
-  const body = vector(items);
-  return [id, ...unsigned(body.length), ...body];
+/** Bytes behind their number. */
+function sized(code: Code): Code {
+  const bytes = layOut(code);
+  return [unsigned(bytes.length), bytes];
+}
+
+function section(id: number, items: readonly Code[]): Code {
+  return [id, sized(vector(items))];
 }
 
 const [I32, V128] = [0x7f, 0x7b];
 /** A block that leaves nothing on the stack. */
 const EMPTY = 0x40;
 
-const get = (local: number): number[] => [0x20, ...unsigned(local)];
-const set = (local: number): number[] => [0x21, ...unsigned(local)];
-const simd = (op: number): number[] => [0xfd, ...unsigned(op)];
-/** Alignment of 4 bytes, which memory, the constant offset. */
-const place = (memory: number, offset: number): number[] => [2 | 64, memory, ...unsigned(offset)];
+const simd = (op: number): Code => [0xfd, unsigned(op)];
+/** Alignment of 4 bytes, and which memory. */
+const place = (memory: number): Code => [2 | 64, memory];
 
 /** The instructions in use, under their names in WebAssembly. Locals are numbered, parameters first. */
 export const OP = {
   /** local.get */
-  get,
+  get: (local: number): Code => [0x20, unsigned(local)],
   /** local.set */
-  set,
+  set: (local: number): Code => [0x21, unsigned(local)],
   /** i32.const, of a number that is not negative. */
-  i32Const: (value: number): number[] => [0x41, ...signed(value)],
+  i32Const: (value: number): Code => [0x41, signed(value)],
   /** i32.add */
-  i32Add: [0x6a],
+  i32Add: 0x6a,
   /** i32.sub */
-  i32Sub: [0x6b],
+  i32Sub: 0x6b,
+  /** i32.mul */
+  i32Mul: 0x6c,
   /** i32.gt_s */
-  i32GtS: [0x4a],
-  /** i32.le_s */
-  i32LeS: [0x4c],
-  /** i32.eqz and if: runs the code if what is popped is zero. */
-  ifZero: (code: Code): number[] => [0x45, 0x04, EMPTY, ...code, 0x0b],
+  i32GtS: 0x4a,
+  /** select: the first of two numbers if what is popped last is not zero, else the second. */
+  select: 0x1b,
   /** if: runs the code if what is popped is not zero. */
-  if: (code: Code): number[] => [0x04, EMPTY, ...code, 0x0b],
-  /** block: `brIf` inside goes to its end. */
-  block: (code: Code): number[] => [0x02, EMPTY, ...code, 0x0b],
+  if: (code: Code): Code => [0x04, EMPTY, code, 0x0b],
   /** loop: `brIf` inside goes to its start. */
-  loop: (code: Code): number[] => [0x03, EMPTY, ...code, 0x0b],
-  /** br_if, out of the innermost block or to the start of the innermost loop. */
+  loop: (code: Code): Code => [0x03, EMPTY, code, 0x0b],
+  /** br_if, to the start of the innermost loop. */
   brIf: [0x0d, 0],
-  /** v128.load */
-  v128Load: (memory: number, offset: number): number[] => [...simd(0), ...place(memory, offset)],
+  /** Nested blocks and br_table: runs the parts from that on whose number is popped. */
+  from: (start: Code, parts: readonly Code[]): Code =>
+    parts.reduce<Code>(
+      (before, part) => [0x02, EMPTY, before, 0x0b, part],
+      [start, 0x0e, unsigned(parts.length - 1), parts.map((_, i) => unsigned(i))],
+    ),
+  /** v128.load; as all three, an offset follows. */
+  v128Load: (memory: number): Code => [simd(0), place(memory)],
   /** v128.load32_splat */
-  v128Load32Splat: (memory: number, offset: number): number[] => [...simd(9), ...place(memory, offset)],
+  v128Load32Splat: (memory: number): Code => [simd(9), place(memory)],
   /** v128.store */
-  v128Store: (memory: number, offset: number): number[] => [...simd(11), ...place(memory, offset)],
+  v128Store: (memory: number): Code => [simd(11), place(memory)],
+  /** The constant that is added to an address. */
+  offset: unsigned,
   /** f32x4.relaxed_madd: a b + c, rounded once where the machine can. */
   f32x4RelaxedMadd: simd(0x105),
   /** memory.copy from one memory to another: their addresses there and here and how many bytes are popped. */
-  memoryCopy: (to: number, from: number): number[] => [0xfc, 10, to, from],
+  memoryCopy: (to: number, from: number): Code => [0xfc, 10, to, from],
 } as const;
 
 /** A function of integers that returns nothing. */
@@ -107,25 +145,24 @@ export function moduleBytes(
   functions: readonly CodeFunction[],
   memories: readonly { name: string; least: number; most: number; shared: boolean }[],
 ): Uint8Array<ArrayBuffer> {
-  const type = [0x60, ...vector(Array.from({ length: parameters }, () => [I32])), 0];
+  const type = [0x60, vector(Array.from({ length: parameters }, () => I32)), 0];
   const imports = memories.map(({ name, least, most, shared }) => [
-    ...text("env"),
-    ...text(name),
+    text("env"),
+    text(name),
     2,
     shared ? 3 : 1,
-    ...unsigned(least),
-    ...unsigned(most),
+    unsigned(least),
+    unsigned(most),
   ]);
-  const bodies = functions.map(({ integers, vectors, code }) => {
-    const body = [...vector([[...unsigned(integers), I32], [...unsigned(vectors), V128]]), ...code, 0x0b];
-    return [...unsigned(body.length), ...body];
-  });
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [type]),
-    ...section(2, imports),
-    ...section(3, functions.map(() => [0])),
-    ...section(7, functions.map(({ name }, i) => [...text(name), 0, ...unsigned(i)])),
-    ...section(10, bodies),
+  const bodies = functions.map(({ integers, vectors, code }) =>
+    sized([vector([[unsigned(integers), I32], [unsigned(vectors), V128]]), code, 0x0b])
+  );
+  return layOut([
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, [type]),
+    section(2, imports),
+    section(3, functions.map(() => 0)),
+    section(7, functions.map(({ name }, i) => [text(name), 0, unsigned(i)])),
+    section(10, bodies),
   ]);
 }

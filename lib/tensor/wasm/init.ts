@@ -9,7 +9,7 @@ import { instantiateTfjs } from "./tfjs_instance.ts";
 import { BLAS_MATMUL } from "./blas_matmul.ts";
 import { blasChoice, openBlas } from "./blas.ts";
 import { setThreads, threadCount } from "./threads.ts";
-import { FLAG } from "./matmul_wide.ts";
+import { FLAG } from "./matmul_strips.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
 const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
@@ -72,7 +72,7 @@ function wasmBackend(): WasmBackend {
   return tf.engine().findBackend("wasm") as unknown as WasmBackend;
 }
 
-/** Whether the variable from which Deno takes V8's flags names that of matmul_wide.ts. */
+/** Whether the variable from which Deno takes V8's flags names that of matmul_strips.ts. */
 function flagIsSet(): boolean {
   return readVariable("DENO_V8_FLAGS")?.split(",").includes(FLAG) ?? false;
 }

@@ -38,7 +38,7 @@ INLINE float horizontal_max(v128_t v) {
 INLINE int min_int(int a, int b) { return a < b ? a : b; }
 
 #include "matmul_micro_kernel.c"
-#include "matmul_wide.c"
+#include "matmul_strips.c"
 #include "matmul.c"
 #include "elementwise.c"
 #include "linear.c"

@@ -1,13 +1,13 @@
 /*
- * Matrix products: LoRA's narrow ones as dot products, all others by matmul_micro_kernel.c or, where V8 joins 128-bit instructions to
- * 256-bit ones, matmul_wide.c.
+ * Matrix products: LoRA's narrow ones as dot products, all others by matmul_strips.c or, where they are small or the engine has not got
+ * what that needs, by matmul_micro_kernel.c.
  */
 #define NARROW 4 /* outputs of up to so many columns (LoRA's rank) are computed as dot products */
 #define NARROW_KC 2048
 #define NARROW_ROWS 512
 
 /* Scratch of gemm: of panels or strips, then a small result. */
-#define GEMM_SCRATCH (WIDE_SCRATCH > PANEL_SCRATCH ? WIDE_SCRATCH : PANEL_SCRATCH)
+#define GEMM_SCRATCH (STRIP_SCRATCH > PANEL_SCRATCH ? STRIP_SCRATCH : PANEL_SCRATCH)
 #define SCRATCH (GEMM_SCRATCH + NARROW * NARROW_ROWS)
 EXPORT(gemm_scratch) int gemm_scratch(void) { return SCRATCH * 4; }
 

@@ -3,7 +3,7 @@
  *
  * Every output is one chain of multiply-adds, ascending in k, begun from the bias; a later block of K goes on from C. It
  * does not depend on the blocks, nor on the rows or columns computed in the same call, so splitting the work over threads
- * gives the same bits, as does the other micro-kernel (matmul_wide.c).
+ * gives the same bits, as does the other micro-kernel (matmul_strips.c).
  *
  * Why 4 x 8 and loads as wide as possible: Deno's V8 checks the bounds of every access to memory (an addition and a
  * compare-and-branch each), so loads are the dear instructions. One load brings four elements of A, which shuffles then
@@ -111,25 +111,39 @@ INLINE void transpose_4x4(const float *s, int lds, float *d, int ldd) {
   wasm_v128_store(d + 3 * ldd, wasm_i64x2_shuffle(b, e, 1, 3));
 }
 
+/* Four lines of a matrix, k long and `line` apart, into columns of rows `width` apart. */
+static NOINLINE void pack_transposed(const float *s, int line, int k, float *d, int width) {
+  int p = 0;
+  for (; p + 4 <= k; p += 4, s += 4, d += 4 * width) transpose_4x4(s, line, d, width);
+  for (; p < k; p++, s++, d += width) d[0] = s[0], d[1] = s[line], d[2] = s[2 * line], d[3] = s[3 * line];
+}
+
+/* k rows of four or eight, `depth` apart, into rows `width` apart. */
+static NOINLINE void pack_rows(const float *s, int depth, int k, int eight, float *d, int width) {
+  if (eight) {
+    for (int p = 0; p < k; p++, s += depth, d += width) {
+      wasm_v128_store(d, wasm_v128_load(s));
+      wasm_v128_store(d + 4, wasm_v128_load(s + 4));
+    }
+  } else {
+    for (int p = 0; p < k; p++, s += depth, d += width) wasm_v128_store(d, wasm_v128_load(s));
+  }
+}
+
 /*
  * Copies `count` of a matrix's lines, k long, into a panel: element (line i, depth p) to to[p * width + i], the rest of
  * the width zero. `line` is the distance between lines and `depth` the distance along k; one of them is 1.
  */
-static NOINLINE void pack_panel(const float *from, int line, int depth, int count, int k, const int width, float *to) {
-  int p = 0;
-  if (count == width && line == 1) {
-    for (; p < k; p++, from += depth, to += width) {
-      for (int i = 0; i < width; i += 4) wasm_v128_store(to + i, wasm_v128_load(from + i));
-    }
-    return;
+static NOINLINE void pack_panel(const float *from, int line, int depth, int count, int k, int width, float *to) {
+  int i = 0;
+  if (depth == 1) {
+    for (; i + 4 <= count; i += 4) pack_transposed(from + i * line, line, k, to + i, width);
+  } else if (line == 1) {
+    for (; i + 8 <= count; i += 8) pack_rows(from + i, depth, k, 1, to + i, width);
+    if (i + 4 <= count) pack_rows(from + i, depth, k, 0, to + i, width), i += 4;
   }
-  if (count == width && depth == 1) {
-    for (; p + 4 <= k; p += 4) {
-      for (int i = 0; i < width; i += 4) transpose_4x4(from + p + i * line, line, to + p * width + i, width);
-    }
-  }
-  for (; p < k; p++) {
-    for (int i = 0; i < width; i++) to[p * width + i] = i < count ? from[i * line + p * depth] : 0;
+  for (; i < width; i++) {
+    for (int p = 0; p < k; p++) to[p * width + i] = i < count ? from[i * line + p * depth] : 0;
   }
 }
 

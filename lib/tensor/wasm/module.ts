@@ -3,7 +3,7 @@ import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 import type { PackedMatrices } from "./blas_pack.ts";
 import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
-import { compileWide, type WideModule } from "./matmul_wide.ts";
+import { compileStrips, stripImports, type StripModule } from "./matmul_strips.ts";
 import { base64Bytes } from "../../platform/runtime.ts";
 
 /** What is used of tfjs's `BackendWasm`. */
@@ -46,8 +46,8 @@ export interface KernelModules {
   module: WebAssembly.Module;
   /** Whether they use relaxed SIMD. */
   relaxed: boolean;
-  /** The strips they call. */
-  wide: WideModule;
+  /** The strips they call. @default {none: products are by panels} */
+  strips: StripModule | undefined;
 }
 
 /** What a worker needs to call a library: its file, and where wasm's memory lies in the process's. */
@@ -112,8 +112,8 @@ export interface CompileOptions {
   relaxed?: boolean;
   /** Whether the memory they import is shared between threads. @default false */
   shared?: boolean;
-  /** Whether to use the strips of matmul_wide.ts; they need relaxed SIMD. @default false */
-  wide?: boolean;
+
+  strips?: 0 | 128 | 256;
 }
 
 /**
@@ -123,12 +123,16 @@ export interface CompileOptions {
  * @returns The compiled modules, to be given to {@linkcode instantiate}.
  */
 export function compileModules(options: CompileOptions = {}): KernelModules {
-  const { shared = false, wide = false } = options;
+  const { shared = false, strips = 128 } = options;
   const fast = base64Bytes(RELAXED);
   const relaxed = options.relaxed ?? WebAssembly.validate(fast);
   const bytes = relaxed ? fast : base64Bytes(PLAIN);
   if (shared) markShared(bytes);
-  return { module: new WebAssembly.Module(bytes), relaxed, wide: compileWide(relaxed && wide, shared) };
+  return {
+    module: new WebAssembly.Module(bytes),
+    relaxed,
+    strips: relaxed && strips ? compileStrips(strips, shared) : undefined,
+  };
 }
 
 /**
@@ -153,16 +157,13 @@ function markShared(bytes: Uint8Array): void {
  * @returns The exports; the stack is still to be set.
  */
 export function instantiate(
-  { module, wide }: KernelModules,
+  { module, strips }: KernelModules,
   memory: WebAssembly.Memory,
   sgemm: ThreadProduct = () => {},
 ): WebAssembly.Exports {
-  const env: WebAssembly.ModuleImports = wide.on
-    ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory }
-    : {};
-  const strips = new WebAssembly.Instance(wide.module, { env }).exports;
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, wide: strips, blas: { sgemm } });
-  (exports["use_wide"] as (on: number) => void)(Number(wide.on));
+  const { strip, bits } = stripImports(module, strips, memory);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, strip, blas: { sgemm } });
+  (exports["use_strips"] as (bits: number) => void)(bits);
   return exports;
 }
 
@@ -181,7 +182,7 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   const { wasm } = backend;
   const { memory } = wasm.asm;
   wasm._malloc = (bytes) => checkedMalloc(wasm.asm, bytes);
-  const modules = compileModules({ shared: isShared(memory), wide });
+  const modules = compileModules({ shared: isShared(memory), strips: wide ? 256 : 128 });
   const exports = instantiate(modules, memory, (...args) => kernels.blas!.sgemm(...args));
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports["__stack_pointer"] as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;

@@ -6,7 +6,7 @@
  */
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { FLAG } from "./matmul_wide.ts";
+import { FLAG } from "./matmul_strips.ts";
 
 // Something must be said, as Deno takes no empty list; this one is V8's default.
 const NOTHING = "--no-trace-gc";

@@ -1,6 +1,7 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
 import { BLAS_MATMUL, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import { stripImports } from "./matmul_strips.ts";
 import type { BlasLibrary, KernelModules } from "./module.ts";
 
 /** Jobs that can be under way: one is current, in the others a late worker may still be at a chunk. */
@@ -70,8 +71,7 @@ export interface WorkerData {
  */
 export const WORKER_SOURCE = `
 const { modules, memory, control, stack, index, library } = workerData;
-const env = modules.wide.on ? { own: new WebAssembly.Memory({ initial: 1, maximum: 1 }), memory } : {};
-const wide = new WebAssembly.Instance(modules.wide.module, { env }).exports;
+const { strip, bits } = (${stripImports})(modules.module, modules.strips, memory);
 const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), "${BLAS_MATMUL}"];
 const words = new Int32Array(control, 0, ${WORD_COUNT});
 const numbers = new Float64Array(control, ${WORD_COUNT * 4}, ${SLOTS * MAX_NUMBERS});
@@ -82,8 +82,8 @@ try {
   // The main thread hears of it by the number of those that opened it.
 }
 const blas = { sgemm: symbols ? (${blasSgemm})(symbols, library.base) : () => {} };
-const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, wide, blas }).exports };
-kernels.use_wide(Number(modules.wide.on));
+const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, strip, blas }).exports };
+kernels.use_strips(bits);
 kernels.__stack_pointer.value = stack;
 if (symbols) {
   kernels.use_blas(1);

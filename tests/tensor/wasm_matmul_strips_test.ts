@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { CHUNK_DEPTHS, compileWide, FLAG, TILE_WIDTHS } from "../../lib/tensor/wasm/matmul_wide.ts";
+import { CHUNK_DEPTH, compileStrips, FLAG, stripImports, TILES } from "../../lib/tensor/wasm/matmul_strips.ts";
+import { compileModules } from "../../lib/tensor/wasm/module.ts";
 import { productBits } from "./wasm_products.ts";
 
-const narrow = await productBits(false);
+const byPanels = await productBits(0);
 
 /** Whether V8 has the flag and the processor what it needs. */
 async function canJoin(): Promise<boolean> {
@@ -35,7 +36,8 @@ async function runProducts(args: string[], env: Record<string, string>): Promise
 const EAGER = "--no-liftoff,--no-wasm-lazy-compilation";
 
 Deno.test("products by strips have the bits of those by panels", async () => {
-  assertEquals(await productBits(true), narrow);
+  assertEquals(await productBits(128), byPanels);
+  assertEquals(await productBits(256), byPanels);
 });
 
 Deno.test({
@@ -47,17 +49,15 @@ Deno.test({
       { DENO_V8_FLAGS: flags },
     );
     const { bits, adapter } = JSON.parse(result);
-    assertEquals(bits, narrow);
+    assertEquals(bits, byPanels);
     assertStringIncludes(adapter, "256-bit");
-    // The sums' loads and stores, B's loads and the multiply-adds of a strip: 2 or more instructions for each term.
+    // B's loads and the multiply-adds of a strip are joined: so many instructions for each term.
     const joined = [...trace.matchAll(/Decided to vectorize, (\d+) revectorizable nodes/g)].map(([, n]) => Number(n));
-    for (const depth of CHUNK_DEPTHS) {
-      for (const width of TILE_WIDTHS) {
-        const least = depth * (3 * width / 8 + width / 8);
-        assert(joined.some((n) => n >= least), `no strip of ${width} x ${depth} was joined: ${joined}`);
-      }
+    for (const [width, rows] of TILES[256]) {
+      const least = CHUNK_DEPTH * (rows + 1) * width / 8;
+      assert(joined.some((n) => n >= least), `no strip of ${width} columns was joined: ${joined}`);
     }
-    assert(joined.length >= CHUNK_DEPTHS.length * TILE_WIDTHS.length, `${joined}`);
+    assert(joined.length >= TILES[256].length, `${joined}`);
   },
 });
 
@@ -78,18 +78,34 @@ Deno.test("selectBackend() takes the wasm backend's options", async () => {
   tf.dispose([a, c]);
 });
 
-Deno.test("strips are off where the engine refuses them", () => {
+Deno.test("compileStrips() makes none where the engine refuses them", () => {
   const { validate } = WebAssembly;
   WebAssembly.validate = () => false; // as an engine without several memories would
   try {
-    assertEquals(compileWide(true, true).on, false);
+    assertEquals(compileStrips(128, true), undefined);
   } finally {
     WebAssembly.validate = validate;
   }
-  assertEquals(compileWide(true, true).on, true);
+  assertEquals(compileStrips(128, true)?.bits, 128);
 });
 
-Deno.test("strips that are off need no second memory", () => {
-  assertEquals(WebAssembly.Module.imports(compileWide(false, true).module), []);
-  assertEquals(WebAssembly.Module.imports(compileWide(true, true).module).map(({ name }) => name), ["own", "memory"]);
+Deno.test("stripImports() gives functions that do nothing where there are no strips or no room for their memory", () => {
+  const { module, strips } = compileModules();
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
+  const none = stripImports(module, undefined, memory);
+  assertEquals(none.bits, 0);
+  const { Memory } = WebAssembly;
+  WebAssembly.Memory = class {
+    constructor() {
+      throw new RangeError("no room");
+    }
+  } as never;
+  try {
+    assertEquals(stripImports(module, strips, memory).bits, 0);
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+  const { strip, bits } = stripImports(module, strips, memory);
+  assertEquals(bits, 128);
+  assertEquals(Object.keys(strip).toSorted(), Object.keys(none.strip).toSorted());
 });
