@@ -6,9 +6,9 @@ import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { ones } from "../tensor/init.ts";
 import { oneHotRows, tidy } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
-import { add, complement, expandDims, matMul, reshape } from "../tensor/typed.ts";
+import { add, complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { adapter, type AdapterParams, initAdapter } from "./adapter.ts";
+import { adapter, type AdapterParams, initAdapter, messages } from "./adapter.ts";
 import { denseIncidence, keepTopK } from "./incidence.ts";
 
 /** Weights of one ACE-HGNN. */
@@ -86,13 +86,11 @@ export function initAceHgnn(embedding: number, hidden: number, seed: number, nam
  * ```
  */
 export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
-  const [batch, size, width] = tokens.shape;
+  const [batch, size] = tokens.shape;
   checkShape(affinity, [batch, size - 1], "the affinity");
   return tf.tidy(() => {
     const { edges, incoming } = fusedHyperedges(tokens, affinity, topK) ?? hyperedges(tokens, affinity, topK);
-    const messages = adapter(params.edge, edges);
-    const node = tf.matMul(incoming, messages, true, false); // [B, 1, E]
-    return adapter(params.node, reshape(node, [batch, width]));
+    return adapter(params.node, messages(params.edge, edges, incoming));
   });
 }
 

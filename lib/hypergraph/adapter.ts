@@ -3,7 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { linear, type LinearParams } from "../nn/linear.ts";
 import { joined } from "../nn/mlp.ts";
 import { kaimingNormal, uniform } from "../tensor/init.ts";
-import type { Tensor } from "../tensor/types.ts";
+import { fusedMessages } from "../tensor/kernels/messages/api.ts";
+import { reshape } from "../tensor/typed.ts";
+import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
 
 /** Weights of a bottleneck `E -> hidden -> E`. */
 export interface AdapterParams {
@@ -21,8 +23,24 @@ export interface AdapterParams {
  * @returns Same shape. The caller disposes it.
  */
 export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
+  const few = x.rank === 2 ? fusedMessages(x as Tensor2D, [params.down, params.up]) : undefined;
+  if (few) return few as Tensor as T;
   const together = joined([params.down, params.up], x, { activation: "leaky-relu", trained: true });
   return together ?? tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)));
+}
+
+/**
+ * `Σ_i w_i φ(x_i)` of each sample.
+ *
+ * @param params Weights.
+ * @param x Shape `[B, K, E]`.
+ * @param incoming w, shape `[B, K, 1]`.
+ * @returns Shape `[B, E]`. The caller disposes it.
+ */
+export function messages(params: AdapterParams, x: Tensor3D, incoming: Tensor3D): Tensor2D {
+  const [batch, , width] = x.shape;
+  return fusedMessages(x, [params.down, params.up], incoming) ??
+    tf.tidy(() => reshape(tf.matMul(incoming, adapter(params, x), true, false), [batch, width]));
 }
 
 /** Kaiming normal weights; biases uniform in `±1/√fanIn`, as `nn.Linear` starts them and the released code leaves them. */

@@ -62,6 +62,7 @@ const READ_FOR: Readonly<Record<string, readonly (readonly string[])[]>> = {
   AceLinear: [["weight"], ["x"]],
   AceConv: [["weight", "gain"], ["x", "gain"], ["x", "weight"]],
   AceMlp: [["weight1", "bias1", "weight2", "bias2"]],
+  AceMessages: [["weight1", "bias1", "weight2", "bias2"]],
 };
 
 /** Kernels with any number of inputs whose gradients read shapes alone. */

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { NARROW, stepDispatches } from "../../bench/gpu/dispatches.ts";
+import { COUNTED_STEPS, floorBytes, NARROW, stepDispatches } from "../../bench/gpu/dispatches.ts";
 
-Deno.test("a training step of 12 + 12 layers takes at most 563 dispatches, AdamW one of them", async () => {
+Deno.test("a training step of 12 + 12 layers takes at most 548 dispatches, AdamW one of them", async () => {
   const { dispatches, adamw, byKernel } = await stepDispatches();
   const most = [...byKernel].sort((a, b) => b[1] - a[1]).slice(0, 8);
-  assert(dispatches <= 563, `${dispatches} dispatches: ${most.join("; ")}`);
+  assert(dispatches <= 548, `${dispatches} dispatches: ${most.join("; ")}`);
   assertEquals(adamw, 1);
   assertEquals(byKernel.get("AceAdamw"), 1);
   assertEquals(byKernel.get("AceAttention"), 24);
@@ -20,8 +20,9 @@ Deno.test("LoRA in the last layers alone computes no gradient below them, and no
   // With it, the eleven text layers without LoRA drop attention probabilities, which the fused kernel does not hold.
   const dropped = await stepDispatches({ positions: "top1" });
   assertEquals([dropped.byKernel.get("AceAttention"), dropped.byKernel.get("AceAttentionGrad")], [13, 4]);
-  // Two products each: the feed-forward parts, the text head, two bottlenecks in each of two ACE-HGNN.
-  assertEquals([byKernel.get("AceMlp"), byKernel.get("AceMlpGradHidden")], [58, 7]);
+  // Two products each: the feed-forward parts and the text head; two bottlenecks in each of two ACE-HGNN are one program each.
+  assertEquals([byKernel.get("AceMlp"), byKernel.get("AceMessages")], [50, 4]);
+  assertEquals([byKernel.get("AceMlpGradHidden"), byKernel.get("AceMessagesGrad")], [5, 2]);
   assertEquals([byKernel.get("AceGelu"), byKernel.get("AceGeluGrad")], [undefined, undefined]);
   // The matrices' gradients of the two layers; below them the inputs are frozen, so no layer has one for x.
   assertEquals([byKernel.get("AceLoraLinearGrad"), byKernel.get("AceLoraLinearGradX")], [6, undefined]);
@@ -43,4 +44,14 @@ Deno.test("twice the depth costs as much again a block, and nothing else", async
   ];
   assertEquals(three.dispatches - two.dispatches, two.dispatches - one.dispatches);
   assert(two.dispatches - one.dispatches <= 54, `${two.dispatches - one.dispatches} dispatches a pair of blocks`);
+});
+
+Deno.test("the steps that the bench counts keep to its aims, and the whole batch to 1.15 of the bytes it must move", async () => {
+  for (const step of COUNTED_STEPS) {
+    const { dispatches, boundBytes } = await stepDispatches(step.options);
+    assert(dispatches <= step.most, `${step.name}: ${dispatches} dispatches`);
+    if (step.options.microBatch === undefined) {
+      assert(boundBytes <= 1.15 * floorBytes(step), `${step.name}: ${boundBytes} bytes`);
+    }
+  }
 });

@@ -6,11 +6,18 @@ import { assertGpuLikeCpu, gpuTest, randoms, tensor } from "./webgpu_support.ts"
 
 const layer = (weight: Tensor, bias: Tensor) => ({ weight: weight as Tensor2D, bias: bias as Tensor1D });
 
-for (const [batch, nodes, width, k] of [[2, 9, 8, 3], [3, 70, 20, 5], [2, 5, 7, 4], [1, 2, 4, 5]] as const) {
+for (
+  const [batch, nodes, width, k, hidden] of [[2, 9, 8, 3, 6], [3, 70, 36, 5, 40], [2, 5, 7, 4, 8], [
+    1,
+    2,
+    4,
+    5,
+    6,
+  ]] as const
+) {
   gpuTest(
-    `aceHgnn() of ${nodes} tokens of width ${width}, k = ${k}, has the value and all gradients of the steps`,
+    `aceHgnn() of ${nodes} tokens of width ${width}, k = ${k}, ${hidden} hidden, has the value and all gradients of the steps`,
     async () => {
-      const hidden = 6;
       const shapes = [[batch, nodes + 1, width], [batch, nodes]];
       for (let i = 0; i < 2; i++) shapes.push([hidden, width], [hidden], [width, hidden], [width]);
       await assertGpuLikeCpu(shapes, (tokens, affinity, ...w) => {

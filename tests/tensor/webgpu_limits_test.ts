@@ -15,6 +15,8 @@ import {
   type LoraGroup,
   loraSumsProgram,
 } from "../../lib/tensor/kernels/lora/webgpu_programs.ts";
+import { messagesGradProgram, messagesProgram } from "../../lib/tensor/kernels/messages/webgpu.ts";
+import { messagesGradParamsProgram } from "../../lib/tensor/kernels/messages/webgpu_params.ts";
 import { topKSoftmaxProgram } from "../../lib/tensor/kernels/top_k_softmax/webgpu.ts";
 import { batchAxes } from "../../lib/tensor/kernels/matmul/webgpu.ts";
 import { MATMUL_TILES } from "../../lib/tensor/kernels/matmul/webgpu_plan.ts";
@@ -43,6 +45,8 @@ const LORA: LoraGroup = {
   rates: [0.1, 0.1, 0.1],
   seeds: [1, 2, 3],
 };
+
+const MESSAGES = { batch: 64, rows: 6, width: 512, hidden: 128, outSize: 512 };
 
 /** Programs of BiomedCLIP's shapes that must run on a device with WebGPU's smallest limits. */
 function programs(): GpuProgram[] {
@@ -89,6 +93,12 @@ function programs(): GpuProgram[] {
     loraGradMatricesProgram(LORA),
     loraDownProgram({ ...LORA, rank: 8 }),
     l2NormaliseProgram(4, 512, true),
+    messagesProgram(MESSAGES, true),
+    messagesGradProgram(MESSAGES),
+    messagesGradParamsProgram({
+      first: { terms: 384, m: 128, n: 512, stride: 512 },
+      second: { terms: 64, m: 512, n: 128, stride: 132 },
+    }),
     topKSoftmaxProgram({ rows: 4, columns: 256, k: 5, allowed: 256 }),
   ];
 }

@@ -147,7 +147,7 @@ export function textHead(text: ClipConfig["text"]): HeadKind {
 function realTokens(ids: Tensor2D, config: ClipConfig["text"]): Tensor2D {
   if (config.kind === "siglip") return tf.ones(ids.shape);
   if (config.kind === "clip") return upToToken(endOfText(ids, config.eotId));
-  return indicator(tf.notEqual(ids, 0));
+  return indicator(tf.notEqual(ids, tf.scalar(0, "int32")));
 }
 
 function masksOf(ids: Tensor2D, config: ClipConfig["text"]): TokenMasks {

@@ -104,17 +104,9 @@ export interface ComposableKernels {
    * `gain (W * x) + bias + addend`, no number below 0 where `relu` is set. W `[out, kernel · kernel · in]`, gain and bias `[out]`;
    * zeros, `(kernel - 1) / 2` wide, round each image.
    */
-  AceConv: {
-    inputs: Named<"x" | "weight" | "gain" | "bias", "addend">;
-    attrs: ConvAttributes;
-    outputs: TensorInfo;
-  };
+  AceConv: { inputs: Named<"x" | "weight" | "gain" | "bias", "addend">; attrs: ConvAttributes; outputs: TensorInfo };
   /** `softmax(Q K' / sqrt(W/H) + bias) V` per head, bias `[G, H, N, N]`: sample b has that of `b mod G`. */
-  AceBiasedAttention: {
-    inputs: Named<"query" | "key" | "value" | "bias">;
-    attrs: NoAttributes;
-    outputs: TensorInfo;
-  };
+  AceBiasedAttention: { inputs: Named<"query" | "key" | "value" | "bias">; attrs: NoAttributes; outputs: TensorInfo };
   /** `x cos + swapped(x) sin`, tables `[N, D]`, the two of each pair swapped; `back`: minus. */
   AceRotate: { inputs: Named<"x" | "cos" | "sin">; attrs: { back: boolean }; outputs: TensorInfo };
   /** The largest of 3 x 3 pixels at every second place, or means of 2 x 2. */
@@ -186,6 +178,27 @@ export interface ComposableKernels {
     inputs: Named<"dEdges" | "dIncoming" | "tokens" | "places" | "shares">;
     attrs: { k: number };
     outputs: [dTokens: TensorInfo, dAffinity: TensorInfo];
+  };
+  /**
+   * `sum over i of w_i (f(x_i W1' + b1) W2' + b2)` of each sample, f a leaky ReLU of slope 0.2, x `[B, K, E]` and w `[B, K, 1]`, or x
+   * `[B, E]` without w; and what f gives, for the way back.
+   */
+  AceMessages: {
+    inputs: Named<"x" | "weight1" | "bias1" | "weight2" | "bias2", "incoming">;
+    attrs: NoAttributes;
+    outputs: [y: TensorInfo, hidden: TensorInfo];
+  };
+  /** The gradients of f's argument and of w; and `sum over i of w_i hidden_i`, with the sum of w behind it. */
+  AceMessagesGrad: {
+    inputs: Named<"dy" | "hidden" | "incoming" | "weight2" | "bias2">;
+    attrs: NoAttributes;
+    outputs: [dHidden: TensorInfo, dIncoming: TensorInfo, between: TensorInfo];
+  };
+  /** The gradients of both layers; `between` is AceMessagesGrad's, or hidden where there is no w. */
+  AceMessagesGradParams: {
+    inputs: Named<"dy" | "between" | "dHidden" | "x">;
+    attrs: NoAttributes;
+    outputs: [dWeight1: TensorInfo, dBias1: TensorInfo, dWeight2: TensorInfo, dBias2: TensorInfo];
   };
   /**
    * The mean over heads of `scale q_0 k_n`, or of its softmax over n, for n from `from` on, `[B, N - from]`; and the

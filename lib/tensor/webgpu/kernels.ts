@@ -13,6 +13,7 @@ import { layerNorm, layerNormFork, layerNormGradParams, layerNormGradX } from ".
 import { linear, linearGradX } from "../kernels/linear/webgpu.ts";
 import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/webgpu.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/webgpu.ts";
+import { messages, messagesGrad, messagesGradParams } from "../kernels/messages/webgpu.ts";
 import { linearGradParams, mlp, mlpGradHidden } from "../kernels/mlp/webgpu.ts";
 import { narrow } from "../kernels/narrow/webgpu.ts";
 import { pack, unpack } from "../kernels/pack/webgpu.ts";
@@ -51,6 +52,9 @@ export const WEBGPU_KERNELS = {
   AceInfoNceGrad: infoNceGrad,
   AceHyperedges: hyperedges,
   AceHyperedgesGrad: hyperedgesGrad,
+  AceMessages: messages,
+  AceMessagesGrad: messagesGrad,
+  AceMessagesGradParams: messagesGradParams,
   AceAffinity: affinity,
   AceAffinityGrad: affinityGrad,
   AceNarrow: narrow,

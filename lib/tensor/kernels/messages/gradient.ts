@@ -1,0 +1,40 @@
+/**
+ * The messages' gradients. A sample's messages have one gradient, times their weights, so that it goes back through the second
+ * layer once for all of them.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { hasValues } from "../../tape.ts";
+import type { Tensor, Tensor2D } from "../../types.ts";
+import { registerGradient, runKernel } from "../run.ts";
+
+type Layers = [x: Tensor, weight1: Tensor2D, bias1: Tensor, weight2: Tensor, bias2: Tensor];
+type Saved = [...Layers, hidden: Tensor] | [...Layers, incoming: Tensor, hidden: Tensor];
+
+registerGradient("AceMessages", {
+  saveAllInputs: true,
+  outputsToSave: [false, true],
+  gradFunc: ([dy], saved: Saved) => {
+    const [x, weight1, , weight2, bias2] = saved;
+    const [incoming, hidden] = saved.length === 7 ? [saved[5], saved[6]] : [undefined, saved[5]];
+    const [dHidden, dIncoming, between] = incoming
+      ? runKernel("AceMessagesGrad", { dy, hidden, incoming, weight2, bias2 }, {})
+      : [runKernel("AceMlpGradHidden", { dy, weight2, kept: hidden }, { activation: "leaky-relu" }), undefined, hidden];
+    const [rows, width] = [dHidden.size / weight1.shape[0], weight1.shape[1]];
+    const throughFirst = (): Tensor => {
+      const dx = tf.matMul(tf.reshape(dHidden, [rows, weight1.shape[0]]), weight1);
+      return tf.reshape(dx, [dy.shape[0]!, ...(incoming ? [rows / dy.shape[0]!] : []), width]);
+    };
+    const thunks = { x: throughFirst, ...(dIncoming ? { incoming: () => dIncoming } : {}) };
+    if (!hasValues(x)) return thunks; // no gradient of a weight is asked for
+    const [dWeight1, dBias1, dWeight2, dBias2] = runKernel("AceMessagesGradParams", { dy, between, dHidden, x }, {});
+    return {
+      ...thunks,
+      weight1: () => dWeight1,
+      bias1: () => dBias1,
+      weight2: () => dWeight2,
+      bias2: () => dBias2,
+    };
+  },
+});
