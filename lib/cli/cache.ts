@@ -18,6 +18,7 @@ const LISTED = 20;
 
 const NOTES = `
 Slurm array (sbatch --array=0-15 job.sh), in job.sh:
+  #!/bin/bash
   deno task cache --dataset mimic-cxr --root MIMIC-CXR-JPG --model BiomedCLIP --cache /scratch/pixels --shard auto
 Kubernetes (completionMode: Indexed, completions: 16): --shard auto/16
 Under srun and under mpirun -n 16 deno task mpi cache, each process takes its share unasked.

@@ -34,6 +34,7 @@ Shards: --shard i/n takes every n-th item, so i may count from 0 or from 1; each
 one goes on where it stopped (parts lie in feats.shard-0-of-8.safetensors.parts until it is whole).
 
 Slurm array (sbatch --array=0-7 job.sh), in job.sh:
+  #!/bin/bash
   deno task encode --images cases.csv --weights open_clip_pytorch_model.bin --tokenizer tokenizer.json \\
     --out feats.safetensors --shard auto
   Afterwards (sbatch --dependency=afterok:JOBID): deno task encode --merge --out feats.safetensors

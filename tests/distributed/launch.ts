@@ -11,9 +11,9 @@ export const LAUNCHERS = {
 /** Where PyPI's MPICH 5 lies if it was installed beside the tests' Python: the library with MPI's standard ABI. */
 export const MPICH_5: string = join(dirname(dirname(Deno.env.get("ACE_PYTHON") || "/none/bin/python")), "lib");
 
-/** Whether a launcher is installed. */
-export async function isThere(launcher: string): Promise<boolean> {
-  return await new Deno.Command(launcher, { args: ["--version"], stdout: "null", stderr: "null" }).output()
+/** Whether a program is installed. */
+export async function isThere(program: string, option = "--version"): Promise<boolean> {
+  return await new Deno.Command(program, { args: [option], stdout: "null", stderr: "null" }).output()
     .then(({ success }) => success, () => false);
 }
 

@@ -1,0 +1,191 @@
+/** The batch files of docs/cluster.md and of encode's help, word for word but for sizes and paths, on a Slurm of two nodes. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { readSafetensors } from "../../lib/io/safetensors.ts";
+import { inFolder, writePairs } from "../cli/fixtures.ts";
+import { PACKAGE } from "../cli/run.ts";
+import { loggedStep } from "../train/kill_sweep.ts";
+import { adapterDigest, isThere, launched, LAUNCHERS } from "./launch.ts";
+import { type Machines, machinesMissing, startMachines } from "./machines.ts";
+
+const missing = await isThere("slurmctld", "-V") && await isThere("slurmd", "-V")
+  ? await machinesMissing()
+  : "no slurmctld and slurmd";
+const MPIS = [["Open MPI", "pmix"], ["MPICH", "pmi2"]] as const;
+
+const SIZES = ["--batch-size", "8", "--micro-batch", "2", "--epochs", "6"];
+
+/** Slurm as a user sees it. */
+interface Slurm {
+  /** The output of a command on the login machine; throws where it fails. */
+  run(line: readonly string[]): Promise<string>;
+  /** Waits until a job is in a state, and gives all that Slurm says of it. */
+  job(id: string, state: RegExp): Promise<string>;
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** A Slurm of a login machine and two nodes, in a folder that all of them see. */
+async function withSlurm(folder: string, body: (slurm: Slurm) => Promise<void>): Promise<void> {
+  const machines = await startMachines(folder, ["login", "n1", "n2"]);
+  try {
+    await body(await startSlurm(machines, folder));
+  } finally {
+    await machines.close();
+  }
+}
+
+async function startSlurm(machines: Machines, folder: string): Promise<Slurm> {
+  const config = join(folder, "slurm.conf");
+  await Deno.mkdir(join(folder, "state"));
+  await Deno.writeTextFile(
+    config,
+    [
+      ...["ClusterName=ace", "SlurmctldHost=login", "SlurmUser=root", "AuthType=auth/none", "CredType=cred/none"],
+      ...["ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none", "SlurmdParameters=config_overrides"],
+      ...["SelectType=select/cons_tres", "SelectTypeParameters=CR_Core", "MailProg=/bin/true"],
+      `StateSaveLocation=${folder}/state`,
+      ...["SlurmdSpoolDir", "TmpFS"].map((name) => `${name}=${folder}/%n-${name}`),
+      ...["Slurmctld", "Slurmd"].flatMap((name) => [
+        `${name}PidFile=/dev/shm/${name}.pid`,
+        `${name}LogFile=${folder}/${name === "Slurmd" ? "%n" : name}.log`,
+      ]),
+      ...["NodeName=n[1-2] CPUs=16 RealMemory=2000", "PartitionName=all Nodes=ALL Default=YES"],
+      "",
+    ].join("\n"),
+  );
+  const env = {
+    SLURM_CONF: config,
+    PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`,
+    ...{ ACE_BACKEND: "wasm", ACE_BLAS: "off", NO_COLOR: "1" }, // as launched() has it
+  };
+  const run = async (line: readonly string[], on = "login"): Promise<string> => {
+    const options = { env, cwd: folder, stdin: "null" } as const;
+    const { success, stdout, stderr } = await machines.command(on, line, options).output();
+    if (!success) throw new Error(`${line.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+    return new TextDecoder().decode(stdout);
+  };
+  await run(["slurmctld", "-i"]);
+  for (const node of ["n1", "n2"]) {
+    for (const name of ["SlurmdSpoolDir", "TmpFS"]) await Deno.mkdir(join(folder, `${node}-${name}`));
+    await run(["slurmd"], node);
+  }
+  while (!/^2\s*$/.test(await run(["sinfo", "--noheader", "--states=idle", "--format=%D"]))) await pause();
+  return {
+    run,
+    async job(id, state) {
+      for (;; await pause()) {
+        const said = await run(["scontrol", "show", "job", id]);
+        const now = /JobState=(\S+)/.exec(said)![1]!;
+        if (state.test(now)) return said;
+        if (/FAILED|TIMEOUT|NODE_FAIL/.test(now)) throw new Error(`${said}${await told(id)}`);
+      }
+    },
+  };
+
+  async function told(id: string): Promise<string> {
+    return await Deno.readTextFile(join(folder, `slurm-${id}.out`)).catch(() => "");
+  }
+}
+
+/** The batch file of docs/cluster.md, its pairs and results in a folder. */
+async function batchFile(folder: string, mpi: string): Promise<string> {
+  const page = await Deno.readTextFile(join(PACKAGE, "docs", "cluster.md"));
+  let text = /```sh\n(#!\/bin\/bash\n#SBATCH[^`]*)```/.exec(page)![1]!;
+  for (
+    const [printed, here] of [
+      ["--ntasks-per-node=4 --cpus-per-task=4", "--ntasks-per-node=2 --cpus-per-task=1"],
+      ["--mpi=pmix", `--mpi=${mpi}`],
+      ["--pairs pairs.csv", `--pairs ${folder}/pairs.csv`],
+      ["--model biomedclip --batch-size 64 --micro-batch 8", `${SIZES.join(" ")} --save-steps 1`],
+      ['"results/run"', `${folder}/${mpi}`],
+    ] as const
+  ) {
+    assert(text.includes(printed), `the file has another ${printed}`);
+    text = text.replace(printed, here);
+  }
+  const path = join(folder, `${mpi}.sh`);
+  await Deno.writeTextFile(path, text);
+  return path;
+}
+
+/** The batch file that a command's help prints, its paths in a folder, with the mini model. */
+async function arrayFile(folder: string): Promise<string> {
+  const { COMMAND } = await import("../../lib/cli/encode.ts");
+  const printed = /in job.sh:\n((?: {2}.*\n)*?) *Afterwards/.exec(COMMAND.example)![1]!.replaceAll(/^ {2}/gm, "");
+  const text = printed.replace("cases.csv", `${folder}/pairs.csv`).replace("feats.", `${folder}/feats.`)
+    .replace("--weights open_clip_pytorch_model.bin --tokenizer tokenizer.json ", "");
+  assert(text.startsWith("#!/bin/bash\n") && text.endsWith("--shard auto\n"), text);
+  await Deno.writeTextFile(join(folder, "job.sh"), text);
+  return join(folder, "job.sh");
+}
+
+Deno.test({
+  name: `a Slurm array encodes its shards, which a job after it joins; what srun does not connect is refused${
+    missing ? ` (skipped: ${missing})` : ""
+  }`,
+  ignore: missing !== undefined,
+  fn: async () => {
+    await inFolder(async (folder) => {
+      await writePairs(folder, 7);
+      await withSlurm(folder, async ({ run, job }) => {
+        const submit = ["sbatch", "--parsable", `--chdir=${PACKAGE}`, `--output=${folder}/slurm-%j.out`];
+        const id = (await run([...submit, "--array=0-2", await arrayFile(folder)])).trim();
+        const merge = `deno task encode --merge --out ${folder}/feats.safetensors`;
+        const after = (await run([...submit, `--dependency=afterok:${id}`, "--wrap", merge])).trim();
+        await job(after, /COMPLETED/);
+        const encode = ["encode", "--images", "pairs.csv", "--out", "one.safetensors"];
+        const { success, stderr } = await launched([], 1, folder, encode).output();
+        assert(success, new TextDecoder().decode(stderr));
+        const [joined, one] = [await features(folder, "feats"), await features(folder, "one")];
+        assertEquals(joined, one);
+        const line = ["deno", "task", "mpi", "train", "--pairs", `${folder}/pairs.csv`, "--out", `${folder}/none`];
+        const options = ["--mpi=none", "--nodes=2", "--ntasks=2", "--kill-on-bad-exit", `--chdir=${PACKAGE}`];
+        const error = await run(["srun", ...options, ...line]).then(() => "it ran", ({ message }) => message);
+        assertMatch(error, /says that this one is alone.*--mpi=pmix|direct launched using "srun"/s);
+      });
+    });
+  },
+});
+
+/** The tensors and identities of a file of features. */
+async function features(folder: string, name: string) {
+  const { tensors, metadata } = await readSafetensors(join(folder, `${name}.safetensors`));
+  return { tensors, ids: metadata["image_ids"] };
+}
+
+for (const [name, mpi] of MPIS) {
+  const lacks = missing ?? (await isThere(LAUNCHERS[name][0]) ? undefined : `no ${name}`);
+  Deno.test({
+    name: `a Slurm job is stopped by SIGTERM, put back and goes on to the same bits: ${name} by srun --mpi=${mpi}${
+      lacks ? ` (skipped: ${lacks})` : ""
+    }`,
+    ignore: lacks !== undefined,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        await writePairs(folder, 20);
+        const alone = await launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"])
+          .output();
+        assert(alone.success, new TextDecoder().decode(alone.stderr));
+        await withSlurm(folder, async ({ run, job }) => {
+          const submit = ["sbatch", "--parsable", `--chdir=${PACKAGE}`, `--output=${folder}/slurm-%j.out`];
+          const id = (await run([...submit, await batchFile(folder, mpi)])).trim();
+          const out = join(folder, mpi);
+          while ((await loggedStep(out) ?? 0) < 2) await job(id, /RUNNING|PENDING/) && await pause();
+          await run(["scancel", "--signal=TERM", id]);
+          const waiting = await job(id, /PENDING|REQUEUED/);
+          assertMatch(waiting, /Restarts=1/);
+          const step = await loggedStep(out);
+          assert(step! < 18, "it was over before it could be stopped");
+          await run(["scontrol", "update", `JobId=${id}`, "StartTime=now"]); // Slurm waits two minutes
+          assertMatch(await job(id, /COMPLETED/), /NumNodes=2 .*NumTasks=4/);
+          const said = await Deno.readTextFile(join(folder, `slurm-${id}.out`));
+          assertMatch(said, new RegExp(`processes: ${name}.* 4 processes`, "i"));
+          assertEquals(await adapterDigest(folder, mpi), await adapterDigest(folder, "alone"));
+        });
+      });
+    },
+  });
+}
