@@ -62,8 +62,10 @@ export interface CsvDescription {
 }
 
 async function readRows(path: string): Promise<{ header: string[]; rows: string[][]; separator: string }> {
-  const text = await readCsvText(path);
-  const separator = findSeparator(text);
+  const all = await readCsvText(path);
+  const declared = /^sep=(.)\r?\n/i.exec(all); // Excel's own first line
+  const text = declared ? all.slice(declared[0].length) : all;
+  const separator = declared?.[1] ?? findSeparator(text);
   let rows: string[][];
   try {
     rows = parseCsv(text, separator);
@@ -74,7 +76,7 @@ async function readRows(path: string): Promise<{ header: string[]; rows: string[
   if (!header) {
     throw new SyntaxError(`Cannot read "${path}" as CSV as its first row must name the columns: it is empty`);
   }
-  return { header, rows, separator };
+  return { header: header.map((name) => name.trim()), rows, separator };
 }
 
 /** The separator that the first row has most of, outside quotation marks: a comma, a semicolon or a tab. */
@@ -86,11 +88,11 @@ function findSeparator(text: string): string {
 }
 
 /**
- * Reads a CSV file whose first row names the columns. Its separator (comma, semicolon or tab) is found in that row, and gzip by
- * its first bytes, not by the name.
+ * Reads a CSV file whose first row names the columns; blanks around a name are no part of it. Its separator (comma, semicolon or
+ * tab) is found in that row, unless a line `sep=;` stands before it, and gzip by the first bytes, not by the name.
  *
  * @param path File to read.
- * @throws {SyntaxError} If the file is not CSV in UTF-8, is empty, a row has another number of fields than the first, or it is
+ * @throws {SyntaxError} If the file is not CSV in UTF-8 (or UTF-16 with its mark), is empty, a row has another number of fields than the first, or it is
  * larger than a table may be (2 million rows, 16 million fields, 500 MB; compressed 64 MiB or a hundredfold).
  * Columns at the end without a name are left out if they are blank.
  * @throws {Deno.errors.NotFound} If there is no such file.
@@ -120,9 +122,9 @@ export function makeTable(path: string, columns: readonly string[], rows: readon
     columns,
     rows,
     column(name: string): number {
-      const index = columns.indexOf(name);
+      const index = columns.indexOf(name.trim());
       if (index < 0) throw new ColumnError(path, name, columns);
-      if (columns.indexOf(name, index + 1) >= 0) {
+      if (columns.indexOf(name.trim(), index + 1) >= 0) {
         throw new SyntaxError(`Cannot read "${path}" as it must have one column "${name}": it has several`);
       }
       return index;

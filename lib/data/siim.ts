@@ -42,9 +42,7 @@ const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-trai
 export async function loadSiim(root: string, options: SiimOptions = {}): Promise<Dataset> {
   const { split = "test", lesions = "union", maskSide = 1024, missing = "throw" } = options;
   const table = await readCsv(await findFile(root, TABLES));
-  const pixels = table.columns.includes(" EncodedPixels")
-    ? table.column(" EncodedPixels")
-    : table.column("EncodedPixels");
+  const pixels = table.column("EncodedPixels");
   const idColumn = table.column("ImageId");
   const tally: Tally = { read: 0, dropped: {} };
   const images = new Map<string, { id: string; row: number; runs: string[] }>();

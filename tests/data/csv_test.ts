@@ -16,6 +16,51 @@ Deno.test("readCsv() reads quotes, CRLF, a byte-order mark and line breaks withi
   });
 });
 
+Deno.test("readCsv() reads what Excel writes: UTF-16 with tabs, a first line that names the separator", async () => {
+  const text = "\uFEFFpath\tnote\r\nb\u00e4.png\tone, two\r\n";
+  const utf16 = (isLittle: boolean): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(text.length * 2));
+    [...text].forEach((letter, i) => view.setUint16(2 * i, letter.charCodeAt(0), isLittle));
+    return new Uint8Array(view.buffer);
+  };
+  const rows = [["b\u00e4.png", "one, two"]];
+  await withFiles({ "le.txt": utf16(true), "be.txt": utf16(false) }, async (root) => {
+    for (const name of ["le.txt", "be.txt"]) {
+      const table = await readCsv(join(root, name));
+      assertEquals([table.columns, table.rows], [["path", "note"], rows], name);
+    }
+  });
+  await withFiles({ "a.csv": "\uFEFFsep=,\r\npath;x,note;y\r\nb\u00e4.png,one\r\n" }, async (root) => {
+    const table = await readCsv(join(root, "a.csv"));
+    assertEquals([table.columns, table.rows], [["path;x", "note;y"], [["b\u00e4.png", "one"]]]);
+  });
+});
+
+Deno.test("readCsv() takes blanks around a column's name for no part of it", async () => {
+  await withFiles({ "a.csv": "path , note\nx, y\n" }, async (root) => {
+    const table = await readCsv(join(root, "a.csv"));
+    assertEquals([table.columns, table.rows], [["path", "note"], [["x", " y"]]]);
+    assertEquals(table.column(" note"), 1);
+  });
+});
+
+Deno.test("readCsv() names the line at which a table is no UTF-8, and how to save it", async () => {
+  const rows = "caf\u00e9,1\r\n".repeat(30_000); // several reads
+  const latin = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const utf8 = new TextEncoder().encode(`name,n\r\n${rows}`);
+  const tables: Record<string, [Uint8Array, string]> = {
+    "first.csv": [latin(`name,n\r\n${rows}`), 'line 2 is not; save it as "CSV UTF-8"'],
+    "last.csv": [new Uint8Array([...utf8, ...latin("caf\u00e9,2\r\n")]), "line 30002 is not"],
+    "cut.csv": [new Uint8Array([...utf8, 0xc3]), "line 30002 is not"],
+    "film.dcm": [new Uint8Array([...new Uint8Array(128), 0x44, 0xff]), "it is no text"],
+  };
+  await withFiles(Object.fromEntries(Object.entries(tables).map(([name, [bytes]]) => [name, bytes])), async (root) => {
+    for (const [name, [, part]] of Object.entries(tables)) {
+      await assertRejects(() => readCsv(join(root, name)), SyntaxError, part);
+    }
+  });
+});
+
 Deno.test("readCsv() reads gzip whatever the file is called", async () => {
   await withFiles({ "a.csv": await gzip("a,b\n1,2\n") }, async (root) => {
     assertEquals((await readCsv(join(root, "a.csv"))).rows, [["1", "2"]]);
