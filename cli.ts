@@ -71,15 +71,10 @@ async function main(args: readonly string[]): Promise<number> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
     const meant = nearest(name, Object.keys(COMMANDS));
-    console.error(
-      errorLine(
-        `Unknown command "${name}": ${
-          meant === undefined
-            ? `type deno task and one of ${Object.keys(COMMANDS).join(", ")}`
-            : `did you mean "${meant}"? Type deno task ${meant}`
-        }`,
-      ),
-    );
+    const remedy = meant === undefined
+      ? `type deno task and one of ${Object.keys(COMMANDS).join(", ")}`
+      : `did you mean "${meant}"? Type deno task ${meant}`;
+    console.error(`error: ${errorLine(`Unknown command "${name}": ${remedy}`)}`);
     return 1;
   }
   let parsed: Arguments | undefined;

@@ -23,10 +23,18 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
     : args.choice<BackendName>("backend", ["webgpu", "wasm", "cpu"], "wasm");
   const blas = args.text("blas");
   const selected = await selectBackend({ ...(name ? { backend: name } : {}), ...(blas ? { wasm: { blas } } : {}) })
-    .catch((error) => {
+    .catch(async (error) => {
       if (!(error instanceof BlasError)) throw error;
-      throw new UsageError(`${error.message}; deno task native in front of the command allows them`);
+      const isAllowed = (await Deno.permissions.query({ name: "ffi" })).state === "granted";
+      const remedy = isAllowed
+        ? "--blas auto looks for another"
+        : "deno task native in front of the command allows them";
+      throw new UsageError(`${error.message}; ${remedy}`);
     });
+  const slow = selected.reasons.find((reason) => reason.startsWith("wasm: "));
+  if (slow !== undefined) {
+    console.error(`warning: plain JavaScript is many times slower than wasm, which did not start: ${slow.slice(6)}`);
+  }
   const isNarrow = args.flag("narrow") && canNarrow();
   const info = isNarrow ? { ...selected, adapter: `${selected.adapter}; matrices in float16` } : selected;
   console.error(`backend: ${backendText(info)}`);

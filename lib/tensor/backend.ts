@@ -4,6 +4,7 @@ import { readVariable } from "../platform/variables.ts";
 import { BlasError } from "./wasm/blas.ts";
 import { initWasm, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
+import { threadCount } from "./wasm/threads.ts";
 import { initWebgpu } from "./webgpu/init.ts";
 import { isDeno } from "../platform/runtime.ts";
 
@@ -41,6 +42,7 @@ function parseName(name: string | undefined): BackendName | undefined {
  *
  * @throws {Error} If a forced backend cannot start; the message says why.
  * @throws {BlasError} If a library is named that cannot be used.
+ * @throws {RangeError} If the number of threads asked for, also by ACE_THREADS, is not a positive integer.
  *
  * @example WebAssembly, wherever it runs
  * ```ts
@@ -79,6 +81,7 @@ async function start(
   allowSoftware: boolean,
   wasm?: WasmOptions,
 ): Promise<{ adapter: string } | { reason: string }> {
+  if (name === "wasm") threadCount(wasm?.threads); // a number that is none is a mistake, no reason to pass wasm over
   try {
     let adapter = "tf.js, plain JavaScript";
     if (name === "webgpu") {

@@ -133,7 +133,7 @@ Deno.test("wasm and the codecs read nothing from the disk: without the image's p
 Deno.test("an unknown command and an unknown option are told in one line each", async () => {
   const unknown = await run(["nonsense"], { env: [] });
   assertEquals([unknown.code, unknown.stdout], [1, ""]);
-  assertMatch(unknown.stderr, /^Unknown command "nonsense": type deno task and one of .*classify/);
+  assertMatch(unknown.stderr, /^error: Unknown command "nonsense": type deno task and one of .*classify/);
   for (const name of COMMANDS) {
     const { code, stdout, stderr } = await run([name, "--nonsense"], { env: [] });
     assertEquals([code, stdout], [1, ""], name);

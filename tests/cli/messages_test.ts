@@ -17,7 +17,7 @@ async function refusesInProcess([name, ...args]: string[], expected: readonly st
 
 Deno.test("cli names the command or the option that was meant", async () => {
   const { code, stderr } = await run(["trian"], BARE);
-  assertEquals([code, stderr], [1, 'Unknown command "trian": did you mean "train"? Type deno task train\n']);
+  assertEquals([code, stderr], [1, 'error: Unknown command "trian": did you mean "train"? Type deno task train\n']);
   for (
     const [args, ...expected] of [
       [["train", "--lr", "1e-3"], "Unknown option '--lr': did you mean --learning-rate?"],

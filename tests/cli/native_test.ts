@@ -56,3 +56,9 @@ Deno.test({
     });
   },
 });
+
+Deno.test("deno task native names another remedy than itself for a library that cannot be opened", async () => {
+  const { code, told } = await native(".", ["doctor", "--blas", "nowhere.so"]);
+  assertEquals(code, 1);
+  assert(told.includes('"nowhere.so"') && told.includes("--blas auto") && !told.includes("task native"), told);
+});

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { linears } from "../../lib/nn/linear.ts";
 import { joined } from "../../lib/nn/mlp.ts";
 import { loraUpdate } from "../../lib/peft/lora/layer.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
 import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
@@ -369,4 +370,6 @@ Deno.test("threadCount() refuses what is not a positive integer", async () => {
   }
   await assertRejects(() => initWasm({ threads: 0 }), RangeError, "current value is 0");
   assertEquals(threadCount(3), 3);
+  // Not a reason to pass wasm over for something slower.
+  await assertRejects(() => selectBackend({ backend: "wasm", wasm: { threads: 0 } }), RangeError, "current value is 0");
 });

@@ -45,7 +45,8 @@ export function threadCount(option?: number): number {
   const text = readVariable("ACE_THREADS");
   const asked = option ?? (text ? Number(text) : undefined);
   if (asked !== undefined && !(Number.isInteger(asked) && asked > 0)) {
-    throw new RangeError(`Cannot use threads as their number must be a positive integer: current value is ${asked}`);
+    const given = option ?? `"${text}" of ACE_THREADS`;
+    throw new RangeError(`Cannot use threads as their number must be a positive integer: current value is ${given}`);
   }
   return asked ?? Math.min(8, navigator.hardwareConcurrency || 1);
 }
