@@ -35,12 +35,13 @@ export async function machinesMissing(): Promise<string | undefined> {
   return success ? undefined : `no machines within this one: ${new TextDecoder().decode(stderr).trim()}`;
 }
 
-/** Starts machines; the folder keeps what they need. */
-export async function startMachines(folder: string, names: readonly string[]): Promise<Machines> {
+/** Starts machines; the folder keeps what they need. In a domain, too, if that is given. */
+export async function startMachines(folder: string, names: readonly string[], domain?: string): Promise<Machines> {
   const address = (i: number): string => `10.217.0.${i + 1}`;
   await Deno.writeTextFile(
     join(folder, "hosts"),
-    ["127.0.0.1 localhost", ...names.map((name, i) => `${address(i)} ${name}`), ""].join("\n"),
+    ["127.0.0.1 localhost", ...names.map((name, i) => `${address(i)} ${domain ? `${name}.${domain} ` : ""}${name}`), ""]
+      .join("\n"),
   );
   const children: Deno.ChildProcess[] = [];
   const pids = new Map<string, string>();

@@ -1,0 +1,128 @@
+/** The MPIJob of docs/cluster.md as the MPI operator starts it: mpirun in one machine, which reaches the workers by ssh. */
+import { assert, assertEquals } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { exists } from "../../lib/io/files.ts";
+import { inFolder, writePairs } from "../cli/fixtures.ts";
+import { PACKAGE } from "../cli/run.ts";
+import { loggedStep } from "../train/kill_sweep.ts";
+import { adapterDigest, isThere, launched, LAUNCHERS } from "./launch.ts";
+import { type Machines, machinesMissing, startMachines } from "./machines.ts";
+
+const missing = !await isThere(LAUNCHERS["Open MPI"][0])
+  ? "no Open MPI"
+  : !await exists("/usr/sbin/sshd")
+  ? "no sshd"
+  : await machinesMissing();
+
+const NAME = "ace-lora";
+const DOMAIN = `${NAME}-worker.default.svc`;
+const WORKERS = [0, 1].map((i) => `${NAME}-worker-${i}`);
+const SIZES = ["--batch-size", "8", "--micro-batch", "2", "--epochs", "6", "--save-steps", "1"];
+
+/** Starts sshd on the workers, with a key for all, as the operator's secret has it. */
+async function startSshd(machines: Machines, folder: string): Promise<void> {
+  const key = ["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", `${folder}/key`];
+  const made = await machines.command(`${NAME}-launcher`, key).output();
+  assert(made.success, new TextDecoder().decode(made.stderr));
+  const path = `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
+  await Deno.writeTextFile(
+    join(folder, "sshd_config"),
+    [
+      `HostKey ${folder}/key`,
+      `AuthorizedKeysFile ${folder}/key.pub`,
+      ...["StrictModes no", "UsePAM no", "PidFile none"],
+      `SetEnv PATH=${path} ACE_BACKEND=wasm ACE_BLAS=off NO_COLOR=1`, // what the image has, and what launched() says
+      "",
+    ].join("\n"),
+  );
+  await Deno.writeTextFile(
+    join(folder, "ssh_config"),
+    [
+      "Host *",
+      `IdentityFile ${folder}/key`,
+      "StrictHostKeyChecking no",
+      "UserKnownHostsFile /dev/null",
+      "LogLevel ERROR",
+      "",
+    ]
+      .join("\n"),
+  );
+  for (const name of WORKERS) {
+    const sshd = `mount -t tmpfs run /run && mkdir /run/sshd && /usr/sbin/sshd -f ${folder}/sshd_config`;
+    const { success, stderr } = await machines.command(name, ["sh", "-c", sshd]).output();
+    assert(success, new TextDecoder().decode(stderr));
+  }
+}
+
+/** The launcher's command, its numbers and paths those of here. */
+async function launcherLine(folder: string, size: number): Promise<string[]> {
+  const page = await Deno.readTextFile(join(PACKAGE, "docs", "cluster.md"));
+  const words = (key: string): string[] =>
+    new RegExp(`${key}: \\[(mpirun|deno)(.*)\\]`).exec(page)!.slice(1).join("").replaceAll('"', "").split(", ");
+  const here: Record<string, string> = {
+    "4": `${size}`,
+    "ACE_THREADS=4": "ACE_THREADS=1",
+    "/data/pairs.csv": `${folder}/pairs.csv`,
+    "/out/run": `${folder}/run`,
+  };
+  return [...words("command"), ...words("args")].map((word) => here[word] ?? word).concat(SIZES);
+}
+
+Deno.test({
+  name:
+    `an MPIJob trains by ssh on two workers to the bits of one, ends when one is killed, and goes on with the other${
+      missing ? ` (skipped: ${missing})` : ""
+    }`,
+  ignore: missing !== undefined,
+  fn: async () => {
+    await inFolder(async (folder) => {
+      await writePairs(folder, 20);
+      const alone = await launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"])
+        .output();
+      assert(alone.success, new TextDecoder().decode(alone.stderr));
+      const expected = await adapterDigest(folder, "alone");
+      const machines = await startMachines(folder, [`${NAME}-launcher`, ...WORKERS], DOMAIN);
+      const job = async (workers: readonly string[], slots: number) => {
+        const hostfile = join(folder, "hostfile");
+        await Deno.writeTextFile(hostfile, workers.map((name) => `${name}.${DOMAIN} slots=${slots}\n`).join(""));
+        return machines.command(`${NAME}-launcher`, await launcherLine(folder, workers.length * slots), {
+          cwd: PACKAGE,
+          env: { // as the operator sets them
+            OMPI_MCA_orte_keep_fqdn_hostnames: "true",
+            OMPI_MCA_orte_default_hostfile: hostfile,
+            OMPI_MCA_orte_set_default_slots: `${slots}`,
+            OMPI_MCA_plm_rsh_args: `-o ConnectionAttempts=10 -F ${folder}/ssh_config`,
+          },
+          stdin: "null",
+          stdout: "piped",
+          stderr: "piped",
+        });
+      };
+      try {
+        await startSshd(machines, folder);
+        const whole = await (await job(WORKERS, 2)).output();
+        const said = new TextDecoder().decode(whole.stderr);
+        assert(whole.success && said.includes("4 processes"), said);
+        assertEquals(await adapterDigest(folder, "run"), expected);
+        await Deno.remove(join(folder, "run"), { recursive: true });
+
+        const child = (await job(WORKERS, 1)).spawn();
+        const output = child.output();
+        while ((await loggedStep(join(folder, "run")) ?? 0) < 2) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        await machines.kill(WORKERS[1]!);
+        const killed = await output;
+        const told = new TextDecoder().decode(killed.stderr) + new TextDecoder().decode(killed.stdout);
+        assert(!killed.success && told.includes(WORKERS[1]!), told);
+        assert((await loggedStep(join(folder, "run")))! < 18, "it was over before it could be killed");
+
+        const rest = await (await job(WORKERS.slice(0, 1), 2)).output();
+        assert(rest.success, new TextDecoder().decode(rest.stderr));
+        assertEquals(await adapterDigest(folder, "run"), expected);
+      } finally {
+        await machines.close();
+      }
+    });
+  },
+});
