@@ -221,13 +221,18 @@ export async function trainingGroup(bench: Bench): Promise<void> {
     const mini = await time({ size: "mini", batch: 64 }, threads, { warmUp: 3, least: 5, most: 15, seconds: 10 });
     const small = `MINI training step, batch 64, against PyTorch, ${threads} thread(s) each`;
     aimAgainst(bench, mini, "torch", small, { plain: 1.2, wide: 1.2, native: 0.9 });
-    const full = await time({ size: "full", batch: 4, microBatch: 2 }, threads, { least: 2, most: 3, seconds: 20 });
-    const large = `training step, full size, batch 4 in micro-batches of 2`;
-    aimAgainst(bench, full, "torch", `${large}, against PyTorch, ${threads} thread(s) each`, {
-      ...{ plain: 2.5, wide: 2.5, native: 1 },
-    });
-    // Whole-batch operations: what micro-batches encode twice counts against us.
-    aimAgainstFloor(bench, full, flop, `${large}, native, against its floor, ${threads} thread(s)`, 1.3);
+    const effort: Effort = { least: 2, most: 3, seconds: 20 };
+    for (const microBatch of [4, 2]) {
+      const full = await time({ size: "full", batch: 4, ...(microBatch < 4 ? { microBatch } : {}) }, threads, effort);
+      const large = `training step, full size, batch 4${microBatch < 4 ? ` in micro-batches of ${microBatch}` : ""}`;
+      aimAgainst(bench, full, "torch", `${large}, against PyTorch, ${threads} thread(s) each`, {
+        ...{ plain: 2.5, wide: 2.5, native: 1 },
+      });
+      // Micro-batches are for memory: what they encode twice is not in the floor.
+      if (microBatch === 4) {
+        aimAgainstFloor(bench, full, flop, `${large}, native, against its floor, ${threads} thread(s)`, 1.3);
+      }
+    }
   }
 }
 
