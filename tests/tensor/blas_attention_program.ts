@@ -41,14 +41,20 @@ const expected = await run();
 const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 1 } });
 const backend = tf.engine().findBackend("wasm") as unknown as WasmBackend;
 const blas = wasmKernels(backend).blas!;
-let calls = 0;
-const { sgemm } = blas;
+let [calls, exps] = [0, 0];
+const { sgemm, exp } = blas;
 blas.sgemm = (...args) => {
   calls++;
   sgemm(...args);
 };
+if (exp) {
+  blas.exp = (...args) => {
+    exps++;
+    exp(...args);
+  };
+}
 const alone = await run();
-blas.sgemm = sgemm;
+Object.assign(blas, { sgemm, exp });
 await setThreads(backend, 2);
 const together = await run();
 
@@ -58,7 +64,18 @@ for (const [r, result] of alone.entries()) {
   result.forEach((x, i) => largest = Math.max(largest, Math.abs(x - expected[r]![i]!) / scale));
 }
 const isSame = together.every((r, i) => r.every((x, j) => x === alone[i]![j]));
-// A head's products are 2 forwards and 5 backwards.
-const products = (2 + 2 + 5) * BATCH * HEADS * CASES.length;
-console.log(JSON.stringify({ adapter, largest, calls, products, isShared: blas.isShared, isSame }));
+// A head's products are 2 forwards and 5 backwards, its exponentials are asked for once each way.
+const times = BATCH * HEADS * CASES.length;
+console.log(
+  JSON.stringify({
+    adapter,
+    largest,
+    calls,
+    products: (2 + 2 + 5) * times,
+    exps,
+    times,
+    isShared: blas.isShared,
+    isSame,
+  }),
+);
 Deno.exit(0);

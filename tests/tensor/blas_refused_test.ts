@@ -61,6 +61,22 @@ Deno.test(`matMul() uses a packed weight only where a product by it has the same
   }
 });
 
+Deno.test(
+  `attention() by a library's exponentials has float64's numbers; wrong ones are refused${skipped}`,
+  options,
+  async () => {
+    const path = join(folder, "exponentials.so");
+    assert(await compile(path, ["-DEXP_SCALE=1.0f"]));
+    const { stdout, stderr } = await runProgram("./blas_attention_program.ts", [path], NATIVE);
+    assert(stdout !== "", stderr);
+    const { largest, exps, times, isSame } = JSON.parse(stdout);
+    assert(largest < 2e-6, stdout);
+    assertEquals([exps, isSame], [3 * times, true]);
+    const told = await refusal("inexact", "-DEXP_SCALE=1.001f");
+    assert(told.includes("as its exponentials must be right: e^0 is 1.001"), told);
+  },
+);
+
 Deno.test(`openBlas() refuses integers of 64 bits, whoever made the library${skipped}`, options, async () => {
   for (const flags of [[], ["-DBATCH_SCALE=1.0f"]]) {
     const told = await refusal("wide", "-DINTEGER=long long", ...flags);

@@ -1,5 +1,6 @@
 // A BLAS library for blas_refused_test.ts, right unless told otherwise: INTEGER its integers, SCALE a factor of every product,
-// TRANSPOSED_SCALE one of those with B transposed, BATCH_SCALE one of batches (there are none without it).
+// TRANSPOSED_SCALE one of those with B transposed, BATCH_SCALE one of batches (there are none without it), EXP_SCALE
+// one of exponentials, PACKED_SCALE one of products by packed weights, likewise.
 #ifndef INTEGER
 #define INTEGER int
 #endif
@@ -38,6 +39,13 @@ void cblas_sgemm_batch(int layout, const int *ta, const int *tb, const INTEGER *
       multiply(alpha[g] * BATCH_SCALE, ta[g], tb[g], m[g], n[g], k[g], a[i], lda[g], b[i], ldb[g], beta[g], c[i], ldc[g]);
     }
   }
+}
+#endif
+
+#ifdef EXP_SCALE
+float expf(float);
+void vmsExp(int n, const float *x, float *y, long long mode) {
+  for (int i = 0; i < n; i++) y[i] = EXP_SCALE * expf(x[i]);
 }
 #endif
 

@@ -4,6 +4,7 @@ import { NATIVE, runBlas as run, runProgram as start } from "./blas_run.ts";
 
 const first = await run("auto");
 const adapter = first.code === 0 ? JSON.parse(first.stdout).adapter as string : "";
+const packing = adapter.includes("MKL") ? "" : " (skipped: no MKL)";
 const ready = /OpenBLAS|MKL|BLIS|Accelerate/.test(adapter);
 
 Deno.test({
@@ -27,13 +28,12 @@ Deno.test({
   fn: async () => {
     const { stdout, stderr } = await start("./blas_attention_program.ts", ["auto"], NATIVE);
     assert(stdout !== "", stderr);
-    const { largest, calls, products, isShared, isSame } = JSON.parse(stdout);
+    const { largest, calls, products, exps, times, isShared, isSame } = JSON.parse(stdout);
     assert(largest < 2e-6, stdout);
     assertEquals([calls, isShared, isSame], [products, true, true]);
+    assertEquals(exps, packing === "" ? 3 * times : 0);
   },
 });
-
-const packing = adapter.includes("MKL") ? "" : " (skipped: no MKL)";
 
 Deno.test({
   name: `matMul() of a weight that MKL packed after some uses changes no bit on any threads${packing}`,

@@ -7,10 +7,10 @@
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import { blasExp, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
 import { packedMatrices, PACKING } from "./blas_pack.ts";
 import { threadPool } from "./threads.ts";
-import { allocate, type Blas, type WasmBackend } from "./module.ts";
+import { allocate, type Blas, type ThreadExp, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
 export class BlasError extends Error {
@@ -154,13 +154,16 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   useThreads(threads);
   const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memoryOf(backend)))));
   const matmul = blasMatmul(symbols, base, backend.wasm.asm.memory);
+  const exp = blasExp(symbols, base);
   checkProducts(backend, path, matmul);
+  if (exp) checkExp(backend, path, exp);
   const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
   return {
     description: name,
     library: { path, base },
     matmul,
     sgemm: blasSgemm(symbols, base),
+    exp,
     packs: symbols.cblas_sgemm_compute ? packedMatrices(path, symbols, () => threadPool()?.settle()) : undefined,
     useThreads,
     isShared: false,
@@ -222,6 +225,26 @@ function checkProducts(backend: WasmBackend, path: string, matmul: Blas["matmul"
           checkProduct(path, { ta, tb, m, n, k, left, right, result: view(c + 4 * i * m * n, m * n) });
         }
       }
+    }
+  } finally {
+    backend.wasm._free(address);
+  }
+}
+
+/** Compares exponentials of all sizes with our own. */
+function checkExp(backend: WasmBackend, path: string, exp: ThreadExp): void {
+  const count = 100;
+  const address = allocate(backend, 4 * count);
+  try {
+    const values = new Float32Array(memoryOf(backend), address, count).map((_, i) => -0.87 * i);
+    new Float32Array(memoryOf(backend), address, count).set(values);
+    exp(count, address);
+    for (const [i, value] of new Float32Array(memoryOf(backend), address, count).entries()) {
+      const expected = Math.exp(values[i]!);
+      if (Math.abs(value - expected) <= TOLERANCE * expected) continue;
+      throw new BlasError(
+        `Cannot use "${path}" as its exponentials must be right: e^${values[i]} is ${value} where ${expected} is`,
+      );
     }
   } finally {
     backend.wasm._free(address);

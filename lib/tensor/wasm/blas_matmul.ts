@@ -1,5 +1,5 @@
-/** `matmul` and `blas_sgemm` of matmul.c by cblas_sgemm, for the main thread and for workers. @module */
-import type { KernelFunctions, ThreadProduct } from "./module.ts";
+/** What C kernels ask of a library, by its own functions, for the main thread and for workers: products, and MKL's exponentials. @module */
+import type { KernelFunctions, ThreadExp, ThreadProduct } from "./module.ts";
 
 /** The products of a BLAS library. */
 export const PRODUCTS = {
@@ -27,6 +27,7 @@ export const PRODUCTS = {
     result: "void",
     optional: true,
   },
+  vmsExp: { parameters: ["i32", "usize", "usize", "i64"], result: "void", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The name of what {@linkcode blasMatmul} makes among a thread's functions. */
@@ -120,4 +121,17 @@ export function blasSgemm(
       ...[ROW_MAJOR, AS_IS + ta, AS_IS + tb, m, n, k] as const,
       ...[1, pointer(a), lda, pointer(b), ldb, 0, pointer(c), ldc] as const,
     );
+}
+
+/** Likewise the exponentials: to one unit in the last place, subnormal numbers as 0, no error reported. */
+export function blasExp(
+  { vmsExp }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "vmsExp">,
+  base: number,
+): ThreadExp | undefined {
+  const MODE = 0x280101n;
+  if (!vmsExp) return undefined;
+  return (n, x) => {
+    const place = BigInt(base + (x >>> 0));
+    vmsExp(n, place, place, MODE);
+  };
 }

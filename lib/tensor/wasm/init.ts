@@ -61,7 +61,7 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
   if (!again || options.blas !== undefined) {
     const kernels = wasmKernels(wasmBackend());
     delete kernels.blas;
-    kernels.run["use_blas"]!(0);
+    for (const name of ["use_blas", "use_exp"]) kernels.run[name]!(0);
     const blas = openBlas(wasmBackend(), blasChoice(options.blas), threads);
     if (blas) Object.assign(kernels, { blas, run: { ...kernels.run, [BLAS_MATMUL]: blas.matmul } });
   }

@@ -67,16 +67,23 @@ export type ThreadProduct = (
   ]
 ) => void;
 
+/** `e^x` of so many numbers in their place, likewise: blas_exp of attention.c. */
+export type ThreadExp = (n: number, x: number) => void;
+
+/** What the C kernels call of a library. */
+export interface ThreadLibrary {
+  sgemm: ThreadProduct;
+  exp?: ThreadExp | undefined;
+}
+
 /** A library in use. */
-export interface Blas {
+export interface Blas extends ThreadLibrary {
   /** Library, version and kind of processor, for logs and records. */
   description: string;
   /** For workers. */
   library: BlasLibrary;
   /** `matmul` of matmul.c. */
   matmul: KernelFunctions[string];
-  /** The products inside C kernels. */
-  sgemm: ThreadProduct;
   /** Weights it has packed. @default {it packs none} */
   packs: PackedMatrices | undefined;
   /** Tells the library how many threads of its own it may use. */
@@ -153,16 +160,16 @@ function markShared(bytes: Uint8Array): void {
  *
  * @param modules What they are made of.
  * @param memory tfjs's memory, or another.
- * @param sgemm A library's product, used after `use_blas(1)`. @default {none}
+ * @param library A library's functions, used after `use_blas(1)` and `use_exp(1)`. @default {none}
  * @returns The exports; the stack is still to be set.
  */
 export function instantiate(
   { module, strips }: KernelModules,
   memory: WebAssembly.Memory,
-  sgemm: ThreadProduct = () => {},
+  { sgemm, exp = () => {} }: ThreadLibrary = { sgemm: () => {} },
 ): WebAssembly.Exports {
   const { strip, bits } = stripImports(module, strips, memory);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, strip, blas: { sgemm } });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, strip, blas: { sgemm, exp } });
   (exports["use_strips"] as (bits: number) => void)(bits);
   return exports;
 }
@@ -183,7 +190,10 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   const { memory } = wasm.asm;
   wasm._malloc = (bytes) => checkedMalloc(wasm.asm, bytes);
   const modules = compileModules({ shared: isShared(memory), strips: wide ? 256 : 128 });
-  const exports = instantiate(modules, memory, (...args) => kernels.blas!.sgemm(...args));
+  const exports = instantiate(modules, memory, {
+    sgemm: (...args) => kernels.blas!.sgemm(...args),
+    exp: (...args) => kernels.blas!.exp!(...args),
+  });
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports["__stack_pointer"] as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
   let address = 0;

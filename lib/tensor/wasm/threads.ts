@@ -70,7 +70,9 @@ export async function setThreads(backend: WasmBackend, threads: number, now = fa
   blas.isShared = await threadPool()?.begun() ?? false;
   const isAlone = blas.isShared || wanted.threads === 1; // never the library's threads and ours at once
   blas.useThreads(isAlone ? 1 : wanted.threads);
-  wasmKernels(backend).run["use_blas"]!(Number(isAlone)); // inside C kernels
+  const { run } = wasmKernels(backend); // inside C kernels
+  run["use_blas"]!(Number(isAlone));
+  run["use_exp"]!(Number(isAlone && blas.exp !== undefined));
 }
 
 async function stop(): Promise<void> {

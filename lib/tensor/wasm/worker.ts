@@ -1,6 +1,6 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
-import { BLAS_MATMUL, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import { BLAS_MATMUL, blasExp, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
 import { stripImports } from "./matmul_strips.ts";
 import type { BlasLibrary, KernelModules } from "./module.ts";
 
@@ -81,12 +81,14 @@ try {
 } catch {
   // The main thread hears of it by the number of those that opened it.
 }
-const blas = { sgemm: symbols ? (${blasSgemm})(symbols, library.base) : () => {} };
+const exp = symbols && (${blasExp})(symbols, library.base);
+const blas = { sgemm: symbols ? (${blasSgemm})(symbols, library.base) : () => {}, exp: exp ?? (() => {}) };
 const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, strip, blas }).exports };
 kernels.use_strips(bits);
 kernels.__stack_pointer.value = stack;
 if (symbols) {
   kernels.use_blas(1);
+  kernels.use_exp(Number(exp !== undefined));
   kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
   Atomics.add(words, ${WORDS.opened}, 1);
 }

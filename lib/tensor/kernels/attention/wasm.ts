@@ -46,7 +46,7 @@ export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAtte
     output(backend, [query.shape[0]!, attrs.heads, m]),
   ];
   const block = Math.min(m, Math.max(8, Math.floor(BLOCK_FLOATS / n)));
-  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(block * n);
+  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(block * (n + 1));
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, query, key, value, mask, ...results, block];
     runRows(backend, { name: "attention", args, results, rows, grain, milliseconds: milliseconds(2), scratchBytes });
