@@ -53,7 +53,7 @@ export function decodePng(bytes: Uint8Array, name: string): RasterImage {
   const fail = (what: string): never => {
     throw new SyntaxError(`Cannot read "${name}" as PNG: ${what}`);
   };
-  const { header, palette, parts } = readChunks(bytes, name, fail);
+  const { header, palette, parts, isAnimated } = readChunks(bytes, name, fail);
   const layout: ScanlineLayout = { ...header, samples: SAMPLES[header.colourType]! };
   const inflated = inflateParts(parts, inflatedBytes(layout), fail);
   let samples: Uint8Array | Uint16Array;
@@ -62,20 +62,22 @@ export function decodePng(bytes: Uint8Array, name: string): RasterImage {
   } catch (error) {
     return fail((error as Error).message);
   }
-  return toRaster(samples, { header, palette, fail });
+  const image = toRaster(samples, { header, palette, fail });
+  return isAnimated ? { ...image, notes: ["it is animated: the picture that stands for it is read"] } : image;
 }
 
 function readChunks(
   bytes: Uint8Array,
   name: string,
   fail: (what: string) => never,
-): { header: PngHeader; palette: Uint8Array | undefined; parts: Uint8Array[] } {
+): { header: PngHeader; palette: Uint8Array | undefined; parts: Uint8Array[]; isAnimated: boolean } {
   if (!isPng(bytes)) fail("it must begin with PNG's 8-byte signature");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const parts: Uint8Array[] = [];
   let header: PngHeader | undefined;
   let palette: Uint8Array | undefined;
   let lastType = "";
+  let isAnimated = false;
   for (let offset = 8;;) {
     if (offset + 12 > bytes.length) fail(`the file ends at byte ${bytes.length} before its IEND chunk`);
     const length = view.getUint32(offset);
@@ -93,6 +95,7 @@ function readChunks(
       header = readHeader(body, name, fail);
     } else if (type === "IHDR") fail("it has a second IHDR chunk");
     else if (type === "PLTE") palette = body;
+    else if (type === "acTL") isAnimated = true;
     else if (type === "IDAT") {
       if (parts.length > 0 && lastType !== "IDAT") fail("its IDAT chunks must follow one another");
       parts.push(body);
@@ -102,7 +105,7 @@ function readChunks(
     offset += 12 + length;
   }
   if (parts.length === 0) fail("it has no IDAT chunk");
-  return { header: header!, palette, parts };
+  return { header: header!, palette, parts, isAnimated };
 }
 
 function readHeader(body: Uint8Array, name: string, fail: (what: string) => never): PngHeader {

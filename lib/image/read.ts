@@ -97,13 +97,26 @@ async function decode(bytes: Uint8Array, name: string, options: DecodeImageOptio
   );
 }
 
-/** The image, with a note if nothing is seen in it. */
+/** The image, with a note if nothing is seen in it, or little will be: `grey16` of the preprocessing tells why. */
 function noted(image: RasterImage): RasterImage {
-  const { data, channels, notes = [] } = image;
-  for (let i = channels; i < data.length; i++) if (data[i] !== data[i - channels]) return image;
-  return data.length === channels
-    ? image
-    : { ...image, notes: [...notes, "its picture is one shade: all its pixels are equal"] };
+  const { notes = [] } = image;
+  const more = isOneShade(image) ? "its picture is one shade: all its pixels are equal" : lostInClipping(image);
+  return more === undefined ? image : { ...image, notes: [...notes, more] };
+}
+
+function isOneShade({ data, channels }: RasterImage): boolean {
+  for (let i = channels; i < data.length; i++) if (data[i] !== data[i - channels]) return false;
+  return data.length > channels;
+}
+
+function lostInClipping({ data, channels, bitDepth }: RasterImage): string | undefined {
+  if (bitDepth !== 16 || channels !== 1) return undefined;
+  let lost = 0;
+  for (const value of data) if (value > 255) lost++;
+  const share = Math.round(100 * lost / data.length);
+  return lost === 0
+    ? undefined
+    : `its 16-bit grey is clipped at 255, as the released code does: ${share} % of it turns white; save it in 8 bits`;
 }
 
 /**

@@ -16,8 +16,8 @@ const SIZES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8]; // bytes of a value, by T
 /** Most values of one entry: the strips of the largest image read. */
 const MAX_VALUES = 1 << 20;
 
-/** The first directory's numbers by tag, each entry checked against the bytes there are. */
-function readDirectory(bytes: Uint8Array): Map<number, number[]> {
+/** The first directory's numbers by tag, each entry checked against the bytes there are, and whether another one follows. */
+function readDirectory(bytes: Uint8Array): { fields: Map<number, number[]>; isOnly: boolean } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isLittle = bytes[0] === 0x49;
   const within = (offset: number, length: number, what: string): void => {
@@ -46,7 +46,8 @@ function readDirectory(bytes: Uint8Array): Map<number, number[]> {
     if (fields.has(tag)) throw new Error(`its tag ${tag} comes twice`);
     fields.set(tag, Array.from({ length }, (_, k) => value(k)));
   }
-  return fields;
+  const next = directory + 2 + 12 * count;
+  return { fields, isOnly: next + 4 > bytes.length || view.getUint32(next, isLittle) === 0 };
 }
 
 const COMPRESSIONS: Readonly<Record<number, string>> = { 1: "none", 5: "LZW", 8: "deflate", 32946: "deflate" };
@@ -66,11 +67,12 @@ interface Layout {
   bits: 8 | 16;
   photometric: number;
   orientation: number;
+  isOnly: boolean;
 }
 
 /** Checks that the page is of a kind read, and that its pieces hold what they must and no more. */
 function checkLayout(bytes: Uint8Array, name: string): Layout {
-  const fields = readDirectory(bytes);
+  const { fields, isOnly } = readDirectory(bytes);
   const firstOf = (tag: number, fallback: number): number => {
     const values = fields.get(tag) ?? [fallback];
     if (values.length !== 1) throw new Error(`its tag ${tag} must have one value: it has ${values.length}`);
@@ -123,7 +125,8 @@ function checkLayout(bytes: Uint8Array, name: string): Layout {
     const held = compression === 1 ? piece.length : compression === 5 ? lzwLength(piece, size) : inflated(piece, size);
     if (held < size) throw new Error(`its strip ${i} must hold ${size} bytes: it holds ${held}`);
   });
-  return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation: Math.max(1, firstOf(274, 1)) };
+  const orientation = Math.max(1, firstOf(274, 1));
+  return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation, isOnly };
 }
 
 function inflated(piece: Uint8Array, size: number): number {
@@ -156,13 +159,14 @@ function withoutOrientation(bytes: Uint8Array): Uint8Array {
  */
 export function decodeTiff(bytes: Uint8Array, name: string): RasterImage {
   try {
-    const { width, height, samples, bits, photometric, orientation } = checkLayout(bytes, name);
+    const { width, height, samples, bits, photometric, orientation, isOnly } = checkLayout(bytes, name);
     const [page] = decode(orientation === 1 ? bytes : withoutOrientation(bytes), { pages: [0] });
     const data = page?.data;
     if (!(data instanceof Uint8Array || data instanceof Uint16Array) || data.length !== width * height * samples) {
       throw new Error("its pixels are not what its directory says");
     }
-    const image: RasterImage = { width, height, channels: samples as 1 | 3 | 4, bitDepth: bits, data };
+    const notes = isOnly ? {} : { notes: ["it has several pages: the first is read"] };
+    const image: RasterImage = { width, height, channels: samples as 1 | 3 | 4, bitDepth: bits, data, ...notes };
     if (photometric !== 3) return oriented(image, orientation);
     const { palette } = page!;
     if (!palette || palette.length < 256) throw new Error("its palette must have 256 colours");

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { decodeImage, describeImage, readImage } from "../../lib/image/mod.ts";
+import { decodeImage, describeImage, encodePng, readImage } from "../../lib/image/mod.ts";
+import { crc32 } from "../../lib/platform/zlib.ts";
 import { fromFileUrl } from "@std/path";
 import expected from "./still_fixtures/expected.json" with { type: "json" };
 
@@ -41,4 +42,29 @@ Deno.test("decodeImage() refuses a TIFF and a WebP cut after any byte", async ()
       });
     }
   }
+});
+
+Deno.test("decodeImage() notes the pages of a TIFF and the animation of a PNG that it does not read", async () => {
+  const tiff = await Deno.readFile(at("grey_raw.tif"));
+  const view = new DataView(tiff.buffer);
+  const directory = view.getUint32(4, true);
+  view.setUint32(directory + 2 + 12 * view.getUint16(directory, true), directory, true);
+  assertEquals((await decodeImage(tiff, "x")).notes, ["it has several pages: the first is read"]);
+  const png = encodePng({ width: 2, height: 1, channels: 1, bitDepth: 8, data: Uint8Array.of(0, 9) });
+  const chunk = new Uint8Array(20);
+  chunk.set([0, 0, 0, 8, ...new TextEncoder().encode("acTL"), 0, 0, 0, 2, 0, 0, 0, 0]);
+  new DataView(chunk.buffer).setUint32(16, crc32(chunk.subarray(4, 16)));
+  const animated = new Uint8Array([...png.subarray(0, 33), ...chunk, ...png.subarray(33)]);
+  assertEquals((await decodeImage(animated, "x")).notes, ["it is animated: the picture that stands for it is read"]);
+  assertEquals((await decodeImage(png, "x")).notes, undefined);
+});
+
+Deno.test("decodeImage() notes how much of 16-bit grey turns white, and nothing where none does", async () => {
+  const grey = (...data: number[]): Uint8Array =>
+    encodePng({ width: data.length, height: 1, channels: 1, bitDepth: 16, data: Uint16Array.from(data) });
+  const { notes } = await decodeImage(grey(0, 200, 256, 65535), "x");
+  assertEquals(notes, [
+    "its 16-bit grey is clipped at 255, as the released code does: 50 % of it turns white; save it in 8 bits",
+  ]);
+  assertEquals((await decodeImage(grey(0, 200, 255), "x")).notes, undefined);
 });
