@@ -44,7 +44,7 @@ export const COMMAND: Command = {
       ...(compare ? { compare } : {}),
     });
     const { records, dense, others, heads, trainings, passedOver } = results;
-    for (const path of passedOver) console.error(`passed over, as it is no result: ${path}`);
+    for (const path of passedOver) console.error(`passed over, as it is no result that a report shows: ${path}`);
     if (kept !== undefined) {
       const lines = [...keptRecords(records), ...dense].map((record) => JSON.stringify(record));
       await writeFileAtomic(kept, `[\n${lines.join(",\n")}\n]\n`, { isPrivate: ofPatients });

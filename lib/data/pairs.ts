@@ -87,6 +87,14 @@ function within(folder: string, path: string): string {
   return isAbsolute(path) ? path : join(folder, path);
 }
 
+/** The same of a file that a table names; one written on Windows, `films\\a.png`, is found elsewhere too. */
+async function placeOf(folder: string, file: string): Promise<string> {
+  const path = within(folder, file);
+  if (!file.includes("\\") || await exists(path)) return path;
+  const other = within(folder, file.replaceAll("\\", "/"));
+  return await exists(other) ? other : path;
+}
+
 /** The class index of a cell, or the error that names file, row, value and the classes there are. */
 export function classIndex(table: Table, row: number, classes: readonly string[], value: string): number {
   const index = classes.indexOf(value);
@@ -209,7 +217,7 @@ export async function pairsOf(table: Table, options: PairsOptions = {}): Promise
   for (const [row, cells] of table.rows.entries()) {
     tally.read++;
     const file = cells[columns.image]!;
-    const path = within(folder, file);
+    const path = await placeOf(folder, file);
     if (filters.some(([column, value]) => cells[column] !== value)) drop(tally, "other split");
     else if (columns.text !== undefined && !cells[columns.text]!.trim()) drop(tally, "no text");
     else if (columns.label !== undefined && !cells[columns.label]!.trim()) drop(tally, "no class");
@@ -218,7 +226,7 @@ export async function pairsOf(table: Table, options: PairsOptions = {}): Promise
       drop(tally, "image missing");
     } else {
       const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
-      const masks = mask === "" ? [] : [within(folder, mask)];
+      const masks = mask === "" ? [] : [await placeOf(folder, mask)];
       const others = known.get(path);
       if (others) {
         others.push(...masks);

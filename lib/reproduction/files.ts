@@ -81,7 +81,7 @@ export interface Gathered extends KeptRuns {
   heads: { path: string; record: DenseRecord }[];
   /** Training runs, likewise. */
   trainings: { path: string; record: TrainingRecord }[];
-  /** JSON files that are no results. */
+  /** JSON files that no report shows, configurations of adapters left out. */
   passedOver: string[];
 }
 
@@ -108,7 +108,7 @@ export async function gatherResults(folder: string): Promise<Gathered> {
       if (kind === "evaluation") gathered.others.push({ path, record: checkRunRecord(value, path) });
       else if (kind === "dense") gathered.heads.push({ path, record: checkDenseRecord(value, path) });
       else if (kind === "training") gathered.trainings.push({ path, record: checkTrainingRecord(value, path) });
-      else gathered.passedOver.push(path);
+      else if (!path.endsWith("_config.json")) gathered.passedOver.push(path); // an adapter's own
     }
   }
   const rank = ({ table }: ReproduceRecord): number => TABLE_NAMES.indexOf(table);

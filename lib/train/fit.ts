@@ -81,12 +81,12 @@ export async function fit<T>(
     learningRate,
     warmupEpochs,
     loss,
+    ...plan, // before what its batch size decides: the first difference is the one that a resumed run is refused for
     microBatch,
     padding,
     weightDecay: options.weightDecay ?? 0.01,
     clipNorm: clipNorm ?? null,
     validateEvery: validate ? validateEvery ?? "epoch" : null,
-    ...plan,
     ...options.inputs,
   };
   if (perEpoch === 0) {

@@ -73,6 +73,7 @@ Deno.test("gatherResults() finds runs at any depth, other results, and says what
     await Deno.writeTextFile(join(folder, "metrics.json"), JSON.stringify(demoRecord()));
     await Deno.writeTextFile(join(folder, "training.json"), '{"command": "train"}');
     await Deno.writeTextFile(join(folder, "broken.json"), "{");
+    await Deno.writeTextFile(join(folder, "adapter_config.json"), "{}"); // beside every adapter, and no news
     const { records, others, passedOver } = await gatherResults(folder);
     assertEquals(records.map(({ table }) => table), ["table1", "tableA3"]);
     assertEquals(others.map(({ path }) => path), [join(folder, "metrics.json")]);

@@ -118,6 +118,11 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run, in mic
       RangeError,
       "learningRate must be the same",
     );
+    await assertRejects( // not the micro-batch that follows from it
+      () => fit(MODEL, whole.params, source, { ...OPTIONS, batchSize: 3, statePath, resume: true }),
+      RangeError,
+      "batchSize must be the same",
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
