@@ -65,10 +65,6 @@ function eachRow(rows: number, [start, line, left]: [number, number, number], co
   ];
 }
 
-function countOff(left: number, rows: number): Code {
-  return [OP.get(left), OP.i32Const(rows), OP.i32Sub, OP.set(left)];
-}
-
 /** The name that matmul_strips.c imports. */
 function nameOf(width: number): string {
   return `strip_${width}`;
@@ -109,35 +105,34 @@ function strip(tile: Tile, bits: 128 | 256): CodeFunction {
     : [...lanes.map((j) => loadB(j, [])), ...rows.map((i) => loadA(i, lanes.map((j) => add(i, j))))];
   const term = (p: number): Code => loads.map(([load, offset, then]) => [load, OP.offset(offset(p)), then]);
 
+  const fetch = eachRow(rowCount, [FROM, FROM_LINE, UNREAD], (i) =>
+    lanes.map((j) => [
+      [OP.get(ZERO), OP.get(ROW), OP.v128Load(SHARED), OP.offset(16 * j)],
+      [OP.v128Store(OWN), OP.offset(before + bytes * i + 16 * j)],
+    ]));
   /** The tile of C into the sums and back, or by way of the module's memory. */
-  const [fetch, begin, end, give] = bits === 128
+  const [begin, end] = bits === 128
     ? [
-      [],
       eachRow(rowCount, [FROM, FROM_LINE, ROWS], (i) =>
         lanes.map((j) => [OP.get(ROW), OP.v128Load(SHARED), OP.offset(16 * j), OP.set(sum(i, j))])),
-      [],
       eachRow(rowCount, [TO, TO_LINE, ROWS], (i) =>
         lanes.map((j) => [OP.get(ROW), OP.get(sum(i, j)), OP.v128Store(SHARED), OP.offset(16 * j)])),
     ]
     : [
       [
-        [OP.get(UNREAD), OP.i32Const(0), OP.i32GtS],
-        OP.if(eachRow(rowCount, [FROM, FROM_LINE, UNREAD], (i) =>
-          lanes.map((j) => [
-            [OP.get(ZERO), OP.get(ROW), OP.v128Load(SHARED), OP.offset(16 * j)],
-            OP.v128Store(OWN),
-            OP.offset(before + bytes * i + 16 * j),
-          ]))),
-        countOff(UNREAD, rowCount),
+        eachSum((i, j) => [OP.get(ZERO), OP.v128Load(OWN), OP.offset(before + bytes * i + 16 * j), OP.set(sum(i, j))]),
+        // A tile ahead, as a load of 32 bytes stalls if two stores of 16 to them are not through; not where all rows are the same.
+        [OP.get(UNREAD), OP.i32Const(rowCount), OP.i32Sub, OP.set(UNREAD)],
+        [OP.get(UNREAD), OP.i32Const(0), OP.get(FROM_LINE), OP.select, OP.i32Const(0), OP.i32GtS, OP.if(fetch)],
       ],
-      eachSum((i, j) => [OP.get(ZERO), OP.v128Load(OWN), OP.offset(before + bytes * i + 16 * j), OP.set(sum(i, j))]),
-      eachSum((i, j) => [OP.get(ZERO), OP.get(sum(i, j)), OP.v128Store(OWN), OP.offset(after + bytes * i + 16 * j)]),
-      eachRow(rowCount, [TO, TO_LINE, ROWS], (i) =>
-        lanes.map((j) => [
-          [OP.get(ROW), OP.get(ZERO), OP.v128Load(OWN), OP.offset(after + bytes * i + 16 * j)],
-          OP.v128Store(SHARED),
-          OP.offset(16 * j),
-        ])),
+      [
+        eachSum((i, j) => [OP.get(ZERO), OP.get(sum(i, j)), OP.v128Store(OWN), OP.offset(after + bytes * i + 16 * j)]),
+        eachRow(rowCount, [TO, TO_LINE, ROWS], (i) =>
+          lanes.map((j) => [
+            [OP.get(ROW), OP.get(ZERO), OP.v128Load(OWN), OP.offset(after + bytes * i + 16 * j)],
+            [OP.v128Store(SHARED), OP.offset(16 * j)],
+          ])),
+      ],
     ];
   return {
     name: nameOf(width),
@@ -149,16 +144,14 @@ function strip(tile: Tile, bits: 128 | 256): CodeFunction {
       OP.memoryCopy(OWN, SHARED),
       [OP.get(A), OP.get(SKIP), OP.i32Const(4), OP.i32Mul, OP.i32Sub, OP.set(A)],
       [OP.get(ROWS), OP.set(UNREAD)],
-      fetch,
+      bits === 256 ? fetch : [],
       OP.loop([
         begin,
-        fetch, // a tile ahead: a load of 32 bytes stalls if two stores of 16 to them are not through
         rows.map((i) => [i > 0 ? next(LINES + i - 1, A_LINE, i, ROWS) : OP.get(A), OP.set(LINES + i)]),
         OP.from(OP.get(SKIP), range(CHUNK_DEPTH).map(term)),
         end,
-        give,
         [OP.get(LINES + rowCount - 1), OP.get(A_LINE), OP.i32Add, OP.set(A)],
-        countOff(ROWS, rowCount),
+        [OP.get(ROWS), OP.i32Const(rowCount), OP.i32Sub, OP.set(ROWS)],
         [OP.get(ROWS), OP.i32Const(0), OP.i32GtS, OP.brIf],
       ]),
     ],
