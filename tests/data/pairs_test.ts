@@ -30,12 +30,15 @@ Deno.test("loadPairs() keeps the file's order, counts rows without text and read
 });
 
 Deno.test("loadPairs() finds images and masks whose paths were written on Windows", async () => {
-  await withFiles({ ...images, "t.csv": "path,note,mask\ni\\a.png,one,i\\b.png\n" }, async (root) => {
-    const { cases } = await loadPairs(join(root, "t.csv"), { text: "note", mask: "mask" });
-    assertEquals(cases.map(({ id, path }) => [id, path]), [["i\\a.png", join(root, "i", "a.png")]]);
-    assertEquals((await cases[0]!.image()).data[0], 7);
-    assertEquals((await cases[0]!.mask!()).data, new Uint8Array([1, 1, 1, 1]));
-  });
+  await withFiles(
+    { ...images, "t.csv": "path,note,mask\ni\\a.png,one,i\\m.png\n", "i/m.png": png(255) },
+    async (root) => {
+      const { cases } = await loadPairs(join(root, "t.csv"), { text: "note", mask: "mask" });
+      assertEquals(cases.map(({ id, path }) => [id, path]), [["i\\a.png", join(root, "i", "a.png")]]);
+      assertEquals((await cases[0]!.image()).data[0], 7);
+      assertEquals((await cases[0]!.mask!()).data, new Uint8Array([1, 1, 1, 1]));
+    },
+  );
 });
 
 Deno.test("loadPairs() tells two rows of one image apart by their ids", async () => {
