@@ -36,7 +36,7 @@ Deno.test("loadPairs() finds images and masks whose paths were written on Window
       const { cases } = await loadPairs(join(root, "t.csv"), { text: "note", mask: "mask" });
       assertEquals(cases.map(({ id, path }) => [id, path]), [["i\\a.png", join(root, "i", "a.png")]]);
       assertEquals((await cases[0]!.image()).data[0], 7);
-      assertEquals((await cases[0]!.mask!()).data, new Uint8Array([1, 1, 1, 1]));
+      assertEquals((await cases[0]!.mask!()).data[0], 1);
     },
   );
 });
