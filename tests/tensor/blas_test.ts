@@ -1,8 +1,10 @@
 /** Products by a system library in a process with --allow-ffi: float64's numbers in every form, and the refusals. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NATIVE, runBlas as run, runProgram as start } from "./blas_run.ts";
 
-const first = await run("auto");
+/** The library that the environment names, as the native task does, else the first that is found. */
+const LIBRARY = Deno.env.get("ACE_BLAS") || "auto";
+const first = await run(LIBRARY);
 const adapter = first.code === 0 ? JSON.parse(first.stdout).adapter as string : "";
 const packing = adapter.includes("MKL") ? "" : " (skipped: no MKL)";
 const ready = /OpenBLAS|MKL|BLIS|Accelerate/.test(adapter);
@@ -26,7 +28,7 @@ Deno.test({
   }`,
   ignore: !ready,
   fn: async () => {
-    const { stdout, stderr } = await start("./blas_attention_program.ts", ["auto"], NATIVE);
+    const { stdout, stderr } = await start("./blas_attention_program.ts", [LIBRARY], NATIVE);
     assert(stdout !== "", stderr);
     const { largest, calls, products, exps, times, isShared, isSame } = JSON.parse(stdout);
     assert(largest < 2e-6, stdout);
@@ -35,11 +37,27 @@ Deno.test({
   },
 });
 
+const cores: Record<string, RegExp> = { MKL: /MKL [\d.]+ \((AVX|SSE)/, BLIS: /BLIS [\d.]+ \(\w+\)/ };
+const [named] = Object.entries(cores).find(([name]) => adapter.includes(name)) ?? [];
+
+Deno.test({
+  name: `the backend's line says which processor's kernels the library uses, and a variable changes both${
+    named === undefined ? " (skipped: no MKL or BLIS)" : ""
+  }`,
+  ignore: named === undefined,
+  fn: async () => {
+    assertMatch(adapter, cores[named!]!);
+    if (named !== "MKL" || !adapter.includes("AVX")) return;
+    const { stdout } = await run(LIBRARY, NATIVE, { MKL_CBWR: "COMPATIBLE" });
+    assertMatch(JSON.parse(stdout).adapter, /\(no AVX\)/);
+  },
+});
+
 Deno.test({
   name: `matMul() of a weight that MKL packed after some uses changes no bit on any threads${packing}`,
   ignore: packing !== "",
   fn: async () => {
-    const { stdout, stderr } = await start("./blas_packed_program.ts", ["auto"], NATIVE);
+    const { stdout, stderr } = await start("./blas_packed_program.ts", [LIBRARY], NATIVE);
     assert(stdout !== "", stderr);
     const { found, agreed, differing } = JSON.parse(stdout);
     assertEquals([found, agreed, differing], [42, 42, 0]);
@@ -69,7 +87,7 @@ Deno.test({
   ignore: reason !== "",
   fn: async () => {
     assert(/\((Haswell|Zen|SkylakeX|Cooperlake|SapphireRapids)\)/i.test(adapter), adapter);
-    const named = await run("auto", NATIVE, { OPENBLAS_CORETYPE: "Prescott" });
+    const named = await run(LIBRARY, NATIVE, { OPENBLAS_CORETYPE: "Prescott" });
     assert(JSON.parse(named.stdout).adapter.includes("(Prescott)"), named.stdout);
   },
 });

@@ -33,9 +33,12 @@ const SYMBOLS = {
   openblas_get_corename: { parameters: [], result: "pointer", optional: true },
   openblas_set_num_threads: { parameters: ["i32"], result: "void", optional: true },
   MKL_Get_Version_String: { parameters: ["buffer", "i32"], result: "void", optional: true },
+  MKL_Get_Version: { parameters: ["buffer"], result: "void", optional: true },
   MKL_Set_Num_Threads: { parameters: ["i32"], result: "void", optional: true },
   MKL_Set_Interface_Layer: { parameters: ["i32"], result: "i32", optional: true },
   bli_info_get_version_str: { parameters: [], result: "pointer", optional: true },
+  bli_arch_query_id: { parameters: [], result: "i32", optional: true },
+  bli_arch_string: { parameters: ["i32"], result: "pointer", optional: true },
   bli_info_get_blas_int_type_size: { parameters: [], result: "i64", optional: true },
   bli_thread_set_num_threads: { parameters: ["i64"], result: "void", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -180,6 +183,7 @@ function readsWide({ sgemm_of_wide_rows }: Library["symbols"]): boolean {
   return c[0] === 0;
 }
 
+/** A library's name and version, and the processor whose kernels it uses, which variables of its own may change. */
 function nameOf(path: string, symbols: Library["symbols"], config: string): string {
   if (config !== "") {
     const core = text(symbols.openblas_get_corename?.() ?? null);
@@ -190,11 +194,23 @@ function nameOf(path: string, symbols: Library["symbols"], config: string): stri
     symbols.MKL_Get_Version_String(bytes, bytes.length);
     const text = new TextDecoder().decode(bytes).replaceAll("\0", "").trim();
     const version = /Version ([\d.]+)/.exec(text)?.[1];
-    return version ? `MKL ${version}` : text;
+    return version ? `MKL ${version}${mklInstructions(symbols)}` : text;
   }
   const version = symbols.bli_info_get_version_str?.();
-  if (version) return `BLIS ${Deno.UnsafePointerView.getCString(version)}`;
+  if (version) {
+    const core = text(symbols.bli_arch_string?.(symbols.bli_arch_query_id?.() ?? -1) ?? null);
+    return `BLIS ${Deno.UnsafePointerView.getCString(version)} (${core || "?"})`;
+  }
   return path.includes("Accelerate") ? "Accelerate" : path;
+}
+
+/** The instructions that MKL uses, as " (AVX-512)": the first of the names in its own sentence on the processor. */
+function mklInstructions({ MKL_Get_Version }: Library["symbols"]): string {
+  if (!MKL_Get_Version) return "";
+  const fields = new BigUint64Array(8); // three numbers in two words; status, build, processor, platform
+  MKL_Get_Version(new Uint8Array(fields.buffer));
+  const processor = text(Deno.UnsafePointer.create(fields[4]!));
+  return ` (${/\(Intel\(R\) ([\w.-]+)[^)]*\)/.exec(processor)?.[1] ?? "no AVX"})`;
 }
 
 function memoryOf(backend: WasmBackend): ArrayBuffer {
