@@ -1,6 +1,6 @@
 /** Bytes of a wasm module, as far as matmul_strips.ts needs them. @module */
 
-/** Some bytes, nested as they were put together: they are laid out at the end, as copying them at each step takes ten times as long. */
+/** Some bytes, nested as they were put together: they are laid out at the end, as copying them at each step would take long. */
 export type Code = number | Uint8Array | readonly Code[];
 
 function lengthOf(code: Code): number {
@@ -25,11 +25,47 @@ function write(code: Code, to: Uint8Array, offset: number): number {
   return offset;
 }
 
-/** Lays code out: what is used many times is laid out once. */
-export function layOut(code: Code): Uint8Array<ArrayBuffer> {
+function layOut(code: Code): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(lengthOf(code));
   write(code, bytes, 0);
   return bytes;
+}
+
+/** Code with an offset within that is not always the same. */
+export interface Piece {
+  /** What stands before it, the end of a load or store. */
+  before: Code;
+  /** The offset, in the code's p-th copy. */
+  offset: (p: number) => number;
+  /** What follows. */
+  after: Code;
+}
+
+/**
+ * Lays the same code out many times: only the offsets are written again, as generating all takes ten times as long.
+ *
+ * @param count How many times.
+ * @param pieces The code; offsets below 2^21.
+ * @returns The copies.
+ */
+export function copies(count: number, pieces: readonly Piece[]): Uint8Array[] {
+  const places: number[] = [];
+  let end = 0;
+  for (const { before, after } of pieces) {
+    places.push(end += lengthOf(before));
+    end += 3 + lengthOf(after);
+  }
+  const template = layOut(pieces.map(({ before, after }) => [before, [0, 0, 0], after]));
+  return Array.from({ length: count }, (_, p) => {
+    const bytes = template.slice();
+    for (let i = 0; i < pieces.length; i++) {
+      const place = places[i]!, value = pieces[i]!.offset(p);
+      bytes[place] = value & 127 | 128;
+      bytes[place + 1] = value >> 7 & 127 | 128;
+      bytes[place + 2] = value >> 14;
+    }
+    return bytes;
+  });
 }
 
 /** An unsigned integer, seven bits a byte (LEB128). */
@@ -101,11 +137,11 @@ export const OP = {
   /** br_if, to the start of the innermost loop. */
   brIf: [0x0d, 0],
   /** Nested blocks and br_table: runs the parts from that on whose number is popped. */
-  from: (start: Code, parts: readonly Code[]): Code =>
-    parts.reduce<Code>(
-      (before, part) => [0x02, EMPTY, before, 0x0b, part],
-      [start, 0x0e, unsigned(parts.length - 1), parts.map((_, i) => unsigned(i))],
-    ),
+  from: (start: Code, parts: readonly Code[]): Code => [
+    parts.map(() => [0x02, EMPTY]),
+    [start, 0x0e, unsigned(parts.length - 1), parts.map((_, i) => unsigned(i))],
+    parts.map((part) => [0x0b, part]),
+  ],
   /** v128.load; as all three, an offset follows. */
   v128Load: (memory: number): Code => [simd(0), place(memory)],
   /** v128.load32_splat */

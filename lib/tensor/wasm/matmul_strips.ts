@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { type Code, type CodeFunction, layOut, moduleBytes, OP } from "./assembler.ts";
+import { type Code, type CodeFunction, copies, moduleBytes, OP, type Piece } from "./assembler.ts";
 
 /** A tile's columns and rows. */
 export type Tile = readonly [width: number, rows: number];
@@ -89,21 +89,19 @@ function strip(tile: Tile, bits: 128 | 256): CodeFunction {
     [OP.get(a(i)), OP.get(b(j)), OP.get(sum(i, j))],
     [OP.f32x4RelaxedMadd, OP.set(sum(i, j))],
   ];
-  /** A load and what follows it: of another term only the offset is different. */
-  const loadA = (i: number, then: Code): [Uint8Array, (p: number) => number, Uint8Array] => [
-    layOut([OP.get(LINES + i), OP.v128Load32Splat(SHARED)]),
-    (p) => 4 * p,
-    layOut([OP.set(a(i)), then]),
-  ];
-  const loadB = (j: number, then: Code): [Uint8Array, (p: number) => number, Uint8Array] => [
-    layOut([OP.get(ZERO), OP.v128Load(OWN)]),
-    (p) => bytes * p + 16 * j,
-    layOut([OP.set(b(j)), then]),
-  ];
-  const loads = holdsA
+  const loadA = (i: number, then: Code): Piece => ({
+    before: [OP.get(LINES + i), OP.v128Load32Splat(SHARED)],
+    offset: (p) => 4 * p,
+    after: [OP.set(a(i)), then],
+  });
+  const loadB = (j: number, then: Code): Piece => ({
+    before: [OP.get(ZERO), OP.v128Load(OWN)],
+    offset: (p) => bytes * p + 16 * j,
+    after: [OP.set(b(j)), then],
+  });
+  const term = holdsA
     ? [...rows.map((i) => loadA(i, [])), ...lanes.map((j) => loadB(j, rows.map((i) => add(i, j))))]
     : [...lanes.map((j) => loadB(j, [])), ...rows.map((i) => loadA(i, lanes.map((j) => add(i, j))))];
-  const term = (p: number): Code => loads.map(([load, offset, then]) => [load, OP.offset(offset(p)), then]);
 
   const fetch = eachRow(rowCount, [FROM, FROM_LINE, UNREAD], (i) =>
     lanes.map((j) => [
@@ -148,7 +146,7 @@ function strip(tile: Tile, bits: 128 | 256): CodeFunction {
       OP.loop([
         begin,
         rows.map((i) => [i > 0 ? next(LINES + i - 1, A_LINE, i, ROWS) : OP.get(A), OP.set(LINES + i)]),
-        OP.from(OP.get(SKIP), range(CHUNK_DEPTH).map(term)),
+        OP.from(OP.get(SKIP), copies(CHUNK_DEPTH, term)),
         end,
         [OP.get(LINES + rowCount - 1), OP.get(A_LINE), OP.i32Add, OP.set(A)],
         [OP.get(ROWS), OP.i32Const(rowCount), OP.i32Sub, OP.set(ROWS)],
