@@ -12,6 +12,7 @@ import { compileStep } from "./compile_step.ts";
 import { packedGradients } from "./gradients.ts";
 import type { PackedGradients } from "./micro_batch.ts";
 import { samplesRead } from "./shared_gradients.ts";
+import { checkShared } from "./shared_settings.ts";
 import { checkLearnable } from "./learnable.ts";
 import { warmupCosine } from "./schedule.ts";
 import { type BatchSource, openBatch } from "./source.ts";
@@ -29,7 +30,7 @@ import { sinceBest, validated } from "./validation.ts";
  * @param params Start values; borrowed, not changed.
  * @returns The adapted tree; free it with `disposeParams(result.params, params)`.
  * @throws {NothingToLearnError} If nothing can be learned from the pairs.
- * @throws {RangeError} If a loss is not finite; the message names step and samples, and nothing is written.
+ * @throws {RangeError} If a loss is not finite (the message names step and samples, and nothing is written) or `ranks` are at other runs.
  * @throws {StateDifferenceError} If `resume` finds the state of a run made of something else.
  *
  * @example Two steps on synthetic pairs
@@ -98,6 +99,7 @@ export async function fit<T>(
   let [isWarnedOfChance, isCompiled] = [false, false];
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   let state = await startState(start, settings, options);
+  if (ranks) checkShared({ ...settings, step: state.adamw.step }, ranks);
   const { progress } = state;
   let saved = { step: state.adamw.step, time: performance.now() };
   const save = async (): Promise<void> => {

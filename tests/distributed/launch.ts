@@ -20,15 +20,21 @@ export async function isThere(program: string, option = "--version"): Promise<bo
 const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json")));
 const PERMISSIONS = (tasks.mpi.command as string).split(" ").filter((word) => word.startsWith("--"));
 
-/** `deno task mpi ...` in a folder as `size` processes of a launcher; of none: alone. One thread each, our own kernels. */
+/**
+ * `deno task mpi ...` in a folder as `size` processes of a launcher; of none: alone. One thread each, our own kernels.
+ *
+ * @param more Arguments of one more process. @default {there is none}
+ */
 export function launched(
   launcher: readonly string[],
   size: number,
   folder: string,
   args: readonly string[],
+  more?: readonly string[],
 ): Deno.Command {
   const deno = [Deno.execPath(), "run", "--quiet", "--no-prompt", ...PERMISSIONS, join(PACKAGE, "cli.ts")];
   const line = [...launcher, ...(launcher.length > 0 ? ["-n", `${size}`] : []), ...deno, ...args];
+  if (more) line.push(":", "-n", "1", ...deno, ...more);
   return new Deno.Command(line[0]!, {
     args: line.slice(1),
     cwd: folder,

@@ -1,6 +1,7 @@
 /** One training shared by several processes: the same bits on any number of them; one that dies ends all, and the run goes on. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { exists } from "../../lib/io/files.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder, writeClasses, writePairs } from "../cli/fixtures.ts";
 import { killRanks } from "./kill_ranks.ts";
@@ -125,6 +126,40 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
         assertEquals(three.figures, one.figures);
         // Features of three images at a time differ in their last bits from those of eight.
         assert(one.scores.length === 16 && one.scores.every((score, i) => Math.abs(score - three.scores[i]!) < 1e-6));
+      });
+    },
+  });
+
+  Deno.test({
+    name:
+      `a process that cannot read what the others can, or reads something else, ends them and says which and why: ${name}${skipped}`,
+    ignore,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        const table = await Deno.readTextFile(await writePairs(folder, 20));
+        const image = await Deno.readFile(join(folder, "19.png"));
+        await Deno.writeFile(join(folder, "half.png"), image.subarray(0, image.length / 2));
+        await Deno.writeTextFile(join(folder, "half.csv"), table.replace("\n19.png", "\nhalf.png"));
+        await Deno.writeTextFile(join(folder, "other.csv"), table.replace("\n19.png", "\n18.png"));
+        for (
+          const [file, why] of [
+            ["none.csv", /rank 1: Cannot read "none.csv" as it must be a file/],
+            [
+              "half.csv",
+              /rank 1: Cannot begin as every image must be readable: 1 of 20.* Cannot read "half.png" as PNG/,
+            ],
+            [
+              "other.csv",
+              /rank 1: Cannot train as one of 2 processes as all must have the same cases: that of process 1 is/,
+            ],
+          ] as const
+        ) {
+          const line = (pairs: string) => ["train", "--pairs", pairs, ...TRAIN.slice(3), "--out", "out"];
+          const { code, stderr } = await launched(launcher, 1, folder, line("pairs.csv"), line(file)).output();
+          const told = new TextDecoder().decode(stderr);
+          assertMatch(told, why);
+          assert(code !== 0 && !await exists(join(folder, "out", "adapter.safetensors")), told);
+        }
       });
     },
   });
