@@ -51,13 +51,13 @@ Deno.test(`openBlas() takes a library that is right, also by its batches${skippe
 });
 
 Deno.test(`matMul() uses a packed weight only where a product by it has the same bits${skipped}`, options, async () => {
-  for (const [scale, used] of [["1.0f", 42], ["1.0000002f", 0]] as const) {
+  for (const [scale, used] of [["1.0f", 36], ["1.0000002f", 0]] as const) {
     const path = join(folder, `packing${used}.so`);
     assert(await compile(path, [`-DPACKED_SCALE=${scale}`]));
     const { stdout, stderr } = await runProgram("./blas_packed_program.ts", [path], NATIVE);
     assert(stdout !== "", stderr);
     const { found, agreed, differing } = JSON.parse(stdout);
-    assertEquals([found, agreed, differing], [42, used, 0]);
+    assertEquals([found, agreed, differing], [36, used, 0]);
   }
 });
 

@@ -7,7 +7,7 @@
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { blasExp, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import { blasExp, blasMatmul, blasPacked, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
 import { packedMatrices, PACKING } from "./blas_pack.ts";
 import { threadPool } from "./threads.ts";
 import { allocate, type Blas, type ThreadExp, type WasmBackend } from "./module.ts";
@@ -165,6 +165,7 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
     description: name,
     library: { path, base },
     matmul,
+    matmulPacked: blasPacked(symbols, base),
     sgemm: blasSgemm(symbols, base),
     exp,
     packs: symbols.cblas_sgemm_compute ? packedMatrices(path, symbols, () => threadPool()?.settle()) : undefined,

@@ -33,9 +33,6 @@ export const PRODUCTS = {
 /** The name of what {@linkcode blasMatmul} makes among a thread's functions. */
 export const BLAS_MATMUL = "blas_matmul";
 
-/** In `tb`'s place: the right matrix is one that blas_pack.ts packed, of that address in the process's memory. For rows. */
-export const PACKED = 2;
-
 /**
  * The function, with the arguments of matmul.c's but for the scratch. What it computes it computes wholly, the bias included, so
  * that it may be computed anew. Its own text must suffice: workers get it as such.
@@ -48,7 +45,7 @@ export function blasMatmul(
   base: number,
   memory: WebAssembly.Memory,
 ): KernelFunctions[string] {
-  const [ROW_MAJOR, AS_IS, TRANSPOSED, PACKED_FORM, FLOAT] = [101, 111, 112, 151, 4] as const;
+  const [ROW_MAJOR, AS_IS, TRANSPOSED, FLOAT] = [101, 111, 112, 4] as const;
   const repeatRow = (row: number, into: number, line: number, width: number, rows: number): void => {
     const bytes = new Uint8Array(memory.buffer);
     const [length, step, end] = [FLOAT * width, FLOAT * line, into + FLOAT * line * rows];
@@ -80,13 +77,6 @@ export function blasMatmul(
     if (bias) { for (const into of results) repeatRow(bias + FLOAT * column, into, n, columns, rows); }
     const [formA, formB] = [ta ? TRANSPOSED : AS_IS, tb ? TRANSPOSED : AS_IS];
     const [lda, ldb, beta] = [ta ? m : k, tb ? k : n, bias ? 1 : 0];
-    if (tb === 2) {
-      symbols.cblas_sgemm_compute!(
-        ...[ROW_MAJOR, formA, PACKED_FORM, rows, n, k, BigInt(base + lefts[0]!), lda] as const,
-        ...[BigInt(b), k, beta, BigInt(base + results[0]!), n] as const,
-      );
-      return 0;
-    }
     if (matrices > 1 && symbols.cblas_sgemm_batch) {
       symbols.cblas_sgemm_batch(
         ROW_MAJOR,
@@ -103,6 +93,40 @@ export function blasMatmul(
       symbols.cblas_sgemm(
         ...[ROW_MAJOR, formA, formB, rows, columns, k] as const,
         ...[1, left, lda, right, ldb, beta, result, n] as const,
+      );
+    }
+    return 0;
+  };
+}
+
+/** The name of what {@linkcode blasPacked} makes among a thread's functions. */
+export const BLAS_PACKED = "blas_packed";
+
+/**
+ * A product by a matrix that blas_pack.ts packed in one part or two: tiles of the result, the parts' columns by even parts of the rows.
+ * Arguments: m, n, k, a, the parts in the process's memory (0: no second one), the first column of the second, c, the number of
+ * tiles, then the first of them and how many. Its own text must suffice, too.
+ */
+export function blasPacked(
+  { cblas_sgemm_compute }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "cblas_sgemm_compute">,
+  base: number,
+): KernelFunctions[string] {
+  const [ROW_MAJOR, AS_IS, PACKED, FLOAT] = [101, 111, 151, 4] as const;
+  return (...numbers) => {
+    const [m, n, k, a, part0, part1, column1, c, tiles, first, count] = numbers as [
+      ...[number, number, number, number, number, number],
+      ...[number, number, number, number, number],
+    ];
+    const parts = part1 ? 2 : 1;
+    const rowOf = (index: number): number => Math.round(m * index / (tiles / parts));
+    for (let tile = first; tile < first + count; tile++) {
+      const [isSecond, index] = [tile % parts === 1, Math.floor(tile / parts)];
+      const [row, column] = [rowOf(index), isSecond ? column1 : 0];
+      const columns = isSecond || parts === 1 ? n - column : column1;
+      cblas_sgemm_compute!(
+        ...[ROW_MAJOR, AS_IS, PACKED, rowOf(index + 1) - row, columns, k] as const,
+        ...[BigInt(base + a + FLOAT * row * k), k, BigInt(isSecond ? part1 : part0), k] as const,
+        ...[0, BigInt(base + c + FLOAT * (row * n + column)), n] as const,
       );
     }
     return 0;

@@ -21,6 +21,9 @@ const CACHE_LINE = 64;
 /** Rows that a packed matrix is meant for: made for a few, MKL packs no panels. Any number may follow. */
 const MEANT_ROWS = 2048;
 
+/** Columns of a part are a multiple of this. */
+const COLUMNS = 16;
+
 /** Uses of the same tensor in the same form after which it is taken for a weight. */
 const USES = 3;
 /** Numbers from which packing is worth a place. */
@@ -38,12 +41,19 @@ export interface RightMatrix {
   transposed: boolean;
   n: number;
   k: number;
+  /** Its columns are packed in so many parts, for as many threads at least. */
+  parts: 1 | 2;
+}
+
+/** Where a part of `n` columns begins. */
+export function partColumn(n: number, part: number, parts: 1 | 2): number {
+  return part === parts ? n : part * Math.ceil(n / parts / COLUMNS) * COLUMNS;
 }
 
 /** The packed matrices of a library. */
 export interface PackedMatrices {
-  /** The packed form, once there is one; counts the uses. */
-  find(matrix: RightMatrix): number | undefined;
+  /** The packed parts, once there are any; counts the uses. */
+  find(matrix: RightMatrix): readonly number[] | undefined;
   /**
    * Whether a product of such sizes is the same to the bit with and without packing, which decides that it may be used: `compare` is
    * asked the first time.
@@ -69,33 +79,40 @@ export function packedMatrices(
   if (known) return known;
   let bytes = 0;
   const agreements = new Map<string, boolean>();
-  const uses = new WeakMap<object, { count: number; packed?: number }[]>();
+  const uses = new WeakMap<object, Map<string, { count: number; packed?: number[] }>>();
   const freed = new FinalizationRegistry<{ packed: bigint; size: number }>(({ packed, size }) => {
     settle();
     MKL_free(packed);
     bytes -= size;
   });
-  const pack = ({ dataId, address, transposed, n, k }: RightMatrix): number | undefined => {
-    const size = 4 * n * k;
-    if (bytes + size > PACKED_BYTES) return undefined;
-    const packed = MKL_malloc(cblas_sgemm_pack_get_size(B_MATRIX, MEANT_ROWS, n, k), CACHE_LINE);
+  const packPart = ({ dataId, address, transposed, n, k, parts }: RightMatrix, part: number): number | undefined => {
+    const [column, end] = [partColumn(n, part, parts), partColumn(n, part + 1, parts)];
+    const packed = MKL_malloc(cblas_sgemm_pack_get_size(B_MATRIX, MEANT_ROWS, end - column, k), CACHE_LINE);
     if (packed === 0n) return undefined;
-    const form = transposed ? TRANSPOSED : AS_IS;
-    const place = BigInt(address);
-    cblas_sgemm_pack(ROW_MAJOR, B_MATRIX, form, MEANT_ROWS, n, k, 1, place, transposed ? k : n, packed);
+    const [form, line] = transposed ? [TRANSPOSED, k] : [AS_IS, n];
+    const place = BigInt(address + 4 * column * (transposed ? k : 1));
+    cblas_sgemm_pack(ROW_MAJOR, B_MATRIX, form, MEANT_ROWS, end - column, k, 1, place, line, packed);
+    const size = 4 * (end - column) * k;
     bytes += size;
     freed.register(dataId, { packed, size });
     return Number(packed);
   };
+  const pack = (matrix: RightMatrix): number[] | undefined => {
+    if (bytes + 4 * matrix.n * matrix.k > PACKED_BYTES) return undefined;
+    const packed = Array.from({ length: matrix.parts }, (_, part) => packPart(matrix, part));
+    return packed.every((place) => place !== undefined) ? packed : undefined;
+  };
   const matrices: PackedMatrices = {
     find(matrix) {
       if (matrix.n * matrix.k < LEAST_NUMBERS) return undefined;
-      const forms = uses.get(matrix.dataId) ?? [{ count: 0 }, { count: 0 }];
+      const forms = uses.get(matrix.dataId) ?? new Map<string, { count: number; packed?: number[] }>();
       uses.set(matrix.dataId, forms);
-      const use = forms[Number(matrix.transposed)]!;
+      const form = `${matrix.transposed} ${matrix.parts}`;
+      const use = forms.get(form) ?? { count: 0 };
+      forms.set(form, use);
       if (use.count++ === USES) {
         const packed = pack(matrix);
-        if (packed !== undefined) use.packed = packed;
+        if (packed) use.packed = packed;
       }
       return use.packed;
     },

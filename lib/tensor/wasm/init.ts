@@ -6,7 +6,7 @@ import { readVariable } from "../../platform/variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
 import { instantiateTfjs } from "./tfjs_instance.ts";
-import { BLAS_MATMUL } from "./blas_matmul.ts";
+import { BLAS_MATMUL, BLAS_PACKED } from "./blas_matmul.ts";
 import { blasChoice, openBlas } from "./blas.ts";
 import { setThreads, threadCount } from "./threads.ts";
 import { FLAG } from "./matmul_strips.ts";
@@ -63,7 +63,10 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
     delete kernels.blas;
     for (const name of ["use_blas", "use_exp"]) kernels.run[name]!(0);
     const blas = openBlas(wasmBackend(), blasChoice(options.blas), threads);
-    if (blas) Object.assign(kernels, { blas, run: { ...kernels.run, [BLAS_MATMUL]: blas.matmul } });
+    if (blas) {
+      const run = { ...kernels.run, [BLAS_MATMUL]: blas.matmul, [BLAS_PACKED]: blas.matmulPacked };
+      Object.assign(kernels, { blas, run });
+    }
   }
   await setThreads(wasmBackend(), threads, options.threads !== undefined);
 }

@@ -84,6 +84,8 @@ export interface Blas extends ThreadLibrary {
   library: BlasLibrary;
   /** `matmul` of matmul.c. */
   matmul: KernelFunctions[string];
+  /** Likewise by weights it has packed. */
+  matmulPacked: KernelFunctions[string];
   /** Weights it has packed. @default {it packs none} */
   packs: PackedMatrices | undefined;
   /** Tells the library how many threads of its own it may use. */

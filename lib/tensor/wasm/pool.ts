@@ -1,6 +1,6 @@
 /** Workers that run the C kernels in tfjs's own memory, each job's rows shared out in chunks. @module */
 import { startWorker } from "../../platform/worker.ts";
-import { BLAS_MATMUL } from "./blas_matmul.ts";
+import { BLAS_MATMUL, BLAS_PACKED } from "./blas_matmul.ts";
 import { allocate, STACK_BYTES, type WasmBackend, wasmKernels } from "./module.ts";
 import {
   FAILED,
@@ -79,7 +79,7 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   const control = new SharedArrayBuffer(WORD_COUNT * 4 + SLOTS * MAX_NUMBERS * 8);
   const words = new Int32Array(control, 0, WORD_COUNT);
   const numbers = new Float64Array(control, WORD_COUNT * 4);
-  const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), BLAS_MATMUL];
+  const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), BLAS_MATMUL, BLAS_PACKED];
   const stacks = allocate(backend, (threads - 1) * STACK_BYTES);
   const scratch = { address: 0, bytes: 0 };
   const workers = Array.from({ length: threads - 1 }, (_, index) => {

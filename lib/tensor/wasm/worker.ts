@@ -1,6 +1,6 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
-import { BLAS_MATMUL, blasExp, blasMatmul, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import { BLAS_MATMUL, BLAS_PACKED, blasExp, blasMatmul, blasPacked, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
 import { stripImports } from "./matmul_strips.ts";
 import type { BlasLibrary, KernelModules } from "./module.ts";
 
@@ -72,7 +72,7 @@ export interface WorkerData {
 export const WORKER_SOURCE = `
 const { modules, memory, control, stack, index, library } = workerData;
 const { strip, bits } = (${stripImports})(modules.module, modules.strips, memory);
-const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), "${BLAS_MATMUL}"];
+const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), "${BLAS_MATMUL}", "${BLAS_PACKED}"];
 const words = new Int32Array(control, 0, ${WORD_COUNT});
 const numbers = new Float64Array(control, ${WORD_COUNT * 4}, ${SLOTS * MAX_NUMBERS});
 let symbols;
@@ -90,6 +90,7 @@ if (symbols) {
   kernels.use_blas(1);
   kernels.use_exp(Number(exp !== undefined));
   kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
+  kernels.${BLAS_PACKED} = (${blasPacked})(symbols, library.base);
   Atomics.add(words, ${WORDS.opened}, 1);
 }
 Atomics.add(words, ${WORDS.begun}, 1);
