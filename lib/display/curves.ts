@@ -58,7 +58,13 @@ export function lossFigure(series: readonly LossSeries[], options: LossFigureOpt
     const stride = Math.ceil(loss.length / points);
     const thin = (values: readonly number[]): number[] =>
       values.filter((_, k) => (values.length - 1 - k) % stride === 0).map(rounded);
-    const line = { kind: "line" as const, name, x: thin(steps ?? loss.map((_, k) => k + 1)), group: String(i) };
+    const line = {
+      kind: "line" as const,
+      name,
+      x: thin(steps ?? loss.map((_, k) => k + 1)),
+      group: String(i),
+      ...(loss.length === 1 ? { dots: true } : {}), // a line of one point is none
+    };
     const colour = seriesColour(i);
     if (smooth <= 1) return [{ ...line, y: thin(loss), colour, width: 2 }];
     return [

@@ -6,7 +6,6 @@ import { initWasm, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { threadCount } from "./wasm/threads.ts";
 import { initWebgpu } from "./webgpu/init.ts";
-import { isDeno } from "../platform/runtime.ts";
 
 /** A tf.js backend this library runs on. */
 export type BackendName = "webgpu" | "wasm" | "cpu";
@@ -66,16 +65,6 @@ export async function selectBackend(options: SelectBackendOptions = {}): Promise
   throw new Error(`Cannot start a backend: ${reasons.join("; ")}`);
 }
 
-/** Without a display the search for adapters prints an error about this variable; any value keeps it quiet. */
-function quietAdapterSearch(): void {
-  if (!isDeno) return;
-  try {
-    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
-  } catch {
-    // Without the permission the line is printed, which does no harm.
-  }
-}
-
 async function start(
   name: BackendName,
   allowSoftware: boolean,
@@ -85,7 +74,6 @@ async function start(
   try {
     let adapter = "tf.js, plain JavaScript";
     if (name === "webgpu") {
-      quietAdapterSearch();
       const hardware = await initWebgpu({ allowSoftware });
       if ("reason" in hardware) return hardware;
       adapter = hardware.adapter;

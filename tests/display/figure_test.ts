@@ -32,6 +32,13 @@ Deno.test("lossFigure() holds the losses alone when they are few, and takes give
   assertThrows(() => lossFigure([{ name: "a", loss: [1], steps: [1, 2] }]), TypeError, "2 and 1");
 });
 
+Deno.test("lossFigure() shows a series of one loss as a dot, as no line can be seen of it", () => {
+  assertEquals(lines(lossFigure([{ name: "a", loss: [2] }, { name: "b", loss: [2, 1] }])).map(({ dots }) => dots), [
+    true,
+    undefined,
+  ]);
+});
+
 Deno.test("lossFigure() thins a long series and keeps its last point", () => {
   const figure = lossFigure([{ name: "a", loss: Array.from({ length: 2501 }, (_, i) => i / 3) }], { smooth: 1 });
   const { x, y } = lines(figure)[0]!;

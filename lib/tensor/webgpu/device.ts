@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isDeno } from "../../platform/runtime.ts";
 
 /** The names WebGPU gives an adapter (the fields of `GPUAdapterInfo` that are read here). */
 export interface AdapterDescription {
@@ -98,6 +99,16 @@ export function nameAdapter(info: AdapterDescription): string {
   return parts.length > 0 ? parts.join(" ") : "unnamed adapter";
 }
 
+/** Without a display the search for adapters prints an error about this variable; any value keeps it quiet. */
+function quietAdapterSearch(): void {
+  if (!isDeno) return;
+  try {
+    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+  } catch {
+    // Without the permission the line is printed, which does no harm.
+  }
+}
+
 /**
  * Asks for the fastest adapter and a device with the adapter's own limits. No permission is needed.
  *
@@ -109,6 +120,7 @@ export async function requestDevice(options: RequestDeviceOptions = {}): Promise
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu) return { reason: "this runtime has no WebGPU (Deno 2.9.1 or newer has it)" };
   try {
+    quietAdapterSearch();
     const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) return { reason: "no WebGPU adapter was found (is a Vulkan, Metal or D3D12 driver installed?)" };
     const software = isSoftwareAdapter(adapter.info);

@@ -51,8 +51,9 @@ export function validationFigure({ validations }: RunCurves): Figure | undefined
         }],
       },
     ],
-    x: { title: "step" },
-    y: { title: name },
+    // Around one point an axis would show halves of steps and shares below 0.
+    x: { title: "step", ...(values.length === 1 ? { ticks: [{ value: best.step }] } : {}) },
+    y: { title: name, ...(values.length === 1 ? { range: [0, 1] as const } : {}) },
     alt: `validation ${name} over step: best ${best.value.toFixed(4)} at step ${best.step}`,
   };
 }
