@@ -9,6 +9,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { commandLine } from "../lib/cli/standalone.ts";
 import { writeFileAtomic } from "../lib/io/files.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { decodingGroup, feedingGroup } from "./data.ts";
@@ -47,12 +48,19 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
 };
 
 const FOLDER = "results/bench";
-const save = Deno.args.includes("--save");
-const asked = Deno.args.filter((arg) => arg !== "--save");
-const unknown = asked.find((name) => !(name in GROUPS));
+const args = commandLine({
+  name: "bench",
+  summary: "Speed and memory against the aims, beside PyTorch (ACE_PYTHON) and JavaScript peers",
+  positionals: `[${Object.keys(GROUPS).join(" | ")}] ...`,
+  options: { save: { type: "boolean", help: "Keep a copy of the summary in bench/results" } },
+  example: "deno task bench matmul",
+});
+const save = args.flag("save");
+const asked = args.positionals;
+const unknown = asked.find((name) => !Object.hasOwn(GROUPS, name));
 if (unknown !== undefined) {
   console.error(
-    `Cannot run a group as it must be one of ${Object.keys(GROUPS).join(", ")}: current value is "${unknown}"`,
+    `error: Cannot run a group as it must be one of ${Object.keys(GROUPS).join(", ")}: current value is "${unknown}"`,
   );
   Deno.exit(2);
 }

@@ -10,8 +10,8 @@
  * @module
  */
 import { join, resolve } from "@std/path";
-import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "../../lib/cli/command.ts";
-import { outputColumns } from "../../lib/display/terminal.ts";
+import type { Arguments, Command } from "../../lib/cli/command.ts";
+import { runStandalone } from "../../lib/cli/standalone.ts";
 import { writeFileAtomic } from "../../lib/io/files.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { gatherFacts } from "../record.ts";
@@ -68,12 +68,4 @@ async function main(args: Arguments): Promise<number> {
   return rehearsal.differing.length === 0 ? 0 : 1;
 }
 
-try {
-  const args = parseCommandLine(COMMAND, Deno.args);
-  if (args.flag("help")) console.log(helpText(COMMAND, outputColumns()));
-  else Deno.exit(await main(args));
-} catch (error) {
-  console.error(`error: ${(error as Error).message}`);
-  if (error instanceof UsageError) console.error("deno task rehearse --help lists the options");
-  Deno.exit(1);
-}
+await runStandalone(COMMAND);

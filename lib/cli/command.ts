@@ -156,7 +156,7 @@ export class UsageError extends Error {
  *
  * @throws {UsageError} If an option is unknown, lacks its value, or an argument is not taken.
  */
-export function parseCommandLine(command: Command, args: readonly string[]): Arguments {
+export function parseCommandLine(command: Omit<Command, "run">, args: readonly string[]): Arguments {
   const known: Record<string, OptionSpec> = { ...command.options, help: HELP };
   const options = Object.fromEntries(
     Object.entries(known).map(([name, { type, short, multiple }]) => [
@@ -270,7 +270,7 @@ export function hangingRows(rows: readonly (readonly [string, string])[], column
 }
 
 /** A command's help text, for so many columns. */
-export function helpText(command: Command, columns = Infinity): string {
+export function helpText(command: Omit<Command, "run">, columns = Infinity): string {
   const rows = Object.entries({ ...command.options, help: HELP }).map(([name, option]) => {
     const value = option.type === "string" ? ` ${option.value ?? "VALUE"}` : "";
     return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.help] as const;

@@ -44,7 +44,10 @@ if (import.meta.main) {
     ? jupyterDataFolder(Deno.build.os, (name) => Deno.env.get(name))
     : join(resolve(Deno.env.get("INIT_CWD") ?? "", values.prefix), "share", "jupyter");
   if (!values.check) {
-    const folder = await installKernelspec(data, Deno.env.get("DENO_DIR"));
+    const folder = await installKernelspec(data, Deno.env.get("DENO_DIR")).catch((error: Error) => {
+      console.error(`error: Cannot install the kernel below "${data}": ${error.message}`);
+      Deno.exit(1);
+    });
     console.log(
       `installed in ${folder}\nchoose "ACE-LoRA (Deno)" in Jupyter's or VS Code's list`,
     );

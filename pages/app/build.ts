@@ -4,6 +4,8 @@
  * @module
  */
 import { fromFileUrl, join, resolve } from "@std/path";
+import { type Arguments, UsageError } from "../../lib/cli/command.ts";
+import { runStandalone } from "../../lib/cli/standalone.ts";
 import { writeAssets } from "./assets.ts";
 import { serveFolder } from "./serve.ts";
 
@@ -52,19 +54,40 @@ export async function buildPage(folder: string, deno: string = Deno.execPath()):
   await Deno.writeTextFile(script, head + await Deno.readTextFile(script));
 }
 
-if (import.meta.main) {
-  const [named, ...more] = Deno.args.filter((arg) => !arg.startsWith("--"));
-  const flags = Deno.args.filter((arg) => arg.startsWith("--"));
-  if (more.length > 0 || flags.some((flag) => flag !== "--serve")) {
-    console.error("Usage: deno task page [DIR] [--serve]");
-    Deno.exit(2);
-  }
+async function main(args: Arguments): Promise<void> {
+  const [named, ...more] = args.positionals;
+  if (more.length > 0) throw new UsageError(`"${more[0]}" is one folder too many: the page is written to one`);
+  const port = args.integer("port", 8000, 1);
   const folder = resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), named ?? "page");
   await buildPage(folder, "deno"); // by that name the task may run it
   console.log(`Written: ${folder}`);
-  if (flags.length > 0) {
-    const { addr, finished } = serveFolder(folder, { port: 8000 });
-    console.log(`Open http://${addr.hostname}:${addr.port}/ (Ctrl-C ends it)`);
-    await finished;
+  if (!args.flag("serve")) return;
+  const { addr, finished } = served(folder, port);
+  console.log(`Open http://${addr.hostname}:${addr.port}/ (Ctrl-C ends it)`);
+  await finished;
+}
+
+function served(folder: string, port: number): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return serveFolder(folder, { port });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new UsageError(
+      `Cannot serve at port ${port} as it must be free: another program has it; --port N takes another`,
+    );
   }
+}
+
+if (import.meta.main) {
+  await runStandalone({
+    name: "page",
+    summary: "Put the browser page together as static files; --serve shows it on this machine",
+    positionals: "[DIR]",
+    options: {
+      serve: { type: "boolean", help: "Serve the folder at 127.0.0.1, to this machine alone" },
+      port: { type: "string", value: "N", help: "Where it is served (default: 8000)" },
+    },
+    example: "deno task page --serve",
+    run: main,
+  });
 }

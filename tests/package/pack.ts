@@ -7,6 +7,8 @@
  * @module
  */
 import { dirname, fromFileUrl, join, resolve } from "@std/path";
+import { UsageError } from "../../lib/cli/command.ts";
+import { runStandalone } from "../../lib/cli/standalone.ts";
 import { lockFile } from "../../lib/io/lock.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -63,10 +65,15 @@ async function fill(target: string): Promise<number> {
 }
 
 if (import.meta.main) {
-  const [target] = Deno.args;
-  if (target === undefined) {
-    console.error("Usage: deno task pack DIR");
-    Deno.exit(1);
-  }
-  console.log(`${await pack(resolve(Deno.env.get("INIT_CWD") ?? "", target))} files in ${target}`);
+  await runStandalone({
+    name: "pack",
+    summary: "Copy what would be published to a folder, for a project without JSR",
+    positionals: "DIR",
+    options: {},
+    example: "deno task pack vendor/ace-lora",
+    async run({ positionals: [target, ...more] }) {
+      if (target === undefined || more.length > 0) throw new UsageError("name one folder to write, empty or not there");
+      console.log(`${await pack(resolve(Deno.env.get("INIT_CWD") ?? "", target))} files in ${target}`);
+    },
+  });
 }
