@@ -4,6 +4,8 @@ import { listImages } from "../data/dataset.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
+import { aceLoraModel } from "../ace_lora.ts";
+import { encodeNothing, type EncodingSizes } from "../clip/zero_shot/ahead.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../adapters/model.ts";
@@ -87,12 +89,18 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
   // One image is decoded sooner than a worker starts.
   const reader = explain === undefined && images.length > 1 ? readerFrom(args) : undefined;
   const templates = args.all("prompts");
+  const batchSize = args.integer("batch-size", 8, 1);
+  const sizes: EncodingSizes = {
+    images: Math.min(batchSize, images.length),
+    ...(protocol ? {} : { prompts: templates.length || CHEST_TEMPLATES.length }),
+  };
+  const load = (args: Arguments, weights?: string): Promise<Classifier> => classifierFrom(args, weights, sizes);
   const asked = (images: NamedImage[]): ReturnType<typeof averagedOver<Answered>> =>
-    averagedOver(args, classifierFrom, async (classifier) => {
+    averagedOver(args, load, async (classifier) => {
       const answers = await classifyImages(classifier, watched(args, images), labels, {
         ...(templates.length > 0 ? { templates } : {}),
         ...(protocol ? { protocol } : {}),
-        batchSize: args.integer("batch-size", 8, 1),
+        batchSize,
         explain: explain !== undefined,
         maps: mapKindsFrom(args, explain !== undefined, classifier.config.encoders.vision),
         ...(reader ? { reader } : {}),
@@ -174,8 +182,8 @@ export async function imagesIn(folder: string): Promise<string[]> {
 }
 
 /** The model as {@linkcode adaptedFrom} loads it, for questions in words: a head has no part in those, and that is told. */
-export async function classifierFrom(args: Arguments, weights?: string): Promise<Classifier> {
-  const classifier = await adaptedFrom(args, weights);
+export async function classifierFrom(args: Arguments, weights?: string, sizes?: EncodingSizes): Promise<Classifier> {
+  const classifier = await adaptedFrom(args, weights, sizes);
   const { classes } = classifier.config;
   if (classes) {
     console.error(
@@ -198,11 +206,17 @@ export function checkAdapterUnseen(args: Arguments, { seen }: Classifier, cases:
   else console.error(unknownCasesNote(adapter));
 }
 
-/** The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights. */
-export async function adaptedFrom(args: Arguments, weights?: string): Promise<Classifier> {
+/**
+ * The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights.
+ *
+ * @param sizes What will be encoded at a time, where it is known.
+ */
+export async function adaptedFrom(args: Arguments, weights?: string, sizes: EncodingSizes = {}): Promise<Classifier> {
   const adapter = args.text("adapter");
   if (adapter !== undefined) await checkPath(adapter);
-  const { params, config: encoders, tokenizer } = await modelFrom(args, weights);
+  const { params, config: encoders, tokenizer } = await modelFrom(args, weights, (params, encoders) => {
+    encodeNothing(aceLoraModel({ encoders, learnScale: false }), params, encoders, sizes);
+  });
   if (adapter === undefined) return { params, config: { encoders, learnScale: false }, tokenizer };
   return { ...await loadAdapter(adapter, params, encoders), tokenizer };
 }

@@ -110,10 +110,14 @@ async function encode(
   const reader = readerFrom(args);
   const open = async () => {
     const backend = await startBackend(args);
-    const classifier: Classifier = await classifierFrom(args);
+    const batchSize = args.integer("batch-size", 16, 1);
+    const classifier: Classifier = await classifierFrom(args, undefined, {
+      images: Math.min(batchSize, images.length),
+      texts: Math.min(batchSize, texts.length),
+    });
     const content = { images, texts: texts.map(({ text }) => text) };
     return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
-      batchSize: args.integer("batch-size", 16, 1),
+      batchSize,
       reader,
       backend: backendText(backend),
     });

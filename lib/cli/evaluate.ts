@@ -157,17 +157,22 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   const templates = templatesFrom(args);
   const reader = readerFrom(args);
   const asked = { ...dataset, cases: own, classes: names };
+  const batchSize = args.integer("batch-size", 32, 1);
+  const sizes = {
+    images: Math.min(batchSize, own.length),
+    ...(protocol ? {} : { prompts: (templates ?? CHEST_TEMPLATES).length }),
+  };
   const options = {
     ...(templates ? { templates } : {}),
     ...(protocol ? { protocol } : {}),
-    batchSize: args.integer("batch-size", 32, 1),
+    batchSize,
     reader,
     onBatch: (done: number) => bar?.update(done),
   };
   let isByHead = false;
   const { scores: ownScores, trainable } = await averagedOver(
     args,
-    adaptedFrom,
+    (args, weights) => adaptedFrom(args, weights, sizes),
     async ({ params, config, tokenizer, seen }) => {
       if (seen) checkUnseen(dataset.cases, seen, adapter!);
       else if (adapter !== undefined) console.error(unknownCasesNote(adapter));

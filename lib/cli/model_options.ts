@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { adapterFormat } from "../adapters/files.ts";
 import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
-import { loadClip, type LoadedClip, modelFiles } from "../clip/load.ts";
+import { loadClip, type LoadClipOptions, type LoadedClip, modelFiles } from "../clip/load.ts";
 import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
@@ -51,10 +51,18 @@ export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
 }
 
 /** Loads the model that `--model`, `--weights` and `--tokenizer` name, or the same with other weights. */
-export async function modelFrom(args: Arguments, other?: string): Promise<LoadedClip> {
+export async function modelFrom(
+  args: Arguments,
+  other?: string,
+  ahead?: LoadClipOptions["ahead"],
+): Promise<LoadedClip> {
   const files = { ...await modelFilesFrom(args), ...(other === undefined ? {} : { weights: other }) };
   const { weights } = files;
-  const options = { note: (text: string) => console.error(text), narrow: args.flag("narrow") };
+  const options = {
+    note: (text: string) => console.error(text),
+    narrow: args.flag("narrow"),
+    ...(ahead ? { ahead } : {}),
+  };
   const model = await loadClip(files, options).catch(async (error: Error) => {
     if (weights === undefined) throw error;
     if (await isAdapter(weights)) {

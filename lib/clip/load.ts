@@ -11,7 +11,8 @@ import { withPreprocessor } from "./config_file/preprocessor.ts";
 import { findModelFiles, type ModelFiles } from "./find_model_files.ts";
 import { loadMiniParams, loadMiniTokenizer } from "./mini.ts";
 import { narrowWeights } from "../nn/narrow_weights.ts";
-import { type ClipParams, countClip } from "./params.ts";
+import { beginCompiling, type Compiling } from "../tensor/webgpu/compile_ahead.ts";
+import { buildClip, type ClipParams, countClip } from "./params.ts";
 import { checkTokenizer, type ClipTokenizer, loadClipTokenizer } from "./tokenise.ts";
 import { NotFound, system } from "../platform/system.ts";
 
@@ -36,6 +37,11 @@ export interface LoadClipOptions {
    * bytes read; features differ in the third or fourth digit. Elsewhere nothing changes. @default {false}
    */
   narrow?: boolean;
+  /**
+   * What will be done with the model. On webgpu it is done once with weights that have no numbers, and the programs it comes to are
+   * compiled while the weights are read; with `narrow`, whose products are others, when they run. @default {nothing}
+   */
+  ahead?: (params: ClipParams, config: ClipConfig) => void | Promise<void>;
 }
 
 /** The error for weights that are given without their tokeniser. */
@@ -80,21 +86,23 @@ export class MissingTokenizerError extends TypeError {
  * ```
  */
 export async function loadClip(from: string | ModelFiles = {}, options: LoadClipOptions = {}): Promise<LoadedClip> {
-  const { narrow = false, ...reading } = options;
-  const model = await loadWide(from, reading);
+  const { narrow = false, ahead, ...reading } = options;
+  const model = await loadWide(from, { ...reading, ...(ahead && !narrow ? { ahead } : {}) });
   return narrow ? { ...model, params: await narrowWeights(model.params) } : model;
 }
 
 async function loadWide(from: string | ModelFiles, options: LoadClipOptions): Promise<LoadedClip> {
   const files = await modelFiles(from);
   const { weights } = files;
-  if (weights === undefined) return await loadMini(files);
+  if (weights === undefined) return await loadMini(files, options);
   const checkpoint = await openCheckpoint(weights);
   try {
     const config = await clipConfigOf(checkpoint, files, options.note);
     checkMemory(config, weights);
     const tokenizer = await tokenizerOf(checkpoint, config, files); // before the weights: it is quick to fail
+    const { compiled } = await beginAhead(config, options);
     const params = await loadCheckpoint(checkpoint, config, options.note);
+    await compiled;
     return { params, config, tokenizer, files };
   } finally {
     checkpoint.file.close();
@@ -131,14 +139,22 @@ export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles>
   return stat.isDirectory ? await findModelFiles(from) : { weights: from };
 }
 
-async function loadMini(files: ModelFiles): Promise<LoadedClip> {
+/** Begins to compile what will be done with a model. */
+async function beginAhead(config: ClipConfig, { ahead }: LoadClipOptions): Promise<Compiling> {
+  return await beginCompiling(async () => await ahead?.(buildClip(config, (_, shape) => tf.fill(shape, 0)), config));
+}
+
+async function loadMini(files: ModelFiles, options: LoadClipOptions): Promise<LoadedClip> {
   if (files.config !== undefined) {
     throw new TypeError(`Cannot use "${files.config}" as a model as weights must be given with it: there are none`);
   }
   const tokenizer = files.tokenizer === undefined
     ? await loadMiniTokenizer()
     : await loadClipTokenizer(files.tokenizer, MINI, { weights: "the shipped mini model" });
-  return { params: await loadMiniParams(), config: MINI, tokenizer, files };
+  const { compiled } = await beginAhead(MINI, options);
+  const params = await loadMiniParams();
+  await compiled;
+  return { params, config: MINI, tokenizer, files };
 }
 
 /** What a checkpoint's model is: its configuration and preprocessor, or what its names imply. @throws {SyntaxError} If they do not fit. */

@@ -6,12 +6,11 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { WebgpuBackend } from "./backend.ts";
-import { COMPILE_ONLY, finishPipelines } from "./device_cache.ts";
+import { COMPILE_ONLY, compileAsked } from "./device_cache.ts";
 
 /**
  * Compiles the programs that `work` comes to, on webgpu; elsewhere there are none and it is not run. Nothing is computed and no
- * memory of the device is taken. In a browser they are compiled beside each other and beside whatever runs meanwhile; Deno compiles
- * each before it goes on, which still spares the first step, and runs beside workers that read its images.
+ * memory of the device is taken.
  *
  * Until `work` has ended nothing else may be computed.
  *
@@ -20,7 +19,18 @@ import { COMPILE_ONLY, finishPipelines } from "./device_cache.ts";
  * @returns How many programs were compiled.
  */
 export async function compileAhead(work: () => Promise<void> | void): Promise<number> {
-  if (tf.getBackend() !== "webgpu") return 0;
+  return await (await beginCompiling(work)).compiled;
+}
+
+/** Programs that are being compiled. */
+export interface Compiling {
+  /** How many, once all of them are compiled. */
+  compiled: Promise<number>;
+}
+
+/** {@linkcode compileAhead} to the end of `work`, after which other things may be computed while the programs are compiled. */
+export async function beginCompiling(work: () => Promise<void> | void): Promise<Compiling> {
+  if (tf.getBackend() !== "webgpu") return { compiled: Promise.resolve(0) };
   const { device } = tf.backend() as unknown as WebgpuBackend;
   const { pipelineCache } = tf.backend() as unknown as { pipelineCache: Record<string, unknown> };
   const known = new Set(Object.keys(pipelineCache));
@@ -41,7 +51,10 @@ export async function compileAhead(work: () => Promise<void> | void): Promise<nu
     const compiled = await pipeline;
     pipelineCache[key] ??= compiled;
   });
-  const ours = finishPipelines(device);
-  await Promise.all([...own, ...ours]);
-  return own.length + ours.length;
+  const finish = async (): Promise<number> => {
+    const ours = await compileAsked(device);
+    await Promise.allSettled(own);
+    return own.length + ours;
+  };
+  return { compiled: finish() };
 }

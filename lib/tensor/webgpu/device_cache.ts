@@ -20,8 +20,8 @@ interface Compiled {
 
 interface DeviceCache {
   pipelines: Map<string, Compiled>;
-  /** Those that are being compiled ahead. */
-  begun: Map<string, Promise<void>>;
+  /** What begins to compile those that were asked for ahead. */
+  asked: Map<string, () => Promise<void>>;
   layouts: Map<string, GPUBindGroupLayout>;
   uniforms: Map<string, GPUBuffer>;
 }
@@ -31,7 +31,7 @@ const MAX_UNIFORMS = 1024;
 function cacheOf(device: GPUDevice): DeviceCache {
   let cache = caches.get(device);
   if (!cache) {
-    cache = { pipelines: new Map(), begun: new Map(), layouts: new Map(), uniforms: new Map() };
+    cache = { pipelines: new Map(), asked: new Map(), layouts: new Map(), uniforms: new Map() };
     caches.set(device, cache);
   }
   return cache;
@@ -55,24 +55,44 @@ export function pipelineOf(device: GPUDevice, program: Keyed, code: () => string
   return made;
 }
 
-/** Begins to compile a program, unless that was done; {@linkcode finishPipelines} waits for it. */
-export function beginPipeline(device: GPUDevice, program: Keyed, code: () => string): void {
+/** Asks for a program to be compiled, unless it is there; {@linkcode compileAsked} does it. */
+export function askPipeline(device: GPUDevice, program: Keyed, code: () => string): void {
   const cache = cacheOf(device);
   const { key } = program;
-  if (cache.pipelines.has(key) || cache.begun.has(key)) return;
-  const { layout, descriptor } = described(device, cache, program, code);
-  const finish = (pipeline: GPUComputePipeline): void => {
+  if (cache.pipelines.has(key)) return;
+  cache.asked.set(key, async () => {
+    if (cache.pipelines.has(key)) return;
+    const { layout, descriptor } = described(device, cache, program, code);
+    const pipeline = await device.createComputePipelineAsync(descriptor);
     if (!cache.pipelines.has(key)) cache.pipelines.set(key, { pipeline, layout });
-  };
-  cache.begun.set(key, device.createComputePipelineAsync(descriptor).then(finish));
+  });
 }
 
-/** The programs begun since the last call, each settled once it is compiled. */
-export function finishPipelines(device: GPUDevice): Promise<void>[] {
-  const { begun } = cacheOf(device);
-  const all = [...begun.values()];
-  begun.clear();
-  return all;
+/** Most milliseconds in which nothing else is done. */
+const LONGEST_TURN = 10;
+
+/**
+ * Compiles the programs asked for since the last call. One that fails is told of when it runs.
+ *
+ * Browsers compile them beside each other and beside the page. Deno (2.9.6) compiles each before the call returns: between them
+ * others get their turn, such as whoever reads a file.
+ *
+ * @returns How many there were.
+ */
+export async function compileAsked(device: GPUDevice): Promise<number> {
+  const { asked } = cacheOf(device);
+  const all = [...asked.values()];
+  asked.clear();
+  const compiled: Promise<void>[] = [];
+  let began = performance.now();
+  for (const compile of all) {
+    compiled.push(compile());
+    if (performance.now() - began < LONGEST_TURN) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    began = performance.now();
+  }
+  await Promise.allSettled(compiled);
+  return all.length;
 }
 
 function described(

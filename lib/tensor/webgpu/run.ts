@@ -11,7 +11,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { guarded } from "./device.ts";
-import { beginPipeline, isCompilingOnly, pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";
+import { askPipeline, isCompilingOnly, pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";
 import { HALVES, isHalf, widenProgram } from "./halves.ts";
 
 /** A program to run: inputs are bound at 0.., then the outputs, then the uniform block `params`. */
@@ -102,7 +102,7 @@ export function runProgram(
   withWidened(backend, io.inputs, (inputs) => {
     const tensors = [...inputs, ...io.outputs];
     recording(backend, io.outputs, () => {
-      if (isCompilingOnly()) return beginPipeline(backend.device, program, () => codeOf(program));
+      if (isCompilingOnly()) return askPipeline(backend.device, program, () => codeOf(program));
       for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
       record(backend, program, tensors);
     });
