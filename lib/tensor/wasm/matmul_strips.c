@@ -4,9 +4,10 @@
  */
 #define WIDEST 48       /* columns of a strip at most */
 #define CHUNK_DEPTH 96  /* terms of a chunk at most */
-#define STRIP_ROWS 192  /* rows of A at a time: at most 576 KB, L2. A chunk of B is copied once for so many */
+#define STRIP_ROWS 192    /* rows of A at a time: at most 576 KB, L2. A chunk of B is copied once for so many */
 #define STRIP_COLUMNS 768 /* columns of B packed at a time: at most 2.3 MB, each float read once for STRIP_ROWS rows */
-#define FEW_COLUMNS 192 /* the same for up to two blocks of rows: then B and the rows stay in L2, of which there are few to read again */
+#define FEW_ROWS 384      /* up to so many are soon read again: fewer columns at a time, which stay in L2 */
+#define FEW_COLUMNS 192
 #define MOST_COLUMNS (STRIP_COLUMNS + WIDEST) /* where a few more are left */
 #define STRIP_SCRATCH (KC * (MOST_COLUMNS + WIDEST) + KC * STRIP_ROWS + MOST_COLUMNS + STRIP_ROWS * WIDEST)
 #define LEAST_ROWS 9 /* of fewer the panels of matmul_micro_kernel.c are faster */
@@ -50,7 +51,7 @@ static void gemm_strips(int m, int n, int k, const float *a, int ars, int acs, c
   float *const init = packed_a + KC * STRIP_ROWS, *const sums = init + MOST_COLUMNS;
   /* Blocks of equal size: a chunk of B is copied for each, however few rows it has. */
   const int blocks = (m + STRIP_ROWS - 1) / STRIP_ROWS, block = ((m + blocks - 1) / blocks + 5) / 6 * 6;
-  const int columns = blocks <= 2 ? FEW_COLUMNS : STRIP_COLUMNS;
+  const int columns = m <= FEW_ROWS ? FEW_COLUMNS : STRIP_COLUMNS;
   for (int jc = 0, nc; jc < n; jc += nc) {
     nc = n - jc <= columns + WIDEST ? n - jc : columns;
     fill_rows(1, nc, init, 0, bias ? bias + jc : 0);
