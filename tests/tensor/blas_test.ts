@@ -64,6 +64,19 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `selectBackend() keeps the process alive until its workers have opened the library${
+    ready ? "" : " (skipped: no library)"
+  }`,
+  ignore: !ready,
+  fn: async () => { // nothing else does in these programs
+    for (let i = 0; i < 3; i++) {
+      const { code, stdout, stderr } = await start("./blas_alone_program.ts", [LIBRARY], NATIVE);
+      assertEquals([code, JSON.parse(stdout || "{}").adapter], [0, adapter], stderr);
+    }
+  },
+});
+
 Deno.test("without --allow-ffi nothing is opened and nothing asked; off is off", async () => {
   for (const { stdout, code } of [await run("auto", []), await run("off")]) {
     assertEquals(code, 0);

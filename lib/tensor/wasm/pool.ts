@@ -34,6 +34,7 @@ export interface PoolJob {
 
 /** A worker that has not begun by then is taken for one that will not. */
 const BEGIN_MS = 10_000;
+const LOOK_AGAIN_MS = 2;
 
 /** Some rows. */
 export type Rows = readonly [first: number, count: number];
@@ -123,8 +124,10 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
     threads,
     patience: 1,
     async begun() {
-      for (let count; (count = Atomics.load(words, WORDS.begun)) < workers.length;) {
-        if (await Atomics.waitAsync(words, WORDS.begun, count, BEGIN_MS).value === "timed-out") return false;
+      // Looked at again and again: a wait for the word neither keeps the process alive nor always wakes it.
+      for (const end = performance.now() + BEGIN_MS; Atomics.load(words, WORDS.begun) < workers.length;) {
+        if (performance.now() > end) return false;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
       }
       return Atomics.load(words, WORDS.opened) === workers.length;
     },
