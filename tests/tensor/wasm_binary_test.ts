@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { erf } from "../../lib/tensor/kernels/gelu/cpu.ts";
 import {
   binaryModule,
@@ -70,7 +70,7 @@ Deno.test("the plain and the relaxed binary give the same product up to rounding
   assert(results[0]!.some((v) => Math.abs(v) > 1));
 });
 
-Deno.test("the plain and the relaxed binary both give GELU within 1e-6, and a softmax that sums to 1", () => {
+Deno.test("the plain and the relaxed binary both give GELU within 3e-7, its slope within 4e-7, and a softmax that sums to 1", () => {
   for (const relaxed of [false, WebAssembly.validate(Uint8Array.fromBase64(RELAXED))]) {
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
     const exports = instantiate(compileModules({ relaxed }), memory);
@@ -78,11 +78,17 @@ Deno.test("the plain and the relaxed binary both give GELU within 1e-6, and a so
     (exports["__stack_pointer"] as WebAssembly.Global).value = 65536;
     const floats = new Float32Array(memory.buffer);
     const [x, y, out, lse, scratch] = [65536, 131072, 160000, 170000, 262144];
-    for (let i = 0; i < 1001; i++) floats[x / 4 + i] = (i - 500) / 70;
-    run["gelu"]!(x, y, 0, 1001);
-    for (let i = 0; i < 1001; i++) {
+    const [ones, slope] = [180000, 210000];
+    for (let i = 0; i < 7001; i++) floats[x / 4 + i] = (i - 3500) / 437;
+    floats.fill(1, ones / 4, ones / 4 + 7001);
+    run["gelu"]!(x, y, 0, 7001);
+    run["gelu_grad"]!(ones, x, slope, 0, 7001);
+    for (let i = 0; i < 7001; i++) {
       const v = floats[x / 4 + i]!;
-      assert(Math.abs(floats[y / 4 + i]! - v * 0.5 * (1 + erf(v * Math.SQRT1_2))) < 1e-6, `gelu(${v})`);
+      const share = 0.5 * (1 + erf(v * Math.SQRT1_2));
+      assertAlmostEquals(floats[y / 4 + i]!, v * share, 3e-7, `gelu(${v})`);
+      const derivative = share + v * Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI);
+      assertAlmostEquals(floats[slope / 4 + i]!, derivative, 4e-7, `gelu'(${v})`);
     }
     // Values of 1: the context is the sum of the probabilities.
     floats.fill(1, y / 4, y / 4 + 30);
