@@ -9,7 +9,7 @@ import type { Tensor2D } from "../../lib/tensor/types.ts";
 import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import { setThreads } from "../../lib/tensor/wasm/threads.ts";
 
-const [ROWS, INNER, COLUMNS, TIMES] = [201, 256, 640, 8];
+const [ROWS, INNER, COLUMNS, TIMES] = [201, 128, 640, 8];
 const rng = mulberry32(1);
 const random = (rows: number, columns: number): Tensor2D =>
   tf.tensor2d(Float32Array.from({ length: rows * columns }, () => rng() - 0.5), [rows, columns]);
