@@ -182,7 +182,7 @@ export async function encodingGroup(bench: Bench): Promise<void> {
           }
           : {}),
       },
-      effort: size === "full" ? { least: 2, most: 7, seconds: 10 } : { warmUp: 3, seconds: 4 },
+      effort: size === "full" ? { warmUp: 4, least: 2, most: 7, seconds: 10, pause: 300 } : { warmUp: 3, seconds: 4 },
     });
     work.dispose();
     return made;
@@ -221,7 +221,7 @@ export async function trainingGroup(bench: Bench): Promise<void> {
     const mini = await time({ size: "mini", batch: 64 }, threads, { warmUp: 3, least: 5, most: 15, seconds: 10 });
     const small = `MINI training step, batch 64, against PyTorch, ${threads} thread(s) each`;
     aimAgainst(bench, mini, "torch", small, { plain: 1.2, wide: 1.2, native: 0.9 });
-    const effort: Effort = { least: 2, most: 3, seconds: 20 };
+    const effort: Effort = { warmUp: 4, least: 2, most: 3, seconds: 20 };
     for (const microBatch of [4, 2]) {
       const full = await time({ size: "full", batch: 4, ...(microBatch < 4 ? { microBatch } : {}) }, threads, effort);
       const large = `training step, full size, batch 4${microBatch < 4 ? ` in micro-batches of ${microBatch}` : ""}`;

@@ -40,6 +40,8 @@ export interface Effort {
   seconds?: number;
   /** Turns before those that count. @default {1} */
   warmUp?: number;
+  /** Milliseconds before each run: threads of other sides look for work for a while after theirs, on the processors of the next. @default {0} */
+  pause?: number;
 }
 
 /** The middle value; the mean of the two middle ones for an even number. */
@@ -62,13 +64,14 @@ export function ratio(a: Times, b: Times): Ratio {
 
 /** Lets the contenders take turns. */
 export async function takeTurns(contenders: readonly Contender[], effort: Effort = {}): Promise<Map<string, Times>> {
-  const { least = 3, most = 15, seconds = 8, warmUp = 1 } = effort;
+  const { least = 3, most = 15, seconds = 8, warmUp = 1, pause = 0 } = effort;
   const samples = contenders.map((): number[] => []);
   let start = performance.now();
   for (let turn = -warmUp; turn < most; turn++) {
     if (turn === 0) start = performance.now();
     if (turn >= least && performance.now() - start > seconds * 1000) break;
     for (const [i, { run }] of contenders.entries()) {
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const milliseconds = await run();
       if (turn >= 0) samples[i]!.push(milliseconds);
     }
