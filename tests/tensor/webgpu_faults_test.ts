@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { customGrad, valueAndGradients } from "../../lib/tensor/gradients.ts";
+import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { packTensors, unpackTensors } from "../../lib/tensor/kernels/pack/api.ts";
 import { fusedLinear } from "../../lib/tensor/kernels/linear/api.ts";
 import type { WebgpuBackend } from "../../lib/tensor/webgpu/backend.ts";
@@ -30,6 +32,28 @@ gpuTest("a device lost inside a step is told from the first call on, and initWeb
   tf.dispose(x);
   await startAnew();
   assert(currentDevice()!.device !== dead);
+});
+
+gpuTest("a device lost inside a step, on the way back, is told and leaves nothing", async () => {
+  const dead = currentDevice()!.device;
+  const backend = tf.engine().backend;
+  const leaves = { x: tensor([1, 2, 3, 4], [2, 2]), w: tensor([1, 0, 2, 1], [2, 2]) } as Record<"x" | "w", tf.Tensor2D>;
+  tf.dispose(tf.matMul(leaves.x, leaves.w)); // both are on the device
+  const held = backend.numDataIds();
+  const losing = (x: tf.Tensor2D): tf.Tensor2D =>
+    customGrad<readonly [tf.Tensor2D], [], tf.Tensor2D>([x], () => ({
+      value: tf.clone(x),
+      saved: [],
+      gradFunc: (dy) => {
+        dead.destroy();
+        return [tf.mul(dy, 2) as tf.Tensor2D];
+      },
+    }));
+  const loss = (): tf.Scalar => tf.tidy(() => tf.sum(gelu(losing(tf.matMul(leaves.x, leaves.w)))) as tf.Scalar);
+  assertThrows(() => valueAndGradients(leaves, ["x", "w"], loss), DeviceError, LOST);
+  assertEquals(backend.numDataIds(), held);
+  tf.dispose(leaves);
+  await startAnew();
 });
 
 gpuTest("initWebgpu() right after a loss starts anew", async () => {

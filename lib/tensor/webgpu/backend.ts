@@ -63,25 +63,24 @@ export function createBackend(
       if (isCompilingOnly()) return;
       const data = this.tensorMap.get(dataId);
       if (data.resource == null && data.dtype !== "string") {
-        try {
-          checkBufferSize(data.shape, data.dtype, owned.device.limits);
-        } catch (error) {
-          // An output that nobody has seen yet would stay in the map for ever; a tensor of the caller has values.
-          if (data.values == null) this.tensorMap.delete(dataId);
-          throw error;
-        }
+        checkBufferSize(data.shape, data.dtype, owned.device.limits);
       }
       guarded(owned.device, () => super.uploadToGPU(dataId));
     }
 
     override runWebGPUProgram(...given: Parameters<WebgpuBackend["runWebGPUProgram"]>): TensorInfo {
       owned.check();
-      const [program, inputs, ...rest] = given;
-      return withWidened(
-        this,
-        inputs,
-        (wide) => guarded(owned.device, () => super.runWebGPUProgram(program, wide, ...rest)),
-      );
+      const [program, inputs, dtype, uniforms, made = this.makeTensorInfo(program.outputShape, dtype)] = given;
+      try {
+        return withWidened(
+          this,
+          inputs,
+          (wide) => guarded(owned.device, () => super.runWebGPUProgram(program, wide, dtype, uniforms, made)),
+        );
+      } catch (error) {
+        this.disposeData(made.dataId); // nobody will see it
+        throw error;
+      }
     }
 
     override shouldExecuteOnCPU(...given: Parameters<WebgpuBackend["shouldExecuteOnCPU"]>): boolean {
