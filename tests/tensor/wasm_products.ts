@@ -1,6 +1,6 @@
 /**
  * Products by the C kernels in a memory of their own, and their bits. Run as a program, it prints those by the strips of
- * matmul_wide.ts, and which backend this process would choose.
+ * matmul_strips.ts, and which backend this process would choose.
  *
  * @module
  */
