@@ -7,11 +7,12 @@
  * A constant the compiler cannot see through, so that it is made once, before the loop: V8 makes a v128.const anew at
  * each use, in three instructions or four.
  */
-#define HELD(x)                                   \
-  ({                                              \
-    v128_t held = wasm_f32x4_const_splat(x);      \
-    __asm__("" : "+r"(held));                     \
-    held;                                         \
+#define HELD(x) HELD_AS(wasm_f32x4_const_splat(x))
+#define HELD_AS(value)              \
+  ({                                \
+    v128_t held = (value);          \
+    __asm__("" : "+r"(held));       \
+    held;                           \
   })
 
 /*
@@ -138,24 +139,27 @@ EXPORT(gelu_grad) void gelu_grad(const float *dy, const float *x, float *dx, int
   for (int i = first; i < end; i += CHUNK) gelu_grad_chunk(min_int(CHUNK, end - i), dy + i, x + i, dx + i);
 }
 
-/* y = x / (1 - rate) where the element's hash exceeds `limit`, else 0. See fused/dropout.ts for the hash. */
-INLINE v128_t dropout4(v128_t x, v128_t index, v128_t seed, v128_t limit, v128_t scale) {
-  v128_t h = wasm_v128_xor(wasm_i32x4_mul(index, wasm_i32x4_const_splat((int)0x9E3779B1u)), seed);
-  h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));
-  h = wasm_i32x4_mul(h, wasm_i32x4_const_splat((int)0x85ebca6bu));
-  h = wasm_v128_xor(h, wasm_u32x4_shr(h, 13));
-  h = wasm_i32x4_mul(h, wasm_i32x4_const_splat((int)0xc2b2ae35u));
-  h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));
-  return wasm_v128_and(wasm_f32x4_mul(x, scale), wasm_u32x4_gt(h, limit));
-}
+/*
+ * y = x / (1 - rate) where the element's hash exceeds `limit`, else 0: see dropout/api.ts for the hash. `HOLD` is what is done
+ * with its constants: HELD_AS, or nothing where other numbers need the registers.
+ */
+#define INTEGER(x) wasm_i32x4_const_splat((int)(x))
+#define DROPOUT4(HOLD, x, index, seed, limit, scale)                                                   \
+  ({                                                                                                   \
+    v128_t h = wasm_v128_xor(wasm_i32x4_mul(index, HOLD(INTEGER(0x9E3779B1u))), seed);                 \
+    h = wasm_i32x4_mul(wasm_v128_xor(h, wasm_u32x4_shr(h, 16)), HOLD(INTEGER(0x85ebca6bu)));           \
+    h = wasm_i32x4_mul(wasm_v128_xor(h, wasm_u32x4_shr(h, 13)), HOLD(INTEGER(0xc2b2ae35u)));           \
+    h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));                                                       \
+    wasm_v128_and(wasm_f32x4_mul(x, scale), wasm_u32x4_gt(h, limit));                                  \
+  })
 static NOINLINE void dropout_chunk(int n, int first, const float *x, u32 seed, u32 limit, float scale, float *y) {
   const v128_t s = wasm_i32x4_splat((int)seed), l = wasm_i32x4_splat((int)limit), f = wasm_f32x4_splat(scale);
   v128_t index = wasm_i32x4_add(wasm_i32x4_splat(first), wasm_i32x4_const(0, 1, 2, 3));
   int i = 0;
-  for (; i + 4 <= n; i += 4, index = wasm_i32x4_add(index, wasm_i32x4_const_splat(4))) {
-    wasm_v128_store(y + i, dropout4(wasm_v128_load(x + i), index, s, l, f));
+  for (; i + 4 <= n; i += 4, index = wasm_i32x4_add(index, HELD_AS(INTEGER(4)))) {
+    wasm_v128_store(y + i, DROPOUT4(HELD_AS, wasm_v128_load(x + i), index, s, l, f));
   }
-  if (i < n) store_some(y + i, dropout4(load_some(x + i, n - i), index, s, l, f), n - i);
+  if (i < n) store_some(y + i, DROPOUT4(HELD_AS, load_some(x + i, n - i), index, s, l, f), n - i);
 }
 EXPORT(dropout)
 void dropout(const float *x, u32 seed, u32 limit, float scale, float *y, int first, int count) {
