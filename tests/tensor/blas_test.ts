@@ -77,6 +77,23 @@ Deno.test({
   },
 });
 
+const counted = ready && Deno.build.os === "linux";
+
+Deno.test({
+  name: `two threads work during products by a library and during our own kernels, whatever it would start of itself${
+    counted ? "" : " (skipped: no library, or not on Linux)"
+  }`,
+  ignore: !counted,
+  fn: async () => {
+    const names = ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"];
+    const env = Object.fromEntries(names.map((name) => [name, "4"]));
+    const { stdout, stderr } = await start("./blas_threads_program.ts", [LIBRARY], [...NATIVE, "--allow-run=sh"], env);
+    assert(stdout !== "", stderr);
+    const { products, kernels } = JSON.parse(stdout) as Record<string, number[]>;
+    for (const shares of [products!, kernels!]) assert(shares.filter((share) => share > 0.08).length <= 2, stdout);
+  },
+});
+
 Deno.test("without --allow-ffi nothing is opened and nothing asked; off is off", async () => {
   for (const { stdout, code } of [await run("auto", []), await run("off")]) {
     assertEquals(code, 0);
