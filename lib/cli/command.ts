@@ -76,8 +76,8 @@ export class Arguments {
     throw new UsageError(spec ? `${optionWord(name, spec)} is required: ${spec.help}` : `--${name} is required`);
   }
 
-  /** One of several words. */
-  choice<T extends string>(name: string, words: readonly T[], fallback: T): T {
+  /** One of several words; the fallback when not given. */
+  choice<const T extends string, F extends T | undefined = T>(name: string, words: readonly T[], fallback: F): T | F {
     const value = this.text(name);
     if (value === undefined) return fallback;
     if (!(words as readonly string[]).includes(value)) {
@@ -88,12 +88,12 @@ export class Arguments {
     return value as T;
   }
 
-  /** A finite number of at least `least`. */
-  number(name: string, fallback: number, least = -Infinity): number {
+  /** A finite number of at least `least`; the fallback when not given. */
+  number<F extends number | undefined>(name: string, fallback: F, least = -Infinity): number | F {
     const value = this.text(name);
-    this.#numbers.set(name, value === undefined ? fallback : Number(value));
-    if (value === undefined) return fallback;
-    const number = Number(value);
+    const number = value === undefined ? fallback : Number(value);
+    if (number !== undefined) this.#numbers.set(name, number);
+    if (value === undefined || number === undefined) return number;
     if (value.trim() === "" || !Number.isFinite(number) || number < least) {
       throw new UsageError(
         `--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${value}"`,
@@ -102,13 +102,11 @@ export class Arguments {
     return number;
   }
 
-  /** A whole number of at least `least`. */
-  integer(name: string, fallback: number, least = 0): number {
+  /** A whole number of at least `least`; the fallback when not given. */
+  integer<F extends number | undefined>(name: string, fallback: F, least = 0): number | F {
     const number = this.number(name, fallback, least);
-    if (!Number.isInteger(number)) {
-      throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
-    }
-    return number;
+    if (number === undefined || Number.isInteger(number)) return number;
+    throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
   }
 
   /** The number that an option had, given or its fallback, once it was asked for. */

@@ -6,6 +6,7 @@ import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset.ts";
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, quotedWord, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
@@ -74,6 +75,13 @@ export const CLASS_OPTIONS: Record<string, OptionSpec> = {
   },
 };
 
+/** The names that prompts use for the classes: those of `--names`, one a class, or else the classes. */
+export function namesFrom(args: Arguments, classes: readonly string[]): readonly string[] {
+  const names = args.list("names") ?? classes;
+  if (names.length === classes.length) return names;
+  throw new UsageError(`--names must have one name a class: ${classes.length} classes, ${names.length} names`);
+}
+
 function datasetNames(): string[] {
   return Object.keys(DATASETS).filter((name) => !OWN_FILES.includes(name));
 }
@@ -99,25 +107,13 @@ export async function datasetFrom(args: Arguments, pairs: PairsOptions = {}): Pr
   const entry = datasetEntry(args)!;
   const root = args.required("root");
   await checkPath(root);
-  const split = args.text("split");
-  const reports = args.text("reports");
-  const missing = missingFrom(args);
-  return notEmpty(
-    await entry.load(root, {
-      pairs,
-      ...(pairs.attributes ? { attributes: pairs.attributes } : {}),
-      ...(split === undefined ? {} : { split }),
-      ...(reports === undefined ? {} : { reports }),
-      ...(missing ? { missing } : {}),
-    }),
-    root,
-  );
+  const named = { split: args.text("split"), reports: args.text("reports"), missing: missingFrom(args) };
+  return notEmpty(await entry.load(root, { pairs, ...defined({ attributes: pairs.attributes, ...named }) }), root);
 }
 
-/** What `--missing` says of rows without their image; undefined where it is not given, or no option. */
+/** What `--missing` says of rows without their image. */
 function missingFrom(args: Arguments): MissingImages | undefined {
-  if (!args.knows("missing") || args.text("missing") === undefined) return undefined;
-  return args.choice<MissingImages>("missing", ["throw", "drop", "ignore"], "throw");
+  return args.choice("missing", ["throw", "drop", "ignore"], undefined);
 }
 
 function notEmpty(dataset: Dataset, root: string): Dataset {
@@ -137,10 +133,8 @@ export async function datasetListFrom(args: Arguments, note: (text: string) => v
   } catch (error) {
     const isAboutImages = error instanceof Deno.errors.NotFound || error instanceof RangeError;
     if (!isAboutImages || args.text("missing") !== undefined) throw error;
-    const split = args.text("split");
-    const reports = args.text("reports");
-    const rest = { ...(split === undefined ? {} : { split }), ...(reports === undefined ? {} : { reports }) };
-    const listed = await entry.load(args.required("root"), { ...rest, missing: "ignore" });
+    const named = defined({ split: args.text("split"), reports: args.text("reports") });
+    const listed = await entry.load(args.required("root"), { ...named, missing: "ignore" });
     if (listed.cases.length === 0) throw error;
     note(`images are not all there, so the list is made without them: ${(error as Error).message}`);
     return listed;
@@ -156,17 +150,12 @@ export function columnsFrom(args: Arguments): PairsOptions {
       return [pair.slice(0, equals), pair.slice(equals + 1)];
     }),
   );
-  const image = args.text("image-column");
-  const images = args.text("image-root");
-  const patient = args.text("patient-column");
-  const missing = missingFrom(args);
-  return {
-    where,
-    ...(missing ? { missing } : {}),
-    ...(image === undefined ? {} : { image }),
-    ...(images === undefined ? {} : { images }),
-    ...(patient === undefined ? {} : { patient }),
+  const named = {
+    image: args.text("image-column"),
+    images: args.text("image-root"),
+    patient: args.text("patient-column"),
   };
+  return { where, ...defined({ missing: missingFrom(args), ...named }) };
 }
 
 /** Image-text pairs of the CSV that `--pairs` names, or of the data set that `--dataset` names. */
@@ -191,16 +180,14 @@ export async function pairsFrom(args: Arguments): Promise<Dataset> {
  * @param attributes Columns of the CSV, or of the data set's own table, that are kept with each case.
  */
 export async function imagesFrom(args: Arguments, attributes: readonly string[] = []): Promise<Dataset> {
-  const classes = args.list("classes");
-  const separator = args.text("separator");
-  const options = classes ? { classes } : {};
+  const options = defined({ classes: args.list("classes") });
   const columns: PairsOptions = {
     ...columnsFrom(args),
     ...options,
     label: args.text("class-column") ?? "class",
     chexpert: false,
     attributes,
-    ...(separator === undefined ? {} : { separator }),
+    ...defined({ separator: args.text("separator") }),
   };
   if (isDatasetGiven(args, "images")) return checkColumns(await datasetFrom(args, columns), attributes);
   const path = args.required("images");
@@ -223,8 +210,7 @@ async function shardsFrom(args: Arguments, pattern: string): Promise<Dataset> {
     if (args.text(name) !== undefined) throw new UsageError(`--${name} is for tables: "${pattern}" names tar shards`);
   }
   const { where = {}, patient } = columnsFrom(args);
-  const text = args.text("text-column");
-  return await loadWebDataset(pattern, { where, ...(text ? { text } : {}), ...(patient ? { patient } : {}) });
+  return await loadWebDataset(pattern, { where, ...defined({ text: args.text("text-column"), patient }) });
 }
 
 /** The part of a set that `--held-out` leaves for training or evaluation; the whole set without it. */

@@ -3,6 +3,7 @@ import { imagesAhead, type WithImage } from "../data/pixels/ahead.ts";
 import { type DecodePoolOptions, openDecodePool } from "../data/pixels/decode_pool.ts";
 import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { watchedImages } from "../image/watched.ts";
+import { defined } from "../platform/defined.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 
 /** The option of commands that read images which a camera or a phone may have taken. */
@@ -48,7 +49,7 @@ export const DECODE_OPTIONS: Record<string, OptionSpec> = {
 
 /** How many workers the options ask for. */
 export function workersFrom(args: Arguments): DecodePoolOptions {
-  return args.text("decode-workers") === undefined ? {} : { workers: args.integer("decode-workers", 0, 0) };
+  return defined({ workers: args.integer("decode-workers", undefined) });
 }
 
 /** Work on items whose images are needed whole: they are decoded in workers, those that come next ahead of their turn. */
@@ -68,7 +69,7 @@ export function readerFrom(args: Arguments): ImageReader {
     exif: isExifApplied(args),
     note: (line) => console.error(`note: ${line}`),
     ...workersFrom(args),
-    ...(cache === undefined ? {} : { cache }),
+    ...defined({ cache }),
     onCacheError: (error) => console.error(`warning: ${error.message}; images decoded from here on are not kept`),
   });
 }

@@ -9,8 +9,9 @@ import type { Case } from "../data/types.ts";
 import { partRecord } from "../data/splits.ts";
 import type { DenseData, DenseDataOptions } from "../dense/data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
+import { defined } from "../platform/defined.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { WORKERS_OPTION } from "./decode_options.ts";
@@ -94,18 +95,12 @@ export function fitOptionsOf(
 /** The encoder that `--model`, `--weights` and `--adapter` name. */
 export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
   const encoder = await loadDenseEncoder(await modelFilesFrom(args), {
-    ...given(args, "adapter", "adapter"),
+    ...defined({ adapter: args.text("adapter") }),
     note: (text) => console.error(text),
   });
   const notice = args.text("dataset") === "synthetic" ? undefined : await modelNotice(args);
   if (notice !== undefined) console.error(notice);
   return encoder;
-}
-
-/** The value of an option under the library's name for it; nothing where it is not given. */
-export function given<K extends string>(args: Arguments, option: string, name: K): Partial<Record<K, string>> {
-  const value = args.text(option);
-  return (value === undefined ? {} : { [name]: value }) as Partial<Record<K, string>>;
 }
 
 /** What both tasks' loaders take, from the command line; the files named must be there. */
@@ -116,8 +111,7 @@ export async function dataOptionsOf(args: Arguments): Promise<DenseDataOptions> 
     if (path !== undefined) await checkPath(path);
   }
   return {
-    ...given(args, "root", "root"),
-    ...given(args, "split-column", "splitColumn"),
+    ...defined({ root: args.text("root"), splitColumn: args.text("split-column") }),
     columns: columnsFrom(args),
     count: args.integer("cases", 400, 4),
     seed: args.integer("split-seed", 1),
@@ -147,7 +141,7 @@ export async function mappedOf(
   const maps = await mapSource(imagesAhead(cases, pool), encoder, {
     ...(args.flag("no-cache") ? {} : { cache: args.text("cache") ?? join(out, "maps") }),
     onBatch: (done) => bar.update(done),
-    ...(check ? { check } : {}),
+    ...defined({ check }),
   }).finally(() => bar.finish());
   if (maps.computed < maps.size) {
     console.error(`${label}: ${maps.size - maps.computed} of ${maps.size} maps read from the cache`);
@@ -165,7 +159,7 @@ export async function recordOf(
     data: {
       name: data.name,
       source: args.text("dataset") ?? null,
-      ...given(args, "root", "root"),
+      ...defined({ root: args.text("root") }),
       synthetic: data.synthetic,
       dropped: data.dropped,
       splits: {
@@ -177,9 +171,6 @@ export async function recordOf(
     encoder: { hash: encoder.hash, weights: args.text("weights") ?? "mini", adapter: args.text("adapter") ?? null },
     model: await modelFacts(args),
     seconds: (performance.now() - began) / 1000,
-    backend: backend.name,
-    adapter: backend.adapter,
-    versions: versions(),
-    revision: await gitRevision(),
+    ...await runFacts(backend),
   };
 }

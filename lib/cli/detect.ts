@@ -10,11 +10,11 @@ import { writeBoxes } from "../dense/detect/submission.ts";
 import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { exists } from "../io/files.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
-import { given } from "./dense_options.ts";
 import { csvOptionsFrom } from "./output.ts";
 
 /** Options that say which columns of a CSV of boxes mean what. */
@@ -52,9 +52,8 @@ export async function boxesFrom(args: Arguments, dataset: string): Promise<{ box
     boxes: {
       csv: isBeside ? beside : resolve(path),
       image: args.text("boxes-image") ?? args.text("boxes-key") ?? "path",
-      ...given(args, "boxes-key", "key"),
       label: args.text("boxes-label") ?? "label",
-      ...(columns === undefined ? {} : { columns: boxColumns(columns) }),
+      ...defined({ key: args.text("boxes-key"), columns: columns === undefined ? undefined : boxColumns(columns) }),
     },
   };
 }
@@ -120,7 +119,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     const data = await loadDetectionData(dataset, {
       ...options,
       columns: { ...columns, ...await boxesFrom(args, dataset) },
-      ...given(args, "one-class", "oneClass"),
+      ...defined({ oneClass: args.text("one-class") }),
       protocol: args.choice("protocol", ["mgca", "positives"], "mgca"),
     });
     if (!data.synthetic) {
@@ -142,7 +141,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     const assignment = args.choice("assignment", ["every-scale", "best"], "every-scale");
     const { head, anchorIou, fit } = await trainDetection(train, validation, {
       ...settings,
-      ...(args.text("width") === undefined ? {} : { width: args.integer("width", 512, 8) }),
+      ...defined({ width: args.integer("width", undefined, 8) }),
       assignment,
       classes: data.classes,
     });

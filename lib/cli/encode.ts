@@ -14,6 +14,7 @@ import { type EncodedShard, encodeShard, shardPath } from "../eval/encode/shards
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { imageStamps } from "../data/stamps.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, isDatasetGiven } from "./data_options.ts";
@@ -129,7 +130,7 @@ async function encode(
   };
   const result = await withProgress(async (signal, onProgress) =>
     await encodeShard(out, { lists, settings, open }, {
-      ...(shard ? { shard } : {}),
+      ...defined({ shard }),
       chunk: args.integer("chunk", 128, 1),
       force: args.flag("force"),
       signal,
@@ -177,9 +178,9 @@ export async function settingsOf(args: Arguments, texts: readonly string[]): Pro
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(texts))));
   return {
     weights_sha256,
-    ...(adapter_sha256 === undefined ? {} : { adapter_sha256 }),
+    ...defined({ adapter_sha256 }),
     ...(texts.length > 0 ? { ...(tokenizer_sha256 ? { tokenizer_sha256 } : {}), texts_sha256: hash.toHex() } : {}),
-    ...(notice === undefined ? {} : { notice }),
+    ...defined({ notice }),
   };
 }
 
@@ -206,7 +207,7 @@ export async function withProgress(
 /** The images that the options name, under their ids. */
 export async function namedImagesFrom(args: Arguments): Promise<NamedImage[]> {
   const id = args.text("id-column");
-  const columns = { ...columnsFrom(args), chexpert: false, ...(id === undefined ? {} : { id }) };
+  const columns = { ...columnsFrom(args), chexpert: false, ...defined({ id }) };
   if (isDatasetGiven(args, "images")) return named(await datasetFrom(args, columns));
   const path = args.text("images");
   const paths = [...(path === undefined ? [] : [path]), ...args.positionals];
@@ -232,7 +233,7 @@ export async function namedImagesFrom(args: Arguments): Promise<NamedImage[]> {
 /** The images of a data set; what was read and dropped is said on stderr. */
 function named(dataset: Dataset): NamedImage[] {
   announce(dataset);
-  return dataset.cases.map(({ id, image, path }) => ({ name: id, image, ...(path === undefined ? {} : { path }) }));
+  return dataset.cases.map(({ id, image, path }) => ({ name: id, image, ...defined({ path }) }));
 }
 
 async function head(path: string): Promise<Uint8Array> {

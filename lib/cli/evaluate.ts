@@ -1,17 +1,17 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
 import { judgeScores } from "./given_scores.ts";
 import { aceLoraModel } from "../ace_lora.ts";
-import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { checkClasses, datasetTargets, scoreDataset } from "../eval/assess.ts";
 import { datasetPredictions } from "../eval/evaluation/predictions.ts";
 import type { RasterImage } from "../image/raster.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { isProbability, protocolQuestions } from "../clip/zero_shot/protocol.ts";
-import { adaptedFrom } from "./classify.ts";
+import { defined } from "../platform/defined.ts";
+import { adaptedFrom, checkAdapterUnseen } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {
@@ -24,6 +24,7 @@ import {
   HELD_OUT_OPTIONS,
   imagesFrom,
   isDatasetGiven,
+  namesFrom,
 } from "./data_options.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { headAnswers } from "./head.ts";
@@ -136,17 +137,11 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   const dataset = { ...given, cases: watched(args, given.cases) };
   announce(dataset);
   checkClasses(dataset);
-  const names = args.list("names") ?? dataset.classes;
-  if (names.length !== dataset.classes.length) {
-    throw new RangeError(
-      `Cannot evaluate as --names must have one name a class: ${dataset.classes.length} classes, current number is ${names.length}`,
-    );
-  }
+  const names = namesFrom(args, dataset.classes);
   const backend = await startBackend(args);
   const protocol = await protocolFrom(args);
   if (protocol) protocolQuestions(protocol, names); // before anything is loaded
-  const adapter = args.text("adapter");
-  const method = adapter ?? "zero-shot";
+  const method = args.text("adapter") ?? "zero-shot";
   const model = await modelFacts(args);
   const began = performance.now();
   if (ranks && dataset.cases.length < ranks.size) {
@@ -163,8 +158,7 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
     ...(protocol ? {} : { prompts: (templates ?? CHEST_TEMPLATES).length }),
   };
   const options = {
-    ...(templates ? { templates } : {}),
-    ...(protocol ? { protocol } : {}),
+    ...defined({ templates, protocol }),
     batchSize,
     reader,
     onBatch: (done: number) => bar?.update(done),
@@ -173,9 +167,9 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   const { scores: ownScores, trainable } = await averagedOver(
     args,
     (args, weights) => adaptedFrom(args, weights, sizes),
-    async ({ params, config, tokenizer, seen }) => {
-      if (seen) checkUnseen(dataset.cases, seen, adapter!);
-      else if (adapter !== undefined) console.error(unknownCasesNote(adapter));
+    async (classifier) => {
+      checkAdapterUnseen(args, classifier, dataset.cases);
+      const { params, config, tokenizer } = classifier;
       isByHead = params.head !== undefined;
       if (isByHead) return await headAnswers(args, { params, config }, asked, options);
       const model = aceLoraModel(config, method);
@@ -197,21 +191,18 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
     trainable,
     areProbabilities: isByHead || (protocol ? isProbability(protocol) : dataset.score !== "min-max"),
     imageOf: imageReader(dataset),
-    ...(model.notice === undefined ? {} : { notice: model.notice }),
+    ...defined({ notice: model.notice }),
     record: {
-      backend: backend.name,
-      adapter: backend.adapter,
+      ...await runFacts(backend),
       seconds: (performance.now() - began) / 1000,
       synthetic: false,
-      versions: versions(),
-      revision: await gitRevision(),
       splits: { [dataset.name]: dataset.split },
       configuration: {
         model,
         exif: isExifApplied(args) ? "apply" : "ignore",
         data: {
           source: args.text("images") ?? args.text("dataset") ?? null,
-          ...(args.text("root") === undefined ? {} : { root: args.text("root") }),
+          ...defined({ root: args.text("root") }),
         },
         classes: names,
         prompts: isByHead ? null : protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,

@@ -10,11 +10,11 @@ import { faithfulnessFigure } from "../eval/maps/show.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { checkAdapterUnseen, classifierFrom, mapKindsFrom } from "./classify.ts";
 import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
-import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
+import { announce, COLUMN_OPTIONS, columnsFrom, namesFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
@@ -78,16 +78,13 @@ async function explain(args: Arguments, out: string): Promise<void> {
   announce(dataset);
   const boxLabels = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
   const labels = args.list("labels") ?? boxLabels.sort(byCodePoint);
-  const names = args.list("names") ?? labels;
+  const names = namesFrom(args, labels);
   if (labels.length < 2) {
     throw new UsageError(
       `--labels must name at least two, such as --labels ${
         quotedWord(`${labels[0] ?? "pneumonia"},no finding`)
       }: there is "${labels.join()}"`,
     );
-  }
-  if (names.length !== labels.length) {
-    throw new UsageError(`--names must have one name a label: ${labels.length} labels, ${names.length} names`);
   }
   const backend = await startBackend(args);
   const classifier = await classifierFrom(args);
@@ -114,9 +111,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
     data: { name: dataset.name, ...dataset.summary, split: dataset.split, labels, names },
     prompts: templates,
     ...report,
-    backend: backend.name,
-    versions: versions(),
-    revision: await gitRevision(),
+    ...await runFacts(backend),
   };
   const json = JSON.stringify(record, null, 2);
   await writeFileAtomic(join(out, "explain.json"), `${json}\n`, { isPrivate: true });

@@ -7,6 +7,7 @@ import type { DenseRecord, RunRecord, TrainingRecord } from "../display/results.
 import { parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { versions } from "../io/run_facts.ts";
+import { defined } from "../platform/defined.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
@@ -83,7 +84,6 @@ async function trainingAt(path: string): Promise<TrainingRecord> {
 
 async function writeCard(args: Arguments, path: string): Promise<void> {
   const [metrics, training] = [args.all("metrics"), args.text("training")];
-  const [baseModel, license] = [args.text("base-model"), args.text("license")];
   const { notice, ...facts } = await modelFacts(args);
   const named = Object.entries({
     ...facts,
@@ -92,9 +92,7 @@ async function writeCard(args: Arguments, path: string): Promise<void> {
   });
   const text = modelCard({
     title: args.text("adapter") === undefined ? basename(facts.weights) : basename(facts.adapter!),
-    ...(baseModel === undefined ? {} : { baseModel }),
-    ...(license === undefined ? {} : { license }),
-    ...(notice === undefined ? {} : { notice }),
+    ...defined({ baseModel: args.text("base-model"), license: args.text("license"), notice }),
     metrics: await Promise.all(metrics.map(metricsAt)),
     ...(training === undefined ? {} : { training: await trainingAt(training) }),
     files: { ...Object.fromEntries(named), ...versions() },

@@ -4,7 +4,8 @@ import { tableName } from "../data/pairs.ts";
 import { checkClasses } from "../eval/assess.ts";
 import { readPredictions } from "../eval/evaluation/predictions.ts";
 import { hashPath } from "../io/hash_path.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts } from "../io/run_facts.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { judge, judgingFrom } from "./judging.ts";
@@ -16,21 +17,16 @@ export async function judgeScores(args: Arguments, out: string): Promise<void> {
     if (args.text(name) !== undefined) throw new UsageError(`--scores and --${name} exclude each other`);
   }
   await checkPath(path);
-  const [classes, id, truth, patient, scores] = [
-    args.list("classes"),
-    args.text("id-column"),
-    args.text("truth-column"),
-    args.text("patient-column"),
-    args.list("score-columns"),
-  ];
   const { by, tune } = judgingFrom(args);
   const predictions = await readPredictions(path, {
     attributes: by.map(({ column }) => column),
-    ...(classes ? { classes } : {}),
-    ...(id === undefined ? {} : { id }),
-    ...(truth === undefined ? {} : { truth }),
-    ...(patient === undefined ? {} : { patient }),
-    ...(scores ? { scores } : {}),
+    ...defined({
+      classes: args.list("classes"),
+      id: args.text("id-column"),
+      truth: args.text("truth-column"),
+      patient: args.text("patient-column"),
+      scores: args.list("score-columns"),
+    }),
   });
   const set = tableName(path);
   checkClasses({ name: set, classes: predictions.classes });
@@ -42,12 +38,9 @@ export async function judgeScores(args: Arguments, out: string): Promise<void> {
     trainable: 0,
     areProbabilities: true,
     record: {
-      backend: "none",
-      adapter: null,
+      ...await runFacts({ name: "none", adapter: null }),
       seconds: 0,
       synthetic: false,
-      versions: versions(),
-      revision: await gitRevision(),
       splits: {
         [set]: { name: "all", size: predictions.ids.length, hash: await hashIds(predictions.ids) },
       },

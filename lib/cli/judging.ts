@@ -39,7 +39,7 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
 
 /** What the options ask of judging; refused before the work begins. */
 export function judgingFrom(args: Arguments): EvaluateOptions & { tune?: number; by: Grouping[] } {
-  const tune = args.text("tune") === undefined ? undefined : args.number("tune", 0);
+  const tune = args.number("tune", undefined);
   if (tune !== undefined && !(tune > 0 && tune < 1)) {
     throw new UsageError(`--tune must be a share between 0 and 1: current value is "${args.text("tune")}"`);
   }

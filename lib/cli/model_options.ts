@@ -5,6 +5,7 @@ import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
 import { loadClip, type LoadClipOptions, type LoadedClip, modelFiles } from "../clip/load.ts";
 import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { modelNotice } from "./provenance.ts";
@@ -44,7 +45,7 @@ export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
   const weights = args.text("weights");
   const tokenizer = args.text("tokenizer");
   for (const path of [folder, weights, tokenizer]) if (path !== undefined) await checkPath(path);
-  const named = { ...(weights === undefined ? {} : { weights }), ...(tokenizer === undefined ? {} : { tokenizer }) };
+  const named = defined({ weights, tokenizer });
   if (folder === undefined) return weights === undefined ? named : { ...await modelFiles(weights), ...named };
   if (!(await Deno.stat(folder)).isDirectory) throw new UsageError(`--model must be a folder: "${folder}" is a file`);
   return await findModelFiles(folder, named);
@@ -56,12 +57,12 @@ export async function modelFrom(
   other?: string,
   ahead?: LoadClipOptions["ahead"],
 ): Promise<LoadedClip> {
-  const files = { ...await modelFilesFrom(args), ...(other === undefined ? {} : { weights: other }) };
+  const files = { ...await modelFilesFrom(args), ...defined({ weights: other }) };
   const { weights } = files;
   const options = {
     note: (text: string) => console.error(text),
     narrow: args.flag("narrow"),
-    ...(ahead ? { ahead } : {}),
+    ...defined({ ahead }),
   };
   const model = await loadClip(files, options).catch(async (error: Error) => {
     if (weights === undefined) throw error;

@@ -12,7 +12,7 @@ import { pretrainJoint } from "../reproduction/pretrain/joint.ts";
 import { pretrain } from "../reproduction/pretrain/pretrain.ts";
 import { JOINT, PRETRAIN } from "../reproduction/pretrain/settings.ts";
 import type { FitOptions, FitResult } from "../train/options.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts } from "../io/run_facts.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
@@ -119,7 +119,7 @@ async function makeMini(args: Arguments, recipe: Recipe, out: string): Promise<n
   const { settings, steps, run, what, data } = recipe === "joint" ? joint(args) : apart(args);
   const backend = await startBackend(args);
   const began = performance.now();
-  const revision = await gitRevision(); // of the code that runs, whatever is committed meanwhile
+  const facts = await runFacts(backend); // the revision is that of the code that runs, whatever is committed meanwhile
   const watch = watchTraining("pretrain", settings.batchSize);
   const statePath = `${out}.state`;
   const result = await run({ ...watch.hooks, statePath, resume: args.flag("resume") }).finally(() => watch.end());
@@ -143,10 +143,7 @@ async function makeMini(args: Arguments, recipe: Recipe, out: string): Promise<n
     meanLossOfLast50Steps: last.reduce((sum, { loss }) => sum + loss, 0) / last.length,
     data,
     ...(args.flag("probe") ? { frozenProbe: await frozenProbe(result.params, MINI) } : {}),
-    backend: backend.name,
-    adapter: backend.adapter,
-    versions: versions(),
-    revision,
+    ...facts,
   };
   await writeSafetensors(out, tensors, { format: "ace-lora mini", seed: String(settings.seed) });
   await writeFileAtomic(`${out.replace(/\.safetensors$/, "")}.card.json`, JSON.stringify(card, null, 2) + "\n");

@@ -14,7 +14,7 @@ import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
 import { probePage, type ProbeRecord, probeTable } from "../eval/probe/page.ts";
 import { classFeatures, mostFrequent, partFeatures, zeroShot } from "../eval/probe/set.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -25,6 +25,7 @@ import {
   COLUMN_OPTIONS,
   columnsFrom,
   imagesFrom,
+  namesFrom,
 } from "./data_options.ts";
 import { readerFrom, watched } from "./decode_options.ts";
 import { keptFeatures } from "./features.ts";
@@ -99,10 +100,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   const epochs = args.integer("epochs", 40, 1);
   const given = await readableSet(args, await imagesFrom(args));
   checkClasses(given);
-  const names = args.list("names") ?? given.classes;
-  if (names.length !== given.classes.length) {
-    throw new UsageError(`--names must have one name a class: ${given.classes.length} classes, ${names.length} names`);
-  }
+  const names = namesFrom(args, given.classes);
   const name = args.text("images") === undefined ? given.name : basename(args.text("images")!);
   const dataset: Dataset = { ...given, name, classes: names, cases: watched(args, given.cases) };
   announce(dataset);
@@ -183,10 +181,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     zero_shot: zeroShot(data),
     most_frequent: mostFrequent(data),
     rows,
-    backend: backend.name,
-    adapter: backend.adapter,
-    versions: versions(),
-    revision: await gitRevision(),
+    ...await runFacts(backend),
   };
   await writeFileAtomic(join(out, "probe.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
   await writeFileAtomic(join(out, "probe.html"), await probePage(record), { isPrivate: true });

@@ -1,6 +1,7 @@
 /** `deno task report`: all results in one page. @module */
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { keptRecords, writeReport } from "../reproduction/report.ts";
+import { defined } from "../platform/defined.ts";
 import { type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 
@@ -39,10 +40,7 @@ export const COMMAND: Command = {
     await checkPath(folder);
     const [title, compare] = [args.text("title"), args.list("compare")];
     if (compare?.length === 1) throw new UsageError("--compare needs two runs or more, such as --compare first,second");
-    const { results, markdown, ofPatients } = await writeReport(folder, out, {
-      ...(title === undefined ? {} : { title }),
-      ...(compare ? { compare } : {}),
-    });
+    const { results, markdown, ofPatients } = await writeReport(folder, out, defined({ title, compare }));
     const { records, dense, others, heads, trainings, passedOver } = results;
     for (const path of passedOver) console.error(`passed over, as it is no result that a report shows: ${path}`);
     if (kept !== undefined) {

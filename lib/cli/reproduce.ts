@@ -11,6 +11,7 @@ import { PEFT_METHODS } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
 import { didYouMean } from "../text/nearest.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { holdOutput } from "./output.ts";
@@ -142,16 +143,18 @@ export const COMMAND: Command = {
           workers,
           signal: interruption.signal,
           ...(args.text("blas") === undefined ? {} : { wasm: { blas: args.text("blas")! } }),
-          ...(seeds === undefined ? {} : { seeds }),
-          ...(data === undefined ? {} : { data }),
-          ...(cache === undefined ? {} : { cache }),
-          ...(generalist === undefined ? {} : { generalist }),
-          ...(methods === undefined ? {} : { methods }),
-          ...(part === undefined ? {} : { part }),
-          ...(args.text("epochs") === undefined ? {} : { epochs: args.integer("epochs", 1, 1) }),
-          ...(args.text("pairs") === undefined ? {} : { pairs: args.integer("pairs", 1, 2) }),
-          ...(args.text("learning-rate") === undefined ? {} : { learningRate: args.number("learning-rate", 1, 0) }),
-          ...(args.text("draw") === undefined ? {} : { dataSeed: args.integer("draw", 1, 0) }),
+          ...defined({
+            seeds,
+            data,
+            cache,
+            generalist,
+            methods,
+            part,
+            epochs: args.integer("epochs", undefined, 1),
+            pairs: args.integer("pairs", undefined, 2),
+            learningRate: args.number("learning-rate", undefined, 0),
+            dataSeed: args.integer("draw", undefined, 0),
+          }),
           onPlan: (plan) => {
             if (part && plan.runs === 0) console.error(`no run falls to --part ${args.text("part")}: there are fewer`);
             else {console.error(

@@ -9,7 +9,7 @@ import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { seenPart } from "../eval/explain.ts";
 import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts, versions } from "../io/run_facts.ts";
 import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
@@ -100,10 +100,7 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
     model: await modelFacts(args),
     data: { name: dataset.name, ...dataset.summary, split: dataset.split, study_column: study ?? null },
     ...report,
-    backend: backend.name,
-    adapter: backend.adapter,
-    versions: versions(),
-    revision: await gitRevision(),
+    ...await runFacts(backend),
   };
   await writeRecord(args, out, record, formatTable(retrievalTable(report)));
 }

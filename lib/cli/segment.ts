@@ -12,11 +12,11 @@ import {
   trainSegmentation,
 } from "../dense/segment/run.ts";
 import { maskWriter } from "../dense/segment/submission.ts";
+import { defined } from "../platform/defined.ts";
 import type { Command } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { DenseTask } from "./dense_task.ts";
-import { given } from "./dense_options.ts";
 import { csvOptionsFrom } from "./output.ts";
 
 const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
@@ -58,8 +58,8 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     if (masks !== undefined) await checkPath(masks);
     return await loadSegmentationData(dataset, {
       ...options,
-      columns: { ...columns, ...given(args, "mask-column", "mask") },
-      ...given(args, "masks", "maskFolder"),
+      columns: { ...columns, ...defined({ mask: args.text("mask-column") }) },
+      ...defined({ maskFolder: masks }),
       skipUnlabelled: args.flag("skip-unlabelled"),
       lesions: args.flag("first-lesion") ? "first" : "union",
     });
@@ -74,7 +74,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   async train({ train, validation }, { args, encoder, ...settings }) {
     const { head, fit } = await trainSegmentation(train, validation, {
       ...settings,
-      ...(args.text("width") === undefined ? {} : { widest: args.integer("width", 512, 8) }),
+      ...defined({ widest: args.integer("width", undefined, 8) }),
       patchSize: squareSide(encoder.config.vision),
     });
     return { head, fit, facts: { decoder: head.config } };

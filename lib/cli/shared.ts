@@ -1,8 +1,9 @@
 /** What several commands do alike: start the backend, tell it, draw progress. @module */
 import { createProgress, type Progress } from "../display/progress.ts";
-import { type BackendInfo, type BackendName, selectBackend } from "../tensor/backend.ts";
+import { type BackendInfo, selectBackend } from "../tensor/backend.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { BlasError } from "../tensor/wasm/blas.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 
@@ -18,11 +19,9 @@ export const BACKEND_OPTION: Record<string, OptionSpec> = {
 
 /** Starts the backend and prints its name once, on stderr; with it, whether the model's matrices are kept narrow there. */
 export async function startBackend(args: Arguments): Promise<BackendInfo> {
-  const name = args.text("backend") === undefined
-    ? undefined
-    : args.choice<BackendName>("backend", ["webgpu", "wasm", "cpu"], "wasm");
+  const backend = args.choice("backend", ["webgpu", "wasm", "cpu"], undefined);
   const blas = args.text("blas");
-  const selected = await selectBackend({ ...(name ? { backend: name } : {}), ...(blas ? { wasm: { blas } } : {}) })
+  const selected = await selectBackend({ ...defined({ backend }), ...(blas ? { wasm: { blas } } : {}) })
     .catch(async (error) => {
       if (!(error instanceof BlasError)) throw error;
       const isAllowed = (await Deno.permissions.query({ name: "ffi" })).state === "granted";

@@ -12,7 +12,7 @@ import { countParams } from "../tensor/params.ts";
 import { type Adapted, loadAdapter, loraPlaces, saveAdapter } from "../adapters/model.ts";
 import { carryingLayers, layersText } from "../adapters/positions.ts";
 import type { Dataset } from "../data/types.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts } from "../io/run_facts.ts";
 import { fingerprints } from "../data/seen.ts";
 import { fit } from "../train/fit.ts";
 import { hasRunState, removeRunState } from "../train/state.ts";
@@ -38,6 +38,7 @@ import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
+import { defined } from "../platform/defined.ts";
 import { joinRanks } from "./ranks.ts";
 import { startBackend, watchTraining } from "./shared.ts";
 
@@ -163,7 +164,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const reader = readerFrom(args);
   const { model, config, start, source, loss, measure, inputs } = await learningFrom(args, {
     ...{ dataset, clip, reader },
-    ...(earlier ? { earlier } : {}),
+    ...defined({ earlier }),
     ...(validation ? { validation: { ...validation, cases: watched(args, validation.cases) } } : {}),
   });
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
@@ -191,7 +192,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ? openRunLog(out, {
       title: "Training",
       facts: { pairs: dataset.cases.length, ...settings, shuffle: String(settings.shuffle) },
-      ...(facts.notice === undefined ? {} : { notice: facts.notice }),
+      ...defined({ notice: facts.notice }),
     })
     : undefined;
   const result = await fit(model, start, source, {
@@ -224,7 +225,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     },
     statePath,
     resume: args.flag("resume"),
-    ...(args.text("save-steps") === undefined ? {} : { saveSteps: args.integer("save-steps", 1, 1) }),
+    ...defined({ saveSteps: args.integer("save-steps", undefined, 1) }),
     saveMinutes: args.number("save-minutes", 15, 0),
     onBest: async (params) => await keep(join(out, "best.safetensors"), params as AceLoraParams, kept),
   }).catch(async (error) => {
@@ -257,11 +258,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ...(config.classes ? { head: { ...inputs, classes: config.classes } } : {}),
     trainable,
     seconds: (performance.now() - began) / 1000,
-    backend: backend.name,
-    adapter: backend.adapter,
+    ...await runFacts(backend),
     ...(ranks ? { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) } : {}),
-    versions: versions(),
-    revision: await gitRevision(),
     history: result.history,
     ...(validation
       ? { validation: { data: { name: validation.name, split: validation.split }, figures: result.validations } }

@@ -7,6 +7,7 @@ import type { GradientSum } from "../train/shared_gradients.ts";
 import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
 import { fittingMicroBatch, sampleBytes } from "../train/step_memory.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
@@ -152,7 +153,7 @@ export function fitSettings(args: Arguments) {
     warmupEpochs: args.number("warmup-epochs", 1, 0),
     seed: args.integer("seed", 1),
     shuffle: !args.flag("no-shuffle"),
-    ...(args.text("clip-norm") === undefined ? {} : { clipNorm: args.number("clip-norm", 1, Number.MIN_VALUE) }),
+    ...defined({ clipNorm: args.number("clip-norm", undefined, Number.MIN_VALUE) }),
   };
 }
 
@@ -185,8 +186,10 @@ export function measuring(
 ): Pick<FitOptions, "validate" | "validateEvery" | "patience"> {
   return {
     validate: (params, signal) => measure(params as AceLoraParams, signal),
-    ...(args.text("validate-every") === undefined ? {} : { validateEvery: args.integer("validate-every", 1, 1) }),
-    ...(args.text("patience") === undefined ? {} : { patience: args.integer("patience", 1, 1) }),
+    ...defined({
+      validateEvery: args.integer("validate-every", undefined, 1),
+      patience: args.integer("patience", undefined, 1),
+    }),
   };
 }
 

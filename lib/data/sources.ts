@@ -8,6 +8,7 @@ import { squareRgb } from "./pixels/decode.ts";
 import type { ImageReader } from "./pixels/reader.ts";
 import { type ClipTokenizer, tokenise, tokenisePrompts } from "../clip/tokenise.ts";
 import type { BatchSource } from "../train/source.ts";
+import { defined } from "../platform/defined.ts";
 
 /** Most bytes of images that one source keeps. */
 const KEPT_BYTES = 512 * 2 ** 20;
@@ -32,9 +33,7 @@ export function squareTransform(config: ClipConfig, mode: "eval" | "train"): Pre
     size: vision.imageSize,
     mode,
     rgbFirst: mode === "train",
-    ...(resizeMode ? { resizeMode } : {}),
-    ...(interpolation ? { interpolation } : {}),
-    ...(resizedTo === undefined ? {} : { resizedTo }),
+    ...defined({ resizeMode, interpolation, resizedTo }),
   };
 }
 

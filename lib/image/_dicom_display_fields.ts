@@ -1,5 +1,6 @@
 /** What a DICOM file says of how to show its values: rescale or modality LUT, window or VOI LUT, padding. PS3.3, C.11. @module */
 import { type DataSet, decimal, firstItem, text, valueBytes, words } from "./_dicom_elements.ts";
+import { defined } from "../platform/defined.ts";
 
 /** The window of PS3.3 C.11.2: `centre` and `width` in output units of the rescale. */
 export interface DicomWindow {
@@ -68,9 +69,7 @@ export function readDisplay(dataSet: DataSet, signed: boolean, notes: string[]):
   return {
     rescaleSlope: decimal(dataSet, TAGS.slope) ?? 1,
     rescaleIntercept: decimal(dataSet, TAGS.intercept) ?? 0,
-    ...(modalityLut ? { modalityLut } : {}),
-    ...(window ? { window } : {}),
-    ...(voiLut ? { voiLut } : {}),
+    ...defined({ modalityLut, window, voiLut }),
     ...(padding !== undefined ? { padding: signed ? padding << 16 >> 16 : padding } : {}),
   };
 }

@@ -9,6 +9,13 @@ export function versions(): Record<string, string> {
   return { "ace-lora": VERSION, deno: Deno.version.deno, v8: Deno.version.v8, tfjs: tf.version["tfjs-core"] };
 }
 
+/** What computed a run, with the versions and the revision of the code at the time of asking, as records hold it. */
+export async function runFacts<B extends string, A extends string | null>(
+  backend: Readonly<{ name: B; adapter: A }>,
+): Promise<{ backend: B; adapter: A; versions: Record<string, string>; revision: string | null }> {
+  return { backend: backend.name, adapter: backend.adapter, versions: versions(), revision: await gitRevision() };
+}
+
 /** The checkout's git revision, read from .git without running git; null outside a checkout or without the permission. */
 export async function gitRevision(root: URL = new URL("../../", import.meta.url)): Promise<string | null> {
   const read = (path: string): Promise<string> => Deno.readTextFile(new URL(`.git/${path}`, root));

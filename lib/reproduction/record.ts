@@ -14,7 +14,7 @@ import {
   TEXTS,
   WHOLE,
 } from "../io/fields.ts";
-import { gitRevision, versions } from "../io/run_facts.ts";
+import { runFacts } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import type { SplitRecord } from "../display/results.ts";
 import { type PlannedRun, TABLE_NAMES, type TableName } from "./plan.ts";
@@ -142,10 +142,7 @@ export async function recordOfRun(
     place: run.place,
     seed: run.seed,
     configuration,
-    backend: backend.name,
-    adapter: backend.adapter,
-    versions: versions(),
-    revision: await gitRevision(),
+    ...await runFacts(backend),
   };
 }
 

@@ -24,6 +24,7 @@ import type { TableName } from "./plan.ts";
 import type { ReproduceRecord } from "./record.ts";
 import { type Departures, type ScaleName, SCALES, withDepartures } from "./scale.ts";
 import type { WasmOptions } from "../tensor/wasm/init.ts";
+import { defined } from "../platform/defined.ts";
 import { plannedRuns } from "./tables/registry.ts";
 import type { Table4Run } from "./tables/table4/run.ts";
 
@@ -219,8 +220,7 @@ async function carryOut(
     : undefined;
   const record = await executor.run(job.run, {
     onStep,
-    ...(statePath === undefined ? {} : { statePath }),
-    ...(adapterPath === undefined ? {} : { adapterPath }),
+    ...defined({ statePath, adapterPath }),
   });
   if (record === null) return null;
   await writeRecord(out, record);

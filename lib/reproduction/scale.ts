@@ -1,5 +1,6 @@
 /** Sizes and settings of a reproduction at each scale. @module */
 import { DEMO } from "./demo/demo.ts";
+import { defined } from "../platform/defined.ts";
 
 /** How large a reproduction is: `smoke` to see that it runs, `demo` on synthetic sets, `paper` with the paper's settings. */
 export type ScaleName = "smoke" | "demo" | "paper";
@@ -46,12 +47,7 @@ export interface Departures {
 
 /** A scale with departures, which its records then name. */
 export function withDepartures(scale: Scale, { epochs, pairs, learningRate, dataSeed }: Departures): Scale {
-  const departures: Departures = {
-    ...(epochs === undefined ? {} : { epochs }),
-    ...(pairs === undefined ? {} : { pairs }),
-    ...(learningRate === undefined ? {} : { learningRate }),
-    ...(dataSeed === undefined ? {} : { dataSeed }),
-  };
+  const departures: Departures = defined({ epochs, pairs, learningRate, dataSeed });
   return Object.keys(departures).length === 0 ? scale : { ...scale, ...departures, departures };
 }
 

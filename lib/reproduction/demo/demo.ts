@@ -13,7 +13,7 @@ import type { FitOptions } from "../../train/options.ts";
 import { fit } from "../../train/fit.ts";
 import { assess, type Assessment } from "../../eval/assess.ts";
 import type { LoadedClip } from "../../clip/load.ts";
-import { gitRevision, versions } from "../../io/run_facts.ts";
+import { runFacts } from "../../io/run_facts.ts";
 import { pairSource } from "../../data/sources.ts";
 
 /** Sizes and settings of a demo run. */
@@ -109,7 +109,7 @@ export async function runDemo(
   hooks: DemoHooks = {},
 ): Promise<DemoResult | undefined> {
   const began = performance.now();
-  const revision = await gitRevision();
+  const facts = await runFacts(backend);
   const { params: base, config: encoders, tokenizer } = generalist;
   const { seed, pairs, epochs, batchSize, learningRate } = settings;
   const source = pairSource(trainingSet(pairs, deriveSeed(seed, "training")), encoders, tokenizer);
@@ -150,8 +150,7 @@ export async function runDemo(
     schema: METRICS_SCHEMA,
     command: "demo",
     seed,
-    backend: backend.name,
-    adapter: backend.adapter,
+    ...facts,
     seconds: (performance.now() - began) / 1000,
     sets: Object.fromEntries(
       Object.keys(sets).map((
@@ -159,8 +158,6 @@ export async function runDemo(
       ) => [set, Object.fromEntries(runs.map((run) => [run.method.name, run.sets[set]!.result]))]),
     ),
     synthetic: true,
-    versions: versions(),
-    revision,
     splits: Object.fromEntries(Object.entries(sets).map(([name, set]) => [name, set.split])),
     configuration: { ...settings },
   };

@@ -2,7 +2,7 @@
 import type { DetectionFigures } from "../../../dense/detect/metrics.ts";
 import type { SegmentationFigures } from "../../../dense/segment/metrics.ts";
 import { checkedFields, FINITE, isRecord, LIST, orNull, parseJson, RECORD, TEXT, WHOLE } from "../../../io/fields.ts";
-import { gitRevision, versions } from "../../../io/run_facts.ts";
+import { runFacts } from "../../../io/run_facts.ts";
 import type { BackendInfo } from "../../../tensor/backend.ts";
 import type { Table4Example } from "./examples.ts";
 
@@ -75,13 +75,7 @@ export async function runEnd(
   began: number,
   backend: BackendInfo,
 ): Promise<Pick<Table4Result, "seconds" | "backend" | "adapter" | "versions" | "revision">> {
-  return {
-    seconds: (performance.now() - began) / 1000,
-    backend: backend.name,
-    adapter: backend.adapter,
-    versions: versions(),
-    revision: await gitRevision(),
-  };
+  return { seconds: (performance.now() - began) / 1000, ...await runFacts(backend) };
 }
 
 /** Marks a JSON file as one of these runs. */
