@@ -7,7 +7,7 @@ import { writeReport } from "../reproduction/report.ts";
 import { type ScaleName, SCALES } from "../reproduction/scale.ts";
 import { reproducedTables } from "../reproduction/tables/registry.ts";
 import { table4 } from "../reproduction/tables/table4/show.ts";
-import { PEFT_METHODS } from "../peft/methods.ts";
+import { PEFT_NAMES } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce } from "../reproduction/reproduce.ts";
 import { didYouMean } from "../text/nearest.ts";
@@ -42,10 +42,6 @@ function seedsFrom(args: Arguments): number[] | undefined {
   });
 }
 
-function methodsFrom(args: Arguments): string[] | undefined {
-  return args.choices("methods", Object.keys(PEFT_METHODS));
-}
-
 /** "1 run", "2 runs". */
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
@@ -74,9 +70,7 @@ export const COMMAND: Command = {
     methods: {
       type: "string",
       value: "LIST",
-      help: `Only runs of these methods (table4: none,rslora,ace-lora), of ${
-        Object.keys(PEFT_METHODS).join(", ")
-      } (default: all)`,
+      help: `Only runs of these methods (table4: none,rslora,ace-lora), of ${PEFT_NAMES.join(", ")} (default: all)`,
     },
     epochs: { type: "string", value: "N", help: "Passes over the pairs (default: the scale's); named in the records" },
     pairs: { type: "string", value: "N", help: "Pairs to adapt to (default: the scale's); named in the records" },
@@ -126,7 +120,7 @@ export const COMMAND: Command = {
     if (args.text("draw") !== undefined && scale === "paper") {
       throw new UsageError("--draw goes with --scale smoke and demo: the paper's scale draws nothing");
     }
-    const methods = methodsFrom(args);
+    const methods = args.choices("methods", PEFT_NAMES);
     const part = namedShare(args, "part");
     const out = args.text("out") ?? "results/reproduce";
     const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);

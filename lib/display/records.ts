@@ -3,7 +3,6 @@ import {
   checkedField,
   checkedFields,
   FieldError,
-  type FieldRule,
   FINITE,
   FLAG,
   INTERVAL,
@@ -19,12 +18,12 @@ import { THRESHOLD_FIGURES } from "./evaluation.ts";
 import { type DenseRecord, METRICS_SCHEMA, type RunRecord, type TrainingRecord } from "./results.ts";
 
 /** A schema that this version knows; files of version 0.1.0 name none. */
-const SCHEMA: FieldRule = orAbsent({
+const SCHEMA = orAbsent({
   must: `a whole number up to ${METRICS_SCHEMA}, what this version reads`,
-  fits: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= METRICS_SCHEMA,
+  fits: (value): value is number => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= METRICS_SCHEMA,
 });
 
-const RUN: Readonly<Record<string, FieldRule>> = {
+const RUN = {
   schema: SCHEMA,
   seed: FINITE,
   seconds: FINITE,
@@ -35,7 +34,7 @@ const RUN: Readonly<Record<string, FieldRule>> = {
   sets: RECORD,
 };
 
-const RESULT: Readonly<Record<string, FieldRule>> = {
+const RESULT = {
   accuracy: FINITE,
   accuracy_ci: INTERVAL,
   auroc: orNull(FINITE),
@@ -46,7 +45,7 @@ const RESULT: Readonly<Record<string, FieldRule>> = {
 };
 
 /** A figure with its intervals. */
-const ESTIMATE: Readonly<Record<string, FieldRule>> = {
+const ESTIMATE = {
   value: orNull(FINITE),
   cases: orNull(INTERVAL),
   patients: orAbsent(orNull(INTERVAL)),
@@ -61,7 +60,7 @@ const ESTIMATE: Readonly<Record<string, FieldRule>> = {
  */
 export function checkRunRecord(value: unknown, name: string): RunRecord {
   const record = checkedFields(name, value, RUN);
-  for (const [set, methods] of Object.entries(record["sets"] as Record<string, unknown>)) {
+  for (const [set, methods] of Object.entries(record.sets)) {
     for (const [method, result] of Object.entries(checkedFields(name, methods, {}, `sets.${set}`))) {
       const field = `sets.${set}.${method}`;
       const { auroc, auroc_ci, evaluation } = checkedFields(name, result, RESULT, field);
@@ -88,7 +87,7 @@ function checkEvaluation(name: string, value: unknown, field: string): void {
     for (const [key, figure] of Object.entries(figures)) checkedFields(name, figure, ESTIMATE, `${within}.${key}`);
   };
   estimates({ accuracy, auroc, auprc }, field);
-  for (const [label, figures] of Object.entries(classes as Record<string, unknown>)) {
+  for (const [label, figures] of Object.entries(classes)) {
     const within = `${field}.classes.${label}`;
     const known = checkedFields(name, figures, {}, within);
     estimates(
@@ -116,7 +115,7 @@ export function recordKind(value: unknown): "evaluation" | "dense" | "training" 
 export function checkDenseRecord(value: unknown, name: string): DenseRecord {
   const record = checkedFields(name, value, { schema: SCHEMA, head: TEXT, figures: RECORD, baselines: RECORD });
   checkedFields(name, record["data"], { name: TEXT, synthetic: FLAG }, "data");
-  for (const [key, figures] of Object.entries(record["baselines"] as Record<string, unknown>)) {
+  for (const [key, figures] of Object.entries(record.baselines)) {
     checkedFields(name, figures, {}, `baselines.${key}`);
   }
   return value as DenseRecord;
@@ -134,10 +133,9 @@ export function checkTrainingRecord(value: unknown, name: string): TrainingRecor
     trainable: orAbsent(FINITE),
   });
   checkedFields(name, data, { name: TEXT }, "data");
-  const steps = history as unknown[];
-  const wrong = steps.findIndex((step) => !isRecord(step) || !FINITE.fits(step["loss"]));
+  const wrong = history.findIndex((step) => !isRecord(step) || !FINITE.fits(step["loss"]));
   if (wrong >= 0) {
-    throw new FieldError(name, `history[${wrong}]`, "a record with a loss, a finite number", steps[wrong]);
+    throw new FieldError(name, `history[${wrong}]`, "a record with a loss, a finite number", history[wrong]);
   }
   return value as TrainingRecord;
 }

@@ -1,12 +1,12 @@
 /** Values of files' fields, checked before they are believed: one line names the file, the field and what it must be. @module */
 import { shownValue } from "./_errors.ts";
 
-/** What a value of a field must be. */
-export interface FieldRule {
+/** What a value of a field must be, a `T`. */
+export interface FieldRule<T = unknown> {
   /** In words: `a whole number of at least 1`. */
   must: string;
   /** Whether a value is that. */
-  fits(value: unknown): boolean;
+  fits(value: unknown): value is T;
 }
 
 /** The error for a field of a file that is not what it must be. */
@@ -54,47 +54,69 @@ const isText = (value: unknown): value is string => typeof value === "string";
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
 
 /** A text. */
-export const TEXT: FieldRule = { must: "a text", fits: isText };
+export const TEXT: FieldRule<string> = { must: "a text", fits: isText };
 /** A list of texts. */
-export const TEXTS: FieldRule = { must: "texts", fits: (value) => Array.isArray(value) && value.every(isText) };
+export const TEXTS: FieldRule<string[]> = {
+  must: "texts",
+  fits: (value): value is string[] => Array.isArray(value) && value.every(isText),
+};
 /** True or false. */
-export const FLAG: FieldRule = { must: "true or false", fits: (value) => typeof value === "boolean" };
+export const FLAG: FieldRule<boolean> = { must: "true or false", fits: (value) => typeof value === "boolean" };
 /** A number that is not NaN or infinite. */
-export const FINITE: FieldRule = { must: "a finite number", fits: isNumber };
+export const FINITE: FieldRule<number> = { must: "a finite number", fits: isNumber };
+/** A list of them. */
+export const FINITES: FieldRule<number[]> = {
+  must: "finite numbers",
+  fits: (value): value is number[] => Array.isArray(value) && value.every(isNumber),
+};
 /** A whole number of at least 0. */
-export const WHOLE: FieldRule = {
+export const WHOLE: FieldRule<number> = {
   must: "a whole number of at least 0",
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  fits: (value): value is number => isNumber(value) && Number.isSafeInteger(value) && value >= 0,
 };
 /** A number from 0 to 1. */
-export const SHARE: FieldRule = {
+export const SHARE: FieldRule<number> = {
   must: "a number in [0, 1]",
-  fits: (value) => isNumber(value) && value >= 0 && value <= 1,
+  fits: (value): value is number => isNumber(value) && value >= 0 && value <= 1,
 };
 /** The two ends of an interval. */
-export const INTERVAL: FieldRule = {
+export const INTERVAL: FieldRule<[number, number]> = {
   must: "two rising numbers",
-  fits: (value) => Array.isArray(value) && value.length === 2 && value.every(isNumber) && value[0]! <= value[1]!,
+  fits: (value): value is [number, number] => FINITES.fits(value) && value.length === 2 && value[0]! <= value[1]!,
 };
+/** One of some words. */
+export function word<T extends string>(words: readonly T[]): FieldRule<T> {
+  const known: readonly unknown[] = words;
+  return {
+    must: words.length === 1 ? `"${words[0]}"` : `one of ${words.join(", ")}`,
+    fits: (value): value is T => known.includes(value),
+  };
+}
 /** A JSON record. */
-export const RECORD: FieldRule = { must: "an object", fits: isRecord };
+export const RECORD: FieldRule<Record<string, unknown>> = { must: "an object", fits: isRecord };
 /** A list. */
-export const LIST: FieldRule = { must: "a list", fits: Array.isArray };
+export const LIST: FieldRule<unknown[]> = { must: "a list", fits: Array.isArray };
 
 /** What fits the rule, or null. */
-export function orNull({ must, fits }: FieldRule): FieldRule {
+export function orNull<T>({ must, fits }: FieldRule<T>): FieldRule<T | null> {
   return { must: `${must}, or null`, fits: (value) => value === null || fits(value) };
 }
 
 /** What fits the rule, or nothing at all. */
-export function orAbsent({ must, fits }: FieldRule): FieldRule {
+export function orAbsent<T>({ must, fits }: FieldRule<T>): FieldRule<T | undefined> {
   return { must, fits: (value) => value === undefined || fits(value) };
 }
 
 /** A value of a file, refused unless it fits the rule. @throws {FieldError} If it does not. */
-export function checkedField(path: string, field: string, value: unknown, rule: FieldRule): void {
-  if (!rule.fits(value)) throw new FieldError(path, field, rule.must, value);
+export function checkedField<T>(path: string, field: string, value: unknown, rule: FieldRule<T>): T {
+  if (rule.fits(value)) return value;
+  throw new FieldError(path, field, rule.must, value);
 }
+
+/** A record whose fields fit rules, and that may have others. */
+export type Checked<Rules> =
+  & { [K in keyof Rules]: Rules[K] extends FieldRule<infer T> ? T : never }
+  & Record<string, unknown>;
 
 /**
  * Every field of a record that a rule names, checked.
@@ -103,15 +125,15 @@ export function checkedField(path: string, field: string, value: unknown, rule: 
  * @returns The record.
  * @throws {FieldError} If `value` is no record, or a field does not fit its rule.
  */
-export function checkedFields(
+export function checkedFields<Rules extends Readonly<Record<string, FieldRule>>>(
   path: string,
   value: unknown,
-  rules: Readonly<Record<string, FieldRule>>,
+  rules: Rules,
   within?: string,
-): Record<string, unknown> {
+): Checked<Rules> {
   if (!isRecord(value)) throw new FieldError(path, within ?? "the file", RECORD.must, value);
   for (const [name, rule] of Object.entries(rules)) {
     checkedField(path, within === undefined ? name : `${within}.${name}`, value[name], rule);
   }
-  return value;
+  return value as Checked<Rules>;
 }

@@ -1,12 +1,12 @@
 /** A method's trained leaves as one safetensors file that says what they belong to. @module */
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { checkedField } from "../io/fields.ts";
+import { checkedField, word } from "../io/fields.ts";
 import { loadTree, openTree, recordField, saveTree, textField } from "../io/tree.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import type { PeftMethod, PeftParams } from "./method.ts";
-import { PEFT_METHODS, type PeftName } from "./methods.ts";
+import { PEFT_METHODS, PEFT_NAMES } from "./methods.ts";
 
 const FORMAT = "ace-lora fine-tuning 1";
 
@@ -48,13 +48,9 @@ export interface LoadedPeft {
  */
 export async function loadPeft(path: string, base: ClipParams, encoders: ClipConfig): Promise<LoadedPeft> {
   const file = await openTree(path, { noun: "a fine-tuned method", format: FORMAT });
-  const name = textField(file, "method");
-  checkedField(path, "method", name, {
-    must: `one of ${Object.keys(PEFT_METHODS).join(", ")}`,
-    fits: () => Object.hasOwn(PEFT_METHODS, name),
-  });
+  const name = checkedField(path, "method", textField(file, "method"), word(PEFT_NAMES));
   checkSizes(path, recordField(file, "encoders"), encoders);
-  const method = PEFT_METHODS[name as PeftName](encoders, recordField(file, "settings"));
+  const method = PEFT_METHODS[name](encoders, recordField(file, "settings"));
   const fresh = await method.prepare(base);
   try {
     const params = loadTree(file, fresh, { wanted: method.model.isTrainable });

@@ -37,5 +37,8 @@ export const PEFT_TABLE = {
 /** The rows of the comparison of fine-tuning methods. */
 export type PeftName = keyof typeof PEFT_TABLE;
 
+/** Their names, in the tables' order. */
+export const PEFT_NAMES: readonly PeftName[] = Object.keys(PEFT_TABLE) as PeftName[];
+
 /** The methods compared, in the tables' order. Each is trained by the same `fit`, under the same loss. */
 export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = PEFT_TABLE;

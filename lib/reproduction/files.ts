@@ -62,10 +62,9 @@ export interface KeptRuns {
  * @throws {SyntaxError} If it is none, or a run is damaged; the message names its place in the file.
  */
 export function parseKept(text: string, name: string): KeptRuns {
-  const values = parseJson(text, name);
-  checkedField(name, "the file", values, LIST);
+  const values = checkedField(name, "the file", parseJson(text, name), LIST);
   const kept: KeptRuns = { records: [], dense: [] };
-  for (const [i, value] of (values as unknown[]).entries()) {
+  for (const [i, value] of values.entries()) {
     const [own, place] = [JSON.stringify(value), `${name} [${i}]`];
     if (isTable4Kind(value)) kept.dense.push(parseTable4Run(own, place));
     else kept.records.push(parseRecord(own, place));

@@ -3,6 +3,7 @@ import {
   checkedFields,
   type FieldRule,
   FINITE,
+  FINITES,
   FLAG,
   INTERVAL,
   isRecord,
@@ -13,6 +14,7 @@ import {
   TEXT,
   TEXTS,
   WHOLE,
+  word,
 } from "../io/fields.ts";
 import { runFacts } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
@@ -170,25 +172,19 @@ export function configurationKey(configuration: unknown): string {
   );
 }
 
-const NUMBERS: FieldRule = {
-  must: "finite numbers",
-  fits: (value) => Array.isArray(value) && value.every(Number.isFinite),
-};
-const numbersOf = ({ length }: readonly unknown[]): FieldRule => ({
+const numbersOf = ({ length }: readonly unknown[]): FieldRule<number[]> => ({
   must: `${length} finite numbers, one a step`,
-  fits: (value) => NUMBERS.fits(value) && (value as unknown[]).length === length,
+  fits: (value): value is number[] => FINITES.fits(value) && value.length === length,
 });
-const BASE64: FieldRule = {
+const BASE64: FieldRule<string> = {
   must: "bytes in base64",
-  fits: (value) => typeof value === "string" && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
+  fits: (value): value is string =>
+    typeof value === "string" && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value),
 };
 
-const FIELDS: Readonly<Record<string, FieldRule>> = {
-  kind: { must: `"${RECORD_KIND}"`, fits: (value) => value === RECORD_KIND },
-  table: {
-    must: `one of ${TABLE_NAMES.join(", ")}`,
-    fits: (value) => (TABLE_NAMES as readonly unknown[]).includes(value),
-  },
+const FIELDS = {
+  kind: word([RECORD_KIND]),
+  table: word(TABLE_NAMES),
   id: TEXT,
   label: TEXT,
   place: WHOLE,
@@ -210,7 +206,7 @@ const FIELDS: Readonly<Record<string, FieldRule>> = {
   sets: RECORD,
 };
 
-const SET_FIELDS: Readonly<Record<string, FieldRule>> = {
+const SET_FIELDS = {
   accuracy: SHARE,
   accuracy_ci: INTERVAL,
   auroc: orNull(SHARE),
@@ -231,12 +227,12 @@ const SET_FIELDS: Readonly<Record<string, FieldRule>> = {
  */
 export function parseRecord(text: string, name: string): ReproduceRecord {
   const record = checkedFields(name, parseJson(text, name), FIELDS);
-  const { steps } = checkedFields(name, record["loss"], { steps: NUMBERS }, "loss");
-  checkedFields(name, record["loss"], { values: numbersOf(steps as unknown[]) }, "loss");
-  checkedFields(name, record["false_negatives"], { pairs: WHOLE, identical: WHOLE }, "false_negatives");
-  const { model } = record["configuration"] as Record<string, unknown>;
+  const { steps } = checkedFields(name, record.loss, { steps: FINITES }, "loss");
+  checkedFields(name, record.loss, { values: numbersOf(steps) }, "loss");
+  checkedFields(name, record.false_negatives, { pairs: WHOLE, identical: WHOLE }, "false_negatives");
+  const { model } = record.configuration;
   checkedFields(name, model, { name: TEXT, sha256: TEXT }, "configuration.model");
-  for (const [set, figures] of Object.entries(record["sets"] as Record<string, unknown>)) {
+  for (const [set, figures] of Object.entries(record.sets)) {
     const { split } = checkedFields(name, figures, SET_FIELDS, `sets.${set}`);
     checkedFields(name, split, { name: TEXT, size: WHOLE, hash: TEXT }, `sets.${set}.split`);
   }

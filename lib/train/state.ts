@@ -1,7 +1,7 @@
 /** A training run's whole state as one safetensors file, so that it can go on with the same numbers. @module */
 import * as tf from "@tensorflow/tfjs";
 import { exists } from "../io/files.ts";
-import { checkedField, FINITE, LIST, orNull, WHOLE } from "../io/fields.ts";
+import { checkedField, checkedFields, FINITE, LIST, orNull, WHOLE } from "../io/fields.ts";
 import type { TensorData } from "../io/tensors.ts";
 import {
   loadTree,
@@ -187,8 +187,8 @@ async function readOne(
   }
   const written = asWrittenNow(path, recordField(file, "settings"));
   const progress = progressOf(file);
-  const step = Number(textField(file, "step") || NaN);
-  checkedField(path, "step", Number.isNaN(step) ? textField(file, "step") : step, WHOLE);
+  const text = textField(file, "step");
+  const step = checkedField(path, "step", /^\d+$/.test(text) ? Number(text) : text, WHOLE);
   compareSettings(path, written, settings);
   const tree: Record<string, Tensor> = Object.fromEntries(expected);
   const sets: Map<string, Tensor>[] = [];
@@ -217,21 +217,13 @@ async function readOne(
 function progressOf(file: StoredTree): RunProgress {
   const { path } = file;
   const progress = recordField(file, "progress");
-  for (const key of ["epoch", "batch"]) checkedField(path, `progress.${key}`, progress[key], WHOLE);
-  checkedField(path, "progress.bestLoss", progress["bestLoss"], orNull(FINITE));
-  const { history } = progress;
-  checkedField(path, "progress.history", history, LIST);
-  for (const [i, entry] of (history as unknown[]).entries()) {
-    for (const key of ["loss", "learningRate"] as const) {
-      const value = (entry as Partial<RunProgress["history"][number]> | null)?.[key];
-      checkedField(path, `progress.history[${i}].${key}`, value, FINITE);
-    }
+  checkedFields(path, progress, { epoch: WHOLE, batch: WHOLE, bestLoss: orNull(FINITE) }, "progress");
+  for (const [i, entry] of checkedField(path, "progress.history", progress["history"], LIST).entries()) {
+    checkedFields(path, entry, { loss: FINITE, learningRate: FINITE }, `progress.history[${i}]`);
   }
   const validations = progress["validations"] ?? []; // version 0.1.0 had none
-  checkedField(path, "progress.validations", validations, LIST);
-  for (const [i, entry] of (validations as Partial<ValidationEntry | null>[]).entries()) {
-    checkedField(path, `progress.validations[${i}].step`, entry?.step, WHOLE);
-    checkedField(path, `progress.validations[${i}].value`, entry?.value, FINITE);
+  for (const [i, entry] of checkedField(path, "progress.validations", validations, LIST).entries()) {
+    checkedFields(path, entry, { step: WHOLE, value: FINITE }, `progress.validations[${i}]`);
   }
   return { ...progress, validations } as unknown as RunProgress;
 }

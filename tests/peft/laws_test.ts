@@ -5,7 +5,7 @@ import { initClip } from "../../lib/clip/params.ts";
 import { readAdapter } from "../../lib/adapters/files.ts";
 import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftParams } from "../../lib/peft/method.ts";
-import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
+import { PEFT_METHODS, PEFT_NAMES, type PeftName } from "../../lib/peft/methods.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { disposeParams, mapTensors, namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
@@ -17,7 +17,6 @@ import { testOnBackends } from "../backends.ts";
 import { assertClose, largestDifference, noLeak } from "../close.ts";
 import { SMALL, smallIds, smallPixels, smallSource } from "../small_model.ts";
 
-const NAMES = Object.keys(PEFT_METHODS) as PeftName[];
 const UNTOUCHED: PeftName[] = ["none", "full", "heads", "bitfit", "adapter", "ia3", "lora", "rslora", "dora"];
 const MERGED: PeftName[] = ["ia3", "lora", "rslora", "dora", "ace-lora"];
 
@@ -86,7 +85,7 @@ testOnBackends("a method with its leaves moved changes features, and gives unit 
   const start = base();
   const [pixels, ids] = [smallPixels(4), smallIds(4)];
   const zeroShot = featuresOf(small("none"), start, pixels, ids);
-  for (const name of NAMES.slice(1)) {
+  for (const name of PEFT_NAMES.slice(1)) {
     const method = small(name);
     const found = featuresOf(method, await moved(method, start), pixels, ids);
     const image = await largestDifference(found.image, zeroShot.image);
@@ -102,7 +101,7 @@ testOnBackends("merged = unmerged = reloaded, for every method that has a merge,
   const start = base();
   const [pixels, ids] = [smallPixels(4), smallIds(4)];
   const folder = await Deno.makeTempDir();
-  for (const name of NAMES) {
+  for (const name of PEFT_NAMES) {
     const method = small(name);
     const params = await moved(method, start);
     const expected = featuresOf(method, params, pixels, ids);
@@ -127,7 +126,7 @@ testOnBackends("merged = unmerged = reloaded, for every method that has a merge,
 testOnBackends("every trainable leaf gets a gradient, no frozen one is asked for", async () => {
   const start = base();
   const batch = batchOf({ pixels: smallPixels(4), ids: smallIds(4) });
-  for (const name of NAMES.slice(1)) {
+  for (const name of PEFT_NAMES.slice(1)) {
     const method = small(name);
     const params = await moved(method, start);
     const { gradients } = await contrastiveGradients(method.model, params, batch, { seed: 3 });
@@ -147,7 +146,7 @@ testOnBackends("fit() for three steps changes every trainable leaf and no frozen
   const source = await smallSource(12);
   const before = new Map<string, Float32Array>();
   for (const [name, x] of namedTensors(start)) before.set(name, (await x.data() as Float32Array).slice());
-  for (const name of NAMES.slice(1)) {
+  for (const name of PEFT_NAMES.slice(1)) {
     const method = small(name);
     await noLeak(async () => {
       const prepared = await method.prepare(start);
@@ -172,7 +171,7 @@ testOnBackends("fit() for three steps changes every trainable leaf and no frozen
 testOnBackends("prepare(), forEvaluation() and loadPeft() free with nothing left over", async () => {
   const start = base();
   const folder = await Deno.makeTempDir();
-  for (const name of NAMES) {
+  for (const name of PEFT_NAMES) {
     const method = small(name);
     await noLeak(async () => {
       const params = await method.prepare(start, { seed: 4 });

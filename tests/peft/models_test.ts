@@ -7,7 +7,7 @@ import type { BertConfig, ClipConfig } from "../../lib/clip/config.ts";
 import { type ClipParams, initClip } from "../../lib/clip/params.ts";
 import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftParams } from "../../lib/peft/method.ts";
-import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
+import { PEFT_METHODS, PEFT_NAMES, type PeftName } from "../../lib/peft/methods.ts";
 import { normal } from "../../lib/tensor/init.ts";
 import { disposeParams, namedTensors, withTensors } from "../../lib/tensor/params.ts";
 import type { Tensor2D } from "../../lib/tensor/types.ts";
@@ -16,7 +16,6 @@ import { testOnBackends } from "../backends.ts";
 import { assertClose, largestDifference, noLeak } from "../close.ts";
 import { SMALL, smallIds, smallPixels, smallSource } from "../small_model.ts";
 
-const NAMES = Object.keys(PEFT_METHODS) as PeftName[];
 /** Methods that start with the model's own features. */
 const UNTOUCHED: PeftName[] = ["full", "heads", "bitfit", "adapter", "ia3", "lora", "rslora", "dora"];
 
@@ -63,7 +62,7 @@ for (const [kind, config] of Object.entries(MODELS)) {
     const start = initClip(config, 1);
     const plain = featuresOf(PEFT_METHODS.none(config), start);
     const folder = await Deno.makeTempDir();
-    for (const name of NAMES.slice(1)) {
+    for (const name of PEFT_NAMES.slice(1)) {
       const method = PEFT_METHODS[name](config, SETTINGS[name]);
       if (UNTOUCHED.includes(name)) {
         const fresh = featuresOf(method, await method.prepare(start));
@@ -86,7 +85,7 @@ for (const [kind, config] of Object.entries(MODELS)) {
   testOnBackends(`in ${kind} fit() changes every trainable leaf and no frozen one, and leaks nothing`, async () => {
     const start = initClip(config, 1);
     const source = await smallSource(12);
-    for (const name of NAMES.slice(1)) {
+    for (const name of PEFT_NAMES.slice(1)) {
       const method = PEFT_METHODS[name](config, SETTINGS[name]);
       await noLeak(async () => {
         const prepared = await method.prepare(start);

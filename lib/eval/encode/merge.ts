@@ -1,5 +1,5 @@
 /** Joins the shards that {@linkcode encodeShard} makes. @module */
-import { checkedField, type FieldRule } from "../../io/fields.ts";
+import { checkedField, type FieldRule, TEXTS } from "../../io/fields.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { jsonField } from "../../io/tree.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
@@ -43,91 +43,22 @@ export async function mergeShards(
   paths: readonly string[],
   { force = false, onStale }: Pick<EncodeShardOptions, "force" | "onStale"> = {},
 ): Promise<{ path: string; items: number }> {
-  const [first, ...rest] = paths;
-  if (first === undefined) {
-    throw new RangeError(`Cannot merge to "${out}" as there must be shards: none found beside it`);
-  }
-  const shards: ShardContent[] = [await readShard(first)];
-  for (const path of rest) {
-    const next = await readShard(path);
-    const { fingerprint, shard: { index, count } } = next;
-    if (fingerprint !== shards[0]!.fingerprint || count !== shards[0]!.shard.count) {
-      throw new RangeError(
-        `Cannot merge "${path}" with "${first}" as both must be shards of one job: they are of different ones`,
-      );
-    }
-    const lists = (content: ShardContent): string =>
-      [...content.tensors].map(([key, { shape }]) => `${key} [rows, ${shape[1]}]`).sort().join(", ");
-    if (lists(next) !== lists(shards[0]!)) {
-      throw new RangeError(
-        `Cannot merge "${path}" with "${first}" as both must hold the same features: they hold ${lists(next)} and ${
-          lists(shards[0]!)
-        }`,
-      );
-    }
-    const same = shards.find(({ shard }) => shard.index === index);
-    if (same) {
-      throw new RangeError(
-        `Cannot merge "${path}" as each shard must come once: "${same.path}" is ${index}/${count}, too`,
-      );
-    }
-    shards.push(next);
-  }
-  const { shard: { count }, fingerprint, settings, tensors } = shards[0]!;
-  const missing = Array.from({ length: count }, (_, i) => i).filter((i) =>
-    !shards.some(({ shard }) => shard.index === i)
-  );
-  if (missing.length > 0) {
-    throw new RangeError(
-      `Cannot merge to "${out}" as all ${count} shards must be there: missing ${
-        missing.slice(0, 8).map((i) => `${i}/${count}`).join(", ")
-      }`,
-    );
-  }
-  shards.sort((a, b) => a.shard.index - b.shard.index);
-  const merged = new Map<string, TensorData>();
-  const lists: FeatureList[] = [];
-  for (const key of tensors.keys()) {
-    const name = key.replace(/_features$/, "") as FeatureList["name"];
-    const sources = shards.map(({ path, tensors, lists }) => {
-      const [features, list] = [tensors.get(key), lists.get(name)];
-      if (!features || !list) {
-        throw new RangeError(
-          `Cannot merge "${path}" as it must hold "${key}", as "${shards[0]!.path}" does: it is missing`,
-        );
-      }
-      return { values: toFloat32(features), ids: list.ids, stamps: list.stamps };
-    });
-    const size = sources.reduce((sum, source) => sum + source.ids.length, 0);
-    const width = tensors.get(key)!.shape[1]!;
-    const out = new Float32Array(size * width);
-    const ids: string[] = [], stamps: string[] = [];
-    for (let i = 0; i < size; i++) {
-      const source = sources[i % count]!;
-      const row = Math.floor(i / count);
-      out.set(source.values.subarray(row * width, (row + 1) * width), i * width);
-      ids.push(source.ids[row]!);
-      if (source.stamps) stamps.push(source.stamps[row]!);
-    }
-    merged.set(key, float32Tensor([size, width], out));
-    lists.push({ name, ids, ...(stamps.length === size ? { stamps } : {}) });
-  }
+  const shards = await readJob(out, paths);
+  const { fingerprint, settings } = shards[0]!;
+  const lists = shards[0]!.lists.map((_, l) => interleaved(shards.map(({ lists }) => lists[l]!)));
   const metadata = featuresMetadata(settings, fingerprint, { shard: { index: 0, count: 1 }, lists });
   if (force || !await isKept(out, metadata, onStale)) {
+    const tensors = new Map(lists.map(({ name, features }) => [`${name}_features`, features]));
     const backends = shards.flatMap(({ backend }) => backend?.split("; ") ?? []);
-    await writeSafetensors(out, merged, { ...metadata, ...backendField(backends) }, { isPrivate: true });
+    await writeSafetensors(out, tensors, { ...metadata, ...backendField(backends) }, { isPrivate: true });
   }
   return { path: out, items: lists.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
 
-/** Which share a file is. */
-const SHARD: FieldRule = {
-  must: "i/n, the share it is",
-  fits: (value) => {
-    const [, index, count] = /^(\d{1,7})\/(\d{1,7})$/.exec(String(value)) ?? [];
-    return index !== undefined && Number(index) < Number(count);
-  },
-};
+/** Features of a list, `[ids.length, E]`. */
+interface EncodedList extends FeatureList {
+  features: TensorData;
+}
 
 interface ShardContent {
   path: string;
@@ -135,9 +66,84 @@ interface ShardContent {
   shard: Shard;
   settings: Record<string, string>;
   backend: string | undefined;
-  tensors: Map<string, TensorData>;
-  lists: Map<string, FeatureList>;
+  /** By name. */
+  lists: EncodedList[];
 }
+
+/** All shards of one job, in order. */
+async function readJob(out: string, paths: readonly string[]): Promise<ShardContent[]> {
+  const [path, ...rest] = paths;
+  if (path === undefined) {
+    throw new RangeError(`Cannot merge to "${out}" as there must be shards: none found beside it`);
+  }
+  const first = await readShard(path);
+  const shards = [first];
+  for (const path of rest) {
+    const next = await readShard(path);
+    checkSameJob(next, first);
+    const same = shards.find(({ shard }) => shard.index === next.shard.index);
+    if (same) {
+      throw new RangeError(
+        `Cannot merge "${path}" as each shard must come once: "${same.path}" is ${next.shard.index}/${next.shard.count}, too`,
+      );
+    }
+    shards.push(next);
+  }
+  const { count } = first.shard;
+  const there = new Set(shards.map(({ shard }) => shard.index));
+  const missing = Array.from({ length: count }, (_, i) => i).filter((i) => !there.has(i));
+  if (missing.length > 0) {
+    throw new RangeError(
+      `Cannot merge to "${out}" as all ${count} shards must be there: missing ${
+        missing.slice(0, 8).map((i) => `${i}/${count}`).join(", ")
+      }`,
+    );
+  }
+  return shards.sort((a, b) => a.shard.index - b.shard.index);
+}
+
+/** Refuses a shard of another job, or of other features, than the first one's. */
+function checkSameJob(next: ShardContent, first: ShardContent): void {
+  if (next.fingerprint !== first.fingerprint || next.shard.count !== first.shard.count) {
+    throw new RangeError(
+      `Cannot merge "${next.path}" with "${first.path}" as both must be shards of one job: they are of different ones`,
+    );
+  }
+  const held = ({ lists }: ShardContent): string =>
+    lists.map(({ name, features }) => `${name}_features [rows, ${features.shape[1]}]`).join(", ");
+  if (held(next) === held(first)) return;
+  throw new RangeError(
+    `Cannot merge "${next.path}" with "${first.path}" as both must hold the same features: they hold ${
+      held(next)
+    } and ${held(first)}`,
+  );
+}
+
+/** The rows of a job's n shards as the whole had them: row i is in shard i mod n. */
+function interleaved(parts: readonly EncodedList[]): EncodedList {
+  const { name, features: { shape } } = parts[0]!;
+  const [size, width] = [parts.reduce((sum, { ids }) => sum + ids.length, 0), shape[1]!];
+  const values = parts.map(({ features }) => toFloat32(features));
+  const out = new Float32Array(size * width);
+  const ids: string[] = [], stamps: string[] = [];
+  for (let i = 0; i < size; i++) {
+    const [part, row] = [i % parts.length, Math.floor(i / parts.length)];
+    out.set(values[part]!.subarray(row * width, (row + 1) * width), i * width);
+    ids.push(parts[part]!.ids[row]!);
+    if (parts[part]!.stamps) stamps.push(parts[part]!.stamps[row]!);
+  }
+  const features = float32Tensor([size, width], out);
+  return { name, ids, features, ...(stamps.length === size ? { stamps } : {}) };
+}
+
+/** Which share a file is. */
+const SHARD: FieldRule<string> = {
+  must: "i/n, the share it is",
+  fits: (value): value is string => {
+    const [, index, count] = /^(\d{1,7})\/(\d{1,7})$/.exec(String(value)) ?? [];
+    return index !== undefined && Number(index) < Number(count);
+  },
+};
 
 async function readShard(path: string): Promise<ShardContent> {
   const { tensors, metadata } = await readSafetensors(path);
@@ -148,26 +154,21 @@ async function readShard(path: string): Promise<ShardContent> {
     );
   }
   checkedField(path, "shard", shard, SHARD);
-  const listOf = (key: string, shape: readonly number[], field: string): string[] => {
+  const textsOf = (key: string, shape: readonly number[], field: string): string[] => {
     const list = jsonField({ path, fields: metadata }, field);
-    if (
-      !Array.isArray(list) || list.some((id) => typeof id !== "string") || shape.length !== 2 ||
-      list.length !== shape[0]
-    ) {
-      throw new SyntaxError(
-        `Cannot merge "${path}" as its metadata field "${field}" must list one text for each row of "${key}" [${shape}]: ${
-          Array.isArray(list) ? `it lists ${list.length}` : "it is no list"
-        }`,
-      );
-    }
-    return list as string[];
+    if (TEXTS.fits(list) && shape.length === 2 && list.length === shape[0]) return list;
+    throw new SyntaxError(
+      `Cannot merge "${path}" as its metadata field "${field}" must list one text for each row of "${key}" [${shape}]: ${
+        Array.isArray(list) ? `it lists ${list.length}` : "it is no list"
+      }`,
+    );
   };
-  const lists = new Map([...tensors].map(([key, { shape }]) => {
+  const lists = [...tensors].map(([key, features]): EncodedList => {
     const name = key.replace(/_features$/, "") as FeatureList["name"];
-    const ids = listOf(key, shape, `${name}_ids`);
+    const ids = textsOf(key, features.shape, `${name}_ids`);
     const hasStamps = metadata[`${name}_stamps`] !== undefined;
-    return [name, { name, ids, ...(hasStamps ? { stamps: listOf(key, shape, `${name}_stamps`) } : {}) }];
-  }));
+    return { name, ids, features, ...(hasStamps ? { stamps: textsOf(key, features.shape, `${name}_stamps`) } : {}) };
+  });
   const settings = Object.fromEntries(Object.entries(rest).filter(([key]) => !/^(image|text)_(ids|stamps)$/.test(key)));
-  return { path, fingerprint, shard: parseShard(shard), settings, backend, tensors, lists };
+  return { path, fingerprint, shard: parseShard(shard), settings, backend, lists };
 }

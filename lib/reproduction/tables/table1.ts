@@ -1,7 +1,7 @@
 /** Table 1: ways to fine-tune the generalist. @module */
 import type { ClipConfig } from "../../clip/config.ts";
 import type { ReportSection } from "../../display/report.ts";
-import { PEFT_METHODS, type PeftName } from "../../peft/methods.ts";
+import { PEFT_METHODS, PEFT_NAMES } from "../../peft/methods.ts";
 import { parameterFigure, rowsLossFigure, rowsRocFigure, runConfusionFigure } from "../figures.ts";
 import type { RunSpec } from "../plan.ts";
 import { type Row, setNames } from "../summary.ts";
@@ -15,7 +15,7 @@ import type { PaperTable } from "./table.ts";
 const FULL_RATE = 0.1;
 
 function methodRows(encoders: ClipConfig): RunSpec[] {
-  return (Object.keys(PEFT_METHODS) as PeftName[]).map((method): RunSpec => ({
+  return PEFT_NAMES.map((method): RunSpec => ({
     table: "table1",
     id: method,
     label: PEFT_METHODS[method](encoders).label,

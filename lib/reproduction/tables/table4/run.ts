@@ -1,7 +1,19 @@
 /** The JSON of table 4: one seed's figures, and what they were measured with. @module */
 import type { DetectionFigures } from "../../../dense/detect/metrics.ts";
 import type { SegmentationFigures } from "../../../dense/segment/metrics.ts";
-import { checkedFields, FINITE, isRecord, LIST, orNull, parseJson, RECORD, TEXT, WHOLE } from "../../../io/fields.ts";
+import {
+  checkedFields,
+  FINITE,
+  isRecord,
+  LIST,
+  orAbsent,
+  orNull,
+  parseJson,
+  RECORD,
+  TEXT,
+  WHOLE,
+  word,
+} from "../../../io/fields.ts";
 import { runFacts } from "../../../io/run_facts.ts";
 import type { BackendInfo } from "../../../tensor/backend.ts";
 import type { Table4Example } from "./examples.ts";
@@ -109,23 +121,24 @@ export interface Table4Run {
  */
 export function parseTable4Run(text: string, name: string): Table4Run {
   const record = checkedFields(name, parseJson(text, name), {
-    kind: { must: `"${TABLE4_KIND}"`, fits: (value) => value === TABLE4_KIND },
+    kind: word([TABLE4_KIND]),
     seed: WHOLE,
     configuration: RECORD,
   });
-  const { rows } = checkedFields(name, record["result"], { rows: LIST }, "result");
-  for (const [i, row] of (rows as unknown[]).entries()) {
+  const { rows, examples = [] } = checkedFields(name, record["result"], {
+    rows: LIST,
+    examples: orAbsent(LIST),
+  }, "result");
+  for (const [i, row] of rows.entries()) {
     const { segmentation, detection } = checkedFields(name, row, {}, `result.rows[${i}]`);
     checkedFields(name, segmentation, { dice: FINITE }, `result.rows[${i}].segmentation`);
     checkedFields(name, detection, { mapStrict: orNull(FINITE) }, `result.rows[${i}].detection`);
   }
-  const { examples = [] } = record["result"] as { examples?: unknown };
-  checkedFields(name, { examples }, { examples: LIST }, "result");
-  if ((examples as unknown[]).length > 0) {
+  if (examples.length > 0) {
     const { settings } = checkedFields(name, record["result"], { settings: RECORD, splits: RECORD }, "result");
     checkedFields(name, settings, { seed: WHOLE, cases: WHOLE }, "result.settings");
   }
-  for (const [i, example] of (examples as unknown[]).entries()) {
+  for (const [i, example] of examples.entries()) {
     checkedFields(name, example, { adapter: TEXT, side: WHOLE, masks: LIST, boxes: LIST }, `result.examples[${i}]`);
   }
   return record as unknown as Table4Run;
