@@ -1,5 +1,6 @@
 /** How an adapter is meant. @module */
 import { shownValue } from "../io/_errors.ts";
+import { SIZE } from "../io/fields.ts";
 
 /** A projection of an attention layer. */
 export type AdapterTarget = "q" | "k" | "v" | "o";
@@ -50,16 +51,15 @@ export const ACE_LORA_CONFIG: AdapterConfig = {
 export function parseConfig(value: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
   const config = { ...ACE_LORA_CONFIG, ...value } as AdapterConfig;
   const { rank, alpha, dropout, targets, positions, topK, hidden, rankStabilised, textAffinity } = config;
-  const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
   const checks: [string, unknown, boolean][] = [
-    ["rank", rank, isCount(rank)],
+    ["rank", rank, SIZE.fits(rank)],
     ["alpha", alpha, Number.isFinite(alpha)],
     ["rankStabilised", rankStabilised, rankStabilised === true],
     ["dropout", dropout, Number.isFinite(dropout) && dropout >= 0 && dropout < 1],
     ["targets", targets, Array.isArray(targets) && targets.every((t) => TARGETS.includes(t))],
     ["positions", positions, typeof positions === "string"],
-    ["topK", topK, topK === null || isCount(topK)],
-    ["hidden", hidden, hidden === null || isCount(hidden)],
+    ["topK", topK, topK === null || SIZE.fits(topK)],
+    ["hidden", hidden, hidden === null || SIZE.fits(hidden)],
     ["textAffinity", textAffinity, [undefined, "probabilities", "logits"].includes(textAffinity)],
   ];
   for (const [name, actual, isRight] of checks) {

@@ -1,10 +1,6 @@
 /** Checks of a head's config as a file states it. @module */
 import { shownValue } from "../io/_errors.ts";
-
-/** Whether a value is a whole number above 0. */
-export function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
-}
+import { isRecord } from "../io/fields.ts";
 
 /** The fields of a config, and how one is refused. */
 export interface ConfigFields {
@@ -16,7 +12,7 @@ export interface ConfigFields {
 
 /** Looks at a value that should be an object. */
 export function configFields(config: unknown): ConfigFields {
-  const fields = typeof config === "object" && config !== null ? config as Record<string, unknown> : {};
+  const fields = isRecord(config) ? config : {};
   const field = (name: string): unknown => Object.hasOwn(fields, name) ? fields[name] : undefined;
   return {
     field,

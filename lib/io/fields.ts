@@ -74,6 +74,11 @@ export const WHOLE: FieldRule<number> = {
   must: "a whole number of at least 0",
   fits: (value): value is number => isNumber(value) && Number.isSafeInteger(value) && value >= 0,
 };
+/** A whole number of at least 1. */
+export const SIZE: FieldRule<number> = {
+  must: "a whole number of at least 1",
+  fits: (value): value is number => WHOLE.fits(value) && value > 0,
+};
 /** A number from 0 to 1. */
 export const SHARE: FieldRule<number> = {
   must: "a number in [0, 1]",

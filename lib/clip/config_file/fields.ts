@@ -1,5 +1,6 @@
 /** Fields of a configuration file, each checked as it is read and against the weights. @module */
-import { isRecord } from "../../io/fields.ts";
+import { shownValue } from "../../io/_errors.ts";
+import { type FieldRule, FINITES, isRecord, SIZE } from "../../io/fields.ts";
 import type { ClipSizes } from "./sizes.ts";
 
 /** A record of a JSON file. */
@@ -15,16 +16,17 @@ export interface ClipSource {
   sizes?: ClipSizes;
 }
 
-/** A JSON value as it may stand in a message: one line, at most 80 characters. */
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
+/** Activations by their names in `transformers`. */
+export const ACTIVATIONS = [
+  ["quick_gelu", "quick-gelu"],
+  ["gelu", "gelu"],
+  ["gelu_pytorch_tanh", "gelu-tanh"],
+] as const;
 
 /** Refuses a field: names the file, what it must be and what it is. */
 export function refuseField(source: ClipSource, field: string, must: string, actual: unknown): never {
   throw new SyntaxError(
-    `Cannot read "${source.config}" as a CLIP configuration as ${field} must be ${must}: found ${shown(actual)}`,
+    `Cannot read "${source.config}" as a CLIP configuration as ${field} must be ${must}: found ${shownValue(actual)}`,
   );
 }
 
@@ -57,16 +59,14 @@ export function sizeField(source: ClipSource, field: string, declared: unknown, 
   if (value === undefined || value === null) {
     return stored ?? fallback ?? refuseField(source, field, "given where no weights tell it", declared);
   }
-  if (!Number.isInteger(value) || (value as number) < 1) {
-    refuseField(source, field, "a positive whole number", declared);
-  }
+  if (!SIZE.fits(value)) return refuseField(source, field, "a positive whole number", declared);
   if (stored !== undefined && value !== stored) {
     throw new SyntaxError(
       `Cannot use "${source.config}" with "${source.weights}" as ${field} must be ${stored} to fit the weights: ` +
         `current value is ${value}`,
     );
   }
-  return value as number;
+  return value;
 }
 
 /** One of a few values. @throws {SyntaxError} If it is another. */
@@ -78,7 +78,7 @@ export function choiceField<T>(
 ): T {
   const choice = choices.find(([value]) => value === (declared ?? undefined));
   if (choice) return choice[1];
-  const names = choices.filter(([value]) => value !== undefined).map(([value]) => shown(value));
+  const names = choices.filter(([value]) => value !== undefined).map(([value]) => shownValue(value));
   return refuseField(source, field, names.length ? names.join(" or ") : "absent", declared);
 }
 
@@ -101,6 +101,11 @@ export function positiveField(source: ClipSource, field: string, declared: unkno
     : refuseField(source, field, "a number above 0", declared);
 }
 
+const COLOUR: FieldRule<[number, number, number]> = {
+  must: "three numbers",
+  fits: (value): value is [number, number, number] => FINITES.fits(value) && value.length === 3,
+};
+
 /** Three numbers, or the fallback. */
 export function colourField(
   source: ClipSource,
@@ -109,9 +114,7 @@ export function colourField(
   fallback: readonly [number, number, number],
 ): readonly [number, number, number] {
   if (declared === undefined || declared === null) return fallback;
-  const fits = Array.isArray(declared) && declared.length === 3 && declared.every((v) => Number.isFinite(v));
-  if (!fits) refuseField(source, field, "three numbers", declared);
-  return declared as unknown as readonly [number, number, number];
+  return COLOUR.fits(declared) ? declared : refuseField(source, field, COLOUR.must, declared);
 }
 
 /** Values of a field that change no number here; `"any"` where none does (training, and what is read elsewhere). */

@@ -3,7 +3,7 @@ import type { Activation } from "../../nn/mlp.ts";
 import { BIOMED_CLIP } from "../architectures.ts";
 import type { ClipConfig, ResnetConfig, SiglipTextConfig, VitConfig } from "../config.ts";
 import { isTimmSwin, openClipSwin } from "./swin.ts";
-import { isRecord } from "../../io/fields.ts";
+import { type FieldRule, isRecord, SIZE } from "../../io/fields.ts";
 import {
   checkFields,
   choiceField,
@@ -129,6 +129,11 @@ function openClipVision(json: JsonRecord, activation: Activation, source: ClipSo
   };
 }
 
+const STAGES: FieldRule<number[]> = {
+  must: "a list of four positive whole numbers",
+  fits: (value): value is number[] => Array.isArray(value) && value.length === 4 && value.every(SIZE.fits),
+};
+
 /** OpenAI's ResNet, which open_clip makes where `layers` is a list. Source: open_clip 3.3 `_build_vision_tower`. */
 function openClipResnet(json: JsonRecord, source: ClipSource): ResnetConfig {
   const sizes = source.sizes?.vision;
@@ -140,9 +145,8 @@ function openClipResnet(json: JsonRecord, source: ClipSource): ResnetConfig {
     choiceField(source, fieldOf(name), json[name], [[undefined, true]]);
   }
   const stored = sizes?.stages ?? [];
-  const declared = json["layers"] as unknown[];
-  const isList = declared.length === 4 && declared.every((depth) => Number.isInteger(depth) && (depth as number) > 0);
-  if (!isList) refuseField(source, fieldOf("layers"), "a list of four positive whole numbers", declared);
+  const declared = json["layers"];
+  if (!STAGES.fits(declared)) return refuseField(source, fieldOf("layers"), STAGES.must, declared);
   if (stored.length > 0 && stored.join() !== declared.join()) {
     refuseField(source, fieldOf("layers"), `[${stored}] to fit the weights`, declared);
   }
@@ -159,7 +163,7 @@ function openClipResnet(json: JsonRecord, source: ClipSource): ResnetConfig {
     imageSize,
     stemWidth,
     width,
-    stages: declared as number[],
+    stages: declared,
     heads: headsField(source, `32 x ${fieldOf("width")} / head_width`, width / headWidth, { width, fallback: 1 }),
   };
 }

@@ -9,7 +9,8 @@ import type { ClipConfig } from "../config.ts";
 import { imageHead } from "../towers/image.ts";
 import { type ClipSource, type JsonRecord, refuseField } from "./fields.ts";
 import { openClip } from "./open_clip.ts";
-import { hfClip, hfDinov2, hfPair, hfSiglip } from "./transformers.ts";
+import { hfDinov2 } from "./dinov2.ts";
+import { hfClip, hfPair, hfSiglip } from "./transformers.ts";
 import { isRecord, parseJson } from "../../io/fields.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** What `transformers`' preprocessor_config.json says of a model's images. @module */
 import type { ClipConfig } from "../config.ts";
-import { isRecord, parseJson } from "../../io/fields.ts";
+import { isRecord, parseJson, SIZE } from "../../io/fields.ts";
 import { choiceField, type ClipSource, colourField, type JsonRecord, refuseField, refuseForeign } from "./fields.ts";
 
 /** Fields that change the numbers, with the values that are what this package does. */
@@ -73,9 +73,8 @@ function resizing(json: JsonRecord, config: ClipConfig, source: ClipSource): Res
     const edge = size["shortest_edge"];
     if (isTower(edge)) return { resizeMode: "shortest" };
     if (crop === undefined || crop === null) refuseField(source, "size.shortest_edge", `${imageSize}`, size);
-    const isLarger = Number.isInteger(edge) && edge as number > imageSize;
-    return isLarger
-      ? { resizeMode: "shortest", resizedTo: edge as number }
+    return SIZE.fits(edge) && edge > imageSize
+      ? { resizeMode: "shortest", resizedTo: edge }
       : refuseField(source, "size.shortest_edge", `at least the crop's ${imageSize}`, size);
   }
   if (isRecord(size)) {

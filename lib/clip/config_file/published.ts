@@ -7,10 +7,12 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type ClipLayout, towerKinds } from "../checkpoint/layout.ts";
 import { IN_TOWER_FILES } from "../checkpoint/tower_files.ts";
-import { BIOMED_CLIP, NO_TEXT } from "../architectures.ts";
+import { BIOMED_CLIP } from "../architectures.ts";
 import type { BertConfig, ClipConfig, ResnetConfig, VitConfig } from "../config.ts";
+import { hubDinov2 } from "./dinov2.ts";
 import { choiceField, type ClipSource, sizeField } from "./fields.ts";
-import type { ClipSizes } from "./sizes.ts";
+import { HALF, IMAGENET } from "./normalisation.ts";
+import { type ClipSizes, headsOf } from "./sizes.ts";
 import { storedValues, withMergedScale } from "./stored_values.ts";
 import { swin } from "./swin.ts";
 
@@ -33,21 +35,13 @@ interface PublishedModel {
   config: (stored: Stored) => ClipConfig;
 }
 
-const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
-const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 const OPENAI = { mean: BIOMED_CLIP.mean, std: BIOMED_CLIP.std };
 /** The longer side to 256, black beside the other, then the middle 224. */
 const CROPPED = { resizeMode: "longest", resizedTo: 256, interpolation: "area" } as const;
 /** Sides of the images of GLoRIA's and MGCA's ResNets, and what the tower enlarges them to. */
 const ENLARGED = { imageSize: 224, enlargedTo: 299 } as const;
-/** Numbers of one head, as in BERT and the ViT. */
-const HEAD_WIDTH = 64;
 /** Most tokens of a text where a model's code leaves it at what BERT can hold. */
 const LONG_CONTEXT = 256;
-
-function headsOf(width: number): number {
-  return Math.max(1, Math.round(width / HEAD_WIDTH));
-}
 
 /** torchvision's ResNet; sizes that no tensor tells are ResNet-50's, so that the report of missing tensors names it. */
 function resnet({ vision }: ClipSizes, own: Partial<ResnetConfig>): ResnetConfig {
@@ -229,35 +223,6 @@ function pmcClip({ sizes, value }: Stored): ClipConfig {
   };
 }
 
-/**
- * DINOv2 as torch.hub gives it: with 224 of 256 pixels, its positions resampled for them.
- *
- * Source: facebookresearch/dinov2, `models/vision_transformer.py`, `hub/backbones.py`, `data/transforms.py`.
- */
-function dinov2({ sizes }: Stored): ClipConfig {
-  const { vision } = sizes;
-  const { width = 768, imageSize = 518, patchSize = 14, mlpWidth = 4 * width, depth, registers = 0 } = vision;
-  const positions = {
-    positionSize: imageSize,
-    // Of the towers with registers, which came later, the spacing is exact.
-    ...(registers > 0 ? { registers } : { positionOffset: 0.1 }),
-  };
-  return {
-    vision: {
-      ...{ kind: "dinov2", imageSize: 224, patchSize, width, depth, heads: headsOf(width), mlpWidth, epsilon: 1e-6 },
-      ...{ ...positions, activation: "gelu", pool: "cls", head: "none" },
-    },
-    text: NO_TEXT,
-    embedding: width,
-    similarity: "softmax",
-    scale: 1,
-    ...IMAGENET,
-    resizeMode: "shortest",
-    resizedTo: 256,
-    interpolation: "bicubic",
-  };
-}
-
 const PUBLISHED: readonly PublishedModel[] = [
   {
     layout: { vision: ["gloria"], text: "gloria" },
@@ -285,14 +250,16 @@ const PUBLISHED: readonly PublishedModel[] = [
     name: "PMC-CLIP (77 tokens, pads seen)",
     config: pmcClip,
   },
-  { layout: { vision: ["dinov2"], text: "none" }, name: "DINOv2 (224 of 256 pixels)", config: dinov2 },
+  { layout: { vision: ["dinov2"], text: "none" }, name: "DINOv2 (224 of 256 pixels)", config: hubDinov2 },
 ];
 
 /** The model whose layout a checkpoint has, if it comes without a configuration file, and the values beside tensors it was read from. */
 export function publishedModel(
   { layout, sizes, file }: Checkpoint,
 ): { name: string; config: ClipConfig; values: ReadonlyMap<string, unknown> } | undefined {
-  const model = PUBLISHED.find((one) => one.layout.vision.includes(layout.vision) && one.layout.text === layout.text);
+  const model = PUBLISHED.find(({ layout: { vision, text } }) =>
+    vision.includes(layout.vision) && text === layout.text
+  );
   const { value, values } = storedValues(file);
   const source = { config: file.path, weights: file.path, sizes };
   return model && { name: model.name, config: withMergedScale(model.config({ sizes, value, source }), value), values };

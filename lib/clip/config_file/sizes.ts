@@ -1,6 +1,7 @@
 /** The sizes a CLIP checkpoint's shapes imply, to check a configuration against and to fill what it leaves out. @module */
 import { layerCount } from "../checkpoint/find_layout.ts";
 import { type ClipLayout, clipPlace, towerKinds } from "../checkpoint/layout.ts";
+import { defined } from "../../platform/defined.ts";
 import { TEXT_NAMES } from "../checkpoint/text_names.ts";
 import type { TowerNames } from "../checkpoint/tower_names.ts";
 import { VISION_NAMES } from "../checkpoint/vision_names.ts";
@@ -76,28 +77,25 @@ export function clipSizes(shapes: ReadonlyMap<string, readonly number[]>, layout
     : vitSizes(shapes, layout);
   return {
     layout,
-    ...size("embedding", last ? last.as === "transposed" ? projection?.[1] : projection?.[0] : tower.width),
+    ...defined({ embedding: last ? last.as === "transposed" ? projection?.[1] : projection?.[0] : tower.width }),
     vision: {
       ...tower,
-      ...size("headWidth", hiddenOf("vision", heads)),
+      ...defined({ headWidth: hiddenOf("vision", heads) }),
       pooler: shapes.has(`${visionPrefix}pooler.dense.weight`),
     },
     text: {
-      ...size("vocabularySize", word?.[0]),
-      ...size("positions", ofText("position")?.[0]),
-      ...size("width", word?.[1]),
+      ...defined({
+        vocabularySize: word?.[0],
+        positions: ofText("position")?.[0],
+        width: word?.[1],
+        mlpWidth: ofText("layers.0.mlp.fc1.weight")?.[0],
+        tokenTypes: isBert ? ofText("tokenType")?.[0] : undefined,
+        headWidth: hiddenOf("text", TEXT_NAMES[text].head),
+      }),
       depth: text === "none" ? 0 : layerCount(shapes, textPrefix + TEXT_NAMES[text].blocks),
-      ...size("mlpWidth", ofText("layers.0.mlp.fc1.weight")?.[0]),
-      ...size("tokenTypes", isBert ? ofText("tokenType")?.[0] : undefined),
-      ...size("headWidth", hiddenOf("text", TEXT_NAMES[text].head)),
       pooler: shapes.has(`${textPrefix}pooler.dense.weight`),
     },
   };
-}
-
-/** A field where the tensor that tells it is there. */
-function size<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {
-  return (value === undefined ? {} : { [key]: value }) as Partial<Record<K, number>>;
 }
 
 type TowerSizes = Omit<ClipSizes["vision"], "pooler" | "headWidth">;
@@ -108,18 +106,21 @@ function vitSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipLa
   const patch = shapeOf("vision.trunk.patchEmbed.weight");
   const rows = shapeOf("vision.trunk.posEmbed")?.at(-2);
   const cls = "clsToken" in VISION_NAMES[vision].stem ? 1 : 0;
-  const side = rows === undefined || !patch ? undefined : Math.sqrt(rows - cls) * patch[2]!;
   return {
-    ...size("width", patch?.[0]),
-    ...size("patchSize", patch?.[2]),
-    ...size("imageSize", side),
+    ...defined({
+      width: patch?.[0],
+      patchSize: patch?.[2],
+      imageSize: rows === undefined || !patch ? undefined : Math.sqrt(rows - cls) * patch[2]!,
+      registers: "registers" in VISION_NAMES[vision].stem ? shapeOf("vision.trunk.registers")?.at(-2) : undefined,
+      mlpWidth: shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0],
+    }),
     depth: layerCount(shapes, visionPrefix + VISION_NAMES[vision].blocks),
-    ...size(
-      "registers",
-      "registers" in VISION_NAMES[vision].stem ? shapeOf("vision.trunk.registers")?.at(-2) : undefined,
-    ),
-    ...size("mlpWidth", shapeOf("vision.trunk.blocks.0.mlp.fc1.weight")?.[0]),
   };
+}
+
+/** Heads of a BERT or a ViT, each of 64 numbers. */
+export function headsOf(width: number): number {
+  return Math.max(1, Math.round(width / 64));
 }
 
 /** Stages of a ResNet. */
@@ -138,9 +139,11 @@ function resnetSizes(
     return layerCount(shapes, first.replace(/0\.[^.]+\.weight$/, ""));
   });
   return {
-    ...size("width", stem === undefined ? undefined : 32 * stem),
-    ...size("stemWidth", stem),
-    ...size("imageSize", rows === undefined ? undefined : 32 * Math.sqrt(rows - 1)),
+    ...defined({
+      width: stem === undefined ? undefined : 32 * stem,
+      stemWidth: stem,
+      imageSize: rows === undefined ? undefined : 32 * Math.sqrt(rows - 1),
+    }),
     depth: 0,
     stages,
   };
@@ -157,12 +160,14 @@ function swinSizes(shapes: ReadonlyMap<string, readonly number[]>, layout: ClipL
   });
   const rows = tables[0]?.[0];
   return {
-    ...size("width", shapeOf("norm.weight")?.[0]),
-    ...size("patchSize", shapeOf("patchEmbed.weight")?.[2]),
-    ...size("mlpWidth", shapeOf("blocks.0.mlp.fc1.weight")?.[0]),
+    ...defined({
+      width: shapeOf("norm.weight")?.[0],
+      patchSize: shapeOf("patchEmbed.weight")?.[2],
+      mlpWidth: shapeOf("blocks.0.mlp.fc1.weight")?.[0],
+      window: rows === undefined ? undefined : (Math.sqrt(rows) + 1) / 2,
+    }),
     depth: stages.reduce((a, b) => a + b, 0),
     stages,
     stageHeads: tables.map((table) => table?.[1] ?? 1),
-    ...size("window", rows === undefined ? undefined : (Math.sqrt(rows) + 1) / 2),
   };
 }

@@ -1,8 +1,9 @@
 /** A CLIP's configuration from `transformers`' JSON. @module */
 import { isRecord } from "../../io/fields.ts";
-import { BIOMED_CLIP, NO_TEXT } from "../architectures.ts";
+import { BIOMED_CLIP } from "../architectures.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, SiglipTextConfig, VitConfig } from "../config.ts";
 import {
+  ACTIVATIONS,
   choiceField,
   type ClipSource,
   headsField,
@@ -13,14 +14,8 @@ import {
   refuseForeign,
   sizeField,
 } from "./fields.ts";
+import { HALF } from "./normalisation.ts";
 import { hfSwin } from "./swin.ts";
-
-/** Activations by their names in `transformers`. */
-const ACTIVATIONS = [["quick_gelu", "quick-gelu"], ["gelu", "gelu"], ["gelu_pytorch_tanh", "gelu-tanh"]] as const;
-/** Mean and deviation of `transformers`' ViT image processor. */
-const HALF = [0.5, 0.5, 0.5] as const;
-/** Mean and deviation of ImageNet, as `transformers`' processors of DINOv2 have them. */
-const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
 /** A part of a `transformers` configuration; older files repeat it as `text_config_dict`, which wins. */
 function part(json: JsonRecord, name: "vision_config" | "text_config", source: ClipSource): JsonRecord {
@@ -66,8 +61,8 @@ export function hfPair(json: JsonRecord, source: ClipSource): ClipConfig {
       fallback: 512,
     }),
     similarity: "softmax",
-    mean: kind === "clip" ? BIOMED_CLIP.mean : HALF,
-    std: kind === "clip" ? BIOMED_CLIP.std : HALF,
+    mean: kind === "clip" ? BIOMED_CLIP.mean : HALF.mean,
+    std: kind === "clip" ? BIOMED_CLIP.std : HALF.std,
     resizeMode: kind === "clip" ? "shortest" : "squash",
     interpolation: kind === "clip" ? "bicubic" : "bilinear",
   };
@@ -92,51 +87,8 @@ export function hfSiglip(json: JsonRecord, source: ClipSource): ClipConfig {
       fallback: image.width,
     }),
     similarity: "sigmoid",
-    mean: HALF,
-    std: HALF,
+    ...HALF,
     resizeMode: "squash",
-    interpolation: "bicubic",
-  };
-}
-
-/** A `Dinov2Model`, with registers or without: an image tower alone, whose tokens are the embedding. */
-export function hfDinov2(json: JsonRecord, source: ClipSource): ClipConfig {
-  const sizes = source.sizes?.vision;
-  const size = (name: string, value: number | undefined, fallback: number): number =>
-    sizeField(source, name, json[name], { stored: value, fallback });
-  refuseForeign(source, json);
-  choiceField(source, "num_channels", json["num_channels"], [[undefined, 3], [3, 3]]);
-  choiceField(source, "qkv_bias", json["qkv_bias"], [[undefined, true], [true, true]]);
-  // The giant's SwiGLU has its gate and its value in one layer.
-  choiceField(source, "use_swiglu_ffn", json["use_swiglu_ffn"], [[undefined, false], [false, false]]);
-  const width = size("hidden_size", sizes?.width, 768);
-  const imageSize = size("image_size", sizes?.imageSize, 224);
-  const ratio = positiveField(source, "mlp_ratio", json["mlp_ratio"], 4);
-  const registers = json["num_register_tokens"] === undefined
-    ? sizes?.registers
-    : size("num_register_tokens", sizes?.registers, 0);
-  return {
-    vision: {
-      kind: "dinov2",
-      imageSize,
-      positionSize: imageSize,
-      patchSize: size("patch_size", sizes?.patchSize, 14),
-      width,
-      depth: size("num_hidden_layers", sizes?.depth, 12),
-      heads: headsField(source, "num_attention_heads", json["num_attention_heads"], { width, fallback: 12 }),
-      mlpWidth: sizeField(source, "hidden_size x mlp_ratio", Math.floor(width * ratio), { stored: sizes?.mlpWidth }),
-      epsilon: positiveField(source, "layer_norm_eps", json["layer_norm_eps"], 1e-6),
-      activation: choiceField(source, "hidden_act", json["hidden_act"], [[undefined, "gelu"], ...ACTIVATIONS]),
-      pool: "cls",
-      head: "none",
-      ...(registers === undefined ? {} : { registers }),
-    },
-    text: NO_TEXT,
-    embedding: width,
-    similarity: "softmax",
-    scale: 1,
-    ...IMAGENET,
-    resizeMode: "shortest",
     interpolation: "bicubic",
   };
 }

@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor4D } from "../../tensor/types.ts";
 import type { BoxShape } from "./anchors.ts";
-import { configFields, isSize } from "../_config_fields.ts";
+import { SIZE } from "../../io/fields.ts";
+import { configFields } from "../_config_fields.ts";
 import type { BatchStatistics } from "../../nn/batch_norm.ts";
 import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
 import { upsampleBilinear, upsampleNearest } from "../../nn/upsample.ts";
@@ -71,10 +72,10 @@ export function checkDetectorConfig(config: unknown, weights: number): DetectorC
   const { field, check } = configFields(config);
   const allowed = `what its ${weights} weights allow`;
   const input = field("input"), grid = field("grid"), width = field("width"), pairs = field("pairs");
-  check("input", isSize(input) && input ** 2 <= weights, allowed);
-  check("grid", isSize(grid) && grid <= 4096, "a size of at most 4096");
-  check("width", isSize(width) && width * Math.max(width, input as number) <= weights, allowed);
-  check("pairs", isSize(pairs) && pairs * (width as number) ** 2 <= weights, allowed);
+  check("input", SIZE.fits(input) && input ** 2 <= weights, allowed);
+  check("grid", SIZE.fits(grid) && grid <= 4096, "a size of at most 4096");
+  check("width", SIZE.fits(width) && width * Math.max(width, input as number) <= weights, allowed);
+  check("pairs", SIZE.fits(pairs) && pairs * (width as number) ** 2 <= weights, allowed);
   const classes = field("classes"), anchors = field("anchors");
   const isNames = Array.isArray(classes) && classes.length > 0 && classes.every((name) => typeof name === "string");
   check("classes", isNames && classes.length * (width as number) <= weights, "a list of names");

@@ -1,7 +1,8 @@
 /** The segmentation decoder: progressive upsampling of the encoder's map. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
-import { configFields, isSize } from "../_config_fields.ts";
+import { SIZE } from "../../io/fields.ts";
+import { configFields } from "../_config_fields.ts";
 import type { BatchStatistics } from "../../nn/batch_norm.ts";
 import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
 import { upsampleBilinear } from "../../nn/upsample.ts";
@@ -58,8 +59,8 @@ export function decoderConfig(input: number, patch: number, widest = 512): Decod
 export function checkDecoderConfig(config: unknown, weights: number): DecoderConfig {
   const { field, check } = configFields(config);
   const input = field("input"), channels = field("channels"), corners = field("alignCorners");
-  check("input", isSize(input) && input <= weights, `a size that its ${weights} weights allow`);
-  const sizes = Array.isArray(channels) && channels.length > 0 && channels.every(isSize)
+  check("input", SIZE.fits(input) && input <= weights, `a size that its ${weights} weights allow`);
+  const sizes = Array.isArray(channels) && channels.length > 0 && channels.every(SIZE.fits)
     ? [input as number, ...channels]
     : [];
   const least = sizes.slice(1).reduce((sum, size, i) => sum + size * sizes[i]!, 0);
