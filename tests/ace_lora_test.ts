@@ -10,6 +10,7 @@ import { writeTorch } from "../lib/io/torch_writer.ts";
 import type { LoraPositions } from "../lib/peft/lora/config.ts";
 import { testOnBackends } from "./backends.ts";
 import { SMALL, SMALL_ACE, smallIds } from "./small_model.ts";
+import { inFolder } from "./folder.ts";
 
 const at = (positions: LoraPositions, textAffinity?: TextAffinity): AceLoraConfig => ({
   ...SMALL_ACE,
@@ -41,8 +42,7 @@ testOnBackends("textFeatures() without LoRA in the last text layer are those of 
 });
 
 Deno.test("an adapter keeps its text affinity in every layout; a file that says none keeps the probabilities", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const base = initClip(SMALL, 1);
     const paths = { ace: "a.safetensors", peft: "peft", authors: "a.pt" } as const;
     for (const format of ["ace", "peft", "authors"] as const) {
@@ -59,14 +59,11 @@ Deno.test("an adapter keeps its text affinity in every layout; a file that says 
       (await loadAdapter(join(folder, "old.safetensors"), base, SMALL)).config.textAffinity,
       "probabilities",
     );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("an authors' file whose position leaves out the last text layer was trained with logits", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const path = join(folder, "a.pt");
     const zeros = (...shape: number[]) => float32Tensor(shape, new Array(shape.reduce((a, b) => a * b, 1)).fill(0));
     const layer = { q_proj: { w_lora_A: zeros(2, 4), w_lora_B: zeros(4, 2) } };
@@ -89,7 +86,5 @@ Deno.test("an authors' file whose position leaves out the last text layer was tr
       });
       assertEquals((await readAdapter(path)).config.textAffinity, expected, position);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

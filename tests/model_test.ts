@@ -3,14 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { loadModel } from "../lib/model.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
+import { inFolder } from "./folder.ts";
 
 const MINI = fromFileUrl(new URL("../data/mini_generalist.safetensors", import.meta.url));
 const VOCABULARY = fromFileUrl(new URL("../data/mini_vocab.txt", import.meta.url));
 
 Deno.test("loadModel() classifies, encodes, adapts and saves as the functions do", async () => {
   await selectBackend({ backend: "cpu" });
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const model = await loadModel({ weights: MINI, tokenizer: VOCABULARY });
     const cases = fromFileUrl(new URL("image/fixtures/", import.meta.url));
     const images: string[] = [];
@@ -35,7 +35,5 @@ Deno.test("loadModel() classifies, encodes, adapts and saves as the functions do
     assertEquals(a, b);
     assert(a.some((x, i) => Math.abs(x - vision[i]!) > 1e-4), "adapting changed nothing");
     for (const one of [again, adapted, model]) one.dispose();
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -4,7 +4,7 @@ import { planRehearsal, projection } from "../bench/rehearsal/plan.ts";
 import { rehearse } from "../bench/rehearsal/rehearse.ts";
 import { filmJpeg } from "../bench/rehearsal/film.ts";
 import { decodeImage } from "../lib/image/read.ts";
-import { inFolder } from "./cli/fixtures.ts";
+import { inFolder } from "./folder.ts";
 
 Deno.test("planRehearsal() trains on whole epochs of as many films as the steps need", () => {
   const { splits, epochs, steps } = planRehearsal({ images: 200 });

@@ -19,7 +19,7 @@ import type { Tensor, Tensor2D } from "../lib/tensor/types.ts";
 import { batchOf } from "../lib/train/batch.ts";
 import { fit } from "../lib/train/fit.ts";
 import { contrastiveGradients } from "../lib/train/gradients.ts";
-import { inFolder } from "./cli/fixtures.ts";
+import { inFolder } from "./folder.ts";
 import { assertClose } from "./close.ts";
 
 await selectBackend({ backend: "wasm", wasm: { threads: 1 } });

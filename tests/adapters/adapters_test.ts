@@ -12,6 +12,7 @@ import { loadTorch, openTorch } from "../../lib/io/torch_archive.ts";
 import { type TorchTree, writeTorch } from "../../lib/io/torch_writer.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { hasPython, runPython, skipName } from "../io/_python.ts";
+import { inFolder } from "../folder.ts";
 
 const WIDTH = 6;
 const next = mulberry32(5);
@@ -38,15 +39,6 @@ function makeAdapter(targets: AdapterTarget[] = ["q", "k", "v"], layers = [0, 1]
   };
 }
 
-async function inTempDir(fn: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await fn(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 const PATHS: Record<AdapterFormat, string> = { ace: "adapter.safetensors", peft: "peft", authors: "adapter.pt" };
 
 /** The adapter with its bytes as plain lists, so that views and copies compare equal. */
@@ -71,7 +63,7 @@ for (const format of ["ace", "peft", "authors"] as const) {
     ] as [string, AdapterFile][]
   ) {
     Deno.test(`writeAdapter() and readAdapter() agree in the ${format} layout on ${what}`, () =>
-      inTempDir(async (dir) => {
+      inFolder(async (dir) => {
         await writeAdapter(join(dir, PATHS[format]), adapter, { format });
         assertEquals(plain(await readAdapter(join(dir, PATHS[format]))), plain(adapter));
       }));
@@ -79,7 +71,7 @@ for (const format of ["ace", "peft", "authors"] as const) {
 }
 
 Deno.test("readAdapter() splits a fused PEFT folder back exactly, with and without k", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     for (const targets of [["q", "k", "v"], ["q", "v", "o"]] as AdapterTarget[][]) {
       const adapter = makeAdapter(targets);
       await writeAdapter(dir, adapter, { format: "peft", fusedQkv: true });
@@ -91,7 +83,7 @@ Deno.test("readAdapter() splits a fused PEFT folder back exactly, with and witho
   }));
 
 Deno.test("writeAdapter() gives PEFT a config whose scaling is alpha / sqrt(rank), fused too", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft", fusedQkv: true });
     const config = JSON.parse(await Deno.readTextFile(join(dir, "adapter_config.json")));
     assertEquals([config.peft_type, config.r, config.lora_alpha, config.use_rslora, config.bias], [
@@ -108,7 +100,7 @@ Deno.test("writeAdapter() gives PEFT a config whose scaling is alpha / sqrt(rank
   }));
 
 Deno.test("readAdapter() keeps a plain LoRA scaling alpha / rank by another alpha", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft" });
     const path = join(dir, "adapter_config.json");
     const config = JSON.parse(await Deno.readTextFile(path));
@@ -117,7 +109,7 @@ Deno.test("readAdapter() keeps a plain LoRA scaling alpha / rank by another alph
   }));
 
 Deno.test("readAdapter() refuses PEFT folders it would misread, by the setting's name", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft" });
     const path = join(dir, "adapter_config.json");
     const config = JSON.parse(await Deno.readTextFile(path));
@@ -140,7 +132,7 @@ Deno.test("readAdapter() refuses PEFT folders it would misread, by the setting's
   }));
 
 Deno.test("readAdapter() and describeTensors() read the .bin that PEFT writes without safetensors, or name what is missing", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const adapter = makeAdapter();
     await writeAdapter(dir, adapter, { format: "peft" });
     const path = join(dir, "adapter_model.safetensors");
@@ -157,7 +149,7 @@ Deno.test("readAdapter() and describeTensors() read the .bin that PEFT writes wi
   }));
 
 Deno.test("readAdapter() of a folder takes adapter.safetensors, whose config beside it is named as PEFT's", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const adapter = makeAdapter();
     await writeAdapter(join(dir, "adapter.safetensors"), adapter, { format: "ace" });
     assertEquals((await Deno.stat(join(dir, "adapter_config.json"))).isFile, true);
@@ -165,7 +157,7 @@ Deno.test("readAdapter() of a folder takes adapter.safetensors, whose config bes
   }));
 
 Deno.test("readAdapter() refuses a fused update that is not block-diagonal", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft", fusedQkv: true });
     const path = join(dir, "adapter_model.safetensors");
     const { tensors } = await readSafetensors(path);
@@ -175,7 +167,7 @@ Deno.test("readAdapter() refuses a fused update that is not block-diagonal", () 
   }));
 
 Deno.test("readAdapter() refuses an authors' file whose parts do not fit together", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "adapter.pt");
     await writeAdapter(path, makeAdapter(), { format: "authors" });
     const tree = await loadTorch(path) as ReadonlyMap<string, ReadonlyMap<string, TorchTree>>;
@@ -204,7 +196,7 @@ Deno.test("readAdapter() refuses an authors' file whose parts do not fit togethe
   }));
 
 Deno.test("readAdapter() refuses a hidden width that is not the config's", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "adapter.safetensors");
     await writeAdapter(path, makeAdapter(), { format: "ace" });
     const { tensors, metadata } = await readSafetensors(path);
@@ -214,7 +206,7 @@ Deno.test("readAdapter() refuses a hidden width that is not the config's", () =>
   }));
 
 Deno.test("writeAdapter() refuses NaN, and readAdapter() a file with it, by name", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const adapter = makeAdapter();
     toFloat32(adapter.lora[0]!.b)[3] = NaN;
     await assertRejects(
@@ -232,7 +224,7 @@ Deno.test("writeAdapter() refuses NaN, and readAdapter() a file with it, by name
   }));
 
 Deno.test("readAdapter() refuses unknown, half and misshapen tensors", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "adapter.safetensors");
     await writeAdapter(path, makeAdapter(), { format: "ace" });
     const { tensors, metadata } = await readSafetensors(path);
@@ -262,7 +254,7 @@ Deno.test({
   }`,
   ignore: !isThere,
   fn: () =>
-    inTempDir(async (dir) => {
+    inFolder(async (dir) => {
       const adapter = await readAdapter(released);
       assertEquals(adapter.lora.length, 72);
       assertEquals(numbers(adapter), 442_368);
@@ -341,7 +333,7 @@ for (const fusedQkv of [false, true]) {
     ),
     ignore: !hasPeft,
     fn: () =>
-      inTempDir(async (dir) => {
+      inFolder(async (dir) => {
         const adapter = makeAdapter();
         await writeAdapter(dir, adapter, { format: "peft", fusedQkv });
         const merged = JSON.parse(await runPython(PEFT_MERGE, [dir, fusedQkv ? "fused" : "split"])) as Record<
@@ -366,7 +358,7 @@ for (const fusedQkv of [false, true]) {
 }
 
 Deno.test("readAdapter() refuses a damaged config by the setting's name, and weights that are no adapter", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "adapter.safetensors");
     await writeAdapter(path, makeAdapter(), { format: "ace" });
     const { tensors, metadata } = await readSafetensors(path);
@@ -397,7 +389,7 @@ Deno.test("readAdapter() refuses a damaged config by the setting's name, and wei
   }));
 
 Deno.test("readAdapter() refuses an authors' file whose layers do not fit its position", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "x.pt");
     const layer = { q_proj: { w_lora_A: random(2, WIDTH), w_lora_B: random(WIDTH, 2) } };
     const write = (layers: number[], metadata: Record<string, string | number>): Promise<void> =>

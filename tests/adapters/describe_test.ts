@@ -4,18 +4,10 @@ import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
 import { describeTensors, formatTensors } from "../../lib/adapters/describe.ts";
 import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
-
-async function inTempDir(fn: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await fn(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { inFolder } from "../folder.ts";
 
 Deno.test("describeTensors() lists names, types, shapes, counts and totals", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "x.safetensors");
     await writeSafetensors(path, {
       w: float32Tensor([2, 600], new Float32Array(1200)),
@@ -64,7 +56,7 @@ Deno.test({
   }`,
   ignore: !isThere,
   fn: () =>
-    inTempDir(async (dir) => {
+    inFolder(async (dir) => {
       const first = await describeTensors(released);
       assertEquals([first.adapter, first.trainableTotal, first.tensors.length], ["authors", 969_217, 161]);
       assert(formatTensors(first).endsWith("trainable total: 969,217"));
@@ -88,7 +80,7 @@ Deno.test("describeTensors() names the layout of a CLIP's weights and what stand
 });
 
 Deno.test("describeTensors() says which layers of each tower an adapter has, or why it cannot be applied", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const entry = (encoder: "image" | "text", layer: number) => ({
       ...{ encoder, layer, target: "q" as const },
       a: float32Tensor([1, 4], new Float32Array(4)),
@@ -114,7 +106,7 @@ Deno.test("describeTensors() says which layers of each tower an adapter has, or 
   }));
 
 Deno.test("describeTensors() reads a model's folder, and says what else a folder holds", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     await assertRejects(() => describeTensors(dir), Deno.errors.NotFound, "it has nothing");
     await writeSafetensors(join(dir, "model.safetensors"), { w: float32Tensor([2], new Float32Array(2)) });
     await Deno.writeTextFile(join(dir, "vocab.txt"), "[CLS]\n");

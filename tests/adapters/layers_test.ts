@@ -24,21 +24,13 @@ import { testOnBackends } from "../backends.ts";
 import { CASES, needsCase } from "../cases.ts";
 import { assertClose } from "../close.ts";
 import { SMALL, smallPixels } from "../small_model.ts";
+import { inFolder } from "../folder.ts";
 
 const WIDTH = SMALL.vision.width;
 const DEEP = { ...SMALL, vision: { ...SMALL.vision, depth: 4 }, text: { ...SMALL.text, depth: 4 } };
 const next = mulberry32(11);
 const random = (...shape: number[]): TensorData =>
   float32Tensor(shape, Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next() - 0.5));
-
-async function inTempDir(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ace-layers-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 interface Place {
   encoder: AdapterEncoder;
@@ -100,7 +92,7 @@ for (
   ] as [string, Place[], unknown][]
 ) {
   testOnBackends(`loadAdapter() applies PEFT's ${what}, and nothing else`, () =>
-    inTempDir(async (folder) => {
+    inFolder(async (folder) => {
       await writePeft(folder, places);
       const base = initClip(DEEP, 3);
       const { params, config } = await loadAdapter(folder, base, DEEP);
@@ -142,7 +134,7 @@ for (
 }
 
 Deno.test("loadAdapter() refuses layers and sizes that the model does not have, each by name", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     await selectBackend({ backend: "cpu" });
     const base = initClip(SMALL, 3);
     await writePeft(folder, image([0, 5]));
@@ -157,7 +149,7 @@ Deno.test("loadAdapter() refuses layers and sizes that the model does not have, 
   }));
 
 Deno.test("readAdapter() reads rank_pattern and alpha_pattern: each update keeps its own product", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     const places = [...image([0, 1]), { encoder: "image", layer: 2, target: "o", rank: 5 } as const];
     const key = "^visual\\.trunk\\.blocks\\.(2|3)\\.attn\\.proj";
     for (const alpha of [10, 7]) { // the scaling of the others, 2, and another
@@ -182,7 +174,7 @@ Deno.test("readAdapter() reads rank_pattern and alpha_pattern: each update keeps
   }));
 
 Deno.test("readAdapter() refuses adapters whose base PEFT changes, naming init_lora_weights", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     for (const kind of ["pissa", "pissa_niter_16", "olora", "corda", "eva", "loftq"]) {
       await writePeft(folder, image([0]), { init_lora_weights: kind });
       const error = await assertRejects(() => readAdapter(folder), SyntaxError, "init_lora_weights");
@@ -211,7 +203,7 @@ const ADAPTER = (): AdapterFile => ({
 });
 
 Deno.test("readAdapter() refuses a PEFT folder of ours whose second file is gone or belongs to another", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     await writeAdapter(folder, ADAPTER(), { format: "peft" });
     await readAdapter(folder);
     const side = join(folder, "ace_hgnn.safetensors");
@@ -231,7 +223,7 @@ Deno.test("readAdapter() refuses a PEFT folder of ours whose second file is gone
   }));
 
 Deno.test("readAdapter() reads a folder or any of its files, and refuses a folder of two adapters", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     const adapter = ADAPTER();
     await writeAdapter(folder, adapter, { format: "peft" });
     for (const name of ["", "adapter_model.safetensors", "adapter_config.json"]) {
@@ -245,7 +237,7 @@ Deno.test("readAdapter() reads a folder or any of its files, and refuses a folde
   }));
 
 Deno.test("fused PEFT patterns match under PEFT's rule of today and that before 0.15", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     await writeAdapter(folder, ADAPTER(), { format: "peft", fusedQkv: true });
     const { rank_pattern } = JSON.parse(await Deno.readTextFile(join(folder, "adapter_config.json")));
     const [pattern] = Object.keys(rank_pattern) as [string];
@@ -255,7 +247,7 @@ Deno.test("fused PEFT patterns match under PEFT's rule of today and that before 
   }));
 
 Deno.test("adapters keep the fingerprints of their training cases in every layout; damaged ones are refused", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     const seen = ["0123456789ab", "ba9876543210"];
     for (const [format, name] of [["ace", "a.safetensors"], ["peft", "peft"], ["authors", "a.pt"]] as const) {
       const path = join(folder, name);
@@ -348,7 +340,7 @@ async function overflowing(path: string): Promise<void> {
 }
 
 Deno.test("a feature that is not finite or all 0 is an error that names the image", () =>
-  inTempDir(async (folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "a.safetensors");
     await overflowing(path);
     await selectBackend({ backend: "wasm" });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { basename, dirname, fromFileUrl, join } from "@std/path";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { succeed } from "../cli/run.ts";
 import { HypergraphMergeError, mergeIntoCheckpoint } from "../../lib/adapters/merge.ts";
 import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
@@ -24,7 +24,7 @@ import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 import { noLeak } from "../close.ts";
 import { hasPython, runPython, skipName } from "../io/_python.ts";
-import { LAYOUT_CASES, layoutFiles } from "../clip/layout_cases.ts";
+import { caseOf, layoutFiles } from "../clip/layout_cases.ts";
 
 await selectBackend({ backend: "cpu" });
 
@@ -36,7 +36,7 @@ const CONFIG = {
 };
 
 function filesOf(folder: string): { weights: string; config: string } {
-  const { weights, config } = layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+  const { weights, config } = layoutFiles(caseOf(folder));
   return { weights, config: config! };
 }
 

@@ -7,6 +7,7 @@ import { predictionParts, type Predictions, withTuningPart } from "../../lib/eva
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import { checkReport } from "./check_report.ts";
 import { findChromium } from "./chromium.ts";
+import { inFolder } from "../folder.ts";
 
 const chromium = await findChromium();
 const reason = chromium === null ? " [skipped: no chromium on PATH, set ACE_CHROMIUM]" : "";
@@ -66,8 +67,7 @@ Deno.test({
           data: new Uint8Array(1200).fill(id.length * 9),
         }),
     });
-    const folder = await Deno.makeTempDir();
-    try {
+    await inFolder(async (folder) => {
       const file = join(folder, "evaluation.html");
       await Deno.writeTextFile(file, html);
       const screenshots = Deno.env.get("ACE_SCREENSHOTS");
@@ -108,8 +108,6 @@ Deno.test({
           assertEquals(await page.evaluate("document.querySelector('dialog').open"), false);
         },
       });
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   },
 });

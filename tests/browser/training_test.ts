@@ -10,7 +10,7 @@ import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { fit } from "../../lib/train/fit.ts";
 import { openRunLog } from "../../lib/train/log/run_log.ts";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { findChromium, withPage } from "./chromium.ts";
 
 const chromium = await findChromium();

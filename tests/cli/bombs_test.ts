@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { gunzipSync } from "node:zlib";
 import { CASES, needsCase } from "../cases.ts";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { MINI_FILES, run } from "./run.ts";
 
 async function refused(args: readonly string[], path: string, out?: string): Promise<void> {

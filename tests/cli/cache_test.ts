@@ -1,7 +1,8 @@
 /** cache, end to end: shards, going on, unreadable and missing images, a place that cannot be written, and training from it. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writePairs, writeRadiographs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, succeed } from "./run.ts";
 
 const permissions = (folder: string) => ({

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { CASES, needsCase } from "../cases.ts";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { MINI_FILES, run, snapshot } from "./run.ts";
 
 const VOCABULARY = fromFileUrl(new URL("../../data/mini_vocab.txt", import.meta.url));

@@ -19,15 +19,8 @@ import { writeTorch } from "../../lib/io/torch_writer.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
-import {
-  DICOM,
-  inFolder,
-  JPEG,
-  miniAdapter,
-  writeDamagedWeights,
-  writeMiniAdapter,
-  writeRadiographs,
-} from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { DICOM, JPEG, miniAdapter, writeDamagedWeights, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, snapshot, succeed } from "./run.ts";
 
 const LABELS = ["pneumonia", "no finding"];

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { decodePng, encodePng } from "../../lib/image/png.ts";
-import { inFolder, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run } from "./run.ts";
 
 const COUNT = 8;

@@ -1,7 +1,8 @@
 /** --decode-workers and --cache: what the commands write is the same to the byte with and without them. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder, writeClasses, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
 
 const ALL = "/";

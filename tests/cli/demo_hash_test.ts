@@ -1,7 +1,7 @@
 /** The demo's adapter, to the byte: a change that moves a number anywhere in training is seen here. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { MINI_FILES, succeed } from "./run.ts";
 
 /** SHA-256 of adapter.safetensors under seed 1. What changes it on purpose re-bases it here, alone. */

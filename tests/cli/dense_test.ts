@@ -22,6 +22,7 @@ import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { MINI_FILES, succeed } from "./run.ts";
+import { inFolder } from "../folder.ts";
 
 await selectBackend({ backend: "wasm" });
 
@@ -245,20 +246,19 @@ Deno.test("segment evaluates on another set, whose test cases a column names, wi
 });
 
 Deno.test("the examples for a CSV work as they are written, in a row", async () => {
-  const folder = await Deno.makeTempDir();
-  const rename = (text: string, columns: string): string => text.replace(/^.*$/m, columns);
-  const write = async (name: string, from: string, columns: string): Promise<void> =>
-    await Deno.writeTextFile(join(folder, name), rename(await Deno.readTextFile(join(ROOT, from)), columns));
-  await write("films.csv", "images.csv", "path,patient,lung_mask,file");
-  await write("boxes.csv", "boxes.csv", "file,label,x,y,w,h");
-  for (const name of ["i", "new_films"]) {
-    await Deno.mkdir(join(folder, name));
-    for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, "i", `x${i}.png`), join(folder, name, `x${i}.png`));
-  }
-  for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, `m${i}.png`), join(folder, `m${i}.png`));
-  // A process of its own, as a folder is the whole process's and other tests run in this one.
-  const options = { cwd: folder, read: [...MINI_FILES, folder], write: [folder] };
-  try {
+  await inFolder(async (folder) => {
+    const rename = (text: string, columns: string): string => text.replace(/^.*$/m, columns);
+    const write = async (name: string, from: string, columns: string): Promise<void> =>
+      await Deno.writeTextFile(join(folder, name), rename(await Deno.readTextFile(join(ROOT, from)), columns));
+    await write("films.csv", "images.csv", "path,patient,lung_mask,file");
+    await write("boxes.csv", "boxes.csv", "file,label,x,y,w,h");
+    for (const name of ["i", "new_films"]) {
+      await Deno.mkdir(join(folder, name));
+      for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, "i", `x${i}.png`), join(folder, name, `x${i}.png`));
+    }
+    for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, `m${i}.png`), join(folder, `m${i}.png`));
+    // A process of its own, as a folder is the whole process's and other tests run in this one.
+    const options = { cwd: folder, read: [...MINI_FILES, folder], write: [folder] };
     for (const command of [SEGMENT, DETECT]) {
       const lines = command.example.split("\n").map((line) => line.trim()).filter((line) => !line.includes("--root"));
       assertEquals(lines.map((line) => line.split(" ")[3]), ["train", "evaluate", "predict"]);
@@ -271,9 +271,7 @@ Deno.test("the examples for a CSV work as they are written, in a row", async () 
     }
     assertEquals((await readCsv(join(folder, "results/new_boxes/boxes.csv"))).columns[0], "image");
     assert((await Deno.stat(join(folder, "results/new_masks/masks/x3.png"))).isFile);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("segment names the case whose mask has another size, detect the one whose box lies outside", async () => {

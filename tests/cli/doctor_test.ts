@@ -7,7 +7,8 @@ import { describeImageTower } from "../../lib/clip/towers/image.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { toFloat32 } from "../../lib/io/tensors.ts";
 import { HUB_JSON, writeHubFolder } from "../clip/hub_folder.ts";
-import { inFolder, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeRadiographs } from "./fixtures.ts";
 import { MINI_FILES, run, succeed } from "./run.ts";
 
 /** The fixture's configuration with what transformers would otherwise take from its defaults. */

@@ -9,7 +9,8 @@ import { encodeShard, parseShard, shardPath } from "../../lib/eval/encode/shards
 import { featureEncoder } from "../../lib/eval/encode/feature_encoder.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { inFolder, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
 const permissions = (folder: string) => ({ read: [...MINI_FILES, folder], write: [join(folder, "out")] });

@@ -10,7 +10,8 @@ import { assess } from "../../lib/eval/assess.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import type { EvaluationRecord } from "../../lib/display/evaluation.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { inFolder, miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { miniAdapter, writeClasses, writeMimic, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
 const sha256 = async (text: string): Promise<string> =>

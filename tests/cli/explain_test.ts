@@ -1,7 +1,8 @@
 /** explain, end to end: the pointing game on boxes, curves, one line for bad input. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, succeed } from "./run.ts";
 
 Deno.test("explain counts pairs by label, gives every pointer its share, and 1 to all where the box is the whole picture", async () => {

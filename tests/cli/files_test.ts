@@ -5,7 +5,8 @@ import { readAdapter } from "../../lib/adapters/files.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { loadTokenizer } from "../../lib/text/load_tokenizer.ts";
 import { encode } from "../../lib/text/tokenizer.ts";
-import { DICOM, inFolder, JPEG, writeDamagedWeights, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { DICOM, JPEG, writeDamagedWeights, writeMiniAdapter, writeRadiographs } from "./fixtures.ts";
 import { command, errorLines, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
 const [WEIGHTS, VOCABULARY] = MINI_FILES as [string, string];

@@ -16,16 +16,6 @@ import { MINI_FILES } from "./run.ts";
 export const DICOM = fromFileUrl(new URL("../image/dicom_fixtures/implicit_12_window.dcm", import.meta.url));
 export const JPEG = fromFileUrl(new URL("../image/fixtures/grey_jpeg.jpg", import.meta.url));
 
-/** Runs the body in a new folder and removes it. */
-export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ace-cli-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 export function png(image: RasterImage): Uint8Array {
   const { width, height, channels, bitDepth, data } = image;
   return encode({ width, height, channels, depth: bitDepth, data });

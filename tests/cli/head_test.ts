@@ -3,7 +3,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
-import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
 
 const permissions = (folder: string) => ({ read: [...MINI_FILES, folder], write: [folder] });

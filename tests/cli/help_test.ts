@@ -5,7 +5,8 @@ import { parseRunRecord } from "../../lib/display/records.ts";
 import { METRICS_SCHEMA } from "../../lib/display/results.ts";
 import { type Command, helpText } from "../../lib/cli/command.ts";
 import { proseLines } from "../../lib/display/terminal.ts";
-import { inFolder, writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { MINI_FILES, run, snapshot, succeed, VARIABLES } from "./run.ts";
 
 const COMMANDS = [

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { catchInterrupts, stopSignals } from "../../lib/cli/interrupt.ts";
-import { inFolder, writePairs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writePairs } from "./fixtures.ts";
 import { PACKAGE } from "./run.ts";
 
 const ROUNDS = ["SIGINT", "SIGTERM", "SIGKILL"] as const;

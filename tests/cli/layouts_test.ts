@@ -16,8 +16,9 @@ import { COMMAND as TRAIN } from "../../lib/cli/train.ts";
 import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { findModelFiles } from "../../lib/clip/find_model_files.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
-import { LAYOUT_CASES, layoutFiles } from "../clip/layout_cases.ts";
-import { inFolder, writeRadiographs } from "./fixtures.ts";
+import { caseOf, layoutFiles } from "../clip/layout_cases.ts";
+import { inFolder } from "../folder.ts";
+import { writeRadiographs } from "./fixtures.ts";
 
 /** What a command prints; its errors are thrown. */
 async function run(command: Command, ...line: string[]): Promise<string> {
@@ -43,7 +44,7 @@ const VOCABULARY = [...WORDS, ...Array.from({ length: 64 - WORDS.length }, (_, i
 /** A folder with a fixture's files and a vocabulary, and tables of four radiographs. */
 async function withModel(folder: string, body: (model: string, root: string) => Promise<void>): Promise<void> {
   await inFolder(async (root) => {
-    const { weights } = layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+    const { weights } = layoutFiles(caseOf(folder));
     const model = join(root, "model");
     await Deno.mkdir(model);
     for await (const { name } of Deno.readDir(dirname(weights))) {
@@ -65,7 +66,7 @@ for (const folder of ["pair_swin", "medclip_swin_5", "cxr_clip_mlp", "mgca_vit",
   Deno.test(`every command takes the folder of ${folder}, and merges what was trained on it`, async () => {
     await withModel(folder, async (model, root) => {
       const path = (...names: string[]): string => join(root, ...names);
-      const { weights } = layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+      const { weights } = layoutFiles(caseOf(folder));
       const labels = ["--labels", "pneumonia,normal"];
       const asked = async (...options: string[]): Promise<number[]> => {
         const { images } = JSON.parse(await run(CLASSIFY, path("films", "0.png"), ...labels, "--json", ...options));

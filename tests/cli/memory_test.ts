@@ -7,7 +7,8 @@ import { parseCommandLine } from "../../lib/cli/command.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { MemoryLimitError } from "../../lib/tensor/memory.ts";
 import type { WasmBackend } from "../../lib/tensor/wasm/module.ts";
-import { inFolder, writeClasses, writePairs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writePairs } from "./fixtures.ts";
 import { MINI_FILES, run } from "./run.ts";
 
 Deno.test("train refuses a micro-batch that wasm's memory does not hold, and names one that fits", async () => {

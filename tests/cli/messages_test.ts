@@ -2,7 +2,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { type Command, parseCommandLine, UsageError } from "../../lib/cli/command.ts";
-import { inFolder, writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run } from "./run.ts";
 
 const BARE = { env: [] };

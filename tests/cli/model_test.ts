@@ -6,7 +6,8 @@ import { loadClip } from "../../lib/clip/load.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { writeHubFolder } from "../clip/hub_folder.ts";
-import { inFolder, writeClasses, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, succeed } from "./run.ts";
 
 const LABELS = ["pneumonia", "no finding"];

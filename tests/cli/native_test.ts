@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
-import { inFolder, writeClasses, writePairs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writePairs } from "./fixtures.ts";
 import { PACKAGE } from "./run.ts";
 
 const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json")));

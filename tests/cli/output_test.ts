@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { Arguments, UsageError } from "../../lib/cli/command.ts";
 import { holdOutput } from "../../lib/cli/output.ts";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 
 const PLAIN = new Arguments([], {});
 const OVERWRITE = new Arguments([], { overwrite: true });

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { errorLine, printable } from "../../lib/cli/printable.ts";
 import { run } from "./run.ts";
+import { inFolder } from "../folder.ts";
 
 Deno.test("printable() writes what could steer a terminal as text, on one line", () => {
   assertEquals(printable("a\x1b[31mb\x07\n\x9b\u202ec"), "a\\u001b[31mb\\u0007\\u000a\\u009b\\u202ec");
@@ -18,8 +19,7 @@ Deno.test("errorLine() cuts a line longer than a screen in the middle", () => {
 const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
 
 Deno.test("a column's and a file's name reach the terminal as text, in errors and in answers", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const path = join(folder, "a\x1b[31m.csv");
     await Deno.writeTextFile(path, 'image,"cl\x1b]0;owned\x07ass"\nx.png,a\n');
     const evaluate = ["evaluate", "--images", path, "--out", join(folder, "out")];
@@ -28,7 +28,5 @@ Deno.test("a column's and a file's name reach the terminal as text, in errors an
       assert(!STEERING.test(stdout + stderr), JSON.stringify(stdout + stderr));
       assert((stdout + stderr).includes("\\u001b[31m"), stdout + stderr);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { decodePng, encodePng } from "../../lib/image/png.ts";
-import { inFolder, writeMiniAdapter, writePairs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeMiniAdapter, writePairs } from "./fixtures.ts";
 import { MINI_FILES, PACKAGE, succeed } from "./run.ts";
 
 const COUNT = 8;

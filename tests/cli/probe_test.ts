@@ -1,7 +1,8 @@
 /** probe, end to end: features once, rows of methods and shots, LoRA on the images, one line for bad input. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder, writeClasses } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses } from "./fixtures.ts";
 import { exists } from "../../lib/io/files.ts";
 import { fail, MINI_FILES, PACKAGE, run, succeed } from "./run.ts";
 

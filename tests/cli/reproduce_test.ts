@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { lockFile } from "../../lib/io/lock.ts";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
 Deno.test("reproduce ends in a report on its folder, and carries out no run twice", async () => {

@@ -1,7 +1,8 @@
 /** retrieve, end to end: figures of pairs, searches by sentence and image, one line for bad input. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { inFolder, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
 
 Deno.test("retrieve --pairs gives both directions, joins the texts of a study, and encodes once", async () => {

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { parseRunRecord } from "../../lib/display/records.ts";
 import { delongTest } from "../../lib/eval/metrics/delong.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { fail, run, snapshot, succeed } from "./run.ts";
 
 interface Row {

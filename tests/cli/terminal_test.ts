@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { encodePng } from "../../lib/image/png.ts";
-import { inFolder, writeClasses, writeMiniAdapter, writePairs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writeMiniAdapter, writePairs } from "./fixtures.ts";
 import { PACKAGE } from "./run.ts";
 
 const SCRIPT = await new Deno.Command("script", { args: ["--version"], stdout: "piped", stderr: "null" }).output()

@@ -4,7 +4,8 @@ import { join } from "@std/path";
 import { readAdapter } from "../../lib/adapters/files.ts";
 import { loadPairs } from "../../lib/data/pairs.ts";
 import { tar } from "../data/tar.ts";
-import { DICOM, inFolder, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { DICOM, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
 
 const permissions = (folder: string) => ({ read: [...MINI_FILES, folder], write: [join(folder, "out")] });

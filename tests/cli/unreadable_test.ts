@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
-import { inFolder, JPEG, writePairs, writeRadiographs } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { JPEG, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run } from "./run.ts";
 
 const QUICK = ["--epochs", "1", "--batch-size", "2", "--rank", "2"];

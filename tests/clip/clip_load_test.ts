@@ -27,6 +27,7 @@ import { testOnBackends } from "../backends.ts";
 import { assertClose, noLeak } from "../close.ts";
 import { SMALL, smallIds, smallPixels } from "../small_model.ts";
 import { fixtureFiles, openFixture, smallClip } from "./clip_fixture.ts";
+import { inFolder } from "../folder.ts";
 
 await selectBackend({ backend: "cpu" });
 const BPE = fromFileUrl(new URL("../text/byte_bpe_fixtures/", import.meta.url));
@@ -52,16 +53,6 @@ function save(path: string, tensors: ReadonlyMap<string, CheckpointTensor>): Pro
     path,
     new Map([...tensors].map(([name, { shape, values }]) => [name, float32Tensor(shape, values)])),
   );
-}
-
-/** Runs a body in a folder that is removed afterwards. */
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 async function writeClip(folder: string): Promise<{ config: string; weights: string; tokenizer: string }> {

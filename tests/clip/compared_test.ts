@@ -15,7 +15,7 @@ import type { Tensor4D } from "../../lib/tensor/types.ts";
 import { tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
 import { testOnBackends } from "../backends.ts";
 import { noLeak } from "../close.ts";
-import { LAYOUT_CASES, layoutFiles, openCase, repeated } from "./layout_cases.ts";
+import { caseOf, layoutFiles, openCase, repeated } from "./layout_cases.ts";
 
 /** A fixture's model, asked about its images by a protocol; `wanted` are the library's scores. */
 async function scoresOf(
@@ -23,7 +23,7 @@ async function scoresOf(
   names: { pixels: string; wanted: string },
   protocolOf: (prompts: never) => Protocol,
 ): Promise<{ scores: Float32Array; wanted: Float32Array }> {
-  const one = LAYOUT_CASES.find((one) => one.folder === folder)!;
+  const one = caseOf(folder);
   const { prompts, vocabulary } = JSON.parse(
     await Deno.readTextFile(join(dirname(layoutFiles(one).weights), "prompts.json")),
   );

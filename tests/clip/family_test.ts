@@ -1,7 +1,7 @@
 /** Weights taken from open_clip to transformers and back, as folders that both libraries read. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { NoCounterpartError } from "../../lib/clip/checkpoint/family.ts";
 import { openCheckpoint } from "../../lib/clip/checkpoint/checkpoint.ts";
 import { type ClipFamily, writeClipFolder } from "../../lib/clip/write_folder.ts";
@@ -15,10 +15,10 @@ import { readAllTensors } from "../../lib/io/tensor_file.ts";
 import { type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { fail, succeed } from "../cli/run.ts";
 import { hasPython, runPython, skipName } from "../io/_python.ts";
-import { LAYOUT_CASES, layoutFiles } from "./layout_cases.ts";
+import { caseOf, layoutFiles } from "./layout_cases.ts";
 
 const ready = await hasPython("torch", "open_clip", "timm", "transformers", "safetensors");
-const filesOf = (folder: string) => layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+const filesOf = (folder: string) => layoutFiles(caseOf(folder));
 /** Fixtures of CLIP's own towers, and the library they are taken to. */
 const PAIRS: readonly (readonly [string, ClipFamily])[] = [
   ["open_clip_quick", "hf"],

@@ -9,19 +9,11 @@ import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import { noLeak } from "../close.ts";
 import { HUB_CONFIG, HUB_JSON, writeHubFolder } from "./hub_folder.ts";
+import { inFolder } from "../folder.ts";
 
 await selectBackend({ backend: "cpu" });
 const BPE = fromFileUrl(new URL("../text/byte_bpe_fixtures/", import.meta.url));
 const MINI = fromFileUrl(new URL("../../data/mini_generalist.safetensors", import.meta.url));
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("loadClip() takes a folder, links followed: weights, sizes, preprocessing and tokeniser", async () => {
   await inFolder(async (root) => {

@@ -19,9 +19,7 @@ import { disposeParams } from "../../lib/tensor/params.ts";
 import type { Tensor4D } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose, noLeak } from "../close.ts";
-import { IMAGE_TOWERS, LAYOUT_CASES, layoutFiles, openCase } from "./layout_cases.ts";
-
-const caseOf = (folder: string) => LAYOUT_CASES.find((one) => one.folder === folder)!;
+import { caseOf, IMAGE_TOWERS, layoutFiles, openCase, withCopy } from "./layout_cases.ts";
 
 for (const folder of IMAGE_TOWERS) {
   testOnBackends(`encodeImage() gives transformers' patch tokens too: ${folder}`, async () => {
@@ -44,27 +42,13 @@ for (const folder of IMAGE_TOWERS) {
   });
 }
 
-/** A folder with a fixture's files, changed. */
-async function withFolder(folder: string, body: (path: string) => Promise<void>): Promise<void> {
-  const { weights } = layoutFiles(caseOf(folder));
-  const path = await Deno.makeTempDir();
-  try {
-    for (const name of ["config.json", "model.safetensors", "preprocessor_config.json"]) {
-      await Deno.copyFile(join(weights, "..", name), join(path, name));
-    }
-    await body(path);
-  } finally {
-    await Deno.remove(path, { recursive: true });
-  }
-}
-
 async function changeJson(path: string, fields: Record<string, unknown>): Promise<void> {
   await Deno.writeTextFile(path, JSON.stringify({ ...JSON.parse(await Deno.readTextFile(path)), ...fields }));
 }
 
 Deno.test("loadModel() reads RAD-DINO's folder: it encodes images, maps them for dense tasks, and refuses texts", async () => {
   await selectBackend({ backend: "wasm" });
-  await withFolder("rad_dino", async (folder) => {
+  await withCopy("rad_dino", async (folder) => {
     // What else the folder has: the head of its training, and the weights under DINOv2's own names.
     for (const name of ["dino_head", "backbone_compatible"]) {
       await Deno.writeTextFile(join(folder, `${name}.safetensors`), "");
@@ -104,7 +88,7 @@ function square() {
 
 Deno.test("loadClip() takes a DINOv2's size from its preprocessor, and refuses SwiGLU and a size that cuts patches", async () => {
   await selectBackend({ backend: "cpu" });
-  await withFolder("dinov2_resampled", async (folder) => {
+  await withCopy("dinov2_resampled", async (folder) => {
     const { params, config } = await loadClip(folder);
     disposeParams(params);
     assertEquals(config.vision.kind === "dinov2" && [config.vision.imageSize, config.vision.positionSize], [16, 24]);

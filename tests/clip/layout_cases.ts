@@ -13,6 +13,7 @@ import type { ClipConfig } from "../../lib/clip/config.ts";
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { towerBlocks } from "../../lib/nn/towers.ts";
 import { gradientsOf } from "../../lib/tensor/gradients.ts";
+import { inFolder } from "../folder.ts";
 
 /** One checkpoint. */
 export interface LayoutCase {
@@ -301,6 +302,24 @@ export const IMAGE_TOWERS: readonly string[] = [
   "dinov2_hub",
   "dinov2_hub_registers",
 ];
+
+/** The case of a folder. */
+export function caseOf(folder: string): LayoutCase {
+  const named = LAYOUT_CASES.find((layout) => layout.folder === folder);
+  if (named) return named;
+  throw new Error(`no case of "${folder}"`);
+}
+
+/** Runs the body with a copy of a case's folder, which it may change. */
+export async function withCopy(folder: string, body: (copy: string) => Promise<void>): Promise<void> {
+  await inFolder(async (copy) => {
+    const own = join(layoutFiles(caseOf(folder)).weights, "..");
+    for await (const { name } of Deno.readDir(own)) {
+      if (name !== "expected.safetensors") await Deno.copyFile(join(own, name), join(copy, name));
+    }
+    await body(copy);
+  });
+}
 
 /** Paths of a case's files. */
 export function layoutFiles({ folder, weights, config }: LayoutCase): { weights: string; config?: string } {

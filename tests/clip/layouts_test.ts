@@ -18,6 +18,7 @@ import { testOnBackends } from "../backends.ts";
 import { CASES, needsCase } from "../cases.ts";
 import { noLeak } from "../close.ts";
 import {
+  caseOf,
   gradientDifference,
   IMAGE_TOWERS,
   LAYOUT_CASES,
@@ -25,6 +26,7 @@ import {
   layoutFiles,
   OTHER_TOWERS,
 } from "./layout_cases.ts";
+import { inFolder } from "../folder.ts";
 
 await selectBackend({ backend: "cpu" });
 
@@ -49,8 +51,7 @@ for (const one of LAYOUT_CASES.filter(({ folder }) => [...OTHER_TOWERS, ...IMAGE
   });
 }
 
-const caseOf = (folder: string): { weights: string; config?: string } =>
-  layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+const filesOf = (folder: string): ReturnType<typeof layoutFiles> => layoutFiles(caseOf(folder));
 
 /** Opens a checkpoint for a body. */
 async function withCheckpoint(path: string, body: (checkpoint: Checkpoint) => Promise<void> | void): Promise<void> {
@@ -66,7 +67,7 @@ Deno.test("impliedConfig() says what it assumed, unless OpenAI's own file says i
   for (
     const [folder, said] of [["chexzero", "OpenAI's CLIP"], ["unimed_clip", "UniMed-CLIP"], ["openai_script", ""]]
   ) {
-    await withCheckpoint(caseOf(folder!).weights, (checkpoint) => {
+    await withCheckpoint(filesOf(folder!).weights, (checkpoint) => {
       const notes: string[] = [];
       impliedConfig(checkpoint, (text) => notes.push(text));
       assertEquals(notes.length, said === "" ? 0 : 1);
@@ -91,7 +92,7 @@ Deno.test("impliedConfig() refuses layouts whose models differ in what no tensor
       ["hf_clip", "transformers' CLIP with transformers' CLIP text transformer", "config.json"],
     ]
   ) {
-    await withCheckpoint(caseOf(folder!).weights, (checkpoint) => {
+    await withCheckpoint(filesOf(folder!).weights, (checkpoint) => {
       const error = assertThrows(() => impliedConfig(checkpoint), SyntaxError, missing);
       assert(error.message.includes(layout!) && !error.message.includes("\n"), error.message);
     });
@@ -118,10 +119,9 @@ Deno.test("findLayout() names what it recognised and what is missing", () => {
 });
 
 Deno.test("loadCheckpoint() names the layout and the tensor that is missing", async () => {
-  const { weights, config } = caseOf("biomed_clip_old");
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/less.pt`;
-  try {
+  const { weights, config } = filesOf("biomed_clip_old");
+  await inFolder(async (folder) => {
+    const path = `${folder}/less.pt`;
     const file = await openTensorFile(weights);
     const tensors = await readAllTensors(file);
     file.close();
@@ -140,16 +140,13 @@ Deno.test("loadCheckpoint() names the layout and the tensor that is missing", as
         );
       })
     );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("loadCheckpoint() refuses a file with a part that these towers do not have", async () => {
-  const { weights, config } = caseOf("biomed_clip_old");
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/more.pt`;
-  try {
+  const { weights, config } = filesOf("biomed_clip_old");
+  await inFolder(async (folder) => {
+    const path = `${folder}/more.pt`;
     const file = await openTensorFile(weights);
     const tensors = await readAllTensors(file);
     file.close();
@@ -161,13 +158,11 @@ Deno.test("loadCheckpoint() refuses a file with a part that these towers do not 
         await assertRejects(() => loadCheckpoint(checkpoint, parsed), SyntaxError, `its "${name}" is not`);
       });
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("parseClipConfig() honours a field that changes the numbers or refuses it by name", async () => {
-  const { weights, config } = caseOf("biomed_clip_old");
+  const { weights, config } = filesOf("biomed_clip_old");
   const text = await Deno.readTextFile(config!);
   await withCheckpoint(weights, ({ sizes }) => {
     const parsed = (
@@ -215,7 +210,7 @@ Deno.test("parseClipConfig() refuses a Swin's configuration that does not fit it
     change: (vision: Record<string, unknown>) => void,
     ...parts: string[]
   ): Promise<void> => {
-    const { weights, config } = caseOf(folder);
+    const { weights, config } = filesOf(folder);
     const json = JSON.parse(await Deno.readTextFile(config!));
     change(json.vision_config ?? json.model_cfg.vision_cfg);
     await withCheckpoint(weights, ({ sizes }) => {

@@ -15,6 +15,7 @@ import { encode, tokenizerFromVocab } from "../../lib/text/tokenizer.ts";
 import { noLeak } from "../close.ts";
 import { SMALL, SMALL_ACE } from "../small_model.ts";
 import FIXTURE from "./protocol_fixtures.json" with { type: "json" };
+import { inFolder } from "../folder.ts";
 
 /** The fixture's scores by a protocol, its prompts pooled as the protocol says. */
 function fixtureScores(protocol: Protocol): Float32Array {
@@ -100,12 +101,11 @@ Deno.test("protocolQuestions() asks GLoRIA's 210, 15, 192, 18 and 54 prompts, an
 });
 
 Deno.test("readProtocol() reads JSON and CSV, and says what is wrong with others", async () => {
-  const folder = await Deno.makeTempDir();
-  const write = async (name: string, text: string): Promise<string> => {
-    await Deno.writeTextFile(join(folder, name), text);
-    return join(folder, name);
-  };
-  try {
+  await inFolder(async (folder) => {
+    const write = async (name: string, text: string): Promise<string> => {
+      await Deno.writeTextFile(join(folder, name), text);
+      return join(folder, name);
+    };
     assertEquals(await readProtocol("chexzero"), PROTOCOLS["chexzero"]);
     const whole: Protocol = { name: "mine", prompts: { a: ["x", "y"] }, pool: "max", scale: 2.5, score: "sigmoid" };
     assertEquals(await readProtocol(await write("whole.json", JSON.stringify(whole))), whole);
@@ -140,9 +140,7 @@ Deno.test("readProtocol() reads JSON and CSV, and says what is wrong with others
     await assertRejects(() => readProtocol(hollow), SyntaxError, "prompt must be a text: row 3 has none");
     await assertRejects(() => readProtocol(folder), SyntaxError, "it is a folder");
     await assertRejects(() => readProtocol("chexzer"), Deno.errors.NotFound, '(did you mean "chexzero"?)');
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("classifyByProtocol() with ace-lora's is classifyZeroShot(), also with ACE-HGNN", async () => {

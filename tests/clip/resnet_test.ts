@@ -20,12 +20,9 @@ import { disposeParams } from "../../lib/tensor/params.ts";
 import type { Scalar, Tensor, Tensor4D } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertNear } from "../dense/fixture.ts";
-import { LAYOUT_CASES, layoutFiles, openCase } from "./layout_cases.ts";
+import { caseOf, openCase, withCopy } from "./layout_cases.ts";
 
 /** A case of the layouts. */
-function caseOf(folder: string): (typeof LAYOUT_CASES)[number] {
-  return LAYOUT_CASES.find((one) => one.folder === folder)!;
-}
 
 /** torch's `[out, in, k, k]` as rows `[out, k · k · in]`, `[out]` and `[out, in]` as they are. */
 function asRows(gradient: Tensor): Tensor {
@@ -78,24 +75,12 @@ Deno.test("OpenAI's RN50 has 102,007,137 numbers beside its statistics; a plain 
 const WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "pneumonia", "no", "finding", "edema"];
 const VOCABULARY = [...WORDS, ...Array.from({ length: 64 - WORDS.length }, (_, i) => `word${i}`)].join("\n");
 
-/** A folder with a fixture's files and a vocabulary, and what `change` does to it. */
-async function inFolder(
-  folder: string,
-  body: (root: string) => Promise<void>,
-  change: (root: string) => Promise<unknown> = () => Promise.resolve(),
-): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    const { weights } = layoutFiles(caseOf(folder));
-    for await (const { name } of Deno.readDir(join(weights, ".."))) {
-      if (name !== "expected.safetensors") await Deno.copyFile(join(weights, "..", name), join(root, name));
-    }
+/** A copy of a case's folder with a vocabulary. */
+async function withWords(folder: string, body: (root: string) => Promise<void>): Promise<void> {
+  await withCopy(folder, async (root) => {
     await Deno.writeTextFile(join(root, "vocab.txt"), VOCABULARY);
-    await change(root);
     await body(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  });
 }
 
 for (
@@ -112,7 +97,7 @@ for (
 ) {
   Deno.test(`loadModel() takes the folder of ${folder} and its vocabulary, classifies and encodes`, async () => {
     await selectBackend({ backend: "wasm" });
-    await inFolder(folder, async (root) => {
+    await withWords(folder, async (root) => {
       const notes: string[] = [];
       const model = await loadModel(root, { note: (text) => notes.push(text) });
       assert(notes[0]!.includes("is taken for"), notes[0]);
@@ -131,7 +116,7 @@ for (
 
 Deno.test("classify() maps similarity over a ResNet read by its mean, and refuses to weigh an attention it has not", async () => {
   await selectBackend({ backend: "wasm" });
-  await inFolder("cxr_clip", async (root) => {
+  await withWords("cxr_clip", async (root) => {
     const model = await loadModel(root);
     const ask = (maps: readonly ("similarity" | "gradient")[]) =>
       model.classify(["data/demo_report.png"], ["pneumonia", "edema"], { explain: true, maps });
@@ -150,11 +135,12 @@ Deno.test("loadClip() refuses files of these models that do not fit, one line ea
     change: (root: string) => Promise<unknown>,
     ...parts: string[]
   ): Promise<void> => {
-    await inFolder(folder, async (root) => {
+    await withWords(folder, async (root) => {
+      await change(root);
       const error = await assertRejects(() => loadClip(root), Error);
       for (const part of parts) assert(error.message.includes(part), `${error.message}\nlacks ${part}`);
       assert(!error.message.includes("\n"), error.message);
-    }, change);
+    });
   };
   await refused(
     "gloria",

@@ -14,6 +14,7 @@ import { writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor } from "../../lib/io/tensors.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
+import { inFolder } from "../folder.ts";
 
 const TOKENIZERS = fromFileUrl(new URL("../text/sentence_fixtures/", import.meta.url));
 
@@ -52,8 +53,7 @@ Deno.test("loadClip() reads a SigLIP's folder with spiece.model and one with Gem
       [["gemma.json", "tokenizer.json"], 420, 0],
     ] as const
   ) {
-    const folder = await Deno.makeTempDir();
-    try {
+    await inFolder(async (folder) => {
       await writeFolder(folder, small(rows), [...tokenizer]);
       const { params, config, tokenizer: own } = await loadClip(folder);
       assertEquals(config, small(rows));
@@ -76,22 +76,17 @@ Deno.test("loadClip() reads a SigLIP's folder with spiece.model and one with Gem
       // Fresh weights have SigLIP's start: scale 10, bias -10, so that every pair is unlikely on its own.
       assert(scores.length === 4 && scores.every((score) => score > 0 && score < 0.6), `${scores}`);
       disposeParams(params);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   }
 });
 
 Deno.test("loadClip() refuses a SigLIP with another model's vocabulary, and SigLIP 2's variable resolution by name", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     await writeFolder(folder, small(300), ["unigram.model", "spiece.model"]);
     await assertRejects(() => loadClip(folder), RangeError, "the word table's 300 rows");
     await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify({ model_type: "siglip2" }));
     await assertRejects(() => loadClip(folder), SyntaxError, '"siglip2"');
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("MED_SIGLIP_448 has 878,300,338 numbers", () => {

@@ -13,14 +13,15 @@ import { float32Tensor } from "../../lib/io/tensors.ts";
 import { loadModel } from "../../lib/model.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
-import { LAYOUT_CASES, layoutFiles } from "./layout_cases.ts";
+import { caseOf, layoutFiles } from "./layout_cases.ts";
+import { inFolder } from "../folder.ts";
 
 const BPE = fromFileUrl(new URL("../text/byte_bpe_fixtures/tokenizer.json", import.meta.url));
 const WORDS = fromFileUrl(new URL("../../data/mini_vocab.txt", import.meta.url));
 
 /** A fixture's layout and configuration with another vocabulary. */
 async function reworded(folder: string, vocabularySize: number): Promise<{ config: ClipConfig; layout: ClipLayout }> {
-  const files = layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+  const files = layoutFiles(caseOf(folder));
   const checkpoint = await openCheckpoint(files.weights);
   const config = await clipConfigOf(checkpoint, files);
   checkpoint.file.close();
@@ -36,8 +37,7 @@ for (
 ) {
   Deno.test(`loadModel() reads a folder, classifies and encodes: ${folder}`, async () => {
     await selectBackend({ backend: "wasm" });
-    const path = await Deno.makeTempDir();
-    try {
+    await inFolder(async (path) => {
       const { config, layout } = await reworded(folder, rows);
       const params = initClip(config, 4);
       const tensors = await toClipTensors(params, layout);
@@ -45,7 +45,7 @@ for (
       const named = [...tensors].map(([key, { shape, values }]) => [key, float32Tensor(shape, values)] as const);
       await writeSafetensors(join(path, "model.safetensors"), new Map(named));
       await Deno.copyFile(tokenizer, join(path, name));
-      const { config: json } = layoutFiles(LAYOUT_CASES.find((one) => one.folder === folder)!);
+      const { config: json } = layoutFiles(caseOf(folder));
       if (json) {
         const text = await Deno.readTextFile(json);
         await Deno.writeTextFile(
@@ -65,8 +65,6 @@ for (
       const probabilities = Object.values(answer!).flat().filter((value) => typeof value === "number");
       assert(probabilities.every((value) => value >= 0 && value <= 1), JSON.stringify(answer));
       model.dispose();
-    } finally {
-      await Deno.remove(path, { recursive: true });
-    }
+    });
   });
 }

@@ -18,10 +18,9 @@ import { disposeParams, namedTensors, withTensors } from "../../lib/tensor/param
 import type { Scalar, Tensor, Tensor4D } from "../../lib/tensor/types.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose } from "../close.ts";
-import { LAYOUT_CASES, layoutFiles, openCase } from "./layout_cases.ts";
+import { caseOf, layoutFiles, openCase } from "./layout_cases.ts";
 
 const FOLDERS = ["rad_dino", "dinov2_registers", "eva_clip", "medclip_swin", "cxr_clip_swin"];
-const caseOf = (folder: string) => LAYOUT_CASES.find((one) => one.folder === folder)!;
 const LORA = { ...ACE_LORA_LORA, dropout: 0, encoders: ["image"] as const };
 
 for (const folder of FOLDERS) {

@@ -4,6 +4,7 @@ import { fromFileUrl, join } from "@std/path";
 import { ColumnError } from "../../lib/data/csv.ts";
 import { loadPairs } from "../../lib/data/pairs.ts";
 import { readParquet } from "../../lib/data/parquet.ts";
+import { inFolder } from "../folder.ts";
 
 const FOLDER = fromFileUrl(new URL("parquet/", import.meta.url));
 const EXPECTED = JSON.parse(await Deno.readTextFile(join(FOLDER, "expected.json")));
@@ -29,8 +30,7 @@ Deno.test("loadPairs() reads pairs from a Parquet table as from a CSV file", asy
 });
 
 Deno.test("readParquet() names a file that is none, is cut short or is damaged", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "ace-parquet-" });
-  try {
+  await inFolder(async (folder) => {
     const whole = await Deno.readFile(join(FOLDER, "snappy.parquet"));
     const broken = whole.slice();
     broken.fill(0xff, broken.length - 60, broken.length - 20);
@@ -41,7 +41,5 @@ Deno.test("readParquet() names a file that is none, is cut short or is damaged",
       const error = await assertRejects(() => readParquet(path), SyntaxError);
       assert(error.message.includes(path), error.message);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

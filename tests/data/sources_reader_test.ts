@@ -8,10 +8,11 @@ import { imageSource } from "../../lib/data/sources.ts";
 import type { Case } from "../../lib/data/types.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
+import { inFolder } from "../folder.ts";
 
-async function inFolder(body: (folder: string, cases: Case[]) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ace-reader-" });
-  try {
+/** Runs the body with nine images, in colour and grey, in a folder. */
+async function withImages(body: (folder: string, cases: Case[]) => Promise<void>): Promise<void> {
+  await inFolder(async (folder) => {
     const cases: Case[] = [];
     for (let i = 0; i < 9; i++) {
       const channels = i % 3 === 0 ? 3 : 1;
@@ -22,9 +23,7 @@ async function inFolder(body: (folder: string, cases: Case[]) => Promise<void>):
       cases.push({ id: `${i}`, ...imageFile(path) });
     }
     await body(folder, cases);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 const ORDER = [4, 0, 8, 2, 7, 1, 3, 6, 5];
@@ -46,7 +45,7 @@ async function read(cases: Case[], mode: "eval" | "train", options?: ImageReader
 }
 
 Deno.test("imageSource() reads the same numbers with any number of workers, with a cache that is empty and one that is full", async () => {
-  await inFolder(async (folder, cases) => {
+  await withImages(async (folder, cases) => {
     for (const mode of ["eval", "train"] as const) {
       const plain = await read(cases, mode);
       const cache = join(folder, `cache-${mode}`);
@@ -60,7 +59,7 @@ Deno.test("imageSource() reads the same numbers with any number of workers, with
 });
 
 Deno.test("openImageReader() tells what readers noted, decoded in a worker or found in the cache", async () => {
-  await inFolder(async (folder, cases) => {
+  await withImages(async (folder, cases) => {
     for (
       const options of [{ workers: 2 }, { workers: 1, cache: join(folder, "c") }, {
         workers: 0,
@@ -76,7 +75,7 @@ Deno.test("openImageReader() tells what readers noted, decoded in a worker or fo
 });
 
 Deno.test("an image that cannot be read fails the batch that holds it, by name, however early it was announced", async () => {
-  await inFolder(async (folder, cases) => {
+  await withImages(async (folder, cases) => {
     await Deno.writeTextFile(join(folder, "2.png"), "no image");
     for (const workers of [0, 2]) {
       const reader = openImageReader({ workers });
@@ -92,7 +91,7 @@ Deno.test("an image that cannot be read fails the batch that holds it, by name, 
 });
 
 Deno.test("openImageReader() without a word for a cache that cannot be written throws, else it reads on and says so once", async () => {
-  await inFolder(async (folder, cases) => {
+  await withImages(async (folder, cases) => {
     const cache = join(folder, "cache");
     const errors: string[] = [];
     const reader = openImageReader({ workers: 1, cache, onCacheError: ({ message }) => errors.push(message) });
@@ -114,8 +113,7 @@ Deno.test("openImageReader() without a word for a cache that cannot be written t
 });
 
 Deno.test("imageSource() with a cache holds no more after 400 images than after 40, however often each is read", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "ace-held-" });
-  try {
+  await inFolder(async (folder) => {
     const program = fromFileUrl(new URL("./held_memory_program.ts", import.meta.url));
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
@@ -132,7 +130,5 @@ Deno.test("imageSource() with a cache holds no more after 400 images than after 
     const text = new TextDecoder();
     const { few, many } = JSON.parse(text.decode(stdout) || `"${text.decode(stderr)}"`);
     assert(many - few < 6, `${few} and ${many} MiB: 360 squares are 17 MiB grey, 52 in colour`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -8,6 +8,7 @@ import { loadWebDataset, shardPaths } from "../../lib/data/webdataset.ts";
 import { encodePng } from "../../lib/image/png.ts";
 import { cropResize8 } from "../../lib/image/preprocess.ts";
 import { tar } from "./tar.ts";
+import { inFolder } from "../folder.ts";
 
 const python = Deno.env.get("ACE_PYTHON");
 
@@ -19,15 +20,6 @@ const image = (shade: number): Uint8Array =>
     bitDepth: 8,
     data: Uint8Array.from({ length: 30 }, (_, i) => shade + i),
   });
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ace-tar-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("loadWebDataset() reads image, text and fields of each sample, over the shards of a pattern, and counts the others", async () => {
   await inFolder(async (folder) => {

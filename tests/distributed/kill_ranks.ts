@@ -15,6 +15,7 @@ import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
 import { adapterDigest, launched, LAUNCHERS } from "./launch.ts";
+import { inFolder } from "../folder.ts";
 
 /** What a sweep found. */
 export interface RankSweepResult {
@@ -168,8 +169,7 @@ if (import.meta.main) {
   });
   const name = values.launcher ?? "Open MPI";
   const launcher = LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
-  const folder = await Deno.makeTempDir({ prefix: "ace-kill-ranks-" });
-  try {
+  await inFolder(async (folder) => {
     const result = await killRanks(folder, launcher, {
       kills: Number(values.kills ?? 20),
       seed: Number(values.seed ?? 1),
@@ -177,7 +177,5 @@ if (import.meta.main) {
     });
     console.log(JSON.stringify(result));
     if (result.ends.some(({ equal }) => !equal)) Deno.exitCode = 1;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }

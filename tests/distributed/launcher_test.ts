@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { launchedPlace, launchedProcesses } from "../../lib/distributed/launcher.ts";
-import { inFolder, writePairs } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writePairs } from "../cli/fixtures.ts";
 import { PACKAGE } from "../cli/run.ts";
 
 const reading = (variables: Record<string, string>) => (name: string): string | undefined => variables[name];

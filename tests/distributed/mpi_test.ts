@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import { exists } from "../../lib/io/files.ts";
 import { isThere, LAUNCHERS, MPICH_5 } from "./launch.ts";
+import { inFolder } from "../folder.ts";
 
 const PROGRAM = fromFileUrl(new URL("./mpi_program.ts", import.meta.url));
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
@@ -74,8 +75,7 @@ Deno.test({
   }`,
   ignore: !standard,
   fn: async () => {
-    const folder = await Deno.makeTempDir();
-    try {
+    await inFolder(async (folder) => {
       await Deno.symlink(join(MPICH_5, "mpich"), join(folder, "mpich")); // the libraries it needs
       for (const name of ["libmpi_abi.so.1", "libmpi.so.12"]) {
         const renamed = join(folder, name === "libmpi.so.12" ? "libmpi_abi.so.0" : "libmpi.so");
@@ -85,9 +85,7 @@ Deno.test({
           assert(description.includes("MPICH Version: 5"), description);
         }
       }
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   },
 });
 

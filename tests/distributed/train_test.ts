@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { exists } from "../../lib/io/files.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
-import { inFolder, writeClasses, writePairs } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
+import { writeClasses, writePairs } from "../cli/fixtures.ts";
 import { killRanks } from "./kill_ranks.ts";
 import { adapterDigest as adapter, isThere, launched, LAUNCHERS } from "./launch.ts";
 

@@ -3,12 +3,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { notebookHtml, withFormulas } from "../../docs/site/notebook.ts";
 import { siteLink, sitePages, writePages } from "../../docs/site/pages.ts";
+import { inFolder } from "../folder.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
 Deno.test("writePages() writes every page of docs/ and every notebook; each link within the site has its file and its heading", async () => {
-  const out = await Deno.makeTempDir({ prefix: "ace-site-" });
-  try {
+  await inFolder(async (out) => {
     const pages = await writePages(ROOT, out);
     const texts = new Map<string, string>();
     for (const { file } of pages) texts.set(file, await Deno.readTextFile(join(out, file)));
@@ -25,9 +25,7 @@ Deno.test("writePages() writes every page of docs/ and every notebook; each link
         if (anchor) assert(texts.get(target || file)!.includes(`id="${anchor}"`), `${file}: ${link}`);
       }
     }
-  } finally {
-    await Deno.remove(out, { recursive: true });
-  }
+  });
 });
 
 Deno.test("siteLink() finds pages, notebooks and the API; what the site has not is no link", async () => {

@@ -11,6 +11,7 @@ import {
   withTuningPart,
 } from "../../lib/eval/evaluation/predictions.ts";
 import { groupsOf } from "../../lib/eval/evaluation/subgroups.ts";
+import { inFolder } from "../folder.ts";
 
 type Drawn = Pick<Estimate, "value" | "cases" | "patients">;
 interface Expected {
@@ -99,8 +100,7 @@ for (const one of fixture.cases) {
 }
 
 Deno.test("evaluatePredictions() of the CSV it was written to gives the same record, to the last bit", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     for (const one of fixture.cases) {
       const predictions = predictionsOf(one);
       const path = `${folder}/predictions.csv`;
@@ -110,9 +110,7 @@ Deno.test("evaluatePredictions() of the CSV it was written to gives the same rec
       const options = { resamples: 20, by: [{ column: "sex" }] };
       assertEquals(evaluatePredictions(read, options), evaluatePredictions(predictions, options));
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("withTuningPart() parts no patient, and evaluatePredictions() says where thresholds come from", () => {
@@ -182,19 +180,18 @@ Deno.test("groupsOf() makes bands from 0 that hold their lower end, keeps blanks
 });
 
 Deno.test("readPredictions() and evaluatePredictions() refuse bad lists in one line that names row and column", async () => {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/scores.csv`;
-  const cases: [string, string][] = [
-    ["id,truth,score:a,score:b\nx,a,0.5,NaN\n", '"score:b" in row 2 must be a finite number: it is "NaN"'],
-    ["id,truth,score:a,score:b\nx,a,0.5,\n", '"score:b" in row 2 must be a finite number: it is ""'],
-    ["id,truth,score:a,score:b\nx,c,0.5,1\n", '"truth" in row 2 must be one of a, b: it is "c"'],
-    ["id,truth,score:a,score:b\nx,a,0,1\nx,b,1,0\n", '"id" in row 3 must be an id of its own: it is "x"'],
-    ["id,truth,score\nx,a,1\ny,b,1\nz,c,1\n", "3 classes (a, b, c), 1 columns (score)"],
-    ["id,truth:a,truth:b,score:a,score:b\nx,yes,0,0,1\n", '"truth:a" in row 2 must be 0 or 1: it is "yes"'],
-    ["id,score\nx,1\n", 'must have a column "truth"'],
-    ["id,truth,score\n", "must have a row: it has none"],
-  ];
-  try {
+  await inFolder(async (folder) => {
+    const path = `${folder}/scores.csv`;
+    const cases: [string, string][] = [
+      ["id,truth,score:a,score:b\nx,a,0.5,NaN\n", '"score:b" in row 2 must be a finite number: it is "NaN"'],
+      ["id,truth,score:a,score:b\nx,a,0.5,\n", '"score:b" in row 2 must be a finite number: it is ""'],
+      ["id,truth,score:a,score:b\nx,c,0.5,1\n", '"truth" in row 2 must be one of a, b: it is "c"'],
+      ["id,truth,score:a,score:b\nx,a,0,1\nx,b,1,0\n", '"id" in row 3 must be an id of its own: it is "x"'],
+      ["id,truth,score\nx,a,1\ny,b,1\nz,c,1\n", "3 classes (a, b, c), 1 columns (score)"],
+      ["id,truth:a,truth:b,score:a,score:b\nx,yes,0,0,1\n", '"truth:a" in row 2 must be 0 or 1: it is "yes"'],
+      ["id,score\nx,1\n", 'must have a column "truth"'],
+      ["id,truth,score\n", "must have a row: it has none"],
+    ];
     for (const [text, message] of cases) {
       await Deno.writeTextFile(path, text);
       await assertRejects(() => readPredictions(path), Error, message);
@@ -208,7 +205,5 @@ Deno.test("readPredictions() and evaluatePredictions() refuse bad lists in one l
     assertThrows(() => evaluatePredictions(read, { by: [{ column: "sex" }] }), RangeError, "must be a column");
     assertThrows(() => evaluatePredictions({ ...read, classes: ["0"] }), RangeError, "two classes");
     assertThrows(() => evaluatePredictions({ ...read, parts: ["tune", "tune"] }), RangeError, "beside those to tune");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

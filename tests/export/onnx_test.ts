@@ -15,7 +15,7 @@ import { disposeParams, namedTensors, withTensors } from "../../lib/tensor/param
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../../lib/tensor/types.ts";
 import { l2Normalise } from "../../lib/tensor/kernels/l2_normalise/api.ts";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { LAYOUT_CASES, openCase } from "../clip/layout_cases.ts";
 import { hasPython, runPython } from "../io/_python.ts";
 import { SMALL } from "../small_model.ts";

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { hasPython, skipName } from "../io/_python.ts";
 import { compare, makeFiles, makeReference } from "./compare.ts";
+import { inFolder } from "../folder.ts";
 
 const isReady = await hasPython("torch", "safetensors");
 const python = Deno.env.get("ACE_PYTHON") ?? "python3";
@@ -34,8 +35,7 @@ for (const vocabulary of [28895, 30522] as const) {
         : `${name} SKIPPED: ${missing}`,
       ignore: !isReady || missing !== undefined,
       fn: async () => {
-        const folder = await Deno.makeTempDir({ prefix: "ace-full-size-" });
-        try {
+        await inFolder(async (folder) => {
           const settings = { folder, layers: 2, vocabulary, python };
           assertEquals(await makeFiles(settings), PARAMETERS[vocabulary]);
           await makeReference(settings);
@@ -46,9 +46,7 @@ for (const vocabulary of [28895, 30522] as const) {
             assert(difference <= TOLERANCE, `${what}: largest difference ${difference}`);
           }
           assert(result.sameMembers, "the same patches are chosen");
-        } finally {
-          await Deno.remove(folder, { recursive: true });
-        }
+        });
       },
     });
   }

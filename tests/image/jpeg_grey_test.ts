@@ -6,7 +6,7 @@ import { decodeGreyJpeg } from "../../lib/image/_jpeg_grey.ts";
 import { type JpegHeader, readJpegHeader } from "../../lib/image/_jpeg_markers.ts";
 import { newSha256 } from "../../lib/platform/sha256.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 
 const python = Deno.env.get("ACE_PYTHON");
 const FIXTURES = new URL("./grey_jpegs/", import.meta.url);

@@ -1,13 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { LockedError, lockFile } from "../../lib/io/lock.ts";
+import { inFolder } from "../folder.ts";
 
 const LOCK = fromFileUrl(new URL("../../lib/io/lock.ts", import.meta.url));
 
 Deno.test("lockFile() keeps other processes out until it is released, or its process is killed", async () => {
-  const folder = await Deno.makeTempDir();
-  const path = join(folder, ".lock");
-  try {
+  await inFolder(async (folder) => {
+    const path = join(folder, ".lock");
     const code = `const { lockFile } = await import(${JSON.stringify(LOCK)});
       await lockFile(${
       JSON.stringify(path)
@@ -31,7 +31,5 @@ Deno.test("lockFile() keeps other processes out until it is released, or its pro
     await assertRejects(() => lockFile(path), LockedError);
     await lock.release();
     assertEquals(await Array.fromAsync(Deno.readDir(folder)), []);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -8,6 +8,7 @@ import {
   writeSafetensors,
 } from "../../lib/io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
+import { inFolder } from "../folder.ts";
 
 /** A file with this header text and this many bytes of zeros. */
 function craft(header: string, dataBytes: number, claimed?: bigint): Uint8Array {
@@ -22,8 +23,7 @@ const f32 = (shape: number[], begin: number, end: number): string =>
   JSON.stringify({ dtype: "F32", shape, data_offsets: [begin, end] });
 
 Deno.test("writeSafetensors() and readSafetensors() agree on every type, scalars and empty tensors", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+  await inFolder(async (dir) => {
     const tensors = new Map<string, TensorData>([
       ["b", { dtype: "BOOL", shape: [3], data: Uint8Array.of(1, 0, 1) }],
       ["scalar", float32Tensor([], [2.5])],
@@ -44,9 +44,7 @@ Deno.test("writeSafetensors() and readSafetensors() agree on every type, scalars
     assertEquals([...toFloat32(read.tensors.get("long")!)], [-5, 7]);
     assertEquals([...toFloat32(read.tensors.get('é\n"')!)], [1]);
     assertEquals([...await Deno.readFile(path)], [...encodeSafetensors(tensors, { note: "hello" })]);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 });
 
 Deno.test("openSafetensors() reads tensors one by one, concurrently, and names a missing one", async () => {

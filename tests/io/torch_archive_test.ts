@@ -5,6 +5,7 @@ import { readAllTensors } from "../../lib/io/tensor_file.ts";
 import { toFloat32 } from "../../lib/io/tensors.ts";
 import { loadTorch, openTorch } from "../../lib/io/torch_archive.ts";
 import { isTensorData, type PickleValue } from "../../lib/io/torch_tree.ts";
+import { inFolder } from "../folder.ts";
 
 const FIXTURES = fromFileUrl(new URL("./fixtures/", import.meta.url));
 interface Expected {
@@ -112,13 +113,12 @@ Deno.test("openTorch() reads a TorchScript program's tensors under its modules' 
 });
 
 Deno.test("openTensorFile() refuses what is no weights file with a word on what it is", async () => {
-  const dir = await Deno.makeTempDir();
-  const write = async (bytes: string | Uint8Array): Promise<string> => {
-    const path = join(dir, "x.bin");
-    await Deno.writeFile(path, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
-    return path;
-  };
-  try {
+  await inFolder(async (dir) => {
+    const write = async (bytes: string | Uint8Array): Promise<string> => {
+      const path = join(dir, "x.bin");
+      await Deno.writeFile(path, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+      return path;
+    };
     await assertRejects(() => openTensorFile(join(FIXTURES, "legacy.pt")), SyntaxError, "legacy format");
     await assertRejects(async () => openTensorFile(await write("")), SyntaxError, "empty");
     await assertRejects(
@@ -131,9 +131,7 @@ Deno.test("openTensorFile() refuses what is no weights file with a word on what 
     await assertRejects(async () => openTensorFile(await write("\0".repeat(257) + "ustar")), SyntaxError, "tar");
     await assertRejects(() => openTensorFile(join(dir, "absent.bin")), Error, "absent.bin");
     await assertRejects(() => openTensorFile(dir), Error, dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 });
 
 Deno.test("openTorch() refuses a pickled module by the name of its class", async () => {

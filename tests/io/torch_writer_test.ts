@@ -4,6 +4,7 @@ import { float32Tensor, type TensorData } from "../../lib/io/tensors.ts";
 import { loadTorch } from "../../lib/io/torch_archive.ts";
 import { type TorchTree, writeTorch } from "../../lib/io/torch_writer.ts";
 import { hasPython, runPython, skipName } from "./_python.ts";
+import { inFolder } from "../folder.ts";
 
 const shared = float32Tensor([2, 3], [1, 2, 3, 4, 5, 6]);
 const TREE: TorchTree = {
@@ -32,15 +33,6 @@ const TREE: TorchTree = {
   long: { dtype: "I64", shape: [1], data: new Uint8Array(BigInt64Array.of(-9n).buffer) } satisfies TensorData,
 };
 
-async function inTempDir(fn: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await fn(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 /** Dicts as Maps all the way down, as the reader gives them. */
 function asMaps(tree: unknown): unknown {
   if (Array.isArray(tree)) return tree.map(asMaps);
@@ -51,14 +43,14 @@ function asMaps(tree: unknown): unknown {
 }
 
 Deno.test("writeTorch() and loadTorch() agree on tensors, nesting and plain values", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     await writeTorch(join(dir, "x.pt"), TREE);
     assertEquals(asMaps(await loadTorch(join(dir, "x.pt"))), asMaps(TREE));
     assertEquals([...Deno.readDirSync(dir)].length, 1);
   }));
 
 Deno.test("writeTorch() writes a shared tensor once and aligns data to 64 bytes", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const big = float32Tensor([1000], new Float32Array(1000).fill(7));
     await writeTorch(join(dir, "x.pt"), { a: big, b: big });
     const bytes = await Deno.readFile(join(dir, "x.pt"));
@@ -68,7 +60,7 @@ Deno.test("writeTorch() writes a shared tensor once and aligns data to 64 bytes"
   }));
 
 Deno.test("writeTorch() refuses functions, bytes that do not fit and endless nesting", () =>
-  inTempDir(async (dir) => {
+  inFolder(async (dir) => {
     const path = join(dir, "x.pt");
     await assertRejects(() => writeTorch(path, { f: (() => 1) as never }), TypeError, '"(file).f"');
     await assertRejects(
@@ -101,7 +93,7 @@ Deno.test({
   name: skipName("writeTorch() writes what torch.load(weights_only=True) reads", hasTorch, "torch"),
   ignore: !hasTorch,
   fn: () =>
-    inTempDir(async (dir) => {
+    inFolder(async (dir) => {
       await writeTorch(join(dir, "x.pt"), TREE);
       const six = ["torch.float32", [2, 3], [1, 2, 3, 4, 5, 6]];
       assertEquals(JSON.parse(await runPython(READ_BACK, [join(dir, "x.pt")])), {
@@ -137,7 +129,7 @@ Deno.test({
   name: skipName("writeTorch() writes strided and shared tensors back as torch holds them", hasTorch, "torch"),
   ignore: !hasTorch,
   fn: () =>
-    inTempDir(async (dir) => {
+    inFolder(async (dir) => {
       const source = fromFileUrl(new URL("./fixtures/strided.pt", import.meta.url));
       await writeTorch(join(dir, "x.pt"), await loadTorch(source) as TorchTree);
       const same = `

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join, toFileUrl } from "@std/path";
 import { joinCells, longestFunction, type Notebook, sourceOf } from "./join.ts";
+import { inFolder } from "../folder.ts";
 
 const FOLDER = new URL("../../notebooks/", import.meta.url);
 const HERE = fromFileUrl(new URL(".", import.meta.url));
@@ -90,8 +91,7 @@ for (const name of names) {
 }
 
 Deno.test("each notebook joined to one module type-checks", async () => {
-  const scratch = await Deno.makeTempDir({ prefix: "ace-notebooks-" });
-  try {
+  await inFolder(async (scratch) => {
     const files = await Promise.all(names.map(async (name) => {
       const notebook: Notebook = JSON.parse(await Deno.readTextFile(new URL(name, FOLDER)));
       const file = join(scratch, `${name}.ts`);
@@ -101,9 +101,7 @@ Deno.test("each notebook joined to one module type-checks", async () => {
     // All in one: the package is checked once.
     const { code, text } = await run(Deno.execPath(), ["check", "--config", CONFIG, "--no-lock", ...files]);
     assertEquals(code, 0, text);
-  } finally {
-    await Deno.remove(scratch, { recursive: true });
-  }
+  });
 });
 
 Deno.test({
@@ -183,14 +181,13 @@ Deno.test({
   name: `run_notebooks.py keeps clean outputs of show() and fails on an error${reason}`,
   ignore: !hasPython,
   fn: async () => {
-    const scratch = await Deno.makeTempDir({ prefix: "ace-kernel-" });
-    const file = join(scratch, "good.ipynb"), bad = join(scratch, "bad.ipynb");
-    const display = toFileUrl(fromFileUrl(new URL("../../lib/display/", import.meta.url))).href;
-    // The names of the package's dependencies, which the kernel looks up from the notebook's folder.
-    const { imports } = JSON.parse(await Deno.readTextFile(CONFIG)) as { imports: Record<string, string> };
-    const npm = Object.fromEntries(Object.entries(imports).filter(([, target]) => target.startsWith("npm:")));
-    await Deno.writeTextFile(join(scratch, "deno.json"), JSON.stringify({ imports: npm }));
-    try {
+    await inFolder(async (scratch) => {
+      const file = join(scratch, "good.ipynb"), bad = join(scratch, "bad.ipynb");
+      const display = toFileUrl(fromFileUrl(new URL("../../lib/display/", import.meta.url))).href;
+      // The names of the package's dependencies, which the kernel looks up from the notebook's folder.
+      const { imports } = JSON.parse(await Deno.readTextFile(CONFIG)) as { imports: Record<string, string> };
+      const npm = Object.fromEntries(Object.entries(imports).filter(([, target]) => target.startsWith("npm:")));
+      await Deno.writeTextFile(join(scratch, "deno.json"), JSON.stringify({ imports: npm }));
       const shows = [1, 2, 3].map((i) => `await show(figureDisplay(lossFigure([{ name: "a", loss: [3, ${i}] }])));`);
       await Deno.writeTextFile(
         file,
@@ -217,8 +214,6 @@ Deno.test({
       const failed = await runKernel([bad]);
       assertEquals(failed.code, 1);
       assertMatch(failed.text, /bad\.ipynb: failed, cell 1: RangeError: too far/);
-    } finally {
-      await Deno.remove(scratch, { recursive: true });
-    }
+    });
   },
 });

@@ -15,6 +15,7 @@ import { batchOf } from "../../lib/train/batch.ts";
 import { contrastiveGradients } from "../../lib/train/gradients.ts";
 import { assertClose, largestDifference } from "../close.ts";
 import { SMALL, smallIds, smallPixels } from "../small_model.ts";
+import { inFolder } from "../folder.ts";
 
 const PAGE = new URL("../../docs/add_a_method.md", import.meta.url);
 const PEFT = new URL("../../lib/peft/", import.meta.url);
@@ -37,8 +38,7 @@ async function methodOfThePage(folder: string): Promise<(encoders: ClipConfig) =
 
 Deno.test("docs/add_a_method.md builds a method that obeys the laws and counts what the page says", async () => {
   await selectBackend({ backend: "cpu" });
-  const folder = await Deno.makeTempDir({ prefix: "ace-method-" });
-  try {
+  await inFolder(async (folder) => {
     const make = await methodOfThePage(folder);
     const method = make(SMALL);
     const base = initClip(SMALL, 1);
@@ -67,7 +67,5 @@ Deno.test("docs/add_a_method.md builds a method that obeys the laws and counts w
     for (const [name, gradient] of gradients) {
       assert((await tf.max(tf.abs(gradient)).data())[0]! > 0 || /key\.ssf\.shift$/.test(name), name); // keys' shifts cancel in the softmax
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

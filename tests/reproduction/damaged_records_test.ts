@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { FieldError } from "../../lib/io/fields.ts";
 import { gatherResults } from "../../lib/reproduction/files.ts";
 import { reproductionMarkdown, reproductionReport } from "../../lib/reproduction/report.ts";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { sampleRecord } from "./sample.ts";
 
 const WRONG: readonly unknown[] = [undefined, null, "x", 0, -1, 1.5, true, [], {}, ["x"], [null], { x: 1 }];

@@ -3,6 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { openRuns } from "../../lib/reproduction/kept_runs.ts";
 import { tableRuns } from "../../lib/reproduction/summary.ts";
 import { sampleRecord, sampleTable4 } from "./sample.ts";
+import { inFolder } from "../folder.ts";
 
 const KEPT = fromFileUrl(new URL("../../data/reproduction.json", import.meta.url));
 
@@ -18,8 +19,7 @@ Deno.test("openRuns() reads the runs of one table from a file of kept records, a
 });
 
 Deno.test("openRuns() carries out what is not kept, and refuses a file without runs of the table", async () => {
-  const out = await Deno.makeTempDir();
-  try {
+  await inFolder(async (out) => {
     const { records, origin } = await openRuns("histopathology", { scale: "smoke", out });
     assertEquals(records.length, 1);
     assertMatch(origin, /^1 runs on \w+, 1 carried out now$/);
@@ -27,7 +27,5 @@ Deno.test("openRuns() carries out what is not kept, and refuses a file without r
     await Deno.writeTextFile(kept, JSON.stringify([sampleRecord(), sampleTable4()]));
     assertEquals((await openRuns("table4", { kept })).dense, [sampleTable4()]);
     await assertRejects(() => openRuns("table6", { kept }), RangeError, "must hold runs of it: it holds none");
-  } finally {
-    await Deno.remove(out, { recursive: true });
-  }
+  });
 });

@@ -7,7 +7,7 @@ import { reproducedTables } from "../../lib/reproduction/tables/registry.ts";
 import { table4 } from "../../lib/reproduction/tables/table4/show.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { writeMadeUpData } from "./made_up.ts";
 
 await initWasm({ threads: 1 }); // of so small a model a second thread is waited for longer than it works

@@ -15,19 +15,11 @@ import {
 import { reproduce } from "../../lib/reproduction/reproduce.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { sampleRecord, sampleTable4 } from "./sample.ts";
+import { inFolder } from "../folder.ts";
 
 const chromium = await findChromium();
 const reason = chromium === null ? " [skipped: no chromium on PATH, set ACE_CHROMIUM]" : "";
 const ROOT = new URL("../../", import.meta.url);
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ace-report-" });
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test({
   name: `the report of table 1 and A.3 at smoke scale draws every plot and reads well in Chromium${reason}`,

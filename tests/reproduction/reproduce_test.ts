@@ -17,17 +17,9 @@ import { plannedRuns } from "../../lib/reproduction/tables/registry.ts";
 import type { ReproduceRecord } from "../../lib/reproduction/record.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { noLeak } from "../close.ts";
+import { inFolder } from "../folder.ts";
 
 const backend = await selectBackend({ backend: "wasm" });
-
-async function inFolder(use: (out: string) => Promise<void>): Promise<void> {
-  const out = await Deno.makeTempDir({ prefix: "ace-reproduce-" });
-  try {
-    await use(out);
-  } finally {
-    await Deno.remove(out, { recursive: true });
-  }
-}
 
 const smoke = (out: string, more: Partial<ReproduceOptions> = {}): ReproduceOptions => ({
   scale: "smoke",

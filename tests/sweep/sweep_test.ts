@@ -13,6 +13,7 @@ import { gzip } from "../data/helpers.ts";
 import { hasPython } from "../io/_python.ts";
 import { type Kind, NPZ_NAME, READERS } from "./digest.ts";
 import { mutate } from "./mutate.ts";
+import { inFolder } from "../folder.ts";
 
 const COUNT = Number(Deno.env.get("ACE_SWEEP") ?? 1000);
 const SEED = Number(Deno.env.get("ACE_SWEEP_SEED") ?? 1);
@@ -75,8 +76,7 @@ Deno.test({
   name:
     `${COUNT} damaged files are refused by name, or read as Pillow, pydicom, NumPy, safetensors and torch read them`,
   fn: async () => {
-    const folder = await Deno.makeTempDir({ prefix: "ace_sweep_" });
-    try {
+    await inFolder(async (folder) => {
       const wrong: string[] = [];
       const read: Read[] = [];
       const kinds = Object.keys(ORIGINALS) as Kind[];
@@ -119,9 +119,7 @@ Deno.test({
           `(${slowest.what}), memory +${(growth / 2 ** 20).toFixed(0)} MiB`,
       );
       assertEquals(wrong, []);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   },
 });
 

@@ -23,6 +23,7 @@ import {
   sharedTexts,
 } from "./corpus.ts";
 import { cpuMilliseconds } from "../cpu_time.ts";
+import { inFolder } from "../folder.ts";
 
 const here = (name: string): string => fromFileUrl(new URL(`byte_bpe_fixtures/${name}`, import.meta.url));
 const fixture: {
@@ -184,8 +185,7 @@ Deno.test("encodeOneByteBpe() takes little time on a word of a million letters",
 });
 
 Deno.test("loadByteBpe() reads the same tokeniser from every kind of file", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const packed = join(folder, "bpe_simple_vocab_16e6.txt.gz");
     const zipped = new Blob([await Deno.readFile(here("merges.txt"))]).stream().pipeThrough(
       new CompressionStream("gzip"),
@@ -204,14 +204,11 @@ Deno.test("loadByteBpe() reads the same tokeniser from every kind of file", asyn
       assertEquals(other.merges, bpe.merges, path);
       assertEquals([other.bosId, other.eotId], [1212, 1213]);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("loadByteBpe() refuses a gzipped file that unpacks without end, before it does", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const path = join(folder, "bomb.txt.gz");
     await Deno.writeFile(path, gzipSync(new Uint8Array(70_000_000)));
     await assertRejects(
@@ -219,16 +216,13 @@ Deno.test("loadByteBpe() refuses a gzipped file that unpacks without end, before
       SyntaxError,
       `Cannot read "${path}" as a CLIP tokenizer as it must have at most`,
     );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("loadByteBpe() refuses damaged files in one line that names file and cause", async () => {
-  const folder = await Deno.makeTempDir();
-  const path = join(folder, "tokenizer.json");
-  const small = '{"model":{"type":"BPE","end_of_word_suffix":"</w>","vocab":{"a":0},"merges":[]}}';
-  try {
+  await inFolder(async (folder) => {
+    const path = join(folder, "tokenizer.json");
+    const small = '{"model":{"type":"BPE","end_of_word_suffix":"</w>","vocab":{"a":0},"merges":[]}}';
     for (
       const [content, cause] of [
         ["", "it must hold merges"],
@@ -251,7 +245,5 @@ Deno.test("loadByteBpe() refuses damaged files in one line that names file and c
     await assertRejects(() => loadByteBpe(join(folder, "none.txt")), SyntaxError, "none.txt");
     await Deno.writeTextFile(path, "{}");
     await assertRejects(() => loadByteBpe(path), SyntaxError, "merges.txt");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

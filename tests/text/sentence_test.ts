@@ -4,6 +4,7 @@ import { encodeSpaceBpe, loadSpaceBpe } from "../../lib/text/space_bpe.ts";
 import { canonicalText, encodeUnigram } from "../../lib/text/unigram.ts";
 import { loadUnigram } from "../../lib/text/unigram_file.ts";
 import EXPECTED from "./sentence_fixtures/expected.json" with { type: "json" };
+import { inFolder } from "../folder.ts";
 
 const here = (name: string): string => fromFileUrl(new URL(`sentence_fixtures/${name}`, import.meta.url));
 const contextLength = EXPECTED.length;
@@ -28,9 +29,8 @@ Deno.test("canonicalText() lowers the case, drops ASCII punctuation and joins by
 });
 
 Deno.test("loadUnigram() and loadSpaceBpe() say what is wrong with a file", async () => {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/t.json`;
-  try {
+  await inFolder(async (folder) => {
+    const path = `${folder}/t.json`;
     const bytes = await Deno.readFile(here("unigram.model"));
     for (
       const [content, part] of [
@@ -55,7 +55,5 @@ Deno.test("loadUnigram() and loadSpaceBpe() say what is wrong with a file", asyn
       await assertRejects(() => loadSpaceBpe(path), SyntaxError, part!);
     }
     await assertRejects(() => loadUnigram(folder), SyntaxError, "it is a folder");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

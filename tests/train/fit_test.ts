@@ -16,6 +16,7 @@ import { falseNegativeMask } from "../../lib/losses/label_mask.ts";
 import { testOnBackends } from "../backends.ts";
 import { assertClose } from "../close.ts";
 import { SMALL, SMALL_ACE, smallIds, smallPixels, smallSource } from "../small_model.ts";
+import { inFolder } from "../folder.ts";
 
 const MODEL = aceLoraModel(SMALL_ACE);
 const OPTIONS: FitOptions = { epochs: 2, batchSize: 4, learningRate: 1e-2, warmupEpochs: 0.5 };
@@ -91,8 +92,7 @@ testOnBackends("fit() gives the same numbers twice under one seed, others under 
 
 testOnBackends("fit() stopped and resumed ends in the numbers of one run, in micro-batches", async () => {
   const OPTIONS: FitOptions = { epochs: 2, batchSize: 4, microBatch: 3, learningRate: 1e-2, warmupEpochs: 0.5 };
-  const folder = await Deno.makeTempDir();
-  try {
+  await inFolder(async (folder) => {
     const base = initClip(SMALL, 1);
     const source = await smallSource(8);
     const whole = await fit(MODEL, await initAceLora(base, SMALL_ACE), source, OPTIONS);
@@ -123,9 +123,7 @@ testOnBackends("fit() stopped and resumed ends in the numbers of one run, in mic
       RangeError,
       "batchSize must be the same",
     );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 testOnBackends("fit() calls the best epoch by its loss a sample, not a batch", async () => {

@@ -18,6 +18,7 @@ import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { command, MINI_FILES, succeed } from "../cli/run.ts";
+import { inFolder } from "../folder.ts";
 
 /** What a sweep found. */
 export interface SweepResult {
@@ -233,16 +234,13 @@ async function readAllTheTime(out: string, isOver: () => boolean, result: SweepR
 if (import.meta.main) {
   const string = { type: "string" } as const;
   const { values } = parseArgs({ options: { kills: string, seed: string, "held-out": string } });
-  const folder = await Deno.makeTempDir({ prefix: "ace-kill-sweep-" });
-  const [kills, seed] = [Number(values.kills ?? 50), Number(values.seed ?? 1)];
-  const caching = Math.round(kills / 5);
-  try {
+  await inFolder(async (folder) => {
+    const [kills, seed] = [Number(values.kills ?? 50), Number(values.seed ?? 1)];
+    const caching = Math.round(kills / 5);
     const heldOut = Number(values["held-out"] ?? 8);
     const training = await killSweep(folder, { kills: kills - caching, seed, heldOut });
     const cached = await cacheSweep(folder, caching, seed);
     console.log(JSON.stringify({ training, cached }));
     if (training.differing.length + cached.differing.length > 0) Deno.exitCode = 1;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }

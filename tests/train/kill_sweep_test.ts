@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { inFolder } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { cacheSweep, killSweep } from "./kill_sweep.ts";
 
 Deno.test({

@@ -10,16 +10,16 @@ import {
   StateDifferenceError,
   writeRunState,
 } from "../../lib/train/state.ts";
+import { inFolder } from "../folder.ts";
 
 Deno.test("readRunState() takes a state as version 0.1.0 wrote it, and names what differs from it", async () => {
   await selectBackend({ backend: "cpu" });
-  const folder = await Deno.makeTempDir();
-  const path = join(folder, "state.safetensors");
-  const tensors = new Map([["a", tf.tensor1d([1, 2])]]);
-  const progress = { epoch: 1, batch: 0, bestLoss: 1, history: [{ loss: 1, learningRate: 0.1 }], validations: [] };
-  const adapted = { lora: { rank: 4, targets: ["q"] }, hgnn: { topK: 5 }, weights: "w", cases: "c" };
-  const old = { model: `ACE-LoRA ${JSON.stringify(adapted)}`, epochs: 2, seed: 1 };
-  try {
+  await inFolder(async (folder) => {
+    const path = join(folder, "state.safetensors");
+    const tensors = new Map([["a", tf.tensor1d([1, 2])]]);
+    const progress = { epoch: 1, batch: 0, bestLoss: 1, history: [{ loss: 1, learningRate: 0.1 }], validations: [] };
+    const adapted = { lora: { rank: 4, targets: ["q"] }, hgnn: { topK: 5 }, weights: "w", cases: "c" };
+    const old = { model: `ACE-LoRA ${JSON.stringify(adapted)}`, epochs: 2, seed: 1 };
     await writeRunState(path, { tensors, adamw: initAdamw(tensors), progress }, old);
     const now = {
       model: "ACE-LoRA",
@@ -49,29 +49,26 @@ Deno.test("readRunState() takes a state as version 0.1.0 wrote it, and names wha
       );
       assertEquals([error.field, error.was], [field, was]);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 Deno.test("readRunState() goes on from the state before where the newest is damaged or missing, and says so", async () => {
   await selectBackend({ backend: "cpu" });
-  const folder = await Deno.makeTempDir();
-  const path = join(folder, "state.safetensors");
-  const settings = { epochs: 2 };
-  const write = async (value: number): Promise<void> => {
-    const tensors = new Map([["a", tf.tensor1d([value, value])]]);
-    const progress = { epoch: 0, batch: value, bestLoss: null, history: [], validations: [] };
-    await writeRunState(path, { tensors, adamw: initAdamw(tensors), progress }, settings);
-  };
-  const expected = new Map([["a", tf.tensor1d([0, 0])]]);
-  const notes: string[] = [];
-  const batch = async (now = settings): Promise<number> => {
-    const state = await readRunState(path, now, expected, { onNote: (text) => notes.push(text) });
-    assertEquals([...await state.tensors.get("a")!.data()], [state.progress.batch, state.progress.batch]);
-    return state.progress.batch;
-  };
-  try {
+  await inFolder(async (folder) => {
+    const path = join(folder, "state.safetensors");
+    const settings = { epochs: 2 };
+    const write = async (value: number): Promise<void> => {
+      const tensors = new Map([["a", tf.tensor1d([value, value])]]);
+      const progress = { epoch: 0, batch: value, bestLoss: null, history: [], validations: [] };
+      await writeRunState(path, { tensors, adamw: initAdamw(tensors), progress }, settings);
+    };
+    const expected = new Map([["a", tf.tensor1d([0, 0])]]);
+    const notes: string[] = [];
+    const batch = async (now = settings): Promise<number> => {
+      const state = await readRunState(path, now, expected, { onNote: (text) => notes.push(text) });
+      assertEquals([...await state.tensors.get("a")!.data()], [state.progress.batch, state.progress.batch]);
+      return state.progress.batch;
+    };
     for (const value of [1, 2, 3]) await write(value);
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
       "state.previous.safetensors",
@@ -100,7 +97,5 @@ Deno.test("readRunState() goes on from the state before where the newest is dama
     await Deno.writeFile(path, flipped);
     await Deno.writeFile(previousStatePath(path), whole.subarray(0, 9));
     await assertRejects(() => batch(), SyntaxError, "numbers must be those that were written");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -7,7 +7,7 @@ import { locationName } from "../../../lib/data/pixels/location.ts";
 import { encodePng } from "../../../lib/image/png.ts";
 import type { RasterImage } from "../../../lib/image/raster.ts";
 import { ImageError, readImage } from "../../../lib/image/read.ts";
-import { inFolder } from "../../cli/fixtures.ts";
+import { inFolder } from "../../folder.ts";
 
 const shade = (value: number): RasterImage => ({
   width: 2,

@@ -8,6 +8,7 @@ import { cropResize8 } from "../../../lib/image/preprocess.ts";
 import { encodePng } from "../../../lib/image/png.ts";
 import { readImage } from "../../../lib/image/read.ts";
 import { mulberry32 } from "../../../lib/tensor/random.ts";
+import { inFolder } from "../../folder.ts";
 
 const TRANSFORM = { size: 16, mode: "train" as const };
 const python = Deno.env.get("ACE_PYTHON");
@@ -18,15 +19,6 @@ async function writeImage(path: string, seed: number, channels: 1 | 3 = 1): Prom
   const data = Uint8Array.from({ length: 24 * 20 * channels }, () => 256 * rng());
   await Deno.writeFile(path, encodePng({ width: 24, height: 20, channels, bitDepth: 8, data }));
   return path;
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "ace-pixels-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 async function fill(cache: PixelCache, paths: readonly string[]): Promise<void> {

@@ -8,6 +8,7 @@ import { openPixelCache } from "../../../lib/data/pixels/cache.ts";
 import { decodeFile } from "../../../lib/data/pixels/decode.ts";
 import { encodePng } from "../../../lib/image/png.ts";
 import { mulberry32 } from "../../../lib/tensor/random.ts";
+import { inFolder } from "../../folder.ts";
 
 const KILLS = Number(Deno.env.get("ACE_KILLS") ?? 5);
 const SIZE = 16;
@@ -26,8 +27,7 @@ async function checkWhole(own: string): Promise<void> {
 }
 
 Deno.test(`fillPixelCache() killed ${KILLS} times at random moments, two writers at once, goes on to the whole`, async () => {
-  const folder = await Deno.makeTempDir({ prefix: "ace-kill-" });
-  try {
+  await inFolder(async (folder) => {
     const rng = mulberry32(Date.now());
     const paths: string[] = [];
     for (let i = 0; i < IMAGES; i++) {
@@ -73,7 +73,5 @@ Deno.test(`fillPixelCache() killed ${KILLS} times at random moments, two writers
       reader.close();
     }
     assert(cut > 0, "no writer was killed before its end");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

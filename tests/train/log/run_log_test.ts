@@ -5,6 +5,7 @@ import type { StepReport } from "../../../lib/train/options.ts";
 import { trainingFigure, validationFigure } from "../../../lib/train/log/figures.ts";
 import { openRunLog } from "../../../lib/train/log/run_log.ts";
 import { watchFit } from "../../../lib/train/log/watch.ts";
+import { inFolder } from "../../folder.ts";
 
 const python = Deno.env.get("ACE_PYTHON");
 const hasTensorBoard = python !== undefined &&
@@ -20,11 +21,6 @@ const report = (step: number, loss = 1 / step): StepReport => ({
   seconds: 0.5,
   waiting: 0.125,
 });
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  await body(folder).finally(() => Deno.remove(folder, { recursive: true }));
-}
 
 /** A run that logs five steps and a validation and is killed, its state that of step 3, and goes on to its end. */
 async function killedRun(folder: string): Promise<void> {
