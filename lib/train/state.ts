@@ -105,7 +105,11 @@ export async function removeRunState(path: string): Promise<void> {
  *
  * @param settings What must be the same when the run goes on; compared on reading.
  */
-export async function writeRunState(path: string, state: RunState, settings: Record<string, unknown>): Promise<void> {
+export async function writeRunState(
+  path: string,
+  state: RunState,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const { first, second } = adamwMoments(state.adamw);
   try {
     const sets = Object.entries({ param: state.tensors, first, second });
@@ -151,7 +155,7 @@ export interface ReadRunStateOptions {
  */
 export async function readRunState(
   path: string,
-  settings: Record<string, unknown>,
+  settings: Readonly<Record<string, unknown>>,
   expected: ReadonlyMap<string, Tensor>,
   options: ReadRunStateOptions = {},
 ): Promise<RunState> {
@@ -176,7 +180,7 @@ export async function readRunState(
 
 async function readOne(
   path: string,
-  settings: Record<string, unknown>,
+  settings: Readonly<Record<string, unknown>>,
   expected: ReadonlyMap<string, Tensor>,
   onNote?: (text: string) => void,
 ): Promise<RunState> {
