@@ -8,10 +8,10 @@ import { formatTable } from "../display/table.ts";
 import { comparePredictions } from "../eval/evaluation/compare.ts";
 import { overlaidRocs } from "../eval/evaluation/figures.ts";
 import { predictionParts, type Predictions, readPredictions } from "../eval/evaluation/predictions.ts";
-import { writeFileAtomic } from "../io/files.ts";
 import { hashPath } from "../io/hash_path.ts";
 import { gitRevision, versions } from "../io/run_facts.ts";
 import { type Arguments, UsageError } from "./command.ts";
+import { writeResults } from "./output.ts";
 import { checkPath } from "./paths.ts";
 
 /** Compares the two lists of predictions named and writes comparison.json and comparison.html. */
@@ -42,17 +42,17 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
     revision: await gitRevision(),
   };
   const table = comparisonTable(comparison, names);
-  const json = JSON.stringify(record, null, 2);
-  await writeFileAtomic(join(out, "comparison.json"), `${json}\n`, { isPrivate: true });
   const page = await buildReport({
     title: args.text("title") ?? `${names[0]} against ${names[1]}`,
     subtitle: `${comparison.cases.toLocaleString("en-GB")} cases scored by both.`,
     warnings: notices,
     sections: [{ kind: "table", title: "Differences", table }, ...overlaidRocs([a, b], names)],
   });
-  await writeFileAtomic(join(out, "comparison.html"), page, { isPrivate: true });
-  console.error(`wrote ${join(out, "comparison.json")} and comparison.html`);
-  console.log(args.flag("json") ? json : formatTable(table));
+  await writeResults(args, out, {
+    record: ["comparison.json", record],
+    files: { "comparison.html": page },
+    text: formatTable(table),
+  });
 }
 
 /** What must be said of the model that a list of predictions is of, as the record beside it says. */

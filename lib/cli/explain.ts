@@ -1,5 +1,4 @@
 /** `deno task explain`: a model's maps held against boxes. @module */
-import { join } from "@std/path";
 import { loadPairs } from "../data/pairs.ts";
 import { createProgress } from "../display/progress.ts";
 import { buildReport, type ReportSection } from "../display/report.ts";
@@ -9,7 +8,6 @@ import { openMapModel } from "../eval/maps/model.ts";
 import { faithfulnessFigure } from "../eval/maps/show.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import { writeFileAtomic } from "../io/files.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { checkAdapterUnseen, classifierFrom, mapKindsFrom } from "./classify.ts";
@@ -19,7 +17,7 @@ import { checkPath } from "./paths.ts";
 import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
-import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
+import { holdOutput, OVERWRITE_OPTION, writeResults } from "./output.ts";
 import { factsOf, modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -113,16 +111,16 @@ async function explain(args: Arguments, out: string): Promise<void> {
     ...report,
     ...await runFacts(backend),
   };
-  const json = JSON.stringify(record, null, 2);
-  await writeFileAtomic(join(out, "explain.json"), `${json}\n`, { isPrivate: true });
   const facts = {
     ...factsOf(record.model),
     backend: backendText(backend),
     ...versions(),
   };
-  await writeFileAtomic(join(out, "explain.html"), await explainPage(report, facts), { isPrivate: true });
-  console.error(`wrote ${join(out, "explain.json")} and explain.html`);
-  console.log(args.flag("json") ? json : formatTable(pointingTable(report)));
+  await writeResults(args, out, {
+    record: ["explain.json", record],
+    files: { "explain.html": await explainPage(report, facts) },
+    text: formatTable(pointingTable(report)),
+  });
 }
 
 const POINTERS: Readonly<Record<Pointer, string>> = {

@@ -1,5 +1,5 @@
 /** How `evaluate` judges scores, whether a model's or a list's, and what it writes of them. @module */
-import { basename, join } from "@std/path";
+import { basename } from "@std/path";
 import type { EvaluationRecord } from "../display/evaluation.ts";
 import { classFiguresTable, overallTable, subgroupTable } from "../display/evaluation_tables.ts";
 import { formatTable } from "../display/table.ts";
@@ -11,9 +11,9 @@ import { predictionParts, type Predictions, predictionsCsv, withTuningPart } fro
 import type { Grouping } from "../eval/evaluation/subgroups.ts";
 import type { ThresholdRule } from "../eval/metrics/operating_point.ts";
 import type { RasterImage } from "../image/raster.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
-import { csvOptionsFrom } from "./output.ts";
+import { csvOptionsFrom, writeResults } from "./output.ts";
 
 /** Options of judging. */
 export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
@@ -48,7 +48,7 @@ export function judgingFrom(args: Arguments): EvaluateOptions & { tune?: number;
     by: groupingsFrom(args),
     resamples: args.integer("resamples", 1000, 1),
     seed: args.integer("seed", 1),
-    ...(tune === undefined ? {} : { tune }),
+    ...defined({ tune }),
   };
 }
 
@@ -114,11 +114,6 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
     ...run.record,
     sets: { [set]: { [method]: result } },
   };
-  const json = JSON.stringify(record, null, 2);
-  await writeFileAtomic(join(out, "predictions.csv"), predictionsCsv(predictions, csvOptionsFrom(args)), {
-    isPrivate: true,
-  });
-  await writeFileAtomic(join(out, "metrics.json"), `${json}\n`, { isPrivate: true });
   const page = await evaluationPage({
     title: args.text("title") ?? `${method} on ${basename(args.text("images") ?? set)}`,
     judged,
@@ -127,21 +122,22 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
     facts: factsOf(run, options.seed!),
     synthetic: run.record.synthetic,
     pictures: args.integer("pictures", 24),
-    ...(run.imageOf ? { imageOf: run.imageOf } : {}),
+    ...defined({ imageOf: run.imageOf }),
   });
-  await writeFileAtomic(join(out, "evaluation.html"), page, { isPrivate: true });
-  console.error(`wrote ${join(out, "metrics.json")}, predictions.csv and evaluation.html`);
   for (const { by, group, note } of evaluation.subgroups) if (note) console.error(`note: ${by} ${group}: ${note}`);
   const { temperature_note: note } = evaluation.calibration ?? {};
   if (note) console.error(`note: temperature: ${note}`);
-  if (args.flag("json")) return console.log(json);
   const tables = [
     resultsTable(record),
     overallTable(evaluation),
     classFiguresTable(evaluation),
     subgroupTable(evaluation),
   ].filter((table) => table !== undefined);
-  console.log([...tables.map((table) => formatTable(table)), ...lines].join("\n\n"));
+  await writeResults(args, out, {
+    record: ["metrics.json", record],
+    files: { "predictions.csv": predictionsCsv(predictions, csvOptionsFrom(args)), "evaluation.html": page },
+    text: [...tables.map((table) => formatTable(table)), ...lines].join("\n\n"),
+  });
 }
 
 /** What must be known before the figures are believed. */

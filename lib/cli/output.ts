@@ -1,6 +1,6 @@
 /** Where a command writes: checked before the work, held by one run at a time, and no earlier result written over unasked. @module */
 import { basename, dirname, join, resolve } from "@std/path";
-import { checkWritable, exists } from "../io/files.ts";
+import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
@@ -64,6 +64,29 @@ export async function holdOutput<T>(
   } finally {
     for (const folder of made) await Deno.remove(folder).catch(() => {}); // only one that is empty can be removed
   }
+}
+
+/** What a command leaves in its folder and prints. */
+export interface Results {
+  /** Name and value of the record, a JSON file; written last, so that where it is, all is. */
+  record: readonly [name: string, value: unknown];
+  /** The other files' contents by name. @default {{}} */
+  files?: Readonly<Record<string, string>>;
+  /** What is printed, where `--json` does not ask for the record. */
+  text: string;
+}
+
+/** Writes a command's results, says where they are on stderr, and prints them. */
+export async function writeResults(args: Arguments, folder: string, results: Results): Promise<void> {
+  const { record: [name, value], files = {}, text } = results;
+  const json = JSON.stringify(value, null, 2);
+  for (const [file, content] of [...Object.entries(files), [name, `${json}\n`] as const]) {
+    await writeFileAtomic(join(folder, file), content, { isPrivate: true });
+  }
+  const others = Object.keys(files);
+  const last = others.pop();
+  console.error(`wrote ${[join(folder, name), ...others].join(", ")}${last === undefined ? "" : ` and ${last}`}`);
+  console.log(args.flag("json") ? json : text);
 }
 
 async function checkFree(

@@ -4,85 +4,42 @@ import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { loadPairs } from "../data/pairs.ts";
 import { drawnParts, partRecord, SPLIT_WORDS, splitByPatient, statedParts, type ThreeParts } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
-import { createProgress } from "../display/progress.ts";
+import { createProgress, type Progress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { checkClasses } from "../eval/assess.ts";
 import type { Classifier } from "../eval/classify.ts";
-import { fewShot, type FewShotData, type FewShotRow, type OtherMethod } from "../eval/probe/few_shot.ts";
-import { loraProbe } from "../eval/probe/lora.ts";
+import {
+  fewShot,
+  type FewShotData,
+  type FewShotOptions,
+  type FewShotRow,
+  type OtherMethod,
+} from "../eval/probe/few_shot.ts";
+import { loraProbe, type LoraProbeOptions } from "../eval/probe/lora.ts";
 import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
 import { probePage, type ProbeRecord, probeTable } from "../eval/probe/page.ts";
 import { classFeatures, mostFrequent, partFeatures, zeroShot } from "../eval/probe/set.ts";
-import { writeFileAtomic } from "../io/files.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
+import { defined } from "../platform/defined.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
-import {
-  announce,
-  CLASS_OPTIONS,
-  CLASSIFIED_OPTIONS,
-  COLUMN_OPTIONS,
-  columnsFrom,
-  imagesFrom,
-  namesFrom,
-} from "./data_options.ts";
+import { announce, columnsFrom, imagesFrom, namesFrom } from "./data_options.ts";
 import { readerFrom, watched } from "./decode_options.ts";
 import { keptFeatures } from "./features.ts";
-import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
+import { holdOutput, writeResults } from "./output.ts";
 import { catchInterrupts } from "./interrupt.ts";
-import { keptRuns } from "./kept_runs.ts";
+import { type KeptRuns, keptRuns } from "./kept_runs.ts";
 import { modelFacts } from "./provenance.ts";
-import { BACKEND_OPTION, startBackend } from "./shared.ts";
-import { MANY_IMAGES_OPTIONS, readableSet } from "./unreadable.ts";
-
-const METHODS = [...Object.keys(PROBE_METHODS) as ProbeName[], "lora"] as const;
-type Method = (typeof METHODS)[number];
+import { METHODS, methodsFrom, PROBE_OPTIONS, type ProbeMethod, ratesFrom, shotsFrom } from "./probe_options.ts";
+import { seedsFrom, startBackend } from "./shared.ts";
+import { readableSet } from "./unreadable.ts";
 
 /** The command. */
 export const COMMAND: Command = {
   name: "probe",
   summary: "Few-shot figures: linear probe, k-NN, Tip-Adapter, CLIP-Adapter and LoRA at 1 to 16 shots and all",
-  options: {
-    ...CLASSIFIED_OPTIONS,
-    ...CLASS_OPTIONS,
-    prompts: {
-      type: "string",
-      multiple: true,
-      value: "TEMPLATE",
-      help: "Prompt with {c} for the class; may be repeated",
-    },
-    "split-column": {
-      type: "string",
-      value: "NAME",
-      help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % by patient, drawn)",
-    },
-    "split-seed": { type: "string", value: "N", help: "Seed of parts that are drawn (default: 1)" },
-    methods: {
-      type: "string",
-      value: "LIST",
-      help: `Among ${METHODS.join(", ")} (default: all but lora, which trains on the images)`,
-    },
-    shots: { type: "string", value: "LIST", help: "Cases a class (default: 1,2,4,8,16,all)" },
-    seeds: { type: "string", value: "LIST", help: "Seeds of the draws (default: 1,2,3)" },
-    epochs: { type: "string", value: "N", help: "Passes of LoRA over its shots (default: 40)" },
-    "learning-rate": {
-      type: "string",
-      value: "LIST",
-      help: "Rates of LoRA; of several the one with most right answers on the validation cases (default: 0.001,0.01)",
-    },
-    ...COLUMN_OPTIONS,
-    ...MANY_IMAGES_OPTIONS,
-    out: {
-      type: "string",
-      value: "DIR",
-      help: "Folder of probe.json, probe.html and the features, computed once (default: results/probe)",
-    },
-    ...OVERWRITE_OPTION,
-    json: { type: "boolean", help: "JSON instead of a table" },
-    "batch-size": { type: "string", value: "N", help: "Images encoded at a time (default: 16)" },
-    ...BACKEND_OPTION,
-  },
+  options: PROBE_OPTIONS,
   example: "deno task probe --images set --methods linear,knn --shots 1,2 --seeds 1,2\n" +
     "  deno task probe --images cases.csv --class-column finding --patient-column patient --split-column split",
   async run(args) {
@@ -92,12 +49,12 @@ export const COMMAND: Command = {
 };
 
 async function probe(args: Arguments, out: string): Promise<number | void> {
-  const asked = chosen(args, "methods", METHODS);
+  const asked = methodsFrom(args);
   if (asked?.includes("lora") && args.text("adapter") !== undefined) {
     throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
   }
-  const [shots, seeds, learningRates] = [shotsFrom(args), seedsFrom(args), ratesFrom(args)];
-  const epochs = args.integer("epochs", 40, 1);
+  const [shots, seeds] = [shotsFrom(args), seedsFrom(args) ?? [1, 2, 3]];
+  const training = { epochs: args.integer("epochs", 40, 1), ...defined({ learningRates: ratesFrom(args) }) };
   const given = await readableSet(args, await imagesFrom(args));
   checkClasses(given);
   const names = namesFrom(args, given.classes);
@@ -118,64 +75,37 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   const classifier = await classifierFrom(args);
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
   const methods = methodsFor(classifier, asked);
-  const templates = readsNoTexts(classifier)
-    ? []
-    : args.all("prompts").length > 0
-    ? args.all("prompts")
-    : CHEST_TEMPLATES;
+  const prompts = args.all("prompts");
+  const templates = readsNoTexts(classifier) ? [] : prompts.length > 0 ? prompts : CHEST_TEMPLATES;
   const data: FewShotData = {
     ...await classFeatures(classifier, names, templates),
     ...partFeatures(dataset, parts, features.image, features.width),
-  };
-  const lora: OtherMethod = async (drawn, seed) => {
-    const { params, config: { encoders }, tokenizer } = classifier;
-    const [train, validation] = [
-      drawn.train.map((i) => parts.train[i]!),
-      drawn.validation.map((i) => parts.validation[i]!),
-    ];
-    const task = { base: params, encoders, tokenizer, classes: names, train, validation, queries: parts.test };
-    const rates = learningRates ? { learningRates } : {};
-    return await loraProbe(task, { templates, epochs, ...rates, seed, reader, signal });
   };
   const facts = {
     command: "probe",
     model: { ...await modelFacts(args) },
     data: { name: dataset.name, ...dataset.summary, classes: names, parts: await partsRecord(dataset, parts) },
     prompts: templates,
-    ...(methods.includes("lora") ? { lora: { epochs, learning_rates: learningRates } } : {}),
+    ...(methods.includes("lora") ? { lora: { epochs: training.epochs, learning_rates: training.learningRates } } : {}),
   };
   const kept = await keptRuns(join(out, "probe.part.json"), {
     ...facts,
     exif: args.text("exif"),
     versions: versions(),
   });
-  const interruption = catchInterrupts();
-  const { signal } = interruption;
   const reader = readerFrom(args);
-  let bar: ReturnType<typeof createProgress> | undefined;
-  let rows: FewShotRow[];
-  try {
-    rows = await fewShot(data, {
-      shots,
-      seeds,
-      methods: methods.filter((name): name is ProbeName => name !== "lora"),
-      ...(methods.includes("lora") ? { others: { lora } } : {}),
-      known: kept.runs,
-      onResult: kept.keep,
-      signal,
-      onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
-    });
-  } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
-    bar?.finish();
-    console.error(`interrupted: ${kept.runs.size} runs are kept; the same command goes on`);
-    return interruption.exitCode();
-  } finally {
-    interruption.end();
+  const rows = await probed(data, kept, (signal) => ({
+    shots,
+    seeds,
+    methods: methods.filter((name): name is ProbeName => name !== "lora"),
+    ...(methods.includes("lora")
+      ? { others: { lora: loraOn(classifier, { parts, names }, { templates, ...training, reader, signal }) } }
+      : {}),
+  })).finally(async () => {
     await reader.close();
     disposeParams(classifier.params);
-  }
-  bar?.finish();
+  });
+  if (typeof rows === "number") return rows;
   const record = {
     ...facts,
     zero_shot: zeroShot(data),
@@ -183,11 +113,54 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     rows,
     ...await runFacts(backend),
   };
-  await writeFileAtomic(join(out, "probe.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
-  await writeFileAtomic(join(out, "probe.html"), await probePage(record), { isPrivate: true });
+  await writeResults(args, out, {
+    record: ["probe.json", record],
+    files: { "probe.html": await probePage(record) },
+    text: formatTable(probeTable(record, "accuracy")),
+  });
   await kept.end();
-  console.error(`wrote ${join(out, "probe.json")} and probe.html`);
-  console.log(args.flag("json") ? JSON.stringify(record, null, 2) : formatTable(probeTable(record, "accuracy")));
+}
+
+/** LoRA trained on the shots drawn. */
+function loraOn(
+  { params, config: { encoders }, tokenizer }: Classifier,
+  { parts, names }: { parts: ThreeParts; names: readonly string[] },
+  options: LoraProbeOptions,
+): OtherMethod {
+  return async (drawn, seed) =>
+    await loraProbe({
+      ...{ base: params, encoders, tokenizer, classes: names },
+      train: drawn.train.map((i) => parts.train[i]!),
+      validation: drawn.validation.map((i) => parts.validation[i]!),
+      queries: parts.test,
+    }, { ...options, seed });
+}
+
+/** The rows, each run kept as it is done; the exit code where a request to stop ended them. */
+async function probed(
+  data: FewShotData,
+  kept: KeptRuns,
+  options: (signal: AbortSignal) => FewShotOptions,
+): Promise<FewShotRow[] | number> {
+  const interruption = catchInterrupts();
+  const { signal } = interruption;
+  let bar: Progress | undefined;
+  try {
+    return await fewShot(data, {
+      ...options(signal),
+      known: kept.runs,
+      onResult: kept.keep,
+      signal,
+      onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
+    });
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    console.error(`interrupted: ${kept.runs.size} runs are kept; the same command goes on`);
+    return interruption.exitCode();
+  } finally {
+    bar?.finish();
+    interruption.end();
+  }
 }
 
 function readsNoTexts({ config }: Classifier): boolean {
@@ -195,7 +168,7 @@ function readsNoTexts({ config }: Classifier): boolean {
 }
 
 /** The methods that are asked for, or else all but LoRA; of an image tower alone those that read no texts. */
-function methodsFor(classifier: Classifier, asked: readonly Method[] | undefined): readonly Method[] {
+function methodsFor(classifier: Classifier, asked: readonly ProbeMethod[] | undefined): readonly ProbeMethod[] {
   const isAlone = readsNoTexts(classifier);
   const reading = METHODS.filter((name) => name === "lora" || PROBE_METHODS[name].readsTexts);
   const odd = isAlone ? asked?.find((name) => reading.includes(name)) : undefined;
@@ -206,38 +179,6 @@ function methodsFor(classifier: Classifier, asked: readonly Method[] | undefined
     );
   }
   return asked ?? METHODS.filter((name) => name !== "lora" && !(isAlone && reading.includes(name)));
-}
-
-/** Some of several words, in their own order; undefined when the option is not given. */
-function chosen<T extends string>(args: Arguments, option: string, words: readonly T[]): T[] | undefined {
-  const list = args.choices(option, words);
-  return list && words.filter((word) => list.includes(word));
-}
-
-function shotsFrom(args: Arguments): number[] {
-  const shots = (args.list("shots") ?? ["1", "2", "4", "8", "16", "all"]).map((word) => {
-    const count = word === "all" ? Infinity : Number(word);
-    if (count === Infinity || (Number.isInteger(count) && count > 0)) return count;
-    throw new UsageError(`--shots must be positive whole numbers or all: current value is "${word}"`);
-  });
-  return [...new Set(shots)].sort((a, b) => a - b);
-}
-
-function seedsFrom(args: Arguments): number[] {
-  const seeds = (args.list("seeds") ?? ["1", "2", "3"]).map((word) => {
-    const seed = Number(word);
-    if (Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff) return seed;
-    throw new UsageError(`--seeds must be whole numbers from 0 to 4294967295: current value is "${word}"`);
-  });
-  return [...new Set(seeds)];
-}
-
-function ratesFrom(args: Arguments): number[] | undefined {
-  return args.list("learning-rate")?.map((word) => {
-    const rate = Number(word);
-    if (rate > 0 && rate < Infinity) return rate;
-    throw new UsageError(`--learning-rate must be positive numbers: current value is "${word}"`);
-  });
 }
 
 /** The three parts, in the set's order; without rows to validate on, a fifth of the training patients takes their place. */

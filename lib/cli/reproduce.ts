@@ -16,7 +16,7 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { holdOutput } from "./output.ts";
 import { namedShare } from "./ranks.ts";
-import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { BACKEND_OPTION, seedsFrom, startBackend } from "./shared.ts";
 
 function tablesFrom(args: Arguments): TableName[] {
   const words = args.positionals;
@@ -32,18 +32,8 @@ function tablesFrom(args: Arguments): TableName[] {
   return [...TABLE_NAMES];
 }
 
-function seedsFrom(args: Arguments): number[] | undefined {
-  return args.list("seeds")?.map((text) => {
-    const seed = Number(text);
-    if (!Number.isInteger(seed) || seed < 0) {
-      throw new UsageError(`--seeds must be whole numbers of at least 0: current value is "${text}"`);
-    }
-    return seed;
-  });
-}
-
 /** "1 run", "2 runs". */
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Hours, disk and memory ahead, in one line. */
 function estimateLine(steps: number, { secondsPerPair, hours, diskBytes, memoryBytes }: Estimate): string {

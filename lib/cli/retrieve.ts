@@ -8,7 +8,6 @@ import { imagesAt, type NamedImage } from "../eval/classify.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { seenPart } from "../eval/explain.ts";
 import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
-import { writeFileAtomic } from "../io/files.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
 import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -17,7 +16,7 @@ import { checkPath } from "./paths.ts";
 import { watched } from "./decode_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { keptFeatures } from "./features.ts";
-import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
+import { holdOutput, OVERWRITE_OPTION, writeResults } from "./output.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
@@ -102,14 +101,10 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
     ...report,
     ...await runFacts(backend),
   };
-  await writeRecord(args, out, record, formatTable(retrievalTable(report)));
-}
-
-async function writeRecord(args: Arguments, out: string, record: object, table: string): Promise<void> {
-  const json = JSON.stringify(record, null, 2);
-  await writeFileAtomic(join(out, "retrieval.json"), `${json}\n`, { isPrivate: true });
-  console.error(`wrote ${join(out, "retrieval.json")}`);
-  console.log(args.flag("json") ? json : table);
+  await writeResults(args, out, {
+    record: ["retrieval.json", record],
+    text: formatTable(retrievalTable(report)),
+  });
 }
 
 function retrievalTable(report: RetrievalReport): Table {
@@ -156,16 +151,17 @@ async function search(args: Arguments, out: string): Promise<number | void> {
   const query = await queryFeature(args, text, asked);
   const hits = nearestItems(query, features.image, top);
   const facts = { ...await modelFacts(args), backend: backendText(backend), ...versions() };
-  const page = join(out, "retrieval.html");
-  await writeFileAtomic(page, await searchPage(text ?? asked[0]!, hits, { images, facts }), { isPrivate: true });
-  console.error(`wrote ${page}`);
   const named = hits.map(({ index, score }) => ({ image: images[index]!.name, score }));
   const table: Table = {
     columns: [{ title: "image" }, { title: "cosine", digits: 4 }],
     rows: named.map(({ image, score }) => [printable(image), score]),
   };
   const record = { command: "retrieve", query: text ?? path, of: images.length, hits: named, ...facts };
-  await writeRecord(args, out, record, formatTable(table));
+  await writeResults(args, out, {
+    record: ["retrieval.json", record],
+    files: { "retrieval.html": await searchPage(text ?? asked[0]!, hits, { images, facts }) },
+    text: formatTable(table),
+  });
 }
 
 /** The feature of what is asked by. */

@@ -41,6 +41,16 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
   return info;
 }
 
+/** The seeds that `--seeds` lists, each once; undefined where it is not given. */
+export function seedsFrom(args: Arguments): number[] | undefined {
+  const seeds = args.list("seeds")?.map((word) => {
+    const seed = Number(word);
+    if (Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff) return seed;
+    throw new UsageError(`--seeds must be whole numbers from 0 to 4294967295: current value is "${word}"`);
+  });
+  return seeds && [...new Set(seeds)];
+}
+
 /** What computes, in one line. */
 export function backendText({ name, adapter }: BackendInfo): string {
   return `${name} (${adapter})`;
