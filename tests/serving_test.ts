@@ -57,12 +57,12 @@ Deno.test("docs/serving.md's server classifies, explains and encodes what the mo
       { path: `/explain?${labels}`, file, token: TOKEN },
       { path: "/encode", file, token: TOKEN },
     ]);
-    const found = await ask(server.url, good);
+    const actual = await ask(server.url, good);
     const model = await loadModel();
     for (const [i, file] of [png, dicom].entries()) {
       const [answer] = await model.classify([file], ["pneumonia", "no finding"]);
       const features = await model.encodeImages([file]);
-      const [classified, explained, encoded] = found.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
+      const [classified, explained, encoded] = actual.slice(3 * i, 3 * i + 3) as [Answer, Answer, Answer];
       assertEquals([classified.status, explained.status, encoded.status], [200, 200, 200]);
       assertEquals([classified.body.label, explained.body.label], [answer!.label, answer!.label]);
       for (const [label, score] of Object.entries(answer!.scores)) {

@@ -271,8 +271,8 @@ Deno.test({
       const file = await openTorch(released);
       const raw = await file.read("weights.layer_12.k_proj.w_lora_A");
       file.close();
-      const found = adapter.lora.find((e) => e.encoder === "image" && e.layer === 0 && e.target === "k")!;
-      assertEquals([...toFloat32(found.a)], [...toFloat32(raw)]);
+      const actual = adapter.lora.find((e) => e.encoder === "image" && e.layer === 0 && e.target === "k")!;
+      assertEquals([...toFloat32(actual.a)], [...toFloat32(raw)]);
       assertAlmostEquals(adapter.logitScale!, 78.34862518310547, 1e-12);
       for (const format of ["ace", "peft", "authors"] as const) {
         await writeAdapter(join(dir, PATHS[format]), adapter, { format });

@@ -59,10 +59,10 @@ function delta({ lora, config }: AdapterFile, target: AdapterTarget): Float64Arr
   return out;
 }
 
-function assertNear(found: ArrayLike<number>, expected: ArrayLike<number>, label: string): void {
-  assertEquals(found.length, expected.length, label);
+function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, label: string): void {
+  assertEquals(actual.length, expected.length, label);
   const largest = Math.max(1, ...Array.from(expected, Math.abs));
-  for (let i = 0; i < found.length; i++) assertAlmostEquals(found[i]!, expected[i]!, 1e-6 * largest, `${label} ${i}`);
+  for (let i = 0; i < actual.length; i++) assertAlmostEquals(actual[i]!, expected[i]!, 1e-6 * largest, `${label} ${i}`);
 }
 
 interface PeftCase extends CombineOptions {
@@ -125,17 +125,17 @@ Deno.test({
       ]);
       const { tensors } = await readSafetensors(join(folder, "outputs.safetensors"));
       for (const [i, { adapters, ...options }] of CASES.entries()) {
-        const found = combineAdapters(adapters.map((name) => ours(POOL[name]!)), options);
-        for (const { target, a, b } of found.lora) {
+        const actual = combineAdapters(adapters.map((name) => ours(POOL[name]!)), options);
+        for (const { target, a, b } of actual.lora) {
           const label = `${options.combination} ${adapters} ${target}`;
           const expected = (key: string): Float32Array => toFloat32(tensors.get(`case${i}.${target}.${key}`)!);
           if (options.combination !== "svd") { // whose signs are free
             assertNear(toFloat32(a), expected("A"), `${label} A`);
             assertNear(toFloat32(b), expected("B"), `${label} B`);
           }
-          const { rank } = found.config;
+          const { rank } = actual.config;
           const factor = rslora ? Math.sqrt(rank) : 1; // what PEFT multiplies a rank-stabilised result by
-          assertNear(delta(found, target).map((value) => factor * value), expected("delta"), `${label} update`);
+          assertNear(delta(actual, target).map((value) => factor * value), expected("delta"), `${label} update`);
         }
       }
       await Deno.remove(folder, { recursive: true });

@@ -140,9 +140,9 @@ async function featuresOf(
   return out;
 }
 
-function largest(found: Float32Array, expected: Float32Array): number {
-  assertEquals(found.length, expected.length);
-  return found.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i]!)), 0);
+function largest(actual: Float32Array, expected: Float32Array): number {
+  assertEquals(actual.length, expected.length);
+  return actual.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i]!)), 0);
 }
 
 const LIBRARIES = [
@@ -172,14 +172,14 @@ for (const [folder] of LIBRARIES) {
         const path = join(out, "merged.safetensors");
         await writeSafetensors(path, tensors);
         const params = await withCheckpoint(path, (checkpoint) => loadCheckpoint(checkpoint, config));
-        const [found, expected] = [
+        const [actual, expected] = [
           await featuresOf(params, config, files.weights),
           await adaptedFeatures(files, config, adapter),
         ];
         assert(Math.abs((await params.logitScale.data())[0]! - Math.log(20)) < 1e-6);
         disposeParams(params);
         for (const key of ["image", "text"] as const) {
-          const difference = largest(found[key], expected[key]);
+          const difference = largest(actual[key], expected[key]);
           assert(difference < 1e-5, `${key}: ${difference}`);
         }
       });
@@ -279,11 +279,11 @@ Deno.test("readAdapter() reads what peft saved for transformers' CLIP: merged, i
       await withCheckpoint(files.weights, (checkpoint) => mergeIntoCheckpoint(checkpoint, adapter)),
     );
     const params = await withCheckpoint(path, (checkpoint) => loadCheckpoint(checkpoint, config));
-    const found = await featuresOf(params, config, join(folder, "adapter_model.safetensors"));
+    const actual = await featuresOf(params, config, join(folder, "adapter_model.safetensors"));
     disposeParams(params);
     const { tensors } = await readSafetensors(join(folder, "expected.safetensors"));
     for (const key of ["image", "text"] as const) {
-      const difference = largest(found[key], toFloat32(tensors.get(key)!));
+      const difference = largest(actual[key], toFloat32(tensors.get(key)!));
       assert(difference < 1e-5, `${key}: ${difference}`);
     }
   });

@@ -37,9 +37,9 @@ Deno.test("classify scores PNG, JPEG and DICOM as the library does, reading the 
     const [first, second] = await writeRadiographs(folder, 2);
     const paths = [first!, second!, JPEG, DICOM];
     const stdout = await succeed(["classify", ...paths, ...ASK, "--json"], { read: [...MINI_FILES, ...paths] });
-    const found = JSON.parse(stdout);
-    assertEquals(found.labels, LABELS);
-    assertEquals(found.images.map((one: { image: string }) => one.image), paths);
+    const actual = JSON.parse(stdout);
+    assertEquals(actual.labels, LABELS);
+    assertEquals(actual.images.map((one: { image: string }) => one.image), paths);
     await selectBackend({ backend: "wasm" });
     const { params, config, tokenizer } = await loadClip();
     const expected = await classifyImages(
@@ -48,8 +48,8 @@ Deno.test("classify scores PNG, JPEG and DICOM as the library does, reading the 
       LABELS,
     );
     for (const [i, { label, scores }] of expected.entries()) {
-      assertEquals(found.images[i].label, label);
-      for (const name of LABELS) assertAlmostEquals(found.images[i].scores[name], scores[name]!, 1e-5);
+      assertEquals(actual.images[i].label, label);
+      for (const name of LABELS) assertAlmostEquals(actual.images[i].scores[name], scores[name]!, 1e-5);
       assertAlmostEquals(Object.values(scores).reduce((a, b) => a + b, 0), 1, 1e-6);
     }
   });

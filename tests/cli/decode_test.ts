@@ -32,15 +32,15 @@ async function sameByEveryWay(
 ): Promise<void> {
   await inFolder(async (folder) => {
     await prepare(folder);
-    const found = new Map<string, unknown>();
+    const actual = new Map<string, unknown>();
     for (const [name, way] of Object.entries(WAYS)) {
       const { options, read } = way(folder);
-      const out = join(folder, "out", String(found.size));
+      const out = join(folder, "out", String(actual.size));
       await Deno.mkdir(out, { recursive: true });
       await Deno.mkdir(join(folder, "cache"), { recursive: true });
-      found.set(name, await body(folder, out, options, read));
+      actual.set(name, await body(folder, out, options, read));
     }
-    const [[, first], ...others] = [...found] as [[string, unknown], ...[string, unknown][]];
+    const [[, first], ...others] = [...actual] as [[string, unknown], ...[string, unknown][]];
     for (const [name, result] of others) assertEquals(result, first, name);
     const squares = [...Deno.readDirSync(join(folder, "cache"))];
     assertEquals(squares.length, 1);

@@ -14,11 +14,11 @@ const inspect = async (path: string) =>
   JSON.parse(await succeed(["inspect", path, "--json"], { read: [path], env: [] }));
 
 Deno.test("inspect tells weights, reading that file only and no environment", async () => {
-  const found = await inspect(WEIGHTS);
-  assertEquals(found.format, "safetensors");
-  assertEquals(found.total, found.tensors.reduce((sum: number, t: { count: number }) => sum + t.count, 0));
-  assertEquals(found.tensors.find((t: { name: string }) => t.name === "visual.head.proj.weight").shape, [64, 96]);
-  assertEquals(found.adapter, undefined);
+  const actual = await inspect(WEIGHTS);
+  assertEquals(actual.format, "safetensors");
+  assertEquals(actual.total, actual.tensors.reduce((sum: number, t: { count: number }) => sum + t.count, 0));
+  assertEquals(actual.tensors.find((t: { name: string }) => t.name === "visual.head.proj.weight").shape, [64, 96]);
+  assertEquals(actual.adapter, undefined);
   const text = await succeed(["inspect", WEIGHTS], { read: [WEIGHTS], env: [] });
   assertMatch(text, /visual\.head\.proj\.weight\s+F32\s+\[64, 96\]\s+6,144/);
 });
@@ -33,9 +33,9 @@ Deno.test("inspect tells DICOM with the SHA-256 of its stored pixels, PNG and JP
   assertEquals((await inspect(JPEG)).format, "JPEG");
   await inFolder(async (folder) => {
     const [path] = await writeRadiographs(folder, 1);
-    const found = await inspect(path!);
-    assertEquals([found.format, found.channels, found.bitDepth], ["PNG", 1, 8]);
-    assertMatch(found.pixelSha256, /^[0-9a-f]{64}$/);
+    const actual = await inspect(path!);
+    assertEquals([actual.format, actual.channels, actual.bitDepth], ["PNG", 1, 8]);
+    assertMatch(actual.pixelSha256, /^[0-9a-f]{64}$/);
   });
 });
 
@@ -221,9 +221,9 @@ Deno.test("a float64 file keeps its type through convert", async () => {
       new Map([["w", { dtype: "F64", shape: [2], data: new Uint8Array(new Float64Array([1, 2]).buffer) }]]),
     );
     await succeed(["convert", path, "--to", "bin", "--out", out], { read: [folder], write: [folder], env: [] });
-    const found = await inspect(out);
-    assertEquals(found.tensors[0].dtype, "F64");
-    assert(found.bytes === 16);
+    const actual = await inspect(out);
+    assertEquals(actual.tensors[0].dtype, "F64");
+    assert(actual.bytes === 16);
   });
 });
 

@@ -26,9 +26,9 @@ export async function writeRadiographs(folder: string, count: number, seed = 1):
   await Deno.mkdir(folder, { recursive: true });
   const { cases } = await rsnaLike(count, seed);
   const paths: string[] = [];
-  for (const [i, one] of cases.entries()) {
+  for (const [i, item] of cases.entries()) {
     const path = join(folder, `${i}.png`);
-    await Deno.writeFile(path, png(await one.image()));
+    await Deno.writeFile(path, png(await item.image()));
     paths.push(path);
   }
   return paths;
@@ -46,9 +46,9 @@ export async function writePairs(folder: string, count: number): Promise<string>
   await Deno.mkdir(folder, { recursive: true });
   const { cases } = await trainingSet(count, 5);
   const rows: string[] = [];
-  for (const [i, one] of cases.entries()) {
-    await Deno.writeFile(join(folder, `${i}.png`), png(await one.image()));
-    rows.push([`${i}.png`, quote(one.text!), ...one.labels!.map((label) => label ?? "")].join(","));
+  for (const [i, item] of cases.entries()) {
+    await Deno.writeFile(join(folder, `${i}.png`), png(await item.image()));
+    rows.push([`${i}.png`, quote(item.text!), ...item.labels!.map((label) => label ?? "")].join(","));
   }
   const path = join(folder, "pairs.csv");
   await Deno.writeTextFile(path, `path,text,${CHEXPERT_LABELS.join(",")}\n${rows.join("\n")}\n`);
@@ -63,15 +63,15 @@ export async function writeMimic(folder: string, count: number): Promise<string>
     split: ["dicom_id,study_id,subject_id,split"],
   };
   const labels = [`subject_id,study_id,${CHEXPERT_LABELS.join(",")}`];
-  for (const [i, one] of cases.entries()) {
+  for (const [i, item] of cases.entries()) {
     const [patient, study, id] = [`1000${100 + i}`, `5000${100 + i}`, `image-${i}`];
     const place = join(folder, "files", `p${patient.slice(0, 2)}`, `p${patient}`);
     await Deno.mkdir(join(place, `s${study}`), { recursive: true });
-    await Deno.writeTextFile(join(place, `s${study}.txt`), ` FINDINGS: ${one.text}\n`);
+    await Deno.writeTextFile(join(place, `s${study}.txt`), ` FINDINGS: ${item.text}\n`);
     await Deno.copyFile(JPEG, join(place, `s${study}`, `${id}.jpg`));
     tables.metadata.push(`${id},${patient},${study},AP`);
     tables.split.push(`${id},${study},${patient},${i === count ? "test" : "train"}`);
-    labels.push([patient, study, ...one.labels!.map((label) => label === null ? "" : label.toFixed(1))].join(","));
+    labels.push([patient, study, ...item.labels!.map((label) => label === null ? "" : label.toFixed(1))].join(","));
   }
   tables.metadata.push("lateral-0,1000100,5000100,LATERAL");
   tables.split.push("lateral-0,5000100,1000100,train");

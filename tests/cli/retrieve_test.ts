@@ -32,9 +32,9 @@ Deno.test("retrieve finds an image by itself first, and writes a private page th
     const out = join(folder, "out");
     const options = { read: [folder, ...MINI_FILES], write: [out] };
     const args = ["retrieve", "--images", join(folder, "films"), "--out", out, "--json"];
-    const found = JSON.parse(await succeed([...args, "--query-image", join(folder, "films/1.png")], options));
-    assertEquals([found.hits.length, found.hits[0].image, found.of], [3, "1.png", 3]);
-    assert(Math.abs(found.hits[0].score - 1) < 1e-6);
+    const actual = JSON.parse(await succeed([...args, "--query-image", join(folder, "films/1.png")], options));
+    assertEquals([actual.hits.length, actual.hits[0].image, actual.of], [3, "1.png", 3]);
+    assert(Math.abs(actual.hits[0].score - 1) < 1e-6);
     const asked = JSON.parse(await succeed([...args, "--overwrite", "--query", "<b>pneumonia", "--top", "2"], options));
     assertEquals([asked.hits.length, asked.query], [2, "<b>pneumonia"]);
     const page = await Deno.readTextFile(join(out, "retrieval.html"));

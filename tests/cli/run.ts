@@ -102,8 +102,8 @@ export async function fail(
   assertEquals(lines.length, 1, told);
   assertEquals(/^\s+at /m.test(result.stderr), false, told);
   for (const pattern of patterns) {
-    const found = typeof pattern === "string" ? lines[0]!.includes(pattern) : pattern.test(lines[0]!);
-    assertEquals(found, true, `expected ${pattern} in: ${told}`);
+    const actual = typeof pattern === "string" ? lines[0]!.includes(pattern) : pattern.test(lines[0]!);
+    assertEquals(actual, true, `expected ${pattern} in: ${told}`);
   }
 }
 

@@ -21,16 +21,16 @@ Deno.test("splitValidation() reads what --validate names, and takes no image tha
     const training = await loadPairs(join(root, "pairs.csv"), { text: "text", patient: "patient" });
     const split = (spec: string | undefined, more: Record<string, string> = {}, set = training) =>
       splitValidation(new Arguments([], { ...(spec === undefined ? {} : { validate: spec }), ...more }), set);
-    const found = async (spec: string): Promise<[number, number, string]> => {
+    const actual = async (spec: string): Promise<[number, number, string]> => {
       const { validation } = await split(spec, {}, { ...training, cases: training.cases.slice(2) });
       return [validation!.cases.length, validation!.classes.length, validation!.task];
     };
     assertEquals((await split(undefined)).validation, undefined);
-    assertEquals(await found(`nih:${root}`), [2, 14, "multilabel"]); // the first fifth of the test list
-    assertEquals(await found(join(root, "held.csv")), [2, 2, "multiclass"]);
-    assertEquals(await found(join(root, "texts.csv")), [1, 0, "pairs"]);
-    await assertRejects(() => found(`nih/test:${root}`), RangeError, "it trains on 1 of 10");
-    await assertRejects(() => found(`nih/none:${root}`), RangeError, "split must be one of validation, test");
+    assertEquals(await actual(`nih:${root}`), [2, 14, "multilabel"]); // the first fifth of the test list
+    assertEquals(await actual(join(root, "held.csv")), [2, 2, "multiclass"]);
+    assertEquals(await actual(join(root, "texts.csv")), [1, 0, "pairs"]);
+    await assertRejects(() => actual(`nih/test:${root}`), RangeError, "it trains on 1 of 10");
+    await assertRejects(() => actual(`nih/none:${root}`), RangeError, "split must be one of validation, test");
     // The same files by another path: through a link to their folder, and from the folder one stands in.
     await Deno.symlink(root, join(root, "link"), { type: "junction" });
     await assertRejects(() => split(join(root, "link/pairs.csv")), RangeError, "it trains on 3 of 3");

@@ -23,9 +23,9 @@ import { LAYOUT_CASES, openCase, OTHER_TOWERS } from "./layout_cases.ts";
 /** Those, a ResNet read through attention, one read by its mean, and a ViT behind normed projections. */
 const ADAPTED: readonly string[] = [...OTHER_TOWERS, "open_clip_resnet", "cxr_clip", "mgca_vit"];
 
-for (const one of LAYOUT_CASES.filter(({ folder }) => ADAPTED.includes(folder))) {
-  testOnBackends(`ACE-LoRA adapts, counts, trains and saves: ${one.layout}`, async () => {
-    const { params: base, config: encoders, expected } = await openCase(one);
+for (const layout of LAYOUT_CASES.filter(({ folder }) => ADAPTED.includes(folder))) {
+  testOnBackends(`ACE-LoRA adapts, counts, trains and saves: ${layout.layout}`, async () => {
+    const { params: base, config: encoders, expected } = await openCase(layout);
     const config: AceLoraConfig = {
       encoders,
       lora: { ...ACE_LORA_LORA, dropout: 0 },

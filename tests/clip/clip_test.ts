@@ -183,8 +183,8 @@ Deno.test("toClipTensors() writes the very names and numbers the libraries saved
       const unused = [...shapes.keys()].filter((key) => !tensors.has(key));
       assertEquals(unused, [], name);
       for (const [key, { shape, values }] of tensors) {
-        const { shape: found, data } = await file.read(key);
-        assertEquals([...shape], found, key);
+        const { shape: actual, data } = await file.read(key);
+        assertEquals([...shape], actual, key);
         assertEquals(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), data.slice(), key);
       }
       file.close();

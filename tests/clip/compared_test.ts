@@ -23,11 +23,11 @@ async function scoresOf(
   names: { pixels: string; wanted: string },
   protocolOf: (prompts: never) => Protocol,
 ): Promise<{ scores: Float32Array; wanted: Float32Array }> {
-  const one = caseOf(folder);
+  const layout = caseOf(folder);
   const { prompts, vocabulary } = JSON.parse(
-    await Deno.readTextFile(join(dirname(layoutFiles(one).weights), "prompts.json")),
+    await Deno.readTextFile(join(dirname(layoutFiles(layout).weights), "prompts.json")),
   );
-  const { params, config, expected } = await openCase(one);
+  const { params, config, expected } = await openCase(layout);
   const rows = Array.from({ length: 64 }, (_, id) => vocabulary[id] ?? `[unused${id}]`);
   const small = expected.get(names.pixels)!;
   const pixels = await repeated(tf.clone(small) as Tensor4D, config.vision.imageSize);
@@ -102,12 +102,12 @@ testOnBackends(
 );
 
 Deno.test("protocolScores() refuses local similarities whose prompts are not pooled by mean or max", () => {
-  const one = Float32Array.of(1, 0);
+  const layout = Float32Array.of(1, 0);
   const protocol: Protocol = { name: "own", prompts: [], similarity: "both" };
-  const classes = [{ prompts: one }];
+  const classes = [{ prompts: layout }];
   const similarity = { embedding: 2, scale: 1 };
   assertThrows(
-    () => protocolScores(protocol, one, classes, similarity, [[{ prompts: Float32Array.of(2) }]]),
+    () => protocolScores(protocol, layout, classes, similarity, [[{ prompts: Float32Array.of(2) }]]),
     RangeError,
     'pooled by mean or max: current value is "tokens"',
   );
@@ -128,7 +128,7 @@ testOnBackends("localSimilarities() is what the words find, step by step", async
   });
   const places = tf.tensor3d([map]);
   const text = { words: Float32Array.from(words.flat()), empty };
-  const found = localSimilarities(places, text, { attention: 4, cosine: 5 });
-  assertAlmostEquals((await found.data())[0]!, Math.max(...best, 0), 1e-5);
-  tf.dispose([places, found]);
+  const actual = localSimilarities(places, text, { attention: 4, cosine: 5 });
+  assertAlmostEquals((await actual.data())[0]!, Math.max(...best, 0), 1e-5);
+  tf.dispose([places, actual]);
 });

@@ -72,12 +72,12 @@ Deno.test({
         [dirname(script), script, ...args],
       );
       for (const [fixture, family] of PAIRS) {
-        const { tensors: found } = await readSafetensors(join(out, `${fixture}_${family}`, "features.safetensors"));
+        const { tensors: actual } = await readSafetensors(join(out, `${fixture}_${family}`, "features.safetensors"));
         const { tensors: expected } = await readSafetensors(
           join(dirname(filesOf(fixture).weights), "expected.safetensors"),
         );
         for (const key of ["image", "text"]) {
-          const [a, b] = [toFloat32(found.get(key)!), toFloat32(expected.get(key)!)];
+          const [a, b] = [toFloat32(actual.get(key)!), toFloat32(expected.get(key)!)];
           assertEquals(a.length, b.length);
           for (const [i, value] of a.entries()) assertAlmostEquals(value, b[i]!, 1e-5, `${fixture} ${family} ${key}`);
         }

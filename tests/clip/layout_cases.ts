@@ -425,7 +425,7 @@ export async function layoutDifference(one: LayoutCase): Promise<number> {
     const scaled = tf.mul(cosine, tf.exp(params.logitScale));
     const logits = params.logitBias ? tf.add(scaled, params.logitBias) : scaled;
     const probabilities = config.similarity === "sigmoid" ? tf.sigmoid : tf.softmax;
-    const largest = (found: Tensor, wanted: Tensor): Tensor => tf.max(tf.abs(tf.sub(found, wanted)));
+    const largest = (actual: Tensor, wanted: Tensor): Tensor => tf.max(tf.abs(tf.sub(actual, wanted)));
     return tf.max(tf.stack([
       largest(probabilities(logits), probabilities(expected.get("logits")!)),
       largest(images, l2Normalise(expected.get("image")!)),

@@ -9,10 +9,10 @@ const DOC = new URL("../../docs/models.md", import.meta.url);
 async function table(): Promise<string> {
   await selectBackend({ backend: "wasm" });
   const rows: string[] = [];
-  for (const one of LAYOUT_CASES) {
-    const difference = await layoutDifference(one);
+  for (const layout of LAYOUT_CASES) {
+    const difference = await layoutDifference(layout);
     // To the next power of ten: the last digits differ from machine to machine.
-    rows.push(`| ${one.layout} | ${one.tried} | below 1e${Math.floor(Math.log10(difference)) + 1} |`);
+    rows.push(`| ${layout.layout} | ${layout.tried} | below 1e${Math.floor(Math.log10(difference)) + 1} |`);
   }
   return [
     "| layout | what was tried | largest difference of a probability or unit feature |",

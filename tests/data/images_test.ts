@@ -10,7 +10,7 @@ Deno.test("listImages() finds every kind that is read, at any depth, in one orde
   for (const name of [...images, "notes.txt", ".j.png", "a/.hidden/k.png"]) {
     await Deno.writeTextFile(join(folder, name), "");
   }
-  const found = await listImages(folder);
-  assertEquals(found.map((path) => relative(folder, path)), images.sort());
+  const actual = await listImages(folder);
+  assertEquals(actual.map((path) => relative(folder, path)), images.sort());
   await Deno.remove(folder, { recursive: true });
 });

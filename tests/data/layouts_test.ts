@@ -162,8 +162,8 @@ Deno.test("loadNih() takes the first fifth of the test images, or all of them, i
       ["3_0.png", "3"],
       ["4_0.png", "4"],
     ]);
-    const found = test.cases[0]!.targets!.map((t, i) => t ? NIH_CLASSES[i] : "").filter(Boolean);
-    assertEquals(found, ["Mass", "Edema"]);
+    const actual = test.cases[0]!.targets!.map((t, i) => t ? NIH_CLASSES[i] : "").filter(Boolean);
+    assertEquals(actual, ["Mass", "Edema"]);
     assertEquals(test.cases[1]!.targets!.includes(1), false);
     assertEquals((await test.cases[4]!.image()).data[0], 5);
     assertEquals((await loadNih(root, { split: "train" })).cases.length, 1);

@@ -228,7 +228,7 @@ const AGREEMENT: Record<string, string> = {
 };
 
 Deno.test("reportSections() agrees with MIT-LCP's parser on ordinary reports, and loses no text of any", () => {
-  const found: Record<string, string> = {};
+  const actual: Record<string, string> = {};
   for (const [kind, list] of Object.entries(mit.kinds)) {
     const same = list.filter(({ report, sections }) => {
       const ours = reportSections(report);
@@ -236,7 +236,7 @@ Deno.test("reportSections() agrees with MIT-LCP's parser on ordinary reports, an
       if (kind !== "ordinary") assertEquals(names.some((name) => ours[name]), true, report);
       return names.every((name) => ours[name] === (sections as Record<string, string>)[name]);
     });
-    found[kind] = `${same.length} of ${list.length}`;
+    actual[kind] = `${same.length} of ${list.length}`;
   }
-  assertEquals(found, AGREEMENT);
+  assertEquals(actual, AGREEMENT);
 });

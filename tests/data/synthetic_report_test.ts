@@ -28,7 +28,7 @@ const NEGATED = /^no |^the lungs are without|\bnot\b|\bnormal\b/;
 const DOUBTED = /possible|questionable|suspected|may be |cannot be excluded/;
 
 function readLabels(report: string): LabelValue[] {
-  const found = new Map<string, LabelValue[]>();
+  const actual = new Map<string, LabelValue[]>();
   for (const sentence of report.toLowerCase().split(/(?<=\.)\s+/)) {
     for (const [name, words] of Object.entries(MENTIONS)) {
       const hit = words.exec(sentence);
@@ -36,12 +36,12 @@ function readLabels(report: string): LabelValue[] {
       const represented = sentence.indexOf("may represent");
       const doubted = DOUBTED.test(sentence) || (represented >= 0 && hit.index > represented);
       const value: LabelValue = NEGATED.test(sentence) ? 0 : doubted ? -1 : 1;
-      found.set(name, [...(found.get(name) ?? []), value]);
+      actual.set(name, [...(actual.get(name) ?? []), value]);
     }
   }
   const strongest = (values: LabelValue[] | undefined): LabelValue =>
     values === undefined ? null : values.includes(1) ? 1 : values.includes(-1) ? -1 : 0;
-  const row = new Map(FINDING_NAMES.map((name) => [name as string, strongest(found.get(name))]));
+  const row = new Map(FINDING_NAMES.map((name) => [name as string, strongest(actual.get(name))]));
   const opacity = ["Atelectasis", "Consolidation", "Edema", "Lung Lesion", "Pneumonia"];
   if (opacity.some((name) => row.get(name) === 1)) row.set("Lung Opacity", 1);
   if (row.get("Cardiomegaly") === 1) row.set("Enlarged Cardiomediastinum", 1);

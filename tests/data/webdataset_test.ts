@@ -127,8 +127,8 @@ print(json.dumps(out))`;
       const { stdout, success } = await new Deno.Command(python!, { args: ["-c", code, folder] }).output();
       assert(success);
       for (const [name, members] of Object.entries(JSON.parse(new TextDecoder().decode(stdout)))) {
-        const found = await listTar(join(folder, `${name}.tar`));
-        assertEquals(found.map(({ name, offset, size }) => [name, offset, size]), members as unknown[], name);
+        const actual = await listTar(join(folder, `${name}.tar`));
+        assertEquals(actual.map(({ name, offset, size }) => [name, offset, size]), members as unknown[], name);
       }
     });
   },
@@ -159,8 +159,8 @@ print(json.dumps(out))`;
       const { stdout, stderr, success } = await new Deno.Command(python!, { args: ["-c", code, folder] }).output();
       assert(success, new TextDecoder().decode(stderr));
       const { cases } = await loadWebDataset(join(folder, "s-{000..002}.tar"), { patient: "patient" });
-      const found = cases.map(({ id, text, patientId }) => [id, text, patientId, image(9).length]);
-      assertEquals(found, JSON.parse(new TextDecoder().decode(stdout)));
+      const actual = cases.map(({ id, text, patientId }) => [id, text, patientId, image(9).length]);
+      assertEquals(actual, JSON.parse(new TextDecoder().decode(stdout)));
       assertEquals((await cases[7]!.image()).data[0], 9);
     });
   },

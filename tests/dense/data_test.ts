@@ -129,20 +129,20 @@ Deno.test({
       const share = mask.reduce((a, b) => a + b, 0) / mask.length;
       assert(share > 0.05 && share < 0.8, `${item.id}: ${share}`);
     }
-    const found = await loadDetectionData(join(ROOT, "nih_bbox", "images.csv"), {
+    const actual = await loadDetectionData(join(ROOT, "nih_bbox", "images.csv"), {
       columns: {
         patient: "patient_id",
         boxes: { csv: "boxes.csv", image: "nih_image", key: "nih_image", columns: ["x256", "y256", "w256", "h256"] },
       },
     });
-    assertEquals([ids(found).length, found.classes.length], [604, 8]);
-    const parts = [found.train, found.validation, found.test].map((part) =>
+    assertEquals([ids(actual).length, actual.classes.length], [604, 8]);
+    const parts = [actual.train, actual.validation, actual.test].map((part) =>
       new Set(part.map((item) => item.patientId))
     );
     assert([...parts[2]!].every((patient) => !parts[0]!.has(patient) && !parts[1]!.has(patient)));
-    const all = [...found.train, ...found.validation, ...found.test];
+    const all = [...actual.train, ...actual.validation, ...actual.test];
     const boxes = all.flatMap((item) =>
-      unitBoxes(item.boxes!, { id: item.id, width: 256, height: 256, classes: found.classes })
+      unitBoxes(item.boxes!, { id: item.id, width: 256, height: 256, classes: actual.classes })
     );
     assertEquals(boxes.length, 680);
   },

@@ -12,12 +12,12 @@ export const FIXTURE: any = JSON.parse(
 
 /** Asserts that every number of the tensor is within `tolerance` of the reference, relative to 1 + |reference|. */
 export async function assertNear(
-  found: Tensor,
+  actual: Tensor,
   wanted: readonly number[],
   tolerance: number,
   what: string,
 ): Promise<void> {
-  const values = await found.data();
+  const values = await actual.data();
   assert(values.length === wanted.length, `${what}: ${values.length} numbers, wanted ${wanted.length}`);
   let worst = 0;
   wanted.forEach((w, i) => worst = Math.max(worst, Math.abs(values[i]! - w) / (1 + Math.abs(w))));

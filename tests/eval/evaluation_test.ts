@@ -67,11 +67,11 @@ const predictionsOf = ({ classes, task, scores, targets, patients, tune, sex }: 
   attributes: { sex },
 });
 
-for (const one of fixture.cases) {
-  Deno.test(`evaluatePredictions() equals scikit-learn, SciPy and NumPy over the same draws: ${one.name}`, () => {
+for (const reference of fixture.cases) {
+  Deno.test(`evaluatePredictions() equals scikit-learn, SciPy and NumPy over the same draws: ${reference.name}`, () => {
     const { resamples, seed } = fixture;
-    const { expected } = one;
-    const found = evaluatePredictions(predictionsOf(one), { resamples, seed, by: [{ column: "sex" }] });
+    const { expected } = reference;
+    const found = evaluatePredictions(predictionsOf(reference), { resamples, seed, by: [{ column: "sex" }] });
     assertDrawn(found.accuracy, expected.accuracy, "accuracy");
     assertDrawn(found.auroc, expected.auroc, "AUROC");
     assertEquals(Object.keys(found.classes), Object.keys(expected.perClass));
@@ -101,10 +101,13 @@ for (const one of fixture.cases) {
 
 Deno.test("evaluatePredictions() of the CSV it was written to gives the same record, to the last bit", async () => {
   await inFolder(async (folder) => {
-    for (const one of fixture.cases) {
-      const predictions = predictionsOf(one);
+    for (const reference of fixture.cases) {
+      const predictions = predictionsOf(reference);
       const path = `${folder}/predictions.csv`;
-      await Deno.writeTextFile(path, predictionsCsv({ ...predictions, ids: one.patients.map((_, i) => `=case,${i}`) }));
+      await Deno.writeTextFile(
+        path,
+        predictionsCsv({ ...predictions, ids: reference.patients.map((_, i) => `=case,${i}`) }),
+      );
       const read = await readPredictions(path, { attributes: ["sex"] });
       assertEquals(read.ids[1], "=case,1");
       const options = { resamples: 20, by: [{ column: "sex" }] };
@@ -143,10 +146,13 @@ Deno.test("withTuningPart() parts no patient, and evaluatePredictions() says whe
 Deno.test("evaluatePredictions() gives no figure that is undefined: one class, ties, a small group, scores that are no probabilities", () => {
   const base = { classes: ["no", "yes"], task: "multiclass" as const, parts: Array(12).fill("test"), attributes: {} };
   const ids = Array.from({ length: 12 }, (_, i) => String(i));
-  const one = evaluatePredictions({ ...base, ids, scores: ids.map((_, i) => i / 12), targets: ids.map(() => 0) }, {
-    resamples: 5,
-  });
-  const { auroc, auprc, threshold, threshold_note, sensitivity } = one.classes["yes"]!;
+  const reference = evaluatePredictions(
+    { ...base, ids, scores: ids.map((_, i) => i / 12), targets: ids.map(() => 0) },
+    {
+      resamples: 5,
+    },
+  );
+  const { auroc, auprc, threshold, threshold_note, sensitivity } = reference.classes["yes"]!;
   assertEquals([auroc.value, auprc.value, threshold, sensitivity.value], [null, null, null, null]);
   assert(threshold_note!.includes("all cases, or none"));
   const ties = evaluatePredictions(

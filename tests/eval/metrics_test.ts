@@ -65,11 +65,11 @@ for (const { name, scores, targets, auroc } of fixture.binary) {
 for (const { name, scores, targets, curve, full } of fixture.binary) {
   Deno.test(`rocCurve() equals scikit-learn's roc_curve for ${name}`, () => {
     for (const [expected, simplify] of [[curve, true], [full, false]] as const) {
-      const found = rocCurve(scores, targets, { simplify });
-      assertEquals(found.thresholds, [Infinity, ...expected.thresholds]);
-      assertEquals(found.falsePositiveRate.length, expected.fpr.length);
-      expected.fpr.forEach((x, i) => assertAlmostEquals(found.falsePositiveRate[i]!, x, 1e-12));
-      expected.tpr.forEach((y, i) => assertAlmostEquals(found.truePositiveRate[i]!, y, 1e-12));
+      const actual = rocCurve(scores, targets, { simplify });
+      assertEquals(actual.thresholds, [Infinity, ...expected.thresholds]);
+      assertEquals(actual.falsePositiveRate.length, expected.fpr.length);
+      expected.fpr.forEach((x, i) => assertAlmostEquals(actual.falsePositiveRate[i]!, x, 1e-12));
+      expected.tpr.forEach((y, i) => assertAlmostEquals(actual.truePositiveRate[i]!, y, 1e-12));
     }
   });
 }
@@ -163,20 +163,20 @@ Deno.test("accuracy() compares one column with the threshold", () => {
 
 Deno.test("bootstrapInterval() equals NumPy's quantiles over the same draws", () => {
   const { n, resamples, seed, targets, a, interval } = fixture.bootstrap;
-  const found = bootstrapInterval(n, aurocStatistic(a, targets), { resamples, seed });
-  assertAlmostEquals(found.low, interval[0], 1e-12);
-  assertAlmostEquals(found.high, interval[1], 1e-12);
-  assertEquals([found.resamples, found.skipped], [resamples, 0]);
+  const actual = bootstrapInterval(n, aurocStatistic(a, targets), { resamples, seed });
+  assertAlmostEquals(actual.low, interval[0], 1e-12);
+  assertAlmostEquals(actual.high, interval[1], 1e-12);
+  assertEquals([actual.resamples, actual.skipped], [resamples, 0]);
 });
 
 Deno.test("pairedBootstrap() equals NumPy's quantiles and p over the same draws", () => {
   const { n, resamples, seed, targets, a, b, difference_interval, p } = fixture.bootstrap;
   const options = { resamples, seed, level: 0.9 };
-  const found = pairedBootstrap(n, aurocStatistic(a, targets), aurocStatistic(b, targets), options);
-  assertAlmostEquals(found.low, difference_interval[0], 1e-12);
-  assertAlmostEquals(found.high, difference_interval[1], 1e-12);
-  assertAlmostEquals(found.p, p, 1e-12);
-  assertAlmostEquals(found.difference, binaryAuroc(a, targets) - binaryAuroc(b, targets), 1e-12);
+  const actual = pairedBootstrap(n, aurocStatistic(a, targets), aurocStatistic(b, targets), options);
+  assertAlmostEquals(actual.low, difference_interval[0], 1e-12);
+  assertAlmostEquals(actual.high, difference_interval[1], 1e-12);
+  assertAlmostEquals(actual.p, p, 1e-12);
+  assertAlmostEquals(actual.difference, binaryAuroc(a, targets) - binaryAuroc(b, targets), 1e-12);
 });
 
 Deno.test("pairedBootstrap() of a method with itself has difference 0, interval [0, 0] and p 1", () => {
@@ -211,11 +211,11 @@ Deno.test("bootstrapInterval() of a mean covers about as a normal interval does"
 
 Deno.test("summariseScores() joins the figures of a multi-class set", () => {
   const { scores, targets, classes, auroc, accuracy } = fixture.multiclass[0]!;
-  const found = summariseScores(scores, targets, { classes: names(classes), resamples: 200 });
-  assertAlmostEquals(found.auroc!, auroc, 1e-12);
-  assertAlmostEquals(found.accuracy, accuracy, 1e-12);
-  assertEquals(found.n, 60);
-  const [low, high] = found.aurocInterval!;
+  const actual = summariseScores(scores, targets, { classes: names(classes), resamples: 200 });
+  assertAlmostEquals(actual.auroc!, auroc, 1e-12);
+  assertAlmostEquals(actual.accuracy, accuracy, 1e-12);
+  assertEquals(actual.n, 60);
+  const [low, high] = actual.aurocInterval!;
   assertEquals(low < auroc && auroc < high, true);
 });
 
@@ -227,16 +227,16 @@ Deno.test("summariseScores() gives the binary AUROC for one column and for two",
 });
 
 Deno.test("summariseScores() gives null and names every class when only one occurs", () => {
-  const found = summariseScores([0.2, 0.8, 0.3, 0.7], [1, 1], { classes: ["no", "yes"], resamples: 10 });
-  assertEquals([found.accuracy, found.auroc, found.aurocInterval, found.skipped], [1, null, null, ["no", "yes"]]);
+  const actual = summariseScores([0.2, 0.8, 0.3, 0.7], [1, 1], { classes: ["no", "yes"], resamples: 10 });
+  assertEquals([actual.accuracy, actual.auroc, actual.aurocInterval, actual.skipped], [1, null, null, ["no", "yes"]]);
 });
 
 Deno.test("summariseScores() joins the figures of a multi-label set", () => {
   const { scores, targets, classes, auroc, accuracy } = fixture.multilabel[0]!;
-  const found = summariseScores(scores, targets, { classes: names(classes), task: "multilabel", resamples: 50 });
-  assertAlmostEquals(found.auroc!, auroc, 1e-12);
-  assertAlmostEquals(found.accuracy, accuracy, 1e-12);
-  assertEquals([found.n, found.perClass.length], [50, 4]);
+  const actual = summariseScores(scores, targets, { classes: names(classes), task: "multilabel", resamples: 50 });
+  assertAlmostEquals(actual.auroc!, auroc, 1e-12);
+  assertAlmostEquals(actual.accuracy, accuracy, 1e-12);
+  assertEquals([actual.n, actual.perClass.length], [50, 4]);
 });
 
 Deno.test("binaryAuroc() refuses NaN, unequal lengths, one class only and other targets, each in one line", () => {

@@ -28,9 +28,9 @@ Deno.test("zeroShotValidation() gives the AUROC of assess(), and ends when it is
     task: "multilabel" as const,
     cases: set.cases.map((one, i) => ({ ...one, targets: targets[i]! })),
   };
-  const found = await zeroShotValidation(model, many, { config, tokenizer })(params);
+  const actual = await zeroShotValidation(model, many, { config, tokenizer })(params);
   const expected = await assess(model, params, many, { config, tokenizer, resamples: 100 });
-  assertAlmostEquals(found.value, expected.result.auroc!, 1e-6);
+  assertAlmostEquals(actual.value, expected.result.auroc!, 1e-6);
   assertThrows(() => zeroShotValidation(model, { ...set, classes: ["one"] }, { config, tokenizer }), ClassCountError);
 });
 

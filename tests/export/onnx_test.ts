@@ -236,12 +236,12 @@ for (const [name, config] of Object.entries(CASES)) {
       const merged = model.forEvaluation(params);
       const features = { image: model.imageFeatures(merged, pixels), text: model.textFeatures(merged, ids) };
       for (const { runtime, tolerance, features: run } of able) {
-        const [found] = JSON.parse(await run([folder])) as [Features];
+        const [actual] = JSON.parse(await run([folder])) as [Features];
         for (const tower of both) {
           const expected = await features[tower].data();
-          assertEquals(found[tower].length, expected.length);
+          assertEquals(actual[tower].length, expected.length);
           for (const [i, value] of expected.entries()) {
-            assertAlmostEquals(found[tower][i]!, value, tolerance, `${runtime} ${tower} ${i}`);
+            assertAlmostEquals(actual[tower][i]!, value, tolerance, `${runtime} ${tower} ${i}`);
           }
         }
       }
@@ -270,10 +270,10 @@ const isExported = ({ folder }: { folder: string }): boolean => !NOT_EXPORTED.so
 
 Deno.test("exportOnnx() refuses in one line the layouts whose parts it has no operators for", async () => {
   await selectBackend({ backend: "wasm" });
-  for (const one of LAYOUT_CASES.filter((one) => !isExported(one))) {
-    const { params, config: encoders, expected: given } = await openCase(one);
+  for (const layout of LAYOUT_CASES.filter((layout) => !isExported(layout))) {
+    const { params, config: encoders, expected: given } = await openCase(layout);
     const error = await assertRejects(() => exportOnnx(params, { encoders }, "not/made"), RangeError, "as ONNX as its");
-    assertEquals(error.message.includes("\n"), false, one.folder);
+    assertEquals(error.message.includes("\n"), false, layout.folder);
     tf.dispose([...given.values()]);
     disposeParams(params);
   }
@@ -290,9 +290,9 @@ Deno.test({
       const folders: string[] = [];
       const expected: Features[] = [];
       const cases = LAYOUT_CASES.filter(isExported);
-      for (const one of cases) {
-        const { params, config: encoders, expected: given } = await openCase(one);
-        const folder = join(out, one.folder);
+      for (const layout of cases) {
+        const { params, config: encoders, expected: given } = await openCase(layout);
+        const folder = join(out, layout.folder);
         await exportOnnx(params, { encoders }, folder);
         const planes = tf.transpose(given.get("pixels")!, [0, 3, 1, 2]);
         await writeInputs(folder, planes, given.get("ids")!);
@@ -308,12 +308,12 @@ Deno.test({
         disposeParams(params);
       }
       for (const { runtime, features } of able) {
-        const found = JSON.parse(await features(folders)) as Features[];
+        const actual = JSON.parse(await features(folders)) as Features[];
         for (const [k, { folder }] of cases.entries()) {
           for (const tower of both) {
-            assertEquals(found[k]![tower].length, expected[k]![tower].length);
+            assertEquals(actual[k]![tower].length, expected[k]![tower].length);
             for (const [i, value] of expected[k]![tower].entries()) {
-              assertAlmostEquals(found[k]![tower][i]!, value, 1e-4, `${runtime} ${folder} ${tower} ${i}`);
+              assertAlmostEquals(actual[k]![tower][i]!, value, 1e-4, `${runtime} ${folder} ${tower} ${i}`);
             }
           }
         }

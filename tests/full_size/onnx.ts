@@ -72,17 +72,17 @@ try {
   };
   const output = await new Deno.Command(python, { args: ["-c", SCRIPT, folder] }).output();
   if (!output.success) throw new Error(new TextDecoder().decode(output.stderr));
-  const found = JSON.parse(new TextDecoder().decode(output.stdout));
+  const actual = JSON.parse(new TextDecoder().decode(output.stdout));
   const difference = (name: "image" | "text"): number =>
-    [...features[name]].reduce((most, value, i) => Math.max(most, Math.abs(value - found[name][i])), 0);
+    [...features[name]].reduce((most, value, i) => Math.max(most, Math.abs(value - actual[name][i])), 0);
   const size = async (path: string): Promise<number> => (await Deno.stat(path)).size;
   console.log(JSON.stringify(
     {
       parameters,
       adapter: { lora: config.lora?.encoders, hgnn: config.hgnn?.encoders },
       backend: backend.name,
-      onnxruntime: found.version,
-      seconds: { ...seconds, ...found.seconds },
+      onnxruntime: actual.version,
+      seconds: { ...seconds, ...actual.seconds },
       bytes: { image: await size(files.image), text: await size(files.text) },
       differences: { image: difference("image"), text: difference("text") },
     },

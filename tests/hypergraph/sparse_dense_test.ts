@@ -93,9 +93,9 @@ testOnBackends("aceHgnn() has the gradients that central differences give", asyn
   for (const at of [0, 2, 5]) await assertNear(affinitySlopes[at]!, await slope("affinity", at));
 });
 
-function assertNear(found: number, expected: number): Promise<void> {
-  if (Math.abs(found - expected) > 5e-3 * Math.max(1, Math.abs(expected))) {
-    throw new Error(`${found} is not ${expected}`);
+function assertNear(actual: number, expected: number): Promise<void> {
+  if (Math.abs(actual - expected) > 5e-3 * Math.max(1, Math.abs(expected))) {
+    throw new Error(`${actual} is not ${expected}`);
   }
   return Promise.resolve();
 }

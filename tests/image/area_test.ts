@@ -26,11 +26,11 @@ Deno.test("resizeArea() gives OpenCV's pixels where images shrink, and at most o
   for (const { from, to, seed, data } of FIXTURE.cases) {
     const wanted = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
     const [width, height] = to;
-    const { data: found } = resizeArea(noise(from, seed), { width, height });
+    const { data: actual } = resizeArea(noise(from, seed), { width, height });
     const shrinks = width <= from[0] && height <= from[1];
     let worst = 0;
-    found.forEach((value, i) => worst = Math.max(worst, Math.abs(value - wanted[i]!)));
-    assert(found.length === wanted.length && worst <= (shrinks ? 0 : 1), `${from} to ${to}: ${worst}`);
+    actual.forEach((value, i) => worst = Math.max(worst, Math.abs(value - wanted[i]!)));
+    assert(actual.length === wanted.length && worst <= (shrinks ? 0 : 1), `${from} to ${to}: ${worst}`);
   }
 });
 
@@ -44,8 +44,8 @@ Deno.test("cropResize8() cuts GLoRIA's and MGCA's square: the longer side to 256
     });
     const grey = Uint8Array.from({ length: 224 * 224 }, (_, i) => square.data[3 * i]!);
     const grows = Math.max(...from) < 256;
-    const found = grey.reduce((a, b) => a + b, 0);
-    if (grows) assert(Math.abs(found - sum) < 224 * 224, `${from}: ${found}, wanted ${sum}`);
-    else assertEquals(newSha256().update(grey).digest("hex"), sha256, `${from}: sum ${found}, wanted ${sum}`);
+    const actual = grey.reduce((a, b) => a + b, 0);
+    if (grows) assert(Math.abs(actual - sum) < 224 * 224, `${from}: ${actual}, wanted ${sum}`);
+    else assertEquals(newSha256().update(grey).digest("hex"), sha256, `${from}: sum ${actual}, wanted ${sum}`);
   }
 });

@@ -18,14 +18,14 @@ Deno.test("reportKeys() sorts a file's tensors into matched, missing, misshapen 
 
 Deno.test("reportKeys() accepts the prefixes of wrapped models and checkpoints", () => {
   for (const prefix of ["module.", "state_dict.", "state_dict.module."]) {
-    const found = entries({
+    const actual = entries({
       [`${prefix}visual.w`]: [2, 3],
       [`${prefix}text.w`]: [4],
       [`${prefix}logit_scale`]: [],
       [`${prefix}text.position_ids`]: [1, 512],
       epoch: [],
     });
-    const report = reportKeys(expected, found);
+    const report = reportKeys(expected, actual);
     assertEquals([report.prefix, report.missing.length, report.misshapen.length], [prefix, 0, 0]);
     assertEquals(report.matched.get("text.w"), `${prefix}text.w`);
     assertEquals(report.unused.map(({ name }) => name), ["epoch"]);

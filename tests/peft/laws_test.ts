@@ -87,11 +87,11 @@ testOnBackends("a method with its leaves moved changes features, and gives unit 
   const zeroShot = featuresOf(small("none"), start, pixels, ids);
   for (const name of PEFT_NAMES.slice(1)) {
     const method = small(name);
-    const found = featuresOf(method, await moved(method, start), pixels, ids);
-    const image = await largestDifference(found.image, zeroShot.image);
-    const text = await largestDifference(found.text, zeroShot.text);
+    const actual = featuresOf(method, await moved(method, start), pixels, ids);
+    const image = await largestDifference(actual.image, zeroShot.image);
+    const text = await largestDifference(actual.text, zeroShot.text);
     assertEquals([image > 1e-4, text > 1e-4], [name !== "coop", name !== "vpt" && name !== "clip-adapter"], name);
-    for (const rows of Object.values(found)) {
+    for (const rows of Object.values(actual)) {
       await assertClose(tf.sum(tf.square(rows), 1), tf.ones([rows.shape[0]]), 1e-5, `${name}: length`);
     }
   }

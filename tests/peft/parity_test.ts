@@ -57,8 +57,11 @@ for (const [name, { inject, trains }] of Object.entries(CASES)) {
   testOnBackends(`${name}: output, gradients and merged weights match peft`, async () => {
     const fresh = inject(asTowers(toyBlocks("base")));
     for (const leaf of fixtureNames(`${name}.fresh.`)) {
-      const found = [...namedTensors(fresh)].find(([path]) => shortName(path) === leaf);
-      await assertParity(found![1], pick(FIXTURE, `${name}.fresh.${leaf}`), { name: `fresh ${leaf}`, tolerance: 1e-6 });
+      const actual = [...namedTensors(fresh)].find(([path]) => shortName(path) === leaf);
+      await assertParity(actual![1], pick(FIXTURE, `${name}.fresh.${leaf}`), {
+        name: `fresh ${leaf}`,
+        tolerance: 1e-6,
+      });
     }
     const params = withFixtureLeaves(fresh, `${name}.leaf`, (leaf) => trains.test(leaf));
     const leaves = [...namedTensors(params).keys()].filter((leaf) => trains.test(leaf));
@@ -67,12 +70,12 @@ for (const [name, { inject, trains }] of Object.entries(CASES)) {
     const { tokens } = runToy(blocksOf(params), x);
     await assertParity(tokens, pick(FIXTURE, `${name}.output`), { name: "output", tolerance: TOLERANCE });
     const upstream = tensor("peft.upstream");
-    const found = gradients(
+    const actual = gradients(
       { params, x },
       ["x", ...leaves.map((leaf) => `params.${leaf}`)],
       () => dot(runToy(blocksOf(params), x).tokens, upstream),
     );
-    for (const [leaf, gradient] of found) {
+    for (const [leaf, gradient] of actual) {
       const expected = pick(FIXTURE, `${name}.grad.${shortName(leaf.replace("params.", ""))}`);
       await assertParity(gradient, expected, { name: leaf, tolerance: relative(expected) });
     }
@@ -98,12 +101,12 @@ testOnBackends("injectBottlenecks(): output and gradients match PyTorch in pre- 
   const x = tensor<Tensor3D>("peft.x");
   await assertParity(runToy(blocksOf(params), x).tokens, pick(FIXTURE, "adapter.output"), { tolerance: TOLERANCE });
   const upstream = tensor("peft.upstream");
-  const found = gradients(
+  const actual = gradients(
     { params, x },
     ["x", ...leaves.map((leaf) => `params.${leaf}`)],
     () => dot(runToy(blocksOf(params), x).tokens, upstream),
   );
-  for (const [leaf, gradient] of found) {
+  for (const [leaf, gradient] of actual) {
     const expected = pick(FIXTURE, `adapter.grad.${shortName(leaf.replace("params.", ""))}`);
     await assertParity(gradient, expected, { name: leaf, tolerance: relative(expected) });
   }
@@ -118,11 +121,11 @@ testOnBackends("deep prompts: tokens, CLS attention and gradients match PyTorch"
     await assertParity(affinity!, pick(FIXTURE, `vpt.${kind}`), { name: kind, tolerance: TOLERANCE });
   }
   const [upstream, affinityUpstream] = [tensor("peft.upstream"), tensor("vpt.affinity_upstream")];
-  const found = gradients({ blocks, x }, ["x", "blocks.0.prompts", "blocks.1.prompts"], () => {
+  const actual = gradients({ blocks, x }, ["x", "blocks.0.prompts", "blocks.1.prompts"], () => {
     const { tokens, affinity } = runToy(blocks, x, ["pre", "pre"], "probabilities");
     return tf.add(dot(tokens, upstream), dot(affinity!, affinityUpstream));
   });
-  for (const [leaf, gradient] of found) {
+  for (const [leaf, gradient] of actual) {
     const name = leaf === "x" ? leaf : leaf.split(".")[1]!;
     await assertParity(gradient, pick(FIXTURE, `vpt.grad.${name}`), { name: leaf, tolerance: TOLERANCE });
   }
@@ -147,11 +150,11 @@ testOnBackends(
     const cls = textTower(params, ids, config, { clsOnly: true }).tokens;
     await assertParity(cls, firstRows("coop.tokens"), { name: "CLS", tolerance: TOLERANCE });
     const [upstream, affinityUpstream] = [tensor("coop.upstream"), tensor("coop.affinity_upstream")];
-    const found = gradients(params, ["context"], () => {
+    const actual = gradients(params, ["context"], () => {
       const result = textTower(params, ids, config, { affinity: "probabilities" });
       return tf.add(dot(result.tokens, upstream), dot(result.affinity!, affinityUpstream));
     });
-    await assertParity(found.get("context")!, pick(FIXTURE, "coop.grad"), { name: "gradient", tolerance: TOLERANCE });
+    await assertParity(actual.get("context")!, pick(FIXTURE, "coop.grad"), { name: "gradient", tolerance: TOLERANCE });
   },
 );
 
@@ -172,8 +175,8 @@ testOnBackends(
     const unit = l2Normalise(tensor<Tensor2D>("clip_adapter.features"));
     await assertParity(featureAdapter(params, unit), pick(FIXTURE, "clip_adapter.output"), { tolerance: 1e-6 });
     const upstream = tensor("clip_adapter.upstream");
-    const found = gradients(params, ["down.weight", "up.weight"], () => dot(featureAdapter(params, unit), upstream));
-    for (const [leaf, gradient] of found) {
+    const actual = gradients(params, ["down.weight", "up.weight"], () => dot(featureAdapter(params, unit), upstream));
+    for (const [leaf, gradient] of actual) {
       const expected = pick(FIXTURE, `clip_adapter.grad.${leaf.split(".")[0]}`);
       await assertParity(gradient, expected, { name: leaf, tolerance: 1e-5 });
     }

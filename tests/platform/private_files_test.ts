@@ -13,9 +13,9 @@ async function write(path: string, ...parts: Uint8Array[]): Promise<void> {
 }
 
 async function names(path: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name } of files.readDir(path)) found.push(name);
-  return found.sort();
+  const actual: string[] = [];
+  for await (const { name } of files.readDir(path)) actual.push(name);
+  return actual.sort();
 }
 
 Deno.test("privateFiles() says that memory keeps nothing", async () => {

@@ -40,10 +40,10 @@ Deno.test("rowFigure() and rowMeanAuroc() leave out what is undefined", () => {
 
 Deno.test("compareRows() of opposite rankings is +1 without doubt, of a row with itself 0", () => {
   const [good, bad] = tableRuns([...row("a", RIGHT, [1, 1]), ...row("b", WRONG, [0, 0], 1)], "table1");
-  const [found] = compareRows(good!, bad!);
-  assertEquals([found!.auroc!.difference, found!.auroc!.low, found!.auroc!.high], [1, 1, 1]);
-  assertEquals(found!.accuracy.difference, 1);
-  assertEquals(found!.seeds, [1, 2]);
+  const [actual] = compareRows(good!, bad!);
+  assertEquals([actual!.auroc!.difference, actual!.auroc!.low, actual!.auroc!.high], [1, 1, 1]);
+  assertEquals(actual!.accuracy.difference, 1);
+  assertEquals(actual!.seeds, [1, 2]);
   const [same] = compareRows(good!, good!);
   assertEquals([same!.auroc!.difference, same!.auroc!.p], [0, 1]);
 });
@@ -54,9 +54,9 @@ Deno.test("compareRows() averages over the seeds both have", () => {
     0,
     2,
   );
-  const [found] = compareRows(good!, tableRuns(mixed, "table1")[0]!);
-  assertEquals(found!.seeds, [1, 2]);
-  assertAlmostEquals(found!.auroc!.difference, 0.5); // seed 1: 1 - 1, seed 2: 1 - 0
+  const [actual] = compareRows(good!, tableRuns(mixed, "table1")[0]!);
+  assertEquals(actual!.seeds, [1, 2]);
+  assertAlmostEquals(actual!.auroc!.difference, 0.5); // seed 1: 1 - 1, seed 2: 1 - 0
 });
 
 Deno.test("compareRows() leaves out other cases, sets without scores, and rows without a seed in common", () => {

@@ -97,8 +97,8 @@ Deno.test("decodeBoxes() and suppress() agree with numpy on the same raw predict
     const wanted = yolo.kept[image] as number[][];
     assertEquals(kept.length, wanted.length);
     kept.forEach((box, i) => {
-      const found = [box.x, box.y, box.width, box.height, box.classIndex, box.score];
-      found.forEach((value, k) => assertAlmostEquals(value, wanted[i]![k]!, 1e-4));
+      const actual = [box.x, box.y, box.width, box.height, box.classIndex, box.score];
+      actual.forEach((value, k) => assertAlmostEquals(value, wanted[i]![k]!, 1e-4));
     });
   });
 });

@@ -56,11 +56,11 @@ Deno.test("meanAveragePrecision() counts a duplicate as a false alarm: it costs 
 });
 
 Deno.test("meanAveragePrecision() skips images without truth or prediction in the customary form only", () => {
-  const found = { truth: [box(0)], detections: [seen(0.5, 0)] };
+  const actual = { truth: [box(0)], detections: [seen(0.5, 0)] };
   const missed = { truth: [box(0)], detections: [] };
   const alarm = { truth: [], detections: [seen(0.9, 0)] };
-  assertEquals(both([found, missed]), [1, 51 / 101]); // recall stops at 1/2
-  assertEquals(both([found, alarm]), [1, 0.5]);
+  assertEquals(both([actual, missed]), [1, 51 / 101]); // recall stops at 1/2
+  assertEquals(both([actual, alarm]), [1, 0.5]);
   assertEquals(both([missed]), [null, 0]);
   assertEquals(both([alarm]), [null, null]);
   assertEquals(both([]), [null, null]);

@@ -20,29 +20,29 @@ async function number(scalar: Scalar): Promise<number> {
 testOnBackends(
   "decodeMaps() and segmentationLoss() agree with torch: logits, loss, every gradient, running statistics",
   async () => {
-    const one = FIXTURE.decoder;
-    const params = withReference(initDecoder(CONFIG, 1), one.weights);
-    const maps = tf.tensor4d(one.maps, [2, 3, 3, 5]);
-    const target = tf.tensor3d(one.target, [2, 12, 12]);
-    const logits = tf.tensor3d(one.logits, [2, 12, 12]);
-    assertAlmostEquals(await number(focalLoss(logits, target)), one.focal, 1e-5);
-    assertAlmostEquals(await number(softDice(logits, target)), one.dice, 1e-5);
+    const expected = FIXTURE.decoder;
+    const params = withReference(initDecoder(CONFIG, 1), expected.weights);
+    const maps = tf.tensor4d(expected.maps, [2, 3, 3, 5]);
+    const target = tf.tensor3d(expected.target, [2, 12, 12]);
+    const logits = tf.tensor3d(expected.logits, [2, 12, 12]);
+    assertAlmostEquals(await number(focalLoss(logits, target)), expected.focal, 1e-5);
+    assertAlmostEquals(await number(softDice(logits, target)), expected.dice, 1e-5);
     const statistics: BatchStatistics = new Map();
     const names = [...namedTensors(params).keys()].filter(isTrainedLeaf);
-    assertEquals(names.toSorted(), Object.keys(one.gradients).toSorted());
+    assertEquals(names.toSorted(), Object.keys(expected.gradients).toSorted());
     const { value, gradients } = valueAndGradients(
       params,
       names,
       () => tf.tidy(() => segmentationLoss(decodeMaps(params, maps, CONFIG, { statistics }), target)),
     );
-    assertAlmostEquals(await number(value), one.loss, 2e-5);
-    for (const name of names) await assertNear(gradients.get(name)!, one.gradients[name], 5e-5, name);
+    assertAlmostEquals(await number(value), expected.loss, 2e-5);
+    for (const name of names) await assertNear(gradients.get(name)!, expected.gradients[name], 5e-5, name);
     const running = runningStatistics(params, statistics);
-    for (const [name, wanted] of Object.entries(one.running)) {
+    for (const [name, wanted] of Object.entries(expected.running)) {
       await assertNear(running.get(name)!, wanted as number[], 1e-5, name);
     }
     const after = withTensors(params, running);
-    await assertNear(decodeMaps(after, maps, CONFIG), one.still, 2e-5, "evaluation");
+    await assertNear(decodeMaps(after, maps, CONFIG), expected.still, 2e-5, "evaluation");
   },
 );
 
