@@ -1,7 +1,8 @@
 /** The options that name the data to read. @module */
 import { describeDataset, type MissingImages } from "../data/dataset.ts";
 import { loadFolder } from "../data/folder.ts";
-import { classSeparator, loadPairs, type PairsOptions } from "../data/pairs.ts";
+import { classSeparator } from "../data/classes.ts";
+import { loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { type DatasetEntry, DATASETS } from "../data/registry.ts";
 import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset.ts";
 import { splitByPatient } from "../data/splits.ts";

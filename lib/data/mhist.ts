@@ -4,7 +4,7 @@ import { attributeReader } from "./attributes.ts";
 import { readCsv } from "./csv.ts";
 import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
-import { classIndex } from "./pairs.ts";
+import { classIndex } from "./classes.ts";
 import type { Case, Dataset } from "./types.ts";
 
 /** The two labels of `annotations.csv`: hyperplastic polyp, sessile serrated adenoma. */

@@ -3,11 +3,9 @@ import { exists } from "../io/files.ts";
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
 import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
+import { classesOf } from "./classes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import { listed } from "../text/nearest.ts";
-import { byCodePoint } from "../text/code_point_order.ts";
 import {
-  ClassError,
   drop,
   imageFile,
   makeDataset,
@@ -95,65 +93,6 @@ async function placeOf(folder: string, file: string): Promise<string> {
   return await exists(other) ? other : path;
 }
 
-/** The class index of a cell, or the error that names file, row, value and the classes there are. */
-export function classIndex(table: Table, row: number, classes: readonly string[], value: string): number {
-  const index = classes.indexOf(value);
-  if (index < 0) {
-    throw new ClassError(
-      `Cannot read "${table.path}" row ${rowNumber(row)} as its class must be one of ${listed(classes)}: ` +
-        `it is ${JSON.stringify(value)}`,
-      value,
-      classes,
-    );
-  }
-  return index;
-}
-
-/** Thrown where a class cell seems to hold several classes, and no separator was named. */
-export class JointClassError extends SyntaxError {
-  /** Name shown in stack traces. */
-  override name = "JointClassError";
-  /** What stands between the classes of the cell. */
-  readonly separator: string;
-
-  /**
-   * An error about a class cell.
-   *
-   * @param message One line.
-   * @param separator What stands between the classes of the cell.
-   */
-  constructor(message: string, separator: string) {
-    super(message);
-    this.separator = separator;
-  }
-}
-
-/** What may stand between the classes of a cell that names several. */
-const SEPARATORS = [",", ";", "|"];
-
-/** The first separator of classes in a class's name; undefined where it has none. */
-export function classSeparator(name: string): string | undefined {
-  return [...name].find((letter) => SEPARATORS.includes(letter));
-}
-
-/** Refuses classes such as "COVID-19, ARDS" beside "COVID-19": as one class of its own it would take the other's cases. */
-function checkJointClasses(path: string, classes: readonly string[]): void {
-  for (const name of classes) {
-    for (const separator of SEPARATORS) {
-      const parts = name.split(separator).map((part) => part.trim());
-      const known = parts.length > 1 ? parts.find((part) => classes.includes(part)) : undefined;
-      if (known === undefined) continue;
-      throw new JointClassError(
-        `Cannot read "${path}" as a cell must name one class: ${JSON.stringify(name)} holds ${
-          JSON.stringify(known)
-        }, ` +
-          "which is a class itself; say what separates classes, or which classes there are",
-        separator,
-      );
-    }
-  }
-}
-
 /**
  * Reads image-text pairs, or classified images, from a CSV or a Parquet table.
  *
@@ -191,42 +130,101 @@ export async function readTable(path: string): Promise<Table> {
 
 /** The pairs of a table that is read already; see {@linkcode loadPairs}. */
 export async function pairsOf(table: Table, options: PairsOptions = {}): Promise<Dataset> {
-  const { image = "path", missing = "throw", where = {}, uniqueImages = false, name = tableName(table.path) } = options;
-  const folder = options.images ?? dirname(table.path);
-  const indexOf = (column: string | undefined): number | undefined =>
-    column === undefined ? undefined : table.column(column);
-  const columns = {
-    image: table.column(image),
-    text: indexOf(options.text),
-    label: indexOf(options.label),
-    patient: indexOf(options.patient),
-    id: indexOf(options.id),
-    mask: indexOf(options.mask),
-    key: indexOf(options.boxes?.key) ?? table.column(image),
-  };
+  const { where = {}, separator, name = tableName(table.path) } = options;
+  const columns = columnsOf(table, options);
   const attributesOf = attributeReader(table, options.attributes);
-  const filters = Object.entries(where).map(([column, value]) => [table.column(column), value] as const);
+  const filters = Object.entries(where).map(([column, value]) => ({ column, value, index: table.column(column) }));
   const chexpert = options.chexpert ?? CHEXPERT_LABELS.every((label) => table.columns.includes(label));
   const labels = chexpert ? labelReader(table) : undefined;
   const boxes = options.boxes && await readBoxes(dirname(table.path), options.boxes);
   const tally: Tally = { read: 0, dropped: {} };
   const named = new Set(table.rows.map((cells) => cells[columns.key]!));
   for (const [name, { length }] of boxes ?? []) if (!named.has(name)) drop(tally, "box of an image not listed", length);
+  const kept = await keptRows(table, options, { columns, filters, tally });
+  if (!kept.length) {
+    const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
+    throw new NoRowError(
+      `Cannot use "${table.path}" as a data set as a row must be left: ${tally.read} read, ${reasons || "none"}`,
+      filters.map(({ column, value, index }) => {
+        return { column, value, values: [...new Set(table.rows.map((cells) => cells[index]!))] };
+      }),
+    );
+  }
+  const { classes, targetOf } = classesOf(table, kept.map(({ row }) => row), options);
+  const cases = kept.map(({ row, path, masks }): Case => {
+    const cells = table.rows[row]!;
+    return {
+      id: cells[columns.id ?? columns.image]!,
+      ...imageFile(path),
+      ...(columns.text !== undefined && { text: cells[columns.text]! }),
+      ...targetOf(row),
+      ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
+      ...attributesOf(row),
+      ...(labels && { labels: labels(row) }),
+      ...(masks.length > 0 && { mask: async () => uniteMasks(await Promise.all(masks.map(readMask))) }),
+      ...(boxes && { boxes: boxes.get(cells[columns.key]!) ?? [] }),
+    };
+  });
+  const split = Object.values(where).join(",") || "all";
+  const task = columns.label === undefined ? "pairs" : separator === undefined ? "multiclass" : "multilabel";
+  return await makeDataset({ name, classes, task, cases: uniqueIds(cases), tally, split });
+}
+
+/** Where the columns stand that the options name; undefined for those they do not. */
+interface Columns {
+  image: number;
+  /** Of the name that boxes go by. */
+  key: number;
+  text: number | undefined;
+  label: number | undefined;
+  patient: number | undefined;
+  id: number | undefined;
+  mask: number | undefined;
+}
+
+function columnsOf(table: Table, options: PairsOptions): Columns {
+  const image = table.column(options.image ?? "path");
+  const indexOf = (column: string | undefined): number | undefined =>
+    column === undefined ? undefined : table.column(column);
+  return {
+    image,
+    text: indexOf(options.text),
+    label: indexOf(options.label),
+    patient: indexOf(options.patient),
+    id: indexOf(options.id),
+    mask: indexOf(options.mask),
+    key: indexOf(options.boxes?.key) ?? image,
+  };
+}
+
+/** The rows that become cases, each with its image and its masks; the others are counted by reason. */
+async function keptRows(
+  table: Table,
+  options: PairsOptions,
+  { columns, filters, tally }: {
+    columns: Columns;
+    filters: readonly { index: number; value: string }[];
+    tally: Tally;
+  },
+): Promise<{ row: number; path: string; masks: string[] }[]> {
+  const { missing = "throw", uniqueImages = false, images = dirname(table.path) } = options;
+  const isBlank = (cells: readonly string[], column: number | undefined): boolean =>
+    column !== undefined && !cells[column]!.trim();
   const kept: { row: number; path: string; masks: string[] }[] = [];
   const known = new Map<string, string[]>();
   for (const [row, cells] of table.rows.entries()) {
     tally.read++;
     const file = cells[columns.image]!;
-    const path = await placeOf(folder, file);
-    if (filters.some(([column, value]) => cells[column] !== value)) drop(tally, "other split");
-    else if (columns.text !== undefined && !cells[columns.text]!.trim()) drop(tally, "no text");
-    else if (columns.label !== undefined && !cells[columns.label]!.trim()) drop(tally, "no class");
+    const path = await placeOf(images, file);
+    if (filters.some(({ index, value }) => cells[index] !== value)) drop(tally, "other split");
+    else if (isBlank(cells, columns.text)) drop(tally, "no text");
+    else if (isBlank(cells, columns.label)) drop(tally, "no class");
     else if (missing !== "ignore" && (!file || !await exists(path))) {
       if (missing === "throw") throw new MissingImageError(table.path, rowNumber(row), path);
       drop(tally, "image missing");
     } else {
       const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
-      const masks = mask === "" ? [] : [await placeOf(folder, mask)];
+      const masks = mask === "" ? [] : [await placeOf(images, mask)];
       const others = known.get(path);
       if (others) {
         others.push(...masks);
@@ -237,48 +235,5 @@ export async function pairsOf(table: Table, options: PairsOptions = {}): Promise
       kept.push({ row, path, masks });
     }
   }
-  if (!kept.length) {
-    const reasons = Object.entries(tally.dropped).map(([reason, count]) => `${count} ${reason}`).join(", ");
-    throw new NoRowError(
-      `Cannot use "${table.path}" as a data set as a row must be left: ${tally.read} read, ${reasons || "none"}`,
-      filters.map(([indexOf, value]) => ({
-        column: table.columns[indexOf]!,
-        value,
-        values: [...new Set(table.rows.map((cells) => cells[indexOf]!))],
-      })),
-    );
-  }
-  const { separator } = options;
-  const classesOf = (row: number): string[] => {
-    const cell = table.rows[row]![columns.label!]!.trim();
-    return separator === undefined ? [cell] : cell.split(separator).map((part) => part.trim()).filter(Boolean);
-  };
-  const classes = columns.label === undefined
-    ? []
-    : options.classes ?? [...new Set(kept.flatMap(({ row }) => classesOf(row)))].sort(byCodePoint);
-  if (options.classes === undefined && separator === undefined) checkJointClasses(table.path, classes);
-  const targetOf = (row: number): Pick<Case, "target" | "targets"> => {
-    const targets = classesOf(row).map((name) => classIndex(table, row, classes, name));
-    return separator === undefined
-      ? { target: targets[0]! }
-      : { targets: classes.map((_, i) => targets.includes(i) ? 1 : 0) };
-  };
-  const cases = kept.map(({ row, path, masks }): Case => {
-    const cells = table.rows[row]!;
-    const own = boxes?.get(cells[columns.key]!);
-    return {
-      id: cells[columns.id ?? columns.image]!,
-      ...imageFile(path),
-      ...(columns.text !== undefined && { text: cells[columns.text]! }),
-      ...(columns.label !== undefined && targetOf(row)),
-      ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
-      ...attributesOf(row),
-      ...(labels && { labels: labels(row) }),
-      ...(masks.length > 0 && { mask: async () => uniteMasks(await Promise.all(masks.map(readMask))) }),
-      ...(boxes && { boxes: own ?? [] }),
-    };
-  });
-  const split = Object.values(where).join(",") || "all";
-  const task = columns.label === undefined ? "pairs" : separator === undefined ? "multiclass" : "multilabel";
-  return await makeDataset({ name, classes, task, cases: uniqueIds(cases), tally, split });
+  return kept;
 }
