@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { exists } from "../../lib/io/files.ts";
-import { inFolder, writePairs } from "../cli/fixtures.ts";
+import { writePairs } from "../cli/fixtures.ts";
+import { inFolder } from "../folder.ts";
 import { PACKAGE } from "../cli/run.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
 import { adapterDigest, isThere, launched, LAUNCHERS } from "./launch.ts";
