@@ -12,6 +12,8 @@ import type { RasterImage } from "../../lib/image/raster.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import { MINI_FILES } from "./run.ts";
 
+export { inFolder } from "../folder.ts";
+
 /** A DICOM file with known pixels, and a JPEG. */
 export const DICOM = fromFileUrl(new URL("../image/dicom_fixtures/implicit_12_window.dcm", import.meta.url));
 export const JPEG = fromFileUrl(new URL("../image/fixtures/grey_jpeg.jpg", import.meta.url));

@@ -1,7 +1,7 @@
 /** Tasks in files of their own show a help and refuse what they do not know, before they write or measure anything. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { PACKAGE } from "./run.ts";
-import { inFolder } from "./fixtures.ts";
+import { inFolder } from "../folder.ts";
 
 const { tasks } = JSON.parse(await Deno.readTextFile(`${PACKAGE}/deno.json`)) as {
   tasks: Record<string, { command: string }>;
