@@ -12,7 +12,7 @@ const CONFIG = join(ROOT, "deno.json");
 const NEEDS = ["JSR", "a hub", "a cluster", "your data", "open_clip", "PyPI"];
 const RUN = ["sh", "ts"];
 /** Run by tests of their own, which are named, or need what `NEEDS` says. */
-const EXCUSED = ["html", "json", "yaml", "python"];
+const EXCUSED = ["dockerfile", "html", "json", "yaml", "python"];
 /** No code. */
 const TEXT = ["text", ""];
 /** Followed word by word by tests/docs/pages_test.ts and tests/peft/add_a_method_test.ts. */
