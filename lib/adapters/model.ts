@@ -5,6 +5,7 @@ import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { hypergraphTree } from "./ace.ts";
 import { AdapterSizeError } from "./size_error.ts";
+import { equalised } from "./equalised.ts";
 import { type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
 import { TARGETS } from "./config.ts";
@@ -29,13 +30,15 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
     throw new TypeError("Cannot save an adapter as the model must carry LoRA or ACE-HGNN: it carries neither");
   }
   const stacks = towerBlocks(params);
-  const lora: AdapterFile["lora"] = [];
+  const updates: Parameters<typeof equalised>[0][number][] = [];
   for (const { update, ...place } of loraPlaces(params)) {
-    lora.push({ ...place, a: await stored(update.loraA), b: await stored(update.loraB) });
+    const entry = { ...place, a: await stored(update.loraA), b: await stored(update.loraB) };
+    updates.push({ entries: [entry], scaling: update.scaling });
   }
+  const { lora, ...kept } = keptLora(updates, config.lora ?? ACE_LORA_LORA);
   const leaves = await storedTensors(params.hgnn ?? {});
   const hgnn = gatherHypergraph(({ encoder, part, leaf }) => leaves.get(`${encoder}.${part}.${leaf}`), "the model");
-  const { rank, alpha, dropout, targets, positions } = config.lora ?? ACE_LORA_LORA;
+  const { dropout, targets, positions } = config.lora ?? ACE_LORA_LORA;
   const depths = { image: stacks.image.length, text: stacks.text.length };
   return {
     lora,
@@ -51,8 +54,7 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
       }
       : {}),
     config: {
-      rank,
-      alpha,
+      ...kept,
       rankStabilised: true,
       dropout,
       targets: [...targets],
@@ -62,6 +64,18 @@ export async function adapterOf(params: AceLoraParams, config: AceLoraConfig): P
       ...(params.hgnn?.text && textAffinityOf(config) === "logits" ? { textAffinity: "logits" as const } : {}),
     },
   };
+}
+
+/** The updates under the one rank and the one alpha that a record has: those of the tree, whatever the configuration says. */
+function keptLora(
+  updates: Parameters<typeof equalised>[0],
+  { rank, alpha }: LoraConfig,
+): Pick<AdapterFile["config"], "rank" | "alpha"> & { lora: LoraEntry[] } {
+  if (updates.length === 0) return { lora: [], rank, alpha };
+  const { lora, scaling } = equalised(updates);
+  const own = lora[0]!.a.shape[0]!;
+  const isTold = own === rank && loraScaling({ rank, alpha, rankStabilised: true }) === scaling;
+  return { lora, rank: own, alpha: isTold ? alpha : scaling * Math.sqrt(own) };
 }
 
 /** Every projection of a model that carries LoRA, with its update. */

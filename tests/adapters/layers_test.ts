@@ -8,7 +8,7 @@ import { AdapterSizeError } from "../../lib/adapters/size_error.ts";
 import type { AdapterTarget } from "../../lib/adapters/config.ts";
 import type { AdapterEncoder, AdapterFile, LoraEntry } from "../../lib/adapters/record.ts";
 import { imageFeatures } from "../../lib/ace_lora.ts";
-import { initClip } from "../../lib/clip/params.ts";
+import { type ClipParams, initClip } from "../../lib/clip/params.ts";
 import { loadClip } from "../../lib/clip/load.ts";
 import { FeatureError } from "../../lib/clip/zero_shot/scores.ts";
 import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
@@ -16,13 +16,15 @@ import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
 import { towerBlocks } from "../../lib/nn/towers.ts";
-import { TARGET_LAYERS } from "../../lib/peft/lora/inject.ts";
+import { ACE_LORA_LORA, type LoraConfig } from "../../lib/peft/lora/config.ts";
+import { initLora, injectInto, TARGET_LAYERS } from "../../lib/peft/lora/inject.ts";
+import { loraUpdate } from "../../lib/peft/lora/layer.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams, namedTensors } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { testOnBackends } from "../backends.ts";
 import { CASES, needsCase } from "../cases.ts";
-import { assertClose } from "../close.ts";
+import { assertClose, largestDifference } from "../close.ts";
 import { SMALL, smallPixels } from "../small_model.ts";
 import { inFolder } from "../folder.ts";
 
@@ -132,6 +134,32 @@ for (
       }
     }));
 }
+
+testOnBackends(
+  "saveAdapter() keeps updates of other ranks and scalings than the configuration's: the features are the same",
+  () =>
+    inTempDir(async (folder) => {
+      const base = initClip(DEEP, 3);
+      const lower = { ...ACE_LORA_LORA, rank: 2, positions: "half-bottom" as const, rankStabilised: false };
+      const upper = { ...ACE_LORA_LORA, rank: 3, positions: "half-up" as const };
+      const inject = (params: ClipParams, config: LoraConfig): ClipParams =>
+        injectInto(params, config, (layer, name) => {
+          const { loraB, ...update } = initLora(layer, config, 1, name);
+          return loraUpdate({ ...update, loraB: tf.randomUniform(loraB.shape, -1, 1, "float32", 5) });
+        });
+      const params = inject(inject(base, lower), upper);
+      const config = { encoders: DEEP, lora: upper };
+      const features = imageFeatures(params, smallPixels(2), config);
+      assert(await largestDifference(features, imageFeatures(base, smallPixels(2), config)) > 1e-3);
+      for (const format of ["ace", "peft", "authors"] as const) {
+        const path = join(folder, { ace: "own.safetensors", peft: "peft", authors: "authors.pt" }[format]);
+        await saveAdapter(path, params, config, { format });
+        const again = await loadAdapter(path, base, DEEP);
+        assertEquals(again.config.lora?.rank, 3);
+        await assertClose(imageFeatures(again.params, smallPixels(2), again.config), features, 1e-5, format);
+      }
+    }),
+);
 
 Deno.test("loadAdapter() refuses layers and sizes that the model does not have, each by name", () =>
   inFolder(async (folder) => {
