@@ -138,7 +138,7 @@ for (
 testOnBackends(
   "saveAdapter() keeps updates of other ranks and scalings than the configuration's: the features are the same",
   () =>
-    inTempDir(async (folder) => {
+    inFolder(async (folder) => {
       const base = initClip(DEEP, 3);
       const lower = { ...ACE_LORA_LORA, rank: 2, positions: "half-bottom" as const, rankStabilised: false };
       const upper = { ...ACE_LORA_LORA, rank: 3, positions: "half-up" as const };
