@@ -168,7 +168,7 @@ void dropout(const float *x, u32 seed, u32 limit, float scale, float *y, int fir
 }
 
 /*
- * One step of AdamW (see fused/adamw.ts): keep = beta and add = 1 - beta of each moment (given, as 1 - 0.999 in float32 is
+ * One step of AdamW (see kernels/adamw/api.ts): keep = beta and add = 1 - beta of each moment (given, as 1 - 0.999 in float32 is
  * off by 5e-5), size = learning rate / bias correction 1, root = sqrt(bias correction 2).
  */
 static NOINLINE void adamw_chunk(int n, const float *param, const float *grad, const float *m, const float *v,

@@ -17,6 +17,6 @@ export function adamw(call: WasmCall<"AceAdamw">): KernelResult<"AceAdamw"> {
   const { beta1, beta2, epsilon } = attrs;
   const numbers = [beta1, 1 - beta1, beta2, 1 - beta2, epsilon, decay, size, root];
   const args = [param, grad, m, v, ...numbers, ...results];
-  runElements(backend, { name: "adamw", args, results, size: sizeFromShape(param.shape), perMs: 3e5 });
+  runElements(backend, { name: "adamw", args, results, size: sizeFromShape(param.shape), perMs: 1.2e6 });
   return results;
 }

@@ -9,7 +9,7 @@ const { sizeFromShape } = tf.util;
 /** AceGelu. */
 export function gelu({ inputs: { x }, backend }: WasmCall<"AceGelu">): TensorInfo {
   const y = output(backend, x.shape);
-  runElements(backend, { name: "gelu", args: [x, y], results: [y], size: sizeFromShape(x.shape), perMs: 4e5 });
+  runElements(backend, { name: "gelu", args: [x, y], results: [y], size: sizeFromShape(x.shape), perMs: 1e6 });
   return y;
 }
 
@@ -17,6 +17,6 @@ export function gelu({ inputs: { x }, backend }: WasmCall<"AceGelu">): TensorInf
 export function geluGrad({ inputs: { dy, x }, backend }: WasmCall<"AceGeluGrad">): TensorInfo {
   const dx = output(backend, x.shape);
   const size = sizeFromShape(x.shape);
-  runElements(backend, { name: "gelu_grad", args: [dy, x, dx], results: [dx], size, perMs: 4e5 });
+  runElements(backend, { name: "gelu_grad", args: [dy, x, dx], results: [dx], size, perMs: 1e6 });
   return dx;
 }

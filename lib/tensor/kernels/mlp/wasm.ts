@@ -39,6 +39,6 @@ export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHi
   const [name, args] = attrs.activation === "leaky-relu"
     ? ["leaky_relu_grad", [product, kept, SLOPE, product]] as const
     : ["gelu_grad", [product, kept, product]] as const;
-  runElements(backend, { name, args, results: [product], size, perMs: 4e5, isInPlace: true });
+  runElements(backend, { name, args, results: [product], size, perMs: 1e6, isInPlace: true });
   return product;
 }
