@@ -77,7 +77,7 @@ Deno.test({
     await withReport({ title: "wide", sections: [] }, async (file) => {
       await assertRejects(() => checkReport(chromium!, file), Error, "in a window of 390 px");
     }, (html) => html.replace("</body>", wide));
-    const figure = { ...lossFigure([{ name: "a", loss: [1] }]), alt: "hidden" };
+    const figure = { ...lossFigure([{ name: "a", loss: [2, 1] }]), alt: "hidden" };
     await withReport({ title: "hidden", sections: [{ kind: "figure", figure }] }, async (file) => {
       await assertRejects(() => checkReport(chromium!, file), Error, 'traces drawn of "hidden"');
     }, (html) => html.replace('"mode":"lines"', '"mode":"lines","visible":false'));

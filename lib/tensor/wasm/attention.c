@@ -4,62 +4,76 @@
  */
 #define MASKED -1e9f
 
+/* Scores stand in rows of whole vectors: `line` floats, of which those from n on mean nothing. */
+INLINE int line_of(int n) { return (n + 3) & ~3; }
+
+/* Which lanes of a vector are below `count`, which may be negative or more than four. */
+INLINE v128_t lanes_below(int count) {
+  return wasm_i32x4_lt(wasm_i32x4_const(0, 1, 2, 3), wasm_i32x4_splat(count));
+}
+
+/* Products to scores. A key is seen if keep[j] (all bits or none; null: all) and j < limit (causal), else it is at MASKED. */
+INLINE v128_t score4(const float *s, v128_t scale, const u32 *keep) {
+  const v128_t v = wasm_f32x4_mul(wasm_v128_load(s), scale);
+  return keep ? wasm_v128_bitselect(v, wasm_f32x4_const_splat(MASKED), wasm_v128_load(keep)) : v;
+}
+
+/* The greatest score of a row. */
+static NOINLINE float top_score(const float *s, int n, float scale, const u32 *keep, int limit) {
+  const v128_t f = wasm_f32x4_splat(scale), least = wasm_f32x4_const_splat(-3e38f);
+  v128_t a = least, b = least;
+  int j = 0;
+  for (; j + 8 <= limit; j += 8) {
+    a = wasm_f32x4_pmax(a, score4(s + j, f, keep ? keep + j : 0));
+    b = wasm_f32x4_pmax(b, score4(s + j + 4, f, keep ? keep + j + 4 : 0));
+  }
+  for (; j < limit; j += 4) {
+    a = wasm_f32x4_pmax(a, wasm_v128_bitselect(score4(s + j, f, keep ? keep + j : 0), least, lanes_below(limit - j)));
+  }
+  const float greatest = horizontal_max(wasm_f32x4_pmax(a, b));
+  return limit < n && greatest < MASKED ? MASKED : greatest;
+}
+
 /*
- * Turns a row of products into scores, and returns their greatest. A key is seen if keep[j] (all bits or none; null: all)
- * and j < limit (causal).
+ * For each vector of a row: `v`, its scores less `shift`, and what is done with it. The lanes from n on are 0 where no key is
+ * hidden by `limit`, so that they are no exceptions.
  */
-INLINE float mask_row(float *s, int n, float scale, const u32 *keep, int limit) {
-  const v128_t f = wasm_f32x4_splat(scale), masked = wasm_f32x4_const_splat(MASKED);
-  v128_t top = wasm_f32x4_const_splat(-3e38f);
+#define EACH_SHIFTED(s, n, scale, keep, limit, shift, v, code)                                               \
+  do {                                                                                                       \
+    const v128_t f_ = wasm_f32x4_splat(scale), m_ = wasm_f32x4_splat(shift);                                 \
+    const v128_t hidden_ = wasm_f32x4_splat(limit < n ? MASKED - shift : 0);                                 \
+    int j = 0;                                                                                               \
+    for (; j + 4 <= limit; j += 4) {                                                                         \
+      const v128_t v = wasm_f32x4_sub(score4(s + j, f_, keep ? keep + j : 0), m_);                           \
+      code;                                                                                                  \
+    }                                                                                                        \
+    for (; j < n; j += 4) {                                                                                  \
+      const v128_t seen_ = wasm_f32x4_sub(score4(s + j, f_, keep ? keep + j : 0), m_);                       \
+      const v128_t v = wasm_v128_bitselect(seen_, hidden_, lanes_below(limit - j));                          \
+      code;                                                                                                  \
+    }                                                                                                        \
+  } while (0)
+
+/* The sum of a row's n numbers. */
+static NOINLINE float sum_row(const float *s, int n) {
+  v128_t a = wasm_f32x4_const_splat(0), b = a;
   int j = 0;
-  for (; j + 4 <= limit; j += 4) {
-    v128_t v = wasm_f32x4_mul(wasm_v128_load(s + j), f);
-    if (keep) v = wasm_v128_bitselect(v, masked, wasm_v128_load(keep + j));
-    wasm_v128_store(s + j, v);
-    top = wasm_f32x4_pmax(top, v);
+  for (; j + 8 <= n; j += 8) {
+    a = wasm_f32x4_add(a, wasm_v128_load(s + j));
+    b = wasm_f32x4_add(b, wasm_v128_load(s + j + 4));
   }
-  float greatest = horizontal_max(top);
-  for (; j < n; j++) {
-    s[j] = j < limit && (!keep || keep[j]) ? s[j] * scale : MASKED;
-    greatest = greatest > s[j] ? greatest : s[j];
-  }
-  return greatest;
+  for (; j < n; j += 4) a = wasm_f32x4_add(a, wasm_v128_and(wasm_v128_load(s + j), lanes_below(n - j)));
+  return horizontal_sum(wasm_f32x4_add(a, b));
 }
 
-/* s[j] = e^(s[j] - shift); returns the sum. */
-INLINE float exp_row(float *s, int n, float shift) {
-  const v128_t m = wasm_f32x4_splat(shift);
-  v128_t sum = wasm_f32x4_const_splat(0);
-  int j = 0;
-  for (; j + 4 <= n; j += 4) {
-    const v128_t e = exp4(wasm_f32x4_sub(wasm_v128_load(s + j), m));
-    wasm_v128_store(s + j, e);
-    sum = wasm_f32x4_add(sum, e);
-  }
-  float total = horizontal_sum(sum);
-  if (j < n) {
-    store_some(s + j, exp4(wasm_f32x4_sub(load_some(s + j, n - j), m)), n - j);
-    for (; j < n; j++) total += s[j];
-  }
-  return total;
-}
-
-INLINE void scale_row(float *s, int n, float factor) {
-  int j = 0;
-  for (; j + 4 <= n; j += 4) wasm_v128_store(s + j, wasm_f32x4_mul(wasm_v128_load(s + j), wasm_f32x4_splat(factor)));
-  for (; j < n; j++) s[j] *= factor;
-}
-
-/* Softmax of one row in place; returns the log of the sum of exponentials. */
-static NOINLINE float softmax_row(float *s, int n, float scale, const u32 *keep, int limit) {
-  const float top = mask_row(s, n, scale, keep, limit), sum = exp_row(s, n, top);
-  scale_row(s, n, 1 / sum);
-  return top + (float)log1(sum);
+/* s[j] = e^(score - shift). */
+static NOINLINE void exp_row(float *s, int n, float scale, const u32 *keep, int limit, float shift) {
+  EACH_SHIFTED(s, n, scale, keep, limit, shift, v, wasm_v128_store(s + j, exp4(v)));
 }
 
 /*
- * The same with the exponentials of many rows at once by a library (blas.ts): numbers are shifted, then e^x, then summed. It is slow
- * where the result is 0 or nearly, so no number is less than LOWEST; what was is 0 afterwards.
+ * The same for many rows at once by a library (blas.ts): numbers are shifted, then e^x. It is slow where the result is 0 or nearly, so
+ * no number is less than LOWEST; what was is 0 afterwards.
  */
 __attribute__((import_module("blas"), import_name("exp"))) void blas_exp(int n, float *x);
 static int exp_on __attribute__((address_space(1)));
@@ -68,68 +82,29 @@ EXPORT(use_exp) void use_exp(int on) { exp_on = on; }
 #define LOWEST -87.3f
 #define LEAST_EXP 1.25e-38f /* e^LOWEST is 1.22e-38 */
 
-INLINE v128_t score4(const float *s, v128_t scale, const u32 *keep) {
-  const v128_t v = wasm_f32x4_mul(wasm_v128_load(s), scale);
-  return keep ? wasm_v128_bitselect(v, wasm_f32x4_const_splat(MASKED), wasm_v128_load(keep)) : v;
-}
-INLINE float score(const float *s, int j, float scale, const u32 *keep, int limit) {
-  return j < limit && (!keep || keep[j]) ? s[j] * scale : MASKED;
-}
-
-static NOINLINE float top_score(const float *s, int n, float scale, const u32 *keep, int limit) {
-  const v128_t f = wasm_f32x4_splat(scale);
-  v128_t a = wasm_f32x4_const_splat(-3e38f), b = a;
-  int j = 0;
-  for (; j + 8 <= limit; j += 8) {
-    a = wasm_f32x4_pmax(a, score4(s + j, f, keep ? keep + j : 0));
-    b = wasm_f32x4_pmax(b, score4(s + j + 4, f, keep ? keep + j + 4 : 0));
-  }
-  float greatest = horizontal_max(wasm_f32x4_pmax(a, b));
-  for (; j < n; j++) {
-    const float v = score(s, j, scale, keep, limit);
-    greatest = greatest > v ? greatest : v;
-  }
-  return greatest;
-}
-
 /* s[j] = score - shift, at least LOWEST. Returns whether some was less. */
-static NOINLINE int shift_scores(float *s, int n, float scale, const u32 *keep, int limit, float shift) {
-  const v128_t f = wasm_f32x4_splat(scale), m = wasm_f32x4_splat(shift), lowest = wasm_f32x4_const_splat(LOWEST);
+static NOINLINE int shift_row(float *s, int n, float scale, const u32 *keep, int limit, float shift) {
+  const v128_t lowest = wasm_f32x4_const_splat(LOWEST);
   v128_t least = wasm_f32x4_const_splat(0);
-  int j = 0;
-  for (; j + 4 <= limit; j += 4) {
-    const v128_t v = wasm_f32x4_sub(score4(s + j, f, keep ? keep + j : 0), m);
+  EACH_SHIFTED(s, n, scale, keep, limit, shift, v, {
     least = wasm_f32x4_pmin(least, v);
     wasm_v128_store(s + j, wasm_f32x4_pmax(v, lowest));
-  }
-  int is_low = wasm_v128_any_true(wasm_f32x4_lt(least, lowest));
-  for (; j < n; j++) {
-    const float v = score(s, j, scale, keep, limit) - shift;
-    is_low |= v < LOWEST;
-    s[j] = v < LOWEST ? LOWEST : v;
-  }
-  return is_low;
+  });
+  return wasm_v128_any_true(wasm_f32x4_lt(least, lowest));
 }
 
 /* After the library: 0 where a number was less than LOWEST. */
 static NOINLINE void clear_lowest(float *s, int n) {
-  int j = 0;
-  for (; j + 4 <= n; j += 4) {
+  for (int j = 0; j < n; j += 4) {
     const v128_t e = wasm_v128_load(s + j); /* not "greater": NaN stays NaN */
     wasm_v128_store(s + j, wasm_v128_andnot(e, wasm_f32x4_le(e, wasm_f32x4_const_splat(LEAST_EXP))));
   }
-  for (; j < n; j++) s[j] = s[j] <= LEAST_EXP ? 0 : s[j];
 }
-static NOINLINE float sum_row(const float *s, int n) {
-  v128_t a = wasm_f32x4_const_splat(0), b = a;
+
+INLINE void scale_row(float *s, int n, float factor) {
   int j = 0;
-  for (; j + 8 <= n; j += 8) {
-    a = wasm_f32x4_add(a, wasm_v128_load(s + j));
-    b = wasm_f32x4_add(b, wasm_v128_load(s + j + 4));
-  }
-  float total = horizontal_sum(wasm_f32x4_add(a, b));
-  for (; j < n; j++) total += s[j];
-  return total;
+  for (; j + 4 <= n; j += 4) wasm_v128_store(s + j, wasm_f32x4_mul(wasm_v128_load(s + j), wasm_f32x4_splat(factor)));
+  for (; j < n; j++) s[j] *= factor;
 }
 
 INLINE int causal_limit(int causal, int i, int n) { return causal ? min_int(i + 1, n) : n; }
@@ -139,127 +114,110 @@ INLINE float *whole_line(float *p) { return (float *)(((u32)p + 63) & ~63u); }
 #define LINE 16 /* floats */
 EXPORT(attention_scratch) int attention_scratch(int floats) { return 4 * (SCRATCH + LINE + floats); }
 
+/* e^(score - shift) of rows from row `first` of a sample on; `shifts` are their own. */
+static void exp_rows(float *scores, int rows, int n, float scale, const u32 *keep, int causal, int first,
+                     const float *shifts) {
+  const int line = line_of(n), by_library = exp_on && rows * n >= LEAST_EXPS;
+  int is_low = 0;
+  for (int i = 0; i < rows; i++) {
+    float *const row = scores + i * line;
+    const int limit = causal_limit(causal, first + i, n);
+    if (by_library) is_low |= shift_row(row, n, scale, keep, limit, shifts[i]);
+    else exp_row(row, n, scale, keep, limit, shifts[i]);
+  }
+  if (by_library) blas_exp(rows * line, scores);
+  if (is_low) clear_lowest(scores, rows * line);
+}
+
+/* Of the sums in `factors` the log is added to `tops`, and the reciprocal stays. */
+static NOINLINE void finish_sums(int rows, float *factors, float *tops) {
+  const v128_t one = wasm_f32x4_const_splat(1);
+  int i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    const v128_t sum = wasm_v128_load(factors + i);
+    wasm_v128_store(tops + i, wasm_f32x4_add(wasm_v128_load(tops + i), log4(sum)));
+    wasm_v128_store(factors + i, wasm_f32x4_div(one, sum));
+  }
+  if (i < rows) {
+    const v128_t sum = load_some(factors + i, rows - i);
+    store_some(tops + i, wasm_f32x4_add(load_some(tops + i, rows - i), log4(sum)), rows - i);
+    store_some(factors + i, wasm_f32x4_div(one, sum), rows - i);
+  }
+}
+
 /*
  * query [batch, m, width], key and value [batch, n, width], keep [batch, n] (0 or all bits) or null -> context
  * [batch, m, width], log_sum_exp [batch, heads, m]. `count` heads are computed from `first` on, all samples' heads in a
- * row. Scratch: attention_scratch of `block` rows of n + 1 floats.
+ * row. The context is divided by the sums, of which a row has fewer numbers. Scratch: attention_scratch of `block` lines of scores
+ * and as many sums.
  */
 EXPORT(attention)
 void attention(int m, int n, int width, int heads, float scale, int causal, const float *query, const float *key,
                const float *value, const u32 *keep, float *context, float *log_sum_exp, int block, int first,
                int count, float *scratch) {
-  const int w = width / heads;
-  float *const scores = whole_line(scratch + SCRATCH);
+  const int w = width / heads, line = line_of(n);
+  float *const scores = whole_line(scratch + SCRATCH), *const factors = scores + block * line;
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads;
     const float *k = key + b * n * width + h * w, *v = value + b * n * width + h * w;
+    const u32 *const kept = keep ? keep + b * n : 0;
     for (int i0 = 0; i0 < m; i0 += block) {
       const int rows = min_int(block, m - i0), start = (b * m + i0) * width + h * w;
-      product(rows, n, w, query + start, width, 1, k, 1, width, scores, n, scratch);
-      const u32 *kept = keep ? keep + b * n : 0;
       float *const sums = log_sum_exp + head * m + i0;
-      if (exp_on && rows * n >= LEAST_EXPS) {
-        float *const factors = scores + rows * n;
-        int is_low = 0;
-        for (int i = 0; i < rows; i++) {
-          const int limit = causal_limit(causal, i0 + i, n);
-          sums[i] = top_score(scores + i * n, n, scale, kept, limit);
-          is_low |= shift_scores(scores + i * n, n, scale, kept, limit, sums[i]);
-        }
-        blas_exp(rows * n, scores);
-        if (is_low) clear_lowest(scores, rows * n);
-        for (int i = 0; i < rows; i++) {
-          const float sum = sum_row(scores + i * n, n);
-          factors[i] = 1 / sum;
-          sums[i] += (float)log1(sum);
-        }
-        product(rows, w, n, scores, n, 1, v, width, 1, context + start, width, scratch);
-        for (int i = 0; i < rows; i++) scale_row(context + start + i * width, w, factors[i]);
-        continue;
-      }
+      product(rows, n, w, query + start, width, 1, k, 1, width, scores, line, scratch);
       for (int i = 0; i < rows; i++) {
-        sums[i] = softmax_row(scores + i * n, n, scale, kept, causal_limit(causal, i0 + i, n));
+        sums[i] = top_score(scores + i * line, n, scale, kept, causal_limit(causal, i0 + i, n));
       }
-      product(rows, w, n, scores, n, 1, v, width, 1, context + start, width, scratch);
+      exp_rows(scores, rows, n, scale, kept, causal, i0, sums);
+      for (int i = 0; i < rows; i++) factors[i] = sum_row(scores + i * line, n);
+      finish_sums(rows, factors, sums);
+      product(rows, w, n, scores, line, 1, v, width, 1, context + start, width, scratch);
+      for (int i = 0; i < rows; i++) scale_row(context + start + i * width, w, factors[i]);
     }
   }
 }
 
-/* Probabilities again from the products, and the gradient of the scores: p (dp - sum_j p dp) scale. */
-static NOINLINE void score_grad_row(float *p, float *dp, int n, int w, float scale, const u32 *keep, int limit,
-                                    float log_sum_exp, const float *dcontext, const float *context) {
+/* From a row's probabilities the gradient of its scores: p (dp - sum_j p dp) scale. */
+static NOINLINE void score_grad_row(float *p, float *dp, int n, int w, float scale, float log_sum_exp, const float *dcontext,
+                                    const float *context) {
   if (log_sum_exp < MASKED * 0.5f) { /* every key masked: a plain mean of the values, and the scores do not matter */
     for (int j = 0; j < n; j++) p[j] = 1 / (float)n, dp[j] = 0;
     return;
   }
-  mask_row(p, n, scale, keep, limit);
-  exp_row(p, n, log_sum_exp);
-  float dot = 0;
-  for (int c = 0; c < w; c++) dot += dcontext[c] * context[c];
+  v128_t products = wasm_f32x4_const_splat(0);
+  int c = 0;
+  for (; c + 4 <= w; c += 4) {
+    products = wasm_f32x4_add(products, wasm_f32x4_mul(wasm_v128_load(dcontext + c), wasm_v128_load(context + c)));
+  }
+  float dot = horizontal_sum(products);
+  for (; c < w; c++) dot += dcontext[c] * context[c];
   const v128_t d4 = wasm_f32x4_splat(dot), f = wasm_f32x4_splat(scale);
-  int j = 0;
-  for (; j + 4 <= n; j += 4) {
+  for (int j = 0; j < n; j += 4) {
     const v128_t g = wasm_f32x4_mul(wasm_v128_load(p + j), wasm_f32x4_sub(wasm_v128_load(dp + j), d4));
     wasm_v128_store(dp + j, wasm_f32x4_mul(g, f));
   }
-  for (; j < n; j++) dp[j] = p[j] * (dp[j] - dot) * scale;
 }
 
-/* The same after the library's exponentials. */
-static NOINLINE void exp_grad_row(float *p, float *dp, int n, int w, float scale, float log_sum_exp, const float *dcontext,
-                              const float *context) {
-  if (log_sum_exp < MASKED * 0.5f) {
-    for (int j = 0; j < n; j++) p[j] = 1 / (float)n, dp[j] = 0;
-    return;
-  }
-  v128_t products = wasm_f32x4_const_splat(0);
-  int j = 0;
-  for (; j + 4 <= w; j += 4) {
-    products = wasm_f32x4_add(products, wasm_f32x4_mul(wasm_v128_load(dcontext + j), wasm_v128_load(context + j)));
-  }
-  float dot = horizontal_sum(products);
-  for (; j < w; j++) dot += dcontext[j] * context[j];
-  const v128_t d4 = wasm_f32x4_splat(dot), f = wasm_f32x4_splat(scale);
-  for (j = 0; j + 4 <= n; j += 4) {
-    wasm_v128_store(dp + j, wasm_f32x4_mul(wasm_f32x4_mul(wasm_v128_load(p + j), wasm_f32x4_sub(wasm_v128_load(dp + j), d4)), f));
-  }
-  for (; j < n; j++) dp[j] = p[j] * (dp[j] - dot) * scale;
-}
-
-/* Gradients of attention, of the same heads. Scratch: attention_scratch of twice m x n floats. */
+/* Gradients of attention, of the same heads. Scratch: attention_scratch of twice m lines of scores. */
 EXPORT(attention_grad)
 void attention_grad(int m, int n, int width, int heads, float scale, int causal, const float *dcontext,
                     const float *query, const float *key, const float *value, const float *context,
                     const float *log_sum_exp, const u32 *keep, float *dquery, float *dkey, float *dvalue, int first,
                     int count, float *scratch) {
-  const int w = width / heads;
-  float *const p = whole_line(scratch + SCRATCH), *const dp = p + m * n;
+  const int w = width / heads, line = line_of(n);
+  float *const p = whole_line(scratch + SCRATCH), *const dp = p + m * line;
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads, qo = b * m * width + h * w, ko = b * n * width + h * w;
     const float *q = query + qo, *k = key + ko, *v = value + ko, *dc = dcontext + qo, *co = context + qo;
-    product(m, n, w, q, width, 1, k, 1, width, p, n, scratch);
-    product(m, n, w, dc, width, 1, v, 1, width, dp, n, scratch);
-    const u32 *kept = keep ? keep + b * n : 0;
     const float *const sums = log_sum_exp + head * m;
-    const int by_library = exp_on && m * n >= LEAST_EXPS;
-    if (by_library) {
-      int is_low = 0;
-      for (int i = 0; i < m; i++) {
-        is_low |= shift_scores(p + i * n, n, scale, kept, causal_limit(causal, i, n), sums[i]);
-      }
-      blas_exp(m * n, p);
-      if (is_low) clear_lowest(p, m * n);
-    }
+    product(m, n, w, q, width, 1, k, 1, width, p, line, scratch);
+    product(m, n, w, dc, width, 1, v, 1, width, dp, line, scratch);
+    exp_rows(p, m, n, scale, keep ? keep + b * n : 0, causal, 0, sums);
     for (int i = 0; i < m; i++) {
-      if (by_library) {
-        exp_grad_row(p + i * n, dp + i * n, n, w, scale, sums[i], dc + i * width, co + i * width);
-        continue;
-      }
-      score_grad_row(p + i * n, dp + i * n, n, w, scale, kept, causal_limit(causal, i, n),
-                     sums[i], dc + i * width, co + i * width);
+      score_grad_row(p + i * line, dp + i * line, n, w, scale, sums[i], dc + i * width, co + i * width);
     }
-    product(n, w, m, p, 1, n, dc, width, 1, dvalue + ko, width, scratch);
-    product(m, w, n, dp, n, 1, k, width, 1, dquery + qo, width, scratch);
-    product(n, w, m, dp, 1, n, q, width, 1, dkey + ko, width, scratch);
+    product(n, w, m, p, 1, line, dc, width, 1, dvalue + ko, width, scratch);
+    product(m, w, n, dp, line, 1, k, width, 1, dquery + qo, width, scratch);
+    product(n, w, m, dp, 1, line, q, width, 1, dkey + ko, width, scratch);
   }
 }

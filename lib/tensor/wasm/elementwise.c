@@ -35,16 +35,19 @@ INLINE v128_t exp4(v128_t x) {
   return wasm_v128_andnot(wasm_f32x4_mul(p, wasm_i32x4_shl(t, 23) /* 2^n */), too_small);
 }
 
-/* ln x for a normal x > 0: x = m 2^e with m near 1, then the series of atanh. */
-static double log1(double x) {
-  union { double d; unsigned long long u; } v = { x };
-  int e = (int)(v.u >> 52) - 1023;
-  v.u = (v.u & 0xfffffffffffffull) | 0x3ff0000000000000ull;
-  if (v.d > 1.4142135623730951) v.d *= 0.5, e++;
-  const double s = (v.d - 1) / (v.d + 1), q = s * s;
-  double sum = 0;
-  for (int i = 19; i > 0; i -= 2) sum = sum * q + 1.0 / i;
-  return 2 * s * sum + e * 0.6931471805599453;
+/* ln x for a normal x > 0, NaN of NaN: x = m 2^e with m from sqrt(1/2) on, then the series of atanh, to 1e-9; with rounding 1e-7. */
+INLINE v128_t log4(v128_t x) {
+  const v128_t root = wasm_i32x4_const_splat(0x3f3504f3); /* the bits of sqrt(1/2) */
+  const v128_t e = wasm_i32x4_shr(wasm_i32x4_sub(x, root), 23), m = wasm_i32x4_sub(x, wasm_i32x4_shl(e, 23));
+  const v128_t one = wasm_f32x4_const_splat(1);
+  const v128_t s = wasm_f32x4_div(wasm_f32x4_sub(m, one), wasm_f32x4_add(m, one)), q = wasm_f32x4_mul(s, s);
+  v128_t p = wasm_f32x4_const_splat(2.0f / 9);
+  p = MADD(p, q, wasm_f32x4_const_splat(2.0f / 7));
+  p = MADD(p, q, wasm_f32x4_const_splat(2.0f / 5));
+  p = MADD(p, q, wasm_f32x4_const_splat(2.0f / 3));
+  p = MADD(p, q, wasm_f32x4_const_splat(2));
+  const v128_t y = MADD(wasm_f32x4_convert_i32x4(e), wasm_f32x4_const_splat(0.6931471806f), wasm_f32x4_mul(p, s));
+  return wasm_f32x4_add(y, wasm_f32x4_sub(x, x)); /* + 0, or NaN */
 }
 
 /*

@@ -15,7 +15,8 @@ const SCORES_PER_MS = 4e5;
 function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (mask: number) => void): void {
   if (!keyMask) return run(0);
   const length = keyMask.shape[0]! * keyMask.shape[1]!;
-  const mask = allocate(backend, 4 * length);
+  // Whole vectors are read of it, the last beyond its end.
+  const mask = allocate(backend, 4 * (length + 3));
   const buffer = backend.wasm.asm.memory.buffer as ArrayBuffer;
   const Values = keyMask.dtype === "bool" ? Uint8Array : keyMask.dtype === "int32" ? Int32Array : Float32Array;
   const values = new Values(buffer, addressOf(backend, keyMask), length);
@@ -34,19 +35,20 @@ function setUp(query: TensorInfo, key: TensorInfo, { heads, scale, causal }: Att
   const grain = batch >= 8 ? heads : 1;
   const milliseconds = (products: number): number =>
     batch * m * n * (2 * products * width / FLOP_PER_MS + heads / SCORES_PER_MS);
-  return { sizes: [m, n, width, heads, scale, Number(causal)], m, n, rows, grain, milliseconds };
+  const line = Math.ceil(n / 4) * 4; // scores stand in rows of whole vectors
+  return { sizes: [m, n, width, heads, scale, Number(causal)], m, n, line, rows, grain, milliseconds };
 }
 
 /** AceAttention: context `[B, M, W]` and logSumExp `[B, heads, M]`. */
 export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAttention"> {
   const { inputs: { query, key, value, keyMask }, backend, attrs } = call;
-  const { sizes, m, n, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const { sizes, m, n, line, rows, grain, milliseconds } = setUp(query, key, attrs);
   const results: KernelResult<"AceAttention"> = [
     output(backend, query.shape),
     output(backend, [query.shape[0]!, attrs.heads, m]),
   ];
   const block = Math.min(m, Math.max(8, Math.floor(BLOCK_FLOATS / n)));
-  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(block * (n + 1));
+  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(block * (line + 1));
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, query, key, value, mask, ...results, block];
     runRows(backend, { name: "attention", args, results, rows, grain, milliseconds: milliseconds(2), scratchBytes });
@@ -57,13 +59,13 @@ export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAtte
 /** AceAttentionGrad: `[dQuery, dKey, dValue]`. */
 export function attentionGrad(call: WasmCall<"AceAttentionGrad">): KernelResult<"AceAttentionGrad"> {
   const { inputs: { dy, query, key, value, context, logSumExp, keyMask }, backend, attrs } = call;
-  const { sizes, m, n, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const { sizes, m, line, rows, grain, milliseconds } = setUp(query, key, attrs);
   const results: KernelResult<"AceAttentionGrad"> = [
     output(backend, query.shape),
     output(backend, key.shape),
     output(backend, value.shape),
   ];
-  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(2 * m * n);
+  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(2 * m * line);
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, dy, query, key, value, context, logSumExp, mask, ...results];
     runRows(backend, {
