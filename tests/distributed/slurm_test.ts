@@ -20,6 +20,8 @@ const SIZES = ["--batch-size", "8", "--micro-batch", "2", "--epochs", "6"];
 interface Slurm {
   /** The output of a command on the login machine; throws where it fails. */
   run(line: readonly string[]): Promise<string>;
+  /** Waits until nothing of a job is left on the nodes. */
+  idle(): Promise<void>;
   /** Waits until a job is in a state, and gives all that Slurm says of it. */
   job(id: string, state: RegExp): Promise<string>;
 }
@@ -73,9 +75,13 @@ async function startSlurm(machines: Machines, folder: string): Promise<Slurm> {
     for (const name of ["SlurmdSpoolDir", "TmpFS"]) await Deno.mkdir(join(folder, `${node}-${name}`));
     await run(["slurmd"], node);
   }
-  while (!/^2\s*$/.test(await run(["sinfo", "--noheader", "--states=idle", "--format=%D"]))) await pause();
+  const idle = async (): Promise<void> => {
+    while (!/^2\s*$/.test(await run(["sinfo", "--noheader", "--states=idle", "--format=%D"]))) await pause();
+  };
+  await idle();
   return {
     run,
+    idle,
     async job(id, state) {
       for (;; await pause()) {
         const said = await run(["scontrol", "show", "job", id]);
@@ -158,7 +164,11 @@ async function features(folder: string, name: string) {
 }
 
 for (const [name, mpi] of MPIS) {
-  const lacks = missing ?? (await isThere(LAUNCHERS[name][0]) ? undefined : `no ${name}`);
+  // Debian's MPICH (4.0.2, UCX 1.13) at times hangs in MPI_Finalize between nodes: see docs/cluster.md.
+  const hangs = name === "MPICH" && !Deno.env.get("ACE_SLURM_MPICH")
+    ? "hangs at times; set ACE_SLURM_MPICH"
+    : undefined;
+  const lacks = missing ?? (await isThere(LAUNCHERS[name][0]) ? hangs : `no ${name}`);
   Deno.test({
     name: `a Slurm job is stopped by SIGTERM, put back and goes on to the same bits: ${name} by srun --mpi=${mpi}${
       lacks ? ` (skipped: ${lacks})` : ""
@@ -170,7 +180,7 @@ for (const [name, mpi] of MPIS) {
         const alone = await launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"])
           .output();
         assert(alone.success, new TextDecoder().decode(alone.stderr));
-        await withSlurm(folder, async ({ run, job }) => {
+        await withSlurm(folder, async ({ run, idle, job }) => {
           const submit = ["sbatch", "--parsable", `--chdir=${PACKAGE}`, `--output=${folder}/slurm-%j.out`];
           const id = (await run([...submit, await batchFile(folder, mpi)])).trim();
           const out = join(folder, mpi);
@@ -180,7 +190,10 @@ for (const [name, mpi] of MPIS) {
           assertMatch(waiting, /Restarts=1/);
           const step = await loggedStep(out);
           assert(step! < 18, "it was over before it could be stopped");
-          await run(["scontrol", "update", `JobId=${id}`, "StartTime=now"]); // Slurm waits two minutes
+          // Slurm waits two minutes. In the second in which a job's leave was taken back, a node refuses it.
+          await idle();
+          await new Promise((resolve) => setTimeout(resolve, 2500));
+          await run(["scontrol", "update", `JobId=${id}`, "StartTime=now"]);
           assertMatch(await job(id, /COMPLETED/), /NumNodes=2 .*NumTasks=4/);
           const said = await Deno.readTextFile(join(folder, `slurm-${id}.out`));
           assertMatch(said, new RegExp(`processes: ${name}.* 4 processes`, "i"));
