@@ -61,7 +61,10 @@ export const TEXTS: FieldRule<string[]> = {
   fits: (value): value is string[] => Array.isArray(value) && value.every(isText),
 };
 /** True or false. */
-export const FLAG: FieldRule<boolean> = { must: "true or false", fits: (value) => typeof value === "boolean" };
+export const FLAG: FieldRule<boolean> = {
+  must: "true or false",
+  fits: (value): value is boolean => typeof value === "boolean",
+};
 /** A number that is not NaN or infinite. */
 export const FINITE: FieldRule<number> = { must: "a finite number", fits: isNumber };
 /** A list of them. */
@@ -104,12 +107,12 @@ export const LIST: FieldRule<unknown[]> = { must: "a list", fits: Array.isArray 
 
 /** What fits the rule, or null. */
 export function orNull<T>({ must, fits }: FieldRule<T>): FieldRule<T | null> {
-  return { must: `${must}, or null`, fits: (value) => value === null || fits(value) };
+  return { must: `${must}, or null`, fits: (value): value is T | null => value === null || fits(value) };
 }
 
 /** What fits the rule, or nothing at all. */
 export function orAbsent<T>({ must, fits }: FieldRule<T>): FieldRule<T | undefined> {
-  return { must, fits: (value) => value === undefined || fits(value) };
+  return { must, fits: (value): value is T | undefined => value === undefined || fits(value) };
 }
 
 /** A value of a file, refused unless it fits the rule. @throws {FieldError} If it does not. */
