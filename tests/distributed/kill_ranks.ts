@@ -14,7 +14,7 @@ import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
-import { adapterDigest, launched, LAUNCHERS } from "./launch.ts";
+import { adapterDigest, launched, LAUNCHERS, succeed } from "./launch.ts";
 import { inFolder } from "../folder.ts";
 
 /** What a sweep found. */
@@ -74,11 +74,6 @@ export async function killRanks(
     await Deno.remove(join(folder, "killed"), { recursive: true });
   }
   return result;
-}
-
-async function succeed(command: Deno.Command): Promise<void> {
-  const { success, stderr } = await command.output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
 /** What is killed, how, and after how many milliseconds. */

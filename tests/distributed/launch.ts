@@ -45,6 +45,12 @@ export function launched(
   });
 }
 
+/** Runs a command to its end; what it said is the error where it fails. */
+export async function succeed(command: Deno.Command): Promise<void> {
+  const { success, stderr } = await command.output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
 /** SHA-256 of the adapter that a run wrote. */
 export async function adapterDigest(folder: string, out: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(folder, out, "adapter.safetensors")));

@@ -6,7 +6,7 @@ import { writePairs } from "../cli/fixtures.ts";
 import { inFolder } from "../folder.ts";
 import { PACKAGE } from "../cli/run.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
-import { adapterDigest, isThere, launched, LAUNCHERS } from "./launch.ts";
+import { adapterDigest, isThere, launched, LAUNCHERS, succeed } from "./launch.ts";
 import { type Machines, machinesMissing, startMachines } from "./machines.ts";
 
 const missing = !await isThere(LAUNCHERS["Open MPI"][0])
@@ -78,9 +78,7 @@ Deno.test({
   fn: async () => {
     await inFolder(async (folder) => {
       await writePairs(folder, 20);
-      const alone = await launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"])
-        .output();
-      assert(alone.success, new TextDecoder().decode(alone.stderr));
+      await succeed(launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"]));
       const expected = await adapterDigest(folder, "alone");
       const machines = await startMachines(folder, [`${NAME}-launcher`, ...WORKERS], DOMAIN);
       const job = async (workers: readonly string[], slots: number) => {

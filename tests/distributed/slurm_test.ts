@@ -6,7 +6,7 @@ import { writePairs } from "../cli/fixtures.ts";
 import { inFolder } from "../folder.ts";
 import { PACKAGE } from "../cli/run.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
-import { adapterDigest, isThere, launched, LAUNCHERS } from "./launch.ts";
+import { adapterDigest, isThere, launched, LAUNCHERS, succeed } from "./launch.ts";
 import { type Machines, machinesMissing, startMachines } from "./machines.ts";
 
 const missing = await isThere("slurmctld", "-V") && await isThere("slurmd", "-V")
@@ -144,8 +144,7 @@ Deno.test({
         const after = (await run([...submit, `--dependency=afterok:${id}`, "--wrap", merge])).trim();
         await job(after, /COMPLETED/);
         const encode = ["encode", "--images", "pairs.csv", "--out", "one.safetensors"];
-        const { success, stderr } = await launched([], 1, folder, encode).output();
-        assert(success, new TextDecoder().decode(stderr));
+        await succeed(launched([], 1, folder, encode));
         const [joined, one] = [await features(folder, "feats"), await features(folder, "one")];
         assertEquals(joined, one);
         const line = ["deno", "task", "mpi", "train", "--pairs", `${folder}/pairs.csv`, "--out", `${folder}/none`];
@@ -176,9 +175,7 @@ for (const [name, mpi] of MPIS) {
     fn: async () => {
       await inFolder(async (folder) => {
         await writePairs(folder, 20);
-        const alone = await launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"])
-          .output();
-        assert(alone.success, new TextDecoder().decode(alone.stderr));
+        await succeed(launched([], 1, folder, ["train", "--pairs", "pairs.csv", ...SIZES, "--out", "alone"]));
         await withSlurm(folder, async ({ run, idle, job }) => {
           const submit = ["sbatch", "--parsable", `--chdir=${PACKAGE}`, `--output=${folder}/slurm-%j.out`];
           const id = (await run([...submit, await batchFile(folder, mpi)])).trim();
