@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { disposeParams, mapTensors, namedTensors, withTensors } from "../tensor/params.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import type { Scalar, Tensor } from "../tensor/types.ts";
-import { adamw, disposeAdamw, initAdamw } from "../train/adamw.ts";
+import { adamw, type AdamwState, disposeAdamw, initAdamw } from "../train/adamw.ts";
 import { valueAndGradients } from "../tensor/gradients.ts";
 import { warmupCosine } from "../train/schedule.ts";
 import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../nn/batch_norm.ts";
@@ -84,82 +84,112 @@ export async function fitHead<T, B>(
   task: HeadTask<T, B>,
   options: FitHeadOptions = {},
 ): Promise<FitHeadResult<T>> {
-  const { epochs = 50, batchSize = 16, learningRate = 5e-4, weightDecay = 0.05, warmupEpochs = 0 } = options;
-  const { patience = 10, validateEvery = 1, seed = 1, onStep, onEpoch, signal } = options;
+  const { epochs = 50, patience = 10, validateEvery = 1, onEpoch, signal } = options;
   if (task.size < 1) throw new RangeError("Cannot train as there must be a training image: there are 0");
-  const perEpoch = Math.max(1, Math.ceil(task.size / batchSize) - (task.size % batchSize === 1 ? 1 : 0));
-  const steps = epochs * perEpoch;
   const names = [...namedTensors(start).keys()].filter(isTrainedLeaf);
-  let params = mapTensors(start, (tensor) => tf.clone(tensor));
-  let best = mapTensors(start, (tensor) => tf.clone(tensor));
-  let state = initAdamw(pick(params, names));
+  const run: Run<T> = { names, params: copied(start), adamw: initAdamw(pick(start, names)), step: 0 };
+  let best = { params: copied(start), epoch: 0, figure: -Infinity, loss: Infinity };
   const history: HeadEpoch[] = [];
-  let bestEpoch = 0, bestFigure = -Infinity, bestLoss = Infinity, step = 0;
   let ended: FitHeadResult<T>["ended"] = "all epochs";
   try {
     for (let epoch = 1; epoch <= epochs; epoch++) {
-      const all = Array.from({ length: task.size }, (_, i) => i);
-      const order = shuffled(all, mulberry32(deriveSeed(seed, `order ${epoch}`)));
-      let sum = 0;
-      for (let batch = 0; batch < perEpoch; batch++, step++) {
-        // On wasm every await is already settled, so without a pause no signal would ever be delivered.
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        const indices = order.slice(batch * batchSize, (batch + 1) * batchSize);
-        const data = await task.load(indices);
-        const statistics: BatchStatistics = new Map();
-        const { value, gradients } = valueAndGradients(params, names, () => task.loss(params, data, statistics));
-        disposeParams(data);
-        const loss = (await value.data())[0]!;
-        value.dispose();
-        const rate = warmupCosine(step, {
-          learningRate,
-          warmupSteps: Math.round(warmupEpochs * perEpoch),
-          totalSteps: steps,
-        });
-        const running = runningStatistics(params, statistics);
-        const next = adamw(state, pick(params, names), gradients, rate, { weightDecay });
-        tf.dispose([...gradients.values()]);
-        disposeAdamw(state);
-        state = next.state;
-        const updated = withTensors(params, new Map([...next.tensors, ...running]));
-        disposeParams(params, updated);
-        params = updated;
-        if (!Number.isFinite(loss)) {
-          throw new RangeError(`Cannot go on training as the loss must be finite: at step ${step} it is ${loss}`);
-        }
-        sum += loss;
-        onStep?.({ step: step + 1, steps, loss, learningRate: rate });
-        if (signal?.aborted) break;
-      }
+      const loss = await trainEpoch(run, task, epoch, { ...options, epochs });
       if (signal?.aborted) {
         ended = "interrupted";
         break;
       }
-      const loss = sum / perEpoch;
-      const due = epoch % validateEvery === 0 || epoch === epochs;
-      const figure = !due ? null : task.validate ? await task.validate(params) : -loss;
+      const isDue = epoch % validateEvery === 0 || epoch === epochs;
+      const figure = !isDue ? null : task.validate ? await task.validate(run.params) : -loss;
       history.push({ epoch, loss, figure });
       onEpoch?.(history.at(-1)!);
       if (figure === null) continue;
-      if (figure > bestFigure || (figure === bestFigure && loss < bestLoss)) {
-        disposeParams(best);
-        best = mapTensors(params, (tensor) => tf.clone(tensor));
-        bestFigure = figure;
-        bestLoss = loss;
-        bestEpoch = epoch;
-      } else if (epoch - bestEpoch >= patience) {
+      if (figure > best.figure || (figure === best.figure && loss < best.loss)) {
+        disposeParams(best.params);
+        best = { params: copied(run.params), epoch, figure, loss };
+      } else if (epoch - best.epoch >= patience) {
         ended = "no better figure";
         break;
       }
     }
   } catch (error) {
-    disposeParams(best);
+    disposeParams(best.params);
     throw error;
   } finally {
-    disposeParams(params);
-    disposeAdamw(state);
+    disposeParams(run.params);
+    disposeAdamw(run.adamw);
   }
-  return { params: best, bestEpoch, bestFigure, history, ended };
+  return { params: best.params, bestEpoch: best.epoch, bestFigure: best.figure, history, ended };
+}
+
+/** A run under way; its tensors are its own. */
+interface Run<T> {
+  /** The leaves that are trained. */
+  readonly names: readonly string[];
+  params: T;
+  adamw: AdamwState;
+  /** Steps taken. */
+  step: number;
+}
+
+/** Takes the steps of an epoch, or those until the signal; returns the mean of their losses. */
+async function trainEpoch<T, B>(
+  run: Run<T>,
+  task: HeadTask<T, B>,
+  epoch: number,
+  options: FitHeadOptions & { epochs: number },
+): Promise<number> {
+  const { epochs, batchSize = 16, learningRate = 5e-4, weightDecay = 0.05, warmupEpochs = 0, seed = 1 } = options;
+  const all = Array.from({ length: task.size }, (_, i) => i);
+  const order = shuffled(all, mulberry32(deriveSeed(seed, `order ${epoch}`)));
+  const perEpoch = Math.max(1, Math.ceil(task.size / batchSize) - (task.size % batchSize === 1 ? 1 : 0));
+  const steps = epochs * perEpoch;
+  const schedule = { learningRate, warmupSteps: Math.round(warmupEpochs * perEpoch), totalSteps: steps };
+  let sum = 0;
+  for (let batch = 0; batch < perEpoch; batch++) {
+    // On wasm every await is already settled, so without a pause no signal would ever be delivered.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const rate = warmupCosine(run.step, schedule);
+    const loss = await takeStep(run, task, order.slice(batch * batchSize, (batch + 1) * batchSize), {
+      rate,
+      weightDecay,
+    });
+    sum += loss;
+    options.onStep?.({ step: run.step, steps, loss, learningRate: rate });
+    if (options.signal?.aborted) break;
+  }
+  return sum / perEpoch;
+}
+
+/** Takes a step on these images, and returns their loss. */
+async function takeStep<T, B>(
+  run: Run<T>,
+  task: HeadTask<T, B>,
+  indices: readonly number[],
+  { rate, weightDecay }: { rate: number; weightDecay: number },
+): Promise<number> {
+  const { params, names } = run;
+  const data = await task.load(indices);
+  const statistics: BatchStatistics = new Map();
+  const { value, gradients } = valueAndGradients(params, names, () => task.loss(params, data, statistics));
+  disposeParams(data);
+  const loss = (await value.data())[0]!;
+  value.dispose();
+  const running = runningStatistics(params, statistics);
+  const next = adamw(run.adamw, pick(params, names), gradients, rate, { weightDecay });
+  tf.dispose([...gradients.values()]);
+  disposeAdamw(run.adamw);
+  run.adamw = next.state;
+  run.params = withTensors(params, new Map([...next.tensors, ...running]));
+  disposeParams(params, run.params);
+  if (!Number.isFinite(loss)) {
+    throw new RangeError(`Cannot go on training as the loss must be finite: at step ${run.step} it is ${loss}`);
+  }
+  run.step++;
+  return loss;
+}
+
+function copied<T>(tree: T): T {
+  return mapTensors(tree, (tensor) => tf.clone(tensor));
 }
 
 function pick(tree: unknown, names: readonly string[]): Map<string, Tensor> {
