@@ -17,6 +17,7 @@ interface Configuration {
   publish: { include: string[]; exclude: string[] };
   links?: string[];
   tasks?: unknown;
+  allowScripts?: unknown;
 }
 
 /** Copies a file, or a folder with all in it but what is excluded. */
@@ -53,13 +54,13 @@ export async function pack(target: string): Promise<number> {
 async function fill(target: string): Promise<number> {
   const there = await Array.fromAsync(Deno.readDir(target)).catch(() => []);
   if (there.length > 0) throw new Error(`Cannot write the package to "${target}" as it must be empty: it is not`);
-  const { links: _links, tasks: _tasks, ...configuration } = JSON.parse(
+  const { links: _links, tasks: _tasks, allowScripts: _allowScripts, ...configuration } = JSON.parse(
     await Deno.readTextFile(join(ROOT, "deno.json")),
   ) as Configuration;
   let count = 0;
   const { include, exclude } = configuration.publish;
   for (const path of include) count += await copy(path, target, [...exclude, "deno.json"]);
-  // Links and tasks are the root project's: Deno warns of those in a linked package.
+  // Links, tasks and allowed scripts are the root project's: Deno warns of those in a linked package.
   await Deno.writeTextFile(join(target, "deno.json"), `${JSON.stringify(configuration, null, 2)}\n`);
   return count + 1;
 }
