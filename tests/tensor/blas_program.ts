@@ -18,7 +18,7 @@ const random = (shape: number[]): Tensor =>
   tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng() - 0.5), shape);
 
 /** Shapes before the transposition, batches broadcast as tf.matMul does. */
-const FORMS: [a: number[], b: number[], transposeA: boolean, transposeB: boolean, bias?: boolean][] = [
+const FORMS: [a: number[], b: number[], transposeA: boolean, transposeB: boolean, bias?: boolean, zeros?: boolean][] = [
   [[130, 70], [70, 90], false, false],
   [[130, 70], [90, 70], false, true],
   [[70, 130], [70, 90], true, false],
@@ -35,12 +35,16 @@ const FORMS: [a: number[], b: number[], transposeA: boolean, transposeB: boolean
   [[40, 300], [700, 300], false, true, true],
   [[8, 50, 150], [8, 120, 50], true, true],
   [[2, 1, 150, 70], [3, 70, 130], false, false],
+  // Half of the rows are zeros, and left out.
+  [[1501, 100], [100, 130], false, false, false, true],
+  [[1501, 100], [130, 100], false, true, false, true],
 ];
 
 let largest = 0;
 let repeated = true;
-for (const [shapeA, shapeB, transposeA, transposeB, bias] of FORMS) {
-  const [a, b] = [random(shapeA), random(shapeB)];
+for (const [shapeA, shapeB, transposeA, transposeB, bias, zeros] of FORMS) {
+  const used = tf.cast(tf.greater(random([shapeA[0]!, 1]), 0), "float32");
+  const [a, b] = [zeros ? tf.mul(random(shapeA), used) : random(shapeA), random(shapeB)];
   const columns = shapeB.at(transposeB ? -2 : -1)!;
   const added = bias ? random([columns]) : undefined;
   const multiply = (): Tensor =>

@@ -126,6 +126,30 @@ Deno.test("matMul() on wasm accepts sizes of zero: no rows, no columns, an empty
   assertEquals(tf.matMul(tf.zeros([0, 2, 3]), tf.ones([0, 3, 2])).shape, [0, 2, 2]);
 });
 
+Deno.test("matMul() on wasm leaves rows of zeros out without a change to any bit, and no NaN with them", async () => {
+  for (const [m, k, n] of [[700, 96, 24], [1300, 33, 41], [300, 1500, 100]] as const) {
+    for (const share of [0.3, 0.97, 1]) {
+      for (const tb of [false, true]) {
+        const dense = random([m, k]);
+        const b = random(tb ? [n, k] : [k, n]);
+        const used = Array.from({ length: m }, () => rng() >= share);
+        const sparse = dense.values.map((value, i) => used[Math.floor(i / k)] ? value : i % 2 ? 0 : -0);
+        const nan = used.findLastIndex((isUsed) => !isUsed); // one NaN in a row of zeros
+        sparse[nan * k + 1] = NaN;
+        const [a, whole] = [tf.tensor2d(sparse, [m, k]), tf.matMul(dense.tensor, b.tensor, false, tb)];
+        const product = tf.matMul(a, b.tensor, false, tb);
+        const [values, expected] = [await product.data(), await whole.data()];
+        const rowOf = (v: typeof values, i: number) => v.subarray(i * n, (i + 1) * n);
+        for (const [i, isUsed] of used.entries()) {
+          const want = i === nan ? Array(n).fill(NaN) : isUsed ? [...rowOf(expected, i)] : Array(n).fill(0);
+          assertEquals([...rowOf(values, i)], want, `[${m}, ${k}] x [${k}, ${n}], ${share} zeros, tb=${tb}, row ${i}`);
+        }
+        tf.dispose([dense.tensor, b.tensor, a, whole, product]);
+      }
+    }
+  }
+});
+
 Deno.test("fused.matMul() on wasm adds the bias and applies each activation", async () => {
   const a = tf.tensor2d([[1, -2], [3, 4], [-5, 6]]);
   const b = tf.tensor2d([[1, 0, -1], [2, 1, 0.5]]);

@@ -48,6 +48,10 @@ const WORK: Readonly<Record<string, () => tf.Tensor[]>> = {
         });
       })
     ),
+  "matMul() with rows of zeros": () => {
+    const used = tf.cast(tf.greater(uniform([5003, 1], 4), 0), "float32");
+    return [tf.matMul(tf.mul(uniform([5003, 96], 1), used) as tf.Tensor2D, uniform([96, 200], 2) as tf.Tensor2D)];
+  },
   "matMul() of batches": () =>
     FORMS.flatMap(([ta, tb]) => {
       const a = uniform([7, 120, 120], 1);

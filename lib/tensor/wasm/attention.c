@@ -109,9 +109,6 @@ INLINE void scale_row(float *s, int n, float factor) {
 
 INLINE int causal_limit(int causal, int i, int n) { return causal ? min_int(i + 1, n) : n; }
 
-/* The first cache line from here: a library's last bits could depend on where in a line a thread's scratch begins. */
-INLINE float *whole_line(float *p) { return (float *)(((u32)p + 63) & ~63u); }
-#define LINE 16 /* floats */
 EXPORT(attention_scratch) int attention_scratch(int floats) { return 4 * (SCRATCH + LINE + floats); }
 
 /* e^(score - shift) of rows from row `first` of a sample on; `shifts` are their own. */

@@ -103,6 +103,10 @@ static int blas_on __attribute__((address_space(1)));
 EXPORT(use_blas) void use_blas(int on) { blas_on = on; }
 #define LEAST_BLAS_TERMS 70000 /* as many multiply-adds are worth a call out of wasm: a head of 49 tokens took .65 of its time */
 
+/* The first cache line from here: a library's last bits could depend on where in a line a thread's scratch begins. */
+INLINE float *whole_line(float *p) { return (float *)(((u32)p + 63) & ~63u); }
+#define LINE 16 /* floats */
+
 /* gemm without a bias, by the library where that is worth it. */
 static void product(int m, int n, int k, const float *a, int ars, int acs, const float *b, int brs, int bcs, float *c,
                     int ldc, float *scratch) {

@@ -34,6 +34,9 @@ const LEAST_PACKED_ROWS = 64;
 /** Columns from which two halves are packed for two threads: each then has twice the rows, which multiply faster up to 200. */
 const LEAST_PARTED_COLUMNS = 512;
 
+/** Rows from which those that are zeros are looked for. */
+const LEAST_ROWS_TO_LEAVE_OUT = 256;
+
 // Rough speeds of one thread, which only decide on threads.
 const FLOP_PER_MS = 4e7;
 const NATIVE_FLOP_PER_MS = 1e8;
@@ -90,9 +93,11 @@ export function multiply(
   };
   if (sizeB === 1 && (!transposeA || batch === 1)) {
     const plain = (): void => run(1, batch * m); // one B for all: the batch is just more rows
+    const rows = { m: batch * m, n, k, a, b, transposeB, c };
+    if (!transposeA && !bias && multiplyUsedRows(backend, rows, flopPerMs)) return c;
     if (
       !isNative || transposeA || bias ||
-      !multiplyPacked(backend, { blas, m: batch * m, n, k, a, b, transposeB, c, plain })
+      !multiplyPacked(backend, { ...rows, blas, plain })
     ) plain();
   } else if (sizeA === batch && sizeB === batch) {
     run(batch, m);
@@ -107,8 +112,8 @@ export function multiply(
   return c;
 }
 
-interface PackedProduct {
-  blas: Blas;
+/** A product of all rows by one matrix. */
+interface RowsProduct {
   m: number;
   n: number;
   k: number;
@@ -116,6 +121,33 @@ interface PackedProduct {
   b: TensorInfo;
   transposeB: boolean;
   c: TensorInfo;
+}
+
+/** The product without those rows of A that are zeros, where there are many of them; false: nothing was done. */
+function multiplyUsedRows(
+  backend: WasmBackend,
+  { m, n, k, a, b, transposeB, c }: RowsProduct,
+  flopPerMs: number,
+): boolean {
+  const { blas, run } = wasmKernels(backend);
+  const isElsewhere = blas && !blas.isShared && (threadPool()?.threads ?? 1) > 1; // the library divides it
+  if (m < LEAST_ROWS_TO_LEAVE_OUT || n < LEAST_COLUMNS || isElsewhere) return false;
+  if (!run["has_zero_rows"]!(m, k, addressOf(backend, a))) return false;
+  runRows(backend, {
+    name: "matmul_used",
+    args: [n, k, a, b, Number(transposeB), c],
+    results: [c],
+    rows: m,
+    milliseconds: 2 * m * n * k / flopPerMs,
+    least: LEAST_LINES,
+    isEven: blas !== undefined,
+    scratchBytes: run["matmul_used_scratch"]!(k),
+  });
+  return true;
+}
+
+interface PackedProduct extends RowsProduct {
+  blas: Blas;
   /** Computes it without the packed form. */
   plain(): void;
 }
