@@ -5,7 +5,7 @@ import { bootstrapInterval } from "../metrics/bootstrap.ts";
 import { type Faithfulness, faithfulness, meanFaithfulness, randomMap } from "./faithfulness.ts";
 import { labelMaps, MAP_KINDS, type MapKind } from "./maps.ts";
 import type { MapModel } from "./model.ts";
-import { patchesIn, pointingHit, seenBox } from "./pointing.ts";
+import { patchesIn, pointingHit, type SeenBox, seenBox } from "./pointing.ts";
 
 /** What is held against the boxes: the kinds of maps, and two that know nothing. */
 export type Pointer = MapKind | "centre" | "chance";
@@ -63,46 +63,28 @@ export async function pointingGame(
   options: PointingGameOptions,
 ): Promise<PointingReport> {
   const { labels, kinds = MAP_KINDS, curves = 0, onCase } = options;
-  const { encoders } = model.config;
-  const names: Pointer[] = [...kinds, "centre", "chance"];
-  const pairs: { label: string; image: string; patient: string; hits: Record<string, number> }[] = [];
+  const pairs: Pair[] = [];
   const followed: Record<string, Faithfulness>[] = [];
   let unseen = 0;
-  for (const [place, item] of cases.entries()) {
+  for (const [done, item] of cases.entries()) {
     const own = labels.filter((label) => item.boxes?.some((box) => box.label === label));
-    if (own.length > 0) {
-      const image = await item.image();
-      const pixels = toPixels(image, { ...encoders, size: encoders.vision.imageSize });
-      const zoom = (encoders.resizedTo ?? encoders.vision.imageSize) / encoders.vision.imageSize;
-      const maps = new Map<MapKind, Float32Array[]>();
-      for (const kind of kinds) maps.set(kind, await labelMaps(model, kind, pixels));
-      for (const label of own) {
-        const boxes = item.boxes!.filter((box) => box.label === label);
-        const seen = boxes.map((box) => seenBox(box, image, encoders.resizeMode, zoom));
-        const inside = patchesIn(seen, model.side);
-        const chance = inside.filter(Boolean).length / inside.length;
-        if (chance === 0) {
-          unseen++;
-          continue;
-        }
-        const place = labels.indexOf(label);
-        const isCentre = seen.some(({ left, top, right, bottom }) =>
-          left <= 0.5 && right >= 0.5 && top <= 0.5 && bottom >= 0.5
-        );
-        const hits: Record<string, number> = { centre: isCentre ? 1 : 0, chance };
-        for (const kind of kinds) hits[kind] = pointingHit(maps.get(kind)![place]!, inside);
-        pairs.push({ label, image: item.id, patient: item.patientId ?? `case ${item.id}`, hits });
-        if (followed.length >= curves) continue;
-        const orders = [
-          ...kinds.map((kind) => [kind, maps.get(kind)![place]!] as const),
-          ["random order", randomMap(inside.length, followed.length)] as const,
-        ];
-        const measured: Record<string, Faithfulness> = {};
-        for (const [name, map] of orders) measured[name] = await faithfulness(model, pixels, map, { label: place });
-        followed.push(measured);
+    const view = own.length > 0 ? await viewOf(model, item, kinds) : undefined;
+    for (const label of view ? own : []) {
+      const boxes = view!.boxesOf(label);
+      const inside = patchesIn(boxes, model.side);
+      if (!inside.includes(true)) {
+        unseen++;
+        continue;
+      }
+      const maps = view!.mapsOf(labels.indexOf(label));
+      const patient = item.patientId ?? `case ${item.id}`;
+      pairs.push({ label, image: item.id, patient, hits: hitsOf(maps, boxes, inside) });
+      if (followed.length < curves) {
+        const random = ["random order", randomMap(inside.length, followed.length)] as const;
+        followed.push(await follow(model, view!.pixels, [...maps, random], labels.indexOf(label)));
       }
     }
-    onCase?.(place + 1);
+    onCase?.(done + 1);
   }
   if (pairs.length === 0) {
     throw new RangeError(
@@ -111,35 +93,98 @@ export async function pointingGame(
       }: none has`,
     );
   }
-  const byLabel = Map.groupBy(pairs, ({ label }) => label);
+  return { ...sharesOf(pairs, [...kinds, "centre", "chance"]), unseen, ...meanCurves(followed) };
+}
+
+/** An image and a label that has a box in it. */
+interface Pair {
+  label: string;
+  /** The image's id. */
+  image: string;
+  patient: string;
+  /** 1 or 0 by pointer; of `chance` the share of patches in the boxes. */
+  hits: Partial<Record<Pointer, number>>;
+}
+
+/** What the model sees of an image: its pixels, its boxes and the maps of each label. */
+interface View {
+  pixels: Float32Array;
+  boxesOf(label: string): SeenBox[];
+  mapsOf(place: number): (readonly [MapKind, Float32Array])[];
+}
+
+async function viewOf(model: MapModel, item: Case, kinds: readonly MapKind[]): Promise<View> {
+  const { encoders } = model.config;
+  const { imageSize } = encoders.vision;
+  const image = await item.image();
+  const pixels = toPixels(image, { ...encoders, size: imageSize });
+  const zoom = (encoders.resizedTo ?? imageSize) / imageSize;
+  const maps: [MapKind, Float32Array[]][] = [];
+  for (const kind of kinds) maps.push([kind, await labelMaps(model, kind, pixels)]);
+  return {
+    pixels,
+    boxesOf: (label) =>
+      item.boxes!.filter((box) => box.label === label).map((box) => seenBox(box, image, encoders.resizeMode, zoom)),
+    mapsOf: (place) => maps.map(([kind, own]) => [kind, own[place]!]),
+  };
+}
+
+function hitsOf(
+  maps: readonly (readonly [MapKind, Float32Array])[],
+  boxes: readonly SeenBox[],
+  inside: readonly boolean[],
+): Pair["hits"] {
+  const isCentre = boxes.some(({ left, top, right, bottom }) =>
+    left <= 0.5 && right >= 0.5 && top <= 0.5 && bottom >= 0.5
+  );
+  return {
+    centre: isCentre ? 1 : 0,
+    chance: inside.filter(Boolean).length / inside.length,
+    ...Object.fromEntries(maps.map(([kind, map]) => [kind, pointingHit(map, inside)])),
+  };
+}
+
+/** The curves of maps of one label, by their names. */
+async function follow(
+  model: MapModel,
+  pixels: Float32Array,
+  maps: readonly (readonly [string, Float32Array])[],
+  label: number,
+): Promise<Record<string, Faithfulness>> {
+  const curves: Record<string, Faithfulness> = {};
+  for (const [name, map] of maps) curves[name] = await faithfulness(model, pixels, map, { label });
+  return curves;
+}
+
+function sharesOf(
+  pairs: readonly Pair[],
+  pointers: readonly Pointer[],
+): Pick<PointingReport, "pairs" | "images" | "perLabel" | "pointers"> {
+  const byLabel = [...Map.groupBy(pairs, ({ label }) => label)];
   const groups = pairs.map(({ patient }) => patient);
   const shareOf = (name: Pointer): PointingShare => {
     const hits = pairs.map((pair) => pair.hits[name]!);
     const mean = (indices: Uint32Array): number =>
       indices.reduce((sum, index) => sum + hits[index]!, 0) / indices.length;
     const { value, low, high } = bootstrapInterval(pairs.length, mean, { groups });
-    return {
-      share: value,
-      interval: [low, high],
-      perLabel: Object.fromEntries(
-        [...byLabel].map(([label, own]) => [label, own.reduce((sum, { hits }) => sum + hits[name]!, 0) / own.length]),
-      ),
-    };
+    const perLabel = byLabel.map(([label, own]) => [
+      label,
+      own.reduce((sum, { hits }) => sum + hits[name]!, 0) / own.length,
+    ]);
+    return { share: value, interval: [low, high], perLabel: Object.fromEntries(perLabel) };
   };
-  const [first] = followed;
   return {
     pairs: pairs.length,
     images: new Set(pairs.map(({ image }) => image)).size,
-    unseen,
-    perLabel: Object.fromEntries([...byLabel].map(([label, own]) => [label, own.length])),
-    pointers: Object.fromEntries(names.map((name) => [name, shareOf(name)])),
-    ...(first
-      ? {
-        faithfulness: Object.fromEntries(
-          Object.keys(first).map((name) => [name, meanFaithfulness(followed.map((curves) => curves[name]!))]),
-        ),
-      }
-      : {}),
-    curves: followed.length,
+    perLabel: Object.fromEntries(byLabel.map(([label, own]) => [label, own.length])),
+    pointers: Object.fromEntries(pointers.map((name) => [name, shareOf(name)])),
   };
+}
+
+function meanCurves(
+  followed: readonly Record<string, Faithfulness>[],
+): Pick<PointingReport, "faithfulness" | "curves"> {
+  const names = Object.keys(followed[0] ?? {});
+  const means = names.map((name) => [name, meanFaithfulness(followed.map((measured) => measured[name]!))]);
+  return { ...(names.length > 0 ? { faithfulness: Object.fromEntries(means) } : {}), curves: followed.length };
 }
