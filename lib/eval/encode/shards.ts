@@ -139,24 +139,10 @@ export async function encodeShard(
         const file = `${parts}/${list.name}-${start}-${some.length}.safetensors`;
         const made = { fingerprint, stamps: JSON.stringify(part(list, some).stamps ?? []) };
         const kept = force ? undefined : await readPart(file, made);
-        let values = kept?.values;
-        let backend = kept?.backend;
-        if (values) result.reused += some.length;
-        else {
-          if (signal?.aborted) return { ...result, interrupted: true };
-          model ??= await job.open();
-          values = await model.encode(list.name, some);
-          const tensor = float32Tensor([some.length, model.width], values);
-          checkFinite(
-            tensor,
-            `the features of ${list.name} ${JSON.stringify(list.ids[some[0]!])} and ${some.length - 1} more`,
-          );
-          backend = model.backend;
-          await writeSafetensors(file, { features: tensor }, { ...made, ...(backend ? { backend } : {}) }, {
-            isPrivate: true,
-          });
-          result.computed += some.length;
-        }
+        if (!kept && signal?.aborted) return { ...result, interrupted: true };
+        const { values, backend } = kept ??
+          await encodePart(model ??= await job.open(), list, some, { file, made });
+        result[kept ? "reused" : "computed"] += some.length;
         if (backend) backends.add(backend);
         rows.push(values);
         onProgress?.(result.computed + result.reused, total);
@@ -176,6 +162,37 @@ export async function encodeShard(
   return result;
 }
 
+/** Features of some items, and what computed them. */
+interface Part {
+  values: Float32Array;
+  backend: string | undefined;
+}
+
+/** Encodes some items of a list, and keeps their features with what they were made of. */
+async function encodePart(
+  model: FeatureEncoder,
+  { name, ids }: FeatureList,
+  indices: readonly number[],
+  { file, made }: { file: string; made: Readonly<Record<string, string>> },
+): Promise<Part> {
+  const { width, backend } = model;
+  const values = await model.encode(name, indices);
+  const features = float32Tensor([indices.length, width], values);
+  checkFinite(features, `the features of ${name} ${JSON.stringify(ids[indices[0]!])} and ${indices.length - 1} more`);
+  await writeSafetensors(file, { features }, { ...made, ...(backend ? { backend } : {}) }, { isPrivate: true });
+  return { values, backend };
+}
+
+async function readPart(path: string, made: Readonly<Record<string, string>>): Promise<Part | undefined> {
+  try {
+    const { tensors, metadata } = await readSafetensors(path);
+    const isSame = Object.entries(made).every(([key, value]) => metadata[key] === value);
+    return isSame ? { values: toFloat32(tensors.get("features")!), backend: metadata["backend"] } : undefined;
+  } catch {
+    return undefined; // not there, or damaged: computed again
+  }
+}
+
 function share(size: number, { index, count }: Shard): number[] {
   return Array.from({ length: Math.max(0, Math.ceil((size - index) / count)) }, (_, i) => index + i * count);
 }
@@ -193,17 +210,4 @@ function joined(rows: readonly Float32Array[], count: number, width: number): Te
     offset += values.length;
   }
   return float32Tensor([count, width], out);
-}
-
-async function readPart(
-  path: string,
-  made: Readonly<Record<string, string>>,
-): Promise<{ values: Float32Array; backend: string | undefined } | undefined> {
-  try {
-    const { tensors, metadata } = await readSafetensors(path);
-    const isSame = Object.entries(made).every(([key, value]) => metadata[key] === value);
-    return isSame ? { values: toFloat32(tensors.get("features")!), backend: metadata["backend"] } : undefined;
-  } catch {
-    return undefined; // not there, or damaged: computed again
-  }
 }

@@ -94,7 +94,6 @@ export async function fewShot(data: FewShotData, options: FewShotOptions = {}): 
     })
   );
   const total = plan.reduce((sum, { seeds }) => sum + seeds.length, 0);
-  const targets = Array.from(data.test.targets);
   const rows: FewShotRow[] = [];
   let done = 0;
   for (const { method, count, seeds } of plan) {
@@ -103,41 +102,50 @@ export async function fewShot(data: FewShotData, options: FewShotOptions = {}): 
     for (const seed of seeds) {
       const key = runKey(method, shots, seed);
       onRun?.(done++, total, key);
-      const before = known?.get(key);
-      if (before) {
-        runs.push(before);
-        continue;
+      let run = known?.get(key);
+      if (!run) {
+        await new Promise((resolve) => setTimeout(resolve, 0)); // lets a signal be delivered
+        signal?.throwIfAborted();
+        run = await runOf(data, others[method] ?? onFeatures(data, method as ProbeName), { shots: count, seed });
+        await options.onResult?.(key, run);
       }
-      await new Promise((resolve) => setTimeout(resolve, 0)); // lets a signal be delivered
-      signal?.throwIfAborted();
-      const drawn = drawShots(Array.from(data.train.targets), Array.from(data.validation.targets), {
-        shots: count,
-        seed,
-      });
-      const { scores, chosen } = method in others
-        ? await others[method]!(drawn, seed)
-        : await PROBE_METHODS[method as ProbeName].answer(taskOf(data, drawn, seed));
-      const run: FewShotRun = {
-        seed,
-        cases: drawn.train.length,
-        accuracy: shareRight(scores, targets),
-        auroc: aurocOf(scores, targets),
-        ...(chosen ? { chosen } : {}),
-      };
       runs.push(run);
-      await options.onResult?.(key, run);
     }
-    const aurocs = runs.flatMap(({ auroc }) => auroc ?? []);
-    rows.push({
-      method,
-      shots,
-      accuracy: spread(runs.map(({ accuracy }) => accuracy)),
-      auroc: aurocs.length === runs.length ? spread(aurocs) : null,
-      runs,
-    });
+    rows.push({ method, shots, ...spreads(runs), runs });
   }
   onRun?.(total, total, "done");
   return rows;
+}
+
+/** One run: the shots drawn, and the figures of the answers on the test part. */
+async function runOf(
+  data: FewShotData,
+  method: OtherMethod,
+  { shots, seed }: { shots: number; seed: number },
+): Promise<FewShotRun> {
+  const drawn = drawShots(Array.from(data.train.targets), Array.from(data.validation.targets), { shots, seed });
+  const { scores, chosen } = await method(drawn, seed);
+  const targets = Array.from(data.test.targets);
+  return {
+    seed,
+    cases: drawn.train.length,
+    accuracy: shareRight(scores, targets),
+    auroc: aurocOf(scores, targets),
+    ...(chosen ? { chosen } : {}),
+  };
+}
+
+/** A method that learns from features alone. */
+function onFeatures(data: FewShotData, name: ProbeName): OtherMethod {
+  return async (drawn, seed) => await PROBE_METHODS[name].answer(taskOf(data, drawn, seed));
+}
+
+function spreads(runs: readonly FewShotRun[]): Pick<FewShotRow, "accuracy" | "auroc"> {
+  const aurocs = runs.flatMap(({ auroc }) => auroc ?? []);
+  return {
+    accuracy: spread(runs.map(({ accuracy }) => accuracy)),
+    auroc: aurocs.length === runs.length ? spread(aurocs) : null,
+  };
 }
 
 function taskOf(data: FewShotData, drawn: Shots, seed: number): ProbeTask {
