@@ -35,15 +35,18 @@ appTest("the page takes films and a folder that are dropped on it", async () => 
     const names: string[] = await app.page.evaluate(
       `[...document.querySelectorAll("#answers tbody th")].map((head) => head.textContent).sort()`,
     );
-    assertEquals(names, ["a.jpg", "b.png", "j2k_16.dcm"]);
+    assertEquals(names, ["films/a.jpg", "films/deeper/b.png", "j2k_16.dcm"]);
     // The film that is chosen last is the one that is shown, however long the one before takes to decode.
-    await app.page.evaluate(`for (const name of ["j2k_16.dcm", "a.jpg"]) {
+    await app.page.evaluate(`for (const name of ["j2k_16.dcm", "films/a.jpg"]) {
       [...document.querySelectorAll("#answers button")].find((button) => button.textContent === name).click();
     }`);
-    await app.untilText("film-title", "a.jpg");
+    await app.untilText("film-title", "films/a.jpg");
     await app.press("ask-now");
     await app.untilText("films-status", "3 films answered");
-    assertEquals(await app.text("film-title"), "a.jpg");
+    assertEquals(await app.text("film-title"), "films/a.jpg");
+    const csv = new TextDecoder().decode(await app.download("#films-csv")).trimEnd().split("\n");
+    assertEquals(csv[0], "film,answer,pneumonia,no finding,refused");
+    assertEquals(csv.slice(1).map((row) => row.split(",")[0]).sort(), names);
   });
 });
 

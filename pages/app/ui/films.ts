@@ -1,7 +1,8 @@
 /** The films' panel: what is asked of them, and the answers. @module */
+import { csvCell } from "../../../lib/data/csv_cell.ts";
 import type { Answer } from "../engine/model.ts";
 import type { Client } from "./client.ts";
-import { attempt, element, type Files, linesOf, make, onDrop, onFiles } from "./elements.ts";
+import { attempt, download, element, type Files, linesOf, make, onDrop, onFiles } from "./elements.ts";
 import type { Viewer } from "./viewer.ts";
 
 /** The panel of films. */
@@ -12,6 +13,12 @@ export interface FilmsPanel {
   progress(done: number, of: number): void;
   /** Takes the answers away, as they are of another model than the present one. */
   forget(): void;
+}
+
+/** A film, and its path below the folder that was given: in folders of patients the names alone repeat. */
+interface Film {
+  path: string;
+  file: File;
 }
 
 const count = (n: number): string => `${n} film${n === 1 ? "" : "s"}`;
@@ -26,19 +33,34 @@ function answerCells(answer: Answer | undefined, labels: readonly string[]): HTM
     const bar = make("meter", "", { min: "0", max: "1", value: String(value), "aria-label": label });
     return make("td", [new Text(value.toFixed(4)), bar]);
   });
-  return [...scores, make("td", answer.label)];
+  return [make("td", answer.label), ...scores];
+}
+
+/** The answers as a table: film, answer, a column for each label, and why a film was not read. */
+function answersCsv(films: readonly Film[], answers: readonly Answer[], labels: readonly string[]): string {
+  const rows = answers.map((answer, i) => {
+    const path = films[i]!.path;
+    if ("refused" in answer) return [path, "", ...labels.map(() => ""), answer.refused];
+    return [path, answer.label, ...labels.map((label) => answer.scores[label]!), ""];
+  });
+  return [["film", "answer", ...labels, "refused"], ...rows].map((row) =>
+    `${row.map((cell) => csvCell(cell)).join(",")}\n`
+  )
+    .join("");
 }
 
 /** Sets up the panel. */
 export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer): FilmsPanel {
-  const status = element("films-status"), table = element("answers");
+  const status = element("films-status"), table = element("answers"), title = element("film-title");
   const askButton = element<HTMLButtonElement>("ask-now"), clear = element<HTMLButtonElement>("films-clear");
-  let films: File[] = [], answers: Answer[] = [], labels: string[] = [];
+  const csvButton = element<HTMLButtonElement>("films-csv");
+  let films: Film[] = [], answers: Answer[] = [], labels: string[] = [];
   let current = -1, isReady = false, isBusy = false;
 
   const update = (): void => {
     askButton.disabled = !isReady || isBusy || films.length === 0;
     clear.disabled = films.length === 0;
+    csvButton.hidden = answers.length === 0;
     for (const [i, row] of [...table.querySelectorAll("tbody tr")].entries()) {
       row.setAttribute("aria-current", String(i === current));
     }
@@ -56,10 +78,14 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
   const list = (): void => {
     table.hidden = films.length === 0;
     const isAsked = labels.length > 0;
-    const heads = ["film", ...labels, ...(isAsked ? ["answer"] : [])];
-    const rows = films.map((film, i) => {
-      const button = make("button", film.name, { type: "button" });
-      button.addEventListener("click", () => attempt(() => show(i)));
+    const heads = ["film", ...(isAsked ? ["answer"] : []), ...labels];
+    const rows = films.map(({ path }, i) => {
+      const button = make("button", path, { type: "button" });
+      button.addEventListener("click", () =>
+        attempt(async () => {
+          await show(i);
+          element("film").scrollIntoView({ block: "nearest" }); // in a narrow window it stands below the table
+        }));
       return make("tr", [make("th", [button], { scope: "row" }), ...(isAsked ? answerCells(answers[i], labels) : [])]);
     });
     const head = make("thead", [make("tr", heads.map((text) => make("th", text, { scope: "col" })))]);
@@ -69,18 +95,19 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
   const show = async (index: number): Promise<void> => {
     current = index;
     update();
-    const film = films[index]!;
-    await viewer.open(film).catch((error: Error) => {
+    const { path, file } = films[index]!;
+    await viewer.open(file, path).catch((error: Error) => {
       viewer.close();
-      element("film-title").textContent = film.name;
+      title.textContent = path;
       throw error;
     });
   };
   const add = async (given: Files): Promise<void> => {
-    const files = Object.entries(given).filter(([path]) => !/(^|\/)\./.test(path)).map(([, file]) => file);
-    if (files.length === 0) return;
+    const added = Object.entries(given).filter(([path]) => !/(^|\/)\./.test(path))
+      .map(([path, file]) => ({ path, file }));
+    if (added.length === 0) return;
     const first = films.length;
-    films = [...films, ...files];
+    films = [...films, ...added];
     status.textContent = `${count(films.length)} chosen.`;
     list();
     await show(first);
@@ -92,7 +119,10 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
     status.textContent = `Asking about ${count(films.length)}.`;
     try {
       const began = performance.now();
-      answers = await model().classify(films, { labels: asked, templates: linesOf("templates") });
+      answers = await model().classify(films.map(({ file }) => file), {
+        labels: asked,
+        templates: linesOf("templates"),
+      });
       labels = asked;
       const refused = answers.filter((answer) => "refused" in answer).length;
       const each = Math.round((performance.now() - began) / films.length);
@@ -108,15 +138,15 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
     }
   };
   const drawMaps = async (): Promise<void> => {
-    const index = current, film = films[index]!;
-    status.textContent = `Drawing maps of ${film.name}.`;
-    const [answer] = await model().classify([film], {
+    const index = current, { path, file } = films[index]!;
+    status.textContent = `Drawing maps of ${path}.`;
+    const [answer] = await model().classify([file], {
       labels,
       templates: linesOf("templates"),
       maps: ["similarity", "gradient", "occlusion"],
     });
     answers[index] = answer!;
-    status.textContent = `Maps of ${film.name} are drawn.`;
+    status.textContent = `Maps of ${path} are drawn.`;
     update();
   };
 
@@ -133,6 +163,10 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
     attempt(ask);
   });
   element("more-maps").addEventListener("click", () => attempt(drawMaps));
+  csvButton.addEventListener(
+    "click",
+    () => download("answers.csv", new Blob([answersCsv(films, answers, labels)], { type: "text/csv" })),
+  );
   const forget = (): void => {
     answers = [];
     labels = [];

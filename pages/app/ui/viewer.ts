@@ -4,8 +4,8 @@ import { attempt, element, make } from "./elements.ts";
 
 /** The viewer of the page. */
 export interface Viewer {
-  /** Shows a film. */
-  open(file: File): Promise<void>;
+  /** Shows a film under a name. */
+  open(file: File, name: string): Promise<void>;
   /** Shows nothing. */
   close(): void;
 }
@@ -171,7 +171,7 @@ export function setUpViewer(films: Client): Viewer {
   });
 
   return {
-    async open(file) {
+    async open(file, name) {
       const turn = ++turns;
       await opening.catch(() => {}); // one is decoded at a time, and of those asked for meanwhile the last
       if (turn !== turns) return;
@@ -183,8 +183,8 @@ export function setUpViewer(films: Client): Viewer {
       if (!view || turn !== turns) return;
       own = view.window;
       element("viewer").hidden = false;
-      element("film-title").textContent = file.name;
-      canvas.setAttribute("aria-label", `${file.name}, ${view.width} by ${view.height} pixels`);
+      element("film-title").textContent = name;
+      canvas.setAttribute("aria-label", `${name}, ${view.width} by ${view.height} pixels`);
       element("window").hidden = own === null;
       element("film-notes").replaceChildren(...view.notes.map((note) => make("li", note)));
       if (view.window) {
