@@ -1,7 +1,8 @@
 /**
- * Where the time of a step goes: kernels and their shapes by total time, on the wasm backend.
+ * Where the time of a step goes: kernels and their shapes by total time, on the wasm backend; then the C functions beside their
+ * bounds.
  *
- * `deno run --allow-read --allow-env bench/profile.ts [mini|full] [batch] [step|image|text] [microBatch]`
+ * `deno run --allow-read --allow-env [--allow-ffi] bench/profile.ts [mini|full] [batch] [step|image|text] [microBatch]`
  *
  * Times are of the kernel functions; what remains of the step is tfjs's own bookkeeping (tape, scopes, shapes).
  *
@@ -9,6 +10,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../lib/tensor/backend.ts";
+import { type KernelTime, measureRates, recordFunctions } from "./kernels.ts";
 import { makeWork } from "./work.ts";
 
 interface Entry {
@@ -42,7 +44,7 @@ function recordKernels(totals: Map<string, Entry>): void {
 }
 
 const [size = "mini", batch = size === "mini" ? "64" : "2", what = "step", micro] = Deno.args;
-await selectBackend({ backend: "wasm" });
+const { adapter } = await selectBackend({ backend: "wasm" });
 const work = await makeWork({
   size: size as "mini" | "full",
   batch: Number(batch),
@@ -53,10 +55,13 @@ for (let i = 0; i < 3; i++) await run();
 const plainStart = performance.now();
 await run();
 const plain = performance.now() - plainStart;
+const rates = measureRates();
+const functions = recordFunctions(rates);
 const totals = new Map<string, Entry>();
 recordKernels(totals);
 await run();
 totals.clear();
+functions.clear();
 const REPS = size === "mini" ? 5 : 1;
 const start = performance.now();
 for (let i = 0; i < REPS; i++) await run();
@@ -72,8 +77,33 @@ for (const [key, { milliseconds, calls }] of totals) {
 const sorted = (m: Map<string, Entry>): [string, Entry][] =>
   [...m].sort((a, b) => b[1].milliseconds - a[1].milliseconds);
 const inKernels = [...totals.values()].reduce((sum, { milliseconds }) => sum + milliseconds, 0) / REPS;
+console.log(adapter);
 console.log(`${size}, batch ${batch}, ${what}: ${plain.toFixed(1)} ms plain, ${total.toFixed(1)} ms measured`);
 console.log(`${inKernels.toFixed(1)} ms in kernels, the rest is tfjs's bookkeeping\n\nby kernel`);
 for (const [name, entry] of sorted(byName).slice(0, 25)) console.log(row(name, entry));
 console.log("\nby kernel and shapes");
 for (const [name, entry] of sorted(totals).slice(0, 40)) console.log(row(name, entry));
+
+/** A function's milliseconds of a run, its bound and the ratio of the two. */
+function besideBound(name: string, { milliseconds, waited, calls, bound }: KernelTime): string {
+  const columns = [milliseconds / REPS, bound / REPS, milliseconds / bound, waited / REPS, calls / REPS];
+  return columns.map((value, i) => (i < 4 ? value.toFixed(2) : String(value)).padStart(9)).join("") + `  ${name}`;
+}
+const byFunction = [...functions].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
+const all = byFunction.reduce(
+  (sum, [, { milliseconds, waited, calls, bound }]) => ({
+    milliseconds: sum.milliseconds + milliseconds,
+    waited: sum.waited + waited,
+    calls: sum.calls + calls,
+    bound: sum.bound + (bound || 0),
+  }),
+  { milliseconds: 0, waited: 0, calls: 0, bound: 0 },
+);
+const giga = (perMs: number): string => (perMs / 1e6).toFixed(0);
+console.log(
+  `\nC functions; bounds by ${giga(rates.flop)} GFLOP/s in products, ${
+    giga(rates.lanes)
+  } G floats/s of other arithmetic, ` +
+    `${giga(4 * rates.floats)} GB/s\n\n       ms    bound    ratio   waited    calls`,
+);
+for (const [name, entry] of [...byFunction.slice(0, 30), ["all", all] as const]) console.log(besideBound(name, entry));
