@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type WasmBackend, type WasmKernels, wasmKernels } from "../lib/tensor/wasm/module.ts";
+import type { PoolStep } from "../lib/tensor/wasm/pool.ts";
 import { threadPool } from "../lib/tensor/wasm/threads.ts";
 import { peakRun } from "./pieces.ts";
 
@@ -41,7 +42,7 @@ const masked = (scale: number | undefined): number => scale ? LANES.dropout : 0;
 
 /** By the C function, from its arguments. */
 const COSTS: Readonly<Record<string, Cost4>> = {
-  blas_packed: ([m, n, k]) => product(m!, n!, k!),
+  blas_packed: ([m, n, k, , , part1], rows) => product(part1 ? m! : rows, n!, k!),
   blas_matmul: ([, batch, m, n, k]) => product(m!, n!, k!, batch),
   matmul: ([, batch, m, n, k]) => product(m!, n!, k!, batch),
   linear: ([n, bias, , , scale, addend], rows) => ({
@@ -157,33 +158,33 @@ export function recordFunctions(rates: Rates): Map<string, KernelTime> {
   const pool = threadPool();
   let isInside = false;
   let here = 0;
-  const timed = <T>(name: string, args: readonly number[], rows: number, run: () => T): T => {
+  const timed = <T>(steps: readonly PoolStep[], rows: number, run: () => T): T => {
     isInside = true;
     here = 0;
     const start = performance.now();
     const result = run();
     const milliseconds = performance.now() - start;
     isInside = false;
-    const sizes = { blas_packed: args.slice(0, 3), blas_matmul: args.slice(1, 5), matmul: args.slice(1, 5) }[name];
-    const key = sizes ? `${name} ${sizes.join(" x ")}` : name;
+    const key = steps.map(nameOf).join(" + ");
     const known = totals.get(key) ?? { milliseconds: 0, waited: 0, calls: 0, bound: 0 };
+    const costs = steps.map(({ name, args, perRow }) => boundOf(COSTS[name]?.(args, rows * perRow), rates));
     totals.set(key, {
       milliseconds: known.milliseconds + milliseconds,
       waited: known.waited + (here > 0 ? milliseconds - here : 0),
       calls: known.calls + 1,
-      bound: known.bound + boundOf(COSTS[name]?.(args, rows), rates),
+      bound: costs.reduce((sum, bound) => sum + bound, known.bound),
     });
     return result;
   };
   for (const [name, run] of Object.entries(kernels.run)) {
     if (typeof run !== "function" || name.endsWith("_scratch")) continue;
     kernels.run[name] = (...args) =>
-      isInside ? run(...args) : timed(name, args.slice(0, -3), args.at(-2)!, () => run(...args));
+      isInside ? run(...args) : timed([{ name, args: args.slice(0, -3), perRow: 1 }], args.at(-2)!, () => run(...args));
   }
   if (!pool) return totals;
   const { run } = pool;
   pool.run = (job) =>
-    timed(job.name, job.args, job.bounds.at(-1)! - job.bounds[0]!, () =>
+    timed(job.steps, job.bounds.at(-1)! - job.bounds[0]!, () =>
       run({
         ...job,
         here(first, rows) {
@@ -193,4 +194,10 @@ export function recordFunctions(rates: Rates): Map<string, KernelTime> {
         },
       }));
   return totals;
+}
+
+/** A function's name, a product's with its sizes, but for the rows. */
+function nameOf({ name, args }: PoolStep): string {
+  const sizes = { blas_packed: args.slice(1, 3), blas_matmul: args.slice(3, 5), matmul: args.slice(3, 5) }[name];
+  return sizes ? `${name} [${sizes.join(", ")}]` : name;
 }

@@ -159,8 +159,7 @@ function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
   const [a, b, c] = tensors.map((x) => addressOf(backend, x)) as [number, number, number];
   return {
     job: {
-      name: "matmul",
-      args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c],
+      steps: [{ name: "matmul", args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c], perRow: 1 }],
       scratchBytes: wasmKernels(backend).run["gemm_scratch"]!(),
       rowMs: 0,
     },
@@ -193,9 +192,8 @@ Deno.test({
     for (let tries = 0; tries < 100 && !failed(done); tries++) {
       done = [];
       const late = pool.run({
-        name: "matmul",
         // Addresses past the end of the memory: the worker traps.
-        args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
+        steps: [{ name: "matmul", args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31], perRow: 1 }],
         bounds,
         scratchBytes: wasmKernels(tf.backend() as unknown as WasmBackend).run["gemm_scratch"]!(),
         rowMs: 100,
@@ -255,7 +253,7 @@ Deno.test({
     let [lowest, others] = [Infinity, 0];
     const { run } = pool;
     pool.run = (job) => {
-      lowest = Math.min(lowest, ...job.args.slice(-1));
+      lowest = Math.min(lowest, ...job.steps[0]!.args.slice(-1));
       let rows = job.bounds.at(-1)!;
       const late = run({ ...job, here: (first, count) => (rows -= count, job.here(first, count)) });
       others += rows;

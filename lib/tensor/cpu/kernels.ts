@@ -36,6 +36,7 @@ export const CPU_KERNELS = {
   AcePool: COMPOSED,
   AceMlp: COMPOSED,
   AceMlpGradHidden: COMPOSED,
+  AceMlpGradX: COMPOSED,
   AceLinearGradX: COMPOSED,
   AceLinearGradParams: COMPOSED,
   AceLoraLinear: COMPOSED,

@@ -126,6 +126,12 @@ export interface ComposableKernels {
     attrs: Pick<MlpAttributes, "activation">;
     outputs: TensorInfo;
   };
+  /** `(dy W2) f'(kept) W1`: the gradient of x alone, where the weights are frozen. */
+  AceMlpGradX: {
+    inputs: Named<"dy" | "weight1" | "weight2" | "kept">;
+    attrs: Pick<MlpAttributes, "activation">;
+    outputs: TensorInfo;
+  };
   /** `dy W + addend`. */
   AceLinearGradX: { inputs: Named<"dy" | "weight" | "addend">; attrs: NoAttributes; outputs: TensorInfo };
   /** `dy' x` and the sums of dy over rows. */

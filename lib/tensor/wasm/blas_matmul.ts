@@ -103,9 +103,9 @@ export function blasMatmul(
 export const BLAS_PACKED = "blas_packed";
 
 /**
- * A product by a matrix that blas_pack.ts packed in one part or two: tiles of the result, the parts' columns by even parts of the rows.
- * Arguments: m, n, k, a, the parts in the process's memory (0: no second one), the first column of the second, c, the number of
- * tiles, then the first of them and how many. Its own text must suffice, too.
+ * A product by a matrix that blas_pack.ts packed. In one part: rows of the result. In two: tiles of it, the parts' columns by even parts
+ * of the rows. Arguments: m, n, k, a, the parts in the process's memory (0: no second one), the first column of the second, c, the
+ * number of rows or tiles, then the first of them and how many. Its own text must suffice, too.
  */
 export function blasPacked(
   { cblas_sgemm_compute }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "cblas_sgemm_compute">,
@@ -117,17 +117,22 @@ export function blasPacked(
       ...[number, number, number, number, number, number],
       ...[number, number, number, number, number],
     ];
-    const parts = part1 ? 2 : 1;
-    const rowOf = (index: number): number => Math.round(m * index / (tiles / parts));
-    for (let tile = first; tile < first + count; tile++) {
-      const [isSecond, index] = [tile % parts === 1, Math.floor(tile / parts)];
-      const [row, column] = [rowOf(index), isSecond ? column1 : 0];
-      const columns = isSecond || parts === 1 ? n - column : column1;
+    const multiply = (row: number, rows: number, column: number, columns: number, part: number): void =>
       cblas_sgemm_compute!(
-        ...[ROW_MAJOR, AS_IS, PACKED, rowOf(index + 1) - row, columns, k] as const,
-        ...[BigInt(base + a + FLOAT * row * k), k, BigInt(isSecond ? part1 : part0), k] as const,
+        ...[ROW_MAJOR, AS_IS, PACKED, rows, columns, k] as const,
+        ...[BigInt(base + a + FLOAT * row * k), k, BigInt(part), k] as const,
         ...[0, BigInt(base + c + FLOAT * (row * n + column)), n] as const,
       );
+    if (!part1) {
+      multiply(first, count, 0, n, part0);
+      return 0;
+    }
+    const rowOf = (index: number): number => Math.round(2 * m * index / tiles);
+    for (let tile = first; tile < first + count; tile++) {
+      const index = Math.floor(tile / 2);
+      const [row, rows] = [rowOf(index), rowOf(index + 1) - rowOf(index)];
+      if (tile % 2 === 0) multiply(row, rows, 0, column1, part0);
+      else multiply(row, rows, column1, n - column1, part1);
     }
     return 0;
   };

@@ -54,11 +54,17 @@ export function partColumn(n: number, part: number, parts: 1 | 2): number {
 export interface PackedMatrices {
   /** The packed parts, once there are any; counts the uses. */
   find(matrix: RightMatrix): readonly number[] | undefined;
+  /** The same, but counts no use and packs nothing. */
+  known(matrix: Pick<RightMatrix, "dataId" | "transposed" | "parts">): readonly number[] | undefined;
   /**
    * Whether a product of such sizes is the same to the bit with and without packing, which decides that it may be used: `compare` is
-   * asked the first time.
+   * asked the first time; without it the answer is no until then.
    */
-  agrees(sizes: string, compare: () => boolean): boolean;
+  agrees(sizes: string, compare?: () => boolean): boolean;
+}
+
+function formOf({ transposed, parts }: Pick<RightMatrix, "transposed" | "parts">): string {
+  return `${transposed} ${parts}`;
 }
 
 const libraries = new Map<string, PackedMatrices>();
@@ -107,7 +113,7 @@ export function packedMatrices(
       if (matrix.n * matrix.k < LEAST_NUMBERS) return undefined;
       const forms = uses.get(matrix.dataId) ?? new Map<string, { count: number; packed?: number[] }>();
       uses.set(matrix.dataId, forms);
-      const form = `${matrix.transposed} ${matrix.parts}`;
+      const form = formOf(matrix);
       const use = forms.get(form) ?? { count: 0 };
       forms.set(form, use);
       if (use.count++ === USES) {
@@ -116,7 +122,9 @@ export function packedMatrices(
       }
       return use.packed;
     },
+    known: (matrix) => uses.get(matrix.dataId)?.get(formOf(matrix))?.packed,
     agrees(sizes, compare) {
+      if (!compare) return agreements.get(sizes) ?? false;
       const known = agreements.get(sizes) ?? compare();
       agreements.set(sizes, known);
       return known;

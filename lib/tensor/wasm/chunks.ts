@@ -29,3 +29,16 @@ export function chunkBounds(rows: number, least: number, grain: number, threads:
   }
   return bounds;
 }
+
+/**
+ * The first row of each of so many chunks of one size, and the end.
+ *
+ * @param rows Rows in all.
+ * @param size Rows of a chunk, roughly.
+ * @param threads Threads in all: each gets as many chunks.
+ * @returns Integers from 0 to `rows`, ascending.
+ */
+export function evenBounds(rows: number, size: number, threads: number): number[] {
+  const count = Math.min(MAX_CHUNKS, rows, threads * Math.max(1, Math.round(rows / size / threads)));
+  return Array.from({ length: count + 1 }, (_, i) => Math.round(rows * i / count));
+}

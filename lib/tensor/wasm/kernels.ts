@@ -15,7 +15,7 @@ import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
 import { linear, linearGradParams } from "../kernels/linear/wasm.ts";
 import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/wasm.ts";
 import { batchMatMul, fusedMatMul } from "../kernels/matmul/wasm.ts";
-import { mlp, mlpGradHidden } from "../kernels/mlp/wasm.ts";
+import { mlp, mlpGradHidden, mlpGradX } from "../kernels/mlp/wasm.ts";
 import { pad } from "../kernels/pad/wasm.ts";
 import { rotate } from "../kernels/rotate/wasm.ts";
 import { slice } from "../kernels/slice/wasm.ts";
@@ -47,6 +47,7 @@ export const WASM_KERNELS = {
   AcePool: pool,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
+  AceMlpGradX: mlpGradX,
   AceLinearGradX: COMPOSED,
   AceLinearGradParams: linearGradParams,
   AceLoraLinear: loraLinear,

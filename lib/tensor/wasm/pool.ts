@@ -14,12 +14,20 @@ import {
   type WorkerData,
 } from "./worker.ts";
 
-/** A job: a C function whose last arguments are the first row, the number of rows, and scratch. */
-export interface PoolJob {
+/** A C function whose last arguments are the first row, the number of rows, and scratch. */
+export interface PoolStep {
   /** The C function. */
   name: string;
   /** Its arguments before those three. */
   args: readonly number[];
+  /** What it counts of each row. */
+  perRow: number;
+}
+
+/** A job: functions that a chunk of its rows passes through one after the other. */
+export interface PoolJob {
+  /** The functions. */
+  steps: readonly PoolStep[];
   /** The first row of each chunk, and the end. */
   bounds: readonly number[];
   /** Scratch that a thread needs, bytes. */
@@ -109,9 +117,10 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
   };
 
   /** Gives the workers a job, all of whose words are written before the first chunk can be taken. */
-  const publish = (slot: number, { name, args, bounds }: PoolJob): void => {
+  const publish = (slot: number, { steps, bounds }: PoolJob): void => {
     const word = WORDS.slots + slot * WORDS.slotWords;
-    numbers.set([names.indexOf(name), args.length, scratch.address, scratch.bytes, ...args], slot * MAX_NUMBERS);
+    const each = steps.flatMap(({ name, args, perRow }) => [names.indexOf(name), perRow, args.length, ...args]);
+    numbers.set([scratch.address, scratch.bytes, steps.length, ...each], slot * MAX_NUMBERS);
     words.set(bounds, word + WORDS.bounds);
     words.fill(TODO, word + WORDS.flags, word + WORDS.flags + bounds.length - 1);
     Atomics.store(words, word + WORDS.remaining, bounds.length - 1);

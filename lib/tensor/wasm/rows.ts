@@ -1,8 +1,9 @@
 /** Runs a C function over rows, with all threads where that is worth it. @module */
-import { chunkBounds } from "./chunks.ts";
+import { chunkBounds, evenBounds } from "./chunks.ts";
 import { moveTensor } from "./late_frees.ts";
 import type { TensorInfo } from "../kernels/interface.ts";
 import { addressOf, type WasmBackend, wasmKernels } from "./module.ts";
+import type { PoolStep } from "./pool.ts";
 import { threadPool } from "./threads.ts";
 
 /** An address inside a tensor of four bytes an element. */
@@ -12,12 +13,20 @@ export interface Inner {
   floats: number;
 }
 
-/** Work whose rows (or elements, or columns) can be computed in any order, each with the same bits wherever it is. */
-export interface RowJob {
+/** One function of a job. */
+export interface RowStep {
   /** The C function: its last arguments are the first row, the number of rows, and scratch. */
   name: string;
   /** Its arguments before those; tensors stand for their addresses. */
   args: readonly (number | TensorInfo | Inner)[];
+  /** Elements of a row, for a function that counts elements. @default {1} */
+  perRow?: number;
+}
+
+/** Work whose rows (or elements, or columns) can be computed in any order, each with the same bits wherever it is. */
+export interface RowJob extends RowStep {
+  /** Functions that follow: some rows pass through all of them, in the caches, before the next. @default {none} */
+  then?: readonly RowStep[];
   /** Those of the tensors that are written, all of four bytes an element. */
   results: readonly TensorInfo[];
   /** Rows in all. */
@@ -26,6 +35,8 @@ export interface RowJob {
   milliseconds: number;
   /** Rows given to a thread at a time are a multiple of this. @default {1} */
   grain?: number;
+  /** Rows given to a thread at a time, roughly: chunks of one size, as many for each thread. @default {none: see `least`} */
+  chunk?: number | undefined;
   /** Rows given to a thread at a time at least. @default {as many as take 0.05 ms} */
   least?: number | undefined;
   /** Whether each thread gets one part, all of a size, as every part has costs of its own. @default {false} */
@@ -47,23 +58,30 @@ const CHUNK_MS = 0.05;
  * @param job The work.
  */
 export function runRows(backend: WasmBackend, job: RowJob): void {
-  const { name, rows, milliseconds, grain = 1, scratchBytes = 0, isInPlace = false } = job;
+  const { rows, milliseconds, grain = 1, chunk, scratchBytes = 0, isInPlace = false } = job;
   const kernels = wasmKernels(backend);
   const scratch = scratchBytes > 0 ? kernels.scratch(scratchBytes) : 0;
-  const addresses = (): number[] =>
-    job.args.map((a) =>
-      typeof a === "number" ? a : "of" in a ? addressOf(backend, a.of) + 4 * a.floats : addressOf(backend, a)
-    );
-  const compute = (args: readonly number[], first: number, count: number): void => {
-    kernels.run[name]!(...args, first, count, scratch);
+  const address = (a: number | TensorInfo | Inner): number =>
+    typeof a === "number" ? a : "of" in a ? addressOf(backend, a.of) + 4 * a.floats : addressOf(backend, a);
+  const placed = (): PoolStep[] =>
+    [job, ...(job.then ?? [])].map(({ name, args, perRow = 1 }) => ({ name, args: args.map(address), perRow }));
+  const compute = (steps: readonly PoolStep[], first: number, count: number): void => {
+    for (const { name, args, perRow } of steps) {
+      kernels.run[name]!(...args, first * perRow, count * perRow, scratch);
+    }
   };
-  const args = addresses();
+  const steps = placed();
   const pool = milliseconds < WORTH_MS ? undefined : threadPool(milliseconds);
   const rowMs = milliseconds / rows;
-  const bounds = pool ? chunkBounds(rows, leastOf(job, pool.threads), grain, pool.threads) : [];
-  if (!pool || bounds.length < 3) return compute(args, 0, rows);
-  const here = (first: number, count: number): void => compute(args, first, count);
-  const late = pool.run({ name, args, bounds, scratchBytes, rowMs, here, isInPlace });
+  const bounds = chunk
+    ? evenBounds(rows, chunk, pool?.threads ?? 1)
+    : pool
+    ? chunkBounds(rows, leastOf(job, pool.threads), grain, pool.threads)
+    : [0, rows];
+  const here = (first: number, count: number): void => compute(steps, first, count);
+  const late = pool && bounds.length > 2
+    ? pool.run({ steps, bounds, scratchBytes, rowMs, here, isInPlace })
+    : undefined;
   if (!late) { // by chunks all the same: the bits of a library's products depend on them
     for (let i = bounds.length - 1; i > 0; i--) here(bounds[i - 1]!, bounds[i]! - bounds[i - 1]!);
     return;
@@ -72,9 +90,9 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
   try {
     for (const tensor of job.results) moveTensor(backend, tensor);
   } catch {
-    pool.settle(); // no memory to move to
+    pool!.settle(); // no memory to move to
   }
-  const moved = addresses();
+  const moved = placed();
   for (const [first, count] of late) compute(moved, first, count);
 }
 

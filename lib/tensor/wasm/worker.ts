@@ -10,11 +10,13 @@ export const SLOTS = 4;
 /** Chunks of a job at most. */
 export const MAX_CHUNKS = 256;
 
-/** The head of a job's numbers: the C function, how many arguments it has, address and bytes of a worker's scratch. */
-const HEAD = 4;
+/** The head of a job's numbers: address and bytes of a worker's scratch, how many functions. */
+const HEAD = 3;
+/** The head of a function's: which, what it counts of each row, how many arguments. */
+const STEP_HEAD = 3;
 
-/** Numbers of a job: the head and the arguments. */
-export const MAX_NUMBERS = 32;
+/** Numbers of a job: the head and its functions, six of them of sixteen arguments. */
+export const MAX_NUMBERS = 128;
 
 /** Where each word stands. Those of a slot are counted from its first. */
 export const WORDS = {
@@ -100,10 +102,13 @@ const look = (seen) => {
   while (Atomics.load(words, ${WORDS.generation}) === seen && performance.now() < end);
 };
 const compute = (start, chunk, job) => {
-  const [name, count, scratch, bytes] = job;
+  const [scratch, bytes, steps] = job;
   const first = words[start + ${WORDS.bounds} + chunk];
   const rows = words[start + ${WORDS.bounds} + chunk + 1] - first;
-  kernels[names[name]](...job.subarray(${HEAD}, ${HEAD} + count), first, rows, scratch + index * bytes);
+  for (let step = 0, at = ${HEAD}; step < steps; step++) {
+    const [name, perRow, count] = job.subarray(at, at += ${STEP_HEAD});
+    kernels[names[name]](...job.subarray(at, at += count), first * perRow, rows * perRow, scratch + index * bytes);
+  }
 };
 for (let seen = 0;;) {
   look(seen);

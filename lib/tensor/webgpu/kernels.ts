@@ -43,6 +43,7 @@ export const WEBGPU_KERNELS = {
   AcePool: COMPOSED,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
+  AceMlpGradX: COMPOSED,
   AceLinearGradX: linearGradX,
   AceLinearGradParams: linearGradParams,
   AceLoraLinear: loraLinear,

@@ -1,46 +1,35 @@
 /** AceLinear and its parameters' gradients by products and linear.c. @module */
 import * as tf from "@tensorflow/tfjs";
-import type { WasmBackend, WasmCall } from "../../wasm/module.ts";
-import { type RowJob, runRows } from "../../wasm/rows.ts";
+import type { WasmCall } from "../../wasm/module.ts";
 import type { DropoutAttributes } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 import { multiply } from "../matmul/wasm.ts";
-
-/** A rough speed of one thread, which only decides on threads. */
-const FLOATS_PER_MS = 6e5;
+import { type LayerSteps, layerSteps } from "./wasm_steps.ts";
 
 /** Seed, limit and scale of a mask, as linear.c takes them: hash >= rate 2^32 is hash > limit; scale 0 is no mask. */
 export function maskOf({ rate, seed }: DropoutAttributes): [seed: number, limit: number, scale: number] {
   return rate > 0 ? [seed, Math.ceil(rate * 2 ** 32) - 1, 1 / (1 - rate)] : [0, 0, 0];
 }
 
-/** Runs a function of linear.c over the rows of its last argument, which it changes. */
-export function finishRows(
-  backend: WasmBackend,
-  job: Pick<RowJob, "name" | "args" | "results" | "scratchBytes">,
-): void {
-  const { shape } = job.results.at(-1)!;
-  const [rows, width] = shape as [number, number];
-  runRows(backend, { ...job, rows, milliseconds: rows * width / FLOATS_PER_MS, isInPlace: true });
-}
-
 /** `drop(product + bias) + addend`, in the product's place. */
 export function finishLinear(
-  backend: WasmBackend,
+  steps: LayerSteps,
   product: TensorInfo,
   { bias, addend, ...drop }: DropoutAttributes & { bias: TensorInfo | undefined; addend: TensorInfo | undefined },
 ): TensorInfo {
   if (!bias && !addend && drop.rate === 0) return product;
   const args = [product.shape[1]!, bias ?? 0, ...maskOf(drop), addend ?? 0, product];
-  finishRows(backend, { name: "linear", args, results: [product] });
+  steps.finish({ name: "linear", args, results: [product] });
   return product;
 }
 
 /** AceLinear. */
 export function linear({ inputs, attrs, backend }: WasmCall<"AceLinear">): TensorInfo {
   const { x, weight, bias, addend } = inputs;
-  const product = multiply(backend, x, weight, { transposeA: false, transposeB: true });
-  return finishLinear(backend, product, { ...attrs, bias, addend });
+  const steps = layerSteps(backend, x.shape[0]!, [[weight, true]]);
+  const y = finishLinear(steps, steps.multiply(x), { ...attrs, bias, addend });
+  steps.run();
+  return y;
 }
 
 /** AceLinearGradParams. */

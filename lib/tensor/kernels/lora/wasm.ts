@@ -3,8 +3,8 @@ import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm
 import { runRows } from "../../wasm/rows.ts";
 import type { LoraAttributes } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
-import { finishRows, maskOf } from "../linear/wasm.ts";
-import { multiply } from "../matmul/wasm.ts";
+import { maskOf } from "../linear/wasm.ts";
+import { layerSteps } from "../linear/wasm_steps.ts";
 
 type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
 
@@ -54,13 +54,15 @@ export function loraLinear({ inputs, attrs, backend }: WasmCall<"AceLoraLinear">
   const { x } = inputs;
   const { layers, rank, ranks, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
   const low = output(backend, [x.shape[0]!, ranks]);
+  const steps = layerSteps(backend, x.shape[0]!, layers.map(({ tensor }) => [tensor("weight"), true]));
   const results = layers.map(({ tensor, bias, mask, scaling, part }) => {
-    const y = multiply(backend, x, tensor("weight"), { transposeA: false, transposeB: true });
+    const y = steps.multiply(x);
     const [a, b] = [tensor("loraA"), tensor("loraB")];
     const args = [inSize, outSize, rank, x, ...mask, a, b, scaling, bias, part(low), ranks, y];
-    finishRows(backend, { name: "lora", args, results: [y], scratchBytes });
+    steps.finish({ name: "lora", args, results: [low, y], scratchBytes });
     return y;
   });
+  steps.run();
   return [low, ...results];
 }
 
@@ -96,13 +98,18 @@ export function loraLinearGrad(
 export function loraLinearGradX({ inputs, attrs, backend }: WasmCall<"AceLoraLinearGradX">): TensorInfo {
   const { dLow } = inputs;
   const { layers, rank, ranks, inSize } = groupOf(backend, attrs, inputs);
-  let dx: TensorInfo | undefined;
-  for (const { tensor, mask, part } of layers.toReversed()) {
-    const product = multiply(backend, tensor("dy"), tensor("weight"), { transposeA: false, transposeB: false });
-    const args = [inSize, rank, part(dLow), ranks, tensor("loraA"), ...mask, product, dx ?? product];
-    finishRows(backend, { name: "lora_grad_x", args, results: [dx ?? product] });
-    if (dx) backend.disposeData(product.dataId);
-    dx ??= product;
+  const backwards = layers.toReversed();
+  const steps = layerSteps(backend, dLow.shape[0]!, backwards.map(({ tensor }) => [tensor("weight"), false]));
+  const products: TensorInfo[] = [];
+  for (const { tensor, mask, part } of backwards) {
+    const product = steps.multiply(tensor("dy"));
+    products.push(product);
+    const dx = products[0]!;
+    const args = [inSize, rank, part(dLow), ranks, tensor("loraA"), ...mask, product, dx];
+    steps.finish({ name: "lora_grad_x", args, results: [dx] });
   }
+  steps.run();
+  const [dx, ...others] = products;
+  for (const { dataId } of others) backend.disposeData(dataId);
   return dx!;
 }

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Tensor, Tensor2D } from "../../types.ts";
 import { hasValues } from "../../tape.ts";
 import type { MlpActivation } from "../attributes.ts";
-import { registerGradient, runKernel } from "../run.ts";
+import { hasKernel, registerGradient, runKernel } from "../run.ts";
 
 type Saved = [x: Tensor2D, weight1: Tensor2D, weight2: Tensor2D, kept: Tensor2D];
 
@@ -20,8 +20,10 @@ registerGradient("AceMlp", {
     const addend = (): Tensor => tf.clone(dy);
     if (!trained || !hasValues(x)) {
       const first = (): Tensor2D => hidden(inner());
+      const throughBoth = (): Tensor =>
+        runKernel("AceMlpGradX", { dy: inner(), weight1, weight2, kept }, { activation }) as Tensor;
       return {
-        x: () => throughLayers(first()),
+        x: () => hasKernel("AceMlpGradX") ? throughBoth() : throughLayers(first()),
         weight1: () => tf.matMul(first(), x, true, false),
         weight2: () => tf.matMul(inner(), activated(kept, activation), true, false),
         bias1: () => tf.sum(first(), 0),

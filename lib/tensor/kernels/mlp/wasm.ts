@@ -1,44 +1,63 @@
-/** AceMlp and the gradient of what is between its layers, by products and linear.c. @module */
-import * as tf from "@tensorflow/tfjs";
+/** AceMlp and its gradient by x, by products and linear.c. @module */
 import { output, type WasmCall } from "../../wasm/module.ts";
-import { runElements } from "../../wasm/rows.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
-import { finishLinear, finishRows } from "../linear/wasm.ts";
-import { multiply } from "../matmul/wasm.ts";
+import { finishLinear } from "../linear/wasm.ts";
+import { type LayerSteps, layerSteps } from "../linear/wasm_steps.ts";
 
 const SLOPE = 0.2;
 
 /** AceMlp, of GELU and leaky ReLU. */
 export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResult<"AceMlp"> {
   const { x, weight1, weight2, bias1, bias2, addend } = inputs;
-  const product = multiply(backend, x, weight1, { transposeA: false, transposeB: true });
+  const steps = layerSteps(backend, x.shape[0]!, [[weight1, true], [weight2, true]]);
+  const product = steps.multiply(x);
   const width = weight1.shape[0]!;
   let hidden = product;
   if (attrs.activation === "leaky-relu") {
-    finishRows(backend, { name: "linear_leaky_relu", args: [width, bias1 ?? 0, SLOPE, product], results: [product] });
+    steps.finish({ name: "linear_leaky_relu", args: [width, bias1 ?? 0, SLOPE, product], results: [product] });
   } else {
     if (attrs.keep) hidden = output(backend, product.shape);
-    finishRows(backend, {
-      name: "linear_gelu",
-      args: [width, bias1 ?? 0, product, hidden],
-      results: attrs.keep ? [product, hidden] : [product],
-    });
+    const results = attrs.keep ? [product, hidden] : [product];
+    steps.finish({ name: "linear_gelu", args: [width, bias1 ?? 0, product, hidden], results });
   }
-  const result = multiply(backend, hidden, weight2, { transposeA: false, transposeB: true });
-  const y = finishLinear(backend, result, { ...attrs, bias: bias2, addend });
+  const y = finishLinear(steps, steps.multiply(hidden), { ...attrs, bias: bias2, addend });
+  steps.run();
   if (attrs.keep && hidden === product) return [y, product];
   backend.disposeData(hidden.dataId);
   return attrs.keep ? [y, product] : [y];
 }
 
-/** AceMlpGradHidden, in the product's place. */
-export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHidden">): TensorInfo {
-  const { dy, weight2, kept } = inputs;
-  const product = multiply(backend, dy, weight2, { transposeA: false, transposeB: false });
-  const size = tf.util.sizeFromShape(product.shape);
-  const [name, args] = attrs.activation === "leaky-relu"
+type GradInputs = WasmCall<"AceMlpGradX">["inputs"];
+
+/** The gradient of what is between the layers, in the product's place. */
+function gradHidden(
+  steps: LayerSteps,
+  { dy, kept }: Pick<GradInputs, "dy" | "kept">,
+  activation: string,
+): TensorInfo {
+  const product = steps.multiply(dy);
+  const [name, args] = activation === "leaky-relu"
     ? ["leaky_relu_grad", [product, kept, SLOPE, product]] as const
     : ["gelu_grad", [product, kept, product]] as const;
-  runElements(backend, { name, args, results: [product], size, perMs: 1e6, isInPlace: true });
+  steps.finish({ name, args, perRow: product.shape[1]!, results: [product] });
   return product;
+}
+
+/** AceMlpGradHidden. */
+export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHidden">): TensorInfo {
+  const steps = layerSteps(backend, inputs.dy.shape[0]!, [[inputs.weight2, false]]);
+  const grad = gradHidden(steps, inputs, attrs.activation);
+  steps.run();
+  return grad;
+}
+
+/** AceMlpGradX. */
+export function mlpGradX({ inputs, attrs, backend }: WasmCall<"AceMlpGradX">): TensorInfo {
+  const { dy, weight1, weight2 } = inputs;
+  const steps = layerSteps(backend, dy.shape[0]!, [[weight2, false], [weight1, false]]);
+  const between = gradHidden(steps, inputs, attrs.activation);
+  const dx = steps.multiply(between);
+  steps.run();
+  backend.disposeData(between.dataId);
+  return dx;
 }

@@ -1,0 +1,81 @@
+/**
+ * Products of linear layers and what follows them, one after the other; by weights that a library has packed, some rows at a time, which
+ * stay in the caches from the first product to the last sum.
+ *
+ * @module
+ */
+import { output, type WasmBackend } from "../../wasm/module.ts";
+import { type RowJob, type RowStep, runRows } from "../../wasm/rows.ts";
+import type { TensorInfo } from "../interface.ts";
+import { CHAIN_ROWS, multiply, productStep } from "../matmul/wasm.ts";
+
+/** A rough speed of one thread, which only decides on threads. */
+const FLOATS_PER_MS = 6e5;
+
+/** A weight, `[n, k]` if transposed. */
+export type Weight = readonly [weight: TensorInfo, transposed: boolean];
+
+/** A function that changes the rows of its last result in their place. */
+export type Finish = RowStep & Pick<RowJob, "results" | "scratchBytes">;
+
+/** The steps of some layers, in their order. */
+export interface LayerSteps {
+  /** The rows times the next weight, `[rows, n]`. */
+  multiply(rows: TensorInfo): TensorInfo;
+  /** What follows. */
+  finish(job: Finish): void;
+  /** Ends the steps: their results are there, and no tensor that they read may be freed before. */
+  run(): void;
+}
+
+/** Begins steps with these weights, in the order of their products. */
+export function layerSteps(backend: WasmBackend, m: number, weights: readonly Weight[]): LayerSteps {
+  const products = weights.map(([weight, transposed]) => productStep(backend, m, weight, transposed));
+  let next = 0;
+  if (!products.every((product) => product !== undefined)) {
+    return {
+      multiply(rows) {
+        const [weight, transposeB] = weights[next++]!;
+        return multiply(backend, rows, weight, { transposeA: false, transposeB });
+      },
+      finish: (job) => finishRows(backend, job),
+      run() {},
+    };
+  }
+  const [steps, results]: [RowStep[], Set<TensorInfo>] = [[], new Set()];
+  let [milliseconds, scratchBytes] = [0, 0];
+  return {
+    multiply(rows) {
+      const { shape, step, milliseconds: more } = products[next++]!;
+      const result = output(backend, shape);
+      steps.push(step(rows, result));
+      results.add(result);
+      milliseconds += more;
+      return result;
+    },
+    finish(job) {
+      steps.push(job);
+      for (const result of job.results) results.add(result);
+      scratchBytes = Math.max(scratchBytes, job.scratchBytes ?? 0);
+    },
+    run() {
+      const [first, ...then] = steps;
+      runRows(backend, {
+        ...first!,
+        then,
+        results: [...results],
+        rows: m,
+        milliseconds,
+        chunk: CHAIN_ROWS,
+        scratchBytes,
+      });
+    },
+  };
+}
+
+/** Runs a function over the rows of its last result at once. */
+function finishRows(backend: WasmBackend, job: Finish): void {
+  const { shape } = job.results.at(-1)!;
+  const [rows, width] = shape as [number, number];
+  runRows(backend, { ...job, rows, milliseconds: rows * width / FLOATS_PER_MS, isInPlace: true });
+}
