@@ -65,6 +65,21 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    `layers have the same bits and leave no tensor when their rows pass through all steps a chunk at a time, late workers or not${
+      ready ? "" : " (skipped: no library)"
+    }`,
+  ignore: !ready,
+  fn: async () => {
+    const { stdout, stderr } = await start("./blas_steps_program.ts", [LIBRARY], NATIVE);
+    assert(stdout !== "", stderr);
+    const { differing, counts, leak } = JSON.parse(stdout);
+    assertEquals([differing, leak], [0, 0]);
+    if (packing === "") assertEquals(counts.slice(1, 3), [13, 65]); // one of each product
+  },
+});
+
+Deno.test({
   name: `selectBackend() keeps the process alive until its workers have opened the library${
     ready ? "" : " (skipped: no library)"
   }`,

@@ -8,7 +8,7 @@ import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
-import { chunkBounds } from "../../lib/tensor/wasm/chunks.ts";
+import { chunkBounds, evenBounds } from "../../lib/tensor/wasm/chunks.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
 import { addressOf, type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import type { PoolJob, ThreadPool } from "../../lib/tensor/wasm/pool.ts";
@@ -364,6 +364,14 @@ Deno.test("chunkBounds() covers all rows, the last chunk the largest, within the
     }
   }
   assertEquals(chunkBounds(1000, 100, 1, 2), [0, 122, 236, 350, 675, 1000]);
+});
+
+Deno.test("evenBounds() gives each thread as many chunks of nearly one size", () => {
+  assertEquals(evenBounds(1576, 208, 1), [0, 197, 394, 591, 788, 985, 1182, 1379, 1576]);
+  assertEquals(evenBounds(1024, 208, 2), [0, 256, 512, 768, 1024]);
+  assertEquals(evenBounds(100, 208, 1), [0, 100]);
+  assertEquals(evenBounds(2, 1, 3), [0, 1, 2]);
+  assertEquals(evenBounds(10 ** 6, 1, 2).length, MAX_CHUNKS + 1);
 });
 
 Deno.test("threadCount() refuses what is not a positive integer", async () => {

@@ -64,6 +64,9 @@ export interface MlpAttributes extends DropoutAttributes {
   trained: boolean;
 }
 
+/** Those that its gradients need. */
+export type MlpGradAttributes = Pick<MlpAttributes, "activation">;
+
 /** The numbers of a convolution. */
 export interface ConvAttributes {
   /** Side of the kernel, odd. */

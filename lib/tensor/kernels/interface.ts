@@ -14,6 +14,7 @@ import type {
   DropoutAttributes,
   LoraAttributes,
   MlpAttributes,
+  MlpGradAttributes,
   NoAttributes,
   PoolAttributes,
 } from "./attributes.ts";
@@ -121,17 +122,9 @@ export interface ComposableKernels {
     outputs: [y: TensorInfo, ...kept: TensorInfo[]];
   };
   /** `(dy W2) f'(kept)`, the gradient of f's argument. */
-  AceMlpGradHidden: {
-    inputs: Named<"dy" | "weight2" | "kept">;
-    attrs: Pick<MlpAttributes, "activation">;
-    outputs: TensorInfo;
-  };
+  AceMlpGradHidden: { inputs: Named<"dy" | "weight2" | "kept">; attrs: MlpGradAttributes; outputs: TensorInfo };
   /** `(dy W2) f'(kept) W1`: the gradient of x alone, where the weights are frozen. */
-  AceMlpGradX: {
-    inputs: Named<"dy" | "weight1" | "weight2" | "kept">;
-    attrs: Pick<MlpAttributes, "activation">;
-    outputs: TensorInfo;
-  };
+  AceMlpGradX: { inputs: Named<"dy" | "weight1" | "weight2" | "kept">; attrs: MlpGradAttributes; outputs: TensorInfo };
   /** `dy W + addend`. */
   AceLinearGradX: { inputs: Named<"dy" | "weight" | "addend">; attrs: NoAttributes; outputs: TensorInfo };
   /** `dy' x` and the sums of dy over rows. */
