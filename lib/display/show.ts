@@ -67,7 +67,10 @@ export function figureDisplay(figure: Figure): Displayable {
  * @throws {TypeError} If a row has another number of cells than there are columns.
  */
 export function tableDisplay(table: Table): Displayable {
-  return displayable({ "text/html": htmlTable(table), "text/plain": formatTable(table) });
+  // Jupyter puts every cell to the right and knows no badge; a style sheet would reach the rest of the notebook.
+  const html = htmlTable(table).replace(/<(?:th|td)(?=[ >])(?![^>]* class="right")/g, '$& style="text-align: left"')
+    .replace(/<span class="badge">(.*?)<\/span>/, "<strong>$1:</strong>");
+  return displayable({ "text/html": html, "text/plain": formatTable(table) });
 }
 
 /**

@@ -58,7 +58,8 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
   const entries = marks.filter(isInLegend);
   const texts = y.ticks.flatMap(({ text }) => tickLines(text, y));
   const left = 44 + 6.5 * Math.max(3, ...texts.map((line) => line.length)), right = width - 16;
-  const top = 14 + 20 * Math.ceil(entries.length / 3), bottom = height - 62;
+  const across = entriesAcross(entries, right - left);
+  const top = 14 + 20 * Math.ceil(entries.length / across), bottom = height - 62;
   const frame: Frame = {
     x,
     y,
@@ -87,7 +88,9 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
     : `<line x1="${position}" x2="${position}" y1="${top}" y2="${bottom}" stroke="${INK}" stroke-dasharray="6 5"/>`;
   const alt = escapeHtml(figure.alt);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${alt}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">` +
-    `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${upright}${legend(entries, left, right)}</svg>`;
+    `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${upright}${
+      legend(entries, across, left, right)
+    }</svg>`;
 }
 
 /** The values that the axes must show, the ends of intervals among them. */
@@ -213,10 +216,21 @@ function cells({ columns, rows, shades, texts }: CellsMark, { px, py, x, y, left
   ).join("");
 }
 
-function legend(entries: readonly (LineMark | BarsMark)[], left: number, right: number): string {
-  const room = (right - left) / 3;
+/** How many entries of the legend stand side by side: three, or as many as the longest name leaves room for. */
+function entriesAcross(entries: readonly (LineMark | BarsMark)[], width: number): number {
+  const longest = 34 + 6.5 * Math.max(0, ...entries.map(({ name }) => name.length));
+  return Math.min(3, Math.max(1, Math.floor(width / longest)));
+}
+
+function legend(
+  entries: readonly (LineMark | BarsMark)[],
+  across: number,
+  left: number,
+  right: number,
+): string {
+  const room = (right - left) / across;
   return entries.map(({ name, colour }, k) => {
-    const x = left + (k % 3) * room, y = 14 + 20 * Math.floor(k / 3);
+    const x = left + (k % across) * room, y = 14 + 20 * Math.floor(k / across);
     return `<rect x="${n(x)}" y="${y - 6}" width="16" height="4" fill="${escapeHtml(colour)}"/>${
       label([name], x + 22, y, "start")
     }`;

@@ -72,6 +72,21 @@ Deno.test("figureDisplay() carries plotly's MIME type, SVG, the same drawing as 
   assertEquals([width, height, channels], [960, 540, 4]);
 });
 
+Deno.test("tableDisplay() sets its texts to the left and names synthetic data, as Jupyter has no style sheet for either", () => {
+  const { bundle } = tableDisplay({
+    caption: "Means.",
+    synthetic: true,
+    groupBy: 0,
+    columns: [{ title: "set" }, { title: "method", align: "left" }, { title: "AUROC", digits: 3 }],
+    rows: [["SIIM", "GAT", 0.5]],
+  });
+  const html = String(bundle["text/html"]);
+  assert(html.includes("<figcaption><strong>synthetic data:</strong> Means.</figcaption>"), html);
+  const cells = [...html.matchAll(/<(?:th|td)[ >][^>]*>?/g)].map(([cell]) => cell);
+  assertEquals(cells.map((cell) => cell.includes("text-align: left")), [true, false, true, true, false]);
+  assertEquals(cells.map((cell) => cell.includes('class="right"')), [false, true, false, false, true]);
+});
+
 Deno.test("overlayDisplay() gives SVG of the asked width", () => {
   const { bundle } = overlayDisplay({ image: "data:image/png;base64,AAAA", grid: { rows: 1, columns: 1 } }, 200);
   assert(String(bundle["image/svg+xml"]).startsWith('<svg width="200" '));

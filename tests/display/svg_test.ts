@@ -70,3 +70,16 @@ Deno.test("figureSvg() puts points where their values are, on a linear and on a 
     assertAlmostEquals((bottom! - centre) / unit, 0.5, 0.01);
   }
 });
+
+Deno.test("figureSvg() gives long names of the legend fewer columns, so that none runs into the next", () => {
+  const places = (names: string[]): number[][] => {
+    const svg = figureSvg(barFigure(["a"], names.map((name) => ({ name, values: [1] }))));
+    return numbers(svg, "rect", "x", "y", "height").filter(([, , height]) => height === 4);
+  };
+  const rows = (names: string[]): number => new Set(places(names).map(([, y]) => y)).size;
+  assertEquals(rows(["GAT", "GATv2", "cosine"]), 1);
+  assertEquals(rows(["encoder attention, as the paper", "GAT", "GATv2"]), 2);
+  assertEquals(rows(["n".repeat(60), "GAT", "GATv2"]), 3);
+  const [first, second] = places(["encoder attention, as the paper", "GAT", "GATv2"]) as [number[], number[]];
+  assert(second[0]! - first[0]! > 22 + 6.5 * "encoder attention, as the paper".length);
+});
