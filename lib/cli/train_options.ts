@@ -195,7 +195,7 @@ export function measuring(
 
 /** How processes sum gradients; refused where there is but one. */
 export function gradientSumFrom(args: Arguments, isShared: boolean): GradientSum {
-  const sum = args.choice("gradient-sum", ["ordered", "allreduce"], "ordered") as GradientSum;
+  const sum = args.choice("gradient-sum", ["ordered", "allreduce"], "ordered");
   if (isShared || args.text("gradient-sum") === undefined) return sum;
   throw new UsageError("--gradient-sum is for several processes: mpirun -n 4 deno task mpi train ...");
 }
