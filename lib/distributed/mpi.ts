@@ -7,6 +7,7 @@
 import { readVariable } from "../platform/variables.ts";
 import type { Communicator } from "./communicator.ts";
 import { launchedProcesses } from "./launcher.ts";
+import { leaveByPmi, mayHangInFinalize, PMI_VARIABLE } from "./pmi.ts";
 
 /** Why there are no processes to work with. */
 export class MpiError extends Error {
@@ -55,7 +56,7 @@ const LIBRARY_VARIABLE = "ACE_MPI";
 const PMIX_VARIABLE = "PMIX_RANK";
 
 /** The variables that are read here, besides the launchers'. */
-export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, PMIX_VARIABLE];
+export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, PMIX_VARIABLE, PMI_VARIABLE];
 
 /** File names by preference where none is given; the one of the launcher that started the process comes first. */
 const OPEN_MPI_FILES = ["libmpi.so.40", "libmpi.40.dylib"];
@@ -98,8 +99,9 @@ export function openMpi(options: MpiOptions = {}): Communicator {
   }
   const text = new Uint8Array(8192);
   check("MPI_Get_library_version", symbols.MPI_Get_library_version(text, integer));
-  const version = new TextDecoder().decode(text.subarray(0, integer[0]!)).split(/[\n,]/)[0]!.replaceAll(/[\s\0]+/g, " ")
-    .trim();
+  const about = new TextDecoder().decode(text.subarray(0, integer[0]!));
+  const version = about.split(/[\n,]/)[0]!.replaceAll(/[\s\0]+/g, " ").trim();
+  const barrier = (): void => check("MPI_Barrier", symbols.MPI_Barrier(handles.world));
   return {
     rank,
     size,
@@ -128,12 +130,18 @@ export function openMpi(options: MpiOptions = {}): Communicator {
     broadcast(own) {
       check("MPI_Bcast", symbols.MPI_Bcast(bytesOf(own), own.length, handles.byte, 0, handles.world));
     },
-    barrier: () => check("MPI_Barrier", symbols.MPI_Barrier(handles.world)),
+    barrier,
     abort(exitCode) {
       symbols.MPI_Abort(handles.world, exitCode);
       Deno.exit(exitCode);
     },
-    close: () => check("MPI_Finalize", symbols.MPI_Finalize()),
+    close() {
+      if (size > 1 && mayHangInFinalize(about)) {
+        barrier();
+        if (leaveByPmi()) return;
+      }
+      check("MPI_Finalize", symbols.MPI_Finalize());
+    },
   };
 }
 
