@@ -29,7 +29,7 @@ function readDirectory(bytes: Uint8Array): { fields: Map<number, number[]>; isOn
   const directory = view.getUint32(4, isLittle);
   within(directory, 2, "directory");
   const count = view.getUint16(directory, isLittle);
-  within(directory, 2 + 12 * count, "directory");
+  within(directory, 2 + 12 * count + 4, "directory");
   const fields = new Map<number, number[]>();
   for (let entry = directory + 2, i = 0; i < count; i++, entry += 12) {
     const tag = view.getUint16(entry, isLittle),
@@ -46,8 +46,7 @@ function readDirectory(bytes: Uint8Array): { fields: Map<number, number[]>; isOn
     if (fields.has(tag)) throw new Error(`its tag ${tag} comes twice`);
     fields.set(tag, Array.from({ length }, (_, k) => value(k)));
   }
-  const next = directory + 2 + 12 * count;
-  return { fields, isOnly: next + 4 > bytes.length || view.getUint32(next, isLittle) === 0 };
+  return { fields, isOnly: view.getUint32(directory + 2 + 12 * count, isLittle) === 0 };
 }
 
 const COMPRESSIONS: Readonly<Record<number, string>> = { 1: "none", 5: "LZW", 8: "deflate", 32946: "deflate" };

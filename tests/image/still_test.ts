@@ -50,6 +50,10 @@ Deno.test("decodeImage() notes the pages of a TIFF and the animation of a PNG th
   const directory = view.getUint32(4, true);
   view.setUint32(directory + 2 + 12 * view.getUint16(directory, true), directory, true);
   assertEquals((await decodeImage(tiff, "x")).notes, ["it has several pages: the first is read"]);
+  const next = directory + 2 + 12 * view.getUint16(directory, true);
+  const cut = new Uint8Array([...tiff, ...tiff.subarray(directory, next)]); // no place of a next page behind it
+  new DataView(cut.buffer).setUint32(4, tiff.length, true);
+  await assertRejects(() => decodeImage(cut, "x"), SyntaxError, "directory");
   const png = encodePng({ width: 2, height: 1, channels: 1, bitDepth: 8, data: Uint8Array.of(0, 9) });
   const chunk = new Uint8Array(20);
   chunk.set([0, 0, 0, 8, ...new TextEncoder().encode("acTL"), 0, 0, 0, 2, 0, 0, 0, 0]);
