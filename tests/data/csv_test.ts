@@ -51,6 +51,7 @@ Deno.test("readCsv() names the line at which a table is no UTF-8, and how to sav
   const tables: Record<string, [Uint8Array, string]> = {
     "first.csv": [latin(`name,n\r\n${rows}`), 'line 2 is not; save it as "CSV UTF-8"'],
     "last.csv": [new Uint8Array([...utf8, ...latin("caf\u00e9,2\r\n")]), "line 30002 is not"],
+    "old.csv": [latin("name,n\rcafe,1\rcaf\u00e9,2\r"), "line 3 is not"],
     "cut.csv": [new Uint8Array([...utf8, 0xc3]), "line 30002 is not"],
     "film.dcm": [new Uint8Array([...new Uint8Array(128), 0x44, 0xff]), "it is no text"],
   };

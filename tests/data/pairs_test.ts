@@ -38,6 +38,8 @@ Deno.test("loadPairs() finds images and masks whose paths were written on Window
       assertEquals(cases.map(({ id, path }) => [id, path]), [["i\\a.png", join(root, "i", "a.png")]]);
       assertEquals((await cases[0]!.image()).data[0], 7);
       assertEquals((await cases[0]!.mask!()).data[0], 1);
+      await Deno.remove(join(root, "i", "a.png"));
+      await assertRejects(() => loadPairs(join(root, "t.csv")), Error, "i\\a.png"); // as the table has it
     },
   );
 });
@@ -166,7 +168,7 @@ Deno.test({
 Deno.test("loadPairs() splits classes at a separator, joins boxes by their key and reads masks", async () => {
   const files = {
     ...images,
-    "t.csv": "path,name,found,lungs\ni/a.png,a,Mass|Nodule,i/m.png\ni/b.png,b,Nodule,\n",
+    "t.csv": "path,name,found,lungs\ni/a.png,a,Mass|Nodule,i/m.png\ni/b.png,b,Nodule| ,\n",
     "boxes.csv": "name,label,x,y,w,h\na,Mass,1,2,3,4.5\na,Nodule,5,6,7,8\n",
     "i/m.png": png(200),
   };

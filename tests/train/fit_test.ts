@@ -198,6 +198,28 @@ Deno.test("fit() warns once when an epoch's loss is that of guessing", async () 
   tf.dispose(cold.scale);
 });
 
+Deno.test("fit() takes for guessing what is within half a percent of it, each batch by its own size", async () => {
+  await selectBackend({ backend: "wasm" });
+  const base = initClip(SMALL, 1);
+  const start = await initAceLora(base, SMALL_ACE);
+  const chance = (4 * Math.log(4) + 2 * Math.log(2)) / 6;
+  for (const [scale, isChance] of [[0.2, true], [1, false]] as const) {
+    const params = { ...start, scale: tf.scalar(scale) };
+    const warnings: string[] = [];
+    const { history, params: end } = await fit(MODEL, params, await smallSource(6), {
+      ...{ epochs: 1, batchSize: 4, loss: "info-nce", learningRate: 1e-9 },
+      onWarning: (text) => warnings.push(text),
+    });
+    const off = Math.abs((4 * history[0]!.loss + 2 * history[1]!.loss) / 6 / chance - 1);
+    assert(isChance ? off > 0.001 && off < 0.005 : off > 0.005, `${off}`);
+    assertEquals(warnings.length, isChance ? 1 : 0);
+    disposeParams(end, params);
+    params.scale.dispose();
+  }
+  disposeParams(start, base);
+  disposeParams(base);
+});
+
 Deno.test("200 training steps leave the number of tensors constant", async () => {
   await selectBackend({ backend: "wasm" });
   const base = initClip(SMALL, 1);

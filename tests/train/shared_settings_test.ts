@@ -25,6 +25,7 @@ Deno.test("checkShared() names what a process has that process 0 has not, by bot
       [{ ...first, lora: { rank: 8 } }, 'the same lora: that of process 1 is {"rank":8}, that of process 0 {"rank":4}'],
       [{ ...first, labels: "a" }, 'the same labels: that of process 1 is "a", that of process 0 undefined'],
       [{ ...first, texts: "e" }, "the same texts"],
+      [{ ...first, step: undefined }, "the same step: that of process 1 is undefined, that of process 0 12"],
     ] as const
   ) {
     assertThrows(() => checkShared(own, second(first)), RangeError, words);

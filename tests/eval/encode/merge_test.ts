@@ -7,8 +7,8 @@ import { float32Tensor } from "../../../lib/io/tensors.ts";
 import { CASES, needsCase } from "../../cases.ts";
 import { withFiles } from "../../data/helpers.ts";
 
-async function writeShard(path: string, index: number, metadata: Record<string, string>): Promise<string> {
-  const tensors = { image_features: float32Tensor([2, 3], new Float32Array(6).fill(index)) };
+async function writeShard(path: string, index: number, metadata: Record<string, string>, width = 3): Promise<string> {
+  const tensors = { image_features: float32Tensor([2, width], new Float32Array(2 * width).fill(index)) };
   const whole = { format: FEATURES_FORMAT, fingerprint: "f", shard: `${index}/2`, ...metadata };
   await writeSafetensors(path, tensors, whole);
   return path;
@@ -33,6 +33,26 @@ Deno.test("mergeShards() takes the rows in turn, and refuses a shard whose ids d
       const { message } = await assertRejects(() => mergeShards(out, [path, second]), SyntaxError, reason) as Error;
       assert(message.includes(path) && message.includes("image_ids") && !message.includes("\n"), message);
     }
+  });
+});
+
+Deno.test("mergeShards() refuses features of another size and a share that is none, and keeps stamps where all have them", async () => {
+  await withFiles({}, async (root) => {
+    const ids = [{ image_ids: '["a","c"]' }, { image_ids: '["b","d"]' }];
+    const first = await writeShard(join(root, "0"), 0, { ...ids[0], image_stamps: '["1","3"]' });
+    const merged = async (second: string): Promise<Record<string, unknown>> => {
+      await mergeShards(join(root, "out"), [first, second], { force: true });
+      return (await readSafetensors(join(root, "out"))).metadata;
+    };
+    const wide = await writeShard(join(root, "wide"), 1, ids[1]!, 4);
+    const words = "they hold image_features [rows, 4] and image_features [rows, 3]";
+    await assertRejects(() => merged(wide), RangeError, words);
+    const past = await writeShard(join(root, "past"), 1, { ...ids[1], shard: "2/2" });
+    await assertRejects(() => merged(past), SyntaxError, '"shard" must be i/n');
+    const unstamped = await writeShard(join(root, "unstamped"), 1, ids[1]!);
+    assertEquals((await merged(unstamped))["image_stamps"], undefined);
+    const stamped = await writeShard(join(root, "stamped"), 1, { ...ids[1], image_stamps: '["2","4"]' });
+    assertEquals((await merged(stamped))["image_stamps"], '["1","2","3","4"]');
   });
 });
 
