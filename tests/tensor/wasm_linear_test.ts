@@ -5,6 +5,7 @@ import { frozenLinear, linear, type LinearParams, linears } from "../../lib/nn/l
 import { joined, mlp } from "../../lib/nn/mlp.ts";
 import { loraUpdate } from "../../lib/peft/lora/layer.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
+import { type FusedLoraLinear, fusedLoraLinear } from "../../lib/tensor/kernels/lora/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
@@ -47,12 +48,37 @@ function loraCase([rows, inSize, outSize, rank]: readonly [number, number, numbe
   };
 }
 
+/** Three layers on one input: gradients of the input and of all low-rank matrices, the layers' weights being constants. */
+function together([rows, inSize, outSize, rank]: readonly [number, number, number, number]): Case {
+  const layers = (lows: Tensor[]): FusedLoraLinear[] =>
+    [0, 1, 2].map((l) => ({
+      weight: normal([outSize, inSize], 1, 20 + l, "weight") as Tensor2D,
+      bias: normal([outSize], 1, 20 + l, "bias") as Tensor1D,
+      loraA: lows[2 * l] as Tensor2D,
+      loraB: lows[2 * l + 1] as Tensor2D,
+      scaling: 0.7 + l,
+      rate: l === 1 ? 0 : 0.25,
+      seed: l,
+    }));
+  return {
+    name: `three layers of [${rows}, ${inSize}] to ${outSize} together`,
+    shapes: [[rows, inSize], ...[0, 1, 2].flatMap(() => [[rank, inSize], [outSize, rank]])],
+    fused: (x, ...lows) => fusedLoraLinear(x as Tensor2D, layers(lows)),
+    steps: (x, ...lows) =>
+      layers(lows).flatMap(({ weight, bias, loraA, loraB, scaling, rate, seed }) => {
+        const update = loraUpdate({ loraA, loraB, scaling, dropout: rate });
+        return linears([{ weight, bias: bias!, update }], x!, [{ seed }]);
+      }),
+  };
+}
+
 const DROP = { rate: 0.3, seed: 7 };
 
 const CASES: readonly Case[] = [
   ...[[9, 12, 10, 4], [300, 16, 24, 4], [33, 7, 13, 3], [270, 96, 50, 6], [1, 8, 6, 1], [6, 2100, 9, 4]].flatMap((
     sizes,
   ) => [true, false].map((isSeeded) => loraCase(sizes as [number, number, number, number], isSeeded))),
+  together([300, 16, 24, 4]),
   {
     name: "linear() with dropout and a residual",
     shapes: [[19, 12], [10, 12], [10], [19, 10]],

@@ -1,6 +1,7 @@
 /** Starts tfjs's wasm backend and gives it our kernels. @module */
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { useNative } from "../kernels/native.ts";
 import { registerKernels } from "../kernels/register.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
@@ -63,6 +64,7 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
     delete kernels.blas;
     for (const name of ["use_blas", "use_exp"]) kernels.run[name]!(0);
     const blas = openBlas(wasmBackend(), blasChoice(options.blas), threads);
+    useNative(blas !== undefined);
     if (blas) {
       const run = { ...kernels.run, [BLAS_MATMUL]: blas.matmul, [BLAS_PACKED]: blas.matmulPacked };
       Object.assign(kernels, { blas, run });

@@ -3,12 +3,13 @@ import { adamw } from "../kernels/adamw/wasm.ts";
 import { add } from "../kernels/add/wasm.ts";
 import { attention, attentionGrad } from "../kernels/attention/wasm.ts";
 import { biasedAttention } from "../kernels/biased_attention/wasm.ts";
+import { cast } from "../kernels/cast/wasm.ts";
 import { conv, pool } from "../kernels/conv/wasm.ts";
 import { dropout } from "../kernels/dropout/wasm.ts";
 import { gather } from "../kernels/gather/wasm.ts";
 import { gelu, geluGrad } from "../kernels/gelu/wasm.ts";
 import { identity } from "../kernels/identity/wasm.ts";
-import { COMPOSED, type Kernels, TFJS } from "../kernels/interface.ts";
+import { COMPOSED, type Kernels } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/wasm.ts";
 import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/wasm.ts";
 import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
@@ -68,7 +69,7 @@ export const WASM_KERNELS = {
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
   Add: add,
-  Cast: TFJS,
+  Cast: cast,
   Identity: identity,
   Slice: slice,
   SplitV: split,

@@ -26,7 +26,7 @@ export function finishLinear(
 /** AceLinear. */
 export function linear({ inputs, attrs, backend }: WasmCall<"AceLinear">): TensorInfo {
   const { x, weight, bias, addend } = inputs;
-  const steps = layerSteps(backend, x.shape[0]!, [[weight, true]]);
+  const steps = layerSteps(backend, [x], [[weight, true]]);
   const y = finishLinear(steps, steps.multiply(x), { ...attrs, bias, addend });
   steps.run();
   return y;

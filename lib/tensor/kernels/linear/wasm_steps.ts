@@ -7,7 +7,8 @@
 import { output, type WasmBackend } from "../../wasm/module.ts";
 import { type RowJob, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { TensorInfo } from "../interface.ts";
-import { CHAIN_ROWS, multiply, productStep } from "../matmul/wasm.ts";
+import { hasZeroRows, multiply } from "../matmul/wasm.ts";
+import { CHAIN_ROWS, productStep } from "../matmul/wasm_packed.ts";
 
 /** A rough speed of one thread, which only decides on threads. */
 const FLOATS_PER_MS = 6e5;
@@ -28,11 +29,21 @@ export interface LayerSteps {
   run(): void;
 }
 
-/** Begins steps with these weights, in the order of their products. */
-export function layerSteps(backend: WasmBackend, m: number, weights: readonly Weight[]): LayerSteps {
+/**
+ * Begins steps.
+ *
+ * @param inputs What is there by now of the rows to be multiplied: where many of them are zeros, they are left out one product at a time.
+ * @param weights In the order of their products.
+ */
+export function layerSteps(
+  backend: WasmBackend,
+  inputs: readonly [TensorInfo, ...TensorInfo[]],
+  weights: readonly Weight[],
+): LayerSteps {
+  const m = inputs[0].shape[0]!;
   const products = weights.map(([weight, transposed]) => productStep(backend, m, weight, transposed));
   let next = 0;
-  if (!products.every((product) => product !== undefined)) {
+  if (!products.every((product) => product !== undefined) || inputs.some((rows) => hasZeroRows(backend, rows))) {
     return {
       multiply(rows) {
         const [weight, transposeB] = weights[next++]!;

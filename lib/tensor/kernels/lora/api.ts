@@ -8,6 +8,7 @@ import * as tf from "@tensorflow/tfjs";
 import { tidy } from "../../ops.ts";
 import type { Tensor, Tensor2D } from "../../types.ts";
 import type { FusedLinear } from "../linear/api.ts";
+import { isNative } from "../native.ts";
 import { checkFloat, hasKernel, runKernel } from "../run.ts";
 import "./gradient.ts";
 
@@ -33,9 +34,12 @@ export function canFuse(): boolean {
   return hasKernel("AceLoraLinear");
 }
 
-/** Whether layers that share their input are better computed together: on wasm their gradients are then added in another order. */
+/**
+ * Whether layers that share their input are computed together. Their gradients are then added in another order, so wasm's own products
+ * keep to the single steps.
+ */
 export function canFuseSeveral(): boolean {
-  return canFuse() && tf.getBackend() !== "wasm";
+  return canFuse() && (tf.getBackend() !== "wasm" || isNative());
 }
 
 /**

@@ -54,7 +54,7 @@ export function loraLinear({ inputs, attrs, backend }: WasmCall<"AceLoraLinear">
   const { x } = inputs;
   const { layers, rank, ranks, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
   const low = output(backend, [x.shape[0]!, ranks]);
-  const steps = layerSteps(backend, x.shape[0]!, layers.map(({ tensor }) => [tensor("weight"), true]));
+  const steps = layerSteps(backend, [x], layers.map(({ tensor }) => [tensor("weight"), true]));
   const results = layers.map(({ tensor, bias, mask, scaling, part }) => {
     const y = steps.multiply(x);
     const [a, b] = [tensor("loraA"), tensor("loraB")];
@@ -99,7 +99,8 @@ export function loraLinearGradX({ inputs, attrs, backend }: WasmCall<"AceLoraLin
   const { dLow } = inputs;
   const { layers, rank, ranks, inSize } = groupOf(backend, attrs, inputs);
   const backwards = layers.toReversed();
-  const steps = layerSteps(backend, dLow.shape[0]!, backwards.map(({ tensor }) => [tensor("weight"), false]));
+  const dys = backwards.map(({ tensor }) => tensor("dy")) as [TensorInfo, ...TensorInfo[]];
+  const steps = layerSteps(backend, dys, backwards.map(({ tensor }) => [tensor("weight"), false]));
   const products: TensorInfo[] = [];
   for (const { tensor, mask, part } of backwards) {
     const product = steps.multiply(tensor("dy"));

@@ -9,7 +9,7 @@ const SLOPE = 0.2;
 /** AceMlp, of GELU and leaky ReLU. */
 export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResult<"AceMlp"> {
   const { x, weight1, weight2, bias1, bias2, addend } = inputs;
-  const steps = layerSteps(backend, x.shape[0]!, [[weight1, true], [weight2, true]]);
+  const steps = layerSteps(backend, [x], [[weight1, true], [weight2, true]]);
   const product = steps.multiply(x);
   const width = weight1.shape[0]!;
   let hidden = product;
@@ -45,7 +45,7 @@ function gradHidden(
 
 /** AceMlpGradHidden. */
 export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHidden">): TensorInfo {
-  const steps = layerSteps(backend, inputs.dy.shape[0]!, [[inputs.weight2, false]]);
+  const steps = layerSteps(backend, [inputs.dy], [[inputs.weight2, false]]);
   const grad = gradHidden(steps, inputs, attrs.activation);
   steps.run();
   return grad;
@@ -54,7 +54,7 @@ export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHi
 /** AceMlpGradX. */
 export function mlpGradX({ inputs, attrs, backend }: WasmCall<"AceMlpGradX">): TensorInfo {
   const { dy, weight1, weight2 } = inputs;
-  const steps = layerSteps(backend, dy.shape[0]!, [[weight2, false], [weight1, false]]);
+  const steps = layerSteps(backend, [dy], [[weight2, false], [weight1, false]]);
   const between = gradHidden(steps, inputs, attrs.activation);
   const dx = steps.multiply(between);
   steps.run();
