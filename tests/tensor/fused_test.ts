@@ -176,6 +176,8 @@ interface Problem {
   scale: number;
   causal: boolean;
   mask?: Float32Array;
+  /** Queries whose context the loss reads. @default {all} */
+  read?: readonly number[];
 }
 
 /** Attention in float64 from the definition, one probability at a time. */
@@ -211,6 +213,10 @@ function referenceAttention(p: Problem, q: ArrayLike<number>, k: ArrayLike<numbe
 const someMask = (batch: number, n: number): Float32Array =>
   Float32Array.from({ length: batch * n }, (_, i) => i % n === 0 || (i * 7) % 5 > 1 ? 1 : 0);
 
+/** The first so many keys of each sample. */
+const lengthMask = (lengths: readonly number[], n: number): Float32Array =>
+  Float32Array.from({ length: lengths.length * n }, (_, i) => i % n < lengths[Math.floor(i / n)]! ? 1 : 0);
+
 const PROBLEMS: Problem[] = [
   { batch: 1, m: 1, n: 1, heads: 1, w: 1, scale: 1, causal: false },
   { batch: 2, m: 3, n: 5, heads: 2, w: 3, scale: 0.7, causal: false },
@@ -230,6 +236,12 @@ const PROBLEMS: Problem[] = [
     causal: false,
     mask: Float32Array.of(1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0),
   },
+  // Padding of several lengths, and queries that nothing reads: of some samples, of all, and causal.
+  { batch: 3, m: 5, n: 21, heads: 2, w: 3, scale: 0.5, causal: false, mask: lengthMask([3, 13, 21], 21), read: [0, 3] },
+  { batch: 2, m: 9, n: 9, heads: 1, w: 5, scale: 0.5, causal: true, mask: lengthMask([1, 4], 9), read: [2, 8] },
+  { batch: 1, m: 3, n: 4, heads: 2, w: 2, scale: 0.5, causal: false, read: [] },
+  // The first key is masked, so that the first query has none.
+  { batch: 1, m: 3, n: 12, heads: 1, w: 2, scale: 0.5, causal: true, mask: Float32Array.from("010000000000", Number) },
 ];
 
 function makeAttention(p: Problem) {
@@ -297,7 +309,8 @@ onEach("attention() is stable for scores of a thousand", async () => {
 onEach("attention() has the gradients of its definition", async () => {
   for (const [at, p] of PROBLEMS.entries()) {
     const { q, k, v, tensors, run } = makeAttention(p);
-    const weight = numbers(q.length, 4);
+    const rowOf = (i: number): number => Math.floor(i / (p.heads * p.w)) % p.m;
+    const weight = numbers(q.length, 4).map((x, i) => p.read?.includes(rowOf(i)) ?? true ? x : 0);
     const gradients = tf.tidy(() =>
       tf.grads((q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) =>
         run(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D)

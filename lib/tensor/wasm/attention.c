@@ -143,6 +143,17 @@ static NOINLINE void finish_sums(int rows, float *factors, float *tops) {
 }
 
 /*
+ * How many keys are read: those up to the last that is kept, in whole pairs of vectors, so that no sum is ordered otherwise. All where a
+ * row may see none, as its softmax is over all.
+ */
+static int keys_read(int n, const u32 *keep, int causal) {
+  if (!keep || (causal && !keep[0])) return n;
+  int read = n;
+  while (read > 0 && !keep[read - 1]) read--;
+  return read == 0 ? n : min_int((read + 7) & ~7, n);
+}
+
+/*
  * query [batch, m, width], key and value [batch, n, width], keep [batch, n] (0 or all bits) or null -> context
  * [batch, m, width], log_sum_exp [batch, heads, m]. `count` heads are computed from `first` on, all samples' heads in a
  * row. The context is divided by the sums, of which a row has fewer numbers. Scratch: attention_scratch of `block` lines of scores
@@ -152,23 +163,24 @@ EXPORT(attention)
 void attention(int m, int n, int width, int heads, float scale, int causal, const float *query, const float *key,
                const float *value, const u32 *keep, float *context, float *log_sum_exp, int block, int first,
                int count, float *scratch) {
-  const int w = width / heads, line = line_of(n);
-  float *const scores = whole_line(scratch + SCRATCH), *const factors = scores + block * line;
+  const int w = width / heads;
+  float *const scores = whole_line(scratch + SCRATCH), *const factors = scores + block * line_of(n);
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads;
     const float *k = key + b * n * width + h * w, *v = value + b * n * width + h * w;
     const u32 *const kept = keep ? keep + b * n : 0;
+    const int keys = keys_read(n, kept, causal), line = line_of(keys);
     for (int i0 = 0; i0 < m; i0 += block) {
       const int rows = min_int(block, m - i0), start = (b * m + i0) * width + h * w;
       float *const sums = log_sum_exp + head * m + i0;
-      product(rows, n, w, query + start, width, 1, k, 1, width, scores, line, scratch);
+      product(rows, keys, w, query + start, width, 1, k, 1, width, scores, line, scratch);
       for (int i = 0; i < rows; i++) {
-        sums[i] = top_score(scores + i * line, n, scale, kept, causal_limit(causal, i0 + i, n));
+        sums[i] = top_score(scores + i * line, keys, scale, kept, causal_limit(causal, i0 + i, keys));
       }
-      exp_rows(scores, rows, n, scale, kept, causal, i0, sums);
-      for (int i = 0; i < rows; i++) factors[i] = sum_row(scores + i * line, n);
+      exp_rows(scores, rows, keys, scale, kept, causal, i0, sums);
+      for (int i = 0; i < rows; i++) factors[i] = sum_row(scores + i * line, keys);
       finish_sums(rows, factors, sums);
-      product(rows, w, n, scores, line, 1, v, width, 1, context + start, width, scratch);
+      product(rows, w, keys, scores, line, 1, v, width, 1, context + start, width, scratch);
       for (int i = 0; i < rows; i++) scale_row(context + start + i * width, w, factors[i]);
     }
   }
@@ -195,26 +207,62 @@ static NOINLINE void score_grad_row(float *p, float *dp, int n, int w, float sca
   }
 }
 
-/* Gradients of attention, of the same heads. Scratch: attention_scratch of twice m lines of scores. */
+/* Rows of a head, which stand `width` apart, one after the other. */
+static void gather_head(int rows, int w, int width, const int *places, const float *x, float *gathered) {
+  for (int i = 0; i < rows; i++) copy_words(w, x + places[i] * width, gathered + i * w);
+}
+
+/*
+ * Gradients of attention, of the same heads. Queries whose context has a gradient of zeros are left out. Scratch: attention_grad_scratch.
+ */
+EXPORT(attention_grad_scratch) int attention_grad_scratch(int m, int n, int w) {
+  return attention_scratch(m * (2 * line_of(n) + 4 * w + 2));
+}
 EXPORT(attention_grad)
 void attention_grad(int m, int n, int width, int heads, float scale, int causal, const float *dcontext,
                     const float *query, const float *key, const float *value, const float *context,
                     const float *log_sum_exp, const u32 *keep, float *dquery, float *dkey, float *dvalue, int first,
                     int count, float *scratch) {
-  const int w = width / heads, line = line_of(n);
-  float *const p = whole_line(scratch + SCRATCH), *const dp = p + m * line;
+  const int w = width / heads, most = m * line_of(n);
+  float *const p = whole_line(scratch + SCRATCH), *const dp = p + most, *const own_q = dp + most, *const own_dc = own_q + m * w,
+              *const own_c = own_dc + m * w, *const own_dq = own_c + m * w, *const own_sums = own_dq + m * w;
+  int *const places = (int *)(own_sums + m);
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads, qo = b * m * width + h * w, ko = b * n * width + h * w;
     const float *q = query + qo, *k = key + ko, *v = value + ko, *dc = dcontext + qo, *co = context + qo;
-    const float *const sums = log_sum_exp + head * m;
-    product(m, n, w, q, width, 1, k, 1, width, p, line, scratch);
-    product(m, n, w, dc, width, 1, v, 1, width, dp, line, scratch);
-    exp_rows(p, m, n, scale, keep ? keep + b * n : 0, causal, 0, sums);
-    for (int i = 0; i < m; i++) {
-      score_grad_row(p + i * line, dp + i * line, n, w, scale, sums[i], dc + i * width, co + i * width);
+    const float *sums = log_sum_exp + head * m;
+    const u32 *const kept = keep ? keep + b * n : 0;
+    const int keys = keys_read(n, kept, causal), line = line_of(keys);
+    float *dq = dquery + qo;
+    int rows = m, apart = width;
+    if (!causal) {
+      rows = 0;
+      for (int i = 0; i < m; i++) {
+        if (!is_zeros(w, dc + i * width)) places[rows++] = i;
+      }
     }
-    product(n, w, m, p, 1, line, dc, width, 1, dvalue + ko, width, scratch);
-    product(m, w, n, dp, line, 1, k, width, 1, dquery + qo, width, scratch);
-    product(n, w, m, dp, 1, line, q, width, 1, dkey + ko, width, scratch);
+    const int is_part = rows < m;
+    if (is_part) {
+      gather_head(rows, w, width, places, q, own_q);
+      gather_head(rows, w, width, places, dc, own_dc);
+      gather_head(rows, w, width, places, co, own_c);
+      for (int i = 0; i < rows; i++) own_sums[i] = sums[places[i]];
+      q = own_q, dc = own_dc, co = own_c, dq = own_dq, sums = own_sums, apart = w;
+    }
+    product(rows, keys, w, q, apart, 1, k, 1, width, p, line, scratch);
+    product(rows, keys, w, dc, apart, 1, v, 1, width, dp, line, scratch);
+    exp_rows(p, rows, keys, scale, kept, causal, 0, sums);
+    for (int i = 0; i < rows; i++) {
+      score_grad_row(p + i * line, dp + i * line, keys, w, scale, sums[i], dc + i * apart, co + i * apart);
+    }
+    product(keys, w, rows, p, 1, line, dc, apart, 1, dvalue + ko, width, scratch);
+    product(rows, w, keys, dp, line, 1, k, width, 1, dq, apart, scratch);
+    product(keys, w, rows, dp, 1, line, q, apart, 1, dkey + ko, width, scratch);
+    fill_rows(n - keys, w, dvalue + ko + keys * width, width, 0);
+    fill_rows(n - keys, w, dkey + ko + keys * width, width, 0);
+    if (is_part) {
+      fill_rows(m, w, dquery + qo, width, 0);
+      for (int i = 0; i < rows; i++) copy_words(w, dq + i * w, dquery + qo + places[i] * width);
+    }
   }
 }

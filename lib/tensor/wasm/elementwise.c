@@ -143,26 +143,33 @@ EXPORT(gelu_grad) void gelu_grad(const float *dy, const float *x, float *dx, int
 }
 
 /*
- * y = x / (1 - rate) where the element's hash exceeds `limit`, else 0: see dropout/api.ts for the hash. `HOLD` is what is done
- * with its constants: HELD_AS, or nothing where other numbers need the registers.
+ * y = x / (1 - rate) where the element's hash exceeds `limit`, else 0: see dropout/api.ts for the hash. `spread`: the elements' indices
+ * times SPREAD, which the caller has by additions. `HOLD` is what is done with its constants: HELD_AS, or nothing where other numbers
+ * need the registers.
  */
+#define SPREAD 0x9E3779B1u
+INLINE v128_t spread_indices(int first) {
+  return wasm_i32x4_add(wasm_i32x4_splat((int)(first * SPREAD)),
+                        wasm_i32x4_const(0, (int)SPREAD, (int)(2 * SPREAD), (int)(3 * SPREAD)));
+}
 #define INTEGER(x) wasm_i32x4_const_splat((int)(x))
-#define DROPOUT4(HOLD, x, index, seed, limit, scale)                                                   \
+#define DROPOUT4(HOLD, x, spread, seed, limit, scale)                                                  \
   ({                                                                                                   \
-    v128_t h = wasm_v128_xor(wasm_i32x4_mul(index, HOLD(INTEGER(0x9E3779B1u))), seed);                 \
+    v128_t h = wasm_v128_xor(spread, seed);                                                            \
     h = wasm_i32x4_mul(wasm_v128_xor(h, wasm_u32x4_shr(h, 16)), HOLD(INTEGER(0x85ebca6bu)));           \
     h = wasm_i32x4_mul(wasm_v128_xor(h, wasm_u32x4_shr(h, 13)), HOLD(INTEGER(0xc2b2ae35u)));           \
     h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));                                                       \
-    wasm_v128_and(wasm_f32x4_mul(x, scale), wasm_u32x4_gt(h, limit));                                  \
+    /* h <= limit; V8 has one instruction for the least, and three for a comparison without a sign */  \
+    wasm_v128_andnot(wasm_f32x4_mul(x, scale), wasm_i32x4_eq(wasm_u32x4_min(h, limit), h));            \
   })
 static NOINLINE void dropout_chunk(int n, int first, const float *x, u32 seed, u32 limit, float scale, float *y) {
   const v128_t s = wasm_i32x4_splat((int)seed), l = wasm_i32x4_splat((int)limit), f = wasm_f32x4_splat(scale);
-  v128_t index = wasm_i32x4_add(wasm_i32x4_splat(first), wasm_i32x4_const(0, 1, 2, 3));
+  v128_t spread = spread_indices(first);
   int i = 0;
-  for (; i + 4 <= n; i += 4, index = wasm_i32x4_add(index, HELD_AS(INTEGER(4)))) {
-    wasm_v128_store(y + i, DROPOUT4(HELD_AS, wasm_v128_load(x + i), index, s, l, f));
+  for (; i + 4 <= n; i += 4, spread = wasm_i32x4_add(spread, HELD_AS(INTEGER(4 * SPREAD)))) {
+    wasm_v128_store(y + i, DROPOUT4(HELD_AS, wasm_v128_load(x + i), spread, s, l, f));
   }
-  if (i < n) store_some(y + i, DROPOUT4(HELD_AS, load_some(x + i, n - i), index, s, l, f), n - i);
+  if (i < n) store_some(y + i, DROPOUT4(HELD_AS, load_some(x + i, n - i), spread, s, l, f), n - i);
 }
 EXPORT(dropout)
 void dropout(const float *x, u32 seed, u32 limit, float scale, float *y, int first, int count) {

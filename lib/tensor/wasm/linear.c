@@ -25,9 +25,8 @@ INLINE void store_four(float *p, v128_t v, int left) {
 /* The elements from flat index `first` on, masked. */
 INLINE v128_t masked(v128_t x, int first, u32 seed, u32 limit, float scale) {
   if (scale == 0) return x;
-  const v128_t index = wasm_i32x4_add(wasm_i32x4_splat(first), wasm_i32x4_const(0, 1, 2, 3));
   const v128_t s = wasm_i32x4_splat((int)seed), l = wasm_i32x4_splat((int)limit), f = wasm_f32x4_splat(scale);
-  return DROPOUT4(, x, index, s, l, f);
+  return DROPOUT4(, x, spread_indices(first), s, l, f);
 }
 
 static NOINLINE void linear_row(int n, int first, const float *bias, u32 seed, u32 limit, float scale, const float *addend,

@@ -59,13 +59,13 @@ export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAtte
 /** AceAttentionGrad: `[dQuery, dKey, dValue]`. */
 export function attentionGrad(call: WasmCall<"AceAttentionGrad">): KernelResult<"AceAttentionGrad"> {
   const { inputs: { dy, query, key, value, context, logSumExp, keyMask }, backend, attrs } = call;
-  const { sizes, m, line, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const { sizes, m, n, rows, grain, milliseconds } = setUp(query, key, attrs);
   const results: KernelResult<"AceAttentionGrad"> = [
     output(backend, query.shape),
     output(backend, key.shape),
     output(backend, value.shape),
   ];
-  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(2 * m * line);
+  const scratchBytes = wasmKernels(backend).run["attention_grad_scratch"]!(m, n, query.shape[2]! / attrs.heads);
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, dy, query, key, value, context, logSumExp, mask, ...results];
     runRows(backend, {
