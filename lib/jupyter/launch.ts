@@ -12,6 +12,15 @@
 import { fromFileUrl } from "@std/path";
 import { type Connection, freePorts, waitForKernel } from "./wire.ts";
 
+/**
+ * What runs before the first cell. Without a listener of SIGINT, which Jupyter's "interrupt" sends, the kernel would end and
+ * all variables with it.
+ */
+const firstCell = (folder: string): string =>
+  `Deno.chdir(${JSON.stringify(folder)});
+Deno.addSignalListener("SIGINT", () => console.error("interrupted: a training with watchFit() stops after its step; " +
+  "any other cell runs to its end, or until the kernel is restarted"));`;
+
 const PACKAGE = fromFileUrl(new URL("../../", import.meta.url));
 
 /** Hands what comes to one port to another, both ways. */
@@ -38,14 +47,14 @@ async function launch(connectionFile: string): Promise<number> {
   await Deno.writeTextFile(file, JSON.stringify(own)); // readable by its owner alone: it holds the key
   const child = new Deno.Command(Deno.execPath(), { args: ["jupyter", "--kernel", "--conn", file], cwd: PACKAGE })
     .spawn();
-  // Jupyter interrupts the whole group: the kernel's cell is to end, not this process.
+  // Jupyter interrupts the whole group: the kernel is told, and this process goes on.
   Deno.addSignalListener("SIGINT", () => {});
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));
   let ended = false;
   const status = child.status.finally(() => ended = true);
   try {
     const kernel = await waitForKernel(own, { hasEnded: () => ended });
-    const error = await kernel.run(`Deno.chdir(${JSON.stringify(folder)});`);
+    const error = await kernel.run(firstCell(folder));
     if (error) console.error(`The kernel stays in "${PACKAGE}": ${error}`);
     kernel.close();
   } finally {

@@ -131,6 +131,29 @@ Deno.writeTextFileSync("found.json", JSON.stringify([
   });
 });
 
+Deno.test({
+  name: "Jupyter's interrupt leaves the kernel and its variables, and asks a watched training to stop",
+  ignore: Deno.build.os === "windows", // where Jupyter has another way
+  fn: async () => {
+    await inFolder(async (data) => {
+      const error = await cell(
+        await installKernelspec(data),
+        data,
+        `Deno.kill(Deno.pid, "SIGINT"); // the kernel that nobody prepared ends here
+import { watchFit } from "@ace-lora/ace-lora/train";
+const watch = watchFit();
+const asked = new Promise((resolve) => watch.hooks.signal.addEventListener("abort", resolve));
+Deno.kill(Deno.pid, "SIGINT");
+await asked;
+await watch.end();
+Deno.writeTextFileSync("lives", String(watch.hooks.signal.aborted));`,
+      );
+      assertEquals(error, "");
+      assertEquals(await Deno.readTextFile(join(data, "lives")), "true");
+    });
+  },
+});
+
 Deno.test("installKernelspec() writes down where Deno's cache lies, as Jupyter may not know the shell's variables", async () => {
   await inFolder(async (data) => {
     for (const cache of [undefined, "/carried/over"]) {

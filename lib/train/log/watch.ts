@@ -1,7 +1,7 @@
 /** A run in a notebook's cell: a bar, and the curve as it grows. @module */
 import { cellProgress } from "../../display/cell_progress.ts";
 import type { Progress } from "../../display/progress.ts";
-import { figureDisplay, liveOutput, show } from "../../display/show.ts";
+import { figureDisplay, isInKernel, liveOutput, show } from "../../display/show.ts";
 import type { FitOptions, StartReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
 import { trainingFigure, validationFigure } from "./figures.ts";
@@ -16,8 +16,11 @@ export interface WatchFitOptions {
 
 /** A run being watched. */
 export interface FitWatch {
-  /** For the options of `fit`: `fit(model, params, source, { ...settings, ...watch.hooks })`. */
-  hooks: Required<Pick<FitOptions, "onStart" | "onStep" | "onValidation" | "onWarning">>;
+  /**
+   * For the options of `fit`: `fit(model, params, source, { ...settings, ...watch.hooks })`. In a notebook `signal` is that of
+   * Jupyter's "interrupt": the run stops as one that may go on, and the cells below have what it reached.
+   */
+  hooks: Required<Pick<FitOptions, "onStart" | "onStep" | "onValidation" | "onWarning">> & Pick<FitOptions, "signal">;
   /** Ends the bar and shows the curves; outside a notebook, as a sentence. */
   end(): Promise<void>;
 }
@@ -37,8 +40,13 @@ export function watchFit(options: WatchFitOptions = {}): FitWatch {
   const curve = liveOutput();
   const drawn = () => figureDisplay(trainingFigure(curves, points));
   const note = (text: string): void => bar ? bar.note(text) : console.error(text);
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  const isListening = isInKernel();
+  if (isListening) Deno.addSignalListener("SIGINT", interrupt);
   return {
     hooks: {
+      ...(isListening ? { signal: stop.signal } : {}),
       onStart({ step, history, validations }) {
         begun = step;
         curves.history.push(...history);
@@ -57,6 +65,7 @@ export function watchFit(options: WatchFitOptions = {}): FitWatch {
       onWarning: (text) => note(`warning: ${text}`),
     },
     async end() {
+      if (isListening) Deno.removeSignalListener("SIGINT", interrupt);
       bar?.finish();
       const validation = validationFigure(curves);
       if (curves.history.length > 0) await curve.finish(drawn());
