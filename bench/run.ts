@@ -52,7 +52,7 @@ const args = commandLine({
   name: "bench",
   summary: "Speed and memory against the aims, beside PyTorch (ACE_PYTHON) and JavaScript peers",
   positionals: `[${Object.keys(GROUPS).join(" | ")}] ...`,
-  options: { save: { type: "boolean", help: "Keep a copy of the summary in bench/results" } },
+  options: { save: { help: "Keep a copy of the summary in bench/results" } },
   example: "deno task bench matmul",
 });
 const save = args.flag("save");

@@ -32,20 +32,14 @@ export const COMMAND: Command = {
   summary: "Decode and resize images once, for all epochs, runs and processes",
   options: {
     pairs: {
-      type: "string",
       value: "PATH",
       help: "Image-text pairs, as train reads them: a CSV, a .parquet table, or WebDataset shards",
     },
-    images: {
-      type: "string",
-      value: "PATH",
-      help: "CSV of images, or a folder (any depth), as evaluate and encode read them",
-    },
+    images: { value: "PATH", help: "CSV of images, or a folder (any depth), as evaluate and encode read them" },
     ...DATASET_OPTIONS,
-    "text-column": { type: "string", value: "NAME", help: "Column of the text (default: text)" },
+    "text-column": { value: "NAME", help: "Column of the text (default: text)" },
     ...COLUMN_OPTIONS,
     mode: {
-      type: "string",
       value: "WORD",
       help: "How images are resized: as train does, or eval (default: train for pairs, else eval)",
     },
@@ -53,7 +47,7 @@ export const COMMAND: Command = {
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...SHARD_OPTION,
-    unreadable: { type: "string", value: "WORD", help: "Images that cannot be read: throw or drop (they are listed)" },
+    unreadable: { value: "WORD", help: "Images that cannot be read: throw or drop (they are listed)" },
   },
   example: `deno task cache --pairs pairs.csv --text-column note --cache results/pixels\n${NOTES}`,
   async run(args) {

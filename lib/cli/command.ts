@@ -5,14 +5,12 @@ import { didYouMean, listed, nearest } from "../text/nearest.ts";
 
 /** One option of a command. */
 export interface OptionSpec {
-  /** Flag without a value, or text. */
-  type: "boolean" | "string";
+  /** Name of its value in the help; one that takes none is a flag. */
+  value?: string;
   /** One-letter form. */
   short?: string;
   /** Whether it may be given more than once. */
   multiple?: boolean;
-  /** Name of its value in the help. */
-  value?: string;
   /** One line for the help. */
   help: string;
 }
@@ -157,10 +155,10 @@ export class UsageError extends Error {
 export function parseCommandLine(command: Omit<Command, "run">, args: readonly string[]): Arguments {
   const known: Record<string, OptionSpec> = { ...command.options, help: HELP };
   const options = Object.fromEntries(
-    Object.entries(known).map(([name, { type, short, multiple }]) => [
-      name,
-      { type, ...(short ? { short } : {}), ...(multiple ? { multiple } : {}) },
-    ]),
+    Object.entries(known).map(([name, { value, short, multiple }]) => {
+      const type: "boolean" | "string" = value === undefined ? "boolean" : "string";
+      return [name, { type, ...(short ? { short } : {}), ...(multiple ? { multiple } : {}) }];
+    }),
   );
   const read = (strict: boolean) =>
     parseArgs({ args: [...args], options, allowPositionals: true, strict, tokens: true });
@@ -171,7 +169,7 @@ export function parseCommandLine(command: Omit<Command, "run">, args: readonly s
   const { values, positionals } = read(true);
   if (command.positionals === undefined && positionals.length > 0) {
     const word = quotedWord(positionals[0]!);
-    const [main] = Object.entries(command.options).find(([, { type }]) => type === "string") ?? [];
+    const [main] = Object.entries(command.options).find(([, { value }]) => value !== undefined) ?? [];
     const meant = main !== undefined && values[main] === undefined ? `: did you mean --${main} ${word}?` : "";
     throw new UsageError(`"${positionals[0]}" belongs to no option, and this command takes no other arguments${meant}`);
   }
@@ -184,8 +182,8 @@ export function quotedWord(word: string): string {
 }
 
 /** An option as it is typed: `--out DIR`. */
-function optionWord(name: string, { type, value = "VALUE" }: OptionSpec): string {
-  return type === "string" ? `--${name} ${value}` : `--${name}`;
+function optionWord(name: string, { value }: OptionSpec): string {
+  return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
 /** What `parseArgs` made of each word. */
@@ -213,7 +211,7 @@ function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonl
         }`,
       );
     }
-    if (spec.type !== "string" || spec.multiple) continue;
+    if (spec.value === undefined || spec.multiple) continue;
     const earlier = given.get(name);
     if (earlier !== undefined) {
       throw new UsageError(`--${name} must be given once: it is "${earlier}" and "${value ?? ""}"`);
@@ -227,11 +225,11 @@ function checkValues(known: Readonly<Record<string, OptionSpec>>, tokens: readon
   for (const { kind, name, value, inlineValue } of tokens) {
     if (kind !== "option") continue;
     const spec = known[name!]!;
-    if (spec.type === "boolean" && value !== undefined) {
+    if (spec.value === undefined && value !== undefined) {
       throw new UsageError(`--${name} takes no value: type --${name} alone, or leave it out`);
     }
     if (
-      spec.type === "string" && (value === undefined || (!inlineValue && value.length > 1 && value.startsWith("-")))
+      spec.value !== undefined && (value === undefined || (!inlineValue && value.length > 1 && value.startsWith("-")))
     ) {
       const other = value === undefined ? "" : `; "${value}" is another option, unless it is typed --${name}=${value}`;
       throw new UsageError(`${optionWord(name!, spec)} needs its value: ${spec.help}${other}`);
@@ -256,7 +254,7 @@ function checkLists(tokens: readonly Token[]): void {
 }
 
 /** The option that every command has. */
-export const HELP: OptionSpec = { type: "boolean", short: "h", help: "Show this help" };
+export const HELP: OptionSpec = { short: "h", help: "Show this help" };
 
 /** Rows of two columns; what is too long for a line goes on below where it begins. */
 export function hangingRows(rows: readonly (readonly [string, string])[], columns: number): string[] {
@@ -270,8 +268,7 @@ export function hangingRows(rows: readonly (readonly [string, string])[], column
 /** A command's help text, for so many columns. */
 export function helpText(command: Omit<Command, "run">, columns = Infinity): string {
   const rows = Object.entries({ ...command.options, help: HELP }).map(([name, option]) => {
-    const value = option.type === "string" ? ` ${option.value ?? "VALUE"}` : "";
-    return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.help] as const;
+    return [`${option.short ? `-${option.short}, ` : "    "}${optionWord(name, option)}`, option.help] as const;
   });
   return [
     `${command.summary}`,

@@ -33,44 +33,28 @@ export const COMMAND: Command = {
   positionals: "FILE ...",
   options: {
     to: {
-      type: "string",
       value: "LAYOUT",
       help: "Adapters: ace (one safetensors file), peft (a folder) or authors (.pt). Weights: safetensors or bin",
     },
-    out: { type: "string", value: "PATH", help: "File or, for peft, folder to write" },
+    out: { value: "PATH", help: "File or, for peft, folder to write" },
     merge: {
-      type: "string",
       value: "ADAPTER",
       help: "Weights: merge this adapter's LoRA into FILE (or a model's folder), in its own layout",
     },
     "drop-hgnn": {
-      type: "boolean",
       help: "Merge or combine without ACE-HGNN, for which such weights or such a combination have no place",
     },
-    combine: {
-      type: "string",
-      value: "WORD",
-      help: `Adapters: one of several FILEs, as PEFT does: ${COMBINATIONS.join(", ")}`,
-    },
-    weights: {
-      type: "string",
-      value: "LIST",
-      help: "combine: a number for each FILE (default: equal, with the sum 1)",
-    },
-    density: {
-      type: "string",
-      value: "SHARE",
-      help: "combine: share of the numbers that ties and dare keep (default: 0.5)",
-    },
-    seed: { type: "string", value: "N", help: "combine: of the numbers that dare drops (default: 0)" },
+    combine: { value: "WORD", help: `Adapters: one of several FILEs, as PEFT does: ${COMBINATIONS.join(", ")}` },
+    weights: { value: "LIST", help: "combine: a number for each FILE (default: equal, with the sum 1)" },
+    density: { value: "SHARE", help: "combine: share of the numbers that ties and dare keep (default: 0.5)" },
+    seed: { value: "N", help: "combine: of the numbers that dare drops (default: 0)" },
     layout: {
-      type: "string",
       value: "LIBRARY",
       help:
         "Weights: a folder that open_clip or hf (transformers) reads, configuration beside them; --merge goes with it",
     },
     ...OVERWRITE_OPTION,
-    "fused-qkv": { type: "boolean", help: "peft: put the image tower's updates on timm's fused attn.qkv" },
+    "fused-qkv": { help: "peft: put the image tower's updates on timm's fused attn.qkv" },
   },
   example: "deno task convert adapter.safetensors --to peft --out results/adapter-peft",
   async run(args) {

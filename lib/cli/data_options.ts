@@ -14,25 +14,19 @@ import { withCases } from "./unreadable.ts";
 
 /** Options that say which columns of a CSV mean what. */
 export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
-  "image-column": { type: "string", value: "NAME", help: "Column of the image's path (default: path)" },
-  "image-root": { type: "string", value: "DIR", help: "Folder the paths start from (default: the CSV's)" },
-  "patient-column": { type: "string", value: "NAME", help: "Column of the patient" },
-  where: {
-    type: "string",
-    multiple: true,
-    value: "COLUMN=VALUE",
-    help: "Keep only rows with this value; may be repeated",
-  },
+  "image-column": { value: "NAME", help: "Column of the image's path (default: path)" },
+  "image-root": { value: "DIR", help: "Folder the paths start from (default: the CSV's)" },
+  "patient-column": { value: "NAME", help: "Column of the patient" },
+  where: { multiple: true, value: "COLUMN=VALUE", help: "Keep only rows with this value; may be repeated" },
 };
 
 /** Options of commands that leave out, or take only, a share of a CSV's patients. */
 export const HELD_OUT_OPTIONS: Record<string, OptionSpec> = {
   "held-out": {
-    type: "string",
     value: "FRACTION",
     help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
   },
-  "split-seed": { type: "string", value: "N", help: "Seed of that split (default: 0)" },
+  "split-seed": { value: "N", help: "Seed of that split (default: 0)" },
 };
 
 /** Data sets that are one CSV or one folder: the commands read these by `--images` and `--pairs`, too. */
@@ -40,40 +34,27 @@ const OWN_FILES = ["pairs", "folder"];
 
 /** Options that name a published data set. */
 export const DATASET_OPTIONS: Record<string, OptionSpec> = {
-  dataset: { type: "string", value: "NAME", help: `A data set in its published layout: ${datasetNames().join(", ")}` },
-  root: { type: "string", value: "DIR", help: "Folder of the data set" },
-  split: { type: "string", value: "NAME", help: "One of its splits (default: the paper's)" },
+  dataset: { value: "NAME", help: `A data set in its published layout: ${datasetNames().join(", ")}` },
+  root: { value: "DIR", help: "Folder of the data set" },
+  split: { value: "NAME", help: "One of its splits (default: the paper's)" },
   missing: {
-    type: "string",
     value: "WORD",
     help: "Rows whose image is not there: throw, drop or ignore (default: the data set's own)",
   },
-  reports: { type: "string", value: "DIR", help: "Folder of the reports (mimic-cxr; default: the root)" },
+  reports: { value: "DIR", help: "Folder of the reports (mimic-cxr; default: the root)" },
 };
 
 /** Options that name classified images. */
 export const CLASSIFIED_OPTIONS: Record<string, OptionSpec> = {
-  images: {
-    type: "string",
-    value: "PATH",
-    help: "CSV of images and classes, or a folder with a folder for each class",
-  },
+  images: { value: "PATH", help: "CSV of images and classes, or a folder with a folder for each class" },
   ...DATASET_OPTIONS,
 };
 
 /** Options that say which classes those images have. */
 export const CLASS_OPTIONS: Record<string, OptionSpec> = {
-  "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
-  classes: {
-    type: "string",
-    value: "LIST",
-    help: "Classes as the data names them, in order (default: all found, sorted)",
-  },
-  names: {
-    type: "string",
-    value: "LIST",
-    help: "Names that prompts use for the classes, in the same order (default: the classes)",
-  },
+  "class-column": { value: "NAME", help: "Column of the class (default: class)" },
+  classes: { value: "LIST", help: "Classes as the data names them, in order (default: all found, sorted)" },
+  names: { value: "LIST", help: "Names that prompts use for the classes, in the same order (default: the classes)" },
 };
 
 /** The names that prompts use for the classes: those of `--names`, one a class, or else the classes. */

@@ -8,11 +8,7 @@ import type { Arguments, OptionSpec } from "./command.ts";
 
 /** The option of commands that read images which a camera or a phone may have taken. */
 export const EXIF_OPTION: Record<string, OptionSpec> = {
-  exif: {
-    type: "string",
-    value: "WORD",
-    help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)",
-  },
+  exif: { value: "WORD", help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)" },
 };
 
 /** Whether pictures are turned as their EXIF orientation says. */
@@ -31,7 +27,6 @@ export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
 /** The option of commands that read many images. */
 export const WORKERS_OPTION: Record<string, OptionSpec> = {
   "decode-workers": {
-    type: "string",
     value: "N",
     help: "Workers that decode images while others are computed; 0: none (default: the processors)",
   },
@@ -41,7 +36,6 @@ export const WORKERS_OPTION: Record<string, OptionSpec> = {
 export const DECODE_OPTIONS: Record<string, OptionSpec> = {
   ...WORKERS_OPTION,
   cache: {
-    type: "string",
     value: "DIR",
     help: "Folder of decoded and resized images, read where they are there and added to; deno task cache fills it",
   },

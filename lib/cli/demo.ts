@@ -15,9 +15,9 @@ export const COMMAND: Command = {
   name: "demo",
   summary: "Adapt the shipped mini model three ways and evaluate each on held-out synthetic radiographs",
   options: {
-    out: { type: "string", value: "DIR", help: "Folder of the results (default: results/demo)" },
-    seed: { type: "string", value: "N", help: `Seed (default: ${DEMO.seed})` },
-    smoke: { type: "boolean", help: "A few seconds' worth, to see that it runs" },
+    out: { value: "DIR", help: "Folder of the results (default: results/demo)" },
+    seed: { value: "N", help: `Seed (default: ${DEMO.seed})` },
+    smoke: { help: "A few seconds' worth, to see that it runs" },
     ...BACKEND_OPTION,
   },
   example: "deno task demo --seed 2 --out results/demo-2",

@@ -19,18 +19,10 @@ import { csvOptionsFrom } from "./output.ts";
 
 /** Options that say which columns of a CSV of boxes mean what. */
 export const BOX_COLUMN_OPTIONS: Record<string, OptionSpec> = {
-  "boxes-key": {
-    type: "string",
-    value: "NAME",
-    help: "Column of the images' CSV that the boxes name (default: the path)",
-  },
-  "boxes-image": {
-    type: "string",
-    value: "NAME",
-    help: "Column of the boxes' CSV that names the image (default: as --boxes-key)",
-  },
-  "boxes-label": { type: "string", value: "NAME", help: "Column of what a box holds (default: label)" },
-  "boxes-columns": { type: "string", value: "LIST", help: "Columns of left, top, width, height (default: x,y,w,h)" },
+  "boxes-key": { value: "NAME", help: "Column of the images' CSV that the boxes name (default: the path)" },
+  "boxes-image": { value: "NAME", help: "Column of the boxes' CSV that names the image (default: as --boxes-key)" },
+  "boxes-label": { value: "NAME", help: "Column of what a box holds (default: label)" },
+  "boxes-columns": { value: "LIST", help: "Columns of left, top, width, height (default: x,y,w,h)" },
 };
 
 /** The CSV of boxes, beside that of the images or from the working folder, and its columns. */
@@ -81,14 +73,13 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   name: "detect",
   summary: "Train, evaluate or use a detection head on the frozen encoder",
   options: {
-    dataset: { type: "string", value: "NAME", help: "rsna, synthetic, or a CSV of images with --boxes" },
-    protocol: { type: "string", value: "NAME", help: "RSNA's split: mgca, or the authors' positives (default: mgca)" },
-    boxes: { type: "string", value: "CSV", help: "Boxes, one a row; an image without a row has none" },
+    dataset: { value: "NAME", help: "rsna, synthetic, or a CSV of images with --boxes" },
+    protocol: { value: "NAME", help: "RSNA's split: mgca, or the authors' positives (default: mgca)" },
+    boxes: { value: "CSV", help: "Boxes, one a row; an image without a row has none" },
     ...BOX_COLUMN_OPTIONS,
-    "one-class": { type: "string", value: "NAME", help: "Take every box as this class" },
-    confidence: { type: "string", value: "X", help: "Least score of a written box (default: 0.5)" },
+    "one-class": { value: "NAME", help: "Take every box as this class" },
+    confidence: { value: "X", help: "Least score of a written box (default: 0.5)" },
     assignment: {
-      type: "string",
       value: "NAME",
       help: "every-scale (as MGCA's code) or best (as the YOLOv3 paper) (default: every-scale)",
     },

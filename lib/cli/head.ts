@@ -13,14 +13,12 @@ import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 /** The options of learning from labels alone. */
 export const HEAD_OPTIONS: Record<string, OptionSpec> = {
   head: {
-    type: "string",
     value: "WORD",
     help:
       "Learn labels (--class-column, or the 14 CheXpert columns) without texts, by a head on the image features: joint with the " +
       "adapter, or alone on those of --adapter",
   },
   "positive-weight": {
-    type: "string",
     value: "X",
     help: "With --head: what a positive label weighs (default: negatives over positives of its class)",
   },

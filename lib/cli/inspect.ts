@@ -34,7 +34,7 @@ export const COMMAND: Command = {
   name: "inspect",
   summary: "What a file is: weights, adapters, images, DICOM, tables, tokenisers",
   positionals: "FILE|FOLDER...",
-  options: { json: { type: "boolean", help: "One JSON object a file, one file a line" } },
+  options: { json: { help: "One JSON object a file, one file a line" } },
   example: "deno task inspect data/mini_generalist.safetensors",
   async run(args) {
     if (args.positionals.length === 0) throw new UsageError("name at least one file");

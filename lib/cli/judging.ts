@@ -18,23 +18,20 @@ import { csvOptionsFrom, writeResults } from "./output.ts";
 /** Options of judging. */
 export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
   threshold: {
-    type: "string",
     value: "RULE",
     help: "youden, sensitivity:0.9, specificity:0.9, or the threshold itself (default: youden)",
   },
   tune: {
-    type: "string",
     value: "SHARE",
     help: "Share of the patients apart, on which thresholds are chosen and a temperature is fitted (default: none)",
   },
   by: {
-    type: "string",
     value: "LIST",
     help: "Columns of the data's table whose groups get figures of their own, numbers in bands: sex,age:20,site",
   },
-  title: { type: "string", value: "TEXT", help: "Heading of evaluation.html (default: method and set)" },
-  pictures: { type: "string", value: "N", help: "Hardest cases shown on evaluation.html (default: 24)" },
-  resamples: { type: "string", value: "N", help: "Resamples of the bootstrap (default: 1000)" },
+  title: { value: "TEXT", help: "Heading of evaluation.html (default: method and set)" },
+  pictures: { value: "N", help: "Hardest cases shown on evaluation.html (default: 24)" },
+  resamples: { value: "N", help: "Resamples of the bootstrap (default: 1000)" },
 };
 
 /** What the options ask of judging; refused before the work begins. */

@@ -13,18 +13,16 @@ import { modelNotice } from "./provenance.ts";
 /** Options of commands that load a model. */
 export const MODEL_OPTIONS: Record<string, OptionSpec> = {
   model: {
-    type: "string",
     value: "DIR",
     help: "Folder of a CLIP as the hub gives it: configuration, weights, tokeniser (default: the shipped mini model)",
   },
-  weights: { type: "string", value: "FILE", help: "Weights by themselves, or in place of the folder's" },
-  tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt, likewise" },
+  weights: { value: "FILE", help: "Weights by themselves, or in place of the folder's" },
+  tokenizer: { value: "FILE", help: "tokenizer.json or vocab.txt, likewise" },
 };
 
 /** The option of commands that compute with the model's matrices. */
 export const NARROW_OPTION: Record<string, OptionSpec> = {
   narrow: {
-    type: "boolean",
     help:
       "On webgpu, keep the model's matrices as float16: half the memory; features differ in the third or fourth digit",
   },
@@ -32,11 +30,7 @@ export const NARROW_OPTION: Record<string, OptionSpec> = {
 
 /** The option of commands that use an adapter of any layout. */
 export const ADAPTER_OPTION: Record<string, OptionSpec> = {
-  adapter: {
-    type: "string",
-    value: "PATH",
-    help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt",
-  },
+  adapter: { value: "PATH", help: "Adapter in any layout: .safetensors, PEFT folder or the authors' .pt" },
 };
 
 /** The files that `--model`, `--weights` and `--tokenizer` name; a file named by itself takes the folder's place. */

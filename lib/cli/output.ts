@@ -6,15 +6,12 @@ import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 /** The option of commands that write results. */
 export const OVERWRITE_OPTION: Record<string, OptionSpec> = {
-  overwrite: { type: "boolean", help: "Write over the earlier result that is there" },
+  overwrite: { help: "Write over the earlier result that is there" },
 };
 
 /** The option of commands that write CSV. */
 export const PLAIN_CSV_OPTION: Record<string, OptionSpec> = {
-  "plain-csv": {
-    type: "boolean",
-    help: "Write texts of CSVs as they are, also those that a spreadsheet takes for a formula",
-  },
+  "plain-csv": { help: "Write texts of CSVs as they are, also those that a spreadsheet takes for a formula" },
 };
 
 /** How texts are written to CSVs, as `csvCell` takes it. */

@@ -23,31 +23,24 @@ export const COMMAND: Command = {
   summary: "Pre-train a mini generalist on synthetic texts, then on captioned images, as the shipped weights were made",
   options: {
     recipe: {
-      type: "string",
       value: "NAME",
       help:
         "apart: one tower after the other; joint: image tower and text head together, from the shipped text tower " +
         "(default: apart)",
     },
     out: {
-      type: "string",
       value: "FILE",
       help:
         "Weights to write (default: results/pretrain/mini_generalist.safetensors; joint: mini_joint.safetensors there)",
     },
-    "text-steps": {
-      type: "string",
-      value: "N",
-      help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})`,
-    },
+    "text-steps": { value: "N", help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})` },
     "image-steps": {
-      type: "string",
       value: "N",
       help: `Steps of the image tower (default: ${PRETRAIN.imageSteps}; joint: ${JOINT.imageSteps})`,
     },
-    seed: { type: "string", value: "N", help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})` },
-    probe: { type: "boolean", help: "Measure what CLS token and patch tokens know, and keep it in the card" },
-    resume: { type: "boolean", help: "Go on from the state an interrupted run left beside the weights" },
+    seed: { value: "N", help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})` },
+    probe: { help: "Measure what CLS token and patch tokens know, and keep it in the card" },
+    resume: { help: "Go on from the state an interrupted run left beside the weights" },
     ...OVERWRITE_OPTION,
     ...BACKEND_OPTION,
   },

@@ -11,19 +11,13 @@ import { checkPath } from "./paths.ts";
 /** Options of commands that ask a model about classes. */
 export const PROTOCOL_OPTIONS: Record<string, OptionSpec> = {
   protocol: {
-    type: "string",
     value: "NAME|FILE",
     help: `How classes are asked: ${
       Object.keys(PROTOCOLS).join(", ")
     }, or JSON or CSV of prompts by class (default: the paper's templates)`,
   },
-  scale: {
-    type: "string",
-    value: "WORD",
-    help: "Similarity scale: the adapter's learned one, or the backbone's (default: adapter)",
-  },
+  scale: { value: "WORD", help: "Similarity scale: the adapter's learned one, or the backbone's (default: adapter)" },
   ensemble: {
-    type: "string",
     multiple: true,
     value: "FILE",
     help: "Further weights of the same model, whose scores are averaged with the first's; may be repeated",

@@ -54,7 +54,6 @@ export function abortRanks(message: string, exitCode: number): void {
 /** The option of commands whose items can be shared out. */
 export const SHARD_OPTION: Record<string, OptionSpec> = {
   shard: {
-    type: "string",
     value: "I/N",
     help: "Only this share; auto or auto/N: I as SLURM_PROCID, SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX says " +
       "(default: that of the MPI process or of srun's task, else all)",

@@ -9,23 +9,14 @@ export const COMMAND: Command = {
   name: "report",
   summary: "Gather the results of a folder into one self-contained page, and its tables as Markdown",
   options: {
-    in: { type: "string", value: "DIR", help: "Folder of results, searched at any depth (default: results)" },
-    out: {
-      type: "string",
-      value: "FILE",
-      help: "Page to write; the tables go beside it as .md (default: report.html)",
-    },
-    title: {
-      type: "string",
-      value: "TEXT",
-      help: "Heading of the page (default: that of the paper's tables, or Runs)",
-    },
+    in: { value: "DIR", help: "Folder of results, searched at any depth (default: results)" },
+    out: { value: "FILE", help: "Page to write; the tables go beside it as .md (default: report.html)" },
+    title: { value: "TEXT", help: "Heading of the page (default: that of the paper's tables, or Runs)" },
     compare: {
-      type: "string",
       value: "LIST",
       help: "Runs of evaluate to compare with tests, by their folders: the first with each other one",
     },
-    keep: { type: "string", value: "FILE", help: "Also write the reproduction's records, small enough to commit" },
+    keep: { value: "FILE", help: "Also write the reproduction's records, small enough to commit" },
   },
   example: "deno task report --in results --out report.html",
   async run(args) {

@@ -48,47 +48,40 @@ export const COMMAND: Command = {
   summary: "Reproduce the paper's tables: every method, affinity and ablation, several seeds, one JSON file a run",
   positionals: `<${["all", ...TABLE_NAMES].join(" | ")}> ...`,
   options: {
-    scale: { type: "string", value: "NAME", help: "smoke, demo (synthetic sets, mini model) or paper (default: demo)" },
-    data: { type: "string", value: "DIR", help: "Folder of the real files; the paper's scale needs it" },
+    scale: { value: "NAME", help: "smoke, demo (synthetic sets, mini model) or paper (default: demo)" },
+    data: { value: "DIR", help: "Folder of the real files; the paper's scale needs it" },
     generalist: {
-      type: "string",
       value: "PATH",
       help:
         "Weights to adapt at smoke and demo scale, a file or a folder (default: data/mini_joint.safetensors, shipped)",
     },
-    seeds: { type: "string", value: "LIST", help: `Seeds (default: ${SCALES.demo.seeds.join(",")}; smoke: 1)` },
+    seeds: { value: "LIST", help: `Seeds (default: ${SCALES.demo.seeds.join(",")}; smoke: 1)` },
     methods: {
-      type: "string",
       value: "LIST",
       help: `Only runs of these methods (table4: none,rslora,ace-lora), of ${PEFT_NAMES.join(", ")} (default: all)`,
     },
-    epochs: { type: "string", value: "N", help: "Passes over the pairs (default: the scale's); named in the records" },
-    pairs: { type: "string", value: "N", help: "Pairs to adapt to (default: the scale's); named in the records" },
+    epochs: { value: "N", help: "Passes over the pairs (default: the scale's); named in the records" },
+    pairs: { value: "N", help: "Pairs to adapt to (default: the scale's); named in the records" },
     "learning-rate": {
-      type: "string",
       value: "X",
       help: "Highest learning rate of a method (default: the scale's); named in the records",
     },
     draw: {
-      type: "string",
       value: "N",
       help:
         "Seed of the synthetic pairs and held-out sets, to choose settings on others (default: 1); named in the records",
     },
     part: {
-      type: "string",
       value: "I/N",
       help:
         "Only this share of the runs, for Slurm arrays and indexed jobs: one run a job with N of them (default: all)",
     },
     cache: {
-      type: "string",
       value: "DIR",
       help: "Pixel cache that all runs read through at the paper's scale (default: pixels in the folder of --out)",
     },
-    out: { type: "string", value: "DIR", help: "Folder of the runs' JSON files (default: results/reproduce)" },
+    out: { value: "DIR", help: "Folder of the runs' JSON files (default: results/reproduce)" },
     workers: {
-      type: "string",
       value: "N",
       help: "Runs carried out at a time on the wasm backend (default: the processors, at most 4)",
     },

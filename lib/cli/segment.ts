@@ -23,19 +23,14 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   name: "segment",
   summary: "Train, evaluate or use a segmentation head on the frozen encoder",
   options: {
-    dataset: {
-      type: "string",
-      value: "NAME",
-      help: "siim, synthetic, or a CSV of images with --mask-column or --masks",
-    },
+    dataset: { value: "NAME", help: "siim, synthetic, or a CSV of images with --mask-column or --masks" },
     "mask-column": {
-      type: "string",
       value: "NAME",
       help: "Column of the CSV with the masks' paths; several rows of one image are united",
     },
-    masks: { type: "string", value: "DIR", help: "Folder of PNG masks with the images' names, instead of a column" },
-    "skip-unlabelled": { type: "boolean", help: "Leave out rows without a mask instead of refusing them" },
-    "first-lesion": { type: "boolean", help: "Keep only an image's first lesion, as the authors' script does (siim)" },
+    masks: { value: "DIR", help: "Folder of PNG masks with the images' names, instead of a column" },
+    "skip-unlabelled": { help: "Leave out rows without a mask instead of refusing them" },
+    "first-lesion": { help: "Keep only an image's first lesion, as the authors' script does (siim)" },
   },
   example:
     `deno task segment train --dataset siim --root siim --fraction 0.1 --adapter adapter.safetensors --out results/siim10

@@ -9,9 +9,8 @@ import { catchInterrupts } from "./interrupt.ts";
 
 /** The option every computing command has. */
 export const BACKEND_OPTION: Record<string, OptionSpec> = {
-  backend: { type: "string", value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
+  backend: { value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
   blas: {
-    type: "string",
     value: "WORD",
     help: "wasm's large products by a system library: auto, off or its file; needs deno task native (default: auto)",
   },

@@ -9,13 +9,9 @@ export const COMMAND: Command = {
   name: "tokenize",
   summary: "Token ids of each line of standard input, one JSON array a line",
   options: {
-    tokenizer: { type: "string", value: "FILE", help: "tokenizer.json or vocab.txt" },
-    "context-length": {
-      type: "string",
-      value: "N",
-      help: `Ids a line, [CLS] and [SEP] included (default: ${CONTEXT_LENGTH})`,
-    },
-    "no-pad": { type: "boolean", help: "Leave out the padding after [SEP]" },
+    tokenizer: { value: "FILE", help: "tokenizer.json or vocab.txt" },
+    "context-length": { value: "N", help: `Ids a line, [CLS] and [SEP] included (default: ${CONTEXT_LENGTH})` },
+    "no-pad": { help: "Leave out the padding after [SEP]" },
   },
   example: "echo 'No focal consolidation.' | deno task tokenize --tokenizer data/mini_vocab.txt --context-length 16",
   async run(args) {

@@ -13,15 +13,14 @@ import { withCases } from "./unreadable.ts";
 /** The options of training without reports. */
 export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
   captions: {
-    type: "string",
     value: "FILE",
     help:
       "Train without reports, on captions of the classes or the 14 CheXpert labels: templates one a line, with {c} for the classes, without for images of " +
       'none; "chest" takes those for radiographs',
   },
-  "class-column": { type: "string", value: "NAME", help: "Column of the class (default: class)" },
-  separator: { type: "string", value: "TEXT", help: 'What separates the classes of a cell, such as "|"' },
-  shots: { type: "string", value: "N", help: "Train on N cases a class, drawn by --seed (default: all)" },
+  "class-column": { value: "NAME", help: "Column of the class (default: class)" },
+  separator: { value: "TEXT", help: 'What separates the classes of a cell, such as "|"' },
+  shots: { value: "N", help: "Train on N cases a class, drawn by --seed (default: all)" },
 };
 
 /** The pairs that `--pairs` or `--dataset` names; with `--captions` their texts are made of their classes, with `--head` they need none. */

@@ -11,7 +11,6 @@ import { printable } from "./printable.ts";
 /** The option of commands that read many images. */
 export const UNREADABLE_OPTION: Record<string, OptionSpec> = {
   unreadable: {
-    type: "string",
     value: "WORD",
     help:
       "Images that cannot be read: throw (all are listed before the work) or drop (all are decoded once to find them)",

@@ -16,14 +16,13 @@ import { withCases } from "./unreadable.ts";
 /** The options of a run that is validated. */
 export const VALIDATION_OPTIONS: Record<string, OptionSpec> = {
   validate: {
-    type: "string",
     value: "SPEC",
     help:
       "Measure on a share of the patients held out (0.1), a data set (nih:DIR, the paper's protocol; rsna/mgca-val:DIR), or a CSV " +
       "or folder of classes: zero-shot AUROC, or recall@5 of pairs without classes; best.safetensors follows it",
   },
-  "validate-every": { type: "string", value: "N", help: "Steps from one validation to the next (default: an epoch)" },
-  patience: { type: "string", value: "N", help: "End after N validations without a better one (default: never)" },
+  "validate-every": { value: "N", help: "Steps from one validation to the next (default: an epoch)" },
+  patience: { value: "N", help: "End after N validations without a better one (default: never)" },
 };
 
 /** The training cases and those held out or read to validate on; without `--validate` only the former. */

@@ -84,8 +84,8 @@ if (import.meta.main) {
     summary: "Put the browser page together as static files; --serve shows it on this machine",
     positionals: "[DIR]",
     options: {
-      serve: { type: "boolean", help: "Serve the folder at 127.0.0.1, to this machine alone" },
-      port: { type: "string", value: "N", help: "Where it is served (default: 8000)" },
+      serve: { help: "Serve the folder at 127.0.0.1, to this machine alone" },
+      port: { value: "N", help: "Where it is served (default: 8000)" },
     },
     example: "deno task page --serve",
     run: main,

@@ -43,8 +43,8 @@ async function commandParts(): Promise<string> {
   );
   return commands.map(({ name, summary, positionals, options, example }) => {
     const [line, ...notes] = example.split("\n\n");
-    const body = Object.entries({ ...options, help: HELP }).map(([option, { type, value, short, help }]) => [
-      `\`--${option}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\`${short ? `, \`-${short}\`` : ""}`,
+    const body = Object.entries({ ...options, help: HELP }).map(([option, { value, short, help }]) => [
+      `\`--${option}${value === undefined ? "" : ` ${value}`}\`${short ? `, \`-${short}\`` : ""}`,
       prose(help),
     ]);
     return [

@@ -75,10 +75,10 @@ await runStandalone({
   summary:
     "Check a seeded random BiomedCLIP with the released adapter against PyTorch (ACE_PYTHON names a Python with torch)",
   options: {
-    layers: { type: "string", value: "N", help: "Layers of each tower (default: 12)" },
-    vocabulary: { type: "string", value: "N", help: "Word embeddings (default: 30522)" },
-    backend: { type: "string", value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
-    keep: { type: "boolean", help: "Leave the files, some 800 MB" },
+    layers: { value: "N", help: "Layers of each tower (default: 12)" },
+    vocabulary: { value: "N", help: "Word embeddings (default: 30522)" },
+    backend: { value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
+    keep: { help: "Leave the files, some 800 MB" },
   },
   example: "ACE_PYTHON=python3 deno task full-size",
   run: main,
