@@ -44,6 +44,7 @@ INLINE int min_int(int a, int b) { return a < b ? a : b; }
 #include "zero_rows.c"
 #include "elementwise.c"
 #include "linear.c"
+#include "mlp.c"
 #include "layer_norm.c"
 #include "attention.c"
 #include "biased_attention.c"

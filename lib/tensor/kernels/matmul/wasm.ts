@@ -98,6 +98,12 @@ export function multiply(
   return c;
 }
 
+/** Whether a library with threads of its own does what is large, so that no C function asks it for a part. */
+export function isDividedByLibrary(backend: WasmBackend): boolean {
+  const { blas } = wasmKernels(backend);
+  return blas !== undefined && !blas.isShared && (threadPool()?.threads ?? 1) > 1;
+}
+
 /** Whether many rows of a matrix are zeros, by a glance at some. */
 export function hasZeroRows(backend: WasmBackend, { dataId, shape }: TensorInfo): boolean {
   const [m, k] = shape as [number, number];
@@ -111,8 +117,7 @@ function multiplyUsedRows(
   flopPerMs: number,
 ): boolean {
   const { blas, run } = wasmKernels(backend);
-  const isElsewhere = blas && !blas.isShared && (threadPool()?.threads ?? 1) > 1; // the library divides it
-  if (m < LEAST_ROWS_TO_LEAVE_OUT || n < LEAST_COLUMNS || isElsewhere) return false;
+  if (m < LEAST_ROWS_TO_LEAVE_OUT || n < LEAST_COLUMNS || isDividedByLibrary(backend)) return false;
   if (!run["has_zero_rows"]!(m, k, addressOf(backend, a))) return false;
   runRows(backend, {
     name: "matmul_used",

@@ -1,14 +1,56 @@
 /** AceMlp and its gradient by x, by products and linear.c. @module */
-import { output, type WasmCall } from "../../wasm/module.ts";
+import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
+import { type RowJob, runRows } from "../../wasm/rows.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
-import { finishLinear } from "../linear/wasm.ts";
+import { finishLinear, maskOf } from "../linear/wasm.ts";
 import { type LayerSteps, layerSteps } from "../linear/wasm_steps.ts";
+import { isDividedByLibrary } from "../matmul/wasm.ts";
 
 const SLOPE = 0.2;
+
+/** The widest hidden layer of which some hundred rows stay in the cache, so that mlp.c is used. */
+const MOST_HIDDEN = 1024;
+const LEAST_ROWS = 64;
+/** A rough speed of one thread, which only decides on threads. */
+const FLOP_PER_MS = 4e7;
+
+/** The sizes of both layers, and whether a C function does both, some rows at a time. */
+function sizesOf(backend: WasmBackend, rows: number, weight1: TensorInfo, weight2: TensorInfo) {
+  const [[hidden, inSize], outSize] = [weight1.shape as [number, number], weight2.shape[0]!];
+  const isChained = hidden <= MOST_HIDDEN && rows >= LEAST_ROWS && !isDividedByLibrary(backend);
+  return { rows, sizes: [inSize, hidden, outSize] as const, isChained };
+}
+
+/** Runs a function of mlp.c. */
+function runChained(
+  backend: WasmBackend,
+  { rows, sizes: [inSize, hidden, outSize] }: ReturnType<typeof sizesOf>,
+  job: Pick<RowJob, "name" | "args" | "results">,
+): void {
+  runRows(backend, {
+    ...job,
+    rows,
+    milliseconds: 2 * rows * hidden * (inSize + outSize) / FLOP_PER_MS,
+    least: LEAST_ROWS,
+    isEven: wasmKernels(backend).blas !== undefined,
+    scratchBytes: wasmKernels(backend).run["mlp_scratch"]!(outSize, hidden),
+  });
+}
 
 /** AceMlp, of GELU and leaky ReLU. */
 export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResult<"AceMlp"> {
   const { x, weight1, weight2, bias1, bias2, addend } = inputs;
+  const layers = sizesOf(backend, x.shape[0]!, weight1, weight2);
+  if (layers.isChained && attrs.activation === "gelu") {
+    const y = output(backend, [layers.rows, layers.sizes[2]]);
+    const results = attrs.keep
+      ? [y, output(backend, [layers.rows, layers.sizes[1]])] as [TensorInfo, TensorInfo]
+      : [y] as [TensorInfo];
+    const after = [bias2 ?? 0, ...maskOf(attrs), addend ?? 0];
+    const args = [...layers.sizes, x, weight1, bias1 ?? 0, weight2, ...after, results[1] ?? 0, y];
+    runChained(backend, layers, { name: "mlp", args, results });
+    return results;
+  }
   const steps = layerSteps(backend, [x], [[weight1, true], [weight2, true]]);
   const product = steps.multiply(x);
   const width = weight1.shape[0]!;
@@ -53,7 +95,14 @@ export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHi
 
 /** AceMlpGradX. */
 export function mlpGradX({ inputs, attrs, backend }: WasmCall<"AceMlpGradX">): TensorInfo {
-  const { dy, weight1, weight2 } = inputs;
+  const { dy, weight1, weight2, kept } = inputs;
+  const layers = sizesOf(backend, dy.shape[0]!, weight1, weight2);
+  if (layers.isChained && attrs.activation === "gelu") {
+    const dx = output(backend, [layers.rows, layers.sizes[0]]);
+    const args = [...layers.sizes, dy, weight1, weight2, kept, dx];
+    runChained(backend, layers, { name: "mlp_grad_x", args, results: [dx] });
+    return dx;
+  }
   const steps = layerSteps(backend, [dy], [[weight2, false], [weight1, false]]);
   const between = gradHidden(steps, inputs, attrs.activation);
   const dx = steps.multiply(between);
