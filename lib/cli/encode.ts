@@ -101,8 +101,9 @@ async function encode(
     ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
   ];
   const reader = readerFrom(args);
+  const shared = ranks && await startBackend(args, ranks); // all of them, whether or not each has something to do
   const open = async () => {
-    const backend = await startBackend(args);
+    const backend = shared ?? await startBackend(args);
     const batchSize = args.integer("batch-size", 16, 1);
     const classifier: Classifier = await classifierFrom(args, undefined, {
       images: Math.min(batchSize, images.length),

@@ -127,7 +127,7 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   announce(dataset);
   checkClasses(dataset);
   const names = namesFrom(args, dataset.classes);
-  const backend = await startBackend(args);
+  const backend = await startBackend(args, ranks);
   const protocol = await protocolFrom(args);
   if (protocol) protocolQuestions(protocol, names); // before anything is loaded
   const method = args.text("adapter") ?? "zero-shot";

@@ -38,6 +38,42 @@ export function joinRanks(command: string): Communicator | undefined {
   return world;
 }
 
+/** What computes on one process. */
+export interface RankBackend {
+  /** The machine's name. */
+  node: string;
+  /** Backend and adapter. */
+  backend: string;
+}
+
+/** What computes on each process, by rank: one line, and a warning for each machine whose processes may share a GPU. */
+export function backendsText(ranks: readonly RankBackend[]): { line: string; warnings: string[] } {
+  const groups = Map.groupBy(ranks.keys(), (rank) => JSON.stringify([ranks[rank]!.node, ranks[rank]!.backend]));
+  const told = [...groups].map(([key, members]) => {
+    const [node, backend] = JSON.parse(key) as [string, string];
+    return { place: `${ranksText(members)} on ${node}`, backend, isSeveral: members.length > 1 };
+  });
+  return {
+    line: told.map(({ place, backend }) => `${place}: ${backend}`).join("; "),
+    warnings: told.filter(({ backend, isSeveral }) => isSeveral && backend.startsWith("webgpu")).map(({ place }) =>
+      `${place} have a GPU of the same name: one and the same, unless each process sees only its own ` +
+      `("GPUs" in docs/cluster.md)`
+    ),
+  };
+}
+
+/** Ranks in ascending order, runs of them shortened. */
+function ranksText(ranks: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const rank of ranks) {
+    const last = runs.at(-1);
+    if (last && last[1] === rank - 1) last[1] = rank;
+    else runs.push([rank, rank]);
+  }
+  const text = runs.map(([from, to]) => from === to ? `${from}` : `${from}-${to}`).join(", ");
+  return `${ranks.length === 1 ? "rank" : "ranks"} ${text}`;
+}
+
 /** Says goodbye to the others, if there are any. */
 export function leaveRanks(): void {
   world?.close();

@@ -1,4 +1,5 @@
 /** What several commands do alike: start the backend, tell it, draw progress. @module */
+import { type Communicator, gatherTexts } from "../distributed/communicator.ts";
 import { createProgress, type Progress } from "../display/progress.ts";
 import { type BackendInfo, selectBackend } from "../tensor/backend.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
@@ -6,6 +7,7 @@ import { BlasError } from "../tensor/wasm/blas.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
+import { backendsText } from "./ranks.ts";
 
 /** The option every computing command has. */
 export const BACKEND_OPTION: Record<string, OptionSpec> = {
@@ -16,8 +18,12 @@ export const BACKEND_OPTION: Record<string, OptionSpec> = {
   },
 };
 
-/** Starts the backend and prints its name once, on stderr; with it, whether the model's matrices are kept narrow there. */
-export async function startBackend(args: Arguments): Promise<BackendInfo> {
+/**
+ * Starts the backend and prints its name once, on stderr; with it, whether the model's matrices are kept narrow there.
+ *
+ * @param ranks Those that all start theirs here: each one's is printed. @default {this process alone}
+ */
+export async function startBackend(args: Arguments, ranks?: Communicator): Promise<BackendInfo> {
   const backend = args.choice("backend", ["webgpu", "wasm", "cpu"], undefined);
   const blas = args.text("blas");
   const selected = await selectBackend({ ...defined({ backend }), ...(blas ? { wasm: { blas } } : {}) })
@@ -35,7 +41,13 @@ export async function startBackend(args: Arguments): Promise<BackendInfo> {
   }
   const isNarrow = args.flag("narrow") && canNarrow();
   const info = isNarrow ? { ...selected, adapter: `${selected.adapter}; matrices in float16` } : selected;
-  console.error(`backend: ${backendText(info)}`);
+  if (ranks) {
+    const backends = gatherTexts(ranks, backendText(info));
+    const nodes = gatherTexts(ranks, ranks.node);
+    const { line, warnings } = backendsText(backends.map((backend, rank) => ({ backend, node: nodes[rank]! })));
+    console.error(`backend: ${line}`);
+    for (const warning of warnings) console.error(`warning: ${warning}`);
+  } else console.error(`backend: ${backendText(info)}`);
   if (args.flag("narrow") && !isNarrow) console.error(`note: --narrow changes nothing on ${info.name}`);
   return info;
 }

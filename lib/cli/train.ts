@@ -164,7 +164,7 @@ function tellLearning({ model, start, loss }: Learning, { similarity }: ClipConf
 }
 
 async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
-  const backend = await startBackend(args);
+  const backend = await startBackend(args, ranks);
   const sets = await setsFrom(args);
   const { dataset, validation } = sets;
   const clip = await modelFrom(args);

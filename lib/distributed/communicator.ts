@@ -8,6 +8,8 @@ export interface Communicator {
   size: number;
   /** What connects them, for logs: library and version. */
   description: string;
+  /** The machine's name: processes of one name share its processors and GPUs. */
+  node: string;
   /**
    * All ranks' numbers, one rank's after the other's.
    *
@@ -25,4 +27,17 @@ export interface Communicator {
   abort(exitCode: number): never;
   /** Leaves; the last call. */
   close(): void;
+}
+
+/** All ranks' texts, by rank. Collective. */
+export function gatherTexts({ allGather, size }: Communicator, own: string): string[] {
+  const bytes = new TextEncoder().encode(own);
+  const width = Math.max(...allGather(Float32Array.of(bytes.length)));
+  const sent = new Float32Array(width).fill(-1);
+  sent.set(bytes);
+  const all = allGather(sent);
+  return Array.from({ length: size }, (_, rank) => {
+    const numbers = all.subarray(rank * width, (rank + 1) * width).filter((byte) => byte >= 0);
+    return new TextDecoder().decode(Uint8Array.from(numbers));
+  });
 }

@@ -33,6 +33,7 @@ const SYMBOLS = {
   MPI_Barrier: { parameters: ["u64"], result: "i32" },
   MPI_Abort: { parameters: ["u64", "i32"], result: "i32" },
   MPI_Finalize: { parameters: [], result: "i32" },
+  MPI_Get_processor_name: { parameters: ["buffer", "buffer"], result: "i32" },
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
   MPI_Abi_get_version: { parameters: ["buffer", "buffer"], result: "i32", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -100,12 +101,15 @@ export function openMpi(options: MpiOptions = {}): Communicator {
   const text = new Uint8Array(8192);
   check("MPI_Get_library_version", symbols.MPI_Get_library_version(text, integer));
   const about = new TextDecoder().decode(text.subarray(0, integer[0]!));
+  check("MPI_Get_processor_name", symbols.MPI_Get_processor_name(text, integer));
+  const node = new TextDecoder().decode(text.subarray(0, integer[0]!));
   const version = about.split(/[\n,]/)[0]!.replaceAll(/[\s\0]+/g, " ").trim();
   const barrier = (): void => check("MPI_Barrier", symbols.MPI_Barrier(handles.world));
   return {
     rank,
     size,
     description: `${version}, ${size} processes`,
+    node,
     allGather(own) {
       const all = new Float32Array(size * own.length);
       check(

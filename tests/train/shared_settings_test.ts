@@ -9,7 +9,7 @@ function second(first: Record<string, unknown>): Communicator {
     throw new Error("not called");
   };
   return {
-    ...{ rank: 1, size: 2, description: "" },
+    ...{ rank: 1, size: 2, description: "", node: "" },
     ...{ allReduceSum: unused, barrier: unused, abort: unused, close: unused },
     allGather: (own) => Float32Array.of(bytes.length, own[0]!),
     broadcast: (own) => own.set(bytes),
