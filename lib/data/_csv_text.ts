@@ -1,5 +1,5 @@
 /** The text of a CSV file, never more of it than a table may have. @module */
-import { type OpenFile, system } from "../platform/system.ts";
+import { notThere, type OpenFile, system } from "../platform/system.ts";
 import { gunzipStream } from "../platform/zlib.ts";
 
 /** Most bytes of text: past it JavaScript has no string. */
@@ -14,7 +14,7 @@ const MOST_EXPANSION = 100;
  * @throws {SyntaxError} If it is no such text, or too large; the message names the file.
  */
 export async function readCsvText(path: string): Promise<string> {
-  const file = await system.open(path);
+  const file = await system.open(path).catch(notThere(path));
   try {
     return await textOf(file, path);
   } finally {

@@ -4,7 +4,7 @@ import { listed } from "../text/nearest.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { ClassError, imageFile, listImages, makeDataset } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
-import { system } from "../platform/system.ts";
+import { notThere, system } from "../platform/system.ts";
 
 /** Options of {@linkcode loadFolder}. */
 export interface FolderOptions {
@@ -38,6 +38,7 @@ export interface FolderOptions {
  * ```
  */
 export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
+  await system.stat(root).catch(notThere(root));
   const paths: string[] = [];
   for await (const entry of system.readDir(root)) {
     if (!entry.name.startsWith(".") && (entry.isDirectory || entry.isSymlink)) paths.push(entry.name);

@@ -1,7 +1,7 @@
 /** Parquet tables, read like CSV files. @module */
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
-import { type OpenFile, system } from "../platform/system.ts";
+import { notThere, type OpenFile, system } from "../platform/system.ts";
 import { makeTable, type Table } from "./csv.ts";
 
 /** Most rows of a table, as of a CSV file. */
@@ -16,7 +16,7 @@ const MOST_ROWS = 2_000_000;
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function readParquet(path: string): Promise<Table> {
-  const file = await system.open(path);
+  const file = await system.open(path).catch(notThere(path));
   const { size } = await file.stat();
   let last: Promise<unknown> = Promise.resolve();
   const buffer = {

@@ -1,5 +1,5 @@
 /** Random access to the bytes of a file or of memory. @module */
-import { type OpenFile, system } from "../platform/system.ts";
+import { NotFound, type OpenFile, system } from "../platform/system.ts";
 
 /** Bytes that can be read in any order. */
 export interface ByteSource {
@@ -44,7 +44,8 @@ export async function fileSource(path: string): Promise<ByteSource> {
   try {
     file = await system.open(path, { read: true });
   } catch (error) {
-    throw new Error(`Cannot open "${path}": ${(error as Error).message}`, { cause: error });
+    const why = error instanceof NotFound ? "there is no such file" : (error as Error).message;
+    throw new Error(`Cannot open "${path}": ${why}`, { cause: error });
   }
   const info = await file.stat();
   if (!info.isFile) {

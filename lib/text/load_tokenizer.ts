@@ -1,6 +1,6 @@
 /** Tokeniser files: tokenizer.json and vocab.txt. @module */
 import { type Tokenizer, tokenizerFromVocab } from "./tokenizer.ts";
-import { system } from "../platform/system.ts";
+import { notThere, system } from "../platform/system.ts";
 
 /** Most bytes of a file: a hundred times BiomedCLIP's tokenizer.json. */
 const MAX_BYTES = 1 << 26;
@@ -76,7 +76,7 @@ function fromJson(path: string, text: string): Tokenizer {
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
-  const { isDirectory, size } = await system.stat(path);
+  const { isDirectory, size } = await system.stat(path).catch(notThere(path));
   if (isDirectory) refuse(path, "it must be a file", "a folder");
   if (size > MAX_BYTES) refuse(path, `it must have at most ${MAX_BYTES} bytes`, `${size}`);
   let text: string;

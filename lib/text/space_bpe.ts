@@ -1,5 +1,5 @@
 /** Byte-pair encoding over spaces and bytes as Gemma's tokeniser has it, which SigLIP 2 uses: from a tokenizer.json. @module */
-import { system } from "../platform/system.ts";
+import { notThere, system } from "../platform/system.ts";
 
 /** Gemma's kind of tokeniser, as plain data. Made by {@linkcode loadSpaceBpe}. */
 export interface SpaceBpe {
@@ -103,7 +103,7 @@ export async function loadSpaceBpe(path: string): Promise<SpaceBpe> {
   const refuse = (must: string, actual: string): never => {
     throw new SyntaxError(`Cannot read "${path}" as Gemma's tokenizer as ${must}: found ${actual}`);
   };
-  const { size, isDirectory } = await system.stat(path);
+  const { size, isDirectory } = await system.stat(path).catch(notThere(path));
   if (isDirectory) refuse("it must be a file", "a folder");
   if (size > MAX_BYTES) refuse(`it must have at most ${MAX_BYTES} bytes`, `${size}`);
   let json: TokenizerJson;

@@ -1,5 +1,5 @@
 /** SentencePiece's model files. @module */
-import { system } from "../platform/system.ts";
+import { notThere, system } from "../platform/system.ts";
 import { type CharacterMap, decodeCharacterMap } from "./character_map.ts";
 import type { Unigram } from "./unigram.ts";
 
@@ -59,7 +59,7 @@ export async function loadUnigram(path: string): Promise<Unigram> {
   const refuse = (must: string, actual: string): never => {
     throw new SyntaxError(`Cannot read "${path}" as a SentencePiece unigram model as ${must}: ${actual}`);
   };
-  const { size, isDirectory } = await system.stat(path);
+  const { size, isDirectory } = await system.stat(path).catch(notThere(path));
   if (isDirectory) refuse("it must be a file", "it is a folder");
   if (size > MAX_BYTES) refuse(`it must have at most ${MAX_BYTES} bytes`, `it has ${size}`);
   const bytes = await system.readFile(path);
