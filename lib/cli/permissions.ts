@@ -49,6 +49,7 @@ const NATIVE_START = [
   "--allow-read",
   "--allow-write",
   "--allow-ffi",
+  "--allow-sys=systemMemoryInfo", // for weights that MKL packs
 ];
 
 /** By command. */

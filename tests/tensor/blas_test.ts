@@ -65,6 +65,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: `no weight is packed where a GiB of memory would not be left, if the machine may be asked${packing}`,
+  ignore: packing !== "",
+  fn: async () => {
+    const asks = [...NATIVE, "--allow-sys=systemMemoryInfo"];
+    const foundWith = async (mebibytes: number, permissions: readonly string[]): Promise<number[]> => {
+      const { stdout, stderr } = await start("./blas_packed_program.ts", [LIBRARY, `${mebibytes}`], permissions);
+      assert(stdout !== "", stderr);
+      const { found, differing } = JSON.parse(stdout);
+      return [found, differing];
+    };
+    assertEquals(await foundWith(1024, asks), [0, 0]);
+    assertEquals(await foundWith(1025, asks), [36, 0]);
+    assertEquals(await foundWith(0, NATIVE), [36, 0]);
+  },
+});
+
+Deno.test({
   name:
     `layers have the same bits and leave no tensor when their rows pass through all steps a chunk at a time, late workers or not${
       ready ? "" : " (skipped: no library)"

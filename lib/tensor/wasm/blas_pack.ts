@@ -29,7 +29,9 @@ const USES = 3;
 /** Numbers from which packing is worth a place. */
 const LEAST_NUMBERS = 2 ** 16;
 
-/** What all packed matrices may take, as numbers of their tensors: MKL adds a percent or two. */
+/** So much memory of the machine is left to others. */
+const FREE_BYTES = 2 ** 30;
+/** What all packed matrices may take where the machine may not be asked, as numbers of their tensors: MKL adds a percent or two. */
 const PACKED_BYTES = 1.5 * 2 ** 30;
 
 /** A right matrix [k, n], or [n, k] if `transposed`. */
@@ -61,6 +63,12 @@ export interface PackedMatrices {
    * asked the first time; without it the answer is no until then.
    */
   agrees(sizes: string, compare?: () => boolean): boolean;
+}
+
+/** Memory of the machine that programs can still have; undefined where it may not be asked for. */
+function availableBytes(): number | undefined {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "systemMemoryInfo" });
+  return state === "granted" ? Deno.systemMemoryInfo().available : undefined;
 }
 
 function formOf({ transposed, parts }: Pick<RightMatrix, "transposed" | "parts">): string {
@@ -104,7 +112,9 @@ export function packedMatrices(
     return Number(packed);
   };
   const pack = (matrix: RightMatrix): number[] | undefined => {
-    if (bytes + 4 * matrix.n * matrix.k > PACKED_BYTES) return undefined;
+    if (4 * matrix.n * matrix.k > (availableBytes() ?? PACKED_BYTES + FREE_BYTES - bytes) - FREE_BYTES) {
+      return undefined;
+    }
     const packed = Array.from({ length: matrix.parts }, (_, part) => packPart(matrix, part));
     return packed.every((place) => place !== undefined) ? packed : undefined;
   };
