@@ -33,6 +33,9 @@ interface Recorder {
   state: { gradientDepth: number; activeTape: { gradient?: (dys: (Tensor | null)[]) => InputGradients }[] };
   getTensorsForGradient(kernelName: string, inputs: tf.NamedTensorMap, outputs: Tensor[]): Saved[];
   saveTensorsForBackwardMode(tensors: Saved[]): Saved[];
+  backend: { incRef(dataId: object): void };
+  makeTensorFromTensorInfo(info: tf.TensorInfo): Tensor;
+  keep(x: Tensor): Tensor;
   addTapeNode(
     kernelName: string,
     inputs: tf.NamedTensorMap,
@@ -111,12 +114,18 @@ export function keepingLittle<T>(leaves: readonly Tensor[], seed: Tensor | undef
   }
 }
 
+/** Another tensor of the same data, as a clone is, which tf.js would put on the tape; kept beyond its scope. */
+function shareOf(engine: Recorder, { dataId, shape, dtype }: Tensor): Tensor {
+  engine.backend.incRef(dataId);
+  return engine.keep(engine.makeTensorFromTensorInfo({ dataId, shape, dtype }));
+}
+
 /** Puts methods before the engine's own; returns what takes them away. */
 function override(engine: Recorder, recording: Recording): () => void {
   const own: Recorder = Object.getPrototypeOf(engine);
   const { reached } = recording;
   const isReached = (x: Tensor | undefined): boolean => x !== undefined && reached.has(x.id);
-  const methods: Omit<Recorder, "state"> = {
+  const methods: Pick<Recorder, "getTensorsForGradient" | "saveTensorsForBackwardMode" | "addTapeNode"> = {
     getTensorsForGradient(kernelName, inputs, outputs) {
       if (!Object.values(inputs).some(isReached)) return [];
       const tensors = own.getTensorsForGradient.call(engine, kernelName, inputs, outputs) as Tensor[];
@@ -126,8 +135,7 @@ function override(engine: Recorder, recording: Recording): () => void {
         !readFor?.[i] || readFor[i].some((name) => isReached(inputs[name])) ? x : new KeptShape(x)
       );
     },
-    saveTensorsForBackwardMode: (tensors) =>
-      tensors.map((x) => hasValues(x) ? own.saveTensorsForBackwardMode.call(engine, [x])[0]! : x),
+    saveTensorsForBackwardMode: (tensors) => tensors.map((x) => hasValues(x) ? shareOf(engine, x) : x),
     addTapeNode(kernelName, inputs, outputs, gradient, saved, attrs) {
       if (!Object.values(inputs).some(isReached)) {
         for (const x of saved) x.dispose(); // of a custom gradient
