@@ -1,8 +1,11 @@
 /** What a training run learns from: image-text pairs, or labels by a head. @module */
-import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../ace_lora.ts";
+import * as tf from "@tensorflow/tfjs";
+import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../ace_lora.ts";
 import type { Adapted } from "../adapters/model.ts";
+import type { ClipConfig } from "../clip/config.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { LoadedClip } from "../clip/load.ts";
+import type { ClipParams } from "../clip/params.ts";
 import { hashIds } from "../data/dataset.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
 import { pairSource } from "../data/sources.ts";
@@ -11,10 +14,12 @@ import type { Dataset } from "../data/types.ts";
 import { headValidation } from "../eval/head.ts";
 import type { Measure } from "../eval/validation.ts";
 import { type HeadTraining, initHead, supervisedModel } from "../supervised.ts";
+import { initAdamw } from "../train/adamw.ts";
+import { stepOnNothing } from "../train/compile_step.ts";
 import type { BatchSource, TrainingLoss } from "../train/source.ts";
 import type { Arguments } from "./command.ts";
 import { headTraining } from "./head.ts";
-import { adaptation } from "./train_options.ts";
+import { adaptation, fitSettings } from "./train_options.ts";
 import { measureOn } from "./validation.ts";
 
 /** A run's model, start values and data. */
@@ -55,12 +60,50 @@ export async function learningFrom(args: Arguments, parts: LearningParts): Promi
   return training === undefined ? await fromPairs(args, parts) : await fromLabels(args, parts, training);
 }
 
+function isLabelled({ cases }: Dataset): boolean {
+  return cases.every(({ labels }) => labels !== undefined);
+}
+
+/** The loss that the options name, else the one that the cases allow. */
+function pairLoss(args: Arguments, dataset: Dataset): "label-guided" | "info-nce" {
+  return args.choice("loss", ["label-guided", "info-nce"], isLabelled(dataset) ? "label-guided" : "info-nce");
+}
+
+/**
+ * A step on pairs, done on nothing: for the option `ahead` of `loadClip`. Not of a head's labels or of an adapter that is still to be
+ * read, whose programs are compiled at the first step.
+ *
+ * @param encoders The frozen model's.
+ */
+export async function learnNothing(
+  args: Arguments,
+  dataset: Dataset,
+  params: ClipParams,
+  encoders: ClipConfig,
+): Promise<void> {
+  if (headTraining(args) !== undefined || args.text("adapter") !== undefined) return;
+  const { batchSize, microBatch } = fitSettings(args);
+  const config = adaptation(args, encoders);
+  const start = await initAceLora({ ...params, logitScale: tf.scalar(0) }, config); // the one number that is read
+  const tensors = trainableTensors(start);
+  const { vision: { imageSize }, text: { contextLength } } = encoders;
+  await stepOnNothing(aceLoraModel(config), start, { imageSize, contextLength }, {
+    ...{
+      size: Math.min(batchSize, dataset.cases.length),
+      microBatch,
+      recompute: false,
+      tensors,
+      adamw: initAdamw(tensors),
+    },
+    isMasked: pairLoss(args, dataset) === "label-guided",
+  });
+}
+
 async function fromPairs(args: Arguments, parts: LearningParts): Promise<Learning> {
   const { dataset, validation, clip: { params: base, config: encoders, tokenizer }, earlier, reader } = parts;
   const config = earlier?.config ?? adaptation(args, encoders);
-  const labelled = dataset.cases.every((item) => item.labels !== undefined);
-  const loss = args.choice("loss", ["label-guided", "info-nce"], labelled ? "label-guided" : "info-nce");
-  if (loss === "label-guided" && !labelled) {
+  const loss = pairLoss(args, dataset);
+  if (loss === "label-guided" && !isLabelled(dataset)) {
     throw new RangeError(
       `Cannot train on "${
         args.text("pairs") ?? dataset.name

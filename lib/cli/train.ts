@@ -27,7 +27,7 @@ import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTERS, checkFree, clear, keepAdapter, statePathOf, sweep } from "./training_folder.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
-import { type Learning, learningFrom } from "./learning.ts";
+import { type Learning, learningFrom, learnNothing } from "./learning.ts";
 import {
   ADAPTER_DECIDES,
   checkStepMemory,
@@ -167,7 +167,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const backend = await startBackend(args, ranks);
   const sets = await setsFrom(args);
   const { dataset, validation } = sets;
-  const clip = await modelFrom(args);
+  const clip = await modelFrom(args, undefined, (params, encoders) => learnNothing(args, dataset, params, encoders));
   const earlier = await adapterFrom(args, clip.params, clip.config);
   const reader = readerFrom(args);
   const learning = await learningFrom(args, { ...sets, clip, reader, ...defined({ earlier }) });

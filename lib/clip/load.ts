@@ -39,7 +39,7 @@ export interface LoadClipOptions {
   narrow?: boolean;
   /**
    * What will be done with the model. On webgpu it is done once with weights that have no numbers, and the programs it comes to are
-   * compiled while the weights are read; with `narrow`, whose products are others, when they run. @default {nothing}
+   * compiled while the weights are read. @default {nothing}
    */
   ahead?: (params: ClipParams, config: ClipConfig) => void | Promise<void>;
 }
@@ -86,9 +86,8 @@ export class MissingTokenizerError extends TypeError {
  * ```
  */
 export async function loadClip(from: string | ModelFiles = {}, options: LoadClipOptions = {}): Promise<LoadedClip> {
-  const { narrow = false, ahead, ...reading } = options;
-  const model = await loadWide(from, { ...reading, ...(ahead && !narrow ? { ahead } : {}) });
-  return narrow ? { ...model, params: await narrowWeights(model.params) } : model;
+  const model = await loadWide(from, options);
+  return options.narrow ? { ...model, params: await narrowWeights(model.params) } : model;
 }
 
 async function loadWide(from: string | ModelFiles, options: LoadClipOptions): Promise<LoadedClip> {
@@ -140,8 +139,12 @@ export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles>
 }
 
 /** Begins to compile what will be done with a model. */
-async function beginAhead(config: ClipConfig, { ahead }: LoadClipOptions): Promise<Compiling> {
-  return await beginCompiling(async () => await ahead?.(buildClip(config, (_, shape) => tf.fill(shape, 0)), config));
+async function beginAhead(config: ClipConfig, { ahead, narrow = false }: LoadClipOptions): Promise<Compiling> {
+  return await beginCompiling(async () => {
+    if (!ahead) return;
+    const params = buildClip(config, (_, shape) => tf.fill(shape, 0));
+    await ahead(narrow ? await narrowWeights(params) : params, config);
+  });
 }
 
 async function loadMini(files: ModelFiles, options: LoadClipOptions): Promise<LoadedClip> {

@@ -1,4 +1,4 @@
-/** The programs of a training step, compiled while its first images are read. @module */
+/** The programs of a training step, compiled while the weights or its first images are read. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { Tensor } from "../tensor/types.ts";
@@ -28,24 +28,35 @@ export interface CompileStepOptions {
 export async function compileStep<T>(
   model: ContrastiveModel<T>,
   params: T,
-  { imageSize, contextLength }: Pick<BatchSource, "imageSize" | "contextLength">,
+  source: StepShapes,
+  options: CompileStepOptions,
+): Promise<void> {
+  await compileAhead(() => stepOnNothing(model, params, source, options));
+}
+
+/** What of a source decides a step's programs. */
+export type StepShapes = Pick<BatchSource, "imageSize" | "contextLength">;
+
+/** A step on samples and, if need be, weights without numbers: what `compileAhead` and the option `ahead` of `loadClip` do. */
+export async function stepOnNothing<T>(
+  model: ContrastiveModel<T>,
+  params: T,
+  { imageSize, contextLength }: StepShapes,
   { size, microBatch, isMasked, recompute, tensors, adamw: state }: CompileStepOptions,
 ): Promise<void> {
-  await compileAhead(async () => {
-    // Made on the device, and there nothing is computed: they take no memory.
-    const batch: Batch = {
-      size,
-      read: (_, count) =>
-        Promise.resolve({
-          pixels: tf.fill([count, imageSize, imageSize, 3], 0) as tf.Tensor4D,
-          ids: tf.fill([count, contextLength], 0, "int32") as tf.Tensor2D,
-        }),
-      ...(isMasked ? { pairMask: tf.fill([size, size], 1) as tf.Tensor2D } : {}),
-    };
-    const how = { layout: state.layout, microBatch, recompute, seed: 1 };
-    const { value, gradients } = await packedGradients(model, params, batch, how);
-    const next = adamw(state, tensors, gradients, 1);
-    tf.dispose([value, ...gradients, ...next.tensors.values(), ...next.state.first, ...next.state.second]);
-    batch.pairMask?.dispose();
-  });
+  // Made on the device, and there nothing is computed: they take no memory.
+  const batch: Batch = {
+    size,
+    read: (_, count) =>
+      Promise.resolve({
+        pixels: tf.fill([count, imageSize, imageSize, 3], 0) as tf.Tensor4D,
+        ids: tf.fill([count, contextLength], 0, "int32") as tf.Tensor2D,
+      }),
+    ...(isMasked ? { pairMask: tf.fill([size, size], 1) as tf.Tensor2D } : {}),
+  };
+  const how = { layout: state.layout, microBatch, recompute, seed: 1 };
+  const { value, gradients } = await packedGradients(model, params, batch, how);
+  const next = adamw(state, tensors, gradients, 1);
+  tf.dispose([value, ...gradients, ...next.tensors.values(), ...next.state.first, ...next.state.second]);
+  batch.pairMask?.dispose();
 }

@@ -1,5 +1,6 @@
 /** A tensor at two bytes a number. Dispatches: 1. @module */
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
+import { isCompilingOnly } from "../../webgpu/device_cache.ts";
 import { markHalf, narrowProgram } from "../../webgpu/halves.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { TensorInfo } from "../interface.ts";
@@ -9,9 +10,11 @@ export function narrow({ inputs: { x }, backend }: WebgpuCall<"AceNarrow">): Ten
   const size = sizeOf(x.shape);
   if (size === 0) return zeros(backend, x.shape);
   const y = output(backend, x.shape);
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-  backend.tensorMap.get(y.dataId).resource = backend.bufferManager.acquireBuffer(2 * size, usage);
   markHalf(y);
+  if (!isCompilingOnly()) {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    backend.tensorMap.get(y.dataId).resource = backend.bufferManager.acquireBuffer(2 * size, usage);
+  }
   runProgram(backend, narrowProgram(size), { inputs: [x], outputs: [y] });
   return y;
 }
