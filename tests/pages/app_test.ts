@@ -213,7 +213,7 @@ appTest("the page isolates itself on a host that sends no headers, and has no fa
     await app.press("ask-now");
     await app.untilText("films-status", "4 films answered");
     await app.press("eval-drawn");
-    await app.untilText("eval-status", "60 images judged");
+    await app.untilText("eval-status", "60 drawn films judged");
     const { default: axe } = await import("axe-core/axe.min.js", { with: { type: "text" } });
     await app.page.evaluate(axe as unknown as string);
     for (const scheme of ["light", "dark"]) {

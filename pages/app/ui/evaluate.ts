@@ -31,7 +31,9 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
       const found = await model().evaluate(from, linesOf("templates"));
       csv = found.csv;
       csvButton.hidden = false;
-      status.textContent = `${found.cases} images judged; not for clinical use.`;
+      status.textContent = "drawn" in from
+        ? `${found.cases} drawn films judged: synthetic data, nothing about patients.`
+        : `${found.cases} images judged; not for clinical use.`;
       element("eval-tables").replaceChildren(...found.tables.flatMap(({ title, html }) => [
         make("h3", title),
         holding("div", html),
