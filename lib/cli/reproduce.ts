@@ -9,7 +9,7 @@ import { reproducedTables } from "../reproduction/tables/registry.ts";
 import { table4 } from "../reproduction/tables/table4/show.ts";
 import { PEFT_NAMES } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";
-import { reproduce } from "../reproduction/reproduce.ts";
+import { reproduce, type ReproduceOptions, type ReproduceOutcome } from "../reproduction/reproduce.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -89,80 +89,97 @@ export const COMMAND: Command = {
   },
   example: "deno task reproduce table1 table6 --seeds 1,2,3",
   async run(args) {
-    const scale = args.choice<ScaleName>("scale", ["smoke", "demo", "paper"], "demo");
     const tables = tablesFrom(args);
-    const seeds = seedsFrom(args);
-    const data = args.text("data");
-    const cache = args.text("cache");
-    const generalist = args.text("generalist");
-    if (generalist !== undefined && scale === "paper") {
-      throw new UsageError(
-        "--generalist goes with --scale smoke and demo: the paper's scale takes BiomedCLIP from --data",
-      );
-    }
-    if (args.text("draw") !== undefined && scale === "paper") {
-      throw new UsageError("--draw goes with --scale smoke and demo: the paper's scale draws nothing");
-    }
-    const methods = args.choices("methods", PEFT_NAMES);
     const part = namedShare(args, "part");
-    const out = args.text("out") ?? "results/reproduce";
-    const workers = args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1);
+    const options = { out: args.text("out") ?? "results/reproduce", ...optionsFrom(args), ...defined({ part }) };
     const share = part === undefined ? "" : `.part-${part.index}-of-${part.count}`;
-    return await holdOutput(args, { path: out, results: ["report.html"], mayReplace: true, share }, async () => {
-      const backend = await startBackend(args);
-      const interruption = catchInterrupts();
-      let bar: Progress | undefined;
-      let steps = 0;
-      try {
-        const outcome = await reproduce(tables, backend, {
-          scale,
-          out,
-          workers,
-          signal: interruption.signal,
-          ...(args.text("blas") === undefined ? {} : { wasm: { blas: args.text("blas")! } }),
-          ...defined({
-            seeds,
-            data,
-            cache,
-            generalist,
-            methods,
-            part,
-            epochs: args.integer("epochs", undefined, 1),
-            pairs: args.integer("pairs", undefined, 2),
-            learningRate: args.number("learning-rate", undefined, 0),
-            dataSeed: args.integer("draw", undefined, 0),
-          }),
-          onPlan: (plan) => {
-            if (part && plan.runs === 0) console.error(`no run falls to --part ${args.text("part")}: there are fewer`);
-            else {console.error(
-                `${counted(plan.runs, "run")}: ${plan.done} done before, ${plan.shared} shared with another table's`,
-              );}
-            if (plan.estimate) console.error(estimateLine(plan.steps, plan.estimate));
-            if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
-          },
-          onStep: (loss) => bar?.update(++steps, { loss }),
-          note: (text) => bar ? bar.note(text) : console.error(text),
-        });
-        bar?.finish();
-        if (outcome.interrupted) {
-          console.error("interrupted: the same command goes on at the unfinished run");
-          return interruption.exitCode();
-        }
-        const shown = reproducedTables(outcome.records, tables);
-        if (outcome.dense.length > 0) shown.push(table4(outcome.dense.map(({ result }) => result)));
-        for (const { title, table } of shown) console.log(`${title}\n${formatTable(table)}\n`);
-        const { ran, skipped, shared, failed } = outcome;
-        const page = join(out, "report.html");
-        if (shown.length > 0) await writeReport(out, page);
-        console.log(
-          `${counted(ran, "run")} carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
-            `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
-        );
-        for (const line of failed) console.error(`failed: ${line}`);
-        return failed.length === 0 ? 0 : 1;
-      } finally {
-        interruption.end();
-      }
-    });
+    const output = { path: options.out, results: ["report.html"], mayReplace: true, share };
+    return await holdOutput(args, output, () => carryOut(args, tables, options));
   },
 };
+
+/** What the options ask of the runs. */
+function optionsFrom(args: Arguments): ReproduceOptions {
+  const scale = args.choice<ScaleName>("scale", ["smoke", "demo", "paper"], "demo");
+  const [generalist, blas] = [args.text("generalist"), args.text("blas")];
+  if (generalist !== undefined && scale === "paper") {
+    throw new UsageError(
+      "--generalist goes with --scale smoke and demo: the paper's scale takes BiomedCLIP from --data",
+    );
+  }
+  if (args.text("draw") !== undefined && scale === "paper") {
+    throw new UsageError("--draw goes with --scale smoke and demo: the paper's scale draws nothing");
+  }
+  return {
+    scale,
+    workers: args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1),
+    ...(blas === undefined ? {} : { wasm: { blas } }),
+    ...defined({
+      seeds: seedsFrom(args),
+      data: args.text("data"),
+      cache: args.text("cache"),
+      generalist,
+      methods: args.choices("methods", PEFT_NAMES),
+      epochs: args.integer("epochs", undefined, 1),
+      pairs: args.integer("pairs", undefined, 2),
+      learningRate: args.number("learning-rate", undefined, 0),
+      dataSeed: args.integer("draw", undefined, 0),
+    }),
+  };
+}
+
+/** Carries the runs out and tells of them; returns the exit code. */
+async function carryOut(
+  args: Arguments,
+  tables: readonly TableName[],
+  options: ReproduceOptions & { out: string },
+): Promise<number> {
+  const backend = await startBackend(args);
+  const interruption = catchInterrupts();
+  let bar: Progress | undefined;
+  let steps = 0;
+  try {
+    const outcome = await reproduce(tables, backend, {
+      ...options,
+      signal: interruption.signal,
+      onPlan: (plan) => {
+        if (options.part && plan.runs === 0) {
+          console.error(`no run falls to --part ${args.text("part")}: there are fewer`);
+        } else {
+          console.error(
+            `${counted(plan.runs, "run")}: ${plan.done} done before, ${plan.shared} shared with another table's`,
+          );
+        }
+        if (plan.estimate) console.error(estimateLine(plan.steps, plan.estimate));
+        if (plan.steps > 0) bar = createProgress(plan.steps, { label: "reproduce", unit: "steps" });
+      },
+      onStep: (loss) => bar?.update(++steps, { loss }),
+      note: (text) => bar ? bar.note(text) : console.error(text),
+    });
+    bar?.finish();
+    if (!outcome.interrupted) return await tellOutcome(options.out, outcome, tables);
+    console.error("interrupted: the same command goes on at the unfinished run");
+    return interruption.exitCode();
+  } finally {
+    interruption.end();
+  }
+}
+
+/** Prints the tables, writes the report on all that the folder holds, and counts the runs; returns the exit code. */
+async function tellOutcome(
+  out: string,
+  { records, dense, ran, skipped, shared, failed }: ReproduceOutcome,
+  tables: readonly TableName[],
+): Promise<number> {
+  const shown = reproducedTables(records, tables);
+  if (dense.length > 0) shown.push(table4(dense.map(({ result }) => result)));
+  for (const { title, table } of shown) console.log(`${title}\n${formatTable(table)}\n`);
+  const page = join(out, "report.html");
+  if (shown.length > 0) await writeReport(out, page);
+  console.log(
+    `${counted(ran, "run")} carried out, ${skipped} done before, ${shared} shared, ${failed.length} failed; ` +
+      `JSON files in ${out}${shown.length > 0 ? `, the report on all of them: ${page}` : ""}`,
+  );
+  for (const line of failed) console.error(`failed: ${line}`);
+  return failed.length === 0 ? 0 : 1;
+}
