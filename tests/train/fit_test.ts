@@ -220,6 +220,23 @@ Deno.test("fit() takes for guessing what is within half a percent of it, each ba
   disposeParams(base);
 });
 
+Deno.test("fit() stopped before its first step gives tensors of its own: the start is still there when they are freed", async () => {
+  await selectBackend({ backend: "wasm" });
+  const base = initClip(SMALL, 1);
+  const start = await initAceLora(base, SMALL_ACE);
+  const { params, history, interrupted } = await fit(MODEL, start, await smallSource(4), {
+    ...OPTIONS,
+    signal: AbortSignal.abort(),
+  });
+  assertEquals([history, interrupted], [[], true]);
+  const expected = await numbers(start);
+  assertEquals(await numbers(params), expected);
+  disposeParams(params, base);
+  assertEquals(await numbers(start), expected);
+  disposeParams(start, base);
+  disposeParams(base);
+});
+
 Deno.test("200 training steps leave the number of tensors constant", async () => {
   await selectBackend({ backend: "wasm" });
   const base = initClip(SMALL, 1);

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { selectBackend } from "../../lib/tensor/backend.ts";
+import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
 import { initAdamw } from "../../lib/train/adamw.ts";
 import {
   hasRunState,
@@ -97,5 +98,24 @@ Deno.test("readRunState() goes on from the state before where the newest is dama
     await Deno.writeFile(path, flipped);
     await Deno.writeFile(previousStatePath(path), whole.subarray(0, 9));
     await assertRejects(() => batch(), SyntaxError, "numbers must be those that were written");
+  });
+});
+
+Deno.test("readRunState() refuses a step that is no whole number, by the file's field", async () => {
+  await selectBackend({ backend: "cpu" });
+  await inFolder(async (folder) => {
+    const path = join(folder, "state.safetensors");
+    const tensors = new Map([["a", tf.tensor1d([1, 2])]]);
+    const progress = { epoch: 0, batch: 0, bestLoss: null, history: [], validations: [] };
+    await writeRunState(path, { tensors, adamw: initAdamw(tensors), progress }, { epochs: 2 });
+    const { tensors: stored, metadata } = await readSafetensors(path);
+    for (const step of ["", "1e1", " 3"]) {
+      await writeSafetensors(path, stored, { ...metadata as Record<string, string>, step });
+      await assertRejects(
+        () => readRunState(path, { epochs: 2 }, tensors),
+        SyntaxError,
+        '"step" must be a whole number',
+      );
+    }
   });
 });
