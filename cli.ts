@@ -20,6 +20,7 @@ import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
 import { outputColumns } from "./lib/display/terminal.ts";
 import { nearest } from "./lib/text/nearest.ts";
+import { errorMessage } from "./lib/platform/error_message.ts";
 
 const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {
   demo: () => import("./lib/cli/demo.ts"),
@@ -90,7 +91,7 @@ async function main(args: readonly string[]): Promise<number> {
     leaveRanks();
     return code;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     // It knows the whole library's errors, which a help and a mistyped option need not load.
     const remedy = parsed && await (await import("./lib/cli/advice.ts")).advice(error, parsed);
     const line = errorLine(remedy ? `${message}; ${remedy}` : message);

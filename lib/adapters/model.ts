@@ -19,6 +19,7 @@ import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /**
  * The adapter that a model carries, as a record that any of the formats can hold.
@@ -190,7 +191,7 @@ async function applyAdapter(
   } catch (error) {
     disposeParams(fresh, base);
     throw new AdapterSizeError(
-      `Cannot apply "${name}" as it is for another model: ${(error as Error).message}`,
+      `Cannot apply "${name}" as it is for another model: ${errorMessage(error)}`,
       name,
       { cause: error },
     );

@@ -17,6 +17,7 @@ import { writeTorch } from "../io/torch_writer.ts";
 import { checkPath } from "./paths.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** What a folder for another library may hold. */
 const CLIP_FOLDER_FILES = [
@@ -131,7 +132,7 @@ function combineFrom(args: Arguments): CombineOptions | undefined {
 async function checkTarget(path: string, out: string, to: string): Promise<void> {
   const existing = await Deno.stat(out).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new Error(`Cannot write "${out}": ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot write "${out}": ${errorMessage(error)}`, { cause: error });
   });
   if (!existing) return;
   if (await Deno.realPath(path) === await Deno.realPath(out)) {

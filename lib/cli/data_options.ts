@@ -8,6 +8,7 @@ import { isWebDatasetPath, loadWebDataset, shardPaths } from "../data/webdataset
 import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { defined } from "../platform/defined.ts";
+import { errorMessage } from "../platform/error_message.ts";
 import { type Arguments, type OptionSpec, quotedWord, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
@@ -118,7 +119,7 @@ export async function datasetListFrom(args: Arguments, note: (text: string) => v
     const named = defined({ split: args.text("split"), reports: args.text("reports") });
     const listed = await entry.load(args.required("root"), { ...named, missing: "ignore" });
     if (listed.cases.length === 0) throw error;
-    note(`images are not all there, so the list is made without them: ${(error as Error).message}`);
+    note(`images are not all there, so the list is made without them: ${errorMessage(error)}`);
     return listed;
   }
 }

@@ -9,6 +9,7 @@ import { errorLine, printable } from "./printable.ts";
 import { checkPath, namesIn } from "./paths.ts";
 import { listed } from "../text/nearest.ts";
 import { type Command, UsageError } from "./command.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** An image file. */
 interface ImageFile extends ImageDescription {
@@ -45,7 +46,7 @@ export const COMMAND: Command = {
         console.log(args.flag("json") ? JSON.stringify(description) : format(description));
       } catch (error) {
         failed++; // the other files are still told
-        console.error(`error: ${errorLine((error as Error).message)}`);
+        console.error(`error: ${errorLine(errorMessage(error))}`);
       }
     }
     return failed > 0 ? 1 : 0;

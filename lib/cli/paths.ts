@@ -2,6 +2,7 @@
 import { basename, dirname, extname, isAbsolute, join, resolve } from "@std/path";
 import { exists } from "../io/files.ts";
 import { listed, nearest } from "../text/nearest.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /**
  * What is at a path that the user named.
@@ -18,7 +19,7 @@ export async function checkPath(path: string): Promise<Deno.FileInfo> {
         cause: error,
       });
     }
-    throw new Error(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot read "${path}": ${errorMessage(error)}`, { cause: error });
   }
 }
 

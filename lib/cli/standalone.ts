@@ -2,6 +2,7 @@
 import { outputColumns } from "../display/terminal.ts";
 import { type Arguments, type Command, helpText, parseCommandLine, UsageError } from "./command.ts";
 import { errorLine, guardTerminal } from "./printable.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** The process's line as the command reads it; the process ends here after its help or a mistake. */
 export function commandLine(command: Omit<Command, "run">): Arguments {
@@ -27,7 +28,7 @@ export async function runStandalone(command: Command): Promise<never> {
 }
 
 function endWith({ name }: Pick<Command, "name">, error: unknown): never {
-  console.error(`error: ${errorLine(error instanceof Error ? error.message : String(error))}`);
+  console.error(`error: ${errorLine(errorMessage(error))}`);
   if (error instanceof UsageError) console.error(`deno task ${name} --help lists the options`);
   Deno.exit(1);
 }

@@ -15,6 +15,7 @@ import { beginCompiling, type Compiling } from "../tensor/webgpu/compile_ahead.t
 import { buildClip, type ClipParams, countClip } from "./params.ts";
 import { checkTokenizer, type ClipTokenizer, loadClipTokenizer } from "./tokenise.ts";
 import { NotFound, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** A loaded model. */
 export interface LoadedClip {
@@ -188,7 +189,7 @@ async function readText(path: string, what: string): Promise<string> {
   try {
     return await system.readTextFile(path);
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as ${what}: ${(error as Error).message}`, { cause: error });
+    throw new SyntaxError(`Cannot read "${path}" as ${what}: ${errorMessage(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The text of a CSV file, never more of it than a table may have. @module */
 import { notThere, type OpenFile, system } from "../platform/system.ts";
 import { gunzipStream } from "../platform/zlib.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Most bytes of text: past it JavaScript has no string. */
 const MAX_BYTES = 500_000_000;
@@ -52,7 +53,7 @@ async function textOf(file: OpenFile, path: string): Promise<string> {
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
     throw new SyntaxError(
-      `Cannot read "${path}"${isGzip ? " as it must be whole gzip" : ""}: ${(error as Error).message}`,
+      `Cannot read "${path}"${isGzip ? " as it must be whole gzip" : ""}: ${errorMessage(error)}`,
     );
   }
   if (bytes > limit) {

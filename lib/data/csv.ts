@@ -2,6 +2,7 @@
 import { didYouMean, listed } from "../text/nearest.ts";
 import { parseCsv } from "./_csv_parse.ts";
 import { readCsvText } from "./_csv_text.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** A CSV file in memory. */
 export interface Table {
@@ -70,7 +71,7 @@ async function readRows(path: string): Promise<{ header: string[]; rows: string[
   try {
     rows = parseCsv(text, separator);
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as CSV as ${(error as Error).message}`);
+    throw new SyntaxError(`Cannot read "${path}" as CSV as ${errorMessage(error)}`);
   }
   const header = rows.shift();
   if (!header) {

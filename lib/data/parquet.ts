@@ -2,6 +2,7 @@
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { notThere, type OpenFile, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 import { makeTable, type Table } from "./csv.ts";
 
 /** Most rows of a table, as of a CSV file. */
@@ -42,7 +43,7 @@ export async function readParquet(path: string): Promise<Table> {
     if (rows.length !== count) throw new SyntaxError(`it must have ${count} rows: it has ${rows.length}`);
     return makeTable(path, columns, rows);
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as Parquet: ${(error as Error).message}`, { cause: error });
+    throw new SyntaxError(`Cannot read "${path}" as Parquet: ${errorMessage(error)}`, { cause: error });
   } finally {
     file.close();
   }

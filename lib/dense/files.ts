@@ -3,6 +3,7 @@ import { seenCases } from "../data/seen.ts";
 import { elementCount } from "../io/tensors.ts";
 import { jsonField, loadTree, openTree, saveTree, textField } from "../io/tree.ts";
 import { disposeParams } from "../tensor/params.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** A trained head, whatever its task. */
 export interface DenseHead {
@@ -97,7 +98,7 @@ export async function loadHead<H extends DenseHead>(path: string, options: LoadH
   try {
     config = checkConfig(field, weights);
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as ${(error as Error).message}`, { cause: error });
+    throw new SyntaxError(`Cannot read "${path}" as ${errorMessage(error)}`, { cause: error });
   }
   const fresh = init(config, 1);
   try {

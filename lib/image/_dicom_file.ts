@@ -1,6 +1,7 @@
 /** A DICOM file's two parts: the meta group, which names the transfer syntax, and the data set. PS3.10, section 7. @module */
 import { type DataSet, type Encoding, readElements, text } from "./_dicom_elements.ts";
 import { inflateRawSync } from "../platform/zlib.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 const EXPLICIT_LITTLE: Encoding = { explicit: true, littleEndian: true };
 const IMPLICIT_LITTLE: Encoding = { explicit: false, littleEndian: true };
@@ -89,7 +90,7 @@ function inflate(compressed: Uint8Array): Uint8Array {
     throw new Error(
       (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
         ? `its deflated data set inflates to more than ${MAX_INFLATED} bytes`
-        : `its deflated data set does not inflate (${(error as Error).message})`,
+        : `its deflated data set does not inflate (${errorMessage(error)})`,
     );
   }
 }

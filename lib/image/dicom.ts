@@ -8,6 +8,7 @@ import { type DataSet, decimal, PIXEL_DATA, text, words } from "./_dicom_element
 import { type DicomDisplay, type DicomLut, type DicomWindow, readDisplay } from "./_dicom_display_fields.ts";
 import { isDicom, readDicomFile } from "./_dicom_file.ts";
 import { COMPRESSED, decodeCompressed } from "./_dicom_frame.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 export { isDicom };
 export type { DicomDisplay, DicomLut, DicomWindow };
@@ -93,7 +94,7 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Dico
     };
   } catch (error) {
     if (error instanceof SyntaxError) throw error; // it names the file already
-    throw new SyntaxError(`Cannot read "${name}" as DICOM: ${(error as Error).message}`);
+    throw new SyntaxError(`Cannot read "${name}" as DICOM: ${errorMessage(error)}`);
   }
 }
 

@@ -11,6 +11,7 @@ import { checkImageSize, type RasterImage } from "./raster.ts";
 import { decodeHuffmanJpeg } from "./_jpeg_grey.ts";
 import { oriented } from "./orientation.ts";
 import { checkJpegLength, exifOrientation, type JpegHeader, readJpegHeader } from "./_jpeg_markers.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 const PROCESSES: Record<number, string> = {
   0xc0: "baseline",
@@ -55,7 +56,7 @@ export async function decodeJpeg(
   try {
     data = (await decodeHuffmanJpeg(bytes, header)).data;
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${name}" as JPEG: ${(error as Error).message}`);
+    throw new SyntaxError(`Cannot read "${name}" as JPEG: ${errorMessage(error)}`);
   }
   const { width, height } = header;
   const channels = header.components === 1 ? 1 : 3;
@@ -81,7 +82,7 @@ function checkedHeader(bytes: Uint8Array, name: string): JpegHeader {
   try {
     header = readJpegHeader(bytes);
   } catch (error) {
-    return fail((error as Error).message);
+    return fail(errorMessage(error));
   }
   checkImageSize(header, name);
   const process = PROCESSES[header.process] ?? `of process ${header.process.toString(16)}`;
@@ -96,7 +97,7 @@ function checkedHeader(bytes: Uint8Array, name: string): JpegHeader {
   try {
     checkJpegLength(header);
   } catch (error) {
-    fail((error as Error).message);
+    fail(errorMessage(error));
   }
   return header;
 }

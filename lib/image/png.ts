@@ -10,6 +10,7 @@ import { encode } from "fast-png";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { inflatedBytes, readScanlines, type ScanlineLayout } from "./_png_scanlines.ts";
 import { crc32, inflateSync } from "../platform/zlib.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -60,7 +61,7 @@ export function decodePng(bytes: Uint8Array, name: string): RasterImage {
   try {
     samples = readScanlines(inflated, layout);
   } catch (error) {
-    return fail((error as Error).message);
+    return fail(errorMessage(error));
   }
   const image = toRaster(samples, { header, palette, fail });
   return isAnimated ? { ...image, notes: ["it is animated: the picture that stands for it is read"] } : image;
@@ -146,7 +147,7 @@ function inflateParts(parts: Uint8Array[], expected: number, fail: (what: string
     return fail(
       (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
         ? `its data inflate to more than the ${expected} bytes the header needs`
-        : `its data do not inflate (${(error as Error).message})`,
+        : `its data do not inflate (${errorMessage(error)})`,
     );
   }
   if (inflated.length !== expected) {

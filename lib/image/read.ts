@@ -8,6 +8,7 @@ import { decodeWebp, isWebp } from "./webp.ts";
 import { decodeDicom, isDicom } from "./dicom.ts";
 import { dicomToRaster } from "./dicom_raster.ts";
 import { system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Largest file read, bytes. */
 const MAX_FILE_BYTES = 2 ** 30;
@@ -141,7 +142,7 @@ export async function readImageBytes(path: string): Promise<Uint8Array> {
       ? "no such file"
       : error instanceof system.errors.IsADirectory
       ? "it is a folder"
-      : (error as Error).message.split("\n")[0];
+      : errorMessage(error).split("\n")[0];
     throw new Error(`Cannot read image "${path}": ${why}`, { cause: error });
   }
 }

@@ -4,6 +4,7 @@ import { lzwLength } from "./_tiff_lzw.ts";
 import { oriented } from "./orientation.ts";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { inflateSync } from "../platform/zlib.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Whether the bytes begin as a TIFF does, and are not a DICOM whose preamble lets TIFF readers in (PS3.10 7.1). */
 export function isTiff(bytes: Uint8Array): boolean {
@@ -132,7 +133,7 @@ function inflated(piece: Uint8Array, size: number): number {
   try {
     return inflateSync(piece, { maxOutputLength: size }).length;
   } catch (error) {
-    throw new Error(`a strip does not inflate to its size (${(error as Error).message})`);
+    throw new Error(`a strip does not inflate to its size (${errorMessage(error)})`);
   }
 }
 
@@ -173,6 +174,6 @@ export function decodeTiff(bytes: Uint8Array, name: string): RasterImage {
     return oriented({ ...image, channels: 3, data: rgb, indexed: true }, orientation);
   } catch (error) {
     if (error instanceof SyntaxError) throw error; // it names the file already
-    throw new SyntaxError(`Cannot read "${name}" as TIFF: ${(error as Error).message}`);
+    throw new SyntaxError(`Cannot read "${name}" as TIFF: ${errorMessage(error)}`);
   }
 }

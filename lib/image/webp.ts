@@ -1,5 +1,6 @@
 /** WebP files, lossless ones bit for bit as Pillow reads them (the same libwebp, compiled to WebAssembly). @module */
 import { wasmModule } from "../platform/assets.ts";
+import { errorMessage } from "../platform/error_message.ts";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 
 /** Whether the bytes begin as a WebP does. */
@@ -92,7 +93,7 @@ export async function decodeWebp(bytes: Uint8Array, name: string): Promise<Raste
   try {
     header = readHeader(bytes);
   } catch (error) {
-    return fail((error as Error).message);
+    return fail(errorMessage(error));
   }
   const { width, height, hasAlpha, size } = header;
   checkImageSize(header, name);

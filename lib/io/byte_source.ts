@@ -1,5 +1,6 @@
 /** Random access to the bytes of a file or of memory. @module */
 import { NotFound, type OpenFile, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Bytes that can be read in any order. */
 export interface ByteSource {
@@ -44,7 +45,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   try {
     file = await system.open(path, { read: true });
   } catch (error) {
-    const why = error instanceof NotFound ? "there is no such file" : (error as Error).message;
+    const why = error instanceof NotFound ? "there is no such file" : errorMessage(error);
     throw new Error(`Cannot open "${path}": ${why}`, { cause: error });
   }
   const info = await file.stat();

@@ -1,5 +1,6 @@
 /** Values of files' fields, checked before they are believed: one line names the file, the field and what it must be. @module */
 import { shownValue } from "./_errors.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** What a value of a field must be, a `T`. */
 export interface FieldRule<T = unknown> {
@@ -39,7 +40,7 @@ export function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new SyntaxError(`Cannot read "${path}" as JSON: ${(error as Error).message.split("\n")[0]}`, {
+    throw new SyntaxError(`Cannot read "${path}" as JSON: ${errorMessage(error).split("\n")[0]}`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 /** Files that are whole or absent: write under a temporary name, then rename. @module */
 import { dirname } from "@std/path";
 import { type OpenFile, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Options of the functions that write a file. */
 export interface WriteFileOptions {
@@ -39,7 +40,7 @@ export async function writeFileAtomicWith(
 const temporaryName = (path: string): string => `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
 
 const cannotWrite = (path: string, error: unknown): Error =>
-  new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
+  new Error(`Cannot write "${path}": ${errorMessage(error)}`, { cause: error });
 
 /** A new file, in a folder that is made when missing. */
 async function create(path: string, { isPrivate = false }: WriteFileOptions = {}): Promise<OpenFile> {

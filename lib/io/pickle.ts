@@ -11,6 +11,7 @@ import { unreadable } from "./_errors.ts";
 import { Cursor } from "./_pickle_cursor.ts";
 import { Machine, type UnpickleOptions } from "./_pickle_machine.ts";
 import { OPCODE_NAMES } from "./_pickle_opcodes.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 const tuple = (items: unknown[]): readonly unknown[] => Object.freeze(items);
 
@@ -104,6 +105,6 @@ export function unpickle(bytes: Uint8Array, options: UnpickleOptions): unknown {
   try {
     return run(bytes, options);
   } catch (error) {
-    throw unreadable(options.name, "a PyTorch file", (error as Error).message);
+    throw unreadable(options.name, "a PyTorch file", errorMessage(error));
   }
 }

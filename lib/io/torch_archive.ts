@@ -16,6 +16,7 @@ import { flattenTree, type FlatTree, isPlain, type PickleValue } from "./torch_t
 import { quoted, unreadable } from "./_errors.ts";
 import { gatherView, isContiguous, viewSpan } from "./_strides.ts";
 import { hasRightChecksum, readZipDirectory, readZipRecord, type ZipRecord } from "./zip_directory.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 const FORMAT = "a PyTorch file";
 /** Longest pickle read, in bytes: that of 100,000 tensors. */
@@ -112,7 +113,7 @@ async function readArchive(source: ByteSource): Promise<Archive> {
   try {
     flat = flattenTree(tree, (value) => value instanceof TorchView);
   } catch (error) {
-    throw unreadable(source.name, FORMAT, (error as Error).message);
+    throw unreadable(source.name, FORMAT, errorMessage(error));
   }
   if (flat.tensors.size === 0 && flat.leftOut !== undefined) {
     const reason = `it holds no tensors beside a ${

@@ -1,5 +1,6 @@
 /** Files that come with the package and its dependencies: WebAssembly, the codecs' JavaScript and the shipped model. @module */
 import { builtin, isDeno } from "./runtime.ts";
+import { errorMessage } from "./error_message.ts";
 
 /**
  * The wasm files by name: as Deno resolves them (versions as in deno.json), and what Node calls them. A browser fetches them under
@@ -89,7 +90,7 @@ function assetUrl(file: string): URL {
 
 async function fetched(url: URL): Promise<Response> {
   const response = await fetch(url).catch((error) => {
-    throw new Error(`Cannot fetch "${url}": ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot fetch "${url}": ${errorMessage(error)}`, { cause: error });
   });
   if (!response.ok) throw new Error(`Cannot fetch "${url}": ${response.status} ${response.statusText}`);
   return response;

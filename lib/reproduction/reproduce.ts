@@ -25,6 +25,7 @@ import type { ReproduceRecord } from "./record.ts";
 import { type Departures, type ScaleName, SCALES, withDepartures } from "./scale.ts";
 import type { WasmOptions } from "../tensor/wasm/init.ts";
 import { defined } from "../platform/defined.ts";
+import { errorMessage } from "../platform/error_message.ts";
 import { plannedRuns } from "./tables/registry.ts";
 import type { Table4Run } from "./tables/table4/run.ts";
 
@@ -194,7 +195,7 @@ async function work(
       outcome.ran++;
       note(`${name}: ${summary}`);
     } catch (error) {
-      const message = (error as Error).message.replaceAll(/\s*\n\s*/g, " ");
+      const message = errorMessage(error).replaceAll(/\s*\n\s*/g, " ");
       outcome.failed.push(`${name}: ${message}`);
       note(`${name} failed: ${message}`);
     }

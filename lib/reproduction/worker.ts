@@ -5,6 +5,7 @@ import { executeTable4 } from "./tables/table4/synthetic.ts";
 import type { WorkerAnswer, WorkerStart, WorkerTask } from "./executor.ts";
 import { executeRun } from "./run.ts";
 import { SCALES, withDepartures } from "./scale.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 interface Scope {
   onmessage: ((event: MessageEvent) => void) | null;
@@ -39,7 +40,7 @@ scope.onmessage = ({ data }: MessageEvent<WorkerStart>): void => {
         : await executeRun(context, backend, task, { onStep, signal: controller.signal });
       scope.postMessage({ kind: "done", result });
     } catch (error) {
-      scope.postMessage({ kind: "failed", message: (error as Error).message });
+      scope.postMessage({ kind: "failed", message: errorMessage(error) });
     }
   };
 };

@@ -3,6 +3,7 @@ import { dirname, join } from "@std/path";
 import { type ByteBpe, byteBpe, vocabularyOfMerges } from "./byte_bpe.ts";
 import { system } from "../platform/system.ts";
 import { gunzipSync } from "../platform/zlib.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Merges OpenAI's vocabulary uses of its longer file: 49,152 tokens less 256 bytes and 2 special tokens. */
 const OPENAI_MERGES = 49152 - 256 - 2;
@@ -30,7 +31,7 @@ async function readText(path: string): Promise<string> {
     return new TextDecoder("utf-8", { fatal: true }).decode(isGzip ? gunzip(bytes, tooLong) : bytes);
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
-    const reason = (error as Error).message.split("\n")[0];
+    const reason = errorMessage(error).split("\n")[0];
     throw new SyntaxError(`Cannot read "${path}" as a CLIP tokenizer: ${reason}`, { cause: error });
   }
 }
@@ -75,7 +76,7 @@ function make(path: string, merges: [string, string][], vocabulary: Map<string, 
   try {
     return byteBpe(merges, vocabulary);
   } catch (error) {
-    const [, missing = (error as Error).message] = /must hold (.*): it has/.exec((error as Error).message) ?? [];
+    const [, missing = errorMessage(error)] = /must hold (.*): it has/.exec(errorMessage(error)) ?? [];
     return refuse(path, `its vocabulary must hold ${missing}`, `${vocabulary.size} other tokens`);
   }
 }
@@ -113,7 +114,7 @@ export async function loadByteBpe(path: string, options: LoadByteBpeOptions = {}
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return refuse(path, "it must be JSON", (error as Error).message.split("\n")[0]!);
+    return refuse(path, "it must be JSON", errorMessage(error).split("\n")[0]!);
   }
   if (typeof json["model"] === "object" && json["model"] !== null) return fromTokenizerJson(path, json);
   const vocabulary = vocabularyOf(path, json);

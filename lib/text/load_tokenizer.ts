@@ -1,6 +1,7 @@
 /** Tokeniser files: tokenizer.json and vocab.txt. @module */
 import { type Tokenizer, tokenizerFromVocab } from "./tokenizer.ts";
 import { notThere, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Most bytes of a file: a hundred times BiomedCLIP's tokenizer.json. */
 const MAX_BYTES = 1 << 26;
@@ -39,7 +40,7 @@ function fromJson(path: string, text: string): Tokenizer {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return refuse(path, "it must be JSON", (error as Error).message.split("\n")[0]!);
+    return refuse(path, "it must be JSON", errorMessage(error).split("\n")[0]!);
   }
   const { model, normalizer, pre_tokenizer: pre } = json;
   if (!model?.vocab || (model.type !== undefined && model.type !== "WordPiece")) {

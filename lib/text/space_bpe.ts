@@ -1,5 +1,6 @@
 /** Byte-pair encoding over spaces and bytes as Gemma's tokeniser has it, which SigLIP 2 uses: from a tokenizer.json. @module */
 import { notThere, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** Gemma's kind of tokeniser, as plain data. Made by {@linkcode loadSpaceBpe}. */
 export interface SpaceBpe {
@@ -110,7 +111,7 @@ export async function loadSpaceBpe(path: string): Promise<SpaceBpe> {
   try {
     json = JSON.parse(await system.readTextFile(path));
   } catch (error) {
-    return refuse("it must be JSON", (error as Error).message.split("\n")[0]!);
+    return refuse("it must be JSON", errorMessage(error).split("\n")[0]!);
   }
   const { model, post_processor: post, added_tokens: added = [] } = json;
   if (model?.type !== "BPE" || !model.vocab || !Array.isArray(model.merges)) {

@@ -1,5 +1,6 @@
 /** SentencePiece's model files. @module */
 import { notThere, system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 import { type CharacterMap, decodeCharacterMap } from "./character_map.ts";
 import type { Unigram } from "./unigram.ts";
 
@@ -84,7 +85,7 @@ export async function loadUnigram(path: string): Promise<Unigram> {
       }
     }
   } catch (error) {
-    refuse("its messages must be whole", (error as Error).message);
+    refuse("its messages must be whole", errorMessage(error));
   }
   if (pieces.length === 0) refuse("it must hold pieces", "it has none");
   if (kind !== 1) refuse("its kind must be unigram (1)", `it is ${kind}`);

@@ -17,6 +17,7 @@ import type { Tensor } from "../tensor/types.ts";
 import { adamwFromMoments, adamwMoments, type AdamwState } from "./adamw.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { system } from "../platform/system.ts";
+import { errorMessage } from "../platform/error_message.ts";
 
 /** One figure of a validation. */
 export interface ValidationEntry {
@@ -170,9 +171,7 @@ export async function readRunState(
       throw other instanceof StateDifferenceError ? other : error;
     });
     onNote?.(
-      `going on from "${before}", step ${state.adamw.step}, as the newest state is of no use: ${
-        (error as Error).message
-      }`,
+      `going on from "${before}", step ${state.adamw.step}, as the newest state is of no use: ${errorMessage(error)}`,
     );
     return state;
   }

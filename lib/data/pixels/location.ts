@@ -3,6 +3,7 @@ import { readImageBytes } from "../../image/read.ts";
 import { hashPath } from "../../io/hash_path.ts";
 import { newSha256 } from "../../platform/sha256.ts";
 import { system } from "../../platform/system.ts";
+import { errorMessage } from "../../platform/error_message.ts";
 import { tarBytes } from "../_tar.ts";
 
 /** A file within an archive that is not compressed. */
@@ -56,7 +57,7 @@ export async function readLocation(location: ImageLocation): Promise<Uint8Array>
   if (typeof location === "string") return await readImageBytes(location);
   const { archive, offset, size } = location;
   const file = await system.open(archive).catch((error) => {
-    throw new Error(`Cannot read image "${locationName(location)}": ${(error as Error).message.split("\n")[0]}`, {
+    throw new Error(`Cannot read image "${locationName(location)}": ${errorMessage(error).split("\n")[0]}`, {
       cause: error,
     });
   });

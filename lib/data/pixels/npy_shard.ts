@@ -1,6 +1,7 @@
 /** Many squares in one .npy file, written whole and read row by row. @module */
 import { writeAll, writeFileAtomicWith } from "../../io/files.ts";
 import type { Square } from "./decode.ts";
+import { errorMessage } from "../../platform/error_message.ts";
 
 /** A .npy file of squares, uint8 `[n, S, S]` or `[n, S, S, 3]`. */
 export interface NpyShard {
@@ -43,7 +44,7 @@ export async function writeNpyShard(shard: NpyShard, squares: readonly Square[])
 export async function openNpyShard(shard: NpyShard): Promise<Deno.FsFile> {
   const expected = HEADER + shard.rows * rowBytes(shard);
   const file = await Deno.open(shard.path).catch((error) => {
-    throw new Error(`Cannot read "${shard.path}": ${(error as Error).message}; its index names it`, { cause: error });
+    throw new Error(`Cannot read "${shard.path}": ${errorMessage(error)}; its index names it`, { cause: error });
   });
   const { size } = await file.stat();
   if (size === expected) return file;

@@ -1,6 +1,7 @@
 /** Masks between the image's size and the decoder's. @module */
 import type { BinaryMask, Case } from "../../data/types.ts";
 import { resize } from "../../image/resize.ts";
+import { errorMessage } from "../../platform/error_message.ts";
 
 /**
  * The mask of a case, which must have its image's size.
@@ -15,7 +16,7 @@ export async function maskOfCase(item: Case, image: readonly [number, number]): 
   try {
     mask = await item.mask();
   } catch (error) {
-    throw new TypeError(`Cannot use the mask of case "${item.id}": ${(error as Error).message}`, { cause: error });
+    throw new TypeError(`Cannot use the mask of case "${item.id}": ${errorMessage(error)}`, { cause: error });
   }
   if (mask.width !== image[0] || mask.height !== image[1]) {
     throw new TypeError(
