@@ -52,6 +52,16 @@ const COSTS: Readonly<Record<string, Cost4>> = {
   linear_gelu: ([n, , x, y], rows) => ({ lanes: LANES.gelu * rows * n!, floats: rows * n! * (x === y ? 2 : 3) }),
   gelu: perElement(LANES.gelu, 2),
   gelu_grad: perElement(LANES.geluGrad, 3),
+  mlp: ([n, hidden, out], rows) => ({
+    flop: 2 * rows * hidden! * (n! + out!),
+    lanes: LANES.gelu * rows * hidden!,
+    floats: rows * (n! + 2 * out!),
+  }),
+  mlp_grad_x: ([n, hidden, out], rows) => ({
+    flop: 2 * rows * hidden! * (n! + out!),
+    lanes: LANES.geluGrad * rows * hidden!,
+    floats: rows * (n! + hidden! + out!),
+  }),
   layer_norm: ([d], rows) => ({ lanes: LANES.norm * rows * d!, floats: 2 * rows * d! }),
   layer_norm_grad_x: ([d], rows) => ({ lanes: LANES.normGrad * rows * d!, floats: 3 * rows * d! }),
   add: perElement(1, 3),

@@ -12,7 +12,7 @@ import type { Tensor, Tensor1D, Tensor2D } from "../../lib/tensor/types.ts";
 import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import { setThreads, threadPool } from "../../lib/tensor/wasm/threads.ts";
 
-const [ROWS, WIDTH, HIDDEN, RANK, RUNS] = [611, 256, 520, 4, 5];
+const [ROWS, WIDTH, HIDDEN, RANK, RUNS] = [611, 256, 1152, 4, 5];
 
 const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 2 } });
 const backend = tf.engine().findBackend("wasm") as unknown as WasmBackend;
