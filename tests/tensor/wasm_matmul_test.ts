@@ -123,6 +123,7 @@ Deno.test("matMul() on wasm accepts sizes of zero: no rows, no columns, an empty
   assertEquals(tf.matMul(tf.zeros([0, 3]), tf.ones([3, 2])).shape, [0, 2]);
   assertEquals(tf.matMul(tf.zeros([2, 3]), tf.ones([3, 0])).shape, [2, 0]);
   assertEquals([...await tf.matMul(tf.zeros([2, 0]), tf.ones([0, 2])).data()], [0, 0, 0, 0]);
+  assertEquals([...await tf.matMul(tf.zeros([256, 0]), tf.ones([0, 16])).data()], Array(256 * 16).fill(0)); // all rows zeros
   assertEquals(tf.matMul(tf.zeros([0, 2, 3]), tf.ones([0, 3, 2])).shape, [0, 2, 2]);
 });
 

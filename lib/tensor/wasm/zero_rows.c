@@ -1,6 +1,6 @@
 /*
  * Products by a matrix many of whose rows are zeros, as gradients of tokens are that nobody reads: padding, and what no hyperedge
- * has chosen. Those rows are left out, which changes no bit.
+ * has chosen. Those rows are left out, which changes no bit where B is finite.
  */
 #define GLANCES 32     /* rows that are looked at to begin with */
 #define LEAST_ZEROS (blas_on ? 10 : 6) /* of them, from which on it pays */

@@ -110,14 +110,17 @@ export function hasZeroRows(backend: WasmBackend, { dataId, shape }: TensorInfo)
   return wasmKernels(backend).run["has_zero_rows"]!(m, k, addressOf(backend, { dataId })) !== 0;
 }
 
-/** The product without those rows of A that are zeros, where there are many of them; false: nothing was done. */
+/**
+ * The product without those rows of A that are zeros, where there are many of them; false: nothing was done. B is taken to be finite, as
+ * 0 times Infinity would be NaN.
+ */
 function multiplyUsedRows(
   backend: WasmBackend,
   { m, n, k, a, b, transposeB, c }: RowsProduct,
   flopPerMs: number,
 ): boolean {
   const { blas, run } = wasmKernels(backend);
-  if (m < LEAST_ROWS_TO_LEAVE_OUT || n < LEAST_COLUMNS || isDividedByLibrary(backend)) return false;
+  if (m < LEAST_ROWS_TO_LEAVE_OUT || n < LEAST_COLUMNS || k === 0 || isDividedByLibrary(backend)) return false;
   if (!run["has_zero_rows"]!(m, k, addressOf(backend, a))) return false;
   runRows(backend, {
     name: "matmul_used",

@@ -1,6 +1,15 @@
-/** AceMlp and its gradient by x, by products and linear.c. @module */
+/**
+ * AceMlp and its gradient by x, in one of two ways; both keep what is between the layers in the cache, to the same bits.
+ * By mlp.c, GELU with a hidden layer so narrow that some hundred rows of it fit: its products pack the weights again for each such block,
+ * which wide weights would not make up for, and its way back leaves rows of zeros out.
+ * Everything else by the steps of wasm_steps.ts: some rows at a time through weights that a library has packed once, elsewhere and
+ * where rows are zeros one product after the other.
+ *
+ * @module
+ */
 import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type RowJob, runRows } from "../../wasm/rows.ts";
+import type { MlpActivation } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 import { finishLinear, maskOf } from "../linear/wasm.ts";
 import { type LayerSteps, layerSteps } from "../linear/wasm_steps.ts";
@@ -8,23 +17,38 @@ import { isDividedByLibrary } from "../matmul/wasm.ts";
 
 const SLOPE = 0.2;
 
-/** The widest hidden layer of which some hundred rows stay in the cache, so that mlp.c is used. */
+/** The widest hidden layer of which some hundred rows stay in the cache. */
 const MOST_HIDDEN = 1024;
 const LEAST_ROWS = 64;
 /** A rough speed of one thread, which only decides on threads. */
 const FLOP_PER_MS = 4e7;
 
-/** The sizes of both layers, and whether a C function does both, some rows at a time. */
-function sizesOf(backend: WasmBackend, rows: number, weight1: TensorInfo, weight2: TensorInfo) {
+interface Layers {
+  rows: number;
+  sizes: readonly [inSize: number, hidden: number, outSize: number];
+  /** Whether mlp.c is used. */
+  isChained: boolean;
+}
+
+function layersOf(
+  backend: WasmBackend,
+  { rows, weight1, weight2, activation }: {
+    rows: number;
+    weight1: TensorInfo;
+    weight2: TensorInfo;
+    activation: MlpActivation;
+  },
+): Layers {
   const [[hidden, inSize], outSize] = [weight1.shape as [number, number], weight2.shape[0]!];
-  const isChained = hidden <= MOST_HIDDEN && rows >= LEAST_ROWS && !isDividedByLibrary(backend);
-  return { rows, sizes: [inSize, hidden, outSize] as const, isChained };
+  const isChained = activation === "gelu" && hidden <= MOST_HIDDEN && rows >= LEAST_ROWS &&
+    !isDividedByLibrary(backend);
+  return { rows, sizes: [inSize, hidden, outSize], isChained };
 }
 
 /** Runs a function of mlp.c. */
 function runChained(
   backend: WasmBackend,
-  { rows, sizes: [inSize, hidden, outSize] }: ReturnType<typeof sizesOf>,
+  { rows, sizes: [inSize, hidden, outSize] }: Layers,
   job: Pick<RowJob, "name" | "args" | "results">,
 ): void {
   runRows(backend, {
@@ -40,8 +64,8 @@ function runChained(
 /** AceMlp, of GELU and leaky ReLU. */
 export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResult<"AceMlp"> {
   const { x, weight1, weight2, bias1, bias2, addend } = inputs;
-  const layers = sizesOf(backend, x.shape[0]!, weight1, weight2);
-  if (layers.isChained && attrs.activation === "gelu") {
+  const layers = layersOf(backend, { rows: x.shape[0]!, weight1, weight2, activation: attrs.activation });
+  if (layers.isChained) {
     const y = output(backend, [layers.rows, layers.sizes[2]]);
     const results = attrs.keep
       ? [y, output(backend, [layers.rows, layers.sizes[1]])] as [TensorInfo, TensorInfo]
@@ -75,7 +99,7 @@ type GradInputs = WasmCall<"AceMlpGradX">["inputs"];
 function gradHidden(
   steps: LayerSteps,
   { dy, kept }: Pick<GradInputs, "dy" | "kept">,
-  activation: string,
+  activation: MlpActivation,
 ): TensorInfo {
   const product = steps.multiply(dy);
   const [name, args] = activation === "leaky-relu"
@@ -96,8 +120,8 @@ export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHi
 /** AceMlpGradX. */
 export function mlpGradX({ inputs, attrs, backend }: WasmCall<"AceMlpGradX">): TensorInfo {
   const { dy, weight1, weight2, kept } = inputs;
-  const layers = sizesOf(backend, dy.shape[0]!, weight1, weight2);
-  if (layers.isChained && attrs.activation === "gelu") {
+  const layers = layersOf(backend, { rows: dy.shape[0]!, weight1, weight2, activation: attrs.activation });
+  if (layers.isChained) {
     const dx = output(backend, [layers.rows, layers.sizes[0]]);
     const args = [...layers.sizes, dy, weight1, weight2, kept, dx];
     runChained(backend, layers, { name: "mlp_grad_x", args, results: [dx] });
