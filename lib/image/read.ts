@@ -52,7 +52,6 @@ const OTHERS: readonly [name: string, begins: RegExp][] = [
   ["a zip archive", /^PK[\x03\x05]/],
   ["a NumPy array", /^\x93NUMPY/],
   ["a Git LFS pointer: git lfs pull fetches what it stands for", /^version https:\/\/git-lfs/],
-  ["text", /^[\t\n\r -~]{8,}$/],
 ];
 
 /** What a file that is no image is by its first bytes, for messages. */
@@ -60,7 +59,19 @@ export function whatItIs(bytes: Uint8Array): string {
   if (bytes.length === 0) return "an empty file";
   const start = String.fromCharCode(...bytes.subarray(0, 352));
   const known = OTHERS.find(([, begins]) => begins.test(start))?.[0];
-  return known ?? `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
+  if (known !== undefined || isText(bytes.subarray(0, 352))) return known ?? "text";
+  return `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
+}
+
+/** Whether a file's start is UTF-8 as people write it, or UTF-16 that says so; a letter may be cut at its end. */
+function isText(start: Uint8Array): boolean {
+  const [first, second] = start;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
+  try {
+    return !/[\0-\x08\x0e-\x1f\x7f]/.test(new TextDecoder("utf-8", { fatal: true }).decode(start, { stream: true }));
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -171,6 +171,11 @@ Deno.test("decodeImage() names what a file is that it does not read", async () =
     ["PK\x03\x04....", "a zip archive"],
     ["<!DOCTYPE html>", "a web page"],
     ["image,label\nx.png", "text"],
+    ["hello\n", "text"],
+    ["\xc3\x9cbersicht", "text"], // UTF-8
+    ["L\xc3", "text"], // cut in a letter
+    ["\xff\xfeh\0i\0", "text"], // UTF-16
+    ["\xff\xd8", "bytes ff d8"],
     ["", "an empty file"],
     ["\x01\x02\x03\x04\x05\x06\x07\x08", "bytes 01 02"],
   ];
