@@ -111,11 +111,12 @@ Deno.test("a cell of a notebook anywhere finds the package, its own folder's fil
       `import { loadModel } from "@ace-lora/ace-lora";
 import { offline } from "@ace-lora/ace-lora/jupyter";
 import { own } from "./own.ts";
-await offline();
+const states = await offline();
 const refused = (body) => Promise.resolve().then(body).then(() => "allowed", ({ name }) => name);
 const { params } = await loadModel();
 Deno.writeTextFileSync("found.json", JSON.stringify([
-  own, Deno.readTextFileSync("films.csv"), params !== undefined,
+  own, Deno.readTextFileSync("films.csv"), params !== undefined, states,
+  states[Symbol.for("Jupyter.display")]()["text/plain"].slice(0, 8),
   await refused(() => fetch("http://127.0.0.1:8999/")), await refused(() => new Deno.Command(Deno.execPath()).output()),
 ]));`,
     );
@@ -124,6 +125,8 @@ Deno.writeTextFileSync("found.json", JSON.stringify([
       7,
       "path\n1.png\n",
       true,
+      { net: "prompt", run: "prompt", ffi: "prompt" },
+      "Offline:",
       "NotCapable",
       "NotCapable",
     ]);
