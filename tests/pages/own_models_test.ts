@@ -160,6 +160,15 @@ appTest(
       await app.choose("adapter-file", [path("own.safetensors")]);
       await app.until(`/another model/.test(document.getElementById("problem").textContent)`);
       assertStringIncludes(await app.text("model-line"), "The shipped model, on");
+
+      // A path in a message begins as the reader's own does.
+      const broken = ["notes.txt", "films/normal/1.png", "films/pneumonia/1.png"];
+      for (const name of ["normal", "pneumonia"]) await Deno.mkdir(path(`films/${name}`), { recursive: true });
+      for (const name of broken) await Deno.writeTextFile(path(name), "hello");
+      await app.choose("adapter-file", [path("notes.txt")]);
+      await app.until(`document.getElementById("problem").textContent.includes('"notes.txt"')`);
+      await app.choose("eval-folder", [path("films")]);
+      await app.until(`document.getElementById("problem").textContent.includes('"films/normal/1.png"')`);
     });
   },
 );

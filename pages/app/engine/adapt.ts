@@ -18,7 +18,7 @@ import { disposeParams } from "../../../lib/tensor/params.ts";
 import { deriveSeed } from "../../../lib/tensor/random.ts";
 import { fit } from "../../../lib/train/fit.ts";
 import { removeRunState } from "../../../lib/train/state.ts";
-import { tell } from "./events.ts";
+import { asGiven, tell } from "./events.ts";
 import { baseModel, classifier, type Files, type ModelFacts, mounted, setAdapted, useBase } from "./model.ts";
 
 /** Where pairs come from: drawn, or a table with its images. */
@@ -158,7 +158,7 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
       onSaveError: keeping.tell,
       resume: isResumed,
       signal: stop.signal,
-      onWarning: (text) => tell({ event: "warning", text }),
+      onWarning: (text) => tell({ event: "warning", text: asGiven(text) }),
       onStart: ({ step, steps, history }) => {
         loss.push(...history.map(({ loss }) => loss));
         report(step, steps, 0);

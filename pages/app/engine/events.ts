@@ -14,6 +14,16 @@ export type EngineEvent =
   | { event: "warning"; text: string }
   | { event: "lost" };
 
+/** Folders under which the page's files are mounted or kept; its reader does not know of them. */
+export type Mount = "adapter" | "evaluation" | "kept" | "model" | "pairs";
+
+const MOUNTS: readonly Mount[] = ["adapter", "evaluation", "kept", "model", "pairs"];
+
+/** A message whose paths begin as those that the page was given. */
+export function asGiven(message: string): string {
+  return message.replace(new RegExp(`"(?:${MOUNTS.join("|")})/(?=[^"])`, "g"), '"');
+}
+
 /** Tells the page. */
 export function tell(message: Told, transfer: Transferable[] = []): void {
   (globalThis as unknown as { postMessage(message: Told, transfer: Transferable[]): void }).postMessage(

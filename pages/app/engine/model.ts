@@ -12,7 +12,7 @@ import { mountFiles, unmountFiles } from "../../../lib/platform/web_system.ts";
 import { type BackendName, selectBackend } from "../../../lib/tensor/backend.ts";
 import { disposeParams } from "../../../lib/tensor/params.ts";
 import { currentDevice } from "../../../lib/tensor/webgpu/init.ts";
-import { tell } from "./events.ts";
+import { asGiven, type Mount, tell } from "./events.ts";
 
 /** Files by path, as a folder gives them. */
 export type Files = Readonly<Record<string, File>>;
@@ -40,7 +40,7 @@ export interface ModelFacts {
 }
 
 /** Folder of the browser's private file system in which models are kept. */
-const KEPT = "kept";
+const KEPT: Mount = "kept";
 
 const notes: string[] = [];
 let facts: Omit<ModelFacts, "adapter" | "notes">;
@@ -72,7 +72,7 @@ export function useBase(): ModelFacts {
 }
 
 async function useModel(from: string | undefined, name: string, given: Files = {}): Promise<ModelFacts> {
-  const loaded = await loadClip(from, { note: (text) => notes.push(text) });
+  const loaded = await loadClip(from, { note: (text) => notes.push(asGiven(text)) });
   if (base) {
     setAdapted(undefined);
     disposeParams(base.params);
@@ -101,7 +101,7 @@ function rootOf(files: Files): string {
 }
 
 /** Mounts files under a name in place of those mounted before: the path of their folder. */
-export function mounted(under: string, files: Files): string {
+export function mounted(under: Mount, files: Files): string {
   unmountFiles(under);
   mountFiles(Object.fromEntries(Object.entries(files).map(([path, file]) => [`${under}/${path}`, file])));
   const root = rootOf(files);

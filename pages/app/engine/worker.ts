@@ -7,7 +7,7 @@ import { adapt, adapterFiles, loadTrained, resume, stopAdapting, storedRun } fro
 import { evaluate } from "./evaluate.ts";
 import { drawnFilms, openFilm, renderFilm, tableColumns } from "./films.ts";
 import { classify, keepModel, keptModels, loadAdapterFiles, loadFiles, removeKept, start, useBase } from "./model.ts";
-import { tell } from "./events.ts";
+import { asGiven, tell } from "./events.ts";
 
 /** What the page may call. */
 const engine = {
@@ -57,7 +57,7 @@ addEventListener("message", async ({ data: { id, name, args } }: MessageEvent<Ca
     tell({ id, value }, transferables(value));
   } catch (error) {
     const { name: kind, message } = error instanceof Error ? error : new Error(String(error));
-    tell({ id, error: { kind, message } });
+    tell({ id, error: { kind, message: asGiven(message) } });
   }
 });
 tell({ ready: true });
