@@ -27,13 +27,13 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
-import { DECODE_OPTIONS, decodingAhead, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS, modelFrom, NARROW_OPTION } from "./model_options.ts";
+import { decodingAhead, readerFrom, watched } from "./decode_options.ts";
+import { modelFrom } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
-import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
+import { MANY_IMAGES_OPTIONS, readableCases } from "./unreadable.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 
 export const COMMAND: Command = {
@@ -48,12 +48,7 @@ export const COMMAND: Command = {
       help: "Prompt with {c} for the label; may be repeated (default: the paper's two)",
     },
     ...PROTOCOL_OPTIONS,
-    ...UNREADABLE_OPTION,
-    ...EXIF_OPTION,
-    ...DECODE_OPTIONS,
-    ...MODEL_OPTIONS,
-    ...NARROW_OPTION,
-    ...ADAPTER_OPTION,
+    ...MANY_IMAGES_OPTIONS,
     json: { help: "JSON instead of a table" },
     explain: { value: "HTML", help: "Page to write with the images, CLS attention and hyperedges" },
     ...OVERWRITE_OPTION,

@@ -4,6 +4,7 @@ import { encode } from "fast-png";
 import { CHEXPERT_LABELS } from "../../lib/data/types.ts";
 import { rsnaLike, trainingSet } from "../../lib/data/synthetic/sets.ts";
 import { MINI } from "../../lib/clip/architectures.ts";
+import { ACE_LORA_CONFIG } from "../../lib/adapters/config.ts";
 import { writeAdapter } from "../../lib/adapters/files.ts";
 import type { AdapterFile, BottleneckTensors, LinearTensors } from "../../lib/adapters/record.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
@@ -11,8 +12,6 @@ import { float32Tensor, type TensorData } from "../../lib/io/tensors.ts";
 import type { RasterImage } from "../../lib/image/raster.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import { MINI_FILES } from "./run.ts";
-
-export { inFolder } from "../folder.ts";
 
 /** A DICOM file with known pixels, and a JPEG. */
 export const DICOM = fromFileUrl(new URL("../image/dicom_fixtures/implicit_12_window.dcm", import.meta.url));
@@ -113,16 +112,7 @@ export function miniAdapter(): AdapterFile {
     ),
     hgnn: { image: module(), text: module() },
     logitScale: 20,
-    config: {
-      rank: 4,
-      alpha: 1,
-      rankStabilised: true,
-      dropout: 0.1,
-      targets: ["q", "k", "v"],
-      positions: "all",
-      topK: 5,
-      hidden,
-    },
+    config: { ...ACE_LORA_CONFIG, hidden },
   };
 }
 

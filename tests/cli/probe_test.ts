@@ -2,7 +2,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { inFolder } from "../folder.ts";
-import { writeClasses } from "./fixtures.ts";
+import { writeAdapter } from "../../lib/adapters/files.ts";
+import { fingerprints } from "../../lib/data/seen.ts";
+import { miniAdapter, writeClasses } from "./fixtures.ts";
 import { exists } from "../../lib/io/files.ts";
 import { fail, MINI_FILES, PACKAGE, run, succeed } from "./run.ts";
 
@@ -92,6 +94,27 @@ Deno.test({
       await fail([...args, "--overwrite"], [part, "remove it to start anew"], options);
     });
   },
+});
+
+Deno.test("probe refuses test cases that the adapter has seen where all features are kept from other parts, too", async () => {
+  await inFolder(async (folder) => {
+    const csv = await writeSet(folder);
+    const [out, adapter] = [join(folder, "out"), join(folder, "adapter.safetensors")];
+    const table = await Deno.readTextFile(csv);
+    const trained = table.split("\n").filter((row) => row.endsWith(",train")).map((row) => ({
+      id: row.split(",")[0]!,
+    }));
+    await writeAdapter(adapter, { ...miniAdapter(), seen: [...fingerprints(trained)] }, { format: "ace" });
+    const args = ["probe", "--images", csv, "--split-column", "split", "--adapter", adapter, "--out", out];
+    args.push("--methods", "knn", "--shots", "1", "--seeds", "1");
+    const options = { read: [folder, ...MINI_FILES], write: [out] };
+    await succeed(args, options);
+    await Deno.writeTextFile(
+      csv,
+      table.replaceAll(/,(train|test)$/gm, (_, part) => part === "test" ? ",train" : ",test"),
+    );
+    await fail([...args, "--overwrite"], ["must not have seen the test cases", "8 of 8"], options);
+  });
 });
 
 Deno.test("probe says in one line what is wrong", async () => {

@@ -53,6 +53,20 @@ const CASES: Record<string, PeftCase> = {
 
 const blocksOf = (towers: TowerBlocks): BlockParams[] => towers.vision.trunk.blocks;
 
+/** Compares the gradients of the input and the leaves with PyTorch's. */
+async function assertGradients(name: string, params: TowerBlocks, leaves: readonly string[]): Promise<void> {
+  const [x, upstream] = [tensor<Tensor3D>("peft.x"), tensor("peft.upstream")];
+  const actual = gradients(
+    { params, x },
+    ["x", ...leaves.map((leaf) => `params.${leaf}`)],
+    () => dot(runToy(blocksOf(params), x).tokens, upstream),
+  );
+  for (const [leaf, gradient] of actual) {
+    const expected = pick(FIXTURE, `${name}.grad.${shortName(leaf.replace("params.", ""))}`);
+    await assertParity(gradient, expected, { name: leaf, tolerance: relative(expected) });
+  }
+}
+
 for (const [name, { inject, trains }] of Object.entries(CASES)) {
   testOnBackends(`${name}: output, gradients and merged weights match peft`, async () => {
     const fresh = inject(asTowers(toyBlocks("base")));
@@ -69,16 +83,7 @@ for (const [name, { inject, trains }] of Object.entries(CASES)) {
     const x = tensor<Tensor3D>("peft.x");
     const { tokens } = runToy(blocksOf(params), x);
     await assertParity(tokens, pick(FIXTURE, `${name}.output`), { name: "output", tolerance: TOLERANCE });
-    const upstream = tensor("peft.upstream");
-    const actual = gradients(
-      { params, x },
-      ["x", ...leaves.map((leaf) => `params.${leaf}`)],
-      () => dot(runToy(blocksOf(params), x).tokens, upstream),
-    );
-    for (const [leaf, gradient] of actual) {
-      const expected = pick(FIXTURE, `${name}.grad.${shortName(leaf.replace("params.", ""))}`);
-      await assertParity(gradient, expected, { name: leaf, tolerance: relative(expected) });
-    }
+    await assertGradients(name, params, leaves);
     const merged = mergeUpdates(params);
     await assertParity(runToy(blocksOf(merged), x).tokens, pick(FIXTURE, `${name}.output`), {
       name: "merged",
@@ -100,16 +105,7 @@ testOnBackends("injectBottlenecks(): output and gradients match PyTorch in pre- 
   const leaves = [...namedTensors(params).keys()].filter(trains);
   const x = tensor<Tensor3D>("peft.x");
   await assertParity(runToy(blocksOf(params), x).tokens, pick(FIXTURE, "adapter.output"), { tolerance: TOLERANCE });
-  const upstream = tensor("peft.upstream");
-  const actual = gradients(
-    { params, x },
-    ["x", ...leaves.map((leaf) => `params.${leaf}`)],
-    () => dot(runToy(blocksOf(params), x).tokens, upstream),
-  );
-  for (const [leaf, gradient] of actual) {
-    const expected = pick(FIXTURE, `adapter.grad.${shortName(leaf.replace("params.", ""))}`);
-    await assertParity(gradient, expected, { name: leaf, tolerance: relative(expected) });
-  }
+  await assertGradients("adapter", params, leaves);
 });
 
 testOnBackends("deep prompts: tokens, CLS attention and gradients match PyTorch", async () => {

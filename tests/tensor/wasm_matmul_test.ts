@@ -39,18 +39,22 @@ function worstError(
 const FORMS: readonly [boolean, boolean][] = [[false, false], [false, true], [true, false], [true, true]];
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 13, 17];
 
+async function assertNaive(m: number, n: number, k: number, ta: boolean, tb: boolean): Promise<void> {
+  const a = random(ta ? [k, m] : [m, k]);
+  const b = random(tb ? [n, k] : [k, n]);
+  const c = tf.matMul(a.tensor, b.tensor, ta, tb);
+  const error = worstError(await c.data(), a.values, b.values, [m, n, k, ta, tb]);
+  assert(error < 1e-6, `[${m}, ${k}] x [${k}, ${n}], ta=${ta}, tb=${tb}: ${error}`);
+  tf.dispose([a.tensor, b.tensor, c]);
+}
+
 Deno.test("matMul() on wasm equals the naive product for all small sizes in all transpose forms", async () => {
   const before = tf.memory().numTensors;
   for (const [ta, tb] of FORMS) {
     for (const m of SIZES) {
       for (const n of SIZES) {
         for (const k of [1, 2, 3, 4, 6, 9, 15]) {
-          const a = random(ta ? [k, m] : [m, k]);
-          const b = random(tb ? [n, k] : [k, n]);
-          const c = tf.matMul(a.tensor, b.tensor, ta, tb);
-          const error = worstError(await c.data(), a.values, b.values, [m, n, k, ta, tb]);
-          assert(error < 1e-6, `[${m}, ${k}] x [${k}, ${n}], ta=${ta}, tb=${tb}: ${error}`);
-          tf.dispose([a.tensor, b.tensor, c]);
+          await assertNaive(m, n, k, ta, tb);
         }
       }
     }
@@ -77,12 +81,7 @@ const LARGE: readonly [number, number, number][] = [
 Deno.test("matMul() on wasm equals the naive product across cache blocks in all transpose forms", async () => {
   for (const [ta, tb] of FORMS) {
     for (const [m, n, k] of LARGE) {
-      const a = random(ta ? [k, m] : [m, k]);
-      const b = random(tb ? [n, k] : [k, n]);
-      const c = tf.matMul(a.tensor, b.tensor, ta, tb);
-      const error = worstError(await c.data(), a.values, b.values, [m, n, k, ta, tb]);
-      assert(error < 1e-6, `[${m}, ${k}] x [${k}, ${n}], ta=${ta}, tb=${tb}: ${error}`);
-      tf.dispose([a.tensor, b.tensor, c]);
+      await assertNaive(m, n, k, ta, tb);
     }
   }
 });
