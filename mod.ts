@@ -15,7 +15,7 @@
  * import { assertEquals } from "@std/assert";
  *
  * const model = await loadModel(); // or "biomedclip/"
- * const adapted = await model.adapt(trainingSet(4, 1), { epochs: 1, batchSize: 4 }); // synthetic radiographs and reports
+ * const adapted = await model.adapt(trainingSet(4, 1), { epochs: 3, batchSize: 4 }); // synthetic radiographs and reports
  * const features = await adapted.encodeTexts(["pneumonia", "no finding"]);
  * assertEquals(features.length, 2 * adapted.config.embedding);
  * ```

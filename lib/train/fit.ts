@@ -30,8 +30,8 @@ import { sinceBest, validated } from "./validation.ts";
  * const additions = { encoders: config, lora: ACE_LORA_LORA };
  * const start = await initAceLora(params, additions);
  * const pairs = pairSource(trainingSet(8, 1), config, tokenizer);
- * const { history } = await fit(aceLoraModel(additions), start, pairs, { epochs: 1, batchSize: 4 });
- * assertEquals(history.length, 2);
+ * const { history } = await fit(aceLoraModel(additions), start, pairs, { epochs: 2, batchSize: 4 });
+ * assertEquals(history.length, 4);
  * ```
  */
 export async function fit<T>(

@@ -29,6 +29,10 @@ export interface LearnableOptions {
   loss: TrainingLoss;
   /** Whether a last batch that is smaller is left out. @default {false} */
   dropLast?: boolean;
+  /** Steps of the run, whose learning rates are judged. @default {undefined} not known */
+  steps?: number;
+  /** Steps of its warm-up. @default {0} */
+  warmupSteps?: number;
 }
 
 /** Pairs looked at for what is only warned of; what is refused is looked for in all. */
@@ -47,7 +51,7 @@ export async function checkLearnable(source: BatchSource, options: LearnableOpti
   const { size, contextLength } = source;
   if (loss === "supervised") {
     const targets = await countKeys(size, async (indices) => targetKeys(await source.ids(indices), contextLength));
-    if (targets.counts.size > 1) return [];
+    if (targets.counts.size > 1) return warmupWarnings(options);
     throw nothing("targets", "the images' labels must differ", "the same labels for every image");
   }
   if (size < 2) throw nothing("pairs", "there must be at least two pairs", String(size));
@@ -86,6 +90,19 @@ export async function checkLearnable(source: BatchSource, options: LearnableOpti
     ...(labels && shareEqual(labels) > 0.5
       ? [`${Math.round(100 * shareEqual(labels))} % of all pairs have the same labels and are masked`]
       : []),
+    ...warmupWarnings(options),
+  ];
+}
+
+/** A run that ends before its warm-up does never has the learning rate that was asked for, and its first step has none. */
+function warmupWarnings({ steps = Infinity, warmupSteps = 0 }: LearnableOptions): string[] {
+  if (steps > warmupSteps && (steps > 1 || warmupSteps === 0)) return [];
+  return [
+    steps === 1
+      ? "the run's one step is the first of the warm-up, whose learning rate is 0: nothing is learned; it takes more epochs, smaller batches or no warm-up"
+      : `the run's ${steps} steps all belong to the warm-up: the learning rate rises to ${
+        Math.round(100 * (steps - 1) / warmupSteps)
+      } % of what was asked for; it takes more epochs or a shorter warm-up`,
   ];
 }
 

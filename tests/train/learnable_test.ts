@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { checkLearnable, NothingToLearnError } from "../../lib/train/learnable.ts";
 import type { Label } from "../../lib/losses/label_mask.ts";
 import type { BatchSource } from "../../lib/train/source.ts";
@@ -61,4 +61,14 @@ Deno.test("checkLearnable() warns of a last batch of one pair, and of no longer 
   for (const pairs of [2, 4, 8, 10]) assertEquals(await warningsOf(pairs), []);
   const options = { batchSize: 4, loss: "info-nce", dropLast: true } as const;
   assertEquals(await checkLearnable(source(range(9)), options), []);
+});
+
+Deno.test("checkLearnable() warns of a run that ends within its warm-up, whatever its loss", async () => {
+  for (const loss of ["info-nce", "supervised"] as const) {
+    const warned = async (steps: number, warmupSteps: number): Promise<string> =>
+      (await checkLearnable(source(range(4)), { batchSize: 4, loss, steps, warmupSteps })).join();
+    for (const warmupSteps of [0.5, 1, 3]) assertMatch(await warned(1, warmupSteps), /one step .* nothing is learned/);
+    assertMatch(await warned(4, 4), /^the run's 4 steps .* to 75 % of what was asked for/);
+    for (const [steps, warmupSteps] of [[1, 0], [5, 4], [2, 0.5]]) assertEquals(await warned(steps!, warmupSteps!), "");
+  }
 });
