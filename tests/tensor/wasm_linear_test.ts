@@ -112,6 +112,21 @@ const CASES: readonly Case[] = [
       },
     }))
   ),
+  {
+    name: "two layers with gelu for 70 rows, with dropout, without biases and residual",
+    shapes: [[70, 20], [13, 20], [8, 13]],
+    fused: (x, w1, w2) => [
+      joined([{ weight: w1 as Tensor2D }, { weight: w2 as Tensor2D }], x!, {
+        activation: "gelu",
+        trained: false,
+        drop: DROP,
+      })!,
+    ],
+    steps: (x, w1, w2) => {
+      const middle = gelu(frozenLinear({ weight: w1 as Tensor2D }, x as Tensor2D));
+      return [dropout(frozenLinear({ weight: w2 as Tensor2D }, middle), DROP)];
+    },
+  },
 ];
 
 for (const { name, shapes, fused, steps } of CASES) {

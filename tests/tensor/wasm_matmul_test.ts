@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { hasZeroRows } from "../../lib/tensor/kernels/matmul/wasm.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
+import type { WasmBackend } from "../../lib/tensor/wasm/module.ts";
 
 await initWasm();
 await tf.setBackend("wasm");
@@ -135,7 +137,7 @@ Deno.test("matMul() on wasm leaves rows of zeros out without a change to any bit
         const used = Array.from({ length: m }, () => rng() >= share);
         const sparse = dense.values.map((value, i) => used[Math.floor(i / k)] ? value : i % 2 ? 0 : -0);
         const nan = used.findLastIndex((isUsed) => !isUsed); // one NaN in a row of zeros
-        sparse[nan * k + 1] = NaN;
+        sparse[nan * k + (tb ? 1 : k - 1)] = NaN;
         const [a, whole] = [tf.tensor2d(sparse, [m, k]), tf.matMul(dense.tensor, b.tensor, false, tb)];
         const product = tf.matMul(a, b.tensor, false, tb);
         const [values, expected] = [await product.data(), await whole.data()];
@@ -147,6 +149,25 @@ Deno.test("matMul() on wasm leaves rows of zeros out without a change to any bit
         tf.dispose([dense.tensor, b.tensor, a, whole, product]);
       }
     }
+  }
+});
+
+Deno.test("hasZeroRows() is for rows of 0 and -0 that are a third, not for a twentieth, nor for NaN or the smallest numbers", () => {
+  const backend = tf.engine().findBackend("wasm") as unknown as WasmBackend;
+  for (const [m, k] of [[257, 33], [4096, 64]] as const) {
+    const finds = (every: number, rest: number): boolean => {
+      const isZero = (i: number): boolean => Math.floor(i / k) % every === 0;
+      const values = Float32Array.from(
+        { length: m * k },
+        (_, i) => isZero(i) ? i % 2 ? 0 : -0 : i % k < k - 1 ? 0 : rest,
+      );
+      const x = tf.tensor2d(values, [m, k]);
+      const found = hasZeroRows(backend, x);
+      x.dispose();
+      return found;
+    };
+    assertEquals([3, 20].map((every) => finds(every, 1)), [true, false]);
+    assertEquals([NaN, 1e-45, -1e-45].map((rest) => finds(20, rest)), [false, false, false]);
   }
 });
 
