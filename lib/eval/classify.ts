@@ -12,10 +12,11 @@ import { classifyZeroShot, type ImageSource } from "../clip/zero_shot/scores.ts"
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import { explainedOverlay, explainingModel, seenPart } from "./explain.ts";
 import { type Faithfulness, faithfulness, randomMap } from "./maps/faithfulness.ts";
-import { labelMaps, type MapKind } from "./maps/maps.ts";
+import { labelMaps, MAP_KINDS, type MapKind } from "./maps/maps.ts";
 import { type MapModel, openMapModel } from "./maps/model.ts";
 import { mapOverlay } from "./maps/show.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
+import { checkChoice } from "../platform/choice.ts";
 import { disposeParams } from "../tensor/params.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
@@ -87,6 +88,9 @@ export interface ClassifyOptions {
  * ```
  */
 export function imagesAt(images: readonly (string | NamedImage)[]): NamedImage[] {
+  if (!Array.isArray(images)) {
+    throw new TypeError(`Cannot read images as they must be a list: current value is ${JSON.stringify(images)}`);
+  }
   return images.map((image) =>
     typeof image === "string" ? { name: image, path: image, image: () => readImage(image) } : image
   );
@@ -97,7 +101,8 @@ export function imagesAt(images: readonly (string | NamedImage)[]): NamedImage[]
  *
  * @param labels At least two, all different.
  * @returns One answer an image, in order.
- * @throws {RangeError} If there are fewer than two labels or one comes twice.
+ * @throws {RangeError} If there are fewer than two labels or one comes twice, or no such kind of map.
+ * @throws {TypeError} If the labels are no list.
  *
  * @example Two labels
  * ```ts
@@ -118,6 +123,10 @@ export async function classifyImages(
 ): Promise<Classification[]> {
   const { params, config, tokenizer } = classifier;
   const { templates, protocol, batchSize = 8, explain = false, maps = [], reader, onBatch } = options;
+  if (!Array.isArray(labels)) {
+    throw new TypeError(`Cannot classify as labels must be a list: current value is ${JSON.stringify(labels)}`);
+  }
+  for (const value of maps) checkChoice("draw a map", { name: "its kind", value, among: MAP_KINDS });
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new RangeError(
       `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,

@@ -1,4 +1,5 @@
 /** The transformer blocks of an encoder pair, wherever they stand in its tree. @module */
+import { checkChoice } from "../platform/choice.ts";
 import type { BlockParams } from "./transformer.ts";
 
 /** An encoder of the pair. */
@@ -40,12 +41,16 @@ export interface BlockPlace {
  *
  * @param encoders Towers whose blocks are changed.
  * @param change Called for each of them.
+ * @throws {RangeError} If there is no such tower.
  */
 export function mapBlocks<T extends TowerBlocks>(
   params: T,
   encoders: readonly Encoder[],
   change: (block: BlockParams, place: BlockPlace) => BlockParams,
 ): T {
+  for (const value of encoders) {
+    checkChoice("change layers", { name: "each of encoders", value, among: ["image", "text"] });
+  }
   const stacks = towerBlocks(params);
   const map = (encoder: Encoder): BlockParams[] => {
     const depth = stacks[encoder].length;

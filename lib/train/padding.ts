@@ -6,6 +6,9 @@
  */
 export type Padding = "context" | "longest";
 
+/** The lengths there are. */
+export const PADDINGS: readonly Padding[] = ["context", "longest"];
+
 /**
  * Texts without the columns that hold pads (0) alone.
  *

@@ -25,6 +25,9 @@ export interface BatchSource {
 /** What is learned from: pairs, pairs but those of identical labels, or targets that stand in the place of token ids. */
 export type TrainingLoss = "label-guided" | "info-nce" | "supervised";
 
+/** The losses there are. */
+export const TRAINING_LOSSES: readonly TrainingLoss[] = ["label-guided", "info-nce", "supervised"];
+
 /** Options of {@linkcode openBatch}. */
 export interface OpenBatchOptions {
   /** Which pairs take part: `label-guided` leaves out those of identical label rows. */
