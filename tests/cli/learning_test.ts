@@ -18,7 +18,8 @@ for (const narrow of [false, true]) {
     await tf.setBackend("webgpu");
     tf.engine().startScope();
     const dataset = trainingSet(8, 1);
-    const args = parseCommandLine(COMMAND, ["--pairs", "pairs.csv", "--batch-size", "4", "--micro-batch", "2"]);
+    const size = narrow ? "12" : "4"; // more than there are, and fewer
+    const args = parseCommandLine(COMMAND, ["--pairs", "pairs.csv", "--batch-size", size, "--micro-batch", "2"]);
     const reader = openImageReader();
     try {
       const clip = await loadClip({}, {
