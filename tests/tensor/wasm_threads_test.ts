@@ -211,6 +211,20 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a job of more numbers than a slot has is not begun",
+  ...workers,
+  fn: async () => {
+    const pool = await startedPool();
+    const { job, free } = slowJob();
+    const steps = Array.from({ length: 20 }, () => job.steps[0]!);
+    assertEquals(pool.run({ ...job, steps, bounds: [0, 255, 256], here: () => block(2) }), undefined);
+    assertEquals(pool.late(), false);
+    free();
+    await initWasm({ threads: 1 });
+  },
+});
+
+Deno.test({
   name: "a late chunk is reported, and memory is not freed until it ends",
   ...workers,
   fn: async () => {

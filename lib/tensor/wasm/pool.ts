@@ -61,7 +61,7 @@ export interface ThreadPool {
    * Runs a job, the main thread taking part.
    *
    * @returns The rows whose worker was late (the machine is busy) and may still be at them, or undefined if the job could
-   * not be begun, as there are too many such already or no memory for the workers' scratch.
+   * not be begun: there are too many such already, it has more numbers than a slot, or the workers' scratch no memory.
    */
   run(job: PoolJob): Rows[] | undefined;
   /** Whether some worker is late: what its job reads and writes must stay. */
@@ -116,11 +116,15 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
     return true;
   };
 
+  const encode = (steps: readonly PoolStep[]): number[] => [
+    steps.length,
+    ...steps.flatMap(({ name, args, perRow }) => [names.indexOf(name), perRow, args.length, ...args]),
+  ];
+
   /** Gives the workers a job, all of whose words are written before the first chunk can be taken. */
-  const publish = (slot: number, { steps, bounds }: PoolJob): void => {
+  const publish = (slot: number, encoded: readonly number[], bounds: readonly number[]): void => {
     const word = WORDS.slots + slot * WORDS.slotWords;
-    const each = steps.flatMap(({ name, args, perRow }) => [names.indexOf(name), perRow, args.length, ...args]);
-    numbers.set([scratch.address, scratch.bytes, steps.length, ...each], slot * MAX_NUMBERS);
+    numbers.set([scratch.address, scratch.bytes, ...encoded], slot * MAX_NUMBERS);
     words.set(bounds, word + WORDS.bounds);
     words.fill(TODO, word + WORDS.flags, word + WORDS.flags + bounds.length - 1);
     Atomics.store(words, word + WORDS.remaining, bounds.length - 1);
@@ -141,10 +145,11 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
       return Atomics.load(words, WORDS.opened) === workers.length;
     },
     run(job) {
+      const encoded = encode(job.steps);
       const slot = lateChunks.findIndex((_, i) => isFree(i));
-      if (slot < 0 || !reserve(job.scratchBytes)) return undefined;
-      publish(slot, job);
+      if (slot < 0 || encoded.length + 2 > MAX_NUMBERS || !reserve(job.scratchBytes)) return undefined;
       const { bounds } = job;
+      publish(slot, encoded, bounds);
       const rowsOf = (chunk: number): Rows => [bounds[chunk]!, bounds[chunk + 1]! - bounds[chunk]!];
       const remaining = WORDS.slots + slot * WORDS.slotWords + WORDS.remaining;
       const mine = new Set<number>();
