@@ -15,7 +15,7 @@ export const MINI_FILES = ["mini_generalist.safetensors", "mini_vocab.txt", "min
  * Every environment variable that the commands ask for: the backend, its threads, and one that the search for GPU adapters
  * wants to be set. They run without any of them, too.
  */
-export const VARIABLES = ["ACE_BACKEND", "ACE_THREADS", "DENO_V8_FLAGS", "XDG_RUNTIME_DIR"];
+export const VARIABLES = ["ACE_BACKEND", "ACE_THREADS", "DENO_V8_FLAGS", "DENO_WEBGPU_BACKEND", "XDG_RUNTIME_DIR"];
 
 /** What a command may do, beyond computing. */
 export interface Permissions {

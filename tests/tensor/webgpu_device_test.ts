@@ -51,6 +51,26 @@ Deno.test("checkBufferSize() names the shape, the limit and the size", () => {
   );
 });
 
+Deno.test("requestDevice() asks no OpenGL, whose library may end the process, but where the user names it", async () => {
+  const program = `import { requestDevice } from "./lib/tensor/webgpu/device.ts";
+    await requestDevice();
+    console.log(Deno.env.get("DENO_WEBGPU_BACKEND"));`;
+  for (const [given, expected] of [["", "vulkan,metal,dx12"], ["vulkan", "vulkan"]] as const) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-lock", "--no-prompt", "--allow-env=DENO_WEBGPU_BACKEND,XDG_RUNTIME_DIR", "-"],
+      cwd: new URL("../../", import.meta.url),
+      env: { DENO_WEBGPU_BACKEND: given },
+      ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(program));
+    await writer.close();
+    const { stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    assertEquals(decoder.decode(stdout).trim(), expected, decoder.decode(stderr));
+  }
+});
+
 Deno.test("requestDevice() gives a reason instead of throwing where there is no WebGPU", async () => {
   const descriptor = Object.getOwnPropertyDescriptor(globalThis, "navigator")!;
   Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });

@@ -63,14 +63,15 @@ export async function killSweep(folder: string, { kills, seed, heldOut = 8 }: Ki
   const began = performance.now();
   const alone = await command(args("alone"), permissions).output();
   if (!alone.success) throw new Error(new TextDecoder().decode(alone.stderr));
-  const seconds = (performance.now() - began) / 1000;
+  let seconds = (performance.now() - began) / 1000;
   const outsideSteps = await shareOutsideSteps(join(folder, "alone"));
   const result: SweepResult = { kills: {}, resumedAt: [], outsideSteps, reads: 0, differing: [] };
   let isOver = false;
   const watching = readAllTheTime(join(folder, "killed"), () => isOver, result);
   try {
-    for (let done = 0;;) {
+    for (let done = 0, isNew = true;;) {
       const signal = signalOf(done);
+      const start = performance.now();
       const { code, told, isKilled } = await runUntilKilled(
         command(args("killed"), permissions),
         signal,
@@ -84,7 +85,11 @@ export async function killSweep(folder: string, { kills, seed, heldOut = 8 }: Ki
         const step = await loggedStep(join(folder, "killed"));
         if (step !== undefined) result.resumedAt.push(step);
       }
+      const wasNew = isNew;
+      isNew = code === 0;
       if (code !== 0) continue;
+      // The machine may have less to do than when the run left alone was timed: the moments would lie behind the end of most runs.
+      if (wasNew && !isKilled) seconds = (performance.now() - start) / 1000;
       await compare(folder, result);
       if (done >= kills) return result;
       await Deno.remove(join(folder, "killed"), { recursive: true });
