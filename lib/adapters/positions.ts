@@ -22,14 +22,19 @@ export function layersText(lora: readonly Pick<LoraEntry, "encoder" | "layer">[]
 
 /** Numbers in order as runs: `0-3, 6 and 8-11`. */
 function runsText(layers: readonly number[]): string {
-  const runs: [number, number][] = [];
-  for (const layer of layers) {
-    const last = runs.at(-1);
-    if (last && last[1] === layer - 1) last[1] = layer;
-    else runs.push([layer, layer]);
-  }
-  const texts = runs.map(([first, last]) => first === last ? `${first}` : `${first}-${last}`);
+  const texts = runTexts(layers);
   return texts.length === 1 ? texts[0]! : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;
+}
+
+/** Each run of numbers in order: `0-3`, `6`, `8-11`. */
+export function runTexts(numbers: readonly number[]): string[] {
+  const runs: [number, number][] = [];
+  for (const number of numbers) {
+    const last = runs.at(-1);
+    if (last && last[1] === number - 1) last[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([first, last]) => first === last ? `${first}` : `${first}-${last}`);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** A command as one of several processes that MPI started. @module */
+import { runTexts } from "../adapters/positions.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { launchedPlace, launchedProcesses } from "../distributed/launcher.ts";
 import { MpiError, openMpi } from "../distributed/mpi.ts";
@@ -64,14 +65,7 @@ export function backendsText(ranks: readonly RankBackend[]): { line: string; war
 
 /** Ranks in ascending order, runs of them shortened. */
 function ranksText(ranks: readonly number[]): string {
-  const runs: [number, number][] = [];
-  for (const rank of ranks) {
-    const last = runs.at(-1);
-    if (last && last[1] === rank - 1) last[1] = rank;
-    else runs.push([rank, rank]);
-  }
-  const text = runs.map(([from, to]) => from === to ? `${from}` : `${from}-${to}`).join(", ");
-  return `${ranks.length === 1 ? "rank" : "ranks"} ${text}`;
+  return `${ranks.length === 1 ? "rank" : "ranks"} ${runTexts(ranks).join(", ")}`;
 }
 
 /** Says goodbye to the others, if there are any. */
