@@ -88,13 +88,11 @@ export async function learnNothing(
   const tensors = trainableTensors(start);
   const { vision: { imageSize }, text: { contextLength } } = encoders;
   await stepOnNothing(aceLoraModel(config), start, { imageSize, contextLength }, {
-    ...{
-      size: Math.min(batchSize, dataset.cases.length),
-      microBatch,
-      recompute: false,
-      tensors,
-      adamw: initAdamw(tensors),
-    },
+    size: Math.min(batchSize, dataset.cases.length),
+    microBatch,
+    recompute: false,
+    tensors,
+    adamw: initAdamw(tensors),
     isMasked: pairLoss(args, dataset) === "label-guided",
   });
 }
