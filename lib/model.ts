@@ -121,7 +121,7 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
         const { ids, contextLength } = tokenise(tokenizer, texts, config);
         const rows = tf.tensor2d(ids, [texts.length, contextLength], "int32");
         const features = model.textFeatures(tree, rows);
-        const values = await features.data() as Float32Array;
+        const values = await features.data<"float32">();
         tf.dispose([rows, features]);
         return values;
       }),

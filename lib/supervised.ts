@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, isTrainable } from "./ace_lora.ts";
 import type { ContrastiveModel } from "./clip/contrastive.ts";
 import { weightedBce } from "./losses/weighted_bce.ts";
-import type { Tensor1D, Tensor2D } from "./tensor/types.ts";
+import type { Tensor2D } from "./tensor/types.ts";
 import { add, matMul, mul } from "./tensor/typed.ts";
 
 /** What learns: the head with the image side of the adapter, or the head alone. */
@@ -48,7 +48,6 @@ export function supervisedModel(
     imageFeatures: (params, pixels, options) =>
       tf.tidy(() => headLogits(params.head!, model.imageFeatures(params, pixels, options))),
     textFeatures: (_, targets) => tf.cast(targets, "float32"),
-    loss: (_, { image, text }) =>
-      tf.tidy(() => weightedBce(image, text, tf.tensor1d([...positiveWeights]) as Tensor1D)),
+    loss: (_, { image, text }) => tf.tidy(() => weightedBce(image, text, tf.tensor1d([...positiveWeights]))),
   };
 }

@@ -60,7 +60,7 @@ export function checkPeftConfig(config: PeftConfig, fail: (reason: string) => Er
     ["layer_replication", [null, undefined]],
   ];
   for (const [key, allowed] of expected) {
-    const isEmpty = Array.isArray(config[key]) && (config[key] as unknown[]).length === 0;
+    const isEmpty = Array.isArray(config[key]) && config[key].length === 0;
     if (!allowed.includes(config[key]) && !isEmpty) {
       const why = key === "init_lora_weights"
         ? ", with which the base stays as it is (PEFT's save_pretrained converts others by path_initial_model_for_weight_conversion)"

@@ -49,7 +49,7 @@ export const ACE_LORA_CONFIG: AdapterConfig = {
  * @throws {SyntaxError} If a setting is not what it must be.
  */
 export function parseConfig(value: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
-  const config = { ...ACE_LORA_CONFIG, ...value } as AdapterConfig;
+  const config: AdapterConfig = { ...ACE_LORA_CONFIG, ...value };
   const { rank, alpha, dropout, targets, positions, topK, hidden, rankStabilised, textAffinity } = config;
   const checks: [string, unknown, boolean][] = [
     ["rank", rank, SIZE.fits(rank)],

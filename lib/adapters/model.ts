@@ -18,7 +18,7 @@ import { isLora, type LoraParams, loraUpdate } from "../peft/lora/layer.ts";
 import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
-import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import type { Tensor, Tensor2D } from "../tensor/types.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /**
@@ -207,8 +207,8 @@ function headOf({ head }: AdapterFile, { embedding }: ClipConfig, name: string):
   }
   return {
     head: {
-      weight: tf.tensor2d(toFloat32(head.weight), [classes!, width]) as Tensor2D,
-      bias: tf.tensor1d(toFloat32(head.bias)) as Tensor1D,
+      weight: tf.tensor2d(toFloat32(head.weight), [classes!, width]),
+      bias: tf.tensor1d(toFloat32(head.bias)),
     },
   };
 }

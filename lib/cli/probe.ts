@@ -205,7 +205,7 @@ async function partsFrom(args: Arguments, dataset: Dataset): Promise<ThreeParts>
       );
     }
   }
-  for (const [name, cases] of Object.entries(parts) as [string, Case[]][]) {
+  for (const [name, cases] of Object.entries(parts)) {
     if (cases.length > 0) continue;
     throw new RangeError(`Cannot probe as the ${name} part must have a case: it has none`);
   }

@@ -51,7 +51,7 @@ export interface RankBackend {
 export function backendsText(ranks: readonly RankBackend[]): { line: string; warnings: string[] } {
   const groups = Map.groupBy(ranks.keys(), (rank) => JSON.stringify([ranks[rank]!.node, ranks[rank]!.backend]));
   const told = [...groups].map(([key, members]) => {
-    const [node, backend] = JSON.parse(key) as [string, string];
+    const [node, backend]: [string, string] = JSON.parse(key);
     return { place: `${ranksText(members)} on ${node}`, backend, isSeveral: members.length > 1 };
   });
   return {

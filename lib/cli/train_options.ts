@@ -2,7 +2,7 @@
 import type { AceLoraConfig, AceLoraParams, TextAffinity } from "../ace_lora.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { Measure } from "../eval/validation.ts";
-import { LORA_POSITIONS, type LoraTarget } from "../peft/lora/config.ts";
+import { LORA_POSITIONS } from "../peft/lora/config.ts";
 import type { GradientSum } from "../train/shared_gradients.ts";
 import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
@@ -96,7 +96,7 @@ export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig
       alpha: args.number("alpha", 1),
       rankStabilised: true,
       dropout,
-      targets: targets as LoraTarget[],
+      targets,
       positions,
       encoders: ["image", "text"],
     },

@@ -59,7 +59,7 @@ export async function loadMedmnist(root: string, options: MedmnistOptions = {}):
   const cases = Array.from({ length: count! }, (_, i): Case => {
     const image = (): Promise<RasterImage> => {
       const samples = data.slice(i * height * width * depth, (i + 1) * height * width * depth);
-      return Promise.resolve({ width, height, channels: depth as 1 | 3, bitDepth: 8, data: samples });
+      return Promise.resolve({ width, height, channels: depth, bitDepth: 8, data: samples });
     };
     const own = Array.from(labels.data.subarray(i * columns, (i + 1) * columns));
     return { id: `${split}/${i}`, image, ...(columns > 1 ? { targets: own } : { target: own[0]! }) };

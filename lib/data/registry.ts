@@ -57,7 +57,7 @@ function checked(name: string, splits: readonly string[], load: Loader): Dataset
       );
     }
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    return load(root, given as DatasetOptions & { split?: never });
+    return load(root, given);
   };
 }
 

@@ -85,7 +85,7 @@ function choose(patients: Patient[], split: RsnaSplit): Patient[] {
   if (split === "test" || split === "train") {
     return trainTestSplit(patients.length, { testSize: 0.15 })[split].map((i) => patients[i]!);
   }
-  const [kind, part] = split.split("-") as ["mgca" | "positives", "train" | "val" | "test"];
+  const [kind, part] = split.split("-");
   const pool = kind === "mgca" ? patients : patients.filter((patient) => patient.boxes.length);
   const outer = trainTestSplit(pool.length, { testSize: kind === "mgca" && pool.length > 10_674 ? 10_674 : 0.3 });
   if (part === "train") return outer.train.map((i) => pool[i]!);

@@ -95,7 +95,7 @@ export function splitByPatient<P extends string, C extends Pick<Case, "id" | "pa
   options: PatientSplitOptions<P>,
 ): Record<P | "train", C[]> {
   const { of = "patients", seed = 0 } = options;
-  const shares = Object.entries<number>(options.shares);
+  const shares = Object.entries(options.shares) as [P, number][];
   const sum = shares.reduce((total, [, share]) => total + share, 0);
   if (shares.some(([, share]) => !(share > 0)) || sum >= 1) {
     throw new RangeError(
@@ -104,16 +104,13 @@ export function splitByPatient<P extends string, C extends Pick<Case, "id" | "pa
       }`,
     );
   }
-  const parts = Object.fromEntries([...shares.map(([name]) => [name, []]), ["train", []]]) as Record<
-    P | "train",
-    C[]
-  >;
+  const parts: Record<P | "train", C[]> = Object.fromEntries([...shares.map(([name]) => [name, []]), ["train", []]]);
   const patientOf = ({ id, patientId }: C): string => patientId === undefined ? `case ${id}` : `patient ${patientId}`;
   const byPatient = Map.groupBy(cases, patientOf);
   if (of === "cases") {
     for (const own of shuffled([...byPatient.values()], mulberry32(deriveSeed(seed, "split by patient")))) {
-      const part = shares.find(([name, share]) => parts[name as P].length < share * cases.length);
-      parts[part ? part[0] as P : "train"].push(...own);
+      const part = shares.find(([name, share]) => parts[name].length < share * cases.length);
+      parts[part?.[0] ?? "train"].push(...own);
     }
     return parts;
   }
@@ -127,7 +124,7 @@ export function splitByPatient<P extends string, C extends Pick<Case, "id" | "pa
   for (const [i, [name, share]] of shares.entries()) {
     const room = drawn.length - (shares.length - i); // one for each part that follows
     const count = Math.min(room, Math.max(1, Math.round(share * byPatient.size)));
-    for (const patient of drawn.splice(0, count)) partOf.set(patient, name as P);
+    for (const patient of drawn.splice(0, count)) partOf.set(patient, name);
   }
   for (const item of cases) parts[partOf.get(patientOf(item)) ?? "train"].push(item);
   return parts;

@@ -28,7 +28,7 @@ export interface DenseEncoderOptions extends LoadClipOptions {
 export async function weightsHash(tree: unknown): Promise<string> {
   const hash = newSha256();
   for (const [name, tensor] of namedTensors(tree)) {
-    const values = await tensor.data() as Float32Array;
+    const values = await tensor.data();
     hash.update(`${name} ${tensor.shape}`);
     hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }

@@ -181,7 +181,7 @@ async function encodeShard(
       const x = tf.tensor4d(pixels, [inputs.length, imageSize, imageSize, 3]);
       return tf.slice(imageTower(trunk, x, config.vision).tokens, [0, 1, 0], [-1, -1, -1]);
     });
-    maps.set(await tokens.data() as Float32Array, start * grid * grid * width);
+    maps.set(await tokens.data(), start * grid * grid * width);
     tokens.dispose();
     sizes.push(...inputs.map(({ size }) => size));
     onBatch?.(done + start + inputs.length);

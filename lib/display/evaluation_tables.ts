@@ -59,7 +59,7 @@ export function overallTable(record: EvaluationRecord): Table {
       [task === "multilabel" ? "accuracy of the labels, called at 0.5" : "accuracy", estimateCell(accuracy)],
       [`accuracy of ${baseline.answer}`, baseline.accuracy],
       [`${mean}AUROC`, estimateCell(auroc)],
-      ...(delong ? [["AUROC, DeLong's interval", estimateCell({ ...auroc, patients: delong })] as TableCell[]] : []),
+      ...(delong ? [["AUROC, DeLong's interval", estimateCell({ ...auroc, patients: delong })]] : []),
       [`${mean}AUPRC`, estimateCell(auprc)],
       [`${mean}prevalence, the AUPRC of knowing nothing`, prevalence],
     ],

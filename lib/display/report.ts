@@ -282,7 +282,7 @@ function captionHtml(section: { caption?: string; synthetic?: boolean }, element
 /** plotly.js's own minified file, as text; read only when a report has a figure. */
 export async function plotlySource(): Promise<string> {
   const module = await import("plotly.js/plotly.min.js", { with: { type: "text" } });
-  return module.default as string;
+  return module.default;
 }
 
 /** Script text that may stand in HTML: the sequences that would end or re-open a script element are spelt otherwise. */

@@ -122,7 +122,7 @@ function placeLabels(labels: readonly Label[]): LabelPosition[] {
       "bottom left",
     ] as const)
       .map((position) => {
-        const [vertical, horizontal] = position.split(" ") as [string, string];
+        const [vertical, horizontal] = position.split(" ");
         const left = horizontal === "right" ? x + 8 : horizontal === "left" ? x - 8 - width : x - width / 2;
         const up = vertical === "top" ? y - 8 - height : vertical === "bottom" ? y + 8 : y - height / 2;
         const box: Extent = [left, up, left + width, up + height];

@@ -46,7 +46,7 @@ async function explainTokens(
   const scores = hgnn ? clsScores(hgnn, tokens, affinity, config.hgnn) : tf.clone(affinity);
   const hyperedges = await chosenHyperedges(tokens, scores, config.hgnn?.topK ?? 5);
   scores.dispose();
-  const attention = await affinity.data() as Float32Array;
+  const attention = await affinity.data<"float32">();
   const patches = affinity.shape[1];
   return hyperedges.map((edges, i) => ({
     attention: attention.slice(i * patches, (i + 1) * patches),

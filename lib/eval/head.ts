@@ -8,7 +8,6 @@ import { labelTargets } from "../data/targets.ts";
 import type { Dataset } from "../data/types.ts";
 import { headLogits } from "../supervised.ts";
 import { disposeParams } from "../tensor/params.ts";
-import type { Tensor2D } from "../tensor/types.ts";
 import { binaryAuroc } from "./metrics/auroc.ts";
 import type { Measure } from "./validation.ts";
 
@@ -66,9 +65,9 @@ export async function headScores(
     const features = await encodeImages(model, merged, images, encoding);
     const width = features.length / images.size;
     const probabilities = tf.tidy(() =>
-      tf.sigmoid(headLogits(params.head!, tf.tensor2d(features, [images.size, width]) as Tensor2D))
+      tf.sigmoid(headLogits(params.head!, tf.tensor2d(features, [images.size, width])))
     );
-    const all = await probabilities.data() as Float32Array;
+    const all = await probabilities.data();
     probabilities.dispose();
     return Float32Array.from({ length: images.size * columns.length }, (_, i) => {
       const row = all.subarray(own.length * Math.floor(i / columns.length)).subarray(0, own.length);

@@ -174,7 +174,7 @@ export interface Hyperedge {
 export async function chosenHyperedges(tokens: Tensor3D, affinity: Tensor2D, topK: number): Promise<Hyperedge[][]> {
   const [batch, size] = tokens.shape;
   const incidence = tf.tidy(() => denseIncidence(tokens, affinity, topK));
-  const rows = await incidence.data() as Float32Array;
+  const rows = await incidence.data<"float32">();
   incidence.dispose();
   const edgeOf = (sample: number, node: number): Hyperedge => {
     const start = (sample * size + node) * size;

@@ -147,7 +147,7 @@ function readItems(reader: Reader, depth: number, explicitItems: boolean): Span[
 
 function viewBytes(reader: Reader): Uint8Array {
   const { buffer, byteOffset, byteLength } = reader.view;
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Moves past a value; an encapsulated one gets its fragments. */

@@ -21,7 +21,7 @@ export const SPARE = 64;
 
 /** Where parts of these sizes lie, one after the other, each at a multiple of 16; the memory grows to hold them. */
 export function placed({ memory, __heap_base }: WasmProgram, sizes: readonly number[]): number[] {
-  let end = __heap_base.value as number;
+  let end = __heap_base.value;
   const starts = sizes.map((size) => {
     const start = Math.ceil(end / 16) * 16;
     end = start + size;

@@ -62,9 +62,7 @@ let decoder: Promise<Decoder> | undefined;
 /** The codec's own module; its glue has no types for this. */
 async function load(): Promise<Decoder> {
   const [{ default: factory }, wasm] = await Promise.all([
-    import("@jsquash/webp/codec/dec/webp_dec.js") as unknown as Promise<
-      { default: (options: object) => Promise<Decoder> }
-    >,
+    import("@jsquash/webp/codec/dec/webp_dec.js"),
     wasmModule("webp"),
   ]);
   return await factory({

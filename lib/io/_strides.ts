@@ -41,8 +41,8 @@ export function gatherView(
   const { shape, strides, elementBytes } = view;
   const n = elementCount(shape);
   const out = new Uint8Array(n * elementBytes);
-  const source = words(bytes, elementBytes) as Uint8Array;
-  const target = words(out, elementBytes) as Uint8Array;
+  const source = words(bytes, elementBytes);
+  const target = words(out, elementBytes);
   const index = new Array<number>(shape.length).fill(0);
   const rank = shape.length;
   for (let i = 0, offset = 0; i < n; i++) {

@@ -131,7 +131,7 @@ function orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
     pairs.every((p) => Array.isArray(p) && p.length === 2 && typeof p[0] === "string");
   if (!isPairs) throw new Error("an OrderedDict must be built from pairs");
   const map = new Map<unknown, unknown>(pairs as [string, unknown][]);
-  if (map.size !== (pairs as unknown[]).length) throw new Error("an OrderedDict has a key twice");
+  if (map.size !== pairs.length) throw new Error("an OrderedDict has a key twice");
   return map;
 }
 
@@ -172,7 +172,7 @@ export function findTorchGlobal(dotted: string): PickleGlobal | undefined {
 /** The storage of a persistent id `("storage", type, key, location, count)`. */
 export function loadStorage(id: unknown): TorchStorage {
   const [kind, type, key, , count] = Array.isArray(id) ? id : [];
-  const global = (type as PickleGlobal | null | undefined)?.global;
+  const global = type?.global;
   const dtype = typeof global === "string" && Object.hasOwn(STORAGE_TYPES, global) ? STORAGE_TYPES[global] : undefined;
   if (kind !== "storage" || dtype === undefined || typeof key !== "string") {
     throw new Error('a persistent id must be ("storage", type, key, location, count)');

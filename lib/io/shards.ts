@@ -41,7 +41,7 @@ async function readWeightMap(path: string): Promise<Map<string, string>> {
       throw fail(`the file of ${quoted(name)} must be a name: found ${quoted(String(file))}`);
     }
   }
-  return new Map(Object.entries(map as Record<string, string>));
+  return new Map(Object.entries(map));
 }
 
 /**

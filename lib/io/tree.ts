@@ -10,7 +10,7 @@ import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "./tensor
 
 /** A tensor's numbers. */
 export async function stored(tensor: Tensor): Promise<TensorData> {
-  return float32Tensor(tensor.shape, await tensor.data() as Float32Array);
+  return float32Tensor(tensor.shape, await tensor.data<"float32">());
 }
 
 /** Every leaf of a tree under its dotted name, in the tree's order; a leaf is a tensor, or numbers as a file has them. */

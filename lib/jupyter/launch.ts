@@ -41,7 +41,7 @@ async function forward(
 /** Runs the kernel to its end; returns its exit code. */
 async function launch(connectionFile: string): Promise<number> {
   const folder = Deno.cwd();
-  const given = JSON.parse(await Deno.readTextFile(connectionFile)) as Connection;
+  const given: Connection = JSON.parse(await Deno.readTextFile(connectionFile));
   const own: Connection = { ...given, shell_port: freePorts(1)[0]! };
   const file = await Deno.makeTempFile({ suffix: ".json" });
   await Deno.writeTextFile(file, JSON.stringify(own)); // readable by its owner alone: it holds the key

@@ -1,7 +1,7 @@
 /** Position embeddings of a grid of patches, resampled to another grid. @module */
 import * as tf from "@tensorflow/tfjs";
 import { matMul, reshape } from "../tensor/typed.ts";
-import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+import type { Tensor3D } from "../tensor/types.ts";
 
 /** Keys' cubic kernel. */
 function cubic(x: number, a: number): number {
@@ -57,7 +57,7 @@ export function resamplePositions(positions: Tensor3D, grid: number, antialias: 
   const stored = Math.sqrt(rows - 1);
   if (stored === grid) return tf.clone(positions);
   return tf.tidy(() => {
-    const weights = tf.tensor2d(cubicWeights(stored, grid, antialias, offset), [grid, stored]) as Tensor2D;
+    const weights = tf.tensor2d(cubicWeights(stored, grid, antialias, offset), [grid, stored]);
     const along = (map: Tensor3D): Tensor3D => { // the first axis resampled, and the first two exchanged
       const [, other] = map.shape;
       const mixed = matMul(weights, reshape(map, [stored, other * width]));

@@ -67,8 +67,8 @@ export function extendRotary({ cos, sin }: RotaryTable, count: number): RotaryTa
   const extend = (table: Tensor2D, rows: Tensor2D): Tensor2D =>
     tf.tidy(() => tf.squeeze(insertAfterFirst(tf.expandDims(table, 0), rows), [0]));
   return tidy(() => ({
-    cos: extend(cos, tf.ones([count, width]) as Tensor2D),
-    sin: extend(sin, tf.zeros([count, width]) as Tensor2D),
+    cos: extend(cos, tf.ones([count, width])),
+    sin: extend(sin, tf.zeros([count, width])),
   }));
 }
 

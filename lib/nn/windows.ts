@@ -135,7 +135,7 @@ function unseen({ side, window, shift }: Windows): Tensor4D {
   const size = window ** 2;
   const count = (side / window) ** 2;
   const values = once(`unseen ${side} ${window} ${shift}`, () => unseenValues({ side, window, shift }));
-  return expandDims(tf.tensor3d(values, [count, size, size]) as Tensor3D, 1);
+  return expandDims(tf.tensor3d(values, [count, size, size]), 1);
 }
 
 function unseenValues({ side, window, shift }: Windows): Float32Array {

@@ -8,7 +8,7 @@ import { isDeno } from "./runtime.ts";
  * @returns Its value, or undefined where it is unset or may not be read, as in a browser.
  */
 export function readVariable(name: string): string | undefined {
-  if (!isDeno) return (globalThis as { process?: { env?: Record<string, string> } }).process?.env?.[name];
+  if (!isDeno) return globalThis.process?.env?.[name];
   const { state } = Deno.permissions.querySync({ name: "env", variable: name });
   return state === "granted" ? Deno.env.get(name) : undefined;
 }

@@ -16,7 +16,7 @@ export async function keptAdapterPath(
   run: RunSpec & { seed: number },
   configuration: Record<string, unknown>,
 ): Promise<string | undefined> {
-  const isAsked = (["rslora", "ace-lora"] as string[]).includes(run.method) && run.settings === undefined &&
+  const isAsked = ["rslora", "ace-lora"].includes(run.method) && run.settings === undefined &&
     run.loss === undefined && run.rateFactor === undefined;
   if (!isAsked) return undefined;
   const { model, method, settings, training } = configuration;

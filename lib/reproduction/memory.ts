@@ -13,7 +13,7 @@ export interface MemoryWatch {
  * process's.
  */
 export function watchTensorBytes(): MemoryWatch {
-  const { state } = tf.engine() as unknown as { state: { numBytes: number } };
+  const { state } = tf.engine();
   let bytes = state.numBytes, peak = bytes, ended = false;
   Object.defineProperty(state, "numBytes", {
     configurable: true,

@@ -26,7 +26,7 @@ export function gradientsOf<T extends Tensor>(
   try {
     const forward = (): T => keepingLittle(leaves, dy, () => value = f());
     // tf.js types the optional `dy` as required, and its gradients as never null.
-    return engine.gradients(forward, [...leaves], dy as T, true) as { value: T; grads: (Tensor | null)[] };
+    return engine.gradients(forward, [...leaves], dy, true);
   } catch (error) {
     if (state.gradientDepth === 0 && state.activeTape !== outer) {
       for (const { saved } of state.activeTape) tf.dispose(saved ?? []);

@@ -49,10 +49,10 @@ export async function stepOnNothing<T>(
     size,
     read: (_, count) =>
       Promise.resolve({
-        pixels: tf.fill([count, imageSize, imageSize, 3], 0) as tf.Tensor4D,
-        ids: tf.fill([count, contextLength], 0, "int32") as tf.Tensor2D,
+        pixels: tf.fill([count, imageSize, imageSize, 3], 0),
+        ids: tf.fill([count, contextLength], 0, "int32"),
       }),
-    ...(isMasked ? { pairMask: tf.fill([size, size], 1) as tf.Tensor2D } : {}),
+    ...(isMasked ? { pairMask: tf.fill([size, size], 1) } : {}),
   };
   const how = { layout: state.layout, microBatch, recompute, seed: 1 };
   const { value, gradients } = await packedGradients(model, params, batch, how);

@@ -109,8 +109,8 @@ async function gatheredFeatures<T>(
       const half = most * width;
       const sent = new Float32Array(2 * half);
       if (features) {
-        sent.set(await features.image.data() as Float32Array);
-        sent.set(await features.text.data() as Float32Array, half);
+        sent.set(await features.image.data());
+        sent.set(await features.text.data(), half);
         tf.dispose([features.image, features.text]);
       }
       const all = ranks.allGather(sent);
@@ -162,7 +162,7 @@ async function packedNumbers(parts: readonly Tensor1D[], sizes: readonly number[
   const out = new Float32Array(sizes.reduce((a, b) => a + b, 0) + spare);
   let place = 0;
   for (const part of parts) {
-    out.set(await part.data() as Float32Array, place);
+    out.set(await part.data(), place);
     place += part.size;
   }
   return out;

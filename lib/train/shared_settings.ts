@@ -13,8 +13,8 @@ export function checkShared(own: Readonly<Record<string, unknown>>, ranks: Commu
   const sent = ranks.rank === 0 ? bytes : new Uint8Array(length!);
   ranks.broadcast(sent);
   if (ranks.rank === 0) return;
-  const first = JSON.parse(new TextDecoder().decode(sent)) as Record<string, unknown>;
-  const mine = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+  const first: Record<string, unknown> = JSON.parse(new TextDecoder().decode(sent));
+  const mine: Record<string, unknown> = JSON.parse(new TextDecoder().decode(bytes));
   for (const name of Object.keys({ ...first, ...mine })) {
     const [value, other] = [JSON.stringify(mine[name]), JSON.stringify(first[name])];
     if (value === other) continue;

@@ -137,7 +137,7 @@ export async function toClipTensors(params: ClipParams, layout: ClipLayout): Pro
   for (const [leaf, tensor] of namedTensors(params)) {
     const place = clipPlace(layout, leaf);
     const shape = checkpointShape(place, tensor.shape);
-    const values = await tensor.data() as Float32Array;
+    const values = await tensor.data<"float32">();
     const fused = fusedPart(place);
     if (!fused) {
       out.set(place.name, { shape, values: toCheckpointOrder(place, shape, values) });

@@ -102,7 +102,7 @@ async function askedTexts<T>(
       const count = own.length / contextLength;
       const batch = tf.tensor2d(own, [count, contextLength], "int32");
       const features = model.promptFeatures(params, batch, pool === "tokens" ? count : 1, { readsPads });
-      found.push(await features.data() as Float32Array);
+      found.push(await features.data<"float32">());
       if (local) words.push(...await wordsOf(local.tokens(params, batch), own, texts.slice(start, start + count)));
       tf.dispose([batch, features]);
     }
@@ -112,7 +112,7 @@ async function askedTexts<T>(
   };
   const wordsOf = async (tokens: Tensor3D, ids: Int32Array, texts: readonly string[]): Promise<TextWords[]> => {
     const [, size, width] = tokens.shape;
-    const values = await tokens.data() as Float32Array;
+    const values = await tokens.data<"float32">();
     tokens.dispose();
     return texts.map((text, i) => {
       const own = values.subarray(i * size * width, (i + 1) * size * width);
@@ -162,7 +162,7 @@ function localComparison<T>(
     async scores(classes) {
       const rows: Float32Array[] = [];
       for (const batch of batches) {
-        const values = await batch.data() as Float32Array;
+        const values = await batch.data<"float32">();
         for (let start = 0; start < values.length; start += words.length) {
           rows.push(values.subarray(start, start + words.length));
         }

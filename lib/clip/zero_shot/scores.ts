@@ -95,7 +95,7 @@ export async function encodeImages<T>(
     let values: Float32Array, width: number;
     try {
       const features = model.imageFeatures(params, pixels);
-      values = await features.data() as Float32Array;
+      values = await features.data<"float32">();
       width = features.shape[1];
       features.dispose();
     } finally {
@@ -137,7 +137,7 @@ export async function encodeClasses<T>(
   for (let start = 0; start < ids.length; start += perClass) {
     const batch = tf.tensor2d(ids.subarray(start, start + perClass), [prompts, contextLength], "int32");
     const features = model.promptFeatures(params, batch, prompts);
-    const row = await features.data() as Float32Array;
+    const row = await features.data<"float32">();
     tf.dispose([batch, features]);
     checkFeatures(row, row.length, () => tokens.name?.(rows.length) ?? `class ${rows.length + 1}`);
     rows.push(row);

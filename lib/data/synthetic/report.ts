@@ -132,7 +132,7 @@ function extras(told: ReadonlySet<FindingName>, rng: () => number): Sentence[] {
   const denied = new Set<FindingName>();
   const joint = shuffled(JOINT_NEGATIONS, rng).find(([, names]) => names.every((name) => !told.has(name)));
   if (joint && rng() < 0.6) {
-    out.push({ text: joint[0], mentions: Object.fromEntries(joint[1].map((name) => [name, 0])) as Mentions });
+    out.push({ text: joint[0], mentions: Object.fromEntries(joint[1].map((name) => [name, 0])) });
     joint[1].forEach((name) => denied.add(name));
   }
   const single = shuffled(open, rng).filter((name) => !denied.has(name) && rng() < DENIED[name]);

@@ -148,7 +148,7 @@ export async function detectAll(
     features.dispose();
     const scales = [];
     for (const [s, grid] of gridsOf(config).entries()) {
-      scales.push({ values: await outputs[s]!.data() as Float32Array, grid, anchors: config.anchors[s]! });
+      scales.push({ values: await outputs[s]!.data<"float32">(), grid, anchors: config.anchors[s]! });
     }
     tf.dispose(outputs);
     const decoded = decodeBoxes(scales, { batch: indices.length, classes: config.classes.length, least: confidence });

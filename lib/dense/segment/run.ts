@@ -81,7 +81,7 @@ async function* probabilities(head: SegmentationHead, maps: MapSource): AsyncGen
     const features = await mapTensor(maps, indices);
     const p = tf.tidy(() => tf.sigmoid(decodeMaps(head.params, features, head.config)));
     features.dispose();
-    const values = await p.data() as Float32Array;
+    const values = await p.data<"float32">();
     p.dispose();
     for (const [i, index] of indices.entries()) yield [index, values.subarray(i * side * side, (i + 1) * side * side)];
   }

@@ -48,7 +48,7 @@ export function featureEncoder(
     const rows = tokenise(tokenizer, indices.map((i) => content.texts[i]!), encoders);
     const ids = tf.tensor2d(rows.ids, [indices.length, rows.contextLength], "int32");
     const features = model.textFeatures(merged, ids);
-    const values = await features.data() as Float32Array;
+    const values = await features.data<"float32">();
     tf.dispose([ids, features]);
     checkFeatures(values, encoders.embedding, (row) => `text ${indices[row]! + 1}`);
     return values;

@@ -27,7 +27,7 @@ export type LabelMaps = Float32Array[];
 export async function labelMaps(model: MapModel, kind: MapKind, pixels: Float32Array): Promise<LabelMaps> {
   if (kind === "occlusion") return await occlusionMaps(model, pixels);
   const values = kind === "similarity" ? similarity(model, pixels) : gradientWeighted(model, pixels);
-  const rows = await values.data() as Float32Array;
+  const rows = await values.data<"float32">();
   values.dispose();
   return rowsOf(rows, values.shape[0]);
 }

@@ -86,7 +86,7 @@ function runKey(method: string, shots: number | null, seed: number): string {
  */
 export async function fewShot(data: FewShotData, options: FewShotOptions = {}): Promise<FewShotRow[]> {
   const { shots = [1, 2, 4, 8, 16, Infinity], seeds = [1, 2, 3], others = {}, onRun, known, signal } = options;
-  const { methods = Object.keys(PROBE_METHODS) as ProbeName[] } = options;
+  const { methods = Object.keys(PROBE_METHODS) } = options;
   const plan = [...methods, ...Object.keys(others)].flatMap((method) =>
     shots.map((count) => {
       const isSettled = count === Infinity && !(method in others) && !PROBE_METHODS[method as ProbeName].isRandom;

@@ -13,7 +13,7 @@ import { loraMethod } from "../../peft/lora/method.ts";
 import type { PeftParams } from "../../peft/method.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import { tidy } from "../../tensor/ops.ts";
-import type { Scalar, Tensor1D, Tensor2D } from "../../tensor/types.ts";
+import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
 import { fit } from "../../train/fit.ts";
 import { fittingMicroBatch, sampleBytes } from "../../train/step_memory.ts";
 import { type ProbeAnswer, shareRight } from "./task.ts";
@@ -130,10 +130,10 @@ function classifier<T>(model: ContrastiveModel<T>, { ids, contextLength, prompts
       tidy(() => tf.cast(tf.oneHot(tf.reshape(targets, [-1]) as Tensor1D, count), "float32") as Tensor2D),
     loss: (params, { image, text }) =>
       tidy(() => {
-        const rows = tf.tensor2d(ids, [count * prompts, contextLength], "int32") as Tensor2D;
+        const rows = tf.tensor2d(ids, [count * prompts, contextLength], "int32");
         const cosines = tf.matMul(image, model.promptFeatures(params, rows, prompts), false, true);
-        const logits = tf.mul(cosines, model.scale(params)) as Tensor2D;
-        return tf.neg(tf.mean(tf.sum(tf.mul(text, tf.logSoftmax(logits)), 1))) as Scalar;
+        const logits = tf.mul(cosines, model.scale(params));
+        return tf.neg(tf.mean(tf.sum(tf.mul(text, tf.logSoftmax(logits)), 1)));
       }),
   };
 }

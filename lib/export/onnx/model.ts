@@ -94,7 +94,7 @@ const EXPORTED_HEADS: readonly HeadKind[] = ["none", "linear", "biased", "mlp"];
 
 async function readNumbers(tree: unknown): Promise<Numbers> {
   const values = new Map<Tensor, Float32Array>();
-  for (const tensor of namedTensors(tree).values()) values.set(tensor, await tensor.data() as Float32Array);
+  for (const tensor of namedTensors(tree).values()) values.set(tensor, await tensor.data<"float32">());
   return (tensor) => values.get(tensor)!;
 }
 

@@ -57,5 +57,5 @@ function doraDirection({ loraA, loraB, scaling }: Omit<LowRank, "dropout">, weig
 
 /** The length of each row, shape `[out]`. The caller disposes it. */
 export function rowLengths(weight: Tensor2D): Tensor1D {
-  return tf.tidy(() => tf.sqrt(tf.sum(tf.square(weight), 1)) as Tensor1D);
+  return tf.tidy(() => tf.sqrt(tf.sum(tf.square(weight), 1)));
 }

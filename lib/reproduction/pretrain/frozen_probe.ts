@@ -10,7 +10,6 @@ import { macroAuroc } from "../../eval/metrics/auroc.ts";
 import { fitLogistic, predictLogistic } from "../../eval/probe/logistic.ts";
 import type { LabelledFeatures } from "../../eval/probe/neighbours.ts";
 import { shareRight } from "../../eval/probe/task.ts";
-import type { Tensor2D } from "../../tensor/types.ts";
 
 /** Where a probe reads: the CLS token, the mean of the patch tokens, or the largest value of each number among them. */
 export type ProbedTokens = "cls" | "patchMean" | "patchMax";
@@ -87,7 +86,7 @@ async function probedFeatures(
         tf.mean(patches, 1),
         tf.max(patches, 1),
       ];
-    }) as Tensor2D[];
+    });
     for (const [part, tensor] of read.entries()) rows.set(await tensor.data(), (part * cases.length + start) * width);
     tf.dispose([pixels, ...read]);
   }

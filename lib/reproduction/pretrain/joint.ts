@@ -77,14 +77,14 @@ export function jointStage(settings: JointSettings): ContrastiveModel<ClipParams
         const cls = tf.squeeze<Tensor2D>(tf.slice(embedded, [0, 0, 0], [-1, 1, -1]), [1]);
         const patches = tf.mean(tf.slice(embedded, [0, 1, 0]), 1) as Tensor2D;
         const own = tf.squeeze<Tensor2D>(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [1]);
-        return tf.concat([l2Normalise(cls), l2Normalise(patches), own], 1) as Tensor2D;
+        return tf.concat([l2Normalise(cls), l2Normalise(patches), own], 1);
       }),
     // [B, E + E + D]: coarse captions, plain ones, zeros.
     textFeatures: (params, ids) =>
       tf.tidy(() => {
         const half = ids.shape[1] / 2;
         const of = (start: number): Tensor2D => plainTextFeatures(params, slice(ids, [0, start], [-1, half]));
-        return tf.concat([of(0), of(half), tf.zeros([ids.shape[0], width])], 1) as Tensor2D;
+        return tf.concat([of(0), of(half), tf.zeros([ids.shape[0], width])], 1);
       }),
     loss: (params, { image, text }, options) =>
       tf.tidy(() => {

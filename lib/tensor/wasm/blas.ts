@@ -85,7 +85,7 @@ export function openBlas(backend: WasmBackend, choice: string, threads: number):
     if (isAuto) return undefined;
     throw new BlasError(`Cannot use "${choice}" as calls of native libraries (FFI) must be allowed: they are not`);
   }
-  const buffer = backend.wasm.asm.memory.buffer as unknown;
+  const buffer = backend.wasm.asm.memory.buffer;
   if (!(buffer instanceof SharedArrayBuffer)) {
     if (isAuto) return undefined;
     throw new BlasError(
@@ -215,7 +215,7 @@ function mklInstructions({ MKL_Get_Version }: Library["symbols"]): string {
 }
 
 function memoryOf(backend: WasmBackend): ArrayBuffer {
-  return backend.wasm.asm.memory.buffer as ArrayBuffer;
+  return backend.wasm.asm.memory.buffer;
 }
 
 /** Largest relative difference from our own sums that a library's may have. */

@@ -26,7 +26,7 @@ registerGradient("AcePool", {
   inputsToSave: ["x"],
   gradFunc: (dy, [x]: [Tensor4D], { kind }) => ({
     x: () => {
-      const { value, grads } = gradientsOf(() => poolInSteps(x, kind), [x], dy as Tensor4D);
+      const { value, grads } = gradientsOf(() => poolInSteps(x, kind), [x], dy);
       value.dispose();
       return grads[0]!;
     },

@@ -25,7 +25,7 @@ export async function narrowed<T extends Tensor>(x: T): Promise<T> {
   if (x.size % 4 !== 0) {
     throw new TypeError(`Cannot narrow x as its numbers must be a multiple of four: current number is ${x.size}`);
   }
-  const values = isCompilingOnly() ? undefined : await x.data() as Float32Array;
+  const values = isCompilingOnly() ? undefined : await x.data();
   const beyond = (values ?? []).findIndex((value) => !(Math.abs(value) <= LARGEST));
   if (beyond >= 0) {
     throw new RangeError(

@@ -10,7 +10,7 @@ export function split(call: WasmCall<"SplitV">, tfjs: Kernel<"SplitV", WasmBacke
   const { inputs: { x }, backend, attrs } = call;
   if (x.dtype !== "float32" && x.dtype !== "int32") return tfjs(call);
   const d = tf.util.parseAxisParam(attrs.axis, x.shape)[0]!;
-  const sizes = tf.backend_util.prepareSplitSize(x as unknown as tf.Tensor, attrs.numOrSizeSplits, d);
+  const sizes = tf.backend_util.prepareSplitSize(x, attrs.numOrSizeSplits, d);
   const [blocks, inner] = [sizeFromShape(x.shape.slice(0, d)), sizeFromShape(x.shape.slice(d + 1))];
   let from = addressOf(backend, x);
   return sizes.map((size) => {
