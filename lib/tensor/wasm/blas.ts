@@ -7,8 +7,9 @@
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { blasExp, blasMatmul, blasPacked, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
-import { packedMatrices, PACKING } from "./blas_pack.ts";
+import { blasExp, blasMatmul, blasPacked, blasSgemm, mklProduct, PRODUCTS } from "./blas_matmul.ts";
+import { mklPacker, packedMatrices, PACKING } from "./blas_pack.ts";
+import { openSteps } from "./blas_steps.ts";
 import { threadPool } from "./threads.ts";
 import { allocate, type Blas, type ThreadExp, type WasmBackend } from "./module.ts";
 
@@ -160,15 +161,20 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   const exp = blasExp(symbols, base);
   checkProducts(backend, path, matmul);
   if (exp) checkExp(backend, path, exp);
+  useThreads(1);
+  const core = text(symbols.openblas_get_corename?.() ?? null);
+  const opened = openSteps(backend, { path, core, base, matmul });
+  useThreads(threads);
+  const packer = opened?.packer ?? mklPacker(symbols);
   const name = `${nameOf(path, symbols, config)}, ${threads} thread${threads === 1 ? "" : "s"}`;
   return {
     description: name,
-    library: { path, base },
+    library: { path, base, steps: opened?.steps },
     matmul,
-    matmulPacked: blasPacked(symbols, base),
+    matmulPacked: blasPacked(opened?.product ?? mklProduct(symbols, base)),
     sgemm: blasSgemm(symbols, base),
     exp,
-    packs: symbols.cblas_sgemm_compute ? packedMatrices(path, symbols, () => threadPool()?.settle()) : undefined,
+    packs: packer && packedMatrices(path, packer, () => threadPool()?.settle()),
     useThreads,
     isShared: false,
   };

@@ -103,26 +103,30 @@ export function blasMatmul(
 export const BLAS_PACKED = "blas_packed";
 
 /**
+ * `C = A B` of [m, k] and [k, columns], the second packed, into rows of `n` floats. A, C and the scratch are places in wasm's memory, the
+ * packed matrix one in the process's.
+ */
+export type PackedProduct = (
+  ...args: [
+    ...[m: number, columns: number, k: number, a: number, packed: number],
+    ...[c: number, n: number, scratch: number],
+  ]
+) => void;
+
+/**
  * A product by a matrix that blas_pack.ts packed. In one part: rows of the result. In two: tiles of it, the parts' columns by even parts
  * of the rows. Arguments: m, n, k, a, the parts in the process's memory (0: no second one), the first column of the second, c, the
- * number of rows or tiles, then the first of them and how many. Its own text must suffice, too.
+ * number of rows or tiles, then the first of them, how many, and scratch. Its own text must suffice, too.
  */
-export function blasPacked(
-  { cblas_sgemm_compute }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "cblas_sgemm_compute">,
-  base: number,
-): KernelFunctions[string] {
-  const [ROW_MAJOR, AS_IS, PACKED, FLOAT] = [101, 111, 151, 4] as const;
+export function blasPacked(product: PackedProduct): KernelFunctions[string] {
+  const FLOAT = 4;
   return (...numbers) => {
-    const [m, n, k, a, part0, part1, column1, c, tiles, first, count] = numbers as [
+    const [m, n, k, a, part0, part1, column1, c, tiles, first, count, scratch] = numbers as [
       ...[number, number, number, number, number, number],
-      ...[number, number, number, number, number],
+      ...[number, number, number, number, number, number],
     ];
     const multiply = (row: number, rows: number, column: number, columns: number, part: number): void =>
-      cblas_sgemm_compute!(
-        ...[ROW_MAJOR, AS_IS, PACKED, rows, columns, k] as const,
-        ...[BigInt(base + a + FLOAT * row * k), k, BigInt(part), k] as const,
-        ...[0, BigInt(base + c + FLOAT * (row * n + column)), n] as const,
-      );
+      product(rows, columns, k, a + FLOAT * row * k, part, c + FLOAT * (row * n + column), n, scratch);
     if (!part1) {
       multiply(first, count, 0, n, part0);
       return 0;
@@ -136,6 +140,20 @@ export function blasPacked(
     }
     return 0;
   };
+}
+
+/** Products by what MKL packed. Its own text must suffice, too. */
+export function mklProduct(
+  { cblas_sgemm_compute }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "cblas_sgemm_compute">,
+  base: number,
+): PackedProduct {
+  const [ROW_MAJOR, AS_IS, PACKED] = [101, 111, 151] as const;
+  return (m, columns, k, a, packed, c, n) =>
+    cblas_sgemm_compute!(
+      ...[ROW_MAJOR, AS_IS, PACKED, m, columns, k] as const,
+      ...[BigInt(base + a), k, BigInt(packed), k] as const,
+      ...[0, BigInt(base + c), n] as const,
+    );
 }
 
 /** The products that C kernels ask for. Its own text must suffice, too. */

@@ -1,10 +1,10 @@
 /**
- * Weights in the form in which MKL multiplies. A product packs its right matrix anew each time, a sixth of the time at 200 rows; one that
- * comes again and again is packed once, beside the tensor and outside wasm's memory.
+ * Weights in the form in which MKL or OpenBLAS multiplies. A product packs its right matrix anew each time, a sixth of the time at 200 rows;
+ * one that comes again and again is packed once, beside the tensor and outside wasm's memory.
  *
  * @module
  */
-/** The calls; all or none. */
+/** MKL's calls; all or none. */
 export const PACKING = {
   MKL_malloc: { parameters: ["usize", "i32"], result: "usize", optional: true },
   MKL_free: { parameters: ["usize"], result: "void", optional: true },
@@ -53,7 +53,7 @@ export function partColumn(n: number, part: number, parts: 1 | 2): number {
 }
 
 /** The packed matrices of a library. */
-export interface PackedMatrices {
+export interface PackedMatrices extends Pick<Packer, "scratchBytes"> {
   /** The packed parts, once there are any; counts the uses. */
   find(matrix: RightMatrix): readonly number[] | undefined;
   /** The same, but counts no use and packs nothing. */
@@ -77,18 +77,39 @@ function formOf({ transposed, parts }: Pick<RightMatrix, "transposed" | "parts">
 
 const libraries = new Map<string, PackedMatrices>();
 
+/** How a library packs. */
+export interface Packer {
+  /** Packs so many columns of a matrix; undefined where there is no memory. */
+  pack(matrix: RightMatrix, first: number, columns: number): bigint | undefined;
+  free(packed: bigint): void;
+  /** Scratch that a thread needs for a product, bytes. */
+  scratchBytes: number;
+}
+
+/** MKL's way; undefined where a library is another. */
+export function mklPacker(symbols: Deno.DynamicLibrary<typeof PACKING>["symbols"]): Packer | undefined {
+  const { MKL_malloc, MKL_free, cblas_sgemm_pack_get_size, cblas_sgemm_pack } = symbols;
+  if (!MKL_malloc || !MKL_free || !cblas_sgemm_pack_get_size || !cblas_sgemm_pack) return undefined;
+  return {
+    scratchBytes: 0,
+    pack({ address, transposed, n, k }, first, columns) {
+      const packed = MKL_malloc(cblas_sgemm_pack_get_size(B_MATRIX, MEANT_ROWS, columns, k), CACHE_LINE);
+      if (packed === 0n) return undefined;
+      const [form, line] = transposed ? [TRANSPOSED, k] : [AS_IS, n];
+      const place = BigInt(address + 4 * first * (transposed ? k : 1));
+      cblas_sgemm_pack(ROW_MAJOR, B_MATRIX, form, MEANT_ROWS, columns, k, 1, place, line, packed);
+      return packed;
+    },
+    free: MKL_free,
+  };
+}
+
 /**
- * The packed matrices of the library of that path; undefined where it packs none. They outlive a change of the number of threads.
+ * The packed matrices of the library of that path. They outlive a change of the number of threads.
  *
  * @param settle Waits for threads that may still read a packed matrix.
  */
-export function packedMatrices(
-  path: string,
-  symbols: Deno.DynamicLibrary<typeof PACKING>["symbols"],
-  settle: () => void,
-): PackedMatrices | undefined {
-  const { MKL_malloc, MKL_free, cblas_sgemm_pack_get_size, cblas_sgemm_pack } = symbols;
-  if (!MKL_malloc || !MKL_free || !cblas_sgemm_pack_get_size || !cblas_sgemm_pack) return undefined;
+export function packedMatrices(path: string, packer: Packer, settle: () => void): PackedMatrices {
   const known = libraries.get(path);
   if (known) return known;
   let bytes = 0;
@@ -96,16 +117,14 @@ export function packedMatrices(
   const uses = new WeakMap<object, Map<string, { count: number; packed?: number[] }>>();
   const freed = new FinalizationRegistry<{ packed: bigint; size: number }>(({ packed, size }) => {
     settle();
-    MKL_free(packed);
+    packer.free(packed);
     bytes -= size;
   });
-  const packPart = ({ dataId, address, transposed, n, k, parts }: RightMatrix, part: number): number | undefined => {
+  const packPart = (matrix: RightMatrix, part: number): number | undefined => {
+    const { dataId, n, k, parts } = matrix;
     const [column, end] = [partColumn(n, part, parts), partColumn(n, part + 1, parts)];
-    const packed = MKL_malloc(cblas_sgemm_pack_get_size(B_MATRIX, MEANT_ROWS, end - column, k), CACHE_LINE);
-    if (packed === 0n) return undefined;
-    const [form, line] = transposed ? [TRANSPOSED, k] : [AS_IS, n];
-    const place = BigInt(address + 4 * column * (transposed ? k : 1));
-    cblas_sgemm_pack(ROW_MAJOR, B_MATRIX, form, MEANT_ROWS, end - column, k, 1, place, line, packed);
+    const packed = packer.pack(matrix, column, end - column);
+    if (packed === undefined) return undefined;
     const size = 4 * (end - column) * k;
     bytes += size;
     freed.register(dataId, { packed, size });
@@ -119,6 +138,7 @@ export function packedMatrices(
     return packed.every((place) => place !== undefined) ? packed : undefined;
   };
   const matrices: PackedMatrices = {
+    scratchBytes: packer.scratchBytes,
     find(matrix) {
       if (matrix.n * matrix.k < LEAST_NUMBERS) return undefined;
       const forms = uses.get(matrix.dataId) ?? new Map<string, { count: number; packed?: number[] }>();

@@ -2,6 +2,7 @@
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 import type { PackedMatrices } from "./blas_pack.ts";
+import type { BlasSteps } from "./blas_steps.ts";
 import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
 import { compileStrips, stripImports, type StripModule } from "./matmul_strips.ts";
 import { base64Bytes } from "../../platform/runtime.ts";
@@ -54,6 +55,8 @@ export interface KernelModules {
 export interface BlasLibrary {
   path: string;
   base: number;
+  /** OpenBLAS's, for products by packed weights. @default {none: MKL's own} */
+  steps?: BlasSteps | undefined;
 }
 
 /**

@@ -1,6 +1,16 @@
 /** What a worker runs, and the words through which it is given jobs. @module */
 
-import { BLAS_MATMUL, BLAS_PACKED, blasExp, blasMatmul, blasPacked, blasSgemm, PRODUCTS } from "./blas_matmul.ts";
+import {
+  BLAS_MATMUL,
+  BLAS_PACKED,
+  blasExp,
+  blasMatmul,
+  blasPacked,
+  blasSgemm,
+  mklProduct,
+  PRODUCTS,
+} from "./blas_matmul.ts";
+import { MOST_ROWS, stepBlocks, stepsProduct } from "./blas_steps.ts";
 import { stripImports } from "./matmul_strips.ts";
 import type { BlasLibrary, KernelModules } from "./module.ts";
 
@@ -77,9 +87,16 @@ const { strip, bits } = (${stripImports})(modules.module, modules.strips, memory
 const names = [...WebAssembly.Module.exports(modules.module).map(({ name }) => name), "${BLAS_MATMUL}", "${BLAS_PACKED}"];
 const words = new Int32Array(control, 0, ${WORD_COUNT});
 const numbers = new Float64Array(control, ${WORD_COUNT * 4}, ${SLOTS * MAX_NUMBERS});
-let symbols;
+let symbols, product;
 try {
-  if (library) symbols = Deno.dlopen(library.path, ${JSON.stringify(PRODUCTS)}).symbols;
+  if (library) {
+    const { path, base, steps } = library;
+    const functions = Deno.dlopen(path, ${JSON.stringify(PRODUCTS)}).symbols;
+    product = steps
+      ? (${stepsProduct})(Deno.dlopen(path, steps.symbols).symbols, { base, terms: steps.terms, mostRows: ${MOST_ROWS}, blocksOf: ${stepBlocks} })
+      : (${mklProduct})(functions, base);
+    symbols = functions;
+  }
 } catch {
   // The main thread hears of it by the number of those that opened it.
 }
@@ -92,7 +109,7 @@ if (symbols) {
   kernels.use_blas(1);
   kernels.use_exp(Number(exp !== undefined));
   kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
-  kernels.${BLAS_PACKED} = (${blasPacked})(symbols, library.base);
+  kernels.${BLAS_PACKED} = (${blasPacked})(product);
   Atomics.add(words, ${WORDS.opened}, 1);
 }
 Atomics.add(words, ${WORDS.begun}, 1);

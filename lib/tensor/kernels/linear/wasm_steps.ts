@@ -57,11 +57,12 @@ export function layerSteps(
   let [milliseconds, scratchBytes] = [0, 0];
   return {
     multiply(rows) {
-      const { shape, step, milliseconds: more } = products[next++]!;
+      const { shape, step, milliseconds: more, scratchBytes: bytes } = products[next++]!;
       const result = output(backend, shape);
       steps.push(step(rows, result));
       results.add(result);
       milliseconds += more;
+      scratchBytes = Math.max(scratchBytes, bytes);
       return result;
     },
     finish(job) {

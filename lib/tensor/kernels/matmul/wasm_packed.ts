@@ -62,6 +62,7 @@ export function multiplyPacked(
       results: [c],
       rows,
       milliseconds: 2 * m * n * k / NATIVE_FLOP_PER_MS,
+      scratchBytes: packs!.scratchBytes,
       ...(parts === 1 ? { chunk: m / threads } : { isEven: true }),
     });
   const agrees = packs!.agrees(sizesOf(threads, m, n, k, transposeB), () => {
@@ -92,6 +93,7 @@ export interface ProductStep {
   /** The step. */
   step(a: TensorInfo, c: TensorInfo): RowStep;
   milliseconds: number;
+  scratchBytes: number;
 }
 
 /**
@@ -114,6 +116,7 @@ export function productStep(
     shape: [m, n],
     step: (a, c) => ({ name: BLAS_PACKED, args: [m, n, k, a, packed, 0, n, c, m] }),
     milliseconds: 2 * m * n * k / NATIVE_FLOP_PER_MS,
+    scratchBytes: blas.packs!.scratchBytes,
   };
 }
 
