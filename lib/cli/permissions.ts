@@ -50,7 +50,7 @@ const NATIVE_START = [
   "--allow-read",
   "--allow-write",
   "--allow-ffi",
-  "--allow-sys=systemMemoryInfo", // for weights that MKL packs
+  "--allow-sys=systemMemoryInfo", // for weights that a library packs
 ];
 
 /** By command. */

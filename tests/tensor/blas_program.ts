@@ -12,7 +12,9 @@ import { CONV_CASES, convInputs, convReference } from "./conv_cases.ts";
 
 const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 2 } });
 await Deno.permissions.revoke({ name: "ffi" });
-const isShared = wasmKernels(tf.engine().findBackend("wasm") as unknown as WasmBackend).blas?.isShared ?? false;
+const { blas } = wasmKernels(tf.engine().findBackend("wasm") as unknown as WasmBackend);
+const isShared = blas?.isShared ?? false;
+const packs = blas?.packs !== undefined;
 const rng = mulberry32(1);
 const random = (shape: number[]): Tensor =>
   tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng() - 0.5), shape);
@@ -71,7 +73,7 @@ for (const given of CONV_CASES) {
     largestConv = Math.max(largestConv, Math.abs(value - expected[i]!) / scale);
   }
 }
-console.log(JSON.stringify({ adapter, largestConv, products: FORMS.length, largest, repeated, isShared }));
+console.log(JSON.stringify({ adapter, largestConv, products: FORMS.length, largest, repeated, isShared, packs }));
 
 interface Form {
   transposeA: boolean;

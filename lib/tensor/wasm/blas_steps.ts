@@ -85,7 +85,7 @@ export function stepBlocks(columns: number, k: number, terms: number): StepBlock
 }
 
 /** Rows multiplied at a time. */
-export const MOST_ROWS = 1024;
+export const MOST_ROWS = 512;
 
 /** Products by packed matrices. Its own text must suffice, too. */
 export function stepsProduct(
