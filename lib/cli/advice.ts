@@ -55,74 +55,117 @@ const INPUT_OPTIONS: Readonly<Record<NotGivenError["input"], string>> = {
   masks: "--mask-column or --masks names it",
 };
 
+/** What to type after an error of one kind; undefined leaves the error to the rules below. */
+type Rule = (error: unknown, args: Arguments) => string | undefined | Promise<string | undefined>;
+
+function after<E>(
+  kind: abstract new (...given: never[]) => E,
+  tell: (error: E, args: Arguments) => string | undefined | Promise<string | undefined>,
+): Rule {
+  return (error, args) => error instanceof kind ? tell(error, args) : undefined;
+}
+
+/** The first that says something is the one that is told. */
+const RULES: readonly Rule[] = [
+  after(ColumnError, columnAdvice),
+  after(MissingImageError, imageAdvice),
+  after(ImageError, unreadableAdvice),
+  after(MissingFileError, rootAdvice),
+  after(NoRowError, rowAdvice),
+  after(ClassCountError, countAdvice),
+  after(JointClassError, jointAdvice),
+  after(
+    ClassError,
+    (_, args) =>
+      args.knows("classes") ? `--classes lists the data's own names of the classes, with "," between them` : undefined,
+  ),
+  after(
+    HeadClassError,
+    (_, args) =>
+      args.knows("names")
+        ? "--classes lists those asked about, --names what the head calls them, in the same order"
+        : undefined,
+  ),
+  after(NothingToLearnError, ({ reason }) => LEARNING_ADVICE[reason]),
+  after(MemoryLimitError, (_, args) => memoryAdvice(args)),
+  after(PaperFilesError, () => "--data names it"),
+  after(NoResultsError, () => "deno task reproduce makes some"),
+  after(ForeignFileError, () => "--force overwrites it, --out names another file"),
+  after(StateDifferenceError, resumeAdvice),
+  after(TreeError, damagedStateAdvice),
+  after(FieldError, damagedStateAdvice),
+  after(SeenCasesError, seenAdvice),
+  after(
+    MissingWeightsError,
+    () => "--model names a folder as the hub gives it (docs/weights.md says where to get one), --weights a file",
+  ),
+  after(MissingTokenizerError, () => "give it with --tokenizer"),
+  after(
+    NotAnAdapterError,
+    ({ format }) =>
+      format?.startsWith("ace-lora fine-tuning ") ? undefined : "a model's own file is given with --weights",
+  ),
+  after(
+    UnknownLayoutError,
+    ({ path }) =>
+      `give the weights of a CLIP from open_clip, transformers or OpenAI: deno task inspect ${
+        shellWord(path)
+      } lists what this file holds`,
+  ),
+  after(NotGivenError, ({ input }) => INPUT_OPTIONS[input]),
+  after(OtherEncoderError, () => "give the same --weights and --adapter"),
+  after(UnlabelledCasesError, () => "--skip-unlabelled leaves out those without"),
+  after(AdapterSizeError, (_, args) => otherModelAdvice(args)),
+];
+
 /** What to type after an error of the library, or undefined where its message says all. */
 export async function advice(error: unknown, args: Arguments): Promise<string | undefined> {
-  if (error instanceof ColumnError) return columnAdvice(error, args);
-  if (error instanceof MissingImageError) return await imageAdvice(error, args);
-  const isOnly = error instanceof ImageError && args.positionals.join() === error.path; // nothing would be left
-  if (error instanceof ImageError && !isOnly && args.knows("unreadable") && args.text("unreadable") !== "drop") {
-    return "--unreadable drop leaves such ones out";
-  }
-  if (error instanceof MissingFileError) return await rootAdvice(error);
-  if (error instanceof NoRowError) return rowAdvice(error);
-  if (error instanceof ClassCountError && args.knows("classes")) {
-    return error.classes.length > 0
-      ? `--classes ${shellWord(`${error.classes[0]},OTHER`)} names those that no image is of, too`
-      : "--class-column names the column of the classes";
-  }
-  if (error instanceof JointClassError && !args.knows("separator")) {
-    return args.knows("classes")
-      ? "--classes lists the classes, this one among them, and keeps it as it is"
-      : undefined;
-  }
-  if (error instanceof JointClassError) {
-    return `--separator ${
-      shellWord(error.separator)
-    } makes each of them a label of its image; --classes keeps them as they are`;
-  }
-  if (error instanceof ClassError && args.knows("classes")) {
-    return `--classes lists the data's own names of the classes, with "," between them`;
-  }
-  if (error instanceof HeadClassError && args.knows("names")) {
-    return "--classes lists those asked about, --names what the head calls them, in the same order";
-  }
-  if (error instanceof NothingToLearnError) return LEARNING_ADVICE[error.reason];
-  if (error instanceof MemoryLimitError) return memoryAdvice(args);
-  if (error instanceof PaperFilesError) return "--data names it";
-  if (error instanceof NoResultsError) return "deno task reproduce makes some";
-  if (error instanceof ForeignFileError) return "--force overwrites it, --out names another file";
-  if (error instanceof StateDifferenceError) return resumeAdvice(error, args);
-  if ((error instanceof TreeError || error instanceof FieldError) && args.knows("resume") && args.flag("resume")) {
-    return "start anew with --overwrite or another --out";
-  }
-  if (error instanceof SeenCasesError && args.knows("held-out")) {
-    return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
-  }
-  if (error instanceof MissingWeightsError) {
-    return "--model names a folder as the hub gives it (docs/weights.md says where to get one), --weights a file";
-  }
-  if (error instanceof MissingTokenizerError) return "give it with --tokenizer";
-  if (error instanceof NotAnAdapterError && !error.format?.startsWith("ace-lora fine-tuning ")) {
-    return "a model's own file is given with --weights";
-  }
-  if (error instanceof UnknownLayoutError) {
-    return `give the weights of a CLIP from open_clip, transformers or OpenAI: deno task inspect ${
-      shellWord(error.path)
-    } lists what this file holds`;
-  }
-  if (error instanceof NotGivenError) return INPUT_OPTIONS[error.input];
-  if (error instanceof OtherEncoderError) return "give the same --weights and --adapter";
-  if (error instanceof SeenCasesError) {
-    return args.knows("fraction") ? "give the --split-seed it was trained with" : "give cases it was not trained on";
-  }
-  if (error instanceof UnlabelledCasesError) return "--skip-unlabelled leaves out those without";
-  if (error instanceof AdapterSizeError) {
-    const isShipped = args.knows("weights") && args.text("weights") === undefined && args.text("model") === undefined;
-    return isShipped
-      ? "the model here is the shipped mini model: give the one the adapter was made for with --weights and --tokenizer"
-      : "give the weights that the adapter was made for";
+  for (const rule of RULES) {
+    const text = await rule(error, args);
+    if (text !== undefined) return text;
   }
   return undefined;
+}
+
+function unreadableAdvice({ path }: ImageError, args: Arguments): string | undefined {
+  if (args.positionals.join() === path) return undefined; // nothing would be left
+  const canDrop = args.knows("unreadable") && args.text("unreadable") !== "drop";
+  return canDrop ? "--unreadable drop leaves such ones out" : undefined;
+}
+
+function countAdvice({ classes }: ClassCountError, args: Arguments): string | undefined {
+  if (!args.knows("classes")) return undefined;
+  return classes.length > 0
+    ? `--classes ${shellWord(`${classes[0]},OTHER`)} names those that no image is of, too`
+    : "--class-column names the column of the classes";
+}
+
+function jointAdvice({ separator }: JointClassError, args: Arguments): string | undefined {
+  if (args.knows("separator")) {
+    const word = shellWord(separator);
+    return `--separator ${word} makes each of them a label of its image; --classes keeps them as they are`;
+  }
+  return args.knows("classes") ? "--classes lists the classes, this one among them, and keeps it as it is" : undefined;
+}
+
+/** After a state that cannot be read. */
+function damagedStateAdvice(_: unknown, args: Arguments): string | undefined {
+  return args.knows("resume") && args.flag("resume") ? "start anew with --overwrite or another --out" : undefined;
+}
+
+function seenAdvice(_: SeenCasesError, args: Arguments): string {
+  if (args.knows("held-out")) {
+    return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
+  }
+  return args.knows("fraction") ? "give the --split-seed it was trained with" : "give cases it was not trained on";
+}
+
+/** After an adapter of another model. */
+function otherModelAdvice(args: Arguments): string {
+  const isShipped = args.knows("weights") && args.text("weights") === undefined && args.text("model") === undefined;
+  return isShipped
+    ? "the model here is the shipped mini model: give the one the adapter was made for with --weights and --tokenizer"
+    : "give the weights that the adapter was made for";
 }
 
 function columnAdvice({ path, column, columns }: ColumnError, args: Arguments): string | undefined {

@@ -9,7 +9,7 @@ import { datasetPredictions } from "../eval/evaluation/predictions.ts";
 import type { RasterImage } from "../image/raster.ts";
 import { runFacts } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
-import { isProbability, protocolQuestions } from "../clip/zero_shot/protocol.ts";
+import { isProbability, type Protocol, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { defined } from "../platform/defined.ts";
 import { adaptedFrom, checkAdapterUnseen } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -119,10 +119,19 @@ function gatherScores(own: Float32Array, count: number, { allGather, rank, size 
   return scores;
 }
 
+/** What a model is asked: the images, what their classes are called, and in which words. */
+interface Question {
+  dataset: Dataset;
+  names: readonly string[];
+  protocol?: Protocol;
+  templates?: readonly string[];
+}
+
 /** Judges a model on classified images. */
 async function judgeModel(args: Arguments, out: string, ranks?: Communicator): Promise<void> {
   const { by, tune } = judgingFrom(args);
-  const given = await readableSet(args, await imagesFrom(args, by.map(({ column }) => column)));
+  const attributes = by.map(({ column }) => column);
+  const given = await readableSet(args, await imagesFrom(args, attributes));
   const dataset = { ...given, cases: watched(args, given.cases) };
   announce(dataset);
   checkClasses(dataset);
@@ -130,15 +139,44 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   const backend = await startBackend(args, ranks);
   const protocol = await protocolFrom(args);
   if (protocol) protocolQuestions(protocol, names); // before anything is loaded
-  const method = args.text("adapter") ?? "zero-shot";
   const model = await modelFacts(args);
   const began = performance.now();
+  const question = { dataset, names, ...defined({ protocol, templates: templatesFrom(args) }) };
+  const { scores, trainable, isByHead } = await askModel(args, question, ranks);
+  if (ranks && ranks.rank > 0) return;
+  await judge(args, {
+    out,
+    predictions: datasetPredictions(dataset, { scores, targets: datasetTargets(dataset) }, {
+      classes: names,
+      attributes,
+    }),
+    set: dataset.name,
+    method: methodName(args),
+    trainable,
+    areProbabilities: isByHead || (protocol ? isProbability(protocol) : dataset.score !== "min-max"),
+    imageOf: imageReader(dataset),
+    ...defined({ notice: model.notice }),
+    record: {
+      ...await runFacts(backend),
+      seconds: (performance.now() - began) / 1000,
+      synthetic: false,
+      splits: { [dataset.name]: dataset.split },
+      configuration: { model, ...questionFacts(args, question, isByHead), tune: tune ?? null },
+    },
+  }, [splitLine(dataset)]);
+}
+
+/** The scores of every case, shape `[N, C]`, by the adapter's head where it has one; each rank encodes its share of the cases. */
+async function askModel(
+  args: Arguments,
+  { dataset, names, protocol, templates }: Question,
+  ranks: Communicator | undefined,
+): Promise<{ scores: Float32Array; trainable: number; isByHead: boolean }> {
   if (ranks && dataset.cases.length < ranks.size) {
     throw new UsageError(`${dataset.cases.length} images are too few for ${ranks.size} processes`);
   }
   const own = ranks ? dataset.cases.filter((_, i) => i % ranks.size === ranks.rank) : dataset.cases;
   const bar = ranks && ranks.rank > 0 ? undefined : createProgress(own.length, { label: "evaluate", unit: "images" });
-  const templates = templatesFrom(args);
   const reader = readerFrom(args);
   const asked = { ...dataset, cases: own, classes: names };
   const batchSize = args.integer("batch-size", 32, 1);
@@ -152,57 +190,48 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
     reader,
     onBatch: (done: number) => bar?.update(done),
   };
-  let isByHead = false;
-  const { scores: ownScores, trainable } = await averagedOver(
+  const { scores, trainable, isByHead } = await averagedOver(
     args,
     (args, weights) => adaptedFrom(args, weights, sizes),
     async (classifier) => {
       checkAdapterUnseen(args, classifier, dataset.cases);
       const { params, config, tokenizer } = classifier;
-      isByHead = params.head !== undefined;
-      if (isByHead) return await headAnswers(args, { params, config }, asked, options);
-      const model = aceLoraModel(config, method);
-      return await scoreDataset(model, params, asked, { ...options, config: config.encoders, tokenizer });
+      if (params.head) return { ...await headAnswers(args, { params, config }, asked, options), isByHead: true };
+      const scored = await scoreDataset(aceLoraModel(config, methodName(args)), params, asked, {
+        ...options,
+        config: config.encoders,
+        tokenizer,
+      });
+      return { ...scored, isByHead: false };
     },
   ).finally(() => reader.close());
   bar?.finish();
-  const scores = ranks ? gatherScores(ownScores, dataset.cases.length, ranks) : ownScores;
-  if (ranks && ranks.rank > 0) return;
-  const targets = datasetTargets(dataset);
-  await judge(args, {
-    out,
-    predictions: datasetPredictions(dataset, { scores, targets }, {
-      classes: names,
-      attributes: by.map(({ column }) => column),
-    }),
-    set: dataset.name,
-    method,
-    trainable,
-    areProbabilities: isByHead || (protocol ? isProbability(protocol) : dataset.score !== "min-max"),
-    imageOf: imageReader(dataset),
-    ...defined({ notice: model.notice }),
-    record: {
-      ...await runFacts(backend),
-      seconds: (performance.now() - began) / 1000,
-      synthetic: false,
-      splits: { [dataset.name]: dataset.split },
-      configuration: {
-        model,
-        exif: isExifApplied(args) ? "apply" : "ignore",
-        data: {
-          source: args.text("images") ?? args.text("dataset") ?? null,
-          ...defined({ root: args.text("root") }),
-        },
-        classes: names,
-        prompts: isByHead ? null : protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
-        ...protocolFacts(args, protocol),
-        task: dataset.task,
-        score: isByHead ? "head" : protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
-        summary: dataset.summary,
-        tune: tune ?? null,
-      },
+  return { scores: ranks ? gatherScores(scores, dataset.cases.length, ranks) : scores, trainable, isByHead };
+}
+
+function methodName(args: Arguments): string {
+  return args.text("adapter") ?? "zero-shot";
+}
+
+/** What the record says of the images and of how their classes were asked about. */
+function questionFacts(
+  args: Arguments,
+  { dataset, names, protocol, templates }: Question,
+  isByHead: boolean,
+): Record<string, unknown> {
+  return {
+    exif: isExifApplied(args) ? "apply" : "ignore",
+    data: {
+      source: args.text("images") ?? args.text("dataset") ?? null,
+      ...defined({ root: args.text("root") }),
     },
-  }, [splitLine(dataset)]);
+    classes: names,
+    prompts: isByHead ? null : protocol ? protocol.prompts : templates ?? CHEST_TEMPLATES,
+    ...protocolFacts(args, protocol),
+    task: dataset.task,
+    score: isByHead ? "head" : protocol ? protocol.score ?? "softmax" : dataset.score ?? "softmax",
+    summary: dataset.summary,
+  };
 }
 
 /** Reads a case's image by its id. */

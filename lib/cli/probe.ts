@@ -55,36 +55,35 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   }
   const [shots, seeds] = [shotsFrom(args), seedsFrom(args) ?? [1, 2, 3]];
   const training = { epochs: args.integer("epochs", 40, 1), ...defined({ learningRates: ratesFrom(args) }) };
-  const given = await readableSet(args, await imagesFrom(args));
-  checkClasses(given);
-  const names = namesFrom(args, given.classes);
-  const name = args.text("images") === undefined ? given.name : basename(args.text("images")!);
-  const dataset: Dataset = { ...given, name, classes: names, cases: watched(args, given.cases) };
-  announce(dataset);
+  const dataset = await setFrom(args);
   const parts = await partsFrom(args, dataset);
   const backend = await startBackend(args);
   const images = dataset.cases.map((item) => ({ ...item, name: item.id }));
-  const adapted = async (): Promise<Classifier> => {
+  const open = async (): Promise<Classifier> => {
     const classifier = await classifierFrom(args);
     checkAdapterUnseen(args, classifier, parts.test);
     methodsFor(classifier, asked); // before the images are encoded
     return classifier;
   };
-  const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open: adapted });
+  const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });
   if (typeof features === "number") return features;
   const classifier = await classifierFrom(args);
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
   const methods = methodsFor(classifier, asked);
-  const prompts = args.all("prompts");
-  const templates = readsNoTexts(classifier) ? [] : prompts.length > 0 ? prompts : CHEST_TEMPLATES;
+  const templates = templatesFor(args, classifier);
   const data: FewShotData = {
-    ...await classFeatures(classifier, names, templates),
+    ...await classFeatures(classifier, dataset.classes, templates),
     ...partFeatures(dataset, parts, features.image, features.width),
   };
   const facts = {
     command: "probe",
     model: { ...await modelFacts(args) },
-    data: { name: dataset.name, ...dataset.summary, classes: names, parts: await partsRecord(dataset, parts) },
+    data: {
+      name: dataset.name,
+      ...dataset.summary,
+      classes: dataset.classes,
+      parts: await partsRecord(dataset, parts),
+    },
     prompts: templates,
     ...(methods.includes("lora") ? { lora: { epochs: training.epochs, learning_rates: training.learningRates } } : {}),
   };
@@ -94,14 +93,15 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     versions: versions(),
   });
   const reader = readerFrom(args);
-  const rows = await probed(data, kept, (signal) => ({
-    shots,
-    seeds,
-    methods: methods.filter((name): name is ProbeName => name !== "lora"),
-    ...(methods.includes("lora")
-      ? { others: { lora: loraOn(classifier, { parts, names }, { templates, ...training, reader, signal }) } }
-      : {}),
-  })).finally(async () => {
+  const rows = await probed(data, kept, (signal) => {
+    const lora = loraOn(classifier, dataset, parts, { templates, ...training, reader, signal });
+    return {
+      shots,
+      seeds,
+      methods: methods.filter((name): name is ProbeName => name !== "lora"),
+      ...(methods.includes("lora") ? { others: { lora } } : {}),
+    };
+  }).finally(async () => {
     await reader.close();
     disposeParams(classifier.params);
   });
@@ -121,15 +121,38 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   await kept.end();
 }
 
+/** The set that the options name, its classes by the names that are asked about; announced. */
+async function setFrom(args: Arguments): Promise<Dataset> {
+  const given = await readableSet(args, await imagesFrom(args));
+  checkClasses(given);
+  const images = args.text("images");
+  const dataset = {
+    ...given,
+    name: images === undefined ? given.name : basename(images),
+    classes: namesFrom(args, given.classes),
+    cases: watched(args, given.cases),
+  };
+  announce(dataset);
+  return dataset;
+}
+
+/** The prompts, none of an image tower alone. */
+function templatesFor(args: Arguments, classifier: Classifier): readonly string[] {
+  if (readsNoTexts(classifier)) return [];
+  const prompts = args.all("prompts");
+  return prompts.length > 0 ? prompts : CHEST_TEMPLATES;
+}
+
 /** LoRA trained on the shots drawn. */
 function loraOn(
   { params, config: { encoders }, tokenizer }: Classifier,
-  { parts, names }: { parts: ThreeParts; names: readonly string[] },
+  { classes }: Dataset,
+  parts: ThreeParts,
   options: LoraProbeOptions,
 ): OtherMethod {
   return async (drawn, seed) =>
     await loraProbe({
-      ...{ base: params, encoders, tokenizer, classes: names },
+      ...{ base: params, encoders, tokenizer, classes },
       train: drawn.train.map((i) => parts.train[i]!),
       validation: drawn.validation.map((i) => parts.validation[i]!),
       queries: parts.test,

@@ -15,7 +15,10 @@ import type { Dataset } from "../data/types.ts";
 import { runFacts } from "../io/run_facts.ts";
 import { fingerprints } from "../data/seen.ts";
 import { fit } from "../train/fit.ts";
-import type { FitOptions } from "../train/options.ts";
+import type { FitOptions, FitResult } from "../train/options.ts";
+import type { TrainingLoss } from "../train/source.ts";
+import type { ImageReader } from "../data/pixels/reader.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
 import { hasRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
@@ -45,12 +48,10 @@ import { joinRanks } from "./ranks.ts";
 import { startBackend, type Watch, watchTraining } from "./shared.ts";
 
 /** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
-async function inputsOf(args: Arguments, { facts, sets, learning, earlier }: {
-  facts: ModelFacts;
-  sets: TrainingSets;
-  learning: Learning;
-  earlier: Adapted | undefined;
-}): Promise<Record<string, unknown>> {
+async function inputsOf(
+  args: Arguments,
+  { facts, sets, learning, earlier }: PreparedRun,
+): Promise<Record<string, unknown>> {
   const { weights_sha256, tokenizer_sha256 } = facts;
   const { dataset: { cases, split }, validation } = sets;
   const { config, inputs } = learning;
@@ -163,25 +164,42 @@ function tellLearning({ model, start, loss }: Learning, { similarity }: ClipConf
   console.error(`trainable: ${trainable} numbers, LoRA in ${layersText(loraPlaces(start))}; loss: ${lossText}`);
 }
 
-async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
+/** A run that has read all it needs. */
+interface PreparedRun {
+  backend: BackendInfo;
+  sets: TrainingSets;
+  learning: Learning;
+  earlier: Adapted | undefined;
+  reader: ImageReader;
+  settings: ReturnType<typeof fitSettings> & { loss: TrainingLoss };
+  facts: ModelFacts;
+}
+
+/** Reads the sets, the model and the adapter to start from, and refuses a step that cannot fit in memory. */
+async function prepareRun(args: Arguments, ranks: Communicator | undefined): Promise<PreparedRun> {
   const backend = await startBackend(args, ranks);
   const sets = await setsFrom(args);
-  const { dataset, validation } = sets;
+  const { dataset } = sets;
   const clip = await modelFrom(args, undefined, (params, encoders) => learnNothing(args, dataset, params, encoders));
   const earlier = await adapterFrom(args, clip.params, clip.config);
   const reader = readerFrom(args);
   const learning = await learningFrom(args, { ...sets, clip, reader, ...defined({ earlier }) });
-  const { model, config, start, source, loss, measure } = learning;
-  const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
-  const settings = { ...fitSettings(args), loss } as const;
-  const { batchSize, microBatch } = settings;
+  const settings = { ...fitSettings(args), loss: learning.loss };
+  const { batchSize, microBatch, loss } = settings;
   checkStepMemory(clip.config, Math.min(microBatch, batchSize, dataset.cases.length), loss);
   const facts = await modelFacts(args);
   tellLearning(learning, clip.config);
+  return { backend, sets, learning, earlier, reader, settings, facts };
+}
+
+async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
+  const run = await prepareRun(args, ranks);
+  const { sets: { dataset }, learning: { model, config, start, source, measure }, earlier, settings, facts } = run;
+  const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const began = performance.now();
   const warnings: string[] = [];
   const isWriter = ranks === undefined || ranks.rank === 0;
-  const watch = watchTraining("train", batchSize, "pairs", !isWriter);
+  const watch = watchTraining("train", settings.batchSize, "pairs", !isWriter);
   const statePath = statePathOf(out);
   if (args.flag("resume") && !await hasRunState(statePath)) {
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
@@ -199,7 +217,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     ...telling(watch, log, warnings),
     ...(measure ? measuring(args, measure) : {}),
     ...(ranks ? { ranks, gradientSum: gradientSumFrom(args, true) } : {}),
-    inputs: await inputsOf(args, { facts, sets, learning, earlier }),
+    inputs: await inputsOf(args, run),
     statePath,
     resume: args.flag("resume"),
     ...defined({ saveSteps: args.integer("save-steps", undefined, 1) }),
@@ -210,35 +228,49 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     throw error;
   }).finally(async () => {
     watch.end();
-    await reader.close();
+    await run.reader.close();
   });
   await log?.close(!result.interrupted);
-  const { history } = result;
-  if (result.interrupted) {
+  const { history, interrupted } = result;
+  if (interrupted) {
     console.error(`interrupted after step ${history.length}: "${statePath}" holds the state; --resume goes on`);
     return watch.exitCode();
   }
   if (!isWriter) return;
   await keepAdapter(join(out, ADAPTERS.last), result.params, kept);
-  const record = {
+  const processes = ranks && { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) };
+  const record = await runRecord(run, result, { warnings, seconds: (performance.now() - began) / 1000, processes });
+  await writeFileAtomic(join(out, "training.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
+  console.log(
+    `last loss ${history.at(-1)!.loss.toFixed(4)}; wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`,
+  );
+}
+
+/** What training.json holds. */
+async function runRecord(
+  { backend, sets: { dataset, validation }, learning, settings, facts }: PreparedRun,
+  { history, validations }: FitResult<AceLoraParams>,
+  { warnings, seconds, processes }: {
+    warnings: readonly string[];
+    seconds: number;
+    processes: Readonly<Record<string, unknown>> | undefined;
+  },
+): Promise<Record<string, unknown>> {
+  return {
     command: "train",
     model: facts,
     warnings,
     data: { name: dataset.name, ...dataset.summary, split: dataset.split },
     settings,
     ...adaptedFacts(learning),
-    seconds: (performance.now() - began) / 1000,
+    seconds,
     ...await runFacts(backend),
-    ...(ranks ? { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) } : {}),
+    ...processes,
     history,
     ...(validation
-      ? { validation: { data: { name: validation.name, split: validation.split }, figures: result.validations } }
+      ? { validation: { data: { name: validation.name, split: validation.split }, figures: validations } }
       : {}),
   };
-  await writeFileAtomic(join(out, "training.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
-  console.log(
-    `last loss ${history.at(-1)!.loss.toFixed(4)}; wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`,
-  );
 }
 
 /** What a run's record says of what was added to the model. */

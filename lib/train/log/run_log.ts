@@ -49,36 +49,18 @@ export const RUN_LOG_NAMES: readonly string[] = ["log.jsonl", "training.html", P
  * MiB), one of a validation its step, name and figure, one of a warning the step before it.
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
-  const { title = "Training", facts = {}, notice, pageSeconds = 30 } = options;
-  const path = join(folder, "log.jsonl");
-  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[]; warnings: string[] } = {
-    history: [],
-    validations: [],
-    warnings: notice === undefined ? [] : [notice],
-  };
-  let lines: string[] = [];
-  let events: EventFile | undefined;
-  let scalars: [number, Record<string, number>][] = [];
+  const { notice, pageSeconds = 30 } = options;
+  const figures = openFigures(folder);
+  const curves: PageCurves = { history: [], validations: [], warnings: notice === undefined ? [] : [notice] };
   let [flushedAt, drawnAt, steps] = [-Infinity, -Infinity, 0];
   let busy: Promise<void> = Promise.resolve();
-  const flush = async (): Promise<void> => {
-    const [text, written] = [lines.join(""), scalars];
-    [lines, scalars] = [[], []];
-    if (text !== "") await Deno.writeTextFile(path, text, { append: true, mode: 0o600 });
-    for (const [step, figures] of written) await events?.write(step, figures);
-  };
-  const draw = async (isDone: boolean): Promise<void> => {
-    const plotly = join(folder, PLOTLY);
-    if (!isDone && !await exists(plotly)) await writeFileAtomic(plotly, await plotlySource(), { isPrivate: true });
-    const page = await runPage(curves, { title, facts, steps, ...(isDone ? {} : { refreshSeconds: pageSeconds }) });
-    await writeFileAtomic(join(folder, "training.html"), page, { isPrivate: true });
-    if (isDone && await exists(plotly)) await Deno.remove(plotly);
-  };
+  const draw = (isDone: boolean): Promise<void> =>
+    writePage(folder, curves, { ...options, steps, pageSeconds, isDone });
   const write = (isLast = false): Promise<void> => {
     const now = performance.now();
     const isDrawn = isLast || now - drawnAt >= 1000 * pageSeconds;
     [flushedAt, drawnAt] = [now, isDrawn ? now : drawnAt];
-    busy = busy.then(flush).then(() => isDrawn && !isLast ? draw(false) : undefined);
+    busy = busy.then(figures.flush).then(() => isDrawn && !isLast ? draw(false) : undefined);
     return busy;
   };
   return {
@@ -86,23 +68,12 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       steps = all;
       curves.history.push(...history);
       curves.validations.push(...validations);
-      await Deno.mkdir(folder, { recursive: true });
-      await cutLog(path, step, validations);
-      events = await openEventFile(join(folder, "tensorboard"), { ...(step > 0 ? { purgeFrom: step + 1 } : {}) });
+      await figures.begin(step, validations);
     },
     onStep(report) {
-      const { step, epoch, loss, learningRate, samples, seconds, waiting, gradientNorm } = report;
-      curves.history.push({ loss, learningRate });
-      const figures = {
-        loss,
-        learning_rate: learningRate,
-        images_per_second: samples / seconds,
-        waiting_share: waiting / seconds,
-        memory_mib: Deno.memoryUsage().rss / 2 ** 20,
-        ...(gradientNorm === undefined ? {} : { gradient_norm: gradientNorm }),
-      };
-      lines.push(JSON.stringify({ step, epoch, ...figures }) + "\n");
-      scalars.push([step, figures]);
+      curves.history.push({ loss: report.loss, learningRate: report.learningRate });
+      const told = stepFigures(report);
+      figures.add({ step: report.step, epoch: report.epoch, ...told }, told);
       // A line a second at most is written, whatever the steps: the writing must not be what a step waits for.
       if (performance.now() - flushedAt >= 1000) write().catch(() => {}); // told at the end
     },
@@ -110,20 +81,69 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
     async onValidation(entry) {
       curves.validations.push(entry);
       const { step, name, value } = entry;
-      lines.push(JSON.stringify({ step, validation: name, value }) + "\n");
-      scalars.push([step, { [`validation/${name}`]: value }]);
+      figures.add({ step, validation: name, value }, { [`validation/${name}`]: value });
       await write();
     },
     onWarning(text) {
       curves.warnings.push(text);
-      lines.push(JSON.stringify({ step: curves.history.length, warning: text }) + "\n");
+      figures.add({ step: curves.history.length, warning: text });
     },
     async close(isDone) {
-      if (!events) return; // it never began
+      if (!figures.hasBegun()) return;
       await write(true);
       await draw(isDone);
-      events.close();
+      figures.close();
     },
+  };
+}
+
+/** What a step's line and TensorBoard are told. */
+function stepFigures(report: StepReport): Record<string, number> {
+  const { loss, learningRate, samples, seconds, waiting, gradientNorm } = report;
+  return {
+    loss,
+    learning_rate: learningRate,
+    images_per_second: samples / seconds,
+    waiting_share: waiting / seconds,
+    memory_mib: Deno.memoryUsage().rss / 2 ** 20,
+    ...(gradientNorm === undefined ? {} : { gradient_norm: gradientNorm }),
+  };
+}
+
+/** A run's figures on their way to `log.jsonl` and TensorBoard's files: held until they are flushed. */
+interface FiguresFile {
+  /** Opens the files; of an earlier part what came after `step` is dropped. */
+  begin(step: number, validations: readonly ValidationEntry[]): Promise<void>;
+  hasBegun(): boolean;
+  /** Takes a line, and what TensorBoard shows of it. */
+  add(line: { step: number } & Record<string, unknown>, scalars?: Readonly<Record<string, number>>): void;
+  flush(): Promise<void>;
+  close(): void;
+}
+
+function openFigures(folder: string): FiguresFile {
+  const path = join(folder, "log.jsonl");
+  let events: EventFile | undefined;
+  let lines: string[] = [];
+  let scalars: [number, Readonly<Record<string, number>>][] = [];
+  return {
+    async begin(step, validations) {
+      await Deno.mkdir(folder, { recursive: true });
+      await cutLog(path, step, validations);
+      events = await openEventFile(join(folder, "tensorboard"), { ...(step > 0 ? { purgeFrom: step + 1 } : {}) });
+    },
+    hasBegun: () => events !== undefined,
+    add(line, shown) {
+      lines.push(JSON.stringify(line) + "\n");
+      if (shown) scalars.push([line.step, shown]);
+    },
+    async flush() {
+      const [text, written] = [lines.join(""), scalars];
+      [lines, scalars] = [[], []];
+      if (text !== "") await Deno.writeTextFile(path, text, { append: true, mode: 0o600 });
+      for (const [step, shown] of written) await events?.write(step, shown);
+    },
+    close: () => events?.close(),
   };
 }
 
@@ -145,22 +165,41 @@ async function cutLog(path: string, step: number, validations: readonly Validati
   await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""), { isPrivate: true });
 }
 
+/** What a page shows. */
+interface PageCurves extends RunCurves {
+  history: StartReport["history"][number][];
+  validations: ValidationEntry[];
+  warnings: string[];
+}
+
+interface PageOptions extends RunLogOptions {
+  /** Of the whole run. */
+  steps: number;
+  pageSeconds: number;
+  /** Whether the page is the run's last, complete in itself. */
+  isDone: boolean;
+}
+
+/** Writes a run's page, and the plotly.js beside it that it reads until the run is done. */
+async function writePage(folder: string, curves: PageCurves, options: PageOptions): Promise<void> {
+  const plotly = join(folder, PLOTLY);
+  const { isDone } = options;
+  if (!isDone && !await exists(plotly)) await writeFileAtomic(plotly, await plotlySource(), { isPrivate: true });
+  await writeFileAtomic(join(folder, "training.html"), await runPage(curves, options), { isPrivate: true });
+  if (isDone && await exists(plotly)) await Deno.remove(plotly);
+}
+
 /** The page of a run; one that is under way loads itself again. */
-async function runPage(
-  curves: RunCurves & { warnings: readonly string[] },
-  options: Required<Pick<RunLogOptions, "title" | "facts">> & { steps: number; refreshSeconds?: number },
-): Promise<string> {
-  const { title, facts, steps, refreshSeconds } = options;
+async function runPage(curves: PageCurves, options: PageOptions): Promise<string> {
+  const { title = "Training", facts = {}, steps, pageSeconds, isDone } = options;
   const done = curves.history.length;
   const validation = validationFigure(curves);
-  const state = refreshSeconds === undefined
-    ? "ended"
-    : `under way; this page loads itself again every ${refreshSeconds} s`;
+  const state = isDone ? "ended" : `under way; this page loads itself again every ${pageSeconds} s`;
   return await buildReport({
     title,
     subtitle: `Step ${done} of ${steps}, ${state}`,
     warnings: curves.warnings,
-    ...(refreshSeconds === undefined ? {} : { refreshSeconds, plotlyFile: PLOTLY }),
+    ...(isDone ? {} : { refreshSeconds: pageSeconds, plotlyFile: PLOTLY }),
     sections: [
       ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),
       ...(validation ? [{ kind: "figure" as const, title: "Validation", figure: validation }] : []),
