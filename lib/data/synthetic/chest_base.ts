@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Anatomy, TABLE } from "./anatomy.ts";
+import { type Anatomy, lookUp, type RibPattern } from "./anatomy.ts";
 import { type Canvas, curve, disc, stroke } from "./canvas.ts";
-import { noiseAt, valueNoise } from "./noise.ts";
+import { noiseAt, type ValueNoise, valueNoise } from "./noise.ts";
 
 /** A rib that is broken: its outer part is displaced. */
 export interface BrokenRib {
@@ -19,7 +19,89 @@ export interface BrokenRib {
   displaced: number;
 }
 
-const LAST = TABLE - 1;
+/** What differs from film to film beside the anatomy: levels of light, and how soft an edge is. */
+interface FilmLook {
+  texture: ValueNoise;
+  lung: number;
+  tissue: number;
+  breast: number;
+  abdomen: number;
+  /** In unit coordinates. */
+  blur: number;
+  /** As a share of the ribs' spacing. */
+  ribBlur: number;
+  /** Phase of the vertebrae. */
+  spineY: number;
+}
+
+function drawLook(size: number, { ribs }: Anatomy, rng: () => number): FilmLook {
+  return {
+    texture: valueNoise(10, rng),
+    lung: 0.2 + rng() * 0.08,
+    tissue: 0.5 + rng() * 0.08,
+    breast: rng() < 0.5 ? 0.05 + rng() * 0.09 : 0.02,
+    abdomen: 0.7 + rng() * 0.08,
+    blur: Math.max(0.011, 0.8 / size),
+    ribBlur: Math.max(0.07, 0.6 / size / ribs.spacing),
+    spineY: rng(),
+  };
+}
+
+/** `t` held between 0 and 1: the soft edge of a shape. */
+function ramp(t: number): number {
+  return t < 0 ? 0 : t > 1 ? 1 : t;
+}
+
+function softTissue({ tissue, texture }: FilmLook, x: number, y: number, rim: number): number {
+  return tissue - 0.16 * rim * rim * rim + 0.12 * (y - 0.4) + 0.06 * (noiseAt(texture, x + 0.5, y) - 0.5);
+}
+
+function lungLight({ lung, breast, texture }: FilmLook, x: number, y: number, depth: number): number {
+  return lung + breast * (y - 0.35) + 0.05 * depth * depth * depth + 0.05 * (noiseAt(texture, y, x + 0.5) - 0.5);
+}
+
+function heartLight(y: number, round: number): number {
+  return 0.72 - 0.12 * round * round + 0.06 * (y - 0.5);
+}
+
+/** Vertebrae and the discs between them. */
+function spineLight({ spineY }: FilmLook, y: number): number {
+  const disc = (y + spineY) / 0.052;
+  return 0.05 + (disc - Math.floor(disc) < 0.22 ? -0.02 : 0.012);
+}
+
+/** A posterior rib, which falls outwards; `a` is the distance from the midline, `under` what the abdomen leaves of the light. */
+function posteriorRib({ ribBlur }: FilmLook, ribs: RibPattern, fallen: number, a: number, under: number): number {
+  let phase = fallen / ribs.spacing;
+  const number = Math.floor(phase);
+  phase -= number + 0.5;
+  if (number < 0 || number >= 10) return 0;
+  const band = ramp((ribs.half - (phase < 0 ? -phase : phase)) / ribBlur + 0.5);
+  const cortex = band < 1 ? 1.15 : 0.85;
+  return ribs.contrast * band * cortex * under * (0.6 + a);
+}
+
+/** How far below the first posterior rib's line a point lies, the displacement of broken ribs taken away. */
+function ribDistance(ribs: RibPattern, broken: readonly BrokenRib[], side: 0 | 1, a: number, y: number): number {
+  const away = a - 0.1;
+  let distance = y - ribs.top - (away > 0 ? ribs.drop * away * away : 0.3 * away * away);
+  for (const { lung, rib, distance: start, displaced } of broken) {
+    if (lung !== side || a < start) continue;
+    const mine = distance / ribs.spacing - rib;
+    if (mine > -0.1 && mine < 1.3) distance -= displaced;
+  }
+  return distance;
+}
+
+/** An anterior rib, which falls inwards; `inward` is the distance from the chest wall. */
+function anteriorRib({ ribBlur }: FilmLook, ribs: RibPattern, y: number, inward: number, under: number): number {
+  let phase = (y - ribs.top - 0.13 - 1.25 * inward + 0.9 * inward * inward) / (ribs.spacing * 1.12);
+  const number = Math.floor(phase);
+  phase -= number + 0.5;
+  if (number < 0 || number >= 6) return 0;
+  const band = ramp((ribs.half * 1.15 - (phase < 0 ? -phase : phase)) / ribBlur + 0.5);
+  return ribs.contrast * 0.5 * band * under;
+}
 
 /**
  * Paints the normal chest on `canvas` and fills its lung map.
@@ -37,107 +119,47 @@ export function paintChest(
   const { x0, y0, xx, xy, yx, yy } = canvas.toUnit;
   const { ribs, heart, body, mediastinalShift } = anatomy;
   const { rng, broken } = options;
-  const texture = valueNoise(10, rng);
-  const lungLevel = 0.2 + rng() * 0.08;
-  const tissue = 0.5 + rng() * 0.08;
-  const breast = rng() < 0.5 ? 0.05 + rng() * 0.09 : 0.02;
-  const abdomen = 0.7 + rng() * 0.08;
-  const blur = Math.max(0.011, 0.8 / size);
-  const ribBlur = Math.max(0.07, 0.6 / size / ribs.spacing);
-  const spineY = rng();
+  const look = drawLook(size, anatomy, rng);
+  const { blur } = look;
   for (let py = 0, i = 0; py < size; py++) {
     for (let px = 0; px < size; px++, i++) {
       const x = x0 + px * xx + py * yx;
       const y = y0 + px * xy + py * yy;
       const side = x < 0 ? 0 : 1;
-      const a = x < 0 ? -x : x;
-      const shape = anatomy.lungs[side]!;
-      let row = (y * LAST + 0.5) | 0;
-      row = row < 0 ? 0 : row > LAST ? LAST : row;
-      let col = (a * 2 * LAST + 0.5) | 0;
-      col = col > LAST ? LAST : col;
-      // body against air
-      let inside = (body[row]! - a) / 0.02 + 0.5;
-      inside = inside < 0 ? 0 : inside > 1 ? 1 : inside;
+      const a = x < 0 ? -x : x; // distance from the midline
+      const shape = anatomy.lungs[side];
+      const half = lookUp(body, y);
+      const inside = ramp((half - a) / 0.02 + 0.5); // body against air
       if (inside === 0) {
         light[i] = 0.03;
         continue;
       }
-      const outer = shape.outer[row]!;
-      const dome = shape.dome[col]!;
-      // soft tissue, thicker towards the abdomen, thinner at the sides
-      const rim = a / body[row]!;
-      let value = tissue - 0.16 * rim * rim * rim + 0.12 * (y - 0.4) + 0.06 * (noiseAt(texture, x + 0.5, y) - 0.5);
-      // lung
-      let cover = 0;
+      const outer = lookUp(shape.outer, y);
+      const dome = lookUp(shape.dome, a * 2);
+      let value = softTissue(look, x, y, a / half);
+      let cover = 0; // of the lung
       if (y > shape.apexY - 0.03) {
-        let edge = (outer - a) / blur + 0.5;
-        let medial = (a - shape.inner[row]!) / blur + 0.5;
-        let base = (dome - y) / (blur * 1.2) + 0.5;
-        let apex = (y - shape.apexY) / blur + 0.5;
-        edge = edge < 0 ? 0 : edge > 1 ? 1 : edge;
-        medial = medial < 0 ? 0 : medial > 1 ? 1 : medial;
-        base = base < 0 ? 0 : base > 1 ? 1 : base;
-        apex = apex < 0 ? 0 : apex > 1 ? 1 : apex;
-        cover = edge * medial * base * apex;
-        // chest wall seen edge on
-        const wall = (a - outer) / 0.03;
+        const base = ramp((dome - y) / (blur * 1.2) + 0.5);
+        cover = ramp((outer - a) / blur + 0.5) * ramp((a - lookUp(shape.inner, y)) / blur + 0.5) * base *
+          ramp((y - shape.apexY) / blur + 0.5);
+        const wall = (a - outer) / 0.03; // seen edge on
         if (wall > 0 && wall < 1.5 && y < dome + 0.1) value += 0.07 * (1.5 - wall) / 1.5;
-        if (base < 1) value += (abdomen - value) * (1 - base) * (a < outer + 0.06 ? 1 : 0.6);
+        if (base < 1) value += (look.abdomen - value) * (1 - base) * (a < outer + 0.06 ? 1 : 0.6);
       }
-      if (cover > 0) {
-        const depth = (a - 0.1) / (outer - 0.08);
-        const level = lungLevel + breast * (y - 0.35) + 0.05 * depth * depth * depth +
-          0.05 * (noiseAt(texture, y, x + 0.5) - 0.5);
-        value += (level - value) * cover;
-      }
-      // heart, great vessels and spine
+      if (cover > 0) value += (lungLight(look, x, y, (a - 0.1) / (outer - 0.08)) - value) * cover;
       const m = x - mediastinalShift;
-      const border = m < 0 ? heart.right[row]! : heart.left[row]!;
-      const ma = m < 0 ? -m : m;
-      let inHeart = (border - ma) / (blur * 1.3) + 0.5;
-      if (inHeart > 0 && y > 0.08) {
-        inHeart = inHeart > 1 ? 1 : inHeart;
-        const round = ma / border;
-        const level = 0.72 - 0.12 * round * round + 0.06 * (y - 0.5);
+      const border = lookUp(m < 0 ? heart.right : heart.left, y);
+      const inHeart = y > 0.08 ? ramp((border - (m < 0 ? -m : m)) / (blur * 1.3) + 0.5) : 0;
+      if (inHeart > 0) {
+        const level = heartLight(y, (m < 0 ? -m : m) / border);
         if (y < dome) cover *= 1 - inHeart;
         if (level > value || y < dome) value += (level - value) * inHeart * (y < 0.16 ? (y - 0.08) * 12.5 : 1);
       }
-      if (a < 0.05) {
-        const disc = (y + spineY) / 0.052;
-        value += (0.05 + (disc - Math.floor(disc) < 0.22 ? -0.02 : 0.012)) * (1 - a / 0.05);
-      }
-      // ribs: posterior ones fall outwards, anterior ones fall inwards
+      if (a < 0.05) value += spineLight(look, y) * (1 - a / 0.05);
       if (a > 0.03 && a < outer + 0.035 && y > 0.07 && y < dome + 0.12) {
-        const away = a - 0.1;
-        let distance = y - ribs.top - (away > 0 ? ribs.drop * away * away : 0.3 * away * away);
-        const under = y > dome ? 0.45 : 1;
-        for (let b = 0; b < broken.length; b++) {
-          const it = broken[b]!;
-          if (it.lung !== side || a < it.distance) continue;
-          const mine = distance / ribs.spacing - it.rib;
-          if (mine > -0.1 && mine < 1.3) distance -= it.displaced;
-        }
-        let phase = distance / ribs.spacing;
-        const number = Math.floor(phase);
-        phase -= number + 0.5;
-        if (number >= 0 && number < 10) {
-          let band = (ribs.half - (phase < 0 ? -phase : phase)) / ribBlur + 0.5;
-          band = band < 0 ? 0 : band > 1 ? 1 : band;
-          const cortex = band < 1 ? 1.15 : 0.85;
-          value += ribs.contrast * band * cortex * under * (0.6 + a);
-        }
-        if (a > 0.13) {
-          const inward = outer + 0.03 - a;
-          let front = (y - ribs.top - 0.13 - 1.25 * inward + 0.9 * inward * inward) / (ribs.spacing * 1.12);
-          const frontNumber = Math.floor(front);
-          front -= frontNumber + 0.5;
-          if (frontNumber >= 0 && frontNumber < 6) {
-            let band = (ribs.half * 1.15 - (front < 0 ? -front : front)) / ribBlur + 0.5;
-            band = band < 0 ? 0 : band > 1 ? 1 : band;
-            value += ribs.contrast * 0.5 * band * under;
-          }
-        }
+        const under = y > dome ? 0.45 : 1; // through the abdomen
+        value += posteriorRib(look, ribs, ribDistance(ribs, broken, side, a, y), a, under);
+        if (a > 0.13) value += anteriorRib(look, ribs, y, outer + 0.03 - a, under);
       }
       light[i] = 0.03 + (value - 0.03) * inside;
       lung[i] = cover;
@@ -145,7 +167,6 @@ export function paintChest(
   }
   paintDetails(canvas, anatomy, rng);
 }
-
 /** Trachea, clavicles, shoulder blades, stomach bubble. */
 function paintDetails(canvas: Canvas, anatomy: Anatomy, rng: () => number): void {
   const shift = anatomy.mediastinalShift;
