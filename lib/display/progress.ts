@@ -81,6 +81,29 @@ export function besideBar(print: () => void): void {
   redraw();
 }
 
+/** Steps a second over the last few updates: a slow first step is soon forgotten. */
+function recentRate(began: number, start: number): { add(time: number, done: number): void; value(): number } {
+  const recent: [number, number][] = [[began, start]];
+  return {
+    add(time, done) {
+      recent.push([time, done]);
+      if (recent.length > WINDOW) recent.shift();
+    },
+    value() {
+      const [from, count] = recent[0]!;
+      const [to, last] = recent[recent.length - 1]!;
+      return to - from >= 1 ? (last - count) / ((to - from) / 1000) : 0; // a bar made with its first step has no rate
+    },
+  };
+}
+
+/** A bar of `room` characters, or nothing where it would be too short to read. */
+function barText(share: number, room: number): string {
+  if (room < 5) return "";
+  const filled = Math.min(room, Math.round(room * share));
+  return `[${"#".repeat(filled)}${"-".repeat(room - filled)}] `;
+}
+
 /**
  * Starts a progress display.
  *
@@ -105,21 +128,18 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
     plainInterval = 10_000,
   } = options;
   const began = now();
-  // The last few (time, done) pairs: the rate is that of the recent past, so a slow first step is soon forgotten.
-  const recent: [number, number][] = [[began, start]];
+  const rate = recentRate(began, start);
   let done = start, fields: ProgressFields = {}, drawnAt = -Infinity, drawnDone = -1, drawn = false;
 
   const describe = (): string => {
-    const [from, count] = recent[0]!;
-    const [to, last] = recent[recent.length - 1]!;
-    const rate = to - from >= 1 ? (last - count) / ((to - from) / 1000) : 0; // a bar made with its first step has no rate
+    const perSecond = rate.value();
     return [
       `${done}/${total}`,
       fields.loss === undefined ? "" : `loss ${fields.loss.toFixed(4)}`,
       fields.learningRate === undefined ? "" : `lr ${fields.learningRate.toExponential(2)}`,
-      rate > 0 ? `${significant(rate * itemsPerStep)} ${unit}/s` : "",
+      perSecond > 0 ? `${significant(perSecond * itemsPerStep)} ${unit}/s` : "",
       done >= total ? `took ${formatDuration((now() - began) / 1000)}` : "",
-      rate > 0 && done < total ? `${formatDuration((total - done) / rate)} left` : "",
+      perSecond > 0 && done < total ? `${formatDuration((total - done) / perSecond)} left` : "",
     ].filter((part) => part !== "").join("  ");
   };
   const draw = (): void => {
@@ -128,9 +148,7 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
     const head = label === "" ? "" : `${label} `;
     if (!terminal) return write(`${head}${describe()}\n`);
     const text = describe();
-    const room = Math.min(30, columns - head.length - text.length - 6);
-    const filled = total === 0 ? room : Math.min(room, Math.round(room * done / total));
-    const bar = room < 5 ? "" : `[${"#".repeat(filled)}${"-".repeat(room - filled)}] `;
+    const bar = barText(total === 0 ? 1 : done / total, Math.min(30, columns - head.length - text.length - 6));
     write(`\r\x1b[2K${`${head}${bar}${text}`.slice(0, columns - 1)}`);
     drawn = true;
     if (write === toStderr) redraw = draw;
@@ -140,8 +158,7 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
     update(value, more = {}) {
       done = value;
       fields = { ...fields, ...more };
-      recent.push([now(), done]);
-      if (recent.length > WINDOW) recent.shift();
+      rate.add(now(), done);
       if (now() - drawnAt >= (terminal ? 100 : plainInterval)) draw();
     },
     note(text) {

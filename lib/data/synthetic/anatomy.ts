@@ -134,23 +134,15 @@ function drawLung(left: boolean, portable: boolean, raised: number, rng: () => n
   };
 }
 
-/**
- * A chest drawn at random, changed as the findings ask.
- *
- * @param rng Uniform numbers; the same ones give the same chest.
- * @param changes See {@linkcode AnatomyChanges}; they take no random numbers, so the rest of the chest stays as it was.
- */
-export function drawAnatomy(rng: () => number, changes: AnatomyChanges = {}): Anatomy {
+/** Borders of heart and great vessels, from the neck to `floor`. */
+function drawHeart(
+  portable: boolean,
+  floor: number,
+  { heart = 1, mediastinum: wide = 1 }: AnatomyChanges,
+  rng: () => number,
+): Anatomy["heart"] {
   const spread = (span: number): number => (rng() - 0.5) * span;
-  const portable = rng() < 0.55;
-  const [raisedRight, raisedLeft] = changes.raised ?? [0, 0];
-  const lungs: [LungShape, LungShape] = [
-    drawLung(false, portable, raisedRight, rng),
-    drawLung(true, portable, raisedLeft, rng),
-  ];
-  const heartFactor = (changes.heart ?? 1) * (portable ? 1.06 : 1) * (1 + spread(0.14));
-  const wide = changes.mediastinum ?? 1;
-  const floor = lungs[1].domeY + 0.08;
+  const heartFactor = heart * (portable ? 1.06 : 1) * (1 + spread(0.14));
   const heartTop = 0.43 + spread(0.03);
   const pedicle = 0.052 + spread(0.01);
   const knob = 0.03 + rng() * 0.016;
@@ -168,22 +160,46 @@ export function drawAnatomy(rng: () => number, changes: AnatomyChanges = {}): An
     const arch = pedicle + knob * bump(y, 0.325, 0.042) + 0.018 * bump(y, 0.425, 0.05);
     return Math.max(arch * (1 + (wide - 1) * bump(y, 0.3, 0.16)), ventricle);
   });
+  return { right, left };
+}
+
+/** Half the width of neck, shoulders and trunk. */
+function drawBody(rng: () => number): Float32Array {
+  const spread = (span: number): number => (rng() - 0.5) * span;
   const neck = 0.12 + spread(0.03);
   const shoulder = 0.11 + spread(0.05);
   const build = 0.47 + spread(0.1);
-  const body = table(1, (y) => {
+  return table(1, (y) => {
     if (y < 0.03) return neck;
     const slope = Math.min(1, (y - 0.03) / (shoulder + 0.06));
     const arms = 0.62 - (0.62 - build) * Math.min(1, Math.max(0, (y - 0.3) / 0.2));
     return neck + (arms - neck) * slope ** 0.8;
   });
+}
+
+/**
+ * A chest drawn at random, changed as the findings ask.
+ *
+ * @param rng Uniform numbers; the same ones give the same chest.
+ * @param changes See {@linkcode AnatomyChanges}; they take no random numbers, so the rest of the chest stays as it was.
+ */
+export function drawAnatomy(rng: () => number, changes: AnatomyChanges = {}): Anatomy {
+  const spread = (span: number): number => (rng() - 0.5) * span;
+  const portable = rng() < 0.55;
+  const [raisedRight, raisedLeft] = changes.raised ?? [0, 0];
+  const lungs: [LungShape, LungShape] = [
+    drawLung(false, portable, raisedRight, rng),
+    drawLung(true, portable, raisedLeft, rng),
+  ];
+  const heart = drawHeart(portable, lungs[1].domeY + 0.08, changes, rng);
+  const body = drawBody(rng);
   return {
     view: portable ? "AP" : "PA",
     rotation: spread(portable ? 0.16 : 0.08),
     scale: 1 + spread(0.16),
     shift: { x: spread(0.06), y: spread(0.06) },
     lungs,
-    heart: { right, left },
+    heart,
     mediastinalShift: spread(0.016) + (changes.shift ?? 0),
     ribs: {
       top: 0.1 + spread(0.02),

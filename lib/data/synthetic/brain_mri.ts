@@ -2,7 +2,7 @@
 import type { RasterImage } from "../../image/raster.ts";
 import { pick } from "./findings.ts";
 import { noiseAt, valueNoise } from "./noise.ts";
-import { createPainting, finish, spot } from "./painting.ts";
+import { createPainting, finish, type Painting, spot } from "./painting.ts";
 
 /**
  * A grey axial slice, T1- or T2-weighted, and its coarse caption.
@@ -38,23 +38,7 @@ export function brainMri(rng: () => number, size: number): { image: RasterImage;
       if (Math.abs(u) < 0.02 && (v < -0.35 || v > 0.4)) light[i]! += (fluid - light[i]!) * 0.7;
     }
   }
-  const wide = 0.8 + rng() * 0.7;
-  for (const s of [-1, 1]) {
-    spot(painting, [cx + s * 0.045 * wide, cy - 0.07], {
-      colour: [fluid],
-      rx: 0.025 * wide,
-      ry: 0.085,
-      angle: s * 0.35,
-      alpha: 0.95,
-    });
-    spot(painting, [cx + s * 0.06 * wide, cy + 0.09], {
-      colour: [fluid],
-      rx: 0.02 * wide,
-      ry: 0.06,
-      angle: -s * 0.45,
-      alpha: 0.95,
-    });
-  }
+  paintVentricles(painting, [cx, cy], { wide: 0.8 + rng() * 0.7, fluid });
   if (lesion) {
     const centre: [number, number] = [cx + (rng() < 0.5 ? -1 : 1) * (0.1 + 0.12 * rng()), cy + (rng() - 0.5) * 0.4];
     const r = 0.035 + 0.06 * rng();
@@ -71,4 +55,17 @@ export function brainMri(rng: () => number, size: number): { image: RasterImage;
     rng,
   );
   return { image: finish(painting, { sigma: 0.025, rng }), caption: `${weighting}${name} ${detail}`.trim() };
+}
+
+/** The lateral ventricles, a front and a back horn on each side. */
+function paintVentricles(
+  painting: Painting,
+  [cx, cy]: [number, number],
+  { wide, fluid }: { wide: number; fluid: number },
+): void {
+  const look = { colour: [fluid], alpha: 0.95 };
+  for (const s of [-1, 1]) {
+    spot(painting, [cx + s * 0.045 * wide, cy - 0.07], { ...look, rx: 0.025 * wide, ry: 0.085, angle: s * 0.35 });
+    spot(painting, [cx + s * 0.06 * wide, cy + 0.09], { ...look, rx: 0.02 * wide, ry: 0.06, angle: -s * 0.45 });
+  }
 }

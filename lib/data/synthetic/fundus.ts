@@ -1,7 +1,7 @@
 /** Synthetic fundus photographs: disc, macula, vessels, exudates, haemorrhages. @module */
 import type { RasterImage } from "../../image/raster.ts";
 import { pick } from "./findings.ts";
-import { createPainting, finish, spot, trail } from "./painting.ts";
+import { createPainting, finish, type Painting, spot, trail } from "./painting.ts";
 
 /**
  * A colour photograph of the back of the eye and its coarse caption.
@@ -31,6 +31,24 @@ export function fundusPhotograph(rng: () => number, size: number): { image: Rast
   const disc: [number, number] = [0.5 + eye * (0.2 + 0.04 * rng()), 0.49 + (rng() - 0.5) * 0.06];
   spot(painting, disc, { colour: [0.98, 0.82, 0.5], rx: 0.065, ry: 0.075, soft: 0.4 });
   spot(painting, disc, { colour: [1, 0.93, 0.72], rx: 0.03, soft: 0.6 });
+  paintRetinalVessels(painting, disc, eye, rng);
+  if (diseased) paintLesions(painting, eye, rng);
+  for (let y = 0, i = 0; y < size; y++) {
+    for (let x = 0; x < size; x++, i += 3) {
+      const u = (x + 0.5) / size - 0.5, v = (y + 0.5) / size - 0.5;
+      if (u * u + v * v > radius * radius) light[i] = light[i + 1] = light[i + 2] = 0.015;
+    }
+  }
+  const name = pick(["fundus photograph", "retinal photograph", "fundus image of the retina", "eye fundus photo"], rng);
+  const detail = pick(
+    diseased ? ["", "abnormal", "with exudates", "diabetic retinopathy"] : ["", "normal", "healthy retina"],
+    rng,
+  );
+  return { image: finish(painting, { sigma: 0.012, rng }), caption: detail === "" ? name : `${name}, ${detail}` };
+}
+
+/** Three arcades above and three below the disc, each with a branch. */
+function paintRetinalVessels(painting: Painting, disc: [number, number], eye: number, rng: () => number): void {
   for (const up of [-1, 1]) {
     for (const away of [-1, -0.8, 0.6]) {
       const points: [number, number][] = [disc];
@@ -51,25 +69,15 @@ export function fundusPhotograph(rng: () => number, size: number): { image: Rast
       });
     }
   }
-  if (diseased) {
-    const exudates = 6 + rng() * 14;
-    for (let k = 0; k < exudates; k++) {
-      const t = rng() * 6.28, r = 0.06 + rng() * 0.2;
-      const centre: [number, number] = [0.5 - eye * 0.05 + Math.cos(t) * r, 0.5 + Math.sin(t) * r];
-      if (rng() < 0.65) spot(painting, centre, { colour: [0.98, 0.88, 0.45], rx: 0.008 + 0.014 * rng(), alpha: 0.85 });
-      else spot(painting, centre, { colour: [0.35, 0.04, 0.04], rx: 0.012 + 0.02 * rng(), alpha: 0.75 });
-    }
+}
+
+/** Exudates, bright, and haemorrhages, dark, around the macula. */
+function paintLesions(painting: Painting, eye: number, rng: () => number): void {
+  const count = 6 + rng() * 14;
+  for (let k = 0; k < count; k++) {
+    const t = rng() * 6.28, r = 0.06 + rng() * 0.2;
+    const centre: [number, number] = [0.5 - eye * 0.05 + Math.cos(t) * r, 0.5 + Math.sin(t) * r];
+    if (rng() < 0.65) spot(painting, centre, { colour: [0.98, 0.88, 0.45], rx: 0.008 + 0.014 * rng(), alpha: 0.85 });
+    else spot(painting, centre, { colour: [0.35, 0.04, 0.04], rx: 0.012 + 0.02 * rng(), alpha: 0.75 });
   }
-  for (let y = 0, i = 0; y < size; y++) {
-    for (let x = 0; x < size; x++, i += 3) {
-      const u = (x + 0.5) / size - 0.5, v = (y + 0.5) / size - 0.5;
-      if (u * u + v * v > radius * radius) light[i] = light[i + 1] = light[i + 2] = 0.015;
-    }
-  }
-  const name = pick(["fundus photograph", "retinal photograph", "fundus image of the retina", "eye fundus photo"], rng);
-  const detail = pick(
-    diseased ? ["", "abnormal", "with exudates", "diabetic retinopathy"] : ["", "normal", "healthy retina"],
-    rng,
-  );
-  return { image: finish(painting, { sigma: 0.012, rng }), caption: detail === "" ? name : `${name}, ${detail}` };
 }

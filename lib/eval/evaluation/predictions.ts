@@ -153,58 +153,25 @@ function cellError(path: string, row: number, column: string, expected: string, 
  */
 export async function readPredictions(path: string, options: ReadPredictionsOptions = {}): Promise<Predictions> {
   const table = await readCsv(path);
-  const plain = (cell: string): string => cell.replace(/^'(?=[=+\-@\t\r])/, ""); // as csvCell wrote it
   const column = (name: string): string[] => {
     const index = table.column(name);
-    return table.rows.map((cells) => plain(cells[index]!));
+    return table.rows.map((cells) => plainCell(cells[index]!));
   };
   if (table.rows.length === 0) {
     throw new RangeError(`Cannot read "${path}" as scores as it must have a row: it has none`);
   }
-  const named = (prefix: string): string[] =>
-    table.columns.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const ids = column(options.id ?? "id");
-  const known = new Set<string>();
-  const repeated = ids.findIndex((id) => known.size === known.add(id).size);
-  if (repeated >= 0) throw cellError(path, repeated, options.id ?? "id", "an id of its own", ids[repeated]!);
-  const labels = named("truth:");
-  const multilabel = options.truth === undefined && !table.columns.includes("truth") && labels.length > 0;
-  const truths = multilabel ? [] : column(options.truth ?? "truth");
-  const own = named("score:");
-  const header = (): string[] => {
-    const names = [...new Set(truths)].sort(byCodePoint);
-    // One column of scores tells which of two classes is the positive one.
-    return own.length === 1 && names.length === 2 && names[0] === own[0] ? names.reverse() : names;
-  };
-  const classes = options.classes ??
-    (multilabel
-      ? labels
-      : own.length > 1
-      ? own
-      : options.scores && options.scores.length > 1
-      ? options.scores
-      : header());
-  const scored = options.scores ?? scoreColumnNames(table.columns, classes);
-  if (scored.length !== classes.length && !(scored.length === 1 && classes.length === 2)) {
-    throw new SyntaxError(
-      `Cannot read "${path}" as each class must have a column of scores (of two classes the second alone may have one): ` +
-        `${classes.length} classes (${classes.join(", ")}), ${scored.length} columns (${scored.join(", ")})`,
-    );
-  }
-  const columns = scored.map((name) =>
-    column(name).map((cell, row) => {
-      const score = Number(cell);
-      if (cell.trim() === "" || !Number.isFinite(score)) throw cellError(path, row, name, "a finite number", cell);
-      return score;
-    })
-  );
-  const targets = multilabel ? labelTargets(path, classes, column) : truths.map((cell, row) => {
-    const index = classes.indexOf(cell);
-    if (index < 0) throw cellError(path, row, options.truth ?? "truth", `one of ${classes.join(", ")}`, cell);
-    return index;
-  });
+  checkIds(ids, path, options.id ?? "id");
+  const multilabel = options.truth === undefined && !table.columns.includes("truth") &&
+    table.columns.some((name) => name.startsWith("truth:"));
+  const truths = multilabel ? undefined : column(options.truth ?? "truth");
+  const classes = classNames(table.columns, truths, options);
+  const columns = scoreColumns(path, table.columns, { ...options, classes, column });
   const optional = (name: string | undefined, usual: string): string[] | undefined =>
     name !== undefined || table.columns.includes(usual) ? column(name ?? usual) : undefined;
+  const targets = truths
+    ? classTargets(path, classes, truths, options.truth ?? "truth")
+    : labelTargets(path, classes, column);
   const patients = optional(options.patient, "patient")?.map((patient, row) => patient || `case ${ids[row]}`);
   return {
     classes,
@@ -216,6 +183,68 @@ export async function readPredictions(path: string, options: ReadPredictionsOpti
     ...(patients ? { patients } : {}),
     attributes: Object.fromEntries((options.attributes ?? []).map((name) => [name, column(name)])),
   };
+}
+
+/** A cell as it was before `csvCell` kept spreadsheets from taking it for a formula. */
+function plainCell(cell: string): string {
+  return cell.replace(/^'(?=[=+\-@\t\r])/, "");
+}
+
+function checkIds(ids: readonly string[], path: string, column: string): void {
+  const known = new Set<string>();
+  const repeated = ids.findIndex((id) => known.size === known.add(id).size);
+  if (repeated >= 0) throw cellError(path, repeated, column, "an id of its own", ids[repeated]!);
+}
+
+/** The classes given, else those of the columns `truth:CLASS` or `score:CLASS`, else the truths that occur. */
+function classNames(
+  columns: readonly string[],
+  truths: readonly string[] | undefined,
+  { classes, scores }: ReadPredictionsOptions,
+): readonly string[] {
+  const named = (prefix: string): string[] =>
+    columns.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  if (classes) return classes;
+  if (!truths) return named("truth:");
+  const scored = named("score:");
+  if (scored.length > 1) return scored;
+  if (scores && scores.length > 1) return scores;
+  const names = [...new Set(truths)].sort(byCodePoint);
+  // One column of scores tells which of two classes is the positive one.
+  return scored.length === 1 && names.length === 2 && names[0] === scored[0] ? names.reverse() : names;
+}
+
+/** The scores by column; of two classes the second alone may have one. */
+function scoreColumns(
+  path: string,
+  columns: readonly string[],
+  { classes, column, scores = scoreColumnNames(columns, classes) }: {
+    classes: readonly string[];
+    column: (name: string) => string[];
+    scores?: readonly string[];
+  },
+): number[][] {
+  if (scores.length !== classes.length && !(scores.length === 1 && classes.length === 2)) {
+    throw new SyntaxError(
+      `Cannot read "${path}" as each class must have a column of scores (of two classes the second alone may have one): ` +
+        `${classes.length} classes (${classes.join(", ")}), ${scores.length} columns (${scores.join(", ")})`,
+    );
+  }
+  return scores.map((name) =>
+    column(name).map((cell, row) => {
+      const score = Number(cell);
+      if (cell.trim() === "" || !Number.isFinite(score)) throw cellError(path, row, name, "a finite number", cell);
+      return score;
+    })
+  );
+}
+
+function classTargets(path: string, classes: readonly string[], truths: readonly string[], column: string): number[] {
+  return truths.map((cell, row) => {
+    const index = classes.indexOf(cell);
+    if (index < 0) throw cellError(path, row, column, `one of ${classes.join(", ")}`, cell);
+    return index;
+  });
 }
 
 /** `score:CLASS` of each class; the second of two alone, or a lone `score`, where that is all there is. */
