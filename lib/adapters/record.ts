@@ -179,19 +179,30 @@ export function refuseHead({ head }: AdapterFile, what: string): void {
  */
 export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
   const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${file}" as an adapter: ${reason}`);
+  checkUpdates(adapter, file, fail);
+  checkHypergraph(adapter, file, fail);
+  if (adapter.head) checkHead(adapter.head, file, fail);
+  const { logitScale } = adapter;
+  if (logitScale !== undefined && !Number.isFinite(logitScale)) {
+    throw new RangeError(`Cannot load "${file}" (logit scale) as every number must be finite: it is ${logitScale}`);
+  }
+  if (adapter.lora.length === 0 && Object.keys(adapter.hgnn).length === 0) {
+    throw fail("it has neither LoRA nor ACE-HGNN");
+  }
+  const order = ({ encoder, layer, target }: LoraEntry): number =>
+    ENCODERS.indexOf(encoder) * 1e6 + layer * 10 + TARGETS.indexOf(target);
+  return { ...adapter, lora: [...adapter.lora].sort((x, y) => order(x) - order(y)) };
+}
+
+function checkUpdates({ lora, config: { rank } }: AdapterFile, file: string, fail: (reason: string) => Error): void {
   const seen = new Set<string>();
   const widths = new Map<AdapterEncoder, { layer: number; width: number }>();
-  for (const { encoder, layer, target, a, b } of [...adapter.lora].sort((x, y) => x.layer - y.layer)) {
+  for (const { encoder, layer, target, a, b } of [...lora].sort((x, y) => x.layer - y.layer)) {
     const label = `${encoder} layer ${layer} ${target}`;
     if (seen.has(label)) throw fail(`${label} is there twice`);
     seen.add(label);
-    const rank = a.shape[0];
-    if (a.shape.length !== 2 || b.shape.length !== 2 || b.shape[1] !== rank || rank !== adapter.config.rank) {
-      throw fail(
-        `${label} must be [${adapter.config.rank}, in] and [out, ${adapter.config.rank}]: found ${shown(a)} and ${
-          shown(b)
-        }`,
-      );
+    if (a.shape.length !== 2 || b.shape.length !== 2 || a.shape[0] !== rank || b.shape[1] !== rank) {
+      throw fail(`${label} must be [${rank}, in] and [out, ${rank}]: found ${shown(a)} and ${shown(b)}`);
     }
     const own = a.shape[1]!;
     const before = widths.get(encoder) ?? { layer, width: own };
@@ -206,31 +217,24 @@ export function checkAdapter(adapter: AdapterFile, file: string): AdapterFile {
     checkFinite(a, `"${file}" (${label} A)`);
     checkFinite(b, `"${file}" (${label} B)`);
   }
+}
+
+function checkHypergraph({ hgnn, config }: AdapterFile, file: string, fail: (reason: string) => Error): void {
   for (const leaf of hypergraphLeaves()) {
-    const tensor = hypergraphTensor(adapter.hgnn, leaf);
+    const tensor = hypergraphTensor(hgnn, leaf);
     if (tensor) checkFinite(tensor, `"${file}" (${leaf.encoder} ${leaf.part} ${leaf.leaf})`);
   }
-  const sizes = Object.values(adapter.hgnn).flatMap(({ edge, node }) => [edge, node]).map(({ down }) =>
-    shown(down.weight)
-  );
-  for (const [encoder, { edge, node }] of Object.entries(adapter.hgnn)) {
+  const sizes = new Set<string>();
+  for (const [encoder, { edge, node }] of Object.entries(hgnn)) {
     checkBottleneck(edge, `${encoder} edge bottleneck`, fail);
     checkBottleneck(node, `${encoder} node bottleneck`, fail);
+    for (const { down } of [edge, node]) sizes.add(shown(down.weight));
   }
-  if (new Set(sizes).size > 1) throw fail(`all bottlenecks of ACE-HGNN must have one size: found ${sizes.join(", ")}`);
-  const hidden = hiddenOf(adapter.hgnn);
-  if (hidden !== null && hidden !== adapter.config.hidden) {
-    throw fail(`ACE-HGNN must have the hidden width ${adapter.config.hidden} of its config: found ${hidden}`);
+  if (sizes.size > 1) throw fail(`all bottlenecks of ACE-HGNN must have one size: found ${[...sizes].join(", ")}`);
+  const hidden = hiddenOf(hgnn);
+  if (hidden !== null && hidden !== config.hidden) {
+    throw fail(`ACE-HGNN must have the hidden width ${config.hidden} of its config: found ${hidden}`);
   }
-  if (adapter.head) checkHead(adapter.head, file, fail);
-  const { logitScale } = adapter;
-  if (logitScale !== undefined && !Number.isFinite(logitScale)) {
-    throw new RangeError(`Cannot load "${file}" (logit scale) as every number must be finite: it is ${logitScale}`);
-  }
-  if (seen.size === 0 && Object.keys(adapter.hgnn).length === 0) throw fail("it has neither LoRA nor ACE-HGNN");
-  const order = ({ encoder, layer, target }: LoraEntry): number =>
-    ENCODERS.indexOf(encoder) * 1e6 + layer * 10 + TARGETS.indexOf(target);
-  return { ...adapter, lora: [...adapter.lora].sort((x, y) => order(x) - order(y)) };
 }
 
 /**

@@ -78,6 +78,12 @@ function joinLabels(rows: readonly (readonly LabelValue[])[]): LabelValue[] {
   });
 }
 
+/** Why an image of the split `own` is left out; undefined where it is wanted. */
+function otherSplit(own: string | undefined, wanted: string): string | undefined {
+  if (own === undefined) return "image without split";
+  return wanted !== "all" && own !== wanted ? "other split" : undefined;
+}
+
 /** A case's text, or "" when the report has none. */
 function textOf(report: Record<string, string> = {}, sections: readonly string[]): string {
   const text = sections.map((name) => report[name]).filter(Boolean).join(" ");
@@ -115,21 +121,15 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
   const labels = new Map<string, LabelValue[]>();
   const tally: Tally = { read: 0, dropped: {} };
   const cases: Case[] = [];
+  let mergedRows = 0;
   for (const [row, cells] of metadata.rows.entries()) {
     tally.read++;
     const [id, patientId, studyId] = [cells[image!]!, cells[patient!]!, cells[study!]!];
     const labelled = labelRows.get(studyId);
-    const reason = !views.includes(cells[view!]!.trim())
-      ? "not a frontal view"
-      : !splitOf.has(id)
-      ? "image without split"
-      : split !== "all" && splitOf.get(id) !== split
-      ? "other split"
-      : labelled === undefined
-      ? "study without labels"
-      : undefined;
-    if (reason !== undefined) {
-      drop(tally, reason);
+    const isFrontal = views.includes(cells[view!]!.trim());
+    const reason = !isFrontal ? "not a frontal view" : otherSplit(splitOf.get(id), split);
+    if (reason !== undefined || labelled === undefined) {
+      drop(tally, reason ?? "study without labels");
       continue;
     }
     const text = textOf(await report({ studyId, patientId }), sections);
@@ -144,13 +144,11 @@ export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}):
       continue;
     }
     if (!labels.has(studyId)) {
-      labels.set(studyId, joinLabels(labelled!.map(readLabels)));
-      const further = labelled!.length - 1;
-      if (further > 0) {
-        tally.merged = { "label rows of a study": (tally.merged?.["label rows of a study"] ?? 0) + further };
-      }
+      labels.set(studyId, joinLabels(labelled.map(readLabels)));
+      if (labelled.length > 1) mergedRows += labelled.length - 1;
     }
     cases.push({ id, patientId, text, labels: labels.get(studyId)!, ...imageFile(path), ...attributesOf(row) });
   }
+  if (mergedRows > 0) tally.merged = { "label rows of a study": mergedRows };
   return await makeDataset({ name: "mimic-cxr", classes: [], task: "pairs", cases, tally, split });
 }

@@ -85,6 +85,33 @@ async function readList(root: string, name: string): Promise<{ path: string; nam
   return { path, names: (await Deno.readTextFile(path)).split(/\r?\n/).map((line) => line.trim()).filter(Boolean) };
 }
 
+/** The table's rows of a split. */
+async function rowsOf(
+  split: NonNullable<NihOptions["split"]>,
+  root: string,
+  table: Table,
+  boxes: ReadonlyMap<string, Box[]>,
+): Promise<number[]> {
+  const column = table.column("Image Index");
+  const images = table.rows.map((cells) => cells[column]!);
+  const all = [...images.keys()];
+  if (split === "all") return all;
+  if (split === "boxes") return all.filter((row) => boxes.has(images[row]!));
+  const { path, names } = await readList(root, split === "train" ? "train_val_list.txt" : "test_list.txt");
+  const known = new Set(images);
+  const line = names.findIndex((name) => !known.has(name));
+  if (line >= 0) {
+    throw new SyntaxError(
+      `Cannot read "${path}" line ${line + 1} as its image must be in "${table.path}": it is ${
+        JSON.stringify(names[line])
+      }`,
+    );
+  }
+  const listed = new Set(names);
+  const rows = all.filter((row) => listed.has(images[row]!));
+  return split === "validation" ? rows.slice(0, Math.floor(0.2 * names.length)) : rows; // as the authors' preparation does
+}
+
 /**
  * Reads NIH ChestX-ray14: `Data_Entry_2017.csv` or `Data_Entry_2017_v2020.csv`, `test_list.txt`, `train_val_list.txt`,
  * `BBox_List_2017.csv` if there, and the images below `images*`.
@@ -108,23 +135,7 @@ export async function loadNih(root: string, options: NihOptions = {}): Promise<D
   };
   const attributesOf = attributeReader(table, options.attributes);
   const tally: Tally = { read: table.rows.length, dropped: {} };
-  let rows = table.rows.map((_, row) => row);
-  if (split === "boxes") rows = rows.filter((row) => boxes.has(table.rows[row]![columns.image]!));
-  else if (split !== "all") {
-    const { path, names } = await readList(root, split === "train" ? "train_val_list.txt" : "test_list.txt");
-    const known = new Set(table.rows.map((cells) => cells[columns.image]!));
-    const line = names.findIndex((name) => !known.has(name));
-    if (line >= 0) {
-      throw new SyntaxError(
-        `Cannot read "${path}" line ${line + 1} as its image must be in "${table.path}": it is ${
-          JSON.stringify(names[line])
-        }`,
-      );
-    }
-    const listed = new Set(names);
-    rows = rows.filter((row) => listed.has(table.rows[row]![columns.image]!));
-    if (split === "validation") rows = rows.slice(0, Math.floor(0.2 * names.length)); // as the authors' preparation does
-  }
+  const rows = await rowsOf(split, root, table, boxes);
   for (let i = rows.length; i < table.rows.length; i++) drop(tally, "other split");
   const folders = ["images", ...Array.from({ length: 12 }, (_, i) => `images_${String(i + 1).padStart(3, "0")}`)];
   const expected = (name: string): string => join(root, "images", `${name}.png`);

@@ -23,6 +23,26 @@ export function decodeLosslessJpeg(bytes: Uint8Array): Frame {
   return { width, height, bitsPerSample: precision, componentCount: components.length, isSigned: false, data };
 }
 
+/** The sample that its neighbours let expect, by one of the standard's predictors 1 to 7 (ITU-T T.81, table H.1). */
+function predict(predictor: number, left: number, above: number, corner: number): number {
+  switch (predictor) {
+    case 1:
+      return left;
+    case 2:
+      return above;
+    case 3:
+      return corner;
+    case 4:
+      return left + above - corner;
+    case 5:
+      return left + (above - corner >> 1);
+    case 6:
+      return above + (left - corner >> 1);
+    default:
+      return left + above >> 1;
+  }
+}
+
 function decodeSamples(scan: JpegScan, out: Uint16Array): void {
   const { width, height, precision, components, restartInterval, spectral: [predictor, , shift] } = scan;
   const count = components.length;
@@ -50,32 +70,7 @@ function decodeSamples(scan: JpegScan, out: Uint16Array): void {
         if (first) prediction = x === 0 ? initial : left;
         else {
           const above = out[position - line]!;
-          if (x === 0) prediction = above;
-          else {
-            const corner = out[position - line - count]!;
-            switch (predictor) {
-              case 1:
-                prediction = left;
-                break;
-              case 2:
-                prediction = above;
-                break;
-              case 3:
-                prediction = corner;
-                break;
-              case 4:
-                prediction = left + above - corner;
-                break;
-              case 5:
-                prediction = left + (above - corner >> 1);
-                break;
-              case 6:
-                prediction = above + (left - corner >> 1);
-                break;
-              default:
-                prediction = left + above >> 1;
-            }
-          }
+          prediction = x === 0 ? above : predict(predictor!, left, above, out[position - line - count]!);
         }
         out[position] = prediction + difference;
       }

@@ -100,6 +100,26 @@ function checkLayout(bytes: Uint8Array, name: string): Layout {
   must(firstOf(284, 1) === 1 || samples === 1, "planes are not read");
   must(firstOf(274, 1) <= 8, "its orientation is none");
   must(firstOf(266, 1) === 1, "its bit order is not read");
+  checkPieces(bytes, fields, {
+    ...{ width, height, compression, firstOf },
+    pixelBytes: samples * bits[0]! / 8,
+  });
+  const orientation = Math.max(1, firstOf(274, 1));
+  return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation, isOnly };
+}
+
+/** Checks that the strips or tiles cover the page, lie within the file and hold what they must. */
+function checkPieces(
+  bytes: Uint8Array,
+  fields: ReadonlyMap<number, readonly number[]>,
+  { width, height, pixelBytes, compression, firstOf }: {
+    width: number;
+    height: number;
+    pixelBytes: number;
+    compression: number;
+    firstOf: (tag: number, fallback: number) => number;
+  },
+): void {
   const isTiled = fields.has(322);
   const across = isTiled ? firstOf(322, 0) : width,
     down = isTiled ? firstOf(323, 0) : Math.min(height, firstOf(278, height));
@@ -113,20 +133,17 @@ function checkLayout(bytes: Uint8Array, name: string): Layout {
       `its ${pieces} strips or tiles must each have a place and a size: there are ${offsets.length} and ${counts.length}`,
     );
   }
-  const row = across * samples * bits[0]! / 8;
   offsets.forEach((start, i) => {
     const end = start + counts[i]!;
     if (end > bytes.length) {
       throw new Error(`its strip ${i} must end within its ${bytes.length} bytes: it ends at ${end}`);
     }
     const rows = isTiled ? down : Math.min(down, height - i * down);
-    const size = row * rows;
+    const size = across * pixelBytes * rows;
     const piece = bytes.subarray(start, end);
     const held = compression === 1 ? piece.length : compression === 5 ? lzwLength(piece, size) : inflated(piece, size);
     if (held < size) throw new Error(`its strip ${i} must hold ${size} bytes: it holds ${held}`);
   });
-  const orientation = Math.max(1, firstOf(274, 1));
-  return { width, height, samples, bits: bits[0] as 8 | 16, photometric, orientation, isOnly };
 }
 
 function inflated(piece: Uint8Array, size: number): number {

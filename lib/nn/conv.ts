@@ -84,64 +84,93 @@ export function conv2d(params: ConvParams, x: Tensor4D): Tensor4D {
  * and dropped. Nothing but `x` and the weights is kept for the backward pass.
  */
 function convolve3(x: Tensor4D, weight: Tensor2D): Tensor4D {
-  const [batch, height, width, channels] = x.shape;
-  const out = weight.shape[0];
-  const [tall, wide] = [height + 2, width + 2];
-  const total = batch * tall * wide;
-  const far = 2 * wide + 2; // offset of the last tap
-  const rows = total - far; // the last of them is the last pixel of the last image
-  const offset = (tap: number): number => Math.floor(tap / 3) * wide + tap % 3;
-  const taps = Array.from({ length: 9 }, (_, tap) => tap);
-  /** The images with their border, `[total, channels]`. */
-  const bordered = (images: Tensor4D): Tensor2D => {
-    const lines = tf.reshape(images, [batch, height, width * channels]);
-    return reshape(tf.pad(lines, [[0, 0], [1, 1], [channels, channels]]), [total, channels]);
-  };
-  /** `[9, out, channels]`: each tap's weights are one piece of memory. */
-  const byTap = (w: Tensor2D): Tensor => tf.transpose(tf.reshape(w, [out, 9, channels]), [1, 0, 2]);
-  const tapWeights = (w: Tensor, tap: number): Tensor2D =>
-    tf.reshape(tf.slice(w, [tap, 0, 0], [1, out, channels]), [out, channels]);
-  const window = (from: Tensor2D, tap: number): Tensor2D => tf.slice(from, [offset(tap), 0], [rows, -1]);
-  const sum = (term: (tap: number) => Tensor2D): Tensor2D =>
-    taps.slice(1).reduce((y, tap) => {
-      const next = tf.tidy(() => add(y, term(tap)));
-      y.dispose();
-      return next;
-    }, tf.tidy(() => term(0)));
+  const taps = tapsOf(x.shape, weight.shape[0]);
   return customGrad([x, weight], (images, w) => {
-    const value = tf.tidy(() => {
-      const pixels = bordered(images);
-      const weights = byTap(w);
-      const y = sum((tap) => tf.matMul(window(pixels, tap), tapWeights(weights, tap), false, true));
-      const all = reshape(tf.pad(y, [[0, far], [0, 0]]), [batch, tall, wide * out]);
-      return reshape(tf.slice(all, [0, 0, 0], [batch, height, width * out]), [
-        batch,
-        height,
-        width,
-        out,
-      ]);
-    });
     type Saved = readonly [Tensor4D, Tensor2D];
-    const gradFunc = (dy: Tensor4D, [images, w]: Saved): [Tensor, Tensor] => {
-      const { dx, dw } = tidy(() => {
-        const lines = reshape(dy, [batch, height, width * out]);
-        const slopes = reshape(tf.pad(lines, [[0, 0], [0, 2], [0, 2 * out]]), [total, out]);
-        const pixels = bordered(images);
-        const own = tf.slice(slopes, [0, 0], [rows, out]);
-        const dw = tf.stack(taps.map((tap) => tf.tidy(() => tf.matMul(own, window(pixels, tap), true, false))), 1);
-        const before = tf.pad(slopes, [[far, 0], [0, 0]]);
-        const weights = byTap(w);
-        const dPixels = sum((tap) =>
-          tf.matMul(slice(before, [far - offset(tap), 0], [total, out]), tapWeights(weights, tap))
-        );
-        const all = reshape(dPixels, [batch, tall, wide * channels]);
-        const dx = tf.slice(all, [0, 1, channels], [batch, height, width * channels]);
-        return { dx: tf.reshape(dx, images.shape), dw: tf.reshape(dw, w.shape) };
-      });
-      return [dx, dw];
-    };
     const saved: Saved = [images, w];
-    return { value, saved, gradFunc };
+    const gradFunc = (dy: Tensor4D, [images, w]: Saved): [Tensor, Tensor] => convolve3Gradient(taps, dy, images, w);
+    return { value: convolve3Forward(taps, images, w), saved, gradFunc };
+  });
+}
+
+/** The nine taps of a kernel over bordered images. */
+interface Taps {
+  /** Sizes of the images and channels out. */
+  sizes: { batch: number; height: number; width: number; channels: number; out: number };
+  /** Rows of all bordered images, and those at which a kernel may start. */
+  total: number;
+  rows: number;
+  /** How many rows further on a tap reads. */
+  offset(tap: number): number;
+  /** The images with their border, `[total, channels]`. */
+  bordered(images: Tensor4D): Tensor2D;
+  /** The weights `[out, 9 channels]` as `[9, out, channels]`: each tap's are one piece of memory. */
+  byTap(weight: Tensor2D): Tensor;
+  /** One tap's of them, `[out, channels]`. */
+  weightsOf(byTap: Tensor, tap: number): Tensor2D;
+  /** What a tap reads, `[rows, channels]`. */
+  window(pixels: Tensor2D, tap: number): Tensor2D;
+}
+
+const TAPS: readonly number[] = Array.from({ length: 9 }, (_, tap) => tap);
+
+function tapsOf([batch, height, width, channels]: Tensor4D["shape"], out: number): Taps {
+  const wide = width + 2;
+  const total = batch * (height + 2) * wide;
+  const offset = (tap: number): number => Math.floor(tap / 3) * wide + tap % 3;
+  const rows = total - offset(8); // the last of them is the last pixel of the last image
+  return {
+    sizes: { batch, height, width, channels, out },
+    total,
+    rows,
+    offset,
+    bordered(images) {
+      const lines = tf.reshape(images, [batch, height, width * channels]);
+      return reshape(tf.pad(lines, [[0, 0], [1, 1], [channels, channels]]), [total, channels]);
+    },
+    byTap: (weight) => tf.transpose(tf.reshape(weight, [out, 9, channels]), [1, 0, 2]),
+    weightsOf: (byTap, tap) => tf.reshape(tf.slice(byTap, [tap, 0, 0], [1, out, channels]), [out, channels]),
+    window: (pixels, tap) => tf.slice(pixels, [offset(tap), 0], [rows, -1]),
+  };
+}
+
+/** The sum of a term over the taps, each freed once it is added. */
+function sumOverTaps(term: (tap: number) => Tensor2D): Tensor2D {
+  return TAPS.slice(1).reduce((y, tap) => {
+    const next = tf.tidy(() => add(y, term(tap)));
+    y.dispose();
+    return next;
+  }, tf.tidy(() => term(0)));
+}
+
+function convolve3Forward(taps: Taps, images: Tensor4D, weight: Tensor2D): Tensor4D {
+  const { sizes: { batch, height, width, out }, total, rows } = taps;
+  return tf.tidy(() => {
+    const pixels = taps.bordered(images);
+    const weights = taps.byTap(weight);
+    const y = sumOverTaps((tap) => tf.matMul(taps.window(pixels, tap), taps.weightsOf(weights, tap), false, true));
+    const all = reshape(tf.pad(y, [[0, total - rows], [0, 0]]), [batch, height + 2, (width + 2) * out]);
+    return reshape(tf.slice(all, [0, 0, 0], [batch, height, width * out]), [batch, height, width, out]);
+  });
+}
+
+function convolve3Gradient(taps: Taps, dy: Tensor4D, images: Tensor4D, weight: Tensor2D): [Tensor, Tensor] {
+  const { sizes: { batch, height, width, channels, out }, total, rows, offset } = taps;
+  const far = total - rows;
+  return tidy(() => {
+    const lines = reshape(dy, [batch, height, width * out]);
+    const slopes = reshape(tf.pad(lines, [[0, 0], [0, 2], [0, 2 * out]]), [total, out]);
+    const pixels = taps.bordered(images);
+    const own = tf.slice(slopes, [0, 0], [rows, out]);
+    const dw = tf.stack(TAPS.map((tap) => tf.tidy(() => tf.matMul(own, taps.window(pixels, tap), true, false))), 1);
+    const before = tf.pad(slopes, [[far, 0], [0, 0]]);
+    const weights = taps.byTap(weight);
+    const dPixels = sumOverTaps((tap) =>
+      tf.matMul(slice(before, [far - offset(tap), 0], [total, out]), taps.weightsOf(weights, tap))
+    );
+    const all = reshape(dPixels, [batch, height + 2, (width + 2) * channels]);
+    const dx = tf.slice(all, [0, 1, channels], [batch, height, width * channels]);
+    return [tf.reshape(dx, images.shape), tf.reshape(dw, weight.shape)];
   });
 }
 

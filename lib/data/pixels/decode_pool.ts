@@ -40,6 +40,12 @@ function defaultWorkers(): number {
   return state === "granted" ? Math.max(1, navigator.hardwareConcurrency || 1) : 0;
 }
 
+function settle({ resolve, reject }: Waiting, answer: DecodeAnswer): void {
+  if ("decoded" in answer) return resolve(answer.decoded);
+  const { name, message, image } = answer.error;
+  reject(image !== undefined ? new ImageError(image, message) : new (ERRORS[name] ?? Error)(message));
+}
+
 /**
  * A pool of workers; they are started when first needed. What comes out of it depends on the files alone.
  *
@@ -66,11 +72,8 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
   const start = (): Worker => {
     const worker = new Worker(WORKER.href, { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => {
-      const { resolve, reject } = waiting.get(data.id)!;
+      settle(waiting.get(data.id)!, data);
       waiting.delete(data.id);
-      if ("decoded" in data) resolve(data.decoded);
-      else if (data.error.image !== undefined) reject(new ImageError(data.error.image, data.error.message));
-      else reject(new (ERRORS[data.error.name] ?? Error)(data.error.message));
       next(worker);
     };
     worker.onerror = (event) => {

@@ -39,53 +39,21 @@ export interface ImageReaderOptions extends DecodePoolOptions {
 
 /** Opens a reader; {@linkcode ImageReader.close} it after use. */
 export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
-  const { cache: folder, exif = false, note, onCacheError } = options;
+  const { cache: folder, exif = false, note } = options;
   const pool = openDecodePool(options);
-  const caches = new Map<string, Promise<PixelCache>>();
+  const caches = folder === undefined ? undefined : openCaches(folder, exif, options.onCacheError);
   const say = note ? imageNotes({ note }) : undefined;
-  let isWritable = true;
-  const cacheOf = (transform: PreprocessOptions): Promise<PixelCache> | undefined => {
-    if (folder === undefined) return undefined;
-    const key = JSON.stringify(transform);
-    let cache = caches.get(key);
-    if (!cache) caches.set(key, cache = openPixelCache(folder, { ...transform, exif }));
-    return cache;
-  };
-  /** Writes; a cache that cannot be written is given up where the caller has a word for that. */
-  const write = async (work: () => Promise<void>): Promise<void> => {
-    if (!isWritable) return;
-    try {
-      await work();
-    } catch (error) {
-      if (!onCacheError) throw error;
-      if (isWritable) onCacheError(error as Error);
-      isWritable = false;
-    }
-  };
-  const decode = async (
-    location: ImageLocation,
-    transform: PreprocessOptions,
-    cache?: PixelCache,
-  ): Promise<DecodedFile> => {
+  const decode = async (location: ImageLocation, transform: PreprocessOptions): Promise<DecodedFile> => {
     const file = await pool.decode(location, { ...transform, exif });
-    if (cache) await write(() => cache.put(file));
+    await caches?.put(file, transform);
     return file;
   };
-  const flush = async (): Promise<void> => {
-    for (const cache of caches.values()) {
-      const opened = await cache.catch(() => undefined); // who read was told
-      if (opened) await write(() => opened.flush());
-    }
-  };
+  const flush = async (): Promise<void> => await caches?.flush();
   return {
     isConcurrent: pool.workers > 0,
-    isCached: folder !== undefined,
+    isCached: caches !== undefined,
     async read(location, transform) {
-      const cache = await cacheOf(transform);
-      const square = await cache?.get(location).catch((error) => {
-        if (error instanceof SyntaxError) throw error;
-        return undefined; // what is wrong with the file, its reader says better
-      }) ?? await decode(location, transform, cache);
+      const square = await caches?.get(location, transform) ?? await decode(location, transform);
       say?.(locationName(location), square.notes);
       return square;
     },
@@ -95,9 +63,61 @@ export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
       try {
         await flush();
       } finally {
-        for (const cache of caches.values()) await cache.then((opened) => opened.close(), () => {});
-        caches.clear();
+        await caches?.close();
       }
+    },
+  };
+}
+
+/** The pixel caches of a folder, one for each way of resizing. */
+interface PixelCaches {
+  get(location: ImageLocation, transform: PreprocessOptions): Promise<Square | undefined>;
+  put(file: DecodedFile, transform: PreprocessOptions): Promise<void>;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param onError Takes the first error of writing, after which nothing is written; without it such an error is thrown. */
+function openCaches(folder: string, exif: boolean, onError: ImageReaderOptions["onCacheError"]): PixelCaches {
+  const caches = new Map<string, Promise<PixelCache>>();
+  let isWritable = true;
+  const cacheOf = (transform: PreprocessOptions): Promise<PixelCache> => {
+    const key = JSON.stringify(transform);
+    let cache = caches.get(key);
+    if (!cache) caches.set(key, cache = openPixelCache(folder, { ...transform, exif }));
+    return cache;
+  };
+  const write = async (work: () => Promise<void>): Promise<void> => {
+    if (!isWritable) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!onError) throw error;
+      if (isWritable) onError(error as Error);
+      isWritable = false;
+    }
+  };
+  return {
+    async get(location, transform) {
+      const cache = await cacheOf(transform);
+      return await cache.get(location).catch((error) => {
+        if (error instanceof SyntaxError) throw error;
+        return undefined; // what is wrong with the file, its reader says better
+      });
+    },
+    async put(file, transform) {
+      const cache = await cacheOf(transform);
+      await write(() => cache.put(file));
+    },
+    async flush() {
+      for (const cache of caches.values()) {
+        const opened = await cache.catch(() => undefined); // who read was told
+        if (opened) await write(() => opened.flush());
+      }
+    },
+    async close() {
+      for (const cache of caches.values()) await cache.then((opened) => opened.close(), () => {});
+      caches.clear();
     },
   };
 }

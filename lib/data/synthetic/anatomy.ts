@@ -7,7 +7,7 @@
  */
 
 /** Entries of every table. */
-export const TABLE = 256;
+const TABLE = 256;
 
 /** One lung and the chest wall beside it; index 0 is the patient's right lung, 1 the left. */
 export interface LungShape {

@@ -71,17 +71,7 @@ export async function openMapModel(
     config,
     labels: labelFeatures,
     side: gridSide(vision),
-    async cosines(pixels) {
-      const images = await features(pixels);
-      const out = new Float32Array(images.length / embedding * labels.length);
-      for (let i = 0; i < out.length; i++) {
-        const [image, label] = [Math.floor(i / labels.length) * embedding, i % labels.length * embedding];
-        let sum = 0;
-        for (let e = 0; e < embedding; e++) sum += images[image + e]! * classes[label + e]!;
-        out[i] = sum;
-      }
-      return out;
-    },
+    cosines: async (pixels) => rowProducts(await features(pixels), classes, embedding),
     async probabilities(pixels) {
       const images = await features(pixels);
       return bias === undefined
@@ -93,4 +83,15 @@ export async function openMapModel(
       disposeParams(merged, params);
     },
   };
+}
+
+/** The products of each row of `a` with each of `b`, rows of `width` numbers. */
+function rowProducts(a: Float32Array, b: Float32Array, width: number): Float32Array {
+  const columns = b.length / width;
+  return Float32Array.from({ length: a.length / width * columns }, (_, i) => {
+    const [left, right] = [Math.floor(i / columns) * width, i % columns * width];
+    let sum = 0;
+    for (let e = 0; e < width; e++) sum += a[left + e]! * b[right + e]!;
+    return sum;
+  });
 }

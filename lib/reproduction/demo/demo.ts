@@ -4,6 +4,7 @@ import { heldOutChestSets, trainingSet } from "../../data/synthetic/sets.ts";
 import type { Dataset } from "../../data/types.ts";
 import { METRICS_SCHEMA, type RunRecord } from "../../display/results.ts";
 import type { ClipConfig } from "../../clip/config.ts";
+import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { ACE_LORA_HGNN } from "../../hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../../peft/lora/config.ts";
 import type { BackendInfo } from "../../tensor/backend.ts";
@@ -11,6 +12,7 @@ import { disposeParams } from "../../tensor/params.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import type { FitOptions } from "../../train/options.ts";
 import { fit } from "../../train/fit.ts";
+import type { BatchSource } from "../../train/source.ts";
 import { assess, type Assessment } from "../../eval/assess.ts";
 import type { LoadedClip } from "../../clip/load.ts";
 import { runFacts } from "../../io/run_facts.ts";
@@ -96,6 +98,22 @@ export interface DemoHooks {
   note?: (text: string) => void;
 }
 
+/** Trains one way's numbers; undefined if it was interrupted. */
+async function adapt(
+  model: ContrastiveModel<AceLoraParams>,
+  start: AceLoraParams,
+  source: BatchSource,
+  { epochs, batchSize, learningRate, seed }: DemoSettings,
+  watch: ReturnType<NonNullable<DemoHooks["watch"]>> | undefined,
+): Promise<Pick<DemoRun, "params" | "loss"> | undefined> {
+  const settings = { epochs, batchSize, learningRate, warmupEpochs: 0.5, seed };
+  const { params, history, interrupted } = await fit(model, start, source, { ...settings, ...watch?.hooks });
+  watch?.end();
+  if (interrupted) return undefined;
+  disposeParams(start, params);
+  return { params, loss: history.map((step) => step.loss) };
+}
+
 /**
  * Adapts and evaluates the generalist each way, under one seed.
  *
@@ -111,7 +129,7 @@ export async function runDemo(
   const began = performance.now();
   const facts = await runFacts(backend);
   const { params: base, config: encoders, tokenizer } = generalist;
-  const { seed, pairs, epochs, batchSize, learningRate } = settings;
+  const { seed, pairs } = settings;
   const source = pairSource(trainingSet(pairs, deriveSeed(seed, "training")), encoders, tokenizer);
   const sets = heldOutChestSets(settings.perClass, seed);
   const runs: DemoRun[] = [];
@@ -119,24 +137,11 @@ export async function runDemo(
     const model = aceLoraModel(method.config, method.name);
     const start = await initAceLora(base, method.config, { seed });
     const from = performance.now();
-    let params = start;
-    let loss: number[] = [];
-    if (method.config.lora) {
-      const watch = hooks.watch?.(`train ${method.name}`);
-      const result = await fit(model, start, source, {
-        epochs,
-        batchSize,
-        learningRate,
-        warmupEpochs: 0.5,
-        seed,
-        ...watch?.hooks,
-      });
-      watch?.end();
-      if (result.interrupted) return undefined;
-      params = result.params;
-      disposeParams(start, params);
-      loss = result.history.map((step) => step.loss);
-    }
+    const adapted = method.config.lora
+      ? await adapt(model, start, source, settings, hooks.watch?.(`train ${method.name}`))
+      : { params: start, loss: [] };
+    if (!adapted) return undefined;
+    const { params, loss } = adapted;
     const seconds = (performance.now() - from) / 1000;
     const figures: Record<string, Assessment> = {};
     for (const [name, set] of Object.entries(sets)) {
@@ -153,9 +158,10 @@ export async function runDemo(
     ...facts,
     seconds: (performance.now() - began) / 1000,
     sets: Object.fromEntries(
-      Object.keys(sets).map((
-        set,
-      ) => [set, Object.fromEntries(runs.map((run) => [run.method.name, run.sets[set]!.result]))]),
+      Object.keys(sets).map((name) => {
+        const results = runs.map(({ method, sets }) => [method.name, sets[name]!.result]);
+        return [name, Object.fromEntries(results)];
+      }),
     ),
     synthetic: true,
     splits: Object.fromEntries(Object.entries(sets).map(([name, set]) => [name, set.split])),

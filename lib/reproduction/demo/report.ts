@@ -3,7 +3,8 @@ import { confusionFigure } from "../../display/confusion.ts";
 import { lossFigure, rocFigure } from "../../display/curves.ts";
 import type { Overlay } from "../../display/overlay.ts";
 import { buildReport, type ReportSection } from "../../display/report.ts";
-import { resultsTable } from "../../display/results.ts";
+import { resultsTable, type RunRecord } from "../../display/results.ts";
+import type { Figure } from "../../display/figure.ts";
 import { confusionMatrix } from "../../eval/metrics/confusion.ts";
 import { predictedClasses } from "../../eval/metrics/accuracy.ts";
 import { rocCurve } from "../../eval/metrics/roc_curve.ts";
@@ -13,8 +14,6 @@ import { explainImages, explanationOverlay } from "../../eval/explain.ts";
 
 /** The report as one HTML text. */
 export async function demoReport(result: DemoResult): Promise<string> {
-  const { record, runs, sets } = result;
-  const trained = runs.filter((run) => run.loss.length > 0);
   const sections: ReportSection[] = [
     {
       kind: "prose",
@@ -25,28 +24,8 @@ export async function demoReport(result: DemoResult): Promise<string> {
         "comparable with the paper's, which are measured on patients' radiographs with a model two hundred times larger.",
       ],
     },
-    { kind: "table", title: "Results", table: resultsTable(record) },
-    {
-      kind: "figure",
-      title: "Training loss",
-      figure: lossFigure(trained.map(({ method, loss }) => ({ name: method.name, loss })), { smooth: 8 }),
-      synthetic: true,
-      half: true,
-    },
-    ...binarySets(sets).map((name): ReportSection => ({
-      kind: "figure",
-      title: `ROC, ${name}`,
-      figure: rocFigure(runs.map((run) => rocSeries(run, name))),
-      synthetic: true,
-      half: true,
-    })),
-    ...multiclassSets(sets).map((name): ReportSection => ({
-      kind: "figure",
-      title: `Confusion of ${runs.at(-1)!.method.name}, ${name}`,
-      figure: confusion(runs.at(-1)!, name, sets[name]!),
-      synthetic: true,
-      half: true,
-    })),
+    { kind: "table", title: "Results", table: resultsTable(result.record) },
+    ...figures(result),
     {
       kind: "overlays",
       title: "CLS attention and chosen hyperedges",
@@ -55,22 +34,7 @@ export async function demoReport(result: DemoResult): Promise<string> {
         "Rings and lines: each member's own hyperedge, by cosine similarity.",
       synthetic: true,
     },
-    {
-      kind: "facts",
-      title: "Run",
-      facts: {
-        seed: record.seed,
-        backend: `${record.backend} (${record.adapter})`,
-        seconds: Number(record.seconds.toFixed(1)),
-        revision: record.revision ?? "unknown",
-        ...record.versions,
-        ...Object.fromEntries(
-          Object.entries(record.splits ?? {}).map((
-            [name, { size, hash }],
-          ) => [name, `${size} cases, sha256 ${hash.slice(0, 16)}`]),
-        ),
-      },
-    },
+    { kind: "facts", title: "Run", facts: facts(result.record) },
   ];
   return await buildReport({
     title: "ACE-LoRA demo",
@@ -79,12 +43,38 @@ export async function demoReport(result: DemoResult): Promise<string> {
   });
 }
 
-function binarySets(sets: DemoResult["sets"]): string[] {
-  return Object.keys(sets).filter((name) => sets[name]!.classes.length === 2);
+/** The losses, each binary set's ROC curves, and each other set's confusions by the last method. */
+function figures({ runs, sets }: DemoResult): ReportSection[] {
+  const trained = runs.filter((run) => run.loss.length > 0);
+  const last = runs.at(-1)!;
+  const all = Object.entries(sets);
+  const titled: [string, Figure][] = [
+    ["Training loss", lossFigure(trained.map(({ method, loss }) => ({ name: method.name, loss })), { smooth: 8 })],
+    ...all.filter(([, { classes }]) => classes.length === 2).map(([name]): [string, Figure] => [
+      `ROC, ${name}`,
+      rocFigure(runs.map((run) => rocSeries(run, name))),
+    ]),
+    ...all.filter(([, { classes }]) => classes.length > 2).map(([name, set]): [string, Figure] => [
+      `Confusion of ${last.method.name}, ${name}`,
+      confusion(last, name, set),
+    ]),
+  ];
+  return titled.map(([title, figure]) => ({ kind: "figure", title, figure, synthetic: true, half: true }));
 }
 
-function multiclassSets(sets: DemoResult["sets"]): string[] {
-  return Object.keys(sets).filter((name) => sets[name]!.classes.length > 2);
+function facts({ seed, backend, adapter, seconds, revision = "unknown", versions, splits = {} }: RunRecord) {
+  const told = Object.entries(splits).map(([name, { size, hash }]) => [
+    name,
+    `${size} cases, sha256 ${hash.slice(0, 16)}`,
+  ]);
+  return {
+    seed,
+    backend: `${backend} (${adapter})`,
+    seconds: Number(seconds.toFixed(1)),
+    revision,
+    ...versions,
+    ...Object.fromEntries(told),
+  };
 }
 
 function rocSeries(run: DemoRun, set: string): Parameters<typeof rocFigure>[0][number] {

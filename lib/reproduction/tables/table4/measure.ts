@@ -60,9 +60,57 @@ export interface Table4Inputs {
   signal?: AbortSignal;
 }
 
+/** Cases with their maps, by one tower. */
+interface MappedSets {
+  mapped(cases: DenseData["train"]): Promise<MappedCases>;
+  test: { masks: MappedCases; boxes: MappedCases };
+  validation: { masks: MappedCases; boxes: MappedCases };
+}
+
+async function mappedSets({ masks, boxes, mapsFolder }: Table4Inputs, encoder: DenseEncoder): Promise<MappedSets> {
+  const mapped = async (cases: DenseData["train"]): Promise<MappedCases> => ({
+    cases,
+    maps: await mapSource(cases, encoder, mapsFolder === undefined ? {} : { cache: mapsFolder }),
+  });
+  return {
+    mapped,
+    test: { masks: await mapped(masks.test), boxes: await mapped(boxes.test) },
+    validation: { masks: await mapped(masks.validation), boxes: await mapped(boxes.validation) },
+  };
+}
+
+/** A row: both heads trained on a share of the labels, and their figures on the test cases. */
+async function measureRow(
+  inputs: Table4Inputs,
+  { mapped, test, validation }: MappedSets,
+  { adapter, fraction }: { adapter: string; fraction: number },
+): Promise<Table4Row> {
+  const { masks, boxes, vision, fractions, seed, head } = inputs;
+  const labelled = labelFraction(masks.train, { fraction, seed });
+  const decoder = await trainSegmentation(await mapped(labelled), validation.masks, {
+    ...head(labelled.length),
+    patchSize: squareSide(vision),
+  });
+  const answered = new Map<number, BinaryMask>();
+  const keep = (index: number, mask: BinaryMask): Promise<void> => Promise.resolve(void answered.set(index, mask));
+  const isShown = inputs.examples !== undefined && fraction === Math.max(...fractions);
+  const segmentation = (await evaluateSegmentation(decoder.head, test.masks, isShown ? { onCase: keep } : {})).figures;
+  disposeParams(decoder.head.params);
+  const drawn = boxedFraction(boxes.train, { fraction, seed });
+  const detector = await trainDetection(await mapped(drawn), validation.boxes, {
+    ...head(drawn.length),
+    classes: boxes.classes,
+  });
+  const { figures: detection, images } = await evaluateDetection(detector.head, test.boxes);
+  if (isShown) inputs.examples!.push(exampleOf(adapter, { masks, boxes }, { masks: answered, images }));
+  disposeParams(detector.head.params);
+  const others = drawn.length === labelled.length ? {} : { labelledBoxes: drawn.length };
+  return { adapter, fraction, labelled: labelled.length, ...others, segmentation, detection };
+}
+
 /** Trains and evaluates a segmentation and a detection head on each frozen tower at every label share; null where a signal ended it. */
 export async function measureTable4(inputs: Table4Inputs): Promise<Required<Table4Progress> | null> {
-  const { masks, boxes, vision, fractions, seed, head, mapsFolder, signal } = inputs;
+  const { masks, boxes, vision, fractions, mapsFolder, signal } = inputs;
   const progress: Table4Progress = inputs.progress ?? { rows: [], encoders: {} };
   const isDone = (adapter: string, fraction?: number): boolean =>
     fraction === undefined
@@ -75,41 +123,15 @@ export async function measureTable4(inputs: Table4Inputs): Promise<Required<Tabl
     const { encoder, free } = opened;
     try {
       progress.encoders[adapter] = encoder.hash;
-      const mapped = async (cases: DenseData["train"]): Promise<MappedCases> => ({
-        cases,
-        maps: await mapSource(cases, encoder, mapsFolder === undefined ? {} : { cache: mapsFolder }),
-      });
-      const test = { masks: await mapped(masks.test), boxes: await mapped(boxes.test) };
-      const validation = { masks: await mapped(masks.validation), boxes: await mapped(boxes.validation) };
+      const sets = await mappedSets(inputs, encoder);
       progress.baselines ??= {
-        mask: await constantMaskFigures(await mapped(masks.train), test.masks, vision.imageSize),
-        box: constantBoxFigures(await mapped(boxes.train), test.boxes, boxes.classes),
+        mask: await constantMaskFigures(await sets.mapped(masks.train), sets.test.masks, vision.imageSize),
+        box: constantBoxFigures(await sets.mapped(boxes.train), sets.test.boxes, boxes.classes),
       };
       for (const fraction of fractions) {
         if (isDone(adapter, fraction)) continue;
         if (signal?.aborted) return null;
-        const labelled = labelFraction(masks.train, { fraction, seed });
-        const decoder = await trainSegmentation(await mapped(labelled), validation.masks, {
-          ...head(labelled.length),
-          patchSize: squareSide(vision),
-        });
-        const answered = new Map<number, BinaryMask>();
-        const keep = (index: number, mask: BinaryMask): Promise<void> =>
-          Promise.resolve(void answered.set(index, mask));
-        const isShown = inputs.examples !== undefined && fraction === Math.max(...fractions);
-        const segmentation =
-          (await evaluateSegmentation(decoder.head, test.masks, isShown ? { onCase: keep } : {})).figures;
-        disposeParams(decoder.head.params);
-        const drawn = boxedFraction(boxes.train, { fraction, seed });
-        const detector = await trainDetection(await mapped(drawn), validation.boxes, {
-          ...head(drawn.length),
-          classes: boxes.classes,
-        });
-        const { figures: detection, images } = await evaluateDetection(detector.head, test.boxes);
-        if (isShown) inputs.examples!.push(exampleOf(adapter, { masks, boxes }, { masks: answered, images }));
-        disposeParams(detector.head.params);
-        const others = drawn.length === labelled.length ? {} : { labelledBoxes: drawn.length };
-        const row = { adapter, fraction, labelled: labelled.length, ...others, segmentation, detection };
+        const row = await measureRow(inputs, sets, { adapter, fraction });
         progress.rows.push(row);
         await inputs.onRow(row, progress);
       }
