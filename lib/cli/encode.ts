@@ -94,12 +94,7 @@ async function encode(
   if (images.length + texts.length === 0) {
     throw new UsageError("name something to encode: --images, --dataset or --texts");
   }
-  const lists: FeatureList[] = [
-    ...(images.length > 0
-      ? [{ name: "image" as const, ids: images.map(({ name }) => name), stamps: await imageStamps(images) }]
-      : []),
-    ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map(({ id }) => id) }] : []),
-  ];
+  const lists = await featureLists(images, texts);
   const reader = readerFrom(args);
   const shared = ranks && await startBackend(args, ranks); // all of them, whether or not each has something to do
   const open = async () => {
@@ -143,6 +138,18 @@ async function encode(
   );
   if (!ranks) return console.log(result.path);
   if (!isStopped && ranks.rank === 0) await merge(args, out);
+}
+
+/** The lists of what is encoded, those that are not empty. */
+async function featureLists(
+  images: readonly NamedImage[],
+  texts: readonly { id: string }[],
+): Promise<FeatureList[]> {
+  const lists: FeatureList[] = [
+    { name: "image", ids: images.map(({ name }) => name), stamps: await imageStamps(images) },
+    { name: "text", ids: texts.map(({ id }) => id) },
+  ];
+  return lists.filter(({ ids }) => ids.length > 0);
 }
 
 async function merge(args: Arguments, out: string): Promise<void> {

@@ -22,11 +22,12 @@ import { classFeatures, mostFrequent, partFeatures, zeroShot } from "../eval/pro
 import { runFacts, versions } from "../io/run_facts.ts";
 import { defined } from "../platform/defined.ts";
 import { disposeParams } from "../tensor/params.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
 import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, columnsFrom, imagesFrom, namesFrom } from "./data_options.ts";
 import { readerFrom, watched } from "./decode_options.ts";
-import { keptFeatures } from "./features.ts";
+import { type KeptFeatures, keptFeatures } from "./features.ts";
 import { holdOutput, writeResults } from "./output.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { type KeptRuns, keptRuns } from "./kept_runs.ts";
@@ -48,12 +49,24 @@ export const COMMAND: Command = {
   },
 };
 
+/** What is to be probed, and how. */
+interface ProbeTask {
+  /** Methods named by the options. */
+  asked: readonly ProbeMethod[] | undefined;
+  dataset: Dataset;
+  parts: ThreeParts;
+  backend: BackendInfo;
+  runs: Pick<FewShotOptions, "shots" | "seeds">;
+  /** Of LoRA. */
+  training: Pick<LoraProbeOptions, "epochs" | "learningRates">;
+}
+
 async function probe(args: Arguments, out: string): Promise<number | void> {
   const asked = methodsFrom(args);
   if (asked?.includes("lora") && args.text("adapter") !== undefined) {
     throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
   }
-  const [shots, seeds] = [shotsFrom(args), seedsFrom(args) ?? [1, 2, 3]];
+  const runs = { shots: shotsFrom(args), seeds: seedsFrom(args) ?? [1, 2, 3] };
   const training = { epochs: args.integer("epochs", 40, 1), ...defined({ learningRates: ratesFrom(args) }) };
   const dataset = await setFrom(args);
   const parts = await partsFrom(args, dataset);
@@ -67,13 +80,23 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   };
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });
   if (typeof features === "number") return features;
+  return await probeFeatures(args, out, { asked, dataset, parts, backend, runs, training }, features);
+}
+
+/** Carries out the runs on the features of all images, and writes their figures. */
+async function probeFeatures(
+  args: Arguments,
+  out: string,
+  { asked, dataset, parts, backend, runs, training }: ProbeTask,
+  { image, width }: KeptFeatures,
+): Promise<number | void> {
   const classifier = await classifierFrom(args);
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
   const methods = methodsFor(classifier, asked);
   const templates = templatesFor(args, classifier);
   const data: FewShotData = {
     ...await classFeatures(classifier, dataset.classes, templates),
-    ...partFeatures(dataset, parts, features.image, features.width),
+    ...partFeatures(dataset, parts, image, width),
   };
   const facts = {
     command: "probe",
@@ -96,8 +119,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   const rows = await probed(data, kept, (signal) => {
     const lora = loraOn(classifier, dataset, parts, { templates, ...training, reader, signal });
     return {
-      shots,
-      seeds,
+      ...runs,
       methods: methods.filter((name): name is ProbeName => name !== "lora"),
       ...(methods.includes("lora") ? { others: { lora } } : {}),
     };

@@ -1,5 +1,6 @@
 /** Run-length encoded masks: SIIM's relative runs, Kaggle's absolute ones, both column by column. @module */
 import type { BinaryMask } from "./types.ts";
+import { mapTuple } from "../platform/map_tuple.ts";
 
 /** Size of a mask, pixels. */
 export interface MaskSize {
@@ -61,11 +62,13 @@ export function decodeRle(text: string, options: RleOptions): BinaryMask {
   if (words.length % 2) refuse("values must be pairs of start and length", `there are ${words.length} values`);
   let end = 0;
   for (let i = 0; i < words.length; i += 2) {
-    const [start, length] = [words[i]!, words[i + 1]!].map((word) =>
-      /^\d{1,15}$/.test(word)
-        ? Number(word)
-        : refuse("values must be whole numbers >= 0", `one is ${JSON.stringify(word)}`)
-    ) as [number, number];
+    const [start, length] = mapTuple(
+      [words[i]!, words[i + 1]!],
+      (word) =>
+        /^\d{1,15}$/.test(word)
+          ? Number(word)
+          : refuse("values must be whole numbers >= 0", `one is ${JSON.stringify(word)}`),
+    );
     if (length === 0) refuse("runs must have a length", `run ${i / 2 + 1} has 0`);
     const position = starts === "relative" ? end + start : start - first;
     if (position < end) refuse("runs must follow one another", `run ${i / 2 + 1} starts at ${start}`);

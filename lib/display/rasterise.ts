@@ -1,4 +1,5 @@
 /** SVG to PNG, for viewers that draw no SVG: JupyterLab in a notebook that is not trusted, GitHub, mail. @module */
+import { mapTuple } from "../platform/map_tuple.ts";
 
 /** Options of {@linkcode rasterise}. */
 export interface RasteriseOptions {
@@ -23,8 +24,8 @@ async function loadRasteriser(): Promise<Rasteriser> {
   // Names the package of the font in the module graph, so that it is fetched with the others and not at run time.
   await import("dejavu-fonts-ttf/package.json", { with: { type: "json" } });
   const [wasm, font] = await Promise.all(
-    FILES.map((file) => Deno.readFile(new URL(import.meta.resolve(file)))),
-  ) as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
+    mapTuple(FILES, (file) => Deno.readFile(new URL(import.meta.resolve(file)))),
+  );
   await initWasm(wasm);
   return { Resvg, font };
 }

@@ -1,7 +1,7 @@
 /** A DICOM file's two parts: the meta group, which names the transfer syntax, and the data set. PS3.10, section 7. @module */
 import { type DataSet, type Encoding, readElements, text } from "./_dicom_elements.ts";
 import { inflateRawSync } from "../platform/zlib.ts";
-import { errorMessage } from "../platform/error_message.ts";
+import { errorCode, errorMessage } from "../platform/error_message.ts";
 
 const EXPLICIT_LITTLE: Encoding = { explicit: true, littleEndian: true };
 const IMPLICIT_LITTLE: Encoding = { explicit: false, littleEndian: true };
@@ -88,7 +88,7 @@ function inflate(compressed: Uint8Array): Uint8Array {
     return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     throw new Error(
-      (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
+      errorCode(error) === "ERR_BUFFER_TOO_LARGE"
         ? `its deflated data set inflates to more than ${MAX_INFLATED} bytes`
         : `its deflated data set does not inflate (${errorMessage(error)})`,
     );

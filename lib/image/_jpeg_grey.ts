@@ -90,9 +90,13 @@ function decodeScan(scan: JpegScan): Uint8Array | undefined {
   const strip = Math.min(down, Math.max(1, Math.floor(STRIP / (64 * across))));
   const wasm = jpegGrey();
   const [dcAt, acAt, factors, from, clean, to] = placed(wasm, [
-    ...[272, 272, 128, data.length, data.length + 576],
+    272,
+    272,
+    128,
+    data.length,
+    data.length + 576,
     64 * across * strip,
-  ]) as [number, number, number, number, number, number];
+  ]);
   const memory = new Uint8Array(wasm.memory.buffer);
   const put = ({ counts, symbols }: HuffmanCodes, at: number): void => {
     memory.set(counts, at);

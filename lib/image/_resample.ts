@@ -58,7 +58,7 @@ export function resampleAcross(
     channels === 3 ? 3 * stride : 0,
     strip * made,
     strip * line,
-  ]) as [number, number, number, number, number, number];
+  ]);
   const bytes = new Uint8Array(wasm.memory.buffer);
   new Int32Array(wasm.memory.buffer, first, count).set(windows.first);
   new Int32Array(wasm.memory.buffer, steps, count).set(windows.length.map((length) => Math.ceil(length / 8)));
@@ -86,7 +86,7 @@ export function resampleDown(input: Uint8Array, inner: number, windows: FixedWin
   const most = length.reduce((a, b) => Math.max(a, b), 0);
   const room = Math.max(most, Math.floor(STRIP / inner)); // lines
   const wasm = resample();
-  const [weights, to, from] = placed(wasm, [4 * taps * count, inner, room * inner]) as [number, number, number];
+  const [weights, to, from] = placed(wasm, [4 * taps * count, inner, room * inner]);
   const bytes = new Uint8Array(wasm.memory.buffer);
   new Int16Array(wasm.memory.buffer, weights, 2 * taps * count).set(halves(windows, taps));
   for (let i = 0, begin = 0, end = 0; i < count; i++) {

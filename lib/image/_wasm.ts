@@ -1,5 +1,6 @@
 /** The project's own WebAssembly for images: programs with a memory of their own, which grows to what they work on. @module */
 import { base64Bytes } from "../platform/runtime.ts";
+import { mapTuple } from "../platform/map_tuple.ts";
 
 /** What every one of them exports. */
 export interface WasmProgram {
@@ -20,9 +21,12 @@ export function wasmProgram<Program extends WasmProgram>(text: string): () => Pr
 export const SPARE = 64;
 
 /** Where parts of these sizes lie, one after the other, each at a multiple of 16; the memory grows to hold them. */
-export function placed({ memory, __heap_base }: WasmProgram, sizes: readonly number[]): number[] {
+export function placed<const S extends readonly number[]>(
+  { memory, __heap_base }: WasmProgram,
+  sizes: S,
+): { -readonly [I in keyof S]: number } {
   let end = __heap_base.value;
-  const starts = sizes.map((size) => {
+  const starts = mapTuple(sizes, (size) => {
     const start = Math.ceil(end / 16) * 16;
     end = start + size;
     return start;

@@ -10,7 +10,7 @@ import { encode } from "fast-png";
 import { checkImageSize, type RasterImage } from "./raster.ts";
 import { inflatedBytes, readScanlines, type ScanlineLayout } from "./_png_scanlines.ts";
 import { crc32, inflateSync } from "../platform/zlib.ts";
-import { errorMessage } from "../platform/error_message.ts";
+import { errorCode, errorMessage } from "../platform/error_message.ts";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -145,7 +145,7 @@ function inflateParts(parts: Uint8Array[], expected: number, fail: (what: string
     inflated = inflateSync(compressed, { maxOutputLength: expected });
   } catch (error) {
     return fail(
-      (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE"
+      errorCode(error) === "ERR_BUFFER_TOO_LARGE"
         ? `its data inflate to more than the ${expected} bytes the header needs`
         : `its data do not inflate (${errorMessage(error)})`,
     );

@@ -86,7 +86,7 @@ function makeView(args: readonly unknown[], dtype: TensorDtype): TorchView {
   if (!(storage instanceof TorchStorage)) throw new Error("a tensor must be built on a storage");
   const [shape, strides] = [sizes(args[2], "shape"), sizes(args[3], "strides")];
   if (shape.length !== strides.length) throw new Error("a tensor's shape and strides must have the same length");
-  const [start] = sizes([offset], "offset") as [number];
+  const [start = 0] = sizes([offset], "offset");
   const end = start + viewSpan(shape, strides);
   if (!(end <= storage.count)) {
     throw new Error(

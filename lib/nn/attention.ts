@@ -14,6 +14,7 @@ import { linear, type LinearOptions, type LinearParams, linears } from "./linear
 import { tokenAt, upToToken } from "./read_token.ts";
 import { type RotaryTable, rotate } from "./rotary.ts";
 import { windowBias, type Windows } from "./windows.ts";
+import { mapTuple } from "../platform/map_tuple.ts";
 
 /** A linear layer of a self-attention layer. */
 export type AttentionProjection = "query" | "key" | "value" | "output";
@@ -93,12 +94,11 @@ export function selfAttention(
   const mode = (name: string): LinearOptions => seed === undefined ? {} : { seed: deriveSeed(seed, name) };
   return tidy(() => {
     const source = clsOnly ? tokenAt(x, read) : x;
-    const names = ["query", "key", "value"] as const;
-    const project = <T extends readonly (typeof names)[number][]>(which: T, rows: Tensor3D): Tensor3D[] =>
-      linears(which.map((name) => params[name]), rows, which.map(mode));
+    const project = <const N extends readonly ("query" | "key" | "value")[]>(names: N, rows: Tensor3D) =>
+      linears(mapTuple(names, (name) => params[name]), rows, names.map(mode));
     const [straight, unturned, value] = clsOnly
-      ? [...project(["query"], source), ...project(["key", "value"], x)] as [Tensor3D, Tensor3D, Tensor3D]
-      : project(names, x) as [Tensor3D, Tensor3D, Tensor3D];
+      ? [...project(["query"], source), ...project(["key", "value"], x)]
+      : project(["query", "key", "value"], x);
     const { rotary } = options;
     const query = rotary && !clsOnly ? rotate(straight, rotary) : straight; // CLS's own query has no place
     const key = rotary ? rotate(unturned, rotary) : unturned;

@@ -58,7 +58,7 @@ export function attentionPool(
   return tidy(() => {
     const query = tf.tile(linear(params.attention.query, probe), [x.shape[0], 1, 1]); // [B, 1, D]
     const { key: keys, value: values } = params.attention;
-    const [key, value] = linears([keys, values], x, [{}, {}]) as [Tensor3D, Tensor3D];
+    const [key, value] = linears([keys, values], x, [{}, {}]);
     const context = gate ? gatedAttention([query, key, value], gate) : attention(query, key, value, { heads });
     const rows = clsOnly ? context : tf.concat([context, value], 1);
     const y = linear(params.attention.output, rows);

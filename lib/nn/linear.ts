@@ -18,6 +18,7 @@ import { tidy } from "../tensor/ops.ts";
 import { mapTree } from "../tensor/params.ts";
 import { matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
+import { mapTuple } from "../platform/map_tuple.ts";
 
 /** Weights of a linear layer as trained, in torch's layout. */
 export interface FrozenLinear {
@@ -115,17 +116,18 @@ export function linear<T extends Tensor>(params: LinearParams, x: T, options: Li
  * @returns One `[..., out]` a layer. The caller disposes them.
  * @throws {TypeError} If the last axis is not `in`.
  */
-export function linears<T extends Tensor>(
-  layers: readonly LinearParams[],
+export function linears<const L extends readonly LinearParams[], T extends Tensor>(
+  layers: L,
   x: T,
   options: readonly Pick<LinearOptions, "seed">[],
-): T[] {
+): { -readonly [I in keyof L]: T } {
   return tidy(() => {
     const fused = canFuseSeveral() ? loraGroup(layers, options) : undefined;
-    if (!fused) return layers.map((layer, i) => single(layer, x, options[i]!));
+    if (!fused) return mapTuple(layers, (layer, i) => single(layer, x, options[i]!));
     const rows = rowsOf(layers[0]!, x);
     const shape = [...x.shape.slice(0, -1), layers[0]!.weight.shape[0]];
-    return fusedLoraLinear(rows, fused).map((y) => tf.reshape(y, shape) as T);
+    const results = fusedLoraLinear(rows, fused);
+    return mapTuple(layers, (_, i) => tf.reshape(results[i]!, shape) as T);
   });
 }
 

@@ -57,7 +57,7 @@ function gated<T extends Tensor>(
   { epsilon = 1e-6, ...rest }: LinearOptions & { epsilon: number | undefined },
 ): T {
   return tf.tidy(() => {
-    const [open, plain] = linears([gate, fc1], x, [{}, {}]) as [T, T];
+    const [open, plain] = linears([gate, fc1], x, [{}, {}]);
     const hidden = mul(mul(open, tf.sigmoid(open)), plain);
     return linear(fc2, norm ? layerNorm(norm, hidden, epsilon) : hidden, rest);
   });

@@ -1,7 +1,7 @@
 /** Files on Node and Bun. @module */
 import { type FileInfo, IsADirectory, NotADirectory, NotFound, type OpenFile, type System } from "./files.ts";
 import { builtin } from "./runtime.ts";
-import { errorMessage } from "./error_message.ts";
+import { errorCode, errorMessage } from "./error_message.ts";
 
 type Promises = typeof import("node:fs/promises");
 type Handle = Awaited<ReturnType<Promises["open"]>>;
@@ -17,7 +17,7 @@ async function told<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (error) {
-    const Kind = KINDS[(error as { code?: string }).code ?? ""];
+    const Kind = KINDS[errorCode(error) ?? ""];
     throw Kind ? new Kind(errorMessage(error), { cause: error }) : error;
   }
 }

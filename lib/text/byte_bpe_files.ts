@@ -3,7 +3,7 @@ import { dirname, join } from "@std/path";
 import { type ByteBpe, byteBpe, vocabularyOfMerges } from "./byte_bpe.ts";
 import { system } from "../platform/system.ts";
 import { gunzipSync } from "../platform/zlib.ts";
-import { errorMessage } from "../platform/error_message.ts";
+import { errorCode, errorMessage } from "../platform/error_message.ts";
 
 /** Merges OpenAI's vocabulary uses of its longer file: 49,152 tokens less 256 bytes and 2 special tokens. */
 const OPENAI_MERGES = 49152 - 256 - 2;
@@ -40,7 +40,7 @@ function gunzip(bytes: Uint8Array, tooLong: (actual: string) => never): Uint8Arr
   try {
     return gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
   } catch (error) {
-    if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") return tooLong("more once unpacked");
+    if (errorCode(error) === "ERR_BUFFER_TOO_LARGE") return tooLong("more once unpacked");
     throw error;
   }
 }

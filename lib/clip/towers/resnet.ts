@@ -159,8 +159,8 @@ function throughAttention(
   const { affinity: kind, clsOnly = false, gate } = options;
   const placed = add(means, pool.posEmbed);
   const [batch, size, width] = placed.shape;
-  const [query] = linears([pool.query], slice(placed, [0, 0, 0], [batch, 1, width]), [{}]) as [Tensor3D];
-  const [key, value] = linears([pool.key, pool.value], placed, [{}, {}]) as [Tensor3D, Tensor3D];
+  const [query] = linears([pool.query], slice(placed, [0, 0, 0], [batch, 1, width]), [{}]);
+  const [key, value] = linears([pool.key, pool.value], placed, [{}, {}]);
   const read = gate
     ? gatedAttention([query, key, value], slice(gate, [0, 0, 0, 0], [-1, -1, 1, -1]))
     : attention(query, key, value, { heads });

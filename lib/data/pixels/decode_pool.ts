@@ -40,6 +40,16 @@ function defaultWorkers(): number {
   return state === "granted" ? Math.max(1, navigator.hardwareConcurrency || 1) : 0;
 }
 
+function startWorker(onAnswer: (answer: DecodeAnswer) => void, onBroken: (error: Error) => void): Worker {
+  const worker = new Worker(WORKER.href, { type: "module" });
+  worker.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => onAnswer(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    onBroken(new Error(`Cannot decode in a worker: ${event.message}`));
+  };
+  return worker;
+}
+
 function settle({ resolve, reject }: Waiting, answer: DecodeAnswer): void {
   if ("decoded" in answer) return resolve(answer.decoded);
   const { name, message, image } = answer.error;
@@ -70,19 +80,16 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
     else idle.push(worker);
   };
   const start = (): Worker => {
-    const worker = new Worker(WORKER.href, { type: "module" });
-    worker.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => {
-      settle(waiting.get(data.id)!, data);
-      waiting.delete(data.id);
+    const worker = startWorker((answer) => {
+      settle(waiting.get(answer.id)!, answer);
+      waiting.delete(answer.id);
       next(worker);
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      broken ??= new Error(`Cannot decode in a worker: ${event.message}`); // it was not of a file: others would end alike
+    }, (error) => {
+      broken ??= error; // it was not of a file: others would end alike
       for (const { reject } of waiting.values()) reject(broken);
       waiting.clear();
       queue.length = 0;
-    };
+    });
     all.push(worker);
     return worker;
   };

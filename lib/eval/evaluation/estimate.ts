@@ -3,6 +3,7 @@ import type { Estimate, Interval } from "../../display/evaluation.ts";
 import { bootstrapIntervals, type BootstrapOptions } from "../metrics/bootstrap.ts";
 import { delongInterval } from "../metrics/delong.ts";
 import type { ClassColumn, DrawStatistic } from "./columns.ts";
+import { mapTuple } from "../../platform/map_tuple.ts";
 
 /** How intervals are drawn. */
 export interface Drawing extends Pick<BootstrapOptions, "resamples" | "seed"> {
@@ -11,7 +12,11 @@ export interface Drawing extends Pick<BootstrapOptions, "resamples" | "seed"> {
 }
 
 /** Each statistic of `n` cases with its intervals over cases and, where they are known, over patients. */
-export function estimates(n: number, statistics: readonly DrawStatistic[], drawing: Drawing): Estimate[] {
+export function estimates<const S extends readonly DrawStatistic[]>(
+  n: number,
+  statistics: S,
+  drawing: Drawing,
+): { -readonly [I in keyof S]: Estimate } {
   const { patients, ...options } = drawing;
   const all = Uint32Array.from({ length: n }, (_, i) => i);
   const every = (indices: Uint32Array): number[] => statistics.map((of) => of(indices));
@@ -20,8 +25,8 @@ export function estimates(n: number, statistics: readonly DrawStatistic[], drawi
   const grouped = patients && bootstrapIntervals(n, every, { ...options, groups: patients });
   const ends = (interval: { low: number; high: number } | null | undefined): Interval | null =>
     interval ? [interval.low, interval.high] : null;
-  return own.map((value, i) => ({
-    value: Number.isNaN(value) ? null : value,
+  return mapTuple(statistics, (_, i) => ({
+    value: Number.isNaN(own[i]) ? null : own[i]!,
     cases: ends(cases[i]),
     ...(grouped ? { patients: ends(grouped[i]) } : {}),
   }));

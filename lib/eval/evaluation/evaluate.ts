@@ -61,7 +61,7 @@ export function evaluatePredictions(all: Predictions, options: EvaluateOptions =
     meanOf(right),
     meanStatistic(columns.map(columnAuroc), n),
     meanStatistic(columns.filter(isTold).map(columnAuprc), n),
-  ], drawing) as [Estimate, Estimate, Estimate];
+  ], drawing);
   const only = columns.length === 1 ? choices[0]!.threshold : undefined;
   return {
     task: judged.task,
@@ -153,7 +153,7 @@ function classFigures(column: ClassColumn, { threshold, note }: Choice, drawing:
   const positives = targets.reduce((sum, target) => sum + target, 0);
   const auroc = columnAuroc(column), auprc = columnAuprc(column);
   const atThreshold = threshold === undefined ? [] : thresholdStatistics(column, threshold);
-  const [area, precision, ...rest] = estimates(n, [auroc, auprc, ...atThreshold], drawing) as [Estimate, Estimate];
+  const [area, precision, ...rest] = estimates(n, [auroc, auprc, ...atThreshold], drawing);
   const figures: Record<string, Estimate> = {};
   THRESHOLD_FIGURES.forEach((name, i) => figures[name] = rest[i] ?? UNDEFINED);
   const point = threshold === undefined ? undefined : operatingPoint(scores, targets, threshold);

@@ -1,5 +1,6 @@
 /** The gradients of both layers of a bottleneck in one program: two products of few terms beside each other, with their sums. @module */
 import type { GpuProgram } from "../../webgpu/run.ts";
+import { mapTuple } from "../../../platform/map_tuple.ts";
 
 /** Threads along a side of a workgroup; each has 4 x 4 results. */
 const SIDE = 8;
@@ -66,7 +67,7 @@ fn product${l}(tile: u32, lane: u32) {
 
 /** Program: dHidden, x, dy, what the second layer was given, to dWeight and dBias of the first layer, then of the second. */
 export function messagesGradParamsProgram({ first, second }: Record<"first" | "second", Layer>): GpuProgram {
-  const tiles = [first, second].map(({ m, n }) => tilesOf(m) * tilesOf(n)) as [number, number];
+  const tiles = mapTuple([first, second], ({ m, n }) => tilesOf(m) * tilesOf(n));
   return {
     key: `AceMessagesGradParams,${[first, second].flatMap(({ m, n, stride }) => [m, n, stride])}`,
     inputs: [

@@ -10,6 +10,7 @@ import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
+import { mapTuple } from "../../../platform/map_tuple.ts";
 
 /** The workgroup memory and the functions of {@linkcode pickLargest}, in WGSL. */
 export const PICK_LARGEST = `${EXPONENTIALS}
@@ -43,12 +44,7 @@ export interface Picks {
  */
 export function pickLargest({ k, score, open = "true", size, prefix = "" }: Picks): string {
   const picks = Array.from({ length: k }, (_, j) => j);
-  const [v, p, e, w] = [..."vpew"].map((letter) => (j: number) => `${prefix}${letter}${j}`) as [
-    (j: number) => string,
-    (j: number) => string,
-    (j: number) => string,
-    (j: number) => string,
-  ];
+  const [v, p, e, w] = mapTuple(["v", "p", "e", "w"], (letter) => (j: number) => `${prefix}${letter}${j}`);
   const after = (j: number): string =>
     j === 0 ? "true" : `${p(j - 1)} != ${size} && comesAfter(score, i, ${v(j - 1)}, ${p(j - 1)})`;
   return `
