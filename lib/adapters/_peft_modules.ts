@@ -7,6 +7,7 @@ import { VISION_NAMES } from "../clip/checkpoint/vision_names.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
 import type { AdapterTarget } from "./config.ts";
 import type { AdapterEncoder } from "./record.ts";
+import { entriesOf } from "../platform/known_keys.ts";
 
 /** A projection, or timm's three in one. */
 type Target = AdapterTarget | "qkv";
@@ -35,7 +36,7 @@ const SPLIT_QKV = { q: "attn.q", k: "attn.k", v: "attn.v" };
 
 function stackOf(encoder: AdapterEncoder, prefix: string, { blocks, layers, fused }: TowerNames): Stack {
   const modules: Stack["modules"] = {};
-  for (const [target, layer] of Object.entries(TARGET_LAYERS) as [AdapterTarget, string][]) {
+  for (const [target, layer] of entriesOf(TARGET_LAYERS)) {
     const name = layers[`attention.${layer}`];
     if (name !== undefined) modules[target] = name;
   }

@@ -20,6 +20,7 @@ import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor, Tensor2D } from "../tensor/types.ts";
 import { errorMessage } from "../platform/error_message.ts";
+import { entriesOf } from "../platform/known_keys.ts";
 
 /**
  * The adapter that a model carries, as a record that any of the formats can hold.
@@ -83,7 +84,7 @@ function keptLora(
 export function loraPlaces(
   params: ClipParams,
 ): (Pick<LoraEntry, "encoder" | "layer" | "target"> & { update: LoraParams })[] {
-  const stacks = Object.entries(towerBlocks(params)) as [AdapterEncoder, BlockParams[]][];
+  const stacks = entriesOf(towerBlocks(params));
   return stacks.flatMap(([encoder, blocks]) =>
     blocks.flatMap(({ attention }, layer) =>
       TARGETS.flatMap((target) => {

@@ -5,9 +5,10 @@ import { CLASS_OPTIONS, CLASSIFIED_OPTIONS, COLUMN_OPTIONS } from "./data_option
 import { OVERWRITE_OPTION } from "./output.ts";
 import { BACKEND_OPTION } from "./shared.ts";
 import { MANY_IMAGES_OPTIONS } from "./unreadable.ts";
+import { keysOf } from "../platform/known_keys.ts";
 
 /** The methods compared, LoRA last. */
-export const METHODS: readonly ProbeMethod[] = [...Object.keys(PROBE_METHODS) as ProbeName[], "lora"];
+export const METHODS: readonly ProbeMethod[] = [...keysOf(PROBE_METHODS), "lora"];
 
 /** One of them. */
 export type ProbeMethod = ProbeName | "lora";

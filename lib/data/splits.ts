@@ -4,6 +4,7 @@ import { byCodePoint } from "../text/code_point_order.ts";
 import { hashIds } from "./dataset.ts";
 import { choiceWithoutReplacement, permutation, randomState } from "./numpy_random.ts";
 import type { Case } from "./types.ts";
+import { entriesOf } from "../platform/known_keys.ts";
 
 /** Options of {@linkcode trainTestSplit}; a number below 1 is a fraction, a whole number a count, as in scikit-learn. */
 export interface TrainTestSplitOptions {
@@ -95,7 +96,7 @@ export function splitByPatient<P extends string, C extends Pick<Case, "id" | "pa
   options: PatientSplitOptions<P>,
 ): Record<P | "train", C[]> {
   const { of = "patients", seed = 0 } = options;
-  const shares = Object.entries(options.shares) as [P, number][];
+  const shares = entriesOf(options.shares);
   const sum = shares.reduce((total, [, share]) => total + share, 0);
   if (shares.some(([, share]) => !(share > 0)) || sum >= 1) {
     throw new RangeError(

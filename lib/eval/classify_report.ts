@@ -2,12 +2,12 @@
 import { buildReport, type ReportSection } from "../display/report.ts";
 import { type Classification, classificationTable } from "./classify.ts";
 import { meanFaithfulness } from "./maps/faithfulness.ts";
-import type { MapKind } from "./maps/maps.ts";
 import { faithfulnessFigure, MAP_TEXTS } from "./maps/show.ts";
+import { keysOf } from "../platform/known_keys.ts";
 
 /** The page's sections of maps: the kinds one after the other, then how faithful they are. */
 function mapSections(answers: readonly Classification[]): ReportSection[] {
-  const kinds = Object.keys(answers[0]?.maps ?? {}) as MapKind[];
+  const kinds = keysOf(answers[0]?.maps ?? {});
   if (kinds.length === 0) return [];
   const curves = {
     ...Object.fromEntries(

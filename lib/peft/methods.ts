@@ -13,6 +13,7 @@ import { loraMethod, rsloraMethod } from "./lora/method.ts";
 import type { PeftMethod } from "./method.ts";
 import { zeroShotMethod } from "./none/method.ts";
 import { vptMethod } from "./vpt/method.ts";
+import { keysOf } from "../platform/known_keys.ts";
 
 /** Makes a method for models of a size; settings left out are the method's defaults. */
 export type PeftFactory = (encoders: ClipConfig, settings?: Readonly<Record<string, unknown>>) => PeftMethod;
@@ -38,7 +39,7 @@ export const PEFT_TABLE = {
 export type PeftName = keyof typeof PEFT_TABLE;
 
 /** Their names, in the tables' order. */
-export const PEFT_NAMES: readonly PeftName[] = Object.keys(PEFT_TABLE) as PeftName[];
+export const PEFT_NAMES: readonly PeftName[] = keysOf(PEFT_TABLE);
 
 /** The methods compared, in the tables' order. Each is trained by the same `fit`, under the same loss. */
 export const PEFT_METHODS: Readonly<Record<PeftName, PeftFactory>> = PEFT_TABLE;

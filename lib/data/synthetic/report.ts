@@ -15,6 +15,7 @@ import {
   PHRASES,
   VIEW_SENTENCES,
 } from "./phrases.ts";
+import { entriesOf } from "../../platform/known_keys.ts";
 
 /** Most words and punctuation marks of a report: with [CLS] and [SEP] it fits 46 tokens. */
 const MOST_REPORT_TOKENS = 44;
@@ -171,7 +172,7 @@ const FALSE_ALARMS: readonly FindingName[] = ["Pneumonia", "Atelectasis", "Pleur
  */
 export function labelRow(mentions: Mentions): LabelValue[] {
   const all: Mentions = { ...mentions };
-  for (const [child, parent] of Object.entries(PARENTS) as [FindingName, FindingName][]) {
+  for (const [child, parent] of entriesOf(PARENTS)) {
     if (mentions[child] === 1) all[parent] = 1;
   }
   const quiet = FINDING_NAMES.every((name) => name === "Support Devices" || (all[name] ?? 0) === 0);

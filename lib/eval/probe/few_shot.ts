@@ -4,6 +4,7 @@ import { PROBE_METHODS, type ProbeName } from "./methods.ts";
 import { drawShots, type Shots } from "./shots.ts";
 import { type ProbeAnswer, type ProbeTask, shareRight } from "./task.ts";
 import type { LabelledFeatures } from "./neighbours.ts";
+import { keysOf } from "../../platform/known_keys.ts";
 
 /** A set in three parts, as unit features. */
 export interface FewShotData extends Pick<ProbeTask, "classFeatures" | "scale"> {
@@ -86,7 +87,7 @@ function runKey(method: string, shots: number | null, seed: number): string {
  */
 export async function fewShot(data: FewShotData, options: FewShotOptions = {}): Promise<FewShotRow[]> {
   const { shots = [1, 2, 4, 8, 16, Infinity], seeds = [1, 2, 3], others = {}, onRun, known, signal } = options;
-  const { methods = Object.keys(PROBE_METHODS) } = options;
+  const { methods = keysOf(PROBE_METHODS) } = options;
   const plan = [...methods, ...Object.keys(others)].flatMap((method) =>
     shots.map((count) => {
       const isSettled = count === Infinity && !(method in others) && !PROBE_METHODS[method as ProbeName].isRandom;

@@ -1,4 +1,5 @@
 /** What LoRA is injected into. @module */
+import { keysOf } from "../../platform/known_keys.ts";
 
 /** A projection of an attention layer. */
 export type LoraTarget = "q" | "k" | "v" | "o";
@@ -84,7 +85,7 @@ const RANGES: Readonly<Record<LoraPositions, (depth: number) => [number, number]
 };
 
 /** Every name of positions. */
-export const LORA_POSITIONS: readonly LoraPositions[] = Object.keys(RANGES) as LoraPositions[];
+export const LORA_POSITIONS: readonly LoraPositions[] = keysOf(RANGES);
 
 /**
  * The layers a position names: thirds, halves or the last few. For 12 layers: bottom 0-3, mid 4-7, up 8-11, half-up 6-11,
