@@ -62,7 +62,8 @@ function figures({ runs, sets }: DemoResult): ReportSection[] {
   return titled.map(([title, figure]) => ({ kind: "figure", title, figure, synthetic: true, half: true }));
 }
 
-function facts({ seed, backend, adapter, seconds, revision = "unknown", versions, splits = {} }: RunRecord) {
+function facts(record: RunRecord): Record<string, string | number> {
+  const { seed, backend, adapter, seconds, revision, versions, splits = {} } = record;
   const told = Object.entries(splits).map(([name, { size, hash }]) => [
     name,
     `${size} cases, sha256 ${hash.slice(0, 16)}`,
@@ -71,7 +72,7 @@ function facts({ seed, backend, adapter, seconds, revision = "unknown", versions
     seed,
     backend: `${backend} (${adapter})`,
     seconds: Number(seconds.toFixed(1)),
-    revision,
+    revision: revision ?? "unknown",
     ...versions,
     ...Object.fromEntries(told),
   };
