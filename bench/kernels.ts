@@ -189,7 +189,9 @@ export function recordFunctions(rates: Rates): Map<string, KernelTime> {
   for (const [name, run] of Object.entries(kernels.run)) {
     if (typeof run !== "function" || name.endsWith("_scratch")) continue;
     kernels.run[name] = (...args) =>
-      isInside ? run(...args) : timed([{ name, args: args.slice(0, -3), perRow: 1 }], args.at(-2)!, () => run(...args));
+      isInside
+        ? run(...args)
+        : timed([{ name, args: args.slice(0, -3), own: [], perRow: 1 }], args.at(-2)!, () => run(...args));
   }
   if (!pool) return totals;
   const { run } = pool;

@@ -1,5 +1,6 @@
 /** Transformer blocks: pre-norm (ViT, CLIP) and post-norm (BERT). @module */
 import * as tf from "@tensorflow/tfjs";
+import { fusedBlock } from "../tensor/kernels/block/api.ts";
 import type { DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
@@ -171,6 +172,8 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
     const normed = layerNorm(params.norm1, attended, epsilon);
     return layerNorm(params.norm2, feed(normed, normed), epsilon);
   };
+  const whole = frozenBlock(params, x, options);
+  if (whole) return { tokens: whole };
   return tidy(() => {
     const { normed: input, x: kept } = order === "pre" ? layerNormFork(params.norm1, x, epsilon) : { normed: x, x };
     const residual = clsOnly ? tokenAt(kept, read) : kept;
@@ -188,6 +191,32 @@ export function transformerBlock(params: BlockParams, x: Tensor3D, options: Tran
     const attended = params.scale1 ? add(residual, mul(output, params.scale1)) : output;
     const tokens = finish(attended);
     return affinity ? { tokens, affinity } : { tokens };
+  });
+}
+
+/**
+ * The tokens that the block makes of `x`, to the bit those of its layers one by one; undefined where they are to be computed so. What the
+ * kernel has is listed here, so that whatever a block may have besides, now or later, is left to the layers.
+ *
+ * @param x Shape `[B, N, D]`.
+ * @returns Shape of `x`. The caller disposes it.
+ */
+function frozenBlock(params: BlockParams, x: Tensor3D, options: TransformerOptions): Tensor3D | undefined {
+  const { heads, epsilon, order, keyMask, causal = false, activation = "gelu", ...others } = options;
+  const { read: _read, recompute: _recompute, seed, hiddenDropout = 0, attentionDropout = 0, ...asked } = others;
+  const isDropped = seed !== undefined && (hiddenDropout > 0 || attentionDropout > 0);
+  if (activation !== "gelu" || isDropped || Object.values(asked).some(Boolean)) return undefined;
+  const { norm1, attention: { query, key, value, output, ...ofAttention }, norm2, mlp, ...ofBlock } = params;
+  const { fc1, fc2, ...ofMlp } = mlp;
+  const layers = { query, key, value, output, fc1, fc2 };
+  const parts = [ofAttention, ofBlock, ofMlp].flatMap((part) => Object.values(part));
+  const isFrozen = Object.values(layers).every(({ weight: _weight, bias: _bias, ...more }) =>
+    Object.values(more).every((part) => part === undefined)
+  );
+  if (!isFrozen || parts.some((part) => part !== undefined)) return undefined;
+  return fusedBlock(x, { norm1, norm2, layers }, {
+    ...{ heads, epsilon, order, causal },
+    ...(keyMask ? { keyMask } : {}),
   });
 }
 

@@ -99,6 +99,21 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    `a frozen transformer block by samples has the bits of its layers, late workers or not; what it does not know is left to them${packing}`,
+  ignore: packing !== "",
+  fn: async () => {
+    const { stdout, stderr } = await start("./blas_block_program.ts", [LIBRARY], NATIVE);
+    assert(stdout !== "", stderr);
+    const { differing, leak, unwanted, wanted, counts } = JSON.parse(stdout);
+    assertEquals([differing, leak, unwanted, wanted], [[], 0, 0, 1]);
+    const inLayers = ["an odd number, 2", "short samples, 2", "short samples, 1"];
+    for (const [name, count] of Object.entries(counts)) assertEquals(count, inLayers.includes(name) ? 0 : 2, name);
+    assertEquals(Object.keys(counts).length, 17);
+  },
+});
+
+Deno.test({
   name: `selectBackend() keeps the process alive until its workers have opened the library${
     ready ? "" : " (skipped: no library)"
   }`,

@@ -8,10 +8,13 @@ import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
 import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
+import { layerNormStep } from "../../lib/tensor/kernels/layer_norm/wasm.ts";
+import { geluStep } from "../../lib/tensor/kernels/mlp/wasm.ts";
 import { chunkBounds, evenBounds } from "../../lib/tensor/wasm/chunks.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
-import { addressOf, type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
+import { addressOf, output, type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import type { PoolJob, ThreadPool } from "../../lib/tensor/wasm/pool.ts";
+import { runRows } from "../../lib/tensor/wasm/rows.ts";
 import { threadCount, threadPool } from "../../lib/tensor/wasm/threads.ts";
 import { MAX_CHUNKS } from "../../lib/tensor/wasm/worker.ts";
 
@@ -152,6 +155,52 @@ for (const [name, work] of Object.entries(WORK)) {
   });
 }
 
+/** Two norms with a GELU between, of `samples` of 50 rows: what lies between them stands in buffers of each thread's own. */
+function normsBySamples(x: tf.Tensor3D, gain: tf.Tensor1D, bias: tf.Tensor1D): tf.Tensor {
+  const backend = tf.backend() as unknown as WasmBackend;
+  const [samples, rows, width] = x.shape;
+  const buffer = (own: number, floats: number) => ({ own, rowBytes: 4 * floats });
+  const hidden = buffer(0, rows * width);
+  const statistics = [buffer(hidden.rowBytes, rows), buffer(hidden.rowBytes + 4 * rows, rows)];
+  const y = output(backend, x.shape);
+  const perRow = rows;
+  runRows(backend, {
+    ...{ ...layerNormStep(x, gain, bias, 1e-6, [hidden, ...statistics]), perRow },
+    then: [
+      { ...geluStep(width, bias, hidden, hidden), perRow },
+      { ...layerNormStep(hidden, gain, bias, 1e-6, [y, ...statistics]), perRow },
+    ],
+    ...{ results: [y], rows: samples, chunk: 1, milliseconds: 10 },
+    scratchBytes: 100, // of a function that needs some
+    ownBytes: hidden.rowBytes + 8 * rows,
+  });
+  return tf.engine().makeTensorFromTensorInfo(y);
+}
+
+Deno.test({
+  name: "a job's rows may pass through buffers of each thread's own, several rows a chunk, in a hurry too",
+  ...workers,
+  fn: async () => {
+    await initWasm({ threads: 1 });
+    await tf.setBackend("wasm");
+    // More samples than a job has chunks, and fewer.
+    const inputs = [MAX_CHUNKS + 50, 20].map((samples) => uniform([samples, 50, 32], samples) as tf.Tensor3D);
+    const [gain, bias] = [uniform([32], 1), uniform([32], 2)] as [tf.Tensor1D, tf.Tensor1D];
+    const norm = (x: tf.Tensor): tf.Tensor => layerNorm(x, gain, bias, 1e-6);
+    const expected = await bits(() => inputs.map((x) => norm(gelu(tf.add(norm(x), bias)))));
+    for (const threads of [1, 2, 3]) {
+      await initWasm({ threads });
+      for (const patience of [1, 0, 0]) {
+        const pool = threads > 1 ? threadPool(1e3)! : undefined;
+        if (pool) pool.patience = patience;
+        assertSame(await bits(() => inputs.map((x) => normsBySamples(x, gain, bias))), expected, `${threads} threads`);
+      }
+    }
+    tf.dispose([...inputs, gain, bias]);
+    await initWasm({ threads: 1 });
+  },
+});
+
 /** A product of [256, 1024] and [1024, 1024] in memory of its own, as a job of two chunks for one worker. */
 function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
   const backend = tf.backend() as unknown as WasmBackend;
@@ -159,7 +208,7 @@ function slowJob(): { job: Omit<PoolJob, "here" | "bounds">; free(): void } {
   const [a, b, c] = tensors.map((x) => addressOf(backend, x)) as [number, number, number];
   return {
     job: {
-      steps: [{ name: "matmul", args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c], perRow: 1 }],
+      steps: [{ name: "matmul", args: [1, 1, 256, 1024, 1024, a, 0, 0, b, 0, 0, 0, c], own: [], perRow: 1 }],
       scratchBytes: wasmKernels(backend).run["gemm_scratch"]!(),
       rowMs: 0,
     },
@@ -193,7 +242,12 @@ Deno.test({
       done = [];
       const late = pool.run({
         // Addresses past the end of the memory: the worker traps.
-        steps: [{ name: "matmul", args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31], perRow: 1 }],
+        steps: [{
+          name: "matmul",
+          args: [1, 1, 320, 4096, 4096, 2 ** 31, 0, 0, 2 ** 31, 0, 0, 0, 2 ** 31],
+          own: [],
+          perRow: 1,
+        }],
         bounds,
         scratchBytes: wasmKernels(tf.backend() as unknown as WasmBackend).run["gemm_scratch"]!(),
         rowMs: 100,

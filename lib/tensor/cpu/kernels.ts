@@ -34,6 +34,7 @@ export const CPU_KERNELS = {
   AceRotate: COMPOSED,
   AceConv: COMPOSED,
   AcePool: COMPOSED,
+  AceBlock: COMPOSED,
   AceMlp: COMPOSED,
   AceMlpGradHidden: COMPOSED,
   AceMlpGradX: COMPOSED,

@@ -49,6 +49,24 @@ export interface AffinityAttributes extends Omit<AttentionAttributes, "causal"> 
   from: number;
 }
 
+/** The linear layers of a transformer block. */
+export const BLOCK_LAYERS = ["query", "key", "value", "output", "fc1", "fc2"] as const;
+
+/** One of them. */
+export type BlockLayer = typeof BLOCK_LAYERS[number];
+
+/** The numbers of a transformer block. */
+export interface BlockAttributes {
+  /** Heads: consecutive slices of the columns. */
+  heads: number;
+  /** Of both norms. */
+  epsilon: number;
+  /** `pre`: `x + f(norm(x))`; `post`: `norm(x + f(x))`. */
+  order: "pre" | "post";
+  /** Whether query i sees keys 0..i only. */
+  causal: boolean;
+}
+
 /** What lies between the two layers of a perceptron; a leaky ReLU's slope is 0.2. */
 export type MlpActivation = "gelu" | "quick-gelu" | "leaky-relu";
 

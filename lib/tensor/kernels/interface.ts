@@ -10,6 +10,8 @@ import type {
   AdamwAttributes,
   AffinityAttributes,
   AttentionAttributes,
+  BlockAttributes,
+  BlockLayer,
   ConvAttributes,
   DropoutAttributes,
   LoraAttributes,
@@ -121,6 +123,12 @@ export interface ComposableKernels {
     attrs: MlpAttributes;
     outputs: [y: TensorInfo, ...kept: TensorInfo[]];
   };
+  /** A transformer block with GELU, keyMask `[B, N]`: its tokens, or nothing where its layers are as fast one by one. No gradient. */
+  AceBlock: {
+    inputs: Named<"x" | `${"gain" | "offset"}${1 | 2}` | `${BlockLayer}Weight`, "keyMask" | `${BlockLayer}Bias`>;
+    attrs: BlockAttributes;
+    outputs: [tokens: TensorInfo] | [];
+  };
   /** `(dy W2) f'(kept)`, the gradient of f's argument. */
   AceMlpGradHidden: { inputs: Named<"dy" | "weight2" | "kept">; attrs: MlpGradAttributes; outputs: TensorInfo };
   /** `(dy W2) f'(kept) W1`: the gradient of x alone, where the weights are frozen. */
@@ -219,11 +227,7 @@ export interface ComposableKernels {
   /** All inputs one after the other; the length may be rounded up. */
   AcePack: { inputs: Named<`part${number}`>; attrs: NoAttributes; outputs: TensorInfo };
   /** The reverse. */
-  AceUnpack: {
-    inputs: Named<"flat">;
-    attrs: { shapes: readonly (readonly number[])[] };
-    outputs: TensorInfo[];
-  };
+  AceUnpack: { inputs: Named<"flat">; attrs: { shapes: readonly (readonly number[])[] }; outputs: TensorInfo[] };
 }
 
 /** Kernels of tf.js that some backend of ours replaces. Each gets tf.js's own for the calls it does not take. */

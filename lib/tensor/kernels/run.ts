@@ -14,6 +14,12 @@ export function hasKernel(kernelName: FusedName): boolean {
   return tf.getKernel(kernelName, tf.getBackend()) !== undefined;
 }
 
+/** Whether a gradient may be asked for through what is computed now. */
+export function isRecorded(): boolean {
+  const { gradientDepth, kernelDepth } = tf.engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
+
 /**
  * Runs a kernel on the current backend, on the gradient tape.
  *

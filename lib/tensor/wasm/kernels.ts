@@ -3,6 +3,7 @@ import { adamw } from "../kernels/adamw/wasm.ts";
 import { add } from "../kernels/add/wasm.ts";
 import { attention, attentionGrad } from "../kernels/attention/wasm.ts";
 import { biasedAttention } from "../kernels/biased_attention/wasm.ts";
+import { block } from "../kernels/block/wasm.ts";
 import { cast } from "../kernels/cast/wasm.ts";
 import { conv, pool } from "../kernels/conv/wasm.ts";
 import { dropout } from "../kernels/dropout/wasm.ts";
@@ -46,6 +47,7 @@ export const WASM_KERNELS = {
   AceRotate: rotate,
   AceConv: conv,
   AcePool: pool,
+  AceBlock: block,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
   AceMlpGradX: mlpGradX,

@@ -20,6 +20,8 @@ export interface PoolStep {
   name: string;
   /** Its arguments before those three. */
   args: readonly number[];
+  /** Those that lie in the thread's scratch: see `placeOwn` of worker.ts. */
+  own: readonly number[];
   /** What it counts of each row. */
   perRow: number;
 }
@@ -118,7 +120,10 @@ export function makePool(backend: WasmBackend, threads: number, onEnd: () => voi
 
   const encode = (steps: readonly PoolStep[]): number[] => [
     steps.length,
-    ...steps.flatMap(({ name, args, perRow }) => [names.indexOf(name), perRow, args.length, ...args]),
+    ...steps.flatMap(({ name, args, own, perRow }) => [
+      ...[names.indexOf(name), perRow, args.length, own.length],
+      ...[...args, ...own],
+    ]),
   ];
 
   /** Gives the workers a job, all of whose words are written before the first chunk can be taken. */

@@ -5,6 +5,7 @@ import type { TensorInfo } from "../kernels/interface.ts";
 import { addressOf, type WasmBackend, wasmKernels } from "./module.ts";
 import type { PoolStep } from "./pool.ts";
 import { threadPool } from "./threads.ts";
+import { placeOwn } from "./worker.ts";
 
 /** An address inside a tensor of four bytes an element. */
 export interface Inner {
@@ -13,12 +14,23 @@ export interface Inner {
   floats: number;
 }
 
+/** A buffer that each thread has of its own, for what lies between the functions of a job; it has as many rows as a chunk. */
+export interface Own {
+  /** The bytes of a row of all such buffers that stand before it. */
+  own: number;
+  /** Bytes of a row of the job. */
+  rowBytes: number;
+}
+
+/** Where a function reads or writes. */
+export type Place = TensorInfo | Inner | Own;
+
 /** One function of a job. */
 export interface RowStep {
   /** The C function: its last arguments are the first row, the number of rows, and scratch. */
   name: string;
-  /** Its arguments before those; tensors stand for their addresses. */
-  args: readonly (number | TensorInfo | Inner)[];
+  /** Its arguments before those; tensors and buffers stand for their addresses. */
+  args: readonly (number | Place)[];
   /** Elements of a row, for a function that counts elements. @default {1} */
   perRow?: number;
 }
@@ -45,11 +57,14 @@ export interface RowJob extends RowStep {
   isInPlace?: boolean;
   /** Scratch that a thread needs, bytes. @default {0} */
   scratchBytes?: number;
+  /** Bytes of a row of a thread's own buffers. @default {0} */
+  ownBytes?: number;
 }
 
 /** A job below this is not worth the 10 to 50 microseconds that a worker takes to begin and to report. */
 const WORTH_MS = 0.15;
 const CHUNK_MS = 0.05;
+const LINE_BYTES = 64;
 
 /**
  * Computes all rows. The bits are the same on any number of threads.
@@ -58,19 +73,8 @@ const CHUNK_MS = 0.05;
  * @param job The work.
  */
 export function runRows(backend: WasmBackend, job: RowJob): void {
-  const { rows, milliseconds, grain = 1, chunk, scratchBytes = 0, isInPlace = false } = job;
+  const { rows, milliseconds, grain = 1, chunk, ownBytes = 0, isInPlace = false } = job;
   const kernels = wasmKernels(backend);
-  const scratch = scratchBytes > 0 ? kernels.scratch(scratchBytes) : 0;
-  const address = (a: number | TensorInfo | Inner): number =>
-    typeof a === "number" ? a : "of" in a ? addressOf(backend, a.of) + 4 * a.floats : addressOf(backend, a);
-  const placed = (): PoolStep[] =>
-    [job, ...(job.then ?? [])].map(({ name, args, perRow = 1 }) => ({ name, args: args.map(address), perRow }));
-  const compute = (steps: readonly PoolStep[], first: number, count: number): void => {
-    for (const { name, args, perRow } of steps) {
-      kernels.run[name]!(...args, first * perRow, count * perRow, scratch);
-    }
-  };
-  const steps = placed();
   const pool = milliseconds < WORTH_MS ? undefined : threadPool(milliseconds);
   const rowMs = milliseconds / rows;
   const bounds = chunk
@@ -78,6 +82,31 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
     : pool
     ? chunkBounds(rows, leastOf(job, pool.threads), grain, pool.threads)
     : [0, rows];
+  const most = ownBytes && Math.max(...bounds.slice(1).map((end, i) => end - bounds[i]!));
+  const ownFrom = Math.ceil((job.scratchBytes ?? 0) / LINE_BYTES) * LINE_BYTES;
+  const scratchBytes = ownFrom + ownBytes * most;
+  const scratch = scratchBytes > 0 ? kernels.scratch(scratchBytes) : 0;
+  const address = (a: number | Place): number =>
+    typeof a === "number"
+      ? a
+      : "own" in a
+      ? ownFrom + a.own * most
+      : "of" in a
+      ? addressOf(backend, a.of) + 4 * a.floats
+      : addressOf(backend, a);
+  const placed = (): PoolStep[] =>
+    [job, ...(job.then ?? [])].map(({ name, args, perRow = 1 }) => ({
+      name,
+      args: args.map(address),
+      own: args.flatMap((a, i) => typeof a === "object" && "own" in a ? [i, a.rowBytes] : []),
+      perRow,
+    }));
+  const compute = (steps: readonly PoolStep[], first: number, count: number): void => {
+    for (const { name, args, own, perRow } of steps) {
+      kernels.run[name]!(...placeOwn(args, own, scratch, first), first * perRow, count * perRow, scratch);
+    }
+  };
+  const steps = placed();
   const here = (first: number, count: number): void => compute(steps, first, count);
   const late = pool && bounds.length > 2
     ? pool.run({ steps, bounds, scratchBytes, rowMs, here, isInPlace })

@@ -22,11 +22,11 @@ export const MAX_CHUNKS = 256;
 
 /** The head of a job's numbers: address and bytes of a worker's scratch, how many functions. */
 const HEAD = 3;
-/** The head of a function's: which, what it counts of each row, how many arguments. */
-const STEP_HEAD = 3;
+/** The head of a function's: which, what it counts of each row, how many arguments, how many numbers on those in its scratch. */
+const STEP_HEAD = 4;
 
-/** Numbers of a job: the head and its functions, six of them of sixteen arguments. */
-export const MAX_NUMBERS = 128;
+/** Numbers of a job: the head and its functions, all of a transformer block's. */
+export const MAX_NUMBERS = 320;
 
 /** Where each word stands. Those of a slot are counted from its first. */
 export const WORDS = {
@@ -61,6 +61,21 @@ export const FAILED = 2;
 
 /** How long a thread looks for news before it sleeps: jobs follow one another, and waking takes as long. */
 export const LOOK_MS = 0.2;
+
+/**
+ * A function's arguments, with those that lie in the scratch of the thread that calls it. Its own text must suffice: workers get it as
+ * such.
+ *
+ * @param args Of such an argument, the place in the scratch.
+ * @param own Two numbers for each of them: which it is, and the bytes of a row of the job. Functions count from the first row of
+ * all, so the address is as far before the buffer.
+ * @param first The chunk's first row.
+ */
+export function placeOwn(args: readonly number[], own: readonly number[], scratch: number, first: number): number[] {
+  const placed = [...args];
+  for (let i = 0; i < own.length; i += 2) placed[own[i]!]! += scratch - own[i + 1]! * first;
+  return placed;
+}
 
 /** What a worker is given. */
 export interface WorkerData {
@@ -118,13 +133,15 @@ const look = (seen) => {
   const end = performance.now() + ${LOOK_MS};
   while (Atomics.load(words, ${WORDS.generation}) === seen && performance.now() < end);
 };
+const placeOwn = ${placeOwn};
 const compute = (start, chunk, job) => {
   const [scratch, bytes, steps] = job;
   const first = words[start + ${WORDS.bounds} + chunk];
   const rows = words[start + ${WORDS.bounds} + chunk + 1] - first;
   for (let step = 0, at = ${HEAD}; step < steps; step++) {
-    const [name, perRow, count] = job.subarray(at, at += ${STEP_HEAD});
-    kernels[names[name]](...job.subarray(at, at += count), first * perRow, rows * perRow, scratch + index * bytes);
+    const [name, perRow, count, ownCount] = job.subarray(at, at += ${STEP_HEAD});
+    const args = placeOwn(job.subarray(at, at += count), job.subarray(at, at += ownCount), scratch + index * bytes, first);
+    kernels[names[name]](...args, first * perRow, rows * perRow, scratch + index * bytes);
   }
 };
 for (let seen = 0;;) {

@@ -41,6 +41,7 @@ export const WEBGPU_KERNELS = {
   AceRotate: COMPOSED,
   AceConv: COMPOSED,
   AcePool: COMPOSED,
+  AceBlock: COMPOSED,
   AceMlp: mlp,
   AceMlpGradHidden: mlpGradHidden,
   AceMlpGradX: COMPOSED,

@@ -1,6 +1,6 @@
 /** AceAttention and its gradient by attention.c. @module */
 import { addressOf, allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import { runRows } from "../../wasm/rows.ts";
+import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { AttentionAttributes } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 
@@ -12,7 +12,7 @@ const FLOP_PER_MS = 3e7;
 const SCORES_PER_MS = 4e5;
 
 /** Calls `run` with the address of the key mask as words of all or no bits; 0: no mask. */
-function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (mask: number) => void): void {
+export function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (mask: number) => void): void {
   if (!keyMask) return run(0);
   const length = keyMask.shape[0]! * keyMask.shape[1]!;
   // Whole vectors are read of it, the last beyond its end.
@@ -27,7 +27,11 @@ function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (m
 }
 
 /** What both directions share: sizes as arguments, and how the heads are divided among threads. */
-function setUp(query: TensorInfo, key: TensorInfo, { heads, scale, causal }: AttentionAttributes) {
+function setUp(
+  query: Pick<TensorInfo, "shape">,
+  key: Pick<TensorInfo, "shape">,
+  { heads, scale, causal }: AttentionAttributes,
+) {
   const [batch, m, width] = query.shape as [number, number, number];
   const n = key.shape[1]!;
   const rows = batch * heads;
@@ -39,19 +43,44 @@ function setUp(query: TensorInfo, key: TensorInfo, { heads, scale, causal }: Att
   return { sizes: [m, n, width, heads, scale, Number(causal)], m, n, line, rows, grain, milliseconds };
 }
 
+/** The C function of AceAttention, whose rows are heads. */
+export interface AttentionStep {
+  /** From addresses of query, key and value to those of context and logSumExp; `mask` is that of {@linkcode withMask}. */
+  step(operands: readonly Place[], mask: number, results: readonly Place[]): RowStep;
+  /** Scratch that it needs. */
+  scratchBytes: number;
+}
+
+/** Makes it for tensors of such shapes. */
+export function attentionStep(
+  backend: WasmBackend,
+  query: Pick<TensorInfo, "shape">,
+  key: Pick<TensorInfo, "shape">,
+  attrs: AttentionAttributes,
+): AttentionStep {
+  const { sizes, m, n, line } = setUp(query, key, attrs);
+  const block = Math.min(m, Math.max(8, Math.floor(BLOCK_FLOATS / n)));
+  return {
+    step: (operands, mask, results) => ({
+      name: "attention",
+      args: [...sizes, ...operands, mask, ...results, block],
+    }),
+    scratchBytes: wasmKernels(backend).run["attention_scratch"]!(block * (line + 1)),
+  };
+}
+
 /** AceAttention: context `[B, M, W]` and logSumExp `[B, heads, M]`. */
 export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAttention"> {
   const { inputs: { query, key, value, keyMask }, backend, attrs } = call;
-  const { sizes, m, n, line, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const { m, rows, grain, milliseconds } = setUp(query, key, attrs);
+  const { step, scratchBytes } = attentionStep(backend, query, key, attrs);
   const results: KernelResult<"AceAttention"> = [
     output(backend, query.shape),
     output(backend, [query.shape[0]!, attrs.heads, m]),
   ];
-  const block = Math.min(m, Math.max(8, Math.floor(BLOCK_FLOATS / n)));
-  const scratchBytes = wasmKernels(backend).run["attention_scratch"]!(block * (line + 1));
   withMask(backend, keyMask, (mask) => {
-    const args = [...sizes, query, key, value, mask, ...results, block];
-    runRows(backend, { name: "attention", args, results, rows, grain, milliseconds: milliseconds(2), scratchBytes });
+    const job = step([query, key, value], mask, results);
+    runRows(backend, { ...job, results, rows, grain, milliseconds: milliseconds(2), scratchBytes });
   });
   return results;
 }

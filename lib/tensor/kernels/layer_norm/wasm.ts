@@ -1,7 +1,7 @@
 /** Layer normalisation by layer_norm.c. @module */
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import { runRows } from "../../wasm/rows.ts";
+import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 
 const { sizeFromShape } = tf.util;
@@ -16,9 +16,20 @@ export function layerNorm(call: WasmCall<"AceLayerNorm">): KernelResult<"AceLaye
     output(backend, [rows]),
     output(backend, [rows]),
   ];
-  const args = [width, x, gain, bias, attrs.epsilon, ...results];
-  runRows(backend, { name: "layer_norm", args, results, rows, milliseconds: rows * width / 1e6 });
+  const step = layerNormStep(x, gain, bias, attrs.epsilon, results);
+  runRows(backend, { ...step, results, rows, milliseconds: rows * width / 1e6 });
   return results;
+}
+
+/** Its C function; the results are y, mean and rstd. */
+export function layerNormStep(
+  x: Place,
+  gain: TensorInfo,
+  bias: TensorInfo,
+  epsilon: number,
+  results: readonly Place[],
+): RowStep {
+  return { name: "layer_norm", args: [gain.shape[0]!, x, gain, bias, epsilon, ...results] };
 }
 
 /** AceLayerNormGradX. */

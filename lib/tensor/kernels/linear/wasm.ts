@@ -1,6 +1,7 @@
 /** AceLinear and its parameters' gradients by products and linear.c. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { WasmCall } from "../../wasm/module.ts";
+import type { Place, RowStep } from "../../wasm/rows.ts";
 import type { DropoutAttributes } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 import { multiply } from "../matmul/wasm.ts";
@@ -11,15 +12,26 @@ export function maskOf({ rate, seed }: DropoutAttributes): [seed: number, limit:
   return rate > 0 ? [seed, Math.ceil(rate * 2 ** 32) - 1, 1 / (1 - rate)] : [0, 0, 0];
 }
 
-/** `drop(product + bias) + addend`, in the product's place. */
-export function finishLinear(
-  steps: LayerSteps,
-  product: TensorInfo,
-  { bias, addend, ...drop }: DropoutAttributes & { bias: TensorInfo | undefined; addend: TensorInfo | undefined },
-): TensorInfo {
-  if (!bias && !addend && drop.rate === 0) return product;
-  const args = [product.shape[1]!, bias ?? 0, ...maskOf(drop), addend ?? 0, product];
-  steps.finish({ name: "linear", args, results: [product] });
+/** What follows the product of a linear layer. */
+export interface AfterProduct extends DropoutAttributes {
+  bias: TensorInfo | undefined;
+  addend: Place | undefined;
+}
+
+/** `drop(product + bias) + addend`, in the product's place, its rows `width` long; undefined: there is nothing to do. */
+export function linearStep(
+  product: Place,
+  width: number,
+  { bias, addend, ...drop }: AfterProduct,
+): RowStep | undefined {
+  if (!bias && !addend && drop.rate === 0) return undefined;
+  return { name: "linear", args: [width, bias ?? 0, ...maskOf(drop), addend ?? 0, product] };
+}
+
+/** The same, as one of the steps. */
+export function finishLinear(steps: LayerSteps, product: TensorInfo, after: AfterProduct): TensorInfo {
+  const step = linearStep(product, product.shape[1]!, after);
+  if (step) steps.finish({ ...step, results: [product] });
   return product;
 }
 

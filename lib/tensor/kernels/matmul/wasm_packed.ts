@@ -2,12 +2,12 @@
 import { BLAS_PACKED } from "../../wasm/blas_matmul.ts";
 import { partColumn } from "../../wasm/blas_pack.ts";
 import { addressOf, type Blas, output, type WasmBackend, wasmKernels } from "../../wasm/module.ts";
-import { type RowStep, runRows } from "../../wasm/rows.ts";
+import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import { threadPool } from "../../wasm/threads.ts";
 import type { TensorInfo } from "../interface.ts";
 
-/** Rows a thread from which a packed matrix is used: MKL has another method, and other bits, for few. */
-const LEAST_PACKED_ROWS = 64;
+/** Rows a thread, or a call, from which a packed matrix is used: MKL has another method, and other bits, for few. */
+export const LEAST_PACKED_ROWS = 64;
 /** Columns from which two halves are packed for two threads: each then has twice the rows, which multiply faster up to 200. */
 const LEAST_PARTED_COLUMNS = 512;
 /** With so many rows a thread, each has rows of its own instead. */
@@ -91,7 +91,7 @@ export interface ProductStep {
   /** Shape of the result. */
   shape: [m: number, n: number];
   /** The step. */
-  step(a: TensorInfo, c: TensorInfo): RowStep;
+  step(a: Place, c: Place): RowStep;
   milliseconds: number;
   scratchBytes: number;
 }

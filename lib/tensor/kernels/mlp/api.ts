@@ -4,7 +4,7 @@ import { tidy } from "../../ops.ts";
 import type { Tensor2D } from "../../types.ts";
 import type { MlpActivation } from "../attributes.ts";
 import type { FusedLinear, FusedLinearOptions } from "../linear/api.ts";
-import { checkFloat, hasKernel, runKernel } from "../run.ts";
+import { checkFloat, hasKernel, isRecorded, runKernel } from "../run.ts";
 import "./gradient.ts";
 
 /** Options of {@linkcode fusedMlp}: dropout and addend are of the second layer's result. */
@@ -49,8 +49,6 @@ export function fusedMlp(
     ...(addend ? { addend } : {}),
   };
   checkFloat("apply a perceptron to", inputs);
-  const { gradientDepth, kernelDepth } = tf.engine().state;
-  const keep = gradientDepth > 0 && kernelDepth === 0; // what is not for a gradient is not stored
-  const attrs = { rate, seed: seed >>> 0, activation, keep, isResidual, trained };
+  const attrs = { rate, seed: seed >>> 0, activation, keep: isRecorded(), isResidual, trained };
   return tidy(() => runKernel("AceMlp", inputs, attrs)[0] as Tensor2D);
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import { type RowJob, runRows } from "../../wasm/rows.ts";
+import { type Place, type RowJob, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { MlpActivation } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 import { finishLinear, maskOf } from "../linear/wasm.ts";
@@ -84,13 +84,18 @@ export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResul
   } else {
     if (attrs.keep) hidden = output(backend, product.shape);
     const results = attrs.keep ? [product, hidden] : [product];
-    steps.finish({ name: "linear_gelu", args: [width, bias1 ?? 0, product, hidden], results });
+    steps.finish({ ...geluStep(width, bias1, product, hidden), results });
   }
   const y = finishLinear(steps, steps.multiply(hidden), { ...attrs, bias: bias2, addend });
   steps.run();
   if (attrs.keep && hidden === product) return [y, product];
   backend.disposeData(hidden.dataId);
   return attrs.keep ? [y, product] : [y];
+}
+
+/** `product += bias`, and its GELU, rows of such a width. */
+export function geluStep(width: number, bias: TensorInfo | undefined, product: Place, hidden: Place): RowStep {
+  return { name: "linear_gelu", args: [width, bias ?? 0, product, hidden] };
 }
 
 type GradInputs = WasmCall<"AceMlpGradX">["inputs"];
