@@ -31,6 +31,7 @@ const LANES = {
   scoreGrad: 4,
   exp: 14,
   dropout: 16,
+  keptMask: 5,
   adamw: 24,
 };
 
@@ -39,6 +40,7 @@ const perElement = (lanes: number, floats: number): Cost4 => (_, count) => ({
   floats: floats * count,
 });
 const masked = (scale: number | undefined): number => scale ? LANES.dropout : 0;
+const kept = (words: number | undefined): number => words ? LANES.keptMask : 0;
 
 /** By the C function, from its arguments. */
 const COSTS: Readonly<Record<string, Cost4>> = {
@@ -85,14 +87,14 @@ const COSTS: Readonly<Record<string, Cost4>> = {
   }),
   lora_grad_low: ([out, rank], rows) => ({ flop: 2 * rows * rank! * out!, floats: rows * out! }),
   lora_grad_b: ([m, , rank], columns) => ({ flop: 2 * m! * rank! * columns, floats: m! * columns }),
-  lora_grad_a: ([m, , rank, , , , , , scale], columns) => ({
+  lora_grad_a: ([m, , rank, , , , words], columns) => ({
     flop: 2 * m! * rank! * columns,
-    lanes: m! * columns * masked(scale),
+    lanes: m! * columns * kept(words),
     floats: m! * columns,
   }),
-  lora_grad_x: ([n, rank, , , , , , scale, from, to], rows) => ({
+  lora_grad_x: ([n, rank, , , , words, , , from, to], rows) => ({
     flop: 2 * rows * rank! * n!,
-    lanes: rows * n! * (masked(scale) + 2),
+    lanes: rows * n! * (kept(words) + 2),
     floats: rows * n! * (from === to ? 2 : 3),
   }),
 };

@@ -81,10 +81,16 @@ function partOf(y: Tensor): Tensor {
 }
 
 const CASES: readonly Case[] = [
-  ...[[9, 12, 10, 4], [300, 16, 24, 4], [33, 7, 13, 3], [270, 96, 50, 6], [1, 8, 6, 1], [6, 2100, 9, 4]].flatMap((
+  ...[[9, 12, 10, 4], [300, 16, 24, 4], [150, 40, 24, 4], [33, 7, 13, 3], [270, 96, 50, 6], [1, 8, 6, 1], [
+    6,
+    2100,
+    9,
+    4,
+  ]].flatMap((
     sizes,
   ) => [true, false].map((isSeeded) => loraCase(sizes as [number, number, number, number], isSeeded))),
   together([300, 16, 24, 4]),
+  together([70, 40, 24, 4]),
   {
     name: "linear() with dropout and a residual",
     shapes: [[19, 12], [10, 12], [10], [19, 10]],

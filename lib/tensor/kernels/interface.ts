@@ -141,7 +141,7 @@ export interface ComposableKernels {
     attrs: NoAttributes;
     outputs: [dWeight: TensorInfo, dBias: TensorInfo];
   };
-  /** The low-rank products `[rows, L R]`, then `x W_l' + b_l + scaling_l drop_l(x) A_l' B_l'` of each layer l. */
+  /** The low-rank products `[rows, L R]`, or more a row where a backend keeps its masks there, then `x W_l' + b_l + scaling_l drop_l(x) A_l' B_l'` of each layer l. */
   AceLoraLinear: {
     inputs: Named<"x" | `weight${number}` | `loraA${number}` | `loraB${number}`, `bias${number}`>;
     attrs: LoraAttributes & { names: readonly string[] };
@@ -155,7 +155,7 @@ export interface ComposableKernels {
   };
   /** `sum over l of dy_l W_l + drop_l(dLow_l A_l)`. */
   AceLoraLinearGradX: {
-    inputs: Named<"dLow" | `dy${number}` | `weight${number}` | `loraA${number}` | `loraB${number}`>;
+    inputs: Named<"dLow" | "low" | `dy${number}` | `weight${number}` | `loraA${number}` | `loraB${number}`>;
     attrs: LoraAttributes;
     outputs: TensorInfo;
   };

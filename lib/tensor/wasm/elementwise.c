@@ -143,7 +143,7 @@ EXPORT(gelu_grad) void gelu_grad(const float *dy, const float *x, float *dx, int
 }
 
 /*
- * y = x / (1 - rate) where the element's hash exceeds `limit`, else 0: see dropout/api.ts for the hash. `spread`: the elements' indices
+ * Lanes that dropout sets to 0, whose element's hash is at most `limit`: see dropout/api.ts for the hash. `spread`: the elements' indices
  * times SPREAD, which the caller has by additions. `HOLD` is what is done with its constants: HELD_AS, or nothing where other numbers
  * need the registers.
  */
@@ -153,15 +153,18 @@ INLINE v128_t spread_indices(int first) {
                         wasm_i32x4_const(0, (int)SPREAD, (int)(2 * SPREAD), (int)(3 * SPREAD)));
 }
 #define INTEGER(x) wasm_i32x4_const_splat((int)(x))
-#define DROPOUT4(HOLD, x, spread, seed, limit, scale)                                                  \
+#define DROPPED4(HOLD, spread, seed, limit)                                                            \
   ({                                                                                                   \
     v128_t h = wasm_v128_xor(spread, seed);                                                            \
     h = wasm_i32x4_mul(wasm_v128_xor(h, wasm_u32x4_shr(h, 16)), HOLD(INTEGER(0x85ebca6bu)));           \
     h = wasm_i32x4_mul(wasm_v128_xor(h, wasm_u32x4_shr(h, 13)), HOLD(INTEGER(0xc2b2ae35u)));           \
     h = wasm_v128_xor(h, wasm_u32x4_shr(h, 16));                                                       \
     /* h <= limit; V8 has one instruction for the least, and three for a comparison without a sign */  \
-    wasm_v128_andnot(wasm_f32x4_mul(x, scale), wasm_i32x4_eq(wasm_u32x4_min(h, limit), h));            \
+    wasm_i32x4_eq(wasm_u32x4_min(h, limit), h);                                                        \
   })
+/* x / (1 - rate), 0 where it is dropped. */
+#define DROPOUT4(HOLD, x, spread, seed, limit, scale) \
+  wasm_v128_andnot(wasm_f32x4_mul(x, scale), DROPPED4(HOLD, spread, seed, limit))
 static NOINLINE void dropout_chunk(int n, int first, const float *x, u32 seed, u32 limit, float scale, float *y) {
   const v128_t s = wasm_i32x4_splat((int)seed), l = wasm_i32x4_splat((int)limit), f = wasm_f32x4_splat(scale);
   v128_t spread = spread_indices(first);

@@ -70,16 +70,48 @@ EXPORT(linear_leaky_relu) void linear_leaky_relu(int n, const float *bias, float
   for (int i = first; i < first + rows; i++) leaky_relu_row(n, bias, slope, y + i * n);
 }
 
-/* Rows of x from flat index `first` on, `line` floats apart, masked in scratch [count, k]; x itself without a mask. */
-static const float *masked_rows(int count, int k, const float *x, int line, int first, u32 seed, u32 limit, float scale,
-                                float *scratch) {
-  if (scale == 0) return x;
-  for (int i = 0; i < count; i++) dropout_chunk(k, first + i * line, x + i * line, seed, limit, scale, scratch + i * k);
-  return scratch;
+/*
+ * Masks are kept for the way back as bits: that of element j of a row is number j % 32 of word j / 32, 1 if the element was dropped. Read
+ * in an EACH_FOUR by KEPT4, from the row's `words`, which are null without a mask; `bits` are what is left of a word.
+ */
+#define KEPT4(x, bits, words, scale)                                                              \
+  ({                                                                                              \
+    v128_t kept = x;                                                                              \
+    if (words) {                                                                                  \
+      if ((j & 31) == 0) bits = wasm_v128_load32_splat(words + j / 32);                           \
+      kept = wasm_v128_andnot(wasm_f32x4_mul(kept, wasm_f32x4_splat(scale)), first_bits(bits));   \
+      bits = wasm_u32x4_shr(bits, 4);                                                             \
+    }                                                                                             \
+    kept;                                                                                         \
+  })
+/* The lanes whose bits, the first four, are set. */
+INLINE v128_t first_bits(v128_t bits) {
+  const v128_t place = wasm_i32x4_const(1, 2, 4, 8);
+  return wasm_i32x4_eq(wasm_v128_and(bits, place), place);
+}
+
+/* y = drop(x), elements from flat index `first` on; `words` are the mask. */
+static NOINLINE void drop_row(int n, int first, const float *x, u32 seed, u32 limit, float scale, float *y, u32 *words) {
+  const v128_t s = wasm_i32x4_splat((int)seed), l = wasm_i32x4_splat((int)limit), f = wasm_f32x4_splat(scale);
+  v128_t spread = spread_indices(first);
+  for (int i = 0; i < n; i += 32) {
+    const float *const from = x + i;
+    float *const to = y + i;
+    u32 word = 0;
+    EACH_FOUR(min_int(32, n - i), {
+      const v128_t dropped = DROPPED4(HELD_AS, spread, s, l);
+      store_four(to + j, wasm_v128_andnot(wasm_f32x4_mul(load_four(from + j, left), f), dropped), left);
+      word |= wasm_i32x4_bitmask(dropped) << j;
+      spread = wasm_i32x4_add(spread, HELD_AS(INTEGER(4 * SPREAD)));
+    })
+    words[i / 32] = word;
+  }
 }
 
 #define LORA_ROWS 32   /* rows masked at a time */
 #define LORA_TERMS 256 /* likewise, of a few columns */
+#define TILE_FLOATS 6144 /* rows of x that stay in L1 for all of their columns: 24 KB, */
+#define LEAST_TILE 16    /* or so many, which make up for fetching the sums */
 /* Scratch of lora and of lora_grad_a. */
 EXPORT(lora_scratch) int lora_scratch(int in, int out, int rank) { return 4 * (SCRATCH + LORA_TERMS * in + rank * out); }
 
@@ -123,20 +155,23 @@ static NOINLINE void lora_two_rows(int n, const float *low, int stride, const fl
 }
 
 /*
- * low = scaling drop(x) A', in rows of `stride` floats; y = (y + bias) + low B'. x [rows, in], A [rank, in], B [out, rank].
- * Scratch: lora_scratch.
+ * low = scaling drop(x) A'; y = (y + bias) + low B'. x [rows, in], A [rank, in], B [out, rank]. Rows of low and of the mask's `words` are
+ * `stride` apart. Scratch: lora_scratch.
  */
 EXPORT(lora)
 void lora(int in, int out, int rank, const float *x, u32 seed, u32 limit, float scale, const float *a, const float *b,
-          float scaling, const float *bias, float *low, int stride, float *y, int first, int rows, float *scratch) {
+          float scaling, const float *bias, float *low, u32 *words, int stride, float *y, int first, int rows,
+          float *scratch) {
   float *const lines = scratch + SCRATCH, *const kept = lines + rank * out;
   for (int p = 0; p < rank; p++) {
     for (int j = 0; j < out; j++) lines[p * out + j] = b[j * rank + p];
   }
   for (int i = first, end; i < first + rows; i = end) {
     const int count = min_int(LORA_ROWS, first + rows - i);
-    const float *input = masked_rows(count, in, x + i * in, in, i * in, seed, limit, scale, kept);
-    gemm(count, rank, in, input, in, 1, a, 1, in, low + i * stride, stride, 0, scratch);
+    for (int r = 0; scale != 0 && r < count; r++) {
+      drop_row(in, (i + r) * in, x + (i + r) * in, seed, limit, scale, kept + r * in, words + (i + r) * stride);
+    }
+    gemm(count, rank, in, scale == 0 ? x + i * in : kept, in, 1, a, 1, in, low + i * stride, stride, 0, scratch);
     end = i + count;
     for (int r = i; r < end; r++) {
       for (int p = 0; p < rank; p++) low[r * stride + p] *= scaling;
@@ -165,44 +200,94 @@ void lora_grad_b(int m, int out, int rank, const float *dy, const float *low, in
   gemm(rows, rank, m, dy + first, 1, out, low, stride, 1, db + first * rank, rank, 0, scratch);
 }
 
-/* dA = dlow' drop(x), so many of its columns. Scratch: lora_scratch. */
+/* Eight columns of dA go on for some rows, for a rank of four. The words are those of the columns, the first of which has bit `shift`. */
+static NOINLINE void grad_a_tile(int rows, int in, const float *dlow, int dlow_stride, const float *x, const u32 *words,
+                                 int stride, int shift, float scale, float *da) {
+  const v128_t place = wasm_i32x4_const(16, 32, 64, 128), f = wasm_f32x4_splat(scale);
+  float *const da1 = da + in, *const da2 = da1 + in, *const da3 = da2 + in;
+  v128_t s00 = wasm_v128_load(da), s01 = wasm_v128_load(da + 4), s10 = wasm_v128_load(da1), s11 = wasm_v128_load(da1 + 4);
+  v128_t s20 = wasm_v128_load(da2), s21 = wasm_v128_load(da2 + 4), s30 = wasm_v128_load(da3), s31 = wasm_v128_load(da3 + 4);
+  for (int i = 0; i < rows; i++, x += in, dlow += dlow_stride) {
+    v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 4);
+    if (words) {
+      const v128_t bits = wasm_i32x4_splat((int)(words[i * stride] >> shift));
+      x0 = wasm_v128_andnot(wasm_f32x4_mul(x0, f), first_bits(bits));
+      x1 = wasm_v128_andnot(wasm_f32x4_mul(x1, f), wasm_i32x4_eq(wasm_v128_and(bits, place), place));
+    }
+    const v128_t d = wasm_v128_load(dlow);
+    v128_t factor = LANE(d, 0);
+    s00 = MADD(factor, x0, s00), s01 = MADD(factor, x1, s01);
+    factor = LANE(d, 1);
+    s10 = MADD(factor, x0, s10), s11 = MADD(factor, x1, s11);
+    factor = LANE(d, 2);
+    s20 = MADD(factor, x0, s20), s21 = MADD(factor, x1, s21);
+    factor = LANE(d, 3);
+    s30 = MADD(factor, x0, s30), s31 = MADD(factor, x1, s31);
+  }
+  wasm_v128_store(da, s00), wasm_v128_store(da + 4, s01), wasm_v128_store(da1, s10), wasm_v128_store(da1 + 4, s11);
+  wasm_v128_store(da2, s20), wasm_v128_store(da2 + 4, s21), wasm_v128_store(da3, s30), wasm_v128_store(da3 + 4, s31);
+}
+
+/* y = drop(x), columns of a row from `first` on, wherever they begin. */
+static NOINLINE void keep_columns(int columns, int first, const float *x, const u32 *words, float scale, float *y) {
+  for (int j = first; j < first + columns; j++) *y++ = words[j / 32] >> (j & 31) & 1 ? 0 : x[j] * scale;
+}
+
+/*
+ * dA = dlow' drop(x), so many of its columns; rows of the mask's words are `stride` apart, those of dlow `dlow_stride`. Scratch:
+ * lora_scratch.
+ */
 EXPORT(lora_grad_a)
-void lora_grad_a(int m, int in, int rank, const float *dlow, int stride, const float *x, u32 seed, u32 limit, float scale,
-                 float *da, int first, int columns, float *scratch) {
-  if (m == 0) fill_rows(rank, columns, da + first, in, 0);
-  for (int i = 0; i < m; i += LORA_TERMS) {
-    const int count = min_int(LORA_TERMS, m - i), from = i * in + first;
-    const float *input = masked_rows(count, columns, x + from, in, from, seed, limit, scale, scratch + SCRATCH);
-    gemm_panels(rank, columns, count, dlow + i * stride, 1, stride, input, scale == 0 ? in : columns, 1, da + first, in, 0,
-                i > 0, scratch);
+void lora_grad_a(int m, int in, int rank, const float *dlow, int dlow_stride, const float *x, const u32 *words, int stride,
+                 float scale, float *da, int first, int columns, float *scratch) {
+  const int end = first + columns, is_tiled = rank == 4 && first % 8 == 0 && columns % 8 == 0;
+  if (m == 0 || is_tiled) fill_rows(rank, columns, da + first, in, 0);
+  const int terms = TILE_FLOATS / in < LEAST_TILE ? LEAST_TILE : TILE_FLOATS / in;
+  for (int i = 0; is_tiled && i < m; i += terms) {
+    for (int j = first; j < end; j += 8) {
+      grad_a_tile(min_int(terms, m - i), in, dlow + i * dlow_stride, dlow_stride, x + i * in + j,
+                  words ? words + i * stride + j / 32 : 0, stride, j & 31, scale, da + j);
+    }
+  }
+  float *const kept = scratch + SCRATCH;
+  for (int i = 0; !is_tiled && i < m; i += LORA_TERMS) {
+    const int count = min_int(LORA_TERMS, m - i);
+    for (int r = 0; words && r < count; r++) {
+      keep_columns(columns, first, x + (i + r) * in, words + (i + r) * stride, scale, kept + r * columns);
+    }
+    gemm_panels(rank, columns, count, dlow + i * dlow_stride, 1, dlow_stride, words ? kept : x + i * in + first,
+                words ? columns : in, 1, da + first, in, 0, i > 0, scratch);
   }
 }
 
-static NOINLINE void lora_grad_row(int in, int first, int rank, const float *dlow, const float *a, u32 seed, u32 limit,
-                                   float scale, const float *product, float *dx) {
+static NOINLINE void lora_grad_row(int in, int rank, const float *dlow, const float *a, const u32 *words, float scale,
+                                   const float *product, float *dx) {
+  v128_t bits = wasm_i32x4_const_splat(0);
   EACH_FOUR(in, {
-    const v128_t update = masked(low_rank_sum(rank, dlow, a + j, in, left), first + j, seed, limit, scale);
+    const v128_t update = KEPT4(low_rank_sum(rank, dlow, a + j, in, left), bits, words, scale);
     const v128_t v = wasm_f32x4_add(update, load_four(product + j, left));
     store_four(dx + j, product == dx ? v : wasm_f32x4_add(load_four(dx + j, left), v), left);
   })
 }
-static NOINLINE void lora_grad_row_of_four(int in, int first, const float *dlow, const float *a, u32 seed, u32 limit,
-                                           float scale, const float *product, float *dx) {
+static NOINLINE void lora_grad_row_of_four(int in, const float *dlow, const float *a, const u32 *words, float scale,
+                                           const float *product, float *dx) {
   FOUR_FACTORS(f, dlow)
+  v128_t bits = wasm_i32x4_const_splat(0);
   EACH_FOUR(in, {
     FOUR_LINES(l, a, in)
-    const v128_t update = masked(FOUR_SUM(f, l), first + j, seed, limit, scale);
+    const v128_t update = KEPT4(FOUR_SUM(f, l), bits, words, scale);
     const v128_t v = wasm_f32x4_add(update, load_four(product + j, left));
     store_four(dx + j, product == dx ? v : wasm_f32x4_add(load_four(dx + j, left), v), left);
   })
 }
-/* dx += drop(dlow A) + product; where dx is the product, dx = drop(dlow A) + dx. */
+/* dx += drop(dlow A) + product; where dx is the product, dx = drop(dlow A) + dx. Strides as above. */
 EXPORT(lora_grad_x)
-void lora_grad_x(int in, int rank, const float *dlow, int stride, const float *a, u32 seed, u32 limit, float scale,
-                 const float *product, float *dx, int first, int rows) {
+void lora_grad_x(int in, int rank, const float *dlow, int dlow_stride, const float *a, const u32 *words, int stride,
+                 float scale, const float *product, float *dx, int first, int rows) {
   for (int i = first; i < first + rows; i++) {
-    const float *d = dlow + i * stride, *p = product + i * in;
-    if (rank == 4) lora_grad_row_of_four(in, i * in, d, a, seed, limit, scale, p, dx + i * in);
-    else lora_grad_row(in, i * in, rank, d, a, seed, limit, scale, p, dx + i * in);
+    const float *const d = dlow + i * dlow_stride, *const p = product + i * in;
+    const u32 *const own = words ? words + i * stride : 0;
+    if (rank == 4) lora_grad_row_of_four(in, d, a, own, scale, p, dx + i * in);
+    else lora_grad_row(in, rank, d, a, own, scale, p, dx + i * in);
   }
 }

@@ -26,5 +26,5 @@ registerGradient("AceLayerNorm", {
 registerGradient("AceLayerNormFork", {
   inputsToSave: ["x", "gain"],
   outputsToSave: [false, true, true, false],
-  gradFunc: ([dy, , , same], saved: Saved) => thunks(dy, saved, same),
+  gradFunc: (dys, saved: Saved) => thunks(dys[0], saved, dys[3]), // those of mean and rstd are not read: zeros would be made
 });

@@ -7,16 +7,17 @@ import { registerGradient, runKernel } from "../run.ts";
 registerGradient("AceLoraLinear", {
   saveAllInputs: true,
   outputsToSave: [true],
-  gradFunc: ([, ...dys], saved: Tensor[], { names, ...attrs }) => {
+  gradFunc: (ofAll, saved: Tensor[], { names, ...attrs }) => {
+    const dys = ofAll.slice(1); // nobody asks for the gradient of `low`: if it were read, zeros would be made
     const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
     const [x, low] = [inputs["x"] as Tensor2D, saved[names.length]!];
     const named = (prefix: string): Record<string, Tensor> =>
       Object.fromEntries(Object.entries(inputs).filter(([name]) => name.startsWith(prefix)));
-    const all = { ...Object.fromEntries(dys.map((dy, l) => [`dy${l}`, dy])), ...named("lora") };
-    const grads = runKernel("AceLoraLinearGrad", { x, low, ...all }, attrs);
+    const given = { ...Object.fromEntries(dys.map((dy, l) => [`dy${l}`, dy])), ...named("lora") };
+    const grads = runKernel("AceLoraLinearGrad", { x, low, ...given }, attrs);
     const dLow = grads.at(-1)!;
     const thunks: Record<string, () => Tensor> = {
-      x: () => runKernel("AceLoraLinearGradX", { dLow, ...all, ...named("weight") }, attrs),
+      x: () => runKernel("AceLoraLinearGradX", { dLow, low, ...given, ...named("weight") }, attrs),
     };
     for (const [l, dy] of dys.entries()) {
       thunks[`loraA${l}`] = () => grads[l]!;

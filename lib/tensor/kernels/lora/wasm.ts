@@ -1,6 +1,12 @@
-/** AceLoraLinear and its gradients by products and linear.c: dropout's results are not stored, nor the updates alone. @module */
+/**
+ * AceLoraLinear and its gradients by products and linear.c: dropout's results are not stored, nor the updates alone. A row of `low` has
+ * the low-rank products and, behind them, the masks, which are not computed again on the way back: a bit an element, a layer's in whole
+ * words.
+ *
+ * @module
+ */
 import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import { runRows } from "../../wasm/rows.ts";
+import { type Inner, runRows } from "../../wasm/rows.ts";
 import type { LoraAttributes } from "../attributes.ts";
 import type { KernelResult, TensorInfo } from "../interface.ts";
 import { maskOf } from "../linear/wasm.ts";
@@ -14,6 +20,9 @@ const TERMS_PER_MS = 5e6;
 /** The rows or columns that a thread computes are a multiple of this. */
 const LINES = 8;
 
+/** Bits of a word of a mask. */
+const WORD_BITS = 32;
+
 /** A layer of the group: its tensors, numbers, and place among the low-rank products. */
 interface Layer {
   scaling: number;
@@ -22,7 +31,9 @@ interface Layer {
   tensor(name: "dy" | "weight" | "bias" | "loraA" | "loraB"): TensorInfo;
   bias: TensorInfo | 0;
   /** Where its part of a tensor of low-rank products begins. */
-  part(low: TensorInfo): { of: TensorInfo; floats: number };
+  part(low: TensorInfo): Inner;
+  /** Where its mask begins, 0: it has none. */
+  words(low: TensorInfo): Inner | 0;
 }
 
 interface Group {
@@ -30,6 +41,8 @@ interface Group {
   rank: number;
   /** Of all layers together. */
   ranks: number;
+  /** Numbers of a row of `low`. */
+  stride: number;
   inSize: number;
   outSize: number;
   scratchBytes: number;
@@ -38,27 +51,33 @@ interface Group {
 function groupOf(backend: WasmBackend, attrs: LoraAttributes, inputs: Inputs): Group {
   const [rank, inSize] = inputs["loraA0"]!.shape as [number, number];
   const outSize = inputs["loraB0"]!.shape[0]!;
-  const layers = attrs.scalings.map((scaling, l): Layer => ({
-    scaling,
-    mask: maskOf({ rate: attrs.rates[l]!, seed: attrs.seeds[l]! }),
-    tensor: (name) => inputs[`${name}${l}`]!,
-    bias: inputs[`bias${l}`] ?? 0,
-    part: (of) => ({ of, floats: l * rank }),
-  }));
+  const ranks = attrs.scalings.length * rank;
+  const words = attrs.rates.some((rate) => rate > 0) ? Math.ceil(inSize / WORD_BITS) : 0;
+  const layers = attrs.scalings.map((scaling, l): Layer => {
+    const rate = attrs.rates[l]!;
+    return {
+      scaling,
+      mask: maskOf({ rate, seed: attrs.seeds[l]! }),
+      tensor: (name) => inputs[`${name}${l}`]!,
+      bias: inputs[`bias${l}`] ?? 0,
+      part: (of) => ({ of, floats: l * rank }),
+      words: (of) => rate > 0 ? { of, floats: ranks + l * words } : 0,
+    };
+  });
   const scratchBytes = wasmKernels(backend).run["lora_scratch"]!(inSize, outSize, rank);
-  return { layers, rank, ranks: layers.length * rank, inSize, outSize, scratchBytes };
+  return { layers, rank, ranks, stride: ranks + layers.length * words, inSize, outSize, scratchBytes };
 }
 
 /** AceLoraLinear. */
 export function loraLinear({ inputs, attrs, backend }: WasmCall<"AceLoraLinear">): KernelResult<"AceLoraLinear"> {
   const { x } = inputs;
-  const { layers, rank, ranks, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
-  const low = output(backend, [x.shape[0]!, ranks]);
+  const { layers, rank, stride, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
+  const low = output(backend, [x.shape[0]!, stride]);
   const steps = layerSteps(backend, [x], layers.map(({ tensor }) => [tensor("weight"), true]));
-  const results = layers.map(({ tensor, bias, mask, scaling, part }) => {
+  const results = layers.map(({ tensor, bias, mask, scaling, part, words }) => {
     const y = steps.multiply(x);
     const [a, b] = [tensor("loraA"), tensor("loraB")];
-    const args = [inSize, outSize, rank, x, ...mask, a, b, scaling, bias, part(low), ranks, y];
+    const args = [inSize, outSize, rank, x, ...mask, a, b, scaling, bias, part(low), words(low), stride, y];
     steps.finish({ name: "lora", args, results: [low, y], scratchBytes });
     return y;
   });
@@ -71,7 +90,7 @@ export function loraLinearGrad(
   { inputs, attrs, backend }: WasmCall<"AceLoraLinearGrad">,
 ): KernelResult<"AceLoraLinearGrad"> {
   const { x, low } = inputs;
-  const { layers, rank, ranks, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
+  const { layers, rank, ranks, stride, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
   const rows = x.shape[0]!;
   const dLow = output(backend, [rows, ranks]);
   const share = (width: number) => ({ milliseconds: rows * rank * width / TERMS_PER_MS, scratchBytes });
@@ -79,15 +98,15 @@ export function loraLinearGrad(
     const args = [outSize, rank, tensor("dy"), tensor("loraB"), scaling, part(dLow), ranks];
     runRows(backend, { name: "lora_grad_low", args, results: [dLow], rows, isInPlace: true, ...share(outSize) });
   }
-  const dA = layers.map(({ mask, part }) => {
+  const dA = layers.map(({ mask: [, , scale], part, words }) => {
     const grad = output(backend, [rank, inSize]);
-    const args = [rows, inSize, rank, part(dLow), ranks, x, ...mask, grad];
+    const args = [rows, inSize, rank, part(dLow), ranks, x, words(low), stride, scale, grad];
     runRows(backend, { name: "lora_grad_a", args, results: [grad], rows: inSize, grain: LINES, ...share(inSize) });
     return grad;
   });
   const dB = layers.map(({ tensor, part }) => {
     const grad = output(backend, [outSize, rank]);
-    const args = [rows, outSize, rank, tensor("dy"), part(low), ranks, grad];
+    const args = [rows, outSize, rank, tensor("dy"), part(low), stride, grad];
     runRows(backend, { name: "lora_grad_b", args, results: [grad], rows: outSize, grain: LINES, ...share(outSize) });
     return grad;
   });
@@ -96,17 +115,17 @@ export function loraLinearGrad(
 
 /** AceLoraLinearGradX: the last layer's first, as the single steps add them. */
 export function loraLinearGradX({ inputs, attrs, backend }: WasmCall<"AceLoraLinearGradX">): TensorInfo {
-  const { dLow } = inputs;
-  const { layers, rank, ranks, inSize } = groupOf(backend, attrs, inputs);
+  const { dLow, low } = inputs;
+  const { layers, rank, ranks, stride, inSize } = groupOf(backend, attrs, inputs);
   const backwards = layers.toReversed();
   const dys = backwards.map(({ tensor }) => tensor("dy")) as [TensorInfo, ...TensorInfo[]];
   const steps = layerSteps(backend, dys, backwards.map(({ tensor }) => [tensor("weight"), false]));
   const products: TensorInfo[] = [];
-  for (const { tensor, mask, part } of backwards) {
+  for (const { tensor, mask: [, , scale], part, words } of backwards) {
     const product = steps.multiply(tensor("dy"));
     products.push(product);
     const dx = products[0]!;
-    const args = [inSize, rank, part(dLow), ranks, tensor("loraA"), ...mask, product, dx];
+    const args = [inSize, rank, part(dLow), ranks, tensor("loraA"), words(low), stride, scale, product, dx];
     steps.finish({ name: "lora_grad_x", args, results: [dx] });
   }
   steps.run();
