@@ -69,7 +69,7 @@ export async function decodingGroup(bench: Bench): Promise<void> {
         await takeTurns([mine, other], { warmUp: 2, least: 7, most: 15, seconds: 20 }),
       );
       await other.drop();
-      bench.onMeasurement("decoding", made);
+      await bench.onMeasurement("decoding", made);
       bench.onAim(
         atMost(`${name} to 224, against ${rival}`, rival === "Pillow" ? 1 : 1.1, Object.values(made.ratios)[0]!),
       );
@@ -105,7 +105,7 @@ export async function decodingGroup(bench: Bench): Promise<void> {
       await takeTurns(sides, { warmUp: 1, least: 5, most: 9, seconds: 20 }),
     );
     pools.forEach((pool) => pool.close());
-    bench.onMeasurement("decoding", made);
+    await bench.onMeasurement("decoding", made);
     bench.onAim(atLeast("two workers against one", 1.8, Object.values(made.ratios)[0]!, "times the rate"));
   });
 }
@@ -176,7 +176,7 @@ export async function feedingGroup(bench: Bench): Promise<void> {
       1,
       await takeTurns(sides, { warmUp: 1, least: 3, most: 7, seconds: 60 }),
     );
-    bench.onMeasurement("feeding", made);
+    await bench.onMeasurement("feeding", made);
     bench.onAim(
       atMost("a step with log, page and state, against bare", 1.03, Object.values(made.ratios)[0]!),
     );
@@ -196,7 +196,7 @@ export async function feedingGroup(bench: Bench): Promise<void> {
     }
     const [few, many] = Object.values(peaks) as [number, number];
     const name = "MINI, 40 steps of 50 pairs, sets of 200 and 2,000 images (VmHWM)";
-    bench.onMeasurement("feeding", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more: peaks });
+    await bench.onMeasurement("feeding", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more: peaks });
     const growth = 100 * (many / few - 1);
     bench.onAim(
       atMost("peak memory, 2,000 against 200 images, growth", 5, { median: growth, low: growth, high: growth }, "%"),

@@ -32,8 +32,8 @@ const WIDE = "this package, wasm, 256-bit products";
 async function measureRates(peers: { torch?: Peer; javaScript?: Peer; wide?: Peer }): Promise<Rate[]> {
   await import("@tensorflow/tfjs-backend-wasm");
   const plain = tf.getKernel("BatchMatMul", "wasm");
-  // Whatever the environment says: 256-bit products have a process of their own.
-  await selectBackend({ backend: "wasm", wasm: { wide: false } });
+  // Whatever the environment says: 256-bit products have a process of their own, and a library would need a permission.
+  await selectBackend({ backend: "wasm", wasm: { wide: false, blas: "off" } });
   const own = tf.getKernel("BatchMatMul", "wasm");
   const flop = 2 * M * K * N;
   const piece = matmulPiece(M, K, N, [false, false]);

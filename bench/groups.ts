@@ -1,8 +1,8 @@
 /** The groups of the bench: what is timed against what, and the aims each figure answers to. @module */
 import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { encoding, imageTower, trainingStep } from "./counts.ts";
-import { type Contender, type Effort, ours, ratio, takeTurns, type Times, times } from "./measure.ts";
-import { contender, type Peer, type PeerContender } from "./peers/peer.ts";
+import { type Contender, type Effort, inUnit, ours, ratio, takeTurns, type Times, times } from "./measure.ts";
+import { contender, NATIVE, type Peer, type PeerContender } from "./peers/peer.ts";
 import { blockPiece, FORMS, hgnnPiece, matmulPiece, peakRun } from "./pieces.ts";
 import { type Aim, atLeast, atMost, loadAverage, type Measurement, measurement } from "./record.ts";
 import { makeWork, SIZES, type WorkOptions } from "./work.ts";
@@ -23,8 +23,8 @@ export interface Bench {
   threads: readonly number[];
   /** Folder of the image tower as ONNX, where it could be exported. */
   onnxPath?: string;
-  /** Called with each measurement as it is made. */
-  onMeasurement(group: string, measurement: Measurement): void;
+  /** Called with each measurement as it is made; it is on disk once this resolves. */
+  onMeasurement(group: string, measurement: Measurement): Promise<void>;
   /** Called with each aim's row. */
   onAim(aim: Aim): void;
   /** Called with what had to be left out, and why. */
@@ -34,7 +34,7 @@ export interface Bench {
 /** The other sides, by the names they have in results. */
 const NAMES = {
   wide: "ace-lora, 256-bit",
-  native: "ace-lora, native",
+  native: NATIVE,
   torch: "pytorch",
   onnx: "onnxruntime-web",
   transformers: "transformers.js",
@@ -68,11 +68,27 @@ async function compare(
       bench.onSkip(`${name}: ${NAMES[key]}`, (error as Error).message);
     }
   }
-  const sides: Contender[] = [ours("ace-lora", work.run), ...others];
-  const made = measurement(name, threads, await takeTurns(sides, work.effort));
-  for (const other of others) await other.drop();
+  const made = await takeTurnsWith(bench, name, threads, [ours("ace-lora", work.run)], others, work.effort);
   bench.onMeasurement(group, made);
   return made;
+}
+
+/** Sides and peers taking turns; a peer that dies or does not answer is left out of the row. */
+async function takeTurnsWith(
+  bench: Bench,
+  name: string,
+  threads: number,
+  sides: readonly Contender[],
+  others: readonly PeerContender[],
+  effort?: Effort,
+): Promise<Measurement> {
+  const turns = await takeTurns([...sides, ...others], effort, (side, error) => {
+    if (!others.some((other) => other.name === side)) throw error;
+    bench.onSkip(`${name}: ${side}`, (error as Error).message);
+  });
+  for (const other of others) await other.drop();
+  const library = turns.has(NATIVE) && bench.native?.versions[NATIVE];
+  return { ...measurement(name, threads, turns), ...(library ? { library } : {}) };
 }
 
 /** The sides of our own, as rows name them. */
@@ -95,7 +111,8 @@ function aimAgainst(
   for (const [key, limit] of Object.entries(limits) as [keyof typeof OURS, number][]) {
     const [side, words] = OURS[key];
     const time = made.times[side];
-    if (time) bench.onAim(atMost(name + words, limit, ratio(time, theirs)));
+    const library = key === "native" && made.library ? `, ${made.library}` : "";
+    if (time) bench.onAim(atMost(name + words + library, limit, ratio(time, theirs)));
   }
 }
 
@@ -104,8 +121,7 @@ function aimAgainstFloor(bench: Bench, made: Measurement, flop: number, name: st
   const [time, product] = [made.times[NAMES.native], made.times[NAMES.product]];
   if (!time || !product) return;
   const scale = 2 * PRODUCT.m * PRODUCT.k * PRODUCT.n / flop;
-  const { median, low, high } = ratio(time, product);
-  bench.onAim(atMost(name, limit, { median: median * scale, low: low * scale, high: high * scale }));
+  bench.onAim(atMost(`${name}, ${made.library}`, limit, inUnit(ratio(time, product), (times) => times * scale)));
 }
 
 /** wasm matmul 512x768x3072 in all forms, against the SIMD peak, PyTorch and jax-js. */
@@ -125,7 +141,7 @@ export async function matmulGroup(bench: Bench): Promise<void> {
   const [[, peakTimes], ...formTimes] = [...sides] as [[string, Times], ...[string, Times][]];
   const scale = 100 * 2 * m * k * n / peak.flop; // 100 %: as many operations in as much time
   const shares = formTimes.map(([, t]) => times(peakTimes.samples.map((p, i) => p / t.samples[i]! * scale)));
-  bench.onMeasurement("matmul", {
+  await bench.onMeasurement("matmul", {
     name: `${m}x${k}x${n}, all forms, and the SIMD peak`,
     threads: 1,
     load: loadAverage(),
@@ -142,7 +158,7 @@ export async function matmulGroup(bench: Bench): Promise<void> {
     atLeast(
       `wasm matmul ${m}x${k}x${n}, one thread, slowest of four transpose forms, share of the SIMD peak`,
       60,
-      { median: worst.median, low: worst.min, high: worst.max },
+      { median: worst.median, low: worst.min, high: worst.max, turns: worst.samples.length },
       "%",
     ),
   );
@@ -182,7 +198,7 @@ export async function encodingGroup(bench: Bench): Promise<void> {
           }
           : {}),
       },
-      effort: size === "full" ? { warmUp: 4, least: 2, most: 7, seconds: 10, pause: 300 } : { warmUp: 3, seconds: 4 },
+      effort: size === "full" ? { warmUp: 4, least: 3, most: 7, seconds: 15, pause: 300 } : { warmUp: 3, seconds: 4 },
     });
     work.dispose();
     return made;
@@ -221,14 +237,15 @@ export async function trainingGroup(bench: Bench): Promise<void> {
     const mini = await time({ size: "mini", batch: 64 }, threads, { warmUp: 3, least: 5, most: 15, seconds: 10 });
     const small = `MINI training step, batch 64, against PyTorch, ${threads} thread(s) each`;
     aimAgainst(bench, mini, "torch", small, { plain: 1.2, wide: 1.2, native: 0.9 });
-    const effort: Effort = { warmUp: 4, least: 2, most: 3, seconds: 20 };
-    for (const microBatch of [4, 2]) {
+    const effort: Effort = { warmUp: 2, least: 2, most: 5, seconds: 30 };
+    // In micro-batches, which are for memory, with all threads: they take both sides as much longer with one.
+    for (const microBatch of threads === Math.max(...bench.threads) ? [4, 2] : [4]) {
       const full = await time({ size: "full", batch: 4, ...(microBatch < 4 ? { microBatch } : {}) }, threads, effort);
       const large = `training step, full size, batch 4${microBatch < 4 ? ` in micro-batches of ${microBatch}` : ""}`;
       aimAgainst(bench, full, "torch", `${large}, against PyTorch, ${threads} thread(s) each`, {
         ...{ plain: 2.5, wide: 2.5, native: 1 },
       });
-      // Micro-batches are for memory: what they encode twice is not in the floor.
+      // What micro-batches encode twice is not in the floor.
       if (microBatch === 4) {
         aimAgainstFloor(bench, full, flop, `${large}, native, against its floor, ${threads} thread(s)`, 1.3);
       }
@@ -246,17 +263,14 @@ export async function ranksGroup(bench: Bench): Promise<void> {
     await contender(ranks, "2 ranks of 1 thread", step, 1),
     await contender(native, "one process of 1 thread", step, 1),
   ];
-  const made = measurement(
-    "full training step, batch 4 in micro-batches of 2, native",
-    2,
-    await takeTurns(sides, { least: 3, most: 5, seconds: 60 }),
-  );
-  for (const side of sides) await side.drop();
-  bench.onMeasurement("ranks", made);
-  const [threads, two] = sides.map(({ name }) => made.times[name]!);
-  bench.onAim(
-    atMost("two ranks of one thread against one process of two threads, full-size step", 1.05, ratio(two!, threads!)),
-  );
+  const library = native.versions[NATIVE]!;
+  const name = "full training step, batch 4 in micro-batches of 2, native";
+  const made = await takeTurnsWith(bench, name, 2, [], sides, { least: 3, most: 5, seconds: 60 });
+  await bench.onMeasurement("ranks", { ...made, library });
+  const [threads, two] = sides.map(({ name }) => made.times[name]);
+  if (!threads || !two) return;
+  const aim = `two ranks of one thread against one process of two threads, full-size step, ${library}`;
+  bench.onAim(atMost(aim, 1.05, ratio(two, threads)));
 }
 
 /** Forward and backward of one ViT-B block with LoRA. */
@@ -265,32 +279,28 @@ export async function blockGroup(bench: Bench): Promise<void> {
   const piece = blockPiece(batch);
   for (const threads of bench.threads) {
     const effort: Effort = { warmUp: 2, least: 3, most: 9, seconds: 5 };
-    const sides = [];
     for (const backward of [false, true]) {
-      sides.push(
-        await compare(
-          bench,
-          "block",
-          `block with LoRA, ${backward ? "with" : "without"} gradients, ${threads} thread(s)`,
-          {
-            run: backward ? piece.both : piece.forward,
-            threads,
-            peers: {
-              wide: { kind: "block", batch, backward },
-              native: { kind: "block", batch, backward },
-              torch: { kind: "block", batch, backward },
-              ...(backward ? {} : { jax: { kind: "jax-block", batch, backward } }),
-            },
-            effort,
+      await compare(
+        bench,
+        "block",
+        `block with LoRA, ${backward ? "with" : "without"} gradients, ${threads} thread(s)`,
+        {
+          run: backward ? piece.both : piece.forward,
+          threads,
+          peers: {
+            wide: { kind: "block", batch, backward },
+            native: { kind: "block", batch, backward },
+            torch: { kind: "block", batch, backward },
+            ...(backward ? {} : { jax: { kind: "jax-block", batch, backward } }),
           },
-        ),
+          effort,
+        },
       );
     }
     // The two passes again, taking turns, for their ratio.
     await initWasm({ threads });
     const turns = await takeTurns([ours("both", piece.both), ours("forward", piece.forward)], effort);
-    const { median, low, high } = ratio(turns.get("both")!, turns.get("forward")!);
-    const backward = { median: median - 1, low: low - 1, high: high - 1 };
+    const backward = inUnit(ratio(turns.get("both")!, turns.get("forward")!), (both) => both - 1);
     bench.onAim(atMost(`backward / forward of a ViT-B block with LoRA, wasm, ${threads} thread(s)`, 2.5, backward));
   }
   // jax-js takes 25 s for one gradient, so three turns of either have to do.
@@ -314,16 +324,17 @@ export async function hgnnGroup(bench: Bench): Promise<void> {
       const others: PeerContender[] = [];
       for (const { form } of bench.torch ? forms : []) {
         const work = { kind: "hgnn", tokens, batch: 64, form, backward };
-        others.push(await contender(bench.torch!, `pytorch ${form}`, work, 1));
+        const side = `pytorch ${form}`;
+        try {
+          others.push(await contender(bench.torch!, side, work, 1));
+        } catch (error) {
+          bench.onSkip(`ACE-HGNN, N = ${tokens}, ${passes}: ${side}`, (error as Error).message);
+        }
       }
-      const made = measurement(
-        `ACE-HGNN, N = ${tokens}, batch 64, E = 512, ${passes}`,
-        1,
-        await takeTurns([...sides, ...others], { warmUp: 1, least: 3, most: 9, seconds: 6 }),
-      );
-      for (const other of others) await other.drop();
+      const name = `ACE-HGNN, N = ${tokens}, batch 64, E = 512, ${passes}`;
+      const made = await takeTurnsWith(bench, name, 1, sides, others, { warmUp: 1, least: 3, most: 9, seconds: 6 });
       for (const { piece } of forms) piece.dispose();
-      bench.onMeasurement("hgnn", made);
+      await bench.onMeasurement("hgnn", made);
       const faster = ratio(made.times["dense"]!, made.times["sparse"]!);
       bench.onAim(
         atLeast(`ACE-HGNN sparse against dense, N = ${tokens}, batch 64, ${passes}`, 10, faster, "times faster"),
@@ -352,7 +363,7 @@ export async function memoryGroup(bench: Bench): Promise<void> {
     growths.push(100 * (peaks.at(-1)! / peaks[0]! - 1));
   }
   const name = "MINI, peak memory in micro-batches of 16 (VmHWM)";
-  bench.onMeasurement("memory", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more });
+  await bench.onMeasurement("memory", { name, threads: 1, load: loadAverage(), times: {}, ratios: {}, more });
   const [low, median, high] = growths.sort((a, b) => a - b) as [number, number, number];
   bench.onAim(
     atMost("peak memory, MINI, batch 64 to 1,024 with micro-batches of 16, growth", 10, { median, low, high }, "%"),

@@ -28,6 +28,8 @@ export interface Ratio {
   low: number;
   /** Highest. */
   high: number;
+  /** Of how many turns. */
+  turns?: number;
 }
 
 /** How long to go on. */
@@ -38,7 +40,7 @@ export interface Effort {
   most?: number;
   /** No new turn after so many seconds, once there are `least`. @default {8} */
   seconds?: number;
-  /** Turns before those that count. @default {1} */
+  /** Runs of each side before those that count: fewer where {@linkcode WARM_SECONDS} are over, but one. @default {1} */
   warmUp?: number;
   /** Milliseconds before each run: threads of other sides look for work for a while after theirs, on the processors of the next. @default {0} */
   pause?: number;
@@ -59,24 +61,51 @@ export function times(samples: number[]): Times {
 /** Turn by turn, a over b. */
 export function ratio(a: Times, b: Times): Ratio {
   const ratios = a.samples.slice(0, b.samples.length).map((value, i) => value / b.samples[i]!);
-  return { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
+  return { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios), turns: ratios.length };
 }
 
-/** Lets the contenders take turns. */
-export async function takeTurns(contenders: readonly Contender[], effort: Effort = {}): Promise<Map<string, Times>> {
+/** A ratio in another unit. */
+export function inUnit(figure: Ratio, convert: (value: number) => number): Ratio {
+  return { ...figure, median: convert(figure.median), low: convert(figure.low), high: convert(figure.high) };
+}
+
+/** Of a side's runs before those that count. What takes as long has its code compiled and its memory touched after one. */
+export const WARM_SECONDS = 2;
+
+/** Pauses, and lets signals be delivered: a side that does not wait for anything would keep them out. */
+const pauseFor = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/**
+ * Lets the contenders take turns.
+ *
+ * @param onLost Called with a side that threw; the others go on without it, and it has no times. Without it the error is thrown.
+ */
+export async function takeTurns(
+  contenders: readonly Contender[],
+  effort: Effort = {},
+  onLost?: (name: string, error: unknown) => void,
+): Promise<Map<string, Times>> {
   const { least = 3, most = 15, seconds = 8, warmUp = 1, pause = 0 } = effort;
-  const samples = contenders.map((): number[] => []);
+  const sides = contenders.map(({ name, run }) => ({ name, run, warmed: 0, samples: [] as number[], isLost: false }));
   let start = performance.now();
   for (let turn = -warmUp; turn < most; turn++) {
     if (turn === 0) start = performance.now();
     if (turn >= least && performance.now() - start > seconds * 1000) break;
-    for (const [i, { run }] of contenders.entries()) {
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-      const milliseconds = await run();
-      if (turn >= 0) samples[i]!.push(milliseconds);
+    for (const side of sides) {
+      if (side.isLost || (turn > -warmUp && turn < 0 && side.warmed > WARM_SECONDS * 1000)) continue;
+      await pauseFor(pause);
+      try {
+        const milliseconds = await side.run();
+        if (turn >= 0) side.samples.push(milliseconds);
+        else side.warmed += milliseconds;
+      } catch (error) {
+        if (!onLost) throw error;
+        side.isLost = true;
+        onLost(side.name, error);
+      }
     }
   }
-  return new Map(contenders.map(({ name }, i) => [name, times(samples[i]!)]));
+  return new Map(sides.filter(({ isLost }) => !isLost).map(({ name, samples }) => [name, times(samples)]));
 }
 
 /** A contender of this process. */

@@ -53,7 +53,7 @@ const source: BatchSource = {
 };
 
 const [batch, microBatch] = Deno.args.map(Number) as [number, number];
-await selectBackend({ backend: "wasm" });
+await selectBackend({ backend: "wasm", wasm: { blas: "off" } });
 const config = { encoders: MINI, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
 const start = await initAceLora(frozenModel("mini"), config);
 const { history } = await fit(aceLoraModel(config), start, source, { epochs: 2, batchSize: batch, microBatch });

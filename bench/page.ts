@@ -37,6 +37,6 @@ export async function pageGroup({ onMeasurement, onAim, onSkip }: Bench): Promis
     atMost("longest task of the page's thread while it trains", 50, figure("longestTask"), "ms"),
   ];
   const more = Object.fromEntries(aims.map(({ name, measured }) => [name, measured]));
-  onMeasurement("page", { ...measurement("the browser page in Chromium, wasm", 2, new Map()), more });
+  await onMeasurement("page", { ...measurement("the browser page in Chromium, wasm", 2, new Map()), more });
   aims.forEach(onAim);
 }

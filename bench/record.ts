@@ -1,7 +1,5 @@
 /** What a run writes: measurements with the machine they were made on, and the aims they are held against. @module */
 import { cpus } from "node:os";
-import { join } from "@std/path";
-import { writeFileAtomic } from "../lib/io/files.ts";
 import { gitRevision, versions } from "../lib/io/run_facts.ts";
 import { type Ratio, ratio, type Times } from "./measure.ts";
 
@@ -54,6 +52,10 @@ export interface Measurement {
   name: string;
   /** Threads of each side. */
   threads: number;
+  /** Turns that the sides took. */
+  turns?: number;
+  /** The library of the native side. */
+  library?: string;
   /** Load average of the last minute when it ended. */
   load: number | null;
   /** Milliseconds of each side. */
@@ -68,7 +70,14 @@ export interface Measurement {
 export function measurement(name: string, threads: number, sides: ReadonlyMap<string, Times>): Measurement {
   const [first, ...others] = [...sides];
   const ratios = others.map(([other, t]) => [`${first![0]} / ${other}`, ratio(first![1], t)]);
-  return { name, threads, load: loadAverage(), times: Object.fromEntries(sides), ratios: Object.fromEntries(ratios) };
+  return {
+    name,
+    threads,
+    ...(first ? { turns: first[1].samples.length } : {}),
+    load: loadAverage(),
+    times: Object.fromEntries(sides),
+    ratios: Object.fromEntries(ratios),
+  };
 }
 
 /** One row of the summary. */
@@ -83,33 +92,24 @@ export interface Aim {
   low: number;
   /** Highest of the turns. */
   high: number;
+  /** How many turns there were, where sides took turns. */
+  turns?: number;
   /** Whether the aim is met. */
   met: boolean;
 }
 
 /** A row whose figure must be at most `limit`. */
 export function atMost(name: string, limit: number, figure: Ratio, unit = "times"): Aim {
-  const { median: measured, low, high } = rounded(figure);
-  return { name, aim: `at most ${limit} ${unit}`, measured, low, high, met: figure.median <= limit };
+  return { name, aim: `at most ${limit} ${unit}`, ...rounded(figure), met: figure.median <= limit };
 }
 
 /** A row whose figure must be at least `limit`. */
 export function atLeast(name: string, limit: number, figure: Ratio, unit = "times"): Aim {
-  const { median: measured, low, high } = rounded(figure);
-  return { name, aim: `at least ${limit} ${unit}`, measured, low, high, met: figure.median >= limit };
+  return { name, aim: `at least ${limit} ${unit}`, ...rounded(figure), met: figure.median >= limit };
 }
 
-function rounded({ median, low, high }: Ratio): Ratio {
-  const three = (x: number): number => Number(x.toPrecision(3));
-  return { median: three(median), low: three(low), high: three(high) };
-}
-
-/** Writes a group's measurements as `<folder>/<name>.json`. */
-export async function writeGroup(
-  folder: string,
-  name: string,
-  facts: Facts,
-  measurements: readonly Measurement[],
-): Promise<void> {
-  await writeFileAtomic(join(folder, `${name}.json`), JSON.stringify({ ...facts, measurements }, null, 1) + "\n");
+function rounded({ median, low, high, turns }: Ratio): Pick<Aim, "measured" | "low" | "high" | "turns"> {
+  // Counts are exact.
+  const three = (x: number): number => Number.isInteger(x) ? x : Number(x.toPrecision(3));
+  return { measured: three(median), low: three(low), high: three(high), ...(turns ? { turns } : {}) };
 }

@@ -2,44 +2,38 @@
 import { barFigure } from "../lib/display/bars.ts";
 import { buildReport, type ReportSection } from "../lib/display/report.ts";
 import type { TableCell } from "../lib/display/table.ts";
+import { NATIVE } from "./peers/peer.ts";
 import type { Aim, Facts, Measurement } from "./record.ts";
 
-const SIDES = [
-  "ace-lora",
-  "ace-lora, 256-bit",
-  "pytorch",
-  "onnxruntime-web",
-  "transformers.js",
-  "jax-js",
-  "sparse",
-  "dense",
-  "pytorch sparse",
-  "pytorch dense",
-];
-
 /** One HTML file with a table of the aims and, for each group, the milliseconds of every side. */
-export async function benchReport(
-  facts: Facts,
-  aims: readonly Aim[],
-  groups: ReadonlyMap<string, readonly Measurement[]>,
-): Promise<string> {
+export async function benchReport({ facts, aims, groups, part }: {
+  facts: Facts;
+  aims: readonly Aim[];
+  groups: ReadonlyMap<string, readonly Measurement[]>;
+  /** What of a run is there that has not ended. */
+  part?: string;
+}): Promise<string> {
   const { versions, ...rest } = facts;
-  const cells = aims.map(({ name, aim, measured, low, high, met }): TableCell[] => [
+  const cells = aims.map(({ name, aim, measured, low, high, turns, met }): TableCell[] => [
     name,
     aim,
     { value: measured, text: `${measured} (${low} to ${high})` },
+    turns ?? "",
     met ? "met" : "missed",
   ]);
   return await buildReport({
     title: "ACE-LoRA: speed and memory",
-    subtitle:
-      "Each comparison in one run, the sides taking turns; bars are medians, lines the fastest and slowest turn",
+    subtitle: `${
+      part ? `This is ${part}. ` : ""
+    }Each comparison in one run, the sides taking turns; bars are medians, lines the fastest and slowest turn`,
     sections: [
       {
         kind: "table",
         title: "Aims",
         table: {
-          columns: [{ title: "figure" }, { title: "aim" }, { title: "median (range)" }, { title: "" }],
+          columns: [{ title: "figure" }, { title: "aim" }, { title: "median (range)" }, { title: "turns" }, {
+            title: "",
+          }],
           rows: cells,
         },
       },
@@ -55,7 +49,7 @@ export async function benchReport(
 
 function groupSections(group: string, measurements: readonly Measurement[]): ReportSection[] {
   const timed = measurements.filter(({ ratios }) => Object.keys(ratios).length > 0);
-  const sides = SIDES.filter((side) => timed.some(({ times }) => side in times));
+  const sides = [...new Set(timed.flatMap(({ times }) => Object.keys(times)))];
   const figure = barFigure(
     timed.map(({ name }) => name),
     sides.map((name) => ({
@@ -65,20 +59,29 @@ function groupSections(group: string, measurements: readonly Measurement[]): Rep
     })),
     { y: "milliseconds" },
   );
-  const rows = measurements.flatMap(({ name, threads, ratios, more = {} }): TableCell[][] => [
-    ...Object.entries(ratios).map(([which, { median, low, high }]): TableCell[] => [
-      `${name}: ${which}`,
+  const rows = measurements.flatMap(({ name, threads, library, ratios, more = {} }): TableCell[][] => [
+    ...Object.entries(ratios).map(([which, { median, low, high, turns }]): TableCell[] => [
+      `${name}: ${which}${library && which.includes(NATIVE) ? ` (${library})` : ""}`,
       threads,
+      turns ?? "",
       `${median.toPrecision(3)} (${low.toPrecision(3)} to ${high.toPrecision(3)})`,
     ]),
-    ...Object.entries(more).map(([which, value]): TableCell[] => [`${name}: ${which}`, threads, value.toPrecision(4)]),
+    ...Object.entries(more).map(([which, value]): TableCell[] => [
+      `${name}: ${which}`,
+      threads,
+      "",
+      value.toPrecision(4),
+    ]),
   ]);
   return [
     ...(timed.length > 0 ? [{ kind: "figure", title: group, figure, height: 460 } as const] : []),
     {
       kind: "table",
       ...(timed.length > 0 ? {} : { title: group }),
-      table: { columns: [{ title: "figure" }, { title: "threads" }, { title: "ratio, or value" }], rows },
+      table: {
+        columns: [{ title: "figure" }, { title: "threads" }, { title: "turns" }, { title: "ratio, or value" }],
+        rows,
+      },
     },
   ];
 }

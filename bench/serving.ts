@@ -23,7 +23,7 @@ export async function startServer(token: string, options: { code?: string; check
   const flags = ["run", check ? "--check" : "--no-check", "--no-prompt", "--no-lock", "--config", `${ROOT}deno.json`];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...flags, "--allow-net=127.0.0.1", "--allow-read", "--allow-env", "-"],
-    env: { ACE_TOKEN: token, PORT: "0", ACE_BACKEND: "wasm", NO_COLOR: "1" },
+    env: { ACE_TOKEN: token, PORT: "0", ACE_BACKEND: "wasm", ACE_BLAS: "off", NO_COLOR: "1" },
     stdin: "piped",
     stdout: "null",
     stderr: "piped", // where Deno.serve says that it listens
@@ -114,7 +114,7 @@ export async function servingGroup({ onMeasurement, onAim, onSkip }: Bench): Pro
         "refused (503)": load.refused,
         lost: load.lost,
       };
-      onMeasurement("serving", { ...measurement(name, 1, new Map()), more });
+      await onMeasurement("serving", { ...measurement(name, 1, new Map()), more });
       const { lost } = load;
       onAim(
         atMost(

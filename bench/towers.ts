@@ -17,7 +17,7 @@ import { writeFileAtomic } from "../lib/io/files.ts";
 import { readVariable } from "../lib/platform/variables.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { disposeParams } from "../lib/tensor/params.ts";
-import { type Contender, ours, ratio, takeTurns } from "./measure.ts";
+import { type Contender, inUnit, ours, ratio, takeTurns } from "./measure.ts";
 import { type Aim, atMost, type Facts, gatherFacts } from "./record.ts";
 import { firstNumber, randomPixels } from "./work.ts";
 
@@ -160,8 +160,7 @@ if (import.meta.main) {
       const times = await takeTurns(sides, { least: 5, seconds: 6, warmUp: 2 });
       const [own, other] = [times.get(name)!, times.get(peer)!];
       const factor = work(vit) / work(tower);
-      const { median, low, high } = ratio(own, other);
-      const perOperation = { median: median * factor, low: low * factor, high: high * factor };
+      const perOperation = inUnit(ratio(own, other), (times) => times * factor);
       aims.push(atMost(`${name} beside ${peer}, ${batch} at a time, ${mode}`, 1.3, perOperation));
       const shown = (value: number): string => value.toFixed(2);
       console.log(

@@ -77,7 +77,7 @@ export async function firstStepGroup(bench: Bench): Promise<void> {
       const times = await timeSteps(isAhead);
       if ("reason" in times) return bench.onSkip("the first step on WebGPU", times.reason);
       const { adapter, ahead, steps } = times;
-      bench.onMeasurement("first step", {
+      await bench.onMeasurement("first-step", {
         name: `WebGPU, programs compiled ${isAhead ? "ahead" : "as they run"}, ${adapter}`,
         threads: 1,
         load: loadAverage(),

@@ -14,7 +14,7 @@ export async function dispatchesGroup(bench: Bench): Promise<void> {
     for (const step of COUNTED_STEPS) {
       const { byKernel, bytesByKernel: _, ...counts } = await stepDispatches(step.options);
       const share = counts.boundBytes / floorBytes(step);
-      bench.onMeasurement("dispatches", {
+      await bench.onMeasurement("dispatches", {
         name: `${step.name}, WebGPU`,
         threads: 1,
         load: loadAverage(),

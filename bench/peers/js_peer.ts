@@ -120,12 +120,17 @@ async function jaxBlock(work: { batch: number; backward: boolean }, threads: num
   };
 }
 
-async function makeRun(work: any, threads: number): Promise<Run> {
-  if (work.kind === "onnx-image") return await onnxImage(work, threads);
-  if (work.kind === "transformers-image") return await transformersImage(work, threads);
-  if (work.kind === "jax-matmul") return await jaxMatmul(work, threads);
-  if (work.kind === "jax-block") return await jaxBlock(work, threads);
-  throw new RangeError(`Cannot run unknown work: current value is "${work.kind}"`);
-}
+/** Each kind of work, and whose it is. */
+const WORK: Readonly<Record<string, [keyof typeof VERSIONS, (work: any, threads: number) => Promise<Run>]>> = {
+  "onnx-image": ["onnxruntime-web", onnxImage],
+  "transformers-image": ["@huggingface/transformers", transformersImage],
+  "jax-matmul": ["@jax-js/jax", jaxMatmul],
+  "jax-block": ["@jax-js/jax", jaxBlock],
+};
 
-await serve({ ...VERSIONS, deno: Deno.version.deno }, async (work, threads) => ({ run: await makeRun(work, threads) }));
+await serve({}, async (work, threads) => {
+  const kind = work["kind"] as string;
+  if (!Object.hasOwn(WORK, kind)) throw new RangeError(`Cannot run unknown work: current value is "${kind}"`);
+  const [name, make] = WORK[kind]!;
+  return { run: await make(work, threads), versions: { [name]: VERSIONS[name] } };
+});

@@ -7,10 +7,12 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
+import { blasChoice } from "../../lib/tensor/wasm/blas.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
 import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import { blockPiece, matmulPiece } from "../pieces.ts";
 import { makeWork, type WorkOptions } from "../work.ts";
+import { NATIVE } from "./peer.ts";
 import { type Job, serve } from "./serve.ts";
 
 type Request =
@@ -32,17 +34,22 @@ async function jobOf(request: Request): Promise<Job> {
   return { run, dispose: work.dispose };
 }
 
-const native = Deno.args[0] === "native";
-const backend = await selectBackend({ backend: "wasm", wasm: { wide: true, blas: native ? "auto" : "off" } });
-if (native && !wasmKernels(tf.engine().findBackend("wasm") as unknown as WasmBackend).blas) {
-  throw new Error("no BLAS library was found on this system");
+/** The library, as "MKL 2026.2 (AVX-512)", that `native` has: ACE_BLAS's, or the first of the system's. */
+function libraryName(): string {
+  const { blas } = wasmKernels(tf.engine().findBackend("wasm") as unknown as WasmBackend);
+  if (blas) return blas.description.replace(/, \d+ threads?$/, "");
+  throw new Error(LIBRARY === "off" ? "ACE_BLAS is off" : "no BLAS library was found on this system");
 }
+
+const native = Deno.args[0] === "native";
+const LIBRARY = native ? blasChoice() : "off";
+await selectBackend({ backend: "wasm", wasm: { wide: true, blas: LIBRARY } });
 let current = 0;
-await serve(native ? { "ace-lora, native": backend.adapter } : {}, async (work, threads) => ({
+await serve(native ? { [NATIVE]: libraryName() } : {}, async (work, threads) => ({
   ...await jobOf(work as unknown as Request),
   before: async () => {
     // The library has to be told of the threads too, and is then opened anew.
-    if (threads !== current) await initWasm(native ? { threads, blas: "auto" } : { threads });
+    if (threads !== current) await initWasm({ threads, blas: LIBRARY });
     current = threads;
   },
 }));

@@ -1,74 +1,172 @@
 /** Other implementations, each in a process of its own that answers JSON lines. @module */
+import { resolve } from "@std/path";
 import { FLAG } from "../../lib/tensor/wasm/matmul_strips.ts";
 import type { Contender } from "../measure.ts";
 
-type Answer = Record<string, unknown> & { error?: string };
+/** What this library is called in rows where a system BLAS library multiplies; its version is the library. */
+export const NATIVE = "ace-lora, native";
+
+type Answer = Record<string, unknown> & { error?: string; versions?: Record<string, string> };
 
 /** A running peer. */
 export interface Peer {
-  /** What it said of itself when it started: versions. */
-  versions: Record<string, string>;
-  /** Sends a request and waits for its answer; an error in the answer is thrown. */
+  /** What it said of itself when it started, and of what it took since: versions. */
+  readonly versions: Record<string, string>;
+  /**
+   * Sends a request and waits for its answer; an error in the answer is thrown, as is the end of the process, which is started
+   * anew for the next work that is set up.
+   */
   ask(request: Record<string, unknown>): Promise<Answer>;
-  /** Ends the process. */
-  close(): Promise<void>;
+  /** Ends the process; at once if it is not to finish what it does. */
+  close(isAtOnce?: boolean): Promise<void>;
 }
 
-/** Starts a peer. @throws {Error} If it does not start, with its last line on stderr. */
-export async function startPeer(
+/** Options of {@linkcode startPeer}. */
+export interface PeerOptions {
+  /** Variables beside this process's. */
+  env?: Readonly<Record<string, string>>;
+  /** Seconds after which an answer is no longer waited for. @default {180: jax-js's gradient takes 25} */
+  patience?: number;
+}
+
+/** How often a peer is started before it is given up. */
+const STARTS = 3;
+
+/** Starts a peer. @throws {Error} If it does not start, with what it said last on stderr. */
+export async function startPeer(command: string, args: readonly string[], options: PeerOptions = {}): Promise<Peer> {
+  let process = await startProcess(command, args, options);
+  let starts = 1;
+  const { versions } = process;
+  return {
+    versions,
+    async ask(request) {
+      const isOfOld = request["do"] === "run" || request["do"] === "drop"; // of work that was set up before
+      if (process.hasEnded() && request["do"] === "drop") return {};
+      if (process.hasEnded() && !isOfOld && starts < STARTS) {
+        starts++;
+        process = await startProcess(command, args, options);
+      }
+      const reply = await process.ask(request);
+      if (reply.error) throw new Error(reply.error);
+      Object.assign(versions, reply.versions);
+      return reply;
+    },
+    close: (isAtOnce) => process.close(isAtOnce),
+  };
+}
+
+/** How long a process has to end when it is asked to, ms. */
+const GRACE = 5000;
+
+interface PeerProcess {
+  versions: Record<string, string>;
+  ask(request: Record<string, unknown>): Promise<Answer>;
+  hasEnded(): boolean;
+  close(isAtOnce?: boolean): Promise<void>;
+}
+
+async function startProcess(
   command: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Peer> {
+  { env = {}, patience = 180 }: PeerOptions,
+): Promise<PeerProcess> {
   const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  const child = new Deno.Command(command, { args: [...args], env, ...pipes }).spawn();
+  // Detached, it is in a process group of its own: Ctrl-C is the bench's, which ends its peers when it has written what it has.
+  const child = new Deno.Command(command, {
+    args: [...args],
+    env: { NO_COLOR: "1", ...env },
+    ...pipes,
+    detached: true,
+  }).spawn();
   let noise = "";
   const listen = async (): Promise<void> => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) noise = (noise + text).slice(-4000);
   };
   const heard = listen();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const writer = child.stdin.getWriter();
   let rest = "";
+  let end: string | undefined;
   const answer = async (): Promise<Answer> => {
     while (!rest.includes("\n")) {
       const { value, done } = await lines.read();
       if (done) {
-        await heard;
-        throw new Error(noise.trim().split("\n").at(-1) || `${command} ended without a word`);
+        const [{ signal }] = await Promise.all([child.status, heard]);
+        end ??= lastWord(noise) ?? (signal ? `ended by ${signal}` : `${command} ended without a word`);
+        throw new Error(end);
       }
       rest += value;
     }
-    const end = rest.indexOf("\n");
-    const line = rest.slice(0, end);
-    rest = rest.slice(end + 1);
+    const newline = rest.indexOf("\n");
+    const line = rest.slice(0, newline);
+    rest = rest.slice(newline + 1);
     return JSON.parse(line);
   };
-  const versions = await answer() as Record<string, string>;
-  const writer = child.stdin.getWriter();
+  /** Ends it; a process that does not hear, as one that was stopped, by force. */
+  const stop = async (): Promise<void> => {
+    const kill = (signal: Deno.Signal): void => {
+      try {
+        child.kill(signal);
+      } catch {
+        // It has ended.
+      }
+    };
+    kill("SIGTERM");
+    const timer = setTimeout(() => kill("SIGKILL"), GRACE);
+    await child.status;
+    clearTimeout(timer);
+  };
+  // One that was killed may leave others that hold its pipes: it is not waited for.
+  const inTime = (): Promise<Answer> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const timer = setTimeout(() => {
+      end ??= `no answer in ${patience} s`;
+      void stop();
+      reject(new Error(end));
+    }, patience * 1000);
+    answer().then(resolve, reject).finally(() => clearTimeout(timer));
+    return promise;
+  };
+  const versions = await inTime() as Record<string, string>;
   return {
     versions,
+    hasEnded: () => end !== undefined,
     async ask(request) {
-      await writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n"));
-      const reply = await answer();
-      if (reply.error) throw new Error(reply.error);
-      return reply;
+      if (end !== undefined) throw new Error(end);
+      await writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n")).catch(() => {}); // the answer tells
+      return await inTime();
     },
-    async close() {
-      await writer.close();
+    async close(isAtOnce = false) {
+      if (isAtOnce) return await stop();
+      await writer.close().catch(() => {}); // it has ended
+      const timer = setTimeout(() => void stop(), GRACE);
       await child.status;
-      await heard;
+      clearTimeout(timer);
     },
   };
+}
+
+/** What a process said last on stderr: the error that ended it, without the stack. */
+function lastWord(noise: string): string | undefined {
+  const lines = noise.trim().split("\n");
+  const error = lines.findLast((line) => /^error: /.test(line));
+  return error?.replace(/^error: (Uncaught (\(in promise\) )?)?(\w*Error: )?/, "") ?? (lines.at(-1) || undefined);
 }
 
 /** PyTorch through the Python of ACE_PYTHON (else `python3`). */
 export function startTorch(): Promise<Peer> {
-  return startPeer(Deno.env.get("ACE_PYTHON") || "python3", [local("torch_peer.py")]);
+  return startPeer(python(), [local("torch_peer.py")]);
 }
 
 /** Pillow, and pydicom with pylibjpeg, through the same Python. */
 export function startDecoders(): Promise<Peer> {
-  return startPeer(Deno.env.get("ACE_PYTHON") || "python3", [local("decode_peer.py")]);
+  return startPeer(python(), [local("decode_peer.py")]);
+}
+
+/** ACE_PYTHON, a path in it from where the user stands, or the system's. */
+function python(): string {
+  const named = Deno.env.get("ACE_PYTHON") || "python3";
+  return named.includes("/") ? resolve(Deno.env.get("INIT_CWD") ?? "", named) : named;
 }
 
 /** onnxruntime-web, transformers.js (onnxruntime's native library) and jax-js. */
@@ -96,6 +194,9 @@ export function startNative(): Promise<Peer> {
   return startOwn("native", "--allow-ffi");
 }
 
+/** As the tasks set them: a library's threads otherwise spin on the processors that ours need next. */
+const IDLE = { OPENBLAS_THREAD_TIMEOUT: "4", KMP_BLOCKTIME: "0" };
+
 /** Two processes of MPI with one thread each, products as in `deno task mpi`, by the first launcher that starts them. */
 export async function startRanks(): Promise<Peer> {
   const launchers = [
@@ -108,7 +209,7 @@ export async function startRanks(): Promise<Peer> {
     const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, "--allow-ffi", "--allow-run"];
     const args = [...more, "-n", "2", Deno.execPath(), ...flags, local("rank_peer.ts")];
     try {
-      return await startPeer(command!, args, { OPENBLAS_THREAD_TIMEOUT: "4" });
+      return await startPeer(command!, args, { env: IDLE });
     } catch (error) {
       failure ??= error;
     }
@@ -118,9 +219,7 @@ export async function startRanks(): Promise<Peer> {
 
 function startOwn(kind: "wide" | "native", ...more: readonly string[]): Promise<Peer> {
   const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, ...more];
-  // As the task sets them: the library's threads otherwise spin on the processors that ours need next.
-  const idle = { OPENBLAS_THREAD_TIMEOUT: "4", KMP_BLOCKTIME: "0" };
-  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], idle);
+  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], { env: IDLE });
 }
 
 function local(name: string): string {

@@ -18,6 +18,8 @@ export interface Job {
   before?: Run;
   /** Frees it. */
   dispose?: () => void;
+  /** Versions of what it takes beside what was said first. */
+  versions?: Record<string, string>;
 }
 
 /**
@@ -38,8 +40,9 @@ export async function serve(
   const answer = async (request: Request): Promise<object> => {
     const { id } = request;
     if (request.do === "setup") {
-      jobs.set(id, await makeJob(request.work, request.threads));
-      return {};
+      const job = await makeJob(request.work, request.threads);
+      jobs.set(id, job);
+      return { versions: job.versions };
     }
     if (request.do === "drop") {
       jobs.get(id)?.dispose?.();

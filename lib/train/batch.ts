@@ -41,14 +41,18 @@ export function batchOf(samples: Samples & Pick<Batch, "pairMask">): Batch {
   };
 }
 
-/** A batch that counts the time its images take, and whose reading the signal ends. */
+/**
+ * A batch that counts the time its images take, and whose reading the signal ends. Before a micro-batch others have their turn: where
+ * every await is already settled, no signal would be delivered, and V8's own tasks, which collect garbage, would wait for the
+ * batch's end.
+ */
 export function watchedBatch(batch: Batch, signal: AbortSignal | undefined): Batch & { waited: () => number } {
   let waited = 0;
   return {
     ...batch,
     waited: () => waited,
     async read(start, count) {
-      if (signal && count < batch.size) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (count < batch.size) await new Promise((resolve) => setTimeout(resolve, 0));
       signal?.throwIfAborted();
       const began = performance.now();
       const samples = await batch.read(start, count);
