@@ -69,7 +69,7 @@ async function compare(
     }
   }
   const made = await takeTurnsWith(bench, name, threads, [ours("ace-lora", work.run)], others, work.effort);
-  bench.onMeasurement(group, made);
+  await bench.onMeasurement(group, made);
   return made;
 }
 

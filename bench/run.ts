@@ -143,7 +143,10 @@ async function run(names: readonly string[], isSaved: boolean): Promise<number> 
   console.log(
     `about ${minutes(estimate)} on two quiet cores with all peers, in ${shownFolder()}; Ctrl-C keeps what is there`,
   );
+  const interruption = catchInterrupts();
+  watchTaskRunner();
   const onSkip = (what: string, reason: string): void => {
+    if (interruption.signal.aborted) return; // peers end with the run
     console.log(`skipped: ${what} (${reason})`);
     skipped.push({ what, reason });
   };
@@ -154,8 +157,6 @@ async function run(names: readonly string[], isSaved: boolean): Promise<number> 
   console.log(`${facts.adapter}, ${facts.processors} processors, load ${facts.load?.toFixed(2) ?? "unknown"}`);
   console.log(Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", "));
 
-  const interruption = catchInterrupts();
-  watchTaskRunner();
   interruption.signal.addEventListener("abort", async () => {
     for (const peer of running) void peer.close(true);
     await keepReport(kept, options);
