@@ -1,4 +1,5 @@
 /** The groups of the bench: what is timed against what, and the aims each figure answers to. @module */
+import { HEAP } from "../lib/cli/permissions.ts";
 import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { encoding, imageTower, trainingStep } from "./counts.ts";
 import { type Contender, type Effort, inUnit, ours, ratio, takeTurns, type Times, times } from "./measure.ts";
@@ -352,7 +353,17 @@ export async function memoryGroup(bench: Bench): Promise<void> {
   for (let round = 0; round < 3; round++) {
     const peaks: number[] = [];
     for (const batch of batches) {
-      const args = ["run", "--quiet", "--allow-read", "--allow-env", "--allow-run=grep", path, String(batch), "16"];
+      const args = [
+        "run",
+        HEAP,
+        "--quiet",
+        "--allow-read",
+        "--allow-env",
+        "--allow-run=grep",
+        path,
+        String(batch),
+        "16",
+      ];
       const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
       if (!success) return bench.onSkip("peak memory", new TextDecoder().decode(stderr).trim().split("\n")[0]!);
       const { peakMiB, wasmHeapMiB } = JSON.parse(new TextDecoder().decode(stdout));

@@ -3,7 +3,7 @@
  * labels and images are drawn when they are asked for and kept by nobody. One JSON line. A process of its own: a peak never
  * goes down.
  *
- * `deno run --allow-read --allow-env --allow-run=grep bench/memory.ts 256 16` (batch, micro-batch)
+ * `deno run --v8-flags=--heap-growing-percent=30 --allow-read --allow-env --allow-run=grep bench/memory.ts 256 16` (batch, micro-batch)
  *
  * @module
  */

@@ -33,7 +33,7 @@ const NATIVE_VARIABLES = [
  * V8 collects its heap once that has grown by 30 %. By default a training run lets dead tensors' records pile up to twice what is
  * alive: 90 MiB more for the mini model, and how much depended on when steps paused to save.
  */
-const HEAP = "--v8-flags=--heap-growing-percent=30";
+export const HEAP = "--v8-flags=--heap-growing-percent=30";
 
 /**
  * What the native lines begin with: V8's flag for 256-bit products where the processor has them, and OpenBLAS's and MKL's threads

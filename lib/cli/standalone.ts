@@ -5,7 +5,7 @@ import { errorLine, guardTerminal } from "./printable.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /** The process's line as the command reads it; the process ends here after its help or a mistake. */
-export function commandLine(command: Omit<Command, "run">): Arguments {
+function commandLine(command: Omit<Command, "run">): Arguments {
   guardTerminal();
   try {
     const args = parseCommandLine(command, Deno.args);
