@@ -266,7 +266,7 @@ export async function ranksGroup(bench: Bench): Promise<void> {
   ];
   const library = native.versions[NATIVE]!;
   const name = "full training step, batch 4 in micro-batches of 2, native";
-  const made = await takeTurnsWith(bench, name, 2, [], sides, { least: 3, most: 5, seconds: 60 });
+  const made = await takeTurnsWith(bench, name, 2, [], sides, { least: 3, most: 5, seconds: 30 });
   await bench.onMeasurement("ranks", { ...made, library });
   const [threads, two] = sides.map(({ name }) => made.times[name]);
   if (!threads || !two) return;

@@ -87,7 +87,7 @@ async function startProcess(
   const writer = child.stdin.getWriter();
   let rest = "";
   let end: string | undefined;
-  const answer = async (): Promise<Answer> => {
+  const nextLine = async (): Promise<string> => {
     while (!rest.includes("\n")) {
       const { value, done } = await lines.read();
       if (done) {
@@ -100,7 +100,14 @@ async function startProcess(
     const newline = rest.indexOf("\n");
     const line = rest.slice(0, newline);
     rest = rest.slice(newline + 1);
-    return JSON.parse(line);
+    return line;
+  };
+  const answer = async (): Promise<Answer> => {
+    for (;;) {
+      const line = await nextLine();
+      if (line.startsWith("{")) return JSON.parse(line);
+      noise += `${line}\n`; // a launcher's own words
+    }
   };
   /** Ends it; a process that does not hear, as one that was stopped, by force. */
   const stop = async (): Promise<void> => {
