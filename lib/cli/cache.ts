@@ -52,7 +52,7 @@ export const COMMAND: Command = {
   example: `deno task cache --pairs pairs.csv --text-column note --cache results/pixels\n${NOTES}`,
   async run(args) {
     const cache = args.required("cache");
-    const { shard = { index: 0, count: 1 }, ranks } = shareFrom(args, "cache");
+    const { shard = { index: 0, count: 1 }, ranks } = await shareFrom(args, "cache");
     const config = await readClipConfig(await modelFilesFrom(args), { note: (text) => console.error(text) });
     const { locations, isPairs } = await locationsFrom(args);
     const mode = args.choice("mode", ["train", "eval"], isPairs ? "train" : "eval");

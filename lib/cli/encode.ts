@@ -2,6 +2,7 @@
 import { relative } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
 import type { Communicator } from "../distributed/communicator.ts";
+import { checkShared } from "../distributed/shared_settings.ts";
 import { readCsv, rowNumber } from "../data/csv.ts";
 import { loadPairs } from "../data/pairs.ts";
 import type { Dataset } from "../data/types.ts";
@@ -13,6 +14,7 @@ import type { FeatureList, Shard } from "../eval/encode/features_file.ts";
 import { type EncodedShard, encodeShard, shardPath } from "../eval/encode/shards.ts";
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
+import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
@@ -77,7 +79,7 @@ export const COMMAND: Command = {
   async run(args) {
     const out = args.required("out");
     if (args.flag("merge")) return await merge(args, out);
-    const { shard, ranks } = shareFrom(args, "encode");
+    const { shard, ranks } = await shareFrom(args, "encode");
     const path = shardPath(out, shard ?? { index: 0, count: 1 });
     return await holdOutput(args, { path, mayReplace: true }, () => encode(args, out, { shard, ranks }));
   },
@@ -116,6 +118,7 @@ async function encode(
     ...await settingsOf(args, texts.map(({ text }) => text)),
     ...(images.length < all.length ? { unreadable_images: String(all.length - images.length) } : {}),
   };
+  if (ranks) checkShared({ ...settings, items: await hashIds([JSON.stringify(lists)]) }, ranks, { verb: "encode" });
   const result = await withProgress(async (signal, onProgress) =>
     await encodeShard(out, { lists, settings, open }, {
       ...defined({ shard }),

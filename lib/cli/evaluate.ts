@@ -1,9 +1,12 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
 import { judgeScores } from "./given_scores.ts";
 import { aceLoraModel } from "../ace_lora.ts";
+import { hashIds } from "../data/dataset.ts";
+import { imageStamps } from "../data/stamps.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Communicator } from "../distributed/communicator.ts";
+import { checkShared } from "../distributed/shared_settings.ts";
 import { checkClasses, datasetTargets, scoreDataset } from "../eval/assess.ts";
 import { datasetPredictions } from "../eval/evaluation/predictions.ts";
 import type { RasterImage } from "../image/raster.ts";
@@ -93,7 +96,7 @@ export const COMMAND: Command = {
     }
     if (args.flag("list")) return await list(args);
     const results = ["metrics.json", "predictions.csv", "evaluation.html"];
-    const ranks = joinRanks("evaluate");
+    const ranks = await joinRanks("evaluate");
     if (ranks && args.text("scores") !== undefined) throw new UsageError("--scores is judged by one process");
     if (ranks && ranks.rank > 0) return await judgeModel(args, out, ranks); // the first writes
     const isModel = args.text("scores") === undefined;
@@ -142,6 +145,13 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   const model = await modelFacts(args);
   const began = performance.now();
   const question = { dataset, names, ...defined({ protocol, templates: templatesFrom(args) }) };
+  if (ranks) {
+    const { weights_sha256, tokenizer_sha256, adapter_sha256 } = model;
+    const { dataset: { cases, split }, ...asked } = question;
+    const images = await hashIds(await imageStamps(cases));
+    const files = { weights_sha256, tokenizer_sha256, adapter_sha256, cases: split.hash, images };
+    checkShared({ ...files, ...asked }, ranks, { verb: "evaluate" });
+  }
   const { scores, trainable, isByHead } = await askModel(args, question, ranks);
   if (ranks && ranks.rank > 0) return;
   await judge(args, {

@@ -1,20 +1,25 @@
 /** A command as one of several processes that MPI started. @module */
 import { runTexts } from "../adapters/positions.ts";
 import type { Communicator } from "../distributed/communicator.ts";
+import { tellOfDeath } from "../distributed/death.ts";
 import { launchedPlace, launchedProcesses } from "../distributed/launcher.ts";
 import { MpiError, openMpi } from "../distributed/mpi.ts";
+import { checkShared } from "../distributed/shared_settings.ts";
 import type { Shard } from "../eval/encode/features_file.ts";
 import { parseShard } from "../eval/encode/shards.ts";
+import { gitRevision, VERSION } from "../io/run_facts.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 let world: Communicator | undefined;
+let endWatch: (() => void) | undefined;
 
 /**
  * The processes that share the command, or undefined when it was started alone. From the second on they print nothing but errors.
  *
  * @throws {UsageError} If a launcher started several and they cannot be connected: each would do the whole work.
+ * @throws {RangeError} If this one runs other code than the first.
  */
-export function joinRanks(command: string): Communicator | undefined {
+export async function joinRanks(command: string): Promise<Communicator | undefined> {
   if (world) return world;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
     const count = launchedProcesses({ job: false });
@@ -24,18 +29,18 @@ export function joinRanks(command: string): Communicator | undefined {
     );
   }
   if (launchedProcesses() === 1) return undefined;
+  endWatch = tellOfDeath();
   try {
     world = openMpi();
   } catch (error) {
+    endWatch();
     if (!(error instanceof MpiError)) throw error;
     throw new UsageError(error.message);
   }
-  // MPICH's launcher names a process that died by this number alone. They are small enough for float32.
-  const numbers = world.allGather(Float32Array.of(Deno.pid));
+  const code = { version: VERSION, Deno: Deno.version.deno, revision: await gitRevision() };
+  checkShared(code, world, { verb: "run", remedy: "All must run the same code" }); // before any other call that a version makes
   if (world.rank > 0) console.log = console.error = () => {};
-  else {console.error(`processes: ${world.description}: ${
-      [...numbers].map((pid, i) => `rank ${i} is ${pid}`).join(", ")
-    }`);}
+  else console.error(`processes: ${world.description}`);
   return world;
 }
 
@@ -71,6 +76,7 @@ function ranksText(ranks: readonly number[]): string {
 /** Says goodbye to the others, if there are any. */
 export function leaveRanks(): void {
   world?.close();
+  endWatch?.();
   world = undefined;
 }
 
@@ -78,6 +84,7 @@ export function leaveRanks(): void {
 export function abortRanks(message: string, exitCode: number): void {
   if (!world) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`rank ${world.rank}: ${message}\n`));
+  endWatch?.();
   world.abort(exitCode);
 }
 
@@ -121,13 +128,13 @@ export function namedShare(args: Arguments, option: "shard" | "part"): Shard | u
  *
  * @throws {UsageError} If a batch system started several processes and does not say how many.
  */
-export function shareFrom(args: Arguments, command: string): Share {
+export async function shareFrom(args: Arguments, command: string): Promise<Share> {
   const given = args.text("shard");
   const auto = /^auto(?:\/([1-9]\d*))?$/.exec(given ?? "");
   if (given !== undefined && !auto) return { shard: namedShare(args, "shard"), ranks: undefined };
   const isConnected = Deno.permissions.querySync({ name: "ffi" }).state === "granted" && launchedProcesses() > 1;
   if (isConnected && !auto?.[1]) {
-    const ranks = joinRanks(command);
+    const ranks = await joinRanks(command);
     return { shard: ranks && { index: ranks.rank, count: ranks.size }, ranks };
   }
   const place = launchedPlace();
@@ -138,7 +145,7 @@ export function shareFrom(args: Arguments, command: string): Share {
     );
   }
   if (!auto && !isTask) {
-    joinRanks(command); // refuses several that nothing connects
+    await joinRanks(command); // refuses several that nothing connects
     return { shard: undefined, ranks: undefined };
   }
   const count = auto?.[1] === undefined ? place?.count : Number(auto[1]);

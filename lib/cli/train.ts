@@ -85,7 +85,7 @@ export const COMMAND: Command = {
 ${datasetNotes(["mimic-cxr"])}`,
   async run(args) {
     const out = args.text("out") ?? "results/train";
-    const ranks = joinRanks("train");
+    const ranks = await joinRanks("train");
     gradientSumFrom(args, ranks !== undefined);
     if (ranks && ranks.rank > 0) return await train(args, out, ranks);
     await checkFree(args, out);

@@ -1,13 +1,13 @@
 /** What a training run is, and how far it has come. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
+import { checkShared } from "../distributed/shared_settings.ts";
 import { namedTensors, withTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
 import type { FitOptions, FitResult } from "./options.ts";
 import { type Padding, PADDINGS } from "./padding.ts";
-import { checkShared } from "./shared_settings.ts";
 import { checkChoice } from "../platform/choice.ts";
 import { type BatchSource, TRAINING_LOSSES, type TrainingLoss } from "./source.ts";
 import { hasRunState, readRunState, type RunState, writeRunState } from "./state.ts";
@@ -118,7 +118,10 @@ export async function openRun<T>(
 ): Promise<Run<T>> {
   const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
   const state = await startState(start, plan.settings, options);
-  if (options.ranks) checkShared({ ...plan.settings, step: state.adamw.step }, options.ranks);
+  if (options.ranks) {
+    const { gradientSum = "ordered", patience = null } = options; // which processes that differ would wait for each other
+    checkShared({ ...plan.settings, gradientSum, patience, step: state.adamw.step }, options.ranks);
+  }
   return {
     ...{ model, params, source, options, plan, start, state },
     isWriter: options.ranks === undefined || options.ranks.rank === 0,

@@ -14,7 +14,7 @@ import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
-import { adapterDigest, launched, LAUNCHERS, succeed } from "./launch.ts";
+import { adapterDigest, launchedTasks, LAUNCHERS, succeed } from "./launch.ts";
 import { inFolder } from "../folder.ts";
 
 /** What a sweep found. */
@@ -44,23 +44,32 @@ export interface KillRanksOptions {
 /** Longest that a job may take to end after one of its processes was killed. */
 const MOST_SECONDS = 30;
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2", "--epochs", "8"];
+
+/** Starts a job of so many processes. */
+type Launch = (size: number, args: readonly string[]) => Deno.Command;
+
+/** Jobs of a launcher on this machine. */
+export function jobsOf(launcher: readonly string[], folder: string): Launch {
+  return (size, args) => launchedTasks([...launcher, "-n", `${size}`], folder, args);
+}
+
 /** Kills as often as is asked; runs that end by themselves before their kill start again from nothing. */
 export async function killRanks(
   folder: string,
-  launcher: readonly string[],
+  launch: Launch,
   options: KillRanksOptions = {},
 ): Promise<RankSweepResult> {
   const { kills = 3, seed = 1, most = 4 } = options;
   const rng = mulberry32(seed);
   await writePairs(folder, 20);
   const began = performance.now();
-  await succeed(launched([], 1, folder, [...TRAIN, "--out", "alone"]));
+  await succeed(launchedTasks([], folder, [...TRAIN, "--out", "alone"]));
   const whole = performance.now() - began;
   const expected = await adapterDigest(folder, "alone");
   const result: RankSweepResult = { killed: [], seconds: [], steps: [], reads: 0, ends: [] };
   while (result.killed.length < kills) {
     const args = [...TRAIN, "--out", "killed", "--save-steps", "1", "--resume"];
-    const isKilled = await killOnce(folder, launched(launcher, 2, folder, args), {
+    const isKilled = await killOnce(folder, launch(2, args), {
       rank: rng() < 0.5 ? 0 : 1,
       signal: result.killed.length % 2 === 0 ? "KILL" : "TERM",
       after: whole * 2 * rng(), // two processes on one processor take twice as long
@@ -69,7 +78,7 @@ export async function killRanks(
     if (isKilled) result.steps.push(await loggedStep(join(folder, "killed")));
     if (isKilled && result.killed.length < kills && rng() < 0.5) continue; // killed again before it ends
     const size = 1 + Math.floor(rng() * most);
-    await succeed(launched(launcher, size, folder, args));
+    await succeed(launch(size, args));
     result.ends.push({ size, equal: await adapterDigest(folder, "killed") === expected });
     await Deno.remove(join(folder, "killed"), { recursive: true });
   }
@@ -95,49 +104,44 @@ async function killOnce(
   let isOver = false;
   output.then(() => isOver = true);
   await new Promise((resolve) => setTimeout(resolve, after));
-  let pids: number[] = [];
+  let pid: string | undefined;
   let killed = performance.now();
-  while (!isOver && (pids = await killRank(folder, rank, signal)).length === 0) {
+  while (!isOver && (pid = await killRank(folder, rank, signal)) === undefined) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     killed = performance.now();
   }
-  let isStuck = false;
-  const watchdog = setTimeout(() => {
-    isStuck = true;
-    child.kill("SIGKILL");
-  }, 1000 * MOST_SECONDS);
-  const { code, stdout, stderr } = await output;
+  let watchdog: number | undefined;
+  const stuck = new Promise<never>((_, reject) => {
+    watchdog = setTimeout(() => {
+      child.kill("SIGKILL"); // what the launcher started elsewhere may keep the output open
+      reject(new Error(`the job went on for ${MOST_SECONDS} s after SIG${signal} to its rank ${rank}`));
+    }, 1000 * MOST_SECONDS);
+  });
+  const { code, stdout, stderr } = await Promise.race([output, stuck]);
   clearTimeout(watchdog);
   const told = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout); // MPICH's launcher uses both
-  if (isStuck) throw new Error(`the job went on for ${MOST_SECONDS} s after SIG${signal} to its rank ${rank}: ${told}`);
   if (code === 0) return false;
-  if (signal === "KILL" && !names(told, rank, pids)) throw new Error(`not told that rank ${rank} was killed: ${told}`);
+  if (signal === "KILL" && !told.includes(`rank ${rank} (process ${pid} on `)) {
+    throw new Error(`not told that rank ${rank} was killed, process ${pid}: ${told}`);
+  }
   result.killed.push(`rank ${rank} SIG${signal}`);
   result.seconds.push((performance.now() - killed) / 1000);
   return true;
 }
 
 /**
- * Whether a job's last words name the rank that was killed. MPICH names a process, of which our first line tells the rank: the one
- * killed, or one that its launcher has ended thereupon, whichever it sees first.
+ * Sends a signal to a rank of the jobs called in this folder, once its shell waits beside it; its number on its own machine,
+ * undefined where there is none yet. What else carries the rank in its environment is the task runner, its shell, the watcher.
  */
-function names(told: string, rank: number, pids: readonly number[]): boolean {
-  if (told.includes(`noticed that process rank ${rank} with PID`)) return true;
-  const named = /PID (\d+) RUNNING AT/.exec(told)?.[1];
-  if (!told.includes("processes: ")) return named !== undefined; // not joined yet
-  return named !== undefined && told.includes(` is ${named}`) &&
-    pids.some((pid) => told.includes(`rank ${rank} is ${pid}`));
-}
-
-/** Sends a signal to a rank of the jobs in this folder, the processes whose environment says so; their numbers: one, or none yet. */
-async function killRank(folder: string, rank: number, signal: string): Promise<number[]> {
+async function killRank(folder: string, rank: number, signal: string): Promise<string | undefined> {
   const script = `for d in /proc/[0-9]*; do
-    [ "$(readlink $d/cwd)" = "${folder}" ] || continue
-    tr '\\0' '\\n' < $d/environ 2>/dev/null | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}$' &&
-      kill -${signal} "\${d#/proc/}" && echo "\${d#/proc/}"
-  done`;
+    tr '\\0' '\\n' < $d/environ | grep -xqF 'INIT_CWD=${folder}' || continue
+    tr '\\0' '\\n' < $d/environ | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}$' || continue
+    tr '\\0' ' ' < $d/cmdline | grep -q ' cli.ts ' && [ -n "$(cat $d/task/*/children)" ] || continue
+    own=$(sed -n 's/^NSpid:.*\\t//p' $d/status) && kill -${signal} "\${d#/proc/}" && echo "$own"
+  done 2>/dev/null`;
   const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output();
-  return new TextDecoder().decode(stdout).split("\n").filter(Boolean).map(Number);
+  return new TextDecoder().decode(stdout).split("\n")[0] || undefined;
 }
 
 /** Reads every table and record that is there under its final name; one that is not whole throws. */
@@ -165,7 +169,7 @@ if (import.meta.main) {
   const name = values.launcher ?? "Open MPI";
   const launcher = LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
   await inFolder(async (folder) => {
-    const result = await killRanks(folder, launcher, {
+    const result = await killRanks(folder, jobsOf(launcher, folder), {
       kills: Number(values.kills ?? 20),
       seed: Number(values.seed ?? 1),
       most: Number(values.most ?? 4),

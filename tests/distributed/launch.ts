@@ -20,8 +20,11 @@ export async function isThere(program: string, option = "--version"): Promise<bo
 const { tasks } = JSON.parse(await Deno.readTextFile(join(PACKAGE, "deno.json")));
 const PERMISSIONS = (tasks.mpi.command as string).split(" ").filter((word) => word.startsWith("--"));
 
+/** One thread each, our own kernels. */
+const ENVIRONMENT = { ACE_BACKEND: "wasm", ACE_THREADS: "1", ACE_BLAS: "off", NO_COLOR: "1" };
+
 /**
- * `deno task mpi ...` in a folder as `size` processes of a launcher; of none: alone. One thread each, our own kernels.
+ * What `deno task mpi ...` runs, in a folder, as `size` processes of a launcher; of none: alone.
  *
  * @param more Arguments of one more process. @default {there is none}
  */
@@ -38,7 +41,21 @@ export function launched(
   return new Deno.Command(line[0]!, {
     args: line.slice(1),
     cwd: folder,
-    env: { ACE_BACKEND: "wasm", ACE_THREADS: "1", ACE_BLAS: "off", NO_COLOR: "1", INIT_CWD: folder },
+    env: { ...ENVIRONMENT, INIT_CWD: folder },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** `deno task mpi ...` itself, which is then what the launcher sees of each process. */
+export function launchedTasks(line: readonly string[], folder: string, args: readonly string[]): Deno.Command {
+  const task = [Deno.execPath(), "task", "--quiet", "--config", join(PACKAGE, "deno.json"), "mpi"];
+  const [program, ...words] = [...line, ...task, ...args];
+  return new Deno.Command(program!, {
+    args: words,
+    cwd: folder,
+    env: { ...ENVIRONMENT, INIT_CWD: folder, PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}` },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -17,6 +17,8 @@ const NAMESPACES = ["--net", "--uts", "--ipc", "--mount", "--pid", "--fork", "--
 export interface Machines {
   /** A command on one of them. */
   command(name: string, line: readonly string[], options?: Deno.CommandOptions): Deno.Command;
+  /** What stands before a command that is to run in a folder of one. */
+  prefix(name: string, folder: string): string[];
   /** Ends one at once, with all that runs on it. */
   kill(name: string): Promise<void>;
   /** Ends all of them. */
@@ -49,6 +51,7 @@ export async function startMachines(folder: string, names: readonly string[], do
   const machines: Machines = {
     command: (name, [program, ...args], options = {}) =>
       new Deno.Command("nsenter", { ...options, args: ["-t", pids.get(name)!, "-a", "-w", "--", program!, ...args] }),
+    prefix: (name, folder) => ["nsenter", "-t", pids.get(name)!, "-a", "-w", "--", "env", "-C", folder],
     kill,
     async close() {
       for (const name of pids.keys()) await kill(name);

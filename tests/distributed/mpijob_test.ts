@@ -1,59 +1,20 @@
 /** The MPIJob of docs/cluster.md as the MPI operator starts it: mpirun in one machine, which reaches the workers by ssh. */
 import { assert, assertEquals } from "@std/assert";
-import { dirname, join } from "@std/path";
-import { exists } from "../../lib/io/files.ts";
+import { join } from "@std/path";
 import { writePairs } from "../cli/fixtures.ts";
 import { inFolder } from "../folder.ts";
 import { PACKAGE } from "../cli/run.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
 import { adapterDigest, isThere, launched, LAUNCHERS, succeed } from "./launch.ts";
-import { type Machines, machinesMissing, startMachines } from "./machines.ts";
+import { startMachines } from "./machines.ts";
+import { sshMissing, startSshd } from "./ssh.ts";
 
-const missing = !await isThere(LAUNCHERS["Open MPI"][0])
-  ? "no Open MPI"
-  : !await exists("/usr/sbin/sshd")
-  ? "no sshd"
-  : await machinesMissing();
+const missing = await isThere(LAUNCHERS["Open MPI"][0]) ? await sshMissing() : "no Open MPI";
 
 const NAME = "ace-lora";
 const DOMAIN = `${NAME}-worker.default.svc`;
 const WORKERS = [0, 1].map((i) => `${NAME}-worker-${i}`);
 const SIZES = ["--batch-size", "8", "--micro-batch", "2", "--epochs", "6", "--save-steps", "1"];
-
-/** Starts sshd on the workers, with a key for all, as the operator's secret has it. */
-async function startSshd(machines: Machines, folder: string): Promise<void> {
-  const key = ["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", `${folder}/key`];
-  const made = await machines.command(`${NAME}-launcher`, key).output();
-  assert(made.success, new TextDecoder().decode(made.stderr));
-  const path = `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
-  await Deno.writeTextFile(
-    join(folder, "sshd_config"),
-    [
-      `HostKey ${folder}/key`,
-      `AuthorizedKeysFile ${folder}/key.pub`,
-      ...["StrictModes no", "UsePAM no", "PidFile none"],
-      `SetEnv PATH=${path} ACE_BACKEND=wasm ACE_BLAS=off NO_COLOR=1`, // what the image has, and what launched() says
-      "",
-    ].join("\n"),
-  );
-  await Deno.writeTextFile(
-    join(folder, "ssh_config"),
-    [
-      "Host *",
-      `IdentityFile ${folder}/key`,
-      "StrictHostKeyChecking no",
-      "UserKnownHostsFile /dev/null",
-      "LogLevel ERROR",
-      "",
-    ]
-      .join("\n"),
-  );
-  for (const name of WORKERS) {
-    const sshd = `mount -t tmpfs run /run && mkdir /run/sshd && /usr/sbin/sshd -f ${folder}/sshd_config`;
-    const { success, stderr } = await machines.command(name, ["sh", "-c", sshd]).output();
-    assert(success, new TextDecoder().decode(stderr));
-  }
-}
 
 /** The launcher's command, its numbers and paths those of here. */
 async function launcherLine(folder: string, size: number): Promise<string[]> {
@@ -98,7 +59,7 @@ Deno.test({
         });
       };
       try {
-        await startSshd(machines, folder);
+        await startSshd(machines, folder, WORKERS);
         const whole = await (await job(WORKERS, 2)).output();
         const said = new TextDecoder().decode(whole.stderr);
         assert(whole.success && said.includes("4 processes"), said);

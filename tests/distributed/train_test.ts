@@ -5,7 +5,7 @@ import { exists } from "../../lib/io/files.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder } from "../folder.ts";
 import { writeClasses, writePairs } from "../cli/fixtures.ts";
-import { killRanks } from "./kill_ranks.ts";
+import { jobsOf, killRanks } from "./kill_ranks.ts";
 import { adapterDigest as adapter, isThere, launched, LAUNCHERS } from "./launch.ts";
 
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2"];
@@ -172,7 +172,7 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
     fn: async () => {
       await inFolder(async (folder) => {
         const kills = name === "MPICH" ? 1 : 2;
-        const { killed, ends } = await killRanks(folder, launcher, { kills, seed: 3 });
+        const { killed, ends } = await killRanks(folder, jobsOf(launcher, folder), { kills, seed: 3 });
         assertEquals([killed.length, ends.length > 0, ends.every(({ equal }) => equal)], [kills, true, true]);
       });
     },

@@ -1,6 +1,6 @@
 import { assertThrows } from "@std/assert";
 import type { Communicator } from "../../lib/distributed/communicator.ts";
-import { checkShared } from "../../lib/train/shared_settings.ts";
+import { checkShared } from "../../lib/distributed/shared_settings.ts";
 
 /** Process 1 of two, the other of which has `first`. */
 function second(first: Record<string, unknown>): Communicator {

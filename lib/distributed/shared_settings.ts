@@ -1,5 +1,13 @@
-/** That the processes of one run are at one run: the same data, settings and step. @module */
-import type { Communicator } from "../distributed/communicator.ts";
+/** That the processes of one run are at one run: the same code, data, settings and step. @module */
+import type { Communicator } from "./communicator.ts";
+
+/** Options of {@linkcode checkShared}. */
+export interface CheckSharedOptions {
+  /** What cannot be done. @default {"train"} */
+  verb?: string;
+  /** What helps, a sentence. @default {"All must read the same files"} */
+  remedy?: string;
+}
 
 /**
  * Compares what a run depends on with rank 0's. Where files are not shared, each process would train on its own, or one would
@@ -7,7 +15,11 @@ import type { Communicator } from "../distributed/communicator.ts";
  *
  * @throws {RangeError} On the processes whose own differ from rank 0's; they must end the others, which do not wait for this.
  */
-export function checkShared(own: Readonly<Record<string, unknown>>, ranks: Communicator): void {
+export function checkShared(
+  own: Readonly<Record<string, unknown>>,
+  ranks: Communicator,
+  { verb = "train", remedy = "All must read the same files" }: CheckSharedOptions = {},
+): void {
   const bytes = new TextEncoder().encode(JSON.stringify(own));
   const [length] = ranks.allGather(Float32Array.of(bytes.length)); // far below 2^24
   const sent = ranks.rank === 0 ? bytes : new Uint8Array(length!);
@@ -19,8 +31,8 @@ export function checkShared(own: Readonly<Record<string, unknown>>, ranks: Commu
     const [value, other] = [JSON.stringify(mine[name]), JSON.stringify(first[name])];
     if (value === other) continue;
     throw new RangeError(
-      `Cannot train as one of ${ranks.size} processes as all must have the same ${name}: that of process ${ranks.rank} is ` +
-        `${value}, that of process 0 ${other}. All must read the same files`,
+      `Cannot ${verb} as one of ${ranks.size} processes as all must have the same ${name}: that of process ${ranks.rank} is ` +
+        `${value}, that of process 0 ${other}. ${remedy}`,
     );
   }
 }
