@@ -1,4 +1,4 @@
-/** Two machines joined by MPICH's own launcher (Hydra) through ssh: the bits of one, a killed process told, other files refused. */
+/** Two machines joined by MPICH's own launcher (Hydra) through ssh: the bits of one, a killed process told, other code and files refused. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { exists } from "../../lib/io/files.ts";
@@ -32,8 +32,8 @@ async function withNodes(
 
 /** `mpiexec -hosts ... -n ... deno task mpi ...` on a machine. */
 function jobsOn(machines: Machines, folder: string, settings: string) {
-  return (size: number, args: readonly string[], hosts: readonly string[] = NODES): Deno.Command => {
-    const hydra = ["mpiexec.hydra", "-hosts", hosts.join(","), "-n", `${size}`];
+  return (size: number, args: readonly string[]): Deno.Command => {
+    const hydra = ["mpiexec.hydra", "-hosts", NODES.join(","), "-n", `${size}`];
     const ssh = `HYDRA_LAUNCHER_EXTRA_ARGS=-F ${settings}`;
     return launchedTasks([...machines.prefix("login", folder), ssh, ...hydra], folder, args);
   };
@@ -51,7 +51,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `a machine of another version, other weights or images, or none, ends a job of two by its name${skipped}`,
+  name: `a machine of another version, other weights or images ends a job of two, which says so${skipped}`,
   ignore: missing !== undefined,
   fn: async () => {
     await withNodes(async ({ folder, machines, job }) => {
@@ -93,9 +93,6 @@ Deno.test({
         assertMatch(told, why);
         assert(code !== 0 && !await exists(join(folder, "out", "adapter.safetensors")), told);
       }
-      const { code, stdout, stderr } = await job(2, train, ["a", "none"]).output();
-      assertMatch(new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout), /hostname none/);
-      assert(code !== 0);
     });
   },
 });

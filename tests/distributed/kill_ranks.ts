@@ -110,7 +110,7 @@ async function killOnce(
     await new Promise((resolve) => setTimeout(resolve, 20));
     killed = performance.now();
   }
-  let watchdog: number | undefined;
+  let watchdog: ReturnType<typeof setTimeout> | undefined;
   const stuck = new Promise<never>((_, reject) => {
     watchdog = setTimeout(() => {
       child.kill("SIGKILL"); // what the launcher started elsewhere may keep the output open
