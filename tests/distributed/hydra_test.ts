@@ -5,7 +5,7 @@ import { exists } from "../../lib/io/files.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { inFolder } from "../folder.ts";
 import { PACKAGE } from "../cli/run.ts";
-import { isThere, launched, launchedTasks } from "./launch.ts";
+import { isThere, launchedTasks } from "./launch.ts";
 import { killRanks } from "./kill_ranks.ts";
 import { type Machines, startMachines } from "./machines.ts";
 import { sshMissing, startSshd } from "./ssh.ts";
