@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { writePairs } from "../cli/fixtures.ts";
 import { inFolder } from "../folder.ts";
+import { hasPython, runPython, skipName } from "../io/_python.ts";
 import { PACKAGE } from "../cli/run.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
 import { adapterDigest, isThere, launched, LAUNCHERS, succeed } from "./launch.ts";
@@ -15,6 +16,66 @@ const NAME = "ace-lora";
 const DOMAIN = `${NAME}-worker.default.svc`;
 const WORKERS = [0, 1].map((i) => `${NAME}-worker-${i}`);
 const SIZES = ["--batch-size", "8", "--micro-batch", "2", "--epochs", "6", "--save-steps", "1"];
+
+const hasYaml = await hasPython("yaml");
+
+/** Fields of the operator's v2beta1 and of Kubernetes' pods, as far as the file may use them: any other is a mistyped one. */
+const FIELDS: Record<string, readonly string[]> = {
+  "": ["apiVersion", "kind", "metadata", "spec"],
+  "spec": ["slotsPerWorker", "runPolicy", "mpiReplicaSpecs"],
+  "spec.runPolicy": ["cleanPodPolicy", "backoffLimit"],
+  "spec.mpiReplicaSpecs": ["Launcher", "Worker"],
+  "role": ["replicas", "restartPolicy", "template"],
+  "role.template": ["spec"],
+  "role.template.spec": ["containers", "volumes"],
+  "container": ["name", "image", "command", "args", "resources", "volumeMounts"],
+};
+
+Deno.test({
+  name: skipName(
+    "the MPIJob has the operator's fields alone, as many processes as slots, processors for their threads, and volumes for its paths",
+    hasYaml,
+    "Python with yaml",
+  ),
+  ignore: !hasYaml,
+  fn: async () => {
+    const page = await Deno.readTextFile(join(PACKAGE, "docs", "cluster.md"));
+    const text = /```yaml\n(apiVersion: kubeflow[^`]*)```/.exec(page)![1]!;
+    const job = JSON.parse(
+      await runPython("import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.argv[1])))", [text]),
+    );
+    const known = (place: string, value: object): void =>
+      assertEquals(Object.keys(value).filter((key) => !FIELDS[place]!.includes(key)), [], place);
+    const { spec, apiVersion, kind } = job;
+    assertEquals([apiVersion, kind], ["kubeflow.org/v2beta1", "MPIJob"]);
+    known("", job);
+    known("spec", spec);
+    known("spec.runPolicy", spec.runPolicy);
+    known("spec.mpiReplicaSpecs", spec.mpiReplicaSpecs);
+    const { Launcher, Worker } = spec.mpiReplicaSpecs;
+    const containers = [Launcher, Worker].map((role) => {
+      known("role", role);
+      known("role.template", role.template);
+      known("role.template.spec", role.template.spec);
+      assertEquals(role.template.spec.containers.length, 1); // the operator looks at the first
+      known("container", role.template.spec.containers[0]);
+      return role.template.spec.containers[0];
+    });
+    const [launcher, worker] = containers;
+    assertEquals(worker.image, launcher.image);
+    assertEquals(worker.command, undefined); // the operator has it run sshd, with its key where root's lies
+    const { command, args } = launcher;
+    assertEquals(Launcher.replicas, 1);
+    assertEquals(command[command.indexOf("-n") + 1], `${Worker.replicas * spec.slotsPerWorker}`);
+    assert(command.includes(`ACE_THREADS=${Number(worker.resources.limits.cpu) / spec.slotsPerWorker}`));
+    const mounts = worker.volumeMounts as { name: string; mountPath: string }[];
+    const volumes = Worker.template.spec.volumes as { name: string }[];
+    assertEquals(mounts.map(({ name }) => name), volumes.map(({ name }) => name));
+    for (const path of args.filter((word: string) => word.startsWith("/"))) {
+      assert(mounts.some(({ mountPath }) => path.startsWith(`${mountPath}/`)), path);
+    }
+  },
+});
 
 /** The launcher's command, its numbers and paths those of here. */
 async function launcherLine(folder: string, size: number): Promise<string[]> {
