@@ -4,11 +4,16 @@ import type { TableCell } from "../../lib/display/table.ts";
 import type { Facts } from "../record.ts";
 import type { Rehearsal } from "./rehearse.ts";
 
+/** At least three digits, and all of those before the point. */
+function threeDigits(value: number): string {
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-GB") : value.toPrecision(3);
+}
+
 /** One HTML file: stages, kills, validation, projection, and what it ran on. */
 export async function rehearsalPage(rehearsal: Rehearsal & Facts): Promise<string> {
   const { plan, stages, killed, differing, validation } = rehearsal;
   const figure = (value: number | null | undefined, scale = 1): TableCell =>
-    value === null || value === undefined ? null : { value, text: (value * scale).toPrecision(3) };
+    value === null || value === undefined ? null : { value, text: threeDigits(value * scale) };
   const stageRows = stages.map(({ name, images, seconds, rate, bytes, peak, processor, idle }): TableCell[] => [
     ...[name, images, figure(seconds), figure(rate), figure(bytes, 1e-6), figure(peak), figure(processor)],
     figure(idle, 100),
@@ -65,7 +70,7 @@ export async function rehearsalPage(rehearsal: Rehearsal & Facts): Promise<strin
           columns: [{ title: "figure" }, { title: "value" }],
           rows: Object.entries(rehearsal.projection).map(([name, value]) => [
             name,
-            value === null ? null : { value, text: value >= 1000 ? value.toFixed(0) : value.toPrecision(3) },
+            value !== null && Number.isInteger(value) ? value : figure(value),
           ]),
         },
       },

@@ -1,7 +1,7 @@
 /** `deno task explain`: a model's maps held against boxes. @module */
 import { loadPairs } from "../data/pairs.ts";
 import { createProgress } from "../display/progress.ts";
-import { buildReport, type ReportSection } from "../display/report.ts";
+import { buildReport, factsWithWarnings, type ReportSection } from "../display/report.ts";
 import { formatTable, type Table } from "../display/table.ts";
 import { type Pointer, pointingGame, type PointingReport } from "../eval/maps/game.ts";
 import { openMapModel } from "../eval/maps/model.ts";
@@ -124,7 +124,7 @@ function pointingTable({ pointers, perLabel, pairs, images, unseen }: PointingRe
     columns: [
       { title: "strongest patch of" },
       { title: `all (${pairs})` },
-      ...labels.map((label) => ({ title: `${label} (${perLabel[label]})`, digits: 2 })),
+      ...labels.map((label) => ({ title: `${label} (${perLabel[label]})`, digits: 3 })),
     ],
     rows: Object.entries(pointers).map(([name, { share, interval, perLabel }]) => [
       POINTERS[name as Pointer],
@@ -150,13 +150,15 @@ async function explainPage(report: PointingReport, facts: Record<string, string 
         "faster it falls the better), and as they are uncovered on an empty picture (the faster it rises the better).",
     }]
     : [];
+  const { warnings, facts: run } = factsWithWarnings(facts);
   return await buildReport({
     title: "Maps held against boxes",
-    subtitle: `A map is worth something where it beats both the centre and chance. ${facts["notice"] ?? ""}`.trim(),
+    subtitle: "A map is worth something where it beats both the centre and chance.",
+    warnings,
     sections: [
       { kind: "table", title: "Pointing game", table: pointingTable(report) },
       ...curves,
-      { kind: "facts", title: "Run", facts },
+      { kind: "facts", title: "Run", facts: run },
     ],
   });
 }

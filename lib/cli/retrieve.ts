@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
 import { loadPairs } from "../data/pairs.ts";
 import { formatTable, type Table } from "../display/table.ts";
-import { buildReport } from "../display/report.ts";
+import { buildReport, factsWithWarnings } from "../display/report.ts";
 import { imagesAt, type NamedImage } from "../eval/classify.ts";
 import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { seenPart } from "../eval/explain.ts";
@@ -195,20 +195,15 @@ async function searchPage(
     shown.push(await picture(item, `${rank + 1}. ${item.name}: ${score.toFixed(4)}`));
   }
   const asked = typeof query === "string" ? undefined : await picture(query, query.name);
+  const { warnings, facts: run } = factsWithWarnings(facts);
   return await buildReport({
     title: asked ? `Images nearest to ${asked.caption}` : `Images nearest to "${query}"`,
-    subtitle: [
-      `The first ${hits.length} of ${images.length} by cosine with the query, each cut as the model sees it.`,
-      facts["notice"] ?? "",
-    ].join(" ").trim(),
+    subtitle: `The first ${hits.length} of ${images.length} by cosine with the query, each cut as the model sees it.`,
+    warnings,
     sections: [
       ...(asked ? [{ kind: "overlays" as const, title: "Query", overlays: [asked] }] : []),
       { kind: "overlays", title: "Answers, nearest first", overlays: shown },
-      {
-        kind: "facts",
-        title: "Run",
-        facts: Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, value ?? "none"])),
-      },
+      { kind: "facts", title: "Run", facts: run },
     ],
   });
 }

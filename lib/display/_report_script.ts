@@ -1,4 +1,5 @@
 /** Script of a report: draws the figures whose data stand in the page. @module */
+import { PLOTLY_CONFIG } from "./plotly.ts";
 
 /**
  * Plain browser JavaScript. Sets `data-plots` on the root to the number of figures drawn once all have been tried; the ink
@@ -10,7 +11,8 @@ export const REPORT_SCRIPT = `
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const boxes = [...document.querySelectorAll(".plot")];
   const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
-  const config = { responsive: true, displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const always = ${JSON.stringify(PLOTLY_CONFIG)};
+  const config = { ...always, responsive: true, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, modeBarButtonsToRemove: [...always.modeBarButtonsToRemove, "select2d", "lasso2d", "autoScale2d"] };
   const draw = async (box) => {
     const { data, layout } = figures[Number(box.dataset.figure)];
     // On a telephone's width each entry of the legend takes a line, which the figure would lack.
@@ -19,6 +21,8 @@ export const REPORT_SCRIPT = `
     box.style.height = Number(height) + (box.clientWidth < 500 ? 24 * Math.max(0, entries - 4) : 0) + "px";
     try {
       await Plotly.newPlot(box, data, { ...layout, autosize: true, font: { ...layout.font, color: ink() } }, config);
+      // The box's own label says what is drawn; a reader would otherwise be told every tick.
+      for (const drawing of box.querySelectorAll(".main-svg")) drawing.setAttribute("aria-hidden", "true");
       return 1;
     } catch (error) {
       box.classList.add("failed");

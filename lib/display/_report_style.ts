@@ -29,12 +29,15 @@ tr.group > th { font-size: 0.82rem; color: var(--soft); padding-top: 14px; paddi
 tr.group > th > span { position: sticky; left: 14px; font-weight: 600; }
 tbody th { font-weight: 500; }
 .right { text-align: right; }
+.interval { white-space: nowrap; }
 th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 th[aria-sort="descending"] button::after { content: " \\2193"; }
 th[aria-sort="ascending"] button::after { content: " \\2191"; }
 .warning { max-width: none; margin: 12px 0 0; padding: 10px 14px; border-radius: 8px; color: var(--badge); background: var(--badge-ground); font-weight: 600; }
 .plot { width: 100%; min-width: 0; }
+.plot:focus-within .modebar--hover > :not(.watermark) { opacity: 1; }
+.plot .modebar-btn:focus-visible { outline: 2px solid var(--accent); outline-offset: -1px; }
 .plot.failed { display: flex; align-items: center; justify-content: center; border: 1px solid var(--line); border-radius: 8px; color: var(--soft); padding: 16px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 14px 24px; margin: 0; padding: 16px 18px; background: var(--panel); border-radius: 8px; }
 .facts dt { font-size: 0.8rem; color: var(--soft); }
@@ -61,7 +64,7 @@ dialog img { display: block; width: min(88vw, 76vh); height: min(88vw, 76vh); ob
 dialog form { text-align: right; }
 dialog button { font: inherit; padding: 4px 12px; }
 footer { font-size: 0.85rem; padding-top: 12px; padding-bottom: 40px; }
-@media (min-width: 801px) { tbody td:not(.right), tbody th { white-space: normal; } table:has(th:nth-child(8)) :is(th, td) { white-space: normal; padding-left: 9px; padding-right: 9px; } }
+@media (min-width: 801px) { tbody td:not(.right), tbody th { white-space: normal; } table:has(th:nth-child(8)) { font-size: 0.8rem; } table:has(th:nth-child(8)) :is(th, td) { white-space: normal; padding-left: 5px; padding-right: 5px; } }
 @media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tbody th { white-space: normal; min-width: 8.5em; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
-@media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
+@media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } h2, figcaption:has(+ :is(.plot, .scroll)), p.caption { break-after: avoid; } .interval { white-space: normal; } .plot :is(.xtick, .ytick, .g-xtitle, .g-ytitle, .legend, .textpoint, .annotation) text { fill: var(--soft) !important; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
 `.trim();

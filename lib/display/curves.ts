@@ -73,7 +73,10 @@ export function lossFigure(series: readonly LossSeries[], options: LossFigureOpt
     ];
   });
   const ends = series.map(({ name, loss }) => `${name} ends at ${loss.at(-1)?.toFixed(3) ?? "nothing"}`).join(", ");
-  return { marks, x: { title: x }, y: { title: y }, alt: `${y} over ${x}: ${ends}` };
+  // Between few steps a reader would find halves of them.
+  const steps = [...new Set(marks.flatMap((line) => line.x))];
+  const ticks = steps.length <= 8 ? { ticks: steps.map((value) => ({ value })) } : {};
+  return { marks, x: { title: x, ...ticks }, y: { title: y }, alt: `${y} over ${x}: ${ends}` };
 }
 
 /** An axis from 0 to 1. */

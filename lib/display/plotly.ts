@@ -22,6 +22,13 @@ export interface PlotlyFigure {
   layout: Record<string, unknown>;
 }
 
+/** How plotly is to behave wherever it draws: nothing in its bar leads out of the machine (plotly.js 4 would share charts). */
+export const PLOTLY_CONFIG = {
+  displaylogo: false,
+  modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud", "editInChartStudio"],
+  plotlyServerURL: "",
+} as const;
+
 /** Grey of what is not data, so strong. */
 function grey(share: number): string {
   return `rgba(128,128,128,${share})`;

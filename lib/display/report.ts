@@ -214,7 +214,7 @@ function contentHtml(section: ReportSection, figures: Figure[]): string {
     case "figure": {
       const { figure, height = 380 } = section;
       const index = figures.push(figure) - 1;
-      return `<figure>${captionHtml(section)}<div class="plot" data-figure="${index}" role="img" aria-label="${
+      return `<figure>${captionHtml(section)}<div class="plot" data-figure="${index}" role="group" aria-label="${
         escapeHtml(figure.alt)
       }" style="height:${Number(height)}px"><noscript>${escapeHtml(figure.alt)}</noscript></div></figure>`;
     }
@@ -225,7 +225,7 @@ function contentHtml(section: ReportSection, figures: Figure[]): string {
     case "facts":
       return `<dl class="facts">${
         Object.entries(section.facts).map(([name, value]) =>
-          `<div${String(value).length > 24 ? ' class="wide"' : ""}><dt>${escapeHtml(name)}</dt><dd>${
+          `<div${String(value).length > 24 ? ' class="wide"' : ""}><dt>${escapeHtml(inWords(name))}</dt><dd>${
             escapeHtml(String(value))
           }</dd></div>`
         ).join("")
@@ -277,6 +277,24 @@ function captionHtml(section: { caption?: string; synthetic?: boolean }, element
   const text = section.caption === undefined ? "" : escapeHtml(section.caption);
   if (badge + text === "") return "";
   return `<${element}${element === "p" ? ' class="caption"' : ""}>${badge}${text}</${element}>`;
+}
+
+/** The notice of a run's facts, such as what its model cannot know, as the page's warning; the facts without it. */
+export function factsWithWarnings(
+  { notice, ...facts }: Readonly<Record<string, string | number | null | undefined>>,
+): { warnings: readonly string[]; facts: Readonly<Record<string, string | number>> } {
+  return {
+    warnings: notice === undefined || notice === null ? [] : [String(notice)],
+    facts: Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, value ?? "none"])),
+  };
+}
+
+/** The name of a setting in words: `batchSize` and `weights_sha256` are for programs. */
+export function inWords(name: string): string {
+  return name.replaceAll("_", " ").replace(
+    /([a-z])([A-Z])/g,
+    (_, end: string, start: string) => `${end} ${start.toLowerCase()}`,
+  );
 }
 
 /** plotly.js's own minified file, as text; read only when a report has a figure. */

@@ -2,7 +2,7 @@
 import { type Diagram, diagramSvg } from "./diagram.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
-import { plotlyFigure } from "./plotly.ts";
+import { PLOTLY_CONFIG, plotlyFigure } from "./plotly.ts";
 import { rasterise } from "./rasterise.ts";
 import { figureSvg } from "./svg.ts";
 import { formatTable, htmlTable, type Table } from "./table.ts";
@@ -53,7 +53,7 @@ export function diagramDisplay(diagram: Diagram): Displayable {
 export function figureDisplay(figure: Figure): Displayable {
   const { data, layout } = plotlyFigure(figure);
   return displayable({
-    "application/vnd.plotly.v1+json": { data, layout: { height: 380, ...layout }, config: { displaylogo: false } },
+    "application/vnd.plotly.v1+json": { data, layout: { height: 380, ...layout }, config: PLOTLY_CONFIG },
     "image/svg+xml": figureSvg(figure),
     "text/plain": figure.alt,
   });

@@ -53,8 +53,13 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
   const { width = 640, height = 360 } = options;
   const { marks } = figure;
   const bars = marks.filter((mark) => mark.kind === "bars");
-  const x = scaleOf(figure.x, marks.flatMap((mark) => valuesOf(mark).x), false);
-  const y = scaleOf(figure.y, marks.flatMap((mark) => valuesOf(mark).y), bars.length > 0);
+  // The dashed lines belong to what is shown: drawn outside the axes they would cross the words.
+  const x = scaleOf(figure.x, [...marks.flatMap((mark) => valuesOf(mark).x), ...listed(figure.upright)], false);
+  const y = scaleOf(
+    figure.y,
+    [...marks.flatMap((mark) => valuesOf(mark).y), ...listed(figure.reference)],
+    bars.length > 0,
+  );
   const entries = marks.filter(isInLegend);
   const texts = y.ticks.flatMap(({ text }) => tickLines(text, y));
   const left = 44 + 6.5 * Math.max(3, ...texts.map((line) => line.length)), right = width - 16;
@@ -91,6 +96,10 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
     `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${upright}${
       legend(entries, across, left, right)
     }</svg>`;
+}
+
+function listed(value: number | undefined): number[] {
+  return value === undefined ? [] : [value];
 }
 
 /** The values that the axes must show, the ends of intervals among them. */

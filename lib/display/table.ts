@@ -167,12 +167,14 @@ function splitColumns(widths: readonly number[], shown: readonly number[], colum
 export function htmlTable(table: Table): string {
   const texts = cellTexts(table), marks = tableMarks(table);
   const side = (c: number): string => alignOf(table, c) === "right" ? ' class="right"' : "";
-  const shown = (text: string, mark: Mark): string =>
-    mark === "best"
-      ? `<strong>${escapeHtml(text)}</strong>`
-      : mark === "second"
-      ? `<u>${escapeHtml(text)}</u>`
-      : escapeHtml(text);
+  const shown = (text: string, mark: Mark): string => {
+    // An interval stays in one line: broken at its dash it reads as a difference.
+    const html = escapeHtml(text).replace(
+      /(?<=\d )[([][-\d.]+(-|, | to )[-\d.]+[)\]]$/,
+      '<span class="interval">$&</span>',
+    );
+    return mark === "best" ? `<strong>${html}</strong>` : mark === "second" ? `<u>${html}</u>` : html;
+  };
   // A grouping column becomes a line of its own above each group.
   const kept = table.columns.map((_, c) => c).filter((c) => c !== table.groupBy);
   const sortable = table.sortable === true && table.groupBy === undefined;
@@ -242,7 +244,9 @@ function cellTexts(table: Table): string[][] {
       if (cell === null) return table.empty ?? "-";
       if (typeof cell === "string") return cell;
       if (typeof cell === "object") return cell.text;
-      return Number.isInteger(cell) ? cell.toLocaleString("en-GB") : cell.toFixed(table.columns[c]!.digits ?? 3);
+      // A column that was given digits shows them of every number: 60 beside 62.5 would look measured otherwise.
+      const { digits } = table.columns[c]!;
+      return digits === undefined && Number.isInteger(cell) ? cell.toLocaleString("en-GB") : cell.toFixed(digits ?? 3);
     });
   });
 }

@@ -1,5 +1,5 @@
 /** The page that explains answers about single images. @module */
-import { buildReport, type ReportSection } from "../display/report.ts";
+import { buildReport, factsWithWarnings, type ReportSection } from "../display/report.ts";
 import { type Classification, classificationTable } from "./classify.ts";
 import { meanFaithfulness } from "./maps/faithfulness.ts";
 import { faithfulnessFigure, MAP_TEXTS } from "./maps/show.ts";
@@ -47,9 +47,11 @@ export async function classificationReport(
   facts: Readonly<Record<string, string | number>>,
 ): Promise<string> {
   const labels = Object.keys(answers[0]?.scores ?? {});
+  const { warnings, facts: run } = factsWithWarnings(facts);
   return await buildReport({
     title: "Zero-shot classification",
-    subtitle: ["Probabilities over the labels asked for; not a diagnosis.", facts["notice"] ?? ""].join(" ").trim(),
+    subtitle: "Probabilities over the labels asked for; not a diagnosis.",
+    warnings,
     sections: [
       { kind: "table", title: "Scores", table: classificationTable(answers, labels) },
       {
@@ -60,7 +62,7 @@ export async function classificationReport(
           "Rings and lines: each member's own hyperedge, by cosine similarity.",
       },
       ...mapSections(answers),
-      { kind: "facts", title: "Run", facts },
+      { kind: "facts", title: "Run", facts: run },
     ],
   });
 }

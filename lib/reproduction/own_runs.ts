@@ -4,7 +4,7 @@ import { barFigure } from "../display/bars.ts";
 import { lossFigure } from "../display/curves.ts";
 import type { Interval } from "../display/evaluation.ts";
 import { comparisonTable, estimateCell } from "../display/evaluation_tables.ts";
-import type { FigureSection, ReportSection } from "../display/report.ts";
+import { type FigureSection, inWords, type ReportSection } from "../display/report.ts";
 import { type MethodResult, resultsTable } from "../display/results.ts";
 import type { Table, TableCell } from "../display/table.ts";
 import { comparePredictions } from "../eval/evaluation/compare.ts";
@@ -151,6 +151,21 @@ function modelTables({ results, nameOf }: OwnRuns): TitledTable[] {
   return rows.length === 0 ? [] : [{ title: "Models and data", table: { columns, rows } }];
 }
 
+/** What the figures of heads are called, as their commands' own tables call them. */
+const HEAD_FIGURES: Readonly<Record<string, string>> = {
+  dice: "Dice",
+  iou: "IoU",
+  dicePositive: "Dice, not empty",
+  n: "images",
+  nEmpty: "empty images",
+  mapCustomary: "mAP customary",
+  mapStrict: "mAP strict",
+  mapAllScores: "mAP all scores",
+  map50: "mAP@0.5",
+  froc: "FROC",
+  answered: "images answered",
+};
+
 function headsTable(title: string, heads: Gathered["heads"], nameOf: OwnRuns["nameOf"]): TitledTable {
   const names = [
     ...new Set(
@@ -168,11 +183,11 @@ function headsTable(title: string, heads: Gathered["heads"], nameOf: OwnRuns["na
         { title: "run" },
         { title: "data", align: "left" },
         { title: "answer", align: "left" },
-        ...names.map((title) => ({ title })),
+        ...names.map((name) => ({ title: HEAD_FIGURES[name] ?? inWords(name) })),
       ],
       rows: heads.flatMap(({ path, record: { data, figures, baselines } }): TableCell[][] => [
         [nameOf(path), data.name, "trained head", ...cells(figures)],
-        ...Object.entries(baselines).map(([name, own]) => [nameOf(path), data.name, name, ...cells(own)]),
+        ...Object.entries(baselines).map(([name, own]) => [nameOf(path), data.name, inWords(name), ...cells(own)]),
       ]),
       synthetic: heads.some(({ record }) => record.data.synthetic),
     },

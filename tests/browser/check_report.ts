@@ -11,16 +11,27 @@ export interface CheckReportOptions {
   also?: (page: Page) => Promise<void>;
 }
 
-/** Opens the report at `file`: every plot drawn with every trace, nothing logged or requested, 1280 and 390 px wide. */
+/**
+ * Opens the report at `file`: every plot drawn with every trace, nothing logged or requested, no button that leads out of the
+ * machine, no fault that axe-core finds, 1280 and 390 px wide.
+ */
 export async function checkReport(chromium: string, file: string, options: CheckReportOptions = {}): Promise<void> {
   await withPage(chromium, async (page) => {
     await resize(page, 1280);
+    // A headless browser may have no mouse, and a report draws no bar over its plots then.
+    await page.send("Page.addScriptToEvaluateOnNewDocument", {
+      source: `{
+        const asked = matchMedia.bind(window);
+        window.matchMedia = (query) => asked(query === "(hover: hover)" ? "all" : query);
+      }`,
+    });
     await page.open(toFileUrl(resolve(file)).href);
     await page.evaluate(`new Promise((done) => {
       const look = () => document.documentElement.dataset.plots || !document.querySelector(".plot") ? done() : setTimeout(look, 50);
       look();
     })`);
     await everyPlotDrawn(page);
+    await nothingLeadsOut(page);
     await options.also?.(page);
     for (const [width, scheme] of [[1280, "light"], [390, "light"], [1280, "dark"]] as const) {
       await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
@@ -31,6 +42,7 @@ export async function checkReport(chromium: string, file: string, options: Check
         await Deno.writeFile(join(options.screenshots, name), await page.screenshot());
       }
     }
+    await noFaultForAxe(page);
     assertEquals(page.errors, []);
   });
 }
@@ -55,6 +67,27 @@ async function everyPlotDrawn(page: Page): Promise<void> {
   if (drawn.length > 0) {
     assertEquals(await page.evaluate("document.documentElement.dataset.plots"), String(drawn.length));
   }
+}
+
+async function noFaultForAxe(page: Page): Promise<void> {
+  const { default: axe } = await import("axe-core/axe.min.js", { with: { type: "text" } });
+  await page.evaluate(axe as unknown as string);
+  for (const scheme of ["light", "dark"]) {
+    await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
+    const faults = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))";
+    assertEquals(await page.evaluate(faults), [], scheme);
+  }
+}
+
+/** A chart may show patients: the bar over it has no button that would send it anywhere. */
+async function nothingLeadsOut(page: Page): Promise<void> {
+  const buttons = await page.evaluate(
+    "[...document.querySelectorAll('.modebar-btn')].map((button) => button.dataset.title ?? button.ariaLabel)",
+  ) as (string | null)[];
+  if (await page.evaluate("document.querySelector('.plot') !== null")) {
+    assert(buttons.length > 0, "the plots have no bar");
+  }
+  assertEquals(buttons.filter((title) => /share|cloud|studio|send/i.test(title ?? "share")), []);
 }
 
 async function readsWell(page: Page, width: number): Promise<void> {

@@ -104,11 +104,9 @@ function histogram({ name, scores, targets }: ClassColumn): Figure {
     });
     return bars;
   });
-  const groups = counts[0]!.map((_, i) => (low + (i + 0.5) * width).toPrecision(2));
-  // Two bars whose middles read the same are told apart by more digits.
-  const names = new Set(groups).size === BARS
-    ? groups
-    : counts[0]!.map((_, i) => (low + (i + 0.5) * width).toPrecision(4));
+  // As many decimals as tell the bars apart, the same for all.
+  const decimals = Math.min(20, Math.max(2, Math.ceil(-Math.log10(width))));
+  const names = counts[0]!.map((_, i) => (low + (i + 0.5) * width).toFixed(decimals));
   return {
     ...barFigure(names, [{ name: "others", values: counts[0]! }, { name, values: counts[1]! }], {
       y: "share of the cases",

@@ -1,6 +1,6 @@
 /** Few-shot figures as a table and a page. @module */
 import { type Figure, type FigureMark, seriesColour } from "../../display/figure.ts";
-import { buildReport } from "../../display/report.ts";
+import { buildReport, factsWithWarnings } from "../../display/report.ts";
 import type { Table } from "../../display/table.ts";
 import type { FewShotRow, Spread } from "./few_shot.ts";
 import { PROBE_METHODS, type ProbeName } from "./methods.ts";
@@ -106,10 +106,11 @@ function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
 export async function probePage(record: ProbeRecord): Promise<string> {
   const { model, data, backend } = record;
   const metrics: Metric[] = record.rows.some(({ auroc }) => auroc) ? ["accuracy", "auroc"] : ["accuracy"];
-  const { notice, ...files } = model;
+  const { warnings, facts: files } = factsWithWarnings(model);
   return await buildReport({
     title: `Few-shot figures on ${data.name}`,
-    subtitle: ["All methods of a seed learn from the same cases.", notice ?? ""].join(" ").trim(),
+    subtitle: "All methods of a seed learn from the same cases.",
+    warnings,
     sections: [
       ...metrics.map((metric) => ({
         kind: "figure" as const,
@@ -122,7 +123,7 @@ export async function probePage(record: ProbeRecord): Promise<string> {
         kind: "facts",
         title: "Run",
         facts: {
-          ...Object.fromEntries(Object.entries(files).map(([name, value]) => [name, value ?? "none"])),
+          ...files,
           ...Object.fromEntries(
             Object.entries(data.parts).map(([name, part]) => [name, `${part.size} cases`]),
           ),

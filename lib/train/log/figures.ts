@@ -30,6 +30,12 @@ export function validationFigure({ validations }: RunCurves): Figure | undefined
   const values = validations.map(({ value }) => value);
   const best = validations[values.indexOf(Math.max(...values))]!;
   const { name } = best;
+  // Above the best value, and inwards from either side, is where no line runs.
+  const [first, last] = [validations[0]!.step, validations.at(-1)!.step];
+  const place = last === first ? 0.5 : (best.step - first) / (last - first);
+  const label = place < 1 / 3 ? "top right" : place > 2 / 3 ? "top left" : "top center";
+  const [low, high] = [Math.min(...values), best.value];
+  const room = (high - low) / 8 || 0.05;
   return {
     marks: [
       {
@@ -47,13 +53,16 @@ export function validationFigure({ validations }: RunCurves): Figure | undefined
           x: best.step,
           y: best.value,
           colour: seriesColour(1),
-          label: "bottom center",
+          label,
         }],
       },
     ],
     // Around one point an axis would show halves of steps and shares below 0.
     x: { title: "step", ...(values.length === 1 ? { ticks: [{ value: best.step }] } : {}) },
-    y: { title: name, ...(values.length === 1 ? { range: [0, 1] as const } : {}) },
+    y: {
+      title: name,
+      ...(values.length === 1 ? { range: [0, 1] as const } : { range: [low - room, high + 2 * room] as const }),
+    },
     alt: `validation ${name} over step: best ${best.value.toFixed(4)} at step ${best.step}`,
   };
 }

@@ -208,7 +208,7 @@ async function runPage(curves: PageCurves, options: PageOptions): Promise<string
         title: "Run",
         facts: {
           "last loss": curves.history.at(-1)?.loss.toFixed(4) ?? "none",
-          "learning rate": curves.history.at(-1)?.learningRate.toExponential(2) ?? "none",
+          "last learning rate": curves.history.at(-1)?.learningRate.toExponential(2) ?? "none",
           ...facts,
         },
       },
