@@ -61,7 +61,8 @@ export function pageHtml(text: string, page: SitePage, pages: readonly SitePage[
   const title = /<h1[^>]*>(.+?)<\/h1>/.exec(body)?.[1]?.replaceAll(/<[^>]+>/g, "") ?? page.file;
   return `<!doctype html><html lang="en-GB"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
     `<title>${title} · ACE-LoRA for Deno</title><style>${PAGE_STYLE}</style>` +
-    `<nav>${sidebar}</nav><main>${body}</main></html>\n`;
+    // The text comes first for a keyboard, a reader and a telephone; a wide screen shows the list beside it.
+    `<main><a class="to-pages" href="#pages">All pages</a>${body}</main><nav id="pages" aria-label="Pages">${sidebar}</nav></html>\n`;
 }
 
 function renderer(page: SitePage, pages: readonly SitePage[]): MarkdownIt {

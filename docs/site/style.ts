@@ -7,9 +7,11 @@ export const PAGE_STYLE = `
   --link: light-dark(#1d5c93, #7cc0f4); }
 body { margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 1fr); color: var(--ink);
   background: var(--ground); font: 16px/1.55 system-ui, sans-serif; }
-nav { padding: 1.2rem; border-right: 1px solid var(--line); font-size: 14px; }
+nav { grid-area: 1 / 1; padding: 1.2rem; border-right: 1px solid var(--line); font-size: 14px; }
+nav a { display: inline-block; padding: .2rem 0; line-height: 1.3; } .to-pages { display: none; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 nav h2 { font-size: 12px; color: var(--soft); margin: 1rem 0 .2rem; } nav ul { list-style: none; margin: 0; padding: 0; }
-main { padding: 1.2rem 2rem 4rem; max-width: 62rem; }
+main { grid-area: 1 / 2; min-width: 0; padding: 1.2rem 2rem 4rem; max-width: 62rem; } main li { padding: .1rem 0; }
 a { color: var(--link); } img { max-width: 100%; }
 code, pre { background: var(--code); border-radius: 4px; font-size: .9em; } code { padding: .1em .3em; }
 pre { padding: .8rem; overflow-x: auto; } pre code { padding: 0; font-size: .95em; }
@@ -20,5 +22,7 @@ math[display=block] { overflow-x: auto; }
 .output img { background: #fff; } .output figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9em; } .right { text-align: right; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
-@media (max-width: 48rem) { body { display: block; } nav { border-right: 0; border-bottom: 1px solid var(--line); } main { padding: 1rem; } }
+@media (max-width: 48rem) { body { display: block; } nav { border-right: 0; border-top: 1px solid var(--line); } main { padding: 1rem; } .to-pages { display: block; padding: .4rem 0; } }
+@media print { :root { color-scheme: light; } body { display: block; } nav, .to-pages { display: none; } main { max-width: none; padding: 0; }
+  h1, h2, h3 { break-after: avoid; } pre, figure, tr { break-inside: avoid; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
 `;
