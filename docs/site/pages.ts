@@ -57,7 +57,8 @@ export function anchorOf(heading: string): string {
 export function pageHtml(text: string, page: SitePage, pages: readonly SitePage[], sidebar: string): string {
   const markdown = renderer(page, pages);
   const render = (text: string): string => markdown.render(text);
-  const body = page.source.endsWith(".ipynb") ? notebookHtml(text, render) : render(text);
+  const content = page.source.endsWith(".ipynb") ? notebookHtml(text, render) : render(text);
+  const body = content.replaceAll(/<(pre|table)>/g, '<$1 tabindex="0">'); // what scrolls sideways does so by keys, too
   const title = /<h1[^>]*>(.+?)<\/h1>/.exec(body)?.[1]?.replaceAll(/<[^>]+>/g, "") ?? page.file;
   return `<!doctype html><html lang="en-GB"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
     `<title>${title} · ACE-LoRA for Deno</title><style>${PAGE_STYLE}</style>` +
