@@ -14,6 +14,7 @@ nav h2 { font-size: 12px; color: var(--soft); margin: 1rem 0 .2rem; } nav ul { l
 main { grid-area: 1 / 2; min-width: 0; padding: 1.2rem 2rem 4rem; max-width: 62rem; } main li { padding: .1rem 0; }
 a { color: var(--link); } img { max-width: 100%; }
 code, pre { background: var(--code); border-radius: 4px; font-size: .9em; } code { padding: .1em .3em; }
+:not(pre) > code { display: inline-block; max-width: 100%; overflow-wrap: anywhere; } /* an option is not cut at its hyphens */
 pre { padding: .8rem; overflow-x: auto; } pre code { padding: 0; font-size: .95em; }
 math[display=block] { overflow-x: auto; }
 .comment { color: var(--soft); } .string { color: light-dark(#047857, #6ee7b7); } .word { color: light-dark(#7c3aed, #c4b5fd); }
