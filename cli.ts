@@ -19,7 +19,7 @@ import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
 import { outputColumns } from "./lib/display/terminal.ts";
-import { nearest } from "./lib/text/nearest.ts";
+import { nearest } from "./lib/platform/nearest.ts";
 import { errorMessage } from "./lib/platform/error_message.ts";
 
 const COMMANDS: Record<string, () => Promise<{ COMMAND: Command }>> = {

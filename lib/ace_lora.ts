@@ -11,11 +11,12 @@ import * as tf from "@tensorflow/tfjs";
 import {
   type AceLoraConfig,
   type AceLoraParams,
+  checkAceLora,
   isTrainable,
   mergeAceLora,
   textAffinityOf,
 } from "./ace_lora_params.ts";
-import type { ContrastiveModel, FeatureOptions, PromptOptions } from "./clip/contrastive.ts";
+import { type ContrastiveModel, FEATURE_RULES, type FeatureOptions, type PromptOptions } from "./clip/contrastive.ts";
 import type { EncoderResult } from "./clip/towers/encoder.ts";
 import { encodeImage, imagePlaces } from "./clip/towers/image.ts";
 import { encodeText } from "./clip/towers/text.ts";
@@ -23,6 +24,7 @@ import type { AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph } from "./hypergraph/affinities.ts";
 import { infoNce, type InfoNceOptions } from "./losses/info_nce.ts";
 import { sigmoidLoss } from "./losses/sigmoid.ts";
+import { checkOptions, RECORD, type Rules } from "./platform/options.ts";
 import { l2Normalise } from "./tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "./tensor/random.ts";
 import { reshape } from "./tensor/typed.ts";
@@ -67,6 +69,7 @@ export function imageFeatures(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): Tensor2D {
+  checkOptions("encode images", options, FEATURE_RULES);
   return tf.tidy(() => {
     const { tokens, affinity } = imageTokens(params, pixels, config, options);
     return contextualise(params.hgnn?.image, tokens, affinity, config);
@@ -99,6 +102,7 @@ export function textFeatures(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): Tensor2D {
+  checkOptions("encode texts", options, FEATURE_RULES);
   return tf.tidy(() => {
     const { tokens, affinity } = textTokens(params, ids, config, options);
     return contextualise(params.hgnn?.text, tokens, affinity, config);
@@ -199,6 +203,9 @@ export interface ContrastiveLossOptions extends FeatureOptions {
   pairMask?: Tensor2D;
 }
 
+/** What they must be. */
+const LOSS_RULES: Rules<ContrastiveLossOptions> = { ...FEATURE_RULES, pairMask: RECORD };
+
 /** Images and texts of one batch. */
 export interface PairTensors {
   /** Normalised images, shape `[B, S, S, 3]`. */
@@ -236,10 +243,12 @@ export function contrastiveLoss(
   config: AceLoraConfig,
   options: ContrastiveLossOptions = {},
 ): Scalar {
+  checkOptions("compute the loss", options, LOSS_RULES);
+  const { pairMask, ...own } = options;
   return tf.tidy(() => {
-    const image = imageFeatures(params, batch.pixels, config, options);
-    const text = textFeatures(params, batch.ids, config, options);
-    return pairLoss(params, { image, text }, config, options);
+    const image = imageFeatures(params, batch.pixels, config, own);
+    const text = textFeatures(params, batch.ids, config, own);
+    return pairLoss(params, { image, text }, config, pairMask ? { pairMask } : {});
   });
 }
 
@@ -262,6 +271,8 @@ export function pairLoss(
 /**
  * ACE-LoRA (or plain LoRA, or the frozen model, as the configuration says) as training and evaluation take it.
  *
+ * @throws {TypeError | RangeError} If a setting is unknown, missing or of another kind.
+ *
  * @example The frozen model, asked for features
  * ```ts
  * import { aceLoraModel, loadClip, selectBackend, tokenise } from "@ace-lora/ace-lora";
@@ -276,6 +287,7 @@ export function pairLoss(
  * ```
  */
 export function aceLoraModel(config: AceLoraConfig, name = "ACE-LoRA"): ContrastiveModel<AceLoraParams> {
+  checkAceLora(config);
   return {
     name,
     isTrainable,

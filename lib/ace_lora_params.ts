@@ -2,11 +2,12 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ClipConfig } from "./clip/config.ts";
 import type { ClipParams } from "./clip/params.ts";
-import type { AceHgnnConfig, AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
+import { type AceHgnnConfig, type AceHgnnParams, HGNN_RULES } from "./hypergraph/ace_hgnn.ts";
 import { initHgnn } from "./hypergraph/affinities.ts";
 import { type FrozenLinear, mergeUpdates } from "./nn/linear.ts";
-import { type LoraConfig, loraLayers } from "./peft/lora/config.ts";
+import { LORA_RULES, type LoraConfig, loraLayers } from "./peft/lora/config.ts";
 import { injectLora } from "./peft/lora/inject.ts";
+import { checkOptions, FLAG, INTEGER, needed, oneOf, RECORD, type Rules, TEXTS } from "./platform/options.ts";
 import { countParams, namedTensors } from "./tensor/params.ts";
 import type { Scalar, Tensor } from "./tensor/types.ts";
 
@@ -41,6 +42,24 @@ export interface AceLoraConfig {
   classes?: readonly string[];
 }
 
+/** What its fields must be. */
+const ACE_LORA_RULES: Rules<AceLoraConfig> = {
+  encoders: needed(RECORD),
+  lora: RECORD,
+  hgnn: RECORD,
+  learnScale: FLAG,
+  loss: oneOf(["info-nce", "sigmoid"]),
+  textAffinity: oneOf(["released", "probabilities", "logits"]),
+  classes: TEXTS,
+};
+
+/** Refuses what is no configuration: a setting that there is none of, or of another kind. @throws {TypeError | RangeError} */
+export function checkAceLora(config: AceLoraConfig): void {
+  checkOptions("adapt a model", config, ACE_LORA_RULES, "setting");
+  if (config.lora) checkOptions("adapt a model by LoRA", config.lora, LORA_RULES, "setting");
+  if (config.hgnn) checkOptions("adapt a model by ACE-HGNN", config.hgnn, HGNN_RULES, "setting");
+}
+
 /** Which CLS attention of the text tower ACE-HGNN reads. */
 export type TextAffinity = "released" | "probabilities" | "logits";
 
@@ -60,6 +79,7 @@ export function textAffinityOf(config: AceLoraConfig): Exclude<TextAffinity, "re
  * @param config What to add.
  * @param options `seed` of the new weights (@default 1).
  * @returns A new tree; free it with `disposeParams(result, base)`.
+ * @throws {TypeError | RangeError} If a setting is unknown, missing or of another kind.
  *
  * @example The paper's additions to the mini model
  * ```ts
@@ -78,6 +98,8 @@ export async function initAceLora(
   config: AceLoraConfig,
   options: { seed?: number } = {},
 ): Promise<AceLoraParams> {
+  checkAceLora(config);
+  checkOptions("adapt a model", options, { seed: INTEGER });
   const { seed = 1 } = options;
   const { lora, hgnn, learnScale = true } = config;
   const logitScale = (await base.logitScale.data())[0]!;

@@ -3,9 +3,10 @@ import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "./ace_lora.ts";
 import { loadAdapter, saveAdapter } from "./adapters/model.ts";
 import type { ModelFiles } from "./clip/find_model_files.ts";
-import { loadClip, type LoadClipOptions, type LoadedClip } from "./clip/load.ts";
+import { LOAD_CLIP_RULES, loadClip, type LoadClipOptions, type LoadedClip } from "./clip/load.ts";
 import { encodeImages } from "./clip/zero_shot/scores.ts";
 import { tokenise } from "./clip/tokenise.ts";
+import { DATASET } from "./data/dataset.ts";
 import { loadPairs } from "./data/pairs.ts";
 import { imageSource, pairSource } from "./data/sources.ts";
 import type { Dataset } from "./data/types.ts";
@@ -18,9 +19,10 @@ import {
 } from "./eval/classify.ts";
 import { ACE_LORA_HGNN } from "./hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "./peft/lora/config.ts";
+import { checkOptions, checkValue, RECORD, type Rule, type Rules, TEXT } from "./platform/options.ts";
 import { selectBackend } from "./tensor/backend.ts";
 import { disposeParams } from "./tensor/params.ts";
-import type { FitOptions, FitResult } from "./train/options.ts";
+import { FIT_RULES, type FitOptions, type FitResult } from "./train/options.ts";
 import { fit } from "./train/fit.ts";
 
 /** Options of {@linkcode loadModel}. */
@@ -34,6 +36,21 @@ export interface AdaptOptions extends FitOptions {
   /** Low-rank updates and hypergraphs. @default {ACE-LoRA with the paper's settings} */
   method?: Partial<Omit<AceLoraConfig, "encoders">>;
 }
+
+/** What they must be. */
+const LOAD_MODEL_RULES: Rules<LoadModelOptions> = { ...LOAD_CLIP_RULES, adapter: TEXT };
+
+/** What they must be. */
+const ADAPT_RULES: Rules<AdaptOptions> = {
+  ...FIT_RULES,
+  method: { ...RECORD, must: "a record of what is added, such as { lora: ACE_LORA_LORA }" },
+};
+
+/** What is learned from. */
+const PAIRS: Rule = {
+  must: "a data set or the path of a table",
+  allows: (pairs) => typeof pairs === "string" || typeof pairs === "object" && DATASET.allows!(pairs),
+};
 
 /** A model, adapted or not. Every method encodes with the weights as they are; none changes them. */
 export interface Model extends LoadedClip {
@@ -61,6 +78,8 @@ export interface Model extends LoadedClip {
    * row. It shares the frozen weights with this one.
    *
    * @param pairs A data set, or the path of a CSV with the columns `path` and `text`.
+   * @param options Warnings go to `console.warn` where there is no `onWarning`.
+   * @throws {TypeError | RangeError} If an option is unknown or of another kind.
    */
   adapt(pairs: Dataset | string, options?: AdaptOptions): Promise<Model & { fit: FitResult<AceLoraParams> }>;
   /** Writes the adapter as one safetensors file: `saveAdapter`. @throws {RangeError} If nothing was added. */
@@ -73,6 +92,7 @@ export interface Model extends LoadedClip {
  * Loads a model: `selectBackend` if no backend runs yet, `loadClip`, then `loadAdapter`.
  *
  * @param from A folder as the hub gives it, a file of weights, or the files by name. @default {the shipped mini model}
+ * @param options Notes about the files go to `console.warn` where there is no `note`.
  * @throws As `loadClip` and `loadAdapter` do.
  *
  * @example Two lines
@@ -86,9 +106,10 @@ export interface Model extends LoadedClip {
  * ```
  */
 export async function loadModel(from: string | ModelFiles = {}, options: LoadModelOptions = {}): Promise<Model> {
-  const { adapter, ...rest } = options;
+  checkOptions("load a model", options, LOAD_MODEL_RULES);
+  const { adapter, note = (text) => console.warn(text), ...rest } = options;
   if (!tf.getBackend()) await selectBackend();
-  const clip = await loadClip(from, rest);
+  const clip = await loadClip(from, { ...rest, note });
   if (adapter === undefined) return modelOf(clip, clip.params, { encoders: clip.config, learnScale: false });
   try {
     const { params, config } = await loadAdapter(adapter, clip.params, clip.config);
@@ -126,7 +147,9 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
         return values;
       }),
     adapt: async (pairs, options = {}) => {
-      const { method, ...fitOptions } = options;
+      checkOptions("adapt a model", options, ADAPT_RULES);
+      checkValue("adapt a model", "pairs", pairs, PAIRS);
+      const { method, onWarning = (text: string) => console.warn(`warning: ${text}`), ...fitOptions } = options;
       const dataset = typeof pairs === "string" ? await loadPairs(pairs, { text: "text" }) : pairs;
       const hgnn = { ...ACE_LORA_HGNN, hidden: Math.max(1, Math.round(config.embedding / 4)) };
       const added: AceLoraConfig = { lora: ACE_LORA_LORA, hgnn, ...method, encoders: config };
@@ -134,7 +157,7 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
       const start = await initAceLora(clip.params, added, { seed });
       const source = pairSource(dataset, config, tokenizer);
       const loss = source.labels ? "label-guided" : "info-nce";
-      const result = await fit(aceLoraModel(added), start, source, { loss, ...fitOptions });
+      const result = await fit(aceLoraModel(added), start, source, { loss, onWarning, ...fitOptions });
       disposeParams(start, { base: clip.params, result: result.params });
       return { ...modelOf(clip, result.params, added), fit: result };
     },

@@ -19,6 +19,7 @@ import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor, Tensor2D } from "../tensor/types.ts";
+import { checkOptions, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { errorMessage } from "../platform/error_message.ts";
 import { entriesOf } from "../platform/known_keys.ts";
 
@@ -103,8 +104,13 @@ export interface SaveAdapterOptions {
   seen?: ReadonlySet<string>;
 }
 
+/** What they must be. */
+const SAVE_RULES: Rules<SaveAdapterOptions> = { format: oneOf(["ace", "peft", "authors"]), seen: RECORD };
+
 /**
  * Writes the adapter that a model carries.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example One file
  * ```ts
@@ -126,6 +132,7 @@ export async function saveAdapter(
   config: AceLoraConfig,
   options: SaveAdapterOptions = {},
 ): Promise<void> {
+  checkOptions("save an adapter", options, SAVE_RULES);
   const { format = "ace", seen } = options;
   const adapter = await adapterOf(params, config);
   await writeAdapter(path, { ...adapter, ...(seen ? { seen: [...seen].sort() } : {}) }, { format });

@@ -24,7 +24,7 @@ import { NothingToLearnError } from "../train/learnable.ts";
 import { StateDifferenceError } from "../train/state.ts";
 import { PaperFilesError } from "../reproduction/context.ts";
 import { NoResultsError } from "../reproduction/report.ts";
-import { listed, nearest } from "../text/nearest.ts";
+import { listed, nearest } from "../platform/nearest.ts";
 import { type Arguments, quotedWord as shellWord } from "./command.ts";
 import { namesIn, pathAdvice } from "./paths.ts";
 

@@ -1,7 +1,7 @@
 /** What a command is, and how its line is read. @module */
 import { parseArgs } from "node:util";
 import { wrapped } from "../display/terminal.ts";
-import { didYouMean, listed, nearest } from "../text/nearest.ts";
+import { didYouMean, listed, nearest } from "../platform/nearest.ts";
 
 /** One option of a command. */
 export interface OptionSpec {

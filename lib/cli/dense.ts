@@ -16,7 +16,7 @@ import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table } from "../display/table.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
-import { didYouMean } from "../text/nearest.ts";
+import { didYouMean } from "../platform/nearest.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { workersFrom } from "./decode_options.ts";
 import { dataOptionsOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";

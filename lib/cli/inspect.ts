@@ -7,7 +7,7 @@ import { type CsvDescription, describeCsv } from "../data/csv.ts";
 import { loadTokenizer } from "../text/load_tokenizer.ts";
 import { errorLine, printable } from "./printable.ts";
 import { checkPath, namesIn } from "./paths.ts";
-import { listed } from "../text/nearest.ts";
+import { listed } from "../platform/nearest.ts";
 import { type Command, UsageError } from "./command.ts";
 import { errorMessage } from "../platform/error_message.ts";
 

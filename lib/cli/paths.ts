@@ -1,7 +1,7 @@
 /** Paths that the user named: what is there, and what may be meant where nothing is. @module */
 import { basename, dirname, extname, isAbsolute, join, resolve } from "@std/path";
 import { exists } from "../io/files.ts";
-import { listed, nearest } from "../text/nearest.ts";
+import { listed, nearest } from "../platform/nearest.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /**

@@ -10,7 +10,7 @@ import { table4 } from "../reproduction/tables/table4/show.ts";
 import { PEFT_NAMES } from "../peft/methods.ts";
 import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce, type ReproduceOptions, type ReproduceOutcome } from "../reproduction/reproduce.ts";
-import { didYouMean } from "../text/nearest.ts";
+import { didYouMean } from "../platform/nearest.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";

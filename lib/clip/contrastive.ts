@@ -1,4 +1,5 @@
 /** What training and evaluation ask of a model: pure functions over a params tree. @module */
+import { INTEGER, RECORD, type Rules } from "../platform/options.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
 /** Options of a feature function. */
@@ -8,6 +9,9 @@ export interface FeatureOptions {
   /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
   recompute?: ReadonlySet<Tensor>;
 }
+
+/** What they must be. */
+export const FEATURE_RULES: Rules<FeatureOptions> = { seed: INTEGER, recompute: RECORD };
 
 /** Options of the features of prompts. */
 export interface PromptOptions {

@@ -1,6 +1,7 @@
 /** Which files of a folder make a model, as the hub gives them. @module */
 import { join } from "@std/path";
 import { IMAGE_TOWER_FILE, OTHER_TOWER_FILES } from "./checkpoint/tower_files.ts";
+import { type Rules, TEXT } from "../platform/options.ts";
 import { NotFound, system } from "../platform/system.ts";
 
 /** The error for a folder without weights. */
@@ -25,6 +26,15 @@ export interface ModelFiles {
   /** preprocessor_config.json. @default {the one beside the configuration, or else the weights, if there is one} */
   preprocessor?: string;
 }
+
+/** What they must be. */
+export const MODEL_FILE_RULES: Rules<ModelFiles> = {
+  weights: TEXT,
+  config: TEXT,
+  tokenizer: TEXT,
+  merges: TEXT,
+  preprocessor: TEXT,
+};
 
 const CONFIGS = ["open_clip_config.json", "config.json"];
 const TOKENIZERS = [

@@ -8,13 +8,14 @@ import { impliedConfig, isMini } from "./config_file/implied.ts";
 import { publishedModel } from "./config_file/published.ts";
 import { parseClipConfig } from "./config_file/parse.ts";
 import { withPreprocessor } from "./config_file/preprocessor.ts";
-import { findModelFiles, type ModelFiles } from "./find_model_files.ts";
+import { findModelFiles, MODEL_FILE_RULES, type ModelFiles } from "./find_model_files.ts";
 import { loadMiniParams, loadMiniTokenizer } from "./mini.ts";
 import { narrowWeights } from "../nn/narrow_weights.ts";
 import { beginCompiling, type Compiling } from "../tensor/webgpu/compile_ahead.ts";
 import { buildClip, type ClipParams, countClip } from "./params.ts";
 import { checkTokenizer, type ClipTokenizer, loadClipTokenizer } from "./tokenise.ts";
 import { NotFound, system } from "../platform/system.ts";
+import { CALL, checkOptions, FLAG, type Rules } from "../platform/options.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /** A loaded model. */
@@ -44,6 +45,9 @@ export interface LoadClipOptions {
    */
   ahead?: (params: ClipParams, config: ClipConfig) => void | Promise<void>;
 }
+
+/** What they must be. */
+export const LOAD_CLIP_RULES: Rules<LoadClipOptions> = { note: CALL, narrow: FLAG, ahead: CALL };
 
 /** The error for weights that are given without their tokeniser. */
 export class MissingTokenizerError extends TypeError {
@@ -75,6 +79,7 @@ export class MissingTokenizerError extends TypeError {
  * @throws {RangeError} If the tokeniser is another model's, a number is NaN or infinite, or the weights exceed what the wasm
  * backend holds.
  * @throws {MissingTokenizerError} If there is no tokeniser.
+ * @throws {TypeError | RangeError} If an option, or a kind of file, is unknown.
  *
  * @example The shipped mini model
  * ```ts
@@ -87,6 +92,7 @@ export class MissingTokenizerError extends TypeError {
  * ```
  */
 export async function loadClip(from: string | ModelFiles = {}, options: LoadClipOptions = {}): Promise<LoadedClip> {
+  checkOptions("load a model", options, LOAD_CLIP_RULES);
   const model = await loadWide(from, options);
   return options.narrow ? { ...model, params: await narrowWeights(model.params) } : model;
 }
@@ -131,7 +137,10 @@ export async function readClipConfig(
 
 /** The files that a folder, a file of weights or a record names. @throws {Deno.errors.NotFound} If there is nothing. */
 export async function modelFiles(from: string | ModelFiles): Promise<ModelFiles> {
-  if (typeof from !== "string") return from;
+  if (typeof from !== "string") {
+    checkOptions("load a model", from, MODEL_FILE_RULES, "file");
+    return from;
+  }
   const stat = await system.stat(from).catch((error) => {
     if (!(error instanceof NotFound)) throw error;
     throw new NotFound(`Cannot read "${from}" as it must be a model's folder or weights: there is none`);

@@ -1,4 +1,5 @@
 /** From texts to a model's token ids. @module */
+import { checkValue, TEXTS } from "../platform/options.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
@@ -28,6 +29,7 @@ export type ClipTokenizer = Tokenizer | ByteBpe | Unigram | SpaceBpe | NoTokeniz
  * @param config Its context length is used.
  * @returns Row-major `[n, N]`, padded as the model was trained: with 0, but for SigLIP with the end of a text.
  * @throws {NoTextTowerError} If the model is an image tower alone.
+ * @throws {TypeError} If the texts are no list of texts.
  *
  * @example Rows of ids
  * ```ts
@@ -45,6 +47,7 @@ export function tokenise(
   texts: readonly string[],
   config: Pick<ClipConfig, "text">,
 ): TokenRows {
+  checkValue("tokenise", "texts", texts, TEXTS);
   const { contextLength } = config.text;
   if (!cleansReports(config)) return { ids: idsOf(tokenizer, texts, contextLength), contextLength };
   const cleaned = texts.map((text) => reportSentences(text).join(" "));

@@ -1,6 +1,7 @@
 /** Boxes and masks that stand beside a CSV of images. @module */
 import { isAbsolute, join } from "@std/path";
 import { ImageError, readImage } from "../image/read.ts";
+import { needed, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 import { readCsv, rowNumber } from "./csv.ts";
 import type { BinaryMask, Box } from "./types.ts";
 
@@ -17,6 +18,15 @@ export interface BoxesOptions {
   /** Columns of left, top, width and height, in pixels of the image. @default {["x", "y", "w", "h"]} */
   columns?: readonly [string, string, string, string];
 }
+
+/** What they must be. */
+export const BOXES_RULES: Rules<BoxesOptions> = {
+  csv: needed(TEXT),
+  image: needed(TEXT),
+  key: TEXT,
+  label: TEXT,
+  columns: TEXTS,
+};
 
 /**
  * Reads the boxes of a CSV, by the name of their image.

@@ -1,6 +1,6 @@
 /** The classes of a table's cells. @module */
 import { byCodePoint } from "../text/code_point_order.ts";
-import { listed } from "../text/nearest.ts";
+import { listed } from "../platform/nearest.ts";
 import { rowNumber, type Table } from "./csv.ts";
 import { ClassError } from "./dataset.ts";
 import type { Case } from "./types.ts";

@@ -1,5 +1,5 @@
 /** CSV files, plain or gzipped, with the checks a data set needs. @module */
-import { didYouMean, listed } from "../text/nearest.ts";
+import { didYouMean, listed } from "../platform/nearest.ts";
 import { parseCsv } from "./_csv_parse.ts";
 import { readCsvText } from "./_csv_text.ts";
 import { errorMessage } from "../platform/error_message.ts";

@@ -1,12 +1,20 @@
 /** What every data set does with its rows: count them, look for their images, hash the split. @module */
 import { byCodePoint } from "../text/code_point_order.ts";
 import { join } from "@std/path";
-import { didYouMean } from "../text/nearest.ts";
+import type { Rule } from "../platform/options.ts";
+import { didYouMean } from "../platform/nearest.ts";
 import { readImage } from "../image/read.ts";
 import type { Case, Dataset } from "./types.ts";
 import { exists } from "../io/files.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { NotFound, system } from "../platform/system.ts";
+
+/** What a data set must be. */
+export const DATASET: Rule = {
+  must: "a data set, as loadPairs() and loadFolder() give it",
+  type: "object",
+  allows: (set) => "cases" in (set as object),
+};
 
 /**
  * What to do with a row whose image is not there: stop and name the row, leave the row out and count it, or do not look

@@ -1,9 +1,10 @@
 /** A folder for each class, images within. @module */
 import { basename, join, relative } from "@std/path";
-import { listed } from "../text/nearest.ts";
+import { listed } from "../platform/nearest.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { ClassError, imageFile, listImages, makeDataset } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
+import { checkOptions, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 import { notThere, system } from "../platform/system.ts";
 
 /** Options of {@linkcode loadFolder}. */
@@ -14,6 +15,9 @@ export interface FolderOptions {
   name?: string;
 }
 
+/** What they must be. */
+const FOLDER_RULES: Rules<FolderOptions> = { classes: TEXTS, name: TEXT };
+
 /**
  * Reads a folder whose folders are classes; their images may lie at any depth.
  *
@@ -21,6 +25,7 @@ export interface FolderOptions {
  * @returns Cases class by class, sorted by path; an id is the path from the root, with `/`.
  * @throws {ClassError} If a class has no folder.
  * @throws {RangeError} If there is no folder, or one without an image.
+ * @throws {TypeError} If an option is unknown or of another kind.
  *
  * @example A folder for each class
  * ```ts
@@ -38,6 +43,7 @@ export interface FolderOptions {
  * ```
  */
 export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
+  checkOptions("read a folder of classes", options, FOLDER_RULES);
   await system.stat(root).catch(notThere(root));
   const paths: string[] = [];
   for await (const entry of system.readDir(root)) {

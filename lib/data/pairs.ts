@@ -2,7 +2,8 @@
 import { exists } from "../io/files.ts";
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
-import { type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
+import { checkOptions, FLAG, oneOf, RECORD, type Rules, TEXT, TEXT_RECORD, TEXTS } from "../platform/options.ts";
+import { BOXES_RULES, type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { classesOf } from "./classes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import {
@@ -56,6 +57,27 @@ export interface PairsOptions {
   missing?: MissingImages;
 }
 
+/** What they must be. */
+const PAIRS_RULES: Rules<PairsOptions> = {
+  csv: TEXT,
+  image: TEXT,
+  images: TEXT,
+  text: TEXT,
+  label: TEXT,
+  classes: TEXTS,
+  separator: TEXT,
+  mask: TEXT,
+  uniqueImages: FLAG,
+  boxes: RECORD,
+  chexpert: FLAG,
+  patient: TEXT,
+  attributes: TEXTS,
+  id: TEXT,
+  where: TEXT_RECORD,
+  name: TEXT,
+  missing: oneOf(["throw", "drop", "ignore"]),
+};
+
 /** The error for a table of which no row is left. */
 export class NoRowError extends RangeError {
   /** Name shown in stack traces. */
@@ -104,6 +126,7 @@ async function placeOf(folder: string, file: string): Promise<string> {
  * seems to hold several ({@linkcode JointClassError}).
  * @throws {Deno.errors.NotFound} If the file, or with `missing: "throw"` an image, is not there.
  * @throws {RangeError} If no row is left.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example A CSV of images and texts
  * ```ts
@@ -118,6 +141,8 @@ async function placeOf(folder: string, file: string): Promise<string> {
  * ```
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
+  checkOptions("read pairs", options, PAIRS_RULES);
+  if (options.boxes) checkOptions("read boxes", options.boxes, BOXES_RULES);
   return await pairsOf(await readTable(options.csv === undefined ? root : join(root, options.csv)), options);
 }
 

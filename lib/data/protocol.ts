@@ -7,7 +7,7 @@ import {
   PROTOCOL_SCORES,
   PROTOCOL_SIMILARITIES,
 } from "../clip/zero_shot/protocol.ts";
-import { didYouMean } from "../text/nearest.ts";
+import { didYouMean } from "../platform/nearest.ts";
 import { readCsv, rowNumber } from "./csv.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 

@@ -10,7 +10,7 @@ import { loadNih, NIH_CLASSES } from "./nih.ts";
 import { loadPairs, type PairsOptions } from "./pairs.ts";
 import { loadRsna, RSNA_CLASSES } from "./rsna.ts";
 import { loadSiim, SIIM_CLASSES } from "./siim.ts";
-import { didYouMean } from "../text/nearest.ts";
+import { didYouMean } from "../platform/nearest.ts";
 import type { Dataset } from "./types.ts";
 
 /** Options any data set of the registry takes; those that do not concern it are passed over. */

@@ -1,13 +1,15 @@
 /** From a data set to what training and evaluation read: pixels, token ids, labels. @module */
+import { DATASET } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ClassPrompts, ImageSource } from "../clip/zero_shot/scores.ts";
 import { CHEST_TEMPLATES, promptTexts } from "../clip/zero_shot/prompts.ts";
-import { cropResize8, normalise8, type PreprocessOptions } from "../image/preprocess.ts";
+import { cropResize8, normalise8, type PreprocessOptions, type ToPixelsOptions } from "../image/preprocess.ts";
 import { squareRgb } from "./pixels/decode.ts";
 import type { ImageReader } from "./pixels/reader.ts";
 import { type ClipTokenizer, tokenise, tokenisePrompts } from "../clip/tokenise.ts";
 import type { BatchSource } from "../train/source.ts";
+import { AMOUNT, checkOptions, checkValue, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { defined } from "../platform/defined.ts";
 
 /** Most bytes of images that one source keeps. */
@@ -26,6 +28,13 @@ export interface ImageSourceOptions {
   reader?: ImageReader;
 }
 
+/** What they must be. */
+const PAIR_SOURCE_RULES: Rules<Pick<ImageSourceOptions, "keptBytes" | "reader">> = {
+  keptBytes: AMOUNT,
+  reader: RECORD,
+};
+const IMAGE_SOURCE_RULES: Rules<ImageSourceOptions> = { ...PAIR_SOURCE_RULES, mode: oneOf(["eval", "train"]) };
+
 /** How a model's images are made square: `train` converts to RGB first and resizes straight, `eval` does as the model's configuration says. */
 export function squareTransform(config: ClipConfig, mode: "eval" | "train"): PreprocessOptions {
   const { resizeMode, interpolation, resizedTo, vision } = config;
@@ -37,12 +46,20 @@ export function squareTransform(config: ClipConfig, mode: "eval" | "train"): Pre
   };
 }
 
+/** How a model's images become its input, for `toPixels`. */
+export function inputTransform(config: ClipConfig): ToPixelsOptions {
+  const { mean, std, resizeMode, interpolation, resizedTo, vision } = config;
+  return { size: vision.imageSize, mean, std, resizeMode, interpolation, ...defined({ resizedTo }) };
+}
+
 /**
  * The images of a data set, decoded and resized when asked for. They are kept as 8 bits a channel (3 S² bytes each) and
  * normalised anew each time, in at most `keptBytes`: a set that fits is decoded once. Of a larger one `train` keeps the
  * images decoded last, so that a step in micro-batches, which reads each image twice, decodes it once as long as its batch
  * fits (3,566 images at 224 pixels) and else up to twice; `eval`, which reads each image once, keeps none. A `reader` with a
  * cache on disk keeps none in memory; one with workers reads the next batch's images while this one is computed.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example Pixels when they are asked for
  * ```ts
@@ -58,6 +75,7 @@ export function imageSource(
   config: ClipConfig,
   options: ImageSourceOptions = {},
 ): ImageSource {
+  checkOptions("read images", options, IMAGE_SOURCE_RULES);
   const { mode = "eval", reader, keptBytes = reader?.isCached ? 0 : KEPT_BYTES } = options;
   const side = config.vision.imageSize;
   const size = side * side * 3;
@@ -110,7 +128,8 @@ export function imageSource(
 /**
  * The image-text pairs of a data set, as training reads them; see {@linkcode imageSource} for what is kept.
  *
- * @throws {TypeError} If a case has no text.
+ * @throws {TypeError} If a case has no text, or these are no data set.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example Synthetic pairs
  * ```ts
@@ -129,6 +148,8 @@ export function pairSource(
   tokenizer: ClipTokenizer,
   options: Pick<ImageSourceOptions, "keptBytes" | "reader"> = {},
 ): BatchSource {
+  checkOptions("read pairs", options, PAIR_SOURCE_RULES);
+  checkValue("read pairs", "they", dataset, DATASET);
   const { contextLength } = config.text;
   const texts = dataset.cases.map((item) => {
     if (item.text === undefined) {

@@ -2,6 +2,7 @@
 import { exists } from "../io/files.ts";
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
+import { inputTransform } from "../data/sources.ts";
 import type { Case } from "../data/types.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { gridSide, imageTower } from "../clip/towers/image.ts";
@@ -87,9 +88,8 @@ async function encoderInput(
   config: ClipConfig,
 ): Promise<{ pixels: Float32Array; size: [number, number] }> {
   const image = await item.image();
-  const size = config.vision.imageSize;
   return {
-    pixels: toPixels(image, { ...config, size, mode: "train" }),
+    pixels: toPixels(image, { ...inputTransform(config), mode: "train" }),
     size: [image.width, image.height],
   };
 }

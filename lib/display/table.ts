@@ -1,5 +1,6 @@
 /** Tables of results for a terminal, a web page and a README. @module */
 import { escapeHtml } from "./_escape.ts";
+import { AMOUNT, checkOptions, type Rules } from "../platform/options.ts";
 import { outputColumns } from "./terminal.ts";
 
 /** One column of a {@linkcode Table}. */
@@ -87,6 +88,9 @@ export interface FormatTableOptions {
   columns?: number;
 }
 
+/** What they must be. */
+const FORMAT_RULES: Rules<FormatTableOptions> = { columns: AMOUNT };
+
 /**
  * Aligned text for a terminal; `*` marks the best of a column and `+` the second best.
  *
@@ -105,6 +109,7 @@ export interface FormatTableOptions {
  * ```
  */
 export function formatTable(table: Table, options: FormatTableOptions = {}): string {
+  checkOptions("show a table", options, FORMAT_RULES);
   const { columns = outputColumns() } = options;
   const texts = cellTexts(table), marks = tableMarks(table);
   const marked = table.columns.map((_, c) => marks.some((row) => row[c] !== ""));

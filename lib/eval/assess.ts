@@ -1,4 +1,5 @@
 /** Zero-shot evaluation of a model on a data set, as a record of figures. @module */
+import { DATASET } from "../data/dataset.ts";
 import type { Dataset } from "../data/types.ts";
 import type { MethodResult } from "../display/results.ts";
 import type { ClipConfig } from "../clip/config.ts";
@@ -7,6 +8,17 @@ import { classifyByProtocol } from "../clip/zero_shot/ask.ts";
 import type { Protocol } from "../clip/zero_shot/protocol.ts";
 import { classifyZeroShot } from "../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
+import {
+  CALL,
+  checkOptions,
+  checkValue,
+  COUNT,
+  INTEGER,
+  needed,
+  RECORD,
+  type Rules,
+  TEXTS,
+} from "../platform/options.ts";
 import { countParams } from "../tensor/params.ts";
 import type { ClipTokenizer } from "../clip/tokenise.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
@@ -34,6 +46,19 @@ export interface AssessOptions {
   /** Called with the images done so far. */
   onBatch?: (done: number) => void;
 }
+
+/** What they must be. */
+const ASSESS_RULES: Rules<AssessOptions> = {
+  config: needed(RECORD),
+  tokenizer: needed(RECORD),
+  templates: TEXTS,
+  protocol: RECORD,
+  batchSize: COUNT,
+  resamples: COUNT,
+  seed: INTEGER,
+  reader: RECORD,
+  onBatch: CALL,
+};
 
 /** Figures and what they were computed from. */
 export interface Assessment {
@@ -64,6 +89,7 @@ export async function scoreDataset<T>(
   options: Omit<AssessOptions, "resamples" | "seed">,
 ): Promise<DatasetScores> {
   const { config, tokenizer, templates, protocol, batchSize = 32, reader, onBatch } = options;
+  checkValue("evaluate", "the cases", dataset, DATASET);
   checkClasses(dataset);
   const targets = datasetTargets(dataset);
   const { classes, score } = dataset;
@@ -83,6 +109,7 @@ export async function scoreDataset<T>(
  *
  * @throws {TypeError} If a case has no target.
  * @throws {ClassCountError} If there are fewer than two classes to tell apart.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example The frozen mini model on synthetic radiographs
  * ```ts
@@ -102,6 +129,7 @@ export async function assess<T>(
   dataset: Dataset,
   options: AssessOptions,
 ): Promise<Assessment> {
+  checkOptions("evaluate", options, ASSESS_RULES);
   const { resamples = 1000, seed = 1, ...scoring } = options;
   const { scores, targets, trainable } = await scoreDataset(model, params, dataset, scoring);
   const predictions = datasetPredictions(dataset, { scores, targets });

@@ -16,7 +16,18 @@ import { labelMaps, MAP_KINDS, type MapKind } from "./maps/maps.ts";
 import { type MapModel, openMapModel } from "./maps/model.ts";
 import { mapOverlay } from "./maps/show.ts";
 import { classPrompts, imageSource } from "../data/sources.ts";
-import { checkChoice } from "../platform/choice.ts";
+import {
+  CALL,
+  checkOptions,
+  checkValue,
+  COUNT,
+  FLAG,
+  LIST,
+  listOf,
+  RECORD,
+  type Rules,
+  TEXTS,
+} from "../platform/options.ts";
 import { disposeParams } from "../tensor/params.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
@@ -75,6 +86,17 @@ export interface ClassifyOptions {
   onBatch?: (done: number) => void;
 }
 
+/** What they must be. */
+const CLASSIFY_RULES: Rules<ClassifyOptions> = {
+  templates: TEXTS,
+  protocol: RECORD,
+  batchSize: COUNT,
+  explain: FLAG,
+  maps: listOf(MAP_KINDS),
+  reader: RECORD,
+  onBatch: CALL,
+};
+
 /**
  * Images by their paths; what has a name and its own reader is as it is.
  *
@@ -88,9 +110,7 @@ export interface ClassifyOptions {
  * ```
  */
 export function imagesAt(images: readonly (string | NamedImage)[]): NamedImage[] {
-  if (!Array.isArray(images)) {
-    throw new TypeError(`Cannot read images as they must be a list: current value is ${JSON.stringify(images)}`);
-  }
+  checkValue("read images", "images", images, LIST);
   return images.map((image) =>
     typeof image === "string" ? { name: image, path: image, image: () => readImage(image) } : image
   );
@@ -101,8 +121,8 @@ export function imagesAt(images: readonly (string | NamedImage)[]): NamedImage[]
  *
  * @param labels At least two, all different.
  * @returns One answer an image, in order.
- * @throws {RangeError} If there are fewer than two labels or one comes twice, or no such kind of map.
- * @throws {TypeError} If the labels are no list.
+ * @throws {RangeError} If there are fewer than two labels or one comes twice.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind, or the labels are no list of texts.
  *
  * @example Two labels
  * ```ts
@@ -121,12 +141,10 @@ export async function classifyImages(
   labels: readonly string[],
   options: ClassifyOptions = {},
 ): Promise<Classification[]> {
+  checkOptions("classify", options, CLASSIFY_RULES);
+  checkValue("classify", "labels", labels, TEXTS);
   const { params, config, tokenizer } = classifier;
   const { templates, protocol, batchSize = 8, explain = false, maps = [], reader, onBatch } = options;
-  if (!Array.isArray(labels)) {
-    throw new TypeError(`Cannot classify as labels must be a list: current value is ${JSON.stringify(labels)}`);
-  }
-  for (const value of maps) checkChoice("draw a map", { name: "its kind", value, among: MAP_KINDS });
   if (labels.length < 2 || new Set(labels).size !== labels.length) {
     throw new RangeError(
       `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,

@@ -7,10 +7,12 @@ import { encodeImage } from "../clip/towers/image.ts";
 import { chosenHyperedges, type Hyperedge } from "../hypergraph/ace_hgnn.ts";
 import { clsScores } from "../hypergraph/affinities.ts";
 import { similarityScores } from "../hypergraph/similarity.ts";
+import { inputTransform } from "../data/sources.ts";
 import { pngDataUrl } from "../display/png.ts";
 import { cropResize8, toPixels } from "../image/preprocess.ts";
 import type { RasterImage } from "../image/raster.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
+import { checkValue, LIST } from "../platform/options.ts";
 import { tidy } from "../tensor/ops.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
@@ -77,11 +79,12 @@ export async function explainImages(
   images: readonly RasterImage[],
   config: AceLoraConfig,
 ): Promise<Explanation[]> {
+  checkValue("explain images", "images", images, LIST);
   const merged = mergeAceLora(params);
   const { imageSize: size } = config.encoders.vision;
   const out: Explanation[] = [];
   for (const image of images) {
-    const pixels = tf.tensor4d(toPixels(image, { ...config.encoders, size }), [1, size, size, 3]);
+    const pixels = tf.tensor4d(toPixels(image, inputTransform(config.encoders)), [1, size, size, 3]);
     const attended = attendedTokens(merged, pixels, config);
     out.push(...await explainTokens(merged, attended, config));
     tf.dispose([pixels, attended.tokens, attended.affinity]);

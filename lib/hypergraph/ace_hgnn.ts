@@ -6,6 +6,7 @@ import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { ones } from "../tensor/init.ts";
 import { oneHotRows, tidy } from "../tensor/ops.ts";
 import { checkShape } from "../tensor/shape.ts";
+import { checkValue, COUNT, INTEGER, listOf, needed, oneOf, type Rules } from "../platform/options.ts";
 import { add, complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { adapter, type AdapterParams, initAdapter, messages } from "./adapter.ts";
@@ -34,6 +35,14 @@ export interface AceHgnnConfig {
   affinity?: HgnnAffinity;
 }
 
+/** What its fields must be. */
+export const HGNN_RULES: Rules<AceHgnnConfig> = {
+  topK: needed(COUNT),
+  hidden: needed(COUNT),
+  encoders: needed(listOf(["image", "text"])),
+  affinity: oneOf(["attention", "gat", "gatv2", "similarity"]),
+};
+
 /** The paper's settings: k = 5, hidden 128, both encoders. */
 export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["image", "text"] };
 
@@ -50,6 +59,8 @@ export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["
  * ```
  */
 export function initAceHgnn(embedding: number, hidden: number, seed: number, name = "ace-hgnn"): AceHgnnParams {
+  for (const [what, value] of Object.entries({ embedding, hidden })) checkValue("build ACE-HGNN", what, value, COUNT);
+  checkValue("build ACE-HGNN", "seed", seed, INTEGER);
   return {
     edge: initAdapter(embedding, hidden, seed, `${name} edge`),
     node: initAdapter(embedding, hidden, seed, `${name} node`),

@@ -2,7 +2,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { ones } from "../tensor/init.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { aceHgnn, type AceHgnnConfig, type AceHgnnParams, type HgnnAffinity, initAceHgnn } from "./ace_hgnn.ts";
+import { checkValue } from "../platform/options.ts";
+import {
+  aceHgnn,
+  type AceHgnnConfig,
+  type AceHgnnParams,
+  HGNN_RULES,
+  type HgnnAffinity,
+  initAceHgnn,
+} from "./ace_hgnn.ts";
 import { type GatHgnnParams, gatScores, initGat } from "./gat.ts";
 import { type Gatv2HgnnParams, gatv2Scores, initGatv2 } from "./gatv2.ts";
 import { similarityScores } from "./similarity.ts";
@@ -27,12 +35,7 @@ const AFFINITIES: Readonly<Record<HgnnAffinity, Affinity>> = {
 
 function affinityOf(config: Pick<AceHgnnConfig, "affinity">): Affinity {
   const { affinity = "attention" } = config;
-  if (!Object.hasOwn(AFFINITIES, affinity)) {
-    const names = Object.keys(AFFINITIES).join(", ");
-    throw new RangeError(
-      `Cannot build a hypergraph as its affinity must be one of ${names}: current value is "${affinity}"`,
-    );
-  }
+  if (!Object.hasOwn(AFFINITIES, affinity)) checkValue("build a hypergraph", "affinity", affinity, HGNN_RULES.affinity);
   return AFFINITIES[affinity];
 }
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { checkOptions, COUNT, FLAG, NUMBERS, oneOf, type Rules } from "../platform/options.ts";
 import { resizeArea } from "./area.ts";
 import type { RasterImage } from "./raster.ts";
 import { resize, type ResizeOptions } from "./resize.ts";
@@ -69,6 +70,19 @@ export interface NormaliseOptions {
 
 /** Options of {@linkcode toPixels}. */
 export interface ToPixelsOptions extends PreprocessOptions, NormaliseOptions {}
+
+/** What they must be. */
+const TO_PIXELS_RULES: Rules<ToPixelsOptions> = {
+  size: COUNT,
+  mode: oneOf(["eval", "train"]),
+  resizeMode: oneOf(["shortest", "longest", "padded", "squash"]),
+  resizedTo: COUNT,
+  interpolation: oneOf(["bicubic", "bilinear", "area"]),
+  rgbFirst: FLAG,
+  grey16: oneOf(["clip", "highByte"]),
+  mean: NUMBERS,
+  std: NUMBERS,
+};
 
 /**
  * Three channels of 8 bits, as Pillow's `convert("RGB")` makes them: grey is repeated, alpha is dropped (not blended),
@@ -220,6 +234,7 @@ function resized(source: RasterImage, { filter, ...options }: FullOptions): Rast
  * @param options Defaults are BiomedCLIP's evaluation transform.
  * @returns `[size, size, 3]`, row-major.
  * @throws {RangeError} If `size` is not a positive integer, or `mean` or `std` has not 3 numbers, or a `std` is 0.
+ * @throws {TypeError} If an option is unknown or of another kind.
  *
  * @example As BiomedCLIP sees it
  * ```ts
@@ -231,6 +246,7 @@ function resized(source: RasterImage, { filter, ...options }: FullOptions): Rast
  * ```
  */
 export function toPixels(image: RasterImage, options: ToPixelsOptions = {}): Float32Array {
+  checkOptions("prepare an image", options, TO_PIXELS_RULES);
   return normalise8(cropResize8(image, options).data, options);
 }
 

@@ -8,6 +8,7 @@ import { decodeWebp, isWebp } from "./webp.ts";
 import { decodeDicom, isDicom } from "./dicom.ts";
 import { dicomToRaster } from "./dicom_raster.ts";
 import { system } from "../platform/system.ts";
+import { checkOptions, FLAG, type Rules } from "../platform/options.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /** Largest file read, bytes. */
@@ -34,6 +35,9 @@ export class ImageError extends SyntaxError {
 
 /** Options of {@linkcode decodeImage} and {@linkcode readImage}. */
 export type DecodeImageOptions = DecodeJpegOptions;
+
+/** What they must be. */
+const DECODE_RULES: Rules<DecodeImageOptions> = { exif: FLAG };
 
 /** What files that are no image read here begin with, so that a message can name them. */
 const OTHERS: readonly [name: string, begins: RegExp][] = [
@@ -178,5 +182,6 @@ export async function readImageBytes(path: string): Promise<Uint8Array> {
  * ```
  */
 export async function readImage(path: string, options: DecodeImageOptions = {}): Promise<RasterImage> {
+  checkOptions("read an image", options, DECODE_RULES);
   return await decodeImage(await readImageBytes(path), path, options);
 }

@@ -1,5 +1,6 @@
 /** Symmetric contrastive losses. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkOptions, RECORD, type Rules } from "../platform/options.ts";
 import { customGrad } from "../tensor/gradients.ts";
 import { canFuseInfoNce, fusedInfoNce } from "../tensor/kernels/info_nce/api.ts";
 import { add, matMul, meanOver, mul, sub, sumOver } from "../tensor/typed.ts";
@@ -11,6 +12,9 @@ export interface InfoNceOptions {
   pairMask?: Tensor2D;
 }
 
+/** What they must be. */
+const INFO_NCE_RULES: Rules<InfoNceOptions> = { pairMask: RECORD };
+
 /**
  * `loss = (CE(S) + CE(Sᵀ)) / 2` with `S = s V Tᵀ` and the targets on the diagonal. With a mask of false negatives it is
  * the label-guided InfoNCE: masked pairs leave both denominators and never become positives.
@@ -21,7 +25,7 @@ export interface InfoNceOptions {
  * @param textFeatures Unit rows T, shape `[B, E]`.
  * @param logitScale s, already exponentiated.
  * @returns Scalar, nats. The caller disposes it.
- * @throws {TypeError} If the shapes differ.
+ * @throws {TypeError} If the shapes differ, or an option is unknown.
  *
  * @example Features that agree
  * ```ts
@@ -41,6 +45,7 @@ export function infoNce(
   logitScale: Scalar,
   options: InfoNceOptions = {},
 ): Scalar {
+  checkOptions("compute InfoNCE", options, INFO_NCE_RULES);
   if (imageFeatures.shape.join() !== textFeatures.shape.join()) {
     throw new TypeError(
       `Cannot compute InfoNCE as both features must have one shape: current shapes are [${imageFeatures.shape}] and [${textFeatures.shape}]`,

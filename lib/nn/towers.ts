@@ -1,6 +1,9 @@
 /** The transformer blocks of an encoder pair, wherever they stand in its tree. @module */
-import { checkChoice } from "../platform/choice.ts";
+import { checkValue, oneOf } from "../platform/options.ts";
 import type { BlockParams } from "./transformer.ts";
+
+/** What an encoder must be called. */
+const TOWER = oneOf(["image", "text"]);
 
 /** An encoder of the pair. */
 export type Encoder = "image" | "text";
@@ -48,9 +51,7 @@ export function mapBlocks<T extends TowerBlocks>(
   encoders: readonly Encoder[],
   change: (block: BlockParams, place: BlockPlace) => BlockParams,
 ): T {
-  for (const value of encoders) {
-    checkChoice("change layers", { name: "each of encoders", value, among: ["image", "text"] });
-  }
+  for (const encoder of encoders) checkValue("change layers", "each of encoders", encoder, TOWER);
   const stacks = towerBlocks(params);
   const map = (encoder: Encoder): BlockParams[] => {
     const depth = stacks[encoder].length;

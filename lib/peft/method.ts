@@ -4,6 +4,7 @@ import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lor
 import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
+import { checkName, checkValue, COUNT, RECORD } from "../platform/options.ts";
 import { mapTensors } from "../tensor/params.ts";
 import type { FeatureAdapterParams } from "./clip_adapter/layer.ts";
 
@@ -89,19 +90,15 @@ function flat(base: ClipParams): Record<string, tf.Tensor> {
 /**
  * A method's defaults with some of them changed.
  *
- * @throws {RangeError} If a setting is not one of the method's.
+ * @throws {TypeError} If a setting is not one of the method's.
  */
 export function withSettings<T extends object>(defaults: T, given: Partial<T> | undefined, method: string): T {
-  const unknown = Object.keys(given ?? {}).find((key) => !(key in defaults));
-  if (unknown !== undefined) {
-    const known = Object.keys(defaults).join(", ") || "none";
-    throw new RangeError(`Cannot set up ${method} as its settings are ${known}: current value is "${unknown}"`);
-  }
+  checkValue(`set up ${method}`, "its settings", given ?? {}, RECORD);
+  for (const name of Object.keys(given ?? {})) checkName(`set up ${method}`, "setting", name, Object.keys(defaults));
   return { ...defaults, ...given };
 }
 
-/** Refuses a size that is not a positive integer. @throws {RangeError} */
+/** Refuses a size that is not a positive integer. @throws {TypeError | RangeError} */
 export function checkSize(value: number, what: string): void {
-  if (Number.isInteger(value) && value > 0) return;
-  throw new RangeError(`Cannot set up ${what} as it must be a positive integer: current value is ${value}`);
+  checkValue(`set up ${what}`, "it", value, COUNT);
 }

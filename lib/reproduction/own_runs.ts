@@ -11,7 +11,7 @@ import { comparePredictions } from "../eval/evaluation/compare.ts";
 import { overlaidRocs } from "../eval/evaluation/figures.ts";
 import { predictionParts, type Predictions, readPredictions } from "../eval/evaluation/predictions.ts";
 import { exists } from "../io/files.ts";
-import { listed } from "../text/nearest.ts";
+import { listed } from "../platform/nearest.ts";
 import type { TitledTable } from "./tables/table.ts";
 import type { Gathered } from "./files.ts";
 

@@ -1,8 +1,9 @@
 /** Chooses the backend: webgpu on real hardware, else wasm, else cpu. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkOptions, checkValue, FLAG, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { readVariable } from "../platform/variables.ts";
 import { BlasError } from "./wasm/blas.ts";
-import { initWasm, type WasmOptions } from "./wasm/init.ts";
+import { initWasm, WASM_RULES, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { threadCount } from "./wasm/threads.ts";
 import { initWebgpu } from "./webgpu/init.ts";
@@ -30,10 +31,18 @@ export interface SelectBackendOptions {
   wasm?: WasmOptions;
 }
 
-function parseName(name: string | undefined): BackendName | undefined {
-  if (name === undefined || name === "") return undefined;
-  if (name === "webgpu" || name === "wasm" || name === "cpu") return name;
-  throw new RangeError(`Cannot select a backend as it must be webgpu, wasm or cpu: current value is "${name}"`);
+/** What they must be. */
+const BACKEND_RULES: Rules<SelectBackendOptions> = {
+  backend: oneOf(["webgpu", "wasm", "cpu"]),
+  allowSoftware: FLAG,
+  wasm: RECORD,
+};
+
+/** The backend that a variable asks for. */
+function backendOf(variable: string): BackendName | undefined {
+  const name = readVariable(variable);
+  if (name) checkValue("select a backend", variable, name, BACKEND_RULES.backend);
+  return name ? name as BackendName : undefined;
 }
 
 /**
@@ -41,6 +50,7 @@ function parseName(name: string | undefined): BackendName | undefined {
  *
  * @throws {Error} If a forced backend cannot start; the message says why.
  * @throws {BlasError} If a library is named that cannot be used.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  * @throws {RangeError} If the number of threads asked for, also by ACE_THREADS, is not a positive integer.
  *
  * @example WebAssembly, wherever it runs
@@ -54,7 +64,9 @@ function parseName(name: string | undefined): BackendName | undefined {
  */
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendInfo> {
   tf.enableProdMode(); // else tf.js advertises another package on stderr
-  const forced = options.backend ?? parseName(readVariable("ACE_BACKEND"));
+  checkOptions("select a backend", options, BACKEND_RULES);
+  if (options.wasm) checkOptions("start wasm", options.wasm, WASM_RULES);
+  const forced = options.backend ?? backendOf("ACE_BACKEND");
   const allowSoftware = options.allowSoftware ?? forced === "webgpu";
   const reasons: string[] = [];
   for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {

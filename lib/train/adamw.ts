@@ -1,5 +1,6 @@
 /** AdamW over named tensors. @module */
 import * as tf from "@tensorflow/tfjs";
+import { AMOUNT, PART, type Rules } from "../platform/options.ts";
 import { adamwUpdate } from "../tensor/kernels/adamw/api.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
@@ -15,6 +16,9 @@ export interface AdamwOptions {
   /** Decoupled weight decay. @default {0.01} */
   weightDecay?: number;
 }
+
+/** What they must be. */
+export const ADAMW_RULES: Rules<AdamwOptions> = { beta1: PART, beta2: PART, epsilon: AMOUNT, weightDecay: AMOUNT };
 
 /** The optimiser's memory: both moments of every trainable tensor, flat, and the steps taken. */
 export interface AdamwState {

@@ -16,6 +16,7 @@ import { sinceBest, validated } from "./validation.ts";
  * @param model Which leaves are trainable, and the features.
  * @param params Start values; borrowed, not changed.
  * @returns The adapted tree; free it with `disposeParams(result.params, params)`.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  * @throws {NothingToLearnError} If nothing can be learned from the pairs.
  * @throws {RangeError} If a loss is not finite (the message names step and samples, and nothing is written) or `ranks` are at other runs.
  * @throws {StateDifferenceError} If `resume` finds the state of a run made of something else.

@@ -1,9 +1,10 @@
 /** What a training run takes, tells and gives. @module */
 import type { Communicator } from "../distributed/communicator.ts";
-import type { AdamwOptions } from "./adamw.ts";
-import type { GradientSum } from "./shared_gradients.ts";
-import type { Padding } from "./padding.ts";
-import type { TrainingLoss } from "./source.ts";
+import { AMOUNT, CALL, COUNT, FLAG, INTEGER, oneOf, RECORD, type Rules, TEXT } from "../platform/options.ts";
+import { ADAMW_RULES, type AdamwOptions } from "./adamw.ts";
+import { GRADIENT_SUMS, type GradientSum } from "./shared_gradients.ts";
+import { type Padding, PADDINGS } from "./padding.ts";
+import { TRAINING_LOSSES, type TrainingLoss } from "./source.ts";
 import type { ValidationEntry } from "./state.ts";
 
 /** One training step, as reported. */
@@ -128,6 +129,41 @@ export interface FitOptions extends AdamwOptions {
    */
   onBest?: (params: unknown, epoch: number, score: number) => Promise<void>;
 }
+
+/** What they must be. */
+export const FIT_RULES: Rules<FitOptions> = {
+  ...ADAMW_RULES,
+  epochs: COUNT,
+  batchSize: COUNT,
+  microBatch: COUNT,
+  recompute: FLAG,
+  padding: oneOf(PADDINGS),
+  learningRate: AMOUNT,
+  warmupEpochs: AMOUNT,
+  loss: oneOf(TRAINING_LOSSES),
+  seed: INTEGER,
+  shuffle: FLAG,
+  dropLast: FLAG,
+  clipNorm: AMOUNT,
+  validate: CALL,
+  validateEvery: COUNT,
+  patience: AMOUNT,
+  statePath: TEXT,
+  saveSteps: AMOUNT,
+  saveMinutes: AMOUNT,
+  resume: FLAG,
+  inputs: RECORD,
+  onWarning: CALL,
+  ranks: RECORD,
+  gradientSum: oneOf(GRADIENT_SUMS),
+  signal: RECORD,
+  onStart: CALL,
+  onStep: CALL,
+  onSave: CALL,
+  onSaveError: CALL,
+  onValidation: CALL,
+  onBest: CALL,
+};
 
 /** What {@linkcode fit} returns. */
 export interface FitResult<T> {

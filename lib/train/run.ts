@@ -6,10 +6,10 @@ import { namedTensors, withTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import type { FitOptions, FitResult } from "./options.ts";
-import { type Padding, PADDINGS } from "./padding.ts";
-import { checkChoice } from "../platform/choice.ts";
-import { type BatchSource, TRAINING_LOSSES, type TrainingLoss } from "./source.ts";
+import { FIT_RULES, type FitOptions, type FitResult } from "./options.ts";
+import type { Padding } from "./padding.ts";
+import { checkOptions } from "../platform/options.ts";
+import type { BatchSource, TrainingLoss } from "./source.ts";
 import { hasRunState, readRunState, type RunState, writeRunState } from "./state.ts";
 
 /** What was asked of a run, the defaults filled in; see {@linkcode FitOptions}. */
@@ -64,14 +64,14 @@ export interface Run<T> {
  * The plan of a run over so many samples.
  *
  * @param name The model's.
- * @throws {RangeError} If the loss or the padding is none known, a batch cannot be shared among the processes, or an epoch has none.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ * @throws {RangeError} If a batch cannot be shared among the processes, or an epoch has none.
  */
 export function planOf(name: string, samples: number, options: FitOptions): Plan {
   const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } =
     options;
   const { shuffle = true, dropLast = false, microBatch = batchSize, padding = "context", ranks } = options;
-  checkChoice("train", { name: "the loss", value: loss, among: TRAINING_LOSSES });
-  checkChoice("train", { name: "the padding", value: padding, among: PADDINGS });
+  checkOptions("train", options, FIT_RULES);
   const parts = Math.ceil(batchSize / microBatch);
   if (ranks && parts < ranks.size) {
     throw new RangeError(

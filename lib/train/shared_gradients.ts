@@ -25,6 +25,9 @@ import {
  */
 export type GradientSum = "ordered" | "allreduce";
 
+/** The ways there are. */
+export const GRADIENT_SUMS: readonly GradientSum[] = ["ordered", "allreduce"];
+
 /** The chunks of each round, one a rank. */
 function roundsOf(chunks: readonly Chunk[], { size }: Communicator): Chunk[][] {
   // One process alone begins with the last chunk where the chunks are few.

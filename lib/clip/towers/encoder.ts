@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { AffinityKind } from "../../nn/attention.ts";
 import { linear, type LinearParams } from "../../nn/linear.ts";
+import { FLAG, INTEGER, oneOf, RECORD, type Rules } from "../../platform/options.ts";
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "../../tensor/types.ts";
 import type { Parts } from "./parts.ts";
 
@@ -20,6 +21,16 @@ export interface EncodeOptions {
   /** Compute each block's inside again for the gradients of these tensors instead of keeping it. @default {keep it} */
   recompute?: ReadonlySet<Tensor>;
 }
+
+/** What they must be. */
+export const ENCODE_RULES: Rules<EncodeOptions> = {
+  affinity: oneOf(["probabilities", "logits"]),
+  clsOnly: FLAG,
+  gate: RECORD,
+  readsPads: FLAG,
+  seed: INTEGER,
+  recompute: RECORD,
+};
 
 /**
  * What an encoder returns. The token that is read comes first: CLS, a causal text's end-of-text token, or the mean of the

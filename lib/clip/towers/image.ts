@@ -6,7 +6,8 @@ import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { mul, slice, sumOver } from "../../tensor/typed.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../../tensor/types.ts";
 import type { ClipConfig, HeadKind, VisionConfig } from "../config.ts";
-import { type EncodeOptions, type EncoderResult, type ImageTower, pooled } from "./encoder.ts";
+import { checkOptions } from "../../platform/options.ts";
+import { ENCODE_RULES, type EncodeOptions, type EncoderResult, type ImageTower, pooled } from "./encoder.ts";
 import { buildHead, type HeadParams, projected } from "./head.ts";
 import type { Parts } from "./parts.ts";
 import { middlePlaces, RESNET_TOWER, type ResnetTrunk } from "./resnet.ts";
@@ -101,7 +102,7 @@ export function imageTower(
  * @param params Weights.
  * @param pixels Normalised images, shape `[B, S, S, 3]`.
  * @returns `tokens` `[B, N + 1, E]` (CLS first; `[B, 1, E]` with `clsOnly`), `affinity` `[B, N]`. The caller disposes both.
- * @throws {TypeError} If the images have another size.
+ * @throws {TypeError} If the images have another size, or an option is unknown.
  *
  * @example Tokens and CLS attention
  * ```ts
@@ -123,6 +124,7 @@ export function encodeImage(
   config: Pick<ClipConfig, "vision">,
   options: EncodeOptions = {},
 ): EncoderResult {
+  checkOptions("encode images", options, ENCODE_RULES);
   const { trunk, head } = params.vision;
   return tidy(() => {
     const isSimilar = options.affinity !== undefined && attentionHeads(config.vision) === 0;

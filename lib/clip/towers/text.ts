@@ -14,7 +14,8 @@ import type { BertConfig, CausalTextConfig, ClipConfig, HeadKind, SiglipTextConf
 import { NoTextTowerError } from "../no_text.ts";
 import { cutTexts } from "./cut_texts.ts";
 import { type HeadParams, projected } from "./head.ts";
-import { type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
+import { checkOptions } from "../../platform/options.ts";
+import { ENCODE_RULES, type EncodeOptions, type EncoderResult, pooled } from "./encoder.ts";
 import { add, div, indicator, sub } from "../../tensor/typed.ts";
 
 /** Weights of the text transformer. */
@@ -129,6 +130,7 @@ export function encodeText(
   config: Pick<ClipConfig, "text">,
   options: EncodeOptions = {},
 ): EncoderResult {
+  checkOptions("encode texts", options, ENCODE_RULES);
   const { trunk, head } = params.text;
   if (config.text.kind === "none") throw new NoTextTowerError();
   return tidy(() => {

@@ -1,5 +1,5 @@
 /** How a model is asked about classes, as data: the prompts, what is pooled, and what becomes of the cosines. @module */
-import { nearest } from "../../text/nearest.ts";
+import { nearest } from "../../platform/nearest.ts";
 
 /** Prompts with `{c}` for the class's name, or a list for each class by name; `*` is for those without a list of their own. */
 export type ClassTexts = readonly string[] | Readonly<Record<string, readonly string[]>>;

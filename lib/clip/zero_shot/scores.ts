@@ -1,6 +1,7 @@
 /** Zero-shot classification: images against the prompts of each class. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel } from "../contrastive.ts";
+import { CALL, checkOptions, COUNT, oneOf, type Rules } from "../../platform/options.ts";
 import { takeNumber } from "../../tensor/ops.ts";
 import { disposeParams } from "../../tensor/params.ts";
 
@@ -252,11 +253,19 @@ export interface ClassifyZeroShotOptions extends EncodeImagesOptions {
   score?: ZeroShotScore;
 }
 
+/** What they must be. */
+const CLASSIFY_RULES: Rules<ClassifyZeroShotOptions> = {
+  batchSize: COUNT,
+  onBatch: CALL,
+  score: oneOf(["softmax", "min-max"]),
+};
+
 /**
  * Zero-shot scores of all images for the classes: merges the updates, encodes both sides, scores.
  *
  * @param params Weights, unmerged.
  * @returns Row-major `[n, C]`.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example Synthetic radiographs
  * ```ts
@@ -279,6 +288,7 @@ export async function classifyZeroShot<T>(
   classes: ClassPrompts,
   options: ClassifyZeroShotOptions = {},
 ): Promise<Float32Array> {
+  checkOptions("classify", options, CLASSIFY_RULES);
   const merged = model.forEvaluation(params);
   try {
     const classFeatures = await encodeClasses(model, merged, classes, classes.prompts);

@@ -5,6 +5,7 @@
  * @module
  */
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
+import { checkOptions, checkValue, COUNT, INTEGER, type Rules } from "../../platform/options.ts";
 import type { Box, Case, Dataset } from "../types.ts";
 import { drawFilm, syntheticStudy } from "./chest.ts";
 import { type FindingName, type FindingSpec, pick } from "./findings.ts";
@@ -17,6 +18,9 @@ export interface SyntheticSetOptions {
   /** Pixels a side. @default 64 */
   size?: number;
 }
+
+/** What they must be. */
+const SET_RULES: Rules<SyntheticSetOptions> = { size: COUNT };
 
 /** The five classes of CheXpert 5x200. */
 export const CHEXPERT_5: readonly FindingName[] = [
@@ -45,6 +49,8 @@ interface Recipe {
 }
 
 function draw(seed: number, recipe: Recipe, options: SyntheticSetOptions): Dataset {
+  checkOptions("draw a set", options, SET_RULES);
+  checkValue("draw a set", "seed", seed, INTEGER);
   const size = options.size ?? 64;
   const { count, set, name } = recipe;
   if (!Number.isInteger(count) || count < 1) {

@@ -1,5 +1,6 @@
 /** Maps held against boxes over a set: the pointing game, and the faithfulness of each kind. @module */
 import { toPixels } from "../../image/preprocess.ts";
+import { inputTransform } from "../../data/sources.ts";
 import type { Case } from "../../data/types.ts";
 import { bootstrapInterval } from "../metrics/bootstrap.ts";
 import { type Faithfulness, faithfulness, meanFaithfulness, randomMap } from "./faithfulness.ts";
@@ -117,7 +118,7 @@ async function viewOf(model: MapModel, item: Case, kinds: readonly MapKind[]): P
   const { encoders } = model.config;
   const { imageSize } = encoders.vision;
   const image = await item.image();
-  const pixels = toPixels(image, { ...encoders, size: imageSize });
+  const pixels = toPixels(image, inputTransform(encoders));
   const zoom = (encoders.resizedTo ?? imageSize) / imageSize;
   const maps: [MapKind, Float32Array[]][] = [];
   for (const kind of kinds) maps.push([kind, await labelMaps(model, kind, pixels)]);

@@ -1,5 +1,17 @@
 /** What LoRA is injected into. @module */
 import { keysOf } from "../../platform/known_keys.ts";
+import {
+  checkValue,
+  COUNT,
+  FLAG,
+  listOf,
+  needed,
+  NUMBER,
+  oneOf,
+  PART,
+  type Rule,
+  type Rules,
+} from "../../platform/options.ts";
 
 /** A projection of an attention layer. */
 export type LoraTarget = "q" | "k" | "v" | "o";
@@ -27,6 +39,17 @@ export interface LoraConfig {
   /** Encoders that carry an update. */
   encoders: readonly ("image" | "text")[];
 }
+
+/** What its fields must be. */
+export const LORA_RULES: Rules<LoraConfig> = {
+  rank: needed(COUNT),
+  alpha: needed(NUMBER),
+  rankStabilised: needed(FLAG),
+  dropout: needed(PART),
+  targets: needed(listOf(["q", "k", "v", "o"])),
+  positions: needed({ must: "the name of some layers, or lists of them by encoder" }),
+  encoders: needed(listOf(["image", "text"])),
+};
 
 /** The paper's settings: rank 4, alpha 1, rank-stabilised (scaling 0.5), dropout 0.1, q, k and v of all layers of both encoders. */
 export const ACE_LORA_LORA: LoraConfig = {
@@ -87,6 +110,8 @@ const RANGES: Readonly<Record<LoraPositions, (depth: number) => [number, number]
 /** Every name of positions. */
 export const LORA_POSITIONS: readonly LoraPositions[] = keysOf(RANGES);
 
+const POSITION: Rule = oneOf(LORA_POSITIONS);
+
 /**
  * The layers a position names: thirds, halves or the last few. For 12 layers: bottom 0-3, mid 4-7, up 8-11, half-up 6-11,
  * half-bottom 0-5, top1 11.
@@ -94,12 +119,8 @@ export const LORA_POSITIONS: readonly LoraPositions[] = keysOf(RANGES);
  * @throws {RangeError} If the name is unknown.
  */
 export function layersAt(positions: LoraPositions, depth: number): number[] {
-  const range = Object.hasOwn(RANGES, positions) ? RANGES[positions](depth) : undefined;
-  if (!range) {
-    throw new RangeError(
-      `Cannot place LoRA as positions must be one of ${LORA_POSITIONS.join(", ")}: current value is "${positions}"`,
-    );
-  }
+  checkValue("place LoRA", "positions", positions, POSITION);
+  const range = RANGES[positions](depth);
   const start = Math.max(0, range[0]);
   return Array.from({ length: Math.max(0, range[1] - start) }, (_, i) => start + i);
 }

@@ -3,7 +3,8 @@ import type { AttentionProjection } from "../../nn/attention.ts";
 import type { LinearParams, LinearUpdate, LowRank } from "../../nn/linear.ts";
 import { mapBlocks, type TowerBlocks } from "../../nn/towers.ts";
 import { kaimingUniform, zeros } from "../../tensor/init.ts";
-import { type LoraConfig, loraLayers, loraScaling, type LoraTarget } from "./config.ts";
+import { checkOptions, INTEGER } from "../../platform/options.ts";
+import { LORA_RULES, type LoraConfig, loraLayers, loraScaling, type LoraTarget } from "./config.ts";
 import { loraUpdate } from "./layer.ts";
 
 /** The attention projection each target names. */
@@ -49,6 +50,7 @@ export function initLora(layer: LinearParams, config: LoraConfig, seed: number, 
  * ```
  */
 export function injectLora<T extends TowerBlocks>(params: T, config: LoraConfig, options: { seed?: number } = {}): T {
+  checkOptions("inject LoRA", options, { seed: INTEGER });
   const { seed = 1 } = options;
   return injectInto(params, config, (layer, name) => loraUpdate(initLora(layer, config, seed, name)));
 }
@@ -64,18 +66,13 @@ export function injectInto<T extends TowerBlocks>(
   config: LoraConfig,
   update: (layer: LinearParams, name: string) => LinearUpdate,
 ): T {
-  const { rank, targets, encoders } = config;
-  if (!Number.isInteger(rank) || rank < 1) {
-    throw new RangeError(`Cannot inject LoRA as the rank must be a positive integer: current value is ${rank}`);
-  }
+  checkOptions("inject LoRA", config, LORA_RULES, "setting");
+  const { targets, encoders } = config;
   return mapBlocks(params, encoders, (block, { encoder, index, depth, name }) => {
     if (!loraLayers(config, encoder, depth).includes(index)) return block;
     const attention = { ...block.attention };
     for (const target of targets) {
       const key = TARGET_LAYERS[target];
-      if (!key) {
-        throw new RangeError(`Cannot inject LoRA as targets must be among q, k, v, o: current value is "${target}"`);
-      }
       attention[key] = { ...attention[key], update: update(attention[key], `${name} ${target}`) };
     }
     return { ...block, attention };

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { useNative } from "../kernels/native.ts";
 import { registerKernels } from "../kernels/register.ts";
+import { COUNT, FLAG, type Rules, TEXT } from "../../platform/options.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
 import { type WasmBackend, wasmKernels } from "./module.ts";
@@ -10,7 +11,7 @@ import { instantiateTfjs } from "./tfjs_instance.ts";
 import { BLAS_MATMUL, BLAS_PACKED } from "./blas_matmul.ts";
 import { blasChoice, openBlas } from "./blas.ts";
 import { setThreads, threadCount } from "./threads.ts";
-import { FLAG } from "./matmul_strips.ts";
+import { FLAG as WIDE_FLAG } from "./matmul_strips.ts";
 
 /** Stands for tfjs's wasm file in the `data:` URL that tfjs is told to fetch. */
 const PLACEHOLDER = "ace-lora: tfjs-backend-wasm-simd.wasm";
@@ -40,6 +41,9 @@ export interface WasmOptions {
    */
   blas?: string;
 }
+
+/** What they must be. */
+export const WASM_RULES: Rules<WasmOptions> = { threads: COUNT, wide: FLAG, blas: TEXT };
 
 let ready: Promise<void> | undefined;
 
@@ -79,7 +83,7 @@ function wasmBackend(): WasmBackend {
 
 /** Whether the variable from which Deno takes V8's flags names that of matmul_strips.ts. */
 function flagIsSet(): boolean {
-  return readVariable("DENO_V8_FLAGS")?.split(",").includes(FLAG) ?? false;
+  return readVariable("DENO_V8_FLAGS")?.split(",").includes(WIDE_FLAG) ?? false;
 }
 
 async function start(wide: boolean): Promise<void> {

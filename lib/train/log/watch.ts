@@ -2,6 +2,7 @@
 import { cellProgress } from "../../display/cell_progress.ts";
 import type { Progress } from "../../display/progress.ts";
 import { figureDisplay, isInKernel, liveOutput, show } from "../../display/show.ts";
+import { checkOptions, COUNT, type Rules, TEXT } from "../../platform/options.ts";
 import type { FitOptions, StartReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
 import { trainingFigure, validationFigure } from "./figures.ts";
@@ -13,6 +14,9 @@ export interface WatchFitOptions {
   /** Most points drawn of the curve. @default {400} */
   points?: number;
 }
+
+/** What they must be. */
+const WATCH_RULES: Rules<WatchFitOptions> = { label: TEXT, points: COUNT };
 
 /** A run being watched. */
 export interface FitWatch {
@@ -30,6 +34,7 @@ export interface FitWatch {
  * stderr, and the curve a sentence at the end.
  */
 export function watchFit(options: WatchFitOptions = {}): FitWatch {
+  checkOptions("watch a run", options, WATCH_RULES);
   const { label = "train", points = 400 } = options;
   const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
     history: [],

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { didYouMean, listed, nearest } from "../../lib/text/nearest.ts";
+import { didYouMean, listed, nearest } from "../../lib/platform/nearest.ts";
 
 Deno.test("nearest() finds a word with a slip, a swap, another hyphen or case, its initials, its only continuation or end", () => {
   const flags = ["labels", "learning-rate", "text-column", "image-column", "epochs", "seed", "split", "split-seed"];

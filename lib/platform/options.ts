@@ -1,0 +1,148 @@
+/** Options and settings as they are given in a notebook's cell, where nobody checks types: a slip must not mean something else. @module */
+import { didYouMean, listed } from "./nearest.ts";
+
+/** What a value must be. */
+export interface Rule {
+  /** In words, as in "a positive integer". */
+  readonly must: string;
+  /** What `typeof` says of it; null is no object. @default {it may be of several types} */
+  readonly type?: "boolean" | "function" | "number" | "object" | "string";
+  /** Whether one of that type will do. @default {each does} */
+  readonly allows?: (value: unknown) => boolean;
+  /** Words of which one is meant. @default {none} */
+  readonly among?: readonly string[];
+  /** Whether it must be given. @default {false} */
+  readonly needed?: true;
+}
+
+/** A rule for each field of a record, none left out, none too many; one that must be given says so. */
+export type Rules<T> = {
+  readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? Rule : Rule & { readonly needed: true };
+};
+
+const numbers = (must: string, allows: (value: number) => boolean): Rule => {
+  return { must, type: "number", allows: (value) => allows(value as number) };
+};
+
+/** How many of something. */
+export const COUNT: Rule = numbers("a positive integer", (value) => Number.isInteger(value) && value > 0);
+/** A seed. */
+export const INTEGER: Rule = numbers("an integer", Number.isInteger);
+/** An amount, infinity among them. */
+export const AMOUNT: Rule = numbers("a number that is not negative", (value) => value >= 0);
+/** A part of a whole, not all of it. */
+export const PART: Rule = numbers("a number from 0 to below 1", (value) => value >= 0 && value < 1);
+/** A finite number. */
+export const NUMBER: Rule = numbers("a finite number", Number.isFinite);
+/** Yes or no. */
+export const FLAG: Rule = { must: "true or false", type: "boolean" };
+/** A text, such as a path. */
+export const TEXT: Rule = { must: "a text", type: "string" };
+/** What is called. */
+export const CALL: Rule = { must: "a function", type: "function" };
+/** Something with fields. */
+export const RECORD: Rule = { must: "a record", type: "object", allows: (value) => !Array.isArray(value) };
+/** Texts by name. */
+export const TEXT_RECORD: Rule = {
+  must: "a record of texts",
+  type: "object",
+  allows: (value) => !Array.isArray(value) && Object.values(value as object).every(isText),
+};
+/** Things in order. */
+export const LIST: Rule = { must: "a list", type: "object", allows: Array.isArray };
+/** Texts in order. */
+export const TEXTS: Rule = { must: "a list of texts", type: "object", allows: (value) => isListOf(value, isText) };
+/** Numbers in order. */
+export const NUMBERS: Rule = {
+  must: "a list of numbers",
+  type: "object",
+  allows: (value) => isListOf(value, Number.isFinite),
+};
+
+/** One of some words. */
+export function oneOf(among: readonly string[]): Rule {
+  return {
+    must: `one of ${among.join(", ")}`,
+    type: "string",
+    allows: (value) => among.includes(value as string),
+    among,
+  };
+}
+
+/** A list of such words. */
+export function listOf(among: readonly string[]): Rule {
+  const allows = (value: unknown): boolean => isListOf(value, (word) => among.includes(word as string));
+  return { must: `a list of ${among.join(", ")}`, type: "object", allows };
+}
+
+/** A rule for what must be given. */
+export function needed(rule: Rule): Rule & { readonly needed: true } {
+  return { ...rule, needed: true };
+}
+
+const isText = (value: unknown): boolean => typeof value === "string";
+const isListOf = (value: unknown, is: (item: unknown) => boolean): boolean => Array.isArray(value) && value.every(is);
+
+/** How messages show a value: short, whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return "a record";
+  const text = typeof value === "string" || Array.isArray(value) ? JSON.stringify(value) : String(value);
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+}
+
+/**
+ * Refuses a value that breaks a rule.
+ *
+ * @param action What cannot be done with it, such as `train`.
+ * @param name What the value is called.
+ * @throws {TypeError} If it is of another type.
+ * @throws {RangeError} If it is of that type and will not do.
+ */
+export function checkValue(action: string, name: string, value: unknown, rule: Rule): void {
+  const { must, type, allows, among } = rule;
+  const isType = (type === undefined || typeof value === type) && value !== null;
+  if (isType && (allows?.(value) ?? true)) return;
+  const meant = isType && among ? didYouMean(value as string, among) : "";
+  const message = `Cannot ${action} as ${name} must be ${must}: current value is ${shown(value)}${meant}`;
+  throw isType && !Array.isArray(value) ? new RangeError(message) : new TypeError(message);
+}
+
+/**
+ * Refuses a name that is none of those known.
+ *
+ * @param kind What it is a name of, such as `option`.
+ * @throws {TypeError} If it is none of them.
+ */
+export function checkName(action: string, kind: string, name: string, known: readonly string[]): void {
+  if (known.includes(name)) return;
+  const meant = didYouMean(name, known) || `: the ${kind}s are ${listed(known) || "none"}`;
+  throw new TypeError(`Cannot ${action} as there is no ${kind} ${JSON.stringify(name)}${meant}`);
+}
+
+/**
+ * Refuses a record with a field that there is none of, one that breaks its rule, or one too few.
+ *
+ * @param action What cannot be done with it, such as `train`.
+ * @param rules Those of all fields.
+ * @param kind What a field is called.
+ * @throws {TypeError} If there is no such field, one is missing, or its value is of another type.
+ * @throws {RangeError} If a value is of its type and will not do.
+ */
+export function checkOptions(
+  action: string,
+  options: object,
+  rules: Readonly<Record<string, Rule>>,
+  kind: string = "option",
+): void {
+  checkValue(action, `its ${kind}s`, options, RECORD);
+  const given = options as Readonly<Record<string, unknown>>;
+  for (const name in given) {
+    if (!Object.hasOwn(rules, name)) checkName(action, kind, name, Object.keys(rules));
+    if (given[name] !== undefined) checkValue(action, name, given[name], rules[name]!);
+  }
+  for (const name in rules) {
+    if (!rules[name]!.needed || given[name] !== undefined) continue;
+    throw new TypeError(`Cannot ${action} as ${name} must be ${rules[name]!.must}: it is not given`);
+  }
+}
