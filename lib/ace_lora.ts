@@ -16,7 +16,15 @@ import {
   mergeAceLora,
   textAffinityOf,
 } from "./ace_lora_params.ts";
-import { type ContrastiveModel, FEATURE_RULES, type FeatureOptions, type PromptOptions } from "./clip/contrastive.ts";
+import {
+  type ContrastiveLossOptions,
+  type ContrastiveModel,
+  FEATURE_RULES,
+  type FeatureOptions,
+  LOSS_RULES,
+  type PairTensors,
+  type PromptOptions,
+} from "./clip/contrastive.ts";
 import type { EncoderResult } from "./clip/towers/encoder.ts";
 import { encodeImage, imagePlaces } from "./clip/towers/image.ts";
 import { encodeText } from "./clip/towers/text.ts";
@@ -24,12 +32,13 @@ import type { AceHgnnParams } from "./hypergraph/ace_hgnn.ts";
 import { hypergraph } from "./hypergraph/affinities.ts";
 import { infoNce, type InfoNceOptions } from "./losses/info_nce.ts";
 import { sigmoidLoss } from "./losses/sigmoid.ts";
-import { checkOptions, RECORD, type Rules } from "./platform/options.ts";
+import { checkOptions } from "./platform/options.ts";
 import { l2Normalise } from "./tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "./tensor/random.ts";
 import { reshape } from "./tensor/typed.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "./tensor/types.ts";
 
+export type { ContrastiveLossOptions, PairTensors } from "./clip/contrastive.ts";
 export {
   type AceLoraConfig,
   type AceLoraParams,
@@ -69,7 +78,6 @@ export function imageFeatures(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): Tensor2D {
-  checkOptions("encode images", options, FEATURE_RULES);
   return tf.tidy(() => {
     const { tokens, affinity } = imageTokens(params, pixels, config, options);
     return contextualise(params.hgnn?.image, tokens, affinity, config);
@@ -102,7 +110,6 @@ export function textFeatures(
   config: AceLoraConfig,
   options: FeatureOptions = {},
 ): Tensor2D {
-  checkOptions("encode texts", options, FEATURE_RULES);
   return tf.tidy(() => {
     const { tokens, affinity } = textTokens(params, ids, config, options);
     return contextualise(params.hgnn?.text, tokens, affinity, config);
@@ -158,11 +165,10 @@ export function promptFeatures(
 }
 
 /** The options of one tower, which draws its own random numbers. */
-function ofTower({ seed, recompute }: FeatureOptions, name: string): FeatureOptions {
-  return {
-    ...(seed === undefined ? {} : { seed: deriveSeed(seed, name) }),
-    ...(recompute ? { recompute } : {}),
-  };
+function ofTower(options: FeatureOptions, name: string): FeatureOptions {
+  checkOptions(`encode the ${name}`, options, FEATURE_RULES);
+  const { seed, recompute } = options;
+  return { ...(seed === undefined ? {} : { seed: deriveSeed(seed, name) }), ...(recompute ? { recompute } : {}) };
 }
 
 function unitTokens(encode: () => EncoderResult): EncoderResult {
@@ -195,23 +201,6 @@ export function contextualise(
 /** The similarity's scale s: the learned one, else `exp(logitScale)`. */
 export function similarityScale(params: AceLoraParams): Scalar {
   return params.scale ? tf.clone(params.scale) : tf.exp(params.logitScale);
-}
-
-/** Options of {@linkcode contrastiveLoss}. */
-export interface ContrastiveLossOptions extends FeatureOptions {
-  /** Pairs that take part, from `falseNegativeMask`; shape `[B, B]`. @default {all: plain InfoNCE} */
-  pairMask?: Tensor2D;
-}
-
-/** What they must be. */
-const LOSS_RULES: Rules<ContrastiveLossOptions> = { ...FEATURE_RULES, pairMask: RECORD };
-
-/** Images and texts of one batch. */
-export interface PairTensors {
-  /** Normalised images, shape `[B, S, S, 3]`. */
-  pixels: Tensor4D;
-  /** Token ids, shape `[B, N + 1]` int32. */
-  ids: Tensor2D;
 }
 
 /**
@@ -270,7 +259,6 @@ export function pairLoss(
 
 /**
  * ACE-LoRA (or plain LoRA, or the frozen model, as the configuration says) as training and evaluation take it.
- *
  * @throws {TypeError | RangeError} If a setting is unknown, missing or of another kind.
  *
  * @example The frozen model, asked for features

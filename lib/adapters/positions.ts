@@ -1,4 +1,5 @@
 /** Which layers of each tower an adapter's file has, and which of the paper's positions names them. @module */
+import { inSentence } from "../platform/nearest.ts";
 import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";
 import type { AdapterEncoder, AdapterFile, LoraEntry } from "./record.ts";
 
@@ -22,8 +23,7 @@ export function layersText(lora: readonly Pick<LoraEntry, "encoder" | "layer">[]
 
 /** Numbers in order as runs: `0-3, 6 and 8-11`. */
 function runsText(layers: readonly number[]): string {
-  const texts = runTexts(layers);
-  return texts.length === 1 ? texts[0]! : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;
+  return inSentence(runTexts(layers));
 }
 
 /** Each run of numbers in order: `0-3`, `6`, `8-11`. */

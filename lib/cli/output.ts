@@ -1,4 +1,5 @@
 /** Where a command writes: checked before the work, held by one run at a time, and no earlier result written over unasked. @module */
+import { inSentence } from "../platform/nearest.ts";
 import { basename, dirname, join, resolve } from "@std/path";
 import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
@@ -80,9 +81,7 @@ export async function writeResults(args: Arguments, folder: string, results: Res
   for (const [file, content] of [...Object.entries(files), [name, `${json}\n`] as const]) {
     await writeFileAtomic(join(folder, file), content, { isPrivate: true });
   }
-  const others = Object.keys(files);
-  const last = others.pop();
-  console.error(`wrote ${[join(folder, name), ...others].join(", ")}${last === undefined ? "" : ` and ${last}`}`);
+  console.error(`wrote ${inSentence([join(folder, name), ...Object.keys(files)])}`);
   console.log(args.flag("json") ? json : text);
 }
 

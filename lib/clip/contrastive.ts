@@ -13,6 +13,23 @@ export interface FeatureOptions {
 /** What they must be. */
 export const FEATURE_RULES: Rules<FeatureOptions> = { seed: INTEGER, recompute: RECORD };
 
+/** Images and texts of one batch. */
+export interface PairTensors {
+  /** Normalised images, shape `[B, S, S, 3]`. */
+  pixels: Tensor4D;
+  /** Token ids, shape `[B, N + 1]` int32. */
+  ids: Tensor2D;
+}
+
+/** Options of the loss of a batch of pairs. */
+export interface ContrastiveLossOptions extends FeatureOptions {
+  /** Pairs that take part, from `falseNegativeMask`; shape `[B, B]`. @default {all: plain InfoNCE} */
+  pairMask?: Tensor2D;
+}
+
+/** What they must be. */
+export const LOSS_RULES: Rules<ContrastiveLossOptions> = { ...FEATURE_RULES, pairMask: RECORD };
+
 /** Options of the features of prompts. */
 export interface PromptOptions {
   /** Whether the mean of a text is over all its ids, pads too. @default {false} */

@@ -1,4 +1,5 @@
 /** Texts for images that have classes and no reports, and few of them. @module */
+import { inSentence } from "../platform/nearest.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
@@ -42,8 +43,7 @@ function classesOf({ target, targets }: Case, classes: readonly string[]): strin
 
 /** Classes in a sentence, as in "edema, mass and nodule". */
 function joined(names: readonly string[]): string {
-  const words = names.map((name) => name.replaceAll("_", " ").toLowerCase());
-  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+  return inSentence(names.map((name) => name.replaceAll("_", " ").toLowerCase()));
 }
 
 /** The finding that is none. */

@@ -1,4 +1,4 @@
-/** Which known word a mistyped one stands for. @module */
+/** Words in messages: which known word a mistyped one stands for, and several in a row. @module */
 
 /** Changes that make one word of the other: letters put in, left out, replaced, or two neighbours swapped. */
 function editDistance(a: string, b: string): number {
@@ -51,6 +51,11 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 export function didYouMean(word: string, known: Iterable<string>): string {
   const near = nearest(word, known);
   return near === undefined ? "" : ` (did you mean ${JSON.stringify(near)}?)`;
+}
+
+/** Words as a sentence has them: `a`, `a and b`, `a, b and c`. */
+export function inSentence(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 /** Names for a message: at most `most`, then how many more there are. */

@@ -90,8 +90,9 @@ async function adaptedFeatures(
   adapter: AdapterFile,
 ): Promise<{ image: Float32Array; text: Float32Array }> {
   const base = await withCheckpoint(files.weights, (checkpoint) => loadCheckpoint(checkpoint, config));
-  const lora = { ...CONFIG, positions: "all", encoders: ["image", "text"] } as const;
-  const fresh = injectLora(base, { ...lora, dropout: 0 });
+  const { rank, alpha, rankStabilised, targets } = CONFIG;
+  const update = { rank, alpha, rankStabilised, targets, dropout: 0 };
+  const fresh = injectLora(base, { ...update, positions: "all", encoders: ["image", "text"] });
   const layers = { q: "query", k: "key", v: "value", o: "output" };
   const tensors = new Map<string, Tensor>(adapter.lora.flatMap(({ encoder, layer, target, a, b }) => {
     const name = `${encoder === "image" ? "vision.trunk.blocks" : "text.trunk.layers"}.${layer}.attention.${

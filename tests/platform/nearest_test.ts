@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { didYouMean, listed, nearest } from "../../lib/platform/nearest.ts";
+import { didYouMean, inSentence, listed, nearest } from "../../lib/platform/nearest.ts";
 
 Deno.test("nearest() finds a word with a slip, a swap, another hyphen or case, its initials, its only continuation or end", () => {
   const flags = ["labels", "learning-rate", "text-column", "image-column", "epochs", "seed", "split", "split-seed"];
@@ -28,4 +28,8 @@ Deno.test("didYouMean() quotes the nearest word, listed() bounds a list", () => 
   assertEquals(didYouMean("", ["normal"]), "");
   assertEquals(listed(["a", "b", "c"], 2), "a, b and 1 more");
   assertEquals(listed(["a", "b"], 2), "a, b");
+});
+
+Deno.test("inSentence() joins none, one, two and more words", () => {
+  assertEquals([[], ["a"], ["a", "b"], ["a", "b", "c"]].map(inSentence), ["", "a", "a and b", "a, b and c"]);
 });

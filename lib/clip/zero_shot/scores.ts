@@ -254,11 +254,7 @@ export interface ClassifyZeroShotOptions extends EncodeImagesOptions {
 }
 
 /** What they must be. */
-const CLASSIFY_RULES: Rules<ClassifyZeroShotOptions> = {
-  batchSize: COUNT,
-  onBatch: CALL,
-  score: oneOf(["softmax", "min-max"]),
-};
+const RULES: Rules<ClassifyZeroShotOptions> = { batchSize: COUNT, onBatch: CALL, score: oneOf(["softmax", "min-max"]) };
 
 /**
  * Zero-shot scores of all images for the classes: merges the updates, encodes both sides, scores.
@@ -288,7 +284,7 @@ export async function classifyZeroShot<T>(
   classes: ClassPrompts,
   options: ClassifyZeroShotOptions = {},
 ): Promise<Float32Array> {
-  checkOptions("classify", options, CLASSIFY_RULES);
+  checkOptions("classify", options, RULES);
   const merged = model.forEvaluation(params);
   try {
     const classFeatures = await encodeClasses(model, merged, classes, classes.prompts);
