@@ -72,7 +72,7 @@ export function oneOf(among: readonly string[]): Rule {
 /** A list of such words. */
 export function listOf(among: readonly string[]): Rule {
   const allows = (value: unknown): boolean => isListOf(value, (word) => among.includes(word as string));
-  return { must: `a list of ${among.join(", ")}`, type: "object", allows };
+  return { must: `a list of ${among.join(", ")}`, type: "object", allows, among };
 }
 
 /** A rule for what must be given. */
@@ -103,9 +103,11 @@ export function checkValue(action: string, name: string, value: unknown, rule: R
   const { must, type, allows, among } = rule;
   const isType = (type === undefined || typeof value === type) && value !== null;
   if (isType && (allows?.(value) ?? true)) return;
-  const meant = isType && among ? didYouMean(value as string, among) : "";
+  const isList = Array.isArray(value);
+  const word = isList ? value.find((item) => !among?.includes(item)) : value;
+  const meant = among && typeof word === "string" ? didYouMean(word, among) : "";
   const message = `Cannot ${action} as ${name} must be ${must}: current value is ${shown(value)}${meant}`;
-  throw isType && !Array.isArray(value) ? new RangeError(message) : new TypeError(message);
+  throw isType && (!isList || among) ? new RangeError(message) : new TypeError(message);
 }
 
 /**

@@ -206,8 +206,8 @@ testOnBackends("prepare() gives the same weights for the same seed, others for a
 Deno.test("a method refuses settings it does not have and sizes it cannot use", () => {
   assertThrows(
     () => PEFT_METHODS.ia3(SMALL, { rank: 4 }),
-    RangeError,
-    'its settings are targets, encoders: current value is "rank"',
+    TypeError,
+    'Cannot set up (IA)^3 as there is no setting "rank": the settings are targets, encoders',
   );
   assertThrows(() => PEFT_METHODS.vpt(SMALL, { prompts: 0 }), RangeError, "positive integer: current value is 0");
   assertThrows(() => PEFT_METHODS.coop(SMALL, { words: 11 }), RangeError, "two of 12 places");

@@ -188,7 +188,7 @@ Deno.test("a slip in a cell is told: a name, a number that is a text, a text tha
       ],
       [
         () => ace.injectLora(none, cell({ ...lora, encoders: ["txt"] })),
-        'encoders must be a list of image, text: current value is ["txt"]',
+        'encoders must be a list of image, text: current value is ["txt"] (did you mean "text"?)',
       ],
       [
         () => ace.injectLora(none, cell({ ...lora, rank: "4" })),
