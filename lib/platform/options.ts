@@ -107,7 +107,8 @@ export function checkValue(action: string, name: string, value: unknown, rule: R
   const word = isList ? value.find((item) => !among?.includes(item)) : value;
   const meant = among && typeof word === "string" ? didYouMean(word, among) : "";
   const message = `Cannot ${action} as ${name} must be ${must}: current value is ${shown(value)}${meant}`;
-  throw isType && (!isList || among) ? new RangeError(message) : new TypeError(message);
+  const isInKind = typeof value === "number" || (among && (isList || typeof value === "string"));
+  throw isType && isInKind ? new RangeError(message) : new TypeError(message);
 }
 
 /**

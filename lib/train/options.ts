@@ -100,7 +100,7 @@ export interface FitOptions extends AdamwOptions {
   resume?: boolean;
   /** What the run is made of besides these settings, such as hashes of its data; kept in the state and compared. @default {{}} */
   inputs?: Readonly<Record<string, unknown>>;
-  /** Takes a line for each reason for which little can be learned, see {@linkcode checkLearnable}, and for a run that goes on otherwise than it began. */
+  /** Takes a line for each reason for which little can be learned, see {@linkcode checkLearnable}, and for a run that goes on otherwise than it began. @default {nobody is told; `Model.adapt` prints it} */
   onWarning?: (text: string) => void;
   /**
    * Processes that share the run, all with the same settings and data: each encodes its part of every batch, and all come to the

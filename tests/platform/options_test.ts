@@ -236,3 +236,20 @@ Deno.test("a model's methods refuse what is mistyped before anything is read or 
   ) assertStringIncludes((await thrown(call)).message, message);
   model.dispose();
 });
+
+Deno.test("what a model's adapt() warns of is printed, unless somebody takes it", async () => {
+  await ace.selectBackend({ backend: "wasm" });
+  const model = await ace.loadModel();
+  const { warn } = console;
+  const [printed, taken]: [string[], string[]] = [[], []];
+  console.warn = (text: string) => void printed.push(text);
+  try {
+    const options = { epochs: 1, batchSize: 2, loss: "info-nce" } as const;
+    const onWarning = (text: string): void => void taken.push(text);
+    for (const more of [{}, { onWarning }]) await model.adapt(ace.trainingSet(2, 1), { ...options, ...more });
+  } finally {
+    console.warn = warn;
+  }
+  assertStringIncludes(taken[0]!, "the first of the warm-up");
+  assertEquals(printed, taken.map((text) => `warning: ${text}`));
+});
