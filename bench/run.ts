@@ -15,7 +15,7 @@ import { runStandalone } from "../lib/cli/standalone.ts";
 import { errorMessage } from "../lib/platform/error_message.ts";
 import { readVariable } from "../lib/platform/variables.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
-import { didYouMean } from "../lib/text/nearest.ts";
+import { didYouMean } from "../lib/platform/nearest.ts";
 import { decodingGroup, feedingGroup } from "./data.ts";
 import {
   type Bench,
