@@ -150,20 +150,23 @@ async function run(names: readonly string[], isSaved: boolean): Promise<number> 
     console.log(`skipped: ${what} (${reason})`);
     skipped.push({ what, reason });
   };
+  let running: Peer[] = [];
+  interruption.signal.addEventListener("abort", async () => {
+    for (const peer of running) void peer.close(true);
+    if (groups.size > 0) await keepReport(kept, options); // else an earlier run's files stay
+    console.log(
+      `\nstopped: ${groups.size > 0 ? `${shownFolder()} has what was measured` : "nothing was measured yet"}`,
+    );
+    await Promise.all(running.map((peer) => peer.close(true)));
+    Deno.exit(interruption.exitCode());
+  });
   const peers = await startPeers(names, onSkip);
-  const running = Object.values(peers);
+  running = Object.values(peers);
   const takeVersions = (): void => running.forEach(({ versions }) => void Object.assign(facts.versions, versions));
   takeVersions();
   console.log(`${facts.adapter}, ${facts.processors} processors, load ${facts.load?.toFixed(2) ?? "unknown"}`);
   console.log(Object.entries(facts.versions).map(([name, version]) => `${name} ${version}`).join(", "));
 
-  interruption.signal.addEventListener("abort", async () => {
-    for (const peer of running) void peer.close(true);
-    await keepReport(kept, options);
-    console.log(`\nstopped: ${shownFolder()} has what was measured`);
-    await Promise.all(running.map((peer) => peer.close(true)));
-    Deno.exit(interruption.exitCode());
-  });
   const bench: Bench = {
     ...peers,
     threads: facts.processors > 1 ? [1, 2] : [1],
