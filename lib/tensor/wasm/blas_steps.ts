@@ -8,7 +8,7 @@
  */
 import type { PackedProduct } from "./blas_matmul.ts";
 import type { Packer } from "./blas_pack.ts";
-import { allocate, type Blas, type WasmBackend } from "./module.ts";
+import { allocate, type Blas, type BlasSteps, type WasmBackend } from "./module.ts";
 
 /** Processors, as OpenBLAS calls them: those with AVX-512, whose copies and kernels have been tried. */
 const CORES = ["SkylakeX", "Cooperlake", "SapphireRapids"];
@@ -44,13 +44,6 @@ type StepInterface = ReturnType<typeof symbolsOf>;
 type StepFunctions = {
   [name in keyof StepInterface]: NonNullable<Deno.DynamicLibrary<StepInterface>["symbols"][name]>;
 };
-
-/** What a thread needs to multiply by the steps. */
-export interface BlasSteps {
-  symbols: StepInterface;
-  /** Terms that the library sums at a time. */
-  terms: number;
-}
 
 function areThere(functions: Deno.DynamicLibrary<StepInterface>["symbols"]): functions is StepFunctions {
   return Object.values(functions).every((step) => step !== null);

@@ -2,7 +2,6 @@
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
 import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
 import type { PackedMatrices } from "./blas_pack.ts";
-import type { BlasSteps } from "./blas_steps.ts";
 import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
 import { compileStrips, stripImports, type StripModule } from "./matmul_strips.ts";
 import { base64Bytes } from "../../platform/runtime.ts";
@@ -49,6 +48,13 @@ export interface KernelModules {
   relaxed: boolean;
   /** The strips they call. @default {none: products are by panels} */
   strips: StripModule | undefined;
+}
+
+/** What a worker needs to multiply by the steps of a library's product (blas_steps.ts). */
+export interface BlasSteps {
+  symbols: Deno.ForeignLibraryInterface;
+  /** Terms that the library sums at a time. */
+  terms: number;
 }
 
 /** What a worker needs to call a library: its file, and where wasm's memory lies in the process's. */
