@@ -1,6 +1,7 @@
 /** The bench's report: aims, milliseconds of each side, ratios. @module */
 import { barFigure } from "../lib/display/bars.ts";
-import { buildReport, type ReportSection } from "../lib/display/report.ts";
+import { buildReport } from "../lib/display/report.ts";
+import type { ReportSection } from "../lib/display/sections.ts";
 import type { TableCell } from "../lib/display/table.ts";
 import { NATIVE } from "./peers/peer.ts";
 import type { Aim, Facts, Measurement } from "./record.ts";

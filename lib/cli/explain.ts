@@ -1,7 +1,8 @@
 /** `deno task explain`: a model's maps held against boxes. @module */
 import { loadPairs } from "../data/pairs.ts";
 import { createProgress } from "../display/progress.ts";
-import { buildReport, factsWithWarnings, type ReportSection } from "../display/report.ts";
+import { buildReport, factsWithWarnings } from "../display/report.ts";
+import type { ReportSection } from "../display/sections.ts";
 import { formatTable, type Table } from "../display/table.ts";
 import { type Pointer, pointingGame, type PointingReport } from "../eval/maps/game.ts";
 import { openMapModel } from "../eval/maps/model.ts";

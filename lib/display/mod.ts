@@ -47,19 +47,18 @@ export { type PlotlyFigure, plotlyFigure } from "./plotly.ts";
 export { pngDataUrl, type PngSource } from "./png.ts";
 export { createProgress, type Progress, type ProgressFields, type ProgressOptions } from "./progress.ts";
 export { checkDenseRecord, checkRunRecord, checkTrainingRecord, parseRunRecord, recordKind } from "./records.ts";
+export { buildReport, type Report } from "./report.ts";
 export {
-  buildReport,
   type FactsSection,
   type FigureSection,
   type GalleryItem,
   type GallerySection,
   type OverlaysSection,
   type ProseSection,
-  type Report,
   type ReportSection,
   type SectionHead,
   type TableSection,
-} from "./report.ts";
+} from "./sections.ts";
 export {
   type DenseRecord,
   type MethodResult,

@@ -2,114 +2,9 @@
 import { escapeHtml, scriptJson } from "./_escape.ts";
 import { ORDER_SCRIPT, REPORT_SCRIPT } from "./_report_script.ts";
 import { REPORT_STYLE } from "./_report_style.ts";
-import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
 import { plotlyFigure } from "./plotly.ts";
-import { htmlTable, type Table } from "./table.ts";
-
-/** What every section may have. */
-export interface SectionHead {
-  /** Heading. */
-  title?: string;
-  /**
-   * Half the page's width on wide screens; two halves stand side by side.
-   * @default {false}
-   */
-  half?: boolean;
-}
-
-/** Paragraphs of plain text. */
-export interface ProseSection extends SectionHead {
-  /** Discriminant. */
-  kind: "prose";
-  /** One paragraph, or several. */
-  text: string | readonly string[];
-}
-
-/** A table. */
-export interface TableSection extends SectionHead {
-  /** Discriminant. */
-  kind: "table";
-  /** The table, with its caption and its badge. */
-  table: Table;
-}
-
-/** A figure, drawn by plotly. */
-export interface FigureSection extends SectionHead {
-  /** Discriminant. */
-  kind: "figure";
-  /** The figure. */
-  figure: Figure;
-  /** One line about it. */
-  caption?: string;
-  /**
-   * Whether it shows synthetic data; shown as a badge.
-   * @default {false}
-   */
-  synthetic?: boolean;
-  /**
-   * Pixels.
-   * @default {380}
-   */
-  height?: number;
-}
-
-/** Images with attention and hyperedges. */
-export interface OverlaysSection extends SectionHead {
-  /** Discriminant. */
-  kind: "overlays";
-  /** The images. */
-  overlays: readonly Overlay[];
-  /** One line about them. */
-  caption?: string;
-  /**
-   * Whether they show synthetic images; shown as a badge.
-   * @default {false}
-   */
-  synthetic?: boolean;
-}
-
-/** What a run was: seed, backend, versions, split hash. */
-export interface FactsSection extends SectionHead {
-  /** Discriminant. */
-  kind: "facts";
-  /** Names and values, in order. */
-  facts: Readonly<Record<string, string | number>>;
-}
-
-/** One picture of a {@linkcode GallerySection}. */
-export interface GalleryItem {
-  /** The picture, a `data:` URL. */
-  image: string;
-  /** What it is, in one line. */
-  caption: string;
-  /** What the pictures can be ordered by, by name; the same names for all. */
-  keys: Readonly<Record<string, number | string>>;
-}
-
-/** Pictures that can be ordered, and enlarged one at a time. */
-export interface GallerySection extends SectionHead {
-  /** Discriminant. */
-  kind: "gallery";
-  /** The pictures, in the order of their first key. */
-  items: readonly GalleryItem[];
-  /** One line about them. */
-  caption?: string;
-  /**
-   * Whether they show synthetic images; shown as a badge.
-   * @default {false}
-   */
-  synthetic?: boolean;
-}
-
-/** One part of a report. */
-export type ReportSection =
-  | ProseSection
-  | TableSection
-  | FigureSection
-  | OverlaysSection
-  | GallerySection
-  | FactsSection;
+import { type ReportSection, sectionHtml } from "./sections.ts";
 
 /** What {@linkcode buildReport} shows. */
 export interface Report {
@@ -197,88 +92,6 @@ ${beside === undefined ? "" : `<script src="${escapeHtml(beside)}"></script>\n`}
 `;
 }
 
-function sectionHtml(section: ReportSection, figures: Figure[]): string {
-  const heading = section.title === undefined ? "" : `<h2>${escapeHtml(section.title)}</h2>`;
-  return `<section class="${section.kind}-section${section.half ? " half" : ""}">${heading}${
-    contentHtml(section, figures)
-  }</section>`;
-}
-
-function contentHtml(section: ReportSection, figures: Figure[]): string {
-  switch (section.kind) {
-    case "prose":
-      return (typeof section.text === "string" ? [section.text] : section.text)
-        .map((paragraph) => `<p>${escapeHtml(paragraph)}</p>`).join("\n");
-    case "table":
-      return htmlTable(section.table);
-    case "figure": {
-      const { figure, height = 380 } = section;
-      const index = figures.push(figure) - 1;
-      return `<figure>${captionHtml(section)}<div class="plot" data-figure="${index}" role="group" aria-label="${
-        escapeHtml(figure.alt)
-      }" style="height:${Number(height)}px"><noscript>${escapeHtml(figure.alt)}</noscript></div></figure>`;
-    }
-    case "overlays":
-      return overlaysHtml(section);
-    case "gallery":
-      return galleryHtml(section);
-    case "facts":
-      return `<dl class="facts">${
-        Object.entries(section.facts).map(([name, value]) =>
-          `<div${String(value).length > 24 ? ' class="wide"' : ""}><dt>${escapeHtml(inWords(name))}</dt><dd>${
-            escapeHtml(String(value))
-          }</dd></div>`
-        ).join("")
-      }</dl>`;
-  }
-}
-
-function overlaysHtml(section: OverlaysSection): string {
-  const layers = [
-    [
-      "attention",
-      section.overlays.find(({ heat }) => heat !== undefined)?.heat ?? "CLS attention",
-      section.overlays.some((o) => o.attention !== undefined),
-    ],
-    ["hyperedges", "hyperedges", section.overlays.some((o) => (o.hyperedges ?? []).length > 0)],
-  ] as const;
-  const switches = layers.filter(([, , present]) => present)
-    .map(([name, text]) =>
-      `<label><input type="checkbox" name="${name}" checked autocomplete="off">${escapeHtml(text)}</label>`
-    );
-  const pictures = section.overlays.map((overlay) =>
-    `<figure>${overlaySvg(overlay)}${
-      overlay.caption === undefined ? "" : `<figcaption>${escapeHtml(overlay.caption)}</figcaption>`
-    }</figure>`
-  );
-  return `${captionHtml(section, "p")}${
-    switches.length === 0 ? "" : `<div class="switches">${switches.join("")}</div>`
-  }<div class="overlays">${pictures.join("\n")}</div>`;
-}
-
-function galleryHtml(section: GallerySection): string {
-  const names = Object.keys(section.items[0]?.keys ?? {});
-  const choices = names.map((name) => `<option>${escapeHtml(name)}</option>`).join("");
-  const pictures = section.items.map(({ image, caption, keys }) =>
-    `<figure data-keys="${escapeHtml(JSON.stringify(names.map((name) => keys[name] ?? "")))}">` +
-    `<button type="button" class="zoom"><img src="${escapeHtml(image)}" alt="${escapeHtml(caption)}"></button>` +
-    `<figcaption>${escapeHtml(caption)}</figcaption></figure>`
-  );
-  const order = names.length < 2
-    ? ""
-    : `<div class="switches"><label>order by <select autocomplete="off">${choices}</select></label></div>`;
-  return `${captionHtml(section, "p")}${order}<div class="gallery">${
-    pictures.join("\n")
-  }</div><dialog><form method="dialog"><button>close</button></form><img alt=""><p></p></dialog>`;
-}
-
-function captionHtml(section: { caption?: string; synthetic?: boolean }, element = "figcaption"): string {
-  const badge = section.synthetic ? '<span class="badge">synthetic data</span>' : "";
-  const text = section.caption === undefined ? "" : escapeHtml(section.caption);
-  if (badge + text === "") return "";
-  return `<${element}${element === "p" ? ' class="caption"' : ""}>${badge}${text}</${element}>`;
-}
-
 /** The notice of a run's facts, such as what its model cannot know, as the page's warning; the facts without it. */
 export function factsWithWarnings(
   { notice, ...facts }: Readonly<Record<string, string | number | null | undefined>>,
@@ -287,14 +100,6 @@ export function factsWithWarnings(
     warnings: notice === undefined || notice === null ? [] : [String(notice)],
     facts: Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, value ?? "none"])),
   };
-}
-
-/** The name of a setting in words: `batchSize` and `weights_sha256` are for programs. */
-export function inWords(name: string): string {
-  return name.replaceAll("_", " ").replace(
-    /([a-z])([A-Z])/g,
-    (_, end: string, start: string) => `${end} ${start.toLowerCase()}`,
-  );
 }
 
 /** plotly.js's own minified file, as text; read only when a report has a figure. */

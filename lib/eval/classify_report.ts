@@ -1,5 +1,6 @@
 /** The page that explains answers about single images. @module */
-import { buildReport, factsWithWarnings, type ReportSection } from "../display/report.ts";
+import { buildReport, factsWithWarnings } from "../display/report.ts";
+import type { ReportSection } from "../display/sections.ts";
 import { type Classification, classificationTable } from "./classify.ts";
 import { meanFaithfulness } from "./maps/faithfulness.ts";
 import { faithfulnessFigure, MAP_TEXTS } from "./maps/show.ts";

@@ -4,7 +4,7 @@ import { barFigure } from "../display/bars.ts";
 import { lossFigure } from "../display/curves.ts";
 import type { Interval } from "../display/evaluation.ts";
 import { comparisonTable, estimateCell } from "../display/evaluation_tables.ts";
-import { type FigureSection, inWords, type ReportSection } from "../display/report.ts";
+import { type FigureSection, inWords, type ReportSection } from "../display/sections.ts";
 import { type MethodResult, resultsTable } from "../display/results.ts";
 import type { Table, TableCell } from "../display/table.ts";
 import { comparePredictions } from "../eval/evaluation/compare.ts";

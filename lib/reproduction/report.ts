@@ -1,5 +1,6 @@
 /** One report of everything that was run: HTML with figures, and Markdown tables. @module */
-import { buildReport, type ReportSection } from "../display/report.ts";
+import { buildReport } from "../display/report.ts";
+import type { ReportSection } from "../display/sections.ts";
 import { markdownTable, type Table } from "../display/table.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { type Gathered, gatherResults, type KeptRuns } from "./files.ts";

@@ -1,5 +1,5 @@
 /** The parts of a report on the paper's tables. @module */
-import type { ReportSection } from "../display/report.ts";
+import type { ReportSection } from "../display/sections.ts";
 import { runOverlays } from "./figures.ts";
 import type { Gathered } from "./files.ts";
 import type { TableName } from "./plan.ts";

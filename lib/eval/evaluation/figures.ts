@@ -4,7 +4,7 @@ import { confusionFigure } from "../../display/confusion.ts";
 import { precisionRecallFigure, reliabilityFigure, rocFigure } from "../../display/curves.ts";
 import type { EvaluationRecord } from "../../display/evaluation.ts";
 import { type Figure, seriesColour } from "../../display/figure.ts";
-import type { FigureSection } from "../../display/report.ts";
+import type { FigureSection } from "../../display/sections.ts";
 import { precisionRecallCurve } from "../metrics/precision_recall.ts";
 import { rocCurve } from "../metrics/roc_curve.ts";
 import { type ClassColumn, classColumns, columnAuroc, isTold } from "./columns.ts";

@@ -1,7 +1,8 @@
 /** An evaluation as one page. @module */
 import type { EvaluationRecord } from "../../display/evaluation.ts";
 import { classFiguresTable, overallTable, subgroupTable } from "../../display/evaluation_tables.ts";
-import { buildReport, type GalleryItem, type ReportSection } from "../../display/report.ts";
+import { buildReport } from "../../display/report.ts";
+import type { GalleryItem, ReportSection } from "../../display/sections.ts";
 import type { Table } from "../../display/table.ts";
 import type { RasterImage } from "../../image/raster.ts";
 import { thumbnailDataUrl } from "../../image/thumbnail.ts";

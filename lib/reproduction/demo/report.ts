@@ -2,7 +2,8 @@
 import { confusionFigure } from "../../display/confusion.ts";
 import { lossFigure, rocFigure } from "../../display/curves.ts";
 import type { Overlay } from "../../display/overlay.ts";
-import { buildReport, type ReportSection } from "../../display/report.ts";
+import { buildReport } from "../../display/report.ts";
+import type { ReportSection } from "../../display/sections.ts";
 import { resultsTable, type RunRecord } from "../../display/results.ts";
 import type { Figure } from "../../display/figure.ts";
 import { confusionMatrix } from "../../eval/metrics/confusion.ts";

@@ -1,6 +1,6 @@
 /** What the tables of fine-tuned models are made of: figures, costs, cells. @module */
 import type { Figure } from "../../display/figure.ts";
-import type { ReportSection } from "../../display/report.ts";
+import type { ReportSection } from "../../display/sections.ts";
 import type { Table, TableCell } from "../../display/table.ts";
 import type { ClipConfig } from "../../clip/config.ts";
 import { ACE_LORA_HGNN, type AceHgnnConfig } from "../../hypergraph/ace_hgnn.ts";

@@ -1,6 +1,6 @@
 /** What a table of the paper is here: what it runs, which row the paper prints, how it is shown. @module */
 import type { ClipConfig } from "../../clip/config.ts";
-import type { ReportSection } from "../../display/report.ts";
+import type { ReportSection } from "../../display/sections.ts";
 import type { Table } from "../../display/table.ts";
 import type { RunSpec } from "../plan.ts";
 import type { Row } from "../summary.ts";

@@ -1,6 +1,6 @@
 /** Table 1: ways to fine-tune the generalist. @module */
 import type { ClipConfig } from "../../clip/config.ts";
-import type { ReportSection } from "../../display/report.ts";
+import type { ReportSection } from "../../display/sections.ts";
 import { PEFT_METHODS, PEFT_NAMES } from "../../peft/methods.ts";
 import { parameterFigure, rowsLossFigure, rowsRocFigure, runConfusionFigure } from "../figures.ts";
 import type { RunSpec } from "../plan.ts";
