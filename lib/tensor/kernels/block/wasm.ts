@@ -80,7 +80,7 @@ export function block({ inputs, attrs, backend }: WasmCall<"AceBlock">): KernelR
       ...first!,
       ...{ then, results: [y], rows: samples, chunk: 1 },
       milliseconds: products.values().reduce((sum, { milliseconds }) => sum + milliseconds, 0),
-      scratchBytes: heads.scratchBytes,
+      scratchBytes: Math.max(heads.scratchBytes, ...products.values().map(({ scratchBytes }) => scratchBytes)),
       ownBytes: buffers.bytes,
     });
   });
