@@ -25,7 +25,7 @@ export const BOX_COLUMN_OPTIONS: Record<string, OptionSpec> = {
   "boxes-columns": { value: "LIST", help: "Columns of left, top, width, height (default: x,y,w,h)" },
 };
 
-/** The CSV of boxes, beside that of the images or from the working folder, and its columns. */
+/** The CSV of boxes, from the working folder as any path that is typed, else beside that of the images, and its columns. */
 export async function boxesFrom(args: Arguments, dataset: string): Promise<{ boxes?: BoxesOptions }> {
   const path = args.text("boxes"), columns = args.text("boxes-columns");
   if (path === undefined) return {};
@@ -38,7 +38,7 @@ export async function boxesFrom(args: Arguments, dataset: string): Promise<{ box
     );
   }
   const beside = resolve(dirname(dataset), path);
-  const isBeside = await exists(beside);
+  const isBeside = !await exists(path) && await exists(beside);
   if (!isBeside) await checkPath(path);
   return {
     boxes: {

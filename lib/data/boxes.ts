@@ -55,6 +55,26 @@ export async function readBoxes(root: string, options: BoxesOptions): Promise<Ma
 }
 
 /**
+ * Refuses boxes that stand out of their image by more than a pixel, as those in another picture's pixels do: hand-drawn ones are often
+ * rounded outwards.
+ *
+ * @param image Its size, pixels, and the case's id for the message.
+ * @throws {RangeError} If one does, or has no area.
+ */
+export function checkBoxes(boxes: readonly Box[], image: { id: string; width: number; height: number }): void {
+  const outside = boxes.find(({ x, y, width, height }) => {
+    const isInside = x >= -1 && y >= -1 && x + width <= image.width + 1 && y + height <= image.height + 1;
+    return !isInside || !(width > 0) || !(height > 0);
+  });
+  if (!outside) return;
+  const { x, y, width, height } = outside;
+  throw new RangeError(
+    `Cannot use case "${image.id}" as its boxes must lie within ${image.width} x ${image.height} pixels: ` +
+      `one is x ${x}, y ${y}, width ${width}, height ${height}`,
+  );
+}
+
+/**
  * Reads an image as a mask: a pixel is set where its first sample is above half of the greatest value.
  *
  * @param path An image of any kind.

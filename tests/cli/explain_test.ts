@@ -12,7 +12,7 @@ Deno.test("explain counts pairs by label, gives every pointer its share, and 1 t
     await Deno.writeTextFile(images, "path,patient\n0.png,a\n1.png,a\n2.png,b\n");
     await Deno.writeTextFile(
       boxes,
-      "path,label,x,y,w,h\n0.png,Mass,0,0,9999,9999\n1.png,Mass,0,0,9999,9999\n1.png,Nodule,0,0,9999,9999\n",
+      "path,label,x,y,w,h\n0.png,Mass,0,0,64,64\n1.png,Mass,0,0,64,64\n1.png,Nodule,0,0,64,64\n",
     );
     const options = { read: [folder, ...MINI_FILES], write: [out] };
     const args = ["explain", "--images", images, "--boxes", boxes, "--patient-column", "patient", "--out", out];
@@ -30,5 +30,7 @@ Deno.test("explain counts pairs by label, gives every pointer its share, and 1 t
     args.push("--overwrite");
     await fail([...args, "--labels", "Mass"], ["at least two", "Mass"], options);
     await fail([...args, "--labels", "Cyst,Edema"], ["pointing game", '"Cyst", "Edema"'], options);
+    await Deno.writeTextFile(boxes, "path,label,x,y,w,h\n0.png,Mass,9,9,9,9\n1.png,Nodule,400,400,99,99\n");
+    await fail(args, ["1.png", "within 64 x 64 pixels", "x 400"], options); // another picture's pixels
   });
 });

@@ -1,4 +1,5 @@
 /** Rectangles of detection, in shares of the image's sides. @module */
+import { checkBoxes } from "../../data/boxes.ts";
 import type { Box } from "../../data/types.ts";
 
 /** A rectangle with its class; all lengths are shares of the image's width or height, from the top left corner. */
@@ -46,21 +47,15 @@ export interface BoxContext {
 }
 
 /**
- * Boxes in pixels as shares of the sides. What stands out of the image by a pixel at most is cut off: hand-drawn boxes are
- * often rounded outwards.
+ * Boxes in pixels as shares of the sides. What stands out of the image by a pixel at most is cut off.
  *
  * @throws {RangeError} If a box stands out further, has no area, or its class is unknown; the message names the case.
  */
 export function unitBoxes(boxes: readonly Box[], context: BoxContext): UnitBox[] {
   const { id, width, height, classes } = context;
+  checkBoxes(boxes, context);
   return boxes.map((box) => {
     const right = box.x + box.width, bottom = box.y + box.height;
-    const inside = box.x >= -1 && box.y >= -1 && right <= width + 1 && bottom <= height + 1;
-    if (!inside || !(box.width > 0) || !(box.height > 0)) {
-      throw new RangeError(
-        `Cannot use case "${id}" as its boxes must lie within ${width} x ${height} pixels: one is x ${box.x}, y ${box.y}, width ${box.width}, height ${box.height}`,
-      );
-    }
     const classIndex = classes.indexOf(box.label);
     if (classIndex < 0) {
       throw new RangeError(

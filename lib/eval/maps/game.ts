@@ -1,6 +1,7 @@
 /** Maps held against boxes over a set: the pointing game, and the faithfulness of each kind. @module */
 import { toPixels } from "../../image/preprocess.ts";
 import { inputTransform } from "../../data/sources.ts";
+import { checkBoxes } from "../../data/boxes.ts";
 import type { Case } from "../../data/types.ts";
 import { bootstrapInterval } from "../metrics/bootstrap.ts";
 import { type Faithfulness, faithfulness, meanFaithfulness, randomMap } from "./faithfulness.ts";
@@ -56,7 +57,7 @@ export interface PointingGameOptions {
  * one of its boxes?
  *
  * @param cases With boxes, in pixels of the image.
- * @throws {RangeError} If no image has a box of a label.
+ * @throws {RangeError} If no image has a box of a label, or a box lies outside its image.
  */
 export async function pointingGame(
   model: MapModel,
@@ -118,6 +119,7 @@ async function viewOf(model: MapModel, item: Case, kinds: readonly MapKind[]): P
   const { encoders } = model.config;
   const { imageSize } = encoders.vision;
   const image = await item.image();
+  checkBoxes(item.boxes!, { id: item.id, width: image.width, height: image.height });
   const pixels = toPixels(image, inputTransform(encoders));
   const zoom = (encoders.resizedTo ?? imageSize) / imageSize;
   const maps: [MapKind, Float32Array[]][] = [];
