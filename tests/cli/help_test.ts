@@ -82,7 +82,7 @@ Deno.test("the examples work as they are written", async () => {
     );
     await Deno.writeTextFile(
       join(folder, "boxes.csv"),
-      "path,label,x,y,w,h\nset/pneumonia/0.png,pneumonia,0,0,500,500\n",
+      "path,label,x,y,w,h\nset/pneumonia/0.png,pneumonia,0,0,50,50\n",
     );
     const pairs = (await Deno.readTextFile(await writePairs(folder, 2))).replace("path,text", "path,note");
     await Deno.writeTextFile(join(folder, "pairs.csv"), pairs);
