@@ -221,7 +221,7 @@ function mklInstructions({ MKL_Get_Version }: Library["symbols"]): string {
 }
 
 function memoryOf(backend: WasmBackend): ArrayBuffer {
-  return backend.wasm.asm.memory.buffer;
+  return backend.wasm.asm.memory.buffer as ArrayBuffer; // with other libraries of types it may be a shared one
 }
 
 /** Largest relative difference from our own sums that a library's may have. */

@@ -176,7 +176,7 @@ export function watchDevice(device: GPUDevice): Pick<OwnedDevice, "check" | "fir
   });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
-    const error = event.error;
+    const { error } = event as GPUUncapturedErrorEvent; // an Event alone with other libraries of types
     first ??= new DeviceError(
       `Cannot trust the results on webgpu as the device must report no error: current value is ` +
         `${error.constructor.name} "${oneLine(error)}", restart the process with smaller batches`,
