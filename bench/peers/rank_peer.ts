@@ -43,6 +43,7 @@ async function follow(ranks: Communicator): Promise<void> {
 
 async function lead(ranks: Communicator, adapter: string): Promise<void> {
   const others = [...ranks.allGather(Float32Array.of(Deno.pid))].slice(1);
+  for (const pid of others) Deno.kill(pid, "SIGSTOP"); // groups that come first need the processors, too
   addEventListener("unload", () => void all(ranks, others, { do: "end" }, () => ranks.close()));
   await serve({ mpi: `${ranks.description}, each: ${adapter}` }, async (request): Promise<Job> => {
     const options = request as unknown as WorkOptions;
