@@ -1,5 +1,6 @@
 /** The groups of the bench: what is timed against what, and the aims each figure answers to. @module */
 import { HEAP } from "../lib/cli/permissions.ts";
+import { errorMessage } from "../lib/platform/error_message.ts";
 import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { encoding, imageTower, trainingStep } from "./counts.ts";
 import { type Contender, type Effort, inUnit, ours, ratio, takeTurns, type Times, times } from "./measure.ts";
@@ -66,7 +67,7 @@ async function compare(
     try {
       others.push(await contender(peer, NAMES[key], request, threads));
     } catch (error) {
-      bench.onSkip(`${name}: ${NAMES[key]}`, (error as Error).message);
+      bench.onSkip(`${name}: ${NAMES[key]}`, errorMessage(error));
     }
   }
   const made = await takeTurnsWith(bench, name, threads, [ours("ace-lora", work.run)], others, work.effort);
@@ -85,7 +86,7 @@ async function takeTurnsWith(
 ): Promise<Measurement> {
   const turns = await takeTurns([...sides, ...others], effort, (side, error) => {
     if (!others.some((other) => other.name === side)) throw error;
-    bench.onSkip(`${name}: ${side}`, (error as Error).message);
+    bench.onSkip(`${name}: ${side}`, errorMessage(error));
   });
   for (const other of others) await other.drop();
   const library = turns.has(NATIVE) && bench.native?.versions[NATIVE];
@@ -329,7 +330,7 @@ export async function hgnnGroup(bench: Bench): Promise<void> {
         try {
           others.push(await contender(bench.torch!, side, work, 1));
         } catch (error) {
-          bench.onSkip(`ACE-HGNN, N = ${tokens}, ${passes}: ${side}`, (error as Error).message);
+          bench.onSkip(`ACE-HGNN, N = ${tokens}, ${passes}: ${side}`, errorMessage(error));
         }
       }
       const name = `ACE-HGNN, N = ${tokens}, batch 64, E = 512, ${passes}`;

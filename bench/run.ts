@@ -84,13 +84,12 @@ function tellMeasurement({ name, times, turns, library, more = {} }: Measurement
   console.log(`${name}${how}: ${[...sides, ...figures].join("; ")}`);
 }
 
+type Peers = Pick<Bench, "torch" | "javaScript" | "wide" | "native" | "ranks">;
+
 /** The other sides that the groups need, those that start. */
-async function startPeers(
-  names: readonly string[],
-  onSkip: Bench["onSkip"],
-): Promise<Pick<Bench, "torch" | "javaScript" | "wide" | "native" | "ranks">> {
-  const peers: Partial<Record<"torch" | "javaScript" | "wide" | "native" | "ranks", Peer>> = {};
-  const start = async (key: keyof typeof peers, what: string, begin: () => Promise<Peer>): Promise<void> => {
+async function startPeers(names: readonly string[], onSkip: Bench["onSkip"]): Promise<Peers> {
+  const peers: Peers = {};
+  const start = async (key: keyof Peers, what: string, begin: () => Promise<Peer>): Promise<void> => {
     try {
       peers[key] = await begin();
     } catch (error) {
