@@ -18,6 +18,7 @@ import { pairSource, squareTransform } from "../lib/data/sources.ts";
 import { trainingSet } from "../lib/data/synthetic/sets.ts";
 import { ACE_LORA_HGNN } from "../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
+import { errorMessage } from "../lib/platform/error_message.ts";
 import { disposeParams } from "../lib/tensor/params.ts";
 import { initWasm } from "../lib/tensor/wasm/init.ts";
 import type { FitOptions } from "../lib/train/options.ts";
@@ -82,11 +83,11 @@ export async function decodingGroup(bench: Bench): Promise<void> {
         const films = await peer.ask({ do: "make", jpeg, folder }) as Record<string, string>;
         for (const [name, path] of Object.entries(films)) await compare(peer, name, path);
       } catch (error) {
-        bench.onSkip("DICOM beside pydicom and pylibjpeg, which are yours to install", (error as Error).message);
+        bench.onSkip("DICOM beside pydicom and pylibjpeg, which are yours to install", errorMessage(error));
       }
       await peer.close();
     } catch (error) {
-      bench.onSkip("Pillow (ACE_PYTHON names a Python that has it)", (error as Error).message);
+      bench.onSkip("Pillow (ACE_PYTHON names a Python that has it)", errorMessage(error));
     }
     const paths: string[] = [];
     for (let i = 0; i < 16; i++) {

@@ -7,6 +7,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { errorMessage } from "../lib/platform/error_message.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { initWasm } from "../lib/tensor/wasm/init.ts";
 import { writeFileAtomic } from "../lib/io/files.ts";
@@ -84,7 +85,7 @@ async function optional(start: () => Promise<Peer>): Promise<Peer | undefined> {
   try {
     return await start();
   } catch (error) {
-    console.error(`left out: ${(error as Error).message}`);
+    console.error(`left out: ${errorMessage(error)}`);
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
 /** The browser page in Chromium: its size, the time to its first answer, and whether it ever freezes. @module */
+import { errorMessage } from "../lib/platform/error_message.ts";
 import type { Bench } from "./groups.ts";
 import type { PageLoad } from "./page_load.ts";
 import { type Aim, atMost, measurement } from "./record.ts";
@@ -23,7 +24,7 @@ export async function pageGroup({ onMeasurement, onAim, onSkip }: Bench): Promis
   try {
     for (let i = 0; i < VISITS; i++) visits.push(await visit());
   } catch (error) {
-    onSkip("the browser page", (error as Error).message);
+    onSkip("the browser page", errorMessage(error));
     return;
   }
   const figure = (key: keyof PageLoad, scale = 1): Parameters<typeof atMost>[2] => {

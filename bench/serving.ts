@@ -1,4 +1,5 @@
 /** The server of docs/serving.md, started as printed, and a load of requests on it; each in a process of its own. @module */
+import { errorMessage } from "../lib/platform/error_message.ts";
 import type { Bench } from "./groups.ts";
 import { atMost, measurement } from "./record.ts";
 
@@ -96,7 +97,7 @@ export async function servingGroup({ onMeasurement, onAim, onSkip }: Bench): Pro
   try {
     server = await startServer(token);
   } catch (error) {
-    onSkip("serving", (error as Error).message);
+    onSkip("serving", errorMessage(error));
     return;
   }
   try {

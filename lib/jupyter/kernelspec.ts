@@ -1,5 +1,6 @@
 /** The kernelspec "ACE-LoRA (Deno)": what it holds, where it lies, whether it works. @module */
 import { fromFileUrl, join } from "@std/path";
+import { errorMessage } from "../platform/error_message.ts";
 import { FLAG } from "../tensor/wasm/matmul_strips.ts";
 import { iconPng, iconSvg } from "./icon.ts";
 import { type Connection, freePorts, waitForKernel } from "./wire.ts";
@@ -114,7 +115,7 @@ export async function checkKernelspec(data: string): Promise<KernelCheck> {
     if (written === undefined) return { problems: [`cells do not run in the notebook's folder: ${again}`], facts: {} };
     return { problems: [], facts: { kernelspec: path, deno: spec.argv[0]!, computes: JSON.parse(written).backend } };
   } catch (error) {
-    return { problems: [(error as Error).message], facts: {} };
+    return { problems: [errorMessage(error)], facts: {} };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

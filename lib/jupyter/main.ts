@@ -5,6 +5,7 @@
  */
 import { join, resolve } from "@std/path";
 import { parseArgs } from "node:util";
+import { errorMessage } from "../platform/error_message.ts";
 import { checkKernelspec, installKernelspec, jupyterDataFolder } from "./kernelspec.ts";
 
 const HELP = `Installs the kernel "ACE-LoRA (Deno)" for Jupyter, JupyterLab and VS Code
@@ -26,7 +27,7 @@ function readArguments(): { check: boolean; prefix?: string; help: boolean } {
       },
     }).values;
   } catch (error) {
-    const message = (error as Error).message.split(". To specify")[0];
+    const message = errorMessage(error).split(". To specify")[0];
     console.error(
       `error: ${message}: type deno task kernel, --check or --prefix DIR\ndeno task kernel --help tells more`,
     );

@@ -1,5 +1,6 @@
 /** Chooses the backend: webgpu on real hardware, else wasm, else cpu. @module */
 import * as tf from "@tensorflow/tfjs";
+import { errorMessage } from "../platform/error_message.ts";
 import { checkOptions, checkValue, FLAG, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { readVariable } from "../platform/variables.ts";
 import { BlasError } from "./wasm/blas.ts";
@@ -101,6 +102,6 @@ async function start(
     return { adapter };
   } catch (error) {
     if (error instanceof BlasError) throw error; // a library asked for by name
-    return { reason: (error as Error).message };
+    return { reason: errorMessage(error) };
   }
 }

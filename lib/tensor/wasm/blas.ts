@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { errorMessage } from "../../platform/error_message.ts";
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
@@ -110,7 +111,7 @@ function open(path: string): Library {
   try {
     return Deno.dlopen(path, SYMBOLS);
   } catch (error) {
-    const [line] = (error as Error).message.split("\n");
+    const [line] = errorMessage(error).split("\n");
     throw new BlasError(`Cannot use "${path}" as a BLAS library with cblas_sgemm: ${line}`, { cause: error });
   }
 }
