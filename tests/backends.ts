@@ -1,5 +1,6 @@
 /** Runs a test body on every backend there is; one that cannot start is skipped by name, with its reason. @module */
 import * as tf from "@tensorflow/tfjs";
+import { errorMessage } from "../lib/platform/error_message.ts";
 import { type BackendName, selectBackend } from "../lib/tensor/backend.ts";
 
 const reasons = new Map<BackendName, string | undefined>();
@@ -8,7 +9,7 @@ for (const backend of ["cpu", "wasm", "webgpu"] as const) {
     await selectBackend({ backend, allowSoftware: true });
     reasons.set(backend, undefined);
   } catch (error) {
-    reasons.set(backend, (error as Error).message.split("\n")[0]);
+    reasons.set(backend, errorMessage(error).split("\n")[0]);
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { errorMessage } from "../platform/error_message.ts";
 import { readVariable } from "../platform/variables.ts";
 import type { Communicator } from "./communicator.ts";
 import { launchedProcesses } from "./launcher.ts";
@@ -189,7 +190,7 @@ function functionsOf(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
   try {
     return Deno.dlopen(path, SYMBOLS);
   } catch (error) {
-    const [line] = (error as Error).message.split("\n");
+    const [line] = errorMessage(error).split("\n");
     throw new MpiError(`Cannot use "${path}" as it must have MPI's functions: ${line}`, { cause: error });
   }
 }

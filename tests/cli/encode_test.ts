@@ -8,6 +8,7 @@ import { imagesAt } from "../../lib/eval/classify.ts";
 import { encodeShard, parseShard, shardPath } from "../../lib/eval/encode/shards.ts";
 import { featureEncoder } from "../../lib/eval/encode/feature_encoder.ts";
 import { loadClip } from "../../lib/clip/load.ts";
+import { errorMessage } from "../../lib/platform/error_message.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { inFolder } from "../folder.ts";
 import { writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
@@ -196,7 +197,7 @@ Deno.test("parseShard() takes i from 0 or 1 to n, and nothing else", () => {
     try {
       parseShard(text);
     } catch (error) {
-      message = (error as Error).message;
+      message = errorMessage(error);
     }
     assert(message.includes(`current value is "${text}"`), `${text}: ${message}`);
   }

@@ -1,5 +1,6 @@
 /** A two-layer cut of BiomedCLIP at its real width, in the real files, against PyTorch. `deno task full-size` runs all twelve. */
 import { assert, assertEquals } from "@std/assert";
+import { errorMessage } from "../../lib/platform/error_message.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { hasPython, skipName } from "../io/_python.ts";
 import { compare, makeFiles, makeReference } from "./compare.ts";
@@ -20,7 +21,7 @@ async function webgpuReason(): Promise<string | undefined> {
     await selectBackend({ backend: "webgpu", allowSoftware: false });
     return undefined;
   } catch (error) {
-    return (error as Error).message.split("\n")[0];
+    return errorMessage(error).split("\n")[0];
   }
 }
 const reason = await webgpuReason();

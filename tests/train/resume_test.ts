@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { aceLoraModel, initAceLora, trainableTensors } from "../../lib/ace_lora.ts";
 import { initClip } from "../../lib/clip/params.ts";
+import { errorMessage } from "../../lib/platform/error_message.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import type { FitOptions, FitResult } from "../../lib/train/options.ts";
 import { fit } from "../../lib/train/fit.ts";
@@ -117,7 +118,7 @@ Deno.test("fit() ends with the error of a state that cannot be written, or tells
     const statePath = join(folder, "state.safetensors");
     await assertRejects(() => run({ ...OPTIONS, statePath, saveSteps: 2 }), Error, "Cannot write");
     const told: string[] = [];
-    const onSaveError = (error: unknown): void => void told.push((error as Error).message);
+    const onSaveError = (error: unknown): void => void told.push(errorMessage(error));
     const { params } = await run({ ...OPTIONS, statePath, saveSteps: 2, onSaveError });
     assertEquals(await numbers(params), expected);
     assert(told.length > 1 && told.every((text) => text.startsWith("Cannot write")), told.join("\n"));

@@ -1,4 +1,5 @@
 /** The page's elements, and files out of inputs and drops. @module */
+import { errorMessage } from "../../../lib/platform/error_message.ts";
 
 /** The element of an id; it is part of the page. */
 export function element<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -32,7 +33,7 @@ export async function attempt(action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    sayProblem(error instanceof Error ? error.message : String(error));
+    sayProblem(errorMessage(error));
   }
 }
 

@@ -1,4 +1,5 @@
 /** The worker that holds the model. It may end, by choice or with its graphics device: the next one is given the same model. @module */
+import { errorMessage } from "../../../lib/platform/error_message.ts";
 import type { BackendName } from "../../../lib/tensor/backend.ts";
 import type { EngineEvent } from "../engine/events.ts";
 import type { ModelFacts } from "../engine/model.ts";
@@ -69,7 +70,7 @@ export function openSession({ onEvent, onLoading, onLoaded, onProblem }: Session
       "same model: ask again. A run goes on from its last state, under “Adapt”.";
     await restart("wasm", text).then(
       () => onProblem(text),
-      (error) => onProblem(`${text} ${(error as Error).message}`),
+      (error) => onProblem(`${text} ${errorMessage(error)}`),
     );
   };
   return {

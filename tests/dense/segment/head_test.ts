@@ -5,6 +5,7 @@ import { decodeMaps, decoderConfig, initDecoder } from "../../../lib/dense/segme
 import { maskOfSize, maskTarget, shrinkMask } from "../../../lib/dense/segment/masks.ts";
 import { focalLoss, segmentationLoss, softDice } from "../../../lib/dense/segment/loss.ts";
 import { maskOverlap, segmentationFigures } from "../../../lib/dense/segment/metrics.ts";
+import { errorMessage } from "../../../lib/platform/error_message.ts";
 import { countParams, namedTensors, withTensors } from "../../../lib/tensor/params.ts";
 import type { Scalar } from "../../../lib/tensor/types.ts";
 import { valueAndGradients } from "../../../lib/tensor/gradients.ts";
@@ -112,7 +113,7 @@ Deno.test("maskTarget() names the case whose mask is missing, of another size, o
     try {
       await maskTarget({ id: "a7", image, ...(mask ? { mask } : {}) }, { size: 2, image: [4, 2] });
     } catch (error) {
-      return (error as Error).message;
+      return errorMessage(error);
     }
     return "";
   };
