@@ -25,20 +25,33 @@ export function stopSignals(os: typeof Deno.build.os): [Deno.Signal, number][] {
 const stops = new Set<(exitCode: number) => void>();
 
 /**
- * Turns the first Ctrl-C or SIGTERM into a request to stop. A second one ends the process at once, as nobody listens then.
+ * How long a request that comes again is the same one, milliseconds: at Ctrl-C a terminal signals `deno task` and the command
+ * alike, and `deno task` passes its own on.
+ */
+const ECHO_MS = 500;
+
+/**
+ * Turns the first Ctrl-C or SIGTERM into a request to stop. One that comes later than its echo ends the process at once.
  */
 export function catchInterrupts(): Interruption {
   const controller = new AbortController();
   let exitCode = SIGTERM_EXIT;
+  let stopped: number | undefined;
   const stop = (code: number): void => {
+    if (stopped !== undefined && performance.now() - stopped > ECHO_MS) Deno.exit(code);
+    if (stopped !== undefined) return;
+    stopped = performance.now();
     exitCode = code;
-    end();
+    stops.delete(stop);
+    Deno.unrefTimer(setTimeout(deafen, ECHO_MS));
     controller.abort();
   };
   const listeners = stopSignals(Deno.build.os).map(([signal, code]) => [signal, () => stop(code)] as const);
-  const end = (): void => {
-    if (!stops.delete(stop)) return;
+  const deafen = (): void => {
     for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
+  const end = (): void => {
+    if (stops.delete(stop)) deafen(); // after a request its echo may be under way still
   };
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   stops.add(stop);

@@ -49,6 +49,50 @@ Deno.test({
   },
 });
 
+const ECHOED = `
+import { catchInterrupts } from "${new URL("../../lib/cli/interrupt.ts", import.meta.url)}";
+const interruption = catchInterrupts();
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+interruption.signal.onabort = async () => {
+  interruption.end();
+  console.log("asked");
+  await pause(300);
+  console.log("kept");
+  await pause(900);
+  console.log("not ended by the last");
+};
+console.log("ready");
+await pause(5000);
+`;
+
+Deno.test({
+  name:
+    "catchInterrupts() takes a signal that comes twice, as deno task passes Ctrl-C on, for one request; a later one ends at once",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const program = join(folder, "program.ts");
+      await Deno.writeTextFile(program, ECHOED);
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "--no-prompt", "--allow-read", program],
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      const kill = (): void => child.kill("SIGINT");
+      let stdout = "";
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+        stdout += text;
+        if (text.includes("ready")) kill();
+        if (text.includes("asked")) kill();
+        if (text.includes("kept")) setTimeout(kill, 500);
+      }
+      assertEquals(stdout, "ready\nasked\nkept\n");
+      const { signal, code } = await child.status;
+      assert(signal === "SIGINT" || code === 130, `${signal} ${code}`);
+    });
+  },
+});
+
 Deno.test("stopSignals() names on Windows only signals that Deno can listen to there", () => {
   const names = (os: typeof Deno.build.os): string[] => stopSignals(os).map(([name]) => name);
   assertEquals(names("windows"), ["SIGINT", "SIGBREAK"]);
