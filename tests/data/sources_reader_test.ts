@@ -112,6 +112,27 @@ Deno.test("openImageReader() without a word for a cache that cannot be written t
   });
 });
 
+Deno.test("openImageReader() reads on, and says so once, where its cache is not there and cannot be made", async () => {
+  const { mkdir } = Deno;
+  Deno.mkdir = () => Promise.reject(new Deno.errors.PermissionDenied("Read-only file system"));
+  try {
+    await withImages(async (folder, cases) => {
+      const cache = join(folder, "cache");
+      const errors: string[] = [];
+      const reader = openImageReader({ workers: 0, cache, onCacheError: ({ message }) => errors.push(message) });
+      const source = imageSource(cases, MINI, { reader });
+      assertEquals(await source.pixels([0, 1]), await imageSource(cases, MINI).pixels([0, 1]));
+      await reader.close();
+      assertEquals(errors, [`Cannot keep images in "${cache}": Read-only file system`]);
+      const strict = openImageReader({ workers: 0, cache });
+      await assertRejects(() => imageSource(cases, MINI, { reader: strict }).pixels([0]), Error, "Cannot keep images");
+      await strict.close();
+    });
+  } finally {
+    Deno.mkdir = mkdir;
+  }
+});
+
 Deno.test("imageSource() with a cache holds no more after 400 images than after 40, however often each is read", async () => {
   await inFolder(async (folder) => {
     const program = fromFileUrl(new URL("./held_memory_program.ts", import.meta.url));

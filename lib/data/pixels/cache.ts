@@ -67,12 +67,19 @@ function transformName(transform: SquareTransform): string {
   return `${transform.size ?? 224}-${newSha256().update(text).digest("hex").slice(0, 16)}`;
 }
 
+/** The error for a cache that is not there and cannot be made: images can be decoded without it. */
+export class UnwritableCacheError extends Error {
+  /** Name shown in stack traces. */
+  override name = "UnwritableCacheError";
+}
+
 /**
  * Opens a cache, which is made when missing.
  *
  * @param folder Its folder.
  * @param transform How the images are resized: another one has squares of its own.
- * @throws {Error} If the folder cannot be made or read.
+ * @throws {UnwritableCacheError} If the folder cannot be made where it should lie.
+ * @throws {Error} If its path is a file's, or it cannot be read.
  * @throws {SyntaxError} If an index in it is damaged; the message names the file.
  */
 export async function openPixelCache(
@@ -131,10 +138,12 @@ export async function openPixelCache(
 async function makeFolder(own: string, folder: string): Promise<void> {
   if (await exists(own)) return;
   await Deno.mkdir(own, { recursive: true }).catch((error) => {
-    const reason = error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists
-      ? " as it must be a folder: it is a file, or lies below one"
-      : `: ${error.message}`;
-    throw new Error(`Cannot keep images in "${folder}"${reason}`, { cause: error });
+    if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
+      throw new Error(`Cannot keep images in "${folder}" as it must be a folder: it is a file, or lies below one`, {
+        cause: error,
+      });
+    }
+    throw new UnwritableCacheError(`Cannot keep images in "${folder}": ${error.message}`, { cause: error });
   });
 }
 

@@ -1,7 +1,7 @@
 /** Image files as squares: from the cache where they are there, else decoded, in workers where there are any, and kept. @module */
 import { imageNotes } from "../../image/watched.ts";
 import type { PreprocessOptions } from "../../image/preprocess.ts";
-import { openPixelCache, type PixelCache } from "./cache.ts";
+import { openPixelCache, type PixelCache, UnwritableCacheError } from "./cache.ts";
 import type { DecodedFile, Square } from "./decode.ts";
 import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
 import { type ImageLocation, locationName } from "./location.ts";
@@ -79,35 +79,39 @@ interface PixelCaches {
 
 /** @param onError Takes the first error of writing, after which nothing is written; without it such an error is thrown. */
 function openCaches(folder: string, exif: boolean, onError: ImageReaderOptions["onCacheError"]): PixelCaches {
-  const caches = new Map<string, Promise<PixelCache>>();
+  const caches = new Map<string, Promise<PixelCache | undefined>>();
   let isWritable = true;
-  const cacheOf = (transform: PreprocessOptions): Promise<PixelCache> => {
+  const giveUp = (error: unknown): void => {
+    if (!onError) throw error;
+    if (isWritable) onError(error as Error);
+    isWritable = false;
+  };
+  const open = (transform: PreprocessOptions): Promise<PixelCache | undefined> =>
+    openPixelCache(folder, { ...transform, exif }).catch((error) => {
+      if (!(error instanceof UnwritableCacheError)) throw error;
+      giveUp(error);
+      return undefined;
+    });
+  const cacheOf = (transform: PreprocessOptions): Promise<PixelCache | undefined> => {
     const key = JSON.stringify(transform);
     let cache = caches.get(key);
-    if (!cache) caches.set(key, cache = openPixelCache(folder, { ...transform, exif }));
+    if (!cache) caches.set(key, cache = open(transform));
     return cache;
   };
   const write = async (work: () => Promise<void>): Promise<void> => {
-    if (!isWritable) return;
-    try {
-      await work();
-    } catch (error) {
-      if (!onError) throw error;
-      if (isWritable) onError(error as Error);
-      isWritable = false;
-    }
+    if (isWritable) await work().catch(giveUp);
   };
   return {
     async get(location, transform) {
       const cache = await cacheOf(transform);
-      return await cache.get(location).catch((error) => {
+      return await cache?.get(location).catch((error) => {
         if (error instanceof SyntaxError) throw error;
         return undefined; // what is wrong with the file, its reader says better
       });
     },
     async put(file, transform) {
       const cache = await cacheOf(transform);
-      await write(() => cache.put(file));
+      if (cache) await write(() => cache.put(file));
     },
     async flush() {
       for (const cache of caches.values()) {
@@ -116,7 +120,7 @@ function openCaches(folder: string, exif: boolean, onError: ImageReaderOptions["
       }
     },
     async close() {
-      for (const cache of caches.values()) await cache.then((opened) => opened.close(), () => {});
+      for (const cache of caches.values()) await cache.then((opened) => opened?.close(), () => {});
       caches.clear();
     },
   };
