@@ -44,9 +44,9 @@ const NATIVE_START = [
   "OPENBLAS_THREAD_TIMEOUT=4",
   "KMP_BLOCKTIME=0",
   "DENO_V8_FLAGS=$(deno run --quiet --no-prompt --allow-ffi --allow-env=DENO_V8_FLAGS lib/tensor/wasm/v8_flags.ts)",
-  "deno",
-  "run",
-  HEAP,
+];
+
+const NATIVE_PERMISSIONS = [
   "--allow-read",
   "--allow-write",
   "--allow-ffi",
@@ -109,15 +109,20 @@ export async function checkOutputs(command: string, args: Arguments): Promise<vo
 }
 
 /** The line of `deno task native`, which stands in front of a command: the widest of all, as a BLAS library is called through FFI. */
-export const NATIVE_TASK_LINE: string = nativeLine([]);
+export const NATIVE_TASK_LINE: string = nativeLine("deno", []);
 
-/** The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. */
-export const MPI_TASK_LINE: string = nativeLine([...LAUNCHER_VARIABLES, ...MPI_VARIABLES]);
+/**
+ * The line of `deno task mpi`, which stands in front of a command that several processes share: MPI is called through FFI. A shell
+ * stands between, from before Deno starts, to have the launcher end the others where this process dies.
+ */
+export const MPI_TASK_LINE: string = nativeLine("sh lib/distributed/rank.sh", [
+  ...LAUNCHER_VARIABLES,
+  ...MPI_VARIABLES,
+]);
 
-function nativeLine(variables: readonly string[]): string {
-  return [...NATIVE_START, `--allow-env=${[...NATIVE_VARIABLES, ...variables].join(",")}`, "--deny-net", "cli.ts"].join(
-    " ",
-  );
+function nativeLine(deno: string, variables: readonly string[]): string {
+  const environment = `--allow-env=${[...NATIVE_VARIABLES, ...variables].join(",")}`;
+  return [...NATIVE_START, deno, "run", HEAP, ...NATIVE_PERMISSIONS, environment, "--deny-net", "cli.ts"].join(" ");
 }
 
 /** The line of a command's task: no network, no other program, no prompt. */

@@ -1,7 +1,7 @@
 /** A command as one of several processes that MPI started. @module */
 import { runTexts } from "../adapters/positions.ts";
 import type { Communicator } from "../distributed/communicator.ts";
-import { tellOfDeath } from "../distributed/death.ts";
+import { endIsKnown } from "../distributed/death.ts";
 import { launchedPlace, launchedProcesses } from "../distributed/launcher.ts";
 import { MpiError, openMpi } from "../distributed/mpi.ts";
 import { checkShared } from "../distributed/shared_settings.ts";
@@ -11,7 +11,6 @@ import { gitRevision, VERSION } from "../io/run_facts.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 let world: Communicator | undefined;
-let endWatch: (() => void) | undefined;
 
 /**
  * The processes that share the command, or undefined when it was started alone. From the second on they print nothing but errors.
@@ -29,11 +28,9 @@ export async function joinRanks(command: string): Promise<Communicator | undefin
     );
   }
   if (launchedProcesses() === 1) return undefined;
-  endWatch = tellOfDeath();
   try {
     world = openMpi();
   } catch (error) {
-    endWatch();
     if (!(error instanceof MpiError)) throw error;
     throw new UsageError(error.message);
   }
@@ -75,8 +72,9 @@ function ranksText(ranks: readonly number[]): string {
 
 /** Says goodbye to the others, if there are any. */
 export function leaveRanks(): void {
-  world?.close();
-  endWatch?.();
+  if (!world) return;
+  world.close();
+  endIsKnown();
   world = undefined;
 }
 
@@ -84,7 +82,7 @@ export function leaveRanks(): void {
 export function abortRanks(message: string, exitCode: number): void {
   if (!world) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`rank ${world.rank}: ${message}\n`));
-  endWatch?.();
+  endIsKnown();
   world.abort(exitCode);
 }
 

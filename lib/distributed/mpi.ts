@@ -7,6 +7,7 @@
 import { errorMessage } from "../platform/error_message.ts";
 import { readVariable } from "../platform/variables.ts";
 import type { Communicator } from "./communicator.ts";
+import { SHELL_VARIABLE } from "./death.ts";
 import { launchedProcesses } from "./launcher.ts";
 import { leaveByPmi, mayHangInFinalize, PMI_VARIABLE } from "./pmi.ts";
 
@@ -58,7 +59,7 @@ const LIBRARY_VARIABLE = "ACE_MPI";
 const PMIX_VARIABLE = "PMIX_RANK";
 
 /** The variables that are read here, besides the launchers'. */
-export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, PMIX_VARIABLE, PMI_VARIABLE];
+export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, PMIX_VARIABLE, PMI_VARIABLE, SHELL_VARIABLE];
 
 /** File names by preference where none is given; the one of the launcher that started the process comes first. */
 const OPEN_MPI_FILES = ["libmpi.so.40", "libmpi.40.dylib"];

@@ -1,0 +1,28 @@
+# sh rank.sh run ...: `deno run ...` as one of the processes that a launcher started, from within `deno task`. The task runner ends
+# with a status where deno is killed, as it does after an error, and MPICH's launcher lets the others wait for ever then, between
+# machines. So where deno ends before it said that the others know (SIGUSR1, see death.ts), the runner is killed, which a launcher sees.
+
+deno=$(readlink "/proc/$PPID/exe" 2>/dev/null || ps -o comm= -p "$PPID") # it need not be on PATH
+rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${PMI_RANK:-$SLURM_PROCID}}}
+child= asked= known=
+pass() {
+  asked=$1
+  [ -z "$child" ] || kill "-$1" "$child"
+}
+trap 'pass HUP' HUP
+trap : INT # a terminal sends it to deno, too
+trap 'pass TERM' TERM
+trap 'known=yes' USR1
+
+exec 3<&0 # in the background input would be /dev/null
+ACE_RANK_SHELL=$$ "$deno" "$@" <&3 3<&- &
+child=$!
+[ -z "$asked" ] || kill "-$asked" "$child"
+while wait "$child"; status=$?; kill -0 "$child" 2>/dev/null; do :; done # a signal interrupts wait
+wait "$child" 2>/dev/null
+last=$?
+[ "$last" -eq 127 ] || status=$last # 127: it had been told
+
+[ -n "$rank" ] && [ -z "$known" ] && [ "$status" -ne 0 ] || exit "$status"
+[ "$status" -lt 128 ] || echo "rank $rank (process $child on $(uname -n)) died in the midst of the run" >&2
+kill -KILL "$PPID"
