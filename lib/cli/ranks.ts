@@ -83,6 +83,8 @@ export function abortRanks(message: string, exitCode: number): void {
   if (!world) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`rank ${world.rank}: ${message}\n`));
   endIsKnown();
+  // MPICH's launcher throws away what it has not passed on when it hears of an end.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   world.abort(exitCode);
 }
 

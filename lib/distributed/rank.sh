@@ -4,7 +4,7 @@
 
 deno=$(readlink "/proc/$PPID/exe" 2>/dev/null || ps -o comm= -p "$PPID") # it need not be on PATH
 rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${PMI_RANK:-$SLURM_PROCID}}}
-child= asked= known=
+child= asked= known= how=
 pass() {
   asked=$1
   [ -z "$child" ] || kill "-$1" "$child"
@@ -24,5 +24,11 @@ last=$?
 [ "$last" -eq 127 ] || status=$last # 127: it had been told
 
 [ -n "$rank" ] && [ -z "$known" ] && [ "$status" -ne 0 ] || exit "$status"
-[ "$status" -lt 128 ] || echo "rank $rank (process $child on $(uname -n)) died in the midst of the run" >&2
+if [ "$status" -lt 128 ]; then
+  how="failed before it joined the others"
+elif [ -z "$asked" ]; then
+  how="died in the midst of the run"
+fi
+[ -z "$how" ] || echo "rank $rank (process $child on $(uname -n)) $how" >&2
+sleep 1 # what was said is to pass the launcher first, as MPICH's throws away the rest
 kill -KILL "$PPID"

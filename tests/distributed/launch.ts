@@ -48,10 +48,20 @@ export function launched(
   });
 }
 
-/** `deno task mpi ...` itself, which is then what the launcher sees of each process. */
-export function launchedTasks(line: readonly string[], folder: string, args: readonly string[]): Deno.Command {
+/**
+ * `deno task mpi ...` itself, which is then what the launcher sees of each process.
+ *
+ * @param more Arguments of one more process. @default {there is none}
+ */
+export function launchedTasks(
+  line: readonly string[],
+  folder: string,
+  args: readonly string[],
+  more?: readonly string[],
+): Deno.Command {
   const task = [Deno.execPath(), "task", "--quiet", "--config", join(PACKAGE, "deno.json"), "mpi"];
-  const [program, ...words] = [...line, ...task, ...args];
+  const others = more ? [":", "-n", "1", ...task, ...more] : [];
+  const [program, ...words] = [...line, ...task, ...args, ...others];
   return new Deno.Command(program!, {
     args: words,
     cwd: folder,

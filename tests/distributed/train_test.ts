@@ -6,7 +6,7 @@ import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder } from "../folder.ts";
 import { writeClasses, writePairs } from "../cli/fixtures.ts";
 import { jobsOf, killRanks } from "./kill_ranks.ts";
-import { adapterDigest as adapter, isThere, launched, LAUNCHERS } from "./launch.ts";
+import { adapterDigest as adapter, isThere, launched, launchedTasks, LAUNCHERS } from "./launch.ts";
 
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2"];
 
@@ -166,14 +166,49 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
   });
 
   Deno.test({
-    name:
-      `a process that is killed ends the others, and --resume goes on with another number of them: ${name}${skipped}`,
+    name: `a process of other options, or that fails before it joins, ends the others and is named: ${name}${skipped}`,
     ignore,
     fn: async () => {
       await inFolder(async (folder) => {
-        const kills = name === "MPICH" ? 1 : 2;
-        const { killed, ends } = await killRanks(folder, jobsOf(launcher, folder), { kills, seed: 3 });
-        assertEquals([killed.length, ends.length > 0, ends.every(({ equal }) => equal)], [kills, true, true]);
+        await writePairs(folder, 20);
+        const line = [...TRAIN, "--out", "out", "--epochs", "1"];
+        for (
+          const [other, why] of [
+            [["--seed", "2"], /rank 1: Cannot train .* the same seed: that of process 1 is 2, that of process 0 1/],
+            [["--top-k", "3"], /rank 1: Cannot train .* the same hgnn: that of process 1 is {"topK":3/],
+            [["--held-out", "0.2"], /rank 1: --held-out needs --patient-column/],
+            [
+              ["--sed", "2"],
+              /Unknown option '--sed'[^]*rank 1 \(process \d+ on \S+\) failed before it joined the others/,
+            ],
+          ] as const
+        ) {
+          const { code, stderr, stdout } = await launchedTasks([...launcher, "-n", "1"], folder, line, [
+            ...line,
+            ...other,
+          ]).output();
+          const told = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
+          assertMatch(told, why);
+          assert(code !== 0 && !await exists(join(folder, "out", "adapter.safetensors")), told);
+        }
+        const { code, stderr } = await launchedTasks([...launcher, "-n", "5"], folder, line).output();
+        assert(code !== 0);
+        assertMatch(
+          new TextDecoder().decode(stderr),
+          /rank \d: Cannot share a batch among 5 processes as it must have a micro-batch for each: .* have 4/,
+        );
+      });
+    },
+  });
+
+  Deno.test({
+    name:
+      `a process that is killed, also as it starts, ends the others, and --resume goes on with another number of them: ${name}${skipped}`,
+    ignore,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        const { killed, ends } = await killRanks(folder, jobsOf(launcher, folder), { kills: 3, seed: 3 });
+        assertEquals([killed.length, ends.length > 0, ends.every(({ equal }) => equal)], [3, true, true]);
       });
     },
   });
