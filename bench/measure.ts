@@ -6,6 +6,8 @@ export interface Contender {
   name: string;
   /** Does the work once and returns its milliseconds. */
   run: () => Promise<number>;
+  /** Runs before those that count, however long they take. @default {0} */
+  warmUp?: number;
 }
 
 /** Milliseconds of one side. */
@@ -40,7 +42,7 @@ export interface Effort {
   most?: number;
   /** No new turn after so many seconds, once there are `least`. @default {8} */
   seconds?: number;
-  /** Runs of each side before those that count: fewer where {@linkcode WARM_SECONDS} are over, but one. @default {1} */
+  /** Runs of each side before those that count: fewer where {@linkcode WARM_SECONDS} are over, but those that the side asks for. @default {1} */
   warmUp?: number;
   /** Milliseconds before each run: threads of other sides look for work for a while after theirs, on the processors of the next. @default {0} */
   pause?: number;
@@ -72,6 +74,9 @@ export function inUnit(figure: Ratio, convert: (value: number) => number): Ratio
 /** Of a side's runs before those that count. What takes as long has its code compiled and its memory touched after one. */
 export const WARM_SECONDS = 2;
 
+/** Runs after which a library's weights are packed and the steps that need them packed are used: it packs in the fourth of an encoding. */
+export const PACKED_RUNS = 5;
+
 /** Pauses, and lets signals be delivered: a side that does not wait for anything would keep them out. */
 const pauseFor = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -86,13 +91,18 @@ export async function takeTurns(
   onLost?: (name: string, error: unknown) => void,
 ): Promise<Map<string, Times>> {
   const { least = 3, most = 15, seconds = 8, warmUp = 1, pause = 0 } = effort;
-  const sides = contenders.map(({ name, run }) => ({ name, run, warmed: 0, samples: [] as number[], isLost: false }));
+  const sides = contenders.map(({ name, run, warmUp: asked = 0 }) => ({
+    ...{ name, run, asked, warmed: 0, samples: [] as number[], isLost: false },
+  }));
+  const rounds = Math.max(warmUp, ...sides.map(({ asked }) => asked));
   let start = performance.now();
-  for (let turn = -warmUp; turn < most; turn++) {
+  for (let turn = -rounds; turn < most; turn++) {
     if (turn === 0) start = performance.now();
     if (turn >= least && performance.now() - start > seconds * 1000) break;
     for (const side of sides) {
-      if (side.isLost || (turn > -warmUp && turn < 0 && side.warmed > WARM_SECONDS * 1000)) continue;
+      const round = turn + rounds;
+      const isWarming = round < side.asked || (round < warmUp && side.warmed <= WARM_SECONDS * 1000);
+      if (side.isLost || (turn < 0 && !isWarming)) continue;
       await pauseFor(pause);
       try {
         const milliseconds = await side.run();

@@ -11,6 +11,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { type KernelTime, measureRates, recordFunctions } from "./kernels.ts";
+import { PACKED_RUNS } from "./measure.ts";
 import { makeWork } from "./work.ts";
 
 interface Entry {
@@ -51,7 +52,7 @@ const work = await makeWork({
   ...(micro ? { microBatch: Number(micro) } : {}),
 });
 const run = { step: work.step, image: work.encodeImages, text: work.encodeTexts }[what as "step" | "image" | "text"];
-for (let i = 0; i < 3; i++) await run();
+for (let i = 0; i < PACKED_RUNS; i++) await run();
 const plainStart = performance.now();
 await run();
 const plain = performance.now() - plainStart;

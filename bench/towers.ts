@@ -17,7 +17,7 @@ import { writeFileAtomic } from "../lib/io/files.ts";
 import { readVariable } from "../lib/platform/variables.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { disposeParams } from "../lib/tensor/params.ts";
-import { type Contender, inUnit, ours, ratio, takeTurns } from "./measure.ts";
+import { type Contender, inUnit, ours, PACKED_RUNS, ratio, takeTurns } from "./measure.ts";
 import { type Aim, atMost, type Facts, gatherFacts } from "./record.ts";
 import { firstNumber, randomPixels } from "./work.ts";
 
@@ -157,7 +157,7 @@ if (import.meta.main) {
   for (const { name, tower, peer, vit } of ROWS.filter((row) => wanted.every((part) => row.name.includes(part)))) {
     for (const batch of [1, 2]) {
       const sides = [contender(name, tower, batch), contender(peer, vit, batch)];
-      const times = await takeTurns(sides, { least: 5, seconds: 6, warmUp: 2 });
+      const times = await takeTurns(sides, { least: 5, seconds: 6, warmUp: PACKED_RUNS });
       const [own, other] = [times.get(name)!, times.get(peer)!];
       const factor = work(vit) / work(tower);
       const perOperation = inUnit(ratio(own, other), (times) => times * factor);

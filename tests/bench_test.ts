@@ -27,6 +27,13 @@ Deno.test("takeTurns() warms a slow side up once, and a fast one as often as it 
   assertEquals(times.get("slow")!.samples, [5000, 5000]);
 });
 
+Deno.test("takeTurns() warms a side up as often as it asks for, however slow it is", async () => {
+  const [slow, fast] = [Object.assign(side("slow", 5000), { warmUp: 5 }), side("fast", 1)];
+  const times = await takeTurns([slow, fast], { warmUp: 2, least: 2, most: 2 });
+  assertEquals([slow.runs, fast.runs], [5 + 2, 2 + 2]);
+  assertEquals(times.get("slow")!.samples, [5000, 5000]);
+});
+
 Deno.test("takeTurns() goes on without a side that threw, or throws", async () => {
   const died: Contender = { name: "died", run: () => Promise.reject(new Error("out of memory")) };
   const lost: string[] = [];

@@ -1,7 +1,7 @@
 /** Other implementations, each in a process of its own that answers JSON lines. @module */
 import { resolve } from "@std/path";
 import { FLAG } from "../../lib/tensor/wasm/matmul_strips.ts";
-import type { Contender } from "../measure.ts";
+import { type Contender, PACKED_RUNS } from "../measure.ts";
 
 /** What this library is called in rows where a system BLAS library multiplies; its version is the library. */
 export const NATIVE = "ace-lora, native";
@@ -12,6 +12,8 @@ type Answer = Record<string, unknown> & { error?: string; versions?: Record<stri
 export interface Peer {
   /** What it said of itself when it started, and of what it took since: versions. */
   readonly versions: Record<string, string>;
+  /** Runs that its work needs before those that count, however long they take. */
+  readonly warmUp: number;
   /**
    * Sends a request and waits for its answer; an error in the answer is thrown, as is the end of the process, which is started
    * anew for the next work that is set up.
@@ -22,7 +24,7 @@ export interface Peer {
 }
 
 /** Options of {@linkcode startPeer}. */
-export interface PeerOptions {
+export interface PeerOptions extends Partial<Pick<Peer, "warmUp">> {
   /** Variables beside this process's. */
   env?: Readonly<Record<string, string>>;
   /** Seconds after which an answer is no longer waited for. @default {180: jax-js's gradient takes 25} */
@@ -39,6 +41,7 @@ export async function startPeer(command: string, args: readonly string[], option
   const { versions } = process;
   return {
     versions,
+    warmUp: options.warmUp ?? 0,
     async ask(request) {
       const isOfOld = request["do"] === "run" || request["do"] === "drop"; // of work that was set up before
       if (process.hasEnded() && request["do"] === "drop") return {};
@@ -198,7 +201,7 @@ export function startWide(): Promise<Peer> {
 
 /** This library as `deno task native` has it: large products by a system BLAS library, the others 256-bit. */
 export function startNative(): Promise<Peer> {
-  return startOwn("native", "--allow-ffi");
+  return startOwn("native", ["--allow-ffi"], PACKED_RUNS);
 }
 
 /** As the tasks set them: a library's threads otherwise spin on the processors that ours need next. */
@@ -216,7 +219,7 @@ export async function startRanks(): Promise<Peer> {
     const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, "--allow-ffi", "--allow-run"];
     const args = [...more, "-n", "2", Deno.execPath(), ...flags, local("rank_peer.ts")];
     try {
-      return await startPeer(command!, args, { env: IDLE });
+      return await startPeer(command!, args, { env: IDLE, warmUp: PACKED_RUNS });
     } catch (error) {
       failure ??= error;
     }
@@ -224,9 +227,9 @@ export async function startRanks(): Promise<Peer> {
   throw failure;
 }
 
-function startOwn(kind: "wide" | "native", ...more: readonly string[]): Promise<Peer> {
+function startOwn(kind: "wide" | "native", more: readonly string[] = [], warmUp = 0): Promise<Peer> {
   const flags = ["run", "--quiet", "--allow-read", "--allow-env", `--v8-flags=${FLAG}`, ...more];
-  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], { env: IDLE });
+  return startPeer(Deno.execPath(), [...flags, local("own_peer.ts"), kind], { env: IDLE, warmUp });
 }
 
 function local(name: string): string {
@@ -250,6 +253,7 @@ export async function contender(
   await peer.ask({ do: "setup", id, work, threads });
   return {
     name,
+    warmUp: peer.warmUp,
     run: async () => (await peer.ask({ do: "run", id }))["seconds"] as number * 1000,
     drop: async () => void await peer.ask({ do: "drop", id }),
   };
