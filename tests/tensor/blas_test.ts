@@ -67,6 +67,18 @@ Deno.test({
 });
 
 Deno.test({
+  name: `a weight that changes once it is packed, or takes another shape, is multiplied by as it is then${packing}`,
+  ignore: packing !== "",
+  fn: async () => {
+    const { stdout, stderr } = await start("./blas_changed_program.ts", [LIBRARY], NATIVE);
+    assert(stdout !== "", stderr);
+    const { stale, packed } = JSON.parse(stdout);
+    assertEquals(stale, []);
+    assertEquals(packed, Array.from({ length: 6 }, () => [true, true])); // before each change and after it
+  },
+});
+
+Deno.test({
   name: `no weight is packed where a GiB of memory would not be left, if the machine may be asked${packing}`,
   ignore: packing !== "",
   fn: async () => {

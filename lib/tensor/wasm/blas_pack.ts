@@ -57,7 +57,7 @@ export interface PackedMatrices extends Pick<Packer, "scratchBytes"> {
   /** The packed parts, once there are any; counts the uses. */
   find(matrix: RightMatrix): readonly number[] | undefined;
   /** The same, but counts no use and packs nothing. */
-  known(matrix: Pick<RightMatrix, "dataId" | "transposed" | "parts">): readonly number[] | undefined;
+  known(matrix: PackedForm & Pick<RightMatrix, "dataId">): readonly number[] | undefined;
   /**
    * Whether a product of such sizes is the same to the bit with and without packing, which decides that it may be used: `compare` is
    * asked the first time; without it the answer is no until then.
@@ -71,8 +71,11 @@ function availableBytes(): number | undefined {
   return state === "granted" ? Deno.systemMemoryInfo().available : undefined;
 }
 
-function formOf({ transposed, parts }: Pick<RightMatrix, "transposed" | "parts">): string {
-  return `${transposed} ${parts}`;
+/** What tells a tensor's packed forms apart; its reshapes are the same tensor here, so the columns are part of it. */
+type PackedForm = Pick<RightMatrix, "transposed" | "n" | "parts">;
+
+function formOf({ transposed, n, parts }: PackedForm): string {
+  return `${transposed} ${n} ${parts}`;
 }
 
 const libraries = new Map<string, PackedMatrices>();

@@ -110,7 +110,7 @@ export function productStep(
   const [k, n] = matrixShape(b.shape, transposeB);
   const form = blas && partsOf(blas, m, n);
   if (!form || form.parts !== 1) return undefined;
-  const [packed] = blas.packs!.known({ dataId: b.dataId, transposed: transposeB, parts: 1 }) ?? [];
+  const [packed] = blas.packs!.known({ dataId: b.dataId, transposed: transposeB, n, parts: 1 }) ?? [];
   if (packed === undefined || !blas.packs!.agrees(sizesOf(form.threads, m, n, k, transposeB))) return undefined;
   return {
     shape: [m, n],
