@@ -12,7 +12,7 @@ import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../lib/tensor/backend.ts";
 import { type KernelTime, measureRates, recordFunctions } from "./kernels.ts";
 import { PACKED_RUNS } from "./measure.ts";
-import { makeWork } from "./work.ts";
+import { allowedLibrary, makeWork } from "./work.ts";
 
 interface Entry {
   milliseconds: number;
@@ -45,7 +45,7 @@ function recordKernels(totals: Map<string, Entry>): void {
 }
 
 const [size = "mini", batch = size === "mini" ? "64" : "2", what = "step", micro] = Deno.args;
-const { adapter } = await selectBackend({ backend: "wasm" });
+const { adapter } = await selectBackend({ backend: "wasm", wasm: allowedLibrary() });
 const work = await makeWork({
   size: size as "mini" | "full",
   batch: Number(batch),

@@ -19,7 +19,7 @@ import { selectBackend } from "../lib/tensor/backend.ts";
 import { disposeParams } from "../lib/tensor/params.ts";
 import { type Contender, inUnit, ours, PACKED_RUNS, ratio, takeTurns } from "./measure.ts";
 import { type Aim, atMost, type Facts, gatherFacts } from "./record.ts";
-import { firstNumber, randomPixels } from "./work.ts";
+import { allowedLibrary, firstNumber, randomPixels } from "./work.ts";
 
 const BASE: VitConfig = BIOMED_CLIP.vision;
 const SMALL: VitConfig = { ...BASE, width: 384, heads: 6, mlpWidth: 1536 };
@@ -148,7 +148,10 @@ async function save(facts: Facts, aims: readonly Aim[]): Promise<void> {
 }
 
 if (import.meta.main) {
-  const { adapter } = await selectBackend(readVariable("ACE_BACKEND") ? {} : { backend: "wasm" });
+  const { adapter } = await selectBackend({
+    ...(readVariable("ACE_BACKEND") ? {} : { backend: "wasm" }),
+    wasm: allowedLibrary(),
+  });
   const mode = /OpenBLAS|MKL|BLIS|Accelerate/.exec(adapter)?.[0] ?? /256-bit products/.exec(adapter)?.[0] ??
     "128-bit products";
   const wanted = Deno.args.filter((arg) => arg !== "--save");

@@ -13,6 +13,7 @@ import { ACE_LORA_LORA } from "../lib/peft/lora/config.ts";
 import { disposeParams, withTensors } from "../lib/tensor/params.ts";
 import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
+import type { WasmOptions } from "../lib/tensor/wasm/init.ts";
 import { adamw, disposeAdamw, initAdamw } from "../lib/train/adamw.ts";
 import { batchOf } from "../lib/train/batch.ts";
 import { packedGradients } from "../lib/train/gradients.ts";
@@ -113,6 +114,11 @@ export async function makeWork(options: WorkOptions, ranks?: Communicator): Prom
       tf.dispose([pixels, ids]);
     },
   };
+}
+
+/** A library only with `--allow-ffi`: one that ACE_BLAS names would be refused without. */
+export function allowedLibrary(): Pick<WasmOptions, "blas"> {
+  return Deno.permissions.querySync({ name: "ffi" }).state === "granted" ? {} : { blas: "off" };
 }
 
 /** Waits until a tensor has been computed, by reading one number of it. */
