@@ -10,7 +10,12 @@ pass() {
   [ -z "$child" ] || kill "-$1" "$child"
 }
 trap 'pass HUP' HUP
-trap : INT # a terminal sends it to deno, too
+interrupt() { # a terminal sends it to deno, too, which a shell has start with it ignored
+  case $(sed -n 's/^SigIgn:.*\(.\)$/\1/p' "/proc/$child/status" 2>/dev/null || ps -o ignored= -p "$child") in
+    '' | *[2367abef]) pass TERM ;;
+  esac
+}
+trap interrupt INT
 trap 'pass TERM' TERM
 trap 'known=yes' USR1
 
