@@ -1,5 +1,5 @@
 /** Axes of a static drawing: positions and ticks. @module */
-import type { Axis, AxisValue } from "./figure.ts";
+import type { Axis, AxisValue, Figure, FigureMark } from "./figure.ts";
 
 /** An axis that can be drawn. */
 export interface Scale {
@@ -9,10 +9,49 @@ export interface Scale {
   ticks: { value: AxisValue; text: string }[];
   /** Share of the axis that one category takes; 0 on a numeric axis. */
   band: number;
+  /** Both ends, as {@linkcode Axis} has them in `range`. */
+  ends: readonly [number, number];
+}
+
+/** Both scales of a figure: they span what is drawn, its dashed lines among it, with room beyond. */
+export function scalesOf({ marks, x, y, reference, upright }: Figure): { x: Scale; y: Scale } {
+  const values = marks.map(valuesOf);
+  return {
+    x: scaleOf(x, [...values.flatMap((drawn) => drawn.x), ...listed(upright)], false),
+    y: scaleOf(
+      y,
+      [...values.flatMap((drawn) => drawn.y), ...listed(reference)],
+      marks.some(({ kind }) => kind === "bars"),
+    ),
+  };
+}
+
+function listed(value: number | undefined): number[] {
+  return value === undefined ? [] : [value];
+}
+
+/** The values that the axes must show, the ends of intervals among them. */
+function valuesOf(mark: FigureMark): { x: readonly AxisValue[]; y: readonly AxisValue[] } {
+  switch (mark.kind) {
+    case "line":
+      return mark;
+    case "points":
+      return { x: mark.points.map(({ x }) => x), y: mark.points.flatMap(({ y, interval = [] }) => [y, ...interval]) };
+    case "bars": {
+      const heights = mark.values.flatMap((value, i) => value === null ? [] : [value, ...mark.intervals?.[i] ?? []]);
+      return { x: mark.groups, y: heights };
+    }
+    case "cells":
+      return { x: mark.columns, y: mark.rows };
+    case "intervals": {
+      const drawn = mark.values.flatMap((value, i) => value === null ? [] : [value, ...mark.intervals[i] ?? []]);
+      return { x: drawn, y: mark.rows };
+    }
+  }
 }
 
 /** The scale of an axis over `values`; bars ask for `fromZero`. */
-export function scaleOf(axis: Axis, values: readonly AxisValue[], fromZero: boolean): Scale {
+function scaleOf(axis: Axis, values: readonly AxisValue[], fromZero: boolean): Scale {
   if (axis.kind === "category") return categories([...new Set(values.map(String))]);
   const log = axis.kind === "log";
   const linear = (v: AxisValue): number => log ? Math.log10(Number(v)) : Number(v);
@@ -29,13 +68,14 @@ export function scaleOf(axis: Axis, values: readonly AxisValue[], fromZero: bool
     : niceTicks(low, high).map((v) => ({ value: log ? 10 ** v : v, text: log ? `1e${v}` : tickText(v) }));
   const position = (v: AxisValue): number => (linear(v) - low) / (high - low);
   const isWithin = (share: number): boolean => share > -1e-9 && share < 1 + 1e-9;
-  return { position, band: 0, ticks: ticks.filter(({ value }) => isWithin(position(value))) };
+  return { position, band: 0, ends: [low, high], ticks: ticks.filter(({ value }) => isWithin(position(value))) };
 }
 
 function categories(names: readonly string[]): Scale {
   const band = 1 / Math.max(1, names.length);
   return {
     band,
+    ends: [-0.5, names.length - 0.5],
     position: (name) => names.includes(String(name)) ? (names.indexOf(String(name)) + 0.5) * band : NaN,
     ticks: names.map((name) => ({ value: name, text: name })),
   };

@@ -1,5 +1,6 @@
 /** A figure as plotly.js takes it. @module */
 import { plotText } from "./_escape.ts";
+import { scalesOf } from "./_scale.ts";
 import {
   type Axis,
   type BarsMark,
@@ -35,7 +36,9 @@ function grey(share: number): string {
 }
 
 /** The figure's traces and layout. */
-export function plotlyFigure({ marks, x, y, reference, upright }: Figure): PlotlyFigure {
+export function plotlyFigure(figure: Figure): PlotlyFigure {
+  const { marks, reference, upright } = figure;
+  const { x, y } = withRoom(figure);
   const isLabelled = marks.some(({ kind }) => kind === "points");
   const dashes = { type: "line", line: { color: grey(0.9), width: 1, dash: "dash" } };
   const shapes = [
@@ -59,6 +62,16 @@ export function plotlyFigure({ marks, x, y, reference, upright }: Figure): Plotl
       yaxis: axis(y),
       ...(shapes.length === 0 ? {} : { shapes }),
     },
+  };
+}
+
+/** The axes, with ends of their own where a dashed line stands: plotly's may end at the line, where an axis hides it. */
+function withRoom(figure: Figure): Pick<Figure, "x" | "y"> {
+  const { x, y, reference, upright } = figure;
+  const scales = scalesOf(figure);
+  return {
+    x: upright === undefined ? x : { ...x, range: scales.x.ends },
+    y: reference === undefined ? y : { ...y, range: scales.y.ends },
   };
 }
 

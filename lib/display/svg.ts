@@ -1,12 +1,11 @@
 /** A figure as a static SVG, for readers of a notebook without plotly. @module */
 import { escapeHtml } from "./_escape.ts";
-import { type Scale, scaleOf } from "./_scale.ts";
+import { type Scale, scalesOf } from "./_scale.ts";
 import {
   type AxisValue,
   type BarsMark,
   type CellsMark,
   type Figure,
-  type FigureMark,
   type IntervalsMark,
   isInLegend,
   type LineMark,
@@ -53,13 +52,7 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
   const { width = 640, height = 360 } = options;
   const { marks } = figure;
   const bars = marks.filter((mark) => mark.kind === "bars");
-  // The dashed lines belong to what is shown: drawn outside the axes they would cross the words.
-  const x = scaleOf(figure.x, [...marks.flatMap((mark) => valuesOf(mark).x), ...listed(figure.upright)], false);
-  const y = scaleOf(
-    figure.y,
-    [...marks.flatMap((mark) => valuesOf(mark).y), ...listed(figure.reference)],
-    bars.length > 0,
-  );
+  const { x, y } = scalesOf(figure);
   const entries = marks.filter(isInLegend);
   const texts = y.ticks.flatMap(({ text }) => tickLines(text, y));
   const left = 44 + 6.5 * Math.max(3, ...texts.map((line) => line.length)), right = width - 16;
@@ -96,30 +89,6 @@ export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): strin
     `<title>${alt}</title>${axes(figure, frame)}${body}${reference}${upright}${
       legend(entries, across, left, right)
     }</svg>`;
-}
-
-function listed(value: number | undefined): number[] {
-  return value === undefined ? [] : [value];
-}
-
-/** The values that the axes must show, the ends of intervals among them. */
-function valuesOf(mark: FigureMark): { x: readonly AxisValue[]; y: readonly AxisValue[] } {
-  switch (mark.kind) {
-    case "line":
-      return mark;
-    case "points":
-      return { x: mark.points.map(({ x }) => x), y: mark.points.flatMap(({ y, interval = [] }) => [y, ...interval]) };
-    case "bars": {
-      const heights = mark.values.flatMap((value, i) => value === null ? [] : [value, ...mark.intervals?.[i] ?? []]);
-      return { x: mark.groups, y: heights };
-    }
-    case "cells":
-      return { x: mark.columns, y: mark.rows };
-    case "intervals": {
-      const drawn = mark.values.flatMap((value, i) => value === null ? [] : [value, ...mark.intervals[i] ?? []]);
-      return { x: drawn, y: mark.rows };
-    }
-  }
 }
 
 /** The lines of a tick's text: names of categories are broken, numbers are not. */

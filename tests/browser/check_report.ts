@@ -32,6 +32,7 @@ export async function checkReport(chromium: string, file: string, options: Check
     })`);
     await everyPlotDrawn(page);
     await nothingLeadsOut(page);
+    await dashedLinesStandFree(page);
     await options.also?.(page);
     for (const [width, scheme] of [[1280, "light"], [390, "light"], [1280, "dark"]] as const) {
       await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
@@ -67,6 +68,20 @@ async function everyPlotDrawn(page: Page): Promise<void> {
   if (drawn.length > 0) {
     assertEquals(await page.evaluate("document.documentElement.dataset.plots"), String(drawn.length));
   }
+}
+
+/** A dashed line on an axis is not seen. */
+async function dashedLinesStandFree(page: Page): Promise<void> {
+  const hidden = await page.evaluate(`[...document.querySelectorAll(".plot")].flatMap((box) => {
+    const ground = box.querySelector(".bglayer .bg, .plotbg, .nsewdrag")?.getBoundingClientRect();
+    return [...box.querySelectorAll(".shapelayer path")].filter((path) => {
+      const line = path.getBoundingClientRect();
+      return line.height < line.width
+        ? line.top < ground.top + 2 || line.bottom > ground.bottom - 2
+        : line.left < ground.left + 2 || line.right > ground.right - 2;
+    }).map(() => box.getAttribute("aria-label"));
+  })`);
+  assertEquals(hidden, [], "a dashed line lies on an axis");
 }
 
 async function noFaultForAxe(page: Page): Promise<void> {

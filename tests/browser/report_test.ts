@@ -70,7 +70,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: `checkReport() fails on a page wider than the screen and on a trace that is not drawn${reason}`,
+  name:
+    `checkReport() fails on a page wider than the screen, a trace that is not drawn and a dashed line on an axis${reason}`,
   ignore: chromium === null,
   fn: async () => {
     const wide = '<div style="width: 700px">wide</div></body>';
@@ -81,5 +82,14 @@ Deno.test({
     await withReport({ title: "hidden", sections: [{ kind: "figure", figure }] }, async (file) => {
       await assertRejects(() => checkReport(chromium!, file), Error, 'traces drawn of "hidden"');
     }, (html) => html.replace('"mode":"lines"', '"mode":"lines","visible":false'));
+    const below = { ...lossFigure([{ name: "a", loss: [2, 1] }], { smooth: 1 }), alt: "dashed", reference: 0.5 };
+    const onAxis = { ...below, y: { title: "", range: [0.5, 2] as const } };
+    await withReport({ title: "on the axis", sections: [{ kind: "figure", figure: onAxis }] }, async (file) => {
+      await assertRejects(() => checkReport(chromium!, file), Error, "a dashed line lies on an axis");
+    });
+    await withReport(
+      { title: "above it", sections: [{ kind: "figure", figure: below }] },
+      (file) => checkReport(chromium!, file),
+    );
   },
 });

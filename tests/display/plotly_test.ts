@@ -104,3 +104,20 @@ Deno.test("plotlyFigure() draws the reference across the plot", () => {
   const { layout } = plotlyFigure(barFigure(["a"], [{ name: "m", values: [0.7] }], { reference: 0.5 }));
   assertEquals((layout["shapes"] as { y0: number; y1: number }[]).map(({ y0, y1 }) => [y0, y1]), [[0.5, 0.5]]);
 });
+
+Deno.test("plotlyFigure() and figureSvg() leave room beyond a dashed line that lies outside of all marks", () => {
+  const curve = lossFigure([{ name: "a", loss: [0.6, 0.7, 0.8] }], { smooth: 1 });
+  const figure: Figure = { ...curve, x: { title: "" }, reference: 0.5, upright: 5 };
+  const { layout } = plotlyFigure(figure);
+  const [ends, height] = [layout["xaxis"], layout["yaxis"]].map((axis) => (axis as { range: [number, number] }).range);
+  assert(ends![0] < 1 && ends![1] > 5, `x axis: ${ends}`);
+  assert(height![0] < 0.5 && height![1] > 0.8, `y axis: ${height}`);
+  const lines = [...figureSvg(figure).matchAll(/<line [^>]*>/g)].map(([text]) => ({
+    dashed: text.includes("dasharray"),
+    at: (name: "x1" | "y1" | "x2" | "y2") => Number(new RegExp(`${name}="([^"]*)"`).exec(text)![1]),
+  }));
+  const [across, upright] = lines.filter(({ dashed }) => dashed);
+  const bottom = lines.filter(({ dashed }) => !dashed).at(-1)!; // the axes come last
+  assert(across!.at("y1") < bottom.at("y1") - 5, "above the lower axis");
+  assert(upright!.at("x1") > bottom.at("x1") && upright!.at("x1") < bottom.at("x2") - 5, "left of the right end");
+});
