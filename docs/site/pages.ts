@@ -8,6 +8,9 @@ import { PAGE_STYLE } from "./style.ts";
 /** Pages outside docs/ that the site has too. */
 const OTHERS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
+/** The site's name. */
+const NAME = "ACE-LoRA for Deno";
+
 /** A page of the site. */
 export interface SitePage {
   /** Its source, from the repository's root: `docs/weights.md`, `notebooks/01_lora.ipynb`. */
@@ -59,11 +62,14 @@ export function pageHtml(text: string, page: SitePage, pages: readonly SitePage[
   const render = (text: string): string => markdown.render(text);
   const content = page.source.endsWith(".ipynb") ? notebookHtml(text, render) : render(text);
   const body = content.replaceAll(/<(pre|table)>/g, '<$1 tabindex="0">'); // what scrolls sideways does so by keys, too
-  const title = /<h1[^>]*>(.+?)<\/h1>/.exec(body)?.[1]?.replaceAll(/<[^>]+>/g, "") ?? page.file;
+  const heading = /<h1[^>]*>(.+?)<\/h1>/.exec(body)?.[1]?.replaceAll(/<[^>]+>/g, "") ?? page.file;
+  const title = heading === NAME ? NAME : `${heading} · ${NAME}`;
+  // Its own entry of the list says which page this is.
+  const list = sidebar.replaceAll(`<a href="${page.file}"`, `<a aria-current="page" href="${page.file}"`);
   return `<!doctype html><html lang="en-GB"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
-    `<title>${title} · ACE-LoRA for Deno</title><style>${PAGE_STYLE}</style>` +
+    `<title>${title}</title><style>${PAGE_STYLE}</style>` +
     // The text comes first for a keyboard, a reader and a telephone; a wide screen shows the list beside it.
-    `<main><a class="to-pages" href="#pages">All pages</a>${body}</main><nav id="pages" aria-label="Pages">${sidebar}</nav></html>\n`;
+    `<main><a class="to-pages" href="#pages">All pages</a>${body}</main><nav id="pages" aria-label="Pages">${list}</nav></html>\n`;
 }
 
 function renderer(page: SitePage, pages: readonly SitePage[]): MarkdownIt {
@@ -94,7 +100,7 @@ export async function writePages(root: string, out: string): Promise<SitePage[]>
   const index = await Deno.readTextFile(join(root, "docs/index.md"));
   const list = index.split("\n").filter((line) => /^(\*\*|- |$)/.test(line)).join("\n");
   const home: SitePage = pages[0]!;
-  const sidebar = `<p><a href="readme.html">ACE-LoRA for Deno</a></p>` +
+  const sidebar = `<p><a href="readme.html">${NAME}</a></p>` +
     renderer(home, pages).render(list) +
     `<p><a href="api/index.html">Every public name</a></p>`;
   await Deno.mkdir(out, { recursive: true });

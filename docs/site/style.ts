@@ -9,6 +9,7 @@ body { margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 1fr); co
   background: var(--ground); font: 16px/1.55 system-ui, sans-serif; }
 nav { grid-area: 1 / 1; padding: 1.2rem; border-right: 1px solid var(--line); font-size: 14px; }
 nav a { display: inline-block; padding: .2rem 0; line-height: 1.3; } .to-pages { display: none; }
+nav [aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 nav h2 { font-size: 12px; color: var(--soft); margin: 1rem 0 .2rem; } nav ul { list-style: none; margin: 0; padding: 0; }
 main { grid-area: 1 / 2; min-width: 0; padding: 1.2rem 2rem 4rem; max-width: 62rem; } main li { padding: .1rem 0; }

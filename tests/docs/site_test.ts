@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { notebookHtml, withFormulas } from "../../docs/site/notebook.ts";
-import { siteLink, sitePages, writePages } from "../../docs/site/pages.ts";
+import { pageHtml, siteLink, sitePages, writePages } from "../../docs/site/pages.ts";
 import { inFolder } from "../folder.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -26,6 +26,16 @@ Deno.test("writePages() writes every page of docs/ and every notebook; each link
       }
     }
   });
+});
+
+Deno.test("pageHtml() marks the page's own entry in the list, and names the site once in its title", async () => {
+  const pages = await sitePages(ROOT);
+  const [home, weights] = ["docs/index.md", "docs/weights.md"].map((source) => pages.find((p) => p.source === source)!);
+  const sidebar = '<a href="readme.html">ACE-LoRA for Deno</a><a href="weights.html">Weights</a>';
+  const html = pageHtml("# Weights", weights!, pages, sidebar);
+  assertEquals(html.match(/<a aria-current="page" [^>]*>/g), ['<a aria-current="page" href="weights.html">']);
+  assertMatch(html, /<title>Weights · ACE-LoRA for Deno<\/title>/);
+  assertMatch(pageHtml("# ACE-LoRA for Deno", home!, pages, sidebar), /<title>ACE-LoRA for Deno<\/title>/);
 });
 
 Deno.test("siteLink() finds pages, notebooks and the API; what the site has not is no link", async () => {
