@@ -192,7 +192,9 @@ function memoryAdvice(args: Arguments): string | undefined {
   const option = ["micro-batch", "batch-size"].find((name) => args.knows(name));
   const value = option === undefined ? undefined : args.numberUsed(option);
   if (args.list("methods")?.includes("lora") ?? false) return "--methods without lora trains no model";
-  if (value !== undefined && value > 1) return `--${option} ${Math.floor(value / 2)} holds half as much at a time`;
+  if (option !== undefined && value !== undefined && Math.floor(value / 2) >= args.least(option)) {
+    return `--${option} ${Math.floor(value / 2)} holds half as much at a time`;
+  }
   return args.knows("backend") ? "--backend cpu has no such limit, and --backend webgpu another" : undefined;
 }
 

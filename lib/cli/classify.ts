@@ -56,7 +56,7 @@ export const COMMAND: Command = {
       value: "LIST",
       help: `Maps of each label on that page: ${MAP_KINDS.join(", ")}, or none (default: similarity,gradient)`,
     },
-    "batch-size": { value: "N", help: "Images encoded at a time (default: 8)" },
+    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Images encoded at a time (default: 8)" },
     ...BACKEND_OPTION,
   },
   example: 'deno task classify chest.png --labels "pneumonia,no finding" --explain results/explain.html',
@@ -82,7 +82,7 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
   // One image is decoded sooner than a worker starts.
   const reader = explain === undefined && images.length > 1 ? readerFrom(args) : undefined;
   const templates = args.all("prompts");
-  const batchSize = args.integer("batch-size", 8, 1);
+  const batchSize = args.number("batch-size", 8);
   const sizes: EncodingSizes = {
     images: Math.min(batchSize, images.length),
     ...(protocol ? {} : { prompts: templates.length || CHEST_TEMPLATES.length }),

@@ -11,8 +11,18 @@ export interface OptionSpec {
   short?: string;
   /** Whether it may be given more than once. */
   multiple?: boolean;
+  /** What its value must be as a number; refused before the command begins. @default {no number} */
+  number?: NumberRule;
   /** One line for the help. */
   help: string;
+}
+
+/** What a number must be, beside finite. */
+export interface NumberRule {
+  /** Whether it must be whole. @default {false} */
+  whole?: boolean;
+  /** The least it may be. @default {-Infinity} */
+  least?: number;
 }
 
 /** A command of cli.ts. */
@@ -86,30 +96,24 @@ export class Arguments {
     return value as T;
   }
 
-  /** A finite number of at least `least`; the fallback when not given. */
-  number<F extends number | undefined>(name: string, fallback: F, least = -Infinity): number | F {
+  /** A number, as the option's rule says, or the fallback when not given. */
+  number<F extends number | undefined>(name: string, fallback: F): number | F {
     const value = this.text(name);
     const number = value === undefined ? fallback : Number(value);
-    if (number !== undefined) this.#numbers.set(name, number);
-    if (value === undefined || number === undefined) return number;
-    if (value.trim() === "" || !Number.isFinite(number) || number < least) {
-      throw new UsageError(
-        `--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${value}"`,
-      );
-    }
+    if (number === undefined) return number;
+    checkNumber(name, value ?? String(number), this.#known[name]?.number);
+    this.#numbers.set(name, number);
     return number;
-  }
-
-  /** A whole number of at least `least`; the fallback when not given. */
-  integer<F extends number | undefined>(name: string, fallback: F, least = 0): number | F {
-    const number = this.number(name, fallback, least);
-    if (number === undefined || Number.isInteger(number)) return number;
-    throw new UsageError(`--${name} must be a whole number: current value is "${number}"`);
   }
 
   /** The number that an option had, given or its fallback, once it was asked for. */
   numberUsed(name: string): number | undefined {
     return this.#numbers.get(name);
+  }
+
+  /** The least number that an option takes. */
+  least(name: string): number {
+    return this.#known[name]?.number?.least ?? -Infinity;
   }
 
   /** A comma-separated list, or undefined when not given; blanks around items are dropped. */
@@ -220,7 +224,7 @@ function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonl
   }
 }
 
-/** Checks that options have values, and flags none. */
+/** Checks that options have values, numbers where they take numbers, and flags none. */
 function checkValues(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
   for (const { kind, name, value, inlineValue } of tokens) {
     if (kind !== "option") continue;
@@ -234,6 +238,21 @@ function checkValues(known: Readonly<Record<string, OptionSpec>>, tokens: readon
       const other = value === undefined ? "" : `; "${value}" is another option, unless it is typed --${name}=${value}`;
       throw new UsageError(`${optionWord(name!, spec)} needs its value: ${spec.help}${other}`);
     }
+    if (value === "") throw new UsageError(`${optionWord(name!, spec)} needs its value: ${spec.help}; it is empty`);
+    if (spec.number) checkNumber(name!, value!, spec.number);
+  }
+}
+
+/** Checks the text of a number. */
+function checkNumber(name: string, text: string, { whole = false, least = -Infinity }: NumberRule = {}): void {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number) || number < least) {
+    throw new UsageError(
+      `--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${text}"`,
+    );
+  }
+  if (whole && !Number.isInteger(number)) {
+    throw new UsageError(`--${name} must be a whole number: current value is "${text}"`);
   }
 }
 

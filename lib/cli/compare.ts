@@ -26,7 +26,7 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
     return predictionParts(await readPredictions(isDirectory ? join(path, "predictions.csv") : path)).judged;
   };
   const [a, b] = [await read(first), await read(second)];
-  const options = { resamples: args.integer("resamples", 1000, 1), seed: args.integer("seed", 1) };
+  const options = { resamples: args.number("resamples", 1000), seed: args.number("seed", 1) };
   const comparison = comparePredictions(a, b, options);
   const names = runNames(first, second);
   const notices = [...new Set((await Promise.all(paths.map(noticeBeside))).flatMap((notice) => notice ?? []))];

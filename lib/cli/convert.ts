@@ -47,8 +47,16 @@ export const COMMAND: Command = {
     },
     combine: { value: "WORD", help: `Adapters: one of several FILEs, as PEFT does: ${COMBINATIONS.join(", ")}` },
     weights: { value: "LIST", help: "combine: a number for each FILE (default: equal, with the sum 1)" },
-    density: { value: "SHARE", help: "combine: share of the numbers that ties and dare keep (default: 0.5)" },
-    seed: { value: "N", help: "combine: of the numbers that dare drops (default: 0)" },
+    density: {
+      value: "SHARE",
+      number: {},
+      help: "combine: share of the numbers that ties and dare keep (default: 0.5)",
+    },
+    seed: {
+      value: "N",
+      number: { whole: true, least: 0 },
+      help: "combine: of the numbers that dare drops (default: 0)",
+    },
     layout: {
       value: "LIBRARY",
       help:
@@ -121,7 +129,7 @@ function combineFrom(args: Arguments): CombineOptions | undefined {
   return {
     combination: args.choice("combine", COMBINATIONS, "linear"),
     density: args.number("density", 0.5),
-    seed: args.integer("seed", 0),
+    seed: args.number("seed", 0),
     dropHgnn: args.flag("drop-hgnn"),
     names: args.positionals,
     ...(weights ? { weights } : {}),

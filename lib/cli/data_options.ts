@@ -25,9 +25,10 @@ export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
 export const HELD_OUT_OPTIONS: Record<string, OptionSpec> = {
   "held-out": {
     value: "FRACTION",
+    number: {},
     help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
   },
-  "split-seed": { value: "N", help: "Seed of that split (default: 0)" },
+  "split-seed": { value: "N", number: { whole: true, least: 0 }, help: "Seed of that split (default: 0)" },
 };
 
 /** Data sets that are one CSV or one folder: the commands read these by `--images` and `--pairs`, too. */
@@ -201,7 +202,7 @@ export async function patientPart(args: Arguments, dataset: Dataset, part: "trai
   if (args.text("held-out") === undefined) return dataset;
   if (args.text("patient-column") === undefined) throw new UsageError("--held-out needs --patient-column");
   const fraction = args.number("held-out", 0);
-  const seed = args.integer("split-seed", 0);
+  const seed = args.number("split-seed", 0);
   const cases = splitByPatient(dataset.cases, { shares: { test: fraction }, seed })[part];
   return await withCases(dataset, cases, "other patients", `${part} by patient`);
 }

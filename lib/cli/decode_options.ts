@@ -28,6 +28,7 @@ export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
 export const WORKERS_OPTION: Record<string, OptionSpec> = {
   "decode-workers": {
     value: "N",
+    number: { whole: true, least: 0 },
     help: "Workers that decode images while others are computed; 0: none (default: the processors)",
   },
 };
@@ -43,7 +44,7 @@ export const DECODE_OPTIONS: Record<string, OptionSpec> = {
 
 /** How many workers the options ask for. */
 export function workersFrom(args: Arguments): DecodePoolOptions {
-  return defined({ workers: args.integer("decode-workers", undefined) });
+  return defined({ workers: args.number("decode-workers", undefined) });
 }
 
 /** Work on items whose images are needed whole: they are decoded in workers, those that come next ahead of their turn. */

@@ -16,7 +16,7 @@ export const COMMAND: Command = {
   summary: "Adapt the shipped mini model three ways and evaluate each on held-out synthetic radiographs",
   options: {
     out: { value: "DIR", help: "Folder of the results (default: results/demo)" },
-    seed: { value: "N", help: `Seed (default: ${DEMO.seed})` },
+    seed: { value: "N", number: { whole: true, least: 0 }, help: `Seed (default: ${DEMO.seed})` },
     smoke: { help: "A few seconds' worth, to see that it runs" },
     ...BACKEND_OPTION,
   },
@@ -30,7 +30,7 @@ export const COMMAND: Command = {
 
 async function demo(args: Arguments, out: string): Promise<number | void> {
   const base = args.flag("smoke") ? DEMO_SMOKE : DEMO;
-  const settings = { ...base, seed: args.integer("seed", base.seed) };
+  const settings = { ...base, seed: args.number("seed", base.seed) };
   const backend = await startBackend(args);
   const generalist = await loadClip();
   let watch: Watch | undefined;

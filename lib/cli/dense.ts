@@ -78,7 +78,7 @@ async function train<H extends DenseHead, F>(
   const encoder = await encoderOf(args);
   task.checkEncoder(encoder.config.vision);
   const data = await dataOf(task, args, { encoder, needed: ["train", "validation"] });
-  const fraction = args.number("fraction", 1, 0);
+  const fraction = args.number("fraction", 1);
   const cases = (task.draw ?? labelFraction)(data.train, { fraction, seed: settings.seed });
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
   const mapped = {
@@ -204,7 +204,7 @@ async function answering<T>(
   work: (mapped: MappedCases, options: Answering) => Promise<T>,
 ): Promise<T> {
   const bar = createProgress(mapped.cases.length, { label: "answer", unit: "images" });
-  const options = { args, out, pictures: args.integer("pictures", 24), onCase: (done: number) => bar.update(done) };
+  const options = { args, out, pictures: args.number("pictures", 24), onCase: (done: number) => bar.update(done) };
   return await work({ ...mapped, cases: imagesAhead(mapped.cases, pool) }, options).finally(() => bar.finish());
 }
 

@@ -25,13 +25,17 @@ import { BACKEND_OPTION } from "./shared.ts";
 /** Options of both commands. */
 export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   root: { value: "DIR", help: "Folder of the siim or rsna challenge" },
-  cases: { value: "N", help: "Training cases of the synthetic set (default: 400)" },
+  cases: { value: "N", number: { whole: true, least: 4 }, help: "Training cases of the synthetic set (default: 400)" },
   ...COLUMN_OPTIONS,
   "split-column": {
     value: "NAME",
     help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % of the patients, drawn)",
   },
-  "split-seed": { value: "N", help: "Seed of drawn images and of splits by patient (default: 1)" },
+  "split-seed": {
+    value: "N",
+    number: { whole: true, least: 0 },
+    help: "Seed of drawn images and of splits by patient (default: 1)",
+  },
   ...UNREADABLE_OPTION,
   ...WORKERS_OPTION,
   ...MODEL_OPTIONS,
@@ -43,16 +47,36 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   ...PLAIN_CSV_OPTION,
   cache: { value: "DIR", help: "Folder of the encoder's maps, computed once (default: OUT/maps)" },
   "no-cache": { help: "Keep the maps in memory only" },
-  fraction: { value: "X", help: "Share of the training cases, drawn by seed: 0.01, 0.1, 1 (default: 1)" },
-  seed: { value: "N", help: "Seed of weights, orders and the share drawn (default: 1)" },
-  epochs: { value: "N", help: "Most passes over the training cases (default: 50)" },
-  patience: { value: "N", help: "Stop after N epochs without a better validation figure (default: 10)" },
-  "batch-size": { value: "N", help: "Images a batch; fewer where a GPU's buffers are small (default: 16)" },
-  "learning-rate": { value: "X", help: "Highest learning rate (default: 5e-4)" },
-  "weight-decay": { value: "X", help: "Decoupled weight decay (default: 0.05)" },
-  "warmup-epochs": { value: "X", help: "Epochs of linear warm-up (default: 0)" },
-  width: { value: "N", help: "Widest decoder stage, or channels of the finest scale (default: by the encoder)" },
-  pictures: { value: "N", help: "Images shown in overlays.html (default: 24)" },
+  fraction: {
+    value: "X",
+    number: { least: 0 },
+    help: "Share of the training cases, drawn by seed: 0.01, 0.1, 1 (default: 1)",
+  },
+  seed: {
+    value: "N",
+    number: { whole: true, least: 0 },
+    help: "Seed of weights, orders and the share drawn (default: 1)",
+  },
+  epochs: { value: "N", number: { whole: true, least: 1 }, help: "Most passes over the training cases (default: 50)" },
+  patience: {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "Stop after N epochs without a better validation figure (default: 10)",
+  },
+  "batch-size": {
+    value: "N",
+    number: { whole: true, least: 2 },
+    help: "Images a batch; fewer where a GPU's buffers are small (default: 16)",
+  },
+  "learning-rate": { value: "X", number: { least: 0 }, help: "Highest learning rate (default: 5e-4)" },
+  "weight-decay": { value: "X", number: { least: 0 }, help: "Decoupled weight decay (default: 0.05)" },
+  "warmup-epochs": { value: "X", number: { least: 0 }, help: "Epochs of linear warm-up (default: 0)" },
+  width: {
+    value: "N",
+    number: { whole: true, least: 8 },
+    help: "Widest decoder stage, or channels of the finest scale (default: by the encoder)",
+  },
+  pictures: { value: "N", number: { whole: true, least: 0 }, help: "Images shown in overlays.html (default: 24)" },
   ...BACKEND_OPTION,
 };
 
@@ -61,13 +85,13 @@ export function fitOptionsOf(
   args: Arguments,
 ): Required<Omit<FitHeadOptions, "onStep" | "onEpoch" | "signal" | "validateEvery">> {
   return {
-    epochs: args.integer("epochs", 50, 1),
-    patience: args.integer("patience", 10, 1),
-    batchSize: args.integer("batch-size", 16, 2),
-    learningRate: args.number("learning-rate", 5e-4, 0),
-    weightDecay: args.number("weight-decay", 0.05, 0),
-    warmupEpochs: args.number("warmup-epochs", 0, 0),
-    seed: args.integer("seed", 1),
+    epochs: args.number("epochs", 50),
+    patience: args.number("patience", 10),
+    batchSize: args.number("batch-size", 16),
+    learningRate: args.number("learning-rate", 5e-4),
+    weightDecay: args.number("weight-decay", 0.05),
+    warmupEpochs: args.number("warmup-epochs", 0),
+    seed: args.number("seed", 1),
   };
 }
 
@@ -92,8 +116,8 @@ export async function dataOptionsOf(args: Arguments): Promise<DenseDataOptions> 
   return {
     ...defined({ root: args.text("root"), splitColumn: args.text("split-column") }),
     columns: columnsFrom(args),
-    count: args.integer("cases", 400, 4),
-    seed: args.integer("split-seed", 1),
+    count: args.number("cases", 400),
+    seed: args.number("split-seed", 1),
   };
 }
 

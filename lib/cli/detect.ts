@@ -56,7 +56,7 @@ async function write(
   answers: readonly (Pick<DetectedImage, "detections"> & Partial<DetectedImage>)[],
   { args, classes, ...options }: Answering & { classes: readonly string[] },
 ): Promise<Overlay[]> {
-  const confidence = args.number("confidence", 0.5, 0);
+  const confidence = args.number("confidence", 0.5);
   const { written, overlays } = await writeBoxes(mapped, answers, {
     ...options,
     classes,
@@ -78,7 +78,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     boxes: { value: "CSV", help: "Boxes, one a row; an image without a row has none" },
     ...BOX_COLUMN_OPTIONS,
     "one-class": { value: "NAME", help: "Take every box as this class" },
-    confidence: { value: "X", help: "Least score of a written box (default: 0.5)" },
+    confidence: { value: "X", number: { least: 0 }, help: "Least score of a written box (default: 0.5)" },
     assignment: {
       value: "NAME",
       help: "every-scale (as MGCA's code) or best (as the YOLOv3 paper) (default: every-scale)",
@@ -132,7 +132,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     const assignment = args.choice("assignment", ["every-scale", "best"], "every-scale");
     const { head, anchorIou, fit } = await trainDetection(train, validation, {
       ...settings,
-      ...defined({ width: args.integer("width", undefined, 8) }),
+      ...defined({ width: args.number("width", undefined) }),
       assignment,
       classes: data.classes,
     });

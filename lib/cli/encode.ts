@@ -71,8 +71,12 @@ export const COMMAND: Command = {
     ...SHARD_OPTION,
     merge: { help: "Join the shards of --out, or those named" },
     force: { help: "Compute again what is there" },
-    chunk: { value: "N", help: "Items of a part, at most lost by an interruption (default: 128)" },
-    "batch-size": { value: "N", help: "Items encoded at a time (default: 16)" },
+    chunk: {
+      value: "N",
+      number: { whole: true, least: 1 },
+      help: "Items of a part, at most lost by an interruption (default: 128)",
+    },
+    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Items encoded at a time (default: 16)" },
     ...BACKEND_OPTION,
   },
   example: `deno task encode --images radiographs --out results/feats.safetensors --shard 1/2\n${NOTES}`,
@@ -101,7 +105,7 @@ async function encode(
   const shared = ranks && await startBackend(args, ranks); // all of them, whether or not each has something to do
   const open = async () => {
     const backend = shared ?? await startBackend(args);
-    const batchSize = args.integer("batch-size", 16, 1);
+    const batchSize = args.number("batch-size", 16);
     const classifier: Classifier = await classifierFrom(args, undefined, {
       images: Math.min(batchSize, images.length),
       texts: Math.min(batchSize, texts.length),
@@ -122,7 +126,7 @@ async function encode(
   const result = await withProgress(async (signal, onProgress) =>
     await encodeShard(out, { lists, settings, open }, {
       ...defined({ shard }),
-      chunk: args.integer("chunk", 128, 1),
+      chunk: args.number("chunk", 128),
       force: args.flag("force"),
       signal,
       onStale: (text) => console.error(printable(text)),

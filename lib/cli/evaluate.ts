@@ -77,8 +77,8 @@ export const COMMAND: Command = {
     },
     ...OVERWRITE_OPTION,
     ...PLAIN_CSV_OPTION,
-    "batch-size": { value: "N", help: "Images encoded at a time (default: 32)" },
-    seed: { value: "N", help: "Seed of the bootstrap (default: 1)" },
+    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Images encoded at a time (default: 32)" },
+    seed: { value: "N", number: { whole: true, least: 0 }, help: "Seed of the bootstrap (default: 1)" },
     ...BACKEND_OPTION,
   },
   example: "deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia " +
@@ -189,7 +189,7 @@ async function askModel(
   const bar = ranks && ranks.rank > 0 ? undefined : createProgress(own.length, { label: "evaluate", unit: "images" });
   const reader = readerFrom(args);
   const asked = { ...dataset, cases: own, classes: names };
-  const batchSize = args.integer("batch-size", 32, 1);
+  const batchSize = args.number("batch-size", 32);
   const sizes = {
     images: Math.min(batchSize, own.length),
     ...(protocol ? {} : { prompts: (templates ?? CHEST_TEMPLATES).length }),

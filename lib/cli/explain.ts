@@ -35,7 +35,11 @@ export const COMMAND: Command = {
     names: { value: "LIST", help: "Names that prompts use for them, in the same order" },
     prompts: { multiple: true, value: "TEMPLATE", help: "Prompt with {c} for the label; may be repeated" },
     maps: { value: "LIST", help: "Among similarity, gradient, occlusion (default: similarity,gradient)" },
-    curves: { value: "N", help: "Images and labels whose deletion and insertion are followed (default: 16)" },
+    curves: {
+      value: "N",
+      number: { whole: true, least: 0 },
+      help: "Images and labels whose deletion and insertion are followed (default: 16)",
+    },
     ...COLUMN_OPTIONS,
     ...UNREADABLE_OPTION,
     ...EXIF_OPTION,
@@ -84,7 +88,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
     pointingGame(model, watched(args, cases), {
       labels,
       kinds,
-      curves: args.integer("curves", 16),
+      curves: args.number("curves", 16),
       onCase: (done) => bar.update(done),
     })).finally(() => {
       bar.finish();

@@ -58,7 +58,7 @@ export async function keptFeatures(
     open: async () => {
       const classifier = await open();
       return featureEncoder(aceLoraModel(classifier.config), classifier, { images, texts }, {
-        batchSize: args.integer("batch-size", 16, 1),
+        batchSize: args.number("batch-size", 16),
         reader,
         backend: backendText(backend),
       });

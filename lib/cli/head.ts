@@ -20,6 +20,7 @@ export const HEAD_OPTIONS: Record<string, OptionSpec> = {
   },
   "positive-weight": {
     value: "X",
+    number: { least: Number.MIN_VALUE },
     help: "With --head: what a positive label weighs (default: negatives over positives of its class)",
   },
 };

@@ -23,6 +23,7 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
   },
   tune: {
     value: "SHARE",
+    number: {},
     help: "Share of the patients apart, on which thresholds are chosen and a temperature is fitted (default: none)",
   },
   by: {
@@ -30,8 +31,12 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
     help: "Columns of the data's table whose groups get figures of their own, numbers in bands: sex,age:20,site",
   },
   title: { value: "TEXT", help: "Heading of evaluation.html (default: method and set)" },
-  pictures: { value: "N", help: "Hardest cases shown on evaluation.html (default: 24)" },
-  resamples: { value: "N", help: "Resamples of the bootstrap (default: 1000)" },
+  pictures: {
+    value: "N",
+    number: { whole: true, least: 0 },
+    help: "Hardest cases shown on evaluation.html (default: 24)",
+  },
+  resamples: { value: "N", number: { whole: true, least: 1 }, help: "Resamples of the bootstrap (default: 1000)" },
 };
 
 /** What the options ask of judging; refused before the work begins. */
@@ -43,8 +48,8 @@ export function judgingFrom(args: Arguments): EvaluateOptions & { tune?: number;
   return {
     threshold: thresholdFrom(args.text("threshold") ?? "youden"),
     by: groupingsFrom(args),
-    resamples: args.integer("resamples", 1000, 1),
-    seed: args.integer("seed", 1),
+    resamples: args.number("resamples", 1000),
+    seed: args.number("seed", 1),
     ...defined({ tune }),
   };
 }
@@ -118,7 +123,7 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
     warnings: warningsOf(run, evaluation),
     facts: factsOf(run, options.seed!),
     synthetic: run.record.synthetic,
-    pictures: args.integer("pictures", 24),
+    pictures: args.number("pictures", 24),
     ...defined({ imageOf: run.imageOf }),
   });
   for (const { by, group, note } of evaluation.subgroups) if (note) console.error(`note: ${by} ${group}: ${note}`);

@@ -111,7 +111,7 @@ async function fromPairs(args: Arguments, parts: LearningParts): Promise<Learnin
   const model = aceLoraModel(config, "ACE-LoRA");
   return {
     ...{ model, config, loss, inputs: {} },
-    start: earlier?.params ?? await initAceLora(base, config, { seed: args.integer("seed", 1) }),
+    start: earlier?.params ?? await initAceLora(base, config, { seed: args.number("seed", 1) }),
     source: pairSource(dataset, encoders, tokenizer, { reader }),
     ...(validation ? { measure: measureOn(model, validation, { config: encoders, tokenizer, reader }) } : {}),
   };
@@ -124,8 +124,8 @@ async function fromLabels(args: Arguments, parts: LearningParts, training: HeadT
   const config = { ...earlier?.config ?? ofImages(adaptation(args, encoders)), classes };
   const positiveWeights = args.text("positive-weight") === undefined
     ? balancedWeights(targets)
-    : classes.map(() => args.number("positive-weight", 1, Number.MIN_VALUE));
-  const tree = earlier?.params ?? await initAceLora(base, config, { seed: args.integer("seed", 1) });
+    : classes.map(() => args.number("positive-weight", 1));
+  const tree = earlier?.params ?? await initAceLora(base, config, { seed: args.number("seed", 1) });
   const isSame = earlier?.config.classes?.join("\n") === classes.join("\n");
   const head = (isSame ? tree.head : undefined) ?? initHead(encoders.embedding, classes.length);
   return {

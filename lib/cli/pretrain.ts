@@ -33,12 +33,21 @@ export const COMMAND: Command = {
       help:
         "Weights to write (default: results/pretrain/mini_generalist.safetensors; joint: mini_joint.safetensors there)",
     },
-    "text-steps": { value: "N", help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})` },
+    "text-steps": {
+      value: "N",
+      number: { whole: true, least: 0 },
+      help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})`,
+    },
     "image-steps": {
       value: "N",
+      number: { whole: true, least: 0 },
       help: `Steps of the image tower (default: ${PRETRAIN.imageSteps}; joint: ${JOINT.imageSteps})`,
     },
-    seed: { value: "N", help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})` },
+    seed: {
+      value: "N",
+      number: { whole: true, least: 0 },
+      help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})`,
+    },
     probe: { help: "Measure what CLS token and patch tokens know, and keep it in the card" },
     resume: { help: "Go on from the state an interrupted run left beside the weights" },
     ...OVERWRITE_OPTION,
@@ -74,9 +83,9 @@ interface Plan {
 function apart(args: Arguments): Plan {
   const settings = {
     ...PRETRAIN,
-    textSteps: args.integer("text-steps", PRETRAIN.textSteps),
-    imageSteps: args.integer("image-steps", PRETRAIN.imageSteps),
-    seed: args.integer("seed", PRETRAIN.seed),
+    textSteps: args.number("text-steps", PRETRAIN.textSteps),
+    imageSteps: args.number("image-steps", PRETRAIN.imageSteps),
+    seed: args.number("seed", PRETRAIN.seed),
   };
   return {
     settings,
@@ -91,8 +100,8 @@ function apart(args: Arguments): Plan {
 function joint(args: Arguments): Plan {
   const settings = {
     ...JOINT,
-    imageSteps: args.integer("image-steps", JOINT.imageSteps),
-    seed: args.integer("seed", JOINT.seed),
+    imageSteps: args.number("image-steps", JOINT.imageSteps),
+    seed: args.number("seed", JOINT.seed),
   };
   return {
     settings,

@@ -67,7 +67,7 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
     throw new UsageError("--methods lora trains an adapter of its own: it takes no --adapter");
   }
   const runs = { shots: shotsFrom(args), seeds: seedsFrom(args) ?? [1, 2, 3] };
-  const training = { epochs: args.integer("epochs", 40, 1), ...defined({ learningRates: ratesFrom(args) }) };
+  const training = { epochs: args.number("epochs", 40), ...defined({ learningRates: ratesFrom(args) }) };
   const dataset = await setFrom(args);
   const parts = await partsFrom(args, dataset);
   const backend = await startBackend(args);
@@ -229,7 +229,7 @@ function methodsFor(classifier: Classifier, asked: readonly ProbeMethod[] | unde
 /** The three parts, in the set's order; without rows to validate on, a fifth of the training patients takes their place. */
 async function partsFrom(args: Arguments, dataset: Dataset): Promise<ThreeParts> {
   const column = args.text("split-column");
-  const seed = args.integer("split-seed", 1);
+  const seed = args.number("split-seed", 1);
   let parts: ThreeParts;
   if (column === undefined) {
     const { train, validation, test } = drawnParts(dataset.cases, seed);

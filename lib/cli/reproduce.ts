@@ -60,14 +60,24 @@ export const COMMAND: Command = {
       value: "LIST",
       help: `Only runs of these methods (table4: none,rslora,ace-lora), of ${PEFT_NAMES.join(", ")} (default: all)`,
     },
-    epochs: { value: "N", help: "Passes over the pairs (default: the scale's); named in the records" },
-    pairs: { value: "N", help: "Pairs to adapt to (default: the scale's); named in the records" },
+    epochs: {
+      value: "N",
+      number: { whole: true, least: 1 },
+      help: "Passes over the pairs (default: the scale's); named in the records",
+    },
+    pairs: {
+      value: "N",
+      number: { whole: true, least: 2 },
+      help: "Pairs to adapt to (default: the scale's); named in the records",
+    },
     "learning-rate": {
       value: "X",
+      number: { least: 0 },
       help: "Highest learning rate of a method (default: the scale's); named in the records",
     },
     draw: {
       value: "N",
+      number: { whole: true, least: 0 },
       help:
         "Seed of the synthetic pairs and held-out sets, to choose settings on others (default: 1); named in the records",
     },
@@ -83,6 +93,7 @@ export const COMMAND: Command = {
     out: { value: "DIR", help: "Folder of the runs' JSON files (default: results/reproduce)" },
     workers: {
       value: "N",
+      number: { whole: true, least: 1 },
       help: "Runs carried out at a time on the wasm backend (default: the processors, at most 4)",
     },
     ...BACKEND_OPTION,
@@ -112,7 +123,7 @@ function optionsFrom(args: Arguments): ReproduceOptions {
   }
   return {
     scale,
-    workers: args.integer("workers", Math.min(4, navigator.hardwareConcurrency || 1), 1),
+    workers: args.number("workers", Math.min(4, navigator.hardwareConcurrency || 1)),
     ...(blas === undefined ? {} : { wasm: { blas } }),
     ...defined({
       seeds: seedsFrom(args),
@@ -120,10 +131,10 @@ function optionsFrom(args: Arguments): ReproduceOptions {
       cache: args.text("cache"),
       generalist,
       methods: args.choices("methods", PEFT_NAMES),
-      epochs: args.integer("epochs", undefined, 1),
-      pairs: args.integer("pairs", undefined, 2),
-      learningRate: args.number("learning-rate", undefined, 0),
-      dataSeed: args.integer("draw", undefined, 0),
+      epochs: args.number("epochs", undefined),
+      pairs: args.number("pairs", undefined),
+      learningRate: args.number("learning-rate", undefined),
+      dataSeed: args.number("draw", undefined),
     }),
   };
 }

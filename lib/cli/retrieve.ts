@@ -35,7 +35,7 @@ export const COMMAND: Command = {
     images: { value: "PATH", help: "Folder or CSV of images to search" },
     query: { value: "TEXT", help: "Sentence to search them by" },
     "query-image": { value: "FILE", help: "Image to search them by" },
-    top: { value: "N", help: "Images shown of a search (default: 12)" },
+    top: { value: "N", number: { whole: true, least: 1 }, help: "Images shown of a search (default: 12)" },
     ...COLUMN_OPTIONS,
     ...MANY_IMAGES_OPTIONS,
     out: {
@@ -44,7 +44,7 @@ export const COMMAND: Command = {
     },
     ...OVERWRITE_OPTION,
     json: { help: "JSON instead of a table" },
-    "batch-size": { value: "N", help: "Items encoded at a time (default: 16)" },
+    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Items encoded at a time (default: 16)" },
     ...BACKEND_OPTION,
   },
   example: 'deno task retrieve --images radiographs --query "a chest X-ray image of pneumonia."\n' +
@@ -140,7 +140,7 @@ async function search(args: Arguments, out: string): Promise<number | void> {
   const text = args.text("query");
   const path = args.text("query-image");
   if (path !== undefined) await checkPath(path);
-  const top = args.integer("top", 12, 1);
+  const top = args.number("top", 12);
   const backend = await startBackend(args);
   const open = () => classifierFrom(args);
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });

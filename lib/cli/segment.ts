@@ -69,7 +69,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   async train({ train, validation }, { args, encoder, ...settings }) {
     const { head, fit } = await trainSegmentation(train, validation, {
       ...settings,
-      ...defined({ widest: args.integer("width", undefined, 8) }),
+      ...defined({ widest: args.number("width", undefined) }),
       patchSize: squareSide(encoder.config.vision),
     });
     return { head, fit, facts: { decoder: head.config } };

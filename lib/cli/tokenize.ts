@@ -10,13 +10,17 @@ export const COMMAND: Command = {
   summary: "Token ids of each line of standard input, one JSON array a line",
   options: {
     tokenizer: { value: "FILE", help: "tokenizer.json or vocab.txt" },
-    "context-length": { value: "N", help: `Ids a line, [CLS] and [SEP] included (default: ${CONTEXT_LENGTH})` },
+    "context-length": {
+      value: "N",
+      number: { whole: true, least: 2 },
+      help: `Ids a line, [CLS] and [SEP] included (default: ${CONTEXT_LENGTH})`,
+    },
     "no-pad": { help: "Leave out the padding after [SEP]" },
   },
   example: "echo 'No focal consolidation.' | deno task tokenize --tokenizer data/mini_vocab.txt --context-length 16",
   async run(args) {
     const path = args.required("tokenizer");
-    const contextLength = args.integer("context-length", CONTEXT_LENGTH, 2);
+    const contextLength = args.number("context-length", CONTEXT_LENGTH);
     await checkPath(path);
     const tokenizer = await loadTokenizer(path);
     const lines = tokenizeLines(tokenizer, Deno.stdin.readable, { contextLength, pad: !args.flag("no-pad") });

@@ -220,8 +220,8 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     inputs: await inputsOf(args, run),
     statePath,
     resume: args.flag("resume"),
-    ...defined({ saveSteps: args.integer("save-steps", undefined, 1) }),
-    saveMinutes: args.number("save-minutes", 15, 0),
+    ...defined({ saveSteps: args.number("save-steps", undefined) }),
+    saveMinutes: args.number("save-minutes", 15),
     onBest: async (params) => await keepAdapter(join(out, ADAPTERS.best), params as AceLoraParams, kept),
   }).catch(async (error) => {
     await log?.close(true).catch(() => {}); // what went wrong first is told

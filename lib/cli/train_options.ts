@@ -40,29 +40,41 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   out: { value: "DIR", help: "Folder of adapter, state and log (default: results/train)" },
   resume: { help: "Go on from the state in the folder, to the same numbers; --epochs may be more" },
   overwrite: { help: "Give up the run that the folder holds" },
-  "save-steps": { value: "N", help: "Keep the state every N steps, besides each epoch's (default: no)" },
-  "save-minutes": { value: "M", help: "Keep the state every M minutes, likewise (default: 15)" },
-  epochs: { value: "N", help: "Passes over the pairs (default: 40)" },
-  "batch-size": { value: "N", help: "Pairs a batch (default: 64)" },
-  "micro-batch": { value: "N", help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)" },
+  "save-steps": {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "Keep the state every N steps, besides each epoch's (default: no)",
+  },
+  "save-minutes": { value: "M", number: { least: 0 }, help: "Keep the state every M minutes, likewise (default: 15)" },
+  epochs: { value: "N", number: { whole: true, least: 1 }, help: "Passes over the pairs (default: 40)" },
+  "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Pairs a batch (default: 64)" },
+  "micro-batch": {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)",
+  },
   "gradient-sum": {
     value: "WORD",
     help: "With mpirun: ordered, the same bits on any number of processes, or allreduce, less sent (default: ordered)",
   },
-  "learning-rate": { value: "X", help: "Highest learning rate (default: 1e-3)" },
-  "weight-decay": { value: "X", help: "Decoupled weight decay (default: 0.01)" },
-  "clip-norm": { value: "X", help: "Scale a step's gradients down to this norm (default: no, as the paper)" },
-  "warmup-epochs": { value: "X", help: "Epochs of linear warm-up (default: 1)" },
+  "learning-rate": { value: "X", number: { least: 0 }, help: "Highest learning rate (default: 1e-3)" },
+  "weight-decay": { value: "X", number: { least: 0 }, help: "Decoupled weight decay (default: 0.01)" },
+  "clip-norm": {
+    value: "X",
+    number: { least: Number.MIN_VALUE },
+    help: "Scale a step's gradients down to this norm (default: no, as the paper)",
+  },
+  "warmup-epochs": { value: "X", number: { least: 0 }, help: "Epochs of linear warm-up (default: 1)" },
   loss: {
     value: "NAME",
     help:
       "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)",
   },
-  seed: { value: "N", help: "Seed of new weights, orders and dropout (default: 1)" },
+  seed: { value: "N", number: { whole: true, least: 0 }, help: "Seed of new weights, orders and dropout (default: 1)" },
   "no-shuffle": { help: "Read batches in file order, as the released single-GPU script does" },
-  rank: { value: "R", help: "LoRA rank (default: 4)" },
-  alpha: { value: "X", help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
-  dropout: { value: "X", help: "Dropout on the LoRA path's input (default: 0.1)" },
+  rank: { value: "R", number: { whole: true, least: 1 }, help: "LoRA rank (default: 4)" },
+  alpha: { value: "X", number: {}, help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
+  dropout: { value: "X", number: { least: 0 }, help: "Dropout on the LoRA path's input (default: 0.1)" },
   targets: { value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
   positions: {
     value: "NAME",
@@ -71,14 +83,18 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
       "(top1, top2, top3) or all (default: all)",
   },
   hgnn: { value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
-  "top-k": { value: "K", help: "Members of a hyperedge (default: 5)" },
+  "top-k": { value: "K", number: { whole: true, least: 1 }, help: "Members of a hyperedge (default: 5)" },
   "text-affinity": {
     value: "NAME",
     help:
       "Attention ACE-HGNN reads of a text: probabilities, logits or released, which is logits where the last text layer " +
       "has no LoRA (default: released)",
   },
-  hidden: { value: "N", help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)" },
+  hidden: {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)",
+  },
   ...BACKEND_OPTION,
 };
 
@@ -86,13 +102,13 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
 export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
   const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
   const targets = args.choices("targets", ["q", "k", "v", "o"]) ?? ["q", "k", "v"];
-  const dropout = args.number("dropout", 0.1, 0);
+  const dropout = args.number("dropout", 0.1);
   if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
   const positions = args.choice("positions", LORA_POSITIONS, "all");
   return {
     encoders,
     lora: {
-      rank: args.integer("rank", 4, 1),
+      rank: args.number("rank", 4),
       alpha: args.number("alpha", 1),
       rankStabilised: true,
       dropout,
@@ -102,8 +118,8 @@ export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig
     },
     ...(modules === "none" ? {} : {
       hgnn: {
-        topK: args.integer("top-k", 5, 1),
-        hidden: args.integer("hidden", encoders.embedding / 4, 1),
+        topK: args.number("top-k", 5),
+        hidden: args.number("hidden", encoders.embedding / 4),
         encoders: modules === "both" ? ["image", "text"] as const : [modules],
       },
       textAffinity: args.choice<TextAffinity>("text-affinity", ["released", "probabilities", "logits"], "released"),
@@ -126,17 +142,17 @@ export const ADAPTER_DECIDES = [
 
 /** `fit`'s settings. */
 export function fitSettings(args: Arguments) {
-  const batchSize = args.integer("batch-size", 64, 1);
+  const batchSize = args.number("batch-size", 64);
   return {
-    epochs: args.integer("epochs", 40, 1),
+    epochs: args.number("epochs", 40),
     batchSize,
-    microBatch: args.integer("micro-batch", batchSize, 1),
-    learningRate: args.number("learning-rate", 1e-3, 0),
-    weightDecay: args.number("weight-decay", 0.01, 0),
-    warmupEpochs: args.number("warmup-epochs", 1, 0),
-    seed: args.integer("seed", 1),
+    microBatch: args.number("micro-batch", batchSize),
+    learningRate: args.number("learning-rate", 1e-3),
+    weightDecay: args.number("weight-decay", 0.01),
+    warmupEpochs: args.number("warmup-epochs", 1),
+    seed: args.number("seed", 1),
     shuffle: !args.flag("no-shuffle"),
-    ...defined({ clipNorm: args.number("clip-norm", undefined, Number.MIN_VALUE) }),
+    ...defined({ clipNorm: args.number("clip-norm", undefined) }),
   };
 }
 
@@ -170,8 +186,8 @@ export function measuring(
   return {
     validate: (params, signal) => measure(params as AceLoraParams, signal),
     ...defined({
-      validateEvery: args.integer("validate-every", undefined, 1),
-      patience: args.integer("patience", undefined, 1),
+      validateEvery: args.number("validate-every", undefined),
+      patience: args.number("patience", undefined),
     }),
   };
 }

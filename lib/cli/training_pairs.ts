@@ -20,7 +20,11 @@ export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
   },
   "class-column": { value: "NAME", help: "Column of the class (default: class)" },
   separator: { value: "TEXT", help: 'What separates the classes of a cell, such as "|"' },
-  shots: { value: "N", help: "Train on N cases a class, drawn by --seed (default: all)" },
+  shots: {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "Train on N cases a class, drawn by --seed (default: all)",
+  },
 };
 
 /** The pairs that `--pairs` or `--dataset` names; with `--captions` their texts are made of their classes, with `--head` they need none. */
@@ -37,7 +41,7 @@ export async function trainingPairs(args: Arguments): Promise<Dataset> {
   const dataset = await labelled(args, "captions");
   return captioned(dataset.classes.length > 0 ? dataset : chexpertClasses(dataset), {
     templates,
-    seed: args.integer("seed", 1),
+    seed: args.number("seed", 1),
   });
 }
 
@@ -80,7 +84,7 @@ function classColumns(args: Arguments): PairsOptions & { label: string } {
 /** The few cases a class, drawn as `probe` draws them where a case has one class, that `--shots` asks for; all without it. */
 export async function withShots(args: Arguments, dataset: Dataset): Promise<Dataset> {
   if (args.text("shots") === undefined) return dataset;
-  const [shots, seed] = [args.integer("shots", 1, 1), args.integer("seed", 1)];
+  const [shots, seed] = [args.number("shots", 1), args.number("seed", 1)];
   const cases = dataset.task === "multilabel"
     ? fewShot(dataset, shots, seed)
     : drawShots(datasetTargets(dataset), [], { shots, seed }).train.sort((a, b) => a - b).map((i) => dataset.cases[i]!);

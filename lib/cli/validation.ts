@@ -21,8 +21,16 @@ export const VALIDATION_OPTIONS: Record<string, OptionSpec> = {
       "Measure on a share of the patients held out (0.1), a data set (nih:DIR, the paper's protocol; rsna/mgca-val:DIR), or a CSV " +
       "or folder of classes: zero-shot AUROC, or recall@5 of pairs without classes; best.safetensors follows it",
   },
-  "validate-every": { value: "N", help: "Steps from one validation to the next (default: an epoch)" },
-  patience: { value: "N", help: "End after N validations without a better one (default: never)" },
+  "validate-every": {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "Steps from one validation to the next (default: an epoch)",
+  },
+  patience: {
+    value: "N",
+    number: { whole: true, least: 1 },
+    help: "End after N validations without a better one (default: never)",
+  },
 };
 
 /** The training cases and those held out or read to validate on; without `--validate` only the former. */
@@ -68,7 +76,7 @@ async function heldOut(args: Arguments, training: Dataset): Promise<{ training: 
   }
   const parts = splitByPatient(training.cases, {
     shares: { validation: share },
-    seed: args.integer("split-seed", 0),
+    seed: args.number("split-seed", 0),
   });
   const { name } = training.split;
   return {

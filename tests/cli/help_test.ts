@@ -1,9 +1,9 @@
 /** Every command's help, its example, the least permissions, and the demo. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { parseRunRecord } from "../../lib/display/records.ts";
 import { METRICS_SCHEMA } from "../../lib/display/results.ts";
-import { type Command, helpText } from "../../lib/cli/command.ts";
+import { type Command, helpText, parseCommandLine, UsageError } from "../../lib/cli/command.ts";
 import { proseLines } from "../../lib/display/terminal.ts";
 import { inFolder } from "../folder.ts";
 import { writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
@@ -45,6 +45,31 @@ Deno.test("every command has a line in the overview, and a help with its options
     assertMatch(help, new RegExp(`^Usage: deno task ${name} `, "m"));
     assertMatch(await exampleOf(name), new RegExp(`(^|\\| )deno task ${name}( |$)`));
   }
+});
+
+Deno.test("every command refuses what is no number, too small a one or an empty value before its work begins", async () => {
+  const numbers = /^[A-Z]$|^SHARE$|^FRACTION$/;
+  let checked = 0;
+  for (const name of [...COMMANDS, "segment", "detect", "reproduce", "report"]) {
+    const { COMMAND } = await import(`../../lib/cli/${name}.ts`) as { COMMAND: Command };
+    for (const [option, { value, number }] of Object.entries(COMMAND.options)) {
+      if (value === undefined) continue;
+      const refused = (text: string, message: string) =>
+        assertThrows(
+          () => parseCommandLine(COMMAND, [`--${option}=${text}`]),
+          UsageError,
+          message,
+          `${name} --${option}`,
+        );
+      refused("", "needs its value");
+      if (!numbers.test(value)) continue;
+      checked++;
+      refused("many", `--${option} must be a number`);
+      if (number?.whole) refused("8.5", `--${option} must be a whole number`);
+      if (number?.least !== undefined) refused(String(number.least - 1), `--${option} must be a number of at least`);
+    }
+  }
+  assert(checked > 60, `${checked}`);
 });
 
 Deno.test("every help fits 80 columns, but for commands to copy", async () => {

@@ -45,11 +45,11 @@ Deno.test("an allocation that fails names the option that bounds it, with half i
     const { COMMAND } = await import(`../../lib/cli/${name}.ts`);
     for (const [words, half] of [[[], fallback / 2], [[`--${option}`, "9"], 4]] as const) {
       const args = parseCommandLine(COMMAND, words);
-      args.integer(option, fallback, 1);
+      args.number(option, fallback);
       assertEquals(await advice(error, args), `--${option} ${half} holds half as much at a time`, name);
     }
-    const least = parseCommandLine(COMMAND, [`--${option}`, "1"]);
-    least.integer(option, fallback, 1);
+    const least = parseCommandLine(COMMAND, [`--${option}`, name === "segment" || name === "detect" ? "2" : "1"]);
+    least.number(option, fallback);
     assertStringIncludes(await advice(error, least) ?? "", "--backend cpu", name);
   }
   const probe = parseCommandLine((await import("../../lib/cli/probe.ts")).COMMAND, ["--methods", "knn,lora"]);
