@@ -22,11 +22,11 @@ const COMMAND: Command = {
   name: "rehearse",
   summary: "Training at MIMIC-CXR-JPG's true size on made-up films: every stage measured, killed twice, projected",
   options: {
-    images: { value: "N", help: "Studies, one film each (default: 200)" },
-    "pairs-per-batch": { value: "B", help: "Pairs a step (default: the size's)" },
+    images: { value: "N", number: { whole: true, least: 1 }, help: "Studies, one film each (default: 200)" },
+    "pairs-per-batch": { value: "B", number: { whole: true, least: 1 }, help: "Pairs a step (default: the size's)" },
     size: { value: "WORD", help: "mini, or full: BiomedCLIP's, random weights (default: mini)" },
-    steps: { value: "S", help: "Steps of training (default: the size's)" },
-    workers: { value: "W", help: "Decoding workers (default: the processors)" },
+    steps: { value: "S", number: { whole: true, least: 1 }, help: "Steps of training (default: the size's)" },
+    workers: { value: "W", number: { whole: true, least: 1 }, help: "Decoding workers (default: the processors)" },
     keep: { help: "Leave the tree and the cache" },
     save: { help: "Keep JSON and page in bench/results" },
   },
@@ -36,14 +36,12 @@ const COMMAND: Command = {
 
 async function main(args: Arguments): Promise<number> {
   const size = args.choice("size", ["mini", "full"] as const, "mini");
-  const images = args.integer("images", 200, 1);
-  const count = (name: string): number | undefined =>
-    args.text(name) === undefined ? undefined : args.integer(name, 1, 1);
+  const images = args.number("images", 200);
   const given = {
     images,
-    pairsPerBatch: count("pairs-per-batch"),
-    steps: count("steps"),
-    workers: count("workers"),
+    pairsPerBatch: args.number("pairs-per-batch", undefined),
+    steps: args.number("steps", undefined),
+    workers: args.number("workers", undefined),
   };
   const folder = resolve("results/rehearsal", `${size}-${images}`);
   await Deno.remove(folder, { recursive: true }).catch(() => {});

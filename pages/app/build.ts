@@ -57,7 +57,7 @@ export async function buildPage(folder: string, deno: string = Deno.execPath()):
 async function main(args: Arguments): Promise<void> {
   const [named, ...more] = args.positionals;
   if (more.length > 0) throw new UsageError(`"${more[0]}" is one folder too many: the page is written to one`);
-  const port = args.integer("port", 8000, 1);
+  const port = args.number("port", 8000);
   const folder = resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), named ?? "page");
   await buildPage(folder, "deno"); // by that name the task may run it
   console.log(`Written: ${folder}`);
@@ -85,7 +85,7 @@ if (import.meta.main) {
     positionals: "[DIR]",
     options: {
       serve: { help: "Serve the folder at 127.0.0.1, to this machine alone" },
-      port: { value: "N", help: "Where it is served (default: 8000)" },
+      port: { value: "N", number: { whole: true, least: 1 }, help: "Where it is served (default: 8000)" },
     },
     example: "deno task page --serve",
     run: main,

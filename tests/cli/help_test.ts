@@ -55,12 +55,7 @@ Deno.test("every command refuses what is no number, too small a one or an empty 
     for (const [option, { value, number }] of Object.entries(COMMAND.options)) {
       if (value === undefined) continue;
       const refused = (text: string, message: string) =>
-        assertThrows(
-          () => parseCommandLine(COMMAND, [`--${option}=${text}`]),
-          UsageError,
-          message,
-          `${name} --${option}`,
-        );
+        assertThrows(() => parseCommandLine(COMMAND, [`--${option}=${text}`]), UsageError, message);
       refused("", "needs its value");
       if (!numbers.test(value)) continue;
       checked++;

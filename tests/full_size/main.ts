@@ -28,8 +28,8 @@ async function main(args: Arguments): Promise<number> {
   const folder = join(OUT, "files");
   const settings = {
     folder,
-    layers: args.integer("layers", 12, 1),
-    vocabulary: args.integer("vocabulary", 30522, 1),
+    layers: args.number("layers", 12),
+    vocabulary: args.number("vocabulary", 30522),
     python,
   };
   await Deno.mkdir(folder, { recursive: true });
@@ -75,8 +75,8 @@ await runStandalone({
   summary:
     "Check a seeded random BiomedCLIP with the released adapter against PyTorch (ACE_PYTHON names a Python with torch)",
   options: {
-    layers: { value: "N", help: "Layers of each tower (default: 12)" },
-    vocabulary: { value: "N", help: "Word embeddings (default: 30522)" },
+    layers: { value: "N", number: { whole: true, least: 1 }, help: "Layers of each tower (default: 12)" },
+    vocabulary: { value: "N", number: { whole: true, least: 1 }, help: "Word embeddings (default: 30522)" },
     backend: { value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
     keep: { help: "Leave the files, some 800 MB" },
   },
