@@ -34,7 +34,7 @@ ALLOWED["model.ts"] = Object.keys(ALLOWED); // the front door: a model with meth
 for (const room of Object.keys(ALLOWED)) if (room !== "platform") ALLOWED[room]!.push("platform"); // below all others
 const ROOMS: string[] = Object.keys(ALLOWED);
 ALLOWED["reproduction"] = ROOMS;
-ALLOWED["jupyter"] = ["image", "tensor"];
+ALLOWED["jupyter"] = ["image", "platform", "tensor"];
 ALLOWED["browser"] = ROOMS; // an entry that lists names of all of them
 ALLOWED["cli"] = [...ROOMS, "reproduction"];
 
