@@ -128,7 +128,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
 }
 
 function unreadableAdvice({ path }: ImageError, args: Arguments): string | undefined {
-  if (args.positionals.join() === path) return undefined; // nothing would be left
+  if (args.positionals.join() === path || args.text("query-image") === path) return undefined; // nothing would be left
   const canDrop = args.knows("unreadable") && args.text("unreadable") !== "drop";
   return canDrop ? "--unreadable drop leaves such ones out" : undefined;
 }

@@ -68,9 +68,13 @@ export async function modelFrom(
     throw error;
   });
   const notice = await modelNotice(args);
-  if (notice !== undefined) console.error(notice);
+  if (notice !== undefined && !told.has(notice)) console.error(notice);
+  if (notice !== undefined) told.add(notice);
   return model;
 }
+
+/** Notices of this run's models: some commands load theirs twice. */
+const told = new Set<string>();
 
 async function isAdapter(path: string): Promise<boolean> {
   if (await exists(join(path, "adapter_config.json")) || await exists(join(path, "adapter.safetensors"))) return true;

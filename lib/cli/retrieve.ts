@@ -140,12 +140,13 @@ async function search(args: Arguments, out: string): Promise<number | void> {
   const text = args.text("query");
   const path = args.text("query-image");
   if (path !== undefined) await checkPath(path);
+  const asked = path === undefined ? [] : watched(args, imagesAt([path]));
+  for (const { image } of asked) await image(); // what is wrong with it is told before the work
   const top = args.number("top", 12);
   const backend = await startBackend(args);
   const open = () => classifierFrom(args);
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });
   if (typeof features === "number") return features;
-  const asked = path === undefined ? [] : watched(args, imagesAt([path]));
   const query = await queryFeature(args, text, asked);
   const hits = nearestItems(query, features.image, top);
   const facts = { ...await modelFacts(args), backend: backendText(backend), ...versions() };

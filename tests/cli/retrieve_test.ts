@@ -26,6 +26,27 @@ Deno.test("retrieve --pairs gives both directions, joins the texts of a study, a
   });
 });
 
+Deno.test("retrieve refuses an image to search by that cannot be read before the folder is encoded, and tells its model once", async () => {
+  await inFolder(async (folder) => {
+    const [films, out, query] = ["films", "out", "query.png"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeRadiographs(films, 3);
+    const bytes = await Deno.readFile(join(films, "1.png"));
+    await Deno.writeFile(query, bytes.subarray(0, bytes.length >> 1));
+    const options = { read: [folder, ...MINI_FILES], write: [out] };
+    const args = ["retrieve", "--images", films, "--out", out];
+    const { code, stderr } = await run([...args, "--query-image", query], options);
+    assertEquals(code, 1);
+    assertMatch(stderr, /error: Cannot read ".*query\.png" as PNG/);
+    assert(!stderr.includes("--unreadable") && !stderr.includes("backend:"), stderr);
+    const told = await run([...args, "--query", "pneumonia"], options);
+    assertEquals(told.stderr.split("only drawings").length - 1, 1, told.stderr);
+  });
+});
+
 Deno.test("retrieve finds an image by itself first, and writes a private page that says what the model is", async () => {
   await inFolder(async (folder) => {
     await writeRadiographs(join(folder, "films"), 3);
