@@ -6,6 +6,7 @@ import { truncatedProduct } from "./_truncated_product.ts";
 import { layersText } from "./positions.ts";
 import { TARGETS } from "./config.ts";
 import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead } from "./record.ts";
+import { checkOptions, FLAG, INTEGER, LIST, oneOf, type Rules, TEXTS } from "../platform/options.ts";
 
 /** The ways of {@linkcode combineAdapters}, by PEFT's names. */
 export const COMBINATIONS = ["linear", "cat", "svd", "ties", "dare_linear", "dare_ties"] as const;
@@ -28,6 +29,16 @@ export interface CombineOptions {
   /** What messages call the adapters. @default {adapter 1, adapter 2, ...} */
   names?: readonly string[];
 }
+
+/** What they must be. */
+const COMBINE_RULES: Rules<CombineOptions> = {
+  combination: oneOf(COMBINATIONS),
+  weights: LIST,
+  density: { must: "a number", type: "number" },
+  seed: INTEGER,
+  dropHgnn: FLAG,
+  names: TEXTS,
+};
 
 /** The error for adapters whose ACE-HGNN cannot become one. */
 export class HypergraphCombineError extends RangeError {
@@ -66,14 +77,16 @@ interface WeightedEntry extends LoraEntry {
  * Source: PEFT 0.21 `tuners/lora/model.py`, `utils/merge_utils.py`; Yadav et al. 2023 (TIES), Yu et al. 2024 (DARE).
  *
  * @param adapters At least one, from `readAdapter`.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  * @throws {RangeError} If ranks or sizes differ where they must not, or weights or density are not what they must be.
  * @throws {HypergraphCombineError} If ACE-HGNN cannot be combined and `dropHgnn` is not set.
  */
 export function combineAdapters(adapters: readonly AdapterFile[], options: CombineOptions = {}): AdapterFile {
+  checkOptions("combine adapters", options, COMBINE_RULES);
   const { combination = "linear", density = 0.5, seed = 0, dropHgnn = false } = options;
   const names = adapters.map((_, i) => options.names?.[i] ?? `adapter ${i + 1}`);
   const weights = options.weights ?? adapters.map(() => 1 / adapters.length);
-  checkOptions(adapters, { combination, density, weights, names });
+  checkCombination(adapters, { combination, density, weights, names });
   adapters.forEach((adapter, i) => refuseHead(adapter, `combine "${names[i]}" with others`));
   const entries = adapters.flatMap(({ lora, config }, index) =>
     lora.map((entry): WeightedEntry => ({ ...entry, index, weight: weights[index]! * loraScaling(config) }))
@@ -112,14 +125,11 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
 
 type Settings = Required<Pick<CombineOptions, "combination" | "density" | "weights" | "names">>;
 
-function checkOptions(adapters: readonly AdapterFile[], { combination, density, weights, names }: Settings): void {
+function checkCombination(adapters: readonly AdapterFile[], { combination, density, weights, names }: Settings): void {
   const refuse = (what: string): never => {
     throw new RangeError(`Cannot combine ${names.map((name) => `"${name}"`).join(" and ") || "adapters"} as ${what}`);
   };
   if (adapters.length === 0) refuse("there must be at least one: current number is 0");
-  if (!COMBINATIONS.includes(combination)) {
-    refuse(`combination must be one of ${COMBINATIONS.join(", ")}: current value is "${combination}"`);
-  }
   if (weights.length !== adapters.length) {
     refuse(`there must be a weight for each of ${adapters.length}: current number is ${weights.length}`);
   }

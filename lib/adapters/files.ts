@@ -8,9 +8,13 @@ import { quoted } from "../io/_errors.ts";
 import { openTensorFile } from "../io/open.ts";
 import type { TensorFile } from "../io/tensor_file.ts";
 import { system } from "../platform/system.ts";
+import { checkOptions, FLAG, needed, oneOf, RECORD, type Rules } from "../platform/options.ts";
 
 /** Layout of an adapter: this package's safetensors file, PEFT's folder, or the authors' PyTorch file. */
 export type AdapterFormat = "ace" | "peft" | "authors";
+
+/** All of them. */
+export const ADAPTER_FORMATS: readonly AdapterFormat[] = ["ace", "peft", "authors"];
 
 /** How an adapter is written. */
 export interface WriteAdapterOptions {
@@ -19,6 +23,9 @@ export interface WriteAdapterOptions {
   /** PEFT only: whether the ViT's updates go to timm's fused `attn.qkv`, with three times the rank. @default {false} */
   fusedQkv?: boolean;
 }
+
+/** What they must be. */
+const WRITE_RULES: Rules<WriteAdapterOptions> = { format: needed(oneOf(ADAPTER_FORMATS)), fusedQkv: FLAG };
 
 async function isFile(path: string): Promise<boolean> {
   return await system.stat(path).then((info) => info.isFile, () => false);
@@ -29,6 +36,9 @@ export interface ReadAdapterOptions {
   /** Layers of the towers of the model it is for: the authors' files name layers by thirds and halves. @default {twelve each} */
   depths?: TowerDepths;
 }
+
+/** What they must be. */
+const READ_RULES: Rules<ReadAdapterOptions> = { depths: RECORD };
 
 /** The error for a file of tensors that is no adapter. */
 export class NotAnAdapterError extends SyntaxError {
@@ -76,8 +86,10 @@ export function adapterFormat(file: TensorFile): AdapterFormat | undefined {
  * @param path This package's `.safetensors`, the authors' `.pt`, or PEFT's folder (or the file of its matrices).
  * @throws {SyntaxError} If it is no adapter, or damaged; the message names the file.
  * @throws {RangeError} If a number is NaN or infinite.
+ * @throws {TypeError} If an option is unknown or of another kind.
  */
 export async function readAdapter(path: string, options: ReadAdapterOptions = {}): Promise<AdapterFile> {
+  checkOptions("read an adapter", options, READ_RULES);
   if (basename(path) === "adapter_config.json") return await readAdapter(dirname(path), options);
   const ownFile = join(path, "adapter.safetensors"); // its config beside it has the name of PEFT's
   const isOwn = await isFile(ownFile);
@@ -109,15 +121,14 @@ export async function readAdapter(path: string, options: ReadAdapterOptions = {}
  * @param path A file (`ace`: `.safetensors`, `authors`: `.pt`) or a folder (`peft`).
  * @throws {SyntaxError} If its tensors do not fit together.
  * @throws {RangeError} If a number is NaN or infinite.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function writeAdapter(path: string, adapter: AdapterFile, options: WriteAdapterOptions): Promise<void> {
+  checkOptions("write an adapter", options, WRITE_RULES);
   const checked = checkAdapter(adapter, path);
   const { format, fusedQkv = false } = options;
   if (format !== "ace") refuseHead(adapter, `write "${path}" in the layout "${format}"`);
   if (format === "ace") await writeAceAdapter(path, checked);
   else if (format === "authors") await writeAuthorsAdapter(path, checked);
-  else if (format === "peft") await writePeftAdapter(path, checked, { fusedQkv });
-  else {throw new RangeError(
-      `Cannot write an adapter as format must be ace, peft or authors: current value is "${format}"`,
-    );}
+  else await writePeftAdapter(path, checked, { fusedQkv });
 }

@@ -11,6 +11,7 @@ import { elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/t
 import { TOWER_NAMES } from "../nn/towers.ts";
 import { type AdapterFile, type LoraEntry, refuseHead } from "./record.ts";
 import { AdapterSizeError } from "./size_error.ts";
+import { checkOptions, FLAG, type Rules, TEXT } from "../platform/options.ts";
 
 /** Options of {@linkcode mergeIntoCheckpoint}. */
 export interface MergeOptions {
@@ -19,6 +20,9 @@ export interface MergeOptions {
   /** Leave out ACE-HGNN, for which such weights have no place: the result is then not what was trained. @default {false} */
   dropHgnn?: boolean;
 }
+
+/** What they must be. */
+const MERGE_RULES: Rules<MergeOptions> = { name: TEXT, dropHgnn: FLAG };
 
 /** The error for an adapter of which a layout of plain weights can hold only a part. */
 export class HypergraphMergeError extends RangeError {
@@ -37,12 +41,14 @@ export class HypergraphMergeError extends RangeError {
  * @throws {HypergraphMergeError} If the adapter has ACE-HGNN and `dropHgnn` is not set.
  * @throws {AdapterSizeError} If the adapter was made for a model of other sizes.
  * @throws {RangeError} If a number is NaN or infinite.
+ * @throws {TypeError} If an option is unknown or of another kind.
  */
 export async function mergeIntoCheckpoint(
   checkpoint: Checkpoint,
   adapter: AdapterFile,
   options: MergeOptions = {},
 ): Promise<Map<string, TensorData>> {
+  checkOptions("merge an adapter", options, MERGE_RULES);
   const { file, wrapper, shapes } = checkpoint;
   const { name = "the adapter", dropHgnn = false } = options;
   refuseHead(adapter, `merge "${name}" into "${file.path}"`);

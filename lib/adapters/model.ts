@@ -6,7 +6,7 @@ import type { ClipConfig } from "../clip/config.ts";
 import { hypergraphTree } from "./ace.ts";
 import { AdapterSizeError } from "./size_error.ts";
 import { equalised } from "./equalised.ts";
-import { type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
+import { ADAPTER_FORMATS, type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
 import { TARGETS } from "./config.ts";
 import { type AdapterEncoder, type AdapterFile, gatherHypergraph, type LoraEntry } from "./record.ts";
@@ -105,7 +105,7 @@ export interface SaveAdapterOptions {
 }
 
 /** What they must be. */
-const SAVE_RULES: Rules<SaveAdapterOptions> = { format: oneOf(["ace", "peft", "authors"]), seen: RECORD };
+const SAVE_RULES: Rules<SaveAdapterOptions> = { format: oneOf(ADAPTER_FORMATS), seen: RECORD };
 
 /**
  * Writes the adapter that a model carries.

@@ -66,7 +66,7 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
     await maskOfCase(item, size);
   },
   files: "masks/, submission.csv",
-  async train({ train, validation }, { args, encoder, ...settings }) {
+  async train({ train, validation }, { args, data: _, encoder, ...settings }) {
     const { head, fit } = await trainSegmentation(train, validation, {
       ...settings,
       ...defined({ widest: args.number("width", undefined) }),

@@ -7,6 +7,7 @@ import { adamw, type AdamwState, disposeAdamw, initAdamw } from "../train/adamw.
 import { valueAndGradients } from "../tensor/gradients.ts";
 import { warmupCosine } from "../train/schedule.ts";
 import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../nn/batch_norm.ts";
+import { AMOUNT, CALL, COUNT, INTEGER, RECORD, type Rules } from "../platform/options.ts";
 
 /** What is trained. */
 export interface HeadTask<T, B> {
@@ -45,6 +46,21 @@ export interface FitHeadOptions {
   /** Stops after the step under way; the best epoch so far is returned. */
   signal?: AbortSignal;
 }
+
+/** What they must be. */
+export const FIT_HEAD_RULES: Rules<FitHeadOptions> = {
+  epochs: COUNT,
+  batchSize: COUNT,
+  learningRate: AMOUNT,
+  weightDecay: AMOUNT,
+  warmupEpochs: AMOUNT,
+  patience: AMOUNT,
+  validateEvery: COUNT,
+  seed: INTEGER,
+  onStep: CALL,
+  onEpoch: CALL,
+  signal: RECORD,
+};
 
 /** One epoch of the log. */
 export interface HeadEpoch {

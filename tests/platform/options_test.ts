@@ -12,6 +12,9 @@ import {
   type Rules,
   TEXT,
 } from "../../lib/platform/options.ts";
+import { combineAdapters, mergeIntoCheckpoint, readAdapter, writeAdapter } from "../../lib/adapters/mod.ts";
+import { trainDetection, trainSegmentation } from "../../lib/dense/mod.ts";
+import { comparePredictions, evaluatePredictions, fewShot } from "../../lib/eval/mod.ts";
 import { watchFit } from "../../lib/train/log/watch.ts";
 
 /** A value as a cell may give it: of any type. */
@@ -90,8 +93,21 @@ async function thrown(call: () => unknown): Promise<Error> {
   return await assertRejects(async () => await call(), Error);
 }
 
-Deno.test("every function of the front door refuses an option that there is none of, and options that are no record", async () => {
-  for (const [name, call] of Object.entries(CALLS)) {
+/** Functions under sub-paths with options that a user sets, likewise. */
+const FURTHER_CALLS: Record<string, (options: unknown) => unknown> = {
+  readAdapter: (options) => readAdapter("", cell(options)),
+  writeAdapter: (options) => writeAdapter("", none, cell(options)),
+  combineAdapters: (options) => combineAdapters([], cell(options)),
+  mergeIntoCheckpoint: (options) => mergeIntoCheckpoint(none, none, cell(options)),
+  evaluatePredictions: (options) => evaluatePredictions(none, cell(options)),
+  comparePredictions: (options) => comparePredictions(none, none, cell(options)),
+  fewShot: (options) => fewShot(none, cell(options)),
+  trainSegmentation: (options) => trainSegmentation(none, none, cell(options)),
+  trainDetection: (options) => trainDetection(none, none, cell(options)),
+};
+
+Deno.test("every such function refuses an option that there is none of, and options that are no record", async () => {
+  for (const [name, call] of Object.entries({ ...CALLS, ...FURTHER_CALLS })) {
     const error = await thrown(() => call({ nonsense: 1 }));
     assertEquals([name, error.name], [name, "TypeError"], error.message);
     assertStringIncludes(error.message, 'there is no option "nonsense"', name);
@@ -131,6 +147,12 @@ Deno.test("a slip in a cell is told: a name, a number that is a text, a text tha
         () => ace.selectBackend(cell({ wasm: { threads: "2" } })),
         'threads must be a positive integer: current value is "2"',
       ],
+      [() => FURTHER_CALLS["fewShot"]!({ shot: [1] }), 'no option "shot" (did you mean "shots"?)'],
+      [() => FURTHER_CALLS["fewShot"]!({ methods: ["knnn"] }), '(did you mean "knn"?)'],
+      [() => FURTHER_CALLS["trainDetection"]!({ classes: ["a"], epochs: "3" }), "epochs must be a positive integer"],
+      [() => FURTHER_CALLS["trainDetection"]!({}), "classes must be a list of texts: it is not given"],
+      [() => FURTHER_CALLS["writeAdapter"]!({ format: "pef" }), 'current value is "pef" (did you mean "peft"?)'],
+      [() => FURTHER_CALLS["combineAdapters"]!({ combination: "tie" }), '(did you mean "ties"?)'],
       [() => CALLS["fit"]!({ epoch: 1 }), 'Cannot train as there is no option "epoch" (did you mean "epochs"?)'],
       [() => CALLS["fit"]!({ epochs: "3" }), 'epochs must be a positive integer: current value is "3"'],
       [

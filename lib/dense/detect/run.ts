@@ -11,13 +11,14 @@ import {
   meanAveragePrecision,
 } from "./metrics.ts";
 import { type MappedCases, type MapSource, mapTensor } from "../maps.ts";
-import { fitHead, type FitHeadOptions, type FitHeadResult } from "../train.ts";
+import { FIT_HEAD_RULES, fitHead, type FitHeadOptions, type FitHeadResult } from "../train.ts";
 import { decodeBoxes, suppress } from "./decode.ts";
 import { type DetectionHead, detectMaps, type DetectorConfig, type DetectorParams, initDetector } from "./head.ts";
 import { detectionLoss, type ScaleTargetTensors } from "./loss.ts";
 import { scaleTargets, type TargetOptions } from "./targets.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor4D } from "../../tensor/types.ts";
+import { checkOptions, COUNT, needed, oneOf, type Rules, TEXTS } from "../../platform/options.ts";
 
 /** Options of {@linkcode trainDetection}. */
 export interface TrainDetectionOptions extends FitHeadOptions {
@@ -32,6 +33,16 @@ export interface TrainDetectionOptions extends FitHeadOptions {
   /** Which anchors answer for a box. @default {"every-scale"} */
   assignment?: TargetOptions["assignment"];
 }
+
+/** What they must be. */
+const TRAIN_RULES: Rules<TrainDetectionOptions> = {
+  ...FIT_HEAD_RULES,
+  classes: needed(TEXTS),
+  width: COUNT,
+  pairs: COUNT,
+  anchors: COUNT,
+  assignment: oneOf(["every-scale", "best"]),
+};
 
 /** Detections below this score are never reported. */
 const LEAST = 0.01;
@@ -68,12 +79,14 @@ function gridsOf({ grid }: Pick<DetectorConfig, "grid">): number[] {
  *
  * @returns The head (free its `params` with `disposeParams`), the mean IoU of boxes with their anchors, and the log.
  * @throws {RangeError} If no training case has a box, or a box lies outside its image.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function trainDetection(
   train: MappedCases,
   validation: MappedCases,
   options: TrainDetectionOptions,
 ): Promise<{ head: DetectionHead; anchorIou: number; fit: Omit<FitHeadResult<DetectorParams>, "params"> }> {
+  checkOptions("train a detection head", options, TRAIN_RULES);
   const { classes, seed = 1, anchors: perScale = 3, assignment = "every-scale" } = options;
   const large = train.maps.width >= 512;
   const boxes = truthOf(train, classes), validationBoxes = truthOf(validation, classes);

@@ -3,12 +3,13 @@ import * as tf from "@tensorflow/tfjs";
 import type { BinaryMask } from "../../data/types.ts";
 import { decodeMaps, decoderConfig, type DecoderParams, initDecoder, type SegmentationHead } from "./head.ts";
 import { type MappedCases, type MapSource, mapTensor } from "../maps.ts";
-import { fitHead, type FitHeadOptions, type FitHeadResult } from "../train.ts";
+import { FIT_HEAD_RULES, fitHead, type FitHeadOptions, type FitHeadResult } from "../train.ts";
 import { maskOfSize, maskTarget } from "./masks.ts";
 import { segmentationLoss } from "./loss.ts";
 import { type MaskOverlap, maskOverlap, meanMask, type SegmentationFigures, segmentationFigures } from "./metrics.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
+import { checkOptions, COUNT, needed, type Rules } from "../../platform/options.ts";
 
 /** Options of {@linkcode trainSegmentation}. */
 export interface TrainSegmentationOptions extends FitHeadOptions {
@@ -17,6 +18,9 @@ export interface TrainSegmentationOptions extends FitHeadOptions {
   /** Channels of the first stage. @default {512 from a width of 512 on, else 64} */
   widest?: number;
 }
+
+/** What they must be. */
+const TRAIN_RULES: Rules<TrainSegmentationOptions> = { ...FIT_HEAD_RULES, patchSize: needed(COUNT), widest: COUNT };
 
 /** Side of the predicted masks. */
 export function sideOf(head: Pick<SegmentationHead, "config">, maps: MapSource): number {
@@ -37,12 +41,14 @@ function targetsOf({ cases, maps }: MappedCases, size: number): (index: number) 
  * Trains a decoder; the epoch with the best mean Dice on the validation cases is kept.
  *
  * @returns The head (free its `params` with `disposeParams`) and the log.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function trainSegmentation(
   train: MappedCases,
   validation: MappedCases,
   options: TrainSegmentationOptions,
 ): Promise<{ head: SegmentationHead; fit: Omit<FitHeadResult<DecoderParams>, "params"> }> {
+  checkOptions("train a segmentation head", options, TRAIN_RULES);
   const { patchSize, seed = 1 } = options;
   const { width } = train.maps;
   const config = decoderConfig(width, patchSize, options.widest ?? (width >= 512 ? 512 : 64));

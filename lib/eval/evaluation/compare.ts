@@ -14,6 +14,7 @@ import {
 } from "./columns.ts";
 import type { Drawing } from "./estimate.ts";
 import { type Predictions, selectPredictions } from "./predictions.ts";
+import { checkOptions, COUNT, INTEGER, type Rules } from "../../platform/options.ts";
 
 /** The error for two runs that are not of the same cases. */
 export class UnpairedRunsError extends RangeError {
@@ -28,6 +29,9 @@ export interface CompareOptions {
   /** Seed of every bootstrap. @default {1} */
   seed?: number;
 }
+
+/** What they must be. */
+const COMPARE_RULES: Rules<CompareOptions> = { resamples: COUNT, seed: INTEGER };
 
 /**
  * `b` with its cases in the order of `a`'s.
@@ -68,8 +72,10 @@ function pairedWith(a: Predictions, b: Predictions): Predictions {
  * Compares `a` with `b` case by case: differences are of `a` less `b`. Intervals are over patients where `a` knows them.
  *
  * @throws {UnpairedRunsError} If they are not of the same cases.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function comparePredictions(a: Predictions, b: Predictions, options: CompareOptions = {}): ComparisonRecord {
+  checkOptions("compare", options, COMPARE_RULES);
   const other = pairedWith(a, b);
   const n = a.ids.length;
   const drawing: Drawing = { ...options, ...(a.patients ? { patients: a.patients } : {}) };

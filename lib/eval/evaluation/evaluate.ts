@@ -22,6 +22,7 @@ import {
 } from "./columns.ts";
 import { delongEnds, type Drawing, estimates, UNDEFINED } from "./estimate.ts";
 import { type Grouping, subgroupFigures } from "./subgroups.ts";
+import { checkOptions, COUNT, FLAG, INTEGER, LIST, type Rules } from "../../platform/options.ts";
 import { predictionParts, type Predictions } from "./predictions.ts";
 
 /** How predictions are judged. */
@@ -38,13 +39,24 @@ export interface EvaluateOptions {
   areProbabilities?: boolean;
 }
 
+/** What they must be. */
+const EVALUATE_RULES: Rules<EvaluateOptions> = {
+  threshold: { must: "youden, a record of a sensitivity or specificity, or a number" },
+  by: LIST,
+  resamples: COUNT,
+  seed: INTEGER,
+  areProbabilities: FLAG,
+};
+
 /**
  * Judges predictions. Thresholds and the temperature come from the cases of {@linkcode TUNING_PART}, and the others are judged;
  * without any of that part, thresholds are chosen on the cases judged (the record says so) and no temperature is fitted.
  *
  * @throws {RangeError} If no case is left to judge, a score is NaN, or a column to group by is missing.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function evaluatePredictions(all: Predictions, options: EvaluateOptions = {}): EvaluationRecord {
+  checkOptions("evaluate", options, EVALUATE_RULES);
   const { threshold = "youden", by = [], resamples = 1000, seed = 1, areProbabilities = true } = options;
   checkPredictions(all, by);
   const { tuning, judged } = predictionParts(all);

@@ -5,6 +5,7 @@ import { drawShots, type Shots } from "./shots.ts";
 import { type ProbeAnswer, type ProbeTask, shareRight } from "./task.ts";
 import type { LabelledFeatures } from "./neighbours.ts";
 import { keysOf } from "../../platform/known_keys.ts";
+import { CALL, checkOptions, LIST, listOf, NUMBERS, RECORD, type Rules } from "../../platform/options.ts";
 
 /** A set in three parts, as unit features. */
 export interface FewShotData extends Pick<ProbeTask, "classFeatures" | "scale"> {
@@ -75,6 +76,18 @@ export interface FewShotOptions {
   onRun?: (done: number, total: number, name: string) => void;
 }
 
+/** What they must be. */
+const FEW_SHOT_RULES: Rules<FewShotOptions> = {
+  shots: LIST,
+  seeds: NUMBERS,
+  methods: listOf(keysOf(PROBE_METHODS)),
+  others: RECORD,
+  known: RECORD,
+  onResult: CALL,
+  signal: RECORD,
+  onRun: CALL,
+};
+
 /** The name of one run, unique within a plan. */
 function runKey(method: string, shots: number | null, seed: number): string {
   return `${method} at ${shots ?? "all"}, seed ${seed}`;
@@ -84,8 +97,10 @@ function runKey(method: string, shots: number | null, seed: number): string {
  * Runs each method at each number of shots with each seed; all methods of a seed learn from the same shots.
  *
  * @returns One row a method and number of shots.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function fewShot(data: FewShotData, options: FewShotOptions = {}): Promise<FewShotRow[]> {
+  checkOptions("probe", options, FEW_SHOT_RULES);
   const { shots = [1, 2, 4, 8, 16, Infinity], seeds = [1, 2, 3], others = {}, onRun, known, signal } = options;
   const { methods = keysOf(PROBE_METHODS) } = options;
   const plan = [...methods, ...Object.keys(others)].flatMap((method) =>
