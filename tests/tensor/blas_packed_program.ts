@@ -9,10 +9,11 @@ import type { Tensor2D } from "../../lib/tensor/types.ts";
 import { type WasmBackend, wasmKernels } from "../../lib/tensor/wasm/module.ts";
 import { setThreads } from "../../lib/tensor/wasm/threads.ts";
 
-const [ROWS, INNER, COLUMNS, TIMES] = [201, 128, 640, 8];
+const [INNER, COLUMNS, TIMES] = [128, 640, 8];
+const rows = Number(Deno.args[2] ?? 101);
 const rng = mulberry32(1);
-const random = (rows: number, columns: number): Tensor2D =>
-  tf.tensor2d(Float32Array.from({ length: rows * columns }, () => rng() - 0.5), [rows, columns]);
+const random = (...shape: [number, number]): Tensor2D =>
+  tf.tensor2d(Float32Array.from({ length: shape[0] * shape[1] }, () => rng() - 0.5), shape);
 
 const { adapter } = await selectBackend({ backend: "wasm", wasm: { blas: Deno.args[0]!, threads: 2 } });
 const backend = tf.engine().findBackend("wasm") as unknown as WasmBackend;
@@ -35,7 +36,7 @@ if (packs) {
   };
 }
 const weights = { false: random(INNER, COLUMNS), true: random(COLUMNS, INNER) };
-const inputs = Array.from({ length: TIMES }, () => random(ROWS, INNER));
+const inputs = Array.from({ length: TIMES }, () => random(rows, INNER));
 const run = async (): Promise<Float32Array[]> => {
   const results = [];
   for (const transposed of [false, true]) {

@@ -53,7 +53,7 @@ export function partColumn(n: number, part: number, parts: 1 | 2): number {
 }
 
 /** The packed matrices of a library. */
-export interface PackedMatrices extends Pick<Packer, "scratchBytes"> {
+export interface PackedMatrices extends Pick<Packer, "scratchBytes" | "leastWholeRows"> {
   /** The packed parts, once there are any; counts the uses. */
   find(matrix: RightMatrix): readonly number[] | undefined;
   /** The same, but counts no use and packs nothing. */
@@ -87,6 +87,8 @@ export interface Packer {
   free(packed: bigint): void;
   /** Scratch that a thread needs for a product, bytes. */
   scratchBytes: number;
+  /** With so many rows a thread, each multiplies rows of its own by a whole matrix; with fewer, the rows of two by half of it. */
+  leastWholeRows: number;
 }
 
 /** MKL's way; undefined where a library is another. */
@@ -95,6 +97,7 @@ export function mklPacker(symbols: Deno.DynamicLibrary<typeof PACKING>["symbols"
   if (!MKL_malloc || !MKL_free || !cblas_sgemm_pack_get_size || !cblas_sgemm_pack) return undefined;
   return {
     scratchBytes: 0,
+    leastWholeRows: 192, // 99 are a seventh slower than 197
     pack({ address, transposed, n, k }, first, columns) {
       const packed = MKL_malloc(cblas_sgemm_pack_get_size(B_MATRIX, MEANT_ROWS, columns, k), CACHE_LINE);
       if (packed === 0n) return undefined;
@@ -142,6 +145,7 @@ export function packedMatrices(path: string, packer: Packer, settle: () => void)
   };
   const matrices: PackedMatrices = {
     scratchBytes: packer.scratchBytes,
+    leastWholeRows: packer.leastWholeRows,
     find(matrix) {
       if (matrix.n * matrix.k < LEAST_NUMBERS) return undefined;
       const forms = uses.get(matrix.dataId) ?? new Map<string, { count: number; packed?: number[] }>();

@@ -114,6 +114,7 @@ function stepsPacker(
 ): Packer {
   return {
     scratchBytes: 4 * MOST_ROWS * terms + CACHE_LINE,
+    leastWholeRows: 64, // as what is lost in the product is less than what layers gain as jobs of rows
     pack({ address, transposed, n, k }, first, columns) {
       const bytes = Math.ceil(4 * columns * k / CACHE_LINE) * CACHE_LINE;
       const packed = aligned_alloc(BigInt(CACHE_LINE), BigInt(bytes));

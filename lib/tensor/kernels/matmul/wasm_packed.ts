@@ -8,10 +8,8 @@ import type { TensorInfo } from "../interface.ts";
 
 /** Rows a thread, or a call, from which a packed matrix is used: MKL has another method, and other bits, for few. */
 export const LEAST_PACKED_ROWS = 64;
-/** Columns from which two halves are packed for two threads: each then has twice the rows, which multiply faster up to 200. */
+/** Columns from which two halves are packed for two threads: each then has twice the rows, of which MKL wants 200. */
 const LEAST_PARTED_COLUMNS = 512;
-/** With so many rows a thread, each has rows of its own instead. */
-const LEAST_WHOLE_ROWS = 192;
 
 /** A library's rough speed on one thread, which only decides on threads. */
 export const NATIVE_FLOP_PER_MS = 1e8;
@@ -37,7 +35,7 @@ interface PackedProduct extends RowsProduct {
 function partsOf({ packs, isShared }: Blas, m: number, n: number): { threads: number; parts: 1 | 2 } | undefined {
   const threads = threadPool()?.threads ?? 1;
   if (!packs || (threads > 1 && !isShared)) return undefined;
-  const isParted = threads % 2 === 0 && n >= LEAST_PARTED_COLUMNS && m < threads * LEAST_WHOLE_ROWS;
+  const isParted = threads % 2 === 0 && n >= LEAST_PARTED_COLUMNS && m < threads * packs.leastWholeRows;
   const parts = isParted ? 2 : 1;
   return m < LEAST_PACKED_ROWS * threads / parts ? undefined : { threads, parts };
 }
