@@ -21,6 +21,10 @@ export const REPORT_SCRIPT = `
     box.style.height = Number(height) + (box.clientWidth < 500 ? 24 * Math.max(0, entries - 4) : 0) + "px";
     try {
       await Plotly.newPlot(box, data, { ...layout, autosize: true, font: { ...layout.font, color: ink() } }, config);
+      // Paper is narrower than the window: with a view box the drawing shrinks with its box, instead of being cut off.
+      const scalable = () => box.querySelectorAll(".main-svg").forEach((drawing) => drawing.setAttribute("viewBox", "0 0 " + drawing.getAttribute("width") + " " + drawing.getAttribute("height")));
+      scalable();
+      box.on("plotly_afterplot", scalable);
       // The box's own label says what is drawn; a reader would otherwise be told every tick.
       for (const drawing of box.querySelectorAll(".main-svg")) drawing.setAttribute("aria-hidden", "true");
       return 1;

@@ -3,6 +3,15 @@ import { assert, assertEquals } from "@std/assert";
 import { join, resolve, toFileUrl } from "@std/path";
 import { type Page, withPage } from "./chromium.ts";
 
+/** Expression: texts that a plot draws outside its own box, where they are not seen. */
+const CUT_OFF = `[...document.querySelectorAll(".plot")].flatMap((box) => {
+    const b = box.getBoundingClientRect();
+    return [...box.querySelectorAll(".main-svg, .main-svg text")].filter((t) => {
+      const r = t.getBoundingClientRect();
+      return r.width > 0 && (r.left < b.left - 1 || r.right > b.right + 1 || r.top < b.top - 1 || r.bottom > b.bottom + 1);
+    }).map((t) => t.textContent.slice(0, 40));
+  })`;
+
 /** Options of {@linkcode checkReport}. */
 export interface CheckReportOptions {
   /** Folder that gets report-1280.png, report-390.png and report-1280-dark.png. */
@@ -43,6 +52,7 @@ export async function checkReport(chromium: string, file: string, options: Check
         await Deno.writeFile(join(options.screenshots, name), await page.screenshot());
       }
     }
+    await printsWhole(page);
     await noFaultForAxe(page);
     assertEquals(page.errors, []);
   });
@@ -84,6 +94,20 @@ async function dashedLinesStandFree(page: Page): Promise<void> {
   assertEquals(hidden, [], "a dashed line lies on an axis");
 }
 
+/** Paper is narrower than the window, and no script draws a plot anew for it: one turn changes the width and looks. */
+async function printsWhole(page: Page): Promise<void> {
+  await resize(page, 1280);
+  await page.send("Emulation.setEmulatedMedia", { media: "print" });
+  const cut = await page.evaluate(`(() => {
+    document.body.style.width = "700px";
+    const cut = ${CUT_OFF};
+    document.body.style.width = "";
+    return cut;
+  })()`);
+  assertEquals(cut, [], "outside its plot on paper");
+  await page.send("Emulation.setEmulatedMedia", { media: "" });
+}
+
 async function noFaultForAxe(page: Page): Promise<void> {
   const { default: axe } = await import("axe-core/axe.min.js", { with: { type: "text" } });
   await page.evaluate(axe as unknown as string);
@@ -110,13 +134,5 @@ async function readsWell(page: Page, width: number): Promise<void> {
   // A phone zooms out to show a page that is too wide: its window then grows with the page.
   const wide = await page.evaluate("Math.max(innerWidth, document.documentElement.scrollWidth)");
   assert(wide <= width, `the page is ${wide} px wide in a window of ${width} px`);
-  // What a plot draws outside its own box would be cut off.
-  const cut = await page.evaluate(`[...document.querySelectorAll(".plot")].flatMap((box) => {
-    const b = box.getBoundingClientRect();
-    return [...box.querySelectorAll(".main-svg, .main-svg text")].filter((t) => {
-      const r = t.getBoundingClientRect();
-      return r.width > 0 && (r.left < b.left - 1 || r.right > b.right + 1 || r.top < b.top - 1 || r.bottom > b.bottom + 1);
-    }).map((t) => t.textContent.slice(0, 40));
-  })`);
-  assertEquals(cut, [], `outside its plot at ${width} px`);
+  assertEquals(await page.evaluate(CUT_OFF), [], `outside its plot at ${width} px`);
 }
