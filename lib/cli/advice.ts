@@ -182,9 +182,16 @@ function columnAdvice({ path, column, columns }: ColumnError, args: Arguments): 
   if (flag === undefined && args.knows("by") && args.list("by")?.some((item) => item.split(":")[0] === column)) {
     return `--by names some of them, such as --by ${shellWord(nearest(column, columns) ?? columns.at(-1)!)}`;
   }
+  if (flag === undefined && args.knows("scores") && args.text("scores") === path) return scoresAdvice(column);
   const usual = columns.find((name) => USUAL_COLUMNS[flag ?? ""]?.includes(name.toLowerCase()));
   const meant = nearest(column, columns) ?? usual ?? "NAME";
   return flag && `name the right one with --${flag} ${shellWord(meant)}`;
+}
+
+/** The option that names a column of a list of scores. */
+function scoresAdvice(column: string): string {
+  if (/^score(:|$)/.test(column)) return "--score-columns names the columns of the scores, in the order of --classes";
+  return "--id-column names the column of the case, --truth-column that of its class";
 }
 
 /** The option that bounds what is held at a time. */

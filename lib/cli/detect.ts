@@ -116,7 +116,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     if (!data.synthetic) {
       const cases = [...data.train, ...data.validation, ...data.test];
       const empty = cases.filter((item) => item.boxes?.length === 0).length;
-      console.error(`${empty} of ${cases.length} images have no box: they are taken as negatives`);
+      if (empty > 0) console.error(`${empty} of ${cases.length} images have no box: they are taken as negatives`);
     }
     return data;
   },

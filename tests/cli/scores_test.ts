@@ -127,6 +127,12 @@ Deno.test("evaluate --scores and --compare refuse bad input in one line, and wri
       fail(["evaluate", ...args, "--out", out], patterns, { read: [folder], write: [out] });
     const nan = await file("nan.csv", "id,truth,score\na,0,NaN\nb,1,1\n");
     await refuse(["--scores", nan], nan, '"score" in row 2 must be a finite number');
+    await refuse(["--scores", await file("case.csv", "case,truth,score\na,0,1\n")], '"id"', "--id-column names");
+    await refuse(
+      ["--scores", await file("plain.csv", "id,truth,a,b\nx,a,1,0\ny,b,0,1\n")],
+      '"score:a"',
+      "--score-columns names",
+    );
     await refuse(
       ["--scores", await file("one.csv", "id,truth,score:a,score:b\nx,a,1,0\n"), "--classes", "a"],
       "must be of two classes or more: it has one",
