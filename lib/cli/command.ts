@@ -23,6 +23,8 @@ export interface NumberRule {
   whole?: boolean;
   /** The least it may be. @default {-Infinity} */
   least?: number;
+  /** What it must be more than. @default {-Infinity} */
+  above?: number;
 }
 
 /** A command of cli.ts. */
@@ -244,12 +246,12 @@ function checkValues(known: Readonly<Record<string, OptionSpec>>, tokens: readon
 }
 
 /** Checks the text of a number. */
-function checkNumber(name: string, text: string, { whole = false, least = -Infinity }: NumberRule = {}): void {
+function checkNumber(name: string, text: string, rule: NumberRule = {}): void {
+  const { whole = false, least = -Infinity, above = -Infinity } = rule;
   const number = Number(text);
-  if (text.trim() === "" || !Number.isFinite(number) || number < least) {
-    throw new UsageError(
-      `--${name} must be a number${least > -Infinity ? ` of at least ${least}` : ""}: current value is "${text}"`,
-    );
+  if (text.trim() === "" || !Number.isFinite(number) || number < least || number <= above) {
+    const bound = "above" in rule ? ` above ${above}` : "least" in rule ? ` of at least ${least}` : "";
+    throw new UsageError(`--${name} must be a number${bound}: current value is "${text}"`);
   }
   if (whole && !Number.isInteger(number)) {
     throw new UsageError(`--${name} must be a whole number: current value is "${text}"`);

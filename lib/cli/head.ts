@@ -20,7 +20,7 @@ export const HEAD_OPTIONS: Record<string, OptionSpec> = {
   },
   "positive-weight": {
     value: "X",
-    number: { least: Number.MIN_VALUE },
+    number: { above: 0 },
     help: "With --head: what a positive label weighs (default: negatives over positives of its class)",
   },
 };

@@ -61,7 +61,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   "weight-decay": { value: "X", number: { least: 0 }, help: "Decoupled weight decay (default: 0.01)" },
   "clip-norm": {
     value: "X",
-    number: { least: Number.MIN_VALUE },
+    number: { above: 0 },
     help: "Scale a step's gradients down to this norm (default: no, as the paper)",
   },
   "warmup-epochs": { value: "X", number: { least: 0 }, help: "Epochs of linear warm-up (default: 1)" },

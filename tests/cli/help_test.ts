@@ -62,6 +62,7 @@ Deno.test("every command refuses what is no number, too small a one or an empty 
       refused("many", `--${option} must be a number`);
       if (number?.whole) refused("8.5", `--${option} must be a whole number`);
       if (number?.least !== undefined) refused(String(number.least - 1), `--${option} must be a number of at least`);
+      if (number?.above !== undefined) refused(String(number.above), `--${option} must be a number above`);
     }
   }
   assert(checked > 60, `${checked}`);
