@@ -6,14 +6,8 @@
  * @module
  */
 import { readVariable } from "./lib/platform/variables.ts";
-import {
-  type Arguments,
-  type Command,
-  hangingRows,
-  helpText,
-  parseCommandLine,
-  UsageError,
-} from "./lib/cli/command.ts";
+import { type Arguments, type Command, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import { hangingRows, helpText } from "./lib/cli/help.ts";
 import { checkOutputs } from "./lib/cli/permissions.ts";
 import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";

@@ -1,6 +1,5 @@
 /** What a command is, and how its line is read. @module */
 import { parseArgs } from "node:util";
-import { wrapped } from "../display/terminal.ts";
 import { didYouMean, listed, nearest } from "../platform/nearest.ts";
 
 /** One option of a command. */
@@ -188,7 +187,7 @@ export function quotedWord(word: string): string {
 }
 
 /** An option as it is typed: `--out DIR`. */
-function optionWord(name: string, { value }: OptionSpec): string {
+export function optionWord(name: string, { value }: OptionSpec): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
@@ -276,29 +275,3 @@ function checkLists(tokens: readonly Token[]): void {
 
 /** The option that every command has. */
 export const HELP: OptionSpec = { short: "h", help: "Show this help" };
-
-/** Rows of two columns; what is too long for a line goes on below where it begins. */
-export function hangingRows(rows: readonly (readonly [string, string])[], columns: number): string[] {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const indent = " ".repeat(width + 4);
-  return rows.map(([name, text]) =>
-    `  ${name.padEnd(width)}  ${wrapped(text, columns - indent.length).replaceAll("\n", `\n${indent}`)}`
-  );
-}
-
-/** A command's help text, for so many columns. */
-export function helpText(command: Omit<Command, "run">, columns = Infinity): string {
-  const rows = Object.entries({ ...command.options, help: HELP }).map(([name, option]) => {
-    return [`${option.short ? `-${option.short}, ` : "    "}${optionWord(name, option)}`, option.help] as const;
-  });
-  return [
-    `${command.summary}`,
-    "",
-    `Usage: deno task ${command.name} [options]${command.positionals ? ` ${command.positionals}` : ""}`,
-    "",
-    ...hangingRows(rows, columns),
-    "",
-    "Example:",
-    `  ${command.example}`,
-  ].join("\n");
-}
