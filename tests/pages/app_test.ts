@@ -108,14 +108,14 @@ appTest(
       await first.page.evaluate("navigator.serviceWorker.ready.then(() => {})");
       await first.goOffline();
       await first.reopen();
-      assertStringIncludes(await first.text("run-stored"), "not at its end");
+      await first.untilText("run-stored", "not at its end");
       await first.press("run-resume");
       // Its one epoch is not over, so what is kept now is kept by the clock.
       await first.until(`${STEPS_KEPT}.then((steps) => steps > ${stopped})`);
       const app = await first.inNewTab();
       const kept = await app.page.evaluate(STEPS_KEPT);
       assert(kept > stopped && kept < STEPS, `${kept} steps kept`);
-      assertStringIncludes(await app.text("run-stored"), "not at its end");
+      await app.untilText("run-stored", "not at its end");
       await app.press("run-resume");
       await app.untilText("run-status", `Done after ${STEPS} steps`);
       const bytes = await app.download('[data-format="ace"]');
