@@ -131,7 +131,7 @@ function contender(name: string, vision: VisionConfig, batch: number): Contender
     await firstNumber(tokens);
     tokens.dispose();
   };
-  return { ...ours(name, run), free: () => disposeParams({ params, pixels }) };
+  return { ...ours(name, run), warmUp: PACKED_RUNS, free: () => disposeParams({ params, pixels }) };
 }
 
 /** The rows of this run in the place of those of their names. */
@@ -160,7 +160,7 @@ if (import.meta.main) {
   for (const { name, tower, peer, vit } of ROWS.filter((row) => wanted.every((part) => row.name.includes(part)))) {
     for (const batch of [1, 2]) {
       const sides = [contender(name, tower, batch), contender(peer, vit, batch)];
-      const times = await takeTurns(sides, { least: 5, seconds: 6, warmUp: PACKED_RUNS });
+      const times = await takeTurns(sides, { least: 5, seconds: 6 });
       const [own, other] = [times.get(name)!, times.get(peer)!];
       const factor = work(vit) / work(tower);
       const perOperation = inUnit(ratio(own, other), (times) => times * factor);

@@ -68,8 +68,10 @@ export async function modelFrom(
     throw error;
   });
   const notice = await modelNotice(args);
-  if (notice !== undefined && !told.has(notice)) console.error(notice);
-  if (notice !== undefined) told.add(notice);
+  if (notice !== undefined && !told.has(notice)) {
+    console.error(notice);
+    told.add(notice);
+  }
   return model;
 }
 

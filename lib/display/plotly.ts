@@ -68,6 +68,7 @@ export function plotlyFigure(figure: Figure): PlotlyFigure {
 /** The axes, with ends of their own where a dashed line stands: plotly's may end at the line, where an axis hides it. */
 function withRoom(figure: Figure): Pick<Figure, "x" | "y"> {
   const { x, y, reference, upright } = figure;
+  if (reference === undefined && upright === undefined) return { x, y };
   const scales = scalesOf(figure);
   return {
     x: upright === undefined ? x : { ...x, range: scales.x.ends },
