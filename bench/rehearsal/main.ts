@@ -10,7 +10,7 @@
  * @module
  */
 import { join, resolve } from "@std/path";
-import type { Arguments, Command } from "../../lib/cli/command.ts";
+import { type Arguments, type Command, COUNT } from "../../lib/cli/command.ts";
 import { runStandalone } from "../../lib/cli/standalone.ts";
 import { writeFileAtomic } from "../../lib/io/files.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
@@ -22,11 +22,11 @@ const COMMAND: Command = {
   name: "rehearse",
   summary: "Training at MIMIC-CXR-JPG's true size on made-up films: every stage measured, killed twice, projected",
   options: {
-    images: { value: "N", number: { whole: true, least: 1 }, help: "Studies, one film each (default: 200)" },
-    "pairs-per-batch": { value: "B", number: { whole: true, least: 1 }, help: "Pairs a step (default: the size's)" },
+    images: { value: "N", number: COUNT, help: "Studies, one film each (default: 200)" },
+    "pairs-per-batch": { value: "B", number: COUNT, help: "Pairs a step (default: the size's)" },
     size: { value: "WORD", help: "mini, or full: BiomedCLIP's, random weights (default: mini)" },
-    steps: { value: "S", number: { whole: true, least: 1 }, help: "Steps of training (default: the size's)" },
-    workers: { value: "W", number: { whole: true, least: 1 }, help: "Decoding workers (default: the processors)" },
+    steps: { value: "S", number: COUNT, help: "Steps of training (default: the size's)" },
+    workers: { value: "W", number: COUNT, help: "Decoding workers (default: the processors)" },
     keep: { help: "Leave the tree and the cache" },
     save: { help: "Keep JSON and page in bench/results" },
   },

@@ -23,7 +23,7 @@ import type { VisionConfig } from "../clip/config.ts";
 import { attentionHeads } from "../clip/towers/image.ts";
 import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, COUNT, UsageError } from "./command.ts";
 import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
@@ -56,7 +56,7 @@ export const COMMAND: Command = {
       value: "LIST",
       help: `Maps of each label on that page: ${MAP_KINDS.join(", ")}, or none (default: similarity,gradient)`,
     },
-    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Images encoded at a time (default: 8)" },
+    "batch-size": { value: "N", number: COUNT, help: "Images encoded at a time (default: 8)" },
     ...BACKEND_OPTION,
   },
   example: 'deno task classify chest.png --labels "pneumonia,no finding" --explain results/explain.html',

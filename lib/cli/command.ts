@@ -26,6 +26,13 @@ export interface NumberRule {
   above?: number;
 }
 
+/** A positive whole number. */
+export const COUNT: NumberRule = { whole: true, least: 1 };
+/** A whole number that is not negative. */
+export const WHOLE: NumberRule = { whole: true, least: 0 };
+/** A number that is not negative. */
+export const AMOUNT: NumberRule = { least: 0 };
+
 /** A command of cli.ts. */
 export interface Command {
   /** Its name. */

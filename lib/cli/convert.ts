@@ -16,7 +16,7 @@ import type { TensorData } from "../io/tensors.ts";
 import { writeTorch } from "../io/torch_writer.ts";
 import { checkPath } from "./paths.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError, WHOLE } from "./command.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /** What a folder for another library may hold. */
@@ -54,7 +54,7 @@ export const COMMAND: Command = {
     },
     seed: {
       value: "N",
-      number: { whole: true, least: 0 },
+      number: WHOLE,
       help: "combine: of the numbers that dare drops (default: 0)",
     },
     layout: {

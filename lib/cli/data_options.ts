@@ -9,7 +9,7 @@ import { splitByPatient } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { defined } from "../platform/defined.ts";
 import { errorMessage } from "../platform/error_message.ts";
-import { type Arguments, type OptionSpec, quotedWord, UsageError } from "./command.ts";
+import { type Arguments, type OptionSpec, quotedWord, UsageError, WHOLE } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
 
@@ -28,7 +28,7 @@ export const HELD_OUT_OPTIONS: Record<string, OptionSpec> = {
     number: {},
     help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
   },
-  "split-seed": { value: "N", number: { whole: true, least: 0 }, help: "Seed of that split (default: 0)" },
+  "split-seed": { value: "N", number: WHOLE, help: "Seed of that split (default: 0)" },
 };
 
 /** Data sets that are one CSV or one folder: the commands read these by `--images` and `--pairs`, too. */

@@ -4,7 +4,7 @@ import { type DecodePoolOptions, openDecodePool } from "../data/pixels/decode_po
 import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { watchedImages } from "../image/watched.ts";
 import { defined } from "../platform/defined.ts";
-import type { Arguments, OptionSpec } from "./command.ts";
+import { type Arguments, type OptionSpec, WHOLE } from "./command.ts";
 
 /** The option of commands that read images which a camera or a phone may have taken. */
 export const EXIF_OPTION: Record<string, OptionSpec> = {
@@ -28,7 +28,7 @@ export function watched<T extends Parameters<typeof watchedImages>[0][number]>(
 export const WORKERS_OPTION: Record<string, OptionSpec> = {
   "decode-workers": {
     value: "N",
-    number: { whole: true, least: 0 },
+    number: WHOLE,
     help: "Workers that decode images while others are computed; 0: none (default: the processors)",
   },
 };

@@ -7,7 +7,7 @@ import { saveAdapter } from "../adapters/model.ts";
 import { DEMO, DEMO_SMOKE, runDemo } from "../reproduction/demo/demo.ts";
 import { demoReport } from "../reproduction/demo/report.ts";
 import { loadClip } from "../clip/load.ts";
-import type { Arguments, Command } from "./command.ts";
+import { type Arguments, type Command, WHOLE } from "./command.ts";
 import { holdOutput } from "./output.ts";
 import { BACKEND_OPTION, startBackend, type Watch, watchTraining } from "./shared.ts";
 
@@ -16,7 +16,7 @@ export const COMMAND: Command = {
   summary: "Adapt the shipped mini model three ways and evaluate each on held-out synthetic radiographs",
   options: {
     out: { value: "DIR", help: "Folder of the results (default: results/demo)" },
-    seed: { value: "N", number: { whole: true, least: 0 }, help: `Seed (default: ${DEMO.seed})` },
+    seed: { value: "N", number: WHOLE, help: `Seed (default: ${DEMO.seed})` },
     smoke: { help: "A few seconds' worth, to see that it runs" },
     ...BACKEND_OPTION,
   },

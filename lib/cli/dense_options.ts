@@ -12,7 +12,7 @@ import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
 import { runFacts } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { defined } from "../platform/defined.ts";
-import type { Arguments, OptionSpec } from "./command.ts";
+import { AMOUNT, type Arguments, COUNT, type OptionSpec, WHOLE } from "./command.ts";
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { WORKERS_OPTION } from "./decode_options.ts";
 import { checkPath } from "./paths.ts";
@@ -33,7 +33,7 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   },
   "split-seed": {
     value: "N",
-    number: { whole: true, least: 0 },
+    number: WHOLE,
     help: "Seed of drawn images and of splits by patient (default: 1)",
   },
   ...UNREADABLE_OPTION,
@@ -49,18 +49,18 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   "no-cache": { help: "Keep the maps in memory only" },
   fraction: {
     value: "X",
-    number: { least: 0 },
+    number: AMOUNT,
     help: "Share of the training cases, drawn by seed: 0.01, 0.1, 1 (default: 1)",
   },
   seed: {
     value: "N",
-    number: { whole: true, least: 0 },
+    number: WHOLE,
     help: "Seed of weights, orders and the share drawn (default: 1)",
   },
-  epochs: { value: "N", number: { whole: true, least: 1 }, help: "Most passes over the training cases (default: 50)" },
+  epochs: { value: "N", number: COUNT, help: "Most passes over the training cases (default: 50)" },
   patience: {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "Stop after N epochs without a better validation figure (default: 10)",
   },
   "batch-size": {
@@ -68,15 +68,15 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
     number: { whole: true, least: 2 },
     help: "Images a batch; fewer where a GPU's buffers are small (default: 16)",
   },
-  "learning-rate": { value: "X", number: { least: 0 }, help: "Highest learning rate (default: 5e-4)" },
-  "weight-decay": { value: "X", number: { least: 0 }, help: "Decoupled weight decay (default: 0.05)" },
-  "warmup-epochs": { value: "X", number: { least: 0 }, help: "Epochs of linear warm-up (default: 0)" },
+  "learning-rate": { value: "X", number: AMOUNT, help: "Highest learning rate (default: 5e-4)" },
+  "weight-decay": { value: "X", number: AMOUNT, help: "Decoupled weight decay (default: 0.05)" },
+  "warmup-epochs": { value: "X", number: AMOUNT, help: "Epochs of linear warm-up (default: 0)" },
   width: {
     value: "N",
     number: { whole: true, least: 8 },
     help: "Widest decoder stage, or channels of the finest scale (default: by the encoder)",
   },
-  pictures: { value: "N", number: { whole: true, least: 0 }, help: "Images shown in overlays.html (default: 24)" },
+  pictures: { value: "N", number: WHOLE, help: "Images shown in overlays.html (default: 24)" },
   ...BACKEND_OPTION,
 };
 

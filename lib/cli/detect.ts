@@ -11,7 +11,7 @@ import type { MappedCases } from "../dense/maps.ts";
 import type { Overlay } from "../display/overlay.ts";
 import { exists } from "../io/files.ts";
 import { defined } from "../platform/defined.ts";
-import { type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
+import { AMOUNT, type Arguments, type Command, type OptionSpec, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
@@ -78,7 +78,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     boxes: { value: "CSV", help: "Boxes, one a row; an image without a row has none" },
     ...BOX_COLUMN_OPTIONS,
     "one-class": { value: "NAME", help: "Take every box as this class" },
-    confidence: { value: "X", number: { least: 0 }, help: "Least score of a written box (default: 0.5)" },
+    confidence: { value: "X", number: AMOUNT, help: "Least score of a written box (default: 0.5)" },
     assignment: {
       value: "NAME",
       help: "every-scale (as MGCA's code) or best (as the YOLOv3 paper) (default: every-scale)",

@@ -17,7 +17,7 @@ import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { defined } from "../platform/defined.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, COUNT, UsageError } from "./command.ts";
 import { classifierFrom, imagesIn } from "./classify.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, isDatasetGiven } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
@@ -73,10 +73,10 @@ export const COMMAND: Command = {
     force: { help: "Compute again what is there" },
     chunk: {
       value: "N",
-      number: { whole: true, least: 1 },
+      number: COUNT,
       help: "Items of a part, at most lost by an interruption (default: 128)",
     },
-    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Items encoded at a time (default: 16)" },
+    "batch-size": { value: "N", number: COUNT, help: "Items encoded at a time (default: 16)" },
     ...BACKEND_OPTION,
   },
   example: `deno task encode --images radiographs --out results/feats.safetensors --shard 1/2\n${NOTES}`,

@@ -15,7 +15,7 @@ import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/pro
 import { isProbability, type Protocol, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { defined } from "../platform/defined.ts";
 import { adaptedFrom, checkAdapterUnseen } from "./classify.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, COUNT, UsageError, WHOLE } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {
   announce,
@@ -77,8 +77,8 @@ export const COMMAND: Command = {
     },
     ...OVERWRITE_OPTION,
     ...PLAIN_CSV_OPTION,
-    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Images encoded at a time (default: 32)" },
-    seed: { value: "N", number: { whole: true, least: 0 }, help: "Seed of the bootstrap (default: 1)" },
+    "batch-size": { value: "N", number: COUNT, help: "Images encoded at a time (default: 32)" },
+    seed: { value: "N", number: WHOLE, help: "Seed of the bootstrap (default: 1)" },
     ...BACKEND_OPTION,
   },
   example: "deno task evaluate --images cases.csv --class-column finding --classes normal,pneumonia " +

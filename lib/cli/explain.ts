@@ -12,7 +12,7 @@ import { byCodePoint } from "../text/code_point_order.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { checkAdapterUnseen, classifierFrom, mapKindsFrom } from "./classify.ts";
-import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
+import { type Arguments, type Command, quotedWord, UsageError, WHOLE } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, namesFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_options.ts";
@@ -37,7 +37,7 @@ export const COMMAND: Command = {
     maps: { value: "LIST", help: "Among similarity, gradient, occlusion (default: similarity,gradient)" },
     curves: {
       value: "N",
-      number: { whole: true, least: 0 },
+      number: WHOLE,
       help: "Images and labels whose deletion and insertion are followed (default: 16)",
     },
     ...COLUMN_OPTIONS,

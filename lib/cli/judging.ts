@@ -12,7 +12,7 @@ import type { Grouping } from "../eval/evaluation/subgroups.ts";
 import type { ThresholdRule } from "../eval/metrics/operating_point.ts";
 import type { RasterImage } from "../image/raster.ts";
 import { defined } from "../platform/defined.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { type Arguments, COUNT, type OptionSpec, UsageError, WHOLE } from "./command.ts";
 import { csvOptionsFrom, writeResults } from "./output.ts";
 
 /** Options of judging. */
@@ -33,10 +33,10 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
   title: { value: "TEXT", help: "Heading of evaluation.html (default: method and set)" },
   pictures: {
     value: "N",
-    number: { whole: true, least: 0 },
+    number: WHOLE,
     help: "Hardest cases shown on evaluation.html (default: 24)",
   },
-  resamples: { value: "N", number: { whole: true, least: 1 }, help: "Resamples of the bootstrap (default: 1000)" },
+  resamples: { value: "N", number: COUNT, help: "Resamples of the bootstrap (default: 1000)" },
 };
 
 /** What the options ask of judging; refused before the work begins. */

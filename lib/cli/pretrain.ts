@@ -14,7 +14,7 @@ import { JOINT, PRETRAIN } from "../reproduction/pretrain/settings.ts";
 import type { FitOptions, FitResult } from "../train/options.ts";
 import { runFacts } from "../io/run_facts.ts";
 import { countParams, disposeParams } from "../tensor/params.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError, WHOLE } from "./command.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { BACKEND_OPTION, startBackend, watchTraining } from "./shared.ts";
 
@@ -35,17 +35,17 @@ export const COMMAND: Command = {
     },
     "text-steps": {
       value: "N",
-      number: { whole: true, least: 0 },
+      number: WHOLE,
       help: `Steps of the text tower, with apart only (default: ${PRETRAIN.textSteps})`,
     },
     "image-steps": {
       value: "N",
-      number: { whole: true, least: 0 },
+      number: WHOLE,
       help: `Steps of the image tower (default: ${PRETRAIN.imageSteps}; joint: ${JOINT.imageSteps})`,
     },
     seed: {
       value: "N",
-      number: { whole: true, least: 0 },
+      number: WHOLE,
       help: `Seed (default: ${PRETRAIN.seed}; joint: ${JOINT.seed})`,
     },
     probe: { help: "Measure what CLS token and patch tokens know, and keep it in the card" },

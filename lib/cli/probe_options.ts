@@ -1,6 +1,6 @@
 /** The options of `probe`, and what they say of its runs. @module */
 import { PROBE_METHODS, type ProbeName } from "../eval/probe/methods.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { type Arguments, COUNT, type OptionSpec, UsageError, WHOLE } from "./command.ts";
 import { CLASS_OPTIONS, CLASSIFIED_OPTIONS, COLUMN_OPTIONS } from "./data_options.ts";
 import { OVERWRITE_OPTION } from "./output.ts";
 import { BACKEND_OPTION } from "./shared.ts";
@@ -22,11 +22,11 @@ export const PROBE_OPTIONS: Record<string, OptionSpec> = {
     value: "NAME",
     help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % by patient, drawn)",
   },
-  "split-seed": { value: "N", number: { whole: true, least: 0 }, help: "Seed of parts that are drawn (default: 1)" },
+  "split-seed": { value: "N", number: WHOLE, help: "Seed of parts that are drawn (default: 1)" },
   methods: { value: "LIST", help: `Among ${METHODS.join(", ")} (default: all but lora, which trains on the images)` },
   shots: { value: "LIST", help: "Cases a class (default: 1,2,4,8,16,all)" },
   seeds: { value: "LIST", help: "Seeds of the draws (default: 1,2,3)" },
-  epochs: { value: "N", number: { whole: true, least: 1 }, help: "Passes of LoRA over its shots (default: 40)" },
+  epochs: { value: "N", number: COUNT, help: "Passes of LoRA over its shots (default: 40)" },
   "learning-rate": {
     value: "LIST",
     help: "Rates of LoRA; of several the one with most right answers on the validation cases (default: 0.001,0.01)",
@@ -39,7 +39,7 @@ export const PROBE_OPTIONS: Record<string, OptionSpec> = {
   },
   ...OVERWRITE_OPTION,
   json: { help: "JSON instead of a table" },
-  "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Images encoded at a time (default: 16)" },
+  "batch-size": { value: "N", number: COUNT, help: "Images encoded at a time (default: 16)" },
   ...BACKEND_OPTION,
 };
 

@@ -12,7 +12,7 @@ import type { Estimate } from "../reproduction/estimate.ts";
 import { reproduce, type ReproduceOptions, type ReproduceOutcome } from "../reproduction/reproduce.ts";
 import { didYouMean } from "../platform/nearest.ts";
 import { defined } from "../platform/defined.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { AMOUNT, type Arguments, type Command, COUNT, UsageError, WHOLE } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { holdOutput } from "./output.ts";
 import { namedShare } from "./ranks.ts";
@@ -62,7 +62,7 @@ export const COMMAND: Command = {
     },
     epochs: {
       value: "N",
-      number: { whole: true, least: 1 },
+      number: COUNT,
       help: "Passes over the pairs (default: the scale's); named in the records",
     },
     pairs: {
@@ -72,12 +72,12 @@ export const COMMAND: Command = {
     },
     "learning-rate": {
       value: "X",
-      number: { least: 0 },
+      number: AMOUNT,
       help: "Highest learning rate of a method (default: the scale's); named in the records",
     },
     draw: {
       value: "N",
-      number: { whole: true, least: 0 },
+      number: WHOLE,
       help:
         "Seed of the synthetic pairs and held-out sets, to choose settings on others (default: 1); named in the records",
     },
@@ -93,7 +93,7 @@ export const COMMAND: Command = {
     out: { value: "DIR", help: "Folder of the runs' JSON files (default: results/reproduce)" },
     workers: {
       value: "N",
-      number: { whole: true, least: 1 },
+      number: COUNT,
       help: "Runs carried out at a time on the wasm backend (default: the processors, at most 4)",
     },
     ...BACKEND_OPTION,

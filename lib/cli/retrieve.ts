@@ -10,7 +10,7 @@ import { seenPart } from "../eval/explain.ts";
 import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
 import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, COUNT, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { watched } from "./decode_options.ts";
@@ -35,7 +35,7 @@ export const COMMAND: Command = {
     images: { value: "PATH", help: "Folder or CSV of images to search" },
     query: { value: "TEXT", help: "Sentence to search them by" },
     "query-image": { value: "FILE", help: "Image to search them by" },
-    top: { value: "N", number: { whole: true, least: 1 }, help: "Images shown of a search (default: 12)" },
+    top: { value: "N", number: COUNT, help: "Images shown of a search (default: 12)" },
     ...COLUMN_OPTIONS,
     ...MANY_IMAGES_OPTIONS,
     out: {
@@ -44,7 +44,7 @@ export const COMMAND: Command = {
     },
     ...OVERWRITE_OPTION,
     json: { help: "JSON instead of a table" },
-    "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Items encoded at a time (default: 16)" },
+    "batch-size": { value: "N", number: COUNT, help: "Items encoded at a time (default: 16)" },
     ...BACKEND_OPTION,
   },
   example: 'deno task retrieve --images radiographs --query "a chest X-ray image of pneumonia."\n' +

@@ -8,7 +8,7 @@ import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
 import { fittingMicroBatch, sampleBytes } from "../train/step_memory.ts";
 import { defined } from "../platform/defined.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { AMOUNT, type Arguments, COUNT, type OptionSpec, UsageError, WHOLE } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, HELD_OUT_OPTIONS } from "./data_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
 import { HEAD_OPTIONS } from "./head.ts";
@@ -42,39 +42,39 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   overwrite: { help: "Give up the run that the folder holds" },
   "save-steps": {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "Keep the state every N steps, besides each epoch's (default: no)",
   },
-  "save-minutes": { value: "M", number: { least: 0 }, help: "Keep the state every M minutes, likewise (default: 15)" },
-  epochs: { value: "N", number: { whole: true, least: 1 }, help: "Passes over the pairs (default: 40)" },
-  "batch-size": { value: "N", number: { whole: true, least: 1 }, help: "Pairs a batch (default: 64)" },
+  "save-minutes": { value: "M", number: AMOUNT, help: "Keep the state every M minutes, likewise (default: 15)" },
+  epochs: { value: "N", number: COUNT, help: "Passes over the pairs (default: 40)" },
+  "batch-size": { value: "N", number: COUNT, help: "Pairs a batch (default: 64)" },
   "micro-batch": {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "Pairs encoded at a time; bounds memory, not the loss (default: the batch)",
   },
   "gradient-sum": {
     value: "WORD",
     help: "With mpirun: ordered, the same bits on any number of processes, or allreduce, less sent (default: ordered)",
   },
-  "learning-rate": { value: "X", number: { least: 0 }, help: "Highest learning rate (default: 1e-3)" },
-  "weight-decay": { value: "X", number: { least: 0 }, help: "Decoupled weight decay (default: 0.01)" },
+  "learning-rate": { value: "X", number: AMOUNT, help: "Highest learning rate (default: 1e-3)" },
+  "weight-decay": { value: "X", number: AMOUNT, help: "Decoupled weight decay (default: 0.01)" },
   "clip-norm": {
     value: "X",
     number: { above: 0 },
     help: "Scale a step's gradients down to this norm (default: no, as the paper)",
   },
-  "warmup-epochs": { value: "X", number: { least: 0 }, help: "Epochs of linear warm-up (default: 1)" },
+  "warmup-epochs": { value: "X", number: AMOUNT, help: "Epochs of linear warm-up (default: 1)" },
   loss: {
     value: "NAME",
     help:
       "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)",
   },
-  seed: { value: "N", number: { whole: true, least: 0 }, help: "Seed of new weights, orders and dropout (default: 1)" },
+  seed: { value: "N", number: WHOLE, help: "Seed of new weights, orders and dropout (default: 1)" },
   "no-shuffle": { help: "Read batches in file order, as the released single-GPU script does" },
-  rank: { value: "R", number: { whole: true, least: 1 }, help: "LoRA rank (default: 4)" },
+  rank: { value: "R", number: COUNT, help: "LoRA rank (default: 4)" },
   alpha: { value: "X", number: {}, help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
-  dropout: { value: "X", number: { least: 0 }, help: "Dropout on the LoRA path's input (default: 0.1)" },
+  dropout: { value: "X", number: AMOUNT, help: "Dropout on the LoRA path's input (default: 0.1)" },
   targets: { value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
   positions: {
     value: "NAME",
@@ -83,7 +83,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
       "(top1, top2, top3) or all (default: all)",
   },
   hgnn: { value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
-  "top-k": { value: "K", number: { whole: true, least: 1 }, help: "Members of a hyperedge (default: 5)" },
+  "top-k": { value: "K", number: COUNT, help: "Members of a hyperedge (default: 5)" },
   "text-affinity": {
     value: "NAME",
     help:
@@ -92,7 +92,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   },
   hidden: {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "Hidden width of ACE-HGNN (default: a quarter of the embedding)",
   },
   ...BACKEND_OPTION,

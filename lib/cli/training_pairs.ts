@@ -4,7 +4,7 @@ import { pairsOf, type PairsOptions, readTable } from "../data/pairs.ts";
 import { CHEXPERT_LABELS, type Dataset } from "../data/types.ts";
 import { datasetTargets } from "../eval/assess.ts";
 import { drawShots } from "../eval/probe/shots.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { type Arguments, COUNT, type OptionSpec, UsageError } from "./command.ts";
 import { columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
 import { headTraining } from "./head.ts";
 import { checkPath } from "./paths.ts";
@@ -22,7 +22,7 @@ export const CAPTION_OPTIONS: Record<string, OptionSpec> = {
   separator: { value: "TEXT", help: 'What separates the classes of a cell, such as "|"' },
   shots: {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "Train on N cases a class, drawn by --seed (default: all)",
   },
 };

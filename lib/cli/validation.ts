@@ -8,7 +8,7 @@ import { splitByPatient } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import { type Measure, retrievalValidation, type ValidationOptions, zeroShotValidation } from "../eval/validation.ts";
-import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { type Arguments, COUNT, type OptionSpec, UsageError } from "./command.ts";
 import { columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
@@ -23,12 +23,12 @@ export const VALIDATION_OPTIONS: Record<string, OptionSpec> = {
   },
   "validate-every": {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "Steps from one validation to the next (default: an epoch)",
   },
   patience: {
     value: "N",
-    number: { whole: true, least: 1 },
+    number: COUNT,
     help: "End after N validations without a better one (default: never)",
   },
 };

@@ -4,7 +4,7 @@
  * @module
  */
 import { fromFileUrl, join, resolve } from "@std/path";
-import { type Arguments, UsageError } from "../../lib/cli/command.ts";
+import { type Arguments, COUNT, UsageError } from "../../lib/cli/command.ts";
 import { runStandalone } from "../../lib/cli/standalone.ts";
 import { writeAssets } from "./assets.ts";
 import { serveFolder } from "./serve.ts";
@@ -85,7 +85,7 @@ if (import.meta.main) {
     positionals: "[DIR]",
     options: {
       serve: { help: "Serve the folder at 127.0.0.1, to this machine alone" },
-      port: { value: "N", number: { whole: true, least: 1 }, help: "Where it is served (default: 8000)" },
+      port: { value: "N", number: COUNT, help: "Where it is served (default: 8000)" },
     },
     example: "deno task page --serve",
     run: main,

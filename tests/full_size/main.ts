@@ -4,7 +4,7 @@
  *     ACE_PYTHON=python deno task full-size [--layers 12] [--vocabulary 30522] [--backend wasm] [--keep]
  */
 import { join } from "@std/path";
-import type { Arguments } from "../../lib/cli/command.ts";
+import { type Arguments, COUNT } from "../../lib/cli/command.ts";
 import { runStandalone } from "../../lib/cli/standalone.ts";
 import { type BackendName, selectBackend } from "../../lib/tensor/backend.ts";
 import { writeFileAtomic } from "../../lib/io/files.ts";
@@ -75,8 +75,8 @@ await runStandalone({
   summary:
     "Check a seeded random BiomedCLIP with the released adapter against PyTorch (ACE_PYTHON names a Python with torch)",
   options: {
-    layers: { value: "N", number: { whole: true, least: 1 }, help: "Layers of each tower (default: 12)" },
-    vocabulary: { value: "N", number: { whole: true, least: 1 }, help: "Word embeddings (default: 30522)" },
+    layers: { value: "N", number: COUNT, help: "Layers of each tower (default: 12)" },
+    vocabulary: { value: "N", number: COUNT, help: "Word embeddings (default: 30522)" },
     backend: { value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
     keep: { help: "Leave the files, some 800 MB" },
   },
