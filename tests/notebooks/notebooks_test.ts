@@ -194,7 +194,9 @@ Deno.test({
         JSON.stringify(notebookOf(
           `import { lossFigure } from "${display}curves.ts";\nimport { figureDisplay, show } from "${display}show.ts";`,
           ...shows,
-          'console.log("\\x1b[31mred\\x1b[0m", Deno.env.get("SMOKE"), Deno.cwd());',
+          // Deno's kernel hands a printed line over beside the cell: printed last, it may come after the cell's end and be lost.
+          'console.log("\\x1b[31mred\\x1b[0m", Deno.env.get("SMOKE"), Deno.cwd());\n' +
+            "await new Promise((resolve) => setTimeout(resolve, 2000));",
         )),
       );
       const good = await runKernel([file], ["--write-clean"]);
