@@ -9,7 +9,7 @@ import { readVariable } from "./lib/platform/variables.ts";
 import { type Arguments, type Command, parseCommandLine, UsageError } from "./lib/cli/command.ts";
 import { hangingRows, helpText } from "./lib/cli/help.ts";
 import { checkOutputs } from "./lib/cli/permissions.ts";
-import { abortRanks, leaveRanks } from "./lib/cli/ranks.ts";
+import { abortRanks, endUnjoined, leaveRanks } from "./lib/cli/ranks.ts";
 import { watchTaskRunner } from "./lib/cli/interrupt.ts";
 import { errorLine, guardTerminal } from "./lib/cli/printable.ts";
 import { outputColumns } from "./lib/display/terminal.ts";
@@ -100,5 +100,7 @@ if (import.meta.main) {
   guardTerminal();
   enterUsersFolder();
   watchTaskRunner();
-  Deno.exit(await main(Deno.args));
+  const code = await main(Deno.args);
+  if (code !== 0) endUnjoined(code);
+  Deno.exit(code);
 }

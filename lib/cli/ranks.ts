@@ -1,16 +1,22 @@
 /** A command as one of several processes that MPI started. @module */
 import { runTexts } from "../adapters/positions.ts";
 import type { Communicator } from "../distributed/communicator.ts";
-import { endIsKnown } from "../distributed/death.ts";
+import { endIsKnown, hasShell } from "../distributed/death.ts";
 import { launchedPlace, launchedProcesses } from "../distributed/launcher.ts";
-import { MpiError, openMpi } from "../distributed/mpi.ts";
+import { MpiError, openMpi, RANK_VARIABLES } from "../distributed/mpi.ts";
+import { abortByPmi } from "../distributed/pmi.ts";
 import { checkShared } from "../distributed/shared_settings.ts";
 import type { Shard } from "../eval/encode/features_file.ts";
 import { parseShard } from "../eval/encode/shards.ts";
 import { gitRevision, VERSION } from "../io/run_facts.ts";
+import { readVariable } from "../platform/variables.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
 let world: Communicator | undefined;
+let hasJoined = false;
+
+/** How long a line may take to pass the launcher, ms: MPICH's throws away what it has not passed on when it hears of an end. */
+const PASSING_MS = 500;
 
 /**
  * The processes that share the command, or undefined when it was started alone. From the second on they print nothing but errors.
@@ -20,7 +26,7 @@ let world: Communicator | undefined;
  */
 export async function joinRanks(command: string): Promise<Communicator | undefined> {
   if (world) return world;
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+  if (!isFfiGranted()) {
     const count = launchedProcesses({ job: false });
     if (count === 1) return undefined;
     throw new UsageError(
@@ -30,6 +36,7 @@ export async function joinRanks(command: string): Promise<Communicator | undefin
   if (launchedProcesses() === 1) return undefined;
   try {
     world = openMpi();
+    hasJoined = true;
   } catch (error) {
     if (!(error instanceof MpiError)) throw error;
     throw new UsageError(error.message);
@@ -83,9 +90,25 @@ export function abortRanks(message: string, exitCode: number): void {
   if (!world) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`rank ${world.rank}: ${message}\n`));
   endIsKnown();
-  // MPICH's launcher throws away what it has not passed on when it hears of an end.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  letPass();
   world.abort(exitCode);
+}
+
+/** Ends the others, too, after a failure of this one before it joined them: MPICH's launcher lets them wait for ever else. */
+export function endUnjoined(exitCode: number): void {
+  if (hasJoined || hasShell() || !isFfiGranted() || launchedProcesses({ job: false }) === 1) return;
+  const rank = RANK_VARIABLES.map(readVariable).find((text) => text);
+  if (rank) console.error(`rank ${rank} failed before it joined the others`);
+  letPass();
+  abortByPmi(exitCode);
+}
+
+function isFfiGranted(): boolean {
+  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+}
+
+function letPass(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PASSING_MS);
 }
 
 /** The option of commands whose items can be shared out. */
@@ -132,7 +155,7 @@ export async function shareFrom(args: Arguments, command: string): Promise<Share
   const given = args.text("shard");
   const auto = /^auto(?:\/([1-9]\d*))?$/.exec(given ?? "");
   if (given !== undefined && !auto) return { shard: namedShare(args, "shard"), ranks: undefined };
-  const isConnected = Deno.permissions.querySync({ name: "ffi" }).state === "granted" && launchedProcesses() > 1;
+  const isConnected = isFfiGranted() && launchedProcesses() > 1;
   if (isConnected && !auto?.[1]) {
     const ranks = await joinRanks(command);
     return { shard: ranks && { index: ranks.rank, count: ranks.size }, ranks };

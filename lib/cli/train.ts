@@ -43,9 +43,10 @@ import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
+import { checkShared } from "../distributed/shared_settings.ts";
 import { defined } from "../platform/defined.ts";
 import { joinRanks } from "./ranks.ts";
-import { startBackend, type Watch, watchTraining } from "./shared.ts";
+import { backendText, startBackend, type Watch, watchTraining } from "./shared.ts";
 
 /** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
 async function inputsOf(
@@ -175,9 +176,13 @@ interface PreparedRun {
   facts: ModelFacts;
 }
 
+/** What makes the backends of several processes one. */
+const ONE_BACKEND = "ACE_BACKEND, ACE_THREADS, ACE_BLAS and OPENBLAS_CORETYPE set alike make it so";
+
 /** Reads the sets, the model and the adapter to start from, and refuses a step that cannot fit in memory. */
 async function prepareRun(args: Arguments, ranks: Communicator | undefined): Promise<PreparedRun> {
   const backend = await startBackend(args, ranks);
+  if (ranks) checkShared({ backend: backendText(backend) }, ranks, { remedy: ONE_BACKEND }); // else the weights drift apart
   const sets = await setsFrom(args);
   const { dataset } = sets;
   const clip = await modelFrom(args, undefined, (params, encoders) => learnNothing(args, dataset, params, encoders));

@@ -58,8 +58,11 @@ const LIBRARY_VARIABLE = "ACE_MPI";
 /** Set for each process by what speaks PMIx: srun --mpi=pmix, and Open MPI's own launcher. */
 const PMIX_VARIABLE = "PMIX_RANK";
 
+/** Which process this is, as launchers say before the library does. */
+export const RANK_VARIABLES: readonly string[] = ["OMPI_COMM_WORLD_RANK", PMIX_VARIABLE, "PMI_RANK"];
+
 /** The variables that are read here, besides the launchers'. */
-export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, PMIX_VARIABLE, PMI_VARIABLE, SHELL_VARIABLE];
+export const MPI_VARIABLES: readonly string[] = [LIBRARY_VARIABLE, ...RANK_VARIABLES, PMI_VARIABLE, SHELL_VARIABLE];
 
 /** File names by preference where none is given; the one of the launcher that started the process comes first. */
 const OPEN_MPI_FILES = ["libmpi.so.40", "libmpi.40.dylib"];

@@ -13,6 +13,7 @@ trap 'pass HUP' HUP
 interrupt() { # a terminal sends it to deno, too, which a shell has start with it ignored
   case $(sed -n 's/^SigIgn:.*\(.\)$/\1/p' "/proc/$child/status" 2>/dev/null || ps -o ignored= -p "$child") in
     '' | *[2367abef]) pass TERM ;;
+    *) asked=INT ;;
   esac
 }
 trap interrupt INT

@@ -5,7 +5,7 @@ import type { Communicator } from "./communicator.ts";
 export interface CheckSharedOptions {
   /** What cannot be done. @default {"train"} */
   verb?: string;
-  /** What helps, a sentence. @default {"All must read the same files"} */
+  /** What helps, a sentence. @default {"All must be given the same options and files"} */
   remedy?: string;
 }
 
@@ -18,7 +18,7 @@ export interface CheckSharedOptions {
 export function checkShared(
   own: Readonly<Record<string, unknown>>,
   ranks: Communicator,
-  { verb = "train", remedy = "All must read the same files" }: CheckSharedOptions = {},
+  { verb = "train", remedy = "All must be given the same options and files" }: CheckSharedOptions = {},
 ): void {
   const bytes = new TextEncoder().encode(JSON.stringify(own));
   const [length] = ranks.allGather(Float32Array.of(bytes.length)); // far below 2^24

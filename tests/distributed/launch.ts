@@ -59,14 +59,24 @@ export function launchedTasks(
   args: readonly string[],
   more?: readonly string[],
 ): Deno.Command {
-  const task = [Deno.execPath(), "task", "--quiet", "--config", join(PACKAGE, "deno.json"), "mpi"];
-  const others = more ? [":", "-n", "1", ...task, ...more] : [];
-  const [program, ...words] = [...line, ...task, ...args, ...others];
+  const others = more ? [":", "-n", "1", ...TASK, ...more] : [];
+  return inUsersFolder([...line, ...TASK, ...args, ...others], folder, "null");
+}
+
+/** The same as a line that is typed in a terminal, whose keyboard is the child's input. */
+export function typedTasks(line: readonly string[], folder: string, args: readonly string[]): Deno.Command {
+  const words = [...line, ...TASK, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  return inUsersFolder(["script", "-qec", `exec ${words.join(" ")}`, "/dev/null"], folder, "piped");
+}
+
+const TASK = [Deno.execPath(), "task", "--quiet", "--config", join(PACKAGE, "deno.json"), "mpi"];
+
+function inUsersFolder([program, ...args]: readonly string[], folder: string, stdin: "null" | "piped"): Deno.Command {
   return new Deno.Command(program!, {
-    args: words,
+    args,
     cwd: folder,
     env: { ...ENVIRONMENT, INIT_CWD: folder, PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}` },
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   });

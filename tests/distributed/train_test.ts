@@ -5,6 +5,7 @@ import { exists } from "../../lib/io/files.ts";
 import { readSafetensors } from "../../lib/io/safetensors.ts";
 import { inFolder } from "../folder.ts";
 import { writeClasses, writePairs } from "../cli/fixtures.ts";
+import { interruptRanks } from "./interrupt_ranks.ts";
 import { jobsOf, killRanks } from "./kill_ranks.ts";
 import { adapterDigest as adapter, isThere, launched, launchedTasks, LAUNCHERS } from "./launch.ts";
 
@@ -19,6 +20,8 @@ function command(
 ): Deno.Command {
   return launched(launcher, size, folder, [...before, ...args]);
 }
+
+const hasScript = await isThere("script");
 
 for (const [name, launcher] of Object.entries(LAUNCHERS)) {
   const ignore = !await isThere(launcher[0]);
@@ -177,6 +180,7 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
             [["--seed", "2"], /rank 1: Cannot train .* the same seed: that of process 1 is 2, that of process 0 1/],
             [["--top-k", "3"], /rank 1: Cannot train .* the same hgnn: that of process 1 is {"topK":3/],
             [["--held-out", "0.2"], /rank 1: --held-out needs --patient-column/],
+            [["--backend", "cpu"], /rank 1: Cannot train .* the same backend: that of process 1 is "cpu \(/],
             [
               ["--sed", "2"],
               /Unknown option '--sed'[^]*rank 1 \(process \d+ on \S+\) failed before it joined the others/,
@@ -191,12 +195,30 @@ for (const [name, launcher] of Object.entries(LAUNCHERS)) {
           assertMatch(told, why);
           assert(code !== 0 && !await exists(join(folder, "out", "adapter.safetensors")), told);
         }
+        const without = await launched(launcher, 1, folder, line, [...line, "--sed", "2"]).output(); // a task between them
+        assert(without.code !== 0);
+        assertMatch(
+          new TextDecoder().decode(without.stderr),
+          /Unknown option '--sed'[^]*rank 1 failed before it joined/,
+        );
         const { code, stderr } = await launchedTasks([...launcher, "-n", "5"], folder, line).output();
         assert(code !== 0);
         assertMatch(
           new TextDecoder().decode(stderr),
           /rank \d: Cannot share a batch among 5 processes as it must have a micro-batch for each: .* have 4/,
         );
+      });
+    },
+  });
+
+  Deno.test({
+    name: `Ctrl-C in a terminal ends the processes, also as they start, and leaves none${
+      hasScript ? skipped : " (skipped: no script of util-linux)"
+    }`,
+    ignore: ignore || !hasScript,
+    fn: async () => {
+      await inFolder(async (folder) => {
+        assertEquals((await interruptRanks(folder, launcher, { tries: 3 })).length, 3); // throws where one goes on
       });
     },
   });
