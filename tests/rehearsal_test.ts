@@ -36,7 +36,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await inFolder(async (folder) => {
-      const rehearsal = await rehearse(folder, { images: 12, pairsPerBatch: 2, steps: 24, workers: 1, shrink: 8 });
+      const rehearsal = await rehearse(folder, { images: 12, pairsPerBatch: 2, steps: 96, workers: 1, shrink: 8 });
       assertEquals(rehearsal.differing, []);
       assertEquals(rehearsal.killed.map(({ signal }) => signal), ["SIGTERM", "SIGKILL"]);
       assertEquals(
@@ -46,8 +46,8 @@ Deno.test({
           "fill the cache: 12",
           "the same again: 12",
           "read the cache: 12",
-          "train, 24 steps: 48",
-          `train to the end after two kills: ${48 - 2 * rehearsal.killed[1]!.step}`,
+          "train, 96 steps: 192",
+          `train to the end after two kills: ${192 - 2 * rehearsal.killed[1]!.step}`,
           "validate: 2",
         ],
       );

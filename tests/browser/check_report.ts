@@ -61,7 +61,8 @@ export async function checkReport(chromium: string, file: string, options: Check
 async function resize(page: Page, width: number): Promise<void> {
   const mobile = width < 600;
   await page.send("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile });
-  await page.evaluate("new Promise((done) => setTimeout(done, 400))");
+  // The page hears of its width before a frame, however late that is, and draws its plots anew by a timer of its own.
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 400)))");
 }
 
 async function everyPlotDrawn(page: Page): Promise<void> {

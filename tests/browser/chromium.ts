@@ -91,7 +91,7 @@ export async function withPage(
     await use(await newPage(connection));
   } finally {
     await Promise.race([connection.send("Browser.close").catch(() => {}), child.status]);
-    const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), 60_000); // it writes its log of the network first
     await child.status;
     clearTimeout(timer);
     await connection.close();

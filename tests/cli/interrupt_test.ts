@@ -19,7 +19,7 @@ async function signalled(folder: string, signal: typeof ROUNDS[number]): Promise
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const watchdog = setTimeout(() => child.kill("SIGKILL"), 120_000);
+  const watchdog = setTimeout(() => child.kill("SIGKILL"), 300_000);
   let stderr = "";
   let sent = false;
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {

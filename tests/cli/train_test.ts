@@ -3,7 +3,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readAdapter } from "../../lib/adapters/files.ts";
 import { loadPairs } from "../../lib/data/pairs.ts";
+import { exists } from "../../lib/io/files.ts";
 import { tar } from "../data/tar.ts";
+import { eventually } from "../eventually.ts";
 import { inFolder } from "../folder.ts";
 import { DICOM, writeDamagedWeights, writeMimic, writePairs } from "./fixtures.ts";
 import { command, fail, MINI_FILES, run, snapshot, succeed } from "./run.ts";
@@ -112,9 +114,7 @@ Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as 
     assertStringIncludes(first.stderr, `nothing to resume: no "${join(straight, "state.safetensors")}"`);
 
     const child = command([...args, "--out", broken], permissions(folder)).spawn();
-    while (!await Deno.stat(join(broken, "state.safetensors")).then(() => true, () => false)) {
-      await new Promise((resolve) => setTimeout(resolve, 2)); // the state is first written after the first epoch
-    }
+    await eventually(() => exists(join(broken, "state.safetensors")), "the state after the first epoch", 2);
     child.kill("SIGINT");
     const { code, stdout, stderr } = await child.output();
     const told = new TextDecoder().decode(stderr);
@@ -255,17 +255,20 @@ Deno.test("train leaves a finished run alone without --overwrite, and a folder i
     const both = join(out, "both");
     const long = ["train", "--pairs", pairs, "--out", both, "--epochs", "400", "--batch-size", "4"];
     const child = command(long, permissions(folder)).spawn();
-    while (!await Deno.stat(join(both, "state.safetensors")).then(() => true, () => false)) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await eventually(() => exists(join(both, "state.safetensors")), "the state after the first epoch");
     await fail([...long, "--resume"], [`another run is writing to "${both}"`], permissions(folder));
     child.kill("SIGKILL");
     await child.output();
     const going = command([...long, "--resume"], permissions(folder)).spawn(); // the lock went with the process
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    going.kill("SIGINT");
-    const { code, stderr } = await going.output();
-    assertEquals(code, 130, new TextDecoder().decode(stderr));
+    let told = "";
+    for await (const text of going.stderr.pipeThrough(new TextDecoderStream())) {
+      const isUnderWay = /\btrain \d+\/\d+/;
+      if (!isUnderWay.test(told) && isUnderWay.test(told + text)) going.kill("SIGINT");
+      told += text;
+    }
+    await going.stdout.cancel();
+    assertEquals((await going.status).code, 130, told);
+    assert(/interrupted after step \d+/.test(told), told);
   });
 });
 

@@ -3,6 +3,7 @@ import { cellProgress } from "../../lib/display/cell_progress.ts";
 import { lossFigure } from "../../lib/display/curves.ts";
 import { plotlyFigure } from "../../lib/display/plotly.ts";
 import { decodePng } from "../../lib/image/png.ts";
+import { eventually } from "../eventually.ts";
 import {
   displayable,
   figureDisplay,
@@ -126,7 +127,7 @@ Deno.test("cellProgress() draws its bar in the cell's output, with its notes", a
     bar.note("slow today");
     for (const step of [1, 2, 4]) bar.update(step, { loss: 2 });
     bar.finish();
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await eventually(() => String(said.at(-1)).includes("4/4"), "the last state");
   } finally {
     target.jupyter = undefined;
   }

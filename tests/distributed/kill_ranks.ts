@@ -39,10 +39,10 @@ export interface KillRanksOptions {
   seed?: number;
   /** Processes at most that go on. @default {4} */
   most?: number;
+  /** Longest that a job may take to end after one of its processes was killed, seconds. @default {300} */
+  patience?: number;
 }
 
-/** Longest that a job may take to end after one of its processes was killed. */
-const MOST_SECONDS = 30;
 const TRAIN = ["train", "--pairs", "pairs.csv", "--batch-size", "8", "--micro-batch", "2", "--epochs", "8"];
 
 /** Starts a job of so many processes. */
@@ -59,7 +59,7 @@ export async function killRanks(
   launch: Launch,
   options: KillRanksOptions = {},
 ): Promise<RankSweepResult> {
-  const { kills = 3, seed = 1, most = 4 } = options;
+  const { kills = 3, seed = 1, most = 4, patience = 300 } = options;
   const rng = mulberry32(seed);
   await writePairs(folder, 20);
   const began = performance.now();
@@ -74,6 +74,7 @@ export async function killRanks(
       signal: result.killed.length % 2 === 0 ? "KILL" : "TERM",
       // Two processes on one processor take twice as long. Every third is killed as it starts, before it joins.
       after: result.killed.length % 3 === 2 ? 0 : whole * 2 * rng(),
+      patience,
     }, result);
     result.reads += await readWhole(join(folder, "killed"));
     if (isKilled) result.steps.push(await loggedStep(join(folder, "killed")));
@@ -86,8 +87,9 @@ export async function killRanks(
   return result;
 }
 
-/** What is killed, how, and after how many milliseconds. */
+/** What is killed, how, after how many milliseconds, and how many seconds its end may take. */
 interface Kill {
+  patience: number;
   rank: number;
   signal: "KILL" | "TERM";
   after: number;
@@ -97,7 +99,7 @@ interface Kill {
 async function killOnce(
   folder: string,
   command: Deno.Command,
-  { rank, signal, after }: Kill,
+  { rank, signal, after, patience }: Kill,
   result: RankSweepResult,
 ): Promise<boolean> {
   const child = command.spawn();
@@ -115,8 +117,8 @@ async function killOnce(
   const stuck = new Promise<never>((_, reject) => {
     watchdog = setTimeout(() => {
       child.kill("SIGKILL"); // what the launcher started elsewhere may keep the output open
-      reject(new Error(`the job went on for ${MOST_SECONDS} s after SIG${signal} to its rank ${rank}`));
-    }, 1000 * MOST_SECONDS);
+      reject(new Error(`the job went on for ${patience} s after SIG${signal} to its rank ${rank}`));
+    }, 1000 * patience);
   });
   const { code, stdout, stderr } = await Promise.race([output, stuck]);
   clearTimeout(watchdog);
@@ -174,6 +176,7 @@ if (import.meta.main) {
       kills: Number(values.kills ?? 20),
       seed: Number(values.seed ?? 1),
       most: Number(values.most ?? 4),
+      patience: 30,
     });
     console.log(JSON.stringify(result));
     if (result.ends.some(({ equal }) => !equal)) Deno.exitCode = 1;

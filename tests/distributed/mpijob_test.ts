@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { writePairs } from "../cli/fixtures.ts";
+import { eventually } from "../eventually.ts";
 import { inFolder } from "../folder.ts";
 import { hasPython, runPython, skipName } from "../io/_python.ts";
 import { PACKAGE } from "../cli/run.ts";
@@ -129,9 +130,7 @@ Deno.test({
 
         const child = (await job(WORKERS, 1)).spawn();
         const output = child.output();
-        while ((await loggedStep(join(folder, "run")) ?? 0) < 2) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
+        await eventually(async () => (await loggedStep(join(folder, "run")) ?? 0) >= 2, "the second step", 20);
         await machines.kill(WORKERS[1]!);
         const killed = await output;
         const told = new TextDecoder().decode(killed.stderr) + new TextDecoder().decode(killed.stdout);

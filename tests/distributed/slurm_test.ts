@@ -95,7 +95,7 @@ Deno.test({
         for (const [i, [name, mpi]] of MPIS.entries()) {
           // MPICH 4.0's own MPI_Finalize hung in six of eight such jobs.
           for (let job = 0; job < (ABSENT[i] ? 0 : name === "MPICH" ? 3 : 1); job++) {
-            const srun = ["srun", `--mpi=${mpi}`, "--nodes=2", "--ntasks=4", "--kill-on-bad-exit=1", "--time=1"];
+            const srun = ["srun", `--mpi=${mpi}`, "--nodes=2", "--ntasks=4", "--kill-on-bad-exit=1", "--time=10"];
             const { size, wrong, description } = JSON.parse(await run([...srun, ...deno, "--no-prompt", program]));
             assertEquals([size, wrong, description.includes(name)], [4, -1, true], description);
           }

@@ -182,13 +182,13 @@ const CLIENT = `
 import sys
 from jupyter_client.manager import start_new_kernel
 from jupyter_client.kernelspec import KernelSpecManager
-manager, client = start_new_kernel(kernel_name="ace-lora", cwd=sys.argv[1])
-client.execute_interactive('Deno.writeTextFileSync("first", Deno.cwd())', timeout=120)
+manager, client = start_new_kernel(startup_timeout=300, kernel_name="ace-lora", cwd=sys.argv[1])
+client.execute_interactive('Deno.writeTextFileSync("first", Deno.cwd())', timeout=300)
 client.execute("await new Promise(() => setInterval(() => {}, 100))")
 manager.interrupt_kernel()
 manager.restart_kernel(now=True)
-client.wait_for_ready(timeout=120)
-client.execute_interactive('Deno.writeTextFileSync("second", Deno.cwd())', timeout=120)
+client.wait_for_ready(timeout=300)
+client.execute_interactive('Deno.writeTextFileSync("second", Deno.cwd())', timeout=300)
 client.stop_channels()
 manager.shutdown_kernel()
 print(manager.has_kernel)

@@ -74,7 +74,7 @@ def run(path, timeout):
 
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="deno", allow_errors=True,
+        notebook, timeout=timeout, kernel_name="deno", allow_errors=True, startup_timeout=timeout, iopub_timeout=60,
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
     client.execute()

@@ -23,7 +23,7 @@ export interface Driver {
 }
 
 /** Most turns of a tenth of a second that are waited; a processor that stands in for a GPU compiles long. */
-const PATIENCE = { wasm: 1200, webgpu: 6000 };
+const PATIENCE = { wasm: 3000, webgpu: 6000 };
 
 /** Drives a page; what it downloads goes to `folder`. */
 export async function drive(page: Page, folder: string, backend: keyof typeof PATIENCE): Promise<Driver> {

@@ -9,6 +9,7 @@ import {
   watchDevice,
 } from "../../lib/tensor/webgpu/device.ts";
 import { currentDevice, initWebgpu } from "../../lib/tensor/webgpu/init.ts";
+import { eventually } from "../eventually.ts";
 import { assertNear, gpuTest, tensor } from "./webgpu_support.ts";
 
 Deno.test("isSoftwareAdapter() recognises the CPU's adapters by name or by flag", () => {
@@ -130,7 +131,7 @@ gpuTest("watchDevice() stores the first uncaptured error only", async () => {
   check();
   for (const size of [16, 32]) found.device.createBuffer({ size, usage: 0xffff }); // no such usage
   await found.device.queue.onSubmittedWorkDone();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(() => firstError() !== undefined, "the device's error");
   assertThrows(check, DeviceError, "Cannot trust the results on webgpu as the device must report no error");
   const stored = firstError();
   found.device.destroy();

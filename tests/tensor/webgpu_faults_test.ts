@@ -66,8 +66,9 @@ gpuTest("initWebgpu() right after a loss starts anew", async () => {
 gpuTest("a synchronous read of a lost device throws", async () => {
   const backend = tf.backend() as unknown as WebgpuBackend;
   const y = tf.tidy(() => tf.square(tensor([1, 2, 3], [3])));
-  currentDevice()!.device.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  const { device } = currentDevice()!;
+  device.destroy();
+  await device.lost;
   assertThrows(() => backend.readSync(y.dataId), DeviceError, LOST);
   await assertRejects(() => y.data(), DeviceError, LOST);
   tf.dispose(y);

@@ -44,11 +44,13 @@ Deno.test(`fillPixelCache() killed ${KILLS} times at random moments, two writers
       const start = (files: string[]): Deno.ChildProcess =>
         new Deno.Command(Deno.execPath(), {
           args: ["run", "--no-check", "--allow-read", "--allow-write", SCRIPT, cache, String(SIZE), ...files],
+          stdin: "piped",
           stdout: "piped",
           stderr: "null",
         }).spawn();
       const writers = [start(paths), start([...paths].reverse())];
-      await Promise.all(writers.map((writer) => writer.stdout.getReader().read())); // they have begun
+      await Promise.all(writers.map((writer) => writer.stdout.getReader().read()));
+      for (const writer of writers) await writer.stdin.close(); // they begin together, however long each took to start
       for (const end = Date.now() + 100 * rng(); Date.now() < end;) {
         await checkWhole(own);
         await new Promise((resolve) => setTimeout(resolve, 2));
@@ -66,6 +68,7 @@ Deno.test(`fillPixelCache() killed ${KILLS} times at random moments, two writers
       if (left.size < IMAGES) cut++;
       left.close();
       const last = start(paths);
+      await last.stdin.close();
       await last.stdout.cancel();
       assert((await last.status).success);
       const reader = await openPixelCache(cache, TRANSFORM);

@@ -5,6 +5,7 @@ import type { StepReport } from "../../../lib/train/options.ts";
 import { trainingFigure, validationFigure } from "../../../lib/train/log/figures.ts";
 import { openRunLog } from "../../../lib/train/log/run_log.ts";
 import { watchFit } from "../../../lib/train/log/watch.ts";
+import { eventually } from "../../eventually.ts";
 import { inFolder } from "../../folder.ts";
 
 const python = Deno.env.get("ACE_PYTHON");
@@ -139,7 +140,10 @@ Deno.test("watchFit() shows a notebook's cell a bar, and the curves of loss and 
     hooks.onStep(report(2));
     await hooks.onValidation({ step: 2, name: "recall@5", value: 0.25 });
     await end();
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await eventually(
+      () => [...shown.values()].some((texts) => /train \[#/.test(texts.at(-1)!)),
+      "the bar's last state",
+    );
   } finally {
     host.jupyter = undefined;
   }
