@@ -120,7 +120,7 @@ export function isTrainable(name: string): boolean {
 
 /** The leaves that training changes, by name. */
 export function trainableTensors(params: AceLoraParams): Map<string, Tensor> {
-  return new Map([...namedTensors(params)].filter(([name]) => isTrainable(name)));
+  return namedTensors(params, isTrainable);
 }
 
 /**

@@ -101,7 +101,7 @@ export async function scoreDataset<T>(
       ...encoding,
       ...(score ? { score } : {}),
     });
-  return { scores, targets, trainable: countParams(params, (name) => model.isTrainable(name)) };
+  return { scores, targets, trainable: countParams(params, model.isTrainable) };
 }
 
 /**

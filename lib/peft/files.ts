@@ -4,16 +4,10 @@ import type { ClipConfig } from "../clip/config.ts";
 import { checkedField, word } from "../io/fields.ts";
 import { loadTree, openTree, recordField, saveTree, textField } from "../io/tree.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
-import type { Tensor } from "../tensor/types.ts";
 import type { PeftMethod, PeftParams } from "./method.ts";
 import { PEFT_METHODS, PEFT_NAMES } from "./methods.ts";
 
 const FORMAT = "ace-lora fine-tuning 1";
-
-/** The leaves a method trains, by name, in the tree's order; borrowed. */
-export function trainableLeaves(method: PeftMethod, params: PeftParams): Map<string, Tensor> {
-  return new Map([...namedTensors(params)].filter(([name]) => method.model.isTrainable(name)));
-}
 
 /**
  * Writes the leaves that training changes, whole or not at all; method, settings and sizes go into the metadata.
@@ -22,7 +16,7 @@ export function trainableLeaves(method: PeftMethod, params: PeftParams): Map<str
  * @throws {Error} If the file cannot be written; the message names it.
  */
 export async function savePeft(path: string, method: PeftMethod, params: PeftParams): Promise<void> {
-  await saveTree(path, Object.fromEntries(trainableLeaves(method, params)), {
+  await saveTree(path, Object.fromEntries(namedTensors(params, method.model.isTrainable)), {
     format: FORMAT,
     method: method.name,
     settings: JSON.stringify(method.settings),

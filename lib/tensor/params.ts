@@ -58,7 +58,8 @@ export function mapTensors<T>(tree: T, replace: (tensor: Tensor, name: string) =
 }
 
 /**
- * The tree's tensors under their dotted names, in the tree's order. The tensors are borrowed, not copied.
+ * The tree's tensors under their dotted names, in the tree's order, optionally only those whose name `keep` accepts. The tensors are
+ * borrowed, not copied.
  *
  * @example Dotted names
  * ```ts
@@ -71,10 +72,10 @@ export function mapTensors<T>(tree: T, replace: (tensor: Tensor, name: string) =
  * assertEquals(names, ["blocks.0.bias"]);
  * ```
  */
-export function namedTensors(tree: unknown): Map<string, Tensor> {
+export function namedTensors(tree: unknown, keep: (name: string) => boolean = () => true): Map<string, Tensor> {
   const out = new Map<string, Tensor>();
   mapTensors(tree, (tensor, name) => {
-    out.set(name, tensor);
+    if (keep(name)) out.set(name, tensor);
     return tensor;
   });
   return out;
@@ -123,9 +124,7 @@ export function withTensors<T>(tree: T, replacements: ReadonlyMap<string, Tensor
  * ```
  */
 export function countParams(tree: unknown, keep: (name: string) => boolean = () => true): number {
-  let total = 0;
-  for (const [name, tensor] of namedTensors(tree)) if (keep(name)) total += tensor.size;
-  return total;
+  return namedTensors(tree, keep).values().reduce((total, { size }) => total + size, 0);
 }
 
 /**

@@ -57,17 +57,13 @@ export async function contrastiveGradients<T>(
   batch: Batch,
   options: ContrastiveGradientsOptions = {},
 ): Promise<Gradients> {
-  const layout = flatLayout(trainable(model, params));
+  const layout = flatLayout(namedTensors(params, model.isTrainable));
   const { value, gradients } = await packedGradients(model, params, batch, { ...options, layout });
   try {
     return { value, gradients: unpackNamed(layout, gradients) };
   } finally {
     tf.dispose(gradients);
   }
-}
-
-function trainable<T>(model: ContrastiveModel<T>, params: T): Map<string, Tensor> {
-  return new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
 }
 
 /**
@@ -83,7 +79,7 @@ export async function packedGradients<T>(
   options: ContrastiveGradientsOptions & { layout: FlatLayout },
 ): Promise<PackedGradients> {
   const { layout } = options;
-  const leaves = trainable(model, params);
+  const leaves = namedTensors(params, model.isTrainable);
   const featureOptions: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
   const step: Step<T> = { model, params, batch, leaves, layout, featureOptions };
   const chunks = chunksOf(batch.size, options);

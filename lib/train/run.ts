@@ -116,7 +116,7 @@ export async function openRun<T>(
   source: BatchSource,
   { plan, options }: { plan: Plan; options: FitOptions },
 ): Promise<Run<T>> {
-  const start = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
+  const start = namedTensors(params, model.isTrainable);
   const state = await startState(start, plan.settings, options);
   if (options.ranks) {
     const { gradientSum = "ordered", patience = null } = options; // which processes that differ would wait for each other

@@ -6,7 +6,6 @@ import { initClip } from "../../lib/clip/params.ts";
 import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import type { ClipConfig } from "../../lib/clip/config.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
-import { trainableLeaves } from "../../lib/peft/files.ts";
 import type { PeftMethod } from "../../lib/peft/method.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { normal } from "../../lib/tensor/init.ts";
@@ -43,7 +42,7 @@ Deno.test("docs/add_a_method.md builds a method that obeys the laws and counts w
     const method = make(SMALL);
     const base = initClip(SMALL, 1);
     const fresh = await method.prepare(base);
-    const leaves = trainableLeaves(method, fresh);
+    const leaves = namedTensors(fresh, method.model.isTrainable);
     assertEquals(leaves.size, 4 * 12 + 1);
     const per = (width: number, hidden: number): number => 2 * (4 * width + hidden + width);
     const { width, depth, mlpWidth } = BIOMED_CLIP.vision;

@@ -5,9 +5,8 @@ import { BIOMED_CLIP } from "../../lib/clip/architectures.ts";
 import type { ClipConfig } from "../../lib/clip/config.ts";
 import { buildClip } from "../../lib/clip/params.ts";
 import { PEFT_METHODS, type PeftName } from "../../lib/peft/methods.ts";
-import { trainableLeaves } from "../../lib/peft/files.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
-import { countParams } from "../../lib/tensor/params.ts";
+import { countParams, namedTensors } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
 
 /** A tree of the right shapes in which leaves of one shape are one tensor, so that 195 million numbers need 0.1 GB. */
@@ -72,7 +71,7 @@ Deno.test("a smaller word table changes full fine-tuning alone: 28,895 rows", as
   tf.engine().endScope();
 });
 
-Deno.test("trainableLeaves() names each method's leaves", async () => {
+Deno.test("namedTensors() of what is trainable names each method's leaves", async () => {
   await selectBackend({ backend: "cpu" });
   tf.engine().startScope();
   const block = "vision.trunk.blocks.0";
@@ -92,7 +91,7 @@ Deno.test("trainableLeaves() names each method's leaves", async () => {
   };
   for (const [name, [count, first]] of Object.entries(expected)) {
     const method = PEFT_METHODS[name as PeftName](BIOMED_CLIP);
-    const leaves = [...trainableLeaves(method, await method.prepare(shapesOf(BIOMED_CLIP))).keys()];
+    const leaves = [...namedTensors(await method.prepare(shapesOf(BIOMED_CLIP)), method.model.isTrainable).keys()];
     assertEquals([leaves.length, leaves[0] ?? ""], [count, first], name);
     assertEquals(leaves.includes("scale"), name !== "none");
   }

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { ClipParams } from "../../lib/clip/params.ts";
 import { initClip } from "../../lib/clip/params.ts";
 import { readAdapter } from "../../lib/adapters/files.ts";
-import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
+import { loadPeft, savePeft } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftParams } from "../../lib/peft/method.ts";
 import { PEFT_METHODS, PEFT_NAMES, type PeftName } from "../../lib/peft/methods.ts";
 import { normal } from "../../lib/tensor/init.ts";
@@ -42,7 +42,7 @@ function base(): ClipParams {
 /** The method's tree with every trainable leaf moved off its start. */
 async function moved(method: PeftMethod, from: ClipParams): Promise<PeftParams> {
   const fresh = await method.prepare(from);
-  const leaves = [...trainableLeaves(method, fresh)];
+  const leaves = [...namedTensors(fresh, method.model.isTrainable)];
   return withTensors(fresh, new Map(leaves.map(([name, x]) => [name, tf.add(x, normal(x.shape, 0.1, 8, name))])));
 }
 
@@ -130,7 +130,7 @@ testOnBackends("every trainable leaf gets a gradient, no frozen one is asked for
     const method = small(name);
     const params = await moved(method, start);
     const { gradients } = await contrastiveGradients(method.model, params, batch, { seed: 3 });
-    assertEquals([...gradients.keys()], [...trainableLeaves(method, params).keys()], name);
+    assertEquals([...gradients.keys()], [...namedTensors(params, method.model.isTrainable).keys()], name);
     for (const [leaf, gradient] of gradients) {
       assertEquals(gradient.shape, namedTensors(params).get(leaf)!.shape, `${name}: ${leaf}`);
       const largest = (await tf.max(tf.abs(gradient)).data())[0]!;
@@ -190,7 +190,7 @@ testOnBackends("prepare() gives the same weights for the same seed, others for a
   const start = base();
   const leaves = async (name: PeftName, seed: number): Promise<Map<string, Tensor>> => {
     const method = small(name);
-    return trainableLeaves(method, await method.prepare(start, { seed }));
+    return namedTensors(await method.prepare(start, { seed }), method.model.isTrainable);
   };
   for (const name of ["adapter", "vpt", "coop", "clip-adapter", "lora", "dora", "ace-lora"] as const) {
     const [a, b, c] = [await leaves(name, 1), await leaves(name, 1), await leaves(name, 2)];

@@ -5,7 +5,7 @@ import { loadAdapter, saveAdapter } from "../../lib/adapters/model.ts";
 import { aceLoraModel } from "../../lib/ace_lora.ts";
 import type { BertConfig, ClipConfig } from "../../lib/clip/config.ts";
 import { type ClipParams, initClip } from "../../lib/clip/params.ts";
-import { loadPeft, savePeft, trainableLeaves } from "../../lib/peft/files.ts";
+import { loadPeft, savePeft } from "../../lib/peft/files.ts";
 import type { PeftMethod, PeftParams } from "../../lib/peft/method.ts";
 import { PEFT_METHODS, PEFT_NAMES, type PeftName } from "../../lib/peft/methods.ts";
 import { normal } from "../../lib/tensor/init.ts";
@@ -47,7 +47,7 @@ const MODELS: Record<string, ClipConfig> = {
 /** The method's tree with every trainable leaf moved off its start. */
 async function moved(method: PeftMethod, from: ClipParams): Promise<PeftParams> {
   const fresh = await method.prepare(from);
-  const leaves = [...trainableLeaves(method, fresh)];
+  const leaves = [...namedTensors(fresh, method.model.isTrainable)];
   return withTensors(fresh, new Map(leaves.map(([name, x]) => [name, tf.add(x, normal(x.shape, 0.1, 8, name))])));
 }
 

@@ -40,7 +40,7 @@ for (const microBatch of [4, 2]) {
     tf.engine().startScope();
     try {
       const { model, params, source } = await subject();
-      const tensors = new Map([...namedTensors(params)].filter(([name]) => model.isTrainable(name)));
+      const tensors = namedTensors(params, model.isTrainable);
       const adamw = initAdamw(tensors);
       const [before, held] = [{ ...counts }, tf.memory().numTensors];
       const how = { size: 4, microBatch, isMasked: true, recompute: false, tensors, adamw };
