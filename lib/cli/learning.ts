@@ -1,7 +1,7 @@
 /** What a training run learns from: image-text pairs, or labels by a head. @module */
 import * as tf from "@tensorflow/tfjs";
-import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../ace_lora.ts";
-import type { Adapted } from "../adapters/model.ts";
+import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../ace_lora.ts";
+import { type Adapted, loadAdapter } from "../adapters/model.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { LoadedClip } from "../clip/load.ts";
@@ -9,17 +9,19 @@ import type { ClipParams } from "../clip/params.ts";
 import { hashIds } from "../data/dataset.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
 import { pairSource } from "../data/sources.ts";
-import { balancedWeights, labelTargets, targetSource } from "../data/targets.ts";
+import { balancedWeights, type LabelTargets, labelTargets, targetSource } from "../data/targets.ts";
 import type { Dataset } from "../data/types.ts";
 import { headValidation } from "../eval/head.ts";
 import type { Measure } from "../eval/validation.ts";
 import { type HeadTraining, initHead, supervisedModel } from "../supervised.ts";
+import { namedTensors } from "../tensor/params.ts";
 import { initAdamw } from "../train/adamw.ts";
 import { stepOnNothing } from "../train/compile_step.ts";
 import type { BatchSource, TrainingLoss } from "../train/source.ts";
-import type { Arguments } from "./command.ts";
+import { type Arguments, UsageError } from "./command.ts";
 import { headTraining } from "./head.ts";
-import { adaptation, fitSettings } from "./train_options.ts";
+import { checkPath } from "./paths.ts";
+import { adaptation, ADAPTER_DECIDES, fitSettings } from "./train_options.ts";
 import { measureOn } from "./validation.ts";
 
 /** A run's model, start values and data. */
@@ -56,24 +58,28 @@ export interface LearningParts {
 
 /** What the options ask a run to learn. */
 export async function learningFrom(args: Arguments, parts: LearningParts): Promise<Learning> {
-  const training = headTraining(args);
-  return training === undefined ? await fromPairs(args, parts) : await fromLabels(args, parts, training);
-}
-
-function isLabelled({ cases }: Dataset): boolean {
-  return cases.every(({ labels }) => labels !== undefined);
-}
-
-/** The loss that the options name, else the one that the cases allow. */
-function pairLoss(args: Arguments, dataset: Dataset): "label-guided" | "info-nce" {
-  return args.choice("loss", ["label-guided", "info-nce"], isLabelled(dataset) ? "label-guided" : "info-nce");
+  const { dataset, validation, clip, earlier, reader } = parts;
+  const task = await taskFrom(args, dataset, clip, earlier);
+  const { model, config, targets } = task;
+  const { config: encoders, tokenizer } = clip;
+  if (targets) {
+    return {
+      ...task,
+      source: targetSource(dataset, encoders, { reader, targets }),
+      ...(validation ? { measure: headValidation(validation, config, { reader }) } : {}),
+    };
+  }
+  return {
+    ...task,
+    source: pairSource(dataset, encoders, tokenizer, { reader }),
+    ...(validation ? { measure: measureOn(model, validation, { config: encoders, tokenizer, reader }) } : {}),
+  };
 }
 
 /**
- * A step on pairs, done on nothing: for the option `ahead` of `loadClip`. Not of a head's labels or of an adapter that is still to be
- * read, whose programs are compiled at the first step.
+ * A step of training, done on nothing: for the option `ahead` of `loadClip`.
  *
- * @param encoders The frozen model's.
+ * @param params The frozen model's, without numbers.
  */
 export async function learnNothing(
   args: Arguments,
@@ -81,45 +87,80 @@ export async function learnNothing(
   params: ClipParams,
   encoders: ClipConfig,
 ): Promise<void> {
-  if (headTraining(args) !== undefined || args.text("adapter") !== undefined) return;
+  const frozen = { params: { ...params, logitScale: tf.scalar(0) }, config: encoders }; // the one number that is read
+  const earlier = await adapterFrom(args, frozen.params, encoders);
+  const { model, start, loss, targets } = await taskFrom(args, dataset, frozen, earlier);
   const { batchSize, microBatch } = fitSettings(args);
-  const config = adaptation(args, encoders);
-  const start = await initAceLora({ ...params, logitScale: tf.scalar(0) }, config); // the one number that is read
-  const tensors = trainableTensors(start);
-  const { vision: { imageSize }, text: { contextLength } } = encoders;
-  await stepOnNothing(aceLoraModel(config), start, { imageSize, contextLength }, {
+  const tensors = namedTensors(start, model.isTrainable);
+  const contextLength = targets ? targets.classes.length : encoders.text.contextLength;
+  await stepOnNothing(model, start, { imageSize: encoders.vision.imageSize, contextLength }, {
     size: Math.min(batchSize, dataset.cases.length),
     microBatch,
     recompute: false,
     tensors,
     adamw: initAdamw(tensors),
-    isMasked: pairLoss(args, dataset) === "label-guided",
+    isMasked: loss === "label-guided",
   });
 }
 
-async function fromPairs(args: Arguments, parts: LearningParts): Promise<Learning> {
-  const { dataset, validation, clip: { params: base, config: encoders, tokenizer }, earlier, reader } = parts;
-  const config = earlier?.config ?? adaptation(args, encoders);
-  const loss = pairLoss(args, dataset);
-  if (loss === "label-guided" && !isLabelled(dataset)) {
-    throw new RangeError(
-      `Cannot train on "${
-        args.text("pairs") ?? dataset.name
-      }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
-    );
-  }
-  const model = aceLoraModel(config, "ACE-LoRA");
+/** The adapter that `--adapter` names, on the model. */
+export async function adapterFrom(
+  args: Arguments,
+  base: ClipParams,
+  encoders: ClipConfig,
+): Promise<Adapted | undefined> {
+  const path = args.text("adapter");
+  if (path === undefined) return undefined;
+  const other = ADAPTER_DECIDES.find((name) => args.text(name) !== undefined);
+  if (other !== undefined) throw new UsageError(`--adapter and --${other} exclude each other: the adapter has its own`);
+  await checkPath(path);
+  return await loadAdapter(path, base, encoders);
+}
+
+/** What a run learns, its images aside. */
+interface LearningTask extends Omit<Learning, "source" | "measure"> {
+  /** Labels to learn from, where it is not pairs. */
+  targets?: LabelTargets;
+}
+
+type Frozen = Pick<LoadedClip, "params" | "config">;
+
+async function taskFrom(
+  args: Arguments,
+  dataset: Dataset,
+  frozen: Frozen,
+  earlier: Adapted | undefined,
+): Promise<LearningTask> {
+  const training = headTraining(args);
+  if (training) return await labelsTask(args, { targets: labelTargets(dataset), training }, frozen, earlier);
+  const config = earlier?.config ?? adaptation(args, frozen.config);
   return {
-    ...{ model, config, loss, inputs: {} },
-    start: earlier?.params ?? await initAceLora(base, config, { seed: args.number("seed", 1) }),
-    source: pairSource(dataset, encoders, tokenizer, { reader }),
-    ...(validation ? { measure: measureOn(model, validation, { config: encoders, tokenizer, reader }) } : {}),
+    model: aceLoraModel(config, "ACE-LoRA"),
+    config,
+    start: earlier?.params ?? await initAceLora(frozen.params, config, { seed: args.number("seed", 1) }),
+    loss: pairLoss(args, dataset),
+    inputs: {},
   };
 }
 
-async function fromLabels(args: Arguments, parts: LearningParts, training: HeadTraining): Promise<Learning> {
-  const { dataset, validation, clip: { params: base, config: encoders }, earlier, reader } = parts;
-  const targets = labelTargets(dataset);
+/** The loss that the options name, else the one that the cases allow. */
+function pairLoss(args: Arguments, { name, cases }: Dataset): "label-guided" | "info-nce" {
+  const isLabelled = cases.every(({ labels }) => labels !== undefined);
+  const loss = args.choice("loss", ["label-guided", "info-nce"], isLabelled ? "label-guided" : "info-nce");
+  if (loss === "info-nce" || isLabelled) return loss;
+  throw new RangeError(
+    `Cannot train on "${
+      args.text("pairs") ?? name
+    }" with the label-guided loss as it must have the 14 CheXpert columns: it has none; --loss info-nce needs none`,
+  );
+}
+
+async function labelsTask(
+  args: Arguments,
+  { targets, training }: { targets: LabelTargets; training: HeadTraining },
+  { params: base, config: encoders }: Frozen,
+  earlier: Adapted | undefined,
+): Promise<LearningTask> {
   const { classes, rows } = targets;
   const config = { ...earlier?.config ?? ofImages(adaptation(args, encoders)), classes };
   const positiveWeights = args.text("positive-weight") === undefined
@@ -132,15 +173,14 @@ async function fromLabels(args: Arguments, parts: LearningParts, training: HeadT
     model: supervisedModel(config, { positiveWeights, training }),
     config,
     start: { ...tree, head },
-    source: targetSource(dataset, encoders, { reader, targets }),
     loss: "supervised",
-    ...(validation ? { measure: headValidation(validation, config, { reader }) } : {}),
     inputs: {
       head: training,
       classes: classes.join(", "),
       targets: (await hashIds(rows.map((row) => row.join()))).slice(0, 16),
       positiveWeights,
     },
+    targets,
   };
 }
 

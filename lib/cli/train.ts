@@ -2,14 +2,13 @@
 import { join } from "@std/path";
 import { type AceLoraParams, textAffinityOf, trainableTensors } from "../ace_lora.ts";
 import { createHash } from "node:crypto";
-import type { ClipParams } from "../clip/params.ts";
 import { stored } from "../io/tree.ts";
 import { openRunLog, type RunLog } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { countParams } from "../tensor/params.ts";
-import { type Adapted, loadAdapter, loraPlaces } from "../adapters/model.ts";
+import { type Adapted, loraPlaces } from "../adapters/model.ts";
 import { carryingLayers, layersText } from "../adapters/positions.ts";
 import type { Dataset } from "../data/types.ts";
 import { runFacts } from "../io/run_facts.ts";
@@ -22,23 +21,15 @@ import type { BackendInfo } from "../tensor/backend.ts";
 import { hasRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import type { Arguments, Command } from "./command.ts";
 import { announce, datasetNotes } from "./data_options.ts";
-import { checkPath } from "./paths.ts";
 import { modelFrom } from "./model_options.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTERS, checkFree, clear, keepAdapter, statePathOf, sweep } from "./training_folder.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
-import { type Learning, learningFrom, learnNothing } from "./learning.ts";
-import {
-  ADAPTER_DECIDES,
-  checkStepMemory,
-  fitSettings,
-  gradientSumFrom,
-  measuring,
-  TRAIN_OPTIONS,
-} from "./train_options.ts";
+import { adapterFrom, type Learning, learningFrom, learnNothing } from "./learning.ts";
+import { checkStepMemory, fitSettings, gradientSumFrom, measuring, TRAIN_OPTIONS } from "./train_options.ts";
 import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
@@ -96,16 +87,6 @@ ${datasetNotes(["mimic-cxr"])}`,
     });
   },
 };
-
-/** The adapter that `--adapter` names, on the model. */
-async function adapterFrom(args: Arguments, base: ClipParams, encoders: ClipConfig): Promise<Adapted | undefined> {
-  const path = args.text("adapter");
-  if (path === undefined) return undefined;
-  const other = ADAPTER_DECIDES.find((name) => args.text(name) !== undefined);
-  if (other !== undefined) throw new UsageError(`--adapter and --${other} exclude each other: the adapter has its own`);
-  await checkPath(path);
-  return await loadAdapter(path, base, encoders);
-}
 
 /** 16 hex digits of the numbers that are trained. */
 async function numbersHash(params: AceLoraParams): Promise<string> {
@@ -197,9 +178,17 @@ async function prepareRun(args: Arguments, ranks: Communicator | undefined): Pro
   return { backend, sets, learning, earlier, reader, settings, facts };
 }
 
+function logOf(out: string, { sets: { dataset }, settings, facts: { notice } }: PreparedRun): RunLog {
+  return openRunLog(out, {
+    title: "Training",
+    facts: { pairs: dataset.cases.length, ...settings, shuffle: String(settings.shuffle) },
+    ...defined({ notice }),
+  });
+}
+
 async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
   const run = await prepareRun(args, ranks);
-  const { sets: { dataset }, learning: { model, config, start, source, measure }, earlier, settings, facts } = run;
+  const { sets: { dataset }, learning: { model, config, start, source, measure }, earlier, settings } = run;
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const began = performance.now();
   const warnings: string[] = [];
@@ -210,13 +199,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
   }
   if (isWriter && !args.flag("resume")) await clear(out); // now that all was read: a mistake costs no earlier run
-  const log = isWriter
-    ? openRunLog(out, {
-      title: "Training",
-      facts: { pairs: dataset.cases.length, ...settings, shuffle: String(settings.shuffle) },
-      ...defined({ notice: facts.notice }),
-    })
-    : undefined;
+  const log = isWriter ? logOf(out, run) : undefined;
   const result = await fit(model, start, source, {
     ...settings,
     ...telling(watch, log, warnings),
