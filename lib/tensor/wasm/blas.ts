@@ -8,7 +8,7 @@ import { errorMessage } from "../../platform/error_message.ts";
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { blasExp, blasMatmul, blasPacked, blasSgemm, mklProduct, PRODUCTS } from "./blas_matmul.ts";
+import { blasExp, blasMatmul, blasPacked, blasSgemm, mklProduct, PRODUCTS, repeatRow } from "./blas_matmul.ts";
 import { mklPacker, packedMatrices, PACKING } from "./blas_pack.ts";
 import { openSteps } from "./blas_steps.ts";
 import { threadPool } from "./threads.ts";
@@ -158,7 +158,7 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   };
   useThreads(threads);
   const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memoryOf(backend)))));
-  const matmul = blasMatmul(symbols, base, backend.wasm.asm.memory);
+  const matmul = blasMatmul(symbols, base, backend.wasm.asm.memory, repeatRow);
   const exp = blasExp(symbols, base);
   checkProducts(backend, path, matmul);
   if (exp) checkExp(backend, path, exp);

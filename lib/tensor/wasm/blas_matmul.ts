@@ -39,25 +39,15 @@ export const BLAS_MATMUL = "blas_matmul";
  *
  * @param symbols The library's functions.
  * @param base Where wasm's memory lies in the process's.
+ * @param repeat {@linkcode repeatRow}, which is no part of that text.
  */
 export function blasMatmul(
   symbols: Deno.DynamicLibrary<typeof PRODUCTS>["symbols"],
   base: number,
   memory: WebAssembly.Memory,
+  repeat: typeof repeatRow,
 ): KernelFunctions[string] {
   const [ROW_MAJOR, AS_IS, TRANSPOSED, FLOAT] = [101, 111, 112, 4] as const;
-  const repeatRow = (row: number, into: number, line: number, width: number, rows: number): void => {
-    const bytes = new Uint8Array(memory.buffer);
-    const [length, step, end] = [FLOAT * width, FLOAT * line, into + FLOAT * line * rows];
-    if (length < step) {
-      for (let to = into; to < end; to += step) bytes.copyWithin(to, row, row + length);
-      return;
-    }
-    bytes.copyWithin(into, row, row + length);
-    for (let done = length; into + done < end; done *= 2) { // twice as many at a time
-      bytes.copyWithin(into + done, into, into + Math.min(done, end - into - done));
-    }
-  };
   const pointers = (addresses: number[]): BigUint64Array<ArrayBuffer> =>
     BigUint64Array.from(addresses, (address) => BigInt(base + address));
   const integer = (value: number): Int32Array<ArrayBuffer> => Int32Array.of(value);
@@ -74,7 +64,10 @@ export function blasMatmul(
     const lefts = places((i) => a + FLOAT * ((ia ? words[ia / 4 + i]! : i) * m * k + (ta ? row : row * k)));
     const rights = places((i) => b + FLOAT * ((ib ? words[ib / 4 + i]! : i) * k * n + (tb ? column * k : column)));
     const results = places((i) => c + FLOAT * (i * m * n + row * n + column));
-    if (bias) { for (const into of results) repeatRow(bias + FLOAT * column, into, n, columns, rows); }
+    if (bias) {
+      const [bytes, width, line] = [new Uint8Array(memory.buffer), FLOAT * columns, FLOAT * n];
+      for (const into of results) repeat(bytes, bias + FLOAT * column, { into, width, line, rows });
+    }
     const [formA, formB] = [ta ? TRANSPOSED : AS_IS, tb ? TRANSPOSED : AS_IS];
     const [lda, ldb, beta] = [ta ? m : k, tb ? k : n, bias ? 1 : 0];
     if (matrices > 1 && symbols.cblas_sgemm_batch) {
@@ -97,6 +90,23 @@ export function blasMatmul(
     }
     return 0;
   };
+}
+
+/** Copies a row of `width` bytes into so many rows, `line` bytes apart. Its own text must suffice, too. */
+export function repeatRow(
+  bytes: Uint8Array,
+  row: number,
+  { into, width, line, rows }: { into: number; width: number; line: number; rows: number },
+): void {
+  const end = into + line * rows;
+  if (width < line) {
+    for (let to = into; to < end; to += line) bytes.copyWithin(to, row, row + width);
+    return;
+  }
+  bytes.copyWithin(into, row, row + width);
+  for (let done = width; into + done < end; done *= 2) { // twice as many at a time
+    bytes.copyWithin(into + done, into, into + Math.min(done, end - into - done));
+  }
 }
 
 /** The name of what {@linkcode blasPacked} makes among a thread's functions. */

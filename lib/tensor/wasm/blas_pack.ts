@@ -110,17 +110,9 @@ export function mklPacker(symbols: Deno.DynamicLibrary<typeof PACKING>["symbols"
   };
 }
 
-/**
- * The packed matrices of the library of that path. They outlive a change of the number of threads.
- *
- * @param settle Waits for threads that may still read a packed matrix.
- */
-export function packedMatrices(path: string, packer: Packer, settle: () => void): PackedMatrices {
-  const known = libraries.get(path);
-  if (known) return known;
+/** Packs matrices as long as memory is left; what is packed goes with its tensor. */
+function packing(packer: Packer, settle: () => void): (matrix: RightMatrix) => number[] | undefined {
   let bytes = 0;
-  const agreements = new Map<string, boolean>();
-  const uses = new WeakMap<object, Map<string, { count: number; packed?: number[] }>>();
   const freed = new FinalizationRegistry<{ packed: bigint; size: number }>(({ packed, size }) => {
     settle();
     packer.free(packed);
@@ -136,13 +128,25 @@ export function packedMatrices(path: string, packer: Packer, settle: () => void)
     freed.register(dataId, { packed, size });
     return Number(packed);
   };
-  const pack = (matrix: RightMatrix): number[] | undefined => {
-    if (4 * matrix.n * matrix.k > (availableBytes() ?? PACKED_BYTES + FREE_BYTES - bytes) - FREE_BYTES) {
-      return undefined;
-    }
+  return (matrix) => {
+    const left = (availableBytes() ?? PACKED_BYTES + FREE_BYTES - bytes) - FREE_BYTES;
+    if (4 * matrix.n * matrix.k > left) return undefined;
     const packed = Array.from({ length: matrix.parts }, (_, part) => packPart(matrix, part));
     return packed.every((place) => place !== undefined) ? packed : undefined;
   };
+}
+
+/**
+ * The packed matrices of the library of that path. They outlive a change of the number of threads.
+ *
+ * @param settle Waits for threads that may still read a packed matrix.
+ */
+export function packedMatrices(path: string, packer: Packer, settle: () => void): PackedMatrices {
+  const known = libraries.get(path);
+  if (known) return known;
+  const pack = packing(packer, settle);
+  const agreements = new Map<string, boolean>();
+  const uses = new WeakMap<object, Map<string, { count: number; packed?: number[] }>>();
   const matrices: PackedMatrices = {
     scratchBytes: packer.scratchBytes,
     leastWholeRows: packer.leastWholeRows,

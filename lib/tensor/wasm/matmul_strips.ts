@@ -70,21 +70,49 @@ function nameOf(width: number): string {
   return `strip_${width}`;
 }
 
-/** A strip of C and so many terms of its sums: see matmul_strips.c. */
-function strip(tile: Tile, bits: 128 | 256): CodeFunction {
-  const [width, rowCount] = tile;
-  const lanes = range(width / 4);
-  const rows = range(rowCount);
-  const holdsA = rowCount < lanes.length;
-  const sums = LINES + rowCount;
-  const held = sums + rowCount * lanes.length;
-  const sum = (row: number, lane: number): number => sums + row * lanes.length + lane;
-  const a = (row: number): number => holdsA ? held + row : held + lanes.length;
-  const b = (lane: number): number => holdsA ? held + rowCount : held + lane;
-  const bytes = 4 * width;
-  const [before, after] = [bytes * CHUNK_DEPTH, bytes * (CHUNK_DEPTH + rowCount)];
+/** Where a tile's numbers are: registers, and places in the module's memory. */
+interface TileLayout {
+  /** Its vectors in a row, 0, 1, ... */
+  lanes: readonly number[];
+  /** Its rows. */
+  rows: readonly number[];
+  /** Whether the numbers of A are held while those of B come one by one, or the other way round. */
+  holdsA: boolean;
+  /** The first register of the sums, and the one behind the last of all. */
+  registers: { first: number; end: number };
+  sum(row: number, lane: number): number;
+  a(row: number): number;
+  b(lane: number): number;
+  /** Bytes of a row. */
+  bytes: number;
+  /** Where the tile is copied to before its sums, and after. */
+  before(row: number, lane: number): number;
+  after(row: number, lane: number): number;
+}
 
-  const eachSum = (code: (row: number, lane: number) => Code): Code => rows.map((i) => lanes.map((j) => code(i, j)));
+function layoutOf([width, rowCount]: Tile): TileLayout {
+  const lanes = range(width / 4);
+  const holdsA = rowCount < lanes.length;
+  const first = LINES + rowCount;
+  const held = first + rowCount * lanes.length;
+  const heldCount = holdsA ? rowCount : lanes.length;
+  const bytes = 4 * width;
+  return {
+    lanes,
+    rows: range(rowCount),
+    holdsA,
+    registers: { first, end: held + heldCount + 1 },
+    sum: (row, lane) => first + row * lanes.length + lane,
+    a: (row) => holdsA ? held + row : held + heldCount,
+    b: (lane) => holdsA ? held + heldCount : held + lane,
+    bytes,
+    before: (row, lane) => bytes * (CHUNK_DEPTH + row) + 16 * lane,
+    after: (row, lane) => bytes * (CHUNK_DEPTH + rowCount + row) + 16 * lane,
+  };
+}
+
+/** One term of all sums. */
+function termOf({ lanes, rows, holdsA, sum, a, b, bytes }: TileLayout): Piece[] {
   const add = (i: number, j: number): Code => [
     [OP.get(a(i)), OP.get(b(j)), OP.get(sum(i, j))],
     [OP.f32x4RelaxedMadd, OP.set(sum(i, j))],
@@ -99,54 +127,82 @@ function strip(tile: Tile, bits: 128 | 256): CodeFunction {
     offset: (p) => bytes * p + 16 * j,
     after: [OP.set(b(j)), then],
   });
-  const term = holdsA
+  return holdsA
     ? [...rows.map((i) => loadA(i, [])), ...lanes.map((j) => loadB(j, rows.map((i) => add(i, j))))]
     : [...lanes.map((j) => loadB(j, [])), ...rows.map((i) => loadA(i, lanes.map((j) => add(i, j))))];
+}
 
-  const fetch = eachRow(rowCount, [FROM, FROM_LINE, UNREAD], (i) =>
+/** How a tile of C reaches the sums and comes back; `fetch` is what is done for the first one before. */
+interface Transfer {
+  fetch: Code;
+  begin: Code;
+  end: Code;
+}
+
+function directTransfer({ lanes, rows, sum }: TileLayout): Transfer {
+  return {
+    fetch: [],
+    begin: eachRow(
+      rows.length,
+      [FROM, FROM_LINE, ROWS],
+      (i) => lanes.map((j) => [OP.get(ROW), OP.v128Load(SHARED), OP.offset(16 * j), OP.set(sum(i, j))]),
+    ),
+    end: eachRow(
+      rows.length,
+      [TO, TO_LINE, ROWS],
+      (i) => lanes.map((j) => [OP.get(ROW), OP.get(sum(i, j)), OP.v128Store(SHARED), OP.offset(16 * j)]),
+    ),
+  };
+}
+
+/** By way of the module's memory. */
+function copiedTransfer({ lanes, rows, sum, before, after }: TileLayout): Transfer {
+  const eachSum = (code: (row: number, lane: number) => Code): Code => rows.map((i) => lanes.map((j) => code(i, j)));
+  const fetch = eachRow(rows.length, [FROM, FROM_LINE, UNREAD], (i) =>
     lanes.map((j) => [
       [OP.get(ZERO), OP.get(ROW), OP.v128Load(SHARED), OP.offset(16 * j)],
-      [OP.v128Store(OWN), OP.offset(before + bytes * i + 16 * j)],
+      [OP.v128Store(OWN), OP.offset(before(i, j))],
     ]));
-  /** The tile of C into the sums and back, or by way of the module's memory. */
-  const [begin, end] = bits === 128
-    ? [
-      eachRow(rowCount, [FROM, FROM_LINE, ROWS], (i) =>
-        lanes.map((j) => [OP.get(ROW), OP.v128Load(SHARED), OP.offset(16 * j), OP.set(sum(i, j))])),
-      eachRow(rowCount, [TO, TO_LINE, ROWS], (i) =>
-        lanes.map((j) => [OP.get(ROW), OP.get(sum(i, j)), OP.v128Store(SHARED), OP.offset(16 * j)])),
-    ]
-    : [
-      [
-        eachSum((i, j) => [OP.get(ZERO), OP.v128Load(OWN), OP.offset(before + bytes * i + 16 * j), OP.set(sum(i, j))]),
-        // A tile ahead, as a load of 32 bytes stalls if two stores of 16 to them are not through; not where all rows are the same.
-        [OP.get(UNREAD), OP.i32Const(rowCount), OP.i32Sub, OP.set(UNREAD)],
-        [OP.get(UNREAD), OP.i32Const(0), OP.get(FROM_LINE), OP.select, OP.i32Const(0), OP.i32GtS, OP.if(fetch)],
-      ],
-      [
-        eachSum((i, j) => [OP.get(ZERO), OP.get(sum(i, j)), OP.v128Store(OWN), OP.offset(after + bytes * i + 16 * j)]),
-        eachRow(rowCount, [TO, TO_LINE, ROWS], (i) =>
-          lanes.map((j) => [
-            [OP.get(ROW), OP.get(ZERO), OP.v128Load(OWN), OP.offset(after + bytes * i + 16 * j)],
-            [OP.v128Store(SHARED), OP.offset(16 * j)],
-          ])),
-      ],
-    ];
+  return {
+    fetch,
+    begin: [
+      eachSum((i, j) => [OP.get(ZERO), OP.v128Load(OWN), OP.offset(before(i, j)), OP.set(sum(i, j))]),
+      // A tile ahead, as a load of 32 bytes stalls if two stores of 16 to them are not through; not where all rows are the same.
+      [OP.get(UNREAD), OP.i32Const(rows.length), OP.i32Sub, OP.set(UNREAD)],
+      [OP.get(UNREAD), OP.i32Const(0), OP.get(FROM_LINE), OP.select, OP.i32Const(0), OP.i32GtS, OP.if(fetch)],
+    ],
+    end: [
+      eachSum((i, j) => [OP.get(ZERO), OP.get(sum(i, j)), OP.v128Store(OWN), OP.offset(after(i, j))]),
+      eachRow(rows.length, [TO, TO_LINE, ROWS], (i) =>
+        lanes.map((j) => [
+          [OP.get(ROW), OP.get(ZERO), OP.v128Load(OWN), OP.offset(after(i, j))],
+          [OP.v128Store(SHARED), OP.offset(16 * j)],
+        ])),
+    ],
+  };
+}
+
+/** A strip of C and so many terms of its sums: see matmul_strips.c. */
+function strip(tile: Tile, bits: 128 | 256): CodeFunction {
+  const layout = layoutOf(tile);
+  const [width, rowCount] = tile;
+  const { rows, bytes, registers } = layout;
+  const { fetch, begin, end } = bits === 128 ? directTransfer(layout) : copiedTransfer(layout);
   return {
     name: nameOf(width),
-    integers: sums - PARAMETERS,
-    vectors: held + (holdsA ? rowCount : lanes.length) + 1 - sums,
+    integers: registers.first - PARAMETERS,
+    vectors: registers.end - registers.first,
     code: [
       [OP.i32Const(CHUNK_DEPTH), OP.get(DEPTH), OP.i32Sub, OP.set(SKIP)],
       [OP.get(SKIP), OP.i32Const(bytes), OP.i32Mul, OP.get(B), OP.get(DEPTH), OP.i32Const(bytes), OP.i32Mul],
       OP.memoryCopy(OWN, SHARED),
       [OP.get(A), OP.get(SKIP), OP.i32Const(4), OP.i32Mul, OP.i32Sub, OP.set(A)],
       [OP.get(ROWS), OP.set(UNREAD)],
-      bits === 256 ? fetch : [],
+      fetch,
       OP.loop([
         begin,
         rows.map((i) => [i > 0 ? next(LINES + i - 1, A_LINE, i, ROWS) : OP.get(A), OP.set(LINES + i)]),
-        OP.from(OP.get(SKIP), copies(CHUNK_DEPTH, term)),
+        OP.from(OP.get(SKIP), copies(CHUNK_DEPTH, termOf(layout))),
         end,
         [OP.get(LINES + rowCount - 1), OP.get(A_LINE), OP.i32Add, OP.set(A)],
         [OP.get(ROWS), OP.i32Const(rowCount), OP.i32Sub, OP.set(ROWS)],

@@ -73,15 +73,11 @@ const LINE_BYTES = 64;
  * @param job The work.
  */
 export function runRows(backend: WasmBackend, job: RowJob): void {
-  const { rows, milliseconds, grain = 1, chunk, ownBytes = 0, isInPlace = false } = job;
+  const { rows, milliseconds, ownBytes = 0, isInPlace = false } = job;
   const kernels = wasmKernels(backend);
   const pool = milliseconds < WORTH_MS ? undefined : threadPool(milliseconds);
   const rowMs = milliseconds / rows;
-  const bounds = chunk
-    ? evenBounds(rows, chunk, pool?.threads ?? 1)
-    : pool
-    ? chunkBounds(rows, leastOf(job, pool.threads), grain, pool.threads)
-    : [0, rows];
+  const bounds = boundsOf(job, pool?.threads);
   const most = ownBytes && Math.max(...bounds.slice(1).map((end, i) => end - bounds[i]!));
   const ownFrom = Math.ceil((job.scratchBytes ?? 0) / LINE_BYTES) * LINE_BYTES;
   const scratchBytes = ownFrom + ownBytes * most;
@@ -123,6 +119,13 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
   }
   const moved = placed();
   for (const [first, count] of late) compute(moved, first, count);
+}
+
+/** The first row of each chunk, and the end. */
+function boundsOf(job: RowJob, threads: number | undefined): number[] {
+  const { rows, grain = 1, chunk } = job;
+  if (chunk) return evenBounds(rows, chunk, threads ?? 1);
+  return threads ? chunkBounds(rows, leastOf(job, threads), grain, threads) : [0, rows];
 }
 
 function leastOf({ rows, milliseconds, least = 1, isEven = false }: RowJob, threads: number): number {

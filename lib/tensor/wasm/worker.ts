@@ -9,6 +9,7 @@ import {
   blasSgemm,
   mklProduct,
   PRODUCTS,
+  repeatRow,
 } from "./blas_matmul.ts";
 import { MOST_ROWS, stepBlocks, stepsProduct } from "./blas_steps.ts";
 import { stripImports } from "./matmul_strips.ts";
@@ -123,7 +124,7 @@ kernels.__stack_pointer.value = stack;
 if (symbols) {
   kernels.use_blas(1);
   kernels.use_exp(Number(exp !== undefined));
-  kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory);
+  kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory, ${repeatRow});
   kernels.${BLAS_PACKED} = (${blasPacked})(product);
   Atomics.add(words, ${WORDS.opened}, 1);
 }

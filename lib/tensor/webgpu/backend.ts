@@ -51,48 +51,9 @@ export interface Widening {
   withWidened<T>(backend: WebgpuBackend, tensors: readonly TensorInfo[], f: (tensors: TensorInfo[]) => T): T;
 }
 
-/** Makes the backend. `Backend` is tfjs's class, passed in so that importing this file does not load it. */
-export function createBackend(
-  Backend: WebgpuBackendClass,
-  owned: OwnedDevice,
-  { widened, withWidened }: Widening,
-): WebgpuBackend {
-  class AceWebgpuBackend extends Backend {
-    override uploadToGPU(dataId: DataId): void {
-      owned.check();
-      if (isCompilingOnly()) return;
-      const data = this.tensorMap.get(dataId);
-      if (data.resource == null && data.dtype !== "string") {
-        checkBufferSize(data.shape, data.dtype, owned.device.limits);
-      }
-      guarded(owned.device, () => super.uploadToGPU(dataId));
-    }
-
-    override runWebGPUProgram(...given: Parameters<WebgpuBackend["runWebGPUProgram"]>): TensorInfo {
-      owned.check();
-      const [program, inputs, dtype, uniforms, made = this.makeTensorInfo(program.outputShape, dtype)] = given;
-      try {
-        return withWidened(
-          this,
-          inputs,
-          (wide) => guarded(owned.device, () => super.runWebGPUProgram(program, wide, dtype, uniforms, made)),
-        );
-      } catch (error) {
-        this.disposeData(made.dataId); // nobody will see it
-        throw error;
-      }
-    }
-
-    override shouldExecuteOnCPU(...given: Parameters<WebgpuBackend["shouldExecuteOnCPU"]>): boolean {
-      if (!super.shouldExecuteOnCPU(...given)) return false;
-      // Without a buffer are also tensors that no program has made yet.
-      return !isCompilingOnly() || given[0].every(({ dataId }) => this.tensorMap.get(dataId).values != null);
-    }
-
-    override submitQueue(): void {
-      guarded(owned.device, () => super.submitQueue());
-    }
-
+/** The class whose reads throw what went wrong on the device. */
+function withCheckedReads(Backend: WebgpuBackendClass, owned: OwnedDevice, { widened }: Widening): WebgpuBackendClass {
+  return class extends Backend {
     /** tfjs's own gives zeros for what stands on a lost device. */
     override readSync(dataId: DataId): ReturnType<WebgpuBackend["readSync"]> {
       owned.check();
@@ -124,6 +85,46 @@ export function createBackend(
       } finally {
         this.disposeData(wide.dataId);
       }
+    }
+  };
+}
+
+/** Makes the backend. `Backend` is tfjs's class, passed in so that importing this file does not load it. */
+export function createBackend(Backend: WebgpuBackendClass, owned: OwnedDevice, widening: Widening): WebgpuBackend {
+  class AceWebgpuBackend extends withCheckedReads(Backend, owned, widening) {
+    override uploadToGPU(dataId: DataId): void {
+      owned.check();
+      if (isCompilingOnly()) return;
+      const data = this.tensorMap.get(dataId);
+      if (data.resource == null && data.dtype !== "string") {
+        checkBufferSize(data.shape, data.dtype, owned.device.limits);
+      }
+      guarded(owned.device, () => super.uploadToGPU(dataId));
+    }
+
+    override runWebGPUProgram(...given: Parameters<WebgpuBackend["runWebGPUProgram"]>): TensorInfo {
+      owned.check();
+      const [program, inputs, dtype, uniforms, made = this.makeTensorInfo(program.outputShape, dtype)] = given;
+      try {
+        return widening.withWidened(
+          this,
+          inputs,
+          (wide) => guarded(owned.device, () => super.runWebGPUProgram(program, wide, dtype, uniforms, made)),
+        );
+      } catch (error) {
+        this.disposeData(made.dataId); // nobody will see it
+        throw error;
+      }
+    }
+
+    override shouldExecuteOnCPU(...given: Parameters<WebgpuBackend["shouldExecuteOnCPU"]>): boolean {
+      if (!super.shouldExecuteOnCPU(...given)) return false;
+      // Without a buffer are also tensors that no program has made yet.
+      return !isCompilingOnly() || given[0].every(({ dataId }) => this.tensorMap.get(dataId).values != null);
+    }
+
+    override submitQueue(): void {
+      guarded(owned.device, () => super.submitQueue());
     }
   }
   return new AceWebgpuBackend(owned.device, owned.adapterInfo);

@@ -37,19 +37,7 @@ export function multiply(
   bias: TensorInfo | 0 = 0,
 ): TensorInfo {
   const { transposeA, transposeB } = attrs;
-  if (a.dtype !== "float32" || b.dtype !== "float32") {
-    throw new TypeError(
-      `Cannot multiply matrices as they must be float32: current dtypes are ${a.dtype} and ${b.dtype}`,
-    );
-  }
-  const [m, k] = matrixShape(a.shape, transposeA);
-  const [inner, n] = matrixShape(b.shape, transposeB);
-  if (k !== inner) {
-    throw new TypeError(
-      `Cannot multiply matrices as the inner sizes must be equal: current shapes are [${a.shape}] and [${b.shape}], ` +
-        `transposeA=${transposeA} and transposeB=${transposeB}`,
-    );
-  }
+  const { m, n, k } = productSizes(a, b, attrs);
   const batchA = a.shape.slice(0, -2);
   const batchB = b.shape.slice(0, -2);
   const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
@@ -81,21 +69,35 @@ export function multiply(
     const plain = (): void => run(1, batch * m); // one B for all: the batch is just more rows
     const rows = { m: batch * m, n, k, a, b, transposeB, c };
     if (!transposeA && !bias && multiplyUsedRows(backend, rows, flopPerMs)) return c;
-    if (
-      !isNative || transposeA || bias ||
-      !multiplyPacked(backend, { ...rows, blas, plain })
-    ) plain();
+    if (!isNative || transposeA || bias || !multiplyPacked(backend, { ...rows, blas, plain })) plain();
   } else if (sizeA === batch && sizeB === batch) {
     run(batch, m);
   } else {
-    const table = allocate(backend, 8 * batch);
-    const view = new Int32Array(backend.wasm.asm.memory.buffer, table, 2 * batch);
-    view.set(broadcastIndices(batchA, batchShape));
-    view.set(broadcastIndices(batchB, batchShape), batch);
+    const table = broadcastTable(backend, [batchA, batchB], batchShape);
     run(batch, m, table, table + 4 * batch);
     backend.wasm._free(table);
   }
   return c;
+}
+
+/** Rows, columns and terms of a product. */
+function productSizes(
+  a: TensorInfo,
+  b: TensorInfo,
+  { transposeA, transposeB }: tf.BatchMatMulAttrs,
+): { m: number; n: number; k: number } {
+  if (a.dtype !== "float32" || b.dtype !== "float32") {
+    throw new TypeError(
+      `Cannot multiply matrices as they must be float32: current dtypes are ${a.dtype} and ${b.dtype}`,
+    );
+  }
+  const [m, k] = matrixShape(a.shape, transposeA);
+  const [inner, n] = matrixShape(b.shape, transposeB);
+  if (k === inner) return { m, n, k };
+  throw new TypeError(
+    `Cannot multiply matrices as the inner sizes must be equal: current shapes are [${a.shape}] and [${b.shape}], ` +
+      `transposeA=${transposeA} and transposeB=${transposeB}`,
+  );
 }
 
 /** Whether a library with threads of its own does what is large, so that no C function asks it for a part. */
@@ -133,6 +135,14 @@ function multiplyUsedRows(
     scratchBytes: run["matmul_used_scratch"]!(k),
   });
   return true;
+}
+
+/** What {@linkcode broadcastIndices} gives for each of these shapes, one after the other in wasm memory. */
+function broadcastTable(backend: WasmBackend, from: readonly number[][], to: number[]): number {
+  const indices = from.flatMap((shape) => [...broadcastIndices(shape, to)]);
+  const table = allocate(backend, 4 * indices.length);
+  new Int32Array(backend.wasm.asm.memory.buffer, table, indices.length).set(indices);
+  return table;
 }
 
 /** For each index into `to`, the flat index into `from` that broadcasting pairs it with. */

@@ -57,36 +57,18 @@ ${of === "results" ? `fn store_result(index: u32, value: ${outType}) { switch la
 export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
   const { tile } = plan;
   const [a, b] = operands(call, tile);
-  const threads = tile.threadsX * tile.threadsY;
   const finish = plan.splits === 1;
-  const sums = sumsOf(call, a);
-  const outType = storesFour(call) ? "vec4<f32>" : "f32";
-  const { m, n, k, batch } = call.shape;
-  const { several } = call;
-  const results = several?.of === "results" ? several.count : undefined;
-  const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch * (results ?? 1);
   const four = storesFour(call);
-  const accs = Array.from(
-    { length: a.perThread },
-    (_, i) => Array.from({ length: b.perThread / 4 }, (_, h) => `var acc${i}_${h} = vec4<f32>(0.0);`).join(" "),
-  );
-  const next = (kFrom: string) =>
-    [[a, "firstM"], [b, "firstN"]].map(([o, first]) =>
-      eachLoad(
-        o as Operand,
-        threads,
-        (name, e) =>
-          `${name} = load_${(o as Operand).buffer}(${e}, ${first as string}, ${kFrom}, kEnd, ${
-            (o as Operand).buffer
-          }Base);`,
-      )
-    ).join("\n");
+  const outType = outTypeOf(call);
+  const { m, n, k, batch } = call.shape;
+  const results = resultsOf(call);
+  const workgroups = plan.tilesM * plan.tilesN * plan.splits * batch * (results ?? 1);
   return {
     key: `AceMatMul,${Object.values(tile)},${call.transposeA},${call.transposeB},${a.four},${b.four},${outType},` +
       `${batch === 1},${call.sums ?? false},${b.half},${finish ? epilogueKey(call) : "parts"}`,
     inputs: [
       ...[a, b].flatMap((o) =>
-        buffers(o.buffer, o.several ? several!.count : undefined).map((name) => [name, elementType(o)] as const)
+        buffers(o.buffer, o.several ? call.several?.count : undefined).map((name) => [name, elementType(o)] as const)
       ),
       ...(finish ? epilogueInputs(call, four) : []),
     ],
@@ -112,14 +94,41 @@ export function matMulProgram(call: MatMulCall, plan: MatMulPlan): GpuProgram {
       ...(finish ? epilogueUniforms(call) : {}),
     },
     workgroups,
-    code: () => `
+    code: () => matMulCode(call, plan),
+  };
+}
+
+function outTypeOf(call: MatMulCall): "vec4<f32>" | "f32" {
+  return storesFour(call) ? "vec4<f32>" : "f32";
+}
+
+/** How many products have a result of their own; undefined if it is one. */
+function resultsOf({ several }: MatMulCall): number | undefined {
+  return several?.of === "results" ? several.count : undefined;
+}
+
+function matMulCode(call: MatMulCall, plan: MatMulPlan): string {
+  const { tile } = plan;
+  const [a, b] = operands(call, tile);
+  const threads = tile.threadsX * tile.threadsY;
+  const finish = plan.splits === 1;
+  const sums = sumsOf(call, a);
+  const results = resultsOf(call);
+  const accs = Array.from(
+    { length: a.perThread },
+    (_, i) => Array.from({ length: b.perThread / 4 }, (_, h) => `var acc${i}_${h} = vec4<f32>(0.0);`).join(" "),
+  );
+  const loads = (o: Operand, first: string, kFrom: string): string =>
+    eachLoad(o, threads, (name, e) => `${name} = load_${o.buffer}(${e}, ${first}, ${kFrom}, kEnd, ${o.buffer}Base);`);
+  const next = (kFrom: string): string => `${loads(a, "firstM", kFrom)}\n${loads(b, "firstN", kFrom)}`;
+  return `
 ${b.half ? WIDEN : ""}
 ${declareTile(a)}
 ${declareTile(b)}
-${severalFunctions(call, [a, b], outType)}
+${severalFunctions(call, [a, b], outTypeOf(call))}
 ${loadAndSave(a)}
 ${loadAndSave(b)}
-${finish ? finishFunction(call, four) : ""}
+${finish ? finishFunction(call, storesFour(call)) : ""}
 @compute @workgroup_size(${tile.threadsX}, ${tile.threadsY})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -131,7 +140,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${results ? "layer = part;" : ""}
   let split = ${results ? "0u" : "part % params.splits"};
   let batch = ${results ? "0u" : "part / params.splits"};
-  ${batchCode(batch, a, b)}
+  ${batchCode(call.shape.batch, a, b)}
   let outBase = (split * params.batch + batch) * params.m * params.n;
   let kStart = split * params.splitDepth;
   let kEnd = min(params.k, kStart + params.splitDepth);
@@ -140,20 +149,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${declareLoads(a, threads)}
   ${declareLoads(b, threads)}
   ${
-      sumLoop(call, tile.depth, next, {
-        save: [
-          eachLoad(a, threads, (name, e) => `save_a(${e}, ${name});`),
-          eachLoad(b, threads, (name, e) => `save_b(${e}, ${name});`),
-        ].join("\n"),
-        add: `${fourTerms(a, b)}\n${sums.add}`,
-      })
-    }
+    sumLoop(call, tile.depth, next, {
+      save: [
+        eachLoad(a, threads, (name, e) => `save_a(${e}, ${name});`),
+        eachLoad(b, threads, (name, e) => `save_b(${e}, ${name});`),
+      ].join("\n"),
+      add: `${fourTerms(a, b)}\n${sums.add}`,
+    })
+  }
   var row = 0u;
   var column = 0u;
   ${storeResults(call, a, b, finish)}
   ${sums.store}
-}`,
-  };
+}`;
 }
 
 /** The program that adds the parts of split sums, in order, and finishes them. */

@@ -34,13 +34,9 @@ const each = (i: string, size: string | number, body: string): string =>
   `for (var ${i} = lane; ${i} < ${size}u; ${i} += ${THREADS}u) { ${body} }`;
 
 /** Program: x, weights and biases in turn (, incoming) to the results and what the hidden layer gave. */
-export function messagesProgram(
-  { batch, rows, width, hidden, outSize }: MessagesSizes,
-  isWeighed: boolean,
-): GpuProgram {
+export function messagesProgram(sizes: MessagesSizes, isWeighed: boolean): GpuProgram {
+  const { batch, rows, width, hidden, outSize } = sizes;
   const [wide, narrow] = [lanes(width), lanes(hidden)];
-  const weight = isWeighed ? `incoming[row * ${rows}u + i]` : "1.0";
-  const [steps, hiddenSteps] = [width / wide.width, hidden / narrow.width];
   return {
     key: `AceMessages,${rows},${width},${hidden},${outSize},${isWeighed}`,
     inputs: [
@@ -52,51 +48,58 @@ export function messagesProgram(
       ...(isWeighed ? [["incoming", "f32"]] as const : []),
     ],
     outputs: [["y", "f32"], ["between", "f32"]],
-    uniforms: { rows: { u32: batch }, steps: { u32: rows * steps } },
+    uniforms: { rows: { u32: batch }, steps: { u32: rows * width / wide.width } },
     workgroups: batch,
-    code: () => `
+    code: () => messagesCode(sizes, isWeighed),
+  };
+}
+
+function messagesCode({ rows, width, hidden, outSize }: MessagesSizes, isWeighed: boolean): string {
+  const [wide, narrow] = [lanes(width), lanes(hidden)];
+  const weight = isWeighed ? `incoming[row * ${rows}u + i]` : "1.0";
+  const [steps, hiddenSteps] = [width / wide.width, hidden / narrow.width];
+  return `
 ${activationCode("leaky-relu")}
 var<workgroup> mixed: array<${narrow.type}, ${hiddenSteps}>;
 ${
-      rowMain(
-        `  ${
-          each(
-            "at",
-            rows * hidden,
-            `let begin = start + (at / ${hidden}u) * ${steps}u;
+    rowMain(
+      `  ${
+        each(
+          "at",
+          rows * hidden,
+          `let begin = start + (at / ${hidden}u) * ${steps}u;
     let unit = at % ${hidden}u;
     var sum = ${wide.type}(0.0);
     for (var c = 0u; c < ${steps}u; c++) { sum += x[begin + c] * weight1[unit * ${steps}u + c]; }
     between[row * ${rows * hidden}u + at] = activate(${add4(wide.width, "sum")} + bias1[unit]);`,
-          )
-        }
+        )
+      }
   storageBarrier();
   workgroupBarrier();
   var weights = 0.0;
   for (var i = 0u; i < ${rows}u; i++) { weights += ${weight}; }
   ${
-          each(
-            "unit",
-            hidden,
-            `var sum = 0.0;
+        each(
+          "unit",
+          hidden,
+          `var sum = 0.0;
     for (var i = 0u; i < ${rows}u; i++) { sum += ${weight} * between[(row * ${rows}u + i) * ${hidden}u + unit]; }
     ${narrow.width === 4 ? "mixed[unit / 4u][unit % 4u]" : "mixed[unit]"} = sum;`,
-          )
-        }
+        )
+      }
   workgroupBarrier();
   ${
-          each(
-            "column",
-            outSize,
-            `var sum = ${narrow.type}(0.0);
+        each(
+          "column",
+          outSize,
+          `var sum = ${narrow.type}(0.0);
     for (var c = 0u; c < ${hiddenSteps}u; c++) { sum += mixed[c] * weight2[column * ${hiddenSteps}u + c]; }
     y[row * ${outSize}u + column] = ${add4(narrow.width, "sum")} + weights * bias2[column];`,
-          )
-        }`,
-        { threads: THREADS },
-      )
-    }`,
-  };
+        )
+      }`,
+      { threads: THREADS },
+    )
+  }`;
 }
 
 /** Program: dy, what the hidden layer gave, incoming, the second layer to the gradients of the hidden layer and of incoming, and the sums. */
