@@ -119,13 +119,17 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
     await writeFileAtomic(explain, await classificationReport(answers, facts), { isPrivate: true });
     console.error(`wrote ${explain}`);
   }
-  if (args.flag("json")) {
-    const plain = answers.map(({ overlay: _, maps: _maps, random: _random, ...answer }) => answer);
-    console.log(JSON.stringify({ labels, ...facts, images: plain }, null, 2));
-  } else {
-    const rows = answers.map((answer) => ({ ...answer, image: printable(answer.image) }));
-    console.log(formatTable(classificationTable(rows, labels)));
-  }
+  console.log(args.flag("json") ? answersJson(answers, labels, facts) : answersTable(answers, labels));
+}
+
+function answersJson(answers: readonly Classification[], labels: readonly string[], facts: object): string {
+  const images = answers.map(({ overlay: _, maps: _maps, random: _random, ...answer }) => answer);
+  return JSON.stringify({ labels, ...facts, images }, null, 2);
+}
+
+function answersTable(answers: readonly Classification[], labels: readonly string[]): string {
+  const rows = answers.map((answer) => ({ ...answer, image: printable(answer.image) }));
+  return formatTable(classificationTable(rows, labels));
 }
 
 /** The answers with scores averaged over checkpoints, row-major `[n, C]`. */

@@ -140,13 +140,7 @@ async function evaluate<H extends DenseHead, F>(
   if (!baseline) {
     console.error(`the ${task.baseline.name} is left out: none of the head's training cases is in this set`);
   }
-  const { titles, cells, note } = task.table;
-  const table: Table = {
-    columns: [{ title: "Answer" }, ...titles.map((title) => ({ title }))],
-    rows: [["trained head", ...cells(figures)], ...(baseline ? [[task.baseline.name, ...cells(baseline)]] : [])],
-    caption: `${data.name}: ${note}`,
-    synthetic: data.synthetic,
-  };
+  const table = figuresTable(task, data, figures, baseline);
   await writeJson(join(out, "metrics.json"), {
     schema: METRICS_SCHEMA,
     command: `${task.name} evaluate`,
@@ -168,6 +162,21 @@ async function evaluate<H extends DenseHead, F>(
   });
   console.log(formatTable(table));
   console.log(`\nWrote ${out}/metrics.json, ${task.files} and overlays.html`);
+}
+
+/** The head's figures, those of the baseline below them. */
+function figuresTable<H extends DenseHead, F>(
+  { table: { titles, cells, note }, baseline: { name } }: DenseTask<H, F>,
+  data: Pick<DenseData, "name" | "synthetic">,
+  figures: F,
+  baseline: F | undefined,
+): Table {
+  return {
+    columns: [{ title: "Answer" }, ...titles.map((title) => ({ title }))],
+    rows: [["trained head", ...cells(figures)], ...(baseline ? [[name, ...cells(baseline)]] : [])],
+    caption: `${data.name}: ${note}`,
+    synthetic: data.synthetic,
+  };
 }
 
 async function predict<H extends DenseHead, F>(

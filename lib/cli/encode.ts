@@ -1,19 +1,15 @@
 /** `deno task encode`: features of images and texts, in shards. @module */
 import { relative } from "@std/path";
-import { aceLoraModel } from "../ace_lora.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { checkShared } from "../distributed/shared_settings.ts";
 import { readCsv, rowNumber } from "../data/csv.ts";
 import { loadPairs } from "../data/pairs.ts";
 import type { Dataset } from "../data/types.ts";
-import { createProgress } from "../display/progress.ts";
 import { isImage } from "../image/describe.ts";
-import type { Classifier, NamedImage } from "../eval/classify.ts";
-import { imagesAt } from "../eval/classify.ts";
+import { imagesAt, type NamedImage } from "../eval/classify.ts";
 import type { FeatureList, Shard } from "../eval/encode/features_file.ts";
 import { type EncodedShard, encodeShard, shardPath } from "../eval/encode/shards.ts";
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
-import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { defined } from "../platform/defined.ts";
@@ -22,14 +18,13 @@ import { classifierFrom, imagesIn } from "./classify.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, isDatasetGiven } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
-import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, readerFrom, watched } from "./decode_options.ts";
+import { DECODE_OPTIONS, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
+import { encoderOf, settingsOf, withProgress } from "./features.ts";
 import { holdOutput } from "./output.ts";
 import { printable } from "./printable.ts";
-import { modelFacts } from "./provenance.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
-import { catchInterrupts } from "./interrupt.ts";
 import { SHARD_OPTION, shareFrom } from "./ranks.ts";
-import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
+import { BACKEND_OPTION, startBackend } from "./shared.ts";
 
 const NOTES = `
 Shards: --shard i/n takes every n-th item, so i may count from 0 or from 1; each shard is a file of its own beside --out
@@ -101,25 +96,17 @@ async function encode(
     throw new UsageError("name something to encode: --images, --dataset or --texts");
   }
   const lists = await featureLists(images, texts);
+  const content = { images, texts: texts.map(({ text }) => text) };
   const reader = readerFrom(args);
   const shared = ranks && await startBackend(args, ranks); // all of them, whether or not each has something to do
   const open = async () => {
     const backend = shared ?? await startBackend(args);
-    const batchSize = args.number("batch-size", 16);
-    const classifier: Classifier = await classifierFrom(args, undefined, {
-      images: Math.min(batchSize, images.length),
-      texts: Math.min(batchSize, texts.length),
-    });
-    const content = { images, texts: texts.map(({ text }) => text) };
-    return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
-      batchSize,
-      reader,
-      backend: backendText(backend),
-    });
+    const most = args.number("batch-size", 16);
+    const sizes = { images: Math.min(most, images.length), texts: Math.min(most, texts.length) };
+    return encoderOf(args, await classifierFrom(args, undefined, sizes), content, { reader, backend });
   };
   const settings = {
-    ...(isExifApplied(args) ? { exif: "apply" } : {}),
-    ...await settingsOf(args, texts.map(({ text }) => text)),
+    ...await settingsOf(args, content.texts),
     ...(images.length < all.length ? { unreadable_images: String(all.length - images.length) } : {}),
   };
   if (ranks) checkShared({ ...settings, items: await hashIds([JSON.stringify(lists)]) }, ranks, { verb: "encode" });
@@ -134,17 +121,15 @@ async function encode(
     }), ranks !== undefined && ranks.rank > 0).finally(() => reader.close());
   const isStopped = ranks &&
     ranks.allGather(Float32Array.of(Number(result.interrupted))).some((stopped) => stopped > 0);
-  if (result.interrupted) {
-    console.error(`interrupted: ${result.computed + result.reused} items are kept; the same command goes on`);
-    return result.exitCode;
-  }
-  console.error(
-    result.computed === 0
-      ? `nothing to do: ${result.reused} items are there`
-      : `${result.computed} encoded, ${result.reused} kept`,
-  );
+  console.error(outcomeText(result));
+  if (result.interrupted) return result.exitCode;
   if (!ranks) return console.log(result.path);
   if (!isStopped && ranks.rank === 0) await merge(args, out);
+}
+
+function outcomeText({ interrupted, computed, reused }: EncodedShard): string {
+  if (interrupted) return `interrupted: ${computed + reused} items are kept; the same command goes on`;
+  return computed === 0 ? `nothing to do: ${reused} items are there` : `${computed} encoded, ${reused} kept`;
 }
 
 /** The lists of what is encoded, those that are not empty. */
@@ -173,42 +158,6 @@ async function merge(args: Arguments, out: string): Promise<void> {
   );
   console.error(`${items} items`);
   console.log(path);
-}
-
-/** What the numbers depend on: the contents of the files, not their names. */
-export async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Record<string, string>> {
-  for (const name of ["model", "weights", "adapter", "tokenizer"]) {
-    const path = args.text(name);
-    if (path !== undefined) await checkPath(path);
-  }
-  const { weights_sha256, adapter_sha256, tokenizer_sha256, notice } = await modelFacts(args);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(texts))));
-  return {
-    weights_sha256,
-    ...defined({ adapter_sha256 }),
-    ...(texts.length > 0 ? { ...(tokenizer_sha256 ? { tokenizer_sha256 } : {}), texts_sha256: hash.toHex() } : {}),
-    ...defined({ notice }),
-  };
-}
-
-/** Runs the work with a bar on stderr; the first Ctrl-C or SIGTERM asks it to stop. */
-export async function withProgress(
-  work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
-  isQuiet = false,
-): Promise<EncodedShard & { exitCode: number }> {
-  const interruption = catchInterrupts();
-  let bar: ReturnType<typeof createProgress> | undefined;
-  try {
-    const result = await work(interruption.signal, (done, total) => {
-      if (isQuiet) return;
-      bar ??= createProgress(total, { label: "encode", unit: "items" });
-      bar.update(done);
-    });
-    return { ...result, exitCode: interruption.exitCode() };
-  } finally {
-    bar?.finish();
-    interruption.end();
-  }
 }
 
 /** The images that the options name, under their ids. */

@@ -1,5 +1,6 @@
 /** `deno task explain`: a model's maps held against boxes. @module */
 import { loadPairs } from "../data/pairs.ts";
+import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
 import { buildReport, factsWithWarnings } from "../display/report.ts";
 import type { ReportSection } from "../display/sections.ts";
@@ -60,22 +61,9 @@ export const COMMAND: Command = {
 };
 
 async function explain(args: Arguments, out: string): Promise<void> {
-  const path = args.required("images");
-  args.required("boxes");
-  await checkPath(path);
-  const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
-  const dataset = await readableSet(args, loaded);
-  announce(dataset);
-  const boxLabels = [...new Set(dataset.cases.flatMap(({ boxes }) => (boxes ?? []).map(({ label }) => label)))];
-  const labels = args.list("labels") ?? boxLabels.sort(byCodePoint);
+  const dataset = await boxedSetFrom(args);
+  const labels = labelsFrom(args, dataset);
   const names = namesFrom(args, labels);
-  if (labels.length < 2) {
-    throw new UsageError(
-      `--labels must name at least two, such as --labels ${
-        quotedWord(`${labels[0] ?? "pneumonia"},no finding`)
-      }: there is "${labels.join()}"`,
-    );
-  }
   const backend = await startBackend(args);
   const classifier = await classifierFrom(args);
   const kinds = mapKindsFrom(args, true, classifier.config.encoders.vision);
@@ -103,16 +91,34 @@ async function explain(args: Arguments, out: string): Promise<void> {
     ...report,
     ...await runFacts(backend),
   };
-  const facts = {
-    ...factsOf(record.model),
-    backend: backendText(backend),
-    ...versions(),
-  };
+  const facts = { ...factsOf(record.model), backend: backendText(backend), ...versions() };
   await writeResults(args, out, {
     record: ["explain.json", record],
     files: { "explain.html": await explainPage(report, facts) },
     text: formatTable(pointingTable(report)),
   });
+}
+
+/** The images and their boxes, announced. */
+async function boxedSetFrom(args: Arguments): Promise<Dataset> {
+  const path = args.required("images");
+  args.required("boxes");
+  await checkPath(path);
+  const loaded = await loadPairs(path, { ...columnsFrom(args), ...await boxesFrom(args, path), chexpert: false });
+  const dataset = await readableSet(args, loaded);
+  announce(dataset);
+  return dataset;
+}
+
+/** The labels of the boxes that are looked for. */
+function labelsFrom(args: Arguments, { cases }: Dataset): readonly string[] {
+  const found = [...new Set(cases.flatMap(({ boxes = [] }) => boxes.map(({ label }) => label)))];
+  const labels = args.list("labels") ?? found.sort(byCodePoint);
+  if (labels.length >= 2) return labels;
+  const example = quotedWord(`${labels[0] ?? "pneumonia"},no finding`);
+  throw new UsageError(
+    `--labels must name at least two, such as --labels ${example}: there is "${labels.join()}"`,
+  );
 }
 
 const POINTERS: Readonly<Record<Pointer, string>> = {

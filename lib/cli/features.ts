@@ -1,18 +1,23 @@
-/** Features that a command reads again instead of computing them: the file that `encode` writes. @module */
+/** Features that a command computes or reads again: the file that `encode` writes. @module */
 import { aceLoraModel } from "../ace_lora.ts";
+import type { ImageReader } from "../data/pixels/reader.ts";
 import { imageStamps } from "../data/stamps.ts";
+import { createProgress, type Progress } from "../display/progress.ts";
 import type { Classifier, NamedImage } from "../eval/classify.ts";
 import type { FeatureList } from "../eval/encode/features_file.ts";
-import { encodeShard } from "../eval/encode/shards.ts";
-import { featureEncoder } from "../eval/encode/feature_encoder.ts";
+import { type EncodedShard, encodeShard, type FeatureEncoder } from "../eval/encode/shards.ts";
+import { type FeatureContent, featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/tensors.ts";
+import { defined } from "../platform/defined.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
 import type { Arguments } from "./command.ts";
 import { isExifApplied, readerFrom } from "./decode_options.ts";
-import { settingsOf, withProgress } from "./encode.ts";
+import { catchInterrupts } from "./interrupt.ts";
+import { checkPath } from "./paths.ts";
 import { printable } from "./printable.ts";
+import { modelFacts } from "./provenance.ts";
 import { backendText } from "./shared.ts";
-import type { BackendInfo } from "../tensor/backend.ts";
 
 /** What is encoded. */
 export interface FeatureItems {
@@ -50,19 +55,11 @@ export async function keptFeatures(
     { name: "image", ids: images.map(({ name }) => name), stamps: await imageStamps(images) },
     ...(texts.length > 0 ? [{ name: "text" as const, ids: texts.map((_, i) => String(i + 1)) }] : []),
   ];
-  const settings = { ...(isExifApplied(args) ? { exif: "apply" } : {}), ...await settingsOf(args, texts) };
   const reader = readerFrom(args);
   const job = {
     lists,
-    settings,
-    open: async () => {
-      const classifier = await open();
-      return featureEncoder(aceLoraModel(classifier.config), classifier, { images, texts }, {
-        batchSize: args.number("batch-size", 16),
-        reader,
-        backend: backendText(backend),
-      });
-    },
+    settings: await settingsOf(args, texts),
+    open: async () => encoderOf(args, await open(), { images, texts }, { reader, backend }),
   };
   const result = await withProgress((signal, onProgress) =>
     encodeShard(path, job, { signal, onProgress, onStale: (text) => console.error(printable(text)) })
@@ -77,4 +74,55 @@ export async function keptFeatures(
     return tensor ? toFloat32(tensor) : new Float32Array(0);
   };
   return { image: of("image"), text: of("text"), width: tensors.get("image_features")!.shape[1]! };
+}
+
+/** The model as an encoder of these images and texts, whose weights it frees. */
+export function encoderOf(
+  args: Arguments,
+  classifier: Classifier,
+  content: FeatureContent,
+  { reader, backend }: { reader: ImageReader; backend: BackendInfo },
+): FeatureEncoder {
+  return featureEncoder(aceLoraModel(classifier.config), classifier, content, {
+    batchSize: args.number("batch-size", 16),
+    reader,
+    backend: backendText(backend),
+  });
+}
+
+/** What the numbers depend on: the contents of the files, not their names. */
+export async function settingsOf(args: Arguments, texts: readonly string[]): Promise<Record<string, string>> {
+  for (const name of ["model", "weights", "adapter", "tokenizer"]) {
+    const path = args.text(name);
+    if (path !== undefined) await checkPath(path);
+  }
+  const { weights_sha256, adapter_sha256, tokenizer_sha256, notice } = await modelFacts(args);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(texts))));
+  return {
+    ...(isExifApplied(args) ? { exif: "apply" } : {}),
+    weights_sha256,
+    ...defined({ adapter_sha256 }),
+    ...(texts.length > 0 ? { ...(tokenizer_sha256 ? { tokenizer_sha256 } : {}), texts_sha256: hash.toHex() } : {}),
+    ...defined({ notice }),
+  };
+}
+
+/** Runs the work with a bar on stderr; the first Ctrl-C or SIGTERM asks it to stop. */
+export async function withProgress(
+  work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
+  isQuiet = false,
+): Promise<EncodedShard & { exitCode: number }> {
+  const interruption = catchInterrupts();
+  let bar: Progress | undefined;
+  try {
+    const result = await work(interruption.signal, (done, total) => {
+      if (isQuiet) return;
+      bar ??= createProgress(total, { label: "encode", unit: "items" });
+      bar.update(done);
+    });
+    return { ...result, exitCode: interruption.exitCode() };
+  } finally {
+    bar?.finish();
+    interruption.end();
+  }
 }

@@ -87,9 +87,10 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
 async function probeFeatures(
   args: Arguments,
   out: string,
-  { asked, dataset, parts, backend, runs, training }: ProbeTask,
+  task: ProbeTask,
   { image, width }: KeptFeatures,
 ): Promise<number | void> {
+  const { asked, dataset, parts, backend, runs, training } = task;
   const classifier = await classifierFrom(args);
   if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
   const methods = methodsFor(classifier, asked);
@@ -98,23 +99,9 @@ async function probeFeatures(
     ...await classFeatures(classifier, dataset.classes, templates),
     ...partFeatures(dataset, parts, image, width),
   };
-  const facts = {
-    command: "probe",
-    model: { ...await modelFacts(args) },
-    data: {
-      name: dataset.name,
-      ...dataset.summary,
-      classes: dataset.classes,
-      parts: await partsRecord(dataset, parts),
-    },
-    prompts: templates,
-    ...(methods.includes("lora") ? { lora: { epochs: training.epochs, learning_rates: training.learningRates } } : {}),
-  };
-  const kept = await keptRuns(join(out, "probe.part.json"), {
-    ...facts,
-    exif: args.text("exif"),
-    versions: versions(),
-  });
+  const facts = await probeFacts(args, task, methods, templates);
+  const asBefore = { ...facts, exif: args.text("exif"), versions: versions() };
+  const kept = await keptRuns(join(out, "probe.part.json"), asBefore);
   const reader = readerFrom(args);
   const rows = await probed(data, kept, (signal) => {
     const lora = loraOn(classifier, dataset, parts, { templates, ...training, reader, signal });
@@ -141,6 +128,32 @@ async function probeFeatures(
     text: formatTable(probeTable(record, "accuracy")),
   });
   await kept.end();
+}
+
+/** What the figures depend on, as their record says. */
+interface ProbeFacts extends Pick<ProbeRecord, "model"> {
+  command: string;
+  data: ProbeRecord["data"] & Record<string, unknown>;
+  prompts: readonly string[];
+  lora?: Record<string, unknown>;
+}
+
+async function probeFacts(
+  args: Arguments,
+  { dataset, parts, training }: ProbeTask,
+  methods: readonly ProbeMethod[],
+  templates: readonly string[],
+): Promise<
+  Pick<ProbeRecord, "model"> & { data: ProbeRecord["data"] & Record<string, unknown> } & Record<string, unknown>
+> {
+  const { name, summary, classes } = dataset;
+  return {
+    command: "probe",
+    model: { ...await modelFacts(args) },
+    data: { name, ...summary, classes, parts: await partsRecord(dataset, parts) },
+    prompts: templates,
+    ...(methods.includes("lora") ? { lora: { epochs: training.epochs, learning_rates: training.learningRates } } : {}),
+  };
 }
 
 /** The set that the options name, its classes by the names that are asked about; announced. */
