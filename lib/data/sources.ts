@@ -82,30 +82,54 @@ export function imageSource(
   const room = Math.floor(keptBytes / size);
   const most = cases.length <= room || mode === "train" ? room : 0;
   const mostAhead = Math.floor(AHEAD_BYTES / size);
+  const squares = squaresOf(cases, squareTransform(config, mode), { reader, most, mostAhead });
+  return {
+    size: cases.length,
+    imageSize: side,
+    name: (index) => cases[index]!.id,
+    prefetch: squares.prefetch,
+    async pixels(indices) {
+      const out = new Float32Array(indices.length * size);
+      const place = async (index: number, i: number): Promise<void> =>
+        out.set(normalise8(await squares.get(index), config), i * size);
+      await Promise.all(indices.map(place));
+      return out;
+    },
+  };
+}
+
+/** Images as squares of 8 bits a channel. */
+interface Squares {
+  get(index: number): Promise<ArrayLike<number>>;
+  prefetch(indices: readonly number[]): void;
+}
+
+/** The squares of the cases' images, `most` of them kept and `mostAhead` read before they are asked for. */
+function squaresOf(
+  cases: readonly Case[],
+  transform: PreprocessOptions,
+  { reader, most, mostAhead }: { reader: ImageReader | undefined; most: number; mostAhead: number },
+): Squares {
   const kept = new Map<number, ArrayLike<number>>(); // in the order of decoding
   const ahead = new Map<number, Promise<ArrayLike<number>>>();
-  const transform = squareTransform(config, mode);
   const read = async (index: number): Promise<ArrayLike<number>> => {
     const { path, part, image } = cases[index]!;
     const location = part ?? path;
     if (reader && location !== undefined) return squareRgb(await reader.read(location, transform));
     return cropResize8(await image(), transform).data;
   };
-  const pixelsOf = async (index: number): Promise<ArrayLike<number>> => {
-    const known = kept.get(index);
-    if (known) return known;
-    const coming = ahead.get(index) ?? read(index);
-    ahead.delete(index);
-    const data = await coming;
-    if (most === 0) return data;
-    kept.set(index, data);
-    if (kept.size > most) kept.delete(kept.keys().next().value!);
-    return data;
-  };
   return {
-    size: cases.length,
-    imageSize: side,
-    name: (index) => cases[index]!.id,
+    async get(index) {
+      const known = kept.get(index);
+      if (known) return known;
+      const coming = ahead.get(index) ?? read(index);
+      ahead.delete(index);
+      const data = await coming;
+      if (most === 0) return data;
+      kept.set(index, data);
+      if (kept.size > most) kept.delete(kept.keys().next().value!);
+      return data;
+    },
     prefetch(indices) {
       if (!reader?.isConcurrent) return;
       for (const index of indices) {
@@ -116,11 +140,6 @@ export function imageSource(
         coming.catch(() => {}); // whoever asks for it is told
         ahead.set(index, coming);
       }
-    },
-    async pixels(indices) {
-      const out = new Float32Array(indices.length * size);
-      await Promise.all(indices.map(async (index, i) => out.set(normalise8(await pixelsOf(index), config), i * size)));
-      return out;
     },
   };
 }

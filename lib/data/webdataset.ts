@@ -7,6 +7,7 @@ import { type ImagePart, locationName, readLocation } from "./pixels/location.ts
 import { drop, makeDataset, type Tally, uniqueIds } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
+import { defined } from "../platform/defined.ts";
 
 /** Options of {@linkcode loadWebDataset}. */
 export interface WebDatasetOptions {
@@ -81,43 +82,10 @@ export async function loadWebDataset(pattern: string, options: WebDatasetOptions
   const cases: Case[] = [];
   for (const path of await shardPaths(pattern)) {
     using file = await Deno.open(path);
-    for (const [key, parts] of samplesOf(await listTar(path))) {
+    for (const sample of samplesOf(await listTar(path))) {
       tally.read++;
-      const textAt = async (member: TarMember): Promise<string> => {
-        if (member.size > MOST_TEXT) {
-          throw new SyntaxError(
-            `Cannot read "${path}" as the text "${member.name}" must have at most ${MOST_TEXT} bytes: it has ${member.size}`,
-          );
-        }
-        return new TextDecoder().decode(await tarBytes(file, member.offset, member.size));
-      };
-      const json = parts.get("json");
-      const fields = json ? parseFields(await textAt(json), `${path}:${json.name}`) : {};
-      const image = IMAGES.map((extension) => parts.get(extension)).find((member) => member !== undefined);
-      const txt = parts.get("txt");
-      const text = options.text !== undefined
-        ? fieldText(fields, options.text)
-        : txt
-        ? await textAt(txt)
-        : fieldText(fields, "caption") || fieldText(fields, "text");
-      if (!image) drop(tally, "no image");
-      else if (!text.trim()) drop(tally, "no text");
-      else if (Object.entries(where).some(([name, value]) => fieldText(fields, name) !== value)) {
-        drop(tally, "other split");
-      } else {
-        const patientId = options.patient === undefined ? undefined : fieldText(fields, options.patient);
-        if (patientId === "") {
-          throw new SyntaxError(
-            `Cannot read "${path}" as each sample's JSON must have a field "${options.patient}": that of "${key}" has none`,
-          );
-        }
-        cases.push({
-          id: key,
-          text: text.trim(),
-          ...imagePart({ archive: path, ...image }),
-          ...(patientId === undefined ? {} : { patientId }),
-        });
-      }
+      const item = await caseOf(sample, { path, file }, tally, options);
+      if (item) cases.push(item);
     }
   }
   if (cases.length === 0) {
@@ -130,9 +98,58 @@ export async function loadWebDataset(pattern: string, options: WebDatasetOptions
   return await makeDataset({ name: "pairs", classes: [], task: "pairs", cases: uniqueIds(cases), tally, split });
 }
 
+/** An archive that is read. */
+interface OpenArchive {
+  path: string;
+  file: Deno.FsFile;
+}
+
+/** A sample as a case; undefined if it is dropped, which `tally` counts. */
+async function caseOf(
+  [key, parts]: Sample,
+  archive: OpenArchive,
+  tally: Tally,
+  options: WebDatasetOptions,
+): Promise<Case | undefined> {
+  const { path } = archive;
+  const json = parts.get("json");
+  const fields = json ? parseFields(await textAt(archive, json), `${path}:${json.name}`) : {};
+  const image = IMAGES.map((extension) => parts.get(extension)).find((member) => member !== undefined);
+  const txt = parts.get("txt");
+  const text = options.text !== undefined
+    ? fieldText(fields, options.text)
+    : txt
+    ? await textAt(archive, txt)
+    : fieldText(fields, "caption") || fieldText(fields, "text");
+  if (!image) return void drop(tally, "no image");
+  if (!text.trim()) return void drop(tally, "no text");
+  if (Object.entries(options.where ?? {}).some(([name, value]) => fieldText(fields, name) !== value)) {
+    return void drop(tally, "other split");
+  }
+  const patientId = options.patient === undefined ? undefined : fieldText(fields, options.patient);
+  if (patientId === "") {
+    throw new SyntaxError(
+      `Cannot read "${path}" as each sample's JSON must have a field "${options.patient}": that of "${key}" has none`,
+    );
+  }
+  return { id: key, text: text.trim(), ...imagePart({ archive: path, ...image }), ...defined({ patientId }) };
+}
+
+async function textAt({ path, file }: OpenArchive, { name, offset, size }: TarMember): Promise<string> {
+  if (size > MOST_TEXT) {
+    throw new SyntaxError(
+      `Cannot read "${path}" as the text "${name}" must have at most ${MOST_TEXT} bytes: it has ${size}`,
+    );
+  }
+  return new TextDecoder().decode(await tarBytes(file, offset, size));
+}
+
+/** Parts of one name, by their extensions. */
+type Sample = [key: string, parts: Map<string, TarMember>];
+
 /** The samples of an archive: files that follow each other and have one name up to the first dot. */
-function samplesOf(members: readonly TarMember[]): [key: string, parts: Map<string, TarMember>][] {
-  const samples: [string, Map<string, TarMember>][] = [];
+function samplesOf(members: readonly TarMember[]): Sample[] {
+  const samples: Sample[] = [];
   for (const member of members) {
     const match = /^((?:.*\/)?[^./]+)\.([^/]*)$/.exec(member.name);
     if (!match || /(^|\/)__[^/]*__($|\/)/.test(member.name)) continue;

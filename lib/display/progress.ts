@@ -104,6 +104,44 @@ function barText(share: number, room: number): string {
   return `[${"#".repeat(filled)}${"-".repeat(room - filled)}] `;
 }
 
+/** How far the work is, as text. */
+interface Standing {
+  /** Takes what the last update said. */
+  update(done: number, fields: ProgressFields): void;
+  /** Steps done. */
+  done(): number;
+  /** Count, loss, throughput and time. */
+  describe(): string;
+}
+
+function standingOf(
+  total: number,
+  { start, itemsPerStep, unit, now }: Required<Pick<ProgressOptions, "start" | "itemsPerStep" | "unit" | "now">>,
+): Standing {
+  const began = now();
+  const rate = recentRate(began, start);
+  let done = start, fields: ProgressFields = {};
+  return {
+    update(value, more) {
+      done = value;
+      fields = { ...fields, ...more };
+      rate.add(now(), done);
+    },
+    done: () => done,
+    describe() {
+      const perSecond = rate.value();
+      return [
+        `${done}/${total}`,
+        fields.loss === undefined ? "" : `loss ${fields.loss.toFixed(4)}`,
+        fields.learningRate === undefined ? "" : `lr ${fields.learningRate.toExponential(2)}`,
+        perSecond > 0 ? `${significant(perSecond * itemsPerStep)} ${unit}/s` : "",
+        done >= total ? `took ${formatDuration((now() - began) / 1000)}` : "",
+        perSecond > 0 && done < total ? `${formatDuration((total - done) / perSecond)} left` : "",
+      ].filter((part) => part !== "").join("  ");
+    },
+  };
+}
+
 /**
  * Starts a progress display.
  *
@@ -127,38 +165,25 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
     columns = terminal ? terminalColumns() : 80,
     plainInterval = 10_000,
   } = options;
-  const began = now();
-  const rate = recentRate(began, start);
-  let done = start, fields: ProgressFields = {}, drawnAt = -Infinity, drawnDone = -1, drawn = false;
+  const standing = standingOf(total, { start, itemsPerStep, unit, now });
+  const head = label === "" ? "" : `${label} `;
+  let drawnAt = -Infinity, drawnDone = -1, drawn = false;
 
-  const describe = (): string => {
-    const perSecond = rate.value();
-    return [
-      `${done}/${total}`,
-      fields.loss === undefined ? "" : `loss ${fields.loss.toFixed(4)}`,
-      fields.learningRate === undefined ? "" : `lr ${fields.learningRate.toExponential(2)}`,
-      perSecond > 0 ? `${significant(perSecond * itemsPerStep)} ${unit}/s` : "",
-      done >= total ? `took ${formatDuration((now() - began) / 1000)}` : "",
-      perSecond > 0 && done < total ? `${formatDuration((total - done) / perSecond)} left` : "",
-    ].filter((part) => part !== "").join("  ");
-  };
   const draw = (): void => {
     drawnAt = now();
-    drawnDone = done;
-    const head = label === "" ? "" : `${label} `;
-    if (!terminal) return write(`${head}${describe()}\n`);
-    const text = describe();
-    const bar = barText(total === 0 ? 1 : done / total, Math.min(30, columns - head.length - text.length - 6));
+    drawnDone = standing.done();
+    const text = standing.describe();
+    if (!terminal) return write(`${head}${text}\n`);
+    const share = total === 0 ? 1 : drawnDone / total;
+    const bar = barText(share, Math.min(30, columns - head.length - text.length - 6));
     write(`\r\x1b[2K${`${head}${bar}${text}`.slice(0, columns - 1)}`);
     drawn = true;
     if (write === toStderr) redraw = draw;
   };
 
   return {
-    update(value, more = {}) {
-      done = value;
-      fields = { ...fields, ...more };
-      rate.add(now(), done);
+    update(done, fields = {}) {
+      standing.update(done, fields);
       if (now() - drawnAt >= (terminal ? 100 : plainInterval)) draw();
     },
     note(text) {
@@ -166,7 +191,7 @@ export function createProgress(total: number, options: ProgressOptions = {}): Pr
       if (drawn) draw();
     },
     finish() {
-      if (drawnDone !== done || drawnAt === -Infinity || terminal) draw();
+      if (drawnDone !== standing.done() || drawnAt === -Infinity || terminal) draw();
       if (terminal) write("\n");
       drawn = false;
       redraw = undefined;

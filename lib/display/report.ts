@@ -35,26 +35,13 @@ export interface Report {
 export async function buildReport(report: Report): Promise<string> {
   const figures: Figure[] = [];
   const body = report.sections.map((section) => sectionHtml(section, figures)).join("\n");
-  const isOrdered = report.sections.some((section) =>
-    section.kind === "gallery" || (section.kind === "table" && section.table.sortable)
-  );
   const beside = figures.length === 0 ? undefined : report.plotlyFile;
   const scripts = [
-    ...(figures.length === 0
-      ? []
-      : [...(beside === undefined ? [inlineScript(await plotlySource())] : []), REPORT_SCRIPT]),
-    ...(isOrdered ? [ORDER_SCRIPT] : []),
+    ...(figures.length > 0 && beside === undefined ? [inlineScript(await plotlySource())] : []),
+    ...(figures.length > 0 ? [REPORT_SCRIPT] : []),
+    ...(report.sections.some(isOrdered) ? [ORDER_SCRIPT] : []),
   ];
-  const hashes = await Promise.all(scripts.map(scriptHash));
-  const sources = [...(beside === undefined ? [] : ["'self'", "file:"]), ...hashes.map((hash) => `'sha256-${hash}'`)];
-  const policy = [
-    "default-src 'none'",
-    `script-src ${sources.join(" ") || "'none'"}`,
-    "style-src 'unsafe-inline'",
-    "img-src data: blob:",
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
+  const policy = await contentPolicy(scripts, beside !== undefined);
   const data = figures.map(plotlyFigure);
   return `<!doctype html>
 <html lang="en">
@@ -90,6 +77,25 @@ ${beside === undefined ? "" : `<script src="${escapeHtml(beside)}"></script>\n`}
 </body>
 </html>
 `;
+}
+
+/** Whether a reader may put a section's parts in another order. */
+function isOrdered(section: ReportSection): boolean {
+  return section.kind === "gallery" || (section.kind === "table" && section.table.sortable === true);
+}
+
+/** What a browser lets the page do: nothing but run these scripts, and one that lies beside it. */
+async function contentPolicy(scripts: readonly string[], isBeside: boolean): Promise<string> {
+  const hashes = (await Promise.all(scripts.map(scriptHash))).map((hash) => `'sha256-${hash}'`);
+  const sources = [...(isBeside ? ["'self'", "file:"] : []), ...hashes];
+  return [
+    "default-src 'none'",
+    `script-src ${sources.join(" ") || "'none'"}`,
+    "style-src 'unsafe-inline'",
+    "img-src data: blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
 }
 
 /** The notice of a run's facts, such as what its model cannot know, as the page's warning; the facts without it. */

@@ -40,6 +40,8 @@ const SYMBOLS = {
   MPI_Abi_get_version: { parameters: ["buffer", "buffer"], result: "i32", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
 const LIBC = {
   dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
   dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
@@ -86,70 +88,79 @@ export function openMpi(options: MpiOptions = {}): Communicator {
   const { path, handle } = openLibrary(options.library ?? (readVariable(LIBRARY_VARIABLE) || undefined));
   const { symbols } = functionsOf(path);
   const handles = isStandard(symbols) ? STANDARD : openMpiHandles(path, handle) ?? MPICH;
-  const check = (name: string, code: number): void => {
-    if (code !== 0) throw new MpiError(`Cannot go on as ${name} must succeed: it returned ${code}`);
-  };
   const integer = new Int32Array(1);
   check("MPI_Init_thread", symbols.MPI_Init_thread(null, null, 1, integer));
   check("MPI_Comm_rank", symbols.MPI_Comm_rank(handles.world, integer));
   const rank = integer[0]!;
   check("MPI_Comm_size", symbols.MPI_Comm_size(handles.world, integer));
   const size = integer[0]!;
-  const launched = launchedProcesses();
-  if (size === 1 && launched > 1) {
-    throw new MpiError(
-      `Cannot run as one of ${launched} processes as "${path}" must know of the others: it says that this one is alone. ` +
-        `It is not the launcher's, whose file ${LIBRARY_VARIABLE} can name, or the launcher connects none, as srun does by default: ` +
-        "its --mpi=pmix is for Open MPI, --mpi=pmi2 for MPICH",
-    );
-  }
-  const text = new Uint8Array(8192);
-  check("MPI_Get_library_version", symbols.MPI_Get_library_version(text, integer));
-  const about = new TextDecoder().decode(text.subarray(0, integer[0]!));
-  check("MPI_Get_processor_name", symbols.MPI_Get_processor_name(text, integer));
-  const node = new TextDecoder().decode(text.subarray(0, integer[0]!));
+  checkConnected(path, size);
+  const about = libraryText(symbols, "MPI_Get_library_version");
   const version = about.split(/[\n,]/)[0]!.replaceAll(/[\s\0]+/g, " ").trim();
-  const barrier = (): void => check("MPI_Barrier", symbols.MPI_Barrier(handles.world));
   return {
     rank,
     size,
     description: `${version}, ${size} processes`,
-    node,
-    allGather(own) {
-      const all = new Float32Array(size * own.length);
-      check(
-        "MPI_Allgather",
-        symbols.MPI_Allgather(
-          bytesOf(own),
-          own.length,
-          handles.float,
-          bytesOf(all),
-          own.length,
-          handles.float,
-          handles.world,
-        ),
-      );
-      return all;
-    },
-    allReduceSum(own) {
-      const copy = own.slice();
-      const { float, sum, world } = handles;
-      check("MPI_Allreduce", symbols.MPI_Allreduce(bytesOf(copy), bytesOf(own), own.length, float, sum, world));
-    },
-    broadcast(own) {
-      check("MPI_Bcast", symbols.MPI_Bcast(bytesOf(own), own.length, handles.byte, 0, handles.world));
-    },
-    barrier,
+    node: libraryText(symbols, "MPI_Get_processor_name"),
+    ...collectives(symbols, handles, size),
     abort(exitCode) {
       symbols.MPI_Abort(handles.world, exitCode);
       Deno.exit(exitCode);
     },
     close() {
       if (size > 1 && mayHangInFinalize(about)) {
-        barrier();
+        check("MPI_Barrier", symbols.MPI_Barrier(handles.world));
         if (leaveByPmi()) return;
       }
       check("MPI_Finalize", symbols.MPI_Finalize());
+    },
+  };
+}
+
+function check(name: keyof typeof SYMBOLS, code: number): void {
+  if (code !== 0) throw new MpiError(`Cannot go on as ${name} must succeed: it returned ${code}`);
+}
+
+/** Refuses to be the only process where the launcher started several. */
+function checkConnected(path: string, size: number): void {
+  const launched = launchedProcesses();
+  if (size > 1 || launched <= 1) return;
+  throw new MpiError(
+    `Cannot run as one of ${launched} processes as "${path}" must know of the others: it says that this one is alone. ` +
+      `It is not the launcher's, whose file ${LIBRARY_VARIABLE} can name, or the launcher connects none, as srun does by default: ` +
+      "its --mpi=pmix is for Open MPI, --mpi=pmi2 for MPICH",
+  );
+}
+
+/** What the library says of itself, or of where it runs. */
+function libraryText(symbols: Symbols, name: "MPI_Get_library_version" | "MPI_Get_processor_name"): string {
+  const [text, length] = [new Uint8Array(8192), new Int32Array(1)];
+  check(name, symbols[name](text, length));
+  return new TextDecoder().decode(text.subarray(0, length[0]!));
+}
+
+/** What all processes do together. */
+function collectives(
+  symbols: Symbols,
+  { world, float, byte, sum }: Handles,
+  size: number,
+): Pick<Communicator, "allGather" | "allReduceSum" | "broadcast" | "barrier"> {
+  return {
+    allGather(own) {
+      const all = new Float32Array(size * own.length);
+      const [from, to] = [[bytesOf(own), own.length, float], [bytesOf(all), own.length, float]] as const;
+      check("MPI_Allgather", symbols.MPI_Allgather(...from, ...to, world));
+      return all;
+    },
+    allReduceSum(own) {
+      const copy = own.slice();
+      check("MPI_Allreduce", symbols.MPI_Allreduce(bytesOf(copy), bytesOf(own), own.length, float, sum, world));
+    },
+    broadcast(own) {
+      check("MPI_Bcast", symbols.MPI_Bcast(bytesOf(own), own.length, byte, 0, world));
+    },
+    barrier() {
+      check("MPI_Barrier", symbols.MPI_Barrier(world));
     },
   };
 }
@@ -200,7 +211,7 @@ function functionsOf(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
 }
 
 /** Whether a library has MPI 5's standard ABI, which it says itself, also before MPI_Init: -1 where it has its own. */
-function isStandard(symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]): boolean {
+function isStandard(symbols: Symbols): boolean {
   const [major, minor] = [Int32Array.of(-1), Int32Array.of(-1)];
   return symbols.MPI_Abi_get_version?.(major, minor) === 0 && major[0]! >= 1;
 }

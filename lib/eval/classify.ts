@@ -1,6 +1,8 @@
 /** Zero-shot answers about single images. @module */
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams } from "../ace_lora.ts";
+import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
+import type { Case } from "../data/types.ts";
 import { readImage } from "../image/read.ts";
 import type { RasterImage } from "../image/raster.ts";
 import type { Overlay } from "../display/overlay.ts";
@@ -28,6 +30,7 @@ import {
   type Rules,
   TEXTS,
 } from "../platform/options.ts";
+import { defined } from "../platform/defined.ts";
 import { disposeParams } from "../tensor/params.ts";
 
 /** A model that answers: weights, what they are, and the tokeniser. */
@@ -142,55 +145,27 @@ export async function classifyImages(
   options: ClassifyOptions = {},
 ): Promise<Classification[]> {
   checkOptions("classify", options, CLASSIFY_RULES);
-  checkValue("classify", "labels", labels, TEXTS);
-  const { params, config, tokenizer } = classifier;
-  const { templates, protocol, batchSize = 8, explain = false, maps = [], reader, onBatch } = options;
-  if (labels.length < 2 || new Set(labels).size !== labels.length) {
-    throw new RangeError(
-      `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,
-    );
-  }
-  const seen: string[] = []; // a decoded radiograph is large, so only what is shown of it is kept
-  const cases = images.map(({ name, path, image }, i) => ({
-    id: name,
-    ...(explain || path === undefined ? {} : { path }),
-    image: async () => {
-      const raster = await image();
-      if (explain) seen[i] = seenPart(raster);
-      return raster;
-    },
-  }));
+  checkLabels(labels);
+  const { params, config } = classifier;
+  const { explain = false, maps = [], reader } = options;
+  const { cases, seen } = casesOf(images, explain);
   const explaining = explain ? explainingModel(config) : undefined;
   const source = imageSource(cases, config.encoders, reader ? { reader } : {}); // keeps what it decoded, for the maps
   const asked = explaining?.model ?? aceLoraModel(config);
   const merged = asked.forEvaluation(params); // once: merging what is merged changes nothing
-  const encoding = { batchSize, ...(onBatch ? { onBatch } : {}) };
-  const task = { classes: labels, config: config.encoders, tokenizer };
   try {
-    const scores = protocol
-      ? await classifyByProtocol(asked, merged, source, { ...task, protocol }, encoding)
-      : await classifyZeroShot(
-        asked,
-        merged,
-        source,
-        classPrompts(labels, config.encoders, tokenizer, templates),
-        encoding,
-      );
+    const scores = await scoresOf(asked, { ...classifier, params: merged }, source, labels, options);
     const explanations = await explaining?.explanations();
     const best = predictedClasses(scores, images.length);
     const answers = images.map(({ name }, i) => {
       const label = labels[best[i]!]!;
       const own = Object.fromEntries(labels.map((label, c) => [label, scores[i * labels.length + c]!]));
       const caption = `${name}: ${label} ${own[label]!.toFixed(3)}`;
-      return {
-        image: name,
-        label,
-        scores: own,
-        ...(explanations ? { overlay: explainedOverlay(seen[i]!, explanations[i]!, caption) } : {}),
-      };
+      const overlay = explanations && explainedOverlay(seen[i]!, explanations[i]!, caption);
+      return { image: name, label, scores: own, ...defined({ overlay }) };
     });
     if (!explain || maps.length === 0) return answers;
-    const model = await openMapModel({ ...classifier, params: merged }, labels, templates);
+    const model = await openMapModel({ ...classifier, params: merged }, labels, options.templates);
     try {
       return await withMaps(model, answers, { best, seen, source, labels, maps });
     } finally {
@@ -199,6 +174,46 @@ export async function classifyImages(
   } finally {
     disposeParams(merged, params);
   }
+}
+
+function checkLabels(labels: readonly string[]): void {
+  checkValue("classify", "labels", labels, TEXTS);
+  if (labels.length >= 2 && new Set(labels).size === labels.length) return;
+  throw new RangeError(
+    `Cannot classify as there must be at least two labels, all different: current value is ${JSON.stringify(labels)}`,
+  );
+}
+
+/** The images as cases, and what is shown of each once it was read: a decoded radiograph is large. */
+function casesOf(images: readonly NamedImage[], isShown: boolean): { cases: Case[]; seen: string[] } {
+  const seen: string[] = [];
+  const cases = images.map(({ name, path, image }, i): Case => ({
+    id: name,
+    ...(isShown ? {} : defined({ path })),
+    image: async () => {
+      const raster = await image();
+      if (isShown) seen[i] = seenPart(raster);
+      return raster;
+    },
+  }));
+  return { cases, seen };
+}
+
+/** Scores of the images for each label, by the protocol or by templates: row-major `[n, C]`. */
+async function scoresOf(
+  model: ContrastiveModel<AceLoraParams>,
+  { params, config: { encoders }, tokenizer }: Classifier,
+  source: ImageSource,
+  labels: readonly string[],
+  { templates, protocol, batchSize = 8, onBatch }: ClassifyOptions,
+): Promise<Float32Array> {
+  const encoding = { batchSize, ...defined({ onBatch }) };
+  if (protocol) {
+    const task = { classes: labels, config: encoders, tokenizer, protocol };
+    return await classifyByProtocol(model, params, source, task, encoding);
+  }
+  const prompts = classPrompts(labels, encoders, tokenizer, templates);
+  return await classifyZeroShot(model, params, source, prompts, encoding);
 }
 
 /** What maps are drawn of. */

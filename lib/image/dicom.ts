@@ -7,7 +7,8 @@ import { checkImageSize } from "./raster.ts";
 import { type DataSet, decimal, PIXEL_DATA, text, words } from "./_dicom_elements.ts";
 import { type DicomDisplay, type DicomLut, type DicomWindow, readDisplay } from "./_dicom_display_fields.ts";
 import { isDicom, readDicomFile } from "./_dicom_file.ts";
-import { COMPRESSED, decodeCompressed } from "./_dicom_frame.ts";
+import { COMPRESSED } from "./_dicom_frame.ts";
+import { readPixels } from "./_dicom_pixels.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 export { isDicom };
@@ -114,15 +115,10 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
     if (value === undefined) throw new Error(`it must state its ${what}: ${ADD_OR_SAVE}`);
     return value;
   };
-  const must = (holds: boolean, what: string): void => {
-    if (!holds) throw new Error(what);
-  };
   const rows = number(TAGS.rows, "rows (0028,0010)");
   const columns = number(TAGS.columns, "columns (0028,0011)");
   checkImageSize({ width: columns, height: rows }, name);
-  const frames = decimal(dataSet, TAGS.frames) ?? 1;
-  if (frames === 0) notes.push("its number of frames (0028,0008) is 0: it is read as 1");
-  must(frames === 0 || frames === 1, `multi-frame images are not read: it has ${frames} frames, extract one first`);
+  checkFrames(dataSet, notes);
   const samples = number(TAGS.samples, "samples per pixel (0028,0002)");
   const bitsAllocated = number(TAGS.bitsAllocated, "bits allocated (0028,0100)");
   const bitsStored = number(TAGS.bitsStored, "bits stored (0028,0101)");
@@ -135,13 +131,7 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
   );
   must(highBit === bitsStored - 1, `the high bit must be ${bitsStored - 1}: it says ${highBit}`);
   must(representation <= 1, `pixel representation must be 0 or 1: it says ${representation}`);
-  const photometric = text(dataSet, TAGS.photometric);
-  if (photometric === undefined) {
-    throw new Error(`it must state its photometric interpretation (0028,0004): ${ADD_OR_SAVE}`);
-  }
-  const grey = photometric === "MONOCHROME1" || photometric === "MONOCHROME2";
-  const colour = /^(RGB|YBR_(FULL|FULL_422|RCT|ICT))$/.test(photometric);
-  must(grey || colour, `photometric interpretation ${JSON.stringify(photometric.slice(0, 16))} is not read`);
+  const { photometric, grey } = readPhotometric(dataSet);
   must(samples === (grey ? 1 : 3), `${photometric} must have ${grey ? 1 : 3} samples a pixel: it says ${samples}`);
   must(grey || representation === 0, "colour must be unsigned");
   must(
@@ -160,87 +150,26 @@ function readShape(dataSet: DataSet, name: string, notes: string[]): Shape {
   };
 }
 
-/** JPEG Baseline (Process 1), which has 8 bits. */
-const JPEG_BASELINE = "1.2.840.10008.1.2.4.50", JPEG_EXTENDED = "1.2.840.10008.1.2.4.51";
-
-async function readPixels(
-  dataSet: DataSet,
-  shape: Shape & { transferSyntax: string },
-  notes: string[],
-): Promise<{ raw: Uint8Array; rgb: boolean }> {
-  const { rows, columns, samples, bitsAllocated, transferSyntax, photometric } = shape;
-  const element = dataSet.elements.get(PIXEL_DATA)!;
-  const size = rows * columns * samples * bitsAllocated / 8;
-  if (!(transferSyntax in COMPRESSED)) {
-    if (element.fragments) throw new Error("its pixels are in fragments, its transfer syntax is uncompressed");
-    if (!/^(MONOCHROME[12]|RGB|YBR_FULL)$/.test(photometric)) {
-      throw new Error(`uncompressed pixels of photometric interpretation "${photometric}" are not read`);
-    }
-    if (element.length < size) {
-      throw new Error(`its header needs ${size} bytes of pixels, its pixel data have ${element.length}`);
-    }
-    // A value of odd length is padded to an even one; more is allowed, and is not part of the picture (PS3.5 8.1.1).
-    const excess = element.length - size - size % 2;
-    if (excess >= size) {
-      throw new Error(`its pixel data hold more than one picture: ${element.length} bytes for ${size}`);
-    }
-    if (excess > 0) notes.push(`its pixel data have ${excess} bytes more than its picture, which are left out`);
-    const raw = dataSet.bytes.slice(element.start, element.start + Math.min(element.length, size + size % 2));
-    // In big endian a word is turned, and pixels of 8 bits are words too when their VR is OW (PS3.5 8.1.1).
-    if (!dataSet.encoding.littleEndian && (bitsAllocated === 16 || element.vr === "OW")) swapBytes(raw);
-    const pixels = raw.subarray(0, size);
-    return { raw: shape.planar ? interleave(pixels, bitsAllocated / 8) : pixels, rgb: false };
-  }
-  if (!element.fragments) throw new Error("its transfer syntax is compressed, its pixels are not in fragments");
-  const [table, ...fragments] = element.fragments;
-  if (!table || fragments.length === 0) throw new Error("its pixel data hold no fragment");
-  if (table.length > 4 || table.length % 4 !== 0) {
-    throw new Error(`its offset table must have one entry for one frame: it has ${table.length / 4}`);
-  }
-  const { bytes, rgb, bits } = await decodeCompressed(join(dataSet.bytes, fragments), shape);
-  if (bits === 12 && [JPEG_BASELINE, JPEG_EXTENDED].includes(transferSyntax)) {
-    notes.push(
-      transferSyntax === JPEG_BASELINE
-        ? `its transfer syntax ${JPEG_BASELINE} is JPEG of 8 bits, its compressed stream has 12`
-        : "its compressed stream is JPEG of 12 bits, which few readers know: it is read as libjpeg reads it",
-    );
-  }
-  if (bits !== undefined && bits !== shape.bitsStored) {
-    notes.push(`its data set says ${shape.bitsStored} bits stored (0028,0101), its compressed stream has ${bits}`);
-  }
-  if (bytes.length !== size) throw new Error(`its pixels must have ${size} bytes, decoded were ${bytes.length}`);
-  if (!rgb && !/^(MONOCHROME[12]|RGB|YBR_FULL)$/.test(photometric)) {
-    throw new Error(`pixels of photometric interpretation "${photometric}" are not read from ${transferSyntax}`);
-  }
-  return { raw: bytes, rgb };
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what);
 }
 
-function join(bytes: Uint8Array, spans: { start: number; length: number }[]): Uint8Array {
-  const out = new Uint8Array(spans.reduce((sum, span) => sum + span.length, 0));
-  let offset = 0;
-  for (const { start, length } of spans) {
-    out.set(bytes.subarray(start, start + length), offset);
-    offset += length;
-  }
-  return out;
+function checkFrames(dataSet: DataSet, notes: string[]): void {
+  const frames = decimal(dataSet, TAGS.frames) ?? 1;
+  if (frames === 0) notes.push("its number of frames (0028,0008) is 0: it is read as 1");
+  must(frames === 0 || frames === 1, `multi-frame images are not read: it has ${frames} frames, extract one first`);
 }
 
-function swapBytes(bytes: Uint8Array): void {
-  for (let i = 0; i + 1 < bytes.length; i += 2) {
-    const low = bytes[i]!;
-    bytes[i] = bytes[i + 1]!;
-    bytes[i + 1] = low;
+/** The photometric interpretation, and whether it is grey. */
+function readPhotometric(dataSet: DataSet): { photometric: string; grey: boolean } {
+  const photometric = text(dataSet, TAGS.photometric);
+  if (photometric === undefined) {
+    throw new Error(`it must state its photometric interpretation (0028,0004): ${ADD_OR_SAVE}`);
   }
-}
-
-/** Three planes to pixels, `size` bytes a sample. */
-function interleave(planes: Uint8Array, size: number): Uint8Array {
-  const plane = planes.length / 3;
-  const out = new Uint8Array(planes.length);
-  for (let to = 0, from = 0; to < out.length; from += size) {
-    for (let c = 0; c < 3; c++) for (let k = 0; k < size; k++) out[to++] = planes[c * plane + from + k]!;
-  }
-  return out;
+  const grey = photometric === "MONOCHROME1" || photometric === "MONOCHROME2";
+  const colour = /^(RGB|YBR_(FULL|FULL_422|RCT|ICT))$/.test(photometric);
+  must(grey || colour, `photometric interpretation ${JSON.stringify(photometric.slice(0, 16))} is not read`);
+  return { photometric, grey };
 }
 
 /** The typed array that the bytes are; this machine is little-endian, as every one that runs Deno. */

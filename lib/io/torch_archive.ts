@@ -123,8 +123,13 @@ async function readArchive(source: ByteSource): Promise<Archive> {
   }
   const recordOf = (key: string): ZipRecord | undefined => records.get(`${prefix}data/${key}`);
   checkStorages(source, flat.tensors.values(), recordOf);
+  return { source, tree, flat, read: viewReader(source, recordOf) };
+}
+
+/** Reads views of storages; a storage that is read in part has its checksum looked at first, once. */
+function viewReader(source: ByteSource, recordOf: (key: string) => ZipRecord | undefined): Archive["read"] {
   const checked = new Set<string>();
-  const read = async (view: TorchView): Promise<TensorData> => {
+  return async (view) => {
     const { storage: { key }, dtype, shape, strides } = view;
     const record = recordOf(key)!;
     const elementBytes = DTYPE_BYTES[dtype];
@@ -142,7 +147,6 @@ async function readArchive(source: ByteSource): Promise<Archive> {
     if (!isContiguous(shape, strides)) data = gatherView(data, { shape, strides, elementBytes });
     return { dtype, shape: [...shape], data };
   };
-  return { source, tree, flat, read };
 }
 
 async function openArchive(path: string): Promise<Archive> {

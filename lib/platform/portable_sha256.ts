@@ -29,33 +29,47 @@ function fractions(count: number, root: 2 | 3): Uint32Array {
 
 const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
 
+/** What a hash computes with. */
+interface Working {
+  constants: Uint32Array;
+  state: Uint32Array;
+  /** The block of 64 bytes, as numbers. */
+  view: DataView;
+  /** The message schedule. */
+  words: Int32Array;
+}
+
+/** Adds a whole block to the state. */
+function compress({ constants, state, view, words }: Working): void {
+  for (let t = 0; t < 16; t++) words[t] = view.getInt32(4 * t);
+  for (let t = 16; t < 64; t++) {
+    const [x, y] = [words[t - 15]!, words[t - 2]!];
+    const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
+    const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
+    words[t] = words[t - 16]! + s0 + words[t - 7]! + s1;
+  }
+  let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+  for (let t = 0; t < 64; t++) {
+    const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    const first = (h + s1 + ((e & f) ^ (~e & g)) + constants[t]! + words[t]!) | 0;
+    const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    const second = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
+  }
+  for (const [i, value] of [a, b, c, d, e, f, g, h].entries()) state[i] = state[i]! + value;
+}
+
 /** The hash for browsers, whose own works on whole inputs alone. */
 export function portableSha256(): Hash {
-  const constants = fractions(64, 3);
-  const state = fractions(8, 2);
   const block = new Uint8Array(64);
-  const view = new DataView(block.buffer);
-  const words = new Int32Array(64);
-  let length = 0;
-
-  const compress = (): void => {
-    for (let t = 0; t < 16; t++) words[t] = view.getInt32(4 * t);
-    for (let t = 16; t < 64; t++) {
-      const [x, y] = [words[t - 15]!, words[t - 2]!];
-      const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
-      const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
-      words[t] = words[t - 16]! + s0 + words[t - 7]! + s1;
-    }
-    let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
-    for (let t = 0; t < 64; t++) {
-      const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-      const first = (h + s1 + ((e & f) ^ (~e & g)) + constants[t]! + words[t]!) | 0;
-      const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-      const second = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
-    }
-    for (const [i, value] of [a, b, c, d, e, f, g, h].entries()) state[i] = state[i]! + value;
+  const state = fractions(8, 2);
+  const working: Working = {
+    constants: fractions(64, 3),
+    state,
+    view: new DataView(block.buffer),
+    words: new Int32Array(64),
   };
+  let length = 0;
 
   const hash: Hash = {
     update(data) {
@@ -66,7 +80,7 @@ export function portableSha256(): Hash {
         block.set(piece, length % 64);
         offset += piece.length;
         length += piece.length;
-        if (length % 64 === 0) compress();
+        if (length % 64 === 0) compress(working);
       }
       return hash;
     },

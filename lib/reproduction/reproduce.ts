@@ -109,11 +109,39 @@ export async function reproduce(
   backend: BackendInfo,
   options: ReproduceOptions = {},
 ): Promise<ReproduceOutcome> {
-  const { out = "results/reproduce", signal } = options;
+  const { out = "results/reproduce", data, generalist, methods } = options;
   const scale = withDepartures(SCALES[options.scale ?? "demo"], options);
-  const isPaper = scale.name === "paper";
-  const cache = options.cache ?? (isPaper ? join(out, "pixels") : undefined);
-  const context = await openContext(scale, { data: options.data, tables, cache, generalist: options.generalist });
+  const cache = options.cache ?? (scale.name === "paper" ? join(out, "pixels") : undefined);
+  const context = await openContext(scale, { data, tables, cache, generalist });
+  try {
+    const seeds = options.seeds ?? scale.seeds;
+    const runs = plannedRuns(tables, context.encoders, seeds, await findClips(data))
+      .filter(({ method }) => methods?.includes(method) ?? true);
+    const isDense = tables.includes("table4");
+    if (runs.length === 0 && !isDense) {
+      throw new RangeError(
+        `Cannot reproduce ${tables.join(", ")} as a run must be left: none is of the methods ${methods?.join(", ")}`,
+      );
+    }
+    const jobs = await distinctJobs(context, runs, isDense ? seeds : []);
+    const outcome = await workOff(jobs, context, backend, { ...options, out });
+    const records = await readRecords(out);
+    outcome.records = runs.flatMap((run) => records.filter((record) => isOf(record, run)));
+    outcome.dense = (await readTable4Runs(out)).filter(({ seed }) => isDense && seeds.includes(seed));
+    return outcome;
+  } finally {
+    await context.close();
+  }
+}
+
+/** Carries out this process's part of the jobs, those that are not done yet. */
+async function workOff(
+  all: readonly Job[],
+  context: ReproduceContext,
+  backend: BackendInfo,
+  options: ReproduceOptions & { out: string },
+): Promise<ReproduceOutcome> {
+  const { out, methods, part = { index: 0, count: 1 } } = options;
   const outcome: ReproduceOutcome = {
     records: [],
     dense: [],
@@ -123,46 +151,37 @@ export async function reproduce(
     failed: [],
     interrupted: false,
   };
+  // Parts are drawn before what is done is looked for: each process of an array comes to the same ones.
+  const jobs = all.filter((_, i) => i % part.count === part.index);
+  const pending = await pendingJobs(context, jobs, { out, outcome, methods });
+  await options.onPlan?.(await planOf(context, pending, outcome, { out, methods }));
+  const executors = makeExecutors(context, backend, { ...options, jobs: pending.length });
   try {
-    const seeds = options.seeds ?? scale.seeds;
-    const { methods, part = { index: 0, count: 1 } } = options;
-    const runs = plannedRuns(tables, context.encoders, seeds, await findClips(options.data))
-      .filter(({ method }) => methods?.includes(method) ?? true);
-    const isDense = tables.includes("table4");
-    if (runs.length === 0 && !isDense) {
-      throw new RangeError(
-        `Cannot reproduce ${tables.join(", ")} as a run must be left: none is of the methods ${methods?.join(", ")}`,
-      );
-    }
-    // Parts are drawn before what is done is looked for: each process of an array comes to the same ones.
-    const jobs = (await distinctJobs(context, runs, isDense ? seeds : []))
-      .filter((_, i) => i % part.count === part.index);
-    const pending = await pendingJobs(context, jobs, { out, outcome, methods });
-    const trained = await trainedRuns(context, pending, { out, methods });
-    const steps = await plannedSteps(context, trained);
-    await options.onPlan?.({
-      runs: outcome.skipped + outcome.shared + waiting(pending),
-      done: outcome.skipped,
-      shared: outcome.shared,
-      steps,
-      ...(isPaper && pending.length > 0
-        ? { estimate: await estimate(context, { trained, steps, isDense: pending.some((job) => !("run" in job)) }) }
-        : {}),
-    });
-    const executors = makeExecutors(context, backend, { ...options, jobs: pending.length });
-    try {
-      await Promise.all(executors.map((executor) => work(executor, pending, { ...options, context, out, outcome })));
-    } finally {
-      for (const executor of executors) executor.close();
-    }
-    outcome.interrupted = signal?.aborted ?? false;
-    const records = await readRecords(out);
-    outcome.records = runs.flatMap((run) => records.filter((record) => isOf(record, run)));
-    outcome.dense = (await readTable4Runs(out)).filter(({ seed }) => isDense && seeds.includes(seed));
-    return outcome;
+    await Promise.all(executors.map((executor) => work(executor, pending, { ...options, context, outcome })));
   } finally {
-    await context.close();
+    for (const executor of executors) executor.close();
   }
+  outcome.interrupted = options.signal?.aborted ?? false;
+  return outcome;
+}
+
+async function planOf(
+  context: ReproduceContext,
+  pending: readonly Job[],
+  { skipped, shared }: ReproduceOutcome,
+  options: { out: string; methods: readonly string[] | undefined },
+): Promise<ReproducePlan> {
+  const trained = await trainedRuns(context, pending, options);
+  const steps = await plannedSteps(context, trained);
+  const isEstimated = context.scale.name === "paper" && pending.length > 0;
+  const isDense = pending.some((job) => !("run" in job));
+  return {
+    runs: skipped + shared + waiting(pending),
+    done: skipped,
+    shared,
+    steps,
+    ...(isEstimated ? { estimate: await estimate(context, { trained, steps, isDense }) } : {}),
+  };
 }
 
 function makeExecutors(

@@ -1,5 +1,6 @@
 /** SentencePiece's model files. @module */
 import { notThere, system } from "../platform/system.ts";
+import { defined } from "../platform/defined.ts";
 import { errorMessage } from "../platform/error_message.ts";
 import { type CharacterMap, decodeCharacterMap } from "./character_map.ts";
 import type { Unigram } from "./unigram.ts";
@@ -57,41 +58,15 @@ interface Piece {
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function loadUnigram(path: string): Promise<Unigram> {
-  const refuse = (must: string, actual: string): never => {
+  const refuse: Refuse = (must, actual) => {
     throw new SyntaxError(`Cannot read "${path}" as a SentencePiece unigram model as ${must}: ${actual}`);
   };
   const { size, isDirectory } = await system.stat(path).catch(notThere(path));
   if (isDirectory) refuse("it must be a file", "it is a folder");
   if (size > MAX_BYTES) refuse(`it must have at most ${MAX_BYTES} bytes`, `it has ${size}`);
-  const bytes = await system.readFile(path);
-  const pieces: Piece[] = [];
-  let kind = 1, endId = 2, unknownId = 0;
-  let characters: CharacterMap | undefined;
-  try {
-    for (const [field, value] of messageFields(bytes)) {
-      if (!(value instanceof Uint8Array)) continue;
-      if (field === 1) pieces.push(pieceOf(value));
-      if (field === 2) {
-        for (const [key, number] of messageFields(value)) {
-          if (key === 3) kind = Number(number);
-          if (key === 40) unknownId = Number(number);
-          if (key === 42) endId = Number(number);
-        }
-      }
-      if (field === 3) {
-        for (const [key, map] of messageFields(value)) {
-          if (key === 2 && map instanceof Uint8Array) characters = decodeCharacterMap(map);
-        }
-      }
-    }
-  } catch (error) {
-    refuse("its messages must be whole", errorMessage(error));
-  }
-  if (pieces.length === 0) refuse("it must hold pieces", "it has none");
-  if (kind !== 1) refuse("its kind must be unigram (1)", `it is ${kind}`);
-  if (pieces.some(({ type }) => type === BYTE)) refuse("it must have no pieces for single bytes", "it has some");
-  if (pieces[unknownId]?.type !== UNKNOWN) refuse("it must have an unknown piece", `that of id ${unknownId} is none`);
-  if (pieces[endId]?.type !== CONTROL) refuse("it must have an end token", `the piece of id ${endId} is none`);
+  const model = readModel(await system.readFile(path), refuse);
+  checkUnigram(model, refuse);
+  const { pieces, unknownId, endId, characters } = model;
   const normal = pieces.flatMap(({ text, score, type }, id) => type === NORMAL ? [{ text, score, id }] : []);
   const greatest = Math.max(...normal.map(({ score }) => score));
   // A piece of the user's own wins over all others: as many times the greatest score as it has characters.
@@ -107,8 +82,52 @@ export async function loadUnigram(path: string): Promise<Unigram> {
     unknownScore: Math.fround(Math.min(...normal.map(({ score }) => score)) - 10),
     unknownId,
     endId,
-    ...(characters ? { characters } : {}),
+    ...defined({ characters }),
   };
+}
+
+type Refuse = (must: string, actual: string) => never;
+
+/** What a model file holds. */
+interface ModelFile {
+  pieces: Piece[];
+  kind: number;
+  endId: number;
+  unknownId: number;
+  characters?: CharacterMap | undefined;
+}
+
+function readModel(bytes: Uint8Array, refuse: Refuse): ModelFile {
+  const model: ModelFile = { pieces: [], kind: 1, endId: 2, unknownId: 0 };
+  try {
+    for (const [field, value] of messageFields(bytes)) {
+      if (!(value instanceof Uint8Array)) continue;
+      if (field === 1) model.pieces.push(pieceOf(value));
+      if (field === 2) {
+        for (const [key, number] of messageFields(value)) {
+          if (key === 3) model.kind = Number(number);
+          if (key === 40) model.unknownId = Number(number);
+          if (key === 42) model.endId = Number(number);
+        }
+      }
+      if (field === 3) {
+        for (const [key, map] of messageFields(value)) {
+          if (key === 2 && map instanceof Uint8Array) model.characters = decodeCharacterMap(map);
+        }
+      }
+    }
+  } catch (error) {
+    refuse("its messages must be whole", errorMessage(error));
+  }
+  return model;
+}
+
+function checkUnigram({ pieces, kind, unknownId, endId }: ModelFile, refuse: Refuse): void {
+  if (pieces.length === 0) refuse("it must hold pieces", "it has none");
+  if (kind !== 1) refuse("its kind must be unigram (1)", `it is ${kind}`);
+  if (pieces.some(({ type }) => type === BYTE)) refuse("it must have no pieces for single bytes", "it has some");
+  if (pieces[unknownId]?.type !== UNKNOWN) refuse("it must have an unknown piece", `that of id ${unknownId} is none`);
+  if (pieces[endId]?.type !== CONTROL) refuse("it must have an end token", `the piece of id ${endId} is none`);
 }
 
 function pieceOf(message: Uint8Array): Piece {

@@ -175,53 +175,63 @@ const EXPANSION = 4;
 function buildResnet(vision: ResnetConfig, make: Parts): ResnetTrunk {
   const isOpenAi = vision.kind === "clip-resnet";
   const trunk = "vision.trunk";
-  const { stemWidth, width, stages } = vision;
-  const convNorm = (channels: [number, number], step: Step, name: string): ConvNormParams => ({
-    conv: {
-      weight: make.leaf(`${name}.conv.weight`, [channels[1], step[0] ** 2 * channels[0]], "weight"),
-      ...sizes(step),
-    },
-    norm: batchNorm(channels[1], `${name}.norm`, make),
-  });
-  const block = (input: number, middle: number, step: 1 | 2, name: string, isFirst: boolean): ResidualParams => {
-    const stride = isOpenAi ? 1 : step;
-    return {
-      conv1: convNorm([input, middle], [1, 1], `${name}.conv1`),
-      conv2: convNorm([middle, middle], [3, stride], `${name}.conv2`),
-      conv3: convNorm([middle, EXPANSION * middle], [1, 1], `${name}.conv3`),
-      ...(isFirst ? { downsample: convNorm([input, EXPANSION * middle], [1, stride], `${name}.downsample`) } : {}),
-    };
-  };
+  const { stemWidth, stages } = vision;
   const half = stemWidth / 2;
   const stem: [[number, number], Step][] = isOpenAi
     ? [[[3, half], [3, 2]], [[half, half], [3, 1]], [[half, stemWidth], [3, 1]]]
     : [[[3, stemWidth], [7, 2]]];
-  const side = gridOf(vision);
   return {
-    stem: stem.map(([channels, step], i) => convNorm(channels, step, `${trunk}.stem.${i}`)),
+    stem: stem.map(([channels, step], i) => convNorm(channels, step, `${trunk}.stem.${i}`, make)),
     stages: stages.map((depth, stage) => {
       const middle = stemWidth * 2 ** stage;
       const before = stage === 0 ? stemWidth : EXPANSION * middle / 2;
-      return Array.from({ length: depth }, (_, i) =>
-        block(
-          i === 0 ? before : EXPANSION * middle,
-          middle,
-          i === 0 && stage > 0 ? 2 : 1,
-          `${trunk}.stages.${stage}.${i}`,
-          i === 0,
-        ));
+      const step = isOpenAi || stage === 0 ? 1 : 2;
+      const name = `${trunk}.stages.${stage}`;
+      return Array.from(
+        { length: depth },
+        (_, i) =>
+          i === 0
+            ? buildFirst([before, middle], step, `${name}.0`, make)
+            : buildResidual([EXPANSION * middle, middle], 1, `${name}.${i}`, make),
+      );
     }),
-    ...(isOpenAi
-      ? {
-        pool: {
-          posEmbed: make.leaf(`${trunk}.pool.posEmbed`, [side * side + 1, width], "embedding"),
-          query: make.dense(width, width, `${trunk}.pool.query`),
-          key: make.dense(width, width, `${trunk}.pool.key`),
-          value: make.dense(width, width, `${trunk}.pool.value`),
-        },
-      }
-      : {}),
+    ...(isOpenAi ? { pool: meanQuery(vision, `${trunk}.pool`, make) } : {}),
     blocks: [],
+  };
+}
+
+function convNorm(channels: [number, number], step: Step, name: string, make: Parts): ConvNormParams {
+  const [input, output] = channels;
+  return {
+    conv: { weight: make.leaf(`${name}.conv.weight`, [output, step[0] ** 2 * input], "weight"), ...sizes(step) },
+    norm: batchNorm(output, `${name}.norm`, make),
+  };
+}
+
+function buildResidual([input, middle]: [number, number], stride: 1 | 2, name: string, make: Parts): ResidualParams {
+  return {
+    conv1: convNorm([input, middle], [1, 1], `${name}.conv1`, make),
+    conv2: convNorm([middle, middle], [3, stride], `${name}.conv2`, make),
+    conv3: convNorm([middle, EXPANSION * middle], [1, 1], `${name}.conv3`, make),
+  };
+}
+
+/** The first of a stage, whose input has another width. */
+function buildFirst(channels: [number, number], stride: 1 | 2, name: string, make: Parts): ResidualParams {
+  const [input, middle] = channels;
+  return {
+    ...buildResidual(channels, stride, name, make),
+    downsample: convNorm([input, EXPANSION * middle], [1, stride], `${name}.downsample`, make),
+  };
+}
+
+function meanQuery(vision: ResnetConfig, name: string, make: Parts): MeanQueryParams {
+  const { width } = vision;
+  return {
+    posEmbed: make.leaf(`${name}.posEmbed`, [gridOf(vision) ** 2 + 1, width], "embedding"),
+    query: make.dense(width, width, `${name}.query`),
+    key: make.dense(width, width, `${name}.key`),
+    value: make.dense(width, width, `${name}.value`),
   };
 }
 

@@ -14,6 +14,7 @@ import type { DecodedFile, Square, SquareTransform } from "./decode.ts";
 import { hashLocation, type ImageLocation, stampOf } from "./location.ts";
 import { type NpyShard, openNpyShard, readNpyRow, rowBytes, writeNpyShard } from "./npy_shard.ts";
 import { type HashedFile, indexPath, parseIndex, type ShardIndex, writeIndex } from "./shard_index.ts";
+import { defined } from "../../platform/defined.ts";
 import { newSha256 } from "../../platform/sha256.ts";
 
 /** Images of one transform, by file. */
@@ -93,7 +94,7 @@ export async function openPixelCache(
   await makeFolder(own, folder);
   const kept = emptyCatalogue();
   const pending: Pending = { 1: new Map(), 3: new Map(), underWay: new Set(), renamed: [] };
-  const files = new Map<NpyShard, Promise<Deno.FsFile>>();
+  const shards = openShards();
   const write = (channels: 1 | 3): Promise<void> => writePending(pending, kept, own, { size, channels });
   const cache: PixelCache = {
     get size() {
@@ -108,10 +109,7 @@ export async function openPixelCache(
       const sha256 = await knownHash(location, kept, pending);
       if (sha256 === undefined) return undefined;
       const row = kept.rows.get(sha256);
-      if (!row) return waiting(pending, sha256);
-      let file = files.get(row.shard);
-      if (!file) files.set(row.shard, file = openNpyShard(row.shard));
-      return { ...readNpyRow(await file, row.shard, row.row), ...(row.notes ? { notes: row.notes } : {}) };
+      return row ? await shards.read(row) : waiting(pending, sha256);
     },
     async put(file) {
       const { channels, sha256, stamp } = file;
@@ -125,10 +123,7 @@ export async function openPixelCache(
       await write(3);
     },
     refresh: () => readIndices(kept, own, size),
-    close() {
-      for (const file of files.values()) file.then((opened) => opened.close(), () => {});
-      files.clear();
-    },
+    close: shards.close,
   };
   await cache.refresh();
   return cache;
@@ -147,6 +142,29 @@ async function makeFolder(own: string, folder: string): Promise<void> {
   });
 }
 
+/** Where a square is. */
+interface CachedRow {
+  shard: NpyShard;
+  row: number;
+  notes?: readonly string[];
+}
+
+/** Reads squares; each shard is opened once. */
+function openShards(): { read(row: CachedRow): Promise<Square>; close(): void } {
+  const files = new Map<NpyShard, Promise<Deno.FsFile>>();
+  return {
+    async read({ shard, row, notes }) {
+      const file = files.get(shard) ?? openNpyShard(shard);
+      files.set(shard, file);
+      return { ...readNpyRow(await file, shard, row), ...defined({ notes }) };
+    },
+    close() {
+      for (const file of files.values()) file.then((opened) => opened.close(), () => {});
+      files.clear();
+    },
+  };
+}
+
 /** What the shards hold whose index was read. */
 interface Catalogue {
   /** Paths of the indices. */
@@ -154,7 +172,7 @@ interface Catalogue {
   /** Files by path. */
   stamps: Map<string, HashedFile>;
   /** Squares by the SHA-256 of their files. */
-  rows: Map<string, { shard: NpyShard; row: number; notes?: readonly string[] }>;
+  rows: Map<string, CachedRow>;
   /** Bytes of those files: one of another length has another content. */
   lengths: Set<number>;
 }

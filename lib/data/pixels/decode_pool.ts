@@ -66,7 +66,10 @@ export function openDecodePool(options: DecodePoolOptions = {}): DecodePool {
   if (!Number.isInteger(count) || count < 0) {
     throw new RangeError(`Cannot decode in workers as their number must be a whole one: current value is ${count}`);
   }
-  if (count === 0) return { workers: 0, decode: decodeFile, decodeWhole, close: () => {} };
+  return count === 0 ? { workers: 0, decode: decodeFile, decodeWhole, close: () => {} } : workerPool(count);
+}
+
+function workerPool(count: number): DecodePool {
   const idle: Worker[] = [];
   const all: Worker[] = [];
   const queue: DecodeTask[] = [];

@@ -103,6 +103,57 @@ function anteriorRib({ ribBlur }: FilmLook, ribs: RibPattern, y: number, inward:
   return ribs.contrast * 0.5 * band * under;
 }
 
+/** A film that is painted. */
+interface Film {
+  anatomy: Anatomy;
+  look: FilmLook;
+  broken: readonly BrokenRib[];
+}
+
+/** Paints the pixel at index `i`, which lies at `x` and `y` in unit coordinates. */
+function paintPoint({ light, lung }: Canvas, i: number, { anatomy, look, broken }: Film, x: number, y: number): void {
+  const { ribs, heart, body, mediastinalShift } = anatomy;
+  const { blur } = look;
+  const side = x < 0 ? 0 : 1;
+  const a = x < 0 ? -x : x; // distance from the midline
+  const shape = anatomy.lungs[side];
+  const half = lookUp(body, y);
+  const inside = ramp((half - a) / 0.02 + 0.5); // body against air
+  if (inside === 0) {
+    light[i] = 0.03;
+    return;
+  }
+  const outer = lookUp(shape.outer, y);
+  const dome = lookUp(shape.dome, a * 2);
+  let value = softTissue(look, x, y, a / half);
+  let cover = 0; // of the lung
+  if (y > shape.apexY - 0.03) {
+    const base = ramp((dome - y) / (blur * 1.2) + 0.5);
+    cover = ramp((outer - a) / blur + 0.5) * ramp((a - lookUp(shape.inner, y)) / blur + 0.5) * base *
+      ramp((y - shape.apexY) / blur + 0.5);
+    const wall = (a - outer) / 0.03; // seen edge on
+    if (wall > 0 && wall < 1.5 && y < dome + 0.1) value += 0.07 * (1.5 - wall) / 1.5;
+    if (base < 1) value += (look.abdomen - value) * (1 - base) * (a < outer + 0.06 ? 1 : 0.6);
+  }
+  if (cover > 0) value += (lungLight(look, x, y, (a - 0.1) / (outer - 0.08)) - value) * cover;
+  const m = x - mediastinalShift;
+  const border = lookUp(m < 0 ? heart.right : heart.left, y);
+  const inHeart = y > 0.08 ? ramp((border - (m < 0 ? -m : m)) / (blur * 1.3) + 0.5) : 0;
+  if (inHeart > 0) {
+    const level = heartLight(y, (m < 0 ? -m : m) / border);
+    if (y < dome) cover *= 1 - inHeart;
+    if (level > value || y < dome) value += (level - value) * inHeart * (y < 0.16 ? (y - 0.08) * 12.5 : 1);
+  }
+  if (a < 0.05) value += spineLight(look, y) * (1 - a / 0.05);
+  if (a > 0.03 && a < outer + 0.035 && y > 0.07 && y < dome + 0.12) {
+    const under = y > dome ? 0.45 : 1; // through the abdomen
+    value += posteriorRib(look, ribs, ribDistance(ribs, broken, side, a, y), a, under);
+    if (a > 0.13) value += anteriorRib(look, ribs, y, outer + 0.03 - a, under);
+  }
+  light[i] = 0.03 + (value - 0.03) * inside;
+  lung[i] = cover;
+}
+
 /**
  * Paints the normal chest on `canvas` and fills its lung map.
  *
@@ -113,60 +164,19 @@ function anteriorRib({ ribBlur }: FilmLook, ribs: RibPattern, y: number, inward:
 export function paintChest(
   canvas: Canvas,
   anatomy: Anatomy,
-  options: { rng: () => number; broken: readonly BrokenRib[] },
+  { rng, broken }: { rng: () => number; broken: readonly BrokenRib[] },
 ): void {
-  const { size, light, lung } = canvas;
+  const { size } = canvas;
   const { x0, y0, xx, xy, yx, yy } = canvas.toUnit;
-  const { ribs, heart, body, mediastinalShift } = anatomy;
-  const { rng, broken } = options;
-  const look = drawLook(size, anatomy, rng);
-  const { blur } = look;
+  const film: Film = { anatomy, look: drawLook(size, anatomy, rng), broken };
   for (let py = 0, i = 0; py < size; py++) {
     for (let px = 0; px < size; px++, i++) {
-      const x = x0 + px * xx + py * yx;
-      const y = y0 + px * xy + py * yy;
-      const side = x < 0 ? 0 : 1;
-      const a = x < 0 ? -x : x; // distance from the midline
-      const shape = anatomy.lungs[side];
-      const half = lookUp(body, y);
-      const inside = ramp((half - a) / 0.02 + 0.5); // body against air
-      if (inside === 0) {
-        light[i] = 0.03;
-        continue;
-      }
-      const outer = lookUp(shape.outer, y);
-      const dome = lookUp(shape.dome, a * 2);
-      let value = softTissue(look, x, y, a / half);
-      let cover = 0; // of the lung
-      if (y > shape.apexY - 0.03) {
-        const base = ramp((dome - y) / (blur * 1.2) + 0.5);
-        cover = ramp((outer - a) / blur + 0.5) * ramp((a - lookUp(shape.inner, y)) / blur + 0.5) * base *
-          ramp((y - shape.apexY) / blur + 0.5);
-        const wall = (a - outer) / 0.03; // seen edge on
-        if (wall > 0 && wall < 1.5 && y < dome + 0.1) value += 0.07 * (1.5 - wall) / 1.5;
-        if (base < 1) value += (look.abdomen - value) * (1 - base) * (a < outer + 0.06 ? 1 : 0.6);
-      }
-      if (cover > 0) value += (lungLight(look, x, y, (a - 0.1) / (outer - 0.08)) - value) * cover;
-      const m = x - mediastinalShift;
-      const border = lookUp(m < 0 ? heart.right : heart.left, y);
-      const inHeart = y > 0.08 ? ramp((border - (m < 0 ? -m : m)) / (blur * 1.3) + 0.5) : 0;
-      if (inHeart > 0) {
-        const level = heartLight(y, (m < 0 ? -m : m) / border);
-        if (y < dome) cover *= 1 - inHeart;
-        if (level > value || y < dome) value += (level - value) * inHeart * (y < 0.16 ? (y - 0.08) * 12.5 : 1);
-      }
-      if (a < 0.05) value += spineLight(look, y) * (1 - a / 0.05);
-      if (a > 0.03 && a < outer + 0.035 && y > 0.07 && y < dome + 0.12) {
-        const under = y > dome ? 0.45 : 1; // through the abdomen
-        value += posteriorRib(look, ribs, ribDistance(ribs, broken, side, a, y), a, under);
-        if (a > 0.13) value += anteriorRib(look, ribs, y, outer + 0.03 - a, under);
-      }
-      light[i] = 0.03 + (value - 0.03) * inside;
-      lung[i] = cover;
+      paintPoint(canvas, i, film, x0 + px * xx + py * yx, y0 + px * xy + py * yy);
     }
   }
   paintDetails(canvas, anatomy, rng);
 }
+
 /** Trachea, clavicles, shoulder blades, stomach bubble. */
 function paintDetails(canvas: Canvas, anatomy: Anatomy, rng: () => number): void {
   const shift = anatomy.mediastinalShift;

@@ -16,6 +16,7 @@ import { decodeBoxes, suppress } from "./decode.ts";
 import { type DetectionHead, detectMaps, type DetectorConfig, type DetectorParams, initDetector } from "./head.ts";
 import { detectionLoss, type ScaleTargetTensors } from "./loss.ts";
 import { scaleTargets, type TargetOptions } from "./targets.ts";
+import { defined } from "../../platform/defined.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor4D } from "../../tensor/types.ts";
 import { checkOptions, COUNT, needed, oneOf, type Rules, TEXTS } from "../../platform/options.ts";
@@ -87,7 +88,7 @@ export async function trainDetection(
   options: TrainDetectionOptions,
 ): Promise<{ head: DetectionHead; anchorIou: number; fit: Omit<FitHeadResult<DetectorParams>, "params"> }> {
   checkOptions("train a detection head", options, TRAIN_RULES);
-  const { classes, seed = 1, anchors: perScale = 3, assignment = "every-scale" } = options;
+  const { classes, seed = 1, anchors: perScale = 3, assignment } = options;
   const large = train.maps.width >= 512;
   const boxes = truthOf(train, classes), validationBoxes = truthOf(validation, classes);
   const { anchors, meanIou } = kMeansAnchors(boxes.flat(), { count: 3 * perScale, seed });
@@ -99,23 +100,10 @@ export async function trainDetection(
   try {
     const { params, ...fit } = await fitHead<DetectorParams, { maps: Tensor4D; targets: ScaleTargetTensors[] }>(start, {
       size: train.cases.length,
-      load: async (indices) => {
-        const coded = scaleTargets(indices.map((index) => boxes[index]!), {
-          grids: gridsOf(config),
-          anchors: scales,
-          classes: classes.length,
-          assignment,
-        });
-        return {
-          maps: await mapTensor(train.maps, indices),
-          targets: coded.map(({ mask, background, coordinates, classes: hot }) => ({
-            mask: tf.tensor2d(mask, [mask.length, 1]),
-            background: tf.tensor2d(background, [mask.length, 1]),
-            coordinates: tf.tensor2d(coordinates, [mask.length, 4]),
-            classes: tf.tensor2d(hot, [mask.length, classes.length]),
-          })),
-        };
-      },
+      load: async (indices) => ({
+        maps: await mapTensor(train.maps, indices),
+        targets: targetTensors(indices.map((index) => boxes[index]!), config, assignment),
+      }),
       loss: (params, { maps, targets }, statistics) =>
         tf.tidy(() =>
           tf.addN(
@@ -132,6 +120,26 @@ export async function trainDetection(
   } finally {
     disposeParams(start);
   }
+}
+
+/** What a head of that configuration must give on images with these boxes, a scale at a time. */
+function targetTensors(
+  boxes: readonly (readonly UnitBox[])[],
+  { anchors, classes, ...config }: DetectorConfig,
+  assignment: TargetOptions["assignment"],
+): ScaleTargetTensors[] {
+  const scales = scaleTargets(boxes, {
+    grids: gridsOf(config),
+    anchors,
+    classes: classes.length,
+    ...defined({ assignment }),
+  });
+  return scales.map(({ mask, background, coordinates, classes: hot }) => ({
+    mask: tf.tensor2d(mask, [mask.length, 1]),
+    background: tf.tensor2d(background, [mask.length, 1]),
+    coordinates: tf.tensor2d(coordinates, [mask.length, 4]),
+    classes: tf.tensor2d(hot, [mask.length, classes.length]),
+  }));
 }
 
 /** Options of {@linkcode detectAll}. */

@@ -1,10 +1,12 @@
 /** A model as {@linkcode FeatureEncoder}: images and texts by index, to unit features. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { AceLoraParams } from "../../ace_lora.ts";
+import type { ClipConfig } from "../../clip/config.ts";
 import { checkFeatures, encodeImages, type ImageSource } from "../../clip/zero_shot/scores.ts";
 import type { ContrastiveModel } from "../../clip/contrastive.ts";
+import { defined } from "../../platform/defined.ts";
 import { disposeParams } from "../../tensor/params.ts";
-import { tokenise } from "../../clip/tokenise.ts";
+import { type ClipTokenizer, tokenise } from "../../clip/tokenise.ts";
 import type { Classifier, NamedImage } from "../classify.ts";
 import type { ImageReader } from "../../data/pixels/reader.ts";
 import type { FeatureEncoder } from "./shards.ts";
@@ -44,18 +46,10 @@ export function featureEncoder(
 ): FeatureEncoder {
   const { batchSize = 16, reader, backend } = options;
   const merged = model.forEvaluation(params);
-  const texts = async (indices: readonly number[]): Promise<Float32Array> => {
-    const rows = tokenise(tokenizer, indices.map((i) => content.texts[i]!), encoders);
-    const ids = tf.tensor2d(rows.ids, [indices.length, rows.contextLength], "int32");
-    const features = model.textFeatures(merged, ids);
-    const values = await features.data<"float32">();
-    tf.dispose([ids, features]);
-    checkFeatures(values, encoders.embedding, (row) => `text ${indices[row]! + 1}`);
-    return values;
-  };
+  const texts = textsBy(model, merged, { encoders, tokenizer }, content.texts);
   const all = imageSource(content.images.map(({ name, ...image }) => ({ id: name, ...image })), encoders, {
     keptBytes: 0,
-    ...(reader ? { reader } : {}),
+    ...defined({ reader }),
   });
   const images = async (indices: readonly number[]): Promise<Float32Array> => {
     const batch: ImageSource = {
@@ -68,7 +62,7 @@ export function featureEncoder(
   };
   return {
     width: encoders.embedding,
-    ...(backend === undefined ? {} : { backend }),
+    ...defined({ backend }),
     async encode(list, indices) {
       const [read, size] = list === "text" ? [texts, content.texts.length] : [images, content.images.length];
       const batch = Math.min(batchSize, size);
@@ -85,5 +79,23 @@ export function featureEncoder(
       disposeParams(merged, params);
       disposeParams(params);
     },
+  };
+}
+
+/** Encodes texts by their indices. */
+function textsBy(
+  model: ContrastiveModel<AceLoraParams>,
+  params: AceLoraParams,
+  { encoders, tokenizer }: { encoders: ClipConfig; tokenizer: ClipTokenizer },
+  all: readonly string[],
+): (indices: readonly number[]) => Promise<Float32Array> {
+  return async (indices) => {
+    const rows = tokenise(tokenizer, indices.map((i) => all[i]!), encoders);
+    const ids = tf.tensor2d(rows.ids, [indices.length, rows.contextLength], "int32");
+    const features = model.textFeatures(params, ids);
+    const values = await features.data<"float32">();
+    tf.dispose([ids, features]);
+    checkFeatures(values, encoders.embedding, (row) => `text ${indices[row]! + 1}`);
+    return values;
   };
 }

@@ -134,14 +134,10 @@ export async function encodeShard(
   try {
     for (const { list, indices } of shares) {
       const rows: Float32Array[] = [];
-      for (let start = 0; start < indices.length; start += chunk) {
-        const some = indices.slice(start, start + chunk);
-        const file = `${parts}/${list.name}-${start}-${some.length}.safetensors`;
-        const made = { fingerprint, stamps: JSON.stringify(part(list, some).stamps ?? []) };
+      for (const { some, file, made } of partsOf(list, indices, { folder: parts, fingerprint, chunk })) {
         const kept = force ? undefined : await readPart(file, made);
         if (!kept && signal?.aborted) return { ...result, interrupted: true };
-        const { values, backend } = kept ??
-          await encodePart(model ??= await job.open(), list, some, { file, made });
+        const { values, backend } = kept ?? await encodePart(model ??= await job.open(), list, some, { file, made });
         result[kept ? "reused" : "computed"] += some.length;
         if (backend) backends.add(backend);
         rows.push(values);
@@ -160,6 +156,22 @@ export async function encodeShard(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
   return result;
+}
+
+/** The parts that a list is encoded in: some of its items, the file of their features, and what those are made of. */
+function* partsOf(
+  list: FeatureList,
+  indices: readonly number[],
+  { folder, fingerprint, chunk }: { folder: string; fingerprint: string; chunk: number },
+): Generator<{ some: number[]; file: string; made: Readonly<Record<string, string>> }> {
+  for (let start = 0; start < indices.length; start += chunk) {
+    const some = indices.slice(start, start + chunk);
+    yield {
+      some,
+      file: `${folder}/${list.name}-${start}-${some.length}.safetensors`,
+      made: { fingerprint, stamps: JSON.stringify(part(list, some).stamps ?? []) },
+    };
+  }
 }
 
 /** Features of some items, and what computed them. */

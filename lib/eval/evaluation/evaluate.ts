@@ -23,6 +23,7 @@ import {
 import { delongEnds, type Drawing, estimates, UNDEFINED } from "./estimate.ts";
 import { type Grouping, subgroupFigures } from "./subgroups.ts";
 import { checkOptions, COUNT, FLAG, INTEGER, LIST, type Rules } from "../../platform/options.ts";
+import { defined } from "../../platform/defined.ts";
 import { predictionParts, type Predictions } from "./predictions.ts";
 
 /** How predictions are judged. */
@@ -63,10 +64,11 @@ export function evaluatePredictions(all: Predictions, options: EvaluateOptions =
   if (judged.ids.length === 0) {
     throw new RangeError("Cannot evaluate as a case must be left beside those to tune on: there is none");
   }
-  const n = judged.ids.length;
+  const { ids, attributes, patients } = judged;
+  const n = ids.length;
   const columns = classColumns(judged);
   const tuned = tuning.ids.length > 0 ? classColumns(tuning) : columns;
-  const drawing: Drawing = { resamples, seed, ...(judged.patients ? { patients: judged.patients } : {}) };
+  const drawing: Drawing = { resamples, seed, ...defined({ patients }) };
   const choices = tuned.map((column) => chosenThreshold(column, threshold));
   const right = rightAnswers(judged);
   const [accuracy, auroc, auprc] = estimates(n, [
@@ -77,16 +79,13 @@ export function evaluatePredictions(all: Predictions, options: EvaluateOptions =
   const only = columns.length === 1 ? choices[0]!.threshold : undefined;
   return {
     task: judged.task,
-    cases: n,
-    patients: judged.patients ? new Set(judged.patients).size : null,
+    ...sizeOf(judged),
     resamples,
     threshold: {
       rule: ruleText(threshold),
       chosen_on: typeof threshold === "number" ? "given" : tuning.ids.length > 0 ? "tuning part" : "the cases judged",
     },
-    tuning: tuning.ids.length === 0
-      ? null
-      : { cases: tuning.ids.length, patients: tuning.patients ? new Set(tuning.patients).size : null },
+    tuning: tuning.ids.length === 0 ? null : sizeOf(tuning),
     accuracy,
     baseline: baselineOf(judged),
     auroc: { ...auroc, ...(columns.length === 1 ? { delong: delongEnds(columns[0]!) } : {}) },
@@ -96,18 +95,12 @@ export function evaluatePredictions(all: Predictions, options: EvaluateOptions =
     ),
     calibration: areProbabilities ? calibrate(judged, tuning) : null,
     confusion: judged.task === "multilabel" ? null : confusionOf(judged),
-    subgroups: subgroupFigures(
-      {
-        ids: judged.ids,
-        attributes: judged.attributes,
-        columns,
-        right,
-        ...(only === undefined ? {} : { threshold: only }),
-      },
-      by,
-      drawing,
-    ),
+    subgroups: subgroupFigures({ ids, attributes, columns, right, ...defined({ threshold: only }) }, by, drawing),
   };
+}
+
+function sizeOf({ ids, patients }: Predictions): { cases: number; patients: number | null } {
+  return { cases: ids.length, patients: patients ? new Set(patients).size : null };
 }
 
 function checkPredictions({ classes, ids, scores, attributes }: Predictions, by: readonly Grouping[]): void {

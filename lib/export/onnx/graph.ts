@@ -75,17 +75,11 @@ export function onnxGraph(): OnnxGraph {
     op: (type, operands, attributes) => graph.ops(type, operands, 1, attributes)[0]!,
     ops(type, operands, results, attributes = {}) {
       const names = Array.from({ length: results }, fresh);
-      const fields = [
-        ...operands.flatMap((operand) => textField(1, operand)),
-        ...names.flatMap((name) => textField(2, name)),
-        ...textField(4, type),
-        ...Object.entries(attributes).flatMap(([name, value]) => messageField(5, attribute(name, value))),
-      ];
-      nodes!.push(...messageField(1, fields));
+      nodes!.push(...node(type, operands, names, attributes));
       return names;
     },
     output(value, name, shape) {
-      nodes!.push(...messageField(1, [...textField(1, value), ...textField(2, name), ...textField(4, "Identity")]));
+      nodes!.push(...node("Identity", [value], [name], {}));
       outputs!.push(...messageField(12, valueInfo(name, "float32", shape)));
     },
     write({ name, version, text, metadata }) {
@@ -103,6 +97,15 @@ export function onnxGraph(): OnnxGraph {
     },
   };
   return graph;
+}
+
+function node(type: string, operands: readonly Value[], results: readonly Value[], attributes: Attributes): Field {
+  return messageField(1, [
+    ...operands.flatMap((name) => textField(1, name)),
+    ...results.flatMap((name) => textField(2, name)),
+    ...textField(4, type),
+    ...Object.entries(attributes).flatMap(([name, value]) => messageField(5, attribute(name, value))),
+  ]);
 }
 
 function valueInfo(name: string, type: OnnxType, shape: readonly (number | string)[]): Field {
