@@ -45,6 +45,9 @@ export async function findChromium(): Promise<string | null> {
   return null;
 }
 
+/** Minutes after which a question that the browser leaves unanswered fails: nothing that a test asks takes so long. */
+const PATIENCE = 15;
+
 /** Options of {@linkcode withPage}. */
 export interface WithPageOptions {
   /** WebGPU on SwiftShader, which computes on the processor. @default {false} */
@@ -90,8 +93,8 @@ export async function withPage(
   try {
     await use(await newPage(connection));
   } finally {
-    await Promise.race([connection.send("Browser.close").catch(() => {}), child.status]);
     const timer = setTimeout(() => child.kill("SIGKILL"), 60_000); // it writes its log of the network first
+    connection.send("Browser.close").catch(() => {});
     await child.status;
     clearTimeout(timer);
     await connection.close();
@@ -111,13 +114,13 @@ function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: Readab
   let id = 0;
   const receive = (text: string): void => {
     const message = JSON.parse(text);
-    const entry = waiting.get(message.id);
-    if (entry === undefined) {
+    if (message.id === undefined) {
       return listeners.forEach((listener) => listener(message.method, message.params, message.sessionId));
     }
+    const entry = waiting.get(message.id);
     waiting.delete(message.id);
-    if (message.error) entry.reject(new Error(message.error.message));
-    else entry.resolve(message.result);
+    if (message.error) entry?.reject(new Error(message.error.message));
+    else entry?.resolve(message.result);
   };
   const reading = (async () => {
     const decoder = new TextDecoder();
@@ -136,12 +139,21 @@ function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: Readab
   })();
   return {
     async send(method, params = {}, sessionId) {
-      const number = ++id;
-      const answer = new Promise<Json>((resolve, reject) => waiting.set(number, { resolve, reject }));
+      const number = ++id, question = JSON.stringify({ id: number, method, params, sessionId });
+      const { promise: answer, resolve, reject } = Promise.withResolvers<Json>();
+      waiting.set(number, { resolve, reject });
       // Errors reach the caller through the returned promise.
       answer.catch(() => {});
-      await writer.write(new TextEncoder().encode(JSON.stringify({ id: number, method, params, sessionId }) + "\0"));
-      return await answer;
+      const timer = setTimeout(() => {
+        waiting.delete(number);
+        reject(new Error(`Chromium has not answered in ${PATIENCE} minutes: ${question.slice(0, 500)}`));
+      }, 60_000 * PATIENCE);
+      try {
+        await writer.write(new TextEncoder().encode(question + "\0"));
+        return await answer;
+      } finally {
+        clearTimeout(timer);
+      }
     },
     listen: (listener) => void listeners.push(listener),
     async close() {
@@ -159,11 +171,14 @@ async function newPage(connection: Connection): Promise<Page> {
   let prelude = "";
   const workers = new Set<string>();
   const startWorker = async ({ sessionId: worker, targetInfo: { type } }: Json): Promise<void> => {
-    if (type === "worker") {
+    try {
+      if (type !== "worker") return;
       workers.add(worker);
-      await connection.send("Runtime.evaluate", { expression: prelude }, worker);
+      const { exceptionDetails } = await connection.send("Runtime.evaluate", { expression: prelude }, worker);
+      if (exceptionDetails) errors.push(`inWorkers: ${exceptionDetails.exception?.description}`);
+    } finally {
+      await connection.send("Runtime.runIfWaitingForDebugger", {}, worker);
     }
-    await connection.send("Runtime.runIfWaitingForDebugger", {}, worker);
   };
   connection.listen((method, params, from) => {
     if (from !== sessionId) return;

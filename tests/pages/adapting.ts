@@ -44,9 +44,39 @@ export async function adapterOfDeno(path: string, run: PageRun, model?: string):
   return await Deno.readFile(path);
 }
 
-/** A clock that goes twenty times as fast: what is done every ten seconds is done every half of one. */
-export const FAST_CLOCK: string =
-  "{ const now = performance.now.bind(performance); performance.now = () => 20 * now(); }";
+/**
+ * For `inWorkers`: a run that can be held. Its clock is so fast that every step is told and kept, which is else done every
+ * fifth of a second and every ten, and {@linkcode holdRun} keeps it from ending before the test has done what it means to do.
+ */
+export const HELD_RUN: string = `{
+  const now = performance.now.bind(performance);
+  performance.now = () => 1e4 * now();
+  const tell = postMessage.bind(globalThis);
+  let left = Infinity, held, later;
+  const hold = () => {
+    later = setTimeout.bind(globalThis);
+    // A run pauses for no time between its steps.
+    globalThis.setTimeout = (turn, wait, ...rest) => held && wait === 0 ? held.push(turn) : later(turn, wait, ...rest);
+  };
+  globalThis.postMessage = (message, ...rest) => {
+    if (!later) hold(); // there are no timers yet before the worker's first line
+    if (message?.event === "step" && --left <= 0) held ??= [];
+    tell(message, ...rest);
+  };
+  globalThis.holdAfter = (steps) => left = steps;
+  addEventListener("message", ({ data }) => {
+    if (data.name !== "stopAdapting") return;
+    left = Infinity;
+    for (const turn of held?.splice(0) ?? []) later(turn, 0);
+    held = undefined;
+  });
+}`;
+
+/** Lets the next run of the page's workers take so many steps and no more until it is stopped. */
+export async function holdRun(app: App, steps: number): Promise<void> {
+  await app.page.evaluateInWorkers(`void holdAfter(${steps})`);
+}
+
 /** Steps in the state that is kept, or 0. */
 export const STEPS_KEPT: string = `(async () => {
   try {

@@ -11,7 +11,7 @@ import { classifyImages, imagesAt } from "../../lib/eval/classify.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { writeHubFolder } from "../clip/hub_folder.ts";
-import { adapterOfDeno, FAST_CLOCK, startRun, STEPS_KEPT } from "./adapting.ts";
+import { adapterOfDeno, HELD_RUN, holdRun, startRun, STEPS_KEPT } from "./adapting.ts";
 import { appTest, requestsOf, site, withApp } from "./driver.ts";
 
 const FIXTURES = fromFileUrl(new URL("../image/", import.meta.url));
@@ -100,6 +100,7 @@ appTest(
   "the page adapts for 40 steps, stopped, gone on without a network, its tab closed in the middle of an epoch, to the bytes of Deno's adapter",
   async () => {
     await withApp(async (first) => {
+      await holdRun(first, 8);
       await startRun(first, RUN);
       await first.until(`document.querySelector("#curve path, #curve polyline") !== null`);
       await first.press("run-stop");
@@ -109,6 +110,7 @@ appTest(
       await first.goOffline();
       await first.reopen();
       await first.untilText("run-stored", "not at its end");
+      await holdRun(first, 8);
       await first.press("run-resume");
       // Its one epoch is not over, so what is kept now is kept by the clock.
       await first.until(`${STEPS_KEPT}.then((steps) => steps > ${stopped})`);
@@ -127,7 +129,7 @@ appTest(
       await app.press("run-resume");
       await app.untilText("model-line", "with the adapter trained here");
       assertEquals(await app.download('[data-format="ace"]'), bytes);
-    }, { inWorkers: FAST_CLOCK });
+    }, { inWorkers: HELD_RUN });
   },
 );
 

@@ -8,7 +8,7 @@ import { toFloat32 } from "../../lib/io/tensors.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { writeHubFolder } from "../clip/hub_folder.ts";
-import { adapterOfDeno, FAST_CLOCK, type PageRun, startRun, STEPS_KEPT } from "./adapting.ts";
+import { adapterOfDeno, HELD_RUN, holdRun, type PageRun, startRun, STEPS_KEPT } from "./adapting.ts";
 import { type App, appTest, withApp } from "./driver.ts";
 
 const FILM = fromFileUrl(new URL("../image/fixtures/jpeg_420.jpg", import.meta.url));
@@ -66,6 +66,7 @@ appTest("the page on WebGPU answers and adapts within 1e-5 of Deno, and outlives
     assert(difference(own, expected) < TOLERANCE, `${difference(own, expected)}`);
 
     // Lost in the middle of training: the run goes on from its state, on the same model.
+    await holdRun(app, 8);
     await startRun(app, { ...RUN, count: 200 });
     await app.untilText("run-status", "Step ");
     await app.until(`${STEPS_KEPT}.then((steps) => steps > 0)`);
@@ -76,7 +77,7 @@ appTest("the page on WebGPU answers and adapts within 1e-5 of Deno, and outlives
     );
     await app.page.evaluate(`document.getElementById("run-resume").click()`);
     await app.untilText("run-status", "Done after 100 steps");
-  }, { webgpu: true, inWorkers: FAST_CLOCK });
+  }, { webgpu: true, inWorkers: HELD_RUN });
 });
 
 appTest("the page on WebGPU whose device is lost while it answers says so and answers on WebAssembly", async () => {
