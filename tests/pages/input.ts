@@ -58,10 +58,13 @@ export async function touch(page: Page, id: string, fingers: readonly (readonly 
 const CODES: Readonly<Record<string, number>> = {
   Tab: 9,
   Enter: 13,
+  Escape: 27,
   " ": 32,
   Home: 36,
   ArrowLeft: 37,
+  ArrowUp: 38,
   ArrowRight: 39,
+  ArrowDown: 40,
 };
 
 /** Presses a key. */

@@ -95,6 +95,8 @@ appTest("the page is used by keyboard alone: films, answers, zoom, window, tabs,
     await tabTo(page, at("ask-now"));
     await press(page, "Enter");
     await app.untilText("films-status", "4 films answered");
+    // The button was disabled meanwhile, and whoever pressed it has the focus back.
+    await app.until(`document.activeElement.id === "ask-now"`);
     await tabTo(page, `active.textContent === "drawn_2.png"`);
     await press(page, "Enter");
     await app.untilText("film-title", "drawn_2.png");
@@ -115,5 +117,12 @@ appTest("the page is used by keyboard alone: films, answers, zoom, window, tabs,
     await page.send("Input.insertText", { text: "8" });
     await press(page, "Enter");
     await app.untilText("run-status", "Done after 2 steps");
+    assertEquals(await page.evaluate("document.activeElement.id"), "batch");
+    // What cannot be done is said, beside what was tried, and the focus stays.
+    await tabTo(page, `active.name === "pairs"`);
+    await press(page, "ArrowDown"); // a CSV and its images, of which none are chosen
+    await tabTo(page, at("run-start"));
+    await press(page, "Enter");
+    await app.until(`!document.getElementById("problem").hidden && document.activeElement.id === "run-start"`);
   });
 });

@@ -6,7 +6,7 @@ import type { PairsRequest, RunRequest, RunResult } from "../engine/adapt.ts";
 import type { EngineEvent } from "../engine/events.ts";
 import type { ModelFacts } from "../engine/model.ts";
 import type { Client } from "./client.ts";
-import { attempt, download, element, type Files, make, onFiles } from "./elements.ts";
+import { attempt, download, element, type Files, make, onFiles, say, sayProgress } from "./elements.ts";
 
 /** The panel of adaptation. */
 export interface AdaptPanel {
@@ -25,6 +25,14 @@ const numberOf = (id: string): number => Number(valueOf(id));
 function duration(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** How a run ended. */
+function endOf({ interrupted, loss }: Pick<RunResult, "interrupted" | "loss">): string {
+  const last = loss.at(-1);
+  return last === undefined
+    ? "The kept adapter is at work."
+    : `${interrupted ? "Stopped" : "Done"} after ${loss.length} steps, loss ${last.toFixed(4)}.`;
 }
 
 /** The pairs' part of the form: drawn ones, or a table out of a folder. */
@@ -107,18 +115,14 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
     update();
     stored.hidden = true;
     warnings.replaceChildren();
-    status.textContent = "Preparing the pairs.";
+    say(status, "Preparing the pairs.");
     try {
       const { facts, interrupted, loss } = await begin();
       draw(loss);
-      const last = loss.at(-1);
-      status.textContent = `${interrupted ? "Stopped" : "Done"} after ${loss.length} steps${
-        last === undefined ? "" : `, loss ${last.toFixed(4)}`
-      }.`;
-      if (loss.length === 0) status.textContent = "The kept adapter is at work.";
+      say(status, endOf({ interrupted, loss }));
       onModel(facts);
     } catch (error) {
-      status.textContent = "Nothing is training.";
+      say(status, "Nothing is training.");
       throw error;
     } finally {
       isRunning = false;
@@ -146,7 +150,7 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
   stop.addEventListener("click", () =>
     attempt(async () => {
       stop.disabled = true;
-      status.textContent = "Stopping after this step.";
+      say(status, "Stopping after this step.");
       await model().stopAdapting();
     }));
   for (const button of document.querySelectorAll<HTMLButtonElement>("#download button")) {
@@ -167,7 +171,7 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
       const { step, steps, loss, seconds } = event;
       const left = seconds > 0 ? `, about ${duration((steps - step) * seconds)} left` : "";
       if (!stop.disabled) {
-        status.textContent = `Step ${step} of ${steps}${step > 0 ? `, loss ${loss.at(-1)!.toFixed(4)}` : ""}${left}.`;
+        sayProgress(status, `Step ${step} of ${steps}${step > 0 ? `, loss ${loss.at(-1)!.toFixed(4)}` : ""}${left}.`);
       }
       draw(loss);
     },

@@ -29,12 +29,34 @@ export function sayProblem(text: string): void {
 
 /** Runs an action of the reader and says what went wrong in it. */
 export async function attempt(action: () => Promise<void>): Promise<void> {
+  const pressed = document.activeElement;
   element("problem").hidden = true;
   try {
     await action();
   } catch (error) {
     sayProblem(errorMessage(error));
   }
+  // A button that is disabled while its work is done loses the focus, which whoever uses the keyboard would have to bring back.
+  if (document.activeElement === document.body && pressed instanceof HTMLElement) {
+    pressed.focus({ preventScroll: true });
+  }
+}
+
+/** When the progress of an element was last spoken, in milliseconds. */
+const spoken = new WeakMap<HTMLElement, number>();
+
+/** Shows how far work has come; a screen reader is told every ten seconds, not every time. */
+export function sayProgress(status: HTMLElement, text: string): void {
+  const now = performance.now(), isDue = now - (spoken.get(status) ?? -Infinity) > 10_000;
+  if (isDue) spoken.set(status, now);
+  status.setAttribute("aria-live", isDue ? "polite" : "off");
+  status.textContent = text;
+}
+
+/** Says how things stand. */
+export function say(status: HTMLElement, text: string): void {
+  status.setAttribute("aria-live", "polite");
+  status.textContent = text;
 }
 
 /** Files by path, as a folder's input gives them, and a drop. */

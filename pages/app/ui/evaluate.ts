@@ -1,6 +1,6 @@
 /** The panel of evaluation. @module */
 import type { Client } from "./client.ts";
-import { attempt, download, element, linesOf, make, onFiles } from "./elements.ts";
+import { attempt, download, element, linesOf, make, onFiles, say, sayProgress } from "./elements.ts";
 
 /** The panel of evaluation. */
 export interface EvaluatePanel {
@@ -26,14 +26,17 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
   const evaluate = async (from: Parameters<Client["evaluate"]>[0]): Promise<void> => {
     isBusy = true;
     update();
-    status.textContent = "Reading the images.";
+    say(status, "Reading the images.");
     try {
       const found = await model().evaluate(from, linesOf("templates"));
       csv = found.csv;
       csvButton.hidden = false;
-      status.textContent = "drawn" in from
-        ? `${found.cases} drawn films judged: synthetic data, nothing about patients.`
-        : `${found.cases} images judged; not for clinical use.`;
+      say(
+        status,
+        "drawn" in from
+          ? `${found.cases} drawn films judged: synthetic data, nothing about patients.`
+          : `${found.cases} images judged; not for clinical use.`,
+      );
       element("eval-tables").replaceChildren(...found.tables.flatMap(({ title, html }) => [
         make("h3", title),
         holding("div", html),
@@ -45,7 +48,7 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
         return figure;
       }));
     } catch (error) {
-      status.textContent = "";
+      say(status, "");
       throw error;
     } finally {
       isBusy = false;
@@ -61,7 +64,7 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
       update();
     },
     progress(done, of) {
-      if (isBusy) status.textContent = `${done} of ${of} images.`;
+      if (isBusy) sayProgress(status, `${done} of ${of} images.`);
     },
   };
 }

@@ -2,7 +2,18 @@
 import { csvCell } from "../../../lib/data/csv_cell.ts";
 import type { Answer } from "../engine/model.ts";
 import type { Client } from "./client.ts";
-import { attempt, download, element, type Files, linesOf, make, onDrop, onFiles } from "./elements.ts";
+import {
+  attempt,
+  download,
+  element,
+  type Files,
+  linesOf,
+  make,
+  onDrop,
+  onFiles,
+  say,
+  sayProgress,
+} from "./elements.ts";
 import type { Viewer } from "./viewer.ts";
 
 /** The panel of films. */
@@ -108,7 +119,7 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
     if (added.length === 0) return;
     const first = films.length;
     films = [...films, ...added];
-    status.textContent = `${count(films.length)} chosen.`;
+    say(status, `${count(films.length)} chosen.`);
     list();
     await show(first);
   };
@@ -116,7 +127,7 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
     const asked = linesOf("labels");
     isBusy = true;
     update();
-    status.textContent = `Asking about ${count(films.length)}.`;
+    say(status, `Asking about ${count(films.length)}.`);
     try {
       const began = performance.now();
       answers = await model().classify(films.map(({ file }) => file), {
@@ -126,11 +137,14 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
       labels = asked;
       const refused = answers.filter((answer) => "refused" in answer).length;
       const each = Math.round((performance.now() - began) / films.length);
-      status.textContent = `${count(films.length - refused)} answered, ${each} ms each${
-        refused > 0 ? `; ${count(refused)} not read` : ""
-      }. Not a diagnosis.`;
+      say(
+        status,
+        `${count(films.length - refused)} answered, ${each} ms each${
+          refused > 0 ? `; ${count(refused)} not read` : ""
+        }. Not a diagnosis.`,
+      );
     } catch (error) {
-      status.textContent = "";
+      say(status, "");
       throw error;
     } finally {
       isBusy = false;
@@ -139,14 +153,14 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
   };
   const drawMaps = async (): Promise<void> => {
     const index = current, { path, file } = films[index]!;
-    status.textContent = `Drawing maps of ${path}.`;
+    say(status, `Drawing maps of ${path}.`);
     const [answer] = await model().classify([file], {
       labels,
       templates: linesOf("templates"),
       maps: ["similarity", "gradient", "occlusion"],
     });
     answers[index] = answer!;
-    status.textContent = `Maps of ${path} are drawn.`;
+    say(status, `Maps of ${path} are drawn.`);
     update();
   };
 
@@ -170,7 +184,7 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
   const forget = (): void => {
     answers = [];
     labels = [];
-    status.textContent = films.length === 0 ? "" : `${count(films.length)} chosen.`;
+    say(status, films.length === 0 ? "" : `${count(films.length)} chosen.`);
     list();
   };
   clear.addEventListener("click", () => {
@@ -185,7 +199,7 @@ export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer):
       update();
     },
     progress(done, of) {
-      if (isBusy) status.textContent = `${done} of ${count(of)} answered.`;
+      if (isBusy) sayProgress(status, `${done} of ${count(of)} answered.`);
     },
     forget,
   };
