@@ -62,6 +62,15 @@ export function withFormulas(markdown: string, render: (text: string) => string)
   return render(text).replaceAll(new RegExp(`${OPEN}(\\d+)${CLOSE}`, "g"), (_, i: string) => formulas[Number(i)]!);
 }
 
+/** A notebook's title, its first heading. */
+export function notebookTitle(file: string): string {
+  const { cells } = JSON.parse(file) as Notebook;
+  const text = cells.filter(({ cell_type }) => cell_type === "markdown").map(({ source }) => joined(source)).join("\n");
+  const title = /^# (.+)$/m.exec(text)?.[1];
+  if (title === undefined) throw new SyntaxError("Cannot list a notebook as it must have a heading: there is none");
+  return title;
+}
+
 /**
  * What stands in a notebook's page.
  *

@@ -7,7 +7,14 @@ export const PAGE_STYLE = `
   --link: light-dark(#1d5c93, #7cc0f4); }
 body { margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 1fr); color: var(--ink);
   background: var(--ground); font: 16px/1.55 system-ui, sans-serif; }
-nav { grid-area: 1 / 1; padding: 1.2rem; border-right: 1px solid var(--line); font-size: 14px; }
+nav { grid-area: 1 / 1; padding: 1.2rem; border-right: 1px solid var(--line); font-size: 14px;
+  position: sticky; top: 0; align-self: start; box-sizing: border-box; height: 100vh; overflow-y: auto; }
+.search label { display: block; font-weight: 600; } .search p, .search li p { margin: .2rem 0 0; color: var(--soft); }
+.search input { font: inherit; color: inherit; background: var(--code); border: 1px solid var(--soft); border-radius: 4px;
+  box-sizing: border-box; width: 100%; padding: .4rem .5rem; margin-top: .2rem; }
+.search ol { list-style: none; margin: .4rem 0 0; padding: 0; } .search li { padding: .35rem 0; border-top: 1px solid var(--line); }
+.search a { font-weight: 600; } .search small { display: block; color: var(--soft); } .search li { overflow-wrap: anywhere; }
+mark { color: var(--ink); background: light-dark(#fde68a, #6b4f00); border-radius: 2px; }
 nav a { display: inline-block; padding: .2rem 0; line-height: 1.3; } .to-pages { display: none; }
 nav [aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
@@ -24,7 +31,7 @@ math[display=block] { overflow-x: auto; }
 .output img { background: #fff; } .output figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9em; } .right { text-align: right; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
-@media (max-width: 48rem) { body { display: block; } nav { border-right: 0; border-top: 1px solid var(--line); } main { padding: 1rem; } .to-pages { display: block; padding: .4rem 0; } }
+@media (max-width: 48rem) { body { display: block; } nav { position: static; height: auto; border-right: 0; border-top: 1px solid var(--line); } main { padding: 1rem; } .to-pages { display: block; padding: .4rem 0; } }
 @media print { :root { color-scheme: light; } body { display: block; } nav, .to-pages { display: none; } main { max-width: none; padding: 0; }
   h1, h2, h3 { break-after: avoid; } pre, figure, tr { break-inside: avoid; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
 `;
