@@ -1,7 +1,7 @@
 /** The bench's report: aims, milliseconds of each side, ratios. @module */
 import { barFigure } from "../lib/display/bars.ts";
 import { buildReport } from "../lib/display/report.ts";
-import type { ReportSection } from "../lib/display/sections.ts";
+import type { GroupSection } from "../lib/display/sections.ts";
 import type { TableCell } from "../lib/display/table.ts";
 import { NATIVE } from "./peers/peer.ts";
 import type { Aim, Facts, Measurement } from "./record.ts";
@@ -15,7 +15,7 @@ export async function benchReport({ facts, aims, groups, part }: {
   part?: string;
 }): Promise<string> {
   const { versions, ...rest } = facts;
-  const cells = aims.map(({ name, aim, measured, low, high, turns, met }): TableCell[] => [
+  const rows = aims.map(({ name, aim, measured, low, high, turns, met }): TableCell[] => [
     name,
     aim,
     { value: measured, text: `${measured} (${low} to ${high})` },
@@ -29,16 +29,14 @@ export async function benchReport({ facts, aims, groups, part }: {
     }Each comparison in one run, the sides taking turns; bars are medians, lines the fastest and slowest turn`,
     sections: [
       {
-        kind: "table",
-        title: "Aims",
-        table: {
-          columns: [{ title: "figure" }, { title: "aim" }, { title: "median (range)" }, { title: "turns" }, {
-            title: "",
-          }],
-          rows: cells,
-        },
+        kind: "group",
+        title: `Aims: ${aims.filter(({ met }) => met).length} of ${aims.length} met`,
+        sections: [{
+          kind: "table",
+          table: { columns: columns("figure", "aim", "median (range)", "turns", ""), rows },
+        }],
       },
-      ...[...groups].flatMap(([group, measurements]) => groupSections(group, measurements)),
+      ...[...groups].map(([group, measurements]) => groupSection(group, measurements)),
       {
         kind: "facts",
         title: "Made on",
@@ -48,7 +46,9 @@ export async function benchReport({ facts, aims, groups, part }: {
   });
 }
 
-function groupSections(group: string, measurements: readonly Measurement[]): ReportSection[] {
+const columns = (...titles: string[]): { title: string }[] => titles.map((title) => ({ title }));
+
+function groupSection(group: string, measurements: readonly Measurement[]): GroupSection {
   const timed = measurements.filter(({ ratios }) => Object.keys(ratios).length > 0);
   const sides = [...new Set(timed.flatMap(({ times }) => Object.keys(times)))];
   const figure = barFigure(
@@ -74,15 +74,12 @@ function groupSections(group: string, measurements: readonly Measurement[]): Rep
       value.toPrecision(4),
     ]),
   ]);
-  return [
-    ...(timed.length > 0 ? [{ kind: "figure", title: group, figure, height: 460 } as const] : []),
-    {
-      kind: "table",
-      ...(timed.length > 0 ? {} : { title: group }),
-      table: {
-        columns: [{ title: "figure" }, { title: "threads" }, { title: "turns" }, { title: "ratio, or value" }],
-        rows,
-      },
-    },
-  ];
+  return {
+    kind: "group",
+    title: group,
+    sections: [
+      ...(timed.length > 0 ? [{ kind: "figure", figure, height: 460 } as const] : []),
+      { kind: "table", table: { columns: columns("figure", "threads", "turns", "ratio, or value"), rows } },
+    ],
+  };
 }

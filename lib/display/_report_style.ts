@@ -16,6 +16,11 @@ h2 { font-size: 1.2rem; line-height: 1.3; margin: 0 0 10px; overflow-wrap: anywh
 main { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 36px 32px; padding-top: 24px; padding-bottom: 24px; }
 section { grid-column: 1 / -1; min-width: 0; }
 section.half { grid-column: auto; }
+h3 { font-size: 1rem; margin: 0 0 8px; overflow-wrap: anywhere; }
+summary { cursor: pointer; border-bottom: 1px solid var(--line); padding: 6px 0; }
+summary h2 { display: inline; }
+summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.parts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px 32px; padding-top: 14px; }
 p { margin: 0 0 10px; max-width: 46em; overflow-wrap: anywhere; }
 figure { margin: 0; }
 figcaption, p.caption { font-size: 0.9rem; line-height: 1.5; margin: 0 0 8px; overflow-wrap: anywhere; }
@@ -65,6 +70,6 @@ dialog form { text-align: right; }
 dialog button { font: inherit; padding: 4px 12px; }
 footer { font-size: 0.85rem; padding-top: 12px; padding-bottom: 40px; }
 @media (min-width: 801px) { tbody td:not(.right), tbody th { white-space: normal; } table:has(th:nth-child(8)) { font-size: 0.76rem; } table:has(th:nth-child(8)) :is(th, td) { white-space: normal; padding-left: 5px; padding-right: 5px; } }
-@media (max-width: 800px) { main { grid-template-columns: minmax(0, 1fr); gap: 28px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tbody th { white-space: normal; min-width: 8.5em; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
-@media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } h2, figcaption:has(+ :is(.plot, .scroll)), p.caption { break-after: avoid; } .interval { white-space: normal; } .plot :is(.xtick, .ytick, .g-xtitle, .g-ytitle, .legend, .textpoint, .annotation) text { fill: var(--soft) !important; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .plot :is(.plot-container, .svg-container, .main-svg) { width: 100% !important; height: 100% !important; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
+@media (max-width: 800px) { main, .parts { grid-template-columns: minmax(0, 1fr); gap: 28px; } .group-section + .group-section { margin-top: -24px; } header, main, footer { padding-left: 16px; padding-right: 16px; } header { padding-top: 24px; } h1 { font-size: 1.5rem; } th, td { padding: 7px 10px; } tbody th { white-space: normal; min-width: 8.5em; } tr.group > th > span { left: 10px; } .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .overlays { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; } }
+@media print { :root { color-scheme: light; --ink: #1d2430; --soft: #5b6573; --line: #dde2e8; --ground: #ffffff; --panel: #f6f8fa; --badge: #8a5a00; --badge-ground: #fff3d6; } .switches { display: none; } section { break-inside: avoid; } h2, figcaption:has(+ :is(.plot, .scroll)), p.caption { break-after: avoid; } .interval { white-space: normal; } .plot :is(.xtick, .ytick, .g-xtitle, .g-ytitle, .legend, .textpoint, .annotation) text { fill: var(--soft) !important; } section.gallery-section { break-inside: auto; } .gallery figure { break-inside: avoid; } .plot { height: auto !important; aspect-ratio: var(--shape); } .plot :is(.plot-container, .svg-container, .main-svg) { width: 100% !important; height: 100% !important; } section.group-section { break-inside: auto; } summary { break-after: avoid; } .scroll { overflow: visible; border: 0; } table { font-size: 0.7rem; } th, td { padding: 4px 5px; white-space: normal; } }
 `.trim();

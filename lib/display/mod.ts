@@ -47,12 +47,13 @@ export { type PlotlyFigure, plotlyFigure } from "./plotly.ts";
 export { pngDataUrl, type PngSource } from "./png.ts";
 export { createProgress, type Progress, type ProgressFields, type ProgressOptions } from "./progress.ts";
 export { checkDenseRecord, checkRunRecord, checkTrainingRecord, parseRunRecord, recordKind } from "./records.ts";
-export { buildReport, type Report } from "./report.ts";
+export { buildReport, type LiveReport, plotlySource, type Report, reportUpdate } from "./report.ts";
 export {
   type FactsSection,
   type FigureSection,
   type GalleryItem,
   type GallerySection,
+  type GroupSection,
   type OverlaysSection,
   type ProseSection,
   type ReportSection,

@@ -99,6 +99,16 @@ export interface GallerySection extends SectionHead {
   synthetic?: boolean;
 }
 
+/** Parts under one heading, folded to it where the window is narrow. */
+export interface GroupSection extends SectionHead {
+  /** Discriminant. */
+  kind: "group";
+  /** Heading. */
+  title: string;
+  /** The parts. */
+  sections: readonly Exclude<ReportSection, GroupSection>[];
+}
+
 /** One part of a report. */
 export type ReportSection =
   | ProseSection
@@ -106,17 +116,21 @@ export type ReportSection =
   | FigureSection
   | OverlaysSection
   | GallerySection
-  | FactsSection;
+  | FactsSection
+  | GroupSection;
 
 /** A section as HTML; its figures are added to `figures`, which the page draws by their places. */
-export function sectionHtml(section: ReportSection, figures: Figure[]): string {
-  const heading = section.title === undefined ? "" : `<h2>${escapeHtml(section.title)}</h2>`;
-  return `<section class="${section.kind}-section${section.half ? " half" : ""}">${heading}${
-    contentHtml(section, figures)
-  }</section>`;
+export function sectionHtml(section: ReportSection, figures: Figure[], level: 2 | 3 = 2): string {
+  const heading = section.title === undefined ? "" : `<h${level}>${escapeHtml(section.title)}</h${level}>`;
+  const content = section.kind === "group"
+    ? `<details open><summary>${heading}</summary><div class="parts">${
+      section.sections.map((part) => sectionHtml(part, figures, 3)).join("\n")
+    }</div></details>`
+    : heading + contentHtml(section, figures);
+  return `<section class="${section.kind}-section${section.half ? " half" : ""}">${content}</section>`;
 }
 
-function contentHtml(section: ReportSection, figures: Figure[]): string {
+function contentHtml(section: Exclude<ReportSection, GroupSection>, figures: Figure[]): string {
   switch (section.kind) {
     case "prose":
       return (typeof section.text === "string" ? [section.text] : section.text)

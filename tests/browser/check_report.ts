@@ -35,10 +35,7 @@ export async function checkReport(chromium: string, file: string, options: Check
       }`,
     });
     await page.open(toFileUrl(resolve(file)).href);
-    await page.evaluate(`new Promise((done) => {
-      const look = () => document.documentElement.dataset.plots || !document.querySelector(".plot") ? done() : setTimeout(look, 50);
-      look();
-    })`);
+    await untilDrawn(page);
     await everyPlotDrawn(page);
     await nothingLeadsOut(page);
     await dashedLinesStandFree(page);
@@ -58,11 +55,20 @@ export async function checkReport(chromium: string, file: string, options: Check
   });
 }
 
-async function resize(page: Page, width: number): Promise<void> {
+/** Gives the window a width. */
+export async function resize(page: Page, width: number): Promise<void> {
   const mobile = width < 600;
   await page.send("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile });
   // The page hears of its width before a frame, however late that is, and draws its plots anew by a timer of its own.
   await page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 400)))");
+}
+
+/** Waits until the page has drawn what it means to draw. */
+export async function untilDrawn(page: Page): Promise<void> {
+  await page.evaluate(`new Promise((done) => {
+    const look = () => document.documentElement.dataset.plots || !document.querySelector(".plot") ? done() : setTimeout(look, 50);
+    look();
+  })`);
 }
 
 async function everyPlotDrawn(page: Page): Promise<void> {
@@ -99,13 +105,19 @@ async function dashedLinesStandFree(page: Page): Promise<void> {
 async function printsWhole(page: Page): Promise<void> {
   await resize(page, 1280);
   await page.send("Emulation.setEmulatedMedia", { media: "print" });
-  const cut = await page.evaluate(`(() => {
+  const { cut, blank } = await page.evaluate(`(() => {
     document.body.style.width = "700px";
     const cut = ${CUT_OFF};
+    const blank = [...document.querySelectorAll(".plot")].flatMap((box) => {
+      const { width, height } = box.querySelector(".main-svg").viewBox.baseVal;
+      const left = box.clientHeight - box.clientWidth * height / width;
+      return Math.abs(left) > 2 ? [box.getAttribute("aria-label") + ": " + left + " px"] : [];
+    });
     document.body.style.width = "";
-    return cut;
+    return { cut, blank };
   })()`);
   assertEquals(cut, [], "outside its plot on paper");
+  assertEquals(blank, [], "blank above and below a plot on paper");
   await page.send("Emulation.setEmulatedMedia", { media: "" });
 }
 

@@ -3,7 +3,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
 import { lossFigure } from "../../lib/display/curves.ts";
 import { buildReport, type Report } from "../../lib/display/report.ts";
-import { checkReport } from "./check_report.ts";
+import type { GroupSection } from "../../lib/display/sections.ts";
+import { checkReport, resize, untilDrawn } from "./check_report.ts";
 import { findChromium, withPage } from "./chromium.ts";
 import { sampleReport } from "./sample_report.ts";
 
@@ -91,5 +92,44 @@ Deno.test({
       { title: "above it", sections: [{ kind: "figure", figure: below }] },
       (file) => checkReport(chromium!, file),
     );
+  },
+});
+
+Deno.test({
+  name: `buildReport() folds groups on a telephone, draws a plot once its group is opened, and prints all${reason}`,
+  ignore: chromium === null,
+  fn: async () => {
+    const group = (title: string): GroupSection => ({
+      kind: "group",
+      title,
+      sections: [
+        { kind: "figure", figure: lossFigure([{ name: title, loss: [2, 1] }]) },
+        { kind: "table", table: { columns: [{ title: "step" }], rows: [["1"]] } },
+      ],
+    });
+    await withReport({ title: "groups", sections: ["first", "second"].map(group) }, async (file) => {
+      await checkReport(chromium!, file);
+      await withPage(chromium!, async (page) => {
+        const state = async (): Promise<unknown> => ({
+          open: await page.evaluate("[...document.querySelectorAll('details')].map(({ open }) => open)"),
+          drawn: await page.evaluate(
+            "[...document.querySelectorAll('.plot')].map((box) => box.querySelector('.trace') !== null)",
+          ),
+        });
+        await resize(page, 390);
+        await page.open(toFileUrl(file).href);
+        await untilDrawn(page);
+        assertEquals(await state(), { open: [false, false], drawn: [false, false] });
+        await page.evaluate("document.querySelectorAll('summary')[1].click()");
+        await page.evaluate(`new Promise((done) => {
+          const look = () => document.documentElement.dataset.plots === "1" ? done() : setTimeout(look, 50);
+          look();
+        })`);
+        assertEquals(await state(), { open: [false, true], drawn: [false, true] });
+        await page.send("Page.printToPDF");
+        assertEquals(await state(), { open: [false, true], drawn: [true, true] });
+        assertEquals(page.errors, []);
+      });
+    });
   },
 });

@@ -1,6 +1,6 @@
 /** A run's log as it goes: lines of JSON, TensorBoard's event files and a page. @module */
 import { join } from "@std/path";
-import { buildReport, plotlySource } from "../../display/report.ts";
+import { buildReport, type LiveReport, plotlySource, type Report, reportUpdate } from "../../display/report.ts";
 import { exists, writeFileAtomic } from "../../io/files.ts";
 import type { StartReport, StepReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
@@ -15,7 +15,7 @@ export interface RunLogOptions {
   facts?: Readonly<Record<string, string | number>>;
   /** What must be said of the model, at the page's head. @default {nothing} */
   notice?: string;
-  /** Seconds from one writing of the page to the next, and after which a browser that shows it loads it again. @default {30} */
+  /** Seconds from one writing of the page to the next, and after which a browser that shows it takes over what is new. @default {30} */
   pageSeconds?: number;
 }
 
@@ -31,19 +31,27 @@ export interface RunLog {
   onValidation(entry: ValidationEntry): Promise<void>;
   /** Takes a warning, for a line of its own and the page's head. */
   onWarning(text: string): void;
-  /** Writes what is left and, where it is the run's last, a page that no longer reloads itself. */
+  /** Writes what is left and, where it is the run's last, a page that is complete in itself. */
   close(isDone: boolean): Promise<void>;
 }
 
-/** What a page under way reads plotly.js from: with it inside, every writing would be of 5 MB. */
-const PLOTLY = "training.plotly.js";
+/** What a page under way reads: plotly.js, and what is new. */
+const BESIDE: Pick<LiveReport, "plotlyFile" | "updateFile"> = {
+  plotlyFile: "training.plotly.js",
+  updateFile: "training.update.js",
+};
 
 /** The names of what {@linkcode openRunLog} leaves in a folder. */
-export const RUN_LOG_NAMES: readonly string[] = ["log.jsonl", "training.html", PLOTLY, "tensorboard"];
+export const RUN_LOG_NAMES: readonly string[] = [
+  "log.jsonl",
+  "training.html",
+  ...Object.values(BESIDE),
+  "tensorboard",
+];
 
 /**
  * Opens `log.jsonl`, `tensorboard/` and `training.html` in a folder. While the run is under way the page is small and reads
- * `training.plotly.js` beside it; the last one is complete in itself.
+ * `training.plotly.js` and `training.update.js` beside it; the last one is complete in itself.
  *
  * A line of a step has step, epoch, loss, rate, images a second, share of the step spent waiting for images and memory (resident,
  * MiB), one of a validation its step, name and figure, one of a warning the step before it.
@@ -180,26 +188,34 @@ interface PageOptions extends RunLogOptions {
   isDone: boolean;
 }
 
-/** Writes a run's page, and the plotly.js beside it that it reads until the run is done. */
+/** Writes a run's page, and until the run is done what it reads. */
 async function writePage(folder: string, curves: PageCurves, options: PageOptions): Promise<void> {
-  const plotly = join(folder, PLOTLY);
-  const { isDone } = options;
-  if (!isDone && !await exists(plotly)) await writeFileAtomic(plotly, await plotlySource(), { isPrivate: true });
-  await writeFileAtomic(join(folder, "training.html"), await runPage(curves, options), { isPrivate: true });
-  if (isDone && await exists(plotly)) await Deno.remove(plotly);
+  const report = runReport(curves, options);
+  const write = (name: string, text: string): Promise<void> =>
+    writeFileAtomic(join(folder, name), text, { isPrivate: true });
+  const { plotlyFile, updateFile } = BESIDE;
+  if (report.live) {
+    if (!await exists(join(folder, plotlyFile))) await write(plotlyFile, await plotlySource());
+    await write(updateFile, reportUpdate(report));
+  }
+  await write("training.html", await buildReport(report));
+  if (report.live) return;
+  for (const name of Object.values(BESIDE)) {
+    if (await exists(join(folder, name))) await Deno.remove(join(folder, name));
+  }
 }
 
-/** The page of a run; one that is under way loads itself again. */
-async function runPage(curves: PageCurves, options: PageOptions): Promise<string> {
+/** The page of a run. */
+function runReport(curves: PageCurves, options: PageOptions): Report {
   const { title = "Training", facts = {}, steps, pageSeconds, isDone } = options;
   const done = curves.history.length;
   const validation = validationFigure(curves);
-  const state = isDone ? "ended" : `under way; this page loads itself again every ${pageSeconds} s`;
-  return await buildReport({
+  const state = isDone ? "ended" : `under way; this page shows what is new every ${pageSeconds} s`;
+  return {
     title,
     subtitle: `Step ${done} of ${steps}, ${state}`,
     warnings: curves.warnings,
-    ...(isDone ? {} : { refreshSeconds: pageSeconds, plotlyFile: PLOTLY }),
+    ...(isDone ? {} : { live: { ...BESIDE, seconds: pageSeconds } }),
     sections: [
       ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),
       ...(validation ? [{ kind: "figure" as const, title: "Validation", figure: validation }] : []),
@@ -213,5 +229,5 @@ async function runPage(curves: PageCurves, options: PageOptions): Promise<string
         },
       },
     ],
-  });
+  };
 }

@@ -31,7 +31,7 @@ async function killedRun(folder: string): Promise<void> {
   await first.onValidation({ step: 5, name: "auroc", value: 0.9 });
   await Deno.writeTextFile(join(folder, "log.jsonl"), '{"step":6,"lo', { append: true });
   const page = await Deno.readTextFile(join(folder, "training.html"));
-  assertStringIncludes(page, '<meta http-equiv="refresh" content="30">');
+  assertStringIncludes(page, '<noscript><meta http-equiv="refresh" content="30"></noscript>');
   assertStringIncludes(page, "Step 5 of 8, under way");
   const second = openRunLog(folder, { title: "A <run>" });
   const history = [1, 2, 3].map(() => ({ loss: 9, learningRate: 0.1 }));
