@@ -67,8 +67,14 @@ async function startSlurm(machines: Machines, folder: string): Promise<Slurm> {
     for (const name of ["SlurmdSpoolDir", "TmpFS"]) await Deno.mkdir(join(folder, `${node}-${name}`));
     await run(["slurmd"], node);
   }
+  const hasStep = async (node: string): Promise<boolean> => {
+    const names = ["sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"];
+    return (await run(names, node)).includes("slurmstepd");
+  };
   const idle = async (): Promise<void> => {
     while (!/^2\s*$/.test(await run(["sinfo", "--noheader", "--states=idle", "--format=%D"]))) await pause();
+    // A step's own process ends after its job, and keeps the socket of PMIx by its numbers, which are the next start's, too.
+    for (const node of ["n1", "n2"]) while (await hasStep(node)) await pause();
   };
   await idle();
   return {
