@@ -14,6 +14,7 @@ import { type ImageReader, openImageReader } from "../data/pixels/reader.ts";
 import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./data.ts";
 import type { Scale } from "./scale.ts";
 import type { PlannedRun, RunSpec, TableName } from "./plan.ts";
+import type { ReproduceRecord } from "./record.ts";
 
 /** Model, sets and scale of a reproduction. */
 export interface ReproduceContext {
@@ -155,7 +156,10 @@ export function templatesOf(spec: RunSpec): readonly string[] {
 }
 
 /** All that decides a run's figures besides its seed and the code. */
-export async function configurationOf(context: ReproduceContext, run: PlannedRun): Promise<Record<string, unknown>> {
+export async function configurationOf(
+  context: ReproduceContext,
+  run: PlannedRun,
+): Promise<ReproduceRecord["configuration"]> {
   const { scale, encoders } = context;
   const model = run.clip
     ? {

@@ -77,7 +77,7 @@ export interface ReproduceRecord {
   /** Seed of new weights, orders and dropout. */
   seed: number;
   /** All that decides the figures besides seed and code; a run with an equal one is not run again. */
-  configuration: Record<string, unknown>;
+  configuration: Record<string, unknown> & { model: { name: string; sha256: string } };
   /** File whose figures these are, where another table had run the same configuration under the same seed. */
   same_as?: string;
   /** `webgpu`, `wasm` or `cpu`. */
@@ -132,7 +132,7 @@ export type RunFacts = Pick<
 /** What a record says of its run, whatever was done in it. */
 export async function recordOfRun(
   run: PlannedRun,
-  configuration: Record<string, unknown>,
+  configuration: ReproduceRecord["configuration"],
   backend: BackendInfo,
 ): Promise<RunFacts> {
   return {
@@ -230,13 +230,17 @@ export function parseRecord(text: string, name: string): ReproduceRecord {
   const { steps } = checkedFields(name, record.loss, { steps: FINITES }, "loss");
   checkedFields(name, record.loss, { values: numbersOf(steps) }, "loss");
   checkedFields(name, record.false_negatives, { pairs: WHOLE, identical: WHOLE }, "false_negatives");
-  const { model } = record.configuration;
-  checkedFields(name, model, { name: TEXT, sha256: TEXT }, "configuration.model");
+  checkModel(name, record.configuration);
   for (const [set, figures] of Object.entries(record.sets)) {
     const { split } = checkedFields(name, figures, SET_FIELDS, `sets.${set}`);
     checkedFields(name, split, { name: TEXT, size: WHOLE, hash: TEXT }, `sets.${set}.split`);
   }
   return record as unknown as ReproduceRecord;
+}
+
+/** Checks that a configuration names its model. */
+export function checkModel(name: string, { model }: Record<string, unknown>): void {
+  checkedFields(name, model, { name: TEXT, sha256: TEXT }, "configuration.model");
 }
 
 /** Whether a JSON value is one of these records, by its kind. */

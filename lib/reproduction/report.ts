@@ -135,8 +135,8 @@ export function resultsMarkdown({ records, dense }: KeptRuns): string {
 /** Which tables were made at which revision, on which weights: one sentence each. */
 function originsOf({ records, dense }: KeptRuns): string[] {
   const made = new Map<string, Set<TableName>>();
-  const put = (table: TableName, revision: string | null, configuration: Record<string, unknown>): void => {
-    const { name, sha256 } = configuration["model"] as { name: string; sha256: string };
+  const put = (table: TableName, revision: string | null, { model }: ReproduceRecord["configuration"]): void => {
+    const { name, sha256 } = model;
     const origin = `revision ${revision?.slice(0, 7) ?? "unknown"} on ${name} (SHA-256 ${sha256.slice(0, 16)})`;
     made.set(origin, (made.get(origin) ?? new Set()).add(table));
   };

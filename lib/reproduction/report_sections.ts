@@ -82,10 +82,8 @@ export function runFacts(records: readonly ReproduceRecord[]): Record<string, st
       Object.entries(sets).map(([name, { split }]) => [name, `${split.size} cases, sha256 ${split.hash.slice(0, 16)}`])
     ),
   );
-  const model = (record: ReproduceRecord): string => {
-    const { name, sha256 } = record.configuration["model"] as { name: string; sha256: string };
-    return `${name}, sha256 ${sha256.slice(0, 16)}`;
-  };
+  const model = ({ configuration: { model: { name, sha256 } } }: ReproduceRecord): string =>
+    `${name}, sha256 ${sha256.slice(0, 16)}`;
   return {
     "runs": `${own.length} carried out, ${records.length - own.length} shared between tables`,
     "scale": all(({ configuration }) => String(configuration["scale"])),

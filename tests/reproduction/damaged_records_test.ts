@@ -5,7 +5,7 @@ import { FieldError } from "../../lib/io/fields.ts";
 import { gatherResults } from "../../lib/reproduction/files.ts";
 import { reproductionMarkdown, reproductionReport } from "../../lib/reproduction/report.ts";
 import { inFolder } from "../folder.ts";
-import { sampleRecord } from "./sample.ts";
+import { sampleRecord, sampleTable4 } from "./sample.ts";
 
 const WRONG: readonly unknown[] = [undefined, null, "x", 0, -1, 1.5, true, [], {}, ["x"], [null], { x: 1 }];
 const estimate = { value: 0.5, cases: [0.4, 0.6], patients: null };
@@ -13,6 +13,7 @@ const atThreshold = ["sensitivity", "specificity", "ppv", "npv", "f1", "balanced
 
 const RECORDS: Readonly<Record<string, unknown>> = {
   reproduction: sampleRecord(),
+  table4: sampleTable4(),
   evaluation: {
     ...{ schema: 2, command: "evaluate", seed: 1, backend: "wasm", adapter: null, seconds: 1, synthetic: false },
     versions: {},

@@ -39,10 +39,16 @@ Deno.test("runTable4() measures three different encoders at every share, frees w
   );
   assertEquals(new Set(overlays.map(({ image }) => image)).size > 4, true, "answers differ between adapters");
   assertEquals(await table4Overlays({ ...record, splits: {} }), [], "other cases than those drawn today");
-  const run = { kind: TABLE4_KIND, table: "table4", id: "dense", seed: 1, configuration: {}, result: record } as const;
+  const configuration = { model: { name: "MINI", sha256: "ab".repeat(32) } };
+  const run = { kind: TABLE4_KIND, table: "table4", id: "dense", seed: 1, configuration, result: record } as const;
   assertEquals(parseTable4Run(JSON.stringify(run), "x.json"), run);
   const damaged = { ...run, result: { ...record, examples: [{ ...record.examples![0]!, side: "64" }] } };
   assertThrows(() => parseTable4Run(JSON.stringify(damaged), "x.json"), SyntaxError, "result.examples[0].side");
+  assertThrows(
+    () => parseTable4Run(JSON.stringify({ ...run, configuration: {} }), "x.json"),
+    SyntaxError,
+    "configuration.model",
+  );
   const text = formatTable(table4([record]).table);
   assert(text.includes("not published here") && text.includes("46.34") && text.includes("21.29"));
   disposeParams(params);

@@ -74,7 +74,7 @@ function protocolTable(rows: readonly Row[]): Table | null {
     ],
     rows: others.flatMap((row): TableCell[][] => {
       const own = rows.find(({ id }) => id === row.id + OWN);
-      const { name } = row.runs[0]!.configuration["model"] as { name: string };
+      const { name } = row.runs[0]!.configuration.model;
       const paper = PROTOCOLS[PAPER_PROTOCOL]!;
       const { source } = (own ? protocolOfModel(name) : undefined) ?? paper;
       return setNames([row]).map((set) => [
@@ -93,7 +93,7 @@ function protocolTable(rows: readonly Row[]): Table | null {
 /** The models measured, and those of the family there were no files for. */
 function modelTable(rows: readonly Row[]): Table {
   const measured = rows.map(({ label, runs }) => {
-    const { name } = runs[0]!.configuration["model"] as { name: string };
+    const { name } = runs[0]!.configuration.model;
     return { label, name, numbers: runs[0]!.total };
   });
   const isAbsent = (folder: string): boolean => measured.every(({ name }) => name.toLowerCase() !== folder);

@@ -64,7 +64,7 @@ export function table4Runs(seed: number, methods?: readonly string[]): PlannedRu
 export async function paperTable4Configuration(
   context: ReproduceContext,
   methods?: readonly string[],
-): Promise<Record<string, unknown>> {
+): Promise<Table4Run["configuration"]> {
   const { scale, model, data } = context;
   const { epochs, batchSize, learningRate, warmupEpochs } = scale;
   return {

@@ -16,6 +16,7 @@ import {
 } from "../../../io/fields.ts";
 import { runFacts } from "../../../io/run_facts.ts";
 import type { BackendInfo } from "../../../tensor/backend.ts";
+import { checkModel, type ReproduceRecord } from "../../record.ts";
 import type { Table4Example } from "./examples.ts";
 
 /** Sizes and settings of the table. */
@@ -109,7 +110,7 @@ export interface Table4Run {
   /** Seed of data, new weights, orders and label fractions. */
   seed: number;
   /** Scale, model and settings; a run with an equal one is not run again. */
-  configuration: Record<string, unknown>;
+  configuration: ReproduceRecord["configuration"];
   /** The table. */
   result: Table4Result;
 }
@@ -125,15 +126,22 @@ export function parseTable4Run(text: string, name: string): Table4Run {
     seed: WHOLE,
     configuration: RECORD,
   });
-  const { rows, examples = [] } = checkedFields(name, record["result"], {
+  checkModel(name, record.configuration);
+  const { rows, baselines, examples = [] } = checkedFields(name, record["result"], {
     rows: LIST,
+    baselines: RECORD,
     examples: orAbsent(LIST),
   }, "result");
+  const checkFigures = (segmentation: unknown, detection: unknown, [mask, box]: [string, string]): void => {
+    checkedFields(name, segmentation, { dice: FINITE }, mask);
+    checkedFields(name, detection, { mapStrict: orNull(FINITE) }, box);
+  };
   for (const [i, row] of rows.entries()) {
-    const { segmentation, detection } = checkedFields(name, row, {}, `result.rows[${i}]`);
-    checkedFields(name, segmentation, { dice: FINITE }, `result.rows[${i}].segmentation`);
-    checkedFields(name, detection, { mapStrict: orNull(FINITE) }, `result.rows[${i}].detection`);
+    const place = `result.rows[${i}]`;
+    const { segmentation, detection } = checkedFields(name, row, { adapter: TEXT, fraction: FINITE }, place);
+    checkFigures(segmentation, detection, [`${place}.segmentation`, `${place}.detection`]);
   }
+  checkFigures(baselines["mask"], baselines["box"], ["result.baselines.mask", "result.baselines.box"]);
   if (examples.length > 0) {
     const { settings } = checkedFields(name, record["result"], { settings: RECORD, splits: RECORD }, "result");
     checkedFields(name, settings, { seed: WHOLE, cases: WHOLE }, "result.settings");

@@ -130,7 +130,7 @@ function settingsOf({ scale }: ReproduceContext): Table4Settings {
 }
 
 /** All that decides the figures besides seed and code. */
-export function table4Configuration(context: ReproduceContext): Record<string, unknown> {
+export function table4Configuration(context: ReproduceContext): Table4Run["configuration"] {
   const { seed: _, ...settings } = settingsOf(context);
   return { scale: context.scale.name, model: context.model, settings };
 }
