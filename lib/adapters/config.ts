@@ -1,6 +1,8 @@
 /** How an adapter is meant. @module */
+import { ACE_LORA_HGNN } from "../hypergraph/ace_hgnn.ts";
 import { shownValue } from "../io/_errors.ts";
 import { SIZE } from "../io/fields.ts";
+import { ACE_LORA_LORA } from "../peft/lora/config.ts";
 
 /** A projection of an attention layer. */
 export type AdapterTarget = "q" | "k" | "v" | "o";
@@ -30,16 +32,15 @@ export interface AdapterConfig {
   textAffinity?: "probabilities" | "logits";
 }
 
+const { rank, alpha, dropout } = ACE_LORA_LORA;
+const { topK, hidden } = ACE_LORA_HGNN;
+
 /** The paper's settings, for files that do not carry them. */
 export const ACE_LORA_CONFIG: AdapterConfig = {
-  rank: 4,
-  alpha: 1,
-  rankStabilised: true,
-  dropout: 0.1,
-  targets: ["q", "k", "v"],
+  ...{ rank, alpha, rankStabilised: true, dropout },
+  targets: [...ACE_LORA_LORA.targets],
   positions: "all",
-  topK: 5,
-  hidden: 128,
+  ...{ topK, hidden },
 };
 
 /**
