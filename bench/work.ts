@@ -1,6 +1,7 @@
 /** The work that is timed, the same for every size: encodings and a training step with the paper's settings. @module */
 import * as tf from "@tensorflow/tfjs";
 import { aceLoraModel, type AceLoraParams, initAceLora, trainableTensors } from "../lib/ace_lora.ts";
+import type { ContrastiveModel } from "../lib/clip/contrastive.ts";
 import type { ClipParams } from "../lib/clip/params.ts";
 import { encodeImage } from "../lib/clip/towers/image.ts";
 import { encodeText } from "../lib/clip/towers/text.ts";
@@ -15,7 +16,7 @@ import { gaussian, mulberry32 } from "../lib/tensor/random.ts";
 import type { Tensor, Tensor2D, Tensor4D } from "../lib/tensor/types.ts";
 import type { WasmOptions } from "../lib/tensor/wasm/init.ts";
 import { adamw, disposeAdamw, initAdamw } from "../lib/train/adamw.ts";
-import { batchOf } from "../lib/train/batch.ts";
+import { type Batch, batchOf } from "../lib/train/batch.ts";
 import { packedGradients } from "../lib/train/gradients.ts";
 
 /** The two sizes by name. */
@@ -72,18 +73,51 @@ export function frozenModel(size: "mini" | "full"): ClipParams {
   return model;
 }
 
+/** A model in training. */
+export interface Training {
+  /** A step on the samples it was started with; its loss, which the caller frees. */
+  step(options: { microBatch: number; ranks?: Communicator }): Promise<Tensor>;
+  /** Frees what is trained, but for `keep`. */
+  dispose(keep?: ClipParams): void;
+}
+
+/** Starts training with AdamW, as `fit` does it. */
+export function startTraining(
+  model: ContrastiveModel<AceLoraParams>,
+  start: AceLoraParams,
+  samples: Batch,
+): Training {
+  let params = start;
+  let state = initAdamw(trainableTensors(params));
+  return {
+    async step(options) {
+      const how = { layout: state.layout, seed: state.step + 1, ...options };
+      const { value, gradients } = await packedGradients(model, params, samples, how);
+      const old = trainableTensors(params);
+      const next = adamw(state, old, gradients, 1e-4);
+      params = withTensors(params, next.tensors);
+      tf.dispose([...old.values(), ...gradients]);
+      disposeAdamw(state);
+      state = next.state;
+      return value;
+    },
+    dispose(keep) {
+      disposeParams(params, keep);
+      disposeAdamw(state);
+    },
+  };
+}
+
 /** Builds the work on the model of a size; its training step is shared by `ranks`, if there are any. */
 export async function makeWork(options: WorkOptions, ranks?: Communicator): Promise<Work> {
   const { size, batch, microBatch = batch } = options;
   const encoders = SIZES[size];
   const config = { encoders, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
   const base = frozenModel(size);
-  let params: AceLoraParams = await initAceLora(base, config);
-  const model = aceLoraModel(config);
   const pixels = randomPixels(encoders, batch);
   const ids = randomIds(encoders, batch);
   const samples = batchOf({ pixels, ids });
-  let state = initAdamw(trainableTensors(params));
+  const training = startTraining(aceLoraModel(config), await initAceLora(base, config), samples);
   const encode = async (f: () => { tokens: Tensor; affinity?: Tensor }): Promise<void> => {
     const { tokens, affinity } = f();
     await firstNumber(tokens);
@@ -91,26 +125,14 @@ export async function makeWork(options: WorkOptions, ranks?: Communicator): Prom
   };
   return {
     async step() {
-      const { value, gradients } = await packedGradients(model, params, samples, {
-        layout: state.layout,
-        microBatch,
-        seed: state.step + 1,
-        ...(ranks ? { ranks } : {}),
-      });
-      const old = trainableTensors(params);
-      const next = adamw(state, old, gradients, 1e-4);
-      params = withTensors(params, next.tensors);
-      tf.dispose([...old.values(), ...gradients]);
-      disposeAdamw(state);
-      state = next.state;
+      const value = await training.step({ microBatch, ...(ranks ? { ranks } : {}) });
       await value.data();
       value.dispose();
     },
     encodeImages: () => encode(() => encodeImage(base, pixels, encoders, { affinity: "logits" })),
     encodeTexts: () => encode(() => encodeText(base, ids, encoders, { affinity: "probabilities" })),
     dispose() {
-      disposeParams(params, base);
-      disposeAdamw(state);
+      training.dispose(base);
       tf.dispose([pixels, ids]);
     },
   };

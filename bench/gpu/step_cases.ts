@@ -1,12 +1,6 @@
 /** A whole training step of ACE-LoRA and both encodings, at BiomedCLIP's size and MINI's. Nothing to check in float64. @module */
 import * as tf from "@tensorflow/tfjs";
-import {
-  type AceLoraConfig,
-  aceLoraModel,
-  type AceLoraParams,
-  initAceLora,
-  trainableTensors,
-} from "../../lib/ace_lora.ts";
+import { type AceLoraConfig, aceLoraModel, initAceLora } from "../../lib/ace_lora.ts";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
 import { BIOMED_CLIP, MINI } from "../../lib/clip/architectures.ts";
@@ -15,13 +9,11 @@ import { initClip } from "../../lib/clip/params.ts";
 import type { EncoderResult } from "../../lib/clip/towers/encoder.ts";
 import { ACE_LORA_HGNN } from "../../lib/hypergraph/ace_hgnn.ts";
 import { ACE_LORA_LORA } from "../../lib/peft/lora/config.ts";
-import { disposeParams, withTensors } from "../../lib/tensor/params.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
 import type { Tensor } from "../../lib/tensor/types.ts";
-import { adamw, disposeAdamw, initAdamw } from "../../lib/train/adamw.ts";
 import { batchOf } from "../../lib/train/batch.ts";
-import { packedGradients } from "../../lib/train/gradients.ts";
 import { encoding, imageTower, textTower, trainingStep } from "../counts.ts";
-import { randomIds, randomPixels } from "../work.ts";
+import { randomIds, randomPixels, startTraining } from "../work.ts";
 import { NARROW } from "./dispatches.ts";
 import type { Case, Prepared } from "./row.ts";
 
@@ -63,28 +55,14 @@ function stepCase(subject: Subject, micro: number): Case {
     prepare: async (): Promise<Prepared> => {
       const config: AceLoraConfig = { encoders, lora: ACE_LORA_LORA, hgnn: ACE_LORA_HGNN };
       const base = initClip(encoders, 1);
-      let params: AceLoraParams = await initAceLora(base, config);
       const [pixels, ids] = [randomPixels(encoders, batch), randomIds(encoders, batch)];
-      let state = initAdamw(trainableTensors(params));
-      const model = aceLoraModel(config);
-      const samples = batchOf({ pixels, ids });
-      const run = async () => {
-        const how = { layout: state.layout, microBatch: micro, seed: state.step + 1 };
-        const { value, gradients } = await packedGradients(model, params, samples, how);
-        const old = trainableTensors(params);
-        const next = adamw(state, old, gradients, 1e-4);
-        params = withTensors(params, next.tensors);
-        tf.dispose([...old.values(), ...gradients]);
-        disposeAdamw(state);
-        state = next.state;
-        return [value];
-      };
+      const params = await initAceLora(base, config);
+      const training = startTraining(aceLoraModel(config), params, batchOf({ pixels, ids }));
       const free = () => {
-        disposeParams(params);
-        disposeAdamw(state);
+        training.dispose();
         tf.dispose([pixels, ids]);
       };
-      return { run, want: () => [], free };
+      return { run: async () => [await training.step({ microBatch: micro })], want: () => [], free };
     },
   };
 }
