@@ -11,6 +11,7 @@ import type { ContrastiveModel } from "./clip/contrastive.ts";
 import { weightedBce } from "./losses/weighted_bce.ts";
 import type { Tensor2D } from "./tensor/types.ts";
 import { add, matMul, mul } from "./tensor/typed.ts";
+import { checkOptions, needed, NUMBERS, oneOf, type Rules } from "./platform/options.ts";
 
 /** What learns: the head with the image side of the adapter, or the head alone. */
 export type HeadTraining = "joint" | "alone";
@@ -28,17 +29,25 @@ export function headLogits(head: NonNullable<AceLoraParams["head"]>, features: T
   });
 }
 
+/** What they must be. */
+const SUPERVISED_RULES: Rules<{ positiveWeights: readonly number[]; training: HeadTraining }> = {
+  positiveWeights: needed(NUMBERS),
+  training: needed(oneOf(["joint", "alone"])),
+};
+
 /**
  * The model as `fit` trains it with the loss `supervised`: an image's "feature" is its logits `[B, C]`, its "text" the row of its
  * targets, and the loss the weighted cross-entropy of the two.
  *
  * @param config Of a tree that has a head.
  * @param options `positiveWeights`: what a positive label of each class weighs, see `weightedBce`.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function supervisedModel(
   config: AceLoraConfig,
   options: { positiveWeights: readonly number[]; training: HeadTraining },
 ): ContrastiveModel<AceLoraParams> {
+  checkOptions("learn from labels", options, SUPERVISED_RULES);
   const { positiveWeights, training } = options;
   const model = aceLoraModel(config, training === "joint" ? "ACE-LoRA with a head" : "head");
   const isOfImages = (name: string): boolean => isTrainable(name) && !/^(text|hgnn\.text)\.|^scale$/.test(name);

@@ -120,11 +120,13 @@ async function loadWide(from: string | ModelFiles, options: LoadClipOptions): Pr
  *
  * @param from As {@linkcode loadClip} takes it.
  * @throws {Error} As {@linkcode loadClip} does.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function readClipConfig(
   from: string | ModelFiles = {},
   options: LoadClipOptions = {},
 ): Promise<ClipConfig> {
+  checkOptions("read a configuration", options, LOAD_CLIP_RULES);
   const files = await modelFiles(from);
   if (files.weights === undefined) return MINI;
   const checkpoint = await openCheckpoint(files.weights);

@@ -3,6 +3,7 @@ import { inSentence } from "../platform/nearest.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
+import { checkOptions, INTEGER, RECORD, type Rules } from "../platform/options.ts";
 
 /** How captions are worded. */
 export interface CaptionTemplates {
@@ -68,16 +69,24 @@ export function chexpertClasses(dataset: Dataset): Dataset {
   return { ...dataset, classes: CHEXPERT_LABELS.filter((name) => name !== NO_FINDING), task: "multilabel", cases };
 }
 
+/** What they must be. */
+const CAPTIONED_RULES: Rules<{ templates?: CaptionTemplates; seed?: number }> = {
+  templates: RECORD,
+  seed: INTEGER,
+};
+
 /**
  * A classified data set as image-text pairs: each case's text is a template, drawn by seed and case, with its classes in it,
  * and its label row is that of its classes, so that the label-guided loss masks pairs of the same ones.
  *
  * @throws {TypeError} If a case has no class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function captioned(
   dataset: Dataset,
   options: { templates?: CaptionTemplates; seed?: number } = {},
 ): Dataset {
+  checkOptions("caption", options, CAPTIONED_RULES);
   const { templates = CHEST_CAPTIONS, seed = 0 } = options;
   const { classes } = dataset;
   const cases = dataset.cases.map((item): Case => {

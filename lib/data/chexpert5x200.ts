@@ -8,12 +8,14 @@ import {
   findFile,
   imageFile,
   makeDataset,
+  MISSING,
   MissingImageError,
   type MissingImages,
   type Tally,
 } from "./dataset.ts";
 import { labelAt, labelReader } from "./labels.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
+import { checkOptions, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** The five findings, in the order of the competition. */
 export const CHEXPERT_5X200_CLASSES: readonly string[] = [
@@ -34,6 +36,13 @@ export interface Chexpert5x200Options {
   attributes?: readonly string[];
 }
 
+/** What they must be. */
+export const CHEXPERT_5X200_RULES: Rules<Chexpert5x200Options> = {
+  images: TEXT,
+  missing: MISSING,
+  attributes: TEXTS,
+};
+
 /** Where `CheXpert-v1.0/train/patient1/...` may lie: as it is written, or without its first folder or two. */
 function candidates(folder: string, path: string): string[] {
   const parts = path.split("/");
@@ -51,8 +60,10 @@ function candidates(folder: string, path: string): string[] {
  * @param root Folder of the CSV, and of the images unless `options.images` says otherwise.
  * @throws {SyntaxError} If a column is missing, or a row has not exactly one of the five findings.
  * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadChexpert5x200(root: string, options: Chexpert5x200Options = {}): Promise<Dataset> {
+  checkOptions("read CheXpert 5x200", options, CHEXPERT_5X200_RULES);
   const { images = root, missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["chexpert_5x200.csv", "CheXpert-v1.0/chexpert_5x200.csv"]));
   const pathColumn = table.column("Path");

@@ -1,4 +1,5 @@
 /** Cells of CSV files that are written. @module */
+import { FLAG, type Rules } from "../platform/options.ts";
 
 /** Options of {@linkcode csvCell}. */
 export interface CsvCellOptions {
@@ -10,6 +11,11 @@ export interface CsvCellOptions {
    */
   spreadsheet?: boolean;
 }
+
+/** What they must be. */
+export const CSV_CELL_RULES: Rules<CsvCellOptions> = {
+  spreadsheet: FLAG,
+};
 
 /**
  * A value as a cell. Numbers, also those in a text ("-1.5"), stay as they are.

@@ -8,6 +8,7 @@ import type { Case, Dataset } from "./types.ts";
 import { exists } from "../io/files.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { NotFound, system } from "../platform/system.ts";
+import { oneOf } from "../platform/options.ts";
 
 /** What a data set must be. */
 export const DATASET: Rule = {
@@ -21,6 +22,9 @@ export const DATASET: Rule = {
  * (reading the image then fails).
  */
 export type MissingImages = "throw" | "drop" | "ignore";
+
+/** What it must be. */
+export const MISSING: Rule = oneOf(["throw", "drop", "ignore"]);
 
 /** Counts rows as they are read, and why some are left out. */
 export interface Tally {
@@ -120,7 +124,7 @@ export function imageFile(path: string): Required<Pick<Case, "image" | "path">> 
   return { path, image: () => readImage(path) };
 }
 
-/** The error for a row whose image is not there. */
+/** The error for a row whose image, or mask, is not there. */
 export class MissingImageError extends NotFound {
   /** Name shown in stack traces. */
   override name = "MissingImageError";
@@ -137,9 +141,10 @@ export class MissingImageError extends NotFound {
    * @param table The table's file.
    * @param row Its number.
    * @param image Where the image was looked for.
+   * @param what What it is of the row.
    */
-  constructor(table: string, row: number, image: string) {
-    super(`Cannot read "${table}" row ${row} as its image must exist: "${image}" does not`);
+  constructor(table: string, row: number, image: string, what: "image" | "mask" = "image") {
+    super(`Cannot read "${table}" row ${row} as its ${what} must exist: "${image}" does not`);
     this.table = table;
     this.row = row;
     this.image = image;

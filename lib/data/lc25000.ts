@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { loadFolder } from "./folder.ts";
 import type { Case, Dataset } from "./types.ts";
 import { hashIds } from "./dataset.ts";
+import { checkOptions, oneOf, type Rules } from "../platform/options.ts";
 
 /** Folder of each class, and what the class is called in words. */
 const LC25000_FOLDERS: Readonly<Record<string, string>> = {
@@ -23,6 +24,11 @@ export interface Lc25000Options {
   organ?: "lung" | "colon" | "both";
 }
 
+/** What they must be. */
+const LC25000_RULES: Rules<Lc25000Options> = {
+  organ: oneOf(["lung", "colon", "both"]),
+};
+
 /**
  * Reads LC25000: the folders lung_n, lung_aca, lung_scc, colon_aca and colon_n, side by side or as published within
  * `lung_colon_image_set/lung_image_sets` and `colon_image_sets`. The whole set is used, 25,000 tiles.
@@ -31,8 +37,10 @@ export interface Lc25000Options {
  * @returns Cases class by class, sorted by name; an id is `lung_n/lungn1.jpeg`.
  * @throws {Deno.errors.NotFound} If the folder of a class is not there.
  * @throws {RangeError} If one holds no image.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadLc25000(root: string, options: Lc25000Options = {}): Promise<Dataset> {
+  checkOptions("read LC25000", options, LC25000_RULES);
   const { organ = "both" } = options;
   const names = Object.keys(LC25000_FOLDERS).filter((name) => organ === "both" || name.startsWith(organ));
   const cases: Case[] = [];

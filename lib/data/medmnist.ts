@@ -5,6 +5,7 @@ import { findFile, makeDataset } from "./dataset.ts";
 import { readNpz } from "./npy.ts";
 import { stem } from "./images.ts";
 import type { Case, Dataset } from "./types.ts";
+import { checkOptions, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Options of {@linkcode loadMedmnist}. */
 export interface MedmnistOptions {
@@ -15,6 +16,13 @@ export interface MedmnistOptions {
   /** Class names. @default those of PneumoniaMNIST and BreastMNIST, else the label's number */
   classes?: readonly string[];
 }
+
+/** What they must be. */
+export const MEDMNIST_RULES: Rules<MedmnistOptions> = {
+  split: oneOf(["test", "train", "val"]),
+  file: TEXT,
+  classes: TEXTS,
+};
 
 /** Classes by archive, where they are known. */
 const CLASSES: Readonly<Record<string, readonly string[]>> = {
@@ -29,8 +37,10 @@ const CLASSES: Readonly<Record<string, readonly string[]>> = {
  * @param root The .npz file, or the folder of `options.file`.
  * @throws {SyntaxError} If an array is missing, damaged, or not what it must be.
  * @throws {RangeError} If a label has no class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadMedmnist(root: string, options: MedmnistOptions = {}): Promise<Dataset> {
+  checkOptions("read MedMNIST", options, MEDMNIST_RULES);
   const { split = "test", file = "pneumoniamnist.npz" } = options;
   const path = root.endsWith(".npz") && await exists(root) ? root : await findFile(root, [file]);
   const arrays = await readNpz(path, [`${split}_images`, `${split}_labels`]);

@@ -2,10 +2,11 @@
 import { join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
 import { readCsv } from "./csv.ts";
-import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, MISSING, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
 import { classIndex } from "./classes.ts";
 import type { Case, Dataset } from "./types.ts";
+import { checkOptions, oneOf, type Rules, TEXTS } from "../platform/options.ts";
 
 /** The two labels of `annotations.csv`: hyperplastic polyp, sessile serrated adenoma. */
 const MHIST_LABELS: readonly string[] = ["HP", "SSA"];
@@ -23,14 +24,23 @@ export interface MhistOptions {
   attributes?: readonly string[];
 }
 
+/** What they must be. */
+export const MHIST_RULES: Rules<MhistOptions> = {
+  split: oneOf(["test", "train", "all"]),
+  missing: MISSING,
+  attributes: TEXTS,
+};
+
 /**
  * Reads MHIST: `annotations.csv` (Image Name, Majority Vote Label, Partition) and `images/`.
  *
  * @param root Folder of the data set.
  * @throws {SyntaxError} If a column is missing, or a label is neither HP nor SSA.
  * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadMhist(root: string, options: MhistOptions = {}): Promise<Dataset> {
+  checkOptions("read MHIST", options, MHIST_RULES);
   const { split = "test", missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["annotations.csv"]));
   const [image, label, partition] = ["Image Name", "Majority Vote Label", "Partition"].map((name) =>

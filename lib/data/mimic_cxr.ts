@@ -8,6 +8,7 @@ import {
   findFile,
   imageFile,
   makeDataset,
+  MISSING,
   MissingImageError,
   type MissingImages,
   type Tally,
@@ -15,6 +16,7 @@ import {
 import { labelReader } from "./labels.ts";
 import { openReports, studyFolder } from "./reports.ts";
 import type { Case, Dataset, LabelValue } from "./types.ts";
+import { checkOptions, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Options of {@linkcode loadMimicCxr}. */
 export interface MimicCxrOptions {
@@ -36,6 +38,17 @@ export interface MimicCxrOptions {
   /** Columns of the metadata that are kept with each case, such as "ViewPosition". @default {[]} */
   attributes?: readonly string[];
 }
+
+/** What they must be. */
+export const MIMIC_CXR_RULES: Rules<MimicCxrOptions> = {
+  split: oneOf(["train", "validate", "test", "all"]),
+  reports: TEXT,
+  sections: TEXTS,
+  views: TEXTS,
+  labeller: oneOf(["chexpert", "negbio"]),
+  missing: MISSING,
+  attributes: TEXTS,
+};
 
 /** Rows of a table by the value of a column. */
 function byColumn(table: Table, column: string): Map<string, number[]> {
@@ -102,8 +115,10 @@ function textOf(report: Record<string, string> = {}, sections: readonly string[]
  * @param root Folder of MIMIC-CXR-JPG.
  * @throws {SyntaxError} If a column is missing, a label is outside 1, 0, -1 and blank, or an image is in two splits.
  * @throws {Deno.errors.NotFound} If a table is not there, or with `missing: "throw"` an image.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadMimicCxr(root: string, options: MimicCxrOptions = {}): Promise<Dataset> {
+  checkOptions("read MIMIC-CXR", options, MIMIC_CXR_RULES);
   const { split = "train", sections = ["findings", "impression"], views = ["AP", "PA"], missing = "drop" } = options;
   const file = async (name: string): Promise<Table> =>
     await readCsv(await findFile(root, [`mimic-cxr-2.0.0-${name}.csv`]));

@@ -2,9 +2,19 @@
 import { join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import { drop, findFile, findFileOrNone, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import {
+  drop,
+  findFile,
+  findFileOrNone,
+  imageFile,
+  makeDataset,
+  MISSING,
+  type MissingImages,
+  type Tally,
+} from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
 import type { Box, Case, Dataset } from "./types.ts";
+import { checkOptions, oneOf, type Rules, TEXTS } from "../platform/options.ts";
 
 /** The 14 findings, in the order of the data set's paper (Wang et al. 2017). */
 export const NIH_CLASSES: readonly string[] = [
@@ -37,6 +47,13 @@ export interface NihOptions {
   /** Further columns of the table that are kept with each case. @default {[]} */
   attributes?: readonly string[];
 }
+
+/** What they must be. */
+export const NIH_RULES: Rules<NihOptions> = {
+  split: oneOf(["validation", "test", "train", "all", "boxes"]),
+  missing: MISSING,
+  attributes: TEXTS,
+};
 
 /** The 0/1 targets of a cell such as "Edema|Mass", all 0 for "No Finding". */
 function targets(table: Table, row: number, cell: string): number[] {
@@ -120,8 +137,10 @@ async function rowsOf(
  * @returns Multi-label cases, in the table's order.
  * @throws {SyntaxError} If a column is missing, or a finding is unknown.
  * @throws {Deno.errors.NotFound} If a file is not there, or a listed image is not in the table.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadNih(root: string, options: NihOptions = {}): Promise<Dataset> {
+  checkOptions("read NIH", options, NIH_RULES);
   const { split = "validation", missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"]));
   const boxFile = ["BBox_List_2017.csv", "BBox_List_2017_Official_NIH.csv"];

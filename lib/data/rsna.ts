@@ -3,10 +3,11 @@ import { join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, MISSING, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { trainTestSplit } from "./splits.ts";
 import type { Box, Case, Dataset } from "./types.ts";
+import { checkOptions, oneOf, type Rules, TEXTS } from "../platform/options.ts";
 
 /** Classes, as the paper's prompts name them. */
 export const RSNA_CLASSES: readonly string[] = ["No Finding", "pneumonia"];
@@ -28,6 +29,12 @@ export type RsnaSplit =
   | "positives-val"
   | "positives-test";
 
+/** All of them, the paper's first. */
+export const RSNA_SPLITS: readonly RsnaSplit[] = [
+  ...["test", "train", "all", "mgca-train", "mgca-val", "mgca-test"] as const,
+  ...["positives-train", "positives-val", "positives-test"] as const,
+];
+
 /** Options of {@linkcode loadRsna}. */
 export interface RsnaOptions {
   /** Part of the patients. @default {"test"} */
@@ -39,6 +46,14 @@ export interface RsnaOptions {
   /** Columns of `stage_2_detailed_class_info.csv` that are kept with each case, such as "class". @default {[]} */
   attributes?: readonly string[];
 }
+
+/** What they must be. */
+export const RSNA_RULES: Rules<RsnaOptions> = {
+  split: oneOf(RSNA_SPLITS),
+  negatives: oneOf(["all", "normal"]),
+  missing: MISSING,
+  attributes: TEXTS,
+};
 
 interface Patient {
   id: string;
@@ -103,8 +118,10 @@ function choose(patients: Patient[], split: RsnaSplit): Patient[] {
  * @param root Folder of the unpacked challenge.
  * @throws {SyntaxError} If a column is missing or a value is not what it must be.
  * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadRsna(root: string, options: RsnaOptions = {}): Promise<Dataset> {
+  checkOptions("read RSNA", options, RSNA_RULES);
   const { split = "test", negatives = "all", missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["stage_2_train_labels.csv"]));
   const patients = readPatients(table);

@@ -1,11 +1,12 @@
 /** SIIM-ACR Pneumothorax Segmentation. @module */
 import { join } from "@std/path";
 import { readCsv } from "./csv.ts";
-import { drop, findFile, imageFile, makeDataset, type MissingImages, type Tally } from "./dataset.ts";
+import { drop, findFile, imageFile, makeDataset, MISSING, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { decodeRle, uniteMasks } from "./rle.ts";
 import { sampleRows } from "./splits.ts";
 import type { BinaryMask, Case, Dataset } from "./types.ts";
+import { checkOptions, COUNT, oneOf, type Rules } from "../platform/options.ts";
 
 /** Classes, as the paper's prompts name them. */
 export const SIIM_CLASSES: readonly string[] = ["No Finding", "pneumothorax"];
@@ -25,6 +26,14 @@ export interface SiimOptions {
   missing?: MissingImages;
 }
 
+/** What they must be. */
+export const SIIM_RULES: Rules<SiimOptions> = {
+  split: oneOf(["test", "train", "all"]),
+  lesions: oneOf(["union", "first"]),
+  maskSide: COUNT,
+  missing: MISSING,
+};
+
 const TABLES = ["stage_2_train.csv", "train-rle.csv", "stage_2_train-rle.csv", "siim/train-rle.csv"];
 const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-train", "images", "train"];
 
@@ -38,8 +47,10 @@ const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-trai
  * @param root Folder of the unpacked challenge.
  * @throws {SyntaxError} If a column is missing.
  * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadSiim(root: string, options: SiimOptions = {}): Promise<Dataset> {
+  checkOptions("read SIIM", options, SIIM_RULES);
   const { split = "test", lesions = "union", maskSide = 1024, missing = "throw" } = options;
   const table = await readCsv(await findFile(root, TABLES));
   const pixels = table.column("EncodedPixels");

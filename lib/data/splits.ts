@@ -5,6 +5,7 @@ import { hashIds } from "./dataset.ts";
 import { choiceWithoutReplacement, permutation, randomState } from "./numpy_random.ts";
 import type { Case } from "./types.ts";
 import { entriesOf } from "../platform/known_keys.ts";
+import { checkOptions, INTEGER, needed, NUMBER, oneOf, RECORD, type Rules } from "../platform/options.ts";
 
 /** Options of {@linkcode trainTestSplit}; a number below 1 is a fraction, a whole number a count, as in scikit-learn. */
 export interface TrainTestSplitOptions {
@@ -15,6 +16,13 @@ export interface TrainTestSplitOptions {
   /** `random_state`. @default {0} */
   seed?: number;
 }
+
+/** What they must be. */
+const SPLIT_RULES: Rules<TrainTestSplitOptions> = {
+  testSize: NUMBER,
+  trainSize: NUMBER,
+  seed: INTEGER,
+};
 
 /** Places of the rows of the two parts, in the order scikit-learn gives them. */
 export interface TrainTestSplit {
@@ -43,8 +51,10 @@ function partSize(name: string, size: number, n: number, round: (x: number) => n
  * Source: scikit-learn `ShuffleSplit`, `_validate_shuffle_split`.
  *
  * @throws {RangeError} If a size is out of range, both together are more than `n`, or the training part is empty.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function trainTestSplit(n: number, options: TrainTestSplitOptions = {}): TrainTestSplit {
+  checkOptions("split", options, SPLIT_RULES);
   const { testSize, trainSize, seed = 0 } = options;
   let train = trainSize === undefined ? undefined : partSize("trainSize", trainSize, n, Math.floor);
   const test = testSize === undefined && train !== undefined
@@ -82,6 +92,13 @@ export interface PatientSplitOptions<P extends string> {
   seed?: number;
 }
 
+/** What they must be. */
+const PATIENT_SPLIT_RULES: Rules<PatientSplitOptions<string>> = {
+  shares: needed(RECORD),
+  of: oneOf(["patients", "cases"]),
+  seed: INTEGER,
+};
+
 /**
  * Splits cases so that no patient is in two parts. A case without a patient counts as a patient of its own.
  *
@@ -90,11 +107,13 @@ export interface PatientSplitOptions<P extends string> {
  * one, dense heads on the other: neither draw may change, or old files would meet their training cases in a test part.
  *
  * @throws {RangeError} If the shares are out of range, or there are fewer patients than parts.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function splitByPatient<P extends string, C extends Pick<Case, "id" | "patientId"> = Case>(
   cases: readonly C[],
   options: PatientSplitOptions<P>,
 ): Record<P | "train", C[]> {
+  checkOptions("split by patient", options, PATIENT_SPLIT_RULES);
   const { of = "patients", seed = 0 } = options;
   const shares = entriesOf(options.shares);
   const sum = shares.reduce((total, [, share]) => total + share, 0);

@@ -3,6 +3,7 @@ import type { ClipConfig } from "../clip/config.ts";
 import type { BatchSource } from "../train/source.ts";
 import { imageSource, type ImageSourceOptions } from "./sources.ts";
 import { CHEXPERT_LABELS, type Dataset } from "./types.ts";
+import { AMOUNT, checkOptions, RECORD, type Rules } from "../platform/options.ts";
 
 /** Names of labels, and a row of them for each case: 1, 0, or -1 where it is not known. */
 export interface LabelTargets {
@@ -43,12 +44,24 @@ export interface TargetSourceOptions extends Pick<ImageSourceOptions, "keptBytes
   targets?: LabelTargets;
 }
 
-/** A set's images with their targets in the place of token ids, as `fit` reads them for the loss `supervised`. */
+/** What they must be. */
+const TARGET_RULES: Rules<TargetSourceOptions> = {
+  keptBytes: AMOUNT,
+  reader: RECORD,
+  targets: RECORD,
+};
+
+/**
+ * A set's images with their targets in the place of token ids, as `fit` reads them for the loss `supervised`.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export function targetSource(
   dataset: Dataset,
   config: ClipConfig,
   options: TargetSourceOptions = {},
 ): BatchSource {
+  checkOptions("learn from labels", options, TARGET_RULES);
   const { targets: { classes, rows } = labelTargets(dataset), ...reading } = options;
   return {
     ...imageSource(dataset.cases, config, { ...reading, mode: "train" }),

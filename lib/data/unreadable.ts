@@ -1,6 +1,7 @@
 /** Images that cannot be read, found before long work. @module */
 import type { Case } from "./types.ts";
 import { looksWhole } from "./whole_file.ts";
+import { CALL, checkOptions, FLAG, type Rules } from "../platform/options.ts";
 
 /** A case whose image cannot be read. */
 export interface UnreadableImage {
@@ -18,16 +19,25 @@ export interface FindUnreadableOptions {
   onProgress?: (done: number) => void;
 }
 
+/** What they must be. */
+const FIND_RULES: Rules<FindUnreadableOptions> = {
+  whole: FLAG,
+  onProgress: CALL,
+};
+
 const AT_ONCE = 8;
 
 /**
  * Looks at the beginning and the end of every image file, or decodes all. What looks wrong is decoded before it is said to be:
  * a file whose end is odd may be readable. Images that are in no file are decoded only with `whole`.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function findUnreadable(
   cases: readonly Pick<Case, "path" | "part" | "image">[],
   options: FindUnreadableOptions = {},
 ): Promise<UnreadableImage[]> {
+  checkOptions("look at images", options, FIND_RULES);
   const { whole = false, onProgress } = options;
   const unreadable: UnreadableImage[] = [];
   let next = 0, done = 0;

@@ -8,6 +8,7 @@ import { drop, makeDataset, type Tally, uniqueIds } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 import { defined } from "../platform/defined.ts";
+import { checkOptions, type Rules, TEXT, TEXT_RECORD } from "../platform/options.ts";
 
 /** Options of {@linkcode loadWebDataset}. */
 export interface WebDatasetOptions {
@@ -18,6 +19,13 @@ export interface WebDatasetOptions {
   /** Keeps the samples in whose JSON these fields hold these values. @default {{}} */
   where?: Readonly<Record<string, string>>;
 }
+
+/** What they must be. */
+const WEB_DATASET_RULES: Rules<WebDatasetOptions> = {
+  patient: TEXT,
+  text: TEXT,
+  where: TEXT_RECORD,
+};
 
 const IMAGES = ["jpg", "jpeg", "png", "webp", "tif", "tiff", "dcm"];
 
@@ -75,8 +83,10 @@ function expandBraces(text: string): string[] {
  * @throws {SyntaxError} If an archive is damaged, or a sample's JSON is; the message names them.
  * @throws {Deno.errors.NotFound} If a shard is not there.
  * @throws {RangeError} If no sample has both image and text.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadWebDataset(pattern: string, options: WebDatasetOptions = {}): Promise<Dataset> {
+  checkOptions("read shards", options, WEB_DATASET_RULES);
   const { where = {} } = options;
   const tally: Tally = { read: 0, dropped: {} };
   const cases: Case[] = [];

@@ -4,9 +4,10 @@ import type { ClipConfig } from "../clip/config.ts";
 import type { ImageTrunk } from "../clip/towers/image.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
 import { loadAdapter } from "../adapters/model.ts";
-import { loadClip, type LoadClipOptions } from "../clip/load.ts";
+import { LOAD_CLIP_RULES, loadClip, type LoadClipOptions } from "../clip/load.ts";
 import type { ModelFiles } from "../clip/find_model_files.ts";
 import { newSha256 } from "../platform/sha256.ts";
+import { checkOptions, type Rules, TEXT } from "../platform/options.ts";
 
 /** An image tower ready for dense tasks. */
 export interface DenseEncoder {
@@ -24,6 +25,12 @@ export interface DenseEncoderOptions extends LoadClipOptions {
   adapter?: string;
 }
 
+/** What they must be. */
+const DENSE_ENCODER_RULES: Rules<DenseEncoderOptions> = {
+  ...LOAD_CLIP_RULES,
+  adapter: TEXT,
+};
+
 /** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */
 export async function weightsHash(tree: unknown): Promise<string> {
   const hash = newSha256();
@@ -39,11 +46,13 @@ export async function weightsHash(tree: unknown): Promise<string> {
  * Loads the image tower and merges the adapter; the text tower and everything after the tokens are freed.
  *
  * @param from As `loadClip` takes it. @default {the shipped mini model}
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadDenseEncoder(
   from: string | ModelFiles = {},
   options: DenseEncoderOptions = {},
 ): Promise<DenseEncoder> {
+  checkOptions("load an encoder", options, DENSE_ENCODER_RULES);
   const { adapter, ...rest } = options;
   const { params: base, config } = await loadClip(from, rest);
   const params = adapter === undefined ? base : (await loadAdapter(adapter, base, config)).params;

@@ -7,7 +7,7 @@ import { adamw, type AdamwState, disposeAdamw, initAdamw } from "../train/adamw.
 import { valueAndGradients } from "../tensor/gradients.ts";
 import { warmupCosine } from "../train/schedule.ts";
 import { type BatchStatistics, isTrainedLeaf, runningStatistics } from "../nn/batch_norm.ts";
-import { AMOUNT, CALL, COUNT, INTEGER, RECORD, type Rules } from "../platform/options.ts";
+import { AMOUNT, CALL, checkOptions, COUNT, INTEGER, RECORD, type Rules } from "../platform/options.ts";
 
 /** What is trained. */
 export interface HeadTask<T, B> {
@@ -94,12 +94,14 @@ export interface FitHeadResult<T> {
  *
  * @param start Weights to begin with; borrowed.
  * @throws {RangeError} If there is no image, or the loss is not finite; the message names the step.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function fitHead<T, B>(
   start: T,
   task: HeadTask<T, B>,
   options: FitHeadOptions = {},
 ): Promise<FitHeadResult<T>> {
+  checkOptions("train a head", options, FIT_HEAD_RULES);
   const { epochs = 50, patience = 10, validateEvery = 1, onEpoch, signal } = options;
   if (task.size < 1) throw new RangeError("Cannot train as there must be a training image: there are 0");
   const names = [...namedTensors(start).keys()].filter(isTrainedLeaf);

@@ -1,5 +1,6 @@
 /** Figure of grouped bars with intervals. @module */
 import { type BarsMark, type Figure, seriesColour } from "./figure.ts";
+import { checkOptions, NUMBER, NUMBERS, type Rules, TEXT } from "../platform/options.ts";
 
 /** One colour of {@linkcode barFigure}. */
 export interface BarSeries {
@@ -24,6 +25,13 @@ export interface BarFigureOptions {
   reference?: number;
 }
 
+/** What they must be. */
+const BAR_RULES: Rules<BarFigureOptions> = {
+  y: TEXT,
+  range: NUMBERS,
+  reference: NUMBER,
+};
+
 /**
  * Grouped bars with intervals.
  *
@@ -32,12 +40,14 @@ export interface BarFigureOptions {
  * @param options See {@linkcode BarFigureOptions}.
  * @returns The figure.
  * @throws {TypeError} If a series has another number of values than there are groups.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function barFigure(
   groups: readonly string[],
   series: readonly BarSeries[],
   options: BarFigureOptions = {},
 ): Figure {
+  checkOptions("draw bars", options, BAR_RULES);
   const { y = "AUROC", range, reference } = options;
   const marks = series.map(({ name, values, intervals }, i): BarsMark => {
     if (values.length !== groups.length) {

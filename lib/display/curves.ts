@@ -1,5 +1,6 @@
 /** Figures of curves: loss over steps, ROC, precision against recall, reliability. @module */
 import { type Figure, type LineMark, seriesColour } from "./figure.ts";
+import { checkOptions, COUNT, type Rules, TEXT } from "../platform/options.ts";
 
 /** One line of {@linkcode lossFigure}. */
 export interface LossSeries {
@@ -38,6 +39,14 @@ export interface LossFigureOptions {
   points?: number;
 }
 
+/** What they must be. */
+const LOSS_RULES: Rules<LossFigureOptions> = {
+  x: TEXT,
+  y: TEXT,
+  smooth: COUNT,
+  points: COUNT,
+};
+
 /**
  * Loss over steps: each series faint as measured, and its running mean over it.
  *
@@ -45,8 +54,10 @@ export interface LossFigureOptions {
  * @param options See {@linkcode LossFigureOptions}.
  * @returns The figure.
  * @throws {TypeError} If a series has another number of steps than losses.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function lossFigure(series: readonly LossSeries[], options: LossFigureOptions = {}): Figure {
+  checkOptions("draw losses", options, LOSS_RULES);
   const longest = Math.max(1, ...series.map((s) => s.loss.length));
   const { x = "step", y = "loss (nats)", smooth = Math.max(1, Math.round(longest / 20)), points = 1000 } = options;
   const marks = series.flatMap(({ name, loss, steps }, i): LineMark[] => {

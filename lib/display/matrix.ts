@@ -1,5 +1,6 @@
 /** Figure of a matrix of numbers. @module */
 import type { Figure } from "./figure.ts";
+import { checkOptions, type Rule, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Options of {@linkcode matrixFigure}. */
 export interface MatrixFigureOptions {
@@ -15,13 +16,31 @@ export interface MatrixFigureOptions {
   digits?: number | null;
 }
 
+const DIGITS: Rule = {
+  must: "a whole number that is not negative, or null",
+  nullable: true,
+  type: "number",
+  allows: (digits) => Number.isInteger(digits) && (digits as number) >= 0,
+};
+
+/** What they must be. */
+const MATRIX_RULES: Rules<MatrixFigureOptions> = {
+  rows: TEXTS,
+  columns: TEXTS,
+  x: TEXT,
+  y: TEXT,
+  digits: DIGITS,
+};
+
 /**
  * A matrix as a table of shaded cells: from the least value, which stays blank, to the greatest. Zeros have no text.
  *
  * @param values Row by row, the first on top.
  * @throws {TypeError} If the rows differ in length, or there are not as many names.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function matrixFigure(values: readonly ArrayLike<number>[], options: MatrixFigureOptions = {}): Figure {
+  checkOptions("draw a matrix", options, MATRIX_RULES);
   const width = values[0]?.length ?? 0;
   const numbered = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1));
   const { rows = numbered(values.length), x = "", y = "", digits = 2 } = options;

@@ -1,5 +1,6 @@
 /** Progress of long work on stderr: a bar on a terminal, now and then a plain line elsewhere. @module */
 import { terminalColumns } from "./terminal.ts";
+import { AMOUNT, CALL, checkOptions, COUNT, FLAG, type Rules, TEXT, WHOLE } from "../platform/options.ts";
 
 /** Options of {@linkcode createProgress}. */
 export interface ProgressOptions {
@@ -49,6 +50,19 @@ export interface ProgressOptions {
    */
   plainInterval?: number;
 }
+
+/** What they must be. */
+export const PROGRESS_RULES: Rules<ProgressOptions> = {
+  label: TEXT,
+  start: WHOLE,
+  itemsPerStep: AMOUNT,
+  unit: TEXT,
+  write: CALL,
+  terminal: FLAG,
+  now: CALL,
+  columns: COUNT,
+  plainInterval: AMOUNT,
+};
 
 /** What one {@linkcode Progress.update} may show besides the count. */
 export interface ProgressFields {
@@ -149,8 +163,10 @@ function standingOf(
  * @param options See {@linkcode ProgressOptions}.
  * @returns The display; call `finish()` at the end.
  * @throws {RangeError} If `total` is negative or not an integer.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function createProgress(total: number, options: ProgressOptions = {}): Progress {
+  checkOptions("show progress", options, PROGRESS_RULES);
   if (!Number.isInteger(total) || total < 0) {
     throw new RangeError(`Cannot show progress as total must be an integer of at least 0: current value is ${total}`);
   }

@@ -1,11 +1,17 @@
 /** SVG to PNG, for viewers that draw no SVG: JupyterLab in a notebook that is not trusted, GitHub, mail. @module */
 import { mapTuple } from "../platform/map_tuple.ts";
+import { checkOptions, POSITIVE, type Rules } from "../platform/options.ts";
 
 /** Options of {@linkcode rasterise}. */
 export interface RasteriseOptions {
   /** Pixels for each unit of the drawing. @default {1.5} */
   zoom?: number;
 }
+
+/** What they must be. */
+const RASTERISE_RULES: Rules<RasteriseOptions> = {
+  zoom: POSITIVE,
+};
 
 /** resvg and a font: nothing of the machine's own is read, so that the same drawing gives the same picture anywhere. */
 interface Rasteriser {
@@ -37,8 +43,10 @@ async function loadRasteriser(): Promise<Rasteriser> {
  * @param options See {@linkcode RasteriseOptions}.
  * @returns The PNG file's bytes; where the drawing leaves the ground free it is transparent.
  * @throws {SyntaxError} If the text is no SVG.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function rasterise(svg: string, options: RasteriseOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  checkOptions("rasterise", options, RASTERISE_RULES);
   const { zoom = 1.5 } = options;
   const { Resvg, font } = await (rasteriser ??= loadRasteriser());
   const name = "DejaVu Sans";

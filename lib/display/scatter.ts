@@ -1,5 +1,6 @@
 /** Figure of labelled marks, such as trainable numbers against AUROC. @module */
 import { type Figure, type LabelPosition, type Point, seriesColour } from "./figure.ts";
+import { checkOptions, FLAG, type Rules, TEXT } from "../platform/options.ts";
 
 /** One mark of {@linkcode scatterFigure}. */
 export interface ScatterPoint {
@@ -32,14 +33,23 @@ export interface ScatterFigureOptions {
   logarithmic?: boolean;
 }
 
+/** What they must be. */
+const SCATTER_RULES: Rules<ScatterFigureOptions> = {
+  x: TEXT,
+  y: TEXT,
+  logarithmic: FLAG,
+};
+
 /**
  * Labelled marks, by default trainable numbers against AUROC.
  *
  * @param points One mark each.
  * @param options See {@linkcode ScatterFigureOptions}.
  * @returns The figure.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function scatterFigure(points: readonly ScatterPoint[], options: ScatterFigureOptions = {}): Figure {
+  checkOptions("draw points", options, SCATTER_RULES);
   const { x = "trainable numbers", y = "AUROC", logarithmic = true } = options;
   const positive = points.map((p) => p.x).filter((v) => v > 0);
   const least = positive.length === 0 ? 1 : Math.min(...positive),

@@ -6,6 +6,7 @@ import { PLOTLY_CONFIG, plotlyFigure } from "./plotly.ts";
 import { rasterise } from "./rasterise.ts";
 import { figureSvg } from "./svg.ts";
 import { formatTable, htmlTable, type Table } from "./table.ts";
+import { AMOUNT, checkOptions, type Rules } from "../platform/options.ts";
 
 /** One content a MIME type. */
 export type MimeBundle = Record<string, unknown>;
@@ -136,13 +137,20 @@ export interface LiveOutput {
   finish(value: Displayable | string): Promise<void>;
 }
 
+/** What they must be. */
+const LIVE_RULES: Rules<{ interval?: number }> = {
+  interval: AMOUNT,
+};
+
 /**
  * An output that follows work under way, such as a curve while it is trained.
  *
  * @param options `interval`: milliseconds from one state to the next (@default 500).
  * @returns The output; nothing is shown yet.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function liveOutput(options: { interval?: number } = {}): LiveOutput {
+  checkOptions("show an output", options, LIVE_RULES);
   const { interval = 500 } = options;
   const display_id = crypto.randomUUID();
   let [drawnAt, isThere] = [-Infinity, false];

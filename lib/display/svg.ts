@@ -12,6 +12,7 @@ import {
   type PointsMark,
   wrapLines,
 } from "./figure.ts";
+import { checkOptions, POSITIVE, type Rules } from "../platform/options.ts";
 
 /** Options of {@linkcode figureSvg}. */
 export interface FigureSvgOptions {
@@ -26,6 +27,12 @@ export interface FigureSvgOptions {
    */
   height?: number;
 }
+
+/** What they must be. */
+const SVG_RULES: Rules<FigureSvgOptions> = {
+  width: POSITIVE,
+  height: POSITIVE,
+};
 
 /** Pixels of a value on each axis, and the box inside the axes. */
 interface Frame {
@@ -47,8 +54,10 @@ const INK = "#6b7280", GRID = "rgba(128,128,128,0.25)";
  * @param figure The figure.
  * @param options See {@linkcode FigureSvgOptions}.
  * @returns One `<svg>` element.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): string {
+  checkOptions("draw a figure", options, SVG_RULES);
   const { width = 640, height = 360 } = options;
   const { marks } = figure;
   const bars = marks.filter((mark) => mark.kind === "bars");

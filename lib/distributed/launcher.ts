@@ -1,5 +1,6 @@
 /** What launchers and batch systems tell a process of the others they started, by variables of the environment. @module */
 import { readVariable } from "../platform/variables.ts";
+import { CALL, checkOptions, FLAG, type Rules } from "../platform/options.ts";
 
 /** How many processes were started at once: by Open MPI, MPICH and its kind, srun, and Slurm for a whole job. */
 const SIZES = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "MPI_LOCALNRANKS", "SLURM_NTASKS"] as const;
@@ -26,12 +27,20 @@ export type ReadVariable = (name: string) => string | undefined;
 const wholeNumber = (text: string | undefined): number | undefined =>
   /^\d+$/.test(text ?? "") ? Number(text) : undefined;
 
+/** What they must be. */
+const LAUNCHED_RULES: Rules<{ job?: boolean; read?: ReadVariable }> = {
+  job: FLAG,
+  read: CALL,
+};
+
 /**
  * How many processes a launcher says it started: 1 without one.
  *
  * @param options `job`: whether a Slurm job's number of tasks counts, though they may not have been started by srun. @default {true}
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function launchedProcesses(options: { job?: boolean; read?: ReadVariable } = {}): number {
+  checkOptions("count processes", options, LAUNCHED_RULES);
   const { job = true, read = readVariable } = options;
   const names = SIZES.filter((name) => job || name !== "SLURM_NTASKS");
   return Math.max(1, ...names.map((name) => wholeNumber(read(name)) ?? 1));

@@ -10,6 +10,7 @@ import type { Communicator } from "./communicator.ts";
 import { SHELL_VARIABLE } from "./death.ts";
 import { launchedProcesses } from "./launcher.ts";
 import { leaveByPmi, mayHangInFinalize, PMI_VARIABLE } from "./pmi.ts";
+import { checkOptions, type Rules, TEXT } from "../platform/options.ts";
 
 /** Why there are no processes to work with. */
 export class MpiError extends Error {
@@ -77,13 +78,20 @@ export interface MpiOptions {
   library?: string;
 }
 
+/** What they must be. */
+const MPI_RULES: Rules<MpiOptions> = {
+  library: TEXT,
+};
+
 /**
  * Joins the other processes of this run.
  *
  * @throws {MpiError} If no library is found, one lacks a function, or it says that this process is alone where the launcher
  * started several (a library other than the launcher's).
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function openMpi(options: MpiOptions = {}): Communicator {
+  checkOptions("use MPI", options, MPI_RULES);
   if (Deno.build.os === "windows") throw new MpiError("Cannot use MPI on Windows");
   const { path, handle } = openLibrary(options.library ?? (readVariable(LIBRARY_VARIABLE) || undefined));
   const { symbols } = functionsOf(path);

@@ -48,17 +48,17 @@ export interface AssessOptions {
 }
 
 /** What they must be. */
-const ASSESS_RULES: Rules<AssessOptions> = {
+const SCORING_RULES: Rules<Omit<AssessOptions, "resamples" | "seed">> = {
   config: needed(RECORD),
   tokenizer: needed(RECORD),
   templates: TEXTS,
   protocol: RECORD,
   batchSize: COUNT,
-  resamples: COUNT,
-  seed: INTEGER,
   reader: RECORD,
   onBatch: CALL,
 };
+const RESULT_RULES: Rules<Pick<AssessOptions, "resamples" | "seed">> = { resamples: COUNT, seed: INTEGER };
+const ASSESS_RULES: Rules<AssessOptions> = { ...SCORING_RULES, ...RESULT_RULES };
 
 /** Figures and what they were computed from. */
 export interface Assessment {
@@ -81,6 +81,7 @@ export interface DatasetScores extends Pick<Assessment, "scores" | "targets"> {
  *
  * @throws {TypeError} If a case has no target.
  * @throws {ClassCountError} If there are fewer than two classes to tell apart.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function scoreDataset<T>(
   model: ContrastiveModel<T>,
@@ -88,6 +89,7 @@ export async function scoreDataset<T>(
   dataset: Dataset,
   options: Omit<AssessOptions, "resamples" | "seed">,
 ): Promise<DatasetScores> {
+  checkOptions("evaluate", options, SCORING_RULES);
   const { config, tokenizer, templates, protocol, batchSize = 32, reader, onBatch } = options;
   checkValue("evaluate", "the cases", dataset, DATASET);
   checkClasses(dataset);
@@ -140,11 +142,13 @@ export async function assess<T>(
  * Accuracy and AUROC of predictions with intervals over cases.
  *
  * @throws {TypeError} If scores and targets do not fit.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function methodResult(
   { classes, task, scores, targets }: Predictions,
   options: Pick<AssessOptions, "resamples" | "seed"> = {},
 ): Omit<MethodResult, "trainable"> {
+  checkOptions("summarise", options, RESULT_RULES);
   const summary = summariseScores(scores, targets, { classes, task, ...options });
   const positives = (c: number): number =>
     task === "multilabel"

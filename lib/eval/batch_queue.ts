@@ -1,4 +1,5 @@
 /** Calls that wait are joined into batches: what a server puts between its requests and a model. @module */
+import { checkOptions, COUNT, type Rules } from "../platform/options.ts";
 
 /** The error for a call that would be one too many. */
 export class OverloadedError extends RangeError {
@@ -14,6 +15,12 @@ export interface BatchQueueOptions {
   mostOpen?: number;
 }
 
+/** What they must be. */
+const QUEUE_RULES: Rules<BatchQueueOptions> = {
+  batchSize: COUNT,
+  mostOpen: COUNT,
+};
+
 interface Waiting<T, A> {
   question: string;
   item: T;
@@ -28,6 +35,7 @@ interface Waiting<T, A> {
  * @returns A function of a question and of what makes its item. It rejects with the maker's or the batch's error, and with
  * {@linkcode OverloadedError}, before anything is made, where too many calls are open.
  * @throws {RangeError} If an option is not a positive integer.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
  * @example Two calls, one batch
  * ```ts
@@ -42,12 +50,8 @@ export function batchQueue<T, A>(
   answer: (question: string, items: T[]) => Promise<readonly A[]>,
   options: BatchQueueOptions = {},
 ): (question: string, make: () => T | Promise<T>) => Promise<A> {
+  checkOptions("join calls", options, QUEUE_RULES);
   const { batchSize = 8, mostOpen = 64 } = options;
-  for (const [name, value] of Object.entries({ batchSize, mostOpen })) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`Cannot join calls as ${name} must be a positive integer: current value is ${value}`);
-    }
-  }
   let waiting: Waiting<T, A>[] = [];
   let [open, isRunning] = [0, false];
   const run = async (): Promise<void> => {

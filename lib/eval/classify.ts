@@ -176,7 +176,8 @@ export async function classifyImages(
   }
 }
 
-function checkLabels(labels: readonly string[]): void {
+/** @throws {TypeError | RangeError} If they are no list of texts, fewer than two, or one comes twice. */
+export function checkLabels(labels: readonly string[]): void {
   checkValue("classify", "labels", labels, TEXTS);
   if (labels.length >= 2 && new Set(labels).size === labels.length) return;
   throw new RangeError(

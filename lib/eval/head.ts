@@ -10,6 +10,7 @@ import { headLogits } from "../supervised.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { binaryAuroc } from "./metrics/auroc.ts";
 import type { Measure } from "./validation.ts";
+import { CALL, checkOptions, COUNT, FLAG, needed, RECORD, type Rules, TEXTS } from "../platform/options.ts";
 
 /** The error for a question about classes that a head was not trained on. */
 export class HeadClassError extends RangeError {
@@ -38,6 +39,16 @@ function plain(name: string): string {
   return name.replaceAll("_", " ").toLowerCase();
 }
 
+type HeadScoresOptions = EncodeImagesOptions & { classes: readonly string[]; isExclusive?: boolean };
+
+/** What they must be. */
+const HEAD_SCORES_RULES: Rules<HeadScoresOptions> = {
+  classes: needed(TEXTS),
+  isExclusive: FLAG,
+  batchSize: COUNT,
+  onBatch: CALL,
+};
+
 /**
  * Probabilities of classes by the head, each label's own; where an image has one class (`isExclusive`) they are scaled to the sum 1.
  *
@@ -45,6 +56,7 @@ function plain(name: string): string {
  * @param classes Those asked for, of the head's.
  * @returns Row-major `[n, C]`.
  * @throws {HeadClassError} If the head has no such class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function headScores(
   params: AceLoraParams,
@@ -52,6 +64,7 @@ export async function headScores(
   config: AceLoraConfig,
   options: EncodeImagesOptions & { classes: readonly string[]; isExclusive?: boolean },
 ): Promise<Float32Array> {
+  checkOptions("answer by the head", options, HEAD_SCORES_RULES);
   const { classes, isExclusive = false, ...encoding } = options;
   const own = config.classes!.map(plain);
   const columns = classes.map((name) => {
@@ -79,12 +92,23 @@ export async function headScores(
   }
 }
 
-/** Macro AUROC of the head over the labels of which a set has both kinds, unknown ones left out. */
+/** What they must be. */
+const HEAD_VALIDATION_RULES: Rules<{ batchSize?: number; reader?: ImageReader }> = {
+  batchSize: COUNT,
+  reader: RECORD,
+};
+
+/**
+ * Macro AUROC of the head over the labels of which a set has both kinds, unknown ones left out.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export function headValidation(
   dataset: Dataset,
   config: AceLoraConfig,
   options: { batchSize?: number; reader?: ImageReader } = {},
 ): Measure<AceLoraParams> {
+  checkOptions("validate", options, HEAD_VALIDATION_RULES);
   const { batchSize = 32, reader } = options;
   const { classes, rows } = labelTargets(dataset);
   const images = imageSource(dataset.cases, config.encoders, reader ? { reader } : {});

@@ -11,6 +11,7 @@ import { disposeParams } from "../tensor/params.ts";
 import { checkClasses, datasetTargets } from "./assess.ts";
 import { binaryAuroc, macroAuroc, multilabelAuroc } from "./metrics/auroc.ts";
 import { retrieval } from "./retrieve.ts";
+import { checkOptions, COUNT, needed, RECORD, type Rules, TEXTS } from "../platform/options.ts";
 
 /** What {@linkcode zeroShotValidation} and {@linkcode retrievalValidation} need. */
 export interface ValidationOptions {
@@ -26,6 +27,15 @@ export interface ValidationOptions {
   reader?: ImageReader;
 }
 
+/** What they must be. */
+const VALIDATION_RULES: Rules<ValidationOptions> = {
+  config: needed(RECORD),
+  tokenizer: needed(RECORD),
+  templates: TEXTS,
+  batchSize: COUNT,
+  reader: RECORD,
+};
+
 /** Measures weights, which it borrows; higher is better. Rejects with the signal's reason soon after it aborts. */
 export type Measure<T> = (params: T, signal?: AbortSignal) => Promise<{ name: string; value: number }>;
 
@@ -34,12 +44,14 @@ export type Measure<T> = (params: T, signal?: AbortSignal) => Promise<{ name: st
  *
  * @throws {ClassCountError} If there are fewer than two classes.
  * @throws {TypeError} If a case has no class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function zeroShotValidation<T>(
   model: ContrastiveModel<T>,
   dataset: Dataset,
   options: ValidationOptions,
 ): Measure<T> {
+  checkOptions("validate", options, VALIDATION_RULES);
   const { config, tokenizer, templates, batchSize = 32, reader } = options;
   const { classes, task, score } = dataset;
   checkClasses(dataset);
@@ -66,12 +78,14 @@ export function zeroShotValidation<T>(
  *
  * @param options `k`: answers looked at, 5 by default.
  * @throws {TypeError} If a case has no text.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function retrievalValidation<T>(
   model: ContrastiveModel<T>,
   { cases }: Dataset,
   options: ValidationOptions & { k?: number },
 ): Measure<T> {
+  checkOptions("validate", options, { ...VALIDATION_RULES, k: COUNT });
   const { config, tokenizer, batchSize = 32, k = 5, reader } = options;
   const texts = cases.map(({ id, text }) => {
     if (text === undefined) throw new TypeError(`Cannot retrieve case "${id}" as it must have a text: it has none`);

@@ -11,6 +11,8 @@ export interface Rule {
   readonly allows?: (value: unknown) => boolean;
   /** Words of which one is meant. @default {none} */
   readonly among?: readonly string[];
+  /** Whether it may be null. @default {false} */
+  readonly nullable?: true;
   /** Whether it must be given. @default {false} */
   readonly needed?: true;
 }
@@ -26,12 +28,21 @@ const numbers = (must: string, allows: (value: number) => boolean): Rule => {
 
 /** How many of something. */
 export const COUNT: Rule = numbers("a positive integer", (value) => Number.isInteger(value) && value > 0);
+/** A place, or how many of something, none among them. */
+export const WHOLE: Rule = numbers(
+  "a whole number that is not negative",
+  (value) => Number.isInteger(value) && value >= 0,
+);
 /** A seed. */
 export const INTEGER: Rule = numbers("an integer", Number.isInteger);
 /** An amount, infinity among them. */
 export const AMOUNT: Rule = numbers("a number that is not negative", (value) => value >= 0);
 /** A part of a whole, not all of it. */
 export const PART: Rule = numbers("a number from 0 to below 1", (value) => value >= 0 && value < 1);
+/** A number above 0, infinity among them. */
+export const POSITIVE: Rule = numbers("a number above 0", (value) => value > 0);
+/** A part of a whole, neither none nor all of it. */
+export const SHARE: Rule = numbers("a number between 0 and 1", (value) => value > 0 && value < 1);
 /** A finite number. */
 export const NUMBER: Rule = numbers("a finite number", Number.isFinite);
 /** Yes or no. */
@@ -100,7 +111,8 @@ function shown(value: unknown): string {
  * @throws {RangeError} If it is of that type and will not do.
  */
 export function checkValue(action: string, name: string, value: unknown, rule: Rule): void {
-  const { must, type, allows, among } = rule;
+  const { must, type, allows, among, nullable } = rule;
+  if (value === null && nullable) return;
   const isType = (type === undefined || typeof value === type) && value !== null;
   if (isType && (allows?.(value) ?? true)) return;
   const isList = Array.isArray(value);

@@ -15,6 +15,7 @@ import { type NamedSet, REAL_SETS, type ReproduceData, reproduceData } from "./d
 import type { Scale } from "./scale.ts";
 import type { PlannedRun, RunSpec, TableName } from "./plan.ts";
 import type { ReproduceRecord } from "./record.ts";
+import { defined } from "../platform/defined.ts";
 
 /** Model, sets and scale of a reproduction. */
 export interface ReproduceContext {
@@ -45,7 +46,8 @@ const TOKENIZERS = ["tokenizer.json", "vocab.txt"];
  *
  * @param scale Sizes and settings.
  * @param options `data`: folder of the real files; `tables`: which of them will be needed; `cache`: folder of the pixel cache;
- * `generalist`: weights to adapt at the other scales, by default {@linkcode MINI_JOINT_WEIGHTS}.
+ * `note`: takes a line where that cannot be written, without which it is an error; `generalist`: weights to adapt at the other
+ * scales, by default {@linkcode MINI_JOINT_WEIGHTS}.
  * @throws {Deno.errors.NotFound} If a file that the paper's scale needs is absent; the message lists all of them.
  */
 export async function openContext(
@@ -55,12 +57,13 @@ export async function openContext(
     tables?: readonly TableName[];
     cache?: string | undefined;
     generalist?: string | undefined;
+    note?: ((text: string) => void) | undefined;
   } = {},
 ): Promise<ReproduceContext> {
-  const { data, tables = [], cache, generalist } = options;
+  const { data, tables = [], cache, generalist, note } = options;
   if (scale.name === "paper") {
     await requirePaperFiles(data, tables);
-    return await paperContext(scale, data!, cache);
+    return await paperContext(scale, data!, { cache, note });
   }
   const model = {
     name: basename(generalist ?? MINI_JOINT_WEIGHTS.pathname),
@@ -77,14 +80,20 @@ async function loadMiniJoint(): Promise<LoadedClip> {
   return { params, config: MINI, tokenizer, files: {} };
 }
 
-async function paperContext(scale: Scale, data: string, cache?: string): Promise<ReproduceContext> {
+async function paperContext(
+  scale: Scale,
+  data: string,
+  { cache, note }: Pick<NonNullable<Parameters<typeof openContext>[1]>, "cache" | "note">,
+): Promise<ReproduceContext> {
   const folder = join(data, "biomedclip");
   const weights = join(folder, (await present(folder, WEIGHTS))!);
   const tokenizer = join(folder, (await present(folder, TOKENIZERS))!);
   const generalist = await loadClip({ weights, tokenizer });
   const model = { name: "BiomedCLIP", sha256: await hashPath(weights) };
   const load = (): Promise<LoadedClip> => Promise.resolve(generalist);
-  const reader = openImageReader(cache === undefined ? {} : { cache });
+  const onCacheError = note &&
+    (({ message }: Error): void => note(`warning: ${message}; images decoded from here on are not kept`));
+  const reader = openImageReader(defined({ cache, onCacheError }));
   return context(scale, {
     ...{ model, encoders: generalist.config, load, data: reproduceData(scale, data), root: data, reader },
   });

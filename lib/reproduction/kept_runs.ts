@@ -2,7 +2,8 @@
 import { type BackendInfo, selectBackend } from "../tensor/backend.ts";
 import type { TableName } from "./plan.ts";
 import { type KeptRuns, parseKept } from "./files.ts";
-import { reproduce, type ReproduceOptions } from "./reproduce.ts";
+import { reproduce, REPRODUCE_RULES, type ReproduceOptions } from "./reproduce.ts";
+import { checkOptions, RECORD, type Rules, TEXT } from "../platform/options.ts";
 
 /** Options of {@linkcode openRuns}; all others are those of the reproduction, which `kept` takes the place of. */
 export interface OpenRunsOptions extends ReproduceOptions {
@@ -11,6 +12,13 @@ export interface OpenRunsOptions extends ReproduceOptions {
   /** What carries them out. @default {what `selectBackend` takes} */
   backend?: BackendInfo;
 }
+
+/** What they must be. */
+const OPEN_RUNS_RULES: Rules<OpenRunsOptions> = {
+  ...REPRODUCE_RULES,
+  kept: TEXT,
+  backend: RECORD,
+};
 
 /** Runs of one table, and where they come from. */
 export interface OpenedRuns extends KeptRuns {
@@ -23,8 +31,10 @@ export interface OpenedRuns extends KeptRuns {
  *
  * @throws {RangeError} If the file holds no run of the table.
  * @throws {Error} If a run that is carried out fails.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function openRuns(table: TableName, options: OpenRunsOptions = {}): Promise<OpenedRuns> {
+  checkOptions("open runs", options, OPEN_RUNS_RULES);
   const { kept, backend, ...rest } = options;
   if (kept !== undefined) {
     const all = parseKept(await Deno.readTextFile(kept), kept);

@@ -13,6 +13,7 @@ import { BESIDE_PAPER } from "./tables/parts.ts";
 import { reproducedTables, TABLES, verdicts } from "./tables/registry.ts";
 import type { TitledTable } from "./tables/table.ts";
 import { table4 } from "./tables/table4/show.ts";
+import { checkOptions, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** What a page of results is called, and which of one's own runs are compared. */
 export interface ReportOptions {
@@ -186,6 +187,12 @@ export class NoResultsError extends RangeError {
   }
 }
 
+/** What they must be. */
+const WRITE_REPORT_RULES: Rules<Pick<ReportOptions, "title" | "compare">> = {
+  title: TEXT,
+  compare: TEXTS,
+};
+
 /**
  * Gathers the results of a folder into one self-contained page, its tables beside it as Markdown.
  *
@@ -194,12 +201,14 @@ export class NoResultsError extends RangeError {
  * @throws {NoResultsError} If the folder holds no result.
  * @throws {RangeError} If a run to compare is not among the results.
  * @throws {SyntaxError} If a record of a run is damaged; the message names its file.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function writeReport(
   folder: string,
   page: string,
   options: Pick<ReportOptions, "title" | "compare"> = {},
 ): Promise<WrittenReport> {
+  checkOptions("write a report", options, WRITE_REPORT_RULES);
   const results = await gatherResults(folder);
   const { records, dense, others, heads, trainings } = results;
   if (records.length + dense.length + others.length + heads.length + trainings.length === 0) {

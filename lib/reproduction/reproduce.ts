@@ -22,12 +22,14 @@ import {
 import { keptAdapterPath } from "./kept_adapters.ts";
 import type { TableName } from "./plan.ts";
 import type { ReproduceRecord } from "./record.ts";
-import { type Departures, type ScaleName, SCALES, withDepartures } from "./scale.ts";
+import { DEPARTURE_RULES, type Departures, type ScaleName, SCALES, withDepartures } from "./scale.ts";
 import type { WasmOptions } from "../tensor/wasm/init.ts";
+import { keysOf } from "../platform/known_keys.ts";
 import { defined } from "../platform/defined.ts";
 import { errorMessage } from "../platform/error_message.ts";
 import { plannedRuns } from "./tables/registry.ts";
 import type { Table4Run } from "./tables/table4/run.ts";
+import { CALL, checkOptions, COUNT, NUMBERS, oneOf, RECORD, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Options of {@linkcode reproduce}. */
 export interface ReproduceOptions extends Departures {
@@ -60,6 +62,25 @@ export interface ReproduceOptions extends Departures {
   /** Takes a line when something is done. */
   note?: (text: string) => void;
 }
+
+/** What they must be. */
+export const REPRODUCE_RULES: Rules<ReproduceOptions> = {
+  ...DEPARTURE_RULES,
+  scale: oneOf(keysOf(SCALES)),
+  seeds: NUMBERS,
+  data: TEXT,
+  generalist: TEXT,
+  out: TEXT,
+  methods: TEXTS,
+  part: RECORD,
+  cache: TEXT,
+  workers: COUNT,
+  wasm: RECORD,
+  signal: RECORD,
+  onPlan: CALL,
+  onStep: CALL,
+  note: CALL,
+};
 
 /** The work ahead. */
 export interface ReproducePlan {
@@ -103,16 +124,18 @@ export interface ReproduceOutcome {
  * @throws {Deno.errors.NotFound} If the paper's scale lacks files.
  * @throws {RangeError} If no run is left of those asked for.
  * @throws {SyntaxError} If a record in the folder is damaged.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function reproduce(
   tables: readonly TableName[],
   backend: BackendInfo,
   options: ReproduceOptions = {},
 ): Promise<ReproduceOutcome> {
-  const { out = "results/reproduce", data, generalist, methods } = options;
+  checkOptions("reproduce", options, REPRODUCE_RULES);
+  const { out = "results/reproduce", data, generalist, methods, note } = options;
   const scale = withDepartures(SCALES[options.scale ?? "demo"], options);
   const cache = options.cache ?? (scale.name === "paper" ? join(out, "pixels") : undefined);
-  const context = await openContext(scale, { data, tables, cache, generalist });
+  const context = await openContext(scale, { data, tables, cache, generalist, note });
   try {
     const seeds = options.seeds ?? scale.seeds;
     const runs = plannedRuns(tables, context.encoders, seeds, await findClips(data))

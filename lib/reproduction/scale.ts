@@ -1,6 +1,7 @@
 /** Sizes and settings of a reproduction at each scale. @module */
 import { DEMO } from "./demo/demo.ts";
 import { defined } from "../platform/defined.ts";
+import { AMOUNT, COUNT, INTEGER, type Rules } from "../platform/options.ts";
 
 /** How large a reproduction is: `smoke` to see that it runs, `demo` on synthetic sets, `paper` with the paper's settings. */
 export type ScaleName = "smoke" | "demo" | "paper";
@@ -44,6 +45,14 @@ export interface Departures {
   /** Seed of the synthetic sets: another draw of pairs and held-out cases, to choose settings on. @default {the scale's} */
   dataSeed?: number;
 }
+
+/** What they must be. */
+export const DEPARTURE_RULES: Rules<Departures> = {
+  epochs: COUNT,
+  pairs: COUNT,
+  learningRate: AMOUNT,
+  dataSeed: INTEGER,
+};
 
 /** A scale with departures, which its records then name. */
 export function withDepartures(scale: Scale, { epochs, pairs, learningRate, dataSeed }: Departures): Scale {

@@ -12,9 +12,9 @@ import {
   type Rules,
   TEXT,
 } from "../../lib/platform/options.ts";
-import { combineAdapters, mergeIntoCheckpoint, readAdapter, writeAdapter } from "../../lib/adapters/mod.ts";
-import { trainDetection, trainSegmentation } from "../../lib/dense/mod.ts";
-import { comparePredictions, evaluatePredictions, fewShot } from "../../lib/eval/mod.ts";
+import { combineAdapters, writeAdapter } from "../../lib/adapters/mod.ts";
+import { trainDetection } from "../../lib/dense/mod.ts";
+import { fewShot } from "../../lib/eval/mod.ts";
 import { watchFit } from "../../lib/train/log/watch.ts";
 
 /** A value as a cell may give it: of any type. */
@@ -93,44 +93,78 @@ async function thrown(call: () => unknown): Promise<Error> {
   return await assertRejects(async () => await call(), Error);
 }
 
-/** Functions under sub-paths with options that a user sets, likewise. */
-const FURTHER_CALLS: Record<string, (options: unknown) => unknown> = {
-  readAdapter: (options) => readAdapter("", cell(options)),
-  writeAdapter: (options) => writeAdapter("", none, cell(options)),
-  combineAdapters: (options) => combineAdapters([], cell(options)),
-  mergeIntoCheckpoint: (options) => mergeIntoCheckpoint(none, none, cell(options)),
-  evaluatePredictions: (options) => evaluatePredictions(none, cell(options)),
-  comparePredictions: (options) => comparePredictions(none, none, cell(options)),
-  fewShot: (options) => fewShot(none, cell(options)),
-  trainSegmentation: (options) => trainSegmentation(none, none, cell(options)),
-  trainDetection: (options) => trainDetection(none, none, cell(options)),
-};
+/** That it refuses an option that there is none of, and options that are no record. */
+async function checkRefusals(name: string, call: (options: unknown) => unknown): Promise<void> {
+  const error = await thrown(() => call({ nonsense: 1 }));
+  assertEquals([name, error.name], [name, "TypeError"], error.message);
+  assertStringIncludes(error.message, 'there is no option "nonsense"', name);
+  const { message } = await thrown(() => call("nonsense"));
+  assertMatch(message, /its options must be a record|there is no option "0"/, name);
+}
 
-Deno.test("every such function refuses an option that there is none of, and options that are no record", async () => {
-  for (const [name, call] of Object.entries({ ...CALLS, ...FURTHER_CALLS })) {
-    const error = await thrown(() => call({ nonsense: 1 }));
-    assertEquals([name, error.name], [name, "TypeError"], error.message);
-    assertStringIncludes(error.message, 'there is no option "nonsense"', name);
-    const { message } = await thrown(() => call("nonsense"));
-    assertMatch(message, /its options must be a record|there is no option "0"/, name);
-  }
+Deno.test("every function of the front door refuses an option that there is none of, and options that are no record", async () => {
+  for (const [name, call] of Object.entries(CALLS)) await checkRefusals(name, call);
 });
 
-Deno.test("no function of the front door with options is left out of that test", async () => {
-  const front = new URL("../../mod.ts", import.meta.url);
-  const withOptions: string[] = [];
-  for (const [, list, path] of (await Deno.readTextFile(front)).matchAll(/^export \{([^}]*)\} from "(.*)";/gm)) {
-    const file = join(dirname(fromFileUrl(front)), path!);
+/** The functions with options that a module re-exports, and what stands between their parentheses. */
+async function optionTakers(mod: URL): Promise<Map<string, string>> {
+  const takers = new Map<string, string>();
+  for (const [, list, path] of (await Deno.readTextFile(mod)).matchAll(/^export \{([^}]*)\} from "(.*)";/gm)) {
+    const file = join(dirname(fromFileUrl(mod)), path!);
     const text = await Deno.readTextFile(file) +
       (path!.endsWith("/ace_lora.ts") ? await Deno.readTextFile(file.replace(".ts", "_params.ts")) : "");
     for (const name of list!.split(",").map((word) => word.trim())) {
       const [, parameters = ""] =
         new RegExp(`^export (?:async )?function ${name}(?:<.*>)?\\(([^]*?)\\): `, "m").exec(text) ??
           [];
-      if (/\boptions\b/.test(parameters)) withOptions.push(name);
+      if (/\boptions\b/.test(parameters)) takers.set(name, parameters);
     }
   }
-  assertEquals(withOptions.sort(), Object.keys(CALLS).sort());
+  return takers;
+}
+
+/** Sub-paths whose functions are called by users. */
+const SUB_PATHS = ["adapters", "data", "dense", "display", "distributed", "eval", "reproduction", "train"];
+
+/** Those called at each step, cell or drawing, by functions that have checked. */
+const INNER: readonly string[] = [
+  ...["csvCell", "decodeRle", "encodeRle", "syntheticChest", "syntheticStudy", "pretrainingPlan", "textPair"],
+  ...["detectMaps", "decodeMaps", "adamw", "epochBatches", "contrastiveGradients", "packedGradients", "checkLearnable"],
+  ...["warmupCosine", "readRunState"],
+];
+
+/** How many parameters stand before the options. */
+function placeOfOptions(parameters: string): number {
+  let [depth, place] = [0, 0];
+  for (const [, mark] of parameters.slice(0, parameters.search(/\boptions: /)).matchAll(/=>|([(){}[\]<>,])/g)) {
+    if (mark === ",") place += depth === 0 ? 1 : 0;
+    else if (mark !== undefined) depth += "({[<".includes(mark) ? 1 : -1;
+  }
+  return place;
+}
+
+/** What has every field, each likewise. */
+const anything: unknown = new Proxy({}, { get: (_, key) => key === Symbol.toPrimitive ? () => 1 : anything });
+
+Deno.test("every function of the sub-paths refuses an option that there is none of, and options that are no record", async () => {
+  const unchecked: string[] = [];
+  for (const path of SUB_PATHS) {
+    const mod = new URL(`../../lib/${path}/mod.ts`, import.meta.url);
+    const functions = await import(mod.href);
+    for (const [name, parameters] of await optionTakers(mod)) {
+      if (INNER.includes(name)) continue;
+      const before = Array(placeOfOptions(parameters)).fill(anything);
+      await checkRefusals(name, (options) => functions[name](...before, options)).catch(({ message }) => {
+        unchecked.push(`${path} ${name}: ${message.split("\n")[0]}`);
+      });
+    }
+  }
+  assertEquals(unchecked, []);
+});
+
+Deno.test("no function of the front door with options is left out of that test", async () => {
+  const takers = await optionTakers(new URL("../../mod.ts", import.meta.url));
+  assertEquals([...takers.keys()].sort(), Object.keys(CALLS).sort());
 });
 
 const lora = ace.ACE_LORA_LORA;
@@ -147,12 +181,12 @@ Deno.test("a slip in a cell is told: a name, a number that is a text, a text tha
         () => ace.selectBackend(cell({ wasm: { threads: "2" } })),
         'threads must be a positive integer: current value is "2"',
       ],
-      [() => FURTHER_CALLS["fewShot"]!({ shot: [1] }), 'no option "shot" (did you mean "shots"?)'],
-      [() => FURTHER_CALLS["fewShot"]!({ methods: ["knnn"] }), '(did you mean "knn"?)'],
-      [() => FURTHER_CALLS["trainDetection"]!({ classes: ["a"], epochs: "3" }), "epochs must be a positive integer"],
-      [() => FURTHER_CALLS["trainDetection"]!({}), "classes must be a list of texts: it is not given"],
-      [() => FURTHER_CALLS["writeAdapter"]!({ format: "pef" }), 'current value is "pef" (did you mean "peft"?)'],
-      [() => FURTHER_CALLS["combineAdapters"]!({ combination: "tie" }), '(did you mean "ties"?)'],
+      [() => fewShot(none, cell({ shot: [1] })), 'no option "shot" (did you mean "shots"?)'],
+      [() => fewShot(none, cell({ methods: ["knnn"] })), '(did you mean "knn"?)'],
+      [() => trainDetection(none, none, cell({ classes: ["a"], epochs: "3" })), "epochs must be a positive integer"],
+      [() => trainDetection(none, none, cell({})), "classes must be a list of texts: it is not given"],
+      [() => writeAdapter("", none, cell({ format: "pef" })), 'current value is "pef" (did you mean "peft"?)'],
+      [() => combineAdapters([], cell({ combination: "tie" })), '(did you mean "ties"?)'],
       [() => CALLS["fit"]!({ epoch: 1 }), 'Cannot train as there is no option "epoch" (did you mean "epochs"?)'],
       [() => CALLS["fit"]!({ epochs: "3" }), 'epochs must be a positive integer: current value is "3"'],
       [

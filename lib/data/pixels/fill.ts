@@ -4,6 +4,7 @@ import { openPixelCache, type PixelCacheOptions } from "./cache.ts";
 import type { SquareTransform } from "./decode.ts";
 import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
 import { type ImageLocation, locationName } from "./location.ts";
+import { CALL, checkOptions, COUNT, RECORD, type Rules, WHOLE } from "../../platform/options.ts";
 
 /** Options of {@linkcode fillPixelCache}. */
 export interface FillPixelCacheOptions extends DecodePoolOptions, PixelCacheOptions {
@@ -16,6 +17,16 @@ export interface FillPixelCacheOptions extends DecodePoolOptions, PixelCacheOpti
   /** Stops after the files under way; what is decoded is kept. */
   signal?: AbortSignal;
 }
+
+/** What they must be. */
+const FILL_RULES: Rules<FillPixelCacheOptions> = {
+  workers: WHOLE,
+  shardBytes: COUNT,
+  onUnreadable: CALL,
+  note: CALL,
+  onProgress: CALL,
+  signal: RECORD,
+};
 
 /** What {@linkcode fillPixelCache} did. */
 export interface FilledCache {
@@ -35,6 +46,7 @@ export interface FilledCache {
  * @param locations The images; those of other processes that fill the same folder are best not among them.
  * @throws {SyntaxError} If a file is no image that can be read, or the cache is damaged.
  * @throws {Error} If a file cannot be read or the cache not be written.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function fillPixelCache(
   folder: string,
@@ -42,6 +54,7 @@ export async function fillPixelCache(
   locations: readonly ImageLocation[],
   options: FillPixelCacheOptions = {},
 ): Promise<FilledCache> {
+  checkOptions("keep images", options, FILL_RULES);
   const { onUnreadable, note, onProgress, signal } = options;
   const cache = await openPixelCache(folder, transform, options);
   const pool = openDecodePool(options);

@@ -5,6 +5,7 @@ import { openPixelCache, type PixelCache, UnwritableCacheError } from "./cache.t
 import type { DecodedFile, Square } from "./decode.ts";
 import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
 import { type ImageLocation, locationName } from "./location.ts";
+import { CALL, checkOptions, FLAG, type Rules, TEXT, WHOLE } from "../../platform/options.ts";
 
 /** Reads image files for the sources of a run. */
 export interface ImageReader {
@@ -37,8 +38,22 @@ export interface ImageReaderOptions extends DecodePoolOptions {
   onCacheError?: (error: Error) => void;
 }
 
-/** Opens a reader; {@linkcode ImageReader.close} it after use. */
+/** What they must be. */
+const READER_RULES: Rules<ImageReaderOptions> = {
+  workers: WHOLE,
+  cache: TEXT,
+  exif: FLAG,
+  note: CALL,
+  onCacheError: CALL,
+};
+
+/**
+ * Opens a reader; {@linkcode ImageReader.close} it after use.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export function openImageReader(options: ImageReaderOptions = {}): ImageReader {
+  checkOptions("read images", options, READER_RULES);
   const { cache: folder, exif = false, note } = options;
   const pool = openDecodePool(options);
   const caches = folder === undefined ? undefined : openCaches(folder, exif, options.onCacheError);

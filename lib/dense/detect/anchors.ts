@@ -1,5 +1,6 @@
 /** Anchors: typical box shapes of a training set. @module */
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
+import { checkOptions, COUNT, INTEGER, type Rules } from "../../platform/options.ts";
 
 /** A box shape, in shares of the image's sides. */
 export interface BoxShape {
@@ -25,6 +26,13 @@ export interface AnchorOptions {
   rounds?: number;
 }
 
+/** What they must be. */
+const ANCHOR_RULES: Rules<AnchorOptions> = {
+  count: COUNT,
+  seed: INTEGER,
+  rounds: COUNT,
+};
+
 /** What {@linkcode kMeansAnchors} returns. */
 export interface Anchors {
   /** Shapes by area, smallest first. */
@@ -43,8 +51,10 @@ export interface Anchors {
  *
  * @param shapes Boxes of the training set.
  * @throws {RangeError} If there is no box, or one has no area.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function kMeansAnchors(shapes: readonly BoxShape[], options: AnchorOptions = {}): Anchors {
+  checkOptions("find anchors", options, ANCHOR_RULES);
   const { count = 9, seed = 1, rounds: most = 300 } = options;
   if (shapes.length === 0) throw new RangeError("Cannot find anchors as there must be a box: there are 0");
   const flat = shapes.find(({ width, height }) => !(width > 0) || !(height > 0));

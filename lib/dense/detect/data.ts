@@ -5,6 +5,7 @@ import { rsnaLike } from "../../data/synthetic/sets.ts";
 import type { Case } from "../../data/types.ts";
 import {
   checkParts,
+  DENSE_DATA_RULES,
   type DenseData,
   type DenseDataOptions,
   labelFraction,
@@ -15,6 +16,7 @@ import {
   rootOf,
   syntheticParts,
 } from "../data.ts";
+import { checkOptions, oneOf, type Rules, TEXT } from "../../platform/options.ts";
 
 /** Options of {@linkcode loadDetectionData}; a CSV needs `columns.boxes`. */
 export interface DetectionDataOptions extends DenseDataOptions {
@@ -24,14 +26,23 @@ export interface DetectionDataOptions extends DenseDataOptions {
   protocol?: "mgca" | "positives";
 }
 
+/** What they must be. */
+const DETECTION_DATA_RULES: Rules<DetectionDataOptions> = {
+  ...DENSE_DATA_RULES,
+  oneClass: TEXT,
+  protocol: oneOf(["mgca", "positives"]),
+};
+
 /**
  * Reads the cases of a detection. RSNA has its own three parts. A CSV is split by patient, 70, 15 and 15 %, unless a column
  * says the part of each row.
  *
  * @param dataset "rsna", "synthetic", or the path of a CSV.
  * @throws {RangeError} If the data set has no boxes, or a part is empty.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadDetectionData(dataset: string, options: DetectionDataOptions = {}): Promise<DenseData> {
+  checkOptions("read boxes", options, DETECTION_DATA_RULES);
   return checkParts(await load(dataset, options), options);
 }
 

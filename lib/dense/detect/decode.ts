@@ -1,6 +1,7 @@
 /** From raw predictions to boxes, and the best of those that overlap. @module */
 import type { BoxShape } from "./anchors.ts";
 import { boxIou, type Detection } from "./boxes.ts";
+import { checkOptions, COUNT, needed, NUMBER, type Rules } from "../../platform/options.ts";
 
 /** Raw predictions of one scale. */
 export interface RawScale {
@@ -22,6 +23,13 @@ export interface DecodeBoxesOptions {
   least?: number;
 }
 
+/** What they must be. */
+const DECODE_RULES: Rules<DecodeBoxesOptions> = {
+  batch: needed(COUNT),
+  classes: needed(COUNT),
+  least: NUMBER,
+};
+
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /**
@@ -31,8 +39,10 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
  * Source: Redmon and Farhadi 2018, section 2.1.
  *
  * @returns One list an image, in the order of scales and cells; not yet suppressed.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function decodeBoxes(scales: readonly RawScale[], options: DecodeBoxesOptions): Detection[][] {
+  checkOptions("decode boxes", options, DECODE_RULES);
   const { batch, classes, least = 0.01 } = options;
   const out: Detection[][] = Array.from({ length: batch }, () => []);
   for (const { values, grid, anchors } of scales) {
@@ -74,6 +84,13 @@ export interface SuppressOptions {
   most?: number;
 }
 
+/** What they must be. */
+const SUPPRESS_RULES: Rules<SuppressOptions> = {
+  confidence: NUMBER,
+  iou: NUMBER,
+  most: COUNT,
+};
+
 /**
  * Greedy suppression within each class: the best detection stays, those that overlap it go, and so on.
  *
@@ -82,8 +99,10 @@ export interface SuppressOptions {
  *
  * @param detections In any order.
  * @returns The kept ones, best first; equal scores keep their order.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function suppress(detections: readonly Detection[], options: SuppressOptions = {}): Detection[] {
+  checkOptions("suppress boxes", options, SUPPRESS_RULES);
   const { confidence = 0.5, iou = 0.5, most = 100 } = options;
   const kept: Detection[] = [];
   const candidates = detections.filter(({ score }) => score >= confidence).sort((a, b) => b.score - a.score);

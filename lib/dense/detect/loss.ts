@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor, Tensor2D, Tensor4D } from "../../tensor/types.ts";
 import { reshape } from "../../tensor/typed.ts";
+import { checkOptions, NUMBER, type Rules } from "../../platform/options.ts";
 
 /** {@linkcode ScaleTargets} as tensors of N = B · g · g · A rows. */
 export interface ScaleTargetTensors {
@@ -25,6 +26,13 @@ export interface DetectionLossOptions {
   background?: number;
 }
 
+/** What they must be. */
+const LOSS_RULES: Rules<DetectionLossOptions> = {
+  centre: NUMBER,
+  size: NUMBER,
+  background: NUMBER,
+};
+
 /**
  * The loss of one scale, each part a mean over all N anchors of all cells:
  * `2.5 (BCE_x + BCE_y) + 2.5 (MSE_w + MSE_h) + BCE_object + 0.5 BCE_background + BCE_class / C`,
@@ -35,12 +43,14 @@ export interface DetectionLossOptions {
  * @param output Raw predictions, shape `[B, g, g, A (5 + C)]`.
  * @param targets Of the same cells.
  * @returns Scalar. The caller disposes it.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function detectionLoss(
   output: Tensor4D,
   targets: ScaleTargetTensors,
   options: DetectionLossOptions = {},
 ): Scalar {
+  checkOptions("compute the detection loss", options, LOSS_RULES);
   const { centre = 2.5, size = 2.5, background = 0.5 } = options;
   const classes = targets.classes.shape[1];
   const rows = output.size / (5 + classes);

@@ -1,5 +1,6 @@
 /** Mean average precision, FROC, and the one box that a detector must beat. @module */
 import { boxIou, type Detection, type UnitBox } from "./boxes.ts";
+import { checkOptions, COUNT, needed, NUMBER, NUMBERS, oneOf, type Rules, WHOLE } from "../../platform/options.ts";
 
 /** Predictions and truth of one image. */
 export interface DetectedImage {
@@ -52,14 +53,22 @@ export interface AveragePrecisionOptions {
   classIndex?: number;
 }
 
+/** What they must be. */
+const PRECISION_RULES: Rules<AveragePrecisionOptions> = {
+  iou: needed(NUMBER),
+  classIndex: WHOLE,
+};
+
 /**
  * Average precision of one class: precision, made non-increasing, at the 101 recalls 0, 0.01, ..., 1.
  *
  * Source: COCO's evaluation (pycocotools `COCOeval.accumulate`), which torchmetrics' `MeanAveragePrecision` runs.
  *
  * @returns 0 to 1; null when no image has a true box of the class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function averagePrecision(images: readonly DetectedImage[], options: AveragePrecisionOptions): number | null {
+  checkOptions("compute the average precision", options, PRECISION_RULES);
   const { iou, classIndex = 0 } = options;
   const positives = images.reduce(
     (sum, { truth }) => sum + truth.filter((box) => box.classIndex === classIndex).length,
@@ -98,15 +107,24 @@ export interface MeanAveragePrecisionOptions {
   form?: "strict" | "customary";
 }
 
+/** What they must be. */
+const MEAN_RULES: Rules<MeanAveragePrecisionOptions> = {
+  thresholds: NUMBERS,
+  classes: COUNT,
+  form: oneOf(["strict", "customary"]),
+};
+
 /**
  * Average precision, mean over classes that occur and over thresholds.
  *
  * @returns 0 to 1; null when no true box is left to find.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function meanAveragePrecision(
   images: readonly DetectedImage[],
   options: MeanAveragePrecisionOptions = {},
 ): number | null {
+  checkOptions("compute the mean average precision", options, MEAN_RULES);
   const { thresholds = MAP_THRESHOLDS, classes = 1, form = "strict" } = options;
   const counted = form === "strict" ? images : images.filter((i) => i.detections.length > 0 && i.truth.length > 0);
   const values = thresholds.flatMap((iou) =>
@@ -125,6 +143,13 @@ export interface FrocOptions {
   alarms?: readonly number[];
 }
 
+/** What they must be. */
+const FROC_RULES: Rules<FrocOptions> = {
+  iou: NUMBER,
+  classes: COUNT,
+  alarms: NUMBERS,
+};
+
 /** The free-response curve. */
 export interface Froc {
   /** Sensitivity at each number of false alarms an image, 0 to 1; null without a true box. */
@@ -139,8 +164,11 @@ export interface Froc {
  * false alarm.
  *
  * Source: LUNA16's and CAMELYON's evaluation.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function froc(images: readonly DetectedImage[], options: FrocOptions = {}): Froc {
+  checkOptions("compute FROC", options, FROC_RULES);
   const { iou = 0.4, classes = 1, alarms = [0.125, 0.25, 0.5, 1, 2, 4, 8] } = options;
   const positives = images.reduce((sum, { truth }) => sum + truth.length, 0);
   const judged = images.flatMap((image) =>

@@ -19,7 +19,7 @@ import { scaleTargets, type TargetOptions } from "./targets.ts";
 import { defined } from "../../platform/defined.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor4D } from "../../tensor/types.ts";
-import { checkOptions, COUNT, needed, oneOf, type Rules, TEXTS } from "../../platform/options.ts";
+import { CALL, checkOptions, COUNT, needed, NUMBER, oneOf, type Rules, TEXTS } from "../../platform/options.ts";
 
 /** Options of {@linkcode trainDetection}. */
 export interface TrainDetectionOptions extends FitHeadOptions {
@@ -88,13 +88,14 @@ export async function trainDetection(
   options: TrainDetectionOptions,
 ): Promise<{ head: DetectionHead; anchorIou: number; fit: Omit<FitHeadResult<DetectorParams>, "params"> }> {
   checkOptions("train a detection head", options, TRAIN_RULES);
-  const { classes, seed = 1, anchors: perScale = 3, assignment } = options;
+  const { classes, width: widest, pairs: most, anchors: perScale = 3, assignment, ...fitting } = options;
+  const { seed = 1 } = fitting;
   const large = train.maps.width >= 512;
   const boxes = truthOf(train, classes), validationBoxes = truthOf(validation, classes);
   const { anchors, meanIou } = kMeansAnchors(boxes.flat(), { count: 3 * perScale, seed });
   const scales = [2, 1, 0].map((i) => anchors.slice(i * perScale, (i + 1) * perScale)); // the largest at the coarse scale
   const { width: input, grid } = train.maps;
-  const width = options.width ?? (large ? 512 : 32), pairs = options.pairs ?? (large ? 3 : 1);
+  const width = widest ?? (large ? 512 : 32), pairs = most ?? (large ? 3 : 1);
   const config: DetectorConfig = { input, grid, width, pairs, classes, anchors: scales };
   const start = initDetector(config, seed);
   try {
@@ -115,7 +116,7 @@ export async function trainDetection(
         const images = validationBoxes.map((truth, i) => ({ truth, detections: detections[i]! }));
         return meanAveragePrecision(images, { classes: classes.length }) ?? 0;
       },
-    }, options);
+    }, fitting);
     return { head: { task: "detect", params, config }, anchorIou: meanIou, fit };
   } finally {
     disposeParams(start);
@@ -152,12 +153,24 @@ export interface DetectAllOptions {
   onBatch?: (done: number) => void;
 }
 
-/** The boxes of every case, suppressed, best first. */
+/** What they must be. */
+const DETECT_RULES: Rules<DetectAllOptions> = {
+  confidence: NUMBER,
+  nmsIou: NUMBER,
+  onBatch: CALL,
+};
+
+/**
+ * The boxes of every case, suppressed, best first.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export async function detectAll(
   head: DetectionHead,
   maps: MapSource,
   options: DetectAllOptions = {},
 ): Promise<Detection[][]> {
+  checkOptions("detect", options, DETECT_RULES);
   const { confidence = LEAST, nmsIou = 0.5, onBatch } = options;
   const { config } = head;
   const out: Detection[][] = [];
@@ -179,12 +192,22 @@ export async function detectAll(
   return out;
 }
 
-/** Figures on test cases, with the detections in each. */
+/** What they must be. */
+const EVALUATE_RULES: Rules<Pick<DetectAllOptions, "onBatch">> = {
+  onBatch: CALL,
+};
+
+/**
+ * Figures on test cases, with the detections in each.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export async function evaluateDetection(
   head: DetectionHead,
   test: MappedCases,
   options: Pick<DetectAllOptions, "onBatch"> = {},
 ): Promise<{ figures: DetectionFigures; images: DetectedImage[] }> {
+  checkOptions("evaluate detection", options, EVALUATE_RULES);
   const { classes } = head.config;
   const truth = truthOf(test, classes);
   const detections = await detectAll(head, test.maps, options);

@@ -1,12 +1,13 @@
 /** Predicted boxes as files: one row a box, and the table of the RSNA challenge. @module */
 import { join } from "@std/path";
-import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
+import { CSV_CELL_RULES, csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
 import type { Overlay } from "../../display/overlay.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import type { MappedCases } from "../maps.ts";
 import { type AnswerOptions, pictureOverlay } from "../pictures.ts";
 import type { Detection } from "./boxes.ts";
 import type { DetectedImage } from "./metrics.ts";
+import { checkOptions } from "../../platform/options.ts";
 
 /** Boxes of one image, with its size in pixels. */
 export interface ImageBoxes {
@@ -27,8 +28,11 @@ function pixels({ size: [width, height] }: ImageBoxes, box: Detection): string[]
 /**
  * RSNA's submission: `patientId,PredictionString`, the string `confidence x y width height` for each box. RSNA's own ids, which its
  * scorer looks up, are none that a spreadsheet would take for a formula.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function rsnaSubmission(images: readonly ImageBoxes[], options: CsvCellOptions = {}): string {
+  checkOptions("write boxes", options, CSV_CELL_RULES);
   const rows = images.map((image) => {
     const words = image.boxes.flatMap((box) => [round(box.score, 4), ...pixels(image, box)]);
     return `${csvCell(image.id, options)},${words.join(" ")}`;

@@ -1,6 +1,7 @@
 /** The loss of the segmentation protocol: focal plus the logarithm of soft Dice. @module */
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor } from "../../tensor/types.ts";
+import { checkOptions, NUMBER, type Rules } from "../../platform/options.ts";
 
 /** Options of {@linkcode segmentationLoss}. */
 export interface SegmentationLossOptions {
@@ -11,6 +12,13 @@ export interface SegmentationLossOptions {
   /** Added to both sides of soft Dice. @default {1} */
   smooth?: number;
 }
+
+/** What they must be. */
+const LOSS_RULES: Rules<SegmentationLossOptions> = {
+  focalFactor: NUMBER,
+  gamma: NUMBER,
+  smooth: NUMBER,
+};
 
 /**
  * The focal loss, a mean over pixels: `mean((1 - p_t)^gamma · CE)`.
@@ -50,8 +58,10 @@ export function softDice(logits: Tensor, targets: Tensor, smooth = 1): Scalar {
  * @param targets Same shape, 0 or 1.
  * @returns Scalar. The caller disposes it.
  * @throws {TypeError} If the shapes differ.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function segmentationLoss(logits: Tensor, targets: Tensor, options: SegmentationLossOptions = {}): Scalar {
+  checkOptions("compute the segmentation loss", options, LOSS_RULES);
   const { focalFactor = 10, gamma = 2, smooth = 1 } = options;
   if (logits.shape.join() !== targets.shape.join()) {
     throw new TypeError(

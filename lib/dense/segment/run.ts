@@ -9,7 +9,7 @@ import { segmentationLoss } from "./loss.ts";
 import { type MaskOverlap, maskOverlap, meanMask, type SegmentationFigures, segmentationFigures } from "./metrics.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import type { Tensor3D, Tensor4D } from "../../tensor/types.ts";
-import { checkOptions, COUNT, needed, type Rules } from "../../platform/options.ts";
+import { CALL, checkOptions, COUNT, needed, type Rules } from "../../platform/options.ts";
 
 /** Options of {@linkcode trainSegmentation}. */
 export interface TrainSegmentationOptions extends FitHeadOptions {
@@ -49,9 +49,10 @@ export async function trainSegmentation(
   options: TrainSegmentationOptions,
 ): Promise<{ head: SegmentationHead; fit: Omit<FitHeadResult<DecoderParams>, "params"> }> {
   checkOptions("train a segmentation head", options, TRAIN_RULES);
-  const { patchSize, seed = 1 } = options;
+  const { patchSize, widest, ...fitting } = options;
+  const { seed = 1 } = fitting;
   const { width } = train.maps;
-  const config = decoderConfig(width, patchSize, options.widest ?? (width >= 512 ? 512 : 64));
+  const config = decoderConfig(width, patchSize, widest ?? (width >= 512 ? 512 : 64));
   const side = sideOf({ config }, train.maps);
   const target = targetsOf(train, side);
   const truth = targetsOf(validation, side);
@@ -71,7 +72,7 @@ export async function trainSegmentation(
         tf.tidy(() => segmentationLoss(decodeMaps(params, maps, config, { statistics }), masks)),
       validate: async (params) =>
         (await figuresOf({ task: "segment", params, config }, validation.maps, truth)).figures.dice,
-    }, options);
+    }, fitting);
     return { head: { task: "segment", params, config }, fit };
   } finally {
     disposeParams(start);
@@ -114,12 +115,22 @@ export interface EvaluateSegmentationOptions {
   onCase?: (index: number, mask: BinaryMask, overlap: MaskOverlap) => Promise<void>;
 }
 
-/** Figures at the encoder's image size (the protocol's), and the overlap of every case. */
+/** What they must be. */
+const EVALUATE_RULES: Rules<EvaluateSegmentationOptions> = {
+  onCase: CALL,
+};
+
+/**
+ * Figures at the encoder's image size (the protocol's), and the overlap of every case.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export async function evaluateSegmentation(
   head: SegmentationHead,
   test: MappedCases,
   options: EvaluateSegmentationOptions = {},
 ): Promise<{ figures: SegmentationFigures; overlaps: MaskOverlap[] }> {
+  checkOptions("evaluate segmentation", options, EVALUATE_RULES);
   const { onCase } = options;
   const size = sideOf(head, test.maps);
   return await figuresOf(

@@ -11,6 +11,7 @@ import type { Classifier, NamedImage } from "../classify.ts";
 import type { ImageReader } from "../../data/pixels/reader.ts";
 import type { FeatureEncoder } from "./shards.ts";
 import { imageSource } from "../../data/sources.ts";
+import { checkOptions, COUNT, RECORD, type Rules, TEXT } from "../../platform/options.ts";
 
 /** What a {@linkcode featureEncoder} reads by index. */
 export interface FeatureContent {
@@ -30,6 +31,13 @@ export interface FeatureEncoderOptions {
   backend?: string;
 }
 
+/** What they must be. */
+const ENCODER_RULES: Rules<FeatureEncoderOptions> = {
+  batchSize: COUNT,
+  reader: RECORD,
+  backend: TEXT,
+};
+
 /**
  * Opens a model for encoding: merges its updates; `close` frees the merged weights and the model's own.
  *
@@ -37,6 +45,7 @@ export interface FeatureEncoderOptions {
  * feature would depend, in its last bit, on how many items its shard has.
  *
  * @param content Images and texts, addressed by index.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function featureEncoder(
   model: ContrastiveModel<AceLoraParams>,
@@ -44,6 +53,7 @@ export function featureEncoder(
   content: FeatureContent,
   options: FeatureEncoderOptions = {},
 ): FeatureEncoder {
+  checkOptions("encode features", options, ENCODER_RULES);
   const { batchSize = 16, reader, backend } = options;
   const merged = model.forEvaluation(params);
   const texts = textsBy(model, merged, { encoders, tokenizer }, content.texts);

@@ -12,6 +12,7 @@ import {
   type Shard,
 } from "./features_file.ts";
 import { type EncodeShardOptions, parseShard } from "./shards.ts";
+import { CALL, checkOptions, FLAG, type Rules } from "../../platform/options.ts";
 
 /** The shards of `out` that lie beside it, by path. */
 export async function findShards(out: string): Promise<string[]> {
@@ -30,6 +31,9 @@ export async function findShards(out: string): Promise<string[]> {
   return shards.sort();
 }
 
+/** What they must be. */
+const MERGE_RULES: Rules<Pick<EncodeShardOptions, "force" | "onStale">> = { force: FLAG, onStale: CALL };
+
 /**
  * Joins all shards of a job to the file that encoding the whole would have made, bit for bit the same numbers.
  *
@@ -37,12 +41,15 @@ export async function findShards(out: string): Promise<string[]> {
  * @throws {ForeignFileError} If something else than features is at `out`.
  * @throws {RangeError} If one is missing, there twice, or made from something else; the message names it.
  * @throws {SyntaxError} If one lacks its ids, or has another number of them than rows.
+ * @throws {TypeError} If an option is unknown or of another kind.
  */
 export async function mergeShards(
   out: string,
   paths: readonly string[],
-  { force = false, onStale }: Pick<EncodeShardOptions, "force" | "onStale"> = {},
+  options: Pick<EncodeShardOptions, "force" | "onStale"> = {},
 ): Promise<{ path: string; items: number }> {
+  checkOptions("merge shards", options, MERGE_RULES);
+  const { force = false, onStale } = options;
   const shards = await readJob(out, paths);
   const { fingerprint, settings } = shards[0]!;
   const lists = shards[0]!.lists.map((_, l) => interleaved(shards.map(({ lists }) => lists[l]!)));

@@ -17,6 +17,7 @@ import {
   isKept,
   type Shard,
 } from "./features_file.ts";
+import { CALL, checkOptions, COUNT, FLAG, RECORD, type Rule, type Rules } from "../../platform/options.ts";
 
 /** Encodes items of one list: unit rows, row-major `[indices.length, width]`. */
 export interface FeatureEncoder {
@@ -55,6 +56,26 @@ export interface EncodeShardOptions {
   /** Called at the start and after each part with the items done. */
   onProgress?: (done: number, total: number) => void;
 }
+
+/** A share of the work. */
+const SHARD: Rule = {
+  must: "an index from 0 to below a count",
+  type: "object",
+  allows: (value) => {
+    const { index, count } = value as Partial<Shard>;
+    return Number.isInteger(index) && Number.isInteger(count) && index! >= 0 && index! < count!;
+  },
+};
+
+/** What they must be. */
+const ENCODE_SHARD_RULES: Rules<EncodeShardOptions> = {
+  shard: SHARD,
+  chunk: COUNT,
+  force: FLAG,
+  signal: RECORD,
+  onStale: CALL,
+  onProgress: CALL,
+};
 
 /** What {@linkcode encodeShard} did. */
 export interface EncodedShard {
@@ -106,12 +127,14 @@ function jobFingerprint({ lists, settings }: Pick<EncodeJob, "lists" | "settings
  * @param out File of the whole; see {@linkcode shardPath} for a shard's.
  * @throws {ForeignFileError} If something else than features is there.
  * @throws {RangeError} If a feature is not finite; the message names the item, and nothing of its part is written.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function encodeShard(
   out: string,
   job: EncodeJob,
   options: EncodeShardOptions = {},
 ): Promise<EncodedShard> {
+  checkOptions("encode a share", options, ENCODE_SHARD_RULES);
   const { shard = { index: 0, count: 1 }, chunk = 128, force = false, signal, onStale, onProgress } = options;
   const path = shardPath(out, shard);
   const fingerprint = jobFingerprint(job);

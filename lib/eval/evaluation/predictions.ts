@@ -1,9 +1,10 @@
 /** Scores of cases with their truth: a record, and the CSV it is kept in. @module */
-import { csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
+import { CSV_CELL_RULES, csvCell, type CsvCellOptions } from "../../data/csv_cell.ts";
 import { readCsv, rowNumber } from "../../data/csv.ts";
 import { byCodePoint } from "../../text/code_point_order.ts";
 import { splitByPatient } from "../../data/splits.ts";
 import type { Dataset } from "../../data/types.ts";
+import { checkOptions, type Rules, TEXT, TEXTS } from "../../platform/options.ts";
 
 /** The part that thresholds are chosen on and temperatures fitted to; every other case is judged. */
 export const TUNING_PART = "tune";
@@ -71,12 +72,23 @@ export function withTuningPart(all: Predictions, share: number, seed: number): P
   return { ...all, parts: all.ids.map((id) => chosen.has(id) ? TUNING_PART : "test") };
 }
 
-/** Predictions out of a set's cases, its targets and the scores of a model. */
+/** What they must be. */
+const DATASET_PREDICTIONS_RULES: Rules<{ classes?: readonly string[]; attributes?: readonly string[] }> = {
+  classes: TEXTS,
+  attributes: TEXTS,
+};
+
+/**
+ * Predictions out of a set's cases, its targets and the scores of a model.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
+ */
 export function datasetPredictions(
   dataset: Dataset,
   { scores, targets }: { scores: ArrayLike<number>; targets: readonly number[] },
   options: { classes?: readonly string[]; attributes?: readonly string[] } = {},
 ): Predictions {
+  checkOptions("list predictions", options, DATASET_PREDICTIONS_RULES);
   const { cases } = dataset;
   const isKnown = cases.some(({ patientId }) => patientId !== undefined);
   return {
@@ -96,8 +108,11 @@ export function datasetPredictions(
 /**
  * Predictions as CSV: `id`, `split`, `patient` where known, `truth` (multi-label: `truth:CLASS` of 0 and 1 each), a column
  * `score:CLASS` for each class, and the further columns. Numbers are written so that reading gives the same bits.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function predictionsCsv(predictions: Predictions, options: CsvCellOptions = {}): string {
+  checkOptions("write predictions", options, CSV_CELL_RULES);
   const { classes, task, ids, scores, targets, parts, patients, attributes } = predictions;
   const width = scores.length / ids.length;
   const scored = width === 1 ? classes.slice(1) : classes;
@@ -136,6 +151,17 @@ export interface ReadPredictionsOptions {
   attributes?: readonly string[];
 }
 
+/** What they must be. */
+const READ_RULES: Rules<ReadPredictionsOptions> = {
+  classes: TEXTS,
+  id: TEXT,
+  truth: TEXT,
+  scores: TEXTS,
+  patient: TEXT,
+  part: TEXT,
+  attributes: TEXTS,
+};
+
 /** The error for a cell of a CSV of scores. */
 function cellError(path: string, row: number, column: string, expected: string, actual: string): SyntaxError {
   return new SyntaxError(
@@ -150,8 +176,10 @@ function cellError(path: string, row: number, column: string, expected: string, 
  *
  * @throws {SyntaxError} If a column is missing, a score is no number, a truth no class, or an id comes twice; the message
  * names file, row and column.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function readPredictions(path: string, options: ReadPredictionsOptions = {}): Promise<Predictions> {
+  checkOptions("read predictions", options, READ_RULES);
   const table = await readCsv(path);
   const column = (name: string): string[] => {
     const index = table.column(name);

@@ -2,6 +2,7 @@
 import { mulberry32, shuffled } from "../../tensor/random.ts";
 import { ofCovered } from "./maps.ts";
 import type { MapModel } from "./model.ts";
+import { checkOptions, COUNT, needed, type Rules, WHOLE } from "../../platform/options.ts";
 
 /** Probabilities of a label as patches go and come, strongest first. */
 export interface Faithfulness {
@@ -25,6 +26,12 @@ export interface FaithfulnessOptions {
   steps?: number;
 }
 
+/** What they must be. */
+const FAITHFULNESS_RULES: Rules<FaithfulnessOptions> = {
+  label: needed(WHOLE),
+  steps: COUNT,
+};
+
 /**
  * Covers a map's patches from the strongest on, and uncovers them in the same order, following a label's probability. Of equally
  * strong patches the earlier goes first. Covered is the mean colour, in both.
@@ -33,6 +40,7 @@ export interface FaithfulnessOptions {
  *
  * @param pixels One normalised image, `[S, S, 3]`.
  * @param map One number a patch.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function faithfulness(
   model: MapModel,
@@ -40,6 +48,7 @@ export async function faithfulness(
   map: ArrayLike<number>,
   options: FaithfulnessOptions,
 ): Promise<Faithfulness> {
+  checkOptions("follow a map", options, FAITHFULNESS_RULES);
   const { label, steps = 16 } = options;
   const order = Array.from(map, (_, i) => i).sort((a, b) => map[b]! - map[a]! || a - b);
   const shares = Array.from({ length: steps + 1 }, (_, i) => i / steps);

@@ -8,6 +8,7 @@ import { type Faithfulness, faithfulness, meanFaithfulness, randomMap } from "./
 import { labelMaps, MAP_KINDS, type MapKind } from "./maps.ts";
 import type { MapModel } from "./model.ts";
 import { patchesIn, pointingHit, type SeenBox, seenBox } from "./pointing.ts";
+import { CALL, checkOptions, listOf, needed, type Rules, TEXTS, WHOLE } from "../../platform/options.ts";
 
 /** What is held against the boxes: the kinds of maps, and two that know nothing. */
 export type Pointer = MapKind | "centre" | "chance";
@@ -52,18 +53,28 @@ export interface PointingGameOptions {
   onCase?: (done: number) => void;
 }
 
+/** What they must be. */
+const GAME_RULES: Rules<PointingGameOptions> = {
+  labels: needed(TEXTS),
+  kinds: listOf(MAP_KINDS),
+  curves: WHOLE,
+  onCase: CALL,
+};
+
 /**
  * Plays the pointing game on each pair of an image and a label that has a box in it: is the strongest patch of the label's map in
  * one of its boxes?
  *
  * @param cases With boxes, in pixels of the image.
  * @throws {RangeError} If no image has a box of a label, or a box lies outside its image.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function pointingGame(
   model: MapModel,
   cases: readonly Case[],
   options: PointingGameOptions,
 ): Promise<PointingReport> {
+  checkOptions("play the pointing game", options, GAME_RULES);
   const { labels, kinds = MAP_KINDS, curves = 0, onCase } = options;
   const pairs: Pair[] = [];
   const followed: Record<string, Faithfulness>[] = [];

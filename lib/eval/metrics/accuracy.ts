@@ -1,5 +1,6 @@
 /** Predicted classes and their accuracy. @module */
 import { checkScores, checkTargets } from "./_check.ts";
+import { checkOptions, NUMBER, type Rules } from "../../platform/options.ts";
 
 /** Options of {@linkcode accuracy}. */
 export interface AccuracyOptions {
@@ -9,6 +10,11 @@ export interface AccuracyOptions {
    */
   threshold?: number;
 }
+
+/** What they must be. */
+const ACCURACY_RULES: Rules<AccuracyOptions> = {
+  threshold: NUMBER,
+};
 
 /**
  * The column with the highest score in each row; of equal scores the first, as NumPy's argmax.
@@ -46,12 +52,14 @@ export function predictedClasses(scores: ArrayLike<number>, n: number): Int32Arr
  * @returns `n` zeros and ones.
  * @throws {TypeError} If the lengths do not fit.
  * @throws {RangeError} If a score is NaN, a target is no class, or there is no case.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function correctCases(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: AccuracyOptions = {},
 ): Uint8Array {
+  checkOptions("compute accuracy", options, ACCURACY_RULES);
   const { threshold = 0.5 } = options;
   const n = targets.length;
   const columns = checkScores(scores, n, "accuracy");
@@ -71,12 +79,14 @@ export function correctCases(
  * @returns The accuracy.
  * @throws {TypeError} If the lengths do not fit.
  * @throws {RangeError} If a score is NaN, a target is no class, or there is no case.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function accuracy(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: AccuracyOptions = {},
 ): number {
+  checkOptions("compute accuracy", options, ACCURACY_RULES);
   const correct = correctCases(scores, targets, options);
   let sum = 0;
   for (const value of correct) sum += value;
@@ -92,12 +102,14 @@ export function accuracy(
  * @returns The accuracy, in `[0, 1]`.
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If a score is NaN or a target is not 0 or 1.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function multilabelAccuracy(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: AccuracyOptions = {},
 ): number {
+  checkOptions("compute accuracy", options, ACCURACY_RULES);
   if (scores.length !== targets.length) {
     throw new TypeError(
       `Cannot compute accuracy as scores and targets must have one length: current lengths are ${scores.length} and ${targets.length}`,

@@ -1,5 +1,6 @@
 /** Area under the ROC curve by ranks, equal scores counting one half; its intervals are those of bootstrap.ts, or of delong.ts without drawing. @module */
 import { checkScores, checkTargets, classNames } from "./_check.ts";
+import { checkOptions, needed, type Rules, TEXTS } from "../../platform/options.ts";
 
 /** Options of {@linkcode macroAuroc} and {@linkcode multilabelAuroc}. */
 export interface AurocOptions {
@@ -9,6 +10,11 @@ export interface AurocOptions {
    */
   classes?: readonly string[];
 }
+
+/** What they must be. */
+const AUROC_RULES: Rules<AurocOptions> = {
+  classes: TEXTS,
+};
 
 /** A macro AUROC with its parts. */
 export interface AurocReport {
@@ -162,12 +168,14 @@ export function binaryAuroc(scores: ArrayLike<number>, targets: ArrayLike<number
  * @returns The mean, its parts and the skipped classes.
  * @throws {TypeError} If the lengths do not fit.
  * @throws {RangeError} If a score is NaN, a target is no class, or all targets are equal.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function macroAuroc(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: AurocOptions = {},
 ): AurocReport {
+  checkOptions("compute AUROC", options, AUROC_RULES);
   const columns = oneVersusRest(scores, targets);
   return report(columns, classNames(options.classes, columns.length, "AUROC"));
 }
@@ -178,6 +186,11 @@ export interface MultilabelAurocOptions {
   classes: readonly string[];
 }
 
+/** What they must be. */
+const MULTILABEL_RULES: Rules<MultilabelAurocOptions> = {
+  classes: needed(TEXTS),
+};
+
 /**
  * Macro AUROC of a multi-label set: the mean over the classes that have positives and negatives.
  *
@@ -187,12 +200,14 @@ export interface MultilabelAurocOptions {
  * @returns The mean, its parts and the skipped classes.
  * @throws {TypeError} If the shapes differ.
  * @throws {RangeError} If a score is NaN, a target is not 0 or 1, or no class has both.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function multilabelAuroc(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: MultilabelAurocOptions,
 ): AurocReport {
+  checkOptions("compute AUROC", options, MULTILABEL_RULES);
   return report(labelColumns(scores, targets, options.classes.length), options.classes);
 }
 

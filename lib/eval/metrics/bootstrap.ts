@@ -1,5 +1,6 @@
 /** Percentile bootstrap over cases or whole patients: an interval of one statistic, and the paired difference of two. @module */
 import { mulberry32 } from "../../tensor/random.ts";
+import { checkOptions, COUNT, INTEGER, type Rules, SHARE } from "../../platform/options.ts";
 
 /** A statistic of the cases at `indices` (repeats count); NaN where it is undefined. */
 export type Statistic = (indices: Uint32Array) => number;
@@ -28,6 +29,14 @@ export interface BootstrapOptions {
    */
   groups?: ArrayLike<string | number>;
 }
+
+/** What they must be. */
+export const BOOTSTRAP_RULES: Rules<BootstrapOptions> = {
+  resamples: COUNT,
+  seed: INTEGER,
+  level: SHARE,
+  groups: { must: "a list", type: "object" },
+};
 
 /** What a bootstrap found. */
 export interface BootstrapInterval {
@@ -70,8 +79,10 @@ export interface PairedBootstrap {
  * @throws {TypeError} If there is not one group a case.
  * @throws {RangeError} If `n` or an option is out of range, or the statistic is undefined on the cases themselves or on
  * every resample.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function bootstrapInterval(n: number, statistic: Statistic, options: BootstrapOptions = {}): BootstrapInterval {
+  checkOptions("bootstrap", options, BOOTSTRAP_RULES);
   const { level = 0.95 } = options;
   const value = onAll(n, statistic);
   const { values, skipped } = resample(n, statistic, options);
@@ -88,6 +99,7 @@ export function bootstrapInterval(n: number, statistic: Statistic, options: Boot
  * @param options See {@linkcode BootstrapOptions}.
  * @returns Difference (A - B), interval, p and counts.
  * @throws {RangeError} As {@linkcode bootstrapInterval}.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function pairedBootstrap(
   n: number,
@@ -95,6 +107,7 @@ export function pairedBootstrap(
   statisticB: Statistic,
   options: BootstrapOptions = {},
 ): PairedBootstrap {
+  checkOptions("bootstrap", options, BOOTSTRAP_RULES);
   const { level = 0.95 } = options;
   const subtract: Statistic = (indices) => statisticA(indices) - statisticB(indices);
   const difference = onAll(n, subtract);
@@ -115,12 +128,14 @@ export function pairedBootstrap(
  * @returns One a statistic; null where it is undefined on the cases themselves or on every resample.
  * @throws {TypeError} If there is not one group a case.
  * @throws {RangeError} If `n` or an option is out of range.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function bootstrapIntervals(
   n: number,
   statistics: (indices: Uint32Array) => readonly number[],
   options: BootstrapOptions = {},
 ): (BootstrapInterval | null)[] {
+  checkOptions("bootstrap", options, BOOTSTRAP_RULES);
   const { draw, resamples, level } = drawing(n, options);
   const own = statistics(allOf(n));
   const values = own.map(() => new Float64Array(resamples));
@@ -150,20 +165,12 @@ function onAll(n: number, statistic: Statistic): number {
   return value;
 }
 
-/** Draws of cases or groups by seed, and the options checked. */
+/** Draws of cases or groups by seed, and the options with their defaults. */
 function drawing(
   n: number,
   options: BootstrapOptions,
 ): { draw: () => Uint32Array; resamples: number; level: number } {
   const { resamples = 1000, seed = 1, level = 0.95 } = options;
-  if (!Number.isInteger(resamples) || resamples < 1) {
-    throw new RangeError(
-      `Cannot bootstrap as the number of resamples must be a positive integer: current value is ${resamples}`,
-    );
-  }
-  if (!(level > 0 && level < 1)) {
-    throw new RangeError(`Cannot bootstrap as the level must be between 0 and 1: current value is ${level}`);
-  }
   const rng = mulberry32(seed);
   return { draw: options.groups ? groupDraws(n, options.groups, rng) : caseDraws(n, rng), resamples, level };
 }

@@ -1,5 +1,6 @@
 /** Whether probabilities mean what they say: reliability, calibration error, and a temperature that mends them. @module */
 import { checkScores, checkTargets } from "./_check.ts";
+import { checkOptions, COUNT, type Rules } from "../../platform/options.ts";
 
 /** One bar of a reliability diagram. */
 export interface ReliabilityBin {
@@ -24,6 +25,11 @@ export interface ReliabilityOptions {
   bins?: number;
 }
 
+/** What they must be. */
+const RELIABILITY_RULES: Rules<ReliabilityOptions> = {
+  bins: COUNT,
+};
+
 /**
  * Cases by their probability, in bins of equal width.
  *
@@ -31,17 +37,16 @@ export interface ReliabilityOptions {
  * @param happened `n` zeros and ones.
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If a probability is not in [0, 1], an outcome is not 0 or 1, or there is no case.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function reliabilityBins(
   probabilities: ArrayLike<number>,
   happened: ArrayLike<number>,
   options: ReliabilityOptions = {},
 ): ReliabilityBin[] {
+  checkOptions("bin probabilities", options, RELIABILITY_RULES);
   const { bins = 10 } = options;
   checkProbabilities(probabilities, happened);
-  if (!Number.isInteger(bins) || bins < 1) {
-    throw new RangeError(`Cannot bin probabilities as there must be at least one bin: current number is ${bins}`);
-  }
   const sums = Array.from({ length: bins }, () => ({ count: 0, probability: 0, happened: 0 }));
   for (let i = 0; i < probabilities.length; i++) {
     const sum = sums[Math.max(0, Math.ceil(probabilities[i]! * bins) - 1)]!;

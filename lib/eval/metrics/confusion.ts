@@ -1,5 +1,6 @@
 /** Counts of target against predicted class. @module */
 import { checkTargets } from "./_check.ts";
+import { checkOptions, COUNT, type Rules } from "../../platform/options.ts";
 
 /** Options of {@linkcode confusionMatrix}. */
 export interface ConfusionOptions {
@@ -10,6 +11,11 @@ export interface ConfusionOptions {
   classes?: number;
 }
 
+/** What they must be. */
+const CONFUSION_RULES: Rules<ConfusionOptions> = {
+  classes: COUNT,
+};
+
 /**
  * Confusion matrix: `out[t][p]` cases of class `t` were called `p`, as scikit-learn's `confusion_matrix`.
  *
@@ -19,12 +25,14 @@ export interface ConfusionOptions {
  * @returns One row a target class.
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If an index is no class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function confusionMatrix(
   predicted: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: ConfusionOptions = {},
 ): number[][] {
+  checkOptions("count a confusion matrix", options, CONFUSION_RULES);
   if (predicted.length !== targets.length) {
     throw new TypeError(
       `Cannot count a confusion matrix as predictions and targets must have one length: current lengths are ${predicted.length} and ${targets.length}`,

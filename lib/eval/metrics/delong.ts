@@ -2,6 +2,7 @@
 import { checkScores, checkTargets } from "./_check.ts";
 import { centralQuantile, twoSidedP } from "./_normal.ts";
 import { countWhile } from "./_sorted.ts";
+import { checkOptions, type Rules, SHARE } from "../../platform/options.ts";
 
 /** An AUROC with DeLong's interval. */
 export interface DelongInterval {
@@ -40,6 +41,11 @@ export interface DelongOptions {
   level?: number;
 }
 
+/** What they must be. */
+const DELONG_RULES: Rules<DelongOptions> = {
+  level: SHARE,
+};
+
 /** What each case contributes: the share of the other class that it beats (or is beaten by), equal scores one half. */
 interface Placements {
   auroc: number;
@@ -58,15 +64,17 @@ interface Placements {
  * @param targets `n` zeros and ones, two of each at least.
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If a score is NaN, a target is not 0 or 1, or a class has fewer than two cases.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function delongInterval(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: DelongOptions = {},
 ): DelongInterval {
+  checkOptions("compute an interval", options, DELONG_RULES);
   const own = placements(scores, targets);
   const standardError = Math.sqrt(covariance(own, own));
-  const reach = centralQuantile(checkLevel(options)) * standardError;
+  const reach = centralQuantile(options.level ?? 0.95) * standardError;
   return {
     value: own.auroc,
     standardError,
@@ -85,6 +93,7 @@ export function delongInterval(
  * @param targets `n` zeros and ones, two of each at least.
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If a score is NaN, a target is not 0 or 1, or a class has fewer than two cases.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function delongTest(
   scoresA: ArrayLike<number>,
@@ -92,20 +101,14 @@ export function delongTest(
   targets: ArrayLike<number>,
   options: DelongOptions = {},
 ): DelongTest {
+  checkOptions("compute an interval", options, DELONG_RULES);
   const [a, b] = [placements(scoresA, targets), placements(scoresB, targets)];
   const difference = a.auroc - b.auroc;
   const variance = covariance(a, a) + covariance(b, b) - 2 * covariance(a, b);
   const standardError = Math.sqrt(Math.max(0, variance));
   const z = standardError === 0 ? 0 : difference / standardError;
-  const reach = centralQuantile(checkLevel(options)) * standardError;
+  const reach = centralQuantile(options.level ?? 0.95) * standardError;
   return { difference, standardError, low: difference - reach, high: difference + reach, z, p: twoSidedP(z) };
-}
-
-function checkLevel({ level = 0.95 }: DelongOptions): number {
-  if (!(level > 0 && level < 1)) {
-    throw new RangeError(`Cannot compute an interval as its level must be between 0 and 1: current value is ${level}`);
-  }
-  return level;
 }
 
 function placements(scores: ArrayLike<number>, targets: ArrayLike<number>): Placements {

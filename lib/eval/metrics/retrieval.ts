@@ -1,5 +1,6 @@
 /** Retrieval: how far down the right text of an image, or image of a text, stands. @module */
 import { checkScores } from "./_check.ts";
+import { checkOptions, NUMBERS, type Rules } from "../../platform/options.ts";
 
 /** Figures of one direction. */
 export interface RetrievalFigures {
@@ -18,6 +19,11 @@ export interface RetrievalOptions {
   /** The K of recall at K. @default {[1, 5, 10]} */
   ks?: readonly number[];
 }
+
+/** What they must be. */
+const RETRIEVAL_RULES: Rules<RetrievalOptions> = {
+  ks: NUMBERS,
+};
 
 /**
  * The rank of the best right answer of each query, from 1: one more than the wrong answers that score higher, and half of those
@@ -64,8 +70,10 @@ export function retrievalRanks(
  *
  * @param ranks As {@linkcode retrievalRanks} gives them.
  * @throws {RangeError} If there is no query.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function retrievalFigures(ranks: ArrayLike<number>, options: RetrievalOptions = {}): RetrievalFigures {
+  checkOptions("compute recall", options, RETRIEVAL_RULES);
   const { ks = [1, 5, 10] } = options;
   const sorted = Float64Array.from(ranks).sort();
   if (sorted.length === 0) throw new RangeError("Cannot compute recall as there must be a query: there is none");

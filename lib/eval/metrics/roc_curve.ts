@@ -1,5 +1,6 @@
 /** The points of a ROC curve. @module */
 import { checkScores, checkTargets } from "./_check.ts";
+import { checkOptions, FLAG, type Rules } from "../../platform/options.ts";
 
 /** A ROC curve from (0, 0) to (1, 1). */
 export interface RocCurve {
@@ -20,6 +21,11 @@ export interface RocCurveOptions {
   simplify?: boolean;
 }
 
+/** What they must be. */
+const ROC_RULES: Rules<RocCurveOptions> = {
+  simplify: FLAG,
+};
+
 /**
  * ROC curve of one score a case; equals scikit-learn's `roc_curve` (`drop_intermediate` is `simplify`).
  *
@@ -29,12 +35,14 @@ export interface RocCurveOptions {
  * @returns The points.
  * @throws {TypeError} If the lengths differ.
  * @throws {RangeError} If a score is NaN, a target is not 0 or 1, or all targets are equal.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function rocCurve(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: RocCurveOptions = {},
 ): RocCurve {
+  checkOptions("compute a ROC curve", options, ROC_RULES);
   const { simplify = true } = options;
   const n = targets.length;
   if (checkScores(scores, n, "a ROC curve") !== 1) {

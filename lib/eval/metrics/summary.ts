@@ -1,8 +1,9 @@
 /** Accuracy and AUROC of one evaluation with their bootstrap intervals: the numbers a table prints. @module */
 import { correctCases, multilabelAccuracy } from "./accuracy.ts";
 import { aurocStatistic, binaryAuroc, macroAuroc, multilabelAuroc, multilabelAurocStatistic } from "./auroc.ts";
-import { bootstrapInterval, type BootstrapOptions } from "./bootstrap.ts";
+import { BOOTSTRAP_RULES, bootstrapInterval, type BootstrapOptions } from "./bootstrap.ts";
 import { checkScores } from "./_check.ts";
+import { checkOptions, needed, oneOf, type Rules, TEXTS } from "../../platform/options.ts";
 
 /** Options of {@linkcode summariseScores}. */
 export interface SummaryOptions extends BootstrapOptions {
@@ -14,6 +15,13 @@ export interface SummaryOptions extends BootstrapOptions {
    */
   task?: "multiclass" | "multilabel";
 }
+
+/** What they must be. */
+const SUMMARY_RULES: Rules<SummaryOptions> = {
+  ...BOOTSTRAP_RULES,
+  classes: needed(TEXTS),
+  task: oneOf(["multiclass", "multilabel"]),
+};
 
 /** What {@linkcode summariseScores} returns; shares in `[0, 1]`, intervals `[low, high]`. */
 export interface ScoreSummary {
@@ -45,12 +53,14 @@ export interface ScoreSummary {
  * @returns The figures.
  * @throws {TypeError} If the lengths do not fit.
  * @throws {RangeError} If a score is NaN or a target is no class.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function summariseScores(
   scores: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: SummaryOptions,
 ): ScoreSummary {
+  checkOptions("summarise scores", options, SUMMARY_RULES);
   return options.task === "multilabel"
     ? summariseMultilabel(scores, targets, options)
     : summariseMulticlass(scores, targets, options);
@@ -61,11 +71,11 @@ function summariseMulticlass(
   targets: ArrayLike<number>,
   options: SummaryOptions,
 ): ScoreSummary {
-  const { classes } = options;
+  const { classes, task: _, ...drawing } = options;
   const n = targets.length;
   const columns = checkScores(scores, n, "a summary");
   const correct = correctCases(scores, targets);
-  const right = bootstrapInterval(n, meanOf(correct), options);
+  const right = bootstrapInterval(n, meanOf(correct), drawing);
   const base = { n, accuracy: right.value, accuracyInterval: [right.low, right.high] as [number, number] };
   if (new Set(Array.from(targets)).size < 2) return { ...base, ...undefinedAuroc(classes) };
   if (columns <= 2) {
@@ -73,13 +83,13 @@ function summariseMulticlass(
     const value = binaryAuroc(positive, targets);
     return {
       ...base,
-      ...withInterval(value, [value], [], bootstrapInterval(n, aurocStatistic(positive, targets), options)),
+      ...withInterval(value, [value], [], bootstrapInterval(n, aurocStatistic(positive, targets), drawing)),
     };
   }
   const { value, perClass, skipped } = macroAuroc(scores, targets, { classes });
   return {
     ...base,
-    ...withInterval(value, perClass, skipped, bootstrapInterval(n, aurocStatistic(scores, targets), options)),
+    ...withInterval(value, perClass, skipped, bootstrapInterval(n, aurocStatistic(scores, targets), drawing)),
   };
 }
 
@@ -88,7 +98,7 @@ function summariseMultilabel(
   targets: ArrayLike<number>,
   options: SummaryOptions,
 ): ScoreSummary {
-  const { classes } = options;
+  const { classes, task: _, ...drawing } = options;
   const accuracy = multilabelAccuracy(scores, targets);
   const n = targets.length / classes.length;
   const rows = Float64Array.from({ length: n }, (_, i) => {
@@ -98,7 +108,7 @@ function summariseMultilabel(
     }
     return right / classes.length;
   });
-  const interval = bootstrapInterval(n, meanOf(rows), options);
+  const interval = bootstrapInterval(n, meanOf(rows), drawing);
   const base = { n, accuracy, accuracyInterval: [interval.low, interval.high] as [number, number] };
   const usable = classes.some((_, c) => {
     const column = Array.from({ length: n }, (_, i) => targets[i * classes.length + c]);
@@ -106,7 +116,7 @@ function summariseMultilabel(
   });
   if (!usable) return { ...base, ...undefinedAuroc(classes) };
   const { value, perClass, skipped } = multilabelAuroc(scores, targets, { classes });
-  const aurocInterval = bootstrapInterval(n, multilabelAurocStatistic(scores, targets, { classes }), options);
+  const aurocInterval = bootstrapInterval(n, multilabelAurocStatistic(scores, targets, { classes }), drawing);
   return { ...base, ...withInterval(value, perClass, skipped, aurocInterval) };
 }
 

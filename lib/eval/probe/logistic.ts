@@ -1,6 +1,7 @@
 /** Logistic regression on features: the linear probe. @module */
 import { minimise, type Objective } from "./lbfgs.ts";
 import { type HessianAt, refine } from "./newton.ts";
+import { AMOUNT, checkOptions, COUNT, POSITIVE, type Rules } from "../../platform/options.ts";
 
 /** A linear classifier. */
 export interface LogisticModel {
@@ -22,6 +23,13 @@ export interface LogisticOptions {
   tolerance?: number;
 }
 
+/** What they must be. */
+const LOGISTIC_RULES: Rules<LogisticOptions> = {
+  c: POSITIVE,
+  classes: COUNT,
+  tolerance: AMOUNT,
+};
+
 /** Gradient at which Newton's steps follow those of L-BFGS. */
 const NEAR = 1e-3;
 
@@ -33,12 +41,14 @@ const NEAR = 1e-3;
  * @param targets `n` class indices.
  * @throws {TypeError} If `features` is not `[n, D]`.
  * @throws {RangeError} If there are fewer than two classes among the targets, or a number is not finite.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function fitLogistic(
   features: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: LogisticOptions = {},
 ): LogisticModel {
+  checkOptions("fit a linear probe", options, LOGISTIC_RULES);
   const n = targets.length;
   const { c = 1, tolerance = 1e-8 } = options;
   const classes = options.classes ?? Math.max(2, ...Array.from(targets, (target) => target + 1));
@@ -51,7 +61,6 @@ export function fitLogistic(
   if (new Set(Array.from(targets)).size < 2) {
     throw new RangeError(`Cannot fit a linear probe as two classes must occur: current targets are all ${targets[0]}`);
   }
-  if (!(c > 0)) throw new RangeError(`Cannot fit a linear probe as c must be positive: current value is ${c}`);
   for (let i = 0; i < features.length; i++) {
     if (!Number.isFinite(features[i]!)) {
       throw new RangeError(`Cannot fit a linear probe as features must be finite: row ${Math.floor(i / width)} is not`);

@@ -17,6 +17,7 @@ import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
 import { fit } from "../../train/fit.ts";
 import { fittingMicroBatch, sampleBytes } from "../../train/step_memory.ts";
 import { type ProbeAnswer, shareRight } from "./task.ts";
+import { checkOptions, COUNT, INTEGER, RECORD, type Rule, type Rules, TEXTS } from "../../platform/options.ts";
 
 /** The model that is adapted, and what it learns from and is asked. */
 export interface LoraProbe {
@@ -59,6 +60,24 @@ export interface LoraProbeOptions {
   signal?: AbortSignal;
 }
 
+const RATES: Rule = {
+  must: "a list of numbers above 0, at least one",
+  type: "object",
+  allows: (rates) => Array.isArray(rates) && rates.length > 0 && rates.every((rate) => rate > 0 && rate < Infinity),
+};
+
+/** What they must be. */
+const LORA_PROBE_RULES: Rules<LoraProbeOptions> = {
+  templates: TEXTS,
+  epochs: COUNT,
+  batchSize: COUNT,
+  microBatch: COUNT,
+  learningRates: RATES,
+  seed: INTEGER,
+  reader: RECORD,
+  signal: RECORD,
+};
+
 /**
  * Scores of a model whose LoRA was trained on shots by cross-entropy over the classes' prompts, `softmax(s · V Tᵀ)`: the question
  * that it is asked afterwards.
@@ -66,8 +85,11 @@ export interface LoraProbeOptions {
  * Source: Zanella and Ben Ayed 2024, CLIP-LoRA. Differs: LoRA as the paper compares it (rank 4, dropout 0.1), AdamW with the
  * learning rate chosen on validation cases for passes over the shots (theirs: 2e-4 for 500 steps a shot), images as they are
  * (theirs: cropped and flipped at random).
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loraProbe(probe: LoraProbe, options: LoraProbeOptions = {}): Promise<ProbeAnswer> {
+  checkOptions("probe by LoRA", options, LORA_PROBE_RULES);
   const { base, encoders, tokenizer, classes, train, validation, queries } = probe;
   const { templates = CHEST_TEMPLATES, epochs = 40, batchSize = 32, seed = 1, reader, signal } = options;
   const { learningRates = [1e-3, 1e-2] } = options;

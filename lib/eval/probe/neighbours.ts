@@ -1,4 +1,5 @@
 /** Answers from the nearest of labelled features: k-NN, and Tip-Adapter's cache beside zero-shot. @module */
+import { checkOptions, COUNT, NUMBER, POSITIVE, type Rules } from "../../platform/options.ts";
 
 /** Labelled unit features. */
 export interface LabelledFeatures {
@@ -26,6 +27,12 @@ export interface NeighbourOptions {
   temperature?: number;
 }
 
+/** What they must be. */
+const NEIGHBOUR_RULES: Rules<NeighbourOptions> = {
+  k: COUNT,
+  temperature: POSITIVE,
+};
+
 /**
  * Shares of the votes of the nearest training cases by cosine; of equally near ones the earlier.
  *
@@ -35,16 +42,15 @@ export interface NeighbourOptions {
  * @param queries Unit rows, row-major `[m, E]`.
  * @returns Row-major `[m, C]`; the rows sum to 1.
  * @throws {RangeError} If `k` is no positive integer.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function nearestNeighbours(
   known: LabelledFeatures,
   queries: ArrayLike<number>,
   options: NeighbourOptions = {},
 ): Float64Array {
+  checkOptions("ask neighbours", options, NEIGHBOUR_RULES);
   const { k = 20, temperature = 0.07 } = options;
-  if (!Number.isInteger(k) || k < 1) {
-    throw new RangeError(`Cannot ask neighbours as k must be a positive integer: current value is ${k}`);
-  }
   const { features, targets, classes } = known;
   const width = features.length / targets.length;
   const out = new Float64Array(queries.length / width * classes);
@@ -68,6 +74,13 @@ export interface TipAdapterOptions {
   scale?: number;
 }
 
+/** What they must be. */
+const TIP_RULES: Rules<TipAdapterOptions> = {
+  alpha: NUMBER,
+  beta: NUMBER,
+  scale: NUMBER,
+};
+
 /**
  * Tip-Adapter without training: `scale · f Wᵀ + alpha · exp(-beta (1 - f Fᵀ)) L`, L the one-hot labels.
  *
@@ -77,6 +90,7 @@ export interface TipAdapterOptions {
  * @param queries Unit rows, row-major `[m, E]`.
  * @param classFeatures Unit rows of the classes' prompts, row-major `[C, E]`.
  * @returns Logits, row-major `[m, C]`.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function tipAdapter(
   known: LabelledFeatures,
@@ -84,6 +98,7 @@ export function tipAdapter(
   classFeatures: ArrayLike<number>,
   options: TipAdapterOptions = {},
 ): Float64Array {
+  checkOptions("answer by Tip-Adapter", options, TIP_RULES);
   const { alpha = 1, beta = 5.5, scale = 100 } = options;
   const { features, targets, classes } = known;
   const width = classFeatures.length / classes;

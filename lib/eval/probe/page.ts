@@ -9,8 +9,8 @@ import { PROBE_METHODS, type ProbeName } from "./methods.ts";
 export interface ProbeRecord {
   /** Files of the model, with their hashes, and what must be said of it. */
   model: Readonly<Record<string, string | null>> & { notice?: string };
-  /** Name of the set, and how many cases each part has. */
-  data: { name: string; parts: Readonly<Record<string, { size: number }>> };
+  /** Name of the set, its classes, and how many cases each part has. */
+  data: { name: string; classes: readonly string[]; parts: Readonly<Record<string, { size: number }>> };
   /** Figures without a label; null of an image tower alone. */
   zero_shot: { accuracy: number; auroc: number | null } | null;
   /** Accuracy of always answering the most frequent class. */
@@ -30,8 +30,15 @@ type Metric = "accuracy" | "auroc";
 const labelOf = (method: string): string => method === "lora" ? "LoRA" : PROBE_METHODS[method as ProbeName].label;
 const shotsText = (shots: number | null): string => shots === null ? "all" : String(shots);
 
+/** How many cases that many shots came to, where classes have fewer; empty where they have enough. */
+function usedText({ rows, data: { classes } }: ProbeRecord, shots: number | null): string {
+  const used = rows.find((row) => row.shots === shots)?.runs[0]?.cases;
+  return shots === null || used === undefined || used === shots * classes.length ? "" : ` (${used} cases)`;
+}
+
 /** One row a method, one column a number of shots. */
-export function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metric: Metric): Table {
+export function probeTable(record: ProbeRecord, metric: Metric): Table {
+  const { rows, zero_shot, most_frequent } = record;
   const counts = [...new Set(rows.map(({ shots }) => shots))];
   const methods = [...new Set(rows.map(({ method }) => method))];
   const cell = (spread: Spread | null | undefined) =>
@@ -47,7 +54,7 @@ export function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metr
       { title: metric === "accuracy" ? "accuracy" : "AUROC" },
       { title: "0 shots" },
       ...counts.map((shots) => ({
-        title: shots === 1 ? "1 shot" : `${shotsText(shots)} shots`,
+        title: `${shots === 1 ? "1 shot" : `${shotsText(shots)} shots`}${usedText(record, shots)}`,
         best: "high" as const,
       })),
     ],
@@ -65,7 +72,8 @@ export function probeTable({ rows, zero_shot, most_frequent }: ProbeRecord, metr
 }
 
 /** One line a method over the shots, deviations as bars. */
-function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
+function probeFigure(record: ProbeRecord, metric: Metric): Figure {
+  const { rows, zero_shot } = record;
   const counts = [...new Set(rows.map(({ shots }) => shots))];
   const methods = [...new Set(rows.map(({ method }) => method))];
   const marks = methods.flatMap((method, i): FigureMark[] => {
@@ -94,7 +102,7 @@ function probeFigure({ rows, zero_shot }: ProbeRecord, metric: Metric): Figure {
     x: {
       title: "shots of each class",
       range: [-0.4, counts.length - 0.6],
-      ticks: counts.map((shots, value) => ({ value, text: shotsText(shots) })),
+      ticks: counts.map((shots, value) => ({ value, text: `${shotsText(shots)}${usedText(record, shots)}` })),
     },
     y: { title: metric === "accuracy" ? "accuracy" : "macro AUROC" },
     ...(reference === null ? {} : { reference }),

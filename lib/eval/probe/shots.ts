@@ -1,5 +1,6 @@
 /** Few labels: which cases of a set a method may learn from. @module */
 import { pythonRandom, pythonSample } from "../../data/python_random.ts";
+import { checkOptions, INTEGER, needed, type Rules } from "../../platform/options.ts";
 
 /** Places of the cases drawn, in the order drawn. */
 export interface Shots {
@@ -12,6 +13,16 @@ export interface Shots {
 /** Most cases a class that choose settings, however many are trained on. */
 const VALIDATION_SHOTS = 4;
 
+/** What they must be. */
+const SHOTS_RULES: Rules<{ shots: number; seed: number }> = {
+  shots: needed({
+    must: "a positive integer or Infinity",
+    type: "number",
+    allows: (shots) => shots === Infinity || (Number.isInteger(shots) && (shots as number) > 0),
+  }),
+  seed: needed(INTEGER),
+};
+
 /**
  * Draws `shots` cases of each class to train on and at most four to choose settings by, as CoOp does: one generator, seeded anew,
  * the training part first, classes in the order in which they first occur. Of a class with fewer cases all are taken.
@@ -22,17 +33,16 @@ const VALIDATION_SHOTS = 4;
  * @param validation Class index of each validation case.
  * @param options `shots` of each class; Infinity takes both parts whole. `seed`: CoOp's are 1, 2 and 3.
  * @throws {RangeError} If `shots` is not a positive integer or Infinity.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function drawShots(
   train: readonly number[],
   validation: readonly number[],
   options: { shots: number; seed: number },
 ): Shots {
+  checkOptions("draw shots", options, SHOTS_RULES);
   const { shots, seed } = options;
   if (shots === Infinity) return { train: train.map((_, i) => i), validation: validation.map((_, i) => i) };
-  if (!Number.isInteger(shots) || shots < 1) {
-    throw new RangeError(`Cannot draw shots as their number must be a positive integer: current value is ${shots}`);
-  }
   const state = pythonRandom(seed);
   const drawn = (targets: readonly number[], count: number): number[] =>
     [...Map.groupBy(targets.keys(), (i) => targets[i]!).values()]

@@ -6,6 +6,7 @@ import type { StartReport, StepReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
 import { type RunCurves, trainingFigure, validationFigure } from "./figures.ts";
 import { type EventFile, openEventFile } from "./tensor_board.ts";
+import { AMOUNT, checkOptions, RECORD, type Rules, TEXT } from "../../platform/options.ts";
 
 /** Options of {@linkcode openRunLog}. */
 export interface RunLogOptions {
@@ -18,6 +19,14 @@ export interface RunLogOptions {
   /** Seconds from one writing of the page to the next, and after which a browser that shows it takes over what is new. @default {30} */
   pageSeconds?: number;
 }
+
+/** What they must be. */
+const RUN_LOG_RULES: Rules<RunLogOptions> = {
+  title: TEXT,
+  facts: RECORD,
+  notice: TEXT,
+  pageSeconds: AMOUNT,
+};
 
 /** A log under way: hooks for the options of `fit`, and its end. */
 export interface RunLog {
@@ -55,8 +64,11 @@ export const RUN_LOG_NAMES: readonly string[] = [
  *
  * A line of a step has step, epoch, loss, rate, images a second, share of the step spent waiting for images and memory (resident,
  * MiB), one of a validation its step, name and figure, one of a warning the step before it.
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
+  checkOptions("keep a log", options, RUN_LOG_RULES);
   const { notice, pageSeconds = 30 } = options;
   const figures = openFigures(folder);
   const curves: PageCurves = { history: [], validations: [], warnings: notice === undefined ? [] : [notice] };

@@ -10,6 +10,7 @@ import {
   messageField,
   textField,
 } from "../../io/protobuf.ts";
+import { CALL, checkOptions, type Rules, WHOLE } from "../../platform/options.ts";
 
 /** An event file under way. */
 export interface EventFile {
@@ -29,13 +30,22 @@ export interface EventFileOptions {
   purgeFrom?: number;
 }
 
+/** What they must be. */
+const EVENT_FILE_RULES: Rules<EventFileOptions> = {
+  now: CALL,
+  purgeFrom: WHOLE,
+};
+
 /**
  * Starts an event file in a folder, which is made when missing. A run that goes on starts another one beside it: TensorBoard
  * joins the files of a folder.
  *
  * Source: TensorFlow's `event.proto` and `record_writer.h` (length and data, each with its masked CRC-32C).
+ *
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function openEventFile(folder: string, options: EventFileOptions = {}): Promise<EventFile> {
+  checkOptions("write events", options, EVENT_FILE_RULES);
   const { now = Date.now, purgeFrom } = options;
   await Deno.mkdir(folder, { recursive: true });
   const path = join(folder, await nextName(folder, Math.floor(now() / 1000)));

@@ -86,5 +86,5 @@ Deno.test("fitLogistic() refuses one class, other lengths, infinite features and
   assertThrows(() => fitLogistic([1, 2, 3], [0, 1]), TypeError, "[n, D]");
   assertThrows(() => fitLogistic([1, 2], [1, 1]), RangeError, "two classes");
   assertThrows(() => fitLogistic([1, Infinity], [0, 1]), RangeError, "row 1");
-  assertThrows(() => fitLogistic([1, 2], [0, 1], { c: 0 }), RangeError, "positive");
+  assertThrows(() => fitLogistic([1, 2], [0, 1], { c: 0 }), RangeError, "c must be a number above 0");
 });
