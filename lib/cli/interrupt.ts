@@ -23,6 +23,15 @@ export function stopSignals(os: typeof Deno.build.os): [Deno.Signal, number][] {
 }
 
 const stops = new Set<(exitCode: number) => void>();
+const leaves = new Set<() => void>();
+/** When work was last asked to stop. */
+let requested = -Infinity;
+let areLaunchers = false;
+
+/** Says that a launcher ends this process with others, also while it waits for them, when no listener would be called. */
+export function leaveSignalsToLauncher(): void {
+  areLaunchers = true;
+}
 
 /**
  * How long a request that comes again is the same one, milliseconds: at Ctrl-C a terminal signals `deno task` and the command
@@ -40,7 +49,7 @@ export function catchInterrupts(): Interruption {
   const stop = (code: number): void => {
     if (stopped !== undefined && performance.now() - stopped > ECHO_MS) Deno.exit(code);
     if (stopped !== undefined) return;
-    stopped = performance.now();
+    stopped = requested = performance.now();
     exitCode = code;
     stops.delete(stop);
     Deno.unrefTimer(setTimeout(deafen, ECHO_MS));
@@ -59,6 +68,34 @@ export function catchInterrupts(): Interruption {
 }
 
 /**
+ * Lets Ctrl-C and SIGTERM end the process with what is not finished removed, where no work listens that can be asked to stop.
+ *
+ * @param leave Removes it, and says so.
+ * @returns Stops listening.
+ */
+export function leaveAtRequest(leave: () => void): () => void {
+  if (areLaunchers) return () => {};
+  const listeners = stopSignals(Deno.build.os).map(([signal, code]) => {
+    const listener = (): void => {
+      const isEcho = performance.now() - requested <= ECHO_MS;
+      if (stops.size === 0 && !isEcho) leaveNow(code);
+    };
+    Deno.addSignalListener(signal, listener);
+    return [signal, listener] as const;
+  });
+  leaves.add(leave);
+  return () => {
+    leaves.delete(leave);
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
+}
+
+function leaveNow(exitCode: number): never {
+  for (const leave of leaves) leave();
+  Deno.exit(exitCode);
+}
+
+/**
  * Ends the process when the task runner that started it has gone without passing a signal on, as after `kill -9`; work that
  * listens is asked to stop instead. A command that `deno run` started goes on without its parent, as `nohup` asks.
  *
@@ -70,7 +107,7 @@ export function watchTaskRunner(everyMs = 1000): void {
   const timer = setInterval(() => {
     if (Deno.ppid === parent) return;
     clearInterval(timer);
-    if (stops.size === 0) Deno.exit(SIGTERM_EXIT);
+    if (stops.size === 0) leaveNow(SIGTERM_EXIT);
     for (const stop of [...stops]) stop(SIGTERM_EXIT);
   }, everyMs);
   Deno.unrefTimer(timer);

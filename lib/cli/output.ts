@@ -1,9 +1,10 @@
 /** Where a command writes: checked before the work, held by one run at a time, and no earlier result written over unasked. @module */
 import { inSentence } from "../platform/nearest.ts";
 import { basename, dirname, join, resolve } from "@std/path";
-import { checkWritable, exists, writeFileAtomic } from "../io/files.ts";
+import { checkWritable, exists, filesUnderWay, writeFileAtomic } from "../io/files.ts";
 import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { leaveAtRequest } from "./interrupt.ts";
 
 /** The option of commands that write results. */
 export const OVERWRITE_OPTION: Record<string, OptionSpec> = {
@@ -49,19 +50,37 @@ export async function holdOutput<T>(
   const files = results ? results.map((name) => join(path, name)) : [path];
   if (!mayReplace) await checkFree(path, { files, option });
   const made = await missingFolders(results ? path : dirname(path));
+  const lockPath = results ? join(path, `${share}.lock`) : join(dirname(path), `.${basename(path)}.lock`);
   try {
     await checkWritable(files[0]!);
-    const lock = await lockFile(results ? join(path, `${share}.lock`) : join(dirname(path), `.${basename(path)}.lock`))
+    const lock = await lockFile(lockPath)
       .catch(
         (error) => {
           if (!(error instanceof LockedError)) throw error;
           throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
         },
       );
-    return await work().finally(() => lock.release());
+    const unfinished = mayReplace ? [lockPath] : [lockPath, ...files];
+    const stopListening = leaveAtRequest(() => removeUnfinished([...unfinished, ...made]));
+    return await work().finally(async () => {
+      stopListening();
+      await lock.release();
+    });
   } finally {
     for (const folder of made) await Deno.remove(folder).catch(() => {}); // only one that is empty can be removed
   }
+}
+
+/** Removes what a command that is interrupted has not finished: also files that are there already, of which others were to follow. */
+function removeUnfinished(paths: readonly string[]): void {
+  for (const path of [...filesUnderWay(), ...paths]) {
+    try {
+      Deno.removeSync(path); // of folders only those that are empty
+    } catch {
+      // it is not there, or holds more
+    }
+  }
+  console.error("interrupted: nothing half-written is left");
 }
 
 /** What a command leaves in its folder and prints. */

@@ -11,6 +11,7 @@ import { parseShard } from "../eval/encode/shards.ts";
 import { gitRevision, VERSION } from "../io/run_facts.ts";
 import { readVariable } from "../platform/variables.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
+import { leaveSignalsToLauncher } from "./interrupt.ts";
 
 let world: Communicator | undefined;
 let hasJoined = false;
@@ -34,6 +35,7 @@ export async function joinRanks(command: string): Promise<Communicator | undefin
     );
   }
   if (launchedProcesses() === 1) return undefined;
+  leaveSignalsToLauncher();
   try {
     world = openMpi();
     hasJoined = true;

@@ -23,6 +23,7 @@ export async function writeFileAtomicWith(
   options: WriteFileOptions = {},
 ): Promise<void> {
   const temporary = temporaryName(path);
+  underWay.add(temporary);
   try {
     const file = await create(temporary, options);
     try {
@@ -34,7 +35,16 @@ export async function writeFileAtomicWith(
   } catch (error) {
     await system.remove(temporary).catch(() => {});
     throw cannotWrite(path, error);
+  } finally {
+    underWay.delete(temporary);
   }
+}
+
+const underWay = new Set<string>();
+
+/** The temporary files that are being written: a process that ends before they are whole removes them. */
+export function filesUnderWay(): string[] {
+  return [...underWay];
 }
 
 const temporaryName = (path: string): string => `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;

@@ -86,6 +86,51 @@ Deno.test({
   },
 });
 
+/** Asks itself to stop while the second of two results is being written. */
+const HALF_WRITTEN = `
+import { join } from "@std/path";
+import { Arguments } from "${new URL("../../lib/cli/command.ts", import.meta.url)}";
+import { holdOutput } from "${new URL("../../lib/cli/output.ts", import.meta.url)}";
+import { writeAll, writeFileAtomic, writeFileAtomicWith } from "${new URL("../../lib/io/files.ts", import.meta.url)}";
+const [path, signal] = Deno.args;
+await holdOutput(new Arguments([], {}), { path, results: ["a", "b"] }, async () => {
+  await writeFileAtomic(join(path, "a"), "whole");
+  await writeFileAtomicWith(join(path, "b"), async (file) => {
+    await writeAll(file, new Uint8Array(1000));
+    Deno.kill(Deno.pid, signal);
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+  });
+});
+`;
+
+Deno.test({
+  name: "a command that writes ends at a signal with nothing half-written, in one line and with the signal's exit code",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const program = join(folder, "program.ts");
+      await Deno.writeTextFile(program, HALF_WRITTEN);
+      await Deno.mkdir(join(folder, "there"));
+      for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+        for (const path of [join(folder, "made", "out"), join(folder, "there")]) {
+          const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+            args: ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-run", `--allow-write=${folder}`].concat([
+              ...["--config", join(PACKAGE, "deno.json"), program, path, signal],
+            ]),
+          }).output();
+          const told = new TextDecoder().decode(stderr);
+          assertEquals([code, told], [expected, "interrupted: nothing half-written is left\n"]);
+        }
+        assertEquals((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort(), [
+          "program.ts",
+          "there",
+        ]);
+        assertEquals(await Array.fromAsync(Deno.readDir(join(folder, "there"))), []);
+      }
+    });
+  },
+});
+
 Deno.test("stopSignals() names on Windows only signals that Deno can listen to there", () => {
   const names = (os: typeof Deno.build.os): string[] => stopSignals(os).map(([name]) => name);
   assertEquals(names("windows"), ["SIGINT", "SIGBREAK"]);
