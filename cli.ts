@@ -6,7 +6,8 @@
  * @module
  */
 import { readVariable } from "./lib/platform/variables.ts";
-import { type Arguments, type Command, parseCommandLine, UsageError } from "./lib/cli/command.ts";
+import { type Arguments, type Command, UsageError } from "./lib/cli/command.ts";
+import { parseCommandLine } from "./lib/cli/command_line.ts";
 import { hangingRows, helpText } from "./lib/cli/help.ts";
 import { checkOutputs } from "./lib/cli/permissions.ts";
 import { abortRanks, endUnjoined, leaveRanks } from "./lib/cli/ranks.ts";

@@ -1,5 +1,5 @@
 /** What to type after a mistake: the library's errors say what is wrong, and here is the option that mends it. @module */
-import { basename, dirname, join, resolve } from "@std/path";
+import { basename, join } from "@std/path";
 import { AdapterSizeError } from "../adapters/size_error.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
 import { UnknownLayoutError } from "../clip/checkpoint/find_layout.ts";
@@ -8,7 +8,7 @@ import { MissingTokenizerError } from "../clip/load.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
 import { JointClassError } from "../data/classes.ts";
-import { NoRowError } from "../data/pairs.ts";
+import { isTablePath, NoRowError } from "../data/pairs.ts";
 import { SeenCasesError } from "../data/seen.ts";
 import { NotGivenError } from "../dense/data.ts";
 import { OtherEncoderError } from "../dense/files.ts";
@@ -128,6 +128,7 @@ export async function advice(error: unknown, args: Arguments): Promise<string | 
 }
 
 function unreadableAdvice({ path }: ImageError, args: Arguments): string | undefined {
+  if (isTablePath(path)) return "a table is no image: name the images themselves, or their folder";
   if (args.positionals.join() === path || args.text("query-image") === path) return undefined; // nothing would be left
   const canDrop = args.knows("unreadable") && args.text("unreadable") !== "drop";
   return canDrop ? "--unreadable drop leaves such ones out" : undefined;
@@ -225,7 +226,7 @@ async function imageAdvice({ image }: MissingImageError, args: Arguments): Promi
 
 /** Where a data set's file lies, if it is in a folder next to the one that was named. */
 async function rootAdvice({ root, names }: MissingFileError): Promise<string | undefined> {
-  const folders = [dirname(resolve(root)), ...(await namesIn(root)).map((name) => join(root, name))];
+  const folders = [join(root, ".."), ...(await namesIn(root)).map((name) => join(root, name))];
   for (const folder of folders) {
     const held = await namesIn(folder);
     if (names.some((name) => held.includes(name) || held.includes(`${name}.gz`))) {

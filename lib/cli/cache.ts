@@ -7,14 +7,16 @@ import { squareTransform } from "../data/sources.ts";
 import { createProgress } from "../display/progress.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, datasetFrom, pairsFrom } from "./data_options.ts";
-import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
+import { fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, workersFrom } from "./decode_options.ts";
 import { namedImagesFrom } from "./encode.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { printable } from "./printable.ts";
 import { SHARD_OPTION, shareFrom } from "./ranks.ts";
+import { UNREADABLE_WORDS } from "./unreadable.ts";
 
 const LISTED = 20;
+const MODES = ["train", "eval"] as const;
 
 const NOTES = `
 Slurm array (sbatch --array=0-15 job.sh), in job.sh:
@@ -41,26 +43,34 @@ export const COMMAND: Command = {
     ...COLUMN_OPTIONS,
     mode: {
       value: "WORD",
+      words: MODES,
       help: "How images are resized: as train does, or eval (default: train for pairs, else eval)",
     },
     ...EXIF_OPTION,
     ...DECODE_OPTIONS,
     ...MODEL_OPTIONS,
     ...SHARD_OPTION,
-    unreadable: { value: "WORD", help: "Images that cannot be read: throw or drop (they are listed)" },
+    unreadable: {
+      value: "WORD",
+      words: UNREADABLE_WORDS,
+      help: "Images that cannot be read: throw or drop (they are listed)",
+    },
   },
   example: `deno task cache --pairs pairs.csv --text-column note --cache results/pixels\n${NOTES}`,
   async run(args) {
     const cache = args.required("cache");
     const { shard = { index: 0, count: 1 }, ranks } = await shareFrom(args, "cache");
-    const config = await readClipConfig(await modelFilesFrom(args), { note: (text) => console.error(text) });
+    const config = await fromModelFiles(
+      args,
+      (files) => readClipConfig(files, { note: (text) => console.error(text) }),
+    );
     const { locations, isPairs } = await locationsFrom(args);
-    const mode = args.choice("mode", ["train", "eval"], isPairs ? "train" : "eval");
+    const mode = args.choice("mode", MODES, isPairs ? "train" : "eval");
     const own = locations.filter((_, i) => i % shard.count === shard.index);
     const interruption = catchInterrupts();
     const bar = ranks && ranks.rank > 0 ? undefined : createProgress(own.length, { label: "cache", unit: "images" });
     let unreadable = 0;
-    const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
+    const isDropped = args.choice("unreadable", UNREADABLE_WORDS, "throw") === "drop";
     const tell = (line: string): void => bar ? bar.note(line) : console.error(line);
     const result = await fillPixelCache(cache, { ...squareTransform(config, mode), exif: isExifApplied(args) }, own, {
       ...workersFrom(args),

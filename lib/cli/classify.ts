@@ -6,11 +6,13 @@ import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { aceLoraModel } from "../ace_lora.ts";
 import { encodeNothing, type EncodingSizes } from "../clip/zero_shot/ahead.ts";
+import { protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import {
+  checkLabels,
   type Classification,
   classificationTable,
   type Classifier,
@@ -28,13 +30,16 @@ import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
 import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
 import { decodingAhead, readerFrom, watched } from "./decode_options.ts";
-import { modelFrom } from "./model_options.ts";
+import { checkAdapter, modelFrom } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
-import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
+import { averagedOver, promptsFrom, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { MANY_IMAGES_OPTIONS, readableCases } from "./unreadable.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
+
+/** What `--maps` lists. */
+export const MAP_WORDS = [...MAP_KINDS, "none"] as const;
 
 export const COMMAND: Command = {
   name: "classify",
@@ -54,6 +59,8 @@ export const COMMAND: Command = {
     ...OVERWRITE_OPTION,
     maps: {
       value: "LIST",
+      words: MAP_WORDS,
+      list: true,
       help: `Maps of each label on that page: ${MAP_KINDS.join(", ")}, or none (default: similarity,gradient)`,
     },
     "batch-size": { value: "N", number: COUNT, help: "Images encoded at a time (default: 8)" },
@@ -75,13 +82,18 @@ interface Answered {
 async function classify(args: Arguments, explain?: string): Promise<void> {
   args.required("labels");
   const labels = args.list("labels")!;
+  checkLabels(labels);
+  const templates = promptsFrom(args);
+  if (explain === undefined && args.text("maps") !== undefined) {
+    throw new UsageError("--maps needs --explain, the page they stand on");
+  }
   const images = await readableCases(args, imagesAt(await imagePaths(args.positionals)));
   const backend = await startBackend(args);
   const protocol = await protocolFrom(args);
+  if (protocol) protocolQuestions(protocol, labels); // before anything is loaded
   const bar = createProgress(images.length, { label: "classify", unit: "images" });
   // One image is decoded sooner than a worker starts.
   const reader = explain === undefined && images.length > 1 ? readerFrom(args) : undefined;
-  const templates = args.all("prompts");
   const batchSize = args.number("batch-size", 8);
   const sizes: EncodingSizes = {
     images: Math.min(batchSize, images.length),
@@ -95,7 +107,7 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
         ...(protocol ? { protocol } : {}),
         batchSize,
         explain: explain !== undefined,
-        maps: mapKindsFrom(args, explain !== undefined, classifier.config.encoders.vision),
+        maps: mapKindsFrom(args, classifier.config.encoders.vision),
         ...(reader ? { reader } : {}),
         onBatch: (done) => bar.update(done),
       });
@@ -147,9 +159,8 @@ function answersWith(
 }
 
 /** The kinds of maps asked for, or those quickly made; a tower without attention has none to weigh. */
-export function mapKindsFrom(args: Arguments, isShown: boolean, vision: VisionConfig): MapKind[] {
-  const given = args.choices("maps", [...MAP_KINDS, "none"]);
-  if (given && !isShown) throw new UsageError("--maps needs --explain, the page they stand on");
+export function mapKindsFrom(args: Arguments, vision: VisionConfig): MapKind[] {
+  const given = args.choices("maps", MAP_WORDS);
   const plain: readonly MapKind[] = attentionHeads(vision) === 0 ? ["similarity"] : ["similarity", "gradient"];
   return MAP_KINDS.filter((kind) => (given ?? plain).includes(kind));
 }
@@ -209,8 +220,7 @@ export function checkAdapterUnseen(args: Arguments, { seen }: Classifier, cases:
  * @param sizes What will be encoded at a time, where it is known.
  */
 export async function adaptedFrom(args: Arguments, weights?: string, sizes: EncodingSizes = {}): Promise<Classifier> {
-  const adapter = args.text("adapter");
-  if (adapter !== undefined) await checkPath(adapter);
+  const adapter = await checkAdapter(args);
   const { params, config: encoders, tokenizer } = await modelFrom(args, weights, (params, encoders) => {
     encodeNothing(aceLoraModel({ encoders, learnScale: false }), params, encoders, sizes);
   });

@@ -1,6 +1,5 @@
-/** What a command is, and how its line is read. @module */
-import { parseArgs } from "node:util";
-import { didYouMean, listed, nearest } from "../platform/nearest.ts";
+/** What a command is, and what its options are. @module */
+import { didYouMean } from "../platform/nearest.ts";
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -12,6 +11,10 @@ export interface OptionSpec {
   multiple?: boolean;
   /** What its value must be as a number; refused before the command begins. @default {no number} */
   number?: NumberRule;
+  /** The words of which its value is one, refused as early. @default {any text} */
+  words?: readonly string[];
+  /** Whether it lists several of them, with commas between. @default {false} */
+  list?: boolean;
   /** One line for the help. */
   help: string;
 }
@@ -24,6 +27,8 @@ export interface NumberRule {
   least?: number;
   /** What it must be more than. @default {-Infinity} */
   above?: number;
+  /** What it must be less than. @default {Infinity} */
+  below?: number;
 }
 
 /** A positive whole number. */
@@ -96,11 +101,7 @@ export class Arguments {
   choice<const T extends string, F extends T | undefined = T>(name: string, words: readonly T[], fallback: F): T | F {
     const value = this.text(name);
     if (value === undefined) return fallback;
-    if (!(words as readonly string[]).includes(value)) {
-      throw new UsageError(
-        `--${name} must be one of ${words.join(", ")}: current value is "${value}"${didYouMean(value, words)}`,
-      );
-    }
+    checkWord(name, value, words);
     return value as T;
   }
 
@@ -126,19 +127,15 @@ export class Arguments {
 
   /** A comma-separated list, or undefined when not given; blanks around items are dropped. */
   list(name: string): string[] | undefined {
-    const items = this.text(name)?.split(",").map((item) => item.trim()).filter((item) => item !== "");
-    if (items?.length === 0) throw new UsageError(`--${name} must name at least one item`);
-    return items;
+    const value = this.text(name);
+    return value === undefined ? undefined : listItems(name, value);
   }
 
   /** Some of several words, as a comma-separated list; undefined when not given. */
   choices<T extends string>(name: string, words: readonly T[]): T[] | undefined {
     const items = this.list(name);
-    const unknown = items?.find((item) => !(words as readonly string[]).includes(item));
-    if (unknown === undefined) return items as T[] | undefined;
-    throw new UsageError(
-      `--${name} must be among ${words.join(", ")}: current value is "${unknown}"${didYouMean(unknown, words)}`,
-    );
+    for (const item of items ?? []) checkWord(name, item, words, "among");
+    return items as T[] | undefined;
   }
 
   /** Names of the options that were given with this text. */
@@ -159,35 +156,6 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/**
- * Reads a command's line.
- *
- * @throws {UsageError} If an option is unknown, lacks its value, or an argument is not taken.
- */
-export function parseCommandLine(command: Omit<Command, "run">, args: readonly string[]): Arguments {
-  const known: Record<string, OptionSpec> = { ...command.options, help: HELP };
-  const options = Object.fromEntries(
-    Object.entries(known).map(([name, { value, short, multiple }]) => {
-      const type: "boolean" | "string" = value === undefined ? "boolean" : "string";
-      return [name, { type, ...(short ? { short } : {}), ...(multiple ? { multiple } : {}) }];
-    }),
-  );
-  const read = (strict: boolean) =>
-    parseArgs({ args: [...args], options, allowPositionals: true, strict, tokens: true });
-  const { tokens } = read(false);
-  checkNames(known, tokens);
-  checkLists(tokens);
-  checkValues(known, tokens);
-  const { values, positionals } = read(true);
-  if (command.positionals === undefined && positionals.length > 0) {
-    const word = quotedWord(positionals[0]!);
-    const [main] = Object.entries(command.options).find(([, { value }]) => value !== undefined) ?? [];
-    const meant = main !== undefined && values[main] === undefined ? `: did you mean --${main} ${word}?` : "";
-    throw new UsageError(`"${positionals[0]}" belongs to no option, and this command takes no other arguments${meant}`);
-  }
-  return new Arguments(positionals, values, known);
-}
-
 /** A word as a shell takes it. */
 export function quotedWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `"${word.replaceAll(/["\\$`]/g, "\\$&")}"`;
@@ -198,85 +166,37 @@ export function optionWord(name: string, { value }: OptionSpec): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
-/** What `parseArgs` made of each word. */
-interface Token {
-  kind: string;
-  name?: string;
-  rawName?: string;
-  value?: string | undefined;
-  inlineValue?: boolean | undefined;
+/** The items of a list; blanks around them are dropped. */
+export function listItems(name: string, text: string): string[] {
+  const items = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  if (items.length === 0) throw new UsageError(`--${name} must name at least one item`);
+  return items;
 }
 
-/** Checks that every option is known, and given once unless it may be repeated. */
-function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
-  const given = new Map<string, string>();
-  for (const { kind, name, rawName, value } of tokens) {
-    if (kind !== "option" || name === undefined) continue;
-    const spec = Object.hasOwn(known, name) ? known[name]! : undefined;
-    if (!spec) {
-      const meant = nearest(name, Object.keys(known));
-      throw new UsageError(
-        `Unknown option '${rawName}': ${
-          meant === undefined
-            ? `the options are ${listed(Object.keys(known).map((option) => `--${option}`))}`
-            : `did you mean --${meant}?`
-        }`,
-      );
-    }
-    if (spec.value === undefined || spec.multiple) continue;
-    const earlier = given.get(name);
-    if (earlier !== undefined) {
-      throw new UsageError(`--${name} must be given once: it is "${earlier}" and "${value ?? ""}"`);
-    }
-    given.set(name, value ?? "");
-  }
-}
-
-/** Checks that options have values, numbers where they take numbers, and flags none. */
-function checkValues(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
-  for (const { kind, name, value, inlineValue } of tokens) {
-    if (kind !== "option") continue;
-    const spec = known[name!]!;
-    if (spec.value === undefined && value !== undefined) {
-      throw new UsageError(`--${name} takes no value: type --${name} alone, or leave it out`);
-    }
-    if (
-      spec.value !== undefined && (value === undefined || (!inlineValue && value.length > 1 && value.startsWith("-")))
-    ) {
-      const other = value === undefined ? "" : `; "${value}" is another option, unless it is typed --${name}=${value}`;
-      throw new UsageError(`${optionWord(name!, spec)} needs its value: ${spec.help}${other}`);
-    }
-    if (value === "") throw new UsageError(`${optionWord(name!, spec)} needs its value: ${spec.help}; it is empty`);
-    if (spec.number) checkNumber(name!, value!, spec.number);
-  }
+/** Checks that a word is one of some. */
+export function checkWord(
+  name: string,
+  word: string,
+  words: readonly string[],
+  relation: "one of" | "among" = "one of",
+): void {
+  if (words.includes(word)) return;
+  throw new UsageError(
+    `--${name} must be ${relation} ${words.join(", ")}: current value is "${word}"${didYouMean(word, words)}`,
+  );
 }
 
 /** Checks the text of a number. */
-function checkNumber(name: string, text: string, rule: NumberRule = {}): void {
-  const { whole = false, least = -Infinity, above = -Infinity } = rule;
+export function checkNumber(name: string, text: string, rule: NumberRule = {}): void {
+  const { whole = false, least = -Infinity, above = -Infinity, below = Infinity } = rule;
   const number = Number(text);
-  if (text.trim() === "" || !Number.isFinite(number) || number < least || number <= above) {
-    const bound = "above" in rule ? ` above ${above}` : "least" in rule ? ` of at least ${least}` : "";
+  if (text.trim() === "" || !Number.isFinite(number) || number < least || number <= above || number >= below) {
+    const lower = "above" in rule ? ` above ${above}` : "least" in rule ? ` of at least ${least}` : "";
+    const bound = "below" in rule ? `${lower}${lower && " and"} below ${below}` : lower;
     throw new UsageError(`--${name} must be a number${bound}: current value is "${text}"`);
   }
   if (whole && !Number.isInteger(number)) {
     throw new UsageError(`--${name} must be a whole number: current value is "${text}"`);
-  }
-}
-
-/** Refuses `--labels pneumonia, normal`: without quotes the shell hands over two words. */
-function checkLists(tokens: readonly Token[]): void {
-  for (const [i, { kind, name, value }] of tokens.entries()) {
-    if (kind !== "option" || value === undefined || !value.endsWith(",")) continue;
-    const words = [value];
-    for (const next of tokens.slice(i + 1)) {
-      const word = next.value ?? "";
-      const isFile = /[./\\]/.test(word); // "a, no finding film.png": a name of several words, then a file
-      if (next.kind !== "positional" || (isFile && !words.at(-1)!.endsWith(","))) break;
-      words.push(word);
-    }
-    if (words.length === 1) continue;
-    throw new UsageError(`a list with blanks must stand in quotes: type --${name} "${words.join(" ")}"`);
   }
 }
 

@@ -34,6 +34,9 @@ export const HELD_OUT_OPTIONS: Record<string, OptionSpec> = {
 /** Data sets that are one CSV or one folder: the commands read these by `--images` and `--pairs`, too. */
 const OWN_FILES = ["pairs", "folder"];
 
+/** What becomes of rows whose image is not there. */
+const MISSING_WORDS = ["throw", "drop", "ignore"] as const satisfies readonly MissingImages[];
+
 /** Options that name a published data set. */
 export const DATASET_OPTIONS: Record<string, OptionSpec> = {
   dataset: { value: "NAME", help: `A data set in its published layout: ${datasetNames().join(", ")}` },
@@ -41,6 +44,7 @@ export const DATASET_OPTIONS: Record<string, OptionSpec> = {
   split: { value: "NAME", help: "One of its splits (default: the paper's)" },
   missing: {
     value: "WORD",
+    words: MISSING_WORDS,
     help: "Rows whose image is not there: throw, drop or ignore (default: the data set's own)",
   },
   reports: { value: "DIR", help: "Folder of the reports (mimic-cxr; default: the root)" },
@@ -97,7 +101,7 @@ export async function datasetFrom(args: Arguments, pairs: PairsOptions = {}): Pr
 
 /** What `--missing` says of rows without their image. */
 function missingFrom(args: Arguments): MissingImages | undefined {
-  return args.choice("missing", ["throw", "drop", "ignore"], undefined);
+  return args.choice("missing", MISSING_WORDS, undefined);
 }
 
 function notEmpty(dataset: Dataset, root: string): Dataset {

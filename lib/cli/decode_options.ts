@@ -6,14 +6,20 @@ import { watchedImages } from "../image/watched.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, WHOLE } from "./command.ts";
 
+const EXIF_WORDS = ["ignore", "apply"] as const;
+
 /** The option of commands that read images which a camera or a phone may have taken. */
 export const EXIF_OPTION: Record<string, OptionSpec> = {
-  exif: { value: "WORD", help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)" },
+  exif: {
+    value: "WORD",
+    words: EXIF_WORDS,
+    help: "EXIF orientation of a JPEG: ignore, as released, or apply (default: ignore)",
+  },
 };
 
 /** Whether pictures are turned as their EXIF orientation says. */
 export function isExifApplied(args: Arguments): boolean {
-  return args.choice("exif", ["ignore", "apply"], "ignore") === "apply";
+  return args.choice("exif", EXIF_WORDS, "ignore") === "apply";
 }
 
 /** Items whose images tell on stderr what their readers noted, and are turned where `--exif` says so. */

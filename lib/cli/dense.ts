@@ -1,11 +1,11 @@
 /** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
 import { DENSE_OPTIONS } from "./dense_options.ts";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import type { ThreeParts } from "../data/splits.ts";
 import { type DenseData, imagesToPredict, labelFraction } from "../dense/data.ts";
-import type { DenseEncoder } from "../dense/encoder.ts";
-import { type DenseHead, loadHead, saveHead } from "../dense/files.ts";
+import { type DenseHead, saveHead } from "../dense/files.ts";
 import { imagesAhead } from "../data/pixels/ahead.ts";
+import { isTablePath } from "../data/pairs.ts";
 import { type DecodePool, openDecodePool } from "../data/pixels/decode_pool.ts";
 import { checkUnseen, fingerprint, unknownCasesNote } from "../data/seen.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
@@ -14,14 +14,16 @@ import type { Overlay } from "../display/overlay.ts";
 import { buildReport } from "../display/report.ts";
 import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table } from "../display/table.ts";
-import { exists, writeFileAtomic } from "../io/files.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { didYouMean } from "../platform/nearest.ts";
-import { type Arguments, type Command, UsageError } from "./command.ts";
+import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
 import { workersFrom } from "./decode_options.ts";
-import { dataOptionsOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
+import { checkTrainedOn, classesOf, headOf } from "./dense_head.ts";
+import { dataOptionsOf, encoderConfigOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
 import { holdOutput } from "./output.ts";
+import { checkPath } from "./paths.ts";
 import { factsOf, type ModelFacts, modelFacts } from "./provenance.ts";
 import { readableCases } from "./unreadable.ts";
 import { startBackend, watchTraining } from "./shared.ts";
@@ -56,7 +58,8 @@ export function denseCommand<H extends DenseHead, F>(task: DenseTask<H, F>): Com
       return await holdOutput(args, { path: out, results }, async () => {
         const backend = await startBackend(args);
         const pool = openDecodePool(workersFrom(args));
-        return await verbs[verb as keyof typeof verbs](task, { args, out, backend, pool }).finally(() => pool.close());
+        const run = { args, out, backend, pool, onCacheError: toldOnce() };
+        return await verbs[verb as keyof typeof verbs](task, run).finally(() => pool.close());
       });
     },
   };
@@ -67,23 +70,33 @@ interface Run {
   out: string;
   backend: BackendInfo;
   pool: DecodePool;
+  onCacheError: (error: Error) => void;
+}
+
+/** Warns of a cache of maps that cannot be written, whichever set meets it first. */
+function toldOnce(): Run["onCacheError"] {
+  let isTold = false;
+  return ({ message }) => {
+    if (!isTold) console.error(`warning: ${message}; maps are held in memory and not kept`);
+    isTold = true;
+  };
 }
 
 async function train<H extends DenseHead, F>(
   task: DenseTask<H, F>,
-  { args, out, backend, pool }: Run,
+  { args, out, backend, pool, onCacheError }: Run,
 ): Promise<number | void> {
   const began = performance.now();
   const settings = fitOptionsOf(args);
-  const encoder = await encoderOf(args);
-  task.checkEncoder(encoder.config.vision);
-  const data = await dataOf(task, args, { encoder, needed: ["train", "validation"] });
+  const data = await dataOf(task, args, ["train", "validation"]);
   const fraction = args.number("fraction", 1);
   const cases = (task.draw ?? labelFraction)(data.train, { fraction, seed: settings.seed });
+  const encoder = await encoderOf(args);
+  const encoding = { args, encoder, out, pool, onCacheError };
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, data.classes);
   const mapped = {
-    train: await mappedOf(cases, { args, encoder, out, pool, label: "training", check }),
-    validation: await mappedOf(data.validation, { args, encoder, out, pool, label: "validation", check }),
+    train: await mappedOf(cases, { ...encoding, label: "training", check }),
+    validation: await mappedOf(data.validation, { ...encoding, label: "validation", check }),
   };
   const watch = watchTraining("train", settings.batchSize, "images");
   const { head, settings: own, facts, fit } = await task.train(mapped, {
@@ -117,24 +130,28 @@ async function train<H extends DenseHead, F>(
 
 async function evaluate<H extends DenseHead, F>(
   task: DenseTask<H, F>,
-  { args, out, backend, pool }: Run,
+  { args, out, backend, pool, onCacheError }: Run,
 ): Promise<void> {
   const began = performance.now();
-  const encoder = await encoderOf(args);
-  const { head, seen, path } = await headOf(task, args, { out, encoder });
-  const data = await dataOf(task, args, { encoder, needed: ["test"] });
+  const stored = await headOf(task, args, out);
+  const { head, seen, path } = stored;
+  const data = await dataOf(task, args, ["test"]);
   if (seen) checkUnseen(data.test, seen, path);
   else console.error(unknownCasesNote(path));
+  const cases = data.train.filter((item) => seen?.has(fingerprint(item))); // those it was trained on: their maps are cached
+  task.checkClasses?.([...data.test, ...cases], classesOf(head));
+  const encoder = await encoderOf(args);
+  checkTrainedOn(stored, encoder);
+  const encoding = { args, encoder, out, pool, onCacheError };
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
-  const test = await mappedOf(data.test, { args, encoder, out, pool, label: "test", check });
+  const test = await mappedOf(data.test, { ...encoding, label: "test", check });
   const { figures, facts, overlays } = await answering(
     test,
     { args, out, pool },
     (mapped, options) => task.assess(head, mapped, options),
   );
-  const cases = data.train.filter((item) => seen?.has(fingerprint(item))); // those it was trained on: their maps are cached
   const baseline = cases.length === 0 ? undefined : await task.constant(head, {
-    train: await mappedOf(cases, { args, encoder, out, pool, label: "training", check }),
+    train: await mappedOf(cases, { ...encoding, label: "training", check }),
     test,
   });
   if (!baseline) {
@@ -181,18 +198,23 @@ function figuresTable<H extends DenseHead, F>(
 
 async function predict<H extends DenseHead, F>(
   task: DenseTask<H, F>,
-  { args, out, backend, pool }: Run,
+  { args, out, backend, pool, onCacheError }: Run,
 ): Promise<void> {
+  const images = args.required("images");
+  const { isDirectory } = await checkPath(images);
+  if (!isDirectory && isTablePath(images)) {
+    throw new UsageError(
+      `--images names a folder of images or one image, and "${images}" is a table: type --images ${
+        quotedWord(dirname(images))
+      } if its images lie there`,
+    );
+  }
+  const stored = await headOf(task, args, out);
+  const { head, path } = stored;
+  const cases = await readableCases(args, await imagesToPredict(images));
   const encoder = await encoderOf(args);
-  const { head, path } = await headOf(task, args, { out, encoder });
-  const cases = await readableCases(args, await imagesToPredict(args.required("images")));
-  const mapped = await mappedOf(cases, {
-    args,
-    encoder,
-    out,
-    pool,
-    label: "images",
-  });
+  checkTrainedOn(stored, encoder);
+  const mapped = await mappedOf(cases, { args, encoder, out, pool, onCacheError, label: "images" });
   const overlays = await answering(mapped, { args, out, pool }, (some, options) => task.answer(head, some, options));
   await writePage(out, {
     title: `Predicted ${task.words.answers}`,
@@ -217,33 +239,18 @@ async function answering<T>(
   return await work({ ...mapped, cases: imagesAhead(mapped.cases, pool) }, options).finally(() => bar.finish());
 }
 
-async function headOf<H extends DenseHead, F>(
-  { name, init, checkConfig }: DenseTask<H, F>,
-  args: Arguments,
-  { out, encoder }: { out: string; encoder: DenseEncoder },
-): Promise<{ head: H; seen: ReadonlySet<string> | undefined; path: string }> {
-  const path = args.text("head") ?? join(out, "head.safetensors");
-  if (!await exists(path)) {
-    throw new Deno.errors.NotFound(
-      `Cannot use "${path}" as a head as it must be a file that "${name} train" wrote: there is none (--head names another)`,
-    );
-  }
-  const { head, seen } = await loadHead<H>(path, { task: name, encoder: encoder.hash, init, checkConfig });
-  return { head, seen, path };
-}
-
-/** The classes of a head that tells them apart. */
-function classesOf({ config }: DenseHead): readonly string[] {
-  return (config as { classes?: readonly string[] }).classes ?? [];
-}
-
-/** The data that `--dataset` names; its parts are told on stderr. */
+/**
+ * The data that `--dataset` names, read before the model's weights are; its parts are told on stderr. An encoder that no head fits is
+ * refused before.
+ */
 async function dataOf<H extends DenseHead, F>(
   task: DenseTask<H, F>,
   args: Arguments,
-  { encoder, needed }: { encoder: DenseEncoder; needed: readonly (keyof ThreeParts)[] },
+  needed: readonly (keyof ThreeParts)[],
 ): Promise<DenseData> {
-  const options = { ...await dataOptionsOf(args), size: encoder.config.vision.imageSize, needed };
+  const { vision } = await encoderConfigOf(args);
+  task.checkEncoder(vision);
+  const options = { ...await dataOptionsOf(args), size: vision.imageSize, needed };
   const loaded = await task.load(args.required("dataset"), args, options);
   const { name } = loaded;
   const [train, validation, test] = [

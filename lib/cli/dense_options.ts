@@ -9,6 +9,8 @@ import type { Case } from "../data/types.ts";
 import { partRecord } from "../data/splits.ts";
 import type { DenseData, DenseDataOptions } from "../dense/data.ts";
 import { type DenseEncoder, loadDenseEncoder } from "../dense/encoder.ts";
+import type { ClipConfig } from "../clip/config.ts";
+import { readClipConfig } from "../clip/load.ts";
 import { runFacts } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { defined } from "../platform/defined.ts";
@@ -16,7 +18,7 @@ import { AMOUNT, type Arguments, COUNT, type OptionSpec, WHOLE } from "./command
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { WORKERS_OPTION } from "./decode_options.ts";
 import { checkPath } from "./paths.ts";
-import { MODEL_OPTIONS, modelFilesFrom } from "./model_options.ts";
+import { checkAdapter, fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";
 import { OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { modelFacts, modelNotice } from "./provenance.ts";
 import { UNREADABLE_OPTION } from "./unreadable.ts";
@@ -95,12 +97,18 @@ export function fitOptionsOf(
   };
 }
 
+/** What the encoder that `--model` and `--weights` name is, of which the weights are not read. */
+export async function encoderConfigOf(args: Arguments): Promise<ClipConfig> {
+  return await fromModelFiles(args, readClipConfig);
+}
+
 /** The encoder that `--model`, `--weights` and `--adapter` name. */
 export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
-  const encoder = await loadDenseEncoder(await modelFilesFrom(args), {
-    ...defined({ adapter: args.text("adapter") }),
-    note: (text) => console.error(text),
-  });
+  const adapter = await checkAdapter(args);
+  const encoder = await fromModelFiles(
+    args,
+    (files) => loadDenseEncoder(files, { ...defined({ adapter }), note: (text) => console.error(text) }),
+  );
   const notice = args.text("dataset") === "synthetic" ? undefined : await modelNotice(args);
   if (notice !== undefined) console.error(notice);
   return encoder;
@@ -122,7 +130,7 @@ export async function dataOptionsOf(args: Arguments): Promise<DenseDataOptions> 
 }
 
 /** Options of {@linkcode mappedOf}. */
-export interface MappedOptions extends Pick<MapSourceOptions, "check"> {
+export interface MappedOptions extends Pick<MapSourceOptions, "check" | "onCacheError"> {
   /** The command line. */
   args: Arguments;
   /** The frozen tower. */
@@ -138,13 +146,13 @@ export interface MappedOptions extends Pick<MapSourceOptions, "check"> {
 /** Cases with their maps, from the cache where they are there. */
 export async function mappedOf(
   cases: readonly Case[],
-  { args, encoder, out, pool, label, check }: MappedOptions,
+  { args, encoder, out, pool, label, check, onCacheError }: MappedOptions,
 ): Promise<MappedCases> {
   const bar = createProgress(cases.length, { label: `encode ${label}`, unit: "images" });
   const maps = await mapSource(imagesAhead(cases, pool), encoder, {
     ...(args.flag("no-cache") ? {} : { cache: args.text("cache") ?? join(out, "maps") }),
     onBatch: (done) => bar.update(done),
-    ...defined({ check }),
+    ...defined({ check, onCacheError }),
   }).finally(() => bar.finish());
   if (maps.computed < maps.size) {
     console.error(`${label}: ${maps.size - maps.computed} of ${maps.size} maps read from the cache`);

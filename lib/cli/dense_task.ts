@@ -67,6 +67,8 @@ export interface DenseTask<H extends DenseHead, F> {
   draw?(cases: readonly Case[], options: LabelFractionOptions): Case[];
   /** Refuses an encoder that no head fits, before images are encoded. */
   checkEncoder(vision: DenseEncoder["config"]["vision"]): void;
+  /** Refuses cases whose truth is of a class that a head does not know. @default {there is one class} */
+  checkClasses?(cases: readonly Case[], classes: readonly string[]): void;
   /** Refuses a case whose truth does not fit its image, of the width and height given. */
   check(item: Case, size: readonly [number, number], classes: readonly string[]): void | Promise<void>;
   /** What is written besides the page and `metrics.json`. */

@@ -1,6 +1,8 @@
 /** `deno task detect`: boxes on the frozen, adapted encoder. @module */
-import { dirname, resolve } from "@std/path";
+import { dirname, isAbsolute, join } from "@std/path";
 import type { BoxesOptions } from "../data/boxes.ts";
+import { readCsv } from "../data/csv.ts";
+import { checkBoxClasses } from "../dense/detect/boxes.ts";
 import { boxColumns, boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
 import { gridSide } from "../clip/towers/image.ts";
 import { checkDetectorConfig, checkGrid, type DetectionHead, initDetector } from "../dense/detect/head.ts";
@@ -16,6 +18,9 @@ import { checkPath } from "./paths.ts";
 import { denseCommand } from "./dense.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
 import { csvOptionsFrom } from "./output.ts";
+
+const PROTOCOLS = ["mgca", "positives"] as const;
+const ASSIGNMENTS = ["every-scale", "best"] as const;
 
 /** Options that say which columns of a CSV of boxes mean what. */
 export const BOX_COLUMN_OPTIONS: Record<string, OptionSpec> = {
@@ -37,12 +42,12 @@ export async function boxesFrom(args: Arguments, dataset: string): Promise<{ box
         `current value is "${columns}"`,
     );
   }
-  const beside = resolve(dirname(dataset), path);
+  const beside = isAbsolute(path) ? path : join(dirname(dataset), path);
   const isBeside = !await exists(path) && await exists(beside);
   if (!isBeside) await checkPath(path);
   return {
     boxes: {
-      csv: isBeside ? beside : resolve(path),
+      csv: await readCsv(isBeside ? beside : path), // read here, so that messages name it as it was typed
       image: args.text("boxes-image") ?? args.text("boxes-key") ?? "path",
       label: args.text("boxes-label") ?? "label",
       ...defined({ key: args.text("boxes-key"), columns: columns === undefined ? undefined : boxColumns(columns) }),
@@ -74,13 +79,18 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   summary: "Train, evaluate or use a detection head on the frozen encoder",
   options: {
     dataset: { value: "NAME", help: "rsna, synthetic, or a CSV of images with --boxes" },
-    protocol: { value: "NAME", help: "RSNA's split: mgca, or the authors' positives (default: mgca)" },
+    protocol: {
+      value: "NAME",
+      words: PROTOCOLS,
+      help: "RSNA's split: mgca, or the authors' positives (default: mgca)",
+    },
     boxes: { value: "CSV", help: "Boxes, one a row; an image without a row has none" },
     ...BOX_COLUMN_OPTIONS,
     "one-class": { value: "NAME", help: "Take every box as this class" },
     confidence: { value: "X", number: AMOUNT, help: "Least score of a written box (default: 0.5)" },
     assignment: {
       value: "NAME",
+      words: ASSIGNMENTS,
       help: "every-scale (as MGCA's code) or best (as the YOLOv3 paper) (default: every-scale)",
     },
   },
@@ -111,7 +121,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
       ...options,
       columns: { ...columns, ...await boxesFrom(args, dataset) },
       ...defined({ oneClass: args.text("one-class") }),
-      protocol: args.choice("protocol", ["mgca", "positives"], "mgca"),
+      protocol: args.choice("protocol", PROTOCOLS, "mgca"),
     });
     if (!data.synthetic) {
       const cases = [...data.train, ...data.validation, ...data.test];
@@ -124,12 +134,15 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
   checkEncoder(vision) {
     checkGrid(gridSide(vision));
   },
+  checkClasses(cases, classes) {
+    for (const { id, boxes = [] } of cases) checkBoxClasses(boxes, { id, classes });
+  },
   check(item, size, classes) {
     boxesOfCase(item, size, classes);
   },
   files: "submission.csv, boxes.csv",
   async train({ train, validation }, { args, data, encoder: _, ...settings }) {
-    const assignment = args.choice("assignment", ["every-scale", "best"], "every-scale");
+    const assignment = args.choice("assignment", ASSIGNMENTS, "every-scale");
     const { head, anchorIou, fit } = await trainDetection(train, validation, {
       ...settings,
       ...defined({ width: args.number("width", undefined) }),

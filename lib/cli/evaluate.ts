@@ -34,7 +34,7 @@ import { headAnswers } from "./head.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
 import { holdOutput, OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
-import { averagedOver, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
+import { averagedOver, promptsFrom, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { joinRanks } from "./ranks.ts";
 import { MANY_IMAGES_OPTIONS, readableSet } from "./unreadable.ts";
@@ -252,7 +252,7 @@ function imageReader({ cases }: Dataset): (id: string) => Promise<RasterImage> {
 
 /** The prompts that the options, or the data set's kind, ask for; undefined for the paper's. */
 function templatesFrom(args: Arguments): readonly string[] | undefined {
-  const given = args.all("prompts");
+  const given = promptsFrom(args);
   if (given.length > 0) return given;
   return ["lc25000", "mhist"].includes(args.text("dataset") ?? "") ? HISTOPATHOLOGY_TEMPLATES : undefined;
 }

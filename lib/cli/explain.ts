@@ -12,7 +12,7 @@ import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
-import { checkAdapterUnseen, classifierFrom, mapKindsFrom } from "./classify.ts";
+import { checkAdapterUnseen, classifierFrom, MAP_WORDS, mapKindsFrom } from "./classify.ts";
 import { type Arguments, type Command, quotedWord, UsageError, WHOLE } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, namesFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
@@ -20,6 +20,7 @@ import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_op
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./detect.ts";
 import { holdOutput, OVERWRITE_OPTION, writeResults } from "./output.ts";
+import { promptsFrom } from "./protocol_options.ts";
 import { factsOf, modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 import { readableSet, UNREADABLE_OPTION } from "./unreadable.ts";
@@ -35,7 +36,12 @@ export const COMMAND: Command = {
     labels: { value: "LIST", help: "Labels as the boxes name them (default: all found, sorted)" },
     names: { value: "LIST", help: "Names that prompts use for them, in the same order" },
     prompts: { multiple: true, value: "TEMPLATE", help: "Prompt with {c} for the label; may be repeated" },
-    maps: { value: "LIST", help: "Among similarity, gradient, occlusion (default: similarity,gradient)" },
+    maps: {
+      value: "LIST",
+      words: MAP_WORDS,
+      list: true,
+      help: "Among similarity, gradient, occlusion (default: similarity,gradient)",
+    },
     curves: {
       value: "N",
       number: WHOLE,
@@ -64,11 +70,12 @@ async function explain(args: Arguments, out: string): Promise<void> {
   const dataset = await boxedSetFrom(args);
   const labels = labelsFrom(args, dataset);
   const names = namesFrom(args, labels);
+  const prompts = promptsFrom(args);
+  const templates = prompts.length > 0 ? prompts : CHEST_TEMPLATES;
   const backend = await startBackend(args);
   const classifier = await classifierFrom(args);
-  const kinds = mapKindsFrom(args, true, classifier.config.encoders.vision);
+  const kinds = mapKindsFrom(args, classifier.config.encoders.vision);
   checkAdapterUnseen(args, classifier, dataset.cases);
-  const templates = args.all("prompts").length > 0 ? args.all("prompts") : CHEST_TEMPLATES;
   const model = await openMapModel(classifier, names, templates);
   const boxed = dataset.cases.filter(({ boxes = [] }) => boxes.some(({ label }) => labels.includes(label)));
   const bar = createProgress(boxed.length, { label: "explain", unit: "images" });

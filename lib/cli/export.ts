@@ -1,6 +1,7 @@
 /** `deno task export`: an adapted model for other programs. @module */
 import { basename } from "@std/path";
-import { exportOnnx } from "../export/onnx/model.ts";
+import { readClipConfig } from "../clip/load.ts";
+import { checkTowers, exportOnnx } from "../export/onnx/model.ts";
 import { modelCard } from "../export/card.ts";
 import { checkDenseRecord, checkRunRecord, checkTrainingRecord, recordKind } from "../display/records.ts";
 import type { DenseRecord, RunRecord, TrainingRecord } from "../display/results.ts";
@@ -11,7 +12,7 @@ import { defined } from "../platform/defined.ts";
 import { classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS } from "./model_options.ts";
+import { ADAPTER_OPTION, fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
@@ -52,6 +53,7 @@ export const COMMAND: Command = {
     const folder = args.required("onnx");
     const results = ["image.onnx", "text.onnx", "preprocessing.json"];
     await holdOutput(args, { path: folder, results, option: "onnx" }, async () => {
+      checkTowers(await fromModelFiles(args, readClipConfig));
       await startBackend(args);
       const { params, config } = await classifierFrom(args);
       const files = await exportOnnx(params, config, folder);

@@ -10,10 +10,13 @@ import type { HeadTraining } from "../supervised.ts";
 import { countParams } from "../tensor/params.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 
+const TRAININGS = ["joint", "alone"] as const satisfies readonly HeadTraining[];
+
 /** The options of learning from labels alone. */
 export const HEAD_OPTIONS: Record<string, OptionSpec> = {
   head: {
     value: "WORD",
+    words: TRAININGS,
     help:
       "Learn labels (--class-column, or the 14 CheXpert columns) without texts, by a head on the image features: joint with the " +
       "adapter, or alone on those of --adapter",
@@ -31,7 +34,7 @@ export function headTraining(args: Arguments): HeadTraining | undefined {
     if (args.text("positive-weight") !== undefined) throw new UsageError("--positive-weight needs --head");
     return undefined;
   }
-  const training = args.choice<HeadTraining>("head", ["joint", "alone"], "joint");
+  const training = args.choice("head", TRAININGS, "joint");
   for (const name of ["captions", "loss", "text-column"]) {
     if (args.text(name) !== undefined) {
       throw new UsageError(`--head and --${name} exclude each other: it reads no texts`);

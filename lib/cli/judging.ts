@@ -108,7 +108,11 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
   const predictions = tune === undefined ? run.predictions : withTuningPart(run.predictions, tune, options.seed!);
   const { judged } = predictionParts(predictions);
   const evaluation = evaluatePredictions(predictions, { ...options, areProbabilities });
-  const result: MethodResult = { ...methodResult(judged, options), trainable, evaluation };
+  const result: MethodResult = {
+    ...methodResult(judged, defined({ resamples: options.resamples, seed: options.seed })),
+    trainable,
+    evaluation,
+  };
   const record: RunRecord = {
     schema: METRICS_SCHEMA,
     command: "evaluate",

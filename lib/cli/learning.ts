@@ -20,8 +20,8 @@ import { stepOnNothing } from "../train/compile_step.ts";
 import type { BatchSource, TrainingLoss } from "../train/source.ts";
 import { type Arguments, UsageError } from "./command.ts";
 import { headTraining } from "./head.ts";
-import { checkPath } from "./paths.ts";
-import { adaptation, ADAPTER_DECIDES, fitSettings } from "./train_options.ts";
+import { checkAdapter } from "./model_options.ts";
+import { adaptation, ADAPTER_DECIDES, fitSettings, LOSSES } from "./train_options.ts";
 import { measureOn } from "./validation.ts";
 
 /** A run's model, start values and data. */
@@ -54,6 +54,17 @@ export interface LearningParts {
   earlier?: Adapted;
   /** Reads the images. */
   reader: ImageReader;
+}
+
+/** Refuses cases, or an adapter, from which what the options ask cannot be learned, before the model is loaded. */
+export async function checkLearning(args: Arguments, dataset: Dataset): Promise<void> {
+  if (headTraining(args) === undefined) pairLoss(args, dataset);
+  else labelTargets(dataset);
+  const other = ADAPTER_DECIDES.find((name) => args.text(name) !== undefined);
+  if (other !== undefined && args.text("adapter") !== undefined) {
+    throw new UsageError(`--adapter and --${other} exclude each other: the adapter has its own`);
+  }
+  await checkAdapter(args);
 }
 
 /** What the options ask a run to learn. */
@@ -110,11 +121,7 @@ export async function adapterFrom(
   encoders: ClipConfig,
 ): Promise<Adapted | undefined> {
   const path = args.text("adapter");
-  if (path === undefined) return undefined;
-  const other = ADAPTER_DECIDES.find((name) => args.text(name) !== undefined);
-  if (other !== undefined) throw new UsageError(`--adapter and --${other} exclude each other: the adapter has its own`);
-  await checkPath(path);
-  return await loadAdapter(path, base, encoders);
+  return path === undefined ? undefined : await loadAdapter(path, base, encoders);
 }
 
 /** What a run learns, its images aside. */
@@ -144,9 +151,9 @@ async function taskFrom(
 }
 
 /** The loss that the options name, else the one that the cases allow. */
-function pairLoss(args: Arguments, { name, cases }: Dataset): "label-guided" | "info-nce" {
+function pairLoss(args: Arguments, { name, cases }: Dataset): typeof LOSSES[number] {
   const isLabelled = cases.every(({ labels }) => labels !== undefined);
-  const loss = args.choice("loss", ["label-guided", "info-nce"], isLabelled ? "label-guided" : "info-nce");
+  const loss = args.choice("loss", LOSSES, isLabelled ? "label-guided" : "info-nce");
   if (loss === "info-nce" || isLabelled) return loss;
   throw new RangeError(
     `Cannot train on "${

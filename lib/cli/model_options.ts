@@ -1,8 +1,9 @@
 /** The options that name a model's files and an adapter's. @module */
 import { join } from "@std/path";
-import { adapterFormat } from "../adapters/files.ts";
+import { adapterFormat, readAdapter } from "../adapters/files.ts";
+import { towerDepths } from "../clip/config.ts";
 import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
-import { loadClip, type LoadClipOptions, type LoadedClip, modelFiles } from "../clip/load.ts";
+import { loadClip, type LoadClipOptions, type LoadedClip, modelFiles, readClipConfig } from "../clip/load.ts";
 import { exists } from "../io/files.ts";
 import { openTensorFile } from "../io/open.ts";
 import { defined } from "../platform/defined.ts";
@@ -45,28 +46,52 @@ export async function modelFilesFrom(args: Arguments): Promise<ModelFiles> {
   return await findModelFiles(folder, named);
 }
 
+/**
+ * What is read of the files that the options name.
+ *
+ * @throws {UsageError} If it cannot be, as the weights are an adapter's.
+ */
+export async function fromModelFiles<T>(
+  args: Arguments,
+  read: (files: ModelFiles) => Promise<T>,
+  other?: string,
+): Promise<T> {
+  const files = { ...await modelFilesFrom(args), ...defined({ weights: other }) };
+  const { weights } = files;
+  return await read(files).catch(async (error: Error) => {
+    if (weights === undefined || !await isAdapter(weights)) throw error;
+    throw new UsageError(
+      `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
+    );
+  });
+}
+
+/**
+ * Reads the adapter that `--adapter` names before the model is loaded.
+ *
+ * @returns Its path, undefined where none is named.
+ * @throws {Error} If there is none, or it cannot be read as one.
+ */
+export async function checkAdapter(args: Arguments): Promise<string | undefined> {
+  const path = args.text("adapter");
+  if (path === undefined) return undefined;
+  await checkPath(path);
+  await readAdapter(path, { depths: towerDepths(await fromModelFiles(args, readClipConfig)) });
+  return path;
+}
+
 /** Loads the model that `--model`, `--weights` and `--tokenizer` name, or the same with other weights. */
 export async function modelFrom(
   args: Arguments,
   other?: string,
   ahead?: LoadClipOptions["ahead"],
 ): Promise<LoadedClip> {
-  const files = { ...await modelFilesFrom(args), ...defined({ weights: other }) };
-  const { weights } = files;
   const options = {
     note: (text: string) => console.error(text),
     narrow: args.flag("narrow"),
     ...defined({ ahead }),
   };
-  const model = await loadClip(files, options).catch(async (error: Error) => {
-    if (weights === undefined) throw error;
-    if (await isAdapter(weights)) {
-      throw new UsageError(
-        `"${weights}" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights`,
-      );
-    }
-    throw error;
-  });
+  const model = await fromModelFiles(args, (files) => loadClip(files, options), other);
   const notice = await modelNotice(args);
   if (notice !== undefined && !told.has(notice)) {
     console.error(notice);

@@ -27,10 +27,12 @@ import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, columnsFrom, imagesFrom, namesFrom } from "./data_options.ts";
 import { readerFrom, watched } from "./decode_options.ts";
+import { tellFewCases } from "./few_cases.ts";
 import { type KeptFeatures, keptFeatures } from "./features.ts";
 import { holdOutput, writeResults } from "./output.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { type KeptRuns, keptRuns } from "./kept_runs.ts";
+import { promptsFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { METHODS, methodsFrom, PROBE_OPTIONS, type ProbeMethod, ratesFrom, shotsFrom } from "./probe_options.ts";
 import { seedsFrom, startBackend } from "./shared.ts";
@@ -56,7 +58,7 @@ interface ProbeTask {
   dataset: Dataset;
   parts: ThreeParts;
   backend: BackendInfo;
-  runs: Pick<FewShotOptions, "shots" | "seeds">;
+  runs: Required<Pick<FewShotOptions, "shots" | "seeds">>;
   /** Of LoRA. */
   training: Pick<LoraProbeOptions, "epochs" | "learningRates">;
 }
@@ -68,8 +70,11 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   }
   const runs = { shots: shotsFrom(args), seeds: seedsFrom(args) ?? [1, 2, 3] };
   const training = { epochs: args.number("epochs", 40), ...defined({ learningRates: ratesFrom(args) }) };
+  promptsFrom(args); // before the images are encoded
   const dataset = await setFrom(args);
   const parts = await partsFrom(args, dataset);
+  const most = Math.max(...runs.shots.filter(Number.isFinite));
+  tellFewCases(dataset.classes, (c) => parts.train.filter(({ target }) => target === c).length, most);
   const backend = await startBackend(args);
   const images = dataset.cases.map((item) => ({ ...item, name: item.id }));
   const open = async (): Promise<Classifier> => {
@@ -174,7 +179,7 @@ async function setFrom(args: Arguments): Promise<Dataset> {
 /** The prompts, none of an image tower alone. */
 function templatesFor(args: Arguments, classifier: Classifier): readonly string[] {
   if (readsNoTexts(classifier)) return [];
-  const prompts = args.all("prompts");
+  const prompts = promptsFrom(args);
   return prompts.length > 0 ? prompts : CHEST_TEMPLATES;
 }
 

@@ -23,7 +23,12 @@ export const PROBE_OPTIONS: Record<string, OptionSpec> = {
     help: "Column that says train, validation or test of a row (default: 70, 15 and 15 % by patient, drawn)",
   },
   "split-seed": { value: "N", number: WHOLE, help: "Seed of parts that are drawn (default: 1)" },
-  methods: { value: "LIST", help: `Among ${METHODS.join(", ")} (default: all but lora, which trains on the images)` },
+  methods: {
+    value: "LIST",
+    words: METHODS,
+    list: true,
+    help: `Among ${METHODS.join(", ")} (default: all but lora, which trains on the images)`,
+  },
   shots: { value: "LIST", help: "Cases a class (default: 1,2,4,8,16,all)" },
   seeds: { value: "LIST", help: "Seeds of the draws (default: 1,2,3)" },
   epochs: { value: "N", number: COUNT, help: "Passes of LoRA over its shots (default: 40)" },

@@ -1,12 +1,15 @@
 /** The options that say how classes are asked: a protocol, the scale, further checkpoints. @module */
 import { PROTOCOLS } from "../clip/zero_shot/presets.ts";
 import type { Protocol } from "../clip/zero_shot/protocol.ts";
+import { promptTexts } from "../clip/zero_shot/prompts.ts";
 import { averageScores } from "../clip/zero_shot/protocol_scores.ts";
 import { readProtocol } from "../data/protocol.ts";
 import type { Classifier } from "../eval/classify.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
+
+const SCALES = ["adapter", "backbone"] as const;
 
 /** Options of commands that ask a model about classes. */
 export const PROTOCOL_OPTIONS: Record<string, OptionSpec> = {
@@ -16,13 +19,28 @@ export const PROTOCOL_OPTIONS: Record<string, OptionSpec> = {
       Object.keys(PROTOCOLS).join(", ")
     }, or JSON or CSV of prompts by class (default: the paper's templates)`,
   },
-  scale: { value: "WORD", help: "Similarity scale: the adapter's learned one, or the backbone's (default: adapter)" },
+  scale: {
+    value: "WORD",
+    words: SCALES,
+    help: "Similarity scale: the adapter's learned one, or the backbone's (default: adapter)",
+  },
   ensemble: {
     multiple: true,
     value: "FILE",
     help: "Further weights of the same model, whose scores are averaged with the first's; may be repeated",
   },
 };
+
+/**
+ * The prompts that `--prompts` gives, none where it gives none.
+ *
+ * @throws {SyntaxError} If one has no place for a class: that is told before a model is loaded.
+ */
+export function promptsFrom(args: Arguments): readonly string[] {
+  const prompts = args.all("prompts");
+  if (prompts.length > 0) promptTexts(["a class"], prompts);
+  return prompts;
+}
 
 /** The protocol that `--protocol` names. */
 export async function protocolFrom(args: Arguments): Promise<Protocol | undefined> {
@@ -34,7 +52,7 @@ export async function protocolFrom(args: Arguments): Promise<Protocol | undefine
 
 /** The classifier with the scale that `--scale` asks for. */
 function scaled(args: Arguments, classifier: Classifier): Classifier {
-  if (args.choice("scale", ["adapter", "backbone"], "adapter") === "adapter") return classifier;
+  if (args.choice("scale", SCALES, "adapter") === "adapter") return classifier;
   const { scale: learned, ...params } = classifier.params;
   learned?.dispose();
   return { ...classifier, params, config: { ...classifier.config, learnScale: false } };

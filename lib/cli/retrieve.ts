@@ -140,8 +140,7 @@ async function search(args: Arguments, out: string): Promise<number | void> {
   const text = args.text("query");
   const path = args.text("query-image");
   if (path !== undefined) await checkPath(path);
-  const asked = path === undefined ? [] : watched(args, imagesAt([path]));
-  for (const { image } of asked) await image(); // what is wrong with it is told before the work
+  const asked = path === undefined ? [] : [await decoded(watched(args, imagesAt([path]))[0]!)];
   const top = args.number("top", 12);
   const backend = await startBackend(args);
   const open = () => classifierFrom(args);
@@ -161,6 +160,12 @@ async function search(args: Arguments, out: string): Promise<number | void> {
     files: { "retrieval.html": await searchPage(text ?? asked[0]!, hits, { images, facts }) },
     text: formatTable(table),
   });
+}
+
+/** The image, read once: what is wrong with it is told before the work. */
+async function decoded({ name, image }: NamedImage): Promise<NamedImage> {
+  const raster = await image();
+  return { name, image: () => Promise.resolve(raster) };
 }
 
 /** The feature of what is asked by. */

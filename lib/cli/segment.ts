@@ -2,7 +2,7 @@
 import { squareSide } from "../clip/towers/image.ts";
 import { loadSegmentationData } from "../dense/segment/data.ts";
 import { checkDecoderConfig, decoderConfig, initDecoder, type SegmentationHead } from "../dense/segment/head.ts";
-import { maskOfCase } from "../dense/segment/masks.ts";
+import { checkMaskFiles, maskOfCase } from "../dense/segment/masks.ts";
 import type { SegmentationFigures } from "../dense/segment/metrics.ts";
 import {
   constantMaskFigures,
@@ -51,13 +51,15 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   async load(dataset, args, { columns, ...options }) {
     const masks = args.text("masks");
     if (masks !== undefined) await checkPath(masks);
-    return await loadSegmentationData(dataset, {
+    const data = await loadSegmentationData(dataset, {
       ...options,
       columns: { ...columns, ...defined({ mask: args.text("mask-column") }) },
       ...defined({ maskFolder: masks }),
       skipUnlabelled: args.flag("skip-unlabelled"),
       lesions: args.flag("first-lesion") ? "first" : "union",
     });
+    await checkMaskFiles([...data.train, ...data.validation, ...data.test]);
+    return data;
   },
   checkEncoder(vision) {
     decoderConfig(vision.width, squareSide(vision));

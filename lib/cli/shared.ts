@@ -9,9 +9,11 @@ import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { backendsText } from "./ranks.ts";
 
+const BACKENDS = ["webgpu", "wasm", "cpu"] as const;
+
 /** The option every computing command has. */
 export const BACKEND_OPTION: Record<string, OptionSpec> = {
-  backend: { value: "NAME", help: "webgpu, wasm or cpu (default: the fastest there is)" },
+  backend: { value: "NAME", words: BACKENDS, help: "webgpu, wasm or cpu (default: the fastest there is)" },
   blas: {
     value: "WORD",
     help: "wasm's large products by a system library: auto, off or its file; needs deno task native (default: auto)",
@@ -24,7 +26,7 @@ export const BACKEND_OPTION: Record<string, OptionSpec> = {
  * @param ranks Those that all start theirs here: each one's is printed. @default {this process alone}
  */
 export async function startBackend(args: Arguments, ranks?: Communicator): Promise<BackendInfo> {
-  const backend = args.choice("backend", ["webgpu", "wasm", "cpu"], undefined);
+  const backend = args.choice("backend", BACKENDS, undefined);
   const blas = args.text("blas");
   const selected = await selectBackend({ ...defined({ backend }), ...(blas ? { wasm: { blas } } : {}) })
     .catch(async (error) => {

@@ -1,6 +1,7 @@
 /** Commands in files of their own, beside cli.ts: the same help, the same refusals, one line for what went wrong. @module */
 import { outputColumns } from "../display/terminal.ts";
-import { type Arguments, type Command, parseCommandLine, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
+import { parseCommandLine } from "./command_line.ts";
 import { helpText } from "./help.ts";
 import { errorLine, guardTerminal } from "./printable.ts";
 import { errorMessage } from "../platform/error_message.ts";

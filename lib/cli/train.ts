@@ -28,7 +28,7 @@ import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTERS, checkFree, clear, keepAdapter, statePathOf, sweep } from "./training_folder.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
-import { adapterFrom, type Learning, learningFrom, learnNothing } from "./learning.ts";
+import { adapterFrom, checkLearning, type Learning, learningFrom, learnNothing } from "./learning.ts";
 import { checkStepMemory, fitSettings, gradientSumFrom, measuring, TRAIN_OPTIONS } from "./train_options.ts";
 import { holdOutput } from "./output.ts";
 import { type ModelFacts, modelFacts } from "./provenance.ts";
@@ -166,6 +166,7 @@ async function prepareRun(args: Arguments, ranks: Communicator | undefined): Pro
   if (ranks) checkShared({ backend: backendText(backend) }, ranks, { remedy: ONE_BACKEND }); // else the weights drift apart
   const sets = await setsFrom(args);
   const { dataset } = sets;
+  await checkLearning(args, dataset);
   const clip = await modelFrom(args, undefined, (params, encoders) => learnNothing(args, dataset, params, encoders));
   const earlier = await adapterFrom(args, clip.params, clip.config);
   const reader = readerFrom(args);

@@ -2,6 +2,7 @@
 import type { AceLoraConfig, AceLoraParams, TextAffinity } from "../ace_lora.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { Measure } from "../eval/validation.ts";
+import { TARGETS } from "../adapters/config.ts";
 import { LORA_POSITIONS } from "../peft/lora/config.ts";
 import type { GradientSum } from "../train/shared_gradients.ts";
 import type { FitOptions } from "../train/options.ts";
@@ -17,6 +18,12 @@ import { BACKEND_OPTION } from "./shared.ts";
 import { CAPTION_OPTIONS } from "./training_pairs.ts";
 import { UNREADABLE_OPTION } from "./unreadable.ts";
 import { VALIDATION_OPTIONS } from "./validation.ts";
+
+/** Losses on pairs. */
+export const LOSSES = ["label-guided", "info-nce"] as const;
+const SUMS = ["ordered", "allreduce"] as const satisfies readonly GradientSum[];
+const HGNN_WORDS = ["both", "image", "text", "none"] as const;
+const AFFINITIES = ["released", "probabilities", "logits"] as const satisfies readonly TextAffinity[];
 
 /** The options. */
 export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
@@ -55,6 +62,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   },
   "gradient-sum": {
     value: "WORD",
+    words: SUMS,
     help: "With mpirun: ordered, the same bits on any number of processes, or allreduce, less sent (default: ordered)",
   },
   "learning-rate": { value: "X", number: AMOUNT, help: "Highest learning rate (default: 1e-3)" },
@@ -67,6 +75,7 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   "warmup-epochs": { value: "X", number: AMOUNT, help: "Epochs of linear warm-up (default: 1)" },
   loss: {
     value: "NAME",
+    words: LOSSES,
     help:
       "label-guided (needs the 14 CheXpert columns) or info-nce (default: label-guided where the columns are there)",
   },
@@ -74,18 +83,20 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
   "no-shuffle": { help: "Read batches in file order, as the released single-GPU script does" },
   rank: { value: "R", number: COUNT, help: "LoRA rank (default: 4)" },
   alpha: { value: "X", number: {}, help: "LoRA alpha; the scaling is alpha / sqrt(rank) (default: 1)" },
-  dropout: { value: "X", number: AMOUNT, help: "Dropout on the LoRA path's input (default: 0.1)" },
-  targets: { value: "LIST", help: "Projections among q,k,v,o (default: q,k,v)" },
+  dropout: { value: "X", number: { least: 0, below: 1 }, help: "Dropout on the LoRA path's input (default: 0.1)" },
+  targets: { value: "LIST", words: TARGETS, list: true, help: "Projections among q,k,v,o (default: q,k,v)" },
   positions: {
     value: "NAME",
+    words: LORA_POSITIONS,
     help:
       "Layers of each tower, however deep: a third (bottom, mid, up), a half (half-bottom, half-up), the last few " +
       "(top1, top2, top3) or all (default: all)",
   },
-  hgnn: { value: "NAME", help: "ACE-HGNN on both, image, text or none (default: both)" },
+  hgnn: { value: "NAME", words: HGNN_WORDS, help: "ACE-HGNN on both, image, text or none (default: both)" },
   "top-k": { value: "K", number: COUNT, help: "Members of a hyperedge (default: 5)" },
   "text-affinity": {
     value: "NAME",
+    words: AFFINITIES,
     help:
       "Attention ACE-HGNN reads of a text: probabilities, logits or released, which is logits where the last text layer " +
       "has no LoRA (default: released)",
@@ -100,10 +111,8 @@ export const TRAIN_OPTIONS: Record<string, OptionSpec> = {
 
 /** The configuration that the options describe; the defaults are the paper's. */
 export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig {
-  const modules = args.choice("hgnn", ["both", "image", "text", "none"], "both");
-  const targets = args.choices("targets", ["q", "k", "v", "o"]) ?? ["q", "k", "v"];
-  const dropout = args.number("dropout", 0.1);
-  if (dropout >= 1) throw new UsageError(`--dropout must be below 1: current value is "${dropout}"`);
+  const modules = args.choice("hgnn", HGNN_WORDS, "both");
+  const targets = args.choices("targets", TARGETS) ?? ["q", "k", "v"];
   const positions = args.choice("positions", LORA_POSITIONS, "all");
   return {
     encoders,
@@ -111,7 +120,7 @@ export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig
       rank: args.number("rank", 4),
       alpha: args.number("alpha", 1),
       rankStabilised: true,
-      dropout,
+      dropout: args.number("dropout", 0.1),
       targets,
       positions,
       encoders: ["image", "text"],
@@ -122,7 +131,7 @@ export function adaptation(args: Arguments, encoders: ClipConfig): AceLoraConfig
         hidden: args.number("hidden", encoders.embedding / 4),
         encoders: modules === "both" ? ["image", "text"] as const : [modules],
       },
-      textAffinity: args.choice<TextAffinity>("text-affinity", ["released", "probabilities", "logits"], "released"),
+      textAffinity: args.choice("text-affinity", AFFINITIES, "released"),
     }),
   };
 }
@@ -194,7 +203,7 @@ export function measuring(
 
 /** How processes sum gradients; refused where there is but one. */
 export function gradientSumFrom(args: Arguments, isShared: boolean): GradientSum {
-  const sum = args.choice("gradient-sum", ["ordered", "allreduce"], "ordered");
+  const sum = args.choice("gradient-sum", SUMS, "ordered");
   if (isShared || args.text("gradient-sum") === undefined) return sum;
   throw new UsageError("--gradient-sum is for several processes: mpirun -n 4 deno task mpi train ...");
 }

@@ -1,11 +1,12 @@
 /** The pairs a model is adapted to: as they are, or captions of classes. @module */
 import { captioned, CHEST_CAPTIONS, chexpertClasses, fewShot, parseCaptions } from "../data/captions.ts";
 import { pairsOf, type PairsOptions, readTable } from "../data/pairs.ts";
-import { CHEXPERT_LABELS, type Dataset } from "../data/types.ts";
+import { type Case, CHEXPERT_LABELS, type Dataset } from "../data/types.ts";
 import { datasetTargets } from "../eval/assess.ts";
 import { drawShots } from "../eval/probe/shots.ts";
 import { type Arguments, COUNT, type OptionSpec, UsageError } from "./command.ts";
 import { columnsFrom, datasetFrom, isDatasetGiven, pairsFrom, patientPart } from "./data_options.ts";
+import { tellFewCases } from "./few_cases.ts";
 import { headTraining } from "./head.ts";
 import { checkPath } from "./paths.ts";
 import { withCases } from "./unreadable.ts";
@@ -85,6 +86,8 @@ function classColumns(args: Arguments): PairsOptions & { label: string } {
 export async function withShots(args: Arguments, dataset: Dataset): Promise<Dataset> {
   if (args.text("shots") === undefined) return dataset;
   const [shots, seed] = [args.number("shots", 1), args.number("seed", 1)];
+  const isOf = ({ target, targets }: Case, c: number): boolean => targets ? targets[c] === 1 : target === c;
+  tellFewCases(dataset.classes, (c) => dataset.cases.filter((item) => isOf(item, c)).length, shots);
   const cases = dataset.task === "multilabel"
     ? fewShot(dataset, shots, seed)
     : drawShots(datasetTargets(dataset), [], { shots, seed }).train.sort((a, b) => a - b).map((i) => dataset.cases[i]!);

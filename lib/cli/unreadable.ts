@@ -2,16 +2,21 @@
 import { hashIds } from "../data/dataset.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import { findUnreadable } from "../data/unreadable.ts";
+import { looksWhole } from "../data/whole_file.ts";
 import { createProgress } from "../display/progress.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 import { DECODE_OPTIONS, EXIF_OPTION } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { printable } from "./printable.ts";
 
+/** What becomes of images that cannot be read. */
+export const UNREADABLE_WORDS = ["throw", "drop"] as const;
+
 /** The option of commands that read many images. */
 export const UNREADABLE_OPTION: Record<string, OptionSpec> = {
   unreadable: {
     value: "WORD",
+    words: UNREADABLE_WORDS,
     help:
       "Images that cannot be read: throw (all are listed before the work) or drop (all are decoded once to find them)",
   },
@@ -39,8 +44,12 @@ export async function readableCases<T extends Pick<Case, "path" | "image">>(
   cases: readonly T[],
   { whole = true }: { whole?: boolean } = {},
 ): Promise<T[]> {
-  const isDropped = args.choice("unreadable", ["throw", "drop"], "throw") === "drop";
-  if (cases.length === 1 && !isDropped) return [...cases]; // what is wrong with it is told when it is read
+  const isDropped = args.choice("unreadable", UNREADABLE_WORDS, "throw") === "drop";
+  if (cases.length === 1 && !isDropped) {
+    const [{ path, image }] = cases as [T];
+    if (path !== undefined && !await looksWhole(path)) await image(); // which says what is wrong with it
+    return [...cases];
+  }
   const isWhole = isDropped && whole;
   const bar = isWhole ? createProgress(cases.length, { label: "check", unit: "images" }) : undefined;
   const unreadable = await findUnreadable(cases, {

@@ -198,3 +198,13 @@ export interface ClipConfig {
   /** Of the resize, with antialiasing; `area`: means of what each pixel covers. */
   interpolation: "bicubic" | "bilinear" | "area";
 }
+
+/** Blocks of each tower; none of a residual network. */
+export function towerDepths({ vision, text }: ClipConfig): { image: number; text: number } {
+  const image = vision.kind === "swin"
+    ? vision.stages.reduce((sum, { depth }) => sum + depth, 0)
+    : "depth" in vision
+    ? vision.depth
+    : 0;
+  return { image, text: text.depth };
+}

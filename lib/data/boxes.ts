@@ -1,14 +1,14 @@
 /** Boxes and masks that stand beside a CSV of images. @module */
 import { isAbsolute, join } from "@std/path";
 import { ImageError, readImage } from "../image/read.ts";
-import { needed, type Rules, TEXT, TEXTS } from "../platform/options.ts";
-import { readCsv, rowNumber } from "./csv.ts";
+import { checkOptions, needed, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { readCsv, rowNumber, type Table } from "./csv.ts";
 import type { BinaryMask, Box } from "./types.ts";
 
 /** Which columns of a CSV of boxes mean what; one row a box. */
 export interface BoxesOptions {
-  /** The CSV, within the root, or absolute. */
-  csv: string;
+  /** The CSV, within the root, or absolute; or its table, where it is read already. */
+  csv: string | Table;
   /** Column that names the image. */
   image: string;
   /** Column of the images' CSV with the same names. @default the image's path */
@@ -21,7 +21,10 @@ export interface BoxesOptions {
 
 /** What they must be. */
 export const BOXES_RULES: Rules<BoxesOptions> = {
-  csv: needed(TEXT),
+  csv: needed({
+    must: "a text or a table",
+    allows: (value) => typeof value === "string" || (typeof value === "object" && "rows" in value!),
+  }),
   image: needed(TEXT),
   key: TEXT,
   label: TEXT,
@@ -32,10 +35,12 @@ export const BOXES_RULES: Rules<BoxesOptions> = {
  * Reads the boxes of a CSV, by the name of their image.
  *
  * @throws {SyntaxError} If a column is missing, or a box is not four finite numbers with a width and a height.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function readBoxes(root: string, options: BoxesOptions): Promise<Map<string, Box[]>> {
+  checkOptions("read boxes", options, BOXES_RULES);
   const { csv, image, label = "label", columns = ["x", "y", "w", "h"] } = options;
-  const table = await readCsv(isAbsolute(csv) ? csv : join(root, csv));
+  const table = typeof csv === "string" ? await readCsv(isAbsolute(csv) ? csv : join(root, csv)) : csv;
   const [name, kind, ...columnIndices] = [image, label, ...columns].map((column) => table.column(column));
   const boxes = new Map<string, Box[]>();
   for (const [row, cells] of table.rows.entries()) {

@@ -2,7 +2,7 @@
 import { exists } from "../io/files.ts";
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
-import { checkOptions, FLAG, oneOf, RECORD, type Rules, TEXT, TEXT_RECORD, TEXTS } from "../platform/options.ts";
+import { checkOptions, FLAG, RECORD, type Rules, TEXT, TEXT_RECORD, TEXTS } from "../platform/options.ts";
 import { BOXES_RULES, type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { classesOf } from "./classes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
@@ -10,6 +10,7 @@ import {
   drop,
   imageFile,
   makeDataset,
+  MISSING,
   MissingImageError,
   type MissingImages,
   type Tally,
@@ -53,7 +54,7 @@ export interface PairsOptions {
   where?: Readonly<Record<string, string>>;
   /** Name of the data set. @default {the table's, without its ending} */
   name?: string;
-  /** What to do when an image is not there. @default {"throw"} */
+  /** What to do when an image, or its mask, is not there. @default {"throw"} */
   missing?: MissingImages;
 }
 
@@ -75,7 +76,7 @@ const PAIRS_RULES: Rules<PairsOptions> = {
   id: TEXT,
   where: TEXT_RECORD,
   name: TEXT,
-  missing: oneOf(["throw", "drop", "ignore"]),
+  missing: MISSING,
 };
 
 /** The error for a table of which no row is left. */
@@ -99,7 +100,14 @@ export class NoRowError extends RangeError {
 
 /** A table's name: the file's, without its ending. */
 export function tableName(path: string): string {
-  return basename(path).replace(/\.gz$/i, "").replace(/\.(csv|tsv|txt|parquet|pq)$/i, "");
+  return basename(path).replace(TABLE, "");
+}
+
+const TABLE = /\.(csv|tsv|txt|parquet|pq)(\.gz)?$|\.gz$/i;
+
+/** Whether a file is a table by its name. */
+export function isTablePath(path: string): boolean {
+  return TABLE.test(path);
 }
 
 /** A path from a folder, unless it is absolute. */
@@ -186,7 +194,10 @@ export async function pairsOf(table: Table, options: PairsOptions = {}): Promise
       ...(columns.patient !== undefined && { patientId: cells[columns.patient]! }),
       ...attributesOf(row),
       ...(labels && { labels: labels(row) }),
-      ...(masks.length > 0 && { mask: async () => uniteMasks(await Promise.all(masks.map(readMask))) }),
+      ...(masks.length > 0 && {
+        mask: async () => uniteMasks(await Promise.all(masks.map(readMask))),
+        maskPaths: masks,
+      }),
       ...(boxes && { boxes: boxes.get(cells[columns.key]!) ?? [] }),
     };
   });
@@ -250,6 +261,11 @@ async function keptRows(
     } else {
       const mask = columns.mask === undefined ? "" : cells[columns.mask]!;
       const masks = mask === "" ? [] : [await placeOf(images, mask)];
+      if (missing !== "ignore" && masks[0] !== undefined && !await exists(masks[0])) {
+        if (missing === "throw") throw new MissingImageError(table.path, rowNumber(row), masks[0], "mask");
+        drop(tally, "mask missing");
+        continue;
+      }
       const others = known.get(path);
       if (others) {
         others.push(...masks);

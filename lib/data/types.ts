@@ -78,6 +78,8 @@ export interface Case {
   attributes?: Readonly<Record<string, string>>;
   /** Decodes the segmentation mask. */
   mask?: () => Promise<BinaryMask>;
+  /** Files of the mask, where it lies in some. */
+  maskPaths?: readonly string[];
 }
 
 /** A data set: its cases in order, and how they were chosen. */

@@ -1,10 +1,11 @@
 /** Cases of dense tasks in three parts, and the share of their labels that is used. @module */
 import { basename, extname } from "@std/path";
 import { imageFile, listImages, uniqueIds } from "../data/dataset.ts";
-import { loadPairs, type PairsOptions } from "../data/pairs.ts";
+import { isTablePath, loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { drawnParts, SPLIT_WORDS, statedParts, type ThreeParts } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
+import { checkOptions, COUNT, INTEGER, listOf, needed, RECORD, type Rules, TEXT } from "../platform/options.ts";
 
 /** What a dense task reads. */
 export interface DenseData extends ThreeParts {
@@ -35,6 +36,17 @@ export interface DenseDataOptions {
   /** Seed of drawn images and of splits that the data set does not bring. @default {1} */
   seed?: number;
 }
+
+/** What they must be. */
+export const DENSE_DATA_RULES: Rules<DenseDataOptions> = {
+  root: TEXT,
+  columns: RECORD,
+  splitColumn: TEXT,
+  needed: listOf(["train", "validation", "test"]),
+  count: COUNT,
+  size: COUNT,
+  seed: INTEGER,
+};
 
 /** The data, if every part that is needed has a case. @throws {RangeError} If one has none. */
 export function checkParts(data: DenseData, { needed = ["train", "validation", "test"] }: DenseDataOptions): DenseData {
@@ -115,20 +127,27 @@ export interface LabelFractionOptions {
   seed?: number;
 }
 
+/** What they must be. */
+const FRACTION_RULES: Rules<LabelFractionOptions> = {
+  fraction: needed({
+    must: "a number above 0 and at most 1",
+    type: "number",
+    allows: (share) => (share as number) > 0 && (share as number) <= 1,
+  }),
+  seed: INTEGER,
+};
+
 /**
  * A share of the cases, drawn by seed: the first of one shuffled order, so that 1 % lies within 10 %, and that within all.
  * At least one case is left; they keep their order.
  *
  * @param cases Training cases.
  * @throws {RangeError} If the fraction is not above 0 and at most 1.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export function labelFraction<T>(cases: readonly T[], options: LabelFractionOptions): T[] {
+  checkOptions("draw labels", options, FRACTION_RULES);
   const { fraction, seed = 1 } = options;
-  if (!(fraction > 0 && fraction <= 1)) {
-    throw new RangeError(
-      `Cannot draw labels as the fraction must be above 0 and at most 1: current value is ${fraction}`,
-    );
-  }
   const all = cases.map((_, i) => i);
   const count = Math.max(1, Math.round(cases.length * fraction));
   const chosen = shuffled(all, mulberry32(deriveSeed(seed, "label fraction"))).slice(0, count);
@@ -138,12 +157,17 @@ export function labelFraction<T>(cases: readonly T[], options: LabelFractionOpti
 /**
  * Images to predict on: a folder (at any depth), or one file. Ids are the names without extension, as the challenges have them.
  *
- * @throws {RangeError} If the folder holds no image.
+ * @throws {RangeError} If the folder holds no image, or the file is a table.
  */
 export async function imagesToPredict(path: string): Promise<Case[]> {
   const { isDirectory } = await Deno.stat(path).catch(() => {
     throw new Deno.errors.NotFound(`Cannot read "${path}": no such file or folder`);
   });
+  if (!isDirectory && isTablePath(path)) {
+    throw new RangeError(
+      `Cannot predict on "${path}" as it must be an image or a folder of images: it is a table; the folder of its images is to be named`,
+    );
+  }
   const paths = isDirectory ? await listImages(path) : [path];
   if (paths.length === 0) throw new RangeError(`Cannot predict on "${path}" as it must hold an image: it holds none`);
   return uniqueIds(paths.map((file) => ({ id: basename(file, extname(file)), ...imageFile(file) })));

@@ -4,6 +4,7 @@ import { elementCount } from "../io/tensors.ts";
 import { jsonField, loadTree, openTree, saveTree, textField } from "../io/tree.ts";
 import { disposeParams } from "../tensor/params.ts";
 import { errorMessage } from "../platform/error_message.ts";
+import { CALL, checkOptions, needed, type Rules, TEXT } from "../platform/options.ts";
 
 /** A trained head, whatever its task. */
 export interface DenseHead {
@@ -69,21 +70,31 @@ export async function saveHead(path: string, { head, encoder, seen }: StoredHead
 export interface LoadHeadOptions<H extends DenseHead> {
   /** The task the head must be of. */
   task: H["task"];
-  /** Hash of the encoder it is to be used with. */
-  encoder: string;
+  /** Hash of the encoder it is to be used with. @default {any: `encoder` of what is returned tells which it was trained on} */
+  encoder?: string;
   /** The config in the file's metadata, once it is known to be one that so many weights can have; an Error says what is not. */
   checkConfig(config: unknown, weights: number): H["config"];
   /** Makes a tree of the weights' names and shapes. */
   init(config: H["config"], seed: number): H["params"];
 }
 
+/** What they must be. */
+const LOAD_HEAD_RULES: Rules<LoadHeadOptions<DenseHead>> = {
+  task: needed(TEXT),
+  encoder: TEXT,
+  checkConfig: needed(CALL),
+  init: needed(CALL),
+};
+
 /**
  * Reads a head for a task and an encoder.
  *
+ * @throws {TypeError} If an option is unknown or of another kind.
  * @throws {SyntaxError} If the file is no head for the task, or a weight is missing or misshapen.
  * @throws {OtherEncoderError} If it was trained on another encoder.
  */
 export async function loadHead<H extends DenseHead>(path: string, options: LoadHeadOptions<H>): Promise<StoredHead<H>> {
+  checkOptions("load a head", options, LOAD_HEAD_RULES);
   const { task, encoder, init, checkConfig } = options;
   const file = await openTree(path, { noun: "a head", format: FORMAT });
   const stated = textField(file, "task");
@@ -91,7 +102,7 @@ export async function loadHead<H extends DenseHead>(path: string, options: LoadH
     throw new SyntaxError(`Cannot read "${path}" as it must be a head to ${task}: it is one to ${stated}`);
   }
   const trained = textField(file, "encoder");
-  if (trained !== encoder) throw new OtherEncoderError(path, trained, encoder);
+  if (encoder !== undefined && trained !== encoder) throw new OtherEncoderError(path, trained, encoder);
   const weights = [...file.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const field = jsonField(file, "config");
   let config: H["config"];
@@ -104,7 +115,7 @@ export async function loadHead<H extends DenseHead>(path: string, options: LoadH
   try {
     const head = { task, params: loadTree(file, fresh), config } as H;
     const seen = seenCases(file.fields["seen"], path);
-    return { head, encoder, ...(seen ? { seen } : {}) };
+    return { head, encoder: trained, ...(seen ? { seen } : {}) };
   } finally {
     disposeParams(fresh);
   }

@@ -11,6 +11,8 @@ import { toPixels } from "../image/preprocess.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import type { Tensor4D } from "../tensor/types.ts";
+import { errorMessage } from "../platform/error_message.ts";
+import { CALL, checkOptions, COUNT, type Rules, TEXT } from "../platform/options.ts";
 import { newSha256 } from "../platform/sha256.ts";
 
 /** Maps of a set of images, and the images' sizes. */
@@ -43,6 +45,8 @@ export interface MappedCases {
 export interface MapSourceOptions {
   /** Folder of the cache. @default {none: kept in memory only} */
   cache?: string;
+  /** Takes the error of a cache that cannot be written; maps are then held in memory. @default {it is thrown} */
+  onCacheError?: (error: Error) => void;
   /** Images encoded at a time. @default {16} */
   batchSize?: number;
   /** Called after each batch with the images done. */
@@ -50,6 +54,15 @@ export interface MapSourceOptions {
   /** Called with each image that is encoded and its width and height, to refuse a case before hours have gone by. */
   check?: (item: Case, size: readonly [number, number]) => void | Promise<void>;
 }
+
+/** What they must be. */
+const MAP_SOURCE_RULES: Rules<MapSourceOptions> = {
+  cache: TEXT,
+  onCacheError: CALL,
+  batchSize: COUNT,
+  onBatch: CALL,
+  check: CALL,
+};
 
 /** Most bytes of maps that are held in memory when there is a cache on disk. */
 const IN_MEMORY = 512 * 2 ** 20;
@@ -104,48 +117,59 @@ async function encoderInput(
  * @param cases Images, in the order of the indices.
  * @param encoder The frozen tower.
  * @throws {RangeError} If there is no case.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function mapSource(
   cases: readonly Case[],
   encoder: DenseEncoder,
   options: MapSourceOptions = {},
 ): Promise<MapSource> {
-  const { cache } = options;
+  checkOptions("encode images", options, MAP_SOURCE_RULES);
+  const { cache, onCacheError } = options;
   if (cases.length === 0) throw new RangeError("Cannot encode images as there must be an image: there are 0");
   const { width } = encoder.config.vision;
   const grid = gridSide(encoder.config.vision);
   const numbers = grid * grid * width;
   const key = await mapsKey(cases, encoder);
   const perShard = Math.max(1, Math.floor(SHARD / (4 * numbers)));
-  const held = cache === undefined || cases.length * numbers * 4 <= IN_MEMORY
-    ? new Float32Array(cases.length * numbers)
-    : undefined;
+  const isHeld = cache === undefined || cases.length * numbers * 4 <= IN_MEMORY;
   const imageSizes: [number, number][] = [];
-  const shards: string[] = [];
+  const parts: (string | Float32Array)[] = []; // files, or the maps themselves
   let computed = 0;
+  let isWritable = true;
+  const isWritten = async (path: string, shard: Shard, count: number): Promise<boolean> => {
+    if (!isWritable) return false;
+    try {
+      await writeShard(path, key, shard, [count, grid, width]);
+    } catch (error) {
+      if (!onCacheError) throw error;
+      isWritable = false;
+      onCacheError(new Error(`Cannot keep maps in "${cache}": ${errorMessage(error)}`, { cause: error }));
+    }
+    return isWritable;
+  };
   for (let start = 0; start < cases.length; start += perShard) {
     const part = cases.slice(start, start + perShard);
     const path = cache === undefined ? undefined : join(cache, key.slice(0, 16), `${start}.safetensors`);
-    let shard = path === undefined || !await exists(path) ? undefined : await readShard(path, key, held !== undefined);
+    let shard = path === undefined || !await exists(path) ? undefined : await readShard(path, key, isHeld);
+    let file = shard && path;
     if (!shard) {
       shard = await encodeShard(part, encoder, { ...options, done: start });
       computed += part.length;
-      if (path !== undefined) await writeShard(path, key, shard, [part.length, grid, width]);
+      if (path !== undefined && await isWritten(path, shard, part.length)) file = path;
     }
-    if (shard.maps) held?.set(shard.maps, start * numbers);
+    parts.push(isHeld || file === undefined ? shard.maps! : file);
     imageSizes.push(...shard.sizes);
-    if (path !== undefined) shards.push(path);
     options.onBatch?.(start + part.length);
   }
   const maps = async (indices: readonly number[]): Promise<Float32Array> => {
     const out = new Float32Array(indices.length * numbers);
     for (const [i, index] of indices.entries()) {
-      out.set(
-        held
-          ? held.subarray(index * numbers, (index + 1) * numbers)
-          : await readMap(shards[Math.floor(index / perShard)]!, index % perShard),
-        i * numbers,
-      );
+      const [part, place] = [parts[Math.floor(index / perShard)]!, index % perShard];
+      const map = typeof part === "string"
+        ? await readMap(part, place)
+        : part.subarray(place * numbers, (place + 1) * numbers);
+      out.set(map, i * numbers);
     }
     return out;
   };

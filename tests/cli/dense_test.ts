@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { advice } from "../../lib/cli/advice.ts";
-import { parseCommandLine } from "../../lib/cli/command.ts";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
 import { COMMAND as DETECT } from "../../lib/cli/detect.ts";
 import { COMMAND as SEGMENT } from "../../lib/cli/segment.ts";
 import { readMask } from "../../lib/data/boxes.ts";
@@ -14,8 +14,8 @@ import { initClip } from "../../lib/clip/params.ts";
 import { checkDenseRecord, checkTrainingRecord } from "../../lib/display/records.ts";
 import { METRICS_SCHEMA } from "../../lib/display/results.ts";
 import { encodePng } from "../../lib/image/png.ts";
-import { writeSafetensors } from "../../lib/io/safetensors.ts";
-import { float32Tensor } from "../../lib/io/tensors.ts";
+import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
+import { elementCount, float32Tensor } from "../../lib/io/tensors.ts";
 import { boxesCsv, rsnaSubmission } from "../../lib/dense/detect/submission.ts";
 import { fileNames, siimRow, siimSubmission } from "../../lib/dense/segment/submission.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
@@ -197,7 +197,11 @@ Deno.test("segment and detect refuse wrong arguments, data without labels, forei
     ["predict", "--images", join(ROOT, "i")],
     'bad/head.safetensors" as a head as it must be a file',
   );
-  await fails(SEGMENT, ["predict", "--images", join(ROOT, "none"), "--head", head], "no such file or folder");
+  await fails(
+    SEGMENT,
+    ["predict", "--images", join(ROOT, "none"), "--head", head],
+    "must be a file or a folder: there is none",
+  );
   const masks = [...CSV, "--mask-column", "mask", "--head", head];
   await fails(
     SEGMENT,
@@ -309,6 +313,86 @@ Deno.test("segment names the case whose mask has another size, detect the one wh
   );
 });
 
+/** The model with NaN among its weights: what is told before that was known before they were read. */
+async function brokenWeights(): Promise<string> {
+  const path = join(ROOT, "nan.safetensors");
+  const { tensors } = await readSafetensors(join(ROOT, "model1.safetensors"));
+  const broken = new Map(
+    [...tensors].map((
+      [name, { shape }],
+    ) => [name, float32Tensor(shape, new Float32Array(elementCount(shape)).fill(NaN))]),
+  );
+  await writeSafetensors(path, broken);
+  return path;
+}
+
+Deno.test("segment and detect tell what is wrong with tables, masks, boxes, heads, adapters and images before they read the model's weights", async () => {
+  const model = ["--weights", await brokenWeights(), "--out", join(ROOT, "bad")];
+  const write = async (name: string, from: string, change: (text: string) => string): Promise<string> => {
+    await Deno.writeTextFile(join(ROOT, name), change(await Deno.readTextFile(join(ROOT, from))));
+    return join(ROOT, name);
+  };
+  const words = await write("words.png", "images.csv", () => "no picture");
+  const absent = await write("absent.csv", "images.csv", (text) => text.replace("m3.png", "none.png"));
+  const spoilt = await write("spoilt.csv", "images.csv", (text) => text.replace("m3.png", "words.png"));
+  const foreign = await write("foreign.csv", "boxes.csv", (text) => text.replaceAll("Mass", "Cyst"));
+  const wrong = await write("wrong.csv", "boxes.csv", (text) => text.replace(",25,15", ",25,-15"));
+  const typed = relative(Deno.cwd(), wrong);
+  const masks = ["--mask-column", "mask"], columns = CSV.slice(2);
+  const boxes = ["--boxes-key", "name", "--boxes-columns", "left,top,w,h"];
+  const [segmenter, detector] = ["seg", "det"].map((name) => ["--head", join(ROOT, name, "head.safetensors")]);
+  for (
+    const [command, line, message] of [
+      [SEGMENT, ["train", ...CSV, ...masks], "NaN"],
+      [SEGMENT, ["train", ...CSV, "--mask-column", "lung"], 'must have a column "lung"'],
+      [SEGMENT, ["train", "--dataset", absent, ...columns, ...masks], "row 5 as its mask must exist"],
+      [SEGMENT, ["train", "--dataset", spoilt, ...columns, ...masks], 'Cannot use the mask of case "i/x3.png"'],
+      [SEGMENT, ["train", ...CSV, ...masks, "--adapter", words], `Cannot read "${words}"`],
+      [
+        SEGMENT,
+        ["evaluate", ...CSV, ...masks, ...segmenter!, "--split-seed", "7"],
+        "must not have seen the test cases",
+      ],
+      [SEGMENT, ["predict", "--images", join(ROOT, "images.csv"), ...segmenter!], `type --images ${ROOT}`],
+      [SEGMENT, ["predict", "--images", words, ...segmenter!], "found text"],
+      [SEGMENT, ["predict", "--images", join(ROOT, "i"), "--head", words], `Cannot read "${words}"`],
+      [DETECT, ["train", ...CSV, "--boxes", wrong, ...boxes], `Cannot read "${wrong}" row`],
+      [DETECT, ["train", ...CSV, "--boxes", typed, ...boxes], `Cannot read "${typed}" row`],
+      [
+        DETECT,
+        ["evaluate", ...CSV, "--boxes", foreign, ...boxes, ...detector!],
+        'must be one of Mass: current value is "Cyst"',
+      ],
+    ] as const
+  ) {
+    const error = await assertRejects(() => run(command, [...line, ...model]), Error);
+    assert(error.message.includes(message), `${line.join(" ")}: ${error.message}`);
+  }
+});
+
+Deno.test("segment goes on without a cache of maps that cannot be written, says so once, and comes to the same head", async () => {
+  const { open } = Deno;
+  const isCache = (path: string | URL): boolean => String(path).includes("read-only");
+  Deno.open = (path, options) =>
+    isCache(path) && options?.write
+      ? Promise.reject(new Deno.errors.PermissionDenied("Read-only file system"))
+      : open(path, options);
+  const data = [...CSV, "--mask-column", "mask", ...MODEL, ...SHORT, "--out", join(ROOT, "uncached")];
+  const errors: string[] = [];
+  try {
+    await run(SEGMENT, ["train", ...data, "--cache", join(ROOT, "read-only")], errors);
+  } finally {
+    Deno.open = open;
+  }
+  assertEquals(errors.filter((line) => line.includes("read-only")), [
+    `warning: Cannot keep maps in "${join(ROOT, "read-only")}": ${
+      errors.find((line) => line.includes("read-only"))?.match(/Cannot write .*system/)?.[0]
+    }; maps are held in memory and not kept`,
+  ]);
+  const head = (name: string): Promise<Uint8Array> => Deno.readFile(join(ROOT, name, "head.safetensors"));
+  assertEquals(await head("uncached"), await head("seg"));
+});
+
 Deno.test("fileNames() keeps letters of any script, leaves no two alike and no image's extension", () => {
   const ids = ["a/b.png", "a_b.JPG", "A_B", "患者/一", "患者/二", "x.dcm", "../x", "v1.2"];
   assertEquals(fileNames(ids), ["a_b", "a_b_2", "A_B_3", "患者_一", "患者_二", "x", ".._x", "v1.2"]);
@@ -324,7 +408,7 @@ Deno.test("segment and detect refuse an encoder that no head fits before they re
     path,
     new Map(checkpoint.map(([name, { shape, values }]) => [name, float32Tensor(shape, values)])),
   );
-  const line = ["train", "--dataset", join(ROOT, "not read.csv"), "--weights", path];
+  const line = ["train", "--dataset", join(ROOT, "not read.csv"), "--weights", path, "--out", join(ROOT, "bad")];
   await assertRejects(
     () => run(SEGMENT, line),
     RangeError,

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { countingDevice } from "../../bench/gpu/counting_device.ts";
 import { initAceLora } from "../../lib/ace_lora.ts";
 import { saveAdapter } from "../../lib/adapters/model.ts";
-import { parseCommandLine } from "../../lib/cli/command.ts";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
 import { adapterFrom, learningFrom, learnNothing } from "../../lib/cli/learning.ts";
 import { COMMAND } from "../../lib/cli/train.ts";
 import { fitSettings } from "../../lib/cli/train_options.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import * as tf from "@tensorflow/tfjs";
 import { join } from "@std/path";
 import { advice } from "../../lib/cli/advice.ts";
-import { parseCommandLine } from "../../lib/cli/command.ts";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { MemoryLimitError } from "../../lib/tensor/memory.ts";
 import type { WasmBackend } from "../../lib/tensor/wasm/module.ts";

@@ -1,7 +1,8 @@
 /** What each of a new user's mistakes is answered with: what is wrong, where, and what to type. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { type Command, parseCommandLine, UsageError } from "../../lib/cli/command.ts";
+import { type Command, UsageError } from "../../lib/cli/command.ts";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
 import { inFolder } from "../folder.ts";
 import { writeClasses, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run } from "./run.ts";

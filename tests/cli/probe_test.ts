@@ -117,6 +117,25 @@ Deno.test("probe refuses test cases that the adapter has seen where all features
   });
 });
 
+Deno.test("probe says how many cases more shots than there are came to, in words, in the table and on the page", async () => {
+  await inFolder(async (folder) => {
+    const csv = await writeSet(folder);
+    const out = join(folder, "out");
+    const own = ["--split-column", "split", "--patient-column", "patient", "--out", out, "--methods", "knn"];
+    const args = ["probe", "--images", csv, ...own, "--shots", "1,200", "--seeds", "1"];
+    const { code, stdout, stderr } = await run(args, { read: [folder, ...MINI_FILES], write: [out] });
+    assertEquals(code, 0, stderr);
+    const { rows, data: { parts: { train } } } = JSON.parse(await Deno.readTextFile(join(out, "probe.json")));
+    assertEquals(rows.map((row: { runs: { cases: number }[] }) => row.runs[0]!.cases), [2, train.size]);
+    const { normal, pneumonia } = train.per_class;
+    const few = `fewer than 200 cases of normal (${normal}) and pneumonia (${pneumonia}): all of them are taken`;
+    assert(stderr.includes(few), stderr);
+    const title = `200 shots (${train.size} cases)`;
+    assert(stdout.includes(title) && (await Deno.readTextFile(join(out, "probe.html"))).includes(title), stdout);
+    assert(/1 shot {2}/.test(stdout), stdout);
+  });
+});
+
 Deno.test("probe says in one line what is wrong", async () => {
   await inFolder(async (folder) => {
     const csv = await writeSet(folder);

@@ -1,6 +1,8 @@
 /** retrieve, end to end: figures of pairs, searches by sentence and image, one line for bad input. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
+import { COMMAND } from "../../lib/cli/retrieve.ts";
 import { inFolder } from "../folder.ts";
 import { writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
@@ -61,6 +63,30 @@ Deno.test("retrieve finds an image by itself first, and writes a private page th
     const page = await Deno.readTextFile(join(out, "retrieval.html"));
     assert(page.includes("&lt;b&gt;pneumonia") && !page.includes("<b>pneumonia") && page.includes("only drawings"));
     assertEquals((await Deno.stat(join(out, "retrieval.html"))).mode! & 0o777, 0o600);
+  });
+});
+
+Deno.test("retrieve reads the image it searches by once", async () => {
+  await inFolder(async (folder) => {
+    await writeRadiographs(join(folder, "films"), 2);
+    const [query] = await writeRadiographs(join(folder, "asked"), 1, 2);
+    const args = ["--images", join(folder, "films"), "--query-image", query!, "--out", join(folder, "out")];
+    const { log, error } = console;
+    const { readFile } = Deno;
+    let reads = 0;
+    console.log = console.error = () => {};
+    Deno.readFile = (path, options) => {
+      if (path === query) reads++;
+      return readFile(path, options);
+    };
+    try {
+      await COMMAND.run(parseCommandLine(COMMAND, [...args, "--backend", "wasm"]));
+    } finally {
+      Object.assign(console, { log, error });
+      Deno.readFile = readFile;
+    }
+    assertEquals(reads, 1);
+    assert((await Deno.readTextFile(join(folder, "out", "retrieval.html"))).includes("Images nearest to"));
   });
 });
 

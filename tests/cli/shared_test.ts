@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseCommandLine } from "../../lib/cli/command.ts";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
 import { COMMAND } from "../../lib/cli/probe.ts";
 import { seedsFrom } from "../../lib/cli/shared.ts";
 

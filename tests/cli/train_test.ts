@@ -175,7 +175,7 @@ Deno.test("train refuses bad input in one line that names file, row and expectat
     await refuse([], "--pairs PATH is required");
     await refuse(["--pairs", pairs, "--positions", "middle"], "--positions must be one of all, bottom");
     await refuse(["--pairs", pairs, "--targets", "q,x"], '--targets must be among q, k, v, o: current value is "x"');
-    await refuse(["--pairs", pairs, "--dropout", "1"], "--dropout must be below 1");
+    await refuse(["--pairs", pairs, "--dropout", "1"], "--dropout must be a number of at least 0 and below 1");
     await refuse(["--pairs", pairs, "--learning-rate", "fast"], "--learning-rate must be a number");
     await refuse(["--dataset", "rsna", "--root", folder], "stage_2_train_labels.csv");
     await Deno.writeTextFile(

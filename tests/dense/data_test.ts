@@ -58,7 +58,7 @@ Deno.test("loadDetectionData() of rsna has three parts without a common patient,
 
 Deno.test("loadSegmentationData() takes the parts that a column names, without a patient in two of them", async () => {
   const names = ["train", "val", "test", "validation", "valid", "train", "test"];
-  const root = await folderOf({ ...Object.fromEntries(names.map((_, i) => [`${i}.png`, ""])) });
+  const root = await folderOf({ "m.png": "", ...Object.fromEntries(names.map((_, i) => [`${i}.png`, ""])) });
   const path = join(root, "t.csv");
   const write = (patient: (i: number) => number): Promise<void> =>
     Deno.writeTextFile(

@@ -46,31 +46,35 @@ export interface BoxContext {
   classes: readonly string[];
 }
 
+/** @throws {RangeError} If a box is of none of the classes; the message names the case. */
+export function checkBoxClasses(boxes: readonly Box[], { id, classes }: Pick<BoxContext, "id" | "classes">): void {
+  const foreign = boxes.find(({ label }) => !classes.includes(label));
+  if (foreign === undefined) return;
+  throw new RangeError(
+    `Cannot use case "${id}" as the class of a box must be one of ${
+      classes.join(", ")
+    }: current value is "${foreign.label}"`,
+  );
+}
+
 /**
  * Boxes in pixels as shares of the sides. What stands out of the image by a pixel at most is cut off.
  *
  * @throws {RangeError} If a box stands out further, has no area, or its class is unknown; the message names the case.
  */
 export function unitBoxes(boxes: readonly Box[], context: BoxContext): UnitBox[] {
-  const { id, width, height, classes } = context;
+  const { width, height, classes } = context;
   checkBoxes(boxes, context);
+  checkBoxClasses(boxes, context);
   return boxes.map((box) => {
     const right = box.x + box.width, bottom = box.y + box.height;
-    const classIndex = classes.indexOf(box.label);
-    if (classIndex < 0) {
-      throw new RangeError(
-        `Cannot use case "${id}" as the class of a box must be one of ${
-          classes.join(", ")
-        }: current value is "${box.label}"`,
-      );
-    }
     const x = Math.max(0, box.x), y = Math.max(0, box.y);
     return {
       x: x / width,
       y: y / height,
       width: (Math.min(width, right) - x) / width,
       height: (Math.min(height, bottom) - y) / height,
-      classIndex,
+      classIndex: classes.indexOf(box.label),
     };
   });
 }

@@ -8,6 +8,7 @@ import type { Case } from "../../data/types.ts";
 import { exists } from "../../io/files.ts";
 import {
   checkParts,
+  DENSE_DATA_RULES,
   type DenseData,
   type DenseDataOptions,
   NotGivenError,
@@ -16,6 +17,7 @@ import {
   rootOf,
   syntheticParts,
 } from "../data.ts";
+import { checkOptions, FLAG, oneOf, type Rules, TEXT } from "../../platform/options.ts";
 
 /** Options of {@linkcode loadSegmentationData}; a CSV needs `columns.mask` or `maskFolder`. */
 export interface SegmentationDataOptions extends DenseDataOptions {
@@ -26,6 +28,14 @@ export interface SegmentationDataOptions extends DenseDataOptions {
   /** Masks of an image with several lesions (siim). @default {"union"} */
   lesions?: "union" | "first";
 }
+
+/** What they must be. */
+const SEGMENTATION_DATA_RULES: Rules<SegmentationDataOptions> = {
+  ...DENSE_DATA_RULES,
+  maskFolder: TEXT,
+  skipUnlabelled: FLAG,
+  lesions: oneOf(["union", "first"]),
+};
 
 /** The error for a set in which some cases have no mask. */
 export class UnlabelledCasesError extends RangeError {
@@ -57,11 +67,13 @@ export class UnlabelledCasesError extends RangeError {
  * @param dataset "siim", "synthetic", or the path of a CSV.
  * @throws {RangeError} If the data set has no masks, or a part is empty.
  * @throws {UnlabelledCasesError} If a case has no mask and is not to be skipped.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
 export async function loadSegmentationData(
   dataset: string,
   options: SegmentationDataOptions = {},
 ): Promise<DenseData> {
+  checkOptions("read masks", options, SEGMENTATION_DATA_RULES);
   return checkParts(await load(dataset, options), options);
 }
 
@@ -100,6 +112,6 @@ async function fromCsv(dataset: string, options: SegmentationDataOptions): Promi
 async function withMasks(cases: readonly Case[], folder: string): Promise<Case[]> {
   return await Promise.all(cases.map(async (item) => {
     const path = join(folder, `${basename(item.id, extname(item.id))}.png`);
-    return await exists(path) ? { ...item, mask: () => readMask(path) } : item;
+    return await exists(path) ? { ...item, mask: () => readMask(path), maskPaths: [path] } : item;
   }));
 }

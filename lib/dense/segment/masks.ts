@@ -1,5 +1,6 @@
 /** Masks between the image's size and the decoder's. @module */
 import type { BinaryMask, Case } from "../../data/types.ts";
+import { looksWhole } from "../../data/whole_file.ts";
 import { resize } from "../../image/resize.ts";
 import { errorMessage } from "../../platform/error_message.ts";
 
@@ -11,13 +12,7 @@ import { errorMessage } from "../../platform/error_message.ts";
  * @throws {TypeError} If the case has no mask, or it is unreadable or of another size; the message names the case.
  */
 export async function maskOfCase(item: Case, image: readonly [number, number]): Promise<BinaryMask> {
-  if (!item.mask) throw new TypeError(`Cannot use case "${item.id}" as it must have a mask: it has none`);
-  let mask: BinaryMask;
-  try {
-    mask = await item.mask();
-  } catch (error) {
-    throw new TypeError(`Cannot use the mask of case "${item.id}": ${errorMessage(error)}`, { cause: error });
-  }
+  const mask = await readMaskOf(item);
   if (mask.width !== image[0] || mask.height !== image[1]) {
     throw new TypeError(
       `Cannot use case "${item.id}" as its mask must be as large as its image, ${image[0]} x ${
@@ -26,6 +21,26 @@ export async function maskOfCase(item: Case, image: readonly [number, number]): 
     );
   }
   return mask;
+}
+
+async function readMaskOf({ id, mask }: Case): Promise<BinaryMask> {
+  if (!mask) throw new TypeError(`Cannot use case "${id}" as it must have a mask: it has none`);
+  try {
+    return await mask();
+  } catch (error) {
+    throw new TypeError(`Cannot use the mask of case "${id}": ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Looks at the files of masks before long work: what does not look whole is read.
+ *
+ * @throws {TypeError} If one cannot be; the message names the case.
+ */
+export async function checkMaskFiles(cases: readonly Case[]): Promise<void> {
+  for (const item of cases) {
+    for (const path of item.maskPaths ?? []) if (!await looksWhole(path)) await readMaskOf(item);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** An adapted model as two ONNX files, one a tower, which onnxruntime runs without this package. @module */
 import { join } from "@std/path";
 import { type AceLoraConfig, type AceLoraParams, mergeAceLora, similarityScale } from "../../ace_lora.ts";
-import type { HeadKind, VitConfig } from "../../clip/config.ts";
+import type { ClipConfig, HeadKind, VitConfig } from "../../clip/config.ts";
 import { imageHead } from "../../clip/towers/image.ts";
 import type { VitTrunk } from "../../clip/towers/vit.ts";
 import { textHead } from "../../clip/towers/text.ts";
@@ -50,7 +50,8 @@ const NOT_EXPORTED = /\.(adapter|prompts|context)(\.|$)|^featureAdapter\./;
  */
 export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, folder: string): Promise<OnnxFiles> {
   const { encoders } = config;
-  checkExportable(params, encoders);
+  checkTowers(encoders);
+  checkLayers(params);
   const merged = mergeAceLora(params);
   try {
     const numbers = await readNumbers(merged);
@@ -70,10 +71,12 @@ export async function exportOnnx(params: AceLoraParams, config: AceLoraConfig, f
   }
 }
 
-function checkExportable(params: AceLoraParams, { vision, text }: AceLoraConfig["encoders"]): void {
-  const refuse = (what: string): never => {
-    throw new RangeError(`Cannot export the model as ONNX as ${what}`);
-  };
+function refuse(what: string): never {
+  throw new RangeError(`Cannot export the model as ONNX as ${what}`);
+}
+
+/** @throws {RangeError} If there are towers that are not exported, named; the weights need not be known. */
+export function checkTowers({ vision, text }: ClipConfig): void {
   if (vision.kind !== "clip" && vision.kind !== "vit") refuse(`its image tower must be a ViT: it is a ${vision.kind}`);
   if (text.kind === "none") refuse("it must have a text tower: it is an image tower alone");
   for (const [tower, head] of [["image", imageHead(vision)], ["text", textHead(text)]] as const) {
@@ -84,9 +87,11 @@ function checkExportable(params: AceLoraParams, { vision, text }: AceLoraConfig[
   if (text.kind === "bert" && (text.pool === "eos" || text.hiddenStates || text.seesPads)) {
     refuse("its BERT must be read at [CLS], through its pooler or as a mean, pads masked: it is read otherwise");
   }
+}
+
+function checkLayers(params: AceLoraParams): void {
   const odd = namedTensors(params).keys().find((name) => NOT_EXPORTED.test(name));
-  if (odd === undefined) return;
-  throw new RangeError(`Cannot export the model as ONNX as "${odd}" is of a method whose layers are not exported`);
+  if (odd !== undefined) refuse(`"${odd}" is of a method whose layers are not exported`);
 }
 
 /** Projections that the exported operators compute. */
@@ -106,7 +111,7 @@ async function writePieces(path: string, pieces: Field): Promise<void> {
 
 function imageModel(params: AceLoraParams, config: AceLoraConfig, numbers: Numbers): Field {
   const { embedding } = config.encoders;
-  const vision = config.encoders.vision as VitConfig; // checkExportable has seen to it
+  const vision = config.encoders.vision as VitConfig; // checkTowers() has seen to it
   const { trunk, head } = params.vision as { trunk: VitTrunk; head?: LinearParams };
   const emitter: Emitter = { graph: onnxGraph(), numbers };
   const { graph } = emitter;
