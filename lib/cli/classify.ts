@@ -6,7 +6,7 @@ import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
 import { aceLoraModel } from "../ace_lora.ts";
 import { encodeNothing, type EncodingSizes } from "../clip/zero_shot/ahead.ts";
-import { protocolQuestions } from "../clip/zero_shot/protocol.ts";
+import { type Protocol, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { loadAdapter } from "../adapters/model.ts";
@@ -79,18 +79,25 @@ interface Answered {
   scores: Float32Array;
 }
 
-async function classify(args: Arguments, explain?: string): Promise<void> {
+/** What the images are asked, and in which words; refused before anything is loaded. */
+async function questionFrom(
+  args: Arguments,
+): Promise<{ labels: string[]; templates: readonly string[]; protocol: Protocol | undefined }> {
   args.required("labels");
   const labels = args.list("labels")!;
   checkLabels(labels);
-  const templates = promptsFrom(args);
-  if (explain === undefined && args.text("maps") !== undefined) {
+  if (args.text("explain") === undefined && args.text("maps") !== undefined) {
     throw new UsageError("--maps needs --explain, the page they stand on");
   }
+  const [templates, protocol] = [promptsFrom(args), await protocolFrom(args)];
+  if (protocol) protocolQuestions(protocol, labels);
+  return { labels, templates, protocol };
+}
+
+async function classify(args: Arguments, explain?: string): Promise<void> {
+  const { labels, templates, protocol } = await questionFrom(args);
   const images = await readableCases(args, imagesAt(await imagePaths(args.positionals)));
   const backend = await startBackend(args);
-  const protocol = await protocolFrom(args);
-  if (protocol) protocolQuestions(protocol, labels); // before anything is loaded
   const bar = createProgress(images.length, { label: "classify", unit: "images" });
   // One image is decoded sooner than a worker starts.
   const reader = explain === undefined && images.length > 1 ? readerFrom(args) : undefined;

@@ -2,6 +2,7 @@
 import { DENSE_OPTIONS } from "./dense_options.ts";
 import { dirname, join } from "@std/path";
 import type { ThreeParts } from "../data/splits.ts";
+import type { Case } from "../data/types.ts";
 import { type DenseData, imagesToPredict, labelFraction } from "../dense/data.ts";
 import { type DenseHead, saveHead } from "../dense/files.ts";
 import { imagesAhead } from "../data/pixels/ahead.ts";
@@ -10,21 +11,19 @@ import { type DecodePool, openDecodePool } from "../data/pixels/decode_pool.ts";
 import { checkUnseen, fingerprint, unknownCasesNote } from "../data/seen.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
 import { createProgress } from "../display/progress.ts";
-import type { Overlay } from "../display/overlay.ts";
-import { buildReport } from "../display/report.ts";
 import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table } from "../display/table.ts";
-import { writeFileAtomic } from "../io/files.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { didYouMean } from "../platform/nearest.ts";
 import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
 import { workersFrom } from "./decode_options.ts";
 import { checkTrainedOn, classesOf, headOf } from "./dense_head.ts";
 import { dataOptionsOf, encoderConfigOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
+import { writeJson, writePage } from "./dense_output.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
 import { holdOutput } from "./output.ts";
 import { checkPath } from "./paths.ts";
-import { factsOf, type ModelFacts, modelFacts } from "./provenance.ts";
+import { modelFacts } from "./provenance.ts";
 import { readableCases } from "./unreadable.ts";
 import { startBackend, watchTraining } from "./shared.ts";
 
@@ -128,18 +127,28 @@ async function train<H extends DenseHead, F>(
   if (fit.ended === "interrupted") return watch.exitCode();
 }
 
+/** What a head is judged on, none of which it has seen, and `cases`, those it was trained on: their maps are cached. */
+async function judgedData<H extends DenseHead, F>(
+  task: DenseTask<H, F>,
+  args: Arguments,
+  { head, seen, path }: Awaited<ReturnType<typeof headOf<H, F>>>,
+): Promise<{ data: DenseData; cases: Case[] }> {
+  const data = await dataOf(task, args, ["test"]);
+  if (seen) checkUnseen(data.test, seen, path);
+  else console.error(unknownCasesNote(path));
+  const cases = data.train.filter((item) => seen?.has(fingerprint(item)));
+  task.checkClasses?.([...data.test, ...cases], classesOf(head));
+  return { data, cases };
+}
+
 async function evaluate<H extends DenseHead, F>(
   task: DenseTask<H, F>,
   { args, out, backend, pool, onCacheError }: Run,
 ): Promise<void> {
   const began = performance.now();
   const stored = await headOf(task, args, out);
-  const { head, seen, path } = stored;
-  const data = await dataOf(task, args, ["test"]);
-  if (seen) checkUnseen(data.test, seen, path);
-  else console.error(unknownCasesNote(path));
-  const cases = data.train.filter((item) => seen?.has(fingerprint(item))); // those it was trained on: their maps are cached
-  task.checkClasses?.([...data.test, ...cases], classesOf(head));
+  const { head, path } = stored;
+  const { data, cases } = await judgedData(task, args, stored);
   const encoder = await encoderOf(args);
   checkTrainedOn(stored, encoder);
   const encoding = { args, encoder, out, pool, onCacheError };
@@ -270,35 +279,4 @@ async function dataOf<H extends DenseHead, F>(
     `${name}: ${train.length} to train, ${validation.length} to validate, ${test.length} to test; dropped ${dropped}`,
   );
   return data;
-}
-
-interface Page {
-  title: string;
-  subtitle: string;
-  table?: Table;
-  overlays: readonly Overlay[];
-  caption: string;
-  synthetic: boolean;
-  model: ModelFacts;
-  facts: Readonly<Record<string, string | number>>;
-}
-
-/** Writes figures and pictures as one HTML file that needs nothing else. */
-async function writePage(out: string, page: Page): Promise<void> {
-  const { title, subtitle, table, overlays, caption, synthetic, facts, model: { notice, ...model } } = page;
-  const html = await buildReport({
-    title,
-    subtitle,
-    warnings: notice === undefined || synthetic ? [] : [notice],
-    sections: [
-      ...(table ? [{ kind: "table" as const, table }] : []),
-      { kind: "overlays", overlays, caption, synthetic },
-      { kind: "facts", facts: { ...facts, ...factsOf(model) } },
-    ],
-  });
-  await writeFileAtomic(join(out, "overlays.html"), html, { isPrivate: true });
-}
-
-async function writeJson(path: string, record: unknown): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
 }

@@ -125,7 +125,7 @@ export async function mapSource(
   options: MapSourceOptions = {},
 ): Promise<MapSource> {
   checkOptions("encode images", options, MAP_SOURCE_RULES);
-  const { cache, onCacheError } = options;
+  const { cache } = options;
   if (cases.length === 0) throw new RangeError("Cannot encode images as there must be an image: there are 0");
   const { width } = encoder.config.vision;
   const grid = gridSide(encoder.config.vision);
@@ -136,18 +136,7 @@ export async function mapSource(
   const imageSizes: [number, number][] = [];
   const parts: (string | Float32Array)[] = []; // files, or the maps themselves
   let computed = 0;
-  let isWritable = true;
-  const isWritten = async (path: string, shard: Shard, count: number): Promise<boolean> => {
-    if (!isWritable) return false;
-    try {
-      await writeShard(path, key, shard, [count, grid, width]);
-    } catch (error) {
-      if (!onCacheError) throw error;
-      isWritable = false;
-      onCacheError(new Error(`Cannot keep maps in "${cache}": ${errorMessage(error)}`, { cause: error }));
-    }
-    return isWritable;
-  };
+  const isWritten = untilItFails(options);
   for (let start = 0; start < cases.length; start += perShard) {
     const part = cases.slice(start, start + perShard);
     const path = cache === undefined ? undefined : join(cache, key.slice(0, 16), `${start}.safetensors`);
@@ -156,13 +145,38 @@ export async function mapSource(
     if (!shard) {
       shard = await encodeShard(part, encoder, { ...options, done: start });
       computed += part.length;
-      if (path !== undefined && await isWritten(path, shard, part.length)) file = path;
+      const made: Shard = shard;
+      const write = (path: string): Promise<void> => writeShard(path, key, made, [part.length, grid, width]);
+      if (path !== undefined && await isWritten(() => write(path))) file = path;
     }
     parts.push(isHeld || file === undefined ? shard.maps! : file);
     imageSizes.push(...shard.sizes);
     options.onBatch?.(start + part.length);
   }
-  const maps = async (indices: readonly number[]): Promise<Float32Array> => {
+  const maps = mapReader(parts, { perShard, numbers });
+  return { size: cases.length, grid, width, key, computed, imageSizes, maps };
+}
+
+/** Does a cache's writing, and says whether it was done: after an error that somebody takes nothing more is written. */
+function untilItFails({ cache, onCacheError }: MapSourceOptions): (write: () => Promise<void>) => Promise<boolean> {
+  let isWritable = true;
+  return async (write) => {
+    if (!isWritable) return false;
+    await write().catch((error) => {
+      if (!onCacheError) throw error;
+      isWritable = false;
+      onCacheError(new Error(`Cannot keep maps in "${cache}": ${errorMessage(error)}`, { cause: error }));
+    });
+    return isWritable;
+  };
+}
+
+/** Reads maps from the parts they lie in, each a file or the maps themselves. */
+function mapReader(
+  parts: readonly (string | Float32Array)[],
+  { perShard, numbers }: { perShard: number; numbers: number },
+): MapSource["maps"] {
+  return async (indices) => {
     const out = new Float32Array(indices.length * numbers);
     for (const [i, index] of indices.entries()) {
       const [part, place] = [parts[Math.floor(index / perShard)]!, index % perShard];
@@ -173,7 +187,6 @@ export async function mapSource(
     }
     return out;
   };
-  return { size: cases.length, grid, width, key, computed, imageSizes, maps };
 }
 
 interface Shard {

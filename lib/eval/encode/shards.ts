@@ -175,10 +175,14 @@ export async function encodeShard(
     model?.close();
   }
   await writeSafetensors(path, tensors, { ...metadata, ...backendField(backends) }, { isPrivate: true });
-  await Deno.remove(parts, { recursive: true }).catch((error) => {
+  await removeFolder(parts);
+  return result;
+}
+
+async function removeFolder(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
-  return result;
 }
 
 /** The parts that a list is encoded in: some of its items, the file of their features, and what those are made of. */
