@@ -106,7 +106,7 @@ Deno.test({
 });
 
 for (const [name, mpi] of MPIS) {
-  // By hand: with Open MPI, a job that started within seconds of the last one's end failed in CI once, as it could not connect.
+  // By hand: each takes a minute and more.
   const unasked = Deno.env.get("ACE_SLURM") ? undefined : "set ACE_SLURM";
   const lacks = missing ?? (await isThere(LAUNCHERS[name][0]) ? unasked : `no ${name}`);
   Deno.test({
