@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
+import { eventually } from "../eventually.ts";
 import { inFolder } from "../folder.ts";
 import { LAUNCHERS, typedTasks } from "./launch.ts";
 
@@ -32,6 +33,11 @@ export interface InterruptRanksOptions {
   seed?: number;
   /** Latest moment, milliseconds. @default {3000} */
   latest?: number;
+  /**
+   * Whether moments count from when the launcher has started all processes, instead of from its own start: MPICH's is not ready for
+   * a signal before. @default {false}
+   */
+  whenStarted?: boolean;
   /** Longest that a job may take to end, seconds. @default {300} */
   patience?: number;
 }
@@ -48,13 +54,14 @@ export async function interruptRanks(
   launcher: readonly string[],
   options: InterruptRanksOptions = {},
 ): Promise<Interrupted[]> {
-  const { tries = 3, seed = 1, latest = 3000, patience = 300 } = options;
+  const { tries = 3, seed = 1, latest = 3000, patience = 300, whenStarted = false } = options;
   const random = mulberry32(seed);
   await writePairs(folder, 20);
   const results: Interrupted[] = [];
   for (let i = 0; i < tries; i++) {
     const line = [...launcher, "-n", "2"];
-    results.push(await interruptOnce(folder, line, { after: 100 + (latest - 100) * random(), patience, out: `${i}` }));
+    const after = 100 + (latest - 100) * random();
+    results.push(await interruptOnce(folder, line, { after, whenStarted, patience, out: `${i}` }));
   }
   return results;
 }
@@ -65,12 +72,13 @@ const AGAIN_MS = 15_000;
 async function interruptOnce(
   folder: string,
   line: readonly string[],
-  { after, patience, out }: { after: number; patience: number; out: string },
+  { after, whenStarted, patience, out }: { after: number; whenStarted: boolean; patience: number; out: string },
 ): Promise<Interrupted> {
   const child = typedTasks(line, folder, [...TRAIN, "--out", out]).spawn();
   const keyboard = child.stdin.getWriter();
   const output = Promise.all([new Response(child.stdout).text(), child.stderr.cancel(), child.status]);
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  if (whenStarted) await eventually(() => isStarted(folder), "the last process");
   await pause(after);
   const pressed = performance.now();
   await keyboard.write(CTRL_C);
@@ -90,6 +98,16 @@ async function interruptOnce(
   if (signal !== null) throw new Error(`the job went on for ${patience} s after ${moment}: ${left}: ${told}`);
   if (left) throw new Error(`${moment} left ${left}: ${told}`);
   return { after, seconds, code, isAgain, told };
+}
+
+/** Whether the last of two processes that were called in this folder has been started. */
+async function isStarted(folder: string): Promise<boolean> {
+  const script = `for d in /proc/[0-9]*; do
+    tr '\\0' '\\n' < $d/environ | grep -xqF 'INIT_CWD=${folder}' || continue
+    tr '\\0' '\\n' < $d/environ | grep -qE '^(OMPI_COMM_WORLD_RANK|PMI_RANK)=1$' && exit 0
+  done 2>/dev/null
+  exit 1`;
+  return (await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output()).success;
 }
 
 /** The command lines of what was called in this folder and is there still, after a while; they are sent a signal, if it is not 0. */
