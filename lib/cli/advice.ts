@@ -156,7 +156,8 @@ function damagedStateAdvice(_: unknown, args: Arguments): string | undefined {
 
 function seenAdvice(_: SeenCasesError, args: Arguments): string {
   if (args.knows("held-out")) {
-    return "evaluate cases it was not trained on: --held-out and --split-seed as in its training choose them";
+    return "evaluate cases it was not trained on: --held-out SHARE takes the patients that training left out by " +
+      "--held-out SHARE or --validate SHARE, with the same --split-seed";
   }
   return args.knows("fraction") ? "give the --split-seed it was trained with" : "give cases it was not trained on";
 }
@@ -165,7 +166,7 @@ function seenAdvice(_: SeenCasesError, args: Arguments): string {
 function otherModelAdvice(args: Arguments): string {
   const isShipped = args.knows("weights") && args.text("weights") === undefined && args.text("model") === undefined;
   return isShipped
-    ? "the model here is the shipped mini model: give the one the adapter was made for with --weights and --tokenizer"
+    ? "the model here is the shipped mini model: --model names the folder of the one the adapter was made for"
     : "give the weights that the adapter was made for";
 }
 

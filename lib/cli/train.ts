@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { stored } from "../io/tree.ts";
 import { openRunLog, type RunLog } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { exists, writeFileAtomic } from "../io/files.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { countParams } from "../tensor/params.ts";
 import { type Adapted, loraPlaces } from "../adapters/model.ts";
@@ -16,6 +16,7 @@ import { fingerprints } from "../data/seen.ts";
 import { fit } from "../train/fit.ts";
 import type { FitOptions, FitResult } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
+import { sinceBest } from "../train/validation.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { hasRunState } from "../train/state.ts";
@@ -116,11 +117,22 @@ async function setsFrom(args: Arguments): Promise<TrainingSets> {
   return { dataset, validation: { ...validation, cases: watched(args, validation.cases) } };
 }
 
-/** How a run is told: on the terminal, in its log and, what is warned of, in `warnings`. */
-function telling(watch: Watch, log: RunLog | undefined, warnings: string[]): FitOptions {
+/** What this process is told of the run. */
+interface Told {
+  /** The step it began at: above 0 where it went on with a run. */
+  firstStep: number;
+  /** What was warned of. */
+  warnings: string[];
+}
+
+/** How a run is told: on the terminal, in its log and, for its record, in `told`. */
+function telling(watch: Watch, log: RunLog | undefined, told: Told): FitOptions {
   return {
     signal: watch.hooks.signal,
-    onStart: (report) => log?.onStart(report),
+    onStart: (report) => {
+      told.firstStep = report.step;
+      return log?.onStart(report);
+    },
     onSave: () => log?.onSave(),
     onStep: (report) => {
       watch.hooks.onStep(report);
@@ -131,7 +143,7 @@ function telling(watch: Watch, log: RunLog | undefined, warnings: string[]): Fit
       await log?.onValidation(entry);
     },
     onWarning: (text) => {
-      warnings.push(text);
+      told.warnings.push(text);
       log?.onWarning(text);
       watch.note(`warning: ${text}`);
     },
@@ -192,7 +204,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const { sets: { dataset }, learning: { model, config, start, source, measure }, earlier, settings } = run;
   const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
   const began = performance.now();
-  const warnings: string[] = [];
+  const told: Told = { firstStep: 0, warnings: [] };
   const isWriter = ranks === undefined || ranks.rank === 0;
   const watch = watchTraining("train", settings.batchSize, "pairs", !isWriter);
   const statePath = statePathOf(out);
@@ -203,7 +215,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const log = isWriter ? logOf(out, run) : undefined;
   const result = await fit(model, start, source, {
     ...settings,
-    ...telling(watch, log, warnings),
+    ...telling(watch, log, told),
     ...(measure ? measuring(args, measure) : {}),
     ...(ranks ? { ranks, gradientSum: gradientSumFrom(args, true) } : {}),
     inputs: await inputsOf(args, run),
@@ -226,21 +238,34 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     return watch.exitCode();
   }
   if (!isWriter) return;
+  const recordPath = join(out, "training.json");
+  const written = await Promise.all([join(out, ADAPTERS.last), recordPath].map(exists));
+  if (told.firstStep === history.length && !written.includes(false)) { // the record tells the time of the steps
+    console.log(`nothing was left to do: the run ended with step ${history.length}; --epochs N goes on with it`);
+    return;
+  }
   await keepAdapter(join(out, ADAPTERS.last), result.params, kept);
   const processes = ranks && { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) };
-  const record = await runRecord(run, result, { warnings, seconds: (performance.now() - began) / 1000, processes });
-  await writeFileAtomic(join(out, "training.json"), JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
-  console.log(
-    `last loss ${history.at(-1)!.loss.toFixed(4)}; wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`,
-  );
+  const record = await runRecord(run, result, { told, seconds: (performance.now() - began) / 1000, processes });
+  await writeFileAtomic(recordPath, JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
+  console.log(endText(result, out));
+}
+
+/** What a run came to, and where it is. */
+function endText({ history, validations }: FitResult<AceLoraParams>, out: string): string {
+  const best = validations.at(-1 - sinceBest(validations));
+  const figure = best && `best ${best.name} ${best.value.toFixed(4)}, after step ${best.step}; `;
+  return `last loss ${history.at(-1)!.loss.toFixed(4)}; ${
+    figure ?? ""
+  }wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`;
 }
 
 /** What training.json holds. */
 async function runRecord(
   { backend, sets: { dataset, validation }, learning, settings, facts }: PreparedRun,
   { history, validations }: FitResult<AceLoraParams>,
-  { warnings, seconds, processes }: {
-    warnings: readonly string[];
+  { told: { firstStep, warnings }, seconds, processes }: {
+    told: Told;
     seconds: number;
     processes: Readonly<Record<string, unknown>> | undefined;
   },
@@ -253,6 +278,7 @@ async function runRecord(
     settings,
     ...adaptedFacts(learning),
     seconds,
+    ...(firstStep > 0 ? { resumed_at_step: firstStep } : {}), // the seconds are those since then
     ...await runFacts(backend),
     ...processes,
     history,

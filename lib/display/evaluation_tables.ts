@@ -168,7 +168,9 @@ export function comparisonTable(record: ComparisonRecord, names: readonly [strin
         row(`AUPRC, ${name}`, figures.auprc),
       ]),
     ],
-    caption: `${cases.toLocaleString("en-GB")} cases${
+    caption: `Difference: ${names[0]} less ${names[1]}, below 0 where ${names[1]} is higher. ${
+      cases.toLocaleString("en-GB")
+    } cases${
       patients === null
         ? "; resampled by case"
         : ` of ${

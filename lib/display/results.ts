@@ -1,5 +1,5 @@
 /** The records runs leave behind (metrics.json, training.json), and their table; records.ts reads them. @module */
-import type { EvaluationRecord } from "./evaluation.ts";
+import type { Estimate, EvaluationRecord, Interval } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
 
 /** The form of metrics.json that this version writes; docs/metrics.md tells it. Files of version 0.1.0 name none. */
@@ -114,8 +114,8 @@ export function resultsTable(record: Pick<RunRecord, "sets" | "synthetic">): Tab
     Object.entries(methods).map(([method, m]): TableCell[] => [
       set,
       method,
-      withInterval(m.accuracy, m.accuracy_ci),
-      m.auroc === null ? null : withInterval(m.auroc, m.auroc_ci),
+      withInterval(m.accuracy, m.evaluation?.accuracy, m.accuracy_ci),
+      m.auroc === null ? null : withInterval(m.auroc, m.evaluation?.auroc, m.auroc_ci),
       m.n,
       m.trainable,
       ...(timed ? [m.seconds === undefined ? null : { value: m.seconds, text: m.seconds.toFixed(1) }] : []),
@@ -147,7 +147,9 @@ function skippedCaption({ sets }: Pick<RunRecord, "sets">): Pick<Table, "caption
   return sentences.length > 0 ? { caption: sentences.join(" ") } : {};
 }
 
-function withInterval(value: number, interval: readonly [number, number] | null): TableCell {
+/** A figure with the interval of the evaluation's own tables where there are such, else the one over cases. */
+function withInterval(value: number, judged: Estimate | undefined, overCases: Interval | null): TableCell {
+  const interval = judged?.patients ?? judged?.cases ?? overCases;
   const range = interval === null ? "" : ` (${interval[0].toFixed(3)}-${interval[1].toFixed(3)})`;
   // Marks compare what is printed: two figures that read the same are equally good.
   return { value: Number(value.toFixed(3)), text: `${value.toFixed(3)}${range}` };

@@ -52,6 +52,12 @@ Deno.test("evaluate --scores judges a list, keeps patients together, gives group
     const stdout = await succeed([...args, "--threshold", "sensitivity:0.9"], permissions);
     assertMatch(stdout, /chosen on \d+ cases of 12 patients apart/);
     assertMatch(stdout, /accuracy of always (ill|well)/);
+    for (const name of ["accuracy", "auroc"] as const) { // once in the line of the method, once in the table of figures
+      const { value, patients } = parseRunRecord(await Deno.readTextFile(join(out, "metrics.json")), "metrics.json")
+        .sets["list"]!["scores given"]!.evaluation![name];
+      const printed = `${value!.toFixed(3)} (${patients!.map((end) => end.toFixed(3)).join("-")})`;
+      assertEquals(stdout.split(printed).length - 1 >= 2, true, `${printed} in ${stdout}`);
+    }
     const path = join(out, "metrics.json");
     const record = parseRunRecord(await Deno.readTextFile(path), path);
     const { evaluation } = record.sets["list"]!["scores given"]!;
@@ -96,6 +102,13 @@ Deno.test("evaluate --compare tests two runs on the same cases in any order, and
       write: [out],
     });
     const { comparison } = JSON.parse(stdout);
+    const told = await succeed(["evaluate", "--compare", ...runs, "--out", join(out, "told")], {
+      read: [folder],
+      write: [out],
+    });
+    assertMatch(told, /Difference: a less b, below 0 where b is\s+higher\./);
+    const { accuracy } = comparison;
+    assertAlmostEquals(accuracy.difference, accuracy.a - accuracy.b, 1e-12);
     const targets = a.map(({ truth }) => truth === "ill" ? 1 : 0);
     const expected = delongTest(a.map(({ score }) => score), b.map(({ score }) => score), targets);
     assertAlmostEquals(comparison.classes.ill.delong.p, expected.p, 1e-12);

@@ -127,8 +127,13 @@ Deno.test("train interrupted by Ctrl-C and resumed comes to the same adapter as 
     for (const file of ["adapter.safetensors", "best.safetensors"]) {
       assertEquals(await Deno.readFile(join(broken, file)), await Deno.readFile(join(straight, file)), file);
     }
-    const history = async (where: string) => JSON.parse(await Deno.readTextFile(join(where, "training.json"))).history;
-    assertEquals(await history(broken), await history(straight));
+    const record = async (where: string) => JSON.parse(await Deno.readTextFile(join(where, "training.json")));
+    const [whole, resumed] = [await record(straight), await record(broken)];
+    assertEquals(resumed.history, whole.history);
+    assertEquals([whole.resumed_at_step, resumed.resumed_at_step], [undefined, step]);
+    const again = await succeed([...args, "--out", broken, "--resume"], permissions(folder));
+    assertStringIncludes(again, "nothing was left to do: the run ended with step 36");
+    assertEquals(await record(broken), resumed);
     await fail(
       [...plan, "--out", broken, "--resume", "--rank", "4"],
       ["state.safetensors", "lora.rank must be the same: it was 2, current value is 4; give --rank 2"],

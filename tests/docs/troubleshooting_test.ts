@@ -55,7 +55,7 @@ const PRINTED = [
   'Cannot read "nowhere" as it must be a file or a folder: there is none; name one that is there: "study" holds film.dcm',
   '"ACE_LoRA.pt" is an adapter, not a model: give it with --adapter, and the model it was made for with --weights',
   'Cannot apply "ACE_LoRA.pt" as its position "all" names 8 layers of towers of 4 (text) and 4 (image), the model\'s: it ' +
-  "has LoRA in 24; the model here is the shipped mini model: give the one the adapter was made for with --weights",
+  "has LoRA in 24; the model here is the shipped mini model: --model names the folder of the one the adapter was made for",
   '"results/train" holds a finished run: --out names another folder, --overwrite gives that run up',
   'Cannot read "pairs.csv" as it must have a column "nothing": its columns are "path", "note", "patientid"',
   'Cannot read "films" as it must hold stage_2_train_labels.csv (or the same with .gz): it has none',

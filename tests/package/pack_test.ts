@@ -13,10 +13,20 @@ console.log(typeof loadModel, typeof readImage, (await selectBackend({ backend: 
 `;
 
 /** The project's deno.json as docs/install.md prints it. */
-async function printedProject(): Promise<Record<string, unknown>> {
+async function printedProject(): Promise<Record<string, unknown> & { imports: Record<string, string> }> {
   const page = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
   return JSON.parse(/^```json\n([\s\S]*?)^```$/m.exec(page)![1]!);
 }
+
+Deno.test("a project as it is printed has all imports that docs/library.md's lines have, in the package's versions", async () => {
+  const { imports } = await printedProject();
+  const page = await Deno.readTextFile(new URL("../../docs/library.md", import.meta.url));
+  const names = [...page.matchAll(/^import .* from "([^"]+)";$/gm)].map(([, name]) => name!);
+  const others = [...new Set(names.filter((name) => !name.startsWith("@ace-lora/ace-lora")))];
+  const own: Record<string, string> = configuration.imports;
+  assertEquals(others.length > 0, true);
+  assertEquals(others.map((name) => [name, imports[name]]), others.map((name) => [name, own[name]]));
+});
 
 const OPTIONS = {
   strict: {
