@@ -76,6 +76,18 @@ Deno.test("lib's imports go one way, and never through a barrel of another folde
   assertEquals(wrong, []);
 });
 
+Deno.test("no command imports another: what two of them need has a file of its own", async () => {
+  const cli = join(ROOT, "lib/cli");
+  const texts = new Map<string, string>();
+  for (const file of await files(cli)) texts.set(file, await Deno.readTextFile(file));
+  const isCommand = (file: string): boolean => /^export const COMMAND\b/m.test(texts.get(file) ?? "");
+  const wrong = [...texts].flatMap(([file, text]) =>
+    imported(text, file).filter(isCommand).map((other) => `${relative(cli, file)} imports ${relative(cli, other)}`)
+  );
+  assertEquals([...texts.keys()].filter(isCommand).length > 15, true);
+  assertEquals(wrong, []);
+});
+
 Deno.test("no file of the package imports itself by way of others, not even for types", async () => {
   const graph = new Map<string, string[]>();
   for (const file of await files(join(ROOT, "lib"))) graph.set(file, imported(await Deno.readTextFile(file), file));

@@ -9,7 +9,7 @@ import { type Arguments, type Command, UsageError } from "./command.ts";
 import { COLUMN_OPTIONS, DATASET_OPTIONS, datasetFrom, pairsFrom } from "./data_options.ts";
 import { fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, isExifApplied, workersFrom } from "./decode_options.ts";
-import { namedImagesFrom } from "./encode.ts";
+import { namedImagesFrom } from "./named_images.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { printable } from "./printable.ts";
 import { SHARD_OPTION, shareFrom } from "./ranks.ts";

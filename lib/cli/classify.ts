@@ -1,15 +1,10 @@
 /** `deno task classify`: zero-shot answers about images. @module */
-import { relative } from "@std/path";
-import { listImages } from "../data/dataset.ts";
-import { byCodePoint } from "../text/code_point_order.ts";
 import { createProgress } from "../display/progress.ts";
 import { formatTable } from "../display/table.ts";
-import { aceLoraModel } from "../ace_lora.ts";
-import { encodeNothing, type EncodingSizes } from "../clip/zero_shot/ahead.ts";
+import type { EncodingSizes } from "../clip/zero_shot/ahead.ts";
 import { type Protocol, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { loadAdapter } from "../adapters/model.ts";
 import { predictedClasses } from "../eval/metrics/accuracy.ts";
 import {
   checkLabels,
@@ -21,25 +16,20 @@ import {
   type NamedImage,
 } from "../eval/classify.ts";
 import { classificationReport } from "../eval/classify_report.ts";
-import type { VisionConfig } from "../clip/config.ts";
-import { attentionHeads } from "../clip/towers/image.ts";
-import { MAP_KINDS, type MapKind } from "../eval/maps/maps.ts";
+import { MAP_KINDS } from "../eval/maps/maps.ts";
 import { versions } from "../io/run_facts.ts";
 import { type Arguments, type Command, COUNT, UsageError } from "./command.ts";
-import { checkUnseen, unknownCasesNote } from "../data/seen.ts";
-import type { Case } from "../data/types.ts";
 import { checkPath } from "./paths.ts";
 import { decodingAhead, readerFrom, watched } from "./decode_options.ts";
-import { checkAdapter, modelFrom } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, promptsFrom, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { MANY_IMAGES_OPTIONS, readableCases } from "./unreadable.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
-
-/** What `--maps` lists. */
-export const MAP_WORDS = [...MAP_KINDS, "none"] as const;
+import { classifierFrom } from "./classifier.ts";
+import { imagesIn } from "./named_images.ts";
+import { MAP_WORDS, mapKindsFrom } from "./map_options.ts";
 
 export const COMMAND: Command = {
   name: "classify",
@@ -165,72 +155,9 @@ function answersWith(
   }));
 }
 
-/** The kinds of maps asked for, or those quickly made; a tower without attention has none to weigh. */
-export function mapKindsFrom(args: Arguments, vision: VisionConfig): MapKind[] {
-  const given = args.choices("maps", MAP_WORDS);
-  const plain: readonly MapKind[] = attentionHeads(vision) === 0 ? ["similarity"] : ["similarity", "gradient"];
-  return MAP_KINDS.filter((kind) => (given ?? plain).includes(kind));
-}
-
 /** The images named; a folder stands for all in it. */
 async function imagePaths(paths: readonly string[]): Promise<string[]> {
   if (paths.length === 0) throw new UsageError("name at least one image");
   const lists = paths.map(async (path) => (await checkPath(path)).isDirectory ? await imagesIn(path) : [path]);
   return (await Promise.all(lists)).flat();
-}
-
-/** Every image below a folder, which must hold one. */
-export async function imagesIn(folder: string): Promise<string[]> {
-  const others: string[] = [];
-  const images = await listImages(folder, (path) => others.push(relative(folder, path)));
-  if (others.length > 0) {
-    console.error(
-      `note: pictures that cannot be read are passed over in "${folder}": ${others.length}, such as ${
-        others.sort(byCodePoint)[0]
-      }; saved as PNG they can be`,
-    );
-  }
-  if (images.length > 0) return images;
-  throw new RangeError(
-    `Cannot use "${folder}" as a folder of images as it must hold one: it holds none by its ending; files without one are named: ${folder}/*`,
-  );
-}
-
-/** The model as {@linkcode adaptedFrom} loads it, for questions in words: a head has no part in those, and that is told. */
-export async function classifierFrom(args: Arguments, weights?: string, sizes?: EncodingSizes): Promise<Classifier> {
-  const classifier = await adaptedFrom(args, weights, sizes);
-  const { classes } = classifier.config;
-  if (classes) {
-    console.error(
-      `note: the adapter answers by its head of ${classes.length} classes in deno task evaluate alone; here its image features ` +
-        `are compared with texts, to which they were not held as it learned`,
-    );
-  }
-  return classifier;
-}
-
-/**
- * Refuses cases to be judged that the adapter was trained on, or whose patients it was; says where its file does not tell.
- *
- * @throws {SeenCasesError} If there is one.
- */
-export function checkAdapterUnseen(args: Arguments, { seen }: Classifier, cases: readonly Case[]): void {
-  const adapter = args.text("adapter");
-  if (adapter === undefined) return;
-  if (seen) checkUnseen(cases, seen, adapter);
-  else console.error(unknownCasesNote(adapter));
-}
-
-/**
- * The model that `--weights`, `--tokenizer` and `--adapter` name, or the same with other weights.
- *
- * @param sizes What will be encoded at a time, where it is known.
- */
-export async function adaptedFrom(args: Arguments, weights?: string, sizes: EncodingSizes = {}): Promise<Classifier> {
-  const adapter = await checkAdapter(args);
-  const { params, config: encoders, tokenizer } = await modelFrom(args, weights, (params, encoders) => {
-    encodeNothing(aceLoraModel({ encoders, learnScale: false }), params, encoders, sizes);
-  });
-  if (adapter === undefined) return { params, config: { encoders, learnScale: false }, tokenizer };
-  return { ...await loadAdapter(adapter, params, encoders), tokenizer };
 }

@@ -1,12 +1,8 @@
 /** `deno task encode`: features of images and texts, in shards. @module */
-import { relative } from "@std/path";
 import type { Communicator } from "../distributed/communicator.ts";
 import { checkShared } from "../distributed/shared_settings.ts";
 import { readCsv, rowNumber } from "../data/csv.ts";
-import { loadPairs } from "../data/pairs.ts";
-import type { Dataset } from "../data/types.ts";
-import { isImage } from "../image/describe.ts";
-import { imagesAt, type NamedImage } from "../eval/classify.ts";
+import type { NamedImage } from "../eval/classify.ts";
 import type { FeatureList, Shard } from "../eval/encode/features_file.ts";
 import { type EncodedShard, encodeShard, shardPath } from "../eval/encode/shards.ts";
 import { findShards, mergeShards } from "../eval/encode/merge.ts";
@@ -14,8 +10,8 @@ import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type Command, COUNT, UsageError } from "./command.ts";
-import { classifierFrom, imagesIn } from "./classify.ts";
-import { announce, COLUMN_OPTIONS, columnsFrom, DATASET_OPTIONS, datasetFrom, isDatasetGiven } from "./data_options.ts";
+import { classifierFrom } from "./classifier.ts";
+import { COLUMN_OPTIONS, DATASET_OPTIONS } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { DECODE_OPTIONS, EXIF_OPTION, readerFrom, watched } from "./decode_options.ts";
@@ -25,6 +21,7 @@ import { printable } from "./printable.ts";
 import { readableCases, UNREADABLE_OPTION } from "./unreadable.ts";
 import { SHARD_OPTION, shareFrom } from "./ranks.ts";
 import { BACKEND_OPTION, startBackend } from "./shared.ts";
+import { namedImagesFrom } from "./named_images.ts";
 
 const NOTES = `
 Shards: --shard i/n takes every n-th item, so i may count from 0 or from 1; each shard is a file of its own beside --out
@@ -158,44 +155,6 @@ async function merge(args: Arguments, out: string): Promise<void> {
   );
   console.error(`${items} items`);
   console.log(path);
-}
-
-/** The images that the options name, under their ids. */
-export async function namedImagesFrom(args: Arguments): Promise<NamedImage[]> {
-  const id = args.text("id-column");
-  const columns = { ...columnsFrom(args), chexpert: false, ...defined({ id }) };
-  if (isDatasetGiven(args, "images")) return named(await datasetFrom(args, columns));
-  const path = args.text("images");
-  const paths = [...(path === undefined ? [] : [path]), ...args.positionals];
-  if (path !== undefined && args.positionals.length === 0) {
-    if ((await checkPath(path)).isDirectory) {
-      return (await imagesIn(path)).map((file) => ({
-        ...imagesAt([file])[0]!,
-        name: relative(path, file).replaceAll("\\", "/"),
-      }));
-    }
-    if (!isImage(await head(path))) return named(await loadPairs(path, columns));
-  }
-  for (const file of paths) {
-    if ((await checkPath(file)).isDirectory) {
-      throw new RangeError(
-        `Cannot encode "${file}" as an image as it must be a file: it is a folder, to be named alone (--images ${file}) or by its files (${file}/*)`,
-      );
-    }
-  }
-  return imagesAt(paths);
-}
-
-/** The images of a data set; what was read and dropped is said on stderr. */
-function named(dataset: Dataset): NamedImage[] {
-  announce(dataset);
-  return dataset.cases.map(({ id, image, path }) => ({ name: id, image, ...defined({ path }) }));
-}
-
-async function head(path: string): Promise<Uint8Array> {
-  using file = await Deno.open(path);
-  const bytes = new Uint8Array(512);
-  return bytes.subarray(0, await file.read(bytes) ?? 0);
 }
 
 /** The texts that `--texts` names, every row of it. */

@@ -14,7 +14,7 @@ import { runFacts } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { isProbability, type Protocol, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { defined } from "../platform/defined.ts";
-import { adaptedFrom, checkAdapterUnseen } from "./classify.ts";
+import { adaptedFrom, checkAdapterUnseen } from "./classifier.ts";
 import { type Arguments, type Command, COUNT, UsageError, WHOLE } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {

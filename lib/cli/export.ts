@@ -9,7 +9,7 @@ import { parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { versions } from "../io/run_facts.ts";
 import { defined } from "../platform/defined.ts";
-import { classifierFrom } from "./classify.ts";
+import { classifierFrom } from "./classifier.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { checkPath } from "./paths.ts";
 import { ADAPTER_OPTION, fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";

@@ -23,7 +23,7 @@ import { runFacts, versions } from "../io/run_facts.ts";
 import { defined } from "../platform/defined.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
-import { checkAdapterUnseen, classifierFrom } from "./classify.ts";
+import { checkAdapterUnseen, classifierFrom } from "./classifier.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, columnsFrom, imagesFrom, namesFrom } from "./data_options.ts";
 import { readerFrom, watched } from "./decode_options.ts";
