@@ -1,4 +1,5 @@
 /** Boxes and arrows: how blocks stand together. @module */
+import { checkName, checkOptions, LIST, needed, RECORD, type Rules, TEXT } from "../platform/options.ts";
 import { escapeHtml } from "./_escape.ts";
 import { seriesColour, wrapLines } from "./figure.ts";
 
@@ -24,11 +25,23 @@ export interface Diagram {
   alt: string;
 }
 
+/** What a diagram must be. */
+const RULES: Rules<Diagram> = { boxes: needed(RECORD), arrows: needed(LIST), alt: needed(TEXT) };
+
 const BOX = { width: 128, height: 54 }, STEP = { x: 200, y: 92 }, INK = "#6b7280";
 const FILL = { frozen: "#8a8f98", trained: seriesColour(1), data: seriesColour(0) } as const;
 
-/** The diagram as one `<svg>`: frozen grey, trained orange, data blue. */
-export function diagramSvg({ boxes, arrows, alt }: Diagram): string {
+/**
+ * The diagram as one `<svg>`: frozen grey, trained orange, data blue.
+ *
+ * @throws {TypeError} If it is no diagram, or an arrow names a box that is not there.
+ */
+export function diagramSvg(diagram: Diagram): string {
+  checkOptions("draw a diagram", diagram, RULES);
+  const { boxes, arrows, alt } = diagram;
+  for (const name of arrows.flatMap(([from, to]) => [from, to])) {
+    checkName("draw a diagram", "box", name, Object.keys(boxes));
+  }
   const all = Object.values(boxes);
   const width = 16 + BOX.width + STEP.x * Math.max(...all.map(({ column }) => column));
   const height = 16 + BOX.height + STEP.y * Math.max(...all.map(({ row }) => row));

@@ -1,4 +1,5 @@
 /** Tables, figures and images in a notebook; the only file that touches `Deno.jupyter`. @module */
+import { checkOptions, LIST, needed, NUMBER, RECORD, type Rules, TEXT } from "../platform/options.ts";
 import { type Diagram, diagramSvg } from "./diagram.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
@@ -44,14 +45,26 @@ export function diagramDisplay(diagram: Diagram): Displayable {
   return displayable({ "image/svg+xml": diagramSvg(diagram), "text/plain": diagram.alt });
 }
 
+/** What a figure must be. */
+const FIGURE_RULES: Rules<Figure> = {
+  marks: needed(LIST),
+  x: needed(RECORD),
+  y: needed(RECORD),
+  reference: NUMBER,
+  upright: NUMBER,
+  alt: needed(TEXT),
+};
+
 /**
  * A figure for a notebook: plotly's MIME type, a static SVG where plotly is not known, and a sentence as plain text. There
  * is no HTML in it, because viewers would prefer that to the drawing.
  *
  * @param figure The figure.
  * @returns The displayable.
+ * @throws {TypeError} If it is no figure.
  */
 export function figureDisplay(figure: Figure): Displayable {
+  checkOptions("draw a figure", figure, FIGURE_RULES);
   const { data, layout } = plotlyFigure(figure);
   return displayable({
     "application/vnd.plotly.v1+json": { data, layout: { height: 380, ...layout }, config: PLOTLY_CONFIG },

@@ -3,7 +3,7 @@ import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { checkLearnable } from "./learnable.ts";
 import type { FitOptions, FitResult } from "./options.ts";
-import { ended, isSaveDue, openRun, planOf, type Run, save, weightsOf } from "./run.ts";
+import { checkInputs, ended, isSaveDue, openRun, planOf, type Run, save, weightsOf } from "./run.ts";
 import type { BatchSource } from "./source.ts";
 import { takeStep } from "./step.ts";
 import { sinceBest, validated } from "./validation.ts";
@@ -42,6 +42,7 @@ export async function fit<T>(
   options: FitOptions = {},
 ): Promise<FitResult<T>> {
   const { signal, ranks, patience = Infinity } = options;
+  checkInputs(model, source);
   const plan = planOf(model.name, source.size, options);
   for (const warning of await checkLearnable(source, plan)) options.onWarning?.(warning);
   const run = await openRun(model, params, source, { plan, options });

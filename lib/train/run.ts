@@ -8,7 +8,7 @@ import { disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
 import { FIT_RULES, type FitOptions, type FitResult } from "./options.ts";
 import type { Padding } from "./padding.ts";
-import { checkOptions } from "../platform/options.ts";
+import { checkOptions, checkValue, type Rule } from "../platform/options.ts";
 import type { BatchSource, TrainingLoss } from "./source.ts";
 import { hasRunState, readRunState, type RunState, writeRunState } from "./state.ts";
 
@@ -58,6 +58,26 @@ export interface Run<T> {
   isWarnedOfChance: boolean;
   /** Whether the programs of a step were compiled. */
   isCompiled: boolean;
+}
+
+/** What is trained. */
+const MODEL: Rule = {
+  must: "one to train, as aceLoraModel() gives it",
+  type: "object",
+  allows: (model) => "isTrainable" in (model as object),
+};
+
+/** Where pairs come from. */
+const SOURCE: Rule = {
+  must: "pairs in batches, as pairSource() gives them",
+  type: "object",
+  allows: (source) => "pixels" in (source as object),
+};
+
+/** Refuses what is no model, or no source of batches. */
+export function checkInputs(model: unknown, source: unknown): void {
+  checkValue("train", "the model", model, MODEL);
+  checkValue("train", "the pairs", source, SOURCE);
 }
 
 /**
@@ -117,6 +137,11 @@ export async function openRun<T>(
   { plan, options }: { plan: Plan; options: FitOptions },
 ): Promise<Run<T>> {
   const start = namedTensors(params, model.isTrainable);
+  if (start.size === 0) {
+    throw new TypeError(
+      `Cannot train ${model.name} as some of its weights must be trained ones, as initAceLora() adds them: none is`,
+    );
+  }
   const state = await startState(start, plan.settings, options);
   if (options.ranks) {
     const { gradientSum = "ordered", patience = null } = options; // which processes that differ would wait for each other

@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { diagramSvg } from "../../lib/display/diagram.ts";
+import { type Diagram, diagramSvg } from "../../lib/display/diagram.ts";
+import type { Figure } from "../../lib/display/figure.ts";
 import { matrixFigure } from "../../lib/display/matrix.ts";
+import { figureDisplay } from "../../lib/display/show.ts";
 
 Deno.test("diagramSvg() draws each box and arrow once, from edge to edge, with texts made safe", () => {
   const svg = diagramSvg({
@@ -11,6 +13,16 @@ Deno.test("diagramSvg() draws each box and arrow once, from edge to edge, with t
   assertEquals([svg.split("<rect").length - 1, svg.split("<line").length - 1], [2, 1]);
   assertMatch(svg, /<line x1="139" y1="35" x2="205" y2="35"/);
   assertMatch(svg, /W &lt;0&gt;/);
+});
+
+Deno.test("diagramSvg() and figureDisplay() refuse what is mistyped by its name", () => {
+  const boxes = { image: { text: "x", column: 0, row: 0 } };
+  const diagram = { boxes, arrows: [["image", "imgae"]], alt: "x" } as const;
+  assertThrows(() => diagramSvg(diagram), TypeError, 'no box "imgae" (did you mean "image"?)');
+  const mistyped: unknown = { boxs: boxes, arrows: [], alt: "x" };
+  assertThrows(() => diagramSvg(mistyped as Diagram), TypeError, 'no option "boxs" (did you mean "boxes"?)');
+  const none: unknown = { marks: [] };
+  assertThrows(() => figureDisplay(none as Figure), TypeError, "x must be a record: it is not given");
 });
 
 Deno.test("matrixFigure() shades from the least to the greatest value, and leaves zeros blank", () => {

@@ -276,3 +276,14 @@ Deno.test("fit() announces each batch's images and the next one's before it read
   for (const { params } of [plain, told]) disposeParams(params, start);
   disposeParams(start);
 });
+
+Deno.test("fit() says by name what it was given in place of a model, of trained weights or of pairs", async () => {
+  await selectBackend({ backend: "cpu" });
+  const frozen = initClip(SMALL, 1);
+  const source = await smallSource(8);
+  const given = (...args: unknown[]): Promise<unknown> => (fit as (...args: unknown[]) => Promise<unknown>)(...args);
+  await assertRejects(() => given(frozen, MODEL, source), TypeError, "the model must be one to train");
+  await assertRejects(() => given(MODEL, frozen, source), TypeError, "as initAceLora() adds them: none is");
+  await assertRejects(() => given(MODEL, frozen, { cases: [] }), TypeError, "the pairs must be pairs in batches");
+  disposeParams(frozen);
+});

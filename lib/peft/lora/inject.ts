@@ -15,8 +15,14 @@ export const TARGET_LAYERS: Record<LoraTarget, AttentionProjection> = {
   o: "output",
 };
 
-/** Fresh low-rank matrices for a layer: A Kaiming uniform (a = √5), B zero, so that the update starts at 0. */
+/**
+ * Fresh low-rank matrices for a layer: A Kaiming uniform (a = √5), B zero, so that the update starts at 0.
+ *
+ * @throws {TypeError} If a setting is missing, unknown or of another type.
+ * @throws {RangeError} If a setting will not do.
+ */
 export function initLora(layer: LinearParams, config: LoraConfig, seed: number, name: string): LowRank {
+  checkOptions("start LoRA's matrices", config, LORA_RULES, "setting");
   const [outSize, inSize] = layer.weight.shape;
   return {
     loraA: kaimingUniform([config.rank, inSize], seed, name),
