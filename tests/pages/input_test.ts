@@ -124,5 +124,8 @@ appTest("the page is used by keyboard alone: films, answers, zoom, window, tabs,
     await tabTo(page, at("run-start"));
     await press(page, "Enter");
     await app.until(`!document.getElementById("problem").hidden && document.activeElement.id === "run-start"`);
+    const seen = `["problem", "run-start"].map((id) => document.getElementById(id).getBoundingClientRect())
+      .every(({ top, bottom }) => top >= 0 && bottom <= innerHeight)`;
+    assert(await page.evaluate(seen), "the problem and what was pressed are seen together");
   });
 });

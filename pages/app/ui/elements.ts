@@ -24,7 +24,6 @@ export function sayProblem(text: string): void {
   const problem = element("problem");
   problem.textContent = text;
   problem.hidden = false;
-  problem.scrollIntoView({ block: "nearest" });
 }
 
 /** Runs an action of the reader and says what went wrong in it. */
