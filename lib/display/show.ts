@@ -1,5 +1,4 @@
 /** Tables, figures and images in a notebook; the only file that touches `Deno.jupyter`. @module */
-import { checkOptions, LIST, needed, NUMBER, RECORD, type Rules, TEXT } from "../platform/options.ts";
 import { type Diagram, diagramSvg } from "./diagram.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
 import type { Figure } from "./figure.ts";
@@ -7,7 +6,7 @@ import { PLOTLY_CONFIG, plotlyFigure } from "./plotly.ts";
 import { rasterise } from "./rasterise.ts";
 import { figureSvg } from "./svg.ts";
 import { formatTable, htmlTable, type Table } from "./table.ts";
-import { AMOUNT, checkOptions, type Rules } from "../platform/options.ts";
+import { AMOUNT, checkOptions, LIST, needed, NUMBER, RECORD, type Rules, TEXT } from "../platform/options.ts";
 
 /** One content a MIME type. */
 export type MimeBundle = Record<string, unknown>;
