@@ -9,16 +9,12 @@ import { exists, writeFileAtomic } from "../io/files.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { countParams } from "../tensor/params.ts";
 import { type Adapted, loraPlaces } from "../adapters/model.ts";
-import { carryingLayers, layersText } from "../adapters/positions.ts";
-import type { Dataset } from "../data/types.ts";
-import { runFacts } from "../io/run_facts.ts";
+import { layersText } from "../adapters/positions.ts";
 import { fingerprints } from "../data/seen.ts";
 import { fit } from "../train/fit.ts";
-import type { FitOptions, FitResult } from "../train/options.ts";
+import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
-import { sinceBest } from "../train/validation.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
-import type { BackendInfo } from "../tensor/backend.ts";
 import { hasRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
@@ -32,12 +28,13 @@ import { splitValidation } from "./validation.ts";
 import { adapterFrom, checkLearning, type Learning, learningFrom, learnNothing } from "./learning.ts";
 import { checkStepMemory, fitSettings, gradientSumFrom, measuring, TRAIN_OPTIONS } from "./train_options.ts";
 import { holdOutput } from "./output.ts";
-import { type ModelFacts, modelFacts } from "./provenance.ts";
+import { modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { checkShared } from "../distributed/shared_settings.ts";
 import { defined } from "../platform/defined.ts";
 import { joinRanks } from "./ranks.ts";
+import { endText, type RecordedRun, runRecord, type Told, type TrainingSets } from "./training_record.ts";
 import { backendText, startBackend, type Watch, watchTraining } from "./shared.ts";
 
 /** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
@@ -99,12 +96,6 @@ async function numbersHash(params: AceLoraParams): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The cases of a run. */
-interface TrainingSets {
-  dataset: Dataset;
-  validation?: Dataset;
-}
-
 /** The cases that the options name, each set announced. */
 async function setsFrom(args: Arguments): Promise<TrainingSets> {
   const split = await splitValidation(args, await readableSet(args, await trainingPairs(args)));
@@ -115,14 +106,6 @@ async function setsFrom(args: Arguments): Promise<TrainingSets> {
   const validation = await readableSet(args, split.validation);
   announce(validation);
   return { dataset, validation: { ...validation, cases: watched(args, validation.cases) } };
-}
-
-/** What this process is told of the run. */
-interface Told {
-  /** The step it began at: above 0 where it went on with a run. */
-  firstStep: number;
-  /** What was warned of. */
-  warnings: string[];
 }
 
 /** How a run is told: on the terminal, in its log and, for its record, in `told`. */
@@ -159,14 +142,10 @@ function tellLearning({ model, start, loss }: Learning, { similarity }: ClipConf
 }
 
 /** A run that has read all it needs. */
-interface PreparedRun {
-  backend: BackendInfo;
-  sets: TrainingSets;
-  learning: Learning;
+interface PreparedRun extends RecordedRun {
   earlier: Adapted | undefined;
   reader: ImageReader;
   settings: ReturnType<typeof fitSettings> & { loss: TrainingLoss };
-  facts: ModelFacts;
 }
 
 /** What makes the backends of several processes one. */
@@ -241,63 +220,11 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const recordPath = join(out, "training.json");
   const written = await Promise.all([join(out, ADAPTERS.last), recordPath].map(exists));
   if (told.firstStep === history.length && !written.includes(false)) { // the record tells the time of the steps
-    console.log(`nothing was left to do: the run ended with step ${history.length}; --epochs N goes on with it`);
-    return;
+    return console.log(`nothing was left to do: the run ended with step ${history.length}; --epochs N goes on with it`);
   }
   await keepAdapter(join(out, ADAPTERS.last), result.params, kept);
   const processes = ranks && { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) };
   const record = await runRecord(run, result, { told, seconds: (performance.now() - began) / 1000, processes });
   await writeFileAtomic(recordPath, JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
   console.log(endText(result, out));
-}
-
-/** What a run came to, and where it is. */
-function endText({ history, validations }: FitResult<AceLoraParams>, out: string): string {
-  const best = validations.at(-1 - sinceBest(validations));
-  const figure = best && `best ${best.name} ${best.value.toFixed(4)}, after step ${best.step}; `;
-  return `last loss ${history.at(-1)!.loss.toFixed(4)}; ${
-    figure ?? ""
-  }wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`;
-}
-
-/** What training.json holds. */
-async function runRecord(
-  { backend, sets: { dataset, validation }, learning, settings, facts }: PreparedRun,
-  { history, validations }: FitResult<AceLoraParams>,
-  { told: { firstStep, warnings }, seconds, processes }: {
-    told: Told;
-    seconds: number;
-    processes: Readonly<Record<string, unknown>> | undefined;
-  },
-): Promise<Record<string, unknown>> {
-  return {
-    command: "train",
-    model: facts,
-    warnings,
-    data: { name: dataset.name, ...dataset.summary, split: dataset.split },
-    settings,
-    ...adaptedFacts(learning),
-    seconds,
-    ...(firstStep > 0 ? { resumed_at_step: firstStep } : {}), // the seconds are those since then
-    ...await runFacts(backend),
-    ...processes,
-    history,
-    ...(validation
-      ? { validation: { data: { name: validation.name, split: validation.split }, figures: validations } }
-      : {}),
-  };
-}
-
-/** What a run's record says of what was added to the model. */
-function adaptedFacts({ model, start, config, inputs }: Learning): Record<string, unknown> {
-  const { lora, hgnn, classes } = config;
-  const layers = loraPlaces(start);
-  return {
-    lora,
-    lora_layers: { text: carryingLayers(layers, "text"), image: carryingLayers(layers, "image") },
-    hgnn: hgnn ?? null,
-    ...(hgnn ? { text_affinity: textAffinityOf(config) } : {}),
-    ...(classes ? { head: { ...inputs, classes } } : {}),
-    trainable: countParams(start, model.isTrainable),
-  };
 }

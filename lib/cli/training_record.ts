@@ -1,0 +1,94 @@
+/** What `train` says and keeps of a run that has ended: its last line and training.json. @module */
+import { type AceLoraParams, textAffinityOf } from "../ace_lora.ts";
+import { loraPlaces } from "../adapters/model.ts";
+import { carryingLayers } from "../adapters/positions.ts";
+import type { Dataset } from "../data/types.ts";
+import { runFacts } from "../io/run_facts.ts";
+import type { BackendInfo } from "../tensor/backend.ts";
+import { countParams } from "../tensor/params.ts";
+import type { FitOptions, FitResult } from "../train/options.ts";
+import { sinceBest } from "../train/validation.ts";
+import type { Learning } from "./learning.ts";
+import type { ModelFacts } from "./provenance.ts";
+import { ADAPTERS } from "./training_folder.ts";
+
+/** The cases of a run. */
+export interface TrainingSets {
+  /** Those trained on. */
+  dataset: Dataset;
+  /** Those measured on. @default {none} */
+  validation?: Dataset;
+}
+
+/** What this process is told of the run. */
+export interface Told {
+  /** The step it began at: above 0 where it went on with a run. */
+  firstStep: number;
+  /** What was warned of. */
+  warnings: string[];
+}
+
+/** What a record is made of, beside the figures. */
+export interface RecordedRun {
+  /** Where it computed. */
+  backend: BackendInfo;
+  /** The cases. */
+  sets: TrainingSets;
+  /** What was trained. */
+  learning: Learning;
+  /** How. */
+  settings: FitOptions;
+  /** The model's files. */
+  facts: ModelFacts;
+}
+
+/** What a run came to, and where it is. */
+export function endText({ history, validations }: FitResult<AceLoraParams>, out: string): string {
+  const best = validations.at(-1 - sinceBest(validations));
+  const figure = best && `best ${best.name} ${best.value.toFixed(4)}, after step ${best.step}; `;
+  return `last loss ${history.at(-1)!.loss.toFixed(4)}; ${
+    figure ?? ""
+  }wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`;
+}
+
+/** What training.json holds. */
+export async function runRecord(
+  { backend, sets: { dataset, validation }, learning, settings, facts }: RecordedRun,
+  { history, validations }: FitResult<AceLoraParams>,
+  { told: { firstStep, warnings }, seconds, processes }: {
+    told: Told;
+    seconds: number;
+    processes: Readonly<Record<string, unknown>> | undefined;
+  },
+): Promise<Record<string, unknown>> {
+  return {
+    command: "train",
+    model: facts,
+    warnings,
+    data: { name: dataset.name, ...dataset.summary, split: dataset.split },
+    settings,
+    ...adaptedFacts(learning),
+    seconds,
+    ...(firstStep > 0 ? { resumed_at_step: firstStep } : {}), // the seconds are those since then
+    ...await runFacts(backend),
+    ...processes,
+    history,
+    ...(validation
+      ? { validation: { data: { name: validation.name, split: validation.split }, figures: validations } }
+      : {}),
+  };
+}
+
+/** What a run's record says of what was added to the model. */
+function adaptedFacts({ model, start, config, inputs }: Learning): Record<string, unknown> {
+  const { lora, hgnn, classes } = config;
+  const layers = loraPlaces(start);
+  return {
+    lora,
+    lora_layers: { text: carryingLayers(layers, "text"), image: carryingLayers(layers, "image") },
+    hgnn: hgnn ?? null,
+    ...(hgnn ? { text_affinity: textAffinityOf(config) } : {}),
+    ...(classes ? { head: { ...inputs, classes } } : {}),
+    trainable: countParams(start, model.isTrainable),
+  };
+}
