@@ -5,6 +5,7 @@ import { NotAnAdapterError } from "../adapters/files.ts";
 import { UnknownLayoutError } from "../clip/checkpoint/find_layout.ts";
 import { MissingWeightsError } from "../clip/find_model_files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
+import { BoxPlaceError } from "../data/boxes.ts";
 import { ColumnError } from "../data/csv.ts";
 import { ClassError, MissingFileError, MissingImageError } from "../data/dataset.ts";
 import { JointClassError } from "../data/classes.ts";
@@ -55,6 +56,9 @@ const INPUT_OPTIONS: Readonly<Record<NotGivenError["input"], string>> = {
   masks: "--mask-column or --masks names it",
 };
 
+/** The option that names the columns of the boxes' numbers. */
+const BOX_COLUMNS_ADVICE = "--boxes-columns names the four of left, top, width and height";
+
 /** What to type after an error of one kind; undefined leaves the error to the rules below. */
 type Rule = (error: unknown, args: Arguments) => string | undefined | Promise<string | undefined>;
 
@@ -71,6 +75,11 @@ const RULES: readonly Rule[] = [
   after(MissingImageError, imageAdvice),
   after(ImageError, unreadableAdvice),
   after(MissingFileError, rootAdvice),
+  after(
+    BoxPlaceError,
+    (_, args) =>
+      args.knows("boxes-columns") ? `${BOX_COLUMNS_ADVICE}, in the pixels of the images that are read` : undefined,
+  ),
   after(NoRowError, rowAdvice),
   after(ClassCountError, countAdvice),
   after(JointClassError, jointAdvice),
@@ -210,7 +219,7 @@ function memoryAdvice(args: Arguments): string | undefined {
 /** The option that names a column of the CSV of boxes. */
 function boxColumnAdvice(column: string, args: Arguments): string {
   if ((args.text("boxes-columns") ?? "x,y,w,h").split(",").includes(column)) {
-    return "--boxes-columns names the four of left, top, width and height";
+    return BOX_COLUMNS_ADVICE;
   }
   const isLabel = column === (args.text("boxes-label") ?? "label");
   return isLabel ? "--boxes-label names the column of what a box holds" : "--boxes-image names the column of the image";

@@ -59,12 +59,18 @@ export async function readBoxes(root: string, options: BoxesOptions): Promise<Ma
   return boxes;
 }
 
+/** The error for a box that is none of its image's. */
+export class BoxPlaceError extends RangeError {
+  /** Name shown in stack traces. */
+  override name = "BoxPlaceError";
+}
+
 /**
  * Refuses boxes that stand out of their image by more than a pixel, as those in another picture's pixels do: hand-drawn ones are often
  * rounded outwards.
  *
  * @param image Its size, pixels, and the case's id for the message.
- * @throws {RangeError} If one does, or has no area.
+ * @throws {BoxPlaceError} If one does, or has no area.
  */
 export function checkBoxes(boxes: readonly Box[], image: { id: string; width: number; height: number }): void {
   const outside = boxes.find(({ x, y, width, height }) => {
@@ -73,7 +79,7 @@ export function checkBoxes(boxes: readonly Box[], image: { id: string; width: nu
   });
   if (!outside) return;
   const { x, y, width, height } = outside;
-  throw new RangeError(
+  throw new BoxPlaceError(
     `Cannot use case "${image.id}" as its boxes must lie within ${image.width} x ${image.height} pixels: ` +
       `one is x ${x}, y ${y}, width ${width}, height ${height}`,
   );

@@ -320,11 +320,14 @@ Deno.test("train on captions of classes is validated on patients held out, logs 
     await Deno.writeTextFile(captions, "Film of {c}.\n{c} is seen.\n");
     const args = ["train", "--pairs", table, "--captions", captions, "--separator", "|", "--patient-column", "patient"];
     const validated = [...args, "--validate", "0.25", "--validate-every", "1", ...QUICK, "--out", out];
-    await succeed([...validated, "--clip-norm", "0.5"], permissions(folder));
+    const stdout = await succeed([...validated, "--clip-norm", "0.5"], permissions(folder));
     const record = JSON.parse(await Deno.readTextFile(join(out, "training.json")));
     assertEquals([record.data.kept, record.validation.data.split.size, record.settings.clipNorm], [12, 4, 0.5]);
     const figures = record.validation.figures as { step: number; name: string; value: number }[];
     assertEquals(figures.map(({ step, name }) => [step, name]), [1, 2, 3, 4, 5, 6].map((step) => [step, "auroc"]));
+    const highest = Math.max(...figures.map(({ value }) => value));
+    const best = figures.find(({ value }) => value === highest)!; // of equal ones the first is kept
+    assertStringIncludes(stdout, `; best auroc ${highest.toFixed(4)}, after step ${best.step}; wrote`);
     const lines = (await Deno.readTextFile(join(out, "log.jsonl"))).trimEnd().split("\n").map((line) =>
       JSON.parse(line)
     );
