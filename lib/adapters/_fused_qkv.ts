@@ -72,3 +72,20 @@ export function splitQkv(fused: { a: TensorData; b: TensorData }): Pick<LoraEntr
   }
   return parts;
 }
+
+/**
+ * Splits any fused update, as PEFT trains one, into three that share A: the rows of `B A` that are q's, k's or v's are those of their
+ * own rows of B; undefined where the rows cannot be those of three.
+ */
+export function shareQkv(
+  { a, b }: { a: TensorData; b: TensorData },
+): Pick<LoraEntry, "target" | "a" | "b">[] | undefined {
+  const [rows, rank] = b.shape as [number, number];
+  if (rows % 3) return undefined;
+  const bytes = b.data.length / 3;
+  return QKV.map((target, i) => ({
+    target,
+    a: { ...a, data: a.data.slice() },
+    b: { dtype: b.dtype, shape: [rows / 3, rank], data: b.data.slice(i * bytes, (i + 1) * bytes) },
+  }));
+}

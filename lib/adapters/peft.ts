@@ -18,7 +18,7 @@ import { readSmallText } from "../io/byte_source.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { equalised } from "./equalised.ts";
-import { fuseQkv, splitQkv } from "./_fused_qkv.ts";
+import { fuseQkv, shareQkv, splitQkv } from "./_fused_qkv.ts";
 import { openTensorFile } from "../io/open.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readAllTensors } from "../io/tensor_file.ts";
@@ -31,6 +31,12 @@ import { system } from "../platform/system.ts";
 export interface PeftOptions {
   /** Whether the ViT's updates go to timm's fused `attn.qkv`. @default {false} */
   fusedQkv?: boolean;
+}
+
+/** The error for an adapter of PEFT's that changes what no adapter here does. */
+export class UnreadPeftError extends SyntaxError {
+  /** Name shown in stack traces. */
+  override name = "UnreadPeftError";
 }
 
 const PREFIX = "base_model.model.";
@@ -113,19 +119,19 @@ function readUpdates(tensors: Map<string, TensorData>, fail: (reason: string) =>
 function toEntries(
   update: Update,
   config: PeftConfig,
-  fail: (reason: string) => Error,
+  { fail, unread }: Record<"fail" | "unread", (reason: string) => Error>,
 ): { entries: LoraEntry[]; scaling: number } {
   const { module, a, b } = update;
   const place = placeOf(module);
-  if (!place) throw fail(`module ${quoted(module)} is no attention projection of a layout that is read`);
+  if (!place) throw unread(`module ${quoted(module)} is no attention projection of a layout that is read`);
   const rank = patterned(config["rank_pattern"], module, config["r"], fail);
   const alpha = patterned(config["alpha_pattern"], module, config["lora_alpha"], fail);
   if (a.shape[0] !== rank) throw fail(`${quoted(module)} must have rank ${rank}: found ${a.shape[0]}`);
   const scaling = alpha / (config["use_rslora"] === true ? Math.sqrt(rank) : rank);
   const { encoder, layer, target } = place;
   if (target !== "qkv") return { entries: [{ encoder, layer, target, a, b }], scaling };
-  const parts = splitQkv({ a, b });
-  if (!parts) throw fail(`${quoted(module)} must be block-diagonal to be split into q, k and v`);
+  const parts = splitQkv({ a, b }) ?? shareQkv({ a, b });
+  if (!parts) throw fail(`${quoted(module)} must have rows of q, k and v: found ${b.shape[0]}`);
   return { entries: parts.map((part) => ({ encoder, layer, ...part })), scaling };
 }
 
@@ -172,16 +178,20 @@ async function readSide(folder: string, peft: PeftConfig, fail: (reason: string)
  * @throws {RangeError} If a number is not finite.
  */
 export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
-  const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot read "${folder}" as a PEFT adapter: ${reason}`);
+  const told = (reason: string): string => `Cannot read "${folder}" as a PEFT adapter: ${reason}`;
+  const fail = (reason: string): SyntaxError => new SyntaxError(told(reason));
+  const unread = (reason: string): SyntaxError => new UnreadPeftError(told(reason));
   const configPath = join(folder, "adapter_config.json");
   const peft = parseJson(await readSmallText(configPath), configPath);
   if (!isRecord(peft)) throw fail("adapter_config.json must hold a JSON record");
-  checkPeftConfig(peft, fail);
+  checkPeftConfig(peft, unread);
   const modelPath = await peftModelFile(folder);
   if (modelPath === undefined) {
     throw fail("it must hold adapter_model.safetensors or adapter_model.bin: it has neither");
   }
-  const read = readUpdates(await readMatrices(modelPath), fail).map((update) => toEntries(update, peft, fail));
+  const read = readUpdates(await readMatrices(modelPath), fail).map((update) =>
+    toEntries(update, peft, { fail, unread })
+  );
   if (read.every(({ entries }) => entries.length === 0)) throw fail("it has no update");
   const { lora, scaling } = equalised(read);
   const { hgnn, logitScale, seen, config: side } = await readSide(folder, peft, fail);

@@ -2,6 +2,7 @@
 import { basename, join } from "@std/path";
 import { AdapterSizeError } from "../adapters/size_error.ts";
 import { NotAnAdapterError } from "../adapters/files.ts";
+import { UnreadPeftError } from "../adapters/peft.ts";
 import { UnknownLayoutError } from "../clip/checkpoint/find_layout.ts";
 import { MissingWeightsError } from "../clip/find_model_files.ts";
 import { MissingTokenizerError } from "../clip/load.ts";
@@ -113,6 +114,10 @@ const RULES: readonly Rule[] = [
     NotAnAdapterError,
     ({ format }) =>
       format?.startsWith("ace-lora fine-tuning ") ? undefined : "a model's own file is given with --weights",
+  ),
+  after(
+    UnreadPeftError,
+    () => "merged into its model in Python, by merge_and_unload(), it is weights, given with --weights",
   ),
   after(
     UnknownLayoutError,

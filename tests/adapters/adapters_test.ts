@@ -156,14 +156,36 @@ Deno.test("readAdapter() of a folder takes adapter.safetensors, whose config bes
     assertEquals(plain(await readAdapter(dir)), plain(adapter));
   }));
 
-Deno.test("readAdapter() refuses a fused update that is not block-diagonal", () =>
+/** `B A`, row-major. */
+function product(b: TensorData, a: TensorData): number[] {
+  const [rows, rank] = b.shape as [number, number], width = a.shape[1]!;
+  const [left, right] = [toFloat32(b), toFloat32(a)];
+  return Array.from({ length: rows * width }, (_, i) => {
+    const [row, column] = [Math.floor(i / width), i % width];
+    let sum = 0;
+    for (let r = 0; r < rank; r++) sum += left[row * rank + r]! * right[r * width + column]!;
+    return sum;
+  });
+}
+
+Deno.test("readAdapter() splits a fused update as PEFT trains it, whose rows are those of q, k and v, exactly", () =>
   inFolder(async (dir) => {
     await writeAdapter(dir, makeAdapter(), { format: "peft", fusedQkv: true });
     const path = join(dir, "adapter_model.safetensors");
     const { tensors } = await readSafetensors(path);
-    tensors.set("base_model.model.visual.trunk.blocks.0.attn.qkv.lora_B.weight", random(3 * WIDTH, 6));
+    const name = (matrix: "A" | "B"): string => `base_model.model.visual.trunk.blocks.0.attn.qkv.lora_${matrix}.weight`;
+    tensors.set(name("B"), random(3 * WIDTH, 6));
     await writeSafetensors(path, tensors);
-    await assertRejects(() => readAdapter(dir), SyntaxError, "block-diagonal");
+    const { lora } = await readAdapter(dir);
+    const parts = lora.filter(({ encoder, layer, target }) => encoder === "image" && layer === 0 && target !== "o");
+    assertEquals(parts.map(({ target }) => target), ["q", "k", "v"]);
+    assertEquals(
+      parts.flatMap(({ a, b }) => product(b, a)),
+      product(tensors.get(name("B"))!, tensors.get(name("A"))!),
+    );
+    tensors.set(name("B"), random(3 * WIDTH + 1, 6));
+    await writeSafetensors(path, tensors);
+    await assertRejects(() => readAdapter(dir), SyntaxError, "must have rows of q, k and v: found");
   }));
 
 Deno.test("readAdapter() refuses an authors' file whose parts do not fit together", () =>
