@@ -6,7 +6,7 @@ import { truncatedProduct } from "./_truncated_product.ts";
 import { layersText } from "./positions.ts";
 import { TARGETS } from "./config.ts";
 import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead } from "./record.ts";
-import { checkOptions, FLAG, INTEGER, LIST, oneOf, type Rules, TEXTS } from "../platform/options.ts";
+import { checkOptions, FLAG, FRACTION, INTEGER, LIST, oneOf, type Rules, TEXTS } from "../platform/options.ts";
 
 /** The ways of {@linkcode combineAdapters}, by PEFT's names. */
 export const COMBINATIONS = ["linear", "cat", "svd", "ties", "dare_linear", "dare_ties"] as const;
@@ -34,7 +34,7 @@ export interface CombineOptions {
 const COMBINE_RULES: Rules<CombineOptions> = {
   combination: oneOf(COMBINATIONS),
   weights: LIST,
-  density: { must: "a number", type: "number" },
+  density: FRACTION,
   seed: INTEGER,
   dropHgnn: FLAG,
   names: TEXTS,
@@ -78,7 +78,7 @@ interface WeightedEntry extends LoraEntry {
  *
  * @param adapters At least one, from `readAdapter`.
  * @throws {TypeError | RangeError} If an option is unknown or of another kind.
- * @throws {RangeError} If ranks or sizes differ where they must not, or weights or density are not what they must be.
+ * @throws {RangeError} If ranks or sizes differ where they must not, or weights are not what they must be.
  * @throws {HypergraphCombineError} If ACE-HGNN cannot be combined and `dropHgnn` is not set.
  */
 export function combineAdapters(adapters: readonly AdapterFile[], options: CombineOptions = {}): AdapterFile {
@@ -86,7 +86,7 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
   const { combination = "linear", density = 0.5, seed = 0, dropHgnn = false } = options;
   const names = adapters.map((_, i) => options.names?.[i] ?? `adapter ${i + 1}`);
   const weights = options.weights ?? adapters.map(() => 1 / adapters.length);
-  checkCombination(adapters, { combination, density, weights, names });
+  checkCombination(adapters, { combination, weights, names });
   adapters.forEach((adapter, i) => refuseHead(adapter, `combine "${names[i]}" with others`));
   const entries = adapters.flatMap(({ lora, config }, index) =>
     lora.map((entry): WeightedEntry => ({ ...entry, index, weight: weights[index]! * loraScaling(config) }))
@@ -123,9 +123,9 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
   };
 }
 
-type Settings = Required<Pick<CombineOptions, "combination" | "density" | "weights" | "names">>;
+type Settings = Required<Pick<CombineOptions, "combination" | "weights" | "names">>;
 
-function checkCombination(adapters: readonly AdapterFile[], { combination, density, weights, names }: Settings): void {
+function checkCombination(adapters: readonly AdapterFile[], { combination, weights, names }: Settings): void {
   const refuse = (what: string): never => {
     throw new RangeError(`Cannot combine ${names.map((name) => `"${name}"`).join(" and ") || "adapters"} as ${what}`);
   };
@@ -135,7 +135,6 @@ function checkCombination(adapters: readonly AdapterFile[], { combination, densi
   }
   const odd = weights.find((weight) => !Number.isFinite(weight));
   if (odd !== undefined) refuse(`weights must be finite: current value is ${odd}`);
-  if (!(density > 0 && density <= 1)) refuse(`density must be in (0, 1]: current value is ${density}`);
   const carrying = adapters.filter(({ lora }) => lora.length > 0);
   const ranks = carrying.map(({ config }) => config.rank);
   if (combination !== "cat" && combination !== "svd" && new Set(ranks).size > 1) {

@@ -29,6 +29,8 @@ export interface NumberRule {
   above?: number;
   /** What it must be less than. @default {Infinity} */
   below?: number;
+  /** The most it may be. @default {Infinity} */
+  most?: number;
 }
 
 /** A positive whole number. */
@@ -37,6 +39,8 @@ export const COUNT: NumberRule = { whole: true, least: 1 };
 export const WHOLE: NumberRule = { whole: true, least: 0 };
 /** A number that is not negative. */
 export const AMOUNT: NumberRule = { least: 0 };
+/** A part of a whole, or all of it. */
+export const FRACTION: NumberRule = { above: 0, most: 1 };
 
 /** A command of cli.ts. */
 export interface Command {
@@ -188,16 +192,21 @@ export function checkWord(
 
 /** Checks the text of a number. */
 export function checkNumber(name: string, text: string, rule: NumberRule = {}): void {
-  const { whole = false, least = -Infinity, above = -Infinity, below = Infinity } = rule;
+  const { whole = false, least = -Infinity, above = -Infinity, below = Infinity, most = Infinity } = rule;
   const number = Number(text);
-  if (text.trim() === "" || !Number.isFinite(number) || number < least || number <= above || number >= below) {
-    const lower = "above" in rule ? ` above ${above}` : "least" in rule ? ` of at least ${least}` : "";
-    const bound = "below" in rule ? `${lower}${lower && " and"} below ${below}` : lower;
-    throw new UsageError(`--${name} must be a number${bound}: current value is "${text}"`);
+  const isWithin = number >= least && number > above && number < below && number <= most;
+  if (text.trim() === "" || !Number.isFinite(number) || !isWithin) {
+    throw new UsageError(`--${name} must be a number${boundsText(rule)}: current value is "${text}"`);
   }
   if (whole && !Number.isInteger(number)) {
     throw new UsageError(`--${name} must be a whole number: current value is "${text}"`);
   }
+}
+
+function boundsText({ least, above, below, most }: NumberRule): string {
+  const bounds = Object.entries({ "of at least": least, above, below, "at most": most });
+  const told = bounds.filter(([, bound]) => bound !== undefined).map(([words, bound]) => ` ${words} ${bound}`);
+  return told.join(" and");
 }
 
 /** The option that every command has. */

@@ -16,7 +16,7 @@ import type { TensorData } from "../io/tensors.ts";
 import { writeTorch } from "../io/torch_writer.ts";
 import { checkPath } from "./paths.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
-import { type Arguments, type Command, UsageError, WHOLE } from "./command.ts";
+import { type Arguments, type Command, FRACTION, UsageError, WHOLE } from "./command.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /** What a folder for another library may hold. */
@@ -49,7 +49,7 @@ export const COMMAND: Command = {
     weights: { value: "LIST", help: "combine: a number for each FILE (default: equal, with the sum 1)" },
     density: {
       value: "SHARE",
-      number: {},
+      number: FRACTION,
       help: "combine: share of the numbers that ties and dare keep (default: 0.5)",
     },
     seed: {

@@ -25,7 +25,7 @@ export const COLUMN_OPTIONS: Record<string, OptionSpec> = {
 export const HELD_OUT_OPTIONS: Record<string, OptionSpec> = {
   "held-out": {
     value: "FRACTION",
-    number: {},
+    number: { above: 0, below: 1 },
     help: "Share of the patients held out: train leaves them out, evaluate takes only them (default: no split)",
   },
   "split-seed": { value: "N", number: WHOLE, help: "Seed of that split (default: 0)" },

@@ -14,7 +14,7 @@ import { readClipConfig } from "../clip/load.ts";
 import { runFacts } from "../io/run_facts.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { defined } from "../platform/defined.ts";
-import { AMOUNT, type Arguments, COUNT, type OptionSpec, WHOLE } from "./command.ts";
+import { AMOUNT, type Arguments, COUNT, FRACTION, type OptionSpec, WHOLE } from "./command.ts";
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { WORKERS_OPTION } from "./decode_options.ts";
 import { checkPath } from "./paths.ts";
@@ -51,7 +51,7 @@ export const DENSE_OPTIONS: Record<string, OptionSpec> = {
   "no-cache": { help: "Keep the maps in memory only" },
   fraction: {
     value: "X",
-    number: AMOUNT,
+    number: FRACTION,
     help: "Share of the training cases, drawn by seed: 0.01, 0.1, 1 (default: 1)",
   },
   seed: {

@@ -23,7 +23,7 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
   },
   tune: {
     value: "SHARE",
-    number: {},
+    number: { above: 0, below: 1 },
     help: "Share of the patients apart, on which thresholds are chosen and a temperature is fitted (default: none)",
   },
   by: {
@@ -42,9 +42,6 @@ export const JUDGING_OPTIONS: Record<string, OptionSpec> = {
 /** What the options ask of judging; refused before the work begins. */
 export function judgingFrom(args: Arguments): EvaluateOptions & { tune?: number; by: Grouping[] } {
   const tune = args.number("tune", undefined);
-  if (tune !== undefined && !(tune > 0 && tune < 1)) {
-    throw new UsageError(`--tune must be a share between 0 and 1: current value is "${args.text("tune")}"`);
-  }
   return {
     threshold: thresholdFrom(args.text("threshold") ?? "youden"),
     by: groupingsFrom(args),

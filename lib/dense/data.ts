@@ -5,7 +5,17 @@ import { isTablePath, loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { drawnParts, SPLIT_WORDS, statedParts, type ThreeParts } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
-import { checkOptions, COUNT, INTEGER, listOf, needed, RECORD, type Rules, TEXT } from "../platform/options.ts";
+import {
+  checkOptions,
+  COUNT,
+  FRACTION,
+  INTEGER,
+  listOf,
+  needed,
+  RECORD,
+  type Rules,
+  TEXT,
+} from "../platform/options.ts";
 
 /** What a dense task reads. */
 export interface DenseData extends ThreeParts {
@@ -129,11 +139,7 @@ export interface LabelFractionOptions {
 
 /** What they must be. */
 const FRACTION_RULES: Rules<LabelFractionOptions> = {
-  fraction: needed({
-    must: "a number above 0 and at most 1",
-    type: "number",
-    allows: (share) => (share as number) > 0 && (share as number) <= 1,
-  }),
+  fraction: needed(FRACTION),
   seed: INTEGER,
 };
 

@@ -43,6 +43,8 @@ export const PART: Rule = numbers("a number from 0 to below 1", (value) => value
 export const POSITIVE: Rule = numbers("a number above 0", (value) => value > 0);
 /** A part of a whole, neither none nor all of it. */
 export const SHARE: Rule = numbers("a number between 0 and 1", (value) => value > 0 && value < 1);
+/** A part of a whole, or all of it. */
+export const FRACTION: Rule = numbers("a number above 0 and at most 1", (value) => value > 0 && value <= 1);
 /** A finite number. */
 export const NUMBER: Rule = numbers("a finite number", Number.isFinite);
 /** Yes or no. */

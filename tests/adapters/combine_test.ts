@@ -217,7 +217,12 @@ Deno.test("combineAdapters() refuses what cannot be combined, in one line", () =
   refuse([one, wide], {}, "linear needs one rank: they have 3 and 5");
   refuse([one, one], { weights: [1] }, "a weight for each of 2: current number is 1");
   refuse([one, one], { weights: [1, NaN] }, "weights must be finite: current value is NaN");
-  refuse([one, one], { combination: "ties", density: 0 }, "density must be in (0, 1]: current value is 0");
+  refuse(
+    [one, one],
+    { combination: "ties", density: 0 },
+    "density must be a number above 0 and at most 1: current value is 0",
+  );
+  refuse([one, one], { combination: "ties", density: NaN }, "at most 1: current value is NaN");
   const small = { ...one, lora: one.lora.map((entry) => ({ ...entry, a: float32Tensor([3, 1], [1, 2, 3]) })) };
   refuse([one, small], { names: ["a", "b"] }, '"a" and "b" as they must be of one model: image layer 0 q is [8, 8]');
 });
@@ -247,7 +252,7 @@ Deno.test("convert --combine writes one adapter of several, and refuses what is 
     [[...ties.slice(0, 3), "--combine", "tie", "--to", "ace"], "did you mean"],
     [[...ties.slice(0, 5), "--to", "bin"], "--combine needs --to ace, peft or authors"],
     [["convert", paths[0]!, "--weights", "1", "--to", "ace"], "--weights needs --combine"],
-    [[...ties.slice(0, 5), "--density", "2", "--to", "ace"], "density must be in (0, 1]"],
+    [[...ties.slice(0, 5), "--density", "2", "--to", "ace"], "--density must be a number above 0 and at most 1"],
   ];
   for (const [args, reason] of odd) await fail([...args, "--out", join(folder, "x")], [reason], permissions);
   await assertRejects(() => Deno.stat(join(folder, "x")));

@@ -64,6 +64,8 @@ Deno.test("every command refuses what is no number, too small a one or an empty 
       refused("many", `--${option} must be a number`);
       if (number?.whole) refused("8.5", `--${option} must be a whole number`);
       if (number?.least !== undefined) refused(String(number.least - 1), `--${option} must be a number of at least`);
+      if (number?.most !== undefined) refused(String(number.most + 1), `at most ${number.most}`);
+      if (number?.below !== undefined) refused(String(number.below), `below ${number.below}`);
       if (number?.above !== undefined) refused(String(number.above), `--${option} must be a number above`);
     }
   }

@@ -153,7 +153,7 @@ Deno.test("evaluate --scores and --compare refuse bad input in one line, and wri
     await refuse(["--scores", good, "--by", "site"], 'must have a column "site"');
     await refuse(["--scores", good, "--by", "sex:20"], 'Cannot group by bands of "sex"', '"F"');
     await refuse(["--scores", good, "--by", "age:none"], "--by must name columns");
-    await refuse(["--scores", good, "--tune", "1"], "--tune must be a share between 0 and 1");
+    await refuse(["--scores", good, "--tune", "1"], "--tune must be a number above 0 and below 1");
     await refuse(["--scores", good, "--threshold", "best"], "--threshold must be youden");
     await refuse(["--scores", good, "--threshold", "sensitivity:2"], "--threshold must be youden");
     await refuse(["--scores", good, "--images", folder], "--scores and --images exclude each other");
