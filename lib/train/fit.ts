@@ -42,7 +42,7 @@ export async function fit<T>(
   options: FitOptions = {},
 ): Promise<FitResult<T>> {
   const { signal, ranks, patience = Infinity } = options;
-  checkInputs(model, source);
+  checkInputs(model, source, options);
   const plan = planOf(model.name, source.size, options);
   for (const warning of await checkLearnable(source, plan)) options.onWarning?.(warning);
   const run = await openRun(model, params, source, { plan, options });

@@ -74,8 +74,9 @@ const SOURCE: Rule = {
   allows: (source) => "pixels" in (source as object),
 };
 
-/** Refuses what is no model, or no source of batches. */
-export function checkInputs(model: unknown, source: unknown): void {
+/** Refuses an option that there is none of, what is no model, or no source of batches. */
+export function checkInputs(model: unknown, source: unknown, options: FitOptions): void {
+  checkOptions("train", options, FIT_RULES);
   checkValue("train", "the model", model, MODEL);
   checkValue("train", "the pairs", source, SOURCE);
 }
@@ -91,7 +92,6 @@ export function planOf(name: string, samples: number, options: FitOptions): Plan
   const { epochs = 40, batchSize = 64, learningRate = 1e-3, warmupEpochs = 1, loss = "label-guided", seed = 1 } =
     options;
   const { shuffle = true, dropLast = false, microBatch = batchSize, padding = "context", ranks } = options;
-  checkOptions("train", options, FIT_RULES);
   const parts = Math.ceil(batchSize / microBatch);
   if (ranks && parts < ranks.size) {
     throw new RangeError(
