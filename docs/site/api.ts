@@ -42,7 +42,7 @@ async function entryPointOf(
 /** What the pages lack on a telephone, where their head is wider than the window. */
 const STYLE =
   "<style>#topnav, #topnav > div { height: auto; } #topnav > div, #topnav .breadcrumbs { flex-wrap: wrap; } " +
-  "#topnav .breadcrumbs { white-space: normal; } #content :is(main, main section, main div, nav) { min-width: 0; max-width: 100%; overflow-wrap: anywhere; } " +
+  "#topnav .breadcrumbs { white-space: normal; } .ddoc > div, #content, #content :is(main, main section, main div, nav) { min-width: 0; max-width: 100%; overflow-wrap: anywhere; } " +
   "#content pre { overflow-x: auto; }</style>";
 
 /**
