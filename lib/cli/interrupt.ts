@@ -23,7 +23,7 @@ export function stopSignals(os: typeof Deno.build.os): [Deno.Signal, number][] {
 }
 
 const stops = new Set<(exitCode: number) => void>();
-const leaves = new Set<() => void>();
+const leaves = new Set<(isKept: boolean) => void>();
 /** When work was last asked to stop. */
 let requested = -Infinity;
 let areLaunchers = false;
@@ -70,10 +70,10 @@ export function catchInterrupts(): Interruption {
 /**
  * Lets Ctrl-C and SIGTERM end the process with what is not finished removed, where no work listens that can be asked to stop.
  *
- * @param leave Removes it, and says so.
+ * @param leave Removes it, and says so. Told whether work was asked to stop before: results are then what it has kept.
  * @returns Stops listening.
  */
-export function leaveAtRequest(leave: () => void): () => void {
+export function leaveAtRequest(leave: (isKept: boolean) => void): () => void {
   if (areLaunchers) return () => {};
   const listeners = stopSignals(Deno.build.os).map(([signal, code]) => {
     const listener = (): void => {
@@ -91,7 +91,7 @@ export function leaveAtRequest(leave: () => void): () => void {
 }
 
 function leaveNow(exitCode: number): never {
-  for (const leave of leaves) leave();
+  for (const leave of leaves) leave(requested > -Infinity);
   Deno.exit(exitCode);
 }
 

@@ -60,8 +60,9 @@ export async function holdOutput<T>(
           throw new UsageError(`another run is writing to "${path}": --${option} names another place`);
         },
       );
-    const unfinished = mayReplace ? [lockPath] : [lockPath, ...files];
-    const stopListening = leaveAtRequest(() => removeUnfinished([...unfinished, ...made]));
+    const stopListening = leaveAtRequest((isKept) => {
+      removeUnfinished([lockPath, ...(mayReplace || isKept ? [] : files), ...made]);
+    });
     return await work().finally(async () => {
       stopListening();
       await lock.release();

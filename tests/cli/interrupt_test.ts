@@ -151,3 +151,41 @@ Deno.test("catchInterrupts() listens to the signals of the system it runs on, an
     Object.assign(Deno, { addSignalListener, removeSignalListener });
   }
 });
+
+/** Is asked to stop, keeps a result, and is signalled again before it has written the other. */
+const KEPT = `
+import { join } from "@std/path";
+import { Arguments } from "${new URL("../../lib/cli/command.ts", import.meta.url)}";
+import { catchInterrupts } from "${new URL("../../lib/cli/interrupt.ts", import.meta.url)}";
+import { holdOutput } from "${new URL("../../lib/cli/output.ts", import.meta.url)}";
+import { writeFileAtomic } from "${new URL("../../lib/io/files.ts", import.meta.url)}";
+const [path] = Deno.args;
+await holdOutput(new Arguments([], {}), { path, results: ["a", "b"] }, async () => {
+  const { signal } = catchInterrupts();
+  Deno.kill(Deno.pid, "SIGTERM");
+  while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
+  await writeFileAtomic(join(path, "a"), "kept");
+  await new Promise((resolve) => setTimeout(resolve, 2000)); // longer than what counts as the same request
+  Deno.kill(Deno.pid, "SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 60_000));
+});
+`;
+
+Deno.test({
+  name: "what a command has kept at a first request to stop is there after a second",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const program = join(folder, "program.ts"), path = join(folder, "out");
+      await Deno.writeTextFile(program, KEPT);
+      const { code } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-run", `--allow-write=${folder}`].concat([
+          ...["--config", join(PACKAGE, "deno.json"), program, path],
+        ]),
+      }).output();
+      assertEquals(code, 143);
+      assertEquals(await Deno.readTextFile(join(path, "a")), "kept");
+      assertEquals((await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name), ["a"]);
+    });
+  },
+});
