@@ -55,14 +55,10 @@ export function catchInterrupts(): Interruption {
     Deno.unrefTimer(setTimeout(deafen, ECHO_MS));
     controller.abort();
   };
-  const listeners = stopSignals(Deno.build.os).map(([signal, code]) => [signal, () => stop(code)] as const);
-  const deafen = (): void => {
-    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
-  };
+  const deafen = listen(stop);
   const end = (): void => {
     if (stops.delete(stop)) deafen(); // after a request its echo may be under way still
   };
-  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   stops.add(stop);
   return { signal: controller.signal, exitCode: () => exitCode, end };
 }
@@ -75,17 +71,22 @@ export function catchInterrupts(): Interruption {
  */
 export function leaveAtRequest(leave: (isKept: boolean) => void): () => void {
   if (areLaunchers) return () => {};
-  const listeners = stopSignals(Deno.build.os).map(([signal, code]) => {
-    const listener = (): void => {
-      const isEcho = performance.now() - requested <= ECHO_MS;
-      if (stops.size === 0 && !isEcho) leaveNow(code);
-    };
-    Deno.addSignalListener(signal, listener);
-    return [signal, listener] as const;
+  const deafen = listen((exitCode) => {
+    const isEcho = performance.now() - requested <= ECHO_MS;
+    if (stops.size === 0 && !isEcho) leaveNow(exitCode);
   });
   leaves.add(leave);
   return () => {
     leaves.delete(leave);
+    deafen();
+  };
+}
+
+/** Calls `hear` with what the process is to end with at each signal that asks to stop, until the function it gives is called. */
+function listen(hear: (exitCode: number) => void): () => void {
+  const listeners = stopSignals(Deno.build.os).map(([signal, code]) => [signal, () => hear(code)] as const);
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  return () => {
     for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
   };
 }

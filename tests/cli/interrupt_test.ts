@@ -86,6 +86,18 @@ Deno.test({
   },
 });
 
+/** Runs a program that writes in a folder, where it lies, too. */
+async function runWriting(folder: string, text: string, ...args: string[]): Promise<{ code: number; told: string }> {
+  const program = join(folder, "program.ts");
+  await Deno.writeTextFile(program, text);
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-run", `--allow-write=${folder}`].concat([
+      ...["--config", join(PACKAGE, "deno.json"), program, ...args],
+    ]),
+  }).output();
+  return { code, told: new TextDecoder().decode(stderr) };
+}
+
 /** Asks itself to stop while the second of two results is being written. */
 const HALF_WRITTEN = `
 import { join } from "@std/path";
@@ -108,17 +120,10 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await inFolder(async (folder) => {
-      const program = join(folder, "program.ts");
-      await Deno.writeTextFile(program, HALF_WRITTEN);
       await Deno.mkdir(join(folder, "there"));
       for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
         for (const path of [join(folder, "made", "out"), join(folder, "there")]) {
-          const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-            args: ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-run", `--allow-write=${folder}`].concat([
-              ...["--config", join(PACKAGE, "deno.json"), program, path, signal],
-            ]),
-          }).output();
-          const told = new TextDecoder().decode(stderr);
+          const { code, told } = await runWriting(folder, HALF_WRITTEN, path, signal);
           assertEquals([code, told], [expected, "interrupted: nothing half-written is left\n"]);
         }
         assertEquals((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort(), [
@@ -176,13 +181,8 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await inFolder(async (folder) => {
-      const program = join(folder, "program.ts"), path = join(folder, "out");
-      await Deno.writeTextFile(program, KEPT);
-      const { code } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-run", `--allow-write=${folder}`].concat([
-          ...["--config", join(PACKAGE, "deno.json"), program, path],
-        ]),
-      }).output();
+      const path = join(folder, "out");
+      const { code } = await runWriting(folder, KEPT, path);
       assertEquals(code, 143);
       assertEquals(await Deno.readTextFile(join(path, "a")), "kept");
       assertEquals((await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name), ["a"]);

@@ -9,7 +9,7 @@ import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { eventually } from "../eventually.ts";
 import { inFolder } from "../folder.ts";
-import { LAUNCHERS, typedTasks } from "./launch.ts";
+import { launcherNamed, typedTasks } from "./launch.ts";
 
 /** What came of a job that Ctrl-C was pressed in. */
 export interface Interrupted {
@@ -135,8 +135,7 @@ if (import.meta.main) {
       launcher: { type: "string" },
     },
   });
-  const name = values.launcher ?? "Open MPI";
-  const launcher = LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
+  const launcher = launcherNamed(values.launcher);
   await inFolder(async (folder) => {
     const results = await interruptRanks(folder, launcher, {
       tries: Number(values.tries ?? 20),

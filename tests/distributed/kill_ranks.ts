@@ -5,7 +5,7 @@
  *
  * `deno run --allow-read --allow-write --allow-env --allow-run --allow-sys tests/distributed/kill_ranks.ts [--kills 20] [--seed 1] [--launcher MPICH] [--most 4]`
  *
- * A launcher that is none of {@linkcode LAUNCHERS} is a path, its library one that LD_LIBRARY_PATH names.
+ * A launcher that is none of launch.ts's LAUNCHERS is a path, its library one that LD_LIBRARY_PATH names.
  */
 import { parseArgs } from "node:util";
 import { join } from "@std/path";
@@ -14,7 +14,7 @@ import { decodeSafetensors } from "../../lib/io/safetensors.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { writePairs } from "../cli/fixtures.ts";
 import { loggedStep } from "../train/kill_sweep.ts";
-import { adapterDigest, launchedTasks, LAUNCHERS, succeed } from "./launch.ts";
+import { adapterDigest, launchedTasks, launcherNamed, succeed } from "./launch.ts";
 import { inFolder } from "../folder.ts";
 
 /** What a sweep found. */
@@ -169,8 +169,7 @@ if (import.meta.main) {
       most: { type: "string" },
     },
   });
-  const name = values.launcher ?? "Open MPI";
-  const launcher = LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
+  const launcher = launcherNamed(values.launcher);
   await inFolder(async (folder) => {
     const result = await killRanks(folder, jobsOf(launcher, folder), {
       kills: Number(values.kills ?? 20),

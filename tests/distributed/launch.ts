@@ -8,6 +8,11 @@ export const LAUNCHERS = {
   MPICH: ["mpirun.mpich"],
 } as const;
 
+/** A launcher by its name here, else by its words. */
+export function launcherNamed(name = "Open MPI"): readonly string[] {
+  return LAUNCHERS[name as keyof typeof LAUNCHERS] ?? name.split(" ");
+}
+
 /** Where PyPI's MPICH 5 lies if it was installed beside the tests' Python: the library with MPI's standard ABI. */
 export const MPICH_5: string = join(dirname(dirname(Deno.env.get("ACE_PYTHON") || "/none/bin/python")), "lib");
 
