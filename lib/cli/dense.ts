@@ -1,12 +1,11 @@
 /** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
 import { DENSE_OPTIONS } from "./dense_options.ts";
-import { dirname, join } from "@std/path";
+import { join } from "@std/path";
 import type { ThreeParts } from "../data/splits.ts";
 import type { Case } from "../data/types.ts";
 import { type DenseData, imagesToPredict, labelFraction } from "../dense/data.ts";
 import { type DenseHead, saveHead } from "../dense/files.ts";
 import { imagesAhead } from "../data/pixels/ahead.ts";
-import { isTablePath } from "../data/pairs.ts";
 import { type DecodePool, openDecodePool } from "../data/pixels/decode_pool.ts";
 import { checkUnseen, fingerprint, unknownCasesNote } from "../data/seen.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
@@ -15,7 +14,7 @@ import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table } from "../display/table.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
 import { didYouMean } from "../platform/nearest.ts";
-import { type Arguments, type Command, quotedWord, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
 import { workersFrom } from "./decode_options.ts";
 import { checkTrainedOn, classesOf, headOf } from "./dense_head.ts";
 import { dataOptionsOf, encoderConfigOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
@@ -210,17 +209,11 @@ async function predict<H extends DenseHead, F>(
   { args, out, backend, pool, onCacheError }: Run,
 ): Promise<void> {
   const images = args.required("images");
-  const { isDirectory } = await checkPath(images);
-  if (!isDirectory && isTablePath(images)) {
-    throw new UsageError(
-      `--images names a folder of images or one image, and "${images}" is a table: type --images ${
-        quotedWord(dirname(images))
-      } if its images lie there`,
-    );
-  }
+  await checkPath(images);
+  const named = await imagesToPredict(images);
   const stored = await headOf(task, args, out);
   const { head, path } = stored;
-  const cases = await readableCases(args, await imagesToPredict(images));
+  const cases = await readableCases(args, named);
   const encoder = await encoderOf(args);
   checkTrainedOn(stored, encoder);
   const mapped = await mappedOf(cases, { args, encoder, out, pool, onCacheError, label: "images" });
@@ -267,6 +260,7 @@ async function dataOf<H extends DenseHead, F>(
     await readableCases(args, loaded.validation),
     await readableCases(args, loaded.test),
   ];
+  await task.checkFiles([...train, ...validation, ...test]);
   const unreadable = loaded.train.length + loaded.validation.length + loaded.test.length -
     (train.length + validation.length + test.length);
   const data: DenseData = {

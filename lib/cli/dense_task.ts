@@ -63,6 +63,8 @@ export interface DenseTask<H extends DenseHead, F> {
   checkConfig(config: unknown, weights: number): H["config"];
   /** Reads the data set that the command line names. */
   load(dataset: string, args: Arguments, options: DenseDataOptions): Promise<DenseData>;
+  /** Refuses cases whose truth does not fit their images, as far as that is seen from files that are not decoded. */
+  checkFiles(cases: readonly Case[]): Promise<void>;
   /** Draws the share of the training cases that is used. @default {labelFraction} */
   draw?(cases: readonly Case[], options: LabelFractionOptions): Case[];
   /** Refuses an encoder that no head fits, before images are encoded. */

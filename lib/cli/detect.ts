@@ -1,4 +1,5 @@
 /** `deno task detect`: boxes on the frozen, adapted encoder. @module */
+import { checkPlacedBoxes } from "../data/boxes.ts";
 import { checkBoxClasses } from "../dense/detect/boxes.ts";
 import { boxedFraction, loadDetectionData } from "../dense/detect/data.ts";
 import { gridSide } from "../clip/towers/image.ts";
@@ -93,6 +94,7 @@ const DETECT: DenseTask<DetectionHead, DetectionFigures> = {
     }
     return data;
   },
+  checkFiles: checkPlacedBoxes,
   draw: boxedFraction,
   checkEncoder(vision) {
     checkGrid(gridSide(vision));

@@ -1,4 +1,5 @@
 /** `deno task explain`: a model's maps held against boxes. @module */
+import { checkPlacedBoxes } from "../data/boxes.ts";
 import { loadPairs } from "../data/pairs.ts";
 import type { Dataset } from "../data/types.ts";
 import { createProgress } from "../display/progress.ts";
@@ -17,7 +18,7 @@ import { MAP_WORDS, mapKindsFrom } from "./map_options.ts";
 import { type Arguments, type Command, quotedWord, UsageError, WHOLE } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, namesFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
-import { decodingAhead, EXIF_OPTION, watched, WORKERS_OPTION } from "./decode_options.ts";
+import { decodingAhead, EXIF_OPTION, isExifApplied, watched, WORKERS_OPTION } from "./decode_options.ts";
 import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./box_options.ts";
 import { holdOutput, OVERWRITE_OPTION, writeResults } from "./output.ts";
@@ -73,12 +74,13 @@ async function explain(args: Arguments, out: string): Promise<void> {
   const names = namesFrom(args, labels);
   const prompts = promptsFrom(args);
   const templates = prompts.length > 0 ? prompts : CHEST_TEMPLATES;
+  const boxed = dataset.cases.filter(({ boxes = [] }) => boxes.some(({ label }) => labels.includes(label)));
+  await checkPlacedBoxes(boxed, { exif: isExifApplied(args) });
   const backend = await startBackend(args);
   const classifier = await classifierFrom(args);
   const kinds = mapKindsFrom(args, classifier.config.encoders.vision);
   checkAdapterUnseen(args, classifier, dataset.cases);
   const model = await openMapModel(classifier, names, templates);
-  const boxed = dataset.cases.filter(({ boxes = [] }) => boxes.some(({ label }) => labels.includes(label)));
   const bar = createProgress(boxed.length, { label: "explain", unit: "images" });
   const report = await decodingAhead(args, boxed, (cases) =>
     pointingGame(model, watched(args, cases), {

@@ -5,6 +5,7 @@ import { checkWritable, exists, filesUnderWay, writeFileAtomic } from "../io/fil
 import { LockedError, lockFile } from "../io/lock.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { leaveAtRequest } from "./interrupt.ts";
+import { passOver } from "./paths.ts";
 
 /** The option of commands that write results. */
 export const OVERWRITE_OPTION: Record<string, OptionSpec> = {
@@ -50,6 +51,7 @@ export async function holdOutput<T>(
   const files = results ? results.map((name) => join(path, name)) : [path];
   if (!mayReplace) await checkFree(path, { files, option });
   const made = await missingFolders(results ? path : dirname(path));
+  const endPassingOver = passOver(made);
   const lockPath = results ? join(path, `${share}.lock`) : join(dirname(path), `.${basename(path)}.lock`);
   try {
     await checkWritable(files[0]!);
@@ -68,6 +70,7 @@ export async function holdOutput<T>(
       await lock.release();
     });
   } finally {
+    endPassingOver();
     for (const folder of made) await Deno.remove(folder).catch(() => {}); // only one that is empty can be removed
   }
 }

@@ -4,6 +4,15 @@ import { exists } from "../io/files.ts";
 import { listed, nearest } from "../platform/nearest.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
+/** Folders that this run made, absolute: none that a user may have meant. */
+const made = new Set<string>();
+
+/** Makes advice pass over folders that this run makes; what is returned ends that. */
+export function passOver(folders: readonly string[]): () => void {
+  for (const folder of folders) made.add(folder);
+  return () => folders.forEach((folder) => made.delete(folder));
+}
+
 /**
  * What is at a path that the user named.
  *
@@ -33,7 +42,7 @@ export async function pathAdvice(path: string): Promise<string> {
   let [folder, wanted] = [dirname(path), path];
   while (folder !== dirname(folder) && !await isFolder(folder)) [folder, wanted] = [dirname(folder), folder];
   const name = wanted.slice(folder === "." && !wanted.startsWith("./") ? 0 : folder.length).replace(/^[/\\]/, "");
-  const names = await namesIn(folder);
+  const names = (await namesIn(folder)).filter((name) => made.size === 0 || !made.has(resolve(folder, name)));
   const meant = nearestFile(name, names);
   if (meant !== undefined && withoutNumbers(meant) !== withoutNumbers(name)) {
     const rest = path.slice(wanted.length).replace(/^[/\\]/, "");

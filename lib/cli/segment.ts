@@ -51,16 +51,15 @@ const SEGMENT: DenseTask<SegmentationHead, SegmentationFigures> = {
   async load(dataset, args, { columns, ...options }) {
     const masks = args.text("masks");
     if (masks !== undefined) await checkPath(masks);
-    const data = await loadSegmentationData(dataset, {
+    return await loadSegmentationData(dataset, {
       ...options,
       columns: { ...columns, ...defined({ mask: args.text("mask-column") }) },
       ...defined({ maskFolder: masks }),
       skipUnlabelled: args.flag("skip-unlabelled"),
       lesions: args.flag("first-lesion") ? "first" : "union",
     });
-    await checkMaskFiles([...data.train, ...data.validation, ...data.test]);
-    return data;
   },
+  checkFiles: checkMaskFiles,
   checkEncoder(vision) {
     decoderConfig(vision.width, squareSide(vision));
   },

@@ -3,7 +3,8 @@ import { isAbsolute, join } from "@std/path";
 import { ImageError, readImage } from "../image/read.ts";
 import { checkOptions, needed, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
-import type { BinaryMask, Box } from "./types.ts";
+import { imageSizes, type ImageSizesOptions } from "./image_sizes.ts";
+import type { BinaryMask, Box, Case } from "./types.ts";
 
 /** Which columns of a CSV of boxes mean what; one row a box. */
 export interface BoxesOptions {
@@ -83,6 +84,21 @@ export function checkBoxes(boxes: readonly Box[], image: { id: string; width: nu
     `Cannot use case "${image.id}" as its boxes must lie within ${image.width} x ${image.height} pixels: ` +
       `one is x ${x}, y ${y}, width ${width}, height ${height}`,
   );
+}
+
+/**
+ * As {@linkcode checkBoxes} for the boxes of many cases, before any image is decoded: sizes are taken from the files' headers. Images
+ * whose header does not tell are passed over.
+ *
+ * @throws {BoxPlaceError} Of the first case with such a box.
+ */
+export async function checkPlacedBoxes(
+  cases: readonly Pick<Case, "id" | "path" | "part" | "boxes">[],
+  options: ImageSizesOptions = {},
+): Promise<void> {
+  const boxed = cases.filter(({ boxes = [] }) => boxes.length > 0);
+  const sizes = await imageSizes(boxed.map(({ part, path }) => part ?? path), options);
+  for (const [i, size] of sizes.entries()) if (size) checkBoxes(boxed[i]!.boxes!, { id: boxed[i]!.id, ...size });
 }
 
 /**

@@ -31,15 +31,34 @@ function checkSize({ width, height }: MaskSize): void {
   }
 }
 
-/** Sets the pixels of a run; `position` counts down the columns. */
-function fill(mask: BinaryMask, position: number, length: number): void {
-  const { width, height, data } = mask;
-  if (position + length > width * height) {
-    refuse(`runs must end within ${width} x ${height} pixels`, `one ends at ${position + length}`);
+/** Positions, counted down the columns, and lengths of the runs of a text. */
+function* readRuns(text: string, options: RleOptions): Generator<readonly [position: number, length: number]> {
+  const { width, height, starts = "relative", first = 1 } = options;
+  const words = text.trim().split(/\s+/);
+  if (words.length === 1 && (words[0] === "" || words[0] === "-1")) return;
+  if (words.length % 2) refuse("values must be pairs of start and length", `there are ${words.length} values`);
+  let end = 0;
+  for (let i = 0; i < words.length; i += 2) {
+    const [start, length] = mapTuple(
+      [words[i]!, words[i + 1]!],
+      (word) =>
+        /^\d{1,15}$/.test(word)
+          ? Number(word)
+          : refuse("values must be whole numbers >= 0", `one is ${JSON.stringify(word)}`),
+    );
+    if (length === 0) refuse("runs must have a length", `run ${i / 2 + 1} has 0`);
+    const position = starts === "relative" ? end + start : start - first;
+    if (position < end) refuse("runs must follow one another", `run ${i / 2 + 1} starts at ${start}`);
+    end = position + length;
+    if (end > width * height) refuse(`runs must end within ${width} x ${height} pixels`, `one ends at ${end}`);
+    yield [position, length];
   }
-  for (let pixel = position; pixel < position + length; pixel++) {
-    data[(pixel % height) * width + Math.floor(pixel / height)] = 1;
-  }
+}
+
+/** Refuses a text that {@linkcode decodeRle} refuses, without decoding it. @throws {RangeError} As there. */
+export function checkRle(text: string, options: RleOptions): void {
+  checkSize(options);
+  for (const _ of readRuns(text, options));
 }
 
 /**
@@ -54,28 +73,15 @@ function fill(mask: BinaryMask, position: number, length: number): void {
  * one before it (absolute starts), or ends past the image.
  */
 export function decodeRle(text: string, options: RleOptions): BinaryMask {
-  const { width, height, starts = "relative", first = 1 } = options;
   checkSize(options);
-  const mask: BinaryMask = { width, height, data: new Uint8Array(width * height) };
-  const words = text.trim().split(/\s+/);
-  if (words.length === 1 && (words[0] === "" || words[0] === "-1")) return mask;
-  if (words.length % 2) refuse("values must be pairs of start and length", `there are ${words.length} values`);
-  let end = 0;
-  for (let i = 0; i < words.length; i += 2) {
-    const [start, length] = mapTuple(
-      [words[i]!, words[i + 1]!],
-      (word) =>
-        /^\d{1,15}$/.test(word)
-          ? Number(word)
-          : refuse("values must be whole numbers >= 0", `one is ${JSON.stringify(word)}`),
-    );
-    if (length === 0) refuse("runs must have a length", `run ${i / 2 + 1} has 0`);
-    const position = starts === "relative" ? end + start : start - first;
-    if (position < end) refuse("runs must follow one another", `run ${i / 2 + 1} starts at ${start}`);
-    fill(mask, position, length);
-    end = position + length;
+  const { width, height } = options;
+  const data = new Uint8Array(width * height);
+  for (const [position, length] of readRuns(text, options)) {
+    for (let pixel = position; pixel < position + length; pixel++) {
+      data[(pixel % height) * width + Math.floor(pixel / height)] = 1;
+    }
   }
-  return mask;
+  return { width, height, data };
 }
 
 /** The runs of set pixels, down the columns: `[position, length]`. */

@@ -1,9 +1,10 @@
 /** SIIM-ACR Pneumothorax Segmentation. @module */
 import { join } from "@std/path";
-import { readCsv } from "./csv.ts";
+import { readCsv, rowNumber } from "./csv.ts";
+import { errorMessage } from "../platform/error_message.ts";
 import { drop, findFile, imageFile, makeDataset, MISSING, type MissingImages, type Tally } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
-import { decodeRle, uniteMasks } from "./rle.ts";
+import { checkRle, decodeRle, type MaskSize, uniteMasks } from "./rle.ts";
 import { sampleRows } from "./splits.ts";
 import type { BinaryMask, Case, Dataset } from "./types.ts";
 import { checkOptions, COUNT, oneOf, type Rules } from "../platform/options.ts";
@@ -34,6 +35,18 @@ export const SIIM_RULES: Rules<SiimOptions> = {
   missing: MISSING,
 };
 
+/** An image with its rows of the table, one a lesion. */
+interface SiimImage {
+  id: string;
+  rows: [SiimRow, ...SiimRow[]];
+}
+
+/** A row's place and runs. */
+interface SiimRow {
+  row: number;
+  runs: string;
+}
+
 const TABLES = ["stage_2_train.csv", "train-rle.csv", "stage_2_train-rle.csv", "siim/train-rle.csv"];
 const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-train", "images", "train"];
 
@@ -45,7 +58,7 @@ const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-trai
  * masks are united, or only the first is taken.
  *
  * @param root Folder of the unpacked challenge.
- * @throws {SyntaxError} If a column is missing.
+ * @throws {SyntaxError} If a column is missing, or runs are none of a mask of that side.
  * @throws {Deno.errors.NotFound} If the table, or with `missing: "throw"` an image, is not there.
  * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  */
@@ -56,15 +69,15 @@ export async function loadSiim(root: string, options: SiimOptions = {}): Promise
   const pixels = table.column("EncodedPixels");
   const idColumn = table.column("ImageId");
   const tally: Tally = { read: 0, dropped: {} };
-  const images = new Map<string, { id: string; row: number; runs: string[] }>();
+  const images = new Map<string, SiimImage>();
   for (const [row, cells] of table.rows.entries()) {
     tally.read++;
     const [id, runs] = [cells[idColumn]!, cells[pixels]!.trim()];
     const image = images.get(id);
     if (image) {
-      image.runs.push(runs);
+      image.rows.push({ row, runs });
       drop(tally, "further row of an image");
-    } else images.set(id, { id, row, runs: [runs] });
+    } else images.set(id, { id, rows: [{ row, runs }] });
   }
   const all = [...images.values()];
   const sampled = sampleRows(all.length, { size: Math.floor(0.3 * all.length), seed: 42 });
@@ -78,13 +91,25 @@ export async function loadSiim(root: string, options: SiimOptions = {}): Promise
   const expected = (name: string): string => join(root, FOLDERS[0]!, `${name}.dcm`);
   const lookup: ImagePlaces = { table, index: await indexImages(root, FOLDERS), expected, missing, tally };
   const cases: Case[] = [];
-  for (const { id, row, runs } of chosen) {
+  const maskSize = { width: maskSide, height: maskSide };
+  for (const { id, rows } of chosen) {
+    const [{ row, runs }] = rows;
     const path = placeImage(lookup, { row, name: id });
     if (path === undefined) continue;
-    const decode = (text: string): BinaryMask => decodeRle(text, { width: maskSide, height: maskSide });
-    const mask = (): Promise<BinaryMask> =>
-      new Promise((resolve) => resolve(lesions === "first" ? decode(runs[0]!) : uniteMasks(runs.map(decode))));
-    cases.push({ id, target: runs[0] === "-1" ? 0 : 1, mask, ...imageFile(path) });
+    const used = lesions === "first" ? [rows[0]] : rows;
+    for (const { row, runs } of used) checkRuns(runs, { path: table.path, row, maskSize });
+    const mask = async (): Promise<BinaryMask> =>
+      await Promise.resolve(uniteMasks(used.map(({ runs }) => decodeRle(runs, maskSize))));
+    cases.push({ id, target: runs === "-1" ? 0 : 1, mask, maskSize, ...imageFile(path) });
   }
   return await makeDataset({ name: "siim", classes: SIIM_CLASSES, task: "multiclass", cases, tally, split });
+}
+
+/** Refuses runs that are none of a mask, told by their row: they are decoded much later. */
+function checkRuns(runs: string, { path, row, maskSize }: { path: string; row: number; maskSize: MaskSize }): void {
+  try {
+    checkRle(runs, maskSize);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read "${path}" row ${rowNumber(row)}: ${errorMessage(error)}`, { cause: error });
+  }
 }

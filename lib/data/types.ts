@@ -4,6 +4,7 @@
  * @module
  */
 import type { ZeroShotScore } from "../clip/zero_shot/scores.ts";
+import type { ImageSize } from "../image/header_size.ts";
 import type { RasterImage } from "../image/raster.ts";
 import type { ImagePart } from "./pixels/location.ts";
 
@@ -80,6 +81,8 @@ export interface Case {
   mask?: () => Promise<BinaryMask>;
   /** Files of the mask, where it lies in some. */
   maskPaths?: readonly string[];
+  /** Sides of the mask, pixels, where they are known before it is decoded. */
+  maskSize?: Readonly<ImageSize>;
 }
 
 /** A data set: its cases in order, and how they were chosen. */

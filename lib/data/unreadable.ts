@@ -1,5 +1,6 @@
 /** Images that cannot be read, found before long work. @module */
 import type { Case } from "./types.ts";
+import { eachOf } from "./_at_once.ts";
 import { looksWhole } from "./whole_file.ts";
 import { CALL, checkOptions, FLAG, type Rules } from "../platform/options.ts";
 
@@ -25,8 +26,6 @@ const FIND_RULES: Rules<FindUnreadableOptions> = {
   onProgress: CALL,
 };
 
-const AT_ONCE = 8;
-
 /**
  * Looks at the beginning and the end of every image file, or decodes all. What looks wrong is decoded before it is said to be:
  * a file whose end is odd may be readable. Images that are in no file are decoded only with `whole`.
@@ -40,20 +39,15 @@ export async function findUnreadable(
   checkOptions("look at images", options, FIND_RULES);
   const { whole = false, onProgress } = options;
   const unreadable: UnreadableImage[] = [];
-  let next = 0, done = 0;
-  const work = async (): Promise<void> => {
-    while (next < cases.length) {
-      const index = next++;
-      const { path, part, image } = cases[index]!;
-      const location = part ?? path;
-      if (whole || (location !== undefined && !await looksWhole(location))) {
-        await image().catch((error: Error) => {
-          unreadable.push({ index, reason: error.message });
-        });
-      }
-      onProgress?.(++done);
+  let done = 0;
+  await eachOf(cases, async ({ path, part, image }, index) => {
+    const location = part ?? path;
+    if (whole || (location !== undefined && !await looksWhole(location))) {
+      await image().catch((error: Error) => {
+        unreadable.push({ index, reason: error.message });
+      });
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+    onProgress?.(++done);
+  });
   return unreadable.sort((a, b) => a.index - b.index);
 }

@@ -1,9 +1,10 @@
 /** Cases of dense tasks in three parts, and the share of their labels that is used. @module */
-import { basename, extname } from "@std/path";
+import { basename, dirname, extname } from "@std/path";
 import { imageFile, listImages, uniqueIds } from "../data/dataset.ts";
 import { isTablePath, loadPairs, type PairsOptions } from "../data/pairs.ts";
 import { drawnParts, SPLIT_WORDS, statedParts, type ThreeParts } from "../data/splits.ts";
 import type { Case, Dataset } from "../data/types.ts";
+import { notThere, system } from "../platform/system.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import {
   checkOptions,
@@ -166,12 +167,12 @@ export function labelFraction<T>(cases: readonly T[], options: LabelFractionOpti
  * @throws {RangeError} If the folder holds no image, or the file is a table.
  */
 export async function imagesToPredict(path: string): Promise<Case[]> {
-  const { isDirectory } = await Deno.stat(path).catch(() => {
-    throw new Deno.errors.NotFound(`Cannot read "${path}": no such file or folder`);
-  });
+  const { isDirectory } = await system.stat(path).catch(notThere(path));
   if (!isDirectory && isTablePath(path)) {
     throw new RangeError(
-      `Cannot predict on "${path}" as it must be an image or a folder of images: it is a table; the folder of its images is to be named`,
+      `Cannot predict on "${path}" as it must be an image or a folder of images: it is a table; name ${
+        JSON.stringify(dirname(path))
+      } if its images lie there`,
     );
   }
   const paths = isDirectory ? await listImages(path) : [path];

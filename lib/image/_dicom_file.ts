@@ -1,5 +1,6 @@
 /** A DICOM file's two parts: the meta group, which names the transfer syntax, and the data set. PS3.10, section 7. @module */
-import { type DataSet, type Encoding, readElements, text } from "./_dicom_elements.ts";
+import { type DataSet, type Encoding, readElements, type Span, text } from "./_dicom_elements.ts";
+import { defined } from "../platform/defined.ts";
 import { inflateRawSync } from "../platform/zlib.ts";
 import { errorCode, errorMessage } from "../platform/error_message.ts";
 
@@ -54,16 +55,23 @@ export function isDicom(bytes: Uint8Array): boolean {
 /**
  * Reads a file's elements up to the pixel data.
  *
+ * @param bytes The whole file, or its beginning as far as `untilGroup`.
+ * @param untilGroup Group from which on elements are not looked at. @default {all are}
  * @throws {Error} If it is cut short or contradicts itself; without a transfer syntax it is taken as uncompressed.
  */
-export function readDicomFile(bytes: Uint8Array): { dataSet: DataSet; transferSyntax: string } {
+export function readDicomFile(
+  bytes: Uint8Array,
+  untilGroup?: number,
+): { dataSet: DataSet; transferSyntax: string } {
+  const elementsOf = (data: Uint8Array, span: Span, encoding: Encoding): DataSet =>
+    readElements(data, { span, encoding, ...defined({ untilGroup }) }).dataSet;
   const offset = startOf(bytes);
   const rest = { start: offset, length: bytes.length - offset };
   if (!hasMeta(bytes, offset)) {
     const encoding = guessEncoding(bytes, offset);
     if (!encoding) throw new Error("its first element must be in group 0002 or 0008");
     const transferSyntax = encoding.explicit ? (encoding.littleEndian ? EXPLICIT : BIG_ENDIAN) : IMPLICIT;
-    return { dataSet: readElements(bytes, { span: rest, encoding }).dataSet, transferSyntax };
+    return { dataSet: elementsOf(bytes, rest, encoding), transferSyntax };
   }
   const meta = readElements(bytes, { span: rest, encoding: EXPLICIT_LITTLE, untilGroup: 3 });
   const transferSyntax = text(meta.dataSet, TRANSFER_SYNTAX);
@@ -71,7 +79,7 @@ export function readDicomFile(bytes: Uint8Array): { dataSet: DataSet; transferSy
   if (transferSyntax === DEFLATED) {
     const inflated = inflate(bytes.subarray(meta.end));
     const span = { start: 0, length: inflated.length };
-    return { dataSet: readElements(inflated, { span, encoding: EXPLICIT_LITTLE }).dataSet, transferSyntax };
+    return { dataSet: elementsOf(inflated, span, EXPLICIT_LITTLE), transferSyntax };
   }
   const encoding = transferSyntax === IMPLICIT
     ? IMPLICIT_LITTLE
@@ -79,7 +87,7 @@ export function readDicomFile(bytes: Uint8Array): { dataSet: DataSet; transferSy
     ? EXPLICIT_BIG
     : EXPLICIT_LITTLE;
   const span = { start: meta.end, length: bytes.length - meta.end };
-  return { dataSet: readElements(bytes, { span, encoding }).dataSet, transferSyntax };
+  return { dataSet: elementsOf(bytes, span, encoding), transferSyntax };
 }
 
 function inflate(compressed: Uint8Array): Uint8Array {

@@ -50,7 +50,7 @@ export function jpegMarkers(bytes: Uint8Array): JpegMarker[] {
       markers.push({ code, start, end: offset });
       return markers;
     }
-    if (code === 0x01 || (code >= 0xd0 && code <= 0xd8)) continue;
+    if (isStandAlone(code)) continue;
     const length = offset + 1 < bytes.length ? bytes[offset]! << 8 | bytes[offset + 1]! : -1;
     if (length < 2 || offset + length > bytes.length) {
       throw new Error(
@@ -76,6 +76,16 @@ function endOfScan(bytes: Uint8Array, from: number): number {
   throw new Error(`the file ends at byte ${bytes.length} inside a scan's data`);
 }
 
+/** Whether a marker begins a frame header (SOFn), which says the picture's size. */
+export function isFrameHeader(code: number): boolean {
+  return code === 0xf7 || (code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc);
+}
+
+/** Whether a marker stands alone, without a segment. */
+export function isStandAlone(code: number): boolean {
+  return code === 0x01 || (code >= 0xd0 && code <= 0xd8);
+}
+
 /**
  * The frame header of a whole stream.
  *
@@ -83,9 +93,7 @@ function endOfScan(bytes: Uint8Array, from: number): number {
  */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader {
   const markers = jpegMarkers(bytes);
-  const isFrame = (code: number): boolean =>
-    code === 0xf7 || (code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc);
-  const frames = markers.filter((marker) => isFrame(marker.code));
+  const frames = markers.filter((marker) => isFrameHeader(marker.code));
   const frame = frames[0];
   if (!frame) throw new Error("it has no frame header (SOF)");
   if (frames.length > 1) throw new Error("it has more than one frame header (SOF)");

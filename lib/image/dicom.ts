@@ -99,6 +99,16 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Dico
   }
 }
 
+/**
+ * Rows and columns as the beginning of a file states them.
+ *
+ * @throws {Error} If it is cut short before them, or deflated.
+ */
+export function dicomSides(start: Uint8Array): { rows: number | undefined; columns: number | undefined } {
+  const { dataSet } = readDicomFile(start, 0x0029);
+  return { rows: words(dataSet, TAGS.rows)?.[0], columns: words(dataSet, TAGS.columns)?.[0] };
+}
+
 type Shape =
   & Pick<DicomImage, "rows" | "columns" | "samples" | "bitsAllocated" | "bitsStored" | "signed" | "photometric">
   & {

@@ -12,31 +12,31 @@ function fourCc(bytes: Uint8Array, offset: number): string {
   return String.fromCharCode(...bytes.subarray(offset, offset + 4));
 }
 
-/** What the first chunk says. RFC 9649, section 2. */
-function readHeader(bytes: Uint8Array): { width: number; height: number; hasAlpha: boolean; size: number } {
+/** What the first chunk says of the picture; it lies in the file's first 30 bytes. RFC 9649, section 2. */
+export function webpPicture(bytes: Uint8Array): { width: number; height: number; hasAlpha: boolean } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kind = fourCc(bytes, 12);
+  if (kind === "VP8 ") {
+    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff, hasAlpha: false };
+  }
+  if (kind === "VP8L") {
+    const bits = view.getUint32(21, true);
+    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1, hasAlpha: (bits >>> 28 & 1) === 1 };
+  }
+  if (kind !== "VP8X") throw new Error(`its first chunk must be VP8, VP8L or VP8X: it is ${JSON.stringify(kind)}`);
+  const side = (offset: number): number => (view.getUint16(offset, true) | bytes[offset + 2]! << 16) + 1;
+  return { width: side(24), height: side(27), hasAlpha: (bytes[20]! & 16) !== 0 };
+}
+
+/** What the first chunk says, where the others are as they must be. */
+function readHeader(bytes: Uint8Array): ReturnType<typeof webpPicture> & { size: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 30) throw new Error(`it is cut short: it has ${bytes.length} bytes`);
   const size = view.getUint32(4, true) + 8;
   if (size > bytes.length) throw new Error(`it is cut short: its header says ${size} bytes, it has ${bytes.length}`);
-  const kind = fourCc(bytes, 12);
-  if (kind === "VP8X" && bytes[20]! & 2) throw new Error("an animation is not read: save one frame of it");
+  if (fourCc(bytes, 12) === "VP8X" && bytes[20]! & 2) throw new Error("an animation is not read: save one frame of it");
   checkChunks(bytes.subarray(0, size));
-  if (kind === "VP8 ") {
-    return {
-      width: view.getUint16(26, true) & 0x3fff,
-      height: view.getUint16(28, true) & 0x3fff,
-      hasAlpha: false,
-      size,
-    };
-  }
-  if (kind === "VP8L") {
-    const bits = view.getUint32(21, true);
-    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1, hasAlpha: (bits >>> 28 & 1) === 1, size };
-  }
-  if (kind !== "VP8X") throw new Error(`its first chunk must be VP8, VP8L or VP8X: it is ${JSON.stringify(kind)}`);
-  const flags = bytes[20]!;
-  const side = (offset: number): number => (view.getUint16(offset, true) | bytes[offset + 2]! << 16) + 1;
-  return { width: side(24), height: side(27), hasAlpha: (flags & 16) !== 0, size };
+  return { ...webpPicture(bytes), size };
 }
 
 /** Chunks must fill the file, with one picture among them. */

@@ -337,6 +337,20 @@ Deno.test("segment and detect tell what is wrong with tables, masks, boxes, head
   const spoilt = await write("spoilt.csv", "images.csv", (text) => text.replace("m3.png", "words.png"));
   const foreign = await write("foreign.csv", "boxes.csv", (text) => text.replaceAll("Mass", "Cyst"));
   const wrong = await write("wrong.csv", "boxes.csv", (text) => text.replace(",25,15", ",25,-15"));
+  const outside = await write("outside.csv", "boxes.csv", (text) => text.replaceAll(",25,15", ",250,15"));
+  const tiny = { width: 4, height: 4, channels: 1 as const, bitDepth: 8 as const, data: new Uint8Array(16) };
+  await Deno.writeFile(join(ROOT, "tiny.png"), encodePng(tiny));
+  const other = await write("other.csv", "images.csv", (text) => text.replace("m3.png", "tiny.png"));
+  const siim = async (name: string, runs: string): Promise<string[]> => {
+    const root = join(ROOT, name);
+    await Deno.mkdir(join(root, "dicom-images-train"), { recursive: true });
+    for (let i = 0; i < 12; i++) {
+      await Deno.copyFile(join(ROOT, "i", `x${i}.png`), join(root, "dicom-images-train", `x${i}.png`));
+    }
+    const rows = Array.from({ length: 12 }, (_, i) => `x${i},${runs}`);
+    await Deno.writeTextFile(join(root, "train-rle.csv"), ["ImageId,EncodedPixels", ...rows].join("\n"));
+    return ["train", "--dataset", "siim", "--root", root];
+  };
   const typed = relative(Deno.cwd(), wrong);
   const masks = ["--mask-column", "mask"], columns = CSV.slice(2);
   const boxes = ["--boxes-key", "name", "--boxes-columns", "left,top,w,h"];
@@ -347,17 +361,30 @@ Deno.test("segment and detect tell what is wrong with tables, masks, boxes, head
       [SEGMENT, ["train", ...CSV, "--mask-column", "lung"], 'must have a column "lung"'],
       [SEGMENT, ["train", "--dataset", absent, ...columns, ...masks], "row 5 as its mask must exist"],
       [SEGMENT, ["train", "--dataset", spoilt, ...columns, ...masks], 'Cannot use the mask of case "i/x3.png"'],
+      [
+        SEGMENT,
+        ["train", "--dataset", other, ...columns, ...masks],
+        'case "i/x3.png" as its mask must be as large as its image, 60 x 40: it is 4 x 4',
+      ],
+      [SEGMENT, await siim("long", "9 1048570"), "runs must end within 1024 x 1024 pixels: one ends at 1048579"],
+      [SEGMENT, await siim("odd", "9 1 2"), 'odd/train-rle.csv" row'],
+      [SEGMENT, await siim("sides", "9 1"), "its mask must be as large as its image, 60 x 40: it is 1024 x 1024"],
       [SEGMENT, ["train", ...CSV, ...masks, "--adapter", words], `Cannot read "${words}"`],
       [
         SEGMENT,
         ["evaluate", ...CSV, ...masks, ...segmenter!, "--split-seed", "7"],
         "must not have seen the test cases",
       ],
-      [SEGMENT, ["predict", "--images", join(ROOT, "images.csv"), ...segmenter!], `type --images ${ROOT}`],
+      [
+        SEGMENT,
+        ["predict", "--images", join(ROOT, "images.csv"), ...segmenter!],
+        `it is a table; name ${JSON.stringify(ROOT)} if its images lie there`,
+      ],
       [SEGMENT, ["predict", "--images", words, ...segmenter!], "found text"],
       [SEGMENT, ["predict", "--images", join(ROOT, "i"), "--head", words], `Cannot read "${words}"`],
       [DETECT, ["train", ...CSV, "--boxes", wrong, ...boxes], `Cannot read "${wrong}" row`],
       [DETECT, ["train", ...CSV, "--boxes", typed, ...boxes], `Cannot read "${typed}" row`],
+      [DETECT, ["train", ...CSV, "--boxes", outside, ...boxes], "its boxes must lie within 60 x 40 pixels: one is x"],
       [
         DETECT,
         ["evaluate", ...CSV, "--boxes", foreign, ...boxes, ...detector!],

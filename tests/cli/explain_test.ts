@@ -32,5 +32,7 @@ Deno.test("explain counts pairs by label, gives every pointer its share, and 1 t
     await fail([...args, "--labels", "Cyst,Edema"], ["pointing game", '"Cyst", "Edema"'], options);
     await Deno.writeTextFile(boxes, "path,label,x,y,w,h\n0.png,Mass,9,9,9,9\n1.png,Nodule,400,400,99,99\n");
     await fail(args, ["1.png", "within 64 x 64 pixels", "x 400", "--boxes-columns names the four"], options); // another picture's pixels
+    const nowhere = ["--weights", boxes, "--tokenizer", boxes]; // no weights: what is told before was known before they were read
+    await fail([...args, ...nowhere], ["1.png", "within 64 x 64 pixels"], options);
   });
 });

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { Arguments, UsageError } from "../../lib/cli/command.ts";
 import { holdOutput } from "../../lib/cli/output.ts";
+import { pathAdvice } from "../../lib/cli/paths.ts";
 import { inFolder } from "../folder.ts";
 
 const PLAIN = new Arguments([], {});
@@ -68,5 +69,19 @@ Deno.test("holdOutput() removes the folders it made where the work fails, and ke
     };
     await assertRejects(() => holdOutput(PLAIN, output, half), RangeError);
     assertEquals(await names(join(folder, "a", "b")), ["state"]);
+  });
+});
+
+Deno.test("advice about a path names no folder that holdOutput() made, and names those that were there", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "films.csv"), "");
+    const advise = (): Promise<string> => pathAdvice(join(folder, "none"));
+    const told = `name one that is there: ${JSON.stringify(folder)} holds films.csv`;
+    for (const path of ["nome", "results"]) { // the first is near what was typed
+      assertEquals(await holdOutput(PLAIN, { path: join(folder, path, "probe"), results: ["a.json"] }, advise), told);
+    }
+    await Deno.mkdir(join(folder, "results"));
+    const within = await holdOutput(PLAIN, { path: join(folder, "results", "probe"), results: ["a.json"] }, advise);
+    assertEquals(within, `${told}, results`);
   });
 });

@@ -127,8 +127,15 @@ Deno.test("loadSiim() unites an image's lesions or takes the first, and finds ne
     assertEquals([...(await set.cases[1]!.mask!()).data], new Array(9).fill(0));
     const first = await loadSiim(root, { split: "all", lesions: "first", maskSide: 3 });
     assertEquals([...(await first.cases[0]!.mask!()).data], [0, 0, 0, 1, 0, 0, 1, 0, 0]);
-    const small = await loadSiim(root, { split: "all", maskSide: 1 });
-    await assertRejects(() => small.cases[0]!.mask!(), RangeError, "1 x 1");
+    await assertRejects(
+      () => loadSiim(root, { split: "all", maskSide: 1 }),
+      SyntaxError,
+      'stage_2_train.csv" row 2: Cannot decode RLE as runs must end within 1 x 1 pixels: one ends at 3',
+    );
+    assertEquals((await loadSiim(root, { split: "all", maskSide: 2, lesions: "first" })).cases[0]!.maskSize, {
+      width: 2,
+      height: 2,
+    });
     assertEquals((await set.cases[1]!.image()).data[0], 2);
   });
 });

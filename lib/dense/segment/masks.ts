@@ -1,6 +1,8 @@
 /** Masks between the image's size and the decoder's. @module */
 import type { BinaryMask, Case } from "../../data/types.ts";
+import { imageSizes } from "../../data/image_sizes.ts";
 import { looksWhole } from "../../data/whole_file.ts";
+import type { ImageSize } from "../../image/header_size.ts";
 import { resize } from "../../image/resize.ts";
 import { errorMessage } from "../../platform/error_message.ts";
 
@@ -13,14 +15,17 @@ import { errorMessage } from "../../platform/error_message.ts";
  */
 export async function maskOfCase(item: Case, image: readonly [number, number]): Promise<BinaryMask> {
   const mask = await readMaskOf(item);
-  if (mask.width !== image[0] || mask.height !== image[1]) {
-    throw new TypeError(
-      `Cannot use case "${item.id}" as its mask must be as large as its image, ${image[0]} x ${
-        image[1]
-      }: it is ${mask.width} x ${mask.height}`,
-    );
-  }
+  checkMaskSize(item, mask, { width: image[0], height: image[1] });
   return mask;
+}
+
+/** @throws {TypeError} If a mask is not as large as the image of its case. */
+function checkMaskSize({ id }: Pick<Case, "id">, mask: ImageSize, image: ImageSize): void {
+  if (mask.width === image.width && mask.height === image.height) return;
+  throw new TypeError(
+    `Cannot use case "${id}" as its mask must be as large as its image, ${image.width} x ${image.height}: ` +
+      `it is ${mask.width} x ${mask.height}`,
+  );
 }
 
 async function readMaskOf({ id, mask }: Case): Promise<BinaryMask> {
@@ -33,13 +38,21 @@ async function readMaskOf({ id, mask }: Case): Promise<BinaryMask> {
 }
 
 /**
- * Looks at the files of masks before long work: what does not look whole is read.
+ * Looks at the files of masks before long work: what does not look whole is read, and sizes are compared with the images' as far as
+ * the files' headers tell them.
  *
- * @throws {TypeError} If one cannot be; the message names the case.
+ * @throws {TypeError} If one cannot be read, or is of another size than its image; the message names the case.
  */
 export async function checkMaskFiles(cases: readonly Case[]): Promise<void> {
   for (const item of cases) {
     for (const path of item.maskPaths ?? []) if (!await looksWhole(path)) await readMaskOf(item);
+  }
+  const images = await imageSizes(cases.map(({ part, path }) => part ?? path));
+  const files = cases.flatMap((item, i) => (item.maskPaths ?? []).map((path) => ({ item, image: images[i], path })));
+  const masks = await imageSizes(files.map(({ path }) => path));
+  for (const [i, { item, image }] of files.entries()) if (image && masks[i]) checkMaskSize(item, masks[i], image);
+  for (const [i, item] of cases.entries()) {
+    if (images[i] && item.maskSize) checkMaskSize(item, item.maskSize, images[i]);
   }
 }
 
