@@ -1,23 +1,11 @@
 /** Libraries that are wrong in one way each, compiled for the test: each is refused by name, with what is wrong. */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { NATIVE, runBlas, runProgram } from "./blas_run.ts";
+import { compileLibrary } from "./c_library.ts";
 
-const SOURCE = fromFileUrl(new URL("./blas_shim.c", import.meta.url));
-
-/** Compilers by preference, and how each makes a library; clang alone has no linker. */
-const COMPILERS: [command: string, flags: string[]][] = [["cc", []], ["clang-16", ["-fuse-ld=lld"]]];
-
-async function compile(path: string, flags: readonly string[]): Promise<boolean> {
-  for (const [command, more] of COMPILERS) {
-    const args = ["-shared", "-fPIC", "-O2", "-nostdlib", ...more, ...flags, "-o", path, SOURCE];
-    const { success } = await new Deno.Command(command, { args, stderr: "null" }).output().catch(() => ({
-      success: false,
-    }));
-    if (success) return true;
-  }
-  return false;
-}
+const compile = (path: string, flags: readonly string[]): Promise<boolean> =>
+  compileLibrary("./blas_shim.c", path, ["-nostdlib", ...flags]);
 
 const folder = await Deno.makeTempDir({ prefix: "ace-blas-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));

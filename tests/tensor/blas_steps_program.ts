@@ -1,6 +1,7 @@
 /**
  * Run by blas_test.ts: linear layers, a perceptron and layers with low-rank updates, with gradients, by weights that get packed in the
- * course of it: how many results have other bits than the first run's, and how many weights were multiplied by in steps of rows.
+ * course of it: how many results of each phase have other bits than the first run's, and how many weights were multiplied by in
+ * steps of rows.
  */
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/backend.ts";
@@ -58,16 +59,18 @@ const bits = async (): Promise<Int32Array[]> => {
 };
 let expected: Int32Array[] | undefined;
 const counts: number[] = [];
-let differing = 0;
+const differing: number[] = [];
 /** Some runs of the work, after which a weight of any form is packed. */
 const runs = async (times: number): Promise<void> => {
   steps = 0;
+  let others = 0;
   for (let i = 0; i < times; i++) {
     const values = await bits();
     expected ??= values;
-    differing += values.filter((v, i) => v.some((value, j) => value !== expected![i]![j])).length;
+    others += values.filter((v, i) => v.some((value, j) => value !== expected![i]![j])).length;
   }
   counts.push(steps);
+  differing.push(others);
 };
 const { numTensors } = tf.memory();
 await runs(RUNS); // they get packed

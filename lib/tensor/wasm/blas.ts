@@ -212,13 +212,16 @@ function nameOf(path: string, symbols: Library["symbols"], config: string): stri
   return path.includes("Accelerate") ? "Accelerate" : path;
 }
 
-/** The instructions that MKL uses, as " (AVX-512)": the first of the names in its own sentence on the processor. */
+/**
+ * The instructions that MKL uses, as " (AVX-512)": the first of the names in its own sentence on the processor. It has none for
+ * AMD's, nor where a variable asks for compatible ones, though it uses AVX2 there, too.
+ */
 function mklInstructions({ MKL_Get_Version }: Library["symbols"]): string {
   if (!MKL_Get_Version) return "";
   const fields = new BigUint64Array(8); // three numbers in two words; status, build, processor, platform
   MKL_Get_Version(new Uint8Array(fields.buffer));
   const processor = text(Deno.UnsafePointer.create(fields[4]!));
-  return ` (${/\(Intel\(R\) ([\w.-]+)[^)]*\)/.exec(processor)?.[1] ?? "no AVX"})`;
+  return ` (${/\(Intel\(R\) ([\w.-]+)[^)]*\)/.exec(processor)?.[1] ?? "instructions not named"})`;
 }
 
 function memoryOf(backend: WasmBackend): ArrayBuffer {
