@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { ones, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
 import { customGrad } from "../tensor/gradients.ts";
-import { add, mul, reshape, sub } from "../tensor/typed.ts";
+import { add, mul, reshape, sub, unflatten } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
 /** Weights and running statistics of a batch normalisation. */
@@ -51,10 +51,10 @@ export function batchNorm<T extends Tensor>(params: BatchNormParams, x: T, stati
     const rows = reshape(x, [x.size / channels, channels]);
     if (!statistics) {
       const gain = tf.mul(params.weight, tf.rsqrt(tf.add(params.variance, EPSILON)));
-      return tf.reshape(tf.add(tf.mul(rows, gain), tf.sub(params.bias, tf.mul(params.mean, gain))), x.shape);
+      return unflatten(add(mul(rows, gain), tf.sub(params.bias, tf.mul(params.mean, gain))), x);
     }
-    return tf.reshape(trainingNorm(params, rows, statistics), x.shape);
-  }) as T;
+    return unflatten(trainingNorm(params, rows, statistics), x);
+  });
 }
 
 /** Mean of each column as a product with ones: a reduction over the first axis is slow on wasm. Shape `[1, C]`. */
@@ -98,6 +98,10 @@ function trainingNorm(params: BatchNormParams, x: Tensor2D, statistics: BatchSta
   });
 }
 
+function isSeen(node: object, statistics: ReadonlyMap<object, unknown>): node is BatchNormParams {
+  return statistics.has(node);
+}
+
 /**
  * The running averages after a training pass: `0.9 · old + 0.1 · seen`, the variance unbiased, by leaf name of `tree`. Frees
  * what `statistics` held.
@@ -109,9 +113,9 @@ export function runningStatistics(tree: unknown, statistics: BatchStatistics): M
   const out = new Map<string, Tensor>();
   const visit = (node: unknown, name: string): void => {
     if (node === null || typeof node !== "object" || node instanceof tf.Tensor) return;
-    const seen = statistics.get(node as BatchNormParams);
-    if (seen) {
-      const { mean, variance } = node as BatchNormParams;
+    if (isSeen(node, statistics)) {
+      const { mean, variance } = node;
+      const seen = statistics.get(node)!;
       const blend = (old: Tensor, fresh: Tensor): Tensor =>
         tf.tidy(() => tf.add(tf.mul(old, 1 - MOMENTUM), tf.mul(fresh, MOMENTUM)));
       const unbiased = tf.mul(seen.variance, seen.count / Math.max(1, seen.count - 1));

@@ -69,7 +69,7 @@ export function dropExtra(
   if (!affinity) return { tokens: kept };
   const [batch, size] = affinity.shape;
   const others = options.read
-    ? tf.tidy(() => tf.squeeze(dropAfterFirst(tf.expandDims(affinity, 2), count), [2]) as Tensor2D)
+    ? tf.tidy(() => tf.squeeze<Tensor2D>(dropAfterFirst(tf.expandDims(affinity, 2), count), [2]))
     : slice(affinity, [0, count], [batch, size - count]);
   return { tokens: kept, affinity: others };
 }

@@ -19,7 +19,7 @@ export interface LayerNormParams {
  * @returns Same shape. The caller disposes it.
  */
 export function layerNorm<T extends Tensor>(params: LayerNormParams, x: T, epsilon: number): T {
-  return fusedLayerNorm(x, params.weight, params.bias, epsilon) as T;
+  return fusedLayerNorm(x, params.weight, params.bias, epsilon);
 }
 
 /**
@@ -35,5 +35,5 @@ export function layerNormFork<T extends Tensor>(
   epsilon: number,
 ): { normed: T; x: T } {
   const [normed, same] = fusedFork(x, params.weight, params.bias, epsilon);
-  return { normed: normed as T, x: same as T };
+  return { normed, x: same };
 }

@@ -16,7 +16,7 @@ import {
 } from "../tensor/kernels/lora/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { mapTree } from "../tensor/params.ts";
-import { matMul, reshape } from "../tensor/typed.ts";
+import { matMul, reshape, unflatten } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 import { mapTuple } from "../platform/map_tuple.ts";
 
@@ -99,11 +99,11 @@ export function linear<T extends Tensor>(params: LinearParams, x: T, options: Li
         ...drop,
         ...(addend ? { addend: reshape(addend, [rows.shape[0], outSize]) } : {}),
       });
-      return tf.reshape(result, [...x.shape.slice(0, -1), outSize]) as T;
+      return unflatten(result, x);
     }
-    let y: Tensor = single(params, x, options);
+    let y = single(params, x, options);
     if (drop) y = dropout(y, drop);
-    return (addend ? tf.add(addend, y) : y) as T;
+    return addend ? tf.add(addend, y) : y;
   });
 }
 
@@ -125,9 +125,8 @@ export function linears<const L extends readonly LinearParams[], T extends Tenso
     const fused = canFuseSeveral() ? loraGroup(layers, options) : undefined;
     if (!fused) return mapTuple(layers, (layer, i) => single(layer, x, options[i]!));
     const rows = rowsOf(layers[0]!, x);
-    const shape = [...x.shape.slice(0, -1), layers[0]!.weight.shape[0]];
     const results = fusedLoraLinear(rows, fused);
-    return mapTuple(layers, (_, i) => tf.reshape(results[i]!, shape) as T);
+    return mapTuple(layers, (_, i) => unflatten(results[i]!, x));
   });
 }
 
@@ -170,14 +169,13 @@ function single<T extends Tensor>(params: LinearParams, x: T, options: Pick<Line
   return tf.tidy(() => {
     const alone = canFuse() ? loraGroup([params], [options]) : undefined;
     const rows = rowsOf(params, x);
-    const shape = [...x.shape.slice(0, -1), params.weight.shape[0]];
-    if (alone) return tf.reshape(fusedLoraLinear(rows, alone)[0]!, shape) as T;
+    if (alone) return unflatten(fusedLoraLinear(rows, alone)[0]!, x);
     const { update } = params;
-    if (canFuse() && !update) return tf.reshape(fusedLinear(rows, frozen(params)), shape) as T;
+    if (canFuse() && !update) return unflatten(fusedLinear(rows, frozen(params)), x);
     const y = update
       ? update.method.apply(update, frozen(params), rows, options.seed)
       : frozenLinear(frozen(params), rows);
-    return tf.reshape(y, shape) as T;
+    return unflatten(y, x);
   });
 }
 

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { gelu } from "../tensor/kernels/gelu/api.ts";
 import { canAddInput, canFuseMlp, fusedMlp, type FusedMlpOptions } from "../tensor/kernels/mlp/api.ts";
-import { mul, reshape } from "../tensor/typed.ts";
+import { mul, reshape, unflatten } from "../tensor/typed.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { layerNorm, type LayerNormParams } from "./layer_norm.ts";
 import { frozen, linear, type LinearOptions, type LinearParams, linears, rowsOf } from "./linear.ts";
@@ -48,7 +48,7 @@ export function mlp<T extends Tensor>(params: MlpParams, x: T, options: MlpOptio
     : joined([params.fc1, params.fc2], x, { activation, ...rest });
   if (together) return together;
   const activate = { gelu, "quick-gelu": quickGelu, "gelu-tanh": tanhGelu }[activation];
-  return tf.tidy(() => linear(params.fc2, activate(linear(params.fc1, x)), rest)) as T;
+  return tf.tidy(() => linear(params.fc2, activate(linear(params.fc1, x)), rest));
 }
 
 function gated<T extends Tensor>(
@@ -85,7 +85,7 @@ export function joined<T extends Tensor>(
       ...drop,
       ...(isResidual ? { isResidual } : addend ? { addend: reshape(addend, [...shape]) } : {}),
     });
-    return tf.reshape(y, [...x.shape.slice(0, -1), shape[1]]) as T;
+    return unflatten(y, x);
   });
 }
 
@@ -97,7 +97,7 @@ export function joined<T extends Tensor>(
  * @param x Any shape, float32.
  * @returns Shape of `x`. The caller disposes it.
  */
-export function quickGelu(x: Tensor): Tensor {
+export function quickGelu<T extends Tensor>(x: T): T {
   return tf.tidy(() => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))));
 }
 
@@ -109,7 +109,7 @@ export function quickGelu(x: Tensor): Tensor {
  * @param x Any shape, float32.
  * @returns Shape of `x`. The caller disposes it.
  */
-export function tanhGelu(x: Tensor): Tensor {
+export function tanhGelu<T extends Tensor>(x: T): T {
   const factor = 2 * Math.sqrt(2 / Math.PI);
   return tf.tidy(() => tf.mul(x, tf.sigmoid(tf.mul(x, tf.add(tf.mul(tf.square(x), 0.044715 * factor), factor)))));
 }

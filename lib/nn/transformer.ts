@@ -5,6 +5,7 @@ import type { DropoutOptions } from "../tensor/kernels/dropout/api.ts";
 import { tidy } from "../tensor/ops.ts";
 import { namedTensors } from "../tensor/params.ts";
 import { deriveSeed } from "../tensor/random.ts";
+import { ofRank } from "../tensor/shape.ts";
 import { add, mul } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 import { type AffinityKind, type AttentionParams, selfAttention, type SelfAttentionOptions } from "./attention.ts";
@@ -136,7 +137,7 @@ function recomputedBlock(
     leaves: [...namedTensors(block).values()].filter((leaf) => wanted.has(leaf)),
     f: (input, constants) => {
       const { cos, sin, ...masks } = Object.fromEntries(held.map(({ name }, i) => [name, constants[i]]));
-      const turned = cos && sin ? { rotary: { cos, sin } as RotaryTable } : {};
+      const turned = cos && sin ? { rotary: { cos: ofRank(cos, 2, "cos"), sin: ofRank(sin, 2, "sin") } } : {};
       return transformerBlock(block, input, { ...options, ...masks, ...turned }).tokens;
     },
   });

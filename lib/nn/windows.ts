@@ -19,16 +19,19 @@ export interface Windows {
 export type TokenOrder = readonly number[];
 
 /** What depends on sizes alone, made once, as a tower has few sizes and asks for them in every block. */
-const known = new Map<string, unknown>();
+const orders = new Map<string, TokenOrder>();
+const distancesOf = new Map<number, Int32Array>();
+const unseenOf = new Map<string, Float32Array>();
 
-function once<T>(key: string, make: () => T): T {
-  if (!known.has(key)) known.set(key, make());
-  return known.get(key) as T;
+function once<K, T>(known: Map<K, T>, key: K, make: () => T): T {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }
 
 /** The order of a map, row by row. */
 export function rowOrder(side: number): TokenOrder {
-  return once(`rows ${side}`, () => Array.from({ length: side * side }, (_, i) => i));
+  return once(orders, `rows ${side}`, () => Array.from({ length: side * side }, (_, i) => i));
 }
 
 /** The order window by window, row by row within each. */
@@ -40,7 +43,11 @@ export function windowOrder({ side, window, shift }: Windows): TokenOrder {
     const column = (cell % across) * window + inner % window;
     return ((row + shift) % side) * side + (column + shift) % side;
   };
-  return once(`windows ${side} ${window} ${shift}`, () => Array.from({ length: side * side }, (_, i) => placeOf(i)));
+  return once(
+    orders,
+    `windows ${side} ${window} ${shift}`,
+    () => Array.from({ length: side * side }, (_, i) => placeOf(i)),
+  );
 }
 
 /** The order two by two: each cell's upper left, lower left, upper right and lower right token. */
@@ -52,7 +59,7 @@ export function mergeOrder(side: number): TokenOrder {
     const column = 2 * (cell % across) + (inner >> 1);
     return row * side + column;
   };
-  return once(`merge ${side}`, () => Array.from({ length: side * side }, (_, i) => placeOf(i)));
+  return once(orders, `merge ${side}`, () => Array.from({ length: side * side }, (_, i) => placeOf(i)));
 }
 
 /**
@@ -127,14 +134,14 @@ function distances(window: number): Int32Array {
     const rows = Math.floor(i / window) - Math.floor(j / window) + window - 1;
     return rows * (2 * window - 1) + i % window - j % window + window - 1;
   };
-  return once(`distances ${window}`, () => Int32Array.from({ length: size * size }, (_, k) => rowOf(k)));
+  return once(distancesOf, window, () => Int32Array.from({ length: size * size }, (_, k) => rowOf(k)));
 }
 
 /** {@linkcode UNSEEN} between tokens of a window that lie in different parts of the moved map, `[S²/w², 1, w², w²]`. */
 function unseen({ side, window, shift }: Windows): Tensor4D {
   const size = window ** 2;
   const count = (side / window) ** 2;
-  const values = once(`unseen ${side} ${window} ${shift}`, () => unseenValues({ side, window, shift }));
+  const values = once(unseenOf, `${side} ${window} ${shift}`, () => unseenValues({ side, window, shift }));
   return expandDims(tf.tensor3d(values, [count, size, size]), 1);
 }
 

@@ -3,10 +3,18 @@ import * as tf from "@tensorflow/tfjs";
 import { deriveSeed, gaussian, mulberry32 } from "./random.ts";
 import type { TensorOf } from "./types.ts";
 
+/** The tensor of these numbers. */
+export function tensorOf<const Shape extends readonly number[]>(
+  values: Float32Array,
+  shape: Shape,
+): TensorOf<Shape> {
+  return tf.tensor(values, [...shape]) as TensorOf<Shape>;
+}
+
 function filled<const Shape extends readonly number[]>(shape: Shape, next: () => number): TensorOf<Shape> {
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   for (let i = 0; i < data.length; i++) data[i] = next();
-  return tf.tensor(data, [...shape]) as TensorOf<Shape>;
+  return tensorOf(data, shape);
 }
 
 /** Normal numbers of the given standard deviation; `name` keeps the streams of different tensors apart. */

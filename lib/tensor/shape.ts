@@ -1,5 +1,26 @@
 /** The only makers of shape errors. @module */
-import type { Tensor } from "./types.ts";
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "./types.ts";
+
+type Ranks = [Scalar, Tensor1D, Tensor2D, Tensor3D, Tensor4D];
+
+/** Whether a tensor has that many axes. */
+function hasRank<Rank extends 0 | 1 | 2 | 3 | 4>(tensor: Tensor, rank: Rank): tensor is Ranks[Rank] {
+  return tensor.rank === rank;
+}
+
+/**
+ * A tensor with the type of its rank.
+ *
+ * @throws {TypeError} If there is none, or it has another.
+ */
+export function ofRank<Rank extends 0 | 1 | 2 | 3 | 4>(
+  tensor: Tensor | undefined,
+  rank: Rank,
+  what: string,
+): Ranks[Rank] {
+  if (tensor && hasRank(tensor, rank)) return tensor;
+  throw new TypeError(`Cannot use ${what} as it must have ${rank} axes: current shape is [${tensor?.shape ?? "none"}]`);
+}
 
 /**
  * Checks a tensor's shape against a pattern: a number must be equal, `null` may be anything.

@@ -12,6 +12,11 @@ export function reshape<const Shape extends readonly number[]>(x: Tensor, shape:
   return tf.reshape(x, [...shape]) as TensorOf<Shape>;
 }
 
+/** Rows as the axes that they were made of: `[B * N, E]` of an `x` that is `[B, N, D]` becomes `[B, N, E]`. */
+export function unflatten<T extends Tensor>(rows: Tensor2D, x: T): T {
+  return tf.reshape(rows, [...x.shape.slice(0, -1), rows.shape[1]]) as T;
+}
+
 /** The product of matrices, or of batches of them; the second has the first's rank or is broadcast. */
 export function matMul<T extends Tensor2D | Tensor3D | Tensor4D>(
   a: T,

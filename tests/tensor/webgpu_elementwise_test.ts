@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { dispatchCount } from "../../lib/tensor/webgpu/run.ts";
+import type { Tensor } from "../../lib/tensor/types.ts";
 import { assertNear, gpuTest, randoms, run, tensor } from "./webgpu_support.ts";
 
 /** Normal distribution function in float64, by the integral's series (|x| < 7) or its limits. */
@@ -66,7 +67,7 @@ for (const length of [1, 3, 768]) {
     const p = Float64Array.from(start);
     const m = new Float64Array(length);
     const v = new Float64Array(length);
-    let state = [tensor(p, [length]), tensor(m, [length]), tensor(v, [length])];
+    let state: Tensor[] = [tensor(p, [length]), tensor(m, [length]), tensor(v, [length])];
     for (let step = 1; step <= 3; step++) {
       const g = randoms(length, step + 10);
       const grad = tensor(g, [length]);

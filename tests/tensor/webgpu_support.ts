@@ -1,7 +1,8 @@
 /** Shared by the webgpu tests: one device, skips with a reason, kernels by name, float64 comparison. @module */
 import { assert, assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import type { Tensor } from "../../lib/tensor/types.ts";
+import { tensorOf } from "../../lib/tensor/init.ts";
+import type { Tensor, TensorOf } from "../../lib/tensor/types.ts";
 import { gaussian, mulberry32 } from "../../lib/tensor/random.ts";
 import { initWebgpu } from "../../lib/tensor/webgpu/init.ts";
 
@@ -44,8 +45,11 @@ export function randoms(length: number, seed: number, scale = 1): Float64Array {
 }
 
 /** A tensor of these numbers. */
-export function tensor(values: ArrayLike<number>, shape: number[]): Tensor {
-  return tf.tensor(Float32Array.from(values), shape, "float32");
+export function tensor<const Shape extends readonly number[]>(
+  values: ArrayLike<number>,
+  shape: Shape,
+): TensorOf<Shape> {
+  return tensorOf(Float32Array.from(values), shape);
 }
 
 /** Asserts `|got - want| <= tolerance (1 + |want|)` for every element, and disposes the tensor. */

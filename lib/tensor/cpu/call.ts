@@ -1,12 +1,13 @@
 /** What tfjs's cpu backend hands to a kernel, and how to give values back. @module */
-import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
+import type { InfoOf, TensorInfo } from "../kernels/info.ts";
+import type { KernelCall, KernelName } from "../kernels/interface.ts";
 
 /** What is used of tfjs's cpu backend. */
 export interface CpuBackend {
   /** Each tensor's values. */
   data: { get(dataId: object): { values: ArrayLike<number> } };
   /** A new tensor. */
-  makeTensorInfo(shape: number[], dtype: string, values: Float32Array): TensorInfo;
+  makeTensorInfo<Shape extends number[] | []>(shape: Shape, dtype: string, values: Float32Array): InfoOf<Shape>;
 }
 
 /** The call of a kernel. */
@@ -22,7 +23,11 @@ export function valuesOf({ backend }: OnCpu, tensor: TensorInfo): ArrayLike<numb
 }
 
 /** A new float32 tensor. */
-export function result({ backend }: OnCpu, shape: number[], values: Float32Array): TensorInfo {
+export function result<Shape extends number[] | []>(
+  { backend }: OnCpu,
+  shape: Shape,
+  values: Float32Array,
+): InfoOf<Shape> {
   return backend.makeTensorInfo(shape, "float32", values);
 }
 

@@ -23,6 +23,16 @@ export function registerKernels<Backend>(backendName: string, kernels: Kernels<B
   replaced.set(backendName, originals);
 }
 
+/** Runs a kernel by what tf.js calls it, for one tensor. */
+export function runTfjsKernel(
+  backendName: string,
+  kernelName: string,
+  call: Parameters<tf.KernelFunc>[0],
+): tf.TensorInfo {
+  const result = tf.getKernel(kernelName, backendName).kernelFunc(call);
+  return Array.isArray(result) ? result[0]! : result;
+}
+
 /** tf.js's own kernel, where {@linkcode registerKernels} put another in its place: to compare with. */
 export function replacedKernel(backendName: string, kernelName: string): tf.KernelConfig | undefined {
   return replaced.get(backendName)?.get(kernelName);

@@ -1,13 +1,21 @@
 /** Calls of kernels by name, and their gradients, with the types of interface.ts. @module */
 import * as tf from "@tensorflow/tfjs";
 import "../cpu/kernels.ts"; // tf.js's cpu backend is there without being asked for
-import type { Tensor } from "../types.ts";
-import type { Contracts, FusedName, KernelResult, TensorInfo } from "./interface.ts";
+import type { Tensor, TensorOf } from "../types.ts";
+import type { InputOfShape, TensorInfo } from "./info.ts";
+import type { Contracts, FusedName, KernelResult } from "./interface.ts";
 
-type TensorsOf<Result> = Result extends readonly TensorInfo[] ? { [Place in keyof Result]: Tensor } : Tensor;
+/** The tensor of a reference: of its rank, or of the type of the input whose shape it has. */
+type TensorOfInfo<Info, Inputs> = InputOfShape<Info> extends infer Input extends keyof Inputs ? Inputs[Input] & Tensor
+  : Info extends { shape: infer Shape extends number[] } ? TensorOf<Shape>
+  : Tensor;
+
+type TensorsOf<Result, Inputs> = Result extends readonly TensorInfo[]
+  ? { [Place in keyof Result]: TensorOfInfo<Result[Place], Inputs> }
+  : TensorOfInfo<Result, Inputs>;
 
 /** The tensors that a kernel gives: one, or several in order. */
-export type Outputs<Name extends FusedName> = TensorsOf<KernelResult<Name>>;
+export type Outputs<Name extends FusedName, Inputs = Contracts[Name]["inputs"]> = TensorsOf<KernelResult<Name>, Inputs>;
 
 /** Whether the current backend has a kernel of its own. */
 export function hasKernel(kernelName: FusedName): boolean {
@@ -29,11 +37,11 @@ export function isRecorded(): boolean {
  * @returns Its outputs.
  * @throws {Error} If the current backend has not got the kernel.
  */
-export function runKernel<Name extends FusedName>(
+export function runKernel<Name extends FusedName, Inputs extends Contracts[Name]["inputs"]>(
   kernelName: Name,
-  inputs: Contracts[Name]["inputs"],
+  inputs: Inputs,
   attrs: Contracts[Name]["attrs"],
-): Outputs<Name> {
+): Outputs<Name, Inputs> {
   if (!hasKernel(kernelName)) {
     throw new Error(
       `Cannot run ${kernelName} as the backend must have it (await initWasm() or initWebgpu() first): ` +
@@ -41,7 +49,10 @@ export function runKernel<Name extends FusedName>(
     );
   }
   // tf.js knows of no kernel's inputs and outputs: their types are those of interface.ts.
-  return tf.engine().runKernel(kernelName, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as Outputs<Name>;
+  return tf.engine().runKernel(kernelName, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as Outputs<
+    Name,
+    Inputs
+  >;
 }
 
 /** How a kernel is differentiated. */

@@ -1,5 +1,5 @@
 /** Memory that a late worker may still be reading or writing is not given to anybody else. @module */
-import type { TensorInfo } from "../kernels/interface.ts";
+import type { TensorInfo } from "../kernels/info.ts";
 import { allocate, type WasmBackend } from "./module.ts";
 import type { ThreadPool } from "./pool.ts";
 

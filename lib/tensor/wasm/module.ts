@@ -1,6 +1,7 @@
 /** The compiled C kernels, instantiated in the memory of tfjs's wasm backend. @module */
 import { PLAIN, RELAXED } from "./kernels_binary.ts";
-import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
+import type { InfoOf } from "../kernels/info.ts";
+import type { KernelCall, KernelName } from "../kernels/interface.ts";
 import type { PackedMatrices } from "./blas_pack.ts";
 import { MemoryLimitError, WASM_BYTES } from "../memory.ts";
 import { compileStrips, stripImports, type StripModule } from "./matmul_strips.ts";
@@ -27,7 +28,7 @@ export interface WasmBackend {
   /** Where each tensor's values stand, and its number on the C++ side. */
   dataIdMap: { get(dataId: object): { id: number; memoryOffset: number } };
   /** A new tensor, its values not set. */
-  makeOutput(shape: readonly number[], dtype: string): TensorInfo;
+  makeOutput<Shape extends readonly number[] | []>(shape: Shape, dtype: string): InfoOf<[...Shape]>;
   /** Takes one more reference. */
   incRef(dataId: object): void;
   /** Gives up one reference. */
@@ -269,6 +270,6 @@ export function addressOf(backend: WasmBackend, tensor: { dataId: object }): num
  * @returns The tensor's record; its values are not set.
  * @throws {MemoryLimitError} If memory is used up.
  */
-export function output(backend: WasmBackend, shape: readonly number[]): TensorInfo {
+export function output<Shape extends readonly number[] | []>(backend: WasmBackend, shape: Shape): InfoOf<[...Shape]> {
   return backend.makeOutput(shape, "float32");
 }

@@ -1,7 +1,7 @@
 /** Runs a C function over rows, with all threads where that is worth it. @module */
 import { chunkBounds, evenBounds } from "./chunks.ts";
 import { moveTensor } from "./late_frees.ts";
-import type { TensorInfo } from "../kernels/interface.ts";
+import type { TensorInfo } from "../kernels/info.ts";
 import { addressOf, type WasmBackend, wasmKernels } from "./module.ts";
 import type { PoolStep } from "./pool.ts";
 import { threadPool } from "./threads.ts";

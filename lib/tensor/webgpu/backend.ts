@@ -5,7 +5,7 @@
  * @module
  */
 import type * as webgpu from "@tensorflow/tfjs-backend-webgpu";
-import type { TensorInfo } from "../kernels/interface.ts";
+import type { TensorInfo } from "../kernels/info.ts";
 import { MemoryLimitError } from "../memory.ts";
 import { guarded, type OwnedDevice } from "./device.ts";
 import { isCompilingOnly } from "./device_cache.ts";

@@ -1,5 +1,6 @@
 /** Small helpers shared by the WebGPU kernels. @module */
-import type { KernelCall, KernelName, TensorInfo } from "../kernels/interface.ts";
+import type { InfoOf } from "../kernels/info.ts";
+import type { KernelCall, KernelName } from "../kernels/interface.ts";
 import type { WebgpuBackend } from "./backend.ts";
 
 /** What a kernel is called with. */
@@ -10,14 +11,22 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** A new float32 tensor on the backend. Its buffer is made when a program first uses it. */
-export function output(backend: WebgpuBackend, shape: readonly number[]): TensorInfo {
-  return backend.makeTensorInfo([...shape], "float32");
+/** A new tensor on the backend. Its buffer is made when a program first uses it. */
+export function output<Shape extends readonly number[] | []>(
+  backend: WebgpuBackend,
+  shape: Shape,
+  dtype: "float32" | "int32" = "float32",
+): InfoOf<[...Shape]> {
+  return { ...backend.makeTensorInfo([...shape], dtype), shape: [...shape] };
 }
 
 /** Zeros, from the CPU: for results that are empty, or sums of nothing. */
-export function zeros(backend: WebgpuBackend, shape: readonly number[]): TensorInfo {
-  return backend.makeTensorInfo([...shape], "float32", new Float32Array(sizeOf(shape)));
+export function zeros<Shape extends readonly number[] | []>(
+  backend: WebgpuBackend,
+  shape: Shape,
+): InfoOf<[...Shape]> {
+  const values = new Float32Array(sizeOf(shape));
+  return { ...backend.makeTensorInfo([...shape], "float32", values), shape: [...shape] };
 }
 
 /** `f32`, or `vec4<f32>` when the length allows it. */

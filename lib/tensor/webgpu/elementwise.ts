@@ -1,5 +1,5 @@
 /** One thread per number, or per four when the length allows: the frame of GELU, dropout and AdamW. @module */
-import type { TensorInfo } from "../kernels/interface.ts";
+import type { TensorInfo } from "../kernels/info.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { lanes, output, sizeOf, zeros } from "./call.ts";
 import type { Uniform } from "./device_cache.ts";

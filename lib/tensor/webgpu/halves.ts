@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TensorInfo } from "../kernels/interface.ts";
+import type { TensorInfo } from "../kernels/info.ts";
 
 /** The WGSL type by which a program reads four float16 at a time. */
 export const HALVES = "vec2<u32>";

@@ -8,7 +8,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { TensorInfo } from "../kernels/interface.ts";
+import type { TensorInfo } from "../kernels/info.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { guarded } from "./device.ts";
 import { askPipeline, isCompilingOnly, pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";

@@ -73,5 +73,5 @@ export function adamwUpdate<T extends Tensor>(inputs: AdamwInputs<T>, step: Adam
     );
   }
   const attrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, ...step };
-  return runKernel("AceAdamw", { param, grad, m, v }, attrs) as [T, T, T];
+  return runKernel("AceAdamw", { param, grad, m, v }, attrs);
 }

@@ -26,5 +26,5 @@ export function fusedAffinity(
   if (!hasKernel("AceAffinity") || query.size === 0 || key.shape[1] <= attrs.from) return undefined;
   checkFloat("attend with", { query, key, keyMask });
   const inputs = { query, key, ...(keyMask ? { keyMask } : {}) };
-  return tidy(() => runKernel("AceAffinity", inputs, attrs)[0] as Tensor2D);
+  return tidy(() => runKernel("AceAffinity", inputs, attrs)[0]);
 }

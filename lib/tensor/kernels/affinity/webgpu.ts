@@ -4,7 +4,8 @@ import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { add4, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
 import type { AffinityAttributes } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info3D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 const THREADS = 256;
 
@@ -19,9 +20,9 @@ interface Sizes extends AffinityAttributes {
   width: number;
 }
 
-function sizesOf(attrs: AffinityAttributes, query: TensorInfo, key: TensorInfo): Sizes {
-  const [batch, rows, width] = query.shape as [number, number, number];
-  return { ...attrs, batch, rows, width, keys: key.shape[1]! };
+function sizesOf(attrs: AffinityAttributes, query: Info3D, key: Info3D): Sizes {
+  const [batch, rows, width] = query.shape;
+  return { ...attrs, batch, rows, width, keys: key.shape[1] };
 }
 
 function uniforms({ batch, rows, keys, width, heads, scale, from }: Sizes): GpuProgram["uniforms"] {

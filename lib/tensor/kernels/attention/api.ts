@@ -42,7 +42,7 @@ export function attention(query: Tensor3D, key: Tensor3D, value: Tensor3D, optio
   const scale = options.scale ?? 1 / Math.sqrt(width / heads);
   const inputs = { query, key, value, ...(keyMask ? { keyMask } : {}) };
   // An array with names: tfjs's `saveAllInputs`, which lets an input be optional, insists on an array.
-  return tf.tidy(() => runKernel("AceAttention", Object.assign([], inputs), { heads, scale, causal })[0] as Tensor3D);
+  return tf.tidy(() => runKernel("AceAttention", Object.assign([], inputs), { heads, scale, causal })[0]);
 }
 
 function checkShapes(query: Tensor3D, key: Tensor3D, value: Tensor3D, keyMask?: Tensor2D): void {

@@ -1,6 +1,7 @@
 /** Multi-head attention, plainly. @module */
 import { type CpuCall, result, sizeOf, valuesOf } from "../../cpu/call.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info3D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 /** The score of a masked key: finite, so that a row of masked keys has a softmax (the uniform one). */
 const MASKED = -1e9;
@@ -8,8 +9,8 @@ const MASKED = -1e9;
 /** The sizes and inputs both directions need, and the scores of one query under one head. */
 function problem(call: CpuCall<"AceAttention"> | CpuCall<"AceAttentionGrad">) {
   const { inputs, attrs } = call;
-  const [batch, m, width] = inputs.query.shape as [number, number, number];
-  const n = inputs.key.shape[1]!;
+  const [batch, m, width] = inputs.query.shape;
+  const n = inputs.key.shape[1];
   const [q, k, v] = [valuesOf(call, inputs.query), valuesOf(call, inputs.key), valuesOf(call, inputs.value)];
   const mask = inputs.keyMask && valuesOf(call, inputs.keyMask);
   const w = width / attrs.heads;
@@ -91,7 +92,6 @@ export function attentionGrad(call: CpuCall<"AceAttentionGrad">): KernelResult<"
     }
   }
   const { query, key, value } = call.inputs;
-  const gradient = (of: TensorInfo, values: Float64Array): TensorInfo =>
-    result(call, of.shape, Float32Array.from(values));
+  const gradient = (of: Info3D, values: Float64Array): Info3D => result(call, of.shape, Float32Array.from(values));
   return [gradient(query, dq), gradient(key, dk), gradient(value, dv)];
 }

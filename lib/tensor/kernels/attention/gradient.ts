@@ -4,18 +4,15 @@
  *
  * @module
  */
-import type { Tensor } from "../../types.ts";
+import type { Tensor2D, Tensor3D } from "../../types.ts";
 import { registerGradient, runKernel } from "../run.ts";
 
+type Inputs = [query: Tensor3D, key: Tensor3D, value: Tensor3D];
+
 /** What is kept: the inputs, with the mask where there is one, then the outputs. */
-type Saved = [Tensor, Tensor, Tensor, context: Tensor, logSumExp: Tensor] | [
-  Tensor,
-  Tensor,
-  Tensor,
-  keyMask: Tensor,
-  context: Tensor,
-  logSumExp: Tensor,
-];
+type Saved =
+  | [...Inputs, context: Tensor3D, logSumExp: Tensor3D]
+  | [...Inputs, keyMask: Tensor2D, context: Tensor3D, logSumExp: Tensor3D];
 
 registerGradient("AceAttention", {
   saveAllInputs: true,

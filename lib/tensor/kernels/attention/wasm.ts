@@ -2,7 +2,8 @@
 import { addressOf, allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { AttentionAttributes } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info2D, Info3D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 /** The probabilities of so many floats at most are computed before they are used: half a megabyte stays in L2. */
 const BLOCK_FLOATS = 131072;
@@ -12,9 +13,9 @@ const FLOP_PER_MS = 3e7;
 const SCORES_PER_MS = 4e5;
 
 /** Calls `run` with the address of the key mask as words of all or no bits; 0: no mask. */
-export function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, run: (mask: number) => void): void {
+export function withMask(backend: WasmBackend, keyMask: Info2D | undefined, run: (mask: number) => void): void {
   if (!keyMask) return run(0);
-  const length = keyMask.shape[0]! * keyMask.shape[1]!;
+  const length = keyMask.shape[0] * keyMask.shape[1];
   // Whole vectors are read of it, the last beyond its end.
   const mask = allocate(backend, 4 * (length + 3));
   const buffer = backend.wasm.asm.memory.buffer as ArrayBuffer;
@@ -28,12 +29,12 @@ export function withMask(backend: WasmBackend, keyMask: TensorInfo | undefined, 
 
 /** What both directions share: sizes as arguments, and how the heads are divided among threads. */
 function setUp(
-  query: Pick<TensorInfo, "shape">,
-  key: Pick<TensorInfo, "shape">,
+  query: Pick<Info3D, "shape">,
+  key: Pick<Info3D, "shape">,
   { heads, scale, causal }: AttentionAttributes,
 ) {
-  const [batch, m, width] = query.shape as [number, number, number];
-  const n = key.shape[1]!;
+  const [batch, m, width] = query.shape;
+  const n = key.shape[1];
   const rows = batch * heads;
   // Whole samples, where there are enough: the heads of one sample write to the same cache lines.
   const grain = batch >= 8 ? heads : 1;
@@ -54,8 +55,8 @@ export interface AttentionStep {
 /** Makes it for tensors of such shapes. */
 export function attentionStep(
   backend: WasmBackend,
-  query: Pick<TensorInfo, "shape">,
-  key: Pick<TensorInfo, "shape">,
+  query: Pick<Info3D, "shape">,
+  key: Pick<Info3D, "shape">,
   attrs: AttentionAttributes,
 ): AttentionStep {
   const { sizes, m, n, line } = setUp(query, key, attrs);
@@ -76,7 +77,7 @@ export function attention(call: WasmCall<"AceAttention">): KernelResult<"AceAtte
   const { step, scratchBytes } = attentionStep(backend, query, key, attrs);
   const results: KernelResult<"AceAttention"> = [
     output(backend, query.shape),
-    output(backend, [query.shape[0]!, attrs.heads, m]),
+    output(backend, [query.shape[0], attrs.heads, m]),
   ];
   withMask(backend, keyMask, (mask) => {
     const job = step([query, key, value], mask, results);
@@ -94,7 +95,7 @@ export function attentionGrad(call: WasmCall<"AceAttentionGrad">): KernelResult<
     output(backend, key.shape),
     output(backend, value.shape),
   ];
-  const scratchBytes = wasmKernels(backend).run["attention_grad_scratch"]!(m, n, query.shape[2]! / attrs.heads);
+  const scratchBytes = wasmKernels(backend).run["attention_grad_scratch"]!(m, n, query.shape[2] / attrs.heads);
   withMask(backend, keyMask, (mask) => {
     const args = [...sizes, dy, query, key, value, context, logSumExp, mask, ...results];
     runRows(backend, {

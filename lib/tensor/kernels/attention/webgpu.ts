@@ -8,15 +8,16 @@
  */
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info3D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { attentionGradKeyProgram, attentionGradQueryProgram, attentionStatsProgram } from "./webgpu_backward.ts";
 import { attentionProgram } from "./webgpu_forward.ts";
 import type { AttentionShape } from "./webgpu_parts.ts";
 
 function shapeOf(call: WebgpuCall<"AceAttention"> | WebgpuCall<"AceAttentionGrad">): AttentionShape {
   const { inputs: { query, key, keyMask }, attrs } = call;
-  const [batch, queries, width] = query.shape as [number, number, number];
-  if (query.shape.length !== 3 || key.shape.length !== 3 || width % attrs.heads !== 0) {
+  const [batch, queries, width] = query.shape;
+  if (width % attrs.heads !== 0) {
     throw new TypeError(
       `Cannot run attention as query and key must be [B, N, heads * D]: current value is [${query.shape}] and ` +
         `[${key.shape}] with ${attrs.heads} heads`,
@@ -25,7 +26,7 @@ function shapeOf(call: WebgpuCall<"AceAttention"> | WebgpuCall<"AceAttentionGrad
   return {
     batch,
     queries,
-    keys: key.shape[1]!,
+    keys: key.shape[1],
     heads: attrs.heads,
     depth: width / attrs.heads,
     scale: attrs.scale,
@@ -38,7 +39,7 @@ function shapeOf(call: WebgpuCall<"AceAttention"> | WebgpuCall<"AceAttentionGrad
 export function attention(call: WebgpuCall<"AceAttention">): KernelResult<"AceAttention"> {
   const { inputs: { query, key, value, keyMask }, backend } = call;
   const shape = shapeOf(call);
-  const rows = [shape.batch, shape.heads, shape.queries];
+  const rows: Info3D["shape"] = [shape.batch, shape.heads, shape.queries];
   if (sizeOf(query.shape) === 0 || sizeOf(key.shape) === 0) {
     return [zeros(backend, query.shape), zeros(backend, rows)];
   }
@@ -64,7 +65,7 @@ export function attentionGradWithin(
   }
   const shape = shapeOf(call);
   const mask = keyMask ? [keyMask] : [];
-  const like = (tensor: TensorInfo): TensorInfo => output(backend, tensor.shape);
+  const like = (tensor: Info3D): Info3D => output(backend, tensor.shape);
   const [dQuery, dKey, dValue] = [like(query), like(key), like(value)];
   const stats = output(backend, [shape.batch, shape.heads, shape.queries, 2]);
   if (mask.length + 8 <= storageBuffers) {

@@ -16,6 +16,6 @@ export function biasedAttention(qkv: readonly [Tensor3D, Tensor3D, Tensor3D], bi
   const inputs = { query, key, value, bias };
   checkFloat("attend with", inputs);
   return hasKernel("AceBiasedAttention")
-    ? runKernel("AceBiasedAttention", inputs, {}) as Tensor3D
+    ? runKernel("AceBiasedAttention", inputs, {})
     : biasedAttentionInSteps(qkv, bias);
 }

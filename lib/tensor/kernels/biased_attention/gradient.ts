@@ -9,14 +9,14 @@ type Inputs = [query: Tensor3D, key: Tensor3D, value: Tensor3D, bias: Tensor4D];
 registerGradient("AceBiasedAttention", {
   inputsToSave: ["query", "key", "value", "bias"],
   gradFunc: (dy, [query, key, value, bias]: Inputs) => {
-    const by = (leaves: readonly Tensor[]): Tensor[] => {
+    const by = (leaves: readonly Tensor[]): (Tensor | null)[] => {
       const steps = (): Tensor3D => biasedAttentionInSteps([query, key, value], bias);
-      const { value: context, grads } = gradientsOf(steps, leaves, dy as Tensor3D);
+      const { value: context, grads } = gradientsOf(steps, leaves, dy);
       context.dispose();
-      return grads as Tensor[]; // all of them have influence
+      return grads; // none is null: all of them have influence
     };
     // Outside the thunks: a thunk's own scope would dispose the other two.
-    const [dQuery, dKey, dValue] = by([query, key, value]) as [Tensor, Tensor, Tensor];
-    return { query: () => dQuery, key: () => dKey, value: () => dValue, bias: () => by([bias])[0]! };
+    const [dQuery, dKey, dValue] = by([query, key, value]);
+    return { query: () => dQuery!, key: () => dKey!, value: () => dValue!, bias: () => by([bias])[0]! };
   },
 });

@@ -1,17 +1,17 @@
 /** AceBiasedAttention by biased_attention.c. @module */
 import { output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { Info3D } from "../info.ts";
 
 // Rough speeds of one thread, which only decide on threads.
 const FLOP_PER_MS = 2e7;
 const SCORES_PER_MS = 3e5;
 
 /** AceBiasedAttention. */
-export function biasedAttention({ inputs, backend }: WasmCall<"AceBiasedAttention">): TensorInfo {
+export function biasedAttention({ inputs, backend }: WasmCall<"AceBiasedAttention">): Info3D {
   const { query, key, value, bias } = inputs;
-  const [batch, n, width] = query.shape as [number, number, number];
-  const [groups, heads] = bias.shape as [number, number];
+  const [batch, n, width] = query.shape;
+  const [groups, heads] = bias.shape;
   const context = output(backend, query.shape);
   runRows(backend, {
     name: "biased_attention",

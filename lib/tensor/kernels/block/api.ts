@@ -1,4 +1,6 @@
 /** A transformer block without gradients as one kernel, where the backend has it; lib/nn/transformer.ts has the same in layers. @module */
+import { defined } from "../../../platform/defined.ts";
+import { recordOf } from "../../../platform/known_keys.ts";
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "../../types.ts";
 import { BLOCK_LAYERS, type BlockAttributes, type BlockLayer } from "../attributes.ts";
 import type { FusedLinear } from "../linear/api.ts";
@@ -28,17 +30,11 @@ export function fusedBlock(x: Tensor3D, block: FusedBlock, options: FusedBlockOp
   if (isRecorded() || !hasKernel("AceBlock") || !isFitting(x, block, options)) return undefined;
   const { keyMask, ...attrs } = options;
   const { norm1, norm2, layers } = block;
-  const tensors: [name: string, tensor: Tensor][] = BLOCK_LAYERS.flatMap((name) => {
-    const { weight, bias } = layers[name];
-    return [[`${name}Weight`, weight], ...(bias ? [[`${name}Bias`, bias] as [string, Tensor]] : [])];
-  });
-  const [y] = runKernel("AceBlock", {
-    x,
-    ...{ gain1: norm1.weight, offset1: norm1.bias, gain2: norm2.weight, offset2: norm2.bias },
-    ...(keyMask ? { keyMask } : {}),
-    ...Object.fromEntries(tensors) as Record<`${BlockLayer}Weight`, Tensor>,
-  }, attrs);
-  return y as Tensor3D | undefined;
+  const weights = recordOf(BLOCK_LAYERS.map((name) => [`${name}Weight`, layers[name].weight] as const));
+  const biases = recordOf(BLOCK_LAYERS.map((name) => [`${name}Bias`, layers[name].bias] as const));
+  const norms = { gain1: norm1.weight, offset1: norm1.bias, gain2: norm2.weight, offset2: norm2.bias };
+  const [y] = runKernel("AceBlock", { x, ...norms, ...weights, ...defined({ ...biases, keyMask }) }, attrs);
+  return y;
 }
 
 /** Whether all shapes and types are as the kernel takes them; where they are not, the layers say what is wrong. */

@@ -6,12 +6,14 @@
  *
  * @module
  */
+import { mapTuple } from "../../../platform/map_tuple.ts";
 import { output, type WasmBackend, type WasmCall } from "../../wasm/module.ts";
 import { type Own, type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import { threadPool } from "../../wasm/threads.ts";
 import { attentionStep, withMask } from "../attention/wasm.ts";
 import { BLOCK_LAYERS, type BlockLayer } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { layerNormStep } from "../layer_norm/wasm.ts";
 import { linearStep } from "../linear/wasm.ts";
 import { hasZeroRows } from "../matmul/wasm.ts";
@@ -62,7 +64,7 @@ function isDividedBySamples(samples: number): boolean {
 /** AceBlock. */
 export function block({ inputs, attrs, backend }: WasmCall<"AceBlock">): KernelResult<"AceBlock"> {
   const { x, keyMask } = inputs;
-  const [samples, tokens, width] = x.shape as [number, number, number];
+  const [samples, tokens, width] = x.shape;
   const rows = samples * tokens;
   if (tokens < LEAST_PACKED_ROWS || !isDividedBySamples(samples)) return [];
   const products = productsOf(backend, rows, inputs);
@@ -99,12 +101,12 @@ interface BlockParts extends Pick<WasmCall<"AceBlock">, "inputs" | "attrs"> {
 /** All steps in their order, of samples as rows. */
 function blockSteps({ inputs, attrs, buffers, y, step, attend }: BlockParts): RowStep[] {
   const { x, gain1, offset1, gain2, offset2, fc1Weight } = inputs;
-  const [, tokens, width] = x.shape as [number, number, number];
+  const [, tokens, width] = x.shape;
   const { heads, epsilon, order } = attrs;
-  const [hiddenWidth] = fc1Weight.shape as [number, number];
+  const [hiddenWidth] = fc1Weight.shape;
   const statistics = [buffers.take(tokens), buffers.take(tokens)];
   const sums = buffers.take(heads * tokens);
-  const [a, query, key, value] = Array.from({ length: 4 }, () => buffers.take(tokens * width)) as [Own, Own, Own, Own];
+  const [a, query, key, value] = mapTuple(["a", "query", "key", "value"], () => buffers.take(tokens * width));
   const hidden = buffers.take(tokens * hiddenWidth, key.own); // over key and value, which have been read by then
 
   const ofTokens = (...steps: (RowStep | undefined)[]): RowStep[] =>

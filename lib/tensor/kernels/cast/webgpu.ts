@@ -7,7 +7,8 @@
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
-import type { Kernel, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { Kernel } from "../interface.ts";
 
 const THREADS = 256;
 

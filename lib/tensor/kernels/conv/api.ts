@@ -54,7 +54,7 @@ export function convolve(layer: ScaledConv, x: Tensor4D, options: ConvolveOption
   const inputs = { x, ...layer, ...(addend ? { addend } : {}) };
   checkFloat("convolve", inputs);
   const attrs = { kernel, stride, relu };
-  return hasKernel("AceConv") ? runKernel("AceConv", inputs, attrs) as Tensor4D : convolveInSteps(inputs, attrs);
+  return hasKernel("AceConv") ? runKernel("AceConv", inputs, attrs) : convolveInSteps(inputs, attrs);
 }
 
 /**
@@ -79,5 +79,5 @@ export function maxPool3(x: Tensor4D): Tensor4D {
 
 function pool(x: Tensor4D, kind: "max" | "mean"): Tensor4D {
   checkFloat("pool", { x });
-  return hasKernel("AcePool") ? runKernel("AcePool", { x }, { kind }) as Tensor4D : poolInSteps(x, kind);
+  return hasKernel("AcePool") ? runKernel("AcePool", { x }, { kind }) : poolInSteps(x, kind);
 }

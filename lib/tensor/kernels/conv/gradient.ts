@@ -1,6 +1,7 @@
 /** The gradients of convolutions and poolings that are one kernel. @module */
 import * as tf from "@tensorflow/tfjs";
 import { gradientsOf } from "../../gradients.ts";
+import { ones } from "../../init.ts";
 import { matMul, mul, reshape, sumOver } from "../../typed.ts";
 import type { Tensor1D, Tensor2D, Tensor4D } from "../../types.ts";
 import { registerGradient } from "../run.ts";
@@ -10,7 +11,7 @@ registerGradient("AceConv", {
   inputsToSave: ["x", "weight", "gain"],
   outputsToSave: [true],
   gradFunc: (dy, [x, weight, gain, y]: [Tensor4D, Tensor2D, Tensor1D, Tensor4D], attrs) => {
-    const inner = (): Tensor4D => (attrs.relu ? tf.mul(dy, tf.step(y)) : dy) as Tensor4D;
+    const inner = (): Tensor4D => attrs.relu ? mul(dy, tf.step(y)) : dy;
     const dProducts = (): Tensor2D => convolutionGradWeight(inner(), x, attrs);
     return {
       x: () => convolutionGradX(mul(inner(), gain), weight, { ...attrs, shape: x.shape }),
@@ -37,5 +38,5 @@ registerGradient("AcePool", {
 function columnSums(x: Tensor4D): Tensor1D {
   const columns = x.shape[3];
   const rows = x.size / columns;
-  return reshape(matMul(tf.ones([1, rows]) as Tensor2D, reshape(x, [rows, columns])), [columns]);
+  return reshape(matMul(ones([1, rows]), reshape(x, [rows, columns])), [columns]);
 }

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { Info4D } from "../info.ts";
 
 /** What the rows of a job are: see matmul.c. */
 const [OF_ROWS, OF_COLUMNS] = [1, 2];
@@ -17,11 +17,11 @@ const FLOP_PER_MS = 4e7;
 const FLOATS_PER_MS = 2e6;
 
 /** AceConv. */
-export function conv({ inputs, attrs, backend }: WasmCall<"AceConv">): TensorInfo {
+export function conv({ inputs, attrs, backend }: WasmCall<"AceConv">): Info4D {
   const { x, weight, gain, bias, addend } = inputs;
   const { kernel, stride, relu } = attrs;
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const [n, k] = weight.shape as [number, number];
+  const [batch, height, width, channels] = x.shape;
+  const [n, k] = weight.shape;
   const [rows, columns] = [Math.ceil(height / stride), Math.ceil(width / stride)];
   const y = output(backend, [batch, rows, columns, n]);
   const m = batch * rows * columns;
@@ -44,8 +44,8 @@ export function conv({ inputs, attrs, backend }: WasmCall<"AceConv">): TensorInf
 }
 
 /** AcePool. */
-export function pool({ inputs: { x }, attrs: { kind }, backend }: WasmCall<"AcePool">): TensorInfo {
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+export function pool({ inputs: { x }, attrs: { kind }, backend }: WasmCall<"AcePool">): Info4D {
+  const [batch, height, width, channels] = x.shape;
   const half = kind === "max" ? Math.ceil : Math.floor;
   const [rows, columns] = [half(height / 2), half(width / 2)];
   const y = output(backend, [batch, rows, columns, channels]);

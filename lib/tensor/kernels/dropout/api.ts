@@ -34,5 +34,5 @@ export function dropout<T extends Tensor>(x: T, options: DropoutOptions): T {
   if (!Number.isInteger(seed)) {
     throw new RangeError(`Cannot drop elements as the seed must be an integer: current value is ${seed}`);
   }
-  return rate === 0 ? x.clone() : runKernel("AceDropout", { x }, { rate, seed: seed >>> 0 }) as T;
+  return rate === 0 ? x.clone() : runKernel("AceDropout", { x }, { rate, seed: seed >>> 0 });
 }

@@ -1,6 +1,6 @@
 /** Dropout by a counter-based mask, plainly. @module */
 import { type CpuCall, result, valuesOf } from "../../cpu/call.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /**
  * The 32-bit hash that decides on element `i`: MurmurHash3's finaliser of `i * 0x9E3779B1 ^ seed`.

@@ -6,7 +6,7 @@
  */
 import type { WebgpuCall } from "../../webgpu/call.ts";
 import { elementwise } from "../../webgpu/elementwise.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /** AceDropout: 1 dispatch. Element i is kept iff `hash(i, seed) >= rate 2^32`. */
 export function dropout({ inputs, attrs, backend }: WebgpuCall<"AceDropout">): TensorInfo {

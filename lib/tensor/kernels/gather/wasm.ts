@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, output, type WasmBackend, type WasmCall } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
-import type { Kernel, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { Kernel } from "../interface.ts";
 
 const { sizeFromShape } = tf.util;
 

@@ -15,5 +15,5 @@ import "./gradient.ts";
  */
 export function gelu<T extends Tensor>(x: T): T {
   checkFloat("apply GELU to", { x });
-  return runKernel("AceGelu", { x }, {}) as T;
+  return runKernel("AceGelu", { x }, {});
 }

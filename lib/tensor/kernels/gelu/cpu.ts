@@ -1,6 +1,6 @@
 /** The exact GELU, plainly. @module */
 import { type CpuCall, result, valuesOf } from "../../cpu/call.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /**
  * The error function to double precision: `erf(x) = 2/sqrt(pi) e^(-x²) sum 2^n x^(2n+1) / (2n+1)!!`, whose terms all have

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { output, type WasmCall } from "../../wasm/module.ts";
 import { runElements } from "../../wasm/rows.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 const { sizeFromShape } = tf.util;
 

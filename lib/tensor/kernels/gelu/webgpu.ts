@@ -1,7 +1,7 @@
 /** GELU in its exact form, `x Φ(x)`, and its gradient: one dispatch each. @module */
 import type { WebgpuCall } from "../../webgpu/call.ts";
 import { elementwise } from "../../webgpu/elementwise.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 import { activationCode } from "../matmul/webgpu_activation.ts";
 
 /** AceGelu: 1 dispatch. */

@@ -28,6 +28,6 @@ export function fusedHyperedges(tokens: Tensor3D, affinity: Tensor2D, topK: numb
   if (!hasKernel("AceHyperedges") || k < 1 || k > MOST || nodes > MOST_NODES || tokens.size === 0) return undefined;
   return tidy(() => {
     const [edges, incoming] = runKernel("AceHyperedges", { tokens, affinity }, { k });
-    return { edges: edges as Tensor3D, incoming: incoming as Tensor3D };
+    return { edges, incoming };
   });
 }

@@ -9,6 +9,7 @@
 import { lanes, output, type WebgpuCall } from "../../webgpu/call.ts";
 import { add4, atLeast, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
+import type { Info3D } from "../info.ts";
 import type { KernelResult } from "../interface.ts";
 import { PICK_LARGEST, pickLargest } from "../top_k_softmax/webgpu.ts";
 
@@ -220,8 +221,8 @@ function backwardProgram(size: Sizes): GpuProgram {
   };
 }
 
-function sizesOf(tokens: { shape: number[] }, k: number): Sizes {
-  const [batch, size, width] = tokens.shape as [number, number, number];
+function sizesOf(tokens: Info3D, k: number): Sizes {
+  const [batch, size, width] = tokens.shape;
   return { batch, nodes: size - 1, width, k };
 }
 
@@ -233,7 +234,7 @@ export function hyperedges({ inputs, attrs, backend }: WebgpuCall<"AceHyperedges
   const outputs: KernelResult<"AceHyperedges"> = [
     output(backend, [batch, k + 1, width]),
     output(backend, [batch, k + 1, 1]),
-    backend.makeTensorInfo([batch, k, k + 1], "int32"),
+    output(backend, [batch, k, k + 1], "int32"),
     output(backend, [batch, k, 2 * k + 1]),
   ];
   runProgram(backend, forwardProgram(size), { inputs: [tokens, affinity], outputs });

@@ -1,6 +1,6 @@
 /** tf.js's wasm `Identity` copies; every tensor saved for a gradient goes through it. Here clones share their data. @module */
 import type { WasmCall } from "../../wasm/module.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /** Identity. */
 export function identity({ inputs: { x }, backend }: WasmCall<"Identity">): TensorInfo {

@@ -21,6 +21,6 @@ export function fusedInfoNce(products: Tensor2D, scale: Scalar, pairMask?: Tenso
   return tidy(() => {
     const inputs = { products, scale, ...(pairMask ? { pairMask: detach(pairMask) } : {}) };
     // An array with names: tfjs's `saveAllInputs`, which lets an input be optional, insists on an array.
-    return runKernel("AceInfoNce", Object.assign([], inputs), {})[0] as Scalar;
+    return runKernel("AceInfoNce", Object.assign([], inputs), {})[0];
   });
 }

@@ -1,13 +1,10 @@
 /** The contrastive loss's gradients: one kernel gives both, outside the thunks, whose scopes would dispose the other. @module */
-import type { Tensor } from "../../types.ts";
+import type { Scalar, Tensor1D, Tensor2D } from "../../types.ts";
 import { registerGradient, runKernel } from "../run.ts";
 
-type Saved = [products: Tensor, scale: Tensor, sums: Tensor] | [
-  products: Tensor,
-  scale: Tensor,
-  pairMask: Tensor,
-  sums: Tensor,
-];
+type Saved =
+  | [products: Tensor2D, scale: Scalar, sums: Tensor1D]
+  | [products: Tensor2D, scale: Scalar, pairMask: Tensor2D, sums: Tensor1D];
 
 registerGradient("AceInfoNce", {
   saveAllInputs: true,

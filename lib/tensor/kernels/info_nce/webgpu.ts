@@ -4,7 +4,8 @@ import { output, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { InfoOf } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 type Inputs = GpuProgram["inputs"];
 
@@ -117,7 +118,7 @@ function totalProgram(size: number): GpuProgram {
 /** AceInfoNce: 2 dispatches. */
 export function infoNce({ inputs, backend }: WebgpuCall<"AceInfoNce">): KernelResult<"AceInfoNce"> {
   const { products, scale, pairMask } = inputs;
-  const size = products.shape[0]!;
+  const size = products.shape[0];
   if (size === 0) return [notANumber(backend), zeros(backend, [0])];
   const [loss, sums] = [output(backend, []), output(backend, [2 * size])];
   const mask = pairMask ? [pairMask] : [];
@@ -127,17 +128,17 @@ export function infoNce({ inputs, backend }: WebgpuCall<"AceInfoNce">): KernelRe
 }
 
 /** The mean of nothing. */
-function notANumber(backend: WebgpuBackend): TensorInfo {
-  return backend.makeTensorInfo([], "float32", new Float32Array([NaN]));
+function notANumber(backend: WebgpuBackend): InfoOf<[]> {
+  return { ...backend.makeTensorInfo([], "float32", new Float32Array([NaN])), shape: [] };
 }
 
 /** AceInfoNceGrad: 2 dispatches. */
 export function infoNceGrad({ inputs, backend }: WebgpuCall<"AceInfoNceGrad">): KernelResult<"AceInfoNceGrad"> {
   const { dy, products, scale, sums, pairMask } = inputs;
-  const size = products.shape[0]!;
-  if (size === 0) return [zeros(backend, products.shape), zeros(backend, scale.shape)];
+  const size = products.shape[0];
+  if (size === 0) return [zeros(backend, products.shape), zeros(backend, [])];
   const [dProducts, parts] = [output(backend, products.shape), output(backend, [size])];
-  const dScale = output(backend, scale.shape);
+  const dScale = output(backend, []);
   const mask = pairMask ? [pairMask] : [];
   runProgram(backend, gradProgram(size, !!pairMask), {
     inputs: [dy, products, scale, sums, ...mask],

@@ -12,7 +12,7 @@ import "./gradient.ts";
  */
 export function l2Normalise<T extends Tensor>(x: T): T {
   return tf.tidy(() => {
-    if (hasKernel("AceL2Normalise") && x.dtype === "float32") return runKernel("AceL2Normalise", { x }, {}) as T;
+    if (hasKernel("AceL2Normalise") && x.dtype === "float32") return runKernel("AceL2Normalise", { x }, {});
     const square = tf.sum(tf.mul(x, x), -1, true);
     return tf.div(x, tf.sqrt(tf.maximum(square, 1e-24)));
   });

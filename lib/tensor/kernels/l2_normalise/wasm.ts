@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { output, type WasmCall } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /** A rough speed of one thread, which only decides on threads. */
 const FLOATS_PER_MS = 1.5e6;

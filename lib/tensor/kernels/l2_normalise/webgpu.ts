@@ -7,7 +7,7 @@ import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { add4, atLeast, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /** The program of the forward pass, or with `grad` of the gradient of `x`. */
 export function l2NormaliseProgram(rows: number, depth: number, grad: boolean): GpuProgram {

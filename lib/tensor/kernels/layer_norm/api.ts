@@ -19,7 +19,7 @@ import "./gradient.ts";
  * @throws {TypeError} If a dtype is not float32 or `gain` or `bias` is not `[D]`.
  * @throws {RangeError} If `epsilon` is negative or not a number.
  */
-export function layerNorm(x: Tensor, gain: Tensor1D, bias: Tensor1D, epsilon: number): Tensor {
+export function layerNorm<T extends Tensor>(x: T, gain: Tensor1D, bias: Tensor1D, epsilon: number): T {
   checkFloat("normalise", { x, gain, bias });
   const width = x.shape.at(-1);
   for (const [name, t] of [["gain", gain], ["bias", bias]] as const) {
@@ -42,7 +42,7 @@ export function layerNorm(x: Tensor, gain: Tensor1D, bias: Tensor1D, epsilon: nu
  * @param epsilon Added to the variance.
  * @returns Two tensors of `x`'s shape. The caller disposes them.
  */
-export function layerNormFork(x: Tensor, gain: Tensor1D, bias: Tensor1D, epsilon: number): [Tensor, Tensor] {
+export function layerNormFork<T extends Tensor>(x: T, gain: Tensor1D, bias: Tensor1D, epsilon: number): [T, T] {
   if (!hasKernel("AceLayerNormFork")) return [layerNorm(x, gain, bias, epsilon), tf.clone(x)];
   const [y, mean, rstd, same] = runKernel("AceLayerNormFork", { x, gain, bias }, { epsilon });
   tf.dispose([mean, rstd]);

@@ -1,6 +1,7 @@
 /** Layer normalisation, plainly. @module */
 import { type CpuCall, result, sizeOf, valuesOf } from "../../cpu/call.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 /** AceLayerNorm: `y = (x - mean) rstd gain + bias` per row; also mean and rstd `[rows]`. */
 export function layerNorm(call: CpuCall<"AceLayerNorm">): KernelResult<"AceLayerNorm"> {

@@ -1,8 +1,8 @@
 /** LayerNorm's gradients: each input's is computed only if it is asked for, so not those of a frozen gain and bias. @module */
-import type { Tensor } from "../../types.ts";
+import type { Tensor, Tensor1D } from "../../types.ts";
 import { registerGradient, runKernel } from "../run.ts";
 
-type Saved = [x: Tensor, gain: Tensor, mean: Tensor, rstd: Tensor];
+type Saved = [x: Tensor, gain: Tensor1D, mean: Tensor1D, rstd: Tensor1D];
 
 function thunks(
   dy: Tensor,

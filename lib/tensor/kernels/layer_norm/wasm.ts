@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 const { sizeFromShape } = tf.util;
 

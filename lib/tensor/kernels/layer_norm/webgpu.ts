@@ -9,7 +9,8 @@
 import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 
 const ROWS_IN_ONE_PASS = 256;
 
@@ -206,11 +207,10 @@ export function layerNormGradParams(
   const { rows, depth } = split(x);
   if (rows === 0) return [zeros(backend, [depth]), zeros(backend, [depth])];
   const blocks = Math.ceil(rows / rowBlock(rows));
-  const pair = (shape: number[]): [TensorInfo, TensorInfo] => [output(backend, shape), output(backend, shape)];
-  const sums = pair(blocks === 1 ? [depth] : [blocks, depth]);
+  const grads: KernelResult<"AceLayerNormGradParams"> = [output(backend, [depth]), output(backend, [depth])];
+  const sums = blocks === 1 ? grads : [output(backend, [blocks, depth]), output(backend, [blocks, depth])];
   runProgram(backend, paramSumsProgram(rows, depth), { inputs: [dy, x, mean, rstd], outputs: sums });
-  if (blocks === 1) return sums;
-  const grads = pair([depth]);
+  if (blocks === 1) return grads;
   runProgram(backend, addBlocksProgram(blocks, depth), { inputs: sums, outputs: grads });
   for (const sum of sums) backend.disposeData(sum.dataId);
   return grads;

@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { output, type WasmBackend, type WasmCall } from "../../wasm/module.ts";
 import { runElements } from "../../wasm/rows.ts";
-import type { Kernel, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { Kernel } from "../interface.ts";
 
 const { sizeFromShape } = tf.util;
 

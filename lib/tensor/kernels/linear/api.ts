@@ -37,5 +37,5 @@ export function fusedLinear(x: Tensor2D, layer: FusedLinear, options: FusedLinea
   const { weight, bias } = layer;
   const inputs = { x, weight, ...(bias ? { bias } : {}), ...(addend ? { addend } : {}) };
   checkFloat("apply a linear layer to", inputs);
-  return runKernel("AceLinear", inputs, { rate, seed: seed >>> 0 }) as Tensor2D;
+  return runKernel("AceLinear", inputs, { rate, seed: seed >>> 0 });
 }

@@ -6,7 +6,7 @@ import { registerGradient, runKernel } from "../run.ts";
 registerGradient("AceLinear", {
   inputsToSave: ["x", "weight"],
   gradFunc: (dy, [x, weight]: [Tensor2D, Tensor2D], attrs) => {
-    const inner = (): Tensor2D => (attrs.rate > 0 ? runKernel("AceDropout", { x: dy }, attrs) : dy) as Tensor2D;
+    const inner = (): Tensor2D => attrs.rate > 0 ? runKernel("AceDropout", { x: dy }, attrs) : dy;
     return {
       x: () => tf.matMul(inner(), weight),
       weight: () => tf.matMul(inner(), x, true, false),

@@ -1,10 +1,11 @@
 /** AceLinear and its parameters' gradients by products and linear.c. @module */
-import * as tf from "@tensorflow/tfjs";
 import type { WasmCall } from "../../wasm/module.ts";
 import type { Place, RowStep } from "../../wasm/rows.ts";
 import type { DropoutAttributes } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
-import { multiply } from "../matmul/wasm.ts";
+import type { Info1D, Info2D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
+import { runTfjsKernel } from "../register.ts";
+import { multiplyMatrices } from "../matmul/wasm.ts";
 import { type LayerSteps, layerSteps } from "./wasm_steps.ts";
 
 /** Seed, limit and scale of a mask, as linear.c takes them: hash >= rate 2^32 is hash > limit; scale 0 is no mask. */
@@ -14,7 +15,7 @@ export function maskOf({ rate, seed }: DropoutAttributes): [seed: number, limit:
 
 /** What follows the product of a linear layer. */
 export interface AfterProduct extends DropoutAttributes {
-  bias: TensorInfo | undefined;
+  bias: Info1D | undefined;
   addend: Place | undefined;
 }
 
@@ -29,14 +30,14 @@ export function linearStep(
 }
 
 /** The same, as one of the steps. */
-export function finishLinear(steps: LayerSteps, product: TensorInfo, after: AfterProduct): TensorInfo {
-  const step = linearStep(product, product.shape[1]!, after);
+export function finishLinear(steps: LayerSteps, product: Info2D, after: AfterProduct): Info2D {
+  const step = linearStep(product, product.shape[1], after);
   if (step) steps.finish({ ...step, results: [product] });
   return product;
 }
 
 /** AceLinear. */
-export function linear({ inputs, attrs, backend }: WasmCall<"AceLinear">): TensorInfo {
+export function linear({ inputs, attrs, backend }: WasmCall<"AceLinear">): Info2D {
   const { x, weight, bias, addend } = inputs;
   const steps = layerSteps(backend, [x], [[weight, true]]);
   const y = finishLinear(steps, steps.multiply(x), { ...attrs, bias, addend });
@@ -48,7 +49,7 @@ export function linear({ inputs, attrs, backend }: WasmCall<"AceLinear">): Tenso
 export function linearGradParams(
   { inputs: { dy, x }, backend }: WasmCall<"AceLinearGradParams">,
 ): KernelResult<"AceLinearGradParams"> {
-  const dWeight = multiply(backend, dy, x, { transposeA: true, transposeB: false });
-  const sum = tf.getKernel("Sum", "wasm").kernelFunc;
-  return [dWeight, sum({ inputs: { x: dy }, attrs: { axis: [0], keepDims: false }, backend }) as TensorInfo];
+  const dWeight = multiplyMatrices(backend, dy, x, { transposeA: true, transposeB: false });
+  const dBias = runTfjsKernel("wasm", "Sum", { inputs: { x: dy }, attrs: { axis: [0], keepDims: false }, backend });
+  return [dWeight, { ...dBias, shape: [dy.shape[1]] }];
 }

@@ -6,23 +6,23 @@
  */
 import { output, type WasmBackend } from "../../wasm/module.ts";
 import { type RowJob, type RowStep, runRows } from "../../wasm/rows.ts";
-import type { TensorInfo } from "../interface.ts";
-import { hasZeroRows, multiply } from "../matmul/wasm.ts";
+import type { Info2D, TensorInfo } from "../info.ts";
+import { hasZeroRows, multiplyMatrices } from "../matmul/wasm.ts";
 import { CHAIN_ROWS, productStep } from "../matmul/wasm_packed.ts";
 
 /** A rough speed of one thread, which only decides on threads. */
 const FLOATS_PER_MS = 6e5;
 
 /** A weight, `[n, k]` if transposed. */
-export type Weight = readonly [weight: TensorInfo, transposed: boolean];
+export type Weight = readonly [weight: Info2D, transposed: boolean];
 
 /** A function that changes the rows of its last result in their place. */
-export type Finish = RowStep & Pick<RowJob, "results" | "scratchBytes">;
+export type Finish = RowStep & Pick<RowJob, "scratchBytes"> & { results: readonly Info2D[] };
 
 /** The steps of some layers, in their order. */
 export interface LayerSteps {
   /** The rows times the next weight, `[rows, n]`. */
-  multiply(rows: TensorInfo): TensorInfo;
+  multiply(rows: Info2D): Info2D;
   /** What follows. */
   finish(job: Finish): void;
   /** Ends the steps: their results are there, and no tensor that they read may be freed before. */
@@ -37,17 +37,17 @@ export interface LayerSteps {
  */
 export function layerSteps(
   backend: WasmBackend,
-  inputs: readonly [TensorInfo, ...TensorInfo[]],
+  inputs: readonly Info2D[],
   weights: readonly Weight[],
 ): LayerSteps {
-  const m = inputs[0].shape[0]!;
+  const m = inputs[0]!.shape[0];
   const products = weights.map(([weight, transposed]) => productStep(backend, m, weight, transposed));
   let next = 0;
   if (!products.every((product) => product !== undefined) || inputs.some((rows) => hasZeroRows(backend, rows))) {
     return {
       multiply(rows) {
         const [weight, transposeB] = weights[next++]!;
-        return multiply(backend, rows, weight, { transposeA: false, transposeB });
+        return multiplyMatrices(backend, rows, weight, { transposeA: false, transposeB });
       },
       finish: (job) => finishRows(backend, job),
       run() {},
@@ -87,7 +87,6 @@ export function layerSteps(
 
 /** Runs a function over the rows of its last result at once. */
 function finishRows(backend: WasmBackend, job: Finish): void {
-  const { shape } = job.results.at(-1)!;
-  const [rows, width] = shape as [number, number];
+  const [rows, width] = job.results.at(-1)!.shape;
   runRows(backend, { ...job, rows, milliseconds: rows * width / FLOATS_PER_MS, isInPlace: true });
 }

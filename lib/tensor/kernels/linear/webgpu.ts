@@ -6,20 +6,20 @@
 import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import type { DropoutAttributes } from "../attributes.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { Info1D, Info2D, TensorInfo } from "../info.ts";
 import { batchAxes, multiply } from "../matmul/webgpu.ts";
 import type { Epilogue, Finish } from "../matmul/webgpu_epilogue.ts";
 
 /** One product with an epilogue. */
 export interface Product {
   /** Rows, `[m, k]`. */
-  a: TensorInfo;
+  a: Info2D;
   /** `[n, k]` with `transposeB`, else `[k, n]`. */
-  b: TensorInfo;
+  b: Info2D;
   /** Whether `b` is `[n, k]`. */
   transposeB: boolean;
   /** `[n]`. */
-  bias?: TensorInfo | undefined;
+  bias?: Info1D | undefined;
   /** Applied to the results last. @default {"linear"} */
   activation?: Finish["activation"];
   /** What else is done to the results. */
@@ -31,10 +31,10 @@ export interface Product {
 }
 
 /** Runs it. */
-export function product(backend: WebgpuBackend, given: Product): TensorInfo {
+export function product(backend: WebgpuBackend, given: Product): Info2D {
   const { a, b, transposeB, bias, activation = "linear", epilogue = {}, rest = [], more = [] } = given;
-  const [m, k] = a.shape as [number, number];
-  const n = b.shape[transposeB ? 0 : 1]!;
+  const [m, k] = a.shape;
+  const n = b.shape[transposeB ? 0 : 1];
   if (m * n === 0) return zeros(backend, [m, n]);
   return multiply(backend, {
     shape: { batch: 1, m, n, k },
@@ -53,7 +53,7 @@ export function dropOf(attrs: DropoutAttributes): { drop?: DropoutAttributes } {
 }
 
 /** AceLinear: 1 dispatch. */
-export function linear({ inputs, attrs, backend }: WebgpuCall<"AceLinear">): TensorInfo {
+export function linear({ inputs, attrs, backend }: WebgpuCall<"AceLinear">): Info2D {
   const { x, weight, bias, addend } = inputs;
   return product(backend, {
     a: x,
@@ -66,7 +66,7 @@ export function linear({ inputs, attrs, backend }: WebgpuCall<"AceLinear">): Ten
 }
 
 /** AceLinearGradX: 1 dispatch, or 2 where the sums are split. */
-export function linearGradX({ inputs, backend }: WebgpuCall<"AceLinearGradX">): TensorInfo {
+export function linearGradX({ inputs, backend }: WebgpuCall<"AceLinearGradX">): Info2D {
   const { dy, weight, addend } = inputs;
   return product(backend, { a: dy, b: weight, transposeB: false, epilogue: { addend: true }, rest: [addend] });
 }

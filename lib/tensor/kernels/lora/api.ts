@@ -6,7 +6,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { tidy } from "../../ops.ts";
-import type { Tensor, Tensor2D } from "../../types.ts";
+import type { Tensor1D, Tensor2D } from "../../types.ts";
 import type { FusedLinear } from "../linear/api.ts";
 import { isNative } from "../native.ts";
 import { checkFloat, hasKernel, runKernel } from "../run.ts";
@@ -25,6 +25,11 @@ export interface FusedLoraLinear extends FusedLinear {
   /** Seed of its mask. */
   seed: number;
 }
+
+type Inputs =
+  & { x: Tensor2D }
+  & Record<`${"weight" | "loraA" | "loraB"}${number}`, Tensor2D>
+  & Record<`bias${number}`, Tensor1D>;
 
 /** Ranks of the layers of one call, summed, at most. */
 export const MOST_FUSED_RANKS = 24;
@@ -50,9 +55,11 @@ export function canFuseSeveral(): boolean {
  * @returns One `[rows, out]` a layer. The caller disposes them.
  */
 export function fusedLoraLinear(x: Tensor2D, layers: readonly FusedLoraLinear[]): Tensor2D[] {
-  const inputs: { x: Tensor } & Record<string, Tensor> = { x };
+  const inputs: Inputs = { x };
   for (const [l, { weight, bias, loraA, loraB }] of layers.entries()) {
-    Object.assign(inputs, { [`weight${l}`]: weight, [`loraA${l}`]: loraA, [`loraB${l}`]: loraB });
+    inputs[`weight${l}`] = weight;
+    inputs[`loraA${l}`] = loraA;
+    inputs[`loraB${l}`] = loraB;
     if (bias) inputs[`bias${l}`] = bias;
   }
   checkFloat("apply linear layers to", inputs);
@@ -63,5 +70,5 @@ export function fusedLoraLinear(x: Tensor2D, layers: readonly FusedLoraLinear[])
     names: Object.keys(inputs), // of the saved tensors
   };
   // An array with names: tfjs's `saveAllInputs`, which lets an input be optional, insists on an array.
-  return tidy(() => runKernel("AceLoraLinear", Object.assign([], inputs), attrs).slice(1) as Tensor2D[]);
+  return tidy(() => runKernel("AceLoraLinear", Object.assign([], inputs), attrs).slice(1));
 }

@@ -7,11 +7,12 @@ import { registerGradient, runKernel } from "../run.ts";
 registerGradient("AceLoraLinear", {
   saveAllInputs: true,
   outputsToSave: [true],
-  gradFunc: (ofAll, saved: Tensor[], { names, ...attrs }) => {
+  // The biases are among what is kept, and not read.
+  gradFunc: (ofAll, saved: Tensor2D[], { names, ...attrs }) => {
     const dys = ofAll.slice(1); // nobody asks for the gradient of `low`: if it were read, zeros would be made
     const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
-    const [x, low] = [inputs["x"] as Tensor2D, saved[names.length]!];
-    const named = (prefix: string): Record<string, Tensor> =>
+    const [x, low] = [inputs["x"]!, saved[names.length]!];
+    const named = (prefix: string): Record<string, Tensor2D> =>
       Object.fromEntries(Object.entries(inputs).filter(([name]) => name.startsWith(prefix)));
     const given = { ...Object.fromEntries(dys.map((dy, l) => [`dy${l}`, dy])), ...named("lora") };
     const grads = runKernel("AceLoraLinearGrad", { x, low, ...given }, attrs);

@@ -8,11 +8,16 @@
 import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type Inner, runRows } from "../../wasm/rows.ts";
 import type { LoraAttributes } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info1D, Info2D, TensorInfo } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { maskOf } from "../linear/wasm.ts";
 import { layerSteps } from "../linear/wasm_steps.ts";
 
-type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
+type Name = "dy" | "weight" | "loraA" | "loraB";
+type Inputs = Readonly<
+  & Partial<Record<`${Name}${number}`, Info2D>>
+  & Partial<Record<`bias${number}`, Info1D | undefined>>
+>;
 
 // Rough speeds of one thread, which only decide on threads.
 const TERMS_PER_MS = 5e6;
@@ -28,8 +33,8 @@ interface Layer {
   scaling: number;
   mask: ReturnType<typeof maskOf>;
   /** Its tensor of that name, where the kernel has it. */
-  tensor(name: "dy" | "weight" | "bias" | "loraA" | "loraB"): TensorInfo;
-  bias: TensorInfo | 0;
+  tensor(name: Name): Info2D;
+  bias: Info1D | 0;
   /** Where its part of a tensor of low-rank products begins. */
   part(low: TensorInfo): Inner;
   /** Where its mask begins, 0: it has none. */
@@ -49,8 +54,8 @@ interface Group {
 }
 
 function groupOf(backend: WasmBackend, attrs: LoraAttributes, inputs: Inputs): Group {
-  const [rank, inSize] = inputs["loraA0"]!.shape as [number, number];
-  const outSize = inputs["loraB0"]!.shape[0]!;
+  const [rank, inSize] = inputs["loraA0"]!.shape;
+  const [outSize] = inputs["loraB0"]!.shape;
   const ranks = attrs.scalings.length * rank;
   const words = attrs.rates.some((rate) => rate > 0) ? Math.ceil(inSize / WORD_BITS) : 0;
   const layers = attrs.scalings.map((scaling, l): Layer => {
@@ -114,13 +119,13 @@ export function loraLinearGrad(
 }
 
 /** AceLoraLinearGradX: the last layer's first, as the single steps add them. */
-export function loraLinearGradX({ inputs, attrs, backend }: WasmCall<"AceLoraLinearGradX">): TensorInfo {
+export function loraLinearGradX({ inputs, attrs, backend }: WasmCall<"AceLoraLinearGradX">): Info2D {
   const { dLow, low } = inputs;
   const { layers, rank, ranks, stride, inSize } = groupOf(backend, attrs, inputs);
   const backwards = layers.toReversed();
-  const dys = backwards.map(({ tensor }) => tensor("dy")) as [TensorInfo, ...TensorInfo[]];
+  const dys = backwards.map(({ tensor }) => tensor("dy"));
   const steps = layerSteps(backend, dys, backwards.map(({ tensor }) => [tensor("weight"), false]));
-  const products: TensorInfo[] = [];
+  const products: Info2D[] = [];
   for (const { tensor, mask: [, , scale], part, words } of backwards) {
     const product = steps.multiply(tensor("dy"));
     products.push(product);

@@ -10,7 +10,8 @@ import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { LoraAttributes } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info1D, Info2D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { dropOf, product } from "../linear/webgpu.ts";
 import { multiplySeveral } from "../matmul/webgpu.ts";
 import { planMatMul } from "../matmul/webgpu_plan.ts";
@@ -24,17 +25,20 @@ import {
   loraSumsProgram,
 } from "./webgpu_programs.ts";
 
-type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
+type Inputs = Readonly<
+  & Partial<Record<`${"dy" | "weight" | "loraA" | "loraB"}${number}`, Info2D>>
+  & Partial<Record<`bias${number}`, Info1D | undefined>>
+>;
 
-const each = (
+const each = <Name extends "dy" | "weight" | "bias" | "loraA" | "loraB">(
   attrs: LoraAttributes,
   inputs: Inputs,
-  name: "dy" | "weight" | "bias" | "loraA" | "loraB",
-): TensorInfo[] => attrs.scalings.map((_, l) => inputs[`${name}${l}`]!);
+  name: Name,
+): NonNullable<Inputs[`${Name}${number}`]>[] => attrs.scalings.map((_, l) => inputs[`${name}${l}`]!);
 
 function groupOf(attrs: LoraAttributes, inputs: Inputs, rows: number): LoraGroup {
-  const [rank, inSize] = inputs["loraA0"]!.shape as [number, number];
-  const outSize = inputs["loraB0"]!.shape[0]!;
+  const [rank, inSize] = inputs["loraA0"]!.shape;
+  const [outSize] = inputs["loraB0"]!.shape;
   return { ...attrs, layers: attrs.scalings.length, rank, rows, inSize, outSize };
 }
 
@@ -95,12 +99,12 @@ export function loraLinear({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinear
 }
 
 /** AceLoraLinearGrad: 3 dispatches for all layers. */
-export function loraLinearGrad({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinearGrad">): TensorInfo[] {
+export function loraLinearGrad({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinearGrad">): Info2D[] {
   const { x } = inputs;
   const g = groupOf(attrs, inputs, x.shape[0]!);
   const ranks = g.layers * g.rank;
   const shapes = [...each(attrs, inputs, "loraA"), ...each(attrs, inputs, "loraB")].map(({ shape }) => shape);
-  if (sizeOf(x.shape) === 0) return [...shapes, [g.rows, ranks]].map((shape) => zeros(backend, shape));
+  if (sizeOf(x.shape) === 0) return [...shapes.map((shape) => zeros(backend, shape)), zeros(backend, [g.rows, ranks])];
   const dys = each(attrs, inputs, "dy");
   const dLow = output(backend, [g.rows, ranks]);
   runProgram(backend, loraGradLowProgram(g), { inputs: [...dys, ...each(attrs, inputs, "loraB")], outputs: [dLow] });
@@ -116,7 +120,7 @@ export function loraLinearGrad({ inputs, attrs, backend }: WebgpuCall<"AceLoraLi
  * AceLoraLinearGradX: `Σ_l dy_l W_l + drop_l(dLow_l A_l)` in 1 dispatch, or one layer after the other on top of the last with a
  * dispatch each where a stage has too few buffers or the sums are better split.
  */
-export function loraLinearGradX({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinearGradX">): TensorInfo {
+export function loraLinearGradX({ inputs, attrs, backend }: WebgpuCall<"AceLoraLinearGradX">): Info2D {
   const { dLow } = inputs;
   const g = groupOf(attrs, inputs, dLow.shape[0]!);
   const ranks = g.layers * g.rank;
@@ -141,7 +145,7 @@ export function loraLinearGradX({ inputs, attrs, backend }: WebgpuCall<"AceLoraL
     });
     return dx;
   }
-  let total: TensorInfo | undefined;
+  let total: Info2D | undefined;
   for (let l = 0; l < g.layers; l++) {
     const next = product(backend, {
       a: inputs[`dy${l}`]!,

@@ -4,8 +4,10 @@ import { BLAS_MATMUL } from "../../wasm/blas_matmul.ts";
 import { addressOf, allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
 import { threadPool } from "../../wasm/threads.ts";
-import type { TensorInfo } from "../interface.ts";
-import { matrixShape, multiplyPacked, NATIVE_FLOP_PER_MS, type RowsProduct } from "./wasm_packed.ts";
+import type { Info2D, TensorInfo } from "../info.ts";
+import { runTfjsKernel } from "../register.ts";
+import { matrixShape } from "./matrix_shape.ts";
+import { multiplyPacked, NATIVE_FLOP_PER_MS, type RowsProduct } from "./wasm_packed.ts";
 
 /** What the rows of a job are: see matmul.c. */
 const [OF_BATCH, OF_ROWS, OF_COLUMNS] = [0, 1, 2];
@@ -29,7 +31,7 @@ const FLOP_PER_MS = 4e7;
 const FLOATS_PER_MS = 2e6;
 
 /** `A B (+ bias)` of tensors in wasm memory, batch dimensions broadcast. */
-export function multiply(
+function multiply(
   backend: WasmBackend,
   a: TensorInfo,
   b: TensorInfo,
@@ -80,6 +82,12 @@ export function multiply(
   return c;
 }
 
+/** The product of two matrices. */
+export function multiplyMatrices(backend: WasmBackend, a: Info2D, b: Info2D, attrs: tf.BatchMatMulAttrs): Info2D {
+  const { m, n } = productSizes(a, b, attrs);
+  return { ...multiply(backend, a, b, attrs), shape: [m, n] };
+}
+
 /** Rows, columns and terms of a product. */
 function productSizes(
   a: TensorInfo,
@@ -107,8 +115,7 @@ export function isDividedByLibrary(backend: WasmBackend): boolean {
 }
 
 /** Whether many rows of a matrix are zeros, by a glance at some. */
-export function hasZeroRows(backend: WasmBackend, { dataId, shape }: TensorInfo): boolean {
-  const [m, k] = shape as [number, number];
+export function hasZeroRows(backend: WasmBackend, { dataId, shape: [m, k] }: Info2D): boolean {
   return wasmKernels(backend).run["has_zero_rows"]!(m, k, addressOf(backend, { dataId })) !== 0;
 }
 
@@ -183,8 +190,7 @@ export function fusedMatMul({ inputs, backend, attrs }: WasmCall<"_FusedMatMul">
     tf.util.sizeFromShape(bias.shape) === columns;
   let y = multiply(backend, a, b, attrs, perColumn ? bias : 0);
   const apply = (kernelName: string, inputs: tf.NamedTensorInfoMap, attrs = {}): void => {
-    const kernel = tf.getKernel(kernelName, "wasm").kernelFunc;
-    const result = kernel({ inputs, backend, attrs }) as TensorInfo;
+    const result = runTfjsKernel("wasm", kernelName, { inputs, backend, attrs });
     backend.disposeData(y.dataId);
     y = result;
   };

@@ -4,7 +4,8 @@ import { partColumn } from "../../wasm/blas_pack.ts";
 import { addressOf, type Blas, output, type WasmBackend, wasmKernels } from "../../wasm/module.ts";
 import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import { threadPool } from "../../wasm/threads.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import { matrixShape } from "./matrix_shape.ts";
 
 /** Rows a thread, or a call, from which a packed matrix is used: MKL has another method, and other bits, for few. */
 export const LEAST_PACKED_ROWS = 64;
@@ -116,10 +117,4 @@ export function productStep(
     milliseconds: 2 * m * n * k / NATIVE_FLOP_PER_MS,
     scratchBytes: blas.packs!.scratchBytes,
   };
-}
-
-/** Rows and columns of the last two dimensions, as they are after the transposition. */
-export function matrixShape(shape: number[], transpose: boolean): [number, number] {
-  const [rows, columns] = shape.slice(-2) as [number, number];
-  return transpose ? [columns, rows] : [rows, columns];
 }

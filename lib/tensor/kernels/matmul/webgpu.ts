@@ -12,10 +12,21 @@ import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { isHalf } from "../../webgpu/halves.ts";
 import { runProgram } from "../../webgpu/run.ts";
-import type { Contracts, Kernel, TensorInfo } from "../interface.ts";
+import type { InfoOf, TensorInfo } from "../info.ts";
+import type { Contracts, Kernel } from "../interface.ts";
+import { matrixShape } from "./matrix_shape.ts";
 import type { BatchAxes, MatMulCall } from "./webgpu_operand.ts";
 import { planMatMul } from "./webgpu_plan.ts";
 import { addPartsProgram, matMulProgram } from "./webgpu_program.ts";
+
+/** A batch axis: its size, and how far apart its matrices stand. */
+interface Axis {
+  size: number;
+  a: number;
+  b: number;
+}
+
+const ONE: Axis = { size: 1, a: 0, b: 0 };
 
 /**
  * Collapses the batch axes of two operands to at most three that both walk with fixed strides.
@@ -25,7 +36,7 @@ import { addPartsProgram, matMulProgram } from "./webgpu_program.ts";
 export function batchAxes(outerA: readonly number[], outerB: readonly number[]): BatchAxes | undefined {
   const rank = Math.max(outerA.length, outerB.length);
   const sizeAt = (outer: readonly number[], axis: number) => outer[outer.length - 1 - axis] ?? 1;
-  const axes: { size: number; a: number; b: number }[] = []; // innermost first
+  const axes: Axis[] = []; // innermost first
   let [strideA, strideB] = [1, 1];
   for (let axis = 0; axis < rank; axis++) {
     const [sizeA, sizeB] = [sizeAt(outerA, axis), sizeAt(outerB, axis)];
@@ -38,29 +49,31 @@ export function batchAxes(outerA: readonly number[], outerB: readonly number[]):
     else axes.push(next);
   }
   if (axes.length > 3) return undefined;
-  while (axes.length < 3) axes.push({ size: 1, a: 0, b: 0 });
-  const [z, y, x] = axes as [typeof axes[0], typeof axes[0], typeof axes[0]];
+  const [z = ONE, y = ONE, x = ONE] = axes;
   return { sizes: [x.size, y.size, z.size], strideA: [x.a, y.a, z.a], strideB: [x.b, y.b, z.b] };
 }
 
 /** Tensors of a product. */
-interface ProductTensors {
+interface ProductTensors<Shape extends number[]> {
   /** a, b, then the bias and the epilogue's tensors where there are any. */
-  inputs: TensorInfo[];
+  inputs: readonly [a: TensorInfo, b: TensorInfo, ...rest: TensorInfo[]];
   /** Of the result. */
-  shape: number[];
+  shape: Shape;
   /** Outputs after the result: what the epilogue keeps, the sums. @default {none} */
   more?: readonly TensorInfo[];
 }
 
 /** Sums of no terms: a buffer cannot be empty, so one term of zero stands for them. */
-function multiplyNothing(backend: WebgpuBackend, call: MatMulCall, io: ProductTensors): TensorInfo {
+function multiplyNothing<Shape extends number[]>(
+  backend: WebgpuBackend,
+  call: MatMulCall,
+  io: ProductTensors<Shape>,
+): InfoOf<Shape> {
   const { batch, m, n } = call.shape;
   const [a, b] = [zeros(backend, [batch, m]), zeros(backend, [batch, n])];
-  const result = multiply(backend, { ...call, shape: { ...call.shape, k: 1 } }, {
-    ...io,
-    inputs: [a, b, ...io.inputs.slice(2)],
-  });
+  const [, , ...rest] = io.inputs;
+  const one = { ...call, shape: { ...call.shape, k: 1 } };
+  const result = multiply(backend, one, { ...io, inputs: [a, b, ...rest] });
   for (const { dataId } of [a, b]) backend.disposeData(dataId);
   return result;
 }
@@ -73,10 +86,8 @@ type FusedMatMul = Pick<Contracts["_FusedMatMul"], "inputs"> & {
 function describe({ inputs, attrs }: FusedMatMul): MatMulCall | undefined {
   const { a, b, bias, preluActivationWeights } = inputs;
   const { activation = "linear" } = attrs;
-  const [rowsA, columnsA] = a.shape.slice(-2) as [number, number];
-  const [rowsB, columnsB] = b.shape.slice(-2) as [number, number];
-  const [m, k] = attrs.transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
-  const [n, kB] = attrs.transposeB ? [rowsB, columnsB] : [columnsB, rowsB];
+  const [m, k] = matrixShape(a.shape, attrs.transposeA);
+  const [kB, n] = matrixShape(b.shape, attrs.transposeB);
   const floats = a.dtype === "float32" && b.dtype === "float32" && (!bias || bias.dtype === "float32");
   if (!floats || k !== kB || preluActivationWeights) return undefined;
   if (activation !== "linear" && activation !== "relu") return undefined;
@@ -95,11 +106,15 @@ function describe({ inputs, attrs }: FusedMatMul): MatMulCall | undefined {
 }
 
 /** Runs the programs. */
-export function multiply(backend: WebgpuBackend, given: MatMulCall, io: ProductTensors): TensorInfo {
+export function multiply<Shape extends number[] | []>(
+  backend: WebgpuBackend,
+  given: MatMulCall,
+  io: ProductTensors<Shape>,
+): InfoOf<Shape> {
   if (given.shape.k === 0) return multiplyNothing(backend, given, io);
-  const call = { ...given, half: isHalf(io.inputs[1]!) };
+  const call = { ...given, half: isHalf(io.inputs[1]) };
   const plan = planMatMul(call.shape, backend.device.limits, { unsplit: call.sums === true });
-  const [a, b, ...rest] = io.inputs as [TensorInfo, TensorInfo, ...TensorInfo[]];
+  const [a, b, ...rest] = io.inputs;
   const result = output(backend, io.shape);
   const outputs = [result, ...io.more ?? []];
   if (plan.splits === 1) {
@@ -135,7 +150,7 @@ function matMul(backend: WebgpuBackend, given: FusedMatMul): TensorInfo | undefi
   if (!call) return undefined;
   const { inputs: { a, b, bias }, attrs } = given;
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const m = attrs.transposeA ? a.shape[a.shape.length - 1]! : a.shape[a.shape.length - 2]!;
+  const [m] = matrixShape(a.shape, attrs.transposeA);
   const shape = [...outer, m, call.shape.n];
   if (sizeOf(shape) === 0) return zeros(backend, shape);
   return multiply(backend, call, { inputs: bias ? [a, b, bias] : [a, b], shape });

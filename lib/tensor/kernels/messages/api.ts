@@ -36,5 +36,5 @@ export function fusedMessages(
   const inputs = { ...layers, ...(incoming ? { incoming } : {}) };
   checkFloat("send messages through", inputs);
   // An array with names: tfjs's `saveAllInputs`, which lets an input be optional, insists on an array.
-  return tidy(() => runKernel("AceMessages", Object.assign([], inputs), {})[0] as Tensor2D);
+  return tidy(() => runKernel("AceMessages", Object.assign([], inputs), {})[0]);
 }

@@ -6,11 +6,13 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { hasValues } from "../../tape.ts";
-import type { Tensor, Tensor2D } from "../../types.ts";
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "../../types.ts";
 import { registerGradient, runKernel } from "../run.ts";
 
-type Layers = [x: Tensor, weight1: Tensor2D, bias1: Tensor, weight2: Tensor, bias2: Tensor];
-type Saved = [...Layers, hidden: Tensor] | [...Layers, incoming: Tensor, hidden: Tensor];
+type Layers<X> = [x: X, weight1: Tensor2D, bias1: Tensor1D, weight2: Tensor2D, bias2: Tensor1D];
+type Saved =
+  | [...Layers<Tensor2D>, hidden: Tensor2D]
+  | [...Layers<Tensor3D>, incoming: Tensor3D, hidden: Tensor3D];
 
 registerGradient("AceMessages", {
   saveAllInputs: true,

@@ -164,7 +164,7 @@ export function messages({ inputs, backend }: WebgpuCall<"AceMessages">): Kernel
   const rows = sizeOf(x.shape) / (batch * width);
   const outputs: KernelResult<"AceMessages"> = [
     output(backend, [batch, outSize]),
-    output(backend, [...x.shape.slice(0, -1), hidden]),
+    x.shape.length === 3 ? output(backend, [batch, rows, hidden]) : output(backend, [batch, hidden]),
   ];
   const size = { batch, rows, width, hidden, outSize };
   runProgram(backend, messagesProgram(size, incoming !== undefined), {
@@ -177,7 +177,7 @@ export function messages({ inputs, backend }: WebgpuCall<"AceMessages">): Kernel
 /** AceMessagesGrad: 1 dispatch. */
 export function messagesGrad({ inputs, backend }: WebgpuCall<"AceMessagesGrad">): KernelResult<"AceMessagesGrad"> {
   const { dy, hidden: kept, incoming, weight2, bias2 } = inputs;
-  const [batch, rows, hidden] = kept.shape as [number, number, number];
+  const [batch, rows, hidden] = kept.shape;
   const outputs: KernelResult<"AceMessagesGrad"> = [
     output(backend, kept.shape),
     output(backend, incoming.shape),
@@ -193,7 +193,7 @@ export function messagesGradParams(
   { inputs, backend }: WebgpuCall<"AceMessagesGradParams">,
 ): KernelResult<"AceMessagesGradParams"> {
   const { dy, between, dHidden, x } = inputs;
-  const [batch, outSize] = dy.shape as [number, number];
+  const [batch, outSize] = dy.shape;
   const [width, hidden, stride] = [x.shape.at(-1)!, dHidden.shape.at(-1)!, between.shape.at(-1)!];
   const rows = sizeOf(dHidden.shape) / (batch * hidden);
   const outputs: KernelResult<"AceMessagesGradParams"> = [

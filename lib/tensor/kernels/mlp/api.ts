@@ -50,5 +50,5 @@ export function fusedMlp(
   };
   checkFloat("apply a perceptron to", inputs);
   const attrs = { rate, seed: seed >>> 0, activation, keep: isRecorded(), isResidual, trained };
-  return tidy(() => runKernel("AceMlp", inputs, attrs)[0] as Tensor2D);
+  return tidy(() => runKernel("AceMlp", inputs, attrs)[0]);
 }

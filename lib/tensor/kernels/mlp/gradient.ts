@@ -14,14 +14,13 @@ registerGradient("AceMlp", {
     const { activation, isResidual, trained } = attrs;
     const throughLayers = (dy1: Tensor2D): Tensor =>
       isResidual ? runKernel("AceLinearGradX", { dy: dy1, weight: weight1, addend: dy }, {}) : tf.matMul(dy1, weight1);
-    const inner = (): Tensor2D => (attrs.rate > 0 ? runKernel("AceDropout", { x: dy }, attrs) : dy) as Tensor2D;
-    const hidden = (dy: Tensor2D): Tensor2D =>
-      runKernel("AceMlpGradHidden", { dy, weight2, kept }, { activation }) as Tensor2D;
+    const inner = (): Tensor2D => attrs.rate > 0 ? runKernel("AceDropout", { x: dy }, attrs) : dy;
+    const hidden = (dy: Tensor2D): Tensor2D => runKernel("AceMlpGradHidden", { dy, weight2, kept }, { activation });
     const addend = (): Tensor => tf.clone(dy);
     if (!trained || !hasValues(x)) {
       const first = (): Tensor2D => hidden(inner());
       const throughBoth = (): Tensor =>
-        runKernel("AceMlpGradX", { dy: inner(), weight1, weight2, kept }, { activation }) as Tensor;
+        runKernel("AceMlpGradX", { dy: inner(), weight1, weight2, kept }, { activation });
       return {
         x: () => hasKernel("AceMlpGradX") ? throughBoth() : throughLayers(first()),
         weight1: () => tf.matMul(first(), x, true, false),
@@ -49,6 +48,6 @@ registerGradient("AceMlp", {
 /** What the second layer was given. */
 function activated(kept: Tensor2D, activation: MlpActivation): Tensor2D {
   if (activation === "leaky-relu") return kept;
-  if (activation === "gelu") return runKernel("AceGelu", { x: kept }, {}) as Tensor2D;
+  if (activation === "gelu") return runKernel("AceGelu", { x: kept }, {});
   return tf.mul(kept, tf.sigmoid(tf.mul(kept, 1.702)));
 }

@@ -10,7 +10,8 @@
 import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type Place, type RowJob, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { MlpActivation } from "../attributes.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info1D, Info2D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { finishLinear, maskOf } from "../linear/wasm.ts";
 import { type LayerSteps, layerSteps } from "../linear/wasm_steps.ts";
 import { isDividedByLibrary } from "../matmul/wasm.ts";
@@ -34,12 +35,12 @@ function layersOf(
   backend: WasmBackend,
   { rows, weight1, weight2, activation }: {
     rows: number;
-    weight1: TensorInfo;
-    weight2: TensorInfo;
+    weight1: Info2D;
+    weight2: Info2D;
     activation: MlpActivation;
   },
 ): Layers {
-  const [[hidden, inSize], outSize] = [weight1.shape as [number, number], weight2.shape[0]!];
+  const [[hidden, inSize], outSize] = [weight1.shape, weight2.shape[0]];
   const isChained = activation === "gelu" && hidden <= MOST_HIDDEN && rows >= LEAST_ROWS &&
     !isDividedByLibrary(backend);
   return { rows, sizes: [inSize, hidden, outSize], isChained };
@@ -64,20 +65,18 @@ function runChained(
 /** AceMlp, of GELU and leaky ReLU. */
 export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResult<"AceMlp"> {
   const { x, weight1, weight2, bias1, bias2, addend } = inputs;
-  const layers = layersOf(backend, { rows: x.shape[0]!, weight1, weight2, activation: attrs.activation });
+  const layers = layersOf(backend, { rows: x.shape[0], weight1, weight2, activation: attrs.activation });
   if (layers.isChained) {
     const y = output(backend, [layers.rows, layers.sizes[2]]);
-    const results = attrs.keep
-      ? [y, output(backend, [layers.rows, layers.sizes[1]])] as [TensorInfo, TensorInfo]
-      : [y] as [TensorInfo];
+    const kept = attrs.keep ? [output(backend, [layers.rows, layers.sizes[1]])] : [];
     const after = [bias2 ?? 0, ...maskOf(attrs), addend ?? 0];
-    const args = [...layers.sizes, x, weight1, bias1 ?? 0, weight2, ...after, results[1] ?? 0, y];
-    runChained(backend, layers, { name: "mlp", args, results });
-    return results;
+    const args = [...layers.sizes, x, weight1, bias1 ?? 0, weight2, ...after, kept[0] ?? 0, y];
+    runChained(backend, layers, { name: "mlp", args, results: [y, ...kept] });
+    return [y, ...kept];
   }
   const steps = layerSteps(backend, [x], [[weight1, true], [weight2, true]]);
   const product = steps.multiply(x);
-  const width = weight1.shape[0]!;
+  const width = weight1.shape[0];
   let hidden = product;
   if (attrs.activation === "leaky-relu") {
     steps.finish({ name: "linear_leaky_relu", args: [width, bias1 ?? 0, SLOPE, product], results: [product] });
@@ -94,7 +93,7 @@ export function mlp({ inputs, attrs, backend }: WasmCall<"AceMlp">): KernelResul
 }
 
 /** `product += bias`, and its GELU, rows of such a width. */
-export function geluStep(width: number, bias: TensorInfo | undefined, product: Place, hidden: Place): RowStep {
+export function geluStep(width: number, bias: Info1D | undefined, product: Place, hidden: Place): RowStep {
   return { name: "linear_gelu", args: [width, bias ?? 0, product, hidden] };
 }
 
@@ -105,17 +104,17 @@ function gradHidden(
   steps: LayerSteps,
   { dy, kept }: Pick<GradInputs, "dy" | "kept">,
   activation: MlpActivation,
-): TensorInfo {
+): Info2D {
   const product = steps.multiply(dy);
   const [name, args] = activation === "leaky-relu"
     ? ["leaky_relu_grad", [product, kept, SLOPE, product]] as const
     : ["gelu_grad", [product, kept, product]] as const;
-  steps.finish({ name, args, perRow: product.shape[1]!, results: [product] });
+  steps.finish({ name, args, perRow: product.shape[1], results: [product] });
   return product;
 }
 
 /** AceMlpGradHidden. */
-export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHidden">): TensorInfo {
+export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHidden">): Info2D {
   const steps = layerSteps(backend, [inputs.dy], [[inputs.weight2, false]]);
   const grad = gradHidden(steps, inputs, attrs.activation);
   steps.run();
@@ -123,9 +122,9 @@ export function mlpGradHidden({ inputs, attrs, backend }: WasmCall<"AceMlpGradHi
 }
 
 /** AceMlpGradX. */
-export function mlpGradX({ inputs, attrs, backend }: WasmCall<"AceMlpGradX">): TensorInfo {
+export function mlpGradX({ inputs, attrs, backend }: WasmCall<"AceMlpGradX">): Info2D {
   const { dy, weight1, weight2, kept } = inputs;
-  const layers = layersOf(backend, { rows: dy.shape[0]!, weight1, weight2, activation: attrs.activation });
+  const layers = layersOf(backend, { rows: dy.shape[0], weight1, weight2, activation: attrs.activation });
   if (layers.isChained) {
     const dx = output(backend, [layers.rows, layers.sizes[0]]);
     const args = [...layers.sizes, dy, weight1, weight2, kept, dx];

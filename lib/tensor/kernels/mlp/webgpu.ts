@@ -1,6 +1,7 @@
 /** A perceptron of two layers: the activation, and its slope on the way back, are epilogues of the products. @module */
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { Info2D } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { dropOf, product } from "../linear/webgpu.ts";
 import { batchAxes, multiply } from "../matmul/webgpu.ts";
 
@@ -9,7 +10,7 @@ export function mlp({ inputs, attrs, backend }: WebgpuCall<"AceMlp">): KernelRes
   const { x, weight1, weight2, bias1, bias2 } = inputs;
   const { activation } = attrs;
   const addend = attrs.isResidual ? x : inputs.addend;
-  const shape = [x.shape[0]!, weight1.shape[0]!];
+  const shape: Info2D["shape"] = [x.shape[0], weight1.shape[0]];
   const isArgumentKept = attrs.keep && activation !== "leaky-relu" && sizeOf(shape) > 0;
   const argument = isArgumentKept ? output(backend, shape) : undefined;
   const hidden = product(backend, {
@@ -35,7 +36,7 @@ export function mlp({ inputs, attrs, backend }: WebgpuCall<"AceMlp">): KernelRes
 }
 
 /** AceMlpGradHidden: 1 dispatch. */
-export function mlpGradHidden({ inputs, attrs, backend }: WebgpuCall<"AceMlpGradHidden">): TensorInfo {
+export function mlpGradHidden({ inputs, attrs, backend }: WebgpuCall<"AceMlpGradHidden">): Info2D {
   const { dy, weight2, kept } = inputs;
   const epilogue = { slope: attrs.activation };
   return product(backend, { a: dy, b: weight2, transposeB: false, epilogue, rest: [kept] });
@@ -46,7 +47,7 @@ export function linearGradParams(
   { inputs, backend }: WebgpuCall<"AceLinearGradParams">,
 ): KernelResult<"AceLinearGradParams"> {
   const { dy, x } = inputs;
-  const [[rows, outSize], inSize] = [dy.shape as [number, number], x.shape[1]!];
+  const [[rows, outSize], inSize] = [dy.shape, x.shape[1]];
   if (rows * outSize * inSize === 0) return [zeros(backend, [outSize, inSize]), zeros(backend, [outSize])];
   const dBias = output(backend, [outSize]);
   const dWeight = multiply(backend, {

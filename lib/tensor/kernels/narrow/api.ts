@@ -34,5 +34,5 @@ export async function narrowed<T extends Tensor>(x: T): Promise<T> {
       } (place ${beyond})`,
     );
   }
-  return runKernel("AceNarrow", { x }, {}) as T;
+  return runKernel("AceNarrow", { x }, {});
 }

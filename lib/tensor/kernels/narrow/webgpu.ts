@@ -3,7 +3,7 @@ import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { isCompilingOnly } from "../../webgpu/device_cache.ts";
 import { markHalf, narrowProgram } from "../../webgpu/halves.ts";
 import { runProgram } from "../../webgpu/run.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
 
 /** AceNarrow. */
 export function narrow({ inputs: { x }, backend }: WebgpuCall<"AceNarrow">): TensorInfo {

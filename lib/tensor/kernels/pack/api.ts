@@ -13,7 +13,7 @@ import { hasKernel, runKernel } from "../run.ts";
  */
 export function packTensors(tensors: readonly Tensor[]): Tensor1D {
   if (hasKernel("AcePack")) {
-    return runKernel("AcePack", Object.fromEntries(tensors.map((x, i) => [`part${i}`, x])), {}) as Tensor1D;
+    return runKernel("AcePack", Object.fromEntries(tensors.map((x, i) => [`part${i}`, x])), {});
   }
   return tf.tidy(() => tf.concat(tensors.map((x) => x.as1D())));
 }

@@ -5,10 +5,10 @@
  */
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { type BufferCopy, recordCopies } from "../../webgpu/run.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { Info1D, TensorInfo } from "../info.ts";
 
 /** AcePack: all inputs one after the other, rounded up to a multiple of four. */
-export function pack({ inputs, backend }: WebgpuCall<"AcePack">): TensorInfo {
+export function pack({ inputs, backend }: WebgpuCall<"AcePack">): Info1D {
   const parts = Object.values(inputs);
   const size = parts.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (size === 0) return zeros(backend, [0]);

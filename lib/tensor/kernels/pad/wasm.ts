@@ -1,8 +1,10 @@
 /** PadV2 along one dimension: tfjs copies row by row through typed arrays. @module */
 import * as tf from "@tensorflow/tfjs";
+import { mapTuple } from "../../../platform/map_tuple.ts";
 import { oneDimension } from "../../wasm/one_dimension.ts";
 import { addressOf, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import type { Kernel, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { Kernel } from "../interface.ts";
 
 const { sizeFromShape } = tf.util;
 
@@ -16,7 +18,7 @@ export function pad(call: WasmCall<"PadV2">, tfjs: Kernel<"PadV2", WasmBackend>)
   const inner = sizeFromShape(x.shape.slice(d + 1));
   const blocks = sizeFromShape(shape.slice(0, d));
   const [n, stride] = [x.shape[d]! * inner, shape[d]! * inner];
-  const [before, after] = paddings[d]!.map((count) => count * inner) as [number, number];
+  const [before, after] = mapTuple(paddings[d]!, (count) => count * inner);
   const to = addressOf(backend, out);
   const values = new Float32Array(backend.wasm.asm.memory.buffer, to, blocks * stride);
   for (let b = 0; b < blocks; b++) {

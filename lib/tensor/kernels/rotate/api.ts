@@ -15,7 +15,7 @@ import "./gradient.ts";
  */
 export function rotatePairs(x: Tensor3D, cos: Tensor2D, sin: Tensor2D): Tensor3D {
   checkFloat("turn", { x, cos, sin });
-  if (hasKernel("AceRotate")) return runKernel("AceRotate", { x, cos, sin }, { back: false }) as Tensor3D;
+  if (hasKernel("AceRotate")) return runKernel("AceRotate", { x, cos, sin }, { back: false });
   return tf.tidy(() => {
     const swapped = reshape(tf.reverse(reshape(x, [x.size / 2, 2]), 1), x.shape);
     return tf.add(tf.mul(x, cos), tf.mul(swapped, sin));

@@ -2,15 +2,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { output, type WasmCall } from "../../wasm/module.ts";
 import { runRows } from "../../wasm/rows.ts";
-import type { TensorInfo } from "../interface.ts";
+import type { Info3D } from "../info.ts";
 
 /** A rough speed of one thread, which only decides on threads. */
 const FLOATS_PER_MS = 8e5;
 
 /** AceRotate. */
-export function rotate({ inputs: { x, cos, sin }, attrs: { back }, backend }: WasmCall<"AceRotate">): TensorInfo {
+export function rotate({ inputs: { x, cos, sin }, attrs: { back }, backend }: WasmCall<"AceRotate">): Info3D {
   const y = output(backend, x.shape);
-  const [period, width] = cos.shape as [number, number];
+  const [period, width] = cos.shape;
   const size = tf.util.sizeFromShape(x.shape);
   runRows(backend, {
     name: "rotate",

@@ -1,7 +1,8 @@
 /** Tile by whole blocks; tfjs takes each number alone. @module */
 import * as tf from "@tensorflow/tfjs";
 import { addressOf, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import type { Kernel, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { Kernel } from "../interface.ts";
 
 const { sizeFromShape } = tf.util;
 

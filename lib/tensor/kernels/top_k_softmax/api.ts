@@ -32,7 +32,7 @@ export function topKSoftmax<T extends Tensor>(scores: T, k: number, allowed?: Te
       // tfjs puts both outputs on the tape; the places must not lead back to the scores.
       const inputs = allowed ? { scores, allowed: detach(allowed) } : { scores };
       const [weights, indices] = runKernel("AceTopKSoftmax", inputs, { k: kept });
-      return { weights: weights as T, indices: detach(indices) };
+      return { weights, indices: detach(indices) };
     });
   }
   return tidy(() => {

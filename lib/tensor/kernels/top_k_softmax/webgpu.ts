@@ -9,7 +9,8 @@ import { lanes, output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call
 import { EXPONENTIALS } from "../../webgpu/exponentials.ts";
 import { add4, ROW_THREADS, rowMain, workgroupSum } from "../../webgpu/rows.ts";
 import { type GpuProgram, runProgram } from "../../webgpu/run.ts";
-import type { KernelResult, TensorInfo } from "../interface.ts";
+import type { TensorInfo } from "../info.ts";
+import type { KernelResult } from "../interface.ts";
 import { mapTuple } from "../../../platform/map_tuple.ts";
 
 /** The workgroup memory and the functions of {@linkcode pickLargest}, in WGSL. */
