@@ -193,28 +193,25 @@ void lora_grad_low(int out, int rank, const float *dy, const float *b, float sca
   }
 }
 
-/* dB = dy' low, so many of its rows. */
-EXPORT(lora_grad_b)
-void lora_grad_b(int m, int out, int rank, const float *dy, const float *low, int stride, float *db, int first, int rows,
-                 float *scratch) {
-  gemm(rows, rank, m, dy + first, 1, out, low, stride, 1, db + first * rank, rank, 0, scratch);
-}
-
-/* Eight columns of dA go on for some rows, for a rank of four. The words are those of the columns, the first of which has bit `shift`. */
-static NOINLINE void grad_a_tile(int rows, int in, const float *dlow, int dlow_stride, const float *x, const u32 *words,
-                                 int stride, int shift, float scale, float *da) {
-  const v128_t place = wasm_i32x4_const(16, 32, 64, 128), f = wasm_f32x4_splat(scale);
-  float *const da1 = da + in, *const da2 = da1 + in, *const da3 = da2 + in;
-  v128_t s00 = wasm_v128_load(da), s01 = wasm_v128_load(da + 4), s10 = wasm_v128_load(da1), s11 = wasm_v128_load(da1 + 4);
-  v128_t s20 = wasm_v128_load(da2), s21 = wasm_v128_load(da2 + 4), s30 = wasm_v128_load(da3), s31 = wasm_v128_load(da3 + 4);
-  for (int i = 0; i < rows; i++, x += in, dlow += dlow_stride) {
+/*
+ * Eight columns of sums of four rows, `line` apart, go on for some rows of x: the products by four factors of each, also `apart`. `mask`: bits of
+ * the columns, a byte of each row's words, which are `words` apart; null: none.
+ */
+static NOINLINE void four_sums_tile(int rows, int in, const float *factors, int apart, const float *x, const unsigned char *mask,
+                                    int words, float scale, float *sums, int line) {
+  const v128_t place0 = HELD_AS(wasm_i32x4_const(1, 2, 4, 8)), place1 = HELD_AS(wasm_i32x4_const(16, 32, 64, 128));
+  const v128_t f = wasm_f32x4_splat(scale);
+  float *const sums1 = sums + line, *const sums2 = sums1 + line, *const sums3 = sums2 + line;
+  v128_t s00 = wasm_v128_load(sums), s01 = wasm_v128_load(sums + 4), s10 = wasm_v128_load(sums1), s11 = wasm_v128_load(sums1 + 4);
+  v128_t s20 = wasm_v128_load(sums2), s21 = wasm_v128_load(sums2 + 4), s30 = wasm_v128_load(sums3), s31 = wasm_v128_load(sums3 + 4);
+  for (int i = 0; i < rows; i++, x += in, factors += apart) {
     v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 4);
-    if (words) {
-      const v128_t bits = wasm_i32x4_splat((int)(words[i * stride] >> shift));
-      x0 = wasm_v128_andnot(wasm_f32x4_mul(x0, f), first_bits(bits));
-      x1 = wasm_v128_andnot(wasm_f32x4_mul(x1, f), wasm_i32x4_eq(wasm_v128_and(bits, place), place));
+    if (mask) {
+      const v128_t bits = wasm_v128_load8_splat(mask + i * words * 4);
+      x0 = wasm_v128_andnot(wasm_f32x4_mul(x0, f), wasm_i32x4_eq(wasm_v128_and(bits, place0), place0));
+      x1 = wasm_v128_andnot(wasm_f32x4_mul(x1, f), wasm_i32x4_eq(wasm_v128_and(bits, place1), place1));
     }
-    const v128_t d = wasm_v128_load(dlow);
+    const v128_t d = wasm_v128_load(factors);
     v128_t factor = LANE(d, 0);
     s00 = MADD(factor, x0, s00), s01 = MADD(factor, x1, s01);
     factor = LANE(d, 1);
@@ -224,8 +221,36 @@ static NOINLINE void grad_a_tile(int rows, int in, const float *dlow, int dlow_s
     factor = LANE(d, 3);
     s30 = MADD(factor, x0, s30), s31 = MADD(factor, x1, s31);
   }
-  wasm_v128_store(da, s00), wasm_v128_store(da + 4, s01), wasm_v128_store(da1, s10), wasm_v128_store(da1 + 4, s11);
-  wasm_v128_store(da2, s20), wasm_v128_store(da2 + 4, s21), wasm_v128_store(da3, s30), wasm_v128_store(da3 + 4, s31);
+  wasm_v128_store(sums, s00), wasm_v128_store(sums + 4, s01), wasm_v128_store(sums1, s10), wasm_v128_store(sums1 + 4, s11);
+  wasm_v128_store(sums2, s20), wasm_v128_store(sums2 + 4, s21), wasm_v128_store(sums3, s30), wasm_v128_store(sums3 + 4, s31);
+}
+
+/* The same for all of m rows and so many columns, eight or more whole eights, from zeros on: some rows at a time, which stay in the cache. */
+static void four_sums(int m, int in, int columns, const float *factors, int apart, const float *x, const unsigned char *mask, int words,
+                      float scale, float *sums, int line) {
+  fill_rows(4, columns, sums, line, 0);
+  const int terms = TILE_FLOATS / in < LEAST_TILE ? LEAST_TILE : TILE_FLOATS / in;
+  for (int i = 0; i < m; i += terms) {
+    for (int j = 0; j < columns; j += 8) {
+      four_sums_tile(min_int(terms, m - i), in, factors + i * apart, apart, x + i * in + j, mask ? mask + i * words * 4 + j / 8 : 0, words,
+                     scale, sums + j, line);
+    }
+  }
+}
+INLINE int is_for_four_sums(int rank, int first, int columns) { return rank == 4 && first % 8 == 0 && columns % 8 == 0; }
+
+/* dB = dy' low, so many of its rows. Scratch: lora_scratch. */
+EXPORT(lora_grad_b)
+void lora_grad_b(int m, int out, int rank, const float *dy, const float *low, int stride, float *db, int first, int rows,
+                 float *scratch) {
+  if (is_for_four_sums(rank, first, rows)) {
+    four_sums(m, out, rows, low, stride, dy + first, 0, 0, 0, scratch, rows);
+    for (int j = 0; j < rows; j++) {
+      for (int p = 0; p < 4; p++) db[(first + j) * 4 + p] = scratch[p * rows + j];
+    }
+    return;
+  }
+  gemm(rows, rank, m, dy + first, 1, out, low, stride, 1, db + first * rank, rank, 0, scratch);
 }
 
 /* y = drop(x), columns of a row from `first` on, wherever they begin. */
@@ -240,17 +265,14 @@ static NOINLINE void keep_columns(int columns, int first, const float *x, const 
 EXPORT(lora_grad_a)
 void lora_grad_a(int m, int in, int rank, const float *dlow, int dlow_stride, const float *x, const u32 *words, int stride,
                  float scale, float *da, int first, int columns, float *scratch) {
-  const int end = first + columns, is_tiled = rank == 4 && first % 8 == 0 && columns % 8 == 0;
-  if (m == 0 || is_tiled) fill_rows(rank, columns, da + first, in, 0);
-  const int terms = TILE_FLOATS / in < LEAST_TILE ? LEAST_TILE : TILE_FLOATS / in;
-  for (int i = 0; is_tiled && i < m; i += terms) {
-    for (int j = first; j < end; j += 8) {
-      grad_a_tile(min_int(terms, m - i), in, dlow + i * dlow_stride, dlow_stride, x + i * in + j,
-                  words ? words + i * stride + j / 32 : 0, stride, j & 31, scale, da + j);
-    }
+  if (is_for_four_sums(rank, first, columns)) {
+    four_sums(m, in, columns, dlow, dlow_stride, x + first, words ? (const unsigned char *)words + first / 8 : 0, stride, scale,
+              da + first, in);
+    return;
   }
+  if (m == 0) fill_rows(rank, columns, da + first, in, 0);
   float *const kept = scratch + SCRATCH;
-  for (int i = 0; !is_tiled && i < m; i += LORA_TERMS) {
+  for (int i = 0; i < m; i += LORA_TERMS) {
     const int count = min_int(LORA_TERMS, m - i);
     for (int r = 0; words && r < count; r++) {
       keep_columns(columns, first, x + (i + r) * in, words + (i + r) * stride, scale, kept + r * columns);
