@@ -62,8 +62,15 @@ Deno.test(
     assertEquals([exps, isSame], [3 * times, true]);
     const told = await refusal("inexact", "-DEXP_SCALE=1.001f");
     assert(told.includes("as its exponentials must be right: e^0 is 1.001"), told);
+    const place = await refusal("misplaced", "-DEXP_SCALE=1.0f", "-DGREATEST=-1");
+    assert(place.includes("as its greatest number must be right: its index is 98 where 99 is"), place);
   },
 );
+
+Deno.test(`openBlas() refuses sums of rows that are off by a thousandth${skipped}`, options, async () => {
+  const told = await refusal("sums", "-DSUMS_SCALE=1.001f");
+  assert(told.includes("as its sums must be right: one is -"), told);
+});
 
 Deno.test(`openBlas() refuses integers of 64 bits, whoever made the library${skipped}`, options, async () => {
   for (const flags of [[], ["-DBATCH_SCALE=1.0f"]]) {

@@ -1,6 +1,7 @@
 // A BLAS library for blas_refused_test.ts, right unless told otherwise: INTEGER its integers, SCALE a factor of every product,
 // TRANSPOSED_SCALE one of those with B transposed, BATCH_SCALE one of batches (there are none without it), EXP_SCALE
-// one of exponentials, PACKED_SCALE one of products by packed weights, likewise.
+// one of exponentials, PACKED_SCALE one of products by packed weights, likewise; SUMS_SCALE one of a row's sum, GREATEST what is added to
+// the place of the greatest number.
 #ifndef INTEGER
 #define INTEGER int
 #endif
@@ -9,6 +10,12 @@
 #endif
 #ifndef TRANSPOSED_SCALE
 #define TRANSPOSED_SCALE 1.0f
+#endif
+#ifndef SUMS_SCALE
+#define SUMS_SCALE 1.0f
+#endif
+#ifndef GREATEST
+#define GREATEST 0
 #endif
 
 static void multiply(float scale, int ta, int tb, INTEGER m, INTEGER n, INTEGER k, const float *a, INTEGER lda,
@@ -28,6 +35,19 @@ static void multiply(float scale, int ta, int tb, INTEGER m, INTEGER n, INTEGER 
 void cblas_sgemm(int layout, int ta, int tb, INTEGER m, INTEGER n, INTEGER k, float alpha, const float *a, INTEGER lda,
                  const float *b, INTEGER ldb, float beta, float *c, INTEGER ldc) {
   multiply(alpha * SCALE, ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
+}
+
+void cblas_sgemv(int layout, int ta, INTEGER m, INTEGER n, float alpha, const float *a, INTEGER lda, const float *x,
+                 INTEGER dx, float beta, float *y, INTEGER dy) {
+  multiply(alpha * SUMS_SCALE, ta, 111, m, 1, n, a, lda, x, dx, beta, y, dy);
+}
+
+unsigned long cblas_isamax(INTEGER n, const float *x, INTEGER dx) {
+  INTEGER greatest = 0;
+  for (INTEGER i = 1; i < n; i++) {
+    if (__builtin_fabsf(x[i * dx]) > __builtin_fabsf(x[greatest * dx])) greatest = i;
+  }
+  return greatest + GREATEST;
 }
 
 #ifdef BATCH_SCALE

@@ -154,10 +154,87 @@ static int keys_read(int n, const u32 *keep, int causal) {
 }
 
 /*
+ * By a library a head's scores come scaled from its product, and where none is FAR from 0 nothing is taken from them: neither e^score nor
+ * its sums and their reciprocals are beyond a float then, nor gradients times those.
+ */
+#define FAR 40.0f
+#define MOST_HIDDEN 8
+
+/* The place of the number that is furthest from 0, and the sums of rows, for which a row of ones is at hand: by the library. */
+__attribute__((import_module("blas"), import_name("greatest"))) int blas_greatest(int n, const float *x);
+__attribute__((import_module("blas"), import_name("sums"))) void blas_sums(int rows, int n, const float *x, int line,
+                                                                         const float *ones, float *sums);
+
+/* A head, or some of its rows, which stand `apart`; those of key and value `width`. */
+typedef struct {
+  int rows, keys, line, w, apart, width;
+  float scale;
+  const float *q, *k, *v;
+  int hidden_count, hidden[MOST_HIDDEN]; /* masked ones among the keys */
+} Head;
+
+/* Whether the head can be treated so; finds its masked keys, which must be few, but not all. */
+static int is_head_by_library(Head *head, int causal, const u32 *keep) {
+  const int keys = head->keys;
+  int count = 0;
+  if (causal || !is_by_library(head->rows, keys, head->w)) return 0;
+  for (int j = 0; keep && j < keys; j++) {
+    if (keep[j]) continue;
+    if (count == MOST_HIDDEN) return 0;
+    head->hidden[count++] = j;
+  }
+  head->hidden_count = count;
+  return count < keys;
+}
+
+/* e^x of n numbers, whole vectors, in their place; returns whether none is FAR from 0. */
+static NOINLINE int exp_near(int n, float *x) {
+  v128_t greatest = wasm_f32x4_const_splat(0);
+  for (int j = 0; j < n; j += 4) {
+    const v128_t v = wasm_v128_load(x + j);
+    greatest = wasm_f32x4_pmax(greatest, wasm_f32x4_abs(v));
+    wasm_v128_store(x + j, exp4(v));
+  }
+  return horizontal_max(greatest) <= FAR;
+}
+
+/* e^score of a head's rows, 0 of masked keys; returns whether no score is FAR from 0, else they are of no use. */
+static int exp_scores(const Head *head, float *scores) {
+  const int keys = head->keys, line = head->line, n = head->rows * line;
+  blas_sgemm(0, 1, head->rows, keys, head->w, head->scale, head->q, head->apart, head->k, head->width, scores, line);
+  for (int end = line; end <= n; end += line) {
+    for (int j = end - line + keys; j < end; j++) scores[j] = 0;
+  }
+  if (exp_on) {
+    if (!(__builtin_fabsf(scores[blas_greatest(n, scores)]) <= FAR)) return 0;
+    blas_exp(n, scores);
+  } else if (!exp_near(n, scores)) {
+    return 0;
+  }
+  for (int h = 0; h < head->hidden_count; h++) {
+    for (int i = 0; i < head->rows; i++) scores[i * line + head->hidden[h]] = 0;
+  }
+  return 1;
+}
+
+/* The context, still to be divided by the sums, whose logs are `sums` and reciprocals `factors`, a row of ones behind them; or 0. */
+static int attend_by_library(const Head *head, float *context, float *sums, float *scores, float *factors) {
+  const int rows = head->rows, keys = head->keys, line = head->line;
+  float *const ones = factors + rows;
+  if (!exp_scores(head, scores)) return 0;
+  for (int j = 0; j < keys; j++) ones[j] = 1;
+  for (int i = 0; i < rows; i++) sums[i] = 0;
+  blas_sums(rows, keys, scores, line, ones, factors);
+  finish_sums(rows, factors, sums);
+  blas_sgemm(0, 0, rows, head->w, keys, 1, scores, line, head->v, head->width, context, head->width);
+  return 1;
+}
+
+/*
  * query [batch, m, width], key and value [batch, n, width], keep [batch, n] (0 or all bits) or null -> context
  * [batch, m, width], log_sum_exp [batch, heads, m]. `count` heads are computed from `first` on, all samples' heads in a
- * row. The context is divided by the sums, of which a row has fewer numbers. Scratch: attention_scratch of `block` lines of scores
- * and as many sums.
+ * row. The context is divided by the sums, of which a row has fewer numbers. Scratch: attention_scratch of `block` lines of
+ * scores, as many sums, and a line.
  */
 EXPORT(attention)
 void attention(int m, int n, int width, int heads, float scale, int causal, const float *query, const float *key,
@@ -173,17 +250,29 @@ void attention(int m, int n, int width, int heads, float scale, int causal, cons
     for (int i0 = 0; i0 < m; i0 += block) {
       const int rows = min_int(block, m - i0), start = (b * m + i0) * width + h * w;
       float *const sums = log_sum_exp + head * m + i0;
-      product(rows, keys, w, query + start, width, 1, k, 1, width, scores, line, scratch);
-      for (int i = 0; i < rows; i++) {
-        sums[i] = top_score(scores + i * line, keys, scale, kept, causal_limit(causal, i0 + i, keys));
+      Head part = { rows, keys, line, w, width, width, scale, query + start, k, v };
+      if (!is_head_by_library(&part, causal, kept) || !attend_by_library(&part, context + start, sums, scores, factors)) {
+        product(rows, keys, w, query + start, width, 1, k, 1, width, scores, line, scratch);
+        for (int i = 0; i < rows; i++) {
+          sums[i] = top_score(scores + i * line, keys, scale, kept, causal_limit(causal, i0 + i, keys));
+        }
+        exp_rows(scores, rows, keys, scale, kept, causal, i0, sums);
+        for (int i = 0; i < rows; i++) factors[i] = sum_row(scores + i * line, keys);
+        finish_sums(rows, factors, sums);
+        product(rows, w, keys, scores, line, 1, v, width, 1, context + start, width, scratch);
       }
-      exp_rows(scores, rows, keys, scale, kept, causal, i0, sums);
-      for (int i = 0; i < rows; i++) factors[i] = sum_row(scores + i * line, keys);
-      finish_sums(rows, factors, sums);
-      product(rows, w, keys, scores, line, 1, v, width, 1, context + start, width, scratch);
       for (int i = 0; i < rows; i++) scale_row(context + start + i * width, w, factors[i]);
     }
   }
+}
+
+INLINE float row_dot(int w, const float *x, const float *y) {
+  v128_t products = wasm_f32x4_const_splat(0);
+  int c = 0;
+  for (; c + 4 <= w; c += 4) products = wasm_f32x4_add(products, wasm_f32x4_mul(wasm_v128_load(x + c), wasm_v128_load(y + c)));
+  float dot = horizontal_sum(products);
+  for (; c < w; c++) dot += x[c] * y[c];
+  return dot;
 }
 
 /* From a row's probabilities the gradient of its scores: p (dp - sum_j p dp) scale. */
@@ -193,18 +282,54 @@ static NOINLINE void score_grad_row(float *p, float *dp, int n, int w, float sca
     for (int j = 0; j < n; j++) p[j] = 1 / (float)n, dp[j] = 0;
     return;
   }
-  v128_t products = wasm_f32x4_const_splat(0);
-  int c = 0;
-  for (; c + 4 <= w; c += 4) {
-    products = wasm_f32x4_add(products, wasm_f32x4_mul(wasm_v128_load(dcontext + c), wasm_v128_load(context + c)));
-  }
-  float dot = horizontal_sum(products);
-  for (; c < w; c++) dot += dcontext[c] * context[c];
-  const v128_t d4 = wasm_f32x4_splat(dot), f = wasm_f32x4_splat(scale);
+  const v128_t d4 = wasm_f32x4_splat(row_dot(w, dcontext, context)), f = wasm_f32x4_splat(scale);
   for (int j = 0; j < n; j += 4) {
     const v128_t g = wasm_f32x4_mul(wasm_v128_load(p + j), wasm_f32x4_sub(wasm_v128_load(dp + j), d4));
     wasm_v128_store(dp + j, wasm_f32x4_mul(g, f));
   }
+}
+
+/* y = factor x. */
+static NOINLINE void scaled_row(int n, const float *x, float factor, float *y) {
+  int j = 0;
+  for (; j + 4 <= n; j += 4) wasm_v128_store(y + j, wasm_f32x4_mul(wasm_v128_load(x + j), wasm_f32x4_splat(factor)));
+  for (; j < n; j++) y[j] = x[j] * factor;
+}
+
+/* dp = e (dp - dot). */
+static NOINLINE void exp_grad_row(int n, const float *e, float dot, float *dp) {
+  const v128_t d = wasm_f32x4_splat(dot);
+  for (int j = 0; j < n; j += 4) {
+    wasm_v128_store(dp + j, wasm_f32x4_mul(wasm_v128_load(e + j), wasm_f32x4_sub(wasm_v128_load(dp + j), d)));
+  }
+}
+
+/* Where a head's gradients go: rows of dq stand as those of q. */
+typedef struct {
+  const float *dc, *c, *log_sums;
+  float *dq, *dk, *dv;
+} HeadGrads;
+
+/*
+ * All three gradients by a library, or 0. Probabilities are not made: the reciprocals of their sums are in `scaled`, the context's
+ * gradients [rows, w], with which all that follows is multiplied.
+ */
+static int head_grads_by_library(const Head *head, const HeadGrads *to, float *e, float *de, float *scaled, float *factors) {
+  const int rows = head->rows, keys = head->keys, line = head->line, w = head->w;
+  if (!exp_scores(head, e)) return 0;
+  for (int i = 0; i < rows; i += 4) {
+    const int left = min_int(4, rows - i);
+    store_four(factors + i, exp4(wasm_f32x4_neg(load_four(to->log_sums + i, left))), left);
+  }
+  for (int i = 0; i < rows; i++) scaled_row(w, to->dc + i * head->apart, factors[i], scaled + i * w);
+  blas_sgemm(0, 1, rows, keys, w, 1, scaled, w, head->v, head->width, de, line);
+  for (int i = 0; i < rows; i++) {
+    exp_grad_row(keys, e + i * line, row_dot(w, scaled + i * w, to->c + i * head->apart), de + i * line);
+  }
+  blas_sgemm(1, 0, keys, w, rows, 1, e, line, scaled, w, to->dv, head->width);
+  blas_sgemm(0, 0, rows, w, keys, head->scale, de, line, head->k, head->width, to->dq, head->apart);
+  blas_sgemm(1, 0, keys, w, rows, head->scale, de, line, head->q, head->apart, to->dk, head->width);
+  return 1;
 }
 
 /* Rows of a head, which stand `width` apart, one after the other. */
@@ -216,7 +341,7 @@ static void gather_head(int rows, int w, int width, const int *places, const flo
  * Gradients of attention, of the same heads. Queries whose context has a gradient of zeros are left out. Scratch: attention_grad_scratch.
  */
 EXPORT(attention_grad_scratch) int attention_grad_scratch(int m, int n, int w) {
-  return attention_scratch(m * (2 * line_of(n) + 4 * w + 2));
+  return attention_scratch(m * (2 * line_of(n) + 4 * w + 3));
 }
 EXPORT(attention_grad)
 void attention_grad(int m, int n, int width, int heads, float scale, int causal, const float *dcontext,
@@ -225,8 +350,9 @@ void attention_grad(int m, int n, int width, int heads, float scale, int causal,
                     int count, float *scratch) {
   const int w = width / heads, most = m * line_of(n);
   float *const p = whole_line(scratch + SCRATCH), *const dp = p + most, *const own_q = dp + most, *const own_dc = own_q + m * w,
-              *const own_c = own_dc + m * w, *const own_dq = own_c + m * w, *const own_sums = own_dq + m * w;
-  int *const places = (int *)(own_sums + m);
+              *const own_c = own_dc + m * w, *const own_dq = own_c + m * w, *const own_sums = own_dq + m * w,
+              *const factors = own_sums + m;
+  int *const places = (int *)(factors + m);
   for (int head = first; head < first + count; head++) {
     const int b = head / heads, h = head % heads, qo = b * m * width + h * w, ko = b * n * width + h * w;
     const float *q = query + qo, *k = key + ko, *v = value + ko, *dc = dcontext + qo, *co = context + qo;
@@ -249,15 +375,19 @@ void attention_grad(int m, int n, int width, int heads, float scale, int causal,
       for (int i = 0; i < rows; i++) own_sums[i] = sums[places[i]];
       q = own_q, dc = own_dc, co = own_c, dq = own_dq, sums = own_sums, apart = w;
     }
-    product(rows, keys, w, q, apart, 1, k, 1, width, p, line, scratch);
-    product(rows, keys, w, dc, apart, 1, v, 1, width, dp, line, scratch);
-    exp_rows(p, rows, keys, scale, kept, causal, 0, sums);
-    for (int i = 0; i < rows; i++) {
-      score_grad_row(p + i * line, dp + i * line, keys, w, scale, sums[i], dc + i * apart, co + i * apart);
+    Head whole = { rows, keys, line, w, apart, width, scale, q, k, v };
+    const HeadGrads grads = { dc, co, sums, dq, dkey + ko, dvalue + ko };
+    if (!is_head_by_library(&whole, causal, kept) || !head_grads_by_library(&whole, &grads, p, dp, own_dc, factors)) {
+      product(rows, keys, w, q, apart, 1, k, 1, width, p, line, scratch);
+      product(rows, keys, w, dc, apart, 1, v, 1, width, dp, line, scratch);
+      exp_rows(p, rows, keys, scale, kept, causal, 0, sums);
+      for (int i = 0; i < rows; i++) {
+        score_grad_row(p + i * line, dp + i * line, keys, w, scale, sums[i], dc + i * apart, co + i * apart);
+      }
+      product(keys, w, rows, p, 1, line, dc, apart, 1, dvalue + ko, width, scratch);
+      product(rows, w, keys, dp, line, 1, k, width, 1, dq, apart, scratch);
+      product(keys, w, rows, dp, 1, line, q, apart, 1, dkey + ko, width, scratch);
     }
-    product(keys, w, rows, p, 1, line, dc, apart, 1, dvalue + ko, width, scratch);
-    product(rows, w, keys, dp, line, 1, k, width, 1, dq, apart, scratch);
-    product(keys, w, rows, dp, 1, line, q, apart, 1, dkey + ko, width, scratch);
     fill_rows(n - keys, w, dvalue + ko + keys * width, width, 0);
     fill_rows(n - keys, w, dkey + ko + keys * width, width, 0);
     if (is_part) {

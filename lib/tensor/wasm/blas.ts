@@ -8,11 +8,11 @@ import { errorMessage } from "../../platform/error_message.ts";
 import { isDeno } from "../../platform/runtime.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { processorFeatures } from "./processor.ts";
-import { blasExp, blasMatmul, blasPacked, blasSgemm, mklProduct, PRODUCTS, repeatRow } from "./blas_matmul.ts";
+import { blasMatmul, blasPacked, mklProduct, PRODUCTS, repeatRow, threadLibrary } from "./blas_matmul.ts";
 import { mklPacker, packedMatrices, PACKING } from "./blas_pack.ts";
 import { openSteps } from "./blas_steps.ts";
 import { threadPool } from "./threads.ts";
-import { allocate, type Blas, type ThreadExp, type WasmBackend } from "./module.ts";
+import { allocate, type Blas, type ThreadLibrary, type WasmBackend } from "./module.ts";
 
 /** Why a library is not used. */
 export class BlasError extends Error {
@@ -159,9 +159,9 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
   useThreads(threads);
   const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memoryOf(backend)))));
   const matmul = blasMatmul(symbols, base, backend.wasm.asm.memory, repeatRow);
-  const exp = blasExp(symbols, base);
+  const forThreads = threadLibrary(symbols, base);
   checkProducts(backend, path, matmul);
-  if (exp) checkExp(backend, path, exp);
+  checkRows(backend, path, forThreads);
   useThreads(1);
   const core = text(symbols.openblas_get_corename?.() ?? null);
   const opened = openSteps(backend, { path, core, base, matmul });
@@ -173,8 +173,7 @@ function bind(backend: WasmBackend, path: string, threads: number): Blas {
     library: { path, base, steps: opened?.steps },
     matmul,
     matmulPacked: blasPacked(opened?.product ?? mklProduct(symbols, base)),
-    sgemm: blasSgemm(symbols, base),
-    exp,
+    ...forThreads,
     packs: packer && packedMatrices(path, packer, () => threadPool()?.settle()),
     useThreads,
     isShared: false,
@@ -258,23 +257,49 @@ function checkProducts(backend: WasmBackend, path: string, matmul: Blas["matmul"
   }
 }
 
-/** Compares exponentials of all sizes with our own. */
-function checkExp(backend: WasmBackend, path: string, exp: ThreadExp): void {
-  const count = 100;
-  const address = allocate(backend, 4 * count);
+/** Compares sums of rows, and exponentials of all sizes, with our own. */
+function checkRows(backend: WasmBackend, path: string, { sums, exponentials }: ThreadLibrary): void {
+  const [rows, count] = [2, 50];
+  const values = Float32Array.from({ length: rows * count }, (_, i) => -0.87 * i);
+  const expected = Array.from(
+    { length: rows },
+    (_, i) => values.subarray(i * count, (i + 1) * count).reduce((a, b) => a + b),
+  );
+  const address = allocate(backend, 4 * (rows * count + count + rows));
   try {
-    const values = new Float32Array(memoryOf(backend), address, count).map((_, i) => -0.87 * i);
-    new Float32Array(memoryOf(backend), address, count).set(values);
-    exp(count, address);
-    for (const [i, value] of new Float32Array(memoryOf(backend), address, count).entries()) {
-      const expected = Math.exp(values[i]!);
-      if (Math.abs(value - expected) <= TOLERANCE * expected) continue;
-      throw new BlasError(
-        `Cannot use "${path}" as its exponentials must be right: e^${values[i]} is ${value} where ${expected} is`,
-      );
-    }
+    const view = (from: number, length: number): Float32Array =>
+      new Float32Array(memoryOf(backend), address + 4 * from, length);
+    view(0, values.length).set(values);
+    view(values.length, count).fill(1);
+    const result = values.length + count;
+    sums(rows, count, address, count, address + 4 * values.length, address + 4 * result);
+    checkNumbers(path, view(result, rows), expected, "sums must be right: one");
+    if (!exponentials) return;
+    const greatest = exponentials.greatest(values.length, address);
+    checkNumbers(path, [greatest], [values.length - 1], "greatest number must be right: its index");
+    exponentials.exp(values.length, address);
+    checkNumbers(
+      path,
+      view(0, values.length),
+      [...values].map(Math.exp),
+      (i) => `exponentials must be right: e^${values[i]}`,
+    );
   } finally {
     backend.wasm._free(address);
+  }
+}
+
+/** Refuses a library whose numbers are not the expected ones; `what` says what must hold, and which of them it is. */
+function checkNumbers(
+  path: string,
+  numbers: ArrayLike<number>,
+  expected: readonly number[],
+  what: string | ((i: number) => string),
+): void {
+  for (const [i, right] of expected.entries()) {
+    if (Math.abs(numbers[i]! - right) <= TOLERANCE * Math.abs(right)) continue;
+    const name = typeof what === "string" ? what : what(i);
+    throw new BlasError(`Cannot use "${path}" as its ${name} is ${numbers[i]} where ${right} is`);
   }
 }
 

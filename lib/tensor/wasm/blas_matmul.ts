@@ -1,5 +1,5 @@
 /** What C kernels ask of a library, by its own functions, for the main thread and for workers: products, and MKL's exponentials. @module */
-import type { KernelFunctions, ThreadExp, ThreadProduct } from "./module.ts";
+import type { KernelFunctions, ThreadLibrary } from "./module.ts";
 
 /** The products of a BLAS library. */
 export const PRODUCTS = {
@@ -27,6 +27,14 @@ export const PRODUCTS = {
     result: "void",
     optional: true,
   },
+  cblas_sgemv: {
+    parameters: [
+      ...["i32", "i32", "i32", "i32"] as const,
+      ...["f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"] as const,
+    ],
+    result: "void",
+  },
+  cblas_isamax: { parameters: ["i32", "usize", "i32"], result: "i32" },
   vmsExp: { parameters: ["i32", "usize", "usize", "i64"], result: "void", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -166,29 +174,35 @@ export function mklProduct(
     );
 }
 
-/** The products that C kernels ask for. Its own text must suffice, too. */
-export function blasSgemm(
-  { cblas_sgemm }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "cblas_sgemm">,
+/**
+ * What C kernels ask for. Exponentials are right to one unit in the last place, subnormal numbers are 0, no error is reported. Its own
+ * text must suffice, too.
+ */
+export function threadLibrary(
+  { cblas_sgemm, cblas_sgemv, cblas_isamax, vmsExp }: Deno.DynamicLibrary<typeof PRODUCTS>["symbols"],
   base: number,
-): ThreadProduct {
-  const [ROW_MAJOR, AS_IS] = [101, 111] as const;
+): ThreadLibrary {
+  const [ROW_MAJOR, AS_IS, MODE] = [101, 111, 0x280101n] as const;
   const pointer = (address: number): bigint => BigInt(base + (address >>> 0));
-  return (ta, tb, m, n, k, a, lda, b, ldb, c, ldc) =>
-    cblas_sgemm(
-      ...[ROW_MAJOR, AS_IS + ta, AS_IS + tb, m, n, k] as const,
-      ...[1, pointer(a), lda, pointer(b), ldb, 0, pointer(c), ldc] as const,
-    );
-}
-
-/** Likewise the exponentials: to one unit in the last place, subnormal numbers as 0, no error reported. */
-export function blasExp(
-  { vmsExp }: Pick<Deno.DynamicLibrary<typeof PRODUCTS>["symbols"], "vmsExp">,
-  base: number,
-): ThreadExp | undefined {
-  const MODE = 0x280101n;
-  if (!vmsExp) return undefined;
-  return (n, x) => {
-    const place = BigInt(base + (x >>> 0));
-    vmsExp(n, place, place, MODE);
+  return {
+    sgemm: (ta, tb, m, n, k, alpha, a, lda, b, ldb, c, ldc) =>
+      cblas_sgemm(
+        ...[ROW_MAJOR, AS_IS + ta, AS_IS + tb, m, n, k] as const,
+        ...[alpha, pointer(a), lda, pointer(b), ldb, 0, pointer(c), ldc] as const,
+      ),
+    sums: (rows, n, x, line, ones, sums) =>
+      cblas_sgemv(
+        ...[ROW_MAJOR, AS_IS, rows, n] as const,
+        ...[1, pointer(x), line, pointer(ones), 1, 0, pointer(sums), 1] as const,
+      ),
+    exponentials: vmsExp
+      ? {
+        exp(n, x) {
+          const place = pointer(x);
+          vmsExp(n, place, place, MODE);
+        },
+        greatest: (n, x) => cblas_isamax(n, pointer(x), 1),
+      }
+      : undefined,
   };
 }

@@ -95,13 +95,14 @@ static void gemm(int m, int n, int k, const float *a, int ars, int acs, const fl
   }
 }
 
-/* op(A) op(B) by a library, on this thread alone (blas.ts). Whether there is one is a wasm global, as there is no static data. */
+/* alpha op(A) op(B) by a library, on this thread alone (blas.ts). Whether there is one is a wasm global, as there is no static data. */
 __attribute__((import_module("blas"), import_name("sgemm"))) void blas_sgemm(int ta, int tb, int m, int n, int k,
-                                                                             const float *a, int lda, const float *b,
-                                                                             int ldb, float *c, int ldc);
+                                                                             float alpha, const float *a, int lda,
+                                                                             const float *b, int ldb, float *c, int ldc);
 static int blas_on __attribute__((address_space(1)));
 EXPORT(use_blas) void use_blas(int on) { blas_on = on; }
 #define LEAST_BLAS_TERMS 70000 /* as many multiply-adds are worth a call out of wasm: a head of 49 tokens took .65 of its time */
+INLINE int is_by_library(int m, int n, int k) { return blas_on && (double)m * n * k >= LEAST_BLAS_TERMS; }
 
 /* The first cache line from here: a library's last bits could depend on where in a line a thread's scratch begins. */
 INLINE float *whole_line(float *p) { return (float *)(((u32)p + 63) & ~63u); }
@@ -110,8 +111,8 @@ INLINE float *whole_line(float *p) { return (float *)(((u32)p + 63) & ~63u); }
 /* gemm without a bias, by the library where that is worth it. */
 static void product(int m, int n, int k, const float *a, int ars, int acs, const float *b, int brs, int bcs, float *c,
                     int ldc, float *scratch) {
-  if (blas_on && (double)m * n * k >= LEAST_BLAS_TERMS) {
-    blas_sgemm(acs != 1, bcs != 1, m, n, k, a, acs == 1 ? ars : acs, b, bcs == 1 ? brs : bcs, c, ldc);
+  if (is_by_library(m, n, k)) {
+    blas_sgemm(acs != 1, bcs != 1, m, n, k, 1, a, acs == 1 ? ars : acs, b, bcs == 1 ? brs : bcs, c, ldc);
   } else {
     gemm(m, n, k, a, ars, acs, b, brs, bcs, c, ldc, 0, scratch);
   }

@@ -66,24 +66,22 @@ export interface BlasLibrary {
   steps?: BlasSteps | undefined;
 }
 
-/**
- * `C = op(A) op(B)` by a library on the thread that calls, for the C kernels: blas_sgemm of matmul.c. Transposed is 1, lines are
- * counted in floats.
- */
-export type ThreadProduct = (
-  ...args: [
-    ...[ta: number, tb: number, m: number, n: number, k: number],
-    ...[a: number, lda: number, b: number, ldb: number, c: number, ldc: number],
-  ]
-) => void;
-
-/** `e^x` of so many numbers in their place, likewise: blas_exp of attention.c. */
-export type ThreadExp = (n: number, x: number) => void;
-
-/** What the C kernels call of a library. */
+/** What the C kernels call of a library on their own thread: the imports `blas` of matmul.c and attention.c. Lines are counted in floats. */
 export interface ThreadLibrary {
-  sgemm: ThreadProduct;
-  exp?: ThreadExp | undefined;
+  /** `C = alpha op(A) op(B)`; transposed is 1. */
+  sgemm(
+    ...args: [
+      ...[ta: number, tb: number, m: number, n: number, k: number, alpha: number],
+      ...[a: number, lda: number, b: number, ldb: number, c: number, ldc: number],
+    ]
+  ): void;
+  /** The sums of `rows` of `n` numbers, for which as many ones are at hand. */
+  sums(rows: number, n: number, x: number, line: number, ones: number, sums: number): void;
+  /** `e^x` of so many numbers in their place, and the index of the one that is furthest from 0. */
+  exponentials?: {
+    exp(n: number, x: number): void;
+    greatest(n: number, x: number): number;
+  } | undefined;
 }
 
 /** A library in use. */
@@ -178,10 +176,15 @@ function markShared(bytes: Uint8Array): void {
 export function instantiate(
   { module, strips }: KernelModules,
   memory: WebAssembly.Memory,
-  { sgemm, exp = () => {} }: ThreadLibrary = { sgemm: () => {} },
+  library: ThreadLibrary = { sgemm: () => {}, sums: () => {} },
 ): WebAssembly.Exports {
   const { strip, bits } = stripImports(module, strips, memory);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, strip, blas: { sgemm, exp } });
+  const { sgemm, sums, exponentials = { exp: () => {}, greatest: () => 0 } } = library;
+  const { exports } = new WebAssembly.Instance(module, {
+    env: { memory },
+    strip,
+    blas: { sgemm, sums, ...exponentials },
+  });
   (exports["use_strips"] as (bits: number) => void)(bits);
   return exports;
 }
@@ -204,7 +207,11 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
   const modules = compileModules({ shared: isShared(memory), strips: wide ? 256 : 128 });
   const exports = instantiate(modules, memory, {
     sgemm: (...args) => kernels.blas!.sgemm(...args),
-    exp: (...args) => kernels.blas!.exp!(...args),
+    sums: (...args) => kernels.blas!.sums(...args),
+    exponentials: {
+      exp: (...args) => kernels.blas!.exponentials!.exp(...args),
+      greatest: (...args) => kernels.blas!.exponentials!.greatest(...args),
+    },
   });
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
   (exports["__stack_pointer"] as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;

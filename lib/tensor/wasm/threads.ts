@@ -72,7 +72,7 @@ export async function setThreads(backend: WasmBackend, threads: number, now = fa
   blas.useThreads(isAlone ? 1 : wanted.threads);
   const { run } = wasmKernels(backend); // inside C kernels
   run["use_blas"]!(Number(isAlone));
-  run["use_exp"]!(Number(isAlone && blas.exp !== undefined));
+  run["use_exp"]!(Number(isAlone && blas.exponentials !== undefined));
 }
 
 async function stop(): Promise<void> {

@@ -3,13 +3,12 @@
 import {
   BLAS_MATMUL,
   BLAS_PACKED,
-  blasExp,
   blasMatmul,
   blasPacked,
-  blasSgemm,
   mklProduct,
   PRODUCTS,
   repeatRow,
+  threadLibrary,
 } from "./blas_matmul.ts";
 import { MOST_ROWS, stepBlocks, stepsProduct } from "./blas_steps.ts";
 import { stripImports } from "./matmul_strips.ts";
@@ -116,14 +115,14 @@ try {
 } catch {
   // The main thread hears of it by the number of those that opened it.
 }
-const exp = symbols && (${blasExp})(symbols, library.base);
-const blas = { sgemm: symbols ? (${blasSgemm})(symbols, library.base) : () => {}, exp: exp ?? (() => {}) };
+const { exponentials, ...products } = symbols ? (${threadLibrary})(symbols, library.base) : { sgemm() {}, sums() {} };
+const blas = { ...products, ...exponentials ?? { exp() {}, greatest() {} } };
 const kernels = { ...new WebAssembly.Instance(modules.module, { env: { memory }, strip, blas }).exports };
 kernels.use_strips(bits);
 kernels.__stack_pointer.value = stack;
 if (symbols) {
   kernels.use_blas(1);
-  kernels.use_exp(Number(exp !== undefined));
+  kernels.use_exp(Number(exponentials !== undefined));
   kernels.${BLAS_MATMUL} = (${blasMatmul})(symbols, library.base, memory, ${repeatRow});
   kernels.${BLAS_PACKED} = (${blasPacked})(product);
   Atomics.add(words, ${WORDS.opened}, 1);

@@ -66,7 +66,7 @@ export function attentionStep(
       name: "attention",
       args: [...sizes, ...operands, mask, ...results, block],
     }),
-    scratchBytes: wasmKernels(backend).run["attention_scratch"]!(block * (line + 1)),
+    scratchBytes: wasmKernels(backend).run["attention_scratch"]!(block * (line + 1) + line),
   };
 }
 
