@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type WasmBackend, type WasmKernels, wasmKernels } from "../lib/tensor/wasm/module.ts";
+import { allocate, type WasmBackend, type WasmKernels, wasmKernels } from "../lib/tensor/wasm/module.ts";
 import type { PoolStep } from "../lib/tensor/wasm/pool.ts";
 import { threadPool } from "../lib/tensor/wasm/threads.ts";
 import { peakRun } from "./pieces.ts";
@@ -17,9 +17,11 @@ interface Cost {
   lanes?: number;
   /** Floats read and written, each once. */
   floats: number;
+  /** Milliseconds of what was measured by itself, of all threads. */
+  measured?: number;
 }
 
-type Cost4 = (args: readonly number[], rows: number) => Cost;
+type Cost4 = (args: readonly number[], rows: number, rates: Rates) => Cost;
 
 /** Instructions an element, counted in the C. */
 const LANES = {
@@ -70,16 +72,22 @@ const COSTS: Readonly<Record<string, Cost4>> = {
   add_row: ([n], rows) => ({ lanes: rows * n!, floats: 2 * rows * n! }),
   dropout: perElement(LANES.dropout, 2),
   adamw: perElement(LANES.adamw, 7),
-  attention: ([m, n, width, heads], rows) => ({
-    flop: 4 * rows * m! * n! * width! / heads!,
-    lanes: (LANES.softmax + LANES.exp) * rows * m! * n!,
-    floats: rows * (2 * m! + 2 * n!) * width! / heads!,
-  }),
-  attention_grad: ([m, n, width, heads], rows) => ({
-    flop: 10 * rows * m! * n! * width! / heads!,
-    lanes: (LANES.scoreGrad + LANES.exp) * rows * m! * n!,
-    floats: rows * (4 * m! + 4 * n!) * width! / heads!,
-  }),
+  attention: (args, rows, rates) => {
+    const { m, n, w, head } = headOf(args, rates);
+    return {
+      lanes: (head.softmax ? 0 : LANES.softmax + LANES.exp) * rows * m * n,
+      floats: rows * (2 * m + 2 * n) * w,
+      measured: rows * (head.scores + head.values + (head.softmax ?? 0)),
+    };
+  },
+  attention_grad: (args, rows, rates) => {
+    const { m, n, w, head } = headOf(args, rates);
+    return {
+      lanes: (LANES.scoreGrad + (head.exps ? 0 : LANES.exp)) * rows * m * n,
+      floats: rows * (4 * m + 4 * n) * w,
+      measured: rows * (2 * head.scores + head.values + 2 * head.transposed + (head.exps ?? 0)),
+    };
+  },
   lora: ([n, out, rank, , , , scale], rows) => ({
     flop: 2 * rows * rank! * (n! + out!),
     lanes: rows * n! * masked(scale),
@@ -103,6 +111,25 @@ function product(m: number, n: number, k: number, batch = 1): Cost {
   return { flop: 2 * batch * m * n * k, floats: batch * (m * n + m * k + n * k) };
 }
 
+function headOf([m, n, width, heads]: readonly number[], rates: Rates) {
+  const w = width! / heads!;
+  return { m: m!, n: n!, w, head: rates.head(m!, n!, w) };
+}
+
+/** Milliseconds for one head of attention, of all threads: each product as it is, and what else the library computes. */
+export interface HeadTimes {
+  /** Queries by keys, [m, w] [n, w]'. */
+  scores: number;
+  /** Scores by values, [m, n] [n, w]. */
+  values: number;
+  /** Scores, transposed, by gradients. */
+  transposed: number;
+  /** Exponentials of the scores. @default {by our own arithmetic} */
+  exps?: number;
+  /** The same with the greatest score and the sums of rows. @default {by our own arithmetic} */
+  softmax?: number;
+}
+
 /** What the processor can do at best, of all threads together, a millisecond. */
 export interface Rates {
   /** Operations of the library's product of 1576 x 768 x 3072, the weight packed where it can be. */
@@ -111,6 +138,8 @@ export interface Rates {
   lanes: number;
   /** Floats read or written by copies of 20 MB, as large as the hidden layer of eight images. */
   floats: number;
+  /** Times of a head of that size, measured when it is first asked for: operands in the cache, and in place among the others' columns. */
+  head(m: number, n: number, w: number): HeadTimes;
 }
 
 /** The fastest of some runs, in milliseconds. */
@@ -136,9 +165,67 @@ export function measureRates(): Rates {
     flop: 2 * m * k * n / fastest(() => tf.matMul(a, b, false, true).dispose()),
     lanes: threads * peak.flop / 2 / fastest(peak.run),
     floats: 2 * rows * width / fastest(() => tf.gather(table, indices).dispose()),
+    head: headRates(threads),
   };
   tf.dispose([a, b, table, indices]);
   return rates;
+}
+
+/** Columns of all heads: rows of one stand so far apart. */
+const WIDTH = 768;
+
+/** Calls in one measurement. */
+const CALLS = 20;
+
+/** Measures heads, each size once: by the library of the backend's kernels, else by our own products, whose operands stand alone. */
+function headRates(threads: number): Rates["head"] {
+  const backend = tf.engine().findBackend("wasm") as unknown as WasmBackend;
+  const { run, blas, scratch } = wasmKernels(backend);
+  const own = run["matmul"]!;
+  const known = new Map<string, HeadTimes>();
+  const measure = (m: number, n: number, w: number): HeadTimes => {
+    const address = allocate(backend, 4 * (2 * Math.max(m, n) * WIDTH + m * n + n + m));
+    const left = address, right = left + 4 * Math.max(m, n) * WIDTH;
+    const scores = right + 4 * Math.max(m, n) * WIDTH, ones = scores + 4 * m * n, sums = ones + 4 * n;
+    new Float32Array(backend.wasm.asm.memory.buffer, address, (sums - address) / 4).fill(1 / 16);
+    const product = (
+      ta: number,
+      tb: number,
+      [rows, columns, terms]: [number, number, number],
+      [a, b, c]: [number, number, number],
+    ): number =>
+      time(() => {
+        if (blas) {
+          const line = (at: number): number => at === scores ? n : WIDTH;
+          blas.sgemm(ta, tb, rows, columns, terms, 1, a, line(a), b, line(b), c, line(c));
+        } else own(0, 1, rows, columns, terms, a, ta, 0, b, tb, 0, 0, c, 0, 1, scratch(run["gemm_scratch"]!()));
+      });
+    const time = (f: () => void): number =>
+      fastest(() => {
+        for (let i = 0; i < CALLS; i++) f();
+      }) / CALLS / threads;
+    const times: HeadTimes = {
+      scores: product(0, 1, [m, n, w], [left, right, scores]),
+      values: product(0, 0, [m, w, n], [scores, right, left]),
+      transposed: product(1, 0, [n, w, m], [scores, left, right]),
+    };
+    if (blas?.exponentials) {
+      const { exp, greatest } = blas.exponentials;
+      const x = new Float32Array(backend.wasm.asm.memory.buffer, scores, m * n);
+      // Numbers stay what they are: of exponentials of exponentials all would soon be infinite.
+      const [refilled, filling] = [time(() => (x.fill(-1), exp(m * n, scores))), time(() => x.fill(-1))];
+      times.exps = refilled - filling;
+      times.softmax = times.exps + time(() => (greatest(m * n, scores), blas.sums(m, n, scores, n, ones, sums)));
+    }
+    backend.wasm._free(address);
+    return times;
+  };
+  return (m, n, w) => {
+    const key = `${[m, n, w]}`;
+    const times = known.get(key) ?? measure(m, n, w);
+    known.set(key, times);
+    return times;
+  };
 }
 
 /** A C function's calls. */
@@ -154,7 +241,8 @@ export interface KernelTime {
 /** The least time for a cost: its arithmetic, which shares the units of one processor, or its bytes. */
 function boundOf(cost: Cost | undefined, rates: Rates): number {
   if (!cost) return NaN;
-  return Math.max((cost.flop ?? 0) / rates.flop + (cost.lanes ?? 0) / rates.lanes, cost.floats / rates.floats);
+  const { flop = 0, lanes = 0, measured = 0, floats } = cost;
+  return Math.max(flop / rates.flop + lanes / rates.lanes + measured, floats / rates.floats);
 }
 
 /**
@@ -179,7 +267,7 @@ export function recordFunctions(rates: Rates): Map<string, KernelTime> {
     isInside = false;
     const key = steps.map(nameOf).join(" + ");
     const known = totals.get(key) ?? { milliseconds: 0, waited: 0, calls: 0, bound: 0 };
-    const costs = steps.map(({ name, args, perRow }) => boundOf(COSTS[name]?.(args, rows * perRow), rates));
+    const costs = steps.map(({ name, args, perRow }) => boundOf(COSTS[name]?.(args, rows * perRow, rates), rates));
     totals.set(key, {
       milliseconds: known.milliseconds + milliseconds,
       waited: known.waited + (here > 0 ? milliseconds - here : 0),
