@@ -3,7 +3,7 @@ import { type Communicator, gatherTexts } from "../distributed/communicator.ts";
 import { createProgress, type Progress } from "../display/progress.ts";
 import { type BackendInfo, selectBackend } from "../tensor/backend.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
-import { BlasError } from "../tensor/wasm/blas.ts";
+import { BlasError } from "../tensor/wasm/blas_checks.ts";
 import { defined } from "../platform/defined.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { catchInterrupts } from "./interrupt.ts";

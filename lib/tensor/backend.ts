@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { errorMessage } from "../platform/error_message.ts";
 import { checkOptions, checkValue, FLAG, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { readVariable } from "../platform/variables.ts";
-import { BlasError } from "./wasm/blas.ts";
+import { BlasError } from "./wasm/blas_checks.ts";
 import { initWasm, WASM_RULES, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { threadCount } from "./wasm/threads.ts";

@@ -1,4 +1,4 @@
-/** AceAttention and its gradient by attention.c. @module */
+/** AceAttention by attention.c and its gradient by attention_grad.c. @module */
 import { addressOf, allocate, output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { AttentionAttributes } from "../attributes.ts";

@@ -1,5 +1,5 @@
 /**
- * AceLoraLinear and its gradients by products and linear.c: dropout's results are not stored, nor the updates alone. A row of `low` has
+ * AceLoraLinear and its gradients by products and lora.c: dropout's results are not stored, nor the updates alone. A row of `low` has
  * the low-rank products and, behind them, the masks, which are not computed again on the way back: a bit an element, a layer's in whole
  * words.
  *
