@@ -4,7 +4,6 @@
  * @module
  */
 import type { ZeroShotScore } from "../clip/zero_shot/scores.ts";
-import type { ImageSize } from "../image/header_size.ts";
 import type { RasterImage } from "../image/raster.ts";
 import type { ImagePart } from "./pixels/location.ts";
 
@@ -82,7 +81,7 @@ export interface Case {
   /** Files of the mask, where it lies in some. */
   maskPaths?: readonly string[];
   /** Sides of the mask, pixels, where they are known before it is decoded. */
-  maskSize?: Readonly<ImageSize>;
+  maskSize?: { width: number; height: number };
 }
 
 /** A data set: its cases in order, and how they were chosen. */
