@@ -6,6 +6,8 @@ import { truncatedProduct } from "./_truncated_product.ts";
 import { layersText } from "./positions.ts";
 import { TARGETS } from "./config.ts";
 import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead } from "./record.ts";
+import { entriesOf } from "../platform/known_keys.ts";
+import { inSentence } from "../platform/nearest.ts";
 import { checkOptions, FLAG, FRACTION, INTEGER, LIST, oneOf, type Rules, TEXTS } from "../platform/options.ts";
 
 /** The ways of {@linkcode combineAdapters}, by PEFT's names. */
@@ -84,6 +86,7 @@ interface WeightedEntry extends LoraEntry {
 export function combineAdapters(adapters: readonly AdapterFile[], options: CombineOptions = {}): AdapterFile {
   checkOptions("combine adapters", options, COMBINE_RULES);
   const { combination = "linear", density = 0.5, seed = 0, dropHgnn = false } = options;
+  checkRead(combination, options);
   const names = adapters.map((_, i) => options.names?.[i] ?? `adapter ${i + 1}`);
   const weights = options.weights ?? adapters.map(() => 1 / adapters.length);
   checkCombination(adapters, { combination, weights, names });
@@ -180,6 +183,22 @@ function sum(tensors: readonly Weighted[]): Float32Array {
 }
 
 /** The numbers of the largest magnitudes; 0 for the others. */
+/** The combinations that read an option which others do not. */
+const READERS: Readonly<Record<"density" | "seed", readonly Combination[]>> = {
+  density: ["ties", "dare_linear", "dare_ties"],
+  seed: ["dare_linear", "dare_ties"],
+};
+
+/** Refuses options that the combination does not read. */
+function checkRead(combination: Combination, options: CombineOptions): void {
+  for (const [name, readers] of entriesOf(READERS)) {
+    if (options[name] === undefined || readers.includes(combination)) continue;
+    throw new TypeError(
+      `Cannot combine adapters as ${name} is read by ${inSentence(readers)} alone: current value is "${combination}"`,
+    );
+  }
+}
+
 function largest(values: Float32Array, density: number): Float32Array {
   const order = Uint32Array.from(values.keys()).sort((i, j) => Math.abs(values[j]!) - Math.abs(values[i]!) || i - j);
   const out = new Float32Array(values.length);

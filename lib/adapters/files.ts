@@ -125,8 +125,11 @@ export async function readAdapter(path: string, options: ReadAdapterOptions = {}
  */
 export async function writeAdapter(path: string, adapter: AdapterFile, options: WriteAdapterOptions): Promise<void> {
   checkOptions("write an adapter", options, WRITE_RULES);
-  const checked = checkAdapter(adapter, path);
   const { format, fusedQkv = false } = options;
+  if (fusedQkv && format !== "peft") {
+    throw new TypeError(`Cannot write an adapter as fusedQkv needs the format "peft": current value is "${format}"`);
+  }
+  const checked = checkAdapter(adapter, path);
   if (format !== "ace") refuseHead(adapter, `write "${path}" in the layout "${format}"`);
   if (format === "ace") await writeAceAdapter(path, checked);
   else if (format === "authors") await writeAuthorsAdapter(path, checked);

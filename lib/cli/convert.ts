@@ -17,6 +17,7 @@ import { writeTorch } from "../io/torch_writer.ts";
 import { checkPath } from "./paths.ts";
 import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { type Arguments, type Command, FRACTION, UsageError, WHOLE } from "./command.ts";
+import { defined } from "../platform/defined.ts";
 import { errorMessage } from "../platform/error_message.ts";
 
 /** What a folder for another library may hold. */
@@ -128,11 +129,9 @@ function combineFrom(args: Arguments): CombineOptions | undefined {
   }
   return {
     combination: args.choice("combine", COMBINATIONS, "linear"),
-    density: args.number("density", 0.5),
-    seed: args.number("seed", 0),
     dropHgnn: args.flag("drop-hgnn"),
     names: args.positionals,
-    ...(weights ? { weights } : {}),
+    ...defined({ weights, density: args.number("density", undefined), seed: args.number("seed", undefined) }),
   };
 }
 

@@ -2,7 +2,16 @@
 import { exists } from "../io/files.ts";
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { attributeReader } from "./attributes.ts";
-import { checkOptions, FLAG, RECORD, type Rules, TEXT, TEXT_RECORD, TEXTS } from "../platform/options.ts";
+import {
+  checkCompanions,
+  checkOptions,
+  FLAG,
+  RECORD,
+  type Rules,
+  TEXT,
+  TEXT_RECORD,
+  TEXTS,
+} from "../platform/options.ts";
 import { BOXES_RULES, type BoxesOptions, readBoxes, readMask } from "./boxes.ts";
 import { classesOf } from "./classes.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
@@ -150,6 +159,7 @@ async function placeOf(folder: string, file: string): Promise<string> {
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
   checkOptions("read pairs", options, PAIRS_RULES);
+  checkCompanions("read pairs", options, { classes: "label", separator: "label" });
   if (options.boxes) checkOptions("read boxes", options.boxes, BOXES_RULES);
   return await pairsOf(await readTable(options.csv === undefined ? root : join(root, options.csv)), options);
 }

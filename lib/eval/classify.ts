@@ -81,9 +81,9 @@ export interface ClassifyOptions {
   batchSize?: number;
   /** Draw what the CLS token attends to, from the same pass that gives the scores. @default {false} */
   explain?: boolean;
-  /** Kinds of maps for each label, with `explain`. @default {none} */
+  /** Kinds of maps for each label. @default {none} */
   maps?: readonly MapKind[];
-  /** Reads the images that are files of their own; with `explain` they are read here, as they are shown. @default {each image's `image()`} */
+  /** Reads the images that are files of their own; with `explain` or `maps` they are read here, as they are shown. @default {each image's `image()`} */
   reader?: ImageReader;
   /** Called with the images done so far. */
   onBatch?: (done: number) => void;
@@ -148,7 +148,7 @@ export async function classifyImages(
   checkLabels(labels);
   const { params, config } = classifier;
   const { explain = false, maps = [], reader } = options;
-  const { cases, seen } = casesOf(images, explain);
+  const { cases, seen } = casesOf(images, explain || maps.length > 0);
   const explaining = explain ? explainingModel(config) : undefined;
   const source = imageSource(cases, config.encoders, reader ? { reader } : {}); // keeps what it decoded, for the maps
   const asked = explaining?.model ?? aceLoraModel(config);
@@ -164,7 +164,7 @@ export async function classifyImages(
       const overlay = explanations && explainedOverlay(seen[i]!, explanations[i]!, caption);
       return { image: name, label, scores: own, ...defined({ overlay }) };
     });
-    if (!explain || maps.length === 0) return answers;
+    if (maps.length === 0) return answers;
     const model = await openMapModel({ ...classifier, params: merged }, labels, options.templates);
     try {
       return await withMaps(model, answers, { best, seen, source, labels, maps });

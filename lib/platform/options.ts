@@ -1,5 +1,6 @@
 /** Options and settings as they are given in a notebook's cell, where nobody checks types: a slip must not mean something else. @module */
-import { didYouMean, listed } from "./nearest.ts";
+import { entriesOf } from "./known_keys.ts";
+import { didYouMean, listed, nearest } from "./nearest.ts";
 
 /** What a value must be. */
 export interface Rule {
@@ -93,11 +94,19 @@ export function needed(rule: Rule): Rule & { readonly needed: true } {
   return { ...rule, needed: true };
 }
 
+/** Numbers in order, whatever holds them: NaN and infinity, which a figure leaves out, may be among them. */
+export const SERIES: Rule = {
+  must: "a list of numbers",
+  type: "object",
+  allows: (value) =>
+    ArrayBuffer.isView(value) ? !(value instanceof DataView) : isListOf(value, (item) => typeof item === "number"),
+};
+
 const isText = (value: unknown): boolean => typeof value === "string";
 const isListOf = (value: unknown, is: (item: unknown) => boolean): boolean => Array.isArray(value) && value.every(is);
 
 /** How messages show a value: short, whatever it is. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return "a record";
   const text = typeof value === "string" || Array.isArray(value) ? JSON.stringify(value) : String(value);
@@ -123,6 +132,68 @@ export function checkValue(action: string, name: string, value: unknown, rule: R
   const message = `Cannot ${action} as ${name} must be ${must}: current value is ${shown(value)}${meant}`;
   const isInKind = typeof value === "number" || (among && (isList || typeof value === "string"));
   throw isType && isInKind ? new RangeError(message) : new TypeError(message);
+}
+
+/** What stands beside the fields a record must have and may be one of them, mistyped. */
+function slipOf(name: string, given: object, rules: Readonly<Record<string, Rule>>): string {
+  const near = nearest(name, Object.keys(given).filter((other) => !Object.hasOwn(rules, other)));
+  return near === undefined ? "" : ` (there is ${JSON.stringify(near)})`;
+}
+
+/**
+ * Refuses a record that lacks a field, or has one that breaks its rule. Fields without a rule may stand beside them: of options, where
+ * they may not, {@linkcode checkOptions}.
+ *
+ * @param name What the record is called; its fields are told as `name.field`.
+ * @throws {TypeError} If it is no record, or a field is missing or of another type.
+ * @throws {RangeError} If a field is of its type and will not do.
+ */
+export function checkRecord(
+  action: string,
+  name: string,
+  value: unknown,
+  rules: Readonly<Record<string, Rule>>,
+): void {
+  checkValue(action, name, value, RECORD);
+  const given = value as Readonly<Record<string, unknown>>;
+  for (const [field, rule] of Object.entries(rules)) {
+    const place = `${name}.${field}`;
+    if (given[field] !== undefined) checkValue(action, place, given[field], rule);
+    else if (rule.needed) {
+      throw new TypeError(
+        `Cannot ${action} as ${place} must be ${rule.must}: it is not given${slipOf(field, given, rules)}`,
+      );
+    }
+  }
+}
+
+/** {@linkcode checkRecord} of each of a list, told as `name[0]`. */
+export function checkRecords(
+  action: string,
+  name: string,
+  value: unknown,
+  rules: Readonly<Record<string, Rule>>,
+): void {
+  checkValue(action, name, value, LIST);
+  for (const [i, item] of (value as readonly unknown[]).entries()) checkRecord(action, `${name}[${i}]`, item, rules);
+}
+
+/**
+ * Refuses options that mean nothing without another one, which is not given: they would be passed over.
+ *
+ * @param needs What each of them needs.
+ * @throws {TypeError} If one is given and what it needs is not.
+ */
+export function checkCompanions<T extends object>(
+  action: string,
+  options: T,
+  needs: Readonly<Partial<Record<keyof T & string, keyof T & string>>>,
+): void {
+  for (const [name, other] of entriesOf<keyof T & string, (keyof T & string) | undefined>(needs)) {
+    const isGiven = options[name] !== undefined && options[name] !== false;
+    if (!isGiven || other === undefined || options[other] !== undefined) continue;
+    throw new TypeError(`Cannot ${action} as ${name} needs ${other}: it is not given`);
+  }
 }
 
 /**

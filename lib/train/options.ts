@@ -165,6 +165,16 @@ export const FIT_RULES: Rules<FitOptions> = {
   onBest: CALL,
 };
 
+/** Those that mean nothing without another one. */
+export const FIT_COMPANIONS: Readonly<Partial<Record<keyof FitOptions, keyof FitOptions>>> = {
+  validateEvery: "validate",
+  patience: "validate",
+  saveSteps: "statePath",
+  saveMinutes: "statePath",
+  resume: "statePath",
+  gradientSum: "ranks",
+};
+
 /** What {@linkcode fit} returns. */
 export interface FitResult<T> {
   /** The adapted tree; it shares the frozen leaves with the tree given. */

@@ -6,9 +6,9 @@ import { namedTensors, withTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import { FIT_RULES, type FitOptions, type FitResult } from "./options.ts";
+import { FIT_COMPANIONS, FIT_RULES, type FitOptions, type FitResult } from "./options.ts";
 import type { Padding } from "./padding.ts";
-import { checkOptions, checkValue, type Rule } from "../platform/options.ts";
+import { checkCompanions, checkOptions, checkValue, type Rule } from "../platform/options.ts";
 import type { BatchSource, TrainingLoss } from "./source.ts";
 import { hasRunState, readRunState, type RunState, writeRunState } from "./state.ts";
 
@@ -77,6 +77,7 @@ const SOURCE: Rule = {
 /** Refuses an option that there is none of, what is no model, or no source of batches. */
 export function checkInputs(model: unknown, source: unknown, options: FitOptions): void {
   checkOptions("train", options, FIT_RULES);
+  checkCompanions("train", options, FIT_COMPANIONS);
   checkValue("train", "the model", model, MODEL);
   checkValue("train", "the pairs", source, SOURCE);
 }

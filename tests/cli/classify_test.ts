@@ -134,11 +134,18 @@ Deno.test("classifyImages() decodes each image and merges each update once, and 
   const updates = 24; // q, k and v of four layers in both towers
   const asked = { params, config, tokenizer };
   const counts: { decoded: number; merged: number; attended: number }[] = [];
-  for (const options of [{}, { explain: true }, { explain: true, maps: ["similarity"] as const }]) {
+  const kinds = { maps: ["similarity"] as const };
+  for (const options of [{}, { explain: true }, { explain: true, ...kinds }, kinds]) {
     let decoded = 0;
     const images = rsnaLike(3, 1).cases.map(({ id, image }) => ({ name: id, image: () => (decoded++, image()) }));
     const { kernels } = await tf.profile(async () => {
-      await classifyImages(asked, images, LABELS, { batchSize: 2, ...options });
+      const answers = await classifyImages(asked, images, LABELS, { batchSize: 2, ...options });
+      for (const { overlay, maps } of answers) {
+        assertEquals([overlay !== undefined, maps?.similarity?.overlays.length], [
+          "explain" in options,
+          "maps" in options ? LABELS.length : undefined,
+        ]);
+      }
       return tf.scalar(0);
     });
     // B A of a rank of 4 is the one product whose inner size is 4.
@@ -147,10 +154,11 @@ Deno.test("classifyImages() decodes each image and merges each update once, and 
     const merged = kernels.filter(isMerge).length;
     counts.push({ decoded, merged, attended: kernels.filter(({ name }) => name === "AceAttention").length });
   }
-  const [plain, explained, mapped] = counts;
+  const [plain, explained, mapped, ofMaps] = counts;
   assertEquals(plain, { decoded: 3, merged: updates, attended: 4 * (2 + LABELS.length) }); // two batches, two classes
   assertEquals(explained, plain);
   assertEquals([mapped!.decoded, mapped!.merged], [3, updates]);
+  assertEquals(ofMaps, mapped);
   disposeParams(params);
 });
 

@@ -256,6 +256,13 @@ Deno.test("a slip in a cell is told: a name, a number that is a text, a text tha
         'Cannot set up DoRA as there is no setting "rnak" (did you mean "rank"?)',
       ],
       [() => watchFit(cell({ point: 3 })), 'no option "point" (did you mean "points"?)'],
+      [() => CALLS["fit"]!({ patience: 3 }), "Cannot train as patience needs validate: it is not given"],
+      [() => CALLS["fit"]!({ resume: true, saveSteps: 3 }), "Cannot train as saveSteps needs statePath"],
+      [() => CALLS["fit"]!({ gradientSum: "ordered" }), "Cannot train as gradientSum needs ranks"],
+      [() => ace.loadPairs("pairs.csv", { separator: "|" }), "Cannot read pairs as separator needs label"],
+      [() => writeAdapter("", none, { format: "ace", fusedQkv: true }), 'fusedQkv needs the format "peft"'],
+      [() => combineAdapters([], { density: 0.3 }), "density is read by ties, dare_linear and dare_ties alone"],
+      [() => combineAdapters([], { combination: "ties", seed: 1 }), 'current value is "ties"'],
     ] as const
   ) assertStringIncludes((await thrown(call)).message, message);
 });
