@@ -60,8 +60,8 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
   const linear = (v: number): number => logarithmic ? Math.log10(v) : v;
   const [left, right] = padded(shown.map(linear), 0.08);
   const [bottom, top] = padded(points.flatMap((p) => [p.y, ...(p.interval ?? [])]), 0.08);
-  const toX = (v: number): number => PLOT_WIDTH * (linear(v) - left) / (right - left);
-  const toY = (v: number): number => PLOT_HEIGHT * (top - v) / (top - bottom);
+  const toX = (v: number): number => (linear(v) - left) / (right - left);
+  const toY = (v: number): number => (top - v) / (top - bottom);
   const positions = placeLabels(points.map((p, i) => ({
     text: p.name,
     x: toX(shown[i]!),
@@ -99,9 +99,10 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
   };
 }
 
-/** Pixels inside the axes of a narrow screen, where labels are most likely to meet. */
-const PLOT_WIDTH = 290, PLOT_HEIGHT = 260;
+/** Pixels inside the axes of a narrow screen, and of a wide one: what crowds the first beyond help may still stand well in the other. */
+const PLOTS = [{ width: 290, height: 260 }, { width: 560, height: 290 }] as const;
 
+/** A label and its mark, in shares of the plot from the left and from the top. */
 interface Label {
   text: string;
   x: number;
@@ -112,40 +113,70 @@ interface Label {
 }
 type Extent = readonly [left: number, top: number, right: number, bottom: number];
 
-/** A position for each label: the first that meets no mark, bar, edge or label placed before. */
+/** Where a label may stand, the first ones preferred. */
+const POSITIONS: readonly LabelPosition[] = [
+  "middle right",
+  "middle left",
+  "top center",
+  "bottom center",
+  "top right",
+  "bottom right",
+  "top left",
+  "bottom left",
+];
+
+/** Pixels that a label takes at a position, beside its mark. */
+function labelExtent(text: string, [x, y]: readonly [number, number], position: LabelPosition): Extent {
+  const width = 7 * text.length, height = 16;
+  const [vertical, horizontal] = position.split(" ");
+  const left = horizontal === "right" ? x + 8 : horizontal === "left" ? x - 8 - width : x - width / 2;
+  const up = vertical === "top" ? y - 8 - height : vertical === "bottom" ? y + 8 : y - height / 2;
+  return [left, up, left + width, up + height];
+}
+
+/** Pixels two extents share. */
+function shared([left, top, right, bottom]: Extent, other: Extent): number {
+  return Math.max(0, Math.min(right, other[2]) - Math.max(left, other[0])) *
+    Math.max(0, Math.min(bottom, other[3]) - Math.max(top, other[1]));
+}
+
+/** What a position costs a label among the others' positions: the pixels it shares with marks, bars and labels, in every plot. */
+function positionCost(labels: readonly Label[], positions: readonly LabelPosition[], i: number): number {
+  return PLOTS.reduce((cost, { width, height }) => {
+    const extents = positions.map((position, k) => {
+      const { text, x, y } = labels[k]!;
+      return labelExtent(text, [width * x, height * y], position);
+    });
+    const marks = labels.map(({ x, high, low }): Extent => [
+      width * x - 7,
+      height * high - 7,
+      width * x + 7,
+      height * low + 7,
+    ]);
+    const [left, top, right, bottom] = extents[i]!;
+    const outside = Math.max(0, -left) + Math.max(0, right - width) + Math.max(0, -top) + Math.max(0, bottom - height);
+    const met = [
+      ...marks.filter((_, k) => k !== i || positions[i]!.endsWith("center")),
+      ...extents.filter((_, k) => k !== i),
+    ];
+    return cost + 20 * outside + met.reduce((sum, other) => sum + shared(extents[i]!, other), 0);
+  }, 0);
+}
+
+/** How often every label looks again for a better place among the others. */
+const PASSES = 10;
+
+/** A position for each label, so that few meet a mark, a bar, an edge or one another: each in turn takes the best of its own. */
 function placeLabels(labels: readonly Label[]): LabelPosition[] {
-  const marks = labels.map(({ x, high, low }): Extent => [x - 7, high - 7, x + 7, low + 7]);
-  const placed: Extent[] = [];
-  const shared = ([l, t, r, b]: Extent, other: Extent): number =>
-    Math.max(0, Math.min(r, other[2]) - Math.max(l, other[0])) *
-    Math.max(0, Math.min(b, other[3]) - Math.max(t, other[1]));
-  return labels.map(({ text, x, y }, i) => {
-    const width = 7 * text.length, height = 16;
-    const choices = ([
-      "middle right",
-      "middle left",
-      "top center",
-      "bottom center",
-      "top right",
-      "bottom right",
-      "top left",
-      "bottom left",
-    ] as const)
-      .map((position) => {
-        const [vertical, horizontal] = position.split(" ");
-        const left = horizontal === "right" ? x + 8 : horizontal === "left" ? x - 8 - width : x - width / 2;
-        const up = vertical === "top" ? y - 8 - height : vertical === "bottom" ? y + 8 : y - height / 2;
-        const box: Extent = [left, up, left + width, up + height];
-        const others = marks.filter((_, k) => k !== i || horizontal === "center");
-        const outside = Math.max(0, -box[0]) + Math.max(0, box[2] - PLOT_WIDTH) + Math.max(0, -up) +
-          Math.max(0, box[3] - PLOT_HEIGHT);
-        const cost = [...others, ...placed].reduce((sum, other) => sum + shared(box, other), 0) + 20 * outside;
-        return { position, box, cost };
-      });
-    const best = choices.reduce((a, b) => b.cost < a.cost ? b : a);
-    placed.push(best.box);
-    return best.position;
-  });
+  let positions = labels.map(() => POSITIONS[0]!);
+  for (let pass = 0; pass < PASSES; pass++) {
+    for (const i of labels.keys()) {
+      const choices = POSITIONS.map((position) => positions.with(i, position));
+      const costs = choices.map((choice) => positionCost(labels, choice, i));
+      positions = choices[costs.indexOf(Math.min(...costs))]!;
+    }
+  }
+  return positions;
 }
 
 function padded(values: readonly number[], share: number): [number, number] {

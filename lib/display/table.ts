@@ -162,6 +162,9 @@ function splitColumns(widths: readonly number[], shown: readonly number[], colum
   return parts;
 }
 
+/** Characters from which a text may break into lines: it would make its column wider than a telephone. */
+const LONG = 32;
+
 /**
  * The table as HTML, escaped, inside a box that scrolls sideways by itself.
  *
@@ -171,7 +174,10 @@ function splitColumns(widths: readonly number[], shown: readonly number[], colum
  */
 export function htmlTable(table: Table): string {
   const texts = cellTexts(table), marks = tableMarks(table);
-  const side = (c: number): string => alignOf(table, c) === "right" ? ' class="right"' : "";
+  const classes = (c: number, text: string): string => {
+    const names = [...(alignOf(table, c) === "right" ? ["right"] : []), ...(text.length > LONG ? ["long"] : [])];
+    return names.length === 0 ? "" : ` class="${names.join(" ")}"`;
+  };
   const shown = (text: string, mark: Mark): string => {
     // An interval stays in one line: broken at its dash it reads as a difference.
     const html = escapeHtml(text).replace(
@@ -185,7 +191,9 @@ export function htmlTable(table: Table): string {
   const sortable = table.sortable === true && table.groupBy === undefined;
   const heading = (title: string): string =>
     sortable ? `<button type="button">${escapeHtml(title)}</button>` : escapeHtml(title);
-  const head = kept.map((c) => `<th scope="col"${side(c)}>${heading(table.columns[c]!.title)}</th>`).join("");
+  const head = kept.map((c) => table.columns[c]!.title).map((title, place) =>
+    `<th scope="col"${classes(kept[place]!, title)}>${heading(title)}</th>`
+  ).join("");
   const key = (cell: TableCell): string =>
     sortable ? ` data-key="${escapeHtml(String(numberOf(cell) ?? cell ?? ""))}"` : "";
   const body = texts.map((row, r) => {
@@ -193,8 +201,8 @@ export function htmlTable(table: Table): string {
     const first = group !== undefined && (r === 0 || texts[r - 1]![table.groupBy!] !== group);
     const cells = kept.map((c, place) =>
       place === 0
-        ? `<th scope="row"${side(c)}${key(table.rows[r]![c]!)}>${escapeHtml(row[c]!)}</th>`
-        : `<td${side(c)}${key(table.rows[r]![c]!)}>${shown(row[c]!, marks[r]![c]!)}</td>`
+        ? `<th scope="row"${classes(c, row[c]!)}${key(table.rows[r]![c]!)}>${escapeHtml(row[c]!)}</th>`
+        : `<td${classes(c, row[c]!)}${key(table.rows[r]![c]!)}>${shown(row[c]!, marks[r]![c]!)}</td>`
     );
     return (first
       ? `<tr class="group"><th scope="rowgroup" colspan="${kept.length}"><span>${escapeHtml(group)}</span></th></tr>\n`
