@@ -39,11 +39,13 @@ async function entryPointOf(
   return { specifier: join(name, path), folder: join(path), summary: plain };
 }
 
-/** What the pages lack on a telephone, where their head is wider than the window. */
+/** What the pages lack on a telephone, where their head is wider than the window, and on paper. */
 const STYLE =
   "<style>#topnav, #topnav > div { height: auto; } #topnav > div, #topnav .breadcrumbs { flex-wrap: wrap; } " +
   "#topnav .breadcrumbs { white-space: normal; } .ddoc > div, #content, #content :is(main, main section, main div, nav) { min-width: 0; max-width: 100%; overflow-wrap: anywhere; } " +
-  "#content pre { overflow-x: auto; }</style>";
+  "#content pre { overflow-x: auto; } " +
+  "@media print { .ddoc, .ddoc * { color: #000 !important; background: none !important; } #topnav, .toc, #content > nav { display: none !important; } " +
+  "#content { display: block !important; } #content pre, #content code { white-space: pre-wrap !important; overflow-wrap: anywhere; } }</style>";
 
 /**
  * A page of `deno doc` as one of the site: with the site's home before its own, links to folders made ones to their pages, which a

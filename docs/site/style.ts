@@ -23,15 +23,23 @@ main { grid-area: 1 / 2; min-width: 0; padding: 1.2rem 2rem 4rem; max-width: 62r
 a { color: var(--link); } img { max-width: 100%; }
 code, pre { background: var(--code); border-radius: 4px; font-size: .9em; } code { padding: .1em .3em; }
 :not(pre) > code { display: inline-block; max-width: 100%; overflow-wrap: anywhere; } /* an option is not cut at its hyphens */
-pre { padding: .8rem; overflow-x: auto; } pre code { padding: 0; font-size: .95em; }
+pre { padding: .8rem; overflow-x: auto; }
+/* Where more stands beyond an edge, the edge has a shade: a telephone shows no bar. */
+pre, table, math[display=block] { background: linear-gradient(to right, var(--under, var(--ground)) 40%, transparent) 0 0 / 28px 100% no-repeat local,
+  linear-gradient(to left, var(--under, var(--ground)) 40%, transparent) 100% 0 / 28px 100% no-repeat local,
+  linear-gradient(to right, rgb(128 128 128 / .4), transparent) 0 0 / 12px 100% no-repeat,
+  linear-gradient(to left, rgb(128 128 128 / .4), transparent) 100% 0 / 12px 100% no-repeat var(--under, var(--ground)); }
+pre { --under: var(--code); } .output pre { --under: var(--ground); } pre code { padding: 0; font-size: .95em; }
 math[display=block] { overflow-x: auto; }
 .comment { color: var(--soft); } .string { color: light-dark(#047857, #6ee7b7); } .word { color: light-dark(#7c3aed, #c4b5fd); }
-.output { border-left: 3px solid var(--line); padding-left: .8rem; } .output pre { background: none; }
+.output { border-left: 3px solid var(--line); padding-left: .8rem; }
 .badge { background: #fff3d6; color: #8a5a00; font-weight: 600; border-radius: 9px; padding: 0 .5em; margin-right: .5em; }
-.output img { background: #fff; } .output figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9em; } .right { text-align: right; }
+.output img { background: #fff; } .output figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9em; } 
+.right { text-align: right; } :is(th, td):is(.right, [style*=right]) { white-space: nowrap; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 @media (max-width: 48rem) { body { display: block; } nav { position: static; height: auto; border-right: 0; border-top: 1px solid var(--line); } main { padding: 1rem; } .to-pages { display: block; padding: .4rem 0; } }
 @media print { :root { color-scheme: light; } body { display: block; } nav, .to-pages { display: none; } main { max-width: none; padding: 0; }
-  h1, h2, h3 { break-after: avoid; } pre, figure, tr { break-inside: avoid; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
+  h1, h2, h3 { break-after: avoid; } pre, figure:not(.table), tr { break-inside: avoid; } tr:has([scope=rowgroup]) { break-after: avoid; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  pre, table, math[display=block] { background: none; } table { font-size: .75em; } :is(th, td) { padding: .2rem .4rem; } }
 `;
