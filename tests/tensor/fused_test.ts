@@ -4,7 +4,7 @@ import { adamwUpdate } from "../../lib/tensor/kernels/adamw/api.ts";
 import { attention } from "../../lib/tensor/kernels/attention/api.ts";
 import { dropout } from "../../lib/tensor/kernels/dropout/api.ts";
 import { gelu } from "../../lib/tensor/kernels/gelu/api.ts";
-import { layerNorm } from "../../lib/tensor/kernels/layer_norm/api.ts";
+import { layerNorm, layerNormFork } from "../../lib/tensor/kernels/layer_norm/api.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
 import { initWasm } from "../../lib/tensor/wasm/init.ts";
 
@@ -110,6 +110,28 @@ onEach("layerNorm() has the gradients of its formula", async () => {
     ];
     for (const [i, g] of gradients.entries()) assertClose(await g.data(), expected[i]!, 2e-4, `input ${i}, D=${d}`);
     tf.dispose(gradients);
+  }
+});
+
+onEach("layerNormFork() has the bits of layerNorm() beside its input, and of the sum of their gradients", async () => {
+  for (const shape of [[1, 2], [3, 7], [2, 5, 12], [9, 21]]) {
+    const d = shape.at(-1)!;
+    const [gain, bias] = [tf.tensor1d(numbers(d, 2)), tf.tensor1d(numbers(d, 3))];
+    const inputs = [numbers(tf.util.sizeFromShape(shape), 1, 2), numbers(tf.util.sizeFromShape(shape), 4)];
+    const [x, weight] = inputs.map((values) => tf.tensor(values, shape)) as [tf.Tensor, tf.Tensor];
+    const forked = (x: tf.Tensor): tf.Tensor[] => layerNormFork(x, gain, bias, 1e-5);
+    const apart = (x: tf.Tensor): tf.Tensor[] => [layerNorm(x, gain, bias, 1e-5), x];
+    const [made, expected] = [forked, apart].map((f) =>
+      tf.tidy(() => {
+        const loss = (x: tf.Tensor): tf.Tensor => {
+          const [normed, same] = f(x) as [tf.Tensor, tf.Tensor];
+          return tf.add(tf.sum(tf.mul(normed, weight)), tf.sum(tf.square(same)));
+        };
+        return [...f(x).map((t) => tf.clone(t)), tf.grad(loss)(x)];
+      })
+    ) as [tf.Tensor[], tf.Tensor[]];
+    for (const [i, t] of made.entries()) assertEquals(await t.data(), await expected[i]!.data(), `[${shape}] ${i}`);
+    tf.dispose([x, weight, gain, bias, ...made, ...expected]);
   }
 });
 

@@ -12,7 +12,7 @@ import { gelu, geluGrad } from "../kernels/gelu/wasm.ts";
 import { identity } from "../kernels/identity/wasm.ts";
 import { COMPOSED, type Kernels } from "../kernels/interface.ts";
 import { l2Normalise, l2NormaliseGrad } from "../kernels/l2_normalise/wasm.ts";
-import { layerNorm, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/wasm.ts";
+import { layerNorm, layerNormFork, layerNormGradParams, layerNormGradX } from "../kernels/layer_norm/wasm.ts";
 import { leakyRelu } from "../kernels/leaky_relu/wasm.ts";
 import { linear, linearGradParams } from "../kernels/linear/wasm.ts";
 import { loraLinear, loraLinearGrad, loraLinearGradX } from "../kernels/lora/wasm.ts";
@@ -37,7 +37,7 @@ export const WASM_KERNELS = {
   AceAttentionGrad: attentionGrad,
   AceDropout: dropout,
   AceAdamw: adamw,
-  AceLayerNormFork: COMPOSED,
+  AceLayerNormFork: layerNormFork,
   AceL2Normalise: l2Normalise,
   AceL2NormaliseGrad: l2NormaliseGrad,
   AceTopKSoftmax: COMPOSED,

@@ -66,9 +66,9 @@ void layer_norm(int d, const float *x, const float *gain, const float *bias, flo
   for (; i < first + rows; i++) layer_norm_one(d, x + i * d, gain, bias, epsilon, y + i * d, mean + i, rstd + i);
 }
 
-/* dx = rstd (g - mean(g) - n mean(g n)), with g = dy gain and n the normalised x. Rows likewise. */
+/* dx = rstd (g - mean(g) - n mean(g n)) + addend, with g = dy gain and n the normalised x; addend may be null. Rows likewise. */
 INLINE void layer_norm_grad_rows(const int rows, int d, const float *dy, const float *x, const float *gain, const float *mean,
-                                 const float *rstd, float *dx) {
+                                 const float *rstd, const float *addend, float *dx) {
   v128_t m4[GRAD_ROWS], s0[GRAD_ROWS], s1[GRAD_ROWS], a4[GRAD_ROWS], b4[GRAD_ROWS], r4[GRAD_ROWS];
   float a[GRAD_ROWS], b[GRAD_ROWS];
   int j = 0;
@@ -99,29 +99,35 @@ INLINE void layer_norm_grad_rows(const int rows, int d, const float *dy, const f
     EACH_ROW {
       const v128_t g = wasm_f32x4_mul(wasm_v128_load(dy + r * d + j), gain4);
       const v128_t n = wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(x + r * d + j), m4[r]), b4[r]);
-      wasm_v128_store(dx + r * d + j, wasm_f32x4_mul(r4[r], wasm_f32x4_sub(wasm_f32x4_sub(g, a4[r]), n)));
+      const v128_t v = wasm_f32x4_mul(r4[r], wasm_f32x4_sub(wasm_f32x4_sub(g, a4[r]), n));
+      wasm_v128_store(dx + r * d + j, addend ? wasm_f32x4_add(v, wasm_v128_load(addend + r * d + j)) : v);
     }
   }
   for (; j < d; j++) {
-    EACH_ROW dx[r * d + j] = rstd[r] * (dy[r * d + j] * gain[j] - a[r] - (x[r * d + j] - mean[r]) * b[r]);
+    EACH_ROW {
+      const float v = rstd[r] * (dy[r * d + j] * gain[j] - a[r] - (x[r * d + j] - mean[r]) * b[r]);
+      dx[r * d + j] = addend ? v + addend[r * d + j] : v;
+    }
   }
 }
-static NOINLINE void layer_norm_grad_four(int d, const float *dy, const float *x, const float *gain, const float *mean,
-                                          const float *rstd, float *dx) {
-  layer_norm_grad_rows(GRAD_ROWS, d, dy, x, gain, mean, rstd, dx);
+static NOINLINE void layer_norm_grad_two(int d, const float *dy, const float *x, const float *gain, const float *mean,
+                                          const float *rstd, const float *addend, float *dx) {
+  layer_norm_grad_rows(GRAD_ROWS, d, dy, x, gain, mean, rstd, addend, dx);
 }
 static NOINLINE void layer_norm_grad_one(int d, const float *dy, const float *x, const float *gain, const float *mean,
-                                         const float *rstd, float *dx) {
-  layer_norm_grad_rows(1, d, dy, x, gain, mean, rstd, dx);
+                                         const float *rstd, const float *addend, float *dx) {
+  layer_norm_grad_rows(1, d, dy, x, gain, mean, rstd, addend, dx);
 }
 EXPORT(layer_norm_grad_x)
 void layer_norm_grad_x(int d, const float *dy, const float *x, const float *gain, const float *mean, const float *rstd,
-                       float *dx, int first, int rows) {
+                       const float *addend, float *dx, int first, int rows) {
   int i = first;
   for (; i + GRAD_ROWS <= first + rows; i += GRAD_ROWS) {
-    layer_norm_grad_four(d, dy + i * d, x + i * d, gain, mean + i, rstd + i, dx + i * d);
+    layer_norm_grad_two(d, dy + i * d, x + i * d, gain, mean + i, rstd + i, addend ? addend + i * d : 0, dx + i * d);
   }
-  for (; i < first + rows; i++) layer_norm_grad_one(d, dy + i * d, x + i * d, gain, mean + i, rstd + i, dx + i * d);
+  for (; i < first + rows; i++) {
+    layer_norm_grad_one(d, dy + i * d, x + i * d, gain, mean + i, rstd + i, addend ? addend + i * d : 0, dx + i * d);
+  }
 }
 
 static NOINLINE void add_param_grads(int d, const float *dy, const float *x, float mean, float rstd, float *dgain,

@@ -1,5 +1,6 @@
 /** Layer normalisation by layer_norm.c. @module */
 import * as tf from "@tensorflow/tfjs";
+import { identity } from "../identity/wasm.ts";
 import { addressOf, output, type WasmCall, wasmKernels } from "../../wasm/module.ts";
 import { type Place, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { TensorInfo } from "../info.ts";
@@ -22,6 +23,14 @@ export function layerNorm(call: WasmCall<"AceLayerNorm">): KernelResult<"AceLaye
   return results;
 }
 
+/** AceLayerNormFork: the fourth output shares the data of `x`. */
+export function layerNormFork(
+  { inputs, attrs, backend }: WasmCall<"AceLayerNormFork">,
+): KernelResult<"AceLayerNormFork"> {
+  const outputs = layerNorm({ inputs, attrs, backend });
+  return [...outputs, identity({ inputs, attrs: {}, backend })];
+}
+
 /** Its C function; the results are y, mean and rstd. */
 export function layerNormStep(
   x: Place,
@@ -35,10 +44,10 @@ export function layerNormStep(
 
 /** AceLayerNormGradX. */
 export function layerNormGradX(call: WasmCall<"AceLayerNormGradX">): TensorInfo {
-  const { inputs: { dy, x, gain, mean, rstd }, backend } = call;
+  const { inputs: { dy, x, gain, mean, rstd, addend }, backend } = call;
   const dx = output(backend, x.shape);
   const [rows, width] = [mean.shape[0]!, gain.shape[0]!];
-  const args = [width, dy, x, gain, mean, rstd, dx];
+  const args = [width, dy, x, gain, mean, rstd, addend ?? 0, dx];
   runRows(backend, { name: "layer_norm_grad_x", args, results: [dx], rows, milliseconds: rows * width / 1e6 });
   return dx;
 }
