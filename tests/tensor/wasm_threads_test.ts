@@ -443,6 +443,8 @@ Deno.test("evenBounds() gives each thread as many chunks of nearly one size", ()
   assertEquals(evenBounds(1024, 208, 2), [0, 256, 512, 768, 1024]);
   assertEquals(evenBounds(100, 208, 1), [0, 100]);
   assertEquals(evenBounds(2, 1, 3), [0, 1, 2]);
+  assertEquals(evenBounds(768, 499, 5, 8), [0, 152, 304, 464, 616, 768]); // whole eights
+  assertEquals(evenBounds(20, 1, 5, 8), [0, 8, 16, 20]);
   assertEquals(evenBounds(10 ** 6, 1, 2).length, MAX_CHUNKS + 1);
 });
 

@@ -36,9 +36,11 @@ export function chunkBounds(rows: number, least: number, grain: number, threads:
  * @param rows Rows in all.
  * @param size Rows of a chunk, roughly.
  * @param threads Threads in all: each gets as many chunks.
+ * @param grain Rows of a chunk are a multiple of this, the last chunk's aside. @default {1}
  * @returns Integers from 0 to `rows`, ascending.
  */
-export function evenBounds(rows: number, size: number, threads: number): number[] {
-  const count = Math.min(MAX_CHUNKS, rows, threads * Math.max(1, Math.round(rows / size / threads)));
-  return Array.from({ length: count + 1 }, (_, i) => Math.round(rows * i / count));
+export function evenBounds(rows: number, size: number, threads: number, grain = 1): number[] {
+  const grains = Math.ceil(rows / grain);
+  const count = Math.min(MAX_CHUNKS, grains, threads * Math.max(1, Math.round(rows / size / threads)));
+  return Array.from({ length: count + 1 }, (_, i) => Math.min(rows, grain * Math.round(grains * i / count)));
 }

@@ -124,7 +124,7 @@ export function runRows(backend: WasmBackend, job: RowJob): void {
 /** The first row of each chunk, and the end. */
 function boundsOf(job: RowJob, threads: number | undefined): number[] {
   const { rows, grain = 1, chunk } = job;
-  if (chunk) return evenBounds(rows, chunk, threads ?? 1);
+  if (chunk) return evenBounds(rows, chunk, threads ?? 1, grain);
   return threads ? chunkBounds(rows, leastOf(job, threads), grain, threads) : [0, rows];
 }
 

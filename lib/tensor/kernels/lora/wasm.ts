@@ -6,7 +6,7 @@
  * @module
  */
 import { output, type WasmBackend, type WasmCall, wasmKernels } from "../../wasm/module.ts";
-import { type Inner, runRows } from "../../wasm/rows.ts";
+import { type Inner, type RowJob, type RowStep, runRows } from "../../wasm/rows.ts";
 import type { LoraAttributes } from "../attributes.ts";
 import type { Info1D, Info2D, TensorInfo } from "../info.ts";
 import type { KernelResult } from "../interface.ts";
@@ -22,8 +22,11 @@ type Inputs = Readonly<
 // Rough speeds of one thread, which only decide on threads.
 const TERMS_PER_MS = 5e6;
 
-/** The rows or columns that a thread computes are a multiple of this. */
+/** The columns that a thread computes are a multiple of this. */
 const LINES = 8;
+
+/** Of x so many are read at a time, for the gradients of all A: they stay in L2. */
+const CACHED_FLOATS = 393216;
 
 /** Bits of a word of a mask. */
 const WORD_BITS = 32;
@@ -98,23 +101,41 @@ export function loraLinearGrad(
   const { layers, rank, ranks, stride, inSize, outSize, scratchBytes } = groupOf(backend, attrs, inputs);
   const rows = x.shape[0]!;
   const dLow = output(backend, [rows, ranks]);
-  const share = (width: number) => ({ milliseconds: rows * rank * width / TERMS_PER_MS, scratchBytes });
-  for (const { tensor, scaling, part } of layers) {
-    const args = [outSize, rank, tensor("dy"), tensor("loraB"), scaling, part(dLow), ranks];
-    runRows(backend, { name: "lora_grad_low", args, results: [dLow], rows, isInPlace: true, ...share(outSize) });
-  }
-  const dA = layers.map(({ mask: [, , scale], part, words }) => {
-    const grad = output(backend, [rank, inSize]);
-    const args = [rows, inSize, rank, part(dLow), ranks, x, words(low), stride, scale, grad];
-    runRows(backend, { name: "lora_grad_a", args, results: [grad], rows: inSize, grain: LINES, ...share(inSize) });
-    return grad;
-  });
-  const dB = layers.map(({ tensor, part }) => {
-    const grad = output(backend, [outSize, rank]);
-    const args = [rows, outSize, rank, tensor("dy"), part(low), stride, grad];
-    runRows(backend, { name: "lora_grad_b", args, results: [grad], rows: outSize, grain: LINES, ...share(outSize) });
-    return grad;
-  });
+  const dA = layers.map(() => output(backend, [rank, inSize]));
+  const dB = layers.map(() => output(backend, [outSize, rank]));
+  const terms = rows * rank * layers.length;
+  const run = (
+    steps: readonly RowStep[],
+    width: number,
+    job: Pick<RowJob, "rows" | "results"> & Partial<RowJob>,
+  ): void => {
+    const [first, ...then] = steps;
+    runRows(backend, { ...first!, then, milliseconds: terms * width / TERMS_PER_MS, scratchBytes, ...job });
+  };
+  run(
+    layers.map(({ tensor, scaling, part }) => ({
+      name: "lora_grad_low",
+      args: [outSize, rank, tensor("dy"), tensor("loraB"), scaling, part(dLow), ranks],
+    })),
+    outSize,
+    { results: [dLow], rows, isInPlace: true },
+  );
+  run(
+    layers.map(({ mask: [, , scale], part, words }, l) => ({
+      name: "lora_grad_a",
+      args: [rows, inSize, rank, part(dLow), ranks, x, words(low), stride, scale, dA[l]!],
+    })),
+    inSize,
+    { results: dA, rows: inSize, grain: LINES, chunk: CACHED_FLOATS / rows },
+  );
+  run(
+    layers.map(({ tensor, part }, l) => ({
+      name: "lora_grad_b",
+      args: [rows, outSize, rank, tensor("dy"), part(low), stride, dB[l]!],
+    })),
+    outSize,
+    { results: dB, rows: outSize, grain: LINES, isEven: true },
+  );
   return [...dA, ...dB, dLow];
 }
 
