@@ -67,7 +67,10 @@ const COSTS: Readonly<Record<string, Cost4>> = {
     floats: rows * (n! + hidden! + out!),
   }),
   layer_norm: ([d], rows) => ({ lanes: LANES.norm * rows * d!, floats: 2 * rows * d! }),
-  layer_norm_grad_x: ([d], rows) => ({ lanes: LANES.normGrad * rows * d!, floats: 3 * rows * d! }),
+  layer_norm_grad_x: ([d, , , , , , addend], rows) => ({
+    lanes: (LANES.normGrad + Number(addend !== 0)) * rows * d!,
+    floats: (addend ? 4 : 3) * rows * d!,
+  }),
   add: perElement(1, 3),
   add_row: ([n], rows) => ({ lanes: rows * n!, floats: 2 * rows * n! }),
   dropout: perElement(LANES.dropout, 2),
