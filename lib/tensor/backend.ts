@@ -4,7 +4,7 @@ import { errorMessage } from "../platform/error_message.ts";
 import { checkOptions, checkValue, FLAG, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { readVariable } from "../platform/variables.ts";
 import { BlasError } from "./wasm/blas_checks.ts";
-import { initWasm, WASM_RULES, type WasmOptions } from "./wasm/init.ts";
+import { initWasm, WASM_RULES, wasmBackend, type WasmOptions } from "./wasm/init.ts";
 import { wasmKernels } from "./wasm/module.ts";
 import { threadCount } from "./wasm/threads.ts";
 import { initWebgpu } from "./webgpu/init.ts";
@@ -32,9 +32,12 @@ export interface SelectBackendOptions {
   wasm?: WasmOptions;
 }
 
+/** The fastest first. */
+const BACKENDS: readonly BackendName[] = ["webgpu", "wasm", "cpu"];
+
 /** What they must be. */
 const BACKEND_RULES: Rules<SelectBackendOptions> = {
-  backend: oneOf(["webgpu", "wasm", "cpu"]),
+  backend: oneOf(BACKENDS),
   allowSoftware: FLAG,
   wasm: RECORD,
 };
@@ -43,7 +46,7 @@ const BACKEND_RULES: Rules<SelectBackendOptions> = {
 function backendOf(variable: string): BackendName | undefined {
   const name = readVariable(variable);
   if (name) checkValue("select a backend", variable, name, BACKEND_RULES.backend);
-  return name ? name as BackendName : undefined;
+  return BACKENDS.find((known) => known === name);
 }
 
 /**
@@ -70,7 +73,7 @@ export async function selectBackend(options: SelectBackendOptions = {}): Promise
   const forced = options.backend ?? backendOf("ACE_BACKEND");
   const allowSoftware = options.allowSoftware ?? forced === "webgpu";
   const reasons: string[] = [];
-  for (const name of forced ? [forced] : ["webgpu", "wasm", "cpu"] as const) {
+  for (const name of forced ? [forced] : BACKENDS) {
     const started = await start(name, allowSoftware, options.wasm);
     if ("adapter" in started) return { name, adapter: started.adapter, reasons };
     reasons.push(`${name}: ${started.reason}`);
@@ -92,7 +95,7 @@ async function start(
       adapter = hardware.adapter;
     } else if (name === "wasm") {
       await initWasm(wasm);
-      const { modules: { strips }, blas } = wasmKernels(tf.findBackend("wasm") as never);
+      const { modules: { strips }, blas } = wasmKernels(wasmBackend());
       adapter = `tf.js, WebAssembly SIMD${strips?.bits === 256 ? ", 256-bit products" : ""}${
         blas ? `, ${blas.description}` : ""
       }`;

@@ -1,6 +1,8 @@
 /** tf.js's gradients, without what they leave behind. @module */
 import * as tf from "@tensorflow/tfjs";
 import { namedTensors } from "./params.ts";
+import { asLong } from "../platform/map_tuple.ts";
+import { privateParts } from "./private_parts.ts";
 import { keepingLittle } from "./tape.ts";
 import type { Scalar, Tensor } from "./types.ts";
 
@@ -46,10 +48,12 @@ export interface RecordedGradients {
   dispose(): void;
 }
 
-/** Parts of tf.js's engine (4.22.0) that its types call private. */
+/** Parts of tf.js's engine that its types call private, or that are otherwise than they say. */
 interface Taping {
+  state: { activeTape: { saved?: Tensor[] }[] | null };
   startTape(): void;
   endTape(): void;
+  gradients(f: () => Scalar, xs: Tensor[], dy: undefined, allowNoGradients: true): { grads: (Tensor | null)[] };
 }
 
 /**
@@ -61,11 +65,11 @@ interface Taping {
 export function recordGradients(tree: unknown, names: readonly string[], f: () => Scalar): RecordedGradients {
   const leaves = leavesOf(tree, names);
   const engine = tf.engine();
-  const taping = engine as unknown as Taping;
-  const { state } = engine;
+  const taping = privateParts<Taping>(engine, ["state", "startTape", "endTape", "gradients"]);
+  const { state } = taping;
   let value: Scalar;
   taping.startTape();
-  const tape = state.activeTape;
+  const tape = state.activeTape ?? [];
   const dispose = (): void => {
     for (const { saved } of tape) tf.dispose(saved ?? []);
     tape.length = 0;
@@ -78,7 +82,7 @@ export function recordGradients(tree: unknown, names: readonly string[], f: () =
     throw error;
   } finally {
     taping.endTape();
-    state.activeTape = null as never; // as tf.js leaves it
+    state.activeTape = null; // as tf.js leaves it
   }
   return {
     back() {
@@ -88,9 +92,9 @@ export function recordGradients(tree: unknown, names: readonly string[], f: () =
           state.activeTape = tape;
           return value;
         };
-        return namedGradients(names, leaves, engine.gradients(forward, leaves, undefined as never, true).grads);
+        return namedGradients(names, leaves, taping.gradients(forward, leaves, undefined, true).grads);
       } finally {
-        state.activeTape = null as never;
+        state.activeTape = null;
         dispose();
       }
     },
@@ -150,11 +154,12 @@ export function customGrad<
   Saved extends readonly Tensor[] | [],
   T extends Tensor,
 >(inputs: Inputs, f: (...inputs: Inputs) => CustomGradient<Inputs, Saved, T>): T {
-  const run = tf.customGrad((...given) => {
-    const save = given.pop() as unknown as tf.GradSaveFunc; // tf.js types it as one more input
-    const { value, saved, gradFunc } = f(...given as unknown as Inputs);
+  const run = tf.customGrad<T>((...given) => {
+    const save = given.pop(); // which tf.js types as one more input
+    if (typeof save !== "function") throw new TypeError("Cannot keep what a gradient needs as tf.js must say how");
+    const { value, saved, gradFunc } = f(...asLong(given, inputs));
     save([...saved]);
-    return { value, gradFunc: (dy, kept) => [...gradFunc(dy as T, kept as unknown as Saved)] };
+    return { value, gradFunc: (dy, kept) => [...gradFunc(dy, asLong(kept, saved))] };
   });
-  return run(...inputs) as T;
+  return run(...inputs);
 }

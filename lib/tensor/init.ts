@@ -1,6 +1,7 @@
 /** Seeded initialisers with torch's formulas. The shape written out gives the rank. @module */
 import * as tf from "@tensorflow/tfjs";
 import { deriveSeed, gaussian, mulberry32 } from "./random.ts";
+import { shaped } from "./shape.ts";
 import type { TensorOf } from "./types.ts";
 
 /** The tensor of these numbers. */
@@ -8,7 +9,7 @@ export function tensorOf<const Shape extends readonly number[]>(
   values: Float32Array,
   shape: Shape,
 ): TensorOf<Shape> {
-  return tf.tensor(values, [...shape]) as TensorOf<Shape>;
+  return shaped(tf.tensor(values, [...shape]), shape);
 }
 
 function filled<const Shape extends readonly number[]>(shape: Shape, next: () => number): TensorOf<Shape> {
@@ -61,12 +62,12 @@ export function kaimingNormal<const Shape extends readonly number[]>(
 export function zeros<const Shape extends readonly number[]>(
   shape: Shape,
 ): TensorOf<Shape> {
-  return tf.zeros([...shape]) as TensorOf<Shape>;
+  return shaped(tf.zeros([...shape]), shape);
 }
 
 /** All ones. */
 export function ones<const Shape extends readonly number[]>(
   shape: Shape,
 ): TensorOf<Shape> {
-  return tf.ones([...shape]) as TensorOf<Shape>;
+  return shaped(tf.ones([...shape]), shape);
 }

@@ -1,6 +1,7 @@
 /** Small operations that tf.js lacks. @module */
 import * as tf from "@tensorflow/tfjs";
 import { customGrad } from "./gradients.ts";
+import { ranked } from "./shape.ts";
 import { add, matMul, mul, reshape, softmax } from "./typed.ts";
 import type { Tensor, Tensor2D } from "./types.ts";
 
@@ -10,6 +11,7 @@ import type { Tensor, Tensor2D } from "./types.ts";
  * @param f Synchronous.
  */
 export function tidy<T>(f: () => T): T {
+  // tf.js types what it looks through for tensors; it leaves all else as it is.
   return tf.tidy(f as () => tf.TensorContainer) as T;
 }
 
@@ -29,7 +31,7 @@ export async function takeNumber(scalar: Tensor): Promise<number> {
 export function detach<T extends Tensor>(x: T): T {
   const engine = tf.engine();
   engine.backend.incRef(x.dataId);
-  return engine.makeTensorFromTensorInfo({ dataId: x.dataId, shape: x.shape, dtype: x.dtype }) as T;
+  return ranked(engine.makeTensorFromTensorInfo({ dataId: x.dataId, shape: x.shape, dtype: x.dtype }), x);
 }
 
 /**
@@ -43,7 +45,7 @@ export function detach<T extends Tensor>(x: T): T {
 export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
   const [size, width] = table.shape;
   return customGrad([table], (rows) => ({
-    value: tf.gather<Tensor>(rows, ids as tf.Tensor1D), // any rank
+    value: tf.gather<Tensor>(rows, ids),
     saved: [ids], // they may have been made inside the differentiated function
     gradFunc: (dy, [kept]: [Tensor]) => [
       tf.tidy(() => {
@@ -63,7 +65,7 @@ export function embeddingLookup(table: Tensor2D, ids: Tensor): Tensor {
  */
 export function oneHotRows(indices: Tensor, size: number): Tensor {
   return tf.tidy(() => {
-    if (size > 1 && tf.getBackend() !== "webgpu") return tf.oneHot(indices as tf.Tensor1D, size).toFloat();
+    if (size > 1 && tf.getBackend() !== "webgpu") return tf.oneHot(indices, size).toFloat();
     const hits = tf.equal(tf.expandDims(indices, -1), tf.range(0, size, 1, "int32"));
     return tf.where(hits, tf.scalar(1), tf.scalar(0));
   });

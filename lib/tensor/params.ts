@@ -24,7 +24,7 @@ function isTensor(value: unknown): value is Tensor {
  */
 export function mapTree<T>(tree: T, replace: (node: object, name: string) => unknown): T {
   const visit = (node: unknown, name: string): unknown => {
-    if (node === null || typeof node !== "object") return node;
+    if (!isObject(node)) return node;
     const replacement = replace(node, name);
     if (replacement !== undefined) return replacement;
     if (isTensor(node)) return node;
@@ -33,13 +33,17 @@ export function mapTree<T>(tree: T, replace: (node: object, name: string) => unk
     if (entries.every(([, child], i) => child === children[i])) return node;
     return Array.isArray(node) ? children : Object.fromEntries(entries.map(([key], i) => [key, children[i]]));
   };
-  return visit(tree, "") as T;
+  return visit(tree, "") as T; // what replaces a node has its type
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** A node's own name where it has one, else the key it stands under. */
 function keyOf(key: string, node: unknown): string {
-  const { method } = (node ?? {}) as { method?: { name?: unknown } };
-  return typeof method === "object" && typeof method.name === "string" ? method.name : key;
+  const method = isObject(node) && "method" in node ? node.method : undefined;
+  return isObject(method) && "name" in method && typeof method.name === "string" ? method.name : key;
 }
 
 function join(name: string, key: string): string {

@@ -7,6 +7,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { privateParts } from "./private_parts.ts";
 import type { Tensor } from "./types.ts";
 
 /** Stands for a tensor of which a gradient reads no more than the shape. Whoever gives it to an operation is told so by tf.js. */
@@ -31,7 +32,7 @@ type GradFunc = (dy: Tensor | Tensor[], saved: Saved[], attrs: unknown) => Input
 /** Parts of tf.js's engine (4.22.0) that its types call private. */
 interface Recorder {
   state: { gradientDepth: number; activeTape: { gradient?: (dys: (Tensor | null)[]) => InputGradients }[] };
-  getTensorsForGradient(kernelName: string, inputs: tf.NamedTensorMap, outputs: Tensor[]): Saved[];
+  getTensorsForGradient(kernelName: string, inputs: tf.NamedTensorMap, outputs: Tensor[]): Tensor[];
   saveTensorsForBackwardMode(tensors: Saved[]): Saved[];
   backend: { incRef(dataId: object): void };
   makeTensorFromTensorInfo(info: tf.TensorInfo): Tensor;
@@ -44,6 +45,16 @@ interface Recorder {
     saved: Saved[],
     attrs: unknown,
   ): void;
+}
+
+const RECORDER: readonly (keyof Recorder)[] = [
+  ...["state", "backend", "getTensorsForGradient", "saveTensorsForBackwardMode"] as const,
+  ...["makeTensorFromTensorInfo", "keep", "addTapeNode"] as const,
+];
+
+/** How tf.js differentiates a kernel; what it keeps are tensors to its types. */
+interface Differentiable {
+  gradFunc?(...of: Parameters<GradFunc>): InputGradients;
 }
 
 /** No gradient reads its values. */
@@ -105,7 +116,7 @@ export function keepingLittle<T>(leaves: readonly Tensor[], seed: Tensor | undef
   }
   const ids = leaves.map(({ id }) => id);
   recording = { leaves: new Set(ids), reached: new Set(ids), seed, read: [], given: new WeakSet() };
-  const undo = override(tf.engine() as unknown as Recorder, recording);
+  const undo = override(privateParts<Recorder>(tf.engine(), RECORDER), recording);
   try {
     return f();
   } finally {
@@ -125,10 +136,12 @@ function override(engine: Recorder, recording: Recording): () => void {
   const own: Recorder = Object.getPrototypeOf(engine);
   const { reached } = recording;
   const isReached = (x: Tensor | undefined): boolean => x !== undefined && reached.has(x.id);
-  const methods: Pick<Recorder, "getTensorsForGradient" | "saveTensorsForBackwardMode" | "addTapeNode"> = {
+  const methods: Pick<Recorder, "saveTensorsForBackwardMode" | "addTapeNode"> & {
+    getTensorsForGradient(...of: Parameters<Recorder["getTensorsForGradient"]>): Saved[];
+  } = {
     getTensorsForGradient(kernelName, inputs, outputs) {
       if (!Object.values(inputs).some(isReached)) return [];
-      const tensors = own.getTensorsForGradient.call(engine, kernelName, inputs, outputs) as Tensor[];
+      const tensors = own.getTensorsForGradient.call(engine, kernelName, inputs, outputs);
       if (SHAPES_ONLY.has(kernelName)) return tensors.map((x) => new KeptShape(x));
       const readFor = READ_FOR[kernelName];
       return tensors.map((x, i) =>
@@ -144,7 +157,7 @@ function override(engine: Recorder, recording: Recording): () => void {
       for (const { id } of outputs) reached.add(id);
       own.addTapeNode.call(engine, kernelName, inputs, outputs, gradient, saved, attrs);
       const node = engine.state.activeTape.at(-1)!;
-      const gradFunc = (tf.getGradient(kernelName)?.gradFunc ?? gradient) as GradFunc | undefined;
+      const { gradFunc = gradient }: Differentiable = tf.getGradient(kernelName) ?? {};
       if (!gradFunc) return;
       const run = (dys: Tensor[]): InputGradients => gradFunc(dys.length > 1 ? dys : dys[0]!, saved, attrs);
       node.gradient = freeing(engine, recording, { outputs, saved, gradient: run });
@@ -152,7 +165,7 @@ function override(engine: Recorder, recording: Recording): () => void {
   };
   Object.assign(engine, methods);
   return () => {
-    for (const name of Object.keys(methods)) delete (engine as Partial<Recorder>)[name as keyof Recorder];
+    for (const name of Object.keys(methods)) Reflect.deleteProperty(engine, name);
   };
 }
 
@@ -167,7 +180,7 @@ function freeing(
   },
 ): (dys: (Tensor | null)[]) => InputGradients {
   return (dys) => {
-    const given = [...dys] as Tensor[];
+    const given: Tensor[] = [];
     const isInner = engine.state.gradientDepth > 0; // a gradient of this one may follow
     // Most operations with several results have a gradient of one: zeros are made for what is read.
     const zeros = (i: number): Tensor => {
@@ -175,7 +188,10 @@ function freeing(
       if (!isInner) recording.read.push(made);
       return made;
     };
-    dys.forEach((dy, i) => dy ?? Object.defineProperty(given, i, { get: () => zeros(i) }));
+    for (const [i, dy] of dys.entries()) {
+      if (dy) given[i] = dy;
+      else Object.defineProperty(given, i, { get: () => zeros(i), enumerable: true, configurable: true });
+    }
     if (isInner) return gradient(given);
     for (const x of recording.read) x.dispose();
     const isFree = (dy: Tensor | null, i: number): dy is Tensor =>

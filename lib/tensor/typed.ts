@@ -5,16 +5,17 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { ranked, shaped } from "./shape.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorOf } from "./types.ts";
 
 /** The numbers in another shape; one written out, `[B * N, D]`, gives the rank. */
 export function reshape<const Shape extends readonly number[]>(x: Tensor, shape: Shape): TensorOf<Shape> {
-  return tf.reshape(x, [...shape]) as TensorOf<Shape>;
+  return shaped(tf.reshape(x, [...shape]), shape);
 }
 
 /** Rows as the axes that they were made of: `[B * N, E]` of an `x` that is `[B, N, D]` becomes `[B, N, E]`. */
 export function unflatten<T extends Tensor>(rows: Tensor2D, x: T): T {
-  return tf.reshape(rows, [...x.shape.slice(0, -1), rows.shape[1]]) as T;
+  return ranked(tf.reshape(rows, [...x.shape.slice(0, -1), rows.shape[1]]), x);
 }
 
 /** The product of matrices, or of batches of them; the second has the first's rank or is broadcast. */

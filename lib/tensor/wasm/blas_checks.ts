@@ -8,8 +8,8 @@ export class BlasError extends Error {
 }
 
 /** tfjs's memory. */
-export function memoryOf(backend: WasmBackend): ArrayBuffer {
-  return backend.wasm.asm.memory.buffer as ArrayBuffer; // with other libraries of types it may be a shared one
+export function memoryOf(backend: WasmBackend): ArrayBufferLike {
+  return backend.wasm.asm.memory.buffer;
 }
 
 /** Largest relative difference from our own sums that a library's may have. */

@@ -56,14 +56,10 @@ export function blasMatmul(
   repeat: typeof repeatRow,
 ): KernelFunctions[string] {
   const [ROW_MAJOR, AS_IS, TRANSPOSED, FLOAT] = [101, 111, 112, 4] as const;
-  const pointers = (addresses: number[]): BigUint64Array<ArrayBuffer> =>
-    BigUint64Array.from(addresses, (address) => BigInt(base + address));
+  const place = (address: number): bigint => BigInt(base + address);
+  const pointers = (addresses: number[]): BigUint64Array<ArrayBuffer> => BigUint64Array.from(addresses, place);
   const integer = (value: number): Int32Array<ArrayBuffer> => Int32Array.of(value);
-  return (...numbers) => {
-    const [part, batch, m, n, k, a, ta, ia, b, tb, ib, bias, c, first, count] = numbers as [
-      ...[number, number, number, number, number, number, number, number],
-      ...[number, number, number, number, number, number, number],
-    ];
+  return (part, batch, m, n, k, a, ta, ia, b, tb, ib, bias, c, first, count) => {
     const [i0, matrices] = part === 0 ? [first, count] : [0, batch];
     const [row, rows] = part === 1 ? [first, count] : [0, m];
     const [column, columns] = part === 2 ? [first, count] : [0, n];
@@ -88,9 +84,7 @@ export function blasMatmul(
       return 0;
     }
     for (let i = 0; i < matrices; i++) {
-      const [left, right, result] = [lefts, rights, results].map((all) => BigInt(base + all[i]!)) as [
-        ...[bigint, bigint, bigint],
-      ];
+      const [left, right, result] = [place(lefts[i]!), place(rights[i]!), place(results[i]!)] as const;
       symbols.cblas_sgemm(
         ...[ROW_MAJOR, formA, formB, rows, columns, k] as const,
         ...[1, left, lda, right, ldb, beta, result, n] as const,
@@ -138,11 +132,7 @@ export type PackedProduct = (
  */
 export function blasPacked(product: PackedProduct): KernelFunctions[string] {
   const FLOAT = 4;
-  return (...numbers) => {
-    const [m, n, k, a, part0, part1, column1, c, tiles, first, count, scratch] = numbers as [
-      ...[number, number, number, number, number, number],
-      ...[number, number, number, number, number, number],
-    ];
+  return (m, n, k, a, part0, part1, column1, c, tiles, first, count, scratch) => {
     const multiply = (row: number, rows: number, column: number, columns: number, part: number): void =>
       product(rows, columns, k, a + FLOAT * row * k, part, c + FLOAT * (row * n + column), n, scratch);
     if (!part1) {

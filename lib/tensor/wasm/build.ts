@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { keysOf } from "../../platform/known_keys.ts";
 
 /** The source directory. */
 const SOURCE = new URL("./", import.meta.url);
@@ -118,7 +119,7 @@ if (import.meta.main) {
   const text = binaryModule(await compileKernels(false), await compileKernels(true));
   await Deno.writeTextFile(new URL("kernels_binary.ts", SOURCE), text);
   console.log(`kernels_binary.ts: ${text.length} characters`);
-  for (const name of Object.keys(IMAGE_PROGRAMS) as (keyof typeof IMAGE_PROGRAMS)[]) {
+  for (const name of keysOf(IMAGE_PROGRAMS)) {
     await Deno.writeTextFile(new URL(`${name}_binary.ts`, IMAGE), imageModule(name, await compileImageProgram(name)));
   }
 }

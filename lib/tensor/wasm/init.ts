@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { useNative } from "../kernels/native.ts";
 import { registerKernels } from "../kernels/register.ts";
+import { privateParts } from "../private_parts.ts";
 import { COUNT, FLAG, type Rules, TEXT } from "../../platform/options.ts";
 import { readVariable } from "../../platform/variables.ts";
 import { WASM_KERNELS } from "./kernels.ts";
@@ -77,8 +78,15 @@ export async function initWasm(options: WasmOptions = {}): Promise<void> {
   await setThreads(wasmBackend(), threads, options.threads !== undefined);
 }
 
-function wasmBackend(): WasmBackend {
-  return tf.engine().findBackend("wasm") as unknown as WasmBackend;
+/** tfjs's backend, which is there by then. */
+export function wasmBackend(): WasmBackend {
+  return privateParts<WasmBackend>(tf.findBackend("wasm"), [
+    "wasm",
+    "dataIdMap",
+    "makeOutput",
+    "incRef",
+    "disposeData",
+  ]);
 }
 
 /** Whether the variable from which Deno takes V8's flags names that of matmul_strips.ts. */
@@ -86,12 +94,13 @@ function flagIsSet(): boolean {
   return readVariable("DENO_V8_FLAGS")?.split(",").includes(WIDE_FLAG) ?? false;
 }
 
+interface Initializing {
+  initializeBackend(name: string): { success: boolean | Promise<boolean> };
+}
+
 async function start(wide: boolean): Promise<void> {
-  const engine = tf.engine() as unknown as {
-    registry: Record<string, unknown>;
-    initializeBackend(name: string): { success: boolean | Promise<boolean> };
-  };
-  if (!engine.registry["wasm"]) {
+  const engine = privateParts<Initializing>(tf.engine(), ["initializeBackend"]);
+  if (!tf.engine().registry["wasm"]) {
     // Where a page is isolated tfjs would take the JavaScript for threads of its own.
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     const restore = serveModule();
@@ -122,9 +131,9 @@ function serveModule(): () => void {
   const original = WebAssembly.instantiate;
   const isPlaceholder = (source: unknown): boolean =>
     source instanceof ArrayBuffer && new TextDecoder().decode(source) === PLACEHOLDER;
-  const instantiate = async (source: unknown, imports?: WebAssembly.Imports): Promise<unknown> =>
-    isPlaceholder(source) ? await instantiateTfjs(imports!) : await original(source as WebAssembly.Module, imports);
-  WebAssembly.instantiate = instantiate as typeof WebAssembly.instantiate;
+  const instantiate = async (source: WebAssembly.Module, imports?: WebAssembly.Imports): Promise<unknown> =>
+    isPlaceholder(source) ? await instantiateTfjs(imports!) : await original(source, imports);
+  WebAssembly.instantiate = instantiate as typeof WebAssembly.instantiate; // all of its forms
   return () => {
     WebAssembly.instantiate = original;
     platform.fetch = fetch;

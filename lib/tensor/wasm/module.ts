@@ -116,7 +116,8 @@ export interface WasmKernels {
 
 /** Whether other threads can be given a memory; pages that are not isolated have no name for such. */
 export function isShared({ buffer }: WebAssembly.Memory): boolean {
-  return typeof SharedArrayBuffer !== "undefined" && (buffer as unknown) instanceof SharedArrayBuffer;
+  const bytes: ArrayBufferLike = buffer;
+  return typeof SharedArrayBuffer !== "undefined" && bytes instanceof SharedArrayBuffer;
 }
 
 /** The stack of a thread. */
@@ -185,8 +186,19 @@ export function instantiate(
     strip,
     blas: { sgemm, sums, ...exponentials },
   });
-  (exports["use_strips"] as (bits: number) => void)(bits);
+  functionsOf(exports)["use_strips"]!(bits);
   return exports;
+}
+
+/** The functions that a module exports. */
+export function functionsOf(exports: WebAssembly.Exports): KernelFunctions {
+  const functions: KernelFunctions = {};
+  for (const [name, value] of Object.entries(exports)) if (isFunction(value)) functions[name] = value;
+  return functions;
+}
+
+function isFunction(value: unknown): value is KernelFunctions[string] {
+  return typeof value === "function";
 }
 
 /**
@@ -214,12 +226,14 @@ export function wasmKernels(backend: WasmBackend, wide = false): WasmKernels {
     },
   });
   // The module's own idea of where its stack is would be tfjs's first 64 KB.
-  (exports["__stack_pointer"] as WebAssembly.Global).value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
+  const stackPointer = exports["__stack_pointer"];
+  if (!(stackPointer instanceof WebAssembly.Global)) throw new Error("Cannot use kernels that export no stack pointer");
+  stackPointer.value = (allocate(backend, STACK_BYTES) + STACK_BYTES) & ~15;
   let address = 0;
   let size = 0;
   const kernels: WasmKernels = {
     modules,
-    run: { ...exports } as unknown as KernelFunctions,
+    run: functionsOf(exports),
     scratch(bytes: number): number {
       if (bytes > size) {
         if (address) wasm._free(address);

@@ -5,6 +5,7 @@
  * @module
  */
 import { wasmModule } from "../../platform/assets.ts";
+import { functionsOf } from "./module.ts";
 
 /** What tfjs's JavaScript is given. */
 export interface TfjsInstance {
@@ -44,13 +45,13 @@ export async function instantiateTfjs(imports: WebAssembly.Imports): Promise<Tfj
 
 /** Whether this is a page that is not isolated from others: it may make a shared memory, and no more. */
 function isSingle(): boolean {
-  return (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false;
+  return "crossOriginIsolated" in globalThis && globalThis.crossOriginIsolated === false;
 }
 
 /** The functions that the start of the threaded file calls: it learns that there is one processor, so it starts no thread. */
 function threadImports(exports: () => WebAssembly.Exports): Record<string, (...args: number[]) => number | void> {
   const call = (name: string, ...args: number[]): void => {
-    (exports()[name] as (...args: number[]) => void)(...args);
+    functionsOf(exports())[name]!(...args);
   };
   return {
     emscripten_num_logical_cores: () => 1,

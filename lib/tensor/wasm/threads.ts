@@ -16,6 +16,9 @@ let running: Running | undefined;
 let wanted: { threads: number; backend?: WasmBackend } = { threads: 1 };
 let missedMs = 0;
 
+/** What {@linkcode start} may have changed. */
+const current = (): Running | undefined => running;
+
 /** What starting a worker takes, roughly. The pool starts when it would have saved as much, so never in a short program. */
 const START_MS = 150;
 
@@ -30,7 +33,7 @@ export function threadPool(milliseconds = 0): ThreadPool | undefined {
   if (running || threads === 1) return running?.pool;
   missedMs += milliseconds * (threads - 1) / threads;
   if (missedMs > START_MS * (threads - 1)) start();
-  return (running as Running | undefined)?.pool;
+  return current()?.pool;
 }
 
 /**

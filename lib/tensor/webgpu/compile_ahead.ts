@@ -5,7 +5,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { WebgpuBackend } from "./backend.ts";
+import { privateParts } from "../private_parts.ts";
 import { COMPILE_ONLY, compileAsked } from "./device_cache.ts";
 
 /**
@@ -22,6 +22,12 @@ export async function compileAhead(work: () => Promise<void> | void): Promise<nu
   return await (await beginCompiling(work)).compiled;
 }
 
+/** Of tfjs's backend. */
+interface Compiler {
+  device: GPUDevice;
+  pipelineCache: Record<string, unknown>;
+}
+
 /** Programs that are being compiled. */
 export interface Compiling {
   /** How many, once all of them are compiled. */
@@ -31,8 +37,7 @@ export interface Compiling {
 /** {@linkcode compileAhead} to the end of `work`, after which other things may be computed while the programs are compiled. */
 export async function beginCompiling(work: () => Promise<void> | void): Promise<Compiling> {
   if (tf.getBackend() !== "webgpu") return { compiled: Promise.resolve(0) };
-  const { device } = tf.backend() as unknown as WebgpuBackend;
-  const { pipelineCache } = tf.backend() as unknown as { pipelineCache: Record<string, unknown> };
+  const { device, pipelineCache } = privateParts<Compiler>(tf.backend(), ["device", "pipelineCache"]);
   const known = new Set(Object.keys(pipelineCache));
   tf.engine().startScope();
   tf.env().set(COMPILE_ONLY, true);

@@ -176,7 +176,8 @@ export function watchDevice(device: GPUDevice): Pick<OwnedDevice, "check" | "fir
   });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
-    const { error } = event as GPUUncapturedErrorEvent; // an Event alone with other libraries of types
+    if (!isUncapturedError(event)) return;
+    const { error } = event;
     first ??= new DeviceError(
       `Cannot trust the results on webgpu as the device must report no error: current value is ` +
         `${error.constructor.name} "${oneLine(error)}", restart the process with smaller batches`,
@@ -194,7 +195,13 @@ export function watchDevice(device: GPUDevice): Pick<OwnedDevice, "check" | "fir
   };
 }
 
+/** With other libraries of types it is an Event alone. */
+function isUncapturedError(event: Event): event is GPUUncapturedErrorEvent {
+  return "error" in event;
+}
+
 function oneLine(error: unknown): string {
-  const message = (error as { message?: string } | null)?.message ?? String(error);
+  const hasMessage = typeof error === "object" && error !== null && "message" in error;
+  const message = String(hasMessage ? error.message : error);
   return message.replace(/\s+/g, " ").trim();
 }

@@ -9,6 +9,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { TensorInfo } from "../kernels/info.ts";
+import { privateParts } from "../private_parts.ts";
 import type { WebgpuBackend } from "./backend.ts";
 import { guarded } from "./device.ts";
 import { askPipeline, isCompilingOnly, pipelineOf, type Uniform, uniformBuffer } from "./device_cache.ts";
@@ -48,6 +49,17 @@ let dispatches = 0;
 export function missingInternal(backend: WebgpuBackend): string | undefined {
   const names = ["commandEncoder", "commandQueueOwnedIds", "dispatchCountInPass", "supportTimestampQuery", "querySet"];
   return names.find((name) => !(name in backend));
+}
+
+/** Asked for at every dispatch: one stands for all that {@linkcode missingInternal} has seen to. */
+function internalsOf(backend: WebgpuBackend): Internals {
+  return privateParts<Internals>(backend, ["dispatchCountInPass"]);
+}
+
+function bufferOf(backend: WebgpuBackend, { dataId }: TensorInfo): GPUBuffer {
+  const { resource } = backend.tensorMap.get(dataId);
+  if (resource && "getMappedRange" in resource) return resource;
+  throw new TypeError("Cannot run a program on a tensor as it must be in a buffer: it is in none");
 }
 
 /** How many programs {@linkcode runProgram} has dispatched in this process. */
@@ -152,9 +164,9 @@ function recording(backend: WebgpuBackend, outputs: readonly TensorInfo[], f: ()
 }
 
 function record(backend: WebgpuBackend, program: GpuProgram, tensors: readonly TensorInfo[]): void {
-  const internals = backend as unknown as Internals;
+  const internals = internalsOf(backend);
   const { pipeline, layout } = pipelineOf(backend.device, program, () => codeOf(program));
-  const buffers = tensors.map((tensor) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer);
+  const buffers = tensors.map((tensor) => bufferOf(backend, tensor));
   buffers.push(uniformBuffer(backend.device, program.uniforms));
   const bindGroup = backend.device.createBindGroup({
     layout,
@@ -200,18 +212,23 @@ export function recordCopies(
 ): void {
   const some = copies.filter(({ count }) => count > 0); // a tensor without numbers has no buffer
   if (some.length === 0 || isCompilingOnly()) return;
-  const internals = backend as unknown as Internals;
+  const internals = internalsOf(backend);
   const tensors = some.flatMap(({ from, to }) => [from, to]);
   if (tensors.some(isHalf)) {
     throw new TypeError("Cannot copy a tensor's numbers as they must take four bytes each: two");
   }
-  const buffer = (tensor: TensorInfo) => backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
   recording(backend, outputs, () => {
     for (const tensor of tensors) backend.uploadToGPU(tensor.dataId);
     backend.ensureCommandEncoderReady();
     backend.endComputePassEncoder();
     for (const { from, fromAt, to, toAt, count } of some) {
-      internals.commandEncoder.copyBufferToBuffer(buffer(from), fromAt * 4, buffer(to), toAt * 4, count * 4);
+      internals.commandEncoder.copyBufferToBuffer(
+        bufferOf(backend, from),
+        fromAt * 4,
+        bufferOf(backend, to),
+        toAt * 4,
+        count * 4,
+      );
     }
     for (const tensor of tensors) internals.commandQueueOwnedIds.add(tensor.dataId);
   });

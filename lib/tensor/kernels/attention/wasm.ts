@@ -18,7 +18,7 @@ export function withMask(backend: WasmBackend, keyMask: Info2D | undefined, run:
   const length = keyMask.shape[0] * keyMask.shape[1];
   // Whole vectors are read of it, the last beyond its end.
   const mask = allocate(backend, 4 * (length + 3));
-  const buffer = backend.wasm.asm.memory.buffer as ArrayBuffer;
+  const buffer: ArrayBufferLike = backend.wasm.asm.memory.buffer;
   const Values = keyMask.dtype === "bool" ? Uint8Array : keyMask.dtype === "int32" ? Int32Array : Float32Array;
   const values = new Values(buffer, addressOf(backend, keyMask), length);
   const words = new Int32Array(buffer, mask, length);

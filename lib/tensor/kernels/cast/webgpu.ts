@@ -19,9 +19,8 @@ export function cast(call: WebgpuCall<"Cast">, tfjs: Kernel<"Cast", WebgpuBacken
   const isConverted = dtype === "float32" && (stored.dtype === "int32" || stored.dtype === "bool");
   if (!isConverted) return tfjs(call);
   const size = sizeOf(x.shape);
-  if (stored.values || size === 0) {
-    return backend.makeTensorInfo(x.shape, "float32", Float32Array.from(stored.values as ArrayLike<number> ?? []));
-  }
+  const values = size === 0 ? new Int32Array(0) : stored.values;
+  if (values && !Array.isArray(values)) return backend.makeTensorInfo(x.shape, "float32", Float32Array.from(values));
   const y = output(backend, x.shape);
   runProgram(backend, {
     key: "AceCast",
