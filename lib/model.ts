@@ -1,13 +1,14 @@
 /** A model to work with: what is loaded, and thin methods over the package's functions. @module */
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "./ace_lora.ts";
-import { loadAdapter, saveAdapter } from "./adapters/model.ts";
+import { type Adapted, loadAdapter, saveAdapter } from "./adapters/model.ts";
 import type { ModelFiles } from "./clip/find_model_files.ts";
 import { LOAD_CLIP_RULES, loadClip, type LoadClipOptions, type LoadedClip } from "./clip/load.ts";
 import { encodeImages } from "./clip/zero_shot/scores.ts";
 import { tokenise } from "./clip/tokenise.ts";
 import { DATASET } from "./data/dataset.ts";
 import { loadPairs } from "./data/pairs.ts";
+import { fingerprints, type UsedCases } from "./data/seen.ts";
 import { imageSource, pairSource } from "./data/sources.ts";
 import type { Dataset } from "./data/types.ts";
 import {
@@ -53,7 +54,7 @@ const PAIRS: Rule = {
 };
 
 /** A model, adapted or not. Every method encodes with the weights as they are; none changes them. */
-export interface Model extends LoadedClip {
+export interface Model extends LoadedClip, UsedCases {
   /** Weights, and what an adapter added. */
   params: AceLoraParams;
   /** What an adapter added to `config`. */
@@ -82,7 +83,7 @@ export interface Model extends LoadedClip {
    * @throws {TypeError | RangeError} If an option is unknown or of another kind.
    */
   adapt(pairs: Dataset | string, options?: AdaptOptions): Promise<Model & { fit: FitResult<AceLoraParams> }>;
-  /** Writes the adapter as one safetensors file: `saveAdapter`. @throws {RangeError} If nothing was added. */
+  /** Writes the adapter as one safetensors file, with the lists of its cases that are known: `saveAdapter`. @throws {RangeError} If nothing was added. */
   save(path: string): Promise<void>;
   /** Frees the weights; those that an adapted model shares with the one it was made from are freed with either. */
   dispose(): void;
@@ -110,17 +111,18 @@ export async function loadModel(from: string | ModelFiles = {}, options: LoadMod
   const { adapter, note = (text) => console.warn(text), ...rest } = options;
   if (!tf.getBackend()) await selectBackend();
   const clip = await loadClip(from, { ...rest, note });
-  if (adapter === undefined) return modelOf(clip, clip.params, { encoders: clip.config, learnScale: false });
+  if (adapter === undefined) {
+    return modelOf(clip, { params: clip.params, config: { encoders: clip.config, learnScale: false } });
+  }
   try {
-    const { params, config } = await loadAdapter(adapter, clip.params, clip.config);
-    return modelOf(clip, params, config);
+    return modelOf(clip, await loadAdapter(adapter, clip.params, clip.config));
   } catch (error) {
     disposeParams(clip.params);
     throw error;
   }
 }
 
-function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig): Model {
+function modelOf(clip: LoadedClip, { params, config: adapter, ...cases }: Adapted): Model {
   const { config, tokenizer } = clip;
   const model = aceLoraModel(adapter);
   const merged = async <T>(use: (tree: AceLoraParams) => Promise<T>): Promise<T> => {
@@ -129,6 +131,7 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
   };
   return {
     ...clip,
+    ...cases,
     params,
     adapter,
     classify: (images, labels, options) =>
@@ -159,9 +162,12 @@ function modelOf(clip: LoadedClip, params: AceLoraParams, adapter: AceLoraConfig
       const loss = source.labels ? "label-guided" : "info-nce";
       const result = await fit(aceLoraModel(added), start, source, { loss, onWarning, ...fitOptions });
       disposeParams(start, { base: clip.params, result: result.params });
-      return { ...modelOf(clip, result.params, added), fit: result };
+      const seen = fingerprints(dataset.cases);
+      const isChosen = fitOptions.validate !== undefined && fitOptions.patience !== undefined; // by cases not known here
+      const cases = { seen, ...(isChosen ? {} : { chose: new Set<string>() }) };
+      return { ...modelOf(clip, { params: result.params, config: added, ...cases }), fit: result };
     },
-    save: (path) => saveAdapter(path, params, adapter),
+    save: (path) => saveAdapter(path, params, adapter, cases),
     dispose: () => disposeParams(params),
   };
 }

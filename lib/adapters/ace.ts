@@ -8,12 +8,12 @@ import { type AdapterTarget, parseConfig } from "./config.ts";
 import {
   type AdapterEncoder,
   type AdapterFile,
+  caseLists,
+  caseTexts,
   checkAdapter,
   gatherHypergraph,
   type LoraEntry,
   scaleField,
-  seenField,
-  seenText,
 } from "./record.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
@@ -83,7 +83,7 @@ export async function readAceAdapter(path: string): Promise<AdapterFile> {
   const config = parseConfig(recordField(file, "config"), path);
   const { head, ...rest } = fromAceTensors(file.tensors, path);
   const named = head ? { head: { ...head, classes: classesField(file) } } : {};
-  return checkAdapter({ ...rest, ...named, config, ...seenField(file.fields["seen"], path) }, path);
+  return checkAdapter({ ...rest, ...named, config, ...caseLists(file.fields, path) }, path);
 }
 
 /** Names of a head's outputs. */
@@ -105,7 +105,7 @@ export async function writeAceAdapter(path: string, adapter: AdapterFile): Promi
     format: ACE_FORMAT,
     config,
     ...(classes ? { classes: JSON.stringify(classes) } : {}),
-    ...seenText(adapter),
+    ...caseTexts(adapter),
   });
   const beside = `${path.replace(/\.safetensors$/, "")}_config.json`;
   await writeFileAtomic(beside, JSON.stringify({ format: ACE_FORMAT, ...adapter.config }, null, 2) + "\n");

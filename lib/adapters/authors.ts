@@ -10,6 +10,8 @@ import { type AdapterConfig, parseConfig, TARGETS } from "./config.ts";
 import {
   type AdapterEncoder,
   type AdapterFile,
+  caseLists,
+  caseTexts,
   checkAdapter,
   gatherHypergraph,
   hiddenOf,
@@ -17,8 +19,6 @@ import {
   hypergraphTensor,
   type LoraEntry,
   scaleField,
-  seenField,
-  seenText,
 } from "./record.ts";
 import { AdapterSizeError } from "./size_error.ts";
 import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";
@@ -175,8 +175,8 @@ export async function readAuthorsAdapter(file: TensorFile, depths?: TowerDepths)
     hidden: hiddenOf(hgnn),
     ...(hgnn.text ? textAffinityOf(metadata, depths ?? AUTHORS_DEPTHS) : {}),
   }, file.path);
-  const seen = seenField(metadata["seen"], file.path);
-  return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config, ...seen }, file.path);
+  const cases = caseLists(metadata, file.path);
+  return checkAdapter({ lora, hgnn, ...scaleField(scale, file.path), config, ...cases }, file.path);
 }
 
 /**
@@ -220,7 +220,7 @@ export async function writeAuthorsAdapter(path: string, adapter: AdapterFile): P
     text_layers: layers.text,
     image_layers: layers.image,
     ...(config.textAffinity === "logits" ? { text_affinity: "logits" } : {}),
-    ...seenText(adapter),
+    ...caseTexts(adapter),
   };
   await writeTorch(path, { weights, metadata });
 }

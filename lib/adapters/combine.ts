@@ -5,7 +5,15 @@ import { deriveSeed, mulberry32 } from "../tensor/random.ts";
 import { truncatedProduct } from "./_truncated_product.ts";
 import { layersText } from "./positions.ts";
 import { TARGETS } from "./config.ts";
-import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead } from "./record.ts";
+import {
+  type AdapterFile,
+  CASE_LISTS,
+  gatherHypergraph,
+  hypergraphTensor,
+  type LoraEntry,
+  refuseHead,
+} from "./record.ts";
+import { defined } from "../platform/defined.ts";
 import { entriesOf } from "../platform/known_keys.ts";
 import { inSentence } from "../platform/nearest.ts";
 import { checkOptions, FLAG, FRACTION, INTEGER, LIST, oneOf, type Rules, TEXTS } from "../platform/options.ts";
@@ -112,7 +120,7 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
     lora,
     hgnn,
     ...scaleOf(adapters, weights),
-    ...seenOf(adapters),
+    ...casesOf(adapters),
     config: {
       ...config,
       ...(lora.length === 0 ? {} : {
@@ -290,8 +298,11 @@ function scaleOf(adapters: readonly AdapterFile[], weights: readonly number[]): 
   return total === 0 ? {} : { logitScale: Math.exp(logarithm / total) };
 }
 
-/** Every case that one of them has seen, where all tell. */
-function seenOf(adapters: readonly AdapterFile[]): Pick<AdapterFile, "seen"> {
-  if (adapters.some(({ seen }) => seen === undefined)) return {};
-  return { seen: [...new Set(adapters.flatMap(({ seen }) => seen!))].sort() };
+/** Every case that one of them has seen, and every one that chose one's weights, where all tell. */
+function casesOf(adapters: readonly AdapterFile[]): Pick<AdapterFile, "seen" | "chose"> {
+  const union = (name: typeof CASE_LISTS[number]): string[] | undefined =>
+    adapters.some((adapter) => adapter[name] === undefined)
+      ? undefined
+      : [...new Set(adapters.flatMap((adapter) => adapter[name]!))].sort();
+  return defined({ seen: union("seen"), chose: union("chose") });
 }

@@ -32,5 +32,6 @@ export {
   type HypergraphTensors,
   type LinearTensors,
   type LoraEntry,
+  type NamedAdapter,
 } from "./record.ts";
 export { AdapterSizeError } from "./size_error.ts";

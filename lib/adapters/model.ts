@@ -9,7 +9,13 @@ import { equalised } from "./equalised.ts";
 import { ADAPTER_FORMATS, type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
 import { TARGETS } from "./config.ts";
-import { type AdapterEncoder, type AdapterFile, gatherHypergraph, type LoraEntry } from "./record.ts";
+import {
+  type AdapterEncoder,
+  type AdapterFile,
+  gatherHypergraph,
+  type LoraEntry,
+  type NamedAdapter,
+} from "./record.ts";
 import { type TensorData, toFloat32 } from "../io/tensors.ts";
 import { loadTree, stored, storedTensors } from "../io/tree.ts";
 import { ACE_LORA_LORA, type LoraConfig, loraScaling } from "../peft/lora/config.ts";
@@ -19,6 +25,8 @@ import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { Tensor, Tensor2D } from "../tensor/types.ts";
+import type { UsedCases } from "../data/seen.ts";
+import { defined } from "../platform/defined.ts";
 import { checkOptions, oneOf, RECORD, type Rules } from "../platform/options.ts";
 import { errorMessage } from "../platform/error_message.ts";
 import { entriesOf } from "../platform/known_keys.ts";
@@ -97,18 +105,16 @@ export function loraPlaces(
 }
 
 /** Options of {@linkcode saveAdapter}. */
-export interface SaveAdapterOptions {
+export interface SaveAdapterOptions extends UsedCases {
   /** Layout. @default {"ace"} */
   format?: AdapterFormat;
-  /** Fingerprints of the cases it was trained on, kept with it. @default {not recorded} */
-  seen?: ReadonlySet<string>;
 }
 
 /** What they must be. */
-const SAVE_RULES: Rules<SaveAdapterOptions> = { format: oneOf(ADAPTER_FORMATS), seen: RECORD };
+const SAVE_RULES: Rules<SaveAdapterOptions> = { format: oneOf(ADAPTER_FORMATS), seen: RECORD, chose: RECORD };
 
 /**
- * Writes the adapter that a model carries.
+ * Writes the adapter that a model carries, and the lists of cases that are given with it.
  *
  * @throws {TypeError | RangeError} If an option is unknown or of another kind.
  *
@@ -133,25 +139,23 @@ export async function saveAdapter(
   options: SaveAdapterOptions = {},
 ): Promise<void> {
   checkOptions("save an adapter", options, SAVE_RULES);
-  const { format = "ace", seen } = options;
-  const adapter = await adapterOf(params, config);
-  await writeAdapter(path, { ...adapter, ...(seen ? { seen: [...seen].sort() } : {}) }, { format });
+  const { format = "ace", seen, chose } = options;
+  const cases = defined({ seen: seen && [...seen].sort(), chose: chose && [...chose].sort() });
+  await writeAdapter(path, { ...await adapterOf(params, config), ...cases }, { format });
 }
 
-/** An adapted model and the configuration it was made from. */
-export interface Adapted {
+/** An adapted model, the configuration it was made from, and the cases that its adapter's file lists. */
+export interface Adapted extends UsedCases {
   /** Weights; the frozen ones are shared with the base. */
   params: AceLoraParams;
   /** Sizes and what was added. */
   config: AceLoraConfig;
-  /** Fingerprints of the cases the adapter was trained on; absent where its file does not say. */
-  seen?: ReadonlySet<string>;
 }
 
 /**
  * Puts an adapter file on a model.
  *
- * @param path Our safetensors, a PEFT folder, or the authors' `.pt`.
+ * @param from Path of our safetensors, a PEFT folder, or the authors' `.pt`; or one that was read.
  * @param base Frozen weights; borrowed. Free the result with `disposeParams(result.params, base)`.
  * @throws {TypeError} If the adapter is for a model of another size; the message names the file.
  *
@@ -170,18 +174,27 @@ export interface Adapted {
  * await Deno.remove(path);
  * ```
  */
-export async function loadAdapter(path: string, base: ClipParams, encoders: ClipConfig): Promise<Adapted> {
-  const { image, text } = towerBlocks(base);
-  const file = await readAdapter(path, { depths: { image: image.length, text: text.length } });
-  return await applyAdapter(file, base, encoders, path);
-}
-
-/** Puts an adapter record on a model; see {@linkcode loadAdapter}. */
-async function applyAdapter(
-  file: AdapterFile,
+export async function loadAdapter(
+  from: string | NamedAdapter,
   base: ClipParams,
   encoders: ClipConfig,
-  name: string,
+): Promise<Adapted> {
+  if (typeof from !== "string") return await applyAdapter(from, base, encoders);
+  const { image, text } = towerBlocks(base);
+  const file = await readAdapter(from, { depths: { image: image.length, text: text.length } });
+  return await applyAdapter({ path: from, file }, base, encoders);
+}
+
+/** The lists of cases of an adapter's record. */
+export function usedCases({ seen, chose }: Pick<AdapterFile, "seen" | "chose">): UsedCases {
+  return defined({ seen: seen && new Set(seen), chose: chose && new Set(chose) });
+}
+
+/** Puts an adapter's record on a model; see {@linkcode loadAdapter}. */
+async function applyAdapter(
+  { file, path: name }: NamedAdapter,
+  base: ClipParams,
+  encoders: ClipConfig,
 ): Promise<Adapted> {
   const stacks = towerBlocks(base);
   for (const entry of file.lora) checkEntry(entry, stacks[entry.encoder], name);
@@ -195,7 +208,7 @@ async function applyAdapter(
     const loaded = loadTree(stored, fresh, { wanted: (leaf) => leaf === "scale" || leaf.startsWith("hgnn.") });
     const params = { ...loaded, ...headOf(file, encoders, name) };
     disposeParams(fresh, params);
-    return { params, config, ...(file.seen ? { seen: new Set(file.seen) } : {}) };
+    return { params, config, ...usedCases(file) };
   } catch (error) {
     disposeParams(fresh, base);
     throw new AdapterSizeError(

@@ -13,7 +13,7 @@ import { fromAceTensors, hypergraphTree } from "./ace.ts";
 import { checkPeftConfig, isOwnConfig, patterned, type PeftConfig, peftConfig } from "./_peft_config.ts";
 import { moduleOf, placeOf } from "./_peft_modules.ts";
 import { parseConfig, TARGETS } from "./config.ts";
-import { type AdapterFile, checkAdapter, hiddenOf, type LoraEntry, seenField, seenText } from "./record.ts";
+import { type AdapterFile, caseLists, caseTexts, checkAdapter, hiddenOf, type LoraEntry } from "./record.ts";
 import { readSmallText } from "../io/byte_source.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 import { writeFileAtomic } from "../io/files.ts";
@@ -94,7 +94,7 @@ export async function writePeftAdapter(folder: string, adapter: AdapterFile, opt
     ]),
   );
   await writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
-  const side = { format: SIDE_FORMAT, config: JSON.stringify(adapter.config), ...seenText(adapter) };
+  const side = { format: SIDE_FORMAT, config: JSON.stringify(adapter.config), ...caseTexts(adapter) };
   await saveTree(join(folder, SIDE_FILE), hypergraphTree(adapter), side);
   await writeFileAtomic(join(folder, "adapter_config.json"), JSON.stringify(config, null, 2) + "\n");
 }
@@ -136,7 +136,7 @@ function toEntries(
 }
 
 /** What stands beside PEFT's own files: ACE-HGNN, the scale, and settings that PEFT has no place for. */
-interface SideFile extends Pick<AdapterFile, "hgnn" | "logitScale" | "seen"> {
+interface SideFile extends Pick<AdapterFile, "hgnn" | "logitScale" | "seen" | "chose"> {
   config: Record<string, unknown>;
 }
 
@@ -167,7 +167,7 @@ async function readSide(folder: string, peft: PeftConfig, fail: (reason: string)
     if (beside === here) continue;
     throw fail(`its parts must belong together: ${name} is ${here} here and ${beside} in ${SIDE_FILE}'s config`);
   }
-  return { hgnn, config, ...(logitScale === undefined ? {} : { logitScale }), ...seenField(fields["seen"], path) };
+  return { hgnn, config, ...(logitScale === undefined ? {} : { logitScale }), ...caseLists(fields, path) };
 }
 
 /**
@@ -194,7 +194,7 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
   );
   if (read.every(({ entries }) => entries.length === 0)) throw fail("it has no update");
   const { lora, scaling } = equalised(read);
-  const { hgnn, logitScale, seen, config: side } = await readSide(folder, peft, fail);
+  const { hgnn, config: side, ...beside } = await readSide(folder, peft, fail);
   const rank = lora[0]!.a.shape[0]!;
   const alpha = rank === peft["r"] && peft["use_rslora"] === true ? peft["lora_alpha"] : scaling * Math.sqrt(rank);
   const config = parseConfig({
@@ -207,6 +207,5 @@ export async function readPeftAdapter(folder: string): Promise<AdapterFile> {
     hidden: hiddenOf(hgnn),
     ...("textAffinity" in side ? { textAffinity: side["textAffinity"] } : {}),
   }, folder);
-  const scale = logitScale === undefined ? {} : { logitScale };
-  return checkAdapter({ lora, hgnn, ...scale, config, ...(seen ? { seen } : {}) }, folder);
+  return checkAdapter({ lora, hgnn, ...beside, config }, folder);
 }

@@ -1,5 +1,6 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
 import { seenCases } from "../data/seen.ts";
+import { defined } from "../platform/defined.ts";
 import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { type AdapterConfig, type AdapterTarget, TARGETS } from "./config.ts";
 
@@ -58,7 +59,20 @@ export interface AdapterFile {
   config: AdapterConfig;
   /** Fingerprints of the cases it was trained on, 12 hex digits each, sorted; absent where the file does not say. */
   seen?: readonly string[];
+  /** The same of the cases whose figures chose the weights, empty where none did; absent where the file does not say. */
+  chose?: readonly string[];
 }
+
+/** An adapter that was read, and from where. */
+export interface NamedAdapter {
+  /** Its path, as it was named. */
+  path: string;
+  /** What it holds. */
+  file: AdapterFile;
+}
+
+/** The lists of cases that an adapter carries. */
+export const CASE_LISTS = ["seen", "chose"] as const;
 
 /** The towers, in the order the files use: text first. */
 const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
@@ -250,19 +264,27 @@ export function scaleField(scale: TensorData | undefined, file: string): Pick<Ad
   return { logitScale: toFloat32(scale)[0]! };
 }
 
-/** How fingerprints of training cases stand in a file: in order, with blanks between. */
-export function seenText(adapter: Pick<AdapterFile, "seen">): { seen?: string } {
-  return adapter.seen ? { seen: adapter.seen.join(" ") } : {};
+/** How the lists of cases stand in a file: fingerprints in order, with blanks between. */
+export function caseTexts(adapter: Pick<AdapterFile, "seen" | "chose">): { seen?: string; chose?: string } {
+  const { seen, chose } = adapter;
+  return defined({ seen: seen?.join(" "), chose: chose?.join(" ") });
 }
 
 /**
- * Fingerprints of training cases as a field, where the file has some.
+ * The lists of cases that a file's fields hold.
  *
  * @throws {SyntaxError} If they are no fingerprints.
  */
-export function seenField(value: unknown, file: string): Pick<AdapterFile, "seen"> {
-  const seen = seenCases(value === undefined ? undefined : String(value), file);
-  return seen ? { seen: [...seen] } : {};
+export function caseLists(
+  fields: Readonly<Record<string, unknown>>,
+  file: string,
+): Pick<AdapterFile, "seen" | "chose"> {
+  const listOf = (name: typeof CASE_LISTS[number]): string[] | undefined => {
+    const value = fields[name];
+    const list = seenCases(value === undefined ? undefined : String(value), file, name);
+    return list && [...list];
+  };
+  return defined({ seen: listOf("seen"), chose: listOf("chose") });
 }
 
 /** The hidden width that ACE-HGNN's tensors have, or null without one. */

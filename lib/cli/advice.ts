@@ -169,9 +169,13 @@ function damagedStateAdvice(_: unknown, args: Arguments): string | undefined {
 }
 
 function seenAdvice(_: SeenCasesError, args: Arguments): string {
+  if (args.knows("validate")) {
+    return "validate on cases it was not trained on: --validate names them, or the share of patients that was held out before, " +
+      "with the same --split-seed";
+  }
   if (args.knows("held-out")) {
     return "evaluate cases it was not trained on: --held-out SHARE takes the patients that training left out by " +
-      "--held-out SHARE or --validate SHARE, with the same --split-seed";
+      "--held-out SHARE, with the same --split-seed; those left out by --validate SHARE, likewise, may have chosen its weights";
   }
   return args.knows("fraction") ? "give the --split-seed it was trained with" : "give cases it was not trained on";
 }

@@ -25,6 +25,7 @@ import { holdOutput, OVERWRITE_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, promptsFrom, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
+import { adapterFrom } from "./model_options.ts";
 import { MANY_IMAGES_OPTIONS, readableCases } from "./unreadable.ts";
 import { BACKEND_OPTION, backendText, startBackend } from "./shared.ts";
 import { classifierFrom } from "./classifier.ts";
@@ -96,7 +97,9 @@ async function classify(args: Arguments, explain?: string): Promise<void> {
     images: Math.min(batchSize, images.length),
     ...(protocol ? {} : { prompts: templates.length || CHEST_TEMPLATES.length }),
   };
-  const load = (args: Arguments, weights?: string): Promise<Classifier> => classifierFrom(args, weights, sizes);
+  const adapter = await adapterFrom(args);
+  const load = (args: Arguments, weights?: string): Promise<Classifier> =>
+    classifierFrom(args, { adapter, weights, sizes });
   const asked = (images: NamedImage[]): ReturnType<typeof averagedOver<Answered>> =>
     averagedOver(args, load, async (classifier) => {
       const answers = await classifyImages(classifier, watched(args, images), labels, {

@@ -52,6 +52,19 @@ interface Token {
   inlineValue?: boolean | undefined;
 }
 
+/** What here does what an option of other commands does, undefined where nothing does. */
+function elsewhere(
+  name: string,
+  known: Readonly<Record<string, OptionSpec>>,
+  value = "split",
+): string | undefined {
+  const knows = (option: string): boolean => Object.hasOwn(known, option);
+  if (name === "split-column" && knows("where")) return `where ${value}=${knows("validate") ? "train" : "test"}`;
+  if (name === "held-out" && knows("split-column")) return "split-column";
+  if (name === "pairs" && knows("images")) return "images";
+  return name === "images" && knows("pairs") ? "pairs" : undefined;
+}
+
 /** Checks that every option is known, and given once unless it may be repeated. */
 function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
   const given = new Map<string, string>();
@@ -59,7 +72,7 @@ function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonl
     if (kind !== "option" || name === undefined) continue;
     const spec = Object.hasOwn(known, name) ? known[name]! : undefined;
     if (!spec) {
-      const meant = nearest(name, Object.keys(known));
+      const meant = elsewhere(name, known, value) ?? nearest(name, Object.keys(known));
       throw new UsageError(
         `Unknown option '${rawName}': ${
           meant === undefined

@@ -29,7 +29,7 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
   const options = { resamples: args.number("resamples", 1000), seed: args.number("seed", 1) };
   const comparison = comparePredictions(a, b, options);
   const names = runNames(first, second);
-  const notices = [...new Set((await Promise.all(paths.map(noticeBeside))).flatMap((notice) => notice ?? []))];
+  const notices = [...new Set((await Promise.all(paths.map(noticesBeside))).flat())];
   for (const notice of notices) console.error(notice);
   const record = {
     schema: METRICS_SCHEMA,
@@ -55,14 +55,14 @@ export async function compareRuns(args: Arguments, out: string): Promise<void> {
   });
 }
 
-/** What must be said of the model that a list of predictions is of, as the record beside it says. */
-async function noticeBeside(path: string): Promise<string | undefined> {
+/** What must be said of the model that a list of predictions is of, and of its figures, as the record beside it says. */
+async function noticesBeside(path: string): Promise<readonly string[]> {
   const metrics = join(path.endsWith(".csv") ? dirname(path) : path, "metrics.json");
   const text = await Deno.readTextFile(metrics).catch(() => undefined); // predictions may be of any program
-  if (text === undefined) return undefined;
-  const { model } = parseRunRecord(text, metrics).configuration ?? {};
-  const notice = (model as { notice?: unknown } | undefined)?.notice;
-  return typeof notice === "string" ? notice : undefined;
+  if (text === undefined) return [];
+  const { configuration, warnings = [] } = parseRunRecord(text, metrics);
+  const notice = (configuration?.["model"] as { notice?: unknown } | undefined)?.notice;
+  return [...(typeof notice === "string" ? [notice] : []), ...warnings];
 }
 
 /** What two runs are called: their folders' names where these differ, else their paths. */

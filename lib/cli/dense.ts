@@ -1,4 +1,5 @@
 /** The driver of `segment` and `detect`: train, evaluate or use a head on the frozen encoder's maps. @module */
+import type { NamedAdapter } from "../adapters/record.ts";
 import { DENSE_OPTIONS } from "./dense_options.ts";
 import { join } from "@std/path";
 import type { ThreeParts } from "../data/splits.ts";
@@ -7,12 +8,13 @@ import { type DenseData, imagesToPredict, labelFraction } from "../dense/data.ts
 import { type DenseHead, saveHead } from "../dense/files.ts";
 import { imagesAhead } from "../data/pixels/ahead.ts";
 import { type DecodePool, openDecodePool } from "../data/pixels/decode_pool.ts";
-import { checkUnseen, fingerprint, unknownCasesNote } from "../data/seen.ts";
+import { fingerprint, fingerprints, judgedNotes } from "../data/seen.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
 import { createProgress } from "../display/progress.ts";
 import { METRICS_SCHEMA } from "../display/results.ts";
 import { formatTable, type Table } from "../display/table.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
+import { defined } from "../platform/defined.ts";
 import { didYouMean } from "../platform/nearest.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { workersFrom } from "./decode_options.ts";
@@ -20,6 +22,7 @@ import { checkTrainedOn, classesOf, headOf } from "./dense_head.ts";
 import { dataOptionsOf, encoderConfigOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import { writeJson, writePage } from "./dense_output.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
+import { adapterFrom, judgedWarnings } from "./model_options.ts";
 import { holdOutput } from "./output.ts";
 import { checkPath } from "./paths.ts";
 import { modelFacts } from "./provenance.ts";
@@ -108,7 +111,7 @@ async function train<H extends DenseHead, F>(
     console.error("interrupted before the first epoch ended: nothing is written");
     return watch.exitCode();
   }
-  const seen = new Set([...cases, ...data.validation].map(fingerprint));
+  const seen = fingerprints([...cases, ...data.validation]);
   await saveHead(join(out, "head.safetensors"), { head, encoder: encoder.hash, seen });
   await writeJson(join(out, "training.json"), {
     command: `${task.name} train`,
@@ -126,18 +129,32 @@ async function train<H extends DenseHead, F>(
   if (fit.ended === "interrupted") return watch.exitCode();
 }
 
-/** What a head is judged on, none of which it has seen, and `cases`, those it was trained on: their maps are cached. */
+/** What a head is judged on. */
+interface JudgedData {
+  data: DenseData;
+  /** Those it was trained on: their maps are cached. */
+  cases: Case[];
+  /** The encoder's adapter. */
+  adapter: NamedAdapter | undefined;
+  /** What limits what the figures are worth. */
+  warnings: string[];
+}
+
+/** What a head is judged on, none of which it or the encoder's adapter has seen. */
 async function judgedData<H extends DenseHead, F>(
   task: DenseTask<H, F>,
   args: Arguments,
   { head, seen, path }: Awaited<ReturnType<typeof headOf<H, F>>>,
-): Promise<{ data: DenseData; cases: Case[] }> {
+): Promise<JudgedData> {
   const data = await dataOf(task, args, ["test"]);
-  if (seen) checkUnseen(data.test, seen, path);
-  else console.error(unknownCasesNote(path));
+  const chose = new Set<string>(); // those that chose a head are among those seen
+  const notes = judgedNotes(data.test, { ...defined({ seen }), chose }, path);
+  for (const note of notes) console.error(`warning: ${note}`);
+  const adapter = await adapterFrom(args);
+  const warnings = [...notes, ...judgedWarnings(adapter, data.test)];
   const cases = data.train.filter((item) => seen?.has(fingerprint(item)));
   task.checkClasses?.([...data.test, ...cases], classesOf(head));
-  return { data, cases };
+  return { data, cases, adapter, warnings };
 }
 
 async function evaluate<H extends DenseHead, F>(
@@ -147,8 +164,8 @@ async function evaluate<H extends DenseHead, F>(
   const began = performance.now();
   const stored = await headOf(task, args, out);
   const { head, path } = stored;
-  const { data, cases } = await judgedData(task, args, stored);
-  const encoder = await encoderOf(args);
+  const { data, cases, adapter, warnings } = await judgedData(task, args, stored);
+  const encoder = await encoderOf(args, adapter);
   checkTrainedOn(stored, encoder);
   const encoding = { args, encoder, out, pool, onCacheError };
   const check: NonNullable<MapSourceOptions["check"]> = (item, size) => task.check(item, size, classesOf(head));
@@ -169,6 +186,7 @@ async function evaluate<H extends DenseHead, F>(
   await writeJson(join(out, "metrics.json"), {
     schema: METRICS_SCHEMA,
     command: `${task.name} evaluate`,
+    ...(warnings.length > 0 ? { warnings } : {}),
     head: path,
     figures,
     baselines: baseline ? { [task.baseline.key]: baseline } : {},
@@ -181,6 +199,7 @@ async function evaluate<H extends DenseHead, F>(
     table,
     overlays,
     caption: `${task.captions.truth} ${task.captions.predicted}`,
+    warnings,
     synthetic: data.synthetic,
     model: await modelFacts(args),
     facts: { head: path, backend: backend.name, "test cases": data.test.length, encoder: encoder.hash.slice(0, 16) },

@@ -1,4 +1,5 @@
 /** What `segment` and `detect` have in common: options, data, encoder, maps, records. @module */
+import type { NamedAdapter } from "../adapters/record.ts";
 import { join } from "@std/path";
 import { createProgress } from "../display/progress.ts";
 import { type MappedCases, mapSource, type MapSourceOptions } from "../dense/maps.ts";
@@ -18,7 +19,7 @@ import { AMOUNT, type Arguments, COUNT, FRACTION, type OptionSpec, WHOLE } from 
 import { COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { WORKERS_OPTION } from "./decode_options.ts";
 import { checkPath } from "./paths.ts";
-import { checkAdapter, fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";
+import { adapterFrom, fromModelFiles, MODEL_OPTIONS } from "./model_options.ts";
 import { OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { modelFacts, modelNotice } from "./provenance.ts";
 import { UNREADABLE_OPTION } from "./unreadable.ts";
@@ -102,12 +103,16 @@ export async function encoderConfigOf(args: Arguments): Promise<ClipConfig> {
   return await fromModelFiles(args, readClipConfig);
 }
 
-/** The encoder that `--model`, `--weights` and `--adapter` name. */
-export async function encoderOf(args: Arguments): Promise<DenseEncoder> {
-  const adapter = await checkAdapter(args);
+/**
+ * The encoder that `--model`, `--weights` and `--adapter` name.
+ *
+ * @param adapter The adapter, where it was read. @default {that of `--adapter`, read here}
+ */
+export async function encoderOf(args: Arguments, adapter?: NamedAdapter): Promise<DenseEncoder> {
+  const given = adapter ?? await adapterFrom(args);
   const encoder = await fromModelFiles(
     args,
-    (files) => loadDenseEncoder(files, { ...defined({ adapter }), note: (text) => console.error(text) }),
+    (files) => loadDenseEncoder(files, { ...defined({ adapter: given }), note: (text) => console.error(text) }),
   );
   const notice = args.text("dataset") === "synthetic" ? undefined : await modelNotice(args);
   if (notice !== undefined) console.error(notice);

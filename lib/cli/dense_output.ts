@@ -12,6 +12,8 @@ interface Page {
   table?: Table;
   overlays: readonly Overlay[];
   caption: string;
+  /** What limits what its figures are worth. @default {nothing} */
+  warnings?: readonly string[];
   synthetic: boolean;
   model: ModelFacts;
   facts: Readonly<Record<string, string | number>>;
@@ -19,11 +21,12 @@ interface Page {
 
 /** Writes figures and pictures as one HTML file that needs nothing else. */
 export async function writePage(out: string, page: Page): Promise<void> {
-  const { title, subtitle, table, overlays, caption, synthetic, facts, model: { notice, ...model } } = page;
+  const { title, subtitle, table, overlays, caption, synthetic, facts, warnings = [], model: { notice, ...model } } =
+    page;
   const html = await buildReport({
     title,
     subtitle,
-    warnings: notice === undefined || synthetic ? [] : [notice],
+    warnings: [...(notice === undefined || synthetic ? [] : [notice]), ...warnings],
     sections: [
       ...(table ? [{ kind: "table" as const, table }] : []),
       { kind: "overlays", overlays, caption, synthetic },

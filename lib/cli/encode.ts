@@ -100,7 +100,7 @@ async function encode(
     const backend = shared ?? await startBackend(args);
     const most = args.number("batch-size", 16);
     const sizes = { images: Math.min(most, images.length), texts: Math.min(most, texts.length) };
-    return encoderOf(args, await classifierFrom(args, undefined, sizes), content, { reader, backend });
+    return encoderOf(args, await classifierFrom(args, { sizes }), content, { reader, backend });
   };
   const settings = {
     ...await settingsOf(args, content.texts),

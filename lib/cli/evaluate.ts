@@ -1,4 +1,5 @@
 /** `deno task evaluate`: zero-shot figures of a model on classified images. @module */
+import type { NamedAdapter } from "../adapters/record.ts";
 import { judgeScores } from "./given_scores.ts";
 import { aceLoraModel } from "../ace_lora.ts";
 import { hashIds } from "../data/dataset.ts";
@@ -14,7 +15,7 @@ import { runFacts } from "../io/run_facts.ts";
 import { CHEST_TEMPLATES, HISTOPATHOLOGY_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { isProbability, type Protocol, protocolQuestions } from "../clip/zero_shot/protocol.ts";
 import { defined } from "../platform/defined.ts";
-import { adaptedFrom, checkAdapterUnseen } from "./classifier.ts";
+import { adaptedFrom } from "./classifier.ts";
 import { type Arguments, type Command, COUNT, UsageError, WHOLE } from "./command.ts";
 import { compareRuns } from "./compare.ts";
 import {
@@ -32,6 +33,7 @@ import {
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { headAnswers } from "./head.ts";
 import { judge, JUDGING_OPTIONS, judgingFrom } from "./judging.ts";
+import { adapterFrom, judgedWarnings } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION, PLAIN_CSV_OPTION } from "./output.ts";
 import { printable } from "./printable.ts";
 import { averagedOver, promptsFrom, PROTOCOL_OPTIONS, protocolFacts, protocolFrom } from "./protocol_options.ts";
@@ -128,6 +130,7 @@ interface Question {
   names: readonly string[];
   protocol?: Protocol;
   templates?: readonly string[];
+  adapter: NamedAdapter | undefined;
 }
 
 /** Judges a model on classified images. */
@@ -139,15 +142,17 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
   announce(dataset);
   checkClasses(dataset);
   const names = namesFrom(args, dataset.classes);
-  const backend = await startBackend(args, ranks);
   const protocol = await protocolFrom(args);
   if (protocol) protocolQuestions(protocol, names); // before anything is loaded
+  const adapter = await adapterFrom(args);
+  const warnings = judgedWarnings(adapter, dataset.cases);
+  const backend = await startBackend(args, ranks);
   const model = await modelFacts(args);
   const began = performance.now();
-  const question = { dataset, names, ...defined({ protocol, templates: templatesFrom(args) }) };
+  const question = { dataset, names, adapter, ...defined({ protocol, templates: templatesFrom(args) }) };
   if (ranks) {
     const { weights_sha256, tokenizer_sha256, adapter_sha256 } = model;
-    const { dataset: { cases, split }, ...asked } = question;
+    const { dataset: { cases, split }, adapter: _, ...asked } = question;
     const images = await hashIds(await imageStamps(cases));
     const files = { weights_sha256, tokenizer_sha256, adapter_sha256, cases: split.hash, images };
     checkShared({ ...files, ...asked }, ranks, { verb: "evaluate" });
@@ -166,6 +171,7 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
     areProbabilities: isByHead || (protocol ? isProbability(protocol) : dataset.score !== "min-max"),
     imageOf: imageReader(dataset),
     ...defined({ notice: model.notice }),
+    warnings,
     record: {
       ...await runFacts(backend),
       seconds: (performance.now() - began) / 1000,
@@ -179,7 +185,7 @@ async function judgeModel(args: Arguments, out: string, ranks?: Communicator): P
 /** The scores of every case, shape `[N, C]`, by the adapter's head where it has one; each rank encodes its share of the cases. */
 async function askModel(
   args: Arguments,
-  { dataset, names, protocol, templates }: Question,
+  { dataset, names, protocol, templates, adapter }: Question,
   ranks: Communicator | undefined,
 ): Promise<{ scores: Float32Array; trainable: number; isByHead: boolean }> {
   if (ranks && dataset.cases.length < ranks.size) {
@@ -202,10 +208,8 @@ async function askModel(
   };
   const { scores, trainable, isByHead } = await averagedOver(
     args,
-    (args, weights) => adaptedFrom(args, weights, sizes),
-    async (classifier) => {
-      checkAdapterUnseen(args, classifier, dataset.cases);
-      const { params, config, tokenizer } = classifier;
+    (args, weights) => adaptedFrom(args, { adapter, weights, sizes }),
+    async ({ params, config, tokenizer }) => {
       if (params.head) return { ...await headAnswers(args, { params, config }, asked, options), isByHead: true };
       const scored = await scoreDataset(aceLoraModel(config, methodName(args)), params, asked, {
         ...options,

@@ -13,13 +13,13 @@ import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
 import { disposeParams } from "../tensor/params.ts";
-import { checkAdapterUnseen, classifierFrom } from "./classifier.ts";
+import { classifierFrom } from "./classifier.ts";
 import { MAP_WORDS, mapKindsFrom } from "./map_options.ts";
 import { type Arguments, type Command, quotedWord, UsageError, WHOLE } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom, namesFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { decodingAhead, EXIF_OPTION, isExifApplied, watched, WORKERS_OPTION } from "./decode_options.ts";
-import { ADAPTER_OPTION, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
+import { ADAPTER_OPTION, adapterFrom, judgedWarnings, MODEL_OPTIONS, NARROW_OPTION } from "./model_options.ts";
 import { BOX_COLUMN_OPTIONS, boxesFrom } from "./box_options.ts";
 import { holdOutput, OVERWRITE_OPTION, writeResults } from "./output.ts";
 import { promptsFrom } from "./protocol_options.ts";
@@ -76,10 +76,11 @@ async function explain(args: Arguments, out: string): Promise<void> {
   const templates = prompts.length > 0 ? prompts : CHEST_TEMPLATES;
   const boxed = dataset.cases.filter(({ boxes = [] }) => boxes.some(({ label }) => labels.includes(label)));
   await checkPlacedBoxes(boxed, { exif: isExifApplied(args) });
+  const adapter = await adapterFrom(args);
+  const warnings = judgedWarnings(adapter, dataset.cases);
   const backend = await startBackend(args);
-  const classifier = await classifierFrom(args);
+  const classifier = await classifierFrom(args, { adapter });
   const kinds = mapKindsFrom(args, classifier.config.encoders.vision);
-  checkAdapterUnseen(args, classifier, dataset.cases);
   const model = await openMapModel(classifier, names, templates);
   const bar = createProgress(boxed.length, { label: "explain", unit: "images" });
   const report = await decodingAhead(args, boxed, (cases) =>
@@ -96,6 +97,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
   const record = {
     command: "explain",
     model: await modelFacts(args),
+    ...(warnings.length > 0 ? { warnings } : {}),
     data: { name: dataset.name, ...dataset.summary, split: dataset.split, labels, names },
     prompts: templates,
     ...report,
@@ -104,7 +106,7 @@ async function explain(args: Arguments, out: string): Promise<void> {
   const facts = { ...factsOf(record.model), backend: backendText(backend), ...versions() };
   await writeResults(args, out, {
     record: ["explain.json", record],
-    files: { "explain.html": await explainPage(report, facts) },
+    files: { "explain.html": await explainPage(report, facts, warnings) },
     text: formatTable(pointingTable(report)),
   });
 }
@@ -160,7 +162,11 @@ function pointingTable({ pointers, perLabel, pairs, images, unseen }: PointingRe
   };
 }
 
-async function explainPage(report: PointingReport, facts: Record<string, string | number>): Promise<string> {
+async function explainPage(
+  report: PointingReport,
+  facts: Record<string, string | number>,
+  limits: readonly string[],
+): Promise<string> {
   const curves: ReportSection[] = report.faithfulness
     ? [{
       kind: "figure",
@@ -175,7 +181,7 @@ async function explainPage(report: PointingReport, facts: Record<string, string 
   return await buildReport({
     title: "Maps held against boxes",
     subtitle: "A map is worth something where it beats both the centre and chance.",
-    warnings,
+    warnings: [...warnings, ...limits],
     sections: [
       { kind: "table", title: "Pointing game", table: pointingTable(report) },
       ...curves,

@@ -92,6 +92,8 @@ export interface JudgedRun {
   areProbabilities: boolean;
   /** What must be said of the model. */
   notice?: string;
+  /** What else limits what its figures are worth. @default {nothing} */
+  warnings?: readonly string[];
   /** Reads the image of a case. @default {none} */
   imageOf?: (id: string) => Promise<RasterImage>;
   /** The rest of the record. */
@@ -101,7 +103,7 @@ export interface JudgedRun {
 /** Judges a run and writes predictions.csv and metrics.json; prints the tables, or the record where `--json` asks for it. */
 export async function judge(args: Arguments, run: JudgedRun, lines: readonly string[] = []): Promise<void> {
   const { tune, ...options } = judgingFrom(args);
-  const { out, set, method, trainable, areProbabilities } = run;
+  const { out, set, method, trainable, areProbabilities, warnings = [] } = run;
   const predictions = tune === undefined ? run.predictions : withTuningPart(run.predictions, tune, options.seed!);
   const { judged } = predictionParts(predictions);
   const evaluation = evaluatePredictions(predictions, { ...options, areProbabilities });
@@ -115,6 +117,7 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
     command: "evaluate",
     seed: options.seed!,
     ...run.record,
+    ...(warnings.length > 0 ? { warnings } : {}),
     sets: { [set]: { [method]: result } },
   };
   const page = await evaluationPage({
@@ -144,10 +147,14 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
 }
 
 /** What must be known before the figures are believed. */
-function warningsOf({ notice, record: { synthetic } }: JudgedRun, { threshold }: EvaluationRecord): string[] {
+function warningsOf(
+  { notice, warnings = [], record: { synthetic } }: JudgedRun,
+  { threshold }: EvaluationRecord,
+): string[] {
   return [
     ...(synthetic ? ["The images are generated drawings: the figures say nothing about patients."] : []),
     ...(notice === undefined ? [] : [notice]),
+    ...warnings,
     ...(threshold.chosen_on === "the cases judged"
       ? [
         "Thresholds were chosen on the cases judged: sensitivity, specificity and what follows from them are too good.",

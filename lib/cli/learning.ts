@@ -2,10 +2,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { type AceLoraConfig, aceLoraModel, type AceLoraParams, initAceLora } from "../ace_lora.ts";
 import { type Adapted, loadAdapter } from "../adapters/model.ts";
-import type { ClipConfig } from "../clip/config.ts";
+import type { NamedAdapter } from "../adapters/record.ts";
 import type { ContrastiveModel } from "../clip/contrastive.ts";
 import type { LoadedClip } from "../clip/load.ts";
-import type { ClipParams } from "../clip/params.ts";
 import { hashIds } from "../data/dataset.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
 import { pairSource } from "../data/sources.ts";
@@ -20,7 +19,7 @@ import { stepOnNothing } from "../train/compile_step.ts";
 import type { BatchSource, TrainingLoss } from "../train/source.ts";
 import { type Arguments, UsageError } from "./command.ts";
 import { headTraining } from "./head.ts";
-import { checkAdapter } from "./model_options.ts";
+import { adapterFrom } from "./model_options.ts";
 import { adaptation, ADAPTER_DECIDES, fitSettings, LOSSES } from "./train_options.ts";
 import { measureOn } from "./validation.ts";
 
@@ -56,15 +55,19 @@ export interface LearningParts {
   reader: ImageReader;
 }
 
-/** Refuses cases, or an adapter, from which what the options ask cannot be learned, before the model is loaded. */
-export async function checkLearning(args: Arguments, dataset: Dataset): Promise<void> {
+/**
+ * Refuses cases, or an adapter, from which what the options ask cannot be learned, before the model is loaded.
+ *
+ * @returns The adapter to start from, undefined for a new one.
+ */
+export async function checkLearning(args: Arguments, dataset: Dataset): Promise<NamedAdapter | undefined> {
   if (headTraining(args) === undefined) pairLoss(args, dataset);
   else labelTargets(dataset);
   const other = ADAPTER_DECIDES.find((name) => args.text(name) !== undefined);
   if (other !== undefined && args.text("adapter") !== undefined) {
     throw new UsageError(`--adapter and --${other} exclude each other: the adapter has its own`);
   }
-  await checkAdapter(args);
+  return await adapterFrom(args);
 }
 
 /** What the options ask a run to learn. */
@@ -90,16 +93,15 @@ export async function learningFrom(args: Arguments, parts: LearningParts): Promi
 /**
  * A step of training, done on nothing: for the option `ahead` of `loadClip`.
  *
- * @param params The frozen model's, without numbers.
+ * @param clip The frozen model, its weights without numbers.
  */
 export async function learnNothing(
   args: Arguments,
-  dataset: Dataset,
-  params: ClipParams,
-  encoders: ClipConfig,
+  { dataset, adapter }: { dataset: Dataset; adapter: NamedAdapter | undefined },
+  { params, config: encoders }: Frozen,
 ): Promise<void> {
   const frozen = { params: { ...params, logitScale: tf.scalar(0) }, config: encoders }; // the one number that is read
-  const earlier = await adapterFrom(args, frozen.params, encoders);
+  const earlier = await startFrom(adapter, frozen);
   const { model, start, loss, targets } = await taskFrom(args, dataset, frozen, earlier);
   const { batchSize, microBatch } = fitSettings(args);
   const tensors = namedTensors(start, model.isTrainable);
@@ -114,14 +116,12 @@ export async function learnNothing(
   });
 }
 
-/** The adapter that `--adapter` names, on the model. */
-export async function adapterFrom(
-  args: Arguments,
-  base: ClipParams,
-  encoders: ClipConfig,
+/** The adapter to start from, on the model. */
+export async function startFrom(
+  adapter: NamedAdapter | undefined,
+  { params, config }: Frozen,
 ): Promise<Adapted | undefined> {
-  const path = args.text("adapter");
-  return path === undefined ? undefined : await loadAdapter(path, base, encoders);
+  return adapter && await loadAdapter(adapter, params, config);
 }
 
 /** What a run learns, its images aside. */

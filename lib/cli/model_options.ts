@@ -1,6 +1,10 @@
 /** The options that name a model's files and an adapter's. @module */
 import { join } from "@std/path";
 import { adapterFormat, readAdapter } from "../adapters/files.ts";
+import { usedCases } from "../adapters/model.ts";
+import type { NamedAdapter } from "../adapters/record.ts";
+import { judgedNotes } from "../data/seen.ts";
+import type { Case } from "../data/types.ts";
 import { towerDepths } from "../clip/config.ts";
 import { findModelFiles, type ModelFiles } from "../clip/find_model_files.ts";
 import { loadClip, type LoadClipOptions, type LoadedClip, modelFiles, readClipConfig } from "../clip/load.ts";
@@ -67,17 +71,31 @@ export async function fromModelFiles<T>(
 }
 
 /**
- * Reads the adapter that `--adapter` names before the model is loaded.
+ * Reads the adapter that `--adapter` names; done before the model is loaded, so that what is wrong with it is told at once.
  *
- * @returns Its path, undefined where none is named.
+ * @returns Undefined where none is named.
  * @throws {Error} If there is none, or it cannot be read as one.
  */
-export async function checkAdapter(args: Arguments): Promise<string | undefined> {
+export async function adapterFrom(args: Arguments): Promise<NamedAdapter | undefined> {
   const path = args.text("adapter");
   if (path === undefined) return undefined;
   await checkPath(path);
-  await readAdapter(path, { depths: towerDepths(await fromModelFiles(args, readClipConfig)) });
-  return path;
+  return { path, file: await readAdapter(path, { depths: towerDepths(await fromModelFiles(args, readClipConfig)) }) };
+}
+
+/**
+ * What must be known before figures of an adapter on these cases are believed, see {@linkcode judgedNotes}; it is told here, and is
+ * to stand in the record.
+ *
+ * @throws {SeenCasesError} If it was trained on one of them, or on their patients.
+ */
+export function judgedWarnings(
+  adapter: NamedAdapter | undefined,
+  cases: readonly Pick<Case, "id" | "patientId">[],
+): string[] {
+  const notes = adapter ? judgedNotes(cases, usedCases(adapter.file), adapter.path) : [];
+  for (const note of notes) console.error(`warning: ${note}`);
+  return notes;
 }
 
 /** Loads the model that `--model`, `--weights` and `--tokenizer` name, or the same with other weights. */

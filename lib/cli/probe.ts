@@ -1,4 +1,5 @@
 /** `deno task probe`: what a model's features are worth with few labels. @module */
+import type { NamedAdapter } from "../adapters/record.ts";
 import { basename, join } from "@std/path";
 import { CHEST_TEMPLATES } from "../clip/zero_shot/prompts.ts";
 import { loadPairs } from "../data/pairs.ts";
@@ -23,7 +24,7 @@ import { runFacts, versions } from "../io/run_facts.ts";
 import { defined } from "../platform/defined.ts";
 import { disposeParams } from "../tensor/params.ts";
 import type { BackendInfo } from "../tensor/backend.ts";
-import { checkAdapterUnseen, classifierFrom } from "./classifier.ts";
+import { classifierFrom } from "./classifier.ts";
 import { type Arguments, type Command, UsageError } from "./command.ts";
 import { announce, columnsFrom, imagesFrom, namesFrom } from "./data_options.ts";
 import { readerFrom, watched } from "./decode_options.ts";
@@ -32,6 +33,7 @@ import { type KeptFeatures, keptFeatures } from "./features.ts";
 import { holdOutput, writeResults } from "./output.ts";
 import { catchInterrupts } from "./interrupt.ts";
 import { type KeptRuns, keptRuns } from "./kept_runs.ts";
+import { adapterFrom, judgedWarnings } from "./model_options.ts";
 import { promptsFrom } from "./protocol_options.ts";
 import { modelFacts } from "./provenance.ts";
 import { METHODS, methodsFrom, PROBE_OPTIONS, type ProbeMethod, ratesFrom, shotsFrom } from "./probe_options.ts";
@@ -57,6 +59,9 @@ interface ProbeTask {
   asked: readonly ProbeMethod[] | undefined;
   dataset: Dataset;
   parts: ThreeParts;
+  adapter: NamedAdapter | undefined;
+  /** What limits what figures on the test part are worth. */
+  warnings: readonly string[];
   backend: BackendInfo;
   runs: Required<Pick<FewShotOptions, "shots" | "seeds">>;
   /** Of LoRA. */
@@ -75,17 +80,23 @@ async function probe(args: Arguments, out: string): Promise<number | void> {
   const parts = await partsFrom(args, dataset);
   const most = Math.max(...runs.shots.filter(Number.isFinite));
   tellFewCases(dataset.classes, (c) => parts.train.filter(({ target }) => target === c).length, most);
+  const adapter = await adapterFrom(args);
+  const warnings = judgedWarnings(adapter, parts.test);
   const backend = await startBackend(args);
   const images = dataset.cases.map((item) => ({ ...item, name: item.id }));
   const open = async (): Promise<Classifier> => {
-    const classifier = await classifierFrom(args);
-    checkAdapterUnseen(args, classifier, parts.test);
+    const classifier = await classifierFrom(args, { adapter });
     methodsFor(classifier, asked); // before the images are encoded
     return classifier;
   };
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });
   if (typeof features === "number") return features;
-  return await probeFeatures(args, out, { asked, dataset, parts, backend, runs, training }, features);
+  return await probeFeatures(
+    args,
+    out,
+    { asked, dataset, parts, adapter, warnings, backend, runs, training },
+    features,
+  );
 }
 
 /** Carries out the runs on the features of all images, and writes their figures. */
@@ -95,9 +106,8 @@ async function probeFeatures(
   task: ProbeTask,
   { image, width }: KeptFeatures,
 ): Promise<number | void> {
-  const { asked, dataset, parts, backend, runs, training } = task;
-  const classifier = await classifierFrom(args);
-  if (classifier.seen) checkAdapterUnseen(args, classifier, parts.test); // features of earlier, of other parts
+  const { asked, dataset, parts, adapter, warnings, backend, runs, training } = task;
+  const classifier = await classifierFrom(args, { adapter });
   const methods = methodsFor(classifier, asked);
   const templates = templatesFor(args, classifier);
   const data: FewShotData = {
@@ -122,6 +132,7 @@ async function probeFeatures(
   if (typeof rows === "number") return rows;
   const record = {
     ...facts,
+    ...(warnings.length > 0 ? { warnings } : {}),
     zero_shot: zeroShot(data),
     most_frequent: mostFrequent(data),
     rows,

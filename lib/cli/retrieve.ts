@@ -1,4 +1,5 @@
 /** `deno task retrieve`: texts of images and images of texts, or the images nearest to a query. @module */
+import type { NamedAdapter } from "../adapters/record.ts";
 import { join } from "@std/path";
 import { aceLoraModel } from "../ace_lora.ts";
 import { loadPairs } from "../data/pairs.ts";
@@ -9,13 +10,14 @@ import { featureEncoder } from "../eval/encode/feature_encoder.ts";
 import { seenPart } from "../eval/explain.ts";
 import { type Hit, nearestItems, retrieval, type RetrievalReport } from "../eval/retrieve.ts";
 import { runFacts, versions } from "../io/run_facts.ts";
-import { checkAdapterUnseen, classifierFrom } from "./classifier.ts";
+import { classifierFrom } from "./classifier.ts";
 import { type Arguments, type Command, COUNT, UsageError } from "./command.ts";
 import { announce, COLUMN_OPTIONS, columnsFrom } from "./data_options.ts";
 import { checkPath } from "./paths.ts";
 import { watched } from "./decode_options.ts";
 import { namedImagesFrom } from "./named_images.ts";
 import { keptFeatures } from "./features.ts";
+import { adapterFrom, judgedWarnings } from "./model_options.ts";
 import { holdOutput, OVERWRITE_OPTION, writeResults } from "./output.ts";
 import { printable } from "./printable.ts";
 import { modelFacts } from "./provenance.ts";
@@ -72,10 +74,12 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
     ...columnsFrom(args),
     text: args.text("text-column") ?? "text",
     chexpert: false,
-    ...(study === undefined ? {} : { patient: study }), // what groups the rows
+    ...(study === undefined ? {} : { attributes: [study] }),
   });
   const dataset = await readableSet(args, loaded);
   announce(dataset);
+  const adapter = await adapterFrom(args);
+  const warnings = judgedWarnings(adapter, dataset.cases);
   const backend = await startBackend(args);
   const images = watched(args, dataset.cases).map((item) => ({ ...item, name: item.id }));
   const texts = dataset.cases.map(({ text }) => text!);
@@ -83,18 +87,18 @@ async function measure(args: Arguments, path: string, out: string): Promise<numb
     images,
     texts,
     backend,
-    open: async () => {
-      const classifier = await classifierFrom(args);
-      checkAdapterUnseen(args, classifier, dataset.cases);
-      return classifier;
-    },
+    open: () => classifierFrom(args, { adapter }),
   });
   if (typeof features === "number") return features;
-  const studies = dataset.cases.map(({ patientId }, i) => patientId?.trim() ? `study ${patientId}` : `row ${i}`);
+  const studies = dataset.cases.map(({ attributes }, i) => {
+    const name = study === undefined ? "" : attributes![study]!;
+    return name.trim() ? `study ${name}` : `row ${i}`;
+  });
   const report = retrieval(features, studies);
   const record = {
     command: "retrieve",
     model: await modelFacts(args),
+    ...(warnings.length > 0 ? { warnings } : {}),
     data: { name: dataset.name, ...dataset.summary, split: dataset.split, study_column: study ?? null },
     ...report,
     ...await runFacts(backend),
@@ -142,11 +146,12 @@ async function search(args: Arguments, out: string): Promise<number | void> {
   if (path !== undefined) await checkPath(path);
   const asked = path === undefined ? [] : [await decoded(watched(args, imagesAt([path]))[0]!)];
   const top = args.number("top", 12);
+  const adapter = await adapterFrom(args);
   const backend = await startBackend(args);
-  const open = () => classifierFrom(args);
+  const open = () => classifierFrom(args, { adapter });
   const features = await keptFeatures(args, join(out, "images.safetensors"), { images, backend, open });
   if (typeof features === "number") return features;
-  const query = await queryFeature(args, text, asked);
+  const query = await queryFeature(args, text, asked, adapter);
   const hits = nearestItems(query, features.image, top);
   const facts = { ...await modelFacts(args), backend: backendText(backend), ...versions() };
   const named = hits.map(({ index, score }) => ({ image: images[index]!.name, score }));
@@ -173,8 +178,9 @@ async function queryFeature(
   args: Arguments,
   text: string | undefined,
   images: readonly NamedImage[],
+  adapter: NamedAdapter | undefined,
 ): Promise<Float32Array> {
-  const classifier = await classifierFrom(args);
+  const classifier = await classifierFrom(args, { adapter });
   const texts = text === undefined ? [] : [text];
   const encoder = featureEncoder(aceLoraModel(classifier.config), classifier, { images, texts });
   try {

@@ -1,4 +1,5 @@
 /** `deno task train`: adapts a model to image-text pairs. @module */
+import type { NamedAdapter } from "../adapters/record.ts";
 import { join } from "@std/path";
 import { type AceLoraParams, textAffinityOf, trainableTensors } from "../ace_lora.ts";
 import { createHash } from "node:crypto";
@@ -10,7 +11,7 @@ import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { countParams } from "../tensor/params.ts";
 import { type Adapted, loraPlaces } from "../adapters/model.ts";
 import { layersText } from "../adapters/positions.ts";
-import { fingerprints } from "../data/seen.ts";
+import { checkUnseen, fingerprints, type UsedCases } from "../data/seen.ts";
 import { fit } from "../train/fit.ts";
 import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
@@ -25,7 +26,7 @@ import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
 import { ADAPTERS, checkFree, clear, keepAdapter, statePathOf, sweep } from "./training_folder.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
-import { adapterFrom, checkLearning, type Learning, learningFrom, learnNothing } from "./learning.ts";
+import { checkLearning, type Learning, learningFrom, learnNothing, startFrom } from "./learning.ts";
 import { checkStepMemory, fitSettings, gradientSumFrom, measuring, TRAIN_OPTIONS } from "./train_options.ts";
 import { holdOutput } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
@@ -34,7 +35,14 @@ import type { Communicator } from "../distributed/communicator.ts";
 import { checkShared } from "../distributed/shared_settings.ts";
 import { defined } from "../platform/defined.ts";
 import { joinRanks } from "./ranks.ts";
-import { endText, type RecordedRun, runRecord, type Told, type TrainingSets } from "./training_record.ts";
+import {
+  endText,
+  nothingLeftText,
+  type RecordedRun,
+  runRecord,
+  type Told,
+  type TrainingSets,
+} from "./training_record.ts";
 import { backendText, startBackend, type Watch, watchTraining } from "./shared.ts";
 
 /** What a run that goes on must have in common with the one before: what is adapted, how, and to which cases. */
@@ -108,12 +116,12 @@ async function setsFrom(args: Arguments): Promise<TrainingSets> {
   return { dataset, validation: { ...validation, cases: watched(args, validation.cases) } };
 }
 
-/** How a run is told: on the terminal, in its log and, for its record, in `told`. */
+/** How a run is told: on the terminal, in its log and, of where it is, in `told`. */
 function telling(watch: Watch, log: RunLog | undefined, told: Told): FitOptions {
   return {
     signal: watch.hooks.signal,
     onStart: (report) => {
-      told.firstStep = report.step;
+      [told.firstStep, told.steps] = [report.step, report.steps];
       return log?.onStart(report);
     },
     onSave: () => log?.onSave(),
@@ -126,7 +134,6 @@ function telling(watch: Watch, log: RunLog | undefined, told: Told): FitOptions 
       await log?.onValidation(entry);
     },
     onWarning: (text) => {
-      told.warnings.push(text);
       log?.onWarning(text);
       watch.note(`warning: ${text}`);
     },
@@ -151,15 +158,37 @@ interface PreparedRun extends RecordedRun {
 /** What makes the backends of several processes one. */
 const ONE_BACKEND = "ACE_BACKEND, ACE_THREADS, ACE_BLAS and OPENBLAS_CORETYPE set alike make it so";
 
+/** Refuses to validate on cases that the adapter to start from was trained on. @throws {SeenCasesError} If there is one. */
+function checkEarlierUnseen({ file: { seen }, path }: NamedAdapter, { validation }: TrainingSets): void {
+  if (seen && validation) checkUnseen(validation.cases, new Set(seen), path);
+}
+
+/**
+ * The cases that the run's adapters list, after those of the adapter it started from.
+ *
+ * @param isChosen Whether figures on the validation set chose the weights.
+ */
+function casesOf({ sets: { dataset, validation }, earlier }: PreparedRun, isChosen: boolean): UsedCases {
+  const seen = fingerprints(dataset.cases).union(earlier?.seen ?? new Set<string>());
+  const own = validation && isChosen ? fingerprints(validation.cases) : new Set<string>();
+  const isKnown = own.size > 0 || !earlier || earlier.chose !== undefined; // else an empty list would say that none chose
+  return { seen, ...(isKnown ? { chose: own.union(earlier?.chose ?? new Set<string>()) } : {}) };
+}
+
 /** Reads the sets, the model and the adapter to start from, and refuses a step that cannot fit in memory. */
 async function prepareRun(args: Arguments, ranks: Communicator | undefined): Promise<PreparedRun> {
   const backend = await startBackend(args, ranks);
   if (ranks) checkShared({ backend: backendText(backend) }, ranks, { remedy: ONE_BACKEND }); // else the weights drift apart
   const sets = await setsFrom(args);
   const { dataset } = sets;
-  await checkLearning(args, dataset);
-  const clip = await modelFrom(args, undefined, (params, encoders) => learnNothing(args, dataset, params, encoders));
-  const earlier = await adapterFrom(args, clip.params, clip.config);
+  const adapter = await checkLearning(args, dataset);
+  if (adapter) checkEarlierUnseen(adapter, sets);
+  const clip = await modelFrom(
+    args,
+    undefined,
+    (params, config) => learnNothing(args, { dataset, adapter }, { params, config }),
+  );
+  const earlier = await startFrom(adapter, clip);
   const reader = readerFrom(args);
   const learning = await learningFrom(args, { ...sets, clip, reader, ...defined({ earlier }) });
   const settings = { ...fitSettings(args), loss: learning.loss };
@@ -181,9 +210,10 @@ function logOf(out: string, { sets: { dataset }, settings, facts: { notice } }: 
 async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
   const run = await prepareRun(args, ranks);
   const { sets: { dataset }, learning: { model, config, start, source, measure }, earlier, settings } = run;
-  const kept = { config, seen: new Set([...fingerprints(dataset.cases), ...earlier?.seen ?? []]) };
+  const best = { config, cases: casesOf(run, true) };
+  const last = { config, cases: casesOf(run, args.text("patience") !== undefined) }; // it says when training ends
   const began = performance.now();
-  const told: Told = { firstStep: 0, warnings: [] };
+  const told: Told = { firstStep: 0, steps: 0 };
   const isWriter = ranks === undefined || ranks.rank === 0;
   const watch = watchTraining("train", settings.batchSize, "pairs", !isWriter);
   const statePath = statePathOf(out);
@@ -202,7 +232,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     resume: args.flag("resume"),
     ...defined({ saveSteps: args.number("save-steps", undefined) }),
     saveMinutes: args.number("save-minutes", 15),
-    onBest: async (params) => await keepAdapter(join(out, ADAPTERS.best), params as AceLoraParams, kept),
+    onBest: async (params) => await keepAdapter(join(out, ADAPTERS.best), params as AceLoraParams, best),
   }).catch(async (error) => {
     await log?.close(true).catch(() => {}); // what went wrong first is told
     throw error;
@@ -216,15 +246,16 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     console.error(`interrupted after step ${history.length}: "${statePath}" holds the state; --resume goes on`);
     return watch.exitCode();
   }
-  if (!isWriter) return;
+  if (!log) return; // another process writes
   const recordPath = join(out, "training.json");
   const written = await Promise.all([join(out, ADAPTERS.last), recordPath].map(exists));
   if (told.firstStep === history.length && !written.includes(false)) { // the record tells the time of the steps
-    return console.log(`nothing was left to do: the run ended with step ${history.length}; --epochs N goes on with it`);
+    return console.log(nothingLeftText(result, told, args.number("patience", undefined)));
   }
-  await keepAdapter(join(out, ADAPTERS.last), result.params, kept);
+  await keepAdapter(join(out, ADAPTERS.last), result.params, last);
   const processes = ranks && { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) };
-  const record = await runRecord(run, result, { told, seconds: (performance.now() - began) / 1000, processes });
+  const seconds = (performance.now() - began) / 1000;
+  const record = await runRecord(run, result, { told, warnings: log.warnings(), seconds, processes });
   await writeFileAtomic(recordPath, JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
   console.log(endText(result, out));
 }

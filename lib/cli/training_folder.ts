@@ -1,6 +1,7 @@
 /** The folder of a training run: what it holds, what is kept of it and what goes. @module */
 import { join } from "@std/path";
 import type { AceLoraConfig, AceLoraParams } from "../ace_lora.ts";
+import type { UsedCases } from "../data/seen.ts";
 import { saveAdapter } from "../adapters/model.ts";
 import { exists } from "../io/files.ts";
 import { RUN_LOG_NAMES } from "../train/log/run_log.ts";
@@ -42,13 +43,13 @@ export async function clear(out: string): Promise<void> {
   }
 }
 
-/** Writes the adapter, if the last update left its numbers finite. */
+/** Writes the adapter with the lists of its cases, if the last update left its numbers finite. */
 export async function keepAdapter(
   path: string,
   params: AceLoraParams,
-  { config, seen }: { config: AceLoraConfig; seen: ReadonlySet<string> },
+  { config, cases }: { config: AceLoraConfig; cases: UsedCases },
 ): Promise<void> {
-  await saveAdapter(path, params, config, { seen }).catch((error) => {
+  await saveAdapter(path, params, config, cases).catch((error) => {
     if (!(error instanceof RangeError)) throw error;
     throw new RangeError(
       `Cannot keep "${path}" as the adapter as its numbers must be finite (a lower --learning-rate may help): ${error.message}`,

@@ -20,12 +20,12 @@ export interface TrainingSets {
   validation?: Dataset;
 }
 
-/** What this process is told of the run. */
+/** Where this process began, and where the run ends. */
 export interface Told {
   /** The step it began at: above 0 where it went on with a run. */
   firstStep: number;
-  /** What was warned of. */
-  warnings: string[];
+  /** Steps of the run. */
+  steps: number;
 }
 
 /** What a record is made of, beside the figures. */
@@ -51,12 +51,32 @@ export function endText({ history, validations }: FitResult<AceLoraParams>, out:
   }wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`;
 }
 
+/** What to say where there was nothing left to do, and what goes on with the run. */
+export function nothingLeftText(
+  { history, validations }: FitResult<AceLoraParams>,
+  { steps }: Told,
+  patience = Infinity,
+): string {
+  const waited = sinceBest(validations);
+  const isPatienceSpent = waited >= patience;
+  const goesOn = [
+    ...(history.length < steps ? [] : ["--epochs N"]),
+    ...(isPatienceSpent ? [`--patience above ${waited}, or none,`] : []),
+  ].join(" with ");
+  const why = isPatienceSpent
+    ? `, as --patience ${patience} asks after ${waited} validations without a better one`
+    : "";
+  return `nothing was left to do: the run ended with step ${history.length}${why}; ${goesOn} goes on with it`;
+}
+
 /** What training.json holds. */
 export async function runRecord(
   { backend, sets: { dataset, validation }, learning, settings, facts }: RecordedRun,
   { history, validations }: FitResult<AceLoraParams>,
-  { told: { firstStep, warnings }, seconds, processes }: {
+  { told: { firstStep }, warnings, seconds, processes }: {
     told: Told;
+    /** What was warned of, in earlier parts of the run, too. */
+    warnings: readonly string[];
     seconds: number;
     processes: Readonly<Record<string, unknown>> | undefined;
   },

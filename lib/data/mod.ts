@@ -35,7 +35,15 @@ export { type DatasetEntry, type DatasetOptions, DATASETS } from "./registry.ts"
 export { reportSections } from "./reports.ts";
 export { decodeRle, encodeRle, type MaskSize, type RleOptions } from "./rle.ts";
 export { loadRsna, RSNA_CLASSES, type RsnaOptions, type RsnaSplit } from "./rsna.ts";
-export { checkUnseen, fingerprint, fingerprints, seenCases, SeenCasesError, unknownCasesNote } from "./seen.ts";
+export {
+  checkUnseen,
+  fingerprint,
+  fingerprints,
+  judgedNotes,
+  seenCases,
+  SeenCasesError,
+  type UsedCases,
+} from "./seen.ts";
 export { loadSiim, SIIM_CLASSES, type SiimOptions } from "./siim.ts";
 export { classPrompts, imageSource, type ImageSourceOptions, pairSource, squareTransform } from "./sources.ts";
 export {

@@ -1,6 +1,14 @@
-/** Which cases a head or an adapter was trained on, as hashes that travel with it. @module */
+/** Which cases a head or an adapter was trained on, and which chose its weights, as hashes that travel with it. @module */
 import type { Case } from "./types.ts";
 import { newSha256 } from "../platform/sha256.ts";
+
+/** The cases that made weights what they are, as fingerprints; a list is absent where the file does not say. */
+export interface UsedCases {
+  /** Those they were trained on, and their patients. */
+  seen?: ReadonlySet<string>;
+  /** Those whose figures chose them, and their patients: which step's were kept, or when training ended. Empty where none did. */
+  chose?: ReadonlySet<string>;
+}
 
 /** The error for test cases that training has seen. */
 export class SeenCasesError extends RangeError {
@@ -41,33 +49,66 @@ export function fingerprints(cases: readonly Pick<Case, "id" | "patientId">[]): 
   }));
 }
 
+/** How many of the cases, or of their patients, stand in a list. */
+function countListed(cases: readonly Pick<Case, "id" | "patientId">[], list: ReadonlySet<string>): number {
+  return cases.filter((item) => !fingerprints([item]).isDisjointFrom(list)).length;
+}
+
 /** Refuses cases that training has seen, or whose patients it has seen. @throws {SeenCasesError} If there is one. */
 export function checkUnseen(
   cases: readonly Pick<Case, "id" | "patientId">[],
   seen: ReadonlySet<string>,
   path: string,
 ): void {
-  const known = cases.filter((item) => [...fingerprints([item])].some((fingerprint) => seen.has(fingerprint))).length;
+  const known = countListed(cases, seen);
   if (known > 0) throw new SeenCasesError(path, known, cases.length);
 }
 
-/** What to say where a file does not tell which cases it was trained on. */
-export function unknownCasesNote(path: string): string {
-  return `note: "${path}" does not say which cases it was trained on, so that none of them is evaluated here cannot be checked`;
+/**
+ * What must be known before figures on these cases are believed: that some of them chose the weights, or that a file does not say
+ * whether they did, or were trained on.
+ *
+ * @param path The file of the weights, for messages.
+ * @returns A sentence each, without its end; none where nothing is to be said.
+ * @throws {SeenCasesError} If training has seen one of the cases, or of their patients.
+ */
+export function judgedNotes(
+  cases: readonly Pick<Case, "id" | "patientId">[],
+  { seen, chose }: UsedCases,
+  path: string,
+): string[] {
+  if (seen) checkUnseen(cases, seen, path);
+  const untold = !seen ? "it was trained on" : !chose ? "chose its weights" : undefined;
+  const choosing = chose ? countListed(cases, chose) : 0;
+  return [
+    ...(untold === undefined
+      ? []
+      : [`"${path}" does not say which cases ${untold}, so that none of them is evaluated here cannot be checked`]),
+    ...(choosing === 0 ? [] : [
+      `the weights of "${path}" were chosen by figures on ${choosing} of these ${cases.length} cases, or on their patients: here its figures are too good`,
+    ]),
+  ];
 }
 
 /**
  * Fingerprints as they stand in a file, with blanks between.
  *
  * @param text Undefined where the file does not say.
+ * @param name What the file calls them. @default {"seen"}
  * @throws {SyntaxError} If they are none; the message names the file.
  */
-export function seenCases(text: string | undefined, path: string): Set<string> | undefined {
+export function seenCases(
+  text: string | undefined,
+  path: string,
+  name: keyof UsedCases = "seen",
+): Set<string> | undefined {
   if (text === undefined) return undefined;
-  const seen = text.split(" ").filter(Boolean);
-  const wrong = seen.find((fingerprint) => !/^[0-9a-f]{1,64}$/.test(fingerprint));
-  if (wrong === undefined) return new Set(seen);
+  const listed = text.split(" ").filter(Boolean);
+  const wrong = listed.find((fingerprint) => !/^[0-9a-f]{1,64}$/.test(fingerprint));
+  if (wrong === undefined) return new Set(listed);
   throw new SyntaxError(
-    `Cannot read "${path}" as its seen must be fingerprints in hex digits: found ${JSON.stringify(wrong.slice(0, 40))}`,
+    `Cannot read "${path}" as its ${name} must be fingerprints in hex digits: found ${
+      JSON.stringify(wrong.slice(0, 40))
+    }`,
   );
 }

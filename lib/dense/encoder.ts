@@ -3,11 +3,12 @@ import { mergeAceLora } from "../ace_lora.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ImageTrunk } from "../clip/towers/image.ts";
 import { disposeParams, namedTensors } from "../tensor/params.ts";
+import type { NamedAdapter } from "../adapters/record.ts";
 import { loadAdapter } from "../adapters/model.ts";
 import { LOAD_CLIP_RULES, loadClip, type LoadClipOptions } from "../clip/load.ts";
 import type { ModelFiles } from "../clip/find_model_files.ts";
 import { newSha256 } from "../platform/sha256.ts";
-import { checkOptions, type Rules, TEXT } from "../platform/options.ts";
+import { checkOptions, type Rules } from "../platform/options.ts";
 
 /** An image tower ready for dense tasks. */
 export interface DenseEncoder {
@@ -22,13 +23,16 @@ export interface DenseEncoder {
 /** Options of {@linkcode loadDenseEncoder}. */
 export interface DenseEncoderOptions extends LoadClipOptions {
   /** Adapter whose LoRA part is merged. @default {none} */
-  adapter?: string;
+  adapter?: string | NamedAdapter;
 }
 
 /** What they must be. */
 const DENSE_ENCODER_RULES: Rules<DenseEncoderOptions> = {
   ...LOAD_CLIP_RULES,
-  adapter: TEXT,
+  adapter: {
+    must: "a path, or an adapter that was read",
+    allows: (adapter) => typeof adapter === "string" || typeof adapter === "object",
+  },
 };
 
 /** SHA-256 (hex) of a tree's weights, names and shapes: what tells one encoder from another. */

@@ -13,6 +13,7 @@ import {
   parseJson,
   RECORD,
   TEXT,
+  TEXTS,
 } from "../io/fields.ts";
 import { THRESHOLD_FIGURES } from "./evaluation.ts";
 import { type DenseRecord, METRICS_SCHEMA, type RunRecord, type TrainingRecord } from "./results.ts";
@@ -32,6 +33,7 @@ const RUN = {
   synthetic: FLAG,
   versions: RECORD,
   sets: RECORD,
+  warnings: orAbsent(TEXTS),
 };
 
 const RESULT = {
@@ -113,7 +115,10 @@ export function recordKind(value: unknown): "evaluation" | "dense" | "training" 
  * @throws {SyntaxError} If it lacks a field; the message names the file and the field.
  */
 export function checkDenseRecord(value: unknown, name: string): DenseRecord {
-  const record = checkedFields(name, value, { schema: SCHEMA, head: TEXT, figures: RECORD, baselines: RECORD });
+  const record = checkedFields(name, value, {
+    ...{ schema: SCHEMA, head: TEXT, figures: RECORD, baselines: RECORD },
+    warnings: orAbsent(TEXTS),
+  });
   checkedFields(name, record["data"], { name: TEXT, synthetic: FLAG }, "data");
   for (const [key, figures] of Object.entries(record.baselines)) {
     checkedFields(name, figures, {}, `baselines.${key}`);

@@ -63,6 +63,8 @@ export interface RunRecord {
   revision?: string | null;
   /** The split of each set. */
   splits?: Record<string, SplitRecord>;
+  /** What limits what the figures are worth, such as that cases judged chose the weights. @default {nothing} */
+  warnings?: readonly string[];
   /** Settings of the run. */
   configuration?: Record<string, unknown>;
 }
@@ -75,6 +77,8 @@ export interface DenseRecord {
   command: "segment evaluate" | "detect evaluate";
   /** File of the head. */
   head: string;
+  /** What limits what the figures are worth. @default {nothing} */
+  warnings?: readonly string[];
   /** The figures by name; those that are no number are of the command's own. */
   figures: Record<string, unknown>;
   /** Figures of simpler answers, by name. */

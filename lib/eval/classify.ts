@@ -41,8 +41,6 @@ export interface Classifier {
   config: AceLoraConfig;
   /** Tokeniser of the text tower. */
   tokenizer: ClipTokenizer;
-  /** Fingerprints of the cases an adapter was trained on; absent where there is none, or it does not say. */
-  seen?: ReadonlySet<string>;
 }
 
 /** An image with a name. */

@@ -145,6 +145,11 @@ function estimated(figure: Omit<Figure, "value">, { value, cases, patients }: Es
 
 /** What must be known to read the figures. */
 function remarksOf(record: RunRecord | DenseRecord): string[] {
+  return [...figureRemarks(record), ...(record.warnings ?? []).map((text) => `Warning: ${text}.`)];
+}
+
+/** What the figures are of. */
+function figureRemarks(record: RunRecord | DenseRecord): string[] {
   if ("figures" in record) {
     return record.data.synthetic ? [`${record.data.name}: drawings, which say nothing about patients.`] : [];
   }

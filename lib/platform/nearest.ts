@@ -21,9 +21,15 @@ const LONGEST = 200;
 
 const plain = (word: string): string => word.toLowerCase().replaceAll(/[\s_-]+/g, "-");
 
+/** What stands before the last hyphen, where both words have the same after it: `split` of `split-column` beside `id-column`. */
+function stemOf(word: string, other: string): string {
+  const end = word.slice(word.lastIndexOf("-"));
+  return word.includes("-") && plain(other).endsWith(end) ? word.slice(0, -end.length) : word;
+}
+
 /**
- * The known word nearest to one that is unknown: at most a third of its letters differ, or it is its initials (`lr` for
- * `learning-rate`), or the end or the beginning of it alone. Case and the kind of hyphen do not count.
+ * The known word nearest to one that is unknown: at most a third of its letters differ, an end in common aside, or it is its initials
+ * (`lr` for `learning-rate`), or the end or the beginning of it alone. Case and the kind of hyphen do not count.
  *
  * @returns The first of the nearest, or undefined when none is near.
  */
@@ -38,8 +44,9 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
     const distance = editDistance(wanted, plain(other));
     if (distance < (best?.distance ?? Infinity)) best = { word: other, distance };
   }
-  if (best && best.distance <= Math.max(1, Math.floor(wanted.length / 3)) && best.distance < wanted.length) {
-    return best.word;
+  if (best) {
+    const { length } = stemOf(wanted, best.word);
+    if (best.distance <= Math.max(1, Math.floor(length / 3)) && best.distance < length) return best.word;
   }
   const initials = (other: string): string => plain(other).split("-").map((part) => part[0] ?? "").join("");
   const short = words.filter((other) => wanted.length > 1 && initials(other) === wanted);

@@ -64,13 +64,14 @@ export async function reproductionReport(results: Gathered, options: ReportOptio
   });
 }
 
-/** What must be said of the models of one's own runs, each once. */
+/** What must be said of the models and of the figures of one's own runs, each once. */
 function noticesOf({ others, heads, trainings }: Gathered): string[] {
   const models = [
     ...others.map(({ record }) => record.configuration?.["model"]),
     ...[...heads, ...trainings].map(({ record }) => record.data.synthetic === true ? undefined : record.model),
   ] as ({ notice?: unknown } | null | undefined)[];
-  return [...new Set(models.flatMap((model) => typeof model?.notice === "string" ? [model.notice] : []))];
+  const notices = models.flatMap((model) => typeof model?.notice === "string" ? [model.notice] : []);
+  return [...new Set([...notices, ...[...others, ...heads].flatMap(({ record }) => record.warnings ?? [])])];
 }
 
 /** The same tables as Markdown. */

@@ -4,7 +4,8 @@ import { countingDevice } from "../../bench/gpu/counting_device.ts";
 import { initAceLora } from "../../lib/ace_lora.ts";
 import { saveAdapter } from "../../lib/adapters/model.ts";
 import { parseCommandLine } from "../../lib/cli/command_line.ts";
-import { adapterFrom, learningFrom, learnNothing } from "../../lib/cli/learning.ts";
+import { learningFrom, learnNothing, startFrom } from "../../lib/cli/learning.ts";
+import { adapterFrom } from "../../lib/cli/model_options.ts";
 import { COMMAND } from "../../lib/cli/train.ts";
 import { fitSettings } from "../../lib/cli/train_options.ts";
 import { loadClip } from "../../lib/clip/load.ts";
@@ -71,13 +72,14 @@ for (const { name, options, narrow = false, isClassified = false } of CASES) {
     const reader = openImageReader();
     const before = counts.pipelines;
     try {
+      const adapter = await adapterFrom(args);
       const clip = await loadClip({}, {
         narrow,
-        ahead: (params, encoders) => learnNothing(args, dataset, params, encoders),
+        ahead: (params, config) => learnNothing(args, { dataset, adapter }, { params, config }),
       });
       const read = counts.pipelines;
       assert(read > before + 50, `${read - before} pipelines`);
-      const earlier = await adapterFrom(args, clip.params, clip.config);
+      const earlier = await startFrom(adapter, clip);
       const { model, start, source, loss } = await learningFrom(args, {
         dataset,
         clip,

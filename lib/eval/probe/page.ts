@@ -9,6 +9,8 @@ import { PROBE_METHODS, type ProbeName } from "./methods.ts";
 export interface ProbeRecord {
   /** Files of the model, with their hashes, and what must be said of it. */
   model: Readonly<Record<string, string | null>> & { notice?: string };
+  /** What limits what the figures are worth. @default {nothing} */
+  warnings?: readonly string[];
   /** Name of the set, its classes, and how many cases each part has. */
   data: { name: string; classes: readonly string[]; parts: Readonly<Record<string, { size: number }>> };
   /** Figures without a label; null of an image tower alone. */
@@ -118,7 +120,7 @@ export async function probePage(record: ProbeRecord): Promise<string> {
   return await buildReport({
     title: `Few-shot figures on ${data.name}`,
     subtitle: "All methods of a seed learn from the same cases.",
-    warnings,
+    warnings: [...warnings, ...record.warnings ?? []],
     sections: [
       ...metrics.map((metric) => ({
         kind: "figure" as const,

@@ -40,6 +40,8 @@ export interface RunLog {
   onValidation(entry: ValidationEntry): Promise<void>;
   /** Takes a warning, for a line of its own and the page's head. */
   onWarning(text: string): void;
+  /** What was warned of so far, each once; of a run that goes on, what the log has of its earlier parts comes first. */
+  warnings(): string[];
   /** Writes what is left and, where it is the run's last, a page that is complete in itself. */
   close(isDone: boolean): Promise<void>;
 }
@@ -71,11 +73,19 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
   checkOptions("keep a log", options, RUN_LOG_RULES);
   const { notice, pageSeconds = 30 } = options;
   const figures = openFigures(folder);
-  const curves: PageCurves = { history: [], validations: [], warnings: notice === undefined ? [] : [notice] };
+  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
+    history: [],
+    validations: [],
+  };
+  const warnings = new Set<string>();
+  const early: string[] = []; // those of the time before the run is known to begin, or to go on from a step
   let [flushedAt, drawnAt, steps] = [-Infinity, -Infinity, 0];
   let busy: Promise<void> = Promise.resolve();
   const draw = (isDone: boolean): Promise<void> =>
-    writePage(folder, curves, { ...options, steps, pageSeconds, isDone });
+    writePage(folder, {
+      ...curves,
+      warnings: [...(notice === undefined ? [] : [notice]), ...warnings],
+    }, { ...options, steps, pageSeconds, isDone });
   const write = (isLast = false): Promise<void> => {
     const now = performance.now();
     const isDrawn = isLast || now - drawnAt >= 1000 * pageSeconds;
@@ -83,12 +93,18 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
     busy = busy.then(figures.flush).then(() => isDrawn && !isLast ? draw(false) : undefined);
     return busy;
   };
+  const warn = (text: string): void => {
+    warnings.add(text);
+    figures.add({ step: curves.history.length, warning: text });
+  };
   return {
     async onStart({ step, steps: all, history, validations }) {
       steps = all;
       curves.history.push(...history);
       curves.validations.push(...validations);
-      await figures.begin(step, validations);
+      const before = await figures.begin(step, validations);
+      for (const text of before) warnings.add(text);
+      for (const text of early.splice(0)) warn(text);
     },
     onStep(report) {
       curves.history.push({ loss: report.loss, learningRate: report.learningRate });
@@ -104,10 +120,11 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       figures.add({ step, validation: name, value }, { [`validation/${name}`]: value });
       await write();
     },
-    onWarning(text) {
-      curves.warnings.push(text);
-      figures.add({ step: curves.history.length, warning: text });
+    onWarning: (text) => {
+      if (figures.hasBegun()) warn(text);
+      else early.push(text);
     },
+    warnings: () => [...warnings, ...early],
     async close(isDone) {
       if (!figures.hasBegun()) return;
       await write(true);
@@ -130,13 +147,16 @@ function stepFigures(report: StepReport): Record<string, number> {
   };
 }
 
+/** A line of `log.jsonl`. */
+type LogLine = { step: number } & Record<string, unknown>;
+
 /** A run's figures on their way to `log.jsonl` and TensorBoard's files: held until they are flushed. */
 interface FiguresFile {
-  /** Opens the files; of an earlier part what came after `step` is dropped. */
-  begin(step: number, validations: readonly ValidationEntry[]): Promise<void>;
+  /** Opens the files; of an earlier part what came after `step` is dropped. @returns Its warnings. */
+  begin(step: number, validations: readonly ValidationEntry[]): Promise<string[]>;
   hasBegun(): boolean;
   /** Takes a line, and what TensorBoard shows of it. */
-  add(line: { step: number } & Record<string, unknown>, scalars?: Readonly<Record<string, number>>): void;
+  add(line: LogLine, scalars?: Readonly<Record<string, number>>): void;
   flush(): Promise<void>;
   close(): void;
 }
@@ -149,8 +169,9 @@ function openFigures(folder: string): FiguresFile {
   return {
     async begin(step, validations) {
       await Deno.mkdir(folder, { recursive: true });
-      await cutLog(path, step, validations);
+      const kept = await cutLog(path, step, validations);
       events = await openEventFile(join(folder, "tensorboard"), { ...(step > 0 ? { purgeFrom: step + 1 } : {}) });
+      return kept.flatMap(({ warning }) => typeof warning === "string" ? [warning] : []);
     },
     hasBegun: () => events !== undefined,
     add(line, shown) {
@@ -170,26 +191,27 @@ function openFigures(folder: string): FiguresFile {
 /**
  * Keeps the whole lines of steps up to `step` and of the validations made by then: a killed run may have logged more, and half a
  * line.
+ *
+ * @returns The lines kept.
  */
-async function cutLog(path: string, step: number, validations: readonly ValidationEntry[]): Promise<void> {
-  if (!await exists(path)) return;
+async function cutLog(path: string, step: number, validations: readonly ValidationEntry[]): Promise<LogLine[]> {
+  if (!await exists(path)) return [];
   const validated = new Set(validations.map((entry) => entry.step));
-  const kept = (await Deno.readTextFile(path)).split("\n").filter((line) => {
+  const kept = (await Deno.readTextFile(path)).split("\n").flatMap((line): LogLine[] => {
     try {
       const entry = JSON.parse(line);
-      return "validation" in entry ? validated.has(entry.step) : entry.step <= step;
+      return ("validation" in entry ? validated.has(entry.step) : entry.step <= step) ? [entry] : [];
     } catch {
-      return false;
+      return [];
     }
   });
-  await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""), { isPrivate: true });
+  await writeFileAtomic(path, kept.map((entry) => JSON.stringify(entry) + "\n").join(""), { isPrivate: true });
+  return kept;
 }
 
 /** What a page shows. */
 interface PageCurves extends RunCurves {
-  history: StartReport["history"][number][];
-  validations: ValidationEntry[];
-  warnings: string[];
+  warnings: readonly string[];
 }
 
 interface PageOptions extends RunLogOptions {

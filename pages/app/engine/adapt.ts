@@ -4,7 +4,7 @@ import { type AceLoraConfig, aceLoraModel, initAceLora } from "../../../lib/ace_
 import type { AdapterFormat } from "../../../lib/adapters/files.ts";
 import { loadAdapter, saveAdapter } from "../../../lib/adapters/model.ts";
 import { loadPairs } from "../../../lib/data/pairs.ts";
-import { fingerprints } from "../../../lib/data/seen.ts";
+import { fingerprints, type UsedCases } from "../../../lib/data/seen.ts";
 import { pairSource } from "../../../lib/data/sources.ts";
 import { trainingSet } from "../../../lib/data/synthetic/sets.ts";
 import type { Dataset } from "../../../lib/data/types.ts";
@@ -14,6 +14,7 @@ import { ACE_LORA_LORA } from "../../../lib/peft/lora/config.ts";
 import { MEMORY, privateFiles } from "../../../lib/platform/private_files.ts";
 import { system } from "../../../lib/platform/system.ts";
 import { StorageFullError } from "../../../lib/platform/web_system.ts";
+import { defined } from "../../../lib/platform/defined.ts";
 import { disposeParams } from "../../../lib/tensor/params.ts";
 import { deriveSeed } from "../../../lib/tensor/random.ts";
 import { fit } from "../../../lib/train/fit.ts";
@@ -168,15 +169,16 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
         report(step, steps, seconds);
       },
     });
-    const seen = pairs.kind === "table" ? fingerprints(dataset.cases) : undefined;
+    const chose = new Set<string>(); // nothing is validated here
+    const cases: UsedCases = pairs.kind === "table" ? { seen: fingerprints(dataset.cases), chose } : { chose };
     await keeping.keep(async () => {
-      await saveAdapter(ADAPTER, result.params, config, seen ? { seen } : {});
+      await saveAdapter(ADAPTER, result.params, config, cases);
       await keepRun({ ...kept, isDone: !result.interrupted });
     });
     const facts = setAdapted({
       params: result.params,
       config,
-      ...(seen ? { seen } : {}),
+      ...cases,
       name: result.interrupted ? "an adapter whose training was stopped" : "the adapter trained here",
     });
     return { facts, interrupted: result.interrupted, loss };
@@ -187,10 +189,10 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
 
 /** The adapter at work as one file to download. */
 export async function adapterFiles(format: AdapterFormat): Promise<{ name: string; blob: Blob }> {
-  const { params, config, seen } = classifier();
+  const { params, config, seen, chose } = classifier();
   const name = { ace: "adapter.safetensors", peft: "adapter_peft", authors: "adapter.pt" }[format];
   const path = `${MEMORY}/${name}`; // where the storage is full, it can be had all the same
-  await saveAdapter(path, params, config, { format, ...(seen ? { seen } : {}) });
+  await saveAdapter(path, params, config, { format, ...defined({ seen, chose }) });
   if (format !== "peft") return { name, blob: new Blob([await system.readFile(path)]) };
   const entries: Record<string, Uint8Array> = {};
   for await (const entry of system.readDir(path)) {

@@ -1,7 +1,7 @@
 /** Zero-shot figures on a labelled folder. @module */
 import { aceLoraModel } from "../../../lib/ace_lora.ts";
 import { loadFolder } from "../../../lib/data/folder.ts";
-import { checkUnseen } from "../../../lib/data/seen.ts";
+import { judgedNotes } from "../../../lib/data/seen.ts";
 import { rsnaLike } from "../../../lib/data/synthetic/sets.ts";
 import { classFiguresTable, overallTable } from "../../../lib/display/evaluation_tables.ts";
 import { figureSvg } from "../../../lib/display/svg.ts";
@@ -18,6 +18,8 @@ import { baseModel, classifier, type Files, mounted } from "./model.ts";
 export interface Evaluated {
   /** Cases judged. */
   cases: number;
+  /** What limits what the figures are worth. */
+  warnings: string[];
   /** Tables as HTML. */
   tables: { title: string; html: string }[];
   /** Figures as SVG: ROC, precision against recall, calibration, confusion. */
@@ -35,8 +37,8 @@ export async function evaluate(
     ? rsnaLike(from.drawn, deriveSeed(from.seed as number, "held out"))
     : await loadFolder(mounted("evaluation", from as Files));
   checkClasses(dataset);
-  const { params, config, seen } = classifier();
-  if (seen) checkUnseen(dataset.cases, seen, "the adapter");
+  const { params, config, ...listed } = classifier();
+  const warnings = listed.seen ? judgedNotes(dataset.cases, listed, "the adapter") : [];
   const { tokenizer } = baseModel();
   const { scores, targets } = await scoreDataset(aceLoraModel(config), params, dataset, {
     config: config.encoders,
@@ -49,6 +51,7 @@ export async function evaluate(
   const record = evaluatePredictions(predictions, { resamples: 1000, seed: 1 });
   return {
     cases: dataset.cases.length,
+    warnings,
     tables: [
       { title: "Figures", html: htmlTable(overallTable(record)) },
       { title: "Each class against the others", html: htmlTable(classFiguresTable(record)) },

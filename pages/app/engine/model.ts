@@ -1,5 +1,6 @@
 /** The model at work: the shipped one or the reader's own, with an adapter or without. @module */
-import { loadAdapter } from "../../../lib/adapters/model.ts";
+import { type Adapted, loadAdapter } from "../../../lib/adapters/model.ts";
+import type { UsedCases } from "../../../lib/data/seen.ts";
 import type { LoadedClip } from "../../../lib/clip/load.ts";
 import { loadClip } from "../../../lib/clip/load.ts";
 import { overlaySvg } from "../../../lib/display/overlay.ts";
@@ -46,13 +47,13 @@ const notes: string[] = [];
 let facts: Omit<ModelFacts, "adapter" | "notes">;
 let base: LoadedClip;
 let own: Files = {};
-let adapted: (Pick<Classifier, "params" | "config" | "seen"> & { name: string }) | undefined;
+let adapted: (Adapted & { name: string }) | undefined;
 
 /** The frozen model. */
 export const baseModel = (): LoadedClip => base;
 
 /** The model that answers. */
-export function classifier(): Classifier {
+export function classifier(): Classifier & UsedCases {
   const { params, config, tokenizer } = base;
   return adapted ? { ...adapted, tokenizer } : { params, config: { encoders: config, learnScale: false }, tokenizer };
 }

@@ -31,12 +31,10 @@ export function setUpEvaluate(model: () => Client): EvaluatePanel {
       const found = await model().evaluate(from, linesOf("templates"));
       csv = found.csv;
       csvButton.hidden = false;
-      say(
-        status,
-        "drawn" in from
-          ? `${found.cases} drawn films judged: synthetic data, nothing about patients.`
-          : `${found.cases} images judged; not for clinical use.`,
-      );
+      const judged = "drawn" in from
+        ? `${found.cases} drawn films judged: synthetic data, nothing about patients.`
+        : `${found.cases} images judged; not for clinical use.`;
+      say(status, [judged, ...found.warnings.map((text) => `Warning: ${text}.`)].join(" "));
       element("eval-tables").replaceChildren(...found.tables.flatMap(({ title, html }) => [
         make("h3", title),
         holding("div", html),
