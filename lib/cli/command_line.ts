@@ -68,11 +68,13 @@ function elsewhere(
 /** Checks that every option is known, and given once unless it may be repeated. */
 function checkNames(known: Readonly<Record<string, OptionSpec>>, tokens: readonly Token[]): void {
   const given = new Map<string, string>();
-  for (const { kind, name, rawName, value } of tokens) {
+  for (const [i, { kind, name, rawName, value }] of tokens.entries()) {
     if (kind !== "option" || name === undefined) continue;
     const spec = Object.hasOwn(known, name) ? known[name]! : undefined;
     if (!spec) {
-      const meant = elsewhere(name, known, value) ?? nearest(name, Object.keys(known));
+      const next = tokens[i + 1]; // an unknown option's value stands apart
+      const given = value ?? (next?.kind === "positional" ? next.value : undefined);
+      const meant = elsewhere(name, known, given) ?? nearest(name, Object.keys(known));
       throw new UsageError(
         `Unknown option '${rawName}': ${
           meant === undefined

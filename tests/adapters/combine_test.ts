@@ -40,6 +40,7 @@ function adapter(
     hgnn: hgnn ? { image: { edge: part(), node: part() } } : {},
     logitScale: 10 * seed,
     seen: [`00000000000${seed}`],
+    chose: ["00000000000a"],
     config: { ...ACE_LORA_CONFIG, rank, alpha: 2, targets, topK: hgnn ? 3 : null, hidden: hgnn ? 2 : null },
   };
 }
@@ -186,7 +187,7 @@ Deno.test("combineAdapters() by cat adds the updates exactly, and one adapter by
   for (const combination of ["linear", "cat", "svd"] as const) {
     assertNear(delta(combineAdapters([one], { combination }), "v"), delta(one, "v"), combination);
   }
-  assertEquals(both.seen, ["000000000001", "000000000002"]);
+  assertEquals([both.seen, both.chose], [["000000000001", "000000000002"], ["00000000000a"]]);
   assertAlmostEquals(both.logitScale!, Math.sqrt(10 * 20), 1e-9);
 });
 

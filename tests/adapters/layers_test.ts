@@ -279,20 +279,29 @@ Deno.test("fused PEFT patterns match under PEFT's rule of today and that before 
     assert(new RegExp(`^.*\\.${pattern}$`).test(module), "before 0.15");
   }));
 
-Deno.test("adapters keep the fingerprints of their training cases in every layout; damaged ones are refused", () =>
+Deno.test("adapters keep the fingerprints of the cases that trained and chose them in every layout; damaged ones are refused", () =>
   inFolder(async (folder) => {
     const seen = ["0123456789ab", "ba9876543210"];
+    const lists = { seen, chose: ["00000000000f"] };
     for (const [format, name] of [["ace", "a.safetensors"], ["peft", "peft"], ["authors", "a.pt"]] as const) {
       const path = join(folder, name);
-      await writeAdapter(path, { ...ADAPTER(), seen }, { format });
-      assertEquals((await readAdapter(path)).seen, seen, format);
-      await writeAdapter(path, ADAPTER(), { format });
-      assertEquals((await readAdapter(path)).seen, undefined, format);
+      await writeAdapter(path, { ...ADAPTER(), ...lists }, { format });
+      const read = await readAdapter(path);
+      assertEquals({ seen: read.seen, chose: read.chose }, lists, format);
+      await writeAdapter(path, { ...ADAPTER(), chose: [] }, { format });
+      const { seen: untold, chose } = await readAdapter(path);
+      assertEquals([untold, chose], [undefined, []], format); // none is another than not told
     }
     const path = join(folder, "a.safetensors");
     const { tensors, metadata } = await readSafetensors(path);
     await writeSafetensors(path, tensors, { ...metadata, seen: "0123456789ab patient" });
     await assertRejects(() => readAdapter(path), SyntaxError, '"patient"');
+    await writeSafetensors(path, tensors, { ...metadata, chose: "patient" });
+    await assertRejects(
+      () => readAdapter(path),
+      SyntaxError,
+      'its chose must be fingerprints in hex digits: found "patient"',
+    );
   }));
 
 const VOCABULARY = fromFileUrl(new URL("../../data/mini_vocab.txt", import.meta.url));

@@ -319,7 +319,9 @@ Deno.test("evaluate refuses cases an adapter was trained on, and says where a fi
     });
     const reason = /adapter\.safetensors" as its training must not have seen the test cases: it has seen 1 of 4/;
     await fail(args, [reason, "--held-out"], permissions);
-    await writeAdapter(path, { ...miniAdapter(), seen: [...fingerprints([{ id: "other/1.png" }])] }, { format: "ace" });
+    await writeAdapter(path, { ...miniAdapter(), seen: [...fingerprints([{ id: "other/1.png" }])], chose: [] }, {
+      format: "ace",
+    });
     const { stderr, code } = await run(args, permissions);
     assertEquals([code, stderr.includes("cannot be checked")], [0, false]);
     await writeAdapter(path, miniAdapter(), { format: "ace" });

@@ -107,8 +107,17 @@ Deno.test("openRunLog() keeps warnings before and within the run, in the lines a
       [1, "nothing is learned yet"],
       [2, undefined],
     ]);
+    const more = openRunLog(folder, { notice: "drawings only" });
+    more.onWarning("every text is <cut>");
+    more.onWarning("it goes on");
+    const history = Array.from({ length: 2 }, () => ({ loss: 1, learningRate: 0 }));
+    await more.onStart({ step: 2, steps: 2, history, validations: [] });
+    assertEquals(more.warnings(), ["every text is <cut>", "nothing is learned yet", "it goes on"]);
+    await more.close(true);
     const page = await Deno.readTextFile(join(folder, "training.html"));
-    for (const text of ["every text is &lt;cut&gt;", "nothing is learned yet"]) assertStringIncludes(page, text);
+    for (const text of ["drawings only", "every text is &lt;cut&gt;", "nothing is learned yet", "it goes on"]) {
+      assertStringIncludes(page, text);
+    }
   });
 });
 
