@@ -14,6 +14,7 @@ import type { ClipConfig, VitConfig } from "../../lib/clip/config.ts";
 import { encodeImage } from "../../lib/clip/towers/image.ts";
 import { encodeText } from "../../lib/clip/towers/text.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/io/safetensors.ts";
+import { readFinite } from "../../lib/io/tensor_file.ts";
 import { float32Tensor, type TensorData, toFloat32 } from "../../lib/io/tensors.ts";
 import { writeTorch } from "../../lib/io/torch_writer.ts";
 import { mergeUpdates } from "../../lib/nn/linear.ts";
@@ -289,6 +290,28 @@ Deno.test("readAdapter() reads what peft saved for transformers' CLIP: merged, i
     }
   });
 });
+
+for (const fixture of ["hf_clip", "biomed_clip_old"]) {
+  Deno.test(`mergeIntoCheckpoint() gives PEFT's own merge of rank_pattern and alpha_pattern in both encoders: ${fixture}`, async () => {
+    const { weights } = filesOf(fixture);
+    const folder = fromFileUrl(new URL(`peft_fixtures/${fixture}`, import.meta.url)); // made by make_peft_fixtures.py
+    const adapter = await readAdapter(folder);
+    assertEquals(new Set(adapter.lora.map(({ encoder }) => encoder)), new Set(["image", "text"]));
+    const { tensors: expected } = await readSafetensors(join(folder, "merged.safetensors"));
+    await withCheckpoint(weights, async (checkpoint) => {
+      const merged = await mergeIntoCheckpoint(checkpoint, adapter);
+      for (const [name, tensor] of merged) {
+        const stored = await readFinite(checkpoint.file, checkpoint.wrapper + name);
+        const own = expected.get(name);
+        assertEquals(tensor.shape, stored.shape, name);
+        const difference = largest(toFloat32(tensor), toFloat32(own ?? stored));
+        assert(difference <= (own ? 1e-6 : 0), `${name}: ${difference}`);
+        if (own) assert(largest(toFloat32(own), toFloat32(stored)) > 0.1, `${name} was adapted`);
+      }
+      assertEquals(expected.keys().toArray().filter((name) => !merged.has(name)), []);
+    });
+  });
+}
 
 Deno.test("mergeIntoCheckpoint() refuses ACE-HGNN unless it is left out, and an adapter of another size", async () => {
   const files = filesOf("open_clip_quick");
