@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { stored } from "../io/tree.ts";
 import { openRunLog, type RunLog } from "../train/log/run_log.ts";
 import type { ClipConfig } from "../clip/config.ts";
-import { exists, writeFileAtomic } from "../io/files.ts";
+import { exists } from "../io/files.ts";
 import { canNarrow } from "../tensor/kernels/narrow/api.ts";
 import { countParams } from "../tensor/params.ts";
 import { type Adapted, loraPlaces } from "../adapters/model.ts";
@@ -28,6 +28,7 @@ import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
 import { checkLearning, type Learning, learningFrom, learnNothing, startFrom } from "./learning.ts";
 import { checkStepMemory, fitSettings, gradientSumFrom, measuring, TRAIN_OPTIONS } from "./train_options.ts";
+import { writeJson } from "./dense_output.ts";
 import { holdOutput } from "./output.ts";
 import { modelFacts } from "./provenance.ts";
 import { readableSet } from "./unreadable.ts";
@@ -117,7 +118,11 @@ async function setsFrom(args: Arguments): Promise<TrainingSets> {
 }
 
 /** How a run is told: on the terminal, in its log and, of where it is, in `told`. */
-function telling(watch: Watch, log: RunLog | undefined, told: Told): FitOptions {
+function telling(
+  watch: Watch,
+  log: RunLog | undefined,
+  told: Told,
+): FitOptions & Required<Pick<FitOptions, "onWarning">> {
   return {
     signal: watch.hooks.signal,
     onStart: (report) => {
@@ -150,6 +155,7 @@ function tellLearning({ model, start, loss }: Learning, { similarity }: ClipConf
 
 /** A run that has read all it needs. */
 interface PreparedRun extends RecordedRun {
+  adapter: NamedAdapter | undefined;
   earlier: Adapted | undefined;
   reader: ImageReader;
   settings: ReturnType<typeof fitSettings> & { loss: TrainingLoss };
@@ -196,7 +202,13 @@ async function prepareRun(args: Arguments, ranks: Communicator | undefined): Pro
   checkStepMemory(clip.config, Math.min(microBatch, batchSize, dataset.cases.length), loss);
   const facts = await modelFacts(args);
   tellLearning(learning, clip.config);
-  return { backend, sets, learning, earlier, reader, settings, facts };
+  return { backend, sets, learning, adapter, earlier, reader, settings, facts };
+}
+
+/** What is known of the run's limits before it begins. */
+function limitsOf({ adapter }: PreparedRun): string[] {
+  if (!adapter || adapter.file.seen) return [];
+  return [`"${adapter.path}" does not say which cases it was trained on: the adapters of this run list its own alone`];
 }
 
 function logOf(out: string, { sets: { dataset }, settings, facts: { notice } }: PreparedRun): RunLog {
@@ -209,9 +221,8 @@ function logOf(out: string, { sets: { dataset }, settings, facts: { notice } }: 
 
 async function train(args: Arguments, out: string, ranks?: Communicator): Promise<number | void> {
   const run = await prepareRun(args, ranks);
-  const { sets: { dataset }, learning: { model, config, start, source, measure }, earlier, settings } = run;
-  const best = { config, cases: casesOf(run, true) };
-  const last = { config, cases: casesOf(run, args.text("patience") !== undefined) }; // it says when training ends
+  const { learning: { model, config, start, source, measure }, settings } = run;
+  const kept = (isChosen: boolean) => ({ config, cases: casesOf(run, isChosen) });
   const began = performance.now();
   const told: Told = { firstStep: 0, steps: 0 };
   const isWriter = ranks === undefined || ranks.rank === 0;
@@ -222,9 +233,11 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   }
   if (isWriter && !args.flag("resume")) await clear(out); // now that all was read: a mistake costs no earlier run
   const log = isWriter ? logOf(out, run) : undefined;
+  const hooks = telling(watch, log, told);
+  for (const text of limitsOf(run)) hooks.onWarning(text);
   const result = await fit(model, start, source, {
     ...settings,
-    ...telling(watch, log, told),
+    ...hooks,
     ...(measure ? measuring(args, measure) : {}),
     ...(ranks ? { ranks, gradientSum: gradientSumFrom(args, true) } : {}),
     inputs: await inputsOf(args, run),
@@ -232,7 +245,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
     resume: args.flag("resume"),
     ...defined({ saveSteps: args.number("save-steps", undefined) }),
     saveMinutes: args.number("save-minutes", 15),
-    onBest: async (params) => await keepAdapter(join(out, ADAPTERS.best), params as AceLoraParams, best),
+    onBest: async (params) => await keepAdapter(join(out, ADAPTERS.best), params as AceLoraParams, kept(true)),
   }).catch(async (error) => {
     await log?.close(true).catch(() => {}); // what went wrong first is told
     throw error;
@@ -252,10 +265,9 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   if (told.firstStep === history.length && !written.includes(false)) { // the record tells the time of the steps
     return console.log(nothingLeftText(result, told, args.number("patience", undefined)));
   }
-  await keepAdapter(join(out, ADAPTERS.last), result.params, last);
+  await keepAdapter(join(out, ADAPTERS.last), result.params, kept(args.text("patience") !== undefined)); // it says when to end
   const processes = ranks && { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) };
-  const seconds = (performance.now() - began) / 1000;
-  const record = await runRecord(run, result, { told, warnings: log.warnings(), seconds, processes });
-  await writeFileAtomic(recordPath, JSON.stringify(record, null, 2) + "\n", { isPrivate: true });
+  const facts = { told, warnings: log.warnings(), seconds: (performance.now() - began) / 1000, processes };
+  await writeJson(recordPath, await runRecord(run, result, facts));
   console.log(endText(result, out));
 }

@@ -5,6 +5,7 @@ import { parseCommandLine } from "../../lib/cli/command_line.ts";
 import { COMMAND as DETECT } from "../../lib/cli/detect.ts";
 import { COMMAND as SEGMENT } from "../../lib/cli/segment.ts";
 import { readMask } from "../../lib/data/boxes.ts";
+import { fingerprints } from "../../lib/data/seen.ts";
 import { readCsv } from "../../lib/data/csv.ts";
 import { decodeRle } from "../../lib/data/rle.ts";
 import { BIOMED_CLIP_LAYOUT } from "../../lib/clip/checkpoint/layout.ts";
@@ -21,6 +22,8 @@ import { fileNames, siimRow, siimSubmission } from "../../lib/dense/segment/subm
 import { selectBackend } from "../../lib/tensor/backend.ts";
 import { disposeParams } from "../../lib/tensor/params.ts";
 import { mulberry32 } from "../../lib/tensor/random.ts";
+import { writeAdapter } from "../../lib/adapters/files.ts";
+import { miniAdapter } from "./fixtures.ts";
 import { MINI_FILES, succeed } from "./run.ts";
 import { inFolder } from "../folder.ts";
 
@@ -354,6 +357,16 @@ Deno.test("segment and detect tell what is wrong with tables, masks, boxes, head
   const typed = relative(Deno.cwd(), wrong);
   const masks = ["--mask-column", "mask"], columns = CSV.slice(2);
   const boxes = ["--boxes-key", "name", "--boxes-columns", "left,top,w,h"];
+  const trained = join(ROOT, "trained.safetensors");
+  const ids = Array.from({ length: 14 }, (_, i) => ({ id: `i/x${i}.png` }));
+  await writeAdapter(trained, { ...miniAdapter(), seen: [...fingerprints(ids)] }, { format: "ace" });
+  await Deno.mkdir(join(ROOT, "again"), { recursive: true }); // other films of the same patients
+  for (let i = 0; i < 14; i++) await Deno.copyFile(join(ROOT, `i/x${i}.png`), join(ROOT, `again/x${i}.png`));
+  const again = await write(
+    "again.csv",
+    "images.csv",
+    (text) => text.replaceAll(/^i\/(.*)$/gm, "again/$1,test").replace(/^file.*/, "$&,part"),
+  );
   const [segmenter, detector] = ["seg", "det"].map((name) => ["--head", join(ROOT, name, "head.safetensors")]);
   for (
     const [command, line, message] of [
@@ -374,6 +387,16 @@ Deno.test("segment and detect tell what is wrong with tables, masks, boxes, head
         SEGMENT,
         ["evaluate", ...CSV, ...masks, ...segmenter!, "--split-seed", "7"],
         "must not have seen the test cases",
+      ],
+      [
+        SEGMENT,
+        ["evaluate", ...CSV, ...masks, ...segmenter!, "--adapter", trained],
+        `"${trained}" as its training must not have seen the test cases`,
+      ],
+      [
+        SEGMENT,
+        ["evaluate", "--dataset", again, ...columns, ...masks, "--split-column", "part", ...segmenter!],
+        "its training must not have seen the test cases: it has seen 10 of 14",
       ],
       [
         SEGMENT,

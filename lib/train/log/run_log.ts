@@ -71,21 +71,17 @@ export const RUN_LOG_NAMES: readonly string[] = [
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
   checkOptions("keep a log", options, RUN_LOG_RULES);
-  const { notice, pageSeconds = 30 } = options;
+  const { pageSeconds = 30 } = options;
   const figures = openFigures(folder);
   const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
     history: [],
     validations: [],
   };
-  const warnings = new Set<string>();
-  const early: string[] = []; // those of the time before the run is known to begin, or to go on from a step
+  let warnings = new Set<string>();
   let [flushedAt, drawnAt, steps] = [-Infinity, -Infinity, 0];
   let busy: Promise<void> = Promise.resolve();
   const draw = (isDone: boolean): Promise<void> =>
-    writePage(folder, {
-      ...curves,
-      warnings: [...(notice === undefined ? [] : [notice]), ...warnings],
-    }, { ...options, steps, pageSeconds, isDone });
+    writePage(folder, { ...curves, warnings: [...warnings] }, { ...options, steps, pageSeconds, isDone });
   const write = (isLast = false): Promise<void> => {
     const now = performance.now();
     const isDrawn = isLast || now - drawnAt >= 1000 * pageSeconds;
@@ -93,18 +89,13 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
     busy = busy.then(figures.flush).then(() => isDrawn && !isLast ? draw(false) : undefined);
     return busy;
   };
-  const warn = (text: string): void => {
-    warnings.add(text);
-    figures.add({ step: curves.history.length, warning: text });
-  };
   return {
     async onStart({ step, steps: all, history, validations }) {
       steps = all;
       curves.history.push(...history);
       curves.validations.push(...validations);
       const before = await figures.begin(step, validations);
-      for (const text of before) warnings.add(text);
-      for (const text of early.splice(0)) warn(text);
+      warnings = new Set([...before, ...warnings]);
     },
     onStep(report) {
       curves.history.push({ loss: report.loss, learningRate: report.learningRate });
@@ -120,11 +111,11 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       figures.add({ step, validation: name, value }, { [`validation/${name}`]: value });
       await write();
     },
-    onWarning: (text) => {
-      if (figures.hasBegun()) warn(text);
-      else early.push(text);
+    onWarning(text) {
+      warnings.add(text);
+      figures.add({ step: curves.history.length, warning: text });
     },
-    warnings: () => [...warnings, ...early],
+    warnings: () => [...warnings],
     async close(isDone) {
       if (!figures.hasBegun()) return;
       await write(true);
@@ -150,6 +141,10 @@ function stepFigures(report: StepReport): Record<string, number> {
 /** A line of `log.jsonl`. */
 type LogLine = { step: number } & Record<string, unknown>;
 
+function textOf(lines: readonly LogLine[]): string {
+  return lines.map((line) => JSON.stringify(line) + "\n").join("");
+}
+
 /** A run's figures on their way to `log.jsonl` and TensorBoard's files: held until they are flushed. */
 interface FiguresFile {
   /** Opens the files; of an earlier part what came after `step` is dropped. @returns Its warnings. */
@@ -164,22 +159,23 @@ interface FiguresFile {
 function openFigures(folder: string): FiguresFile {
   const path = join(folder, "log.jsonl");
   let events: EventFile | undefined;
-  let lines: string[] = [];
+  let lines: LogLine[] = [];
   let scalars: [number, Readonly<Record<string, number>>][] = [];
   return {
     async begin(step, validations) {
       await Deno.mkdir(folder, { recursive: true });
       const kept = await cutLog(path, step, validations);
+      lines = lines.map((line) => ({ ...line, step })); // what was told before the run's place was known
       events = await openEventFile(join(folder, "tensorboard"), { ...(step > 0 ? { purgeFrom: step + 1 } : {}) });
       return kept.flatMap(({ warning }) => typeof warning === "string" ? [warning] : []);
     },
     hasBegun: () => events !== undefined,
     add(line, shown) {
-      lines.push(JSON.stringify(line) + "\n");
+      lines.push(line);
       if (shown) scalars.push([line.step, shown]);
     },
     async flush() {
-      const [text, written] = [lines.join(""), scalars];
+      const [text, written] = [textOf(lines), scalars];
       [lines, scalars] = [[], []];
       if (text !== "") await Deno.writeTextFile(path, text, { append: true, mode: 0o600 });
       for (const [step, shown] of written) await events?.write(step, shown);
@@ -205,7 +201,7 @@ async function cutLog(path: string, step: number, validations: readonly Validati
       return [];
     }
   });
-  await writeFileAtomic(path, kept.map((entry) => JSON.stringify(entry) + "\n").join(""), { isPrivate: true });
+  await writeFileAtomic(path, textOf(kept), { isPrivate: true });
   return kept;
 }
 
@@ -241,14 +237,14 @@ async function writePage(folder: string, curves: PageCurves, options: PageOption
 
 /** The page of a run. */
 function runReport(curves: PageCurves, options: PageOptions): Report {
-  const { title = "Training", facts = {}, steps, pageSeconds, isDone } = options;
+  const { title = "Training", facts = {}, notice, steps, pageSeconds, isDone } = options;
   const done = curves.history.length;
   const validation = validationFigure(curves);
   const state = isDone ? "ended" : `under way; this page shows what is new every ${pageSeconds} s`;
   return {
     title,
     subtitle: `Step ${done} of ${steps}, ${state}`,
-    warnings: curves.warnings,
+    warnings: [...(notice === undefined ? [] : [notice]), ...curves.warnings],
     ...(isDone ? {} : { live: { ...BESIDE, seconds: pageSeconds } }),
     sections: [
       ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),
