@@ -16,14 +16,13 @@ import { fit } from "../train/fit.ts";
 import type { FitOptions } from "../train/options.ts";
 import type { TrainingLoss } from "../train/source.ts";
 import type { ImageReader } from "../data/pixels/reader.ts";
-import { hasRunState } from "../train/state.ts";
 import { hashIds } from "../data/dataset.ts";
 import { imageStamps } from "../data/stamps.ts";
 import type { Arguments, Command } from "./command.ts";
 import { announce, datasetNotes } from "./data_options.ts";
 import { modelFrom } from "./model_options.ts";
 import { isExifApplied, readerFrom, watched } from "./decode_options.ts";
-import { ADAPTERS, checkFree, clear, keepAdapter, statePathOf, sweep } from "./training_folder.ts";
+import { ADAPTERS, checkFree, keepAdapter, makeReady, statePathOf, sweep } from "./training_folder.ts";
 import { trainingPairs, withShots } from "./training_pairs.ts";
 import { splitValidation } from "./validation.ts";
 import { checkLearning, type Learning, learningFrom, learnNothing, startFrom } from "./learning.ts";
@@ -228,10 +227,7 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const isWriter = ranks === undefined || ranks.rank === 0;
   const watch = watchTraining("train", settings.batchSize, "pairs", !isWriter);
   const statePath = statePathOf(out);
-  if (args.flag("resume") && !await hasRunState(statePath)) {
-    console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
-  }
-  if (isWriter && !args.flag("resume")) await clear(out); // now that all was read: a mistake costs no earlier run
+  await makeReady(args, out, isWriter); // now that all was read: a mistake costs no earlier run
   const log = isWriter ? logOf(out, run) : undefined;
   const hooks = telling(watch, log, told);
   for (const text of limitsOf(run)) hooks.onWarning(text);

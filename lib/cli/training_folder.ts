@@ -35,8 +35,16 @@ export async function sweep(out: string): Promise<void> {
   }
 }
 
+/** Makes the folder ready for the first step, or says that there is none to go on from. */
+export async function makeReady(args: Arguments, out: string, isWriter: boolean): Promise<void> {
+  const statePath = statePathOf(out);
+  if (!args.flag("resume")) return isWriter ? await clear(out) : undefined;
+  if (await hasRunState(statePath)) return;
+  console.error(`nothing to resume: no "${statePath}"; starting at the first step`);
+}
+
 /** Removes what an earlier run left, so that nothing of it is taken for this one's. */
-export async function clear(out: string): Promise<void> {
+async function clear(out: string): Promise<void> {
   await removeRunState(statePathOf(out));
   for (const name of [...Object.values(ADAPTERS), "training.json", ...RUN_LOG_NAMES]) {
     if (await exists(join(out, name))) await Deno.remove(join(out, name), { recursive: true });

@@ -61,6 +61,15 @@ Deno.test("train lists the cases that chose: those validated on in best.safetens
     const { seen } = await readAdapter(join(out, "next/adapter.safetensors"));
     assertEquals(seen?.length, 12 + 6 + 4); // cases and patients of the one run, cases of the other: no column named those
     assertEquals(await chose("next/adapter.safetensors"), expected);
+
+    const untold = await writeMiniAdapter(join(folder, "untold.safetensors"));
+    const later = join(out, "later");
+    const { code, stderr } = await run([...onHeld, "--adapter", untold, "--out", later], permissions);
+    assertEquals(code, 0, stderr);
+    const limit = `"${untold}" does not say which cases it was trained on: the adapters of this run list its own alone`;
+    assertStringIncludes(stderr, `warning: ${limit}`);
+    assertStringIncludes(JSON.parse(await Deno.readTextFile(join(later, "training.json"))).warnings.join(), limit);
+    assertEquals(await chose("later/adapter.safetensors"), undefined, "whether cases chose the first is not known");
   });
 });
 

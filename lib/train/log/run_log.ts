@@ -73,15 +73,11 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
   checkOptions("keep a log", options, RUN_LOG_RULES);
   const { pageSeconds = 30 } = options;
   const figures = openFigures(folder);
-  const curves: { history: StartReport["history"][number][]; validations: ValidationEntry[] } = {
-    history: [],
-    validations: [],
-  };
-  let warnings = new Set<string>();
+  const curves: PageCurves = { history: [], validations: [], warnings: [] };
   let [flushedAt, drawnAt, steps] = [-Infinity, -Infinity, 0];
   let busy: Promise<void> = Promise.resolve();
   const draw = (isDone: boolean): Promise<void> =>
-    writePage(folder, { ...curves, warnings: [...warnings] }, { ...options, steps, pageSeconds, isDone });
+    writePage(folder, curves, { ...options, steps, pageSeconds, isDone });
   const write = (isLast = false): Promise<void> => {
     const now = performance.now();
     const isDrawn = isLast || now - drawnAt >= 1000 * pageSeconds;
@@ -94,8 +90,7 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       steps = all;
       curves.history.push(...history);
       curves.validations.push(...validations);
-      const before = await figures.begin(step, validations);
-      warnings = new Set([...before, ...warnings]);
+      curves.warnings.unshift(...await figures.begin(step, validations));
     },
     onStep(report) {
       curves.history.push({ loss: report.loss, learningRate: report.learningRate });
@@ -112,10 +107,10 @@ export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog 
       await write();
     },
     onWarning(text) {
-      warnings.add(text);
+      curves.warnings.push(text);
       figures.add({ step: curves.history.length, warning: text });
     },
-    warnings: () => [...warnings],
+    warnings: () => [...new Set(curves.warnings)],
     async close(isDone) {
       if (!figures.hasBegun()) return;
       await write(true);
@@ -207,7 +202,9 @@ async function cutLog(path: string, step: number, validations: readonly Validati
 
 /** What a page shows. */
 interface PageCurves extends RunCurves {
-  warnings: readonly string[];
+  history: StartReport["history"][number][];
+  validations: ValidationEntry[];
+  warnings: string[];
 }
 
 interface PageOptions extends RunLogOptions {
@@ -244,7 +241,7 @@ function runReport(curves: PageCurves, options: PageOptions): Report {
   return {
     title,
     subtitle: `Step ${done} of ${steps}, ${state}`,
-    warnings: [...(notice === undefined ? [] : [notice]), ...curves.warnings],
+    warnings: [...(notice === undefined ? [] : [notice]), ...new Set(curves.warnings)],
     ...(isDone ? {} : { live: { ...BESIDE, seconds: pageSeconds } }),
     sections: [
       ...(done > 0 ? [{ kind: "figure" as const, title: "Loss", figure: trainingFigure(curves) }] : []),
