@@ -5,11 +5,10 @@
  * @module
  */
 import { type AdapterTarget, parseConfig } from "./config.ts";
+import { caseLists, caseTexts } from "./case_lists.ts";
 import {
   type AdapterEncoder,
   type AdapterFile,
-  caseLists,
-  caseTexts,
   checkAdapter,
   gatherHypergraph,
   type LoraEntry,

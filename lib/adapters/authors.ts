@@ -7,11 +7,10 @@
  * @module
  */
 import { type AdapterConfig, parseConfig, TARGETS } from "./config.ts";
+import { caseLists, caseTexts } from "./case_lists.ts";
 import {
   type AdapterEncoder,
   type AdapterFile,
-  caseLists,
-  caseTexts,
   checkAdapter,
   gatherHypergraph,
   hiddenOf,

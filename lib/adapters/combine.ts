@@ -3,17 +3,10 @@ import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { loraScaling } from "../peft/lora/config.ts";
 import { deriveSeed, mulberry32 } from "../tensor/random.ts";
 import { truncatedProduct } from "./_truncated_product.ts";
+import { joinedCases } from "./case_lists.ts";
 import { layersText } from "./positions.ts";
 import { TARGETS } from "./config.ts";
-import {
-  type AdapterFile,
-  CASE_LISTS,
-  gatherHypergraph,
-  hypergraphTensor,
-  type LoraEntry,
-  refuseHead,
-} from "./record.ts";
-import { defined } from "../platform/defined.ts";
+import { type AdapterFile, gatherHypergraph, hypergraphTensor, type LoraEntry, refuseHead } from "./record.ts";
 import { entriesOf } from "../platform/known_keys.ts";
 import { inSentence } from "../platform/nearest.ts";
 import { checkOptions, FLAG, FRACTION, INTEGER, LIST, oneOf, type Rules, TEXTS } from "../platform/options.ts";
@@ -120,7 +113,7 @@ export function combineAdapters(adapters: readonly AdapterFile[], options: Combi
     lora,
     hgnn,
     ...scaleOf(adapters, weights),
-    ...casesOf(adapters),
+    ...joinedCases(adapters),
     config: {
       ...config,
       ...(lora.length === 0 ? {} : {
@@ -296,13 +289,4 @@ function scaleOf(adapters: readonly AdapterFile[], weights: readonly number[]): 
     total += weight;
   }
   return total === 0 ? {} : { logitScale: Math.exp(logarithm / total) };
-}
-
-/** Every case that one of them has seen, and every one that chose one's weights, where all tell. */
-function casesOf(adapters: readonly AdapterFile[]): Pick<AdapterFile, "seen" | "chose"> {
-  const union = (name: typeof CASE_LISTS[number]): string[] | undefined =>
-    adapters.some((adapter) => adapter[name] === undefined)
-      ? undefined
-      : [...new Set(adapters.flatMap((adapter) => adapter[name]!))].sort();
-  return defined({ seen: union("seen"), chose: union("chose") });
 }

@@ -5,6 +5,7 @@ import type { ClipParams } from "../clip/params.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import { hypergraphTree } from "./ace.ts";
 import { AdapterSizeError } from "./size_error.ts";
+import { usedCases } from "./case_lists.ts";
 import { equalised } from "./equalised.ts";
 import { ADAPTER_FORMATS, type AdapterFormat, readAdapter, writeAdapter } from "./files.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
@@ -183,11 +184,6 @@ export async function loadAdapter(
   const { image, text } = towerBlocks(base);
   const file = await readAdapter(from, { depths: { image: image.length, text: text.length } });
   return await applyAdapter({ path: from, file }, base, encoders);
-}
-
-/** The lists of cases of an adapter's record. */
-export function usedCases({ seen, chose }: Pick<AdapterFile, "seen" | "chose">): UsedCases {
-  return defined({ seen: seen && new Set(seen), chose: chose && new Set(chose) });
 }
 
 /** Puts an adapter's record on a model; see {@linkcode loadAdapter}. */

@@ -1,6 +1,4 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
-import { seenCases } from "../data/seen.ts";
-import { defined } from "../platform/defined.ts";
 import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { type AdapterConfig, type AdapterTarget, TARGETS } from "./config.ts";
 
@@ -70,9 +68,6 @@ export interface NamedAdapter {
   /** What it holds. */
   file: AdapterFile;
 }
-
-/** The lists of cases that an adapter carries. */
-export const CASE_LISTS = ["seen", "chose"] as const;
 
 /** The towers, in the order the files use: text first. */
 const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
@@ -262,29 +257,6 @@ export function scaleField(scale: TensorData | undefined, file: string): Pick<Ad
     throw new SyntaxError(`Cannot read "${file}" as an adapter: logit_scale must be one number: found ${shown(scale)}`);
   }
   return { logitScale: toFloat32(scale)[0]! };
-}
-
-/** How the lists of cases stand in a file: fingerprints in order, with blanks between. */
-export function caseTexts(adapter: Pick<AdapterFile, "seen" | "chose">): { seen?: string; chose?: string } {
-  const { seen, chose } = adapter;
-  return defined({ seen: seen?.join(" "), chose: chose?.join(" ") });
-}
-
-/**
- * The lists of cases that a file's fields hold.
- *
- * @throws {SyntaxError} If they are no fingerprints.
- */
-export function caseLists(
-  fields: Readonly<Record<string, unknown>>,
-  file: string,
-): Pick<AdapterFile, "seen" | "chose"> {
-  const listOf = (name: typeof CASE_LISTS[number]): string[] | undefined => {
-    const value = fields[name];
-    const list = seenCases(value === undefined ? undefined : String(value), file, name);
-    return list && [...list];
-  };
-  return defined({ seen: listOf("seen"), chose: listOf("chose") });
 }
 
 /** The hidden width that ACE-HGNN's tensors have, or null without one. */

@@ -1,7 +1,7 @@
 /** The options that name a model's files and an adapter's. @module */
 import { join } from "@std/path";
 import { adapterFormat, readAdapter } from "../adapters/files.ts";
-import { usedCases } from "../adapters/model.ts";
+import { usedCases } from "../adapters/case_lists.ts";
 import type { NamedAdapter } from "../adapters/record.ts";
 import { judgedNotes } from "../data/seen.ts";
 import type { Case } from "../data/types.ts";
