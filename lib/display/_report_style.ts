@@ -29,7 +29,7 @@ figcaption, p.caption { font-size: 0.9rem; line-height: 1.5; margin: 0 0 8px; ov
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 8px 14px; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { background: var(--panel); color: var(--soft); font-weight: 600; }
-.long { white-space: normal; min-width: 14em; overflow-wrap: anywhere; }
+.long { white-space: normal; min-width: 10em; overflow-wrap: anywhere; }
 tbody tr:last-child > * { border-bottom: 0; }
 tr.group > th { font-size: 0.82rem; color: var(--soft); padding-top: 14px; padding-bottom: 4px; border-bottom: 0; }
 tr.group > th > span { position: sticky; left: 14px; font-weight: 600; }

@@ -105,13 +105,28 @@ function tickLines(text: string, { band }: Scale): string[] {
   return band === 0 ? [text] : wrapLines(text);
 }
 
+/**
+ * Every how many columns of a width one is named, so that names do not run into one another: numbers follow from their neighbours,
+ * of other names as many are kept as can be read at all.
+ */
+function namedEvery(texts: readonly string[], width: number): number {
+  const areNumbers = texts.every((text) => text.trim() !== "" && Number.isFinite(Number(text)));
+  const room = areNumbers ? 8 + 6.5 * Math.max(0, ...texts.map((text) => text.length)) : 15;
+  return Math.ceil(room / width);
+}
+
 function axes(figure: Figure, frame: Frame): string {
   const { left, right, top, bottom, x, y, px, py } = frame;
-  // Names of many narrow columns would run into one another.
-  const every = x.band === 0 ? 1 : Math.ceil(15 / (x.band * (right - left)));
+  const every = x.band === 0 ? 1 : namedEvery(x.ticks.map(({ text }) => text), x.band * (right - left));
   const vertical = x.ticks.filter((_, i) => i % every === 0).map(({ value, text }) =>
     (x.band === 0 ? line(px(value), top, px(value), bottom, GRID) : "") +
-    label(tickLines(text, x), px(value), bottom + 17, "middle", x.band === 0 ? Infinity : x.band * (right - left))
+    label(
+      tickLines(text, x),
+      px(value),
+      bottom + 17,
+      "middle",
+      x.band === 0 ? Infinity : every * x.band * (right - left),
+    )
   );
   const horizontal = y.ticks.map(({ value, text }) => {
     const lines = tickLines(text, y);

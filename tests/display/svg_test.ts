@@ -83,3 +83,44 @@ Deno.test("figureSvg() gives long names of the legend fewer columns, so that non
   const [first, second] = places(["encoder attention, as the paper", "GAT", "GATv2"]) as [number[], number[]];
   assert(second[0]! - first[0]! > 22 + 6.5 * "encoder attention, as the paper".length);
 });
+
+Deno.test("figureSvg() names every other narrow column by its number, and each by its name", () => {
+  const names = (groups: string[]): string[] => {
+    const svg = figureSvg(barFigure(groups, [{ name: "m", values: groups.map(() => 1) }]), { width: 400 });
+    return groups.filter((name) => svg.includes(`>${name}</tspan>`));
+  };
+  const numbers = Array.from({ length: 12 }, (_, i) => (0.04 + 0.05 * i).toFixed(2));
+  assertEquals(names(numbers), numbers.filter((_, i) => i % 2 === 0));
+  const words = numbers.map((_, i) => `c${i}`);
+  assertEquals(names(words), words);
+});
+
+Deno.test("figureSvg() writes the names of marks that stand close beside one another, not over one another", () => {
+  const svg = figureSvg(scatterFigure([
+    { name: "Zero-shot", x: 0, y: 0.5015 },
+    { name: "Full fine-tuning", x: 992865, y: 0.636 },
+    { name: "Projection heads", x: 18945, y: 0.5126 },
+    { name: "BitFit", x: 8737, y: 0.5072 },
+    { name: "Adapters", x: 10033, y: 0.6478 },
+    { name: "(IA)^3", x: 4609, y: 0.5037 },
+    { name: "VPT-Deep", x: 1921, y: 0.6317 },
+    { name: "CoOp", x: 1153, y: 0.4934 },
+    { name: "CLIP-Adapter", x: 2049, y: 0.5008 },
+    { name: "LoRA", x: 18433, y: 0.6208 },
+    { name: "rsLoRA", x: 18433, y: 0.6278 },
+    { name: "DoRA", x: 20737, y: 0.6231 },
+    { name: "ACE-LoRA", x: 26945, y: 0.6676 },
+  ]));
+  const boxes = [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"><tspan[^>]*>([A-Zr(][^<]*)</g)]
+    .map(([, x, y, anchor, text]) => {
+      const width = 6 * text!.length;
+      const left = Number(x) - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0);
+      return { text: text!, left, right: left + width, top: Number(y) - 10, bottom: Number(y) };
+    }).filter(({ text }) => text !== "AUROC");
+  assertEquals(boxes.length, 13);
+  const meet = boxes.flatMap((a, i) =>
+    boxes.slice(i + 1).filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+      .map((b) => `${a.text} over ${b.text}`)
+  );
+  assertEquals(meet, []);
+});

@@ -106,6 +106,12 @@ Deno.test("htmlTable() writes each group's name once, over all columns", () => {
   assert(!html.includes(">set<"));
 });
 
+Deno.test("htmlTable() lets long texts break into lines, in headings and in cells", () => {
+  const long = "bilateral interstitial infiltrates of the lower lobes";
+  const html = htmlTable({ columns: [{ title: "image" }, { title: long }], rows: [["a.png", 0.5], [long, 0.25]] });
+  assertEquals([...html.matchAll(/class="([^"]*long)"/g)].map(([, names]) => names), ["right long", "long"]);
+});
+
 Deno.test("markdownTable() escapes bars and marks the best in bold", () => {
   assertEquals(
     markdownTable({ columns: [{ title: "a|b" }, { title: "x", best: "low" }], rows: [["p\nq", 1], ["r", 2]] }),

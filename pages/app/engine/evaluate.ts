@@ -28,6 +28,9 @@ export interface Evaluated {
   csv: string;
 }
 
+/** About as many pixels as a column of the page has, so that words keep their size. */
+const FIGURE_SIZE = { width: 400, height: 320 } as const;
+
 /** Judges the model on a folder with one folder for each class, or on drawn films. */
 export async function evaluate(
   from: Files | { drawn: number; seed: number },
@@ -59,7 +62,7 @@ export async function evaluate(
     figures: evaluationFigures(predictions, record).map(({ title = "", caption = "", figure }) => ({
       title,
       caption,
-      svg: figureSvg(figure, { width: 560, height: 400 }),
+      svg: figureSvg(figure, FIGURE_SIZE),
     })),
     csv: predictionsCsv(predictions),
   };

@@ -108,7 +108,8 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
   };
   const draw = (loss: readonly number[]): void => {
     if (loss.length < 2) return; // one point is no line
-    element("curve").innerHTML = figureSvg(lossFigure([{ name: "loss", loss }]), { width: 560, height: 320 });
+    const box = element("curve");
+    box.innerHTML = figureSvg(lossFigure([{ name: "loss", loss }]), { width: box.clientWidth || 560, height: 320 });
   };
   const run = async (begin: () => Promise<RunResult>): Promise<void> => {
     isRunning = true;
