@@ -1,6 +1,7 @@
 /* Addition. */
 static NOINLINE void add_words(int n, const float *x, const float *y, float *sum) {
   int i = 0;
+#pragma clang loop unroll_count(2)
   for (; i + 4 <= n; i += 4) wasm_v128_store(sum + i, wasm_f32x4_add(wasm_v128_load(x + i), wasm_v128_load(y + i)));
   for (; i < n; i++) sum[i] = x[i] + y[i];
 }

@@ -16,7 +16,8 @@ static NOINLINE void dot_2x4(int k, const float *a0, const float *a1, const floa
                              const float *b3, float *t) {
   v128_t s00 = wasm_f32x4_const_splat(0), s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00;
   int p = 0;
-#pragma clang loop unroll(disable)
+  /* Two at a time: V8 asks at the end of each turn of a loop whether it is to stop. */
+#pragma clang loop unroll_count(2)
   for (; p + 4 <= k; p += 4) {
     const v128_t u = wasm_v128_load(a0 + p), v = wasm_v128_load(a1 + p);
     v128_t b = wasm_v128_load(b0 + p);
