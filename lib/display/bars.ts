@@ -1,6 +1,17 @@
 /** Figure of grouped bars with intervals. @module */
 import { type BarsMark, type Figure, seriesColour } from "./figure.ts";
-import { checkOptions, NUMBER, NUMBERS, type Rules, TEXT } from "../platform/options.ts";
+import {
+  checkOptions,
+  checkRecords,
+  checkValue,
+  LIST,
+  needed,
+  NUMBER,
+  NUMBERS,
+  type Rules,
+  TEXT,
+  TEXTS,
+} from "../platform/options.ts";
 
 /** One colour of {@linkcode barFigure}. */
 export interface BarSeries {
@@ -32,6 +43,17 @@ const BAR_RULES: Rules<BarFigureOptions> = {
   reference: NUMBER,
 };
 
+/** What a series must be. */
+const SERIES_RULES: Rules<BarSeries> = {
+  name: needed(TEXT),
+  values: needed({ ...LIST, allows: isHeights, must: "a list of numbers, null for none" }),
+  intervals: LIST,
+};
+
+function isHeights(values: unknown): boolean {
+  return Array.isArray(values) && values.every((value) => value === null || typeof value === "number");
+}
+
 /**
  * Grouped bars with intervals.
  *
@@ -48,6 +70,8 @@ export function barFigure(
   options: BarFigureOptions = {},
 ): Figure {
   checkOptions("draw bars", options, BAR_RULES);
+  checkValue("draw bars", "groups", groups, TEXTS);
+  checkRecords("draw bars", "series", series, SERIES_RULES);
   const { y = "AUROC", range, reference } = options;
   const marks = series.map(({ name, values, intervals }, i): BarsMark => {
     if (values.length !== groups.length) {

@@ -1,4 +1,5 @@
 /** Figure of a confusion matrix. @module */
+import { checkItems, checkValue, NUMBERS, TEXTS } from "../platform/options.ts";
 import type { Figure } from "./figure.ts";
 
 /**
@@ -10,6 +11,8 @@ import type { Figure } from "./figure.ts";
  * @throws {TypeError} If the matrix is not square with one name a row.
  */
 export function confusionFigure(matrix: readonly (readonly number[])[], classes: readonly string[]): Figure {
+  checkItems("draw a confusion matrix", "matrix", matrix, NUMBERS);
+  checkValue("draw a confusion matrix", "classes", classes, TEXTS);
   if (matrix.length !== classes.length || matrix.some((row) => row.length !== classes.length)) {
     throw new TypeError(
       `Cannot draw a confusion matrix as it must be [${classes.length}, ${classes.length}]: current shape is [${matrix.length}, ${

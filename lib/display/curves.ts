@@ -1,6 +1,16 @@
 /** Figures of curves: loss over steps, ROC, precision against recall, reliability. @module */
 import { type Figure, type LineMark, seriesColour } from "./figure.ts";
-import { checkOptions, COUNT, type Rules, TEXT } from "../platform/options.ts";
+import {
+  checkOptions,
+  checkRecords,
+  COUNT,
+  LIST,
+  needed,
+  NUMBER,
+  type Rules,
+  SERIES,
+  TEXT,
+} from "../platform/options.ts";
 
 /** One line of {@linkcode lossFigure}. */
 export interface LossSeries {
@@ -47,6 +57,9 @@ const LOSS_RULES: Rules<LossFigureOptions> = {
   points: COUNT,
 };
 
+/** What a series must be; a loss that is not finite leaves a gap. */
+const LOSS_SERIES_RULES: Rules<LossSeries> = { name: needed(TEXT), loss: needed(SERIES), steps: SERIES };
+
 /**
  * Loss over steps: each series faint as measured, and its running mean over it.
  *
@@ -58,6 +71,7 @@ const LOSS_RULES: Rules<LossFigureOptions> = {
  */
 export function lossFigure(series: readonly LossSeries[], options: LossFigureOptions = {}): Figure {
   checkOptions("draw losses", options, LOSS_RULES);
+  checkRecords("draw losses", "series", series, LOSS_SERIES_RULES);
   const longest = Math.max(1, ...series.map((s) => s.loss.length));
   const { x = "step", y = "loss (nats)", smooth = Math.max(1, Math.round(longest / 20)), points = 1000 } = options;
   const marks = series.flatMap(({ name, loss, steps }, i): LineMark[] => {
@@ -68,11 +82,11 @@ export function lossFigure(series: readonly LossSeries[], options: LossFigureOpt
     }
     const stride = Math.ceil(loss.length / points);
     const thin = (values: readonly number[]): number[] =>
-      values.filter((_, k) => (values.length - 1 - k) % stride === 0).map(rounded);
+      Array.from(values).filter((_, k) => (values.length - 1 - k) % stride === 0).map(rounded);
     const line = {
       kind: "line" as const,
       name,
-      x: thin(steps ?? loss.map((_, k) => k + 1)),
+      x: thin(steps ?? Array.from(loss, (_, k) => k + 1)),
       group: String(i),
       ...(loss.length === 1 ? { dots: true } : {}), // a line of one point is none
     };
@@ -116,19 +130,47 @@ export interface RocSeries {
   auroc?: number;
 }
 
+/** What a curve must be. */
+const ROC_RULES: Rules<RocSeries> = {
+  name: needed(TEXT),
+  falsePositiveRate: needed(SERIES),
+  truePositiveRate: needed(SERIES),
+  auroc: NUMBER,
+};
+
+/** Refuses curves whose points are not as many across as up. */
+function checkAlike<K extends string>(
+  action: string,
+  series: readonly Readonly<Record<K, ArrayLike<number>>>[],
+  across: K,
+  up: K,
+): void {
+  for (const [i, curve] of series.entries()) {
+    if (curve[across].length === curve[up].length) continue;
+    throw new TypeError(
+      `Cannot ${action} as ${across} and ${up} must be equally long: of series[${i}] they have ${
+        curve[across].length
+      } and ${curve[up].length} numbers`,
+    );
+  }
+}
+
 /**
  * ROC curves with the diagonal of chance.
  *
  * @param series One curve each.
  * @returns The figure.
+ * @throws {TypeError | RangeError} If a curve is none.
  */
 export function rocFigure(series: readonly RocSeries[]): Figure {
+  checkRecords("draw ROC curves", "series", series, ROC_RULES);
+  checkAlike("draw ROC curves", series, "falsePositiveRate", "truePositiveRate");
   const label = ({ name, auroc }: RocSeries): string => auroc === undefined ? name : `${name} (${auroc.toFixed(3)})`;
   const curves = series.map((s, i): LineMark => ({
     kind: "line",
     name: label(s),
-    x: s.falsePositiveRate.map(rounded),
-    y: s.truePositiveRate.map(rounded),
+    x: Array.from(s.falsePositiveRate, rounded),
+    y: Array.from(s.truePositiveRate, rounded),
     colour: seriesColour(i),
     width: 2.2,
   }));
@@ -152,21 +194,32 @@ export interface PrecisionRecallSeries {
   auprc?: number;
 }
 
+/** What a curve must be. */
+const PRECISION_RULES: Rules<PrecisionRecallSeries> = {
+  name: needed(TEXT),
+  recall: needed(SERIES),
+  precision: needed(SERIES),
+  auprc: NUMBER,
+};
+
 /**
  * Precision against recall, in steps: each precision holds from the recall before it.
  *
  * @param series One curve each.
  * @returns The figure.
+ * @throws {TypeError | RangeError} If a curve is none.
  */
 export function precisionRecallFigure(series: readonly PrecisionRecallSeries[]): Figure {
+  checkRecords("draw precision against recall", "series", series, PRECISION_RULES);
+  checkAlike("draw precision against recall", series, "recall", "precision");
   const label = ({ name, auprc }: PrecisionRecallSeries): string =>
     auprc === undefined ? name : `${name} (${auprc.toFixed(3)})`;
   return {
     marks: series.map((curve, i): LineMark => ({
       kind: "line",
       name: label(curve),
-      x: curve.recall.flatMap((value, k) => [curve.recall[k - 1] ?? 0, value].map(rounded)),
-      y: curve.precision.flatMap((value) => [value, value].map(rounded)),
+      x: Array.from(curve.recall).flatMap((value, k) => [curve.recall[k - 1] ?? 0, value].map(rounded)),
+      y: Array.from(curve.precision).flatMap((value) => [value, value].map(rounded)),
       colour: seriesColour(i),
       width: 2.2,
     })),
@@ -184,13 +237,23 @@ export interface ReliabilitySeries {
   bins: readonly { confidence: number | null; frequency: number | null }[];
 }
 
+/** What a line and a bin must be. */
+const RELIABILITY_RULES: Rules<ReliabilitySeries> = { name: needed(TEXT), bins: needed(LIST) };
+const BIN_RULES: Rules<ReliabilitySeries["bins"][number]> = {
+  confidence: needed({ ...NUMBER, nullable: true }),
+  frequency: needed({ ...NUMBER, nullable: true }),
+};
+
 /**
  * Reliability: how often what is given a probability happens, with the diagonal where both agree.
  *
  * @param series One line each.
  * @returns The figure.
+ * @throws {TypeError | RangeError} If a line or a bin is none.
  */
 export function reliabilityFigure(series: readonly ReliabilitySeries[]): Figure {
+  checkRecords("draw reliability", "series", series, RELIABILITY_RULES);
+  for (const [i, { bins }] of series.entries()) checkRecords("draw reliability", `series[${i}].bins`, bins, BIN_RULES);
   const lines = series.map(({ name, bins }, i): LineMark => {
     const filled = bins.filter(({ confidence }) => confidence !== null);
     return {
@@ -213,7 +276,7 @@ export function reliabilityFigure(series: readonly ReliabilitySeries[]): Figure 
 
 function runningMean(values: readonly number[], length: number): number[] {
   const half = Math.floor(length / 2);
-  return values.map((_, i) => {
+  return Array.from(values, (_, i) => {
     // The window shrinks at both ends by the same amount, so that it stays centred.
     const reach = Math.min(half, i, values.length - 1 - i);
     let sum = 0;

@@ -1,5 +1,19 @@
 /** Boxes and arrows: how blocks stand together. @module */
-import { checkName, checkOptions, LIST, needed, RECORD, type Rules, TEXT } from "../platform/options.ts";
+import {
+  AMOUNT,
+  checkItems,
+  checkName,
+  checkOptions,
+  checkRecord,
+  LIST,
+  needed,
+  oneOf,
+  RECORD,
+  type Rule,
+  type Rules,
+  TEXT,
+  TEXTS,
+} from "../platform/options.ts";
 import { escapeHtml } from "./_escape.ts";
 import { seriesColour, wrapLines } from "./figure.ts";
 
@@ -28,6 +42,18 @@ export interface Diagram {
 /** What a diagram must be. */
 const RULES: Rules<Diagram> = { boxes: needed(RECORD), arrows: needed(LIST), alt: needed(TEXT) };
 
+const ARROW: Rule = {
+  must: "the names of two boxes, and a text where there is one",
+  type: "object",
+  allows: (arrow) => TEXTS.allows!(arrow) && [2, 3].includes((arrow as unknown[]).length),
+};
+const BOX_RULES: Rules<DiagramBox> = {
+  text: needed(TEXT),
+  column: needed(AMOUNT),
+  row: needed(AMOUNT),
+  kind: oneOf(["frozen", "trained", "data"]),
+};
+
 const BOX = { width: 128, height: 54 }, STEP = { x: 200, y: 92 }, INK = "#6b7280";
 const FILL = { frozen: "#8a8f98", trained: seriesColour(1), data: seriesColour(0) } as const;
 
@@ -39,6 +65,8 @@ const FILL = { frozen: "#8a8f98", trained: seriesColour(1), data: seriesColour(0
 export function diagramSvg(diagram: Diagram): string {
   checkOptions("draw a diagram", diagram, RULES);
   const { boxes, arrows, alt } = diagram;
+  for (const [name, box] of Object.entries(boxes)) checkRecord("draw a diagram", `boxes.${name}`, box, BOX_RULES);
+  checkItems("draw a diagram", "arrows", arrows, ARROW);
   for (const name of arrows.flatMap(([from, to]) => [from, to])) {
     checkName("draw a diagram", "box", name, Object.keys(boxes));
   }

@@ -7,6 +7,7 @@ import type {
   PairedFigure,
   SubgroupFigures,
 } from "./evaluation.ts";
+import { checkRecord, checkValue, LIST, needed, NUMBER, RECORD, TEXTS } from "../platform/options.ts";
 import { THRESHOLD_FIGURES } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
 
@@ -19,6 +20,24 @@ const FIGURE_TITLES: Readonly<Record<typeof THRESHOLD_FIGURES[number], string>> 
   f1: "F1",
   balanced_accuracy: "balanced accuracy",
 };
+
+/** What tables read of a record of an evaluation, and of a comparison. */
+const EVALUATION_RULES = {
+  accuracy: needed(RECORD),
+  baseline: needed(RECORD),
+  auroc: needed(RECORD),
+  auprc: needed(RECORD),
+  classes: needed(RECORD),
+  resamples: needed(NUMBER),
+  threshold: needed(RECORD),
+  subgroups: needed(LIST),
+};
+const COMPARISON_RULES = { cases: needed(NUMBER), accuracy: needed(RECORD), classes: needed(RECORD) };
+
+/** Refuses what is no record of an evaluation. */
+function checkEvaluated(record: EvaluationRecord): void {
+  checkRecord("show an evaluation", "the record", record, EVALUATION_RULES);
+}
 
 /** A figure with the interval over patients where there is one, else over cases. */
 export function estimateCell(estimate: Estimate | null | undefined): TableCell {
@@ -48,6 +67,7 @@ function thresholdNote({ threshold, tuning }: EvaluationRecord): string {
 
 /** Accuracy beside what an answer that looks at no image gets, and the means over classes. */
 export function overallTable(record: EvaluationRecord): Table {
+  checkEvaluated(record);
   const { accuracy, baseline, auroc, auprc, task, classes } = record;
   const mean = Object.keys(classes).length > 1 ? "mean " : "";
   const prevalence = Object.values(classes).reduce((sum, figures) => sum + figures.prevalence, 0) /
@@ -70,6 +90,7 @@ export function overallTable(record: EvaluationRecord): Table {
 
 /** A row a class: cases, areas, and the figures at its threshold. */
 export function classFiguresTable(record: EvaluationRecord): Table {
+  checkEvaluated(record);
   const notes = Object.entries(record.classes).flatMap(([name, { threshold_note }]) =>
     threshold_note === undefined ? [] : [`${name}: ${threshold_note}.`]
   );
@@ -98,7 +119,9 @@ export function classFiguresTable(record: EvaluationRecord): Table {
 }
 
 /** A row a group; undefined without any. */
-export function subgroupTable({ subgroups }: EvaluationRecord): Table | undefined {
+export function subgroupTable(record: EvaluationRecord): Table | undefined {
+  checkEvaluated(record);
+  const { subgroups } = record;
   if (subgroups.length === 0) return undefined;
   const isBinary = subgroups.some(({ sensitivity }) => sensitivity !== undefined);
   const hasPatients = subgroups.some(({ patients }) => patients !== undefined);
@@ -140,6 +163,8 @@ function pText(p: number): string {
 
 /** Two runs beside each other: a row a figure, with differences, intervals and p values. */
 export function comparisonTable(record: ComparisonRecord, names: readonly [string, string]): Table {
+  checkRecord("compare", "the record", record, COMPARISON_RULES);
+  checkValue("compare", "names", names, TEXTS);
   const row = (name: string, figure: PairedFigure, delong?: ClassComparison["delong"]): TableCell[] => [
     name,
     figure.a,

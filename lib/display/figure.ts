@@ -1,5 +1,25 @@
 /** A figure as plain data: marks on two axes. Nothing here draws: plotly.ts and svg.ts do, from the same record. @module */
 
+import {
+  checkOptions,
+  checkRecord,
+  checkValue,
+  FLAG,
+  LIST,
+  LISTS,
+  needed,
+  NUMBER,
+  NUMBERS,
+  oneOf,
+  POSITIVE,
+  RECORD,
+  type Rules,
+  SERIES,
+  TEXT,
+  TEXTS,
+  WHOLE,
+} from "../platform/options.ts";
+
 /** A value on an axis: a number, or the name of a category. */
 export type AxisValue = number | string;
 
@@ -131,6 +151,70 @@ export interface Figure {
   alt: string;
 }
 
+/** What an axis, a figure and its marks must be. */
+const AXIS_RULES: Rules<Axis> = {
+  title: needed(TEXT),
+  kind: oneOf(["linear", "log", "category"]),
+  range: NUMBERS,
+  reversed: FLAG,
+  ticks: LIST,
+};
+const FIGURE_RULES: Rules<Figure> = {
+  marks: needed(LIST),
+  x: needed(RECORD),
+  y: needed(RECORD),
+  reference: NUMBER,
+  upright: NUMBER,
+  alt: needed(TEXT),
+};
+const MARK_RULES: { readonly [K in FigureMark["kind"]]: Rules<Extract<FigureMark, { kind: K }>> } = {
+  line: {
+    kind: needed(TEXT),
+    name: needed(TEXT),
+    x: needed(SERIES),
+    y: needed(SERIES),
+    colour: needed(TEXT),
+    width: needed(POSITIVE),
+    style: oneOf(["solid", "faint", "dotted"]),
+    dots: FLAG,
+    group: TEXT,
+  },
+  points: { kind: needed(TEXT), points: needed(LIST) },
+  bars: {
+    kind: needed(TEXT),
+    name: needed(TEXT),
+    groups: needed(TEXTS),
+    values: needed(LIST),
+    intervals: LIST,
+    colour: needed(TEXT),
+  },
+  cells: {
+    kind: needed(TEXT),
+    columns: needed(TEXTS),
+    rows: needed(TEXTS),
+    shades: needed(LISTS),
+    texts: needed(LISTS),
+  },
+  intervals: {
+    kind: needed(TEXT),
+    rows: needed(TEXTS),
+    values: needed(LIST),
+    intervals: needed(LIST),
+    colour: needed(TEXT),
+  },
+};
+const MARK_KIND: Rules<Pick<FigureMark, "kind">> = { kind: needed(oneOf(Object.keys(MARK_RULES))) };
+
+/** Refuses what is no figure, as a notebook's cell may hand it on. */
+export function checkFigure(figure: Figure): void {
+  checkOptions("draw a figure", figure, FIGURE_RULES);
+  for (const axis of ["x", "y"] as const) checkRecord("draw a figure", axis, figure[axis], AXIS_RULES);
+  for (const [i, mark] of figure.marks.entries()) {
+    checkRecord("draw a figure", `marks[${i}]`, mark, MARK_KIND);
+    checkRecord("draw a figure", `marks[${i}]`, mark, MARK_RULES[mark.kind]);
+  }
+}
+
 /** Colours of the series, told apart by most colour-blind readers (after Okabe and Ito), on light and dark. */
 export const SERIES_COLOURS: readonly string[] = [
   "#2f7fc1",
@@ -147,6 +231,7 @@ const MIXED_WITH = [undefined, 0, 255] as const;
 
 /** The colour of series `i`: those above, then each darker, then each lighter; they repeat after 21. */
 export function seriesColour(i: number): string {
+  checkValue("choose a colour", "the series' place", i, WHOLE);
   const colour = SERIES_COLOURS[i % SERIES_COLOURS.length]!;
   const other = MIXED_WITH[Math.floor(i / SERIES_COLOURS.length) % MIXED_WITH.length];
   if (other === undefined) return colour;

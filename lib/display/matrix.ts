@@ -1,6 +1,6 @@
 /** Figure of a matrix of numbers. @module */
 import type { Figure } from "./figure.ts";
-import { checkOptions, type Rule, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { checkItems, checkOptions, type Rule, type Rules, SERIES, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Options of {@linkcode matrixFigure}. */
 export interface MatrixFigureOptions {
@@ -41,6 +41,7 @@ const MATRIX_RULES: Rules<MatrixFigureOptions> = {
  */
 export function matrixFigure(values: readonly ArrayLike<number>[], options: MatrixFigureOptions = {}): Figure {
   checkOptions("draw a matrix", options, MATRIX_RULES);
+  checkItems("draw a matrix", "values", values, SERIES);
   const width = values[0]?.length ?? 0;
   const numbered = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i + 1));
   const { rows = numbered(values.length), x = "", y = "", digits = 2 } = options;

@@ -83,10 +83,10 @@ export {
   tableDisplay,
 } from "./show.ts";
 export { figureSvg, type FigureSvgOptions } from "./svg.ts";
+export { htmlTable } from "./html_table.ts";
 export {
   formatTable,
   type FormatTableOptions,
-  htmlTable,
   markdownTable,
   type Table,
   type TableCell,

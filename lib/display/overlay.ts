@@ -1,5 +1,20 @@
 /** An image with its CLS attention and its hyperedges drawn over it, as SVG. @module */
 import { escapeHtml } from "./_escape.ts";
+import {
+  checkOptions,
+  checkRecord,
+  checkRecords,
+  FLAG,
+  LIST,
+  needed,
+  NUMBERS,
+  POSITIVE,
+  RECORD,
+  type Rules,
+  SERIES,
+  TEXT,
+  WHOLE,
+} from "../platform/options.ts";
 
 /** One hyperedge: the patch it belongs to and the patches it gathers. */
 export interface OverlayHyperedge {
@@ -35,6 +50,29 @@ export interface Overlay {
 const CELL = 16;
 const EDGE_COLOURS = ["#4cc9f0", "#ffd166", "#ff70a6", "#8ef79a", "#ffffff", "#ff9f5a", "#c4a7ff"];
 
+/** What an overlay, its grid and a hyperedge must be. */
+const OVERLAY_RULES: Rules<Overlay> = {
+  image: needed(TEXT),
+  grid: needed(RECORD),
+  attention: SERIES,
+  heat: TEXT,
+  bar: FLAG,
+  hyperedges: LIST,
+  caption: TEXT,
+};
+const GRID_RULES: Rules<Overlay["grid"]> = { rows: needed(POSITIVE), columns: needed(POSITIVE) };
+const HYPEREDGE_RULES: Rules<OverlayHyperedge> = {
+  source: needed({ ...WHOLE, nullable: true }),
+  members: needed(NUMBERS),
+  weights: SERIES,
+};
+
+function checkOverlay(overlay: Overlay): void {
+  checkOptions("draw an overlay", overlay, OVERLAY_RULES, "field");
+  checkRecord("draw an overlay", "grid", overlay.grid, GRID_RULES);
+  checkRecords("draw an overlay", "hyperedges", overlay.hyperedges ?? [], HYPEREDGE_RULES);
+}
+
 /**
  * The overlay as one self-contained `<svg>`: image, heat map (class `attention`) and hyperedges (class `hyperedges`). A
  * hyperedge is a ring on its patch with lines to its members, thicker with weight; the CLS token's is squares without
@@ -46,6 +84,7 @@ const EDGE_COLOURS = ["#4cc9f0", "#ffd166", "#ff70a6", "#8ef79a", "#ffffff", "#f
  * @throws {RangeError} If a patch is not on the grid.
  */
 export function overlaySvg(overlay: Overlay): string {
+  checkOverlay(overlay);
   const { image, grid: { rows, columns }, attention, hyperedges = [], caption = "", heat = "CLS attention" } = overlay;
   if (!/^data:image\/(png|jpeg);base64,[A-Za-z0-9+/=]+$/.test(image)) {
     throw new TypeError(

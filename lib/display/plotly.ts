@@ -5,6 +5,7 @@ import {
   type Axis,
   type BarsMark,
   type CellsMark,
+  checkFigure,
   type Figure,
   type FigureMark,
   type IntervalsMark,
@@ -35,8 +36,9 @@ function grey(share: number): string {
   return `rgba(128,128,128,${share})`;
 }
 
-/** The figure's traces and layout. */
+/** The figure's traces and layout. @throws {TypeError | RangeError} If it is no figure. */
 export function plotlyFigure(figure: Figure): PlotlyFigure {
+  checkFigure(figure);
   const { marks, reference, upright } = figure;
   const { x, y } = withRoom(figure);
   const isLabelled = marks.some(({ kind }) => kind === "points");

@@ -1,5 +1,6 @@
 /** Images as data URLs for reports and notebooks. @module */
 import { encode } from "fast-png";
+import { checkRecord, COUNT, needed, type Rules } from "../platform/options.ts";
 
 /** What {@linkcode pngDataUrl} needs of an image; a `RasterImage` is one. */
 export interface PngSource {
@@ -15,6 +16,15 @@ export interface PngSource {
   data: Uint8Array | Uint16Array;
 }
 
+/** What an image must be; a raster has more fields. */
+const PNG_RULES: Rules<PngSource> = {
+  width: needed(COUNT),
+  height: needed(COUNT),
+  channels: needed(COUNT),
+  bitDepth: needed(COUNT),
+  data: needed({ must: "its samples, a Uint8Array or a Uint16Array", allows: ArrayBuffer.isView }),
+};
+
 /**
  * The image as a PNG data URL. Samples of 16 bits are stretched from their least and greatest value to 0-255: a report
  * shows pictures, it does not store them.
@@ -24,6 +34,7 @@ export interface PngSource {
  * @throws {TypeError} If the number of samples does not fit the size.
  */
 export function pngDataUrl(image: PngSource): string {
+  checkRecord("encode a PNG", "the image", image, PNG_RULES);
   const { width, height, channels } = image;
   if (image.data.length !== width * height * channels) {
     throw new TypeError(

@@ -1,6 +1,6 @@
 /** SVG to PNG, for viewers that draw no SVG: JupyterLab in a notebook that is not trusted, GitHub, mail. @module */
 import { mapTuple } from "../platform/map_tuple.ts";
-import { checkOptions, POSITIVE, type Rules } from "../platform/options.ts";
+import { checkOptions, checkValue, POSITIVE, type Rules, TEXT } from "../platform/options.ts";
 
 /** Options of {@linkcode rasterise}. */
 export interface RasteriseOptions {
@@ -47,6 +47,7 @@ async function loadRasteriser(): Promise<Rasteriser> {
  */
 export async function rasterise(svg: string, options: RasteriseOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions("rasterise", options, RASTERISE_RULES);
+  checkValue("rasterise", "svg", svg, TEXT);
   const { zoom = 1.5 } = options;
   const { Resvg, font } = await (rasteriser ??= loadRasteriser());
   const name = "DejaVu Sans";

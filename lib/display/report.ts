@@ -4,7 +4,8 @@ import { FOLD_SCRIPT, LIVE_SCRIPT, ORDER_SCRIPT, REPORT_SCRIPT } from "./_report
 import { REPORT_STYLE } from "./_report_style.ts";
 import type { Figure } from "./figure.ts";
 import { plotlyFigure } from "./plotly.ts";
-import { type ReportSection, sectionHtml } from "./sections.ts";
+import { checkOptions, LIST, needed, RECORD, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { checkSections, type ReportSection, sectionHtml } from "./sections.ts";
 
 /** Files beside a page that is written anew while browsers show it: they take over what is new in it, and stay where they are. */
 export interface LiveReport {
@@ -30,6 +31,20 @@ export interface Report {
   sections: readonly ReportSection[];
 }
 
+/** What a report must be. */
+const REPORT_RULES: Rules<Report> = {
+  title: needed(TEXT),
+  subtitle: TEXT,
+  warnings: TEXTS,
+  live: RECORD,
+  sections: needed(LIST),
+};
+
+function checkReport(report: Report): void {
+  checkOptions("write a report", report, REPORT_RULES, "field");
+  checkSections(report.sections, "sections");
+}
+
 /**
  * Builds a self-contained page: plotly.js (when there is a figure), data, images and style are inside it, its content
  * policy forbids any request and any script but its own, and all text is escaped.
@@ -39,6 +54,7 @@ export interface Report {
  * @throws {TypeError} If a table or an overlay does not fit its own shape.
  */
 export async function buildReport(report: Report): Promise<string> {
+  checkReport(report);
   const { title, sections, live } = report;
   const figures: Figure[] = [];
   const body = sections.map((section) => sectionHtml(section, figures)).join("\n");
@@ -91,6 +107,7 @@ ${live === undefined ? "" : `<script src="${beside}"></script>\n`}${
 
 /** What a page that is shown takes over: a script that hands it its head, its sections and its figures anew. */
 export function reportUpdate(report: Report): string {
+  checkReport(report);
   const figures: Figure[] = [];
   const sections = report.sections.map((section) => sectionHtml(section, figures));
   return `updateReport(${scriptJson({ head: headHtml(report), sections, figures: figures.map(plotlyFigure) })});\n`;

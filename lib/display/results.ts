@@ -1,6 +1,7 @@
 /** The records runs leave behind (metrics.json, training.json), and their table; records.ts reads them. @module */
 import type { Estimate, EvaluationRecord, Interval } from "./evaluation.ts";
 import type { Table, TableCell } from "./table.ts";
+import { checkRecord, checkValue, FLAG, needed, RECORD } from "../platform/options.ts";
 
 /** The form of metrics.json that this version writes; docs/metrics.md tells it. Files of version 0.1.0 name none. */
 export const METRICS_SCHEMA = 2;
@@ -113,6 +114,8 @@ export interface TrainingRecord {
  * @returns The table, with the synthetic badge where it applies.
  */
 export function resultsTable(record: Pick<RunRecord, "sets" | "synthetic">): Table {
+  checkRecord("show results", "the record", record, { sets: needed(RECORD), synthetic: FLAG });
+  for (const [name, set] of Object.entries(record.sets)) checkValue("show results", `sets.${name}`, set, RECORD);
   const timed = Object.values(record.sets).some((set) => Object.values(set).some((m) => m.seconds !== undefined));
   const rows = Object.entries(record.sets).flatMap(([set, methods]) =>
     Object.entries(methods).map(([method, m]): TableCell[] => [

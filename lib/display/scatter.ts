@@ -1,6 +1,6 @@
 /** Figure of labelled marks, such as trainable numbers against AUROC. @module */
 import { type Figure, type LabelPosition, type Point, seriesColour } from "./figure.ts";
-import { checkOptions, FLAG, type Rules, TEXT } from "../platform/options.ts";
+import { checkOptions, checkRecords, FLAG, INTERVAL, needed, NUMBER, type Rules, TEXT } from "../platform/options.ts";
 
 /** One mark of {@linkcode scatterFigure}. */
 export interface ScatterPoint {
@@ -40,6 +40,14 @@ const SCATTER_RULES: Rules<ScatterFigureOptions> = {
   logarithmic: FLAG,
 };
 
+/** What a mark must be. */
+const POINT_RULES: Rules<ScatterPoint> = {
+  name: needed(TEXT),
+  x: needed(NUMBER),
+  y: needed(NUMBER),
+  interval: INTERVAL,
+};
+
 /**
  * Labelled marks, by default trainable numbers against AUROC.
  *
@@ -50,6 +58,7 @@ const SCATTER_RULES: Rules<ScatterFigureOptions> = {
  */
 export function scatterFigure(points: readonly ScatterPoint[], options: ScatterFigureOptions = {}): Figure {
   checkOptions("draw points", options, SCATTER_RULES);
+  checkRecords("draw points", "points", points, POINT_RULES);
   const { x = "trainable numbers", y = "AUROC", logarithmic = true } = options;
   const positive = points.map((p) => p.x).filter((v) => v > 0);
   const least = positive.length === 0 ? 1 : Math.min(...positive),
@@ -69,10 +78,7 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
     high: toY(p.interval?.[1] ?? p.y),
     low: toY(p.interval?.[0] ?? p.y),
   })));
-  const ticks = Array.from(
-    { length: Math.floor(Math.log10(most)) - Math.ceil(Math.log10(least)) + 1 },
-    (_, i) => 10 ** (Math.ceil(Math.log10(least)) + i),
-  );
+  const ticks = powersOfTen(least, most);
   const marked = hasZero ? [{ value: zero, text: "0" }] : [];
   return {
     marks: [{
@@ -97,6 +103,12 @@ export function scatterFigure(points: readonly ScatterPoint[], options: ScatterF
     y: { title: y, range: [bottom, top] },
     alt: `${y} against ${x}: ${points.map((p) => `${p.name} ${p.y.toFixed(3)} with ${formatCount(p.x)}`).join(", ")}`,
   };
+}
+
+/** The powers of ten from the first above `least` to the last below `most`. */
+function powersOfTen(least: number, most: number): number[] {
+  const first = Math.ceil(Math.log10(least));
+  return Array.from({ length: Math.floor(Math.log10(most)) - first + 1 }, (_, i) => 10 ** (first + i));
 }
 
 /** Pixels inside the axes of a narrow screen, and of a wide one: what crowds the first beyond help may still stand well in the other. */

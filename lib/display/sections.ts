@@ -1,8 +1,21 @@
 /** The sections of a report, and their HTML. @module */
 import { escapeHtml } from "./_escape.ts";
+import {
+  checkRecord,
+  checkRecords,
+  FLAG,
+  LIST,
+  needed,
+  oneOf,
+  POSITIVE,
+  RECORD,
+  type Rule,
+  TEXT,
+} from "../platform/options.ts";
 import type { Figure } from "./figure.ts";
 import { type Overlay, overlaySvg } from "./overlay.ts";
-import { htmlTable, type Table } from "./table.ts";
+import { htmlTable } from "./html_table.ts";
+import type { Table } from "./table.ts";
 
 /** What every section may have. */
 export interface SectionHead {
@@ -118,6 +131,31 @@ export type ReportSection =
   | GallerySection
   | FactsSection
   | GroupSection;
+
+/** What the parts of each kind of section must be; what they hold is checked where it is drawn. */
+const SECTION_RULES: Readonly<Record<ReportSection["kind"], Readonly<Record<string, Rule>>>> = {
+  prose: { text: needed({ must: "a text, or a list of texts", allows: isProse }) },
+  table: { table: needed(RECORD) },
+  figure: { figure: needed(RECORD), caption: TEXT, height: POSITIVE },
+  overlays: { overlays: needed(LIST), caption: TEXT },
+  gallery: { items: needed(LIST), caption: TEXT },
+  facts: { facts: needed(RECORD) },
+  group: { title: needed(TEXT), sections: needed(LIST) },
+};
+const KIND_RULES = { kind: needed(oneOf(Object.keys(SECTION_RULES))), title: TEXT, half: FLAG };
+
+function isProse(text: unknown): boolean {
+  return typeof text === "string" || Array.isArray(text) && text.every((item) => typeof item === "string");
+}
+
+/** Refuses what are no sections, named by their places. */
+export function checkSections(sections: readonly ReportSection[], name: string): void {
+  checkRecords("write a report", name, sections, KIND_RULES);
+  for (const [i, section] of sections.entries()) {
+    checkRecord("write a report", `${name}[${i}]`, section, SECTION_RULES[section.kind]);
+    if (section.kind === "group") checkSections(section.sections, `${name}[${i}].sections`);
+  }
+}
 
 /** A section as HTML; its figures are added to `figures`, which the page draws by their places. */
 export function sectionHtml(section: ReportSection, figures: Figure[], level: 2 | 3 = 2): string {

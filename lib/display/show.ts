@@ -5,8 +5,9 @@ import type { Figure } from "./figure.ts";
 import { PLOTLY_CONFIG, plotlyFigure } from "./plotly.ts";
 import { rasterise } from "./rasterise.ts";
 import { figureSvg } from "./svg.ts";
-import { formatTable, htmlTable, type Table } from "./table.ts";
-import { AMOUNT, checkOptions, LIST, needed, NUMBER, RECORD, type Rules, TEXT } from "../platform/options.ts";
+import { htmlTable } from "./html_table.ts";
+import { formatTable, type Table } from "./table.ts";
+import { AMOUNT, checkOptions, checkValue, POSITIVE, type Rules } from "../platform/options.ts";
 
 /** One content a MIME type. */
 export type MimeBundle = Record<string, unknown>;
@@ -44,16 +45,6 @@ export function diagramDisplay(diagram: Diagram): Displayable {
   return displayable({ "image/svg+xml": diagramSvg(diagram), "text/plain": diagram.alt });
 }
 
-/** What a figure must be. */
-const FIGURE_RULES: Rules<Figure> = {
-  marks: needed(LIST),
-  x: needed(RECORD),
-  y: needed(RECORD),
-  reference: NUMBER,
-  upright: NUMBER,
-  alt: needed(TEXT),
-};
-
 /**
  * A figure for a notebook: plotly's MIME type, a static SVG where plotly is not known, and a sentence as plain text. There
  * is no HTML in it, because viewers would prefer that to the drawing.
@@ -63,7 +54,6 @@ const FIGURE_RULES: Rules<Figure> = {
  * @throws {TypeError} If it is no figure.
  */
 export function figureDisplay(figure: Figure): Displayable {
-  checkOptions("draw a figure", figure, FIGURE_RULES);
   const { data, layout } = plotlyFigure(figure);
   return displayable({
     "application/vnd.plotly.v1+json": { data, layout: { height: 380, ...layout }, config: PLOTLY_CONFIG },
@@ -96,7 +86,8 @@ export function tableDisplay(table: Table): Displayable {
  * @throws {TypeError} As {@linkcode overlaySvg}.
  */
 export function overlayDisplay(overlay: Overlay, width: number = 360): Displayable {
-  const svg = overlaySvg(overlay).replace("<svg ", `<svg width="${Number(width)}" `);
+  checkValue("draw an overlay", "width", width, POSITIVE);
+  const svg = overlaySvg(overlay).replace("<svg ", `<svg width="${width}" `);
   return displayable({ "image/svg+xml": svg, "text/plain": overlay.caption ?? "image with attention" });
 }
 

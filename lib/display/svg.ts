@@ -5,6 +5,7 @@ import {
   type AxisValue,
   type BarsMark,
   type CellsMark,
+  checkFigure,
   type Figure,
   type IntervalsMark,
   isInLegend,
@@ -58,6 +59,7 @@ const INK = "#6b7280", GRID = "rgba(128,128,128,0.25)";
  */
 export function figureSvg(figure: Figure, options: FigureSvgOptions = {}): string {
   checkOptions("draw a figure", options, SVG_RULES);
+  checkFigure(figure);
   const { width = 640, height = 360 } = options;
   const { marks } = figure;
   const bars = marks.filter((mark) => mark.kind === "bars");

@@ -1,6 +1,19 @@
 /** Tables of results for a terminal, a web page and a README. @module */
-import { escapeHtml } from "./_escape.ts";
-import { AMOUNT, checkOptions, type Rules } from "../platform/options.ts";
+import {
+  AMOUNT,
+  checkItems,
+  checkOptions,
+  checkRecords,
+  FLAG,
+  LIST,
+  LISTS,
+  needed,
+  oneOf,
+  type Rule,
+  type Rules,
+  TEXT,
+  WHOLE,
+} from "../platform/options.ts";
 import { outputColumns } from "./terminal.ts";
 
 /** One column of a {@linkcode Table}. */
@@ -49,6 +62,37 @@ export interface Table {
   sortable?: boolean;
   /** Column by whose text the rows are grouped: best and second best are then marked within each group. */
   groupBy?: number;
+}
+
+/** What a table, its columns and a cell must be. */
+const TABLE_RULES: Rules<Table> = {
+  columns: needed(LIST),
+  rows: needed(LISTS),
+  caption: TEXT,
+  synthetic: FLAG,
+  empty: TEXT,
+  sortable: FLAG,
+  groupBy: WHOLE,
+};
+const COLUMN_RULES: Rules<TableColumn> = {
+  title: needed(TEXT),
+  align: oneOf(["left", "right"]),
+  best: oneOf(["high", "low"]),
+  digits: WHOLE,
+};
+const CELL: Rule = {
+  must: "a text, a number, null, or a record of value and text",
+  nullable: true,
+  allows: (cell) =>
+    ["string", "number"].includes(typeof cell) ||
+    typeof cell === "object" && "value" in cell! && "text" in cell && typeof cell.text === "string",
+};
+
+/** Refuses what is no table, as a notebook's cell may hand it on. */
+function checkTable(table: Table): void {
+  checkOptions("show a table", table, TABLE_RULES, "field");
+  checkRecords("show a table", "columns", table.columns, COLUMN_RULES);
+  for (const [r, row] of table.rows.entries()) checkItems("show a table", `rows[${r}]`, row, CELL);
 }
 
 /** Place of a cell in its column. */
@@ -162,61 +206,6 @@ function splitColumns(widths: readonly number[], shown: readonly number[], colum
   return parts;
 }
 
-/** Characters from which a text may break into lines: it would make its column wider than a telephone. */
-const LONG = 32;
-
-/**
- * The table as HTML, escaped, inside a box that scrolls sideways by itself.
- *
- * @param table The table.
- * @returns One `<figure>` element.
- * @throws {TypeError} If a row has another number of cells than there are columns.
- */
-export function htmlTable(table: Table): string {
-  const texts = cellTexts(table), marks = tableMarks(table);
-  const classes = (c: number, text: string): string => {
-    const names = [...(alignOf(table, c) === "right" ? ["right"] : []), ...(text.length > LONG ? ["long"] : [])];
-    return names.length === 0 ? "" : ` class="${names.join(" ")}"`;
-  };
-  const shown = (text: string, mark: Mark): string => {
-    // An interval stays in one line: broken at its dash it reads as a difference.
-    const html = escapeHtml(text).replace(
-      /(?<=\d )[([][-\d.]+(-|, | to )[-\d.]+[)\]]$/,
-      '<span class="interval">$&</span>',
-    );
-    return mark === "best" ? `<strong>${html}</strong>` : mark === "second" ? `<u>${html}</u>` : html;
-  };
-  // A grouping column becomes a line of its own above each group.
-  const kept = table.columns.map((_, c) => c).filter((c) => c !== table.groupBy);
-  const sortable = table.sortable === true && table.groupBy === undefined;
-  const heading = (title: string): string =>
-    sortable ? `<button type="button">${escapeHtml(title)}</button>` : escapeHtml(title);
-  const head = kept.map((c) => table.columns[c]!.title).map((title, place) =>
-    `<th scope="col"${classes(kept[place]!, title)}>${heading(title)}</th>`
-  ).join("");
-  const key = (cell: TableCell): string =>
-    sortable ? ` data-key="${escapeHtml(String(numberOf(cell) ?? cell ?? ""))}"` : "";
-  const body = texts.map((row, r) => {
-    const group = table.groupBy === undefined ? undefined : row[table.groupBy]!;
-    const first = group !== undefined && (r === 0 || texts[r - 1]![table.groupBy!] !== group);
-    const cells = kept.map((c, place) =>
-      place === 0
-        ? `<th scope="row"${classes(c, row[c]!)}${key(table.rows[r]![c]!)}>${escapeHtml(row[c]!)}</th>`
-        : `<td${classes(c, row[c]!)}${key(table.rows[r]![c]!)}>${shown(row[c]!, marks[r]![c]!)}</td>`
-    );
-    return (first
-      ? `<tr class="group"><th scope="rowgroup" colspan="${kept.length}"><span>${escapeHtml(group)}</span></th></tr>\n`
-      : "") + `<tr>${cells.join("")}</tr>`;
-  }).join("\n");
-  const legend = marks.flat().some((mark) => mark !== "") ? "<strong>best</strong>, <u>second best</u>" : "";
-  const words = [table.caption === undefined ? "" : escapeHtml(table.caption), legend].filter((part) => part !== "");
-  const caption = (table.synthetic ? '<span class="badge">synthetic data</span> ' : "") + words.join(" ");
-  return `<figure class="table">${caption === "" ? "" : `<figcaption>${caption}</figcaption>`}` +
-    `<div class="scroll" tabindex="0"><table${
-      sortable ? ' class="sortable"' : ""
-    }><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div></figure>`;
-}
-
 /**
  * The table as GitHub Markdown; the best of a column is bold, the second best in italics.
  *
@@ -241,12 +230,15 @@ export function markdownTable(table: Table): string {
   ].join("\n");
 }
 
-function numberOf(cell: TableCell): number | null {
+/** A cell's number; null where it has none. */
+export function numberOf(cell: TableCell): number | null {
   const value = typeof cell === "object" && cell !== null ? cell.value : cell;
   return typeof value === "number" && !Number.isNaN(value) ? value : null;
 }
 
-function cellTexts(table: Table): string[][] {
+/** The text of each cell. @throws {TypeError | RangeError} If it is no table. */
+export function cellTexts(table: Table): string[][] {
+  checkTable(table);
   return table.rows.map((row, r) => {
     if (row.length !== table.columns.length) {
       throw new TypeError(
@@ -264,7 +256,8 @@ function cellTexts(table: Table): string[][] {
   });
 }
 
-function alignOf(table: Table, column: number): "left" | "right" {
+/** The side that a column's cells stand on. */
+export function alignOf(table: Table, column: number): "left" | "right" {
   return table.columns[column]!.align ?? (column === 0 ? "left" : "right");
 }
 

@@ -1,6 +1,7 @@
 /** Symmetric contrastive losses. @module */
 import * as tf from "@tensorflow/tfjs";
-import { checkOptions, RECORD, type Rules } from "../platform/options.ts";
+import { checkOptions, checkRecord, needed, type Rules } from "../platform/options.ts";
+import { TENSOR, tensorOfRank } from "../tensor/shape.ts";
 import { customGrad } from "../tensor/gradients.ts";
 import { canFuseInfoNce, fusedInfoNce } from "../tensor/kernels/info_nce/api.ts";
 import { add, matMul, meanOver, mul, sub, sumOver } from "../tensor/typed.ts";
@@ -13,7 +14,13 @@ export interface InfoNceOptions {
 }
 
 /** What they must be. */
-const INFO_NCE_RULES: Rules<InfoNceOptions> = { pairMask: RECORD };
+export const INFO_NCE_RULES: Rules<InfoNceOptions> = { pairMask: tensorOfRank(2) };
+/** What it is computed from. */
+const INPUT_RULES = {
+  imageFeatures: needed(tensorOfRank(2)),
+  textFeatures: needed(tensorOfRank(2)),
+  logitScale: needed(TENSOR),
+};
 
 /**
  * `loss = (CE(S) + CE(Sᵀ)) / 2` with `S = s V Tᵀ` and the targets on the diagonal. With a mask of false negatives it is
@@ -46,6 +53,7 @@ export function infoNce(
   options: InfoNceOptions = {},
 ): Scalar {
   checkOptions("compute InfoNCE", options, INFO_NCE_RULES);
+  checkRecord("compute InfoNCE", "its input", { imageFeatures, textFeatures, logitScale }, INPUT_RULES);
   if (imageFeatures.shape.join() !== textFeatures.shape.join()) {
     throw new TypeError(
       `Cannot compute InfoNCE as both features must have one shape: current shapes are [${imageFeatures.shape}] and [${textFeatures.shape}]`,

@@ -1,5 +1,7 @@
 /** Which pairs of a batch are false negatives. @module */
 
+import { checkValue, LISTS, shown } from "../platform/options.ts";
+
 /** A label: positive, negative, uncertain, blank. */
 export type Label = 1 | 0 | -1 | null;
 
@@ -24,6 +26,7 @@ export type Label = 1 | 0 | -1 | null;
  * ```
  */
 export function falseNegativeMask(labels: readonly (readonly Label[])[]): Float32Array<ArrayBuffer> {
+  checkValue("compare label rows", "labels", labels, LISTS);
   const keys = labels.map((row, i) => {
     if (row.length !== labels[0]!.length) {
       throw new TypeError(
@@ -33,7 +36,7 @@ export function falseNegativeMask(labels: readonly (readonly Label[])[]): Float3
     return row.map((value) => {
       if (value !== 1 && value !== 0 && value !== -1 && value !== null) {
         throw new RangeError(
-          `Cannot use a label as it must be 1, 0, -1 or blank: current value is ${value} in row ${i}`,
+          `Cannot use a label as it must be 1, 0, -1 or blank: current value is ${shown(value)} in row ${i}`,
         );
       }
       return value === 1 ? 1 : 0;

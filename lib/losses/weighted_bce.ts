@@ -1,7 +1,16 @@
 /** Binary cross-entropy of several labels an image. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkRecord, needed } from "../platform/options.ts";
+import { tensorOfRank } from "../tensor/shape.ts";
 import { add, complement, div, indicator, mul, sumOver } from "../tensor/typed.ts";
 import type { Scalar, Tensor1D, Tensor2D } from "../tensor/types.ts";
+
+/** What it is computed from. */
+const INPUT_RULES = {
+  logits: needed(tensorOfRank(2)),
+  targets: needed(tensorOfRank(2)),
+  positiveWeights: needed(tensorOfRank(1)),
+};
 
 /**
  * `loss = mean over known labels of w_c y softplus(-x) + (1 - y) softplus(x)`: the binary cross-entropy of `sigmoid(x)`, positives
@@ -16,6 +25,7 @@ import type { Scalar, Tensor1D, Tensor2D } from "../tensor/types.ts";
  * @throws {TypeError} If the shapes do not fit.
  */
 export function weightedBce(logits: Tensor2D, targets: Tensor2D, positiveWeights: Tensor1D): Scalar {
+  checkRecord("compute the weighted cross-entropy", "its input", { logits, targets, positiveWeights }, INPUT_RULES);
   if (logits.shape.join() !== targets.shape.join() || positiveWeights.shape[0] !== logits.shape[1]) {
     throw new TypeError(
       `Cannot compute the weighted cross-entropy as logits and targets must be [B, C] and weights [C]: current shapes are ` +

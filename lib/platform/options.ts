@@ -94,6 +94,18 @@ export function needed(rule: Rule): Rule & { readonly needed: true } {
   return { ...rule, needed: true };
 }
 
+/** Two numbers, the lower first. */
+export const INTERVAL: Rule = {
+  must: "two numbers",
+  type: "object",
+  allows: (value) => isListOf(value, (item) => typeof item === "number") && (value as unknown[]).length === 2,
+};
+/** Lists in order. */
+export const LISTS: Rule = {
+  must: "a list of lists",
+  type: "object",
+  allows: (value) => isListOf(value, Array.isArray),
+};
 /** Numbers in order, whatever holds them: NaN and infinity, which a figure leaves out, may be among them. */
 export const SERIES: Rule = {
   must: "a list of numbers",
@@ -165,6 +177,12 @@ export function checkRecord(
       );
     }
   }
+}
+
+/** Refuses a value of a list that breaks a rule, told as `name[0]`, and what is no list. */
+export function checkItems(action: string, name: string, value: unknown, rule: Rule): void {
+  checkValue(action, name, value, LIST);
+  for (const [i, item] of (value as readonly unknown[]).entries()) checkValue(action, `${name}[${i}]`, item, rule);
 }
 
 /** {@linkcode checkRecord} of each of a list, told as `name[0]`. */

@@ -1,4 +1,5 @@
 /** tf.js's gradients, without what they leave behind. @module */
+import { CALL, checkValue, TEXTS } from "../platform/options.ts";
 import * as tf from "@tensorflow/tfjs";
 import { namedTensors } from "./params.ts";
 import { asLong } from "../platform/map_tuple.ts";
@@ -116,6 +117,9 @@ export interface Gradients {
  * @returns New tensors. The caller disposes them.
  */
 export function valueAndGradients(tree: unknown, names: readonly string[], f: () => Scalar): Gradients {
+  checkValue("differentiate", "names", names, TEXTS);
+  checkValue("differentiate", "f", f, CALL);
+  if (names.length === 0) throw new RangeError("Cannot differentiate as a leaf must be named: there is none");
   const leaves = leavesOf(tree, names);
   const { value, grads } = gradientsOf(f, leaves);
   return { value, gradients: namedGradients(names, leaves, grads) };

@@ -1,4 +1,6 @@
-/** The only makers of shape errors. @module */
+/** The only makers of errors about tensors and their shapes. @module */
+import * as tf from "@tensorflow/tfjs";
+import { checkValue, type Rule } from "../platform/options.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorOf } from "./types.ts";
 
 type Ranks = [Scalar, Tensor1D, Tensor2D, Tensor3D, Tensor4D];
@@ -22,17 +24,29 @@ export function ofRank<Rank extends 0 | 1 | 2 | 3 | 4>(
   throw new TypeError(`Cannot use ${what} as it must have ${rank} axes: current shape is [${tensor?.shape ?? "none"}]`);
 }
 
+/** What a tensor must be. */
+export const TENSOR: Rule = { must: "a tensor", type: "object", allows: (value) => value instanceof tf.Tensor };
+
+/** What a tensor of so many axes must be. */
+export function tensorOfRank(rank: number): Rule {
+  const allows = (value: unknown): boolean => value instanceof tf.Tensor && value.rank === rank;
+  return { ...TENSOR, must: `a tensor of rank ${rank}`, allows };
+}
+
 /**
  * Checks a tensor's shape against a pattern: a number must be equal, `null` may be anything.
  *
  * @throws {TypeError} Naming what was wanted and what was found.
  */
 export function checkShape(tensor: Tensor, pattern: readonly (number | null)[], what: string): void {
+  const wanted = (): string => `[${pattern.map((size) => size ?? "*").join(", ")}]`;
+  if (!(tensor instanceof tf.Tensor)) {
+    checkValue(`use ${what}`, "it", tensor, { ...TENSOR, must: `a tensor of shape ${wanted()}` });
+  }
   const fits = tensor.shape.length === pattern.length &&
     pattern.every((size, i) => size === null || size === tensor.shape[i]);
   if (!fits) {
-    const wanted = pattern.map((size) => size ?? "*").join(", ");
-    throw new TypeError(`Cannot use ${what} as it must have shape [${wanted}]: current shape is [${tensor.shape}]`);
+    throw new TypeError(`Cannot use ${what} as it must have shape ${wanted()}: current shape is [${tensor.shape}]`);
   }
 }
 

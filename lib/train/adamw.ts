@@ -1,6 +1,18 @@
 /** AdamW over named tensors. @module */
 import * as tf from "@tensorflow/tfjs";
-import { AMOUNT, PART, type Rules } from "../platform/options.ts";
+import {
+  AMOUNT,
+  checkOptions,
+  checkRecord,
+  checkValue,
+  LIST,
+  needed,
+  PART,
+  RECORD,
+  type Rule,
+  type Rules,
+  WHOLE,
+} from "../platform/options.ts";
 import { adamwUpdate } from "../tensor/kernels/adamw/api.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
@@ -40,8 +52,33 @@ export interface AdamwMoments {
   second: Map<string, Tensor>;
 }
 
+/** Tensors by name. */
+const TENSORS: Rule = {
+  must: "tensors by name, a Map",
+  type: "object",
+  allows: (value) => value instanceof Map && [...value.values()].every((tensor) => tensor instanceof tf.Tensor),
+};
+const isPacked = (value: unknown): boolean => Array.isArray(value) && value.every((part) => part instanceof tf.Tensor);
+/** What a step is taken from. */
+const STEP_RULES = {
+  state: needed(RECORD),
+  tensors: needed(TENSORS),
+  gradients: needed({
+    must: "tensors by name, a Map, or packed in a list",
+    allows: (value) => isPacked(value) || TENSORS.allows!(value),
+  }),
+  learningRate: needed(AMOUNT),
+};
+const STATE_RULES: Rules<AdamwState> = {
+  layout: needed(LIST),
+  first: needed(LIST),
+  second: needed(LIST),
+  step: needed(WHOLE),
+};
+
 /** Zero moments for the given tensors. */
 export function initAdamw(tensors: ReadonlyMap<string, Tensor>): AdamwState {
+  checkValue("start AdamW", "the tensors", tensors, TENSORS);
   const layout = flatLayout(tensors);
   const zeros = (): Tensor1D[] =>
     tf.tidy(() => {
@@ -64,6 +101,7 @@ export function adamwFromMoments(moments: AdamwMoments, step: number): AdamwStat
 
 /** Frees the moments. */
 export function disposeAdamw(state: AdamwState): void {
+  checkRecord("free AdamW's moments", "its state", state, STATE_RULES);
   tf.dispose([...state.first, ...state.second]);
 }
 
@@ -76,6 +114,7 @@ export function disposeAdamw(state: AdamwState): void {
  * @param tensors What to change, by name.
  * @param gradients One per tensor, by name, or packed as the state's layout says.
  * @returns New tensors and a new state; nothing given is changed or freed.
+ * @throws {TypeError | RangeError} If an option is unknown or of another kind, or something else will not do.
  */
 export function adamw(
   state: AdamwState,
@@ -84,9 +123,18 @@ export function adamw(
   learningRate: number,
   options: AdamwOptions = {},
 ): { tensors: Map<string, Tensor>; state: AdamwState } {
+  checkOptions("take a step of AdamW", options, ADAMW_RULES);
+  checkRecord("take a step of AdamW", "its input", { state, tensors, gradients, learningRate }, STEP_RULES);
+  checkRecord("take a step of AdamW", "its state", state, STATE_RULES);
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
   const next: AdamwState = { layout: state.layout, first: [], second: [], step: state.step + 1 };
   const params = packNamed(state.layout, tensors);
+  if (!("get" in gradients) && gradients.length !== params.length) {
+    tf.dispose(params);
+    throw new TypeError(
+      `Cannot take a step of AdamW as packed gradients must be as many as its state's moments, ${params.length}: there are ${gradients.length}`,
+    );
+  }
   const grads = "get" in gradients ? packNamed(state.layout, gradients) : gradients;
   const updated = params.map((param, i) => {
     const [value, m, v] = adamwUpdate(

@@ -1,5 +1,7 @@
 /** A batch whose samples are read when it is their turn. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkRecord, needed } from "../platform/options.ts";
+import { tensorOfRank } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor4D } from "../tensor/types.ts";
 
 /** Some samples as tensors. */
@@ -23,13 +25,29 @@ export interface Batch {
   pairMask?: Tensor2D;
 }
 
+/** What samples must be. */
+const SAMPLE_RULES = {
+  pixels: needed(tensorOfRank(4)),
+  ids: needed(tensorOfRank(2)),
+  pairMask: tensorOfRank(2),
+};
+
 /**
  * A batch of tensors that are there already: reading takes rows of them.
  *
  * @param samples Pixels `[B, S, S, 3]` and ids `[B, N]`, and a mask `[B, B]` where there is one; borrowed.
+ * @throws {TypeError} If they are none, or not as many.
  */
 export function batchOf(samples: Samples & Pick<Batch, "pairMask">): Batch {
+  checkRecord("make a batch", "its samples", samples, SAMPLE_RULES);
   const { pixels, ids, pairMask } = samples;
+  if (pixels.shape[0] !== ids.shape[0]) {
+    throw new TypeError(
+      `Cannot make a batch as there must be a text for each image: there are ${pixels.shape[0]} images and ${
+        ids.shape[0]
+      } texts`,
+    );
+  }
   return {
     size: pixels.shape[0],
     read: (start, count) =>

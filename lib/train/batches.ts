@@ -1,4 +1,5 @@
 /** Which samples make which batch. @module */
+import { checkOptions, checkValue, COUNT, FLAG, INTEGER, needed, type Rules, WHOLE } from "../platform/options.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 
 /** Options of {@linkcode epochBatches}. */
@@ -13,19 +14,24 @@ export interface EpochBatchesOptions {
   seed?: number;
 }
 
+/** What they must be. */
+const BATCH_RULES: Rules<EpochBatchesOptions> = {
+  batchSize: needed(COUNT),
+  shuffle: FLAG,
+  dropLast: FLAG,
+  seed: INTEGER,
+};
+
 /**
  * The sample indices of each batch of one epoch; a function of size, epoch and seed alone, so that a run can be resumed.
  *
- * @throws {RangeError} If the batch size is not a positive integer, or there is no sample.
+ * @throws {TypeError | RangeError} If there is no sample, or an option is unknown or of another kind.
  */
 export function epochBatches(size: number, epoch: number, options: EpochBatchesOptions): number[][] {
+  checkOptions("make batches", options, BATCH_RULES);
   const { batchSize, shuffle = true, dropLast = false, seed = 1 } = options;
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new RangeError(
-      `Cannot make batches as the batch size must be a positive integer: current value is ${batchSize}`,
-    );
-  }
-  if (size < 1) throw new RangeError("Cannot make batches as there must be at least one sample: current value is 0");
+  checkValue("make batches", "the number of samples", size, COUNT);
+  checkValue("make batches", "the epoch", epoch, WHOLE);
   const indices = Array.from({ length: size }, (_, i) => i);
   const order = shuffle ? shuffled(indices, mulberry32(deriveSeed(seed, `epoch ${epoch}`))) : indices;
   const batches: number[][] = [];

@@ -1,5 +1,7 @@
 /** Gradients of a bounded norm. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkItems, checkValue, POSITIVE } from "../platform/options.ts";
+import { TENSOR } from "../tensor/shape.ts";
 import { tidy } from "../tensor/ops.ts";
 import type { Scalar, Tensor1D } from "../tensor/types.ts";
 
@@ -19,9 +21,9 @@ export function clipGradients(
   gradients: readonly Tensor1D[],
   maxNorm: number,
 ): { gradients: Tensor1D[]; norm: Scalar } {
-  if (!(maxNorm > 0)) {
-    throw new RangeError(`Cannot clip gradients as their largest norm must be above 0: current value is ${maxNorm}`);
-  }
+  checkItems("clip gradients", "gradients", gradients, TENSOR);
+  if (gradients.length === 0) throw new RangeError("Cannot clip gradients as there must be one: there are 0");
+  checkValue("clip gradients", "their largest norm", maxNorm, POSITIVE);
   return tidy(() => {
     const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
     const norm = tf.sqrt(tf.addN(squares)) as Scalar;

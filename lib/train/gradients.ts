@@ -3,9 +3,12 @@ import * as tf from "@tensorflow/tfjs";
 import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import type { Gradients } from "../tensor/gradients.ts";
+import { CALL, checkRecord, checkValue, COUNT, LIST, needed, type Rules } from "../platform/options.ts";
 import { namedTensors } from "../tensor/params.ts";
+import { tensorOfRank } from "../tensor/shape.ts";
 import type { Tensor, Tensor1D } from "../tensor/types.ts";
 import type { Batch } from "./batch.ts";
+import { MODEL } from "./options.ts";
 import { type FlatLayout, flatLayout, packNamed, unpackNamed } from "./flat.ts";
 import {
   addTo,
@@ -41,6 +44,9 @@ export interface ContrastiveGradientsOptions {
   gradientSum?: GradientSum;
 }
 
+/** What a batch must be. */
+const BATCH_RULES: Rules<Batch> = { size: needed(COUNT), read: needed(CALL), pairMask: tensorOfRank(2) };
+
 /**
  * Loss and gradients of one batch. With `microBatch` below the batch size, features are first computed without a tape, the
  * loss's gradient for the features follows, and each micro-batch is read and encoded again to carry it back: of the batch
@@ -57,6 +63,7 @@ export async function contrastiveGradients<T>(
   batch: Batch,
   options: ContrastiveGradientsOptions = {},
 ): Promise<Gradients> {
+  checkValue("take gradients", "the model", model, MODEL);
   const layout = flatLayout(namedTensors(params, model.isTrainable));
   const { value, gradients } = await packedGradients(model, params, batch, { ...options, layout });
   try {
@@ -78,8 +85,12 @@ export async function packedGradients<T>(
   batch: Batch,
   options: ContrastiveGradientsOptions & { layout: FlatLayout },
 ): Promise<PackedGradients> {
+  checkValue("take gradients", "the model", model, MODEL);
+  checkRecord("take gradients", "the batch", batch, BATCH_RULES);
+  checkRecord("take gradients", "options", options, { layout: needed(LIST) });
   const { layout } = options;
   const leaves = namedTensors(params, model.isTrainable);
+  if (leaves.size === 0) throw new RangeError("Cannot take gradients as the model must train a tensor: it trains none");
   const featureOptions: FeatureOptions = options.recompute ? { recompute: new Set(leaves.values()) } : {};
   const step: Step<T> = { model, params, batch, leaves, layout, featureOptions };
   const chunks = chunksOf(batch.size, options);

@@ -1,6 +1,7 @@
 /** Whether a run can learn anything, told from its texts and labels before the first step. @module */
 import type { Label } from "../losses/label_mask.ts";
-import type { BatchSource, TrainingLoss } from "./source.ts";
+import { AMOUNT, checkRecord, COUNT, FLAG, needed, oneOf, type Rules } from "../platform/options.ts";
+import { type BatchSource, checkSource, TRAINING_LOSSES, type TrainingLoss } from "./source.ts";
 
 /** The error for pairs from which nothing can be learned. */
 export class NothingToLearnError extends RangeError {
@@ -35,6 +36,15 @@ export interface LearnableOptions {
   warmupSteps?: number;
 }
 
+/** What they must be. */
+const LEARNABLE_RULES: Rules<LearnableOptions> = {
+  batchSize: needed(COUNT),
+  loss: needed(oneOf(TRAINING_LOSSES)),
+  dropLast: FLAG,
+  steps: AMOUNT,
+  warmupSteps: AMOUNT,
+};
+
 /** Pairs looked at for what is only warned of; what is refused is looked for in all. */
 const SAMPLE = 4096;
 const CHUNK = 512;
@@ -47,6 +57,8 @@ const CHUNK = 512;
  * @throws {NothingToLearnError} If nothing can.
  */
 export async function checkLearnable(source: BatchSource, options: LearnableOptions): Promise<string[]> {
+  checkSource("look at pairs", source);
+  checkRecord("look at pairs", "options", options, LEARNABLE_RULES); // a plan has more than these
   const { batchSize, loss, dropLast = false } = options;
   const { size, contextLength } = source;
   if (loss === "supervised") {

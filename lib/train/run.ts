@@ -6,10 +6,10 @@ import { namedTensors, withTensors } from "../tensor/params.ts";
 import type { Tensor } from "../tensor/types.ts";
 import { disposeAdamw, initAdamw } from "./adamw.ts";
 import { epochBatches } from "./batches.ts";
-import { FIT_COMPANIONS, FIT_RULES, type FitOptions, type FitResult } from "./options.ts";
+import { FIT_COMPANIONS, FIT_RULES, type FitOptions, type FitResult, MODEL } from "./options.ts";
 import type { Padding } from "./padding.ts";
-import { checkCompanions, checkOptions, checkValue, type Rule } from "../platform/options.ts";
-import type { BatchSource, TrainingLoss } from "./source.ts";
+import { checkCompanions, checkOptions, checkValue } from "../platform/options.ts";
+import { type BatchSource, checkSource, type TrainingLoss } from "./source.ts";
 import { hasRunState, readRunState, type RunState, writeRunState } from "./state.ts";
 
 /** What was asked of a run, the defaults filled in; see {@linkcode FitOptions}. */
@@ -60,26 +60,12 @@ export interface Run<T> {
   isCompiled: boolean;
 }
 
-/** What is trained. */
-const MODEL: Rule = {
-  must: "one to train, as aceLoraModel() gives it",
-  type: "object",
-  allows: (model) => "isTrainable" in (model as object),
-};
-
-/** Where pairs come from. */
-const SOURCE: Rule = {
-  must: "pairs in batches, as pairSource() gives them",
-  type: "object",
-  allows: (source) => "pixels" in (source as object),
-};
-
 /** Refuses an option that there is none of, what is no model, or no source of batches. */
-export function checkInputs(model: unknown, source: unknown, options: FitOptions): void {
+export function checkInputs(model: unknown, source: BatchSource, options: FitOptions): void {
   checkOptions("train", options, FIT_RULES);
   checkCompanions("train", options, FIT_COMPANIONS);
   checkValue("train", "the model", model, MODEL);
-  checkValue("train", "the pairs", source, SOURCE);
+  checkSource("train", source);
 }
 
 /**

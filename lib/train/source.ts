@@ -1,6 +1,7 @@
 /** Where batches come from. @module */
 import * as tf from "@tensorflow/tfjs";
 import { falseNegativeMask, type Label } from "../losses/label_mask.ts";
+import { CALL, checkRecord, checkValue, COUNT, needed, type Rule, type Rules, WHOLE } from "../platform/options.ts";
 import type { Batch } from "./batch.ts";
 import { type Padding, trimPads } from "./padding.ts";
 
@@ -20,6 +21,28 @@ export interface BatchSource {
   prefetch?(indices: readonly number[]): void;
   /** Reads label rows, which the label-guided loss needs. @default {the samples have none} */
   labels?(indices: readonly number[]): Promise<readonly (readonly Label[])[]>;
+}
+
+/** What a source must be. */
+const SOURCE: Rule = {
+  must: "pairs in batches, as pairSource() gives them",
+  type: "object",
+  allows: (source) => "pixels" in (source as object),
+};
+const SOURCE_RULES: Rules<BatchSource> = {
+  size: needed(WHOLE),
+  imageSize: needed(COUNT),
+  contextLength: needed(COUNT),
+  ids: needed(CALL),
+  pixels: needed(CALL),
+  prefetch: CALL,
+  labels: CALL,
+};
+
+/** Refuses what is no source of batches. */
+export function checkSource(action: string, source: BatchSource): void {
+  checkValue(action, "the pairs", source, SOURCE);
+  checkRecord(action, "the pairs", source, SOURCE_RULES);
 }
 
 /** What is learned from: pairs, pairs but those of identical labels, or targets that stand in the place of token ids. */

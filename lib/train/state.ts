@@ -1,4 +1,5 @@
 /** A training run's whole state as one safetensors file, so that it can go on with the same numbers. @module */
+import { checkValue, TEXT } from "../platform/options.ts";
 import * as tf from "@tensorflow/tfjs";
 import { exists } from "../io/files.ts";
 import { checkedField, checkedFields, FINITE, LIST, orNull, WHOLE } from "../io/fields.ts";
@@ -93,11 +94,13 @@ export function previousStatePath(path: string): string {
 
 /** Whether a run's state is there, be it only the one before. */
 export async function hasRunState(path: string): Promise<boolean> {
+  checkValue("look for a run's state", "its path", path, TEXT);
   return await exists(path) || await exists(previousStatePath(path));
 }
 
 /** Removes a run's state and the one before, where they are. */
 export async function removeRunState(path: string): Promise<void> {
+  checkValue("remove a run's state", "its path", path, TEXT);
   for (const file of [path, previousStatePath(path)]) if (await exists(file)) await system.remove(file);
 }
 
@@ -160,6 +163,7 @@ export async function readRunState(
   expected: ReadonlyMap<string, Tensor>,
   options: ReadRunStateOptions = {},
 ): Promise<RunState> {
+  checkValue("read a run's state", "its path", path, TEXT);
   const { onNote } = options;
   const read = (from: string): Promise<RunState> => readOne(from, settings, expected, onNote);
   try {

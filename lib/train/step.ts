@@ -1,4 +1,5 @@
 /** One step of a training run. @module */
+import { defined } from "../platform/defined.ts";
 import * as tf from "@tensorflow/tfjs";
 import { deriveSeed } from "../tensor/random.ts";
 import type { Tensor1D } from "../tensor/types.ts";
@@ -102,7 +103,9 @@ async function clippedTo(
 /** Takes one AdamW step and frees what it replaces, the gradients too; the start values stay the caller's. */
 function update<T>(run: Run<T>, gradients: readonly Tensor1D[], rate: number): void {
   const { state, options, start } = run;
-  const next = adamw(state.adamw, state.tensors, gradients, rate, options);
+  const { beta1, beta2, epsilon, weightDecay } = options;
+  const own = defined({ beta1, beta2, epsilon, weightDecay });
+  const next = adamw(state.adamw, state.tensors, gradients, rate, own);
   disposeAdamw(state.adamw);
   tf.dispose([...gradients]);
   for (const [name, tensor] of state.tensors) if (tensor !== start.get(name)) tensor.dispose();

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { formatTable, htmlTable, markdownTable, type Table, tableMarks } from "../../lib/display/table.ts";
+import { htmlTable } from "../../lib/display/html_table.ts";
+import { formatTable, markdownTable, type Table, tableMarks } from "../../lib/display/table.ts";
 
 const TABLE: Table = {
   caption: "Figures",

@@ -129,8 +129,7 @@ const SUB_PATHS = ["adapters", "data", "dense", "display", "distributed", "eval"
 /** Those called at each step, cell or drawing, by functions that have checked. */
 const INNER: readonly string[] = [
   ...["csvCell", "decodeRle", "encodeRle", "syntheticChest", "syntheticStudy", "pretrainingPlan", "textPair"],
-  ...["detectMaps", "decodeMaps", "adamw", "epochBatches", "contrastiveGradients", "packedGradients", "checkLearnable"],
-  ...["warmupCosine", "readRunState"],
+  ...["detectMaps", "decodeMaps", "contrastiveGradients", "packedGradients", "checkLearnable", "readRunState"],
 ];
 
 /** How many parameters stand before the options. */

@@ -6,7 +6,7 @@ import type { StartReport, StepReport } from "../options.ts";
 import type { ValidationEntry } from "../state.ts";
 import { type RunCurves, trainingFigure, validationFigure } from "./figures.ts";
 import { type EventFile, openEventFile } from "./tensor_board.ts";
-import { AMOUNT, checkOptions, RECORD, type Rules, TEXT } from "../../platform/options.ts";
+import { AMOUNT, checkOptions, checkValue, RECORD, type Rules, TEXT } from "../../platform/options.ts";
 
 /** Options of {@linkcode openRunLog}. */
 export interface RunLogOptions {
@@ -71,6 +71,7 @@ export const RUN_LOG_NAMES: readonly string[] = [
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
   checkOptions("keep a log", options, RUN_LOG_RULES);
+  checkValue("keep a log", "its folder", folder, TEXT);
   const { pageSeconds = 30 } = options;
   const figures = openFigures(folder);
   const curves: PageCurves = { history: [], validations: [], warnings: [] };

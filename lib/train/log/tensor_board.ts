@@ -10,7 +10,7 @@ import {
   messageField,
   textField,
 } from "../../io/protobuf.ts";
-import { CALL, checkOptions, type Rules, WHOLE } from "../../platform/options.ts";
+import { CALL, checkOptions, checkValue, type Rules, TEXT, WHOLE } from "../../platform/options.ts";
 
 /** An event file under way. */
 export interface EventFile {
@@ -46,6 +46,7 @@ const EVENT_FILE_RULES: Rules<EventFileOptions> = {
  */
 export async function openEventFile(folder: string, options: EventFileOptions = {}): Promise<EventFile> {
   checkOptions("write events", options, EVENT_FILE_RULES);
+  checkValue("write events", "their folder", folder, TEXT);
   const { now = Date.now, purgeFrom } = options;
   await Deno.mkdir(folder, { recursive: true });
   const path = join(folder, await nextName(folder, Math.floor(now() / 1000)));

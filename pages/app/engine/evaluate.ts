@@ -5,7 +5,7 @@ import { judgedNotes } from "../../../lib/data/seen.ts";
 import { rsnaLike } from "../../../lib/data/synthetic/sets.ts";
 import { classFiguresTable, overallTable } from "../../../lib/display/evaluation_tables.ts";
 import { figureSvg } from "../../../lib/display/svg.ts";
-import { htmlTable } from "../../../lib/display/table.ts";
+import { htmlTable } from "../../../lib/display/html_table.ts";
 import { checkClasses, scoreDataset } from "../../../lib/eval/assess.ts";
 import { evaluatePredictions } from "../../../lib/eval/evaluation/evaluate.ts";
 import { evaluationFigures } from "../../../lib/eval/evaluation/figures.ts";
