@@ -96,9 +96,9 @@ export function needed(rule: Rule): Rule & { readonly needed: true } {
 
 /** Two numbers, the lower first. */
 export const INTERVAL: Rule = {
-  must: "two numbers",
+  must: "two finite numbers",
   type: "object",
-  allows: (value) => isListOf(value, (item) => typeof item === "number") && (value as unknown[]).length === 2,
+  allows: (value) => isListOf(value, Number.isFinite) && (value as unknown[]).length === 2,
 };
 /** Lists in order. */
 export const LISTS: Rule = {

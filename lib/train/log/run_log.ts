@@ -71,7 +71,6 @@ export const RUN_LOG_NAMES: readonly string[] = [
  */
 export function openRunLog(folder: string, options: RunLogOptions = {}): RunLog {
   checkOptions("keep a log", options, RUN_LOG_RULES);
-  checkValue("keep a log", "its folder", folder, TEXT);
   const { pageSeconds = 30 } = options;
   const figures = openFigures(folder);
   const curves: PageCurves = { history: [], validations: [], warnings: [] };
@@ -153,6 +152,7 @@ interface FiguresFile {
 }
 
 function openFigures(folder: string): FiguresFile {
+  checkValue("keep a log", "its folder", folder, TEXT);
   const path = join(folder, "log.jsonl");
   let events: EventFile | undefined;
   let lines: LogLine[] = [];
