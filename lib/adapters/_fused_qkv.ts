@@ -1,7 +1,7 @@
 /** One low-rank update of timm's fused `attn.qkv` in place of three of q, k and v, exactly. @module */
 import { TARGETS } from "./config.ts";
 import type { LoraEntry } from "./record.ts";
-import { DTYPE_BYTES, type TensorData } from "../io/tensors.ts";
+import { DTYPE_BYTES, matrixShape, type TensorData } from "../io/tensors.ts";
 
 const QKV = TARGETS.slice(0, 3);
 
@@ -24,7 +24,7 @@ export function fuseQkv(entries: readonly LoraEntry[]): { a: TensorData; b: Tens
       );
     }
   }
-  const [rank, inSize] = firstA.shape as [number, number];
+  const [rank, inSize] = matrixShape(firstA);
   const outSize = firstB.shape[0]!;
   const size = DTYPE_BYTES[dtype];
   const a = new Uint8Array(3 * rank * inSize * size);
@@ -46,7 +46,7 @@ export function fuseQkv(entries: readonly LoraEntry[]): { a: TensorData; b: Tens
  */
 export function splitQkv(fused: { a: TensorData; b: TensorData }): Pick<LoraEntry, "target" | "a" | "b">[] | undefined {
   const { a, b } = fused;
-  const [rank3, inSize] = a.shape as [number, number];
+  const [rank3, inSize] = matrixShape(a);
   const out3 = b.shape[0]!;
   if (rank3 % 3 || out3 % 3 || b.shape[1] !== rank3) return undefined;
   const [rank, outSize, size] = [rank3 / 3, out3 / 3, DTYPE_BYTES[a.dtype]];
@@ -80,7 +80,7 @@ export function splitQkv(fused: { a: TensorData; b: TensorData }): Pick<LoraEntr
 export function shareQkv(
   { a, b }: { a: TensorData; b: TensorData },
 ): Pick<LoraEntry, "target" | "a" | "b">[] | undefined {
-  const [rows, rank] = b.shape as [number, number];
+  const [rows, rank] = matrixShape(b);
   if (rows % 3) return undefined;
   const bytes = b.data.length / 3;
   return QKV.map((target, i) => ({

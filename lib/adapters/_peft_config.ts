@@ -101,6 +101,6 @@ export function patterned(
     value = own;
     break;
   }
-  if (!Number.isFinite(value)) throw fail(`the rank and alpha of ${quoted(module)} must be numbers`);
-  return value as number;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw fail(`the rank and alpha of ${quoted(module)} must be numbers`);
 }

@@ -66,8 +66,8 @@ export function placeOf(module: string): PeftPlace | undefined {
   for (const { encoder, path, modules } of STACKS) {
     if (!module.startsWith(path)) continue;
     const [, layer, rest] = /^(\d{1,4})\.(.+)$/.exec(module.slice(path.length)) ?? [];
-    const entry = Object.entries(modules).find(([, name]) => name === rest);
-    if (entry) return { encoder, layer: Number(layer), target: entry[0] as Target };
+    const entry = entriesOf(modules).find(([, name]) => name === rest);
+    if (entry) return { encoder, layer: Number(layer), target: entry[0] };
   }
   return undefined;
 }

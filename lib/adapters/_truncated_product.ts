@@ -1,5 +1,5 @@
 /** The best approximation of a product of thin matrices of a lower rank, without the product. @module */
-import { float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { float32Tensor, matrixShape, type TensorData, toFloat32 } from "../io/tensors.ts";
 
 /** Columns, each of one length. */
 type Columns = Float64Array[];
@@ -17,7 +17,7 @@ export function truncatedProduct(
   product: { a: TensorData; b: TensorData },
   rank: number,
 ): { a: TensorData; b: TensorData } {
-  const [size, ins] = product.a.shape as [number, number];
+  const [size, ins] = matrixShape(product.a);
   const outs = product.b.shape[0]!;
   const [a, b] = [toFloat32(product.a), toFloat32(product.b)];
   const left = orthogonalised(

@@ -21,7 +21,10 @@ import { quoted } from "../io/_errors.ts";
 
 /** The metadata's `format`. */
 export const ACE_FORMAT = "ace-lora adapter 1";
-const LORA_NAME = /^lora\.(image|text)\.(\d{1,4})\.([qkvo])\.([ab])$/;
+const ENCODERS: readonly AdapterEncoder[] = ["image", "text"];
+const TARGETS: readonly AdapterTarget[] = ["q", "k", "v", "o"];
+/** An A, whose B goes by the same name. */
+const LORA_NAME = /^lora\.(image|text)\.(\d{1,4})\.([qkvo])\.a$/;
 
 /** ACE-HGNN and the logit scale as a tree under this package's names. */
 export interface HypergraphTree {
@@ -51,14 +54,16 @@ export function fromAceTensors(tensors: ReadonlyMap<string, TensorData>, file: s
   };
   const lora: LoraEntry[] = [];
   for (const name of tensors.keys()) {
-    const match = LORA_NAME.exec(name);
-    if (!match || match[4] !== "a") continue;
+    const [, tower, layer, letter] = LORA_NAME.exec(name) ?? [];
+    const encoder = ENCODERS.find((known) => known === tower);
+    const target = TARGETS.find((known) => known === letter);
+    if (!encoder || !target) continue;
     const [a, b] = [take(name), take(`${name.slice(0, -1)}b`)];
     if (!a || !b) throw fail(`${quoted(name)} must have its b beside it`);
     lora.push({
-      encoder: match[1] as AdapterEncoder,
-      layer: Number(match[2]),
-      target: match[3] as AdapterTarget,
+      encoder,
+      layer: Number(layer),
+      target,
       a,
       b,
     });

@@ -20,7 +20,7 @@ import {
   scaleField,
 } from "./record.ts";
 import { AdapterSizeError } from "./size_error.ts";
-import { layersAt, LORA_POSITIONS, type LoraPositions } from "../peft/lora/config.ts";
+import { layersAt, LORA_POSITIONS } from "../peft/lora/config.ts";
 import { carryingLayers, positionsOf } from "./positions.ts";
 import { readAllTensors, type TensorFile } from "../io/tensor_file.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
@@ -39,7 +39,8 @@ const AUTHORS_DEPTHS: TowerDepths = { image: 12, text: 12 };
 /** The layers that a position names in a tower; the authors' "top" of images is their "top1" of texts. */
 function namedLayers(position: string, depth: number): number[] | undefined {
   const name = position === "top" ? "top1" : position;
-  return LORA_POSITIONS.includes(name as LoraPositions) ? layersAt(name as LoraPositions, depth) : undefined;
+  const known = LORA_POSITIONS.find((position) => position === name);
+  return known && layersAt(known, depth);
 }
 
 /** How many of the first layers are the text tower's: all of one width, where the two towers differ in it. */

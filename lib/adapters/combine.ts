@@ -147,9 +147,9 @@ function checkCombination(adapters: readonly AdapterFile[], { combination, weigh
 }
 
 function checkSizes(entries: readonly WeightedEntry[], place: string, names: readonly string[]): void {
-  const [first, ...rest] = entries as [WeightedEntry, ...WeightedEntry[]];
+  const first = entries[0]!;
   const size = ({ a, b }: LoraEntry): string => `[${b.shape[0]}, ${a.shape[1]}]`;
-  const other = rest.find((entry) => size(entry) !== size(first));
+  const other = entries.find((entry) => size(entry) !== size(first));
   if (!other) return;
   throw new RangeError(
     `Cannot combine "${names[first.index]}" and "${names[other.index]}" as they must be of one model: ${place} is ` +

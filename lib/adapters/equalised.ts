@@ -1,5 +1,5 @@
 /** Updates of several ranks and scalings as a record holds them. @module */
-import { float32Tensor, toFloat32 } from "../io/tensors.ts";
+import { float32Tensor, matrixShape, toFloat32 } from "../io/tensors.ts";
 import type { LoraEntry } from "./record.ts";
 
 /**
@@ -23,7 +23,7 @@ export function equalised(read: readonly { entries: readonly LoraEntry[]; scalin
 }
 
 function widened({ a, b }: LoraEntry, rank: number, factor: number): Pick<LoraEntry, "a" | "b"> {
-  const [own, inSize] = a.shape as [number, number];
+  const [own, inSize] = matrixShape(a);
   const outSize = b.shape[0]!;
   const [valuesA, valuesB] = [toFloat32(a), toFloat32(b)];
   const [wideA, wideB] = [new Float32Array(rank * inSize), new Float32Array(outSize * rank)];

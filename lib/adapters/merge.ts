@@ -7,7 +7,7 @@ import { clipPlace } from "../clip/checkpoint/layout.ts";
 import { publishedModel } from "../clip/config_file/published.ts";
 import { MERGED_SCALE } from "../clip/config_file/stored_values.ts";
 import { readFinite } from "../io/tensor_file.ts";
-import { elementCount, float32Tensor, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { elementCount, float32Tensor, matrixShape, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { TOWER_NAMES } from "../nn/towers.ts";
 import { type AdapterFile, type LoraEntry, refuseHead } from "./record.ts";
 import { AdapterSizeError } from "./size_error.ts";
@@ -119,7 +119,7 @@ function merged(
 
 /** Adds `scaling · B A` to a weight `[out, in]`. */
 function addProduct(weight: Float32Array, update: { a: TensorData; b: TensorData; scaling: number }): void {
-  const [rank, width] = update.a.shape as [number, number];
+  const [rank, width] = matrixShape(update.a);
   const [a, b] = [toFloat32(update.a), toFloat32(update.b)];
   for (let row = 0; row < update.b.shape[0]!; row++) {
     for (let column = 0; column < width; column++) {

@@ -17,7 +17,7 @@ import {
   type LoraEntry,
   type NamedAdapter,
 } from "./record.ts";
-import { type TensorData, toFloat32 } from "../io/tensors.ts";
+import { matrixShape, type TensorData, toFloat32 } from "../io/tensors.ts";
 import { loadTree, stored, storedTensors } from "../io/tree.ts";
 import { ACE_LORA_LORA, type LoraConfig, loraScaling } from "../peft/lora/config.ts";
 import { TARGET_LAYERS } from "../peft/lora/inject.ts";
@@ -25,7 +25,7 @@ import { isLora, type LoraParams, loraUpdate } from "../peft/lora/layer.ts";
 import { mapBlocks, towerBlocks } from "../nn/towers.ts";
 import type { BlockParams } from "../nn/transformer.ts";
 import { disposeParams } from "../tensor/params.ts";
-import type { Tensor, Tensor2D } from "../tensor/types.ts";
+import type { Tensor2D } from "../tensor/types.ts";
 import type { UsedCases } from "../data/seen.ts";
 import { defined } from "../platform/defined.ts";
 import { checkOptions, oneOf, RECORD, type Rules } from "../platform/options.ts";
@@ -251,7 +251,7 @@ function checkEntry({ encoder, layer, target, a, b }: LoraEntry, blocks: readonl
 function withUpdates(base: ClipParams, entries: readonly LoraEntry[], config: LoraConfig): ClipParams {
   const blocks = Map.groupBy(entries, ({ encoder, layer }) => `${encoder} ${layer}`);
   const [scaling, dropout] = [loraScaling(config), config.dropout];
-  const matrix = (data: TensorData): Tensor2D => tf.tensor(toFloat32(data), data.shape) as Tensor as Tensor2D;
+  const matrix = (data: TensorData): Tensor2D => tf.tensor2d(toFloat32(data), matrixShape(data));
   return mapBlocks(base, ["image", "text"], (block, { name }) => {
     const attention = { ...block.attention };
     for (const { target, a, b } of blocks.get(name) ?? []) {

@@ -1,5 +1,6 @@
 /** An adapter as a plain record, whatever file it comes from. @module */
 import { checkFinite, elementCount, type TensorData, toFloat32 } from "../io/tensors.ts";
+import { keysOf } from "../platform/known_keys.ts";
 import { type AdapterConfig, type AdapterTarget, TARGETS } from "./config.ts";
 
 /** A tower an adapter belongs to. */
@@ -78,16 +79,21 @@ export interface HypergraphLeaf {
   encoder: AdapterEncoder;
   /** `edge` or `node`. */
   part: "edge" | "node";
-  /** `down.weight`, `down.bias`, `up.weight` or `up.bias`. */
-  leaf: string;
+  /** A layer's name and its tensor's. */
+  leaf: `${"down" | "up"}.${"weight" | "bias"}`;
 }
+
+const LEAVES = {
+  "down.weight": ["down", "weight"],
+  "down.bias": ["down", "bias"],
+  "up.weight": ["up", "weight"],
+  "up.bias": ["up", "bias"],
+} as const;
 
 /** Every leaf that ACE-HGNN may have, in the order the files use. */
 export function hypergraphLeaves(): HypergraphLeaf[] {
   return (["image", "text"] as const).flatMap((encoder) =>
-    (["edge", "node"] as const).flatMap((part) =>
-      ["down.weight", "down.bias", "up.weight", "up.bias"].map((leaf) => ({ encoder, part, leaf }))
-    )
+    (["edge", "node"] as const).flatMap((part) => keysOf(LEAVES).map((leaf) => ({ encoder, part, leaf })))
   );
 }
 
@@ -96,7 +102,7 @@ export function hypergraphTensor(
   hgnn: AdapterFile["hgnn"],
   { encoder, part, leaf }: HypergraphLeaf,
 ): TensorData | undefined {
-  const [layer, kind] = leaf.split(".") as ["down" | "up", "weight" | "bias"];
+  const [layer, kind] = LEAVES[leaf];
   return hgnn[encoder]?.[part][layer][kind];
 }
 

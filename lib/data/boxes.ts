@@ -46,7 +46,7 @@ export async function readBoxes(root: string, options: BoxesOptions): Promise<Ma
   const boxes = new Map<string, Box[]>();
   for (const [row, cells] of table.rows.entries()) {
     const numbers = columnIndices.map((place) => cells[place]!.trim() === "" ? NaN : Number(cells[place]));
-    const [x, y, width, height] = numbers as [number, number, number, number];
+    const [x = NaN, y = NaN, width = NaN, height = NaN] = numbers;
     if (!numbers.every(Number.isFinite) || width <= 0 || height <= 0) {
       throw new SyntaxError(
         `Cannot read "${table.path}" row ${rowNumber(row)} as a box must be four numbers, the last two above 0: ` +

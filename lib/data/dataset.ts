@@ -14,7 +14,7 @@ import { oneOf } from "../platform/options.ts";
 export const DATASET: Rule = {
   must: "a data set, as loadPairs() and loadFolder() give it",
   type: "object",
-  allows: (set) => "cases" in (set as object),
+  allows: (set) => typeof set === "object" && set !== null && "cases" in set,
 };
 
 /**

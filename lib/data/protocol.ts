@@ -64,7 +64,7 @@ function jsonProtocol(text: string, path: string): Protocol {
   };
   if (!isRecord(json)) return refuse("the file", "a record", json);
   if (!("prompts" in json)) return { name: path, prompts: textsOf(json, "the file", refuse) };
-  const unknown = Object.keys(json).find((key) => !(FIELDS as readonly string[]).includes(key));
+  const unknown = Object.keys(json).find((key) => !FIELDS.some((field) => field === key));
   if (unknown !== undefined) {
     refuse(`its field ${JSON.stringify(unknown)}`, `one of ${FIELDS.join(", ")}`, json[unknown]);
   }

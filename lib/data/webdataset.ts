@@ -61,9 +61,8 @@ export async function shardPaths(pattern: string): Promise<string[]> {
 
 /** `a{08..10}b` as `a08b`, `a09b`, `a10b`; `a{x,y}` as `ax`, `ay`. */
 function expandBraces(text: string): string[] {
-  const match = /^([^{]*)\{([^{}]*)\}(.*)$/s.exec(text);
-  if (!match) return [text];
-  const [, before, inner, after] = match as unknown as [string, string, string, string];
+  const [, before, inner, after] = /^([^{]*)\{([^{}]*)\}(.*)$/s.exec(text) ?? [];
+  if (before === undefined || inner === undefined || after === undefined) return [text];
   const range = /^(\d+)\.\.(\d+)$/.exec(inner);
   const values = range
     ? Array.from(
@@ -161,9 +160,8 @@ type Sample = [key: string, parts: Map<string, TarMember>];
 function samplesOf(members: readonly TarMember[]): Sample[] {
   const samples: Sample[] = [];
   for (const member of members) {
-    const match = /^((?:.*\/)?[^./]+)\.([^/]*)$/.exec(member.name);
-    if (!match || /(^|\/)__[^/]*__($|\/)/.test(member.name)) continue;
-    const [, key, extension] = match as unknown as [string, string, string];
+    const [, key, extension] = /^((?:.*\/)?[^./]+)\.([^/]*)$/.exec(member.name) ?? [];
+    if (key === undefined || extension === undefined || /(^|\/)__[^/]*__($|\/)/.test(member.name)) continue;
     if (samples.at(-1)?.[0] !== key) samples.push([key, new Map()]);
     samples.at(-1)![1].set(extension.toLowerCase(), member);
   }

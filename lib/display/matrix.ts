@@ -20,7 +20,7 @@ const DIGITS: Rule = {
   must: "a whole number that is not negative, or null",
   nullable: true,
   type: "number",
-  allows: (digits) => Number.isInteger(digits) && (digits as number) >= 0,
+  allows: (digits) => typeof digits === "number" && Number.isInteger(digits) && digits >= 0,
 };
 
 /** What they must be. */

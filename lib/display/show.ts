@@ -180,9 +180,11 @@ export function liveOutput(options: { interval?: number } = {}): LiveOutput {
   };
 }
 
+function isDisplayable(value: object): value is Partial<Displayable> {
+  return typeof Reflect.get(value, DISPLAY) === "function";
+}
+
 function plainText(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  const method = (value as Record<symbol, unknown>)[DISPLAY];
-  if (typeof method !== "function") return value;
-  return (value as Partial<Displayable>).bundle?.["text/plain"] ?? value;
+  return isDisplayable(value) ? value.bundle?.["text/plain"] ?? value : value;
 }

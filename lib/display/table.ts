@@ -196,7 +196,7 @@ function lineWidth(widths: readonly number[], shown: readonly number[]): number 
 
 /** Columns side by side as long as they fit; the first one leads each part. */
 function splitColumns(widths: readonly number[], shown: readonly number[], columns: number): number[][] {
-  const [lead, ...rest] = shown as [number, ...number[]];
+  const [lead = 0, ...rest] = shown;
   const parts: number[][] = [[lead]];
   for (const c of rest) {
     const part = parts.at(-1)!;

@@ -5,7 +5,7 @@ import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { ones } from "../tensor/init.ts";
 import { oneHotRows, tidy } from "../tensor/ops.ts";
-import { checkShape } from "../tensor/shape.ts";
+import { checkShape, ofRank } from "../tensor/shape.ts";
 import { checkValue, COUNT, INTEGER, listOf, needed, oneOf, type Rules } from "../platform/options.ts";
 import { add, complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
@@ -132,7 +132,7 @@ interface ClsHyperedge {
 function clsHyperedge(tokens: Tensor3D, affinity: Tensor2D, topK: number): ClsHyperedge {
   const [batch, size, width] = tokens.shape;
   const { weights: row, indices } = topKSoftmax(affinity, topK);
-  const members = oneHotRows(indices, size - 1) as Tensor3D;
+  const members = ofRank(oneHotRows(indices, size - 1), 3, "members");
   // A one-hot product instead of a gather: its gradient exists on every backend.
   const chosen = matMul(members, tf.expandDims(row, 2));
   return { row, weights: chosen, members, local: tf.slice(tokens, [0, 1, 0], [batch, size - 1, width]) };

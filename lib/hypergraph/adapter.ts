@@ -4,6 +4,7 @@ import { linear, type LinearParams } from "../nn/linear.ts";
 import { joined } from "../nn/mlp.ts";
 import { kaimingNormal, uniform } from "../tensor/init.ts";
 import { fusedMessages } from "../tensor/kernels/messages/api.ts";
+import { ofRank, ranked } from "../tensor/shape.ts";
 import { reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
 
@@ -23,8 +24,8 @@ export interface AdapterParams {
  * @returns Same shape. The caller disposes it.
  */
 export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
-  const few = x.rank === 2 ? fusedMessages(x as Tensor2D, [params.down, params.up]) : undefined;
-  if (few) return few as Tensor as T;
+  const few = x.rank === 2 ? fusedMessages(ofRank(x, 2, "x"), [params.down, params.up]) : undefined;
+  if (few) return ranked(few, x);
   const together = joined([params.down, params.up], x, { activation: "leaky-relu", trained: true });
   return together ?? tf.tidy(() => linear(params.up, tf.leakyRelu(linear(params.down, x), 0.2)));
 }

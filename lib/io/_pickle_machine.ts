@@ -29,9 +29,23 @@ export interface Stateful {
   setState(state: unknown): void;
 }
 
+/** The name of a Python global, if a value is one. */
+export function globalOf(value: unknown): string | undefined {
+  const isNamed = typeof value === "object" && value !== null && "global" in value;
+  return isNamed && typeof value.global === "string" ? value.global : undefined;
+}
+
+function isGlobal(value: unknown): value is PickleGlobal {
+  return globalOf(value) !== undefined;
+}
+
+function isStateful(value: unknown): value is Stateful {
+  return typeof value === "object" && value !== null && "setState" in value && typeof value.setState === "function";
+}
+
 /** Whether a value is read past where tensors and plain values are looked for: an opaque object, bytes, or a bare class. */
 export function isPassedOver(value: unknown): boolean {
-  return value instanceof Uint8Array || typeof (value as { global?: unknown } | null)?.global === "string";
+  return value instanceof Uint8Array || globalOf(value) !== undefined;
 }
 
 /** What an unpickler lets a pickle do. */
@@ -125,11 +139,13 @@ export class Machine {
 
   reduce(): void {
     const args = this.pop();
-    const callable = this.pop() as Partial<PickleGlobal> | null;
-    const { call, opaque, global } = callable ?? {};
-    if (typeof global !== "string" || !Array.isArray(args) || !(call || opaque)) {
-      throw new Error(`the pickle calls ${quoted(String(global ?? "what is not a function"))}, which is not allowed`);
+    const callable = this.pop();
+    if (!isGlobal(callable) || !Array.isArray(args) || !(callable.call || callable.opaque)) {
+      throw new Error(
+        `the pickle calls ${quoted(globalOf(callable) ?? "what is not a function")}, which is not allowed`,
+      );
     }
+    const { call, global } = callable;
     // A function may go over a list that is there once and given a million times.
     for (const arg of args) if (Array.isArray(arg)) this.#count(arg.length);
     this.make(call ? call(args) : new Opaque(global));
@@ -137,11 +153,12 @@ export class Machine {
 
   newObject(): void {
     this.pop(); // its arguments
-    const { create, opaque, global } = (this.pop() ?? {}) as Partial<PickleGlobal>;
-    if (typeof global !== "string" || !(create || opaque)) {
-      const shown = quoted(String(global ?? "what is not a class"));
+    const made = this.pop();
+    if (!isGlobal(made) || !(made.create || made.opaque)) {
+      const shown = quoted(globalOf(made) ?? "what is not a class");
       throw new Error(`the pickle makes an object of ${shown}, which is not allowed`);
     }
+    const { create, global } = made;
     this.make(create ? create() : new Opaque(global));
   }
 
@@ -175,8 +192,8 @@ export class Machine {
   /** Attributes of an OrderedDict (a state dict's `_metadata`) and of what is opaque are read and left out. */
   build(): void {
     const state = this.pop();
-    const target = this.pop() as Partial<Stateful> | null | undefined;
-    if (typeof target?.setState === "function") target.setState(state);
+    const target = this.pop();
+    if (isStateful(target)) target.setState(state);
     else if (!(target instanceof Opaque || (state instanceof Map && target instanceof Map))) {
       throw new Error("the pickle sets attributes of what is not a dict");
     }

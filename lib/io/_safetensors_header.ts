@@ -59,7 +59,7 @@ function objection(json: string): string | undefined {
       if (end < 0) return undefined;
       const keys = open.at(-1);
       if (keys && isKey(json, end)) {
-        const key = JSON.parse(json.slice(position, end + 1)) as string;
+        const key = String(JSON.parse(json.slice(position, end + 1)));
         if (keys.has(key)) return `the header has ${quoted(key)} twice`;
         if (keys.add(key).size > MAX_TENSORS + 1) return `an object must have at most ${MAX_TENSORS} fields`;
       }
@@ -84,11 +84,13 @@ function isSizeList(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((x) => Number.isSafeInteger(x) && x >= 0);
 }
 
+function isTexts(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((text) => typeof text === "string");
+}
+
 function readMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (!isObject(value) || Object.values(value).some((v) => typeof v !== "string")) {
-    throw fail("__metadata__ must map names to strings");
-  }
-  return value as Record<string, string>;
+  if (!isTexts(value)) throw fail("__metadata__ must map names to strings");
+  return value;
 }
 
 function readEntry(name: string, value: unknown, fail: Fail): PlacedEntry {
@@ -103,7 +105,7 @@ function readEntry(name: string, value: unknown, fail: Fail): PlacedEntry {
   }
   if (!isSizeList(shape)) throw fail(`the shape of ${quoted(name)} must be a list of sizes`);
   if (!isSizeList(offsets) || offsets.length !== 2) throw fail(`data_offsets of ${quoted(name)} must be two positions`);
-  const [begin, end] = offsets as [number, number];
+  const [begin = 0, end = 0] = offsets;
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype as TensorDtype];
   if (!Number.isSafeInteger(bytes)) throw fail(`the shape of ${quoted(name)} is too large: [${shape.slice(0, 8)}]`);
   if (end - begin !== bytes) {

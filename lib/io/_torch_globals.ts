@@ -2,6 +2,7 @@
 import { findNumpyGlobal } from "./_numpy_scalar.ts";
 import { isOpaqueGlobal } from "./_opaque_globals.ts";
 import type { PickleGlobal, Stateful } from "./_pickle_machine.ts";
+import { globalOf } from "./_pickle_machine.ts";
 import type { TensorDtype } from "./tensors.ts";
 import { elementCount } from "./tensors.ts";
 import { quoted } from "./_errors.ts";
@@ -111,7 +112,7 @@ function rebuildTensorV2(args: readonly unknown[]): TorchView {
 
 /** As v2, on an untyped storage, with the type as an argument; here only for bytes and booleans, whose elements are bytes. */
 function rebuildTensorV3(args: readonly unknown[]): TorchView {
-  const dtype = DTYPE_GLOBALS[(args[6] as PickleGlobal | null)?.global ?? ""];
+  const dtype = DTYPE_GLOBALS[globalOf(args[6]) ?? ""];
   checkNoMetadata(args[7]);
   if (dtype !== "U8" && dtype !== "BOOL" && dtype !== "I8") {
     throw new Error("a tensor on an untyped storage must hold bytes");
@@ -124,13 +125,15 @@ function rebuildParameter(args: readonly unknown[]): TorchView {
   return args[0];
 }
 
+function isPair(value: unknown): value is [string, unknown] {
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string";
+}
+
 function orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
   if (args.length === 0) return new Map();
   const [pairs] = args; // protocol 2 of Python 2 gives a list of pairs
-  const isPairs = Array.isArray(pairs) &&
-    pairs.every((p) => Array.isArray(p) && p.length === 2 && typeof p[0] === "string");
-  if (!isPairs) throw new Error("an OrderedDict must be built from pairs");
-  const map = new Map<unknown, unknown>(pairs as [string, unknown][]);
+  if (!Array.isArray(pairs) || !pairs.every(isPair)) throw new Error("an OrderedDict must be built from pairs");
+  const map = new Map<unknown, unknown>(pairs);
   if (map.size !== pairs.length) throw new Error("an OrderedDict has a key twice");
   return map;
 }

@@ -1,6 +1,7 @@
 /** Weights in several files: `model-00001-of-00002.safetensors` beside `model.safetensors.index.json`. @module */
 import { dirname, join } from "@std/path";
 import { readSmallText } from "./byte_source.ts";
+import { isRecord } from "./fields.ts";
 import type { TensorFile } from "./tensor_file.ts";
 import { quoted, unreadable } from "./_errors.ts";
 import { system } from "../platform/system.ts";
@@ -33,15 +34,17 @@ async function readWeightMap(path: string): Promise<Map<string, string>> {
   } catch {
     throw fail("it must be JSON");
   }
-  const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== "object" || map === null || Array.isArray(map)) throw fail("weight_map must be a record");
+  const map = isRecord(json) ? json["weight_map"] : undefined;
+  if (!isRecord(map)) throw fail("weight_map must be a record");
+  const files = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
     // A shard lies beside its index: a name that leads elsewhere is not followed.
     if (typeof file !== "string" || !/^[^/\\]+\.[^/\\.]+$/.test(file)) {
       throw fail(`the file of ${quoted(name)} must be a name: found ${quoted(String(file))}`);
     }
+    files.set(name, file);
   }
-  return new Map(Object.entries(map));
+  return files;
 }
 
 /**

@@ -158,3 +158,10 @@ export function checkFinite(t: TensorData, label: string): void {
   const [value] = toFloat32({ dtype: t.dtype, shape: [1], data: t.data.slice(index * size, (index + 1) * size) });
   throw new RangeError(`Cannot load ${label} as every number must be finite: element ${index} is ${value}`);
 }
+
+/** Rows and columns of a matrix. @throws {TypeError} If it is none. */
+export function matrixShape({ shape }: Pick<TensorData, "shape">): [rows: number, columns: number] {
+  const [rows, columns] = shape;
+  if (rows !== undefined && columns !== undefined && shape.length === 2) return [rows, columns];
+  throw new TypeError(`Cannot use a tensor as it must be a matrix: current shape is [${shape}]`);
+}

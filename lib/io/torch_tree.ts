@@ -1,6 +1,6 @@
 /** What a PyTorch file holds: nested dicts and lists with tensors as leaves, and their flat dotted names. @module */
 import type { TensorData } from "./tensors.ts";
-import { isPassedOver } from "./_pickle_machine.ts";
+import { globalOf, isPassedOver } from "./_pickle_machine.ts";
 import { quoted } from "./_errors.ts";
 
 /** A value of a PyTorch file: dicts are Maps, tuples frozen arrays, integers beyond 2^53 bigints. */
@@ -62,7 +62,7 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
       if (Array.isArray(value)) visited += value.length;
     } else if (Array.isArray(value)) value.forEach((item, i) => visit(item, below(i), depth + 1));
     else if (value instanceof Map) { for (const [key, item] of value) visit(item, below(key), depth + 1); }
-    else if (depth > 0 && isPassedOver(value)) leftOut ??= (value as { global?: string }).global;
+    else if (depth > 0 && isPassedOver(value)) leftOut ??= globalOf(value);
     else throw new Error(`${quoted(path)} must be a tensor or a plain value`);
   };
   visit(tree, "", 0);
@@ -71,6 +71,8 @@ export function flattenTree<Leaf>(tree: unknown, isLeaf: (value: unknown) => val
 
 /** Whether a value is a {@linkcode TensorData}. */
 export function isTensorData(value: unknown): value is TensorData {
-  return typeof value === "object" && value !== null && (value as TensorData).data instanceof Uint8Array &&
-    typeof (value as TensorData).dtype === "string" && Array.isArray((value as TensorData).shape);
+  return typeof value === "object" && value !== null &&
+    "data" in value && value.data instanceof Uint8Array &&
+    "dtype" in value && typeof value.dtype === "string" &&
+    "shape" in value && Array.isArray(value.shape);
 }

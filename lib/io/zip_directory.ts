@@ -49,7 +49,7 @@ function slim(entry: Entry): DirectoryEntry {
 /** A reader of small pieces that asks the source for a window of bytes at a time. */
 function windowed(source: ByteSource): (offset: number, length: number) => Promise<Uint8Array> {
   let start = 0;
-  let bytes = new Uint8Array(0) as Uint8Array;
+  let bytes: Uint8Array = new Uint8Array(0);
   return async (offset, length) => {
     if (offset < start || offset + length > start + bytes.length) {
       bytes = await source.read(offset, Math.min(Math.max(length, WINDOW_BYTES), source.size - offset));

@@ -33,7 +33,7 @@ export function weightedBce(logits: Tensor2D, targets: Tensor2D, positiveWeights
     );
   }
   return tf.tidy(() => {
-    const known = indicator(tf.greaterEqual(targets, 0) as Tensor2D);
+    const known = indicator(tf.greaterEqual<Tensor2D>(targets, 0));
     const positive: Tensor2D = tf.maximum(targets, 0);
     const misses = mul(mul(positive, positiveWeights), tf.softplus(tf.neg(logits)));
     const losses = add(misses, mul(complement(positive), tf.softplus(logits)));

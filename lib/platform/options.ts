@@ -24,7 +24,7 @@ export type Rules<T> = {
 };
 
 const numbers = (must: string, allows: (value: number) => boolean): Rule => {
-  return { must, type: "number", allows: (value) => allows(value as number) };
+  return { must, type: "number", allows: (value) => typeof value === "number" && allows(value) };
 };
 
 /** How many of something. */
@@ -60,7 +60,7 @@ export const RECORD: Rule = { must: "a record", type: "object", allows: (value) 
 export const TEXT_RECORD: Rule = {
   must: "a record of texts",
   type: "object",
-  allows: (value) => !Array.isArray(value) && Object.values(value as object).every(isText),
+  allows: (value) => !Array.isArray(value) && typeof value === "object" && Object.values(value ?? {}).every(isText),
 };
 /** Things in order. */
 export const LIST: Rule = { must: "a list", type: "object", allows: Array.isArray };
@@ -78,14 +78,14 @@ export function oneOf(among: readonly string[]): Rule {
   return {
     must: `one of ${among.join(", ")}`,
     type: "string",
-    allows: (value) => among.includes(value as string),
+    allows: (value) => among.some((word) => word === value),
     among,
   };
 }
 
 /** A list of such words. */
 export function listOf(among: readonly string[]): Rule {
-  const allows = (value: unknown): boolean => isListOf(value, (word) => among.includes(word as string));
+  const allows = (value: unknown): boolean => isListOf(value, (item) => among.some((word) => word === item));
   return { must: `a list of ${among.join(", ")}`, type: "object", allows, among };
 }
 

@@ -48,7 +48,7 @@ function compress({ constants, state, view, words }: Working): void {
     const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
     words[t] = words[t - 16]! + s0 + words[t - 7]! + s1;
   }
-  let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
   for (let t = 0; t < 64; t++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
     const first = (h + s1 + ((e & f) ^ (~e & g)) + constants[t]! + words[t]!) | 0;

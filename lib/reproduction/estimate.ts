@@ -63,8 +63,8 @@ async function pairSeconds(context: ReproduceContext): Promise<number> {
   const model = aceLoraModel({ encoders, learnScale: false });
   const { imageSize } = encoders.vision;
   const count = Math.min(4, scale.microBatch);
-  const pixels = tf.zeros([count, imageSize, imageSize, 3]) as tf.Tensor4D;
-  const ids = tf.ones([count, encoders.text.contextLength], "int32") as tf.Tensor2D;
+  const pixels: tf.Tensor4D = tf.zeros([count, imageSize, imageSize, 3]);
+  const ids: tf.Tensor2D = tf.ones([count, encoders.text.contextLength], "int32");
   let seconds = 0;
   for (let i = 0; i < 2; i++) {
     const began = performance.now();

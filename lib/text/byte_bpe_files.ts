@@ -48,9 +48,8 @@ function gunzip(bytes: Uint8Array, tooLong: (actual: string) => never): Uint8Arr
 /** A merge as tokenizer.json has it: `"a b"` or `["a", "b"]`. */
 function mergePair(path: string, merge: unknown, line: number): [string, string] {
   const parts = typeof merge === "string" ? merge.split(" ") : merge;
-  const fits = Array.isArray(parts) && parts.length === 2 && parts.every((p) => typeof p === "string" && p !== "");
-  if (!fits) refuse(path, `merge ${line} must be two tokens`, (JSON.stringify(merge) ?? "nothing").slice(0, 80));
-  return parts as [string, string];
+  if (isPair(parts)) return parts;
+  return refuse(path, `merge ${line} must be two tokens`, (JSON.stringify(merge) ?? "nothing").slice(0, 80));
 }
 
 function mergesOfText(path: string, text: string): [string, string][] {
@@ -62,6 +61,10 @@ function mergesOfText(path: string, text: string): [string, string][] {
   return used.map((line, i) => mergePair(path, line, i + 1));
 }
 
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every((p) => typeof p === "string" && p !== "");
+}
+
 function vocabularyOf(path: string, json: unknown): Map<string, number> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     return refuse(path, "its vocabulary must be a record", JSON.stringify(json)?.slice(0, 80) ?? "nothing");
@@ -69,7 +72,7 @@ function vocabularyOf(path: string, json: unknown): Map<string, number> {
   const entries = Object.entries(json);
   const wrong = entries.find(([, id]) => !Number.isInteger(id) || id < 0 || id >= 2 ** 24);
   if (wrong) refuse(path, "ids must be whole numbers", `${JSON.stringify(wrong[0])}: ${JSON.stringify(wrong[1])}`);
-  return new Map(entries as [string, number][]);
+  return new Map(entries);
 }
 
 function make(path: string, merges: [string, string][], vocabulary: Map<string, number>): ByteBpe {
@@ -93,8 +96,9 @@ function fromTokenizerJson(path: string, json: Record<string, unknown>): ByteBpe
   for (const token of Array.isArray(json["added_tokens"]) ? json["added_tokens"] : []) {
     if (typeof token?.content === "string" && Number.isInteger(token.id)) vocabulary.set(token.content, token.id);
   }
-  if (!Array.isArray(model["merges"])) refuse(path, "model.merges must be a list", typeof model["merges"]);
-  return make(path, (model["merges"] as unknown[]).map((merge, i) => mergePair(path, merge, i + 1)), vocabulary);
+  const { merges } = model;
+  if (!Array.isArray(merges)) return refuse(path, "model.merges must be a list", typeof merges);
+  return make(path, merges.map((merge: unknown, i) => mergePair(path, merge, i + 1)), vocabulary);
 }
 
 /**

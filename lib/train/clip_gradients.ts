@@ -25,8 +25,8 @@ export function clipGradients(
   if (gradients.length === 0) throw new RangeError("Cannot clip gradients as there must be one: there are 0");
   checkValue("clip gradients", "their largest norm", maxNorm, POSITIVE);
   return tidy(() => {
-    const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
-    const norm = tf.sqrt(tf.addN(squares)) as Scalar;
+    const squares = gradients.map((gradient): Scalar => tf.sum(tf.square(gradient)));
+    const norm = tf.sqrt(tf.addN(squares));
     const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, EPSILON)));
     return { gradients: gradients.map((gradient) => tf.mul(gradient, factor)), norm };
   });

@@ -4,6 +4,7 @@ import type { ContrastiveModel, FeatureOptions } from "../clip/contrastive.ts";
 import { customGrad, type Gradients, recordGradients, valueAndGradients } from "../tensor/gradients.ts";
 import { tidy } from "../tensor/ops.ts";
 import { deriveSeed } from "../tensor/random.ts";
+import { ofRank } from "../tensor/shape.ts";
 import { slice } from "../tensor/typed.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 import type { Batch, Samples } from "./batch.ts";
@@ -124,10 +125,11 @@ export async function lossGradients<T>(
   try {
     const { value, gradients } = last ? await withSamples(step.batch, last, differentiate) : differentiate();
     const of = (name: string): Tensor => gradients.get(name)!;
+    const rows = (of: "image" | "text"): Tensor2D => ofRank(gradients.get(`earlier.${of}`), 2, `features of ${of}s`);
     return {
       value,
       gradients: new Map(names.map((name) => [name, of(`params.${name}`)])),
-      ...(earlier ? { earlier: { image: of("earlier.image") as Tensor2D, text: of("earlier.text") as Tensor2D } } : {}),
+      ...(earlier ? { earlier: { image: rows("image"), text: rows("text") } } : {}),
     };
   } finally {
     if (earlier) tf.dispose([earlier.image, earlier.text]);
@@ -201,7 +203,7 @@ function withLaterGradients({ image, text }: Features, later: { rows?: Features 
 
 /** Sums of packed tensors; both operands are freed. */
 export function addTo(sums: Tensor1D[], parts: Tensor1D[]): Tensor1D[] {
-  const added = parts.map((part, i) => tf.add(sums[i]!, part) as Tensor1D);
+  const added = parts.map((part, i) => tf.add<Tensor1D>(sums[i]!, part));
   tf.dispose([...sums, ...parts]);
   return added;
 }

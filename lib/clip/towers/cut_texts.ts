@@ -1,5 +1,6 @@
 /** Room for learned context in a text: which of its tokens stay. @module */
 import * as tf from "@tensorflow/tfjs";
+import { slice } from "../../tensor/typed.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 
 /**
@@ -24,9 +25,9 @@ export function cutTexts(ids: Tensor2D, length: number, real: Tensor2D): Tensor2
     const present = tf.cast(tf.greater(real, 0), "int32");
     const next = tf.concat([tf.slice(present, [0, 1], [batch, size - 1]), tf.zeros([batch, 1], "int32")], 1);
     // All int32: tf.where reads both branches as one type.
-    const final = tf.sum(tf.mul(ids, tf.sub(present, next)), 1, true); // [B, 1]
+    const final = tf.sum<Tensor2D>(tf.mul(ids, tf.sub(present, next)), 1, true); // [B, 1]
     const isCut = tf.cast(tf.slice(present, [0, length], [batch, 1]), "bool");
-    const last = tf.where(isCut, final, tf.slice(ids, [0, length - 1], [batch, 1]));
-    return tf.concat([tf.slice(ids, [0, 0], [batch, length - 1]), last], 1) as Tensor2D;
+    const last = tf.where<Tensor2D>(isCut, final, slice(ids, [0, length - 1], [batch, 1]));
+    return tf.concat<Tensor2D>([slice(ids, [0, 0], [batch, length - 1]), last], 1);
   });
 }

@@ -6,9 +6,10 @@ import { dropExtra, extendMasks, insertAfterFirst, type TokenMasks } from "../..
 import { tokenAt, tokenFirst, upToToken } from "../../nn/read_token.ts";
 import { type BlockParams, transformer, type TransformerOptions } from "../../nn/transformer.ts";
 import { dropout } from "../../tensor/kernels/dropout/api.ts";
-import { ones } from "../../tensor/init.ts";
+import { ones, zeros } from "../../tensor/init.ts";
 import { embeddingLookup, tidy } from "../../tensor/ops.ts";
 import { deriveSeed } from "../../tensor/random.ts";
+import { ofRank } from "../../tensor/shape.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../../tensor/types.ts";
 import type { BertConfig, CausalTextConfig, ClipConfig, HeadKind, SiglipTextConfig } from "../config.ts";
 import { NoTextTowerError } from "../no_text.ts";
@@ -80,7 +81,7 @@ export function textTower(
     const count = trunk.context?.shape[0] ?? 0;
     const kept = count === 0 ? ids : cutTexts(ids, positions - count, realTokens(ids, config));
     const masks = masksOf(kept, config);
-    const words = embeddingLookup(trunk.word, kept) as Tensor3D;
+    const words = ofRank(embeddingLookup(trunk.word, kept), 3, "words");
     const isMean = config.kind === "bert" && config.pool === "mean";
     const encodeOptions = { ...options, clsOnly: options.clsOnly === true && !isMean };
     const encode = (x: Tensor3D, m: TokenMasks): EncoderResult =>
@@ -237,7 +238,7 @@ function positionEmbeddings({ position }: TextTrunk, words: Tensor3D): Tensor2D 
 /** 1 at the last place of each text; shape `[B, N]`. */
 function lastToken(ids: Tensor2D): Tensor2D {
   const [batch, size] = ids.shape;
-  return tf.tidy(() => tf.concat([tf.zeros([batch, size - 1]), tf.ones([batch, 1])], 1) as Tensor2D);
+  return tf.tidy(() => tf.concat([zeros([batch, size - 1]), ones([batch, 1])], 1));
 }
 
 /** 1 at the last token of each text before its pads; shape `[B, N]`. */

@@ -119,8 +119,8 @@ function withRegisters(
 function withOnes(gate: Tensor4D, axis: 2 | 3, count: number): Tensor4D {
   const [batch, heads, rows, columns] = gate.shape;
   const added: Tensor4D = axis === 2 ? ones([batch, heads, count, columns]) : ones([batch, heads, rows, count]);
-  const [first, rest] = tf.split(gate, [1, gate.shape[axis] - 1], axis) as [Tensor4D, Tensor4D];
-  return tf.concat([first, added, rest], axis);
+  const [first, rest] = tf.split<Tensor4D>(gate, [1, gate.shape[axis] - 1], axis);
+  return tf.concat([first!, added, rest!], axis);
 }
 
 function buildVit(vision: VitConfig, make: Parts): VitTrunk {

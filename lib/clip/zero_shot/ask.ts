@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { takeNumber } from "../../tensor/ops.ts";
 import { disposeParams } from "../../tensor/params.ts";
+import { ofRank } from "../../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../../tensor/types.ts";
 import type { ClipConfig } from "../config.ts";
 import type { ContrastiveModel, LocalParts } from "../contrastive.ts";
@@ -154,7 +155,7 @@ function localComparison<T>(
       imageFeatures(params, pixels, options) {
         batches.push(tf.tidy(() => {
           const places = local.places(params, pixels);
-          return tf.stack(words.map((text) => localSimilarities(places, text, factors!)), 1) as Tensor2D;
+          return ofRank(tf.stack(words.map((text) => localSimilarities(places, text, factors!)), 1), 2, "similarities");
         }));
         return model.imageFeatures(params, pixels, options);
       },

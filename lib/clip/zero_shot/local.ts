@@ -78,7 +78,7 @@ export function localSimilarities(
   const [batch, , width] = places.shape;
   const count = words.length / width;
   return tf.tidy(() => {
-    const queries = tf.broadcastTo(tf.tensor3d(words, [1, count, width]), [batch, count, width]) as Tensor3D;
+    const queries: Tensor3D = tf.broadcastTo(tf.tensor3d(words, [1, count, width]), [batch, count, width]);
     const scores = tf.matMul(queries, places, false, true); // [B, W, P]
     const highest = tf.max(scores, 1, true);
     const reference = empty > 0 ? tf.maximum(highest, 0) : highest;
@@ -89,7 +89,7 @@ export function localSimilarities(
     const seen = tf.matMul(tf.softmax(tf.mul(shares, attention), 2), places); // [B, W, E]
     const lengths = tf.mul(tf.norm(queries, 2, 2), tf.norm(seen, 2, 2));
     const cosines = tf.div(tf.sum(tf.mul(queries, seen), 2), tf.maximum(lengths, LEAST_LENGTH)); // [B, W]
-    const best = tf.mul(tf.max(cosines, 1), cosine);
-    return (empty > 0 ? tf.maximum(best, 0) : best) as Tensor1D;
+    const best: Tensor1D = tf.mul(tf.max(cosines, 1), cosine);
+    return empty > 0 ? tf.maximum(best, 0) : best;
   });
 }

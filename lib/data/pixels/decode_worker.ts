@@ -30,7 +30,7 @@ scope.onmessage = async ({ data: { id, location, transform } }) => {
     const decoded = transform ? await decodeFile(location, transform) : await decodeWhole(location);
     scope.postMessage({ id, decoded }, [decoded.data.buffer as ArrayBuffer]);
   } catch (error) {
-    const { name, message } = error as Error;
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
     const image = error instanceof ImageError ? { image: error.path } : {};
     scope.postMessage({ id, error: { name, message, ...image } });
   }

@@ -65,9 +65,12 @@ export interface Finding {
 }
 
 /** The thirteen drawable findings, in CheXpert's order. */
-export const FINDING_NAMES: readonly FindingName[] = CHEXPERT_LABELS.filter((name) =>
-  name !== "No Finding"
-) as FindingName[];
+export const FINDING_NAMES: readonly FindingName[] = CHEXPERT_LABELS.filter(isFinding);
+
+/** Whether one of CheXpert's labels is a finding. */
+export function isFinding(label: string): label is FindingName {
+  return label !== "No Finding";
+}
 
 /**
  * Share of studies in which each finding is drawn. These follow the positive shares of the CheXpert labels of MIMIC-CXR

@@ -5,7 +5,7 @@
  */
 import { shuffled } from "../../tensor/random.ts";
 import { CHEXPERT_LABELS, type LabelValue } from "../types.ts";
-import { type DeviceKind, type Finding, FINDING_NAMES, type FindingName, pick } from "./findings.ts";
+import { type DeviceKind, type Finding, FINDING_NAMES, type FindingName, isFinding, pick } from "./findings.ts";
 import {
   DEGREES,
   DISTRACTORS,
@@ -176,7 +176,7 @@ export function labelRow(mentions: Mentions): LabelValue[] {
     if (mentions[child] === 1) all[parent] = 1;
   }
   const quiet = FINDING_NAMES.every((name) => name === "Support Devices" || (all[name] ?? 0) === 0);
-  return CHEXPERT_LABELS.map((name) => name === "No Finding" ? (quiet ? 1 : null) : all[name as FindingName] ?? null);
+  return CHEXPERT_LABELS.map((name) => isFinding(name) ? all[name] ?? null : quiet ? 1 : null);
 }
 
 /**

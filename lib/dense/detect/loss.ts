@@ -67,7 +67,7 @@ export function detectionLoss(
     const aim = (from: number): Tensor2D => tf.slice(targets.coordinates, [0, from], [rows, 2]);
     const crossEntropy = (logits: Tensor, target: Tensor): Tensor =>
       tf.sub(tf.softplus(logits), tf.mul(logits, target));
-    const total = (x: Tensor, factor: number): Tensor => tf.mul(tf.sum(x), factor / rows);
+    const total = (x: Tensor, factor: number): Scalar => tf.mul(tf.sum(x), factor / rows);
     const objectness = part(4, 1);
     return tf.addN([
       total(tf.mul(crossEntropy(part(0, 2), aim(0)), targets.mask), centre),
@@ -75,6 +75,6 @@ export function detectionLoss(
       total(tf.mul(tf.softplus(tf.neg(objectness)), targets.mask), 1),
       total(tf.mul(tf.softplus(objectness), targets.background), background),
       total(tf.mul(crossEntropy(part(5, classes), targets.classes), targets.mask), 1 / classes),
-    ]) as Scalar;
+    ]);
   });
 }

@@ -5,8 +5,10 @@ import { attentionHeads, encodeImage } from "../../clip/towers/image.ts";
 import { aceHgnnDense } from "../../hypergraph/ace_hgnn.ts";
 import { clsScores } from "../../hypergraph/affinities.ts";
 import { gradientsOf } from "../../tensor/gradients.ts";
+import { ones } from "../../tensor/init.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { tidy } from "../../tensor/ops.ts";
+import { ofRank } from "../../tensor/shape.ts";
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from "../../tensor/types.ts";
 import type { MapModel } from "./model.ts";
 
@@ -84,12 +86,12 @@ function gradientWeighted(model: MapModel, pixels: Float32Array): Tensor2D {
   }
   return tidy(() => {
     const image = imageTensor(model, pixels);
-    const gate = tf.ones([1, heads, tokens, tokens]) as Tensor4D;
+    const gate = ones([1, heads, tokens, tokens]);
     const maps = gateGradients(model, image, gate).map((gradient) => {
       const cls = tf.slice(gradient, [0, 0, 0, 1], [1, -1, 1, tokens - 1]); // [1, H, 1, N]
       return tf.mean(tf.relu(tf.reshape(cls, [-1, tokens - 1])), 0);
     });
-    return tf.stack(maps) as Tensor2D;
+    return ofRank(tf.stack(maps), 2, "maps");
   });
 }
 

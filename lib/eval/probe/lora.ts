@@ -13,7 +13,8 @@ import { loraMethod } from "../../peft/lora/method.ts";
 import type { PeftParams } from "../../peft/method.ts";
 import { disposeParams } from "../../tensor/params.ts";
 import { tidy } from "../../tensor/ops.ts";
-import type { Tensor1D, Tensor2D } from "../../tensor/types.ts";
+import { ofRank } from "../../tensor/shape.ts";
+import { reshape } from "../../tensor/typed.ts";
 import { fit } from "../../train/fit.ts";
 import { fittingMicroBatch, sampleBytes } from "../../train/step_memory.ts";
 import { type ProbeAnswer, shareRight } from "./task.ts";
@@ -149,7 +150,7 @@ function classifier<T>(model: ContrastiveModel<T>, { ids, contextLength, prompts
     ...model,
     textFeatures: (_, targets) =>
       // tf.js's wasm writes integers where oneHot() is asked for floats
-      tidy(() => tf.cast(tf.oneHot(tf.reshape(targets, [-1]) as Tensor1D, count), "float32") as Tensor2D),
+      tidy(() => ofRank(tf.cast(tf.oneHot(reshape(targets, [-1]), count), "float32"), 2, "targets")),
     loss: (params, { image, text }) =>
       tidy(() => {
         const rows = tf.tensor2d(ids, [count * prompts, contextLength], "int32");

@@ -6,6 +6,7 @@ import { kaimingUniform } from "../../tensor/init.ts";
 import { gradientsOf } from "../../tensor/gradients.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import { tidy } from "../../tensor/ops.ts";
+import { ofRank } from "../../tensor/shape.ts";
 import type { Scalar, Tensor, Tensor2D } from "../../tensor/types.ts";
 import { adamw, type AdamwState, disposeAdamw, initAdamw } from "../../train/adamw.ts";
 import { epochBatches } from "../../train/batches.ts";
@@ -55,7 +56,7 @@ function trainOnFeatures(
         const rows = tf.tensor1d(batch, "int32");
         const [features, labels] = [tf.gather(all.features, rows), tf.gather(all.labels, rows)];
         const loss = (): Scalar =>
-          tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits(tensors, features))), 1))) as Scalar;
+          tf.neg<Scalar>(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits(tensors, features))), 1)));
         return gradientsOf(loss, [...tensors.values()]).grads; // the loss depends on all
       });
       const gradients = new Map(names.map((name, i) => [name, grads[i]!]));
@@ -108,7 +109,7 @@ export async function clipAdapterProbe(task: ProbeTask): Promise<ProbeAnswer> {
 }
 
 function layerOf(tensors: ReadonlyMap<string, Tensor>): FeatureAdapterParams {
-  const weight = (name: string): { weight: Tensor2D } => ({ weight: tensors.get(name) as Tensor2D });
+  const weight = (name: string): { weight: Tensor2D } => ({ weight: ofRank(tensors.get(name), 2, name) });
   return { down: weight("down"), up: weight("up"), ratio: CLIP_ADAPTER.ratio };
 }
 
@@ -128,7 +129,7 @@ export async function tipAdapterFProbe(task: ProbeTask): Promise<ProbeAnswer> {
   const classes = tf.tensor2d(Float32Array.from(classFeatures), [train.classes, keys.shape[1]]);
   const { alpha, beta } = TIP_START;
   const logits = (tensors: ReadonlyMap<string, Tensor>, features: Tensor2D): Tensor2D => {
-    const cosines = tf.matMul(features, tensors.get("keys") as Tensor2D, false, true);
+    const cosines = tf.matMul(features, ofRank(tensors.get("keys"), 2, "keys"), false, true);
     const cache = tf.matMul(tf.exp(tf.mul(tf.sub(cosines, 1), beta)), labels);
     return tf.add(tf.mul(tf.matMul(features, classes, false, true), scale), tf.mul(cache, alpha));
   };

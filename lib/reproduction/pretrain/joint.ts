@@ -75,7 +75,7 @@ export function jointStage(settings: JointSettings): ContrastiveModel<ClipParams
         const { tokens } = imageTower(trunk, pixels, MINI.vision, seed === undefined ? {} : { seed });
         const embedded = projected(head, tokens, imageHead(MINI.vision));
         const cls = tf.squeeze<Tensor2D>(tf.slice(embedded, [0, 0, 0], [-1, 1, -1]), [1]);
-        const patches = tf.mean(tf.slice(embedded, [0, 1, 0]), 1) as Tensor2D;
+        const patches = tf.mean<Tensor2D>(tf.slice(embedded, [0, 1, 0]), 1);
         const own = tf.squeeze<Tensor2D>(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [1]);
         return tf.concat([l2Normalise(cls), l2Normalise(patches), own], 1);
       }),

@@ -10,6 +10,7 @@ import type { ContrastiveModel } from "../../clip/contrastive.ts";
 import { l2Normalise } from "../../tensor/kernels/l2_normalise/api.ts";
 import { deriveSeed } from "../../tensor/random.ts";
 import { infoNce } from "../../losses/info_nce.ts";
+import { reshape } from "../../tensor/typed.ts";
 import type { Tensor2D } from "../../tensor/types.ts";
 import { encode, type Tokenizer } from "../../text/tokenizer.ts";
 import type { BatchSource } from "../../train/source.ts";
@@ -32,7 +33,7 @@ export const TEXT_STAGE: ContrastiveModel<ClipParams> = {
   isTrainable: (name) => name.startsWith("text.") || name === "logitScale",
   imageFeatures: (params, pixels, { seed } = {}) =>
     tf.tidy(() => {
-      const ids = tf.cast(tf.reshape(pixels, [pixels.shape[0], -1]), "int32") as Tensor2D;
+      const ids = tf.cast(reshape(pixels, [pixels.shape[0], -1]), "int32");
       return plainTextFeatures(params, ids, seed === undefined ? undefined : deriveSeed(seed, "second text"));
     }),
   textFeatures: (params, ids, { seed } = {}) =>
