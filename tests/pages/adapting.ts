@@ -38,7 +38,7 @@ export async function adapterOfDeno(path: string, run: PageRun, model?: string):
   const source = pairSource(trainingSet(count, deriveSeed(seed, "training")), encoders, tokenizer);
   const settings = { epochs, batchSize, learningRate, warmupEpochs: 0.5, seed };
   const result = await fit(aceLoraModel(config, "ACE-LoRA"), start, source, settings);
-  await saveAdapter(path, result.params, config);
+  await saveAdapter(path, result.params, config, { chose: new Set() }); // as in the page, nothing was validated
   disposeParams(result.params, params);
   disposeParams(start);
   return await Deno.readFile(path);
