@@ -18,6 +18,7 @@ import { defined } from "../../../lib/platform/defined.ts";
 import { disposeParams } from "../../../lib/tensor/params.ts";
 import { deriveSeed } from "../../../lib/tensor/random.ts";
 import { fit } from "../../../lib/train/fit.ts";
+import type { FitOptions } from "../../../lib/train/options.ts";
 import { removeRunState } from "../../../lib/train/state.ts";
 import { asGiven, tell } from "./events.ts";
 import { baseModel, classifier, type Files, type ModelFacts, mounted, setAdapted, useBase } from "./model.ts";
@@ -96,6 +97,11 @@ function keeper(): { tell(error: unknown): void; keep(write: () => Promise<void>
   return { tell: tellOnce, keep: (write) => write().catch(tellOnce) };
 }
 
+async function warnWhereNothingIsKept(): Promise<void> {
+  if ((await privateFiles()).isKept) return;
+  tell({ event: "warning", text: "This window keeps nothing: a closed tab ends the run and loses it." });
+}
+
 async function pairsOf({ pairs, seed }: RunRequest, files: Files): Promise<Dataset> {
   if (pairs.kind === "drawn") return trainingSet(pairs.count, deriveSeed(seed, "training")); // as the demo draws them
   mounted("pairs", files);
@@ -122,6 +128,30 @@ export async function loadTrained(): Promise<ModelFacts> {
   return setAdapted({ ...await loadAdapter(ADAPTER, params, config), name: "the adapter trained here" });
 }
 
+/** The losses of a run, and the hooks that take and tell them: five times a second at most, and at the end. */
+function curve(): { loss: number[]; hooks: Required<Pick<FitOptions, "onStart" | "onStep">> } {
+  const loss: number[] = [];
+  let told = 0;
+  const report = (step: number, steps: number, seconds: number): void => {
+    if (performance.now() - told < 200 && step < steps) return;
+    told = performance.now();
+    tell({ event: "step", step, steps, loss: [...loss], seconds });
+  };
+  return {
+    loss,
+    hooks: {
+      onStart: ({ step, steps, history }) => {
+        loss.push(...history.map(({ loss }) => loss));
+        report(step, steps, 0);
+      },
+      onStep: ({ step, steps, loss: value, seconds }) => {
+        loss.push(value);
+        report(step, steps, seconds);
+      },
+    },
+  };
+}
+
 async function run(request: RunRequest, files: Files, isResumed: boolean): Promise<RunResult> {
   const { method, epochs, batchSize, learningRate, seed, pairs } = request;
   useBase();
@@ -131,20 +161,12 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
   const config: AceLoraConfig = { encoders, lora: ACE_LORA_LORA, ...(method === "ACE-LoRA" ? { hgnn } : {}) };
   const kept: StoredRun = { request, model: weights.replace(/^(model|kept)\//, ""), isDone: false };
   const keeping = keeper();
-  if (!(await privateFiles()).isKept) {
-    tell({ event: "warning", text: "This window keeps nothing: a closed tab ends the run and loses it." });
-  }
+  await warnWhereNothingIsKept();
   await keeping.keep(() => keepRun(kept));
   stop = new AbortController();
   const source = pairSource(dataset, encoders, tokenizer);
   const began = await initAceLora(base, config, { seed });
-  const loss: number[] = [];
-  let told = 0;
-  const report = (step: number, steps: number, seconds: number): void => {
-    if (performance.now() - told < 200 && step < steps) return;
-    told = performance.now();
-    tell({ event: "step", step, steps, loss: [...loss], seconds });
-  };
+  const { loss, hooks } = curve();
   try {
     const result = await fit(aceLoraModel(config, method), began, source, {
       epochs,
@@ -160,14 +182,7 @@ async function run(request: RunRequest, files: Files, isResumed: boolean): Promi
       resume: isResumed,
       signal: stop.signal,
       onWarning: (text) => tell({ event: "warning", text: asGiven(text) }),
-      onStart: ({ step, steps, history }) => {
-        loss.push(...history.map(({ loss }) => loss));
-        report(step, steps, 0);
-      },
-      onStep: ({ step, steps, loss: value, seconds }) => {
-        loss.push(value);
-        report(step, steps, seconds);
-      },
+      ...hooks,
     });
     const chose = new Set<string>(); // nothing is validated here
     const cases: UsedCases = pairs.kind === "table" ? { seen: fingerprints(dataset.cases), chose } : { chose };

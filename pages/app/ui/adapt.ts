@@ -82,78 +82,81 @@ function setUpPairs(drawer: Client): { files(): Files; request(): PairsRequest }
   };
 }
 
-/** Sets up the panel. @param onModel Takes what is said of the model once it is adapted. */
-export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts: ModelFacts) => void): AdaptPanel {
-  const status = element("run-status"), stored = element("run-stored"), warnings = element("run-warnings");
-  const start = element<HTMLButtonElement>("run-start"), stop = element<HTMLButtonElement>("run-stop");
-  const goOn = element<HTMLButtonElement>("run-resume");
-  const pairs = setUpPairs(drawer);
-  let isReady = false, isRunning = false;
-  const update = (): void => {
-    start.disabled = goOn.disabled = !isReady || isRunning;
-    stop.disabled = !isRunning;
+/** What the panel holds and works with. */
+interface Panel {
+  isReady: boolean;
+  isRunning: boolean;
+  model: () => Client;
+  /** Takes what is said of the model once it is adapted. */
+  onModel: (facts: ModelFacts) => void;
+}
+
+const statusOf = (): HTMLElement => element("run-status");
+
+/** Lets pressed what may be. */
+function update({ isReady, isRunning }: Panel): void {
+  for (const id of ["run-start", "run-resume"]) element<HTMLButtonElement>(id).disabled = !isReady || isRunning;
+  element<HTMLButtonElement>("run-stop").disabled = !isRunning;
+}
+
+/** Offers the run that this browser keeps, where there is one. */
+async function offerStored({ isReady, isRunning, model }: Panel): Promise<void> {
+  const stored = element("run-stored");
+  const run = isReady ? await model().storedRun() : null;
+  stored.hidden = run === null || isRunning;
+  if (run === null) return;
+  const { request: { method, epochs, pairs }, isDone } = run;
+  const of = pairs.kind === "drawn" ? `${pairs.count} drawn pairs` : `the table ${pairs.csv}`;
+  stored.querySelector("span")!.textContent = `This browser keeps a run: ${method}, ${of}, ${epochs} epoch${
+    epochs === 1 ? "" : "s"
+  }, ${isDone ? "done" : "not at its end"}.${
+    pairs.kind === "table" && !isDone ? " Choose its folder above first." : ""
+  }`;
+  element("run-resume").textContent = isDone ? "Use its adapter" : "Go on";
+}
+
+function draw(loss: readonly number[]): void {
+  if (loss.length < 2) return; // one point is no line
+  const box = element("curve");
+  box.innerHTML = figureSvg(lossFigure([{ name: "loss", loss }]), { width: box.clientWidth || 560, height: 320 });
+}
+
+/** Runs a training from its beginning, or from where it was, and says how it ended. */
+async function run(panel: Panel, begin: () => Promise<RunResult>): Promise<void> {
+  panel.isRunning = true;
+  update(panel);
+  element("run-stored").hidden = true;
+  element("run-warnings").replaceChildren();
+  say(statusOf(), "Preparing the pairs.");
+  try {
+    const { facts, interrupted, loss } = await begin();
+    draw(loss);
+    say(statusOf(), endOf({ interrupted, loss }));
+    panel.onModel(facts);
+  } catch (error) {
+    say(statusOf(), "Nothing is training.");
+    throw error;
+  } finally {
+    panel.isRunning = false;
+    update(panel);
+    await offerStored(panel);
+  }
+}
+
+/** The form's settings. */
+function runRequest(pairs: PairsRequest): RunRequest {
+  return {
+    pairs,
+    method: valueOf("method") as RunRequest["method"],
+    epochs: numberOf("epochs"),
+    batchSize: numberOf("batch"),
+    learningRate: numberOf("rate"),
+    seed: numberOf("seed"),
   };
-  const offerStored = async (): Promise<void> => {
-    const run = isReady ? await model().storedRun() : null;
-    stored.hidden = run === null || isRunning;
-    if (run === null) return;
-    const { request: { method, epochs, pairs }, isDone } = run;
-    const of = pairs.kind === "drawn" ? `${pairs.count} drawn pairs` : `the table ${pairs.csv}`;
-    stored.querySelector("span")!.textContent = `This browser keeps a run: ${method}, ${of}, ${epochs} epoch${
-      epochs === 1 ? "" : "s"
-    }, ${isDone ? "done" : "not at its end"}.${
-      pairs.kind === "table" && !isDone ? " Choose its folder above first." : ""
-    }`;
-    goOn.textContent = isDone ? "Use its adapter" : "Go on";
-  };
-  const draw = (loss: readonly number[]): void => {
-    if (loss.length < 2) return; // one point is no line
-    const box = element("curve");
-    box.innerHTML = figureSvg(lossFigure([{ name: "loss", loss }]), { width: box.clientWidth || 560, height: 320 });
-  };
-  const run = async (begin: () => Promise<RunResult>): Promise<void> => {
-    isRunning = true;
-    update();
-    stored.hidden = true;
-    warnings.replaceChildren();
-    say(status, "Preparing the pairs.");
-    try {
-      const { facts, interrupted, loss } = await begin();
-      draw(loss);
-      say(status, endOf({ interrupted, loss }));
-      onModel(facts);
-    } catch (error) {
-      say(status, "Nothing is training.");
-      throw error;
-    } finally {
-      isRunning = false;
-      update();
-      await offerStored();
-    }
-  };
-  element("run").addEventListener("submit", (event) => {
-    event.preventDefault();
-    attempt(() =>
-      run(async () => {
-        const request: RunRequest = {
-          pairs: pairs.request(),
-          method: valueOf("method") as RunRequest["method"],
-          epochs: numberOf("epochs"),
-          batchSize: numberOf("batch"),
-          learningRate: numberOf("rate"),
-          seed: numberOf("seed"),
-        };
-        return await model().adapt(request, pairs.files());
-      })
-    );
-  });
-  goOn.addEventListener("click", () => attempt(() => run(() => model().resume(pairs.files()))));
-  stop.addEventListener("click", () =>
-    attempt(async () => {
-      stop.disabled = true;
-      say(status, "Stopping after this step.");
-      await model().stopAdapting();
-    }));
+}
+
+/** The buttons that hand the adapter to the reader, a layout each. */
+function setUpDownloads(model: () => Client): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("#download button")) {
     button.addEventListener("click", () =>
       attempt(async () => {
@@ -161,19 +164,40 @@ export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts:
         download(name, blob);
       }));
   }
+}
+
+/** Sets up the panel. @param onModel Takes what is said of the model once it is adapted. */
+export function setUpAdapt(model: () => Client, drawer: Client, onModel: (facts: ModelFacts) => void): AdaptPanel {
+  const panel: Panel = { isReady: false, isRunning: false, model, onModel };
+  const stop = element<HTMLButtonElement>("run-stop");
+  const pairs = setUpPairs(drawer);
+  element("run").addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(() => run(panel, async () => await model().adapt(runRequest(pairs.request()), pairs.files())));
+  });
+  element("run-resume").addEventListener(
+    "click",
+    () => attempt(() => run(panel, () => model().resume(pairs.files()))),
+  );
+  stop.addEventListener("click", () =>
+    attempt(async () => {
+      stop.disabled = true;
+      say(statusOf(), "Stopping after this step.");
+      await model().stopAdapting();
+    }));
+  setUpDownloads(model);
   return {
-    async setReady(ready) {
-      isReady = ready;
-      update();
-      await offerStored();
+    async setReady(isReady) {
+      panel.isReady = isReady;
+      update(panel);
+      await offerStored(panel);
     },
     take(event) {
-      if (event.event === "warning") return warnings.append(make("li", event.text));
+      if (event.event === "warning") return element("run-warnings").append(make("li", event.text));
       const { step, steps, loss, seconds } = event;
       const left = seconds > 0 ? `, about ${duration((steps - step) * seconds)} left` : "";
-      if (!stop.disabled) {
-        sayProgress(status, `Step ${step} of ${steps}${step > 0 ? `, loss ${loss.at(-1)!.toFixed(4)}` : ""}${left}.`);
-      }
+      const last = step > 0 ? `, loss ${loss.at(-1)!.toFixed(4)}` : "";
+      if (!stop.disabled) sayProgress(statusOf(), `Step ${step} of ${steps}${last}${left}.`);
       draw(loss);
     },
     show({ adapter }) {

@@ -60,147 +60,193 @@ function answersCsv(films: readonly Film[], answers: readonly Answer[], labels: 
     .join("");
 }
 
+/** The films, and the answers where they were asked for, as a table. */
+function filmsTable({ films, answers, labels }: Panel, show: (index: number) => void): HTMLElement {
+  const isAsked = labels.length > 0;
+  const heads = ["film", ...(isAsked ? ["answer"] : []), ...labels];
+  const rows = films.map(({ path }, i) => {
+    const button = make("button", path, { type: "button" });
+    button.addEventListener("click", () => show(i));
+    return make("tr", [make("th", [button], { scope: "row" }), ...(isAsked ? answerCells(answers[i], labels) : [])]);
+  });
+  const head = make("thead", [make("tr", heads.map((text) => make("th", text, { scope: "col" })))]);
+  return make("table", [head, make("tbody", rows)]);
+}
+
+/** Shows what the model saw in a film, or nothing. */
+function explain(answer: Answer | undefined): void {
+  const explained = answer && "overlay" in answer ? answer : undefined;
+  element("explanation").hidden = explained === undefined;
+  element("overlay").innerHTML = explained?.overlay ?? ""; // an SVG that the library made and escaped
+  element("maps").replaceChildren(...(explained?.maps ?? []).map(({ title, svg }) => {
+    const figure = make("figure");
+    figure.innerHTML = svg;
+    figure.append(make("figcaption", title));
+    return figure;
+  }));
+}
+
+/** How a question of all films ended. @param took Milliseconds. */
+function endOf(answers: readonly Answer[], took: number): string {
+  const refused = answers.filter((answer) => "refused" in answer).length;
+  return `${count(answers.length - refused)} answered, ${Math.round(took / answers.length)} ms each${
+    refused > 0 ? `; ${count(refused)} not read` : ""
+  }. Not a diagnosis.`;
+}
+
+/** What the panel holds and works with. */
+interface Panel {
+  films: Film[];
+  answers: Answer[];
+  /** Those that were asked for. */
+  labels: string[];
+  /** Place of the film that is shown; -1: none. */
+  current: number;
+  isReady: boolean;
+  isBusy: boolean;
+  model: () => Client;
+  viewer: Viewer;
+}
+
+const statusOf = (): HTMLElement => element("films-status");
+
+/** Shows what may be pressed, and which film is chosen. */
+function update({ films, answers, current, isReady, isBusy }: Panel): void {
+  element<HTMLButtonElement>("ask-now").disabled = !isReady || isBusy || films.length === 0;
+  element<HTMLButtonElement>("films-clear").disabled = films.length === 0;
+  element("films-csv").hidden = answers.length === 0;
+  for (const [i, row] of [...element("answers").querySelectorAll("tbody tr")].entries()) {
+    row.setAttribute("aria-current", String(i === current));
+  }
+  explain(answers[current]);
+}
+
+/** Lists the films anew. */
+function list(panel: Panel): void {
+  const table = element("answers");
+  table.hidden = panel.films.length === 0;
+  table.replaceChildren(filmsTable(panel, (i) =>
+    attempt(async () => {
+      await show(panel, i);
+      element("film").scrollIntoView({ block: "nearest" }); // in a narrow window it stands below the table
+    })));
+  update(panel);
+}
+
+/** Shows a film. */
+async function show(panel: Panel, index: number): Promise<void> {
+  panel.current = index;
+  update(panel);
+  const { path, file } = panel.films[index]!;
+  await panel.viewer.open(file, path).catch((error: Error) => {
+    panel.viewer.close();
+    element("film-title").textContent = path;
+    throw error;
+  });
+}
+
+/** Adds films, hidden files left out, and shows the first of them. */
+async function add(panel: Panel, given: Files): Promise<void> {
+  const added = Object.entries(given).filter(([path]) => !/(^|\/)\./.test(path)).map(([path, file]) => ({
+    path,
+    file,
+  }));
+  if (added.length === 0) return;
+  const first = panel.films.length;
+  panel.films = [...panel.films, ...added];
+  say(statusOf(), `${count(panel.films.length)} chosen.`);
+  list(panel);
+  await show(panel, first);
+}
+
+/** Asks the model about all films. */
+async function ask(panel: Panel): Promise<void> {
+  const { films, model } = panel;
+  const labels = linesOf("labels");
+  panel.isBusy = true;
+  update(panel);
+  say(statusOf(), `Asking about ${count(films.length)}.`);
+  try {
+    const began = performance.now();
+    const answers = await model().classify(films.map(({ file }) => file), { labels, templates: linesOf("templates") });
+    panel.answers = answers;
+    panel.labels = labels;
+    say(statusOf(), endOf(answers, performance.now() - began));
+  } catch (error) {
+    say(statusOf(), "");
+    throw error;
+  } finally {
+    panel.isBusy = false;
+    list(panel);
+  }
+}
+
+/** Draws maps of each label on the film that is shown. */
+async function drawMaps(panel: Panel): Promise<void> {
+  const { films, labels, current, model } = panel, { path, file } = films[current]!;
+  say(statusOf(), `Drawing maps of ${path}.`);
+  const [answer] = await model().classify([file], {
+    labels,
+    templates: linesOf("templates"),
+    maps: ["similarity", "gradient", "occlusion"],
+  });
+  panel.answers[current] = answer!;
+  say(statusOf(), `Maps of ${path} are drawn.`);
+  update(panel);
+}
+
+/** Takes the answers away. */
+function forget(panel: Panel): void {
+  panel.answers = [];
+  panel.labels = [];
+  say(statusOf(), panel.films.length === 0 ? "" : `${count(panel.films.length)} chosen.`);
+  list(panel);
+}
+
 /** Sets up the panel. */
 export function setUpFilms(model: () => Client, drawer: Client, viewer: Viewer): FilmsPanel {
-  const status = element("films-status"), table = element("answers"), title = element("film-title");
-  const askButton = element<HTMLButtonElement>("ask-now"), clear = element<HTMLButtonElement>("films-clear");
-  const csvButton = element<HTMLButtonElement>("films-csv");
-  let films: Film[] = [], answers: Answer[] = [], labels: string[] = [];
-  let current = -1, isReady = false, isBusy = false;
-
-  const update = (): void => {
-    askButton.disabled = !isReady || isBusy || films.length === 0;
-    clear.disabled = films.length === 0;
-    csvButton.hidden = answers.length === 0;
-    for (const [i, row] of [...table.querySelectorAll("tbody tr")].entries()) {
-      row.setAttribute("aria-current", String(i === current));
-    }
-    const answer = answers[current];
-    const explained = answer && "overlay" in answer ? answer : undefined;
-    element("explanation").hidden = explained === undefined;
-    element("overlay").innerHTML = explained?.overlay ?? ""; // an SVG that the library made and escaped
-    element("maps").replaceChildren(...(explained?.maps ?? []).map(({ title, svg }) => {
-      const figure = make("figure");
-      figure.innerHTML = svg;
-      figure.append(make("figcaption", title));
-      return figure;
-    }));
+  const panel: Panel = {
+    films: [],
+    answers: [],
+    labels: [],
+    current: -1,
+    isReady: false,
+    isBusy: false,
+    model,
+    viewer,
   };
-  const list = (): void => {
-    table.hidden = films.length === 0;
-    const isAsked = labels.length > 0;
-    const heads = ["film", ...(isAsked ? ["answer"] : []), ...labels];
-    const rows = films.map(({ path }, i) => {
-      const button = make("button", path, { type: "button" });
-      button.addEventListener("click", () =>
-        attempt(async () => {
-          await show(i);
-          element("film").scrollIntoView({ block: "nearest" }); // in a narrow window it stands below the table
-        }));
-      return make("tr", [make("th", [button], { scope: "row" }), ...(isAsked ? answerCells(answers[i], labels) : [])]);
-    });
-    const head = make("thead", [make("tr", heads.map((text) => make("th", text, { scope: "col" })))]);
-    table.replaceChildren(make("table", [head, make("tbody", rows)]));
-    update();
-  };
-  const show = async (index: number): Promise<void> => {
-    current = index;
-    update();
-    const { path, file } = films[index]!;
-    await viewer.open(file, path).catch((error: Error) => {
-      viewer.close();
-      title.textContent = path;
-      throw error;
-    });
-  };
-  const add = async (given: Files): Promise<void> => {
-    const added = Object.entries(given).filter(([path]) => !/(^|\/)\./.test(path))
-      .map(([path, file]) => ({ path, file }));
-    if (added.length === 0) return;
-    const first = films.length;
-    films = [...films, ...added];
-    say(status, `${count(films.length)} chosen.`);
-    list();
-    await show(first);
-  };
-  const ask = async (): Promise<void> => {
-    const asked = linesOf("labels");
-    isBusy = true;
-    update();
-    say(status, `Asking about ${count(films.length)}.`);
-    try {
-      const began = performance.now();
-      answers = await model().classify(films.map(({ file }) => file), {
-        labels: asked,
-        templates: linesOf("templates"),
-      });
-      labels = asked;
-      const refused = answers.filter((answer) => "refused" in answer).length;
-      const each = Math.round((performance.now() - began) / films.length);
-      say(
-        status,
-        `${count(films.length - refused)} answered, ${each} ms each${
-          refused > 0 ? `; ${count(refused)} not read` : ""
-        }. Not a diagnosis.`,
-      );
-    } catch (error) {
-      say(status, "");
-      throw error;
-    } finally {
-      isBusy = false;
-      list();
-    }
-  };
-  const drawMaps = async (): Promise<void> => {
-    const index = current, { path, file } = films[index]!;
-    say(status, `Drawing maps of ${path}.`);
-    const [answer] = await model().classify([file], {
-      labels,
-      templates: linesOf("templates"),
-      maps: ["similarity", "gradient", "occlusion"],
-    });
-    answers[index] = answer!;
-    say(status, `Maps of ${path} are drawn.`);
-    update();
-  };
-
-  onFiles("film-files", add);
-  onFiles("film-folder", add);
-  onDrop(element("drop"), add);
+  const take = (files: Files): Promise<void> => add(panel, files);
+  onFiles("film-files", take);
+  onFiles("film-folder", take);
+  onDrop(element("drop"), take);
   element("film-drawn").addEventListener("click", () =>
     attempt(async () => {
       const drawn = await drawer.drawnFilms(4, 7);
-      await add(Object.fromEntries(drawn.map((film) => [film.name, film])));
+      await take(Object.fromEntries(drawn.map((film) => [film.name, film])));
     }));
   element("ask").addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(ask);
+    attempt(() => ask(panel));
   });
-  element("more-maps").addEventListener("click", () => attempt(drawMaps));
-  csvButton.addEventListener(
-    "click",
-    () => download("answers.csv", new Blob([answersCsv(films, answers, labels)], { type: "text/csv" })),
-  );
-  const forget = (): void => {
-    answers = [];
-    labels = [];
-    say(status, films.length === 0 ? "" : `${count(films.length)} chosen.`);
-    list();
-  };
-  clear.addEventListener("click", () => {
-    films = [];
-    current = -1;
+  element("more-maps").addEventListener("click", () => attempt(() => drawMaps(panel)));
+  element("films-csv").addEventListener("click", () => {
+    const { films, answers, labels } = panel;
+    download("answers.csv", new Blob([answersCsv(films, answers, labels)], { type: "text/csv" }));
+  });
+  element("films-clear").addEventListener("click", () => {
+    panel.films = [];
+    panel.current = -1;
     viewer.close();
-    forget();
+    forget(panel);
   });
   return {
-    setReady(ready) {
-      isReady = ready;
-      update();
+    setReady(isReady) {
+      panel.isReady = isReady;
+      update(panel);
     },
     progress(done, of) {
-      if (isBusy) sayProgress(status, `${done} of ${count(of)} answered.`);
+      if (panel.isBusy) sayProgress(statusOf(), `${done} of ${count(of)} answered.`);
     },
-    forget,
+    forget: () => forget(panel),
   };
 }

@@ -35,6 +35,17 @@ async function isIsolatedAnew(): Promise<boolean> {
   return true;
 }
 
+/** Says that a worker was lost; the next one computes on WebAssembly. */
+function sayLost(text: string): void {
+  element<HTMLSelectElement>("backend").value = "wasm";
+  sayProblem(text);
+}
+
+/** What is at work, in one line. */
+function modelLine({ isShipped, name, adapter, backend }: ModelFacts): string {
+  return `${isShipped ? "The shipped model" : name}${adapter === null ? "" : ` with ${adapter}`}, on ${backend}.`;
+}
+
 async function main(): Promise<void> {
   element<HTMLTextAreaElement>("templates").value = CHEST_TEMPLATES.join("\n");
   setUpTabs();
@@ -49,10 +60,7 @@ async function main(): Promise<void> {
     await adapt.setReady(isReady);
   };
   const show = (facts: ModelFacts): void => {
-    said = `${facts.isShipped ? "The shipped model" : facts.name}${
-      facts.adapter === null ? "" : ` with ${facts.adapter}`
-    }, on ${facts.backend}.`;
-    line.textContent = said;
+    line.textContent = said = modelLine(facts);
     adapt.show(facts);
     own.show(facts);
   };
@@ -73,10 +81,7 @@ async function main(): Promise<void> {
       if (facts) show(facts);
       await setReady(true);
     },
-    onProblem: (text) => {
-      element<HTMLSelectElement>("backend").value = "wasm";
-      sayProblem(text);
-    },
+    onProblem: sayLost,
   });
   const films = setUpFilms(session.call, drawer, setUpViewer(drawer));
   const evaluate = setUpEvaluate(session.call);

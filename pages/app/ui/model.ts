@@ -11,6 +11,23 @@ export interface ModelPanel {
   list(): Promise<void>;
 }
 
+/** What is said of the model at work: terms and texts. */
+function factRows(facts: ModelFacts): [string, string][] {
+  const { backend, reasons, isolated, isKept, name, isShipped, adapter, notes } = facts;
+  return [
+    ["Weights", isShipped ? "the shipped model, which knows drawings only" : name],
+    ["Adapter", adapter ?? "none"],
+    ["Computes on", backend],
+    ["Threads", isolated ? "as many as there are processors" : "one: the page is not isolated"],
+    [
+      "Keeps",
+      isKept ? "runs, and models on request, in this browser" : "nothing: this window gives the page no storage",
+    ],
+    ...(reasons.length > 0 ? [["Passed over", reasons.join("; ")] as [string, string]] : []),
+    ...(notes.length > 0 ? [["Notes", notes.join("\n")] as [string, string]] : []),
+  ];
+}
+
 /** Sets up the panel. */
 export function setUpModel({ call, change, restart }: Session): ModelPanel {
   const keep = element<HTMLButtonElement>("keep"), useBase = element<HTMLButtonElement>("use-base");
@@ -49,24 +66,12 @@ export function setUpModel({ call, change, restart }: Session): ModelPanel {
   backend.addEventListener("change", () => attempt(() => restart(backend.value)));
 
   return {
-    show({ backend: computes, reasons, isolated, isKept, name, isShipped, isGiven, adapter, notes }) {
-      canKeep = isGiven && isKept;
+    show(facts) {
+      canKeep = facts.isGiven && facts.isKept;
       keep.disabled = !canKeep;
-      useBase.disabled = adapter === null;
-      const rows: [string, string][] = [
-        ["Weights", isShipped ? "the shipped model, which knows drawings only" : name],
-        ["Adapter", adapter ?? "none"],
-        ["Computes on", computes],
-        ["Threads", isolated ? "as many as there are processors" : "one: the page is not isolated"],
-        [
-          "Keeps",
-          isKept ? "runs, and models on request, in this browser" : "nothing: this window gives the page no storage",
-        ],
-        ...(reasons.length > 0 ? [["Passed over", reasons.join("; ")] as [string, string]] : []),
-        ...(notes.length > 0 ? [["Notes", notes.join("\n")] as [string, string]] : []),
-      ];
+      useBase.disabled = facts.adapter === null;
       element("facts").replaceChildren(
-        ...rows.map(([term, text]) => make("div", [make("dt", term), make("dd", text)])),
+        ...factRows(facts).map(([term, text]) => make("div", [make("dt", term), make("dd", text)])),
       );
     },
     async list() {
