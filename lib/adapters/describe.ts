@@ -35,6 +35,8 @@ export interface TensorsDescription {
   layout?: string;
   /** The layers of each tower that carry LoRA, from 0, if it is an adapter that can be read. */
   loraLayers?: Record<AdapterEncoder, number[]>;
+  /** How many hashes of cases and patients it lists: of those it was trained on, and of those that chose its weights; null where it does not say. */
+  casesListed?: Record<"seen" | "chose", number | null>;
   /** Why an adapter cannot be applied, where it cannot. */
   problem?: string;
   /** The files that make the model, of a model's folder; the tensors are those of its weights. */
@@ -102,7 +104,7 @@ export async function describeTensors(path: string): Promise<TensorsDescription>
     : await peftModelFile(path) === undefined
     ? await describeModel(path)
     : await describePeft(path);
-  return description.adapter ? { ...description, ...await adapterLayers(path) } : description;
+  return description.adapter ? { ...description, ...await adapterContent(path) } : description;
 }
 
 /** A model's folder by its weights. */
@@ -111,11 +113,16 @@ async function describeModel(path: string): Promise<TensorsDescription> {
   return { ...await describeOne(files.weights), path, files };
 }
 
-/** The layers that an adapter has, or why it is refused. */
-async function adapterLayers(path: string): Promise<Pick<TensorsDescription, "loraLayers" | "problem">> {
+/** The layers and the cases that an adapter has, or why it is refused. */
+async function adapterContent(
+  path: string,
+): Promise<Pick<TensorsDescription, "loraLayers" | "casesListed" | "problem">> {
   try {
-    const { lora } = await readAdapter(path);
-    return { loraLayers: { text: carryingLayers(lora, "text"), image: carryingLayers(lora, "image") } };
+    const { lora, seen, chose } = await readAdapter(path);
+    return {
+      loraLayers: { text: carryingLayers(lora, "text"), image: carryingLayers(lora, "image") },
+      casesListed: { seen: seen?.length ?? null, chose: chose?.length ?? null },
+    };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
     return { problem: error.message };
@@ -143,8 +150,20 @@ async function describePeft(path: string): Promise<TensorsDescription> {
 
 /** The description as text: one line a tensor, then the totals. */
 export function formatTensors(description: TensorsDescription): string {
-  const { tensors, total, bytes, trainableTotal, adapter, layout, format, path, loraLayers, problem, files } =
-    description;
+  const {
+    tensors,
+    total,
+    bytes,
+    trainableTotal,
+    adapter,
+    layout,
+    format,
+    path,
+    loraLayers,
+    casesListed,
+    problem,
+    files,
+  } = description;
   const rows = tensors.map((
     { name, dtype, shape, count },
   ) => [name, dtype, `[${shape.join(", ")}]`, count.toLocaleString("en")]);
@@ -166,7 +185,13 @@ export function formatTensors(description: TensorsDescription): string {
       }`,
     ]
     : [];
+  const listed = (count: number | null): string => count === null ? "(not told)" : String(count);
+  const cases = casesListed
+    ? [
+      `hashes of cases and patients: trained on ${listed(casesListed.seen)}, chosen by ${listed(casesListed.chose)}`,
+    ]
+    : [];
   const refusal = problem === undefined ? [] : [`it cannot be applied: ${problem}`];
   const parts = Object.entries(files ?? {}).map(([part, file]) => `${part}: ${file}`);
-  return [`${path}: ${kind}`, ...parts, ...lines, ...lora, ...refusal, sum, ...trainable].join("\n");
+  return [`${path}: ${kind}`, ...parts, ...lines, ...lora, ...cases, ...refusal, sum, ...trainable].join("\n");
 }

@@ -142,7 +142,11 @@ export async function judge(args: Arguments, run: JudgedRun, lines: readonly str
   await writeResults(args, out, {
     record: ["metrics.json", record],
     files: { "predictions.csv": predictionsCsv(predictions, csvOptionsFrom(args)), "evaluation.html": page },
-    text: [...tables.map((table) => formatTable(table)), ...lines].join("\n\n"),
+    text: [
+      ...tables.map((table) => formatTable(table)),
+      ...warnings.map((text) => `Warning: ${text}.`), // here, too: below figures that fill the screen
+      ...lines,
+    ].join("\n\n"),
   });
 }
 

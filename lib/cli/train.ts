@@ -265,5 +265,5 @@ async function train(args: Arguments, out: string, ranks?: Communicator): Promis
   const processes = ranks && { processes: ranks.description, gradient_sum: gradientSumFrom(args, true) };
   const facts = { told, warnings: log.warnings(), seconds: (performance.now() - began) / 1000, processes };
   await writeJson(recordPath, await runRecord(run, result, facts));
-  console.log(endText(result, out));
+  console.log(endText(result, told, out));
 }

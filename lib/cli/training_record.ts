@@ -42,12 +42,17 @@ export interface RecordedRun {
   facts: ModelFacts;
 }
 
-/** What a run came to, and where it is. */
-export function endText({ history, validations }: FitResult<AceLoraParams>, out: string): string {
+function waitedText(validations: number): string {
+  return `${validations} validation${validations === 1 ? "" : "s"} without a better one`;
+}
+
+/** What a run came to, whether before its last step, and where it is. */
+export function endText({ history, validations }: FitResult<AceLoraParams>, { steps }: Told, out: string): string {
   const best = validations.at(-1 - sinceBest(validations));
   const figure = best && `best ${best.name} ${best.value.toFixed(4)}, after step ${best.step}; `;
-  return `last loss ${history.at(-1)!.loss.toFixed(4)}; ${
-    figure ?? ""
+  const early = `ended at step ${history.length} of ${steps}, after ${waitedText(sinceBest(validations))}; `;
+  return `last loss ${history.at(-1)!.loss.toFixed(4)}; ${figure ?? ""}${
+    history.length < steps ? early : ""
   }wrote ${out}/${ADAPTERS.last}, ${ADAPTERS.best} and training.json`;
 }
 
@@ -63,9 +68,7 @@ export function nothingLeftText(
     ...(history.length < steps ? [] : ["--epochs N"]),
     ...(isPatienceSpent ? [`--patience above ${waited}, or none,`] : []),
   ].join(" with ");
-  const why = isPatienceSpent
-    ? `, as --patience ${patience} asks after ${waited} validations without a better one`
-    : "";
+  const why = isPatienceSpent ? `, as --patience ${patience} asks after ${waitedText(waited)}` : "";
   return `nothing was left to do: the run ended with step ${history.length}${why}; ${goesOn} goes on with it`;
 }
 

@@ -88,7 +88,8 @@ Deno.test("describeTensors() says which layers of each tower an adapter has, or 
     });
     const lora = [...[0, 1, 2, 5].map((layer) => entry("image", layer)), entry("text", 3)];
     const config = { rank: 1, alpha: 1, rankStabilised: true as const, dropout: 0, positions: "custom" };
-    const adapter = { lora, hgnn: {}, config: { ...config, targets: ["q" as const], topK: null, hidden: null } };
+    const seen = ["00000000000a", "00000000000b"];
+    const adapter = { lora, hgnn: {}, seen, config: { ...config, targets: ["q" as const], topK: null, hidden: null } };
     for (const [format, name] of [["ace", "run/adapter.safetensors"], ["peft", "peft"], ["authors", "a.pt"]] as const) {
       await Deno.mkdir(join(dir, "run"), { recursive: true });
       await writeAdapter(join(dir, name), adapter, { format });
@@ -96,6 +97,8 @@ Deno.test("describeTensors() says which layers of each tower an adapter has, or 
       const description = await describeTensors(typed);
       assertEquals(description.loraLayers, { text: [3], image: [0, 1, 2, 5] }, format);
       assertStringIncludes(formatTensors(description), "LoRA in text layer 3, image layers 0-2 and 5\n");
+      const told = "hashes of cases and patients: trained on 2, chosen by (not told)\n";
+      assertStringIncludes(formatTensors(description), told);
     }
     const path = join(dir, "peft", "adapter_config.json");
     await Deno.writeTextFile(

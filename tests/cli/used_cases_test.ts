@@ -39,7 +39,8 @@ Deno.test("train lists the cases that chose: those validated on in best.safetens
     assertEquals([await chose("best.safetensors"), await chose("adapter.safetensors")], [expected, []]);
 
     const patient = [...args, "--epochs", "5", "--validate", held, "--patience"];
-    await succeed([...patient, "2", "--overwrite"], permissions);
+    const ended = await succeed([...patient, "2", "--overwrite"], permissions);
+    assertStringIncludes(ended, "; ended at step 6 of 10, after 2 validations without a better one; wrote");
     assertEquals([await chose("best.safetensors"), await chose("adapter.safetensors")], [expected, expected]);
     const nothingLeft = await succeed([...patient, "2", "--resume"], permissions);
     assertEquals(
@@ -132,12 +133,13 @@ Deno.test("what is judged on cases that chose the weights says so in terminal, r
       ]
     ) {
       const to = join(out, record);
-      const { code, stderr } = await run([...args, "--adapter", adapter, "--out", to], options);
+      const { code, stdout, stderr } = await run([...args, "--adapter", adapter, "--out", to], options);
       assertEquals(code, 0, stderr);
       const expected =
         `the weights of "${adapter}" were chosen by figures on ${count} cases, or on their patients: here its ` +
         "figures are too good";
       assertStringIncludes(stderr, `warning: ${expected}\n`);
+      if (record === "metrics") assertStringIncludes(stdout, `\n\nWarning: ${expected}.\n`);
       assertEquals(stderr.indexOf("chosen by"), stderr.lastIndexOf("chosen by"), "it is told once");
       assertEquals(JSON.parse(await Deno.readTextFile(join(to, `${record}.json`))).warnings, [expected]);
       if (page === undefined) continue;
