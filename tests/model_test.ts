@@ -1,5 +1,6 @@
 /** The model object: thin methods over the functions. */
 import { assert, assertEquals } from "@std/assert";
+import { fingerprints } from "../lib/data/seen.ts";
 import { fromFileUrl, join } from "@std/path";
 import { loadModel } from "../lib/model.ts";
 import { selectBackend } from "../lib/tensor/backend.ts";
@@ -30,9 +31,12 @@ Deno.test("loadModel() classifies, encodes, adapts and saves as the functions do
     assertEquals(adapted.fit.history.length, 1);
     const path = join(folder, "adapter.safetensors");
     await adapted.save(path);
+    const lists = { seen: adapted.seen, chose: adapted.chose };
+    assertEquals(lists, { seen: fingerprints(images.map((id) => ({ id }))), chose: new Set<string>() });
     const again = await loadModel({ weights: MINI, tokenizer: VOCABULARY }, { adapter: path });
     const [a, b] = [await adapted.encodeImages(images), await again.encodeImages(images)];
     assertEquals(a, b);
+    assertEquals({ seen: again.seen, chose: again.chose }, lists);
     assert(a.some((x, i) => Math.abs(x - vision[i]!) > 1e-4), "adapting changed nothing");
     for (const one of [again, adapted, model]) one.dispose();
   });

@@ -2,7 +2,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readAdapter, writeAdapter } from "../../lib/adapters/files.ts";
+import { ACE_LORA_CONFIG } from "../../lib/adapters/config.ts";
+import { adaptedFrom } from "../../lib/cli/classifier.ts";
+import { parseCommandLine } from "../../lib/cli/command_line.ts";
+import { COMMAND as EVALUATE } from "../../lib/cli/evaluate.ts";
+import { adapterFrom } from "../../lib/cli/model_options.ts";
+import { MINI } from "../../lib/clip/architectures.ts";
 import { fingerprints } from "../../lib/data/seen.ts";
+import { selectBackend } from "../../lib/tensor/backend.ts";
+import { disposeParams } from "../../lib/tensor/params.ts";
 import { inFolder } from "../folder.ts";
 import { miniAdapter, writeDamagedWeights, writeMiniAdapter, writePairs, writeRadiographs } from "./fixtures.ts";
 import { fail, MINI_FILES, run, succeed } from "./run.ts";
@@ -188,5 +196,18 @@ Deno.test("cases that an adapter was trained on are refused before the model's w
     await writeMiniAdapter(adapter);
     const older = await run(["evaluate", "--images", held, "--adapter", adapter, "--out", join(out, "older")], options);
     assertStringIncludes(older.stderr, "does not say which cases it was trained on, so that none of them is evaluated");
+  });
+});
+
+Deno.test("an adapter is read once: what a command was given of it is what it compiles for and puts on the model", async () => {
+  await inFolder(async (folder) => {
+    await selectBackend({ backend: "cpu" });
+    const path = await writeMiniAdapter(join(folder, "a.safetensors"));
+    const args = parseCommandLine(EVALUATE, ["--images", folder, "--adapter", path]);
+    const adapter = await adapterFrom(args);
+    await Deno.remove(path);
+    const { params, config } = await adaptedFrom(args, { adapter });
+    disposeParams(params);
+    assertEquals([config.lora?.rank, config.hgnn?.hidden], [ACE_LORA_CONFIG.rank, MINI.embedding / 4]);
   });
 });
