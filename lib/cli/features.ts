@@ -64,7 +64,7 @@ export async function keptFeatures(
   const result = await withProgress((signal, onProgress) =>
     encodeShard(path, job, { signal, onProgress, onStale: (text) => console.error(printable(text)) })
   ).finally(() => reader.close());
-  if (result.interrupted) {
+  if (result.isAskedToStop) { // also where the last part was under way: what follows may take longer
     console.error(`interrupted: ${result.computed + result.reused} features are kept; the same command goes on`);
     return result.exitCode;
   }
@@ -111,7 +111,7 @@ export async function settingsOf(args: Arguments, texts: readonly string[]): Pro
 export async function withProgress(
   work: (signal: AbortSignal, onProgress: (done: number, total: number) => void) => Promise<EncodedShard>,
   isQuiet = false,
-): Promise<EncodedShard & { exitCode: number }> {
+): Promise<EncodedShard & { exitCode: number; isAskedToStop: boolean }> {
   const interruption = catchInterrupts();
   let bar: Progress | undefined;
   try {
@@ -120,7 +120,7 @@ export async function withProgress(
       bar ??= createProgress(total, { label: "encode", unit: "items" });
       bar.update(done);
     });
-    return { ...result, exitCode: interruption.exitCode() };
+    return { ...result, exitCode: interruption.exitCode(), isAskedToStop: interruption.signal.aborted };
   } finally {
     bar?.finish();
     interruption.end();

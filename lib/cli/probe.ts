@@ -220,13 +220,15 @@ async function probed(
   const { signal } = interruption;
   let bar: Progress | undefined;
   try {
-    return await fewShot(data, {
+    const rows = await fewShot(data, {
       ...options(signal),
       known: kept.runs,
       onResult: kept.keep,
       signal,
       onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
     });
+    signal.throwIfAborted(); // also where the last run was under way
+    return rows;
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
     console.error(`interrupted: ${kept.runs.size} runs are kept; the same command goes on`);

@@ -8,9 +8,12 @@ import { PACKAGE } from "./run.ts";
 
 const ROUNDS = ["SIGINT", "SIGTERM", "SIGKILL"] as const;
 
-/** Starts an endless training by `deno task`, signals the task runner once steps are taken, and waits for all to end. */
-async function signalled(folder: string, signal: typeof ROUNDS[number]): Promise<{ code: number; stderr: string }> {
-  const line = ["train", "--pairs", "pairs.csv", "--epochs", "100000", "--batch-size", "2", "--out", signal];
+/** Starts a command by `deno task`, signals the task runner once it tells of its work, and waits for all to end. */
+async function signalled(
+  folder: string,
+  line: readonly string[],
+  { signal, works }: { signal: typeof ROUNDS[number]; works: RegExp },
+): Promise<{ code: number; stderr: string }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "--config", join(PACKAGE, "deno.json"), ...line],
     cwd: folder,
@@ -24,7 +27,7 @@ async function signalled(folder: string, signal: typeof ROUNDS[number]): Promise
   let sent = false;
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
     stderr += text;
-    if (!sent && /\btrain \d+\/\d+/.test(stderr)) {
+    if (!sent && works.test(stderr)) {
       child.kill(signal);
       sent = true;
     }
@@ -40,10 +43,35 @@ Deno.test({
     await inFolder(async (folder) => {
       await writePairs(folder, 4);
       for (const signal of ROUNDS) {
-        const { code, stderr } = await signalled(folder, signal);
+        const line = ["train", "--pairs", "pairs.csv", "--epochs", "100000", "--batch-size", "2", "--out", signal];
+        const { code, stderr } = await signalled(folder, line, { signal, works: /\btrain \d+\/\d+/ });
         assert(/interrupted after step \d+: .* --resume goes on/.test(stderr), `${signal}: ${stderr}`);
         assert((await Deno.stat(join(folder, signal, "state.safetensors"))).isFile, signal);
         assertEquals(code, { SIGINT: 130, SIGTERM: 143, SIGKILL: 137 }[signal], `${signal}: ${stderr}`);
+      }
+    });
+  },
+});
+
+Deno.test({
+  name: "retrieve and probe stop at Ctrl-C in the last of their parts, keep what they have, and go on from there",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await inFolder(async (folder) => {
+      await writePairs(folder, 8);
+      const rows = Array.from({ length: 8 }, (_, i) => `${i}.png,${"ab"[i % 2]}`);
+      await Deno.writeTextFile(join(folder, "cases.csv"), ["path,class", ...rows].join("\n"));
+      const query = ["retrieve", "--images", ".", "--query", "edema"],
+        probe = ["probe", "--images", "cases.csv", "--methods", "knn"];
+      for (const [name, line, works] of [["retrieval", query, /encode 0\//], ["probe", probe, /encode 0\//]] as const) {
+        const { code, stderr } = await signalled(folder, [...line, "--out", name], { signal: "SIGINT", works });
+        assertEquals(code, 130, stderr);
+        assert(
+          /interrupted: (\d+ features are kept; the same command goes on|nothing half-written)/.test(stderr),
+          stderr,
+        );
+        const left = await Array.fromAsync(Deno.readDir(join(folder, name))).catch(() => []);
+        assertEquals(left.filter((entry) => !/^images\.safetensors(\.parts)?$/.test(entry.name)), [], stderr);
       }
     });
   },
