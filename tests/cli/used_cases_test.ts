@@ -211,3 +211,26 @@ Deno.test("an adapter is read once: what a command was given of it is what it co
     assertEquals([config.lora?.rank, config.hgnn?.hidden], [ACE_LORA_CONFIG.rank, MINI.embedding / 4]);
   });
 });
+
+Deno.test("retrieve takes a study's name for no patient's, and knows patients by their own column beside it", async () => {
+  await inFolder(async (folder) => {
+    const { held } = await writeSets(folder);
+    const [adapter, out] = [join(folder, "a.safetensors"), join(folder, "out")];
+    await writeAdapter(adapter, {
+      ...miniAdapter(),
+      seen: [...fingerprints([{ id: "other.png", patientId: "q0" }])],
+      chose: [],
+    }, {
+      format: "ace",
+    });
+    const options = { read: [...MINI_FILES, folder], write: [out] };
+    const args = ["retrieve", "--pairs", held, "--study-column", "patient", "--adapter", adapter, "--out", out];
+    await fail(
+      [...args, "--patient-column", "patient"],
+      ["must not have seen the test cases: it has seen 1 of 4"],
+      options,
+    );
+    const { studies } = JSON.parse(await succeed([...args, "--json"], options));
+    assertEquals(studies, 4);
+  });
+});
