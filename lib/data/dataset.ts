@@ -8,13 +8,13 @@ import type { Case, Dataset } from "./types.ts";
 import { exists } from "../io/files.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { NotFound, system } from "../platform/system.ts";
-import { oneOf } from "../platform/options.ts";
+import { hasField, oneOf } from "../platform/options.ts";
 
 /** What a data set must be. */
 export const DATASET: Rule = {
   must: "a data set, as loadPairs() and loadFolder() give it",
   type: "object",
-  allows: (set) => typeof set === "object" && set !== null && "cases" in set,
+  allows: (set) => hasField(set, "cases"),
 };
 
 /**

@@ -112,7 +112,7 @@ function readChunks(
 function readHeader(body: Uint8Array, name: string, fail: (what: string) => never): PngHeader {
   if (body.length !== 13) fail(`IHDR must have 13 bytes, found ${body.length}`);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  const [depth, colourType, compression, filter, interlace] = body.subarray(8) as unknown as number[];
+  const [depth, colourType, compression, filter, interlace] = Array.from(body.subarray(8));
   const header = {
     width: view.getUint32(0),
     height: view.getUint32(4),

@@ -39,9 +39,9 @@ function scalar(args: readonly unknown[]): unknown {
   const [type, bytes] = args;
   const code = type instanceof NumpyType && typeof type.code === "string" ? type.code : "";
   const read = Object.hasOwn(READERS, code) ? READERS[code] : undefined;
-  if (!read || !(bytes instanceof Uint8Array)) return new Opaque("numpy.generic");
+  if (!read || !(type instanceof NumpyType) || !(bytes instanceof Uint8Array)) return new Opaque("numpy.generic");
   if (bytes.length !== Number(code[1])) throw new Error(`a NumPy scalar of type ${code} has ${bytes.length} bytes`);
-  return read(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), (type as NumpyType).isLittle);
+  return read(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), type.isLittle);
 }
 
 /** `_codecs.encode(text, "latin1")`, which stands for bytes in pickles of protocol 2. */

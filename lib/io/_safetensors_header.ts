@@ -88,6 +88,10 @@ function isTexts(value: unknown): value is Record<string, string> {
   return isObject(value) && Object.values(value).every((text) => typeof text === "string");
 }
 
+function isDtype(value: unknown): value is TensorDtype {
+  return typeof value === "string" && Object.hasOwn(DTYPE_BYTES, value);
+}
+
 function readMetadata(value: unknown, fail: Fail): Record<string, string> {
   if (!isTexts(value)) throw fail("__metadata__ must map names to strings");
   return value;
@@ -96,7 +100,7 @@ function readMetadata(value: unknown, fail: Fail): Record<string, string> {
 function readEntry(name: string, value: unknown, fail: Fail): PlacedEntry {
   if (!isObject(value)) throw fail(`tensor ${quoted(name)} must be described by an object`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== "string" || !Object.hasOwn(DTYPE_BYTES, dtype)) {
+  if (!isDtype(dtype)) {
     throw fail(
       `tensor ${quoted(name)} must have a type of ${Object.keys(DTYPE_BYTES).join(", ")}: found ${
         quoted(String(dtype))
@@ -106,14 +110,14 @@ function readEntry(name: string, value: unknown, fail: Fail): PlacedEntry {
   if (!isSizeList(shape)) throw fail(`the shape of ${quoted(name)} must be a list of sizes`);
   if (!isSizeList(offsets) || offsets.length !== 2) throw fail(`data_offsets of ${quoted(name)} must be two positions`);
   const [begin = 0, end = 0] = offsets;
-  const bytes = elementCount(shape) * DTYPE_BYTES[dtype as TensorDtype];
+  const bytes = elementCount(shape) * DTYPE_BYTES[dtype];
   if (!Number.isSafeInteger(bytes)) throw fail(`the shape of ${quoted(name)} is too large: [${shape.slice(0, 8)}]`);
   if (end - begin !== bytes) {
     throw fail(
       `${quoted(name)} as ${dtype} [${shape.slice(0, 8)}] needs ${bytes} bytes: its data_offsets hold ${end - begin}`,
     );
   }
-  return { dtype: dtype as TensorDtype, shape, begin, end };
+  return { dtype, shape, begin, end };
 }
 
 function checkLayout(entries: [string, PlacedEntry][], dataBytes: number, fail: Fail): void {

@@ -71,6 +71,6 @@ function checkSizes(path: string, then: Record<string, unknown>, encoders: ClipC
 /** Whether a part of the sizes says what the file recorded of it; files of version 0.1.0 recorded fewer fields. */
 function agrees(now: unknown, before: unknown): boolean {
   if (typeof before !== "object" || before === null) return now === before;
-  const fields = now as Record<string, unknown>;
-  return Object.entries(before).every(([field, value]) => fields[field] === value);
+  if (typeof now !== "object" || now === null) return false;
+  return Object.entries(before).every(([field, value]) => Reflect.get(now, field) === value);
 }

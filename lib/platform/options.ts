@@ -64,6 +64,10 @@ export const TEXT_RECORD: Rule = {
 };
 /** Things in order. */
 export const LIST: Rule = { must: "a list", type: "object", allows: Array.isArray };
+/** Whether a value has a field of that name. */
+export function hasField(value: unknown, name: string): boolean {
+  return typeof value === "object" && value !== null && name in value;
+}
 /** Texts in order. */
 export const TEXTS: Rule = { must: "a list of texts", type: "object", allows: (value) => isListOf(value, isText) };
 /** Numbers in order. */

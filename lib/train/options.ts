@@ -1,6 +1,18 @@
 /** What a training run takes, tells and gives. @module */
 import type { Communicator } from "../distributed/communicator.ts";
-import { AMOUNT, CALL, COUNT, FLAG, INTEGER, oneOf, RECORD, type Rule, type Rules, TEXT } from "../platform/options.ts";
+import {
+  AMOUNT,
+  CALL,
+  COUNT,
+  FLAG,
+  hasField,
+  INTEGER,
+  oneOf,
+  RECORD,
+  type Rule,
+  type Rules,
+  TEXT,
+} from "../platform/options.ts";
 import { ADAMW_RULES, type AdamwOptions } from "./adamw.ts";
 import { GRADIENT_SUMS, type GradientSum } from "./shared_gradients.ts";
 import { type Padding, PADDINGS } from "./padding.ts";
@@ -134,7 +146,7 @@ export interface FitOptions extends AdamwOptions {
 export const MODEL: Rule = {
   must: "one to train, as aceLoraModel() gives it",
   type: "object",
-  allows: (model) => "isTrainable" in (model as object),
+  allows: (model) => hasField(model, "isTrainable"),
 };
 
 /** What they must be. */

@@ -1,7 +1,17 @@
 /** Where batches come from. @module */
 import * as tf from "@tensorflow/tfjs";
 import { falseNegativeMask, type Label } from "../losses/label_mask.ts";
-import { CALL, checkRecord, checkValue, COUNT, needed, type Rule, type Rules, WHOLE } from "../platform/options.ts";
+import {
+  CALL,
+  checkRecord,
+  checkValue,
+  COUNT,
+  hasField,
+  needed,
+  type Rule,
+  type Rules,
+  WHOLE,
+} from "../platform/options.ts";
 import type { Batch } from "./batch.ts";
 import { type Padding, trimPads } from "./padding.ts";
 
@@ -27,7 +37,7 @@ export interface BatchSource {
 const SOURCE: Rule = {
   must: "pairs in batches, as pairSource() gives them",
   type: "object",
-  allows: (source) => "pixels" in (source as object),
+  allows: (source) => hasField(source, "pixels"),
 };
 const SOURCE_RULES: Rules<BatchSource> = {
   size: needed(WHOLE),

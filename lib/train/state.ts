@@ -203,7 +203,7 @@ async function readOne(
     for (const prefix of ["param/", "first/", "second/"]) {
       sets.push(new Map(Object.entries(loadTree(file, tree, { prefix }))));
     }
-    const [tensors, first, second] = sets as [Map<string, Tensor>, Map<string, Tensor>, Map<string, Tensor>];
+    const [tensors, first, second] = [sets[0]!, sets[1]!, sets[2]!];
     const adamw = adamwFromMoments({ first, second }, step);
     tf.dispose([...first.values(), ...second.values()]);
     if (settings["epochs"] !== written["epochs"] && written["epochs"] !== undefined) {

@@ -93,10 +93,11 @@ export function boxedFraction(cases: readonly Case[], options: LabelFractionOpti
 /** Which columns of a CSV of boxes mean what, from one text: `x,y,w,h`. */
 export function boxColumns(text: string): NonNullable<BoxesOptions["columns"]> {
   const names = text.split(",").map((name) => name.trim());
+  const [left = "", top = "", width = "", height = ""] = names;
   if (names.length !== 4 || names.includes("")) {
     throw new RangeError(
       `Cannot read boxes as there must be four columns, left, top, width and height: current value is "${text}"`,
     );
   }
-  return names as [string, string, string, string];
+  return [left, top, width, height];
 }

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor4D } from "../../tensor/types.ts";
 import type { BoxShape } from "./anchors.ts";
-import { SIZE } from "../../io/fields.ts";
+import { isRecord, SIZE } from "../../io/fields.ts";
 import { configFields } from "../_config_fields.ts";
 import type { BatchStatistics } from "../../nn/batch_norm.ts";
 import { conv2d, convNorm, type ConvNormParams, type ConvParams, initConv, initConvNorm } from "../../nn/conv.ts";
@@ -80,8 +80,8 @@ export function checkDetectorConfig(config: unknown, weights: number): DetectorC
   const isNames = Array.isArray(classes) && classes.length > 0 && classes.every((name) => typeof name === "string");
   check("classes", isNames && classes.length * (width as number) <= weights, "a list of names");
   const isBox = (box: unknown): boolean => {
-    const { width: w, height: h } = (box ?? {}) as Partial<Record<string, unknown>>;
-    return [w, h].every((side) => typeof side === "number" && side > 0 && Number.isFinite(side));
+    return isRecord(box) &&
+      [box["width"], box["height"]].every((side) => typeof side === "number" && side > 0 && Number.isFinite(side));
   };
   const isScale = (scale: unknown): boolean =>
     Array.isArray(scale) && scale.length > 0 && scale.every(isBox) &&
@@ -178,7 +178,7 @@ export function detectMaps(params: DetectorParams, maps: Tensor4D, options: Dete
   const { statistics } = options;
   return tf.tidy(() => {
     const x = conv2d(params.map, maps);
-    const [coarse, middle, fine] = params.pyramid as [ConvParams, ConvParams, ConvParams];
+    const [coarse, middle, fine] = [params.pyramid[0]!, params.pyramid[1]!, params.pyramid[2]!];
     // A 1 x 1 convolution and the doubling commute: doubling the narrower one is cheaper.
     const laterals = [conv2d(coarse, x), conv2d(middle, x), upsampleBilinear(conv2d(fine, x))];
     const outputs: Tensor4D[] = [];

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isRecord, WHOLE } from "../../io/fields.ts";
 import { newSha256 } from "../../platform/sha256.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { checkFinite, float32Tensor, type TensorData, toFloat32 } from "../../io/tensors.ts";
@@ -62,8 +63,9 @@ const SHARD: Rule = {
   must: "an index from 0 to below a count",
   type: "object",
   allows: (value) => {
-    const { index, count } = value as Partial<Shard>;
-    return Number.isInteger(index) && Number.isInteger(count) && index! >= 0 && index! < count!;
+    if (!isRecord(value)) return false;
+    const { index, count } = value;
+    return WHOLE.fits(index) && WHOLE.fits(count) && index < count;
   },
 };
 

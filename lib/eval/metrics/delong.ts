@@ -1,4 +1,5 @@
 /** DeLong's variance of an AUROC: an interval without resampling, and the test of two scores on the same cases. @module */
+import { mapTuple } from "../../platform/map_tuple.ts";
 import { checkScores, checkTargets } from "./_check.ts";
 import { centralQuantile, twoSidedP } from "./_normal.ts";
 import { countWhile } from "./_sorted.ts";
@@ -119,9 +120,11 @@ function placements(scores: ArrayLike<number>, targets: ArrayLike<number>): Plac
     );
   }
   checkTargets(targets, 2, "DeLong's variance");
-  const [negative, positive] = [0, 1].map((value) =>
-    Float64Array.from(Array.from(targets, (_, i) => i).filter((i) => targets[i] === value), (i) => scores[i]!)
-  ) as [Float64Array, Float64Array];
+  const [negative, positive] = mapTuple(
+    [0, 1],
+    (value) =>
+      Float64Array.from(Array.from(targets, (_, i) => i).filter((i) => targets[i] === value), (i) => scores[i]!),
+  );
   if (positive.length < 2 || negative.length < 2) {
     throw new RangeError(
       `Cannot compute DeLong's variance as each class must have two cases: current numbers are ${negative.length} and ${positive.length}`,

@@ -53,7 +53,7 @@ export function operatingPoint(
     );
   }
   checkTargets(targets, 2, "an operating point");
-  const counts = [0, 0, 0, 0] as [number, number, number, number];
+  const counts: [number, number, number, number] = [0, 0, 0, 0];
   for (let i = 0; i < n; i++) counts[2 * targets[i]! + (scores[i]! >= threshold ? 1 : 0)]!++;
   const [trueNegatives, falsePositives, falseNegatives, truePositives] = counts;
   const share = (part: number, whole: number): number | null => whole === 0 ? null : part / whole;

@@ -76,7 +76,8 @@ function summariseMulticlass(
   const columns = checkScores(scores, n, "a summary");
   const correct = correctCases(scores, targets);
   const right = bootstrapInterval(n, meanOf(correct), drawing);
-  const base = { n, accuracy: right.value, accuracyInterval: [right.low, right.high] as [number, number] };
+  const accuracyInterval: [number, number] = [right.low, right.high];
+  const base = { n, accuracy: right.value, accuracyInterval };
   if (new Set(Array.from(targets)).size < 2) return { ...base, ...undefinedAuroc(classes) };
   if (columns <= 2) {
     const positive = columns === 1 ? scores : Float64Array.from({ length: n }, (_, i) => scores[2 * i + 1]!);
@@ -109,7 +110,8 @@ function summariseMultilabel(
     return right / classes.length;
   });
   const interval = bootstrapInterval(n, meanOf(rows), drawing);
-  const base = { n, accuracy, accuracyInterval: [interval.low, interval.high] as [number, number] };
+  const accuracyInterval: [number, number] = [interval.low, interval.high];
+  const base = { n, accuracy, accuracyInterval };
   const usable = classes.some((_, c) => {
     const column = Array.from({ length: n }, (_, i) => targets[i * classes.length + c]);
     return column.includes(0) && column.includes(1);

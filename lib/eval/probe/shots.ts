@@ -18,7 +18,7 @@ const SHOTS_RULES: Rules<{ shots: number; seed: number }> = {
   shots: needed({
     must: "a positive integer or Infinity",
     type: "number",
-    allows: (shots) => shots === Infinity || (Number.isInteger(shots) && (shots as number) > 0),
+    allows: (shots) => shots === Infinity || (typeof shots === "number" && Number.isInteger(shots) && shots > 0),
   }),
   seed: needed(INTEGER),
 };
