@@ -68,36 +68,14 @@ interface PeerProcess {
   close(isAtOnce?: boolean): Promise<void>;
 }
 
-async function startProcess(
-  command: string,
-  args: readonly string[],
-  { env = {}, patience = 180 }: PeerOptions,
-): Promise<PeerProcess> {
-  const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  // Detached, it is in a process group of its own: Ctrl-C is the bench's, which ends its peers when it has written what it has.
-  const child = new Deno.Command(command, {
-    args: [...args],
-    env: { NO_COLOR: "1", ...env },
-    ...pipes,
-    detached: true,
-  }).spawn();
-  let noise = "";
-  const listen = async (): Promise<void> => {
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) noise = (noise + text).slice(-4000);
-  };
-  const heard = listen();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const writer = child.stdin.getWriter();
+/** Reads a stream line by line; undefined at its end. */
+function lineReader(stream: ReadableStream<Uint8Array<ArrayBuffer>>): () => Promise<string | undefined> {
+  const chunks = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  let end: string | undefined;
-  const nextLine = async (): Promise<string> => {
+  return async () => {
     while (!rest.includes("\n")) {
-      const { value, done } = await lines.read();
-      if (done) {
-        const [{ signal }] = await Promise.all([child.status, heard]);
-        end ??= lastWord(noise) ?? (signal ? `ended by ${signal}` : `${command} ended without a word`);
-        throw new Error(end);
-      }
+      const { value, done } = await chunks.read();
+      if (done) return undefined;
       rest += value;
     }
     const newline = rest.indexOf("\n");
@@ -105,51 +83,83 @@ async function startProcess(
     rest = rest.slice(newline + 1);
     return line;
   };
+}
+
+/** Ends a process; one that does not hear, as one that was stopped, by force. */
+async function stop(child: Deno.ChildProcess): Promise<void> {
+  const kill = (signal: Deno.Signal): void => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended.
+    }
+  };
+  kill("SIGTERM");
+  const timer = setTimeout(() => kill("SIGKILL"), GRACE);
+  await child.status;
+  clearTimeout(timer);
+}
+
+/** What a promise brings, or after so many seconds the error that `late` makes. */
+function inTime<T>(promise: Promise<T>, seconds: number, late: () => Error): Promise<T> {
+  const { promise: first, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => reject(late()), seconds * 1000);
+  promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  return first;
+}
+
+/** Starts a process in a group of its own: Ctrl-C is the bench's, which ends its peers when it has written what it has. */
+function spawn(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Deno.ChildProcess {
+  const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  return new Deno.Command(command, { args: [...args], env: { NO_COLOR: "1", ...env }, ...pipes, detached: true })
+    .spawn();
+}
+
+async function startProcess(
+  command: string,
+  args: readonly string[],
+  { env = {}, patience = 180 }: PeerOptions,
+): Promise<PeerProcess> {
+  const child = spawn(command, args, env);
+  let noise = "";
+  const heard = (async () => {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) noise = (noise + text).slice(-4000);
+  })();
+  const nextLine = lineReader(child.stdout);
+  const writer = child.stdin.getWriter();
+  let end: string | undefined;
   const answer = async (): Promise<Answer> => {
     for (;;) {
       const line = await nextLine();
+      if (line === undefined) {
+        const [{ signal }] = await Promise.all([child.status, heard]);
+        end ??= lastWord(noise) ?? (signal ? `ended by ${signal}` : `${command} ended without a word`);
+        throw new Error(end);
+      }
       if (line.startsWith("{")) return JSON.parse(line);
       noise += `${line}\n`; // a launcher's own words
     }
   };
-  /** Ends it; a process that does not hear, as one that was stopped, by force. */
-  const stop = async (): Promise<void> => {
-    const kill = (signal: Deno.Signal): void => {
-      try {
-        child.kill(signal);
-      } catch {
-        // It has ended.
-      }
-    };
-    kill("SIGTERM");
-    const timer = setTimeout(() => kill("SIGKILL"), GRACE);
-    await child.status;
-    clearTimeout(timer);
-  };
   // One that was killed may leave others that hold its pipes: it is not waited for.
-  const inTime = (): Promise<Answer> => {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const timer = setTimeout(() => {
+  const answerInTime = (): Promise<Answer> =>
+    inTime(answer(), patience, () => {
       end ??= `no answer in ${patience} s`;
-      void stop();
-      reject(new Error(end));
-    }, patience * 1000);
-    answer().then(resolve, reject).finally(() => clearTimeout(timer));
-    return promise;
-  };
-  const versions = await inTime() as Record<string, string>;
+      void stop(child);
+      return new Error(end);
+    });
+  const versions = await answerInTime() as Record<string, string>;
   return {
     versions,
     hasEnded: () => end !== undefined,
     async ask(request) {
       if (end !== undefined) throw new Error(end);
       await writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n")).catch(() => {}); // the answer tells
-      return await inTime();
+      return await answerInTime();
     },
     async close(isAtOnce = false) {
-      if (isAtOnce) return await stop();
+      if (isAtOnce) return await stop(child);
       await writer.close().catch(() => {}); // it has ended
-      const timer = setTimeout(() => void stop(), GRACE);
+      const timer = setTimeout(() => void stop(child), GRACE);
       await child.status;
       clearTimeout(timer);
     },

@@ -108,6 +108,21 @@ interface Connection {
   close(): Promise<void>;
 }
 
+/** The texts of a stream in which each ends with a zero. */
+async function* messages(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let parts: string[] = [];
+  for await (const chunk of stream) {
+    const pieces = decoder.decode(chunk, { stream: true }).split("\0");
+    for (const [i, piece] of pieces.entries()) {
+      parts.push(piece);
+      if (i === pieces.length - 1) break;
+      yield parts.join("");
+      parts = [];
+    }
+  }
+}
+
 function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: ReadableStream<Uint8Array>): Connection {
   const waiting = new Map<number, { resolve: (v: Json) => void; reject: (e: Error) => void }>();
   const listeners: ((method: string, params: Json, sessionId?: string) => void)[] = [];
@@ -123,17 +138,7 @@ function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: Readab
     else entry?.resolve(message.result);
   };
   const reading = (async () => {
-    const decoder = new TextDecoder();
-    let parts: string[] = [];
-    for await (const chunk of output) {
-      const pieces = decoder.decode(chunk, { stream: true }).split("\0");
-      for (const [i, piece] of pieces.entries()) {
-        parts.push(piece);
-        if (i === pieces.length - 1) break;
-        receive(parts.join(""));
-        parts = [];
-      }
-    }
+    for await (const message of messages(output)) receive(message);
     for (const { reject } of waiting.values()) reject(new Error("Chromium has ended"));
     waiting.clear();
   })();
@@ -163,6 +168,36 @@ function connect(writer: WritableStreamDefaultWriter<Uint8Array>, output: Readab
   };
 }
 
+/** What is wrong by an event of a page: an exception, a line of its log or console, a request. */
+function complaint(method: string, params: Json): string | undefined {
+  if (method === "Runtime.exceptionThrown") {
+    return params.exceptionDetails.exception?.description ?? params.exceptionDetails.text;
+  }
+  if (method === "Log.entryAdded" && ["error", "warning"].includes(params.entry.level)) {
+    return `${params.entry.source}: ${params.entry.text}`;
+  }
+  if (method === "Runtime.consoleAPICalled" && ["error", "warning", "assert"].includes(params.type)) {
+    return params.args.map((a: Json) => a.value ?? a.description).join(" ");
+  }
+  if (method === "Network.requestWillBeSent" && /^(https?|wss?|ftp):/.test(params.request.url)) {
+    return `request to ${params.request.url}`;
+  }
+  return undefined;
+}
+
+/** What an expression comes to in a page or a worker. @throws {Error} If it throws. */
+async function evaluate({ send }: Connection, expression: string, session: string): Promise<Json> {
+  const question = { expression, awaitPromise: true, returnByValue: true };
+  const { result, exceptionDetails } = await send("Runtime.evaluate", question, session);
+  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+  return result.value;
+}
+
+async function screenshot(send: Page["send"]): Promise<Uint8Array<ArrayBuffer>> {
+  const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: true });
+  return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+}
+
 async function newPage(connection: Connection): Promise<Page> {
   const { targetId } = await connection.send("Target.createTarget", { url: "about:blank" });
   const { sessionId } = await connection.send("Target.attachToTarget", { targetId, flatten: true });
@@ -185,36 +220,21 @@ async function newPage(connection: Connection): Promise<Page> {
     if (method === "Target.attachedToTarget") startWorker(params).catch(() => {}); // one that has ended
     if (method === "Target.detachedFromTarget") workers.delete(params.sessionId);
     if (method === "Page.loadEventFired") loaded();
-    if (method === "Runtime.exceptionThrown") {
-      errors.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
-    }
-    if (method === "Log.entryAdded" && ["error", "warning"].includes(params.entry.level)) {
-      errors.push(`${params.entry.source}: ${params.entry.text}`);
-    }
-    if (method === "Runtime.consoleAPICalled" && ["error", "warning", "assert"].includes(params.type)) {
-      errors.push(params.args.map((a: Json) => a.value ?? a.description).join(" "));
-    }
-    if (method === "Network.requestWillBeSent" && /^(https?|wss?|ftp):/.test(params.request.url)) {
-      errors.push(`request to ${params.request.url}`);
-    }
+    const wrong = complaint(method, params);
+    if (wrong !== undefined) errors.push(wrong);
   });
   const send = (method: string, params?: Json): Promise<Json> => connection.send(method, params, sessionId);
   for (const domain of ["Page", "Runtime", "Log", "Network"]) await send(`${domain}.enable`);
-  const evaluate = async (expression: string, session = sessionId): Promise<Json> => {
-    const question = { expression, awaitPromise: true, returnByValue: true };
-    const { result, exceptionDetails } = await connection.send("Runtime.evaluate", question, session);
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-    return result.value;
-  };
   return {
     send,
-    evaluate: (expression) => evaluate(expression),
+    evaluate: (expression) => evaluate(connection, expression, sessionId),
     errors,
     async inWorkers(expression) {
       prelude = expression;
       await send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
     },
-    evaluateInWorkers: (expression) => Promise.all([...workers].map((worker) => evaluate(expression, worker))),
+    evaluateInWorkers: (expression) =>
+      Promise.all([...workers].map((worker) => evaluate(connection, expression, worker))),
     async closed() {
       await connection.send("Target.closeTarget", { targetId });
       return await newPage(connection);
@@ -226,9 +246,6 @@ async function newPage(connection: Connection): Promise<Page> {
       if (errorText) throw new Error(`Cannot open "${url}": ${errorText}`);
       await load;
     },
-    async screenshot() {
-      const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: true });
-      return Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-    },
+    screenshot: () => screenshot(send),
   };
 }
