@@ -43,7 +43,7 @@ async function readHeader(source: ByteSource): Promise<SafetensorsHeader & { sta
   return { ...parseHeader(await source.read(8, Number(length)), { name, dataBytes: size - start }), start };
 }
 
-async function openSource(source: ByteSource): Promise<TensorFile> {
+async function openSource(source: ByteSource): Promise<TensorFile & Pick<SafetensorsContent, "metadata">> {
   const { entries, metadata, start } = await readHeader(source);
   return {
     path: source.name,
@@ -65,7 +65,7 @@ async function openSource(source: ByteSource): Promise<TensorFile> {
  *
  * @throws {SyntaxError} If the file is not whole and consistent; the message names it.
  */
-export async function openSafetensors(path: string): Promise<TensorFile> {
+export async function openSafetensors(path: string): Promise<TensorFile & Pick<SafetensorsContent, "metadata">> {
   const source = await fileSource(path);
   try {
     return await openSource(source);
@@ -85,7 +85,7 @@ export async function readSafetensors(input: string | Uint8Array): Promise<Safet
   if (typeof input !== "string") return await decodeSafetensors(input);
   const file = await openSafetensors(input);
   try {
-    return { tensors: await readAllTensors(file), metadata: file.metadata as Record<string, string> };
+    return { tensors: await readAllTensors(file), metadata: file.metadata };
   } finally {
     file.close();
   }
@@ -99,7 +99,7 @@ export async function readSafetensors(input: string | Uint8Array): Promise<Safet
  */
 export async function decodeSafetensors(bytes: Uint8Array, name = "(bytes)"): Promise<SafetensorsContent> {
   const file = await openSource(bytesSource(bytes, name));
-  return { tensors: await readAllTensors(file), metadata: file.metadata as Record<string, string> };
+  return { tensors: await readAllTensors(file), metadata: file.metadata };
 }
 
 /** Entries in the order they are written, widest type first so that each is aligned (as the Rust writer does), then by name. */

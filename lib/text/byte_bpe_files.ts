@@ -61,6 +61,10 @@ function mergesOfText(path: string, text: string): [string, string][] {
   return used.map((line, i) => mergePair(path, line, i + 1));
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
 function isPair(value: unknown): value is [string, string] {
   return Array.isArray(value) && value.length === 2 && value.every((p) => typeof p === "string" && p !== "");
 }
@@ -84,8 +88,7 @@ function make(path: string, merges: [string, string][], vocabulary: Map<string, 
   }
 }
 
-function fromTokenizerJson(path: string, json: Record<string, unknown>): ByteBpe {
-  const model = json["model"] as Record<string, unknown>;
+function fromTokenizerJson(path: string, model: Record<string, unknown>, added: unknown): ByteBpe {
   if (model["type"] !== undefined && model["type"] !== "BPE") {
     refuse(path, "model must be BPE", JSON.stringify(model["type"]));
   }
@@ -93,7 +96,7 @@ function fromTokenizerJson(path: string, json: Record<string, unknown>): ByteBpe
     refuse(path, 'model.end_of_word_suffix must be "</w>"', JSON.stringify(model["end_of_word_suffix"]) ?? "nothing");
   }
   const vocabulary = vocabularyOf(path, model["vocab"]);
-  for (const token of Array.isArray(json["added_tokens"]) ? json["added_tokens"] : []) {
+  for (const token of Array.isArray(added) ? added : []) {
     if (typeof token?.content === "string" && Number.isInteger(token.id)) vocabulary.set(token.content, token.id);
   }
   const { merges } = model;
@@ -120,7 +123,7 @@ export async function loadByteBpe(path: string, options: LoadByteBpeOptions = {}
   } catch (error) {
     return refuse(path, "it must be JSON", errorMessage(error).split("\n")[0]!);
   }
-  if (typeof json["model"] === "object" && json["model"] !== null) return fromTokenizerJson(path, json);
+  if (isObject(json["model"])) return fromTokenizerJson(path, json["model"], json["added_tokens"]);
   const vocabulary = vocabularyOf(path, json);
   const mergesPath = options.merges ?? join(dirname(path), "merges.txt");
   return make(path, mergesOfText(mergesPath, await readText(mergesPath)), vocabulary);

@@ -61,9 +61,7 @@ export function tokenizerFromVocab(
   options: TokenizerOptions = {},
 ): Tokenizer {
   const { prefix = "##", maxCharacters = 100, ...words } = options;
-  const vocab = Array.isArray(vocabulary)
-    ? new Map(vocabulary.map((token: string, id) => [token, id]))
-    : vocabulary as ReadonlyMap<string, number>;
+  const vocab = "get" in vocabulary ? vocabulary : new Map(vocabulary.map((token, id) => [token, id]));
   const id = (token: string): number => {
     const value = vocab.get(token);
     if (value === undefined) {

@@ -80,7 +80,7 @@ export async function isKept(
   const file = await openSafetensors(path).catch(() => undefined);
   file?.close();
   if (file?.metadata["format"] !== FEATURES_FORMAT) throw new ForeignFileError(path);
-  const metadata = file.metadata as Record<string, string>;
+  const { metadata } = file;
   const keys = [...new Set([...Object.keys(expected), ...Object.keys(metadata)])].filter((key) =>
     key !== "fingerprint" && key !== "backend"
   );

@@ -1,10 +1,6 @@
 /** Everything that is reported of predictions: figures, thresholds, calibration, subgroups, each with its intervals. @module */
-import {
-  type ClassFigures,
-  type Estimate,
-  type EvaluationRecord,
-  THRESHOLD_FIGURES,
-} from "../../display/evaluation.ts";
+import { type ClassFigures, type EvaluationRecord, THRESHOLD_FIGURES } from "../../display/evaluation.ts";
+import { recordOf } from "../../platform/known_keys.ts";
 import { confusionMatrix } from "../metrics/confusion.ts";
 import { chooseThreshold, operatingPoint, type ThresholdRule } from "../metrics/operating_point.ts";
 import { calibrate } from "./calibrate.ts";
@@ -136,8 +132,9 @@ function checkPredictions({ classes, ids, scores, attributes }: Predictions, by:
 function ruleText(rule: ThresholdRule | number): string {
   if (typeof rule === "number") return `at ${rule}`;
   if (rule === "youden") return "Youden's index";
-  const [[name, share]] = Object.entries(rule) as [[string, number]];
-  return `${name} of at least ${share}`;
+  return "sensitivity" in rule
+    ? `sensitivity of at least ${rule.sensitivity}`
+    : `specificity of at least ${rule.specificity}`;
 }
 
 interface Choice {
@@ -159,8 +156,7 @@ function classFigures(column: ClassColumn, { threshold, note }: Choice, drawing:
   const auroc = columnAuroc(column), auprc = columnAuprc(column);
   const atThreshold = threshold === undefined ? [] : thresholdStatistics(column, threshold);
   const [area, precision, ...rest] = estimates(n, [auroc, auprc, ...atThreshold], drawing);
-  const figures: Record<string, Estimate> = {};
-  THRESHOLD_FIGURES.forEach((name, i) => figures[name] = rest[i] ?? UNDEFINED);
+  const figures = recordOf(THRESHOLD_FIGURES.map((name, i) => [name, rest[i] ?? UNDEFINED] as const));
   const point = threshold === undefined ? undefined : operatingPoint(scores, targets, threshold);
   return {
     positives,
@@ -178,7 +174,7 @@ function classFigures(column: ClassColumn, { threshold, note }: Choice, drawing:
         false_negatives: point.falseNegatives,
       }
       : null,
-    ...figures as Pick<ClassFigures, typeof THRESHOLD_FIGURES[number]>,
+    ...figures,
   };
 }
 

@@ -5,6 +5,7 @@ import { precisionRecallFigure, reliabilityFigure, rocFigure } from "../../displ
 import type { EvaluationRecord } from "../../display/evaluation.ts";
 import { type Figure, seriesColour } from "../../display/figure.ts";
 import type { FigureSection } from "../../display/sections.ts";
+import { entriesOf, recordOf } from "../../platform/known_keys.ts";
 import { precisionRecallCurve } from "../metrics/precision_recall.ts";
 import { rocCurve } from "../metrics/roc_curve.ts";
 import { type ClassColumn, classColumns, columnAuroc, isTold } from "./columns.ts";
@@ -64,10 +65,10 @@ function rocSeries({ classes }: EvaluationRecord) {
 }
 
 /** At most about a thousand points of a curve, its ends among them. */
-function thinned<T extends Record<string, number[]>>(curve: T): T {
-  const length = Object.values(curve)[0]!.length, stride = Math.ceil(length / 1000);
+function thinned<K extends string>(curve: Record<K, number[]>): Record<K, number[]> {
+  const length = entriesOf(curve)[0]![1].length, stride = Math.ceil(length / 1000);
   const keep = (values: number[]): number[] => values.filter((_, i) => i === 0 || (length - 1 - i) % stride === 0);
-  return Object.fromEntries(Object.entries(curve).map(([name, values]) => [name, keep(values)])) as T;
+  return recordOf(entriesOf(curve).map(([name, values]) => [name, keep(values)] as const));
 }
 
 type Calibration = NonNullable<EvaluationRecord["calibration"]>;

@@ -103,7 +103,9 @@ export function chooseThreshold(
     }
     return thresholds[best]!;
   }
-  const [name, least] = Object.entries(rule)[0] as [string, number];
+  const [name, least] = "sensitivity" in rule
+    ? ["sensitivity", rule.sensitivity] as const
+    : ["specificity", rule.specificity] as const;
   if (!(least >= 0 && least <= 1)) {
     throw new RangeError(`Cannot choose a threshold as its ${name} must be from 0 to 1: current value is ${least}`);
   }

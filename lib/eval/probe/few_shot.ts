@@ -1,6 +1,6 @@
 /** Methods compared at growing numbers of shots, over seeds. @module */
 import { macroAuroc } from "../metrics/auroc.ts";
-import { PROBE_METHODS, type ProbeName } from "./methods.ts";
+import { isProbeName, PROBE_METHODS, type ProbeName } from "./methods.ts";
 import { drawShots, type Shots } from "./shots.ts";
 import { type ProbeAnswer, type ProbeTask, shareRight } from "./task.ts";
 import type { LabelledFeatures } from "./neighbours.ts";
@@ -105,7 +105,8 @@ export async function fewShot(data: FewShotData, options: FewShotOptions = {}): 
   const { methods = keysOf(PROBE_METHODS) } = options;
   const plan = [...methods, ...Object.keys(others)].flatMap((method) =>
     shots.map((count) => {
-      const isSettled = count === Infinity && !(method in others) && !PROBE_METHODS[method as ProbeName].isRandom;
+      const isSettled = count === Infinity && !(method in others) && isProbeName(method) &&
+        !PROBE_METHODS[method].isRandom;
       return { method, count, seeds: isSettled ? seeds.slice(0, 1) : seeds };
     })
   );

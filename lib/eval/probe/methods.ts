@@ -20,6 +20,11 @@ export interface ProbeMethod {
 /** Name of a method that reads features alone. */
 export type ProbeName = "linear" | "knn" | "tip-adapter" | "tip-adapter-f" | "clip-adapter";
 
+/** Whether a method's name is one of {@linkcode PROBE_METHODS}. */
+export function isProbeName(name: string): name is ProbeName {
+  return Object.hasOwn(PROBE_METHODS, name);
+}
+
 /** In the tables' order. */
 export const PROBE_METHODS: Readonly<Record<ProbeName, ProbeMethod>> = {
   "linear": {

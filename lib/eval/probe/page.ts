@@ -3,7 +3,7 @@ import { type Figure, type FigureMark, seriesColour } from "../../display/figure
 import { buildReport, factsWithWarnings } from "../../display/report.ts";
 import type { Table } from "../../display/table.ts";
 import type { FewShotRow, Spread } from "./few_shot.ts";
-import { PROBE_METHODS, type ProbeName } from "./methods.ts";
+import { isProbeName, PROBE_METHODS } from "./methods.ts";
 
 /** What a page shows of a comparison. */
 export interface ProbeRecord {
@@ -29,7 +29,7 @@ export interface ProbeRecord {
 
 type Metric = "accuracy" | "auroc";
 
-const labelOf = (method: string): string => method === "lora" ? "LoRA" : PROBE_METHODS[method as ProbeName].label;
+const labelOf = (method: string): string => isProbeName(method) ? PROBE_METHODS[method].label : "LoRA";
 const shotsText = (shots: number | null): string => shots === null ? "all" : String(shots);
 
 /** How many cases that many shots came to, where classes have fewer; empty where they have enough. */
