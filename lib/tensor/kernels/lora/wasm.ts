@@ -12,12 +12,7 @@ import type { Info1D, Info2D, TensorInfo } from "../info.ts";
 import type { KernelResult } from "../interface.ts";
 import { maskOf } from "../linear/wasm.ts";
 import { layerSteps } from "../linear/wasm_steps.ts";
-
-type Name = "dy" | "weight" | "loraA" | "loraB";
-type Inputs = Readonly<
-  & Partial<Record<`${Name}${number}`, Info2D>>
-  & Partial<Record<`bias${number}`, Info1D | undefined>>
->;
+import type { LoraInputs, LoraMatrix } from "./inputs.ts";
 
 // Rough speeds of one thread, which only decide on threads.
 const TERMS_PER_MS = 5e6;
@@ -36,7 +31,7 @@ interface Layer {
   scaling: number;
   mask: ReturnType<typeof maskOf>;
   /** Its tensor of that name, where the kernel has it. */
-  tensor(name: Name): Info2D;
+  tensor(name: LoraMatrix): Info2D;
   bias: Info1D | 0;
   /** Where its part of a tensor of low-rank products begins. */
   part(low: TensorInfo): Inner;
@@ -56,7 +51,7 @@ interface Group {
   scratchBytes: number;
 }
 
-function groupOf(backend: WasmBackend, attrs: LoraAttributes, inputs: Inputs): Group {
+function groupOf(backend: WasmBackend, attrs: LoraAttributes, inputs: LoraInputs): Group {
   const [rank, inSize] = inputs["loraA0"]!.shape;
   const [outSize] = inputs["loraB0"]!.shape;
   const ranks = attrs.scalings.length * rank;

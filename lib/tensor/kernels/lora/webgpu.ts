@@ -10,11 +10,12 @@ import type { WebgpuBackend } from "../../webgpu/backend.ts";
 import { output, sizeOf, type WebgpuCall, zeros } from "../../webgpu/call.ts";
 import { runProgram } from "../../webgpu/run.ts";
 import type { LoraAttributes } from "../attributes.ts";
-import type { Info1D, Info2D } from "../info.ts";
+import type { Info2D } from "../info.ts";
 import type { KernelResult } from "../interface.ts";
 import { dropOf, product } from "../linear/webgpu.ts";
 import { multiplySeveral } from "../matmul/webgpu.ts";
 import { planMatMul } from "../matmul/webgpu_plan.ts";
+import type { LoraInputs, LoraMatrix } from "./inputs.ts";
 import {
   loraColumns,
   loraDownProgram,
@@ -25,18 +26,13 @@ import {
   loraSumsProgram,
 } from "./webgpu_programs.ts";
 
-type Inputs = Readonly<
-  & Partial<Record<`${"dy" | "weight" | "loraA" | "loraB"}${number}`, Info2D>>
-  & Partial<Record<`bias${number}`, Info1D | undefined>>
->;
-
-const each = <Name extends "dy" | "weight" | "bias" | "loraA" | "loraB">(
+const each = <Name extends LoraMatrix | "bias">(
   attrs: LoraAttributes,
-  inputs: Inputs,
+  inputs: LoraInputs,
   name: Name,
-): NonNullable<Inputs[`${Name}${number}`]>[] => attrs.scalings.map((_, l) => inputs[`${name}${l}`]!);
+): NonNullable<LoraInputs[`${Name}${number}`]>[] => attrs.scalings.map((_, l) => inputs[`${name}${l}`]!);
 
-function groupOf(attrs: LoraAttributes, inputs: Inputs, rows: number): LoraGroup {
+function groupOf(attrs: LoraAttributes, inputs: LoraInputs, rows: number): LoraGroup {
   const [rank, inSize] = inputs["loraA0"]!.shape;
   const [outSize] = inputs["loraB0"]!.shape;
   return { ...attrs, layers: attrs.scalings.length, rank, rows, inSize, outSize };
