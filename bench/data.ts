@@ -96,7 +96,7 @@ async function decodingInWorkers(bench: Bench, folder: string, jpeg: string): Pr
   for (const path of paths) await Deno.copyFile(jpeg, path);
   const pools = [1, 2].map((workers) => openDecodePool({ workers }));
   const sides = pools.map((pool) =>
-    ours(`${pool.workers} workers`, async () => {
+    ours(`${pool.workers} worker${pool.workers === 1 ? "" : "s"}`, async () => {
       await Promise.all(paths.map((path) => pool.decode(path, SQUARE)));
     })
   );

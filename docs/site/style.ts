@@ -2,7 +2,7 @@
 
 /** CSS of a page: a list of pages beside the text, light or dark as the reader has it. */
 export const PAGE_STYLE = `
-:root { color-scheme: light dark; --ink: light-dark(#1f2937, #e5e7eb); --soft: light-dark(#6b7280, #9ca3af);
+:root { color-scheme: light dark; --ink: light-dark(#1f2937, #e5e7eb); --soft: light-dark(#5b6573, #9ca3af);
   --line: light-dark(#e5e7eb, #374151); --ground: light-dark(#fff, #111827); --code: light-dark(#f3f4f6, #1f2937);
   --link: light-dark(#1d5c93, #7cc0f4); }
 body { margin: 0; display: grid; grid-template-columns: 17rem minmax(0, 1fr); color: var(--ink);
