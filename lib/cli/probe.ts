@@ -216,15 +216,12 @@ async function probed(
   kept: KeptRuns,
   options: (signal: AbortSignal) => FewShotOptions,
 ): Promise<FewShotRow[] | number> {
-  const interruption = catchInterrupts();
-  const { signal } = interruption;
+  const { signal, exitCode, end } = catchInterrupts();
   let bar: Progress | undefined;
   try {
     const rows = await fewShot(data, {
       ...options(signal),
-      known: kept.runs,
-      onResult: kept.keep,
-      signal,
+      ...{ known: kept.runs, onResult: kept.keep, signal },
       onRun: (done, total) => (bar ??= createProgress(total, { label: "probe", unit: "runs" })).update(done),
     });
     signal.throwIfAborted(); // also where the last run was under way
@@ -232,10 +229,10 @@ async function probed(
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
     console.error(`interrupted: ${kept.runs.size} runs are kept; the same command goes on`);
-    return interruption.exitCode();
+    return exitCode();
   } finally {
     bar?.finish();
-    interruption.end();
+    end();
   }
 }
 

@@ -1,5 +1,5 @@
 /** From texts to a model's token ids. @module */
-import { checkValue, TEXTS } from "../platform/options.ts";
+import { checkValue, type Rule, TEXTS } from "../platform/options.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
@@ -22,6 +22,13 @@ export interface NoTokenizer {
 
 /** A BERT's tokeniser, CLIP's own, SigLIP's or SigLIP 2's, as plain data; none of an image tower alone. */
 export type ClipTokenizer = Tokenizer | ByteBpe | Unigram | SpaceBpe | NoTokenizer;
+
+/** What a tokeniser must be. */
+const TOKENIZER: Rule = {
+  must: "a tokeniser, as loadClip() gives it",
+  type: "object",
+  allows: (value) => ["merges", "kind", "model"].some((part) => part in (value as object)),
+};
 
 /**
  * Token ids of texts, cleaned, cut and padded as the model was trained.
@@ -48,6 +55,7 @@ export function tokenise(
   config: Pick<ClipConfig, "text">,
 ): TokenRows {
   checkValue("tokenise", "texts", texts, TEXTS);
+  checkValue("tokenise", "tokenizer", tokenizer, TOKENIZER);
   const { contextLength } = config.text;
   if (!cleansReports(config)) return { ids: idsOf(tokenizer, texts, contextLength), contextLength };
   const cleaned = texts.map((text) => reportSentences(text).join(" "));

@@ -1,7 +1,7 @@
 /** Boxes and masks that stand beside a CSV of images. @module */
 import { isAbsolute, join } from "@std/path";
 import { ImageError, readImage } from "../image/read.ts";
-import { checkOptions, needed, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, needed, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 import { readCsv, rowNumber, type Table } from "./csv.ts";
 import { imageSizes, type ImageSizesOptions } from "./image_sizes.ts";
 import type { BinaryMask, Box, Case } from "./types.ts";
@@ -40,6 +40,7 @@ export const BOXES_RULES: Rules<BoxesOptions> = {
  */
 export async function readBoxes(root: string, options: BoxesOptions): Promise<Map<string, Box[]>> {
   checkOptions("read boxes", options, BOXES_RULES);
+  checkValue("read boxes", "root", root, TEXT);
   const { csv, image, label = "label", columns = ["x", "y", "w", "h"] } = options;
   const table = typeof csv === "string" ? await readCsv(isAbsolute(csv) ? csv : join(root, csv)) : csv;
   const [name, kind, ...columnIndices] = [image, label, ...columns].map((column) => table.column(column));
@@ -108,6 +109,7 @@ export async function checkPlacedBoxes(
  * @throws {SyntaxError} If it is none that can be read.
  */
 export async function readMask(path: string): Promise<BinaryMask> {
+  checkValue("read a mask", "its path", path, TEXT);
   const { width, height, channels, bitDepth, data } = await readImage(path).catch((error) => {
     if (!(error instanceof ImageError)) throw error;
     throw new SyntaxError(error.message, { cause: error }); // a mask is no image that may be left out

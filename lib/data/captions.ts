@@ -1,9 +1,10 @@
 /** Texts for images that have classes and no reports, and few of them. @module */
+import { DATASET } from "./dataset.ts";
 import { inSentence } from "../platform/nearest.ts";
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
-import { checkOptions, INTEGER, RECORD, type Rules } from "../platform/options.ts";
+import { checkOptions, checkValue, COUNT, INTEGER, RECORD, type Rules, TEXT } from "../platform/options.ts";
 
 /** How captions are worded. */
 export interface CaptionTemplates {
@@ -25,6 +26,7 @@ export const CHEST_CAPTIONS: CaptionTemplates = {
  * @throws {SyntaxError} If no line has `{c}`; the message names `path`.
  */
 export function parseCaptions(text: string, path: string): CaptionTemplates {
+  checkValue("read caption templates", "they", text, TEXT);
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
   const findings = lines.filter((line) => line.includes("{c}"));
   if (findings.length === 0) {
@@ -87,6 +89,7 @@ export function captioned(
   options: { templates?: CaptionTemplates; seed?: number } = {},
 ): Dataset {
   checkOptions("caption", options, CAPTIONED_RULES);
+  checkValue("caption", "they", dataset, DATASET);
   const { templates = CHEST_CAPTIONS, seed = 0 } = options;
   const { classes } = dataset;
   const cases = dataset.cases.map((item): Case => {
@@ -112,9 +115,9 @@ export function captioned(
  * @returns The cases drawn, in the data set's order.
  */
 export function fewShot(dataset: Dataset, shots: number, seed = 0): Case[] {
-  if (!Number.isInteger(shots) || shots < 1) {
-    throw new RangeError(`Cannot draw cases as there must be one or more a class: current value is ${shots}`);
-  }
+  checkValue("draw cases", "they", dataset, DATASET);
+  checkValue("draw cases", "shots", shots, COUNT);
+  checkValue("draw cases", "seed", seed, INTEGER);
   const sorted = dataset.cases.toSorted((a, b) => byCodePoint(a.id, b.id));
   const drawn = shuffled(sorted, mulberry32(deriveSeed(seed, "few shots")));
   const counts = new Map<string, number>();

@@ -15,7 +15,7 @@ import {
 } from "./dataset.ts";
 import { labelAt, labelReader } from "./labels.ts";
 import { type Case, CHEXPERT_LABELS, type Dataset } from "./types.ts";
-import { checkOptions, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** The five findings, in the order of the competition. */
 export const CHEXPERT_5X200_CLASSES: readonly string[] = [
@@ -64,6 +64,7 @@ function candidates(folder: string, path: string): string[] {
  */
 export async function loadChexpert5x200(root: string, options: Chexpert5x200Options = {}): Promise<Dataset> {
   checkOptions("read CheXpert 5x200", options, CHEXPERT_5X200_RULES);
+  checkValue("read CheXpert 5x200", "root", root, TEXT);
   const { images = root, missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["chexpert_5x200.csv", "CheXpert-v1.0/chexpert_5x200.csv"]));
   const pathColumn = table.column("Path");

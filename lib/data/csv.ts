@@ -1,4 +1,5 @@
 /** CSV files, plain or gzipped, with the checks a data set needs. @module */
+import { checkValue, TEXT } from "../platform/options.ts";
 import { didYouMean, listed } from "../platform/nearest.ts";
 import { parseCsv } from "./_csv_parse.ts";
 import { readCsvText } from "./_csv_text.ts";
@@ -63,6 +64,7 @@ export interface CsvDescription {
 }
 
 async function readRows(path: string): Promise<{ header: string[]; rows: string[][]; separator: string }> {
+  checkValue("read a CSV", "its path", path, TEXT);
   const all = await readCsvText(path);
   const declared = /^sep=(.)\r?\n/i.exec(all); // Excel's own first line
   const text = declared ? all.slice(declared[0].length) : all;

@@ -1,5 +1,5 @@
 /** Cells of CSV files that are written. @module */
-import { FLAG, type Rules } from "../platform/options.ts";
+import { checkValue, FLAG, type Rule, type Rules } from "../platform/options.ts";
 
 /** Options of {@linkcode csvCell}. */
 export interface CsvCellOptions {
@@ -17,12 +17,18 @@ export const CSV_CELL_RULES: Rules<CsvCellOptions> = {
   spreadsheet: FLAG,
 };
 
+const CELL: Rule = {
+  must: "a text or a number",
+  allows: (value) => typeof value === "string" || typeof value === "number",
+};
+
 /**
  * A value as a cell. Numbers, also those in a text ("-1.5"), stay as they are.
  *
  * Source: RFC 4180; OWASP, "CSV Injection".
  */
 export function csvCell(value: string | number, options: CsvCellOptions = {}): string {
+  checkValue("write a cell", "it", value, CELL);
   const text = String(value);
   const isFormula = options.spreadsheet !== false && /^[=+\-@\t\r]/.test(text) &&
     !/^[+-]?[\d.]+(e[+-]?\d+)?$/i.test(text);

@@ -8,7 +8,7 @@ import type { Case, Dataset } from "./types.ts";
 import { exists } from "../io/files.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { NotFound, system } from "../platform/system.ts";
-import { hasField, oneOf } from "../platform/options.ts";
+import { CALL, checkRecords, checkValue, hasField, needed, oneOf, RECORD, TEXT, TEXTS } from "../platform/options.ts";
 
 /** What a data set must be. */
 export const DATASET: Rule = {
@@ -16,6 +16,11 @@ export const DATASET: Rule = {
   type: "object",
   allows: (set) => hasField(set, "cases"),
 };
+
+/** What a case must have, whatever else it has. */
+export const CASE_RULES: Readonly<Record<string, Rule>> = { id: needed(TEXT), patientId: TEXT };
+/** What it must have to be read. */
+export const IMAGE_RULES: Readonly<Record<string, Rule>> = { image: needed(CALL), path: TEXT, part: RECORD };
 
 /**
  * What to do with a row whose image is not there: stop and name the row, leave the row out and count it, or do not look
@@ -43,6 +48,7 @@ export function drop(tally: Tally, reason: string, count = 1): void {
 
 /** SHA-256, in hex, of case ids joined by newlines. */
 export function hashIds(ids: readonly string[]): Promise<string> {
+  checkValue("hash ids", "they", ids, TEXTS);
   return Promise.resolve(newSha256().update(ids.join("\n")).digest("hex"));
 }
 
@@ -67,6 +73,7 @@ export async function makeDataset(
 
 /** One line: `rsna test: 26684 rows read, 4003 kept; dropped 22681 (other split); sha256 0a1b...`. */
 export function describeDataset(set: Dataset): string {
+  checkValue("describe a data set", "it", set, DATASET);
   const { read, kept, dropped, merged } = set.summary;
   const counts = (of: Record<string, number>): string =>
     Object.entries(of).map(([reason, count]) => `${count} (${reason})`).join(", ");
@@ -103,6 +110,7 @@ export class MissingFileError extends NotFound {
  * @throws {Deno.errors.NotFound} If none is, naming the folder and every name tried.
  */
 export async function findFile(root: string, names: readonly string[]): Promise<string> {
+  checkValue("read a data set", "its folder", root, TEXT);
   for (const name of names) {
     for (const path of [join(root, name), join(root, `${name}.gz`)]) if (await exists(path)) return path;
   }
@@ -121,6 +129,7 @@ export async function findFileOrNone(root: string, names: readonly string[]): Pr
 
 /** The image of a case that is a file of its own, read when it is asked for. */
 export function imageFile(path: string): Required<Pick<Case, "image" | "path">> {
+  checkValue("read an image", "its path", path, TEXT);
   return { path, image: () => readImage(path) };
 }
 
@@ -186,6 +195,7 @@ const OTHER = /\.(gif|bmp|heic|heif|avif|jp2|j2k|jxl|nii(\.gz)?|nrrd)$/i;
  * @param onOther Takes the path of each picture, by its extension, that is passed over as it cannot be read.
  */
 export async function listImages(folder: string, onOther?: (path: string) => void): Promise<string[]> {
+  checkValue("list images", "their folder", folder, TEXT);
   const paths: string[] = [];
   const walk = async (path: string): Promise<void> => {
     for await (const entry of system.readDir(path)) {
@@ -202,6 +212,7 @@ export async function listImages(folder: string, onOther?: (path: string) => voi
 
 /** Makes ids unique: the second "a" becomes "a#2". */
 export function uniqueIds(cases: Case[]): Case[] {
+  checkRecords("name cases", "cases", cases, CASE_RULES);
   const seen = new Map<string, number>();
   return cases.map((item) => {
     const count = (seen.get(item.id) ?? 0) + 1;

@@ -4,7 +4,7 @@ import { listed } from "../platform/nearest.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
 import { ClassError, imageFile, listImages, makeDataset } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
-import { checkOptions, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 import { notThere, system } from "../platform/system.ts";
 
 /** Options of {@linkcode loadFolder}. */
@@ -44,6 +44,7 @@ const FOLDER_RULES: Rules<FolderOptions> = { classes: TEXTS, name: TEXT };
  */
 export async function loadFolder(root: string, options: FolderOptions = {}): Promise<Dataset> {
   checkOptions("read a folder of classes", options, FOLDER_RULES);
+  checkValue("read a folder of classes", "root", root, TEXT);
   await system.stat(root).catch(notThere(root));
   const paths: string[] = [];
   for await (const entry of system.readDir(root)) {

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { loadFolder } from "./folder.ts";
 import type { Case, Dataset } from "./types.ts";
 import { hashIds } from "./dataset.ts";
-import { checkOptions, oneOf, type Rules } from "../platform/options.ts";
+import { checkOptions, checkValue, oneOf, type Rules, TEXT } from "../platform/options.ts";
 
 /** Folder of each class, and what the class is called in words. */
 const LC25000_FOLDERS: Readonly<Record<string, string>> = {
@@ -41,6 +41,7 @@ const LC25000_RULES: Rules<Lc25000Options> = {
  */
 export async function loadLc25000(root: string, options: Lc25000Options = {}): Promise<Dataset> {
   checkOptions("read LC25000", options, LC25000_RULES);
+  checkValue("read LC25000", "root", root, TEXT);
   const { organ = "both" } = options;
   const names = Object.keys(LC25000_FOLDERS).filter((name) => organ === "both" || name.startsWith(organ));
   const cases: Case[] = [];

@@ -5,7 +5,7 @@ import { findFile, makeDataset } from "./dataset.ts";
 import { readNpz } from "./npy.ts";
 import { stem } from "./images.ts";
 import type { Case, Dataset } from "./types.ts";
-import { checkOptions, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Options of {@linkcode loadMedmnist}. */
 export interface MedmnistOptions {
@@ -41,6 +41,7 @@ const CLASSES: Readonly<Record<string, readonly string[]>> = {
  */
 export async function loadMedmnist(root: string, options: MedmnistOptions = {}): Promise<Dataset> {
   checkOptions("read MedMNIST", options, MEDMNIST_RULES);
+  checkValue("read MedMNIST", "root", root, TEXT);
   const { split = "test", file = "pneumoniamnist.npz" } = options;
   const path = root.endsWith(".npz") && await exists(root) ? root : await findFile(root, [file]);
   const arrays = await readNpz(path, [`${split}_images`, `${split}_labels`]);

@@ -6,7 +6,7 @@ import { drop, findFile, imageFile, makeDataset, MISSING, type MissingImages, ty
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
 import { classIndex } from "./classes.ts";
 import type { Case, Dataset } from "./types.ts";
-import { checkOptions, oneOf, type Rules, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** The two labels of `annotations.csv`: hyperplastic polyp, sessile serrated adenoma. */
 const MHIST_LABELS: readonly string[] = ["HP", "SSA"];
@@ -41,6 +41,7 @@ export const MHIST_RULES: Rules<MhistOptions> = {
  */
 export async function loadMhist(root: string, options: MhistOptions = {}): Promise<Dataset> {
   checkOptions("read MHIST", options, MHIST_RULES);
+  checkValue("read MHIST", "root", root, TEXT);
   const { split = "test", missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["annotations.csv"]));
   const [image, label, partition] = ["Image Name", "Majority Vote Label", "Partition"].map((name) =>

@@ -14,7 +14,7 @@ import {
 } from "./dataset.ts";
 import { type ImagePlaces, indexImages, placeImage, stem } from "./images.ts";
 import type { Box, Case, Dataset } from "./types.ts";
-import { checkOptions, oneOf, type Rules, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** The 14 findings, in the order of the data set's paper (Wang et al. 2017). */
 export const NIH_CLASSES: readonly string[] = [
@@ -141,6 +141,7 @@ async function rowsOf(
  */
 export async function loadNih(root: string, options: NihOptions = {}): Promise<Dataset> {
   checkOptions("read NIH", options, NIH_RULES);
+  checkValue("read NIH", "root", root, TEXT);
   const { split = "validation", missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"]));
   const boxFile = ["BBox_List_2017.csv", "BBox_List_2017_Official_NIH.csv"];

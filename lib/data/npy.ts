@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { checkValue, type Rule, TEXT, TEXTS } from "../platform/options.ts";
 import { fileSource } from "../io/byte_source.ts";
 import { readZipDirectory, readZipRecord } from "../io/zip_directory.ts";
 
@@ -45,6 +46,9 @@ function readHeader(bytes: Uint8Array, name: string): Record<"descr" | "fortran_
   return fail();
 }
 
+/** What an array is read from. */
+const BYTES: Rule = { must: "bytes, a Uint8Array", allows: (value) => value instanceof Uint8Array };
+
 /**
  * Reads one .npy file: version 1 to 3, little endian, in C order.
  *
@@ -53,6 +57,7 @@ function readHeader(bytes: Uint8Array, name: string): Record<"descr" | "fortran_
  * @throws {SyntaxError} If it is not such a file, its type is not of whole numbers, or its size is not the header's.
  */
 export function readNpy(bytes: Uint8Array, name: string): NpyArray {
+  checkValue("read a NumPy array", "it", bytes, BYTES);
   const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
   if (bytes.length < 12 || magic.some((byte, i) => bytes[i] !== byte)) {
     refuse(name, "it must begin with \\x93NUMPY", "it does not");
@@ -96,6 +101,8 @@ const FORMAT = "a .npz archive";
  * @throws {SyntaxError} If it is no whole zip archive, or an array is missing, damaged or of more than 2 GiB.
  */
 export async function readNpz(path: string, names: readonly string[]): Promise<Record<string, NpyArray>> {
+  checkValue("read NumPy arrays", "their path", path, TEXT);
+  checkValue("read NumPy arrays", "names", names, TEXTS);
   const source = await fileSource(path);
   try {
     const records = await readZipDirectory(source, FORMAT);

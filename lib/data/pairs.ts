@@ -5,6 +5,7 @@ import { attributeReader } from "./attributes.ts";
 import {
   checkCompanions,
   checkOptions,
+  checkValue,
   FLAG,
   RECORD,
   type Rules,
@@ -159,6 +160,7 @@ async function placeOf(folder: string, file: string): Promise<string> {
  */
 export async function loadPairs(root: string, options: PairsOptions = {}): Promise<Dataset> {
   checkOptions("read pairs", options, PAIRS_RULES);
+  checkValue("read pairs", "root", root, TEXT);
   checkCompanions("read pairs", options, { classes: "label", separator: "label" });
   if (options.boxes) checkOptions("read boxes", options.boxes, BOXES_RULES);
   return await pairsOf(await readTable(options.csv === undefined ? root : join(root, options.csv)), options);

@@ -1,4 +1,5 @@
 /** Parquet tables, read like CSV files. @module */
+import { checkValue, TEXT } from "../platform/options.ts";
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { notThere, type OpenFile, system } from "../platform/system.ts";
@@ -17,6 +18,7 @@ const MOST_ROWS = 2_000_000;
  * @throws {Deno.errors.NotFound} If there is no such file.
  */
 export async function readParquet(path: string): Promise<Table> {
+  checkValue("read a Parquet table", "its path", path, TEXT);
   const file = await system.open(path).catch(notThere(path));
   const { size } = await file.stat();
   let last: Promise<unknown> = Promise.resolve();

@@ -1,4 +1,5 @@
 /** Zero-shot protocols by name, or from JSON and CSV files. @module */
+import { checkValue, TEXT } from "../platform/options.ts";
 import { PROTOCOLS } from "../clip/zero_shot/presets.ts";
 import {
   type ClassTexts,
@@ -34,6 +35,7 @@ const FIELDS: readonly (keyof Protocol)[] = [
  * ```
  */
 export async function readProtocol(from: string): Promise<Protocol> {
+  checkValue("read a protocol", "its name or path", from, TEXT);
   if (Object.hasOwn(PROTOCOLS, from)) return PROTOCOLS[from]!;
   if (/\.(csv|tsv|csv\.gz)$/i.test(from)) return await csvProtocol(from);
   const isPath = /[./\\]/.test(from); // a mistyped name is not looked for on the disk

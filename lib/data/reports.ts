@@ -1,4 +1,5 @@
 /** Radiology reports: the findings and the impression out of a text or a table. @module */
+import { checkValue, TEXT } from "../platform/options.ts";
 import { join } from "@std/path";
 import { readCsv, rowNumber } from "./csv.ts";
 import { findFileOrNone } from "./dataset.ts";
@@ -55,6 +56,7 @@ function sectionName(heading: string): string {
  * @returns Texts by name, white space collapsed.
  */
 export function reportSections(report: string): Record<string, string> {
+  checkValue("read a report", "it", report, TEXT);
   const parts = [{ name: "preamble", start: 0, text: "" }];
   let end = 0;
   for (const { 0: match, 1: heading, index } of report.matchAll(HEADING)) {

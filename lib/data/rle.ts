@@ -1,4 +1,5 @@
 /** Run-length encoded masks: SIIM's relative runs, Kaggle's absolute ones, both column by column. @module */
+import { checkRecord, checkValue, COUNT, needed, RECORD, type Rules, TEXT } from "../platform/options.ts";
 import type { BinaryMask } from "./types.ts";
 import { mapTuple } from "../platform/map_tuple.ts";
 
@@ -73,6 +74,8 @@ export function checkRle(text: string, options: RleOptions): void {
  * one before it (absolute starts), or ends past the image.
  */
 export function decodeRle(text: string, options: RleOptions): BinaryMask {
+  checkValue("decode RLE", "it", text, TEXT);
+  checkValue("decode RLE", "its options", options, RECORD);
   checkSize(options);
   const { width, height } = options;
   const data = new Uint8Array(width * height);
@@ -83,6 +86,13 @@ export function decodeRle(text: string, options: RleOptions): BinaryMask {
   }
   return { width, height, data };
 }
+
+/** What a mask must be. */
+const MASK_RULES: Rules<BinaryMask> = {
+  width: needed(COUNT),
+  height: needed(COUNT),
+  data: needed({ must: "its pixels, a Uint8Array", allows: (value) => value instanceof Uint8Array }),
+};
 
 /** The runs of set pixels, down the columns: `[position, length]`. */
 function runs(mask: BinaryMask): [number, number][] {
@@ -107,6 +117,7 @@ function runs(mask: BinaryMask): [number, number][] {
  * @param options How starts are written.
  */
 export function encodeRle(mask: BinaryMask, options: Pick<RleOptions, "starts" | "first"> = {}): string {
+  checkRecord("encode RLE", "the mask", mask, MASK_RULES);
   const { starts = "relative", first = 1 } = options;
   let end = 0;
   const words = runs(mask).map(([position, length]) => {

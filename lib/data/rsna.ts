@@ -7,7 +7,7 @@ import { drop, findFile, imageFile, makeDataset, MISSING, type MissingImages, ty
 import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { trainTestSplit } from "./splits.ts";
 import type { Box, Case, Dataset } from "./types.ts";
-import { checkOptions, oneOf, type Rules, TEXTS } from "../platform/options.ts";
+import { checkOptions, checkValue, oneOf, type Rules, TEXT, TEXTS } from "../platform/options.ts";
 
 /** Classes, as the paper's prompts name them. */
 export const RSNA_CLASSES: readonly string[] = ["No Finding", "pneumonia"];
@@ -122,6 +122,7 @@ function choose(patients: Patient[], split: RsnaSplit): Patient[] {
  */
 export async function loadRsna(root: string, options: RsnaOptions = {}): Promise<Dataset> {
   checkOptions("read RSNA", options, RSNA_RULES);
+  checkValue("read RSNA", "root", root, TEXT);
   const { split = "test", negatives = "all", missing = "throw" } = options;
   const table = await readCsv(await findFile(root, ["stage_2_train_labels.csv"]));
   const patients = readPatients(table);

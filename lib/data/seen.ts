@@ -1,4 +1,6 @@
 /** Which cases a head or an adapter was trained on, and which chose its weights, as hashes that travel with it. @module */
+import { CASE_RULES } from "./dataset.ts";
+import { checkRecord, checkRecords, checkValue, type Rule, TEXT } from "../platform/options.ts";
 import type { Case } from "./types.ts";
 import { newSha256 } from "../platform/sha256.ts";
 
@@ -38,11 +40,13 @@ function shortHash(text: string): string {
 
 /** A case's fingerprint: 12 hex digits of the SHA-256 of its id. */
 export function fingerprint(item: Pick<Case, "id">): string {
+  checkRecord("name a case", "it", item, CASE_RULES);
   return shortHash(item.id);
 }
 
 /** Fingerprints of cases and, where they are known, of their patients. */
 export function fingerprints(cases: readonly Pick<Case, "id" | "patientId">[]): Set<string> {
+  checkRecords("name cases", "cases", cases, CASE_RULES);
   return new Set(cases.flatMap((item) => {
     const { patientId } = item;
     return [fingerprint(item), ...(patientId === undefined ? [] : [shortHash(`patient ${patientId}`)])];
@@ -54,12 +58,17 @@ function countListed(cases: readonly Pick<Case, "id" | "patientId">[], list: Rea
   return cases.filter((item) => !fingerprints([item]).isDisjointFrom(list)).length;
 }
 
+/** Fingerprints that are looked in. */
+const SEEN: Rule = { must: "a Set of fingerprints", allows: (value) => value instanceof Set };
+
 /** Refuses cases that training has seen, or whose patients it has seen. @throws {SeenCasesError} If there is one. */
 export function checkUnseen(
   cases: readonly Pick<Case, "id" | "patientId">[],
   seen: ReadonlySet<string>,
   path: string,
 ): void {
+  checkRecords("look for cases", "cases", cases, CASE_RULES);
+  checkValue("look for cases", "seen", seen, SEEN);
   const known = countListed(cases, seen);
   if (known > 0) throw new SeenCasesError(path, known, cases.length);
 }
@@ -74,9 +83,12 @@ export function checkUnseen(
  */
 export function judgedNotes(
   cases: readonly Pick<Case, "id" | "patientId">[],
-  { seen, chose }: UsedCases,
+  used: UsedCases,
   path: string,
 ): string[] {
+  checkRecords("look for cases", "cases", cases, CASE_RULES);
+  checkRecord("look for cases", "used", used, { seen: SEEN, chose: SEEN });
+  const { seen, chose } = used;
   if (seen) checkUnseen(cases, seen, path);
   const untold = !seen ? "it was trained on" : !chose ? "chose its weights" : undefined;
   const choosing = chose ? countListed(cases, chose) : 0;
@@ -103,6 +115,7 @@ export function seenCases(
   name: keyof UsedCases = "seen",
 ): Set<string> | undefined {
   if (text === undefined) return undefined;
+  checkValue("read fingerprints", "they", text, TEXT);
   const listed = text.split(" ").filter(Boolean);
   const wrong = listed.find((fingerprint) => !/^[0-9a-f]{1,64}$/.test(fingerprint));
   if (wrong === undefined) return new Set(listed);

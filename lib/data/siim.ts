@@ -7,7 +7,7 @@ import { type ImagePlaces, indexImages, placeImage } from "./images.ts";
 import { checkRle, decodeRle, type MaskSize, uniteMasks } from "./rle.ts";
 import { sampleRows } from "./splits.ts";
 import type { BinaryMask, Case, Dataset } from "./types.ts";
-import { checkOptions, COUNT, oneOf, type Rules } from "../platform/options.ts";
+import { checkOptions, checkValue, COUNT, oneOf, type Rules, TEXT } from "../platform/options.ts";
 
 /** Classes, as the paper's prompts name them. */
 export const SIIM_CLASSES: readonly string[] = ["No Finding", "pneumothorax"];
@@ -64,6 +64,7 @@ const FOLDERS = ["dicom-images-train", "stage_2_images", "siim/dicom-images-trai
  */
 export async function loadSiim(root: string, options: SiimOptions = {}): Promise<Dataset> {
   checkOptions("read SIIM", options, SIIM_RULES);
+  checkValue("read SIIM", "root", root, TEXT);
   const { split = "test", lesions = "union", maskSide = 1024, missing = "throw" } = options;
   const table = await readCsv(await findFile(root, TABLES));
   const pixels = table.column("EncodedPixels");

@@ -1,5 +1,5 @@
 /** From a data set to what training and evaluation read: pixels, token ids, labels. @module */
-import { DATASET } from "./dataset.ts";
+import { DATASET, IMAGE_RULES } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { ClassPrompts, ImageSource } from "../clip/zero_shot/scores.ts";
@@ -9,7 +9,18 @@ import { squareRgb } from "./pixels/decode.ts";
 import type { ImageReader } from "./pixels/reader.ts";
 import { type ClipTokenizer, tokenise, tokenisePrompts } from "../clip/tokenise.ts";
 import type { BatchSource } from "../train/source.ts";
-import { AMOUNT, checkOptions, checkValue, oneOf, RECORD, type Rules } from "../platform/options.ts";
+import {
+  AMOUNT,
+  checkItems,
+  checkOptions,
+  checkRecords,
+  checkValue,
+  oneOf,
+  RECORD,
+  type Rule,
+  type Rules,
+  TEXTS,
+} from "../platform/options.ts";
 import { defined } from "../platform/defined.ts";
 
 /** Most bytes of images that one source keeps. */
@@ -33,10 +44,24 @@ const PAIR_SOURCE_RULES: Rules<Pick<ImageSourceOptions, "keptBytes" | "reader">>
   keptBytes: AMOUNT,
   reader: RECORD,
 };
-const IMAGE_SOURCE_RULES: Rules<ImageSourceOptions> = { ...PAIR_SOURCE_RULES, mode: oneOf(["eval", "train"]) };
+const MODE = oneOf(["eval", "train"]);
+const IMAGE_SOURCE_RULES: Rules<ImageSourceOptions> = { ...PAIR_SOURCE_RULES, mode: MODE };
+const CONFIG: Rule = {
+  must: "a model's configuration, such as MINI",
+  type: "object",
+  allows: (config) => "vision" in (config as object),
+};
+
+/** Refuses places at which there is no sample: V8 would tell of what is not there. */
+function checkPlaces(action: string, places: readonly number[], size: number): void {
+  const allows = (place: unknown): boolean => Number.isInteger(place) && Number(place) >= 0 && Number(place) < size;
+  checkItems(action, "the places", places, { must: `a whole number from 0 to ${size - 1}`, type: "number", allows });
+}
 
 /** How a model's images are made square: `train` converts to RGB first and resizes straight, `eval` does as the model's configuration says. */
 export function squareTransform(config: ClipConfig, mode: "eval" | "train"): PreprocessOptions {
+  checkValue("make images square", "config", config, CONFIG);
+  checkValue("make images square", "mode", mode, MODE);
   const { resizeMode, interpolation, resizedTo, vision } = config;
   return {
     size: vision.imageSize,
@@ -76,6 +101,8 @@ export function imageSource(
   options: ImageSourceOptions = {},
 ): ImageSource {
   checkOptions("read images", options, IMAGE_SOURCE_RULES);
+  checkRecords("read images", "cases", cases, IMAGE_RULES);
+  checkValue("read images", "config", config, CONFIG);
   const { mode = "eval", reader, keptBytes = reader?.isCached ? 0 : KEPT_BYTES } = options;
   const side = config.vision.imageSize;
   const size = side * side * 3;
@@ -89,6 +116,7 @@ export function imageSource(
     name: (index) => cases[index]!.id,
     prefetch: squares.prefetch,
     async pixels(indices) {
+      checkPlaces("read images", indices, cases.length);
       const out = new Float32Array(indices.length * size);
       const place = async (index: number, i: number): Promise<void> =>
         out.set(normalise8(await squares.get(index), config), i * size);
@@ -169,6 +197,7 @@ export function pairSource(
 ): BatchSource {
   checkOptions("read pairs", options, PAIR_SOURCE_RULES);
   checkValue("read pairs", "they", dataset, DATASET);
+  checkValue("read pairs", "config", config, CONFIG);
   const { contextLength } = config.text;
   const texts = dataset.cases.map((item) => {
     if (item.text === undefined) {
@@ -182,6 +211,7 @@ export function pairSource(
     ...imageSource(dataset.cases, config, { ...options, mode: "train" }),
     contextLength,
     ids(indices) {
+      checkPlaces("read texts", indices, dataset.cases.length);
       const rows = new Int32Array(indices.length * contextLength);
       indices.forEach((index, i) =>
         rows.set(ids.subarray(index * contextLength, (index + 1) * contextLength), i * contextLength)
@@ -214,6 +244,8 @@ export function classPrompts(
   tokenizer: ClipTokenizer,
   templates: readonly string[] = CHEST_TEMPLATES,
 ): ClassPrompts {
+  checkValue("ask of classes", "they", classes, TEXTS);
+  checkValue("ask of classes", "config", config, CONFIG);
   return {
     ...tokenisePrompts(tokenizer, promptTexts(classes, templates), config),
     prompts: templates.length,

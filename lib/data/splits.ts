@@ -1,11 +1,22 @@
 /** Splits of a data set: scikit-learn's and pandas' as published, by patient for any other, or as a column states. @module */
 import { deriveSeed, mulberry32, shuffled } from "../tensor/random.ts";
 import { byCodePoint } from "../text/code_point_order.ts";
-import { hashIds } from "./dataset.ts";
+import { CASE_RULES, hashIds } from "./dataset.ts";
 import { choiceWithoutReplacement, permutation, randomState } from "./numpy_random.ts";
 import type { Case } from "./types.ts";
 import { entriesOf } from "../platform/known_keys.ts";
-import { checkOptions, INTEGER, needed, NUMBER, oneOf, RECORD, type Rules } from "../platform/options.ts";
+import {
+  checkOptions,
+  checkRecords,
+  checkValue,
+  COUNT,
+  INTEGER,
+  needed,
+  NUMBER,
+  oneOf,
+  RECORD,
+  type Rules,
+} from "../platform/options.ts";
 
 /** Options of {@linkcode trainTestSplit}; a number below 1 is a fraction, a whole number a count, as in scikit-learn. */
 export interface TrainTestSplitOptions {
@@ -55,6 +66,7 @@ function partSize(name: string, size: number, n: number, round: (x: number) => n
  */
 export function trainTestSplit(n: number, options: TrainTestSplitOptions = {}): TrainTestSplit {
   checkOptions("split", options, SPLIT_RULES);
+  checkValue("split", "the number of rows", n, COUNT);
   const { testSize, trainSize, seed = 0 } = options;
   let train = trainSize === undefined ? undefined : partSize("trainSize", trainSize, n, Math.floor);
   const test = testSize === undefined && train !== undefined
@@ -114,6 +126,7 @@ export function splitByPatient<P extends string, C extends Pick<Case, "id" | "pa
   options: PatientSplitOptions<P>,
 ): Record<P | "train", C[]> {
   checkOptions("split by patient", options, PATIENT_SPLIT_RULES);
+  checkRecords("split by patient", "cases", cases, CASE_RULES);
   const { of = "patients", seed = 0 } = options;
   const shares = entriesOf(options.shares);
   const sum = shares.reduce((total, [, share]) => total + share, 0);

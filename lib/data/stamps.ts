@@ -1,4 +1,5 @@
 /** What tells that images were replaced, without reading them. @module */
+import { checkRecords, RECORD, TEXT } from "../platform/options.ts";
 import { stampOf } from "./pixels/location.ts";
 import type { Case } from "./types.ts";
 
@@ -9,6 +10,7 @@ import type { Case } from "./types.ts";
  * @throws {Error} If a file is not there.
  */
 export async function imageStamps(cases: readonly Pick<Case, "path" | "part">[]): Promise<string[]> {
+  checkRecords("look at images", "cases", cases, { path: TEXT, part: RECORD });
   const stamps: string[] = [];
   for (const { path, part } of cases) {
     const location = part ?? path;

@@ -1,9 +1,22 @@
 /** The labels of a set as rows to learn from and to judge by. @module */
+import { DATASET } from "./dataset.ts";
 import type { ClipConfig } from "../clip/config.ts";
 import type { BatchSource } from "../train/source.ts";
 import { imageSource, type ImageSourceOptions } from "./sources.ts";
 import { CHEXPERT_LABELS, type Dataset } from "./types.ts";
-import { AMOUNT, checkOptions, RECORD, type Rules } from "../platform/options.ts";
+import {
+  AMOUNT,
+  checkItems,
+  checkOptions,
+  checkRecord,
+  checkValue,
+  LISTS,
+  needed,
+  NUMBERS,
+  RECORD,
+  type Rules,
+  TEXTS,
+} from "../platform/options.ts";
 
 /** Names of labels, and a row of them for each case: 1, 0, or -1 where it is not known. */
 export interface LabelTargets {
@@ -18,7 +31,9 @@ export interface LabelTargets {
  *
  * @throws {TypeError} If a case has neither.
  */
-export function labelTargets({ name, classes, cases }: Pick<Dataset, "name" | "classes" | "cases">): LabelTargets {
+export function labelTargets(dataset: Pick<Dataset, "name" | "classes" | "cases">): LabelTargets {
+  checkValue("learn from labels", "they", dataset, DATASET);
+  const { name, classes, cases } = dataset;
   const isClassified = classes.length > 0;
   const rows = cases.map(({ id, target, targets, labels }) => {
     if (isClassified && targets) return targets;
@@ -29,8 +44,14 @@ export function labelTargets({ name, classes, cases }: Pick<Dataset, "name" | "c
   return { classes: isClassified ? classes : CHEXPERT_LABELS, rows };
 }
 
+/** What they must be. */
+const LABEL_RULES: Rules<LabelTargets> = { classes: needed(TEXTS), rows: needed(LISTS) };
+
 /** Negatives over positives of each class, so that both weigh the same; 1 where there is none of either. */
-export function balancedWeights({ classes, rows }: LabelTargets): number[] {
+export function balancedWeights(targets: LabelTargets): number[] {
+  checkRecord("weigh labels", "targets", targets, LABEL_RULES);
+  checkItems("weigh labels", "targets.rows", targets.rows, NUMBERS);
+  const { classes, rows } = targets;
   return classes.map((_, c) => {
     const count = (value: number): number => rows.reduce((sum, row) => sum + Number(row[c] === value), 0);
     const [positives, negatives] = [count(1), count(0)];
@@ -62,6 +83,7 @@ export function targetSource(
   options: TargetSourceOptions = {},
 ): BatchSource {
   checkOptions("learn from labels", options, TARGET_RULES);
+  checkValue("learn from labels", "they", dataset, DATASET);
   const { targets: { classes, rows } = labelTargets(dataset), ...reading } = options;
   return {
     ...imageSource(dataset.cases, config, { ...reading, mode: "train" }),

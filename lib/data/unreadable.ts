@@ -1,8 +1,9 @@
 /** Images that cannot be read, found before long work. @module */
 import type { Case } from "./types.ts";
+import { IMAGE_RULES } from "./dataset.ts";
 import { eachOf } from "./_at_once.ts";
 import { looksWhole } from "./whole_file.ts";
-import { CALL, checkOptions, FLAG, type Rules } from "../platform/options.ts";
+import { CALL, checkOptions, checkRecords, FLAG, type Rules } from "../platform/options.ts";
 
 /** A case whose image cannot be read. */
 export interface UnreadableImage {
@@ -37,6 +38,7 @@ export async function findUnreadable(
   options: FindUnreadableOptions = {},
 ): Promise<UnreadableImage[]> {
   checkOptions("look at images", options, FIND_RULES);
+  checkRecords("look at images", "cases", cases, IMAGE_RULES);
   const { whole = false, onProgress } = options;
   const unreadable: UnreadableImage[] = [];
   let done = 0;

@@ -8,7 +8,7 @@ import { drop, makeDataset, type Tally, uniqueIds } from "./dataset.ts";
 import type { Case, Dataset } from "./types.ts";
 import { isRecord, parseJson } from "../io/fields.ts";
 import { defined } from "../platform/defined.ts";
-import { checkOptions, type Rules, TEXT, TEXT_RECORD } from "../platform/options.ts";
+import { checkOptions, checkValue, type Rules, TEXT, TEXT_RECORD } from "../platform/options.ts";
 
 /** Options of {@linkcode loadWebDataset}. */
 export interface WebDatasetOptions {
@@ -43,6 +43,7 @@ export function isWebDatasetPath(path: string): boolean {
  * @throws {Deno.errors.NotFound} If there is none.
  */
 export async function shardPaths(pattern: string): Promise<string[]> {
+  checkValue("read shards", "pattern", pattern, TEXT);
   const paths: string[] = [];
   for (const path of expandBraces(pattern)) {
     if (!basename(path).includes("*")) {
@@ -86,6 +87,7 @@ function expandBraces(text: string): string[] {
  */
 export async function loadWebDataset(pattern: string, options: WebDatasetOptions = {}): Promise<Dataset> {
   checkOptions("read shards", options, WEB_DATASET_RULES);
+  checkValue("read shards", "pattern", pattern, TEXT);
   const { where = {} } = options;
   const tally: Tally = { read: 0, dropped: {} };
   const cases: Case[] = [];

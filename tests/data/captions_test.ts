@@ -63,7 +63,7 @@ Deno.test("fewShot() draws as many a class, by seed and whatever the order", () 
   assertEquals(ids(fewShot({ ...set, cases: set.cases.toReversed() }, 4, 7)), ids(chosen));
   assert(ids(fewShot(set, 4, 8)).join() !== ids(chosen).join());
   assertEquals(fewShot(set, 100).length, 60);
-  assertThrows(() => fewShot(set, 0), RangeError, "one or more a class");
+  assertThrows(() => fewShot(set, 0), RangeError, "shots must be a positive integer");
 });
 
 Deno.test("chexpertClasses() takes positive labels for classes, and captions no finding as none", () => {

@@ -2,16 +2,22 @@
  * What a notebook's cell may give a function of a sub-path: in a call that works each argument in turn, and each field and item of it, is
  * replaced by something else. What does not fit is told in one of our own sentences, never in V8's or tf.js's, and never passed over.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import { imageSource, pairSource } from "../../lib/data/mod.ts";
 import { fromFileUrl } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/mod.ts";
 import { initAdamw } from "../../lib/train/mod.ts";
+import { loadClip, MINI } from "../../mod.ts";
 
 await selectBackend({ backend: "cpu" });
 
 /** Something that a cell may give, whatever it is. */
 type Given = unknown;
+
+/** A value as a cell may give it: of any type. */
+// deno-lint-ignore no-explicit-any -- what a cell gives is not checked
+const cell = (value: Given): any => value;
 
 /** What may stand in the place of anything. */
 const WRONG: readonly Given[] = [undefined, null, "x", NaN, -1, 1.5, true, {}, [], [{}], () => 0];
@@ -63,19 +69,24 @@ const shown = (value: Given): string =>
 /** Sentences of V8 that begin as ours do. */
 const FOREIGN = /^Cannot (read properties|destructure|convert|set properties|use 'in'|mix|access|assign|delete)/;
 
+/** The message of what a call throws. */
+async function thrown(call: () => Given): Promise<string | undefined> {
+  try {
+    await call();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** What a call with a mutant does that it must not; undefined where it is well. */
 async function fault(
   call: (...args: Given[]) => Given,
   args: Given[],
   { place, isForeign }: Mutant,
 ): Promise<string | undefined> {
-  try {
-    await call(...args);
-    return isForeign ? `${place}: is taken` : undefined;
-  } catch (error) {
-    const { message } = error as Error;
-    return /^Cannot /.test(message) && !FOREIGN.test(message) ? undefined : `${place}: ${message.slice(0, 90)}`;
-  }
+  const message = await thrown(() => call(...args));
+  if (message === undefined) return isForeign ? `${place}: is taken` : undefined;
+  return /^Cannot /.test(message) && !FOREIGN.test(message) ? undefined : `${place}: ${message.slice(0, 90)}`;
 }
 
 /** A record of which only the whole and the fields named are looked at. */
@@ -88,6 +99,15 @@ function whole<T extends object>(value: T): T {
 const [x1, x2, x4] = [tf.ones([4]), tf.ones([2, 4]), tf.ones([2, 4, 4, 4])];
 const scalar = tf.scalar(1);
 const picture = { width: 2, height: 1, channels: 1, bitDepth: 8, data: Uint8Array.of(0, 255) };
+const item = whole({ id: "a", image: () => Promise.resolve(picture), text: "a", target: 0, patientId: "p" });
+const dataset = whole({
+  name: "drawn",
+  classes: ["a", "b"],
+  cases: [item, { ...item, id: "b", target: 1 }],
+  task: "multiclass",
+  summary: { read: 2, kept: 2, dropped: {} },
+  split: { name: "all", size: 2, hash: "" },
+});
 const figure = {
   marks: [{ kind: "line", name: "a", x: [0, 1], y: [0, 1], colour: "#000", width: 1 }],
   x: { title: "" },
@@ -95,6 +115,8 @@ const figure = {
   alt: "a",
 };
 const table = { columns: [{ title: "a" }, { title: "b" }], rows: [["c", 1]] };
+const model = whole({ ...MINI });
+const words = whole({ ...(await loadClip()).tokenizer });
 const estimate = { value: 0.5, cases: null };
 const evaluation = {
   accuracy: estimate,
@@ -148,6 +170,68 @@ const CALLS: Readonly<Record<string, Record<string, Given[]>>> = {
     seriesColour: [0],
     tableDisplay: [table],
   },
+  data: {
+    balancedWeights: [{ classes: ["a"], rows: [[1], [0]] }],
+    captioned: [dataset],
+    checkUnseen: [[item], new Set(["a"]), "head"],
+    chexpert5xN: [1, 1],
+    classPrompts: [["a", "b"], model, words],
+    contentLabels: [{ modality: "chest", findings: [{ name: "Edema" }] }],
+    csvCell: ["a"],
+    decodeRle: ["1 1", { width: 2, height: 2 }],
+    describeCsv: ["none.csv"],
+    describeDataset: [dataset],
+    encodeRle: [{ width: 1, height: 1, data: Uint8Array.of(1) }],
+    fewShot: [dataset, 1, 0],
+    fillPixelCache: ["none", { size: 8 }, ["none.png"]],
+    findUnreadable: [[item]],
+    fingerprint: [item],
+    fingerprints: [[item]],
+    hashIds: [["a"]],
+    heldOutChestSets: [1, 1],
+    histopathologyLike: [2, 1],
+    imageFile: ["a.png"],
+    imageSource: [[item], model],
+    imageStamps: [[item]],
+    labelTargets: [dataset],
+    listImages: ["none"],
+    loadChexpert5x200: ["none"],
+    loadFolder: ["none"],
+    loadLc25000: ["none"],
+    loadMedmnist: ["none"],
+    loadMhist: ["none"],
+    loadMimicCxr: ["none"],
+    loadNih: ["none"],
+    loadPairs: ["none.csv"],
+    loadRsna: ["none"],
+    loadSiim: ["none"],
+    loadWebDataset: ["none.tar"],
+    pairSource: [dataset, model, words],
+    parseCaptions: ["{c}", "a.txt"],
+    pretrainingPlan: [1],
+    readBoxes: ["none", { csv: "none.csv", image: "path" }],
+    readCsv: ["none.csv"],
+    readMask: ["none.png"],
+    readNpy: [new Uint8Array(8), "none.npy"],
+    readNpz: ["none.npz", ["a"]],
+    readParquet: ["none.parquet"],
+    readProtocol: ["none.json"],
+    reportSections: ["FINDINGS: none"],
+    rsnaLike: [1, 1],
+    seenCases: ["ab", "a"],
+    shardPaths: ["a.tar"],
+    siimLike: [1, 1],
+    splitByPatient: [[item, { ...item, patientId: "q" }], { shares: { test: 0.5 } }],
+    squareTransform: [model, "eval"],
+    syntheticChest: [1],
+    syntheticStudy: [1],
+    targetSource: [dataset, model],
+    textPair: [1],
+    trainTestSplit: [4],
+    trainingSet: [1, 1],
+    uniqueIds: [[item]],
+    judgedNotes: [[item], {}, "head"],
+  },
   train: {
     adamw: [whole(initAdamw(new Map([["a", x1]]))), new Map([["a", x1]]), new Map([["a", x1]]), 1],
     batchOf: [{ pixels: x4, ids: x2 }],
@@ -193,6 +277,9 @@ const CALLS: Readonly<Record<string, Record<string, Given[]>>> = {
 const TAKEN: readonly RegExp[] = [
   /^display .*\] = NaN: is taken$/, // a gap in a curve, a table or a matrix
   /^display (\w+Table|tableDisplay) 0\.rows\[0\]\[0\] = (null|-1|1\.5): is taken$/, // cells are texts, numbers or nothing
+  /^data (checkUnseen 2|judgedNotes 2|parseCaptions 1|seenCases 1) = /, // what messages call a file
+  /^data chexpert5xN 0 = true: is taken$/, // five times it are five cases
+  /^data csvCell 0 = (NaN|-1|1\.5): is taken$/,
   /^losses falseNegativeMask 0\[0\]\[0\] = null: is taken$/, // a blank label
   /^train valueAndGradients 2 = a function/, // what it gives is not looked at
   /^display barFigure 1\[0\]\.values\[0\] = null: is taken$/,
@@ -204,14 +291,32 @@ const TAKEN: readonly RegExp[] = [
 const ELSEWHERE: readonly string[] = [
   ...["estimateCell", "liveOutput", "plotlySource", "recordKind", "show"],
   ...["checkDenseRecord", "checkRunRecord", "checkTrainingRecord", "parseRunRecord"],
+  ...["openImageReader", "rowNumber"],
   ...["fit", "watchFit"], // see options_test.ts
 ];
+
+Deno.test("a source tells of places at which it has no sample", async () => {
+  const [images, pairs] = [imageSource(cell([item]), MINI), pairSource(cell(dataset), MINI, cell(words))];
+  const calls = [
+    () => images.pixels([99_999]),
+    () => images.pixels([-1]),
+    () => images.pixels([NaN]),
+    () => pairs.ids([0, 2]),
+  ];
+  for (const call of calls) {
+    assertMatch(await thrown(call) ?? "", /^Cannot read .*\[\d\] must be a whole number from 0 to [01]/);
+  }
+});
 
 for (const [path, calls] of Object.entries(CALLS)) {
   Deno.test(`functions of ${path} tell what they were given that will not do`, async () => {
     const functions = await import(fromFileUrl(new URL(`../../lib/${path}/mod.ts`, import.meta.url)));
     const faults: string[] = [];
     for (const [name, args] of Object.entries(calls)) {
+      const refusal = await thrown(() => functions[name](...args));
+      if (refusal !== undefined && !/\bnone\b|a\.tar/.test(refusal)) {
+        faults.push(`${path} ${name} as it should be: ${refusal}`);
+      }
       for (const [i, arg] of args.entries()) {
         for (const mutant of mutants(arg, `${path} ${name} ${i}`)) {
           const given = args.toSpliced(i, 1, mutant.value);

@@ -4,7 +4,19 @@ import { openPixelCache, type PixelCacheOptions } from "./cache.ts";
 import type { SquareTransform } from "./decode.ts";
 import { type DecodePoolOptions, openDecodePool } from "./decode_pool.ts";
 import { type ImageLocation, locationName } from "./location.ts";
-import { CALL, checkOptions, COUNT, RECORD, type Rules, WHOLE } from "../../platform/options.ts";
+import {
+  CALL,
+  checkItems,
+  checkOptions,
+  checkRecord,
+  checkValue,
+  COUNT,
+  RECORD,
+  type Rule,
+  type Rules,
+  TEXT,
+  WHOLE,
+} from "../../platform/options.ts";
 
 /** Options of {@linkcode fillPixelCache}. */
 export interface FillPixelCacheOptions extends DecodePoolOptions, PixelCacheOptions {
@@ -38,6 +50,18 @@ export interface FilledCache {
   isInterrupted: boolean;
 }
 
+/** Where an image lies. */
+const LOCATION: Rule = {
+  must: "a path, or a place in an archive",
+  allows: (value) => typeof value === "string" || typeof value === "object" && "archive" in value!,
+};
+
+function checkInput(folder: string, transform: SquareTransform, locations: readonly ImageLocation[]): void {
+  checkValue("keep images", "their folder", folder, TEXT);
+  checkRecord("keep images", "the transform", transform, { size: COUNT });
+  checkItems("keep images", "locations", locations, LOCATION);
+}
+
 /**
  * Decodes the files that a cache does not have. It holds a few files for each worker in memory, and a shard of squares.
  *
@@ -55,6 +79,7 @@ export async function fillPixelCache(
   options: FillPixelCacheOptions = {},
 ): Promise<FilledCache> {
   checkOptions("keep images", options, FILL_RULES);
+  checkInput(folder, transform, locations);
   const { onUnreadable, note, onProgress, signal } = options;
   const cache = await openPixelCache(folder, transform, options);
   const pool = openDecodePool(options);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkValue, INTEGER, RECORD } from "../../platform/options.ts";
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
 import type { RasterImage } from "../../image/raster.ts";
 import type { BinaryMask, Box, LabelValue } from "../types.ts";
@@ -55,6 +56,8 @@ export interface SyntheticChestOptions {
  * @param options `findings`: those to draw; see {@linkcode SyntheticChestOptions}.
  */
 export function syntheticStudy(seed: number, options: SyntheticChestOptions = {}): SyntheticStudy {
+  checkValue("draw a study", "seed", seed, INTEGER);
+  checkValue("draw a study", "its options", options, RECORD);
   const rng = mulberry32(deriveSeed(seed, "findings"));
   const findings = options.findings?.map((spec) => completeFinding(spec, rng)) ?? drawFindings(rng);
   const view = drawAnatomy(mulberry32(deriveSeed(seed, "anatomy"))).view;

@@ -1,4 +1,5 @@
 /** Image-caption pairs to pre-train a generalist on. @module */
+import { checkRecord, checkRecords, checkValue, INTEGER, LIST, needed, TEXT } from "../../platform/options.ts";
 import type { RasterImage } from "../../image/raster.ts";
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
 import type { LabelValue } from "../types.ts";
@@ -32,7 +33,10 @@ export interface Contents {
 }
 
 /** The label row of some contents, modalities first: equal rows show the same. */
-export function contentLabels({ modality, findings }: Contents): LabelValue[] {
+export function contentLabels(contents: Contents): LabelValue[] {
+  checkRecord("label contents", "they", contents, { modality: needed(TEXT), findings: needed(LIST) });
+  const { modality, findings } = contents;
+  checkRecords("label contents", "findings", findings, { name: needed(TEXT) });
   const shown = new Set<string>([modality, ...findings.map(({ name }) => name)]);
   return ["chest", ...OTHER_MODALITIES, ...FINDING_NAMES].map((name) => shown.has(name) ? 1 : 0);
 }
@@ -64,6 +68,7 @@ export function pretrainingPair(seed: number, options: PretrainingPairOptions = 
 
 /** What {@linkcode pretrainingPair} will show and say. */
 export function pretrainingPlan(seed: number, options: PretrainingPairOptions = {}): PretrainingPlan {
+  checkValue("draw a pair", "seed", seed, INTEGER);
   const { chestShare = 0.55, evenShare = 0, plainShare = 0 } = options;
   const rng = mulberry32(deriveSeed(seed, "pretraining"));
   if (rng() >= chestShare) {

@@ -208,6 +208,8 @@ export function siimLike(n: number, seed: number, options: SyntheticSetOptions =
  * @param perClass Images of each of the five classes; the binary sets have five times as many.
  */
 export function heldOutChestSets(perClass: number, seed: number): Record<string, Dataset> {
+  checkValue("draw sets", "the cases a class", perClass, COUNT);
+  checkValue("draw sets", "seed", seed, INTEGER);
   const own = deriveSeed(seed, "held out");
   return {
     "CheXpert-5xN (synthetic)": chexpert5xN(perClass, own),
@@ -225,6 +227,7 @@ const TILE_WORDS = [/normal|pink tissue|benign/, /abnormal|dense purple|crowded|
  * @throws {RangeError} If `n` is not a whole number of at least 2.
  */
 export function histopathologyLike(n: number, seed: number): Dataset {
+  checkValue("draw tiles", "seed", seed, INTEGER);
   if (!Number.isInteger(n) || n < 2) {
     throw new RangeError(`Cannot draw tiles as their number must be a whole number >= 2: current value is ${n}`);
   }

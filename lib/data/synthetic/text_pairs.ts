@@ -1,4 +1,5 @@
 /** Pairs of texts that say the same, to pre-train a text tower on. @module */
+import { checkValue, INTEGER } from "../../platform/options.ts";
 import { deriveSeed, mulberry32 } from "../../tensor/random.ts";
 import { FILMS, plainCaption } from "./captions.ts";
 import { syntheticStudy } from "./chest.ts";
@@ -35,6 +36,7 @@ const MENTIONS = [...PROMPTS, "{c}"];
  * @param options See {@linkcode TextPairOptions}.
  */
 export function textPair(seed: number, options: TextPairOptions = {}): TextPair {
+  checkValue("draw texts", "seed", seed, INTEGER);
   const { chestShare = 0.55, evenShare = 0, plain = false } = options;
   const rng = mulberry32(deriveSeed(seed, "texts"));
   if (rng() >= chestShare) {
