@@ -1,5 +1,5 @@
 /** From texts to a model's token ids. @module */
-import { checkValue, type Rule, TEXTS } from "../platform/options.ts";
+import { checkValue, hasField, type Rule, TEXTS } from "../platform/options.ts";
 import { newSha256 } from "../platform/sha256.ts";
 import { type ByteBpe, encodeByteBpe } from "../text/byte_bpe.ts";
 import { loadByteBpe } from "../text/byte_bpe_files.ts";
@@ -27,7 +27,7 @@ export type ClipTokenizer = Tokenizer | ByteBpe | Unigram | SpaceBpe | NoTokeniz
 const TOKENIZER: Rule = {
   must: "a tokeniser, as loadClip() gives it",
   type: "object",
-  allows: (value) => ["merges", "kind", "model"].some((part) => part in (value as object)),
+  allows: (value) => ["merges", "kind", "model"].some((part) => hasField(value, part)),
 };
 
 /**

@@ -15,6 +15,7 @@ import {
   checkOptions,
   checkRecords,
   checkValue,
+  hasField,
   oneOf,
   RECORD,
   type Rule,
@@ -49,7 +50,7 @@ const IMAGE_SOURCE_RULES: Rules<ImageSourceOptions> = { ...PAIR_SOURCE_RULES, mo
 const CONFIG: Rule = {
   must: "a model's configuration, such as MINI",
   type: "object",
-  allows: (config) => "vision" in (config as object),
+  allows: (config) => hasField(config, "vision"),
 };
 
 /** Refuses places at which there is no sample: V8 would tell of what is not there. */
