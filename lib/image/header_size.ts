@@ -18,31 +18,38 @@ export interface ImageSize {
 const HEAD = 512;
 /** How far into a DICOM its rows and columns are looked for: most have them in the first few KiB. */
 const DICOM_REACHES = [2 ** 12, 2 ** 16];
+/** How many segments and fill bytes of a JPEG are passed over: each is a read, and a damaged file may have millions. */
+const MOST_SEGMENTS = 2 ** 12;
 
 /**
  * The size that a picture has once it is decoded, from a few of its file's bytes.
  *
  * @param bytes Those of a JPEG, PNG, TIFF, WebP or DICOM.
  * @param isTurned Whether a JPEG is turned as its EXIF orientation says.
- * @returns Undefined where the header does not tell: it is damaged, deflated, or further in than is looked.
+ * @returns Undefined where the header does not tell: it is damaged, deflated, or further in than is looked, or says 0.
  */
 export async function sizeInHeader(bytes: RandomBytes, isTurned: boolean): Promise<ImageSize | undefined> {
   try {
-    const head = await bytes.at(0, HEAD);
-    if (isPng(head)) return { width: viewOf(head).getUint32(16), height: viewOf(head).getUint32(20) };
-    if (isJpeg(head)) return await jpegSize(bytes, isTurned);
-    if (isTiff(head)) return await tiffSize(bytes);
-    if (isWebp(head)) return webpPicture(head);
-    return isDicom(head) ? await dicomSize(bytes) : undefined;
+    const size = await statedSize(bytes, isTurned);
+    return size && size.width > 0 && size.height > 0 ? size : undefined;
   } catch {
     return undefined; // decoding it says why
   }
 }
 
+async function statedSize(bytes: RandomBytes, isTurned: boolean): Promise<ImageSize | undefined> {
+  const head = await bytes.at(0, HEAD);
+  if (isPng(head)) return { width: viewOf(head).getUint32(16), height: viewOf(head).getUint32(20) };
+  if (isJpeg(head)) return await jpegSize(bytes, isTurned);
+  if (isTiff(head)) return await tiffSize(bytes);
+  if (isWebp(head)) return webpPicture(head);
+  return isDicom(head) ? await dicomSize(bytes) : undefined;
+}
+
 /** ITU-T T.81, annex B: segments are passed over up to the frame header. */
 async function jpegSize({ at, size }: RandomBytes, isTurned: boolean): Promise<ImageSize | undefined> {
   let orientation = 1;
-  for (let offset = 2; offset < size;) {
+  for (let offset = 2, passed = 0; offset < size && passed < MOST_SEGMENTS; passed++) {
     const start = await at(offset, 9);
     const code = start[1]!;
     if (start[0] !== 0xff) return undefined;
@@ -62,9 +69,9 @@ async function jpegSize({ at, size }: RandomBytes, isTurned: boolean): Promise<I
   return undefined;
 }
 
-/** The size of what is seen: orientations from 5 on exchange the sides. */
+/** The size of what is seen: orientations 5 to 8 exchange the sides. */
 function turned({ width, height }: ImageSize, orientation: number): ImageSize {
-  return orientation >= 5 ? { width: height, height: width } : { width, height };
+  return orientation >= 5 && orientation <= 8 ? { width: height, height: width } : { width, height };
 }
 
 async function tiffSize(bytes: RandomBytes): Promise<ImageSize | undefined> {

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { listImages } from "../../lib/data/dataset.ts";
 import { imageSizes } from "../../lib/data/image_sizes.ts";
+import { sizeInHeader } from "../../lib/image/header_size.ts";
 import { readImage } from "../../lib/image/mod.ts";
 import { inFolder } from "../folder.ts";
 
@@ -51,6 +52,27 @@ Deno.test("imageSizes() looks into archives and past long elements, and tells no
     assertEquals([inArchive, further], [{ width, height }, { width, height }]);
     assertEquals(none, [undefined, undefined, undefined]);
   });
+});
+
+Deno.test("sizeInHeader() gives a JPEG up whose frame header does not come, and tells no side of 0", async () => {
+  const frame = (height: number): number[] => [0xff, 0xc0, 0, 11, 8, 0, height, 0, 30, 1, 1, 0x11, 0];
+  const look = async (body: readonly number[]): Promise<[string, number]> => {
+    const file = Uint8Array.from([0xff, 0xd8, ...body]);
+    let reads = 0;
+    const at = (start: number, count: number): Promise<Uint8Array> => {
+      reads++;
+      return Promise.resolve(file.subarray(start, start + count));
+    };
+    const size = await sizeInHeader({ size: file.length, at }, false);
+    return [size ? `${size.width} x ${size.height}` : "not told", reads];
+  };
+  assertEquals(await look([0xff, ...frame(20)]), ["30 x 20", 3]);
+  assertEquals((await look(frame(0)))[0], "not told"); // a line count that follows the scan: the decoder takes none
+  for (const repeated of [[0xff], [0xff, 0xd0], [0xff, 0xfe, 0, 2]]) {
+    const [told, reads] = await look(Array.from({ length: 20_000 }, () => repeated).flat());
+    assertEquals(told, "not told");
+    assert(reads < 5000, `${reads} reads`);
+  }
 });
 
 /** An explicit little-endian DICOM with a text of so many bytes before its image's elements. */
