@@ -5,12 +5,12 @@ import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
 import { ones } from "../tensor/init.ts";
 import { oneHotRows, tidy } from "../tensor/ops.ts";
-import { checkShape, ofRank } from "../tensor/shape.ts";
-import { checkValue, COUNT, INTEGER, listOf, needed, oneOf, type Rules } from "../platform/options.ts";
+import { checkShape, checkWeights, ofRank } from "../tensor/shape.ts";
+import { checkValue, COUNT, INTEGER, listOf, needed, oneOf, type Rules, TEXT } from "../platform/options.ts";
 import { add, complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { adapter, type AdapterParams, initAdapter, messages } from "./adapter.ts";
-import { denseIncidence, keepTopK } from "./incidence.ts";
+import { checkNodes, denseIncidence, keepTopK } from "./incidence.ts";
 
 /** Weights of one ACE-HGNN. */
 export interface AceHgnnParams {
@@ -43,6 +43,11 @@ export const HGNN_RULES: Rules<AceHgnnConfig> = {
   affinity: oneOf(["attention", "gat", "gatv2", "similarity"]),
 };
 
+/** The leaves of both bottlenecks. */
+const WEIGHTS = ["edge", "node"].flatMap((part) =>
+  ["down.weight", "down.bias?", "up.weight", "up.bias?"].map((leaf) => `${part}.${leaf}`)
+);
+
 /** The paper's settings: k = 5, hidden 128, both encoders. */
 export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["image", "text"] };
 
@@ -61,6 +66,7 @@ export const ACE_LORA_HGNN: AceHgnnConfig = { topK: 5, hidden: 128, encoders: ["
 export function initAceHgnn(embedding: number, hidden: number, seed: number, name = "ace-hgnn"): AceHgnnParams {
   for (const [what, value] of Object.entries({ embedding, hidden })) checkValue("build ACE-HGNN", what, value, COUNT);
   checkValue("build ACE-HGNN", "seed", seed, INTEGER);
+  checkValue("build ACE-HGNN", "name", name, TEXT);
   return {
     edge: initAdapter(embedding, hidden, seed, `${name} edge`),
     node: initAdapter(embedding, hidden, seed, `${name} node`),
@@ -97,6 +103,8 @@ export function initAceHgnn(embedding: number, hidden: number, seed: number, nam
  * ```
  */
 export function aceHgnn(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor2D {
+  checkWeights("ACE-HGNN", params, WEIGHTS);
+  checkNodes(tokens, topK);
   const [batch, size] = tokens.shape;
   checkShape(affinity, [batch, size - 1], "the affinity");
   return tf.tidy(() => {
@@ -157,6 +165,7 @@ export interface DenseResult {
  * @returns Nodes and incidence. The caller disposes both.
  */
 export function aceHgnnDense(params: AceHgnnParams, tokens: Tensor3D, affinity: Tensor2D, topK: number): DenseResult {
+  checkWeights("ACE-HGNN", params, WEIGHTS);
   return tidy(() => {
     const incidence = denseIncidence(tokens, affinity, topK);
     const edges = adapter(params.edge, matMul(incidence, tokens));
@@ -183,6 +192,7 @@ export interface Hyperedge {
  * @param topK k.
  */
 export async function chosenHyperedges(tokens: Tensor3D, affinity: Tensor2D, topK: number): Promise<Hyperedge[][]> {
+  checkNodes(tokens, topK);
   const [batch, size] = tokens.shape;
   const incidence = tf.tidy(() => denseIncidence(tokens, affinity, topK));
   const rows = await incidence.data<"float32">();

@@ -1,10 +1,11 @@
 /** The bottleneck that hyperedge and node features go through. @module */
+import { checkValue, COUNT, INTEGER, TEXT } from "../platform/options.ts";
 import * as tf from "@tensorflow/tfjs";
 import { linear, type LinearParams } from "../nn/linear.ts";
 import { joined } from "../nn/mlp.ts";
 import { kaimingNormal, uniform } from "../tensor/init.ts";
 import { fusedMessages } from "../tensor/kernels/messages/api.ts";
-import { ofRank, ranked } from "../tensor/shape.ts";
+import { checkWeights, ofRank, ranked, TENSOR } from "../tensor/shape.ts";
 import { reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor2D, Tensor3D } from "../tensor/types.ts";
 
@@ -24,6 +25,8 @@ export interface AdapterParams {
  * @returns Same shape. The caller disposes it.
  */
 export function adapter<T extends Tensor>(params: AdapterParams, x: T): T {
+  checkWeights("a bottleneck", params, ["down.weight", "down.bias?", "up.weight", "up.bias?"]);
+  checkValue("apply a bottleneck", "x", x, TENSOR);
   const few = x.rank === 2 ? fusedMessages(ofRank(x, 2, "x"), [params.down, params.up]) : undefined;
   if (few) return ranked(few, x);
   const together = joined([params.down, params.up], x, { activation: "leaky-relu", trained: true });
@@ -46,6 +49,11 @@ export function messages(params: AdapterParams, x: Tensor3D, incoming: Tensor3D)
 
 /** Kaiming normal weights; biases uniform in `±1/√fanIn`, as `nn.Linear` starts them and the released code leaves them. */
 export function initAdapter(embedding: number, hidden: number, seed: number, name: string): AdapterParams {
+  for (const [what, value] of Object.entries({ embedding, hidden })) {
+    checkValue("build a bottleneck", what, value, COUNT);
+  }
+  checkValue("build a bottleneck", "seed", seed, INTEGER);
+  checkValue("build a bottleneck", "name", name, TEXT);
   const layer = (outSize: number, inSize: number, part: string): LinearParams => ({
     weight: kaimingNormal([outSize, inSize], seed, `${name} ${part}`),
     bias: uniform([outSize], 1 / Math.sqrt(inSize), seed, `${name} ${part} bias`),

@@ -1,8 +1,9 @@
 /** Which affinities weigh the CLS hyperedge, by name. @module */
+import { checkShape } from "../tensor/shape.ts";
 import * as tf from "@tensorflow/tfjs";
 import { ones } from "../tensor/init.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
-import { checkValue } from "../platform/options.ts";
+import { checkOptions, checkRecord, checkValue, INTEGER, type Rules, TEXT } from "../platform/options.ts";
 import {
   aceHgnn,
   type AceHgnnConfig,
@@ -39,12 +40,17 @@ function affinityOf(config: Pick<AceHgnnConfig, "affinity">): Affinity {
   return AFFINITIES[affinity];
 }
 
+/** What they must be. */
+const INIT_RULES: Rules<{ seed?: number; name?: string }> = { seed: INTEGER, name: TEXT };
+
 /** Fresh weights of a hypergraph module with the configured affinities; the bottlenecks do not depend on which. */
 export function initHgnn(
   config: Pick<AceHgnnConfig, "hidden" | "affinity">,
   embedding: number,
   options: { seed?: number; name?: string } = {},
 ): AceHgnnParams {
+  checkOptions("build a hypergraph", options, INIT_RULES);
+  checkRecord("build a hypergraph", "config", config, { hidden: HGNN_RULES.hidden });
   const { seed = 1, name = "ace-hgnn" } = options;
   return {
     ...initAceHgnn(embedding, config.hidden, seed, name),
@@ -68,6 +74,9 @@ export function clsScores(
   affinity: Tensor2D | undefined,
   config: Pick<AceHgnnConfig, "affinity"> = {},
 ): Tensor2D {
+  checkRecord("score tokens", "config", config, {});
+  checkShape(tokens, [null, null, null], "the tokens");
+  if (affinity !== undefined) checkShape(affinity, [tokens.shape[0], tokens.shape[1] - 1], "the affinity");
   const configured = affinityOf(config);
   if (affinity) return configured.scores(params, tokens, affinity);
   const { scores } = configured === AFFINITIES.attention ? AFFINITIES.similarity : configured;
@@ -87,5 +96,6 @@ export function hypergraph(
   affinity: Tensor2D | undefined,
   config: Pick<AceHgnnConfig, "topK" | "affinity">,
 ): Tensor2D {
+  checkRecord("build a hypergraph", "config", config, { topK: HGNN_RULES.topK });
   return tf.tidy(() => aceHgnn(params, tokens, clsScores(params, tokens, affinity, config), config.topK));
 }

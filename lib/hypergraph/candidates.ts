@@ -1,4 +1,5 @@
 /** What the learned affinities share: their vectors' start, and which tokens can be members. @module */
+import { checkValue, COUNT, INTEGER } from "../platform/options.ts";
 import * as tf from "@tensorflow/tfjs";
 import { kaimingUniform } from "../tensor/init.ts";
 import { detach } from "../tensor/ops.ts";
@@ -19,6 +20,8 @@ export function dropUnreached(scores: Tensor2D, affinity: Tensor2D): Tensor2D {
 
 /** A vector uniform in `±√(6 / (1 + hidden))`: Glorot for a `[1, hidden]` matrix. */
 export function attentionVector(hidden: number, seed: number, name: string): Tensor1D {
+  checkValue("build an affinity", "hidden", hidden, COUNT);
+  checkValue("build an affinity", "seed", seed, INTEGER);
   const bound = Math.sqrt(6 / (1 + hidden));
   return tf.tidy(() => mul(kaimingUniform([hidden], seed, name), bound * Math.sqrt(hidden)));
 }

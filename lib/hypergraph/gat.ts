@@ -1,5 +1,6 @@
 /** Graph attention (GAT) in place of the encoder's attention as the weights of the CLS hyperedge. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkValue, TEXT } from "../platform/options.ts";
 import { checkShape } from "../tensor/shape.ts";
 import { add, expandDims, matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
@@ -48,6 +49,7 @@ export function gatScores(params: GatHgnnParams, tokens: Tensor3D, affinity: Ten
 
 /** Fresh attention vectors, Glorot uniform as PyG's `GATConv`. */
 export function initGat(hidden: number, seed: number, name: string): GatHgnnParams["gat"] {
+  checkValue("build an affinity", "name", name, TEXT);
   return {
     source: attentionVector(hidden, seed, `${name} source`),
     target: attentionVector(hidden, seed, `${name} target`),

@@ -1,5 +1,6 @@
 /** Dynamic graph attention (GATv2) in place of the encoder's attention as the weights of the CLS hyperedge. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkValue, TEXT } from "../platform/options.ts";
 import { checkShape } from "../tensor/shape.ts";
 import { add, mul, reshape, sumOver } from "../tensor/typed.ts";
 import type { Tensor1D, Tensor2D, Tensor3D } from "../tensor/types.ts";
@@ -45,5 +46,6 @@ export function gatv2Scores(params: Gatv2HgnnParams, tokens: Tensor3D, affinity:
 
 /** A fresh attention vector, Glorot uniform as PyG's `GATv2Conv`. */
 export function initGatv2(hidden: number, seed: number, name: string): Gatv2HgnnParams["gatv2"] {
+  checkValue("build an affinity", "name", name, TEXT);
   return { attention: attentionVector(hidden, seed, `${name} attention`) };
 }

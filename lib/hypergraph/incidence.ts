@@ -1,11 +1,18 @@
 /** The affinity between nodes and hyperedges. @module */
+import { checkValue, COUNT } from "../platform/options.ts";
 import * as tf from "@tensorflow/tfjs";
 import { topKSoftmax } from "../tensor/kernels/top_k_softmax/api.ts";
 import { l2Normalise } from "../tensor/kernels/l2_normalise/api.ts";
-import { checkShape } from "../tensor/shape.ts";
+import { checkShape, TENSOR } from "../tensor/shape.ts";
 import { ones } from "../tensor/init.ts";
 import { add, complement, expandDims, matMul } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
+
+/** Refuses what are no tokens, and no number of members. */
+export function checkNodes(tokens: Tensor3D, topK: number): void {
+  checkShape(tokens, [null, null, null], "the tokens");
+  checkValue("build hyperedges", "topK", topK, COUNT);
+}
 
 /**
  * The whole incidence matrix A of ACE-HGNN, one hyperedge per token.
@@ -22,6 +29,7 @@ import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
  * @throws {TypeError} If the shapes do not belong together.
  */
 export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: number): Tensor3D {
+  checkNodes(tokens, topK);
   const [batch, size] = tokens.shape;
   const nodes = size - 1;
   checkShape(affinity, [batch, nodes], "the affinity");
@@ -45,5 +53,7 @@ export function denseIncidence(tokens: Tensor3D, affinity: Tensor2D, topK: numbe
 
 /** Softmax over the k largest of the allowed entries of each row, 0 elsewhere. */
 export function keepTopK<T extends Tensor2D | Tensor3D>(scores: T, allowed: Tensor2D | Tensor3D, topK: number): T {
+  for (const [name, value] of Object.entries({ scores, allowed })) checkValue("choose members", name, value, TENSOR);
+  checkValue("choose members", "topK", topK, COUNT);
   return tf.tidy(() => topKSoftmax(scores, topK, allowed).weights);
 }

@@ -1,6 +1,6 @@
 /** The only makers of errors about tensors and their shapes. @module */
 import * as tf from "@tensorflow/tfjs";
-import { checkValue, type Rule } from "../platform/options.ts";
+import { checkRecord, checkValue, needed, type Rule } from "../platform/options.ts";
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorOf } from "./types.ts";
 
 type Ranks = [Scalar, Tensor1D, Tensor2D, Tensor3D, Tensor4D];
@@ -68,4 +68,24 @@ export function shaped<Shape extends readonly number[]>(tensor: Tensor, shape: S
 
 function hasAxesOf<Shape extends readonly number[]>(tensor: Tensor, shape: Shape): tensor is Tensor & TensorOf<Shape> {
   return tensor.rank === shape.length;
+}
+
+/**
+ * Checks that a layer's weights are there.
+ *
+ * @param layer What cannot be applied, such as `a linear layer`.
+ * @param names Names of the leaves; those within other records with a point: `down.weight`. One that may be left out ends in `?`.
+ * @throws {TypeError} If one is no tensor; the message names it.
+ */
+export function checkWeights(layer: string, params: unknown, names: readonly string[]): void {
+  for (const name of names) {
+    const path = name.replace(/\?$/, "").split(".");
+    const leaf = name.endsWith("?") ? TENSOR : needed(TENSOR);
+    let [node, place] = [params, "its weights"];
+    for (const [i, key] of path.entries()) {
+      checkRecord(`apply ${layer}`, place, node, i === path.length - 1 ? { [key]: leaf } : {});
+      node = Reflect.get(Object(node), key);
+      place = `${place}.${key}`;
+    }
+  }
 }

@@ -8,6 +8,7 @@ import { fromFileUrl } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/mod.ts";
 import { initAdamw } from "../../lib/train/mod.ts";
+import { initAceHgnn } from "../../lib/hypergraph/mod.ts";
 import { loadClip, MINI } from "../../mod.ts";
 
 await selectBackend({ backend: "cpu" });
@@ -96,7 +97,11 @@ function whole<T extends object>(value: T): T {
   return value;
 }
 
-const [x1, x2, x4] = [tf.ones([4]), tf.ones([2, 4]), tf.ones([2, 4, 4, 4])];
+const [x1, x2, x3, x4] = [tf.ones([4]), tf.ones([2, 4]), tf.ones([2, 5, 4]), tf.ones([2, 4, 4, 4])];
+const linear = { weight: tf.ones([4, 4]), bias: x1 };
+const bottleneck = { down: linear, up: linear };
+const hgnn = initAceHgnn(4, 4, 1);
+const affinity = tf.ones([2, 4]);
 const scalar = tf.scalar(1);
 const picture = { width: 2, height: 1, channels: 1, bitDepth: 8, data: Uint8Array.of(0, 255) };
 const item = whole({ id: "a", image: () => Promise.resolve(picture), text: "a", target: 0, patientId: "p" });
@@ -271,6 +276,21 @@ const CALLS: Readonly<Record<string, Record<string, Given[]>>> = {
     sigmoidLoss: [{ image: x2, text: x2 }, { scale: scalar, bias: scalar }],
     weightedBce: [x2, x2, x1],
   },
+  hypergraph: {
+    aceHgnn: [hgnn, x3, affinity, 2],
+    aceHgnnDense: [hgnn, x3, affinity, 2],
+    adapter: [bottleneck, x3],
+    chosenHyperedges: [x3, affinity, 2],
+    clsScores: [hgnn, x3, affinity, { affinity: "attention" }],
+    denseIncidence: [x3, affinity, 2],
+    hypergraph: [hgnn, x3, affinity, { topK: 2 }],
+    initAceHgnn: [4, 4, 1, "a"],
+    initAdapter: [4, 4, 1, "a"],
+    initGat: [4, 1, "a"],
+    initGatv2: [4, 1, "a"],
+    initHgnn: [{ hidden: 4 }, 4, { seed: 1, name: "a" }],
+    keepTopK: [x2, x2, 2],
+  },
 };
 
 /** What may be given instead: of another kind, and yet what the function takes. */
@@ -280,6 +300,7 @@ const TAKEN: readonly RegExp[] = [
   /^data (checkUnseen 2|judgedNotes 2|parseCaptions 1|seenCases 1) = /, // what messages call a file
   /^data chexpert5xN 0 = true: is taken$/, // five times it are five cases
   /^data csvCell 0 = (NaN|-1|1\.5): is taken$/,
+  /^hypergraph clsScores 0.*: is taken$/, // the encoder's attention needs no weights
   /^losses falseNegativeMask 0\[0\]\[0\] = null: is taken$/, // a blank label
   /^train valueAndGradients 2 = a function/, // what it gives is not looked at
   /^display barFigure 1\[0\]\.values\[0\] = null: is taken$/,
