@@ -4,6 +4,7 @@ import type { SegmentationFigures } from "../../../dense/segment/metrics.ts";
 import {
   checkedFields,
   FINITE,
+  FLAG,
   isRecord,
   LIST,
   orAbsent,
@@ -128,6 +129,7 @@ export function parseTable4Run(text: string, name: string): Table4Run {
   });
   checkModel(name, record.configuration);
   const { rows, baselines, examples = [] } = checkedFields(name, record["result"], {
+    synthetic: FLAG,
     rows: LIST,
     baselines: RECORD,
     examples: orAbsent(LIST),
