@@ -1,8 +1,10 @@
 /** Batch normalisation over images, rows and columns. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkValue, COUNT } from "../platform/options.ts";
 import { ones, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
 import { customGrad } from "../tensor/gradients.ts";
+import { checkWeights, TENSOR } from "../tensor/shape.ts";
 import { add, mul, reshape, sub, unflatten } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D } from "../tensor/types.ts";
 
@@ -27,6 +29,7 @@ const MOMENTUM = 0.1;
 
 /** Gain 1, offset 0, running mean 0 and variance 1. */
 export function initBatchNorm(channels: number): BatchNormParams {
+  checkValue("build a batch normalisation", "channels", channels, COUNT);
   return {
     weight: ones([channels]),
     bias: zeros([channels]),
@@ -46,6 +49,8 @@ export function initBatchNorm(channels: number): BatchNormParams {
  * @returns Same shape. The caller disposes it.
  */
 export function batchNorm<T extends Tensor>(params: BatchNormParams, x: T, statistics?: BatchStatistics): T {
+  checkWeights("a batch normalisation", params, ["weight", "bias", "mean", "variance"]);
+  checkValue("apply a batch normalisation", "x", x, TENSOR);
   const channels = params.weight.shape[0];
   return tf.tidy(() => {
     const rows = reshape(x, [x.size / channels, channels]);

@@ -1,10 +1,24 @@
 /** Two-dimensional convolution as matrix products, so that every backend has its gradient. @module */
 import * as tf from "@tensorflow/tfjs";
+import {
+  checkOptions,
+  checkRecord,
+  checkValue,
+  COUNT,
+  FLAG,
+  INTEGER,
+  needed,
+  RECORD,
+  type Rule,
+  type Rules,
+  TEXT,
+} from "../platform/options.ts";
 import { normal, zeros } from "../tensor/init.ts";
 import { tidy } from "../tensor/ops.ts";
 import { batchNorm, type BatchNormParams, type BatchStatistics, initBatchNorm } from "./batch_norm.ts";
 import { customGrad } from "../tensor/gradients.ts";
 import { everySecond } from "../tensor/kernels/conv/steps.ts";
+import { checkShape, checkWeights } from "../tensor/shape.ts";
 import { add, reshape, slice } from "../tensor/typed.ts";
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from "../tensor/types.ts";
 
@@ -34,8 +48,25 @@ export interface ConvShape {
   bias?: boolean;
 }
 
+const among = (numbers: readonly number[]): Rule => ({
+  must: numbers.join(" or "),
+  type: "number",
+  allows: (value) => numbers.some((number) => number === value),
+});
+
+const SHAPE_RULES: Rules<ConvShape> = {
+  input: needed(COUNT),
+  output: needed(COUNT),
+  kernel: among([1, 3]),
+  stride: among([1, 2]),
+  bias: FLAG,
+};
+
 /** Random weights, Kaiming normal over the inputs, no offset at first; `name` keeps streams apart. */
 export function initConv(shape: ConvShape, seed: number, name: string): ConvParams {
+  checkOptions("build a convolution", shape, SHAPE_RULES, "size");
+  checkValue("build a convolution", "seed", seed, INTEGER);
+  checkValue("build a convolution", "name", name, TEXT);
   const { input, output, kernel = 3, stride = 1, bias = true } = shape;
   const fan = kernel * kernel * input;
   return {
@@ -55,6 +86,9 @@ export function initConv(shape: ConvShape, seed: number, name: string): ConvPara
  * @throws {TypeError} If the channels do not fit the weights.
  */
 export function conv2d(params: ConvParams, x: Tensor4D): Tensor4D {
+  checkWeights("a convolution", params, ["weight", "bias?"]);
+  checkRecord("convolve", "its weights", params, { kernel: needed(among([1, 3, 7])), stride: needed(among([1, 2])) });
+  checkShape(x, [null, null, null, null], "the maps");
   const { weight, bias, kernel, stride } = params;
   const [batch, height, width, channels] = x.shape;
   const [out, fan] = weight.shape;
@@ -189,5 +223,6 @@ export function initConvNorm(shape: ConvShape, seed: number, name: string): Conv
 
 /** The convolution, normalised: by the batch while training, which fills `statistics`, else by the running averages. */
 export function convNorm(params: ConvNormParams, x: Tensor4D, statistics?: BatchStatistics): Tensor4D {
+  checkRecord("convolve", "params", params, { conv: needed(RECORD), norm: needed(RECORD) });
   return batchNorm(params.norm, conv2d(params.conv, x), statistics);
 }

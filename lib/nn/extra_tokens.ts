@@ -1,5 +1,7 @@
 /** Learned tokens between the first token and the rest, put in and taken out again. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkRecord, checkValue, WHOLE } from "../platform/options.ts";
+import { checkShape } from "../tensor/shape.ts";
 import { expandDims, slice } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 
@@ -11,6 +13,8 @@ import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
  * @returns Shape `[B, N + P, D]`. The caller disposes it.
  */
 export function insertAfterFirst(x: Tensor3D, rows: Tensor2D): Tensor3D {
+  checkShape(x, [null, null, null], "the tokens");
+  checkShape(rows, [null, x.shape[2]], "the learned tokens");
   const [batch, size, width] = x.shape;
   const count = rows.shape[0];
   return tf.tidy(() => {
@@ -38,10 +42,18 @@ export interface TokenMasks {
 }
 
 /** The masks with `count` learned tokens after the first: real keys, never read; shape `[B, N + count]` each. */
-export function extendMasks({ keyMask, read }: TokenMasks, count: number): TokenMasks {
-  const extend = (mask: Tensor2D, value: number): Tensor2D =>
-    tf.tidy(() => tf.squeeze(insertAfterFirst(tf.expandDims(mask, 2), tf.fill([count, 1], value)), [2]));
-  return { ...(keyMask ? { keyMask: extend(keyMask, 1) } : {}), ...(read ? { read: extend(read, 0) } : {}) };
+export function extendMasks(masks: TokenMasks, count: number): TokenMasks {
+  checkRecord("extend masks", "masks", masks, {});
+  checkValue("extend masks", "count", count, WHOLE);
+  const { keyMask, read } = masks;
+  const extend = (mask: Tensor2D, value: number): Tensor2D => {
+    checkShape(mask, [null, null], "a mask of tokens");
+    return tf.tidy(() => tf.squeeze(insertAfterFirst(tf.expandDims(mask, 2), tf.fill([count, 1], value)), [2]));
+  };
+  return {
+    ...(keyMask === undefined ? {} : { keyMask: extend(keyMask, 1) }),
+    ...(read === undefined ? {} : { read: extend(read, 0) }),
+  };
 }
 
 /** Tokens of samples, and the attention of the one that is read. */
@@ -64,9 +76,14 @@ export function dropExtra(
   count: number,
   options: TokenMasks & { clsOnly?: boolean },
 ): EncodedTokens {
+  checkRecord("drop learned tokens", "result", result, {});
+  checkRecord("drop learned tokens", "options", options, {});
+  checkShape(result.tokens, [null, null, null], "the tokens");
+  checkValue("drop learned tokens", "count", count, WHOLE);
   const { tokens, affinity } = result;
+  if (affinity !== undefined) checkShape(affinity, [null, null], "the affinity");
   const kept = options.clsOnly ? tokens : dropAfterFirst(tokens, count);
-  if (!affinity) return { tokens: kept };
+  if (affinity === undefined) return { tokens: kept };
   const [batch, size] = affinity.shape;
   const others = options.read
     ? tf.tidy(() => tf.squeeze<Tensor2D>(dropAfterFirst(tf.expandDims(affinity, 2), count), [2]))

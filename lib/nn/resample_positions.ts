@@ -1,5 +1,7 @@
 /** Position embeddings of a grid of patches, resampled to another grid. @module */
 import * as tf from "@tensorflow/tfjs";
+import { AMOUNT, checkValue, COUNT, FLAG } from "../platform/options.ts";
+import { checkShape } from "../tensor/shape.ts";
 import { matMul, reshape } from "../tensor/typed.ts";
 import type { Tensor3D } from "../tensor/types.ts";
 
@@ -53,8 +55,23 @@ export function cubicWeights(from: number, to: number, antialias: boolean, offse
  * @returns Shape `[1, g² + 1, D]`; `positions` itself, as a new handle, where the grids are the same. The caller disposes it.
  */
 export function resamplePositions(positions: Tensor3D, grid: number, antialias: boolean, offset = 0): Tensor3D {
+  checkShape(positions, [1, null, null], "the positions");
+  for (
+    const [name, value, rule] of [["grid", grid, COUNT], ["antialias", antialias, FLAG], [
+      "offset",
+      offset,
+      AMOUNT,
+    ]] as const
+  ) {
+    checkValue("resample positions", name, value, rule);
+  }
   const [, rows, width] = positions.shape;
   const stored = Math.sqrt(rows - 1);
+  if (!Number.isInteger(stored)) {
+    throw new TypeError(
+      `Cannot resample positions as there must be one and those of a square of patches: current ones are ${rows}`,
+    );
+  }
   if (stored === grid) return tf.clone(positions);
   return tf.tidy(() => {
     const weights = tf.tensor2d(cubicWeights(stored, grid, antialias, offset), [grid, stored]);

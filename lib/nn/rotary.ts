@@ -1,7 +1,9 @@
 /** Rotary position embeddings of a grid of patches: queries and keys turned by angles that grow with row and column. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkOptions, checkRecord, checkValue, COUNT, needed, type Rules, WHOLE } from "../platform/options.ts";
 import { rotatePairs } from "../tensor/kernels/rotate/api.ts";
 import { tidy } from "../tensor/ops.ts";
+import { checkShape } from "../tensor/shape.ts";
 import type { Tensor2D, Tensor3D } from "../tensor/types.ts";
 import { insertAfterFirst } from "./extra_tokens.ts";
 
@@ -25,6 +27,13 @@ export interface RotaryOptions {
   heads: number;
 }
 
+const ROTARY_RULES: Rules<RotaryOptions> = {
+  grid: needed(COUNT),
+  reference: needed(COUNT),
+  width: needed(COUNT),
+  heads: needed(COUNT),
+};
+
 /** Base of the frequencies. */
 const TEMPERATURE = 10_000;
 
@@ -35,9 +44,17 @@ const TEMPERATURE = 10_000;
  * Source: Fang et al., EVA-02, 2023; Su et al., RoFormer, 2021, section 3.2; timm `RotaryEmbeddingCat`.
  *
  * @returns The caller disposes both tensors.
+ * @throws {RangeError} If a size will not do, or a head's numbers do not come in fours.
  */
-export function rotaryTable({ grid, reference, width, heads }: RotaryOptions): RotaryTable {
+export function rotaryTable(options: RotaryOptions): RotaryTable {
+  checkOptions("make a table of turns", options, ROTARY_RULES);
+  const { grid, reference, width, heads } = options;
   const size = width / heads;
+  if (size % 4 !== 0) {
+    throw new RangeError(
+      `Cannot make a table of turns as width must be a multiple of 4 heads (${4 * heads}): current value is ${width}`,
+    );
+  }
   const bands = size / 4;
   const [cos, sin] = [new Float32Array((grid * grid + 1) * width), new Float32Array((grid * grid + 1) * width)];
   cos.fill(1, 0, width);
@@ -62,7 +79,10 @@ export function rotaryTable({ grid, reference, width, heads }: RotaryOptions): R
 }
 
 /** The table with `count` tokens more after the first, which are not turned. The caller disposes both tensors. */
-export function extendRotary({ cos, sin }: RotaryTable, count: number): RotaryTable {
+export function extendRotary(table: RotaryTable, count: number): RotaryTable {
+  checkTable(table);
+  checkValue("extend a table of turns", "count", count, WHOLE);
+  const { cos, sin } = table;
   const width = cos.shape[1];
   const extend = (table: Tensor2D, rows: Tensor2D): Tensor2D =>
     tf.tidy(() => tf.squeeze(insertAfterFirst(tf.expandDims(table, 0), rows), [0]));
@@ -72,12 +92,21 @@ export function extendRotary({ cos, sin }: RotaryTable, count: number): RotaryTa
   }));
 }
 
+function checkTable(table: RotaryTable): void {
+  checkRecord("turn tokens", "table", table, {});
+  checkShape(table.cos, [null, null], "the table's cosines");
+  checkShape(table.sin, table.cos.shape, "the table's sines");
+}
+
 /**
  * Queries or keys, turned: `(x₀, x₁) → (x₀ cos - x₁ sin, x₁ cos + x₀ sin)` for each pair.
  *
  * @param x Shape `[B, N + 1, D]`.
  * @returns Shape of `x`. The caller disposes it.
+ * @throws {TypeError} If the table is not that of `x`'s tokens.
  */
-export function rotate(x: Tensor3D, { cos, sin }: RotaryTable): Tensor3D {
-  return rotatePairs(x, cos, sin);
+export function rotate(x: Tensor3D, table: RotaryTable): Tensor3D {
+  checkTable(table);
+  checkShape(x, [null, ...table.cos.shape], "the tokens to be turned");
+  return rotatePairs(x, table.cos, table.sin);
 }

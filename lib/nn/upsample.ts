@@ -1,5 +1,7 @@
 /** Enlarging maps to twice their side. @module */
 import * as tf from "@tensorflow/tfjs";
+import { checkOptions, FLAG, type Rules } from "../platform/options.ts";
+import { checkShape } from "../tensor/shape.ts";
 import { reshape } from "../tensor/typed.ts";
 import type { Tensor, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
@@ -8,6 +10,8 @@ export interface UpsampleOptions {
   /** Whether corner pixels keep their values, as torch's `align_corners`. @default {false} */
   alignCorners?: boolean;
 }
+
+const UPSAMPLE_RULES: Rules<UpsampleOptions> = { alignCorners: FLAG };
 
 /** Weights of `to` outputs over `n` inputs along one axis, row-major. */
 function bilinearMatrix(n: number, to: number, alignCorners = false): Float32Array {
@@ -31,6 +35,8 @@ function bilinearMatrix(n: number, to: number, alignCorners = false): Float32Arr
  * @returns Shape `[B, 2H, 2W, C]`. The caller disposes it.
  */
 export function upsampleBilinear(x: Tensor4D, options: UpsampleOptions = {}): Tensor4D {
+  checkShape(x, [null, null, null, null], "the maps");
+  checkOptions("enlarge maps", options, UPSAMPLE_RULES);
   const [, height, width] = x.shape;
   return enlargeBilinear(x, [2 * height, 2 * width], options);
 }
@@ -52,6 +58,7 @@ export function enlargeBilinear(x: Tensor4D, size: readonly [number, number], op
 
 /** Every pixel four times: torch's `Upsample(scale_factor=2, mode="nearest")`. Shape `[B, 2H, 2W, C]`. */
 export function upsampleNearest(x: Tensor4D): Tensor4D {
+  checkShape(x, [null, null, null, null], "the maps");
   const [batch, height, width, channels] = x.shape;
   return tf.tidy(() => {
     const across = tf.concat([x, x], 3); // [B, H, W, 2C]: each pixel twice in a row

@@ -1,7 +1,19 @@
 /** Square windows of a map of tokens: the orders that put each window's tokens together, and what they do not see. @module */
 import * as tf from "@tensorflow/tfjs";
+import {
+  checkRecord,
+  checkValue,
+  COUNT,
+  LIST,
+  needed,
+  type Rule,
+  type Rules,
+  shown,
+  WHOLE,
+} from "../platform/options.ts";
 import { customGrad } from "../tensor/gradients.ts";
 import { embeddingLookup, tidy } from "../tensor/ops.ts";
+import { checkShape } from "../tensor/shape.ts";
 import { expandDims, reshape } from "../tensor/typed.ts";
 import type { Tensor2D, Tensor3D, Tensor4D } from "../tensor/types.ts";
 
@@ -13,6 +25,17 @@ export interface Windows {
   window: number;
   /** By how much the map is moved up and left first, round its borders. */
   shift: number;
+}
+
+const WINDOW_RULES: Rules<Windows> = { side: needed(COUNT), window: needed(COUNT), shift: needed(WHOLE) };
+
+function checkWindows(windows: Windows): void {
+  checkRecord("cut a map into windows", "windows", windows, WINDOW_RULES);
+  const { side, window } = windows;
+  if (side % window === 0) return;
+  throw new RangeError(
+    `Cannot cut a map into windows as side must be a multiple of window (${window}): current value is ${side}`,
+  );
 }
 
 /** A row-major map place for each place of an order. Of one size there is one array. */
@@ -31,11 +54,14 @@ function once<K, T>(known: Map<K, T>, key: K, make: () => T): T {
 
 /** The order of a map, row by row. */
 export function rowOrder(side: number): TokenOrder {
+  checkValue("order a map", "side", side, COUNT);
   return once(orders, `rows ${side}`, () => Array.from({ length: side * side }, (_, i) => i));
 }
 
 /** The order window by window, row by row within each. */
-export function windowOrder({ side, window, shift }: Windows): TokenOrder {
+export function windowOrder(windows: Windows): TokenOrder {
+  checkWindows(windows);
+  const { side, window, shift } = windows;
   const across = side / window;
   const placeOf = (i: number): number => {
     const [cell, inner] = [Math.floor(i / window ** 2), i % window ** 2];
@@ -50,8 +76,15 @@ export function windowOrder({ side, window, shift }: Windows): TokenOrder {
   );
 }
 
+const EVEN: Rule = {
+  ...COUNT,
+  must: "an even number of tokens",
+  allows: (side) => Number(side) > 0 && Number(side) % 2 === 0,
+};
+
 /** The order two by two: each cell's upper left, lower left, upper right and lower right token. */
 export function mergeOrder(side: number): TokenOrder {
+  checkValue("order a map two by two", "side", side, EVEN);
   const across = side / 2;
   const placeOf = (i: number): number => {
     const [cell, inner] = [i >> 2, i & 3];
@@ -67,8 +100,13 @@ export function mergeOrder(side: number): TokenOrder {
  *
  * @param x Shape `[B, S², D]`, in the order `from`.
  * @returns Shape of `x`, in the order `to`. The caller disposes it.
+ * @throws {TypeError} If `x` has another number of tokens than an order.
  */
 export function reorder(x: Tensor3D, from: TokenOrder, to: TokenOrder): Tensor3D {
+  for (const [name, order] of Object.entries({ from, to })) {
+    checkValue("reorder tokens", name, order, LIST);
+    checkShape(x, [null, order.length, null], "the tokens");
+  }
   if (from === to) return tf.clone(x);
   return customGrad([x], (tokens) => ({
     value: gatherTokens(tokens, sources(from, to)),
@@ -79,12 +117,25 @@ export function reorder(x: Tensor3D, from: TokenOrder, to: TokenOrder): Tensor3D
 
 const takes = new WeakMap<TokenOrder, WeakMap<TokenOrder, Int32Array>>();
 
+/** Refuses an order that has not each place once. */
+function checkOrder(name: string, order: TokenOrder): void {
+  const seen = new Set(order);
+  if (seen.size === order.length && order.every((_, place) => seen.has(place))) return;
+  throw new RangeError(
+    `Cannot reorder tokens as ${name} must have each place from 0 to ${order.length - 1} once: current value is ${
+      shown(order)
+    }`,
+  );
+}
+
 /** Where each place of `to` finds its token in `from`. */
 function sources(from: TokenOrder, to: TokenOrder): Int32Array {
   const ofFrom = takes.get(from) ?? new WeakMap<TokenOrder, Int32Array>();
   takes.set(from, ofFrom);
   const kept = ofFrom.get(to);
   if (kept) return kept;
+  checkOrder("from", from);
+  checkOrder("to", to);
   const places = new Int32Array(from.length);
   for (let i = 0; i < from.length; i++) places[from[i]!] = i;
   const made = Int32Array.from(to, (place) => places[place]!);
@@ -117,6 +168,8 @@ const UNSEEN = -100;
  * @returns Shape `[1, H, w², w²]`, or one for each window, `[S²/w², H, w², w²]`. The caller disposes it.
  */
 export function windowBias(table: Tensor2D, windows: Windows): Tensor4D {
+  checkWindows(windows);
+  checkShape(table, [(2 * windows.window - 1) ** 2, null], "the biases by distance");
   const { window, shift } = windows;
   const [size, heads] = [window ** 2, table.shape[1]];
   return tidy(() => {

@@ -8,6 +8,7 @@ import { fromFileUrl } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import { selectBackend } from "../../lib/tensor/mod.ts";
 import { initAdamw } from "../../lib/train/mod.ts";
+import { initBatchNorm, initConv, rotaryTable } from "../../lib/nn/mod.ts";
 import { initAceHgnn } from "../../lib/hypergraph/mod.ts";
 import { loadClip, MINI } from "../../mod.ts";
 
@@ -103,6 +104,9 @@ const bottleneck = { down: linear, up: linear };
 const hgnn = initAceHgnn(4, 4, 1);
 const affinity = tf.ones([2, 4]);
 const scalar = tf.scalar(1);
+const norm = initBatchNorm(4);
+const convolution = initConv({ input: 4, output: 4 }, 1, "a");
+const turns = rotaryTable({ grid: 2, reference: 2, width: 4, heads: 1 });
 const picture = { width: 2, height: 1, channels: 1, bitDepth: 8, data: Uint8Array.of(0, 255) };
 const item = whole({ id: "a", image: () => Promise.resolve(picture), text: "a", target: 0, patientId: "p" });
 const dataset = whole({
@@ -276,6 +280,28 @@ const CALLS: Readonly<Record<string, Record<string, Given[]>>> = {
     sigmoidLoss: [{ image: x2, text: x2 }, { scale: scalar, bias: scalar }],
     weightedBce: [x2, x2, x1],
   },
+  nn: {
+    batchNorm: [norm, x4],
+    conv2d: [convolution, x4],
+    convNorm: [{ conv: convolution, norm }, x4],
+    dropExtra: [{ tokens: x3, affinity }, 1, {}],
+    extendMasks: [{ keyMask: x2 }, 1],
+    extendRotary: [turns, 1],
+    initBatchNorm: [4],
+    initConv: [{ input: 1, output: 1 }, 1, "a"],
+    initConvNorm: [{ input: 1, output: 1 }, 1, "a"],
+    insertAfterFirst: [x3, x2],
+    mergeOrder: [2],
+    reorder: [tf.ones([2, 4, 4]), [0, 1, 2, 3], [3, 2, 1, 0]],
+    resamplePositions: [tf.ones([1, 5, 4]), 3, true, 0.1],
+    rotaryTable: [{ grid: 2, reference: 2, width: 4, heads: 1 }],
+    rotate: [x3, turns],
+    rowOrder: [2],
+    upsampleBilinear: [x4, { alignCorners: true }],
+    upsampleNearest: [x4],
+    windowBias: [tf.ones([9, 1]), { side: 4, window: 2, shift: 0 }],
+    windowOrder: [{ side: 4, window: 2, shift: 1 }],
+  },
   hypergraph: {
     aceHgnn: [hgnn, x3, affinity, 2],
     aceHgnnDense: [hgnn, x3, affinity, 2],
@@ -314,6 +340,20 @@ const ELSEWHERE: readonly string[] = [
   ...["checkDenseRecord", "checkRunRecord", "checkTrainingRecord", "parseRunRecord"],
   ...["openImageReader", "rowNumber"],
   ...["fit", "watchFit"], // see options_test.ts
+  // Layers, whose weights a model's loader has checked.
+  ...[
+    "attentionPool",
+    "bottleneck",
+    "frozenLinear",
+    "layerNorm",
+    "linear",
+    "mlp",
+    "quickGelu",
+    "selfAttention",
+    "tanhGelu",
+  ],
+  ...["transformer", "transformerBlock"],
+  ...["isLinear", "isTrainedLeaf", "mapBlocks", "mergeUpdates", "runningStatistics", "towerBlocks"], // of a model's tree
 ];
 
 Deno.test("a source tells of places at which it has no sample", async () => {
