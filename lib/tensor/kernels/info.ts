@@ -22,9 +22,9 @@ declare const SHAPED_AS: unique symbol;
 /** A result that has the shape of one of the inputs. */
 export type ShapedAs<Input extends string> = TensorInfo & { readonly [SHAPED_AS]?: Input };
 
-/** The input whose shape a result has, if it is one. */
+/** The input whose shape a result has, or false: undefined would be a name to compilers that do not tell it apart. */
 export type InputOfShape<Result> = typeof SHAPED_AS extends keyof Result ? NonNullable<Result[typeof SHAPED_AS]>
-  : undefined;
+  : false;
 
 /** Tensors by name. */
 export type Named<Names extends string, Info extends TensorInfo = TensorInfo> = Record<Names, Info>;

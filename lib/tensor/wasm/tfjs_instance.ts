@@ -45,7 +45,7 @@ export async function instantiateTfjs(imports: WebAssembly.Imports): Promise<Tfj
 
 /** Whether this is a page that is not isolated from others: it may make a shared memory, and no more. */
 function isSingle(): boolean {
-  return "crossOriginIsolated" in globalThis && globalThis.crossOriginIsolated === false;
+  return Reflect.get(globalThis, "crossOriginIsolated") === false;
 }
 
 /** The functions that the start of the threaded file calls: it learns that there is one processor, so it starts no thread. */

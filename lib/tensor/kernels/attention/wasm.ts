@@ -19,8 +19,12 @@ export function withMask(backend: WasmBackend, keyMask: Info2D | undefined, run:
   // Whole vectors are read of it, the last beyond its end.
   const mask = allocate(backend, 4 * (length + 3));
   const buffer: ArrayBufferLike = backend.wasm.asm.memory.buffer;
-  const Values = keyMask.dtype === "bool" ? Uint8Array : keyMask.dtype === "int32" ? Int32Array : Float32Array;
-  const values = new Values(buffer, addressOf(backend, keyMask), length);
+  const address = addressOf(backend, keyMask);
+  const values = keyMask.dtype === "bool"
+    ? new Uint8Array(buffer, address, length)
+    : keyMask.dtype === "int32"
+    ? new Int32Array(buffer, address, length)
+    : new Float32Array(buffer, address, length);
   const words = new Int32Array(buffer, mask, length);
   for (let i = 0; i < length; i++) words[i] = values[i] ? -1 : 0;
   run(mask);

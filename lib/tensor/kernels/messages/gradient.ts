@@ -14,19 +14,31 @@ type Saved =
   | [...Layers<Tensor2D>, hidden: Tensor2D]
   | [...Layers<Tensor3D>, incoming: Tensor3D, hidden: Tensor3D];
 
+/** Back through the second layer, and the messages' sum where there is more than one. */
+function throughSecond(
+  dy: Tensor2D,
+  saved: Saved,
+): { dHidden: Tensor2D | Tensor3D; dIncoming?: Tensor3D; between: Tensor2D } {
+  if (saved.length === 7) {
+    const [, , , weight2, bias2, incoming, hidden] = saved;
+    const [dHidden, dIncoming, between] = runKernel("AceMessagesGrad", { dy, hidden, incoming, weight2, bias2 }, {});
+    return { dHidden, dIncoming, between };
+  }
+  const [, , , weight2, , hidden] = saved;
+  const dHidden = runKernel("AceMlpGradHidden", { dy, weight2, kept: hidden }, { activation: "leaky-relu" });
+  return { dHidden, between: hidden };
+}
+
 registerGradient("AceMessages", {
   saveAllInputs: true,
   outputsToSave: [false, true],
   gradFunc: ([dy], saved: Saved) => {
-    const [x, weight1, , weight2, bias2] = saved;
-    const [incoming, hidden] = saved.length === 7 ? [saved[5], saved[6]] : [undefined, saved[5]];
-    const [dHidden, dIncoming, between] = incoming
-      ? runKernel("AceMessagesGrad", { dy, hidden, incoming, weight2, bias2 }, {})
-      : [runKernel("AceMlpGradHidden", { dy, weight2, kept: hidden }, { activation: "leaky-relu" }), undefined, hidden];
+    const [x, weight1] = saved;
+    const { dHidden, dIncoming, between } = throughSecond(dy, saved);
     const [rows, width] = [dHidden.size / weight1.shape[0], weight1.shape[1]];
     const throughFirst = (): Tensor => {
       const dx = tf.matMul(tf.reshape(dHidden, [rows, weight1.shape[0]]), weight1);
-      return tf.reshape(dx, [dy.shape[0]!, ...(incoming ? [rows / dy.shape[0]!] : []), width]);
+      return tf.reshape(dx, [dy.shape[0]!, ...(dIncoming ? [rows / dy.shape[0]!] : []), width]);
     };
     const thunks = { x: throughFirst, ...(dIncoming ? { incoming: () => dIncoming } : {}) };
     if (!hasValues(x)) return thunks; // no gradient of a weight is asked for
