@@ -4,16 +4,9 @@
  *
  * @module
  */
-import { type AdapterTarget, parseConfig } from "./config.ts";
+import { parseConfig, TARGETS } from "./config.ts";
 import { caseLists, caseTexts } from "./case_lists.ts";
-import {
-  type AdapterEncoder,
-  type AdapterFile,
-  checkAdapter,
-  gatherHypergraph,
-  type LoraEntry,
-  scaleField,
-} from "./record.ts";
+import { type AdapterFile, checkAdapter, ENCODERS, gatherHypergraph, type LoraEntry, scaleField } from "./record.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { float32Tensor, type TensorData } from "../io/tensors.ts";
 import { jsonField, openTree, recordField, saveTree, type StoredTree } from "../io/tree.ts";
@@ -21,8 +14,6 @@ import { quoted } from "../io/_errors.ts";
 
 /** The metadata's `format`. */
 export const ACE_FORMAT = "ace-lora adapter 1";
-const ENCODERS: readonly AdapterEncoder[] = ["image", "text"];
-const TARGETS: readonly AdapterTarget[] = ["q", "k", "v", "o"];
 /** An A, whose B goes by the same name. */
 const LORA_NAME = /^lora\.(image|text)\.(\d{1,4})\.([qkvo])\.a$/;
 

@@ -183,7 +183,6 @@ function sum(tensors: readonly Weighted[]): Float32Array {
   );
 }
 
-/** The numbers of the largest magnitudes; 0 for the others. */
 /** The combinations that read an option which others do not. */
 const READERS: Readonly<Record<"density" | "seed", readonly Combination[]>> = {
   density: ["ties", "dare_linear", "dare_ties"],
@@ -200,6 +199,7 @@ function checkRead(combination: Combination, options: CombineOptions): void {
   }
 }
 
+/** The numbers of the largest magnitudes; 0 for the others. */
 function largest(values: Float32Array, density: number): Float32Array {
   const order = Uint32Array.from(values.keys()).sort((i, j) => Math.abs(values[j]!) - Math.abs(values[i]!) || i - j);
   const out = new Float32Array(values.length);

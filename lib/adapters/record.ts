@@ -71,7 +71,7 @@ export interface NamedAdapter {
 }
 
 /** The towers, in the order the files use: text first. */
-const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
+export const ENCODERS: readonly AdapterEncoder[] = ["text", "image"];
 
 /** A leaf of ACE-HGNN: its path and its tensor. */
 export interface HypergraphLeaf {

@@ -8,7 +8,7 @@ import { type DenseData, imagesToPredict, labelFraction } from "../dense/data.ts
 import { type DenseHead, saveHead } from "../dense/files.ts";
 import { imagesAhead } from "../data/pixels/ahead.ts";
 import { type DecodePool, openDecodePool } from "../data/pixels/decode_pool.ts";
-import { fingerprint, fingerprints, judgedNotes } from "../data/seen.ts";
+import { fingerprint, fingerprints } from "../data/seen.ts";
 import type { MappedCases, MapSourceOptions } from "../dense/maps.ts";
 import { createProgress } from "../display/progress.ts";
 import { METRICS_SCHEMA } from "../display/results.ts";
@@ -22,7 +22,7 @@ import { checkTrainedOn, classesOf, headOf } from "./dense_head.ts";
 import { dataOptionsOf, encoderConfigOf, encoderOf, fitOptionsOf, mappedOf, recordOf } from "./dense_options.ts";
 import { writeJson, writePage } from "./dense_output.ts";
 import type { Answering, DenseTask } from "./dense_task.ts";
-import { adapterFrom, judgedWarnings } from "./model_options.ts";
+import { adapterFrom, judgedWarnings, toldNotes } from "./model_options.ts";
 import { holdOutput } from "./output.ts";
 import { checkPath } from "./paths.ts";
 import { modelFacts } from "./provenance.ts";
@@ -148,8 +148,7 @@ async function judgedData<H extends DenseHead, F>(
 ): Promise<JudgedData> {
   const data = await dataOf(task, args, ["test"]);
   const chose = new Set<string>(); // those that chose a head are among those seen
-  const notes = judgedNotes(data.test, { ...defined({ seen }), chose }, path);
-  for (const note of notes) console.error(`warning: ${note}`);
+  const notes = toldNotes(data.test, { ...defined({ seen }), chose }, path);
   const adapter = await adapterFrom(args);
   const warnings = [...notes, ...judgedWarnings(adapter, data.test)];
   const cases = data.train.filter((item) => seen?.has(fingerprint(item)));

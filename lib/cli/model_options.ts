@@ -83,6 +83,13 @@ export async function adapterFrom(args: Arguments): Promise<NamedAdapter | undef
   return { path, file: await readAdapter(path, { depths: towerDepths(await fromModelFiles(args, readClipConfig)) }) };
 }
 
+/** {@linkcode judgedNotes}, told. */
+export function toldNotes(...asked: Parameters<typeof judgedNotes>): string[] {
+  const notes = judgedNotes(...asked);
+  for (const note of notes) console.error(`warning: ${note}`);
+  return notes;
+}
+
 /**
  * What must be known before figures of an adapter on these cases are believed, see {@linkcode judgedNotes}; it is told here, and is
  * to stand in the record.
@@ -93,9 +100,7 @@ export function judgedWarnings(
   adapter: NamedAdapter | undefined,
   cases: readonly Pick<Case, "id" | "patientId">[],
 ): string[] {
-  const notes = adapter ? judgedNotes(cases, usedCases(adapter.file), adapter.path) : [];
-  for (const note of notes) console.error(`warning: ${note}`);
-  return notes;
+  return adapter ? toldNotes(cases, usedCases(adapter.file), adapter.path) : [];
 }
 
 /** Loads the model that `--model`, `--weights` and `--tokenizer` name, or the same with other weights. */

@@ -62,6 +62,9 @@ const SHAPE_RULES: Rules<ConvShape> = {
   bias: FLAG,
 };
 
+/** What a convolution has beside its tensors. */
+const CONV_RULES = { kernel: needed(among([1, 3, 7])), stride: needed(among([1, 2])) };
+
 /** Random weights, Kaiming normal over the inputs, no offset at first; `name` keeps streams apart. */
 export function initConv(shape: ConvShape, seed: number, name: string): ConvParams {
   checkOptions("build a convolution", shape, SHAPE_RULES, "size");
@@ -87,7 +90,7 @@ export function initConv(shape: ConvShape, seed: number, name: string): ConvPara
  */
 export function conv2d(params: ConvParams, x: Tensor4D): Tensor4D {
   checkWeights("a convolution", params, ["weight", "bias?"]);
-  checkRecord("convolve", "its weights", params, { kernel: needed(among([1, 3, 7])), stride: needed(among([1, 2])) });
+  checkRecord("convolve", "its weights", params, CONV_RULES);
   checkShape(x, [null, null, null, null], "the maps");
   const { weight, bias, kernel, stride } = params;
   const [batch, height, width, channels] = x.shape;
